@@ -1,0 +1,1 @@
+"""Behaviours that Unmask promises, one sentence a test."""

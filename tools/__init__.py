@@ -1,0 +1,1 @@
+"""What the assistant can do; each part is usable alone from Python."""

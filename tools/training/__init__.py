@@ -1,0 +1,1 @@
+"""How each pocket part was made: one runnable module a part."""
