@@ -1,0 +1,305 @@
+"""Opens photographs safely, identifies them and finds them in folders.
+
+What a file is called decides nothing; its bytes do. The pixels that leave here are always
+(h, w, 3) uint8 RGB, upright, and nothing else of the file (profiles, thumbnails) travels along.
+"""
+
+import functools
+import hashlib
+import io
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from tools.errors import SetupError, ToolError
+
+MAX_PIXELS = 100_000_000
+"""Width × height above which a picture is refused before its pixels are decoded (300 MB as RGB)."""
+
+MAX_BYTES = 256 * 1024 * 1024
+"""File size above which a file is refused unread: it is a video or an archive, not a photograph."""
+
+UNMASK_MARK = "Forgery made by Unmask"
+"""What `tools.forge` writes into the metadata of everything it saves."""
+
+# Without the rest of Pillow's formats: EPS starts Ghostscript, TGA has no signature (any file
+# may pass for one), and nobody keeps photographs as FLI or MSP.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "MPO", "HEIF", "AVIF", "TIFF", "BMP", "JPEG2000", "PPM")
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
+
+# Pillow's decoders answer hostile bytes with any of these, depending on the format.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+_EXIF_DESCRIPTION = 0x010E
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+Pixels = NDArray[np.uint8]
+
+
+class UnreadableImage(ToolError):  # noqa: N818 - a name that reads as what happened
+    """A file that gives no picture; `reason` is one of a few, so that skips can be counted.
+
+    "missing", "unreadable" (the system refuses), "empty", "not an image", "too large",
+    "truncated" or "damaged".
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """One picture, decoded.
+
+    `id` is the sha256 (hex) of the file's bytes; `pixels` are (h, w, 3) uint8 RGB, turned upright
+    by EXIF; of several `frames` they are the first; `perceptual_hash` is unsigned, 64 bits;
+    `unmask_forgery` says that the metadata carry `UNMASK_MARK`: proof of a forgery when true,
+    of nothing when false.
+    """
+
+    id: str
+    pixels: Pixels
+    format: str
+    frames: int
+    perceptual_hash: int
+    unmask_forgery: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something met while walking folders: a file, or (with `problem`) what could not be read."""
+
+    path: Path
+    problem: str | None = None
+
+
+def image_id(data: bytes) -> str:
+    """Name an image by its content: the sha256 of its bytes, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_photo(path: Path) -> Photo:
+    """Open one file as a photograph; `UnreadableImage` when it is none."""
+    return decode_photo(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a regular file of at most `MAX_BYTES`; `UnreadableImage` otherwise."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImage("not an image", "not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise UnreadableImage("too large", f"{status.st_size} bytes, at most {MAX_BYTES}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableImage("missing") from error
+    except OSError as error:
+        raise UnreadableImage("unreadable", error.strerror or str(error)) from error
+
+
+def decode_photo(data: bytes) -> Photo:
+    """Decode a file's bytes, whatever its format, mode and orientation; first frame only.
+
+    Alpha is laid over white, as viewers show it: the colours under full transparency are
+    arbitrary. 16-bit and float samples are reduced to 8 bits. Colour profiles are left alone:
+    the pixels are the stored ones, not a screen's rendering. Raises `UnreadableImage`.
+    """
+    if not data:
+        raise UnreadableImage("empty")
+    with _opened(data) as image:
+        try:
+            frames = int(getattr(image, "n_frames", 1))
+            image.load()
+            marked = _carries_mark(image)
+            upright = _turned_upright(image)
+            pixels = _rgb(upright)
+        except _DECODER_ERRORS as error:
+            raise UnreadableImage(_damage(error), str(error)) from error
+        return Photo(
+            id=image_id(data),
+            pixels=pixels,
+            format=image.format or "",
+            frames=frames,
+            perceptual_hash=perceptual_hash(pixels),
+            unmask_forgery=marked,
+        )
+
+
+def _opened(data: bytes) -> Image.Image:
+    """Open without decoding, and refuse what is too large to decode."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=_known_formats())
+    except UnidentifiedImageError as error:
+        begun = data.startswith(_SIGNATURES) or data[4:8] == b"ftyp"
+        raise UnreadableImage("damaged" if begun else "not an image") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImage("too large", f"more than {MAX_PIXELS} pixels") from error
+    except _DECODER_ERRORS as error:
+        raise UnreadableImage(_damage(error), str(error)) from error
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width} × {image.height} pixels, at most {MAX_PIXELS}"
+        image.close()
+        raise UnreadableImage("too large", size)
+    return image
+
+
+@functools.cache
+def _known_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow was built with; HEIF comes from its plugin."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _damage(error: BaseException) -> str:
+    text = str(error).lower()
+    return "truncated" if "truncat" in text or isinstance(error, EOFError) else "damaged"
+
+
+def _exif(image: Image.Image, tag: int) -> object:
+    """One EXIF value, or None; broken EXIF hides no picture."""
+    try:
+        return image.getexif().get(tag)
+    except _DECODER_ERRORS:
+        return None
+
+
+def _carries_mark(image: Image.Image) -> bool:
+    """Look where the forge writes: EXIF description, JPEG comment, PNG text (all in `info`)."""
+    values: Iterable[object] = (*image.info.values(), _exif(image, _EXIF_DESCRIPTION))
+    mark = UNMASK_MARK.encode()
+    return any(
+        mark in value if isinstance(value, bytes) else UNMASK_MARK in value
+        for value in values
+        if isinstance(value, (bytes, str))
+    )
+
+
+def _turned_upright(image: Image.Image) -> Image.Image:
+    orientation = _exif(image, _EXIF_ORIENTATION)
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _rgb(image: Image.Image) -> Pixels:
+    if image.mode == "F" or image.mode.startswith("I"):
+        grey = _eight_bit(np.asarray(image))
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.has_transparency_data:
+        layers = image.convert("RGBA")
+        white = Image.new("RGBA", layers.size, "white")
+        image = Image.alpha_composite(white, layers)
+    return np.array(image.convert("RGB"))
+
+
+def _eight_bit(samples: NDArray[np.generic]) -> Pixels:
+    """Reduce 16-bit, 32-bit or float grey to 8 bits by the range that its values show."""
+    values = np.nan_to_num(samples.astype(np.float32), posinf=0.0, neginf=0.0)
+    largest = float(values.max(initial=0.0))
+    ranges = (1.0, 255.0, 65535.0) if samples.dtype.kind == "f" else (255.0, 65535.0)
+    full = next((upper for upper in ranges if largest <= upper), largest)
+    return np.clip(np.rint(values * (255.0 / full)), 0, 255).astype(np.uint8)
+
+
+def perceptual_hash(pixels: Pixels) -> int:
+    """64 bits that survive re-encoding, scaling and mild changes of light (unsigned).
+
+    pHash (Zauner 2010, §3.2.1): grey 32×32, DCT-II, the 8×8 lowest frequencies without the
+    constant row and column, each against their median. Ten lines on cv2 rather than the imagehash
+    package, which would bring PyWavelets along for hashes that we do not use.
+
+    Does not show: that two pictures are the same photograph. Near-equal hashes mean near-equal
+    coarse layout; featureless pictures all look alike; a crop or a mirror image looks different.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low = cv2.dct(small)[1:9, 1:9]
+    # Rounded: on a featureless picture the bits must not be floating-point noise.
+    low = np.round(low, 2)
+    bits = np.packbits(low > np.median(low))
+    return int.from_bytes(bits.tobytes(), "big")
+
+
+def hash_distance(a: int, b: int) -> int:
+    """Count the bits in which two perceptual hashes differ (0 to 64; unrelated: about 32)."""
+    return (a ^ b).bit_count()
+
+
+def walk(folders: Sequence[Path]) -> Iterator[Found]:
+    """Find every file below the folders (or the files given), in the same order every time.
+
+    Hidden files count too: whoever looks for evidence wants no exceptions. Links are followed,
+    each folder is entered once however many links lead to it. What cannot be read, and what is
+    neither file nor folder, is yielded with its `problem`. A path that does not exist is a
+    `SetupError`, raised before anything is yielded.
+    """
+    for path in folders:
+        if not os.path.lexists(path):
+            raise SetupError(f"{str(path)!r} does not exist; `unmask index` wants folders of photos")
+    return _walk(folders)
+
+
+def _walk(folders: Sequence[Path]) -> Iterator[Found]:
+    entered: set[tuple[int, int]] = set()
+    waiting = list(reversed(folders))  # a stack, not recursion: trees may be deeper than ours
+    while waiting:
+        path = waiting.pop()
+        try:
+            status = path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                if (status.st_dev, status.st_ino) not in entered:
+                    entered.add((status.st_dev, status.st_ino))
+                    waiting += _children_last_first(path)
+            elif stat.S_ISREG(status.st_mode):
+                yield Found(path)
+            else:
+                yield Found(path, "not a regular file")
+        except OSError as error:
+            yield Found(path, _why(error, path))
+
+
+def _children_last_first(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        names = sorted((entry.name for entry in entries), key=os.fsencode, reverse=True)
+    return [folder / name for name in names]
+
+
+def _why(error: OSError, path: Path) -> str:
+    # Also "too many levels of symbolic links", which stat() reports as an error of its own.
+    return "broken link" if path.is_symlink() else (error.strerror or str(error)).lower()
