@@ -36,6 +36,7 @@ UNMASK_MARK = "Forgery made by Unmask"
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "MPO", "HEIF", "AVIF", "TIFF", "BMP", "JPEG2000", "PPM")
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
+_BRANDS = (b"ftypavi", b"ftyphei", b"ftypmif1")  # AVIF and HEIF; other `ftyp` are videos
 
 # Pillow's decoders answer hostile bytes with any of these, depending on the format.
 _DECODER_ERRORS = (
@@ -164,7 +165,7 @@ def _opened(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=_known_formats())
     except UnidentifiedImageError as error:
-        begun = data.startswith(_SIGNATURES) or data[4:8] == b"ftyp"
+        begun = data.startswith(_SIGNATURES) or data[4:12].startswith(_BRANDS)
         raise UnreadableImage("damaged" if begun else "not an image") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImage("too large", f"more than {MAX_PIXELS} pixels") from error
@@ -225,7 +226,7 @@ def _rgb(image: Image.Image) -> Pixels:
         layers = image.convert("RGBA")
         white = Image.new("RGBA", layers.size, "white")
         image = Image.alpha_composite(white, layers)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _eight_bit(samples: NDArray[np.generic]) -> Pixels:
@@ -234,7 +235,8 @@ def _eight_bit(samples: NDArray[np.generic]) -> Pixels:
     largest = float(values.max(initial=0.0))
     ranges = (1.0, 255.0, 65535.0) if samples.dtype.kind == "f" else (255.0, 65535.0)
     full = next((upper for upper in ranges if largest <= upper), largest)
-    return np.clip(np.rint(values * (255.0 / full)), 0, 255).astype(np.uint8)
+    reduced: Pixels = np.clip(np.rint(values * (255.0 / full)), 0, 255).astype(np.uint8)
+    return reduced
 
 
 def perceptual_hash(pixels: Pixels) -> int:
@@ -271,7 +273,7 @@ def walk(folders: Sequence[Path]) -> Iterator[Found]:
     """
     for path in folders:
         if not os.path.lexists(path):
-            raise SetupError(f"{str(path)!r} does not exist; `unmask index` wants folders of photos")
+            raise SetupError(f"{str(path)!r} does not exist; `unmask index` wants a folder")
     return _walk(folders)
 
 

@@ -1,0 +1,38 @@
+"""What every test may count on: a data folder of its own, and real pictures to use."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+Encode = Callable[..., bytes]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder that the code under test believes to be the user's."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("UNMASK_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """The public-domain NASA portrait, (512, 512, 3) uint8 RGB."""
+    return np.asarray(skimage.data.astronaut())
+
+
+@pytest.fixture
+def encode() -> Encode:
+    """A function `(image, format, **options) -> bytes` that makes a picture file in memory."""
+
+    def encoded(image: Image.Image, format: str, **options: object) -> bytes:
+        buffer = io.BytesIO()
+        image.save(buffer, format, **options)
+        return buffer.getvalue()
+
+    return encoded
