@@ -1,7 +1,7 @@
 """The one place that reads the environment: where Unmask keeps its state, and with what it works.
 
-A `Settings` is passed down, never global. Variables: `UNMASK_HOME`, `UNMASK_PROFILE`,
-`UNMASK_THREADS`.
+A `Settings` is passed down, never global. Variables: `UNMASK_HOME`,
+`UNMASK_MODELS_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`.
 """
 
 import os
@@ -26,31 +26,28 @@ def _user_data_folder() -> Path:
 class Settings(BaseSettings):
     """What a person can set; frozen.
 
-    `home` is the folder of all state (galleries, downloaded models, demo); `profile` names the
-    set of checkpoints; `threads` caps the threads of every engine (None: they choose).
+    `home` is the folder of all state (galleries, downloaded models, demo); `models_dir` holds the
+    downloaded checkpoints (the pocket ones come with the package); `profile` names the set of
+    checkpoints; `threads` caps the threads of every engine (None: they choose).
     """
 
     model_config = SettingsConfigDict(env_prefix="UNMASK_", frozen=True, env_ignore_empty=True)
 
     home: Path = Field(default_factory=_user_data_folder)
+    models_dir: Path = Field(default_factory=lambda data: data["home"] / "models")
     profile: ProfileName = "pocket"
     threads: int | None = Field(default=None, ge=1)
 
-    @field_validator("home")
+    @field_validator("home", "models_dir")
     @classmethod
-    def _absolute(cls, home: Path) -> Path:
+    def _absolute(cls, folder: Path) -> Path:
         # Absolute now: a later change of the working directory must not move the state.
-        return Path(os.path.abspath(home.expanduser()))  # noqa: PTH100 - keeps links as given
+        return Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - keeps links as given
 
     @property
     def galleries_dir(self) -> Path:
         """Where each gallery has a folder of its own."""
         return self.home / "galleries"
-
-    @property
-    def models_dir(self) -> Path:
-        """Where downloaded checkpoints live; the pocket ones come with the package."""
-        return self.home / "models"
 
     @property
     def demo_dir(self) -> Path:

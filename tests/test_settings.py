@@ -20,6 +20,16 @@ def test_state_lives_under_one_folder_that_can_be_moved(home: Path) -> None:
         assert folder.parent == home
 
 
+def test_models_can_be_shared_between_data_folders(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Downloaded checkpoints may live elsewhere than the rest of the state."""
+    monkeypatch.setenv("UNMASK_MODELS_DIR", str(tmp_path / "shared"))
+    settings = Settings.load()
+    assert settings.models_dir == tmp_path / "shared"
+    assert settings.galleries_dir.parent == home
+
+
 def test_the_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without UNMASK_HOME, also when it is empty, state goes to the user's data folder."""
     monkeypatch.setenv("UNMASK_HOME", "")
