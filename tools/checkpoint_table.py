@@ -1,0 +1,178 @@
+"""The checkpoints themselves, as rows: what each profile is made of and where it comes from.
+
+The sha256 of buffalo_l and of OpenAI's ViT-L/14 are those that several independent public
+projects pin for these files; that of UniFD's head was measured on the file itself.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+Part = Literal["faces", "encoder", "heads", "verdict"]
+Profile = Literal["pocket", "full"]
+
+CONFIG = "open_clip_config.json"
+PUBLIC_HEAD = "fc_weights.pth"
+PUBLIC_HEAD_SHA256 = "477100745713bcc957beb2b40859536859b6483fd6301b3b9293151b194c7847"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One row: a part of a profile.
+
+    `files` maps names inside the checkpoint's folder to their sha256. For pocket rows the hash
+    is None here and stands in the manifest. `source` is the address of the one file (or of the
+    zip archive that holds them all, with its own `archive_sha256`), or, for pocket, the module
+    that trains it. `written` are small files that we put beside a download. `size_bytes` is what
+    a download transfers.
+    """
+
+    part: Part
+    name: str
+    profile: Profile
+    source: str
+    revision: str | None
+    files: Mapping[str, str | None]
+    license: str
+    size_bytes: int | None
+    preprocessing: str
+    validated_on: str
+    archive_sha256: str | None = None
+    written: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    folder: str = ""
+
+
+POCKET_FACES = Checkpoint(
+    part="faces",
+    name="pocket faces",
+    profile="pocket",
+    source="tools.training.face_detector, tools.training.embedder",
+    revision=None,
+    files={"detection.onnx": None, "landmarks.onnx": None, "recognition.onnx": None},
+    license="Apache-2.0",
+    size_bytes=None,
+    preprocessing="whole image RGB; 192×192 landmark crop; 112×112 ArcFace alignment",
+    validated_on="see weights/faces/CARD.md",
+    folder="faces",
+)
+POCKET_ENCODER = Checkpoint(
+    part="encoder",
+    name="pocket encoder",
+    profile="pocket",
+    source="tools.training.encoder",
+    revision=None,
+    files={CONFIG: None, "model.safetensors": None},
+    license="Apache-2.0",
+    size_bytes=None,
+    preprocessing="in open_clip_config.json; aligned face crop, margin 1.3",
+    validated_on="see weights/encoder/CARD.md",
+    folder="encoder",
+)
+POCKET_HEADS = Checkpoint(
+    part="heads",
+    name="pocket UniFD heads",
+    profile="pocket",
+    source="tools.training.heads",
+    revision=None,
+    files={
+        "face_linear.safetensors": None,
+        "face_bank.safetensors": None,
+        "image_linear.safetensors": None,
+        "image_bank.safetensors": None,
+    },
+    license="Apache-2.0",
+    size_bytes=None,
+    preprocessing="features of the pocket encoder",
+    validated_on="see weights/heads/CARD.md",
+    folder="heads",
+)
+POCKET_VERDICT = Checkpoint(
+    part="verdict",
+    name="pocket calibration",
+    profile="pocket",
+    source="tools.training.fit",
+    revision=None,
+    files={"verdict.json": None},
+    license="Apache-2.0",
+    size_bytes=None,
+    preprocessing="scores of the pocket faces, encoder and heads",
+    validated_on="see verdict.json",
+)
+
+BUFFALO_L = Checkpoint(
+    part="faces",
+    name="buffalo_l",
+    profile="full",
+    source="https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_l.zip",
+    revision="v0.7",
+    # Of the pack's five networks the ones in use: no guessing of age and gender.
+    files={
+        "det_10g.onnx": "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
+        "1k3d68.onnx": "df5c06b8a0c12e422b2ed8947b8869faa4105387f199c477af038aa01f9a45cc",
+        "w600k_r50.onnx": "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+    },
+    archive_sha256="80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f",
+    license="insightface: non-commercial research only",
+    size_bytes=288_621_354,
+    preprocessing="whole image RGB; 192×192 landmark crop; 112×112 ArcFace alignment",
+    validated_on="MR-ALL 91.25 (East Asian 74.96), LFW 99.83, IJB-C(1e-4) 97.25, as published",
+)
+UNIFD_ENCODER = Checkpoint(
+    part="encoder",
+    name="ViT-L-14-quickgelu openai",
+    profile="full",
+    source=(
+        "https://huggingface.co/timm/vit_large_patch14_clip_224.openai/resolve/"
+        "18d0535469bb561bf468d76c1d73aa35156c922b/open_clip_model.safetensors"
+    ),
+    revision="18d0535469bb561bf468d76c1d73aa35156c922b",
+    files={"model.safetensors": "9ce2e8a8ebfff3793d7d375ad6d3c35cb9aebf3de7ace0fc7308accab7cd207e"},
+    written={
+        CONFIG: json.dumps(
+            {
+                # Not `ViT-L-14`: open_clip would build plain GELU for weights that need QuickGELU.
+                "model_name": "ViT-L-14-quickgelu",
+                "pretrained_tag": "openai",
+                "preprocess_cfg": {"interpolation": "bicubic", "resize_mode": "shortest"},
+                "face_margin": 1.3,
+            },
+            indent=2,
+        )
+        + "\n"
+    },
+    license="MIT (OpenAI CLIP)",
+    size_bytes=1_710_517_724,
+    preprocessing="224×224, bicubic, CLIP mean and std; aligned face crop, margin 1.3",
+    validated_on="as published by OpenAI; not measured by this project",
+)
+UNIFD_HEAD = Checkpoint(
+    part="heads",
+    name="UniFD linear head",
+    profile="full",
+    source=(
+        "https://raw.githubusercontent.com/WisconsinAIVision/UniversalFakeDetect/"
+        "76a0e3e60a8a06458707a625d269ba815a2e5919/pretrained_weights/fc_weights.pth"
+    ),
+    revision="76a0e3e60a8a06458707a625d269ba815a2e5919",
+    files={PUBLIC_HEAD: PUBLIC_HEAD_SHA256},
+    license="MIT",
+    size_bytes=4_083,
+    preprocessing="features of ViT-L/14 openai; published figures use a centre crop, no resize",
+    validated_on="19 generators: accuracy 81.38, `Deepfakes` 66.6, as published",
+)
+
+PROFILES: Mapping[Profile, Mapping[Part, Checkpoint]] = MappingProxyType(
+    {
+        "pocket": {
+            "faces": POCKET_FACES,
+            "encoder": POCKET_ENCODER,
+            "heads": POCKET_HEADS,
+            "verdict": POCKET_VERDICT,
+        },
+        # No `verdict`: nobody measured how the full profile's scores are to be read, so its
+        # probabilities are not measured until somebody runs a fit on labelled data of their own.
+        "full": {"faces": BUFFALO_L, "encoder": UNIFD_ENCODER, "heads": UNIFD_HEAD},
+    }
+)

@@ -1,0 +1,75 @@
+"""Fetches one file: resumes, checks its sha256, and puts it in place whole or not at all."""
+
+import hashlib
+import http.client
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tools.errors import SetupError
+
+Progress = Callable[[str, int, int], None]
+"""Called with the file's name, the bytes that are here and the bytes there will be."""
+
+CHUNK = 1 << 20
+TIMEOUT_S = 60
+AGAIN = "run the same command again to go on"
+
+
+def fetch(url: str, target: Path, *, sha256: str, size: int, progress: Progress) -> None:
+    """Download `url` to `target`.
+
+    What arrived stays in `<target>.part` when the connection breaks, and the next call goes on
+    from there. Raises SetupError when the transfer breaks, the disk is too small, or the content
+    is not that of `sha256`; then `target` is untouched.
+    """
+    _refuse_unsafe(url)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    have = part.stat().st_size if part.exists() else 0
+    free = shutil.disk_usage(target.parent).free
+    if free < size - have:
+        raise SetupError(f"{target.parent} has {free} bytes free, {size - have} are needed")
+    if have < size:
+        try:
+            _append(url, part, have=have, size=size, progress=progress)
+        except (OSError, http.client.HTTPException) as error:
+            raise SetupError(f"downloading {url} failed: {error}; {AGAIN}") from error
+    _put_in_place(part, target, url=url, sha256=sha256)
+
+
+def _append(url: str, part: Path, *, have: int, size: int, progress: Progress) -> None:
+    request = urllib.request.Request(url, headers={"User-Agent": "unmask"})  # noqa: S310
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        # A server that ignores the range answers 200 and sends everything.
+        mode = "ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb"
+        with part.open(mode) as file:
+            while chunk := answer.read(CHUNK):
+                file.write(chunk)
+                progress(part.stem, file.tell(), size)
+    # urllib does not notice a connection that closes early.
+    if part.stat().st_size < size:
+        raise http.client.HTTPException(f"broke off at {part.stat().st_size} of {size} bytes")
+
+
+def _put_in_place(part: Path, target: Path, *, url: str, sha256: str) -> None:
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        part.unlink()
+        raise SetupError(
+            f"{url} has sha256 {found}, expected is {sha256}; it was thrown away. If it happens "
+            "again the file was replaced at its source: do not use it"
+        )
+    part.replace(target)
+
+
+def _refuse_unsafe(url: str) -> None:
+    address = urlsplit(url)
+    if address.scheme != "https" and address.hostname != "127.0.0.1":
+        raise SetupError(f"refusing to download {url!r}: not https")
