@@ -1,0 +1,103 @@
+"""What an investigation returns: ranked hits, each with a verdict, evidence and an explanation."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.evidence import Evidence
+from tools.verdict import VERDICTS, Assessment, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A gallery face returned for a query.
+
+    `paths` are the files known to hold the image (id = sha256 of its bytes); `box`
+    (x1, y1, x2, y2) and the five `keypoints` are in pixels of the upright image. Probabilities are None when not measured.
+    """
+
+    rank: int
+    face_id: str
+    image_id: str
+    paths: tuple[Path, ...]
+    box: tuple[float, float, float, float]
+    keypoints: tuple[tuple[float, float], ...]
+    assessment: Assessment
+    evidence: tuple[Evidence, ...]
+    explanation: str
+
+    @property
+    def path(self) -> Path:
+        """The first file that holds the image."""
+        return self.paths[0]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The rule's outcome."""
+        return self.assessment.verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict; what was not measured is null."""
+        return {
+            "rank": self.rank,
+            "path": printable(self.path),
+            "other_paths": [printable(path) for path in self.paths[1:]],
+            "image_id": self.image_id,
+            "face_id": self.face_id,
+            "box": [round(edge, 1) for edge in self.box],
+            "verdict": self.verdict,
+            "reason": self.assessment.reason,
+            "identity_probability": self.assessment.identity_probability,
+            "fake_probability": self.assessment.fake_probability,
+            "impersonation_probability": self.assessment.impersonation_probability,
+            "evidence": [item.to_json() for item in self.evidence],
+            "explanation": self.explanation,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The answer to one query: hits in order of their probability of impersonation.
+
+    `compared` faces of the gallery were scored; `counts` covers all of them, not only the hits
+    that are shown. `warnings` are sentences for the person.
+    """
+
+    query_paths: tuple[Path, ...]
+    query_ids: tuple[str, ...]
+    gallery: str
+    profile: str
+    hits: tuple[Hit, ...]
+    compared: int
+    counts: dict[str, int]
+    images_without_face: int
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict: an object with `hits`, ordered by rank."""
+        return {
+            "query": [
+                {"path": printable(path), "image_id": image_id}
+                for path, image_id in zip(self.query_paths, self.query_ids, strict=True)
+            ],
+            "gallery": self.gallery,
+            "profile": self.profile,
+            "compared": self.compared,
+            "counts": self.counts,
+            "images_without_face": self.images_without_face,
+            "warnings": list(self.warnings),
+            "hits": [hit.to_json() for hit in self.hits],
+        }
+
+
+def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
+    """How many faces got each verdict, every verdict listed."""
+    counter = Counter(verdicts)
+    return {verdict: counter[verdict] for verdict in VERDICTS}
+
+
+def printable(path: Path) -> str:
+    """A path as text that JSON and terminals can hold; undecodable bytes are escaped."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")

@@ -1,0 +1,180 @@
+"""The plain writer: two to five sentences a hit, each citing the evidence it rests on.
+
+Every sentence is a template filled from measured evidence, so nothing is said that was not
+measured: no region, no artefact, no verdict but the rule's. Where evidence is missing, the
+sentence about it is missing too, or says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tools.evidence import Evidence
+from tools.verdict import Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence and the ids of the evidence it rests on, e.g. ('E1',)."""
+
+    text: str
+    cites: tuple[str, ...]
+
+    def __str__(self) -> str:
+        marks = "".join(f" [{cite}]" for cite in self.cites)
+        return f"{self.text.removesuffix('.')}{marks}."
+
+
+_OPENINGS = {
+    "impersonation": "This image likely impersonates the query person: "
+    "it shows their face, and the face was likely forged",
+    "genuine": "This looks like a genuine photo of the query person: "
+    "no measurement points clearly to a forgery",
+    "copy": "This is the query photo itself, re-uploaded, cropped or re-encoded; "
+    "it is not counted as a forgery",
+    "other": "This most likely shows another person",
+    "inconclusive": "The measurements do not allow a verdict",
+    "not assessed": "This face could not be assessed",
+}
+
+_SHARE_CLEAR = 0.95
+"""A forgery score is called high when it exceeds this share of authentic validation photos."""
+
+
+def explain(assessment: Assessment, evidence: tuple[Evidence, ...]) -> tuple[Sentence, ...]:
+    """Two to five sentences that say why the rule came to its verdict.
+
+    Only evidence with a value is cited. Does not show anything that is not in `evidence`.
+    """
+    by_score = {item.score: item for item in evidence if item.value is not None}
+    if assessment.verdict == "not assessed":
+        return _not_assessed(assessment, by_score)
+    sentences = [_opening(assessment, by_score), _identity(assessment, by_score)]
+    if assessment.verdict == "copy":
+        sentences.append(_copy(by_score))
+    elif assessment.verdict != "other":
+        sentences += [_forgery(assessment, by_score), _relative(by_score)]
+    sentences.append(_mark(by_score))
+    return tuple(sentence for sentence in sentences if sentence is not None)
+
+
+def render(sentences: tuple[Sentence, ...]) -> str:
+    """The explanation as one paragraph with its citations."""
+    return " ".join(str(sentence) for sentence in sentences)
+
+
+def _opening(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence:
+    rests_on = {
+        "copy": ("query/face_hash_distance",),
+        "other": ("cosine_similarity",),
+    }.get(assessment.verdict, ("cosine_similarity", "face/unifd_linear"))
+    text = _OPENINGS[assessment.verdict]
+    if assessment.verdict == "inconclusive":
+        text += f", because {assessment.reason}"
+    return Sentence(text + ".", _ids(known, rests_on))
+
+
+def _identity(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
+    cosine = known.get("cosine_similarity")
+    if cosine is None or assessment.identity_probability is None:
+        return None
+    return Sentence(
+        f"The face is {_number(cosine.value)} alike (cosine) to the query, which corresponds to "
+        f"a {_percent(assessment.identity_probability)} probability of the same person.",
+        (cosine.id,),
+    )
+
+
+def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
+    if assessment.fake_probability is None:
+        return None
+    names = (
+        "face/unifd_linear", "face/unifd_neighbours",
+        "image/unifd_linear", "image/unifd_neighbours",
+    )  # fmt: skip
+    high = [
+        known[name]
+        for name in names
+        if name in known and (known[name].share_of_authentic_below or 0.0) >= _SHARE_CLEAR
+    ]
+    probability = f"The fused forgery probability is {_percent(assessment.fake_probability)}"
+    if high:
+        strongest = max(high, key=lambda item: item.share_of_authentic_below or 0.0)
+        return Sentence(
+            f"{probability}; the {strongest.name} is higher than that of "
+            f"{_percent(strongest.share_of_authentic_below)} of authentic validation photos.",
+            tuple(item.id for item in high),
+        )
+    return Sentence(
+        f"{probability}; no forgery score stands out from those of authentic validation photos.",
+        _ids(known, names),
+    )
+
+
+def _relative(known: Mapping[str, Evidence]) -> Sentence | None:
+    difference = known.get("query/face_linear_difference")
+    if difference is None or difference.value is None:
+        return None
+    side = "above" if difference.value >= 0 else "below"
+    return Sentence(
+        f"Its forgery score lies {_number(abs(difference.value))} {side} that of the query photos.",
+        (difference.id,),
+    )
+
+
+def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
+    bits = known.get("query/face_hash_distance")
+    if bits is None or bits.value is None:
+        return None
+    return Sentence(
+        f"The aligned faces differ in {bits.value:.0f} of 64 bits of a perceptual hash, "
+        "as copies of one photo do.",
+        (bits.id,),
+    )
+
+
+def _mark(known: Mapping[str, Evidence]) -> Sentence | None:
+    mark = known.get("unmask_mark")
+    if mark is None or not mark.value:
+        return None
+    return Sentence(
+        "Its metadata says that Unmask made it as a forgery; "
+        "metadata can be edited and took no part in the verdict.",
+        (mark.id,),
+    )
+
+
+def _not_assessed(
+    assessment: Assessment, known: Mapping[str, Evidence]
+) -> tuple[Sentence, ...]:
+    first = Sentence(
+        f"This face could not be assessed: {assessment.reason}.", _ids(known, ("interocular_px",))
+    )
+    cosine = known.get("cosine_similarity")
+    if cosine is None:
+        return (first, Sentence("Nothing about its identity was measured.", ()))
+    return (
+        first,
+        Sentence(
+            f"Its raw identity similarity is {_number(cosine.value)} (cosine), "
+            "which is not turned into a probability here.",
+            (cosine.id,),
+        ),
+    )
+
+
+def _ids(known: Mapping[str, Evidence], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(known[name].id for name in names if name in known)
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f}"
+
+
+def _percent(probability: float | None) -> str:
+    if probability is None:
+        return "not measured"
+    if probability >= 0.995:
+        return "over 99 %"
+    if probability < 0.005:
+        return "under 1 %"
+    return f"{100 * probability:.0f} %"

@@ -1,0 +1,134 @@
+"""The query: one or a few authentic photos of one person, measured the same way as a gallery."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.alignment import aligned_crop, face_hash
+from tools.encoder import Encoder
+from tools.errors import ToolError
+from tools.faces import Face, FaceAnalyser
+from tools.images import Photo, read_photo
+
+Floats = NDArray[np.float32]
+
+
+class NoFace(ToolError):
+    """A query photo shows no face that can be measured."""
+
+
+class SeveralFaces(ToolError):
+    """A query photo shows several faces and nobody said which one is meant."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What was measured on the query photos; one row a photo.
+
+    `embeddings` (q, e) and `template` (e,), both L2-normalised; `features` (q, d) of the face
+    crops, un-normalised; `face_hashes` 64-bit. `warnings` are sentences for the person.
+    """
+
+    photo_ids: tuple[str, ...]
+    paths: tuple[Path, ...]
+    faces: tuple[Face, ...]
+    embeddings: Floats
+    template: Floats
+    features: Floats
+    face_hashes: tuple[int, ...]
+    warnings: tuple[str, ...]
+
+
+def build_query(
+    paths: Sequence[Path], *, faces: FaceAnalyser, encoder: Encoder, face: int | None = None
+) -> Query:
+    """Measure the query photos.
+
+    `face` (1-based, left to right) says which face is meant where a photo shows several. Raises
+    NoFace, SeveralFaces, and UnreadableImage for a file that is no picture.
+    """
+    photos = [read_photo(path) for path in paths]
+    found = faces.analyse([photo.pixels for photo in photos])
+    chosen = [
+        _choose(path, detected, face) for path, detected in zip(paths, found, strict=True)
+    ]
+    return _measure(photos, paths, chosen, encoder)
+
+
+def _choose(path: Path, detected: Sequence[Face], number: int | None) -> Face:
+    if not detected:
+        raise NoFace(f"no face was found in {path.name!r}; use a sharper or larger photo")
+    if len(detected) == 1:
+        return detected[0]
+    if number is None:
+        raise SeveralFaces(
+            f"{path.name!r} shows {len(detected)} faces; say which one is meant with --face N "
+            f"(from left to right):\n{_listing(detected)}"
+        )
+    if not 1 <= number <= len(detected):
+        raise SeveralFaces(f"{path.name!r} has faces 1 to {len(detected)}:\n{_listing(detected)}")
+    return detected[number - 1]
+
+
+def _listing(detected: Sequence[Face]) -> str:
+    return "\n".join(
+        f"  {number}: {face.quality.width_px:.0f} px wide, "
+        f"centred at x={(face.box[0] + face.box[2]) / 2:.0f}, "
+        f"y={(face.box[1] + face.box[3]) / 2:.0f}"
+        for number, face in enumerate(detected, start=1)
+    )
+
+
+def _measure(
+    photos: Sequence[Photo], paths: Sequence[Path], chosen: Sequence[Face], encoder: Encoder
+) -> Query:
+    crops = [
+        aligned_crop(photo.pixels, face.keypoints, size=encoder.image_size,
+                     margin=encoder.face_margin)
+        for photo, face in zip(photos, chosen, strict=True)
+    ]  # fmt: skip
+    embeddings = np.stack([face.embedding for face in chosen])
+    mean = embeddings.mean(axis=0)
+    return Query(
+        photo_ids=tuple(photo.id for photo in photos),
+        paths=tuple(paths),
+        faces=tuple(chosen),
+        embeddings=embeddings,
+        template=mean / np.linalg.norm(mean),
+        features=encoder.encode_images(crops),
+        face_hashes=tuple(
+            face_hash(photo.pixels, face) for photo, face in zip(photos, chosen, strict=True)
+        ),
+        warnings=_warnings(photos, paths, chosen, embeddings),
+    )
+
+
+def _warnings(
+    photos: Sequence[Photo], paths: Sequence[Path], chosen: Sequence[Face], embeddings: Floats
+) -> tuple[str, ...]:
+    notes = [
+        f"the face in {path.name!r} is {' and '.join(face.quality.problems)}; "
+        "results are less certain"
+        for path, face in zip(paths, chosen, strict=True)
+        if not face.quality.usable
+    ]
+    notes += [
+        f"{path.name!r} carries the mark of a forgery made by Unmask; query photos must be "
+        "authentic"
+        for photo, path in zip(photos, paths, strict=True)
+        if photo.unmask_forgery
+    ]
+    lowest = float((embeddings @ embeddings.T).min())
+    if lowest < _SAME_PERSON_DOUBT:
+        notes.append(
+            f"two query photos are only {lowest:.2f} alike (cosine); "
+            "check that all of them show the same person"
+        )
+    return tuple(notes)
+
+
+_SAME_PERSON_DOUBT = 0.15
+"""Photos of one person rarely fall below this cosine with either profile's embedder."""

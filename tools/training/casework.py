@@ -1,0 +1,235 @@
+"""Casework: a collection of files with known answers, made from labelled photographs.
+
+For every query person X it writes one query photo (never in the gallery) and, into the gallery,
+authentic photos of X, forgeries that depict X (swaps of X's face onto others, edits of X's
+photos), forgeries that depict others on X's body, re-uploads of the query photo, and bystanders.
+Every file is encoded once with a quality drawn from one distribution, so that neither the
+compression history nor the metadata tells the classes apart.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tools.comparison import columns, compare
+from tools.detectors import Detector
+from tools.encoder import Encoder
+from tools.errors import ToolError
+from tools.faces import FaceAnalyser
+from tools.forge import FAMILIES, SWAPS, Forgery, forge
+from tools.gallery import Gallery
+from tools.index import Index
+from tools.indexing import index_folders
+from tools.query import build_query
+from tools.records import FaceRecord
+
+LOCAL_EDITS = tuple(family for family in FAMILIES if family not in SWAPS) + ("region_swap",)
+"""Families that change a photo of X and leave it depicting X."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """A labelled photograph: one row of `lfw/labels.npz`."""
+
+    path: Path
+    person: str
+    landmarks: np.ndarray
+
+    def pixels(self) -> np.ndarray:
+        """(h, w, 3) uint8 RGB."""
+        return np.asarray(Image.open(self.path).convert("RGB"))
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One file of the casework: what it shows and how it was made.
+
+    `kind`: query, authentic, forgery, copy or bystander. `depicted` is whose face it shows,
+    `body` whose body; `family` the forge's family, or the way a copy was made.
+    """
+
+    file: str
+    kind: str
+    depicted: str
+    body: str
+    family: str
+
+
+def portraits(data: Path, *, split: str) -> dict[str, list[Portrait]]:
+    """LFW photographs of one split, by person; persons and photos in a fixed order."""
+    labels = np.load(data / "lfw" / "labels.npz")
+    people: dict[str, list[Portrait]] = defaultdict(list)
+    for index in np.flatnonzero(labels["split"] == split):
+        path = data / "lfw" / "images" / str(labels["path"][index])
+        person = path.parent.name
+        landmarks = labels["landmarks68"][index].astype(np.float32)
+        people[person].append(Portrait(path, person, landmarks))
+    return dict(sorted(people.items()))
+
+
+def halves(
+    people: dict[str, list[Portrait]],
+) -> tuple[dict[str, list[Portrait]], dict[str, list[Portrait]]]:
+    """Two person-disjoint halves: to fit a calibration on, and to report figures on."""
+    names = sorted(people)
+    order = np.random.default_rng(20).permutation(len(names))
+    first = {names[index] for index in order[: len(names) // 2]}
+    return (
+        {name: shots for name, shots in people.items() if name in first},
+        {name: shots for name, shots in people.items() if name not in first},
+    )
+
+
+def build(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
+          queries: int | None = None) -> list[Exhibit]:  # fmt: skip
+    """Write `folder/query` and `folder/gallery` and return what every file is.
+
+    `queries` caps the number of query persons (None: everybody with two photos or more). The
+    answers are also written to `folder/exhibits.json`, outside of both folders.
+    """
+    rng = np.random.default_rng(seed)
+    (folder / "query").mkdir(parents=True, exist_ok=True)
+    (folder / "gallery").mkdir(exist_ok=True)
+    asked = [name for name, shots in people.items() if len(shots) >= 2][:queries]
+    everyone = [shot for shots in people.values() for shot in shots]
+    exhibits: list[Exhibit] = []
+    for name in asked:
+        exhibits += _person(name, people[name], everyone, folder, rng)
+    for name, shots in people.items():
+        if name not in asked:
+            exhibits.append(_write_photo(shots[0], "bystander", folder, rng))
+    rows = [asdict(exhibit) for exhibit in exhibits]
+    (folder / "exhibits.json").write_text(json.dumps(rows, indent=1))
+    return exhibits
+
+
+def _person(
+    name: str, shots: Sequence[Portrait], everyone: Sequence[Portrait], folder: Path,
+    rng: np.random.Generator,
+) -> Iterator[Exhibit]:  # fmt: skip
+    others = [shot for shot in everyone if shot.person != name]
+    query, mates = shots[0], list(shots[1:5])
+    yield _write_photo(query, "query", folder, rng)
+    for mate in mates:
+        yield _write_photo(mate, "authentic", folder, rng)
+    for number in range(3):
+        source, target = mates[number % len(mates)], others[rng.integers(len(others))]
+        forged = _swap(source, target, rng)
+        yield _write_forgery(forged, name, target.person, f"{name}_swap{number}", folder, rng)
+    for number in range(2):
+        target = mates[number % len(mates)]
+        family = LOCAL_EDITS[rng.integers(len(LOCAL_EDITS))]
+        donor = others[rng.integers(len(others))]
+        forged = forge(
+            target.pixels(), target.landmarks, family=family, rng=rng,
+            source_pixels=donor.pixels(), source_landmarks=donor.landmarks,
+        )  # fmt: skip
+        yield _write_forgery(forged, name, name, f"{name}_edit{number}", folder, rng)
+    donor = others[rng.integers(len(others))]
+    forged = _swap(donor, mates[-1], rng)
+    yield _write_forgery(forged, donor.person, name, f"{name}_body", folder, rng)
+    yield from _copies(query, folder, rng)
+
+
+def _swap(source: Portrait, target: Portrait, rng: np.random.Generator) -> Forgery:
+    return forge(
+        target.pixels(), target.landmarks, family="face_swap", rng=rng,
+        source_pixels=source.pixels(), source_landmarks=source.landmarks,
+    )  # fmt: skip
+
+
+def _copies(query: Portrait, folder: Path, rng: np.random.Generator) -> Iterator[Exhibit]:
+    pixels = query.pixels()
+    height, width = pixels.shape[:2]
+    edge = int(0.08 * min(height, width))
+    variants = {
+        "re-encoded": pixels,
+        "cropped": pixels[edge : height - edge, edge : width - edge],
+        "scaled": cv2.resize(pixels, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC),
+    }
+    kind = str(rng.choice(list(variants)))
+    file = _save(variants[kind], folder / "gallery" / f"{query.person}_copy.jpg", rng)
+    yield Exhibit(file, "copy", query.person, query.person, kind)
+
+
+def _write_photo(shot: Portrait, kind: str, folder: Path, rng: np.random.Generator) -> Exhibit:
+    place = "query" if kind == "query" else "gallery"
+    file = _save(shot.pixels(), folder / place / f"{shot.path.stem}.jpg", rng)
+    return Exhibit(file, kind, shot.person, shot.person, "")
+
+
+def _write_forgery(
+    forged: Forgery, depicted: str, body: str, stem: str, folder: Path, rng: np.random.Generator
+) -> Exhibit:
+    file = _save(forged.pixels, folder / "gallery" / f"{stem}.jpg", rng)
+    return Exhibit(file, "forgery", depicted, body, forged.recipe.family)
+
+
+def _save(pixels: np.ndarray, path: Path, rng: np.random.Generator) -> str:
+    # The forgeries' mark is left out on purpose: these files must differ in pixels alone.
+    Image.fromarray(pixels).save(path, quality=int(rng.integers(75, 98)))
+    return str(path.relative_to(path.parents[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One gallery face against one query: who is asked for, what the file is, the raw scores."""
+
+    query_person: str
+    exhibit: Exhibit
+    usable: bool
+    scores: dict[str, float | None]
+
+    @property
+    def same_person(self) -> bool:
+        """Whether the file depicts the query person, authentic or forged."""
+        return self.exhibit.depicted == self.query_person
+
+    @property
+    def forged(self) -> bool:
+        """Whether the file is a forgery, of whomever."""
+        return self.exhibit.kind == "forgery"
+
+
+def measure(
+    folder: Path, exhibits: Sequence[Exhibit], *, faces: FaceAnalyser, encoder: Encoder,
+    detectors: Sequence[Detector],
+) -> list[Comparison]:  # fmt: skip
+    """Index the casework as a user would and compare every query with every face found."""
+    by_file = {exhibit.file: exhibit for exhibit in exhibits}
+    rows = []
+    with (
+        Gallery.open(folder / "home", "casework", fingerprint={"casework": "1"}) as gallery,
+        Index.open(gallery) as index,
+    ):
+        index_folders(
+            [folder / "gallery"], gallery=gallery, index=index, faces=faces, encoder=encoder
+        )
+        records = gallery.faces(gallery.embeddings()[0])
+        table = columns(gallery, records)
+        shown = [by_file[_file(gallery, record)] for record in records]
+        for exhibit in exhibits:
+            if exhibit.kind != "query":
+                continue
+            try:
+                query = build_query([folder / exhibit.file], faces=faces, encoder=encoder)
+            except ToolError as error:
+                print(f"left out: {error}")
+                continue
+            compared = compare(query, table, detectors=detectors)
+            rows += [
+                Comparison(exhibit.depicted, what, record.face.quality.usable, scores)
+                for what, record, scores in zip(shown, records, compared, strict=True)
+            ]
+    return rows
+
+
+def _file(gallery: Gallery, record: FaceRecord) -> str:
+    path = gallery.paths_of(record.image_id)[0]
+    return str(path.relative_to(path.parents[1]))

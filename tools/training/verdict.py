@@ -1,0 +1,147 @@
+"""Fit the verdict rule: calibrators, fusion, bands and the copy threshold.
+
+    python -m tools.training.verdict --data ../shared/data --work DIR
+
+Uses one half of the validation persons, whom no other part was trained on; the other half is
+what `python -m evals run impersonation` reports on. All probabilities are for prior odds of one
+to one, so that they say what the evidence adds, not how full of forgeries a collection is.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tools.calibration import Band, Logistic, Reference
+from tools.checkpoints import PROFILES, locate
+from tools.detectors import detectors
+from tools.encoder import Encoder
+from tools.faces import FaceAnalyser
+from tools.training.casework import Comparison, build, halves, measure, portraits
+from tools.verdict import Rule
+
+FACE_AND_IMAGE = (
+    "face/unifd_linear",
+    "face/unifd_neighbours",
+    "image/unifd_linear",
+    "image/unifd_neighbours",
+)
+RELATIVE = ("query/face_linear_difference", "query/face_feature_cosine")
+
+# What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
+# so authentic photos rarely may get there; a forgery that falls into the band is still looked at.
+IDENTITY_ALPHA_HIGH, IDENTITY_ALPHA_LOW = 0.01, 0.05
+FAKE_ALPHA_HIGH, FAKE_ALPHA_LOW = 0.03, 0.10
+
+
+def fit_logistic(
+    features: tuple[str, ...], rows: Sequence[dict[str, float | None]], labels: Sequence[bool]
+) -> Logistic:
+    """L2-regularised logistic regression on standardised scores, classes weighted equally.
+
+    Rows with a missing score are left out.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    table = np.array(
+        [[np.nan if row[name] is None else row[name] for name in features] for row in rows], float
+    )
+    whole = np.isfinite(table).all(axis=1)
+    table, known = table[whole], np.asarray(labels)[whole]
+    means, scales = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-9)
+    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
+    model.fit((table - means) / scales, known)
+    return Logistic(
+        features=features,
+        means=tuple(map(float, means)),
+        scales=tuple(map(float, scales)),
+        weights=tuple(map(float, model.coef_[0])),
+        bias=float(model.intercept_[0]),
+    )
+
+
+def fit(rows: Sequence[Comparison]) -> Rule:
+    """The rule fitted on comparisons with known answers."""
+    rows = [row for row in rows if row.usable]
+    same = [row for row in rows if row.same_person]
+    each = list({row.exhibit.file: row for row in rows}.values())
+    identity = fit_logistic(
+        ("cosine_similarity",), [row.scores for row in rows], [row.same_person for row in rows]
+    )
+    alone = fit_logistic(FACE_AND_IMAGE, [row.scores for row in each], [r.forged for r in each])
+    relative = fit_logistic(
+        FACE_AND_IMAGE + RELATIVE, [row.scores for row in same], [row.forged for row in same]
+    )
+    authentic = [row.scores for row in each if not row.forged]
+    return Rule(
+        identity=identity,
+        fake_alone=alone,
+        fake_with_query=relative,
+        identity_band=_band(
+            identity, rows, [row.same_person for row in rows],
+            alpha_low=IDENTITY_ALPHA_LOW, alpha_high=IDENTITY_ALPHA_HIGH,
+        ),
+        fake_band=_band(
+            relative, same, [row.forged for row in same],
+            alpha_low=FAKE_ALPHA_LOW, alpha_high=FAKE_ALPHA_HIGH,
+        ),
+        copy_bits=_copy_bits(same),
+        references={
+            name: Reference.fit([s[name] for s in authentic if s[name] is not None])  # type: ignore[misc]
+            for name in FACE_AND_IMAGE
+        },
+        fitted_on={
+            "dataset": "LFW val, calibration half, forged by tools.forge",
+            "persons": len({row.query_person for row in rows}),
+            "faces": len(each),
+            "same_person_comparisons": len(same),
+            "prior_odds": "1:1",
+        },
+    )  # fmt: skip
+
+
+def _band(
+    calibrator: Logistic, rows: Sequence[Comparison], labels: Sequence[bool], *,
+    alpha_low: float, alpha_high: float,
+) -> Band:  # fmt: skip
+    known = [(calibrator.probability(r.scores), lab) for r, lab in zip(rows, labels, strict=True)]
+    false = [p for p, label in known if p is not None and not label]
+    true = [p for p, label in known if p is not None and label]
+    return Band.fit(false, true, alpha_low=alpha_low, alpha_high=alpha_high)
+
+
+def _copy_bits(same: Sequence[Comparison]) -> int:
+    """Half-way between nearly all copies and nearly no other photo of the same person."""
+    bits: dict[str, list[float]] = {"copy": [], "authentic": []}
+    for row in same:
+        distance = row.scores["query/face_hash_distance"]
+        if row.exhibit.kind in bits and distance is not None:
+            bits[row.exhibit.kind].append(distance)
+    return int((np.quantile(bits["copy"], 0.98) + np.quantile(bits["authentic"], 0.005)) / 2)
+
+
+def main() -> None:
+    """Build the casework, measure it with the shipped parts, fit and write `verdict.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, required=True, help="an empty folder for pictures")
+    parser.add_argument("--queries", type=int, default=None, help="cap, for a smoke run")
+    parser.add_argument("--out", type=Path, default=None, help="default: the shipped verdict.json")
+    options = parser.parse_args()
+    pocket = {part: locate(row, Path()) for part, row in PROFILES["pocket"].items()}
+    encoder = Encoder.load(pocket["encoder"])
+    people = halves(portraits(options.data, split="val"))[0]
+    exhibits = build(people, options.work, seed=1, queries=options.queries)
+    rows = measure(
+        options.work, exhibits, faces=FaceAnalyser(pocket["faces"]), encoder=encoder,
+        detectors=detectors(pocket["heads"], encoder.sha256),
+    )  # fmt: skip
+    rule = fit(rows)
+    rule.save(options.out or pocket["verdict"] / "verdict.json")
+    print(f"identity band {rule.identity_band}\nfake band {rule.fake_band}")
+    print(f"copy bits {rule.copy_bits}\nfitted on {dict(rule.fitted_on)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The one rule that turns measurements into a verdict; no language model comes near it.
+
+Two axes, each with an inconclusive band: does the face depict the query person, and was it
+forged? Parameters come from `weights/verdict.json`, fitted on persons that no other part was
+trained on. A profile without fitted parameters measures scores but assesses nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tools.calibration import Band, Logistic, Reference, Scores, to_json
+from tools.errors import SetupError
+
+Verdict = Literal[
+    "impersonation", "genuine", "other", "copy", "inconclusive", "not assessed"
+]
+VERDICTS: tuple[Verdict, ...] = (
+    "impersonation", "inconclusive", "genuine", "copy", "other", "not assessed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A verdict with the calibrated probabilities behind it; None is *not measured*.
+
+    `reason` says in a few words which part of the rule decided.
+    """
+
+    verdict: Verdict
+    identity_probability: float | None
+    fake_probability: float | None
+    impersonation_probability: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Calibrators, bands and the copy threshold, and how they combine.
+
+    `fake_alone` judges a face by itself; `fake_with_query` adds evidence relative to the query
+    and is used only when the identity band says *same person* (a reference is informative only
+    when it is the right one: ICT-Ref, SELFI). `copy_bits` is the largest Hamming distance
+    between 64-bit hashes of two aligned faces at which they are the same photograph.
+
+    Does not show: who made a forgery or why; a genuine verdict is not proof of authenticity.
+    """
+
+    identity: Logistic
+    fake_alone: Logistic
+    fake_with_query: Logistic
+    identity_band: Band
+    fake_band: Band
+    copy_bits: int
+    references: Mapping[str, Reference]
+    fitted_on: Mapping[str, Any]
+
+    def assess(self, scores: Scores, *, usable: bool) -> Assessment:
+        """Judge one face from its raw scores (`tools.comparison`); `usable` is its quality gate."""
+        same = self.identity.probability(scores)
+        if not usable or same is None:
+            reason = "the face is not usable" if not usable else "identity was not measured"
+            return Assessment("not assessed", None, None, None, reason)
+        place = self.identity_band.place(same)
+        calibrator = self.fake_with_query if place == "high" else self.fake_alone
+        fake = calibrator.probability(scores)
+        if fake is None:
+            return Assessment("not assessed", same, None, None, "forgery was not measured")
+        verdict, reason = self._decide(place, self.fake_band.place(fake), self._is_copy(scores))
+        return Assessment(verdict, same, fake, same * fake, reason)
+
+    def _is_copy(self, scores: Scores) -> bool:
+        bits = scores.get("query/face_hash_distance")
+        return bits is not None and bits <= self.copy_bits
+
+    @staticmethod
+    def _decide(identity: str, fake: str, copy: bool) -> tuple[Verdict, str]:
+        if identity == "low":
+            return "other", "the face is not the query person's"
+        if identity == "within":
+            return "inconclusive", "identity lies in the inconclusive band"
+        if fake == "high":
+            return "impersonation", "same person, and forged"
+        if copy:
+            return "copy", "the same photograph as the query"
+        if fake == "within":
+            return "inconclusive", "authenticity lies in the inconclusive band"
+        return "genuine", "same person, and no sign of forgery above the band"
+
+    def save(self, path: Path) -> None:
+        """Write the parameters as JSON."""
+        data = {
+            "identity": to_json(self.identity),
+            "fake_alone": to_json(self.fake_alone),
+            "fake_with_query": to_json(self.fake_with_query),
+            "identity_band": to_json(self.identity_band),
+            "fake_band": to_json(self.fake_band),
+            "copy_bits": self.copy_bits,
+            "references": {name: to_json(ref) for name, ref in self.references.items()},
+            "fitted_on": dict(self.fitted_on),
+        }
+        path.write_text(json.dumps(data, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Rule":
+        """Read `verdict.json`; raises SetupError when it is damaged."""
+        try:
+            data = json.loads(path.read_text())
+            return cls(
+                identity=Logistic.from_json(data["identity"]),
+                fake_alone=Logistic.from_json(data["fake_alone"]),
+                fake_with_query=Logistic.from_json(data["fake_with_query"]),
+                identity_band=Band(**data["identity_band"]),
+                fake_band=Band(**data["fake_band"]),
+                copy_bits=int(data["copy_bits"]),
+                references={
+                    name: Reference(tuple(ref["quantiles"]))
+                    for name, ref in data["references"].items()
+                },
+                fitted_on=data["fitted_on"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SetupError(
+                f"calibration {path.name!r} cannot be read ({error}); "
+                "run `unmask models verify` to see which files are damaged"
+            ) from error
+
+
+UNFITTED = Assessment(
+    "not assessed", None, None, None, "this profile has no fitted calibration"
+)
+"""What every hit gets while a profile's calibration was never fitted."""
