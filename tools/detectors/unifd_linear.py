@@ -6,6 +6,7 @@ p(fake) = sigmoid(logit), label 1 = fake.
 """
 
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -110,14 +111,17 @@ def _unpickle_tensors(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
     if not path.is_file():
         raise SetupError(f"{path} is missing: run `unmask models download full`")
+    if not zipfile.is_zipfile(path):
+        raise SetupError(f"{path} is refused: not a file of tensors as PyTorch writes them")
     try:
         # Saved on cuda:0. weights_only refuses every object that is no tensor: a pickle could
         # run a program of its maker's.
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise SetupError(f"{path} is not a plain file of tensors, refused: {reason}") from error
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SetupError(f"{path} is refused: {reason}") from error
+    tensors = state.items() if isinstance(state, dict) else ()
+    shapes = {name: tuple(getattr(value, "shape", ())) for name, value in tensors}
     if shapes != {"weight": (1, PUBLIC_DIMENSION), "bias": (1,)}:
         raise SetupError(f"{path} is not UniFD's head: it holds {shapes}")
     return state["weight"].float().numpy(), state["bias"].float().numpy()
