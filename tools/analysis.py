@@ -1,0 +1,103 @@
+"""Pictures to what a gallery remembers of them: faces, embeddings, features, in batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tools.alignment import aligned_crop, face_hash
+from tools.errors import ToolError
+from tools.faces import Face
+from tools.images import Photo
+from tools.records import AnalysedFace, AnalysedImage, Vector
+
+
+class Analyser(Protocol):
+    """Finds and embeds faces; `tools.faces.FaceAnalyser` is one."""
+
+    def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Faces per picture (h, w, 3) uint8 RGB, from left to right."""
+        ...
+
+
+class ImageEncoder(Protocol):
+    """Turns pictures into features; `tools.encoder.Encoder` is one."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of its square input, in pixels."""
+        ...
+
+    @property
+    def face_margin(self) -> float:
+        """Margin of the face crops that it was trained on."""
+        ...
+
+    def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Features (n, d) float32 of pictures (h, w, 3) uint8 RGB."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A decoded picture with the size of its file in bytes."""
+
+    photo: Photo
+    byte_size: int
+
+
+def analyse_batch(
+    batch: Sequence[Opened], *, faces: Analyser, encoder: ImageEncoder
+) -> list[AnalysedImage | ToolError]:
+    """Analyse pictures together; one that cannot be analysed gives its `ToolError` instead."""
+    try:
+        return list(_analyse(batch, faces, encoder))
+    except ToolError as error:
+        if len(batch) == 1:
+            return [error]
+        # One of them is to blame: find out which by going one by one, this once.
+        return [analyse_batch([each], faces=faces, encoder=encoder)[0] for each in batch]
+
+
+def _analyse(
+    batch: Sequence[Opened], faces: Analyser, encoder: ImageEncoder
+) -> list[AnalysedImage]:
+    pictures = [each.photo.pixels for each in batch]
+    found = faces.analyse(pictures)
+    crops = [
+        aligned_crop(pixels, face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
+        for pixels, its_faces in zip(pictures, found, strict=True)
+        for face in its_faces
+        if _can_be_cropped(face)
+    ]
+    features = encoder.encode_images([*crops, *pictures])
+    of_crops, of_pictures = iter(features[: len(crops)]), features[len(crops) :]
+    return [
+        AnalysedImage(
+            id=each.photo.id,
+            width=each.photo.pixels.shape[1],
+            height=each.photo.pixels.shape[0],
+            format=each.photo.format,
+            frames=each.photo.frames,
+            byte_size=each.byte_size,
+            perceptual_hash=each.photo.perceptual_hash,
+            unmask_forgery=each.photo.unmask_forgery,
+            features=whole,
+            faces=tuple(
+                _analysed(face, each.photo.pixels, next(of_crops))
+                if _can_be_cropped(face)
+                else AnalysedFace(face=face, features=None, face_hash=None)
+                for face in its_faces
+            ),
+        )
+        for each, its_faces, whole in zip(batch, found, of_pictures, strict=True)
+    ]
+
+
+def _analysed(face: Face, pixels: np.ndarray, features: Vector) -> AnalysedFace:
+    return AnalysedFace(face=face, features=features, face_hash=face_hash(pixels, face))
+
+
+def _can_be_cropped(face: Face) -> bool:
+    return bool(np.isfinite(face.keypoints).all())

@@ -1,0 +1,347 @@
+"""The record store: one SQLite file per gallery, the truth about what is indexed.
+
+A picture is indexed when its row is committed here. The Chroma index beside it is derived from
+this file and may be thrown away at any time (Chroma loses vectors when its writer is killed).
+"""
+
+import contextlib
+import json
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from tools import gallery_file, gallery_rows
+from tools.errors import SetupError, ToolError
+from tools.gallery_file import RECORDS, galleries_folder, gallery_folder
+from tools.records import (
+    AnalysedImage,
+    Counts,
+    EmbeddingBatch,
+    Extent,
+    FaceRecord,
+    FileRecord,
+    ImageRecord,
+    Vector,
+)
+
+_CHUNK = 500  # parameters per statement, well under SQLite's limit
+
+
+class Gallery:
+    """One gallery's record, bound to the checkpoints that made it.
+
+    Threads of one process may share it. Every method raises `SetupError` when the disk is full,
+    the file cannot be written or is damaged.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self.name = folder.name
+        self._connection = connection
+        self._turn = threading.RLock()
+
+    # -- opening ------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, home: Path, name: str = "default", *, fingerprint: Mapping[str, str]) -> Self:
+        """Open a gallery, made if it does not exist, for use with these checkpoints.
+
+        `fingerprint` names what computes embeddings and features (profile, part → sha256, …).
+        `SetupError` when the gallery was made with another one: cosines between embeddings of
+        different checkpoints mean nothing.
+        """
+        folder = gallery_folder(home, name)
+        with gallery_file.plain_words(name):
+            folder.mkdir(parents=True, exist_ok=True)
+            connection = gallery_file.connect(folder / RECORDS, fingerprint=fingerprint)
+        return cls(folder, connection)._bound_to(fingerprint)
+
+    @classmethod
+    def open_existing(
+        cls, home: Path, name: str = "default", *, fingerprint: Mapping[str, str] | None = None
+    ) -> Self:
+        """Open a gallery that must exist; without a `fingerprint`, whatever made it."""
+        folder = gallery_folder(home, name)
+        if not (folder / RECORDS).is_file():
+            known = ", ".join(cls.names(home)) or "none yet"
+            raise SetupError(
+                f"there is no gallery {name!r} (there are: {known}): make it with "
+                f"`unmask index DIR --gallery {name}`"
+            )
+        with gallery_file.plain_words(name):
+            connection = gallery_file.connect(folder / RECORDS)
+        return cls(folder, connection)._bound_to(fingerprint)
+
+    @staticmethod
+    def names(home: Path) -> list[str]:
+        """List the galleries of a data folder."""
+        return sorted(path.parent.name for path in galleries_folder(home).glob(f"*/{RECORDS}"))
+
+    def _bound_to(self, fingerprint: Mapping[str, str] | None) -> Self:
+        mine = self.fingerprint
+        if fingerprint is None or mine == dict(fingerprint):
+            return self
+        self.close()
+        parts = sorted(mine.keys() | fingerprint.keys())
+        parts = [part for part in parts if mine.get(part) != fingerprint.get(part)]
+        there = ", ".join(f"{part} {mine.get(part, 'none')[:24]}" for part in parts)
+        here = ", ".join(f"{part} {fingerprint.get(part, 'none')[:24]}" for part in parts)
+        raise SetupError(
+            f"gallery {self.name!r} was indexed with other checkpoints ({there}) than those in use "
+            f"({here}): choose its profile again, or start another gallery with "
+            "`unmask index DIR --gallery NEW_NAME`"
+        )
+
+    def close(self) -> None:
+        """Let go of the file; everything committed stays."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- what it is ---------------------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """The checkpoints that made this gallery."""
+        return dict(json.loads(self._meta("fingerprint")))
+
+    @property
+    def created(self) -> str:
+        """When the gallery was made (UTC, ISO 8601)."""
+        return self._meta("created")
+
+    def counts(self) -> Counts:
+        """How many images, faces and files there are, and how many of them to speak of."""
+        row = self._row(
+            "SELECT (SELECT count(*) FROM images),"
+            " (SELECT count(*) FROM images WHERE id NOT IN (SELECT image_id FROM faces)),"
+            " (SELECT count(*) FROM faces),"
+            " (SELECT count(*) FROM files WHERE image_id IS NOT NULL AND NOT missing),"
+            " (SELECT count(*) FROM files WHERE problem IS NOT NULL AND NOT missing),"
+            " (SELECT count(*) FROM files WHERE missing)"
+        )
+        return Counts(*row)
+
+    def extent(self) -> Extent:
+        """What an index over this gallery must cover by now."""
+        faces, last = self._row("SELECT count(*), coalesce(max(seq), 0) FROM faces")
+        return Extent(epoch=self._meta("epoch"), faces=faces, last=last)
+
+    def problems(self) -> list[str]:
+        """Check the whole file (slow: reads all of it); an empty list means sound."""
+        found = [text for (text,) in self._all("PRAGMA integrity_check") if text != "ok"]
+        found += [
+            f"{row[0]} row {row[1]} points nowhere" for row in self._all("PRAGMA foreign_key_check")
+        ]
+        sizes = [size for (size,) in self._all("SELECT DISTINCT length(embedding) FROM faces")]
+        if len(sizes) > 1:
+            found.append(f"embeddings of different sizes: {sizes} bytes")
+        for batch in self.embedding_batches(4096):
+            odd = ~(np.abs(np.linalg.norm(batch.matrix, axis=1) - 1) < 1e-3)
+            found += [f"embedding of {batch.ids[i]} is no unit vector" for i in np.flatnonzero(odd)]
+        return found
+
+    # -- writing ------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writer(self) -> Iterator[None]:
+        """Be the only indexer of this gallery; `SetupError` when another process is."""
+        with gallery_file.plain_words(self.name):
+            lock = gallery_file.try_lock(self.folder / "writer.lock")
+        if lock is None:
+            raise SetupError(
+                f"gallery {self.name!r} is being indexed by another process: wait for it, or "
+                "use another gallery with `unmask index DIR --gallery NEW_NAME`"
+            )
+        with contextlib.closing(lock):
+            yield
+
+    def add(self, images: Sequence[AnalysedImage], files: Iterable[FileRecord] = ()) -> None:
+        """Record analysed pictures and the files that hold them, all or nothing, for good.
+
+        A picture that is already recorded is left as it is. When this returns, the batch is on
+        the disk.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._turns(), gallery_file.transaction(self._connection):
+            for image in images:
+                added = self._connection.execute(
+                    gallery_rows.INSERT_IMAGE, gallery_rows.image_values(image, now)
+                )
+                if added.rowcount:
+                    self._connection.executemany(
+                        gallery_rows.INSERT_FACE, gallery_rows.face_values(image)
+                    )
+            self._connection.executemany(
+                gallery_rows.UPSERT_FILE, map(gallery_rows.file_values, files)
+            )
+
+    def forget_missing(self) -> int:
+        """Delete the pictures none of whose files exists any more; returns how many.
+
+        Indexing alone never does this: an unplugged disk looks like deleted files.
+        """
+        with self.writer(), self._turns(), gallery_file.transaction(self._connection):
+            cursor = self._connection.execute(
+                "DELETE FROM images WHERE id NOT IN"
+                " (SELECT image_id FROM files WHERE image_id IS NOT NULL AND NOT missing)"
+            )
+            self._connection.execute("DELETE FROM files WHERE missing")
+            if cursor.rowcount:
+                self._connection.execute(
+                    "UPDATE meta SET value = ? WHERE key = 'epoch'", (uuid.uuid4().hex,)
+                )
+        return cursor.rowcount
+
+    # -- files --------------------------------------------------------------------------------
+
+    def file(self, path: Path) -> FileRecord | None:
+        """What is known of one file, by its absolute path."""
+        rows = self._all(
+            f"{gallery_rows.SELECT_FILE} WHERE path = ?", (gallery_rows.path_bytes(path),)
+        )
+        return gallery_rows.file_record(rows[0]) if rows else None
+
+    def files_below(self, folder: Path, *, batch: int = 1000) -> Iterator[FileRecord]:
+        """Every file recorded under a folder (or the file itself), in batches, in path order."""
+        itself = self.file(folder)
+        if itself is not None:
+            yield itself
+        after = gallery_rows.path_bytes(folder).rstrip(b"/") + b"/"
+        end = after[:-1] + b"0"  # "0" follows "/" in ASCII
+        while True:
+            rows = self._all(
+                f"{gallery_rows.SELECT_FILE} WHERE path > ? AND path < ? ORDER BY path LIMIT ?",
+                (after, end, batch),
+            )
+            if not rows:
+                return
+            after = rows[-1][0]
+            yield from map(gallery_rows.file_record, rows)
+
+    def paths_of(self, image_id: str) -> list[Path]:
+        """The files that hold a picture, in path order; empty when all of them are gone."""
+        rows = self._all(
+            "SELECT path FROM files WHERE image_id = ? AND NOT missing ORDER BY path", (image_id,)
+        )
+        return [gallery_rows.path_from_bytes(path) for (path,) in rows]
+
+    def skipped_files(self) -> Iterator[FileRecord]:
+        """The files that are no usable picture, with the reason in `problem`."""
+        rows = self._all(f"{gallery_rows.SELECT_FILE} WHERE problem IS NOT NULL ORDER BY path")
+        return map(gallery_rows.file_record, rows)
+
+    # -- images and faces ---------------------------------------------------------------------
+
+    def has_image(self, image_id: str) -> bool:
+        """Whether a picture with this sha256 is recorded."""
+        return bool(self._all("SELECT 1 FROM images WHERE id = ?", (image_id,)))
+
+    def image(self, image_id: str) -> ImageRecord:
+        """One picture; `ToolError` for an unknown id."""
+        rows = self._all(f"{gallery_rows.SELECT_IMAGE} WHERE id = ?", (image_id,))
+        if not rows:
+            raise ToolError(f"there is no image {image_id!r} in gallery {self.name!r}")
+        return gallery_rows.image_record(rows[0])
+
+    def image_ids(self) -> Iterator[str]:
+        """The sha256 of every recorded picture, in order."""
+        return (row[0] for row in self._all("SELECT id FROM images ORDER BY id"))
+
+    def face(self, face_id: str) -> FaceRecord:
+        """One face; `ToolError` for an unknown id."""
+        return self.faces([face_id])[0]
+
+    def faces(self, ids: Sequence[str]) -> list[FaceRecord]:
+        """Several faces, in the order asked for; `ToolError` for an unknown id."""
+        found = {row[0]: row for row in self._chunked(gallery_rows.SELECT_FACE, ids)}
+        self._refuse_unknown(ids, found)
+        return [gallery_rows.face_record(found[each]) for each in ids]
+
+    def faces_of(self, image_id: str) -> list[FaceRecord]:
+        """The faces in a picture, from left to right."""
+        rows = self._all(
+            f"{gallery_rows.SELECT_FACE} WHERE image_id = ? ORDER BY ordinal", (image_id,)
+        )
+        return [gallery_rows.face_record(row) for row in rows]
+
+    # -- embeddings ---------------------------------------------------------------------------
+
+    def embedding_batches(self, size: int, *, after: int = 0) -> Iterator[EmbeddingBatch]:
+        """The embeddings added past seq `after`, in that order, at most `size` at a time."""
+        while True:
+            rows = self._all(
+                "SELECT id, embedding, seq FROM faces WHERE seq > ? ORDER BY seq LIMIT ?",
+                (after, size),
+            )
+            if not rows:
+                return
+            after = rows[-1][2]
+            yield EmbeddingBatch(
+                ids=[row[0] for row in rows],
+                seqs=[row[2] for row in rows],
+                matrix=_matrix([row[1] for row in rows]),
+            )
+
+    def embeddings(self) -> tuple[list[str], Vector]:
+        """All face ids and embeddings (n, d) float32, L2-normalised; (0, 0) when there are none."""
+        batches = list(self.embedding_batches(4096))
+        ids = [each for batch in batches for each in batch.ids]
+        if not ids:
+            return ids, np.zeros((0, 0), np.float32)
+        return ids, np.concatenate([batch.matrix for batch in batches])
+
+    def similarities(self, query: Vector, ids: Sequence[str]) -> Vector:
+        """Exact cosine similarities (n,) of a unit vector (d,) to faces, in the order given."""
+        found = dict(self._chunked("SELECT id, embedding FROM faces", ids))
+        self._refuse_unknown(ids, found)
+        if not ids:
+            return np.zeros(0, np.float32)
+        # Row by row: a matrix product may sum in another order when the batch differs.
+        matrix = _matrix([found[each] for each in ids])
+        cosines: Vector = np.einsum("nd,d->n", matrix, np.asarray(query, np.float32))
+        return cosines
+
+    # -- plumbing -----------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _turns(self) -> Iterator[None]:
+        with self._turn, gallery_file.plain_words(self.name):
+            yield
+
+    def _all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        with self._turns():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def _row(self, sql: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] = self._all(sql)[0]
+        return row
+
+    def _meta(self, key: str) -> str:
+        return str(self._all("SELECT value FROM meta WHERE key = ?", (key,))[0][0])
+
+    def _chunked(self, select: str, ids: Sequence[str]) -> Iterator[Any]:
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            marks = ", ".join("?" * len(chunk))
+            yield from self._all(f"{select} WHERE id IN ({marks})", chunk)
+
+    def _refuse_unknown(self, ids: Sequence[str], found: Mapping[str, object]) -> None:
+        unknown = next((each for each in ids if each not in found), None)
+        if unknown is not None:
+            raise ToolError(f"there is no face {unknown!r} in gallery {self.name!r}")
+
+
+def _matrix(blobs: Sequence[bytes]) -> Vector:
+    flat = np.frombuffer(b"".join(blobs), dtype="<f4").astype(np.float32)
+    return flat.reshape(len(blobs), -1)

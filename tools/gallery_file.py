@@ -1,0 +1,190 @@
+"""The file under a gallery: made, recognised, locked, and its failures put into plain words."""
+
+import contextlib
+import json
+import re
+import sqlite3
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tools.errors import SetupError
+
+RECORDS = "records.sqlite3"
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x554E4D4B  # "UNMK": tells our files from any other SQLite file
+
+_NAME = re.compile(r"\w[\w.-]{0,63}")
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE images (
+    id TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL,
+    frames INTEGER NOT NULL, byte_size INTEGER NOT NULL, perceptual_hash INTEGER NOT NULL,
+    unmask_forgery INTEGER NOT NULL, indexed_at TEXT NOT NULL, features BLOB
+);
+-- `seq` only ever grows: an index that covers it up to some value can catch up from there.
+CREATE TABLE faces (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    image_id TEXT NOT NULL REFERENCES images ON DELETE CASCADE, ordinal INTEGER NOT NULL,
+    embedding BLOB NOT NULL, box BLOB NOT NULL, keypoints BLOB NOT NULL, landmarks BLOB,
+    quality TEXT NOT NULL, face_hash INTEGER, features BLOB
+);
+CREATE INDEX faces_of_image ON faces (image_id);
+-- Paths are bytes, because file names need not be UTF-8.
+CREATE TABLE files (
+    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    image_id TEXT REFERENCES images ON DELETE CASCADE, problem TEXT,
+    missing INTEGER NOT NULL DEFAULT 0, CHECK ((image_id IS NULL) <> (problem IS NULL))
+);
+CREATE INDEX files_of_image ON files (image_id);
+"""
+
+_PLAIN_WORDS = {
+    sqlite3.SQLITE_FULL: "the disk is full: free some space, then run `unmask index` again",
+    sqlite3.SQLITE_READONLY: "it cannot be written: make its folder writable, or choose another "
+    "data folder by setting UNMASK_HOME",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check the rights on its folder, or choose "
+    "another data folder by setting UNMASK_HOME",
+    sqlite3.SQLITE_IOERR: "the disk reports an error or is full: check it, then run "
+    "`unmask index` again",
+    sqlite3.SQLITE_BUSY: "another process is writing to it: wait for that to end",
+    sqlite3.SQLITE_LOCKED: "another process is writing to it: wait for that to end",
+    sqlite3.SQLITE_CORRUPT: "its record is damaged: restore the folder from a backup, or remove "
+    "it and run `unmask index` on your photos again",
+    sqlite3.SQLITE_NOTADB: "its record is no Unmask gallery: move that file away, then run "
+    "`unmask index` again",
+}
+
+
+def gallery_folder(home: Path, name: str) -> Path:
+    """Where a gallery lives; a name that could lead elsewhere is a `SetupError`."""
+    if not _NAME.fullmatch(name):
+        raise SetupError(
+            f"{name!r} is no name for a gallery: use up to 64 letters, digits, '-', '_' and '.', "
+            "as in `unmask index DIR --gallery family`"
+        )
+    return galleries_folder(home) / name
+
+
+def galleries_folder(home: Path) -> Path:
+    """The folder with all galleries of a data folder."""
+    return home / "galleries"
+
+
+def connect(path: Path, *, fingerprint: Mapping[str, str] | None = None) -> sqlite3.Connection:
+    """Open a record store, made if there is a `fingerprint` to make it with.
+
+    Transactions are begun and ended by hand. Raises `SetupError` for a file that is not ours.
+
+    WAL lets `find` read while `index` writes. FULL makes every commit wait for the disk: NORMAL
+    would survive a killed process but lose the last commits when the power fails, after they were
+    reported as indexed. One commit per batch of pictures makes the wait too rare to matter.
+    """
+    uri = f"{path.absolute().as_uri()}?mode={'rwc' if fingerprint is not None else 'rw'}"
+    # Other threads may use the connection: SQLite is built thread-safe, and Gallery takes turns.
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=30, check_same_thread=False
+    )
+    try:
+        if fingerprint is not None and _is_empty(connection):
+            _set_up(connection, fingerprint)
+        _check_version(connection, path.parent.name)  # before anything changes a foreign file
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection, fingerprint: Mapping[str, str]) -> None:
+    """Turn an empty file into a gallery, all of it or nothing."""
+    meta = {
+        "fingerprint": json.dumps(dict(fingerprint), sort_keys=True),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "epoch": uuid.uuid4().hex,
+    }
+    with transaction(connection):
+        if _pragma(connection, "user_version"):
+            return  # another process was faster
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        # Last, and part of the transaction: a file with a version is a whole gallery.
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _check_version(connection: sqlite3.Connection, name: str) -> None:
+    """Refuse a file that is not ours, or that a newer Unmask has written."""
+    if _pragma(connection, "application_id") != APPLICATION_ID:
+        raise SetupError(f"gallery {name!r}: {_PLAIN_WORDS[sqlite3.SQLITE_NOTADB]}")
+    version = _pragma(connection, "user_version")
+    if version > SCHEMA_VERSION:
+        raise SetupError(
+            f"gallery {name!r} was written by a newer Unmask (record version {version}, this one "
+            f"knows {SCHEMA_VERSION}): update it with `pip install -U -e .`"
+        )
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether nothing was ever written to this file."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return not tables and not _pragma(connection, "user_version")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, also when interrupted by Ctrl-C."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite ends it itself when the disk is full
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def plain_words(name: str) -> Iterator[None]:
+    """Turn what a person can mend (full disk, damaged file) into a `SetupError`; the rest is ours.
+
+    What was committed before stays readable in every one of these cases.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: without the details
+        if code not in _PLAIN_WORDS:
+            raise
+        raise SetupError(f"gallery {name!r}: {_PLAIN_WORDS[code]}") from error
+    except OSError as error:
+        raise SetupError(
+            f"gallery {name!r}: {error}: mend that, or choose another data folder by setting "
+            "UNMASK_HOME"
+        ) from error
+
+
+def try_lock(path: Path) -> sqlite3.Connection | None:
+    """Take a lock between processes, held until the connection is closed; None if taken.
+
+    SQLite's own lock on an empty file: portable, and the system lets go of it when the process
+    dies, however it dies.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            return None
+        raise
+    return connection

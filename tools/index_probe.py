@@ -1,0 +1,100 @@
+"""Whether an index really holds what the record says: every vector, not only the count.
+
+After a killed writer Chroma may count vectors that it can no longer find, and opening it may
+crash the process, so the full check runs in a child process.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tools.gallery import Gallery
+from tools.records import EmbeddingBatch, Extent
+
+if TYPE_CHECKING:
+    from chromadb.api.models.Collection import Collection
+
+_BATCH = 1000
+_SPOTS = 32
+_TOLERANCE = 1e-5  # Chroma normalises vectors once more
+
+# Not `python -m`: that would need our folders on the child's path, wherever it is started.
+_CHILD = "import sys; sys.path.insert(0, sys.argv[1]); from tools.index import prove; prove()"
+
+
+def in_child_process(gallery: Gallery, extent: Extent) -> tuple[Extent | None, str | None]:
+    """How much of the record the index on disk soundly covers; or None and what is wrong.
+
+    Must not run while this process has the index open.
+    """
+    command = [sys.executable, "-c", _CHILD, str(Path(__file__).parent.parent)]
+    command += [str(gallery.folder.parent.parent), gallery.name]
+    limit_s = 60 + extent.faces / 1000  # Chroma may also hang; reading takes 0.02 ms a face
+    try:
+        child = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None, "stuck"
+    if child.returncode != 0:
+        return None, "broken" if child.returncode > 0 else "broken (Chroma crashed on it)"
+    covered = Extent(**json.loads(child.stdout.splitlines()[-1]))
+    return (covered, None) if covered.epoch else (None, "damaged")
+
+
+def sound_part(collection: "Collection", gallery: Gallery) -> Extent | None:
+    """Compare every vector with the record; None unless it holds the first faces and no others.
+
+    A writer that was killed leaves a shorter index, which is sound as far as it goes: faces are
+    only ever added in the record's order.
+    """
+    count, last, held = 0, 0, collection.count()
+    for batch in gallery.embedding_batches(_BATCH):
+        found = _holds(collection, batch)
+        if found is None:
+            return None
+        count += found
+        last = batch.seqs[found - 1] if found else last
+        if found < len(batch.ids):
+            break
+    sound = count == held and _finds_last(collection, gallery, last)
+    return Extent(epoch=gallery.extent().epoch, faces=count, last=last) if sound else None
+
+
+def spot_check(collection: "Collection", gallery: Gallery, covered: Extent) -> str | None:
+    """What a quick look finds wrong with an index that was closed properly; usually None."""
+    if collection.count() != covered.faces:
+        return "incomplete"
+    ends = (0, covered.last - _SPOTS)
+    batches = [next(gallery.embedding_batches(_SPOTS, after=max(0, end)), None) for end in ends]
+    whole = all(_holds(collection, batch) == len(batch.ids) for batch in batches if batch)
+    return None if whole and _finds_last(collection, gallery, covered.last) else "damaged"
+
+
+def _holds(collection: "Collection", batch: EmbeddingBatch) -> int | None:
+    """How many of the batch's first faces are there and no later one; None if vectors differ."""
+    got = collection.get(ids=batch.ids, include=["embeddings"])
+    vectors = got["embeddings"]
+    there = dict(zip(got["ids"], vectors if vectors is not None else [], strict=True))
+    first = batch.ids[: len(there)]
+    if set(first) != set(there):
+        return None
+    if first:
+        vectors = np.stack([there[face] for face in first])
+        if not np.allclose(vectors, batch.matrix[: len(first)], atol=_TOLERANCE):
+            return None
+    return len(first)
+
+
+def _finds_last(collection: "Collection", gallery: Gallery, last: int) -> bool:
+    """Whether searching with the last face's own embedding finds it (or its exact equal)."""
+    batch = next(gallery.embedding_batches(1, after=last - 1), None)
+    if last == 0 or batch is None:
+        return True
+    found = collection.query(query_embeddings=batch.matrix, n_results=1, include=["distances"])
+    distances = found["distances"]
+    return bool(distances and distances[0] and distances[0][0] < _TOLERANCE)

@@ -1,0 +1,309 @@
+"""The job: walk folders, analyse every picture once, record it, keep the index in step.
+
+Reading and decoding run in threads beside the analysis; the analysis runs on batches; every batch
+is one commit. How much is held in memory does not depend on how many files there are.
+"""
+
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tools.analysis import Analyser, ImageEncoder, Opened, analyse_batch
+from tools.gallery import Gallery
+from tools.images import walk
+from tools.index import Index
+from tools.opening import FileToOpen, OpenedFile, OpeningPool, pixel_count
+from tools.records import AnalysedImage, FileRecord
+
+BATCH_IMAGES = 16
+BATCH_PIXELS = 32_000_000
+"""A batch also ends at so many pixels (100 MB), so that large photographs need no more memory."""
+
+BATCH_FILES = 500
+"""And at so many files, so that a folder without a picture in it is remembered as well."""
+
+NOT_ANALYSED = "not analysed"
+"""The reason noted for a picture that was opened but that the analysis refused."""
+
+_INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
+_NAMED_SKIPS = 1000  # a list that grows with the number of files would not be flat
+_RETRIED = ("unreadable", "missing")  # rights and disks change without touching the file
+_REPORT_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far the job is: files of `files_total` looked at, pictures added in `seconds`."""
+
+    files_done: int
+    files_total: int
+    images_added: int
+    faces_found: int
+    skipped: int
+    seconds: float
+
+    @property
+    def files_per_s(self) -> float:
+        """Files looked at per second so far."""
+        return self.files_done / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds that are left at this rate; None before there is a rate."""
+        rate = self.files_per_s
+        return (self.files_total - self.files_done) / rate if rate else None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """What a run did.
+
+    `already_known`: files unchanged since an earlier run; `duplicates`: files (moved, copied)
+    whose very bytes were already indexed; `missing`: files that are gone from disk, their
+    pictures kept. `skipped` counts files per reason; `skipped_files` names the first thousand of
+    them, `Gallery.skipped_files` all. `notices` are for people to read.
+    """
+
+    images_added: int
+    faces_found: int
+    already_known: int
+    duplicates: int
+    missing: int
+    skipped: dict[str, int]
+    skipped_files: tuple[tuple[Path, str], ...]
+    seconds: float
+    notices: tuple[str, ...]
+
+
+class IndexingInterrupted(KeyboardInterrupt):
+    """Ctrl-C: what was indexed so far is kept and searchable, and `summary` tells how much."""
+
+    def __init__(self, summary: IndexSummary) -> None:
+        super().__init__("indexing was interrupted")
+        self.summary = summary
+
+
+def index_folders(
+    folders: Sequence[Path],
+    *,
+    gallery: Gallery,
+    faces: Analyser,
+    encoder: ImageEncoder,
+    index: Index | None = None,
+    on_progress: Callable[[IndexProgress], None] | None = None,
+    on_indexed: Callable[[Sequence[str]], None] | None = None,
+) -> IndexSummary:
+    """Bring a gallery up to date with folders (or single files).
+
+    A file that has not changed since the last run is not even read; one whose bytes are known is
+    not analysed again; one that gives no picture is skipped, counted and remembered until it
+    changes. `index` is the gallery's, if it is open already. `on_indexed` gets the ids of
+    pictures once they are safely on the disk. Raises `SetupError` (folder missing, disk full,
+    gallery in use; what was indexed before is kept) and `IndexingInterrupted`.
+    """
+    # Resolved, so that one file has one name however its folder was given.
+    roots = [Path(folder).resolve() for folder in folders]
+    with gallery.writer(), contextlib.ExitStack() as stack:
+        index = index or stack.enter_context(Index.open(gallery))
+        job = _Job(gallery, index, faces, encoder, on_progress, on_indexed)
+        try:
+            job.run(roots)
+        except KeyboardInterrupt as stop:
+            index.catch_up()
+            raise IndexingInterrupted(job.summary()) from stop
+        index.catch_up()
+        return job.summary()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What the next commit will hold: pictures by id, and files with what is in them."""
+
+    photos: dict[str, Opened] = field(default_factory=dict)
+    files: list[FileRecord] = field(default_factory=list)
+    pixels: int = 0
+
+    @property
+    def full(self) -> bool:
+        images, files = len(self.photos), len(self.files)
+        return images >= BATCH_IMAGES or self.pixels >= BATCH_PIXELS or files >= BATCH_FILES
+
+
+@dataclass(slots=True)
+class _Job:
+    gallery: Gallery
+    index: Index
+    faces: Analyser
+    encoder: ImageEncoder
+    on_progress: Callable[[IndexProgress], None] | None
+    on_indexed: Callable[[Sequence[str]], None] | None
+    started: float = field(default_factory=time.monotonic)
+    reported: float = 0.0
+    total: int = 0
+    done: int = 0
+    behind: int = 0
+    tally: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    skipped_files: list[tuple[Path, str]] = field(default_factory=list)
+    batch: _Batch = field(default_factory=_Batch)
+
+    def run(self, roots: Sequence[Path]) -> None:
+        if self.on_progress is not None:
+            # Walking twice is cheap beside analysing; remembering every path would not be flat.
+            self.total = sum(1 for _ in walk(roots))
+        # One batch under analysis, the next one being opened.
+        with OpeningPool(self.gallery.has_image, budget_pixels=2 * BATCH_PIXELS) as pool:
+            for opened in pool.opened(self._files_to_open(roots)):
+                self._sort_in(opened, pool)
+                if self.batch.full:
+                    self._commit(pool)
+            self._commit(pool)
+        for root in roots:
+            self._note_missing(root)
+        self._report(now=True)
+
+    def _files_to_open(self, roots: Sequence[Path]) -> Iterator[FileToOpen]:
+        """The files below the folders that are new or have changed."""
+        ours = self.gallery.folder.parent  # galleries in an indexed home hold no pictures
+        for found in walk(roots):
+            self._report()
+            if ours in found.path.parents:
+                self.done += 1
+                continue
+            status = None if found.problem else _status(found.path)
+            if status is None:
+                self.done += 1
+                self._skip(found.path, found.problem or "missing")
+                continue
+            known = self.gallery.file(found.path)
+            if known is None or not _settled(known, status):
+                yield FileToOpen(found.path, status.st_size, status.st_mtime_ns)
+            else:
+                self._met_again(known)
+
+    def _met_again(self, known: FileRecord) -> None:
+        self.done += 1
+        if known.missing:
+            self.batch.files.append(replace(known, missing=False))
+        if known.problem is not None:
+            self._skip(known.path, known.problem)
+        else:
+            self.tally["known"] += 1
+
+    def _sort_in(self, opened: OpenedFile, pool: OpeningPool) -> None:
+        file, photo = opened.file, opened.photo
+        self.done += 1
+        self.batch.files.append(
+            FileRecord(file.path, file.size, file.mtime_ns, opened.image_id, opened.problem)
+        )
+        if opened.problem is not None:
+            self._skip(file.path, opened.problem)
+        elif photo is None or self._already_have(photo.id):
+            self.tally["duplicates"] += 1
+            pool.give_back(0 if photo is None else pixel_count(photo))
+        else:
+            self.batch.photos[photo.id] = Opened(photo, byte_size=file.size)
+            self.batch.pixels += pixel_count(photo)
+
+    def _already_have(self, image_id: str) -> bool:
+        # Asked again here: its twin may have been committed after this file was opened.
+        return image_id in self.batch.photos or self.gallery.has_image(image_id)
+
+    def _commit(self, pool: OpeningPool) -> None:
+        batch, self.batch = self.batch, _Batch()
+        results = analyse_batch(list(batch.photos.values()), faces=self.faces, encoder=self.encoder)
+        images = [result for result in results if isinstance(result, AnalysedImage)]
+        failed = batch.photos.keys() - {image.id for image in images}
+        self.gallery.add(images, [self._without_failed(file, failed) for file in batch.files])
+        pool.give_back(batch.pixels)
+        faces = sum(len(image.faces) for image in images)
+        self.tally.update(images=len(images), faces=faces)
+        if self.on_indexed is not None and images:
+            self.on_indexed([image.id for image in images])
+        self.behind += faces
+        if self.behind >= _INDEX_EVERY:
+            self.index.catch_up()
+            self.behind = 0
+        self._report(now=True)
+
+    def _without_failed(self, file: FileRecord, failed: Set[str]) -> FileRecord:
+        if file.image_id not in failed:
+            return file
+        self._skip(file.path, NOT_ANALYSED)
+        return replace(file, image_id=None, problem=NOT_ANALYSED)
+
+    def _note_missing(self, root: Path) -> None:
+        """Mark the files that are gone; whatever merely cannot be looked at is not gone."""
+        gone = []
+        for file in self.gallery.files_below(root):
+            if not file.missing and _is_gone(file.path):
+                gone.append(replace(file, missing=True))
+            if len(gone) >= BATCH_FILES:
+                self.gallery.add([], gone)
+                self.tally["missing"] += len(gone)
+                gone.clear()
+        if gone:
+            self.gallery.add([], gone)
+        self.tally["missing"] += len(gone)
+
+    def _skip(self, path: Path, reason: str) -> None:
+        self.skipped[reason] += 1
+        if len(self.skipped_files) < _NAMED_SKIPS:
+            self.skipped_files.append((path, reason))
+
+    def _report(self, *, now: bool = False) -> None:
+        seconds = time.monotonic() - self.started
+        if self.on_progress is None or (seconds - self.reported < _REPORT_EVERY_S and not now):
+            return
+        self.reported = seconds
+        self.on_progress(
+            IndexProgress(
+                files_done=self.done,
+                files_total=max(self.total, self.done),
+                images_added=self.tally["images"],
+                faces_found=self.tally["faces"],
+                skipped=self.skipped.total(),
+                seconds=seconds,
+            )
+        )
+
+    def summary(self) -> IndexSummary:
+        """What was done so far."""
+        return IndexSummary(
+            images_added=self.tally["images"],
+            faces_found=self.tally["faces"],
+            already_known=self.tally["known"],
+            duplicates=self.tally["duplicates"],
+            missing=self.tally["missing"],
+            skipped=dict(self.skipped),
+            skipped_files=tuple(self.skipped_files),
+            seconds=time.monotonic() - self.started,
+            notices=tuple(self.index.notices),
+        )
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # gone since it was listed
+        return None
+
+
+def _settled(known: FileRecord, status: os.stat_result) -> bool:
+    """Whether reading the file again could tell nothing new."""
+    same = known.same_state(status.st_size, status.st_mtime_ns)
+    return same and known.problem not in _RETRIED
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
