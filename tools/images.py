@@ -69,16 +69,18 @@ _UPRIGHT = {
 Pixels = NDArray[np.uint8]
 
 
-class UnreadableImage(ToolError):  # noqa: N818 - a name that reads as what happened
+class UnreadableImage(ToolError):
     """A file that gives no picture; `reason` is one of a few, so that skips can be counted.
 
     "missing", "unreadable" (the system refuses), "empty", "not an image", "too large",
     "truncated" or "damaged".
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
+    def __init__(self, reason: str, detail: str = "", *, path: Path | None = None) -> None:
+        what = f"{reason} ({detail})" if detail else reason
+        super().__init__(what if path is None else f"{str(path)!r}: {what}")
         self.reason = reason
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,8 +115,11 @@ def image_id(data: bytes) -> str:
 
 
 def read_photo(path: Path) -> Photo:
-    """Open one file as a photograph; `UnreadableImage` when it is none."""
-    return decode_photo(read_bytes(path))
+    """Open one file as a photograph; `UnreadableImage`, which names it, when it is none."""
+    try:
+        return decode_photo(read_bytes(path))
+    except UnreadableImage as error:
+        raise UnreadableImage(error.reason, error.detail, path=path) from error
 
 
 def read_bytes(path: Path) -> bytes:
