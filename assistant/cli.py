@@ -1,0 +1,254 @@
+"""The command line: `unmask index`, `find`, `demo`, `doctor`, `models`, `galleries`.
+
+Exit status: 0 done (a damaged file among thousands is normal: skips are reported, not fatal),
+1 cannot be done (one line on stderr says why and what to do), 2 wrong usage, 130 interrupted.
+With --json, stdout carries exactly one JSON object, or nothing when the status is not 0 (doctor
+and `models verify` report what is broken and end with 1).
+
+Everything heavy is imported inside the commands: `unmask --help` answers at once.
+"""
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from assistant import cli_galleries, cli_models
+from assistant.cli_options import AsJson, GalleryName, Shared, settings_of, stdout_kept_clean
+from assistant.console import (
+    err,
+    out,
+    print_checks,
+    print_findings,
+    print_json,
+    print_summary,
+    safe,
+    tell,
+    tell_error,
+)
+from tools.errors import SetupError, ToolError
+
+CANNOT, INTERRUPTED = 1, 130
+
+
+class _Commands(TyperGroup):
+    """Turns the failures that are not bugs into a line and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (SetupError, ToolError) as error:
+            tell_error(error)
+            raise typer.Exit(CANNOT) from error
+        except KeyboardInterrupt as stop:
+            err().print("interrupted")
+            raise typer.Exit(INTERRUPTED) from stop
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # a bug shows its traceback, without the values of locals
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(cli_models.app, name="models")
+app.add_typer(cli_galleries.app, name="galleries")
+
+
+def main() -> None:
+    """The console script: libraries are told to stay offline before any is imported."""
+    from assistant.settings import harden_library_environment
+
+    harden_library_environment()
+    logging.captureWarnings(True)
+    app()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from assistant.doctor import version
+
+        out().print(f"unmask {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def unmask(
+    context: typer.Context,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Set of models: pocket (the default) or full."),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to stderr.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Find deepfakes that impersonate a person, on your own machine.
+
+    \b
+    First look:            unmask demo
+    Your own photos:       unmask index ~/collection
+                           unmask find ada.jpg
+    If something is off:   unmask doctor
+
+    Nothing leaves this machine, and nothing is downloaded unless you ask for it.
+    State is kept in one folder; UNMASK_HOME moves it.
+    """
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    context.obj = Shared(profile=profile, verbose=verbose)
+
+
+@app.command(short_help="Add the images below folders to a gallery.")
+def index(
+    context: typer.Context,
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR", help="Folders (or single files) to add.")
+    ],
+    gallery: GalleryName = "default",
+    json: AsJson = False,
+) -> None:
+    """Add the images below folders to a gallery.
+
+    \b
+    unmask index ~/collection
+    unmask index /media/disk1 /media/disk2 --gallery case42
+
+    Run it again at any time: what is known costs nothing, moved and copied files are recognised
+    by their content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no
+    usable image are skipped and listed with the reason; the exit status is 0 all the same.
+    """
+    with stdout_kept_clean(context):
+        summary, interrupted = _index(context, folders, gallery)
+    tell(summary.notices)
+    if json:
+        print_json(_summary_json(summary, gallery, interrupted=interrupted))
+    else:
+        print_summary(summary, gallery)
+    if interrupted:
+        tell(["interrupted; all of this is kept: run the same command again to go on"])
+        raise typer.Exit(INTERRUPTED)
+
+
+def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[Any, bool]:
+    from assistant.investigation import Unmask
+    from assistant.progress import IndexingDisplay
+    from tools.indexing import IndexingInterrupted
+
+    unmask = Unmask(settings_of(context), gallery)
+    try:
+        with IndexingDisplay() as display:
+            return unmask.index(folders, on_progress=display), False
+    except IndexingInterrupted as stop:
+        return stop.summary, True
+
+
+def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
+    files = [{"path": safe(path), "reason": reason} for path, reason in summary.skipped_files]
+    fields = dataclasses.asdict(summary) | {"skipped_files": files}
+    return {"gallery": gallery, "interrupted": interrupted, **fields}
+
+
+@app.command(short_help="Rank images that may impersonate a person.")
+def find(
+    context: typer.Context,
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO", help="Authentic photos of one person.")
+    ],
+    gallery: GalleryName = "default",
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,
+    face: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Which face of the photo, from left to right."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Rank a gallery's images by how likely they impersonate a person.
+
+    \b
+    unmask find ada.jpg
+    unmask find ada1.jpg ada2.jpg --gallery case42 --top 50
+    unmask find party.jpg --face 3
+    unmask find ada.jpg --json | jq '.hits[] | select(.verdict == "impersonation") | .path'
+
+    Several photos of the person make the answer better. Verdicts: impersonation (the same
+    person, forged), genuine, copy (the query photo itself), other (another person),
+    inconclusive, not assessed (no usable face, or a measurement is missing).
+    """
+    from assistant.investigation import Unmask
+
+    with stdout_kept_clean(context):
+        findings = Unmask(settings_of(context), gallery).find(photos, top=top, face=face)
+    tell(findings.warnings)
+    if json:
+        print_json(findings.to_json())
+    else:
+        print_findings(findings, explain=explain)
+
+
+@app.command(short_help="See it work on sample photos.")
+def demo(
+    context: typer.Context,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """See it work: real sample photos, forgeries made on the spot, a ranked answer.
+
+    \b
+    unmask demo
+    unmask demo --open
+
+    Builds a small gallery from photos that come with installed packages, makes forgeries of one
+    person, searches for that person, and writes an HTML page with pictures. Your own galleries
+    are not touched.
+    """
+    from assistant.demo import run_demo
+    from assistant.progress import IndexingDisplay
+
+    with stdout_kept_clean(context), IndexingDisplay() as display:
+        result = run_demo(settings_of(context), display)
+    if json:
+        page = {"page": safe(result.page), "answers": result.answers}
+        print_json(result.findings.to_json() | page)
+    else:
+        tell(result.findings.warnings)
+        print_findings(result.findings, explain=explain, truths=result.answers)
+        out().print(f"\nThe same with pictures: {safe(result.page)}", soft_wrap=True)
+    if open_page:
+        typer.launch(result.page.as_uri())
+
+
+@app.command(short_help="Look for what is broken.")
+def doctor(context: typer.Context, json: AsJson = False) -> None:
+    """Look at the installation, the models, the engines and the galleries.
+
+    Changes nothing. Every finding comes with the command that mends it; the exit status is 1
+    when something is broken.
+    """
+    from assistant.doctor import examine
+
+    with stdout_kept_clean(context):
+        checks = list(examine(settings_of(context)))
+    broken = any(check.state == "broken" for check in checks)
+    if json:
+        print_json({"ok": not broken, "checks": [dataclasses.asdict(check) for check in checks]})
+    else:
+        print_checks(checks)
+    if broken:
+        raise typer.Exit(CANNOT)

@@ -1,0 +1,220 @@
+"""What the terminal shows: results on stdout, progress and remarks on stderr.
+
+File names are data: they are shown with every control character escaped and never read as
+markup, so that a file called "[red]x" or one with an escape sequence changes nothing but itself.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from assistant.doctor import Check
+    from assistant.findings import Findings, Hit
+    from tools.evidence import Evidence
+    from tools.indexing import IndexSummary
+
+_STYLES = {
+    "impersonation": "bold white on red",
+    "inconclusive": "black on yellow",
+    "genuine": "green",
+    "copy": "cyan",
+    "other": "dim",
+    "not assessed": "dim italic",
+    "ok": "green",
+    "warning": "black on yellow",
+    "broken": "bold white on red",
+}
+_SKIPS_SHOWN = 10
+_WIDTH_OF_A_PIPE = 160
+_EXPLAINED_UNASKED = 3
+
+
+def safe(value: object) -> str:
+    """Text that cannot steer a terminal: undecodable bytes and control characters are escaped."""
+    text = (
+        os.fsencode(value).decode("utf-8", "backslashreplace")
+        if isinstance(value, Path)
+        else f"{value}"
+    )
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def probability(value: float | None) -> str:
+    """A share in words: never a certainty, and *not measured* where nothing was."""
+    if value is None:
+        return "not measured"
+    if value > 0.99:
+        return "> 99 %"
+    return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
+
+
+def out() -> Console:
+    """Where results go."""
+    # Rich takes 80 columns where there is no terminal; a log or a pipe has room for paths.
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+    return Console(width=width, highlight=False, emoji=False, markup=False)
+
+
+def err() -> Console:
+    """Where progress and remarks go."""
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def print_json(data: Mapping[str, object]) -> None:
+    """One JSON object on stdout; a NaN in it is a bug and raises ValueError."""
+    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+def tell_error(error: BaseException) -> None:
+    """One `error:` on stderr; messages may have lines of their own (a numbered list of faces)."""
+    lines = str(error).split("\n")
+    sys.stderr.write("error: " + "\n".join(map(safe, lines)) + "\n")
+
+
+def tell(remarks: Iterable[str]) -> None:
+    """Remarks on stderr, a line each."""
+    for remark in remarks:
+        sys.stderr.write(f"note: {safe(remark)}\n")
+
+
+def print_summary(summary: "IndexSummary", gallery: str) -> None:
+    """What indexing did, and which files it skipped and why."""
+    console = out()
+    console.print(
+        f"Gallery {gallery!r}: {counted(summary.images_added, 'image')} with "
+        f"{counted(summary.faces_found, 'face')} added in {summary.seconds:.1f} s."
+    )
+    rest = {
+        "already known": summary.already_known,
+        "the same as another file": summary.duplicates,
+        "no longer there": summary.missing,
+    }
+    for words, number in rest.items():
+        if number:
+            console.print(f"  {counted(number, 'file')} {words}")
+    if summary.skipped:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in summary.skipped.items())
+        console.print(f"  {counted(sum(summary.skipped.values()), 'file')} skipped: {reasons}")
+    for path, reason in summary.skipped_files[:_SKIPS_SHOWN]:
+        console.print(Text(f"    {safe(path)}  ({safe(reason)})", overflow="fold"))
+    more = sum(summary.skipped.values()) - _SKIPS_SHOWN
+    if more > 0:
+        console.print(f"    … and {more} more; --json names them")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 file, 2 files."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def print_findings(
+    findings: "Findings", *, explain: bool, truths: Mapping[str, str] | None = None
+) -> None:
+    """Ranked hits as a table, with the reasons beneath: of all, or of the first impersonations.
+
+    `truths` says by file name what a picture really is, where somebody knows (the demo does).
+    """
+    console = out()
+    if not findings.hits:
+        console.print(f"No face in gallery {findings.gallery!r} could be compared.")
+        return
+    console.print(_hit_table(findings.hits, truths or {}))
+    console.print(_totals(findings))
+    for hit in findings.hits if explain else _worth_a_word(findings.hits):
+        console.print(Text.assemble(f"\n{hit.rank}  ", _badge(hit.verdict), f"  {safe(hit.path)}"))
+        console.print(Padding(Text(safe(hit.explanation)), (0, 0, 0, 3)))
+        console.print(Padding(_evidence_lines(hit, everything=explain), (0, 0, 0, 3)))
+    if not explain:
+        console.print("\n--explain gives the reasons and all the evidence for every hit.")
+
+
+def _worth_a_word(hits: Sequence["Hit"]) -> list["Hit"]:
+    found = [hit for hit in hits if hit.verdict == "impersonation"] or list(hits[:1])
+    return found[:_EXPLAINED_UNASKED]
+
+
+def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("rank", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    for heading in ("same person", "forged", "impersonation"):
+        table.add_column(heading, justify="right", min_width=6)
+    table.add_column("file", overflow="fold")
+    if truths:
+        table.add_column("what it really is", overflow="fold")
+    for hit in hits:
+        assessment = hit.assessment
+        cells = [
+            Text(str(hit.rank)),
+            _badge(hit.verdict),
+            Text(probability(assessment.identity_probability)),
+            Text(probability(assessment.fake_probability)),
+            Text(probability(assessment.impersonation_probability)),
+            Text(safe(hit.path)),
+        ]
+        if truths:
+            cells[-1] = Text(safe(hit.path.name))
+            cells.append(Text(safe(truths.get(hit.path.name, ""))))
+        table.add_row(*cells)
+    return table
+
+
+def _badge(word: str) -> Text:
+    return Text(f" {word} ", style=_STYLES.get(word, ""))
+
+
+def _totals(findings: "Findings") -> str:
+    verdicts = ", ".join(f"{number} {verdict}" for verdict, number in findings.counts.items())
+    faceless = counted(findings.images_without_face, "image")
+    return (
+        f"\n{counted(findings.compared, 'image')} compared: {verdicts}; {faceless} without a face."
+    )
+
+
+def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
+    cited = [item for item in hit.evidence if everything or f"[{item.id}]" in hit.explanation]
+    return Text("\n".join(_evidence_line(item) for item in cited), style="dim")
+
+
+def _evidence_line(item: "Evidence") -> str:
+    value = "not measured" if item.value is None else f"{item.value:.3g} {item.unit}"
+    return safe(f"{item.id} {item.name}: {value}")
+
+
+def print_checks(checks: Sequence["Check"]) -> None:
+    """The doctor's checks, each hint beneath its finding."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for check in checks:
+        detail = Text(safe(check.detail))
+        if check.hint:
+            detail.append(f"\n→ {safe(check.hint)}", style="bold")
+        table.add_row(_badge(check.state), Text(safe(check.name)), detail)
+    out().print(table)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Plain rows under headings; cells are data, not markup."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(safe(cell)) for cell in row))
+    out().print(table)
