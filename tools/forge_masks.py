@@ -1,0 +1,141 @@
+"""Where a face and its parts lie, from 68 landmarks: the areas that forging changes and names."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+REGIONS = (
+    "whole face",
+    "skin",
+    "left eye",
+    "right eye",
+    "eyebrows",
+    "nose",
+    "mouth",
+    "face boundary",
+)
+# A region counts as touched when this share of its area is changed.
+_TOUCHED_SHARE = 0.25
+# The skin is large: half of it changed is a face swap, a tenth is a patch that one can see.
+_SHARE_BY_REGION = {"whole face": 0.6, "skin": 0.15, "face boundary": 0.1}
+
+_JAW = range(0, 17)
+_PARTS = {
+    "left eye": (range(36, 42),),
+    "right eye": (range(42, 48),),
+    "eyebrows": (range(17, 22), range(22, 27)),
+    "nose": (range(27, 36),),
+    "mouth": (range(48, 68),),
+}
+
+
+def eye_distance(landmarks: np.ndarray) -> float:
+    """Distance between the eye centres in pixels: the unit in which everything is measured."""
+    left, right = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
+    return max(1.0, float(np.linalg.norm(right - left)))
+
+
+def forehead(landmarks: np.ndarray) -> np.ndarray:
+    """Ten points above the brows (10, 2), which iBUG's 68 lack: brows pushed up the face's axis."""
+    chin, between_brows = landmarks[8], landmarks[[21, 22]].mean(axis=0)
+    up = between_brows - chin
+    reach = np.array([0.16, 0.24, 0.28, 0.30, 0.31, 0.31, 0.30, 0.28, 0.24, 0.16])
+    points: np.ndarray = landmarks[17:27] + reach[:, None] * up
+    return points
+
+
+def outline(landmarks: np.ndarray) -> np.ndarray:
+    """The face's outline (n, 2): convex hull of the landmarks and the estimated forehead."""
+    points = np.concatenate([landmarks, forehead(landmarks)]).astype(np.float32)
+    hull: np.ndarray = cv2.convexHull(points)[:, 0]
+    return hull
+
+
+def fill(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
+    """A polygon's area as (h, w) float32, 1 inside; points in pixels, with sub-pixel precision."""
+    canvas = np.zeros(shape[:2], np.uint8)
+    corners = np.round(np.asarray(points, np.float64) * 16).astype(np.int32)
+    cv2.fillPoly(canvas, [corners], 1, lineType=cv2.LINE_8, shift=4)
+    return canvas.astype(np.float32)
+
+
+def part(landmarks: np.ndarray, shape: tuple[int, ...], *, name: str) -> np.ndarray:
+    """One part of the face as (h, w) float32 in {0, 1}, a little wider than its landmarks."""
+    area = np.zeros(shape[:2], np.float32)
+    for indices in _PARTS[name]:
+        hull = cv2.convexHull(landmarks[list(indices)].astype(np.float32))[:, 0]
+        area = np.maximum(area, fill(shape, hull))
+    return grow(area, radius_px=0.16 * eye_distance(landmarks))
+
+
+def face_regions(landmarks: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Every region of `REGIONS` as (h, w) float32 in {0, 1}; left and right as seen in the image.
+
+    "skin" is the face without its parts; "face boundary" is a ring around the outline, a fifth
+    of the eye distance to either side, where swapped faces are blended in.
+    """
+    face = fill(shape, outline(landmarks))
+    regions = {name: part(landmarks, shape, name=name) for name in _PARTS}
+    inner = np.maximum.reduce(list(regions.values()))
+    reach = 0.2 * eye_distance(landmarks)
+    ring = grow(face, radius_px=reach) - shrink(face, radius_px=reach)
+    regions |= {"whole face": face, "skin": face * (1 - inner), "face boundary": ring}
+    return {name: regions[name] for name in REGIONS}
+
+
+def regions_covered(mask: np.ndarray, regions: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Names of the regions that a mask (h, w) in 0..1 changes to a visible share of their area.
+
+    The face boundary counts only where the mask ends, because that is where blending shows.
+    """
+    covered = []
+    for name, area in regions.items():
+        share = float((mask * area).sum() / max(1.0, float(area.sum())))
+        if share >= _SHARE_BY_REGION.get(name, _TOUCHED_SHARE):
+            covered.append(name)
+    return tuple(covered)
+
+
+def grow(area: np.ndarray, *, radius_px: float) -> np.ndarray:
+    """The area widened by a disc."""
+    widened: np.ndarray = cv2.dilate(area, _disc(radius_px))
+    return widened
+
+
+def shrink(area: np.ndarray, *, radius_px: float) -> np.ndarray:
+    """The area narrowed by a disc."""
+    narrowed: np.ndarray = cv2.erode(area, _disc(radius_px))
+    return narrowed
+
+
+def soften(area: np.ndarray, *, sigma_px: float) -> np.ndarray:
+    """The area with a soft edge that stays inside of it, so that nothing outside is touched."""
+    if sigma_px < 0.3:
+        return area
+    inner = shrink(area, radius_px=1.5 * sigma_px)
+    if inner.sum() < 0.2 * area.sum():
+        inner = area
+    soft: np.ndarray = cv2.GaussianBlur(inner, (0, 0), sigma_px) * area
+    # Below one grey level nothing could change, and a mask must not claim what did not happen.
+    soft[soft < 1 / 255] = 0
+    return soft
+
+
+def distort(area: np.ndarray, *, rng: np.random.Generator, amount_px: float) -> np.ndarray:
+    """The area with its outline bent by a smooth random field (elastic deformation)."""
+    height, width = area.shape
+    field = rng.standard_normal((2, 6, 6)).astype(np.float32)
+    bend = [
+        cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) * amount_px for f in field
+    ]
+    grid_x, grid_y = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    )
+    bent: np.ndarray = cv2.remap(area, grid_x + bend[0], grid_y + bend[1], cv2.INTER_LINEAR)
+    return bent
+
+
+def _disc(radius_px: float) -> np.ndarray:
+    size = 2 * max(1, round(radius_px)) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
