@@ -49,7 +49,7 @@ def _append(url: str, part: Path, *, have: int, size: int, progress: Progress) -
         # A server that ignores the range answers 200 and sends everything.
         mode = "ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb"
         with part.open(mode) as file:
-            while chunk := answer.read(CHUNK):
+            while file.tell() < size and (chunk := answer.read(CHUNK)):
                 file.write(chunk)
                 progress(part.stem, file.tell(), size)
     # urllib does not notice a connection that closes early.
