@@ -24,9 +24,9 @@ class Checkpoint:
 
     `files` maps names inside the checkpoint's folder to their sha256. For pocket rows the hash
     is None here and stands in the manifest. `source` is the address of the one file (or of the
-    zip archive that holds them all, with its own `archive_sha256`), or, for pocket, the module
-    that trains it. `written` are small files that we put beside a download. `size_bytes` is what
-    a download transfers.
+    zip archive that holds them all, with its own `archive_sha256`), or, for pocket, the
+    command that makes it. `written` are small files that we put beside a download; `size_bytes`
+    is what a download transfers.
     """
 
     part: Part
@@ -48,9 +48,9 @@ POCKET_FACES = Checkpoint(
     part="faces",
     name="pocket faces",
     profile="pocket",
-    source="tools.training.face_detector, tools.training.embedder",
+    source="python -m tools.training.{detector,landmarks,embedder}",
     revision=None,
-    files={"detection.onnx": None, "landmarks.onnx": None, "recognition.onnx": None},
+    files={"detection.onnx": None, "landmarks_68.onnx": None, "recognition.onnx": None},
     license="Apache-2.0",
     size_bytes=None,
     preprocessing="whole image RGB; 192×192 landmark crop; 112×112 ArcFace alignment",
@@ -61,7 +61,7 @@ POCKET_ENCODER = Checkpoint(
     part="encoder",
     name="pocket encoder",
     profile="pocket",
-    source="tools.training.encoder",
+    source="python -m tools.training.encoder",
     revision=None,
     files={CONFIG: None, "model.safetensors": None},
     license="Apache-2.0",
@@ -74,7 +74,7 @@ POCKET_HEADS = Checkpoint(
     part="heads",
     name="pocket UniFD heads",
     profile="pocket",
-    source="tools.training.heads",
+    source="python -m tools.training.heads",
     revision=None,
     files={
         "face_linear.safetensors": None,
@@ -92,7 +92,7 @@ POCKET_VERDICT = Checkpoint(
     part="verdict",
     name="pocket calibration",
     profile="pocket",
-    source="tools.training.fit",
+    source="python -m tools.training.verdict",
     revision=None,
     files={"verdict.json": None},
     license="Apache-2.0",

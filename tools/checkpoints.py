@@ -78,7 +78,7 @@ def locate(checkpoint: Checkpoint, models_dir: Path) -> Path:
         )
     raise SetupError(
         f"{folder} lacks {', '.join(missing)}: install Unmask again, or make it with "
-        f"`python -m {checkpoint.source}`"
+        f"`{checkpoint.source}`"
     )
 
 
