@@ -152,7 +152,9 @@ def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[A
 
 
 def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
-    files = [{"path": safe(path), "reason": reason} for path, reason in summary.skipped_files]
+    from assistant.findings import printable
+
+    files = [{"path": printable(path), "reason": reason} for path, reason in summary.skipped_files]
     fields = dataclasses.asdict(summary) | {"skipped_files": files}
     return {"gallery": gallery, "interrupted": interrupted, **fields}
 
@@ -252,3 +254,7 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
         print_checks(checks)
     if broken:
         raise typer.Exit(CANNOT)
+
+
+if __name__ == "__main__":
+    main()
