@@ -10,7 +10,7 @@ from functools import cached_property
 from tools.faces import FaceAnalyser
 
 from assistant.settings import Settings
-from tools.checkpoints import PROFILES, fingerprint, locate
+from tools.checkpoints import PROFILES, calibration_file, fingerprint, locate
 from tools.detectors import Detector, detectors
 from tools.encoder import Encoder
 from tools.verdict import Rule
@@ -37,18 +37,16 @@ class Parts:
     def encoder(self) -> Encoder:
         """CLIP features."""
         folder = locate(PROFILES[self.settings.profile]["encoder"], self.settings.models_dir)
-        return Encoder.load(folder)
+        return Encoder.load(folder, threads=self.settings.threads)
 
     @cached_property
     def detectors(self) -> list[Detector]:
         """Scores of authenticity over the encoder's features."""
         folder = locate(PROFILES[self.settings.profile]["heads"], self.settings.models_dir)
-        return detectors(folder, self.fingerprint["encoder"])
+        return detectors(folder, self.encoder.sha256)
 
     @cached_property
     def rule(self) -> Rule | None:
         """The fitted verdict rule; None while this profile's calibration was never fitted."""
-        checkpoint = PROFILES[self.settings.profile].get("verdict")
-        if checkpoint is None:
-            return None
-        return Rule.load(locate(checkpoint, self.settings.models_dir) / "verdict.json")
+        path = calibration_file(self.settings.profile, self.settings.models_dir)
+        return None if path is None else Rule.load(path)

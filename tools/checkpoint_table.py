@@ -44,6 +44,8 @@ class Checkpoint:
     folder: str = ""
 
 
+POCKET_LICENSE = "research and evaluation (trained on LFW and DFDC; see the cards)"
+
 POCKET_FACES = Checkpoint(
     part="faces",
     name="pocket faces",
@@ -51,7 +53,7 @@ POCKET_FACES = Checkpoint(
     source="python -m tools.training.{detector,landmarks,embedder}",
     revision=None,
     files={"detection.onnx": None, "landmarks_68.onnx": None, "recognition.onnx": None},
-    license="Apache-2.0",
+    license=POCKET_LICENSE,
     size_bytes=None,
     preprocessing="whole image RGB; 192×192 landmark crop; 112×112 ArcFace alignment",
     validated_on="see weights/faces/CARD.md",
@@ -64,7 +66,7 @@ POCKET_ENCODER = Checkpoint(
     source="python -m tools.training.encoder",
     revision=None,
     files={CONFIG: None, "model.safetensors": None},
-    license="Apache-2.0",
+    license=POCKET_LICENSE,
     size_bytes=None,
     preprocessing="in open_clip_config.json; aligned face crop, margin 1.3",
     validated_on="see weights/encoder/CARD.md",
@@ -82,7 +84,7 @@ POCKET_HEADS = Checkpoint(
         "image_linear.safetensors": None,
         "image_bank.safetensors": None,
     },
-    license="Apache-2.0",
+    license=POCKET_LICENSE,
     size_bytes=None,
     preprocessing="features of the pocket encoder",
     validated_on="see weights/heads/CARD.md",
@@ -95,7 +97,7 @@ POCKET_VERDICT = Checkpoint(
     source="python -m tools.training.verdict",
     revision=None,
     files={"verdict.json": None},
-    license="Apache-2.0",
+    license=POCKET_LICENSE,
     size_bytes=None,
     preprocessing="scores of the pocket faces, encoder and heads",
     validated_on="see verdict.json",
