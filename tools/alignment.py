@@ -4,8 +4,12 @@ The template and margin are those of GenD (WACV 2026, `detector.py`), which are 
 points insightface's detectors give, so one crop serves pocket and full checkpoints alike.
 """
 
+from typing import Protocol
+
 import cv2
 import numpy as np
+
+from tools.images import perceptual_hash
 
 # Left eye, right eye, nose, left and right mouth corner, as fractions of the crop (GenD).
 TEMPLATE = np.array(
@@ -19,6 +23,19 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
     return np.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]]).astype(np.float32)
 
 
+def face_box(landmarks: np.ndarray) -> np.ndarray:
+    """The face's box x1 y1 x2 y2 (4,) float32 that 68 iBUG landmarks (68, 2) imply.
+
+    From ear to ear and from chin to the middle of the forehead, as WIDER FACE annotates and SCRFD
+    detects: landmarks end at the eyebrows, so these are also lifted by 0.6 of the distance from
+    the mouth to the eyes, in whichever direction is up for this face.
+    """
+    eyes, mouth = landmarks[36:48].mean(axis=0), landmarks[48:60].mean(axis=0)
+    forehead = landmarks[17:27] + 0.6 * (eyes - mouth)
+    points = np.concatenate([landmarks, forehead])
+    return np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float32)
+
+
 def aligned_crop(
     pixels: np.ndarray, keypoints: np.ndarray, *, size: int, margin: float = 1.3
 ) -> np.ndarray:
@@ -30,13 +47,39 @@ def aligned_crop(
     Raises ValueError when the keypoints are no (5, 2) array of finite numbers.
     """
     matrix = crop_matrix(keypoints, size=size, margin=margin)
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    return warp(pixels, matrix, size=size, border=cv2.BORDER_REFLECT_101)
+
+
+def face_hash(pixels: np.ndarray, face: "HasKeypoints") -> int:
+    """64-bit perceptual hash of the aligned face alone: copies of one face agree in most bits.
+
+    Does not show: that two faces are one person's; pose and light change it as much as identity.
+    """
+    return perceptual_hash(aligned_crop(pixels, face.keypoints, size=128, margin=1.0))
+
+
+class HasKeypoints(Protocol):
+    """A face that knows its five keypoints (5, 2) px."""
+
+    @property
+    def keypoints(self) -> np.ndarray:
+        """Left eye, right eye, nose, left and right mouth corner."""
+
+
+def warp(
+    pixels: np.ndarray, matrix: np.ndarray, *, size: int, border: int = cv2.BORDER_CONSTANT
+) -> np.ndarray:
+    """(size, size, 3) uint8 seen through the affine `matrix` (2, 3), without aliasing.
+
+    `border` is OpenCV's rule for what lies outside of the image; the default is black.
+    """
+    scale = _scale(matrix)
     if scale < 0.5:
         # A bilinear warp reads four pixels only, so a strong reduction would alias: average the
         # pixels first, by an area reduction of the part that the crop sees.
         pixels, matrix = _reduce(pixels, matrix, size=size, scale=scale)
     crop: np.ndarray = cv2.warpAffine(
-        pixels, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        pixels, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border
     )
     return crop
 

@@ -1,0 +1,89 @@
+"""Whether a face is good enough to be compared and judged, in measures a person can check."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# The least (for yaw: the most) that makes a face usable.
+LIMITS = {
+    # Below 24 px between the eyes a 112 px crop is mostly interpolation (design note §11.2).
+    "too small": 24.0,
+    # Variance of the Laplacian on the 112 px crop, see evals/LOG.md for its distribution.
+    "blurred": 25.0,
+    # Beyond, one eye is hidden and neither embedder nor forgery detector knows such faces.
+    "extreme pose": 55.0,
+    # insightface reports from 0.5; between 0.5 and this, half of the findings are no faces.
+    "low detector score": 0.6,
+}
+
+# A nose tip stands out from the plane of eyes and mouth by about half of the eyes' distance
+# (0.50 in the mean of 68 three-dimensional landmarks that insightface ships).
+NOSE_TO_EYES = 0.50
+
+
+@dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """What can be measured of a face before anything is concluded from it.
+
+    `width_px` and `interocular_px` in pixels of the photograph; `sharpness` is the variance of the
+    Laplacian of the grey 112 px crop (0 for a flat picture); `yaw_deg` is positive when the nose
+    points to the right of the picture; `detector_score` 0..1. `problems` are short names of the
+    limits it fails, the keys of `LIMITS`.
+
+    Does not show: whether the face is authentic. A good forgery passes; so does a statue.
+    """
+
+    width_px: float
+    interocular_px: float
+    sharpness: float
+    yaw_deg: float
+    detector_score: float
+    problems: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """No limit is failed."""
+        return not self.problems
+
+
+def measure_quality(
+    crop: np.ndarray, box: np.ndarray, keypoints: np.ndarray, *, detector_score: float
+) -> FaceQuality:
+    """Quality of a face from its 112 px crop (112, 112, 3) uint8, box (4,) and keypoints (5, 2)."""
+    interocular = float(np.linalg.norm(keypoints[1] - keypoints[0]))
+    sharpness = float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
+    yaw = yaw_degrees(keypoints)
+    failed = {
+        # A turned head brings the eyes together without making the face smaller.
+        "too small": interocular / max(np.cos(np.deg2rad(yaw)), 0.5) < LIMITS["too small"],
+        "blurred": sharpness < LIMITS["blurred"],
+        "extreme pose": abs(yaw) > LIMITS["extreme pose"],
+        "low detector score": detector_score < LIMITS["low detector score"],
+    }
+    return FaceQuality(
+        width_px=float(box[2] - box[0]),
+        interocular_px=interocular,
+        sharpness=sharpness,
+        yaw_deg=yaw,
+        detector_score=detector_score,
+        problems=tuple(name for name, fails in failed.items() if fails),
+    )
+
+
+def yaw_degrees(keypoints: np.ndarray) -> float:
+    """How far the head is turned, -90..90, positive when the nose points to the picture's right.
+
+    Weak perspective: the eyes' distance shrinks with the cosine, the nose tip moves sideways from
+    the line between eyes and mouth with the sine. Independent of roll and size; about 10° coarse.
+    """
+    left, right, nose, mouth_left, mouth_right = np.asarray(keypoints, dtype=np.float64)
+    eyes, mouth = (left + right) / 2, (mouth_left + mouth_right) / 2
+    down = mouth - eyes
+    length = float(np.linalg.norm(down))
+    if length < 1e-6:
+        return 0.0
+    # Perpendicular to the face's vertical, towards the picture's right for an upright face.
+    across = np.array([down[1], -down[0]]) / length
+    sideways = float((nose - eyes) @ across) / NOSE_TO_EYES
+    return float(np.rad2deg(np.arctan2(sideways, max(float((right - left) @ across), 0.0))))
