@@ -10,10 +10,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from tools.index import Index
-from tools.indexing import IndexProgress, IndexSummary, index_folders
-
 from assistant.findings import Findings, Hit, count_verdicts
 from assistant.grounding import explain, render
 from assistant.parts import Parts
@@ -22,6 +18,8 @@ from tools.calibration import Scores
 from tools.comparison import columns, compare
 from tools.evidence import collect
 from tools.gallery import Gallery
+from tools.index import Index
+from tools.indexing import IndexProgress, IndexSummary, index_folders
 from tools.query import Query, build_query
 from tools.records import FaceRecord
 from tools.verdict import UNFITTED, Assessment
@@ -124,7 +122,10 @@ class Unmask:
             rank=rank,
             face_id=record.id,
             image_id=record.image_id,
-            paths=tuple(gallery.paths_of(record.image_id)),
+            # A file that is gone leaves its last known place: its faces are still a finding.
+            paths=tuple(
+                gallery.paths_of(record.image_id) or gallery.paths_of(record.image_id, gone=True)
+            ),
             box=(left, top, right, bottom),
             keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
             assessment=assessment,

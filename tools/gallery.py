@@ -229,10 +229,11 @@ class Gallery:
             after = rows[-1][0]
             yield from map(gallery_rows.file_record, rows)
 
-    def paths_of(self, image_id: str) -> list[Path]:
-        """The files that hold a picture, in path order; empty when all of them are gone."""
+    def paths_of(self, image_id: str, *, gone: bool = False) -> list[Path]:
+        """The files that hold a picture (or, `gone`, that held it), in path order."""
         rows = self._all(
-            "SELECT path FROM files WHERE image_id = ? AND NOT missing ORDER BY path", (image_id,)
+            "SELECT path FROM files WHERE image_id = ? AND missing = ? ORDER BY path",
+            (image_id, gone),
         )
         return [gallery_rows.path_from_bytes(path) for (path,) in rows]
 
