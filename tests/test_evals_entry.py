@@ -1,0 +1,146 @@
+"""`python -m evals`: a list, runs by name, and figures that say what was not measured."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import evals.__main__ as entry
+from evals import size
+from evals.options import EvalOptions
+from tools.errors import SetupError
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry tells libraries to stay offline; a test leaves the environment alone."""
+    monkeypatch.setattr(entry, "harden_library_environment", lambda: None)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[EvalOptions]:
+    """What the size evaluation was told, with figures made up instead of measured."""
+    told: list[EvalOptions] = []
+
+    def run(options: EvalOptions) -> dict[str, object]:
+        told.append(options)
+        return {"auc": 0.98765, "by_group": {"a": float("nan"), "b": None}, "counts": [1, 2]}
+
+    monkeypatch.setattr(size, "run", run)
+    return told
+
+
+def test_every_evaluation_is_a_file_with_a_question() -> None:
+    """The table names modules that exist, each asking something."""
+    for evaluation in entry.EVALUATIONS.values():
+        assert find_spec(evaluation.module) is not None
+        assert evaluation.question.endswith("?")
+
+
+def test_list_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    """`list` prints every name."""
+    assert entry.main(["list"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in entry.EVALUATIONS)
+
+
+def test_an_unknown_name_ends_with_2_and_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped evaluation is answered by what there is."""
+    assert entry.main(["run", "sise"]) == 2
+    output = capsys.readouterr()
+    assert "'sise'" in output.err
+    assert "durability" in output.err
+    assert output.out == ""
+
+
+def test_missing_data_end_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the data, one line says how to name them."""
+    assert entry.main(["run", "embedder", "--data", str(tmp_path / "nowhere")]) == 1
+    error = capsys.readouterr().err
+    assert "--data DIR" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_options_reach_the_evaluation(seen: list[EvalOptions], tmp_path: Path) -> None:
+    """Data, limit, seed and output arrive as given; the output folder is made."""
+    output = tmp_path / "a" / "b"
+    arguments = ["--data", str(tmp_path), "--limit", "5", "--seed", "3", "--output", str(output)]
+    assert entry.main(["run", "size", *arguments]) == 0
+    assert seen == [EvalOptions(data=tmp_path, limit=5, seed=3, output=output)]
+    assert output.is_dir()
+
+
+def test_figures_are_a_table(seen: list[EvalOptions], capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures are aligned lines; NaN and None read as not measured."""
+    assert entry.main(["run", "size"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "auc         0.9877",
+        "by_group.a  not measured",
+        "by_group.b  not measured",
+        "counts      1, 2",
+    ]
+
+
+def test_json_has_no_nan(seen: list[EvalOptions], capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json, what was not measured is null."""
+    assert entry.main(["run", "size", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "auc": 0.98765,
+        "by_group": {"a": None, "b": None},
+        "counts": [1, 2],
+    }
+
+
+def test_what_a_person_can_mend_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A SetupError of an evaluation ends with 1 and its message."""
+
+    def run(options: EvalOptions) -> dict[str, object]:
+        raise SetupError("no weights: run `unmask models verify`")
+
+    monkeypatch.setattr(size, "run", run)
+    assert entry.main(["run", "size"]) == 1
+    assert capsys.readouterr().err == "error: no weights: run `unmask models verify`\n"
+
+
+@pytest.mark.parametrize("limit", ["0", "-3", "many"])
+def test_impossible_limits_are_refused(limit: str) -> None:
+    """A limit that leaves nothing to measure is wrong usage."""
+    with pytest.raises(SystemExit) as stop:
+        entry.main(["run", "size", "--limit", limit])
+    assert stop.value.code == 2
+
+
+def test_size_counts_every_byte(tmp_path: Path) -> None:
+    """Files at every depth of a part count, caches of Python do not."""
+    for name, count in (("a.onnx", 1_000_000), ("b/c.bin", 500_000), ("__pycache__/x.pyc", 999)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(count))
+    assert size.size_mb(tmp_path) == 1.5
+    assert size.size_mb(tmp_path / "a.onnx") == 1.0
+
+
+def test_the_weights_fit_and_the_import_is_light() -> None:
+    """All pocket weights stay under 60 MB, and importing the assistant brings no torch."""
+    figures = size.run(EvalOptions(data=Path()))
+    assert figures["within_limit"] is True
+    assert figures["import_brings_torch"] is False
+    total = figures["total_mb"]
+    assert isinstance(total, float)
+    assert total > 0
+
+
+def test_the_entry_can_be_started() -> None:
+    """`python -m evals list` works as a program."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "evals", "list"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert "impersonation" in answer.stdout
