@@ -260,8 +260,8 @@ def prove() -> None:
     home, name = Path(sys.argv[2]), sys.argv[3]
     client = _client(gallery_file.gallery_folder(home, name) / "chroma")
     with Gallery.open_existing(home, name) as gallery:
-        extent = Extent(epoch=gallery.extent().epoch, faces=0, last=0)
-        if client.count_collections():
+        extent = gallery.extent()
+        if extent.faces or client.count_collections():
             collection = client.get_collection(COLLECTION, embedding_function=None)
             extent = index_probe.sound_part(collection, gallery) or Extent("", 0, 0)
     client.close()
@@ -270,10 +270,18 @@ def prove() -> None:
 
 def _client(folder: Path) -> "Client":
     import chromadb
+    from chromadb.api.shared_system_client import SharedSystemClient
     from chromadb.config import Settings
 
     settings = Settings(anonymized_telemetry=False)
-    return cast("Client", chromadb.PersistentClient(path=str(folder), settings=settings))
+    try:
+        return cast("Client", chromadb.PersistentClient(path=str(folder), settings=settings))
+    except (AttributeError, *_failures()) as error:
+        # Chroma 1.5.9 keeps a client that could not start, for the next one who asks for this
+        # folder; and it may stumble over tidying up, so that the reason is the error before.
+        SharedSystemClient.clear_system_cache()
+        reason = error.__context__ if isinstance(error, AttributeError) else error
+        raise RuntimeError(str(reason or error)) from error
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tools.gallery import Gallery
-from tools.records import EmbeddingBatch, Extent
+from tools.records import EmbeddingBatch, Extent, Vector
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 _BATCH = 1000
 _SPOTS = 32
+_EVERY = 50  # one face in so many is also searched for: the graph may be torn
 _TOLERANCE = 1e-5  # Chroma normalises vectors once more
 
 # Not `python -m`: that would need our folders on the child's path, wherever it is started.
@@ -55,14 +56,15 @@ def sound_part(collection: "Collection", gallery: Gallery) -> Extent | None:
     count, last, held = 0, 0, collection.count()
     for batch in gallery.embedding_batches(_BATCH):
         found = _holds(collection, batch)
-        if found is None:
+        if found is None or not _finds(collection, batch.matrix[:found][::_EVERY]):
             return None
         count += found
         last = batch.seqs[found - 1] if found else last
         if found < len(batch.ids):
             break
-    sound = count == held and _finds_last(collection, gallery, last)
-    return Extent(epoch=gallery.extent().epoch, faces=count, last=last) if sound else None
+    if count != held:
+        return None
+    return Extent(epoch=gallery.extent().epoch, faces=count, last=last)
 
 
 def spot_check(collection: "Collection", gallery: Gallery, covered: Extent) -> str | None:
@@ -71,8 +73,12 @@ def spot_check(collection: "Collection", gallery: Gallery, covered: Extent) -> s
         return "incomplete"
     ends = (0, covered.last - _SPOTS)
     batches = [next(gallery.embedding_batches(_SPOTS, after=max(0, end)), None) for end in ends]
-    whole = all(_holds(collection, batch) == len(batch.ids) for batch in batches if batch)
-    return None if whole and _finds_last(collection, gallery, covered.last) else "damaged"
+    whole = all(
+        _holds(collection, batch) == len(batch.ids) and _finds(collection, batch.matrix[-1:])
+        for batch in batches
+        if batch
+    )
+    return None if whole else "damaged"
 
 
 def _holds(collection: "Collection", batch: EmbeddingBatch) -> int | None:
@@ -90,11 +96,9 @@ def _holds(collection: "Collection", batch: EmbeddingBatch) -> int | None:
     return len(first)
 
 
-def _finds_last(collection: "Collection", gallery: Gallery, last: int) -> bool:
-    """Whether searching with the last face's own embedding finds it (or its exact equal)."""
-    batch = next(gallery.embedding_batches(1, after=last - 1), None)
-    if last == 0 or batch is None:
+def _finds(collection: "Collection", matrix: Vector) -> bool:
+    """Whether searching with embeddings (n, d) that are there finds each (or its exact equal)."""
+    if not len(matrix):
         return True
-    found = collection.query(query_embeddings=batch.matrix, n_results=1, include=["distances"])
-    distances = found["distances"]
-    return bool(distances and distances[0] and distances[0][0] < _TOLERANCE)
+    found = collection.query(query_embeddings=matrix, n_results=1, include=["distances"])
+    return all(row and row[0] < _TOLERANCE for row in found["distances"] or [[]])
