@@ -133,14 +133,35 @@ def print_findings(
     if not findings.hits:
         console.print(f"No face in gallery {findings.gallery!r} could be compared.")
         return
-    console.print(_hit_table(findings.hits, truths or {}))
+    shared = _shared_folder(findings.hits)
+    if shared is not None:
+        console.print(Text(f"Below {safe(shared)}:\n", overflow="fold"))
+    console.print(_hit_table(findings.hits, truths or {}, shared=shared))
     console.print(_totals(findings))
     for hit in findings.hits if explain else _worth_a_word(findings.hits):
-        console.print(Text.assemble(f"\n{hit.rank}  ", _badge(hit.verdict), f"  {safe(hit.path)}"))
-        console.print(Padding(Text(safe(hit.explanation)), (0, 0, 0, 3)))
-        console.print(Padding(_evidence_lines(hit, everything=explain), (0, 0, 0, 3)))
+        name = _shown(hit.path, shared)
+        console.print(Text.assemble(f"\n{hit.rank}  ", _badge(hit.verdict), f"  {name}"))
+        console.print(_indented(Text(safe(hit.explanation))))
+        console.print(_indented(_evidence_lines(hit, everything=explain)))
     if not explain:
         console.print("\n--explain gives the reasons and all the evidence for every hit.")
+
+
+def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
+    """The folder that all hits lie below, so that it need not be said for each."""
+    try:
+        folder = Path(os.path.commonpath([hit.path.parent for hit in hits]))
+    except ValueError:  # several drives
+        return None
+    return folder if folder.name else None
+
+
+def _shown(path: Path, shared: Path | None) -> str:
+    return safe(path if shared is None else path.relative_to(shared))
+
+
+def _indented(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 3), expand=False)
 
 
 def _worth_a_word(hits: Sequence["Hit"]) -> list["Hit"]:
@@ -148,7 +169,7 @@ def _worth_a_word(hits: Sequence["Hit"]) -> list["Hit"]:
     return found[:_EXPLAINED_UNASKED]
 
 
-def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str]) -> Table:
+def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path | None) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("rank", justify="right")
     table.add_column("verdict", no_wrap=True)
@@ -165,10 +186,9 @@ def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str]) -> Table:
             Text(probability(assessment.identity_probability)),
             Text(probability(assessment.fake_probability)),
             Text(probability(assessment.impersonation_probability)),
-            Text(safe(hit.path)),
+            Text(_shown(hit.path, shared)),
         ]
         if truths:
-            cells[-1] = Text(safe(hit.path.name))
             cells.append(Text(safe(truths.get(hit.path.name, ""))))
         table.add_row(*cells)
     return table

@@ -165,14 +165,19 @@ def check_profile(settings: Settings) -> Check:
 
     name = f"profile {settings.profile}"
     statuses = verify(settings.profile, settings.models_dir)
-    wrong = [f"{it.path}: {it.state}" for it in statuses if it.state != "ok"]
+    wrong = {it.state for it in statuses} - {"ok"}
     if wrong:
+        files = {
+            state: ", ".join(f"{it.part}/{it.path.name}" for it in statuses if it.state == state)
+            for state in sorted(wrong)
+        }
         hint = (
             "install Unmask again"
             if settings.profile == "pocket"
             else f"run `unmask models download {settings.profile}`"
         )
-        return Check(name, "broken", "; ".join(wrong), hint)
+        detail = "; ".join(f"{state}: {names}" for state, names in files.items())
+        return Check(name, "broken", detail, hint)
     return Check(name, "ok", f"{len(statuses)} files as they should be")
 
 

@@ -78,7 +78,8 @@ def test_findings_are_a_table_with_reasons_beneath(capsys: pytest.CaptureFixture
     assert _cells(first)[1:5] == ["impersonation", "97 %", "93 %", "90 %"]
     assert "not measured" in second
     assert "0 %" not in second.replace("97 %", "")
-    assert r"x/[red]forged\x1b[5m.jpg" in shown
+    assert "Below x:" in shown
+    assert r"  [red]forged\x1b[5m.jpg" in shown
     assert "\x1b" not in shown
     assert "The face matches hit 1 [E1]." in shown
     assert "E1 identity similarity: 0.53 cosine" in shown
@@ -88,6 +89,29 @@ def test_findings_are_a_table_with_reasons_beneath(capsys: pytest.CaptureFixture
 
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def test_files_of_different_folders_keep_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only what all hits share of their folder is taken out of the table."""
+    paths = (Path("/all/ada/1.jpg"), Path("/all/bob/2.jpg"))
+    print_findings(
+        findings(*(hit(rank, it, "genuine", fake=0.1) for rank, it in enumerate(paths, 1))),
+        explain=False,
+    )
+    shown = capsys.readouterr().out
+    assert "Below /all:" in shown
+    assert "ada/1.jpg" in shown
+    assert "/all/ada" not in shown
+
+
+def test_files_that_share_no_folder_are_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a common folder every path stays whole."""
+    for other in (Path("/other/2.jpg"), Path("relative/2.jpg")):
+        hits = (hit(1, Path("/all/1.jpg"), "genuine", fake=0.1), hit(2, other, "other", fake=0.1))
+        print_findings(findings(*hits), explain=False)
+        shown = capsys.readouterr().out
+        assert "/all/1.jpg" in shown
+        assert str(other) in shown
 
 
 def test_everything_is_explained_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
