@@ -99,6 +99,9 @@ def unmask(
 
     Nothing leaves this machine, and nothing is downloaded unless you ask for it.
     State is kept in one folder; UNMASK_HOME moves it.
+
+    Exit status: 0 done, 1 cannot be done (a line on stderr says why and what to do), 2 wrong
+    usage, 130 interrupted.
     """
     logging.basicConfig(
         level=logging.INFO if verbose else logging.ERROR,
