@@ -51,6 +51,8 @@ def analyse_batch(
     batch: Sequence[Opened], *, faces: Analyser, encoder: ImageEncoder
 ) -> list[AnalysedImage | ToolError]:
     """Analyse pictures together; one that cannot be analysed gives its `ToolError` instead."""
+    if not batch:
+        return []
     try:
         return list(_analyse(batch, faces, encoder))
     except ToolError as error:

@@ -70,10 +70,13 @@ class Index:
     def open(cls, gallery: Gallery, *, on_progress: Progress | None = None) -> Self:
         """Open a gallery's index, mended or rebuilt first where it needs that."""
         index = cls(gallery, on_progress)
-        with gallery_file.plain_words(gallery.name):
+        reason = "another process has it open"
+        try:
             index._lock = gallery_file.try_lock(gallery.folder / "chroma.lock")
+        except sqlite3.OperationalError as error:  # a full disk must not keep anyone from searching
+            reason = str(error)
         if index._lock is None:
-            index._notice(_fallback("another process has it open"))
+            index._notice(_fallback(reason))
         else:
             with index._giving_up_on_failure():
                 index._connect()
@@ -274,9 +277,10 @@ def _client(folder: Path) -> "Client":
     from chromadb.config import Settings
 
     settings = Settings(anonymized_telemetry=False)
+    failures: tuple[type[Exception], ...] = (AttributeError, *_failures())
     try:
         return cast("Client", chromadb.PersistentClient(path=str(folder), settings=settings))
-    except (AttributeError, *_failures()) as error:
+    except failures as error:
         # Chroma 1.5.9 keeps a client that could not start, for the next one who asks for this
         # folder; and it may stumble over tidying up, so that the reason is the error before.
         SharedSystemClient.clear_system_cache()

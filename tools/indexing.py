@@ -215,6 +215,8 @@ class _Job:
 
     def _commit(self, pool: OpeningPool) -> None:
         batch, self.batch = self.batch, _Batch()
+        if not batch.files:
+            return
         results = analyse_batch(list(batch.photos.values()), faces=self.faces, encoder=self.encoder)
         images = [result for result in results if isinstance(result, AnalysedImage)]
         failed = batch.photos.keys() - {image.id for image in images}
