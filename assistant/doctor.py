@@ -172,7 +172,7 @@ def check_profile(settings: Settings) -> Check:
             for state in sorted(wrong)
         }
         hint = (
-            "install Unmask again"
+            "run `pip install -e .` in a fresh copy of Unmask"
             if settings.profile == "pocket"
             else f"run `unmask models download {settings.profile}`"
         )
