@@ -1,0 +1,215 @@
+"""Are forgeries told from photos, of families seen in training and of some that were not?
+
+Data and protocol, everything on persons or originals that no training saw:
+- `lfw/<family>`: LFW's `val` persons, forged by our own forge; authentic and forged file are both
+  re-encoded as JPEG 92, crops come from the labelled landmarks. One family was held out of
+  training altogether.
+- `dfdc`: pairs of DFDC's `val` originals; crops come from the shipped face detector.
+- `swaps/<method>`: clean demo images of real face-swap generators against their own authentic
+  sources and targets. A handful of correlated frames: a smoke test.
+- `generated/<generator>`: whole-face synthesis against FFHQ.
+
+Figures are AUCs of the shipped detectors, 0.5 is chance; intervals: 95 %, percentile bootstrap
+over persons or originals. `n` counts authentic and forged pictures whose face was found.
+
+Does not show: how generators of today fare, how thresholds hold on other sources (an AUC forgives
+a shifted scale), nor how groups of people differ: the data has no such labels.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evals.options import EvalOptions
+from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
+from tools.alignment import aligned_crop
+from tools.detectors import Detector, detectors
+from tools.encoder import Encoder
+from tools.errors import SetupError
+from tools.faces import FaceAnalyser
+from tools.forge import FAMILIES
+from tools.training.forgery_pool import HELD_OUT, Faces, forged_pair, read_rgb, through_jpeg
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "tools" / "weights"
+IMAGES_PER_FAMILY = 400
+ROUNDS = 200
+
+Crop = Callable[[np.ndarray], np.ndarray | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture with its face crop (None: no face found), its label and whose it is."""
+
+    crop: np.ndarray | None
+    whole: np.ndarray
+    forged: bool
+    group: str
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """AUC of every detector on every set, with intervals and counts."""
+    if not (options.data / "lfw" / "labels.npz").is_file():
+        raise SetupError(f"no labelled faces below {str(options.data)!r}: pass --data DIR")
+    encoder = Encoder.load(WEIGHTS / "encoder")
+    analyser = FaceAnalyser(WEIGHTS / "faces")
+
+    def crop(pixels: np.ndarray) -> np.ndarray | None:
+        faces = analyser.analyse([pixels])[0]
+        if not faces:
+            return None
+        largest = max(faces, key=lambda face: float(np.prod(face.box[2:] - face.box[:2])))
+        return aligned_crop(
+            pixels, largest.keypoints, size=encoder.image_size, margin=encoder.face_margin
+        )
+
+    figures: dict[str, object] = {"held_out_family": HELD_OUT}
+    for name, pictures in _sets(options, encoder, crop):
+        figures[name] = measure(pictures, scorers(encoder), seed=options.seed)
+    return figures
+
+
+def _sets(
+    options: EvalOptions, encoder: Encoder, crop: Crop
+) -> Iterator[tuple[str, list[Picture]]]:
+    for family in FAMILIES:
+        yield f"lfw/{family}", lfw_pictures(options, encoder, family=family)
+    yield "dfdc", dfdc_pictures(options.data, crop, limit=options.limit)
+    for method, pictures in swap_pictures(options.data, crop).items():
+        yield f"swaps/{method}", pictures
+    for generator in ("stylegan2", "sd21"):
+        yield f"generated/{generator}", generated_pictures(options.data, crop, generator=generator)
+
+
+def lfw_pictures(options: EvalOptions, encoder: Encoder, *, family: str) -> list[Picture]:
+    """Photos of validation persons and one forgery of each, both re-encoded alike."""
+    faces = Faces.load(options.data, split="val")
+    rng = np.random.default_rng([options.seed, FAMILIES.index(family)])
+    found = []
+    for index in rng.permutation(len(faces.paths))[: options.limit or IMAGES_PER_FAMILY]:
+        pair = forged_pair(faces, int(index), family=family, rng=rng)
+        if pair is None:
+            continue
+        for pixels, forged in ((pair.real, False), (pair.fake, True)):
+            whole = through_jpeg(pixels, 92)
+            crop = aligned_crop(
+                whole, pair.keypoints, size=encoder.image_size, margin=encoder.face_margin
+            )
+            found.append(Picture(crop, whole, forged, str(faces.people[index])))
+    return found
+
+
+def dfdc_pictures(data: Path, crop: Crop, *, limit: int | None) -> list[Picture]:
+    """Both members of the validation pairs."""
+    with (data / "dfdc" / "pairs.csv").open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row["split"] == "val"][:limit]
+    found = []
+    for row in rows:
+        for kind, forged in (("real", False), ("fake", True)):
+            pixels = read_rgb(data / "dfdc" / kind / row[kind])
+            found.append(Picture(crop(pixels), pixels, forged, row["real"]))
+    return found
+
+
+def swap_pictures(data: Path, crop: Crop) -> dict[str, list[Picture]]:
+    """Fakes of each method with their sources and targets, each file once."""
+    with (data / "deepfakes" / "swaps.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    files: dict[str, dict[str, tuple[bool, str]]] = {}
+    for row in rows:
+        of_method = files.setdefault(row["method"], {})
+        # Frames of one clip are nearly the same picture, so its folder is the group.
+        group = str(Path(row["fake"]).parent) if "/fake/" in row["fake"] else row["fake"]
+        of_method[row["fake"]] = (True, group)
+        for part in ("authentic_source", "authentic_target"):
+            of_method.setdefault(row[part], (False, group))
+    found: dict[str, list[Picture]] = {}
+    for method, members in files.items():
+        found[method] = []
+        for name, (forged, group) in members.items():
+            pixels = read_rgb(data / "deepfakes" / name)
+            found[method].append(Picture(crop(pixels), pixels, forged, group))
+    return found
+
+
+def generated_pictures(data: Path, crop: Crop, *, generator: str) -> list[Picture]:
+    """Synthesised faces against photographs of the same size and compression."""
+    found = []
+    for folder, forged in ((f"fake_{generator}", True), ("real_ffhq", False)):
+        for path in sorted((data / "deepfakes" / "generated" / folder).iterdir()):
+            pixels = read_rgb(path)
+            found.append(Picture(crop(pixels), pixels, forged, path.name))
+    return found
+
+
+Scorer = Callable[[Sequence[Picture]], np.ndarray]
+
+
+def scorers(encoder: Encoder) -> dict[str, Scorer]:
+    """The shipped heads by name and input, and the zero-shot prompts on face crops."""
+
+    def features(pictures: Sequence[Picture], inputs: str) -> np.ndarray:
+        rows = [picture.crop if inputs == "face" else picture.whole for picture in pictures]
+        blank = np.zeros((encoder.image_size, encoder.image_size, 3), np.uint8)
+        encoded = encoder.encode_images([blank if row is None else row for row in rows])
+        encoded[[row is None for row in rows]] = np.nan
+        return encoded
+
+    def prompted(pictures: Sequence[Picture]) -> np.ndarray:
+        rows = features(pictures, "face")
+        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        fake, real = (encoder.encode_texts(texts) for texts in (FAKE_PROMPTS, REAL_PROMPTS))
+        difference: np.ndarray = (unit @ fake.T).mean(axis=1) - (unit @ real.T).mean(axis=1)
+        return difference
+
+    found: dict[str, Scorer] = {"face/prompts": prompted}
+    for detector in detectors(WEIGHTS / "heads", encoder.sha256):
+        found[f"{detector.inputs}/{detector.name}"] = _scorer(detector, features)
+    return found
+
+
+def _scorer(detector: Detector, features: Callable[[Sequence[Picture], str], np.ndarray]) -> Scorer:
+    return lambda pictures: detector.score(features(pictures, detector.inputs))
+
+
+def measure(
+    pictures: Sequence[Picture], by: Mapping[str, Scorer], *, seed: int
+) -> dict[str, object]:
+    """AUC and interval of each scorer on one set; NaN where a kind of picture is missing."""
+    labels = np.array([picture.forged for picture in pictures])
+    found = np.array([picture.crop is not None for picture in pictures])
+    _, groups = np.unique([picture.group for picture in pictures], return_inverse=True)
+    figures: dict[str, object] = {
+        "n": {"authentic": int((found & ~labels).sum()), "forged": int((found & labels).sum())},
+        "without_a_face": int((~found).sum()),
+    }
+    for name, score in by.items():
+        scores = score(pictures)
+        kept = found & ~np.isnan(scores)
+        figures[name] = _auc(scores[kept], labels[kept], groups[kept], seed=seed)
+    return figures
+
+
+def _auc(
+    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, seed: int
+) -> dict[str, object]:
+    ones = np.ones(int(groups.max(initial=0)) + 1)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(len(ones), ones / len(ones), size=ROUNDS)
+    rounds = [_weighted_auc(scores, labels, draw[groups].astype(float)) for draw in draws]
+    known = [value for value in rounds if not np.isnan(value)]
+    low, high = np.quantile(known, [0.025, 0.975]) if known else (np.nan, np.nan)
+    value = _weighted_auc(scores, labels, np.ones(len(scores)))
+    return {"auc": value, "interval": (float(low), float(high))}
+
+
+def _weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    kept = weights > 0
+    if len(set(labels[kept].tolist())) < 2:
+        return float("nan")
+    return float(roc_auc_score(labels[kept], scores[kept], sample_weight=weights[kept]))
