@@ -80,7 +80,7 @@ def test_faces_are_analysed_in_batches(gallery: Gallery, photos: Path) -> None:
     """The analysis sees many pictures at once."""
     faces = CentreFaces()
     run(gallery, photos, faces=faces)
-    assert faces.batches == [16, 16, 8]
+    assert sorted(faces.batches) == [8, 16, 16]
 
 
 def test_a_second_run_does_no_work(gallery: Gallery, photos: Path) -> None:
@@ -186,11 +186,11 @@ def test_a_refused_picture_costs_only_itself(gallery: Gallery, photos: Path) -> 
 
 
 class Broken(CentreFaces):
-    """An analyser with a bug that shows at the second batch."""
+    """An analyser with a bug that shows at picture 20, in the second batch."""
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """Fail with a bug."""
-        if self.batches:
+        if any(np.array_equal(image, picture(20)) for image in images):
             raise ZeroDivisionError
         return super().analyse(images)
 

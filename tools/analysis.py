@@ -1,6 +1,9 @@
 """Pictures to what a gallery remembers of them: faces, embeddings, features, in batches."""
 
-from collections.abc import Sequence
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +48,43 @@ class Opened:
 
     photo: Photo
     byte_size: int
+
+
+class AnalysisPool:
+    """Analyses several batches at a time, each on one core.
+
+    Small networks gain little from sharing one picture between cores, and nothing from waiting
+    for each other's share on a busy machine; whole batches side by side use every core.
+    """
+
+    def __init__(self, workers: int, *, faces: Analyser, encoder: ImageEncoder) -> None:
+        self._faces = faces
+        self._encoder = encoder
+        self._executor = ThreadPoolExecutor(
+            workers, thread_name_prefix="analysis", initializer=_use_one_core
+        )
+
+    def submit(self, batch: Sequence[Opened]) -> "Future[list[AnalysedImage | ToolError]]":
+        """Have a batch analysed."""
+        return self._executor.submit(analyse_batch, batch, faces=self._faces, encoder=self._encoder)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Within this, batches are analysed; what is not begun at the end is dropped."""
+        torch = sys.modules.get("torch")  # not there when the encoder needs none
+        threads = torch.get_num_threads() if torch else 0
+        try:
+            yield
+        finally:
+            self._executor.shutdown(cancel_futures=True)
+            if torch:
+                torch.set_num_threads(threads)
+
+
+def _use_one_core() -> None:
+    torch = sys.modules.get("torch")
+    if torch:
+        torch.set_num_threads(1)  # for this thread, and for those begun until it is set again
 
 
 def analyse_batch(

@@ -1,18 +1,21 @@
 """The job: walk folders, analyse every picture once, record it, keep the index in step.
 
-Reading and decoding run in threads beside the analysis; the analysis runs on batches; every batch
-is one commit. How much is held in memory does not depend on how many files there are.
+Reading and decoding run in threads beside the analysis; the analysis runs on batches, one a core;
+every batch is one commit, made by the thread that called. How much is held in memory does not
+depend on how many files there are.
 """
 
 import contextlib
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tools.analysis import Analyser, ImageEncoder, Opened, analyse_batch
+from tools.analysis import Analyser, AnalysisPool, ImageEncoder, Opened
+from tools.errors import ToolError
 from tools.gallery import Gallery
 from tools.images import walk
 from tools.index import Index
@@ -30,6 +33,7 @@ NOT_ANALYSED = "not analysed"
 """The reason noted for a picture that was opened but that the analysis refused."""
 
 _INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
+_MOST_WORKERS = 8  # each may hold a batch of decoded pictures
 _NAMED_SKIPS = 1000  # a list that grows with the number of files would not be flat
 _RETRIED = ("unreadable", "missing")  # rights and disks change without touching the file
 _REPORT_EVERY_S = 0.1
@@ -94,6 +98,7 @@ def index_folders(
     faces: Analyser,
     encoder: ImageEncoder,
     index: Index | None = None,
+    threads: int | None = None,
     on_progress: Callable[[IndexProgress], None] | None = None,
     on_indexed: Callable[[Sequence[str]], None] | None = None,
 ) -> IndexSummary:
@@ -101,17 +106,21 @@ def index_folders(
 
     A file that has not changed since the last run is not even read; one whose bytes are known is
     not analysed again; one that gives no picture is skipped, counted and remembered until it
-    changes. `index` is the gallery's, if it is open already. `on_indexed` gets the ids of
-    pictures once they are safely on the disk. Raises `SetupError` (folder missing, disk full,
+    changes. `index` is the gallery's, if it is open already; `threads` is how many batches are
+    analysed at a time, one core each (None: all cores). `on_indexed` gets the ids of pictures
+    once they are safely on the disk. Raises `SetupError` (folder missing, disk full,
     gallery in use; what was indexed before is kept) and `IndexingInterrupted`.
     """
     # Resolved, so that one file has one name however its folder was given.
     roots = [Path(folder).resolve() for folder in folders]
     with gallery.writer(), contextlib.ExitStack() as stack:
         index = index or stack.enter_context(Index.open(gallery))
-        job = _Job(gallery, index, faces, encoder, on_progress, on_indexed)
+        workers = min(threads or os.cpu_count() or 1, _MOST_WORKERS)
+        pool = AnalysisPool(workers, faces=faces, encoder=encoder)
+        job = _Job(gallery, index, pool, workers, on_progress, on_indexed)
         try:
-            job.run(roots)
+            with pool.working():
+                job.run(roots)
         except KeyboardInterrupt as stop:
             index.catch_up()
             raise IndexingInterrupted(job.summary()) from stop
@@ -126,6 +135,7 @@ class _Batch:
     photos: dict[str, Opened] = field(default_factory=dict)
     files: list[FileRecord] = field(default_factory=list)
     pixels: int = 0
+    results: "Future[list[AnalysedImage | ToolError]] | None" = None
 
     @property
     def full(self) -> bool:
@@ -137,8 +147,8 @@ class _Batch:
 class _Job:
     gallery: Gallery
     index: Index
-    faces: Analyser
-    encoder: ImageEncoder
+    analysis: AnalysisPool
+    workers: int
     on_progress: Callable[[IndexProgress], None] | None
     on_indexed: Callable[[Sequence[str]], None] | None
     started: float = field(default_factory=time.monotonic)
@@ -150,18 +160,25 @@ class _Job:
     skipped: Counter[str] = field(default_factory=Counter)
     skipped_files: list[tuple[Path, str]] = field(default_factory=list)
     batch: _Batch = field(default_factory=_Batch)
+    analysing: deque[_Batch] = field(default_factory=deque)
+    failed: set[str] = field(default_factory=set)
 
     def run(self, roots: Sequence[Path]) -> None:
         if self.on_progress is not None:
             # Walking twice is cheap beside analysing; remembering every path would not be flat.
             self.total = sum(1 for _ in walk(roots))
-        # One batch under analysis, the next one being opened.
-        with OpeningPool(self.gallery.has_image, budget_pixels=2 * BATCH_PIXELS) as pool:
+        # A batch for every worker, and one that is being opened.
+        budget = (self.workers + 1) * BATCH_PIXELS
+        with OpeningPool(self.gallery.has_image, budget_pixels=budget) as pool:
             for opened in pool.opened(self._files_to_open(roots)):
                 self._sort_in(opened, pool)
                 if self.batch.full:
-                    self._commit(pool)
-            self._commit(pool)
+                    self._analyse()
+                    while len(self.analysing) > self.workers:
+                        self._commit(pool)
+            self._analyse()
+            while self.analysing:
+                self._commit(pool)
         for root in roots:
             self._note_missing(root)
         self._report(now=True)
@@ -210,17 +227,23 @@ class _Job:
             self.batch.pixels += pixel_count(photo)
 
     def _already_have(self, image_id: str) -> bool:
-        # Asked again here: its twin may have been committed after this file was opened.
-        return image_id in self.batch.photos or self.gallery.has_image(image_id)
+        # The record is asked again: a twin may have been committed after this file was opened.
+        waiting = any(image_id in batch.photos for batch in (self.batch, *self.analysing))
+        return waiting or self.gallery.has_image(image_id)
+
+    def _analyse(self) -> None:
+        batch, self.batch = self.batch, _Batch()
+        if batch.files:
+            batch.results = self.analysis.submit(list(batch.photos.values()))
+            self.analysing.append(batch)
 
     def _commit(self, pool: OpeningPool) -> None:
-        batch, self.batch = self.batch, _Batch()
-        if not batch.files:
-            return
-        results = analyse_batch(list(batch.photos.values()), faces=self.faces, encoder=self.encoder)
+        """Record the oldest batch under analysis; in that order, so that twins find each other."""
+        batch = self.analysing.popleft()
+        results = batch.results.result() if batch.results else []
         images = [result for result in results if isinstance(result, AnalysedImage)]
-        failed = batch.photos.keys() - {image.id for image in images}
-        self.gallery.add(images, [self._without_failed(file, failed) for file in batch.files])
+        self.failed |= batch.photos.keys() - {image.id for image in images}
+        self.gallery.add(images, [self._without_failed(file) for file in batch.files])
         pool.give_back(batch.pixels)
         faces = sum(len(image.faces) for image in images)
         self.tally.update(images=len(images), faces=faces)
@@ -232,8 +255,8 @@ class _Job:
             self.behind = 0
         self._report(now=True)
 
-    def _without_failed(self, file: FileRecord, failed: Set[str]) -> FileRecord:
-        if file.image_id not in failed:
+    def _without_failed(self, file: FileRecord) -> FileRecord:
+        if file.image_id not in self.failed:
             return file
         self._skip(file.path, NOT_ANALYSED)
         return replace(file, image_id=None, problem=NOT_ANALYSED)
