@@ -212,8 +212,10 @@ def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
 
 
 def _evidence_line(item: "Evidence") -> str:
-    value = "not measured" if item.value is None else f"{item.value:.3g} {item.unit}"
-    return safe(f"{item.id} {item.name}: {value}")
+    if item.value is None:
+        return safe(f"{item.id} {item.name}: not measured")
+    unit = f"({item.unit})" if "=" in item.unit else item.unit  # 1 (1 = present)
+    return safe(f"{item.id} {item.name}: {item.value:.3g} {unit}")
 
 
 def print_checks(checks: Sequence["Check"]) -> None:
