@@ -9,7 +9,8 @@ import numpy as np
 LIMITS = {
     # Below 24 px between the eyes a 112 px crop is mostly interpolation (design note §11.2).
     "too small": 24.0,
-    # Variance of the Laplacian on the 112 px crop, see evals/LOG.md for its distribution.
+    # Variance of the Laplacian. Labelled Faces in the Wild, 42 px between the eyes: median 138,
+    # above 25 for 99.5 %; blurred by sigma = 2 px, 80 % of them are below.
     "blurred": 25.0,
     # Beyond, one eye is hidden and neither embedder nor forgery detector knows such faces.
     "extreme pose": 55.0,

@@ -120,9 +120,9 @@ class SceneMaker:
         draw = rng.random()
         if draw < 0.25:
             return texture(rng, height, width)
-        if draw < 0.42:
+        if draw < 0.38:
             return self._scrambled(rng, height, width)
-        if draw < 0.48:
+        if draw < 0.5:
             return self._relief(rng, height, width)
         if draw < 0.65:
             picture = self.backgrounds[rng.integers(len(self.backgrounds))]
@@ -177,6 +177,7 @@ class SceneMaker:
         fine = cv2.GaussianBlur(photo, (0, 0), rng.uniform(1.0, 3.0))
         down, right = (int(v) for v in rng.integers(-4, 5, 2))
         lit = (fine - np.roll(fine, (down, right), (0, 1))) * rng.uniform(0.7, 2.0)
+        lit += (fine - fine.mean()) * rng.uniform(-0.15, 0.15)
         view = texture(rng, height, width)
         shape = np.zeros((height, width), np.uint8)
         centre, axes = [width // 2, height // 2], [int(width * 0.48), int(height * 0.48)]
