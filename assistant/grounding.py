@@ -30,7 +30,7 @@ _OPENINGS = {
     "genuine": "This looks like a genuine photo of the query person: "
     "no measurement points clearly to a forgery",
     "copy": "This is the query photo itself, re-uploaded, cropped or re-encoded; "
-    "it is not counted as a forgery",
+    "nothing measured says that it was altered",
     "other": "This most likely shows another person",
     "inconclusive": "The measurements do not allow a verdict",
     "not assessed": "This face could not be assessed",
@@ -68,8 +68,8 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence:
         "other": ("cosine_similarity",),
     }.get(assessment.verdict, ("cosine_similarity", "face/unifd_linear"))
     text = _OPENINGS[assessment.verdict]
-    if assessment.verdict == "inconclusive":
-        text += f", because {assessment.reason}"
+    if assessment.verdict in ("inconclusive", "impersonation"):
+        text += f" ({assessment.reason})"
     return Sentence(text + ".", _ids(known, rests_on))
 
 

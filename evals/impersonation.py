@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant import Settings, ToolError, Unmask
+from assistant import Settings, Unmask
 from assistant.findings import Findings, Hit
 from evals.metrics import average_precision, interval
 from evals.options import EvalOptions
-from tools.training.casework import Exhibit, build, halves, portraits
+from tools.query import NoFace
+from tools.training.casework import Exhibit, ask_about_central_face, build, halves, portraits
 
 EVERYTHING = 1_000_000
 Ranking = list[tuple[Hit, Exhibit]]
@@ -55,8 +56,12 @@ def _ask_all(
         if exhibit.kind != "query":
             continue
         try:
-            findings = unmask.find([folder / exhibit.file], top=EVERYTHING, face=None)
-        except ToolError:
+            findings = ask_about_central_face(
+                lambda face, photo=folder / exhibit.file: unmask.find(  # type: ignore[misc]
+                    [photo], top=EVERYTHING, face=face
+                )
+            )
+        except NoFace:
             failed += 1
             answered[exhibit.depicted] = []
             continue

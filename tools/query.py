@@ -21,7 +21,14 @@ class NoFace(ToolError):
 
 
 class SeveralFaces(ToolError):
-    """A query photo shows several faces and nobody said which one is meant."""
+    """A query photo shows several faces and nobody said which one is meant.
+
+    `boxes` (x1, y1, x2, y2 in px) are the faces from left to right.
+    """
+
+    def __init__(self, message: str, detected: Sequence[Face]) -> None:
+        super().__init__(f"{message}\n{_listing(detected)}")
+        self.boxes = [tuple(float(edge) for edge in face.box) for face in detected]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +73,11 @@ def _choose(path: Path, detected: Sequence[Face], number: int | None) -> Face:
     if number is None:
         raise SeveralFaces(
             f"{path.name!r} shows {len(detected)} faces; say which one is meant with --face N "
-            f"(from left to right):\n{_listing(detected)}"
+            "(from left to right):",
+            detected,
         )
     if not 1 <= number <= len(detected):
-        raise SeveralFaces(f"{path.name!r} has faces 1 to {len(detected)}:\n{_listing(detected)}")
+        raise SeveralFaces(f"{path.name!r} has faces 1 to {len(detected)}:", detected)
     return detected[number - 1]
 
 

@@ -42,8 +42,9 @@ class Rule:
 
     `fake_alone` judges a face by itself; `fake_with_query` adds evidence relative to the query
     and is used only when the identity band says *same person* (a reference is informative only
-    when it is the right one: ICT-Ref, SELFI). `copy_bits` is the largest Hamming distance
-    between 64-bit hashes of two aligned faces at which they are the same photograph.
+    when it is the right one: ICT-Ref, SELFI). At up to `copy_bits` of Hamming distance between
+    64-bit hashes of two aligned faces they are the same photograph, and the question becomes
+    whether this version of it was altered: `fake_same_photo`, with a band of its own.
 
     Does not show: who made a forgery or why; a genuine verdict is not proof of authenticity.
     """
@@ -51,8 +52,10 @@ class Rule:
     identity: Logistic
     fake_alone: Logistic
     fake_with_query: Logistic
+    fake_same_photo: Logistic
     identity_band: Band
     fake_band: Band
+    same_photo_band: Band
     copy_bits: int
     references: Mapping[str, Reference]
     fitted_on: Mapping[str, Any]
@@ -64,30 +67,21 @@ class Rule:
             reason = "the face is not usable" if not usable else "identity was not measured"
             return Assessment("not assessed", None, None, None, reason)
         place = self.identity_band.place(same)
-        calibrator = self.fake_with_query if place == "high" else self.fake_alone
+        calibrator, band, low = self._question(place, scores)
         fake = calibrator.probability(scores)
         if fake is None:
             return Assessment("not assessed", same, None, None, "forgery was not measured")
-        verdict, reason = self._decide(place, self.fake_band.place(fake), self._is_copy(scores))
+        verdict, reason = _decide(place, band.place(fake), low)
         return Assessment(verdict, same, fake, same * fake, reason)
 
-    def _is_copy(self, scores: Scores) -> bool:
+    def _question(self, identity: str, scores: Scores) -> tuple[Logistic, Band, Verdict]:
+        """Which forgery evidence applies, its band, and the verdict when it shows nothing."""
+        if identity != "high":
+            return self.fake_alone, self.fake_band, "genuine"
         bits = scores.get("query/face_hash_distance")
-        return bits is not None and bits <= self.copy_bits
-
-    @staticmethod
-    def _decide(identity: str, fake: str, copy: bool) -> tuple[Verdict, str]:
-        if identity == "low":
-            return "other", "the face is not the query person's"
-        if identity == "within":
-            return "inconclusive", "identity lies in the inconclusive band"
-        if fake == "high":
-            return "impersonation", "same person, and forged"
-        if copy:
-            return "copy", "the same photograph as the query"
-        if fake == "within":
-            return "inconclusive", "authenticity lies in the inconclusive band"
-        return "genuine", "same person, and no sign of forgery above the band"
+        if bits is not None and bits <= self.copy_bits:
+            return self.fake_same_photo, self.same_photo_band, "copy"
+        return self.fake_with_query, self.fake_band, "genuine"
 
     def save(self, path: Path) -> None:
         """Write the parameters as JSON."""
@@ -95,8 +89,10 @@ class Rule:
             "identity": to_json(self.identity),
             "fake_alone": to_json(self.fake_alone),
             "fake_with_query": to_json(self.fake_with_query),
+            "fake_same_photo": to_json(self.fake_same_photo),
             "identity_band": to_json(self.identity_band),
             "fake_band": to_json(self.fake_band),
+            "same_photo_band": to_json(self.same_photo_band),
             "copy_bits": self.copy_bits,
             "references": {name: to_json(ref) for name, ref in self.references.items()},
             "fitted_on": dict(self.fitted_on),
@@ -112,8 +108,10 @@ class Rule:
                 identity=Logistic.from_json(data["identity"]),
                 fake_alone=Logistic.from_json(data["fake_alone"]),
                 fake_with_query=Logistic.from_json(data["fake_with_query"]),
+                fake_same_photo=Logistic.from_json(data["fake_same_photo"]),
                 identity_band=Band(**data["identity_band"]),
                 fake_band=Band(**data["fake_band"]),
+                same_photo_band=Band(**data["same_photo_band"]),
                 copy_bits=int(data["copy_bits"]),
                 references={
                     name: Reference(tuple(ref["quantiles"]))
@@ -126,6 +124,22 @@ class Rule:
                 f"calibration {path.name!r} cannot be read ({error}); "
                 "run `unmask models verify` to see which files are damaged"
             ) from error
+
+
+def _decide(identity: str, fake: str, low: Verdict) -> tuple[Verdict, str]:
+    """The table of the README: two axes in, a verdict and its reason out."""
+    if identity == "low":
+        return "other", "the face is not the query person's"
+    if identity == "within":
+        return "inconclusive", "identity lies in the inconclusive band"
+    if fake == "high":
+        altered = "the query photo, but altered" if low == "copy" else "same person, and forged"
+        return "impersonation", altered
+    if fake == "within":
+        return "inconclusive", "authenticity lies in the inconclusive band"
+    if low == "copy":
+        return "copy", "the same photograph as the query, unaltered as far as was measured"
+    return "genuine", "same person, and no sign of forgery above the band"
 
 
 UNFITTED = Assessment(

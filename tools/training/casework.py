@@ -2,16 +2,18 @@
 
 For every query person X it writes one query photo (never in the gallery) and, into the gallery,
 authentic photos of X, forgeries that depict X (swaps of X's face onto others, edits of X's
-photos), forgeries that depict others on X's body, re-uploads of the query photo, and bystanders.
+photos and of the query photo itself), forgeries that depict others on X's body, re-uploads of the
+query photo, and bystanders.
 Every file is encoded once with a quality drawn from one distribution, so that neither the
 compression history nor the metadata tells the classes apart.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -20,17 +22,22 @@ from PIL import Image
 from tools.comparison import columns, compare
 from tools.detectors import Detector
 from tools.encoder import Encoder
-from tools.errors import ToolError
 from tools.faces import FaceAnalyser
 from tools.forge import FAMILIES, SWAPS, Forgery, forge
 from tools.gallery import Gallery
 from tools.index import Index
 from tools.indexing import index_folders
-from tools.query import build_query
+from tools.query import NoFace, SeveralFaces, build_query
 from tools.records import FaceRecord
 
 LOCAL_EDITS = tuple(family for family in FAMILIES if family not in SWAPS) + ("region_swap",)
 """Families that change a photo of X and leave it depicting X."""
+
+
+_CENTRE_PX = 109
+"""The middle of LFW's photographs as they are given, 218 px wide and high."""
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class Exhibit:
     """One file of the casework: what it shows and how it was made.
 
     `kind`: query, authentic, forgery, copy or bystander. `depicted` is whose face it shows,
-    `body` whose body; `family` the forge's family, or the way a copy was made.
+    `body` whose body; `family` the forge's family, or the way a copy was made; `of_query` a
+    forgery that was made out of the query photo.
     """
 
     file: str
@@ -59,6 +67,7 @@ class Exhibit:
     depicted: str
     body: str
     family: str
+    of_query: bool = False
 
 
 def portraits(data: Path, *, split: str) -> dict[str, list[Portrait]]:
@@ -122,15 +131,10 @@ def _person(
         source, target = mates[number % len(mates)], others[rng.integers(len(others))]
         forged = _swap(source, target, rng)
         yield _write_forgery(forged, name, target.person, f"{name}_swap{number}", folder, rng)
-    for number in range(2):
-        target = mates[number % len(mates)]
-        family = LOCAL_EDITS[rng.integers(len(LOCAL_EDITS))]
-        donor = others[rng.integers(len(others))]
-        forged = forge(
-            target.pixels(), target.landmarks, family=family, rng=rng,
-            source_pixels=donor.pixels(), source_landmarks=donor.landmarks,
-        )  # fmt: skip
-        yield _write_forgery(forged, name, name, f"{name}_edit{number}", folder, rng)
+    for number, target in enumerate([mates[0], mates[-1], query, query]):
+        forged = _edit(target, others[rng.integers(len(others))], rng)
+        exhibit = _write_forgery(forged, name, name, f"{name}_edit{number}", folder, rng)
+        yield replace(exhibit, of_query=target is query)
     donor = others[rng.integers(len(others))]
     forged = _swap(donor, mates[-1], rng)
     yield _write_forgery(forged, donor.person, name, f"{name}_body", folder, rng)
@@ -144,6 +148,13 @@ def _swap(source: Portrait, target: Portrait, rng: np.random.Generator) -> Forge
     )  # fmt: skip
 
 
+def _edit(target: Portrait, donor: Portrait, rng: np.random.Generator) -> Forgery:
+    return forge(
+        target.pixels(), target.landmarks, family=str(rng.choice(LOCAL_EDITS)), rng=rng,
+        source_pixels=donor.pixels(), source_landmarks=donor.landmarks,
+    )  # fmt: skip
+
+
 def _copies(query: Portrait, folder: Path, rng: np.random.Generator) -> Iterator[Exhibit]:
     pixels = query.pixels()
     height, width = pixels.shape[:2]
@@ -153,9 +164,9 @@ def _copies(query: Portrait, folder: Path, rng: np.random.Generator) -> Iterator
         "cropped": pixels[edge : height - edge, edge : width - edge],
         "scaled": cv2.resize(pixels, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC),
     }
-    kind = str(rng.choice(list(variants)))
-    file = _save(variants[kind], folder / "gallery" / f"{query.person}_copy.jpg", rng)
-    yield Exhibit(file, "copy", query.person, query.person, kind)
+    for kind, pixels in variants.items():
+        file = _save(pixels, folder / "gallery" / f"{query.person}_{kind}.jpg", rng)
+        yield Exhibit(file, "copy", query.person, query.person, kind)
 
 
 def _write_photo(shot: Portrait, kind: str, folder: Path, rng: np.random.Generator) -> Exhibit:
@@ -218,8 +229,12 @@ def measure(
             if exhibit.kind != "query":
                 continue
             try:
-                query = build_query([folder / exhibit.file], faces=faces, encoder=encoder)
-            except ToolError as error:
+                query = ask_about_central_face(
+                    lambda face, photo=folder / exhibit.file: build_query(  # type: ignore[misc]
+                        [photo], faces=faces, encoder=encoder, face=face
+                    )
+                )
+            except NoFace as error:
                 print(f"left out: {error}")
                 continue
             compared = compare(query, table, detectors=detectors)
@@ -228,6 +243,21 @@ def measure(
                 for what, record, scores in zip(shown, records, compared, strict=True)
             ]
     return rows
+
+
+def ask_about_central_face(ask: Callable[[int | None], Answer]) -> Answer:
+    """Ask, and where the photo shows several faces, ask again about the most central one.
+
+    That is whom LFW's labels are about; a person at the screen would say so with `--face`.
+    """
+    try:
+        return ask(None)
+    except SeveralFaces as several:
+        return ask(1 + min(range(len(several.boxes)), key=lambda i: _off_centre(several.boxes[i])))
+
+
+def _off_centre(box: tuple[float, ...]) -> float:
+    return float(np.hypot((box[0] + box[2]) / 2 - _CENTRE_PX, (box[1] + box[3]) / 2 - _CENTRE_PX))
 
 
 def _file(gallery: Gallery, record: FaceRecord) -> str:

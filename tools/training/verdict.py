@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.calibration import Band, Logistic, Reference
-from tools.checkpoints import PROFILES, locate
+from tools.checkpoints import PROFILES, folder_of, locate
 from tools.detectors import detectors
 from tools.encoder import Encoder
 from tools.faces import FaceAnalyser
@@ -28,6 +28,8 @@ FACE_AND_IMAGE = (
     "image/unifd_neighbours",
 )
 RELATIVE = ("query/face_linear_difference", "query/face_feature_cosine")
+# The original at hand: what differs from it counts, not what the photo looks like by itself.
+SAME_PHOTO = (*RELATIVE, "query/face_hash_distance")
 
 # What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
 # so authentic photos rarely may get there; a forgery that falls into the band is still looked at.
@@ -70,23 +72,34 @@ def fit(rows: Sequence[Comparison]) -> Rule:
         ("cosine_similarity",), [row.scores for row in rows], [row.same_person for row in rows]
     )
     alone = fit_logistic(FACE_AND_IMAGE, [row.scores for row in each], [r.forged for r in each])
+    others = [row for row in same if row.exhibit.kind != "copy" and not row.exhibit.of_query]
     relative = fit_logistic(
-        FACE_AND_IMAGE + RELATIVE, [row.scores for row in same], [row.forged for row in same]
+        FACE_AND_IMAGE + RELATIVE, [row.scores for row in others], [row.forged for row in others]
+    )
+    copy_bits = _copy_bits(same)
+    same_photo = [row for row in same if _bits(row) <= copy_bits]
+    altered = fit_logistic(
+        SAME_PHOTO, [row.scores for row in same_photo], [row.forged for row in same_photo]
     )
     authentic = [row.scores for row in each if not row.forged]
     return Rule(
         identity=identity,
         fake_alone=alone,
         fake_with_query=relative,
+        fake_same_photo=altered,
         identity_band=_band(
             identity, rows, [row.same_person for row in rows],
             alpha_low=IDENTITY_ALPHA_LOW, alpha_high=IDENTITY_ALPHA_HIGH,
         ),
         fake_band=_band(
-            relative, same, [row.forged for row in same],
+            relative, others, [row.forged for row in others],
             alpha_low=FAKE_ALPHA_LOW, alpha_high=FAKE_ALPHA_HIGH,
         ),
-        copy_bits=_copy_bits(same),
+        same_photo_band=_band(
+            altered, same_photo, [row.forged for row in same_photo],
+            alpha_low=FAKE_ALPHA_LOW, alpha_high=FAKE_ALPHA_HIGH,
+        ),
+        copy_bits=copy_bits,
         references={
             name: Reference.fit([s[name] for s in authentic if s[name] is not None])  # type: ignore[misc]
             for name in FACE_AND_IMAGE
@@ -96,6 +109,7 @@ def fit(rows: Sequence[Comparison]) -> Rule:
             "persons": len({row.query_person for row in rows}),
             "faces": len(each),
             "same_person_comparisons": len(same),
+            "same_photo_comparisons": len(same_photo),
             "prior_odds": "1:1",
         },
     )  # fmt: skip
@@ -111,14 +125,16 @@ def _band(
     return Band.fit(false, true, alpha_low=alpha_low, alpha_high=alpha_high)
 
 
+def _bits(row: Comparison) -> float:
+    distance = row.scores["query/face_hash_distance"]
+    return 64.0 if distance is None else distance
+
+
 def _copy_bits(same: Sequence[Comparison]) -> int:
     """Half-way between nearly all copies and nearly no other photo of the same person."""
-    bits: dict[str, list[float]] = {"copy": [], "authentic": []}
-    for row in same:
-        distance = row.scores["query/face_hash_distance"]
-        if row.exhibit.kind in bits and distance is not None:
-            bits[row.exhibit.kind].append(distance)
-    return int((np.quantile(bits["copy"], 0.98) + np.quantile(bits["authentic"], 0.005)) / 2)
+    copies = [_bits(row) for row in same if row.exhibit.kind == "copy"]
+    others = [_bits(row) for row in same if row.exhibit.kind == "authentic"]
+    return int((np.quantile(copies, 0.98) + np.quantile(others, 0.005)) / 2)
 
 
 def main() -> None:
@@ -129,7 +145,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=None, help="cap, for a smoke run")
     parser.add_argument("--out", type=Path, default=None, help="default: the shipped verdict.json")
     options = parser.parse_args()
-    pocket = {part: locate(row, Path()) for part, row in PROFILES["pocket"].items()}
+    needed = ("faces", "encoder", "heads")
+    pocket = {part: locate(PROFILES["pocket"][part], Path()) for part in needed}
+    out = options.out or folder_of(PROFILES["pocket"]["verdict"], Path()) / "verdict.json"
     encoder = Encoder.load(pocket["encoder"])
     people = halves(portraits(options.data, split="val"))[0]
     exhibits = build(people, options.work, seed=1, queries=options.queries)
@@ -138,8 +156,9 @@ def main() -> None:
         detectors=detectors(pocket["heads"], encoder.sha256),
     )  # fmt: skip
     rule = fit(rows)
-    rule.save(options.out or pocket["verdict"] / "verdict.json")
-    print(f"identity band {rule.identity_band}\nfake band {rule.fake_band}")
+    rule.save(out)
+    for name in ("identity_band", "fake_band", "same_photo_band"):
+        print(name, getattr(rule, name))
     print(f"copy bits {rule.copy_bits}\nfitted on {dict(rule.fitted_on)}")
 
 
