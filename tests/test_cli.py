@@ -80,7 +80,11 @@ def test_help_imports_nothing_heavy() -> None:
         " & set(sys.modules))"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
     )
     assert answer.stdout.splitlines()[-1] == "set()"
 

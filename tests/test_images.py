@@ -362,7 +362,6 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
-        os.chdir(tmp_path)  # socket addresses are short
         monkeypatch.chdir(tmp_path)  # a socket's address must be short
         server.bind("socket")
         problems = {item.path.name: item.problem for item in walk([tmp_path])}

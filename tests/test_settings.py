@@ -97,7 +97,11 @@ def test_importing_the_package_is_instant() -> None:
     heavy = "{'torch', 'numpy', 'pydantic', 'chromadb', 'insightface', 'transformers', 'gradio'}"
     script = f"import sys, assistant; print({heavy} & set(sys.modules) or 'none')"
     answer = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
     )
     assert answer.stdout.strip() == "none"
 
