@@ -75,10 +75,11 @@ def _recoloured(scene: Scene, area: np.ndarray) -> np.ndarray:
 
 
 def _generated(scene: Scene, pixels: np.ndarray) -> np.ndarray:
-    """Pixels as a generator of 40 to 130 px for the face returns them."""
-    outline = forge_masks.outline(scene.landmarks)
-    width = float(np.ptp(outline[:, 0]))
-    factor = max(1.05, width / scene.draw("generator_px", 40, 130))
+    """Pixels as a generator returns them whose faces are coarser than the photo's.
+
+    Autoencoders of 64 to 256 px are pasted into frames whose faces are one to four times larger.
+    """
+    factor = scene.draw("coarseness", 1.25, 3.0)
     up = {"bilinear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
     name = scene.choose("upsampling", tuple(up))
     coarse = forge_blend.coarsen(pixels, factor=factor, interpolation=up[name])

@@ -26,11 +26,11 @@ from tools.forge import FAMILIES, SWAPS, forge
 HELD_OUT = "partial_swap"
 _WEIGHTS = {
     "self_blend": 2.0,
-    "face_swap": 3.0,
-    "region_swap": 2.0,
-    "reenactment": 1.2,
-    "inpainting": 0.8,
-    "resynthesis": 2.0,
+    "face_swap": 2.5,
+    "region_swap": 2.2,
+    "reenactment": 1.3,
+    "inpainting": 1.0,
+    "resynthesis": 1.5,
 }
 
 
