@@ -68,6 +68,7 @@ class Unmask:
                 index=index,
                 faces=parts.faces,
                 encoder=parts.encoder,
+                threads=self.settings.threads,
                 on_progress=on_progress,
             )
 
