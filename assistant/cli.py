@@ -177,6 +177,9 @@ def find(
     explain: Annotated[
         bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
     ] = False,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with pictures.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Rank a gallery's images by how likely they impersonate a person.
@@ -184,7 +187,7 @@ def find(
     \b
     unmask find ada.jpg
     unmask find ada1.jpg ada2.jpg --gallery case42 --top 50
-    unmask find party.jpg --face 3
+    unmask find party.jpg --face 3 --page findings.html
     unmask find ada.jpg --json | jq '.hits[] | select(.verdict == "impersonation") | .path'
 
     Several photos of the person make the answer better. Verdicts: impersonation (the same
@@ -192,9 +195,13 @@ def find(
     inconclusive, not assessed (no usable face, or a measurement is missing).
     """
     from assistant.investigation import Unmask
+    from assistant.report import write_report
 
     with stdout_kept_clean(context):
-        findings = Unmask(settings_of(context), gallery).find(photos, top=top, face=face)
+        unmask = Unmask(settings_of(context), gallery)
+        findings, query = unmask.investigate(photos, top=top, face=face)
+        if page is not None:
+            write_report(findings, query, page, rule=unmask.parts.rule)
     tell(findings.warnings)
     if json:
         print_json(findings.to_json())

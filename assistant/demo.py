@@ -14,14 +14,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
-from tools.faces import Face, FaceAnalyser
-from tools.indexing import IndexProgress, IndexSummary
 
 from assistant.findings import Findings
 from assistant.investigation import Unmask
 from assistant.report import write_report
 from assistant.settings import Settings
+from tools.faces import Face, FaceAnalyser
 from tools.forge import SWAPS, forge, save_forgery
+from tools.indexing import IndexProgress, IndexSummary
 
 GALLERY = "unmask-demo"
 
@@ -100,7 +100,7 @@ def _sources(faces: FaceAnalyser) -> tuple[Portrait, list[Portrait]]:
     from skimage.data import astronaut
 
     group = np.ascontiguousarray(get_image("t1")[..., ::-1])
-    pictures = [np.ascontiguousarray(astronaut()), group]
+    pictures = [np.ascontiguousarray(astronaut()), group]  # type: ignore[no-untyped-call]
     first, rest = faces.analyse(pictures)
     portrait = max(first, key=lambda face: face.quality.width_px)
     people = [
@@ -115,7 +115,8 @@ def _authentic(portrait: Portrait) -> Iterator[tuple[str, np.ndarray]]:
     reach = (right - left) // 2
     image = Image.fromarray(pixels)
     yield "query_reencoded", pixels
-    yield "query_cropped", pixels[max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach]  # noqa: E501 - one crop
+    rows, columns = slice(max(0, top - reach), bottom + reach), slice(max(0, left - reach), None)
+    yield "query_cropped", pixels[rows, columns]
     yield "query_brighter", np.asarray(ImageEnhance.Brightness(image).enhance(1.25))
     yield "query_smaller", cv2.resize(pixels, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
     yield "query_mirrored", np.ascontiguousarray(pixels[:, ::-1])

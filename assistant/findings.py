@@ -15,7 +15,8 @@ class Hit:
     """A gallery face returned for a query.
 
     `paths` are the files known to hold the image (id = sha256 of its bytes); `box`
-    (x1, y1, x2, y2) and the five `keypoints` are in pixels of the upright image. Probabilities are None when not measured.
+    (x1, y1, x2, y2) and the five `keypoints` are in pixels of the upright image.
+    Probabilities are None when not measured.
     """
 
     rank: int

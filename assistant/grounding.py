@@ -78,8 +78,8 @@ def _identity(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence
     if cosine is None or assessment.identity_probability is None:
         return None
     return Sentence(
-        f"The face is {_number(cosine.value)} alike (cosine) to the query, which corresponds to "
-        f"a {_percent(assessment.identity_probability)} probability of the same person.",
+        f"The face is {_number(cosine.value)} alike (cosine) to the query: the probability of the "
+        f"same person is {_percent(assessment.identity_probability)}.",
         (cosine.id,),
     )
 
@@ -143,9 +143,7 @@ def _mark(known: Mapping[str, Evidence]) -> Sentence | None:
     )
 
 
-def _not_assessed(
-    assessment: Assessment, known: Mapping[str, Evidence]
-) -> tuple[Sentence, ...]:
+def _not_assessed(assessment: Assessment, known: Mapping[str, Evidence]) -> tuple[Sentence, ...]:
     first = Sentence(
         f"This face could not be assessed: {assessment.reason}.", _ids(known, ("interocular_px",))
     )

@@ -1,9 +1,6 @@
 """Query -> candidates -> scores -> verdicts -> explained hits: what every entry point shares.
 
-    unmask = Unmask()
-    unmask.index([Path("collection/")])
-    for hit in unmask.find([Path("ada.jpg")]).hits:
-        print(hit.rank, hit.verdict, hit.path, hit.explanation)
+`Unmask().index(folders)` fills a gallery; `Unmask().find(photos).hits` are ranked and explained.
 """
 
 from collections.abc import Callable, Sequence

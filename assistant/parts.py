@@ -7,12 +7,11 @@ profile it is makes no other difference.
 from dataclasses import dataclass
 from functools import cached_property
 
-from tools.faces import FaceAnalyser
-
 from assistant.settings import Settings
 from tools.checkpoints import PROFILES, calibration_file, fingerprint, locate
 from tools.detectors import Detector, detectors
 from tools.encoder import Encoder
+from tools.faces import FaceAnalyser
 from tools.verdict import Rule
 
 

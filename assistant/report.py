@@ -15,7 +15,7 @@ import numpy as np
 
 from assistant.findings import Findings, Hit, printable
 from tools.alignment import aligned_crop
-from tools.errors import ToolError
+from tools.errors import SetupError, ToolError
 from tools.images import read_photo
 from tools.query import Query
 from tools.verdict import VERDICTS, Rule
@@ -33,7 +33,11 @@ def write_report(findings: Findings, query: Query, path: Path, *, rule: Rule | N
         hits=[_hit_view(hit) for hit in findings.hits],
         bands=_bands(rule),
     )
-    path.write_text(page, encoding="utf-8")
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SetupError(f"the page {printable(path)!r} cannot be written: {reason}") from error
     return path
 
 
@@ -91,7 +95,7 @@ def _thumbnail(pixels: np.ndarray, box: np.ndarray) -> str:
     scale = _THUMBNAIL_PX / max(pixels.shape[:2])
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    left, top, right, bottom = (int(round(float(edge) * scale)) for edge in box)
+    left, top, right, bottom = (round(float(edge) * scale) for edge in box)
     cv2.rectangle(small, (left, top), (right, bottom), (255, 196, 0), 2)
     return _encode(small)
 

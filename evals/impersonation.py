@@ -70,9 +70,7 @@ def _ask_all(
 
 
 def _with_answers(findings: Findings, by_file: dict[str, Exhibit]) -> Ranking:
-    return [
-        (hit, by_file[str(hit.path.relative_to(hit.path.parents[1]))]) for hit in findings.hits
-    ]
+    return [(hit, by_file[str(hit.path.relative_to(hit.path.parents[1]))]) for hit in findings.hits]
 
 
 def _average_precisions(

@@ -65,14 +65,13 @@ def compare(
     query: Query, faces: Faces, *, detectors: Sequence[Detector]
 ) -> list[dict[str, float | None]]:
     """One dict of raw scores a face; None is *not measured*."""
-    columns = {"cosine_similarity": faces.embeddings @ query.template}
+    columns = {"cosine_similarity": np.asarray(faces.embeddings @ query.template, np.float64)}
     columns |= authenticity_scores(faces, detectors=detectors)
     columns |= _relative_scores(query, faces, columns, detectors=detectors)
     columns["interocular_px"] = np.asarray(faces.interocular_px, float)
     columns["unmask_mark"] = np.asarray(faces.unmask_marks, float)
     return [
-        {name: _known(column[row]) for name, column in columns.items()}
-        for row in range(len(faces))
+        {name: _known(column[row]) for name, column in columns.items()} for row in range(len(faces))
     ]
 
 
@@ -110,7 +109,8 @@ def _relative_scores(
 
 def unit(features: Floats) -> Floats:
     """Rows scaled to length one; a row of NaN stays NaN."""
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)
 
 
 def _nearest_hash(face_hash: int | None, others: Sequence[int]) -> float:

@@ -101,7 +101,7 @@ MEASURES: tuple[Measure, ...] = (
         "Says how much detail the other measurements had to work with.",
     ),
     Measure(
-        "unmask_mark", "Unmask forgery mark in the metadata", "1 = present",
+        "unmask_mark", "Unmask forgery mark in the metadata (1: present)", "",
         "EXIF, JPEG comment and PNG text",
         "Anyone can add or strip metadata; it takes no part in the verdict.",
     ),

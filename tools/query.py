@@ -59,9 +59,7 @@ def build_query(
     """
     photos = [read_photo(path) for path in paths]
     found = faces.analyse([photo.pixels for photo in photos])
-    chosen = [
-        _choose(path, detected, face) for path, detected in zip(paths, found, strict=True)
-    ]
+    chosen = [_choose(path, detected, face) for path, detected in zip(paths, found, strict=True)]
     return _measure(photos, paths, chosen, encoder)
 
 

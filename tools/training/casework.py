@@ -30,7 +30,7 @@ from tools.indexing import index_folders
 from tools.query import NoFace, SeveralFaces, build_query
 from tools.records import FaceRecord
 
-LOCAL_EDITS = tuple(family for family in FAMILIES if family not in SWAPS) + ("region_swap",)
+LOCAL_EDITS = (*(family for family in FAMILIES if family not in SWAPS), "region_swap")
 """Families that change a photo of X and leave it depicting X."""
 
 
@@ -253,7 +253,7 @@ def ask_about_central_face(ask: Callable[[int | None], Answer]) -> Answer:
     try:
         return ask(None)
     except SeveralFaces as several:
-        return ask(1 + min(range(len(several.boxes)), key=lambda i: _off_centre(several.boxes[i])))
+        return ask(1 + int(np.argmin([_off_centre(box) for box in several.boxes])))
 
 
 def _off_centre(box: tuple[float, ...]) -> float:

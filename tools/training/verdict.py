@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.calibration import Band, Logistic, Reference
+from tools.checkpoint_table import Checkpoint
 from tools.checkpoints import PROFILES, folder_of, locate
 from tools.detectors import detectors
 from tools.encoder import Encoder
@@ -145,17 +146,17 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=None, help="cap, for a smoke run")
     parser.add_argument("--out", type=Path, default=None, help="default: the shipped verdict.json")
     options = parser.parse_args()
-    needed = ("faces", "encoder", "heads")
-    pocket = {part: locate(PROFILES["pocket"][part], Path()) for part in needed}
-    out = options.out or folder_of(PROFILES["pocket"]["verdict"], Path()) / "verdict.json"
+    rows: dict[str, Checkpoint] = {part: row for part, row in PROFILES["pocket"].items()}
+    pocket = {part: locate(rows[part], Path()) for part in ("faces", "encoder", "heads")}
+    out = options.out or folder_of(rows["verdict"], Path()) / "verdict.json"
     encoder = Encoder.load(pocket["encoder"])
     people = halves(portraits(options.data, split="val"))[0]
     exhibits = build(people, options.work, seed=1, queries=options.queries)
-    rows = measure(
+    comparisons = measure(
         options.work, exhibits, faces=FaceAnalyser(pocket["faces"]), encoder=encoder,
         detectors=detectors(pocket["heads"], encoder.sha256),
     )  # fmt: skip
-    rule = fit(rows)
+    rule = fit(comparisons)
     rule.save(out)
     for name in ("identity_band", "fake_band", "same_photo_band"):
         print(name, getattr(rule, name))
