@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=None, help="cap, for a smoke run")
     parser.add_argument("--out", type=Path, default=None, help="default: the shipped verdict.json")
     options = parser.parse_args()
-    rows: dict[str, Checkpoint] = {part: row for part, row in PROFILES["pocket"].items()}
+    rows: dict[str, Checkpoint] = dict(PROFILES["pocket"].items())
     pocket = {part: locate(rows[part], Path()) for part in ("faces", "encoder", "heads")}
     out = options.out or folder_of(rows["verdict"], Path()) / "verdict.json"
     encoder = Encoder.load(pocket["encoder"])
