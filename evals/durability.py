@@ -2,7 +2,8 @@
 
 Protocol: real pictures are indexed with the pocket weights in a child process, which writes every
 acknowledged id to a file, through to the disk, before it goes on; it is killed (SIGKILL) at 20
-random moments, with the index kept in step after every batch so that its writes are hit often.
+random moments (up to half a second after none to three batches), with the index kept in step
+after every batch so that its writes are hit often.
 After each kill a copy of the data folder is opened: every acknowledged picture must be there once
 and each of its faces must be found through Chroma. Then the job is finished and everything must
 be there once. Last, every file of Chroma's is deleted, cut in half and overwritten in turn.
@@ -29,10 +30,12 @@ from evals.variants import write_variants
 from tools.gallery import Gallery
 from tools.images import image_id
 from tools.index import Index
+from tools.indexing import BATCH_IMAGES
 
 KILLS = 20
 PICTURES = 500
-LONGEST_LIFE_S = 2.5  # of a child, after it has begun to index
+MOST_BATCHES = 3  # that a child may see acknowledged before its end; then
+LONGEST_REST_S = 0.5  # it may live on for at most so long
 
 _CHILD = "import sys; from evals.durability import index_in_child; index_in_child(*sys.argv[1:])"
 
@@ -45,7 +48,8 @@ def run(options: EvalOptions) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         bench = _Bench(Path(name), pictures, seed=options.seed)
         for _ in range(kills):
-            bench.kill_after(float(rng.uniform(0, LONGEST_LIFE_S)))
+            acknowledged = int(rng.integers(0, MOST_BATCHES + 1)) * BATCH_IMAGES
+            bench.kill_after(acknowledged, float(rng.uniform(0, LONGEST_REST_S)))
             bench.check_copy()
         finished = bench.finish()
         harmed = bench.harm_every_file(rng)
@@ -125,15 +129,18 @@ class _Bench:
         said = (self.folder / "said.txt").read_text("utf-8").strip() or "nothing"
         raise RuntimeError(f"the child could not begin to index; it said: {said.splitlines()[-1]}")
 
-    def kill_after(self, seconds: float) -> None:
+    def kill_after(self, acknowledged: int, seconds: float) -> None:
+        """Kill a child some time after it acknowledged so many pictures more than before."""
         child = self.start()
         before = len(self.acknowledged())
+        while len(self.acknowledged()) < before + acknowledged and child.poll() is None:
+            time.sleep(0.005)
         time.sleep(seconds)
         child.send_signal(signal.SIGKILL)
         child.communicate()
         if child.returncode == 0:  # it was done before: take a new gallery and try again
             self.round += 1
-            self.kill_after(seconds / 2)
+            self.kill_after(acknowledged // 2, seconds / 2)
             return
         self.tally["kills"] += 1
         self.tally["kills_after_acknowledgement"] += len(self.acknowledged()) > before
