@@ -32,7 +32,7 @@ BATCH_FILES = 500
 NOT_ANALYSED = "not analysed"
 """The reason noted for a picture that was opened but that the analysis refused."""
 
-_INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
+INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
 _MOST_WORKERS = 8  # each may hold a batch of decoded pictures
 _NAMED_SKIPS = 1000  # a list that grows with the number of files would not be flat
 _RETRIED = ("unreadable", "missing")  # rights and disks change without touching the file
@@ -250,7 +250,7 @@ class _Job:
         if self.on_indexed is not None and images:
             self.on_indexed([image.id for image in images])
         self.behind += faces
-        if self.behind >= _INDEX_EVERY:
+        if self.behind >= INDEX_EVERY:
             self.index.catch_up()
             self.behind = 0
         self._report(now=True)
