@@ -115,7 +115,7 @@ class ObviousLoop:
             self.app = FaceAnalysis(name=str(pack))
             self.app.prepare(ctx_id=-1, det_size=(640, 640))
         self.torch = torch
-        self.model: Any = encoder.model
+        self.model: Any = encoder.model.to(memory_format=torch.contiguous_format)  # the default
         self.device = encoder.device
         self.size = encoder.image_size
         self.preprocess = transforms.Compose([

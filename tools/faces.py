@@ -66,7 +66,9 @@ class FaceAnalyser:
         change what is found; embeddings agree to about six digits.
         """
         # insightface's models read blue first.
-        reversed_images = [np.ascontiguousarray(image[..., ::-1]) for image in images]
+        reversed_images = [
+            cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR) for image in images
+        ]
         found = [detect(self._detector, image) for image in reversed_images]
         pairs = [
             (image, face) for image, faces in zip(reversed_images, found, strict=True)
