@@ -20,18 +20,29 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 
+from evals.metrics import interval
 from evals.options import EvalOptions
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
-from tools.alignment import aligned_crop
+from tools.alignment import aligned_crop, crop_matrix
 from tools.detectors import Detector, detectors
 from tools.encoder import Encoder
 from tools.errors import SetupError
 from tools.faces import FaceAnalyser
 from tools.forge import FAMILIES
-from tools.training.forgery_pool import HELD_OUT, Faces, forged_pair, read_rgb, through_jpeg
+from tools.training.forgery_data import cell_map
+from tools.training.forgery_pool import (
+    HELD_OUT,
+    Faces,
+    Pair,
+    forged_pair,
+    read_rgb,
+    through_jpeg,
+)
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "tools" / "weights"
 IMAGES_PER_FAMILY = 400
@@ -42,12 +53,16 @@ Crop = Callable[[np.ndarray], np.ndarray | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A picture with its face crop (None: no face found), its label and whose it is."""
+    """A picture with its face crop (None: no face found), its label and whose it is.
+
+    `cells` (16, 16) is the changed share of each cell of the crop, where that is known.
+    """
 
     crop: np.ndarray | None
     whole: np.ndarray
     forged: bool
     group: str
+    cells: np.ndarray | None = None
 
 
 def run(options: EvalOptions) -> dict[str, object]:
@@ -69,6 +84,8 @@ def run(options: EvalOptions) -> dict[str, object]:
     figures: dict[str, object] = {"held_out_family": HELD_OUT}
     for name, pictures in _sets(options, encoder, crop):
         figures[name] = measure(pictures, scorers(encoder), seed=options.seed)
+        if pictures and pictures[0].cells is not None:
+            figures[f"{name}/where"] = localisation(pictures, encoder, seed=options.seed)
     return figures
 
 
@@ -98,8 +115,15 @@ def lfw_pictures(options: EvalOptions, encoder: Encoder, *, family: str) -> list
             crop = aligned_crop(
                 whole, pair.keypoints, size=encoder.image_size, margin=encoder.face_margin
             )
-            found.append(Picture(crop, whole, forged, str(faces.people[index])))
+            cells = _changed_cells(pair, encoder)
+            found.append(Picture(crop, whole, forged, str(faces.people[index]), cells))
     return found
+
+
+def _changed_cells(pair: Pair, encoder: Encoder) -> np.ndarray:
+    matrix = crop_matrix(pair.keypoints, size=encoder.image_size, margin=encoder.face_margin)
+    half = cv2.resize(pair.mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return cell_map(half, matrix)
 
 
 def dfdc_pictures(data: Path, crop: Crop, *, limit: int | None) -> list[Picture]:
@@ -173,6 +197,35 @@ def scorers(encoder: Encoder) -> dict[str, Scorer]:
 
 def _scorer(detector: Detector, features: Callable[[Sequence[Picture], str], np.ndarray]) -> Scorer:
     return lambda pictures: detector.score(features(pictures, detector.inputs))
+
+
+def localisation(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) -> dict[str, object]:
+    """Within a crop, does the tower's map rank changed cells above untouched ones? Mean AUC.
+
+    `prior` is the same for the authentic crop, against the mask of its forgery: what knowing
+    that faces are forged in the middle gives without seeing any forgery.
+    """
+    import torch
+
+    model: Any = encoder.model
+    crops = [picture.crop for picture in pictures if picture.crop is not None]
+    with torch.inference_mode():
+        maps = [
+            model.visual.trunk.evidence(encoder.preprocess(crops[start : start + 32]))
+            for start in range(0, len(crops), 32)
+        ]
+    found: dict[bool, list[float]] = {False: [], True: []}
+    for picture, evidence in zip(pictures, torch.cat(maps).numpy(), strict=True):
+        if picture.cells is not None:
+            changed, untouched = picture.cells > 0.5, picture.cells == 0
+            known = changed | untouched
+            ones = np.ones(int(known.sum()))
+            found[picture.forged].append(_weighted_auc(evidence[known], changed[known], ones))
+    return {
+        "cell_auc": float(np.nanmean(found[True])),
+        "interval": interval(found[True], seed=seed),
+        "prior": float(np.nanmean(found[False])),
+    }
 
 
 def measure(

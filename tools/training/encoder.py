@@ -16,6 +16,7 @@ import json
 import signal
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -181,6 +182,34 @@ def optimisers(learner: Learner, *, lr: float) -> list[torch.optim.Optimizer]:
     ]
 
 
+def twin(learner: Learner) -> Learner:
+    """A copy with gradients and running statistics of its own, but the very same weights."""
+    other = copy.deepcopy(learner)
+    for mine, theirs in zip(other.parameters(), learner.parameters(), strict=True):
+        mine.data = theirs.data
+    return other
+
+
+def split(batch: Batch, count: int) -> list[Batch]:
+    """The batch in parts of whole pairs."""
+    half = len(batch.images) // 2
+    parts = []
+    for pairs in np.array_split(np.arange(half), count):
+        rows = np.concatenate([pairs, pairs + half])
+        kinds = [batch.kinds[row] for row in rows]
+        parts.append(Batch(batch.images[rows], batch.maps[rows], batch.weights[rows], kinds))
+    return parts
+
+
+def gradients(learner: Learner, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
+    """Leave the loss's gradients in the learner's parameters; returns the parts of the loss."""
+    learner.train()
+    learner.zero_grad(set_to_none=True)
+    parts = losses(learner, batch, rng)
+    torch.autograd.backward(torch.stack(list(parts.values())).sum())
+    return {name: value.item() for name, value in parts.items()}
+
+
 @torch.no_grad()
 def follow(slow: nn.Module, fast: nn.Module, *, step: int) -> None:
     """Exponential average of the weights, over the last few hundred steps."""
@@ -215,6 +244,7 @@ class Run:
     def __init__(self, given: argparse.Namespace) -> None:
         torch.manual_seed(given.seed)
         self.given = given
+        self.workers = ThreadPoolExecutor(given.threads)
         self.learner = Learner()
         self.learner.clip.to(memory_format=torch.channels_last)
         self.slow = copy.deepcopy(self.learner).eval()
@@ -224,6 +254,9 @@ class Run:
         self.file = given.run / "last.pt"
         if self.file.is_file():
             self._resume()
+        # Several threads on one layer wait for each other many times a step, which is slow on a
+        # busy machine; each working on its own part of the batch, they meet once.
+        self.twins = [self.learner, *(twin(self.learner) for _ in range(given.threads - 1))]
         signal.signal(signal.SIGTERM, self._stop)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -276,19 +309,22 @@ class Run:
     def _update(
         self, batch: Batch, rng: np.random.Generator, *, factor: float
     ) -> Mapping[str, float]:
-        self.learner.train()
-        parts = losses(self.learner, batch, rng)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = self.given.lr * factor
-            optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(torch.stack(list(parts.values())).sum())
+        shares = split(batch, len(self.twins))
+        seeds = rng.spawn(len(shares))
+        told = list(self.workers.map(gradients, self.twins, shares, seeds))
+        for same in zip(*(one.parameters() for one in self.twins), strict=True):
+            present = [parameter.grad for parameter in same if parameter.grad is not None]
+            if present:
+                same[0].grad = torch.stack(present).mean(dim=0)
         nn.utils.clip_grad_norm_(self.learner.parameters(), 5.0)
         for optimiser in self.optimisers:
             optimiser.step()
         self.step += 1
         follow(self.slow, self.learner, step=self.step)
-        return {name: value.item() for name, value in parts.items()}
+        return {name: float(np.mean([part[name] for part in told])) for name in told[0]}
 
 
 def _line(step: int, progress: float, speed: float, sums: Mapping[str, float]) -> str:
@@ -309,7 +345,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dfdc-share", type=float, default=0.5)
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(1)
     cv2.setNumThreads(1)
     given.run.mkdir(parents=True, exist_ok=True)
     pools = {"lfw": Pool(given.pool / "lfw"), "dfdc": Pool(given.pool / "dfdc" / "train")}
