@@ -68,7 +68,7 @@ POCKET_ENCODER = Checkpoint(
     files={CONFIG: None, "model.safetensors": None},
     license=POCKET_LICENSE,
     size_bytes=None,
-    preprocessing="in open_clip_config.json; aligned face crop, margin 1.3",
+    preprocessing="in open_clip_config.json; aligned face crop, margin 1.0",
     validated_on="see weights/encoder/CARD.md",
     folder="encoder",
 )
