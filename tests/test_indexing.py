@@ -19,8 +19,10 @@ from tests.stand_ins import (
     write_pictures,
 )
 from tools import indexing
+from tools.alignment import aligned_crop
+from tools.encoder import Encoder
 from tools.errors import SetupError
-from tools.faces import Face
+from tools.faces import Face, FaceAnalyser
 from tools.gallery import Gallery
 from tools.images import image_id
 from tools.index import Index
@@ -305,3 +307,39 @@ def test_a_missing_folder_is_a_setup_error(gallery: Gallery, tmp_path: Path) -> 
     with pytest.raises(SetupError, match="usb"):
         run(gallery, tmp_path / "usb")
     assert gallery.counts().missing == 0
+
+
+def test_the_pocket_weights_do_the_job(tmp_path: Path, astronaut: np.ndarray) -> None:
+    """Real photographs through the real networks: what is recorded is what each gives alone."""
+    from insightface.data import get_image
+
+    weights = Path(indexing.__file__).parent / "weights"
+    faces, encoder = FaceAnalyser(weights / "faces"), Encoder.load(weights / "encoder")
+    group = np.ascontiguousarray(get_image("t1")[..., ::-1])
+    pictures = {
+        "portrait.png": astronaut,
+        "group.png": group,
+        "closer.png": astronaut[:320, 60:380],
+    }
+    (tmp_path / "photos").mkdir()
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(tmp_path / "photos" / name)
+    with Gallery.open(tmp_path / "home", fingerprint=FINGERPRINT) as gallery:
+        summary = index_folders(
+            [tmp_path / "photos"], gallery=gallery, faces=faces, encoder=encoder
+        )
+        assert (summary.images_added, summary.faces_found) == (3, 8)
+        (portrait,) = gallery.faces_of(image_id((tmp_path / "photos/portrait.png").read_bytes()))
+        (alone,) = faces.analyse([astronaut])[0]
+        np.testing.assert_allclose(portrait.face.embedding, alone.embedding, atol=1e-4)
+        crop = aligned_crop(
+            astronaut, alone.keypoints, size=encoder.image_size, margin=encoder.face_margin
+        )
+        assert portrait.features is not None
+        wanted = encoder.encode_images([crop])[0]
+        np.testing.assert_allclose(portrait.features, wanted, atol=1e-3 * np.abs(wanted).max())
+        with Index.open(gallery) as index:
+            first, second, third = index.search(alone.embedding, 3)
+        closer = image_id((tmp_path / "photos/closer.png").read_bytes())
+        assert (first.face_id, second.face_id) == (portrait.id, f"{closer}:0")
+        assert second.cosine_similarity > 0.5 > third.cosine_similarity
