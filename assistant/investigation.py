@@ -98,7 +98,8 @@ class Unmask:
             return self._findings(gallery, query, ranked, hits, notices=index.notices), query
 
     def _score(self, gallery: Gallery, index: Index, query: Query) -> list[Scored]:
-        records = gallery.faces(index.candidates(query.template, CANDIDATES))
+        nearest = index.search(query.template, CANDIDATES)
+        records = gallery.faces([match.face_id for match in nearest])
         rows = compare(query, columns(gallery, records), detectors=self.parts.detectors)
         return [
             (record, scores, self._assess(scores, record))

@@ -14,9 +14,7 @@ from typing import Any, Literal
 from tools.calibration import Band, Logistic, Reference, Scores, to_json
 from tools.errors import SetupError
 
-Verdict = Literal[
-    "impersonation", "genuine", "other", "copy", "inconclusive", "not assessed"
-]
+Verdict = Literal["impersonation", "genuine", "other", "copy", "inconclusive", "not assessed"]
 VERDICTS: tuple[Verdict, ...] = (
     "impersonation", "inconclusive", "genuine", "copy", "other", "not assessed",
 )  # fmt: skip
@@ -142,7 +140,5 @@ def _decide(identity: str, fake: str, low: Verdict) -> tuple[Verdict, str]:
     return "genuine", "same person, and no sign of forgery above the band"
 
 
-UNFITTED = Assessment(
-    "not assessed", None, None, None, "this profile has no fitted calibration"
-)
+UNFITTED = Assessment("not assessed", None, None, None, "this profile has no fitted calibration")
 """What every hit gets while a profile's calibration was never fitted."""

@@ -1,0 +1,65 @@
+"""The README is true: its commands exist, its example runs, its tree lists the files there are."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from assistant.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_two_commands_come_first_and_ci_runs_them() -> None:
+    """The first two shell blocks are the two promised commands, and CI runs both."""
+    blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+    assert blocks[0].strip() == "pip install -e . && unmask demo"
+    assert blocks[1].strip() == "pip install -e '.[test]' && pytest"
+    ci = (ROOT / ".ci" / "run").read_text()
+    for command in ("install --quiet -e . && unmask demo", "-e '.[test]' && pytest"):
+        assert command in ci
+
+
+def test_every_unmask_command_in_it_exists() -> None:
+    """Each `unmask COMMAND --option` of the README is known to the command line."""
+    for command, rest in re.findall(r"unmask (\w+)([^`\n#|]*)", README):
+        if command in ("is", "finds") or f"unmask {command}" not in README:
+            continue
+        shown = CliRunner().invoke(app, [command, "--help"])
+        assert shown.exit_code == 0, command
+        for option in re.findall(r"--[a-z]+", rest):
+            assert option in shown.output, f"{command} {option}"
+
+
+def test_the_python_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path, astronaut: np.ndarray,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """The code block of the README works as it stands, on a collection of one photo."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "collection").mkdir()
+    Image.fromarray(astronaut).save(tmp_path / "ada.jpg")
+    Image.fromarray(astronaut[:, ::-1]).save(tmp_path / "collection" / "found.jpg")
+    code = re.search(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert code is not None
+    exec(compile(code.group(1), "README.md", "exec"), {})  # noqa: S102 - our own README
+    printed = capsys.readouterr().out
+    assert "found.jpg" in printed
+    assert "E1 identity similarity" in printed
+
+
+def test_the_tree_lists_every_python_file() -> None:
+    """A file that is added, moved or removed must be so in the README's tree."""
+    listing = subprocess.run(  # noqa: S607 - git from the PATH
+        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    tree = README.split("## Architecture")[1]
+    for name in listing:
+        path = Path(name)
+        if path.parts[0] != "tests" and path.name not in ("__init__.py", "__main__.py"):
+            assert re.search(rf"\b{re.escape(path.name)}\b", tree), name
