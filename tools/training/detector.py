@@ -1,6 +1,6 @@
 """Trains the pocket face detector: `python -m tools.training.detector`.
 
-Scenes composed of Labelled Faces in the Wild (`scenes.py`), about 25 minutes on one core.
+Scenes composed of Labelled Faces in the Wild (`scenes.py`), about 35 minutes on one core.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("tools/weights/faces/detection.onnx"))
     parser.add_argument("--checkpoint", type=Path, default=Path("detector.pt"))
     parser.add_argument("--unlabelled", type=Path, help="rows and boxes of faces without a label")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=3800)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)

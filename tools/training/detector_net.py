@@ -17,6 +17,9 @@ STRIDES = (8, 16, 32)
 ANCHOR_PX = ((16.0, 32.0), (64.0, 128.0), (256.0, 512.0))
 # Half width, in cells, of the square around a face's centre whose cells shall find it.
 REACH = (1.0, 1.5)
+# Taken off the score's logit when exporting, so that insightface's usual threshold of 0.5 is where
+# findings on web photographs begin to be faces rather than hands and badges (0.57 in training).
+SCORE_SHIFT = 0.3
 
 
 class Block(nn.Module):
@@ -84,7 +87,7 @@ class Detector(nn.Module):
         for grid, stride, anchors in zip(self.maps(images), STRIDES, ANCHOR_PX, strict=True):
             unit = grid.new_tensor([a / 2 / stride for a in anchors])[None, :, None]
             cells = grid.reshape(-1, 2, 15)
-            scores.append(cells[..., :1].reshape(-1, 1).sigmoid())
+            scores.append((cells[..., :1].reshape(-1, 1) - SCORE_SHIFT).sigmoid())
             boxes.append((cells[..., 1:5].exp() * unit).reshape(-1, 4))
             points.append((cells[..., 5:] * unit).reshape(-1, 10))
         return (*scores, *boxes, *points)

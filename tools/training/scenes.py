@@ -96,6 +96,8 @@ class SceneMaker:
             points = points[[1, 0, 2, 4, 3]]
         if rng.random() < 0.15:
             view = self._occlude(view, box, rng)
+        elif rng.random() < 0.05:
+            _put_on_sunglasses(view, points, rng)
         shift = np.array([*corner, *corner], np.float32)
         visible = _visible(box, width, height)
         if visible >= LEAST_VISIBLE and np.sqrt(_area(box)) >= SMALLEST_FACE_PX:
@@ -221,6 +223,17 @@ def degrade(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         _, coded = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, quality])
         result = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
     return result
+
+
+def _put_on_sunglasses(view: np.ndarray, keypoints: np.ndarray, rng: np.random.Generator) -> None:
+    left, right = keypoints[:2]
+    apart = float(np.linalg.norm(right - left))
+    colour = tuple(int(c) for c in rng.integers(0, 70, 3))
+    for eye in (left, right):
+        radius = int(apart * rng.uniform(0.24, 0.42)) + 1
+        cv2.circle(view, np.round(eye).astype(int).tolist(), radius, colour, -1, cv2.LINE_AA)
+    ends = [np.round(eye).astype(int).tolist() for eye in (left, right)]
+    cv2.line(view, ends[0], ends[1], colour, max(1, int(apart * 0.08)), cv2.LINE_AA)
 
 
 def _cells(
