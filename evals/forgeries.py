@@ -17,7 +17,7 @@ a shifted scale), nor how groups of people differ: the data has no such labels.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from evals.metrics import interval
 from evals.options import EvalOptions
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
 from tools.alignment import aligned_crop, crop_matrix
-from tools.detectors import Detector, detectors
+from tools.detectors import detectors
 from tools.encoder import Encoder
 from tools.errors import SetupError
 from tools.faces import FaceAnalyser
@@ -83,7 +83,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
     figures: dict[str, object] = {"held_out_family": HELD_OUT}
     for name, pictures in _sets(options, encoder, crop):
-        figures[name] = measure(pictures, scorers(encoder), seed=options.seed)
+        figures[name] = measure(pictures, encoder, seed=options.seed)
         if pictures and pictures[0].cells is not None:
             figures[f"{name}/where"] = localisation(pictures, encoder, seed=options.seed)
     return figures
@@ -169,34 +169,24 @@ def generated_pictures(data: Path, crop: Crop, *, generator: str) -> list[Pictur
     return found
 
 
-Scorer = Callable[[Sequence[Picture]], np.ndarray]
-
-
-def scorers(encoder: Encoder) -> dict[str, Scorer]:
-    """The shipped heads by name and input, and the zero-shot prompts on face crops."""
-
-    def features(pictures: Sequence[Picture], inputs: str) -> np.ndarray:
-        rows = [picture.crop if inputs == "face" else picture.whole for picture in pictures]
-        blank = np.zeros((encoder.image_size, encoder.image_size, 3), np.uint8)
-        encoded = encoder.encode_images([blank if row is None else row for row in rows])
-        encoded[[row is None for row in rows]] = np.nan
-        return encoded
-
-    def prompted(pictures: Sequence[Picture]) -> np.ndarray:
-        rows = features(pictures, "face")
-        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        fake, real = (encoder.encode_texts(texts) for texts in (FAKE_PROMPTS, REAL_PROMPTS))
-        difference: np.ndarray = (unit @ fake.T).mean(axis=1) - (unit @ real.T).mean(axis=1)
-        return difference
-
-    found: dict[str, Scorer] = {"face/prompts": prompted}
+def scores_of(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, np.ndarray]:
+    """Scores (n,) of the shipped heads by name and input, and of zero-shot prompts on faces."""
+    features = {inputs: _features(pictures, encoder, inputs) for inputs in ("face", "image")}
+    unit = features["face"] / np.linalg.norm(features["face"], axis=1, keepdims=True)
+    fake, real = (encoder.encode_texts(texts) for texts in (FAKE_PROMPTS, REAL_PROMPTS))
+    found = {"face/prompts": (unit @ fake.T).mean(axis=1) - (unit @ real.T).mean(axis=1)}
     for detector in detectors(WEIGHTS / "heads", encoder.sha256):
-        found[f"{detector.inputs}/{detector.name}"] = _scorer(detector, features)
+        name = f"{detector.inputs}/{detector.name}"
+        found[name] = detector.score(features[detector.inputs])
     return found
 
 
-def _scorer(detector: Detector, features: Callable[[Sequence[Picture], str], np.ndarray]) -> Scorer:
-    return lambda pictures: detector.score(features(pictures, detector.inputs))
+def _features(pictures: Sequence[Picture], encoder: Encoder, inputs: str) -> np.ndarray:
+    rows = [picture.crop if inputs == "face" else picture.whole for picture in pictures]
+    blank = np.zeros((encoder.image_size, encoder.image_size, 3), np.uint8)
+    encoded = encoder.encode_images([blank if row is None else row for row in rows])
+    encoded[[row is None for row in rows]] = np.nan
+    return encoded
 
 
 def localisation(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) -> dict[str, object]:
@@ -228,9 +218,7 @@ def localisation(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) ->
     }
 
 
-def measure(
-    pictures: Sequence[Picture], by: Mapping[str, Scorer], *, seed: int
-) -> dict[str, object]:
+def measure(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) -> dict[str, object]:
     """AUC and interval of each scorer on one set; NaN where a kind of picture is missing."""
     labels = np.array([picture.forged for picture in pictures])
     found = np.array([picture.crop is not None for picture in pictures])
@@ -239,8 +227,7 @@ def measure(
         "n": {"authentic": int((found & ~labels).sum()), "forged": int((found & labels).sum())},
         "without_a_face": int((~found).sum()),
     }
-    for name, score in by.items():
-        scores = score(pictures)
+    for name, scores in scores_of(pictures, encoder).items():
         kept = found & ~np.isnan(scores)
         figures[name] = _auc(scores[kept], labels[kept], groups[kept], seed=seed)
     return figures

@@ -23,6 +23,7 @@ RULE = Rule(
     fake_band=Band(0.3, 0.7, 0.05, 0.05),
     same_photo_band=Band(0.6, 0.8, 0.05, 0.05),
     copy_bits=6,
+    crowd_prior_odds=0.05,
     references={"face/unifd_linear": Reference((0.0, 1.0))},
     fitted_on={"dataset": "none"},
 )
@@ -69,6 +70,13 @@ def test_the_query_photo_itself_is_judged_by_what_differs_from_it(
     """A re-upload is a copy; an altered one is an impersonation, whatever it looks like alone."""
     measured = scores(HIGH, LOW, bits=2) | {"query/face_linear_difference": difference}
     assert RULE.assess(measured, usable=True).verdict == verdict
+
+
+def test_the_ranking_assumes_that_most_faces_are_somebody_elses() -> None:
+    """Worked out by hand: p(same) = 1/2 at even odds is 1/21 at one to twenty."""
+    assessment = RULE.assess(scores(MIDDLE, MIDDLE), usable=True)
+    assert assessment.identity_probability == pytest.approx(0.5)
+    assert assessment.impersonation_probability == pytest.approx(0.5 / 21)
 
 
 def test_an_unusable_face_is_not_assessed() -> None:

@@ -43,6 +43,9 @@ class Rule:
     when it is the right one: ICT-Ref, SELFI). At up to `copy_bits` of Hamming distance between
     64-bit hashes of two aligned faces they are the same photograph, and the question becomes
     whether this version of it was altered: `fake_same_photo`, with a band of its own.
+    Both axes are for prior odds of one to one; the ranking assumes that a face is anybody's with
+    `crowd_prior_odds` for the query person, or every good forgery of somebody else would outrank
+    the less certain forgeries of the person.
 
     Does not show: who made a forgery or why; a genuine verdict is not proof of authenticity.
     """
@@ -55,6 +58,7 @@ class Rule:
     fake_band: Band
     same_photo_band: Band
     copy_bits: int
+    crowd_prior_odds: float
     references: Mapping[str, Reference]
     fitted_on: Mapping[str, Any]
 
@@ -70,7 +74,12 @@ class Rule:
         if fake is None:
             return Assessment("not assessed", same, None, None, "forgery was not measured")
         verdict, reason = _decide(place, band.place(fake), low)
-        return Assessment(verdict, same, fake, same * fake, reason)
+        return Assessment(verdict, same, fake, self._in_a_crowd(same) * fake, reason)
+
+    def _in_a_crowd(self, same: float) -> float:
+        """The probability of the same person at the prior odds of a collection of many people."""
+        odds = same / max(1.0 - same, 1e-9) * self.crowd_prior_odds
+        return odds / (1.0 + odds)
 
     def _question(self, identity: str, scores: Scores) -> tuple[Logistic, Band, Verdict]:
         """Which forgery evidence applies, its band, and the verdict when it shows nothing."""
@@ -92,6 +101,7 @@ class Rule:
             "fake_band": to_json(self.fake_band),
             "same_photo_band": to_json(self.same_photo_band),
             "copy_bits": self.copy_bits,
+            "crowd_prior_odds": self.crowd_prior_odds,
             "references": {name: to_json(ref) for name, ref in self.references.items()},
             "fitted_on": dict(self.fitted_on),
         }
@@ -111,6 +121,7 @@ class Rule:
                 fake_band=Band(**data["fake_band"]),
                 same_photo_band=Band(**data["same_photo_band"]),
                 copy_bits=int(data["copy_bits"]),
+                crowd_prior_odds=float(data["crowd_prior_odds"]),
                 references={
                     name: Reference(tuple(ref["quantiles"]))
                     for name, ref in data["references"].items()

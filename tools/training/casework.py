@@ -19,11 +19,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tools.alignment import similarity, transform
 from tools.comparison import columns, compare
 from tools.detectors import Detector
 from tools.encoder import Encoder
 from tools.faces import FaceAnalyser
 from tools.forge import FAMILIES, SWAPS, Forgery, forge
+from tools.forge_masks import eye_distance
 from tools.gallery import Gallery
 from tools.index import Index
 from tools.indexing import index_folders
@@ -36,6 +38,8 @@ LOCAL_EDITS = (*(family for family in FAMILIES if family not in SWAPS), "region_
 
 _CENTRE_PX = 109
 """The middle of LFW's photographs as they are given, 218 px wide and high."""
+
+_BODIES_TRIED = 24
 
 Answer = TypeVar("Answer")
 
@@ -128,7 +132,8 @@ def _person(
     for mate in mates:
         yield _write_photo(mate, "authentic", folder, rng)
     for number in range(3):
-        source, target = mates[number % len(mates)], others[rng.integers(len(others))]
+        source = mates[number % len(mates)]
+        target = _fitting_body(source, others, rng)
         forged = _swap(source, target, rng)
         yield _write_forgery(forged, name, target.person, f"{name}_swap{number}", folder, rng)
     for number, target in enumerate([mates[0], mates[-1], query, query]):
@@ -139,6 +144,21 @@ def _person(
     forged = _swap(donor, mates[-1], rng)
     yield _write_forgery(forged, donor.person, name, f"{name}_body", folder, rng)
     yield from _copies(query, folder, rng)
+
+
+def _fitting_body(
+    source: Portrait, others: Sequence[Portrait], rng: np.random.Generator
+) -> Portrait:
+    """Who of some others holds the head most like the source: a forger does not pick at random."""
+    some = [others[index] for index in rng.choice(len(others), _BODIES_TRIED, replace=False)]
+    return min(some, key=lambda other: _misfit(source.landmarks, other.landmarks))
+
+
+def _misfit(face: np.ndarray, other: np.ndarray) -> float:
+    """Mean distance of landmarks after the best similarity, in eye distances of `other`."""
+    ours, theirs = face.astype(float), other.astype(float)
+    moved = transform(ours, similarity(ours, theirs))
+    return float(np.linalg.norm(moved - theirs, axis=1).mean()) / eye_distance(other)
 
 
 def _swap(source: Portrait, target: Portrait, rng: np.random.Generator) -> Forgery:
