@@ -99,6 +99,17 @@ def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
     return {verdict: counter[verdict] for verdict in VERDICTS}
 
 
+def percent(probability: float | None) -> str:
+    """A probability as people read it; never 0 % or 100 %, which no measurement supports."""
+    if probability is None:
+        return "not measured"
+    if probability >= 0.995:
+        return "over 99 %"
+    if probability < 0.005:
+        return "under 1 %"
+    return f"{100 * probability:.0f} %"
+
+
 def printable(path: Path) -> str:
     """A path as text that JSON and terminals can hold; undecodable bytes are escaped."""
     return os.fsencode(path).decode("utf-8", errors="backslashreplace")

@@ -8,6 +8,7 @@ sentence about it is missing too, or says so.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assistant.findings import percent
 from tools.evidence import Evidence
 from tools.verdict import Assessment
 
@@ -79,7 +80,7 @@ def _identity(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence
         return None
     return Sentence(
         f"The face is {_number(cosine.value)} alike (cosine) to the query: the probability of the "
-        f"same person is {_percent(assessment.identity_probability)}.",
+        f"same person is {percent(assessment.identity_probability)}.",
         (cosine.id,),
     )
 
@@ -96,12 +97,12 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
         for name in names
         if name in known and (known[name].share_of_authentic_below or 0.0) >= _SHARE_CLEAR
     ]
-    probability = f"The fused forgery probability is {_percent(assessment.fake_probability)}"
+    probability = f"The fused forgery probability is {percent(assessment.fake_probability)}"
     if high:
         strongest = max(high, key=lambda item: item.share_of_authentic_below or 0.0)
         return Sentence(
             f"{probability}; the {strongest.name} is higher than that of "
-            f"{_percent(strongest.share_of_authentic_below)} of authentic validation photos.",
+            f"{percent(strongest.share_of_authentic_below)} of authentic validation photos.",
             tuple(item.id for item in high),
         )
     return Sentence(
@@ -166,13 +167,3 @@ def _ids(known: Mapping[str, Evidence], names: tuple[str, ...]) -> tuple[str, ..
 
 def _number(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.2f}"
-
-
-def _percent(probability: float | None) -> str:
-    if probability is None:
-        return "not measured"
-    if probability >= 0.995:
-        return "over 99 %"
-    if probability < 0.005:
-        return "under 1 %"
-    return f"{100 * probability:.0f} %"

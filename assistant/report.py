@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from assistant.findings import Findings, Hit, printable
+from assistant.findings import Findings, Hit, percent, printable
 from tools.alignment import aligned_crop
 from tools.errors import SetupError, ToolError
 from tools.images import read_photo
@@ -49,7 +49,7 @@ def _template() -> Any:
         loader=PackageLoader("assistant"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["percent"] = _percent
+    environment.filters["percent"] = percent
     environment.filters["value"] = _value
     return environment.get_template("report.html")
 
@@ -103,10 +103,6 @@ def _thumbnail(pixels: np.ndarray, box: np.ndarray) -> str:
 def _encode(pixels: np.ndarray) -> str:
     _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
-
-
-def _percent(probability: float | None) -> str:
-    return "not measured" if probability is None else f"{100 * probability:.0f} %"
 
 
 def _value(value: float | None) -> str:
