@@ -69,8 +69,10 @@ def run(options: EvalOptions) -> dict[str, object]:
     """AUC of every detector on every set, with intervals and counts."""
     if not (options.data / "lfw" / "labels.npz").is_file():
         raise SetupError(f"no labelled faces below {str(options.data)!r}: pass --data DIR")
-    encoder = Encoder.load(WEIGHTS / "encoder")
-    analyser = FaceAnalyser(WEIGHTS / "faces")
+    # On a machine that does other work too, threads that wait for each other within a layer made
+    # this eight times slower.
+    encoder = Encoder.load(WEIGHTS / "encoder", threads=1)
+    analyser = FaceAnalyser(WEIGHTS / "faces", threads=1)
 
     def crop(pixels: np.ndarray) -> np.ndarray | None:
         faces = analyser.analyse([pixels])[0]
