@@ -151,7 +151,8 @@ def _fitting_body(
 ) -> Portrait:
     """Who of some others holds the head most like the source: a forger does not pick at random."""
     some = [others[index] for index in rng.choice(len(others), _BODIES_TRIED, replace=False)]
-    return min(some, key=lambda other: _misfit(source.landmarks, other.landmarks))
+    misfits = [_misfit(source.landmarks, other.landmarks) for other in some]
+    return some[int(np.argmin(misfits))]
 
 
 def _misfit(face: np.ndarray, other: np.ndarray) -> float:
