@@ -150,7 +150,8 @@ def _fitting_body(
     source: Portrait, others: Sequence[Portrait], rng: np.random.Generator
 ) -> Portrait:
     """Who of some others holds the head most like the source: a forger does not pick at random."""
-    some = [others[index] for index in rng.choice(len(others), _BODIES_TRIED, replace=False)]
+    drawn = rng.choice(len(others), min(_BODIES_TRIED, len(others)), replace=False)
+    some = [others[int(index)] for index in drawn]
     misfits = [_misfit(source.landmarks, other.landmarks) for other in some]
     return some[int(np.argmin(misfits))]
 
