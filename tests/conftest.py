@@ -1,6 +1,7 @@
 """What every test may count on: a data folder of its own, and real pictures to use."""
 
 import io
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,16 @@ import skimage.data
 from PIL import Image
 
 Encode = Callable[..., bytes]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Ctrl-C works here and in the processes that tests start.
+
+    A shell starts background jobs with SIGINT ignored, and that is inherited: tests of being
+    interrupted would wait for an interruption that never arrives.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
