@@ -23,15 +23,19 @@ ARROWS = (
 
 # The homes of third parties: nothing else may import them.
 HOMES = {
-    "gradio": ("assistant/chat*.py", "app.py"),
+    "gradio": ("assistant/chat/*", "app.py"),
     "chromadb": ("tools/index.py", "tools/index_probe.py"),
     "insightface": ("tools/faces.py", "assistant/demo*.py", "tools/training/*", "evals/*"),
     "open_clip": ("tools/encoder.py", "tools/training/*"),
-    "transformers": ("assistant/chat_model.py",),
+    "transformers": ("assistant/chat_model/*", "assistant/training/*"),
+    "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),
+    "xgrammar": ("assistant/chat_model/*",),
 }
 
 # The only reader of the environment. Trainings and evals set thread counts for their children.
-READS_ENVIRONMENT = ("assistant/settings.py", "evals/*", "tools/training/*")
+READS_ENVIRONMENT = (
+    "assistant/settings.py", "evals/*", "tools/training/*", "assistant/training/*",
+)  # fmt: skip
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 MOST_LINES = 400
