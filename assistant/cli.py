@@ -155,7 +155,7 @@ def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[A
 
 
 def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
-    from assistant.findings import printable
+    from tools.findings import printable
 
     files = [{"path": printable(path), "reason": reason} for path, reason in summary.skipped_files]
     fields = dataclasses.asdict(summary) | {"skipped_files": files}

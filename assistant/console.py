@@ -18,8 +18,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from assistant.doctor import Check
-    from assistant.findings import Findings, Hit
     from tools.evidence import Evidence
+    from tools.findings import Findings, Hit
     from tools.indexing import IndexSummary
 
 _STYLES = {

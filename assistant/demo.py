@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from assistant.findings import Findings
 from assistant.investigation import Unmask
 from assistant.report import write_report
 from assistant.settings import Settings
 from tools.faces import Face, FaceAnalyser
+from tools.findings import Findings
 from tools.forge import SWAPS, forge, save_forgery
 from tools.indexing import IndexProgress, IndexSummary
 

@@ -21,6 +21,11 @@ class Parts:
 
     settings: Settings
 
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        return self.settings.profile
+
     @cached_property
     def fingerprint(self) -> dict[str, str]:
         """sha256 per part that embeds; binds a gallery to the checkpoints that made it."""

@@ -13,9 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from assistant.findings import Findings, Hit, percent, printable
 from tools.alignment import aligned_crop
 from tools.errors import SetupError, ToolError
+from tools.findings import Findings, Hit, percent, printable
 from tools.images import read_photo
 from tools.query import Query
 from tools.verdict import VERDICTS, Rule

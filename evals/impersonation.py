@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from assistant import Settings, Unmask
-from assistant.findings import Findings, Hit
 from evals.metrics import average_precision, interval
 from evals.options import EvalOptions
+from tools.findings import Findings, Hit
 from tools.query import NoFace
 from tools.training.casework import Exhibit, ask_about_central_face, build, halves, portraits
 

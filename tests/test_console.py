@@ -14,10 +14,10 @@ from assistant.console import (
     safe,
     tell_error,
 )
-from assistant.findings import Findings, Hit, count_verdicts
 from assistant.progress import describe, duration
 from tools.errors import ToolError
 from tools.evidence import collect
+from tools.findings import Findings, Hit, count_verdicts
 from tools.indexing import IndexProgress, IndexSummary
 from tools.verdict import Assessment, Verdict
 

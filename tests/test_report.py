@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from assistant.findings import Findings, Hit, count_verdicts
-from assistant.grounding import explain, render
 from assistant.report import write_report
 from tests.test_verdict import HIGH, RULE, scores
 from tools.evidence import collect
 from tools.faces import Face, FaceQuality
+from tools.findings import Findings, Hit, count_verdicts
+from tools.plain_writer import explain, render
 from tools.query import Query
 
 KEYPOINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)

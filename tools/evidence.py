@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.calibration import Reference, Scores
+from tools.handles import NOT_MEASURED
+from tools.readings import read_score
+from tools.verdict import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Evidence:
     """One measured fact about a hit.
 
     `value` is None when it was not measured; `share_of_authentic_below` places it among
-    authentic validation photographs (0..1; None where no such reference exists).
+    authentic validation photographs (0..1; None where no such reference exists). `reads` is a
+    word or two without digits: how the value is to be understood.
     """
 
     id: str
@@ -38,6 +42,7 @@ class Evidence:
     method: str
     limits: str
     share_of_authentic_below: float | None = None
+    reads: str = NOT_MEASURED
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict; a missing value is null."""
@@ -49,6 +54,7 @@ class Evidence:
             "method": self.method,
             "limits": self.limits,
             "share_of_authentic_below": self.share_of_authentic_below,
+            "reads": self.reads,
         }
 
 
@@ -108,23 +114,38 @@ MEASURES: tuple[Measure, ...] = (
 )  # fmt: skip
 
 
-def collect(scores: Scores, references: Mapping[str, Reference]) -> tuple[Evidence, ...]:
+def collect(
+    scores: Scores, references: Mapping[str, Reference], *, rule: Rule | None = None
+) -> tuple[Evidence, ...]:
     """All measures of one hit, numbered E1… in the order of `MEASURES`.
 
-    Ids are the same for every hit, so that E2 always means the same kind of measurement.
+    Ids are the same for every hit, so that E2 always means the same kind of measurement. `rule`
+    says how values read; without it some read "not calibrated".
     """
     return tuple(
-        Evidence(
-            id=f"E{number}",
-            score=measure.score,
-            name=measure.name,
-            value=scores.get(measure.score),
-            unit=measure.unit,
-            method=measure.method,
-            limits=measure.limits,
-            share_of_authentic_below=_share(measure.score, scores, references),
-        )
+        _evidence(number, measure, scores, references, rule)
         for number, measure in enumerate(MEASURES, start=1)
+    )
+
+
+def _evidence(
+    number: int,
+    measure: Measure,
+    scores: Scores,
+    references: Mapping[str, Reference],
+    rule: Rule | None,
+) -> Evidence:
+    share = _share(measure.score, scores, references)
+    return Evidence(
+        id=f"E{number}",
+        score=measure.score,
+        name=measure.name,
+        value=scores.get(measure.score),
+        unit=measure.unit,
+        method=measure.method,
+        limits=measure.limits,
+        share_of_authentic_below=share,
+        reads=read_score(measure.score, scores, share=share, rule=rule),
     )
 
 

@@ -130,8 +130,7 @@ def _warnings(
     lowest = float((embeddings @ embeddings.T).min())
     if lowest < _SAME_PERSON_DOUBT:
         notes.append(
-            f"two query photos are only {lowest:.2f} alike (cosine); "
-            "check that all of them show the same person"
+            "two query photos look little alike; check that all of them show the same person"
         )
     return tuple(notes)
 

@@ -76,6 +76,15 @@ class Rule:
         verdict, reason = _decide(place, band.place(fake), low)
         return Assessment(verdict, same, fake, self._in_a_crowd(same) * fake, reason)
 
+    def fake_place(self, scores: Scores) -> str | None:
+        """The place in its band of the forgery probability that `assess` gives, if measured."""
+        same = self.identity.probability(scores)
+        if same is None:
+            return None
+        calibrator, band, _ = self._question(self.identity_band.place(same), scores)
+        fake = calibrator.probability(scores)
+        return None if fake is None else band.place(fake)
+
     def _in_a_crowd(self, same: float) -> float:
         """The probability of the same person at the prior odds of a collection of many people."""
         odds = same / max(1.0 - same, 1e-9) * self.crowd_prior_odds

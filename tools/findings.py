@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.evidence import Evidence
+from tools.handles import percent as percent
 from tools.verdict import VERDICTS, Assessment, Verdict
 
 
@@ -28,6 +29,11 @@ class Hit:
     assessment: Assessment
     evidence: tuple[Evidence, ...]
     explanation: str
+
+    @property
+    def handle(self) -> str:
+        """What the hit is called in a case: "H" and its rank."""
+        return f"H{self.rank}"
 
     @property
     def path(self) -> Path:
@@ -97,17 +103,6 @@ def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
     """How many faces got each verdict, every verdict listed."""
     counter = Counter(verdicts)
     return {verdict: counter[verdict] for verdict in VERDICTS}
-
-
-def percent(probability: float | None) -> str:
-    """A probability as people read it; never 0 % or 100 %, which no measurement supports."""
-    if probability is None:
-        return "not measured"
-    if probability >= 0.995:
-        return "over 99 %"
-    if probability < 0.005:
-        return "under 1 %"
-    return f"{100 * probability:.0f} %"
 
 
 def printable(path: Path) -> str:

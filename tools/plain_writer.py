@@ -8,8 +8,8 @@ sentence about it is missing too, or says so.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assistant.findings import percent
 from tools.evidence import Evidence
+from tools.handles import percent
 from tools.verdict import Assessment
 
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from assistant.grounding import explain, render
 from tests.test_verdict import HIGH, LOW, MIDDLE, RULE, scores
 from tools.evidence import collect
+from tools.plain_writer import explain, render
 
 
 @pytest.mark.parametrize("identity", [HIGH, MIDDLE, LOW])

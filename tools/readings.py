@@ -1,0 +1,109 @@
+"""How measured values read: a word or two, chosen by the fitted rule, never by a language model.
+
+A model that puts evidence into words gets these readings and no numbers, so that what counts as
+high is decided here, once, for prompts, screen and reports alike.
+"""
+
+import math
+
+from tools.calibration import Reference, Scores
+from tools.face_quality import LIMITS
+from tools.handles import NOT_MEASURED
+from tools.verdict import Assessment, Rule
+
+UNCALIBRATED = "not calibrated"
+"""A value was measured, but this profile has nothing to read it by."""
+
+HIGH_SHARE, RAISED_SHARE = 0.95, 0.80
+"""A forgery score is high, or raised, when it exceeds this share of authentic photographs."""
+
+ALIKE_COSINE = 0.60
+"""Face crops of one person are alike from here on.
+
+Below lie about a tenth of the authentic pairs of one person in LFW's validation half, with the
+pocket encoder.
+"""
+
+_IDENTITY = {"high": "same person", "within": "uncertain", "low": "another person"}
+_FORGERY = {"high": "forged", "within": "uncertain", "low": "no sign of forgery"}
+_IMPERSONATION = {
+    "impersonation": "likely",
+    "inconclusive": "uncertain",
+    "genuine": "unlikely",
+    "copy": "unlikely",
+    "other": "unlikely",
+}
+
+
+def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | None) -> str:
+    """The reading of one raw score, by its name in `tools.evidence.MEASURES`.
+
+    `share` is the share of authentic photographs that score lower.
+    """
+    value = scores.get(name)
+    if value is None:
+        return NOT_MEASURED
+    match name:
+        case "interocular_px":
+            return "enough detail" if value >= LIMITS["too small"] else "little detail"
+        case "unmask_mark":
+            return "marked" if value else "not marked"
+        case "query/face_feature_cosine":
+            return "alike" if value >= ALIKE_COSINE else "unlike"
+        case "cosine_similarity":
+            return read_identity(scores, rule)
+        case "query/face_hash_distance" if rule is not None:
+            return "same photograph" if value <= rule.copy_bits else "another photograph"
+        case "query/face_linear_difference" if rule is not None:
+            return _beside_query(value, rule.references.get("face/unifd_linear"))
+    return UNCALIBRATED if share is None else _standing(share)
+
+
+def read_identity(scores: Scores, rule: Rule | None) -> str:
+    """Whether a face is the query person's, by the rule's identity band."""
+    if rule is None:
+        return NOT_MEASURED if scores.get("cosine_similarity") is None else UNCALIBRATED
+    same = rule.identity.probability(scores)
+    return NOT_MEASURED if same is None else _IDENTITY[rule.identity_band.place(same)]
+
+
+def read_forgery(assessment: Assessment, scores: Scores, rule: Rule | None) -> str:
+    """Whether a face was forged, by the band of the question that the rule asked about it."""
+    if rule is None or assessment.fake_probability is None:
+        return NOT_MEASURED
+    return _FORGERY[rule.fake_place(scores) or "within"]
+
+
+def read_forgery_alone(scores: Scores, rule: Rule | None) -> str:
+    """Whether a face was forged, judged without a query: how a query photo itself is judged."""
+    fake = None if rule is None else rule.fake_alone.probability(scores)
+    if rule is None or fake is None:
+        return NOT_MEASURED
+    return _FORGERY[rule.fake_band.place(fake)]
+
+
+def read_impersonation(assessment: Assessment) -> str:
+    """Whether a face impersonates the query person: the verdict, as a likelihood."""
+    if assessment.impersonation_probability is None:
+        return NOT_MEASURED
+    return _IMPERSONATION.get(assessment.verdict, NOT_MEASURED)
+
+
+def _standing(share: float) -> str:
+    if share >= HIGH_SHARE:
+        return "high"
+    return "raised" if share >= RAISED_SHARE else "ordinary"
+
+
+def _beside_query(difference: float, authentic: Reference | None) -> str:
+    if authentic is None:
+        return UNCALIBRATED
+    # Two authentic photographs differ by √2 of one's spread: half of the middle 68 %.
+    lower, upper = (
+        authentic.quantiles[len(authentic.quantiles) * 16 // 100],
+        authentic.quantiles[len(authentic.quantiles) * 84 // 100],
+    )
+    usual = math.sqrt(2) * (upper - lower) / 2
+    if abs(difference) <= usual:
+        return "like the query photos"
+    return f"{'above' if difference > 0 else 'below'} the query photos"
