@@ -1,17 +1,18 @@
 """The one place that reads the environment: where Unmask keeps its state, and with what it works.
 
 A `Settings` is passed down, never global. Variables: `UNMASK_HOME`,
-`UNMASK_MODELS_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`.
+`UNMASK_MODELS_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`, `UNMASK_VLM`, `UNMASK_AUTH`,
+`UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`.
 """
 
 import os
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tools.errors import SetupError
 
@@ -29,6 +30,11 @@ class Settings(BaseSettings):
     `home` is the folder of all state (galleries, downloaded models, demo); `models_dir` holds the
     downloaded checkpoints (the pocket ones come with the package); `profile` names the set of
     checkpoints; `threads` caps the threads of every engine (None: they choose).
+
+    For the assistant: `vlm` is the chat model, as a folder, an id or the URL of a server (None:
+    the profile's). For the chat page: `auth` holds the logins as "name:password[,name:password]"
+    (None: no login); `folders` are those that may be indexed from the page; `host` and `port` say
+    where it listens.
     """
 
     model_config = SettingsConfigDict(env_prefix="UNMASK_", frozen=True, env_ignore_empty=True)
@@ -37,12 +43,47 @@ class Settings(BaseSettings):
     models_dir: Path = Field(default_factory=lambda data: data["home"] / "models")
     profile: ProfileName = "pocket"
     threads: int | None = Field(default=None, ge=1)
+    vlm: str | None = None
+    auth: SecretStr | None = None
+    folders: Annotated[tuple[Path, ...], NoDecode] = ()
+    host: str = "127.0.0.1"
+    port: int = Field(default=7860, ge=0, le=65535)
 
     @field_validator("home", "models_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
         # Absolute now: a later change of the working directory must not move the state.
         return Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - keeps links as given
+
+    @field_validator("folders", mode="before")
+    @classmethod
+    def _separated(cls, folders: object) -> object:
+        if not isinstance(folders, str):
+            return folders
+        return tuple(Path(folder) for folder in folders.split(os.pathsep) if folder)
+
+    @field_validator("folders")
+    @classmethod
+    def _all_absolute(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(folder.expanduser().resolve() for folder in folders)
+
+    @field_validator("auth")
+    @classmethod
+    def _pairs(cls, auth: SecretStr | None) -> SecretStr | None:
+        if auth is not None and not all(_logins(auth)):
+            raise ValueError("write logins as name:password, separated by commas")
+        return auth
+
+    @property
+    def logins(self) -> tuple[tuple[str, str], ...]:
+        """(name, password) of everyone who may use the chat page; empty: no login is asked."""
+        pairs = _logins(self.auth) if self.auth else []
+        return tuple(pair for pair in pairs if pair is not None)
+
+    @property
+    def cases_dir(self) -> Path:
+        """Where each case has a folder of its own."""
+        return self.home / "cases"
 
     @property
     def galleries_dir(self) -> Path:
@@ -63,10 +104,17 @@ class Settings(BaseSettings):
             raise SetupError("; ".join(_explain(item) for item in error.errors())) from error
 
 
+def _logins(auth: SecretStr) -> list[tuple[str, str] | None]:
+    """The pairs of a login setting; None for a part that is no pair."""
+    parts = (part.partition(":") for part in auth.get_secret_value().split(","))
+    return [(name, password) if name and password else None for name, _, password in parts]
+
+
 def _explain(mistake: ErrorDetails) -> str:
     """One pydantic error as a sentence: which variable, which value, what is wrong."""
     name = "_".join(str(part) for part in mistake["loc"]).upper()
-    return f"UNMASK_{name}={mistake['input']!r}: {mistake['msg'].lower()}; correct or unset it"
+    value = "…" if name == "AUTH" else repr(mistake["input"])  # passwords are not repeated
+    return f"UNMASK_{name}={value}: {mistake['msg'].lower()}; correct or unset it"
 
 
 _LIBRARY_ENVIRONMENT = {
