@@ -1,0 +1,113 @@
+"""A chat model whose replies are written down: for tests of the loop around a model, only.
+
+Replies are a queue; what was asked is kept. It streams, calls tools and fails as told.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import Field
+
+Reply = str | AIMessage | Exception | Callable[[list[BaseMessage]], str | AIMessage]
+
+
+class ScriptedModel(BaseChatModel):
+    """Says what stands in `replies`, one after the other.
+
+    A reply is text, a message (`calling` makes one that calls tools), an exception to raise, or a
+    function of the messages. `asked` holds the messages of every request, `offered` the names of
+    the tools that came with it, `streamed` counts the pieces that left.
+    """
+
+    replies: list[Any] = Field(default_factory=list)
+    asked: list[list[BaseMessage]] = Field(default_factory=list)
+    offered: list[list[str]] = Field(default_factory=list)
+    streamed: int = 0
+    tokens: int | None = None
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
+    ) -> Runnable[Any, AIMessage]:
+        """The model with tools on offer."""
+        offered = [convert_to_openai_tool(tool)["function"]["name"] for tool in tools]
+        return self.bind(tools=offered, **kwargs)
+
+    def batch(self, inputs: Any, config: Any = None, **kwargs: Any) -> list[AIMessage]:
+        """One after the other: the queue has an order."""
+        return [self.invoke(each, **kwargs) for each in inputs]
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=self._reply(messages, kwargs))])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        reply = self._reply(messages, kwargs)
+        for piece in re.findall(r"\s*\S+", reply.text):
+            self.streamed += 1
+            yield ChatGenerationChunk(message=AIMessageChunk(piece))
+        last = AIMessageChunk(
+            "",
+            tool_call_chunks=[
+                {
+                    "name": call["name"],
+                    "args": json.dumps(call["args"]),
+                    "id": call["id"],
+                    "index": place,
+                    "type": "tool_call_chunk",
+                }
+                for place, call in enumerate(reply.tool_calls)
+            ],
+            usage_metadata=reply.usage_metadata,
+        )
+        yield ChatGenerationChunk(message=last)
+
+    def _reply(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> AIMessage:
+        self.asked.append(list(messages))
+        self.offered.append(list(kwargs.get("tools") or []))
+        if not self.replies:
+            raise AssertionError("the script is over, and the model was asked again")
+        reply: Reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        if callable(reply) and not isinstance(reply, BaseMessage):
+            reply = reply(messages)
+        message = AIMessage(reply) if isinstance(reply, str) else reply
+        assert isinstance(message, AIMessage)
+        if self.tokens is not None:
+            usage = {"input_tokens": 0, "output_tokens": self.tokens, "total_tokens": self.tokens}
+            message = message.model_copy(update={"usage_metadata": usage})
+        return message
+
+
+def calling(*calls: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:
+    """A reply that calls tools: `calling(("find_person", {"photos": ["Q1"]}))`."""
+    return AIMessage(
+        text,
+        tool_calls=[
+            {"name": name, "args": arguments, "id": f"call_{place}", "type": "tool_call"}
+            for place, (name, arguments) in enumerate(calls, start=1)
+        ],
+    )
