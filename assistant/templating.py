@@ -1,0 +1,52 @@
+"""Our HTML templates: escaped by default, undefined names are errors, shared filters."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from tools.findings import Hit, percent
+from tools.verdict import Rule
+
+
+def fill(name: str, **values: object) -> str:
+    """The template `templates/<name>` as HTML, every value in it escaped."""
+    return str(_environment().get_template(name).render(**values))
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("assistant"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["percent"] = percent
+    environment.filters["value"] = _value
+    return environment
+
+
+def _value(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3g}"
+
+
+def bands(rule: Rule | None, hit: Hit | None = None) -> Mapping[str, tuple[float, float]]:
+    """The inconclusive part of each axis, as (low, high) of the probability.
+
+    The same photograph as the query is asked another question, with a band of its own.
+    """
+    if rule is None:
+        return {}
+    fake = rule.same_photo_band if hit and is_same_photo(rule, hit) else rule.fake_band
+    return {
+        "identity": (rule.identity_band.low, rule.identity_band.high),
+        "fake": (fake.low, fake.high),
+    }
+
+
+def is_same_photo(rule: Rule, hit: Hit) -> bool:
+    """Whether the rule takes the hit for the query's own photograph, edited or not."""
+    same = hit.assessment.identity_probability
+    bits = next((it.value for it in hit.evidence if it.score == "query/face_hash_distance"), None)
+    known = same is not None and bits is not None
+    return bool(known and rule.identity_band.place(same) == "high" and bits <= rule.copy_bits)
