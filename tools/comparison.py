@@ -6,11 +6,13 @@ calibration and by the evaluations. Score names are those of `tools.evidence.MEA
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.detectors import Detector
+from tools.faces import Face
 from tools.gallery import Gallery
 from tools.images import hash_distance
 from tools.query import Query
@@ -105,6 +107,37 @@ def _relative_scores(
             own = float(np.mean(detector.score(query.features)))
             relative["query/face_linear_difference"] = columns["face/unifd_linear"] - own
     return relative
+
+
+class MeasuredFace(Protocol):
+    """A face with what was computed from its crop: an `AnalysedFace` or a `FaceRecord`."""
+
+    @property
+    def face(self) -> Face:
+        """Where it is, its quality and its embedding."""
+
+    @property
+    def features(self) -> Floats | None:
+        """Of the crop (d,), not normalised; None when it could not be cropped."""
+
+    @property
+    def face_hash(self) -> int | None:
+        """Perceptual hash of the crop."""
+
+
+def pair_scores(first: MeasuredFace, second: MeasuredFace) -> dict[str, float | None]:
+    """What two faces have in common, by the names of `tools.evidence.MEASURES`; symmetric."""
+    known = first.features is not None and second.features is not None
+    features = unit(_rows([first.features, second.features])) if known else None
+    return {
+        "cosine_similarity": float(first.face.embedding @ second.face.embedding),
+        "query/face_feature_cosine": None if features is None else float(features[0] @ features[1]),
+        "query/face_hash_distance": (
+            None
+            if first.face_hash is None or second.face_hash is None
+            else float(hash_distance(first.face_hash, second.face_hash))
+        ),
+    }
 
 
 def unit(features: Floats) -> Floats:

@@ -92,7 +92,9 @@ class Fact:
             return NOT_MEASURED
         if self.unit == PROBABILITY:
             return percent(self.value)
-        if self.unit in COUNTS or self.value == int(self.value):
+        if self.value == 1 and self.unit in COUNTS:
+            return f"1 {COUNTS[self.unit]}"
+        if self.value == int(self.value):
             return f"{self.value:.0f} {self.unit}".strip()
         digits = 1 if abs(self.value) >= 10 else 2 if abs(self.value) >= 0.1 else 3
         return f"{self.value:.{digits}f} {self.unit}".strip()
@@ -113,7 +115,7 @@ class Fact:
 
 
 PROBABILITY = "probability"
-COUNTS = ("faces", "images", "files")
+COUNTS = {"faces": "face", "images": "image", "files": "file"}
 
 
 def percent(probability: float | None) -> str:

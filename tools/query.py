@@ -27,7 +27,7 @@ class SeveralFaces(ToolError):
     """
 
     def __init__(self, message: str, detected: Sequence[Face]) -> None:
-        super().__init__(f"{message}\n{_listing(detected)}")
+        super().__init__(message)
         self.boxes = [tuple(float(edge) for edge in face.box) for face in detected]
 
 
@@ -71,11 +71,13 @@ def _choose(path: Path, detected: Sequence[Face], number: int | None) -> Face:
     if number is None:
         raise SeveralFaces(
             f"{path.name!r} shows {len(detected)} faces; say which one is meant with --face N "
-            "(from left to right):",
+            f"(from left to right):\n{_listing(detected)}",
             detected,
         )
     if not 1 <= number <= len(detected):
-        raise SeveralFaces(f"{path.name!r} has faces 1 to {len(detected)}:", detected)
+        raise SeveralFaces(
+            f"{path.name!r} has faces 1 to {len(detected)}:\n{_listing(detected)}", detected
+        )
     return detected[number - 1]
 
 
@@ -96,36 +98,63 @@ def _measure(
                      margin=encoder.face_margin)
         for photo, face in zip(photos, chosen, strict=True)
     ]  # fmt: skip
-    embeddings = np.stack([face.embedding for face in chosen])
+    rows = [
+        QueryFace(
+            photo_id=photo.id,
+            path=path,
+            name=repr(path.name),
+            marked=photo.unmask_forgery,
+            face=face,
+            features=features,
+            face_hash=face_hash(photo.pixels, face),
+        )
+        for photo, path, face, features in zip(
+            photos, paths, chosen, encoder.encode_images(crops), strict=True
+        )
+    ]
+    return assemble(rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryFace:
+    """The chosen face of one query photo; `name` is what warnings call the photo."""
+
+    photo_id: str
+    path: Path
+    name: str
+    marked: bool
+    face: Face
+    features: Floats
+    face_hash: int
+
+
+def assemble(rows: Sequence[QueryFace]) -> Query:
+    """One query of photos that were measured already."""
+    embeddings = np.stack([row.face.embedding for row in rows])
     mean = embeddings.mean(axis=0)
     return Query(
-        photo_ids=tuple(photo.id for photo in photos),
-        paths=tuple(paths),
-        faces=tuple(chosen),
+        photo_ids=tuple(row.photo_id for row in rows),
+        paths=tuple(row.path for row in rows),
+        faces=tuple(row.face for row in rows),
         embeddings=embeddings,
         template=mean / np.linalg.norm(mean),
-        features=encoder.encode_images(crops),
-        face_hashes=tuple(
-            face_hash(photo.pixels, face) for photo, face in zip(photos, chosen, strict=True)
-        ),
-        warnings=_warnings(photos, paths, chosen, embeddings),
+        features=np.stack([row.features for row in rows]),
+        face_hashes=tuple(row.face_hash for row in rows),
+        warnings=_warnings(rows, embeddings),
     )
 
 
-def _warnings(
-    photos: Sequence[Photo], paths: Sequence[Path], chosen: Sequence[Face], embeddings: Floats
-) -> tuple[str, ...]:
+def _warnings(rows: Sequence[QueryFace], embeddings: Floats) -> tuple[str, ...]:
     notes = [
-        f"the face in {path.name!r} is {' and '.join(face.quality.problems)}; "
+        f"the face in {row.name} is {' and '.join(row.face.quality.problems)}; "
         "results are less certain"
-        for path, face in zip(paths, chosen, strict=True)
-        if not face.quality.usable
+        for row in rows
+        if not row.face.quality.usable
     ]
     notes += [
-        f"{path.name!r} carries the mark of a forgery made by Unmask; query photos must be "
-        "authentic"
-        for photo, path in zip(photos, paths, strict=True)
-        if photo.unmask_forgery
+        f"{row.name} carries the mark of a forgery made by Unmask; query photos must be authentic"
+        for row in rows
+        if row.marked
     ]
     lowest = float((embeddings @ embeddings.T).min())
     if lowest < _SAME_PERSON_DOUBT:

@@ -1,0 +1,246 @@
+"""The desk: one investigation's photos, latest search, comparisons and facts, by their handles.
+
+Everything that a session knows lies here, and nothing of it is shared: weights are (the
+instruments), a desk is not. The gallery is opened for the length of one call only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tools.alignment import aligned_crop
+from tools.comparison import MeasuredFace, pair_scores
+from tools.errors import ToolError
+from tools.facts import (
+    comparison_facts,
+    gallery_facts,
+    hit_facts,
+    photo_facts,
+    photo_scores,
+    search_facts,
+)
+from tools.findings import Findings, Hit
+from tools.gallery import Gallery
+from tools.handles import Fact, parse, quoted
+from tools.images import UnreadableImage, decode_photo, read_bytes
+from tools.query import Query
+from tools.query_photos import QueryPhotos, measure_file
+from tools.records import AnalysedImage, Counts
+from tools.search import Instruments, Search, search
+
+MOST_HITS = 50
+"""Hits that one search returns at most: more than a person, or a model's context, can take in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two faces compared, under the names that they had then."""
+
+    handle: str
+    faces: tuple[str, str]
+    facts: tuple[Fact, ...]
+
+
+class Desk:
+    """One investigation's state. Bad handles raise ToolError, which lists the valid ones.
+
+    `home` is the data folder, `gallery` names the collection that is searched.
+    """
+
+    def __init__(self, instruments: Instruments, *, home: Path, gallery: str = "default") -> None:
+        self.instruments = instruments
+        self.home = home
+        self._gallery = gallery
+        self._photos = QueryPhotos()
+        self._search: Search | None = None
+        self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
+
+    # -- photos and pictures ------------------------------------------------------------------
+
+    def add_photo(self, path: Path) -> str:
+        """Put a query photo on the desk; the same bytes get the same handle.
+
+        Raises UnreadableImage (a ToolError, without the path) when it is no picture.
+        """
+        return self._photos.add(path)
+
+    @property
+    def photos(self) -> Mapping[str, Path]:
+        """The query photos by handle, in the order in which they came."""
+        return self._photos.paths
+
+    def photo_path(self, handle: str) -> Path:
+        """The file of a query photo or a hit."""
+        return self.hit(handle).path if _is_hit(handle) else self._photos.path(handle)
+
+    def file_bytes(self, handle: str) -> bytes:
+        """The file of a query photo or a hit; ToolError, without the path, when it is gone."""
+        try:
+            return read_bytes(self.photo_path(handle))
+        except UnreadableImage as error:
+            raise ToolError(f"the file of {handle} cannot be read: {error.reason}") from error
+
+    def pixels(self, handle: str) -> np.ndarray:
+        """The picture of a query photo or a hit, (h, w, 3) uint8 RGB."""
+        return decode_photo(self.file_bytes(handle)).pixels
+
+    def aligned(self, handle: str, size: int, *, margin: float | None = None) -> np.ndarray:
+        """The face of a query photo or a hit, upright: (size, size, 3) uint8 RGB.
+
+        Without a `margin` it shows what the encoder sees.
+        """
+        keypoints = self.face(handle).face.keypoints
+        wide = self.instruments.encoder.face_margin if margin is None else margin
+        return aligned_crop(self.pixels(handle), keypoints, size=size, margin=wide)
+
+    def measured(self, handle: str) -> AnalysedImage:
+        """Everything that is measured on the picture of a query photo or a hit."""
+        faces, encoder = self.instruments.faces, self.instruments.encoder
+        if _is_hit(handle):
+            return measure_file(self.hit(handle).path, faces=faces, encoder=encoder)
+        return self._photos.measure(handle, faces=faces, encoder=encoder)
+
+    def face(self, handle: str) -> MeasuredFace:
+        """The face meant by a handle: the hit's, or the one chosen in a query photo.
+
+        Raises NoFace, and SeveralFaces while nobody said which one is meant.
+        """
+        if not _is_hit(handle):
+            return self._photos.face(handle, self.measured(handle))
+        rank = self.hit(handle).rank
+        records = () if self._search is None else self._search.records
+        return records[rank - 1]
+
+    # -- the search ---------------------------------------------------------------------------
+
+    def find(self, photos: Sequence[str], *, top: int = 10, face: int | None = None) -> Findings:
+        """Search the gallery for the person in `photos` (handles); hits become H1, H2 …
+
+        `face` (1-based, left to right) says which face is meant where a photo shows several.
+        At most `MOST_HITS` hits are returned.
+        """
+        if top < 1:
+            raise ToolError("top must be at least one")
+        faces, encoder = self.instruments.faces, self.instruments.encoder
+        query = self._photos.query(photos, faces=faces, encoder=encoder, face=face)
+        with self._opened_gallery() as gallery:
+            self._search = search(
+                gallery, query, instruments=self.instruments, top=min(top, MOST_HITS)
+            )
+        return self._search.findings
+
+    @property
+    def search(self) -> tuple[Findings, Query] | None:
+        """The latest search, if there was one."""
+        return None if self._search is None else (self._search.findings, self._search.query)
+
+    def hit(self, handle: str) -> Hit:
+        """A hit of the latest search."""
+        hits = () if self._search is None else self._search.findings.hits
+        found = next((hit for hit in hits if hit.handle == handle), None)
+        if found is not None:
+            return found
+        if self._search is None:
+            valid = "nothing was searched for yet: call find_person"
+        else:
+            valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
+        raise ToolError(f"there is no hit {quoted(handle)}; {valid}")
+
+    # -- the gallery --------------------------------------------------------------------------
+
+    @property
+    def gallery(self) -> str:
+        """The gallery that is searched; setting another one forgets the latest search."""
+        return self._gallery
+
+    @gallery.setter
+    def gallery(self, name: str) -> None:
+        if name != self._gallery:
+            self._gallery, self._search = name, None
+
+    def counts(self) -> Counts:
+        """What the gallery holds; ToolError when it is empty or missing."""
+        with self._opened_gallery() as gallery:
+            return gallery.counts()
+
+    def _opened_gallery(self) -> Gallery:
+        empty = ToolError(
+            f"the gallery {self._gallery!r} is empty; add images with the Gallery panel "
+            "or `unmask index DIR`"
+        )
+        if self._gallery not in Gallery.names(self.home):
+            raise empty
+        gallery = Gallery.open_existing(
+            self.home, self._gallery, fingerprint=self.instruments.fingerprint
+        )
+        if gallery.counts().images == 0:
+            gallery.close()
+            raise empty
+        return gallery
+
+    # -- comparing and citing -----------------------------------------------------------------
+
+    def compare(self, first: str, second: str) -> Comparison:
+        """Compare the faces of two photos or hits; the same two keep their handle."""
+        if first == second:
+            raise ToolError(f"{first} cannot be compared with itself; name two different ones")
+        one, other = self.face(first), self.face(second)
+        key = one.face.embedding.tobytes(), other.face.embedding.tobytes()
+        known = self._comparisons.get(key)
+        handle = known.handle if known else f"C{len(self._comparisons) + 1}"
+        facts = comparison_facts(
+            handle,
+            pair_scores(one, other),
+            usable=one.face.quality.usable and other.face.quality.usable,
+            rule=self.instruments.rule,
+        )
+        self._comparisons[key] = Comparison(handle, (first, second), facts)
+        return self._comparisons[key]
+
+    def facts(self, handle: str) -> tuple[Fact, ...]:
+        """Everything that may be cited about Q1, H3 or C1, or of "S" (search) or "G" (gallery)."""
+        if handle == "G":
+            return gallery_facts(self.counts())
+        if handle == "S":
+            return () if self._search is None else search_facts(self._search.findings)
+        match parse(handle).subject[:1]:
+            case "H":
+                return hit_facts(self.hit(handle), (), rule=self.instruments.rule)
+            case "C":
+                return self._comparison(handle).facts
+        return self._photo_facts(handle)
+
+    def fact(self, handle: str) -> Fact:
+        """One fact, e.g. "H3.E2"; ToolError, which lists its neighbours, when there is none."""
+        asked = parse(handle)
+        facts = self.facts(asked.subject or asked.kind)
+        found = next((fact for fact in facts if fact.id == str(asked)), None)
+        if found is None:
+            valid = ", ".join(fact.id for fact in facts) or "nothing was searched for yet"
+            raise ToolError(f"there is no fact {quoted(handle)}; there are: {valid}")
+        return found
+
+    def _photo_facts(self, handle: str) -> tuple[Fact, ...]:
+        image, face = self.measured(handle), self.face(handle)
+        scores = photo_scores(image, face, detectors=self.instruments.detectors)
+        return photo_facts(
+            handle, scores, (), usable=face.face.quality.usable, rule=self.instruments.rule
+        )
+
+    def _comparison(self, handle: str) -> Comparison:
+        found = next((it for it in self._comparisons.values() if it.handle == handle), None)
+        if found is None:
+            known = ", ".join(it.handle for it in self._comparisons.values())
+            valid = f"comparisons are {known}" if known else "call compare_faces first"
+            raise ToolError(f"there is no comparison {quoted(handle)}; {valid}")
+        return found
+
+
+def _is_hit(handle: str) -> bool:
+    """Whether a handle of a picture is a hit's; ToolError when it is no picture's at all."""
+    asked = parse(handle)
+    if asked.kind or asked.subject.startswith("C"):
+        raise ToolError(f"{quoted(handle)} is no picture; pictures are Q1, Q2 … and H1, H2 …")
+    return asked.subject.startswith("H")

@@ -1,0 +1,112 @@
+"""The query photos of one investigation by handle, measured once, with the face that is meant."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tools.analysis import Analyser, ImageEncoder, Opened, analyse_batch
+from tools.errors import ToolError
+from tools.handles import quoted
+from tools.images import decode_photo, image_id, read_bytes
+from tools.query import NoFace, Query, QueryFace, SeveralFaces, assemble
+from tools.records import AnalysedFace, AnalysedImage
+
+
+class QueryPhotos:
+    """Photos Q1, Q2 …; the same bytes are the same photo. Messages name handles, never files."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, Path] = {}
+        self._ids: dict[str, str] = {}
+        self._measured: dict[str, AnalysedImage] = {}
+        self._chosen: dict[str, int] = {}
+
+    def add(self, path: Path) -> str:
+        """Take a photo in; UnreadableImage (a ToolError, without the path) when it is none."""
+        data = read_bytes(path)
+        name = image_id(data)
+        if name not in self._ids:
+            decode_photo(data)
+            handle = f"Q{len(self._ids) + 1}"
+            self._paths[handle], self._ids[name] = path, handle
+        return self._ids[name]
+
+    @property
+    def paths(self) -> Mapping[str, Path]:
+        """The files by handle, in the order in which they came."""
+        return dict(self._paths)
+
+    def path(self, handle: str) -> Path:
+        """The file of a photo; ToolError, which lists the photos, for an unknown handle."""
+        if handle not in self._paths:
+            valid = f"photos are {', '.join(self._paths)}" if self._paths else "ask for a photo"
+            raise ToolError(f"there is no photo {quoted(handle)}; {valid}")
+        return self._paths[handle]
+
+    def measure(self, handle: str, *, faces: Analyser, encoder: ImageEncoder) -> AnalysedImage:
+        """Everything that is measured on a photo; the second time it costs nothing."""
+        if handle not in self._measured:
+            self._measured[handle] = measure_file(self.path(handle), faces=faces, encoder=encoder)
+        return self._measured[handle]
+
+    def face(self, handle: str, image: AnalysedImage, *, number: int | None = None) -> AnalysedFace:
+        """The face that is meant; `number` (1-based, from the left) is kept for the next time.
+
+        Raises NoFace, and SeveralFaces while nobody said which one.
+        """
+        found = image.faces
+        if not found:
+            raise NoFace(f"no face was found in {handle}; ask for a sharper or larger photo")
+        if len(found) == 1:
+            return found[0]
+        wanted = number or self._chosen.get(handle)
+        if wanted is None or not 1 <= wanted <= len(found):
+            raise SeveralFaces(
+                f"{handle} shows several faces; ask which one is meant, counted from the left, "
+                "then call find_person with face"
+                if wanted is None
+                else f"{handle} does not show that many faces; ask again which one is meant",
+                [each.face for each in found],
+            )
+        self._chosen[handle] = wanted
+        return found[wanted - 1]
+
+    def query(
+        self,
+        handles: Sequence[str],
+        *,
+        faces: Analyser,
+        encoder: ImageEncoder,
+        face: int | None = None,
+    ) -> Query:
+        """The photos as one query; `face` says which is meant where one shows several."""
+        if not handles:
+            raise ToolError(f"name at least one photo: {', '.join(self._paths) or 'ask for one'}")
+        rows = []
+        for handle in dict.fromkeys(handles):
+            image = self.measure(handle, faces=faces, encoder=encoder)
+            rows.append(self._row(handle, image, self.face(handle, image, number=face)))
+        return assemble(rows)
+
+    def _row(self, handle: str, image: AnalysedImage, chosen: AnalysedFace) -> QueryFace:
+        if chosen.features is None or chosen.face_hash is None:
+            raise NoFace(f"the face in {handle} cannot be measured; ask for another photo")
+        return QueryFace(
+            photo_id=image.id,
+            path=self._paths[handle],
+            name=handle,
+            marked=image.unmask_forgery,
+            face=chosen.face,
+            features=chosen.features,
+            face_hash=chosen.face_hash,
+        )
+
+
+def measure_file(path: Path, *, faces: Analyser, encoder: ImageEncoder) -> AnalysedImage:
+    """Measure one file as indexing does; ToolError, without the path, when that fails."""
+    data = read_bytes(path)
+    (analysed,) = analyse_batch(
+        [Opened(decode_photo(data), len(data))], faces=faces, encoder=encoder
+    )
+    if isinstance(analysed, ToolError):
+        raise analysed
+    return analysed
