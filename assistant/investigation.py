@@ -21,13 +21,21 @@ class Unmask:
     """Index folders into a gallery and search it for impersonations of a person.
 
     `settings` default to the environment's; `gallery` names the collection. Weights load on
-    first use and are kept. Raises SetupError for what the person can fix (a missing gallery,
+    first use and are kept; `parts` are those of another object, to share them. Raises SetupError for what the person can fix (a missing gallery,
     missing checkpoints), ToolError for photos that cannot serve as a query.
     """
 
-    def __init__(self, settings: Settings | None = None, gallery: str = "default") -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        gallery: str = "default",
+        *,
+        parts: Parts | None = None,
+    ) -> None:
         self.settings = settings or Settings.load()
         self.gallery_name = gallery
+        if parts is not None:
+            self.parts = parts
 
     @cached_property
     def parts(self) -> Parts:
