@@ -21,8 +21,9 @@ class Unmask:
     """Index folders into a gallery and search it for impersonations of a person.
 
     `settings` default to the environment's; `gallery` names the collection. Weights load on
-    first use and are kept; `parts` are those of another object, to share them. Raises SetupError for what the person can fix (a missing gallery,
-    missing checkpoints), ToolError for photos that cannot serve as a query.
+    first use and are kept; `parts` are those of another object, to share them. Raises SetupError
+    for what the person can fix (a missing gallery, missing checkpoints), ToolError for photos
+    that cannot serve as a query.
     """
 
     def __init__(
