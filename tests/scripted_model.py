@@ -67,9 +67,9 @@ class ScriptedModel(BaseChatModel):
         reply = self._reply(messages, kwargs)
         for piece in re.findall(r"\s*\S+", reply.text):
             self.streamed += 1
-            yield ChatGenerationChunk(message=AIMessageChunk(piece))
+            yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
         last = AIMessageChunk(
-            "",
+            content="",
             tool_call_chunks=[
                 {
                     "name": call["name"],
