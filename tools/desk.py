@@ -12,7 +12,9 @@ import numpy as np
 
 from tools.alignment import aligned_crop
 from tools.comparison import MeasuredFace, pair_scores
+from tools.detectors import Detector
 from tools.errors import ToolError
+from tools.evidence import Evidence
 from tools.facts import (
     comparison_facts,
     gallery_facts,
@@ -25,6 +27,7 @@ from tools.findings import Findings, Hit
 from tools.gallery import Gallery
 from tools.handles import Fact, parse, quoted
 from tools.images import UnreadableImage, decode_photo, read_bytes
+from tools.localisers import Located, locate
 from tools.query import Query
 from tools.query_photos import QueryPhotos, measure_file
 from tools.records import AnalysedImage, Counts
@@ -56,6 +59,7 @@ class Desk:
         self._photos = QueryPhotos()
         self._search: Search | None = None
         self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
+        self._located: dict[str, Located] = {}
 
     # -- photos and pictures ------------------------------------------------------------------
 
@@ -129,6 +133,7 @@ class Desk:
             self._search = search(
                 gallery, query, instruments=self.instruments, top=min(top, MOST_HITS)
             )
+        self._located = {}  # by handle, and the handles now mean other faces
         return self._search.findings
 
     @property
@@ -158,7 +163,7 @@ class Desk:
     @gallery.setter
     def gallery(self, name: str) -> None:
         if name != self._gallery:
-            self._gallery, self._search = name, None
+            self._gallery, self._search, self._located = name, None, {}
 
     def counts(self) -> Counts:
         """What the gallery holds; ToolError when it is empty or missing."""
@@ -199,6 +204,18 @@ class Desk:
         self._comparisons[key] = Comparison(handle, (first, second), facts)
         return self._comparisons[key]
 
+    def locate(self, handle: str) -> Located:
+        """Where the forgery score of a photo's or hit's face comes from; its facts gain regions."""
+        if handle not in self._located:
+            head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
+            if head is None:
+                raise ToolError("this profile has no detector that can locate anything")
+            self._located[handle] = locate(
+                self.pixels(handle), self.face(handle).face,
+                encoder=self.instruments.encoder, head=head,
+            )  # fmt: skip
+        return self._located[handle]
+
     def facts(self, handle: str) -> tuple[Fact, ...]:
         """Everything that may be cited about Q1, H3 or C1, or of "S" (search) or "G" (gallery)."""
         if handle == "G":
@@ -207,7 +224,8 @@ class Desk:
             return () if self._search is None else search_facts(self._search.findings)
         match parse(handle).subject[:1]:
             case "H":
-                return hit_facts(self.hit(handle), (), rule=self.instruments.rule)
+                hit, regions = self.hit(handle), self._regions(handle)
+                return hit_facts(hit, regions, rule=self.instruments.rule)
             case "C":
                 return self._comparison(handle).facts
         return self._photo_facts(handle)
@@ -225,9 +243,11 @@ class Desk:
     def _photo_facts(self, handle: str) -> tuple[Fact, ...]:
         image, face = self.measured(handle), self.face(handle)
         scores = photo_scores(image, face, detectors=self.instruments.detectors)
-        return photo_facts(
-            handle, scores, (), usable=face.face.quality.usable, rule=self.instruments.rule
-        )
+        usable, rule = face.face.quality.usable, self.instruments.rule
+        return photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
+
+    def _regions(self, handle: str) -> tuple[Evidence, ...]:
+        return self._located[handle].evidence if handle in self._located else ()
 
     def _comparison(self, handle: str) -> Comparison:
         found = next((it for it in self._comparisons.values() if it.handle == handle), None)
@@ -236,6 +256,10 @@ class Desk:
             valid = f"comparisons are {known}" if known else "call compare_faces first"
             raise ToolError(f"there is no comparison {quoted(handle)}; {valid}")
         return found
+
+
+def _makes_maps(detector: Detector) -> bool:
+    return (detector.inputs, detector.name) == ("face", "unifd_linear")
 
 
 def _is_hit(handle: str) -> bool:

@@ -1,6 +1,7 @@
 """Everything that a text may cite, as facts with handles: of hits, photos, comparisons, counts."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tools.calibration import Scores
 from tools.comparison import Faces, MeasuredFace, authenticity_scores
@@ -32,8 +33,12 @@ _PROBABILITIES = {
 _OF_A_PHOTO = (2, 3, 4, 5, 9, 10)
 """Evidence that needs no query, by its numbers."""
 
-_OF_A_PAIR = (1, 7, 8)
-"""Evidence about two faces."""
+_OF_A_PAIR = {
+    1: "identity similarity",
+    7: "appearance similarity",
+    8: "difference of the two as photographs",
+}
+"""Evidence about two faces, and its names where neither is a query."""
 
 
 def hit_facts(hit: Hit, regions: Iterable[Evidence], *, rule: Rule | None) -> tuple[Fact, ...]:
@@ -101,7 +106,10 @@ def comparison_facts(
     reads = read_identity(scores if usable else {}, rule)
     return (
         _probability(handle, 1, same, reads=reads),
-        *(_evidence(handle, evidence[number - 1]) for number in _OF_A_PAIR),
+        *(
+            replace(_evidence(handle, evidence[number - 1]), name=name)
+            for number, name in _OF_A_PAIR.items()
+        ),
     )
 
 
@@ -144,7 +152,7 @@ def _probability(subject: str, number: int, value: float | None, *, reads: str) 
 def _evidence(subject: str, item: Evidence) -> Fact:
     return Fact(
         id=f"{subject}.{item.id}",
-        name=item.name,
+        name=item.name.partition(" (")[0],  # remarks in brackets are for tables of numbers
         value=item.value,
         unit=item.unit,
         reads=item.reads,

@@ -59,13 +59,18 @@ def cited(text: str) -> tuple[str, ...]:
 
 
 def quoted(text: object, *, longest: int = 60) -> str:
-    """Text from outside as quoted data: cut, without control characters, in double quotes.
+    """Text from outside as data between double quotes; see `tamed`."""
+    return f'"{tamed(text, longest=longest)}"'
+
+
+def tamed(text: object, *, longest: int = 60) -> str:
+    """Text from outside: cut, on one line, without control characters or double quotes.
 
     For file names, metadata and arguments: whatever they say, they are shown, never obeyed.
     """
     plain = "".join(c if c.isprintable() else " " for c in str(text))
     plain = " ".join(plain.replace('"', "'").split())
-    return f'"{plain[: longest - 1]}…"' if len(plain) > longest else f'"{plain}"'
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)

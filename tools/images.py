@@ -55,6 +55,12 @@ _DECODER_ERRORS = (
 )
 
 _EXIF_DESCRIPTION = 0x010E
+_EXIF_TEXTS = {
+    "software": 0x0131,
+    "camera": 0x0110,
+    "author": 0x013B,
+    "description": _EXIF_DESCRIPTION,
+}
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -163,6 +169,28 @@ def decode_photo(data: bytes) -> Photo:
             perceptual_hash=perceptual_hash(pixels),
             unmask_forgery=marked,
         )
+
+
+def metadata_texts(data: bytes) -> dict[str, str]:
+    """Texts that the file carries about itself: software, camera, author, description, comment.
+
+    As they stand in the file, which anyone can edit: data to be shown quoted, never obeyed.
+    Absent ones are left out; raises `UnreadableImage`.
+    """
+    with _opened(data) as image:
+        texts = {
+            # EXIF, else a PNG's text of that name.
+            name: _exif(image, tag) or image.info.get(name.title())
+            for name, tag in _EXIF_TEXTS.items()
+        }
+        texts["comment"] = image.info.get("comment") or image.info.get("Comment")
+    plain = {
+        name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for name, value in texts.items()
+    }
+    return {
+        name: value for name, value in plain.items() if isinstance(value, str) and value.strip()
+    }
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -1,0 +1,69 @@
+"""Where a face's forgery score comes from: it is measured again with one patch hidden at a time.
+
+Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, §4.2, with a
+blurred copy in place of their grey patch, because a grey square is an artefact of its own.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from tools.analysis import ImageEncoder
+
+GRID = 8
+"""Patches along each side of the crop; GRID² crops are encoded."""
+
+PATCH_RADIUS = 0.16
+"""Of a patch, as a share of the crop's side; patches have soft edges and overlap."""
+
+BLUR = 0.06
+"""Standard deviation of the blur that hides a patch, as a share of the crop's side."""
+
+
+class Head(Protocol):
+    """Scores features, higher is more forged; a face detector."""
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """(n, d) features to (n,) scores."""
+
+
+def lost_score(crop: np.ndarray, *, encoder: ImageEncoder, head: Head) -> np.ndarray:
+    """How much of the forgery score is lost around each pixel: (h, w) float32, in logits.
+
+    `crop` (h, w, 3) uint8 RGB is the aligned face as the encoder sees it. Positive where hiding
+    lowers the score, so where the score rests; negative where hiding raises it.
+
+    Does not show: what was changed, or that anything was. It explains this detector's score; an
+    area that the detector does not look at stays dark however forged it is, and on an authentic
+    face it shows no more than where the detector looked.
+    """
+    side = crop.shape[0]
+    patches = _patches(side)
+    hidden = cv2.GaussianBlur(crop, (0, 0), BLUR * side)
+    scores = head.score(encoder.encode_images([crop, *_covered(crop, hidden, patches)]))
+    lost = (scores[0] - scores[1:]).astype(np.float32)
+    heat: np.ndarray = np.tensordot(lost, patches, axes=1) / patches.sum(axis=0)
+    return heat.astype(np.float32)
+
+
+def _covered(
+    crop: np.ndarray, hidden: np.ndarray, patches: Sequence[np.ndarray] | np.ndarray
+) -> list[np.ndarray]:
+    return [
+        np.rint(crop + (hidden.astype(np.float32) - crop) * patch[..., None]).astype(np.uint8)
+        for patch in patches
+    ]
+
+
+@lru_cache(maxsize=4)
+def _patches(side: int) -> np.ndarray:
+    """(GRID², side, side) float32 in 0..1: discs with soft edges, evenly over the crop."""
+    centres = (np.arange(GRID) + 0.5) * side / GRID
+    axis = np.arange(side)
+    along = np.exp(-((axis[None] - centres[:, None]) ** 2) / (2 * (PATCH_RADIUS * side / 1.5) ** 2))
+    bumps = np.einsum("ay,bx->abyx", along, along).reshape(-1, side, side)
+    patches: np.ndarray = np.clip(1.5 * bumps, 1e-6, 1).astype(np.float32)
+    return patches

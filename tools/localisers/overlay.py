@@ -1,0 +1,29 @@
+"""A heat map laid over a face, for screen and report."""
+
+import cv2
+import numpy as np
+
+_FULL_HEAT_LOGITS = 2.0
+_STRONGEST = 0.65
+
+
+def heat_overlay(
+    aligned: np.ndarray, heat: np.ndarray, *, full_heat: float = _FULL_HEAT_LOGITS
+) -> np.ndarray:
+    """The face (h, w, 3) uint8 RGB with the heat over it, uint8 RGB of the same size.
+
+    `heat` of any size is in logits; from `full_heat` on the colour no longer grows, so that maps
+    of different faces can be compared and a map of nothing stays dark. The face beneath is grey;
+    yellow to dark red is score that is lost when the place is hidden; nothing negative is drawn.
+    """
+    height, width = aligned.shape[:2]
+    scaled = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    amount = np.clip(scaled / full_heat, 0, 1)[..., None]
+    grey = cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
+    # From yellow to red, readable in both themes and for most colour-blind people by lightness.
+    colour = np.concatenate(
+        [np.full_like(amount, 255.0), 210.0 * (1 - amount), 40.0 * (1 - amount)], axis=2
+    )
+    opacity = _STRONGEST * np.sqrt(amount)
+    mixed: np.ndarray = np.rint(grey * (1 - opacity) + colour * opacity).astype(np.uint8)
+    return mixed
