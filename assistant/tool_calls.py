@@ -147,7 +147,7 @@ def checked(call: Call, schemas: Mapping[str, Schema]) -> Call | BadCall:
 def repair_text(bad: Sequence[BadCall]) -> str:
     """What the model is told when calls cannot be run."""
     reasons = "; ".join(call.error for call in bad)
-    return f"Not run: {reasons}. Write the call again, corrected."
+    return f"No call was run: {reasons}. Write the calls again, corrected."
 
 
 class Reader:

@@ -1,0 +1,50 @@
+"""Which chat model answers: the profile's checkpoint, another one, or a server's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from langchain_core.language_models import BaseChatModel
+
+from assistant.settings import Settings
+from tools.errors import SetupError
+
+if TYPE_CHECKING:
+    from assistant.chat_model.local import LocalVLM
+
+POCKET = Path(__file__).parent.parent / "weights" / "vlm"
+FULL = "Qwen/Qwen3-VL-4B-Instruct"
+
+
+def chat_model(settings: Settings) -> BaseChatModel:
+    """The chat model that the settings name: `vlm`, or else that of the profile.
+
+    Raises SetupError when it is not on this machine, or the server does not say what it serves.
+    """
+    chosen = settings.vlm
+    if chosen is not None and chosen.startswith(("http://", "https://")):
+        from assistant.chat_model.served import served
+
+        return served(chosen)
+    return local(chosen or profile_folder(settings), settings)
+
+
+def local(source: str | Path, settings: Settings) -> "LocalVLM":
+    """A checkpoint on this machine, by folder or id."""
+    # Loads torch and transformers: seconds that nobody with a server should wait for.
+    from assistant.chat_model.local import LocalVLM
+
+    return LocalVLM.load(source, threads=settings.threads)
+
+
+def profile_folder(settings: Settings) -> Path:
+    """The folder of the profile's own checkpoint. Raises SetupError when it is not there."""
+    if settings.profile == "pocket":
+        folder = POCKET
+        remedy = "install Unmask again, or make it with `python -m assistant.training`"
+    else:
+        folder = settings.models_dir / "full" / "vlm"
+        remedy = "run `unmask models download full`"
+    if (folder / "config.json").is_file():
+        return folder
+    name = "the pocket chat model" if settings.profile == "pocket" else FULL
+    raise SetupError(f"{name} is not on this machine: {remedy}")
