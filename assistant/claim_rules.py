@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 from assistant import claims
@@ -32,19 +33,21 @@ class Ground:
         """The facts of a desk, or those of one hit only."""
         hits = {} if desk.search is None else {hit.handle: hit for hit in desk.search[0].hits}
         verdicts = {handle: hit.verdict for handle, hit in hits.items()}
+        # Facts of a photo are measured, those of the gallery read from disk: once a text.
+        facts = cache(lambda subject: _facts(desk, subject))
         return cls(
-            fact=lambda id_: _fact(desk, id_),
+            fact=lambda id_: facts(parse(id_).subject or parse(id_).kind).get(id_),
             verdict=verdicts.get,
             subjects=frozenset([*desk.photos, *hits]),
             about=None if about is None else frozenset([about]),
         )
 
 
-def _fact(desk: Desk, id_: str) -> Fact | None:
+def _facts(desk: Desk, subject: str) -> dict[str, Fact]:
     try:
-        return desk.fact(id_)
-    except ToolError:
-        return None
+        return {fact.id: fact for fact in desk.facts(subject)}
+    except ToolError:  # no such hit, no face in the photo, an empty gallery: no facts
+        return {}
 
 
 # -- rule 4: regions ---------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """The checker: every sentence of a text held against the facts that it cites.
 
 Six rules: (1) digits only inside handles; (2) every citation exists, is measured and belongs to
-what the text may speak of; (3) a claim cites a fact; (4) a part of the face is spoken of only
-where it was located; (5) verdict words are the rule's verdict; (6) words agree with how the
-cited facts read. Pure: the same text and facts give the same findings.
+what the text may speak of; (3) a claim, and every sentence of an explanation, cites a fact; (4) a
+part of the face is spoken of only where it was located; (5) verdict words are the rule's verdict;
+(6) words agree with how the cited facts read. Pure: the same text and facts give the same
+findings.
 
 Does not show: that a sentence is well chosen or complete, nor that free words around the claims
 (`assistant.claims` lists what counts as one) are true.
@@ -18,7 +19,7 @@ from assistant.sentences import Part, parts_of, sentences
 from assistant.steps import CheckedSentence
 from tools.handles import CITATION, SUBJECT, Fact, cited, parse
 
-__all__ = ["Ground", "check", "finding"]
+__all__ = ["Ground", "check", "finding", "subjects_of"]
 
 
 def check(text: str, ground: Ground) -> tuple[CheckedSentence, ...]:
@@ -43,7 +44,7 @@ def finding(sentence: str, ground: Ground) -> str | None:
     rules: tuple[Iterator[str], ...] = (
         _form(sentence),
         _citations(sentence, facts, ground),
-        _uncited(sentence, parts, facts),
+        _uncited(sentence, parts, facts, ground.about),
         claim_rules.regions(parts, facts),
         claim_rules.verdicts(sentence, parts, ground),
         claim_rules.readings(sentence, parts, ground),
@@ -98,6 +99,12 @@ def _citations(sentence: str, facts: Mapping[str, Fact], ground: Ground) -> Iter
             yield f"it speaks of {handle}"
 
 
+def subjects_of(sentence: str) -> set[str]:
+    """Every hit, photo and comparison that a sentence names or cites."""
+    named = _mentioned(sentence, "QHC")
+    return named | {parse(id_).subject for id_ in cited(sentence)} - {""}
+
+
 def _mentioned(sentence: str, kinds: str = "H") -> set[str]:
     """Hits (or photos) that a sentence names outside its citations."""
     rest = CITATION.sub(" ", sentence)
@@ -134,7 +141,11 @@ _DEFINES = re.compile(
 )
 
 
-def _uncited(sentence: str, parts: Sequence[Part], facts: Mapping[str, Fact]) -> Iterator[str]:
+def _uncited(
+    sentence: str, parts: Sequence[Part], facts: Mapping[str, Fact], about: frozenset[str] | None
+) -> Iterator[str]:
+    if about is not None and not facts:
+        yield "it cites no fact"
     if not any(_claims(part.text) for part in parts):
         return
     mentioned = _mentioned(sentence)

@@ -17,14 +17,16 @@ class CheckedSentence:
     """A sentence that was held against the facts.
 
     `cites` are fact ids as in "H3.E2"; `source` says whose words these are: the model's or the
-    plain writer's. `finding` is what was wrong with the model's sentence that stood here before
-    (regenerated, replaced or, with an empty `text`, dropped); None when it passed at once.
+    plain writer's. Where the model's first sentence was refused, `finding` says what was wrong
+    with it and `refused` what it was; it was regenerated, replaced or, with an empty `text`,
+    dropped.
     """
 
     text: str
     cites: tuple[str, ...] = ()
     source: Literal["model", "plain"] = "model"
     finding: str | None = None
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

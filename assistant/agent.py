@@ -1,0 +1,288 @@
+"""The loop: a person's words in, typed steps out; the model calls tools until it answers.
+
+Bounded: the last step has no tools, so it must answer. Every step is in the case before it is
+seen. Works with any langchain chat model; what tools decide (verdicts, scores, order) never
+passes through it.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from assistant.case import Case
+from assistant.conversation import BUDGET, conversation_messages
+from assistant.explaining import Draft, citable, explanations, limits_citations, settled
+from assistant.grounding import Ground, check
+from assistant.steps import (
+    CheckedSentence,
+    Explanation,
+    Failed,
+    ModelText,
+    Step,
+    Stopped,
+    ToolCall,
+    ToolResult,
+    UserTurn,
+)
+from assistant.tool_calls import BadCall, Call, checked, repair_text
+from tools import toolkit
+from tools.desk import Desk
+from tools.errors import ToolError
+from tools.findings import Findings
+
+MAX_STEPS = 6
+"""Times that the model is asked in one turn; the last time without tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of text as it streams, not yet checked."""
+
+    text: str
+
+
+Event = Token | Step
+
+
+class StopAsked(Exception):
+    """The person wants the turn to end; never leaves this module."""
+
+
+class Agent:
+    """One conversation: a model, a desk with photos and hits, and the case that records it.
+
+    Serves one turn at a time. Tools run where `ask` is iterated; `stop` may be called from any
+    thread.
+    """
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        desk: Desk,
+        case: Case,
+        *,
+        max_steps: int = MAX_STEPS,
+        budget: int = BUDGET,
+    ) -> None:
+        self.model = model
+        self.desk = desk
+        self.case = case
+        self.max_steps = max_steps
+        self.budget = budget
+        self._tools = {tool.name: tool for tool in toolkit(desk)}
+        self._schemas = {
+            name: convert_to_openai_tool(tool)["function"]["parameters"]
+            for name, tool in self._tools.items()
+        }
+        self._stopping = threading.Event()
+
+    def ask(self, text: str, photos: Sequence[Path] = ()) -> Iterator[Event]:
+        """One turn: what the person says, and photos that come with it.
+
+        Yields tokens as they stream and steps as they are recorded; the last step is the checked
+        answer, `Stopped` or `Failed`. Closing the iterator stops at that token. Raises
+        UnreadableImage before anything is recorded; a bug or SetupError after `Failed`.
+        """
+        self._stopping.clear()
+        spoken: list[str] = []
+        handles = self._keep(photos)
+        try:
+            yield self._record(UserTurn(text, handles))
+            for event in self._turn():
+                spoken = [*spoken, event.text] if isinstance(event, Token) else []
+                yield event
+        except StopAsked:
+            yield self._record(Stopped("".join(spoken)))
+        except (GeneratorExit, KeyboardInterrupt):
+            self._record(Stopped("".join(spoken)))
+            raise
+        except Exception as error:
+            yield self._record(Failed(f"{type(error).__name__}: {error}"))
+            raise
+
+    def stop(self) -> None:
+        """End the turn at the next token, or when the running tool has answered."""
+        self._stopping.set()
+
+    def explain(self, handles: Sequence[str]) -> Iterator[Explanation]:
+        """Why hits got their verdicts, in the model's words, checked; ToolError for no hit."""
+        self._stopping.clear()
+        score_fake = self._tools["score_fake"]
+        for explanation in explanations(
+            self.model,
+            self.desk,
+            handles,
+            evidence=lambda hit: str(score_fake.invoke({"image": hit})),
+        ):
+            if self._stopping.is_set():
+                return
+            self._record(explanation)
+            self._record_facts(explanation.sentences)
+            yield explanation
+
+    # -- a turn ------------------------------------------------------------------------------
+
+    def _turn(self) -> Iterator[Event]:
+        for left in reversed(range(self.max_steps)):
+            began = time.perf_counter()
+            asked = conversation_messages(self.case.steps(), self.desk, budget=self.budget)
+            message = yield from self._said(asked, with_tools=left > 0)
+            calls = [*message.tool_calls, *message.invalid_tool_calls] if left else []
+            sentences = (
+                self._preface(message.text)
+                if calls
+                else self._checked(Draft(asked, message.text, Ground.of(self.desk)))
+            )
+            if sentences:
+                tokens = message.usage_metadata["output_tokens"] if message.usage_metadata else None
+                duration_s = time.perf_counter() - began
+                yield self._record(ModelText(sentences, tokens, duration_s))
+                self._record_facts(sentences)
+            if not calls:
+                return
+            yield from self._called(message)
+
+    def _said(
+        self, asked: list[BaseMessage], *, with_tools: bool
+    ) -> Generator[Token, None, AIMessage]:
+        """The model's next message; its text leaves as tokens on the way."""
+        options = self._options()
+        tools = [*self._tools.values()]
+        model = (
+            self.model.bind_tools(tools, **options) if with_tools else self.model.bind(**options)
+        )
+        whole: Any = None
+        stream = model.stream(asked)
+        try:
+            for chunk in stream:
+                if self._stopping.is_set():
+                    raise StopAsked
+                whole = chunk if whole is None else whole + chunk
+                if chunk.text:
+                    yield Token(chunk.text)
+        finally:
+            # Closing it ends the generation; the garbage collector would do so some time later.
+            getattr(stream, "close", lambda: None)()
+        return whole if whole is not None else AIMessage("")
+
+    def _options(self) -> dict[str, Any]:
+        """For a model that can be held to it: the facts that exist are all that it may cite."""
+        if not limits_citations(self.model):
+            return {}
+        return {"allowed_citations": citable(self.desk, self._subjects())}
+
+    def _subjects(self) -> tuple[str, ...]:
+        """Everything that has facts by now."""
+        hits = self.desk.search[0].hits if self.desk.search else ()
+        comparisons = takewhile(self._has_facts, (f"C{number}" for number in count(1)))
+        others = filter(self._has_facts, ("S", "G", *self.desk.photos))
+        return (*(hit.handle for hit in hits), *comparisons, *others)
+
+    def _has_facts(self, subject: str) -> bool:
+        try:
+            self.desk.facts(subject)
+        except ToolError:  # no face in the photo, an empty gallery, no such comparison
+            return False
+        return True
+
+    def _checked(self, draft: Draft) -> tuple[CheckedSentence, ...]:
+        """The sentences of an answer: checked, repaired, replaced."""
+        (sentences,) = settled([draft], self.desk, self._asked_again)
+        return sentences
+
+    def _asked_again(self, prompts: Sequence[list[BaseMessage]]) -> list[str]:
+        """Repairs, one after the other, so that each can be stopped at any token."""
+        return ["".join(self._pieces(prompt)) for prompt in prompts]
+
+    def _pieces(self, prompt: list[BaseMessage]) -> Iterator[str]:
+        speaking = self._said(prompt, with_tools=False)
+        yield from (token.text for token in speaking)
+
+    def _preface(self, text: str) -> tuple[CheckedSentence, ...]:
+        """What is said before a tool call: what does not pass is left out."""
+        ground = Ground.of(self.desk)
+        return tuple(sentence for sentence in check(text, ground) if sentence.finding is None)
+
+    # -- tools -------------------------------------------------------------------------------
+
+    def _called(self, message: AIMessage) -> Iterator[Step]:
+        """All calls of one message, then their results, in order."""
+        asked: list[tuple[ToolCall, str | None]] = []
+        for place, call in enumerate(message.tool_calls):
+            asked.append(self._accepted(call["id"] or f"call_{place}", call["name"], call["args"]))
+        for place, bad in enumerate(message.invalid_tool_calls):
+            wrong = BadCall(bad["args"] or "", bad["error"] or "the call cannot be read")
+            call_id = bad["id"] or f"bad_{place}"
+            asked.append((ToolCall(call_id, bad["name"] or "", {}), repair_text([wrong])))
+        for step, _ in asked:
+            yield self._record(step)
+        for step, wrong_with_it in asked:
+            if self._stopping.is_set():
+                raise StopAsked
+            yield self._record(self._result(step, wrong_with_it))
+
+    def _accepted(
+        self, call_id: str, name: str, arguments: dict[str, Any]
+    ) -> tuple[ToolCall, str | None]:
+        """The call with its arguments put right, or what the model must put right itself."""
+        call = checked(Call(name, arguments), self._schemas)
+        if isinstance(call, BadCall):
+            return ToolCall(call_id, name, arguments), repair_text([call])
+        return ToolCall(call_id, name, call.arguments), None
+
+    def _result(self, call: ToolCall, wrong: str | None) -> ToolResult:
+        began = time.perf_counter()
+        try:
+            if wrong is not None:
+                raise ToolError(wrong)
+            request = {"type": "tool_call", "id": call.id, "name": call.name}
+            answer = self._tools[call.name].invoke({**request, "args": dict(call.arguments)})
+        except ToolError as error:
+            content = json.dumps({"error": str(error)}, ensure_ascii=False)
+            return ToolResult(call.id, call.name, content, False, time.perf_counter() - began)
+        if isinstance(answer.artifact, Findings):
+            self.case.record_search(call.arguments, answer.artifact.to_json())
+        duration_s = time.perf_counter() - began
+        return ToolResult(
+            call.id, call.name, answer.content, True, duration_s, _count(answer.artifact)
+        )
+
+    # -- the record --------------------------------------------------------------------------
+
+    def _keep(self, photos: Sequence[Path]) -> tuple[str, ...]:
+        """Private copies of the photos, on the desk and in the case."""
+        self.case.switch_gallery(self.desk.gallery)
+        handles = []
+        for photo in photos:
+            copy = self.case.keep_photo(photo)
+            handles.append(self.desk.add_photo(copy))
+            self.case.record_photo(handles[-1], copy)
+        return tuple(dict.fromkeys(handles))
+
+    def _record(self, step: Step) -> Step:
+        self.case.append(step)
+        return step
+
+    def _record_facts(self, sentences: Sequence[CheckedSentence]) -> None:
+        """What was cited, with the values of now: the next search renumbers the hits."""
+        ground = Ground.of(self.desk)
+        ids = dict.fromkeys(id_ for sentence in sentences for id_ in sentence.cites)
+        facts = (ground.fact(id_) for id_ in ids)
+        known = tuple(fact for fact in facts if fact is not None)
+        if known:
+            self.case.append_facts(known)
+
+
+def _count(artifact: object) -> int | None:
+    """How many things a tool found, where it counts any."""
+    found = getattr(artifact, "hits", getattr(artifact, "evidence", artifact))
+    return len(found) if isinstance(found, tuple) else None
