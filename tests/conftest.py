@@ -4,11 +4,15 @@ import io
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+
+if TYPE_CHECKING:
+    from assistant import Unmask
 
 Encode = Callable[..., bytes]
 
@@ -47,3 +51,11 @@ def encode() -> Encode:
         return buffer.getvalue()
 
     return encoded
+
+
+@pytest.fixture(scope="session")
+def case(tmp_path_factory: pytest.TempPathFactory) -> "Unmask":
+    """A small indexed collection with real weights, see `tests.cases`; not to be added to."""
+    from tests.cases import build_case
+
+    return build_case(tmp_path_factory.mktemp("home"))
