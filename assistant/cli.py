@@ -1,4 +1,4 @@
-"""The command line: `unmask index`, `find`, `demo`, `doctor`, `models`, `galleries`.
+"""The command line: `unmask index`, `find`, `ask`, `chat`, `demo`, `doctor`, `models` and more.
 
 Exit status: 0 done (a damaged file among thousands is normal: skips are reported, not fatal),
 1 cannot be done (one line on stderr says why and what to do), 2 wrong usage, 130 interrupted.
@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant import cli_galleries, cli_models
+from assistant import cli_ask, cli_galleries, cli_models
 from assistant.cli_options import AsJson, GalleryName, Shared, settings_of, stdout_kept_clean
 from assistant.console import (
     err,
@@ -264,6 +264,9 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
         print_checks(checks)
     if broken:
         raise typer.Exit(CANNOT)
+
+
+cli_ask.register(app)
 
 
 if __name__ == "__main__":
