@@ -205,7 +205,7 @@ class Desk:
         return self._comparisons[key]
 
     def locate(self, handle: str) -> Located:
-        """Where the forgery score of a photo's or hit's face comes from; its facts gain regions."""
+        """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""
         if handle not in self._located:
             head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
             if head is None:

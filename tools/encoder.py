@@ -145,6 +145,24 @@ class Encoder:
         features: torch.Tensor = self.model.encode_image(batch)  # type: ignore[operator]
         return features.float()
 
+    def evidence_map(self, image: np.ndarray) -> np.ndarray | None:
+        """Where the image tower itself sees a forgery: (s, s) float32 logits, s = `image_size`.
+
+        For a picture (h, w, 3) uint8 RGB. None when the architecture makes no such map; ours does
+        (`tools.pocket_tower`), those of the publishers do not.
+        """
+        import torch
+
+        trunk = getattr(getattr(self.model, "visual", None), "trunk", None)
+        evidence = getattr(trunk, "evidence", None)
+        if evidence is None:
+            return None
+        with torch.inference_mode():
+            cells = evidence(self.preprocess([image]))[:, None].float()
+            full = torch.nn.functional.interpolate(cells, size=self.image_size, mode="bilinear")
+        logits: np.ndarray = full[0, 0].cpu().numpy()
+        return logits
+
     @cached_property
     def _tokenizer(self) -> Any:
         import open_clip

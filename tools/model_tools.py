@@ -18,7 +18,7 @@ from tools.errors import ToolError
 from tools.facts import quantity
 from tools.findings import Findings
 from tools.handles import Fact, parse
-from tools.localisers import LIMITS, Located, region_of
+from tools.localisers import Located, region_of
 from tools.records import Counts
 from tools.verdict import VERDICTS
 
@@ -85,7 +85,7 @@ class _Tools:
         return _compact(content), found
 
     def locate_artifacts(self, image: str) -> tuple[str, Located]:
-        """Where on the face of a photo or hit the forgery score comes from."""
+        """Where on the face of a photo or hit the signs of forgery lie."""
         handle = _picture(image)
         found = self._desk.locate(handle)
         content = {
@@ -94,7 +94,7 @@ class _Tools:
                 {"id": f"{handle}.{item.id}", "region": region_of(item.id), "reads": item.reads}
                 for item in found.evidence
             ],
-            "limits": LIMITS,
+            "limits": found.limits,
         }
         return _compact(content), found
 

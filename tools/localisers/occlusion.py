@@ -6,12 +6,11 @@ blurred copy in place of their grey patch, because a grey square is an artefact 
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
 
 import cv2
 import numpy as np
 
-from tools.analysis import ImageEncoder
+from tools.localisers.protocol import Head, MapEncoder
 
 GRID = 8
 """Patches along each side of the crop; GRID² crops are encoded."""
@@ -23,22 +22,21 @@ BLUR = 0.06
 """Standard deviation of the blur that hides a patch, as a share of the crop's side."""
 
 
-class Head(Protocol):
-    """Scores features, higher is more forged; a face detector."""
-
-    def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n,) scores."""
+METHOD = "mean loss of the face's forgery score when patches of the region are blurred (occlusion)"
+LIMITS = "Says what this detector's score depends on, which need not be where a face was changed."
 
 
-def lost_score(crop: np.ndarray, *, encoder: ImageEncoder, head: Head) -> np.ndarray:
+def lost_score(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray:
     """How much of the forgery score is lost around each pixel: (h, w) float32, in logits.
 
     `crop` (h, w, 3) uint8 RGB is the aligned face as the encoder sees it. Positive where hiding
     lowers the score, so where the score rests; negative where hiding raises it.
 
-    Does not show: what was changed, or that anything was. It explains this detector's score; an
-    area that the detector does not look at stays dark however forged it is, and on an authentic
-    face it shows no more than where the detector looked.
+    Does not show: where a face was forged. It explains this detector's score, and a detector that
+    compares a face with its surroundings loses it when the surroundings are hidden: with the
+    pocket encoder the region that scored highest had been forged in 39 % of 51 forgeries, below
+    chance (54 %); whole regions hidden, patches kept instead of hidden, and integrated gradients
+    did no better. So its regions are not read as words.
     """
     side = crop.shape[0]
     patches = _patches(side)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-_FULL_HEAT_LOGITS = 2.0
+_FULL_HEAT_LOGITS = 3.0
 _STRONGEST = 0.65
 
 
@@ -12,9 +12,9 @@ def heat_overlay(
 ) -> np.ndarray:
     """The face (h, w, 3) uint8 RGB with the heat over it, uint8 RGB of the same size.
 
-    `heat` of any size is in logits; from `full_heat` on the colour no longer grows, so that maps
-    of different faces can be compared and a map of nothing stays dark. The face beneath is grey;
-    yellow to dark red is score that is lost when the place is hidden; nothing negative is drawn.
+    `heat` of any size is in logits: nothing below zero is drawn, and from `full_heat` on the
+    colour no longer grows, so that maps of different faces can be compared and an empty map stays
+    dark. The face beneath is grey, the heat yellow to red.
     """
     height, width = aligned.shape[:2]
     scaled = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)

@@ -1,0 +1,47 @@
+"""What a localiser is, and what it works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tools.analysis import ImageEncoder
+
+
+class MapEncoder(ImageEncoder, Protocol):
+    """An encoder whose tower may make a map of its own; `tools.encoder.Encoder` is one."""
+
+    def evidence_map(self, image: np.ndarray) -> np.ndarray | None:
+        """(s, s) float32 logits, or None where the architecture makes no map."""
+
+
+class Head(Protocol):
+    """Scores features, higher is more forged; a face detector."""
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """(n, d) features to (n,) scores."""
+
+
+class MakesHeat(Protocol):
+    """The one thing that a localiser does."""
+
+    def __call__(self, crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
+        """The aligned crop (s, s, 3) uint8 RGB to (s, s) float32; None: not with this encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Localiser:
+    """A way to make a heat map, and how its regions are to be read.
+
+    From `strong` and `weak` on (in the heat's unit) a region reads so; None where that was never
+    calibrated: then the map can be looked at, and nothing may be said of a region.
+    """
+
+    heat: MakesHeat
+    over_region: Callable[[np.ndarray], float]
+    unit: str
+    method: str
+    limits: str
+    strong: float | None
+    weak: float | None
