@@ -117,7 +117,9 @@ def _call(function: Mapping[str, Any], form: Form) -> TagFormat:
     name = function["name"]
     schema = dict(function.get("parameters") or {"type": "object", "properties": {}})
     if form == "qwen_xml":
-        content = JSONSchemaFormat(json_schema=schema, style="qwen_xml", max_whitespace_cnt=1)
+        content = JSONSchemaFormat(
+            json_schema=schema, style="qwen_xml", max_whitespace_cnt=1, excludes=[*_TAGS]
+        )
         empty = not schema.get("properties")
         return TagFormat(
             begin=f"{OPENS}\n<function={name}>\n",
@@ -125,12 +127,33 @@ def _call(function: Mapping[str, Any], form: Form) -> TagFormat:
             end=f"\n{CLOSES}" if empty else f"\n</function>\n{CLOSES}",
         )
     # Compact as the templates write it, so that nothing is left to choose but the arguments.
-    arguments = xgrammar.Grammar.from_json_schema(json.dumps(schema), any_whitespace=False)
+    arguments = xgrammar.Grammar.from_json_schema(
+        json.dumps(_without_tags(schema)), any_whitespace=False
+    )
     return TagFormat(
         begin=f'{OPENS}\n{{"name": {json.dumps(name)}, "arguments": ',
         content=GrammarFormat(grammar=str(arguments)),
         end=f"}}\n{CLOSES}",
     )
+
+
+# An argument that holds one of these would end its call too early.
+_TAGS = (OPENS, CLOSES, "</parameter>", "</function>")
+_NO_TAG = "^[^<]*$"
+
+
+def _without_tags(schema: Any) -> Any:
+    """The schema with strings that hold no "<"; those with a pattern or choices keep theirs."""
+    if isinstance(schema, list):
+        return [_without_tags(it) for it in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    inner = {key: _without_tags(it) for key, it in schema.items()}
+    free = schema.get("type") == "string" and not _FIXED & schema.keys()
+    return inner | ({"pattern": _NO_TAG} if free else {})
+
+
+_FIXED = {"pattern", "format", "enum", "const"}
 
 
 class Held(transformers.LogitsProcessor):
