@@ -28,20 +28,3 @@ def with_box(pixels: np.ndarray, box: np.ndarray, *, longest_px: int = THUMBNAIL
     left, top, right, bottom = (round(float(edge) * scale) for edge in box)
     cv2.rectangle(small, (left, top), (right, bottom), (255, 196, 0), 2)
     return small
-
-
-def heated(face: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """A face (s, s, 3) with a heat map (h, w) over it: clear where cold, amber to red where hot.
-
-    The map is scaled to its own maximum; where nothing is above zero the face stays as it is.
-    """
-    size = (face.shape[1], face.shape[0])
-    strength = np.clip(cv2.resize(np.asarray(heat, np.float32), size), 0.0, None)
-    highest = float(strength.max())
-    if highest <= 0.0:
-        return face
-    share = (strength / highest)[..., None]
-    ramp = (1 - share) * np.array([255, 196, 0]) + share * np.array([214, 20, 20])
-    veil = 0.72 * share**0.8
-    mixed: np.ndarray = np.clip((1 - veil) * face + veil * ramp, 0, 255).astype(np.uint8)
-    return mixed

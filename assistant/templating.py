@@ -8,7 +8,7 @@ from tools.findings import Hit, percent
 from tools.verdict import Rule
 
 
-def fill(name: str, **values: object) -> str:
+def fill(name: str, /, **values: object) -> str:
     """The template `templates/<name>` as HTML, every value in it escaped."""
     return str(_environment().get_template(name).render(**values))
 
@@ -48,5 +48,6 @@ def is_same_photo(rule: Rule, hit: Hit) -> bool:
     """Whether the rule takes the hit for the query's own photograph, edited or not."""
     same = hit.assessment.identity_probability
     bits = next((it.value for it in hit.evidence if it.score == "query/face_hash_distance"), None)
-    known = same is not None and bits is not None
-    return bool(known and rule.identity_band.place(same) == "high" and bits <= rule.copy_bits)
+    if same is None or bits is None:
+        return False
+    return rule.identity_band.place(same) == "high" and bits <= rule.copy_bits

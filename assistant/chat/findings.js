@@ -1,0 +1,48 @@
+// Clicks inside of findings become events for the server. One listener each on the root, which
+// stays while its content is drawn anew.
+let focused = null;
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { hit, ask, locate, explain } = button.dataset;
+  if (hit) {
+    focused = `[data-hit="${hit}"]`;
+    for (const other of document.querySelectorAll("[data-hit][aria-pressed]"))
+      other.setAttribute("aria-pressed", String(other.dataset.hit === hit));
+    trigger("choose", { handle: hit });
+    if (window.matchMedia("(max-width: 60rem)").matches)
+      setTimeout(() => document.getElementById("unmask-one")?.scrollIntoView({ behavior: "smooth" }), 300);
+  } else if (ask) {
+    focused = null;
+    trigger("ask", { question: ask });
+    if (window.matchMedia("(max-width: 60rem)").matches)
+      document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
+  } else if (locate) {
+    focused = null;
+    button.setAttribute("aria-busy", "true");
+    button.disabled = true;
+    button.textContent = "Measuring …";
+    trigger("locate", { handle: locate });
+  } else if (explain) {
+    focused = null;
+    button.disabled = true;
+    button.textContent = "Writing …";
+    trigger("explain", { handle: explain });
+  }
+});
+
+element.addEventListener("input", (event) => {
+  if (event.target.matches(".compare input"))
+    event.target.parentElement.style.setProperty("--at", `${event.target.value}%`);
+});
+
+// Escape closes an open citation, wherever the focus is inside of it.
+element.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") event.target.closest("details.cite")?.removeAttribute("open");
+});
+
+watch("value", () => {
+  if (focused && (document.activeElement === document.body || !document.activeElement))
+    element.querySelector(focused)?.focus({ preventScroll: true });
+});

@@ -1,0 +1,150 @@
+"""Filling galleries from the page: folders that the operator allowed, dropped files, the demo.
+
+Each gallery has at most one job at a time, in a thread of its own, so that the page stays usable
+and a reload finds the job again. Galleries belong to the machine, not to a session.
+"""
+
+import logging
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assistant.demo import GALLERY as DEMO_GALLERY
+from assistant.demo import make_pictures
+from assistant.investigation import Unmask
+from assistant.parts import Parts
+from assistant.settings import Settings
+from tools.errors import SetupError
+from tools.gallery import Gallery
+from tools.gallery_file import gallery_folder
+from tools.indexing import IndexingInterrupted, IndexProgress, IndexSummary
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Job:
+    """One filling of a gallery; `problem` is for the person."""
+
+    gallery: str
+    progress: IndexProgress | None = None
+    summary: IndexSummary | None = None
+    stopped: bool = False
+    problem: str = ""
+    changed: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """End at the next commit; what was added stays."""
+        self.stopped = True
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until something changed, at most so long; whether the job is still going."""
+        self.changed.wait(seconds)
+        self.changed.clear()
+        return not self.done.is_set()
+
+
+class Galleries:
+    """The galleries of a machine, and the jobs that fill them."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._jobs: dict[str, Job] = {}
+        self._turn = threading.Lock()
+        self._one_at_a_time = threading.Lock()
+
+    def names(self) -> list[str]:
+        """All galleries, by name."""
+        return Gallery.names(self._settings.home)
+
+    def job(self, gallery: str) -> Job | None:
+        """The latest job of a gallery since this server started."""
+        return self._jobs.get(gallery)
+
+    def allowed_folders(self) -> list[str]:
+        """The folders on this machine that may be indexed from the page."""
+        return [str(folder) for folder in self._settings.folders]
+
+    def add_folder(self, gallery: str, folder: str) -> Job:
+        """Index a folder that the operator allowed. Raises SetupError for any other."""
+        if folder not in self.allowed_folders():
+            raise SetupError(
+                "this folder was not allowed; the operator lists folders in UNMASK_FOLDERS"
+            )
+        return self._start(gallery, Path(folder))
+
+    def add_files(self, gallery: str, files: Sequence[Path]) -> Job:
+        """Index dropped files, which move into a private folder of the gallery."""
+        if not files:
+            raise SetupError("choose some pictures first")
+        folder = self._settings.home / "dropped" / gallery_folder(self._settings.home, gallery).name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for file in files:
+            shutil.move(file, _free_name(folder, file.name))
+        return self._start(gallery, folder)
+
+    def add_demo(self) -> Job:
+        """Make the demo's pictures and index them; nothing to do when that was done before."""
+        return self._start(DEMO_GALLERY, self._settings.demo_dir / "pictures", demo=True)
+
+    @property
+    def demo_query(self) -> Path:
+        """The photo that the demo asks about."""
+        return self._settings.demo_dir / "query.png"
+
+    def _start(self, gallery: str, folder: Path, *, demo: bool = False) -> Job:
+        gallery_folder(self._settings.home, gallery)  # a bad name is refused here
+        with self._turn:
+            running = self._jobs.get(gallery)
+            if running is not None and not running.done.is_set():
+                if demo:
+                    return running
+                raise SetupError(f"images are being added to gallery {gallery!r} already; wait")
+            job = self._jobs[gallery] = Job(gallery)
+        name = f"fill {gallery}"
+        threading.Thread(target=self._run, args=(job, folder, demo), name=name, daemon=True).start()
+        return job
+
+    def _run(self, job: Job, folder: Path, demo: bool) -> None:
+        try:
+            with self._one_at_a_time:
+                if demo:
+                    self._make_demo(folder)
+                unmask = Unmask(self._settings, job.gallery, parts=self._parts)
+                job.summary = unmask.index([folder], on_progress=lambda it: _report(job, it))
+        except IndexingInterrupted as stop:
+            job.summary = stop.summary
+        except SetupError as error:
+            job.problem = str(error)
+        except Exception as bug:
+            logger.exception("filling a gallery ended with a fault")
+            job.problem = f"A fault in Unmask ended this ({type(bug).__name__}); see its log."
+        finally:
+            job.done.set()
+            job.changed.set()
+
+    def _make_demo(self, folder: Path) -> None:
+        if self.demo_query.is_file() and any(folder.glob("*.jpg")):
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        make_pictures(folder, self._parts.faces)
+
+
+def _report(job: Job, progress: IndexProgress) -> None:
+    job.progress = progress
+    job.changed.set()
+    if job.stopped:
+        raise KeyboardInterrupt  # how indexing is told to stop and to keep what it has
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    """A path in the folder that is not taken, as like the name as can be."""
+    path, number = folder / Path(name).name, 1
+    while path.exists():
+        number += 1
+        path = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
+    return path

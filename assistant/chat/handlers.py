@@ -1,0 +1,281 @@
+"""What the page does when something is clicked, typed or dropped: requests in, updates out.
+
+Each function takes values of components and returns updates for components; `page` connects
+them. Which session a request belongs to is the token's matter alone: no function takes a case's
+id from a browser.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from assistant.chat.galleries import Galleries, Job
+from assistant.chat.hits import start_html
+from assistant.chat.investigation import Investigation
+from assistant.chat.jobs import job_html, waiting_for
+from assistant.chat.sessions import Sessions, new_token
+from assistant.chat.turns import Message
+from assistant.demo import GALLERY as DEMO_GALLERY
+from tools.errors import SetupError, ToolError
+
+logger = logging.getLogger(__name__)
+
+FIND = "Find fakes of this person."
+"""What a photo without a word asks."""
+
+DEFAULT_GALLERY = "default"
+_UPDATE_EVERY_S = 0.08
+_POLL_S = 0.3
+_TOKEN_CHARACTERS = 43
+_FAULT = "A fault in Unmask ended this. Nothing was concluded. The server's log says more: "
+
+Updates = tuple[Any, ...]
+"""Updates of chatbot, findings, detail and composer, in this order."""
+
+
+class Handlers:
+    """The page's callbacks; `sessions` and `galleries` are the server's, shared by all pages."""
+
+    def __init__(self, sessions: Sessions, galleries: Galleries) -> None:
+        self._sessions, self._galleries = sessions, galleries
+
+    # -- sessions -----------------------------------------------------------------------------
+
+    def load(self, stored: object, request: gr.Request) -> Updates:
+        """A page was opened: go on with the case that its browser knows, or show an empty one."""
+        known = isinstance(stored, str) and len(stored) == _TOKEN_CHARACTERS
+        token = str(stored) if known else new_token()
+        found = self._sessions.find(token, _login(request))
+        if found is not None:
+            found.stop()
+        gallery = found.desk.gallery if found else self._first_gallery()
+        return (token, token, self._gallery_choice(gallery), *self._whole(found))
+
+    def new_case(self, token: str, request: gr.Request) -> Updates:
+        """Leave the case as it is and begin an empty one."""
+        found = self._sessions.find(token, _login(request))
+        if found is not None:
+            found.stop()
+        fresh = new_token()
+        return (fresh, fresh, *self._whole(None))
+
+    # -- talking ------------------------------------------------------------------------------
+
+    def ask(
+        self, token: str, gallery: str, message: dict[str, Any], request: gr.Request
+    ) -> Iterator[Updates]:
+        """The person sent a message, with or without photos."""
+        photos = [Path(file) for file in message.get("files") or ()]
+        text = (message.get("text") or "").strip() or (FIND if photos else "")
+        if not text:
+            yield (gr.skip(),) * 4
+            return
+        try:
+            yield from self._answer(token, gallery, text, photos, request)
+        finally:
+            # Uploads lie where every user of the page could read them; the case has its copies.
+            for photo in photos:
+                photo.unlink(missing_ok=True)
+
+    def ask_again(self, token: str, gallery: str, request: gr.Request) -> Iterator[Updates]:
+        """Ask the last question once more."""
+        found = self._sessions.find(token, _login(request))
+        question = found.last_question if found else None
+        if question is not None:
+            yield from self._answer(token, gallery, question, (), request)
+
+    def ask_from_page(
+        self, token: str, gallery: str, request: gr.Request, event: gr.EventData
+    ) -> Iterator[Updates]:
+        """A button with a question in it was pressed."""
+        question = str(getattr(event, "question", ""))[:500]
+        if question:
+            yield from self._answer(token, gallery, question, (), request)
+
+    def run_example(
+        self, token: str, gallery: str, request: gr.Request, event: gr.SelectData
+    ) -> Iterator[Updates]:
+        """An example of the empty chat was pressed."""
+        text = str(event.value["text"])
+        yield from self._answer(token, gallery, text, (), request)
+
+    def stop(self, token: str, request: gr.Request) -> None:
+        """End what is being written."""
+        found = self._sessions.find(token, _login(request))
+        if found is not None:
+            found.stop()
+
+    def _answer(
+        self, token: str, gallery: str, text: str, photos: Sequence[Path], request: gr.Request
+    ) -> Iterator[Updates]:
+        name = gallery or DEFAULT_GALLERY
+        investigation = self._sessions.start(token, _login(request), gallery=name)
+        yield (gr.skip(), gr.skip(), gr.skip(), composer(working=True))
+        yield from _following(investigation, investigation.ask(text, photos))
+        kept = text if investigation.refused else ""
+        yield (investigation.messages, gr.skip(), gr.skip(), composer(text=kept))
+
+    # -- findings -----------------------------------------------------------------------------
+
+    def choose(self, token: str, request: gr.Request, event: gr.EventData) -> str:
+        """A hit was pressed: show it."""
+        found = self._sessions.find(token, _login(request))
+        if found is None:
+            return ""
+        found.choose(str(getattr(event, "handle", "")))
+        return found.detail_html()
+
+    def locate(self, token: str, request: gr.Request, event: gr.EventData) -> str:
+        """Show where the forgery score of a hit comes from."""
+        found = self._sessions.find(token, _login(request))
+        if found is None:
+            return ""
+        try:
+            found.locate(str(getattr(event, "handle", "")))
+        except (ToolError, SetupError) as error:
+            gr.Warning(str(error), title="No heat map")
+        return found.detail_html()
+
+    def explain(self, token: str, request: gr.Request, event: gr.EventData) -> Iterator[Updates]:
+        """Let the model explain a hit."""
+        found = self._sessions.find(token, _login(request))
+        if found is not None:
+            yield from _following(found, found.explain(str(getattr(event, "handle", ""))))
+
+    # -- galleries ----------------------------------------------------------------------------
+
+    def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
+        """Another gallery was chosen."""
+        found = self._sessions.find(token, _login(request))
+        if found is not None and not found.busy:
+            found.switch_gallery(gallery)
+        return self._findings(found)
+
+    def add_files(
+        self, token: str, gallery: str, files: Sequence[str] | None, request: gr.Request
+    ) -> Iterator[Updates]:
+        """Files were dropped for a gallery."""
+        paths = [Path(file) for file in files or ()]
+        name = (gallery or DEFAULT_GALLERY).strip()
+        try:
+            job = self._galleries.add_files(name, paths)
+        except SetupError as error:
+            yield (job_html(None, str(error)), gr.skip(), gr.skip())
+            return
+        yield from self._watching(job, token, request, clear_files=True)
+
+    def add_folder(
+        self, token: str, gallery: str, folder: str | None, request: gr.Request
+    ) -> Iterator[Updates]:
+        """A folder of the server was chosen for a gallery."""
+        name = (gallery or DEFAULT_GALLERY).strip()
+        try:
+            job = self._galleries.add_folder(name, folder or "")
+        except SetupError as error:
+            yield (job_html(None, str(error)), gr.skip(), gr.skip())
+            return
+        yield from self._watching(job, token, request)
+
+    def stop_adding(self, gallery: str) -> None:
+        """End the filling of a gallery; what was added stays."""
+        job = self._galleries.job((gallery or DEFAULT_GALLERY).strip())
+        if job is not None:
+            job.stop()
+
+    def demo(self, token: str, request: gr.Request) -> Iterator[Updates]:
+        """Make the demo gallery where there is none, and ask about it."""
+        job = self._galleries.add_demo()
+        found = self._sessions.start(token, _login(request), gallery=DEMO_GALLERY)
+        while job.wait(_POLL_S):
+            told = [*found.messages, waiting_for(job)]
+            yield (gr.skip(), told, gr.skip(), gr.skip(), composer(working=True))
+        found.switch_gallery(DEMO_GALLERY)
+        choice = self._gallery_choice(DEMO_GALLERY)
+        yield (choice, found.messages, *self._findings(found), gr.skip())
+        if job.problem:
+            found.transcript.notice(job.problem)
+            yield (gr.skip(), found.messages, gr.skip(), gr.skip(), composer())
+            return
+        for update in self._answer(
+            token, DEMO_GALLERY, FIND, (self._galleries.demo_query,), request
+        ):
+            yield (gr.skip(), *update)
+
+    def _watching(
+        self, job: Job, token: str, request: gr.Request, *, clear_files: bool = False
+    ) -> Iterator[Updates]:
+        cleared = None if clear_files else gr.skip()
+        while job.wait(_POLL_S):
+            yield (job_html(job), gr.skip(), cleared)
+        found = self._sessions.find(token, _login(request))
+        chosen = found.desk.gallery if found else job.gallery
+        yield (job_html(job), self._gallery_choice(chosen), cleared)
+
+    # -- what is shown ------------------------------------------------------------------------
+
+    def _whole(self, found: Investigation | None) -> Updates:
+        messages: list[Message] = found.messages if found else []
+        return (messages, *self._findings(found), composer())
+
+    def _findings(self, found: Investigation | None) -> Updates:
+        if found is None:
+            return (start_html(self._galleries.names()), "")
+        return (
+            found.findings_html() or start_html(self._galleries.names()),
+            found.detail_html(),
+        )
+
+    def _gallery_choice(self, chosen: str) -> Any:
+        names = self._galleries.names()
+        return gr.Dropdown(choices=sorted({*names, chosen}), value=chosen)
+
+    def _first_gallery(self) -> str:
+        names = self._galleries.names()
+        return names[0] if names and DEFAULT_GALLERY not in names else DEFAULT_GALLERY
+
+
+def composer(*, working: bool = False, text: str = "") -> Any:
+    """The message box, empty: with a stop button while an answer is written."""
+    value: dict[str, str | list[Any]] = {"text": text, "files": []}
+    return gr.MultimodalTextbox(value=value, submit_btn=not working, stop_btn=working)
+
+
+def _following(investigation: Investigation, turn: Iterator[None]) -> Iterator[Updates]:
+    """Updates as a turn goes on, and at its end; a fault is logged and shown."""
+    try:
+        yield from _as_it_goes_on(investigation, turn)
+        yield (*_everything(investigation), gr.skip())
+    except Exception as bug:
+        logger.exception("a turn ended with a fault")
+        investigation.say(_FAULT + type(bug).__name__)
+        yield (investigation.messages, gr.skip(), gr.skip(), gr.skip())
+
+
+def _as_it_goes_on(investigation: Investigation, turn: Iterator[None]) -> Iterator[Updates]:
+    """Not more than a dozen updates a second, findings only when they change."""
+    shown, version = 0.0, investigation.version
+    for _ in turn:
+        now = time.monotonic()
+        if investigation.version != version:
+            version, shown = investigation.version, now
+            yield (*_everything(investigation), gr.skip())
+        elif now - shown >= _UPDATE_EVERY_S:
+            shown = now
+            yield (investigation.messages, gr.skip(), gr.skip(), gr.skip())
+
+
+def _everything(investigation: Investigation) -> Updates:
+    findings = investigation.findings_html()
+    return (
+        investigation.messages,
+        gr.skip() if findings is None else findings,
+        investigation.detail_html(),
+    )
+
+
+def _login(request: gr.Request) -> str | None:
+    return request.username

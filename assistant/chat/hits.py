@@ -1,0 +1,180 @@
+"""Findings as HTML: the ranked list, and everything that was measured on one hit.
+
+Pictures are made small and embedded; no file of a gallery is ever exposed by its path.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from markupsafe import Markup
+
+from assistant.chat.citations import Checked, sentences_html
+from assistant.pictures import data_uri, with_box
+from assistant.templating import bands, fill
+from tools.errors import ToolError
+from tools.findings import Findings, Hit, printable
+from tools.handles import Fact
+from tools.images import hash_distance, perceptual_hash
+from tools.localisers import Located, heat_overlay, region_of
+from tools.verdict import VERDICTS, Rule
+
+_LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
+_NEAR_BITS = 6
+"""Hits whose aligned faces differ in at most so many bits of 64 look almost the same."""
+
+
+class Pictures(Protocol):
+    """Where the pictures of a case come from; a Desk is one."""
+
+    def pixels(self, handle: str) -> np.ndarray:
+        """The picture behind a handle: (h, w, 3) uint8 RGB."""
+
+    def aligned(self, handle: str, size: int) -> np.ndarray:
+        """Its face, upright and aligned: (size, size, 3) uint8 RGB."""
+
+
+class Faces:
+    """Faces of one search as data URIs, each made once."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self._pictures = pictures
+        self._made: dict[tuple[str, int], tuple[str | None, int]] = {}
+
+    def uri(self, handle: str, size: int) -> str | None:
+        """The aligned face; None when its file is gone."""
+        return self._face(handle, size)[0]
+
+    def near(self, handle: str, others: Sequence[str]) -> list[str]:
+        """Those of the others whose face is almost the same picture."""
+        uri, mine = self._face(handle, _LIST_PX)
+        if uri is None:
+            return []
+        faces = {other: self._face(other, _LIST_PX) for other in others if other != handle}
+        return [
+            other
+            for other, (shown, theirs) in faces.items()
+            if shown is not None and hash_distance(mine, theirs) <= _NEAR_BITS
+        ]
+
+    def _face(self, handle: str, size: int) -> tuple[str | None, int]:
+        key = handle, size
+        if key not in self._made:
+            try:
+                pixels = self._pictures.aligned(handle, size)
+            except ToolError:
+                self._made[key] = None, 0  # moved or deleted since; the page says so
+            else:
+                self._made[key] = data_uri(pixels), perceptual_hash(pixels)
+        return self._made[key]
+
+
+def start_html(galleries: Sequence[str]) -> str:
+    """What stands where findings will be, before there are any."""
+    return fill("chat_start.html", galleries=galleries)
+
+
+def hits_html(findings: Findings, faces: Faces, *, rule: Rule | None, chosen: str | None) -> str:
+    """The ranked hits; `chosen` is the handle of the one shown in detail."""
+    views = [
+        {
+            "hit": hit,
+            "name": _name(hit),
+            "face": faces.uri(hit.handle, _LIST_PX),
+            "bands": bands(rule, hit),
+        }
+        for hit in findings.hits
+    ]
+    return fill("chat_hits.html", findings=findings, views=views, verdicts=VERDICTS, chosen=chosen)
+
+
+def detail_html(
+    hit: Hit,
+    faces: Faces,
+    *,
+    query: str,
+    image: np.ndarray | None,
+    rule: Rule | None,
+    facts: Sequence[Fact],
+    sentences: Sequence[Checked],
+    located: Located | None = None,
+    others: Sequence[str] = (),
+) -> str:
+    """One hit with everything that was measured; `query` is the photo to lay beside it.
+
+    `image` is the hit's whole picture, None when it is gone; `others` are the other hits' handles.
+    """
+    by_id = {fact.id: fact for fact in facts}
+    face = faces.uri(hit.handle, _FACE_PX)
+    return fill(
+        "chat_detail.html",
+        hit=hit,
+        name=_name(hit),
+        query=query,
+        query_face=faces.uri(query, _FACE_PX),
+        face=face if image is not None else None,
+        image=None if image is None else _whole(image, hit),
+        bands=bands(rule, hit),
+        questions=questions(hit),
+        explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
+        offers_model=all(sentence.source == "plain" for sentence in sentences),
+        evidence=[_row(fact) for fact in facts if ".E" in fact.id],
+        paths=[printable(path) for path in hit.paths],
+        near=faces.near(hit.handle, others),
+        **_heat_view(located),
+    )
+
+
+def _heat_view(located: Located | None) -> dict[str, Any]:
+    if located is None:
+        return {"heat": None, "heat_says": "", "heat_limits": ""}
+    face = cv2.resize(located.crop, (_FACE_PX, _FACE_PX), interpolation=cv2.INTER_LINEAR)
+    heat = data_uri(heat_overlay(face, located.heat))
+    return {"heat": heat, "heat_says": _strongest(located), "heat_limits": located.limits}
+
+
+def _strongest(located: Located) -> str:
+    """The strongest regions of a heat map in words."""
+    for reads in ("strong", "weak"):
+        named = [region_of(item.id) for item in located.evidence if item.reads == reads]
+        if named:
+            return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
+    return "no part of the face stands out"
+
+
+def questions(hit: Hit) -> list[tuple[str, str]]:
+    """The usual follow-ups: what the button says, and what it asks."""
+    return [
+        ("Why?", f"Why is {hit.handle} {_called(hit)}?"),
+        ("Compare with my photo", f"Compare {hit.handle} with my photo."),
+        ("Where does it look forged?", f"Where does {hit.handle} look forged?"),
+        ("How sure are you?", f"How sure are you about {hit.handle}?"),
+    ]
+
+
+def _called(hit: Hit) -> str:
+    article = {"impersonation": "an impersonation", "copy": "a copy"}
+    return article.get(hit.verdict, hit.verdict)
+
+
+def _row(fact: Fact) -> Mapping[str, Any]:
+    return {
+        "id": fact.id.rpartition(".")[2],
+        "name": fact.name,
+        "value": fact.value,
+        "shown": fact.shown,
+        "reads": fact.reads,
+        "method": fact.method,
+        "limits": fact.limits,
+        "share_of_authentic_below": fact.share_of_authentic_below,
+    }
+
+
+def _whole(image: np.ndarray, hit: Hit) -> str:
+    return data_uri(with_box(image, np.asarray(hit.box), longest_px=_IMAGE_PX))
+
+
+def _name(hit: Hit) -> str:
+    return printable(Path(hit.path.name))

@@ -1,0 +1,56 @@
+"""The filling of a gallery as the page shows it: how far, how long still, what came of it."""
+
+from html import escape
+
+from assistant.chat.citations import plain_html
+from assistant.chat.galleries import Job
+from assistant.chat.turns import Message
+from assistant.console import counted
+from assistant.progress import describe
+from tools.indexing import IndexSummary
+
+
+def job_html(job: Job | None, problem: str = "") -> str:
+    """A progress bar while it goes on, afterwards what was added; nothing for no job."""
+    text = problem or (job.problem if job else "")
+    if text:
+        return f'<div class="unmask job problem" role="alert">{plain_html(text)}</div>'
+    if job is None:
+        return ""
+    if job.summary is not None:
+        said = _summary(job.gallery, job.summary, stopped=job.stopped)
+        return f'<div class="unmask job" role="status">{said}</div>'
+    return f'<div class="unmask job" role="status">{_bar(job)}{escape(_state(job))}</div>'
+
+
+def waiting_for(job: Job) -> Message:
+    """The same as a chat message, for who waits for the demo."""
+    text = f"Making the demo: {_state(job)}"
+    return {"role": "assistant", "content": f'<div class="answer draft">{escape(text)}</div>'}
+
+
+def _bar(job: Job) -> str:
+    if job.progress is None or not job.progress.files_total:
+        return '<progress aria-label="Adding images"></progress>'
+    done, total = job.progress.files_done, job.progress.files_total
+    return f'<progress aria-label="Adding images" max="{total}" value="{done}"></progress>'
+
+
+def _state(job: Job) -> str:
+    if job.stopped:
+        return "stopping after this batch; what was added stays"
+    return describe(job.progress) if job.progress else "getting ready"
+
+
+def _summary(gallery: str, summary: IndexSummary, *, stopped: bool) -> str:
+    begun = "Stopped. " if stopped else ""
+    lines = [
+        f"{begun}Gallery “{escape(gallery)}”: {counted(summary.images_added, 'image')} added with "
+        f"{counted(summary.faces_found, 'face')}, {summary.already_known:,} known already, "
+        f"{counted(summary.duplicates, 'duplicate')}."
+    ]
+    if summary.skipped:
+        reasons = ", ".join(f"{many:,} {escape(why)}" for why, many in summary.skipped.items())
+        lines.append(f"Skipped: {reasons}.")
+    lines += [escape(notice) for notice in summary.notices]
+    return "<br>".join(lines)

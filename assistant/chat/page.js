@@ -1,0 +1,18 @@
+// Gradio names each message by its source text; a screen reader would read markup. The words
+// themselves follow anyway, so the name says who speaks.
+() => {
+  const speakers = { bot: "Unmask", user: "You" };
+  const rename = () => {
+    for (const message of document.querySelectorAll("#unmask-chat [data-testid][aria-label]")) {
+      const name = speakers[message.dataset.testid];
+      if (name && message.getAttribute("aria-label") !== name) {
+        message.setAttribute("role", "group");
+        message.setAttribute("aria-label", name);
+      }
+    }
+  };
+  new MutationObserver(rename).observe(document.body, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["aria-label"],
+  });
+  rename();
+}

@@ -1,0 +1,192 @@
+"""The page: a conversation on one side, findings on the other, galleries above them.
+
+Only layout and wiring; what happens is in `handlers`. No component is given a gallery's file:
+pictures are small and embedded, so nothing of a case can be fetched by its address.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from assistant.chat.handlers import Handlers
+from assistant.chat.hits import start_html
+
+IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
+CACHE_FOR_S = 900
+"""Uploads that nobody sent are deleted after so long."""
+
+_STORAGE_KEY = "unmask-case"
+# Gradio sends this to every page: it hides the token from nobody. Only the token itself is secret.
+_STORAGE_WORD = "unmask"
+
+EXAMPLES = (
+    "What is in the gallery?",
+    "What can you find out?",
+    "How sure can you be?",
+)
+
+# Clicks inside of findings become events; focus survives when the server draws them anew.
+_FINDINGS_JS = (Path(__file__).parent / "findings.js").read_text("utf-8")
+
+_HEAD = "<h1>Unmask</h1><p>Which images show this person, and which of them are forged?</p>"
+_PROMISE = "Nothing leaves this machine. Scores are fallible: a person must check every hit."
+
+
+class Talk(NamedTuple):
+    """The conversation's components."""
+
+    chat: gr.Chatbot
+    composer: gr.MultimodalTextbox
+
+
+class Shown(NamedTuple):
+    """The components of the findings."""
+
+    findings: gr.HTML
+    detail: gr.HTML
+
+
+class Bar(NamedTuple):
+    """What stands above: which gallery, and where to begin."""
+
+    gallery: gr.Dropdown
+    demo: gr.Button
+    new_case: gr.Button
+
+
+class Panel(NamedTuple):
+    """Adding images to the gallery."""
+
+    files: gr.File
+    add_files: gr.Button
+    folder: gr.Dropdown
+    add_folder: gr.Button
+    stop: gr.Button
+    progress: gr.HTML
+
+
+def build(handlers: Handlers, *, folders: list[str]) -> gr.Blocks:
+    """The page; `folders` are those of the server that may be indexed from it."""
+    page = gr.Blocks(
+        title="Unmask", analytics_enabled=False, fill_width=True,
+        delete_cache=(CACHE_FOR_S, CACHE_FOR_S),
+    )  # fmt: skip
+    with page:
+        token = gr.State("")
+        browser = gr.BrowserState("", storage_key=_STORAGE_KEY, secret=_STORAGE_WORD)
+        bar, panel = _bar(), _panel(folders)
+        with gr.Row(elem_id="unmask-main", equal_height=False):
+            talk, shown = _talk(), _shown()
+        _wire_session(page, handlers, token, browser, bar, talk, shown)
+        _wire_talk(handlers, token, bar, talk, shown)
+        _wire_galleries(handlers, token, bar, panel, shown, talk)
+    return page
+
+
+def _bar() -> Bar:
+    with gr.Row(elem_id="unmask-bar", equal_height=True):
+        gr.HTML(_HEAD, elem_id="unmask-head", apply_default_css=False, min_width=260, scale=3)
+        gallery = gr.Dropdown(
+            label="Gallery to search", choices=["default"], value="default", scale=2,
+            allow_custom_value=True, min_width=200, elem_id="unmask-gallery",
+        )  # fmt: skip
+        demo = gr.Button("Try the demo", size="sm", min_width=120, scale=0)
+        new_case = gr.Button("New case", size="sm", min_width=120, scale=0)
+    return Bar(gallery, demo, new_case)
+
+
+def _panel(folders: list[str]) -> Panel:
+    with gr.Accordion("Add images to this gallery", open=False, elem_id="unmask-panel"), gr.Row():
+        with gr.Column(min_width=280):
+            files = gr.File(
+                label="Drop pictures here", file_count="multiple", file_types=IMAGE_TYPES,
+                height=130,
+            )  # fmt: skip
+            add_files = gr.Button("Add these pictures", size="sm")
+        with gr.Column(min_width=280):
+            folder = gr.Dropdown(
+                label="A folder on the server", choices=folders, interactive=bool(folders),
+                info="The operator lists folders in UNMASK_FOLDERS; none may be used else.",
+            )  # fmt: skip
+            add_folder = gr.Button("Add this folder", size="sm", interactive=bool(folders))
+        with gr.Column(min_width=280):
+            progress = gr.HTML("", apply_default_css=False, elem_id="unmask-progress")
+            stop = gr.Button("Stop adding", size="sm")
+    return Panel(files, add_files, folder, add_folder, stop, progress)
+
+
+def _talk() -> Talk:
+    with gr.Column(scale=5, min_width=320, elem_id="unmask-talk"):
+        chat = gr.Chatbot(
+            label="Conversation", show_label=False, elem_id="unmask-chat", layout="panel",
+            height=None, buttons=[], allow_tags=False, sanitize_html=True, latex_delimiters=[],
+            feedback_options=None, allow_file_downloads=False, autoscroll=True,
+            placeholder=_PROMISE, examples=[{"text": text} for text in EXAMPLES],
+        )  # fmt: skip
+        box = gr.MultimodalTextbox(
+            label="Your message", show_label=False, file_types=IMAGE_TYPES,
+            file_count="multiple", sources=["upload"], max_lines=6, elem_id="unmask-composer",
+            placeholder="Drop a photo and ask: find fakes of this person", stop_btn=False,
+        )  # fmt: skip
+    return Talk(chat, box)
+
+
+def _shown() -> Shown:
+    with gr.Column(scale=9, min_width=320, elem_id="unmask-findings"), gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            findings = _live_html(start_html([]), "unmask-list")
+        with gr.Column(scale=7, min_width=340):
+            detail = _live_html("", "unmask-one")
+    return Shown(findings, detail)
+
+
+def _live_html(value: str, name: str) -> gr.HTML:
+    return gr.HTML(value, elem_id=name, apply_default_css=False, js_on_load=_FINDINGS_JS)
+
+
+def _wire_session(
+    page: gr.Blocks, handlers: Handlers, token: gr.State, browser: gr.BrowserState, bar: Bar,
+    talk: Talk, shown: Shown,
+) -> None:  # fmt: skip
+    whole = [talk.chat, *shown, talk.composer]
+    _on(page.load, handlers.load, [browser], [token, browser, bar.gallery, *whole])
+    _on(bar.new_case.click, handlers.new_case, [token], [token, browser, *whole])
+
+
+def _wire_talk(handlers: Handlers, token: gr.State, bar: Bar, talk: Talk, shown: Shown) -> None:
+    view = [talk.chat, *shown, talk.composer]
+    here = [token, bar.gallery]
+    _on(talk.composer.submit, handlers.ask, [*here, talk.composer], view)
+    _on(talk.composer.stop, handlers.stop, [token], None, queue=False)
+    _on(talk.chat.retry, handlers.ask_again, here, view)
+    _on(talk.chat.example_select, handlers.run_example, here, view)
+    for html in shown:
+        _on(html.ask, handlers.ask_from_page, here, view)
+        _on(html.choose, handlers.choose, [token], [shown.detail])
+        _on(html.locate, handlers.locate, [token], [shown.detail], show_progress="minimal")
+        _on(html.explain, handlers.explain, [token], view)
+
+
+def _wire_galleries(
+    handlers: Handlers, token: gr.State, bar: Bar, panel: Panel, shown: Shown, talk: Talk
+) -> None:
+    here = [token, bar.gallery]
+    progress = [panel.progress, bar.gallery, panel.files]
+    adding = {"concurrency_id": "adding", "concurrency_limit": 8}
+    _on(bar.gallery.input, handlers.switch, here, [*shown])
+    _on(panel.add_files.click, handlers.add_files, [*here, panel.files], progress, **adding)
+    _on(panel.add_folder.click, handlers.add_folder, [*here, panel.folder], progress, **adding)
+    _on(panel.stop.click, handlers.stop_adding, [bar.gallery], None, queue=False)
+    view = [bar.gallery, talk.chat, *shown, talk.composer]
+    _on(bar.demo.click, handlers.demo, [token], view, **adding)
+
+
+def _on(
+    event: Callable[..., Any], handler: Callable[..., Any], inputs: list[Any],
+    outputs: list[Any] | None, **options: Any,
+) -> None:  # fmt: skip
+    """Connect an event; nothing of the page is an API for others."""
+    settings = {"api_visibility": "private", "show_progress": "hidden"} | options
+    event(handler, inputs, outputs, **settings)

@@ -1,0 +1,105 @@
+"""Starting the page: weights and model once, a session a browser, and nothing open but the page.
+
+No sharing, no analytics, no history of calls, no monitoring, no API, no MCP: Gradio's login does
+not protect MCP. No folder of this machine is readable through the server.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models.chat_models import BaseChatModel
+
+from assistant.agent import Agent
+from assistant.case import Case
+from assistant.chat.galleries import Galleries
+from assistant.chat.investigation import Investigation
+from assistant.chat.sessions import Sessions
+from assistant.parts import Parts
+from assistant.settings import Settings, keep_uploads_in
+from tools.desk import Desk
+
+_HERE = Path(__file__).parent
+MOST_BYTES_AN_UPLOAD = "64mb"
+_FONTS = ("system-ui", "sans-serif")
+_FIXED_FONTS = ("ui-monospace", "monospace")
+
+
+def serve(
+    settings: Settings, *, model: BaseChatModel | None = None, open_browser: bool = False
+) -> None:
+    """Show the page until it is interrupted; `model` defaults to the one that settings name."""
+    page, options = prepare(settings, model=model or _model_of(settings))
+    page.launch(**options, inbrowser=open_browser)
+
+
+def prepare(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[str, Any]]:
+    """The page, and how to launch it."""
+    uploads = settings.home / "uploads"
+    uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keep_uploads_in(uploads)
+
+    from assistant.chat.handlers import Handlers
+    from assistant.chat.page import build
+
+    parts = Parts(settings)
+    galleries = Galleries(settings, parts)
+    begin, resume = _openers(settings, parts, model)
+    handlers = Handlers(Sessions(settings.home, begin=begin, resume=resume), galleries)
+    page = build(handlers, folders=galleries.allowed_folders())
+    page.queue(api_open=False, default_concurrency_limit=4)
+    return page, launch_options(settings)
+
+
+def launch_options(settings: Settings) -> dict[str, Any]:
+    """Everything that Gradio would open is closed here, by name."""
+    import gradio as gr
+
+    return {
+        "server_name": settings.host,
+        "server_port": settings.port or None,
+        "auth": list(settings.logins) or None,
+        "share": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "mcp_server": False,
+        "pwa": False,
+        "ssr_mode": False,
+        "show_error": False,
+        "footer_links": [],
+        "max_file_size": MOST_BYTES_AN_UPLOAD,
+        "allowed_paths": [],
+        "blocked_paths": [str(settings.home / part) for part in ("cases", "sessions", "galleries")],
+        # Not through `css`, which rewrites selectors and drops what it does not know.
+        "head": f"<style>{(_HERE / 'style.css').read_text('utf-8')}</style>",
+        "js": (_HERE / "page.js").read_text("utf-8"),
+        "theme": gr.themes.Base(
+            primary_hue="blue", neutral_hue="slate", radius_size="sm", text_size="md",
+            font=list(_FONTS), font_mono=list(_FIXED_FONTS),
+        ),
+    }  # fmt: skip
+
+
+def _openers(
+    settings: Settings, parts: Parts, model: BaseChatModel
+) -> tuple[Callable[[str], Investigation], Callable[[Case], Investigation]]:
+    return partial(_begin, settings, parts, model), partial(_resume, settings, parts, model)
+
+
+def _begin(settings: Settings, parts: Parts, model: BaseChatModel, gallery: str) -> Investigation:
+    case = Case.create(settings.home, gallery=gallery)
+    desk = Desk(parts, home=settings.home, gallery=gallery)
+    return Investigation(case, desk, Agent(model, desk, case))
+
+
+def _resume(settings: Settings, parts: Parts, model: BaseChatModel, case: Case) -> Investigation:
+    restored = case.restore(parts, home=settings.home)
+    loop = Agent(model, restored.desk, case)
+    return Investigation(case, restored.desk, loop, notes=restored.notes)
+
+
+def _model_of(settings: Settings) -> BaseChatModel:
+    from assistant.chat_model import chat_model
+
+    return chat_model(settings)
