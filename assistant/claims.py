@@ -99,7 +99,8 @@ PHRASES: tuple[Phrase, ...] = (
         forgery="forged", impersonation="likely", region="strong|weak",
     ),
     _phrase(
-        r"ordinary|normal|usual|typical|unremarkable|inconspicuous|low|small",
+        r"ordinary|normal|usual|typical|unremarkable|inconspicuous|low|"
+        r"small(?! (?:\w+ )?(?:images?|photos?|pictures?|files?)\b)",
         identity="another person", score="ordinary",
         relative="like the query photos|below the query photos", appearance="unlike",
         forgery="no sign of forgery", impersonation="unlikely", region="weak|none",
@@ -196,10 +197,13 @@ _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bdifference from the nearest query photo\b", "copy"),
         (r"\bdistance between (?:the|its) eyes\b", "detail"),
         (r"\b(?:probability|likelihood) of (?:a |the )?(?:forgery|fake)\b", "forgery"),
-        (r"\bforgery probability\b", "forgery"),
+        (r"\b(?:forgery probability|(?:probability|likelihood) (?:of being|that (?:\w+ ){1,3}(?:was|is|"
+         r"has been)) (?:forged|faked?|manipulated))\b", "forgery"),
+        (r"\b(?:probability|likelihood) that (?:\w+ ){1,3}(?:shows?|depicts?|is) the same person\b",
+         "identity"),
         (r"\b(?:probability|likelihood) of (?:the )?same person\b", "identity"),
         (r"\b(?:probability|likelihood) of (?:an? )?impersonation\b", "impersonation"),
-        (r"\b(?:of|than|among|like|most|many|other) (?:the |those of |that of |most )*"
+        (r"\b(?:of|than|among|like|most|many|other|to|with|from|by) (?:the |those of |that of |most )*"
          r"(?:authentic|genuine|real)(?: validation)? (?:photo(?:graph)?s|images|faces|pictures)\b",
          "reference"),
         (r"\b(?:search|look|ask|check)(?:ed|ing)?(?: \w+){0,3} for (?:\w+ )?"

@@ -122,6 +122,8 @@ _LIBRARY_ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "LANGCHAIN_TRACING_V2": "false",  # conversations would be sent to LangSmith
+    "LANGSMITH_TRACING": "false",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "ORT_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",  # its thread pool warns, then deadlocks, after a fork
@@ -142,3 +144,8 @@ def harden_library_environment(*, downloads: bool = False) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = "1"
+
+
+def keep_uploads_in(folder: Path) -> None:
+    """Tell Gradio, before it is imported, to keep uploads here and not where all users look."""
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
