@@ -35,6 +35,9 @@ EVALUATIONS: Mapping[str, Evaluation] = {
     "impersonation": Evaluation(
         "evals.impersonation", "Does the whole job rank a person's impersonations first?"
     ),
+    "localisers": Evaluation(
+        "evals.localisers", "Do heat maps point at the region that was forged?"
+    ),
     "durability": Evaluation(
         "evals.durability", "Does indexing lose nothing when it is killed?", needs_data=False
     ),

@@ -5,21 +5,18 @@ the better first; the first that works with an encoder makes the map. `regions.p
 named parts of the face, `overlay.py` draws it. To add one, write a function and a row.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from tools.alignment import aligned_crop, crop_matrix, transform
 from tools.errors import ToolError
-from tools.evidence import Evidence
 from tools.faces import Face
 from tools.localisers import occlusion, tower_map
 from tools.localisers.overlay import heat_overlay
 from tools.localisers.protocol import Head, Localiser, MapEncoder
-from tools.localisers.regions import REGIONS, region_evidence, region_of
+from tools.localisers.regions import REGIONS, Located, located_by, region_of
 
 LOCALISERS: tuple[Localiser, ...] = (
     Localiser(
+        "tower_map",
         tower_map.tower_map,
         over_region=lambda inside: float(np.quantile(inside, 0.8)),
         unit="logit",
@@ -29,6 +26,7 @@ LOCALISERS: tuple[Localiser, ...] = (
         weak=tower_map.WEAK_LOGITS,
     ),
     Localiser(
+        "occlusion",
         occlusion.lost_score,
         over_region=lambda inside: float(inside.mean()),
         unit="logit",
@@ -40,37 +38,15 @@ LOCALISERS: tuple[Localiser, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Located:
-    """A face with its heat map and what the map says of each region.
-
-    `crop` (s, s, 3) uint8 RGB is the aligned face; `heat` (s, s) float32 in the evidence's unit.
-    """
-
-    crop: np.ndarray
-    heat: np.ndarray
-    evidence: tuple[Evidence, ...]
-
-    @property
-    def limits(self) -> str:
-        """What the map does not say."""
-        return self.evidence[0].limits
-
-
 def locate(pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: Head) -> Located:
     """Say where the signs of forgery lie on a face in a picture (h, w, 3) uint8 RGB.
 
     Raises ToolError when the face has no landmarks, by which its parts are told apart.
     """
-    if face.landmarks is None:
-        raise ToolError("its regions cannot be told apart: the face has no landmarks")
-    size, margin = encoder.image_size, encoder.face_margin
-    crop = aligned_crop(pixels, face.keypoints, size=size, margin=margin)
-    landmarks = transform(face.landmarks, crop_matrix(face.keypoints, size=size, margin=margin))
     for localiser in LOCALISERS:
-        heat = localiser.heat(crop, encoder=encoder, head=head)
-        if heat is not None:
-            return Located(crop, heat, region_evidence(heat, landmarks, localiser=localiser))
+        located = located_by(localiser, pixels, face, encoder=encoder, head=head)
+        if located is not None:
+            return located
     raise ToolError("nothing here can make a map of this face")
 
 

@@ -38,6 +38,7 @@ class Localiser:
     calibrated: then the map can be looked at, and nothing may be said of a region.
     """
 
+    name: str
     heat: MakesHeat
     over_region: Callable[[np.ndarray], float]
     unit: str

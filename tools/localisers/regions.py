@@ -1,11 +1,16 @@
 """From a heat map over the aligned face to evidence about its named parts: E11 to E17."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from tools.alignment import aligned_crop, crop_matrix, transform
+from tools.errors import ToolError
 from tools.evidence import MEASURES, Evidence
+from tools.faces import Face
 from tools.forge_masks import face_regions
 from tools.handles import NOT_MEASURED
-from tools.localisers.protocol import Localiser
+from tools.localisers.protocol import Head, Localiser, MapEncoder
 from tools.readings import UNCALIBRATED
 
 REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face boundary")
@@ -13,6 +18,41 @@ REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face b
 
 FIRST = len(MEASURES) + 1
 """The number of the first region's evidence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """A face with its heat map and what the map says of each region.
+
+    `crop` (s, s, 3) uint8 RGB is the aligned face; `heat` (s, s) float32 in the evidence's unit.
+    """
+
+    crop: np.ndarray
+    heat: np.ndarray
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def limits(self) -> str:
+        """What the map does not say."""
+        return self.evidence[0].limits
+
+
+def located_by(
+    localiser: Localiser, pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: Head
+) -> Located | None:
+    """One localiser's map of a face in a picture; None when it cannot work with this encoder.
+
+    Raises ToolError when the face has no landmarks, by which its parts are told apart.
+    """
+    if face.landmarks is None:
+        raise ToolError("its regions cannot be told apart: the face has no landmarks")
+    size, margin = encoder.image_size, encoder.face_margin
+    crop = aligned_crop(pixels, face.keypoints, size=size, margin=margin)
+    landmarks = transform(face.landmarks, crop_matrix(face.keypoints, size=size, margin=margin))
+    heat = localiser.heat(crop, encoder=encoder, head=head)
+    if heat is None:
+        return None
+    return Located(crop, heat, region_evidence(heat, landmarks, localiser=localiser))
 
 
 def region_evidence(
