@@ -186,7 +186,7 @@ UNMEASURED = re.compile(
 
 # Names of measures contain words that would claim something by themselves ("forgery score").
 _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(words, re.IGNORECASE), f" ‹{place}› ")
+    (re.compile(words, re.IGNORECASE), f" ‹{place}_› ")
     for words, place in (
         (r"\bforgery scores? relative to (?:that of )?the query photos?\b", "relative"),
         (r"\b(?:forgery|fake) (?:scores?|evidence|measure(?:ment)?s?)"
@@ -197,27 +197,29 @@ _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bdifference from the nearest query photo\b", "copy"),
         (r"\bdistance between (?:the|its) eyes\b", "detail"),
         (r"\b(?:probability|likelihood) of (?:a |the )?(?:forgery|fake)\b", "forgery"),
-        (r"\b(?:forgery probability|(?:probability|likelihood) (?:of being|that (?:\w+ ){1,3}(?:was|is|"
-         r"has been)) (?:forged|faked?|manipulated))\b", "forgery"),
+        (r"\bforgery probability\b", "forgery"),
+        (r"\b(?:probability|likelihood) (?:of being|that (?:\w+ ){1,3}(?:was|is|has been)) "
+         r"(?:forged|faked?|manipulated)\b", "forgery"),
         (r"\b(?:probability|likelihood) that (?:\w+ ){1,3}(?:shows?|depicts?|is) the same person\b",
          "identity"),
         (r"\b(?:probability|likelihood) of (?:the )?same person\b", "identity"),
         (r"\b(?:probability|likelihood) of (?:an? )?impersonation\b", "impersonation"),
-        (r"\b(?:of|than|among|like|most|many|other|to|with|from|by) (?:the |those of |that of |most )*"
-         r"(?:authentic|genuine|real)(?: validation)? (?:photo(?:graph)?s|images|faces|pictures)\b",
+        (r"\b(?:of|than|among|like|most|many|other|to|with|from|by) "
+         r"(?:the |those of |that of |most )*(?:authentic|genuine|real)(?: validation)? "
+         r"(?:photo(?:graph)?s|images|faces|pictures)\b",
          "reference"),
         (r"\b(?:search|look|ask|check)(?:ed|ing)?(?: \w+){0,3} for (?:\w+ )?"
          r"(?:fakes?|forger(?:y|ies)|forged images|deep-?fakes|impersonations?)\b", "task"),
     )
 )  # fmt: skip
-_NAME_MARK = re.compile(r"‹(\w+)›")
+_NAME_MARK = re.compile(r"‹(\w+)_›")  # "_", or ‹forgery› would claim a forgery
 
 
 def without_names(text: str) -> str:
-    """The text with every name of a measure replaced by its scale, as in ‹score›."""
+    """The text with every name of a measure replaced by its scale, as in ‹score_›."""
     for pattern, place in _NAMES:
         text = pattern.sub(place, text)
-    return re.sub(r"\bunmask(?:'s)?(?: forgery)? mark\b", "‹mark› mark", text, flags=re.IGNORECASE)
+    return re.sub(r"\bunmask(?:'s)?(?: forgery)? mark\b", "‹mark_› mark", text, flags=re.IGNORECASE)
 
 
 def nearest_scale(text: str, start: int) -> str | None:
