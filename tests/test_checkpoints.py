@@ -17,6 +17,7 @@ from tools.checkpoint_table import (
     BUFFALO_L,
     PROFILES,
     PUBLIC_HEAD_SHA256,
+    QWEN3_VL_4B,
     UNIFD_ENCODER,
     UNIFD_HEAD,
     Checkpoint,
@@ -261,6 +262,29 @@ def test_downloading_again_fetches_only_what_is_broken(
     download("full", tmp_path, quiet)
     assert {status.state for status in verify("full", tmp_path)} == {"ok"}
     assert len(web.ranges) == 4
+
+
+@local_only
+def test_a_folder_of_files_is_downloaded_one_by_one(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chat model's files arrive each with its own sha256; after a break only the rest does."""
+    contents = {"config.json": b"{}", "model.safetensors": CONTENT}
+    web.files = {f"/{name}": content for name, content in contents.items()}
+    row = replace(
+        QWEN3_VL_4B,
+        source=f"{web.address}/",
+        files={name: sha256(content) for name, content in contents.items()},
+        sizes={name: len(content) for name, content in contents.items()},
+    )
+    monkeypatch.setattr(checkpoints, "PROFILES", {"full": {"vlm": row}})
+    web.break_at = 1000
+    with pytest.raises(SetupError, match="broke off"):
+        download("full", tmp_path, quiet)
+    web.break_at = None
+    download("full", tmp_path, quiet)
+    assert {status.state for status in verify("full", tmp_path)} == {"ok"}
+    assert web.ranges == [None, None, "bytes=1000-"]
 
 
 @local_only

@@ -1,7 +1,7 @@
 """The checkpoints themselves, as rows: what each profile is made of and where it comes from.
 
-The sha256 of buffalo_l and of OpenAI's ViT-L/14 are those that several independent public
-projects pin for these files; that of UniFD's head was measured on the file itself.
+The sha256 of buffalo_l, of OpenAI's ViT-L/14 and of Qwen3-VL are those that several independent
+public projects pin for these files; that of UniFD's head was measured on the file itself.
 """
 
 import json
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-Part = Literal["faces", "encoder", "heads", "verdict"]
+Part = Literal["faces", "encoder", "heads", "verdict", "vlm"]
 Profile = Literal["pocket", "full"]
 
 CONFIG = "open_clip_config.json"
@@ -24,9 +24,10 @@ class Checkpoint:
 
     `files` maps names inside the checkpoint's folder to their sha256. For pocket rows the hash
     is None here and stands in the manifest. `source` is the address of the one file (or of the
-    zip archive that holds them all, with its own `archive_sha256`), or, for pocket, the
-    command that makes it. `written` are small files that we put beside a download; `size_bytes`
-    is what a download transfers.
+    zip archive that holds them all, with its own `archive_sha256`; or of the folder that holds
+    them, with a "/" at its end and the `sizes` of the files), or, for pocket, the command that
+    makes it. `written` are small files that we put beside a download; `size_bytes` is what a
+    download transfers.
     """
 
     part: Part
@@ -42,6 +43,7 @@ class Checkpoint:
     archive_sha256: str | None = None
     written: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     folder: str = ""
+    sizes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 POCKET_LICENSE = "research and evaluation (trained on LFW and DFDC; see the cards)"
@@ -165,6 +167,61 @@ UNIFD_HEAD = Checkpoint(
     validated_on="19 generators: accuracy 81.38, `Deepfakes` 66.6, as published",
 )
 
+_QWEN_FILES = {
+    "chat_template.json": (
+        5_502, "6f8a6a55027e3da5160105556cda5dd69f6423f1c32645f6730d32de7773d0c4",
+    ),
+    "config.json": (
+        1_505, "edac7703329133edfc53e46ac0081835144c99d7eebf28b71c732694d435224d",
+    ),
+    "generation_config.json": (
+        269, "8469742d1fce0de951c8909b26a2c0c0d8490837ce476efb114da9e0cefc4d44",
+    ),
+    "merges.txt": (
+        1_671_839, "599bab54075088774b1733fde865d5bd747cbcc7a547c5bc12610e874e26f5e3",
+    ),
+    "model-00001-of-00002.safetensors": (
+        4_967_229_296, "30a01a0556622645a3cce87b655bbbbbc1f170c196099f1b666c93202c3339a9",
+    ),
+    "model-00002-of-00002.safetensors": (
+        3_908_490_048, "046296a2a387efb43b0c997d5833c789604d168834f6e0d3064bf7bb13d002a6",
+    ),
+    "model.safetensors.index.json": (
+        64_742, "58a7841d7bff2548dd91577d216274a83cf1b500bc6a534b809d6c1b1707cf2b",
+    ),
+    "preprocessor_config.json": (
+        390, "27225450ac9c6529872ee1924fcb0962ff5634834f817040f444118116f4e516",
+    ),
+    "tokenizer.json": (
+        7_032_403, "a5d85b6dcc535e6b93115a9ef287e6132fdbf30270da6218194ba742261173c7",
+    ),
+    "tokenizer_config.json": (
+        10_868, "c2da771801886ad9ae98181793ffd3dfb7f1af30f6f7c6a4e15d7dbba52e2399",
+    ),
+    "video_preprocessor_config.json": (
+        385, "7768af27c1fafa9cc9011c1dc20067e03f8915e03b63504550e11d5066986d13",
+    ),
+    "vocab.json": (
+        2_776_833, "ca10d7e9fb3ed18575dd1e277a2579c16d108e32f27439684afa0e10b1440910",
+    ),
+}  # fmt: skip
+QWEN3_VL_4B = Checkpoint(
+    part="vlm",
+    name="Qwen3-VL-4B-Instruct",
+    profile="full",
+    source=(
+        "https://huggingface.co/Qwen/Qwen3-VL-4B-Instruct/resolve/"
+        "ebb281ec70b05090aa6165b016eac8ec08e71b17/"
+    ),
+    revision="ebb281ec70b05090aa6165b016eac8ec08e71b17",
+    files={name: sha256 for name, (_, sha256) in _QWEN_FILES.items()},
+    sizes={name: size for name, (size, _) in _QWEN_FILES.items()},
+    license="Apache-2.0 (Qwen)",
+    size_bytes=sum(size for size, _ in _QWEN_FILES.values()),
+    preprocessing="the checkpoint's own processor; NF4 at load",
+    validated_on="as published by Qwen; not measured by this project",
+)
+
 PROFILES: Mapping[Profile, Mapping[Part, Checkpoint]] = MappingProxyType(
     {
         "pocket": {
@@ -175,6 +232,11 @@ PROFILES: Mapping[Profile, Mapping[Part, Checkpoint]] = MappingProxyType(
         },
         # No `verdict`: nobody measured how the full profile's scores are to be read, so its
         # probabilities are not measured until somebody runs a fit on labelled data of their own.
-        "full": {"faces": BUFFALO_L, "encoder": UNIFD_ENCODER, "heads": UNIFD_HEAD},
+        "full": {
+            "faces": BUFFALO_L,
+            "encoder": UNIFD_ENCODER,
+            "heads": UNIFD_HEAD,
+            "vlm": QWEN3_VL_4B,
+        },
     }
 )

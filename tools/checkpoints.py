@@ -174,6 +174,9 @@ def write_manifest() -> list[Path]:
 
 
 def _download(checkpoint: Checkpoint, folder: Path, progress: Progress) -> None:
+    if checkpoint.sizes:
+        _download_each(checkpoint, folder, progress)
+        return
     size = checkpoint.size_bytes
     sha256 = checkpoint.archive_sha256 or next(iter(checkpoint.files.values()))
     if sha256 is None or size is None:
@@ -186,6 +189,17 @@ def _download(checkpoint: Checkpoint, folder: Path, progress: Progress) -> None:
     fetch(checkpoint.source, archive, sha256=sha256, size=size, progress=progress)
     _unpack(archive, checkpoint)
     archive.unlink()
+
+
+def _download_each(checkpoint: Checkpoint, folder: Path, progress: Progress) -> None:
+    """The files of a row whose source is a folder, one after the other; intact ones are kept."""
+    for name, sha256 in checkpoint.files.items():
+        target = folder / name
+        if sha256 is None:
+            raise ValueError(f"{name!r} of {checkpoint.name!r} has no sha256")
+        if _state(target, sha256) != "ok":
+            url = f"{checkpoint.source}{name}"
+            fetch(url, target, sha256=sha256, size=checkpoint.sizes[name], progress=progress)
 
 
 def _unpack(archive: Path, checkpoint: Checkpoint) -> None:

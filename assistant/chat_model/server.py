@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from langchain_core.language_models import BaseChatModel
 
 from assistant.settings import Settings
+from tools.checkpoint_table import QWEN3_VL_4B
+from tools.checkpoints import locate
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
     from assistant.chat_model.local import LocalVLM
 
 POCKET = Path(__file__).parent.parent / "weights" / "vlm"
-FULL = "Qwen/Qwen3-VL-4B-Instruct"
 
 
 def chat_model(settings: Settings) -> BaseChatModel:
@@ -38,13 +39,11 @@ def local(source: str | Path, settings: Settings) -> "LocalVLM":
 
 def profile_folder(settings: Settings) -> Path:
     """The folder of the profile's own checkpoint. Raises SetupError when it is not there."""
-    if settings.profile == "pocket":
-        folder = POCKET
-        remedy = "install Unmask again, or make it with `python -m assistant.training`"
-    else:
-        folder = settings.models_dir / "full" / "vlm"
-        remedy = "run `unmask models download full`"
-    if (folder / "config.json").is_file():
-        return folder
-    name = "the pocket chat model" if settings.profile == "pocket" else FULL
-    raise SetupError(f"{name} is not on this machine: {remedy}")
+    if settings.profile == "full":
+        return locate(QWEN3_VL_4B, settings.models_dir)
+    if (POCKET / "config.json").is_file():
+        return POCKET
+    raise SetupError(
+        "the pocket chat model is not on this machine: install Unmask again, or make it with "
+        "`python -m assistant.training.pocket_vlm`"
+    )
