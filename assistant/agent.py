@@ -20,7 +20,14 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from assistant.case import Case
 from assistant.conversation import BUDGET, conversation_messages
-from assistant.explaining import Draft, citable, explanations, limits_citations, settled
+from assistant.explaining import (
+    Draft,
+    Prompt,
+    citable,
+    explanations,
+    limits_citations,
+    settled,
+)
 from assistant.grounding import Ground, check
 from assistant.steps import (
     CheckedSentence,
@@ -36,7 +43,7 @@ from assistant.steps import (
 from assistant.tool_calls import BadCall, Call, checked, repair_text
 from tools import toolkit
 from tools.desk import Desk
-from tools.errors import ToolError
+from tools.errors import SetupError, ToolError
 from tools.findings import Findings
 
 MAX_STEPS = 6
@@ -190,7 +197,9 @@ class Agent:
     def _has_facts(self, subject: str) -> bool:
         try:
             self.desk.facts(subject)
-        except ToolError:  # no face in the photo, an empty gallery, no such comparison
+        except (ToolError, SetupError):
+            # No face in the photo, no such comparison; a gallery that is empty or not ours, which
+            # the tools report when they are asked.
             return False
         return True
 
@@ -199,9 +208,9 @@ class Agent:
         (sentences,) = settled([draft], self.desk, self._asked_again)
         return sentences
 
-    def _asked_again(self, prompts: Sequence[list[BaseMessage]]) -> list[str]:
+    def _asked_again(self, prompts: Sequence[Prompt]) -> list[str]:
         """Repairs, one after the other, so that each can be stopped at any token."""
-        return ["".join(self._pieces(prompt)) for prompt in prompts]
+        return ["".join(self._pieces(asked)) for asked, _ in prompts]
 
     def _pieces(self, prompt: list[BaseMessage]) -> Iterator[str]:
         speaking = self._said(prompt, with_tools=False)

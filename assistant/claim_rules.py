@@ -10,7 +10,7 @@ from assistant import claims
 from assistant.claims import Phrase, Polarity
 from assistant.sentences import Part
 from tools.desk import Desk
-from tools.errors import ToolError
+from tools.errors import SetupError, ToolError
 from tools.handles import Fact, cited, parse
 from tools.verdict import Verdict
 
@@ -46,7 +46,7 @@ class Ground:
 def _facts(desk: Desk, subject: str) -> dict[str, Fact]:
     try:
         return {fact.id: fact for fact in desk.facts(subject)}
-    except ToolError:  # no such hit, no face in the photo, an empty gallery: no facts
+    except (ToolError, SetupError):  # no such hit, no face in the photo, no gallery: no facts
         return {}
 
 

@@ -22,7 +22,10 @@ BATCH = 8
 
 NOTHING_LEFT = "The measurements bear out no answer that I can give; ask about one hit."
 
-Ask = Callable[[Sequence[list[BaseMessage]]], list[str]]
+Prompt = tuple[list[BaseMessage], Ground]
+"""Messages, and what the answer will be held against."""
+
+Ask = Callable[[Sequence[Prompt]], list[str]]
 """The model: what it answers to each of several prompts."""
 
 
@@ -45,14 +48,23 @@ def explanations(
     hits = [desk.hit(handle) for handle in handles]
     for start in range(0, len(hits), BATCH):
         part = hits[start : start + BATCH]
-        drafts = _drafts(model, desk, part, evidence)
-        for hit, sentences in zip(part, settled(drafts, desk, asker(model)), strict=True):
+        ask = asker(model, desk)
+        drafts = _drafts(ask, desk, part, evidence)
+        for hit, sentences in zip(part, settled(drafts, desk, ask), strict=True):
             yield Explanation(hit.handle, sentences)
 
 
-def asker(model: BaseChatModel) -> Ask:
+def asker(model: BaseChatModel, desk: Desk) -> Ask:
     """The model as a function from prompts to texts, all prompts in one batch."""
-    return lambda prompts: [answer.text for answer in model.batch([*prompts])]
+
+    def ask(prompts: Sequence[Prompt]) -> list[str]:
+        limits: dict[str, Any] = {}
+        if limits_citations(model):
+            allowed = [citable(desk, sorted(ground.about or ())) for _, ground in prompts]
+            limits = {"allowed_citations": allowed}
+        return [answer.text for answer in model.batch([asked for asked, _ in prompts], **limits)]
+
+    return ask
 
 
 def citable(desk: Desk, subjects: Iterable[str]) -> list[str]:
@@ -71,9 +83,7 @@ def settled(
     """Each draft's sentences, checked; a refused one is asked for again, once, then replaced."""
     checked = [check(draft.text, draft.ground) for draft in drafts]
     prompts = [
-        repair_messages(
-            draft.asked, draft.text, sentence=one.text.removeprefix("- "), finding=one.finding
-        )
+        (_repair(draft, one.text, one.finding), draft.ground)
         for draft, sentences in zip(drafts, checked, strict=True)
         for one in sentences
         if one.finding is not None
@@ -97,21 +107,25 @@ class _Judged:
     refused: bool
 
 
+def _repair(draft: Draft, sentence: str, finding: str) -> list[BaseMessage]:
+    plain = sentence.removeprefix("- ")
+    return repair_messages(draft.asked, draft.text, sentence=plain, finding=finding)
+
+
 def _drafts(
-    model: BaseChatModel, desk: Desk, hits: Sequence[Hit], evidence: Callable[[str], str]
-) -> list[Draft]:
+    ask: Ask, desk: Desk, hits: Sequence[Hit], evidence: Callable[[str], str]
+) -> list[Draft]:  # fmt: skip
     photo = searched_photo(desk)
-    asked = [
-        explanation_messages(desk, hit=hit.handle, photo=photo, evidence=evidence(hit.handle))
+    prompts: list[Prompt] = [
+        (
+            explanation_messages(desk, hit=hit.handle, photo=photo, evidence=evidence(hit.handle)),
+            Ground.of(desk, about=hit.handle),
+        )
         for hit in hits
     ]
-    limits: dict[str, Any] = {}
-    if limits_citations(model):
-        limits = {"allowed_citations": [citable(desk, [hit.handle]) for hit in hits]}
-    answers = model.batch([*asked], **limits)
     return [
-        Draft(prompt, answer.text, Ground.of(desk, about=hit.handle))
-        for prompt, answer, hit in zip(asked, answers, hits, strict=True)
+        Draft(asked, text, ground)
+        for (asked, ground), text in zip(prompts, ask(prompts), strict=True)
     ]
 
 
