@@ -59,7 +59,10 @@ def _run(source: str, sentences: Iterable[Checked], fact: FactOf, subject: str) 
 
 def _sentence(sentence: Checked, fact: FactOf, subject: str) -> str:
     item = sentence.text.startswith("- ")
-    text = cited_html(sentence.text.removeprefix("- "), fact, subject=subject)
+    # The plain writer has typed the values itself, from the same measurements.
+    valued = sentence.source != "plain"
+    said = sentence.text.removeprefix("- ")
+    text = cited_html(said, fact, subject=subject, valued=valued)
     if item:
         text = f"<br>• {text}"
     if not sentence.finding:
@@ -70,14 +73,17 @@ def _sentence(sentence: Checked, fact: FactOf, subject: str) -> str:
     )
 
 
-def cited_html(text: str, fact: FactOf, *, subject: str = "") -> str:
-    """One text, escaped, its citations replaced by the facts behind them."""
+def cited_html(text: str, fact: FactOf, *, subject: str = "", valued: bool = True) -> str:
+    """One text, escaped, its citations replaced by what they stand for.
+
+    That is the value, or with `valued` False only the handle; either opens to the whole fact.
+    """
     parts: list[str] = []
     end = 0
     for match in _CITATION.finditer(text):
         parts.append(plain_html(text[end : match.start()]))
         handle = match[1] if "." in match[1] or match[1][0] in "SG" else f"{subject}.{match[1]}"
-        parts.append(_chip(handle, fact(handle)))
+        parts.append(_chip(handle, fact(handle), valued=valued))
         end = match.end()
     parts.append(plain_html(text[end:]))
     return "".join(parts)
@@ -90,13 +96,21 @@ def plain_html(text: str) -> str:
     return re.sub(r"[\\`*_\[\]!$~|:]", lambda match: f"&#{ord(match[0])};", escaped)
 
 
-def _chip(handle: str, fact: Fact | None) -> str:
+def _chip(handle: str, fact: Fact | None, *, valued: bool) -> str:
     if fact is None:
         return f'<span class="cite unknown">{escape(handle)}: unknown</span>'
     return (
-        f'<details class="cite"><summary><span class="of">{escape(fact.id)}</span> '
-        f"{escape(fact.shown)}</summary>{_card(fact)}</details>"
+        f'<details class="cite"><summary>{_face(handle, fact, valued=valued)}</summary>'
+        f"{_card(fact)}</details>"
     )
+
+
+def _face(handle: str, fact: Fact, *, valued: bool) -> str:
+    """What stands in the sentence: for a count the number that the sentence goes on from."""
+    if handle[0] in "SG" and fact.value is not None:
+        return f"{fact.value:,.0f}"
+    name = f'<span class="of">{escape(fact.id)}</span>'
+    return f"{name} {escape(fact.shown)}" if valued else name
 
 
 def _card(fact: Fact) -> str:

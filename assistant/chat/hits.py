@@ -147,16 +147,22 @@ def _strongest(located: Located) -> str:
 def questions(hit: Hit) -> list[tuple[str, str]]:
     """The usual follow-ups: what the button says, and what it asks."""
     return [
-        ("Why?", f"Why is {hit.handle} {_called(hit)}?"),
+        ("Why?", _why(hit)),
         ("Compare with my photo", f"Compare {hit.handle} with my photo."),
         ("Where does it look forged?", f"Where does {hit.handle} look forged?"),
         ("How sure are you?", f"How sure are you about {hit.handle}?"),
     ]
 
 
-def _called(hit: Hit) -> str:
-    article = {"impersonation": "an impersonation", "copy": "a copy"}
-    return article.get(hit.verdict, hit.verdict)
+_CALLED = {"copy": "a copy", "other": "another person"}
+
+
+def _why(hit: Hit) -> str:
+    if hit.verdict == "impersonation":
+        return f"Why is {hit.handle} an impersonation?"
+    if hit.verdict == "not assessed":
+        return f"Why was {hit.handle} not assessed?"
+    return f"Why do you think {hit.handle} is {_CALLED.get(hit.verdict, hit.verdict)}?"
 
 
 def _row(fact: Fact) -> Mapping[str, Any]:

@@ -23,8 +23,8 @@ _STORAGE_WORD = "unmask"
 
 EXAMPLES = (
     "What is in the gallery?",
-    "What can you find out?",
-    "How sure can you be?",
+    "What can you do?",
+    "How do I add images?",
 )
 
 # Clicks inside of findings become events; focus survives when the server draws them anew.
