@@ -1,0 +1,111 @@
+"""Rows in batches of like length with a common beginning, and their pictures as patches."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from assistant.training.reading import Rows
+from assistant.training.rows import Row, positions
+
+SIDE = 8
+"""Patches along a picture: 128 px of 16."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one beginning; `wanted` (b, t) are the tokens to come, -100 where none is learnt."""
+
+    rows: Rows
+    wanted: Tensor
+
+    @property
+    def spoken(self) -> int:
+        """How many tokens are learnt."""
+        return int((self.wanted >= 0).sum())
+
+
+class Pictures:
+    """All harvested pictures as the processor's patches, in half precision."""
+
+    def __init__(self, folders: Sequence[Path], processor: Any) -> None:
+        from PIL import Image
+
+        patches = []
+        for folder in folders:
+            for path in sorted((folder / "pictures").glob("*.jpg")):
+                seen = processor.image_processor(
+                    Image.open(path).convert("RGB"), return_tensors="pt"
+                )
+                if seen["image_grid_thw"].tolist() != [[1, SIDE, SIDE]]:
+                    raise ValueError(f"{path.name} is not square: {seen['image_grid_thw']}")
+                patches.append(seen["pixel_values"].half())
+        self._patches = torch.stack(patches)
+
+    def of(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Patches (n · 64, d) and grids (n, 3) of some pictures."""
+        if not numbers:
+            return None, None
+        chosen = self._patches[list(numbers)].float()
+        return chosen.flatten(0, 1), torch.tensor([[1, SIDE, SIDE]] * len(numbers))
+
+
+class Shelf:
+    """Rows by beginning and length, drawn again and again in another order."""
+
+    def __init__(
+        self, rows: Sequence[Row], beginnings: Mapping[str, np.ndarray], pictures: Pictures, *,
+        pad: int, image: int,
+    ) -> None:  # fmt: skip
+        self.rows, self.pictures, self.pad, self.image = rows, pictures, pad, image
+        self.beginnings = {
+            name: torch.from_numpy(ids.astype(np.int64)) for name, ids in beginnings.items()
+        }
+
+    def batches(self, rng: np.random.Generator, *, tokens: int) -> Iterator[Batch]:
+        """Batches of about so many tokens, for ever; every row once a round."""
+        while True:
+            plan = self._plan(rng, tokens)
+            for place in rng.permutation(len(plan)):
+                yield self.batch(plan[int(place)])
+
+    def _plan(self, rng: np.random.Generator, tokens: int) -> list[list[Row]]:
+        by_beginning: dict[str, list[Row]] = defaultdict(list)
+        for place in rng.permutation(len(self.rows)):
+            by_beginning[self.rows[int(place)].beginning].append(self.rows[int(place)])
+        plan: list[list[Row]] = []
+        for rows in by_beginning.values():
+            # Sorted by length, but coarsely: neighbours differ from round to round.
+            rows.sort(key=lambda row: len(row.ids) // 12)
+            group: list[Row] = []
+            for row in rows:
+                if group and (len(group) + 1) * max(len(row.ids), len(group[0].ids)) > tokens:
+                    plan.append(group)
+                    group = []
+                group.append(row)
+            if group:
+                plan.append(group)
+        return plan
+
+    def batch(self, rows: Sequence[Row]) -> Batch:
+        """Rows of one beginning, padded on the right."""
+        beginning = self.beginnings[rows[0].beginning]
+        longest = max(len(row.ids) for row in rows)
+        rest = torch.full((len(rows), longest), self.pad)
+        wanted = torch.full((len(rows), longest), -100)
+        places = torch.zeros(3, len(rows), longest, dtype=torch.long)
+        for number, row in enumerate(rows):
+            ids = row.ids.astype(np.int64)
+            rest[number, : len(ids)] = torch.from_numpy(ids)
+            aims = np.where(row.spoken[1:], ids[1:], -100)
+            wanted[number, : len(aims)] = torch.from_numpy(aims)
+            places[:, number, : len(ids)] = torch.from_numpy(
+                positions(ids, start=len(beginning), pad=self.image)
+            )
+        patches, grids = self.pictures.of([it for row in rows for it in row.pictures])
+        return Batch(Rows(beginning, rest, places, patches, grids), wanted)

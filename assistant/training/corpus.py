@@ -1,0 +1,206 @@
+"""The corpus: dialogues, explanations and repairs, tokenized for `assistant.training.pocket_vlm`.
+
+    python -m assistant.training.corpus CORPUS HARVEST… --dialogues 40000 --explanations 20000
+
+Messages come from `assistant.conversation`, tools' schemas from `tools.toolkit`, the format from
+the chat template: the model reads in training what it reads in use. Every sentence to be learnt
+passes the checker (`assistant.grounding`); a dialogue with one that does not is left out.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import Pool
+from pathlib import Path
+
+import numpy as np
+from langchain_core.messages import AIMessage, BaseMessage
+
+from assistant.conversation import (
+    conversation_messages,
+    explanation_messages,
+    repair_messages,
+)
+from assistant.grounding import Ground, check
+from assistant.sentences import sentences
+from assistant.training import narration as say
+from assistant.training import tokenizer
+from assistant.training.dialogues import dialogue
+from assistant.training.rows import Blank, Row, Writer, stored
+from assistant.training.stuff import READINGS, Stuff, compact
+from assistant.training.talk import Talk
+
+MOST_TOKENS = 1400
+TEMPLATE = Path(__file__).parents[1] / "weights" / "vlm" / "chat_template.jinja"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Messages to learn from: all of the assistant's turns, or the last one only."""
+
+    messages: list[BaseMessage]
+    pictures: tuple[int, ...]
+    tools: bool
+    last_only: bool = False
+
+
+def pieces(stuff: Stuff, rng: random.Random, *, explanations: float) -> Iterator[Piece]:
+    """The pieces of one draw: an explanation, or a dialogue; some with a repair beside it."""
+    if rng.random() < explanations:
+        yield from _explanation(stuff, rng)
+    else:
+        yield from _dialogue(stuff, rng)
+
+
+def _passes(targets: Sequence[tuple[str, Ground]]) -> bool:
+    return all(one.finding is None for text, ground in targets for one in check(text, ground))
+
+
+def _dialogue(stuff: Stuff, rng: random.Random) -> Iterator[Piece]:
+    talk = dialogue(stuff, rng)
+    if not _passes(talk.targets):
+        return
+    messages = conversation_messages(talk.steps, Blank())
+    if any("shortened; call" in message.text for message in messages):
+        return  # what was said then does not follow from what is left
+    yield Piece(messages, tuple(talk.shown), tools=True)
+    if rng.random() < 0.05:
+        text, ground = talk.targets[-1]
+        yield from _repair(messages[:-1], text, ground, tuple(talk.shown), rng)
+
+
+def _explanation(stuff: Stuff, rng: random.Random) -> Iterator[Piece]:
+    talk = Talk(stuff, rng)
+    talk.new_photo()
+    search = stuff.search(rng, top=rng.choice((3, 10, 10, 26)))
+    if not search.hits:
+        return
+    talk.searched(search)
+    photo, hit = talk.photos["Q1"], rng.choice(search.hits)
+    name = hit.line["id"]
+    if rng.random() < 0.1:
+        hit.score["evidence"] += [
+            {"id": item["id"], "name": f"signs of forgery at the {item['region']}",
+             "reads": item["reads"]} for item in hit.located["evidence"]
+        ]  # fmt: skip
+        talk.learn(hit.score)
+    text = say.explained(hit.score)
+    base = talk.ground()
+    ground = Ground(base.fact, base.verdict, base.subjects, frozenset([name]))
+    if not _passes([(text, ground)]):
+        return
+    asked = explanation_messages(Blank(), hit=name, photo="Q1", evidence=compact(hit.score))
+    pictures = (photo.face, hit.face)
+    yield Piece([*asked, AIMessage(text)], pictures, tools=False)
+    if rng.random() < 0.08:
+        yield from _repair(asked, text, ground, pictures, rng)
+
+
+def _repair(
+    asked: Sequence[BaseMessage], text: str, ground: Ground, pictures: tuple[int, ...],
+    rng: random.Random,
+) -> Iterator[Piece]:  # fmt: skip
+    """A sentence that was spoilt, refused by the checker, and is written again as it should be."""
+    parts = sentences(text)
+    place = rng.randrange(len(parts))
+    spoilt = _spoilt(parts[place], rng)
+    found = [one.finding for one in check(spoilt, ground) if one.finding]
+    if len(found) != 1:
+        return
+    draft = " ".join([*parts[:place], spoilt, *parts[place + 1 :]])
+    prompt = repair_messages(asked, draft, sentence=spoilt, finding=found[0])
+    yield Piece([*prompt, AIMessage(parts[place])], pictures, tools=False, last_only=True)
+
+
+def _spoilt(sentence: str, rng: random.Random) -> str:
+    """The sentence with a mistake such as a small model makes."""
+    kind = rng.randrange(3)
+    if kind == 0 and "[" in sentence:
+        start, end = sentence.index("["), sentence.index("]")
+        return (sentence[:start].rstrip() + sentence[end + 1 :]).strip()
+    if kind == 1:
+        for word in rng.sample(("high", "raised", "ordinary", "genuine", "forged", "same person",
+                                "another person", "inconclusive", "strong"), 9):  # fmt: skip
+            if word in sentence:
+                others = [*READINGS["E2"], "genuine", "inconclusive"]
+                return sentence.replace(word, rng.choice([it for it in others if it != word]), 1)
+    for digit in "123456789":
+        if f"H{digit}" in sentence:
+            return sentence.replace(f"H{digit}", f"H{rng.randint(1, 9)}", 1)
+    return sentence
+
+
+def _drawn(given: tuple[list[Path], int, int, float]) -> list[Piece]:
+    """Pieces from one seed; runs in a process of its own."""
+    folders, seed, count, explanations = given
+    stuff = Stuff.read(*folders)
+    found = []
+    for number in range(count):
+        rng = random.Random(f"{seed}-{number}")  # noqa: S311 - not for secrets
+        found += [*pieces(stuff, rng, explanations=explanations)]
+    return found
+
+
+def _rows(given: tuple[list[Path], int, int, float, Path]) -> list[Row]:
+    from transformers import AutoProcessor
+
+    *rest, folder = given
+    writer = Writer(AutoProcessor.from_pretrained(folder))
+    rows = [
+        writer.row(piece.messages, piece.pictures, tools=piece.tools, last_only=piece.last_only)
+        for piece in _drawn(tuple(rest))  # type: ignore[arg-type]
+    ]
+    return [row for row in rows if len(row.ids) <= MOST_TOKENS and row.spoken.any()]
+
+
+def fit_tokenizer(folders: list[Path], folder: Path, *, count: int = 1500) -> None:
+    """A tokenizer for the corpus, written as a processor."""
+    found = _drawn((folders, -1, count, 0.3))
+    template = TEMPLATE.read_text(encoding="utf-8")
+    # Rendering needs a processor; any tokenizer will do for that.
+    plain = Writer(tokenizer.processor(tokenizer.wrapped(tokenizer.trained(["a"])), template))
+    texts = []
+    for number, piece in enumerate(found):
+        whole = plain.text(piece.messages, tools=piece.tools)
+        # The opening is the same everywhere: a few dozen of it are enough.
+        texts.append(whole if number % 30 == 0 else whole.partition("<|im_end|>\n")[2])
+    tokenizer.save(texts, folder, template=template)
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("harvest", type=Path, nargs="+")
+    parser.add_argument("--draws", type=int, default=40000)
+    parser.add_argument("--explanations", type=float, default=0.4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--name", default="rows0")
+    given = parser.parse_args()
+    folder = given.corpus / "processor"
+    if not folder.is_dir():
+        fit_tokenizer(given.harvest, folder)
+    size = 500
+    jobs = [
+        (given.harvest, given.seed * 100_000 + start, size, given.explanations, folder)
+        for start in range(0, given.draws, size)
+    ]
+    rows: list[Row] = []
+    if given.processes == 1:
+        for job in jobs:
+            rows += _rows(job)
+    else:
+        with Pool(given.processes) as pool:
+            for some in pool.imap(_rows, jobs):
+                rows += some
+    np.savez_compressed(given.corpus / f"{given.name}.npz", **stored(rows))
+    spoken = sum(int(row.spoken.sum()) for row in rows)
+    tokens = sum(len(row.ids) for row in rows)
+    print(json.dumps({"rows": len(rows), "tokens": tokens, "spoken": spoken}))
+
+
+if __name__ == "__main__":
+    main()

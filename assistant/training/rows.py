@@ -1,0 +1,145 @@
+"""Dialogues as rows of token ids, with the mask of what the model is to learn.
+
+Text comes from the real path: steps -> `conversation_messages` -> the chat template with the
+real tools' schemas. The assistant's turns are found between the template's own marks, which no
+content can contain.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from langchain_core.messages import BaseMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from assistant.chat_model.habits import Habits
+from assistant.chat_model.templating import conversation
+from assistant.training.talk import NO_PICTURE
+from tools import toolkit
+
+IMAGE_TOKENS = 16
+_HABITS = Habits(form="hermes", tool_pictures=True, text_parts=True, thinks=False)
+_SPOKEN = re.compile(r"(?<=<\|im_start\|>assistant\n).*?<\|im_end\|>", re.DOTALL)
+_PAD = "<|image_pad|>"
+
+
+class Blank:
+    """Every picture of a conversation, blank: pictures are put in by number later."""
+
+    def pixels(self, handle: str) -> np.ndarray:
+        """(2, 2, 3) zeros."""
+        return NO_PICTURE
+
+    def aligned(self, handle: str, size: int) -> np.ndarray:
+        """The same."""
+        return NO_PICTURE
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One dialogue: `beginning` names the common opening; ids and mask are of the rest.
+
+    `pictures` are numbers of harvested pictures, in the order of their places.
+    """
+
+    beginning: str
+    ids: np.ndarray
+    spoken: np.ndarray
+    pictures: tuple[int, ...]
+
+
+class Writer:
+    """Renders messages with and without tools, and cuts the result into rows."""
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+
+    @cached_property
+    def schemas(self) -> list[dict[str, Any]]:
+        """The tools as a chat model is told of them."""
+        desk: Any = None  # schemas are the same for every desk
+        return [convert_to_openai_tool(tool) for tool in toolkit(desk)]
+
+    def text(self, messages: Sequence[BaseMessage], *, tools: bool) -> str:
+        """The whole prompt and its answers as text; a picture is one pad."""
+        turns = conversation(messages, _HABITS)
+        rendered: str = self.processor.apply_chat_template(
+            turns, tools=self.schemas if tools else None, tokenize=False
+        )
+        return rendered
+
+    def row(
+        self, messages: Sequence[BaseMessage], pictures: Sequence[int], *, tools: bool,
+        last_only: bool = False,
+    ) -> Row:  # fmt: skip
+        """A dialogue as a row; with `last_only` nothing but the last turn is learnt."""
+        whole = self.text(messages, tools=tools)
+        _, _, rest = whole.partition("<|im_end|>\n")
+        rest = rest.replace(_PAD, _PAD * IMAGE_TOKENS)
+        coded = self.processor.tokenizer(rest, return_offsets_mapping=True)
+        spans = [match.span() for match in _SPOKEN.finditer(rest)]
+        if last_only:
+            spans = spans[-1:]
+        spoken = np.array(
+            [any(start <= at < end for start, end in spans) for at, _ in coded["offset_mapping"]]
+        )
+        ids = np.array(coded["input_ids"], np.int16)
+        return Row("tools" if tools else "plain", ids, spoken, tuple(pictures))
+
+    def beginning(self, *, tools: bool) -> np.ndarray:
+        """The token ids of the common opening."""
+        from langchain_core.messages import HumanMessage, SystemMessage
+
+        import prompts
+
+        whole = self.text(
+            [SystemMessage(prompts.text("assistant")), HumanMessage("Hello")], tools=tools
+        )
+        opening, mark, _ = whole.partition("<|im_end|>\n")
+        return np.array(self.processor.tokenizer(opening + mark)["input_ids"], np.int16)
+
+
+def positions(ids: np.ndarray, *, start: int, pad: int, side: int = 4) -> np.ndarray:
+    """(3, t) places in time, height and width, as Qwen3-VL gives them: pictures are grids."""
+    places = np.zeros((3, len(ids)), np.int64)
+    now, at = start, 0
+    while at < len(ids):
+        if ids[at] == pad:
+            grid = np.arange(IMAGE_TOKENS)
+            places[:, at : at + IMAGE_TOKENS] = now + np.stack(
+                [grid * 0, grid // side, grid % side]
+            )
+            now, at = now + side, at + IMAGE_TOKENS
+        else:
+            places[:, at] = now
+            now, at = now + 1, at + 1
+    return places
+
+
+def stored(rows: Sequence[Row]) -> dict[str, np.ndarray]:
+    """Rows as arrays for one .npz file."""
+    return {
+        "ids": np.concatenate([row.ids for row in rows]),
+        "spoken": np.concatenate([row.spoken for row in rows]),
+        "lengths": np.array([len(row.ids) for row in rows]),
+        "tools": np.array([row.beginning == "tools" for row in rows]),
+        "pictures": np.array([number for row in rows for number in row.pictures], np.int32),
+        "picture_counts": np.array([len(row.pictures) for row in rows]),
+    }
+
+
+def restored(data: Any) -> Iterator[Row]:
+    """The rows of such a file."""
+    ends = np.cumsum(data["lengths"])
+    picture_ends = np.cumsum(data["picture_counts"])
+    ids, spoken, pictures = data["ids"], data["spoken"], data["pictures"]
+    for end, length, tools, last, count in zip(
+        ends, data["lengths"], data["tools"], picture_ends, data["picture_counts"], strict=True
+    ):
+        yield Row(
+            "tools" if tools else "plain", ids[end - length : end], spoken[end - length : end],
+            tuple(int(number) for number in pictures[last - count : last]),
+        )  # fmt: skip
