@@ -211,6 +211,18 @@ def test_stop_ends_the_turn_from_elsewhere(agent: Agent, model: ScriptedModel) -
     assert shown(steps(agent.ask("hello"))[-1].sentences) == "Hello."  # type: ignore[attr-defined]
 
 
+def test_ctrl_c_is_on_record(agent: Agent, model: ScriptedModel, photo: Path) -> None:
+    """An interrupted turn ends as a stopped one, and the interruption goes on to the caller."""
+
+    def interrupted(messages: object) -> str:
+        raise KeyboardInterrupt
+
+    model.replies = [calling(FIND), interrupted]
+    with pytest.raises(KeyboardInterrupt):
+        steps(agent.ask("find fakes", [photo]))
+    assert agent.case.steps()[-1] == Stopped()
+
+
 def test_a_stopped_tool_call_leaves_a_readable_history(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
