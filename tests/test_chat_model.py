@@ -23,6 +23,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from assistant.chat_model import LocalVLM
+from assistant.chat_model.prefix import Prefixes
 from assistant.chat_model.templating import conversation, prompt_inputs
 from tests import tiny_models
 from tests.stand_ins import picture
@@ -269,6 +270,30 @@ def test_two_streams_take_turns(qwen: LocalVLM) -> None:
         ]
         going = any(chunks)
     assert texts == alone
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_shared_beginning_is_read_once(
+    models: dict[str, LocalVLM], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """System prompt and tools are computed for the first question only; answers stay the same."""
+    bound = models[family].bind_tools(TOOLS)
+    prompts = [asked("Q1:", image_block(1), "Describe it."), asked("Who?"), answered(1)]
+    together = [bound.invoke(prompt).content for prompt in prompts]
+    read: list[int] = []
+    hook = (
+        models[family]
+        .checkpoint.model.get_decoder()
+        .register_forward_pre_hook(
+            lambda _, __, given: read.append(given["inputs_embeds"].shape[1]), with_kwargs=True
+        )
+    )
+    bound.invoke(asked("And now?"))
+    hook.remove()
+    monkeypatch.setattr(Prefixes, "cache", lambda *_: None)
+
+    assert together == [bound.invoke(prompt).content for prompt in prompts]
+    assert max(read) < 60
 
 
 def test_a_batch_is_one_pass_with_the_same_answers(models: dict[str, LocalVLM]) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+import torch
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from tokenizers.decoders import DecodeStream
 
 from assistant.chat_model.constrained import Bounds, Held
@@ -162,6 +163,15 @@ def answer_all(
     return outcomes
 
 
+def _ids(
+    checkpoint: Checkpoint, system: BaseMessage, question: str, tools: list[dict[str, Any]]
+) -> torch.Tensor:
+    turns = conversation([system, HumanMessage(question)], checkpoint.habits)
+    inputs = prompt_inputs(checkpoint.processor, [turns], checkpoint.habits, tools)
+    ids: torch.Tensor = inputs["input_ids"]
+    return ids
+
+
 class _Hearing:
     """One pass of the model over one or several prompts; yields (prompt, text) as it is said."""
 
@@ -214,7 +224,20 @@ class _Hearing:
             seed=sampling.seed,
             silenced=self._silenced(),
             processors=self._processors(),
+            prefix=self._prefix(tools) if len(self._prompts) == 1 else None,
         )
+
+    def _prefix(self, tools: list[dict[str, Any]]) -> str | None:
+        """The key of what this prompt shares with every other of its system prompt and tools."""
+        first = self._prompts[0][0]
+        if not isinstance(first, SystemMessage):
+            return None
+        checkpoint = self._checkpoint
+        key = f"{first.content}\n{self._bounds[0].tools_text}"
+        with checkpoint.lock, torch.inference_mode():
+            if key not in checkpoint.prefixes:
+                checkpoint.prefixes.learn(key, *(_ids(checkpoint, first, it, tools) for it in "ab"))
+        return key
 
     def _silenced(self) -> list[int]:
         """With no tool to call in any prompt, calls are not begun."""

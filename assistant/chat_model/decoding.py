@@ -22,13 +22,14 @@ def token_steps(
     seed: int | None = None,
     silenced: Sequence[int] = (),
     processors: Sequence[transformers.LogitsProcessor] = (),
-    cache: Any = None,
+    prefix: str | None = None,
 ) -> Iterator[list[int | None]]:
     """One token id a prompt and step; None for prompts whose answer has ended.
 
     Ends when all have, or after `max_new_tokens` steps. `temperature` 0 takes the likeliest.
-    `silenced` tokens are never said; the stop token comes out as the last one. Nothing is
-    computed between two steps, nothing is left running when the iterator is closed.
+    `silenced` tokens are never said; the stop token comes out as the last one. `prefix` is the
+    key of a beginning in the checkpoint's `prefixes`. Nothing is computed between two steps, and
+    nothing is left running when the iterator is closed.
     """
     model = checkpoint.model
     config = transformers.GenerationConfig(
@@ -42,6 +43,7 @@ def token_steps(
     random = None if seed is None else torch.Generator(model.device).manual_seed(seed)
     with checkpoint.lock, torch.inference_mode():
         _forget_positions(model)
+        cache = _known(checkpoint, prefix, inputs["input_ids"])
         steps = model.generate(
             **inputs.to(model.device),
             generation_config=config,
@@ -56,6 +58,10 @@ def token_steps(
         yield row
         with checkpoint.lock, torch.inference_mode():
             row = next(steps, None)
+
+
+def _known(checkpoint: Checkpoint, prefix: str | None, input_ids: torch.Tensor) -> Any:
+    return None if prefix is None else checkpoint.prefixes.cache(prefix, input_ids)
 
 
 def _padding(checkpoint: Checkpoint) -> int:

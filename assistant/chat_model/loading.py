@@ -20,6 +20,7 @@ from torch import nn
 
 from assistant.chat_model.constrained import Grammars
 from assistant.chat_model.habits import Habits, look_at_pictures, observe
+from assistant.chat_model.prefix import Prefixes
 from assistant.tool_calls import CLOSES, OPENS, THINKS, THOUGHT
 from tools.errors import SetupError
 
@@ -73,6 +74,11 @@ class Checkpoint:
     def grammars(self) -> Grammars:
         """Compiled grammars over this vocabulary."""
         return Grammars(self.tokenizer, vocabulary=self.vocabulary, stop_ids=self.stop_ids)
+
+    @cached_property
+    def prefixes(self) -> Prefixes:
+        """What the model has read of beginnings that prompts share."""
+        return Prefixes(self.model)
 
 
 _MARKS = (OPENS, CLOSES, THINKS, THOUGHT)

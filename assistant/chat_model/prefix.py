@@ -1,0 +1,71 @@
+"""The beginning that every prompt shares (system prompt, tools), computed once.
+
+On a CPU most of the time to the first token goes into reading the prompt, and most of the prompt
+never changes. What the model has understood of it (its key-value cache) is kept and copied.
+"""
+
+import copy
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+
+KEPT = 2
+SHORTEST = 48
+
+
+@dataclass(frozen=True)
+class _Prefix:
+    """Token ids of a beginning, and the cache after them (None until it is used)."""
+
+    ids: torch.Tensor
+    cache: Any
+
+
+class Prefixes:
+    """Caches of the beginnings used last; not safe without the checkpoint's lock.
+
+    A beginning is found by its key (whatever decides its text), and used only where the prompt
+    really begins with its tokens.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._kept: OrderedDict[str, _Prefix] = OrderedDict()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._kept
+
+    def learn(self, key: str, one: torch.Tensor, other: torch.Tensor) -> None:
+        """Compute what two prompts, (1, n) and (1, m) ids, have in common."""
+        shared = common_length(one[0], other[0])
+        cache = self._read(one[:, :shared]) if shared >= SHORTEST else None
+        self._kept[key] = _Prefix(one[0, :shared].clone(), cache)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+    def cache(self, key: str, input_ids: torch.Tensor) -> Any:
+        """A copy of the cache for the beginning of the prompt, (1, n) ids; None when none fits."""
+        known = self._kept[key]
+        self._kept.move_to_end(key)
+        length = len(known.ids)
+        # One token at least is left to compute: it gives the first logits.
+        fits = len(input_ids) == 1 and length < input_ids.shape[1]
+        if known.cache is None or not fits or not torch.equal(input_ids[0, :length], known.ids):
+            return None
+        return copy.deepcopy(known.cache)
+
+    def _read(self, ids: torch.Tensor) -> Any:
+        cache = transformers.DynamicCache(config=self._model.config.get_text_config(decoder=True))
+        return self._model(
+            input_ids=ids.to(self._model.device), past_key_values=cache, use_cache=True
+        ).past_key_values
+
+
+def common_length(one: torch.Tensor, other: torch.Tensor) -> int:
+    """How many leading tokens two rows share."""
+    length = min(len(one), len(other))
+    different = (one[:length] != other[:length]).nonzero()
+    return int(different[0, 0]) if len(different) else length
