@@ -133,7 +133,6 @@ class Desk:
             self._search = search(
                 gallery, query, instruments=self.instruments, top=min(top, MOST_HITS)
             )
-        self._located = {}  # by handle, and the handles now mean other faces
         return self._search.findings
 
     @property
@@ -163,7 +162,7 @@ class Desk:
     @gallery.setter
     def gallery(self, name: str) -> None:
         if name != self._gallery:
-            self._gallery, self._search, self._located = name, None, {}
+            self._gallery, self._search = name, None
 
     def counts(self) -> Counts:
         """What the gallery holds; ToolError when it is empty or missing."""
@@ -206,15 +205,20 @@ class Desk:
 
     def locate(self, handle: str) -> Located:
         """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""
-        if handle not in self._located:
+        key = self._face_key(handle)
+        if key not in self._located:
             head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
             if head is None:
                 raise ToolError("this profile has no detector that can locate anything")
-            self._located[handle] = locate(
-                self.pixels(handle), self.face(handle).face,
-                encoder=self.instruments.encoder, head=head,
-            )  # fmt: skip
-        return self._located[handle]
+            pixels, face = self.pixels(handle), self.face(handle).face
+            self._located[key] = locate(pixels, face, encoder=self.instruments.encoder, head=head)
+        return self._located[key]
+
+    def _face_key(self, handle: str) -> str:
+        """What names a face for good: after another search a handle may mean another one."""
+        if _is_hit(handle):
+            return self.hit(handle).face_id
+        return handle + self.face(handle).face.keypoints.tobytes().hex()
 
     def facts(self, handle: str) -> tuple[Fact, ...]:
         """Everything that may be cited about Q1, H3 or C1, or of "S" (search) or "G" (gallery)."""
@@ -247,7 +251,8 @@ class Desk:
         return photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
 
     def _regions(self, handle: str) -> tuple[Evidence, ...]:
-        return self._located[handle].evidence if handle in self._located else ()
+        located = self._located.get(self._face_key(handle))
+        return located.evidence if located else ()
 
     def _comparison(self, handle: str) -> Comparison:
         found = next((it for it in self._comparisons.values() if it.handle == handle), None)
