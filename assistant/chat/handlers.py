@@ -17,7 +17,7 @@ from assistant.chat.galleries import Galleries, Job
 from assistant.chat.hits import start_html
 from assistant.chat.investigation import Investigation
 from assistant.chat.jobs import job_html, waiting_for
-from assistant.chat.sessions import Sessions, new_token
+from assistant.chat.sessions import Sessions, is_token, new_token
 from assistant.chat.turns import Message
 from assistant.demo import GALLERY as DEMO_GALLERY
 from tools.errors import SetupError, ToolError
@@ -30,7 +30,6 @@ FIND = "Find fakes of this person."
 DEFAULT_GALLERY = "default"
 _UPDATE_EVERY_S = 0.08
 _POLL_S = 0.3
-_TOKEN_CHARACTERS = 43
 _FAULT = "A fault in Unmask ended this. Nothing was concluded. The server's log says more: "
 
 Updates = tuple[Any, ...]
@@ -47,8 +46,7 @@ class Handlers:
 
     def load(self, stored: object, request: gr.Request) -> Updates:
         """A page was opened: go on with the case that its browser knows, or show an empty one."""
-        known = isinstance(stored, str) and len(stored) == _TOKEN_CHARACTERS
-        token = str(stored) if known else new_token()
+        token = str(stored) if is_token(stored) else new_token()
         found = self._sessions.find(token, _login(request))
         if found is not None:
             found.stop()
@@ -219,7 +217,7 @@ class Handlers:
 
     def _whole(self, found: Investigation | None) -> Updates:
         messages: list[Message] = found.messages if found else []
-        return (messages, *self._findings(found), composer())
+        return (messages, *self._findings(found), ready())
 
     def _findings(self, found: Investigation | None) -> Updates:
         if found is None:
@@ -236,6 +234,11 @@ class Handlers:
     def _first_gallery(self) -> str:
         names = self._galleries.names()
         return names[0] if names and DEFAULT_GALLERY not in names else DEFAULT_GALLERY
+
+
+def ready() -> Any:
+    """The message box as it is when nothing is being answered, with what stands in it."""
+    return gr.MultimodalTextbox(interactive=True, submit_btn=True, stop_btn=False)
 
 
 def composer(*, working: bool = False, text: str = "") -> Any:

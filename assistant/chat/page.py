@@ -129,6 +129,7 @@ def _talk() -> Talk:
             label="Your message", show_label=False, file_types=IMAGE_TYPES,
             file_count="multiple", sources=["upload"], max_lines=6, elem_id="unmask-composer",
             placeholder="Drop a photo and ask: find fakes of this person", stop_btn=False,
+            interactive=False,  # until the page knows whose case it shows
         )  # fmt: skip
     return Talk(chat, box)
 

@@ -5,6 +5,7 @@ case that is. Weights and the chat model are shared, everything else lives in th
 """
 
 import hashlib
+import re
 import secrets
 import threading
 import time
@@ -25,9 +26,17 @@ IDLE_S = 6 * 3600.0
 Open = Callable[[Case], Investigation]
 
 
+_TOKEN = re.compile(r"[\w-]{43}")
+
+
 def new_token() -> str:
     """What a browser keeps to find its case again: 256 random bits."""
     return secrets.token_urlsafe(32)
+
+
+def is_token(value: object) -> bool:
+    """Whether something can be such a token; whose it is only `Sessions` knows."""
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
 class Sessions:
@@ -103,5 +112,8 @@ class Sessions:
 
 
 def _key(token: str, login: str | None) -> str:
+    if not is_token(token):
+        # Everybody whose page has not loaded yet would share one session.
+        raise SetupError("the page is still opening; try again in a moment")
     # The token is a secret; what lies on disk or in memory must not lead back to it.
     return hashlib.sha256(f"{login or ''}\0{token}".encode()).hexdigest()
