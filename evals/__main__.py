@@ -44,6 +44,11 @@ EVALUATIONS: Mapping[str, Evaluation] = {
     "speed": Evaluation(
         "evals.speed", "How much faster than the obvious loop is indexing, and is memory flat?"
     ),
+    "vlm_speed": Evaluation(
+        "evals.vlm_speed",
+        "Does streaming a chat model cost anything over bare `generate`?",
+        needs_data=False,
+    ),
     "size": Evaluation(
         "evals.size", "How large are the pocket weights, how fast the import?", needs_data=False
     ),

@@ -230,9 +230,9 @@ class _Hearing:
     def _prefix(self, tools: list[dict[str, Any]]) -> str | None:
         """The key of what this prompt shares with every other of its system prompt and tools."""
         first = self._prompts[0][0]
-        if not isinstance(first, SystemMessage):
-            return None
         checkpoint = self._checkpoint
+        if not isinstance(first, SystemMessage) or not checkpoint.prefixes.enabled:
+            return None
         key = f"{first.content}\n{self._bounds[0].tools_text}"
         with checkpoint.lock, torch.inference_mode():
             if key not in checkpoint.prefixes:

@@ -28,10 +28,11 @@ class Prefixes:
     """Caches of the beginnings used last; not safe without the checkpoint's lock.
 
     A beginning is found by its key (whatever decides its text), and used only where the prompt
-    really begins with its tokens.
+    really begins with its tokens. Not `enabled`, every prompt is read whole.
     """
 
     def __init__(self, model: Any) -> None:
+        self.enabled = True
         self._model = model
         self._kept: OrderedDict[str, _Prefix] = OrderedDict()
 

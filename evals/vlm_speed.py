@@ -1,0 +1,200 @@
+"""Does streaming through LocalVLM cost anything over transformers' own `generate`?
+
+The same checkpoint in the same process, in turns, so that whatever else the machine does hits both:
+prompt with system text, tools and a picture, greedy, the same number of tokens. Both times include
+the chat template and the processor. `bare` is `model.generate` with a streamer that reads the
+clock; `ours` is `LocalVLM.stream`, once plain as `bare` is, once with the shared beginning of the
+prompt remembered, once with calls and citations held by grammar. CPU milliseconds of the whole
+process stand beside the clock: on a busy machine they say more.
+
+The pocket checkpoint is measured when it is there; without it one of the same shape with random
+weights, and the figures say so (`checkpoint`). Does not show: the speed on a GPU or of larger ones.
+"""
+
+import base64
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from PIL import Image
+
+from assistant.chat_model import LocalVLM
+from assistant.chat_model.server import POCKET
+from assistant.settings import Settings
+from evals.options import EvalOptions
+
+TURNS = 12
+TOKENS = 64
+CITATIONS = tuple(f"H{hit}.E{number}" for hit in (1, 2, 3) for number in range(1, 11))
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One answer: milliseconds to its first token, tokens after it a second, and CPU time."""
+
+    first_ms: float
+    tokens_per_s: float
+    cpu_ms: float
+    tokens: int
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Measure in turns; a `limit` caps their number."""
+    with TemporaryDirectory() as name:
+        folder, described = _checkpoint(Path(name))
+        model = LocalVLM.load(folder, threads=Settings.load().threads)
+        ways = _ways(model, _question(options.seed))
+        for measure in ways.values():  # compiled grammars, packed weights
+            measure()
+        timings: dict[str, list[Timing]] = {way: [] for way in ways}
+        for _ in range(options.limit or TURNS):
+            for way, measure in ways.items():
+                timings[way].append(measure())
+    return {"checkpoint": described, "threads": _threads(), **_figures(timings)}
+
+
+def _checkpoint(folder: Path) -> tuple[Path, str]:
+    if (POCKET / "config.json").is_file():
+        return POCKET, "pocket"
+    from assistant.training import architecture, tokenizer
+
+    template = (POCKET / "chat_template.jinja").read_text("utf-8")
+    words = tokenizer.save([__doc__] * 4, folder, template=template).tokenizer
+    architecture.new(words).save_pretrained(folder)
+    return folder, "random weights in the pocket's shape: the pocket checkpoint is not there"
+
+
+def _question(seed: int) -> list[BaseMessage]:
+    blocks = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(blocks).resize((224, 224)).save(buffer, "JPEG")
+    encoded = base64.b64encode(buffer.getvalue()).decode()
+    content: list[str | dict[Any, Any]] = [
+        {"type": "text", "text": "Q1:"},
+        {"type": "image", "base64": encoded, "mime_type": "image/jpeg"},
+        {"type": "text", "text": "What can you do, and what is needed for it?"},
+    ]
+    return [SystemMessage("You investigate forged images with tools. " * 8), HumanMessage(content)]
+
+
+def _tool(name: str, *arguments: str) -> dict[str, Any]:
+    properties = {argument: {"type": "string"} for argument in arguments}
+    parameters = {"type": "object", "properties": properties, "required": [*arguments]}
+    function = {"name": name, "description": "One of the tools.", "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+TOOLS = (
+    _tool("find_person", "photo"),
+    _tool("score_fake", "image"),
+    _tool("compare_faces", "first", "second"),
+    _tool("locate_artifacts", "image"),
+    _tool("describe_image", "image"),
+    _tool("gallery_summary"),
+)
+
+
+def _ways(model: LocalVLM, question: list[BaseMessage]) -> dict[str, Callable[[], Timing]]:
+    def ours(**options: Any) -> Timing:
+        return _ours(model, question, options)
+
+    def plain() -> Timing:
+        with _nothing_remembered(model):
+            return ours(constrained=False)
+
+    return {
+        "bare": lambda: _bare(model, question),
+        "ours": plain,
+        "ours_remembering": lambda: ours(constrained=False),
+        "ours_constrained": lambda: ours(allowed_citations=CITATIONS),
+    }
+
+
+@contextmanager
+def _nothing_remembered(model: LocalVLM) -> Iterator[None]:
+    """The prompt is read whole, as `generate` does."""
+    prefixes = model.checkpoint.prefixes
+    known, prefixes.enabled = prefixes.enabled, False
+    try:
+        yield
+    finally:
+        prefixes.enabled = known
+
+
+def _ours(model: LocalVLM, question: list[BaseMessage], options: dict[str, Any]) -> Timing:
+    cpu, started = time.process_time(), time.perf_counter()
+    stream = model.stream(question, tools=[*TOOLS], max_new_tokens=TOKENS, **options)
+    last = [*stream][-1]
+    ended, cpu = time.perf_counter(), time.process_time() - cpu
+    tokens = last.usage_metadata["output_tokens"] if last.usage_metadata else 0
+    # The first token may be half a character, or the beginning of a call: not yet a chunk.
+    first_s = last.response_metadata["first_token_s"]
+    return Timing(1e3 * first_s, (tokens - 1) / (ended - started - first_s), 1e3 * cpu, tokens)
+
+
+class _Clock:
+    """A streamer for `generate` that keeps when each token came."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def put(self, value: object) -> None:
+        """Called with the prompt first, then with every token."""
+        self.times.append(time.perf_counter())
+
+    def end(self) -> None:
+        """Nothing is left to show."""
+
+
+def _bare(model: LocalVLM, question: list[BaseMessage]) -> Timing:
+    from assistant.chat_model.templating import conversation, prompt_inputs
+
+    checkpoint, clock = model.checkpoint, _Clock()
+    cpu, started = time.process_time(), time.perf_counter()
+    turns = conversation(question, checkpoint.habits)
+    inputs = prompt_inputs(checkpoint.processor, [turns], checkpoint.habits, TOOLS)
+    checkpoint.model.generate(
+        **inputs.to(checkpoint.model.device),
+        max_new_tokens=TOKENS,
+        do_sample=False,
+        suppress_tokens=[*checkpoint.silent_ids],
+        eos_token_id=[*checkpoint.stop_ids],
+        pad_token_id=checkpoint.tokenizer.pad_token_id,
+        streamer=clock,
+    )
+    cpu = time.process_time() - cpu
+    _, first, *rest = clock.times
+    rate = len(rest) / (rest[-1] - first)
+    return Timing(1e3 * (first - started), rate, 1e3 * cpu, 1 + len(rest))
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _figures(timings: dict[str, list[Timing]]) -> dict[str, object]:
+    """Medians of each way, and ours over bare turn by turn."""
+    bare = timings["bare"]
+    figures: dict[str, object] = {}
+    for way, measured in timings.items():
+        pairs = [*zip(measured, bare, strict=True)]
+        figures[way] = {
+            "first_token_ms": median(it.first_ms for it in measured),
+            "tokens_per_s": median(it.tokens_per_s for it in measured),
+            "cpu_ms_per_answer": median(it.cpu_ms for it in measured),
+            "tokens": median(it.tokens for it in measured),
+            "first_token_of_bare": median(it.first_ms / was.first_ms for it, was in pairs),
+            "tokens_per_s_of_bare": median(it.tokens_per_s / was.tokens_per_s for it, was in pairs),
+            "cpu_of_bare": median(it.cpu_ms / was.cpu_ms for it, was in pairs),
+        }
+    return figures
