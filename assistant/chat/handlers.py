@@ -229,7 +229,7 @@ class Handlers:
 
     def _gallery_choice(self, chosen: str) -> Any:
         names = self._galleries.names()
-        return gr.Dropdown(choices=sorted({*names, chosen}), value=chosen)
+        return gr.update(choices=sorted({*names, chosen}), value=chosen)
 
     def _first_gallery(self) -> str:
         names = self._galleries.names()
@@ -238,13 +238,13 @@ class Handlers:
 
 def ready() -> Any:
     """The message box as it is when nothing is being answered, with what stands in it."""
-    return gr.MultimodalTextbox(interactive=True, submit_btn=True, stop_btn=False)
+    return gr.update(interactive=True, submit_btn=True, stop_btn=False)
 
 
 def composer(*, working: bool = False, text: str = "") -> Any:
     """The message box, empty: with a stop button while an answer is written."""
-    value: dict[str, str | list[Any]] = {"text": text, "files": []}
-    return gr.MultimodalTextbox(value=value, submit_btn=not working, stop_btn=working)
+    value = {"text": text, "files": []}
+    return gr.update(value=value, submit_btn=not working, stop_btn=working)
 
 
 def _following(investigation: Investigation, turn: Iterator[None]) -> Iterator[Updates]:

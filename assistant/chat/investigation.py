@@ -71,7 +71,7 @@ class Investigation:
         self._failed = False
         self._turn = threading.Lock()
         for step, facts in case.told():
-            self._show(step, facts.get)
+            self._show(step, facts.get, live=False)
         for note in notes:
             # The hits may be others than those that the old explanations are about.
             self._explained.clear()
@@ -94,8 +94,10 @@ class Investigation:
         yield from self._taking_turns(self._asked(text, photos))
 
     def explain(self, handle: str) -> Iterator[None]:
-        """Let the model say why a hit got its verdict; yields when it is there."""
-        yield from self._taking_turns(self._explaining(handle))
+        """Let the model say why a hit, or with "all" every hit, got its verdict."""
+        hits = self.findings.hits if self.findings else ()
+        handles = [hit.handle for hit in hits if handle in ("all", hit.handle)]
+        yield from self._taking_turns(self._explaining(handles))
 
     @property
     def last_question(self) -> str | None:
@@ -133,29 +135,29 @@ class Investigation:
             if isinstance(event, Token):
                 self.transcript.token(event.text)
             else:
-                self._show(event, self._fact)
+                self._show(event, self._fact, live=True)
             yield
 
-    def _explaining(self, handle: str) -> Iterator[None]:
-        for explanation in self._loop.explain([handle]):
+    def _explaining(self, handles: Sequence[str]) -> Iterator[None]:
+        for explanation in self._loop.explain(handles):
             self._explained[explanation.hit] = explanation.sentences
             self.version += 1
             yield
 
-    def _show(self, step: Step, fact: FactOf) -> None:
+    def _show(self, step: Step, fact: FactOf, *, live: bool) -> None:
         self.transcript.add(step, fact)
         self._failed = isinstance(step, Failed)
         match step:
             case ToolCall():
                 self._calls[step.id] = step
             case ToolResult() if step.ok:
-                self._found_out(step)
+                self._found_out(step, live=live)
             case Explanation():
                 self._explained[step.hit] = step.sentences
                 self.version += 1
 
-    def _found_out(self, result: ToolResult) -> None:
-        """A tool has changed what there is to show."""
+    def _found_out(self, result: ToolResult, *, live: bool) -> None:
+        """A tool has changed what there is to show; maps of earlier days are not made again."""
         if result.name == "find_person":
             self._look_at_findings()
             return
@@ -163,7 +165,7 @@ class Investigation:
         handle = _a_hit(list(call.arguments.values()) if call else [])
         if handle is None or self._hit(handle) is None:
             return
-        if result.name == "locate_artifacts":
+        if result.name == "locate_artifacts" and live:
             self._heats[handle] = self.desk.locate(handle)
         self.choose(handle)
 

@@ -15,4 +15,10 @@
     subtree: true, childList: true, attributes: true, attributeFilter: ["aria-label"],
   });
   rename();
+
+  // A citation that was opened closes when something else is pressed.
+  document.addEventListener("click", (event) => {
+    for (const cite of document.querySelectorAll("details.cite[open]"))
+      if (!cite.contains(event.target)) cite.removeAttribute("open");
+  });
 }

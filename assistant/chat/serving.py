@@ -77,6 +77,10 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "theme": gr.themes.Base(
             primary_hue="blue", neutral_hue="slate", radius_size="sm", text_size="md",
             font=list(_FONTS), font_mono=list(_FIXED_FONTS),
+        ).set(  # enough contrast to be read by everyone
+            body_text_color_subdued="#56616f", body_text_color_subdued_dark="#a7b1c0",
+            block_info_text_color="#56616f", block_info_text_color_dark="#a7b1c0",
+            input_placeholder_color="#56616f", input_placeholder_color_dark="#a7b1c0",
         ),
     }  # fmt: skip
 

@@ -37,7 +37,12 @@ _TITLES = {
     "describe_image": "Look at the image",
     "gallery_summary": "Look into the gallery",
 }
-_COUNTED = {"find_person": ("hit", "hits"), "locate_artifacts": ("region", "regions")}
+_COUNTED = {
+    "find_person": ("hit", "hits"),
+    "score_fake": ("fact", "facts"),
+    "compare_faces": ("fact", "facts"),
+    "locate_artifacts": ("region", "regions"),
+}
 _SHOWN_CHARACTERS = 4000
 
 
