@@ -21,6 +21,7 @@ from langchain_core.messages import (
 from langchain_core.tools import tool
 from PIL import Image
 from pydantic import BaseModel
+from safetensors.torch import load_file, save_file
 
 from assistant.chat_model import LocalVLM
 from assistant.chat_model.prefix import Prefixes
@@ -384,10 +385,15 @@ def test_a_blind_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_not_here_is_said_without_the_network(tmp_path: Path) -> None:
-    """An id that is not on this machine, a pickled checkpoint and a model of text are refused."""
+    """An id that is not on this machine, missing weights and pickled ones are refused."""
     with pytest.raises(SetupError, match="unmask models download full"):
         LocalVLM.load("nobody/has-this-model")
     folder = tiny_models.make(tmp_path / "pickled", "qwen3_vl")
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("lm_head.weight")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SetupError, match=r"lack 1 weights, such as lm_head"):
+        LocalVLM.load(folder)
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
     with pytest.raises(SetupError, match="safetensors"):

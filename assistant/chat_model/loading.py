@@ -1,9 +1,4 @@
-"""A checkpoint from disk, in four bits, on the device there is; never from the network.
-
-NF4 with double quantisation (Dettmers et al., QLoRA, arXiv 2305.14314, §3) for the language
-model's linear layers only. Everything outside it stays as it was: vision towers in four bits
-see nonsense, and the output layer is where rounding shows first.
-"""
+"""A checkpoint from disk, in four bits, on the device there is; never from the network."""
 
 import logging
 from collections.abc import Iterator
@@ -16,11 +11,12 @@ from typing import Any
 
 import torch
 import transformers
-from torch import nn
+from safetensors import SafetensorError
 
 from assistant.chat_model.constrained import Grammars
 from assistant.chat_model.habits import Habits, look_at_pictures, observe
 from assistant.chat_model.prefix import Prefixes
+from assistant.chat_model.quantising import compute_dtype, nf4, without_weights
 from assistant.tool_calls import CLOSES, OPENS, THINKS, THOUGHT
 from tools.errors import SetupError
 
@@ -126,81 +122,26 @@ _OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False
 
 def _load_model(name: str, config: Any, *, device: str | None, four_bit: bool) -> Any:
     on_cuda = (device or "").startswith("cuda") or (device is None and torch.cuda.is_available())
-    dtype = compute_dtype("cuda" if on_cuda else "cpu")
+    shape = without_weights(config)
+    dtype = compute_dtype(shape, on_cuda=on_cuda)
     options: dict[str, Any] = {}
     # A checkpoint that was saved in four bits says so itself.
     if four_bit and getattr(config, "quantization_config", None) is None:
-        options["quantization_config"] = _nf4(config, dtype, on_cuda=on_cuda)
-    model = transformers.AutoModelForImageTextToText.from_pretrained(
+        options["quantization_config"] = nf4(shape, dtype, on_cuda=on_cuda)
+    loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
         name,
         config=config,
         dtype=dtype,
         device_map="auto" if on_cuda and device is None else {"": device or "cpu"},
         use_safetensors=True,
+        output_loading_info=True,
         **options,
         **_OFFLINE,
     )
+    model, report = loaded
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(f"its files lack {len(missing)} weights, such as {missing[0]}")
     return model.eval()
-
-
-def compute_dtype(kind: str) -> torch.dtype:
-    """bf16 on a GPU that computes in it, otherwise float32 (on a CPU bf16 is slower, not smaller:
-    the weights that count are in four bits)."""
-    on_gpu = kind == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if on_gpu else torch.float32
-
-
-def _nf4(config: Any, dtype: torch.dtype, *, on_cuda: bool) -> Any:
-    return transformers.BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-        # Given a list, transformers no longer skips the output layer by itself: it is in ours.
-        llm_int8_skip_modules=kept_whole(config, on_cuda=on_cuda),
-    )
-
-
-def kept_whole(config: Any, *, on_cuda: bool) -> list[str]:
-    """Names of the modules that are not quantised: towers, projectors, the output layer.
-
-    Everything that is not the text decoder, found by building the model without weights and
-    walking down to it: that holds for any architecture, whatever it calls its parts.
-    """
-    with torch.device("meta"):
-        model = transformers.AutoModelForImageTextToText.from_config(config)
-    decoder = model.get_decoder()
-    outside = [name for name, module in _beside(model, decoder) if _has_linear(module)]
-    return outside if on_cuda else outside + _unpackable(model)
-
-
-def _unpackable(model: nn.Module) -> list[str]:
-    """Linear layers of sizes that bitsandbytes cannot pack for the CPU's bf16 instructions.
-
-    It packs 32 rows at a time, in blocks of 64 weights, and fails at the first use otherwise.
-    """
-    return [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and (module.out_features % 32 or module.in_features % 64)
-    ]
-
-
-def _beside(
-    module: nn.Module, target: nn.Module, path: str = ""
-) -> Iterator[tuple[str, nn.Module]]:
-    for name, child in module.named_children():
-        full = f"{path}{name}"
-        if child is target:
-            continue
-        if any(part is target for part in child.modules()):
-            yield from _beside(child, target, f"{full}.")
-        else:
-            yield full, child
-
-
-def _has_linear(module: nn.Module) -> bool:
-    return any(isinstance(part, nn.Linear) for part in module.modules())
 
 
 def _require_pictures(name: str, config: Any, processor: Any) -> None:
@@ -217,7 +158,7 @@ def _explained(name: str) -> Iterator[None]:
     """Turn what transformers raises for a bad checkpoint into one line for the person."""
     try:
         yield
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError, torch.OutOfMemoryError) as error:
         reason = " ".join(str(error).split()).split(". ")[0]
         raise SetupError(
             f"cannot load the model {name!r}: {reason}; get the full profile's with "
