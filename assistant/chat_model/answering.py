@@ -105,6 +105,8 @@ def answer(
     first = yield from _turn(checkpoint, messages, bounds, sampling)
     if not first.bad or not bounds.callable:
         return first
+    if first.text:
+        yield "\n"
     again = yield from _turn(checkpoint, _with_complaint(messages, first), bounds, sampling)
     return _joined(first, again)
 
@@ -120,7 +122,7 @@ def _with_complaint(messages: Prompt, first: _Turn) -> list[BaseMessage]:
 
 def _joined(first: _Turn, again: _Turn) -> Outcome:
     return Outcome(
-        text=first.text + again.text,
+        text=f"{first.text}\n{again.text}" if first.text else again.text,
         calls=again.calls,
         bad=again.bad,
         input_tokens=first.input_tokens + again.input_tokens,

@@ -71,7 +71,8 @@ class Grammars:
         info = xgrammar.TokenizerInfo.from_huggingface(
             tokenizer, vocab_size=vocabulary, stop_token_ids=[*stop_ids]
         )
-        self._compiler = xgrammar.GrammarCompiler(info, max_threads=2)
+        # Every search makes other citations: old grammars must not add up.
+        self._compiler = xgrammar.GrammarCompiler(info, max_threads=2, cache_limit_bytes=1 << 27)
 
     def compiled(self, bounds: Bounds, form: Form) -> xgrammar.CompiledGrammar:
         """The grammar of an answer within the bounds."""

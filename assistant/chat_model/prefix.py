@@ -49,7 +49,9 @@ class Prefixes:
 
     def cache(self, key: str, input_ids: torch.Tensor) -> Any:
         """A copy of the cache for the beginning of the prompt, (1, n) ids; None when none fits."""
-        known = self._kept[key]
+        known = self._kept.get(key)
+        if known is None:  # others have learnt theirs meanwhile
+            return None
         self._kept.move_to_end(key)
         length = len(known.ids)
         # One token at least is left to compute: it gives the first logits.
