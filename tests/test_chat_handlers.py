@@ -81,7 +81,8 @@ def test_a_photo_alone_is_a_question(handlers: Handlers, case: Unmask, tmp_path:
     messages, findings, detail, _ = updates[-2]
     assert "H1" in detail and "hits in" in findings
     assert messages[0]["role"] == "user" and "data:image/jpeg" in messages[0]["content"]
-    assert updates[0][3]["stop_btn"] and not updates[-1][3]["stop_btn"]
+    assert updates[1][3]["stop_btn"] and not updates[-1][3]["stop_btn"]
+    assert "value" not in updates[-1][3]  # what was typed meanwhile is not wiped away
     assert not photo.exists()
     assert list(tmp_path.glob("cases/*/photos/*"))
 

@@ -73,6 +73,7 @@ class Handlers:
             yield (gr.skip(),) * 4
             return
         try:
+            yield (gr.skip(), gr.skip(), gr.skip(), gr.update(value=_message("")))
             yield from self._answer(token, gallery, text, photos, request)
         finally:
             # Uploads lie where every user of the page could read them; the case has its copies.
@@ -112,10 +113,10 @@ class Handlers:
     ) -> Iterator[Updates]:
         name = gallery or DEFAULT_GALLERY
         investigation = self._sessions.start(token, _login(request), gallery=name)
-        yield (gr.skip(), gr.skip(), gr.skip(), composer(working=True))
+        yield (gr.skip(), gr.skip(), gr.skip(), working())
         yield from _following(investigation, investigation.ask(text, photos))
         kept = text if investigation.refused else ""
-        yield (investigation.messages, gr.skip(), gr.skip(), composer(text=kept))
+        yield (investigation.messages, gr.skip(), gr.skip(), ready(text=kept))
 
     # -- findings -----------------------------------------------------------------------------
 
@@ -190,13 +191,13 @@ class Handlers:
         found = self._sessions.start(token, _login(request), gallery=DEMO_GALLERY)
         while job.wait(_POLL_S):
             told = [*found.messages, waiting_for(job)]
-            yield (gr.skip(), told, gr.skip(), gr.skip(), composer(working=True))
+            yield (gr.skip(), told, gr.skip(), gr.skip(), working())
         found.switch_gallery(DEMO_GALLERY)
         choice = self._gallery_choice(DEMO_GALLERY)
         yield (choice, found.messages, *self._findings(found), gr.skip())
         if job.problem:
             found.transcript.notice(job.problem)
-            yield (gr.skip(), found.messages, gr.skip(), gr.skip(), composer())
+            yield (gr.skip(), found.messages, gr.skip(), gr.skip(), ready())
             return
         for update in self._answer(
             token, DEMO_GALLERY, FIND, (self._galleries.demo_query,), request
@@ -236,15 +237,19 @@ class Handlers:
         return names[0] if names and DEFAULT_GALLERY not in names else DEFAULT_GALLERY
 
 
-def ready() -> Any:
-    """The message box as it is when nothing is being answered, with what stands in it."""
-    return gr.update(interactive=True, submit_btn=True, stop_btn=False)
+def working() -> Any:
+    """The message box while an answer is written: one may type, and stop."""
+    return gr.update(submit_btn=False, stop_btn=True)
 
 
-def composer(*, working: bool = False, text: str = "") -> Any:
-    """The message box, empty: with a stop button while an answer is written."""
-    value = {"text": text, "files": []}
-    return gr.update(value=value, submit_btn=not working, stop_btn=working)
+def ready(*, text: str = "") -> Any:
+    """The message box when nothing is being answered; what was typed meanwhile stays."""
+    idle = {"interactive": True, "submit_btn": True, "stop_btn": False}
+    return gr.update(**idle, value=_message(text)) if text else gr.update(**idle)
+
+
+def _message(text: str) -> dict[str, Any]:
+    return {"text": text, "files": []}
 
 
 def _following(investigation: Investigation, turn: Iterator[None]) -> Iterator[Updates]:
