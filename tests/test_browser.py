@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from assistant import Unmask
 from assistant.chat_model.server import POCKET
-from tests.cases import GALLERY, build_case
+from tests.cases import GALLERY
 from tests.chat_server import SLOW
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a small gallery, beside it the photos to ask with."""
-    home = tmp_path_factory.mktemp("home")
-    build_case(home)
+    home = tmp_path_factory.mktemp("chat") / "home"
+    shutil.copytree(case.settings.home, home)
     return home
 
 
@@ -98,6 +99,7 @@ def visit(browser: "Browser") -> Iterator[Visit]:
         page.on("request", lambda request: left.append(request.url))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
+        page.locator("#unmask-composer button.submit-button").wait_for()
         page.get_by_role("heading", name="Findings appear here").wait_for()
         return page
 
@@ -283,4 +285,5 @@ def test_a_gallery_is_filled_while_the_page_stays_usable(
     ask(page, "What can you do?")
     answered(page, 1)
     panel.get_by_text("3 images added").wait_for()
+    page.evaluate("window.scrollTo(0, 0)")
     shot(page, "9-gallery")

@@ -94,7 +94,9 @@ def test_a_broken_photo_leaves_the_question(
     photo = upload(case, tmp_path, "SECRET_TEXT.jpg")
     message = {"text": "find fakes", "files": [str(photo)]}
     updates = list(handlers.ask(new_token(), GALLERY, message, REQUEST))
-    assert "SECRET_TEXT.jpg" in updates[-1][0][-1]["content"].replace("&#95;", "_")
+    said = updates[-1][0][-1]["content"].replace("&#95;", "_")
+    assert "SECRET_TEXT.jpg" in said and "not an image" in said.replace("&#58;", ":")
+    assert str(tmp_path) not in said
     assert updates[-1][3]["value"]["text"] == "find fakes"
     assert not photo.exists()
 

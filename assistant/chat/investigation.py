@@ -30,6 +30,7 @@ from tools.desk import Desk
 from tools.errors import SetupError, ToolError
 from tools.findings import Findings, Hit
 from tools.handles import Fact, parse
+from tools.images import UnreadableImage
 from tools.localisers import Located
 
 _PHOTO_PX = 160
@@ -91,7 +92,11 @@ class Investigation:
 
     def ask(self, text: str, photos: Sequence[Path] = ()) -> Iterator[None]:
         """One turn; yields whenever there is something new to show."""
-        yield from self._taking_turns(self._asked(text, photos))
+        try:
+            yield from self._taking_turns(self._asked(text, photos))
+        except UnreadableImage as error:
+            self.say(_unreadable(error, photos))
+            yield
 
     def explain(self, handle: str) -> Iterator[None]:
         """Let the model say why a hit, or with "all" every hit, got its verdict."""
@@ -124,6 +129,8 @@ class Investigation:
         try:
             yield from turn
             self.refused = False
+        except UnreadableImage:
+            raise
         except (ToolError, SetupError) as error:
             self.say(str(error))
             yield
@@ -253,6 +260,12 @@ class Investigation:
             return self.desk.fact(handle)
         except ToolError:
             return None
+
+
+def _unreadable(error: UnreadableImage, photos: Sequence[Path]) -> str:
+    """Which photo gives no picture, by the name that the person knows."""
+    broken = next((photo.name for photo in photos if repr(str(photo)) in str(error)), "The photo")
+    return f"{broken}: {error.reason}. Nothing was asked yet; choose another photo and send again."
 
 
 def _plain(hit: Hit) -> tuple[CheckedSentence, ...]:

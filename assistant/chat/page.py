@@ -137,7 +137,7 @@ def _talk() -> Talk:
 def _shown() -> Shown:
     with gr.Column(scale=9, min_width=320, elem_id="unmask-findings"), gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            findings = _live_html(start_html([]), "unmask-list")
+            findings = _live_html(start_html(["…"]), "unmask-list")
         with gr.Column(scale=7, min_width=340):
             detail = _live_html("", "unmask-one")
     return Shown(findings, detail)
