@@ -244,7 +244,7 @@ def working() -> Any:
 
 def ready(*, text: str = "") -> Any:
     """The message box when nothing is being answered; what was typed meanwhile stays."""
-    idle = {"interactive": True, "submit_btn": True, "stop_btn": False}
+    idle: dict[str, Any] = {"interactive": True, "submit_btn": True, "stop_btn": False}
     return gr.update(**idle, value=_message(text)) if text else gr.update(**idle)
 
 

@@ -16,9 +16,11 @@ from assistant.case import Case
 from assistant.chat.galleries import Galleries
 from assistant.chat.investigation import Investigation
 from assistant.chat.sessions import Sessions
+from assistant.console import out
 from assistant.parts import Parts
 from assistant.settings import Settings, keep_uploads_in
 from tools.desk import Desk
+from tools.errors import SetupError
 
 _HERE = Path(__file__).parent
 MOST_BYTES_AN_UPLOAD = "64mb"
@@ -29,9 +31,22 @@ _FIXED_FONTS = ("ui-monospace", "monospace")
 def serve(
     settings: Settings, *, model: BaseChatModel | None = None, open_browser: bool = False
 ) -> None:
-    """Show the page until it is interrupted; `model` defaults to the one that settings name."""
+    """Show the page until it is interrupted; `model` defaults to the one that settings name.
+
+    Raises SetupError when the address cannot be listened at.
+    """
     page, options = prepare(settings, model=model or _model_of(settings))
-    page.launch(**options, inbrowser=open_browser)
+    try:
+        _, address, _ = page.launch(
+            **options, inbrowser=open_browser, prevent_thread_lock=True, quiet=True
+        )
+    except OSError as error:
+        raise SetupError(
+            f"{settings.host}:{settings.port} cannot be listened at ({error}): choose another "
+            "port with `unmask chat --port N`"
+        ) from error
+    out().print(f"The chat is at {address} until Ctrl-C.")
+    page.block_thread()
 
 
 def prepare(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[str, Any]]:
