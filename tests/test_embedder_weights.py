@@ -81,3 +81,9 @@ def test_colours_are_read_in_the_order_of_training(
     """Swapping red and blue changes the vector, so the order is not ignored."""
     plain, swapped = model.get_feat([faces[0], np.ascontiguousarray(faces[0][..., ::-1])])
     assert cosine(plain, swapped) < 0.999
+
+
+def test_a_mirror_image_is_the_same_face(model: ArcFaceONNX, faces: list[np.ndarray]) -> None:
+    """The checkpoint averages a crop and its mirror image, so mirroring changes nothing."""
+    straight, mirrored = model.get_feat([faces[0], np.ascontiguousarray(faces[0][:, ::-1])])
+    assert cosine(straight, mirrored) > 0.9999

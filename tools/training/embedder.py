@@ -1,8 +1,11 @@
 """Train the pocket face embedder: a small ArcFace-style network distilled on LFW.
 
     python -m tools.training.embedder --data ../shared/data --work runs/embedder
+    python -m tools.training.embedder --data ../shared/data --work runs/swaps \
+        --start runs/embedder/checkpoint.pt --swaps 9200 --epochs 16 --peak-rate 1.2e-3 --keep 0.4
 
-The student sees augmented crops, the targets come from the clean image: the unit vectors of
+The second command teaches it that a face swap depicts the person of the inner face, and writes a
+mean of both runs' weights, which knows photographs and swaps. The student sees augmented crops, the targets come from the clean image: the unit vectors of
 `data/lfw/labels.npz`. Runs on one CPU core, writes a checkpoint every epoch and goes on from it
 when started again; `--export-only` writes the ONNX file of the newest checkpoint. Only the
 `train` persons are ever learnt from; `val` is for `evals/embedder.py`.
@@ -21,7 +24,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from tools.training.embedder_net import DIMENSION, embedder
+from tools.training.embedder_net import DIMENSION, Mirrored, embedder
 from tools.training.face_crops import (
     LabelledFaces,
     as_input,
@@ -31,6 +34,7 @@ from tools.training.face_crops import (
     plain_crop,
 )
 from tools.training.onnx_export import export
+from tools.training.swapped_faces import make_swaps, with_swaps
 
 ONNX_FILE = Path(__file__).resolve().parents[1] / "weights" / "faces" / "recognition.onnx"
 
@@ -102,10 +106,12 @@ class Parts:
         return int(saved["epoch"]) + 1
 
 
-def assemble(recipe: Recipe, *, steps: int) -> Parts:
-    """Fresh weights, their running average, AdamW, and one cycle over `steps` steps."""
+def assemble(recipe: Recipe, *, steps: int, start: Path | None = None) -> Parts:
+    """Fresh weights or those of a finished run, their running average, AdamW, one cycle."""
     torch.manual_seed(recipe.seed)
     network = embedder(recipe.widths).to(memory_format=torch.channels_last)
+    if start is not None:
+        network.load_state_dict(finished(start))
     optimiser = torch.optim.AdamW(
         network.parameters(), recipe.peak_rate, weight_decay=recipe.weight_decay, fused=True
     )
@@ -118,6 +124,25 @@ def assemble(recipe: Recipe, *, steps: int) -> Parts:
             optimiser, recipe.peak_rate, total_steps=steps + 1, pct_start=0.15
         ),
     )
+
+
+def finished(checkpoint: Path) -> dict[str, Tensor]:
+    """The averaged weights of a run, by name."""
+    averaged: dict[str, Tensor] = torch.load(checkpoint, weights_only=True)["average"]
+    prefix = "module."
+    return {name.removeprefix(prefix): v for name, v in averaged.items() if prefix in name}
+
+
+@torch.no_grad()
+def blend(network: nn.Module, weights: dict[str, Tensor], *, share: float) -> None:
+    """Pull the network that far (0..1) back to the weights it started from.
+
+    What was learnt last stays largely, what it had displaced returns (WiSE-FT, Wortsman et al.,
+    CVPR 2022).
+    """
+    for name, value in network.state_dict().items():
+        if value.dtype.is_floating_point:
+            value.lerp_(weights[name], share)
 
 
 def run_epoch(
@@ -154,14 +179,20 @@ def run_epoch(
 
 
 def train(
-    faces: LabelledFaces, *, recipe: Recipe, work: Path, compiled: bool, last: bool
+    faces: LabelledFaces,
+    *,
+    recipe: Recipe,
+    work: Path,
+    compiled: bool,
+    last: bool,
+    start: Path | None = None,
 ) -> nn.Module:
     """Run the recipe or go on with it; the averaged network, in evaluation mode.
 
-    `last` takes the newest checkpoint as it is.
+    `last` takes the newest checkpoint as it is; `start` is a finished run's, to begin from.
     """
     steps = len(faces.pixels) // recipe.batch
-    parts = assemble(recipe, steps=recipe.epochs * steps)
+    parts = assemble(recipe, steps=recipe.epochs * steps, start=start)
     checkpoint = work / "checkpoint.pt"
     first = parts.restore(checkpoint)
     forward = torch.compile(parts.network) if compiled else parts.network
@@ -173,7 +204,7 @@ def train(
         )
         parts.save(checkpoint, epoch=epoch)
         speed = steps * recipe.batch / (time.perf_counter() - started)
-        print(f"epoch {epoch + 1}/{recipe.epochs} cosine {cosine:.3f} {speed:.0f} img/s")
+        print(f"epoch {epoch + 1}/{recipe.epochs} cosine {cosine:.3f} {speed:.0f} img/s", flush=True)
     return parts.average.module.eval()
 
 
@@ -199,6 +230,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ONNX_FILE)
     parser.add_argument("--epochs", type=int, default=defaults.epochs)
     parser.add_argument("--identity-weight", type=float, default=defaults.identity_weight)
+    parser.add_argument("--peak-rate", type=float, default=defaults.peak_rate)
+    parser.add_argument("--start", type=Path, help="checkpoint of a finished run to begin from")
+    parser.add_argument("--keep", type=float, default=0.0, help="share of its weights that stays")
+    parser.add_argument("--swaps", type=int, default=0, help="face swaps to learn from as well")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true", help="without a C++ compiler")
     parser.add_argument("--export-only", action="store_true", help="of the newest checkpoint")
@@ -206,17 +241,29 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(epochs=options.epochs, identity_weight=options.identity_weight)
+    recipe = Recipe(
+        epochs=options.epochs,
+        identity_weight=options.identity_weight,
+        peak_rate=options.peak_rate,
+    )
     faces = load_lfw(options.data, "train")
+    if options.swaps:
+        swaps = options.work / "swaps.npz"
+        if not swaps.is_file():
+            make_swaps(options.data, swaps, count=options.swaps, seed=recipe.seed + 3)
+        faces = with_swaps(faces, swaps)
     network = train(
         faces,
         recipe=recipe,
         work=options.work,
         compiled=not options.no_compile,
         last=options.export_only,
+        start=options.start,
     )
+    if options.start:
+        blend(network, finished(options.start), share=options.keep)
     example = as_input([plain_crop(faces, index) for index in range(8)]).contiguous()
-    difference = save_onnx(network, options.output, example=example)
+    difference = save_onnx(Mirrored(network).eval(), options.output, example=example)
     print(f"wrote {options.output.name}, largest difference to torch {difference:.1e}")
 
 

@@ -1,6 +1,7 @@
 """The pocket face embedder: plain dense 3×3 residual blocks, which suit processors best."""
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 SIZE = 112  # px, what every ArcFace-style embedder takes
 DIMENSION = 256
@@ -57,3 +58,20 @@ def embedder(widths: tuple[int, ...]) -> nn.Sequential:
         nn.Linear(512, DIMENSION, bias=False),
         nn.BatchNorm1d(DIMENSION),
     )
+
+
+class Mirrored(nn.Module):
+    """What a face and its mirror image have in common: the sum of their two unit vectors.
+
+    The customary test-time averaging of face recognition, made part of the checkpoint so that
+    whoever runs the file has it; a face costs two passes.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (n, 3, 112, 112) to (n, 256), not normalised."""
+        straight: Tensor = functional.normalize(self.network(images))
+        return straight + functional.normalize(self.network(images.flip(3)))

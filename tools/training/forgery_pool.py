@@ -72,7 +72,8 @@ class Faces:
 
     def source_for(self, index: int, rng: np.random.Generator) -> int:
         """Another person's photo; of a few, mostly the one whose face is turned the same way."""
-        few = rng.choice(len(self.paths), size=int(rng.choice([1, 8, 24])), replace=False)
+        size = min(int(rng.choice([1, 8, 24])), len(self.paths))
+        few = rng.choice(len(self.paths), size=size, replace=False)
         few = few[self.people[few] != self.people[index]]
         if len(few) == 0:
             return self.source_for(index, rng)
