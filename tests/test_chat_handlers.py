@@ -117,6 +117,8 @@ def test_reload_and_hits(handlers: Handlers, case: Unmask, tmp_path: Path) -> No
         )
     )
     assert "Read the evidence" in str(asked[-1][0])
+    explained = list(handlers.explain(token, REQUEST, pressed(handle="all")))
+    assert "Let the model explain" not in str(explained[-2])
     again = list(handlers.ask_again(token, GALLERY, REQUEST))
     assert str(again[-1][0]).count("Why is H1 an impersonation") == 2
 

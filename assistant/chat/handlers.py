@@ -143,7 +143,9 @@ class Handlers:
         """Let the model explain a hit."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
+            yield (gr.skip(), gr.skip(), gr.skip(), working())
             yield from _following(found, found.explain(str(getattr(event, "handle", ""))))
+            yield (gr.skip(), gr.skip(), gr.skip(), ready())
 
     # -- galleries ----------------------------------------------------------------------------
 
@@ -222,9 +224,9 @@ class Handlers:
 
     def _findings(self, found: Investigation | None) -> Updates:
         if found is None:
-            return (start_html(self._galleries.names()), "")
+            return (start_html(), "")
         return (
-            found.findings_html() or start_html(self._galleries.names()),
+            found.findings_html() or start_html(),
             found.detail_html(),
         )
 

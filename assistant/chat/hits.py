@@ -71,13 +71,23 @@ class Faces:
         return self._made[key]
 
 
-def start_html(galleries: Sequence[str]) -> str:
+def start_html() -> str:
     """What stands where findings will be, before there are any."""
-    return fill("chat_start.html", galleries=galleries)
+    return fill("chat_start.html")
 
 
-def hits_html(findings: Findings, faces: Faces, *, rule: Rule | None, chosen: str | None) -> str:
-    """The ranked hits; `chosen` is the handle of the one shown in detail."""
+def hits_html(
+    findings: Findings,
+    faces: Faces,
+    *,
+    rule: Rule | None,
+    chosen: str | None,
+    offers_model: bool = True,
+) -> str:
+    """The ranked hits; `chosen` is the one shown in detail.
+
+    `offers_model` says whether some hit still has no explanation by the model.
+    """
     views = [
         {
             "hit": hit,
@@ -87,7 +97,14 @@ def hits_html(findings: Findings, faces: Faces, *, rule: Rule | None, chosen: st
         }
         for hit in findings.hits
     ]
-    return fill("chat_hits.html", findings=findings, views=views, verdicts=VERDICTS, chosen=chosen)
+    return fill(
+        "chat_hits.html",
+        findings=findings,
+        views=views,
+        verdicts=VERDICTS,
+        chosen=chosen,
+        offers_model=offers_model,
+    )
 
 
 def detail_html(

@@ -208,7 +208,8 @@ class Investigation:
         if findings is None:
             return None
         rule = self.desk.instruments.rule
-        return hits_html(findings, self._faces, rule=rule, chosen=self._chosen)
+        offers = any(hit.handle not in self._explained for hit in findings.hits)
+        return hits_html(findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers)
 
     def detail_html(self) -> str:
         """The chosen hit with everything that was measured on it; empty when there is none."""

@@ -113,7 +113,7 @@ def _panel(folders: list[str]) -> Panel:
             add_folder = gr.Button("Add this folder", size="sm", interactive=bool(folders))
         with gr.Column(min_width=280):
             progress = gr.HTML("", apply_default_css=False, elem_id="unmask-progress")
-            stop = gr.Button("Stop adding", size="sm")
+            stop = gr.Button("Stop adding", size="sm", elem_id="unmask-stop")
     return Panel(files, add_files, folder, add_folder, stop, progress)
 
 
@@ -137,7 +137,7 @@ def _talk() -> Talk:
 def _shown() -> Shown:
     with gr.Column(scale=9, min_width=320, elem_id="unmask-findings"), gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            findings = _live_html(start_html(["…"]), "unmask-list")
+            findings = _live_html(start_html(), "unmask-list")
         with gr.Column(scale=7, min_width=340):
             detail = _live_html("", "unmask-one")
     return Shown(findings, detail)
