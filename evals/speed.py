@@ -196,6 +196,7 @@ def _compare(
         "ours_cpu_ms_per_photograph": our_cpu,
         "loop_cpu_ms_per_photograph": their_cpu,
         "ours_last_block_over_first": ours[-1].wall_ms / ours[0].wall_ms,
+        "ours_cpu_last_block_over_first": ours[-1].cpu_ms / ours[0].cpu_ms,
         "resident_mb_after_first_block": memory[0][0],
         "resident_mb_after_last_block": memory[-1][0],
         "peak_mb_after_first_block": memory[0][1],

@@ -204,7 +204,8 @@ def train(
         )
         parts.save(checkpoint, epoch=epoch)
         speed = steps * recipe.batch / (time.perf_counter() - started)
-        print(f"epoch {epoch + 1}/{recipe.epochs} cosine {cosine:.3f} {speed:.0f} img/s", flush=True)
+        told = f"epoch {epoch + 1}/{recipe.epochs} cosine {cosine:.3f} {speed:.0f} img/s"
+        print(told, flush=True)
     return parts.average.module.eval()
 
 
