@@ -44,6 +44,9 @@ EVALUATIONS: Mapping[str, Evaluation] = {
     "speed": Evaluation(
         "evals.speed", "How much faster than the obvious loop is indexing, and is memory flat?"
     ),
+    "agent": Evaluation(
+        "evals.agent", "Does the assistant call the right tools and say what they found?"
+    ),
     "vlm_speed": Evaluation(
         "evals.vlm_speed",
         "Does streaming a chat model cost anything over bare `generate`?",

@@ -221,7 +221,8 @@ INJECTION = (
 )
 
 SMALL_TALK = (
-    ("Hello there!", "greeting"), ("Good afternoon", "greeting"), ("Thank you very much!", "thanks"),
+    ("Hello there!", "greeting"), ("Good afternoon", "greeting"),
+    ("Thank you very much!", "thanks"),
     ("great, thanks", "thanks"), ("What can you do for me?", "abilities"),
     ("How does this work?", "abilities"), ("How can I add pictures to the gallery?", "index"),
     ("How do I load a folder of images?", "index"),

@@ -62,7 +62,7 @@ def caller(desk: Desk) -> Answers:
 def galleries(
     data: Path, folder: Path, *, count: int, queries: int, split: str = "train", seed: int = 7
 ) -> Iterator[tuple[Path, list[Exhibit]]]:
-    """Casework of other persons each time: its folder and what is in it."""
+    """Casework of other persons each time: its folder and what is in it; made once a folder."""
     people = portraits(data, split=split)
     rng = np.random.default_rng(seed)
     asked = [name for name, shots in people.items() if len(shots) >= 3]
@@ -74,7 +74,13 @@ def galleries(
         crowd = rest[number * 30 : (number + 1) * 30]
         chosen = {name: people[name][:6] for name in [*few, *crowd]}
         place = folder / f"case{number}"
-        yield place, build(chosen, place, seed=seed + number, queries=len(few))
+        yield place, _built(place) or build(chosen, place, seed=seed + number, queries=len(few))
+
+
+def _built(place: Path) -> list[Exhibit]:
+    """What an earlier run made there; nothing if it made nothing."""
+    file = place / "exhibits.json"
+    return [Exhibit(**row) for row in json.loads(file.read_text())] if file.is_file() else []
 
 
 def indexed(parts: Parts, place: Path) -> Path:
@@ -110,6 +116,7 @@ def _record(desk: Desk, photo: Path, pictures: Pictures) -> dict[str, Any]:
     rng = np.random.default_rng(len(hits) + pictures._count)
     some = [str(hit) for hit in rng.permutation(hits)]
     looked = [handle, *hits[:2], *some[:3]]
+    pairs = [*((handle, hit) for hit in looked[1:]), *zip(some, hits[1:6], strict=False)]
     return {
         "find": find,
         "gallery": json.loads(call("gallery_summary")),
@@ -118,7 +125,7 @@ def _record(desk: Desk, photo: Path, pictures: Pictures) -> dict[str, Any]:
         "described": {name: json.loads(call("describe_image", image=name)) for name in looked},
         "compared": [
             json.loads(call("compare_faces", first=first, second=second))
-            for first, second in [*((handle, hit) for hit in looked[1:]), *zip(some, hits[1:6], strict=False)]
+            for first, second in pairs
             if first != second
         ],
         "pictures": {name: pictures.keep(desk.pixels(name)) for name in [handle, *hits[:12]]},

@@ -2,7 +2,7 @@
 
 Digits and the letters of handles stand alone, so that `H3` and `E2` are copied letter by letter.
 Runs of JSON between them may become one token each (`","reads":"high"},{"id":"`): a tool's
-result costs a fifth of the tokens, and a reading and the measure that it belongs to are one symbol.
+result costs a fifth of the tokens, and a reading and the measure it belongs to are one symbol.
 """
 
 from collections.abc import Iterable
