@@ -109,10 +109,11 @@ def _calling(outcomes: Sequence[Outcome]) -> dict[str, object]:
     for outcome in outcomes:
         kinds[outcome.kind].append(outcome.right)
     told = [bool(it.recognised) for it in outcomes if it.kind in REFUSALS]
+    valid = [it.valid for it in outcomes if it.made]
     return {
-        "valid calls": float(np.mean([it.valid for it in outcomes if it.made] or [np.nan])),
+        "valid calls": float(np.mean(valid)) if valid else np.nan,
         "right tool and arguments": float(np.mean([it.right for it in outcomes])),
-        "refusals recognised": float(np.mean(told or [np.nan])),
+        "refusals recognised": float(np.mean(told)) if told else np.nan,
         "right by kind": {
             kind: f"{sum(right)}/{len(right)}" for kind, right in sorted(kinds.items())
         },

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from assistant.agent import Agent
+from assistant.agent import Agent, Token
 from assistant.grounding import Ground, check
 from assistant.steps import CheckedSentence, ModelText, Step, ToolCall, ToolResult
 from evals import agent_wordings as words
@@ -71,8 +71,8 @@ class Examiner:
     ) -> Outcome:  # fmt: skip
         """One turn; with `says`, one of these words must be in the answer, and no call."""
         steps: list[Step] = [
-            event for event in self.agent.ask(text, photos) if not hasattr(event, "unchecked")
-        ]  # type: ignore[misc]
+            event for event in self.agent.ask(text, photos) if not isinstance(event, Token)
+        ]
         made = tuple((step.name, step.arguments) for step in steps if isinstance(step, ToolCall))
         bad = [step for step in steps if isinstance(step, ToolResult) and not step.ok]
         texts = [step for step in steps if isinstance(step, ModelText)]

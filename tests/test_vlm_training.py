@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assistant.grounding import check
-from assistant.training import narration, wordings
+from assistant.training import grammar, narration, wordings
 from assistant.training.dialogues import dialogue
 from assistant.training.stuff import Stuff
 from tools.evidence import MEASURES
@@ -112,7 +112,7 @@ def test_a_reading_changes_its_own_sentence_only() -> None:
 def test_wordings_are_many() -> None:
     """A request has hundreds of wordings, all slots filled."""
     rng = random.Random(0)  # noqa: S311
-    said = {wordings.wording(wordings.WHY, rng, hit="hit 3") for _ in range(500)}
+    said = {grammar.wording(wordings.WHY, rng, hit="hit 3") for _ in range(500)}
     assert len(said) > 300
     assert not any("<" in text or "|" in text for text in said)
 

@@ -81,6 +81,7 @@ def compare_two(talk: Talk) -> None:
 
 
 def compared(talk: Talk, first: str, second: str, identity: str | None) -> None:
+    """How alike two faces are, told."""
     call = talk.calls("compare_faces", first=first, second=second)
     talk.comparisons += 1
     name = f"C{talk.comparisons}"

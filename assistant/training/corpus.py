@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pool
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from langchain_core.messages import AIMessage, BaseMessage
@@ -196,7 +197,8 @@ def main() -> None:
         with Pool(given.processes) as pool:
             for some in pool.imap(_rows, jobs):
                 rows += some
-    np.savez_compressed(given.corpus / f"{given.name}.npz", **stored(rows))
+    arrays: dict[str, Any] = {**stored(rows)}
+    np.savez_compressed(given.corpus / f"{given.name}.npz", **arrays)
     spoken = sum(int(row.spoken.sum()) for row in rows)
     tokens = sum(len(row.ids) for row in rows)
     print(json.dumps({"rows": len(rows), "tokens": tokens, "spoken": spoken}))

@@ -27,8 +27,7 @@ COUNT_OF = {
     "not assessed": "S7",
 }  # fmt: skip
 
-UNMEASURED = "not measured"
-MOST_SENTENCES = 4
+UNMEASURED, MOST_SENTENCES = "not measured", 4
 
 
 def listed(items: Sequence[str]) -> str:

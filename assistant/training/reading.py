@@ -63,7 +63,9 @@ def _mask(start: int, length: int) -> Tensor:
 
 
 def _norm(norm: Any, x: Tensor) -> Tensor:
-    return functional.rms_norm(x, (x.shape[-1],), norm.weight.to(x.dtype), norm.variance_epsilon)
+    weight = norm.weight.to(x.dtype)
+    normed: Tensor = functional.rms_norm(x, (x.shape[-1],), weight, norm.variance_epsilon)
+    return normed
 
 
 def _layer(
@@ -72,7 +74,8 @@ def _layer(
     x = x + _attend(layer.self_attn, _norm(layer.input_layernorm, x), turn, mask, shape=shape)
     h = _norm(layer.post_attention_layernorm, x)
     mlp = layer.mlp
-    return x + mlp.down_proj(functional.silu(mlp.gate_proj(h)) * mlp.up_proj(h))
+    out: Tensor = x + mlp.down_proj(functional.silu(mlp.gate_proj(h)) * mlp.up_proj(h))
+    return out
 
 
 def _attend(

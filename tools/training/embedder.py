@@ -5,7 +5,9 @@
         --start runs/embedder/checkpoint.pt --swaps 9200 --epochs 16 --peak-rate 1.2e-3 --keep 0.4
 
 The second command teaches it that a face swap depicts the person of the inner face, and writes a
-mean of both runs' weights, which knows photographs and swaps. The student sees augmented crops, the targets come from the clean image: the unit vectors of
+mean of both runs' weights, which knows photographs and swaps.
+
+The student sees augmented crops, the targets come from the clean image: the unit vectors of
 `data/lfw/labels.npz`. Runs on one CPU core, writes a checkpoint every epoch and goes on from it
 when started again; `--export-only` writes the ONNX file of the newest checkpoint. Only the
 `train` persons are ever learnt from; `val` is for `evals/embedder.py`.
