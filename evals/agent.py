@@ -141,7 +141,14 @@ def _speaking(outcomes: Sequence[Outcome]) -> dict[str, object]:
                 if cite[0] == "H"
             ]
         ),
-        "verdict contradictions before": sum("the verdict" in (it.finding or "") for it in said),
+        "verdict contradictions before": len(
+            {
+                (place, it.finding)
+                for place, outcome in enumerate(outcomes)
+                for it in outcome.sentences
+                if "the verdict" in (it.finding or "")
+            }
+        ),
         "grounded after the check": _mean([it.grounded for it in outcomes if it.sentences]),
         "artefact claims on genuine": sum(_names_region(it.text) for it in genuine),
         "genuine asked about": len(genuine),
