@@ -303,9 +303,9 @@ def unanswerable(talk: Talk) -> None:
 
 
 _ABOUT_HITS: tuple[tuple[Turn, float], ...] = (
-    (why, 8), (where, 7), (compare, 9), (sure, 8), (same_person, 8), (which, 14), (describe, 6),
-    (compare_two, 8), (worst, 2), (counts, 3), (bad_handle, 3), (again_top, 9),
-    (unanswerable, 4), (own_photo, 6), (next_person, 4), (more_photos, 2), (find_and_more, 3),
+    (why, 10), (where, 7), (compare, 7), (sure, 6), (same_person, 4), (which, 12), (describe, 4),
+    (compare_two, 3), (worst, 2), (counts, 3), (bad_handle, 3), (again_top, 6),
+    (unanswerable, 4), (own_photo, 4), (next_person, 4), (more_photos, 2), (find_and_more, 3),
     (gallery, 3), (meaning, 5), (outside, 6), (injection, 3), (thanks, 2), (abilities, 1),
     (how_to_index, 1), (greeting, 0.5), (again, 1.5), (reliability, 1),
     (compare_photos, 2),
