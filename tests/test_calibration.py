@@ -66,3 +66,11 @@ def test_a_place_among_authentic_photos() -> None:
     assert reference.share_below(0.0) == pytest.approx(0.5, abs=0.02)
     assert reference.share_below(5.0) == 1.0
     assert reference.share_below(-5.0) == 0.0
+
+
+def test_no_band_lets_a_claim_pass_that_is_more_likely_wrong() -> None:
+    """However well validation samples are told apart, the edges stay on their side of one half."""
+    likely = Band.fit([0.01, 0.02], [0.3, 0.35], alpha_low=0.1, alpha_high=0.1)
+    assert (likely.high, likely.place(0.45)) == (0.5, "within")
+    unlikely = Band.fit([0.7, 0.8], [0.95, 0.99], alpha_low=0.1, alpha_high=0.1)
+    assert (unlikely.low, unlikely.place(0.55)) == (0.5, "within")

@@ -87,11 +87,16 @@ class Band:
         alpha_low: float,
         alpha_high: float,
     ) -> "Band":
-        """Fit both edges; where the classes are so far apart that they cross, they meet halfway."""
+        """Fit both edges; where the classes are so far apart that they cross, they meet halfway.
+
+        The band always holds 0.5: a claim that is more likely wrong than right is not made, however
+        few of the validation samples would have suffered from it.
+        """
         high = _conformal_upper(np.asarray(probabilities_false, float), alpha_high)
         low = 1.0 - _conformal_upper(1.0 - np.asarray(probabilities_true, float), alpha_low)
         if low > high:
             low = high = (low + high) / 2
+        low, high = min(low, 0.5), max(high, 0.5)
         return cls(low=low, high=high, alpha_low=alpha_low, alpha_high=alpha_high)
 
 

@@ -29,8 +29,10 @@ FACE_AND_IMAGE = (
     "image/unifd_neighbours",
 )
 RELATIVE = ("query/face_linear_difference", "query/face_feature_cosine")
-# The original at hand: what differs from it counts, not what the photo looks like by itself.
-SAME_PHOTO = (*RELATIVE, "query/face_hash_distance")
+# The original at hand: what differs from it counts, not what the photo looks like by itself. Not
+# the hash's distance: a crop or another size moves the aligned face, and with it the hash, as far
+# as many a forgery does.
+SAME_PHOTO = RELATIVE
 
 # What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
 # so authentic photos rarely may get there; a forgery that falls into the band is still looked at.
