@@ -7,8 +7,7 @@ clock; `ours` is `LocalVLM.stream`, once plain as `bare` is, once with the share
 prompt remembered, once with calls and citations held by grammar. CPU milliseconds of the whole
 process stand beside the clock: on a busy machine they say more.
 
-The pocket checkpoint is measured when it is there; without it one of the same shape with random
-weights, and the figures say so (`checkpoint`). Does not show: the speed on a GPU or of larger ones.
+The profile's own checkpoint is measured. Does not show: the speed on a GPU.
 """
 
 import base64
@@ -17,9 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,7 +24,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from PIL import Image
 
 from assistant.chat_model import LocalVLM
-from assistant.chat_model.server import POCKET
+from assistant.chat_model.server import profile_folder
 from assistant.settings import Settings
 from evals.options import EvalOptions
 
@@ -48,28 +45,16 @@ class Timing:
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Measure in turns; a `limit` caps their number."""
-    with TemporaryDirectory() as name:
-        folder, described = _checkpoint(Path(name))
-        model = LocalVLM.load(folder, threads=Settings.load().threads)
-        ways = _ways(model, _question(options.seed))
-        for measure in ways.values():  # compiled grammars, packed weights
-            measure()
-        timings: dict[str, list[Timing]] = {way: [] for way in ways}
-        for _ in range(options.limit or TURNS):
-            for way, measure in ways.items():
-                timings[way].append(measure())
-    return {"checkpoint": described, "threads": _threads(), **_figures(timings)}
-
-
-def _checkpoint(folder: Path) -> tuple[Path, str]:
-    if (POCKET / "config.json").is_file():
-        return POCKET, "pocket"
-    from assistant.training import architecture, tokenizer
-
-    template = (POCKET / "chat_template.jinja").read_text("utf-8")
-    words = tokenizer.save([__doc__] * 4, folder, template=template).tokenizer
-    architecture.new(words).save_pretrained(folder)
-    return folder, "random weights in the pocket's shape: the pocket checkpoint is not there"
+    settings = Settings.load()
+    model = LocalVLM.load(profile_folder(settings), threads=settings.threads)
+    ways = _ways(model, _question(options.seed))
+    for measure in ways.values():  # compiled grammars, packed weights
+        measure()
+    timings: dict[str, list[Timing]] = {way: [] for way in ways}
+    for _ in range(options.limit or TURNS):
+        for way, measure in ways.items():
+            timings[way].append(measure())
+    return {"profile": settings.profile, "threads": _threads(), **_figures(timings)}
 
 
 def _question(seed: int) -> list[BaseMessage]:

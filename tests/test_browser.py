@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from assistant import Unmask
-from assistant.chat_model.server import POCKET
+from assistant.chat_model.server import profile_folder
+from assistant.settings import Settings
 from tests.cases import GALLERY
 from tests.chat_server import SLOW
 
@@ -62,12 +63,9 @@ def scripted(home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def pocket(home: Path, scripted: str) -> Iterator[str]:
-    """The page with the pocket model, where it is on this machine."""
-    if (POCKET / "config.json").is_file():
-        yield from served(home, str(POCKET))
-    else:
-        yield scripted
+def pocket(home: Path) -> Iterator[str]:
+    """The page with the pocket model."""
+    yield from served(home, str(profile_folder(Settings())))
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,11 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 
-from assistant.chat_model import chat_model, server
+from assistant.chat_model import chat_model
 from assistant.chat_model.pictures import pictures_after_tools
 from assistant.chat_model.served import ServedVLM
 from assistant.settings import Settings
+from tools import checkpoints
 from tools.errors import SetupError
 
 local_only = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -146,8 +147,8 @@ def test_each_profile_names_its_own_remedy(home: Path, monkeypatch: pytest.Monke
     """A checkpoint that is not here is said with the command that brings it."""
     with pytest.raises(SetupError, match=r"Qwen3-VL-4B-Instruct.*`unmask models download full`"):
         chat_model(Settings(profile="full"))
-    monkeypatch.setattr(server, "POCKET", home / "nothing")
-    with pytest.raises(SetupError, match=r"pocket chat model.*assistant.training"):
+    monkeypatch.setattr(checkpoints, "CHAT_WEIGHTS", home / "nothing")
+    with pytest.raises(SetupError, match=r"lacks .*assistant.training"):
         chat_model(Settings())
 
 

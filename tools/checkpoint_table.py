@@ -104,6 +104,27 @@ POCKET_VERDICT = Checkpoint(
     preprocessing="scores of the pocket faces, encoder and heads",
     validated_on="see verdict.json",
 )
+POCKET_VLM = Checkpoint(
+    part="vlm",
+    name="pocket VLM",
+    profile="pocket",
+    source="python -m assistant.training.pocket_vlm",
+    revision=None,
+    files={
+        "chat_template.jinja": None,
+        "config.json": None,
+        "generation_config.json": None,
+        "model.safetensors": None,
+        "processor_config.json": None,
+        "tokenizer.json": None,
+        "tokenizer_config.json": None,
+    },
+    license="research and evaluation (trained on dialogues around LFW; see the card)",
+    size_bytes=None,
+    preprocessing="in processor_config.json; NF4 at loading",
+    validated_on="see assistant/weights/vlm/CARD.md",
+    folder="vlm",
+)
 
 BUFFALO_L = Checkpoint(
     part="faces",
@@ -229,6 +250,7 @@ PROFILES: Mapping[Profile, Mapping[Part, Checkpoint]] = MappingProxyType(
             "encoder": POCKET_ENCODER,
             "heads": POCKET_HEADS,
             "verdict": POCKET_VERDICT,
+            "vlm": POCKET_VLM,
         },
         # No `verdict`: nobody measured how the full profile's scores are to be read, so its
         # probabilities are not measured until somebody runs a fit on labelled data of their own.

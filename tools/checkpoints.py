@@ -40,6 +40,8 @@ __all__ = [
 EMBEDDING_PARTS: tuple[Part, ...] = ("faces", "encoder")
 """The parts whose output a gallery keeps; another head or calibration needs no new indexing."""
 WEIGHTS = Path(__file__).parent / "weights"
+CHAT_WEIGHTS = Path(__file__).parents[1] / "assistant" / "weights"
+"""The language model's weights lie beside what they serve."""
 MANIFEST = WEIGHTS / "manifest.json"
 
 
@@ -59,7 +61,7 @@ class FileStatus:
 def folder_of(checkpoint: Checkpoint, models_dir: Path) -> Path:
     """Where a checkpoint lies, or would lie: the package for pocket, the data folder for full."""
     if checkpoint.profile == "pocket":
-        return WEIGHTS / checkpoint.folder
+        return (CHAT_WEIGHTS if checkpoint.part == "vlm" else WEIGHTS) / checkpoint.folder
     return models_dir / checkpoint.profile / checkpoint.part
 
 
@@ -164,7 +166,8 @@ def download(profile: Profile, models_dir: Path, progress: Progress) -> None:
 def write_manifest() -> list[Path]:
     """Record the sha256 of the pocket files that exist; the paths of those that do not."""
     rows = PROFILES["pocket"].values()
-    paths = [(row, WEIGHTS / row.folder / name) for row in rows for name in sorted(row.files)]
+    # Pocket files lie in the package, wherever downloads go.
+    paths = [(row, folder_of(row, WEIGHTS) / name) for row in rows for name in sorted(row.files)]
     known: dict[str, dict[str, str]] = {}
     for row, path in paths:
         if path.is_file():

@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING
 from langchain_core.language_models import BaseChatModel
 
 from assistant.settings import Settings
-from tools.checkpoint_table import QWEN3_VL_4B
-from tools.checkpoints import locate
-from tools.errors import SetupError
+from tools.checkpoints import PROFILES, locate
 
 if TYPE_CHECKING:
     from assistant.chat_model.local import LocalVLM
-
-POCKET = Path(__file__).parent.parent / "weights" / "vlm"
 
 
 def chat_model(settings: Settings) -> BaseChatModel:
@@ -39,11 +35,4 @@ def local(source: str | Path, settings: Settings) -> "LocalVLM":
 
 def profile_folder(settings: Settings) -> Path:
     """The folder of the profile's own checkpoint. Raises SetupError when it is not there."""
-    if settings.profile == "full":
-        return locate(QWEN3_VL_4B, settings.models_dir)
-    if (POCKET / "config.json").is_file():
-        return POCKET
-    raise SetupError(
-        "the pocket chat model is not on this machine: install Unmask again, or make it with "
-        "`python -m assistant.training.pocket_vlm`"
-    )
+    return locate(PROFILES[settings.profile]["vlm"], settings.models_dir)
