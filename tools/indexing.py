@@ -19,7 +19,6 @@ from tools.errors import ToolError
 from tools.gallery import Gallery
 from tools.images import walk
 from tools.index import Index
-from tools.native_memory import return_freed_memory
 from tools.opening import FileToOpen, OpenedFile, OpeningPool, pixel_count
 from tools.records import AnalysedImage, FileRecord
 
@@ -112,7 +111,6 @@ def index_folders(
     once they are safely on the disk. Raises `SetupError` (folder missing, disk full,
     gallery in use; what was indexed before is kept) and `IndexingInterrupted`.
     """
-    return_freed_memory()
     # Resolved, so that one file has one name however its folder was given.
     roots = [Path(folder).resolve() for folder in folders]
     with gallery.writer(), contextlib.ExitStack() as stack:
