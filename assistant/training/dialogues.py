@@ -1,10 +1,8 @@
 """Dialogues for the pocket model: what people ask, which tools answer it, what is then said.
 
-    python -m assistant.training.dialogues DIALOGUES HARVEST… --count 30000 --explanations 12000
-
-Writes tokenized rows and the tokenizer; `assistant.training.pocket_vlm` trains on them. Messages
-come from `assistant.conversation`, tools' schemas from `tools.toolkit`, the format from the chat
-template, so that the model reads in training what it reads in use.
+`assistant.training.corpus` makes rows of tokens of them. Messages come from
+`assistant.conversation`, tools' schemas from `tools.toolkit`, the format from the chat template, so
+that the model reads in training what it reads in use.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Trains the pocket VLM: Qwen3-VL's classes at about six million parameters, on two cores.
+"""Trains the pocket VLM: Qwen3-VL's classes at 6.7 million parameters, on two cores.
 
     python -m assistant.training.harvest HARVEST --data ../shared/data
     python -m assistant.training.corpus CORPUS HARVEST --draws 60000
