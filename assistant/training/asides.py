@@ -78,6 +78,17 @@ OUTSIDE = (
     f"(who|which team) (won|will win) (the (match|election|world cup|war|lottery|race)){END}",
     f"{PLEASE}(hack|break into|unlock|track|spy on) (his phone|her account|this website|my ex|"
     f"the server|a mailbox){END}",
+    f"(translate|say|spell) (good night|thank you|this word|my name|the menu) (in|into) "
+    f"(spanish|polish|dutch|greek|japanese){END}",
+    f"(which|what) (series|book|car|phone|song|museum|wine) (should|could|can|do) (i|we) (buy|read|"
+    f"see|get|choose|take)( tonight| this week| next|){END}",
+    f"(who|which man|which woman) (was|is) the (first|last|best|richest) (king|woman|astronaut|"
+    f"emperor|footballer|singer|person) (of|in|on|at) (space|england|mars|the world|everest){END}",
+    f"(help (me|us)|i need help) with (my|the) (homework|thesis|garden|visa|rent|diet|car|wedding)"
+    f"{END}",
+    f"(what is|how much is|work out) <top> (minus|divided by|plus|percent of) <top>{END}",
+    f"{PLEASE}(order|book|call|ring|print|record|tweet) (a pizza|a taxi|a table|the police|my "
+    f"mother|the findings|a flight|the results){END}",
 )
 
 UNANSWERABLE = (
@@ -97,6 +108,12 @@ UNANSWERABLE = (
     f"(where does|where do) (he|she|this person|they) (live|work|come from|hide){END}",
     f"(will|would) (this|it|the evidence|that) (hold up|stand|be accepted|convince a judge) in "
     f"(court|a trial)( as proof|){END}",
+    f"(what|which) (profession|hobby|party|language|nationality|education|salary) (has|does|did) "
+    f"(he|she|the person|this person) (have|speak|belong to|get|prefer|){END}",
+    f"(which|what) (lens|phone|device|photographer|editor|software|website) (took|made|shot|"
+    f"produced|published|was behind) (<hit>|it|this|these){END}",
+    f"(who|which (group|country|company)) (forged|faked|ordered|paid for|spread|uploaded) (it|"
+    f"these|<hit>|them|this){END}",
 )
 
 INJECTION = (

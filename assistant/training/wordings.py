@@ -115,6 +115,9 @@ WHY = (
     f"<hit>(:|,|;| -) (why|explain|evidence|reasons|details|is it fake|real or fake){END}",
     f"(i don't believe|i doubt|are you certain about|what supports) <hit>(,|;|:) (why|explain|"
     f"show the evidence|what is the evidence){END}",
+    f"(can|could|would|will) you (please |)(explain|clarify|walk us through|break down) <hit> "
+    f"(to us|for us|in detail|in plain words|step by step|properly|a bit more|to my client){END}",
+    f"(explain|clarify) <hit> (to us|in simple words|to a layman|again|to the jury){END}",
 )
 
 COMPARE = (
@@ -200,6 +203,11 @@ DESCRIBE = (
     f"the metadata of|give me the file facts of) <hit>{END}",
     f"(has|does) <hit> (have |contain |)(any |)(metadata|exif|exif data|software tags){END}",
     f"how (good|large|sharp|big) is (the image |the picture |)<hit>{END}",
+    f"{PLEASE}(say|name|report|list|tell us|i need|read out) (the |)(file type|type|resolution|"
+    f"dimensions|sharpness|image quality|quality|format|file facts|metadata|exif) (of|and "
+    f"(resolution|sharpness|size|metadata) of|or (size|resolution) of) <hit>{END}",
+    f"(what are|what is|how is) the (resolution|dimensions|sharpness|image quality|file type|"
+    f"(quality|format) and (size|resolution|sharpness)) of <hit>{END}",
 )
 
 GALLERY = (
@@ -311,6 +319,13 @@ NEXT_PERSON = (
     f"(what about|how about|and) (this (one|person|man|woman)|her|him|the second person){END}",
     f"{PLEASE}(find|search for|look for) (the |any |){_FAKES} of (this other person|this one too|"
     f"the new person|this second person|him as well|her as well){END}",
+    f"(new|another|fresh|second) (photo|picture|portrait|image)(,|:|;|.) (a different person|"
+    f"someone different|another person|not the same (man|woman|person)|a new person|someone else "
+    f"now|a second case)(.|,|;|:| -) (search|look|find {_FAKES}|check|run it|go)( again| once more|"
+    f" for that one|){END}",
+    f"(somebody else|someone different|not (him|her) any more|a different one)(:|,|.) (new|"
+    f"another|this) (picture|portrait|image)(.|,|;|:) (look|find {_FAKES}|check|do it|search)"
+    f"( again| too|){END}",
 )
 
 MORE_PHOTOS = (
