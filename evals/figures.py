@@ -1,0 +1,49 @@
+"""Figures as people and programs read them: nested names flattened, NaN said in words."""
+
+import math
+from collections.abc import Mapping
+
+NOT_MEASURED = "not measured"
+
+
+def jsonable(value: object) -> object:
+    """The same figures for JSON, which has no NaN: what was not measured becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays
+        return jsonable(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def flat(figures: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Nested figures under dotted names, in their order."""
+    lines: dict[str, object] = {}
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            lines |= flat(value, f"{prefix}{name}.")
+        else:
+            lines[f"{prefix}{name}"] = value
+    return lines
+
+
+def number(value: object) -> float:
+    """The figure as a number; NaN when it is none or was not measured. True counts as 1."""
+    return float(value) if isinstance(value, (bool, int, float)) else math.nan
+
+
+def text(value: object) -> str:
+    """One figure in words: four digits, or that it was not measured."""
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else NOT_MEASURED
+    if isinstance(value, (list, tuple)):
+        return ", ".join(text(item) for item in value)
+    return NOT_MEASURED if value is None else str(value)
+
+
+def as_table(figures: Mapping[str, object]) -> str:
+    """Figures as aligned lines, nested ones under dotted names."""
+    lines = flat(figures)
+    width = max(map(len, lines), default=0)
+    return "\n".join(f"{name:<{width}}  {text(value)}" for name, value in lines.items())

@@ -1,0 +1,130 @@
+"""Scores that another system wrote into a CSV file, to be measured by the same protocol as ours.
+
+Detection: columns `path,score`, higher is more forged. Retrieval: `query,path,score`, higher is
+ranked first. Paths are those of the manifest: relative to the data set, with forward slashes; a
+frame of a video may be named `path@seconds`, and a bare path stands for all frames of its video.
+Other columns are not read, least of all labels: what is true, the manifest says.
+"""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.errors import SetupError
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aligned:
+    """A peer's scores in the order of our samples.
+
+    `values` (n,) float64, NaN where the peer has none; `missing` are our samples that it did not
+    score, `unknown` the paths of its file that are not among ours.
+    """
+
+    values: NDArray[np.float64]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    def figures(self) -> dict[str, object]:
+        """How far the file covers our samples; the first few names on each side."""
+        return {
+            "scored": int(np.isfinite(self.values).sum()),
+            "missing": len(self.missing),
+            "missing_first": list(self.missing[:_NAMED]),
+            "unknown": len(self.unknown),
+            "unknown_first": list(self.unknown[:_NAMED]),
+        }
+
+
+def read_scores(file: Path) -> dict[str, float]:
+    """Score per path; an empty score is NaN. Raises SetupError naming file, line and mistake."""
+    scores: dict[str, float] = {}
+    for place, (path, score) in _rows(file, ("path", "score")):
+        if path in scores:
+            raise SetupError(f"{place}: {path!r} is scored a second time")
+        scores[path] = _number(score, place)
+    return scores
+
+
+def read_rankings(file: Path) -> dict[str, dict[str, float]]:
+    """Score per path for every query; an empty score is NaN. Raises SetupError as above."""
+    rankings: dict[str, dict[str, float]] = {}
+    for place, (query, path, score) in _rows(file, ("query", "path", "score")):
+        ranking = rankings.setdefault(query, {})
+        if path in ranking:
+            raise SetupError(f"{place}: {path!r} is ranked a second time for {query!r}")
+        ranking[path] = _number(score, place)
+    return rankings
+
+
+def align(scores: Mapping[str, float], ids: Sequence[str]) -> Aligned:
+    """The peer's scores for our samples `ids` (paths, or `path@seconds` for frames)."""
+    names = [it if it in scores else _video(it) for it in ids]
+    values = np.array([scores.get(name, math.nan) for name in names], dtype=np.float64)
+    missing = tuple(it for it, value in zip(ids, values, strict=True) if math.isnan(value))
+    used = set(names)
+    return Aligned(values, missing, tuple(name for name in scores if name not in used))
+
+
+def _video(sample_id: str) -> str:
+    """The path of a frame's video; a path that merely holds an @ stays what it is."""
+    path, at, seconds = sample_id.rpartition("@")
+    return path if at and seconds.replace(".", "", 1).isdigit() else sample_id
+
+
+def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    """(file and line for messages, the values of the columns) of every row but the header."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            _check_header(file, reader.fieldnames, columns)
+            for row in reader:
+                place = f"{file.name}, line {reader.line_num}"
+                yield place, _values(row, columns, place)
+    except OSError as error:
+        raise SetupError(f"cannot read the scores {str(file)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SetupError(f"{file.name}: not UTF-8 text; save it as UTF-8 CSV") from error
+    except csv.Error as error:
+        raise SetupError(f"{file.name}: not a CSV file ({error})") from error
+
+
+def _check_header(file: Path, found: Sequence[str] | None, columns: tuple[str, ...]) -> None:
+    lacking = [name for name in columns if name not in (found or ())]
+    if lacking:
+        wanted = ",".join(columns)
+        raise SetupError(
+            f"{file.name}, line 1: no column {lacking[0]!r}; the header must be {wanted}"
+        )
+
+
+def _values(row: Mapping[str, str | None], columns: tuple[str, ...], place: str) -> list[str]:
+    values = []
+    for name in columns:
+        value = row[name]
+        if value is None or (not value.strip() and name != "score"):
+            raise SetupError(f"{place}: no value in column {name!r}")
+        values.append(value.strip() if name == "score" else _posix(value.strip()))
+    return values
+
+
+def _posix(path: str) -> str:
+    return path.replace("\\", "/").removeprefix("./")
+
+
+def _number(score: str, place: str) -> float:
+    """The score; NaN when it is empty or says so."""
+    try:
+        value = float(score) if score else math.nan
+    except ValueError:
+        raise SetupError(f"{place}: score {score!r} is not a number") from None
+    if math.isinf(value):
+        raise SetupError(f"{place}: score {score!r} is not finite")
+    return value
