@@ -1,0 +1,65 @@
+"""The small CSV tables that some data sets come with."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from evals.datasets.listing import Findings, files
+from evals.datasets.manifest import Manifest, Row
+from tools.errors import SetupError
+
+Lines = list[tuple[int, Mapping[str, str]]]
+
+
+def table_at(root: Path, name: str, columns: Sequence[str]) -> Path | None:
+    """The table itself when `root` is one with these columns, or the one called so in it."""
+    if root.is_dir():
+        return root / name if (root / name).is_file() else None
+    if root.suffix != ".csv" or not root.is_file():
+        return None
+    with root.open(encoding="utf-8-sig", errors="replace") as file:
+        header = [cell.strip() for cell in file.readline().split(",")]
+    return root if {*columns} <= {*header} else None
+
+
+def lines_of(path: Path | None, root: Path, name: str, columns: Sequence[str]) -> Lines:
+    """The table's lines with their numbers, the header being line 1; every cell stripped.
+
+    Raises SetupError for a table that is missing, lacks a column or has a broken line.
+    """
+    if path is None:
+        raise SetupError(f"no {name} in {str(root)!r} with columns {', '.join(columns)}")
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.DictReader(file, restval="", restkey="")
+        header = [*(reader.fieldnames or ())]
+        if lacking := [column for column in columns if column not in header]:
+            raise SetupError(f"{str(path)!r}: line 1: no column {lacking[0]!r}")
+        lines: Lines = []
+        for line in reader:
+            if "" in line:
+                raise SetupError(f"{str(path)!r}: line {reader.line_num}: too many cells")
+            lines.append((reader.line_num, {key: text.strip() for key, text in line.items()}))
+    for number, cells in lines:
+        if empty := [column for column in columns if not cells[column]]:
+            raise SetupError(f"{str(path)!r}: line {number}: column {empty[0]!r}: is empty")
+    return lines
+
+
+def manifest_of(rows: Mapping[str, Row], *, base: Path, table: Path | None) -> Manifest:
+    """The rows (by path) whose files are there; the others, and files without a row, are noted.
+
+    Raises SetupError when none is there.
+    """
+    present, found = {*files(base)}, Findings()
+    found.add("missing files", *(rows.keys() - present))
+    tables = {path for path in present if base / path == table}
+    found.add("unexpected files", *(present - rows.keys() - tables))
+    kept = tuple(row for path, row in rows.items() if path in present)
+    if not kept:
+        raise SetupError(f"none of the files that {str(table)!r} names is below {str(base)!r}")
+    return Manifest(name_of(base), base, kept, found.notes())
+
+
+def name_of(folder: Path) -> str:
+    """What a data set without a name of its own is called: as its folder."""
+    return folder.resolve().name

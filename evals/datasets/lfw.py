@@ -1,0 +1,79 @@
+"""Labeled Faces in the Wild, as published or with our labels beside it.
+
+    lfw/
+      [images/]                     or the persons' folders directly below
+        Ada_Lovelace/Ada_Lovelace_0001.jpg
+      [labels.npz]                  `path`, `split`: train and val by person
+
+Identity: the folder's name, its own face and its own body. All rows are authentic. Split: from
+labels.npz where that is there; unknown ("") otherwise and for images that it does not list.
+Not known: which photographs show the same occasion. Terms: for research; the photographs are
+press photos whose rights are with their owners (tag `research`).
+"""
+
+import re
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from evals.datasets.listing import Findings, files, media
+from evals.datasets.manifest import Manifest, Row
+from tools.errors import SetupError
+
+LICENCE = "research"
+_NAME = re.compile(r"(?P<person>.+)_\d{4}")
+
+
+def recognises(root: Path) -> bool:
+    """Whether there is a folder of photographs called like it, Name/Name_0001.jpg."""
+    base = _base(root)
+    if not base.is_dir():
+        return False
+    return any((person / f"{person.name}_0001.jpg").is_file() for person in base.iterdir())
+
+
+def load(root: Path) -> Manifest:
+    """The manifest; raises SetupError when no photograph is called as LFW's are."""
+    base, found = _base(root), Findings()
+    splits = _splits(root / "labels.npz")
+    rows = []
+    for path in media(files(base), found):
+        named = _NAME.fullmatch(Path(path).stem)
+        if named is None or Path(path).parent.as_posix() != named["person"]:
+            found.add("broken names", path)
+            continue
+        if splits and path not in splits:
+            found.add("not in labels.npz", path)
+        rows.append(_row(path, prefix=base.relative_to(root), splits=splits))
+    if not rows:
+        raise SetupError(f"no Name/Name_0001.jpg below {str(base)!r}")
+    return Manifest("lfw", root, tuple(rows), found.notes())
+
+
+def _base(root: Path) -> Path:
+    return root / "images" if (root / "images").is_dir() else root
+
+
+def _row(path: str, *, prefix: Path, splits: dict[str, str]) -> Row:
+    person = path.split("/")[0]
+    return Row(
+        path=(prefix / path).as_posix(),
+        dataset="lfw",
+        label="real",
+        split=splits.get(path, ""),
+        depicted_id=person,
+        body_id=person,
+        licence_tag=LICENCE,
+    )
+
+
+def _splits(labels: Path) -> dict[str, str]:
+    if not labels.is_file():
+        return {}
+    try:
+        with np.load(labels, allow_pickle=False) as tables:
+            paths, splits = tables["path"], tables["split"]
+    except (ValueError, KeyError, BadZipFile) as error:
+        raise SetupError(f"{str(labels)!r} has no columns path and split ({error})") from error
+    return dict(zip(paths.tolist(), splits.tolist(), strict=True))

@@ -1,0 +1,67 @@
+"""What lies in a folder of data, and what a loader found there that it could not place."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+PICTURES = frozenset({".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
+NAMES_SHOWN = 5
+
+
+class Findings:
+    """Files and names by what is odd about them; they end up in a manifest's notes."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, what: str, *names: str) -> None:
+        """Take note of names, e.g. of "unexpected files"."""
+        self._found[what] += names
+
+    def count(self, what: str) -> int:
+        """How many there are of a kind."""
+        return len(self._found[what]) if what in self._found else 0
+
+    def notes(self) -> dict[str, str]:
+        """The count of each kind and its first names: `3: a.txt, b.txt, c.txt`."""
+        return {what: _told(names) for what, names in self._found.items() if names}
+
+
+def _told(names: Iterable[str]) -> str:
+    times = Counter(names)
+    shown = ", ".join(sorted(times)[:NAMES_SHOWN])
+    more = len(times) - NAMES_SHOWN
+    return f"{sum(times.values())}: {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def files(folder: Path) -> list[str]:
+    """Every file below a folder, relative to it, with forward slashes, sorted."""
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def is_picture(path: str) -> bool:
+    """Whether the name is a picture's."""
+    return Path(path).suffix.lower() in PICTURES
+
+
+def is_video(path: str) -> bool:
+    """Whether the name is a video's."""
+    return Path(path).suffix.lower() in VIDEOS
+
+
+def media(paths: Iterable[str], found: Findings) -> Iterator[str]:
+    """The pictures and videos among paths; the rest is noted as unexpected."""
+    for path in paths:
+        if is_picture(path) or is_video(path):
+            yield path
+        else:
+            found.add("unexpected files", path)
+
+
+def frame_number(stem: str) -> int | None:
+    """The number that a frame's name ends in: 7 for `007` and for `frame_007`."""
+    digits = len(stem) - len(stem.rstrip("0123456789"))
+    return int(stem[-digits:]) if digits and stem.isascii() else None

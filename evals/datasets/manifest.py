@@ -1,0 +1,125 @@
+"""What a data set says of its files: one row a picture or a video, whatever the data set.
+
+Every loader makes a `Manifest`; every suite reads nothing else. What a data set does not say is
+None, never guessed.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+Label = Literal["real", "fake", "unknown"]
+LABELS: tuple[Label, ...] = get_args(Label)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One picture, or one whole video.
+
+    `path` is relative to the manifest's root, with forward slashes. A video is a row with a
+    `video_id` and no `frame`; a frame of one kept as a picture has both (frames count as the data
+    set counts them); a picture that belongs to no video has neither. `depicted_id` is the person
+    whose face is shown, `body_id` the person whose footage it is; on authentic rows both are the
+    same. `source_video` is the authentic video or picture that a fake was made from.
+    `licence_tag` names the terms the data came under. `mask` is a file that marks what was forged.
+    """
+
+    path: str
+    dataset: str
+    label: Label
+    split: str = ""
+    video_id: str | None = None
+    frame: int | None = None
+    depicted_id: str | None = None
+    body_id: str | None = None
+    method: str | None = None
+    compression: str | None = None
+    source_video: str | None = None
+    licence_tag: str | None = None
+    sha256: str | None = None
+    mask: str | None = None
+
+
+# The order in files, of `methods` documents and of other tools that share such tables.
+COLUMNS = (
+    "path", "sha256", "dataset", "split", "video_id", "frame", "label", "depicted_id", "body_id",
+    "method", "compression", "source_video", "licence_tag", "mask",
+)  # fmt: skip
+if {*COLUMNS} != {it.name for it in fields(Row)}:
+    raise RuntimeError("COLUMNS and Row have parted")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Rows below the folder `root`, and `notes` on how they were read: counts, findings."""
+
+    name: str
+    root: Path
+    rows: tuple[Row, ...]
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path, root: Path | None = None) -> "Manifest":
+        """The manifest in a CSV or Parquet file; see `evals.datasets.manifest_file`."""
+        from evals.datasets.manifest_file import read
+
+        return read(path, root)
+
+    def write(self, path: Path) -> None:
+        """Keep it as CSV or Parquet, by suffix; the notes go beside it."""
+        from evals.datasets.manifest_file import write
+
+        write(self, path)
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the rows, whatever their order; neither root, name nor notes count."""
+        lines = sorted(json.dumps(asdict(row), sort_keys=True) for row in self.rows)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def file_of(self, row: Row) -> Path:
+        """Where the row's file is."""
+        return self.root / row.path
+
+    def where(self, predicate: Callable[[Row], bool]) -> Self:
+        """The rows that the predicate keeps, in their order."""
+        return replace(self, rows=tuple(row for row in self.rows if predicate(row)))
+
+    def noted(self, **notes: str) -> Self:
+        """The same rows with further notes; underscores in names become spaces."""
+        further = {name.replace("_", " "): text for name, text in notes.items()}
+        return replace(self, notes={**self.notes, **further})
+
+    def limited(self, limit: int | None, seed: int = 0) -> Self:
+        """At most `limit` rows, drawn evenly from real and fake, and evenly from the methods.
+
+        The same rows for the same seed, whatever the order they were read in; kept in order. A
+        class that runs out leaves its share to the others. None keeps everything.
+        """
+        if limit is None or limit >= len(self.rows):
+            return self
+        drawn = set(_dealt(self.rows, seed)[:limit])
+        return self.where(drawn.__contains__)
+
+
+def _dealt(rows: Iterable[Row], seed: int) -> list[Row]:
+    """All rows, in turns of label, within a label in turns of method, else at random."""
+    shuffled = sorted(rows, key=lambda row: (row.path, -1 if row.frame is None else row.frame))
+    random.Random(seed).shuffle(shuffled)  # noqa: S311 - not for secrets
+    labels = _grouped(shuffled, lambda row: row.label)
+    methods = [_grouped(group, lambda row: row.method or "") for group in labels]
+    return [*_in_turns([[*_in_turns(groups)] for groups in methods])]
+
+
+def _grouped(rows: Sequence[Row], key: Callable[[Row], str]) -> list[list[Row]]:
+    names = sorted({key(row) for row in rows})
+    return [[row for row in rows if key(row) == name] for name in names]
+
+
+def _in_turns(groups: Sequence[Sequence[Row]]) -> Iterator[Row]:
+    return (row for row in chain.from_iterable(zip_longest(*groups)) if row is not None)

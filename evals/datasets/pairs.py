@@ -1,0 +1,50 @@
+"""Fakes beside a crop of their own original, listed in a table.
+
+    dfdc/
+      fake/aaaa.jpg
+      real/bbbb.jpg
+      pairs.csv                     fake,real[,split]: names in those folders
+
+Identity: none is published for these pairs, so depicted_id and body_id are None (detection only).
+`source_video` of a fake is the path of its original, which keeps a pair together when figures are
+resampled. Not known: method, compression, which pairs show the same actor. Terms: those of the
+data set the pairs were cut from; the table does not say, so no tag.
+"""
+
+from pathlib import Path
+
+from evals.datasets.csv_table import lines_of, manifest_of, name_of, table_at
+from evals.datasets.manifest import Label, Manifest, Row
+from tools.errors import SetupError
+
+COLUMNS = ("fake", "real")
+
+
+def recognises(root: Path) -> bool:
+    """Whether there is a pairs.csv, or it is a table of pairs."""
+    return table_at(root, "pairs.csv", COLUMNS) is not None
+
+
+def load(root: Path) -> Manifest:
+    """The manifest; raises SetupError for a table that contradicts itself or fits no file."""
+    table = table_at(root, "pairs.csv", COLUMNS)
+    lines = lines_of(table, root, "pairs.csv", COLUMNS)
+    base = root if root.is_dir() else root.parent
+    rows: dict[str, Row] = {}
+    for number, line in lines:
+        split, fake, real = line.get("split", ""), f"fake/{line['fake']}", f"real/{line['real']}"
+        authentic = _row(base, real, "real", split=split)
+        forged = _row(base, fake, "fake", split=split, source_video=real)
+        if fake in rows or rows.setdefault(real, authentic) != authentic:
+            where = f"{str(table)!r}: line {number}"
+            raise SetupError(
+                f"{where}: {line['fake']!r} or {line['real']!r} stands above, otherwise"
+            )
+        rows[fake] = forged
+    return manifest_of(rows, base=base, table=table)
+
+
+def _row(
+    base: Path, path: str, label: Label, *, split: str, source_video: str | None = None
+) -> Row:
+    return Row(path, dataset=name_of(base), label=label, split=split, source_video=source_video)

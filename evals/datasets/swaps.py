@@ -1,0 +1,79 @@
+"""Face swaps listed in a table with who was put on whom.
+
+    deepfakes/
+      swaps.csv                     fake,authentic_source,authentic_target,method
+      anywhere/ada_000.png          [,depicted_id,body_id,split]: paths below the table's folder
+
+Identity (as the table's columns say): the fake depicts the person of authentic_source; the body is
+that of authentic_target. Persons are called as in the columns depicted_id and body_id where the
+table has them; else after the file: its path without suffix and without the frame number, so that
+`orig_000.png` and `orig_006.png` of one folder are one person. So two files of one person may count
+as two persons. A name that ends in `_` and three or more digits is a frame of the clip before it.
+Not known: compression; terms (each source has its own, so no tag).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from evals.datasets.csv_table import lines_of, manifest_of, name_of, table_at
+from evals.datasets.manifest import Manifest, Row
+from tools.errors import SetupError
+
+COLUMNS = ("fake", "authentic_source", "authentic_target", "method")
+_FRAME = re.compile(r"(?P<clip>.+)_(?P<frame>\d{3,})")
+
+
+def recognises(root: Path) -> bool:
+    """Whether there is a swaps.csv, or it is such a table."""
+    return table_at(root, "swaps.csv", COLUMNS) is not None
+
+
+def load(root: Path) -> Manifest:
+    """The manifest; raises SetupError for a table that contradicts itself or fits no file."""
+    table = table_at(root, "swaps.csv", COLUMNS)
+    lines = lines_of(table, root, "swaps.csv", COLUMNS)
+    base = root if root.is_dir() else root.parent
+    rows: dict[str, Row] = {}
+    for number, line in lines:
+        for row in _swap(line, dataset=name_of(base)):
+            earlier = rows.setdefault(row.path, row)
+            if earlier != row or (row.label == "fake" and earlier is not row):
+                where = f"{str(table)!r}: line {number}"
+                raise SetupError(f"{where}: {row.path!r} stands above already, as something else")
+    return manifest_of(rows, base=base, table=table)
+
+
+def _swap(line: Mapping[str, str], *, dataset: str) -> Iterator[Row]:
+    depicted = line.get("depicted_id") or _clip(line["authentic_source"])[0]
+    body = line.get("body_id") or _clip(line["authentic_target"])[0]
+    split = line.get("split", "")
+    clip, frame = _clip(line["fake"])
+    yield Row(
+        line["fake"], dataset, "fake", split,
+        video_id=None if frame is None else clip, frame=frame,
+        depicted_id=depicted, body_id=body, method=line["method"],
+        source_video=_source(line["authentic_target"]),
+    )  # fmt: skip
+    for path, person in ((line["authentic_source"], depicted), (line["authentic_target"], body)):
+        clip, frame = _clip(path)
+        yield Row(
+            path, dataset, "real", split,
+            video_id=None if frame is None else clip, frame=frame,
+            depicted_id=person, body_id=person,
+        )  # fmt: skip
+
+
+def _source(path: str) -> str:
+    """The clip that a fake was made from, or the picture's path."""
+    clip, frame = _clip(path)
+    return path if frame is None else clip
+
+
+def _clip(path: str) -> tuple[str, int | None]:
+    """A path as clip and frame number; the whole path without suffix when it is no frame."""
+    place = PurePosixPath(path)
+    named = _FRAME.fullmatch(place.stem)
+    if named is None:
+        return place.with_suffix("").as_posix(), None
+    return (place.parent / named["clip"]).as_posix(), int(named["frame"])
