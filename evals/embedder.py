@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from evals.metrics import mate_ranks, roc
 from evals.options import EvalOptions
 from tools.alignment import five_points, warp
 from tools.errors import SetupError
@@ -114,30 +115,26 @@ class Pairs:
 
     @cached_property
     def _hits(self) -> np.ndarray:
-        others = self._similarity - 3.0 * np.eye(len(self.person), dtype=np.float32)
-        hits: np.ndarray = self.person[others.argmax(1)] == self.person
-        return hits
+        others = self._similarity.copy()
+        np.fill_diagonal(others, np.nan)
+        return mate_ranks(others, self.person[:, None] == self.person) <= 1
 
     def figures(self, weights: np.ndarray) -> dict[str, float]:
         """Every figure when person p counts `weights[p]` times; NaN without genuine pairs."""
-        from sklearn.metrics import auc, roc_curve
-
         rows, columns = self._order
         first, second = weights[self.person[rows]], weights[self.person[columns]]
         # A person drawn twice gives its own pairs twice, not pairs between its copies.
         weight = np.where(self.genuine, first, first * second)
         kept = weight > 0
-        truth = self.genuine[kept]
-        if truth.all() or not truth.any():
-            return dict.fromkeys(_names(), float("nan"))
         scores = self._similarity[rows[kept], columns[kept]]
-        false, true, cosine = roc_curve(truth, scores, sample_weight=weight[kept])
-        found = {"auc": float(auc(false, true))}
+        curve = roc(scores, self.genuine[kept], weights=weight[kept])
+        if curve is None:
+            return dict.fromkeys(_names(), float("nan"))
+        found = {"auc": curve.area}
         for rate, name in zip(FALSE_ACCEPT_RATES, _rates(), strict=True):
-            # The last point of the curve that accepts no more impostors than the rate.
-            last = int(np.searchsorted(false, rate, side="right")) - 1
-            found[f"tar_at_far_{name}"] = float(true[last])
-            found[f"cosine_at_far_{name}"] = float(cosine[last])
+            point = curve.at(rate)
+            found[f"tar_at_far_{name}"] = point.tpr
+            found[f"cosine_at_far_{name}"] = point.threshold
         asked = self.queries * weights[self.person]
         return {**found, "rank_1": float((asked * self._hits).sum() / asked.sum())}
 

@@ -25,7 +25,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from evals.metrics import interval
+from evals.metrics import auc, auc_interval, interval
 from evals.options import EvalOptions
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
 from tools.alignment import aligned_crop, crop_matrix
@@ -211,9 +211,7 @@ def localisation(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) ->
         if picture.cells is not None:
             changed, untouched = picture.cells > 0.5, picture.cells == 0
             known = changed | untouched
-            ranks = np.unique(evidence[known], return_inverse=True)[1]
-            auc = weighted_auc(ranks, changed[known], np.ones(len(ranks)))
-            found[picture.forged].append(auc)
+            found[picture.forged].append(auc(evidence[known], changed[known]))
     return {
         "cell_auc": float(np.nanmean(found[True])),
         "interval": interval(found[True], seed=seed),
@@ -225,41 +223,15 @@ def measure(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) -> dict
     """AUC and interval of each scorer on one set; NaN where a kind of picture is missing."""
     labels = np.array([picture.forged for picture in pictures])
     found = np.array([picture.crop is not None for picture in pictures])
-    _, groups = np.unique([picture.group for picture in pictures], return_inverse=True)
+    groups = [picture.group for picture in pictures]
     figures: dict[str, object] = {
         "n": {"authentic": int((found & ~labels).sum()), "forged": int((found & labels).sum())},
         "without_a_face": int((~found).sum()),
     }
     for name, scores in scores_of(pictures, encoder).items():
-        kept = found & ~np.isnan(scores)
-        figures[name] = _auc(scores[kept], labels[kept], groups[kept], seed=seed)
+        of_faces = np.where(found, scores, np.nan)
+        figures[name] = {
+            "auc": auc(of_faces, labels),
+            "interval": auc_interval(of_faces, labels, groups, seed=seed, rounds=ROUNDS),
+        }
     return figures
-
-
-def _auc(
-    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, seed: int
-) -> dict[str, object]:
-    persons = np.ones(int(groups.max(initial=0)) + 1)
-    draws = np.random.default_rng(seed).multinomial(
-        len(persons), persons / len(persons), size=ROUNDS
-    )
-    ranks = np.unique(scores, return_inverse=True)[1]
-    rounds = [weighted_auc(ranks, labels, draw[groups].astype(float)) for draw in draws]
-    known = [value for value in rounds if not np.isnan(value)]
-    low, high = np.quantile(known, [0.025, 0.975]) if known else (np.nan, np.nan)
-    value = weighted_auc(ranks, labels, np.ones(len(scores)))
-    return {"auc": value, "interval": (float(low), float(high))}
-
-
-def weighted_auc(ranks: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
-    """The weighted share of pairs in which the forged one ranks higher, ties counting half.
-
-    `ranks` (n,) are integers from 0, equal for equal scores: sorting once serves every round of
-    a bootstrap. NaN when a kind has no weight.
-    """
-    levels = int(ranks.max(initial=-1)) + 1
-    forged = np.bincount(ranks[labels], weights[labels], levels)
-    authentic = np.bincount(ranks[~labels], weights[~labels], levels)
-    pairs = forged.sum() * authentic.sum()
-    below = np.cumsum(authentic) - authentic
-    return float(forged @ (below + authentic / 2) / pairs) if pairs > 0 else float("nan")

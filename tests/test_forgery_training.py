@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from evals.forgeries import weighted_auc
+from evals.metrics import weighted_auc
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS, caption_class, captions
 from tools.forge import FAMILIES
 from tools.pocket_tower import PocketTower
