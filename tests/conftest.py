@@ -13,6 +13,8 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from assistant import Unmask
+    from evals.datasets.manifest import Manifest
+    from evals.measured import Measured
 
 Encode = Callable[..., bytes]
 
@@ -59,3 +61,21 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> "Unmask":
     from tests.cases import build_case
 
     return build_case(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def made_dataset(tmp_path_factory: pytest.TempPathFactory) -> "Manifest":
+    """Seven persons, authentic and forged, see `tests.made_dataset`; not to be written to."""
+    from tests.made_dataset import build_dataset
+
+    return build_dataset(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="session")
+def made_measured(made_dataset: "Manifest", tmp_path_factory: pytest.TempPathFactory) -> "Measured":
+    """The made data set with what the pocket parts measure on it."""
+    from evals.measured import measure
+    from evals.options import EvalOptions
+
+    folder = tmp_path_factory.mktemp("measured")
+    return measure(made_dataset, EvalOptions(made_dataset.root, output=folder))
