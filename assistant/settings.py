@@ -95,6 +95,11 @@ class Settings(BaseSettings):
         """Where `unmask demo` builds its pictures and its page."""
         return self.home / "demo"
 
+    @property
+    def evals_dir(self) -> Path:
+        """Where `python -m evals run` keeps its runs."""
+        return self.home / "evals"
+
     @classmethod
     def load(cls, *, profile: str | None = None) -> Self:
         """Read the environment; a given `profile` wins. Raises SetupError naming the mistake."""

@@ -1,101 +1,167 @@
-"""The one entry for measurements: `python -m evals list`, `python -m evals run NAME`.
-
-An evaluation is a file with `run(options) -> figures`; the table below is the list of them.
-"""
+"""The one entry for measurements: `python -m evals list | run SUITE | compare A B | report RUN`."""
 
 import argparse
 import json
 import math
+import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import import_module
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
-from assistant.settings import harden_library_environment
+from assistant.settings import Settings, harden_library_environment
+from evals import compare, gate, report, runs
+from evals.figures import as_table, jsonable
+from evals.gate import Bound
 from evals.options import EvalOptions
+from evals.running import Request, perform
+from evals.suites import SUITES, listing
 from tools.errors import SetupError, ToolError
 
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """A module, the question it answers, and whether it needs the folder of data."""
-
-    module: str
-    question: str
-    needs_data: bool = True
-
-
-EVALUATIONS: Mapping[str, Evaluation] = {
-    "embedder": Evaluation("evals.embedder", "Does the embedder tell persons apart?"),
-    "detector": Evaluation("evals.detector", "Are faces found, and landmarks put right?"),
-    "forgeries": Evaluation(
-        "evals.forgeries", "Are forgeries told from photos, of families seen and unseen?"
-    ),
-    "impersonation": Evaluation(
-        "evals.impersonation", "Does the whole job rank a person's impersonations first?"
-    ),
-    "localisers": Evaluation(
-        "evals.localisers", "Do heat maps point at the region that was forged?"
-    ),
-    "durability": Evaluation(
-        "evals.durability", "Does indexing lose nothing when it is killed?", needs_data=False
-    ),
-    "speed": Evaluation(
-        "evals.speed", "How much faster than the obvious loop is indexing, and is memory flat?"
-    ),
-    "agent": Evaluation(
-        "evals.agent", "Does the assistant call the right tools and say what they found?"
-    ),
-    "vlm_speed": Evaluation(
-        "evals.vlm_speed",
-        "Does streaming a chat model cost anything over bare `generate`?",
-        needs_data=False,
-    ),
-    "size": Evaluation(
-        "evals.size", "How large are the pocket weights, how fast the import?", needs_data=False
-    ),
-}
+EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --max is not kept"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 1 (cannot run), 2 (usage)."""
-    options = _parser().parse_args(arguments)
+    """Run the command line; returns the exit status, see `EXIT_STATUS`; 130 when stopped."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
     if options.command == "list":
-        print(_listing())
+        print(listing())
         return 0
-    if options.name not in EVALUATIONS:
-        print(f"no evaluation is called {options.name!r}; there are:", file=sys.stderr)
-        print(_listing(), file=sys.stderr)
-        return 2
+    names = [name for name, _ in getattr(options, "peer", ())]
+    if len(set(names)) < len(names):
+        parser.error("every --peer needs a name of its own")
     harden_library_environment()
     try:
-        figures = _run(EVALUATIONS[options.name], options)
+        return int(options.act(options))
     except (SetupError, ToolError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(jsonable(figures), indent=2) if options.json else as_table(figures))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.name not in SUITES:
+        print(f"no suite is called {options.name!r}; there are:", file=sys.stderr)
+        print(listing(), file=sys.stderr)
+        return 2
+    folder, run = perform(_request(options), Settings.load())
+    if options.json:
+        print(json.dumps(jsonable(run.figures), indent=2))
+    elif not options.quiet:
+        print(as_table(run.figures))
+    if not options.quiet:
+        print(f"kept in {folder}; to read: {folder / runs.REPORT}", file=sys.stderr)
+    failed = gate.failures(run.figures, options.bounds or [])
+    for sentence in failed:
+        print(f"gate: {sentence}", file=sys.stderr)
+    return 3 if failed else 0
+
+
+def _request(options: argparse.Namespace) -> Request:
+    told = EvalOptions(
+        data=options.data,
+        limit=options.limit,
+        seed=options.seed,
+        output=options.output,
+        layout=options.layout,
+        peers=tuple(options.peer),
+    )
+    return Request(
+        options.name, told, force=options.force, quiet=options.quiet, mlflow=options.mlflow
+    )
+
+
+def _compare(options: argparse.Namespace) -> int:
+    kept = Settings.load().evals_dir
+    found = compare.compare(
+        [runs.find(name, kept) for name in (options.baseline, *options.others)],
+        rounds=options.rounds,
+        seed=options.seed,
+    )
+    if options.html is not None:
+        print(f"to read: {compare.write_page(found, options.html)}", file=sys.stderr)
+    print(json.dumps(compare.as_json(found), indent=2) if options.json else compare.as_text(found))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    page = report.write(runs.find(options.run, Settings.load().evals_dir))
+    print(page)
+    if options.open == "yes" or (options.open == "auto" and sys.stdout.isatty()):
+        webbrowser.open(page.resolve().as_uri())
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m evals", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m evals", description=__doc__, epilog=EXIT_STATUS
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="say what can be measured")
-    run = commands.add_parser("run", help="measure one thing and print its figures")
-    run.add_argument("name", metavar="NAME", help="one of `python -m evals list`")
-    run.add_argument(
-        "--data",
-        type=Path,
-        default=Path("../shared/data"),
-        metavar="DIR",
-        help="folder that holds lfw/, dfdc/ and deepfakes/ (default: %(default)s)",
+    _add_run(commands.add_parser("run", help="measure one thing and keep it", epilog=EXIT_STATUS))
+    _add_compare(commands.add_parser("compare", help="hold runs of a suite against each other"))
+    again = commands.add_parser("report", help="make the page of a run again and show it")
+    again.set_defaults(act=_report)
+    again.add_argument("run", metavar="RUN", help="a run's folder, or its name")
+    again.add_argument(
+        "--open",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="in the browser (default: auto, on a terminal)",
     )
+    return parser
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.set_defaults(act=_run, bounds=None)
+    run.add_argument("name", metavar="SUITE", help="one of `python -m evals list`")
+    run.add_argument(
+        "--data", type=Path, default=Path("../shared/data"), metavar="DIR",
+        help="a data set, or the folder that holds lfw/, dfdc/ and deepfakes/ (default: "
+        "%(default)s)",
+    )  # fmt: skip
+    run.add_argument("--layout", metavar="NAME", help="how it is laid out (default: recognised)")
     run.add_argument("--limit", type=_positive, metavar="N", help="use at most N samples")
     run.add_argument("--seed", type=int, default=0, help="of every random choice (default: 0)")
-    run.add_argument("--output", type=Path, metavar="DIR", help="keep pictures and tables there")
+    run.add_argument(
+        "--output", type=Path, metavar="DIR",
+        help="the run's folder; an interrupted run in it goes on (default: below UNMASK_HOME)",
+    )  # fmt: skip
+    run.add_argument("--force", action="store_true", help="measure anew what DIR already holds")
+    run.add_argument(
+        "--peer", type=_peer, action="append", default=[], metavar="NAME=FILE",
+        help="scores of another system (CSV: path,score or query,path,score); repeatable",
+    )  # fmt: skip
+    for kind, most in _MOST.items():
+        run.add_argument(
+            f"--{kind}", type=_bound(kind), action="append", dest="bounds", metavar="FIGURE=VALUE",
+            help=f"exit with 3 unless the figure is measured and at {most} VALUE",
+        )  # fmt: skip
+    run.add_argument(
+        "--mlflow", nargs="?", const="", metavar="URI",
+        help="track the run (default store: mlflow.db below UNMASK_HOME/evals)",
+    )  # fmt: skip
     run.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser  # fmt: skip
+    run.add_argument("--quiet", action="store_true", help="print no table, show no progress")
+
+
+_MOST: Mapping[Literal["min", "max"], str] = {"min": "least", "max": "most"}
+
+
+def _add_compare(run: argparse.ArgumentParser) -> None:
+    run.set_defaults(act=_compare)
+    run.add_argument("baseline", metavar="A", help="a run's folder, or its name")
+    run.add_argument("others", metavar="B", nargs="+", help="what is held against it")
+    run.add_argument(
+        "--rounds", type=_positive, default=1000, help="of the bootstrap (default: 1000)"
+    )
+    run.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    run.add_argument("--html", type=Path, metavar="FILE", help="write a page, pictures and all")
+    run.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _positive(text: str) -> int:
@@ -105,58 +171,25 @@ def _positive(text: str) -> int:
     return number
 
 
-def _run(evaluation: Evaluation, arguments: argparse.Namespace) -> dict[str, object]:
-    if evaluation.needs_data and not arguments.data.is_dir():
-        raise SetupError(f"no data at {str(arguments.data)!r}; say where they are with --data DIR")
-    if arguments.output is not None:
-        arguments.output.mkdir(parents=True, exist_ok=True)
-    options = EvalOptions(
-        data=arguments.data,
-        limit=arguments.limit,
-        seed=arguments.seed,
-        output=arguments.output,
-    )
-    figures: dict[str, object] = import_module(evaluation.module).run(options)
-    return figures
+def _peer(text: str) -> tuple[str, Path]:
+    name, equals, file = text.partition("=")
+    if not equals or not file or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise argparse.ArgumentTypeError("write NAME=FILE, the name of letters, digits, - and _")
+    return name, Path(file)
 
 
-def _listing() -> str:
-    width = max(map(len, EVALUATIONS))
-    return "\n".join(f"  {name:<{width}}  {it.question}" for name, it in EVALUATIONS.items())
+def _bound(kind: Literal["min", "max"]) -> Callable[[str], Bound]:
+    def bound(text: str) -> Bound:
+        figure, equals, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not equals or not figure or math.isnan(number):
+            raise argparse.ArgumentTypeError("write FIGURE=VALUE, as in auc=0.9")
+        return Bound(kind, figure, number)
 
-
-def jsonable(value: object) -> object:
-    """The same figures for JSON, which has no NaN: what was not measured becomes null."""
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def as_table(figures: Mapping[str, object]) -> str:
-    """Figures as aligned lines, nested ones under dotted names."""
-    lines = list(_flat(figures))
-    width = max((len(name) for name, _ in lines), default=0)
-    return "\n".join(f"{name:<{width}}  {_text(value)}" for name, value in lines)
-
-
-def _flat(figures: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
-    lines: list[tuple[str, object]] = []
-    for name, value in figures.items():
-        if isinstance(value, Mapping):
-            lines += _flat(value, f"{prefix}{name}.")
-        else:
-            lines.append((f"{prefix}{name}", value))
-    return lines
-
-
-def _text(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else "not measured"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_text(item) for item in value)
-    return "not measured" if value is None else str(value)
+    return bound
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Figures as people and programs read them: nested names flattened, NaN said in words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 NOT_MEASURED = "not measured"
 
@@ -15,6 +15,18 @@ def jsonable(value: object) -> object:
     if hasattr(value, "tolist"):  # numpy's numbers and arrays
         return jsonable(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def without_folders(value: object, folders: Sequence[str]) -> object:
+    """The same figures with the names of folders of this machine cut off the front of paths."""
+    if isinstance(value, Mapping):
+        return {key: without_folders(item, folders) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_folders(item, folders) for item in value]
+    if isinstance(value, str):
+        for folder in folders:
+            value = value.replace(f"{folder}/", "")
+    return value
 
 
 def flat(figures: Mapping[str, object], prefix: str = "") -> dict[str, object]:
@@ -40,6 +52,11 @@ def text(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(text(item) for item in value)
     return NOT_MEASURED if value is None else str(value)
+
+
+def signed(value: float) -> str:
+    """A difference with its sign; a dash when there is none."""
+    return f"{value:+.4g}" if math.isfinite(value) else "–"
 
 
 def as_table(figures: Mapping[str, object]) -> str:

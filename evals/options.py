@@ -3,10 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evals.datasets.manifest import Manifest
 
 
 def silent(done: int, total: int, what: str) -> None:
     """Show nothing: the progress of a run that nobody watches."""
+
+
+def forgotten(manifest: "Manifest") -> None:
+    """Keep no record of what was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,8 @@ class EvalOptions:
 
     `progress(done, total, what)` is called by an evaluation as it goes on, as often as it likes:
     `total` 0 says that the end is not known yet, `what` is a few words ("indexing", "blur 3 of 5").
+    `record(manifest)` is called with every manifest that is measured, as it is measured: its
+    digest goes into the run's record, and runs over other data are not compared.
     """
 
     data: Path
@@ -29,3 +39,4 @@ class EvalOptions:
     layout: str | None = None
     peers: tuple[tuple[str, Path], ...] = ()
     progress: Callable[[int, int, str], None] = field(default=silent, compare=False, repr=False)
+    record: Callable[["Manifest"], None] = field(default=forgotten, compare=False, repr=False)

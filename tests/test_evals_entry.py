@@ -1,4 +1,4 @@
-"""`python -m evals`: a list, runs by name, and figures that say what was not measured."""
+"""`python -m evals`: a list, runs by name, gates, and figures that say what was not measured."""
 
 import json
 import subprocess
@@ -11,11 +11,12 @@ import pytest
 import evals.__main__ as entry
 from evals import size
 from evals.options import EvalOptions
+from evals.suites import GROUPS, SUITES
 from tools.errors import SetupError
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """The entry tells libraries to stay offline; a test leaves the environment alone."""
     monkeypatch.setattr(entry, "harden_library_environment", lambda: None)
 
@@ -33,18 +34,19 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[EvalOptions]:
     return told
 
 
-def test_every_evaluation_is_a_file_with_a_question() -> None:
+def test_every_suite_is_a_file_with_a_question() -> None:
     """The table names modules that exist, each asking something."""
-    for evaluation in entry.EVALUATIONS.values():
-        assert find_spec(evaluation.module) is not None
-        assert evaluation.question.endswith("?")
+    for suite in SUITES.values():
+        assert find_spec(suite.module) is not None
+        assert suite.question.endswith("?")
+        assert suite.group in GROUPS
 
 
 def test_list_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     """`list` prints every name."""
     assert entry.main(["list"]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in entry.EVALUATIONS)
+    assert all(name in shown for name in [*SUITES, *GROUPS])
 
 
 def test_an_unknown_name_ends_with_2_and_the_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,23 +67,36 @@ def test_missing_data_end_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_options_reach_the_evaluation(seen: list[EvalOptions], tmp_path: Path) -> None:
-    """Data, limit, seed and output arrive as given; the output folder is made."""
-    output = tmp_path / "a" / "b"
+    """Data, limit, seed, output, layout and peers arrive as given; the output folder is made."""
+    output, peer = tmp_path / "a" / "b", tmp_path / "peer.csv"
+    peer.write_text("path,score\n")
     arguments = ["--data", str(tmp_path), "--limit", "5", "--seed", "3", "--output", str(output)]
+    arguments += ["--layout", "lfw", "--peer", f"other={peer}"]
     assert entry.main(["run", "size", *arguments]) == 0
-    assert seen == [EvalOptions(data=tmp_path, limit=5, seed=3, output=output)]
+    assert seen == [
+        EvalOptions(
+            data=tmp_path,
+            limit=5,
+            seed=3,
+            output=output,
+            layout="lfw",
+            peers=(("other", peer),),
+        )
+    ]
     assert output.is_dir()
 
 
 def test_figures_are_a_table(seen: list[EvalOptions], capsys: pytest.CaptureFixture[str]) -> None:
     """Figures are aligned lines; NaN and None read as not measured."""
     assert entry.main(["run", "size"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
+    output = capsys.readouterr()
+    assert output.out.splitlines() == [
         "auc         0.9877",
         "by_group.a  not measured",
         "by_group.b  not measured",
         "counts      1, 2",
     ]
+    assert "kept in" in output.err
 
 
 def test_json_has_no_nan(seen: list[EvalOptions], capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +107,13 @@ def test_json_has_no_nan(seen: list[EvalOptions], capsys: pytest.CaptureFixture[
         "by_group": {"a": None, "b": None},
         "counts": [1, 2],
     }
+
+
+def test_quiet_says_nothing(seen: list[EvalOptions], capsys: pytest.CaptureFixture[str]) -> None:
+    """With --quiet, a run that went well prints nothing."""
+    assert entry.main(["run", "size", "--quiet"]) == 0
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "")
 
 
 def test_what_a_person_can_mend_is_one_line(
@@ -113,6 +135,57 @@ def test_impossible_limits_are_refused(limit: str) -> None:
     with pytest.raises(SystemExit) as stop:
         entry.main(["run", "size", "--limit", limit])
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--min", "auc"], ["--max", "auc=high"], ["--min", "=1"], ["--min", "auc=nan"],
+        ["--peer", "file.csv"], ["--peer", "a b=file.csv"],
+        ["--peer", "a=x.csv", "--peer", "a=y.csv"],
+    ],
+)  # fmt: skip
+def test_malformed_bounds_and_peers_are_refused(words: list[str]) -> None:
+    """A bound without a number, a peer without a name or with another's: wrong usage."""
+    with pytest.raises(SystemExit) as stop:
+        entry.main(["run", "size", *words])
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("bound", "status", "said"),
+    [
+        (["--min", "auc=0.98"], 0, ""),
+        (["--min", "auc=0.99"], 3, "gate: auc: 0.98765 is below 0.99"),
+        (["--max", "auc=0.9"], 3, "gate: auc: 0.98765 is above 0.9"),
+        (["--max", "counts.1=1"], 3, "gate: counts.1: 2 is above 1"),
+        (["--min", "by_group.a=0"], 3, "gate: by_group.a: not measured"),
+        (["--max", "by_group.b=9"], 3, "gate: by_group.b: not measured"),
+        (["--min", "acu=0"], 3, "gate: acu: not measured, there is no figure of that name"),
+        (["--min", "auc=0.1", "--max", "counts.0=0"], 3, "gate: counts.0: 1 is above 0"),
+    ],
+)
+def test_gates_end_with_3(
+    seen: list[EvalOptions],
+    capsys: pytest.CaptureFixture[str],
+    bound: list[str],
+    status: int,
+    said: str,
+) -> None:
+    """A bound that is not kept, or a figure that was not measured, fails the gate by name."""
+    assert entry.main(["run", "size", *bound]) == status
+    error = capsys.readouterr().err
+    assert ("gate:" in error) == (status == 3)
+    assert said in error
+
+
+def test_a_peers_missing_file_is_said_before_anything_is_measured(
+    seen: list[EvalOptions], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A scores file that is not there stops the run at once."""
+    assert entry.main(["run", "size", "--peer", f"other={tmp_path / 'gone.csv'}"]) == 1
+    assert "no scores of 'other'" in capsys.readouterr().err
+    assert seen == []
 
 
 def test_size_counts_every_byte(tmp_path: Path) -> None:

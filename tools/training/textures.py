@@ -9,7 +9,7 @@ import numpy as np
 def natural_backgrounds() -> list[np.ndarray]:
     """Photographs and drawings without faces (RGB uint8) to learn from.
 
-    scikit-learn's two samples, and six of scikit-image's; those that `evals/detector.py` counts
+    scikit-learn's two samples, and six of scikit-image's; those that `evals/faces.py` counts
     false positives on are not among them.
     """
     import skimage.data

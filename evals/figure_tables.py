@@ -1,0 +1,108 @@
+"""Figures laid out for a page: headlines with their intervals, the rest as tables by topic.
+
+`name` and `name_95` become one cell. A topic whose parts all have figures of the same names
+becomes a table of parts by figures, which is how the field prints cross-dataset results.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evals.figures import NOT_MEASURED, flat, number, text
+
+_INTERVAL = "_95"
+_MOST_HEADLINES = 24
+_MOST_COLUMNS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A figure in words, its interval in words, and, for shares, where to draw both (percent)."""
+
+    text: str
+    interval: str = ""
+    mark: float | None = None
+    span: tuple[float, float] | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a value."""
+        return self.text != NOT_MEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A topic: `rows` are (name, cells), a cell for every column, None where there is none."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+
+
+def cells(figures: Mapping[str, object]) -> dict[str, Cell]:
+    """Every figure under its dotted name, with its interval if it has one."""
+    values = flat(figures)
+    return {
+        name: _cell(value, values.get(name + _INTERVAL))
+        for name, value in values.items()
+        if not (name.endswith(_INTERVAL) and name.removesuffix(_INTERVAL) in values)
+    }
+
+
+def headlines(figures: Mapping[str, object]) -> dict[str, Cell]:
+    """What a reader looks for first: figures that stand alone, then those with an interval."""
+    found = cells(figures)
+    alone = [name for name in found if name in figures and not _is_long(found[name])]
+    sure = [name for name, cell in found.items() if cell.interval and name not in alone]
+    return {name: found[name] for name in [*alone, *sure][:_MOST_HEADLINES]}
+
+
+def tables(figures: Mapping[str, object]) -> list[Table]:
+    """All figures by topic, the single ones first."""
+    single = {name: value for name, value in figures.items() if not isinstance(value, Mapping)}
+    made = [_listed("figures", single)] if single else []
+    for name, value in figures.items():
+        if isinstance(value, Mapping) and value:
+            made.append(_crossed(name, value) or _listed(name, value))
+    return made
+
+
+def _cell(value: object, interval: object) -> Cell:
+    low, high = _ends(interval)
+    share, known = number(value), not math.isnan(low + high)
+    drawn = not isinstance(value, (bool, int)) and 0 <= share <= 1
+    return Cell(
+        text(value),
+        f"{text(low)} – {text(high)}" if known else (NOT_MEASURED if interval is not None else ""),
+        100 * share if drawn else None,
+        (100 * max(low, 0.0), 100 * min(high, 1.0)) if drawn and known else None,
+    )
+
+
+def _ends(interval: object) -> tuple[float, float]:
+    if isinstance(interval, (list, tuple)) and len(interval) == 2:
+        return number(interval[0]), number(interval[1])
+    return math.nan, math.nan
+
+
+def _is_long(cell: Cell) -> bool:
+    return len(cell.text) > 60
+
+
+def _listed(title: str, figures: Mapping[str, object]) -> Table:
+    return Table(title, ("value",), tuple((name, (it,)) for name, it in cells(figures).items()))
+
+
+def _crossed(title: str, figures: Mapping[str, object]) -> Table | None:
+    """Parts by figures; None when the parts do not have the same figures, more or less."""
+    rows: dict[str, dict[str, Cell]] = {}
+    for name, cell in cells(figures).items():
+        part, _, figure = name.rpartition(".")
+        rows.setdefault(part, {})[figure] = cell
+    columns = tuple(dict.fromkeys(figure for row in rows.values() for figure in row))
+    filled = sum(map(len, rows.values()))
+    fits = len(rows) > 1 and 1 < len(columns) <= _MOST_COLUMNS
+    if not fits or filled < 0.6 * len(rows) * len(columns):
+        return None
+    lines = ((part or title, tuple(map(row.get, columns))) for part, row in rows.items())
+    return Table(title, columns, tuple(lines))

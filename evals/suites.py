@@ -1,0 +1,81 @@
+"""The table of what can be measured.
+
+A suite is a module with `run(options) -> figures`. The group `suite` are the field's protocols and
+ours on top of them, for any data set and any system; `pocket` are the measurements of the weights
+that are shipped, on the folders of data that they are documented with.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["suite", "pocket"]
+GROUPS: Mapping[Group, str] = {
+    "suite": "protocols, on any data set (--data DIR, --layout NAME)",
+    "pocket": "the shipped weights, on the folders lfw/, dfdc/ and deepfakes/ (--data DIR)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A module, the question it answers, its group, and whether it needs data."""
+
+    module: str
+    question: str
+    group: Group
+    needs_data: bool = True
+
+
+SUITES: Mapping[str, Suite] = {
+    "agent": Suite(
+        "evals.agent", "Does the assistant call the right tools and say what they found?", "suite"
+    ),
+    "impersonation": Suite(
+        "evals.impersonation", "Does the whole job rank a person's impersonations first?", "suite"
+    ),
+    "embedder": Suite("evals.embedder", "Does the embedder tell persons apart?", "pocket"),
+    "faces": Suite("evals.faces", "Are faces found, and landmarks put right?", "pocket"),
+    "forgeries": Suite(
+        "evals.forgeries",
+        "Are forgeries told from photos, of families seen and unseen?",
+        "pocket",
+    ),
+    "localisers": Suite(
+        "evals.localisers", "Do heat maps point at the region that was forged?", "pocket"
+    ),
+    "durability": Suite(
+        "evals.durability",
+        "Does indexing lose nothing when it is killed?",
+        "pocket",
+        needs_data=False,
+    ),
+    "speed": Suite(
+        "evals.speed",
+        "How much faster than the obvious loop is indexing, and is memory flat?",
+        "pocket",
+    ),
+    "vlm_speed": Suite(
+        "evals.vlm_speed",
+        "Does streaming a chat model cost anything over bare `generate`?",
+        "pocket",
+        needs_data=False,
+    ),
+    "size": Suite(
+        "evals.size",
+        "How large are the pocket weights, how fast the import?",
+        "pocket",
+        needs_data=False,
+    ),
+}
+
+
+def listing() -> str:
+    """Every suite with its question, by group."""
+    width = max(map(len, SUITES))
+    blocks = []
+    for group, what in GROUPS.items():
+        rows = [
+            f"  {name:<{width}}  {it.question}" for name, it in SUITES.items() if it.group == group
+        ]
+        blocks.append("\n".join([f"{group}: {what}", *rows]))
+    return "\n\n".join(blocks)

@@ -1,0 +1,34 @@
+"""Pages of runs: templates that escape every value, pictures embedded, nothing loaded."""
+
+import base64
+import mimetypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from evals.figures import signed, text
+
+
+def fill(name: str, /, **values: object) -> str:
+    """The template `templates/<name>` as HTML, every value in it escaped."""
+    return str(_environment().get_template(name).render(**values))
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("evals"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["figure"] = text
+    environment.filters["signed"] = signed
+    environment.filters["embedded"] = embedded
+    return environment
+
+
+def embedded(file: Path) -> str:
+    """A picture's file as a data URI."""
+    kind = mimetypes.guess_type(file.name)[0] or "image/png"
+    return f"data:{kind};base64," + base64.b64encode(file.read_bytes()).decode("ascii")
