@@ -1,23 +1,36 @@
 """Data sets as manifests: one loader a family, all behind `load`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evals.datasets import lfw, pairs, swaps
+from evals.datasets import (
+    celeb_df,
+    deepfakebench,
+    dfd,
+    dfdc,
+    dfdcp,
+    faceforensics,
+    folders,
+    lfw,
+    pairs,
+    swaps,
+)
+from evals.datasets.listing import Findings
 from evals.datasets.manifest import Label, Manifest, Row
 from evals.datasets.manifest_file import SUFFIXES, read
+from evals.datasets.summary import describe
 from tools.errors import SetupError
 
-__all__ = ["LAYOUTS", "Label", "Layout", "Manifest", "Row", "load"]
+__all__ = ["LAYOUTS", "Label", "Layout", "Manifest", "Row", "describe", "load"]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a family of data sets lies on the disk, and who may use it.
 
-    `recognises` looks at names only and never raises; `load` raises SetupError for what a person
-    can put right.
+    `recognises` looks at names and beginnings of tables only; `load` raises SetupError for what
+    a person can put right.
     """
 
     name: str
@@ -31,22 +44,63 @@ def _is_manifest(root: Path) -> bool:
     return root.suffix in SUFFIXES and root.is_file()
 
 
+def _listed_files(path: Path) -> Manifest:
+    """The manifest in a file, without the rows whose files are gone; these are noted."""
+    manifest, found = read(path), Findings()
+    kept = manifest.where(lambda row: manifest.file_of(row).is_file())
+    gone = {row.path for row in manifest.rows} - {row.path for row in kept.rows}
+    found.add("missing files", *gone)
+    if manifest.rows and not kept.rows:
+        raise SetupError(
+            f"none of the files that {str(path)!r} lists is below {str(path.parent)!r}"
+        )
+    return replace(kept, notes={**kept.notes, **found.notes()})
+
+
 _TABLE = (
-    Layout(
-        "manifest", "a .csv or .parquet table, one row a file", "as its column licence_tag says",
-        _is_manifest, read,
-    ),
     Layout(
         "swaps", "swaps.csv: fake, authentic_source, authentic_target, method", "per source",
         swaps.recognises, swaps.load,
     ),
     Layout(
-        "pairs", "pairs.csv: fake, real, split; folders fake/ and real/", "per source",
+        "pairs", "pairs.csv: fake, real[, split]; folders fake/ and real/", "per source",
         pairs.recognises, pairs.load,
     ),
     Layout(
-        "lfw", "Labeled Faces in the Wild: Name/Name_0001.jpg", "research",
-        lfw.recognises, lfw.load,
+        "manifest", "a .csv or .parquet table, one row a file", "as its column licence_tag says",
+        _is_manifest, _listed_files,
+    ),
+    Layout(
+        "celeb_df", "Celeb-DF v2: Celeb-real, Celeb-synthesis, YouTube-real, the list for testing",
+        celeb_df.LICENCE, celeb_df.recognises, celeb_df.load,
+    ),
+    Layout(
+        "faceforensics", "FaceForensics++: original_sequences, manipulated_sequences, three lists",
+        faceforensics.LICENCE, faceforensics.recognises, faceforensics.load,
+    ),
+    Layout(
+        "dfd", "DFD: original_sequences/actors, manipulated_sequences/DeepFakeDetection",
+        faceforensics.LICENCE, dfd.recognises, dfd.load,
+    ),
+    Layout(
+        "dfdcp", "DFDC preview: dataset.json, original_videos, method_A, method_B",
+        dfdc.LICENCE, dfdcp.recognises, dfdcp.load,
+    ),
+    Layout(
+        "dfdc", "DFDC: a metadata.json in each part, labels.csv beside the test videos",
+        dfdc.LICENCE, dfdc.recognises, dfdc.load,
+    ),
+    Layout(
+        "deepfakebench", "a list of DeepfakeBench (dataset_json/X.json) and its frames",
+        deepfakebench.LICENCE, deepfakebench.recognises, deepfakebench.load,
+    ),
+    Layout(
+        "lfw", "Labeled Faces in the Wild: Name/Name_0001.jpg",
+        lfw.LICENCE, lfw.recognises, lfw.load,
+    ),
+    Layout(
+        "folders", "a folder a class, called e.g. real_ffhq, fake_stylegan2; or a classes.csv",
+        "per source", folders.recognises, folders.load,
     ),
 )  # fmt: skip
 

@@ -65,3 +65,12 @@ def frame_number(stem: str) -> int | None:
     """The number that a frame's name ends in: 7 for `007` and for `frame_007`."""
     digits = len(stem) - len(stem.rstrip("0123456789"))
     return int(stem[-digits:]) if digits and stem.isascii() else None
+
+
+def starts_with(path: Path, *texts: str) -> bool:
+    """Whether a file is there and all the texts are in its first kilobytes."""
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        head = file.read(4096)
+    return all(text in head for text in texts)
