@@ -26,6 +26,7 @@ HOMES = {
     "gradio": ("assistant/chat/*", "app.py"),
     "chromadb": ("tools/index.py", "tools/index_probe.py"),
     "insightface": ("tools/faces.py", "assistant/demo*.py", "tools/training/*", "evals/*"),
+    "av": ("tools/videos.py", "evals/*"),
     "open_clip": ("tools/encoder.py", "tools/training/*"),
     "transformers": ("assistant/chat_model/*", "assistant/training/*"),
     "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),

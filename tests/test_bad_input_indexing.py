@@ -83,7 +83,7 @@ BAD: dict[str, tuple[Make, str]] = {
     "empty.jpg": (lambda path: path.write_bytes(b""), "empty"),
     "notes.jpg": (lambda path: path.write_text("shopping list"), "not an image"),
     "random.png": (lambda path: path.write_bytes(os.urandom(5000)), "not an image"),
-    "video.mp4": (lambda path: path.write_bytes(b"\0\0\0 ftypisom" * 9), "not an image"),
+    "video.mp4": (lambda path: path.write_bytes(b"\0\0\0 ftypisom" * 9), "damaged"),
     "half.jpg": (lambda path: truncated(path, "JPEG"), "truncated"),
     "half.png": (lambda path: truncated(path, "PNG"), "truncated"),
     "header.jpg": (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0"), "damaged"),

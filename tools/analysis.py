@@ -14,7 +14,7 @@ from tools.alignment import aligned_crop, face_hash
 from tools.errors import ToolError
 from tools.faces import Face
 from tools.images import Photo
-from tools.records import AnalysedFace, AnalysedImage, Vector
+from tools.records import AnalysedFace, AnalysedImage, Moment, Vector
 
 
 class Analyser(Protocol):
@@ -45,10 +45,11 @@ class ImageEncoder(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A decoded picture with the size of its file in bytes."""
+    """A decoded picture with the size of its file in bytes; a frame with its `moment`."""
 
     photo: Photo
     byte_size: int
+    moment: Moment | None = None
 
 
 class AnalysisPool:
@@ -146,6 +147,7 @@ def _analyse(
                 else AnalysedFace(face=face, features=None, face_hash=None)
                 for face in its_faces
             ),
+            moment=each.moment,
         )
         for each, its_faces, whole in zip(batch, found, of_pictures, strict=True)
     ]

@@ -21,12 +21,15 @@ from tools.errors import SetupError, ToolError
 from tools.gallery_file import RECORDS, galleries_folder, gallery_folder
 from tools.records import (
     AnalysedImage,
+    AnalysedVideo,
     Counts,
     EmbeddingBatch,
     Extent,
     FaceRecord,
     FileRecord,
+    FrameRecord,
     ImageRecord,
+    Moment,
     Vector,
 )
 
@@ -122,14 +125,7 @@ class Gallery:
 
     def counts(self) -> Counts:
         """How many images, faces and files there are, and how many of them to speak of."""
-        row = self._row(
-            "SELECT (SELECT count(*) FROM images),"
-            " (SELECT count(*) FROM images WHERE id NOT IN (SELECT image_id FROM faces)),"
-            " (SELECT count(*) FROM faces),"
-            " (SELECT count(*) FROM files WHERE image_id IS NOT NULL AND NOT missing),"
-            " (SELECT count(*) FROM files WHERE problem IS NOT NULL AND NOT missing),"
-            " (SELECT count(*) FROM files WHERE missing)"
-        )
+        row = self._row(gallery_rows.COUNTS)
         return Counts(*row)
 
     def extent(self) -> Extent:
@@ -166,42 +162,58 @@ class Gallery:
         with contextlib.closing(lock):
             yield
 
-    def add(self, images: Sequence[AnalysedImage], files: Iterable[FileRecord] = ()) -> None:
-        """Record analysed pictures and the files that hold them, all or nothing, for good.
+    def add(
+        self,
+        images: Sequence[AnalysedImage],
+        files: Iterable[FileRecord] = (),
+        *,
+        videos: Iterable[AnalysedVideo] = (),
+    ) -> None:
+        """Record analysed pictures, videos and the files that hold them, all or nothing, for good.
 
-        A picture that is already recorded is left as it is. When this returns, the batch is on
-        the disk.
+        What is already recorded is left as it is. When this returns, the batch is on the disk.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._turns(), gallery_file.transaction(self._connection):
             for image in images:
-                added = self._connection.execute(
-                    gallery_rows.INSERT_IMAGE, gallery_rows.image_values(image, now)
-                )
-                if added.rowcount:
-                    self._connection.executemany(
-                        gallery_rows.INSERT_FACE, gallery_rows.face_values(image)
-                    )
+                self._add_image(image, now)
+            for video in videos:
+                self._add_video(video, now)
             self._connection.executemany(
                 gallery_rows.UPSERT_FILE, map(gallery_rows.file_values, files)
             )
 
+    def _add_image(self, image: AnalysedImage, now: str) -> None:
+        values = gallery_rows.image_values(image, now)
+        if self._connection.execute(gallery_rows.INSERT_IMAGE, values).rowcount:
+            faces = gallery_rows.face_values(image)
+            self._connection.executemany(gallery_rows.INSERT_FACE, faces)
+
+    def _add_video(self, video: AnalysedVideo, now: str) -> None:
+        values = gallery_rows.video_values(video, now)
+        if not self._connection.execute(gallery_rows.INSERT_IMAGE, values).rowcount:
+            return
+        self._connection.execute(gallery_rows.INSERT_VIDEO, (video.id, video.duration_s))
+        for image in video.images:
+            self._add_image(image, now)
+            if image.moment is not None:
+                row = (image.id, image.moment.video_id, image.moment.time_s)
+                self._connection.execute(gallery_rows.INSERT_FRAME, row)
+
     def forget_missing(self) -> int:
-        """Delete the pictures none of whose files exists any more; returns how many.
+        """Delete the pictures and frames none of whose files exists any more; returns how many.
 
         Indexing alone never does this: an unplugged disk looks like deleted files.
         """
         with self.writer(), self._turns(), gallery_file.transaction(self._connection):
-            cursor = self._connection.execute(
-                "DELETE FROM images WHERE id NOT IN"
-                " (SELECT image_id FROM files WHERE image_id IS NOT NULL AND NOT missing)"
-            )
+            before = self.counts().images
+            cursor = self._connection.execute(gallery_rows.DELETE_MISSING)
             self._connection.execute("DELETE FROM files WHERE missing")
             if cursor.rowcount:
                 self._connection.execute(
                     "UPDATE meta SET value = ? WHERE key = 'epoch'", (uuid.uuid4().hex,)
                 )
-        return cursor.rowcount
+            return before - self.counts().images
 
     # -- files --------------------------------------------------------------------------------
 
@@ -230,10 +242,14 @@ class Gallery:
             yield from map(gallery_rows.file_record, rows)
 
     def paths_of(self, image_id: str, *, gone: bool = False) -> list[Path]:
-        """The files that hold a picture (or, `gone`, that held it), in path order."""
+        """The files that hold a picture or video (or, `gone`, that held it), in path order.
+
+        Those of a frame are its video's.
+        """
         rows = self._all(
-            "SELECT path FROM files WHERE image_id = ? AND missing = ? ORDER BY path",
-            (image_id, gone),
+            "SELECT path FROM files WHERE missing = ? AND image_id = coalesce("
+            "(SELECT video_id FROM video_frames WHERE image_id = ?), ?) ORDER BY path",
+            (gone, image_id, image_id),
         )
         return [gallery_rows.path_from_bytes(path) for (path,) in rows]
 
@@ -245,7 +261,7 @@ class Gallery:
     # -- images and faces ---------------------------------------------------------------------
 
     def has_image(self, image_id: str) -> bool:
-        """Whether a picture with this sha256 is recorded."""
+        """Whether a picture or a whole video with this sha256 is recorded."""
         return bool(self._all("SELECT 1 FROM images WHERE id = ?", (image_id,)))
 
     def image(self, image_id: str) -> ImageRecord:
@@ -256,8 +272,24 @@ class Gallery:
         return gallery_rows.image_record(rows[0])
 
     def image_ids(self) -> Iterator[str]:
-        """The sha256 of every recorded picture, in order."""
-        return (row[0] for row in self._all("SELECT id FROM images ORDER BY id"))
+        """The id of every recorded picture and frame, in order."""
+        rows = self._all(
+            "SELECT id FROM images WHERE id NOT IN (SELECT id FROM videos) ORDER BY id"
+        )
+        return (row[0] for row in rows)
+
+    def frames_of(self, video_id: str) -> list[FrameRecord]:
+        """The frames taken out of a video, in order of time; none when it is no video's sha256."""
+        rows = self._all(
+            "SELECT image_id, time_s FROM video_frames WHERE video_id = ? ORDER BY time_s",
+            (video_id,),
+        )
+        return [FrameRecord(*row) for row in rows]
+
+    def moments(self, image_ids: Sequence[str]) -> dict[str, Moment]:
+        """Where those of the pictures that are frames were taken from, by their ids."""
+        rows = self._chunked(gallery_rows.SELECT_MOMENT, image_ids, key="image_id")
+        return {image_id: Moment(video_id, time_s) for image_id, video_id, time_s in rows}
 
     def face(self, face_id: str) -> FaceRecord:
         """One face; `ToolError` for an unknown id."""
@@ -331,11 +363,11 @@ class Gallery:
     def _meta(self, key: str) -> str:
         return str(self._all("SELECT value FROM meta WHERE key = ?", (key,))[0][0])
 
-    def _chunked(self, select: str, ids: Sequence[str]) -> Iterator[Any]:
+    def _chunked(self, select: str, ids: Sequence[str], *, key: str = "id") -> Iterator[Any]:
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
             marks = ", ".join("?" * len(chunk))
-            yield from self._all(f"{select} WHERE id IN ({marks})", chunk)
+            yield from self._all(f"{select} WHERE {key} IN ({marks})", chunk)
 
     def _refuse_unknown(self, ids: Sequence[str], found: Mapping[str, object]) -> None:
         unknown = next((each for each in ids if each not in found), None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.errors import SetupError
 
 RECORDS = "records.sqlite3"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: videos
 APPLICATION_ID = 0x554E4D4B  # "UNMK": tells our files from any other SQLite file
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
@@ -39,6 +39,19 @@ CREATE TABLE files (
     missing INTEGER NOT NULL DEFAULT 0, CHECK ((image_id IS NULL) <> (problem IS NULL))
 );
 CREATE INDEX files_of_image ON files (image_id);
+"""
+
+# What version 2 adds. A video is a row of `images` too, since that is what files hold; it has no
+# features and no faces of its own, and is counted and listed apart.
+_VIDEOS = """
+CREATE TABLE videos (
+    id TEXT PRIMARY KEY REFERENCES images ON DELETE CASCADE, duration_s REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE video_frames (
+    image_id TEXT PRIMARY KEY REFERENCES images ON DELETE CASCADE,
+    video_id TEXT NOT NULL REFERENCES videos ON DELETE CASCADE, time_s REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX frames_of_video ON video_frames (video_id, time_s);
 """
 
 _PLAIN_WORDS = {
@@ -91,6 +104,7 @@ def connect(path: Path, *, fingerprint: Mapping[str, str] | None = None) -> sqli
         if fingerprint is not None and _is_empty(connection):
             _set_up(connection, fingerprint)
         _check_version(connection, path.parent.name)  # before anything changes a foreign file
+        _bring_up_to_date(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -110,7 +124,7 @@ def _set_up(connection: sqlite3.Connection, fingerprint: Mapping[str, str]) -> N
     with transaction(connection):
         if _pragma(connection, "user_version"):
             return  # another process was faster
-        for statement in _SCHEMA.split(";\n"):
+        for statement in (_SCHEMA + _VIDEOS).split(";\n"):
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         # Last, and part of the transaction: a file with a version is a whole gallery.
@@ -128,6 +142,20 @@ def _check_version(connection: sqlite3.Connection, name: str) -> None:
             f"gallery {name!r} was written by a newer Unmask (record version {version}, this one "
             f"knows {SCHEMA_VERSION}): update it with `pip install -U -e .`"
         )
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Let a gallery of before videos hold them as well; nothing that it holds changes."""
+    if _pragma(connection, "user_version") == SCHEMA_VERSION:
+        return
+    with transaction(connection):
+        if _pragma(connection, "user_version") == SCHEMA_VERSION:
+            return  # another process was faster
+        for statement in _VIDEOS.split(";\n"):
+            connection.execute(statement)
+        # Files that gave no picture may be videos: with no size that fits they are read again.
+        connection.execute("UPDATE files SET size = -1 WHERE problem IS NOT NULL")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

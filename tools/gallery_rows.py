@@ -8,9 +8,11 @@ from typing import Any
 from tools.faces import Face
 from tools.records import (
     AnalysedImage,
+    AnalysedVideo,
     FaceRecord,
     FileRecord,
     ImageRecord,
+    Moment,
     face_id,
     pack,
     quality_from_json,
@@ -28,7 +30,28 @@ INSERT_IMAGE = (
 )
 SELECT_IMAGE = (
     "SELECT id, width, height, format, frames, byte_size, perceptual_hash, unmask_forgery,"
-    " features, indexed_at FROM images"
+    " features, indexed_at, video_id, time_s FROM images"
+    " LEFT JOIN video_frames ON image_id = id"
+)
+INSERT_VIDEO = "INSERT INTO videos (id, duration_s) VALUES (?, ?)"
+INSERT_FRAME = "INSERT INTO video_frames (image_id, video_id, time_s) VALUES (?, ?, ?)"
+SELECT_MOMENT = "SELECT image_id, video_id, time_s FROM video_frames"
+COUNTS = (
+    "SELECT (SELECT count(*) FROM images) - (SELECT count(*) FROM videos),"
+    " (SELECT count(*) FROM images WHERE id NOT IN (SELECT image_id FROM faces)"
+    " AND id NOT IN (SELECT id FROM videos)),"
+    " (SELECT count(*) FROM faces),"
+    " (SELECT count(*) FROM files WHERE image_id IS NOT NULL AND NOT missing),"
+    " (SELECT count(*) FROM files WHERE problem IS NOT NULL AND NOT missing),"
+    " (SELECT count(*) FROM files WHERE missing),"
+    " (SELECT count(*) FROM videos),"
+    " (SELECT count(*) FROM video_frames)"
+)
+DELETE_MISSING = (  # no WITH: Python's sqlite3 would not count what such a statement deletes
+    "DELETE FROM images WHERE id NOT IN"
+    " (SELECT image_id FROM files WHERE image_id IS NOT NULL AND NOT missing)"
+    " AND id NOT IN (SELECT video_frames.image_id FROM video_frames"
+    " JOIN files ON files.image_id = video_id WHERE NOT missing)"
 )
 INSERT_FACE = (
     "INSERT INTO faces (id, image_id, ordinal, embedding, box, keypoints, landmarks, quality,"
@@ -60,6 +83,23 @@ def image_values(image: AnalysedImage, indexed_at: str) -> tuple[object, ...]:
         int(image.unmask_forgery),
         indexed_at,
         pack(image.features),
+    )
+
+
+def video_values(video: AnalysedVideo, indexed_at: str) -> tuple[object, ...]:
+    """The parameters of `INSERT_IMAGE` for a video as a whole."""
+    first = video.images[0]
+    return (
+        video.id,
+        first.width,
+        first.height,
+        video.format,
+        video.frames,
+        video.byte_size,
+        signed(first.perceptual_hash),
+        int(video.unmask_forgery),
+        indexed_at,
+        None,
     )
 
 
@@ -105,6 +145,7 @@ def image_record(row: Any) -> ImageRecord:
         unmask_forgery=bool(row[7]),
         features=unpack(row[8]),
         indexed_at=row[9],
+        moment=None if row[10] is None else Moment(row[10], row[11]),
     )
 
 

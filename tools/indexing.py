@@ -1,8 +1,8 @@
 """The job: walk folders, analyse every picture once, record it, keep the index in step.
 
 Reading and decoding run in threads beside the analysis; the analysis runs on batches, one a core;
-every batch is one commit, made by the thread that called. How much is held in memory does not
-depend on how many files there are.
+every batch is one commit, made by the thread that called, which also decodes videos meanwhile.
+How much is held in memory does not depend on how many files there are, nor on how long they are.
 """
 
 import contextlib
@@ -16,11 +16,13 @@ from pathlib import Path
 
 from tools.analysis import Analyser, AnalysisPool, ImageEncoder, Opened
 from tools.errors import ToolError
+from tools.footage import Footage
 from tools.gallery import Gallery
-from tools.images import walk
+from tools.images import UnreadableImage, walk
 from tools.index import Index
 from tools.opening import FileToOpen, OpenedFile, OpeningPool, pixel_count
 from tools.records import AnalysedImage, FileRecord
+from tools.videos import Video
 
 BATCH_IMAGES = 16
 BATCH_PIXELS = 32_000_000
@@ -69,7 +71,8 @@ class IndexSummary:
     `already_known`: files unchanged since an earlier run; `duplicates`: files (moved, copied)
     whose very bytes were already indexed; `missing`: files that are gone from disk, their
     pictures kept. `skipped` counts files per reason; `skipped_files` names the first thousand of
-    them, `Gallery.skipped_files` all. `notices` are for people to read.
+    them, `Gallery.skipped_files` all. `notices` are for people to read. `frames_added` of the
+    `images_added` were taken out of `videos_added`.
     """
 
     images_added: int
@@ -81,6 +84,8 @@ class IndexSummary:
     skipped_files: tuple[tuple[Path, str], ...]
     seconds: float
     notices: tuple[str, ...]
+    videos_added: int = 0
+    frames_added: int = 0
 
 
 class IndexingInterrupted(KeyboardInterrupt):
@@ -106,10 +111,11 @@ def index_folders(
 
     A file that has not changed since the last run is not even read; one whose bytes are known is
     not analysed again; one that gives no picture is skipped, counted and remembered until it
-    changes. `index` is the gallery's, if it is open already; `threads` is how many batches are
-    analysed at a time, one core each (None: all cores). `on_indexed` gets the ids of pictures
-    once they are safely on the disk. Raises `SetupError` (folder missing, disk full,
-    gallery in use; what was indexed before is kept) and `IndexingInterrupted`.
+    changes. A video gives its frames (`tools.videos`), recorded together when it is done. `index`
+    is the gallery's, if it is open already; `threads` is how many batches are analysed at a time,
+    one core each (None: all cores). `on_indexed` gets the ids of pictures once they are safely on
+    the disk. Raises `SetupError` (folder missing, disk full, gallery in use; what was indexed
+    before is kept) and `IndexingInterrupted`.
     """
     # Resolved, so that one file has one name however its folder was given.
     roots = [Path(folder).resolve() for folder in folders]
@@ -130,17 +136,28 @@ def index_folders(
 
 @dataclass(slots=True)
 class _Batch:
-    """What the next commit will hold: pictures by id, and files with what is in them."""
+    """What the next commit will hold: pictures by id, and files with what is in them.
+
+    Among the pictures are frames; `videos` are those whose last frame is in this batch or was in
+    an earlier one. `lent_pixels` are those that the opening pool counts.
+    """
 
     photos: dict[str, Opened] = field(default_factory=dict)
     files: list[FileRecord] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
     pixels: int = 0
+    lent_pixels: int = 0
     results: "Future[list[AnalysedImage | ToolError]] | None" = None
 
     @property
     def full(self) -> bool:
         images, files = len(self.photos), len(self.files)
         return images >= BATCH_IMAGES or self.pixels >= BATCH_PIXELS or files >= BATCH_FILES
+
+    def take(self, opened: Opened) -> None:
+        """Put a picture in."""
+        self.photos[opened.photo.id] = opened
+        self.pixels += pixel_count(opened.photo)
 
 
 @dataclass(slots=True)
@@ -162,6 +179,7 @@ class _Job:
     batch: _Batch = field(default_factory=_Batch)
     analysing: deque[_Batch] = field(default_factory=deque)
     failed: set[str] = field(default_factory=set)
+    footage: Footage = field(default_factory=Footage)
 
     def run(self, roots: Sequence[Path]) -> None:
         if self.on_progress is not None:
@@ -172,10 +190,7 @@ class _Job:
         with OpeningPool(self.gallery.has_image, budget_pixels=budget) as pool:
             for opened in pool.opened(self._files_to_open(roots)):
                 self._sort_in(opened, pool)
-                if self.batch.full:
-                    self._analyse()
-                    while len(self.analysing) > self.workers:
-                        self._commit(pool)
+                self._move_on(pool)
             self._analyse()
             while self.analysing:
                 self._commit(pool)
@@ -211,29 +226,51 @@ class _Job:
         else:
             self.tally["known"] += 1
 
+    def _move_on(self, pool: OpeningPool) -> None:
+        if self.batch.full:
+            self._analyse()
+            while len(self.analysing) > self.workers:
+                self._commit(pool)
+
     def _sort_in(self, opened: OpenedFile, pool: OpeningPool) -> None:
-        file, photo = opened.file, opened.photo
+        file, photo, problem = opened.file, opened.photo, opened.problem
+        if problem is None and opened.image_id is not None:
+            if self._already_have(opened.image_id):
+                self.tally["duplicates"] += 1
+                pool.give_back(0 if photo is None else pixel_count(photo))
+            elif opened.video is not None:
+                problem = self._take_apart(opened.image_id, opened.video, file, pool)
+            elif photo is not None:
+                self.batch.take(Opened(photo, byte_size=file.size))
+                self.batch.lent_pixels += pixel_count(photo)
         self.done += 1
-        self.batch.files.append(
-            FileRecord(file.path, file.size, file.mtime_ns, opened.image_id, opened.problem)
-        )
-        if opened.problem is not None:
-            self._skip(file.path, opened.problem)
-        elif photo is None or self._already_have(photo.id):
-            self.tally["duplicates"] += 1
-            pool.give_back(0 if photo is None else pixel_count(photo))
-        else:
-            self.batch.photos[photo.id] = Opened(photo, byte_size=file.size)
-            self.batch.pixels += pixel_count(photo)
+        name = opened.image_id if problem is None else None
+        self.batch.files.append(FileRecord(file.path, file.size, file.mtime_ns, name, problem))
+        if problem is not None:
+            self._skip(file.path, problem)
+
+    def _take_apart(
+        self, video_id: str, video: Video, file: FileToOpen, pool: OpeningPool
+    ) -> str | None:
+        """Send a video's frames off as pictures; the problem, when it has none."""
+        try:
+            for opened in self.footage.opened(video_id, video, byte_size=file.size):
+                self.batch.take(opened)
+                self._move_on(pool)
+                self._report()
+        except UnreadableImage as error:
+            return error.reason
+        self.batch.videos.append(video_id)
+        return None
 
     def _already_have(self, image_id: str) -> bool:
         # The record is asked again: a twin may have been committed after this file was opened.
         waiting = any(image_id in batch.photos for batch in (self.batch, *self.analysing))
-        return waiting or self.gallery.has_image(image_id)
+        return waiting or image_id in self.footage or self.gallery.has_image(image_id)
 
     def _analyse(self) -> None:
         batch, self.batch = self.batch, _Batch()
-        if batch.files:
+        if batch.files or batch.photos:
             batch.results = self.analysis.submit(list(batch.photos.values()))
             self.analysing.append(batch)
 
@@ -241,12 +278,19 @@ class _Job:
         """Record the oldest batch under analysis; in that order, so that twins find each other."""
         batch = self.analysing.popleft()
         results = batch.results.result() if batch.results else []
-        images = [result for result in results if isinstance(result, AnalysedImage)]
-        self.failed |= batch.photos.keys() - {image.id for image in images}
-        self.gallery.add(images, [self._without_failed(file) for file in batch.files])
-        pool.give_back(batch.pixels)
+        analysed = [result for result in results if isinstance(result, AnalysedImage)]
+        self.failed |= batch.photos.keys() - {image.id for image in analysed}
+        pictures = self.footage.sort_in(analysed)
+        whole = {video_id: self.footage.whole(video_id) for video_id in batch.videos}
+        self.failed |= {video_id for video_id, video in whole.items() if video is None}
+        videos = [video for video in whole.values() if video is not None]
+        files = [self._without_failed(file) for file in batch.files]
+        self.gallery.add(pictures, files, videos=videos)
+        pool.give_back(batch.lent_pixels)
+        frames = [image for video in videos for image in video.images]
+        images = [*pictures, *frames]
         faces = sum(len(image.faces) for image in images)
-        self.tally.update(images=len(images), faces=faces)
+        self.tally.update(images=len(images), faces=faces, videos=len(videos), frames=len(frames))
         if self.on_indexed is not None and images:
             self.on_indexed([image.id for image in images])
         self.behind += faces
@@ -308,6 +352,8 @@ class _Job:
             skipped_files=tuple(self.skipped_files),
             seconds=time.monotonic() - self.started,
             notices=tuple(self.index.notices),
+            videos_added=self.tally["videos"],
+            frames_added=self.tally["frames"],
         )
 
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tools.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
+from tools.videos import Video, is_video, look, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,15 @@ class FileToOpen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenedFile:
-    """A file with what it holds: a picture, the id of one that is known already, or a problem."""
+    """A file with what it holds: a picture, a video, the id of a known one, or a problem.
+
+    Of a video nothing is decoded yet.
+    """
 
     file: FileToOpen
     image_id: str | None = None
     photo: Photo | None = None
+    video: Video | None = None
     problem: str | None = None
 
 
@@ -117,6 +122,8 @@ class OpeningPool:
 
     def _open(self, file: FileToOpen, order: int) -> OpenedFile:
         try:
+            if is_video(file.path):
+                return self._open_video(file)
             data = read_bytes(file.path)
             digest = image_id(data)
             if self._is_known(digest):
@@ -126,6 +133,11 @@ class OpeningPool:
             return OpenedFile(file, problem=error.reason)
         self._budget.take(order, pixel_count(photo))
         return OpenedFile(file, image_id=photo.id, photo=photo)
+
+    def _open_video(self, file: FileToOpen) -> OpenedFile:
+        digest = sha256_of(file.path)
+        known = self._is_known(digest)
+        return OpenedFile(file, image_id=digest, video=None if known else look(file.path))
 
 
 def pixel_count(photo: Photo) -> int:

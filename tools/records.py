@@ -27,11 +27,25 @@ class AnalysedFace:
     face_hash: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a picture was taken from that is a frame: a video (its sha256), `time_s` into it."""
+
+    video_id: str
+    time_s: float
+
+    @property
+    def image_id(self) -> str:
+        """The frame's id among the pictures: the video's, an @, the seconds."""
+        return f"{self.video_id}@{self.time_s:.3f}".rstrip("0").rstrip(".")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedImage:
     """Everything that indexing learnt about one picture, ready to be recorded.
 
-    `id` is the sha256 of the file's bytes; `features` (d,) float32 are those of the whole picture.
+    `id` is the sha256 of the file's bytes, or that of a `moment` for a frame of a video;
+    `features` (d,) float32 are those of the whole picture.
     """
 
     id: str
@@ -44,11 +58,28 @@ class AnalysedImage:
     unmask_forgery: bool
     features: Vector | None
     faces: tuple[AnalysedFace, ...]
+    moment: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalysedVideo:
+    """A whole video, ready to be recorded: what its file is, and the frames taken out of it.
+
+    `id` is the sha256 of the file; `frames` is how many it has, of which `images` were looked at.
+    """
+
+    id: str
+    format: str
+    frames: int
+    duration_s: float
+    byte_size: int
+    unmask_forgery: bool
+    images: tuple[AnalysedImage, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageRecord:
-    """One indexed picture; `indexed_at` is UTC, ISO 8601."""
+    """One indexed picture; `indexed_at` is UTC, ISO 8601; a frame of a video has a `moment`."""
 
     id: str
     width: int
@@ -60,6 +91,15 @@ class ImageRecord:
     unmask_forgery: bool
     features: Vector | None
     indexed_at: str
+    moment: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """One frame of an indexed video: the picture that it is in the gallery, and its time."""
+
+    image_id: str
+    time_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +116,7 @@ class FaceRecord:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """One file on disk: which image it holds, or which problem kept it out of the gallery.
+    """One file on disk: which image or video it holds, or which problem kept it out.
 
     `size` (bytes) and `mtime_ns` recognise an unchanged file without reading it; `missing` says
     that it was gone when its folder was last walked.
@@ -99,6 +139,7 @@ class Counts:
     """How much a gallery holds; `missing` files are those gone from disk.
 
     `without_face` of the images show no face that was found: nothing in them can be a hit.
+    `frames` of the images were taken out of `videos`.
     """
 
     images: int
@@ -107,6 +148,8 @@ class Counts:
     files: int
     skipped: int
     missing: int
+    videos: int = 0
+    frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
