@@ -1,0 +1,217 @@
+"""Curves of scores and figures: ROC, DET, reliability, histograms, and a figure over levels.
+
+`curves` maps a system's name to its scores (n,) and labels (n,), True being the second of
+`kinds`. Rows without a score are left out; the legend counts those that are in.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from evals import metrics
+from evals.metrics import Complete, Roc, complete
+from evals.pictures.album import save
+from evals.pictures.style import FAKE, GREY, INK, KINDS, REAL, counted, short, strokes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Scored = Mapping[str, tuple[ArrayLike, ArrayLike]]
+
+_LEVELS_OF_DET = (0.001, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8)
+_PANELS_A_ROW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A figure at one level of something, with its 95 % interval; NaN is not measured."""
+
+    level: float
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+def roc(
+    folder: Path | None, name: str, curves: Scored, *,
+    title: str, caption: str = "", kinds: tuple[str, str] = KINDS,
+) -> None:  # fmt: skip
+    """The receiver operating curves, with the area under each in the legend."""
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="chance")
+        for label, colour, dashes, curve in _each_roc(curves, "AUC", lambda curve: curve.area):
+            axes.plot(curve.fpr, curve.tpr, color=colour, linestyle=dashes, label=label)
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        axes.set_xlabel(f"false positive rate (share of {kinds[0]})")
+        axes.set_ylabel(f"true positive rate (share of {kinds[1]})")
+        figure.legend(loc="outside right upper")
+
+    save(folder, name, draw, title=_counted(title, curves, kinds), caption=caption, size=(8.4, 5))
+
+
+def det(
+    folder: Path | None, name: str, curves: Scored, *,
+    title: str, caption: str = "", kinds: tuple[str, str] = KINDS,
+) -> None:  # fmt: skip
+    """Detection error trade-off: both error rates on axes on which normal scores give lines."""
+    from scipy.special import ndtri
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        ends = ndtri([_LEVELS_OF_DET[0], _LEVELS_OF_DET[-1]])
+        axes.plot(ends, ends, color=GREY, linewidth=1, linestyle=":", label="equal error rates")
+        for label, colour, dashes, curve in _each_roc(curves, "EER", lambda curve: curve.eer):
+            # Rates of 0 and 1 lie at infinity; a line shall leave the picture, not end in it.
+            rates = [np.clip(rate, 1e-5, 1 - 1e-5) for rate in (curve.fpr, 1 - curve.tpr)]
+            axes.plot(*map(ndtri, rates), color=colour, linestyle=dashes, label=label)
+        ticks, names = ndtri(_LEVELS_OF_DET), [f"{rate:.4g}" for rate in _LEVELS_OF_DET]
+        axes.set(xticks=ticks, xticklabels=names, yticks=ticks, yticklabels=names)
+        axes.set(xlim=ends, ylim=ends, aspect="equal")
+        axes.set_xlabel(f"false positive rate (share of {kinds[0]})")
+        axes.set_ylabel(f"miss rate (share of {kinds[1]})")
+        figure.legend(loc="outside right upper")
+
+    save(folder, name, draw, title=_counted(title, curves, kinds), caption=caption, size=(8.4, 5))
+
+
+def reliability(
+    folder: Path | None, name: str, curves: Scored, *,
+    title: str, caption: str = "", bins: int = 15, kinds: tuple[str, str] = KINDS,
+) -> None:  # fmt: skip
+    """Predicted probability against what came true, and below, how often each was predicted."""
+
+    def draw(figure: "Figure") -> None:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        above.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="calibrated")
+        edges = np.linspace(0, 1, bins + 1)
+        for (system, (probabilities, labels)), (colour, dashes) in zip(
+            curves.items(), strokes(), strict=False
+        ):
+            found = metrics.reliability(probabilities, labels, bins)
+            filled = [part for part in found if part.count]
+            error = metrics.ece(probabilities, labels, bins)
+            above.plot(
+                [part.probability for part in filled], [part.share for part in filled],
+                color=colour, linestyle=dashes, marker="o", markersize=5,
+                label=_legend(system, "ECE", error, complete(probabilities, labels)),
+            )  # fmt: skip
+            counts = [part.count for part in found]
+            below.stairs(counts, edges, color=colour, linestyle=dashes, linewidth=1.5)
+        above.set(xlim=(-0.01, 1.01), ylim=(-0.03, 1.03))
+        above.set_ylabel(f"{kinds[1]} among them (share)")
+        below.set_xlabel(f"predicted probability of {kinds[1]}")
+        below.set_ylabel("count")
+        figure.legend(loc="outside right upper")
+
+    save(folder, name, draw, title=_counted(title, curves, kinds), caption=caption, size=(8.4, 5.6))
+
+
+def histograms(
+    folder: Path | None, name: str, curves: Scored, *, title: str, caption: str = "",
+    x_label: str = "score", threshold: float | None = None, kinds: tuple[str, str] = KINDS,
+) -> None:  # fmt: skip
+    """How scores spread, a panel for each system; each kind's bars add up to 1."""
+    columns = min(_PANELS_A_ROW, max(1, len(curves)))
+    rows = -(-max(1, len(curves)) // columns)
+
+    def draw(figure: "Figure") -> None:
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (system, (scores, labels)) in zip(panels, curves.items(), strict=False):
+            found = complete(scores, labels)
+            axes.set_title(f"{short(system)}\n{counted(found.labels, kinds)}")
+            axes.set(xlabel=x_label, ylabel="share of its kind")
+            _spread(axes, found, kinds)
+            if threshold is not None:
+                axes.axvline(threshold, color=INK, linewidth=1, linestyle=":")
+        for axes in panels[len(curves) :]:
+            axes.set_axis_off()
+        if curves:
+            figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper")
+
+    size = (3.1 * columns + 1.4, 2.9 * rows + 0.5) if columns > 1 else (6.6, 4.2)
+    save(folder, name, draw, title=title, caption=caption, size=size)
+
+
+def levels(
+    folder: Path | None, name: str, lines: Mapping[str, Sequence[Level]], *, title: str,
+    x_label: str, y_label: str, caption: str = "", chance: float | None = None,
+    x_names: Mapping[float, str] | None = None,
+) -> None:  # fmt: skip
+    """A figure over levels, a line for each name, 95 % intervals as bars; gaps are not measured.
+
+    `chance` is drawn where given; `x_names` are what to call the levels.
+    """
+    every = sorted({point.level for points in lines.values() for point in points})
+    step = min(np.diff(every), default=1.0)
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        if chance is not None:
+            axes.axhline(chance, color=GREY, linewidth=1, linestyle=":", label="chance")
+        for index, (label, points) in enumerate(lines.items()):
+            # Side by side a little, or the intervals hide each other.
+            aside = step * 0.5 * ((index + 0.5) / len(lines) - 0.5)
+            _line(axes, label, points, aside=aside, index=index)
+        axes.set(xlabel=x_label, ylabel=y_label, xticks=every)
+        if x_names is not None:
+            axes.set_xticklabels([x_names.get(level, f"{level:g}") for level in every])
+        figure.legend(loc="outside right upper")
+
+    save(folder, name, draw, title=title, caption=caption, size=(8.6, 4.8))
+
+
+def _line(
+    axes: "Axes", label: str, points: Sequence[Level], *, aside: float, index: int
+) -> None:  # fmt: skip
+    colour, dashes = next(stroke for place, stroke in enumerate(strokes()) if place == index)
+    rows = sorted(points, key=lambda point: point.level)
+    x = np.array([point.level for point in rows]) + aside
+    value, low, high = (
+        np.array([getattr(point, part) for point in rows], float)
+        for part in ("value", "low", "high")
+    )
+    axes.plot(x, value, color=colour, linestyle=dashes, marker="o", markersize=4,
+              label=short(label))  # fmt: skip
+    axes.vlines(x, low, high, color=colour, linewidth=1.2, alpha=0.7)
+
+
+def _spread(axes: "Axes", found: Complete, kinds: tuple[str, str]) -> None:
+    finite = np.isfinite(found.scores)
+    scores, labels = found.scores[finite], found.labels[finite]
+    edges = np.histogram_bin_edges(scores, bins=30)
+    for kind, flag, colour, dashes in ((kinds[0], False, REAL, "-"), (kinds[1], True, FAKE, "--")):
+        of_kind = scores[labels == flag]
+        shares = np.histogram(of_kind, edges)[0] / max(1, len(of_kind))
+        axes.stairs(shares, edges, color=colour, alpha=0.25, fill=True)
+        axes.stairs(shares, edges, color=colour, linestyle=dashes, linewidth=1.5, label=kind)
+
+
+def _each_roc(
+    curves: Scored, figure: str, of: Callable[[Roc], float]
+) -> Iterator[tuple[str, str, str, Roc]]:
+    for (system, (scores, labels)), (colour, dashes) in zip(
+        curves.items(), strokes(), strict=False
+    ):
+        curve = metrics.roc(scores, labels)
+        value = float("nan") if curve is None else of(curve)
+        label = _legend(system, figure, value, complete(scores, labels))
+        nothing = Roc(*(np.full(1, np.nan),) * 3)
+        yield label, colour, dashes, nothing if curve is None else curve
+
+
+def _legend(system: str, figure: str, value: float, found: Complete) -> str:
+    measured = "not measured" if np.isnan(value) else f"{figure} {value:.3f}"
+    return f"{short(system)}\n{measured}, n = {len(found.labels):,}"
+
+
+def _counted(title: str, curves: Scored, kinds: tuple[str, str]) -> str:
+    """The title with the counts, when they are the same for all systems; the legend has n."""
+    counts = {counted(complete(*scored).labels, kinds) for scored in curves.values()}
+    return f"{title} · {counts.pop()}" if len(counts) == 1 else title

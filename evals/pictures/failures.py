@@ -1,0 +1,84 @@
+"""What went wrong, to look at: pictures in rows, the worst first."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from evals.metrics import complete
+from evals.pictures.album import save
+from evals.pictures.style import PALE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SIDE = 1.75
+_LETTERS = 26
+_LINES = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """A picture (h, w, 3) uint8 RGB, what to say of it, and how wrong it was: larger is worse."""
+
+    pixels: np.ndarray
+    text: str
+    wrongness: float
+
+
+def worst(scores: ArrayLike, labels: ArrayLike, *, threshold: float, most: int = 24) -> np.ndarray:
+    """Rows (k,) on the wrong side of the threshold, the farthest first, at most so many.
+
+    So that only their pictures need to be read. Rows without a score are no failures of scoring.
+    """
+    complete(scores, labels)
+    distance = np.asarray(scores, float) - threshold
+    wrongness = np.where(np.asarray(labels, bool), -distance, distance)
+    wrong = np.flatnonzero(wrongness > 0)
+    found: np.ndarray = wrong[np.argsort(-wrongness[wrong], kind="stable")][:most]
+    return found
+
+
+def gallery(
+    folder: Path | None, name: str, failures: Sequence[Failure], *,
+    title: str, caption: str = "", columns: int = 6, most: int = 24, total: int | None = None,
+) -> None:  # fmt: skip
+    """The worst failures with a few words below each; a page that says so when there are none.
+
+    `total` is how many there were, where not all were handed over.
+    """
+    shown = sorted(failures, key=lambda failure: -failure.wrongness)[:most]
+    every = max(total or 0, len(failures))
+    columns = max(1, min(columns, len(shown)))
+    rows = max(1, -(-len(shown) // columns))
+
+    def draw(figure: "Figure") -> None:
+        cells = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, failure in zip(cells, shown, strict=False):
+            _picture(axes, failure)
+        for axes in cells[len(shown) :]:
+            axes.set_axis_off()
+        if not shown:
+            cells[0].text(0.5, 0.5, "none", ha="center", va="center", fontsize=12)
+
+    save(folder, name, draw, title=f"{title} · {len(shown)} of {every:,}", caption=caption,
+         size=(max(4.5, _SIDE * columns + 0.2), (_SIDE + 0.6) * rows + 0.45))  # fmt: skip
+
+
+def _picture(axes: "Axes", failure: Failure) -> None:
+    axes.imshow(failure.pixels, interpolation="antialiased")
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    for edge in axes.spines.values():
+        edge.set(visible=True, color=PALE)
+    lines = [
+        part for line in failure.text.splitlines() for part in textwrap.wrap(line, _LETTERS)
+    ]  # fmt: skip
+    if len(lines) > _LINES:
+        lines = [*lines[: _LINES - 1], lines[_LINES - 1][: _LETTERS - 1] + "…"]
+    axes.set_xlabel("\n".join(lines), fontsize=8, loc="left")
