@@ -1,148 +1,147 @@
 """Does Unmask find the impersonations of a person? The whole job, on persons never seen.
 
-Query and gallery come from the half of the validation persons that fitted nothing; forgeries are
-made by our own forge, so the figures say how the job holds together, not how it fares against
-any particular generator. Relevant to a query: forged and depicting the query person.
+Protocol: `evals.protocol`. On the project's own data the collection is casework: photos, forgeries
+by our forge and copies, of persons who fitted nothing, searched by the application itself; its
+figures say how the job holds together, not how it fares against any particular generator. Any other
+data set with identities is measured and searched by the same rule, one face a picture, a frame of a
+video being a picture. `--limit` caps the queries of the casework, the rows of a data set.
+
+*oracle detector*: ranked by the identity probability among true forgeries (what retrieval alone
+would reach); *oracle retrieval*: ranked by the forgery probability among files that truly depict
+the person (what detection alone would reach). Another system's lists (`--peer NAME=FILE`, columns
+query,path,score) are held against the same gallery.
+
+Does not show: near-duplicates in the collection beyond those of the query photos, which are left
+out of a data set; nor how lists change with another prevalence.
 """
 
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from assistant import Settings, Unmask
-from evals.metrics import average_precision, interval
+from evals import datasets
+from evals.impersonation_answers import Answer, answers
+from evals.impersonation_casework import casework, is_meant
+from evals.impersonation_figures import (
+    FUSIONS,
+    MEASURES,
+    ORDERS,
+    averages,
+    failures,
+    flags,
+    fusions,
+    outcomes,
+)
+from evals.impersonation_peers import beside
+from evals.impersonation_pictures import Reader, draw
+from evals.measured import measure
+from evals.metrics import average_precision, mean
 from evals.options import EvalOptions
-from tools.findings import Findings, Hit
-from tools.query import NoFace
-from tools.training.casework import Exhibit, ask_about_central_face, build, halves, portraits
+from evals.protocol import of_whole_persons, plan
+from evals.protocol_duplicates import near_duplicates
+from evals.samples import Samples
+from tools.errors import SetupError
+from tools.images import read_photo
 
-EVERYTHING = 1_000_000
-Ranking = list[tuple[Hit, Exhibit]]
+REFERENCES = 1
+"""Photos a query has on a data set; 3 and 5 are usual too."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Searched:
+    """All answers, the gallery's files by name, figures of this kind of data, how to see a file."""
+
+    answers: Sequence[Answer]
+    gallery: Sequence[str]
+    figures: dict[str, object]
+    read: Reader
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Mean average precision, its two oracles, and what becomes of every kind of file.
-
-    *oracle detector*: ranked by the identity probability among true forgeries (what retrieval
-    alone would reach); *oracle retrieval*: ranked by the forgery probability among files that
-    truly depict the person (what detection alone would reach).
-    """
+    """Figures of the lists, of what became of every kind of file, and of other systems' lists."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.output or Path(temporary)
-        people = halves(portraits(options.data, split="val"))[1]
-        exhibits = build(people, folder, seed=2, queries=options.limit)
-        unmask = Unmask(Settings(home=folder / "home"), gallery="impersonation")
-        unmask.index([folder / "gallery"])
-        answered, failed = _ask_all(unmask, folder, exhibits)
+        searched = _on_casework(options, folder) if is_meant(options.data) else _on_data(options)
+        made, seed = searched.answers, options.seed
+        peers = {
+            name: beside(made, searched.gallery, file, seed=seed) for name, file in options.peers
+        }
+        draw(made, searched.read, options.output)
+    _keep(made, options.output)
     return {
-        "queries": len(answered),
-        "queries_without_a_measurable_face": failed,
-        "gallery_images": sum(exhibit.kind != "query" for exhibit in exhibits),
-        **_average_precisions(answered, exhibits, seed=options.seed),
-        **_outcomes(answered),
+        "queries": len(made),
+        "queries_without_a_measurable_face": sum(not one.measurable for one in made),
+        "gallery_images": len(searched.gallery),
+        **_prevalence(made, len(searched.gallery)),
+        **averages(made, seed=seed),
+        **outcomes(made),
+        "fusions": fusions(made, seed=seed),
+        "failures": failures(made),
+        **searched.figures,
+        **({"peers": peers} if peers else {}),
     }
 
 
-def _ask_all(
-    unmask: Unmask, folder: Path, exhibits: Sequence[Exhibit]
-) -> tuple[dict[str, Ranking], int]:
-    by_file = {exhibit.file: exhibit for exhibit in exhibits}
-    answered: dict[str, Ranking] = {}
-    failed = 0
-    for exhibit in exhibits:
-        if exhibit.kind != "query":
-            continue
-        try:
-            findings = ask_about_central_face(
-                lambda face, photo=folder / exhibit.file: unmask.find(  # type: ignore[misc]
-                    [photo], top=EVERYTHING, face=face
-                )
-            )
-        except NoFace:
-            failed += 1
-            answered[exhibit.depicted] = []
-            continue
-        answered[exhibit.depicted] = _with_answers(findings, by_file)
-    return answered, failed
+def _on_casework(options: EvalOptions, folder: Path) -> _Searched:
+    place = folder / "casework"
+    place.mkdir(exist_ok=True)
+    made = casework(options, place)
+    files = [exhibit.file for exhibit in made.exhibits if exhibit.kind != "query"]
+    return _Searched(
+        made.answers, files, {"data": "casework"}, lambda name: read_photo(place / name).pixels
+    )
 
 
-def _with_answers(findings: Findings, by_file: dict[str, Exhibit]) -> Ranking:
-    return [(hit, by_file[str(hit.path.relative_to(hit.path.parents[1]))]) for hit in findings.hits]
-
-
-def _average_precisions(
-    answered: dict[str, Ranking], exhibits: Sequence[Exhibit], *, seed: int
-) -> dict[str, object]:
-    totals = Counter(exhibit.depicted for exhibit in exhibits if exhibit.kind == "forgery")
-    orders: dict[str, Callable[[str, Hit, Exhibit], float]] = {
-        "mAP": lambda _, hit, __: -hit.rank,
-        "mAP_oracle_detector": lambda _, hit, what: (
-            _known(hit.assessment.identity_probability) if what.kind == "forgery" else -1.0
-        ),
-        "mAP_oracle_retrieval": lambda person, hit, what: (
-            _known(hit.assessment.fake_probability) if what.depicted == person else -1.0
-        ),
-    }
-    figures: dict[str, object] = {}
-    for name, order in orders.items():
-        values = [
-            average_precision(_relevance(person, ranking, order), totals[person])
-            for person, ranking in answered.items()
-        ]
-        figures[name] = float(np.nanmean(values))
-        figures[f"{name}_95"] = interval(values, seed=seed)
-    return figures
-
-
-def _relevance(
-    person: str, ranking: Ranking, order: Callable[[str, Hit, Exhibit], float]
-) -> list[bool]:
-    ordered = sorted(ranking, key=lambda item: (-order(person, *item), item[0].image_id))
-    return [what.kind == "forgery" and what.depicted == person for _, what in ordered]
-
-
-def _known(probability: float | None) -> float:
-    """A missing probability ranks behind every measured one."""
-    return -0.5 if probability is None else probability
-
-
-def _outcomes(answered: dict[str, Ranking]) -> dict[str, object]:
-    """Verdicts by what the file really is, as seen from each query."""
-    table: dict[str, Counter[str]] = defaultdict(Counter)
-    by_family: dict[str, Counter[str]] = defaultdict(Counter)
-    for person, ranking in answered.items():
-        for hit, what in ranking:
-            table[_kind(person, what)][hit.verdict] += 1
-            if what.kind == "forgery" and what.depicted == person:
-                by_family[what.family][hit.verdict] += 1
-    return {
-        "genuine_called_impersonation": _share(table["genuine photo of the person"]),
-        "copies_called_impersonation": _share(table["copy of the query"]),
-        "others_called_impersonation": _share(table["authentic photo of another"]),
-        "body_owner_called_impersonation": _share(table["forgery of another on the person's body"]),
-        "forgeries_called_impersonation": _share(table["forgery of the person"]),
-        "verdicts": {kind: dict(counts) for kind, counts in sorted(table.items())},
-        "verdicts_by_family": {family: dict(c) for family, c in sorted(by_family.items())},
-    }
-
-
-def _kind(person: str, what: Exhibit) -> str:
-    if what.kind == "forgery":
-        if what.depicted == person:
-            return "forgery of the person"
-        return (
-            "forgery of another on the person's body"
-            if what.body == person
-            else "forgery of another"
+def _on_data(options: EvalOptions) -> _Searched:
+    whole = datasets.load(options.data, options.layout)
+    manifest = of_whole_persons(whole, options.limit, seed=options.seed)
+    measured = measure(manifest, replace(options, limit=None))
+    how = plan(
+        measured.rows, measured.found, seed=options.seed, references=REFERENCES,
+        alike=near_duplicates(measured),
+    )  # fmt: skip
+    if not how.questions:
+        raise SetupError(
+            f"nobody in {str(options.data)!r} has both a photo and a forgery; "
+            "to measure faces alone run `python -m evals run retrieval`"
         )
-    if what.depicted != person:
-        return "authentic photo of another"
-    return "copy of the query" if what.kind == "copy" else "genuine photo of the person"
+    places = {name: index for index, name in enumerate(measured.ids)}
+    return _Searched(
+        answers(measured, how, options),
+        [measured.ids[index] for index in how.gallery],
+        {
+            "data": manifest.name,
+            "references": REFERENCES,
+            "left_out": dict(how.left_out),
+            "unreadable": len(measured.skipped),
+            "notes": dict(manifest.notes),
+        },
+        lambda name: measured.face_crop(places[name], size=160, margin=1.6),
+    )
 
 
-def _share(verdicts: Counter[str]) -> float:
-    total = verdicts.total()
-    return verdicts["impersonation"] / total if total else float("nan")
+def _prevalence(made: Sequence[Answer], gallery: int) -> dict[str, object]:
+    relevant = mean([one.relevant for one in made])
+    return {
+        "relevant_per_query": relevant,
+        "prevalence": relevant / gallery if gallery else float("nan"),
+    }
+
+
+def _keep(made: Sequence[Answer], output: Path | None) -> None:
+    """One sample a query: every measure, by our order and by the others."""
+    samples = Samples(output)
+    for one in made:
+        ours = flags(one, ORDERS["mAP"])
+        values = {name: measure_of(ours, one.relevant) for name, measure_of in MEASURES.items()}
+        for name, order in {**ORDERS, **FUSIONS}.items():
+            short = name.replace("mAP", "ap") if "mAP" in name else f"ap_{name}"
+            values[short] = average_precision(flags(one, order), one.relevant)
+        samples.query(
+            id=one.person, group=one.person, values=values,
+            photos=list(one.photos), relevant=one.relevant,
+            first=[
+                {"id": it.id, "verdict": it.verdict, "kind": it.kind} for it in one.judged[:10]
+            ],
+        )  # fmt: skip

@@ -1,0 +1,19 @@
+"""Near-duplicates among measured photos: what a query must not find again in its gallery."""
+
+from collections.abc import Callable
+
+from evals.measured import Measured, parts
+from tools.images import hash_distance
+
+
+def near_duplicates(measured: Measured) -> Callable[[int, int], bool]:
+    """Whether two rows show nearly the same photograph of a face, by the rule's own measure."""
+    rule = parts().rule
+    most = 0 if rule is None else rule.copy_bits
+    hashes = [face.face_hash if face else None for face in measured.faces]
+
+    def alike(first: int, second: int) -> bool:
+        one, other = hashes[first], hashes[second]
+        return one is not None and other is not None and hash_distance(one, other) <= most
+
+    return alike

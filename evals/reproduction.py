@@ -1,0 +1,139 @@
+"""The experiment this project began with, end to end on any data set with identities.
+
+Lee & Ha 2024 detected with UniFD as published (94 % of the authentic and 42 % of the forged
+pictures of one data set called right; 99 % and 1 % of Celeb-DF's) and looked at the features of
+encoder and face embedder by real/fake and by identity. Here, on the very same pictures:
+
+- *unifd_as_published*: the whole picture, cropped in its centre without resizing, as UniFD's own
+  evaluation does; with the head that its authors published where the profile has it, else with the
+  profile's own (`checkpoints` says which);
+- *unifd_whole_image*: the same on the resized picture; *unifd_face_crop*: on aligned face crops;
+- *fused*: the verdict's rule without a query;
+- *query_aware*: the rule with the query that the face is most like, whoever it depicts.
+
+Each calls a picture forged above a probability of one half. *retrieval mAP*: impersonations ranked
+by P(same person) · P(forged), over the protocol of `evals.protocol`; photos that are asked with are
+in no figure. `average_accuracy` is the mean of the two classes, `accuracy` counts pictures, as the
+slides' "average" for Celeb-DF did.
+
+Does not show: how a query helps where it is of another person's (the rule then ignores it), nor
+anything general where the data are a handful of demo pictures: see `note`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from evals import datasets
+from evals.impersonation_answers import Answer, Judged, answers
+from evals.impersonation_figures import ORDERS, precisions, summary
+from evals.measured import Measured, measure
+from evals.metrics import accuracies, auc, auc_interval, grouped_interval
+from evals.options import EvalOptions
+from evals.peers import align, read_scores
+from evals.protocol import of_whole_persons, plan
+from evals.protocol_duplicates import near_duplicates
+from evals.reproduction_pictures import draw
+from evals.reproduction_systems import checkpoints, systems
+from evals.samples import Samples
+from tools.errors import SetupError
+
+SMALL = 200
+"""Forgeries below which figures say that the experiment runs, not how good anything is."""
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Accuracies, AUC and retrieval mAP of every system, and of other systems' scores."""
+    whole = datasets.load(options.data, options.layout)
+    manifest = of_whole_persons(whole, options.limit, seed=options.seed)
+    measured = measure(manifest, replace(options, limit=None))
+    how = plan(
+        measured.rows, measured.found, seed=options.seed, alike=near_duplicates(measured)
+    )  # fmt: skip
+    if not how.questions:
+        raise SetupError(f"nobody in {str(options.data)!r} has both a photo and a forgery")
+    made = answers(measured, how, options)
+    gallery = measured.take(how.gallery)
+    queries = [measured.query(it.references) for it in how.questions if it.references]
+    scores = systems(gallery, queries, options)
+    scores |= {
+        f"peer {name}": align(read_scores(file), gallery.ids).values for name, file in options.peers
+    }
+    draw(measured, gallery, scores, options)
+    _keep(gallery, scores, manifest.name, options)
+    return {
+        "data": manifest.name,
+        "note": note(gallery),
+        "checkpoints": checkpoints(),
+        "pictures": len(gallery),
+        "forgeries": int(gallery.forged.sum()),
+        "queries": len(how.questions),
+        "left_out": dict(how.left_out),
+        "unreadable": len(measured.skipped),
+        "systems": {
+            name: _figures(gallery, column, made, options.seed) for name, column in scores.items()
+        },
+        "rule_order": summary("mAP", precisions(made, ORDERS["mAP"]), seed=options.seed),
+        "notes": dict(manifest.notes),
+    }
+
+
+def note(gallery: Measured) -> str:
+    """What the size of the data allows to say."""
+    forged = [row for row in gallery.rows if row.label == "fake"]
+    persons = len({row.depicted_id for row in forged})
+    frames = sum(row.video_id is not None for row in forged)
+    size = f"{len(forged)} forgeries of {persons} persons, {frames} of them frames of clips"
+    return size if len(forged) >= SMALL else f"smoke test, not a benchmark: {size}"
+
+
+def _figures(
+    gallery: Measured, probabilities: np.ndarray, made: Sequence[Answer], seed: int
+) -> dict[str, object]:
+    """Of one system; NaN where a class is missing. What it gave no score is left out, counted."""
+    labels, groups = gallery.forged, gallery.groups
+    found = accuracies(probabilities, labels)
+    figures: dict[str, object] = {"without_a_score": int(np.isnan(probabilities).sum())}
+    for name, of in _ACCURACIES.items():
+        figures[name] = getattr(found, of)
+
+        def statistic(values: np.ndarray, truth: np.ndarray, of: str = of) -> float:
+            return float(getattr(accuracies(values, truth), of))
+
+        figures[f"{name}_95"] = grouped_interval(
+            statistic, groups, probabilities, labels, seed=seed
+        )  # fmt: skip
+    figures["auc"] = auc(probabilities, labels)
+    figures["auc_95"] = auc_interval(probabilities, labels, groups, seed=seed)
+    by_id = dict(zip(gallery.ids, probabilities, strict=True))
+
+    def order(it: Judged) -> float:
+        fake = by_id[it.id]
+        return -0.5 if it.same is None or np.isnan(fake) else it.same * float(fake)
+
+    return figures | summary("retrieval_mAP", precisions(made, order), seed=seed)
+
+
+_ACCURACIES: Mapping[str, str] = {
+    "real_accuracy": "real",
+    "fake_accuracy": "fake",
+    "average_accuracy": "average",
+    "accuracy": "accuracy",
+}
+
+
+def _keep(
+    gallery: Measured, scores: Mapping[str, np.ndarray], name: str, options: EvalOptions
+) -> None:
+    samples, groups = Samples(options.output), gallery.groups
+    for place, row in enumerate(gallery.rows):
+        if gallery.labelled[place]:
+            samples.score(
+                id=gallery.ids[place],
+                group=str(groups[place]),
+                set=name,
+                label=int(row.label == "fake"),
+                scores={system: float(column[place]) for system, column in scores.items()},
+                method=row.method,
+            )
