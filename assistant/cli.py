@@ -110,7 +110,7 @@ def unmask(
     context.obj = Shared(profile=profile, verbose=verbose)
 
 
-@app.command(short_help="Add the images below folders to a gallery.")
+@app.command(short_help="Add the images and videos below folders to a gallery.")
 def index(
     context: typer.Context,
     folders: Annotated[
@@ -119,15 +119,17 @@ def index(
     gallery: GalleryName = "default",
     json: AsJson = False,
 ) -> None:
-    """Add the images below folders to a gallery.
+    """Add the images and videos below folders to a gallery.
 
     \b
     unmask index ~/collection
     unmask index /media/disk1 /media/disk2 --gallery case42
+    unmask index clip.mp4
 
-    Run it again at any time: what is known costs nothing, moved and copied files are recognised
-    by their content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no
-    usable image are skipped and listed with the reason; the exit status is 0 all the same.
+    Of a video about one frame a second is looked at, of a long one 300 in all. Run it again at
+    any time: what is known costs nothing, moved and copied files are recognised by their
+    content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no usable
+    image or video are skipped and listed with the reason; the exit status is 0 all the same.
     """
     with stdout_kept_clean(context):
         summary, interrupted = _index(context, folders, gallery)
@@ -162,7 +164,7 @@ def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str,
     return {"gallery": gallery, "interrupted": interrupted, **fields}
 
 
-@app.command(short_help="Rank images that may impersonate a person.")
+@app.command(short_help="Rank images and videos that may impersonate a person.")
 def find(
     context: typer.Context,
     photos: Annotated[
@@ -182,7 +184,7 @@ def find(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Rank a gallery's images by how likely they impersonate a person.
+    """Rank a gallery's images and videos by how likely they impersonate a person.
 
     \b
     unmask find ada.jpg
@@ -190,9 +192,10 @@ def find(
     unmask find party.jpg --face 3 --page findings.html
     unmask find ada.jpg --json | jq '.hits[] | select(.verdict == "impersonation") | .path'
 
-    Several photos of the person make the answer better. Verdicts: impersonation (the same
-    person, forged), genuine, copy (the query photo itself), other (another person),
-    inconclusive, not assessed (no usable face, or a measurement is missing).
+    Several photos of the person make the answer better. A video is one hit: it is judged by the
+    mean over its frames that show the person, and points at the strongest moment. Verdicts:
+    impersonation (the same person, forged), genuine, copy (the query photo itself), other
+    (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
     """
     from assistant.investigation import Unmask
     from assistant.report import write_report

@@ -33,7 +33,9 @@ def list_galleries(context: typer.Context, json: AsJson = False) -> None:
     elif not described:
         out().print("No galleries yet: make one with `unmask index DIR`.")
     else:
-        headings = ("name", "images", "faces", "files", "skipped", "gone", "made", "state")
+        headings = (
+            "name", "images", "videos", "faces", "files", "skipped", "gone", "made", "state",
+        )  # fmt: skip
         print_table(headings, [list(item.values()) for item in described])
 
 
@@ -46,6 +48,7 @@ def _describe(settings: "Settings", name: str) -> dict[str, Any]:
             return {
                 "name": name,
                 "images": held.images,
+                "videos": held.videos,
                 "faces": held.faces,
                 "files": held.files,
                 "skipped": held.skipped,
@@ -54,7 +57,8 @@ def _describe(settings: "Settings", name: str) -> dict[str, Any]:
                 "problem": "",
             }
     except SetupError as error:
-        nothing = dict.fromkeys(("images", "faces", "files", "skipped", "missing", "created"))
+        held_none = ("images", "videos", "faces", "files", "skipped", "missing", "created")
+        nothing = dict.fromkeys(held_none)
         return {"name": name, **nothing, "problem": str(error)}
 
 

@@ -99,6 +99,8 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
         f"Gallery {gallery!r}: {counted(summary.images_added, 'image')} with "
         f"{counted(summary.faces_found, 'face')} added in {summary.seconds:.1f} s."
     )
+    if summary.videos_added:
+        console.print(f"  {from_videos(summary)}")
     rest = {
         "already known": summary.already_known,
         "the same as another file": summary.duplicates,
@@ -115,6 +117,12 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
     more = sum(summary.skipped.values()) - _SKIPS_SHOWN
     if more > 0:
         console.print(f"    … and {more} more; --json names them")
+
+
+def from_videos(summary: "IndexSummary") -> str:
+    """How many of the images that were added are frames, and of how many videos."""
+    frames = f"{counted(summary.frames_added, 'image')} of them"
+    return f"{frames} from {counted(summary.videos_added, 'video')}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -139,9 +147,9 @@ def print_findings(
     console.print(_hit_table(findings.hits, truths or {}, shared=shared))
     console.print(_totals(findings))
     for hit in findings.hits if explain else _worth_a_word(findings.hits):
-        name = _shown(hit.path, shared)
+        name = _shown(hit, shared)
         console.print(Text.assemble(f"\n{hit.rank}  ", _badge(hit.verdict), f"  {name}"))
-        console.print(_indented(Text(safe(hit.explanation))))
+        console.print(_indented(Text(safe(f"{hit.explanation} {hit.seen}".rstrip()))))
         console.print(_indented(_evidence_lines(hit, everything=explain)))
     if not explain:
         console.print("\n--explain gives the reasons and all the evidence for every hit.")
@@ -156,8 +164,8 @@ def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
     return folder if folder.name else None
 
 
-def _shown(path: Path, shared: Path | None) -> str:
-    return safe(path if shared is None else path.relative_to(shared))
+def _shown(hit: "Hit", shared: Path | None) -> str:
+    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at
 
 
 def _indented(text: Text) -> Padding:
@@ -186,7 +194,7 @@ def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path
             Text(probability(assessment.identity_probability)),
             Text(probability(assessment.fake_probability)),
             Text(probability(assessment.impersonation_probability)),
-            Text(_shown(hit.path, shared)),
+            Text(_shown(hit, shared)),
         ]
         if truths:
             cells.append(Text(safe(truths.get(hit.path.name, ""))))
@@ -201,9 +209,9 @@ def _badge(word: str) -> Text:
 def _totals(findings: "Findings") -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in findings.counts.items())
     faceless = counted(findings.images_without_face, "image")
-    return (
-        f"\n{counted(findings.compared, 'image')} compared: {verdicts}; {faceless} without a face."
-    )
+    compared = counted(findings.compared - findings.videos, "image")
+    videos = f" and {counted(findings.videos, 'video')}" if findings.videos else ""
+    return f"\n{compared}{videos} compared: {verdicts}; {faceless} without a face."
 
 
 def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:

@@ -17,6 +17,7 @@ from tools.findings import Findings, Hit, printable
 from tools.images import read_photo
 from tools.query import Query
 from tools.verdict import VERDICTS, Rule
+from tools.videos import picture_at
 
 _FACE_PX = 160
 
@@ -51,14 +52,14 @@ def _query_view(query: Query, number: int) -> dict[str, Any]:
 def _hit_view(hit: Hit, rule: Rule | None) -> dict[str, Any]:
     view: dict[str, Any] = {
         "hit": hit,
-        "name": printable(Path(hit.path.name)),
-        "path": printable(hit.path),
+        "name": f"{printable(Path(hit.path.name))}{hit.at}",
+        "path": f"{printable(hit.path)}{hit.at}",
         "bands": bands(rule, hit),
         "image": None,
         "face": None,
     }
     try:
-        pixels = read_photo(hit.path).pixels
+        pixels = picture_at(hit.path, hit.time_s)
     except ToolError:
         return view  # moved or deleted since it was indexed; the page says so
     view["image"] = data_uri(with_box(pixels, np.asarray(hit.box)))

@@ -8,7 +8,7 @@ from assistant.agent import Agent, Token
 from assistant.citing import filled
 from assistant.console import err, out, print_table, safe, tell
 from assistant.steps import CheckedSentence, Explanation, ModelText, Step, ToolResult, to_json
-from tools.findings import printable
+from tools.findings import Hit, printable
 from tools.handles import Fact
 
 
@@ -38,7 +38,7 @@ class Told:
     def print_answer(self) -> None:
         """The checked answer with its values, the hits, and the explanations."""
         out().print(self._filled(self._answer()), soft_wrap=True)
-        rows = [[hit["id"], hit["verdict"], hit["path"]] for hit in self._hits()]
+        rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in self._hits()]
         if rows:
             out().print()
             print_table(["hit", "verdict", "file"], rows)
@@ -65,7 +65,7 @@ class Told:
             "explanations": {
                 it.hit: self._filled(it.sentences, mark=False) for it in explained
             },
-            "hits": self._hits(),
+            "hits": [_hit(hit) for hit in self._hits()],
             "steps": [_without_pictures(step) for step in steps],
         }  # fmt: skip
 
@@ -78,13 +78,9 @@ class Told:
         said = [step for step in self._steps if isinstance(step, ModelText)]
         return said[-1].sentences if said else ()
 
-    def _hits(self) -> list[dict[str, Any]]:
+    def _hits(self) -> Sequence[Hit]:
         searched = self._agent.desk.search
-        return [] if searched is None else [
-            {"id": hit.handle, "verdict": hit.verdict, "path": printable(hit.path),
-             "image_id": hit.image_id}
-            for hit in searched[0].hits
-        ]  # fmt: skip
+        return () if searched is None else searched[0].hits
 
     def _facts(self) -> dict[str, Any]:
         return {id_: fact.to_json() for id_, fact in self._cited().items()}
@@ -96,6 +92,17 @@ class Told:
     def _filled(self, sentences: Sequence[CheckedSentence], *, mark: bool = True) -> str:
         text = filled(sentences, self._cited().get, mark=mark)
         return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.handle,
+        "verdict": hit.verdict,
+        "path": printable(hit.path),
+        "image_id": hit.image_id,
+        "time_s": hit.time_s,
+        "moments": list(hit.moments),
+    }
 
 
 def _last_sentences(steps: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tools.comparison import MeasuredFace
 from tools.handles import tamed
-from tools.images import decode_photo, metadata_texts
+from tools.images import Photo
 from tools.query import NoFace, SeveralFaces
 from tools.records import AnalysedImage
 
@@ -27,8 +27,11 @@ _LARGE_PX, _MEDIUM_PX = 1200, 480
 class Pictures(Protocol):
     """Where pictures come from by handle; a Desk is one."""
 
-    def file_bytes(self, handle: str) -> bytes:
-        """The file."""
+    def photo(self, handle: str) -> Photo:
+        """The picture, decoded."""
+
+    def metadata(self, handle: str) -> Mapping[str, str]:
+        """What its file says about itself."""
 
     def measured(self, handle: str) -> AnalysedImage:
         """What was measured on it."""
@@ -69,15 +72,14 @@ class Description:
 
 def describe(pictures: Pictures, handle: str) -> Description:
     """Look at a query photo or a hit; ToolError when there is no such picture."""
-    data = pictures.file_bytes(handle)
-    photo = decode_photo(data)
+    photo = pictures.photo(handle)
     return Description(
         handle=handle,
         format=photo.format,
         pixels=photo.pixels,
         faces=len(pictures.measured(handle).faces),
         quality=_quality(pictures, handle),
-        metadata=metadata_texts(data),
+        metadata=pictures.metadata(handle),
     )
 
 

@@ -26,12 +26,13 @@ from tools.facts import (
 from tools.findings import Findings, Hit
 from tools.gallery import Gallery
 from tools.handles import Fact, parse, quoted
-from tools.images import UnreadableImage, decode_photo, read_bytes
+from tools.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
 from tools.localisers import Located, locate
 from tools.query import Query
-from tools.query_photos import QueryPhotos, measure_file
+from tools.query_photos import QueryPhotos, measure_photo
 from tools.records import AnalysedImage, Counts
 from tools.search import Instruments, Search, search
+from tools.videos import look, photo_at
 
 MOST_HITS = 50
 """Hits that one search returns at most: more than a person, or a model's context, can take in."""
@@ -79,16 +80,28 @@ class Desk:
         """The file of a query photo or a hit."""
         return self.hit(handle).path if _is_hit(handle) else self._photos.path(handle)
 
-    def file_bytes(self, handle: str) -> bytes:
-        """The file of a query photo or a hit; ToolError, without the path, when it is gone."""
+    def photo(self, handle: str) -> Photo:
+        """The picture of a query photo or a hit, decoded: of a hit in a video, its frame.
+
+        ToolError, without the path, when its file is gone or damaged.
+        """
+        hit = self.hit(handle) if _is_hit(handle) else None
         try:
-            return read_bytes(self.photo_path(handle))
+            if hit is not None and hit.time_s is not None:
+                return photo_at(hit.path, hit.time_s, image_id=hit.image_id)
+            return decode_photo(read_bytes(self.photo_path(handle)))
         except UnreadableImage as error:
             raise ToolError(f"the file of {handle} cannot be read: {error.reason}") from error
 
     def pixels(self, handle: str) -> np.ndarray:
         """The picture of a query photo or a hit, (h, w, 3) uint8 RGB."""
-        return decode_photo(self.file_bytes(handle)).pixels
+        return self.photo(handle).pixels
+
+    def metadata(self, handle: str) -> Mapping[str, str]:
+        """Texts that the file of a query photo or a hit carries about itself: data, not facts."""
+        if _is_hit(handle) and self.hit(handle).time_s is not None:
+            return look(self.photo_path(handle)).texts
+        return metadata_texts(read_bytes(self.photo_path(handle)))
 
     def aligned(self, handle: str, size: int, *, margin: float | None = None) -> np.ndarray:
         """The face of a query photo or a hit, upright: (size, size, 3) uint8 RGB.
@@ -103,7 +116,8 @@ class Desk:
         """Everything that is measured on the picture of a query photo or a hit."""
         faces, encoder = self.instruments.faces, self.instruments.encoder
         if _is_hit(handle):
-            return measure_file(self.hit(handle).path, faces=faces, encoder=encoder)
+            photo, size = self.photo(handle), self.photo_path(handle).stat().st_size
+            return measure_photo(photo, size, faces=faces, encoder=encoder)
         return self._photos.measure(handle, faces=faces, encoder=encoder)
 
     def face(self, handle: str) -> MeasuredFace:

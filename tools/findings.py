@@ -18,6 +18,11 @@ class Hit:
     `paths` are the files known to hold the image (id = sha256 of its bytes); `box`
     (x1, y1, x2, y2) and the five `keypoints` are in pixels of the upright image.
     Probabilities are None when not measured.
+
+    A hit in a video is the whole video, and shows its strongest frame: `time_s` seconds into it,
+    the first of `moments`. Its evidence is the mean over the `frames_seen` frames, of the
+    `frames` looked at, in which the person was seen; where that is 0 it is that one frame's. For
+    pictures they are None, and there are no moments.
     """
 
     rank: int
@@ -29,6 +34,10 @@ class Hit:
     assessment: Assessment
     evidence: tuple[Evidence, ...]
     explanation: str
+    time_s: float | None = None
+    moments: tuple[float, ...] = ()
+    frames_seen: int | None = None
+    frames: int | None = None
 
     @property
     def handle(self) -> str:
@@ -39,6 +48,21 @@ class Hit:
     def path(self) -> Path:
         """The first file that holds the image."""
         return self.paths[0]
+
+    @property
+    def at(self) -> str:
+        """Where in its file it is, to be written after the file's name: " at 0:12", or nothing."""
+        return "" if self.time_s is None else f" at {clock(self.time_s)}"
+
+    @property
+    def seen(self) -> str:
+        """In how much of a video, and when, the person was seen; nothing for a picture."""
+        if self.frames is None:
+            return ""
+        if not self.frames_seen:
+            return f"Not seen for certain in any of {self.frames} frames; most alike{self.at}."
+        when = ", ".join(dict.fromkeys(map(clock, self.moments)))
+        return f"Seen in {self.frames_seen} of {self.frames} frames; strongest at {when}."
 
     @property
     def verdict(self) -> Verdict:
@@ -53,6 +77,10 @@ class Hit:
             "other_paths": [printable(path) for path in self.paths[1:]],
             "image_id": self.image_id,
             "face_id": self.face_id,
+            "time_s": self.time_s,
+            "moments": list(self.moments),
+            "frames_seen": self.frames_seen,
+            "frames": self.frames,
             "box": [round(edge, 1) for edge in self.box],
             "verdict": self.verdict,
             "reason": self.assessment.reason,
@@ -68,8 +96,9 @@ class Hit:
 class Findings:
     """The answer to one query: hits in order of their probability of impersonation.
 
-    `compared` faces of the gallery were scored; `counts` covers all of them, not only the hits
-    that are shown. `warnings` are sentences for the person.
+    `compared` faces of the gallery were scored, one for each image and one for each of the
+    `videos` among them; `counts` covers all of them, not only the hits that are shown. `warnings`
+    are sentences for the person.
     """
 
     query_paths: tuple[Path, ...]
@@ -81,6 +110,7 @@ class Findings:
     counts: dict[str, int]
     images_without_face: int
     warnings: tuple[str, ...]
+    videos: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict: an object with `hits`, ordered by rank."""
@@ -92,6 +122,7 @@ class Findings:
             "gallery": self.gallery,
             "profile": self.profile,
             "compared": self.compared,
+            "videos": self.videos,
             "counts": self.counts,
             "images_without_face": self.images_without_face,
             "warnings": list(self.warnings),
@@ -103,6 +134,13 @@ def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
     """How many faces got each verdict, every verdict listed."""
     counter = Counter(verdicts)
     return {verdict: counter[verdict] for verdict in VERDICTS}
+
+
+def clock(seconds: float) -> str:
+    """A time in a video as players show it: 0:12, 1:02:03."""
+    whole = int(seconds + 1e-6)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def printable(path: Path) -> str:

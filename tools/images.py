@@ -26,7 +26,7 @@ MAX_PIXELS = 100_000_000
 """Width × height above which a picture is refused before its pixels are decoded (300 MB as RGB)."""
 
 MAX_BYTES = 256 * 1024 * 1024
-"""File size above which a file is refused unread: it is a video or an archive, not a photograph."""
+"""File size above which a file is refused unread: it is an archive, not a photograph."""
 
 UNMASK_MARK = "Forgery made by Unmask"
 """What `tools.forge` writes into the metadata of everything it saves."""

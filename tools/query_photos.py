@@ -6,7 +6,7 @@ from pathlib import Path
 from tools.analysis import Analyser, ImageEncoder, Opened, analyse_batch
 from tools.errors import ToolError
 from tools.handles import quoted
-from tools.images import decode_photo, image_id, read_bytes
+from tools.images import Photo, decode_photo, image_id, read_bytes
 from tools.query import NoFace, Query, QueryFace, SeveralFaces, assemble
 from tools.records import AnalysedFace, AnalysedImage
 
@@ -104,9 +104,14 @@ class QueryPhotos:
 def measure_file(path: Path, *, faces: Analyser, encoder: ImageEncoder) -> AnalysedImage:
     """Measure one file as indexing does; ToolError, without the path, when that fails."""
     data = read_bytes(path)
-    (analysed,) = analyse_batch(
-        [Opened(decode_photo(data), len(data))], faces=faces, encoder=encoder
-    )
+    return measure_photo(decode_photo(data), len(data), faces=faces, encoder=encoder)
+
+
+def measure_photo(
+    photo: Photo, byte_size: int, *, faces: Analyser, encoder: ImageEncoder
+) -> AnalysedImage:
+    """Measure one picture as indexing does; ToolError when that fails."""
+    (analysed,) = analyse_batch([Opened(photo, byte_size)], faces=faces, encoder=encoder)
     if isinstance(analysed, ToolError):
         raise analysed
     return analysed

@@ -1,31 +1,32 @@
 """The search: a measured query against a gallery, to ranked, assessed, explained hits.
 
-candidates -> raw scores -> assessment -> the best face of an image -> order -> hits. What the
+candidates -> raw scores -> assessment -> one for each image or video -> order -> hits. What the
 Python API, the command line and the assistant's tools share.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tools.calibration import Scores
 from tools.comparison import columns, compare
 from tools.detectors import Detector
 from tools.encoder import Encoder
-from tools.evidence import collect
+from tools.evidence import Evidence, collect
 from tools.faces import FaceAnalyser
 from tools.findings import Findings, Hit, count_verdicts
 from tools.gallery import Gallery
-from tools.index import Index
+from tools.index import Index, Match
 from tools.plain_writer import explain, render
 from tools.query import Query
-from tools.records import FaceRecord
-from tools.verdict import UNFITTED, Assessment, Rule
+from tools.records import FaceRecord, Moment
+from tools.sightings import Candidate, assess, best_of_each, order
+from tools.verdict import Rule
 
 CANDIDATES = 1000
 """Faces nearest to the query that are scored; the index finds them, the record re-ranks them."""
 
-Scored = tuple[FaceRecord, dict[str, float | None], Assessment]
+MOST_CANDIDATES = 8000
+"""As many when videos hold most of the nearest: one person in one video is hundreds of faces."""
 
 
 class Instruments(Protocol):
@@ -71,13 +72,16 @@ def search(gallery: Gallery, query: Query, *, instruments: Instruments, top: int
     At most `top` hits are returned; the counts cover everything that was compared.
     """
     with Index.open(gallery) as index:
-        scored = _score(gallery, index, query, instruments)
-    ranked = sorted(_best_face_per_image(scored), key=_order)
-    shown = ranked[:top]
-    hits = [
-        _hit(gallery, rank, found, rule=instruments.rule)
-        for rank, found in enumerate(shown, start=1)
+        records, moments = _nearest(gallery, index, query)
+    rows = compare(query, columns(gallery, records), detectors=instruments.detectors)
+    rule = instruments.rule
+    scored = [
+        Candidate(record, row, assess(row, usable=record.face.quality.usable, rule=rule))
+        for record, row in zip(records, rows, strict=True)
     ]
+    ranked = sorted(best_of_each(scored, moments, rule=rule), key=order)
+    shown = ranked[:top]
+    hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
     findings = Findings(
         query_paths=query.paths,
         query_ids=query.photo_ids,
@@ -85,33 +89,42 @@ def search(gallery: Gallery, query: Query, *, instruments: Instruments, top: int
         profile=instruments.profile,
         hits=tuple(hits),
         compared=len(ranked),
-        counts=count_verdicts([assessment.verdict for _, _, assessment in ranked]),
+        counts=count_verdicts([found.assessment.verdict for found in ranked]),
         images_without_face=gallery.counts().without_face,
         warnings=(*query.warnings, *index.notices),
+        videos=sum(found.moment is not None for found in ranked),
     )
-    return Search(findings, query, tuple(record for record, _, _ in shown))
+    return Search(findings, query, tuple(found.record for found in shown))
 
 
-def _score(gallery: Gallery, index: Index, query: Query, instruments: Instruments) -> list[Scored]:
-    nearest = index.search(query.template, CANDIDATES)
-    records = gallery.faces([match.face_id for match in nearest])
-    rows = compare(query, columns(gallery, records), detectors=instruments.detectors)
-    return [
-        (record, scores, _assess(scores, record, instruments.rule))
-        for record, scores in zip(records, rows, strict=True)
-    ]
+def _nearest(
+    gallery: Gallery, index: Index, query: Query
+) -> tuple[list[FaceRecord], dict[str, Moment]]:
+    """The nearest faces, and which of their pictures are frames of which videos.
+
+    More where there are videos, until as many different files as `CANDIDATES` are among them.
+    """
+    wanted = CANDIDATES
+    while True:
+        nearest = index.search(query.template, wanted)
+        images = list(dict.fromkeys(_image_id(match) for match in nearest))
+        moments = gallery.moments(images)
+        files = len(images) - len(moments) + len({each.video_id for each in moments.values()})
+        enough = not moments or files >= CANDIDATES or len(nearest) < wanted
+        if enough or wanted >= MOST_CANDIDATES:
+            return gallery.faces([match.face_id for match in nearest]), moments
+        wanted = min(2 * wanted, MOST_CANDIDATES)
 
 
-def _assess(scores: Scores, record: FaceRecord, rule: Rule | None) -> Assessment:
-    if rule is None:
-        return UNFITTED
-    return rule.assess(scores, usable=record.face.quality.usable)
+def _image_id(match: Match) -> str:
+    return match.face_id.rpartition(":")[0]
 
 
-def _hit(gallery: Gallery, rank: int, found: Scored, *, rule: Rule | None) -> Hit:
-    record, scores, assessment = found
-    evidence = collect(scores, rule.references if rule else {}, rule=rule)
+def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) -> Hit:
+    record, assessment = found.record, found.assessment
+    evidence = collect(found.scores, rule.references if rule else {}, rule=rule)
     left, top, right, bottom = (float(edge) for edge in record.face.box)
+    moment = found.moment
     return Hit(
         rank=rank,
         face_id=record.id,
@@ -123,30 +136,18 @@ def _hit(gallery: Gallery, rank: int, found: Scored, *, rule: Rule | None) -> Hi
         box=(left, top, right, bottom),
         keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
         assessment=assessment,
-        evidence=evidence,
+        evidence=tuple(map(_over_frames, evidence)) if found.frames_seen else evidence,
         explanation=render(explain(assessment, evidence)),
+        time_s=moment.time_s if moment else None,
+        moments=found.moments,
+        frames_seen=found.frames_seen,
+        frames=len(gallery.frames_of(moment.video_id)) if moment else None,
     )
 
 
-def _best_face_per_image(scored: Sequence[Scored]) -> list[Scored]:
-    """One hit an image: the face most like the query; the others in it are somebody else's."""
-    best: dict[str, Scored] = {}
-    for found in scored:
-        known = best.get(found[0].image_id)
-        if known is None or _similarity(found) > _similarity(known):
-            best[found[0].image_id] = found
-    return list(best.values())
+def _over_frames(item: Evidence) -> Evidence:
+    return replace(item, method=f"{item.method}; {OVER_FRAMES}")
 
 
-def _similarity(found: Scored) -> float:
-    value = found[1].get("cosine_similarity")
-    return -2.0 if value is None else value
-
-
-def _order(found: Scored) -> tuple[int, float, float, str]:
-    """By probability of impersonation; copies of the query, then what was not assessed, last."""
-    record, _, assessment = found
-    group = {"copy": 1, "not assessed": 2}.get(assessment.verdict, 0)
-    return (
-        group, -(assessment.impersonation_probability or 0.0), -_similarity(found), record.id
-    )  # fmt: skip
+OVER_FRAMES = "the mean over the frames of the video in which the person was seen"
+"""What is added to the method of every measurement of a video."""

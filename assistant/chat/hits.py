@@ -200,4 +200,4 @@ def _whole(image: np.ndarray, hit: Hit) -> str:
 
 
 def _name(hit: Hit) -> str:
-    return printable(Path(hit.path.name))
+    return f"{printable(Path(hit.path.name))}{hit.at}"

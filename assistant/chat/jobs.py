@@ -5,7 +5,7 @@ from html import escape
 from assistant.chat.citations import plain_html
 from assistant.chat.galleries import Job
 from assistant.chat.turns import Message
-from assistant.console import counted
+from assistant.console import counted, from_videos
 from assistant.progress import describe
 from tools.indexing import IndexSummary
 
@@ -49,6 +49,8 @@ def _summary(gallery: str, summary: IndexSummary, *, stopped: bool) -> str:
         f"{counted(summary.faces_found, 'face')}, {summary.already_known:,} known already, "
         f"{counted(summary.duplicates, 'duplicate')}."
     ]
+    if summary.videos_added:
+        lines.append(f"{from_videos(summary)}.")
     if summary.skipped:
         reasons = ", ".join(f"{many:,} {escape(why)}" for why, many in summary.skipped.items())
         lines.append(f"Skipped: {reasons}.")

@@ -14,6 +14,7 @@ from assistant.chat.handlers import Handlers
 from assistant.chat.hits import start_html
 
 IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
+VIDEO_TYPES = ["video", ".mkv", ".avi", ".mov", ".flv", ".wmv", ".ts", ".mts"]
 CACHE_FOR_S = 900
 """Uploads that nobody sent are deleted after so long."""
 
@@ -98,13 +99,16 @@ def _bar() -> Bar:
 
 
 def _panel(folders: list[str]) -> Panel:
-    with gr.Accordion("Add images to this gallery", open=False, elem_id="unmask-panel"), gr.Row():
+    with (
+        gr.Accordion("Add images and videos to this gallery", open=False, elem_id="unmask-panel"),
+        gr.Row(),
+    ):
         with gr.Column(min_width=280):
             files = gr.File(
-                label="Drop pictures here", file_count="multiple", file_types=IMAGE_TYPES,
-                height=130,
+                label="Drop pictures and videos here", file_count="multiple",
+                file_types=IMAGE_TYPES + VIDEO_TYPES, height=130,
             )  # fmt: skip
-            add_files = gr.Button("Add these pictures", size="sm")
+            add_files = gr.Button("Add these files", size="sm")
         with gr.Column(min_width=280):
             folder = gr.Dropdown(
                 label="A folder on the server", choices=folders, interactive=bool(folders),
