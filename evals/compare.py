@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evals import paired, runs, samples
+from evals.figure_tables import Cell, cells
 from evals.figures import flat, jsonable, number, signed, text
 from evals.paired import Paired
 from evals.runs import Picture, Run
@@ -22,11 +23,20 @@ _NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A figure in every run, and how far every later run is from the first; NaN: no number."""
+    """A figure in every run, and how far every later run is from the first; NaN: no number.
+
+    `cells` are the values for people, None where a run has no such figure.
+    """
 
     figure: str
     values: tuple[object, ...]
     differences: tuple[float, ...]
+    cells: tuple[Cell | None, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether any run has another value than the first."""
+        return any(value != self.values[0] for value in self.values[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ def compare(folders: Sequence[Path], *, rounds: int = 1000, seed: int = 0) -> Co
         _against(name, (found[0], run), (kept[0], own), rounds=rounds, seed=seed)
         for name, run, own in zip(names[1:], found[1:], kept[1:], strict=True)
     ]
-    lines = tuple(_lines([flat(run.figures) for run in found]))
+    lines = tuple(_lines([run.figures for run in found]))
     return Comparison(names, tuple(folders), tuple(found), lines, tuple(against))
 
 
@@ -170,9 +180,11 @@ def _said(value: object) -> str:
 
 
 def _lines(figures: Sequence[Mapping[str, object]]) -> Iterable[Line]:
-    for name in dict.fromkeys(name for one in figures for name in one):
-        values = tuple(one.get(name) for one in figures)
-        yield Line(name, values, tuple(_less(it, values[0]) for it in values[1:]))
+    values, shown = [flat(one) for one in figures], [cells(one) for one in figures]
+    for name in dict.fromkeys(name for one in shown for name in one):
+        own = tuple(one.get(name) for one in values)
+        differences = tuple(_less(it, own[0]) for it in own[1:])
+        yield Line(name, own, differences, tuple(one.get(name) for one in shown))
 
 
 def _less(value: object, baseline: object) -> float:
@@ -200,10 +212,18 @@ def as_text(found: Comparison) -> str:
     """The comparison for a terminal."""
     blocks = [_remarks(it) for it in found.against]
     header = ("figure", *found.names, *(f"{name} less" for name in found.names[1:]))
-    rows = [(it.figure, *map(text, it.values), *map(signed, it.differences)) for it in found.lines]
+    rows = [
+        (it.figure, *map(_in_words, it.cells), *map(signed, it.differences)) for it in found.lines
+    ]
     blocks.append(_aligned([header, *rows]))
     blocks += [_tests(found, it) for it in found.against if it.tests]
     return "\n\n".join(blocks)
+
+
+def _in_words(cell: Cell | None) -> str:
+    if cell is None:
+        return "–"
+    return f"{cell.text} ({cell.interval})" if cell.interval else cell.text
 
 
 def _remarks(it: Against) -> str:

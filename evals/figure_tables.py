@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from evals.figures import NOT_MEASURED, flat, number, text
 
 _INTERVAL = "_95"
+_NONE = object()  # a figure without an interval; None is an interval that was not measured
 _MOST_HEADLINES = 24
 _MOST_COLUMNS = 9
 
@@ -43,18 +44,20 @@ def cells(figures: Mapping[str, object]) -> dict[str, Cell]:
     """Every figure under its dotted name, with its interval if it has one."""
     values = flat(figures)
     return {
-        name: _cell(value, values.get(name + _INTERVAL))
+        name: _cell(value, values.get(name + _INTERVAL, _NONE))
         for name, value in values.items()
         if not (name.endswith(_INTERVAL) and name.removesuffix(_INTERVAL) in values)
     }
 
 
 def headlines(figures: Mapping[str, object]) -> dict[str, Cell]:
-    """What a reader looks for first: figures that stand alone, then those with an interval."""
+    """What a reader looks for first: shares that stand alone, figures with an interval, counts."""
     found = cells(figures)
     alone = [name for name in found if name in figures and not _is_long(found[name])]
-    sure = [name for name, cell in found.items() if cell.interval and name not in alone]
-    return {name: found[name] for name in [*alone, *sure][:_MOST_HEADLINES]}
+    shares = [name for name in alone if found[name].mark is not None]
+    sure = [name for name, cell in found.items() if cell.interval]
+    names = list(dict.fromkeys([*shares, *sure, *alone]))
+    return {name: found[name] for name in names[:_MOST_HEADLINES]}
 
 
 def tables(figures: Mapping[str, object]) -> list[Table]:
@@ -69,14 +72,21 @@ def tables(figures: Mapping[str, object]) -> list[Table]:
 
 def _cell(value: object, interval: object) -> Cell:
     low, high = _ends(interval)
+    unsure = "" if interval is _NONE else NOT_MEASURED
     share, known = number(value), not math.isnan(low + high)
     drawn = not isinstance(value, (bool, int)) and 0 <= share <= 1
     return Cell(
-        text(value),
-        f"{text(low)} – {text(high)}" if known else (NOT_MEASURED if interval is not None else ""),
+        _shown(value),
+        f"{_shown(low)} – {_shown(high)}" if known else unsure,
         100 * share if drawn else None,
         (100 * max(low, 0.0), 100 * min(high, 1.0)) if drawn and known else None,
     )
+
+
+def _shown(value: object) -> str:
+    """As `text`, but shares with three places each, so that columns of them can be read down."""
+    share = isinstance(value, float) and 0.001 <= value <= 1
+    return f"{value:.3f}" if share else text(value)
 
 
 def _ends(interval: object) -> tuple[float, float]:

@@ -42,7 +42,7 @@ def write(folder: Path) -> Path:
         unmeasured=[name for name, value in flat(run.figures).items() if value is None],
         pictures=runs.pictures(folder),
         samples={"scored samples": len(scores), "queries": len(queries)},
-        worst=[*_worst_queries(queries), *_worst_scores(scores)],
+        worst=[*_worst_queries(queries), *worst_scores(scores)],
         environment=flat(run.environment),
         data=flat({name: it for name, it in run.data.items() if name != "sets"}),
         sets=run.data.get("sets") or [],
@@ -76,7 +76,7 @@ def _worst_queries(queries: Sequence[QuerySample]) -> list[Worst]:
     return [Worst(f"queries with the lowest {measure}", tuple(rows[:_WORST]))] if rows else []
 
 
-def _worst_scores(scores: Sequence[ScoreSample]) -> list[Worst]:
+def worst_scores(scores: Sequence[ScoreSample]) -> list[Worst]:
     """By set, for its first scorer: photos taken for forgeries, forgeries taken for photos."""
     sets: dict[str, list[ScoreSample]] = {}
     for sample in scores:

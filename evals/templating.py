@@ -2,6 +2,7 @@
 
 import base64
 import mimetypes
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,17 @@ def _environment() -> Any:
     )  # fmt: skip
     environment.filters["figure"] = text
     environment.filters["signed"] = signed
+    environment.filters["moment"] = moment
     environment.filters["embedded"] = embedded
     return environment
+
+
+def moment(started: str) -> str:
+    """An ISO time in UTC as a person reads it; anything else as it is."""
+    try:
+        return f"{datetime.fromisoformat(started).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return started
 
 
 def embedded(file: Path) -> str:
