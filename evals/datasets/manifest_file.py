@@ -110,7 +110,7 @@ def _csv_lines(
                 )
             yield reader.line_num, line
     except csv.Error as error:
-        raise SetupError(f"{str(path)!r}: line {reader.line_num}: {error}") from error
+        raise SetupError(f"{str(path)!r}: line {reader.reader.line_num}: {error}") from error
 
 
 def _parquet(path: Path) -> tuple[list[str], Iterable[tuple[int, Mapping[str, Any]]]]:
