@@ -60,11 +60,12 @@ _NUMBER_WORDS = re.compile(
     r"twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|dozens?)\b",
     re.IGNORECASE,
 )
-_MARKUP = re.compile(r"\w+://|\bwww\.|!\[|\]\(|<[/!a-z]", re.IGNORECASE)
+_MARKUP = re.compile(r"\w+://|\bwww\.|!\[|\]\(|<[/!|a-z]", re.IGNORECASE)
 
 
 def _form(sentence: str) -> Iterator[str]:
-    # A picture or a link in an answer would make a browser ask another machine for it.
+    # A picture or a link in an answer would make a browser ask another machine for it; "<|" opens
+    # a control token, which a server might obey when it reads the answer again.
     if _MARKUP.search(sentence):
         yield "it contains a link or markup"
     rest = _BARE_HANDLE.sub("", sentence)

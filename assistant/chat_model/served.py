@@ -10,6 +10,7 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from assistant.chat_model.control_tokens import broken_up_for_servers
 from assistant.chat_model.pictures import pictures_after_tools
 from tools.errors import SetupError
 
@@ -27,7 +28,8 @@ class ServedVLM(ChatOpenAI):
         self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         kwargs.pop("allowed_citations", None)
-        messages = pictures_after_tools(self._convert_input(input_).to_messages())
+        messages = broken_up_for_servers(self._convert_input(input_).to_messages())
+        messages = pictures_after_tools(messages)
         payload: dict[str, Any] = super()._get_request_payload(messages, stop=stop, **kwargs)
         return payload
 

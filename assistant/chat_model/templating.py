@@ -11,10 +11,9 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from assistant.chat_model.control_tokens import Conversation, broken_up
 from assistant.chat_model.habits import Habits
 from assistant.chat_model.pictures import decoded, pictures_after_tools
-
-Conversation = list[dict[str, Any]]
 
 
 def conversation(messages: Sequence[BaseMessage], habits: Habits) -> Conversation:
@@ -78,7 +77,7 @@ def prompt_inputs(
     encoded as plain text: nobody but the template opens or closes a turn.
     """
     return processor.apply_chat_template(
-        list(conversations),
+        [broken_up(each, processor.tokenizer) for each in conversations],
         tools=list(tools) or None,
         add_generation_prompt=True,
         tokenize=True,
