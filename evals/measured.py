@@ -83,7 +83,9 @@ class Measured:
     @property
     def face_features(self) -> np.ndarray:
         """(n, d) float32 of the aligned crop, not normalised; a row of NaN where there is none."""
-        return _stacked([face.features if face else None for face in self.faces])
+        # Of the encoder that saw the whole picture too: as wide, also when no face was found.
+        width = self.image_features.shape[1]
+        return _stacked([face.features if face else None for face in self.faces], width=width)
 
     @property
     def columns(self) -> Faces:
@@ -216,9 +218,9 @@ def _usable(face: FaceRecord | None) -> bool:
     return face is not None and face.features is not None
 
 
-def _stacked(vectors: Sequence[np.ndarray | None]) -> np.ndarray:
-    """Vectors as rows (n, d) float32; a missing one becomes a row of NaN."""
-    width = next((len(vector) for vector in vectors if vector is not None), 0)
+def _stacked(vectors: Sequence[np.ndarray | None], *, width: int = 0) -> np.ndarray:
+    """Vectors as rows (n, d) float32; a missing one becomes a row of NaN, `width` if all are."""
+    width = next((len(vector) for vector in vectors if vector is not None), width)
     missing = np.full(width, np.nan, np.float32)
     rows = [missing if vector is None else vector for vector in vectors]
     return np.array(rows, np.float32).reshape(len(rows), width)

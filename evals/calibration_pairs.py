@@ -1,0 +1,108 @@
+"""Pairs of faces of one person and of two, drawn so that a bootstrap means what it says.
+
+Persons are put together two by two and nobody is in two couples; pairs are drawn within couples
+only. So couples know nothing of each other and may be resampled, which pairs of all with all, where
+everybody turns up in hundreds, may not.
+"""
+
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.datasets import Row
+
+PICTURES_PER_PERSON = 60
+PAIRS_PER_PERSON = 10
+MOST_PAIRS = 10_000
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """m pairs: `first` and `second` (m,) are rows, `same` (m,) bool, `couples` (m,) int."""
+
+    first: np.ndarray
+    second: np.ndarray
+    same: np.ndarray
+    couples: np.ndarray
+    persons: int
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def authentic_pairs(rows: Sequence[Row], usable: Sequence[bool], *, seed: int) -> Pairs:
+    """Pairs of authentic pictures with a face, from two videos or photos each, even in number.
+
+    As many of different persons as of the same one, or fewer where there are no more; at most 10
+    of a person and 10,000 altogether.
+    """
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    pictures = _by_person(rows, usable, rng=rng)
+    names = sorted(pictures)
+    rng.shuffle(names)
+    same: list[tuple[Pair, int]] = []
+    different: list[tuple[Pair, int]] = []
+    for couple, (one, other) in enumerate(zip(names[::2], names[1::2], strict=False)):
+        for name in (one, other):
+            same += [(pair, couple) for pair in _within(pictures[name], rows, rng)]
+        across = [*itertools.product(pictures[one], pictures[other])]
+        drawn = rng.sample(across, min(2 * PAIRS_PER_PERSON, len(across)))
+        different += [(pair, couple) for pair in drawn]
+    count = min(len(same), len(different), MOST_PAIRS // 2)
+    kept = [*rng.sample(same, count), *rng.sample(different, count)]
+    return _pairs(kept, same=count, persons=len(names) // 2 * 2)
+
+
+def forged_mates(rows: Sequence[Row], usable: Sequence[bool], *, seed: int) -> Pairs:
+    """Forgeries of a person beside authentic pictures of that person: `same` throughout."""
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    pictures = _by_person(rows, usable, rng=rng)
+    forgeries = _by_person(rows, usable, label="fake", rng=rng)
+    found: list[tuple[Pair, int]] = []
+    persons = sorted(pictures.keys() & forgeries.keys())
+    for number, name in enumerate(persons):
+        across = [*itertools.product(forgeries[name], pictures[name])]
+        drawn = rng.sample(across, min(PAIRS_PER_PERSON, len(across)))
+        found += [(pair, number) for pair in drawn]
+    return _pairs(found[:MOST_PAIRS], same=len(found), persons=len(persons))
+
+
+def _by_person(
+    rows: Sequence[Row], usable: Sequence[bool], *, rng: random.Random, label: str = "real"
+) -> dict[str, list[int]]:
+    """Up to 60 pictures with a face of each person whose name is known."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index, (row, face) in enumerate(zip(rows, usable, strict=True)):
+        if face and row.label == label and row.depicted_id is not None:
+            found[row.depicted_id].append(index)
+    return {
+        name: rng.sample(them, min(PICTURES_PER_PERSON, len(them)))
+        for name, them in sorted(found.items())
+    }
+
+
+def _within(pictures: Sequence[int], rows: Sequence[Row], rng: random.Random) -> Iterator[Pair]:
+    """Pairs of one person's pictures; frames of one video would be the same picture twice."""
+    apart = [
+        (first, second)
+        for first, second in itertools.combinations(pictures, 2)
+        if (rows[first].video_id or rows[first].path)
+        != (rows[second].video_id or rows[second].path)
+    ]
+    yield from rng.sample(apart, min(PAIRS_PER_PERSON, len(apart)))
+
+
+def _pairs(drawn: Sequence[tuple[Pair, int]], *, same: int, persons: int) -> Pairs:
+    return Pairs(
+        first=np.array([pair[0] for pair, _ in drawn], int),
+        second=np.array([pair[1] for pair, _ in drawn], int),
+        same=np.arange(len(drawn)) < same,
+        couples=np.array([couple for _, couple in drawn], int),
+        persons=persons,
+    )

@@ -1,0 +1,135 @@
+"""How well does every detector tell forged from authentic on this data set, method by method?
+
+Data: any data set that `evals.datasets` loads, without rows of a `train` split. Every picture is
+indexed as `unmask index` does it and judged by the face that is largest and most central; systems
+are the shipped detectors on face and on whole picture, zero-shot prompts, the rule's fused
+probability without a query, and peers' score files. A method's table holds its fakes against the
+authentic pictures that belong to it, or all of them where the data set does not say.
+
+Figures: AUC, AP, EER, TPR at 1 % FPR; accuracy on real and fake apart and their average at each
+system's own p = 0.5; by picture (or frame) and by video (mean of up to 32 frames). Intervals: 95 %
+bootstrap over persons, videos or originals. Pictures without a face are counted apart: systems
+that look at faces have no score for them, never 0.
+
+Does not show: how a detector fares on what is not in the data, nor groups of people; a data set
+whose authentic and forged files were compressed differently rewards reading the compression.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from evals import samples
+from evals.datasets import Row, load
+from evals.detectors_figures import ROUNDS, figures_of
+from evals.detectors_scores import (
+    FUSED,
+    PARTS,
+    Samples,
+    judged,
+    members,
+    peers_of,
+    systems_of,
+    threshold_of,
+    videos_of,
+)
+from evals.measured import Measured, measure
+from evals.options import EvalOptions
+
+ROUNDS_OF_PARTS = 200
+TABLES = ("auc", "real_accuracy", "fake_accuracy", "average_accuracy")
+
+Table = dict[str, dict[str, dict[str, object]]]
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Figures of every system, overall and by part; samples and pictures go to the output."""
+    manifest = judged(load(options.data, options.layout))
+    measured = measure(manifest, options)
+    systems = systems_of(measured)
+    peers, coverage = peers_of(options.peers, measured.ids)
+    rows = Samples(measured.forged, measured.groups, {**systems, **peers})
+    thresholds = {name: threshold_of(name, scores) for name, scores in rows.systems.items()}
+    _write(measured, rows, options)
+    parts = {name: _by_part(measured, rows, key, thresholds, options)
+             for name, key in PARTS.items()}  # fmt: skip
+    videos = videos_of(measured, rows.systems)
+    frames = _figures(rows, thresholds, seed=options.seed, rounds=ROUNDS)
+    if options.output is not None:
+        from evals.detectors_pictures import draw
+
+        draw(measured, rows, thresholds, parts["by_method"], options.output)
+    return {
+        "data": {"name": manifest.name, "digest": manifest.digest, **manifest.notes},
+        "n": counts(measured),
+        "auc": frames[FUSED]["auc"],
+        "auc_95": frames[FUSED]["auc_95"],
+        "frames": frames,
+        "videos": _figures(videos, thresholds, seed=options.seed, rounds=ROUNDS),
+        **parts,
+        "tables": {what: table(parts["by_method"], what) for what in TABLES},
+        "peers": coverage,
+    }
+
+
+def counts(measured: Measured) -> dict[str, object]:
+    """How many pictures there are, and in how many no face could be measured."""
+    forged, lost = measured.forged, ~measured.found
+    return {
+        "pictures": len(measured),
+        "real": int((~forged).sum()),
+        "fake": int(forged.sum()),
+        "real_without_face": int((lost & ~forged).sum()),
+        "fake_without_face": int((lost & forged).sum()),
+        "groups": len(np.unique(measured.groups)),
+        "videos": len({row.video_id for row in measured.rows} - {None}),
+        "skipped": len(measured.skipped),
+        "skipped_first": [f"{path}: {reason}" for path, reason in measured.skipped[:5]],
+    }
+
+
+def _figures(
+    rows: Samples, thresholds: Mapping[str, float], *, seed: int, rounds: int
+) -> dict[str, dict[str, object]]:
+    return {
+        name: figures_of(
+            scores, rows.labels, rows.groups,
+            threshold=thresholds[name], seed=seed, rounds=rounds,
+        )
+        for name, scores in rows.systems.items()
+    }  # fmt: skip
+
+
+def _by_part(
+    measured: Measured, rows: Samples, key: Callable[[Row], str | None],
+    thresholds: Mapping[str, float], options: EvalOptions,
+) -> Table:  # fmt: skip
+    """Figures of each part that fakes belong to; nothing when the data set knows no parts."""
+    return {
+        name: _figures(rows.take(indices), thresholds, seed=options.seed, rounds=ROUNDS_OF_PARTS)
+        for name, indices in members(measured, key).items()
+    }
+
+
+def table(parts: Table, what: str) -> dict[str, dict[str, object]]:
+    """One figure as in the field's tables: a row a system, a column a method."""
+    names = {system: None for part in parts.values() for system in part}
+    return {
+        system: {method: part[system][what] for method, part in parts.items()} for system in names
+    }
+
+
+def _write(measured: Measured, rows: Samples, options: EvalOptions) -> None:
+    keep, found = samples.Samples(options.output), measured.found
+    for index, (name, row) in enumerate(zip(measured.ids, measured.rows, strict=True)):
+        keep.score(
+            id=name,
+            group=str(rows.groups[index]),
+            set=row.dataset,
+            label=int(rows.labels[index]),
+            scores={system: float(scores[index]) for system, scores in rows.systems.items()},
+            method=row.method,
+            compression=row.compression,
+            video=row.video_id,
+            face=bool(found[index]),
+        )
