@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evals.datasets import LAYOUTS, Manifest, Row, describe, load
+from evals.datasets import LAYOUTS, Label, Manifest, Row, describe, load
+from evals.datasets.listing import Findings
 from tools.errors import SetupError
 
 FULL = Row(
@@ -82,10 +83,10 @@ def test_the_digest_is_of_the_rows() -> None:
     assert one.digest != Manifest("m", Path("here"), (FULL,)).digest
 
 
-def many(label: str, method: str | None, count: int) -> tuple[Row, ...]:
+def many(label: Label, method: str | None, count: int) -> tuple[Row, ...]:
     """Rows of one class."""
     name = method or label
-    return tuple(Row(f"{name}/{i}.png", "set", label, method=method) for i in range(count))  # type: ignore[arg-type]
+    return tuple(Row(f"{name}/{i}.png", "set", label, method=method) for i in range(count))
 
 
 def test_a_limit_keeps_classes_balanced() -> None:
@@ -140,6 +141,23 @@ def test_unknown_layouts_are_refused(tmp_path: Path) -> None:
         load(tmp_path, "celebdf")
     with pytest.raises(SetupError, match=r"none of the layouts.*celeb_df.*folders"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "notes.json", "notes.csv"])
+def test_a_single_file_is_no_data_set(tmp_path: Path, name: str) -> None:
+    """Any file may be named by mistake; the answer is a line, not a traceback."""
+    (tmp_path / name).write_text("nothing")
+    with pytest.raises(SetupError):
+        load(tmp_path / name)
+
+
+def test_notes_name_the_first_files_of_many() -> None:
+    """A note has the count and the first ten names."""
+    found = Findings()
+    found.add("unexpected files", *(f"{number:02}.txt" for number in range(12)))
+    found.add("missing files")
+    shown = ", ".join(f"{number:02}.txt" for number in range(10))
+    assert found.notes() == {"unexpected files": f"12: {shown} and 2 more"}
 
 
 def test_every_layout_tells_what_it_is() -> None:

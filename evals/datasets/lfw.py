@@ -22,6 +22,7 @@ from evals.datasets.manifest import Manifest, Row
 from tools.errors import SetupError
 
 LICENCE = "research"
+LABELS = "labels.npz"
 _NAME = re.compile(r"(?P<person>.+)_\d{4}")
 
 
@@ -36,16 +37,16 @@ def recognises(root: Path) -> bool:
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError when no photograph is called as LFW's are."""
     base, found = _base(root), Findings()
-    splits = _splits(root / "labels.npz")
-    rows = []
-    for path in media(files(base), found):
-        named = _NAME.fullmatch(Path(path).stem)
-        if named is None or Path(path).parent.as_posix() != named["person"]:
+    splits, rows = _splits(root / LABELS), []
+    for path in media((it for it in files(root) if it != LABELS), found):
+        place = (root / path).relative_to(base) if base in (root / path).parents else Path(path)
+        named = _NAME.fullmatch(place.stem)
+        if named is None or place.parent.as_posix() != named["person"]:
             found.add("broken names", path)
             continue
-        if splits and path not in splits:
-            found.add("not in labels.npz", path)
-        rows.append(_row(path, prefix=base.relative_to(root), splits=splits))
+        if splits and place.as_posix() not in splits:
+            found.add(f"not in {LABELS}", path)
+        rows.append(_row(path, named["person"], split=splits.get(place.as_posix(), "")))
     if not rows:
         raise SetupError(f"no Name/Name_0001.jpg below {str(base)!r}")
     return Manifest("lfw", root, tuple(rows), found.notes())
@@ -55,17 +56,8 @@ def _base(root: Path) -> Path:
     return root / "images" if (root / "images").is_dir() else root
 
 
-def _row(path: str, *, prefix: Path, splits: dict[str, str]) -> Row:
-    person = path.split("/")[0]
-    return Row(
-        path=(prefix / path).as_posix(),
-        dataset="lfw",
-        label="real",
-        split=splits.get(path, ""),
-        depicted_id=person,
-        body_id=person,
-        licence_tag=LICENCE,
-    )
+def _row(path: str, person: str, *, split: str) -> Row:
+    return Row(path, "lfw", "real", split, depicted_id=person, body_id=person, licence_tag=LICENCE)
 
 
 def _splits(labels: Path) -> dict[str, str]:
@@ -74,6 +66,6 @@ def _splits(labels: Path) -> dict[str, str]:
     try:
         with np.load(labels, allow_pickle=False) as tables:
             paths, splits = tables["path"], tables["split"]
-    except (ValueError, KeyError, BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, BadZipFile) as error:
         raise SetupError(f"{str(labels)!r} has no columns path and split ({error})") from error
     return dict(zip(paths.tolist(), splits.tolist(), strict=True))

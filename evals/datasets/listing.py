@@ -6,7 +6,7 @@ from pathlib import Path
 
 PICTURES = frozenset({".bmp", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
-NAMES_SHOWN = 5
+NAMES_SHOWN = 10
 
 
 class Findings:
