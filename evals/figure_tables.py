@@ -55,7 +55,7 @@ def headlines(figures: Mapping[str, object]) -> dict[str, Cell]:
     found = cells(figures)
     alone = [name for name in found if name in figures and not _is_long(found[name])]
     shares = [name for name in alone if found[name].mark is not None]
-    sure = [name for name, cell in found.items() if cell.interval]
+    sure = [name for name, cell in found.items() if cell.interval and cell.measured]
     names = list(dict.fromkeys([*shares, *sure, *alone]))
     return {name: found[name] for name in names[:_MOST_HEADLINES]}
 

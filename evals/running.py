@@ -90,15 +90,16 @@ def _measure(request: Request, folder: Path, begun: datetime, settings: Settings
         )
         figures = import_module(suite.module).run(options)
     seconds = time.perf_counter() - clock
+    folders = _folders(options.data, folder, settings.home)
     return Run(
         suite=request.suite,
         question=suite.question,
         started=begun.isoformat(timespec="seconds"),
         seconds=round(seconds, 3),
         options=_told(options),
-        data=_data(options, manifests) if suite.needs_data else {},
+        data=_kept(_data(options, manifests), folders) if suite.needs_data else {},
         environment=environment(settings),
-        figures=_figures(figures, [options.data, folder, settings.home]),
+        figures=_kept(figures, folders),
     )
 
 
@@ -129,9 +130,13 @@ def _data(options: EvalOptions, manifests: Sequence["Manifest"]) -> dict[str, ob
     }
 
 
-def _figures(figures: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
-    """As they are kept: no NaN, no folder of this machine."""
+def _folders(*folders: Path) -> list[str]:
+    """Names of folders of this machine, the longest first, as they may stand in figures."""
     names = {str(it) for it in folders} | {str(it.resolve()) for it in folders}
-    longest_first = sorted(names - {".", "/"}, key=len, reverse=True)
-    kept = without_folders(jsonable(figures), longest_first)
+    return sorted(names - {".", "/"}, key=len, reverse=True)
+
+
+def _kept(values: Mapping[str, object], folders: Sequence[str]) -> dict[str, object]:
+    """As they are written down: no NaN, no folder of this machine."""
+    kept = without_folders(jsonable(values), folders)
     return dict(kept) if isinstance(kept, Mapping) else {}

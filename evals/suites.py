@@ -27,11 +27,27 @@ class Suite:
 
 
 SUITES: Mapping[str, Suite] = {
-    "agent": Suite(
-        "evals.agent", "Does the assistant call the right tools and say what they found?", "suite"
+    "retrieval": Suite(
+        "evals.retrieval",
+        "Are the pictures of a person found by the face alone, authentic ones and forged ones?",
+        "suite",
     ),
     "impersonation": Suite(
         "evals.impersonation", "Does the whole job rank a person's impersonations first?", "suite"
+    ),
+    "reproduction": Suite(
+        "evals.reproduction",
+        "What did each system of the first experiment call right, and what does the rule now?",
+        "suite",
+    ),
+    "agent": Suite(
+        "evals.agent", "Does the assistant call the right tools and say what they found?", "suite"
+    ),
+    "injection": Suite(
+        "evals.injection",
+        "Do words in pictures, metadata, names and results change what Unmask does?",
+        "suite",
+        needs_data=False,
     ),
     "embedder": Suite("evals.embedder", "Does the embedder tell persons apart?", "pocket"),
     "faces": Suite("evals.faces", "Are faces found, and landmarks put right?", "pocket"),
