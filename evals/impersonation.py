@@ -32,11 +32,12 @@ from evals.impersonation_figures import (
     flags,
     fusions,
     outcomes,
+    precisions,
 )
 from evals.impersonation_peers import beside
 from evals.impersonation_pictures import Reader, draw
 from evals.measured import measure
-from evals.metrics import average_precision, mean
+from evals.metrics import mean
 from evals.options import EvalOptions
 from evals.protocol import of_whole_persons, plan
 from evals.protocol_duplicates import near_duplicates
@@ -67,7 +68,7 @@ def run(options: EvalOptions) -> dict[str, object]:
         peers = {
             name: beside(made, searched.gallery, file, seed=seed) for name, file in options.peers
         }
-        draw(made, searched.read, options.output)
+        draw(made, searched.read, options.output, seed=seed)
     _keep(made, options.output)
     return {
         "queries": len(made),
@@ -137,7 +138,7 @@ def _keep(made: Sequence[Answer], output: Path | None) -> None:
         values = {name: measure_of(ours, one.relevant) for name, measure_of in MEASURES.items()}
         for name, order in {**ORDERS, **FUSIONS}.items():
             short = name.replace("mAP", "ap") if "mAP" in name else f"ap_{name}"
-            values[short] = average_precision(flags(one, order), one.relevant)
+            (values[short],) = precisions([one], order)
         samples.query(
             id=one.person, group=one.person, values=values,
             photos=list(one.photos), relevant=one.relevant,

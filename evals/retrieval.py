@@ -45,7 +45,7 @@ def run(options: EvalOptions) -> dict[str, object]:
             "the manifest's column depicted_id says who is shown"
         )
     found = _both(search, search.by_face(measured.embeddings), options)
-    draw(found, search, measured, options)
+    draw(found, measured, options)
     _keep(found, search, options)
     return {
         "data": manifest.name,
