@@ -186,7 +186,10 @@ _NAN = float("nan")
 
 
 def _finite(scores: np.ndarray) -> np.ndarray:
-    """Infinities become the largest numbers there are, because scikit-learn refuses them."""
-    limits = np.finfo(scores.dtype)
-    finite: np.ndarray = np.clip(scores, limits.min, limits.max)
+    """Infinities become very large numbers, because scikit-learn refuses them.
+
+    It takes differences, which must not overflow either.
+    """
+    limit = np.finfo(scores.dtype).max / 4
+    finite: np.ndarray = np.clip(scores, -limit, limit)
     return finite

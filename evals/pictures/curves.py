@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from evals import metrics
 from evals.metrics import Complete, Roc, complete
 from evals.pictures.album import save
-from evals.pictures.style import FAKE, GREY, INK, KINDS, REAL, counted, short, strokes
+from evals.pictures.style import FAKE, GREY, INK, KINDS, MARKERS, REAL, counted, short, strokes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,8 +102,9 @@ def reliability(
                 color=colour, linestyle=dashes, marker="o", markersize=5,
                 label=_legend(system, "ECE", error, complete(probabilities, labels)),
             )  # fmt: skip
-            counts = [part.count for part in found]
-            below.stairs(counts, edges, color=colour, linestyle=dashes, linewidth=1.5)
+            if filled:
+                counts = [part.count for part in found]
+                below.stairs(counts, edges, color=colour, linestyle=dashes, linewidth=1.5)
         above.set(xlim=(-0.01, 1.01), ylim=(-0.03, 1.03))
         above.set_ylabel(f"{kinds[1]} among them (share)")
         below.set_xlabel(f"predicted probability of {kinds[1]}")
@@ -128,7 +129,10 @@ def histograms(
             axes.set_title(f"{short(system)}\n{counted(found.labels, kinds)}")
             axes.set(xlabel=x_label, ylabel="share of its kind")
             _spread(axes, found, kinds)
-            if threshold is not None:
+            if not len(found.scores):
+                axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
+                axes.set(xticks=[], yticks=[], ylim=(0, 1))
+            elif threshold is not None:
                 axes.axvline(threshold, color=INK, linewidth=1, linestyle=":")
         for axes in panels[len(curves) :]:
             axes.set_axis_off()
@@ -157,12 +161,13 @@ def levels(
             axes.axhline(chance, color=GREY, linewidth=1, linestyle=":", label="chance")
         for index, (label, points) in enumerate(lines.items()):
             # Side by side a little, or the intervals hide each other.
-            aside = step * 0.5 * ((index + 0.5) / len(lines) - 0.5)
+            aside = step * 0.35 * ((index + 0.5) / len(lines) - 0.5)
             _line(axes, label, points, aside=aside, index=index)
         axes.set(xlabel=x_label, ylabel=y_label, xticks=every)
         if x_names is not None:
             axes.set_xticklabels([x_names.get(level, f"{level:g}") for level in every])
-        figure.legend(loc="outside right upper")
+        if axes.get_legend_handles_labels()[0]:
+            figure.legend(loc="outside right upper")
 
     save(folder, name, draw, title=title, caption=caption, size=(8.6, 4.8))
 
@@ -177,8 +182,8 @@ def _line(
         np.array([getattr(point, part) for point in rows], float)
         for part in ("value", "low", "high")
     )
-    axes.plot(x, value, color=colour, linestyle=dashes, marker="o", markersize=4,
-              label=short(label))  # fmt: skip
+    axes.plot(x, value, color=colour, linestyle=dashes, marker=MARKERS[index % len(MARKERS)],
+              markersize=5, label=short(label))  # fmt: skip
     axes.vlines(x, low, high, color=colour, linewidth=1.2, alpha=0.7)
 
 
@@ -212,6 +217,8 @@ def _legend(system: str, figure: str, value: float, found: Complete) -> str:
 
 
 def _counted(title: str, curves: Scored, kinds: tuple[str, str]) -> str:
-    """The title with the counts, when they are the same for all systems; the legend has n."""
-    counts = {counted(complete(*scored).labels, kinds) for scored in curves.values()}
-    return f"{title} · {counts.pop()}" if len(counts) == 1 else title
+    """The title with the counts where every system measured as many, else with the most of any."""
+    measured = [complete(*scored).labels for scored in curves.values()]
+    most = max(measured, key=len, default=np.zeros(0, bool))
+    differ = any(0 < len(labels) < len(most) for labels in measured)
+    return f"{title} · {'up to ' * differ}{counted(most, kinds)}"

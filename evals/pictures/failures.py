@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIDE = 1.75
-_LETTERS = 26
+_LETTERS = 23
 _LINES = 3
 
 
@@ -54,6 +54,7 @@ def gallery(
     """
     shown = sorted(failures, key=lambda failure: -failure.wrongness)[:most]
     every = max(total or 0, len(failures))
+    shown_of = f"{len(shown)} of {every:,}" if shown else "none"
     columns = max(1, min(columns, len(shown)))
     rows = max(1, -(-len(shown) // columns))
 
@@ -63,15 +64,14 @@ def gallery(
             _picture(axes, failure)
         for axes in cells[len(shown) :]:
             axes.set_axis_off()
-        if not shown:
-            cells[0].text(0.5, 0.5, "none", ha="center", va="center", fontsize=12)
 
-    save(folder, name, draw, title=f"{title} · {len(shown)} of {every:,}", caption=caption,
-         size=(max(4.5, _SIDE * columns + 0.2), (_SIDE + 0.6) * rows + 0.45))  # fmt: skip
+    height = (_SIDE + 0.6) * rows + 0.45 if shown else 0.5
+    save(folder, name, draw, title=f"{title} · {shown_of}", caption=caption,
+         size=(max(4.5, _SIDE * columns + 0.2), height))  # fmt: skip
 
 
 def _picture(axes: "Axes", failure: Failure) -> None:
-    axes.imshow(failure.pixels, interpolation="antialiased")
+    axes.imshow(_squared(failure.pixels), interpolation="antialiased")
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     for edge in axes.spines.values():
@@ -82,3 +82,13 @@ def _picture(axes: "Axes", failure: Failure) -> None:
     if len(lines) > _LINES:
         lines = [*lines[: _LINES - 1], lines[_LINES - 1][: _LETTERS - 1] + "…"]
     axes.set_xlabel("\n".join(lines), fontsize=8, loc="left")
+
+
+def _squared(pixels: np.ndarray) -> np.ndarray:
+    """The picture in the middle of a pale square, so that rows of all shapes line up."""
+    height, width = pixels.shape[:2]
+    side = max(height, width)
+    square = np.full((side, side, 3), tuple(bytes.fromhex(PALE[1:])), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = pixels
+    return square

@@ -30,32 +30,33 @@ _COMPONENTS = 50
 def tsne(
     folder: Path | None, name: str, features: ArrayLike, labels: ArrayLike, *,
     title: str, caption: str = "", persons: Sequence[str | None] | None = None,
-    selected: int = 7, kinds: tuple[str, str] = KINDS, seed: int = 0,
+    selected: int = 7, what: str = "person", kinds: tuple[str, str] = KINDS, seed: int = 0,
 ) -> None:  # fmt: skip
     """t-SNE (van der Maaten & Hinton 2008) of features (n, d), labels (n,) True for fake.
 
     With `persons` (n,) a second panel shows the `selected` (at most 7) persons with the most
-    samples in colours and the rest in grey. Rows with NaN are left out and counted in the
-    caption; of more than 3,000 rows as many are drawn at random. Directions count, not lengths.
+    samples in colours and the rest in grey; `what` says what they are, if not persons. Rows with
+    NaN are left out and counted in the caption; of more than 3,000 rows as many are drawn at
+    random. Directions count, not lengths.
     """
     _scatter(folder, name, features, labels, "t-SNE", title=title, caption=caption,
-             persons=persons, selected=selected, kinds=kinds, seed=seed)  # fmt: skip
+             persons=persons, selected=selected, what=what, kinds=kinds, seed=seed)  # fmt: skip
 
 
 def umap(
     folder: Path | None, name: str, features: ArrayLike, labels: ArrayLike, *,
     title: str, caption: str = "", persons: Sequence[str | None] | None = None,
-    selected: int = 7, kinds: tuple[str, str] = KINDS, seed: int = 0,
+    selected: int = 7, what: str = "person", kinds: tuple[str, str] = KINDS, seed: int = 0,
 ) -> None:  # fmt: skip
     """The same by UMAP (McInnes et al. 2018), which keeps more of the coarse arrangement."""
     _scatter(folder, name, features, labels, "UMAP", title=title, caption=caption,
-             persons=persons, selected=selected, kinds=kinds, seed=seed)  # fmt: skip
+             persons=persons, selected=selected, what=what, kinds=kinds, seed=seed)  # fmt: skip
 
 
 def _scatter(
     folder: Path | None, name: str, features: ArrayLike, labels: ArrayLike, method: str, *,
     title: str, caption: str, persons: Sequence[str | None] | None, selected: int,
-    kinds: tuple[str, str], seed: int,
+    what: str, kinds: tuple[str, str], seed: int,
 ) -> None:  # fmt: skip
     if folder is None:
         return
@@ -66,13 +67,13 @@ def _scatter(
         kept = np.sort(np.random.default_rng(seed).choice(known, MOST, replace=False))
     places, note = embedded(values[kept], method, seed=seed)
     fakes = flags[kept]
-    named = None if persons is None else [persons[row] for row in kept]
+    named = None if persons is None else [persons[int(row)] for row in kept]
 
     def draw(figure: "Figure") -> None:
         panels = figure.subplots(1, 1 if named is None else 2, squeeze=False).ravel()
         _by_kind(panels[0], places, fakes, kinds)
         if named is not None:
-            _by_person(panels[1], places, fakes, named, selected=selected)
+            _by_person(panels[1], places, fakes, named, selected=selected, what=what, kinds=kinds)
         for axes in panels:
             axes.set(xticks=[], yticks=[], xlabel=f"{note} 1", ylabel=f"{note} 2")
             axes.grid(visible=False)
@@ -133,7 +134,7 @@ def _by_kind(axes: "Axes", places: np.ndarray, fakes: np.ndarray, kinds: tuple[s
     for flag, colour, marker in ((False, REAL, "o"), (True, FAKE, "^")):
         chosen = places[fakes == flag]
         axes.scatter(
-            *chosen.T, c=colour, marker=marker, s=_area(len(places)), alpha=0.65,
+            chosen[:, 0], chosen[:, 1], c=colour, marker=marker, s=_area(len(places)), alpha=0.65,
             edgecolors="white", linewidths=0.3, label=f"{kinds[flag]} ({len(chosen):,})",
         )  # fmt: skip
     axes.set_title(f"by {kinds[0]} and {kinds[1]}")
@@ -142,7 +143,7 @@ def _by_kind(axes: "Axes", places: np.ndarray, fakes: np.ndarray, kinds: tuple[s
 
 def _by_person(
     axes: "Axes", places: np.ndarray, fakes: np.ndarray, persons: Sequence[str | None],
-    *, selected: int,
+    *, selected: int, what: str, kinds: tuple[str, str],
 ) -> None:  # fmt: skip
     counts = Counter(person for person in persons if person)
     # The most samples first; names decide between equals, so that the choice is always the same.
@@ -157,13 +158,14 @@ def _by_person(
     ]
     for person, members, colour, alpha in groups:
         for flag, marker in ((False, "o"), (True, "^")):
+            spots = places[members & (fakes == flag)]
             axes.scatter(
-                *places[members & (fakes == flag)].T, c=colour, marker=marker, alpha=alpha,
+                spots[:, 0], spots[:, 1], c=colour, marker=marker, alpha=alpha,
                 s=_area(len(places)), edgecolors="white", linewidths=0.3,
             )  # fmt: skip
         axes.scatter([], [], c=colour, marker="s", s=40,
                      label=f"{short(person, 24)} ({int(members.sum()):,})")  # fmt: skip
-    axes.set_title(f"by person, {len(chosen)} of {len(counts):,}; ○ real, △ fake")
+    axes.set_title(f"by {what}, {len(chosen)} of {len(counts):,}; ○ {kinds[0]}, △ {kinds[1]}")
     _legend_below(axes, columns=3)
 
 
@@ -174,4 +176,4 @@ def _legend_below(axes: "Axes", *, columns: int) -> None:
 
 def _area(points: int) -> float:
     """The area of a marker in square points: small ones for many."""
-    return float(np.clip(6000 / max(points, 1), 10, 45))
+    return float(np.clip(12000 / max(points, 1), 12, 45))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
 )  # fmt: skip
 SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES = ("-", "--", ":", "-.")
+MARKERS = "os^DvPX"
 REAL, FAKE = BLUE, VERMILION
 GREY, PALE, INK = "#8A8F98", "#E6E8EB", "#22262B"
 
@@ -19,7 +21,8 @@ KINDS = ("real", "fake")
 
 # Pixels per inch: at this, ten points are as large on a screen as the text of a page.
 DPI = 110
-STYLE: dict[str, object] = {
+# matplotlib types its settings as literals, one by one.
+STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "axes.edgecolor": GREY,
