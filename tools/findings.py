@@ -20,9 +20,9 @@ class Hit:
     Probabilities are None when not measured.
 
     A hit in a video is the whole video, and shows its strongest frame: `time_s` seconds into it,
-    the first of `moments`. Its evidence is the mean over the `frames_seen` frames, of the
-    `frames` looked at, in which the person was seen; where that is 0 it is that one frame's. For
-    pictures they are None, and there are no moments.
+    the first of `moments`, strongest first. Of its `frames` that were looked at, the person was
+    seen in `frames_seen`, and its evidence is the mean over those (`tools.sightings` says what it
+    is when there are none). For pictures all these are None, and there are no moments.
     """
 
     rank: int

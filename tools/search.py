@@ -136,7 +136,7 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) ->
         box=(left, top, right, bottom),
         keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
         assessment=assessment,
-        evidence=tuple(map(_over_frames, evidence)) if found.frames_seen else evidence,
+        evidence=tuple(map(_over_frames, evidence)) if len(found.moments) > 1 else evidence,
         explanation=render(explain(assessment, evidence)),
         time_s=moment.time_s if moment else None,
         moments=found.moments,
@@ -149,5 +149,5 @@ def _over_frames(item: Evidence) -> Evidence:
     return replace(item, method=f"{item.method}; {OVER_FRAMES}")
 
 
-OVER_FRAMES = "the mean over the frames of the video in which the person was seen"
+OVER_FRAMES = "the mean over the frames of the video in which the person was, or may be, seen"
 """What is added to the method of every measurement of a video."""

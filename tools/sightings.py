@@ -1,9 +1,10 @@
 """One hit a picture, one hit a video: from scored faces to what is ranked.
 
-A video is judged by the frames in which the query person was seen: every score is its mean over
-those frames, and the rule (`tools.verdict`) is asked once, about the means. Means of raw scores,
-before any calibration: chance errors of single frames cancel, and since identity and its bands
-are linear in the scores, frames of the same person have a mean that is the same person.
+A video is judged by the frames in which the query person was seen (if in none, by those in which
+it is uncertain): every score is its mean over those frames, and the rule (`tools.verdict`) is
+asked once, about the means. Means of raw scores, before any calibration: chance errors of single
+frames cancel, and since identity and its bands are linear in the scores, frames of the same
+person have a mean that is the same person.
 
 Does not show: a few forged seconds in a long genuine video; their moments are pointed at, but the
 mean drowns them. And the more frames, the more chances that a stranger looks alike in one: how
@@ -26,8 +27,9 @@ class Candidate:
     """A face with its scores against the query and what the rule makes of them.
 
     Of a video: the face of its strongest moment, with the scores and the assessment of the whole;
-    `moments` (s) are the strongest frames, strongest first, and `frames_seen` how many the scores
-    are means of: 0 when the person was seen in none, and they are one frame's.
+    `moments` (s) are the strongest frames, strongest first, and `frames_seen` in how many the
+    person was seen. Where that is 0, the scores are means over the frames of which it is uncertain
+    whether they show the person, and those of the most similar frame where there are none either.
     """
 
     record: FaceRecord
@@ -82,7 +84,8 @@ def _best_face_per_image(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _as_one(frames: Sequence[Candidate], rule: Rule | None) -> Candidate:
-    seen = sorted(_frames_with_the_person(frames, rule), key=order)
+    certain, uncertain = _frames_with_the_person(frames, rule)
+    seen = sorted(certain or uncertain, key=order)
     if not seen:
         usable = [frame for frame in frames if frame.record.face.quality.usable] or frames
         likest = max(usable, key=lambda frame: frame.similarity)
@@ -93,20 +96,22 @@ def _as_one(frames: Sequence[Candidate], rule: Rule | None) -> Candidate:
         scores=scores,
         assessment=assess(scores, usable=True, rule=rule),
         moments=_times(seen[:MOST_MOMENTS]),
-        frames_seen=len(seen),
+        frames_seen=len(certain),
     )
 
 
-def _frames_with_the_person(frames: Sequence[Candidate], rule: Rule | None) -> list[Candidate]:
-    """The usable frames that show the person; if none does, those of which it is uncertain."""
+def _frames_with_the_person(
+    frames: Sequence[Candidate], rule: Rule | None
+) -> tuple[list[Candidate], list[Candidate]]:
+    """The usable frames that show the person, and those of which it is uncertain."""
     if rule is None:
-        return []
+        return [], []
     places: dict[str, list[Candidate]] = {"high": [], "within": [], "low": []}
     for frame in frames:
         same = rule.identity.probability(frame.scores)
         if same is not None and frame.record.face.quality.usable:
             places[rule.identity_band.place(same)].append(frame)
-    return places["high"] or places["within"]
+    return places["high"], places["within"]
 
 
 def mean_scores(rows: Sequence[Scores]) -> dict[str, float | None]:
