@@ -268,7 +268,8 @@ def test_deepfakebench_faceforensics(tmp_path: Path) -> None:
     listed(tmp_path, "FaceForensics++", forensics())
     top = "FaceForensics++/manipulated_sequences"
     tree(tmp_path, f"{top}/Face2Face/c23/frames/000_003/1.png",
-         f"{top}/Deepfakes/c40/frames/000_003/1.png")  # fmt: skip
+         f"{top}/Deepfakes/c40/frames/000_003/1.png",
+         f"{top}/Deepfakes/c23/masks/000_003/1.png")  # fmt: skip
     manifest = load(tmp_path / "preprocessing/dataset_json/FaceForensics++.json")
     assert {
         (row.method, row.compression, row.depicted_id, row.body_id) for row in manifest.rows
@@ -276,6 +277,19 @@ def test_deepfakebench_faceforensics(tmp_path: Path) -> None:
         ("Face2Face", "c23", "000", "000"), ("Deepfakes", "c40", "003", "000"),
     }  # fmt: skip
     assert {row.source_video for row in manifest.rows} == {"FF-real/c23/000", "FF-real/c40/000"}
+    masks = {row.method: row.mask for row in manifest.rows}
+    assert masks == {"Face2Face": None, "Deepfakes": f"{top}/Deepfakes/c23/masks/000_003/1.png"}
+
+
+def test_deepfakebench_lists_made_here_are_right(tmp_path: Path) -> None:
+    """Absolute paths that exist are used as they are; the root is what they share."""
+    away, frame = tmp_path / "far/rgb", "Celeb-DF-v2/Celeb-synthesis/frames/id0_id1_0000/000.png"
+    tree(away, frame)
+    fake = video("CelebDFv2_fake", f"{away}/Celeb-DF-v2/Celeb-synthesis", "id0_id1_0000", "000.png")
+    near = listed(tmp_path / "a/b/c/d/e", "Celeb-DF-v2", {"CelebDFv2_fake": {"test": fake}})
+    manifest = load(near)
+    assert (manifest.root, manifest.rows[0].path) == (away, frame)
+    assert manifest.rows[0].depicted_id == "id1"
 
 
 def test_deepfakebench_other_sets_name_nobody(tmp_path: Path) -> None:

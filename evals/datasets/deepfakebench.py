@@ -4,10 +4,12 @@
       [preprocessing/]dataset_json/Celeb-DF-v2.json
         {data set: {label: {split: {[compression:] {video: {"label": …, "frames": […]}}}}}}
       [rgb/ or datasets/rgb/]Celeb-DF-v2/Celeb-real/frames/id0_0000/000.png
+                                            …/masks/… of forged frames likewise
 
 `--data` may also name the JSON file. Frames are listed as the machine that made the list saw
 them (absolute, or with backslashes): leading folders are left out until the files are found near
-the list. (github.com/SCLBD/DeepfakeBench, preprocessing/rearrange.py.)
+the list; else the names are taken as they are. Source: github.com/SCLBD/DeepfakeBench,
+preprocessing/rearrange.py.
 
 Identity: as in the data set itself: Celeb-DF, FaceForensics++ and DFD as their loaders say;
 nobody (None) in the others. Split: their lists put every Celeb-DF video into train, and DFD's into
@@ -18,7 +20,7 @@ nothing is needed here (tag `deepfakebench-cc-by-nc`).
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,6 +39,7 @@ METHODS = {
 _STRICTEST = ("test", "val", "train")
 _FOLDERS = ("", "dataset_json", "preprocessing/dataset_json")
 _FRAMES_IN = ("", "rgb", "datasets/rgb", "datasets")
+_MEANT = 5  # set, class, frames/, video, frame
 _TRIED = 200  # frames, to find out where they are
 
 
@@ -76,7 +79,9 @@ def load(root: Path) -> Manifest:
             if earlier.split != row.split:
                 found.add("in several splits", row.path)
                 rows[row.path] = min(earlier, row, key=_strictness)
-    kept = tuple(row for row in rows.values() if (base / row.path).is_file())
+    kept = tuple(
+        replace(row, mask=_mask(row, base)) for row in rows.values() if (base / row.path).is_file()
+    )
     found.add("missing files", *(rows.keys() - {row.path for row in kept}))
     return Manifest(path.stem, base, kept, found.notes())
 
@@ -150,9 +155,22 @@ def _frames_at(path: Path, entries: list[Entry]) -> tuple[Path, int]:
         for skipped in range(max(map(len, tried), default=0) - 2):
             if any(base.joinpath(*parts[skipped:]).is_file() for parts in tried):
                 return base, skipped
-    raise SetupError(
-        f"none of the frames that {str(path)!r} lists is near it: put it beside their folder"
-    )
+    return _where_listed(path, names)
+
+
+def _where_listed(path: Path, names: list[tuple[str, ...]]) -> tuple[Path, int]:
+    """As `_frames_at`, for lists made on this machine, whose absolute names are right."""
+    here = next((it for it in names if Path("/").joinpath(*it).is_file()), None)
+    if here is None:
+        raise SetupError(
+            f"none of the frames that {str(path)!r} lists is near it: put it beside their folder"
+        )
+    shared = 0  # of all names, the folders that say what a frame is of left aside
+    while shared < len(here) - _MEANT and all(
+        it[: shared + 1] == here[: shared + 1] for it in names
+    ):
+        shared += 1
+    return Path("/").joinpath(*here[:shared]), shared
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -176,6 +194,15 @@ def _row(entry: Entry, label: Label, path: str, found: Findings) -> Row:
         source_video=source if label == "fake" else None,
         licence_tag=LICENCE,
     )  # fmt: skip
+
+
+def _mask(row: Row, base: Path) -> str | None:
+    """What marks the forged area of a frame, where there is such a file; c23 has them for all."""
+    for path in (row.path, row.path.replace(f"/{row.compression}/", "/c23/")):
+        mask = path.replace("/frames/", "/masks/")
+        if row.label == "fake" and mask != path and (base / mask).is_file():
+            return mask
+    return None
 
 
 Who = tuple[str | None, str | None, str | None]  # depicted, body, the video it was made from
