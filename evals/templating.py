@@ -9,6 +9,8 @@ from typing import Any
 
 from evals.figures import signed, text
 
+_BROAD = 1.8
+
 
 def fill(name: str, /, **values: object) -> str:
     """The template `templates/<name>` as HTML, every value in it escaped."""
@@ -27,6 +29,7 @@ def _environment() -> Any:
     environment.filters["signed"] = signed
     environment.filters["moment"] = moment
     environment.filters["embedded"] = embedded
+    environment.filters["is_broad"] = is_broad
     return environment
 
 
@@ -42,3 +45,14 @@ def embedded(file: Path) -> str:
     """A picture's file as a data URI."""
     kind = mimetypes.guess_type(file.name)[0] or "image/png"
     return f"data:{kind};base64," + base64.b64encode(file.read_bytes()).decode("ascii")
+
+
+def is_broad(file: Path) -> bool:
+    """Whether a picture needs the page's whole width; one that cannot be read does not."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as picture:
+            return picture.width > _BROAD * picture.height
+    except UnidentifiedImageError:
+        return False
