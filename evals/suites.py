@@ -35,6 +35,27 @@ SUITES: Mapping[str, Suite] = {
     "impersonation": Suite(
         "evals.impersonation", "Does the whole job rank a person's impersonations first?", "suite"
     ),
+    "detectors": Suite(
+        "evals.detectors",
+        "How well does every detector tell forged from authentic, method by method?",
+        "suite",
+    ),
+    "robustness": Suite(
+        "evals.robustness",
+        "What is left of detection and identity when pictures are attacked, by kind and level?",
+        "suite",
+    ),
+    "leakage": Suite(
+        "evals.leakage",
+        "How much of who somebody is can be read off what the detectors look at?",
+        "suite",
+    ),
+    "attribution": Suite("evals.attribution", "Which generator made it?", "suite"),
+    "calibration": Suite(
+        "evals.calibration",
+        "Do the rule's probabilities mean what they say, and how often does it abstain?",
+        "suite",
+    ),
     "reproduction": Suite(
         "evals.reproduction",
         "What did each system of the first experiment call right, and what does the rule now?",
