@@ -8,12 +8,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evals.figures import NOT_MEASURED, flat, number, text
+from evals.figures import NOT_MEASURED, number, text
 
 _INTERVAL = "_95"
 _NONE = object()  # a figure without an interval; None is an interval that was not measured
 _MOST_HEADLINES = 24
 _MOST_COLUMNS = 9
+
+
+Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,7 @@ class Table:
 
 def cells(figures: Mapping[str, object]) -> dict[str, Cell]:
     """Every figure under its dotted name, with its interval if it has one."""
-    values = flat(figures)
-    return {
-        name: _cell(value, values.get(name + _INTERVAL, _NONE))
-        for name, value in values.items()
-        if not (name.endswith(_INTERVAL) and name.removesuffix(_INTERVAL) in values)
-    }
+    return {".".join(path): cell for path, cell in _cells(figures).items()}
 
 
 def headlines(figures: Mapping[str, object]) -> dict[str, Cell]:
@@ -68,6 +66,17 @@ def tables(figures: Mapping[str, object]) -> list[Table]:
         if isinstance(value, Mapping) and value:
             made.append(_crossed(name, value) or _listed(name, value))
     return made
+
+
+def _cells(figures: Mapping[str, object], above: Path = ()) -> dict[Path, Cell]:
+    """By path and not by dotted name: names such as `tar_at_far_0.01` hold dots of their own."""
+    found: dict[Path, Cell] = {}
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            found |= _cells(value, (*above, name))
+        elif not (name.endswith(_INTERVAL) and name.removesuffix(_INTERVAL) in figures):
+            found[(*above, name)] = _cell(value, figures.get(name + _INTERVAL, _NONE))
+    return found
 
 
 def _cell(value: object, interval: object) -> Cell:
@@ -106,9 +115,8 @@ def _listed(title: str, figures: Mapping[str, object]) -> Table:
 def _crossed(title: str, figures: Mapping[str, object]) -> Table | None:
     """Parts by figures; None when the parts do not have the same figures, more or less."""
     rows: dict[str, dict[str, Cell]] = {}
-    for name, cell in cells(figures).items():
-        part, _, figure = name.rpartition(".")
-        rows.setdefault(part, {})[figure] = cell
+    for path, cell in _cells(figures).items():
+        rows.setdefault(".".join(path[:-1]), {})[path[-1]] = cell
     columns = tuple(dict.fromkeys(figure for row in rows.values() for figure in row))
     filled = sum(map(len, rows.values()))
     fits = len(rows) > 1 and 1 < len(columns) <= _MOST_COLUMNS

@@ -126,9 +126,9 @@ def test_headlines_are_shares_first_then_counts() -> None:
 
 def test_parts_with_the_same_figures_become_a_table() -> None:
     """A topic of parts is crossed with their figures; a topic of single values is a list."""
-    part = {"auc": 0.5, "eer": 0.25}
+    part = {"auc": 0.5, "tpr_at_0.1": 0.25}
     crossed, listed = tables({"sets": {"a": part, "b": {"x": part}}, "one": {"n": 1, "m": 2}})
-    assert crossed.columns == ("auc", "eer")
+    assert crossed.columns == ("auc", "tpr_at_0.1")
     assert [name for name, _ in crossed.rows] == ["a", "b.x"]
     assert listed.columns == ("value",)
     assert [name for name, _ in listed.rows] == ["n", "m"]
