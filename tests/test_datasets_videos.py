@@ -164,6 +164,18 @@ def test_faceforensics_swaps_depict_the_second(tmp_path: Path) -> None:
     assert "not persons" in manifest.notes["ids"]
 
 
+def test_faceforensics_may_know_persons(tmp_path: Path) -> None:
+    """An own list of who is in which video replaces the numbers, not the source videos."""
+    lists(tree(tmp_path, *FORENSICS, persons__csv="video,person\n003,Ada\n020,Ada\n"))
+    manifest = load(tmp_path)
+    fake = by_path(manifest)["manipulated_sequences/Deepfakes/c23/videos/000_003.mp4"]
+    assert (fake.depicted_id, fake.body_id) == ("Ada", "000")
+    assert fake.source_video == "youtube/c23/000"
+    real = by_path(manifest)["original_sequences/youtube/raw/videos/020.mp4"]
+    assert (real.depicted_id, real.body_id) == ("Ada", "Ada")
+    assert "ids" not in manifest.notes
+
+
 def test_faceforensics_keeps_compressions_apart(tmp_path: Path) -> None:
     """Every compression is a video of its own, made from the original at the same one."""
     lists(tree(tmp_path, *FORENSICS))

@@ -9,8 +9,8 @@
 also as frames: method_A/frames/2059066_1795659_B_001/000.png (DeepfakeBench).
 
 Identity: where dataset.json has them, `swapped_id` is taken to be the depicted person and
-`target_id` the body (arXiv 1910.08854 describes the swaps so; not verified, measure it with
-`evals.datasets.identities`). Authentic videos are then the actor of their folder. Without those
+`target_id` the body, as the words say; no copy was at hand to check it, so measure it
+(`evals.datasets.identities`). Authentic videos are then the actor of their folder. Without those
 keys nobody is named (None). Split: `set`. Not known: compression, source video. Terms: the
 challenge's (tag `dfdc-terms`).
 """

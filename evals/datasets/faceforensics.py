@@ -6,23 +6,27 @@
         {raw,c23,c40}/videos/000_003.mp4
         masks/videos/000_003.mp4
       [splits/]train.json val.json test.json        lists of pairs ["000", "003"]
+      [persons.csv]                                 video,person: which videos show the same
 
 also as frames: …/c23/{images,frames}/000_003/0000.png, masks likewise.
 
 Identity: of `AAA_BBB` the footage is AAA. Swaps (Deepfakes, FaceSwap, FaceShifter) show the face
-of BBB; re-enactments (Face2Face, NeuralTextures) show AAA, moved as BBB moves. Names are
-<target>_<source> (github.com/ondyari/FaceForensics; paper section 3); `evals.datasets.identities`
-measures it for swaps. Ids are *videos*: of the 1,000 about 885 distinct persons (published
-counts differ), so one person may have two ids. DFD, which downloads into the same tree, is
+of BBB; re-enactments (Face2Face, NeuralTextures) show AAA, moved as BBB moves. The data set's own
+pages do not spell this out: `evals.datasets.identities` measures it for swaps. Ids are *videos*:
+the 1,000 show about 885 persons (counted for github.com/zyainfal/
+One-Shot-Face-Swapping-on-Megapixels, issue 24), so one person may have several ids, unless an own
+persons.csv (video,person) says whose they are. DFD, which downloads into the same tree, is
 another data set: `dfd`. Not known: who the persons are. Terms: FaceForensics' own, for research,
 after signing its form (tag `faceforensics-terms`).
 """
 
 import json
 import re
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from evals.datasets.csv_table import lines_of
 from evals.datasets.listing import Findings
 from evals.datasets.manifest import Manifest, Row
 from evals.datasets.sequences import MANIPULATED, ORIGINAL, Sequence, sequences
@@ -36,6 +40,7 @@ METHODS = (*SWAPS, *REENACTMENTS)
 SPLITS = ("train", "val", "test")
 _REAL = re.compile(r"\d{3}")
 _FAKE = re.compile(r"(?P<body>\d{3})_(?P<source>\d{3})")
+PERSONS = "persons.csv"
 _LISTS = frozenset(f"{folder}{name}.json" for folder in ("", "splits/") for name in SPLITS)
 
 
@@ -48,17 +53,22 @@ def recognises(root: Path) -> bool:
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError when a list of the splits is missing or broken."""
-    found, splits = Findings(), _splits(root)
-    rows = []
-    for each in sequences(root, (ORIGINALS, *METHODS), found, apart=_LISTS.__contains__):
+    found, splits, known, rows = Findings(), _splits(root), _known(root), list[Row]()
+    for each in sequences(
+        root, (ORIGINALS, *METHODS), found, apart={*_LISTS, PERSONS}.__contains__
+    ):
         who = persons(each.clip.name, method=None if each.authentic else each.method)
         if who is None:
             found.add("broken names", each.clip.path)
         else:
-            rows.append(_row(each, who, split=_split(each, splits, found)))
+            row = _row(each, who, split=_split(each, splits, found))
+            depicted, body = (known.get(video, video) for video in who)
+            rows.append(replace(row, depicted_id=depicted, body_id=body))
     if not rows:
         raise SetupError(f"no footage in {ORIGINAL} or {MANIPULATED} of {str(root)!r}")
     manifest = Manifest("faceforensics", root, tuple(rows), found.notes())
+    if known:
+        return manifest
     return manifest.noted(ids="are videos, not persons: one person may have two ids")
 
 
@@ -94,6 +104,15 @@ def _split(each: Sequence, splits: dict[str, str], found: Findings) -> str:
         return named.pop()
     found.add("in no split" if "" in named else "across splits", each.clip.path)
     return ""
+
+
+def _known(root: Path) -> dict[str, str]:
+    """Whose a video is, as the optional persons.csv says."""
+    path = root / PERSONS
+    if not path.is_file():
+        return {}
+    lines = lines_of(path, root, PERSONS, ("video", "person"))
+    return {line["video"]: line["person"] for _, line in lines}
 
 
 def _splits(root: Path) -> dict[str, str]:
