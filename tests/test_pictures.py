@@ -11,6 +11,7 @@ from PIL import Image
 
 from evals import runs
 from evals.pictures import curves, failures, matrix, scatter
+from evals.pictures.bars import Bar, bars
 from evals.pictures.curves import Level
 from evals.pictures.failures import Failure, worst
 from evals.pictures.style import DPI, SERIES, short
@@ -54,6 +55,10 @@ DRAWINGS: dict[str, Draw] = {
     "confusion": lambda folder, name: matrix.confusion(
         folder, name, [[8, 2], [0, 0]], rows=["genuine", "forged"], columns=["real", "fake"],
         title="Verdicts",
+    ),
+    "bars": lambda folder, name: bars(
+        folder, name, [Bar("one", 0.9, 0.8, 0.95), Bar("two", np.nan)], title="AUC", axis="AUC",
+        references={"chance": 0.5},
     ),
     "heat map": lambda folder, name: matrix.heat_map(
         folder, name, [[0.5, np.nan]], rows=["one"], columns=["a set", "a set with a long name"],

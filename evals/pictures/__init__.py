@@ -5,5 +5,6 @@ are told apart by people who are colour-blind, and never carry a meaning alone w
 marks can; counts stand in the titles; the same numbers give the same picture.
 
 `curves`: ROC, DET, reliability, histograms, a figure over levels. `scatter`: t-SNE and UMAP.
-`failures`: what went wrong, to look at. `matrix`: confusion matrices and tables as heat maps.
+`bars`: figures side by side. `matrix`: confusion matrices and tables as heat maps.
+`failures`: what went wrong, to look at.
 """
