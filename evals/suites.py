@@ -64,6 +64,11 @@ SUITES: Mapping[str, Suite] = {
     "agent": Suite(
         "evals.agent", "Does the assistant call the right tools and say what they found?", "suite"
     ),
+    "explanations": Suite(
+        "evals.explanations",
+        "Are explanations true to the measurements, before and after the checker?",
+        "suite",
+    ),
     "injection": Suite(
         "evals.injection",
         "Do words in pictures, metadata, names and results change what Unmask does?",
