@@ -109,7 +109,7 @@ def _example(folder: Path) -> None:
 
     def shown(figure: "Figure") -> None:
         axes = figure.subplots()
-        axes.imshow(cells)
+        axes.imshow(cells, aspect="auto")
         axes.grid(visible=False)
         middles = (np.arange(max(len(ATTACKS), 6)) + 0.5) * _CELL_PX
         axes.set_xticks(middles[: len(_LEVEL_NAMES)], [*_LEVEL_NAMES.values()])
@@ -118,5 +118,5 @@ def _example(folder: Path) -> None:
     save(
         folder, "attacks", shown, title="The attacks by level",
         caption="On NASA's public-domain portrait, cut and made 112 px wide first.",
-        size=(7.2, 1.05 * len(ATTACKS) + 0.6),
+        size=(1.05 * len(_LEVEL_NAMES) + 1.1, 1.05 * len(ATTACKS) + 0.7),
     )  # fmt: skip
