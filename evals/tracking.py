@@ -63,7 +63,8 @@ def track(folder: Path, uri: str) -> str:
         _log_artefacts(client, identity, folder)
         client.set_terminated(identity)
     except MlflowException as error:
-        raise SetupError(f"MLflow at {uri!r}: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise SetupError(f"MLflow at {uri!r}: {reason}; the run is kept in {folder}") from error
     return str(identity)
 
 
