@@ -20,6 +20,7 @@ from langchain_core.messages import (
 )
 
 import prompts
+from assistant.quotations import without_quotations
 from assistant.steps import (
     CheckedSentence,
     Content,
@@ -94,11 +95,14 @@ def repair_messages(
 
 
 def user_message(turn: UserTurn, desk: Pictures) -> HumanMessage:
-    """The person's words, after the photos that came with them, each under its handle."""
+    """The person's words, after the photos that came with them, each under its handle.
+
+    Words of somebody else that they quote are left out: see `quotations`.
+    """
     blocks: list[str | Block] = []
     for handle in turn.photos:
         blocks += [_text(f"{handle}:"), picture_block(desk.pixels(handle))]
-    return HumanMessage([*blocks, _text(turn.text)])
+    return HumanMessage([*blocks, _text(without_quotations(turn.text))])
 
 
 def picture_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> Block:
