@@ -17,10 +17,9 @@ out of a data set; nor how lists change with another prevalence.
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from evals import datasets
 from evals.impersonation_answers import Answer, answers
 from evals.impersonation_casework import casework, is_meant
 from evals.impersonation_figures import (
@@ -36,10 +35,10 @@ from evals.impersonation_figures import (
 )
 from evals.impersonation_peers import beside
 from evals.impersonation_pictures import Reader, draw
-from evals.measured import measure
 from evals.metrics import mean
 from evals.options import EvalOptions
-from evals.protocol import of_whole_persons, plan
+from evals.protocol import plan
+from evals.protocol_data import prepared
 from evals.protocol_duplicates import near_duplicates
 from evals.samples import Samples
 from tools.errors import SetupError
@@ -95,9 +94,8 @@ def _on_casework(options: EvalOptions, folder: Path) -> _Searched:
 
 
 def _on_data(options: EvalOptions) -> _Searched:
-    whole = datasets.load(options.data, options.layout)
-    manifest = of_whole_persons(whole, options.limit, seed=options.seed)
-    measured = measure(manifest, replace(options, limit=None))
+    data = prepared(options)
+    measured = data.measured
     how = plan(
         measured.rows, measured.found, seed=options.seed, references=REFERENCES,
         alike=near_duplicates(measured),
@@ -107,17 +105,12 @@ def _on_data(options: EvalOptions) -> _Searched:
             f"nobody in {str(options.data)!r} has both a photo and a forgery; "
             "to measure faces alone run `python -m evals run retrieval`"
         )
-    places = {name: index for index, name in enumerate(measured.ids)}
+    places = {row.path: index for index, row in enumerate(measured.rows)}
+    places |= {name: index for index, name in enumerate(measured.ids)}
     return _Searched(
         answers(measured, how, options),
-        [measured.ids[index] for index in how.gallery],
-        {
-            "data": manifest.name,
-            "references": REFERENCES,
-            "left_out": dict(how.left_out),
-            "unreadable": len(measured.skipped),
-            "notes": dict(manifest.notes),
-        },
+        list(dict.fromkeys(measured.rows[index].path for index in how.gallery)),
+        {**data.figures(), "references": REFERENCES, "left_out": dict(how.left_out)},
         lambda name: measured.face_crop(places[name], size=160, margin=1.6),
     )
 

@@ -6,17 +6,20 @@ out of the application itself.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from evals.datasets.manifest import Row
 from evals.measured import Measured, parts
 from evals.options import EvalOptions
 from evals.protocol import RELEVANT, Kind, Plan, Question, body_owners, kind
 from tools.comparison import compare
 from tools.query import Query
+from tools.records import Moment
 from tools.search import CANDIDATES
-from tools.verdict import UNFITTED, Assessment, Verdict
+from tools.sightings import Candidate, assess, best_of_each, order
+from tools.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,17 @@ class _Gallery:
 
     def __init__(self, measured: Measured, indices: np.ndarray) -> None:
         self.indices = indices
+        self.files = [measured.rows[index].path for index in indices]
         self.embeddings = measured.embeddings[indices]
 
-    def nearest(self, query: Query) -> np.ndarray:
-        """Indices of the rows that the application would look at, the most alike first."""
-        cosine = self.embeddings @ query.template
-        order: np.ndarray = self.indices[np.argsort(-cosine, kind="stable")[:CANDIDATES]]
-        return order
+    def nearest(self, query: Query) -> dict[str, list[int]]:
+        """Rows of the files that the application would look at, the most alike first."""
+        nearest: dict[str, list[int]] = {}
+        for place in np.argsort(-(self.embeddings @ query.template), kind="stable"):
+            file = self.files[place]
+            if file in nearest or len(nearest) < CANDIDATES:
+                nearest.setdefault(file, []).append(int(self.indices[place]))
+        return nearest
 
 
 def _answer(measured: Measured, plan: Plan, question: Question, gallery: _Gallery) -> Answer:
@@ -103,41 +110,57 @@ def _answer(measured: Measured, plan: Plan, question: Question, gallery: _Galler
     if question.references:
         query = measured.query(question.references)
         judged = _judged(measured, person, query, gallery.nearest(query))
-    listed, found = {one.id for one in judged}, measured.found
-    missed = [
-        Missed(measured.ids[i], measured.rows[i].method or "", bool(found[i]))
-        for i in plan.gallery
-        if kind(person, measured.rows[i]) == RELEVANT and measured.ids[i] not in listed
-    ]
-    return Answer(person, photos, tuple(judged), tuple(missed), bool(question.references))
+    listed, missed = {one.id for one in judged}, dict[str, Missed]()
+    for index, row in ((index, measured.rows[index]) for index in plan.gallery):
+        if kind(person, row) == RELEVANT and row.path not in listed:
+            found = bool(measured.found[index]) or (
+                row.path in missed and missed[row.path].face_found
+            )
+            missed[row.path] = Missed(row.path, row.method or "", found)
+    return Answer(person, photos, tuple(judged), tuple(missed.values()), bool(question.references))
 
 
 def _judged(
-    measured: Measured, person: str, query: Query, chosen: Sequence[int] | np.ndarray
+    measured: Measured, person: str, query: Query, files: Mapping[str, Sequence[int]]
 ) -> list[Judged]:
-    """The chosen rows against a query, in the application's order."""
-    some, owners = measured.take(chosen), body_owners(person, measured.rows)
-    scores = compare(query, some.columns, detectors=parts().detectors)
-    rows = []
-    for row, name, face, one in zip(some.rows, some.ids, some.faces, scores, strict=True):
-        usable = face is not None and face.face.quality.usable
-        it = _assess(one, usable=usable)
-        judged = Judged(
-            name, name, kind(person, row), row.method or "", it.verdict,
-            it.identity_probability, it.fake_probability, 0,
-            row.label == "real" and row.depicted_id in owners,
-        )  # fmt: skip
-        rows.append((_order(it, one["cosine_similarity"] or -2.0, name), judged))
-    rows.sort(key=lambda row: row[0])
-    return [replace(judged, rank=rank) for rank, (_, judged) in enumerate(rows, start=1)]
+    """Files against a query, in the application's order; a video is judged as a whole."""
+    owners = body_owners(person, measured.rows)
+    candidates = _candidates(measured, query, [i for rows in files.values() for i in rows])
+    ranked = sorted(
+        ((_of_file([candidates[i] for i in rows]), rows[0]) for rows in files.values()),
+        key=lambda one: (order(one[0]), measured.ids[one[1]]),
+    )
+    return [
+        _seen(it, measured.rows[index], person, rank=rank, owners=owners)
+        for rank, (it, index) in enumerate(ranked, start=1)
+    ]
 
 
-def _assess(scores: Mapping[str, float | None], *, usable: bool) -> Assessment:
-    rule = parts().rule
-    return UNFITTED if rule is None else rule.assess(scores, usable=usable)
+def _candidates(measured: Measured, query: Query, rows: Sequence[int]) -> dict[int, Candidate]:
+    some, rule = measured.take(rows), parts().rule
+    compared = compare(query, some.columns, detectors=parts().detectors)
+    return {
+        row: Candidate(face, scores, assess(scores, usable=face.face.quality.usable, rule=rule))
+        for row, face, scores in zip(rows, some.faces, compared, strict=True)
+        if face is not None
+    }
 
 
-def _order(it: Assessment, cosine: float, name: str) -> tuple[int, float, float, str]:
-    # That of `tools.search`, for pictures with one face each.
-    group = {"copy": 1, "not assessed": 2}.get(it.verdict, 0)
-    return group, -(it.impersonation_probability or 0.0), -cosine, name
+def _of_file(frames: Sequence[Candidate]) -> Candidate:
+    """A picture's candidate, or that of a video, as the application judges one."""
+    if len(frames) == 1:
+        return frames[0]
+    moments = {
+        frame.record.image_id: Moment("video", float(number)) for number, frame in enumerate(frames)
+    }
+    (whole,) = best_of_each(frames, moments, rule=parts().rule)
+    return whole
+
+
+def _seen(it: Candidate, row: Row, person: str, *, rank: int, owners: set[str]) -> Judged:
+    given = it.assessment
+    return Judged(
+        row.path, row.path, kind(person, row), row.method or "", given.verdict,
+        given.identity_probability, given.fake_probability, rank,
+        row.label == "real" and row.depicted_id in owners,
+    )  # fmt: skip

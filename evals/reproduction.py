@@ -20,19 +20,19 @@ Does not show: how a query helps where it is of another person's (the rule then 
 anything general where the data are a handful of demo pictures: see `note`.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from evals import datasets
 from evals.impersonation_answers import Answer, Judged, answers
 from evals.impersonation_figures import ORDERS, precisions, summary
-from evals.measured import Measured, measure
+from evals.measured import Measured
 from evals.metrics import accuracies, auc, auc_interval, grouped_interval
 from evals.options import EvalOptions
 from evals.peers import align, read_scores
-from evals.protocol import of_whole_persons, plan
+from evals.protocol import plan
+from evals.protocol_data import prepared
 from evals.protocol_duplicates import near_duplicates
 from evals.reproduction_pictures import draw
 from evals.reproduction_systems import checkpoints, systems
@@ -45,9 +45,8 @@ SMALL = 200
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Accuracies, AUC and retrieval mAP of every system, and of other systems' scores."""
-    whole = datasets.load(options.data, options.layout)
-    manifest = of_whole_persons(whole, options.limit, seed=options.seed)
-    measured = measure(manifest, replace(options, limit=None))
+    data = prepared(options)
+    measured = data.measured
     how = plan(
         measured.rows, measured.found, seed=options.seed, alike=near_duplicates(measured)
     )  # fmt: skip
@@ -61,21 +60,19 @@ def run(options: EvalOptions) -> dict[str, object]:
         f"peer {name}": align(read_scores(file), gallery.ids).values for name, file in options.peers
     }
     draw(measured, gallery, scores, options)
-    _keep(gallery, scores, manifest.name, options)
+    _keep(gallery, scores, data.manifest.name, options)
     return {
-        "data": manifest.name,
+        **data.figures(),
         "note": note(gallery),
         "checkpoints": checkpoints(),
-        "pictures": len(gallery),
-        "forgeries": int(gallery.forged.sum()),
+        "authentic": int((gallery.labelled & ~gallery.forged).sum()),
+        "forged": int(gallery.forged.sum()),
         "queries": len(how.questions),
         "left_out": dict(how.left_out),
-        "unreadable": len(measured.skipped),
         "systems": {
             name: _figures(gallery, column, made, options.seed) for name, column in scores.items()
         },
         "rule_order": summary("mAP", precisions(made, ORDERS["mAP"]), seed=options.seed),
-        "notes": dict(manifest.notes),
     }
 
 
@@ -106,13 +103,22 @@ def _figures(
         )  # fmt: skip
     figures["auc"] = auc(probabilities, labels)
     figures["auc_95"] = auc_interval(probabilities, labels, groups, seed=seed)
-    by_id = dict(zip(gallery.ids, probabilities, strict=True))
+    by_file = _by_file(gallery, probabilities)
 
     def order(it: Judged) -> float:
-        fake = by_id[it.id]
-        return -0.5 if it.same is None or np.isnan(fake) else it.same * float(fake)
+        fake = by_file.get(it.id)
+        return -0.5 if it.same is None or fake is None else it.same * fake
 
     return figures | summary("retrieval_mAP", precisions(made, order), seed=seed)
+
+
+def _by_file(gallery: Measured, probabilities: np.ndarray) -> dict[str, float]:
+    """The mean over the frames of each file, of those that have a score."""
+    frames: dict[str, list[float]] = defaultdict(list)
+    for row, value in zip(gallery.rows, probabilities, strict=True):
+        if not np.isnan(value):
+            frames[row.path].append(float(value))
+    return {path: float(np.mean(values)) for path, values in frames.items()}
 
 
 _ACCURACIES: Mapping[str, str] = {

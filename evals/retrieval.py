@@ -15,16 +15,13 @@ they share more with it than the face. `--peer NAME=FILE` (query,path,score) is 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
-from evals import datasets
-from evals.measured import measure
 from evals.metrics import grouped_interval, mean, paired_difference, rank_k
 from evals.options import EvalOptions
 from evals.peers import align, read_rankings
-from evals.protocol import of_whole_persons
+from evals.protocol_data import prepared
 from evals.retrieval_lists import MATES, Found, Likeness, Mates, Search, searches, verification
 from evals.retrieval_pictures import draw
 from evals.samples import Samples
@@ -35,9 +32,8 @@ RANKS = (1, 5, 10)
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Figures with authentic and with forged mates, the drop, and those of other systems."""
-    whole = datasets.load(options.data, options.layout)
-    manifest = of_whole_persons(whole, options.limit, seed=options.seed)
-    measured = measure(manifest, replace(options, limit=None))
+    data = prepared(options)
+    measured = data.measured
     search = searches(measured)
     if not search.queries.size:
         raise SetupError(
@@ -48,13 +44,9 @@ def run(options: EvalOptions) -> dict[str, object]:
     draw(found, measured, options)
     _keep(found, search, options)
     return {
-        "data": manifest.name,
-        "pictures": len(measured),
+        **data.figures(),
         "persons": len(set(search.persons) - {""}),
-        "pictures_without_a_face": int((~measured.found).sum()),
-        "unreadable": len(measured.skipped),
         **_figures(found, search, options.seed),
-        "notes": dict(manifest.notes),
         **_peers(search, options),
     }
 
