@@ -1,8 +1,10 @@
 """The one entry for measurements: `python -m evals list | run SUITE | compare A B | report RUN`."""
 
 import argparse
+import contextlib
 import json
 import math
+import os
 import re
 import sys
 import webbrowser
@@ -10,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from assistant.console import tell_error
 from assistant.settings import Settings, harden_library_environment
 from evals import compare, gate, report, runs
 from evals.figures import as_table, jsonable
@@ -26,21 +29,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, see `EXIT_STATUS`; 130 when stopped."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.command == "list":
-        print(listing())
-        return 0
     names = [name for name, _ in getattr(options, "peer", ())]
     if len(set(names)) < len(names):
         parser.error("every --peer needs a name of its own")
     harden_library_environment()
     try:
-        return int(options.act(options))
+        status = int(options.act(options))
+        sys.stdout.flush()
     except (SetupError, ToolError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell_error(error)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever reads our output has read enough; Python must not flush the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _list(options: argparse.Namespace) -> int:
+    print(listing())
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -48,7 +59,9 @@ def _run(options: argparse.Namespace) -> int:
         print(f"no suite is called {options.name!r}; there are:", file=sys.stderr)
         print(listing(), file=sys.stderr)
         return 2
-    folder, run = perform(_request(options), Settings.load())
+    # Whatever a suite or a library prints is no result: stdout carries one object or one table.
+    with contextlib.redirect_stdout(sys.stderr):
+        folder, run = perform(_request(options), Settings.load())
     if options.json:
         print(json.dumps(jsonable(run.figures), indent=2))
     elif not options.quiet:
@@ -101,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m evals", description=__doc__, epilog=EXIT_STATUS
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="say what can be measured")
+    commands.add_parser("list", help="say what can be measured").set_defaults(act=_list)
     _add_run(commands.add_parser("run", help="measure one thing and keep it", epilog=EXIT_STATUS))
     _add_compare(commands.add_parser("compare", help="hold runs of a suite against each other"))
     again = commands.add_parser("report", help="make the page of a run again and show it")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from assistant.console import safe
 from evals import paired, runs, samples
 from evals.figure_tables import Cell, cells
 from evals.figures import flat, jsonable, number, signed, text
@@ -19,6 +20,7 @@ from evals.templating import fill
 from tools.errors import SetupError
 
 _NAMED = 10
+_WIDEST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,7 @@ def _remarks(it: Against) -> str:
     for ids, where in ((it.missing, "only in the baseline"), (it.further, "only here")):
         if ids:
             lines.append(f"{it.name}: {len(ids)} samples {where}: {named(ids)}")
-    return "\n".join(lines)
+    return "\n".join(map(safe, lines))
 
 
 def named(ids: Sequence[str]) -> str:
@@ -259,8 +261,10 @@ def _tests(found: Comparison, it: Against) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    plain = [[safe(it) for it in row] for row in rows]
+    short = [[it if len(it) <= _WIDEST else it[: _WIDEST - 1] + "…" for it in row] for row in plain]
+    widths = [max(map(len, column)) for column in zip(*short, strict=True)]
+    padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in short)
     return "\n".join(padded)
 
 

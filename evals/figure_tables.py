@@ -81,11 +81,12 @@ def _cells(figures: Mapping[str, object], above: Path = ()) -> dict[Path, Cell]:
 
 def _cell(value: object, interval: object) -> Cell:
     low, high = _ends(interval)
-    unsure = "" if interval is _NONE else NOT_MEASURED
+    shown = _shown(value)
+    unsure = "" if interval is _NONE or shown == NOT_MEASURED else NOT_MEASURED
     share, known = number(value), not math.isnan(low + high)
     drawn = not isinstance(value, (bool, int)) and 0 <= share <= 1
     return Cell(
-        _shown(value),
+        shown,
         f"{_shown(low)} – {_shown(high)}" if known else unsure,
         100 * share if drawn else None,
         (100 * max(low, 0.0), 100 * min(high, 1.0)) if drawn and known else None,

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from assistant.console import safe
+
 NOT_MEASURED = "not measured"
 
 
@@ -63,4 +65,4 @@ def as_table(figures: Mapping[str, object]) -> str:
     """Figures as aligned lines, nested ones under dotted names."""
     lines = flat(figures)
     width = max(map(len, lines), default=0)
-    return "\n".join(f"{name:<{width}}  {text(value)}" for name, value in lines.items())
+    return "\n".join(safe(f"{name:<{width}}  {text(value)}") for name, value in lines.items())

@@ -109,6 +109,22 @@ def test_json_has_no_nan(seen: list[EvalOptions], capsys: pytest.CaptureFixture[
     }
 
 
+def test_what_suites_print_is_no_result(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stdout carries the figures only, in text that cannot steer the terminal."""
+
+    def run(options: EvalOptions) -> dict[str, object]:
+        print("half way")
+        return {"worst": "\x1b[31m.png"}
+
+    monkeypatch.setattr(size, "run", run)
+    assert entry.main(["run", "size"]) == 0
+    output = capsys.readouterr()
+    assert output.out == "worst  \\x1b[31m.png\n"
+    assert "half way" in output.err
+
+
 def test_quiet_says_nothing(seen: list[EvalOptions], capsys: pytest.CaptureFixture[str]) -> None:
     """With --quiet, a run that went well prints nothing."""
     assert entry.main(["run", "size", "--quiet"]) == 0
@@ -217,3 +233,19 @@ def test_the_entry_can_be_started() -> None:
         cwd=Path(__file__).parent.parent,
     )
     assert "impersonation" in answer.stdout
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    """`python -m evals list | head -0` ends without a traceback."""
+    reader = subprocess.Popen(
+        [sys.executable, "-m", "evals", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert reader.stdout is not None
+    reader.stdout.close()
+    reader.stdout = None
+    _, error = reader.communicate(timeout=60)
+    assert "Traceback" not in error

@@ -115,7 +115,8 @@ def test_a_figure_and_its_interval_are_one_cell() -> None:
     assert found["a"].interval == "0.250 – 0.750"
     assert (found["a"].mark, found["a"].span) == (50, (25, 75))
     assert found["b"].interval == "not measured"
-    assert not cells({"x": float("nan")})["x"].measured
+    unmeasured = cells({"x": float("nan"), "x_95": (None, None)})["x"]
+    assert (unmeasured.measured, unmeasured.interval) == (False, "")
 
 
 def test_headlines_are_shares_first_then_counts() -> None:
