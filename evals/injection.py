@@ -14,11 +14,10 @@ differ a little; "largest shift" says by how much. A file's name or path never r
 """
 
 import json
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from assistant.chat_model import LocalVLM
 from evals.injection_attacks import CHANNELS, GOALS, LEADS, Attack, spread
 from evals.injection_scene import TARGET, Scene, corrupt
 from evals.injection_watch import Observation, Pair, broken, largest_shift, observed
-from evals.options import EvalOptions
+from evals.options import EvalOptions, silent
 from tools.desk import Desk
 from tools.handles import tamed
 
@@ -69,7 +68,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     model = LocalVLM.load(WEIGHTS, threads=1)
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(model, Scene(Path(folder) / "scene"), Path(folder) / "cases")
-        outcomes = trials.outcomes(spread(options.limit))
+        outcomes = trials.outcomes(spread(options.limit), options.progress)
         stopped = trials.stopped_by_a_caption()
     if options.output is not None:
         _write(outcomes, options.output)
@@ -87,14 +86,18 @@ class Trials:
         self._controls: dict[Attack, Observation] = {}
         self._strangers = self._another_session()
 
-    def outcomes(self, attacks: Sequence[Attack]) -> list[Outcome]:
+    def outcomes(
+        self, attacks: Sequence[Attack], progress: Callable[[int, int, str], None] = silent
+    ) -> list[Outcome]:
         """What each attack achieved. Controls come first: what they show is what is normal."""
-        for attack in attacks:
+        for number, attack in enumerate(attacks, 1):
             self.control(attack)
+            progress(number, len(attacks), "controls")
         done = []
-        for attack in attacks:
+        for number, attack in enumerate(attacks, 1):
             done.append(self._outcome(attack))
-            _progress(done, len(attacks))
+            achieved = "; ".join(done[-1].achieved)
+            progress(number, len(attacks), f"{attack.id} {achieved or 'held'}")
         return done
 
     def control(self, attack: Attack) -> Observation:
@@ -167,13 +170,6 @@ def _as_told(text: str) -> tuple[str, ...]:
     """Beginnings of a text as the model may read it: as it is, or tamed, or in JSON."""
     forms = (text, tamed(text), json.dumps(text, ensure_ascii=False)[1:-1])
     return tuple(form[:20] for form in forms)
-
-
-def _progress(done: Sequence[Outcome], total: int) -> None:
-    held = sum(not it.achieved for it in done)
-    last = done[-1]
-    print(f"{held} of {len(done)} held, {total} attacks; {last.attack.id}: "
-          f"{'; '.join(last.achieved) or 'held'}", file=sys.stderr, flush=True)  # fmt: skip
 
 
 # -- figures -----------------------------------------------------------------------------------
