@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tools import heap
 from tools.analysis import Analyser, AnalysisPool, ImageEncoder, Opened
 from tools.errors import ToolError
 from tools.footage import Footage
@@ -34,6 +35,7 @@ BATCH_FILES = 500
 NOT_ANALYSED = "not analysed"
 """The reason noted for a picture that was opened but that the analysis refused."""
 
+GIVE_BACK_EVERY = 160  # pictures between returns of freed memory; under 1 % of the time
 INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
 _MOST_WORKERS = 8  # each may hold a batch of decoded pictures
 _NAMED_SKIPS = 1000  # a list that grows with the number of files would not be flat
@@ -173,6 +175,7 @@ class _Job:
     total: int = 0
     done: int = 0
     behind: int = 0
+    held: int = 0
     tally: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     skipped_files: list[tuple[Path, str]] = field(default_factory=list)
@@ -297,6 +300,10 @@ class _Job:
         if self.behind >= INDEX_EVERY:
             self.index.catch_up()
             self.behind = 0
+        self.held += len(images)
+        if self.held >= GIVE_BACK_EVERY:
+            heap.give_back()
+            self.held = 0
         self._report(now=True)
 
     def _without_failed(self, file: FileRecord) -> FileRecord:
