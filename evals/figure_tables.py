@@ -13,7 +13,7 @@ from evals.figures import NOT_MEASURED, number, text
 _INTERVAL = "_95"
 _NONE = object()  # a figure without an interval; None is an interval that was not measured
 _MOST_HEADLINES = 24
-_MOST_COLUMNS = 9
+_MOST_COLUMNS = 16
 
 
 Path = tuple[str, ...]
@@ -33,6 +33,11 @@ class Cell:
         """Whether there is a value."""
         return self.text != NOT_MEASURED
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it is words rather than a number."""
+        return len(self.text) > 24
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -49,13 +54,18 @@ def cells(figures: Mapping[str, object]) -> dict[str, Cell]:
 
 
 def headlines(figures: Mapping[str, object]) -> dict[str, Cell]:
-    """What a reader looks for first: shares that stand alone, figures with an interval, counts."""
-    found = cells(figures)
-    alone = [name for name in found if name in figures and not _is_long(found[name])]
-    shares = [name for name in alone if found[name].mark is not None]
-    sure = [name for name, cell in found.items() if cell.interval and cell.measured]
-    names = list(dict.fromkeys([*shares, *sure, *alone]))
-    return {name: found[name] for name in names[:_MOST_HEADLINES]}
+    """What a reader looks for first: shares that stand alone, figures with an interval, counts.
+
+    Where there are too many, each part speaks with the first of its figures only.
+    """
+    found = _cells(figures)
+    alone = [path for path in found if len(path) == 1 and not found[path].is_long]
+    shares = [path for path in alone if found[path].mark is not None]
+    sure = [path for path, cell in found.items() if cell.interval and cell.measured]
+    if len({*shares, *sure, *alone}) > _MOST_HEADLINES:
+        sure = list({path[:-1]: path for path in reversed(sure)}.values())[::-1]
+    paths = list(dict.fromkeys([*shares, *sure, *alone]))[:_MOST_HEADLINES]
+    return {".".join(path): found[path] for path in paths}
 
 
 def tables(figures: Mapping[str, object]) -> list[Table]:
@@ -103,10 +113,6 @@ def _ends(interval: object) -> tuple[float, float]:
     if isinstance(interval, (list, tuple)) and len(interval) == 2:
         return number(interval[0]), number(interval[1])
     return math.nan, math.nan
-
-
-def _is_long(cell: Cell) -> bool:
-    return len(cell.text) > 60
 
 
 def _listed(title: str, figures: Mapping[str, object]) -> Table:

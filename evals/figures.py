@@ -52,7 +52,7 @@ def text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else NOT_MEASURED
     if isinstance(value, (list, tuple)):
-        return ", ".join(text(item) for item in value)
+        return ", ".join(text(item) for item in value) or "none"
     return NOT_MEASURED if value is None else str(value)
 
 

@@ -125,6 +125,13 @@ def test_headlines_are_shares_first_then_counts() -> None:
     assert list(headlines(figures)) == ["auc", "deep.auc", "n"]
 
 
+def test_too_many_headlines_are_one_a_part() -> None:
+    """With many figures, each part is there with its first one, so that no part is cut off."""
+    part = {"n": 3, "auc": 0.5, "auc_95": [0.25, 0.75], "eer": 0.5, "eer_95": [0.25, 0.75]}
+    figures = {"parts": {f"p{at}": part for at in range(20)}}
+    assert list(headlines(figures)) == [f"parts.p{at}.auc" for at in range(20)]
+
+
 def test_parts_with_the_same_figures_become_a_table() -> None:
     """A topic of parts is crossed with their figures; a topic of single values is a list."""
     part = {"auc": 0.5, "tpr_at_0.1": 0.25}
