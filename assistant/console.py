@@ -121,8 +121,8 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
 
 def from_videos(summary: "IndexSummary") -> str:
     """How many of the images that were added are frames, and of how many videos."""
-    frames = f"{counted(summary.frames_added, 'image')} of them"
-    return f"{frames} from {counted(summary.videos_added, 'video')}"
+    videos = counted(summary.videos_added, "video")
+    return f"{summary.frames_added:,} of them are frames of {videos}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,9 +7,11 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 from typer.testing import CliRunner
 
 from assistant import Settings, Unmask
+from assistant.chat.hits import Faces, detail_html, hits_html
 from assistant.cli import app
 from assistant.console import print_findings
 from assistant.report import write_report
@@ -24,6 +26,7 @@ from tools.findings import Findings, Hit, clock
 from tools.forge import forge
 from tools.gallery import Gallery
 from tools.images import read_photo
+from tools.model_tools import toolkit
 from tools.records import FaceRecord, Moment
 from tools.search import OVER_FRAMES
 from tools.sightings import Candidate, assess, best_of_each, mean_scores, order
@@ -193,17 +196,78 @@ def test_the_desk_opens_the_frame_again(unmask: Unmask) -> None:
         hit.path.with_suffix(".gone").rename(hit.path)
 
 
+def test_what_was_overwritten_is_no_hit(unmask: Unmask, tmp_path: Path) -> None:
+    """A file with other content than before leaves no hit without a place, and none for itself."""
+    other = Unmask(Settings(home=tmp_path / "home"), gallery="other", parts=unmask.parts)
+    folder, cup = tmp_path / "files", np.asarray(skimage.data.coffee())
+    folder.mkdir()
+    photo, clip = folder / "photo.png", folder / "clip.mp4"
+    Image.fromarray(astronaut_pixels()).save(photo)
+    write_clip(clip, [astronaut_pixels()] * 2)
+    other.index([folder])
+    query = unmask.settings.home / "SECRET_NAME.png"
+    assert len(other.investigate([query])[0].hits) == 2
+    Image.fromarray(cup).save(photo)
+    write_clip(clip, [cup[:, :512]] * 2)
+    other.index([folder])
+    assert other.investigate([query])[0].hits == ()
+
+
 def test_the_command_line_takes_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`unmask index clip.mp4` adds a video and says of how many images it consists."""
     monkeypatch.setenv("UNMASK_HOME", str(tmp_path / "home"))
     clip = write_clip(tmp_path / "clip.mp4", [astronaut_pixels()] * 3)
     result = CliRunner().invoke(app, ["index", str(clip)])
     assert result.exit_code == 0, result.output
-    assert "3 images of them from 1 video" in result.output
+    assert "3 of them are frames of 1 video" in result.output
     result = CliRunner().invoke(app, ["galleries", "list", "--json"])
     (gallery,) = json.loads(result.stdout)["galleries"]
     assert (gallery["images"], gallery["videos"], gallery["files"]) == (3, 1, 1)
     assert Settings.load().home == tmp_path / "home"
+
+
+def test_frames_do_not_crowd_out_other_files(
+    unmask: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a video holds the nearest faces, more are scored, up to a limit."""
+    photo = unmask.settings.home / "SECRET_NAME.png"
+    monkeypatch.setattr("tools.search.CANDIDATES", 4)
+    names = {hit.path.name for hit in unmask.investigate([photo], top=20)[0].hits}
+    assert names == {"copy.jpg", "forged.jpg", "forged.mp4", "group.png", "others.mp4"}
+    monkeypatch.setattr("tools.search.MOST_CANDIDATES", 4)
+    assert "group.png" not in {hit.path.name for hit in unmask.investigate([photo])[0].hits}
+
+
+def test_a_model_is_shown_the_frame(unmask: Unmask) -> None:
+    """The assistant's tools describe, score and locate a hit in a video as any other."""
+    desk = desk_of(unmask)
+    photo = desk.add_photo(unmask.settings.home / "SECRET_NAME.png")
+    tools = {tool.name: tool for tool in toolkit(desk)}
+    tools["find_person"].invoke({"photos": [photo], "top": 20})
+    searched = desk.search
+    assert searched is not None
+    hit = hit_of(searched[0], "forged.mp4")
+    text, picture = tools["describe_image"].invoke({"image": hit.handle})
+    assert json.loads(text["text"])["format"] == "MPEG video"
+    assert picture["type"] == "image"
+    assert hit.handle in tools["score_fake"].invoke({"image": hit.handle})
+    assert hit.handle in tools["locate_artifacts"].invoke({"image": hit.handle})
+
+
+def test_the_chat_says_when(unmask: Unmask) -> None:
+    """List and detail name the moment and the number of frames."""
+    desk = desk_of(unmask)
+    photo = desk.add_photo(unmask.settings.home / "SECRET_NAME.png")
+    found = desk.find([photo], top=20)
+    hit, faces, rule = hit_of(found, "forged.mp4"), Faces(desk), unmask.parts.rule
+    assert f"forged.mp4{hit.at}" in hits_html(found, faces, rule=rule, chosen=hit.handle)
+    detail = detail_html(
+        hit, faces, query=photo, image=desk.pixels(hit.handle), rule=rule,
+        facts=desk.facts(hit.handle), sentences=(),
+    )  # fmt: skip
+    assert "Seen in 6 of 12 frames" in detail
+    assert f"the whole frame{hit.at}" in detail
+    assert "Where this video lies" in detail
 
 
 # -- by hand ------------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ def compare(
     query: Query, faces: Faces, *, detectors: Sequence[Detector]
 ) -> list[dict[str, float | None]]:
     """One dict of raw scores a face; None is *not measured*."""
+    if not len(faces):
+        return []  # without rows the columns have no width that would fit the query's
     columns = {"cosine_similarity": np.asarray(faces.embeddings @ query.template, np.float64)}
     columns |= authenticity_scores(faces, detectors=detectors)
     columns |= _relative_scores(query, faces, columns, detectors=detectors)

@@ -22,6 +22,8 @@ PICTURE_SIDE_PX = 224
 """Longest side of a picture that a model is shown."""
 
 _LARGE_PX, _MEDIUM_PX = 1200, 480
+_WITHOUT_DIGITS = {"JPEG2000": "JPEG", "MP4": "MPEG video"}
+"""A model sees words only."""
 
 
 class Pictures(Protocol):
@@ -60,7 +62,7 @@ class Description:
         longest = max(self.pixels.shape[:2])
         return {
             "image": self.handle,
-            "format": self.format.rstrip("0123456789"),  # JPEG2000: words only
+            "format": _WITHOUT_DIGITS.get(self.format, self.format),
             "size": (
                 "large" if longest >= _LARGE_PX else "medium" if longest >= _MEDIUM_PX else "small"
             ),

@@ -253,6 +253,14 @@ class Gallery:
         )
         return [gallery_rows.path_from_bytes(path) for (path,) in rows]
 
+    def with_files(self, ids: Iterable[str]) -> set[str]:
+        """Those of the pictures and videos that some file holds or, before it was gone, held.
+
+        The rest were overwritten with something else.
+        """
+        select = "SELECT DISTINCT image_id FROM files"
+        return {row[0] for row in self._chunked(select, list(ids), key="image_id")}
+
     def skipped_files(self) -> Iterator[FileRecord]:
         """The files that are no usable picture, with the reason in `problem`."""
         rows = self._all(f"{gallery_rows.SELECT_FILE} WHERE problem IS NOT NULL ORDER BY path")

@@ -112,8 +112,13 @@ def _nearest(
         files = len(images) - len(moments) + len({each.video_id for each in moments.values()})
         enough = not moments or files >= CANDIDATES or len(nearest) < wanted
         if enough or wanted >= MOST_CANDIDATES:
-            return gallery.faces([match.face_id for match in nearest]), moments
+            break
         wanted = min(2 * wanted, MOST_CANDIDATES)
+    # What was overwritten with something else lies nowhere any more: there is nothing to show.
+    files_of = {image: moments[image].video_id if image in moments else image for image in images}
+    held = gallery.with_files(set(files_of.values()))
+    faces = [match.face_id for match in nearest if files_of[_image_id(match)] in held]
+    return gallery.faces(faces), moments
 
 
 def _image_id(match: Match) -> str:

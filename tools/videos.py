@@ -46,6 +46,8 @@ one video costs (as much as so many photographs) and how much of it is held unti
 _SEEK_FROM_S = 4.0
 """Gaps from here on are jumped over; keyframes lie 1 to 10 s apart: shorter jumps gain nothing."""
 
+_DECODING_THREADS = 4  # each holds a frame or two
+
 FORMATS = {
     "mov,mp4,m4a,3gp,3g2,mj2": "MP4",
     "matroska,webm": "Matroska",
@@ -247,6 +249,8 @@ def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
         ):
             stream = _moving(container)
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            stream.codec_context.thread_type = "AUTO"  # by slices alone most videos use one core
+            stream.codec_context.thread_count = _DECODING_THREADS
             _refuse_too_large(stream.codec_context.width, stream.codec_context.height)
             yield container, stream
     except FileNotFoundError as error:
