@@ -42,6 +42,15 @@ def test_every_suite_is_a_file_with_a_question() -> None:
         assert suite.group in GROUPS
 
 
+def test_every_file_with_a_run_is_in_the_table() -> None:
+    """A suite that nobody can start by name does not exist."""
+    folder = Path(str(entry.__file__)).parent
+    files = [
+        it for it in folder.glob("*.py") if "\ndef run(options: EvalOptions)" in it.read_text()
+    ]
+    assert {f"evals.{it.stem}" for it in files} == {it.module for it in SUITES.values()}
+
+
 def test_list_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     """`list` prints every name."""
     assert entry.main(["list"]) == 0
