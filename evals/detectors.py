@@ -15,12 +15,12 @@ Does not show: how a detector fares on what is not in the data, nor groups of pe
 whose authentic and forged files were compressed differently rewards reading the compression.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from evals import samples
-from evals.datasets import Row, load
+from evals.datasets import load
 from evals.detectors_figures import ROUNDS, figures_of
 from evals.detectors_scores import (
     FUSED,
@@ -51,23 +51,23 @@ def run(options: EvalOptions) -> dict[str, object]:
     rows = Samples(measured.forged, measured.groups, {**systems, **peers})
     thresholds = {name: threshold_of(name, scores) for name, scores in rows.systems.items()}
     _write(measured, rows, options)
-    parts = {name: _by_part(measured, rows, key, thresholds, options)
-             for name, key in PARTS.items()}  # fmt: skip
-    videos = videos_of(measured, rows.systems)
+    parts = _parts(measured, rows, thresholds, options)
     frames = _figures(rows, thresholds, seed=options.seed, rounds=ROUNDS)
     if options.output is not None:
         from evals.detectors_pictures import draw
 
-        draw(measured, rows, thresholds, parts["by_method"], options.output)
+        draw(measured, rows, thresholds, parts, options.output)
     return {
         "data": {"name": manifest.name, "digest": manifest.digest, **manifest.notes},
         "n": counts(measured),
         "auc": frames[FUSED]["auc"],
         "auc_95": frames[FUSED]["auc_95"],
         "frames": frames,
-        "videos": _figures(videos, thresholds, seed=options.seed, rounds=ROUNDS),
+        "videos": _videos(measured, rows, thresholds, seed=options.seed),
         **parts,
-        "tables": {what: table(parts["by_method"], what) for what in TABLES},
+        "tables": {
+            part: {what: table(found, what) for what in TABLES} for part, found in parts.items()
+        },
         "peers": coverage,
     }
 
@@ -91,6 +91,7 @@ def counts(measured: Measured) -> dict[str, object]:
 def _figures(
     rows: Samples, thresholds: Mapping[str, float], *, seed: int, rounds: int
 ) -> dict[str, dict[str, object]]:
+    """Figures of every system."""
     return {
         name: figures_of(
             scores, rows.labels, rows.groups,
@@ -100,15 +101,31 @@ def _figures(
     }  # fmt: skip
 
 
-def _by_part(
-    measured: Measured, rows: Samples, key: Callable[[Row], str | None],
-    thresholds: Mapping[str, float], options: EvalOptions,
-) -> Table:  # fmt: skip
-    """Figures of each part that fakes belong to; nothing when the data set knows no parts."""
-    return {
-        name: _figures(rows.take(indices), thresholds, seed=options.seed, rounds=ROUNDS_OF_PARTS)
-        for name, indices in members(measured, key).items()
-    }
+def _videos(
+    measured: Measured, rows: Samples, thresholds: Mapping[str, float], *, seed: int
+) -> dict[str, object]:
+    """Figures of every system on whole videos; their count alone when there are none."""
+    videos = videos_of(measured, rows.systems)
+    count = len(videos.labels)
+    figures = _figures(videos, thresholds, seed=seed, rounds=ROUNDS) if count else {}
+    return {"n": count, **figures}
+
+
+def _parts(
+    measured: Measured, rows: Samples, thresholds: Mapping[str, float], options: EvalOptions
+) -> dict[str, Table]:
+    """Figures of each part that fakes belong to; one part that is everything is left out."""
+    found: dict[str, Table] = {}
+    for part, key in PARTS.items():
+        of_part = members(measured, key)
+        if len(of_part) > 1 or any(len(it) < len(measured) for it in of_part.values()):
+            found[part] = {
+                name: _figures(
+                    rows.take(indices), thresholds, seed=options.seed, rounds=ROUNDS_OF_PARTS
+                )
+                for name, indices in of_part.items()
+            }
+    return found
 
 
 def table(parts: Table, what: str) -> dict[str, dict[str, object]]:

@@ -19,8 +19,8 @@ Table = Mapping[str, Mapping[str, Mapping[str, object]]]
 
 
 def draw(
-    measured: Measured, rows: Samples, thresholds: Mapping[str, float], methods: Table,
-    folder: Path,
+    measured: Measured, rows: Samples, thresholds: Mapping[str, float],
+    parts: Mapping[str, Table], folder: Path,
 ) -> None:  # fmt: skip
     """All pictures of the suite."""
     curves = {name: (scores, rows.labels) for name, scores in rows.systems.items()}
@@ -31,24 +31,23 @@ def draw(
         caption="A system calls forged what lies above "
         + "; ".join(f"{name}: {value:g}" for name, value in thresholds.items()) + ".",
     )  # fmt: skip
-    if methods:
+    for part, found in parts.items():
         for what, unit in (("auc", "AUC"), ("fake_accuracy", "share of fakes called fake")):
-            _table(methods, what, unit, folder)
+            _table(found, what, unit, part.removeprefix("by_"), folder)
     judge = FUSED if np.isfinite(rows.systems[FUSED]).any() else next(iter(rows.systems))
     _failures(measured, rows, judge, thresholds[judge], folder)
 
 
-def _table(methods: Table, what: str, unit: str, folder: Path) -> None:
-    systems = [*next(iter(methods.values()))]
+def _table(found: Table, what: str, unit: str, part: str, folder: Path) -> None:
+    systems = [*next(iter(found.values()))]
     values = [
-        [float(np.asarray(part[system][what], float)) for part in methods.values()]
-        for system in systems
+        [float(np.asarray(it[system][what], float)) for it in found.values()] for system in systems
     ]
     heat_map(
-        folder, f"methods-{what}", values, rows=systems, columns=[*methods],
-        title=f"{unit} by method", unit=unit, low=0.4 if what == "auc" else 0.0,
-        caption="Fakes of each method: " + "; ".join(_counted(*it) for it in methods.items()) + ".",
-        row_label="system", column_label="method",
+        folder, f"{part}-{what}", values, rows=systems, columns=[*found],
+        title=f"{unit} by {part}", unit=unit, low=0.2 if what == "auc" else 0.0,
+        caption="Fakes: " + "; ".join(_counted(*it) for it in found.items()) + ".",
+        row_label="system", column_label=part,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from evals.measured import Measured, parts
 from evals.peers import align, read_scores
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
 from tools.comparison import unit
+from tools.errors import SetupError
 
 FUSED = "fused"
 FRAMES_PER_VIDEO = 32
@@ -48,9 +49,13 @@ def judged(manifest: Manifest) -> Manifest:
     """The rows that may be judged: those with a label, and none of a split called `train`.
 
     Shipped parts may have learnt from a `train` split; how many rows that leaves out is noted.
+    Raises SetupError when nothing is left.
     """
     kept = manifest.where(lambda row: row.label != "unknown" and row.split != "train")
-    return kept.noted(left_out=f"{len(manifest.rows) - len(kept.rows)} unlabelled or of `train`")
+    left_out = f"{len(manifest.rows) - len(kept.rows)} unlabelled or of `train`"
+    if not kept.rows:
+        raise SetupError(f"nothing in {str(manifest.root)!r} can be judged: {left_out}")
+    return kept.noted(left_out=left_out)
 
 
 def systems_of(measured: Measured) -> dict[str, Scores]:

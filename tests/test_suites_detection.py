@@ -24,6 +24,7 @@ from evals.perturbations import ATTACKS, LEVELS
 from evals.samples import ScoreSample, read
 from tests.made_dataset import FORGED_BY, build_dataset
 from tools.calibration import Band
+from tools.errors import SetupError
 
 SYSTEMS = {
     "face/unifd_linear", "face/unifd_neighbours", "face/prompts",
@@ -97,7 +98,9 @@ def test_detection_is_told_by_method(detection: tuple[dict[str, object], Path]) 
         chosen = [it for it in scores(output) if it.extra["method"] in (None, method)]
         assert lines[f"by_method.{method}.fused.n_fake"] == 14
         assert lines[f"by_method.{method}.fused.auc"] == pytest.approx(auc_of(chosen, "fused"))
-        assert lines[f"tables.auc.fused.{method}"] == lines[f"by_method.{method}.fused.auc"]
+        assert (
+            lines[f"tables.by_method.auc.fused.{method}"] == lines[f"by_method.{method}.fused.auc"]
+        )
 
 
 def test_pictures_without_a_face_are_counted_apart(
@@ -129,6 +132,7 @@ def test_videos_without_fakes_are_not_measured(
 ) -> None:
     """Only authentic pictures are frames here: 14 clips, an accuracy on them, and no AUC."""
     lines = flat(detection[0])
+    assert lines["videos.n"] == 14
     assert (lines["videos.fused.n_real"], lines["videos.fused.n_fake"]) == (14, 0)
     assert math.isfinite(lines["videos.fused.real_accuracy"])
     assert math.isnan(lines["videos.fused.auc"])
@@ -140,7 +144,7 @@ def test_detection_draws_what_it_found(detection: tuple[dict[str, object], Path]
     output = detection[1]
     listed = {it["file"] for it in json.loads((output / "pictures.json").read_text())}
     assert listed == {
-        "roc.png", "det.png", "scores.png", "methods-auc.png", "methods-fake_accuracy.png",
+        "roc.png", "det.png", "scores.png", "method-auc.png", "method-fake_accuracy.png",
         "failures-real.png", "failures-fake.png",
     }  # fmt: skip
     assert all((output / name).stat().st_size > 0 for name in listed)
@@ -245,6 +249,8 @@ def test_rows_of_a_training_split_are_not_judged() -> None:
     kept = judged(Manifest("d", Path(), rows))
     assert [row.path for row in kept.rows] == ["b"]
     assert kept.notes["left out"].startswith("2 ")
+    with pytest.raises(SetupError, match="can be judged: 1 unlabelled"):
+        judged(Manifest("d", Path(), rows[:1]))
 
 
 def test_a_method_stands_against_its_own_authentic_pictures() -> None:
