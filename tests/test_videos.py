@@ -157,6 +157,12 @@ def test_pictures_and_texts_are_no_videos(tmp_path: Path) -> None:
         assert not is_video(tmp_path / name)
     picture.save(tmp_path / "moving.gif", save_all=True, append_images=[Image.fromarray(grey(9))])
     assert not is_video(tmp_path / "moving.gif")
+    unlucky = bytearray(b"GIF89a".ljust(400, b"\0"))
+    unlucky[188] = unlucky[376] = 0x47  # where a transport stream has its marks
+    (tmp_path / "unlucky.gif").write_bytes(unlucky)
+    assert not is_video(tmp_path / "unlucky.gif")
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypMiHE\0\0\0\0mif1heic" + bytes(400))
+    assert not is_video(tmp_path / "phone.heic")
     (tmp_path / "list.mp4").write_text("#EXTM3U\n#EXTINF:1,\nclip.ts\n")
     assert not is_video(tmp_path / "list.mp4")
     with pytest.raises(UnreadableImage, match="damaged"):

@@ -71,8 +71,10 @@ _SIGNATURES = (
     b"\x06\x0e+4\x02\x05\x01\x01",  # MXF
 )
 _ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # QuickTime begins with any
-_PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx",
-                   b"mif1", b"msf1", b"crx ")  # fmt: skip
+_PICTURE_BRANDS = frozenset(
+    (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
+     b"crx ")
+)  # fmt: skip
 _TS_SYNC, _TS_PACKETS = 0x47, ((0, 188), (4, 192))  # where packets begin, and their size in bytes
 
 
@@ -120,15 +122,19 @@ def is_video(path: Path) -> bool:
     except OSError:
         return False
     if head[4:8] in _ATOMS:
-        return not (head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS)
+        return head[4:8] != b"ftyp" or _PICTURE_BRANDS.isdisjoint(_brands(head))
     if head.startswith(b"RIFF"):
         return head[8:12] == b"AVI "
     if head.startswith(_SIGNATURES):
         return True
-    return any(
-        len(head) > at + size and head[at] == head[at + size] == _TS_SYNC
-        for at, size in _TS_PACKETS
-    )
+    packets = [head[at::size][:3] for at, size in _TS_PACKETS]
+    return bytes([_TS_SYNC] * 3) in packets and not head.startswith(b"GIF8")
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The major and the compatible brands of an ISO file: what it may be read as."""
+    end = int.from_bytes(head[:4], "big")
+    return {head[8:12]} | {head[at : at + 4] for at in range(16, min(end, len(head)), 4)}
 
 
 def sha256_of(path: Path) -> str:
