@@ -3,7 +3,8 @@
 Scripted conversations (`evals.agent_turns`) about galleries of authentic photos, forgeries, bodies
 and copies, indexed by the real pipeline (`evals.agent_desks`); the real tools, agent and checker;
 the pocket VLM in four bits. A part of the wordings the grammar of training can say as well: turns
-whose wording is new to it are figures of their own. `--limit` caps the turns. Does not show: how
+whose wording is new to it are figures of their own. `--limit` caps the turns, but for a short
+conversation that is finished. Does not show: how
 other people would ask, or what happens with forgeries that the forge does not make; what is said of
 single hits is measured in `evals.explanations`.
 """
@@ -62,7 +63,7 @@ def run(options: EvalOptions) -> dict[str, object]:
             asked = (
                 short(agent, rng, photos, place=number, folder=Path(folder))
                 if number % 3
-                else conversation(agent, rng, photos)
+                else conversation(agent, rng, photos, most=most - len(turns))
             )
             turns += [Turn.of(f"desk {number}", outcome) for outcome in asked]
             options.progress(min(len(turns), most), most, "asking")

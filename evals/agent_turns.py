@@ -134,7 +134,7 @@ class Examiner:
                  self.gallery, self.counts, self.same, self.two, self.injection, self.small_talk,
                  self.bad_handle, self.coreference]  # fmt: skip
         self.rng.shuffle(kinds)
-        for kind in kinds[:count]:
+        for kind in kinds[: max(0, count)]:
             if self.hits():
                 kind(photo)
 
@@ -246,17 +246,22 @@ class Examiner:
         self.ask("bad handle", text, ("score_fake", {"image": handle}))
 
 
-def conversation(agent: Agent, rng: random.Random, photos: Sequence[Path]) -> Iterator[Outcome]:
-    """A long conversation about two persons."""
+def conversation(
+    agent: Agent, rng: random.Random, photos: Sequence[Path], *, most: int = 99
+) -> Iterator[Outcome]:
+    """A long conversation about two persons; ends early after about `most` turns."""
     examiner = Examiner(agent, rng)
     if rng.random() < 0.3:
         examiner.small_talk()
     handle = examiner.search(photos[0])
-    examiner.follow_ups(handle, 7)
+    examiner.follow_ups(handle, min(7, most - len(examiner.outcomes)))
+    if len(examiner.outcomes) >= most:
+        yield from examiner.outcomes
+        return
     new = f"Q{len(agent.desk.photos) + 1}"
     examiner.ask("next person", examiner.pick(words.NEXT_PERSON),
                  ("find_person", {"photos": [new]}), photos=[photos[1]])  # fmt: skip
-    examiner.follow_ups(new, 4)
+    examiner.follow_ups(new, min(4, most - len(examiner.outcomes)))
     yield from examiner.outcomes
 
 

@@ -72,10 +72,20 @@ def made_dataset(tmp_path_factory: pytest.TempPathFactory) -> "Manifest":
 
 
 @pytest.fixture(scope="session")
-def made_measured(made_dataset: "Manifest", tmp_path_factory: pytest.TempPathFactory) -> "Measured":
-    """The made data set with what the pocket parts measure on it."""
+def made_run(made_dataset: "Manifest", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose `home` holds the gallery of the made data set, as a run leaves it."""
     from evals.measured import measure
     from evals.options import EvalOptions
 
     folder = tmp_path_factory.mktemp("measured")
-    return measure(made_dataset, EvalOptions(made_dataset.root, output=folder))
+    measure(made_dataset, EvalOptions(made_dataset.root, output=folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_measured(made_dataset: "Manifest", made_run: Path) -> "Measured":
+    """The made data set with what the pocket parts measure on it."""
+    from evals.measured import measure
+    from evals.options import EvalOptions
+
+    return measure(made_dataset, EvalOptions(made_dataset.root, output=made_run))
