@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from tools.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
-from tools.videos import Video, is_video, look, sha256_of
+from tools.video_files import is_video, sha256_of
+from tools.videos import Video, look
 
 
 @dataclass(frozen=True, slots=True)
