@@ -25,6 +25,7 @@ from evals.datasets import load
 from evals.detectors_scores import PARTS, judged, members
 from evals.measured import Measured, measure, parts
 from evals.options import EvalOptions
+from evals.protocol import of_whole_persons
 from tools.errors import SetupError
 from tools.verdict import Rule
 
@@ -39,6 +40,8 @@ def run(options: EvalOptions) -> dict[str, object]:
     if rule is None:
         raise SetupError("this profile has no fitted calibration; unset UNMASK_PROFILE")
     manifest = judged(load(options.data, options.layout))
+    # Whole persons, or hardly anybody would be left with two pictures.
+    manifest = of_whole_persons(manifest, options.limit, seed=options.seed)
     measured = measure(manifest, options)
     forgery = Judged(forgery_logits(measured, rule), measured.forged, measured.groups)
     pairs = authentic_pairs(measured.rows, measured.found.tolist(), seed=options.seed)

@@ -7,12 +7,12 @@ import numpy as np
 
 from evals.detectors_scores import FUSED, Samples
 from evals.measured import Measured
+from evals.measured import parts as loaded
 from evals.pictures.curves import det, histograms, roc
 from evals.pictures.failures import Failure, gallery, worst
 from evals.pictures.matrix import heat_map
 
 CROP_PX = 128
-MARGIN = 1.3
 WORST = 24
 
 Table = Mapping[str, Mapping[str, Mapping[str, object]]]
@@ -59,13 +59,13 @@ def _counted(name: str, part: Mapping[str, Mapping[str, object]]) -> str:
 def _failures(
     measured: Measured, rows: Samples, judge: str, threshold: float, folder: Path
 ) -> None:
-    scores = rows.systems[judge]
+    scores, margin = rows.systems[judge], loaded().encoder.face_margin
     for label, title in ((False, "Real called fake"), (True, "Fakes called real")):
         kind = np.flatnonzero((rows.labels == label) & measured.found)
         wrong = kind[worst(scores[kind], rows.labels[kind], threshold=threshold, most=len(kind))]
         shown = [
             Failure(
-                measured.face_crop(int(index), size=CROP_PX, margin=MARGIN),
+                measured.face_crop(int(index), size=CROP_PX, margin=margin),
                 f"{scores[index]:.3f} {measured.rows[index].method or ''}\n{measured.ids[index]}",
                 float(abs(scores[index] - threshold)),
             )
