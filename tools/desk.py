@@ -32,7 +32,7 @@ from tools.query import Query
 from tools.query_photos import QueryPhotos, measure_photo
 from tools.records import AnalysedImage, Counts
 from tools.search import Instruments, Search, search
-from tools.videos import look, photo_at
+from tools.videos import photo_at, texts_of
 
 MOST_HITS = 50
 """Hits that one search returns at most: more than a person, or a model's context, can take in."""
@@ -100,7 +100,7 @@ class Desk:
     def metadata(self, handle: str) -> Mapping[str, str]:
         """Texts that the file of a query photo or a hit carries about itself: data, not facts."""
         if _is_hit(handle) and self.hit(handle).time_s is not None:
-            return look(self.photo_path(handle)).texts
+            return texts_of(self.photo_path(handle))
         return metadata_texts(read_bytes(self.photo_path(handle)))
 
     def aligned(self, handle: str, size: int, *, margin: float | None = None) -> np.ndarray:

@@ -93,7 +93,7 @@ class Video:
     @property
     def unmask_forgery(self) -> bool:
         """Whether the texts carry the mark of our forgeries."""
-        return any(UNMASK_MARK in text for text in self.texts.values())
+        return _marked(self.texts)
 
 
 def look(path: Path) -> Video:
@@ -110,17 +110,18 @@ def look(path: Path) -> Video:
         one = spread / (len(times) - 1) if spread else 1.0 / _rate(stream)
         return Video(
             path=path,
-            format=FORMATS.get(container.format.name, container.format.name),
+            format=_format(container),
             frames=len(times),
             first_s=min(known),
             duration_s=one * len(times),
-            texts={
-                name: text
-                for source in (container.metadata, stream.metadata)
-                for name, text in source.items()
-                if text.strip()
-            },
+            texts=_texts(container, stream),
         )
+
+
+def texts_of(path: Path) -> dict[str, str]:
+    """The texts that a video carries about itself, without reading through it."""
+    with _opened(path) as (container, stream):
+        return _texts(container, stream)
 
 
 def frames(video: Path | Video, *, at_most: int = MOST_FRAMES) -> Iterator[VideoFrame]:
@@ -166,19 +167,30 @@ def frame_at(path: Path, time_s: float) -> Pixels:
 
 def photo_at(path: Path, time_s: float, *, image_id: str) -> Photo:
     """A frame as the picture that it is in a gallery, under its id there."""
-    return as_photo(look(path), frame_at(path, time_s), image_id=image_id)
+    pixels = frame_at(path, time_s)
+    with _opened(path) as (container, stream):
+        marked = _marked(_texts(container, stream))
+        return _photo(pixels, image_id, format=_format(container), marked=marked)
 
 
 def as_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
     """One frame's pixels as a picture: a frame has the format and the marks of its video."""
+    return _photo(pixels, image_id, format=video.format, marked=video.unmask_forgery)
+
+
+def _photo(pixels: Pixels, image_id: str, *, format: str, marked: bool) -> Photo:
     return Photo(
         id=image_id,
         pixels=pixels,
-        format=video.format,
+        format=format,
         frames=1,
         perceptual_hash=perceptual_hash(pixels),
-        unmask_forgery=video.unmask_forgery,
+        unmask_forgery=marked,
     )
+
+
+def _marked(texts: Mapping[str, str]) -> bool:
+    return any(UNMASK_MARK in text for text in texts.values())
 
 
 def picture_at(path: Path, time_s: float | None) -> Pixels:
@@ -225,6 +237,15 @@ def _moving(container: "InputContainer") -> "VideoStream":
             raise UnreadableImage("damaged", "no decoder knows its pictures")
         return stream
     raise UnreadableImage("no video stream")
+
+
+def _format(container: "InputContainer") -> str:
+    return FORMATS.get(container.format.name, container.format.name)
+
+
+def _texts(container: "InputContainer", stream: "VideoStream") -> dict[str, str]:
+    sources = (container.metadata, stream.metadata)
+    return {name: text for source in sources for name, text in source.items() if text.strip()}
 
 
 def _refuse_too_large(width: int, height: int) -> None:
