@@ -10,7 +10,8 @@ Figures, per attack and level and averaged over the five levels: AUC of every de
 fused probability, on faces still found; faces lost; cosine of the face to itself unattacked, and
 the share that the rule's identity band still accepts (of all: a lost face is not accepted); how
 the place in the forgery band and, where persons are known, the verdict change. `caddm_table` is
-the average over levels for each of CADDM's six attacks, and over the six. Intervals: 95 %
+the average over levels for each of CADDM's six attacks, and over the six. An AUC is given where
+half of either kind's faces are still found, and NaN else, as is then the average. Intervals: 95 %
 bootstrap over persons, videos or originals.
 
 Does not show: attacks made against these very detectors; video codecs.

@@ -12,6 +12,8 @@ from evals.perturbations import CADDM_SIX, LEVELS
 from evals.robustness_verdicts import flips, verdicts
 
 ROUNDS = 200
+LEAST_SCORED = 0.5
+"""An AUC on fewer of a kind's pictures than this share speaks for the survivors alone: NaN."""
 NOT_MEASURED = "not measured"
 
 Figures = dict[str, object]
@@ -97,12 +99,13 @@ def figures(measured: Measured, before: Judgement, after: Judgement, *, seed: in
 
     lost = (~after.found).astype(float)
     everything = np.ones(len(forged), bool)
+    systems = {name: _enough(scores, forged) for name, scores in after.systems.items()}
     return {
         "n_found": int(after.found.sum()),
-        "auc": {name: auc(scores, forged) for name, scores in after.systems.items()},
+        "auc": {name: auc(scores, forged) for name, scores in systems.items()},
         "auc_95": {
             name: auc_interval(scores, forged, groups, seed=seed, rounds=ROUNDS)
-            for name, scores in after.systems.items()
+            for name, scores in systems.items()
         },
         "faces_lost": share(lost, everything),
         "faces_lost_95": interval_of(lost),
@@ -118,10 +121,18 @@ def figures(measured: Measured, before: Judgement, after: Judgement, *, seed: in
     }
 
 
+def _enough(scores: Scores, forged: np.ndarray) -> Scores:
+    """The scores, or none at all when too few pictures of a kind have one."""
+    known = ~np.isnan(scores)
+    shares = [mean(known[forged == kind].astype(float)) for kind in (False, True)]
+    return scores if min(shares) >= LEAST_SCORED else np.full(len(scores), np.nan)
+
+
 def averages(cases: Cases) -> dict[str, Figures]:
     """The mean over levels by attack: AUC of each system, and what became of identity.
 
-    NaN when a level is: a mean over the levels that happen to be measured would flatter.
+    NaN when a level is: a mean over the levels that can be measured flatters. That one is
+    `auc_where_measured`, over `levels_measured`.
     """
     return {attack: _average([levels[level] for level in LEVELS]) for attack, levels in
             cases.items()}  # fmt: skip
@@ -130,12 +141,19 @@ def averages(cases: Cases) -> dict[str, Figures]:
 def _average(levels: list[Figures]) -> Figures:
     areas = [it["auc"] for it in levels]
     names = areas[0] if isinstance(areas[0], Mapping) else {}
+    by_system = {
+        name: np.array([it[name] for it in areas if isinstance(it, Mapping)], float)
+        for name in names
+    }
     of_all = ("faces_lost", "identity_cosine", "identity_accepted", "place_changed")
     return {
-        "auc": {name: _mean([it[name] for it in areas if isinstance(it, Mapping)])
-                for name in names},
+        "auc": {name: float(values.mean()) for name, values in by_system.items()},
+        "auc_where_measured": {name: mean(values) for name, values in by_system.items()},
+        "levels_measured": {
+            name: int((~np.isnan(values)).sum()) for name, values in by_system.items()
+        },
         **{name: _mean([it[name] for it in levels]) for name in of_all},
-    }  # fmt: skip
+    }
 
 
 def _mean(values: list[object]) -> float:
@@ -143,13 +161,27 @@ def _mean(values: list[object]) -> float:
 
 
 def caddm_table(averaged: Mapping[str, Figures]) -> dict[str, dict[str, float]]:
-    """A row a system, a column each of CADDM's six attacks, and their average; AUC over levels."""
-    areas = {attack: averaged[attack]["auc"] for attack in CADDM_SIX}
-    names: dict[str, None] = {}
-    for it in areas.values():
-        names |= dict.fromkeys(it if isinstance(it, Mapping) else ())
-    rows = {
-        name: {attack: float(it[name]) for attack, it in areas.items() if isinstance(it, Mapping)}
-        for name in names
+    """A row a system, a column each of CADDM's six attacks, and their average; AUC over levels.
+
+    `average_where_measured` is over the levels that can be measured.
+    """
+    rows = _six(averaged, "auc")
+    known = _six(averaged, "auc_where_measured")
+    return {
+        name: {
+            **row,
+            "average": _mean([*row.values()]),
+            "average_where_measured": mean([*known[name].values()]),
+        }
+        for name, row in rows.items()
     }
-    return {name: {**row, "average": _mean([*row.values()])} for name, row in rows.items()}
+
+
+def _six(averaged: Mapping[str, Figures], figure: str) -> dict[str, dict[str, float]]:
+    """One figure by system and by attack of the six."""
+    rows: dict[str, dict[str, float]] = {}
+    for attack in CADDM_SIX:
+        by_system = averaged[attack][figure]
+        for name, value in by_system.items() if isinstance(by_system, Mapping) else ():
+            rows.setdefault(name, {})[attack] = float(value)
+    return rows

@@ -87,8 +87,8 @@ def _tables(averaged: Mapping[str, Figures], folder: Path, counted: str) -> None
     heat_map(
         folder, "caddm-table", [[row[column] for column in columns] for row in table.values()],
         rows=[*table], columns=columns, title=f"AUC over five levels of each attack · {counted}",
-        unit="AUC", caption="The table of CADDM (CVPR 2023): mean over levels; the last column "
-        "is the mean of the six.", low=0.4,
+        unit="AUC", caption="The table of CADDM (CVPR 2023): mean over levels, and of the six; "
+        "in the last column over the levels at which half of the faces are still found.", low=0.4,
     )  # fmt: skip
     names = ("faces_lost", "identity_accepted", "place_changed")
     rows = [[_of(it, "auc", FUSED), *(_of(it, name) for name in names)] for it in averaged.values()]

@@ -20,7 +20,8 @@ from evals.figures import flat
 from evals.measured import Measured
 from evals.metrics import auc, cllr
 from evals.options import EvalOptions
-from evals.perturbations import ATTACKS, LEVELS
+from evals.perturbations import ATTACKS, CADDM_SIX, LEVELS
+from evals.robustness_figures import averages, caddm_table
 from evals.samples import ScoreSample, read
 from tests.made_dataset import FORGED_BY, build_dataset
 from tools.calibration import Band
@@ -324,3 +325,17 @@ def test_bins_name_what_they_hold() -> None:
     assert {name: rows.tolist() for name, rows in found.items()} == {
         "0 to 24": [0], "24 to 40": [1], "60 and more": [2],
     }  # fmt: skip
+
+
+def test_an_average_with_a_level_that_cannot_be_measured_is_none() -> None:
+    """Four levels of 0.8 and one without: no average over five, 0.8 over the four measured."""
+    others = dict.fromkeys(
+        ("faces_lost", "identity_cosine", "identity_accepted", "place_changed"), 0.0
+    )
+    levels = {level: {"auc": {"x": 0.8 if level < 5 else math.nan}, **others} for level in LEVELS}
+    averaged = averages(dict.fromkeys(CADDM_SIX, levels))
+    assert math.isnan(averaged["noise"]["auc"]["x"])
+    assert averaged["noise"]["levels_measured"]["x"] == 4
+    table = caddm_table(averaged)["x"]
+    assert math.isnan(table["average"])
+    assert table["average_where_measured"] == pytest.approx(0.8)
