@@ -69,12 +69,15 @@ def _gallery(folder: Path, name: str, pairs: Pairs, read: Reader, *, title: str)
     shown = [
         Failure(
             np.hstack([_square(read(one.photos[0])), _square(read(it.id))]),
-            f"{it.kind}{f', {it.method}' if it.method else ''}: {it.verdict}, rank {it.rank}",
+            f"{it.rank}. {it.verdict}\n{it.kind}{f', {it.method}' if it.method else ''}",
             float(-place),
         )
         for place, (one, it) in enumerate(pairs[:MOST])
     ]
-    caption = "Left the query photo, right the picture of the gallery with what it really is."
+    caption = (
+        "Left the query photo, right the picture of the gallery: its rank, its verdict, and what "
+        "it really is."
+    )
     gallery(folder, name, shown, title=title, caption=caption, total=len(pairs), most=MOST)
 
 
@@ -106,9 +109,12 @@ def _failures(made: Sequence[Answer], folder: Path) -> None:
     from evals.pictures.matrix import confusion
 
     table = failures(made)
-    columns = [*table["all methods"]]
+    columns = [*table.pop("all methods")]
     confusion(
-        folder, "failures", [[row[name] for name in columns] for row in table.values()],
+        folder, "failures",
+        np.array([[row[name] for name in columns] for row in table.values()]).reshape(
+            len(table), len(columns)
+        ),
         rows=[*table], columns=[name.replace("_", " ") for name in columns],
         title="What became of the impersonations", row_label="made by",
         column_label="what became of it",

@@ -33,8 +33,8 @@ def draw(found: Mapping[Mates, Found], measured: Measured, options: EvalOptions)
                x_label="cosine similarity", kinds=KINDS)  # fmt: skip
     known = measured.take(np.flatnonzero(measured.labelled))
     persons = [row.depicted_id for row in known.rows]
-    for name, draw_scatter in (("tsne", tsne), ("umap", umap)):
-        draw_scatter(
-            folder, f"embeddings-{name}", known.embeddings, known.forged, persons=persons,
-            title=f"Face embeddings, {name.upper()}", seed=options.seed,
+    for file, method, scatter in (("tsne", "t-SNE", tsne), ("umap", "UMAP", umap)):
+        scatter(
+            folder, f"embeddings-{file}", known.embeddings, known.forged, persons=persons,
+            title=f"Face embeddings, {method}", seed=options.seed,
         )  # fmt: skip

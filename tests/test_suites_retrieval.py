@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from evals import impersonation, reproduction, retrieval
 from evals.datasets.manifest import Manifest, Row
@@ -22,11 +24,13 @@ from evals.impersonation_figures import (
     precisions,
 )
 from evals.impersonation_peers import flags as peer_flags
+from evals.measured import parts
 from evals.options import EvalOptions
 from evals.protocol import Kind, body_owners, kind, of_whole_persons, plan, source
 from evals.protocol_data import _linked
 from evals.retrieval_lists import Search, arranged, verification
 from evals.samples import QuerySample, ScoreSample, read
+from tools.images import read_photo
 from tools.verdict import Verdict
 
 # -- the protocol, without a picture ---------------------------------------------------------
@@ -321,6 +325,40 @@ def test_impersonation_is_measured_on_any_data_set(made_dataset: Manifest, outpu
     assert it.number("left_out.rows_of_query_sources") == 21  # a clip of three frames each
     for name in ("false-alarms", "missed", "verdicts", "failures", "means"):
         assert (output / f"{name}.png").is_file()
+
+
+def test_casework_is_made_and_searched_by_the_application(
+    made_dataset: Manifest, tmp_path: Path
+) -> None:
+    """Photographs in LFW's layout become casework: of every person twelve files and a query."""
+    write_lfw(made_dataset, tmp_path / "lfw")
+    found = impersonation.run(EvalOptions(tmp_path, limit=2))
+    it = Ran(found)
+    # The half of seven persons that fits nothing is four; two of them are asked for. Theirs are a
+    # photo, three swaps, four edits, a body and three copies; the others give one photo each.
+    assert (it.number("queries"), it.number("gallery_images")) == (2, 2 * 12 + 2)
+    assert it.number("relevant_per_query") >= 7
+    assert 0 < it.number("mAP") <= 1
+    assert found["data"] == "casework"
+    assert "copy of the query" in found["verdicts"]  # type: ignore[operator]
+
+
+def write_lfw(made: Manifest, folder: Path) -> None:
+    """Two photographs of each person as LFW is given: 218 px, with 68 landmarks, all for `val`."""
+    names, landmarks = [], []
+    for row in made.rows:
+        if row.label != "real" or row.frame != 0:
+            continue
+        name = f"{row.depicted_id}/{row.depicted_id}_000{1 + int(str(row.video_id)[-1])}.jpg"
+        pixels = cv2.resize(read_photo(made.file_of(row)).pixels, (218, 218))
+        (face,) = parts().faces.analyse([pixels])[0][:1]
+        assert face.landmarks is not None
+        (folder / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / "images" / name, quality=95)
+        names.append(name)
+        landmarks.append(face.landmarks)
+    split = np.array(["val"] * len(names))
+    np.savez(folder / "labels.npz", path=np.array(names), landmarks68=landmarks, split=split)
 
 
 def test_face_retrieval_is_measured_on_any_data_set(made_dataset: Manifest, output: Path) -> None:
