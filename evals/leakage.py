@@ -3,8 +3,9 @@
 A detector that knows persons may call a forgery by whom it shows (implicit identity leakage,
 CADDM, CVPR 2023). The probe: a linear layer learns to name persons from frozen features, on some
 sources of each person, and is tested on the others; once on authentic pictures, once on forged
-ones. Beside it: chance, small grey pixels (what needs no network), the face embedding (made to
-name persons), and another profile's encoder where its checkpoint is there.
+ones. Rows of a `train` split are left out: the embedder and the encoder may have learnt to tell
+those persons apart. Beside it: chance, small grey pixels (what needs no network), the face
+embedding (made to name persons), and another profile's encoder where its checkpoint is there.
 
 Does not show: that a detector uses what can be read off; nor what a reader with more than one
 layer finds. Pictures of one person often share an occasion or a photographer: where sources are
@@ -19,6 +20,7 @@ import numpy as np
 
 from evals.datasets import load
 from evals.datasets.manifest import Manifest, Row
+from evals.detectors_scores import judged
 from evals.leakage_features import features_of
 from evals.measured import Measured, measure
 from evals.metrics import grouped_interval, mean
@@ -59,14 +61,15 @@ class Leak:
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Name persons from each kind of features; the figures, top-1 with intervals over persons."""
-    manifest = chosen(load(options.data, options.layout), options.limit, seed=options.seed)
+    known = judged(load(options.data, options.layout))
+    manifest = chosen(known, options.limit, seed=options.seed)
     if not manifest.rows:
         raise SetupError(
             f"no two persons with {FEWEST_IMAGES} pictures from two sources in "
             f"{str(options.data)!r}: leakage needs data that says who is shown"
         )
     measured = measure(manifest, replace(options, limit=None))
-    figures: dict[str, object] = {"skipped files": len(measured.skipped)}
+    figures: dict[str, object] = {**known.notes, "skipped files": len(measured.skipped)}
     for side in SIDES:
         figures[_TITLES[side]] = _side(measured, side, options)
     return figures
