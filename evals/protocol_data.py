@@ -4,6 +4,8 @@ Who is depicted is checked before anything is believed (`evals.datasets.identiti
 every source has a person of its own (pairs of files, the videos of FaceForensics++), names say
 nothing about persons: sources whose authentic faces are as alike as one person's then count as one.
 
+Rows of a `train` split are left out.
+
 Does not show: how well authentic photos of merged persons are found: they were merged because the
 embedder finds them. Forgeries have no part in the merging.
 """
@@ -19,6 +21,7 @@ from evals.datasets.manifest import Manifest, Row
 from evals.measured import Measured, measure, parts
 from evals.options import EvalOptions
 from evals.protocol import of_whole_persons, source
+from tools.errors import SetupError
 
 ONE_PERSON_AT = 0.6
 """Cosine; one in a thousand pairs of strangers reaches 0.45, so that hardly any reaches this."""
@@ -45,17 +48,26 @@ class Data:
 
 
 def prepared(options: EvalOptions) -> Data:
-    """Load, limit to whole persons, check who is depicted, measure, merge.
+    """Load what no part learnt from, limit to whole persons, check who is depicted, measure, merge.
 
     Raises SetupError where the faces contradict the names.
     """
     whole = datasets.load(options.data, options.layout)
-    limited = of_whole_persons(whole, options.limit, seed=options.seed)
+    limited = of_whole_persons(unseen(whole), options.limit, seed=options.seed)
     manifest = verified(limited, parts().faces, seed=options.seed)
     measured = measure(manifest, replace(options, limit=None))
     names = same_persons(measured)
     told = tuple(f"{name} = {first}" for name, first in sorted(names.items()) if name != first)
     return Data(manifest, renamed(measured, names), told)
+
+
+def unseen(manifest: Manifest) -> Manifest:
+    """Without the rows of a `train` split, from which shipped parts may have learnt; noted."""
+    kept = manifest.where(lambda row: row.split != "train")
+    count = len(manifest.rows) - len(kept.rows)
+    if not kept.rows:
+        raise SetupError(f"{manifest.name!r} holds rows of a train split only; nothing to judge")
+    return kept.noted(left_out=f"{count:,} rows of the train split") if count else kept
 
 
 def same_persons(measured: Measured) -> dict[str, str]:

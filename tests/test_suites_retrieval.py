@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -27,9 +27,10 @@ from evals.impersonation_peers import flags as peer_flags
 from evals.measured import parts
 from evals.options import EvalOptions
 from evals.protocol import Kind, body_owners, kind, of_whole_persons, plan, source
-from evals.protocol_data import _linked
+from evals.protocol_data import _linked, unseen
 from evals.retrieval_lists import Search, arranged, verification
 from evals.samples import QuerySample, ScoreSample, read
+from tools.errors import SetupError
 from tools.images import read_photo
 from tools.verdict import Verdict
 
@@ -127,6 +128,16 @@ def test_a_limit_keeps_persons_together() -> None:
     assert len(manifest.rows) == 30
     assert len({row.depicted_id for row in manifest.rows}) == 10
     assert of_whole_persons(Manifest("m", Path(), rows), 30, seed=1) == manifest
+
+
+def test_what_parts_may_have_learnt_from_is_left_out() -> None:
+    """Rows of a train split go, and the notes count them; nothing else left is refused."""
+    rows = (replace(ROWS[0], split="train"), replace(ROWS[1], split="val"), ROWS[2])
+    kept = unseen(Manifest("m", Path(), rows))
+    assert kept.rows == rows[1:]
+    assert kept.notes["left out"] == "1 rows of the train split"
+    with pytest.raises(SetupError, match="train split only"):
+        unseen(Manifest("m", Path(), rows[:1]))
 
 
 def test_names_are_joined_through_a_third() -> None:
