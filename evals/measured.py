@@ -10,7 +10,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,12 @@ from evals.options import EvalOptions
 from tools.alignment import aligned_crop
 from tools.comparison import Faces, authenticity_scores
 from tools.gallery import Gallery
-from tools.images import read_photo
 from tools.query import Query, QueryFace, assemble
-from tools.records import FaceRecord
+from tools.records import FaceRecord, ImageRecord
+from tools.videos import picture_at
+
+MOST_FRAMES = 32
+"""At most so many frames stand for a video, as in the field's tables."""
 
 
 @functools.cache
@@ -37,14 +40,16 @@ def parts() -> Parts:
 class Measured:
     """n pictures of a dataset with what was measured on the chosen face of each.
 
-    `rows` from the manifest; `ids` are stable names; `faces` None where no face was found;
-    `image_features` (n, d) float32 of the whole picture. `skipped` are files that gave no picture,
-    with the reason; they are in no other field.
+    `rows` from the manifest, a video's once for every sampled frame, with that frame's number;
+    `ids` are stable names, a frame's with its seconds; `times_s` None for pictures; `faces` None
+    where no face was found; `image_features` (n, d) float32 of the whole picture. `skipped` are
+    files that gave no picture, with the reason; they are in no other field.
     """
 
     root: Path
     rows: tuple[Row, ...]
     ids: tuple[str, ...]
+    times_s: tuple[float | None, ...]
     faces: tuple[FaceRecord | None, ...]
     image_features: np.ndarray
     marks: tuple[bool, ...]
@@ -122,6 +127,7 @@ class Measured:
             root=self.root,
             rows=tuple(self.rows[index] for index in kept),
             ids=tuple(self.ids[index] for index in kept),
+            times_s=tuple(self.times_s[index] for index in kept),
             faces=tuple(self.faces[index] for index in kept),
             image_features=self.image_features[kept],
             marks=tuple(self.marks[index] for index in kept),
@@ -149,7 +155,7 @@ class Measured:
 
     def picture(self, index: int) -> np.ndarray:
         """(h, w, 3) uint8 RGB, read again."""
-        return read_photo(self.root / self.rows[index].path).pixels
+        return picture_at(self.root / self.rows[index].path, self.times_s[index])
 
     def face_crop(self, index: int, *, size: int, margin: float = 1.0) -> np.ndarray:
         """The aligned face (size, size, 3) uint8 RGB; the whole picture, resized, without one."""
@@ -175,7 +181,8 @@ def measure(manifest: Manifest, options: EvalOptions) -> Measured:
         marks = hashlib.sha256(json.dumps(parts().fingerprint, sort_keys=True).encode()).hexdigest()
         name = f"measured-{marks[:12]}"
         unmask = Unmask(settings, gallery=name, parts=parts())
-        files = [manifest.root / row.path for row in manifest.rows]
+        named = (manifest.root / row.path for row in manifest.rows)
+        files = [file for file in named if file.exists()]  # the others are skipped as missing
         unmask.index(
             files,
             on_progress=lambda at: options.progress(at.files_done, at.files_total, "faces"),
@@ -185,26 +192,62 @@ def measure(manifest: Manifest, options: EvalOptions) -> Measured:
 
 
 def _collected(manifest: Manifest, gallery: Gallery) -> Measured:
-    kept: list[tuple[Row, FaceRecord | None, np.ndarray | None, bool]] = []
+    kept: list[_Picture] = []
     skipped: list[tuple[str, str]] = []
     for row in manifest.rows:
         file = gallery.file((manifest.root / row.path).resolve())
         if file is None or file.image_id is None:
             skipped.append((row.path, "missing" if file is None else str(file.problem)))
-            continue
-        image = gallery.image(file.image_id)
-        faces = gallery.faces_of(file.image_id)
-        face = max(faces, key=lambda one: _prominence(one, image.width, image.height), default=None)
-        kept.append((row, face, image.features, image.unmask_forgery))
+        else:
+            kept += _pictures(row, file.image_id, gallery)
     return Measured(
         root=manifest.root,
-        rows=tuple(row for row, *_ in kept),
-        ids=tuple(row.path for row, *_ in kept),
-        faces=tuple(face for _, face, *_ in kept),
-        image_features=_stacked([features for *_, features, _ in kept]),
-        marks=tuple(mark for *_, mark in kept),
+        rows=tuple(one.row for one in kept),
+        ids=tuple(one.id for one in kept),
+        times_s=tuple(one.time_s for one in kept),
+        faces=tuple(one.face for one in kept),
+        image_features=_stacked([one.image.features for one in kept]),
+        marks=tuple(one.image.unmask_forgery for one in kept),
         skipped=tuple(skipped),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """A row with what the gallery holds of it, or of one frame of it."""
+
+    row: Row
+    id: str
+    time_s: float | None
+    image: ImageRecord
+    face: FaceRecord | None
+
+
+def _pictures(row: Row, image_id: str, gallery: Gallery) -> list[_Picture]:
+    """The picture of a file; of a video, evenly spaced ones of its sampled frames."""
+    frames = gallery.frames_of(image_id)
+    if not frames:
+        return [_picture(row, row.path, image_id, None, gallery)]
+    places = np.linspace(0, len(frames) - 1, min(len(frames), MOST_FRAMES)).round().astype(int)
+    return [
+        _picture(
+            replace(row, frame=int(place)),
+            f"{row.path}@{frames[place].time_s:g}",
+            frames[place].image_id,
+            frames[place].time_s,
+            gallery,
+        )
+        for place in places
+    ]
+
+
+def _picture(
+    row: Row, name: str, image_id: str, time_s: float | None, gallery: Gallery
+) -> _Picture:
+    image = gallery.image(image_id)
+    faces = gallery.faces_of(image_id)
+    face = max(faces, key=lambda one: _prominence(one, image.width, image.height), default=None)
+    return _Picture(row, name, time_s, image, face)
 
 
 def _prominence(face: FaceRecord, width: int, height: int) -> float:

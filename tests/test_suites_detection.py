@@ -238,7 +238,7 @@ def bare(*rows: Row) -> Measured:
     """Rows of which nothing was measured."""
     return Measured(
         Path(), rows, tuple(f"{index}" for index in range(len(rows))), (None,) * len(rows),
-        np.zeros((len(rows), 2), np.float32), (False,) * len(rows), (),
+        (None,) * len(rows), np.zeros((len(rows), 2), np.float32), (False,) * len(rows), (),
     )  # fmt: skip
 
 
