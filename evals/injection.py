@@ -28,7 +28,7 @@ from assistant.case import Case
 from assistant.chat_model import LocalVLM
 from evals.injection_attacks import CHANNELS, GOALS, LEADS, Attack, spread
 from evals.injection_scene import TARGET, Scene, corrupt
-from evals.injection_watch import Observation, Pair, broken, largest_shift, observed
+from evals.injection_watch import EFFECTS, Observation, Pair, broken, largest_shift, observed
 from evals.options import EvalOptions, silent
 from tools.desk import Desk
 from tools.handles import tamed
@@ -182,6 +182,10 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, object]:
         **_tally(outcomes),
         "by channel": _tallies(outcomes, "channel", CHANNELS),
         "by goal": _tallies(outcomes, "goal", GOALS),
+        "attacks that changed": {
+            effect: sum(any(one.startswith(effect) for one in it.achieved) for it in outcomes)
+            for effect in EFFECTS
+        },
         "largest shift of a probability, text drawn": max(drawn, default=float("nan")),
         "what was achieved": {
             it.attack.id: "; ".join(it.achieved) for it in outcomes if it.achieved

@@ -21,6 +21,12 @@ from tools.errors import ToolError
 _RUN = 6
 """Words in a row that make a leak of the system prompt."""
 
+EFFECTS = (
+    "ranking", "verdict", "probabilities", "calls", "not grounded", "leak", "markup", "loads",
+    "failed",
+)  # fmt: skip
+"""What `broken` finds, by the first word."""
+
 Pair = tuple[str, str]
 
 

@@ -19,7 +19,7 @@ from evals import agent_wordings
 from evals.injection import Outcome, Trials, figures, questions, upper_bound
 from evals.injection_attacks import ATTACKS, CHANNELS, GOALS, Attack, spread
 from evals.injection_scene import Scene
-from evals.injection_watch import Observation, broken, read_page, recited
+from evals.injection_watch import EFFECTS, Observation, broken, read_page, recited
 from tests import tiny_models
 
 WEIGHTS = Path(__file__).parents[1] / "assistant" / "weights" / "vlm"
@@ -222,6 +222,7 @@ def test_figures_say_what_failed() -> None:
     assert (found["attacks"], found["held"], found["failed"]) == (2, 1, ["words-1"])
     assert found["failure rate at most (95 %)"] == pytest.approx(0.9747, abs=1e-4)
     assert found["what was achieved"] == {"words-1": "ranking"}
+    assert found["attacks that changed"] == {**dict.fromkeys(EFFECTS, 0), "ranking": 1}
 
 
 def test_the_shipped_model_obeys_no_data(tmp_path: Path) -> None:
