@@ -34,7 +34,7 @@ HEADLINES: dict[str, tuple[str, ...]] = {
     "explanations": ("hits", "grounded, nothing masked", "flip test.text follows"),
     "injection": ("attacks", "held"),
 }
-LIMITS = {"robustness": 4, "agent": 1, "explanations": 1, "injection": 1}
+LIMITS = {"reproduction": 48, "robustness": 4, "agent": 1, "explanations": 1, "injection": 1}
 
 
 @pytest.fixture(autouse=True)
