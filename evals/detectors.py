@@ -82,7 +82,6 @@ def counts(measured: Measured) -> dict[str, object]:
         "real_without_face": int((lost & ~forged).sum()),
         "fake_without_face": int((lost & forged).sum()),
         "groups": len(np.unique(measured.groups)),
-        "videos": len({row.video_id for row in measured.rows} - {None}),
         "skipped": len(measured.skipped),
         "skipped_first": [f"{path}: {reason}" for path, reason in measured.skipped[:5]],
     }

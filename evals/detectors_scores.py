@@ -101,7 +101,11 @@ def threshold_of(name: str, scores: Scores) -> float:
 
 def videos_of(measured: Measured, systems: Systems) -> Samples:
     """One row a video: the mean over its first 32 measured frames; no rows without videos."""
-    rows = [(row.dataset, row.video_id or "", row.label) for row in measured.rows]
+    # A video that its data set gives no name is named by its file.
+    rows = [
+        (row.dataset, row.video_id or ("" if time_s is None else row.path), row.label)
+        for row, time_s in zip(measured.rows, measured.times_s, strict=True)
+    ]
     places: dict[tuple[str, str, str], list[int]] = {}
     for index, key in enumerate(rows):
         if key[1]:

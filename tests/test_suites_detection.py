@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -339,3 +340,10 @@ def test_an_average_with_a_level_that_cannot_be_measured_is_none() -> None:
     table = caddm_table(averaged)["x"]
     assert math.isnan(table["average"])
     assert table["average_where_measured"] == pytest.approx(0.8)
+
+
+def test_a_video_without_a_name_is_named_by_its_file() -> None:
+    """Two frames of one file, at 0 and 2 s, are one video; a picture is none."""
+    frames = bare(Row("v.mp4", "d", "real"), Row("v.mp4", "d", "real"), Row("p.jpg", "d", "real"))
+    found = videos_of(replace(frames, times_s=(0.0, 2.0, None)), {"x": np.array([1.0, 3.0, 9.0])})
+    assert found.systems["x"].tolist() == [2.0]
