@@ -7,7 +7,8 @@ from assistant.training.wordings import END, MEANING, PLEASE
 
 GREETING = (
     "(hi|hello|hey|good (morning|evening|afternoon|day)|hi there|hello there|greetings|hey there|"
-    "hiya|hello unmask|hi unmask)(|!|.| :)|, how are you?|, nice to meet you)",
+    "hiya|hello unmask|hi unmask|hello (all|you|everybody)|morning|evening)(|!|.|, how are you?|, nice "
+    "to meet you| to you)",
 )
 
 THANKS = (
@@ -89,6 +90,16 @@ OUTSIDE = (
     f"(what is|how much is|work out) <top> (minus|divided by|plus|percent of) <top>{END}",
     f"{PLEASE}(order|book|call|ring|print|record|tweet) (a pizza|a taxi|a table|the police|my "
     f"mother|the findings|a flight|the results){END}",
+    f"(when|at what time) (does|do|will) (the (bus|plane|shop|film|match|bank|pharmacy)) (leave|open|"
+    f"arrive|start|close)( tomorrow| today| from rome|){END}",
+    f"{PLEASE}(draw|paint|design|sketch|print) (me |us |)(a |an )(logo|cat|house|map of europe|poster|"
+    f"birthday card|tattoo|flyer)( for (my|our) (shop|club|wedding|child)|){END}",
+    f"(what|which (pills|tea|food|exercise)) (helps|is good|should i take) (against|for) (a headache|"
+    f"back pain|fever|stress|insomnia|a cough){END}",
+    f"{PLEASE}(empty|wipe|format|clean up|clear) (the (folder|disk|trash|database|gallery)|my "
+    f"(computer|inbox)|all of it){END}",
+    f"{PLEASE}(sing|hum|rhyme|tell) (me |us |)(a (verse|limerick|riddle|fairy tale)|something (about|on)"
+    f" (spring|winter|the moon|my cat)|a lullaby){END}",
 )
 
 UNANSWERABLE = (
@@ -114,6 +125,12 @@ UNANSWERABLE = (
     f"produced|published|was behind) (<hit>|it|this|these){END}",
     f"(who|which (group|country|company)) (forged|faked|ordered|paid for|spread|uploaded) (it|"
     f"these|<hit>|them|this){END}",
+    f"(has|was|is) <hit> (been |)(posted|shared|published|seen|known|online) (before|anywhere|on "
+    f"(facebook|a forum|television|social media)|in a newspaper|already){END}",
+    f"(from whose|whose|on whose) (account|phone|laptop|server|hands|camera) (does|did|was|is) "
+    f"(<hit>|it|this) (come from|made|sent|taken|come){END}",
+    f"(what|which) (did|was|is) (the (forger|maker|author|culprit)|whoever made (it|<hit>)) (want|"
+    f"trying to do|up to|aiming at|paid)( with (it|<hit>|this)|){END}",
 )
 
 INJECTION = (

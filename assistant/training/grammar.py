@@ -27,7 +27,25 @@ def wording(patterns: tuple[str, ...], rng: random.Random, **slots: str) -> str:
     text = expand(rng.choice(patterns), rng)
     for name, value in slots.items():
         text = text.replace(f"<{name}>", value)
-    return careless(re.sub(r"\s+", " ", text).strip(), rng)
+    return careless(_in_passing(re.sub(r"\s+", " ", text).strip(), rng), rng)
+
+
+_BEFORE = ("quick question: ", "one more thing: ", "for my report: ", "before i go on, ", "hm, ",
+           "sorry, ", "just to be sure: ", "i wonder, ", "ah, and ", "well, ", "let me see: ",
+           "next question: ", "a question: ", "right, ", "hold on, ",
+           "for the record: ")  # fmt: skip
+_AFTER = (" - i need it for court", ", my editor asks", ", if you can", " when you have a moment",
+          ", i am in a hurry", ", just briefly", " if possible", ", in short")  # fmt: skip
+
+
+def _in_passing(text: str, rng: random.Random) -> str:
+    """What people say around a request, sometimes."""
+    chance = rng.random()
+    if len(text) < 12 or chance > 0.14:
+        return text
+    if chance < 0.1:
+        return rng.choice(_BEFORE) + text
+    return text.rstrip(".?! ") + rng.choice(_AFTER)
 
 
 def hit_name(number: int, rng: random.Random) -> str:
@@ -35,7 +53,9 @@ def hit_name(number: int, rng: random.Random) -> str:
     names = [f"hit {number}", f"hit {number}", f"H{number}", f"H{number}", f"h{number}",
              f"number {number}", f"no. {number}", f"#{number}", f"hit number {number}",
              f"image {number}", f"result {number}", f"photo H{number}", f"hit no {number}",
-             f"hit H{number}", f"match {number}", f"picture {number}"]  # fmt: skip
+             f"hit H{number}", f"match {number}", f"picture {number}", f"'H{number}'",
+             f"the one numbered {number}", f"hit (number {number})", f"your hit {number}",
+             f"the result H{number}", f"the image with the number {number}"]  # fmt: skip
     if number < len(ORDINALS):
         order = ORDINALS[number]
         names += [f"the {order} hit", f"the {order} one", f"the {order} image", f"the {order}",

@@ -1,8 +1,8 @@
 """What people say to the assistant: a small grammar a request, expanded at random.
 
 `(a|b)` is a choice, nested as deep as one likes, `()` may be empty, `<hit>` is a slot. Every
-request has wordings of its own here; the evaluation has others (`evals/agent_wordings.py`), so
-that a figure measured there is about wordings that were never trained on.
+request has wordings of its own here; the evaluation (`evals/agent/wordings.py`) has others, of which
+short ones can coincide, and counts those that this grammar cannot say apart.
 """
 
 from collections.abc import Mapping
@@ -118,6 +118,21 @@ WHY = (
     f"(can|could|would|will) you (please |)(explain|clarify|walk us through|break down) <hit> "
     f"(to us|for us|in detail|in plain words|step by step|properly|a bit more|to my client){END}",
     f"(explain|clarify) <hit> (to us|in simple words|to a layman|again|to the jury){END}",
+    f"{PLEASE}(run through|spell out|set out|summarise|recap|sum up|present|unfold|describe) the "
+    f"(evidence|findings|measurements|reasoning|grounds|case|arguments|proof) (for|on|about|behind|"
+    f"against|concerning) <hit>{END}",
+    f"(i'm not convinced|i have trouble believing it|i am sceptical|hard to believe|really|i need "
+    f"convincing)(:|,|.|;) (what did you measure on|what do you have on|what stands against|why flag|"
+    f"what do you base it on for|where is the evidence for) <hit>{END}",
+    f"(what|which (signs|clues|traces|results|numbers|tests)) (give|gave|speak|spoke|point|led) "
+    f"(<hit> away|against <hit>|to <hit>|you to <hit>|to forgery in <hit>){END}",
+    f"(the verdict on|your judgement of|your opinion on|the assessment of) <hit>(:|,|;| -) (why|on "
+    f"what basis|how come|what is it based on|please explain|give the reasons){END}",
+    f"(has|was) <hit> (been |)(forged|manipulated|faked|tampered with|altered)(, or not| or is it "
+    f"real| or genuine|, what do you think|){END}",
+    f"(my (boss|client|editor|lawyer|colleague)|the (court|editor|client|team)) (wants to know|asks|"
+    f"needs to see|will ask) (why <hit> is (fake|forged|flagged)|what speaks against <hit>|what the "
+    f"evidence for <hit> is){END}",
 )
 
 COMPARE = (
@@ -134,6 +149,10 @@ COMPARE = (
     f"the same person|the same photograph){END}",
     f"(face comparison|comparison|side by side) (of|for|between) <hit> (and|with) "
     f"(my photo|<photo>|the query){END}",
+    f"<hit> (against|versus|or rather vs) (my (picture|image)|<photo>|the query photo)(:|,|;) (same "
+    f"(person|face)|a comparison|how close|do they match){END}",
+    f"{PLEASE}(check|see|verify|test) (whether|if) <hit> (is|shows|has) the (face|person) (of|in|from) "
+    f"(my photo|<photo>|the query photo|my picture){END}",
 )
 
 COMPARE_TWO = (
@@ -161,6 +180,10 @@ WHERE = (
     f"<hit>(:|,|;) where(| is it forged| exactly| does it show){END}",
     f"(where can|how can) i see (that |the forgery in |it in )<hit>( is fake|){END}",
     f"(where|what) (was|has been) (edited|altered|changed|forged|manipulated) in <hit>{END}",
+    f"(at|around|in) (which|what) (spot|place|part|feature|zone)(s|) (is|was) <hit> (worked on|"
+    f"touched up|painted over|changed|forged|altered){END}",
+    f"{PLEASE}(outline|circle|trace|find|show) (what was (changed|forged|edited)|the (edit|edits|"
+    f"tampering|retouching|swap)) (in|on) <hit>{END}",
 )
 
 SURE = (
@@ -208,6 +231,14 @@ DESCRIBE = (
     f"(resolution|sharpness|size|metadata) of|or (size|resolution) of) <hit>{END}",
     f"(what are|what is|how is) the (resolution|dimensions|sharpness|image quality|file type|"
     f"(quality|format) and (size|resolution|sharpness)) of <hit>{END}",
+    f"{PLEASE}(say|write|tell me|tell us|report) (what|in words what|in one line what) (one can see|"
+    f"is in the picture|is to be seen|the picture shows|you see) (in|on|of|at|for) <hit>{END}",
+    f"(i (can not|cannot|can't) (see|view|load|look at)|it will not open:|no picture loads for) <hit>"
+    f"(,|:|;|.) (what is (on it|in it|there)|what does it show|describe it|tell me what it shows){END}",
+    f"(is|was) <hit> (a jpeg|a png|a large picture|a sharp picture|in colour|a small file|edited in "
+    f"photoshop according to its metadata|large or small){END}",
+    f"{PLEASE}(caption|picture description|file facts|image details|file details) (for|of|on) <hit>"
+    f"{END}",
 )
 
 GALLERY = (
@@ -326,6 +357,12 @@ NEXT_PERSON = (
     f"(somebody else|someone different|not (him|her) any more|a different one)(:|,|.) (new|"
     f"another|this) (picture|portrait|image)(.|,|;|:) (look|find {_FAKES}|check|do it|search)"
     f"( again| too|){END}",
+    f"(that (one|person|case) is (done|finished|closed)|enough about (him|her|that person)|(he|she) is "
+    f"settled)(,|.|;|:) (here is|now|next is|next comes|take) (another one|somebody new|the next one|"
+    f"his colleague|her sister|the next person)(.|,|;|:) (same (again|search|question)|search|find "
+    f"{_FAKES}|check|look){END}",
+    f"(the same|same (search|question|thing|job|again)|once more|repeat)(,|:|;) (but |)(another|a new|a "
+    f"different|somebody else's) (person|face|man|woman|photo of somebody else){END}",
 )
 
 MORE_PHOTOS = (
