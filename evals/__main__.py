@@ -14,11 +14,12 @@ from typing import Literal
 
 from assistant.console import tell_error
 from assistant.settings import Settings, harden_library_environment
-from evals import compare, gate, report, runs
-from evals.figures import as_table, jsonable
-from evals.gate import Bound
 from evals.options import EvalOptions
-from evals.running import Request, perform
+from evals.runs import compare, gate, report
+from evals.runs import folder as runs
+from evals.runs.figures import as_table, jsonable
+from evals.runs.gate import Bound
+from evals.runs.running import Request, perform
 from evals.suites import SUITES, listing
 from tools.errors import SetupError, ToolError
 

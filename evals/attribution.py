@@ -18,13 +18,13 @@ import numpy as np
 
 from evals.datasets import load
 from evals.datasets.manifest import Manifest, Row
-from evals.leakage import sources_of
+from evals.leakage.suite import sources_of
 from evals.measured import Measured, measure
 from evals.metrics import auc, grouped_interval, mean
 from evals.options import EvalOptions
 from evals.pictures import matrix
 from evals.probes import Predictions, cross_predicted
-from evals.samples import Samples
+from evals.runs.samples import Samples
 from tools.errors import SetupError
 
 REAL = "real"

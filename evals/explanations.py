@@ -1,6 +1,6 @@
 """Are explanations true to the measurements, before and after the checker?
 
-Hits of searches in galleries (see `evals.agent_desks`) are explained by the shipped model: once
+Hits of searches in galleries (see `evals.agent.desks`) are explained by the shipped model: once
 freely, with nothing of its output masked and nothing repaired ("nothing masked"), and once as a
 person gets it. A flip test swaps one forgery reading in what the model is told: the text must say
 the new one, and nothing else must change. `--limit` caps the hits.
@@ -26,12 +26,12 @@ from assistant.explaining import searched_photo
 from assistant.grounding import Ground, check
 from assistant.sentences import parts_of
 from assistant.steps import CheckedSentence, Explanation
-from evals.agent import WEIGHTS
-from evals.agent_desks import desks
-from evals.agent_sentences import grounded, names_flaw, names_region
+from evals.agent.desks import desks
+from evals.agent.sentences import grounded, names_flaw, names_region
+from evals.agent.suite import WEIGHTS
 from evals.metrics import grouped_interval, mean
 from evals.options import EvalOptions
-from evals.samples import Samples
+from evals.runs.samples import Samples
 from tools.errors import ToolError
 from tools.handles import Fact, cited
 
@@ -76,7 +76,7 @@ def run(options: EvalOptions) -> dict[str, object]:
         work = options.output or Path(folder)
         for number, (desk, photos) in enumerate(desks(options, work, turns=most * 4)):
             if number % 3:
-                continue  # those desks are for short conversations in `evals.agent`
+                continue  # those desks are for short conversations in `evals.agent.suite`
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
             agent = Agent(model, desk, Case.create(Path(folder) / "cases", gallery="default"))
             hits = searched(agent, photos[0])

@@ -28,41 +28,45 @@ class Suite:
 
 SUITES: Mapping[str, Suite] = {
     "retrieval": Suite(
-        "evals.retrieval",
+        "evals.retrieval.suite",
         "Are the pictures of a person found by the face alone, authentic ones and forged ones?",
         "suite",
     ),
     "impersonation": Suite(
-        "evals.impersonation", "Does the whole job rank a person's impersonations first?", "suite"
+        "evals.impersonation.suite",
+        "Does the whole job rank a person's impersonations first?",
+        "suite",
     ),
     "detectors": Suite(
-        "evals.detectors",
+        "evals.detectors.suite",
         "How well does every detector tell forged from authentic, method by method?",
         "suite",
     ),
     "robustness": Suite(
-        "evals.robustness",
+        "evals.robustness.suite",
         "What is left of detection and identity when pictures are attacked, by kind and level?",
         "suite",
     ),
     "leakage": Suite(
-        "evals.leakage",
+        "evals.leakage.suite",
         "How much of who somebody is can be read off what the detectors look at?",
         "suite",
     ),
     "attribution": Suite("evals.attribution", "Which generator made it?", "suite"),
     "calibration": Suite(
-        "evals.calibration",
+        "evals.calibration.suite",
         "Do the rule's probabilities mean what they say, and how often does it abstain?",
         "suite",
     ),
     "reproduction": Suite(
-        "evals.reproduction",
+        "evals.reproduction.suite",
         "What did each system of the first experiment call right, and what does the rule now?",
         "suite",
     ),
     "agent": Suite(
-        "evals.agent", "Does the assistant call the right tools and say what they found?", "suite"
+        "evals.agent.suite",
+        "Does the assistant call the right tools and say what they found?",
+        "suite",
     ),
     "explanations": Suite(
         "evals.explanations",
@@ -70,40 +74,40 @@ SUITES: Mapping[str, Suite] = {
         "suite",
     ),
     "injection": Suite(
-        "evals.injection",
+        "evals.injection.suite",
         "Do words in pictures, metadata, names and results change what Unmask does?",
         "suite",
         needs_data=False,
     ),
-    "embedder": Suite("evals.embedder", "Does the embedder tell persons apart?", "pocket"),
-    "faces": Suite("evals.faces", "Are faces found, and landmarks put right?", "pocket"),
+    "embedder": Suite("evals.weights.embedder", "Does the embedder tell persons apart?", "pocket"),
+    "faces": Suite("evals.weights.faces", "Are faces found, and landmarks put right?", "pocket"),
     "forgeries": Suite(
-        "evals.forgeries",
+        "evals.weights.forgeries",
         "Are forgeries told from photos, of families seen and unseen?",
         "pocket",
     ),
     "localisers": Suite(
-        "evals.localisers", "Do heat maps point at the region that was forged?", "pocket"
+        "evals.weights.localisers", "Do heat maps point at the region that was forged?", "pocket"
     ),
     "durability": Suite(
-        "evals.durability",
+        "evals.weights.durability",
         "Does indexing lose nothing when it is killed?",
         "pocket",
         needs_data=False,
     ),
     "speed": Suite(
-        "evals.speed",
+        "evals.weights.speed",
         "How much faster than the obvious loop is indexing, and is memory flat?",
         "pocket",
     ),
     "vlm_speed": Suite(
-        "evals.vlm_speed",
+        "evals.weights.vlm_speed",
         "Does streaming a chat model cost anything over bare `generate`?",
         "pocket",
         needs_data=False,
     ),
     "size": Suite(
-        "evals.size",
+        "evals.weights.size",
         "How large are the pocket weights, how fast the import?",
         "pocket",
         needs_data=False,

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from evals import runs
-from evals.runs import Run
-from evals.samples import Samples
+from evals.runs import folder as runs
+from evals.runs.folder import Run
+from evals.runs.samples import Samples
 
 
 @dataclass(frozen=True)

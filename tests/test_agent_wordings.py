@@ -5,9 +5,9 @@ import random
 import pytest
 
 from assistant.training.grammar import expand
-from evals import agent_wordings as words
-from evals.agent_grammar import expression, in_training, patterns
-from evals.agent_wordings import FRESH, HIT_NAMES
+from evals.agent import wordings as words
+from evals.agent.grammar import expression, in_training, patterns
+from evals.agent.wordings import FRESH, HIT_NAMES
 
 EXPANSIONS = 3000
 _FILLED = {

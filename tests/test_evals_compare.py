@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import evals.__main__ as entry
-from evals.compare import as_json, as_text, compare, write_page
-from evals.samples import Samples
+from evals.runs.compare import as_json, as_text, compare, write_page
+from evals.runs.samples import Samples
 from tests.eval_runs import Made, make
 from tools.errors import SetupError
 

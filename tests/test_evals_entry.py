@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import evals.__main__ as entry
-from evals import size
 from evals.options import EvalOptions
 from evals.suites import GROUPS, SUITES
+from evals.weights import size
 from tools.errors import SetupError
 
 
@@ -46,9 +46,12 @@ def test_every_file_with_a_run_is_in_the_table() -> None:
     """A suite that nobody can start by name does not exist."""
     folder = Path(str(entry.__file__)).parent
     files = [
-        it for it in folder.glob("*.py") if "\ndef run(options: EvalOptions)" in it.read_text()
+        it.relative_to(folder).with_suffix("")
+        for it in folder.rglob("*.py")
+        if "\ndef run(options: EvalOptions)" in it.read_text()
     ]
-    assert {f"evals.{it.stem}" for it in files} == {it.module for it in SUITES.values()}
+    modules = {".".join(("evals", *it.parts)) for it in files}
+    assert modules == {it.module for it in SUITES.values()}
 
 
 def test_list_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 import evals.__main__ as entry
-from evals import report, runs
-from evals.figure_tables import cells, headlines, tables
-from evals.samples import ScoreSample
+from evals.runs import folder as runs
+from evals.runs import report
+from evals.runs.figure_tables import cells, headlines, tables
+from evals.runs.samples import ScoreSample
 from tests.eval_runs import Made, make
 from tools.errors import SetupError
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 import evals.__main__ as entry
-from evals import runs, samples, size, tracking
-from evals.figures import flat
 from evals.options import EvalOptions
-from evals.samples import Samples
+from evals.runs import folder as runs
+from evals.runs import samples, tracking
+from evals.runs.figures import flat
+from evals.runs.samples import Samples
+from evals.weights import size
 from tests.eval_runs import Made, make
 from tools.errors import SetupError
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import evals.__main__ as entry
-from evals import runs, samples
 from evals.datasets.manifest import Manifest
-from evals.figures import flat, number
+from evals.runs import folder as runs
+from evals.runs import samples
+from evals.runs.figures import flat, number
 from evals.suites import SUITES
 
 # Of every suite: what it is told, and figures that have to be there.

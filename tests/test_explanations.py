@@ -5,7 +5,7 @@ import math
 import pytest
 
 from assistant.steps import CheckedSentence, Explanation
-from evals.agent_sentences import grounded, names_flaw, names_region
+from evals.agent.sentences import grounded, names_flaw, names_region
 from evals.explanations import Explained, figures
 
 GOOD = CheckedSentence("The mouth stands out [H1.E15].", ("H1.E15",))

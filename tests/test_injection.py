@@ -15,11 +15,11 @@ from assistant.chat_model.habits import observe
 from assistant.chat_model.served import ServedVLM
 from assistant.chat_model.templating import conversation, prompt_inputs
 from assistant.quotations import without_quotations
-from evals import agent_wordings
-from evals.injection import Outcome, Trials, figures, questions, upper_bound
-from evals.injection_attacks import ATTACKS, CHANNELS, GOALS, Attack, spread
-from evals.injection_scene import Scene
-from evals.injection_watch import EFFECTS, Observation, broken, read_page, recited
+from evals.agent import wordings as agent_wordings
+from evals.injection.attacks import ATTACKS, CHANNELS, GOALS, Attack, spread
+from evals.injection.scene import Scene
+from evals.injection.suite import Outcome, Trials, figures, questions, upper_bound
+from evals.injection.watch import EFFECTS, Observation, broken, read_page, recited
 from tests import tiny_models
 
 WEIGHTS = Path(__file__).parents[1] / "assistant" / "weights" / "vlm"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from evals.datasets.manifest import Manifest, Row
-from evals.leakage import chosen, known_persons, leak, sources_of
-from evals.leakage_features import features_of, without
+from evals.leakage.features import features_of, without
+from evals.leakage.suite import chosen, known_persons, leak, sources_of
 from evals.probes import FOLDS, cross_predicted, dealt
 
 if TYPE_CHECKING:

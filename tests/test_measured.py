@@ -1,6 +1,5 @@
 """A data set, measured: pictures, frames of videos, and what could not be read."""
 
-
 import numpy as np
 import pytest
 

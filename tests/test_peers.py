@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.peers import align, read_rankings, read_scores
+from evals.runs.peers import align, read_rankings, read_scores
 from tools.errors import SetupError
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evals.perturbations import (
+from evals.robustness.perturbations import (
     ATTACKS,
     CADDM_SIX,
     KEEP_SHAPE,

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evals import runs
 from evals.pictures import curves, failures, matrix, scatter
 from evals.pictures.bars import Bar, bars
 from evals.pictures.curves import Level
 from evals.pictures.failures import Failure, worst
 from evals.pictures.style import DPI, SERIES, short
+from evals.runs import folder as runs
 
 Draw = Callable[[Path | None, str], None]
 

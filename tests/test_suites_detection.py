@@ -11,19 +11,21 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from evals import calibration, detectors, robustness
-from evals.calibration_figures import Judged, decisions
-from evals.calibration_pairs import authentic_pairs
+from evals.calibration import suite as calibration
+from evals.calibration.figures import Judged, decisions
+from evals.calibration.pairs import authentic_pairs
 from evals.datasets.manifest import Manifest, Row
-from evals.detectors_figures import figures_of
-from evals.detectors_scores import judged, members, threshold_of, videos_of
-from evals.figures import flat
+from evals.detectors import suite as detectors
+from evals.detectors.figures import figures_of
+from evals.detectors.scores import judged, members, threshold_of, videos_of
 from evals.measured import Measured
 from evals.metrics import auc, cllr
 from evals.options import EvalOptions
-from evals.perturbations import ATTACKS, CADDM_SIX, LEVELS
-from evals.robustness_figures import averages, caddm_table
-from evals.samples import ScoreSample, read
+from evals.robustness import suite as robustness
+from evals.robustness.figures import averages, caddm_table
+from evals.robustness.perturbations import ATTACKS, CADDM_SIX, LEVELS
+from evals.runs.figures import flat
+from evals.runs.samples import ScoreSample, read
 from tests.made_dataset import FORGED_BY, build_dataset
 from tools.calibration import Band
 from tools.errors import SetupError

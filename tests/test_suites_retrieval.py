@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evals import impersonation, reproduction, retrieval
 from evals.datasets.manifest import Manifest, Row
-from evals.figures import flat
-from evals.impersonation_answers import Answer, Judged, Missed
-from evals.impersonation_figures import (
+from evals.impersonation import suite as impersonation
+from evals.impersonation.answers import Answer, Judged, Missed
+from evals.impersonation.figures import (
     ORDERS,
     averages,
     failures,
@@ -23,13 +22,16 @@ from evals.impersonation_figures import (
     outcomes,
     precisions,
 )
-from evals.impersonation_peers import flags as peer_flags
+from evals.impersonation.peers import flags as peer_flags
 from evals.measured import parts
 from evals.options import EvalOptions
-from evals.protocol import Kind, body_owners, kind, of_whole_persons, plan
-from evals.protocol_data import _linked, unseen
-from evals.retrieval_lists import Search, arranged, verification
-from evals.samples import QuerySample, ScoreSample, read
+from evals.protocol.data import _linked, unseen
+from evals.protocol.protocol import Kind, body_owners, kind, of_whole_persons, plan
+from evals.reproduction import suite as reproduction
+from evals.retrieval import suite as retrieval
+from evals.retrieval.lists import Search, arranged, verification
+from evals.runs.figures import flat
+from evals.runs.samples import QuerySample, ScoreSample, read
 from tools.errors import SetupError
 from tools.images import read_photo
 from tools.verdict import Verdict

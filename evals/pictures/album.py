@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evals.pictures.style import DPI, STYLE
-from evals.runs import PICTURES, write_at_once
+from evals.runs.folder import PICTURES, write_at_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

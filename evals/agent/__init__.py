@@ -1,0 +1,1 @@
+"""The assistant, judged by what it calls and says."""

@@ -1,0 +1,1 @@
+"""Forged or authentic, detector by detector."""

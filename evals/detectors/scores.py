@@ -1,0 +1,137 @@
+"""What every system says of every picture: detectors, prompts, the fused probability, peers.
+
+A system is a column of scores (n,) float64, higher is more forged, NaN where it was not measured.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.datasets import Manifest, Row
+from evals.measured import Measured, parts
+from evals.runs.peers import align, read_scores
+from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
+from tools.comparison import unit
+from tools.errors import SetupError
+
+FUSED = "fused"
+FRAMES_PER_VIDEO = 32
+"""At most so many frames make a video's score, as in the field's tables."""
+
+PARTS: Mapping[str, Callable[[Row], str | None]] = {
+    "by_method": lambda row: row.method,
+    "by_compression": lambda row: row.compression,
+    "by_dataset": lambda row: row.dataset,
+}
+
+Scores = NDArray[np.float64]
+Systems = Mapping[str, Scores]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Rows to be judged: `labels` (n,) True is forged, `groups` (n,) str, `systems` (n,) each."""
+
+    labels: np.ndarray
+    groups: np.ndarray
+    systems: Systems
+
+    def take(self, indices: np.ndarray) -> "Samples":
+        """Some of the rows."""
+        systems = {name: scores[indices] for name, scores in self.systems.items()}
+        return Samples(self.labels[indices], self.groups[indices], systems)
+
+
+def judged(manifest: Manifest) -> Manifest:
+    """The rows that may be judged: those with a label, and none of a split called `train`.
+
+    Shipped parts may have learnt from a `train` split; how many rows that leaves out is noted.
+    Raises SetupError when nothing is left.
+    """
+    kept = manifest.where(lambda row: row.label != "unknown" and row.split != "train")
+    left_out = f"{len(manifest.rows) - len(kept.rows)} unlabelled or of `train`"
+    if not kept.rows:
+        raise SetupError(f"nothing in {str(manifest.root)!r} can be judged: {left_out}")
+    return kept.noted(left_out=left_out)
+
+
+def systems_of(measured: Measured) -> dict[str, Scores]:
+    """Every system of ours by name: `<input>/<detector>`, `<input>/prompts`, `fused`.
+
+    Prompts are zero-shot: the mean cosine to texts that say forged less that to texts that say
+    authentic. `fused` is the rule's probability of forgery without a query.
+    """
+    found = dict(measured.scores())
+    texts = [parts().encoder.encode_texts(texts) for texts in (FAKE_PROMPTS, REAL_PROMPTS)]
+    for inputs, features in (("face", measured.face_features), ("image", measured.image_features)):
+        found[f"{inputs}/prompts"] = _towards(features, *texts)
+    found[FUSED] = measured.fused()
+    return found
+
+
+def _towards(features: np.ndarray, fake: np.ndarray, real: np.ndarray) -> Scores:
+    if not features.size:  # not one face was found
+        return np.full(len(features), np.nan)
+    rows = unit(features).astype(np.float64)
+    return np.asarray((rows @ fake.T).mean(axis=1) - (rows @ real.T).mean(axis=1))
+
+
+def peers_of(
+    peers: Sequence[tuple[str, Path]], ids: Sequence[str]
+) -> tuple[dict[str, Scores], dict[str, object]]:
+    """Peers' scores for our samples as `peer/<name>`, and how far their files cover those."""
+    aligned = {f"peer/{name}": align(read_scores(file), ids) for name, file in peers}
+    columns = {name: it.values for name, it in aligned.items()}
+    return columns, {name: it.figures() for name, it in aligned.items()}
+
+
+def threshold_of(name: str, scores: Scores) -> float:
+    """Above which score a system says *forged*: the point of p = 0.5.
+
+    One half for probabilities (ours, and a peer's scores when all lie in [0, 1]); zero for the
+    logit of a linear head and for differences of distances or cosines.
+    """
+    known = scores[~np.isnan(scores)]
+    is_probability = bool(len(known)) and known.min() >= 0 and known.max() <= 1
+    return 0.5 if name == FUSED or (name.startswith("peer/") and is_probability) else 0.0
+
+
+def videos_of(measured: Measured, systems: Systems) -> Samples:
+    """One row a video: the mean over its first 32 measured frames; no rows without videos."""
+    # A video that its data set gives no name is named by its file.
+    rows = [
+        (row.dataset, row.video_id or ("" if time_s is None else row.path), row.label)
+        for row, time_s in zip(measured.rows, measured.times_s, strict=True)
+    ]
+    places: dict[tuple[str, str, str], list[int]] = {}
+    for index, key in enumerate(rows):
+        if key[1]:
+            places.setdefault(key, []).append(index)
+    firsts = np.array([indices[0] for indices in places.values()], int)
+    means = {
+        name: np.array([_mean(scores[indices]) for indices in places.values()], float)
+        for name, scores in systems.items()
+    }
+    return Samples(measured.forged[firsts], measured.groups[firsts], means)
+
+
+def _mean(scores: Scores) -> float:
+    known = scores[~np.isnan(scores)][:FRAMES_PER_VIDEO]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def members(measured: Measured, key: Callable[[Row], str | None]) -> dict[str, np.ndarray]:
+    """Rows by part: its fakes and the authentic ones of that part, else of its data sets."""
+    names = np.array([key(row) or "" for row in measured.rows])
+    datasets = np.array([row.dataset for row in measured.rows])
+    forged = measured.forged
+    found = {}
+    for name in np.unique(names[forged & (names != "")]):
+        fakes = forged & (names == name)
+        own = ~forged & (names == name)
+        others = ~forged & np.isin(datasets, datasets[fakes])
+        found[str(name)] = np.flatnonzero(fakes | (own if own.any() else others))
+    return found

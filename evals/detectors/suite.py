@@ -1,0 +1,151 @@
+"""How well does every detector tell forged from authentic on this data set, method by method?
+
+Data: any data set that `evals.datasets` loads, without rows of a `train` split. Every picture is
+indexed as `unmask index` does it and judged by the face that is largest and most central; systems
+are the shipped detectors on face and on whole picture, zero-shot prompts, the rule's fused
+probability without a query, and peers' score files. A method's table holds its fakes against the
+authentic pictures that belong to it, or all of them where the data set does not say.
+
+Figures: AUC, AP, EER, TPR at 1 % FPR; accuracy on real and fake apart and their average at each
+system's own p = 0.5; by picture (or frame) and by video (mean of up to 32 frames). Intervals: 95 %
+bootstrap over persons, videos or originals. Pictures without a face are counted apart: systems
+that look at faces have no score for them, never 0.
+
+Does not show: how a detector fares on what is not in the data, nor groups of people; a data set
+whose authentic and forged files were compressed differently rewards reading the compression.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from evals.datasets import load
+from evals.detectors.figures import ROUNDS, figures_of
+from evals.detectors.scores import (
+    FUSED,
+    PARTS,
+    Samples,
+    judged,
+    members,
+    peers_of,
+    systems_of,
+    threshold_of,
+    videos_of,
+)
+from evals.measured import Measured, measure
+from evals.options import EvalOptions
+from evals.runs import samples
+
+ROUNDS_OF_PARTS = 200
+TABLES = ("auc", "real_accuracy", "fake_accuracy", "average_accuracy")
+
+Table = dict[str, dict[str, dict[str, object]]]
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Figures of every system, overall and by part; samples and pictures go to the output."""
+    manifest = judged(load(options.data, options.layout))
+    measured = measure(manifest, options)
+    systems = systems_of(measured)
+    peers, coverage = peers_of(options.peers, measured.ids)
+    rows = Samples(measured.forged, measured.groups, {**systems, **peers})
+    thresholds = {name: threshold_of(name, scores) for name, scores in rows.systems.items()}
+    _write(measured, rows, options)
+    parts = _parts(measured, rows, thresholds, options)
+    frames = _figures(rows, thresholds, seed=options.seed, rounds=ROUNDS)
+    if options.output is not None:
+        from evals.detectors.pictures import draw
+
+        draw(measured, rows, thresholds, parts, options.output)
+    return {
+        "data": {"name": manifest.name, "digest": manifest.digest, **manifest.notes},
+        "n": counts(measured),
+        "auc": frames[FUSED]["auc"],
+        "auc_95": frames[FUSED]["auc_95"],
+        "frames": frames,
+        "videos": _videos(measured, rows, thresholds, seed=options.seed),
+        **parts,
+        "tables": {
+            part: {what: table(found, what) for what in TABLES} for part, found in parts.items()
+        },
+        "peers": coverage,
+    }
+
+
+def counts(measured: Measured) -> dict[str, object]:
+    """How many pictures there are, and in how many no face could be measured."""
+    forged, lost = measured.forged, ~measured.found
+    return {
+        "pictures": len(measured),
+        "real": int((~forged).sum()),
+        "fake": int(forged.sum()),
+        "real_without_face": int((lost & ~forged).sum()),
+        "fake_without_face": int((lost & forged).sum()),
+        "groups": len(np.unique(measured.groups)),
+        "skipped": len(measured.skipped),
+        "skipped_first": [f"{path}: {reason}" for path, reason in measured.skipped[:5]],
+    }
+
+
+def _figures(
+    rows: Samples, thresholds: Mapping[str, float], *, seed: int, rounds: int
+) -> dict[str, dict[str, object]]:
+    """Figures of every system."""
+    return {
+        name: figures_of(
+            scores, rows.labels, rows.groups,
+            threshold=thresholds[name], seed=seed, rounds=rounds,
+        )
+        for name, scores in rows.systems.items()
+    }  # fmt: skip
+
+
+def _videos(
+    measured: Measured, rows: Samples, thresholds: Mapping[str, float], *, seed: int
+) -> dict[str, object]:
+    """Figures of every system on whole videos; their count alone when there are none."""
+    videos = videos_of(measured, rows.systems)
+    count = len(videos.labels)
+    figures = _figures(videos, thresholds, seed=seed, rounds=ROUNDS) if count else {}
+    return {"n": count, **figures}
+
+
+def _parts(
+    measured: Measured, rows: Samples, thresholds: Mapping[str, float], options: EvalOptions
+) -> dict[str, Table]:
+    """Figures of each part that fakes belong to; one part that is everything is left out."""
+    found: dict[str, Table] = {}
+    for part, key in PARTS.items():
+        of_part = members(measured, key)
+        if len(of_part) > 1 or any(len(it) < len(measured) for it in of_part.values()):
+            found[part] = {
+                name: _figures(
+                    rows.take(indices), thresholds, seed=options.seed, rounds=ROUNDS_OF_PARTS
+                )
+                for name, indices in of_part.items()
+            }
+    return found
+
+
+def table(parts: Table, what: str) -> dict[str, dict[str, object]]:
+    """One figure as in the field's tables: a row a system, a column a method."""
+    names = {system: None for part in parts.values() for system in part}
+    return {
+        system: {method: part[system][what] for method, part in parts.items()} for system in names
+    }
+
+
+def _write(measured: Measured, rows: Samples, options: EvalOptions) -> None:
+    keep, found = samples.Samples(options.output), measured.found
+    for index, (name, row) in enumerate(zip(measured.ids, measured.rows, strict=True)):
+        keep.score(
+            id=name,
+            group=str(rows.groups[index]),
+            set=row.dataset,
+            label=int(rows.labels[index]),
+            scores={system: float(scores[index]) for system, scores in rows.systems.items()},
+            method=row.method,
+            compression=row.compression,
+            video=row.video_id,
+            face=bool(found[index]),
+        )

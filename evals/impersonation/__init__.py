@@ -1,0 +1,1 @@
+"""The whole job: the impersonations of a person, ranked."""

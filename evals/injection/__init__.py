@@ -1,0 +1,1 @@
+"""Words that want to be obeyed, through the real parts."""

@@ -1,0 +1,1 @@
+"""What detectors know of who somebody is."""

@@ -1,0 +1,1 @@
+"""Who is asked for, in which gallery, and what counts as found."""

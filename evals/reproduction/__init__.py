@@ -1,0 +1,1 @@
+"""The experiment that the project began with."""

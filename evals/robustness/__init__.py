@@ -1,0 +1,1 @@
+"""What attacks leave of detection and identity."""

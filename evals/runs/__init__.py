@@ -1,0 +1,1 @@
+"""A run of a suite: kept, gated, compared, tracked, shown as a page."""

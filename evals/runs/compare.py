@@ -1,0 +1,286 @@
+"""Runs of a suite held against each other: figures side by side, and paired tests.
+
+The first run is the baseline; every difference is a later run less the baseline. What makes runs
+incomparable is said before any figure.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from assistant.console import safe
+from evals.runs import folder as runs
+from evals.runs import paired, samples
+from evals.runs.figure_tables import Cell, cells
+from evals.runs.figures import flat, jsonable, number, signed, text
+from evals.runs.folder import Picture, Run
+from evals.runs.paired import Paired
+from evals.runs.templating import fill
+from tools.errors import SetupError
+
+_NAMED = 10
+_WIDEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A figure in every run, and how far every later run is from the first; NaN: no number.
+
+    `cells` are the values for people, None where a run has no such figure.
+    """
+
+    figure: str
+    values: tuple[object, ...]
+    differences: tuple[float, ...]
+    cells: tuple[Cell | None, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether any run has another value than the first."""
+        return any(value != self.values[0] for value in self.values[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """One run held against the baseline.
+
+    `obstacles` are reasons why the figures cannot be compared, `differs` what else is not the
+    same (name, there, here); `missing` are ids that only the baseline has, `further` only this run.
+    """
+
+    name: str
+    obstacles: tuple[str, ...]
+    differs: tuple[tuple[str, str, str], ...]
+    shared: int
+    missing: tuple[str, ...]
+    further: tuple[str, ...]
+    tests: tuple[Paired, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`names`, `runs` and `folders` in the order given, the baseline first."""
+
+    names: tuple[str, ...]
+    folders: tuple[Path, ...]
+    runs: tuple[Run, ...]
+    lines: tuple[Line, ...]
+    against: tuple[Against, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not any(it.obstacles for it in self.against)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a run kept of its samples, by what identifies them."""
+
+    scores: paired.Scores
+    queries: paired.Queries
+
+    @property
+    def ids(self) -> set[str]:
+        return {f"{part}: {key}" for part, key in self.scores} | {*self.queries}
+
+
+def compare(folders: Sequence[Path], *, rounds: int = 1000, seed: int = 0) -> Comparison:
+    """Hold runs against the first of them. Raises SetupError when one cannot be read."""
+    found = [runs.load(folder) for folder in folders]
+    kept = [_kept(folder) for folder in folders]
+    names = _names(folders)
+    against = [
+        _against(name, (found[0], run), (kept[0], own), rounds=rounds, seed=seed)
+        for name, run, own in zip(names[1:], found[1:], kept[1:], strict=True)
+    ]
+    lines = tuple(_lines([run.figures for run in found]))
+    return Comparison(names, tuple(folders), tuple(found), lines, tuple(against))
+
+
+def _kept(folder: Path) -> _Kept:
+    scores, queries = samples.read(folder)
+    _refuse_doubles(folder, [(it.set, it.id) for it in scores])
+    _refuse_doubles(folder, [it.id for it in queries])
+    return _Kept({(it.set, it.id): it for it in scores}, {it.id: it for it in queries})
+
+
+def _refuse_doubles(folder: Path, keys: Sequence[object]) -> None:
+    doubled = [key for key, count in Counter(keys).items() if count > 1]
+    if doubled:
+        raise SetupError(f"{folder / samples.NAME} holds the sample {doubled[0]!r} twice")
+
+
+def _names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The folders' own names; with their parents' where they would be the same."""
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = ["/".join(folder.resolve().parts[-2:]) for folder in folders]
+    return tuple(names)
+
+
+def _against(
+    name: str, both: tuple[Run, Run], kept: tuple[_Kept, _Kept], *, rounds: int, seed: int
+) -> Against:
+    first, second = both
+    ids, own = kept[0].ids, kept[1].ids
+    same_suite = first.suite == second.suite
+    tests = (
+        paired.tests(
+            (kept[0].scores, kept[0].queries),
+            (kept[1].scores, kept[1].queries),
+            rounds=rounds,
+            seed=seed,
+        )
+        if same_suite
+        else []
+    )
+    return Against(
+        name=name,
+        obstacles=tuple(_obstacles(first, second, kept)),
+        differs=tuple(_differs(first, second)),
+        shared=len(ids & own),
+        missing=tuple(sorted(ids - own)),
+        further=tuple(sorted(own - ids)),
+        tests=tuple(tests),
+    )
+
+
+def _obstacles(first: Run, second: Run, kept: tuple[_Kept, _Kept]) -> Iterable[str]:
+    if first.suite != second.suite:
+        yield f"other suite: {first.suite} and {second.suite}"
+        return
+    digests = first.data.get("digest"), second.data.get("digest")
+    if digests[0] != digests[1]:
+        yield "other data: the digests of their manifests differ"
+    if kept[0].ids and kept[1].ids and not kept[0].ids & kept[1].ids:
+        yield "no shared samples: nothing can be compared sample by sample"
+    if not kept[0].ids or not kept[1].ids:
+        yield "no samples were kept: a difference cannot be told from chance"
+    changed = sum(
+        sample.label != kept[1].scores[key].label
+        for key, sample in kept[0].scores.items()
+        if key in kept[1].scores
+    )
+    if changed:
+        yield f"{changed} shared samples have another label; they are left out of the tests"
+
+
+def _differs(first: Run, second: Run) -> Iterable[tuple[str, str, str]]:
+    """Options, versions, commit and checkpoints that are not the same."""
+    one, other = (
+        {**flat(run.options, "options."), **flat(run.environment)} for run in (first, second)
+    )
+    for name in dict.fromkeys([*one, *other]):
+        if one.get(name) != other.get(name):
+            yield name, _said(one.get(name)), _said(other.get(name))
+
+
+def _said(value: object) -> str:
+    return "–" if value is None else str(value)
+
+
+def _lines(figures: Sequence[Mapping[str, object]]) -> Iterable[Line]:
+    values, shown = [flat(one) for one in figures], [cells(one) for one in figures]
+    for name in dict.fromkeys(name for one in shown for name in one):
+        own = tuple(one.get(name) for one in values)
+        differences = tuple(_less(it, own[0]) for it in own[1:])
+        yield Line(name, own, differences, tuple(one.get(name) for one in shown))
+
+
+def _less(value: object, baseline: object) -> float:
+    if isinstance(value, bool) or isinstance(baseline, bool):
+        return math.nan
+    return number(value) - number(baseline)
+
+
+def as_json(found: Comparison) -> object:
+    """The comparison for programs; what was not measured is null."""
+    return jsonable(
+        {
+            "comparable": found.comparable,
+            "runs": list(found.names),
+            "figures": {
+                it.figure: {"values": list(it.values), "differences": list(it.differences)}
+                for it in found.lines
+            },
+            "against": [asdict(it) for it in found.against],
+        }
+    )
+
+
+def as_text(found: Comparison) -> str:
+    """The comparison for a terminal."""
+    blocks = [_remarks(it) for it in found.against]
+    header = ("figure", *found.names, *(f"{name} less" for name in found.names[1:]))
+    rows = [
+        (it.figure, *map(_in_words, it.cells), *map(signed, it.differences)) for it in found.lines
+    ]
+    blocks.append(_aligned([header, *rows]))
+    blocks += [_tests(found, it) for it in found.against if it.tests]
+    return "\n\n".join(blocks)
+
+
+def _in_words(cell: Cell | None) -> str:
+    if cell is None:
+        return "–"
+    return f"{cell.text} ({cell.interval})" if cell.interval else cell.text
+
+
+def _remarks(it: Against) -> str:
+    lines = [f"{it.name}: not comparable: {obstacle}" for obstacle in it.obstacles]
+    lines += [f"{it.name}: {name} is {here}, was {there}" for name, there, here in it.differs]
+    lines.append(f"{it.name}: {it.shared} samples shared")
+    for ids, where in ((it.missing, "only in the baseline"), (it.further, "only here")):
+        if ids:
+            lines.append(f"{it.name}: {len(ids)} samples {where}: {named(ids)}")
+    return "\n".join(map(safe, lines))
+
+
+def named(ids: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return ", ".join(ids[:_NAMED]) + more
+
+
+def _tests(found: Comparison, it: Against) -> str:
+    header = (
+        "paired", "n", "groups", found.names[0], it.name, "difference", "95 %", "p", "p (Holm)"
+    )  # fmt: skip
+    rows = [
+        (
+            " ".join(filter(None, (test.part, test.scorer, test.figure))),
+            str(test.n), str(test.groups), text(test.first), text(test.second),
+            signed(test.difference), f"{signed(test.low)} – {signed(test.high)}",
+            text(test.p), text(test.p_holm) + (" *" if test.sure else ""),
+        )
+        for test in it.tests
+    ]  # fmt: skip
+    return _aligned([header, *rows])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    plain = [[safe(it) for it in row] for row in rows]
+    short = [[it if len(it) <= _WIDEST else it[: _WIDEST - 1] + "…" for it in row] for row in plain]
+    widths = [max(map(len, column)) for column in zip(*short, strict=True)]
+    padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in short)
+    return "\n".join(padded)
+
+
+def write_page(found: Comparison, path: Path) -> Path:
+    """One self-contained page, the runs' pictures side by side; its path."""
+    page = fill("compare.html", found=found, galleries=_galleries(found.folders), named=named)
+    try:
+        runs.write_at_once(path, page)
+    except OSError as error:
+        raise SetupError(f"cannot write {str(path)!r}: {error.strerror}") from error
+    return path
+
+
+def _galleries(folders: Sequence[Path]) -> list[tuple[str, list[Picture | None]]]:
+    """By title of the picture: what each run shows under that file name."""
+    shown = [{it.file.name: it for it in runs.pictures(folder)} for folder in folders]
+    titles = {name: it.title for one in shown for name, it in one.items()}
+    return [(title, [one.get(name) for one in shown]) for name, title in titles.items()]

@@ -1,0 +1,133 @@
+"""Figures laid out for a page: headlines with their intervals, the rest as tables by topic.
+
+`name` and `name_95` become one cell. A topic whose parts all have figures of the same names
+becomes a table of parts by figures, which is how the field prints cross-dataset results.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evals.runs.figures import NOT_MEASURED, number, text
+
+_INTERVAL = "_95"
+_NONE = object()  # a figure without an interval; None is an interval that was not measured
+_MOST_HEADLINES = 24
+_MOST_COLUMNS = 16
+
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A figure in words, its interval in words, and, for shares, where to draw both (percent)."""
+
+    text: str
+    interval: str = ""
+    mark: float | None = None
+    span: tuple[float, float] | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a value."""
+        return self.text != NOT_MEASURED
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is words rather than a number."""
+        return len(self.text) > 24
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A topic: `rows` are (name, cells), a cell for every column, None where there is none."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+
+
+def cells(figures: Mapping[str, object]) -> dict[str, Cell]:
+    """Every figure under its dotted name, with its interval if it has one."""
+    return {".".join(path): cell for path, cell in _cells(figures).items()}
+
+
+def headlines(figures: Mapping[str, object]) -> dict[str, Cell]:
+    """What a reader looks for first: shares that stand alone, figures with an interval, counts.
+
+    Where there are too many, each part speaks with the first of its figures only.
+    """
+    found = _cells(figures)
+    alone = [path for path in found if len(path) == 1 and not found[path].is_long]
+    shares = [path for path in alone if found[path].mark is not None]
+    sure = [path for path, cell in found.items() if cell.interval and cell.measured]
+    if len({*shares, *sure, *alone}) > _MOST_HEADLINES:
+        sure = list({path[:-1]: path for path in reversed(sure)}.values())[::-1]
+    paths = list(dict.fromkeys([*shares, *sure, *alone]))[:_MOST_HEADLINES]
+    return {".".join(path): found[path] for path in paths}
+
+
+def tables(figures: Mapping[str, object]) -> list[Table]:
+    """All figures by topic, the single ones first."""
+    single = {name: value for name, value in figures.items() if not isinstance(value, Mapping)}
+    made = [_listed("figures", single)] if single else []
+    for name, value in figures.items():
+        if isinstance(value, Mapping) and value:
+            made.append(_crossed(name, value) or _listed(name, value))
+    return made
+
+
+def _cells(figures: Mapping[str, object], above: Path = ()) -> dict[Path, Cell]:
+    """By path and not by dotted name: names such as `tar_at_far_0.01` hold dots of their own."""
+    found: dict[Path, Cell] = {}
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            found |= _cells(value, (*above, name))
+        elif not (name.endswith(_INTERVAL) and name.removesuffix(_INTERVAL) in figures):
+            found[(*above, name)] = _cell(value, figures.get(name + _INTERVAL, _NONE))
+    return found
+
+
+def _cell(value: object, interval: object) -> Cell:
+    low, high = _ends(interval)
+    shown = _shown(value)
+    unsure = "" if interval is _NONE or shown == NOT_MEASURED else NOT_MEASURED
+    share, known = number(value), not math.isnan(low + high)
+    drawn = not isinstance(value, (bool, int)) and 0 <= share <= 1
+    return Cell(
+        shown,
+        f"{_shown(low)} – {_shown(high)}" if known else unsure,
+        100 * share if drawn else None,
+        (100 * max(low, 0.0), 100 * min(high, 1.0)) if drawn and known else None,
+    )
+
+
+def _shown(value: object) -> str:
+    """As `text`, but shares with three places each, so that columns of them can be read down."""
+    share = isinstance(value, float) and 0.001 <= value <= 1
+    return f"{value:.3f}" if share else text(value)
+
+
+def _ends(interval: object) -> tuple[float, float]:
+    if isinstance(interval, (list, tuple)) and len(interval) == 2:
+        return number(interval[0]), number(interval[1])
+    return math.nan, math.nan
+
+
+def _listed(title: str, figures: Mapping[str, object]) -> Table:
+    return Table(title, ("value",), tuple((name, (it,)) for name, it in cells(figures).items()))
+
+
+def _crossed(title: str, figures: Mapping[str, object]) -> Table | None:
+    """Parts by figures; None when the parts do not have the same figures, more or less."""
+    rows: dict[str, dict[str, Cell]] = {}
+    for path, cell in _cells(figures).items():
+        rows.setdefault(".".join(path[:-1]), {})[path[-1]] = cell
+    columns = tuple(dict.fromkeys(figure for row in rows.values() for figure in row))
+    filled = sum(map(len, rows.values()))
+    fits = len(rows) > 1 and 1 < len(columns) <= _MOST_COLUMNS
+    if not fits or filled < 0.6 * len(rows) * len(columns):
+        return None
+    lines = ((part or title, tuple(map(row.get, columns))) for part, row in rows.items())
+    return Table(title, columns, tuple(lines))

@@ -1,0 +1,178 @@
+"""A run on the disk: one folder with what was asked, what was found and what it was found with.
+
+`run.json` is written last and at once: a folder without it holds a run that was interrupted, which
+goes on when it is started again with the same folder. Beside it lie `samples.jsonl` (every sample),
+`pictures.json` and the pictures it names, `report.html`, and `home/`, the gallery of a run that
+measured pictures. No path of this machine is in `run.json`: of the data, the folder's name.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from evals.runs import samples
+from evals.runs.figures import jsonable
+from tools.errors import SetupError
+
+RUN = "run.json"
+STARTED = "started.json"
+PICTURES = "pictures.json"
+REPORT = "report.html"
+HOME = "home"
+_PICTURE_KINDS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What `run.json` holds. `started` is UTC; `figures` are nested, None is not measured."""
+
+    suite: str
+    question: str
+    started: str
+    seconds: float
+    options: Mapping[str, object]
+    data: Mapping[str, object]
+    environment: Mapping[str, object]
+    figures: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a run: its file in the folder, what it shows, and how to read it."""
+
+    file: Path
+    title: str
+    caption: str
+
+
+def new_folder(runs: Path, suite: str, *, seed: int, at: datetime) -> Path:
+    """A folder of its own below `runs` for a run that starts now."""
+    name = f"{suite}-{at:%Y%m%dT%H%M%SZ}-{seed}"
+    folder, count = runs / name, 1
+    while folder.exists():
+        count += 1
+        folder = runs / f"{name}-{count}"
+    return folder
+
+
+def begin(folder: Path, suite: str, *, force: bool = False) -> None:
+    """Make the folder ready: new, or an interrupted run's, whose gallery is kept.
+
+    Raises SetupError when it holds a completed run (unless `force`), another suite's, or files
+    that are nobody's run.
+    """
+    if (folder / RUN).is_file() and not force:
+        raise SetupError(
+            f"{str(folder)!r} holds a completed run; choose another folder, or measure again with "
+            "--force"
+        )
+    if folder.exists():
+        _check_is_ours(folder, suite, force=force)
+        _clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_at_once(folder / STARTED, json.dumps({"suite": suite}))
+
+
+def _check_is_ours(folder: Path, suite: str, *, force: bool) -> None:
+    if not folder.is_dir():
+        raise SetupError(f"{str(folder)!r} is a file; --output takes a folder")
+    name = RUN if (folder / RUN).is_file() else STARTED
+    if not (folder / name).is_file():
+        if any(folder.iterdir()):
+            raise SetupError(
+                f"{str(folder)!r} holds other files; --output takes a folder of its own"
+            )
+        return
+    other = _object(folder / name).get("suite")
+    if other != suite and not force:
+        raise SetupError(
+            f"{str(folder)!r} holds a run of {other!r}, not of {suite!r}; choose another folder"
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier start wrote, but for the gallery: samples would be there twice."""
+    for picture in pictures(folder):
+        picture.file.unlink(missing_ok=True)
+    for name in (RUN, samples.NAME, PICTURES, REPORT):
+        (folder / name).unlink(missing_ok=True)
+
+
+def abandon(folder: Path) -> bool:
+    """After a failure: remove a folder in which nothing was done yet; whether one is left."""
+    left = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if left == [STARTED]:
+        shutil.rmtree(folder)
+    return bool(left) and left != [STARTED]
+
+
+def complete(folder: Path, run: Run) -> None:
+    """Write `run.json`: from here on the run is complete."""
+    content = json.dumps(jsonable(asdict(run)), indent=2, ensure_ascii=False, allow_nan=False)
+    write_at_once(folder / RUN, content + "\n")
+    (folder / STARTED).unlink(missing_ok=True)
+
+
+def load(folder: Path) -> Run:
+    """A completed run. Raises SetupError when there is none, or when it cannot be read."""
+    if not (folder / RUN).is_file():
+        if (folder / STARTED).is_file():
+            raise SetupError(
+                f"the run in {str(folder)!r} was interrupted; go on with `python -m evals run "
+                f"{_object(folder / STARTED).get('suite')} --output {folder}`"
+            )
+        raise SetupError(f"no run in {str(folder)!r}; `python -m evals run SUITE` makes one")
+    content = _object(folder / RUN)
+    try:
+        return Run(**{name: content[name] for name in Run.__slots__})  # type: ignore[arg-type]
+    except KeyError as error:
+        raise SetupError(f"{folder / RUN} lacks {error}: not written by this program") from error
+
+
+def find(name: str, runs: Path) -> Path:
+    """The folder of a run given as a path or as the name of a folder below `runs`."""
+    return Path(name) if Path(name).exists() or not (runs / name).is_dir() else runs / name
+
+
+def pictures(folder: Path) -> list[Picture]:
+    """The pictures that a run lists and has; what lies outside of its folder is left out."""
+    path = folder / PICTURES
+    if not path.is_file():
+        return []
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        listed = [(str(it["file"]), str(it["title"]), str(it["caption"])) for it in entries]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SetupError(f"{path} is not a list of pictures ({error})") from error
+    found = [Picture(folder / name, title, caption) for name, title, caption in listed]
+    return [it for it in found if _is_inside(it.file, folder)]
+
+
+def _is_inside(file: Path, folder: Path) -> bool:
+    """A run may come from somebody else: its page must not carry files of this machine."""
+    inside = file.resolve().is_relative_to(folder.resolve())
+    return inside and file.suffix.lower() in _PICTURE_KINDS and file.is_file()
+
+
+def write_at_once(path: Path, text: str) -> None:
+    """All of the text or nothing, even when the machine stops."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _object(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{path} cannot be read ({error})") from error
+    if not isinstance(content, dict):
+        raise SetupError(f"{path} is not a run")
+    return content

@@ -1,0 +1,52 @@
+"""Figures held against what they must reach: the gate of a regression check."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from evals.runs.figures import flat, number
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A figure by its dotted name and the least (`min`) or most (`max`) that it may be.
+
+    Of a figure with several values, as an interval has, one is named by its place: `auc_95.0`.
+    """
+
+    kind: Literal["min", "max"]
+    figure: str
+    value: float
+
+
+def failures(figures: Mapping[str, object], bounds: Sequence[Bound]) -> list[str]:
+    """A sentence for every bound that is not kept; a figure that was not measured keeps none."""
+    values = _values(figures)
+    return [said for bound in bounds if (said := _failure(values, bound)) is not None]
+
+
+def _values(figures: Mapping[str, object]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for name, value in flat(figures).items():
+        if isinstance(value, (list, tuple)):
+            values |= {f"{name}.{place}": number(it) for place, it in enumerate(value)}
+        else:
+            values[name] = number(value)
+    return values
+
+
+def _failure(values: Mapping[str, float], bound: Bound) -> str | None:
+    if bound.figure not in values:
+        near = get_close_matches(bound.figure, values, n=3, cutoff=0.5)
+        hint = f" (there are: {', '.join(near)})" if near else ""
+        return f"{bound.figure}: not measured, there is no figure of that name{hint}"
+    value = values[bound.figure]
+    if math.isnan(value):
+        return f"{bound.figure}: not measured"
+    if bound.kind == "min" and value < bound.value:
+        return f"{bound.figure}: {value:.6g} is below {bound.value:g}"
+    if bound.kind == "max" and value > bound.value:
+        return f"{bound.figure}: {value:.6g} is above {bound.value:g}"
+    return None

@@ -1,0 +1,58 @@
+"""Pages of runs: templates that escape every value, pictures embedded, nothing loaded."""
+
+import base64
+import mimetypes
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from evals.runs.figures import signed, text
+
+_BROAD = 1.8
+
+
+def fill(name: str, /, **values: object) -> str:
+    """The template `templates/<name>` as HTML, every value in it escaped."""
+    return str(_environment().get_template(name).render(**values))
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("evals.runs"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["figure"] = text
+    environment.filters["signed"] = signed
+    environment.filters["moment"] = moment
+    environment.filters["embedded"] = embedded
+    environment.filters["is_broad"] = is_broad
+    return environment
+
+
+def moment(started: str) -> str:
+    """An ISO time in UTC as a person reads it; anything else as it is."""
+    try:
+        return f"{datetime.fromisoformat(started).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return started
+
+
+def embedded(file: Path) -> str:
+    """A picture's file as a data URI."""
+    kind = mimetypes.guess_type(file.name)[0] or "image/png"
+    return f"data:{kind};base64," + base64.b64encode(file.read_bytes()).decode("ascii")
+
+
+def is_broad(file: Path) -> bool:
+    """Whether a picture needs the page's whole width; one that cannot be read does not."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as picture:
+            return picture.width > _BROAD * picture.height
+    except UnidentifiedImageError:
+        return False

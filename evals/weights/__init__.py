@@ -1,0 +1,1 @@
+"""Measurements of the shipped weights, on the data that they are documented with."""
