@@ -1,7 +1,7 @@
 """Does streaming through LocalVLM cost anything over transformers' own `generate`?
 
 The same checkpoint in the same process, in turns, so that whatever else the machine does hits both:
-prompt with system text, tools and a picture, greedy, the same number of tokens. Both times include
+the assistant's own prompt and tools and a picture, greedy, the same tokens. Both times include
 the chat template and the processor. `bare` is `model.generate` with a streamer that reads the
 clock; `ours` is `LocalVLM.stream`, once plain as `bare` is, once with the shared beginning of the
 prompt remembered, once with calls and citations held by grammar. CPU milliseconds of the whole
@@ -21,12 +21,17 @@ from typing import Any
 
 import numpy as np
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from PIL import Image
 
+import prompts
 from assistant.chat_model import LocalVLM
 from assistant.chat_model.server import profile_folder
+from assistant.parts import Parts
 from assistant.settings import Settings
 from evals.options import EvalOptions
+from tools.desk import Desk
+from tools.model_tools import toolkit
 
 TURNS = 12
 TOKENS = 64
@@ -47,7 +52,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     """Measure in turns; a `limit` caps their number."""
     settings = Settings.load()
     model = LocalVLM.load(profile_folder(settings), threads=settings.threads)
-    ways = _ways(model, _question(options.seed))
+    ways = _ways(model, _question(options.seed), _tools(settings))
     for measure in ways.values():  # compiled grammars, packed weights
         measure()
     timings: dict[str, list[Timing]] = {way: [] for way in ways}
@@ -65,38 +70,30 @@ def _question(seed: int) -> list[BaseMessage]:
     content: list[str | dict[Any, Any]] = [
         {"type": "text", "text": "Q1:"},
         {"type": "image", "base64": encoded, "mime_type": "image/jpeg"},
-        {"type": "text", "text": "What can you do, and what is needed for it?"},
+        # Answered in words: a call would be held against its schema, which costs tokens of its own.
+        {"type": "text", "text": "What can you find out?"},
     ]
-    return [SystemMessage("You investigate forged images with tools. " * 8), HumanMessage(content)]
+    return [SystemMessage(prompts.text("assistant")), HumanMessage(content)]
 
 
-def _tool(name: str, *arguments: str) -> dict[str, Any]:
-    properties = {argument: {"type": "string"} for argument in arguments}
-    parameters = {"type": "object", "properties": properties, "required": [*arguments]}
-    function = {"name": name, "description": "One of the tools.", "parameters": parameters}
-    return {"type": "function", "function": function}
+def _tools(settings: Settings) -> list[dict[str, Any]]:
+    """The schemas of the assistant's tools."""
+    desk = Desk(Parts(settings), home=settings.home)
+    return [convert_to_openai_tool(tool) for tool in toolkit(desk)]
 
 
-TOOLS = (
-    _tool("find_person", "photo"),
-    _tool("score_fake", "image"),
-    _tool("compare_faces", "first", "second"),
-    _tool("locate_artifacts", "image"),
-    _tool("describe_image", "image"),
-    _tool("gallery_summary"),
-)
-
-
-def _ways(model: LocalVLM, question: list[BaseMessage]) -> dict[str, Callable[[], Timing]]:
+def _ways(
+    model: LocalVLM, question: list[BaseMessage], tools: list[dict[str, Any]]
+) -> dict[str, Callable[[], Timing]]:
     def ours(**options: Any) -> Timing:
-        return _ours(model, question, options)
+        return _ours(model, question, {"tools": tools, **options})
 
     def plain() -> Timing:
         with _nothing_remembered(model):
             return ours(constrained=False)
 
     return {
-        "bare": lambda: _bare(model, question),
+        "bare": lambda: _bare(model, question, tools),
         "ours": plain,
         "ours_remembering": lambda: ours(constrained=False),
         "ours_constrained": lambda: ours(allowed_citations=CITATIONS),
@@ -116,7 +113,7 @@ def _nothing_remembered(model: LocalVLM) -> Iterator[None]:
 
 def _ours(model: LocalVLM, question: list[BaseMessage], options: dict[str, Any]) -> Timing:
     cpu, started = time.process_time(), time.perf_counter()
-    stream = model.stream(question, tools=[*TOOLS], max_new_tokens=TOKENS, **options)
+    stream = model.stream(question, max_new_tokens=TOKENS, **options)
     last = [*stream][-1]
     ended, cpu = time.perf_counter(), time.process_time() - cpu
     tokens = last.usage_metadata["output_tokens"] if last.usage_metadata else 0
@@ -139,13 +136,13 @@ class _Clock:
         """Nothing is left to show."""
 
 
-def _bare(model: LocalVLM, question: list[BaseMessage]) -> Timing:
+def _bare(model: LocalVLM, question: list[BaseMessage], tools: list[dict[str, Any]]) -> Timing:
     from assistant.chat_model.templating import conversation, prompt_inputs
 
     checkpoint, clock = model.checkpoint, _Clock()
     cpu, started = time.process_time(), time.perf_counter()
     turns = conversation(question, checkpoint.habits)
-    inputs = prompt_inputs(checkpoint.processor, [turns], checkpoint.habits, TOOLS)
+    inputs = prompt_inputs(checkpoint.processor, [turns], checkpoint.habits, tools)
     checkpoint.model.generate(
         **inputs.to(checkpoint.model.device),
         max_new_tokens=TOKENS,
