@@ -133,6 +133,14 @@ def test_too_many_headlines_are_one_a_part() -> None:
     assert list(headlines(figures)) == [f"parts.p{at}.auc" for at in range(20)]
 
 
+def test_a_small_table_with_intervals_leads() -> None:
+    """Few systems by few figures stand at the top as they are, and are not said twice."""
+    system = {"real": 0.5, "real_95": [0.25, 0.75], "fake": 0.5}
+    figures = {"systems": {"a": system, "b": system}, "mAP": 0.5}
+    assert [table.title for table in tables(figures) if table.leads] == ["systems"]
+    assert list(headlines(figures)) == ["mAP"]
+
+
 def test_parts_with_the_same_figures_become_a_table() -> None:
     """A topic of parts is crossed with their figures; a topic of single values is a list."""
     part = {"auc": 0.5, "tpr_at_0.1": 0.25}

@@ -14,6 +14,7 @@ _INTERVAL = "_95"
 _NONE = object()  # a figure without an interval; None is an interval that was not measured
 _MOST_HEADLINES = 24
 _MOST_COLUMNS = 16
+_AT_A_GLANCE = (8, 9)  # rows and columns of a table that can be taken in at once
 
 
 Path = tuple[str, ...]
@@ -47,6 +48,12 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
 
+    @property
+    def leads(self) -> bool:
+        """Whether it is what a reader came for: parts by figures, few enough, with intervals."""
+        small = len(self.rows) <= _AT_A_GLANCE[0] and 1 < len(self.columns) <= _AT_A_GLANCE[1]
+        return small and any(cell and cell.interval for _, row in self.rows for cell in row)
+
 
 def cells(figures: Mapping[str, object]) -> dict[str, Cell]:
     """Every figure under its dotted name, with its interval if it has one."""
@@ -56,9 +63,11 @@ def cells(figures: Mapping[str, object]) -> dict[str, Cell]:
 def headlines(figures: Mapping[str, object]) -> dict[str, Cell]:
     """What a reader looks for first: shares that stand alone, figures with an interval, counts.
 
-    Where there are too many, each part speaks with the first of its figures only.
+    What stands in a leading table is not said twice. Where there are too many, each part speaks
+    with the first of its figures only.
     """
-    found = _cells(figures)
+    led = {table.title for table in tables(figures) if table.leads}
+    found = {path: cell for path, cell in _cells(figures).items() if path[0] not in led}
     alone = [path for path in found if len(path) == 1 and not found[path].is_long]
     shares = [path for path in alone if found[path].mark is not None]
     sure = [path for path, cell in found.items() if cell.interval and cell.measured]
