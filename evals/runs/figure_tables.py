@@ -14,7 +14,7 @@ _INTERVAL = "_95"
 _NONE = object()  # a figure without an interval; None is an interval that was not measured
 _MOST_HEADLINES = 24
 _MOST_COLUMNS = 16
-_AT_A_GLANCE = (8, 9)  # rows and columns of a table that can be taken in at once
+_AT_A_GLANCE = (8, 12)  # rows and columns of a table that can be taken in at once
 
 
 Path = tuple[str, ...]
