@@ -82,6 +82,7 @@ class AnalysisPool:
             self._executor.shutdown(cancel_futures=True)
             if torch:
                 torch.set_num_threads(threads)
+            heap.give_back()
 
 
 def _use_one_core() -> None:
