@@ -14,7 +14,7 @@ from evals.datasets import Manifest, Row
 from evals.measured import Measured, parts
 from evals.runs.peers import align, read_scores
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
-from tools.comparison import unit
+from tools.detectors import Inputs, ZeroShot
 from tools.errors import SetupError
 
 FUSED = "fused"
@@ -65,18 +65,19 @@ def systems_of(measured: Measured) -> dict[str, Scores]:
     authentic. `fused` is the rule's probability of forgery without a query.
     """
     found = dict(measured.scores())
-    texts = [parts().encoder.encode_texts(texts) for texts in (FAKE_PROMPTS, REAL_PROMPTS)]
-    for inputs, features in (("face", measured.face_features), ("image", measured.image_features)):
-        found[f"{inputs}/prompts"] = _towards(features, *texts)
+    for asked, features in (
+        (_prompts("face"), measured.face_features),
+        (_prompts("image"), measured.image_features),
+    ):
+        # Not one face was found: there are no features at all.
+        missing = np.full(len(features), np.nan)
+        found[f"{asked.inputs}/prompts"] = asked.score(features) if features.size else missing
     found[FUSED] = measured.fused()
     return found
 
 
-def _towards(features: np.ndarray, fake: np.ndarray, real: np.ndarray) -> Scores:
-    if not features.size:  # not one face was found
-        return np.full(len(features), np.nan)
-    rows = unit(features).astype(np.float64)
-    return np.asarray((rows @ fake.T).mean(axis=1) - (rows @ real.T).mean(axis=1))
+def _prompts(inputs: Inputs) -> ZeroShot:
+    return ZeroShot.of(parts().encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs=inputs)
 
 
 def peers_of(

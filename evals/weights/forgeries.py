@@ -29,7 +29,7 @@ from evals.metrics import auc, auc_interval, interval
 from evals.options import EvalOptions
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
 from tools.alignment import aligned_crop, crop_matrix
-from tools.detectors import detectors
+from tools.detectors import ZeroShot, detectors
 from tools.encoder import Encoder
 from tools.errors import SetupError
 from tools.faces import FaceAnalyser
@@ -174,9 +174,8 @@ def generated_pictures(data: Path, crop: Crop, *, generator: str) -> list[Pictur
 def scores_of(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, np.ndarray]:
     """Scores (n,) of the shipped heads by name and input, and of zero-shot prompts on faces."""
     features = {inputs: _features(pictures, encoder, inputs) for inputs in ("face", "image")}
-    unit = features["face"] / np.linalg.norm(features["face"], axis=1, keepdims=True)
-    fake, real = (encoder.encode_texts(texts) for texts in (FAKE_PROMPTS, REAL_PROMPTS))
-    found = {"face/prompts": (unit @ fake.T).mean(axis=1) - (unit @ real.T).mean(axis=1)}
+    prompts = ZeroShot.of(encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs="face")
+    found = {"face/prompts": prompts.score(features["face"])}
     for detector in detectors(WEIGHTS / "heads", encoder.sha256):
         name = f"{detector.inputs}/{detector.name}"
         found[name] = detector.score(features[detector.inputs])

@@ -13,6 +13,7 @@ import numpy as np
 
 from tools.detectors.unifd_linear import PUBLIC_HEAD, UnifdLinear
 from tools.detectors.unifd_neighbours import UnifdNeighbours
+from tools.detectors.zero_shot import ZeroShot
 from tools.errors import SetupError
 from tools.preprocessing import Mode
 
@@ -70,4 +71,12 @@ def detectors(folder: Path, encoder_sha256: str) -> list[Detector]:
     return found
 
 
-__all__ = ["HEADS", "Detector", "Inputs", "UnifdLinear", "UnifdNeighbours", "detectors"]
+__all__ = [
+    "HEADS",
+    "Detector",
+    "Inputs",
+    "UnifdLinear",
+    "UnifdNeighbours",
+    "ZeroShot",
+    "detectors",
+]
