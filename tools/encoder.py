@@ -145,6 +145,55 @@ class Encoder:
         features: torch.Tensor = self.model.encode_image(batch)  # type: ignore[operator]
         return features.float()
 
+    def tokens(self, texts: Sequence[str]) -> "torch.Tensor":
+        """Texts to token ids (n, context length), on the encoder's device."""
+        tokens: torch.Tensor = self._tokenizer(list(texts)).to(self.device)
+        return tokens
+
+    def token_embeddings(self, tokens: "torch.Tensor") -> "torch.Tensor":
+        """Token ids (n, l) to what the text tower reads: (n, l, w), w being its width."""
+        embedded: torch.Tensor = self._text_tower.token_embedding(tokens)
+        return embedded
+
+    def encode_embeddings(self, embedded: "torch.Tensor", tokens: "torch.Tensor") -> "torch.Tensor":
+        """Text features (n, d), not normalised, of token embeddings (n, l, w); differentiable.
+
+        The same arithmetic as `encode_texts`, for texts of which some words are no words but
+        learned or measured vectors. `tokens` (n, l) say where each text ends.
+        Raises SetupError for a text tower that pools in another way than CLIP's.
+        """
+        import torch
+
+        tower = self._text_tower
+        states = tower.transformer(embedded + tower.positional_embedding, attn_mask=tower.attn_mask)
+        states = tower.ln_final(states)
+        # The end of a text has the highest id of all tokens.
+        ends = states[torch.arange(len(states)), tokens.argmax(dim=1)]
+        projection = tower.text_projection
+        features: torch.Tensor = projection(ends) if callable(projection) else ends @ projection
+        return features.float()
+
+    @property
+    def text_width(self) -> int:
+        """Length w of a token's embedding."""
+        return int(self._text_tower.token_embedding.embedding_dim)
+
+    @property
+    def logit_scale(self) -> float:
+        """What cosines are multiplied with before a softmax; 100 for OpenAI's CLIP."""
+        return float(self.model.logit_scale.exp())  # type: ignore[operator]
+
+    @cached_property
+    def _text_tower(self) -> Any:
+        tower: Any = getattr(self.model, "text", self.model)
+        pooled = getattr(tower, "pool_type", None) or getattr(tower, "text_pool_type", None)
+        plain = getattr(tower, "cls_emb", None) is None and not getattr(tower, "use_pad_mask", 0)
+        if pooled != "argmax" or not plain or tower.text_projection is None:
+            raise SetupError(
+                f"{self.folder} has no text tower like CLIP's: prompts cannot be tuned"
+            )
+        return tower
+
     def evidence_map(self, image: np.ndarray) -> np.ndarray | None:
         """Where the image tower itself sees a forgery: (s, s) float32 logits, s = `image_size`.
 
@@ -185,6 +234,29 @@ def build_model(config: dict[str, Any]) -> "torch.nn.Module":
     architecture = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
     model: torch.nn.Module = architecture(**wanted)
     return model
+
+
+def build_image_tower(
+    *, image_size: int, patch_size: int, width: int, layers: int, hidden: int
+) -> "torch.nn.Module":
+    """OpenAI's ViT of any size, with random weights, its class token (n, width) as output.
+
+    As transformers' `CLIPVisionModel`: heads of 64, QuickGELU, an MLP of `hidden` values, a last
+    LayerNorm, and no projection into the space of texts.
+    """
+    from open_clip.transformer import QuickGELU, VisionTransformer
+
+    tower: torch.nn.Module = VisionTransformer(
+        image_size=image_size,
+        patch_size=patch_size,
+        width=width,
+        layers=layers,
+        heads=width // 64,
+        mlp_ratio=hidden / width,
+        act_layer=QuickGELU,
+    )
+    tower.register_parameter("proj", None)
+    return tower
 
 
 def model_config(config: dict[str, Any]) -> dict[str, Any]:
