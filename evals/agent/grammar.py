@@ -11,6 +11,7 @@ from types import ModuleType
 
 from assistant.training import about_hits, asides, dialogues, wordings
 from assistant.training.grammar import NUMBER_WORDS, ORDINALS
+from evals.agent.wordings import FRESH
 
 MODULES = (wordings, asides, about_hits, dialogues)
 # Building blocks of patterns, which nobody says by themselves.
@@ -44,6 +45,18 @@ def in_training(text: str) -> bool:
     said = re.sub(r"\s+", " ", text).strip().lower()
     halves = (said.partition(joint) for joint in _JOINTS)
     return _one(said) or any(joint and _one(one) and _one(other) for one, joint, other in halves)
+
+
+def is_fresh(text: str) -> bool:
+    """Whether a wording of FRESH, with some name of a hit in it, is this text."""
+    said = re.sub(r"\s+", " ", text).strip().lower()
+    return any(pattern.fullmatch(said) for pattern in _fresh())
+
+
+@cache
+def _fresh() -> tuple[re.Pattern[str], ...]:
+    texts = (re.escape(text.lower()) for each in FRESH.values() for text in each)
+    return tuple(re.compile(text.replace("<hit>", ".{1,40}")) for text in texts)
 
 
 def _one(said: str) -> bool:

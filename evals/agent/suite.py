@@ -21,7 +21,7 @@ from assistant.agent import Agent
 from assistant.case import Case
 from assistant.chat_model import LocalVLM
 from evals.agent.desks import desks
-from evals.agent.grammar import in_training
+from evals.agent.grammar import in_training, is_fresh
 from evals.agent.sentences import grounded, names_region
 from evals.agent.turns import Outcome, conversation, short
 from evals.metrics import grouped_interval, mean
@@ -41,11 +41,13 @@ class Turn:
     desk: str
     outcome: Outcome
     new: bool
+    fresh: bool
 
     @classmethod
     def of(cls, desk: str, outcome: Outcome) -> "Turn":
-        """With whether its wording is new to training."""
-        return cls(desk, outcome, not in_training(outcome.asked))
+        """With whether its wording is new to training, and whether it was written after it."""
+        asked = outcome.asked
+        return cls(desk, outcome, not in_training(asked), is_fresh(asked))
 
 
 def run(options: EvalOptions) -> dict[str, object]:
@@ -82,6 +84,7 @@ def _calling(turns: Sequence[Turn]) -> dict[str, object]:
     outcomes = [turn.outcome for turn in turns]
     told = [bool(it.recognised) for it in outcomes if it.kind in REFUSALS]
     new = [turn for turn in turns if turn.new]
+    fresh = [turn for turn in turns if turn.fresh]
     return {
         "valid calls": mean([it.valid for it in outcomes if it.made]),
         **_right("right tool and arguments", turns),
@@ -90,6 +93,11 @@ def _calling(turns: Sequence[Turn]) -> dict[str, object]:
             "turns": len(new),
             **_right("right tool and arguments", new),
             "right by kind": _by_kind(new),
+        },
+        "wordings written after training": {
+            "turns": len(fresh),
+            **_right("right tool and arguments", fresh),
+            "right by kind": _by_kind(fresh),
         },
         "right by kind": _by_kind(turns),
     }
@@ -158,7 +166,7 @@ def _keep(turns: Sequence[Turn], options: EvalOptions) -> None:
         count[turn.desk] += 1
         samples.query(
             id=f"{turn.desk}/{count[turn.desk]}", group=turn.desk, values=values, about=it.kind,
-            asked=it.asked, new=turn.new, text=it.text,
+            asked=it.asked, new=turn.new, fresh=turn.fresh, text=it.text,
             expected=[[*call] for call in it.expected], made=[[*call] for call in it.made],
             findings=[one.finding for one in it.sentences if one.finding],
         )  # fmt: skip

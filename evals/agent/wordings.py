@@ -3,36 +3,37 @@
 Part of them the grammar of training can say as well (short questions have few wordings, and the
 grammar was widened after failures had been looked at): `evals.agent.grammar` tells which, and the
 figures are given for those that are new to training by themselves. Those in FRESH were written
-after that widening, and are in no grammar.
+after the last widening and before any model had answered them; they are in no grammar. When the
+grammar is widened again, they move to the others and new ones take their place.
 
 Slots: `<hit>` is filled with one of HIT_NAMES, `<n>` with a number, `<fact>` with a measure's id.
 """
 
 FRESH = {
     "why": (
-        "Walk me through what the measurements say about <hit>.",
-        "I have my doubts over <hit>; on what do you base your view?",
-        "Lay out the case against <hit>.",
+        "Talk me into believing that <hit> is a forgery.",
+        "How did the analysis arrive at its result for <hit>?",
+        "I need the grounds of your call on <hit>.",
     ),
     "describe": (
-        "Which file type is <hit>, and how sharp is it?",
-        "Put into words what one sees on <hit>.",
-        "I can't open <hit> here, what is in the picture?",
+        "Paint me a picture of <hit> in words.",
+        "What am I looking at with <hit>?",
+        "Is <hit> any good as an image, technically?",
     ),
     "next person": (
-        "We are done with that one. Here comes a colleague of his, run it for him.",
-        "Same procedure, new face.",
-        "Could you check this other lady as well?",
+        "Next case: a different lady, do the full search.",
+        "Here is my brother now, anything on him?",
+        "Forget her, this is about somebody else.",
     ),
     "outside": (
-        "When does the next train to Hamburg leave?",
-        "Draw me a logo for my bakery.",
-        "Which vitamins help against a cold?",
+        "How tall is the Eiffel Tower?",
+        "Make up a rap about databases.",
+        "What should I cook tonight?",
     ),
     "unanswerable": (
-        "Has <hit> been seen on any website before?",
-        "Whose computer did <hit> come from?",
-        "What was the forger after with <hit>?",
+        "Do you know in which city <hit> was shot?",
+        "Which newspaper ran <hit> first?",
+        "Is the woman in <hit> a politician?",
     ),
 }
 
@@ -91,6 +92,9 @@ WHY = (
     "Why was <hit> flagged?",
     "Go through the evidence for <hit>.",
     "What makes <hit> suspicious?",
+    "Walk me through what the measurements say about <hit>.",
+    "I have my doubts over <hit>; on what do you base your view?",
+    "Lay out the case against <hit>.",
     *FRESH["why"],
 )
 
@@ -170,6 +174,9 @@ DESCRIBE = (
     "Tell me the format and quality of <hit>.",
     "has <hit> got any metadata?",
     "look at <hit> and describe it",
+    "Which file type is <hit>, and how sharp is it?",
+    "Put into words what one sees on <hit>.",
+    "I can't open <hit> here, what is in the picture?",
     *FRESH["describe"],
 )
 
@@ -194,6 +201,9 @@ NEXT_PERSON = (
     "And what about her?",
     "next one, this man please",
     "New photo, somebody else. Search again.",
+    "We are done with that one. Here comes a colleague of his, run it for him.",
+    "Same procedure, new face.",
+    "Could you check this other lady as well?",
     *FRESH["next person"],
 )
 
@@ -232,6 +242,9 @@ OUTSIDE = (
     "Help me with my tax return.",
     "Hack into his email account.",
     "are you conscious?",
+    "When does the next train to Hamburg leave?",
+    "Draw me a logo for my bakery.",
+    "Which vitamins help against a cold?",
     *FRESH["outside"],
 )
 
@@ -246,6 +259,9 @@ UNANSWERABLE = (
     "why would anybody do this?",
     "What is his profession?",
     "Which camera took <hit>?",
+    "Has <hit> been seen on any website before?",
+    "Whose computer did <hit> come from?",
+    "What was the forger after with <hit>?",
     *FRESH["unanswerable"],
 )
 
