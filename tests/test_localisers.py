@@ -15,7 +15,7 @@ from tools.localisers import LOCALISERS, REGIONS, heat_overlay, locate, region_o
 from tools.localisers.occlusion import lost_score
 from tools.localisers.regions import read_region, region_evidence
 
-TOWER, OCCLUSION = LOCALISERS
+TOWER, *_, OCCLUSION = LOCALISERS
 
 
 @pytest.fixture(scope="module")

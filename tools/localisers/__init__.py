@@ -1,18 +1,25 @@
 """Localisers say where on a face the signs of forgery lie; one file each, one table.
 
 They work with the encoder and the linear head that are loaded already. `LOCALISERS` lists them,
-the better first; the first that works with an encoder makes the map. `regions.py` reads a map by
-named parts of the face, `overlay.py` draws it. To add one, write a function and a row.
+the better first; the first that works with an encoder makes the map. `ON_REQUEST` are further ones
+for `located_by`, to compare. `regions.py` reads a map by named parts of the face, `overlay.py`
+draws it. To add one, write a function and a row.
 """
 
 import numpy as np
 
 from tools.errors import ToolError
 from tools.faces import Face
-from tools.localisers import occlusion, tower_map
+from tools.localisers import grad_cam, occlusion, relevance, tower_map
+from tools.localisers.gradients import UNIT
 from tools.localisers.overlay import heat_overlay
 from tools.localisers.protocol import Head, Localiser, MapEncoder
 from tools.localisers.regions import REGIONS, Located, located_by, region_of
+
+
+def _mean(inside: np.ndarray) -> float:
+    return float(inside.mean())
+
 
 LOCALISERS: tuple[Localiser, ...] = (
     Localiser(
@@ -25,10 +32,21 @@ LOCALISERS: tuple[Localiser, ...] = (
         strong=tower_map.STRONG_LOGITS,
         weak=tower_map.WEAK_LOGITS,
     ),
+    # Before occlusion: one pass back instead of 65 forth, which take a ViT-L half a minute.
+    Localiser(
+        "relevance",
+        relevance.relevance_map,
+        over_region=_mean,
+        unit=UNIT,
+        method=relevance.METHOD,
+        limits=relevance.LIMITS,
+        strong=None,
+        weak=None,
+    ),
     Localiser(
         "occlusion",
         occlusion.lost_score,
-        over_region=lambda inside: float(inside.mean()),
+        over_region=_mean,
         unit="logit",
         method=occlusion.METHOD,
         limits=occlusion.LIMITS,
@@ -36,6 +54,30 @@ LOCALISERS: tuple[Localiser, ...] = (
         weak=None,
     ),
 )
+
+ON_REQUEST: tuple[Localiser, ...] = (
+    Localiser(
+        "grad_cam",
+        grad_cam.grad_cam,
+        over_region=_mean,
+        unit=UNIT,
+        method=grad_cam.METHOD,
+        limits=grad_cam.LIMITS,
+        strong=None,
+        weak=None,
+    ),
+    Localiser(
+        "rollout",
+        relevance.rollout_map,
+        over_region=_mean,
+        unit=UNIT,
+        method=relevance.ROLLOUT_METHOD,
+        limits=relevance.ROLLOUT_LIMITS,
+        strong=None,
+        weak=None,
+    ),
+)
+"""Never chosen by themselves: no better than those above, or the same map for any detector."""
 
 
 def locate(pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: Head) -> Located:
@@ -50,4 +92,14 @@ def locate(pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: Head) -
     raise ToolError("nothing here can make a map of this face")
 
 
-__all__ = ["LOCALISERS", "REGIONS", "Localiser", "Located", "heat_overlay", "locate", "region_of"]
+__all__ = [
+    "LOCALISERS",
+    "ON_REQUEST",
+    "REGIONS",
+    "Localiser",
+    "Located",
+    "heat_overlay",
+    "locate",
+    "located_by",
+    "region_of",
+]

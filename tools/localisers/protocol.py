@@ -1,12 +1,15 @@
 """What a localiser is, and what it works with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from tools.analysis import ImageEncoder
+
+if TYPE_CHECKING:
+    import torch
 
 
 class MapEncoder(ImageEncoder, Protocol):
@@ -18,6 +21,37 @@ class MapEncoder(ImageEncoder, Protocol):
 
 class Head(Protocol):
     """Scores features, higher is more forged; a face detector."""
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """(n, d) features to (n,) scores."""
+
+
+@runtime_checkable
+class GradientEncoder(Protocol):
+    """An encoder whose features can be differentiated; `tools.encoder.Encoder` is one."""
+
+    @property
+    def model(self) -> "torch.nn.Module":
+        """The network; its image tower is `visual`."""
+
+    def preprocess(self, images: Sequence[np.ndarray]) -> "torch.Tensor":
+        """Pictures (h, w, 3) uint8 RGB to the network's input (n, 3, s, s)."""
+
+    def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
+        """Input to features (n, d), differentiable."""
+
+
+@runtime_checkable
+class LinearHead(Protocol):
+    """A head whose score is `features @ weight + bias`, (d,) and a number."""
+
+    @property
+    def weight(self) -> np.ndarray:
+        """(d,)."""
+
+    @property
+    def bias(self) -> float:
+        """Added to every score."""
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """(n, d) features to (n,) scores."""

@@ -1,0 +1,58 @@
+"""What localisers share that ask how a linear head's forgery score changes with the network."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tools.localisers.protocol import GradientEncoder, LinearHead
+
+if TYPE_CHECKING:
+    import torch
+
+UNIT = "times the mean, above it"
+"""Of maps that are relative to themselves: 0 is as much as the mean of the crop, 1 twice that."""
+
+
+def explained(
+    encoder: GradientEncoder, head: LinearHead, crop: np.ndarray
+) -> "Callable[[], torch.Tensor] | None":
+    """The forgery score of a crop (s, s, 3) uint8 RGB as a function to differentiate, or None.
+
+    None when the head's scores are not what its weights give: it is not linear then.
+    """
+    import torch
+
+    weight = np.asarray(head.weight)
+    if weight.ndim != 1 or not _is_linear(head, weight):
+        return None
+    batch = encoder.preprocess([crop])
+    direction = torch.as_tensor(weight, dtype=torch.float32, device=batch.device)
+
+    def score() -> torch.Tensor:
+        # Out of inference mode: its tensors cannot be part of a graph.
+        return encoder.forward(batch.clone().requires_grad_())[0] @ direction + float(head.bias)
+
+    return score
+
+
+def _is_linear(head: LinearHead, weight: np.ndarray) -> bool:
+    """Whether it scores by its weights alone; one that scales features first has them too."""
+    probe = 5 * np.random.default_rng(0).normal(size=(2, len(weight)))
+    return bool(np.allclose(head.score(probe), probe @ weight + head.bias, rtol=1e-3, atol=1e-3))
+
+
+def excess(cells: np.ndarray) -> np.ndarray:
+    """Cells (h, w) ≥ 0 over their mean, less one: float32 from -1 up; 0 where all are 0."""
+    mean = float(cells.mean())
+    if mean <= 0:
+        return np.zeros(cells.shape, np.float32)
+    return np.asarray(cells / mean - 1, np.float32)
+
+
+def full_size(cells: np.ndarray, *, side: int) -> np.ndarray:
+    """Cells (h, w) float32 smoothly enlarged to the crop, (side, side) float32."""
+    import cv2
+
+    heat = cv2.resize(cells, (side, side), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(heat, np.float32)
