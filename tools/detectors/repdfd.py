@@ -1,0 +1,229 @@
+"""RepDFD: CLIP reprogrammed by a learnt border around the face and a prompt with the face in it.
+
+Lin et al., "Standing on the Shoulders of Giants: Reprogramming Visual-Language Model for General
+Deepfake Detection", AAAI 2025 (arXiv 2409.02664). The picture is shrunk to `ratio` of the input
+and framed by a learnt perturbation, added after normalisation; the prompt of the forged class
+holds a word that is the face's embedding, seen through a fixed random projection. The paper puts
+the candidate's own identity there; `for_query` puts the query person's, which is our variant.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tools.detectors.heads import read_head, write_head
+from tools.encoder import Encoder
+from tools.errors import SetupError
+from tools.preprocessing import Mode
+
+if TYPE_CHECKING:
+    import torch
+
+REAL_PROMPT = "A real photo of a person"
+FAKE_PROMPT = "A fake photo of a FE person"
+FACE_WORD = "FE"
+RATIO = 0.7
+MOST_SCALE = 100.0
+"""The published training clamps the scale of cosines to exp(4.6052)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repdfd:
+    """`delta` (3, s, s) float32, whose centre is not used, and `projection` (p, e) float32.
+
+    s is the encoder's input and e the length of a face embedding. Does not show: where a face was
+    changed. A score taken with another person's embedding than the trained convention is a
+    different measurement, and is named differently.
+    """
+
+    encoder: Encoder
+    delta: np.ndarray
+    projection: np.ndarray
+    ratio: float = RATIO
+    inputs: Literal["face"] = "face"
+    preprocessing: Mode = "resize"
+    name: str = "repdfd"
+
+    def __post_init__(self) -> None:
+        size, width = self.encoder.image_size, self.encoder.text_width
+        if self.delta.shape != (3, size, size):
+            raise SetupError(
+                f"the perturbation {self.delta.shape} does not frame the encoder's {size} px"
+            )
+        if self.projection.ndim != 2 or len(self.projection) > width:
+            raise SetupError(
+                f"the projection {self.projection.shape} does not fit words of {width} values"
+            )
+
+    @classmethod
+    def untrained(cls, encoder: Encoder, *, embedding_size: int = 512, seed: int = 7) -> "Repdfd":
+        """Where training begins: no perturbation, a projection drawn from N(0, 1/p²)."""
+        size, width = encoder.image_size, encoder.text_width
+        drawn = np.random.default_rng(seed).normal(0, 1 / width, (width, embedding_size))
+        return cls(encoder, np.zeros((3, size, size), np.float32), drawn.astype(np.float32))
+
+    def score(
+        self, pictures: Sequence[np.ndarray], identities: np.ndarray, *, batch_size: int = 16
+    ) -> np.ndarray:
+        """Face crops (h, w, 3) uint8 RGB and embeddings (n, e) to (n,) logits float64.
+
+        Higher is more likely forged; the sigmoid is the published softmax, no calibrated
+        probability. A row of `identities` with NaN scores NaN.
+        """
+        import torch
+
+        if identities.shape != (len(pictures), self.projection.shape[1]):
+            raise ValueError(
+                f"identities must be ({len(pictures)}, {self.projection.shape[1]}), "
+                f"not {identities.shape}"
+            )
+        scores = np.full(len(pictures), np.nan)
+        known = np.flatnonzero(np.isfinite(identities).all(axis=1))
+        with torch.inference_mode():
+            for start in range(0, len(known), batch_size):
+                rows = known[start : start + batch_size]
+                # One query is encoded once, however many faces are held against it.
+                people, whose = np.unique(identities[rows], axis=0, return_inverse=True)
+                texts = self.text_features(people)[whose.reshape(-1)]
+                images = self.encoder.forward(self.framed([pictures[row] for row in rows]))
+                logits = self.logits(images, texts)
+                scores[rows] = (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
+        return scores
+
+    def for_candidates(self, embed: Callable[[Sequence[np.ndarray]], np.ndarray]) -> "WithIdentity":
+        """Scores pictures with their own identity; `embed` gives (n, e) for n face crops."""
+        return WithIdentity(self, embed, self.name)
+
+    def for_query(self, identity: np.ndarray) -> "WithIdentity":
+        """Scores pictures with the identity (e,) of the person asked for: our variant."""
+        fixed = np.asarray(identity, dtype=np.float32).reshape(1, -1)
+        return WithIdentity(
+            self, lambda pictures: fixed.repeat(len(pictures), axis=0), f"{self.name}_query"
+        )
+
+    def framed(
+        self, pictures: Sequence[np.ndarray], delta: "torch.Tensor | None" = None
+    ) -> "torch.Tensor":
+        """Pictures to the encoder's input (n, 3, s, s); differentiable in `delta`, if given."""
+        import torch
+
+        outer = self.encoder.image_size
+        inner = int(outer * self.ratio)
+        low = (outer - inner) // 2
+        high = outer - inner - low
+        small = replace(self.encoder.preprocessing, size=inner)
+        batch = small.normalise(small.batch(pictures).to(self.encoder.device))
+        if delta is None:
+            delta = torch.from_numpy(self.delta).to(batch.device)
+        border = torch.ones_like(delta)
+        border[:, low : low + inner, low : low + inner] = 0
+        return torch.nn.functional.pad(batch, (low, high, low, high)) + border * delta
+
+    def text_features(self, identities: np.ndarray) -> "torch.Tensor":
+        """(n, e) to features (n, 2, d) of length one: the authentic and the forged prompt."""
+        import torch
+
+        encoder = self.encoder
+        plain = encoder.tokens([REAL_PROMPT])
+        real = encoder.encode_embeddings(encoder.token_embeddings(plain), plain)
+        tokens = encoder.tokens([FAKE_PROMPT]).expand(len(identities), -1)
+        words = torch.from_numpy(identities.astype(np.float32) @ self.projection.T)
+        # A projection narrower than the tower's words leaves the rest of them zero.
+        words = torch.nn.functional.pad(words, (0, encoder.text_width - words.shape[1]))
+        is_face = (tokens == encoder.tokens([FACE_WORD])[0, 1])[..., None]
+        embedded = encoder.token_embeddings(tokens)
+        fake = encoder.encode_embeddings(
+            torch.where(is_face, words.to(encoder.device)[:, None], embedded), tokens
+        )
+        both = torch.stack([real.expand_as(fake), fake], dim=1)
+        return torch.nn.functional.normalize(both, dim=2)
+
+    def logits(self, images: "torch.Tensor", texts: "torch.Tensor") -> "torch.Tensor":
+        """Features (n, d) and `text_features` (n, 2, d) to (n, 2): authentic, forged."""
+        import torch
+
+        directions = torch.nn.functional.normalize(images, dim=1)
+        scale = min(self.encoder.logit_scale, MOST_SCALE)
+        return scale * (texts @ directions[..., None])[..., 0]
+
+    @classmethod
+    def load(cls, path: Path, *, encoder: Encoder, embedder_sha256: str) -> "Repdfd":
+        """Read what `save` wrote. Raises SetupError when it does not fit encoder or embedder.
+
+        A face embedding of another embedder would be a word of another language.
+        """
+        arrays, header = read_head(
+            path, encoder_sha256=encoder.sha256, shapes={"delta": 3, "projection": 2}
+        )
+        if header.get("embedder_sha256") != embedder_sha256:
+            raise SetupError(
+                f"{path} was trained with the face embedder "
+                f"{header.get('embedder_sha256', 'of no known sha256')!r}, in use is "
+                f"{embedder_sha256!r}"
+            )
+        return cls(encoder, arrays["delta"], arrays["projection"], float(header["ratio"]))
+
+    def save(self, path: Path, *, embedder_sha256: str, **header: object) -> None:
+        """Write what `load` reads; further `header` fields say how it was trained."""
+        arrays = {
+            "delta": self.delta.astype(np.float32),
+            "projection": self.projection.astype(np.float32),
+        }
+        note = {"embedder_sha256": embedder_sha256, "ratio": self.ratio, **header}
+        write_head(path, arrays, encoder_sha256=self.encoder.sha256, **note)
+
+    @classmethod
+    def load_published(cls, path: Path, *, encoder: Encoder) -> "Repdfd":
+        """Read the authors' `Deepfakes_best.pth` (only tensors are unpickled).
+
+        It was trained on OpenAI's ViT-L/14 through open_clip and embeddings of TransFace, of
+        length as they came; the file says neither which release of open_clip, and so which
+        activation, nor the embedder's hash. Raises SetupError when the file is no such checkpoint.
+        """
+        state = _unpickled(path)
+        try:
+            delta = state["perturb_dict"]["delta"]
+            projection = state["face_random_proj_dict"]["weight"]
+        except (KeyError, TypeError) as error:
+            raise SetupError(f"{path} is no checkpoint of RepDFD's: no {error}") from error
+        return cls(encoder, delta.float().numpy(), projection.float().numpy())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WithIdentity:
+    """RepDFD with the identities that its prompts are to hold: a detector of face crops."""
+
+    judge: Repdfd
+    identities: Callable[[Sequence[np.ndarray]], np.ndarray]
+    name: str
+    inputs: Literal["face"] = "face"
+
+    @property
+    def preprocessing(self) -> Mode:
+        """The encoder's mode."""
+        return self.judge.preprocessing
+
+    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Face crops (h, w, 3) uint8 RGB to (n,) logits float64, higher = more likely forged."""
+        if not pictures:
+            return np.empty(0)
+        return self.judge.score(pictures, self.identities(pictures))
+
+
+def _unpickled(path: Path) -> Any:
+    import torch
+
+    if not path.is_file():
+        raise SetupError(f"{path} is missing: RepDFD's authors publish it as checkpoints/*.pth")
+    if not zipfile.is_zipfile(path):
+        raise SetupError(f"{path} is refused: not a file of tensors as PyTorch writes them")
+    try:
+        # weights_only refuses every object that is no tensor: a pickle could run a program.
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise SetupError(f"{path} is refused: {str(error).partition(chr(10))[0]}") from error
