@@ -28,10 +28,12 @@ HOMES = {
     "insightface": ("tools/faces.py", "assistant/demo*.py", "tools/training/*", "evals/*"),
     "av": ("tools/videos.py", "evals/*"),
     "open_clip": ("tools/encoder.py", "tools/training/*"),
-    "transformers": ("assistant/chat_model/*", "assistant/training/*"),
+    "transformers": (
+        "assistant/chat_model/*", "assistant/training/*", "tools/detectors/image_classifier.py",
+    ),
     "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),
     "xgrammar": ("assistant/chat_model/*",),
-}
+}  # fmt: skip
 
 # The only reader of the environment. Trainings and evals set thread counts for their children.
 READS_ENVIRONMENT = (

@@ -1,16 +1,24 @@
-"""Detectors score authenticity from the encoder's features; one file each, one protocol.
+"""Detectors score authenticity, from features or from pictures; one file each, two protocols.
 
-A detector is a matrix product over features that were computed once, at indexing, so scoring any
-number of faces again costs next to nothing. `detectors` is the explicit list; to add one, write
-a class with the protocol's members and a line in `HEADS`.
+| needs | protocol | asked by | costs |
+|---|---|---|---|
+| the encoder's features | `Detector` | `score(features)` | a matrix product |
+| pixels | `PictureDetector` | `score_pictures(pictures)` | a network per picture |
+
+Features are computed once, at indexing, so a `Detector` scores any number of faces again at next
+to no cost; a `PictureDetector` is for the leading hits. Both look at the face crop or at the whole
+image (`inputs`), give one number a picture, higher is more likely forged, and NaN for what was
+not measured. `detectors` is the explicit list of the heads; to add one, write a class with the
+protocol's members and a line in `HEADS`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
+from tools.detectors.image_classifier import ImageClassifier
 from tools.detectors.unifd_linear import PUBLIC_HEAD, UnifdLinear
 from tools.detectors.unifd_neighbours import UnifdNeighbours
 from tools.detectors.zero_shot import ZeroShot
@@ -41,6 +49,32 @@ class Detector(Protocol):
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """(n, d) features, not normalised, to (n,) float64; a row with NaN scores NaN."""
+
+
+class PictureDetector(Protocol):
+    """Scores pictures by looking at their pixels; higher means more likely forged.
+
+    `inputs` says what to show it, aligned face crops or whole images.
+    """
+
+    @property
+    def name(self) -> str:
+        """The one name in code, evidence and evaluations."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """`face` or `image`."""
+
+    @property
+    def preprocessing(self) -> str:
+        """How it prepares a picture, in words."""
+
+    @property
+    def sha256(self) -> str:
+        """What names its checkpoint."""
+
+    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """(h, w, 3) uint8 RGB pictures of any sizes to (n,) float64 logits."""
 
 
 # File in the heads' folder, what it works on, how it is read.
@@ -74,7 +108,9 @@ def detectors(folder: Path, encoder_sha256: str) -> list[Detector]:
 __all__ = [
     "HEADS",
     "Detector",
+    "ImageClassifier",
     "Inputs",
+    "PictureDetector",
     "UnifdLinear",
     "UnifdNeighbours",
     "ZeroShot",
