@@ -8,65 +8,38 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+from transformers import CLIPImageProcessor, CLIPModel
 
-from tests.test_encoder_parity import (
-    CONTEXT,
-    DIMENSION,
-    HEADS,
-    LAYERS,
-    SIZE,
-    WIDTH,
-    as_transformers,
-    config,
-    write_encoder,
-)
+from tests.tiny_clip import CONTEXT, WIDTH, tiny_clip
 from tools.detectors.repdfd import FACE_WORD, FAKE_PROMPT, REAL_PROMPT, Repdfd
-from tools.encoder import Encoder, build_model
+from tools.encoder import Encoder
 from tools.errors import SetupError
 
 TOLERANCE = 1e-3
 PEOPLE = 24
 EMBEDDER = "a" * 64
+FACE_ID = 873
+"""The number of the word `fe` in CLIP's vocabulary."""
 # By hand: int(64 * 0.7) = 44 pixels of picture, (64 - 44) / 2 = 10 of border.
 INNER, BORDER = 44, 10
 
 
 @pytest.fixture(scope="module")
-def weights() -> dict[str, torch.Tensor]:
-    """Random weights, of a spread at which the activations' shapes matter."""
-    generator = torch.Generator().manual_seed(0)
-    state = build_model(config(quick_gelu=True)).state_dict()
-    return {
-        name: value + 0.05 * torch.randn(value.shape, generator=generator)
-        for name, value in state.items()
-    }
+def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, CLIPModel]:
+    """One tiny CLIP, ours and transformers'."""
+    return tiny_clip(tmp_path_factory.mktemp("clip") / "encoder")
 
 
 @pytest.fixture(scope="module")
-def encoder(weights: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    """A tiny CLIP."""
-    return write_encoder(tmp_path_factory.mktemp("repdfd") / "clip", weights, quick_gelu=True)
+def encoder(twins: tuple[Encoder, CLIPModel]) -> Encoder:
+    """Our side of it."""
+    return twins[0]
 
 
 @pytest.fixture(scope="module")
-def peer(weights: dict[str, torch.Tensor]) -> CLIPModel:
-    """transformers' CLIP holding the same weights."""
-    tower = {
-        "hidden_size": WIDTH,
-        "intermediate_size": 4 * WIDTH,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-    }
-    model = CLIPModel(
-        CLIPConfig(
-            vision_config={**tower, "image_size": SIZE, "patch_size": 16},
-            text_config={**tower, "max_position_embeddings": CONTEXT, "vocab_size": 49408},
-            projection_dim=DIMENSION,
-        )
-    )
-    model.load_state_dict(as_transformers(weights), strict=True)
-    return model.eval()
+def peer(twins: tuple[Encoder, CLIPModel]) -> CLIPModel:
+    """The reference."""
+    return twins[1]
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +86,6 @@ def peer_text(peer: CLIPModel, tokens: torch.Tensor, word: torch.Tensor | None) 
     feature = peer.get_text_features(input_ids=tokens, attention_mask=mask).pooler_output
     embedding.weight.data.copy_(weight)
     return feature
-
-
-FACE_ID = 873
-"""The number of the word `fe` in CLIP's vocabulary."""
 
 
 def expected_score(
