@@ -10,6 +10,7 @@ landmarks come from the shipped analyser, as in an investigation.
   forgeries, the share that was forged.
 - `forged_regions_read`: of the forged regions, the share that read strong or weak.
 - `authentic_strong`, `authentic_read`: authentic photographs with at least one such region.
+- `compared`: all localisers beside each other, see `evals.weights.localiser_comparison`.
 
 Does not show: how localisers fare on forgeries that the forge does not make.
 """
@@ -22,6 +23,8 @@ import numpy as np
 from assistant.parts import Parts
 from assistant.settings import Settings
 from evals.options import EvalOptions
+from evals.weights.localiser_comparison import compared
+from tools.detectors import Detector
 from tools.localisers import LOCALISERS, REGIONS, Localiser
 from tools.localisers.regions import located_by
 from tools.training.forgery_pool import Faces, forged_pair, through_jpeg
@@ -42,12 +45,23 @@ class Reading:
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """The figures of every localiser; `limit` caps the photographs."""
+    """The figures of every localiser that this encoder has; `limit` caps the photographs."""
     parts = Parts(Settings.load())
-    return {
+    figures: dict[str, object] = {
         localiser.name: _figures(list(_readings(parts, localiser, options)))
         for localiser in LOCALISERS
+        if _works(localiser, parts)
     }
+    return {**figures, "compared": compared(parts, options)}
+
+
+def _works(localiser: Localiser, parts: Parts) -> bool:
+    grey = np.full((parts.encoder.image_size, parts.encoder.image_size, 3), 127, np.uint8)
+    return localiser.heat(grey, encoder=parts.encoder, head=_head(parts)) is not None
+
+
+def _head(parts: Parts) -> Detector:
+    return next(it for it in parts.detectors if it.inputs == "face")
 
 
 def _readings(parts: Parts, localiser: Localiser, options: EvalOptions) -> Iterator[Reading]:
@@ -77,8 +91,7 @@ def _read(
     if not found:
         return None
     face = min(found, key=lambda it: float(np.linalg.norm(it.keypoints.mean(axis=0) - centre)))
-    head = next(it for it in parts.detectors if it.inputs == "face")
-    located = located_by(localiser, pixels, face, encoder=parts.encoder, head=head)
+    located = located_by(localiser, pixels, face, encoder=parts.encoder, head=_head(parts))
     if located is None:
         return None
     values = [np.nan if it.value is None else it.value for it in located.evidence]
