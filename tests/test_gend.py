@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
+from tools.detectors import PictureDetector
 from tools.detectors.gend import CONFIG, WEIGHTS, Gend, published_keys
 from tools.errors import SetupError
 
@@ -125,7 +126,9 @@ def test_batches_do_not_change_scores(gend: Gend, pictures: list[np.ndarray]) ->
 
 def test_it_says_what_it_works_on(gend: Gend) -> None:
     """Name, inputs and preprocessing are those of every detector; the input size is the tower's."""
-    assert (gend.name, gend.inputs, gend.preprocessing) == ("gend", "face", "resize")
+    detector: PictureDetector = gend
+    assert (detector.name, detector.inputs) == ("gend", "face")
+    assert f"to {SIZE} px, bicubic" in detector.preprocessing
     assert (gend.pictures.size, len(gend.sha256)) == (SIZE, 64)
 
 

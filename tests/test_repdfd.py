@@ -11,6 +11,7 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel
 
 from tests.tiny_clip import CONTEXT, WIDTH, tiny_clip
+from tools.detectors import PictureDetector
 from tools.detectors.repdfd import FACE_WORD, FAKE_PROMPT, REAL_PROMPT, Repdfd
 from tools.encoder import Encoder
 from tools.errors import SetupError
@@ -156,7 +157,9 @@ def test_candidates_and_query_are_told_apart(
     own = judge.for_candidates(lambda given: identities[: len(given)])
     asked = judge.for_query(identities[0])
     assert (own.name, asked.name) == ("repdfd", "repdfd_query")
-    assert (asked.inputs, asked.preprocessing) == ("face", "resize")
+    detector: PictureDetector = asked
+    assert detector.inputs == "face"
+    assert f"at {INNER} px" in detector.preprocessing
     np.testing.assert_allclose(
         own.score_pictures(pictures), judge.score(pictures, identities), atol=1e-6
     )

@@ -19,7 +19,7 @@ from tools.alignment import crop_matrix, warp
 from tools.encoder import best_device, build_image_tower
 from tools.errors import SetupError
 from tools.hashing import combined_sha256
-from tools.preprocessing import Mode, Preprocessing
+from tools.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +74,6 @@ class Gend:
     pictures: Preprocessing
     sha256: str
     inputs: Literal["face"] = "face"
-    preprocessing: Mode = "resize"
     name: str = "gend"
 
     @classmethod
@@ -105,6 +104,14 @@ class Gend:
             combined_sha256([folder / CONFIG, weights]),
         )
 
+    @property
+    def preprocessing(self) -> str:
+        """How it prepares a picture, in words."""
+        return (
+            f"aligned face of margin {MARGIN}, black beyond the image (`crop`); shorter side "
+            f"to {self.pictures.size} px, {self.pictures.interpolation}, CLIP's mean and std"
+        )
+
     def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
         """Face crops (h, w, 3) uint8 RGB, as of `crop`, to (n,) logits float64, higher = forged."""
         import torch
@@ -113,7 +120,7 @@ class Gend:
         with torch.inference_mode():
             for start in range(0, len(pictures), batch_size):
                 rows = slice(start, start + batch_size)
-                batch = self.pictures.batch(pictures[rows], mode=self.preprocessing)
+                batch = self.pictures.batch(pictures[rows])
                 logits = self.logits(self.pictures.normalise(batch.to(self.weight.device)))
                 # The sigmoid of this difference is the softmax of the two.
                 scores[rows] = (logits[:, 1] - logits[:, 0]).double().cpu().numpy()

@@ -19,7 +19,6 @@ import numpy as np
 from tools.detectors.heads import read_head, write_head
 from tools.encoder import Encoder
 from tools.errors import SetupError
-from tools.preprocessing import Mode
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +45,6 @@ class Repdfd:
     projection: np.ndarray
     ratio: float = RATIO
     inputs: Literal["face"] = "face"
-    preprocessing: Mode = "resize"
     name: str = "repdfd"
 
     def __post_init__(self) -> None:
@@ -59,6 +57,16 @@ class Repdfd:
             raise SetupError(
                 f"the projection {self.projection.shape} does not fit words of {width} values"
             )
+
+    @property
+    def preprocessing(self) -> str:
+        """How it prepares a picture, in words."""
+        outer = self.encoder.image_size
+        inner = int(outer * self.ratio)
+        return (
+            f"aligned face at {inner} px, as the encoder resizes and normalises, within a learnt "
+            f"border to {outer} px"
+        )
 
     @classmethod
     def untrained(cls, encoder: Encoder, *, embedding_size: int = 512, seed: int = 7) -> "Repdfd":
@@ -204,8 +212,8 @@ class WithIdentity:
     inputs: Literal["face"] = "face"
 
     @property
-    def preprocessing(self) -> Mode:
-        """The encoder's mode."""
+    def preprocessing(self) -> str:
+        """How it prepares a picture, in words."""
         return self.judge.preprocessing
 
     def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
