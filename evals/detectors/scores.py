@@ -71,7 +71,7 @@ def systems_of(measured: Measured) -> dict[str, Scores]:
     ):
         # Not one face was found: there are no features at all.
         missing = np.full(len(features), np.nan)
-        found[f"{asked.inputs}/prompts"] = asked.score(features) if features.size else missing
+        found[f"{asked.inputs}/{asked.name}"] = asked.score(features) if features.size else missing
     found[FUSED] = measured.fused()
     return found
 

@@ -69,10 +69,6 @@ class PictureDetector(Protocol):
     def preprocessing(self) -> str:
         """How it prepares a picture, in words."""
 
-    @property
-    def sha256(self) -> str:
-        """What names its checkpoint."""
-
     def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """(h, w, 3) uint8 RGB pictures of any sizes to (n,) float64 logits."""
 

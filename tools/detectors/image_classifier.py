@@ -10,6 +10,7 @@ are to look at.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,6 +174,17 @@ def classifier_folders(models_dir: Path) -> Iterator[tuple[Literal["face", "imag
     for inputs in kinds:
         for config in sorted((models_dir / FOLDER / inputs).glob(f"*/{CONFIG}")):
             yield inputs, config.parent
+
+
+def said_licence(folder: Path) -> str:
+    """The `license:` of a checkpoint's model card, as its author wrote it; or that none is said."""
+    card = folder / "README.md"
+    text = card.read_text("utf-8", errors="replace") if card.is_file() else ""
+    header = re.match(r"---\n(.*?)\n---", text, flags=re.DOTALL)
+    line = (
+        re.search(r"^license:[ ]*(\S.*)$", header.group(1), flags=re.MULTILINE) if header else None
+    )
+    return line.group(1).strip() if line else "not said: ask its author before using it"
 
 
 def _on_disk(checkpoint: str | Path, revision: str | None) -> Path:

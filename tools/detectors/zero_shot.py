@@ -37,7 +37,7 @@ class ZeroShot:
     fake: np.ndarray
     inputs: Literal["face", "image"]
     preprocessing: Mode = "resize"
-    name: str = "zero_shot"
+    name: str = "prompts"
 
     def __post_init__(self) -> None:
         shapes = self.real.shape, self.fake.shape
@@ -52,7 +52,7 @@ class ZeroShot:
         real: Sequence[str],
         fake: Sequence[str],
         inputs: Literal["face", "image"],
-        name: str = "zero_shot",
+        name: str = "prompts",
     ) -> "ZeroShot":
         """The detector that asks with these texts. Raises ValueError when a class has none."""
         return cls(encoder.encode_texts(real), encoder.encode_texts(fake), inputs, name=name)

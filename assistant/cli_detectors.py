@@ -1,0 +1,230 @@
+"""`unmask detectors`: which detectors there are, what they learnt from, and how well they did."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from assistant.cli_options import AsJson, settings_of
+from assistant.console import out, print_json, safe
+from tools.errors import SetupError
+
+if TYPE_CHECKING:
+    from assistant.settings import Settings
+    from tools.detectors.catalogue import Figure, Known
+
+_STATES = {
+    "in use": "In use: their scores make the verdict",
+    "here": "Here: asked by evaluations and from Python, not part of the verdict",
+    "unusable": "Here, but not usable as they are",
+    "not here": "Known, but not here",
+}
+_SHORT = 8
+"""Characters of a sha256 on the screen; --json has them all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(short_help="List detectors: licence, training, measured figures.")(detectors)
+
+
+def detectors(context: typer.Context, json: AsJson = False) -> None:
+    """List every detector, here or not: what it looks at, its licence, training and figures.
+
+    \b
+    unmask detectors
+    unmask --profile full detectors
+    unmask detectors --json | jq '.detectors[] | select(.state == "in use") | .detector'
+
+    Detectors that need features cost next to nothing on an indexed gallery; those that need
+    pixels look at each picture again. "face" detectors see the aligned face crop, "image"
+    detectors the whole picture. Figures are AUCs, each with its 95 % interval: 1 tells every
+    forgery from every photo, 0.5 is chance, below 0.5 forgeries are taken for more authentic
+    than photos. An AUC of one data set promises nothing about another; where nothing was
+    measured, that is said. No detector's score is a verdict.
+
+    Any image classifier of transformers becomes a detector when its folder (config.json,
+    preprocessor_config.json, safetensors) lies below MODELS/classifiers/face or
+    MODELS/classifiers/image; MODELS is shown at the end of the list.
+    """
+    settings = settings_of(context)
+    rows = list(_rows(settings))
+    if json:
+        print_json(
+            {"profile": settings.profile, "models": safe(settings.models_dir), "detectors": rows}
+        )
+        return
+    for state, heading in _STATES.items():
+        chosen = [row for row in rows if row["state"] == state]
+        if chosen:
+            out().print(Text(f"{heading}\n", style="bold"))
+        for row in chosen:
+            _print(row)
+    out().print(f"Profile: {settings.profile}. Models: {safe(settings.models_dir)}", soft_wrap=True)
+
+
+def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
+    from tools.detectors.catalogue import HEADS_KNOWN, OTHERS_KNOWN, PROMPTS_KNOWN
+    from tools.detectors.image_classifier import FOLDER, classifier_folders
+
+    for known in HEADS_KNOWN:
+        yield _of_profile(known, settings, part="heads")
+    for known in PROMPTS_KNOWN:
+        yield _of_profile(known, settings, part="encoder")
+    found = [_of_classifier(settings, *each) for each in classifier_folders(settings.models_dir)]
+    yield from found
+    names = {row["detector"] for row in found}
+    for known in OTHERS_KNOWN:
+        if known.title not in names:
+            folder = settings.models_dir / FOLDER
+            yield _row(known, "not here", get=known.get.format(classifiers=safe(folder)))
+
+
+def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str, Any]:
+    """A head, or the prompts, of a profile's encoder."""
+    from tools.checkpoints import PROFILES, fingerprint, locate
+    from tools.detectors.catalogue import read_figures
+    from tools.hashing import file_sha256
+
+    assert known.profile is not None  # noqa: S101 - for the type checker: rows of profiles
+    checkpoint = PROFILES[known.profile][part]
+    described: dict[str, Any] = {"profile": known.profile, "licence": checkpoint.license}
+    try:
+        folder = locate(checkpoint, settings.models_dir)
+        encoder = fingerprint(known.profile, settings.models_dir, parts=("encoder",))["encoder"]
+    except SetupError as error:
+        return _row(known, "not here", get=str(error), **described)
+    file = folder / (known.file or "model.safetensors")
+    sha256 = file_sha256(file) if known.file else encoder
+    state, problem = _usable(known, file, encoder, in_use=known.profile == settings.profile)
+    heads = locate(PROFILES[known.profile]["heads"], settings.models_dir)
+    figures = [
+        figure
+        for figure in read_figures(heads)
+        if figure.detector == known.title and figure.checkpoint == sha256
+    ]
+    return _row(
+        known, state, file=file, sha256=sha256, figures=figures, problem=problem, **described
+    )
+
+
+def _usable(known: "Known", file: Path, encoder: str, *, in_use: bool) -> tuple[str, str]:
+    """State and problem of what lies on disk; a head is read, prompts need only the encoder."""
+    from tools.detectors import HEADS
+
+    if known.file is None:
+        return "here", ""
+    load = next(
+        load for name, inputs, load in HEADS if (name, inputs) == (known.file, known.inputs)
+    )
+    try:
+        load(file, inputs=known.inputs, encoder_sha256=encoder)
+    except SetupError as error:
+        return "unusable", str(error)
+    return ("in use" if in_use else "here"), ""
+
+
+def _of_classifier(settings: "Settings", inputs: Any, folder: Path) -> dict[str, Any]:
+    """A classifier that a person has put below the models' folder."""
+    from tools.detectors.catalogue import Known, read_figures
+    from tools.detectors.image_classifier import FOLDER, ImageClassifier, said_licence
+
+    known = Known(folder.name, inputs, "pixels", "not known to Unmask: see its model card")
+    licence: dict[str, Any] = {"licence": said_licence(folder)}
+    try:
+        detector = ImageClassifier.of(folder, inputs=inputs)
+        known = dataclasses.replace(known, preprocessing=detector.preprocessing)
+    except SetupError as error:
+        return _row(known, "unusable", file=folder, problem=str(error), **licence)
+    figures = [
+        figure
+        for figure in read_figures(settings.models_dir / FOLDER)
+        if figure.detector == known.title and figure.checkpoint == detector.sha256
+    ]
+    classes = {
+        "fake": [detector.classes.labels[index] for index in detector.classes.fake],
+        "real": [detector.classes.labels[index] for index in detector.classes.real],
+    }
+    return _row(
+        known, "here", file=folder, sha256=detector.sha256, figures=figures, classes=classes,
+        **licence,
+    )  # fmt: skip
+
+
+def _row(
+    known: "Known",
+    state: str,
+    *,
+    file: Path | None = None,
+    sha256: str | None = None,
+    figures: "list[Figure] | None" = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """What --json prints of a detector; `figures` empty means that nothing was measured."""
+    checkpoint = None if file is None else {"file": safe(file), "sha256": sha256}
+    return {
+        "detector": known.title,
+        "name": known.name,
+        "state": state,
+        "inputs": known.inputs,
+        "query": known.query,
+        "needs": known.needs,
+        "preprocessing": known.preprocessing,
+        "checkpoint": checkpoint,
+        "licence": known.licence,
+        "trained_on": known.trained_on,
+        "figures": [dataclasses.asdict(figure) for figure in figures or ()],
+        "profile": known.profile,
+        "problem": "",
+        "get": "",
+        **more,
+    }
+
+
+def _print(row: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for heading, words in _lines(row):
+        if words:
+            shown = "\n".join(map(safe, words.split("\n")))
+            table.add_row(Text(heading, style="dim"), Text(shown))
+    out().print(Text(safe(row["detector"]), style="bold"))
+    out().print(Padding(table, (0, 0, 1, 2), expand=False))
+
+
+def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    query = ", or of the person looked for" if row["query"] else ""
+    seen = {"face": "aligned face crop", "image": "whole picture"}[row["inputs"]]
+    yield "profile", row["profile"] or ""
+    yield "needs", f"{row['needs']} of the {seen}{query}; {row['preprocessing']}"
+    if row["checkpoint"]:
+        name = Path(row["checkpoint"]["file"]).name
+        yield "checkpoint", f"{name} {(row['checkpoint']['sha256'] or 'unread')[:_SHORT]}"
+    if "classes" in row:
+        sides = (f"{side}: {', '.join(names)}" for side, names in row["classes"].items())
+        yield "classes", "; ".join(sides)
+    yield "licence", row["licence"]
+    yield "trained on", row["trained_on"]
+    yield "measured", _measured(row["figures"])
+    yield "problem", row["problem"]
+    yield "to have it", row["get"]
+
+
+def _measured(figures: list[dict[str, Any]]) -> str:
+    """A line per kind of data, how near it is to what was learnt first; then the command."""
+    if not figures:
+        return "not measured by this project"
+    kinds: dict[str, list[str]] = {}
+    for it in figures:
+        low, high = it["interval"]
+        value = f"{it['dataset']} {it['value']:.2f} ({low:.2f}–{high:.2f})"
+        kinds.setdefault(f"{it['figure']}, {it['note']}", []).append(value)
+    lines = [f"{kind}: {', '.join(values)}" for kind, values in kinds.items()]
+    runs = sorted({f"{it['command']}, {it['date']}" for it in figures})
+    return "\n".join([*lines, *runs])
