@@ -159,6 +159,7 @@ def test_candidates_and_query_are_told_apart(
     assert (own.name, asked.name) == ("repdfd", "repdfd_query")
     detector: PictureDetector = asked
     assert detector.inputs == "face"
+    assert asked.sha256 == judge.sha256 != replace(judge, delta=judge.delta + 1).sha256
     assert f"at {INNER} px" in detector.preprocessing
     np.testing.assert_allclose(
         own.score_pictures(pictures), judge.score(pictures, identities), atol=1e-6

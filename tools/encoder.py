@@ -168,7 +168,8 @@ class Encoder:
         states = tower.transformer(embedded + tower.positional_embedding, attn_mask=tower.attn_mask)
         states = tower.ln_final(states)
         # The end of a text has the highest id of all tokens.
-        ends = states[torch.arange(len(states)), tokens.argmax(dim=1)]
+        rows = torch.arange(len(states), device=states.device)
+        ends = states[rows, tokens.argmax(dim=1)]
         projection = tower.text_projection
         features: torch.Tensor = projection(ends) if callable(projection) else ends @ projection
         return features.float()

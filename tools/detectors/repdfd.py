@@ -7,6 +7,7 @@ holds a word that is the face's embedding, seen through a fixed random projectio
 the candidate's own identity there; `for_query` puts the query person's, which is our variant.
 """
 
+import hashlib
 import pickle
 import zipfile
 from collections.abc import Callable, Sequence
@@ -67,6 +68,12 @@ class Repdfd:
             f"aligned face at {inner} px, as the encoder resizes and normalises, within a learnt "
             f"border to {outer} px"
         )
+
+    @property
+    def sha256(self) -> str:
+        """What names it: of its numbers and of the encoder they are for."""
+        note = f"{self.ratio} {self.encoder.sha256}".encode()
+        return hashlib.sha256(self.delta.tobytes() + self.projection.tobytes() + note).hexdigest()
 
     @classmethod
     def untrained(cls, encoder: Encoder, *, embedding_size: int = 512, seed: int = 7) -> "Repdfd":
@@ -215,6 +222,11 @@ class WithIdentity:
     def preprocessing(self) -> str:
         """How it prepares a picture, in words."""
         return self.judge.preprocessing
+
+    @property
+    def sha256(self) -> str:
+        """What names its checkpoint."""
+        return self.judge.sha256
 
     def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Face crops (h, w, 3) uint8 RGB to (n,) logits float64, higher = more likely forged."""
