@@ -28,6 +28,14 @@ def test_pointing_is_where_the_hottest_place_lies() -> None:
     assert math.isnan(pointing(HEAT, NOTHING))
 
 
+def test_pointing_forgives_a_distance() -> None:
+    """Four places in a row, the hottest first and the truth third: two pixels off."""
+    row, third = np.array([[9.0, 0.0, 0.0, 0.0]]), np.array([[False, False, True, False]])
+    assert pointing(row, third) == 0.0
+    assert pointing(row, third, tolerance_px=1.9) == 0.0
+    assert pointing(row, third, tolerance_px=2) == 1.0
+
+
 def test_an_empty_map_points_as_well_as_chance() -> None:
     """All four places are equally hot, and half of them lie on the left."""
     assert pointing(np.zeros((2, 2)), LEFT) == 0.5
