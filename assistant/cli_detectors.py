@@ -87,7 +87,7 @@ def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
 
 def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str, Any]:
     """A head, or the prompts, of a profile's encoder."""
-    from tools.checkpoints import PROFILES, fingerprint, locate
+    from tools.checkpoints import PROFILES, fingerprint, folder_of, locate
     from tools.detectors.catalogue import read_figures
     from tools.hashing import file_sha256
 
@@ -102,7 +102,7 @@ def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str,
     file = folder / (known.file or "model.safetensors")
     sha256 = file_sha256(file) if known.file else encoder
     state, problem = _usable(known, file, encoder, in_use=known.profile == settings.profile)
-    heads = locate(PROFILES[known.profile]["heads"], settings.models_dir)
+    heads = folder_of(PROFILES[known.profile]["heads"], settings.models_dir)
     figures = [
         figure
         for figure in read_figures(heads)

@@ -53,8 +53,18 @@ def efficientnet(labels: Mapping[str, Any]) -> tuple[Any, Any]:
     return transformers.EfficientNetForImageClassification(config), processor
 
 
+def timm(labels: Mapping[str, Any]) -> tuple[Any, Any]:
+    """A network of timm's, whose preprocessing stands in its own config."""
+    cfg = {"input_size": [3, SIDE, SIDE], "mean": [0.5] * 3, "std": [0.5] * 3, "crop_pct": 0.9,
+           "interpolation": "bicubic"}  # fmt: skip
+    config = transformers.TimmWrapperConfig(
+        architecture="resnet10t", do_pooling=True, pretrained_cfg=cfg, **labels
+    )
+    return transformers.TimmWrapperForImageClassification(config), None
+
+
 Build = Callable[[Mapping[str, Any]], tuple[Any, Any]]
-ARCHITECTURES: tuple[Build, ...] = (vit, convnext, efficientnet)
+ARCHITECTURES: tuple[Build, ...] = (vit, convnext, efficientnet, timm)
 
 
 def write(folder: Path, build: Build, labels: tuple[str, ...], **config: Any) -> Path:
@@ -66,7 +76,8 @@ def write(folder: Path, build: Build, labels: tuple[str, ...], **config: Any) ->
     }
     model, processor = build({**named, **config})
     with torch.no_grad():
-        for parameter in model.classifier.parameters():
+        head = model.timm_model.fc if build is timm else model.classifier
+        for parameter in head.parameters():
             parameter.normal_(std=0.5)
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
@@ -76,7 +87,8 @@ def write(folder: Path, build: Build, labels: tuple[str, ...], **config: Any) ->
         model.train()(torch.randn(16, 3, SIDE, SIDE))
         model.eval()
     model.save_pretrained(folder)
-    processor.save_pretrained(folder)
+    if processor is not None:
+        processor.save_pretrained(folder)
     return folder
 
 
@@ -233,6 +245,8 @@ def test_preprocessing_checkpoint_and_name_are_recorded(tmp_path: Path) -> None:
     assert first.preprocessing == (
         "ViTImageProcessor, size 32×32, resample 2, image_mean 0.5/0.5/0.5, image_std 0.5/0.5/0.5"
     )
+    wrapped = ImageClassifier.of(write(tmp_path / "timm", timm, REAL_FIRST), inputs="face")
+    assert wrapped.preprocessing.startswith("its own processor, input_size 3/32/32, crop_pct 0.9")
     assert len(first.sha256) == 64
     assert first.sha256 != again.sha256
 

@@ -86,11 +86,11 @@ class ImageClassifier:
     @cached_property
     def preprocessing(self) -> str:
         """The checkpoint's own image processor in words, recorded with every score."""
-        wanted = _json(self.folder / PROCESSOR)
+        wanted = _processor_config(self.folder)
         kind = wanted.get("image_processor_type") or wanted.get("feature_extractor_type")
         said = [str(kind or "its own processor")]
-        for key in ("size", "crop_size", "resample", "image_mean", "image_std"):
-            if wanted.get(key) is not None and wanted.get(f"do_{_STEP[key]}", True):
+        for key, step in _STEPS.items():
+            if wanted.get(key) is not None and wanted.get(f"do_{step}", True):
                 said.append(f"{key} {_plain(wanted[key])}")
         return ", ".join(said)
 
@@ -159,12 +159,18 @@ class ImageClassifier:
         return _Loaded(model.eval().requires_grad_(False).to(device), processor, device)
 
 
-_STEP = {
+# What is said of a processor, and the step that may be switched off; below, timm's own words.
+_STEPS = {
     "size": "resize",
     "crop_size": "center_crop",
     "resample": "resize",
     "image_mean": "normalize",
     "image_std": "normalize",
+    "input_size": "resize",
+    "crop_pct": "resize",
+    "interpolation": "resize",
+    "mean": "normalize",
+    "std": "normalize",
 }
 
 
@@ -200,6 +206,12 @@ def _on_disk(checkpoint: str | Path, revision: str | None) -> Path:
             f"no classifier {str(checkpoint)!r} is on this machine: give the folder that holds its "
             f"{CONFIG}, {PROCESSOR} and safetensors; Unmask does not download it"
         ) from error
+
+
+def _processor_config(folder: Path) -> dict[str, Any]:
+    """How pictures are prepared; checkpoints of timm say it within their config."""
+    timm: dict[str, Any] | None = _json(folder / CONFIG).get("pretrained_cfg")
+    return _json(folder / PROCESSOR, missing=timm)
 
 
 def _labels(config: Mapping[str, Any]) -> dict[int, str]:
