@@ -83,6 +83,7 @@ OTHERS_KNOWN = (
           get=_UNTRAINED, query=True),
     Known("coop", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
     Known("clip_adapter", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
+    Known("linear_probe", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
     Known("Deep-Fake-Detector-Model", "face", "pixels", "not said by its author in detail",
           "its own image processor", licence="Apache-2.0",
           get="put prithivMLmods/Deep-Fake-Detector-Model below {classifiers}/face"),
