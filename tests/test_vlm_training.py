@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from assistant.grounding import check
-from assistant.training import grammar, narration, wordings
+from assistant.training import grammar, mean_weights, narration, wordings
 from assistant.training.dialogues import dialogue
 from assistant.training.stuff import Stuff
 from tools.evidence import MEASURES
@@ -184,3 +185,14 @@ def test_only_the_assistants_words_are_learnt(small: tuple[Any, Any], stuff: Stu
     assert learnt.count("<|im_end|>") == len(spoken)
     assert all(message.text in learnt for message in spoken)
     assert "<tool_response>" not in learnt
+
+
+def test_the_mean_of_two_runs_is_halfway() -> None:
+    """Weights are averaged name by name, in the precision they are kept in; others are refused."""
+    one = {"a": torch.tensor([1.0, 3.0], dtype=torch.bfloat16)}
+    other = {"a": torch.tensor([2.0, 5.0], dtype=torch.bfloat16)}
+    found = mean_weights.mean(one, other)["a"]
+    assert found.tolist() == [1.5, 4.0]
+    assert found.dtype == torch.bfloat16
+    with pytest.raises(ValueError, match="different weights"):
+        mean_weights.mean(one, {"b": other["a"]})

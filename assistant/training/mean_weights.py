@@ -1,0 +1,46 @@
+"""The mean of two exported runs of the pocket VLM, weight by weight.
+
+    python -m assistant.training.mean_weights RUN/vlm OTHER/vlm OUT
+
+For runs of which one began where the other ended: the mean of both forgets less than the later one
+alone (Wortsman et al., model soups, 2022). Configuration and tokenizer are the second run's.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+WEIGHTS = "model.safetensors"
+
+
+def mean(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of the same names and shapes, averaged in float32; of the second's precision."""
+    if first.keys() != second.keys():
+        raise ValueError("the runs have different weights")
+    return {
+        name: ((first[name].float() + tensor.float()) / 2).to(tensor.dtype).contiguous()
+        for name, tensor in second.items()
+    }
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("first", "second", "out"):
+        parser.add_argument(name, type=Path)
+    given = parser.parse_args()
+    first, second = (load_file(folder / WEIGHTS) for folder in (given.first, given.second))
+    with safe_open(given.second / WEIGHTS, "pt") as file:
+        metadata = file.metadata()
+    shutil.copytree(given.second, given.out)
+    save_file(mean(first, second), given.out / WEIGHTS, metadata=metadata)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
