@@ -13,17 +13,22 @@ def fill(name: str, /, **values: object) -> str:
     return str(_environment().get_template(name).render(**values))
 
 
-@cache
-def _environment() -> Any:
+def environment(package: str) -> Any:
+    """Jinja's, over the folder `templates` of a package: all is escaped, what is missing fails."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
-        loader=PackageLoader("assistant"), autoescape=True, undefined=StrictUndefined,
+    return Environment(
+        loader=PackageLoader(package), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["percent"] = percent
-    environment.filters["value"] = _value
-    return environment
+
+
+@cache
+def _environment() -> Any:
+    made = environment("assistant")
+    made.filters["percent"] = percent
+    made.filters["value"] = _value
+    return made
 
 
 def _value(value: float | None) -> str:

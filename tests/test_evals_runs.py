@@ -193,8 +193,6 @@ def test_broken_samples_are_named_by_line(tmp_path: Path) -> None:
 
 def test_runs_are_tracked(suite: None, home: Path, tmp_path: Path) -> None:
     """--mlflow keeps options, figures and files in a real store, which is read back."""
-    pytest.importorskip("mlflow")
-    pytest.importorskip("alembic")
     output = tmp_path / "out"
     assert entry.main(["run", "size", "--limit", "3", "--output", str(output), "--mlflow"]) == 0
     from mlflow import MlflowClient
@@ -217,8 +215,6 @@ def test_runs_are_tracked(suite: None, home: Path, tmp_path: Path) -> None:
 
 def test_a_store_that_is_none_is_said_in_a_line(suite: None, tmp_path: Path) -> None:
     """A tracking URI that MLflow cannot use is the person's to mend; the run is kept."""
-    pytest.importorskip("mlflow")
-    pytest.importorskip("alembic")
     folder = make(tmp_path / "run", Made())
     with pytest.raises(SetupError, match="MLflow at"):
         tracking.track(folder, f"nothing://{tmp_path}")

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from assistant.templating import environment
 from evals.runs.figures import signed, text
 
 _BROAD = 1.8
@@ -19,18 +20,13 @@ def fill(name: str, /, **values: object) -> str:
 
 @cache
 def _environment() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("evals.runs"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["figure"] = text
-    environment.filters["signed"] = signed
-    environment.filters["moment"] = moment
-    environment.filters["embedded"] = embedded
-    environment.filters["is_broad"] = is_broad
-    return environment
+    made = environment("evals.runs")
+    made.filters["figure"] = text
+    made.filters["signed"] = signed
+    made.filters["moment"] = moment
+    made.filters["embedded"] = embedded
+    made.filters["is_broad"] = is_broad
+    return made
 
 
 def moment(started: str) -> str:
