@@ -15,12 +15,13 @@ from tools.verdict import Verdict
 
 Scale = Literal[
     "identity", "score", "relative", "appearance", "copy", "detail", "mark", "region",
-    "forgery", "impersonation",
+    "forgery", "impersonation", "steadiness",
 ]  # fmt: skip
 
 _EVIDENCE_SCALES: Mapping[int, Scale] = {
     1: "identity", 2: "score", 3: "score", 4: "score", 5: "score", 6: "relative",
-    7: "appearance", 8: "copy", 9: "detail", 10: "mark",
+    7: "appearance", 8: "copy", 9: "detail", 10: "mark", **dict.fromkeys(range(11, 18), "region"),
+    18: "steadiness", 19: "score", 20: "identity", **dict.fromkeys(range(21, 26), "score"),
 }  # fmt: skip
 _PROBABILITY_SCALES: Mapping[int, Scale] = {1: "identity", 2: "forgery", 3: "impersonation"}
 
@@ -30,7 +31,7 @@ def scale_of(fact_id: str) -> Scale | None:
     handle = parse(fact_id)
     if handle.kind == "P":
         return _PROBABILITY_SCALES.get(handle.number)
-    return _EVIDENCE_SCALES.get(handle.number, "region") if handle.kind == "E" else None
+    return _EVIDENCE_SCALES.get(handle.number) if handle.kind == "E" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ PHRASES: tuple[Phrase, ...] = (
         r"uncertain|unclear|undecided|borderline",
         identity="uncertain", forgery="uncertain", impersonation="uncertain", count="S3",
     ),
+    _phrase(r"steady|stable|verdict stays?", steadiness="steady"),
+    _phrase(r"unsteady|unstable|verdict (?:would )?changes?", steadiness="changes"),
     _phrase(
         r"unlikely",
         identity="another person", forgery="no sign of forgery", impersonation="unlikely",

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant import cli_ask, cli_detectors, cli_galleries, cli_models
+from assistant import cli_ask, cli_detectors, cli_fit, cli_galleries, cli_models
 from assistant.cli_options import AsJson, GalleryName, Shared, settings_of, stdout_kept_clean
 from assistant.console import (
     err,
@@ -179,6 +179,9 @@ def find(
     explain: Annotated[
         bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Skip the closer look at the hits that are shown.")
+    ] = False,
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with pictures.")
     ] = None,
@@ -196,15 +199,21 @@ def find(
     mean over its frames that show the person, and points at the strongest moment. Verdicts:
     impersonation (the same person, forged), genuine, copy (the query photo itself), other
     (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
+
+    The hits that are shown, fifty at most, are looked at closer: their pictures are read again and
+    measured further. A verdict that mild JPEG, resizing or blur would change is inconclusive.
     """
     from assistant.investigation import Unmask
+    from assistant.progress import CloserLookDisplay
     from assistant.report import write_report
 
-    with stdout_kept_clean(context):
+    with stdout_kept_clean(context), CloserLookDisplay() as display:
         unmask = Unmask(settings_of(context), gallery)
-        findings, query = unmask.investigate(photos, top=top, face=face)
+        findings, query = unmask.investigate(
+            photos, top=top, face=face, closer=not quick, on_progress=display
+        )
         if page is not None:
-            write_report(findings, query, page, rule=unmask.parts.rule)
+            write_report(findings, query, page, rule=unmask.parts.rule, instruments=unmask.parts)
     tell(findings.warnings)
     if json:
         print_json(findings.to_json())
@@ -271,6 +280,7 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
 
 cli_ask.register(app)
 cli_detectors.register(app)
+cli_fit.register(app)
 
 
 if __name__ == "__main__":

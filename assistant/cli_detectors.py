@@ -16,7 +16,9 @@ from tools.errors import SetupError
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
-    from tools.detectors.catalogue import Figure, Known
+    from tools.checkpoint_table import Profile
+    from tools.detectors.calibrating import Calibration
+    from tools.detectors.catalogue import Figure, Known, OnShelf
 
 _STATES = {
     "in use": "In use: their scores make the verdict",
@@ -46,8 +48,10 @@ def detectors(context: typer.Context, json: AsJson = False) -> None:
     detectors the whole picture. Figures are AUCs, each with its 95 % interval: 1 tells every
     forgery from every photo, 0.5 is chance, below 0.5 forgeries are taken for more authentic
     than photos. An AUC of one data set promises nothing about another; where nothing was
-    measured, that is said. No detector's score is a verdict.
+    measured, that is said. A detector that is calibrated gives probabilities, the others only
+    scores to rank by. No detector's score is a verdict.
 
+    Detectors that you fit yourself lie below MODELS/detectors, a folder each.
     Any image classifier of transformers becomes a detector when its folder (config.json,
     preprocessor_config.json, safetensors) lies below MODELS/classifiers/face or
     MODELS/classifiers/image; MODELS is shown at the end of the list.
@@ -69,14 +73,18 @@ def detectors(context: typer.Context, json: AsJson = False) -> None:
 
 
 def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
-    from tools.detectors.catalogue import HEADS_KNOWN, OTHERS_KNOWN, PROMPTS_KNOWN
+    from tools.checkpoints import WEIGHTS
+    from tools.detectors.catalogue import HEADS_KNOWN, OTHERS_KNOWN, PROMPTS_KNOWN, on_shelf
     from tools.detectors.image_classifier import FOLDER, classifier_folders
+    from tools.detectors.shelf import FOLDER as SHELF
 
     for known in HEADS_KNOWN:
         yield _of_profile(known, settings, part="heads")
     for known in PROMPTS_KNOWN:
         yield _of_profile(known, settings, part="encoder")
-    found = [_of_classifier(settings, *each) for each in classifier_folders(settings.models_dir)]
+    shelves = [WEIGHTS / SHELF, settings.models_dir / SHELF]
+    found = [_of_shelf(each) for each in on_shelf(shelves, encoders=_encoders(settings))]
+    found += [_of_classifier(settings, *each) for each in classifier_folders(settings.models_dir)]
     yield from found
     names = {row["detector"] for row in found}
     for known in OTHERS_KNOWN:
@@ -103,14 +111,57 @@ def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str,
     sha256 = file_sha256(file) if known.file else encoder
     state, problem = _usable(known, file, encoder, in_use=known.profile == settings.profile)
     heads = folder_of(PROFILES[known.profile]["heads"], settings.models_dir)
+    calibration = _calibration(known, file, encoder, heads)
     figures = [
         figure
         for figure in read_figures(heads)
         if figure.detector == known.title and figure.checkpoint == sha256
     ]
     return _row(
-        known, state, file=file, sha256=sha256, figures=figures, problem=problem, **described
-    )
+        known, state, file=file, sha256=sha256, figures=figures, problem=problem,
+        calibration=calibration, **described,
+    )  # fmt: skip
+
+
+def _calibration(known: "Known", file: Path, encoder: str, heads: Path) -> "Calibration | None":
+    """The one that was fitted for this head, or these prompts, on this encoder."""
+    from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
+    from tools.detectors.heads import head_sha256
+    from tools.detectors.heads_calibrated import read_calibrations
+    from tools.detectors.zero_shot import prompts_sha256
+
+    checkpoint = (
+        prompts_sha256(encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS) if known.file is None
+        else head_sha256(file, encoder)
+    )  # fmt: skip
+    asked = known.title, checkpoint, known.preprocessing
+    for it in read_calibrations(heads):
+        if (it.detector, it.checkpoint, it.preprocessing) == asked:
+            return it
+    return None
+
+
+def _encoders(settings: "Settings") -> "dict[str, Profile]":
+    """The profiles whose encoder is here, by its sha256."""
+    from tools.checkpoints import PROFILES, fingerprint
+
+    found: dict[str, Profile] = {}
+    for profile in PROFILES:
+        try:
+            sha256 = fingerprint(profile, settings.models_dir, parts=("encoder",))["encoder"]
+        except SetupError:
+            continue
+        found[sha256] = profile
+    return found
+
+
+def _of_shelf(found: "OnShelf") -> dict[str, Any]:
+    """A detector that lies in a folder of its own, shipped or fitted by the user."""
+    return _row(
+        found.known, "unusable" if found.problem else "here", file=found.folder,
+        sha256=found.sha256, figures=list(found.figures), problem=found.problem,
+        calibration=found.calibration,
+    )  # fmt: skip
 
 
 def _usable(known: "Known", file: Path, encoder: str, *, in_use: bool) -> tuple[str, str]:
@@ -163,10 +214,18 @@ def _row(
     file: Path | None = None,
     sha256: str | None = None,
     figures: "list[Figure] | None" = None,
+    calibration: "Calibration | None" = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """What --json prints of a detector; `figures` empty means that nothing was measured."""
+    """What --json prints of a detector; `figures` empty means that nothing was measured.
+
+    `calibration` None means that its scores are no probabilities.
+    """
     checkpoint = None if file is None else {"file": safe(file), "sha256": sha256}
+    fitted = None if calibration is None else {
+        "method": calibration.method, "fitted_on": dict(calibration.fitted_on),
+        "inconclusive": [calibration.band.low, calibration.band.high],
+    }  # fmt: skip
     return {
         "detector": known.title,
         "name": known.name,
@@ -179,6 +238,7 @@ def _row(
         "licence": known.licence,
         "trained_on": known.trained_on,
         "figures": [dataclasses.asdict(figure) for figure in figures or ()],
+        "calibration": fitted,
         "profile": known.profile,
         "problem": "",
         "get": "",
@@ -212,8 +272,19 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "licence", row["licence"]
     yield "trained on", row["trained_on"]
     yield "measured", _measured(row["figures"])
+    if row["state"] in ("in use", "here"):
+        yield "calibrated", _calibrated(row["calibration"])
     yield "problem", row["problem"]
     yield "to have it", row["get"]
+
+
+def _calibrated(fitted: dict[str, Any] | None) -> str:
+    """How, on what, and which probabilities decide nothing."""
+    if fitted is None:
+        return "no: its scores are no probabilities"
+    low, high = fitted["inconclusive"]
+    data = fitted["fitted_on"].get("data", "data that is not named")
+    return f"{fitted['method']}, on {data}; inconclusive from {low:.2f} to {high:.2f}"
 
 
 def _measured(figures: list[dict[str, Any]]) -> str:

@@ -69,7 +69,9 @@ def run_demo(
     query, answers = make_pictures(folder, unmask.parts.faces)
     summary = unmask.index([folder], on_progress=on_progress)
     findings, measured = unmask.investigate([query], top=len(answers))
-    page = write_report(findings, measured, home / "report.html", rule=unmask.parts.rule)
+    page = write_report(
+        findings, measured, home / "report.html", rule=unmask.parts.rule, instruments=unmask.parts
+    )
     (home / "answers.json").write_text(json.dumps(answers, indent=1))
     return DemoResult(findings, summary, answers, page, folder)
 

@@ -13,6 +13,7 @@ from tools.findings import Findings
 from tools.gallery import Gallery
 from tools.index import Index
 from tools.indexing import IndexProgress, IndexSummary, index_folders
+from tools.leading_hits import LeadingHits
 from tools.query import Query, build_query
 from tools.search import search
 
@@ -69,23 +70,41 @@ class Unmask:
             )
 
     def find(
-        self, photos: Sequence[Path | str], *, top: int = 20, face: int | None = None
+        self,
+        photos: Sequence[Path | str],
+        *,
+        top: int = 20,
+        face: int | None = None,
+        closer: bool = True,
     ) -> Findings:
         """Rank the gallery by the probability that a face impersonates the person in `photos`.
 
         `photos` are authentic and show one person; `face` (1-based, left to right) says which,
-        where a photo shows several. At most `top` hits are returned.
+        where a photo shows several. At most `top` hits are returned. With `closer`, pictures of
+        the leading ones are read again and measured further, and a verdict that mild JPEG,
+        resizing or blur would change becomes inconclusive.
         """
-        return self.investigate(photos, top=top, face=face)[0]
+        return self.investigate(photos, top=top, face=face, closer=closer)[0]
 
     def investigate(
-        self, photos: Sequence[Path | str], *, top: int = 20, face: int | None = None
+        self,
+        photos: Sequence[Path | str],
+        *,
+        top: int = 20,
+        face: int | None = None,
+        closer: bool = True,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> tuple[Findings, Query]:
-        """The same as `find`, with the measured query beside it, for a report."""
+        """The same as `find`, with the measured query beside it, for a report.
+
+        `on_progress` is told how many of how many hits were looked at closer.
+        """
         parts = self.parts
+        leading = LeadingHits(on_progress=on_progress) if closer else None
         with Gallery.open_existing(
             self.settings.home, self.gallery_name, fingerprint=parts.fingerprint
         ) as gallery:
             paths = [Path(photo) for photo in photos]
             query = build_query(paths, faces=parts.faces, encoder=parts.encoder, face=face)
-            return search(gallery, query, instruments=parts, top=top).findings, query
+            found = search(gallery, query, instruments=parts, top=top, closer=leading)
+            return found.findings, query

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assistant.settings import Settings
-from tools.checkpoints import PROFILES, calibration_file, fingerprint, locate
+from tools.checkpoints import PROFILES, WEIGHTS, calibration_file, fingerprint, locate
 from tools.detectors import Detector, detectors
+from tools.detectors.protocol import AnyDetector
+from tools.detectors.shelf import FOLDER, shelved
 from tools.encoder import Encoder
+from tools.evidence import FURTHER
 from tools.faces import FaceAnalyser
+from tools.second_embedder import Embedder, embedders
 from tools.verdict import Rule
 
 
@@ -48,6 +52,30 @@ class Parts:
         """Scores of authenticity over the encoder's features."""
         folder = locate(PROFILES[self.settings.profile]["heads"], self.settings.models_dir)
         return detectors(folder, self.encoder.sha256)
+
+    @cached_property
+    def picture_detectors(self) -> list[AnyDetector]:
+        """Shelved detectors that look at pixels: those that have a place among the evidence.
+
+        One that was trained on another profile's encoder is left out.
+        """
+        named = {measure.score for measure in FURTHER}
+        folders = [WEIGHTS / FOLDER, self.settings.models_dir / FOLDER]
+        return [
+            found.load(self.encoder)
+            for found in shelved(folders)
+            if found.title in named
+            and (
+                found.about.encoder_sha256 is None
+                or found.about.encoder_sha256 == self.encoder.sha256
+            )
+        ]
+
+    @cached_property
+    def second_embedder(self) -> Embedder | None:
+        """Another embedder beside the first: the person's own, else the one that is shipped."""
+        settings = self.settings
+        return next(iter(embedders(settings.models_dir, threads=settings.threads)), None)
 
     @cached_property
     def rule(self) -> Rule | None:

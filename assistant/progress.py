@@ -52,6 +52,36 @@ class IndexingDisplay:
             sys.stderr.write(f"indexing: {state}\n")
 
 
+class CloserLookDisplay:
+    """Shows how many of the leading hits were looked at closer; call it with both numbers."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("looking closer"), BarColumn(),
+            TextColumn("{task.completed} of {task.total}"),
+            console=err(), transient=True, disable=not sys.stderr.isatty(),
+        )  # fmt: skip
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note of how far the closer look is."""
+        if self._task is None:
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(self._task, completed=done, total=total)
+
+
 def describe(progress: "IndexProgress") -> str:
     """How far, how fast, and how long still, in a line."""
     left = f", {duration(progress.eta_s)} left" if progress.eta_s is not None else ""

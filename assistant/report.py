@@ -1,20 +1,25 @@
-"""Findings as one self-contained HTML page: pictures, verdicts, both axes, evidence.
+"""Findings as one self-contained HTML page: pictures, maps, verdicts, both axes, evidence.
 
 Pictures are embedded, so the page can be moved and leaks no path to a server; nothing is loaded
 from anywhere else. Text from files (names above all) is escaped by the template.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from assistant.maps import MapView, map_views
 from assistant.pictures import data_uri, with_box
 from assistant.templating import bands, fill
 from tools.alignment import aligned_crop
 from tools.errors import SetupError, ToolError
+from tools.face_parts import Look
+from tools.faces import Face
 from tools.findings import Findings, Hit, printable
 from tools.images import read_photo
+from tools.instruments import Instruments
 from tools.query import Query
 from tools.verdict import VERDICTS, Rule
 from tools.videos import picture_at
@@ -22,14 +27,29 @@ from tools.videos import picture_at
 _FACE_PX = 160
 
 
-def write_report(findings: Findings, query: Query, path: Path, *, rule: Rule | None) -> Path:
-    """Write the page and return its path; a picture that is gone is shown as missing."""
+def write_report(
+    findings: Findings,
+    query: Query,
+    path: Path,
+    *,
+    rule: Rule | None,
+    instruments: Instruments | None = None,
+) -> Path:
+    """Write the page and return its path; a picture that is gone is shown as missing.
+
+    With `instruments` every hit is shown with its maps: where the signs of forgery lie, and where
+    the face departs from the query photos.
+    """
+    photos = [
+        (read_photo(photo).pixels, face)
+        for photo, face in zip(query.paths, query.faces, strict=True)
+    ]
     page = fill(
         "report.html",
         findings=findings,
         verdicts=VERDICTS,
-        queries=[_query_view(query, number) for number in range(len(query.paths))],
-        hits=[_hit_view(hit, rule) for hit in findings.hits],
+        queries=[_query_view(photo, look) for photo, look in zip(query.paths, photos, strict=True)],
+        hits=[_hit_view(hit, photos, rule=rule, kit=instruments) for hit in findings.hits],
     )
     try:
         path.write_text(page, encoding="utf-8")
@@ -39,9 +59,8 @@ def write_report(findings: Findings, query: Query, path: Path, *, rule: Rule | N
     return path
 
 
-def _query_view(query: Query, number: int) -> dict[str, Any]:
-    path, face = query.paths[number], query.faces[number]
-    pixels = read_photo(path).pixels
+def _query_view(path: Path, look: Look) -> dict[str, Any]:
+    pixels, face = look
     return {
         "name": printable(Path(path.name)),
         "image": data_uri(with_box(pixels, face.box)),
@@ -49,7 +68,9 @@ def _query_view(query: Query, number: int) -> dict[str, Any]:
     }
 
 
-def _hit_view(hit: Hit, rule: Rule | None) -> dict[str, Any]:
+def _hit_view(
+    hit: Hit, photos: Sequence[Look], *, rule: Rule | None, kit: Instruments | None
+) -> dict[str, Any]:
     view: dict[str, Any] = {
         "hit": hit,
         "name": f"{printable(Path(hit.path.name))}{hit.at}",
@@ -57,6 +78,7 @@ def _hit_view(hit: Hit, rule: Rule | None) -> dict[str, Any]:
         "bands": bands(rule, hit),
         "image": None,
         "face": None,
+        "maps": [],
     }
     try:
         pixels = picture_at(hit.path, hit.time_s)
@@ -64,4 +86,20 @@ def _hit_view(hit: Hit, rule: Rule | None) -> dict[str, Any]:
         return view  # moved or deleted since it was indexed; the page says so
     view["image"] = data_uri(with_box(pixels, np.asarray(hit.box)))
     view["face"] = data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX))
+    if kit is not None:
+        view["maps"] = _maps(hit, pixels, photos, kit)
     return view
+
+
+def _maps(hit: Hit, pixels: np.ndarray, photos: Sequence[Look], kit: Instruments) -> list[MapView]:
+    face = _same_face(hit, kit.faces.analyse([pixels])[0])
+    return [] if face is None else map_views(pixels, face, photos, instruments=kit)
+
+
+def _same_face(hit: Hit, found: Sequence[Face]) -> Face | None:
+    """The face of the hit among those found anew; None when the file shows another picture now."""
+    points = np.asarray(hit.keypoints)
+    apart = [float(np.linalg.norm(it.keypoints - points, axis=1).mean()) for it in found]
+    if not apart or min(apart) > 0.2 * float(np.linalg.norm(points[1] - points[0])):
+        return None
+    return found[int(np.argmin(apart))]

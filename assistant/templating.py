@@ -42,17 +42,9 @@ def bands(rule: Rule | None, hit: Hit | None = None) -> Mapping[str, tuple[float
     """
     if rule is None:
         return {}
-    fake = rule.same_photo_band if hit and is_same_photo(rule, hit) else rule.fake_band
+    scores = {it.score: it.value for it in hit.evidence} if hit else {}
+    fake = rule.forgery_band(scores) if hit else rule.fake_band
     return {
         "identity": (rule.identity_band.low, rule.identity_band.high),
         "fake": (fake.low, fake.high),
     }
-
-
-def is_same_photo(rule: Rule, hit: Hit) -> bool:
-    """Whether the rule takes the hit for the query's own photograph, edited or not."""
-    same = hit.assessment.identity_probability
-    bits = next((it.value for it in hit.evidence if it.score == "query/face_hash_distance"), None)
-    if same is None or bits is None:
-        return False
-    return rule.identity_band.place(same) == "high" and bits <= rule.copy_bits

@@ -1,4 +1,7 @@
-"""The one entry for measurements: `python -m evals list | run SUITE | compare A B | report RUN`."""
+"""The one entry for measurements: `python -m evals list | run SUITE | compare A B | report RUN`.
+
+`python -m evals SUITE` is short for `python -m evals run SUITE`.
+"""
 
 import argparse
 import contextlib
@@ -17,6 +20,7 @@ from assistant.settings import Settings, harden_library_environment
 from evals.options import EvalOptions
 from evals.runs import compare, gate, report
 from evals.runs import folder as runs
+from evals.runs.figure_tables import aligned
 from evals.runs.figures import as_table, jsonable
 from evals.runs.gate import Bound
 from evals.runs.running import Request, perform
@@ -29,7 +33,7 @@ EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, see `EXIT_STATUS`; 130 when stopped."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(_in_full(sys.argv[1:] if arguments is None else arguments))
     names = [name for name, _ in getattr(options, "peer", ())]
     if len(set(names)) < len(names):
         parser.error("every --peer needs a name of its own")
@@ -50,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def _in_full(arguments: Sequence[str]) -> list[str]:
+    """With the word `run` where the name of a suite stands first."""
+    return ["run", *arguments] if arguments and arguments[0] in SUITES else [*arguments]
+
+
 def _list(options: argparse.Namespace) -> int:
     print(listing())
     return 0
@@ -66,13 +75,22 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(jsonable(run.figures), indent=2))
     elif not options.quiet:
-        print(as_table(run.figures))
+        print(_shown(run.figures))
     if not options.quiet:
         print(f"kept in {folder}; to read: {folder / runs.REPORT}", file=sys.stderr)
     failed = gate.failures(run.figures, options.bounds or [])
     for sentence in failed:
         print(f"gate: {sentence}", file=sys.stderr)
     return 3 if failed else 0
+
+
+def _shown(figures: Mapping[str, object]) -> str:
+    """All figures; of a suite that has more than a screen can hold, its summary."""
+    short = figures.get("summary")
+    if not isinstance(short, Mapping):
+        return as_table(figures)
+    single = {name: it for name, it in figures.items() if not isinstance(it, Mapping)}
+    return f"{as_table(single)}\n\n{aligned('summary', short)}"
 
 
 def _request(options: argparse.Namespace) -> Request:

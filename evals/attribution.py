@@ -2,7 +2,8 @@
 
 Data with a class a generator (folder per class, or manifests with `method`); all authentic pictures
 are one class. Every picture is predicted by a layer that has seen nothing of its source. Beside it:
-always naming the commonest class.
+always naming the commonest class, and the shelved networks that were trained to name generators
+(`attribution_networks`).
 
 Does not show: what to say of a method that no layer learnt (it is given one of the known names;
 rejecting the unseen is out of scope); nor that traces of the generator are what is read: classes
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from evals.attribution_networks import Attributing, shelved_networks
 from evals.datasets import load
 from evals.datasets.manifest import Manifest, Row
 from evals.leakage.suite import sources_of
@@ -34,11 +36,15 @@ FEWEST, MOST = 6, 300  # pictures of a class; above, a random choice
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribution:
-    """Pictures (n,) with their true class, their source, and what the layer says of them."""
+    """Pictures (n,) with their true class, their source, and what is said of them.
+
+    `rows` (n,) are their places among all that were measured.
+    """
 
     truth: np.ndarray
     sources: np.ndarray
     said: Predictions
+    rows: np.ndarray
 
     @property
     def right(self) -> np.ndarray:
@@ -68,6 +74,7 @@ class Attribution:
             "recall": {
                 str(name): float(row[place] / row.sum())
                 for place, (name, row) in enumerate(zip(self.said.classes, counts, strict=True))
+                if row.any()
             },
             "auc against real": self._against_real(),
         }
@@ -79,7 +86,7 @@ class Attribution:
         found = {}
         for name in column if REAL in column else ():
             rows = np.isin(self.truth, [name, REAL])
-            if name != REAL:
+            if name != REAL and name in self.truth:
                 scores = (column[name] - column[REAL])[rows]
                 found[name] = auc(scores, self.truth[rows] == name)
         return found
@@ -93,7 +100,7 @@ class Attribution:
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Name the generator from features of the face, of the picture and of both."""
+    """Name the generator from features of the face, of the picture and of both; ask networks."""
     manifest = chosen(load(options.data, options.layout), seed=options.seed)
     measured = measure(manifest.limited(options.limit, options.seed), replace(options, limit=None))
     kept = _enough(measured)
@@ -105,13 +112,21 @@ def run(options: EvalOptions) -> dict[str, object]:
             "attribution needs a folder a generator"
         )
     found = attributions(kept, classes, options)
-    _keep(kept, classes, found, options)
+    asked = {
+        network.title: by_network(network, kept, classes, options) for network in shelved_networks()
+    }
+    told = found | {name: one for name, (one, _) in asked.items() if one is not None}
+    _keep(kept, classes, told, options)
     return {
         "classes": {str(name): int(count) for name, count in zip(names, counts, strict=True)},
         "without a face": int((~kept.found).sum()),
         "skipped files": len(measured.skipped),
         "majority": majority(classes),
         **{name: one.figures() for name, one in found.items()},
+        **{
+            name: {**notes, **(one.figures() if one is not None else {})}
+            for name, (one, notes) in asked.items()
+        },
     }
 
 
@@ -125,14 +140,39 @@ def attributions(
     found = {}
     for number, (name, features) in enumerate(inputs.items()):
         options.progress(number, len(inputs), f"naming the generator from: {name}")
-        rows = np.isfinite(features).all(axis=1)
+        rows = np.flatnonzero(np.isfinite(features).all(axis=1))
         if len(np.unique(classes[rows])) < 2:
             continue
         said = cross_predicted(
-            features[rows], classes[rows], sources=sources[rows], seed=options.seed
+            features[rows],
+            classes[rows].tolist(),
+            sources=sources[rows].tolist(),
+            seed=options.seed,
         )
-        found[name] = Attribution(classes[rows], sources[rows], said)
+        found[name] = Attribution(classes[rows], sources[rows], said, rows)
     return found
+
+
+def by_network(
+    network: Attributing, pictures: Measured, classes: np.ndarray, options: EvalOptions
+) -> tuple[Attribution | None, dict[str, object]]:
+    """What a trained network says of the pictures that it did not learn from, and notes on it.
+
+    A class of the data that it never learnt is always named wrongly. None when it learnt all.
+    """
+    options.progress(0, 0, f"naming the generator by {network.title}")
+    rows = np.array([at for at in range(len(pictures)) if network.may_be_asked(pictures, at)], int)
+    notes: dict[str, object] = {"left out as learnt": len(pictures) - len(rows)}
+    if not len(rows):
+        return None, notes
+    names, found = network.probabilities(pictures, rows, real=REAL)
+    columns = np.unique([*names, *classes[rows]])
+    wide = np.zeros((len(rows), len(columns)))
+    wide[:, np.searchsorted(columns, names)] = found
+    sources = np.array(sources_of(pictures.rows))[rows]
+    one = Attribution(classes[rows], sources, Predictions(columns, wide), rows)
+    notes["classes it never learnt"] = ", ".join(sorted({*map(str, classes[rows])} - {*names}))
+    return one, notes | {"majority": majority(classes[rows])}
 
 
 def majority(classes: np.ndarray) -> dict[str, float]:
@@ -188,13 +228,12 @@ def _keep(
     samples, sources = Samples(options.output), sources_of(pictures.rows)
     said: dict[str, dict[str, str]] = {name: {} for name in pictures.ids}
     for name, one in found.items():
-        rows = np.isfinite(pictures.face_features).all(axis=1) | (name == "image")
-        for place, predicted in zip(np.flatnonzero(rows), one.said.predicted, strict=True):
+        for place, predicted in zip(one.rows, one.said.predicted, strict=True):
             said[pictures.ids[place]][name] = str(predicted)
         matrix.confusion(
-            options.output, f"attribution_{name}", one.confusion,
+            options.output, f"attribution_{name.replace('/', '_')}", one.confusion,
             rows=[*map(str, one.said.classes)], columns=[*map(str, one.said.classes)],
-            title=f"Which generator? Read off: {_READ[name]}",
+            title=f"Which generator? Read off: {_READ.get(name, name)}",
             caption="Classes that differ in size or "
             "compression are told apart by that as well.",
         )  # fmt: skip

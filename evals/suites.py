@@ -86,8 +86,18 @@ SUITES: Mapping[str, Suite] = {
         "Are forgeries told from photos, of families seen and unseen?",
         "pocket",
     ),
+    "scenes": Suite(
+        "evals.weights.scenes",
+        "Is what was forged beside the face seen by face crops, whole images, patches?",
+        "pocket",
+    ),
     "localisers": Suite(
         "evals.weights.localisers", "Do heat maps point at the region that was forged?", "pocket"
+    ),
+    "references": Suite(
+        "evals.weights.references",
+        "Do query photos and a second embedder tell forged from genuine photos of a person?",
+        "pocket",
     ),
     "durability": Suite(
         "evals.weights.durability",

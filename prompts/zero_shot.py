@@ -62,5 +62,15 @@ PROMPT_SETS: Mapping[str, PromptSet] = MappingProxyType(
             ("a computer generated image", "a deepfake"),
             "the answers to the first question alone, as captions",
         ),
+        "labels": PromptSet(
+            ("Real",),
+            ("Fake",),
+            "the class names of a published image classifier, as they are",
+        ),
+        "anomaly": PromptSet(
+            ("a photo of a normal face", "a photo of a face without a flaw"),
+            ("a photo of an anomalous face", "a photo of a face with a flaw"),
+            "normal against anomalous, as in language-guided anomaly detection (CLAD)",
+        ),
     }
 )

@@ -54,6 +54,8 @@ def faces(home: Path, monkeypatch: pytest.MonkeyPatch) -> CentreFaces:
     monkeypatch.setattr(Parts, "encoder", TinyEncoder())
     monkeypatch.setattr(Parts, "fingerprint", FINGERPRINT)
     monkeypatch.setattr(Parts, "detectors", [])
+    monkeypatch.setattr(Parts, "picture_detectors", [])
+    monkeypatch.setattr(Parts, "second_embedder", None)
     monkeypatch.setattr(Parts, "rule", None)
     return faces
 

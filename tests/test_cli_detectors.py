@@ -1,26 +1,33 @@
 """`unmask detectors`: what is listed, with which figures, and what is said of what is not there."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from assistant.cli import app
 from tests.test_image_classifier import REAL_FIRST, vit, write
-from tools.checkpoints import PROFILES, WEIGHTS, locate
+from tools.checkpoints import PROFILES, WEIGHTS, fingerprint, locate
+from tools.detectors.calibrating import fit
 from tools.detectors.catalogue import (
     FIGURES,
     HEADS_KNOWN,
     OTHERS_KNOWN,
     PROMPTS_KNOWN,
+    Figure,
     read_figures,
 )
+from tools.detectors.prompt_tuning import LinearProbe
+from tools.detectors.shelf import FOLDER, About, Shelved, shelved
 from tools.errors import SetupError
 from tools.hashing import file_sha256
 
 HEADS = WEIGHTS / "heads"
+SHELF = WEIGHTS / FOLDER
 
 
 def run(*arguments: str) -> Result:
@@ -38,10 +45,101 @@ def listed(*before: str) -> dict[tuple[str | None, str], dict[str, Any]]:
     return found
 
 
+def shipped() -> dict[tuple[str | None, str], About]:
+    """What lies on the shelf of the package, by profile and title."""
+    found = [one.about for one in shelved([SHELF])]
+    return {("pocket" if it.encoder_sha256 else None, f"{it.inputs}/{it.name}"): it for it in found}
+
+
+def put_detector(folder: Path, *, encoder_sha256: str | None, **fields: Any) -> Shelved:
+    """A detector of the user's own on the shelf: a linear probe."""
+    said = {
+        "kind": "linear_probe", "name": folder.name, "inputs": "face", "needs": "features",
+        "licence": "mine alone", "trained_on": "12 photos of mine",
+        "settings": {"preprocessing": "resize"}, **fields,
+    }  # fmt: skip
+    about = About(**said, encoder_sha256=encoder_sha256)
+    about.save(folder)
+    probe = LinearProbe(np.ones((2, 256)), np.zeros(2), "face")
+    probe.save(folder / "model.safetensors", encoder_sha256=encoder_sha256 or "")
+    return Shelved(folder, about)
+
+
+def pocket_encoder(home: Path) -> str:
+    """The sha256 of the shipped encoder."""
+    return fingerprint("pocket", home, parts=("encoder",))["encoder"]
+
+
 def test_every_known_detector_is_listed_once(home: Path) -> None:
-    """The profile's, those of the other profile and those that nobody ships: each has its row."""
-    known = {(it.profile, it.title) for it in (*HEADS_KNOWN, *PROMPTS_KNOWN, *OTHERS_KNOWN)}
-    assert set(listed()) == known
+    """The profiles', those on the shelf and those that nobody ships: each has its row."""
+    known = {(it.profile, it.title) for it in (*HEADS_KNOWN, *PROMPTS_KNOWN)}
+    here = {title for _, title in shipped()}
+    known |= {(it.profile, it.title) for it in OTHERS_KNOWN if it.title not in here}
+    assert set(listed()) == known | set(shipped())
+
+
+def test_a_fitted_detector_is_listed_from_its_folder(home: Path) -> None:
+    """What lies below MODELS/detectors has a row: licence, training, preprocessing, profile."""
+    folder = home / "models" / "detectors" / "mine"
+    one = put_detector(folder, encoder_sha256=pocket_encoder(home))
+    row = listed()["pocket", "face/mine"]
+    assert (row["state"], row["needs"], row["problem"]) == ("here", "features", "")
+    assert (row["licence"], row["trained_on"]) == ("mine alone", "12 photos of mine")
+    assert (row["preprocessing"], row["checkpoint"]["sha256"]) == ("resize", one.sha256)
+    assert (row["figures"], row["calibration"]) == ([], None)
+    shown = " ".join(run("detectors").stdout.split())
+    assert "face/mine" in shown
+    assert "calibrated no: its scores are no probabilities" in shown
+
+
+def test_a_shelved_detector_shows_its_own_figures_and_calibration(home: Path) -> None:
+    """Those of the weights that lie there; when they change, neither is shown any more."""
+    folder = home / "models" / "detectors" / "mine"
+    one = put_detector(folder, encoder_sha256=pocket_encoder(home))
+    logits = np.linspace(-2, 2, 40)
+    asked = replace(
+        LinearProbe(np.ones((2, 256)), np.zeros(2), "face"), name="mine", sha256=one.sha256
+    )
+    fit(asked, logits, logits + 0.5 * np.sin(9 * logits) > 0, fitted_on={"data": "my own"}).save(
+        folder / "calibration.json"
+    )
+    figure = Figure(
+        "face/mine", one.sha256, "album", "own", "AUC", 0.75, (0.5, 0.9), 9, 9, "x", "y"
+    )
+    (folder / FIGURES).write_text(json.dumps([asdict(figure)]), "utf-8")
+    row = listed()["pocket", "face/mine"]
+    assert row["figures"][0]["value"] == 0.75
+    assert (row["calibration"]["method"], row["calibration"]["fitted_on"]["data"]) == (
+        "platt", "my own",
+    )  # fmt: skip
+    assert "platt, on my own; inconclusive from" in " ".join(run("detectors").stdout.split())
+    put_detector(folder, encoder_sha256=pocket_encoder(home), trained_on="other photos")
+    row = listed()["pocket", "face/mine"]
+    assert (row["figures"], row["calibration"]) == ([], None)
+
+
+def test_what_is_on_the_shelf_is_no_longer_said_to_be_missing(home: Path) -> None:
+    """A detector that nobody ships leaves the list of those when somebody puts it there."""
+    folder = home / "models" / "detectors" / "any"
+    put_detector(folder, encoder_sha256=pocket_encoder(home), name="coop", kind="linear_probe")
+    rows = [row for (_, title), row in listed().items() if title == "face/coop"]
+    assert [row["state"] for row in rows] == ["here"]
+
+
+def test_what_cannot_be_used_is_listed_with_the_reason(home: Path) -> None:
+    """An encoder that is not here, weights that are gone, a description that is damaged."""
+    shelf = home / "models" / "detectors"
+    put_detector(shelf / "foreign", encoder_sha256="f" * 64)
+    put_detector(shelf / "empty", encoder_sha256=None)
+    (shelf / "empty" / "model.safetensors").unlink()
+    put_detector(shelf / "torn", encoder_sha256=None)
+    (shelf / "torn" / "detector.json").write_text("{", "utf-8")
+    rows = {title: row for (_, title), row in listed().items()}
+    for name, reason in (
+        ("foreign", "unmask fit"), ("empty", "is missing"), ("torn", "cannot be read"),
+    ):  # fmt: skip
+        assert rows[f"face/{name}"]["state"] == "unusable"
+        assert reason in rows[f"face/{name}"]["problem"]
 
 
 def test_the_pocket_heads_are_in_use_with_what_one_must_know(home: Path) -> None:

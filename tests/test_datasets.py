@@ -164,6 +164,6 @@ def test_every_layout_tells_what_it_is() -> None:
     """The table's names are its layouts', each with a description and terms."""
     assert {*LAYOUTS} == {
         "manifest", "celeb_df", "faceforensics", "dfd", "dfdc", "dfdcp", "lfw", "deepfakebench",
-        "folders", "swaps", "pairs",
+        "folders", "swaps", "pairs", "attacks",
     }  # fmt: skip
     assert all(it.name == name and it.what and it.licence for name, it in LAYOUTS.items())

@@ -3,7 +3,7 @@
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,10 +12,12 @@ from safetensors.numpy import save_file
 
 from tools.checkpoint_table import PUBLIC_HEAD, UNIFD_ENCODER
 from tools.checkpoints import expected_fingerprint
-from tools.detectors import HEADS, UnifdLinear, UnifdNeighbours, detectors
+from tools.detectors import HEADS, Detector, UnifdLinear, UnifdNeighbours, detectors
+from tools.detectors.heads import head_sha256
 from tools.detectors.unifd_linear import _check_published_values
 from tools.detectors.unifd_neighbours import KS, unit_rows
 from tools.errors import SetupError
+from tools.preprocessing import Mode
 
 ENCODER = "e" * 64
 RNG = np.random.default_rng(7)
@@ -131,6 +133,36 @@ def test_heads_survive_the_disk(tmp_path: Path) -> None:
         tmp_path / "face_linear.safetensors", inputs="face", encoder_sha256=ENCODER
     )
     np.testing.assert_allclose(linear.score(features), LINEAR.score(features), atol=1e-6)
+
+
+def test_a_head_is_named_by_its_file_and_its_encoder(tmp_path: Path) -> None:
+    """Other weights or another encoder are another checkpoint; in memory there is none yet."""
+    assert LINEAR.sha256 == ""
+    names = set()
+    for number, encoder in enumerate((ENCODER, "f" * 64)):
+        for scale in (1, 2):
+            path = tmp_path / f"{number} {scale}.safetensors"
+            UnifdLinear(scale * LINEAR.weight, 0, "face").save(path, encoder_sha256=ENCODER)
+            again = UnifdLinear.load(path, inputs="face", encoder_sha256=ENCODER)
+            assert again.sha256 == head_sha256(path, ENCODER)
+            assert isinstance(again, Detector)
+            names.add(head_sha256(path, encoder))
+    assert len(names) == 4
+
+
+@pytest.mark.parametrize("k", KS)
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_every_published_variant_can_be_loaded(tmp_path: Path, k: int, mode: Mode) -> None:
+    """A bank serves every k of the paper, in both preprocessings; each k has a name of its own."""
+    path, judge = tmp_path / "bank.safetensors", bank(d=3, k=k)
+    judge.save(path, encoder_sha256=ENCODER)
+    again = UnifdNeighbours.load(
+        path, inputs="image", encoder_sha256=ENCODER, k=k, preprocessing=mode
+    )
+    assert (again.k, again.preprocessing) == (k, mode)
+    assert again.name == ("unifd_neighbours" if k == 9 else f"unifd_neighbours_k{k}")
+    features = RNG.normal(size=(20, 3))
+    np.testing.assert_allclose(again.score(features), judge.score(features), atol=2e-3)
 
 
 def test_the_list_is_explicit_and_ordered(tmp_path: Path) -> None:

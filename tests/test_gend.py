@@ -127,6 +127,7 @@ def test_batches_do_not_change_scores(gend: Gend, pictures: list[np.ndarray]) ->
 def test_it_says_what_it_works_on(gend: Gend) -> None:
     """Name, inputs and preprocessing are those of every detector; the input size is the tower's."""
     detector: PictureDetector = gend
+    assert isinstance(gend, PictureDetector)
     assert (detector.name, detector.inputs) == ("gend", "face")
     assert f"to {SIZE} px, bicubic" in detector.preprocessing
     assert (gend.pictures.size, len(gend.sha256)) == (SIZE, 64)
@@ -217,12 +218,14 @@ def test_missing_and_damaged_files_are_setup_errors(published: Published, tmp_pa
         Gend.load(tmp_path)
 
 
-def test_the_crop_is_black_beyond_the_picture(astronaut: np.ndarray) -> None:
+def test_the_crop_is_black_beyond_the_picture(gend: Gend, astronaut: np.ndarray) -> None:
     """As GenD's own alignment, unlike the mirrored crop of the pocket parts."""
     template = np.array([[0.34, 0.46], [0.66, 0.46], [0.5, 0.64], [0.37, 0.82], [0.63, 0.82]])
-    upright = Gend.crop(astronaut, template * 100 + 200)
+    upright = gend.framed(astronaut, template * 100 + 200)
     assert (upright.shape, upright.dtype) == ((256, 256, 3), np.uint8)
     assert upright[0].any()
-    corner = Gend.crop(astronaut, template * 100 - 40)
+    corner = gend.framed(astronaut, template * 100 - 40)
     assert not corner[:30, :30].any()
     assert corner[-1, -1].any()
+    with pytest.raises(ValueError, match="keypoints"):
+        gend.framed(astronaut, None)

@@ -14,6 +14,7 @@ import torch
 import transformers
 from PIL import Image
 
+from tools.alignment import aligned_crop
 from tools.detectors import ImageClassifier, PictureDetector
 from tools.detectors.class_labels import CLASSES_FILE, Classes, meaning_of, resolve
 from tools.detectors.image_classifier import classifier_folders
@@ -243,12 +244,25 @@ def test_preprocessing_checkpoint_and_name_are_recorded(tmp_path: Path) -> None:
     assert first.name == "first"
     assert first.inputs == "face"
     assert first.preprocessing == (
+        "aligned face of margin 1.3 at 384 px; "
         "ViTImageProcessor, size 32×32, resample 2, image_mean 0.5/0.5/0.5, image_std 0.5/0.5/0.5"
     )
-    wrapped = ImageClassifier.of(write(tmp_path / "timm", timm, REAL_FIRST), inputs="face")
+    wrapped = ImageClassifier.of(write(tmp_path / "timm", timm, REAL_FIRST), inputs="image")
     assert wrapped.preprocessing.startswith("its own processor, input_size 3/32/32, crop_pct 0.9")
     assert len(first.sha256) == 64
     assert first.sha256 != again.sha256
+
+
+def test_it_is_shown_what_it_looks_at(tmp_path: Path, astronaut: np.ndarray) -> None:
+    """Whole pictures as they are, faces aligned and larger than any network's input."""
+    folder = write(tmp_path / "m", vit, REAL_FIRST)
+    whole, face = (ImageClassifier.of(folder, inputs=inputs) for inputs in ("image", "face"))
+    points = np.array([[195, 108], [249, 108], [222, 135], [198, 165], [246, 165]], np.float32)
+    assert whole.framed(astronaut, points) is astronaut
+    expected = aligned_crop(astronaut, points, size=384, margin=1.3)
+    np.testing.assert_array_equal(face.framed(astronaut, points), expected)
+    with pytest.raises(ValueError, match="keypoints"):
+        face.framed(astronaut, None)
 
 
 def test_classes_may_be_named_beside_the_checkpoint(tmp_path: Path, astronaut: np.ndarray) -> None:

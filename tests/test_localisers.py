@@ -41,7 +41,7 @@ class CountsRed:
         """Features (n, 1): the spread of red there."""
         return np.array([[float(image[:32, :32, 0].std())] for image in images], np.float32)
 
-    def evidence_map(self, image: np.ndarray) -> None:
+    def evidence_map(self, image: np.ndarray, *, size: int | None = None) -> None:
         """It makes no map of its own."""
 
 

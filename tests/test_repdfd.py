@@ -1,6 +1,7 @@
 """RepDFD against a plain computation on transformers' CLIP, and the checkpoints that it refuses."""
 
 import pickle
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel
 
 from tests.tiny_clip import CONTEXT, WIDTH, tiny_clip
-from tools.detectors import PictureDetector
+from tools.alignment import aligned_crop
+from tools.detectors import IdentityDetector, PictureDetector, judging
 from tools.detectors.repdfd import FACE_WORD, FAKE_PROMPT, REAL_PROMPT, Repdfd
 from tools.encoder import Encoder
 from tools.errors import SetupError
@@ -136,7 +138,7 @@ def test_the_centre_of_the_perturbation_is_not_used(
 def test_the_border_can_be_learnt(judge: Repdfd, pictures: list[np.ndarray]) -> None:
     """Gradients reach the border of the perturbation, and nothing of its centre."""
     delta = torch.from_numpy(judge.delta.copy()).requires_grad_()
-    judge.encoder.forward(judge.framed(pictures, delta)).square().sum().backward()
+    judge.encoder.forward(judge.bordered(pictures, delta)).square().sum().backward()
     assert delta.grad is not None
     assert delta.grad[:, 0, 0].abs().min() > 0
     assert not delta.grad[:, BORDER:-BORDER, BORDER:-BORDER].any()
@@ -150,25 +152,59 @@ def test_the_identity_matters(
     assert np.diff(np.sort(scores)).min() > TOLERANCE
 
 
+class Faces:
+    """Three faces of one picture, as `judge` asks to see them; the second has no keypoints."""
+
+    POINTS = np.array([[180, 100], [230, 100], [205, 130], [185, 160], [225, 160]], np.float32)
+
+    def __init__(self, pixels: np.ndarray, identities: np.ndarray, query: np.ndarray | None):
+        self.pixels, self.embeddings, self.query = pixels, identities, query
+        self.face_features = self.image_features = np.empty((0, 0), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+        """The same picture; what is known of it differs."""
+        yield self.pixels, self.POINTS
+        yield self.pixels, None
+        yield self.pixels, self.POINTS + 5
+
+
 def test_candidates_and_query_are_told_apart(
-    judge: Repdfd, pictures: list[np.ndarray], identities: np.ndarray
+    judge: Repdfd, astronaut: np.ndarray, identities: np.ndarray
 ) -> None:
-    """Both are detectors of pictures; one asks each face who it is, one is told whom to expect."""
-    own = judge.for_candidates(lambda given: identities[: len(given)])
-    asked = judge.for_query(identities[0])
+    """One is given each face's own identity, one that of who is looked for; without any, NaN."""
+    own, asked = judge, replace(judge, identity="query")
     assert (own.name, asked.name) == ("repdfd", "repdfd_query")
-    detector: PictureDetector = asked
+    detector: IdentityDetector = asked
+    assert isinstance(asked, IdentityDetector)
+    assert not isinstance(asked, PictureDetector)
     assert detector.inputs == "face"
     assert asked.sha256 == judge.sha256 != replace(judge, delta=judge.delta + 1).sha256
     assert f"at {INNER} px" in detector.preprocessing
-    np.testing.assert_allclose(
-        own.score_pictures(pictures), judge.score(pictures, identities), atol=1e-6
-    )
-    repeated = np.repeat(identities[:1], 3, axis=0)
-    np.testing.assert_allclose(
-        asked.score_pictures(pictures), judge.score(pictures, repeated), atol=1e-6
-    )
-    assert asked.score_pictures([]).shape == (0,)
+    crops = [judge.framed(astronaut, Faces.POINTS), judge.framed(astronaut, Faces.POINTS + 5)]
+    rows = np.array([0, 2])
+    whole = Faces(astronaut, identities, identities[1])
+    for one, expected in (
+        (own, judge.score(crops, identities[rows])),
+        (asked, judge.score(crops, np.repeat(identities[1:2], 2, axis=0))),
+    ):
+        logits = judging.judge(one, whole).logits
+        np.testing.assert_array_equal(np.isnan(logits), [False, True, False])
+        np.testing.assert_allclose(logits[rows], expected, atol=1e-5)
+    nobody = judging.judge(asked, Faces(astronaut, identities, None)).logits
+    assert np.isnan(nobody).all()
+    assert judge.score([], identities[:0]).shape == (0,)
+
+
+def test_a_face_is_cut_out_as_the_encoder_learnt_it(judge: Repdfd, astronaut: np.ndarray) -> None:
+    """Aligned, at the encoder's size and margin; without keypoints there is nothing to cut."""
+    encoder, points = judge.encoder, Faces.POINTS
+    expected = aligned_crop(astronaut, points, size=64, margin=encoder.face_margin)
+    np.testing.assert_array_equal(judge.framed(astronaut, points), expected)
+    with pytest.raises(ValueError, match="keypoints"):
+        judge.framed(astronaut, None)
 
 
 def test_batches_do_not_change_scores(

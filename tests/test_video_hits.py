@@ -20,6 +20,7 @@ from tests.clips import write_clip
 from tests.test_verdict import HIGH, LOW, MIDDLE, RULE, scores
 from tools.calibration import Scores
 from tools.errors import ToolError
+from tools.evidence import MEASURES
 from tools.face_quality import FaceQuality
 from tools.faces import Face
 from tools.findings import Findings, Hit, clock
@@ -28,7 +29,7 @@ from tools.gallery import Gallery
 from tools.images import read_photo
 from tools.model_tools import toolkit
 from tools.records import FaceRecord, Moment
-from tools.search import OVER_FRAMES
+from tools.search import ON_ONE_FRAME, OVER_FRAMES
 from tools.sightings import Candidate, assess, best_of_each, mean_scores, order
 
 FORGED_FROM_S, SECONDS = 6, 12
@@ -91,7 +92,9 @@ def test_a_video_is_one_hit_at_the_moment_of_the_face(findings: Findings) -> Non
     assert hit.image_id.endswith(f"@{hit.time_s:g}")
     assert hit.at == f" at {clock(hit.time_s)}"
     assert hit.seen.startswith("Seen in 6 of 12 frames; strongest at 0:")
-    assert all(item.method.endswith(OVER_FRAMES) for item in hit.evidence)
+    first, further = hit.evidence[: len(MEASURES)], hit.evidence[len(MEASURES) :]
+    assert all(item.method.endswith(OVER_FRAMES) for item in first)
+    assert further and all(item.method.endswith(ON_ONE_FRAME) for item in further)
 
 
 def test_a_video_of_somebody_else_is_somebody_else(findings: Findings) -> None:
@@ -133,7 +136,9 @@ def test_pictures_are_judged_as_without_videos(
     for hit in before.hits:
         now = hit_of(findings, hit.path.name)
         assert (now.verdict, now.assessment.reason) == (hit.verdict, hit.assessment.reason)
-        values, again = ([it.value for it in each.evidence] for each in (hit, now))
+        values, again = (
+            {it.id: it.value for it in each.evidence if it.value is not None} for each in (hit, now)
+        )
         assert again == pytest.approx(values, rel=1e-4, abs=1e-4)
         assert [it.method for it in now.evidence] == [it.method for it in hit.evidence]
         assert (now.time_s, now.moments, now.frames_seen, now.seen, now.at) == (

@@ -12,6 +12,7 @@ from prompts.zero_shot import COMPUTER_GENERATED, NATURAL, PROMPT_SETS
 from tests.test_encoder_parity import CONTEXT, encoder, peer, peer_features, pictures, weights
 from tools.checkpoints import WEIGHTS as SHIPPED
 from tools.detectors import Detector, ZeroShot
+from tools.detectors.zero_shot import prompts_sha256
 from tools.encoder import Encoder
 
 __all__ = ["encoder", "peer", "pictures", "weights"]  # fixtures of the parity tests
@@ -21,6 +22,8 @@ TOLERANCE = 1e-3
 
 class Spelt:
     """Texts that name their own feature: "3,4" becomes (0.6, 0.8)."""
+
+    sha256 = "e" * 64
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Rows of length one."""
@@ -50,6 +53,16 @@ def test_what_was_not_measured_has_no_score() -> None:
     # (0, 1): fake (1 + 0.8) / 2 = 0.9, real 0.
     assert scores[1] == pytest.approx(0.9)
     assert spelt().score(np.empty((0, 2), np.float32)).shape == (0,)
+
+
+def test_what_it_asks_names_it() -> None:
+    """Its checkpoint is the encoder and the texts: other words, or other sides, are another."""
+    one = spelt()
+    assert isinstance(one, Detector)
+    assert one.sha256 == prompts_sha256("e" * 64, real=("1,0",), fake=("0,1", "3,4"))
+    names = {one.sha256, spelt(fake=("0,1",)).sha256, spelt(("0,1",), ("1,0", "3,4")).sha256}
+    names |= {prompts_sha256("f" * 64, real=("1,0",), fake=("0,1", "3,4"))}
+    assert len(names) == 4
 
 
 def test_features_of_another_encoder_are_refused() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-Part = Literal["faces", "encoder", "heads", "verdict", "vlm"]
+Part = Literal["faces", "encoder", "heads", "detectors", "verdict", "vlm"]
 Profile = Literal["pocket", "full"]
 
 CONFIG = "open_clip_config.json"
@@ -91,6 +91,26 @@ POCKET_HEADS = Checkpoint(
     preprocessing="features of the pocket encoder",
     validated_on="see weights/heads/CARD.md",
     folder="heads",
+)
+ON_SHELF = ("clip_adapter", "coop", "gend", "linear_probe", "repdfd", "sbi_caddm")
+"""The detectors that are shipped besides the heads, a folder each (`tools.detectors.shelf`)."""
+
+POCKET_DETECTORS = Checkpoint(
+    part="detectors",
+    name="pocket detectors",
+    profile="pocket",
+    source="python -m tools.training.{tuned_detectors,artefacts}",
+    revision=None,
+    files={
+        f"{name}/{file}": None
+        for name in ON_SHELF
+        for file in ("detector.json", "model.safetensors", "calibration.json")
+    },
+    license=POCKET_LICENSE,
+    size_bytes=None,
+    preprocessing="each says its own; see `unmask detectors`",
+    validated_on="see weights/detectors/*/CARD.md",
+    folder="detectors",
 )
 POCKET_VERDICT = Checkpoint(
     part="verdict",
@@ -249,6 +269,7 @@ PROFILES: Mapping[Profile, Mapping[Part, Checkpoint]] = MappingProxyType(
             "faces": POCKET_FACES,
             "encoder": POCKET_ENCODER,
             "heads": POCKET_HEADS,
+            "detectors": POCKET_DETECTORS,
             "verdict": POCKET_VERDICT,
             "vlm": POCKET_VLM,
         },

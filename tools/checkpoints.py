@@ -166,14 +166,17 @@ def download(profile: Profile, models_dir: Path, progress: Progress) -> None:
 def write_manifest() -> list[Path]:
     """Record the sha256 of the pocket files that exist; the paths of those that do not."""
     rows = PROFILES["pocket"].values()
-    # Pocket files lie in the package, wherever downloads go.
-    paths = [(row, folder_of(row, WEIGHTS) / name) for row in rows for name in sorted(row.files)]
     known: dict[str, dict[str, str]] = {}
-    for row, path in paths:
+    missing = []
+    for row, name in [(each, name) for each in rows for name in sorted(each.files)]:
+        # Pocket files lie in the package, wherever downloads go.
+        path = folder_of(row, WEIGHTS) / name
         if path.is_file():
-            known.setdefault(row.part, {})[path.name] = file_sha256(path)
+            known.setdefault(row.part, {})[name] = file_sha256(path)
+        else:
+            missing.append(path)
     MANIFEST.write_text(json.dumps(known, indent=2) + "\n", "utf-8", newline="\n")
-    return [path for _, path in paths if not path.is_file()]
+    return missing
 
 
 def _download(checkpoint: Checkpoint, folder: Path, progress: Progress) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.alignment import aligned_crop
+from tools.closer_look import Measurement
 from tools.comparison import MeasuredFace, pair_scores
 from tools.detectors import Detector
 from tools.errors import ToolError
@@ -27,15 +28,14 @@ from tools.findings import Findings, Hit
 from tools.gallery import Gallery
 from tools.handles import Fact, parse, quoted
 from tools.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
+from tools.instruments import Instruments
+from tools.leading_hits import MEASUREMENTS, MOST_HITS, LeadingHits
 from tools.localisers import Located, locate
 from tools.query import Query
 from tools.query_photos import QueryPhotos, measure_photo
 from tools.records import AnalysedImage, Counts
-from tools.search import Instruments, Search, search
+from tools.search import Search, search
 from tools.videos import photo_at, texts_of
-
-MOST_HITS = 50
-"""Hits that one search returns at most: more than a person, or a model's context, can take in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,23 @@ class Comparison:
 class Desk:
     """One investigation's state. Bad handles raise ToolError, which lists the valid ones.
 
-    `home` is the data folder, `gallery` names the collection that is searched.
+    `home` is the data folder, `gallery` names the collection that is searched, `measurements` are
+    what a closer look takes of every hit.
     """
 
-    def __init__(self, instruments: Instruments, *, home: Path, gallery: str = "default") -> None:
+    def __init__(
+        self,
+        instruments: Instruments,
+        *,
+        home: Path,
+        gallery: str = "default",
+        measurements: Sequence[Measurement] = MEASUREMENTS,
+    ) -> None:
         self.instruments = instruments
         self.home = home
         self._gallery = gallery
         self._photos = QueryPhotos()
+        self._leading = LeadingHits(measurements)
         self._search: Search | None = None
         self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
         self._located: dict[str, Located] = {}
@@ -137,7 +146,7 @@ class Desk:
         """Search the gallery for the person in `photos` (handles); hits become H1, H2 …
 
         `face` (1-based, left to right) says which face is meant where a photo shows several.
-        At most `MOST_HITS` hits are returned.
+        At most `MOST_HITS` hits are returned; each is looked at closer, once.
         """
         if top < 1:
             raise ToolError("top must be at least one")
@@ -145,7 +154,11 @@ class Desk:
         query = self._photos.query(photos, faces=faces, encoder=encoder, face=face)
         with self._opened_gallery() as gallery:
             self._search = search(
-                gallery, query, instruments=self.instruments, top=min(top, MOST_HITS)
+                gallery,
+                query,
+                instruments=self.instruments,
+                top=min(top, MOST_HITS),
+                closer=self._leading,
             )
         return self._search.findings
 

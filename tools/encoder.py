@@ -10,6 +10,7 @@ meant for (`pretrained_tag`); then the activation is checked, see `_known_archit
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,11 +196,12 @@ class Encoder:
             )
         return tower
 
-    def evidence_map(self, image: np.ndarray) -> np.ndarray | None:
+    def evidence_map(self, image: np.ndarray, *, size: int | None = None) -> np.ndarray | None:
         """Where the image tower itself sees a forgery: (s, s) float32 logits, s = `image_size`.
 
-        For a picture (h, w, 3) uint8 RGB. None when the architecture makes no such map; ours does
-        (`tools.pocket_tower`), those of the publishers do not.
+        For a picture (h, w, 3) uint8 RGB, looked at at `size` px instead, if it is given. None when
+        the architecture makes no such map; ours does (`tools.pocket_tower`), which takes any size,
+        those of the publishers do not.
         """
         import torch
 
@@ -207,8 +209,10 @@ class Encoder:
         evidence = getattr(trunk, "evidence", None)
         if evidence is None:
             return None
+        fitted = replace(self.preprocessing, size=size or self.image_size)
         with torch.inference_mode():
-            cells = evidence(self.preprocess([image]))[:, None].float()
+            looked_at = fitted.normalise(fitted.batch([image]).to(self.device))
+            cells = evidence(looked_at)[:, None].float()
             full = torch.nn.functional.interpolate(cells, size=self.image_size, mode="bilinear")
         logits: np.ndarray = full[0, 0].cpu().numpy()
         return logits

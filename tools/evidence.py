@@ -1,7 +1,9 @@
 """Evidence: measured facts with an id, a value, a unit, the method and its known limits.
 
-A table (`MEASURES`) says how each raw score is named and read; `collect` turns the scores of one
-hit into E1, E2 … in a fixed order. What was not measured is listed as such, never as zero.
+Two tables say how each raw score is named and read: `MEASURES`, of what every face in a gallery
+has, and `FURTHER`, of what a closer look at the leading hits adds. `collect` turns the scores of
+one hit into E1, E2 … by fixed numbers; E11 to E17 are a map's regions (`tools.localisers.regions`).
+What was not measured is listed as such, never as zero.
 """
 
 from collections.abc import Mapping
@@ -113,18 +115,71 @@ MEASURES: tuple[Measure, ...] = (
     ),
 )  # fmt: skip
 
+FURTHER: tuple[Measure, ...] = (
+    Measure(
+        "retakes/kept", "steadiness of the verdict", "share of retakes",
+        "the image measured again after mild JPEG, resizing and blur; how often the verdict stayed",
+        "Steady is not right: a wrong verdict can be steady too.",
+    ),
+    Measure(
+        "face/sbi_caddm", "artefact score of the face", "logit",
+        "a network that learnt to find swapped areas of several sizes (SBI and CADDM)", _RETOUCH,
+    ),
+    Measure(
+        "second/cosine_similarity", "identity similarity by a second embedder", "cosine",
+        "an embedder of another family on the same faces, against the mean of the query photos'",
+        "A look-alike or relative can score high; it says whom the face depicts, not its origin.",
+    ),
+    Measure(
+        "second/difference", "identity similarity above the second embedder's", "spreads",
+        "both similarities as their standing among strangers, the first less the second",
+        "Swaps made to please one embedder stand out; pose and quality move it as well.",
+    ),
+    Measure(
+        "reference/inner_outer", "inner against outer face", "squared distance",
+        "identity of the inner face against that of the outer, weighed by the query photos (ICT)",
+        "Says nothing where a whole head was made, or where only an expression was changed.",
+    ),
+    Measure(
+        "reference/patch_distance", "distance from the query photos, place by place", "distance",
+        "each place of the face against the nearest place of the query photos, in encoder space",
+        "Another light, age or camera is as far as a forgery; more query photos make it fairer.",
+    ),
+    Measure(
+        "image/patches", "strongest sign of forgery in a part of the image", "logit",
+        "the whole image scored patch by patch; the mean of the strongest patches",
+        "Text, logos and heavy compression stand out too.",
+    ),
+    Measure(
+        "vlm/opinion", "the chat model's own opinion", "log-odds",
+        "the probabilities of its answers yes and no to whether the face was forged",
+        "A weak detector: such answers are hardly better than chance; it takes no part in the "
+        "verdict.",
+    ),
+)  # fmt: skip
+"""Measured on leading hits only, because each reads pictures again."""
+
+FIRST_FURTHER = 18
+"""Their first number; the ones between belong to the regions of a map."""
+
+
+def numbered() -> tuple[tuple[int, Measure], ...]:
+    """Every measure with the number that it has in all evidence."""
+    return (*enumerate(MEASURES, 1), *enumerate(FURTHER, FIRST_FURTHER))
+
 
 def collect(
     scores: Scores, references: Mapping[str, Reference], *, rule: Rule | None = None
 ) -> tuple[Evidence, ...]:
-    """All measures of one hit, numbered E1… in the order of `MEASURES`.
+    """All measures of one hit, by their numbers; of `FURTHER` those that were asked for.
 
     Ids are the same for every hit, so that E2 always means the same kind of measurement. `rule`
     says how values read; without it some read "not calibrated".
     """
     return tuple(
         _evidence(number, measure, scores, references, rule)
-        for number, measure in enumerate(MEASURES, start=1)
+        for number, measure in numbered()
+        if number < FIRST_FURTHER or measure.score in scores
     )
 
 

@@ -80,12 +80,23 @@ class FaceAnalyser:
                 (image, replace(face, keypoints=_refined(face.keypoints, points)))
                 for (image, face), points in zip(pairs, landmarks, strict=True)
             ]
-        embeddings = self._embed(pairs)
+        embeddings = self._embed([(image, face.keypoints) for image, face in pairs])
         done = iter(
             _face(image, face, landmarks=points, embedding=vector)
             for (image, face), points, vector in zip(pairs, landmarks, embeddings, strict=True)
         )
         return [[next(done) for _ in faces] for faces in found]
+
+    def embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        """Who known faces are: an embedding (d,) float32 of length one for each.
+
+        `looks` are pictures (h, w, 3) uint8 RGB, each with a face's keypoints (5, 2) px as
+        `analyse` gave them: nothing is looked for, and nothing is placed anew.
+        """
+        return self._embed([
+            (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR), keypoints)
+            for image, keypoints in looks
+        ])  # fmt: skip
 
     def _place(self, pairs: list[tuple[np.ndarray, Found]]) -> list[np.ndarray | None]:
         model = self._landmarker
@@ -110,11 +121,11 @@ class FaceAnalyser:
             for p, matrix in zip(points, matrices, strict=True)
         ]
 
-    def _embed(self, pairs: list[tuple[np.ndarray, Found]]) -> list[np.ndarray]:
+    def _embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
         side = self._recogniser.input_size[0]
         crops = [
-            warp(image, recognition_matrix(face.keypoints, size=side), size=side)
-            for image, face in pairs
+            warp(image, recognition_matrix(keypoints, size=side), size=side)
+            for image, keypoints in looks
         ]
         vectors: list[np.ndarray] = []
         for start in range(0, len(crops), EMBEDDING_BATCH):

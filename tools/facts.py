@@ -6,14 +6,16 @@ from dataclasses import replace
 from tools.calibration import Scores
 from tools.comparison import Faces, MeasuredFace, authenticity_scores
 from tools.detectors import Detector
-from tools.evidence import Evidence, collect
+from tools.evidence import FIRST_FURTHER, Evidence, collect
 from tools.findings import Findings, Hit
-from tools.handles import PROBABILITY, Fact
+from tools.handles import PROBABILITY, Fact, parse
 from tools.readings import (
+    CHANGES,
     read_forgery,
     read_forgery_alone,
     read_identity,
     read_impersonation,
+    read_person,
 )
 from tools.records import AnalysedImage, Counts
 from tools.verdict import VERDICTS, Rule
@@ -46,7 +48,9 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence], *, rule: Rule | None) -> tu
     scores = {item.score: item.value for item in hit.evidence}
     given = hit.assessment
     return (
-        _probability(hit.handle, 1, given.identity_probability, reads=read_identity(scores, rule)),
+        _probability(
+            hit.handle, 1, given.identity_probability, reads=read_person(given, scores, rule)
+        ),
         _probability(
             hit.handle, 2, given.fake_probability, reads=read_forgery(given, scores, rule)
         ),
@@ -55,6 +59,24 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence], *, rule: Rule | None) -> tu
         ),
         *(_evidence(hit.handle, item) for item in (*hit.evidence, *regions)),
     )
+
+
+def worth_telling(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """What a language model is told of a subject: all that a search measures, and of a closer look
+    what stands out.
+
+    Many measurements that say nothing bury the one that does, most of all for a small model; the
+    screen shows them all.
+    """
+    return tuple(fact for fact in facts if not _further(fact) or fact.reads in _NOTABLE)
+
+
+def _further(fact: Fact) -> bool:
+    handle = parse(fact.id)
+    return handle.kind == "E" and handle.number >= FIRST_FURTHER
+
+
+_NOTABLE = (CHANGES, "high")
 
 
 def photo_facts(
@@ -66,7 +88,8 @@ def photo_facts(
     """
     evidence = collect(scores, rule.references if rule else {}, rule=rule)
     chosen = [evidence[number - 1] for number in _OF_A_PHOTO]
-    fake = rule.fake_alone.probability(scores) if rule is not None and usable else None
+    alone = rule.question("alone", scores).calibrator if rule is not None and usable else None
+    fake = None if alone is None else alone.probability(scores)
     reads = read_forgery_alone(scores if usable else {}, rule)
     return (
         _probability(handle, 2, fake, reads=reads),

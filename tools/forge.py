@@ -1,11 +1,13 @@
 """Forgeries with ground truth: what was changed, where, and by which recipe.
 
 The families follow what deepfakes do (swap a face, swap a part of it, move it, synthesise it
-again) and what detectors are known to learn from (self-blending). They imitate the traces of
-real generators; being good at them proves nothing about any particular generator.
+again) and what detectors are known to learn from (self-blending). Scene families leave the face
+and who it is alone and forge something else of the picture. They imitate the traces of real
+generators; being good at them proves nothing about any particular generator.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,8 +15,12 @@ import numpy as np
 
 from tools import forge_blend, forge_masks
 from tools.errors import ToolError
-from tools.forge_families import MAKERS, Scene, Value
+from tools.forge_families import MAKERS as FACE_MAKERS
+from tools.forge_families import Maker, Scene, Value
+from tools.forge_masks import BACKGROUND as BACKGROUND
 from tools.forge_masks import REGIONS as REGIONS
+from tools.forge_morph import morph
+from tools.forge_scenes import MAKERS as SCENE_MAKERS
 
 FAMILIES = (
     "self_blend",
@@ -27,6 +33,17 @@ FAMILIES = (
 )
 # Families that put another person's pixels into the photo, and so need a source.
 SWAPS = ("face_swap", "partial_swap", "region_swap")
+SCENE_FAMILIES = ("scene_inpainting", "scene_composite", "scene_resynthesis")
+"""The face stays as it is; something else of the picture is forged."""
+
+HELD_OUT_FAMILIES = ("morph",)
+"""Nothing that is shipped was trained on these."""
+
+ALL_FAMILIES = (*FAMILIES, *SCENE_FAMILIES, *HELD_OUT_FAMILIES)
+WITH_SOURCE = (*SWAPS, "scene_composite", "morph")
+"""Those that need another person's photo."""
+
+MAKERS: Mapping[str, Maker] = {**FACE_MAKERS, **SCENE_MAKERS, "morph": morph}
 UNMASK_MARK = "Forgery made by Unmask"
 
 
@@ -50,8 +67,9 @@ class Forgery:
 
     `pixels` (h, w, 3) uint8 RGB; `mask` (h, w) float32, the share of each pixel that does not
     come from the target photo (exactly 0 where the target is untouched); `regions` are the names
-    of the parts of the face that the mask changes, left and right as seen in the image.
-    A swap depicts the person of the source on the body of the target.
+    of the parts of the face that the mask changes, left and right as seen in the image, and
+    `BACKGROUND` alone for a forged scene. A swap depicts the person of the source on the body of
+    the target, a morph depicts both.
     """
 
     pixels: np.ndarray
@@ -71,32 +89,36 @@ def forge(
 ) -> Forgery:
     """A forgery of one family out of an authentic photo; the same `rng` state gives the same one.
 
-    Pixels are (h, w, 3) uint8 RGB and landmarks (68, 2) in iBUG order, in pixels. Swaps need a
-    source: a photo of another person with its landmarks.
-    Raises ToolError for an unknown family, a swap without a source, or a face too small or too
-    far outside of the photo to leave anything to forge.
+    Pixels are (h, w, 3) uint8 RGB and landmarks (68, 2) in iBUG order, in pixels. Families of
+    `WITH_SOURCE` need a source: a photo of another person with its landmarks.
+    Raises ToolError for an unknown family, a missing source, a face too small or too far outside
+    of the photo to leave anything to forge, and a photo that is all face where the scene is forged.
     """
-    if family not in FAMILIES:
-        raise ToolError(f"no family of forgeries is called {family!r}; there are {FAMILIES}")
+    if family not in ALL_FAMILIES:
+        raise ToolError(f"no family of forgeries is called {family!r}; there are {ALL_FAMILIES}")
     landmarks = np.asarray(target_landmarks, np.float32)
-    source = None
-    if family in SWAPS:
+    source = photo = None
+    if family in WITH_SOURCE:
         if source_pixels is None or source_landmarks is None:
             raise ToolError(f"{family!r} needs a source photo with landmarks")
         there = np.asarray(source_landmarks, np.float32)
-        source = forge_blend.warp_face(source_pixels, there, landmarks, shape=target_pixels.shape)
+        photo = source_pixels, there
+    if family in SWAPS and photo is not None:
+        source = forge_blend.warp_face(*photo, landmarks, shape=target_pixels.shape)
     # The seed that the recipe names starts the forgery anew, whatever was drawn before.
     seed = int(rng.integers(2**31))
     drawing = np.random.default_rng(seed)
-    scene = Scene(target_pixels, landmarks, source, drawing, {})
+    scene = Scene(target_pixels, landmarks, source, drawing, {}, photo)
     new, mask = MAKERS[family](scene)
     pixels, mask, blend = _blend(scene, new, mask)
     changed = (pixels != target_pixels).any(axis=2)
     mask = np.where(changed, np.clip(mask, 0, 1), 0).astype(np.float32)
     if float(mask.sum()) < 16:
         raise ToolError(f"nothing to forge by {family!r}: the face is too small or out of frame")
-    regions = forge_masks.face_regions(landmarks, target_pixels.shape)
-    covered = forge_masks.regions_covered(mask, regions)
+    covered: tuple[str, ...] = (BACKGROUND,)
+    if family not in SCENE_FAMILIES:
+        regions = forge_masks.face_regions(landmarks, target_pixels.shape)
+        covered = forge_masks.regions_covered(mask, regions)
     return Forgery(pixels, mask, covered, Recipe(family, blend, seed, scene.drawn))
 
 
@@ -127,8 +149,8 @@ def save_forgery(forgery: Forgery, path: Path, *, quality: int = 92) -> None:
 
 
 def _blend(scene: Scene, new: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
-    """Half of the swaps are blended in the gradient domain where that is possible."""
-    if scene.source is not None and scene.rng.random() < 0.4:
+    """Of what comes from another photo, two in five are blended in the gradient domain."""
+    if scene.photo is not None and scene.rng.random() < 0.4:
         # The gradient domain hides the seam by itself: a wide alpha ramp would show the target.
         firm = np.minimum(1, mask * 3).astype(np.float32)
         cloned = forge_blend.poisson_blend(scene.target, new, mask=firm)

@@ -20,7 +20,8 @@ Value = str | float | int
 class Scene:
     """What a family works with: the target, the source warped onto it, and the drawn numbers.
 
-    `source` is None for families that use the target's own pixels only.
+    `source` is None for families that use the target's own pixels only. `photo` is the source as
+    it was taken, with its landmarks; None where `source` is all that is needed.
     """
 
     target: np.ndarray
@@ -28,6 +29,7 @@ class Scene:
     source: np.ndarray | None
     rng: np.random.Generator
     drawn: dict[str, Value]
+    photo: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def unit(self) -> float:
@@ -47,7 +49,7 @@ class Scene:
         return value
 
 
-def _face_mask(scene: Scene) -> np.ndarray:
+def face_mask(scene: Scene) -> np.ndarray:
     """The inner face with an outline, reach and softness of its own."""
     landmarks = scene.landmarks
     outline = forge_masks.outline(landmarks)
@@ -58,10 +60,11 @@ def _face_mask(scene: Scene) -> np.ndarray:
     area = forge_masks.fill(scene.target.shape, centre + reach * (outline - centre))
     bend = scene.draw("bend", 0.0, 0.08) * scene.unit
     area = forge_masks.distort(area, rng=scene.rng, amount_px=bend)
-    return _softened(scene, area, low=0.02, high=0.16)
+    return softened(scene, area, low=0.02, high=0.16)
 
 
-def _softened(scene: Scene, area: np.ndarray, *, low: float, high: float) -> np.ndarray:
+def softened(scene: Scene, area: np.ndarray, *, low: float, high: float) -> np.ndarray:
+    """The area with a soft edge of a drawn width, in eye distances, inside of it."""
     return forge_masks.soften(area, sigma_px=scene.draw("softness", low, high) * scene.unit)
 
 
@@ -71,10 +74,10 @@ def _recoloured(scene: Scene, area: np.ndarray) -> np.ndarray:
         raise ValueError("a swap was started without a source")
     strength = scene.draw("colour_match", 0.6, 1.0)
     new = forge_blend.match_colour(scene.source, scene.target, area=area, strength=strength)
-    return _generated(scene, new) if scene.rng.random() < 0.5 else new
+    return generated(scene, new) if scene.rng.random() < 0.5 else new
 
 
-def _generated(scene: Scene, pixels: np.ndarray) -> np.ndarray:
+def generated(scene: Scene, pixels: np.ndarray) -> np.ndarray:
     """Pixels as a generator returns them whose faces are coarser than the photo's.
 
     Autoencoders of 64 to 256 px are pasted into frames whose faces are one to four times larger.
@@ -87,7 +90,7 @@ def _generated(scene: Scene, pixels: np.ndarray) -> np.ndarray:
 
 
 def _face_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    mask = _face_mask(scene)
+    mask = face_mask(scene)
     return _recoloured(scene, mask), mask
 
 
@@ -97,7 +100,7 @@ def _partial_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     new = _recoloured(scene, face)
     width = round(scene.draw("window_width", 0.7, 1.7) * scene.unit)
     height = round(scene.draw("window_height", 0.5, 1.3) * scene.unit)
-    difference = _dissimilarity(scene.target, new) * face
+    difference = dissimilarity(scene.target, new) * face
     content = cv2.boxFilter(difference, -1, (width, height), borderType=cv2.BORDER_CONSTANT)
     # Some chance in the choice, or the same feature would win in every photo.
     content *= cv2.resize(
@@ -107,10 +110,10 @@ def _partial_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     window = np.zeros_like(face)
     top, left = max(0, y - height // 2), max(0, x - width // 2)
     window[top : y + height // 2 + 1, left : x + width // 2 + 1] = 1
-    return new, _softened(scene, window * face, low=0.01, high=0.1)
+    return new, softened(scene, window * face, low=0.01, high=0.1)
 
 
-def _dissimilarity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def dissimilarity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """DSSIM map (h, w) in 0..1 of the grey images: (1 − SSIM) / 2, Gaussian window of σ 1.5."""
     a = cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32)
     b = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -145,13 +148,13 @@ def _region_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     area = forge_masks.grow(
         np.maximum.reduce(areas), radius_px=scene.draw("reach", 0.05, 0.15) * scene.unit
     )
-    return _recoloured(scene, area), _softened(scene, area, low=0.02, high=0.08)
+    return _recoloured(scene, area), softened(scene, area, low=0.02, high=0.08)
 
 
 def _self_blend(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """The photo pasted onto itself, slightly moved, recoloured or coarsened."""
-    mask = _face_mask(scene) * float(scene.rng.choice([0.5, 0.75, 1.0, 1.0]))
-    new = _tinted(scene, scene.target)
+    mask = face_mask(scene) * float(scene.rng.choice([0.5, 0.75, 1.0, 1.0]))
+    new = tinted(scene, scene.target)
     match scene.choose("texture", ("coarse", "sharp", "same")):
         case "coarse":
             new = forge_blend.coarsen(
@@ -174,7 +177,7 @@ def _self_blend(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     return moved, mask
 
 
-def _tinted(scene: Scene, pixels: np.ndarray) -> np.ndarray:
+def tinted(scene: Scene, pixels: np.ndarray) -> np.ndarray:
     """Another light: gain, offset and gamma, a little different per channel."""
     gain = scene.draw("gain", 0.88, 1.12) * scene.rng.uniform(0.97, 1.03, 3)
     shift = scene.draw("shift", -10, 10) + scene.rng.uniform(-6, 6, 3)
@@ -207,12 +210,12 @@ def _reenactment(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
         moved[17:27] += 0.5 * size * up
     new = forge_blend.warp_face(scene.target, scene.landmarks, moved, shape=scene.target.shape)
     if scene.rng.random() < 0.6:
-        new = _generated(scene, new)
+        new = generated(scene, new)
     lower = np.concatenate([moved[2:15], moved[[31, 35]], scene.landmarks[2:15]])
     area = forge_masks.fill(scene.target.shape, cv2.convexHull(lower.astype(np.float32))[:, 0])
     if (moved[17:27] != scene.landmarks[17:27]).any():
         area = forge_masks.fill(scene.target.shape, forge_masks.outline(moved))
-    return new, _softened(scene, area, low=0.03, high=0.12)
+    return new, softened(scene, area, low=0.03, high=0.12)
 
 
 def _inpainting(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
@@ -221,7 +224,7 @@ def _inpainting(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     if scene.choose("how", ("paint", "smooth")) == "smooth":
         sigma = scene.draw("sigma", 0.05, 0.12) * scene.unit
         new = cv2.bilateralFilter(scene.target, -1, scene.draw("contrast", 25, 60), sigma)
-        return new, _softened(scene, face, low=0.05, high=0.15)
+        return new, softened(scene, face, low=0.05, high=0.15)
     ys, xs = np.nonzero(forge_masks.shrink(face, radius_px=0.15 * scene.unit))
     if len(ys) == 0:
         return scene.target, np.zeros_like(face)
@@ -235,20 +238,20 @@ def _inpainting(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     radius = max(2, round(0.08 * scene.unit))
     new = cv2.inpaint(scene.target, patch, radius, cv2.INPAINT_TELEA)
     area = forge_masks.grow(patch.astype(np.float32), radius_px=1)
-    return new, _softened(scene, area, low=0.01, high=0.03)
+    return new, softened(scene, area, low=0.01, high=0.03)
 
 
 def _resynthesis(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """The face as it leaves a decoder: coarse, resampled, with a faint grid of the up-sampling."""
-    mask = _face_mask(scene)
-    new = _generated(scene, scene.target)
+    mask = face_mask(scene)
+    new = generated(scene, scene.target)
     if scene.rng.random() < 0.5:
         period = int(scene.rng.choice([2, 4]))
-        new = _with_grid(new, period=period, amount=scene.draw("grid", 1.5, 6.0))
-    return _tinted(scene, new) if scene.rng.random() < 0.3 else new, mask
+        new = with_grid(new, period=period, amount=scene.draw("grid", 1.5, 6.0))
+    return tinted(scene, new) if scene.rng.random() < 0.3 else new, mask
 
 
-def _with_grid(pixels: np.ndarray, *, period: int, amount: float) -> np.ndarray:
+def with_grid(pixels: np.ndarray, *, period: int, amount: float) -> np.ndarray:
     """The checkerboard that transposed convolutions leave (Odena et al., 2016), in grey levels."""
     height, width = pixels.shape[:2]
     wave_y = np.where(np.arange(height) % period < period // 2, 1.0, -1.0)
@@ -258,7 +261,9 @@ def _with_grid(pixels: np.ndarray, *, period: int, amount: float) -> np.ndarray:
     return marked
 
 
-MAKERS: dict[str, Callable[[Scene], tuple[np.ndarray, np.ndarray]]] = {
+Maker = Callable[[Scene], tuple[np.ndarray, np.ndarray]]
+
+MAKERS: dict[str, Maker] = {
     "self_blend": _self_blend,
     "face_swap": _face_swap,
     "partial_swap": _partial_swap,

@@ -15,6 +15,12 @@ REGIONS = (
     "mouth",
     "face boundary",
 )
+BACKGROUND = "background"
+"""What is not the face, the head's outline included; no region of a face."""
+
+# How far around the face nothing may change for it to count as untouched, in eye distances.
+_UNTOUCHED_REACH = 0.45
+
 # A region counts as touched when this share of its area is changed.
 _TOUCHED_SHARE = 0.25
 # The skin is large: half of it changed is a face swap, a tenth is a patch that one can see.
@@ -67,6 +73,17 @@ def part(landmarks: np.ndarray, shape: tuple[int, ...], *, name: str) -> np.ndar
         hull = cv2.convexHull(landmarks[list(indices)].astype(np.float32))[:, 0]
         area = np.maximum(area, fill(shape, hull))
     return grow(area, radius_px=0.16 * eye_distance(landmarks))
+
+
+def untouched_face(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The face and what surrounds it as (h, w) float32 in {0, 1}: what a forged scene must spare.
+
+    About half an eye distance around the outline, as wide as a face crop without a margin.
+    """
+    face = fill(shape, outline(landmarks))
+    if not face.any():
+        return face
+    return grow(face, radius_px=_UNTOUCHED_REACH * eye_distance(landmarks))
 
 
 def face_regions(landmarks: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:

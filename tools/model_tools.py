@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tools.describing import Description, describe, picture_block
 from tools.desk import Comparison, Desk
 from tools.errors import ToolError
-from tools.facts import quantity
+from tools.facts import quantity, worth_telling
 from tools.findings import Findings
 from tools.handles import Fact, parse
 from tools.localisers import Located, region_of
@@ -146,7 +146,7 @@ def _probabilities(facts: Sequence[Fact]) -> dict[str, Any]:
 def _evidence(facts: Sequence[Fact]) -> list[dict[str, str]]:
     return [
         {"id": fact.id, "name": fact.name, "reads": fact.reads}
-        for fact in facts
+        for fact in worth_telling(facts)
         if parse(fact.id).kind == "E"
     ]
 

@@ -1,4 +1,4 @@
-"""The plain writer: two to five sentences a hit, each citing the evidence it rests on.
+"""The plain writer: two to six sentences a hit, each citing the evidence it rests on.
 
 Every sentence is a template filled from measured evidence, so nothing is said that was not
 measured: no region, no artefact, no verdict but the rule's. Where evidence is missing, the
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tools.evidence import Evidence
 from tools.handles import percent
+from tools.readings import CHANGES
 from tools.verdict import Assessment
 
 
@@ -42,7 +43,7 @@ _SHARE_CLEAR = 0.95
 
 
 def explain(assessment: Assessment, evidence: tuple[Evidence, ...]) -> tuple[Sentence, ...]:
-    """Two to five sentences that say why the rule came to its verdict.
+    """Two to six sentences that say why the rule came to its verdict.
 
     Only evidence with a value is cited. Does not show anything that is not in `evidence`.
     """
@@ -54,7 +55,7 @@ def explain(assessment: Assessment, evidence: tuple[Evidence, ...]) -> tuple[Sen
         sentences.append(_copy(by_score))
     elif assessment.verdict != "other":
         sentences += [_forgery(assessment, by_score), _relative(by_score)]
-    sentences.append(_mark(by_score))
+    sentences += [_steadiness(assessment, by_score), _mark(by_score)]
     return tuple(sentence for sentence in sentences if sentence is not None)
 
 
@@ -131,6 +132,20 @@ def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
         "as copies of one photo do.",
         (bits.id,),
     )
+
+
+def _steadiness(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
+    """Of a verdict that mild retakes change, only: that one is steady proves little."""
+    kept = known.get("retakes/kept")
+    if kept is None or kept.reads != CHANGES:
+        return None
+    if assessment.unsteady:
+        text = "Mild JPEG compression, resizing or blur was enough to change the verdict"
+    elif assessment.verdict == "inconclusive":
+        text = "Mild JPEG compression, resizing or blur would give it a verdict"
+    else:
+        text = "One mild retake of the image leaves its verdict open"
+    return Sentence(f"{text}.", (kept.id,))
 
 
 def _mark(known: Mapping[str, Evidence]) -> Sentence | None:

@@ -43,13 +43,31 @@ class PocketTower(nn.Module):
 
     def cells(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features of each cell (n, 160, h, w), and its evidence as a logit (n, h, w)."""
+        *_, mixed = self._depths(images)
+        return mixed, self.score(mixed).squeeze(1)
+
+    def local(self, images: torch.Tensor) -> torch.Tensor:
+        """Each cell as every depth of the tower sees it (n, 449, s/8, s/8) float32.
+
+        For heads that look for other traces than the tower was trained on: what its last layers
+        leave out, its first ones still have.
+        """
+        stem, fine, middle, mixed = self._depths(images)
+        mean = functional.avg_pool2d(fine, 2)
+        spread = (functional.avg_pool2d(fine * fine, 2) - mean * mean).clamp(min=0).sqrt()
+        seen = [mixed, self.score(mixed), middle, mean, spread, functional.avg_pool2d(stem, 4)]
+        return torch.cat(seen, dim=1).float()
+
+    def _depths(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         # What the eye does not see is where forging shows: the fine residual, made louder.
         residual = 3 * (images - _blurred(images))
-        x = self.fine(self.stem(torch.cat([images, residual], dim=1)))
-        x = self.middle(x)
-        context = functional.interpolate(self.coarse(x), size=x.shape[-2:], mode="nearest")
-        x = self.mix(x + context)
-        return x, self.score(x).squeeze(1)
+        stem = self.stem(torch.cat([images, residual], dim=1))
+        fine = self.fine(stem)
+        middle = self.middle(fine)
+        context = functional.interpolate(
+            self.coarse(middle), size=middle.shape[-2:], mode="nearest"
+        )
+        return stem, fine, middle, self.mix(middle + context)
 
     def pool(self, cells: torch.Tensor, evidence: torch.Tensor) -> torch.Tensor:
         """The features of a picture: mean, evidence-weighted mean, and the strongest logits."""

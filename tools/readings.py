@@ -25,11 +25,16 @@ lies below; so do pairs of strangers hardly more often: it is the make of a phot
 encoder sees, not who is in it.
 """
 
-_IDENTITY = {"high": "same person", "within": "uncertain", "low": "another person"}
-_FORGERY = {"high": "forged", "within": "uncertain", "low": "no sign of forgery"}
+STEADY, CHANGES = "steady", "changes"
+"""Whether the verdict stayed in all mild retakes of the picture, or did not in some."""
+
+UNCERTAIN = "uncertain"
+
+_IDENTITY = {"high": "same person", "within": UNCERTAIN, "low": "another person"}
+_FORGERY = {"high": "forged", "within": UNCERTAIN, "low": "no sign of forgery"}
 _IMPERSONATION = {
     "impersonation": "likely",
-    "inconclusive": "uncertain",
+    "inconclusive": UNCERTAIN,
     "genuine": "unlikely",
     "copy": "unlikely",
     "other": "unlikely",
@@ -39,7 +44,9 @@ _IMPERSONATION = {
 def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | None) -> str:
     """The reading of one raw score, by its name in `tools.evidence.MEASURES`.
 
-    `share` is the share of authentic photographs that score lower.
+    `share` is the share of authentic photographs that score lower. Of the measures of a closer
+    look those of which more means forged read by it, as forgery scores do; a second embedder's
+    similarity is not among them, so that it reads as not calibrated.
     """
     value = scores.get(name)
     if value is None:
@@ -49,6 +56,10 @@ def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | N
             return "enough detail" if value >= LIMITS["too small"] else "little detail"
         case "unmask_mark":
             return "marked" if value else "not marked"
+        case "retakes/kept":
+            return STEADY if value >= 1 else CHANGES
+        case "second/cosine_similarity":
+            return UNCALIBRATED
         case "query/face_feature_cosine" if rule is not None:
             return "alike" if value >= ALIKE_COSINE else "unlike"
         case "cosine_similarity":
@@ -69,18 +80,29 @@ def read_identity(scores: Scores, rule: Rule | None) -> str:
 
 
 def read_forgery(assessment: Assessment, scores: Scores, rule: Rule | None) -> str:
-    """Whether a face was forged, by the band of the question that the rule asked about it."""
+    """Whether a face was forged, by the band of the question that the rule asked about it.
+
+    Uncertain too where mild retakes moved it to another side of that band.
+    """
     if rule is None or assessment.fake_probability is None:
         return NOT_MEASURED
+    if "forgery" in assessment.unsteady:
+        return UNCERTAIN
     return _FORGERY[rule.fake_place(scores) or "within"]
+
+
+def read_person(assessment: Assessment, scores: Scores, rule: Rule | None) -> str:
+    """Whether a hit is the query person, as the verdict has it: uncertain where retakes differ."""
+    return UNCERTAIN if "identity" in assessment.unsteady else read_identity(scores, rule)
 
 
 def read_forgery_alone(scores: Scores, rule: Rule | None) -> str:
     """Whether a face was forged, judged without a query: how a query photo itself is judged."""
-    fake = None if rule is None else rule.fake_alone.probability(scores)
-    if rule is None or fake is None:
+    question = None if rule is None else rule.question("alone", scores)
+    fake = None if question is None else question.calibrator.probability(scores)
+    if question is None or fake is None:
         return NOT_MEASURED
-    return _FORGERY[rule.fake_band.place(fake)]
+    return _FORGERY[question.band.place(fake)]
 
 
 def read_impersonation(assessment: Assessment) -> str:

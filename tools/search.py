@@ -1,24 +1,23 @@
 """The search: a measured query against a gallery, to ranked, assessed, explained hits.
 
-candidates -> raw scores -> assessment -> one for each image or video -> order -> hits. What the
-Python API, the command line and the assistant's tools share.
+candidates -> raw scores -> assessment -> one for each image or video -> order -> a closer look at
+those that are shown -> order -> hits. What the Python API, the command line and the assistant's
+tools share.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from tools.comparison import columns, compare
-from tools.detectors import Detector
-from tools.encoder import Encoder
-from tools.evidence import Evidence, collect
-from tools.faces import FaceAnalyser
+from tools.evidence import FURTHER, Evidence, collect
 from tools.findings import Findings, Hit, count_verdicts
 from tools.gallery import Gallery
 from tools.index import Index, Match
+from tools.instruments import Instruments as Instruments
+from tools.leading_hits import MOST_HITS, LeadingHits
 from tools.plain_writer import explain, render
 from tools.query import Query
 from tools.records import FaceRecord, Moment
+from tools.retakes import KEPT
 from tools.sightings import Candidate, assess, best_of_each, order
 from tools.verdict import Rule
 
@@ -27,34 +26,6 @@ CANDIDATES = 1000
 
 MOST_CANDIDATES = 8000
 """As many when videos hold most of the nearest: one person in one video is hundreds of faces."""
-
-
-class Instruments(Protocol):
-    """What a profile measures with; loaded once and shared, nothing of a case lives there."""
-
-    @property
-    def profile(self) -> str:
-        """The profile's name."""
-
-    @property
-    def fingerprint(self) -> Mapping[str, str]:
-        """sha256 per part that embeds; binds a gallery to its checkpoints."""
-
-    @property
-    def faces(self) -> FaceAnalyser:
-        """Detection, landmarks, quality and embeddings."""
-
-    @property
-    def encoder(self) -> Encoder:
-        """CLIP features."""
-
-    @property
-    def detectors(self) -> Sequence[Detector]:
-        """Scores of authenticity over the encoder's features."""
-
-    @property
-    def rule(self) -> Rule | None:
-        """The fitted verdict rule; None while the profile's calibration was never fitted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +37,18 @@ class Search:
     records: tuple[FaceRecord, ...]
 
 
-def search(gallery: Gallery, query: Query, *, instruments: Instruments, top: int) -> Search:
+def search(
+    gallery: Gallery,
+    query: Query,
+    *,
+    instruments: Instruments,
+    top: int,
+    closer: LeadingHits | None = None,
+) -> Search:
     """Rank the gallery by the probability that a face impersonates the query person.
 
-    At most `top` hits are returned; the counts cover everything that was compared.
+    At most `top` hits are returned, of which up to `MOST_HITS` are looked at closer, if `closer`
+    is given. The counts cover everything that was compared.
     """
     with Index.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
@@ -80,7 +59,11 @@ def search(gallery: Gallery, query: Query, *, instruments: Instruments, top: int
         for record, row in zip(records, rows, strict=True)
     ]
     ranked = sorted(best_of_each(scored, moments, rule=rule), key=order)
-    shown = ranked[:top]
+    shown, rest = ranked[:top], ranked[top:]
+    if closer is not None:
+        leading, others = shown[:MOST_HITS], shown[MOST_HITS:]
+        seen = closer.look_closer(leading, query, gallery=gallery, instruments=instruments)
+        shown = sorted([*seen, *others], key=order)
     hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
     findings = Findings(
         query_paths=query.paths,
@@ -89,7 +72,7 @@ def search(gallery: Gallery, query: Query, *, instruments: Instruments, top: int
         profile=instruments.profile,
         hits=tuple(hits),
         compared=len(ranked),
-        counts=count_verdicts([found.assessment.verdict for found in ranked]),
+        counts=count_verdicts([found.assessment.verdict for found in [*shown, *rest]]),
         images_without_face=gallery.counts().without_face,
         warnings=(*query.warnings, *index.notices),
         videos=sum(found.moment is not None for found in ranked),
@@ -141,7 +124,7 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) ->
         box=(left, top, right, bottom),
         keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
         assessment=assessment,
-        evidence=tuple(map(_over_frames, evidence)) if len(found.moments) > 1 else evidence,
+        evidence=tuple(_told_how(item, found) for item in evidence),
         explanation=render(explain(assessment, evidence)),
         time_s=moment.time_s if moment else None,
         moments=found.moments,
@@ -150,9 +133,22 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) ->
     )
 
 
-def _over_frames(item: Evidence) -> Evidence:
-    return replace(item, method=f"{item.method}; {OVER_FRAMES}")
+def _told_how(item: Evidence, found: Candidate) -> Evidence:
+    """The evidence with what is to be said of its method in the case of this hit."""
+    said = [item.method]
+    if item.score == KEPT and found.changed_by:
+        said.append(f"it changed after {' and '.join(found.changed_by)}")
+    if found.moment is not None and item.score in _FURTHER:
+        said.append(ON_ONE_FRAME)
+    elif len(found.moments) > 1:
+        said.append(OVER_FRAMES)
+    return replace(item, method="; ".join(said))
 
+
+_FURTHER = frozenset(measure.score for measure in FURTHER)
 
 OVER_FRAMES = "the mean over the frames of the video in which the person was, or may be, seen"
-"""What is added to the method of every measurement of a video."""
+"""What is added to the method of a video's measurements."""
+
+ON_ONE_FRAME = "on the strongest frame of the video"
+"""What is added instead where only that frame was looked at."""

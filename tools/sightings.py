@@ -38,6 +38,7 @@ class Candidate:
     moment: Moment | None = None
     moments: tuple[float, ...] = ()
     frames_seen: int | None = None
+    changed_by: tuple[str, ...] = ()
 
     @property
     def similarity(self) -> float:

@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from markupsafe import Markup
 
 from assistant.chat.citations import Checked, sentences_html
+from assistant.maps import distance_view, forgery_view
 from assistant.pictures import data_uri, with_box
 from assistant.templating import bands, fill
 from tools.errors import ToolError
 from tools.findings import Findings, Hit, printable
 from tools.handles import Fact
 from tools.images import hash_distance, perceptual_hash
-from tools.localisers import Located, heat_overlay, region_of
+from tools.localisers import Located
+from tools.references import ReferenceMap
 from tools.verdict import VERDICTS, Rule
 
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
@@ -117,11 +118,13 @@ def detail_html(
     facts: Sequence[Fact],
     sentences: Sequence[Checked],
     located: Located | None = None,
+    departs: ReferenceMap | None = None,
     others: Sequence[str] = (),
 ) -> str:
     """One hit with everything that was measured; `query` is the photo to lay beside it.
 
-    `image` is the hit's whole picture, None when it is gone; `others` are the other hits' handles.
+    `image` is the hit's whole picture, None when it is gone; `located` and `departs` are its maps,
+    once they were made; `others` are the other hits' handles.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
@@ -140,25 +143,9 @@ def detail_html(
         evidence=[_row(fact) for fact in facts if ".E" in fact.id],
         paths=[printable(path) for path in hit.paths],
         near=faces.near(hit.handle, others),
-        **_heat_view(located),
+        heat=None if located is None else forgery_view(located),
+        distance=None if departs is None else distance_view(departs),
     )
-
-
-def _heat_view(located: Located | None) -> dict[str, Any]:
-    if located is None:
-        return {"heat": None, "heat_says": "", "heat_limits": ""}
-    face = cv2.resize(located.crop, (_FACE_PX, _FACE_PX), interpolation=cv2.INTER_LINEAR)
-    heat = data_uri(heat_overlay(face, located.heat))
-    return {"heat": heat, "heat_says": _strongest(located), "heat_limits": located.limits}
-
-
-def _strongest(located: Located) -> str:
-    """The strongest regions of a heat map in words."""
-    for reads in ("strong", "weak"):
-        named = [region_of(item.id) for item in located.evidence if item.reads == reads]
-        if named:
-            return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
-    return "no part of the face stands out"
 
 
 def questions(hit: Hit) -> list[tuple[str, str]]:

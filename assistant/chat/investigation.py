@@ -31,7 +31,9 @@ from tools.errors import SetupError, ToolError
 from tools.findings import Findings, Hit
 from tools.handles import Fact, parse
 from tools.images import UnreadableImage
+from tools.leading_hits import readable_photos
 from tools.localisers import Located
+from tools.references import ReferenceMap, reference_map
 
 _PHOTO_PX = 160
 _WAIT_FOR_TURN_S = 10.0
@@ -67,6 +69,7 @@ class Investigation:
         self._faces = Faces(desk)
         self._chosen: str | None = None
         self._heats: dict[str, Located] = {}
+        self._departures: dict[str, ReferenceMap | None] = {}
         self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
         self._calls: dict[str, ToolCall] = {}
         self._failed = False
@@ -173,7 +176,7 @@ class Investigation:
         if handle is None or self._hit(handle) is None:
             return
         if result.name == "locate_artifacts" and live:
-            self._heats[handle] = self.desk.locate(handle)
+            self._make_maps(handle)
         self.choose(handle)
 
     # -- what there is to see -----------------------------------------------------------------
@@ -199,7 +202,7 @@ class Investigation:
     def locate(self, handle: str) -> None:
         """Measure where the forgery score of a hit comes from. Raises ToolError."""
         self.desk.hit(handle)
-        self._heats[handle] = self.desk.locate(handle)
+        self._make_maps(handle)
         self.choose(handle)
 
     def findings_html(self) -> str | None:
@@ -225,12 +228,23 @@ class Investigation:
             facts=self.desk.facts(hit.handle),
             sentences=self._explained.get(hit.handle, _plain(hit)),
             located=self._heats.get(hit.handle),
+            departs=self._departures.get(hit.handle),
             others=[other.handle for other in self.findings.hits],
         )
+
+    def _make_maps(self, handle: str) -> None:
+        """Where a hit looks forged, and where it departs from the query photos."""
+        self._heats[handle] = self.desk.locate(handle)
+        if self.desk.search is not None:
+            hit = self.desk.pixels(handle), self.desk.face(handle).face
+            photos = list(readable_photos(self.desk.search[1]))
+            encoder = self.desk.instruments.encoder
+            self._departures[handle] = reference_map(hit, photos, encoder=encoder)
 
     def _look_at_findings(self) -> None:
         self._faces = Faces(self.desk)
         self._heats.clear()
+        self._departures.clear()
         self._explained.clear()
         hits = self.findings.hits if self.findings else ()
         self._chosen = hits[0].handle if hits else None

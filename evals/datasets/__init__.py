@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evals.datasets import (
+    attacks,
     celeb_df,
     deepfakebench,
     dfd,
@@ -97,6 +98,10 @@ _TABLE = (
     Layout(
         "lfw", "Labeled Faces in the Wild: Name/Name_0001.jpg",
         lfw.LICENCE, lfw.recognises, lfw.load,
+    ),
+    Layout(
+        "attacks", "fake/METHOD/PERSON/… beside real/PERSON/…, or METHOD/ with an attack.json",
+        "as attack.json says", attacks.recognises, attacks.load,
     ),
     Layout(
         "folders", "a folder a class, called e.g. real_ffhq, fake_stylegan2; or a classes.csv",

@@ -13,8 +13,9 @@ synthetic, deepfake say fake; names of data sets (CelebA, FFHQ, LFW, …) and of
 another one is real. What is left in doubt raises SetupError. Folders called train, val or test
 (in usual spellings) are splits, folders of digits only are no classes.
 
-Identity: none (None): whole-face synthesis depicts nobody, and the folders say nothing. Not
-known: source, compression, terms (no tag).
+Identity: none (None): whole-face synthesis depicts nobody, and the folders say nothing. Where
+they do, a folder a person below each method, `evals.datasets.attacks` reads them. Not known:
+source, compression, terms (no tag).
 """
 
 import re
@@ -28,7 +29,7 @@ from evals.datasets.manifest import LABELS, Label, Manifest, Row
 from tools.errors import SetupError
 
 TABLE = "classes.csv"
-_PLAIN: Mapping[Label, frozenset[str]] = {
+PLAIN: Mapping[Label, frozenset[str]] = {
     "real": frozenset(
         {"real", "reals", "authentic", "original", "originals", "genuine", "pristine"}
     ),
@@ -44,7 +45,7 @@ _SETS: Mapping[Label, frozenset[str]] = {
         "ghost", "diffusion", "sd", "sdxl", "dalle", "midjourney", "flux", "exist", "tpdne",
     }),
 }  # fmt: skip
-_SPLITS = {
+SPLITS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
@@ -59,8 +60,8 @@ def recognises(root: Path) -> bool:
     if (root / TABLE).is_file():
         return True
     tops = [it for it in root.iterdir() if it.is_dir()]
-    inner = [child for it in tops if it.name.lower() in _SPLITS for child in it.iterdir()]
-    classes = [it.name for it in (*tops, *inner) if it.is_dir() and it.name.lower() not in _SPLITS]
+    inner = [child for it in tops if it.name.lower() in SPLITS for child in it.iterdir()]
+    classes = [it.name for it in (*tops, *inner) if it.is_dir() and it.name.lower() not in SPLITS]
     return {_said((name,)) for name in classes} == {"real", "fake"}
 
 
@@ -96,8 +97,8 @@ def _row(path: str, label: Label, method: str | None, *, split: str, dataset: st
 def _place(path: str) -> tuple[str, Class]:
     """The split and the class of a file."""
     folders = PurePosixPath(path).parts[:-1]
-    splits = [_SPLITS[it.lower()] for it in folders if it.lower() in _SPLITS]
-    klass = tuple(it for it in folders if it.lower() not in _SPLITS and not it.isdigit())
+    splits = [SPLITS[it.lower()] for it in folders if it.lower() in SPLITS]
+    klass = tuple(it for it in folders if it.lower() not in SPLITS and not it.isdigit())
     return splits[0] if splits else "", klass
 
 
@@ -130,7 +131,7 @@ def _labelled(
 
 def _said(klass: Class) -> Label | None:
     """The label that the folders' words say; None when none or both do."""
-    for words in (_PLAIN, _SETS):
+    for words in (PLAIN, _SETS):
         labels = _labels(klass, words)
         if labels:
             return labels.pop() if len(labels) == 1 else None
@@ -138,14 +139,14 @@ def _said(klass: Class) -> Label | None:
 
 
 def _contradicts(klass: Class) -> bool:
-    return any(len(_labels(klass, words)) > 1 for words in (_PLAIN, _SETS))
+    return any(len(_labels(klass, words)) > 1 for words in (PLAIN, _SETS))
 
 
 def _labels(klass: Class, words: Mapping[Label, frozenset[str]]) -> set[Label]:
-    return {label for label, known in words.items() for it in klass if known & _words(it)}
+    return {label for label, known in words.items() for it in klass if known & words_of(it)}
 
 
-def _words(name: str) -> set[str]:
+def words_of(name: str) -> set[str]:
     """Words of a folder's name: between signs, digits and changes from small to capital letters."""
     whole = re.findall(r"[a-z]+", name.lower())
     humps = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
@@ -154,7 +155,7 @@ def _words(name: str) -> set[str]:
 
 def _method(klass: Class) -> str | None:
     """The innermost folder whose name says more than fake."""
-    more = [it for it in klass if _words(it) - _PLAIN["fake"]]
+    more = [it for it in klass if words_of(it) - PLAIN["fake"]]
     return more[-1] if more else None
 
 

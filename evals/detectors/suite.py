@@ -1,6 +1,7 @@
 """How well does every detector tell forged from authentic on this data set, method by method?
 
-Data: any data set that `evals.datasets` loads, without rows of a `train` split. Every picture is
+Data: any data set that `evals.datasets` loads, without rows of a `train` split; of the folder that
+holds lfw/, dfdc/ and deepfakes/ the table in `evals.detectors.table` is made. Every picture is
 indexed as `unmask index` does it and judged by the face that is largest and most central; systems
 are the shipped detectors on face and on whole picture, zero-shot prompts, the rule's fused
 probability without a query, and peers' score files. A method's table holds its fakes against the
@@ -20,7 +21,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from evals.datasets import load
+from evals.detectors import table as table_of_all
 from evals.detectors.figures import ROUNDS, figures_of
+from evals.detectors.material import is_whole
 from evals.detectors.scores import (
     FUSED,
     PARTS,
@@ -44,6 +47,8 @@ Table = dict[str, dict[str, dict[str, object]]]
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Figures of every system, overall and by part; samples and pictures go to the output."""
+    if options.layout is None and is_whole(options.data):
+        return table_of_all.run(options)
     manifest = judged(load(options.data, options.layout))
     measured = measure(manifest, options)
     systems = systems_of(measured)

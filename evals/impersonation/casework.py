@@ -61,7 +61,8 @@ def _answer(unmask: Unmask, folder: Path, query: Exhibit, exhibits: Sequence[Exh
     person, judged, measurable = query.depicted, tuple[Judged, ...](), True
     try:
         findings = ask_about_central_face(
-            lambda face: unmask.find([folder / query.file], top=EVERYTHING, face=face)
+            # Of the whole list, what a closer look makes of its first hits is another question.
+            lambda face: unmask.find([folder / query.file], top=EVERYTHING, face=face, closer=False)
         )
         judged = _judged(findings, person, exhibits)
     except NoFace:

@@ -42,11 +42,19 @@ def heat_map(
     folder: Path | None, name: str, values: ArrayLike, *, rows: Sequence[str],
     columns: Sequence[str], title: str, unit: str, caption: str = "",
     low: float = 0.0, high: float = 1.0, digits: int = 3,
-    row_label: str = "", column_label: str = "",
+    row_label: str = "", column_label: str = "", marks: Sequence[Sequence[str]] | None = None,
 ) -> None:  # fmt: skip
-    """Figures (r, c) of one unit as a table whose colours run from `low` to `high`; NaN is “–”."""
+    """Figures (r, c) of one unit as a table whose colours run from `low` to `high`; NaN is “–”.
+
+    `marks` (r, c) are set behind the figures.
+    """
     table = np.asarray(values, float)
     cells = [["–" if np.isnan(value) else f"{value:.{digits}f}" for value in row] for row in table]
+    if marks is not None:
+        cells = [
+            [cell + mark if cell != "–" else cell for cell, mark in zip(*both, strict=True)]
+            for both in zip(cells, marks, strict=True)
+        ]
     _table(folder, name, table, cells, rows, columns, title=title, caption=caption,
            bounds=(low, high), labels=(row_label, column_label, unit))  # fmt: skip
 
@@ -72,7 +80,7 @@ def _table(
         names = [short(column, 24) for column in columns]
         angle, side = (30, "right") if turned else (0, "center")
         axes.set_xticks(range(len(columns)), names, rotation=angle, ha=side)
-        axes.set_yticks(range(len(rows)), [short(row, 32) for row in rows])
+        axes.set_yticks(range(len(rows)), [short(row, 40) for row in rows])
         axes.set(ylabel=labels[0], xlabel=labels[1])
         axes.tick_params(length=0)
         axes.grid(visible=False)

@@ -8,12 +8,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assistant.console import safe
 from evals.runs.figures import NOT_MEASURED, number, text
 
 _INTERVAL = "_95"
 _NONE = object()  # a figure without an interval; None is an interval that was not measured
 _MOST_HEADLINES = 24
-_MOST_COLUMNS = 16
+_MOST_COLUMNS = 20
 _AT_A_GLANCE = (8, 12)  # rows and columns of a table that can be taken in at once
 
 
@@ -85,6 +86,17 @@ def tables(figures: Mapping[str, object]) -> list[Table]:
         if isinstance(value, Mapping) and value:
             made.append(_crossed(name, value) or _listed(name, value))
     return made
+
+
+def aligned(title: str, figures: Mapping[str, object]) -> str:
+    """One topic for a terminal: parts by figures, without intervals; “–” was not measured."""
+    (table,) = tables({title: figures}) or [Table(title, (), ())]
+    lines = [(table.title, *table.columns)]
+    lines += [
+        (name, *(it.text if it and it.measured else "–" for it in row)) for name, row in table.rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(safe("  ".join(map(str.ljust, line, widths)).rstrip()) for line in lines)
 
 
 def _cells(figures: Mapping[str, object], above: Path = ()) -> dict[Path, Cell]:

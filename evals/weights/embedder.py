@@ -12,22 +12,19 @@ turned, made up, old photos) fall behind press photos, nor how groups of people 
 has no such labels.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from evals.metrics import mate_ranks, roc
 from evals.options import EvalOptions
+from evals.weights.face_pairs import Pairs, with_intervals
+from evals.weights.further_embedders import further
 from tools.alignment import five_points, warp
 from tools.errors import SetupError
 from tools.faces import recognition_matrix
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "tools" / "weights" / "faces" / "recognition.onnx"
-FALSE_ACCEPT_RATES = (1e-2, 1e-3)
-ROUNDS = 200
 BATCH = 64
 
 
@@ -35,21 +32,15 @@ def run(options: EvalOptions) -> dict[str, object]:
     """Measure AUC, TAR at two FARs, their cosine thresholds and rank-1, with intervals."""
     crops, names = read_val_crops(options.data, limit=options.limit)
     persons, person = np.unique(names, return_inverse=True)
-    pairs = Pairs(unit_embeddings(crops), person)
-    ones = np.ones(len(persons))
-    measured = pairs.figures(ones)
-    rng = np.random.default_rng(options.seed)
-    draws = rng.multinomial(len(persons), ones / len(persons), size=ROUNDS)
-    rounds = [pairs.figures(weights.astype(float)) for weights in draws]
+    first = unit_embeddings(crops)
+    pairs = Pairs(first, person)
     return {
         "images": len(crops),
         "persons": len(persons),
         "queries": int(pairs.queries.sum()),
         "genuine_pairs": int(pairs.genuine.sum()),
-        **{
-            name: {"value": value, "interval": _interval([figures[name] for figures in rounds])}
-            for name, value in measured.items()
-        },
+        **with_intervals(pairs, seed=options.seed),
+        "further": further(options, first, person),
     }
 
 
@@ -80,77 +71,3 @@ def unit_embeddings(crops: list[np.ndarray]) -> np.ndarray:
     vectors = np.concatenate([model.get_feat(batch) for batch in batches])
     unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return unit
-
-
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """All pairs of unit `embeddings` (n, d), images of `person` (n,) 0-based, best pair first."""
-
-    embeddings: np.ndarray
-    person: np.ndarray
-
-    @cached_property
-    def _similarity(self) -> np.ndarray:
-        matrix: np.ndarray = self.embeddings @ self.embeddings.T
-        return matrix
-
-    @cached_property
-    def _order(self) -> tuple[np.ndarray, np.ndarray]:
-        rows, columns = np.triu_indices(len(self.person), 1)
-        order = np.argsort(-self._similarity[rows, columns], kind="stable")
-        return rows[order], columns[order]
-
-    @cached_property
-    def genuine(self) -> np.ndarray:
-        """Whether each pair is of one person."""
-        rows, columns = self._order
-        same: np.ndarray = self.person[rows] == self.person[columns]
-        return same
-
-    @cached_property
-    def queries(self) -> np.ndarray:
-        """Whether each image is of a person with further images."""
-        more: np.ndarray = np.bincount(self.person)[self.person] > 1
-        return more
-
-    @cached_property
-    def _hits(self) -> np.ndarray:
-        others = self._similarity.copy()
-        np.fill_diagonal(others, np.nan)
-        return mate_ranks(others, self.person[:, None] == self.person) <= 1
-
-    def figures(self, weights: np.ndarray) -> dict[str, float]:
-        """Every figure when person p counts `weights[p]` times; NaN without genuine pairs."""
-        rows, columns = self._order
-        first, second = weights[self.person[rows]], weights[self.person[columns]]
-        # A person drawn twice gives its own pairs twice, not pairs between its copies.
-        weight = np.where(self.genuine, first, first * second)
-        kept = weight > 0
-        scores = self._similarity[rows[kept], columns[kept]]
-        curve = roc(scores, self.genuine[kept], weights=weight[kept])
-        if curve is None:
-            return dict.fromkeys(_names(), float("nan"))
-        found = {"auc": curve.area}
-        for rate, name in zip(FALSE_ACCEPT_RATES, _rates(), strict=True):
-            point = curve.at(rate)
-            found[f"tar_at_far_{name}"] = point.tpr
-            found[f"cosine_at_far_{name}"] = point.threshold
-        asked = self.queries * weights[self.person]
-        return {**found, "rank_1": float((asked * self._hits).sum() / asked.sum())}
-
-
-def _rates() -> list[str]:
-    return [f"{rate:g}" for rate in FALSE_ACCEPT_RATES]
-
-
-def _names() -> list[str]:
-    rates = [f"{what}_at_far_{rate}" for rate in _rates() for what in ("tar", "cosine")]
-    return ["auc", *rates, "rank_1"]
-
-
-def _interval(values: list[float]) -> tuple[float, float]:
-    known = np.asarray(values)[~np.isnan(values)]
-    if len(known) < 2:
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)

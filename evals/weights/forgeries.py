@@ -12,6 +12,10 @@ Data and protocol, everything on persons or originals that no training saw:
 Figures are AUCs of the shipped detectors, 0.5 is chance; intervals: 95 %, percentile bootstrap
 over persons or originals. `n` counts authentic and forged pictures whose face was found.
 
+What the cards of the pocket weights name, by the heads alone and on crops from labelled landmarks;
+`evals.detectors.table` holds every detector against every family, with faces found as a search
+finds them, on the half of these persons that calibrated nothing.
+
 Does not show: how generators of today fare, how thresholds hold on other sources (an AUC forgives
 a shifted scale), nor how groups of people differ: the data has no such labels.
 """

@@ -115,7 +115,7 @@ class ObviousLoop:
         import onnxruntime
         import torch
         from insightface.app import FaceAnalysis
-        from torchvision import transforms  # type: ignore[import-untyped]
+        from torchvision import transforms
 
         settings, encoder = parts.settings, parts.encoder
         pack = locate(PROFILES[settings.profile]["faces"], settings.models_dir)

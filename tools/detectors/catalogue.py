@@ -1,17 +1,20 @@
-"""Every detector that Unmask knows, here or not, and what was measured of the shipped ones.
+"""Every detector that Unmask knows, here or not, and what was measured of those that are here.
 
 A row says what a person must know before believing a score: what it looks at, under which licence
-it may be used, what it learnt from. Figures lie beside the heads in one file, each with the
+it may be used, what it learnt from. Figures lie beside the weights in one file, each with the
 checkpoint that it was measured on: another checkpoint has no figures until somebody measures it.
 """
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from tools.checkpoint_table import PUBLIC_HEAD, Profile
-from tools.detectors import Inputs
+from tools.detectors.calibrating import Calibration
+from tools.detectors.protocol import Inputs
+from tools.detectors.shelf import ABOUT, WEIGHTS, About, Shelved
 from tools.errors import SetupError
 
 Needs = Literal["features", "pixels"]
@@ -114,8 +117,68 @@ class Figure:
     date: str
 
 
+@dataclass(frozen=True, slots=True)
+class OnShelf:
+    """A detector's folder as it is listed; `problem` says why it cannot be used, if it cannot.
+
+    `calibration` and `figures` are those of the weights that lie there, and none of others.
+    """
+
+    folder: Path
+    known: Known
+    sha256: str | None = None
+    calibration: Calibration | None = None
+    figures: tuple[Figure, ...] = ()
+    problem: str = ""
+
+
+def on_shelf(folders: Sequence[Path], *, encoders: Mapping[str, Profile]) -> Iterator[OnShelf]:
+    """What lies in these folders, usable or not; of two with one title the first.
+
+    `encoders` are the profiles that are here by their encoder's sha256. No weights are loaded.
+    """
+    seen: set[str] = set()
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{ABOUT}"))):
+        found = _listed(path.parent, encoders)
+        if found.known.title not in seen:
+            seen.add(found.known.title)
+            yield found
+
+
+def _listed(folder: Path, encoders: Mapping[str, Profile]) -> OnShelf:
+    try:
+        about = About.load(folder)
+        one = Shelved(folder, about)
+        if not (folder / WEIGHTS).is_file():
+            raise SetupError(f"{folder / WEIGHTS} is missing; see `unmask models verify`")
+        calibration, figures = one.calibration, read_figures(folder)
+    except SetupError as error:
+        unread = Known(folder.name, "face", "pixels", "not read", "not read")
+        return OnShelf(folder, unread, problem=str(error))
+    ours = one.title, one.sha256
+    if calibration is not None and (calibration.detector, calibration.checkpoint) != ours:
+        calibration = None
+    figures = tuple(it for it in figures if (it.detector, it.checkpoint) == ours)
+    known, problem = _known(about, encoders, calibration), ""
+    if about.encoder_sha256 not in (None, *encoders):
+        problem = "it works with an encoder that is not here: fit it again (`unmask fit`)"
+    return OnShelf(folder, known, one.sha256, calibration, figures, problem)
+
+
+def _known(about: About, encoders: Mapping[str, Profile], calibration: Calibration | None) -> Known:
+    # A detector with a network of its own says how it prepares pictures once it is loaded, and so
+    # does the calibration that was fitted on its scores.
+    fitted = "see its card" if calibration is None else calibration.preprocessing
+    prepared = (about.settings or {}).get("preprocessing", fitted)
+    return Known(
+        about.name, about.inputs, cast("Needs", about.needs), about.trained_on,
+        str(prepared), encoders.get(about.encoder_sha256 or ""), licence=about.licence,
+        query=about.query,
+    )  # fmt: skip
+
+
 def read_figures(folder: Path) -> tuple[Figure, ...]:
-    """What was measured of the heads in a folder; nothing when the file is not there.
+    """What was measured of the weights in a folder; nothing when the file is not there.
 
     Raises SetupError when the file cannot be read as such.
     """

@@ -8,7 +8,7 @@ published tensor goes where.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tools.alignment import crop_matrix, warp
+from tools.detectors.protocol import face_points
 from tools.encoder import best_device, build_image_tower
 from tools.errors import SetupError
 from tools.hashing import combined_sha256
@@ -108,23 +109,16 @@ class Gend:
     def preprocessing(self) -> str:
         """How it prepares a picture, in words."""
         return (
-            f"aligned face of margin {MARGIN}, black beyond the image (`crop`); shorter side "
-            f"to {self.pictures.size} px, {self.pictures.interpolation}, CLIP's mean and std"
+            f"aligned face of margin {MARGIN}, black beyond the image; shorter side to "
+            f"{self.pictures.size} px, {self.pictures.interpolation}, CLIP's mean and std"
         )
 
     def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
-        """Face crops (h, w, 3) uint8 RGB, as of `crop`, to (n,) logits float64, higher = forged."""
-        import torch
-
-        scores = np.empty(len(pictures))
-        with torch.inference_mode():
-            for start in range(0, len(pictures), batch_size):
-                rows = slice(start, start + batch_size)
-                batch = self.pictures.batch(pictures[rows])
-                logits = self.logits(self.pictures.normalise(batch.to(self.weight.device)))
-                # The sigmoid of this difference is the softmax of the two.
-                scores[rows] = (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
-        return scores
+        """Face crops (h, w, 3) uint8 RGB, as of `framed`, to (n,) logits float64."""
+        return differences(
+            self.logits, pictures, preprocessing=self.pictures, device=self.weight.device,
+            batch_size=batch_size,
+        )  # fmt: skip
 
     def logits(self, batch: "torch.Tensor") -> "torch.Tensor":
         """Normalised input (n, 3, s, s) to (n, 2): authentic, forged. Differentiable."""
@@ -135,14 +129,39 @@ class Gend:
             features = torch.nn.functional.normalize(features, dim=1)
         return torch.nn.functional.linear(features, self.weight, self.bias)
 
-    @staticmethod
-    def crop(pixels: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The face (256, 256, 3) uint8 RGB as GenD learnt it, from five keypoints (5, 2).
 
         Unlike `aligned_crop` it is black beyond the image's edges. Our warp averages before a
-        strong reduction, where theirs aliases.
+        strong reduction, where theirs aliases. Raises ValueError without keypoints.
         """
-        return warp(pixels, crop_matrix(keypoints, size=CROP_SIZE, margin=MARGIN), size=CROP_SIZE)
+        matrix = crop_matrix(face_points(keypoints), size=CROP_SIZE, margin=MARGIN)
+        return warp(pixels, matrix, size=CROP_SIZE)
+
+
+def differences(
+    logits_of: "Callable[[torch.Tensor], torch.Tensor]",
+    pictures: Sequence[np.ndarray],
+    *,
+    preprocessing: Preprocessing,
+    device: "torch.device",
+    batch_size: int,
+) -> np.ndarray:
+    """The logit of forged less that of authentic, (n,) float64, batch by batch.
+
+    `logits_of` takes normalised input (b, 3, s, s) to (b, 2). The sigmoid of a difference is the
+    softmax of the two.
+    """
+    import torch
+
+    scores = np.empty(len(pictures))
+    with torch.inference_mode():
+        for start in range(0, len(pictures), batch_size):
+            rows = slice(start, start + batch_size)
+            batch = preprocessing.batch(pictures[rows]).to(device)
+            logits = logits_of(preprocessing.normalise(batch))
+            scores[rows] = (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
+    return scores
 
 
 def published_keys(layers: int) -> dict[str, tuple[str, ...]]:

@@ -4,6 +4,7 @@ The header names the encoder that the head was trained on, by its `sha256`: a he
 encoder's features gives plausible nonsense.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tools.errors import SetupError
+from tools.hashing import file_sha256
 
 ENCODER = "encoder_sha256"
 
@@ -41,6 +43,11 @@ def read_head(
             f"in use is {encoder_sha256!r}; see `unmask models verify`"
         )
     return arrays, header
+
+
+def head_sha256(path: Path, encoder_sha256: str) -> str:
+    """What names a head's checkpoint: the content of its file and the encoder it is for."""
+    return hashlib.sha256(f"{file_sha256(path)} {encoder_sha256}".encode()).hexdigest()
 
 
 def write_head(

@@ -15,16 +15,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
+from tools.alignment import aligned_crop
 from tools.detectors.class_labels import CLASSES_FILE, Classes, Meaning, resolve
+from tools.detectors.protocol import Inputs, face_points
 from tools.errors import SetupError
 from tools.hashing import combined_sha256
 
 FOLDER = "classifiers"
 CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
+FACE_SIZE, FACE_MARGIN = 384, 1.3
+"""Of the face crops that are shown, before a checkpoint's own resize: the largest that such
+networks take, with GenD's margin. What each of them learnt from is rarely said."""
 _LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -48,7 +53,7 @@ class ImageClassifier:
 
     folder: Path
     classes: Classes
-    inputs: Literal["face", "image"]
+    inputs: Inputs
     name: str
     device: str | None = None
 
@@ -57,7 +62,7 @@ class ImageClassifier:
         cls,
         checkpoint: str | Path,
         *,
-        inputs: Literal["face", "image"],
+        inputs: Inputs,
         classes: Mapping[str, Meaning] | None = None,
         revision: str | None = None,
         device: str | None = None,
@@ -85,14 +90,24 @@ class ImageClassifier:
 
     @cached_property
     def preprocessing(self) -> str:
-        """The checkpoint's own image processor in words, recorded with every score."""
+        """The face's crop and the checkpoint's own image processor in words."""
         wanted = _processor_config(self.folder)
         kind = wanted.get("image_processor_type") or wanted.get("feature_extractor_type")
-        said = [str(kind or "its own processor")]
+        crop = f"aligned face of margin {FACE_MARGIN} at {FACE_SIZE} px; "
+        said = [(crop if self.inputs == "face" else "") + str(kind or "its own processor")]
         for key, step in _STEPS.items():
             if wanted.get(key) is not None and wanted.get(f"do_{step}", True):
                 said.append(f"{key} {_plain(wanted[key])}")
         return ", ".join(said)
+
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+        """The picture as it is, or the aligned face; raises ValueError for that without keypoints.
+
+        `keypoints` are not looked at where the whole image is to be seen.
+        """
+        if self.inputs == "image":
+            return pixels
+        return aligned_crop(pixels, face_points(keypoints), size=FACE_SIZE, margin=FACE_MARGIN)
 
     def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB of any sizes to (n,) float64 log-odds; higher is forged.
@@ -174,9 +189,9 @@ _STEPS = {
 }
 
 
-def classifier_folders(models_dir: Path) -> Iterator[tuple[Literal["face", "image"], Path]]:
+def classifier_folders(models_dir: Path) -> Iterator[tuple[Inputs, Path]]:
     """What lies below `<models>/classifiers`: what it is to look at, and its folder."""
-    kinds: tuple[Literal["face", "image"], ...] = ("face", "image")
+    kinds: tuple[Inputs, ...] = ("face", "image")
     for inputs in kinds:
         for config in sorted((models_dir / FOLDER / inputs).glob(f"*/{CONFIG}")):
             yield inputs, config.parent

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 
-from tools.detectors.heads import read_head, write_head
+from tools.detectors.heads import head_sha256, read_head, write_head
+from tools.detectors.protocol import Inputs
 from tools.detectors.unifd_neighbours import unit_rows
 from tools.encoder import Encoder
 from tools.errors import SetupError
@@ -30,7 +31,6 @@ ADAPTER_SHARE = 0.4
 """How much of an adapted feature comes from the adapter; the rest is the feature as it was."""
 
 Position = Literal["front", "end"]
-Inputs = Literal["face", "image"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +50,7 @@ class Coop:
     position: Position = "front"
     preprocessing: Mode = "resize"
     name: str = "coop"
+    sha256: str = ""
 
     SHAPES: ClassVar[dict[str, int]] = {"texts": 2, "context": 2}
 
@@ -64,12 +65,17 @@ class Coop:
         write_head(path, arrays, encoder_sha256=encoder_sha256, **note)
 
     @classmethod
-    def load(cls, path: Path, *, inputs: Inputs, encoder_sha256: str) -> "Coop":
+    def load(
+        cls, path: Path, *, inputs: Inputs, encoder_sha256: str, preprocessing: Mode = "resize"
+    ) -> "Coop":
         """Read what `save` wrote. Raises SetupError, see `read_head`."""
         arrays, header = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
         _two(arrays["texts"], path)
         position: Position = "end" if header.get("position") == "end" else "front"
-        return cls(arrays["texts"], arrays["context"], _scale(header, path), inputs, position)
+        return cls(
+            arrays["texts"], arrays["context"], _scale(header, path), inputs, position,
+            preprocessing, sha256=head_sha256(path, encoder_sha256),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +94,7 @@ class ClipAdapter:
     share: float = ADAPTER_SHARE
     preprocessing: Mode = "resize"
     name: str = "clip_adapter"
+    sha256: str = ""
 
     SHAPES: ClassVar[dict[str, int]] = {"down": 2, "up": 2, "texts": 2}
 
@@ -106,7 +113,9 @@ class ClipAdapter:
         write_head(path, arrays, encoder_sha256=encoder_sha256, **note)
 
     @classmethod
-    def load(cls, path: Path, *, inputs: Inputs, encoder_sha256: str) -> "ClipAdapter":
+    def load(
+        cls, path: Path, *, inputs: Inputs, encoder_sha256: str, preprocessing: Mode = "resize"
+    ) -> "ClipAdapter":
         """Read what `save` wrote. Raises SetupError, see `read_head`."""
         arrays, header = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
         down, up, texts = arrays["down"], arrays["up"], arrays["texts"]
@@ -114,7 +123,10 @@ class ClipAdapter:
         if down.shape != up.shape[::-1] or down.shape[1] != texts.shape[1]:
             raise SetupError(f"{path} is no adapter: {down.shape}, {up.shape}, {texts.shape}")
         share = float(header.get("share", ADAPTER_SHARE))
-        return cls(down, up, texts, _scale(header, path), inputs, share)
+        return cls(
+            down, up, texts, _scale(header, path), inputs, share, preprocessing,
+            sha256=head_sha256(path, encoder_sha256),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +142,7 @@ class LinearProbe:
     inputs: Inputs
     preprocessing: Mode = "resize"
     name: str = "linear_probe"
+    sha256: str = ""
 
     SHAPES: ClassVar[dict[str, int]] = {"weight": 2, "bias": 1}
 
@@ -147,12 +160,15 @@ class LinearProbe:
         write_head(path, arrays, encoder_sha256=encoder_sha256, **header)
 
     @classmethod
-    def load(cls, path: Path, *, inputs: Inputs, encoder_sha256: str) -> "LinearProbe":
+    def load(
+        cls, path: Path, *, inputs: Inputs, encoder_sha256: str, preprocessing: Mode = "resize"
+    ) -> "LinearProbe":
         """Read what `save` wrote. Raises SetupError, see `read_head`."""
         arrays, _ = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
         _two(arrays["weight"], path)
         _two(arrays["bias"], path)
-        return cls(arrays["weight"], arrays["bias"], inputs)
+        sha256 = head_sha256(path, encoder_sha256)
+        return cls(arrays["weight"], arrays["bias"], inputs, preprocessing, sha256=sha256)
 
 
 Tuned = Coop | ClipAdapter | LinearProbe

@@ -4,20 +4,23 @@ Lin et al., "Standing on the Shoulders of Giants: Reprogramming Visual-Language 
 Deepfake Detection", AAAI 2025 (arXiv 2409.02664). The picture is shrunk to `ratio` of the input
 and framed by a learnt perturbation, added after normalisation; the prompt of the forged class
 holds a word that is the face's embedding, seen through a fixed random projection. The paper puts
-the candidate's own identity there; `for_query` puts the query person's, which is our variant.
+the candidate's own identity there; with `identity="query"` it is the query person's, which is our
+variant.
 """
 
 import hashlib
 import pickle
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from tools.alignment import aligned_crop
 from tools.detectors.heads import read_head, write_head
+from tools.detectors.protocol import Whose, face_points
 from tools.encoder import Encoder
 from tools.errors import SetupError
 
@@ -36,17 +39,22 @@ MOST_SCALE = 100.0
 class Repdfd:
     """`delta` (3, s, s) float32, whose centre is not used, and `projection` (p, e) float32.
 
-    s is the encoder's input and e the length of a face embedding. Does not show: where a face was
-    changed. A score taken with another person's embedding than the trained convention is a
-    different measurement, and is named differently.
+    s is the encoder's input and e the length of a face embedding; `identity` says whose embedding
+    it is to be given, and `embedder_sha256` whose embeddings it learnt with, where that is known.
+    One that lies on a shelf is `called` as its folder says, and its `checkpoint` is that folder's.
+    Does not show: where a face was changed. A score taken with another person's embedding than
+    the trained convention is a different measurement, and is named differently.
     """
 
     encoder: Encoder
     delta: np.ndarray
     projection: np.ndarray
     ratio: float = RATIO
+    identity: Whose = "candidate"
+    embedder_sha256: str = ""
+    checkpoint: str = ""
+    called: str = ""
     inputs: Literal["face"] = "face"
-    name: str = "repdfd"
 
     def __post_init__(self) -> None:
         size, width = self.encoder.image_size, self.encoder.text_width
@@ -60,18 +68,25 @@ class Repdfd:
             )
 
     @property
+    def name(self) -> str:
+        """`repdfd`, or `repdfd_query` where it is told whom to expect, if not called otherwise."""
+        return self.called or ("repdfd" if self.identity == "candidate" else "repdfd_query")
+
+    @property
     def preprocessing(self) -> str:
         """How it prepares a picture, in words."""
         outer = self.encoder.image_size
         inner = int(outer * self.ratio)
         return (
-            f"aligned face at {inner} px, as the encoder resizes and normalises, within a learnt "
-            f"border to {outer} px"
+            f"aligned face of margin {self.encoder.face_margin:g} at {inner} px, as the encoder "
+            f"resizes and normalises, within a learnt border to {outer} px"
         )
 
     @property
     def sha256(self) -> str:
-        """What names it: of its numbers and of the encoder they are for."""
+        """What names it: `checkpoint`, or its numbers and the encoder that they are for."""
+        if self.checkpoint:
+            return self.checkpoint
         note = f"{self.ratio} {self.encoder.sha256}".encode()
         return hashlib.sha256(self.delta.tobytes() + self.projection.tobytes() + note).hexdigest()
 
@@ -105,23 +120,17 @@ class Repdfd:
                 # One query is encoded once, however many faces are held against it.
                 people, whose = np.unique(identities[rows], axis=0, return_inverse=True)
                 texts = self.text_features(people)[whose.reshape(-1)]
-                images = self.encoder.forward(self.framed([pictures[row] for row in rows]))
+                images = self.encoder.forward(self.bordered([pictures[row] for row in rows]))
                 logits = self.logits(images, texts)
                 scores[rows] = (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
         return scores
 
-    def for_candidates(self, embed: Callable[[Sequence[np.ndarray]], np.ndarray]) -> "WithIdentity":
-        """Scores pictures with their own identity; `embed` gives (n, e) for n face crops."""
-        return WithIdentity(self, embed, self.name)
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+        """The aligned face at the encoder's input size; raises ValueError without keypoints."""
+        encoder, points = self.encoder, face_points(keypoints)
+        return aligned_crop(pixels, points, size=encoder.image_size, margin=encoder.face_margin)
 
-    def for_query(self, identity: np.ndarray) -> "WithIdentity":
-        """Scores pictures with the identity (e,) of the person asked for: our variant."""
-        fixed = np.asarray(identity, dtype=np.float32).reshape(1, -1)
-        return WithIdentity(
-            self, lambda pictures: fixed.repeat(len(pictures), axis=0), f"{self.name}_query"
-        )
-
-    def framed(
+    def bordered(
         self, pictures: Sequence[np.ndarray], delta: "torch.Tensor | None" = None
     ) -> "torch.Tensor":
         """Pictures to the encoder's input (n, 3, s, s); differentiable in `delta`, if given."""
@@ -167,21 +176,30 @@ class Repdfd:
         return scale * (texts @ directions[..., None])[..., 0]
 
     @classmethod
-    def load(cls, path: Path, *, encoder: Encoder, embedder_sha256: str) -> "Repdfd":
+    def load(
+        cls,
+        path: Path,
+        *,
+        encoder: Encoder,
+        embedder_sha256: str | None = None,
+        identity: Whose = "candidate",
+    ) -> "Repdfd":
         """Read what `save` wrote. Raises SetupError when it does not fit encoder or embedder.
 
-        A face embedding of another embedder would be a word of another language.
+        A face embedding of another embedder would be a word of another language; without
+        `embedder_sha256` the caller is to hold the detector's own against the one in use.
         """
         arrays, header = read_head(
             path, encoder_sha256=encoder.sha256, shapes={"delta": 3, "projection": 2}
         )
-        if header.get("embedder_sha256") != embedder_sha256:
+        learnt = header.get("embedder_sha256", "of no known sha256")
+        if embedder_sha256 not in (None, learnt):
             raise SetupError(
-                f"{path} was trained with the face embedder "
-                f"{header.get('embedder_sha256', 'of no known sha256')!r}, in use is "
+                f"{path} was trained with the face embedder {learnt!r}, in use is "
                 f"{embedder_sha256!r}"
             )
-        return cls(encoder, arrays["delta"], arrays["projection"], float(header["ratio"]))
+        ratio = float(header["ratio"])
+        return cls(encoder, arrays["delta"], arrays["projection"], ratio, identity, learnt)
 
     def save(self, path: Path, *, embedder_sha256: str, **header: object) -> None:
         """Write what `load` reads; further `header` fields say how it was trained."""
@@ -207,32 +225,6 @@ class Repdfd:
         except (KeyError, TypeError) as error:
             raise SetupError(f"{path} is no checkpoint of RepDFD's: no {error}") from error
         return cls(encoder, delta.float().numpy(), projection.float().numpy())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WithIdentity:
-    """RepDFD with the identities that its prompts are to hold: a detector of face crops."""
-
-    judge: Repdfd
-    identities: Callable[[Sequence[np.ndarray]], np.ndarray]
-    name: str
-    inputs: Literal["face"] = "face"
-
-    @property
-    def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
-        return self.judge.preprocessing
-
-    @property
-    def sha256(self) -> str:
-        """What names its checkpoint."""
-        return self.judge.sha256
-
-    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Face crops (h, w, 3) uint8 RGB to (n,) logits float64, higher = more likely forged."""
-        if not pictures:
-            return np.empty(0)
-        return self.judge.score(pictures, self.identities(pictures))
 
 
 def _unpickled(path: Path) -> Any:

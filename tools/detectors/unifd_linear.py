@@ -7,15 +7,15 @@ p(fake) = sigmoid(logit), label 1 = fake.
 
 import pickle
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from tools.checkpoint_table import PUBLIC_HEAD, PUBLIC_HEAD_SHA256, UNIFD_ENCODER
 from tools.checkpoints import expected_fingerprint
-from tools.detectors.heads import read_head, write_head
+from tools.detectors.heads import head_sha256, read_head, write_head
+from tools.detectors.protocol import Inputs
 from tools.errors import SetupError
 from tools.hashing import file_sha256
 from tools.preprocessing import Mode
@@ -30,7 +30,7 @@ PUBLIC_DIMENSION = 768
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnifdLinear:
-    """`weight` (d,) and `bias` of the linear layer, float64.
+    """`weight` (d,) and `bias` of the linear layer, float64; no `sha256` until it is loaded.
 
     Does not show: where a picture was changed, nor by what. It learnt one family of forgeries;
     on others, and after heavy recompression, its logit may say nothing. The sigmoid of its logit
@@ -39,9 +39,10 @@ class UnifdLinear:
 
     weight: np.ndarray
     bias: float
-    inputs: Literal["face", "image"]
+    inputs: Inputs
     preprocessing: Mode = "resize"
     name: str = "unifd_linear"
+    sha256: str = ""
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """(n, d) features to (n,) logits float64; a row with NaN scores NaN."""
@@ -52,11 +53,17 @@ class UnifdLinear:
 
     @classmethod
     def load(
-        cls, path: Path, *, inputs: Literal["face", "image"], encoder_sha256: str
+        cls, path: Path, *, inputs: Inputs, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "UnifdLinear":
-        """Read `{"weight": (1, d), "bias": (1,)}`. Raises SetupError, see `read_head`."""
+        """Read `{"weight": (1, d), "bias": (1,)}`. Raises SetupError, see `read_head`.
+
+        A head learnt from features of one `preprocessing`; its scores on the other's are another
+        measurement.
+        """
         arrays, _ = read_head(path, encoder_sha256=encoder_sha256, shapes={"weight": 2, "bias": 1})
-        return cls._of(arrays["weight"], arrays["bias"], inputs=inputs)
+        found = cls._of(arrays["weight"], arrays["bias"], inputs=inputs)
+        sha256 = head_sha256(path, encoder_sha256)
+        return replace(found, preprocessing=preprocessing, sha256=sha256)
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
         """Write what `load` reads; further `header` fields say how it was trained."""
@@ -71,7 +78,7 @@ class UnifdLinear:
         cls,
         path: Path,
         *,
-        inputs: Literal["face", "image"],
+        inputs: Inputs,
         encoder_sha256: str | None = None,
         preprocessing: Mode = "resize",
     ) -> "UnifdLinear":
@@ -82,7 +89,8 @@ class UnifdLinear:
         given it must be that of OpenAI's ViT-L/14, whose features it was trained on.
         Raises SetupError when the file is no such head.
         """
-        if encoder_sha256 not in (None, expected_fingerprint(UNIFD_ENCODER)):
+        encoder = expected_fingerprint(UNIFD_ENCODER)
+        if encoder_sha256 not in (None, encoder):
             raise SetupError(
                 f"{path} needs the encoder {UNIFD_ENCODER.name!r}: "
                 "run `unmask models download full`"
@@ -90,20 +98,14 @@ class UnifdLinear:
         weight, bias = _unpickle_tensors(path)
         if file_sha256(path) == PUBLIC_HEAD_SHA256:
             _check_published_values(weight[0], float(bias[0]))
-        return cls._of(weight, bias, inputs=inputs, preprocessing=preprocessing)
+        found = cls._of(weight, bias, inputs=inputs)
+        return replace(found, preprocessing=preprocessing, sha256=head_sha256(path, encoder))
 
     @classmethod
-    def _of(
-        cls,
-        weight: np.ndarray,
-        bias: np.ndarray,
-        *,
-        inputs: Literal["face", "image"],
-        preprocessing: Mode = "resize",
-    ) -> "UnifdLinear":
+    def _of(cls, weight: np.ndarray, bias: np.ndarray, *, inputs: Inputs) -> "UnifdLinear":
         if weight.shape[0] != 1 or bias.shape != (1,):
             raise SetupError(f"a linear head is (1, d) and (1,), not {weight.shape}, {bias.shape}")
-        return cls(weight[0].astype(np.float64), float(bias[0]), inputs, preprocessing)
+        return cls(weight[0].astype(np.float64), float(bias[0]), inputs)
 
 
 def _unpickle_tensors(path: Path) -> tuple[np.ndarray, np.ndarray]:

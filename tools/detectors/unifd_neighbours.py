@@ -8,16 +8,18 @@ continuous score is ours.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from tools.detectors.heads import read_head, write_head
+from tools.detectors.heads import head_sha256, read_head, write_head
+from tools.detectors.protocol import Inputs
 from tools.errors import SetupError
 from tools.preprocessing import Mode
 
 KS = (1, 3, 5, 9)
 """The numbers of neighbours that the paper reports."""
+MOST_NEIGHBOURS = KS[-1]
+NAME = "unifd_neighbours"
 CHUNK_VALUES = 16_000_000
 """Similarities held at once, about 64 MB."""
 
@@ -26,16 +28,18 @@ CHUNK_VALUES = 16_000_000
 class UnifdNeighbours:
     """Banks of real (r, d) and fake (f, d) features, float32 of length one, and the number k.
 
+    It has no `sha256` until it is loaded.
     Does not show: more than the bank contains. A forgery of a kind that the bank lacks is as far
     from its fakes as from its originals, and then the score is near zero.
     """
 
     real: np.ndarray
     fake: np.ndarray
-    inputs: Literal["face", "image"]
-    k: int = 9
+    inputs: Inputs
+    k: int = MOST_NEIGHBOURS
     preprocessing: Mode = "resize"
-    name: str = "unifd_neighbours"
+    name: str = NAME
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         if self.k not in KS:
@@ -89,11 +93,18 @@ class UnifdNeighbours:
 
     @classmethod
     def load(
-        cls, path: Path, *, inputs: Literal["face", "image"], encoder_sha256: str, k: int = 9
+        cls,
+        path: Path,
+        *,
+        inputs: Inputs,
+        encoder_sha256: str,
+        k: int = MOST_NEIGHBOURS,
+        preprocessing: Mode = "resize",
     ) -> "UnifdNeighbours":
         """Read a bank: `features` (n, d) float16 of length one, `labels` (n,) uint8, 1 = fake.
 
-        Raises SetupError, see `read_head`.
+        With another `k` than the best published it is named after it (`unifd_neighbours_k3`), so
+        that all of them can stand in one table. Raises SetupError, see `read_head`.
         """
         arrays, _ = read_head(
             path, encoder_sha256=encoder_sha256, shapes={"features": 2, "labels": 1}
@@ -102,7 +113,9 @@ class UnifdNeighbours:
         features, forged = unit_rows(arrays["features"]), arrays["labels"] == 1
         if len(features) != len(forged):
             raise SetupError(f"{path} holds {len(features)} features and {len(forged)} labels")
-        return cls(features[~forged], features[forged], inputs, k)
+        name = NAME if k == MOST_NEIGHBOURS else f"{NAME}_k{k}"
+        sha256 = head_sha256(path, encoder_sha256)
+        return cls(features[~forged], features[forged], inputs, k, preprocessing, name, sha256)
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
         """Write what `load` reads; further `header` fields say how the bank was made."""

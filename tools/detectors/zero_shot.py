@@ -7,18 +7,24 @@ the cosines is taken here instead of the cosine to the mean text, so that a word
 same however far it lies from the others.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from tools.detectors.protocol import Inputs
 from tools.detectors.unifd_neighbours import unit_rows
 from tools.preprocessing import Mode
 
 
 class TextEncoder(Protocol):
     """What makes prompts into features: `tools.encoder.Encoder`, or another CLIP."""
+
+    @property
+    def sha256(self) -> str:
+        """What names its checkpoint."""
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Texts to features (n, d) of length one, in the space of the pictures' features."""
@@ -35,9 +41,10 @@ class ZeroShot:
 
     real: np.ndarray
     fake: np.ndarray
-    inputs: Literal["face", "image"]
+    inputs: Inputs
     preprocessing: Mode = "resize"
     name: str = "prompts"
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         shapes = self.real.shape, self.fake.shape
@@ -51,11 +58,17 @@ class ZeroShot:
         *,
         real: Sequence[str],
         fake: Sequence[str],
-        inputs: Literal["face", "image"],
+        inputs: Inputs,
         name: str = "prompts",
+        preprocessing: Mode = "resize",
     ) -> "ZeroShot":
-        """The detector that asks with these texts. Raises ValueError when a class has none."""
-        return cls(encoder.encode_texts(real), encoder.encode_texts(fake), inputs, name=name)
+        """The detector that asks with these texts. Raises ValueError when a class has none.
+
+        It has no weights of its own: its `sha256` is `prompts_sha256`.
+        """
+        sha256 = prompts_sha256(encoder.sha256, real=real, fake=fake)
+        texts = encoder.encode_texts(real), encoder.encode_texts(fake)
+        return cls(*texts, inputs, preprocessing, name, sha256)
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """(n, d) features to (n,) float64 in -2..2; a row with NaN, or of zeros, scores NaN.
@@ -69,3 +82,9 @@ class ZeroShot:
         rows = unit_rows(features).astype(np.float64)
         scores: np.ndarray = (rows @ self.fake.T).mean(axis=1) - (rows @ self.real.T).mean(axis=1)
         return scores
+
+
+def prompts_sha256(encoder_sha256: str, *, real: Sequence[str], fake: Sequence[str]) -> str:
+    """What names a zero-shot detector: the encoder, and what it is asked."""
+    said = "\n".join([encoder_sha256, *real, "", *fake])
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -67,16 +67,20 @@ def grad_cam(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray
 
 
 def class_activation(
-    tower: "torch.nn.Module", score: "Callable[[], torch.Tensor]"
+    tower: "torch.nn.Module",
+    score: "Callable[[], torch.Tensor]",
+    *,
+    layer: Layer | None = None,
 ) -> np.ndarray | None:
     """Grad-CAM of any network: (h, w) float32 ≥ 0 cells; None when no layer of it has places.
 
     `score()` runs the tower on one picture and gives one number, e.g. a classifier's fake logit.
+    `layer` is to be named where pictures are not square: only square maps are found unaided.
     """
     import torch
 
     with torch.enable_grad():
-        layer = token_layer(tower) or last_convolutional(tower, score)
+        layer = layer or token_layer(tower) or last_convolutional(tower, score)
         if layer is None:
             return None
         value, output = _watched(layer.module, score)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class MapEncoder(ImageEncoder, Protocol):
     """An encoder whose tower may make a map of its own; `tools.encoder.Encoder` is one."""
 
-    def evidence_map(self, image: np.ndarray) -> np.ndarray | None:
-        """(s, s) float32 logits, or None where the architecture makes no map."""
+    def evidence_map(self, image: np.ndarray, *, size: int | None = None) -> np.ndarray | None:
+        """(s, s) float32 logits, looked at at `size` px; None: the architecture makes no map."""
 
 
 class Head(Protocol):

@@ -6,7 +6,7 @@ import numpy as np
 
 from tools.alignment import aligned_crop, crop_matrix, transform
 from tools.errors import ToolError
-from tools.evidence import MEASURES, Evidence
+from tools.evidence import FIRST_FURTHER, MEASURES, Evidence
 from tools.faces import Face
 from tools.forge_masks import face_regions
 from tools.handles import NOT_MEASURED
@@ -18,6 +18,9 @@ REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face b
 
 FIRST = len(MEASURES) + 1
 """The number of the first region's evidence."""
+
+if FIRST + len(REGIONS) != FIRST_FURTHER:
+    raise ValueError("the regions' evidence and that of a closer look have the same numbers")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

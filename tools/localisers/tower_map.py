@@ -1,5 +1,6 @@
 """Where the encoder's own tower sees a forgery: a map that its training supervised."""
 
+import cv2
 import numpy as np
 
 from tools.localisers.protocol import Head, MapEncoder
@@ -18,13 +19,53 @@ to a swapped part its neighbours light up. Of the forged regions about half read
 """
 
 
+LOOKS = tuple(
+    (scale, across, down, mirrored)
+    for scale in (1.0, 1.25)
+    for across in (-2, 2)
+    for down in (-2, 2)
+    for mirrored in (False, True)
+)
+"""Sizes of the crop, shifts by a quarter of a cell, and mirrored or not: their mean is the map.
+
+A cell is coarse, and one look puts an edge where the grid happens to lie. On 150 partial swaps of
+LFW's training persons the hottest place had been forged in 73 % with one look, in 79 % with these;
+of validation persons in 70 % and 76 % (68 to 83).
+"""
+
+_SMOOTHED = 1 / 32
+"""Standard deviation of the blur over the mean, as a share of the crop's side: half a cell."""
+
+
 def tower_map(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
     """The tower's map of an aligned face (s, s, 3) uint8 RGB: (s, s) float32 logits, or None.
 
-    None when the encoder's architecture makes no map. `head` has no part in it.
+    The mean of several looks, see `LOOKS`. None when the encoder's architecture makes no map.
+    `head` has no part in it.
 
     Does not show: by what a place was changed; a cell of the pocket encoder is a sixteenth of
     the face crop wide, half of an eye. It was supervised with the forge's families, so a
     forgery of another kind can stay dark, and a dark map is no proof of authenticity.
     """
-    return encoder.evidence_map(crop)
+    side = len(crop)
+    total = np.zeros((side, side), np.float32)
+    for scale, across, down, mirrored in LOOKS:
+        shifted = _moved(crop, across, down)
+        looked_at = np.ascontiguousarray(shifted[:, ::-1]) if mirrored else shifted
+        seen = encoder.evidence_map(looked_at, size=round(scale * encoder.image_size))
+        if seen is None:
+            return None
+        full = cv2.resize(seen, (side, side), interpolation=cv2.INTER_LINEAR)
+        total += _moved(full[:, ::-1] if mirrored else full, -across, -down)
+    blurred = cv2.GaussianBlur(total / len(LOOKS), (0, 0), _SMOOTHED * side)
+    return np.asarray(blurred, np.float32)
+
+
+def _moved(values: np.ndarray, across: int, down: int) -> np.ndarray:
+    """Moved by whole pixels, mirrored at the edges."""
+    matrix = np.array([[1, 0, across], [0, 1, down]], np.float32)
+    size = values.shape[1], values.shape[0]
+    moved = cv2.warpAffine(
+        np.ascontiguousarray(values), matrix, size, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return np.asarray(moved)

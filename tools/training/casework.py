@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -27,9 +27,10 @@ from tools.faces import FaceAnalyser
 from tools.forge import FAMILIES, SWAPS, Forgery, forge
 from tools.forge_masks import eye_distance
 from tools.gallery import Gallery
+from tools.images import read_photo
 from tools.index import Index
 from tools.indexing import index_folders
-from tools.query import NoFace, SeveralFaces, build_query
+from tools.query import NoFace, Query, SeveralFaces, build_query
 from tools.records import FaceRecord
 
 LOCAL_EDITS = (*(family for family in FAMILIES if family not in SWAPS), "region_swap")
@@ -230,11 +231,18 @@ class Comparison:
         return self.exhibit.kind == "forgery"
 
 
+Further = Callable[[np.ndarray, FaceRecord, dict[str, float | None], Query], Any]
+"""What a closer look adds to a face's scores: its picture, its record, its scores, the query."""
+
+
 def measure(
     folder: Path, exhibits: Sequence[Exhibit], *, faces: FaceAnalyser, encoder: Encoder,
-    detectors: Sequence[Detector],
+    detectors: Sequence[Detector], further: Further | None = None,
 ) -> list[Comparison]:  # fmt: skip
-    """Index the casework as a user would and compare every query with every face found."""
+    """Index the casework as a user would and compare every query with every face found.
+
+    `further` scores are taken of the faces that depict the query person, and once of all others.
+    """
     by_file = {exhibit.file: exhibit for exhibit in exhibits}
     rows = []
     with (
@@ -247,6 +255,7 @@ def measure(
         records = gallery.faces(gallery.embeddings()[0])
         table = columns(gallery, records)
         shown = [by_file[_file(gallery, record)] for record in records]
+        seen: set[str] = set()
         for exhibit in exhibits:
             if exhibit.kind != "query":
                 continue
@@ -260,6 +269,12 @@ def measure(
                 print(f"left out: {error}")
                 continue
             compared = compare(query, table, detectors=detectors)
+            for what, record, scores in zip(shown, records, compared, strict=True):
+                own = what.depicted == exhibit.depicted
+                if further is not None and (own or record.id not in seen):
+                    seen.add(record.id)
+                    pixels = read_photo(folder / what.file).pixels
+                    scores |= further(pixels, record, scores, query)
             rows += [
                 Comparison(exhibit.depicted, what, record.face.quality.usable, scores)
                 for what, record, scores in zip(shown, records, compared, strict=True)

@@ -29,7 +29,8 @@ from torch import nn
 from torch.nn import functional
 
 from prompts.captions import captions
-from tools.training.forgery_data import Batch, Pool, Stream, ahead
+from tools.training.background import ahead
+from tools.training.forgery_data import Batch, Pool, Stream
 from tools.training.muon import Muon
 
 CONFIG: dict[str, Any] = {

@@ -5,8 +5,6 @@ but the forgery tells them apart.
 """
 
 import json
-import queue
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +65,11 @@ class Pool:
         real, fake, mask, notes = self._chunks[chunk]
         return real[row], fake[row], mask[row], notes[row]
 
+    def notes(self, index: int) -> dict[str, object]:
+        """The notes on a pair alone."""
+        chunk, row = self._rows[index]
+        return self._chunks[chunk][3][row]
+
 
 @dataclass(slots=True)
 class Stream:
@@ -108,13 +111,14 @@ def prepare(
 ) -> Prepared:
     """One augmented pair: two crops (s, s, 3) uint8, the map (16, 16) float32, the class."""
     whole = notes["family"] != "video_deepfake" and rng.random() < 0.15
-    matrix = _whole_matrix(real, rng) if whole else _face_matrix(notes["keypoints"], rng)
+    points = np.array(notes["keypoints"], dtype=np.float64)
+    matrix = _whole_matrix(real, rng) if whole else face_matrix(points, rng)
     kind = caption_class(str(notes["family"]), tuple(notes["regions"]))  # type: ignore[arg-type]
     if rng.random() < 0.5:
         matrix = np.array([[-1.0, 0, SIZE - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
         swap = {"the left eye": "the right eye", "the right eye": "the left eye"}
         kind = kind[0], " and ".join(swap.get(part, part) for part in kind[1].split(" and "))
-    crops = degradation(rng)(_warp(real, matrix), _warp(fake, matrix))
+    crops = degradation(rng)(warped(real, matrix), warped(fake, matrix))
     return crops[0], crops[1], cell_map(mask, matrix), kind
 
 
@@ -148,32 +152,15 @@ def collate(drawn: Sequence[Prepared]) -> Batch:
     )
 
 
-def ahead(batches: Iterator[Batch], *, depth: int = 3) -> Iterator[Batch]:
-    """The same batches, made in a thread while the network works; a failure is raised here."""
-    waiting: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=depth)
-
-    def work() -> None:
-        try:
-            for batch in batches:
-                waiting.put(batch)
-        except BaseException as error:  # noqa: BLE001 - handed to the consumer, which raises it
-            waiting.put(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    while True:
-        batch = waiting.get()
-        if isinstance(batch, BaseException):
-            raise batch
-        yield batch
-
-
-def _face_matrix(keypoints: object, rng: np.random.Generator) -> np.ndarray:
+def face_matrix(
+    keypoints: np.ndarray, rng: np.random.Generator, *, size: int = SIZE, margin: float = MARGIN
+) -> np.ndarray:
+    """The aligned crop (2, 3) as a detector might place it: a little off, a little turned."""
     points = np.array(keypoints, dtype=np.float64)
     points += rng.normal(0, 0.03 * np.linalg.norm(points[1] - points[0]), points.shape)
-    margin = MARGIN * float(rng.uniform(0.92, 1.1))
-    matrix = crop_matrix(points, size=SIZE, margin=margin)
-    turn = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), float(rng.uniform(-6, 6)), 1.0)
-    turn[:, 2] = turn[:, 2] + rng.uniform(-4, 4, 2)
+    matrix = crop_matrix(points, size=size, margin=margin * float(rng.uniform(0.92, 1.1)))
+    turn = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.uniform(-6, 6)), 1.0)
+    turn[:, 2] = turn[:, 2] + rng.uniform(-size / 32, size / 32, 2)
     turned: np.ndarray = turn @ np.vstack([matrix, [0, 0, 1]])
     return turned
 
@@ -187,21 +174,22 @@ def _whole_matrix(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
 
 
-def _warp(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    warped: np.ndarray = cv2.warpAffine(
+def warped(picture: np.ndarray, matrix: np.ndarray, *, size: int = SIZE) -> np.ndarray:
+    """A picture (h, w, 3) seen through the matrix, (size, size, 3); mirrored beyond its edges."""
+    crop: np.ndarray = cv2.warpAffine(
         np.ascontiguousarray(picture),
         matrix,
-        (SIZE, SIZE),
+        (size, size),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return warped
+    return crop
 
 
 class degradation:  # noqa: N801 - reads as the verb it stands for
     """Draws a chain of degradations once, then applies it to both members of a pair."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, *, size: int = SIZE) -> None:
         self.table = _colours(rng) if rng.random() < 0.6 else None
         self.grey = rng.random() < 0.04
         self.factor = float(rng.uniform(1.2, 2.2)) if rng.random() < 0.14 else 1.0
@@ -209,7 +197,7 @@ class degradation:  # noqa: N801 - reads as the verb it stands for
         self.noise = None
         if rng.random() < 0.08:
             spread = rng.uniform(1, 6)
-            self.noise = rng.normal(0, spread, (SIZE, SIZE, 3)).astype(np.int16)
+            self.noise = rng.normal(0, spread, (size, size, 3)).astype(np.int16)
         self.quality = int(rng.integers(40, 100)) if rng.random() < 0.35 else None
 
     def __call__(self, *crops: np.ndarray) -> list[np.ndarray]:
@@ -222,9 +210,10 @@ class degradation:  # noqa: N801 - reads as the verb it stands for
         if self.grey:
             crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         if self.factor > 1:
-            small = round(SIZE / self.factor)
+            side = crop.shape[0]
+            small = round(side / self.factor)
             reduced = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
-            crop = cv2.resize(reduced, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+            crop = cv2.resize(reduced, (side, side), interpolation=cv2.INTER_LINEAR)
         if self.sigma:
             crop = cv2.GaussianBlur(crop, (0, 0), self.sigma)
         if self.noise is not None:

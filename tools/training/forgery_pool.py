@@ -12,7 +12,7 @@ import csv
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,7 @@ import numpy as np
 
 from tools.alignment import five_points, similarity, transform
 from tools.errors import ToolError
+from tools.faces import FaceAnalyser
 from tools.forge import FAMILIES, SWAPS, forge
 
 # Never seen in training, so that its figures measure how far the evidence carries.
@@ -36,7 +37,10 @@ _WEIGHTS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """An authentic picture, a forgery of it, and where they differ."""
+    """An authentic picture, a forgery of it, and where they differ.
+
+    `landmarks` (68, 2) px are those of the authentic picture; None where nobody placed them.
+    """
 
     real: np.ndarray
     fake: np.ndarray
@@ -45,6 +49,7 @@ class Pair:
     family: str
     regions: tuple[str, ...]
     origin: str
+    landmarks: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +125,7 @@ def forged_pair(faces: Faces, index: int, *, family: str, rng: np.random.Generat
         return None
     mask = (forgery.mask * 255).astype(np.uint8)
     points, origin = five_points(landmarks), str(faces.paths[index])
-    return Pair(target, forgery.pixels, mask, points, family, forgery.regions, origin)
+    return Pair(target, forgery.pixels, mask, points, family, forgery.regions, origin, landmarks)
 
 
 def lfw_pairs(data: Path, *, rounds: int, seed: int) -> Iterator[Pair]:
@@ -138,9 +143,7 @@ def lfw_pairs(data: Path, *, rounds: int, seed: int) -> Iterator[Pair]:
             if rng.random() < 0.5:
                 quality = int(rng.integers(60, 99))
                 real, fake = through_jpeg(pair.real, quality), through_jpeg(pair.fake, quality)
-                pair = Pair(
-                    real, fake, pair.mask, pair.keypoints, family, pair.regions, pair.origin
-                )
+                pair = replace(pair, real=real, fake=fake)
             yield pair
 
 
@@ -155,17 +158,21 @@ def difference_mask(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     return mask
 
 
-def dfdc_pairs(data: Path, keypoints: dict[str, np.ndarray], *, split: str) -> Iterator[Pair]:
-    """DFDC's pairs of a split; `keypoints` by the name of the authentic file (others: skipped)."""
+def dfdc_pairs(data: Path, analyser: FaceAnalyser, *, split: str) -> Iterator[Pair]:
+    """DFDC's pairs of a split; those in whose authentic member no face is found are left out.
+
+    The landmarks of the authentic member serve both members, so that both get the same crop.
+    """
     with (data / "dfdc" / "pairs.csv").open() as lines:
         rows = [row for row in csv.DictReader(lines) if row["split"] == split]
     for row in rows:
-        if row["real"] not in keypoints:
-            continue
         real = read_rgb(data / "dfdc" / "real" / row["real"])
+        placed = max(analyser.analyse([real])[0], key=lambda it: it.quality.width_px, default=None)
+        if placed is None or placed.landmarks is None:
+            continue
         fake = read_rgb(data / "dfdc" / "fake" / row["fake"])
-        mask, points = difference_mask(real, fake), keypoints[row["real"]]
-        yield Pair(real, fake, mask, points, "video_deepfake", (), row["real"])
+        mask, points = difference_mask(real, fake), five_points(placed.landmarks)
+        yield Pair(real, fake, mask, points, "video_deepfake", (), row["real"], placed.landmarks)
 
 
 def write_chunks(pairs: Iterator[Pair], folder: Path, *, name: str, size: int = 1500) -> None:
@@ -190,6 +197,7 @@ def _write(pairs: Sequence[Pair], folder: Path, *, name: str) -> None:
     notes = [
         {
             "keypoints": p.keypoints.tolist(),
+            "landmarks": None if p.landmarks is None else p.landmarks.round(2).tolist(),
             "family": p.family,
             "regions": p.regions,
             "origin": p.origin,
@@ -214,7 +222,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--detector", type=Path, default=Path("tools/weights/faces/detection.onnx"))
+    parser.add_argument("--faces", type=Path, default=Path("tools/weights/faces"))
     parser.add_argument("--name", default="")
     given = parser.parse_args()
     cv2.setNumThreads(1)
@@ -222,13 +230,10 @@ def main() -> None:
         pairs = lfw_pairs(given.data, rounds=given.rounds, seed=given.seed)
         write_chunks(pairs, given.out, name=given.name or "lfw")
     else:
-        from tools.training.forgery_faces import dfdc_keypoints
-
+        analyser = FaceAnalyser(given.faces, threads=1)
         for split in ("train", "val"):
-            points = dfdc_keypoints(given.data, split=split, detector=given.detector)
-            write_chunks(
-                dfdc_pairs(given.data, points, split=split), given.out / split, name="dfdc"
-            )
+            pairs = dfdc_pairs(given.data, analyser, split=split)
+            write_chunks(pairs, given.out / split, name="dfdc")
 
 
 if __name__ == "__main__":

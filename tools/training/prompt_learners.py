@@ -21,10 +21,10 @@ from tools.detectors.prompt_tuning import (
     Tuned,
     context_features,
 )
+from tools.detectors.protocol import Inputs
 from tools.encoder import Encoder
 
 Kind = Literal["coop", "clip_adapter", "linear_probe"]
-Inputs = Literal["face", "image"]
 
 
 class CoopLearner(nn.Module):

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -22,12 +22,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from tools.detectors.prompt_tuning import Position, Tuned
+from tools.detectors.protocol import Inputs
 from tools.encoder import Encoder
 from tools.errors import SetupError
 from tools.training.prompt_learners import Kind, Learner, learner
 from tools.training.prompt_tuning_card import write_card
 
-Inputs = Literal["face", "image"]
 WARM_UP_RATE = 1e-5
 LEAST_GAIN = 1e-4
 """A held-out loss that falls by less counts as not fallen."""

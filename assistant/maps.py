@@ -1,0 +1,82 @@
+"""Maps over a hit's face as pictures, with what they say and what they do not show.
+
+Two kinds: where the detector sees signs of forgery (`tools.localisers`), and where the face departs
+from the query photos (`tools.references`). Page and report show the same pictures.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from assistant.pictures import data_uri
+from tools.errors import ToolError
+from tools.face_parts import Look
+from tools.faces import Face
+from tools.instruments import Instruments
+from tools.localisers import Located, heat_overlay, locate, region_of
+from tools.references import ReferenceMap, reference_map
+
+FORGERY, DISTANCE = "Heat map", "Distance map"
+_FACE_PX = 240
+
+
+@dataclass(frozen=True, slots=True)
+class MapView:
+    """One map to show: `image` is a data URI, `says` the map in words, `limits` what it hides."""
+
+    title: str
+    image: str
+    says: str
+    limits: str
+
+
+def forgery_view(located: Located) -> MapView:
+    """The map of the signs of forgery."""
+    image = _drawn(located.crop, located.heat)
+    return MapView(FORGERY, image, _strongest(located), located.limits)
+
+
+def distance_view(mapped: ReferenceMap) -> MapView:
+    """The map of the distance from the query photos; nothing usual is drawn."""
+    return MapView(DISTANCE, _drawn(mapped.crop, mapped.heat), mapped.says, mapped.limits)
+
+
+def map_views(
+    pixels: np.ndarray, face: Face, photos: Sequence[Look], *, instruments: Instruments
+) -> list[MapView]:
+    """Every map that can be made of a face in a picture (h, w, 3) uint8 RGB.
+
+    `photos` are the query's pictures with their faces. A map that cannot be made is left out.
+    """
+    return list(_views(pixels, face, photos, instruments))
+
+
+def _views(
+    pixels: np.ndarray, face: Face, photos: Sequence[Look], kit: Instruments
+) -> Iterator[MapView]:
+    heads = (it for it in kit.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
+    head = next(heads, None)
+    if head is not None:
+        # A face without landmarks, by whose parts the map is read, has none.
+        with contextlib.suppress(ToolError):
+            yield forgery_view(locate(pixels, face, encoder=kit.encoder, head=head))
+    mapped = reference_map((pixels, face), photos, encoder=kit.encoder)
+    if mapped is not None:
+        yield distance_view(mapped)
+
+
+def _drawn(crop: np.ndarray, heat: np.ndarray) -> str:
+    face = cv2.resize(crop, (_FACE_PX, _FACE_PX), interpolation=cv2.INTER_LINEAR)
+    return data_uri(heat_overlay(face, heat))
+
+
+def _strongest(located: Located) -> str:
+    """The strongest regions of a heat map in words."""
+    for reads in ("strong", "weak"):
+        named = [region_of(item.id) for item in located.evidence if item.reads == reads]
+        if named:
+            return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
+    return "no part of the face stands out"

@@ -1,0 +1,128 @@
+"""The networks that classify whole pictures, by name: three of timm's, and a small one of ours.
+
+Which ones: the networks of Goia, "Deepfake Detection in Facial Images" (thesis, Babeş-Bolyai
+University): EfficientNet (Tan & Le, 2019), ResNet-50 (He et al., 2016), a Vision Transformer
+(Dosovitskiy et al., 2021) and a custom CNN. The thesis does not say what its own network is made
+of; ours is five convolutions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tools.errors import SetupError
+
+_Colour = tuple[float, float, float]
+_IMAGENET: tuple[_Colour, _Colour] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_EVEN: tuple[_Colour, _Colour] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A row: mean and spread of the colours (0..1) it is used to, and where it has places last.
+
+    `places` names the module whose output is channels over places; None for a ViT, whose tokens
+    Grad-CAM finds itself. `sized`: the size of its pictures is fixed when it is built.
+    """
+
+    colours: tuple[_Colour, _Colour]
+    places: str | None
+    sized: bool = False
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "efficientnet_b0": Architecture(_IMAGENET, "bn2"),
+    "resnet50": Architecture(_IMAGENET, "layer4"),
+    "vit_tiny_patch16_224": Architecture(_EVEN, None, sized=True),
+    "small_cnn": Architecture(_EVEN, "features"),
+}
+
+
+class SmallCnn(nn.Module):
+    """Five convolutions of 3×3, the first at full size; the mean over places, then one layer.
+
+    The first keeps every pixel, because traces of a forgery are finer than what it shows.
+    """
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        widths = (3, 16, 32, 64, 128, 128)
+        blocks = [
+            nn.Sequential(
+                nn.Conv2d(before, after, 3, stride=1 if before == 3 else 2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            )
+            for before, after in pairwise(widths)
+        ]
+        self.features = nn.Sequential(*blocks)
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(widths[-1], outputs))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, 3, h, w) to (n, outputs) logits."""
+        found: Tensor = self.head(self.features(pictures).mean(dim=(2, 3)))
+        return found
+
+
+def known(name: str) -> Architecture:
+    """The row of a network; raises SetupError that lists the names."""
+    if name not in ARCHITECTURES:
+        raise SetupError(f"no network is called {name!r}; there are {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def build(
+    name: str, *, outputs: int, height: int, width: int, start: Path | None = None
+) -> nn.Module:
+    """A network for pictures of that size (px), with random weights or those of `start`.
+
+    `start` is a safetensors file of timm's for the same architecture; its last layer is left out
+    when it has another number of outputs, and a ViT's positions are resized. Raises SetupError
+    for an unknown name and for weights that do not fit.
+    """
+    row = known(name)
+    if name == "small_cnn":
+        if start is not None:
+            raise SetupError("small_cnn is our own: there are no weights of timm's to start from")
+        return _laid_out(SmallCnn(outputs))
+    told: dict[str, Any] = {"img_size": (height, width)} if row.sized else {}
+    if start is not None:
+        told |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(_file(start))}}
+    return _laid_out(_of_timm(name, outputs, told))
+
+
+def _laid_out(network: nn.Module) -> nn.Module:
+    """With channels last in memory: half the time of a convolution on a processor."""
+    return network.to(memory_format=torch.channels_last)
+
+
+def _file(start: Path) -> Path:
+    if start.suffix != ".safetensors" or not start.is_file():
+        raise SetupError(f"{start} is no safetensors file: --start takes timm's model.safetensors")
+    return start
+
+
+def _of_timm(name: str, outputs: int, told: Mapping[str, Any]) -> nn.Module:
+    import timm
+    from safetensors import SafetensorError
+
+    try:
+        network: nn.Module = timm.create_model(
+            name, **{"pretrained": False, "num_classes": outputs, **told}
+        )
+    except (RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise SetupError(f"the weights to start from are not of {name}: {reason}") from error
+    return network
+
+
+def as_input(pictures: Tensor, row: Architecture) -> Tensor:
+    """Pictures (n, h, w, 3) uint8 RGB as the network wants them: (n, 3, h, w) float32."""
+    mean, spread = (torch.tensor(it, device=pictures.device)[:, None, None] for it in row.colours)
+    channels_first = pictures.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    return (channels_first.float() / 255 - mean) / spread

@@ -1,0 +1,128 @@
+"""Where a picture was forged, its background included: a small head on what the encoder's tower
+sees of each place, at the picture's own scale.
+
+The tower was trained on forged faces, and its own evidence map stays dark elsewhere. Its first
+layers still have what tells a re-generated or pasted region from a photograph: sharpness, noise,
+the grid of an up-sampling. The head reads all layers, cell by cell.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tools.encoder import Encoder
+from tools.errors import SetupError
+from tools.tiles import picture_map, strongest
+
+if TYPE_CHECKING:
+    from tools.detectors.shelf import Shelved
+
+KIND = NAME = "patches"
+_BATCH = 16
+
+
+def local_cells(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray | None:
+    """What every depth of the tower sees of each cell (n, c, h, w) float32.
+
+    For pictures (h, w, 3) uint8 RGB, each brought to the encoder's input. None where the tower
+    does not tell its depths apart; ours does (`tools.pocket_tower`).
+    """
+    import torch
+
+    trunk = getattr(getattr(encoder.model, "visual", None), "trunk", None)
+    local = getattr(trunk, "local", None)
+    if local is None:
+        return None
+    with torch.inference_mode():
+        parts = [
+            local(encoder.preprocess(pictures[start : start + _BATCH])).cpu().numpy()
+            for start in range(0, len(pictures), _BATCH)
+        ]
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellHead:
+    """Two layers that read one cell: `first` (k, c) and `first_bias` (k,), `last` (k,), `bias`."""
+
+    first: np.ndarray
+    first_bias: np.ndarray
+    last: np.ndarray
+    bias: float
+
+    def logits(self, cells: np.ndarray) -> np.ndarray:
+        """Cells (n, c, h, w) to logits (n, h, w) float32, higher is more likely forged."""
+        hidden = np.einsum("kc,nchw->nkhw", self.first, cells, optimize=True)
+        hidden = np.maximum(hidden + self.first_bias[:, None, None], 0)
+        return np.asarray(np.einsum("k,nkhw->nhw", self.last, hidden) + self.bias, np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write what `load` reads."""
+        from safetensors.numpy import save_file
+
+        save_file(
+            {
+                "first.weight": self.first.astype(np.float16),
+                "first.bias": self.first_bias.astype(np.float32),
+                "last.weight": self.last[None].astype(np.float16),
+                "last.bias": np.array([self.bias], np.float32),
+            },
+            path,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """A whole picture, tile by tile, read by `head` on the encoder's cells.
+
+    Does not show: a change that leaves no trace in sharpness, noise or compression, or one that a
+    strong compression afterwards has wiped out; nor what was there before. Text, logos, screens
+    and strongly blurred or retouched parts of authentic pictures can stand out as well.
+    """
+
+    encoder: Encoder
+    head: CellHead
+    sha256: str
+    inputs: Literal["image"] = "image"
+    name: str = NAME
+
+    @property
+    def preprocessing(self) -> str:
+        """How it prepares a picture, in words."""
+        return f"overlapping tiles at two scales, each at {self.encoder.image_size} px"
+
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+        """The whole picture as it is."""
+        return pixels
+
+    def read(self, parts: Sequence[np.ndarray]) -> np.ndarray:
+        """Tiles (s, s, 3) uint8 RGB to logits (n, c, c) of their cells."""
+        cells = local_cells(self.encoder, parts)
+        if cells is None:
+            raise SetupError("this encoder's tower does not tell its depths apart")
+        return self.head.logits(cells)
+
+    def heat(self, pixels: np.ndarray) -> np.ndarray | None:
+        """A picture (h, w, 3) uint8 RGB to its map (rows, columns) of logits; None: too small."""
+        return picture_map(pixels, self.read, size=self.encoder.image_size)
+
+    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Pictures of any sizes to (n,) float64: the mean logit of the strongest places."""
+        heats = [self.heat(pixels) for pixels in pictures]
+        return np.array([np.nan if heat is None else strongest(heat) for heat in heats])
+
+    @classmethod
+    def load(cls, found: "Shelved", encoder: Encoder) -> "Patches":
+        """Read it from its folder; raises SetupError where weights and encoder do not fit."""
+        held = {name: it.numpy() for name, it in found.tensors().items()}
+        wanted = {"first.weight": 2, "first.bias": 1, "last.weight": 2, "last.bias": 1}
+        if {name: it.ndim for name, it in held.items()} != wanted:
+            raise SetupError(f"{found.folder} holds no head for patches")
+        head = CellHead(
+            held["first.weight"], held["first.bias"], held["last.weight"][0],
+            float(held["last.bias"][0]),
+        )  # fmt: skip
+        return cls(encoder, head, found.sha256, name=found.about.name)

@@ -1,0 +1,108 @@
+"""Where a detector drew boxes around artefacts: its boxes as a heat map (CADDM's, as published).
+
+Dong et al., "Implicit Identity Leakage", CVPR 2023 (arXiv 2210.14457): the artifact detection
+module says where on a face something does not fit. Boxes are its own output, not an explanation
+made afterwards. Unlike the other localisers this one brings a detector of its own, so it is a
+function that makes a `Localiser`, not a row of the table:
+
+    located_by(artefact_boxes(detector), pixels, face, encoder=encoder, head=head)
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from tools.localisers.protocol import Head, Localiser, MapEncoder
+
+UNIT = "summed scores of boxes"
+METHOD = "boxes around artefacts by the detector that looks for them, summed; mean over the region"
+LIMITS = (
+    "Boxes are coarse and few, and were learnt on blended and swapped faces: a face that was made "
+    "as a whole can have one box around everything, or none."
+)
+
+SOFT = 0.06
+"""Over how wide a strip a box fades out at its edges, as a share of the crop's side."""
+
+
+class FindsBoxes(Protocol):
+    """A detector of artefacts on aligned faces; `tools.detectors.caddm.Caddm` is one."""
+
+    @property
+    def size(self) -> int:
+        """Side of the crop that it looks at, px."""
+
+    @property
+    def margin(self) -> float:
+        """Of that crop, as of `tools.alignment.aligned_crop`."""
+
+    def boxes(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Crops (size, size, 3) uint8 RGB to (k, 5) each: x1 y1 x2 y2 in shares, score in 0..1."""
+
+
+def artefact_boxes(finder: FindsBoxes) -> Localiser:
+    """The localiser that draws the boxes of this detector.
+
+    It makes no map (None) with an encoder whose crop shows less than the detector wants to see.
+    Region values were never held against the truth, so they are not read as words.
+
+    Does not show: how a place was changed. A box around the whole face is a verdict, not a place.
+    """
+
+    def heat(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
+        share = finder.margin / encoder.face_margin
+        if share > 1 + 1e-6:
+            return None
+        (boxes,) = finder.boxes([_middle(crop, share=share, size=finder.size)])
+        return box_heat(_widened(boxes, share=share), side=crop.shape[0])
+
+    return Localiser(
+        "artefact_boxes",
+        heat,
+        over_region=lambda inside: float(inside.mean()),
+        unit=UNIT,
+        method=METHOD,
+        limits=LIMITS,
+        strong=None,
+        weak=None,
+    )
+
+
+def box_heat(boxes: np.ndarray, *, side: int) -> np.ndarray:
+    """Boxes (k, 5), x1 y1 x2 y2 in shares of the crop and a score, as (side, side) float32 ≥ 0.
+
+    A place has the sum of the scores of the boxes that cover it; boxes fade out over `SOFT`, half
+    of it inside, and not where they end with the crop. Without boxes all is 0.
+    """
+    at = (np.arange(side) + 0.5) / side
+    total = np.zeros((side, side), np.float64)
+    for left, top, right, bottom, score in np.asarray(boxes, np.float64).reshape(-1, 5):
+        total += score * np.outer(_covered(at, top, bottom), _covered(at, left, right))
+    return total.astype(np.float32)
+
+
+def _covered(at: np.ndarray, start: float, end: float) -> np.ndarray:
+    """How much of a box there is at each place along one side, 0..1."""
+    rising = np.ones_like(at) if start <= 0 else np.clip((at - start) / SOFT + 0.5, 0, 1)
+    falling = np.ones_like(at) if end >= 1 else np.clip((end - at) / SOFT + 0.5, 0, 1)
+    return np.asarray(np.minimum(rising, falling))
+
+
+def _middle(crop: np.ndarray, *, share: float, size: int) -> np.ndarray:
+    """The middle `share` of the crop, (size, size, 3): the same face with a smaller margin."""
+    side = crop.shape[0]
+    edge = round((1 - share) / 2 * side)
+    inner = crop[edge : side - edge, edge : side - edge]
+    if len(inner) == size:
+        return inner
+    how = cv2.INTER_AREA if len(inner) > size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(inner, (size, size), interpolation=how))
+
+
+def _widened(boxes: np.ndarray, *, share: float) -> np.ndarray:
+    """The same boxes in shares of the whole crop."""
+    found = np.array(boxes, np.float64).reshape(-1, 5)
+    found[:, :4] = 0.5 + (found[:, :4] - 0.5) * share
+    return found

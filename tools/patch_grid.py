@@ -1,0 +1,89 @@
+"""The whole image scored patch by patch, by whatever the profile has for it.
+
+A face crop says nothing of the rest of a picture, and the whole picture squeezed into an encoder's
+input hides what is small in it. Here the picture is cut into tiles (`tools.tiles`), each is read,
+and the readings are put together to a map over the picture and one number. Three readers:
+
+- `tools.detectors.patches`, where a profile has it: learnt for this, cell by cell;
+- a head on the encoder's features of each tile (`by_features`);
+- the tower's own evidence map of each tile (`by_evidence`), which knows forged faces only.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from tools.closer_look import CloserLook
+from tools.detectors.patches import Patches
+from tools.encoder import Encoder
+from tools.instruments import Instruments
+from tools.localisers.overlay import heat_overlay
+from tools.localisers.protocol import Head
+from tools.tiles import Reader, picture_map, strongest
+
+SCORE = "image/patches"
+LIMITS = "Text, logos, screens and strong blur stand out too; a dark map proves nothing."
+_SHOWN_PX = 960
+
+
+def by_features(encoder: Encoder, head: Head) -> Reader:
+    """Each tile by a head on the encoder's features, one place a tile."""
+
+    def read(parts: Sequence[np.ndarray]) -> np.ndarray:
+        logits = head.score(encoder.encode_images(parts))
+        return np.asarray(logits, np.float32)[:, None, None]
+
+    return read
+
+
+def by_evidence(encoder: Encoder) -> Reader | None:
+    """Each tile by the tower's own map; None where the encoder makes none."""
+    grey = np.full((encoder.image_size, encoder.image_size, 3), 127, np.uint8)
+    if encoder.evidence_map(grey) is None:
+        return None
+
+    def read(parts: Sequence[np.ndarray]) -> np.ndarray:
+        maps = [encoder.evidence_map(part) for part in parts]
+        return np.stack([one for one in maps if one is not None])
+
+    return read
+
+
+def reader_of(instruments: Instruments) -> Reader | None:
+    """The best reader of a profile; None where it has nothing that looks at whole images."""
+    for detector in instruments.picture_detectors:
+        if isinstance(detector, Patches):
+            return detector.read
+    heads = (it for it in instruments.detectors if it.inputs == "image")
+    head = next((it for it in heads if it.name == "unifd_linear"), None)
+    return None if head is None else by_features(instruments.encoder, head)
+
+
+def patch_scores(look: CloserLook) -> dict[str, float | None]:
+    """`image/patches`: the mean of the strongest places; None where it cannot be measured.
+
+    A profile that has a detector of that name measures it by itself: then there is nothing to add.
+    Does not show: a change without a trace in sharpness, noise or compression.
+    """
+    kit = look.instruments
+    if any(f"{it.inputs}/{it.name}" == SCORE for it in kit.picture_detectors):
+        return {}
+    read = reader_of(kit)
+    heat = None if read is None else picture_map(look.pixels, read, size=kit.encoder.image_size)
+    value = float("nan") if heat is None else strongest(heat)
+    return {SCORE: value if np.isfinite(value) else None}
+
+
+def patch_map(pixels: np.ndarray, read: Reader, *, size: int) -> np.ndarray | None:
+    """The picture (h, w, 3) uint8 RGB with its map over it, at most 960 px wide or high; or None.
+
+    Nothing below zero is drawn: see `tools.localisers.overlay`.
+    """
+    heat = picture_map(pixels, read, size=size)
+    if heat is None:
+        return None
+    shrink = min(1.0, _SHOWN_PX / max(pixels.shape[:2]))
+    shown = (max(1, round(pixels.shape[1] * shrink)), max(1, round(pixels.shape[0] * shrink)))
+    small = cv2.resize(pixels, shown, interpolation=cv2.INTER_AREA)
+    return heat_overlay(small, np.where(np.isfinite(heat), heat, 0))

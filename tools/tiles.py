@@ -1,0 +1,155 @@
+"""A whole picture as overlapping square tiles at two scales, and tile maps as one map again.
+
+A network with a small input sees little of a large picture: squeezed into 128 pixels, a forged
+hand is three pixels wide. Tiles show it the picture at its own scale, within a budget of tiles.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+MOST_TILES = 64
+LEAST_PX = 32
+"""A picture whose shorter side is smaller has nothing to cut into tiles."""
+
+Reader = Callable[[Sequence[np.ndarray]], np.ndarray]
+"""Tiles (s, s, 3) uint8 RGB to logits (n, c, c): c by c places of each, or one."""
+
+_STRIDE = 0.75
+_COARSER = 2.0
+_GROWTH = 1.05
+_CELLS_PER_TILE = 16
+_WINDOW = 3
+_STRONGEST_SHARE = 0.05
+_LEAST_PLACES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A square part of a picture, in pixels; `scale` 0 is the finer grid, 1 the coarser."""
+
+    left: int
+    top: int
+    side: int
+    scale: int
+
+    def of(self, pixels: np.ndarray) -> np.ndarray:
+        """The part itself, (side, side, 3)."""
+        return pixels[self.top : self.top + self.side, self.left : self.left + self.side]
+
+
+def tiles(height: int, width: int, *, size: int, most: int = MOST_TILES) -> tuple[Tile, ...]:
+    """At most `most` tiles that cover a picture twice: closely, and from twice as far.
+
+    The finer ones are `size` pixels wide, which is the network's input, where that many suffice;
+    in a larger picture they are as much larger as it takes, in a smaller one as wide as it is. A
+    strip dozens of times as long as it is wide is seen in samples. None for a picture with a side
+    below `LEAST_PX`.
+    """
+    shorter = min(height, width)
+    if shorter < LEAST_PX:
+        return ()
+    side = float(min(size, shorter))
+    while _count(height, width, side) > most and side < shorter:
+        side = min(side * _GROWTH, shorter)
+    fine = _grid(height, width, round(side), scale=0)
+    coarse = _grid(height, width, round(min(side * _COARSER, shorter)), scale=1)
+    if fine[0].side == coarse[0].side:
+        coarse = ()
+    return _thinned(fine, most - len(coarse)) + coarse
+
+
+def _count(height: int, width: int, side: float) -> int:
+    coarse = min(side * _COARSER, min(height, width))
+    return sum(_steps(height, it) * _steps(width, it) for it in (side, coarse))
+
+
+def _steps(length: int, side: float) -> int:
+    return int(np.ceil(max(0.0, length - side) / (_STRIDE * side))) + 1
+
+
+def _grid(height: int, width: int, side: int, *, scale: int) -> tuple[Tile, ...]:
+    tops, lefts = (
+        np.linspace(0, length - side, _steps(length, side)).round().astype(int)
+        for length in (height, width)
+    )
+    return tuple(Tile(int(left), int(top), side, scale) for top in tops for left in lefts)
+
+
+def _thinned(row: tuple[Tile, ...], most: int) -> tuple[Tile, ...]:
+    if len(row) <= most:
+        return row
+    chosen = np.linspace(0, len(row) - 1, max(1, most)).round().astype(int)
+    return tuple(row[at] for at in chosen)
+
+
+def joined(placed: Sequence[Tile], maps: np.ndarray, *, height: int, width: int) -> np.ndarray:
+    """Maps (n, c, c) of tiles as one map (rows, columns) float32 of the picture.
+
+    A place of the map is a sixteenth of a finer tile wide. Where tiles of one scale overlap their
+    maps are averaged, and so are the two scales; NaN where no tile lies.
+    """
+    step = placed[0].side / _CELLS_PER_TILE
+    rows, columns = max(1, round(height / step)), max(1, round(width / step))
+    found = []
+    for scale in sorted({it.scale for it in placed}):
+        total, count = np.zeros((rows, columns)), np.zeros((rows, columns))
+        for tile, one in zip(placed, maps, strict=True):
+            if tile.scale == scale:
+                area = _area(tile, rows / height, columns / width)
+                total[area] += _stretched(one, area)
+                count[area] += 1
+        found.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    return np.asarray(_mean(found), np.float32)
+
+
+def _area(tile: Tile, down: float, across: float) -> tuple[slice, slice]:
+    top, left = round(tile.top * down), round(tile.left * across)
+    bottom = max(top + 1, round((tile.top + tile.side) * down))
+    right = max(left + 1, round((tile.left + tile.side) * across))
+    return slice(top, bottom), slice(left, right)
+
+
+def _stretched(one: np.ndarray, area: tuple[slice, slice]) -> np.ndarray:
+    size = area[1].stop - area[1].start, area[0].stop - area[0].start
+    return cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+
+
+def _mean(maps: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of maps, place by place, of those that are there."""
+    known = [np.isfinite(one) for one in maps]
+    count = np.sum(known, axis=0)
+    total = np.sum(
+        [np.where(there, one, 0) for there, one in zip(known, maps, strict=True)], axis=0
+    )
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def picture_map(pixels: np.ndarray, read: Reader, *, size: int) -> np.ndarray | None:
+    """A picture (h, w, 3) uint8 RGB, tile by tile, as one map of logits; None: too small to cut.
+
+    `size` is what `read` brings tiles to, in pixels.
+    """
+    height, width = pixels.shape[:2]
+    placed = tiles(height, width, size=size)
+    if not placed:
+        return None
+    maps = read([tile.of(pixels) for tile in placed])
+    return joined(placed, maps, height=height, width=width)
+
+
+def strongest(heat: np.ndarray) -> float:
+    """The mean of the strongest twentieth of a map, at least three places; NaN for an empty one.
+
+    Every place is first averaged with those around it, so that a single one decides nothing.
+    """
+    known = np.isfinite(heat)
+    if not known.any():
+        return float("nan")
+    # Where no tile lies, the picture is as authentic as anywhere in it.
+    filled = np.where(known, heat, np.median(heat[known])).astype(np.float32)
+    smooth = cv2.blur(filled, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
+    count = max(_LEAST_PLACES, round(_STRONGEST_SHARE * smooth.size))
+    return float(np.sort(smooth, axis=None)[-count:].mean())

@@ -1,0 +1,134 @@
+"""How well a fitted detector does on persons it never saw: with how sure one can be of it.
+
+The same figures as those of `evals.metrics`, for trainings, which may not import it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tools.calibration import Band
+from tools.detectors.protocol import Scored
+
+ROUNDS = 1000
+BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one test part; None is *not measured*.
+
+    `auc_interval` is the 95 % bootstrap interval over persons; accuracies are at a calibrated
+    probability of 0.5, authentic and forged apart; `called_forged` is the share of authentic
+    pictures above the inconclusive band, `missed` that of forgeries below it, `inconclusive` of
+    all within; `ece` the expected calibration error in 15 bins. `families` holds the AUC of each
+    family against all authentic pictures; those in `unlearnt` were kept from the learning, and
+    count in no other figure.
+    """
+
+    authentic: int
+    forged: int
+    persons: int
+    not_measured: int
+    auc: float | None
+    auc_interval: tuple[float, float] | None
+    real_accuracy: float | None
+    fake_accuracy: float | None
+    ece: float | None
+    called_forged: float | None
+    missed: float | None
+    inconclusive: float | None
+    families: Mapping[str, float | None]
+    unlearnt: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For JSON: no NaN, names as they are here."""
+        return asdict(self)
+
+
+def figures_of(
+    scored: Scored, band: Band, *, families: Sequence[str], persons: Sequence[str],
+    unlearnt: tuple[str, ...], seed: int,
+) -> Figures:  # fmt: skip
+    """Figures of logits (n,) with families ("authentic" is one) and persons (n,) of the pictures.
+
+    Raises ValueError where not one picture was measured.
+    """
+    kinds, measured = np.array(families), np.isfinite(scored.logits)
+    if not measured.any():
+        raise ValueError("the detector could not look at one picture of the test part")
+    by_family = {
+        name: auc(scored.logits[rows], (kinds == name)[rows])
+        for name in sorted(set(families) - {"authentic"})
+        for rows in [measured & np.isin(kinds, ("authentic", name))]
+    }
+    known = measured & ~np.isin(kinds, unlearnt)
+    logits, truth = scored.logits[known], (kinds != "authentic")[known]
+    chances, groups = scored.probabilities[known], np.array(persons)[known]
+    called = np.array([band.place(it) for it in chances])
+    return Figures(
+        authentic=int((~truth).sum()),
+        forged=int(truth.sum()),
+        persons=len(set(groups.tolist())),
+        not_measured=int((~measured).sum()),
+        auc=auc(logits, truth),
+        auc_interval=auc_interval(logits, truth, groups, seed=seed),
+        real_accuracy=_share(chances[~truth] <= 0.5),
+        fake_accuracy=_share(chances[truth] > 0.5),
+        ece=calibration_error(chances, truth),
+        called_forged=_share(called[~truth] == "high"),
+        missed=_share(called[truth] == "low"),
+        inconclusive=_share(called == "within"),
+        families=by_family,
+        unlearnt=tuple(name for name in unlearnt if name in by_family),
+    )
+
+
+def auc(scores: np.ndarray, labels: np.ndarray) -> float | None:
+    """The share of pairs in which the forgery scores higher, ties counting half."""
+    found = _weighted(np.unique(scores, return_inverse=True)[1], labels, np.ones(len(labels)))
+    return None if np.isnan(found) else found
+
+
+def auc_interval(
+    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, seed: int
+) -> tuple[float, float] | None:  # fmt: skip
+    """The 95 % percentile interval when persons are drawn again; None where that says nothing."""
+    names, places = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        return None
+    ranks, rng = np.unique(scores, return_inverse=True)[1], np.random.default_rng(seed)
+    chances = np.full(len(names), 1 / len(names))
+    drawn = np.array([
+        _weighted(ranks, labels, rng.multinomial(len(names), chances)[places].astype(float))
+        for _ in range(ROUNDS)
+    ])  # fmt: skip
+    drawn = drawn[~np.isnan(drawn)]
+    if len(drawn) < 2:
+        return None
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def calibration_error(chances: np.ndarray, labels: np.ndarray) -> float | None:
+    """|mean probability − share that is forged| in equal bins, weighted by their counts."""
+    if not len(chances) or not np.isfinite(chances).all():
+        return None
+    places = np.minimum((chances * BINS).astype(int), BINS - 1)
+    said = np.bincount(places, chances, BINS) - np.bincount(places, labels.astype(float), BINS)
+    return float(np.abs(said).sum() / len(chances))
+
+
+def _weighted(ranks: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+    levels = int(ranks.max(initial=-1)) + 1
+    forged = np.bincount(ranks[labels], weights[labels], levels)
+    authentic = np.bincount(ranks[~labels], weights[~labels], levels)
+    pairs = forged.sum() * authentic.sum()
+    below = np.cumsum(authentic) - authentic
+    return float(forged @ (below + authentic / 2) / pairs) if pairs > 0 else float("nan")
+
+
+def _share(of: np.ndarray) -> float | None:
+    return float(of.mean()) if len(of) else None

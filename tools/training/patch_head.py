@@ -1,0 +1,180 @@
+"""Fits the detector of patches: a small head on what the encoder's tower sees of each place.
+
+    python -m tools.training.patch_head --data ../shared/data
+
+Tiles of LFW's training persons and of our forge's forgeries of them, scenes and faces, go through
+the frozen encoder once (`tools.training.patch_pool`, resumable). The head then learns cell by cell
+how much of each was forged. A tenth of the persons decides when it has learnt enough; LFW's
+validation persons are for `python -m evals run scenes` alone.
+"""
+
+import argparse
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from tools.detectors.patches import KIND, NAME, CellHead
+from tools.detectors.shelf import WEIGHTS, About
+from tools.encoder import Encoder
+from tools.training import patch_pool
+from tools.training.patch_pool import Lesson
+
+HIDDEN = 64
+BATCH = 16
+EPOCHS = 12
+_AUTHENTIC_BELOW = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """The head and how well it tells cells apart: AUC over the cells of persons left out."""
+
+    head: CellHead
+    cell_auc: float
+    lessons: int
+    persons: int
+
+
+def fit(lessons: Sequence[Lesson], *, epochs: int = EPOCHS, seed: int = 0) -> Fitted:
+    """Learn from tiles; raises ValueError where no person is left to measure on."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    kept = [it for it in lessons if not left_out(it.person)]
+    tested = [it for it in lessons if left_out(it.person)]
+    if not kept or not tested:
+        raise ValueError(f"{len(lessons)} tiles are of too few persons to leave any out")
+    mean, spread = _scale(kept, rng)
+    network = nn.Sequential(
+        nn.Dropout2d(0.1), nn.Conv2d(len(mean), HIDDEN, 1), nn.ReLU(), nn.Conv2d(HIDDEN, 1, 1)
+    )
+    steps = epochs * (len(kept) // BATCH + 1)
+    optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
+    best = CellHead(np.zeros((1, 1)), np.zeros(1), np.zeros(1), 0.0), -np.inf
+    for epoch in range(epochs):
+        network.train()
+        order = rng.permutation(len(kept))
+        for start in range(0, len(order), BATCH):
+            chosen = [kept[int(at)] for at in order[start : start + BATCH]]
+            optimiser.zero_grad()
+            loss = _loss(network, chosen, mean, spread, first=rng.integers(2, size=2))
+            torch.autograd.backward(loss)
+            optimiser.step()
+            schedule.step()
+        head = _folded(network, mean, spread)
+        found = cell_auc(head, tested)
+        print(f"epoch {epoch + 1} of {epochs}: AUC {found:.4f} on persons left out", flush=True)
+        if found > best[1]:
+            best = head, found
+    return Fitted(*best, len(lessons), len({it.person for it in lessons}))
+
+
+def left_out(person: str) -> bool:
+    """A tenth of the persons, by their names, whatever the order they come in."""
+    return zlib.crc32(person.encode()) % 10 == 0
+
+
+def cell_auc(head: CellHead, lessons: Sequence[Lesson]) -> float:
+    """Share of pairs of a forged and an authentic cell that the head ranks right."""
+    from sklearn.metrics import roc_auc_score
+
+    scores, labels = [], []
+    for it in lessons:
+        found = head.logits(np.asarray(it.cells[:, :, ::2, ::2], np.float32))
+        mask = it.mask[::2, ::2]
+        scores += [found[0].ravel(), found[1][mask > 0.5], found[1][mask == 0]]
+        labels += [np.full(len(one), at == 1) for at, one in enumerate(scores[-3:])]
+    return float(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))
+
+
+def _scale(lessons: Sequence[Lesson], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread (c,) of the cells' values, from a few hundred tiles."""
+    few = rng.permutation(len(lessons))[:300]
+    values = np.concatenate(
+        [np.asarray(lessons[int(at)].cells, np.float32)[:, :, ::3, ::3] for at in few]
+    )
+    flat = values.transpose(1, 0, 2, 3).reshape(values.shape[1], -1)
+    return flat.mean(axis=1), flat.std(axis=1) + 1e-3
+
+
+def _loss(
+    network: nn.Module, chosen: Sequence[Lesson], mean: np.ndarray, spread: np.ndarray,
+    *, first: np.ndarray,
+) -> torch.Tensor:  # fmt: skip
+    """Cross-entropy of each cell with its forged share; forged ones weigh as much as all others.
+
+    Of the cells, every second one in both directions, beginning with `first` (2,): neighbours say
+    nearly the same.
+    """
+    rows, columns = slice(int(first[0]), None, 2), slice(int(first[1]), None, 2)
+    cells = np.concatenate([np.asarray(it.cells[:, :, rows, columns], np.float32) for it in chosen])
+    cells = (cells - mean[:, None, None]) / spread[:, None, None]
+    masks = np.stack([it.mask[rows, columns] for it in chosen])
+    wanted = np.stack([np.zeros_like(masks), masks], axis=1).reshape(-1, *masks.shape[1:])
+    share = max(0.02, float((wanted > _AUTHENTIC_BELOW).mean()))
+    weights = np.where(wanted > _AUTHENTIC_BELOW, 0.5 / share, 0.5 / (1 - share))
+    logits = network(torch.from_numpy(cells.astype(np.float32)))[:, 0]
+    return nn.functional.binary_cross_entropy_with_logits(
+        logits,
+        torch.from_numpy(wanted.astype(np.float32)),
+        weight=torch.from_numpy(weights.astype(np.float32)),
+    )
+
+
+def _folded(network: nn.Sequential, mean: np.ndarray, spread: np.ndarray) -> CellHead:
+    """The network with the standardisation of its input inside of its weights."""
+    first, last = (cast(nn.Conv2d, network[at]) for at in (1, 3))
+    if first.bias is None or last.bias is None:
+        raise ValueError("both layers have a bias")
+    weight = first.weight.detach().numpy()[:, :, 0, 0] / spread
+    bias = first.bias.detach().numpy() - weight @ mean
+    return CellHead(
+        weight, bias, last.weight.detach().numpy()[0, :, 0, 0], float(last.bias.detach()[0])
+    )
+
+
+def save(fitted: Fitted, folder: Path, encoder: Encoder) -> None:
+    """Put the detector on the shelf: description and weights; the card is written by hand."""
+    About(
+        kind=KIND,
+        name=NAME,
+        inputs="image",
+        needs="pixels",
+        licence="research and evaluation",
+        trained_on=(
+            f"{fitted.lessons:,} tiles of LFW's training people ({fitted.persons:,}) and of our "
+            "forge's forgeries of them, scenes and faces"
+        ),
+        encoder_sha256=encoder.sha256,
+        settings={"cell_auc": round(fitted.cell_auc, 4)},
+    ).save(folder)
+    fitted.head.save(folder / WEIGHTS)
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--cache", type=Path, default=Path("build/patch_tiles"), help="about 3 GB")
+    parser.add_argument("--encoder", type=Path, default=Path("tools/weights/encoder"))
+    parser.add_argument("--out", type=Path, default=Path("tools/weights/detectors/patches"))
+    parser.add_argument("--photos", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    encoder = Encoder.load(given.encoder, threads=given.threads)
+    patch_pool.write(given.data, given.cache, encoder, photos=given.photos, seed=given.seed)
+    fitted = fit(list(patch_pool.read(given.cache)), seed=given.seed)
+    save(fitted, given.out, encoder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Divides persons into those learnt from, those that stop the learning, calibrate, and test.
+
+A person is on one side only. A picture with several persons, a swap say, belongs to a part when
+all of them do, and is left out otherwise.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+
+from tools.errors import SetupError
+
+Part = Literal["learn", "stop", "calibrate", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
+SHARES: Mapping[Part, float] = {"learn": 0.5, "stop": 0.1, "calibrate": 0.2, "test": 0.2}
+"""Of the pictures. `stop` says when learning no longer helps; without such a moment it is learnt
+from too."""
+FEWEST: Mapping[Part, int] = {"learn": 2, "stop": 1, "calibrate": 2, "test": 2}
+"""Persons: two wherever one must lend another a face."""
+_TRIES = 100
+
+Seen = tuple[frozenset[str], bool]
+"""The persons in a picture, and whether it is forged."""
+
+
+def divide(
+    pictures: Sequence[Seen], *, seed: int, forgeries: bool
+) -> Mapping[str, Part]:  # fmt: skip
+    """The part of every person; equal pictures and seeds give equal parts.
+
+    With `forgeries`, every part must hold authentic and forged pictures, otherwise authentic
+    ones. Raises SetupError when there are too few persons, or none of many draws does that.
+    """
+    counts = Counter(name for persons, forged in pictures for name in persons if not forged)
+    for persons, _ in pictures:
+        counts.update(dict.fromkeys(persons, 0))
+    names, needed = sorted(counts), sum(FEWEST.values())
+    if len(names) < needed:
+        found = "1 person has" if len(names) == 1 else f"{len(names)} persons have"
+        raise SetupError(
+            f"{found} been found, {needed} are needed so that nobody who is learnt from is tested "
+            "on: add photos of more people (a sub-folder for each helps)"
+        )
+    rng = np.random.default_rng(seed)
+    for _ in range(_TRIES):
+        parts = _dealt([names[at] for at in rng.permutation(len(names))], counts)
+        if _serves(pictures, parts, forgeries=forgeries):
+            return parts
+    kinds = "authentic and forged pictures" if forgeries else "authentic pictures"
+    raise SetupError(
+        f"{len(names)} persons cannot be divided so that each of {len(PARTS)} parts holds {kinds}: "
+        "add persons, or pictures of the missing kind"
+    )
+
+
+def part_of(persons: Iterable[str], parts: Mapping[str, Part]) -> Part | None:
+    """The part that a picture of these persons may be used in; None when they are apart."""
+    found = {parts[name] for name in persons}
+    return found.pop() if len(found) == 1 else None
+
+
+def _dealt(names: Sequence[str], counts: Mapping[str, int]) -> dict[str, Part]:
+    """First everybody's least, then each person to the part that lacks most of its share."""
+    parts: dict[str, Part] = {}
+    waiting = [part for part in PARTS for _ in range(FEWEST[part])]
+    held: Counter[Part] = Counter()
+    total = sum(counts.values()) or 1
+    for name, part in zip(names, waiting, strict=False):
+        parts[name] = part
+        held[part] += counts[name]
+    for name in names[len(waiting) :]:
+        lacking: Part = max(PARTS, key=lambda part: SHARES[part] - held[part] / total)
+        parts[name] = lacking
+        held[lacking] += counts[name]
+    return parts
+
+
+def _serves(pictures: Sequence[Seen], parts: Mapping[str, Part], *, forgeries: bool) -> bool:
+    kinds = (False, True) if forgeries else (False,)
+    found = {(part_of(persons, parts), forged) for persons, forged in pictures}
+    return all((part, forged) in found for part in PARTS for forged in kinds)

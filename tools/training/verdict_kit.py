@@ -1,0 +1,69 @@
+"""What the verdict rule is fitted with while there is none: the profile's parts, and video frames.
+
+Frames of DFDC's validation originals, the half that is for fitting: without them the rule knows
+press photographs only and is too sure of itself on frames of videos. They name nobody, so they
+serve the question that is asked without a query.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tools.calibration import Scores
+from tools.closer_look import CloserLook
+from tools.detectors import Detector
+from tools.detectors.judging import judge
+from tools.detectors.protocol import AnyDetector
+from tools.encoder import Encoder
+from tools.faces import FaceAnalyser
+from tools.leading_hits import readable_photos
+from tools.picture_scores import picture_scores
+from tools.query import Query
+from tools.records import FaceRecord
+from tools.references import reference_scores
+from tools.training.detector_pictures import Shown, dfdc_files
+from tools.training.forgery_pool import read_rgb
+
+Told = tuple[dict[str, float | None], bool]
+"""Raw scores of a picture, and whether it is forged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What is measured with, as `tools.instruments.Instruments`, while there is no rule yet."""
+
+    faces: FaceAnalyser
+    encoder: Encoder
+    detectors: Sequence[Detector]
+    picture_detectors: Sequence[AnyDetector]
+    second_embedder: None = None
+    rule: None = None
+    profile: str = "pocket"
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+
+    def further(
+        self, pixels: np.ndarray, record: FaceRecord, scores: Scores, query: Query
+    ) -> dict[str, float | None]:
+        """What detectors of pixels, and the query's own pictures, say of a leading hit."""
+        photos = tuple(readable_photos(query))
+        look = CloserLook(pixels, record.face, scores, query, photos, self)
+        return {**picture_scores(look), **reference_scores(look)}
+
+    def video_frames(self, data: Path) -> list[Told]:
+        """Scores of DFDC's pictures with a face, by the names that they have in the rule."""
+        files = [
+            (data / "dfdc" / name, forged)
+            for fake, real in dfdc_files(data, "fit")
+            for name, forged in ((fake, True), (real, False))
+        ]
+        pictures = [read_rgb(path) for path, _ in files]
+        views = Shown.of(pictures, faces=self.faces, encoder=self.encoder)
+        judged = [judge(it, views) for it in (*self.detectors, *self.picture_detectors)]
+        columns = {it.detector: it.logits for it in judged}
+        return [
+            ({name: float(logits[row]) for name, logits in columns.items()}, forged)
+            for row, (_, forged) in enumerate(files)
+            if views.keypoints[row] is not None
+        ]
