@@ -155,3 +155,5 @@ def test_a_fitted_head_lies_on_the_shelf(tmp_path: Path, encoder: Encoder) -> No
     assert found.about.encoder_sha256 == encoder.sha256
     assert "80 tiles" in found.about.trained_on
     assert isinstance(found.load(encoder), Patches)
+    card = (found.folder / "CARD.md").read_text("utf-8")
+    assert f"AUC {fitted.cell_auc:.3f}" in card and "80 tiles of 40" in card

@@ -98,11 +98,12 @@ class Rule:
 
         One that a retake turns into another decided verdict, or that most retakes leave open,
         becomes inconclusive. Retakes never decide what was left open, and the probabilities stay
-        as they were measured.
+        as they were measured. A copy is told by what differs from the query photo, which a retake
+        changes by itself: it stays one.
         """
         changing = {name: it for name, it in retaken.items() if it.verdict != given.verdict}
         turned = [name for name, it in changing.items() if it.verdict in _DECIDED]
-        if given.verdict not in _DECIDED or not (turned or 2 * len(changing) > len(retaken)):
+        if given.verdict not in _STEADIED or not (turned or 2 * len(changing) > len(retaken)):
             return given
         places = {name: self._identity_place(it) for name, it in changing.items()}
         moved = [place != self._identity_place(given) for place in places.values()]
@@ -232,7 +233,8 @@ def _decide(identity: str, fake: str, low: Verdict) -> tuple[Verdict, str]:
     return "genuine", "same person, and no sign of forgery above the band"
 
 
-_DECIDED = ("impersonation", "genuine", "copy", "other")
+_STEADIED = ("impersonation", "genuine", "other")
+_DECIDED = (*_STEADIED, "copy")
 
 UNFITTED = Assessment("not assessed", None, None, None, "this profile has no fitted calibration")
 """What every hit gets while a profile's calibration was never fitted."""

@@ -48,7 +48,7 @@ Table = dict[str, dict[str, dict[str, object]]]
 def run(options: EvalOptions) -> dict[str, object]:
     """Figures of every system, overall and by part; samples and pictures go to the output."""
     if options.layout is None and is_whole(options.data):
-        return table_of_all.run(options)
+        return table_of_all.everything(options)
     manifest = judged(load(options.data, options.layout))
     measured = measure(manifest, options)
     systems = systems_of(measured)

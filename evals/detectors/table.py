@@ -46,7 +46,7 @@ Cells = dict[tuple[str, str], dict[str, object]]
 """By column and system."""
 
 
-def run(options: EvalOptions) -> dict[str, object]:
+def everything(options: EvalOptions) -> dict[str, object]:
     """The table and all that belongs to it; samples and pictures go to the output."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.output or Path(temporary)) / "home" / "forged"

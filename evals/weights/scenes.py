@@ -13,8 +13,9 @@ quality 92. Faces of LFW are cropped by the labelled landmarks, those of the web
 authentic picture.
 
 - AUC of the face detectors, of the whole-image heads, and of three readings of the patch grid
-  (`tools.patch_grid`): `image/patches`, the shipped image head on each tile, the tower's own
-  evidence; their number is the mean of the strongest twentieth of the map.
+  (`tools.patch_grid`): `image/patches` where its weights are on the shelf, the shipped image head
+  on each tile, the tower's own evidence; their number is the mean of the strongest twentieth of
+  the map.
 - `pointing`: how often the strongest place of the map was forged (a quarter of it at least);
   `chance` is the forged share of the picture, `authentic_map` what the authentic picture's map
   gives against the same truth. `iou`: of the truth with as many of the strongest places.

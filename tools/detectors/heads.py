@@ -5,6 +5,7 @@ encoder's features gives plausible nonsense.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,13 @@ def write_head(
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     texts = {name: str(value) for name, value in header.items()}
     save_file(contiguous, path, metadata={ENCODER: encoder_sha256, **texts})
+    _put_in_order(path)
+
+
+def _put_in_order(path: Path) -> None:
+    """Sort the header, whose fields safetensors writes in any order: equal heads, equal sha256."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content[end:])

@@ -7,15 +7,17 @@ imported when a row is used, so that the table can be shown at once.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from tools.detectors.protocol import Inputs
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from tools.detectors.shelf import About
     from tools.encoder import Encoder
     from tools.faces import FaceAnalyser
     from tools.training.folder_pairs import FolderPairs
+
+
+Inputs = Literal["face", "image"]
+"""`tools.detectors.protocol.Inputs`, without what that file needs."""
 
 
 @dataclass(frozen=True, slots=True)
