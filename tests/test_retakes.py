@@ -138,7 +138,7 @@ def steadied(verdict: Verdict, *again: Verdict) -> Verdict:
         ("impersonation", ("inconclusive", "impersonation", "impersonation"), "impersonation"),
         ("impersonation", ("inconclusive", "inconclusive", "impersonation"), "inconclusive"),
         ("genuine", ("impersonation", "genuine", "genuine"), "inconclusive"),
-        ("copy", ("impersonation", "copy", "copy"), "inconclusive"),
+        ("copy", ("impersonation", "copy", "copy"), "copy"),
         ("other", ("impersonation", "other", "other"), "inconclusive"),
         ("inconclusive", ("impersonation",) * 3, "inconclusive"),
         ("not assessed", ("genuine",) * 3, "not assessed"),
