@@ -1,6 +1,7 @@
 """The closer look: leading hits are read again, measured further, judged and ordered again."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tools.errors import ToolError
 from tools.findings import Findings, Hit
 from tools.gallery import Gallery
 from tools.leading_hits import LeadingHits
+from tools.model_tools import toolkit
 from tools.query import build_query
 from tools.retakes import KEPT, Retake
 from tools.search import search
@@ -111,6 +113,26 @@ def test_readings_of_an_unsteady_verdict_leave_it_open(
     reads = {fact.id.partition(".")[2]: fact.reads for fact in desk.facts(handle)}
     assert (reads["P1"], reads["P2"], reads["P3"]) == ("same person", "uncertain", "uncertain")
     assert reads["E18"] == "changes"
+
+
+def test_a_model_is_told_of_a_closer_look_what_stands_out(
+    case: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A steady verdict and what reads as nothing are on the screen only; a changed one is told."""
+    photo = case.settings.home / "SECRET_NAME.png"
+    assert "H1.E18" not in told(case, photo)
+    monkeypatch.setattr(retakes, "RETAKES", (Retake("a touch of magic", as_the_portrait),))
+    assert '"id":"H1.E18","name":"steadiness of the verdict","reads":"changes"' in told(case, photo)
+
+
+def told(case: Unmask, photo: Path) -> str:
+    """What a model reads about the first hit, which is the forgery."""
+    desk = desk_of(case)
+    findings = desk.find([desk.add_photo(photo)])
+    assert findings.hits[0].path.name == "forged.jpg"
+    assert any(fact.id == "H1.E18" for fact in desk.facts("H1"))
+    score_fake = next(tool for tool in toolkit(desk) if tool.name == "score_fake")
+    return str(score_fake.invoke({"image": "H1"}))
 
 
 def test_steady_verdicts_are_no_news(case: Unmask) -> None:

@@ -144,7 +144,7 @@ def _steadiness(assessment: Assessment, known: Mapping[str, Evidence]) -> Senten
     elif assessment.verdict == "inconclusive":
         text = "Mild JPEG compression, resizing or blur would give it a verdict"
     else:
-        text = "One mild retake of the image leaves its verdict open"
+        text = "Not every mild retake of the image keeps the verdict"
     return Sentence(f"{text}.", (kept.id,))
 
 
