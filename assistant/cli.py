@@ -182,6 +182,10 @@ def find(
     quick: Annotated[
         bool, typer.Option("--quick", help="Skip the closer look at the hits that are shown.")
     ] = False,
+    opinion: Annotated[
+        bool,
+        typer.Option("--opinion", help="Also ask the chat model about each: weak, and slow."),
+    ] = False,
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with pictures.")
     ] = None,
@@ -201,8 +205,13 @@ def find(
     (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
 
     The hits that are shown, fifty at most, are looked at closer: their pictures are read again and
-    measured further. A verdict that mild JPEG, resizing or blur would change is inconclusive.
+    measured further. A verdict that mild JPEG, resizing or blur would change is inconclusive. With
+    --opinion the chat model is asked as well; what it thinks is shown and decides nothing.
     """
+    if quick and opinion:
+        raise typer.BadParameter(
+            "is asked in the closer look, which --quick skips", param_hint="--opinion"
+        )
     from assistant.investigation import Unmask
     from assistant.progress import CloserLookDisplay
     from assistant.report import write_report
@@ -210,7 +219,7 @@ def find(
     with stdout_kept_clean(context), CloserLookDisplay() as display:
         unmask = Unmask(settings_of(context), gallery)
         findings, query = unmask.investigate(
-            photos, top=top, face=face, closer=not quick, on_progress=display
+            photos, top=top, face=face, closer=not quick, opinion=opinion, on_progress=display
         )
         if page is not None:
             write_report(findings, query, page, rule=unmask.parts.rule, instruments=unmask.parts)

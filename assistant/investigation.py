@@ -9,11 +9,12 @@ from pathlib import Path
 
 from assistant.parts import Parts
 from assistant.settings import Settings
+from tools.closer_look import Measurement
 from tools.findings import Findings
 from tools.gallery import Gallery
 from tools.index import Index
 from tools.indexing import IndexProgress, IndexSummary, index_folders
-from tools.leading_hits import LeadingHits
+from tools.leading_hits import MEASUREMENTS, LeadingHits
 from tools.query import Query, build_query
 from tools.search import search
 
@@ -76,15 +77,17 @@ class Unmask:
         top: int = 20,
         face: int | None = None,
         closer: bool = True,
+        opinion: bool = False,
     ) -> Findings:
         """Rank the gallery by the probability that a face impersonates the person in `photos`.
 
         `photos` are authentic and show one person; `face` (1-based, left to right) says which,
         where a photo shows several. At most `top` hits are returned. With `closer`, pictures of
         the leading ones are read again and measured further, and a verdict that mild JPEG,
-        resizing or blur would change becomes inconclusive.
+        resizing or blur would change becomes inconclusive. With `opinion`, the chat model is asked
+        about each of them as well: weak evidence that has no part in the verdict.
         """
-        return self.investigate(photos, top=top, face=face, closer=closer)[0]
+        return self.investigate(photos, top=top, face=face, closer=closer, opinion=opinion)[0]
 
     def investigate(
         self,
@@ -93,6 +96,7 @@ class Unmask:
         top: int = 20,
         face: int | None = None,
         closer: bool = True,
+        opinion: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> tuple[Findings, Query]:
         """The same as `find`, with the measured query beside it, for a report.
@@ -100,7 +104,8 @@ class Unmask:
         `on_progress` is told how many of how many hits were looked at closer.
         """
         parts = self.parts
-        leading = LeadingHits(on_progress=on_progress) if closer else None
+        asked = (self._opinion(),) if closer and opinion else ()
+        leading = LeadingHits((*MEASUREMENTS, *asked), on_progress=on_progress) if closer else None
         with Gallery.open_existing(
             self.settings.home, self.gallery_name, fingerprint=parts.fingerprint
         ) as gallery:
@@ -108,3 +113,10 @@ class Unmask:
             query = build_query(paths, faces=parts.faces, encoder=parts.encoder, face=face)
             found = search(gallery, query, instruments=parts, top=top, closer=leading)
             return found.findings, query
+
+    def _opinion(self) -> Measurement:
+        # Loads the chat model, which nothing else here needs.
+        from assistant.chat_model.server import chat_model
+        from assistant.vlm_opinion import measurement
+
+        return measurement(chat_model(self.settings))

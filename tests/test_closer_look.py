@@ -11,11 +11,13 @@ from tests.cases import GALLERY, astronaut_pixels, build_case, desk_of
 from tools import retakes
 from tools.calibration import Logistic
 from tools.closer_look import CloserLook, Measurement
+from tools.detectors.protocol import title
 from tools.errors import ToolError
 from tools.findings import Findings, Hit
 from tools.gallery import Gallery
 from tools.leading_hits import LeadingHits
 from tools.model_tools import toolkit
+from tools.picture_scores import picture_scores
 from tools.query import build_query
 from tools.retakes import KEPT, Retake
 from tools.search import search
@@ -81,6 +83,23 @@ def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
         ((pixels, face),) = look.query_photos
         assert np.array_equal(pixels, astronaut_pixels())
         assert face is look.query.faces[0]
+
+
+def test_retakes_ask_only_the_detectors_that_the_rule_reads(case: Unmask) -> None:
+    """All of the profile's are asked once; of them, each retake asks those of the rule again."""
+    seen, rule = list[tuple[frozenset[str] | None, set[str]]](), case.parts.rule
+    assert rule is not None
+
+    def watching(look: CloserLook) -> dict[str, float | None]:
+        given = picture_scores(look)
+        seen.append((look.asked, set(given)))
+        return given
+
+    found(case, LeadingHits([watching]), top=1)
+    everything = {title(it) for it in case.parts.picture_detectors}
+    assert everything - rule.needs
+    again = (rule.needs, everything & rule.needs)
+    assert seen == [(None, everything), *[again] * len(retakes.RETAKES)]
 
 
 def test_a_verdict_that_a_retake_turns_is_inconclusive(

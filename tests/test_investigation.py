@@ -10,6 +10,8 @@ from PIL import Image
 
 from assistant import Settings, SetupError, ToolError, Unmask
 from assistant.demo import GALLERY, DemoResult, run_demo
+from assistant.vlm_opinion import SCORE
+from tests import tiny_models
 from tools.query import NoFace, SeveralFaces
 from tools.verdict import VERDICTS
 
@@ -109,6 +111,18 @@ def test_several_photos_of_the_person_are_one_query(unmask: Unmask, demo: DemoRe
     query = demo.folder.parent / "query.png"
     found = unmask.find([query, demo.folder / "query_mirrored.jpg"], top=3)
     assert len(found.query_ids) == 2
+
+
+def test_the_chat_models_opinion_is_shown_and_decides_nothing(
+    settings: Settings, demo: DemoResult, tmp_path: Path
+) -> None:
+    """Asked for, it is among the evidence of every hit, measured or not; the answer is the same."""
+    seeing = settings.model_copy(update={"vlm": str(tiny_models.make(tmp_path / "vlm", "smolvlm"))})
+    unmask, query = Unmask(seeing, demo.findings.gallery), demo.folder.parent / "query.png"
+    plain, asked = unmask.find([query], top=3), unmask.find([query], top=3, opinion=True)
+    for before, after in zip(plain.hits, asked.hits, strict=True):
+        assert (before.image_id, before.assessment) == (after.image_id, after.assessment)
+        assert {it.score for it in after.evidence} - {it.score for it in before.evidence} == {SCORE}
 
 
 def test_a_query_without_a_face_says_so(unmask: Unmask, demo: DemoResult) -> None:

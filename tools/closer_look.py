@@ -22,7 +22,8 @@ class CloserLook:
     `pixels` (h, w, 3) uint8 RGB is its upright picture (of a video: the strongest frame), `face`
     the face in it, in pixels of it; `scores` are those of the first stage. `query_photos` are the
     query's pictures and faces, in the order of `query.faces`; a photo that can no longer be read
-    is left out, so there may be none.
+    is left out, so there may be none. `asked` are the scores that matter, None for all there are:
+    a measurement may leave out what is costly and not among them.
     """
 
     pixels: np.ndarray
@@ -31,6 +32,7 @@ class CloserLook:
     query: Query
     query_photos: tuple[tuple[np.ndarray, Face], ...]
     instruments: Instruments
+    asked: frozenset[str] | None = None
 
 
 Measurement = Callable[[CloserLook], Mapping[str, float | None]]

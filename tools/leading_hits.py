@@ -93,7 +93,7 @@ class LeadingHits:
                     again.append(measurement)
         if rule is None:  # there is no verdict that could change
             return Seen(further, {})
-        whole = replace(look, scores={**look.scores, **further})
+        whole = replace(look, scores={**look.scores, **further}, asked=rule.needs)
         return Seen(further, retaken(whole, measurements=again, of_video=of_video))
 
 

@@ -7,12 +7,14 @@ import numpy as np
 
 from tools.closer_look import CloserLook
 from tools.detectors.judging import judge
+from tools.detectors.protocol import title
 
 
 def picture_scores(look: CloserLook) -> dict[str, float | None]:
     """Logits under the detectors' titles, higher is more forged; none where a profile has none."""
-    views = _OneView(look)
-    judged = [judge(detector, views) for detector in look.instruments.picture_detectors]
+    views, asked = _OneView(look), look.asked
+    known = look.instruments.picture_detectors
+    judged = [judge(each, views) for each in known if asked is None or title(each) in asked]
     return {
         scored.detector: float(logit) if np.isfinite(logit := scored.logits[0]) else None
         for scored in judged
