@@ -17,11 +17,11 @@ from assistant.cli_options import AsJson, settings_of, stdout_kept_clean
 from assistant.console import counted, err, out, print_json, print_table, safe, tell
 from assistant.progress import duration
 from tools.errors import SetupError
-from tools.training.trainers import TRAINERS, FitOptions
+from tools.fitting.trainers import TRAINERS, FitOptions
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
-    from tools.training.fitting import Fitted
+    from tools.fitting.run import Fitted
 
 _LINE_EVERY_S = 30.0
 _SKIPS_SHOWN = 10
@@ -161,7 +161,7 @@ def _cores() -> int:
 
 def _tracks(asked: bool | None) -> bool:
     """Whether to track; asked for and not possible is said before anything is learnt."""
-    from tools.training.tracking import installed, require
+    from tools.tracking import installed, require
 
     if asked:
         require()
@@ -173,8 +173,8 @@ def _fit(
 ) -> "Fitted":
     from assistant.parts import Parts
     from tools.detectors.shelf import FOLDER
-    from tools.training.fit_job import check_name
-    from tools.training.fitting import Engines, check, fit
+    from tools.fitting.job import check_name
+    from tools.fitting.run import Engines, check, fit
 
     # What cannot be done is said before anything heavy is loaded.
     check_name(name)
@@ -195,8 +195,8 @@ def _fit(
 
 def _kept(fitted: "Fitted", settings: "Settings") -> tuple[dict[str, str] | None, str | None]:
     """Where the run is tracked, or why it is not: a fitted detector is not lost for that."""
-    from tools.training.fit_report import tracked
-    from tools.training.tracking import keep, store
+    from tools.fitting.report import tracked
+    from tools.tracking import keep, store
 
     uri = store("", settings.evals_dir)
     try:
@@ -206,7 +206,7 @@ def _kept(fitted: "Fitted", settings: "Settings") -> tuple[dict[str, str] | None
 
 
 def _print_json(fitted: "Fitted", kept: dict[str, str] | None) -> None:
-    from tools.training.fit_report import as_json
+    from tools.fitting.report import as_json
 
     print_json({**as_json(fitted), "mlflow": kept})
 

@@ -9,9 +9,9 @@ from PIL import Image
 
 from evals.datasets.manifest import Manifest
 from evals.measured import parts
+from tools.fitting.run import Engines
+from tools.fitting.trainers import FitOptions
 from tools.forge import forge, save_forgery
-from tools.training.fitting import Engines
-from tools.training.trainers import FitOptions
 
 QUICK = FitOptions(pairs=24)
 TAKEN = ("clip0_000", "clip1_001")

@@ -11,7 +11,7 @@ from assistant import cli_fit
 from assistant.cli import app
 from assistant.parts import Parts
 from tests.own_pictures import engines, photos, spoilt
-from tools.training.trainers import TRAINERS
+from tools.fitting.trainers import TRAINERS
 
 if TYPE_CHECKING:
     from evals.datasets.manifest import Manifest

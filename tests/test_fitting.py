@@ -24,18 +24,19 @@ from tools.detectors.protocol import Scored
 from tools.detectors.shelf import About, Shelved, shelved
 from tools.errors import SetupError
 from tools.faces import Face
-from tools.training.classifier_lessons import NETWORKS
-from tools.training.fit_figures import figures_of
-from tools.training.fit_report import as_json
-from tools.training.fitting import Engines, Fitted, fit
-from tools.training.folder_faces import FolderFaces
-from tools.training.folder_looks import Looks
-from tools.training.folder_pairs import FACE_FAMILIES, FORGERY, ForgedPairs, MatchedPairs, matched
-from tools.training.folder_people import People, look_through
-from tools.training.part_views import PartViews
-from tools.training.person_parts import FEWEST, PARTS, divide, part_of
-from tools.training.persons import depicted, groups_of, linked
-from tools.training.trainers import TRAINERS, FitOptions, Lesson
+from tools.fitting.classifier_lessons import NETWORKS
+from tools.fitting.faces import FolderFaces
+from tools.fitting.figures import figures_of
+from tools.fitting.looks import Looks
+from tools.fitting.pairs import FACE_FAMILIES, FORGERY, ForgedPairs, MatchedPairs, matched
+from tools.fitting.parts import FEWEST, PARTS, divide, part_of
+from tools.fitting.people import People, look_through
+from tools.fitting.persons import depicted, groups_of, linked
+from tools.fitting.report import as_json
+from tools.fitting.run import Engines, Fitted, fit
+from tools.fitting.trainers import TRAINERS, FitOptions, Lesson
+from tools.fitting.views import PartViews
+from tools.training.class_folders import seen_in_training
 
 if TYPE_CHECKING:
     from evals.datasets.manifest import Manifest
@@ -444,6 +445,14 @@ def test_classes_of_forgeries_are_told_apart(beside: People, tmp_path: Path) -> 
                for part in ("learn", "stop")]  # fmt: skip
     TRAINERS["small_cnn"].fit(replace(lesson, learn=sources[0], stop=sources[1]))
     assert list(About.load(lesson.out).settings["classes"]) == ["real", "patched", "smudged"]
+    assert _left_out(beside, lesson.out)
+
+
+def _left_out(people: People, folder: Path) -> bool:
+    """Whether evaluations know what was learnt from, and only that."""
+    seen = seen_in_training(folder)
+    by_part = {part: [seen(it.picture.id) for it in people.of(part)] for part in ("learn", "test")}
+    return all(by_part["learn"]) and not any(by_part["test"])
 
 
 def test_forgeries_on_the_disk_say_so(alone: People, tmp_path: Path) -> None:
@@ -452,6 +461,7 @@ def test_forgeries_on_the_disk_say_so(alone: People, tmp_path: Path) -> None:
 
     lesson, _ = _lesson("small_cnn", alone, tmp_path)
     TRAINERS["small_cnn"].fit(lesson)
+    assert _left_out(alone, lesson.out)
     written = list((lesson.work / "pictures").rglob("*.png"))
     assert {read_photo(it).unmask_forgery for it in written if FORGERY in it.name} == {True}
     assert {read_photo(it).unmask_forgery for it in written if FORGERY not in it.name} == {False}

@@ -2,13 +2,14 @@
 stands out in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +18,9 @@ from tests.tiny_clip import tiny_clip
 from tools.checkpoints import WEIGHTS
 from tools.closer_look import CloserLook
 from tools.detectors import UnifdLinear
+from tools.detectors.cell_head import CellHead
 from tools.detectors.judging import judge
-from tools.detectors.patches import KIND, NAME, CellHead, Patches, local_cells
+from tools.detectors.patches import KIND, NAME, Patches, local_cells
 from tools.detectors.protocol import PictureDetector
 from tools.detectors.shelf import WEIGHTS as MODEL
 from tools.detectors.shelf import About, Shelved
@@ -44,9 +46,9 @@ def placeless(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
 
 def drawn_head(channels: int = 449, seed: int = 0) -> CellHead:
     """A head that knows nothing."""
-    rng = np.random.default_rng(seed)
-    first = rng.normal(0, 0.05, (8, channels)).astype(np.float32)
-    return CellHead(first, np.zeros(8, np.float32), rng.normal(size=8).astype(np.float32), -0.5)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return CellHead(torch.zeros(channels), torch.ones(channels), hidden=8).eval()
 
 
 @dataclass
@@ -201,8 +203,6 @@ def test_the_towers_own_map_is_read_where_there_is_one(
 
 def test_depths_of_the_tower_include_what_it_ends_with(encoder: Encoder) -> None:
     """The cells that its features are made of, its evidence, and what came before them."""
-    import torch
-
     trunk = cast(Any, encoder.model).visual.trunk
     part = astronaut_pixels()[:128, :128]
     seen = local_cells(encoder, [part])
@@ -232,7 +232,7 @@ def test_patches_go_to_the_shelf_and_come_back(encoder: Encoder, tmp_path: Path)
     pixels = astronaut_pixels()[:160, :160]
     own = Patches(encoder, head, "").score_pictures([pixels])
     assert judge(detector, cast(Any, OneLook(pixels))).logits == pytest.approx(own, abs=0.02)
-    replace(head, bias=7.0).save(folder / MODEL)
+    drawn_head(seed=1).save(folder / MODEL)
     assert Shelved(folder, about).sha256 != detector.sha256
     from safetensors.numpy import save_file
 

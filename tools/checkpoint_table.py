@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-Part = Literal["faces", "encoder", "heads", "detectors", "verdict", "vlm"]
+Part = Literal["faces", "encoder", "heads", "detectors", "embedders", "verdict", "vlm"]
 Profile = Literal["pocket", "full"]
 
 CONFIG = "open_clip_config.json"
@@ -92,14 +92,14 @@ POCKET_HEADS = Checkpoint(
     validated_on="see weights/heads/CARD.md",
     folder="heads",
 )
-ON_SHELF = ("clip_adapter", "coop", "gend", "linear_probe", "repdfd", "sbi_caddm")
+ON_SHELF = ("clip_adapter", "coop", "gend", "linear_probe", "patches", "repdfd", "sbi_caddm")
 """The detectors that are shipped besides the heads, a folder each (`tools.detectors.shelf`)."""
 
 POCKET_DETECTORS = Checkpoint(
     part="detectors",
     name="pocket detectors",
     profile="pocket",
-    source="python -m tools.training.{tuned_detectors,artefacts}",
+    source="python -m tools.training.{tuned_detectors,artefacts,patch_head}",
     revision=None,
     files={
         f"{name}/{file}": None
@@ -111,6 +111,19 @@ POCKET_DETECTORS = Checkpoint(
     preprocessing="each says its own; see `unmask detectors`",
     validated_on="see weights/detectors/*/CARD.md",
     folder="detectors",
+)
+POCKET_EMBEDDERS = Checkpoint(
+    part="embedders",
+    name="pocket second embedder",
+    profile="pocket",
+    source="python -m tools.training.second_embedder",
+    revision=None,
+    files={"second.onnx": None, "second.json": None},
+    license=POCKET_LICENSE,
+    size_bytes=None,
+    preprocessing="112×112, the whole head around ArcFace's five points",
+    validated_on="see weights/embedders/CARD.md",
+    folder="embedders",
 )
 POCKET_VERDICT = Checkpoint(
     part="verdict",
@@ -270,6 +283,7 @@ PROFILES: Mapping[Profile, Mapping[Part, Checkpoint]] = MappingProxyType(
             "encoder": POCKET_ENCODER,
             "heads": POCKET_HEADS,
             "detectors": POCKET_DETECTORS,
+            "embedders": POCKET_EMBEDDERS,
             "verdict": POCKET_VERDICT,
             "vlm": POCKET_VLM,
         },

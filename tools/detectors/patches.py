@@ -3,12 +3,12 @@ sees of each place, at the picture's own scale.
 
 The tower was trained on forged faces, and its own evidence map stays dark elsewhere. Its first
 layers still have what tells a re-generated or pasted region from a photograph: sharpness, noise,
-the grid of an up-sampling. The head reads all layers, cell by cell.
+the grid of an up-sampling. The head (`tools.detectors.cell_head`) reads all layers of each cell
+beside those around it: what was put into a picture differs from the rest of it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from tools.errors import SetupError
 from tools.tiles import picture_map, strongest
 
 if TYPE_CHECKING:
+    from tools.detectors.cell_head import CellHead
     from tools.detectors.shelf import Shelved
 
 KIND = NAME = "patches"
@@ -45,36 +46,6 @@ def local_cells(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CellHead:
-    """Two layers that read one cell: `first` (k, c) and `first_bias` (k,), `last` (k,), `bias`."""
-
-    first: np.ndarray
-    first_bias: np.ndarray
-    last: np.ndarray
-    bias: float
-
-    def logits(self, cells: np.ndarray) -> np.ndarray:
-        """Cells (n, c, h, w) to logits (n, h, w) float32, higher is more likely forged."""
-        hidden = np.einsum("kc,nchw->nkhw", self.first, cells, optimize=True)
-        hidden = np.maximum(hidden + self.first_bias[:, None, None], 0)
-        return np.asarray(np.einsum("k,nkhw->nhw", self.last, hidden) + self.bias, np.float32)
-
-    def save(self, path: Path) -> None:
-        """Write what `load` reads."""
-        from safetensors.numpy import save_file
-
-        save_file(
-            {
-                "first.weight": self.first.astype(np.float16),
-                "first.bias": self.first_bias.astype(np.float32),
-                "last.weight": self.last[None].astype(np.float16),
-                "last.bias": np.array([self.bias], np.float32),
-            },
-            path,
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Patches:
     """A whole picture, tile by tile, read by `head` on the encoder's cells.
 
@@ -84,7 +55,7 @@ class Patches:
     """
 
     encoder: Encoder
-    head: CellHead
+    head: "CellHead"
     sha256: str
     inputs: Literal["image"] = "image"
     name: str = NAME
@@ -117,12 +88,10 @@ class Patches:
     @classmethod
     def load(cls, found: "Shelved", encoder: Encoder) -> "Patches":
         """Read it from its folder; raises SetupError where weights and encoder do not fit."""
-        held = {name: it.numpy() for name, it in found.tensors().items()}
-        wanted = {"first.weight": 2, "first.bias": 1, "last.weight": 2, "last.bias": 1}
-        if {name: it.ndim for name, it in held.items()} != wanted:
-            raise SetupError(f"{found.folder} holds no head for patches")
-        head = CellHead(
-            held["first.weight"], held["first.bias"], held["last.weight"][0],
-            float(held["last.bias"][0]),
-        )  # fmt: skip
+        from tools.detectors.cell_head import CellHead
+
+        try:
+            head = CellHead.of(found.tensors())
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise SetupError(f"{found.folder} holds no head for patches") from error
         return cls(encoder, head, found.sha256, name=found.about.name)

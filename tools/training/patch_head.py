@@ -3,30 +3,30 @@
     python -m tools.training.patch_head --data ../shared/data
 
 Tiles of LFW's training persons and of our forge's forgeries of them, scenes and faces, go through
-the frozen encoder once (`tools.training.patch_pool`, resumable). The head then learns cell by cell
-how much of each was forged. A tenth of the persons decides when it has learnt enough; LFW's
+the frozen encoder once (`tools.training.patch_pool`, resumable). The head then learns how much of
+each cell was forged. A tenth of the persons decides when it has learnt enough; LFW's
 validation persons are for `python -m evals run scenes` alone.
 """
 
 import argparse
 import zlib
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import cv2
 import numpy as np
 import torch
 from torch import nn
 
-from tools.detectors.patches import KIND, NAME, CellHead
+from tools.detectors.cell_head import AROUND, CellHead
+from tools.detectors.patches import KIND, NAME
 from tools.detectors.shelf import WEIGHTS, About
 from tools.encoder import Encoder
 from tools.training import patch_pool
 from tools.training.patch_pool import Lesson
 
-HIDDEN = 64
 BATCH = 16
 EPOCHS = 12
 _AUTHENTIC_BELOW = 0.02
@@ -51,28 +51,24 @@ def fit(lessons: Sequence[Lesson], *, epochs: int = EPOCHS, seed: int = 0) -> Fi
     if not kept or not tested:
         raise ValueError(f"{len(lessons)} tiles are of too few persons to leave any out")
     mean, spread = _scale(kept, rng)
-    network = nn.Sequential(
-        nn.Dropout2d(0.1), nn.Conv2d(len(mean), HIDDEN, 1), nn.ReLU(), nn.Conv2d(HIDDEN, 1, 1)
-    )
+    network = CellHead(torch.from_numpy(mean), torch.from_numpy(spread))
     steps = epochs * (len(kept) // BATCH + 1)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
-    best = CellHead(np.zeros((1, 1)), np.zeros(1), np.zeros(1), 0.0), -np.inf
+    best = deepcopy(network), -np.inf
     for epoch in range(epochs):
         network.train()
         order = rng.permutation(len(kept))
         for start in range(0, len(order), BATCH):
             chosen = [kept[int(at)] for at in order[start : start + BATCH]]
             optimiser.zero_grad()
-            loss = _loss(network, chosen, mean, spread, first=rng.integers(2, size=2))
-            torch.autograd.backward(loss)
+            torch.autograd.backward(_loss(network, chosen))
             optimiser.step()
             schedule.step()
-        head = _folded(network, mean, spread)
-        found = cell_auc(head, tested)
+        found = cell_auc(network, tested)
         print(f"epoch {epoch + 1} of {epochs}: AUC {found:.4f} on persons left out", flush=True)
         if found > best[1]:
-            best = head, found
+            best = deepcopy(network).eval(), found
     return Fitted(*best, len(lessons), len({it.person for it in lessons}))
 
 
@@ -87,7 +83,7 @@ def cell_auc(head: CellHead, lessons: Sequence[Lesson]) -> float:
 
     scores, labels = [], []
     for it in lessons:
-        found = head.logits(np.asarray(it.cells[:, :, ::2, ::2], np.float32))
+        found = head.logits(it.cells)[:, ::2, ::2]
         mask = it.mask[::2, ::2]
         scores += [found[0].ravel(), found[1][mask > 0.5], found[1][mask == 0]]
         labels += [np.full(len(one), at == 1) for at, one in enumerate(scores[-3:])]
@@ -104,39 +100,17 @@ def _scale(lessons: Sequence[Lesson], rng: np.random.Generator) -> tuple[np.ndar
     return flat.mean(axis=1), flat.std(axis=1) + 1e-3
 
 
-def _loss(
-    network: nn.Module, chosen: Sequence[Lesson], mean: np.ndarray, spread: np.ndarray,
-    *, first: np.ndarray,
-) -> torch.Tensor:  # fmt: skip
-    """Cross-entropy of each cell with its forged share; forged ones weigh as much as all others.
-
-    Of the cells, every second one in both directions, beginning with `first` (2,): neighbours say
-    nearly the same.
-    """
-    rows, columns = slice(int(first[0]), None, 2), slice(int(first[1]), None, 2)
-    cells = np.concatenate([np.asarray(it.cells[:, :, rows, columns], np.float32) for it in chosen])
-    cells = (cells - mean[:, None, None]) / spread[:, None, None]
-    masks = np.stack([it.mask[rows, columns] for it in chosen])
+def _loss(network: nn.Module, chosen: Sequence[Lesson]) -> torch.Tensor:
+    """Cross-entropy of each cell with its forged share; forged ones weigh as much as all others."""
+    cells = np.concatenate([np.asarray(it.cells, np.float32) for it in chosen])
+    masks = np.stack([it.mask for it in chosen])
     wanted = np.stack([np.zeros_like(masks), masks], axis=1).reshape(-1, *masks.shape[1:])
     share = max(0.02, float((wanted > _AUTHENTIC_BELOW).mean()))
     weights = np.where(wanted > _AUTHENTIC_BELOW, 0.5 / share, 0.5 / (1 - share))
-    logits = network(torch.from_numpy(cells.astype(np.float32)))[:, 0]
     return nn.functional.binary_cross_entropy_with_logits(
-        logits,
+        network(torch.from_numpy(cells)),
         torch.from_numpy(wanted.astype(np.float32)),
         weight=torch.from_numpy(weights.astype(np.float32)),
-    )
-
-
-def _folded(network: nn.Sequential, mean: np.ndarray, spread: np.ndarray) -> CellHead:
-    """The network with the standardisation of its input inside of its weights."""
-    first, last = (cast(nn.Conv2d, network[at]) for at in (1, 3))
-    if first.bias is None or last.bias is None:
-        raise ValueError("both layers have a bias")
-    weight = first.weight.detach().numpy()[:, :, 0, 0] / spread
-    bias = first.bias.detach().numpy() - weight @ mean
-    return CellHead(
-        weight, bias, last.weight.detach().numpy()[0, :, 0, 0], float(last.bias.detach()[0])
     )
 
 
@@ -144,8 +118,9 @@ _CARD = """# Patches
 
 Licence of the weights: *research and evaluation*, as of the encoder whose cells they read.
 
-`model.safetensors`: two layers, {channels} values of a cell to {hidden} to one logit, higher is
-more likely forged. They fit the encoder {encoder} alone.
+`model.safetensors`: {channels} values of a cell to {hidden}; these beside their means over the
+{around} by {around} cells around and over the tile, to {hidden} and to one logit, higher is more
+likely forged. They fit the encoder {encoder} alone.
 
 **Data and recipe.** `python -m tools.training.patch_head`: {lessons:,} tiles of {persons:,} of
 LFW's training people, each authentic and forged by our forge: six in ten in what surrounds the
@@ -180,10 +155,10 @@ def save(fitted: Fitted, folder: Path, encoder: Encoder) -> None:
         settings={"cell_auc": round(fitted.cell_auc, 4)},
     ).save(folder)
     fitted.head.save(folder / WEIGHTS)
-    hidden, channels = fitted.head.first.shape
+    hidden, channels = fitted.head.first.weight.shape[:2]
     card = _CARD.format(
-        channels=channels, hidden=hidden, encoder=encoder.sha256[:12], lessons=fitted.lessons,
-        persons=fitted.persons, cell_auc=fitted.cell_auc,
+        channels=channels, hidden=hidden, around=AROUND, encoder=encoder.sha256[:12],
+        lessons=fitted.lessons, persons=fitted.persons, cell_auc=fitted.cell_auc,
     )  # fmt: skip
     (folder / "CARD.md").write_text(card, "utf-8")
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from tools.alignment import transform
+from tools.fitting.faces import Picture
 from tools.images import hash_distance, read_photo
-from tools.training.folder_faces import Picture
 from tools.training.pairs import Look
 
 AROUND = 1.0

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from tools.errors import ToolError
+from tools.fitting.looks import Looks
+from tools.fitting.people import Member
 from tools.forge import ALL_FAMILIES, FAMILIES, SCENE_FAMILIES, WITH_SOURCE, forge
-from tools.training.folder_looks import Looks
-from tools.training.folder_people import Member
 from tools.training.forgery_pool import HELD_OUT, difference_mask, through_jpeg
 from tools.training.pairs import Drawn, Look, PairSource
 

@@ -10,8 +10,8 @@ from typing import Any
 from tools.detectors.calibrating import Calibration
 from tools.detectors.catalogue import FIGURES, Figure
 from tools.detectors.shelf import About, Shelved
-from tools.training.fit_figures import Figures
-from tools.training.trainers import Learnt
+from tools.fitting.figures import Figures
+from tools.fitting.trainers import Learnt
 
 CARD = "CARD.md"
 FEW_PERSONS = 10

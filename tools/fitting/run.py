@@ -1,6 +1,6 @@
 """Fits a detector to a person's own pictures: learnt, calibrated and tested on different persons.
 
-    from tools.training.fitting import Engines, fit
+    from tools.fitting.run import Engines, fit
 
     fit("unifd_linear", Path("photos"), out=Path("detectors/mine"), engines=Engines(...))
 
@@ -27,12 +27,12 @@ from tools.detectors.shelf import About, Shelved
 from tools.encoder import Encoder
 from tools.errors import SetupError
 from tools.faces import FaceAnalyser
-from tools.training.fit_card import Told, remarks, write_card, write_figures
-from tools.training.fit_figures import Figures, figures_of
-from tools.training.fit_job import Job, digest_of
-from tools.training.folder_faces import FolderFaces, Skipped
-from tools.training.folder_looks import Looks
-from tools.training.folder_pairs import (
+from tools.fitting.card import Told, remarks, write_card, write_figures
+from tools.fitting.faces import FolderFaces, Skipped
+from tools.fitting.figures import Figures, figures_of
+from tools.fitting.job import Job, digest_of
+from tools.fitting.looks import Looks
+from tools.fitting.pairs import (
     FACE_FAMILIES,
     IMAGE_FAMILIES,
     Case,
@@ -41,11 +41,11 @@ from tools.training.folder_pairs import (
     MatchedPairs,
     matched,
 )
-from tools.training.folder_people import People, look_through
+from tools.fitting.parts import PARTS, Part
+from tools.fitting.people import People, look_through
+from tools.fitting.trainers import TRAINERS, FitOptions, Learnt, Lesson, Trainer
+from tools.fitting.views import PartViews
 from tools.training.forgery_pool import HELD_OUT
-from tools.training.part_views import PartViews
-from tools.training.person_parts import PARTS, Part
-from tools.training.trainers import TRAINERS, FitOptions, Learnt, Lesson, Trainer
 
 LICENCE = "as the pictures that it learnt from and its encoder allow; see the card"
 MOST_ROUNDS = 8

@@ -13,12 +13,12 @@ from PIL import Image
 
 from tools.detectors.class_labels import Meaning
 from tools.detectors.shelf import About
+from tools.fitting.pairs import FORGERY, FolderPairs, ForgedPairs, family_of
+from tools.fitting.trainers import Learnt, Lesson
 from tools.forge import Forgery, Recipe, save_forgery
 from tools.hashing import file_sha256
-from tools.training.class_folders import Part, Picture
+from tools.training.class_folders import Part, Picture, write_split
 from tools.training.classifier_run import ClassifierRun, Options
-from tools.training.folder_pairs import FORGERY, FolderPairs, ForgedPairs, family_of
-from tools.training.trainers import Learnt, Lesson
 
 NETWORKS = {
     "efficientnet": "efficientnet_b0",
@@ -57,6 +57,10 @@ def classifier(lesson: Lesson) -> Learnt:
     )  # fmt: skip
     # What is written there names the folder; a detector is called what the person called it.
     replace(About.load(lesson.out), name=about.name).save(lesson.out)
+    own: dict[Part, list[Picture]] = {
+        "learn": list(_own(lesson.learn)), "judge": list(_own(lesson.stop)), "test": [],
+    }  # fmt: skip
+    write_split(own, lesson.out, seed=options.seed)
     recipe = {**options.told(), "classes": ", ".join(classes), "ended by": at.ended_by}
     return Learnt(recipe, at.curve)
 
@@ -68,6 +72,15 @@ def _options(lesson: Lesson, *, binary: bool) -> Options:
         threads=given.threads,
     )  # fmt: skip
     return told if given.epochs is None else replace(told, epochs=given.epochs)
+
+
+def _own(source: FolderPairs) -> Iterator[Picture]:
+    """The person's own files of a side, so that evaluations can leave them out."""
+    for member in {
+        case.member.picture.id: case.member for case in source.cases(forgeries=0)
+    }.values():
+        label = family_of(member) if member.picture.forged else REAL
+        yield Picture(member.picture.path, label, member.person, member.picture.id)
 
 
 def _pictures(lesson: Lesson, source: FolderPairs, side: str) -> Iterator[Picture]:

@@ -15,12 +15,12 @@ from tools.detectors.shelf import WEIGHTS
 from tools.detectors.unifd_linear import UnifdLinear
 from tools.detectors.unifd_neighbours import UnifdNeighbours, unit_rows
 from tools.errors import SetupError
+from tools.fitting.pairs import FolderPairs
+from tools.fitting.trainers import Learnt, Lesson
 from tools.training import prompt_tuning
-from tools.training.folder_pairs import FolderPairs
 from tools.training.heads import fit_linear
 from tools.training.pairs import Drawn, crops
 from tools.training.prompt_learners import Kind
-from tools.training.trainers import Learnt, Lesson
 
 CHUNK = 64
 """Pairs whose features are kept together; what a killed job has to do again at most."""

@@ -12,7 +12,7 @@ import numpy as np
 from tools.alignment import aligned_crop
 from tools.encoder import Encoder
 from tools.faces import FaceAnalyser
-from tools.training.folder_pairs import Case, FolderPairs
+from tools.fitting.pairs import Case, FolderPairs
 from tools.training.pairs import Look
 
 _BATCH = 32

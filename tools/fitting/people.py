@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.training.folder_faces import FolderFaces, Picture, Scan, Skipped
-from tools.training.folder_looks import aligned
-from tools.training.person_parts import Part, divide, part_of
-from tools.training.persons import depicted, groups_of
+from tools.fitting.faces import FolderFaces, Picture, Scan, Skipped
+from tools.fitting.looks import aligned
+from tools.fitting.parts import Part, divide, part_of
+from tools.fitting.persons import depicted, groups_of
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how much of it, and how much there is."""

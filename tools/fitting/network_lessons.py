@@ -9,10 +9,10 @@ import torch
 
 from tools.detectors.shelf import WEIGHTS
 from tools.errors import SetupError
-from tools.training.folder_pairs import Side
+from tools.fitting.pairs import Side
+from tools.fitting.trainers import Learnt, Lesson
 from tools.training.pairs import Joined, PairSource
 from tools.training.picture_run import Options, Outcome, Run, divided
-from tools.training.trainers import Learnt, Lesson
 
 RATES = {"sbi": 1e-3, "caddm": 1e-3, "sbi_caddm": 1e-3}
 PAIRS = {"repdfd": 8}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tools.detectors.shelf import About
     from tools.encoder import Encoder
     from tools.faces import FaceAnalyser
-    from tools.training.folder_pairs import FolderPairs
+    from tools.fitting.pairs import FolderPairs
 
 
 Inputs = Literal["face", "image"]
@@ -82,43 +82,43 @@ class Trainer:
 
 
 def _unifd_linear(lesson: Lesson) -> Learnt:
-    from tools.training.feature_lessons import linear
+    from tools.fitting.feature_lessons import linear
 
     return linear(lesson)
 
 
 def _unifd_neighbours(lesson: Lesson) -> Learnt:
-    from tools.training.feature_lessons import neighbours
+    from tools.fitting.feature_lessons import neighbours
 
     return neighbours(lesson)
 
 
 def _tuned(lesson: Lesson) -> Learnt:
-    from tools.training.feature_lessons import tuned
+    from tools.fitting.feature_lessons import tuned
 
     return tuned(lesson)
 
 
 def _gend(lesson: Lesson) -> Learnt:
-    from tools.training.network_lessons import norms
+    from tools.fitting.network_lessons import norms
 
     return norms(lesson)
 
 
 def _repdfd(lesson: Lesson) -> Learnt:
-    from tools.training.network_lessons import border
+    from tools.fitting.network_lessons import border
 
     return border(lesson)
 
 
 def _artefacts(lesson: Lesson) -> Learnt:
-    from tools.training.network_lessons import artefacts
+    from tools.fitting.network_lessons import artefacts
 
     return artefacts(lesson)
 
 
 def _classifier(lesson: Lesson) -> Learnt:
-    from tools.training.classifier_lessons import classifier
+    from tools.fitting.classifier_lessons import classifier
 
     return classifier(lesson)
 

@@ -10,9 +10,9 @@ from tools.detectors.calibrating import FILE as CALIBRATION
 from tools.detectors.catalogue import FIGURES
 from tools.detectors.shelf import ABOUT
 from tools.findings import printable
-from tools.training.fit_card import CARD
-from tools.training.fitting import Fitted
-from tools.training.tracking import Tracked
+from tools.fitting.card import CARD
+from tools.fitting.run import Fitted
+from tools.tracking import Tracked
 
 
 def as_json(fitted: Fitted) -> dict[str, Any]:
