@@ -184,7 +184,7 @@ def judge(aligned: Embedder) -> Embedder:
 def test_high_in_one_and_low_in_the_other_is_a_positive_difference(
     judge: Embedder, face: Face, stranger: Face
 ) -> None:
-    """Strangers whom the first takes for one person differ by several spreads; one photo not."""
+    """Strangers whom the first takes for one person differ by far; one photo does not."""
     pixels = astronaut_pixels()
     other = group_pixels(), stranger
     fooled = second_scores(look_at(other, ((pixels, face),), first=0.8, second=judge))
@@ -193,8 +193,8 @@ def test_high_in_one_and_low_in_the_other_is_a_positive_difference(
     assert agreed[COSINE] == pytest.approx(1, abs=1e-4)
     assert agreed[DIFFERENCE] == pytest.approx(0, abs=0.01)
     assert fooled[COSINE] is not None and fooled[COSINE] < 0.4
-    assert fooled[DIFFERENCE] is not None and fooled[DIFFERENCE] > 4
-    assert doubted[DIFFERENCE] is not None and doubted[DIFFERENCE] < -8
+    assert fooled[DIFFERENCE] is not None and fooled[DIFFERENCE] > 0.4
+    assert doubted[DIFFERENCE] is not None and doubted[DIFFERENCE] < -0.8
 
 
 def test_what_was_not_measured_is_none(judge: Embedder, aligned: Embedder, face: Face) -> None:

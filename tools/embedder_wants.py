@@ -27,9 +27,9 @@ class Strangers:
     mean: float
     spread: float
 
-    def standing(self, cosine: float) -> float:
-        """How far above strangers a cosine is, in spreads."""
-        return (cosine - self.mean) / self.spread
+    def alike(self, cosine: float) -> float:
+        """How far a cosine is on the way from strangers (0 on average) to the same picture (1)."""
+        return (cosine - self.mean) / (1 - self.mean)
 
 
 @dataclass(frozen=True, slots=True)

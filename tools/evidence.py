@@ -131,8 +131,9 @@ FURTHER: tuple[Measure, ...] = (
         "A look-alike or relative can score high; it says whom the face depicts, not its origin.",
     ),
     Measure(
-        "second/difference", "identity similarity above the second embedder's", "spreads",
-        "both similarities as their standing among strangers, the first less the second",
+        "second/difference", "identity similarity above the second embedder's", "share",
+        "both similarities as shares of the way from strangers to one picture, the first less the "
+        "second",
         "Swaps made to please one embedder stand out; pose and quality move it as well.",
     ),
     Measure(

@@ -6,7 +6,7 @@ size is read from the file; a JSON of the same name can say the rest (`tools.emb
 
 What a second embedder is good for is disagreement: a swap whose generator was steered by one
 embedder stands high in that one and lower in another. Cosines of two embedders are not on one
-scale; each is therefore read as its standing among strangers, in units of their spread.
+scale; each is therefore read as its share of the way from strangers to the same picture.
 """
 
 from collections.abc import Mapping, Sequence
@@ -145,10 +145,10 @@ def embedders(models_dir: Path, *, threads: int | None = None) -> list[Embedder]
 def second_scores(look: "CloserLook") -> dict[str, float | None]:
     """What the second embedder says of a hit, and how far the first is above it.
 
-    `COSINE`: of the hit's face and the mean of the query photos'. `DIFFERENCE`: the standing of
-    the first embedder's cosine among strangers less that of the second's, in spreads; well above
-    zero means "high in one, low in the other". None without a second embedder, without query
-    photos, or where nobody measured how alike strangers are.
+    `COSINE`: of the hit's face and the mean of the query photos'. `DIFFERENCE`: how far the first
+    embedder's cosine is on the way from strangers to the same picture, less how far the second's
+    is; well above zero means "high in one, low in the other". None without a second embedder,
+    without query photos, or where nobody measured how alike strangers are.
 
     Does not show: who is right. Turned, small and made-up faces move two embedders apart as well,
     and a swap by a generator that knows neither may please both or none.
@@ -169,7 +169,7 @@ def _difference(
     ours, theirs = second.strangers, second.beside.get(look.instruments.fingerprint["faces"])
     if ours is None or theirs is None or first is None:
         return None
-    return theirs.standing(first) - ours.standing(cosine)
+    return theirs.alike(first) - ours.alike(cosine)
 
 
 def widened(matrix: np.ndarray, *, size: int, margin: float) -> np.ndarray:

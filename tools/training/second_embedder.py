@@ -60,7 +60,7 @@ _WANTS = {
 class Recipe:
     """Everything that decides the weights, beside the data."""
 
-    steps: int = 1100
+    steps: int = 3300
     batch: int = 64
     rate: float = 3e-3
     teacher_weight: float = 0.5

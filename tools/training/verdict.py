@@ -15,11 +15,13 @@ import numpy as np
 
 from tools.calibration import Band, Logistic, Reference
 from tools.checkpoint_table import Checkpoint
-from tools.checkpoints import PROFILES, WEIGHTS, folder_of, locate
+from tools.checkpoints import PROFILES, WEIGHTS, fingerprint, folder_of, locate
 from tools.detectors import detectors
 from tools.detectors.shelf import FOLDER, shelved
 from tools.encoder import Encoder
 from tools.faces import FaceAnalyser
+from tools.patch_grid import SCORE as PATCHES
+from tools.second_embedder import DIFFERENCE, SHIPPED, Embedder
 from tools.training.casework import Comparison, build, halves, measure, portraits
 from tools.training.verdict_kit import Kit, Told
 from tools.verdict import Asked, Question, Rule
@@ -33,6 +35,9 @@ FACE_AND_IMAGE = (
 # What a closer look at the leading hits adds, without and with the query's own pictures.
 CLOSER = (*FACE_AND_IMAGE, "face/sbi_caddm")
 BESIDE = ("reference/inner_outer", "reference/patch_distance")
+# Shown and read, but not asked about: what they add where they were fitted is that our swaps are
+# less alike to their victim than a photo is, which a better generator's are not.
+SECOND = (DIFFERENCE,)
 RELATIVE = ("query/face_linear_difference", "query/face_feature_cosine")
 # The original at hand: what differs from it counts, not what the photo looks like by itself. Not
 # the hash's distance: a crop or another size moves the aligned face, and with it the hash, as far
@@ -129,7 +134,7 @@ def fit(rows: Sequence[Comparison], frames: Sequence[Told] = ()) -> Rule:
         crowd_prior_odds=CROWD_PRIOR_ODDS,
         references={
             name: Reference.fit(values)
-            for names, known in ((CLOSER, authentic), (BESIDE, mates))
+            for names, known in (((*CLOSER, PATCHES), authentic), ((*BESIDE, *SECOND), mates))
             for name in names
             if (values := [it for scores in known if (it := scores.get(name)) is not None])
         },
@@ -201,7 +206,8 @@ def main() -> None:
     exhibits = build(people, options.work, seed=1, queries=options.queries)
     kit = Kit(
         FaceAnalyser(pocket["faces"]), encoder, detectors(pocket["heads"], encoder.sha256),
-        [it.load(encoder) for it in shelved([WEIGHTS / FOLDER]) if it.title in CLOSER],
+        [it.load(encoder) for it in shelved([WEIGHTS / FOLDER]) if it.title in (*CLOSER, PATCHES)],
+        Embedder.load(SHIPPED), fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
     )  # fmt: skip
     comparisons = measure(
         options.work, exhibits, faces=kit.faces, encoder=encoder, detectors=kit.detectors,

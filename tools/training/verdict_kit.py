@@ -23,6 +23,7 @@ from tools.picture_scores import picture_scores
 from tools.query import Query
 from tools.records import FaceRecord
 from tools.references import reference_scores
+from tools.second_embedder import Embedder, second_scores
 from tools.training.detector_pictures import Shown, dfdc_files
 from tools.training.forgery_pool import read_rgb
 
@@ -38,7 +39,7 @@ class Kit:
     encoder: Encoder
     detectors: Sequence[Detector]
     picture_detectors: Sequence[AnyDetector]
-    second_embedder: None = None
+    second_embedder: Embedder | None = None
     rule: None = None
     profile: str = "pocket"
     fingerprint: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +50,7 @@ class Kit:
         """What detectors of pixels, and the query's own pictures, say of a leading hit."""
         photos = tuple(readable_photos(query))
         look = CloserLook(pixels, record.face, scores, query, photos, self)
-        return {**picture_scores(look), **reference_scores(look)}
+        return {**picture_scores(look), **second_scores(look), **reference_scores(look)}
 
     def video_frames(self, data: Path) -> list[Told]:
         """Scores of DFDC's pictures with a face, by the names that they have in the rule."""
