@@ -1,7 +1,8 @@
 """Maps over a hit's face as pictures, with what they say and what they do not show.
 
-Two kinds: where the detector sees signs of forgery (`tools.localisers`), and where the face departs
-from the query photos (`tools.references`). Page and report show the same pictures.
+Three kinds: where the detector sees signs of forgery (`tools.localisers`), where the face departs
+from the query photos (`tools.references`), and what stands out in the whole picture
+(`tools.patch_grid`). Page and report show the same pictures.
 """
 
 import contextlib
@@ -17,10 +18,19 @@ from tools.face_parts import Look
 from tools.faces import Face
 from tools.instruments import Instruments
 from tools.localisers import Located, heat_overlay, locate, region_of
+from tools.patch_grid import LIMITS, SCORE, patch_map, reader_of
+from tools.readings import read_score
 from tools.references import ReferenceMap, reference_map
 
-FORGERY, DISTANCE = "Heat map", "Distance map"
+FORGERY, DISTANCE, PICTURE = "Heat map", "Distance map", "Picture map"
 _FACE_PX = 240
+_USUAL_SHARE = 0.80
+"""What so large a share of authentic photographs has somewhere in it is not drawn."""
+_SAYS = {
+    "high": "stands out from nearly all authentic photographs",
+    "raised": "stands out from most authentic photographs",
+    "ordinary": "nothing that authentic photographs do not have",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class MapView:
     image: str
     says: str
     limits: str
+    over: str = "the face"
 
 
 def forgery_view(located: Located) -> MapView:
@@ -42,6 +53,21 @@ def forgery_view(located: Located) -> MapView:
 def distance_view(mapped: ReferenceMap) -> MapView:
     """The map of the distance from the query photos; nothing usual is drawn."""
     return MapView(DISTANCE, _drawn(mapped.crop, mapped.heat), mapped.says, mapped.limits)
+
+
+def picture_view(pixels: np.ndarray, kit: Instruments) -> MapView | None:
+    """The map of the whole picture; None where it is too small, or the profile has no reader."""
+    read, known = reader_of(kit), kit.rule.references.get(SCORE) if kit.rule else None
+    usual = known.quantile(_USUAL_SHARE) if known else 0.0
+    found = None
+    if read is not None:
+        found = patch_map(pixels, read, size=kit.encoder.image_size, usual=usual)
+    if found is None:
+        return None
+    share = known.share_below(found.score) if known else None
+    reads = read_score(SCORE, {SCORE: found.score}, share=share, rule=kit.rule)
+    says = f"{_SAYS.get(reads, reads)}; strongest at the {found.where} of the picture"
+    return MapView(PICTURE, data_uri(found.shown), says, LIMITS, over="the whole picture")
 
 
 def map_views(
@@ -66,6 +92,9 @@ def _views(
     mapped = reference_map((pixels, face), photos, encoder=kit.encoder)
     if mapped is not None:
         yield distance_view(mapped)
+    picture = picture_view(pixels, kit)
+    if picture is not None:
+        yield picture
 
 
 def _drawn(crop: np.ndarray, heat: np.ndarray) -> str:

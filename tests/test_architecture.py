@@ -35,9 +35,11 @@ HOMES = {
     "xgrammar": ("assistant/chat_model/*",),
 }  # fmt: skip
 
-# The only reader of the environment. Trainings and evals set thread counts for their children.
+# The only reader of the environment. Trainings and evals set thread counts for their children, and
+# mlflow asks by it where a run goes.
 READS_ENVIRONMENT = (
     "assistant/settings.py", "evals/*", "tools/training/*", "assistant/training/*",
+    "tools/tracking.py",
 )  # fmt: skip
 
 # Where a fault reaches a person instead of a terminal.

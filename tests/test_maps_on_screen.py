@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["browser", "home", "scripted", "visit"]  # fixtures of the browser's tests
 
-MAPS = ("Heat map", "Distance map")
+PICTURE = "Picture map"
+MAPS = ("Heat map", "Distance map", PICTURE)
 
 COLOURED = """picture => {
     const canvas = document.createElement("canvas");
@@ -73,7 +74,8 @@ def opened(browser: "Browser", report: Path) -> Iterator["Page"]:
 
 def map_of(within: "Page | Locator", title: str, whose: str) -> "Locator":
     """The picture of one map; it is on the page once."""
-    found = within.locator(f'img[alt^="{title} over the face of {whose}:"]')
+    over = "the whole picture" if title == PICTURE else "the face"
+    found = within.locator(f'img[alt^="{title} over {over} of {whose}:"]')
     found.wait_for()
     assert found.count() == 1
     return found
@@ -87,14 +89,17 @@ def seen(picture: "Locator") -> float:
     box = picture.bounding_box()
     assert box is not None
     assert min(box["width"], box["height"]) >= 120
-    assert box["width"] == pytest.approx(box["height"], rel=0.05)  # faces are not stretched
+    # Neither faces nor pictures are stretched.
+    shape = picture.evaluate("it => it.naturalWidth / it.naturalHeight")
+    if picture.evaluate("it => getComputedStyle(it).objectFit") != "contain":
+        assert box["width"] / box["height"] == pytest.approx(shape, rel=0.05)
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= picture.page.viewport_size["width"]  # type: ignore[index]
     return float(picture.evaluate(COLOURED))
 
 
 def test_the_report_shows_maps_and_their_limits(opened: "Page") -> None:
-    """Beside every face both maps, each with what it does not show, to be read without a click."""
+    """Beside every face all maps, each with what it does not show, to be read without a click."""
     articles = opened.locator("article")
     assert articles.count() >= 2
     for number in range(articles.count()):
@@ -138,7 +143,7 @@ def test_the_report_fits_a_phone_and_paper(opened: "Page") -> None:
 
 
 def test_the_chat_shows_maps_of_the_chosen_hit(scripted: str, visit: Visit, home: Path) -> None:
-    """Asked for by a button, both maps appear in the detail, with their limits in words."""
+    """Asked for by a button, all maps appear in the detail, with their limits in words."""
     page = visit(scripted)
     choose_gallery(page)
     ask(page, "Find fakes of this person.", home / "SECRET_NAME.png")
@@ -154,12 +159,12 @@ def test_the_chat_shows_maps_of_the_chosen_hit(scripted: str, visit: Visit, home
         for title in MAPS:
             picture = map_of(detail, title, handle)
             seen(picture)
-            limits = detail.locator("p", has_text=f"{title}: ")
+            limits = detail.locator("p.small", has_text=f"{title}: ")
             assert limits.is_visible()
             assert len(limits.inner_text()) > len(title) + 30
             sources.append(picture.get_attribute("src"))
     assert LOCALISERS[0].limits in page.locator("#unmask-detail").inner_text()
-    assert len(set(sources)) == 4  # every map is that of its hit
+    assert len(set(sources)) == 6  # every map is that of its hit
     page.locator("button.hit").first.click()
     map_of(page.locator("#unmask-detail"), "Heat map", "H1")  # remembered
     page.screenshot(path=SCREENSHOTS / "12-chat-maps.png")

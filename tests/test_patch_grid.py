@@ -172,10 +172,22 @@ def test_the_map_is_drawn_over_the_whole_picture() -> None:
     quiet = patch_map(pixels, Roughness(), size=SIZE)
     pixels[:100, :100] = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
     marked = patch_map(pixels, Roughness(), size=SIZE)
-    assert quiet is not None and marked is not None and marked.shape == (480, 960, 3)
-    assert (quiet.max(axis=2) == quiet.min(axis=2)).all()
-    assert marked[20, 20, 0] > int(marked[20, 20, 2]) + 50
-    assert (marked[-20, -20] == quiet[-20, -20]).all()
+    assert quiet is not None and marked is not None and marked.shown.shape == (480, 960, 3)
+    assert (quiet.shown.max(axis=2) == quiet.shown.min(axis=2)).all()
+    assert marked.shown[20, 20, 0] > int(marked.shown[20, 20, 2]) + 50
+    assert (marked.shown[-20, -20] == quiet.shown[-20, -20]).all()
+    assert marked.where == "top left" and marked.score > 10 * (quiet.score + 1)
+
+
+def test_what_is_usual_is_not_drawn() -> None:
+    """A sign no stronger than authentic pictures have leaves the map grey; the score stays."""
+    pixels = np.full((300, 300, 3), 90, np.uint8)
+    pixels[120:180, 120:180] = 99
+    drawn, left = (patch_map(pixels, Roughness(), size=SIZE, usual=usual) for usual in (0.0, 20.0))
+    assert drawn is not None and left is not None
+    assert np.ptp(drawn.shown.astype(int), axis=2).max() > 50
+    assert np.ptp(left.shown.astype(int), axis=2).max() == 0
+    assert left.score == drawn.score and drawn.where == "middle"
 
 
 # -- readers ---------------------------------------------------------------------------------

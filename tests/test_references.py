@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assistant import Unmask
-from assistant.maps import DISTANCE, FORGERY, distance_view, map_views
+from assistant.maps import DISTANCE, FORGERY, PICTURE, distance_view, map_views
 from tests.cases import astronaut_pixels, group_pixels
 from tests.tiny_clip import WIDTH, tiny_clip
 from tools.alignment import crop_matrix, transform
@@ -173,12 +173,13 @@ def test_without_query_photos_nothing_is_measured(portrait: Look, case: Unmask) 
 
 
 def test_maps_are_pictures_with_their_limits(portrait: Look, case: Unmask) -> None:
-    """Both maps of a hit, each with words, and with what it does not show."""
+    """All maps of a hit, each with words, and with what it does not show."""
     views = map_views(*portrait, [portrait], instruments=case.parts)
-    assert [view.title for view in views] == [FORGERY, DISTANCE]
+    assert [view.title for view in views] == [FORGERY, DISTANCE, PICTURE]
     assert all(view.image.startswith("data:image/jpeg;base64,") for view in views)
     assert all(view.says and view.limits for view in views)
     mapped = reference_map(portrait, [portrait], encoder=case.parts.encoder)
     assert mapped is not None
     assert distance_view(mapped).image == views[1].image
-    assert [view.title for view in map_views(*portrait, [], instruments=case.parts)] == [FORGERY]
+    alone = map_views(*portrait, [], instruments=case.parts)
+    assert [view.title for view in alone] == [FORGERY, PICTURE]

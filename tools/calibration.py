@@ -115,6 +115,10 @@ class Reference:
         """The share (0..1) of authentic photographs that score lower than `value`."""
         return float(np.searchsorted(self.quantiles, value, side="left") / len(self.quantiles))
 
+    def quantile(self, share: float) -> float:
+        """The score that `share` (0..1) of authentic photographs do not exceed."""
+        return self.quantiles[round(share * (len(self.quantiles) - 1))]
+
     @classmethod
     def fit(cls, values: Sequence[float]) -> "Reference":
         """Summarise the scores of authentic photographs."""

@@ -10,6 +10,7 @@ and the readings are put together to a map over the picture and one number. Thre
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from tools.encoder import Encoder
 from tools.instruments import Instruments
 from tools.localisers.overlay import heat_overlay
 from tools.localisers.protocol import Head
-from tools.tiles import Reader, picture_map, strongest
+from tools.tiles import Reader, picture_map, smoothed, strongest
 
 SCORE = "image/patches"
 LIMITS = "Text, logos, screens and strong blur stand out too; a dark map proves nothing."
@@ -75,15 +76,38 @@ def patch_scores(look: CloserLook) -> dict[str, float | None]:
     return {SCORE: value if np.isfinite(value) else None}
 
 
-def patch_map(pixels: np.ndarray, read: Reader, *, size: int) -> np.ndarray | None:
-    """The picture (h, w, 3) uint8 RGB with its map over it, at most 960 px wide or high; or None.
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchMap:
+    """The whole picture with its map over it.
 
-    Nothing below zero is drawn: see `tools.localisers.overlay`.
+    `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` as `patch_scores` gives it;
+    `where` in the picture its strongest place lies, in words.
+    """
+
+    shown: np.ndarray
+    score: float
+    where: str
+
+
+def patch_map(
+    pixels: np.ndarray, read: Reader, *, size: int, usual: float = 0.0
+) -> PatchMap | None:
+    """The map of a picture (h, w, 3) uint8 RGB; None where it is too small or cannot be read.
+
+    Nothing below `usual`, in logits, is drawn: so strong a sign is in authentic pictures too.
     """
     heat = picture_map(pixels, read, size=size)
-    if heat is None:
+    if heat is None or not np.isfinite(heat).any():
         return None
     shrink = min(1.0, _SHOWN_PX / max(pixels.shape[:2]))
-    shown = (max(1, round(pixels.shape[1] * shrink)), max(1, round(pixels.shape[0] * shrink)))
-    small = cv2.resize(pixels, shown, interpolation=cv2.INTER_AREA)
-    return heat_overlay(small, np.where(np.isfinite(heat), heat, 0))
+    width, height = (max(1, round(it * shrink)) for it in pixels.shape[1::-1])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    known = np.where(np.isfinite(heat), heat, usual)
+    return PatchMap(heat_overlay(small, known - usual), strongest(heat), _where(smoothed(heat)))
+
+
+def _where(heat: np.ndarray) -> str:
+    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+    down = ("top", "", "bottom")[3 * int(row) // heat.shape[0]]
+    across = ("left", "", "right")[3 * int(column) // heat.shape[1]]
+    return " ".join(it for it in (down, across) if it) or "middle"

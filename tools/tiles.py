@@ -145,11 +145,16 @@ def strongest(heat: np.ndarray) -> float:
 
     Every place is first averaged with those around it, so that a single one decides nothing.
     """
-    known = np.isfinite(heat)
-    if not known.any():
+    if not np.isfinite(heat).any():
         return float("nan")
-    # Where no tile lies, the picture is as authentic as anywhere in it.
-    filled = np.where(known, heat, np.median(heat[known])).astype(np.float32)
-    smooth = cv2.blur(filled, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
+    smooth = smoothed(heat)
     count = max(_LEAST_PLACES, round(_STRONGEST_SHARE * smooth.size))
     return float(np.sort(smooth, axis=None)[-count:].mean())
+
+
+def smoothed(heat: np.ndarray) -> np.ndarray:
+    """A map, every place averaged with those around it; where no tile lies, as is usual in it."""
+    known = np.isfinite(heat)
+    filled = np.where(known, heat, np.median(heat[known])).astype(np.float32)
+    smooth: np.ndarray = cv2.blur(filled, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
+    return smooth

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from assistant.chat.citations import Checked, sentences_html
-from assistant.maps import distance_view, forgery_view
+from assistant.maps import MapView, distance_view, forgery_view
 from assistant.pictures import data_uri, with_box
 from assistant.templating import bands, fill
 from tools.errors import ToolError
@@ -119,12 +119,13 @@ def detail_html(
     sentences: Sequence[Checked],
     located: Located | None = None,
     departs: ReferenceMap | None = None,
+    picture: MapView | None = None,
     others: Sequence[str] = (),
 ) -> str:
     """One hit with everything that was measured; `query` is the photo to lay beside it.
 
-    `image` is the hit's whole picture, None when it is gone; `located` and `departs` are its maps,
-    once they were made; `others` are the other hits' handles.
+    `image` is the hit's whole picture, None when it is gone; `located`, `departs` and `picture` are
+    its maps, once they were made; `others` are the other hits' handles.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
@@ -145,6 +146,7 @@ def detail_html(
         near=faces.near(hit.handle, others),
         heat=None if located is None else forgery_view(located),
         distance=None if departs is None else distance_view(departs),
+        picture=picture,
     )
 
 

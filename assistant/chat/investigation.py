@@ -16,6 +16,7 @@ from assistant.case import Case
 from assistant.chat.citations import FactOf
 from assistant.chat.hits import Faces, detail_html, hits_html
 from assistant.chat.turns import Message, Transcript
+from assistant.maps import MapView, picture_view
 from assistant.pictures import data_uri, shrunk
 from assistant.steps import (
     CheckedSentence,
@@ -70,6 +71,7 @@ class Investigation:
         self._chosen: str | None = None
         self._heats: dict[str, Located] = {}
         self._departures: dict[str, ReferenceMap | None] = {}
+        self._pictures: dict[str, MapView | None] = {}
         self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
         self._calls: dict[str, ToolCall] = {}
         self._failed = False
@@ -229,12 +231,14 @@ class Investigation:
             sentences=self._explained.get(hit.handle, _plain(hit)),
             located=self._heats.get(hit.handle),
             departs=self._departures.get(hit.handle),
+            picture=self._pictures.get(hit.handle),
             others=[other.handle for other in self.findings.hits],
         )
 
     def _make_maps(self, handle: str) -> None:
-        """Where a hit looks forged, and where it departs from the query photos."""
+        """Where a hit looks forged, the picture around it, and how the query photos differ."""
         self._heats[handle] = self.desk.locate(handle)
+        self._pictures[handle] = picture_view(self.desk.pixels(handle), self.desk.instruments)
         if self.desk.search is not None:
             hit = self.desk.pixels(handle), self.desk.face(handle).face
             photos = list(readable_photos(self.desk.search[1]))
@@ -245,6 +249,7 @@ class Investigation:
         self._faces = Faces(self.desk)
         self._heats.clear()
         self._departures.clear()
+        self._pictures.clear()
         self._explained.clear()
         hits = self.findings.hits if self.findings else ()
         self._chosen = hits[0].handle if hits else None

@@ -88,7 +88,8 @@ def further(views: MeasuredViews, queries: Sequence[Query | None]) -> dict[str, 
     for index, ((pixels, keypoints), face, query) in enumerate(looks):
         if pixels is None or keypoints is None or face is None or query is None:
             continue
-        look = CloserLook(pixels, face.face, {}, query, photos[id(query)], parts())
+        alike = {"cosine_similarity": float(face.face.embedding @ query.template)}
+        look = CloserLook(pixels, face.face, alike, query, photos[id(query)], parts())
         for measurement in _OTHERS:
             with suppress(ToolError):  # it cannot be measured on this picture
                 for name, value in measurement(look).items():
