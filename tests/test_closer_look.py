@@ -13,6 +13,7 @@ from tools.calibration import Logistic
 from tools.closer_look import CloserLook, Measurement
 from tools.detectors.protocol import title
 from tools.errors import ToolError
+from tools.evidence import FIRST_FURTHER
 from tools.findings import Findings, Hit
 from tools.gallery import Gallery
 from tools.leading_hits import LeadingHits
@@ -134,12 +135,13 @@ def test_readings_of_an_unsteady_verdict_leave_it_open(
     assert reads["E18"] == "changes"
 
 
-def test_a_model_is_told_of_a_closer_look_what_stands_out(
+def test_a_model_is_told_of_a_closer_look_what_leaves_doubt(
     case: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A steady verdict and what reads as nothing are on the screen only; a changed one is told."""
+    """Further scores and a steady verdict are on the screen only; a changed one is told."""
     photo = case.settings.home / "SECRET_NAME.png"
-    assert "H1.E18" not in told(case, photo)
+    further = [f'"H1.E{number}"' for number in range(FIRST_FURTHER, 30)]
+    assert not any(it in told(case, photo) for it in further)
     monkeypatch.setattr(retakes, "RETAKES", (Retake("a touch of magic", as_the_portrait),))
     assert '"id":"H1.E18","name":"steadiness of the verdict","reads":"changes"' in told(case, photo)
 

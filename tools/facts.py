@@ -63,20 +63,17 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence], *, rule: Rule | None) -> tu
 
 def worth_telling(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """What a language model is told of a subject: all that a search measures, and of a closer look
-    what stands out.
+    whether it leaves the verdict in doubt.
 
-    Many measurements that say nothing bury the one that does, most of all for a small model; the
-    screen shows them all.
+    The verdict's own readings hold what else a closer look found; more measurements bury the ones
+    that matter, most of all for a small model. The screen shows them all.
     """
-    return tuple(fact for fact in facts if not _further(fact) or fact.reads in _NOTABLE)
+    return tuple(fact for fact in facts if not _further(fact) or fact.reads == CHANGES)
 
 
 def _further(fact: Fact) -> bool:
     handle = parse(fact.id)
     return handle.kind == "E" and handle.number >= FIRST_FURTHER
-
-
-_NOTABLE = (CHANGES, "high")
 
 
 def photo_facts(
