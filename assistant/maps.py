@@ -18,7 +18,7 @@ from tools.face_parts import Look
 from tools.faces import Face
 from tools.instruments import Instruments
 from tools.localisers import Located, heat_overlay, locate, region_of
-from tools.patch_grid import LIMITS, SCORE, patch_map, reader_of
+from tools.patch_grid import LIMITS, SCORE, heat_of, patch_map
 from tools.readings import read_score
 from tools.references import ReferenceMap, reference_map
 
@@ -57,11 +57,9 @@ def distance_view(mapped: ReferenceMap) -> MapView:
 
 def picture_view(pixels: np.ndarray, kit: Instruments) -> MapView | None:
     """The map of the whole picture; None where it is too small, or the profile has no reader."""
-    read, known = reader_of(kit), kit.rule.references.get(SCORE) if kit.rule else None
+    heat, known = heat_of(pixels, kit), kit.rule.references.get(SCORE) if kit.rule else None
     usual = known.quantile(_USUAL_SHARE) if known else 0.0
-    found = None
-    if read is not None:
-        found = patch_map(pixels, read, size=kit.encoder.image_size, usual=usual)
+    found = None if heat is None else patch_map(pixels, heat, usual=usual)
     if found is None:
         return None
     share = known.share_below(found.score) if known else None

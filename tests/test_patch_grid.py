@@ -17,7 +17,7 @@ from tests.cases import astronaut_pixels
 from tests.tiny_clip import tiny_clip
 from tools.checkpoints import WEIGHTS
 from tools.closer_look import CloserLook
-from tools.detectors import UnifdLinear
+from tools.detectors import UnifdLinear, patches
 from tools.detectors.cell_head import CellHead
 from tools.detectors.judging import judge
 from tools.detectors.patches import KIND, NAME, Patches, local_cells
@@ -26,7 +26,7 @@ from tools.detectors.shelf import WEIGHTS as MODEL
 from tools.detectors.shelf import About, Shelved
 from tools.encoder import Encoder
 from tools.errors import SetupError
-from tools.patch_grid import SCORE, by_evidence, by_features, patch_map, patch_scores, reader_of
+from tools.patch_grid import SCORE, by_evidence, by_features, heat_of, patch_map, patch_scores
 from tools.tiles import MOST_TILES, joined, picture_map, strongest, tiles
 
 SIZE = 128
@@ -65,6 +65,13 @@ class Roughness:
     def _of(self, part: np.ndarray) -> np.ndarray:
         rows = np.array_split(part.astype(np.float32), 4)
         return np.array([[it.std() for it in np.array_split(row, 4, axis=1)] for row in rows])
+
+
+def roughness(pixels: np.ndarray) -> np.ndarray:
+    """The map of a picture by `Roughness`."""
+    heat = picture_map(pixels, Roughness(), size=SIZE)
+    assert heat is not None
+    return heat
 
 
 def features(values: Sequence[float]) -> Any:
@@ -153,7 +160,7 @@ def test_a_tiny_picture_is_not_measured(shape: tuple[int, int], encoder: Encoder
     pixels = np.full((*shape, 3), 90, np.uint8)
     detector = Patches(encoder, drawn_head(), "0" * 64)
     assert picture_map(pixels, Roughness(), size=SIZE) is None
-    assert patch_map(pixels, Roughness(), size=SIZE) is None
+    assert patch_map(pixels, np.full((4, 4), np.nan)) is None
     found = detector.score_pictures([pixels, astronaut_pixels()[:200, :200]])
     assert np.isnan(found).tolist() == [True, False]
 
@@ -169,9 +176,9 @@ def test_a_huge_picture_costs_no_more_than_the_budget() -> None:
 def test_the_map_is_drawn_over_the_whole_picture() -> None:
     """As large as it can be shown; grey where nothing stands out, coloured where something does."""
     pixels = np.full((600, 1200, 3), 90, np.uint8)
-    quiet = patch_map(pixels, Roughness(), size=SIZE)
+    quiet = patch_map(pixels, roughness(pixels))
     pixels[:100, :100] = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
-    marked = patch_map(pixels, Roughness(), size=SIZE)
+    marked = patch_map(pixels, roughness(pixels))
     assert quiet is not None and marked is not None and marked.shown.shape == (480, 960, 3)
     assert (quiet.shown.max(axis=2) == quiet.shown.min(axis=2)).all()
     assert marked.shown[20, 20, 0] > int(marked.shown[20, 20, 2]) + 50
@@ -183,7 +190,7 @@ def test_what_is_usual_is_not_drawn() -> None:
     """A sign no stronger than authentic pictures have leaves the map grey; the score stays."""
     pixels = np.full((300, 300, 3), 90, np.uint8)
     pixels[120:180, 120:180] = 99
-    drawn, left = (patch_map(pixels, Roughness(), size=SIZE, usual=usual) for usual in (0.0, 20.0))
+    drawn, left = (patch_map(pixels, roughness(pixels), usual=usual) for usual in (0.0, 20.0))
     assert drawn is not None and left is not None
     assert np.ptp(drawn.shown.astype(int), axis=2).max() > 50
     assert np.ptp(left.shown.astype(int), axis=2).max() == 0
@@ -285,7 +292,32 @@ def test_a_hit_is_scored_by_what_the_profile_has(encoder: Encoder) -> None:
     value = patch_scores(plain)[SCORE]
     assert value is not None and value > 0
     assert patch_scores(look(pixels, encoder=encoder)) == {SCORE: None}
-    assert reader_of(look(pixels, encoder=encoder).instruments) is None
+    assert heat_of(pixels, look(pixels, encoder=encoder).instruments) is None
+
+
+def test_a_map_is_made_once_for_score_and_screen(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same pixels give the same map without another look; other pixels, and later ones, do not
+    take its place for good."""
+    made = list[int]()
+
+    def counting(pixels: np.ndarray, read: object, *, size: int) -> np.ndarray:
+        made.append(len(pixels))
+        return np.full((4, 4), float(pixels[0, 0, 0]), np.float32)
+
+    monkeypatch.setattr(patches, "picture_map", counting)
+    detector = Patches(encoder, drawn_head(), "")
+    first, other = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 7, np.uint8)
+    assert detector.score_pictures([first, first, other]).tolist() == [0, 0, 7]
+    assert len(made) == 2
+    kit = look(first, picture_detectors=[detector], encoder=encoder).instruments
+    found = heat_of(first, kit)
+    assert found is not None and found.max() == 0 and len(made) == 2
+    for value in range(100, 200):
+        detector.heat(np.full((40, 40, 3), value, np.uint8))
+    detector.heat(first)
+    assert len(made) == 103
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((20, 20, 3), np.uint8), np.zeros((200, 200, 3))])

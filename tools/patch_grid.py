@@ -51,14 +51,20 @@ def by_evidence(encoder: Encoder) -> Reader | None:
     return read
 
 
-def reader_of(instruments: Instruments) -> Reader | None:
-    """The best reader of a profile; None where it has nothing that looks at whole images."""
+def heat_of(pixels: np.ndarray, instruments: Instruments) -> np.ndarray | None:
+    """A picture's map (rows, columns) of logits by the best that a profile has for it.
+
+    None where it has nothing that looks at whole images, or the picture is too small.
+    """
     for detector in instruments.picture_detectors:
         if isinstance(detector, Patches):
-            return detector.read
+            return detector.heat(pixels)
     heads = (it for it in instruments.detectors if it.inputs == "image")
     head = next((it for it in heads if it.name == "unifd_linear"), None)
-    return None if head is None else by_features(instruments.encoder, head)
+    encoder = instruments.encoder
+    if head is None:
+        return None
+    return picture_map(pixels, by_features(encoder, head), size=encoder.image_size)
 
 
 def patch_scores(look: CloserLook) -> dict[str, float | None]:
@@ -70,8 +76,7 @@ def patch_scores(look: CloserLook) -> dict[str, float | None]:
     kit = look.instruments
     if any(f"{it.inputs}/{it.name}" == SCORE for it in kit.picture_detectors):
         return {}
-    read = reader_of(kit)
-    heat = None if read is None else picture_map(look.pixels, read, size=kit.encoder.image_size)
+    heat = heat_of(look.pixels, kit)
     value = float("nan") if heat is None else strongest(heat)
     return {SCORE: value if np.isfinite(value) else None}
 
@@ -89,15 +94,12 @@ class PatchMap:
     where: str
 
 
-def patch_map(
-    pixels: np.ndarray, read: Reader, *, size: int, usual: float = 0.0
-) -> PatchMap | None:
-    """The map of a picture (h, w, 3) uint8 RGB; None where it is too small or cannot be read.
+def patch_map(pixels: np.ndarray, heat: np.ndarray, *, usual: float = 0.0) -> PatchMap | None:
+    """A picture (h, w, 3) uint8 RGB with its map; None where nothing in that was measured.
 
     Nothing below `usual`, in logits, is drawn: so strong a sign is in authentic pictures too.
     """
-    heat = picture_map(pixels, read, size=size)
-    if heat is None or not np.isfinite(heat).any():
+    if not np.isfinite(heat).any():
         return None
     shrink = min(1.0, _SHOWN_PX / max(pixels.shape[:2]))
     width, height = (max(1, round(it * shrink)) for it in pixels.shape[1::-1])

@@ -7,8 +7,9 @@ the grid of an up-sampling. The head (`tools.detectors.cell_head`) reads all lay
 beside those around it: what was put into a picture differs from the rest of it.
 """
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 KIND = NAME = "patches"
 _BATCH = 16
+_REMEMBERED = 64  # maps of at most 64 by 64 places and a few more: about a megabyte
 
 
 def local_cells(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray | None:
@@ -59,6 +61,7 @@ class Patches:
     sha256: str
     inputs: Literal["image"] = "image"
     name: str = NAME
+    _known: dict[bytes, np.ndarray | None] = field(default_factory=dict, repr=False)
 
     @property
     def preprocessing(self) -> str:
@@ -77,8 +80,16 @@ class Patches:
         return self.head.logits(cells)
 
     def heat(self, pixels: np.ndarray) -> np.ndarray | None:
-        """A picture (h, w, 3) uint8 RGB to its map (rows, columns) of logits; None: too small."""
-        return picture_map(pixels, self.read, size=self.encoder.image_size)
+        """A picture (h, w, 3) uint8 RGB to its map (rows, columns) of logits; None: too small.
+
+        The latest ones are remembered: who is given the score of a hit soon asks for its map.
+        """
+        key = repr(pixels.shape).encode() + hashlib.blake2b(pixels.tobytes()).digest()
+        if key not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = picture_map(pixels, self.read, size=self.encoder.image_size)
+        return self._known[key]
 
     def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures of any sizes to (n,) float64: the mean logit of the strongest places."""
