@@ -100,7 +100,7 @@ def test_another_photo_gives_another_answer(
     unmask: Unmask, demo: DemoResult, tmp_path: Path
 ) -> None:
     """Asking for another person of the gallery changes who is found."""
-    found = unmask.find([demo.folder / "person_3.jpg"], top=50)
+    found = unmask.find([demo.folder / "person_3.jpg"], top=50, closer=False)
     verdicts = {hit.path.name: hit.verdict for hit in found.hits}
     assert verdicts["person_3.jpg"] == "copy"
     assert verdicts["query_reencoded.jpg"] == "other"
@@ -141,7 +141,8 @@ def test_a_group_photo_asks_which_face_is_meant(unmask: Unmask, tmp_path: Path) 
         unmask.find([group])
     with pytest.raises(SeveralFaces, match="faces 1 to"):
         unmask.find([group], face=99)
-    verdicts = {hit.path.name: hit.verdict for hit in unmask.find([group], face=2, top=50).hits}
+    found = unmask.find([group], face=2, top=50, closer=False)
+    verdicts = {hit.path.name: hit.verdict for hit in found.hits}
     assert verdicts["query_reencoded.jpg"] == "other"
 
 
