@@ -24,8 +24,10 @@ from tools.detectors.cell_head import AROUND, CellHead
 from tools.detectors.patches import KIND, NAME
 from tools.detectors.shelf import WEIGHTS, About
 from tools.encoder import Encoder
+from tools.forge import SCENE_FAMILIES
 from tools.training import patch_pool
 from tools.training.patch_pool import Lesson
+from tools.training.scene_pairs import FACE_FAMILIES
 
 BATCH = 16
 EPOCHS = 12
@@ -152,7 +154,10 @@ def save(fitted: Fitted, folder: Path, encoder: Encoder) -> None:
             "forge's forgeries of them, scenes and faces"
         ),
         encoder_sha256=encoder.sha256,
-        settings={"cell_auc": round(fitted.cell_auc, 4)},
+        settings={
+            "cell_auc": round(fitted.cell_auc, 4),
+            "families": [*FACE_FAMILIES, *SCENE_FAMILIES],
+        },
     ).save(folder)
     fitted.head.save(folder / WEIGHTS)
     hidden, channels = fitted.head.first.weight.shape[:2]
