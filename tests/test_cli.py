@@ -240,6 +240,13 @@ def test_find_ranks_the_gallery(faces: CentreFaces, tmp_path: Path) -> None:
     assert promised | {"evidence", "explanation"} <= hits[0].keys()
 
 
+def test_an_opinion_needs_the_closer_look() -> None:
+    """Two options that exclude each other are wrong usage, said before anything is read."""
+    answer = Answer("find", "nowhere.png", "--quick", "--opinion")
+    assert answer.status == 2
+    assert "--quick" in answer.stderr and "nowhere" not in answer.stderr
+
+
 def test_find_in_words_is_a_table(faces: CentreFaces, tmp_path: Path) -> None:
     """For people: rank, verdict, file; without calibration probabilities are not measured."""
     photos = write_pictures(tmp_path / "photos", 2)
