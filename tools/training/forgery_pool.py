@@ -2,6 +2,11 @@
 
     python -m tools.training.forgery_pool lfw OUT --data ../shared/data --rounds 2
     python -m tools.training.forgery_pool dfdc OUT --data ../shared/data
+    python -m tools.training.forgery_pool frames OUT --data ../shared/data --rounds 2
+
+`lfw`: our forge's forgeries of photographs. `dfdc`: video deepfakes with their originals.
+`frames`: our forge's forgeries of those originals, so that neither source has forgeries of one
+kind only.
 
 A chunk is a pair of `.npy` files of whole pictures (n, s, s, 3) uint8 (authentic and forged),
 one of masks (n, s/2, s/2) uint8 and a JSON with keypoints, families and regions.
@@ -128,9 +133,9 @@ def forged_pair(faces: Faces, index: int, *, family: str, rng: np.random.Generat
     return Pair(target, forgery.pixels, mask, points, family, forgery.regions, origin, landmarks)
 
 
-def lfw_pairs(data: Path, *, rounds: int, seed: int) -> Iterator[Pair]:
-    """Forgeries of LFW's training people, half of the pairs re-encoded as one JPEG quality."""
-    faces, rng = Faces.load(data, split="train"), np.random.default_rng(seed)
+def forged_pairs(faces: Faces, *, rounds: int, seed: int) -> Iterator[Pair]:
+    """Forgeries of these photographs, half of the pairs re-encoded as one JPEG quality."""
+    rng = np.random.default_rng(seed)
     names, weights = list(_WEIGHTS), np.array(list(_WEIGHTS.values()))
     if HELD_OUT in names or set(names) | {HELD_OUT} != set(FAMILIES):
         raise ValueError("every family must either be trained on or be held out")
@@ -163,16 +168,41 @@ def dfdc_pairs(data: Path, analyser: FaceAnalyser, *, split: str) -> Iterator[Pa
 
     The landmarks of the authentic member serve both members, so that both get the same crop.
     """
-    with (data / "dfdc" / "pairs.csv").open() as lines:
-        rows = [row for row in csv.DictReader(lines) if row["split"] == split]
-    for row in rows:
+    for row in _dfdc_rows(data, split):
         real = read_rgb(data / "dfdc" / "real" / row["real"])
-        placed = max(analyser.analyse([real])[0], key=lambda it: it.quality.width_px, default=None)
-        if placed is None or placed.landmarks is None:
+        landmarks = _landmarks(real, analyser)
+        if landmarks is None:
             continue
         fake = read_rgb(data / "dfdc" / "fake" / row["fake"])
-        mask, points = difference_mask(real, fake), five_points(placed.landmarks)
-        yield Pair(real, fake, mask, points, "video_deepfake", (), row["real"], placed.landmarks)
+        mask, points = difference_mask(real, fake), five_points(landmarks)
+        yield Pair(real, fake, mask, points, "video_deepfake", (), row["real"], landmarks)
+
+
+def authentic_frames(data: Path, analyser: FaceAnalyser, *, split: str) -> Faces:
+    """DFDC's originals of a split, to be forged; who is in them nobody says, so each is a person.
+
+    `Faces.source_for` may therefore put a person's face on another frame of the same person.
+    """
+    names, placed = [], []
+    for row in _dfdc_rows(data, split):
+        landmarks = _landmarks(read_rgb(data / "dfdc" / "real" / row["real"]), analyser)
+        if landmarks is not None:
+            names.append(row["real"])
+            placed.append(landmarks)
+    folder, paths = data / "dfdc" / "real", np.array(names)
+    return Faces(folder, paths, np.stack(placed).astype(np.float32), paths)
+
+
+def _dfdc_rows(data: Path, split: str) -> list[dict[str, str]]:
+    with (data / "dfdc" / "pairs.csv").open() as lines:
+        return [row for row in csv.DictReader(lines) if row["split"] == split]
+
+
+def _landmarks(pixels: np.ndarray, analyser: FaceAnalyser) -> np.ndarray | None:
+    """Of the largest face, (68, 2) px; None where none is found."""
+    found = analyser.analyse([pixels])[0]
+    placed = max(found, key=lambda it: it.quality.width_px, default=None)
+    return None if placed is None else placed.landmarks
 
 
 def write_chunks(pairs: Iterator[Pair], folder: Path, *, name: str, size: int = 1500) -> None:
@@ -217,7 +247,7 @@ def _misfit(one: np.ndarray, other: np.ndarray) -> float:
 def main() -> None:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["lfw", "dfdc"])
+    parser.add_argument("what", choices=["lfw", "dfdc", "frames"])
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--rounds", type=int, default=2)
@@ -227,13 +257,19 @@ def main() -> None:
     given = parser.parse_args()
     cv2.setNumThreads(1)
     if given.what == "lfw":
-        pairs = lfw_pairs(given.data, rounds=given.rounds, seed=given.seed)
+        faces = Faces.load(given.data, split="train")
+        pairs = forged_pairs(faces, rounds=given.rounds, seed=given.seed)
         write_chunks(pairs, given.out, name=given.name or "lfw")
-    else:
-        analyser = FaceAnalyser(given.faces, threads=1)
-        for split in ("train", "val"):
-            pairs = dfdc_pairs(given.data, analyser, split=split)
-            write_chunks(pairs, given.out / split, name="dfdc")
+        return
+    analyser = FaceAnalyser(given.faces, threads=1)
+    if given.what == "frames":
+        faces = authentic_frames(given.data, analyser, split="train")
+        pairs = forged_pairs(faces, rounds=given.rounds, seed=given.seed)
+        write_chunks(pairs, given.out, name=given.name or "frames")
+        return
+    for split in ("train", "val"):
+        pairs = dfdc_pairs(given.data, analyser, split=split)
+        write_chunks(pairs, given.out / split, name="dfdc")
 
 
 if __name__ == "__main__":
