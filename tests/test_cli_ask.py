@@ -21,6 +21,9 @@ ANSWER = "I compared [S1] faces. H1 was likely forged [H1.P2]. H1 is genuine [H1
 REPLIES = [FIND, ANSWER, "Still genuine."]
 RIGHT = "It was likely forged [H1.P2]."
 
+FORGED = "was likely forged [93 %: H1.P2]."
+"""As the shipped rule reads the forged hit of `tests.cases`."""
+
 
 @pytest.fixture
 def model(case: Unmask, monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
@@ -52,7 +55,8 @@ def test_the_answer_comes_with_its_values(model: ScriptedModel, photo: str) -> N
     assert "find_person" in result.stderr
     assert "case " in result.stderr
     first, *_ = result.stdout.splitlines()
-    assert first.startswith("I compared 3 faces. H1 was likely forged [over 99 %: H1.P2].")
+    assert first.startswith("I compared 3 faces. ")
+    assert FORGED in first
     assert "(plain)" in first
     assert "genuine" not in first
     assert "H1   impersonation" in result.stdout
@@ -67,7 +71,7 @@ def test_json_is_one_object(model: ScriptedModel, photo: str) -> None:
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["question"] == "Find fakes of this person."
-    assert data["answer"] == "It was likely forged [over 99 %: H1.P2]."
+    assert data["answer"] == f"It {FORGED}"
     assert data["sentences"][0]["cites"] == ["H1.P2"]
     assert data["facts"]["H1.P2"]["reads"] == "forged"
     assert data["hits"][0]["verdict"] == "impersonation"
@@ -82,7 +86,7 @@ def test_a_case_can_be_gone_on_with(model: ScriptedModel, photo: str) -> None:
     begun = json.loads(unmask("ask", photo, "find fakes", "-g", GALLERY, "--json").stdout)
     again = unmask("ask", "why?", "--case", begun["case"], "--json")
     assert again.exit_code == 0, again.output
-    assert json.loads(again.stdout)["answer"] == "It was likely forged [over 99 %: H1.P2]."
+    assert json.loads(again.stdout)["answer"] == f"It {FORGED}"
     assert unmask("ask", "why?", "--case", "never").exit_code == 1
 
 

@@ -92,7 +92,16 @@ POCKET_HEADS = Checkpoint(
     validated_on="see weights/heads/CARD.md",
     folder="heads",
 )
-ON_SHELF = ("clip_adapter", "coop", "gend", "linear_probe", "patches", "repdfd", "sbi_caddm")
+ON_SHELF = (
+    "clip_adapter",
+    "coop",
+    "gend",
+    "linear_probe",
+    "patches",
+    "repdfd",
+    "repdfd_query",
+    "sbi_caddm",
+)
 """The detectors that are shipped besides the heads, a folder each (`tools.detectors.shelf`)."""
 
 POCKET_DETECTORS = Checkpoint(
