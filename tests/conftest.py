@@ -2,6 +2,7 @@
 
 import io
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,13 @@ def interruptible() -> None:
     interrupted would wait for an interruption that never arrives.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def same_draws() -> None:
+    """Each file begins at the same random numbers, whichever files its process ran before."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from tests.test_encoder_parity import SIZE, config, write_encoder
+from tests.tiny_clip import SIZE, random_weights, write_encoder
 from tools.alignment import aligned_crop
 from tools.detectors import UnifdLinear
-from tools.encoder import Encoder, build_model
+from tools.encoder import Encoder
 from tools.localisers import ON_REQUEST, located_by
 from tools.localisers.grad_cam import (
     class_activation,
@@ -39,19 +39,14 @@ class TwoChannels(nn.Module):
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     """A small ViT of open_clip's with random weights."""
-    generator = torch.Generator().manual_seed(0)
-    state = build_model(config(quick_gelu=True)).state_dict()
-    spread = {
-        name: value + 0.08 * torch.randn(value.shape, generator=generator)
-        for name, value in state.items()
-    }
-    return write_encoder(tmp_path_factory.mktemp("cam") / "vit", spread, quick_gelu=True)
+    weights = random_weights(0.08)
+    return write_encoder(tmp_path_factory.mktemp("cam") / "vit", weights, quick_gelu=True)
 
 
 @pytest.fixture(scope="module")
 def head(vit: Encoder) -> UnifdLinear:
-    """A random linear head on it."""
-    return UnifdLinear(np.random.default_rng(0).normal(size=vit.dimension), 0.3, "face")
+    """A random linear head on it, one of those that are warm at several patches of the crop."""
+    return UnifdLinear(np.random.default_rng(3).normal(size=vit.dimension), 0.3, "face")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from tests.test_encoder_parity import HEADS, LAYERS, SIZE, WIDTH, as_transformers, config
-from tests.test_encoder_parity import write_encoder as write
+from tests.tiny_clip import HEADS, LAYERS, SIZE, WIDTH, as_transformers, config, random_weights
+from tests.tiny_clip import write_encoder as write
 from tools.detectors import UnifdLinear
 from tools.encoder import Encoder, build_model
 from tools.localisers import LOCALISERS, locate
@@ -31,12 +31,7 @@ GRID = SIZE // 16
 @pytest.fixture(scope="module")
 def weights() -> dict[str, torch.Tensor]:
     """Random weights of a spread at which attention is not even."""
-    generator = torch.Generator().manual_seed(0)
-    state = build_model(config(quick_gelu=True)).state_dict()
-    return {
-        name: value + 0.08 * torch.randn(value.shape, generator=generator)
-        for name, value in state.items()
-    }
+    return random_weights(0.08)
 
 
 @pytest.fixture(scope="module")
