@@ -122,6 +122,18 @@ def test_each_kind_reads_what_was_saved(kind: str, encoder: Encoder, tmp_path: P
         stranger.load(encoder)
 
 
+def test_another_face_embedder_is_refused(encoder: Encoder, tmp_path: Path) -> None:
+    """By the one detector that is told who a face is; by no other."""
+    for kind in ("repdfd", "unifd_linear"):
+        found, _ = put(tmp_path / kind, kind, encoder)
+        assert found.load(encoder, embedder_sha256="a" * 64) is not None
+        if kind == "repdfd":
+            with pytest.raises(SetupError, match="face embedder"):
+                found.load(encoder, embedder_sha256="b" * 64)
+        else:
+            found.load(encoder, embedder_sha256="b" * 64)
+
+
 def test_the_published_gend_can_lie_on_the_shelf(encoder: Encoder, tmp_path: Path) -> None:
     """With its own config beside the weights it brings its own tower, whatever the encoder is."""
     with torch.random.fork_rng(devices=()):

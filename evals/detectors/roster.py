@@ -80,7 +80,9 @@ def below(settings: Settings) -> Learnt:
 
 
 def _of_shelf(one: Shelved) -> Entrant:
-    detector, calibration = one.load(parts().encoder), one.calibration
+    embedder = parts().fingerprint["faces"]
+    detector = one.load(parts().encoder, embedder_sha256=embedder)
+    calibration = one.calibration
     fits = calibration is not None and calibration.fits(detector)
     on_encoder = one.about.encoder_sha256 is not None
     encoder = below(parts().settings) if on_encoder else None

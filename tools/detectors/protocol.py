@@ -85,6 +85,10 @@ class IdentityDetector(_Looks, Protocol):
     def identity(self) -> Whose:
         """Whose embedding it is to be given."""
 
+    @property
+    def embedder_sha256(self) -> str:
+        """The face embedder whose embeddings it learnt with; empty where that is not known."""
+
     def score(self, pictures: Sequence[np.ndarray], identities: np.ndarray) -> np.ndarray:
         """Face crops as of `framed` and embeddings (n, e) to (n,) float64 logits."""
 

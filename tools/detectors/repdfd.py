@@ -181,24 +181,13 @@ class Repdfd:
         path: Path,
         *,
         encoder: Encoder,
-        embedder_sha256: str | None = None,
         identity: Whose = "candidate",
     ) -> "Repdfd":
-        """Read what `save` wrote. Raises SetupError when it does not fit encoder or embedder.
-
-        A face embedding of another embedder would be a word of another language; without
-        `embedder_sha256` the caller is to hold the detector's own against the one in use.
-        """
+        """Read what `save` wrote. Raises SetupError when it does not fit the encoder."""
         arrays, header = read_head(
             path, encoder_sha256=encoder.sha256, shapes={"delta": 3, "projection": 2}
         )
-        learnt = header.get("embedder_sha256", "of no known sha256")
-        if embedder_sha256 not in (None, learnt):
-            raise SetupError(
-                f"{path} was trained with the face embedder {learnt!r}, in use is "
-                f"{embedder_sha256!r}"
-            )
-        ratio = float(header["ratio"])
+        ratio, learnt = float(header["ratio"]), header.get("embedder_sha256", "")
         return cls(encoder, arrays["delta"], arrays["projection"], ratio, identity, learnt)
 
     def save(self, path: Path, *, embedder_sha256: str, **header: object) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.detectors.calibrating import FILE as CALIBRATION
 from tools.detectors.calibrating import Calibration
-from tools.detectors.protocol import AnyDetector, Inputs, Whose
+from tools.detectors.protocol import AnyDetector, IdentityDetector, Inputs, Whose
 from tools.encoder import Encoder
 from tools.errors import SetupError
 from tools.hashing import combined_sha256
@@ -105,10 +105,12 @@ class Shelved:
         # Matrices are kept in half precision on disk.
         return {name: it.float() if it.is_floating_point() else it for name, it in found.items()}
 
-    def load(self, encoder: Encoder) -> AnyDetector:
+    def load(self, encoder: Encoder, *, embedder_sha256: str | None = None) -> AnyDetector:
         """The detector, ready to be asked. Raises SetupError where encoder or weights do not fit.
 
-        `encoder` is the profile's; a detector with a network of its own does without.
+        `encoder` is the profile's; a detector with a network of its own does without. So does one
+        that is told who a face is with `embedder_sha256`, the face embedder in use: an embedding
+        of another would be a word of another language. None where no embedding will be given.
         """
         wanted = self.about.encoder_sha256
         if wanted not in (None, encoder.sha256):
@@ -116,7 +118,15 @@ class Shelved:
                 f"{self.folder} was trained on the encoder {wanted!r}, in use is "
                 f"{encoder.sha256!r}: fit it again (`unmask fit {self.about.kind} …`)"
             )
-        return KINDS[self.about.kind](self, encoder)
+        detector = KINDS[self.about.kind](self, encoder)
+        if isinstance(detector, IdentityDetector) and embedder_sha256 is not None:
+            learnt = detector.embedder_sha256
+            if learnt not in ("", embedder_sha256):
+                raise SetupError(
+                    f"{self.folder} was trained with the face embedder {learnt!r}, in use is "
+                    f"{embedder_sha256!r}: fit it again (`unmask fit {self.about.kind} …`)"
+                )
+        return detector
 
 
 Loader = Callable[[Shelved, Encoder], AnyDetector]
