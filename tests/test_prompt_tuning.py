@@ -21,7 +21,9 @@ from tools.detectors.prompt_tuning import (
 )
 from tools.encoder import Encoder
 from tools.errors import SetupError
+from tools.training import prompt_learners as learners
 from tools.training import prompt_tuning as training
+from tools.training.prompt_learners import CoopLearner, word_spread
 from tools.training.prompt_tuning import RECIPES, Labelled, Options, fit, held_out
 
 RNG = np.random.default_rng(11)
@@ -251,6 +253,25 @@ def test_a_learner_and_its_detector_are_one_function(kind: Any, encoder: Encoder
         logits = model(torch.from_numpy(data.features)).numpy()
     scores = model.detector("face").score(data.features)
     np.testing.assert_allclose(scores, logits[:, 1] - logits[:, 0], atol=TOLERANCE)
+
+
+def test_a_context_is_as_large_as_the_words_beside_it(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words of CLIP's size are learnt as published; larger ones in a unit of their own."""
+    spread = word_spread(encoder)
+    monkeypatch.setattr(learners, "CLIP_SPREAD", 2 * spread)
+    published = training.learner("coop", encoder, context=16, position="front", seed=0)
+    monkeypatch.setattr(learners, "CLIP_SPREAD", spread / 10)
+    larger = training.learner("coop", encoder, context=16, position="front", seed=0)
+    assert isinstance(published, CoopLearner)
+    assert isinstance(larger, CoopLearner)
+    assert (published.unit, larger.unit) == (1, pytest.approx(10))
+    assert torch.equal(published.context, published.drawn)
+    assert float(larger.context.detach().std()) == pytest.approx(spread, rel=0.1)
+    detector = larger.detector("face")
+    assert isinstance(detector, Coop)
+    np.testing.assert_allclose(detector.context, larger.context.detach().numpy())
 
 
 def test_an_adapter_reads_the_published_prompts(encoder: Encoder) -> None:

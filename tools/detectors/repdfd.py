@@ -91,10 +91,19 @@ class Repdfd:
         return hashlib.sha256(self.delta.tobytes() + self.projection.tobytes() + note).hexdigest()
 
     @classmethod
-    def untrained(cls, encoder: Encoder, *, embedding_size: int = 512, seed: int = 7) -> "Repdfd":
-        """Where training begins: no perturbation, a projection drawn from N(0, 1/p²)."""
+    def untrained(
+        cls, encoder: Encoder, *, embedding_size: int = 512, spread: float | None = None,
+        seed: int = 7,
+    ) -> "Repdfd":  # fmt: skip
+        """Where training begins: no perturbation, a projection drawn from N(0, `spread`²).
+
+        An embedding of length one becomes a word of that spread; None is the published 1/p, for
+        embeddings whose length is left as it came and not scaled to one.
+        """
         size, width = encoder.image_size, encoder.text_width
-        drawn = np.random.default_rng(seed).normal(0, 1 / width, (width, embedding_size))
+        drawn = np.random.default_rng(seed).normal(
+            0, 1 / width if spread is None else spread, (width, embedding_size)
+        )
         return cls(encoder, np.zeros((3, size, size), np.float32), drawn.astype(np.float32))
 
     def score(

@@ -27,14 +27,29 @@ from tools.encoder import Encoder
 Kind = Literal["coop", "clip_adapter", "linear_probe"]
 
 
+CLIP_SPREAD = 0.02
+"""CLIP's word embeddings begin at N(0, 0.02²), and published contexts too."""
+
+
 class CoopLearner(nn.Module):
-    """`context` (m, w), shared by both classes, begun at N(0, 0.02²)."""
+    """`context` (m, w), shared by both classes, begun at N(0, 0.02²).
+
+    The published beginning and rate are for words as small as CLIP's. Those of an encoder whose
+    words are larger are learnt in a unit of its own: the context is `unit` times what the
+    optimiser sees, which begins, moves and decays as published.
+    """
 
     def __init__(self, encoder: Encoder, *, context: int, position: Position) -> None:
         super().__init__()
         self.encoder, self.position = encoder, position
-        drawn = 0.02 * torch.randn(context, encoder.text_width)
-        self.context = nn.Parameter(drawn.to(encoder.device))
+        self.unit = max(1.0, word_spread(encoder) / CLIP_SPREAD)
+        drawn = CLIP_SPREAD * torch.randn(context, encoder.text_width)
+        self.drawn = nn.Parameter(drawn.to(encoder.device))
+
+    @property
+    def context(self) -> Tensor:
+        """(m, w) as the text tower reads it."""
+        return self.unit * self.drawn
 
     def forward(self, features: Tensor) -> Tensor:
         """Cosines to the two prompts as they are now, scaled."""
@@ -108,6 +123,16 @@ def learner(
         if kind == "coop":
             return CoopLearner(encoder, context=context, position=position)
         return AdapterLearner(encoder) if kind == "clip_adapter" else ProbeLearner(encoder)
+
+
+def word_spread(encoder: Encoder) -> float:
+    """The standard deviation of the word embeddings of the two plainest prompts.
+
+    Not of all 49,408: an encoder of few captions never learnt most of them.
+    """
+    with torch.inference_mode():
+        tokens = encoder.tokens(ADAPTER_PROMPTS)
+        return float(encoder.token_embeddings(tokens)[tokens != 0].std())
 
 
 def _cosines(features: Tensor, texts: Tensor, scale: float) -> Tensor:

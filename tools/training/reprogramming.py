@@ -20,6 +20,7 @@ from tools.detectors.repdfd import Repdfd
 from tools.encoder import Encoder
 from tools.training.pairs import Drawn, Look, PairSource, Sample
 from tools.training.picture_run import Options
+from tools.training.prompt_learners import word_spread
 
 DECAY = 2e-4
 BORDER_RATE = 30.0
@@ -100,8 +101,13 @@ class Reprogramming(nn.Module):
     def of(
         cls, encoder: Encoder, *, embedding_size: int, whose: Whose, seed: int = 7
     ) -> "Reprogramming":
-        """Where training begins: no border, a random projection."""
-        judge = Repdfd.untrained(encoder, embedding_size=embedding_size, seed=seed)
+        """Where training begins: no border, and a face is a word as large as the encoder's own.
+
+        A smaller one would be drowned by the words around it, whoever it is.
+        """
+        judge = Repdfd.untrained(
+            encoder, embedding_size=embedding_size, spread=word_spread(encoder), seed=seed
+        )
         return cls(replace(judge, identity=whose))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Reprogramming":
