@@ -24,12 +24,14 @@ from evals.detectors import (
     roster,
     suite,
     table,
+    written_table,
 )
 from evals.detectors.calibrated import figures as calibration_figures
 from evals.detectors.figures import figures_of
 from evals.detectors.nearness import POCKET, Learnt, learnt_of, nearness
 from evals.detectors.sheet import Sheet, column, columns
 from evals.detectors.systems import System
+from evals.detectors.written_table import markdown
 from evals.measured import parts
 from evals.options import EvalOptions
 from evals.runs.figures import jsonable
@@ -301,6 +303,29 @@ def test_cards_show_what_a_run_found(ran: Ran) -> None:
     assert (swap.authentic, swap.forged, swap.date) == (8, PHOTOS, "2026-01-02")
     assert swap.note == card_figures.NOTES["learnt"]
     assert not [*card_figures.figures_of(kept, detector="nobody", checkpoint="abc")]
+
+
+def test_the_whole_table_is_written(ran: Ran) -> None:
+    """All five figures of everyone, the run's own values, and dashes where nothing was measured."""
+    told = json.loads(json.dumps(jsonable(ran.figures)))
+    kept = Run("detectors", "?", "2026-01-02T03:04:05+00:00", 1.0, {"seed": 0}, {}, {}, told)
+    text = markdown(kept, command="python -m evals detectors --limit 4")
+    chapters = text.split("\n## ")
+    assert len(chapters) == 1 + len(written_table.FIGURES) + 1
+    assert "`python -m evals detectors --limit 4`" in chapters[0]
+    assert f"{PHOTOS} forgeries of each against\n8 photographs" in chapters[0]
+    for chapter, figure in zip(chapters[1:], written_table.FIGURES, strict=False):
+        rows = {
+            line.split("|")[1].strip(): line.split("|")[2:] for line in chapter.split("\n")[4:-1]
+        }
+        assert {*rows} == {*told["pooled"][figure]}
+        value = told["pooled"][figure]["face/unifd_linear"]["families_learnt"]
+        assert rows["face/unifd_linear"][0].split()[0] == f"{value:.3f}"
+    assert "– " in chapters[1]
+    (linear,) = [it for it in chapters[-1].split("\n") if it.startswith("| face/unifd_linear |")]
+    assert linear.count("†") == len(
+        [it for it in told["nearness"]["face/unifd_linear"].values() if it == "learnt"]
+    )
 
 
 def test_the_table_is_drawn(ran: Ran) -> None:

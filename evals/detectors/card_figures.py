@@ -3,7 +3,8 @@
     python -m evals.detectors.card_figures RUN
 
 Beside the heads, and into the folder of every shipped detector on the shelf: AUCs by family with
-intervals, how near the family is to what was learnt, and the sha256 that they hold for.
+intervals, how near the family is to what was learnt, and the sha256 that they hold for. The whole
+table, all figures of everyone who was asked, is written to `evals/DETECTORS.md`.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from typing import Any
 
 from assistant.settings import Settings
 from evals.detectors.nearness import Nearness
+from evals.detectors.written_table import markdown
 from evals.runs import folder as runs
 from evals.runs.folder import Run
 from tools.checkpoints import PROFILES, WEIGHTS, fingerprint, locate
@@ -30,6 +32,7 @@ NOTES: Mapping[Nearness, str] = {
     "not said": "how near to what was learnt is not known",
 }
 COMMAND = "python -m evals detectors"
+TABLE = Path(__file__).parents[1] / "DETECTORS.md"
 
 
 def figures_of(run: Run, *, detector: str, checkpoint: str) -> Iterator[Figure]:
@@ -73,12 +76,15 @@ def main() -> None:
     given = parser.parse_args()
     settings = Settings.load()
     run = runs.load(runs.find(given.run, settings.evals_dir))
-    if run.suite != "detectors" or "by_family" not in run.figures:
+    if run.suite != "detectors" or "pooled" not in run.figures:
         raise SetupError(f"{given.run!r} is no run of the table: `{COMMAND}` makes one")
     for path, rows in written(run, settings):
         lines = ",\n ".join(json.dumps(asdict(it)) for it in rows)
         path.write_text(f"[\n {lines}\n]\n" if rows else "[]\n", "utf-8")
         print(f"{path}: {len(rows)} figures")
+    limit = f" --limit {run.options['limit']}" if run.options.get("limit") else ""
+    TABLE.write_text(markdown(run, command=f"{COMMAND}{limit}"), "utf-8")
+    print(f"{TABLE}: the whole table")
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ def _told(answers: list[Answers], everyone: Roster, options: EvalOptions) -> dic
         "not_asked": [f"{name}: {reason}" for name, reason in everyone.left_out],
         "n": {it.name: _counts(answers, sheet, it) for it in families},
         "summary": _tabled(short, rows, shortly, "auc"),
+        "pooled": _by(short, rows, shortly),
         "by_family": _by(cells, rows, [it for it in families if it.source == LFW]),
         "by_source": _by(cells, rows, [it for it in families if it.source != LFW]),
         "nearness": {

@@ -32,24 +32,18 @@ CLIP_SPREAD = 0.02
 
 
 class CoopLearner(nn.Module):
-    """`context` (m, w), shared by both classes, begun at N(0, 0.02²).
+    """`context` (m, w), shared by both classes, begun at N(0, σ²).
 
-    The published beginning and rate are for words as small as CLIP's. Those of an encoder whose
-    words are larger are learnt in a unit of its own: the context is `unit` times what the
-    optimiser sees, which begins, moves and decays as published.
+    σ is the published 0.02, or that of the encoder's own words where they are larger: among those
+    a context of CLIP's size is hardly read, and hardly moves.
     """
 
     def __init__(self, encoder: Encoder, *, context: int, position: Position) -> None:
         super().__init__()
         self.encoder, self.position = encoder, position
-        self.unit = max(1.0, word_spread(encoder) / CLIP_SPREAD)
-        drawn = CLIP_SPREAD * torch.randn(context, encoder.text_width)
-        self.drawn = nn.Parameter(drawn.to(encoder.device))
-
-    @property
-    def context(self) -> Tensor:
-        """(m, w) as the text tower reads it."""
-        return self.unit * self.drawn
+        spread = max(CLIP_SPREAD, word_spread(encoder))
+        drawn = spread * torch.randn(context, encoder.text_width)
+        self.context = nn.Parameter(drawn.to(encoder.device))
 
     def forward(self, features: Tensor) -> Tensor:
         """Cosines to the two prompts as they are now, scaled."""

@@ -35,10 +35,7 @@ LEAST_GAIN = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to learn; `warm_up` epochs run at a constant tiny rate, the others along a cosine.
-
-    CoOp's rate is for words as large as CLIP's; see `CoopLearner` for larger ones.
-    """
+    """How to learn; `warm_up` epochs run at a constant tiny rate, the others along a cosine."""
 
     epochs: int = 20
     rate: float = 2e-3
