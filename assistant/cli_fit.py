@@ -87,14 +87,17 @@ def fit(
     unmask fit unifd_linear --real ~/photos
     unmask fit unifd_linear --real ~/photos --fake ~/forgeries --name office
     unmask fit sbi_caddm --real ~/photos --minutes 60
+    unmask fit efficientnet --real ~/classes/real --fake ~/classes
 
     \b
     KINDS
 
     Without --fake, forgeries are made of the photos. Give photos of at least seven people, better
     of fifty; a sub-folder for each person helps, otherwise faces tell who is who. A sub-folder of
-    --fake is a kind of forgery; a forgery called like a photo is taken for one of it. Nobody who
-    is learnt from is calibrated or tested on, so the figures are for people it has never seen.
+    --fake is a kind of forgery; a forgery called like a photo is taken for one of it. --real may
+    be one of those sub-folders: of a folder a class, it is the authentic one. Networks on whole
+    pictures name the class. Nobody who is learnt from is calibrated or tested on, so the figures
+    are for people it has never seen.
 
     The first three take minutes on a processor; networks want a GPU, which is used if there is
     one, or patience. After Ctrl-C or a crash, the same command goes on where it stopped. Files
@@ -173,8 +176,9 @@ def _fit(
 ) -> "Fitted":
     from assistant.parts import Parts
     from tools.detectors.shelf import FOLDER
+    from tools.fitting.asked import check
     from tools.fitting.job import check_name
-    from tools.fitting.run import Engines, check, fit
+    from tools.fitting.run import Engines, fit
 
     # What cannot be done is said before anything heavy is loaded.
     check_name(name)

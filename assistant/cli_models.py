@@ -26,7 +26,13 @@ ProfileArgument = Annotated[
 
 @app.command("list")
 def list_models(context: typer.Context, json: AsJson = False) -> None:
-    """List models with licence, size and state."""
+    """List models with licence, size and state.
+
+    A face embedder of your own, an ArcFace-style ONNX file, goes into MODELS/embedders: the first
+    by name gives the second opinion on identity, in place of ours. A JSON of the same name may say
+    what it wants (tools/embedder_wants.py). For detectors of your own: unmask detectors --help.
+    MODELS is shown at the end of the list.
+    """
     from tools.checkpoints import PROFILES
 
     models_dir = settings_of(context).models_dir
@@ -37,6 +43,7 @@ def list_models(context: typer.Context, json: AsJson = False) -> None:
         return
     print_table(_HEADINGS, [_cells(item) for item in described])
     out().print(f"\nIn use: {settings_of(context).profile}. Another: unmask --profile NAME ...")
+    out().print(f"Models: {safe(models_dir)}", soft_wrap=True)
 
 
 def _describe(row: "Checkpoint", models_dir: Any) -> dict[str, Any]:

@@ -224,6 +224,34 @@ def test_a_training_that_was_interrupted_goes_on(tmp_path: Path) -> None:
         run(Options(epochs=2, pairs=3, held_out=0.17, judged=2, seed=9))
 
 
+def test_what_ended_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Patience ended a training, the job was killed later: the same again learns nothing more."""
+    options = Options(epochs=10, pairs=3, held_out=0.17, judged=2, patience=1)
+
+    def run() -> Run:
+        torch.manual_seed(0)
+        return Run(ArtefactLearner("sbi"), MadePairs(), options, folder=tmp_path, name="ended")
+
+    first, judged = run(), list[float]()
+    outcome = first.train()
+    assert first.waited == 1 and len(outcome.curve) < 10
+    again = run()
+    assert again.train(lambda done, found: judged.append(done)).curve == outcome.curve
+    assert (again.step, judged) == (first.step, [])
+    weights = first.learner.state_dict()
+    assert all(torch.equal(it, weights[name]) for name, it in again.learner.state_dict().items())
+
+
+@pytest.mark.parametrize(("epochs", "times"), [(3, 3), (12, 10)])
+def test_a_training_is_judged_once_an_epoch_and_ten_times_at_most(
+    epochs: int, times: int, tmp_path: Path
+) -> None:
+    """Patience is counted in these moments, as the options say."""
+    options = Options(epochs=epochs, pairs=10, held_out=0.17, judged=2, patience=99)
+    run = Run(ArtefactLearner("sbi"), MadePairs(), options, folder=tmp_path, name="judged")
+    assert len(run.train().curve) == times
+
+
 def test_no_person_is_learnt_from_and_judged_by() -> None:
     """Pairs of one person are all on one side."""
     source = MadePairs(persons=9)
@@ -237,14 +265,14 @@ def test_a_thread_that_makes_batches_ends_when_nobody_wants_them() -> None:
     import threading
     import time
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     items = ahead(iter(range(10**9)))
     assert [next(items), next(items)] == [0, 1]
     items.close()
     deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
+    while (left := {*threading.enumerate()} - before) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert threading.active_count() == before
+    assert not left
     assert list(ahead(iter([1, 2, 3]))) == [1, 2, 3]
 
     def failing() -> object:

@@ -298,7 +298,7 @@ def test_binary_from_the_command_line(
     told = ["--height", "24", "--width", "20", "--batch", "8", "--rate", "0.05", "--epochs", "6"]
     main([
         "small_cnn", str(folder), "--out", str(tmp_path / "it"), "--binary", *told,
-        "--device", "cpu", "--threads", "1",
+        "--device", "cpu", "--threads", "1", "--no-track",
     ])  # fmt: skip
     assert "test accuracy" in capsys.readouterr().out
     (found,) = shelved([tmp_path])
@@ -312,18 +312,33 @@ def test_binary_from_the_command_line(
     assert "AdaGrad, binary cross-entropy" in (tmp_path / "it" / "CARD.md").read_text("utf-8")
 
 
-def test_what_is_tracked(folder: Path, tmp_path: Path) -> None:
-    """A tracker hears of every epoch and at the end of the test part."""
-    told: list[tuple[int, dict[str, float]]] = []
-    options = replace(QUICK, epochs=2)
-    found = train(
-        in_folders(folder), options, out=tmp_path / "it",
-        track=lambda step, figures: told.append((step, dict(figures))),
-    )  # fmt: skip
-    per_epoch = found.at.step // 2
-    assert [step for step, _ in told] == [per_epoch, 2 * per_epoch, 2 * per_epoch]
-    assert "judged accuracy" in told[0][1]
-    assert told[-1][1]["test accuracy"] == found.figures["accuracy"]
+def test_what_is_tracked(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A training is in MLflow's local store: options, curve, what the test part said, the card."""
+    from mlflow import MlflowClient
+
+    told = ["--height", "24", "--width", "20", "--batch", "8", "--rate", "0.003", "--epochs", "2"]
+    told += ["--device", "cpu", "--threads", "1"]
+    main(["small_cnn", str(folder), "--out", str(tmp_path / "it"), *told])
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    shown = capsys.readouterr().out
+    assert f"tracked: mlflow ui --backend-store-uri {uri}" in shown
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("unmask/classifiers")
+    assert experiment is not None
+    (kept,) = client.search_runs([experiment.experiment_id])
+    assert (kept.data.params["rate"], kept.data.params["epochs"]) == ("0.003", "2")
+    accuracy = kept.data.metrics["test accuracy"]
+    assert f"test accuracy: {accuracy:.4g}" in shown
+    assert len(client.get_metric_history(kept.info.run_id, "curve/judged accuracy")) == 2
+    files = {it.path for it in client.list_artifacts(kept.info.run_id)}
+    assert files == {"detector.json", "CARD.md", "split.json"}
+
+
+def test_nothing_is_tracked_unasked(folder: Path, tmp_path: Path) -> None:
+    """With --no-track there is no store."""
+    told = ["--height", "24", "--width", "20", "--epochs", "1", "--device", "cpu", "--no-track"]
+    main(["small_cnn", str(folder), "--out", str(tmp_path / "it"), *told, "--threads", "1"])
+    assert {it.name for it in tmp_path.iterdir()} == {"it"}
 
 
 def test_pictures_are_checked() -> None:

@@ -25,6 +25,7 @@ from tests.stand_ins import FINGERPRINT, CentreFaces, TinyEncoder, picture, writ
 from tests.test_images import as_png
 from tools import checkpoints
 from tools.faces import Face
+from tools.second_embedder import FOLDER as EMBEDDERS
 
 runner = CliRunner()
 
@@ -357,6 +358,13 @@ def test_models_are_listed_with_licence_and_size(home: Path) -> None:
     assert "MIT" in encoder["licence"]
     assert encoder["present"] is False
     assert "1,710.5 MB" in Answer("models", "list").stdout
+
+
+def test_the_list_says_where_models_of_ones_own_go(home: Path) -> None:
+    """The help names the folder of further embedders, the list ends with where it lies."""
+    told = " ".join(Answer("models", "list", "--help").stdout.split())
+    assert f"goes into MODELS/{EMBEDDERS}" in told
+    assert f"Models: {home / 'models'}" in Answer("models", "list").stdout
 
 
 def test_verify_fails_on_what_is_missing(home: Path) -> None:

@@ -5,7 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from evals.detectors.nearness import learnt_of, nearness
 from evals.metrics import calibration, detection, resampling
 from tests.own_pictures import QUICK, engines, forgeries, photos, spoilt
 from tools.calibration import Band
@@ -30,13 +31,15 @@ from tools.fitting.figures import figures_of
 from tools.fitting.looks import Looks
 from tools.fitting.pairs import FACE_FAMILIES, FORGERY, ForgedPairs, MatchedPairs, matched
 from tools.fitting.parts import FEWEST, PARTS, divide, part_of
-from tools.fitting.people import People, look_through
+from tools.fitting.people import Member, People, look_through
 from tools.fitting.persons import depicted, groups_of, linked
 from tools.fitting.report import as_json
 from tools.fitting.run import Engines, Fitted, fit
 from tools.fitting.trainers import TRAINERS, FitOptions, Lesson
 from tools.fitting.views import PartViews
+from tools.training.artefacts import POOLED
 from tools.training.class_folders import seen_in_training
+from tools.training.forgery_pool import HELD_OUT
 
 if TYPE_CHECKING:
     from evals.datasets.manifest import Manifest
@@ -236,6 +239,33 @@ def test_what_is_said_to_be_both_is_neither(real: Path, tmp_path: Path) -> None:
     assert sum(it.get("id") == lines[-1]["id"] for it in lines) == 2
 
 
+def _renamed(member: Member, name: str) -> Member:
+    """The same picture in another place."""
+    return replace(member, picture=replace(member.picture, name=PurePosixPath(name)))
+
+
+def test_no_name_of_a_folder_makes_a_forgery_authentic(beside: People, tmp_path: Path) -> None:
+    """What is forged is told by what a picture is, whatever its sub-folder is called."""
+    members = [_renamed(it, f"authentic/{it.picture.name.name}") for it in beside.of("learn")]
+    source = MatchedPairs(matched(members, seed=0), Looks(tmp_path, 128))
+    assert source.families == ("authentic",)
+    found = {case.member.picture.id: case.forged for case in source.cases(forgeries=0)}
+    assert found == {it.picture.id: it.picture.forged for it in members}
+    assert set(found.values()) == {True, False}
+
+
+@pytest.mark.parametrize("name", ["authentic", "real", "Original"])
+def test_authentic_pictures_are_not_taken_for_forgeries(
+    name: str, real: Path, tmp_path: Path
+) -> None:
+    """A sub-folder of forgeries that is called like authentic pictures is refused by its path."""
+    folder = tmp_path / "data" / name
+    folder.mkdir(parents=True)
+    with pytest.raises(SetupError, match=f"data/{name} is among the forgeries, .* --real, or"):
+        fit("coop", real, tmp_path / "data", out=tmp_path / "x", engines=engines())
+    assert not (tmp_path / "x").exists()
+
+
 def test_forgeries_are_made_of_a_part_alone(alone: People, tmp_path: Path) -> None:
     """A swap takes its face from another person of the same part; equal seeds make equal ones."""
     members = alone.of("test")
@@ -377,12 +407,61 @@ def test_what_a_kind_does_not_know_is_said(
         fit("sbi", tmp_path, out=tmp_path / "x", engines=engines(), inputs="image")
     with pytest.raises(SetupError, match="does not exist"):
         fit("coop", tmp_path / "gone", out=tmp_path / "x", engines=engines())
-    with pytest.raises(SetupError, match="lie in each other"):
+    with pytest.raises(SetupError, match=r"lies in --real .* the one above all of them"):
         fit("coop", tmp_path, tmp_path, out=tmp_path / "x", engines=engines())
     assert list(tmp_path.iterdir()) == []
 
 
 # -- every kind ---------------------------------------------------------------------------------
+
+
+def test_windows_of_swaps_are_partial_swaps(real: Path, tmp_path: Path) -> None:
+    """CADDM has learnt windows of swaps: no card, figure or table says that it never did."""
+    options = replace(QUICK, epochs=1, pairs=8)
+    found = fit("caddm", real, out=tmp_path / "mine", engines=engines(), options=options)
+    assert HELD_OUT in found.figures.families
+    assert (found.figures.unlearnt, found.figures.apart) == ((), (HELD_OUT,))
+    card = (found.folder / "CARD.md").read_text()
+    assert "never learnt" not in card
+    assert f"{HELD_OUT}, not calibrated on, is in no figure but its own" in card
+    assert f"--real {real.name} --inputs face --epochs 1 --seed 0`" in card
+    assert "begun with the encoder's tower" in found.about.trained_on
+    known = learnt_of(found.about.settings, below=None)
+    near = {it: nearness(known, family=it, source="lfw") for it in (*FACE_FAMILIES, HELD_OUT)}
+    assert set(near.values()) == {"learnt"}
+
+
+@pytest.mark.parametrize(("kind", "knows"), [("sbi", False), ("sbi_caddm", True)])
+def test_what_a_network_knows_is_what_it_made_and_began_with(
+    kind: str, knows: bool, alone: People, tmp_path: Path
+) -> None:
+    """Self-blends and the tower know no partial swap, windows do; both are written down."""
+    lesson, _ = _lesson(kind, alone, tmp_path)
+    families = TRAINERS[kind].fit(lesson).families
+    assert families is not None
+    assert families == About.load(lesson.out).settings["families"]
+    assert set(families) >= POOLED
+    assert (HELD_OUT in families) == knows
+
+
+def test_a_folder_a_class_is_fitted_and_calibrated(real: Path, fake: Path, tmp_path: Path) -> None:
+    """`real` beside the folders of forgeries: it is their authentic class, and told as such."""
+    root = tmp_path / "classes"
+    shutil.copytree(fake, root)
+    shutil.copytree(real, root / "real")
+    options = replace(QUICK, epochs=1)
+    found = fit(
+        "small_cnn", root / "real", root, out=tmp_path / "shelf" / "named", engines=engines(),
+        options=options,
+    )  # fmt: skip
+    # The wall counts too: whole pictures need no face.
+    assert (found.told.authentic, found.told.forged) == (15, 14)
+    assert list(found.about.settings["classes"]) == ["real", "patched", "smudged"]
+    assert set(found.figures.families) <= {"patched", "smudged"}
+    (shelf,) = shelved([tmp_path / "shelf"])
+    assert shelf.calibration is not None
+    assert shelf.calibration.fits(shelf.load(engines().encoder))
+    assert "--real classes/real --fake classes" in (found.folder / "CARD.md").read_text()
 
 
 def _lesson(kind: str, people: People, tmp_path: Path) -> tuple[Lesson, ForgedPairs]:
@@ -477,9 +556,10 @@ def test_figures_are_those_of_the_evaluations() -> None:
     persons = [f"person {number}" for number in rng.integers(0, 20, 300)]
     scored = Scored("face/x", logits, chances, "resize", "0" * 64)
     found = figures_of(
-        scored, Band(0.3, 0.7, 0.1, 0.02), persons=persons, unlearnt=(), seed=4,
-        families=["made" if it else "authentic" for it in forged],
+        scored, Band(0.3, 0.7, 0.1, 0.02), persons=persons, learnt=(), apart=(), seed=4,
+        families=["made" if it else None for it in forged],
     )  # fmt: skip
+    assert found.unlearnt == ("made",)
     known = detection.accuracies(chances, forged)
     assert found.auc == pytest.approx(detection.auc(logits, forged))
     rows = np.isfinite(logits)

@@ -1,6 +1,8 @@
 """Detectors in folders: each kind reads what its training saved, and is judged like any other."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,12 +24,14 @@ from tools.detectors.judging import judge
 from tools.detectors.prompt_tuning import ClipAdapter, Coop, LinearProbe
 from tools.detectors.protocol import AnyDetector, IdentityDetector, PictureDetector
 from tools.detectors.repdfd import Repdfd
-from tools.detectors.shelf import WEIGHTS, About, Shelved, shelved
+from tools.detectors.shelf import KINDS, WEIGHTS, About, Shelved, again, shelved
 from tools.detectors.unifd_neighbours import unit_rows
 from tools.encoder import Encoder
 from tools.errors import SetupError
+from tools.fitting.trainers import TRAINERS
 from tools.training.norm_tuning import NormTuning
 
+ROOT = Path(__file__).parent.parent
 PEOPLE = 16
 POINTS = np.array([[30.0, 38], [62, 38], [46, 55], [34, 72], [60, 72]], np.float32)
 
@@ -217,3 +221,26 @@ def test_only_the_query_variant_depends_on_the_query(encoder: Encoder, tmp_path:
     one, other, nobody = said["repdfd_query"]
     assert abs(one - other) > 1e-3
     assert np.isnan(nobody)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_that_trains_a_kind_again_is_one(kind: str) -> None:
+    """`unmask fit` where it takes the kind, else a training that runs and knows it."""
+    words = again(kind).strip("`").split()
+    if kind in TRAINERS:
+        assert words == ["unmask", "fit", kind, "…"]
+        return
+    assert words[:2] == ["python", "-m"] and words[-1] == "…"
+    asked = [*words[2:-1], "--help"]
+    shown = subprocess.run(
+        [sys.executable, "-m", *asked], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    assert all(word in shown for word in words[3:-1])
+
+
+def test_what_unmask_fit_does_not_take_is_not_said_to_be_fitted(tmp_path: Path) -> None:
+    """A detector of patches for another encoder names the training that makes one."""
+    encoder = tiny_clip(tmp_path / "encoder")[0]
+    shipped = ROOT / "tools/weights/detectors/patches"
+    with pytest.raises(SetupError, match=r"again \(`python -m tools.training.patch_head …`\)"):
+        Shelved(shipped, About.load(shipped)).load(encoder)

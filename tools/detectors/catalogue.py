@@ -14,7 +14,7 @@ from typing import Literal, cast
 from tools.checkpoint_table import PUBLIC_HEAD, Profile
 from tools.detectors.calibrating import Calibration
 from tools.detectors.protocol import Inputs
-from tools.detectors.shelf import ABOUT, WEIGHTS, About, Shelved
+from tools.detectors.shelf import ABOUT, WEIGHTS, About, Shelved, again
 from tools.errors import SetupError
 
 Needs = Literal["features", "pixels"]
@@ -161,7 +161,7 @@ def _listed(folder: Path, encoders: Mapping[str, Profile]) -> OnShelf:
     figures = tuple(it for it in figures if (it.detector, it.checkpoint) == ours)
     known, problem = _known(about, encoders, calibration), ""
     if about.encoder_sha256 not in (None, *encoders):
-        problem = "it works with an encoder that is not here: fit it again (`unmask fit`)"
+        problem = f"it works with an encoder that is not here: train it again ({again(about.kind)})"
     return OnShelf(folder, known, one.sha256, calibration, figures, problem)
 
 

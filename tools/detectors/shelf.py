@@ -116,7 +116,7 @@ class Shelved:
         if wanted not in (None, encoder.sha256):
             raise SetupError(
                 f"{self.folder} was trained on the encoder {wanted!r}, in use is "
-                f"{encoder.sha256!r}: fit it again (`unmask fit {self.about.kind} …`)"
+                f"{encoder.sha256!r}: train it again ({again(self.about.kind)})"
             )
         detector = KINDS[self.about.kind](self, encoder)
         if isinstance(detector, IdentityDetector) and embedder_sha256 is not None:
@@ -124,7 +124,7 @@ class Shelved:
             if learnt not in ("", embedder_sha256):
                 raise SetupError(
                     f"{self.folder} was trained with the face embedder {learnt!r}, in use is "
-                    f"{embedder_sha256!r}: fit it again (`unmask fit {self.about.kind} …`)"
+                    f"{embedder_sha256!r}: train it again ({again(self.about.kind)})"
                 )
         return detector
 
@@ -212,6 +212,19 @@ KINDS: Mapping[str, Loader] = {
     "patches": _patches,
 }
 """Every kind of detector by name, and what reads it from its folder."""
+
+_TRAININGS = {
+    "repdfd_query": "tools.training.tuned_detectors repdfd_query",
+    "classifier": "tools.training.classifier_networks",
+    "patches": "tools.training.patch_head",
+}
+"""What trains the kinds that `unmask fit` does not take."""
+
+
+def again(kind: str) -> str:
+    """The command that trains a kind, for messages."""
+    training = _TRAININGS.get(kind)
+    return f"`unmask fit {kind} …`" if training is None else f"`python -m {training} …`"
 
 
 def shelved(folders: Sequence[Path]) -> Iterator[Shelved]:

@@ -116,8 +116,8 @@ def write_card(
         f"{', '.join(told.families)}. Files left out: {told.skipped}; pictures of persons in two "
         f"parts, left out: {told.apart}. Division: sha256 `{told.pictures_sha256}`.",
         f"**Recipe.** `{told.command}`\n\n{_list(learnt.recipe)}",
-        f"**Figures**, on the {figures.persons} persons of the test part, measured once:\n\n"
-        + _table(figures),
+        f"**Figures**, on the {figures.persons} persons of the test part, measured once"
+        f"{_apart(figures)}:\n\n{_table(figures)}",
         f"**Calibration.** {calibration.method}, on {calibration.fitted_on['authentic']} authentic "
         f"and {calibration.fitted_on['forged']} forged pictures of other persons, for prior odds "
         f"of one to one. Probabilities from {band.low:.3f} to {band.high:.3f} are inconclusive: "
@@ -134,6 +134,11 @@ def write_card(
 
 def _list(recipe: Mapping[str, Any]) -> str:
     return "\n".join(f"- {name}: `{value}`" for name, value in recipe.items())
+
+
+def _apart(figures: Figures) -> str:
+    names = ", ".join(figures.apart)
+    return f"; {names}, not calibrated on, is in no figure but its own" if names else ""
 
 
 def _table(figures: Figures) -> str:

@@ -79,12 +79,18 @@ class FolderFaces:
     whole: bool = False
     faceless: bool = False
 
-    def scan(self, folder: Path, *, forged: bool, progress: Progress) -> Scan:
-        """Everything below a folder, in the order of the walk.
+    def scan(
+        self, folder: Path, *, forged: bool, progress: Progress, without: Path | None = None
+    ) -> Scan:
+        """Everything below a folder, in the order of the walk, but what lies in `without`.
 
         Raises SetupError when the folder is not there.
         """
-        known, files = self._known(), list(walk([folder]))
+        known, left = self._known(), None if without is None else without.resolve()
+        files = [
+            it for it in walk([folder])
+            if left is None or not it.path.parent.resolve().is_relative_to(left)
+        ]  # fmt: skip
         pictures: list[Picture] = []
         skipped: list[Skipped] = []
         self.cache.parent.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,8 @@ def tuned(lesson: Lesson) -> Learnt:
 
 def _written(lesson: Lesson, detector: Any, recipe: dict[str, Any]) -> Learnt:
     about = lesson.about(
-        encoder_sha256=lesson.encoder.sha256, settings={"preprocessing": detector.preprocessing}
+        encoder_sha256=lesson.encoder.sha256,
+        settings={"preprocessing": detector.preprocessing, "families": lesson.families},
     )
     about.save(lesson.out)
     detector.save(lesson.out / WEIGHTS, encoder_sha256=lesson.encoder.sha256, inputs=about.inputs)

@@ -3,7 +3,7 @@
 The same figures as those of `evals.metrics`, for trainings, which may not import it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,8 +24,8 @@ class Figures:
     probability of 0.5, authentic and forged apart; `called_forged` is the share of authentic
     pictures above the inconclusive band, `missed` that of forgeries below it, `inconclusive` of
     all within; `ece` the expected calibration error in 15 bins. `families` holds the AUC of each
-    family against all authentic pictures; those in `unlearnt` were kept from the learning, and
-    count in no other figure.
+    family against all authentic pictures; those in `unlearnt` are none that the detector knows,
+    and those in `apart`, on which it was not calibrated either, count in no other figure.
     """
 
     authentic: int
@@ -42,6 +42,7 @@ class Figures:
     inconclusive: float | None
     families: Mapping[str, float | None]
     unlearnt: tuple[str, ...]
+    apart: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """For JSON: no NaN, names as they are here."""
@@ -49,23 +50,24 @@ class Figures:
 
 
 def figures_of(
-    scored: Scored, band: Band, *, families: Sequence[str], persons: Sequence[str],
-    unlearnt: tuple[str, ...], seed: int,
+    scored: Scored, band: Band, *, families: Sequence[str | None], persons: Sequence[str],
+    learnt: Collection[str], apart: tuple[str, ...], seed: int,
 ) -> Figures:  # fmt: skip
-    """Figures of logits (n,) with families ("authentic" is one) and persons (n,) of the pictures.
+    """Figures of logits (n,) with families (None is authentic) and persons (n,) of the pictures.
 
     Raises ValueError where not one picture was measured.
     """
-    kinds, measured = np.array(families), np.isfinite(scored.logits)
+    forged = np.array([family is not None for family in families])
+    kinds, measured = np.array([family or "" for family in families]), np.isfinite(scored.logits)
     if not measured.any():
         raise ValueError("the detector could not look at one picture of the test part")
     by_family = {
-        name: auc(scored.logits[rows], (kinds == name)[rows])
-        for name in sorted(set(families) - {"authentic"})
-        for rows in [measured & np.isin(kinds, ("authentic", name))]
+        name: auc(scored.logits[rows], forged[rows])
+        for name in sorted({family for family in families if family is not None})
+        for rows in [measured & (~forged | (kinds == name))]
     }
-    known = measured & ~np.isin(kinds, unlearnt)
-    logits, truth = scored.logits[known], (kinds != "authentic")[known]
+    known = measured & ~(forged & np.isin(kinds, apart))
+    logits, truth = scored.logits[known], forged[known]
     chances, groups = scored.probabilities[known], np.array(persons)[known]
     called = np.array([band.place(it) for it in chances])
     return Figures(
@@ -82,7 +84,8 @@ def figures_of(
         missed=_share(called[truth] == "low"),
         inconclusive=_share(called == "within"),
         families=by_family,
-        unlearnt=tuple(name for name in unlearnt if name in by_family),
+        unlearnt=tuple(name for name in by_family if name not in learnt),
+        apart=tuple(name for name in apart if name in by_family),
     )
 
 

@@ -64,7 +64,14 @@ def border(lesson: Lesson) -> Learnt:
 
 def artefacts(lesson: Lesson) -> Learnt:
     """SBI, CADDM or both; a pocket tower begins with the encoder's, where that is one."""
-    from tools.training.artefacts import ArtefactLearner, Kind, source_of, tower_of
+    from tools.training.artefacts import (
+        BEGUN,
+        ArtefactLearner,
+        Kind,
+        families_of,
+        source_of,
+        tower_of,
+    )
 
     kind = cast("Kind", lesson.kind)
     with torch.random.fork_rng(devices=()):
@@ -76,15 +83,16 @@ def artefacts(lesson: Lesson) -> Learnt:
         begun = True
     outcome, options = _run(lesson, learner, lambda source: source_of(kind, source))
     about = lesson.about()
-    families = ["self_blend"] if kind == "sbi" else []
-    learner.save(lesson.out, trained_on=about.trained_on, families=families, name=about.name)
+    families = families_of(kind, lesson.families, begun=begun)
+    trained_on = f"{about.trained_on}{BEGUN if begun else ''}"
+    learner.save(lesson.out, trained_on=trained_on, families=families, name=about.name)
     learnt = _learnt(outcome, options)
     told = {"learns from": LEARNS_FROM[kind], "begins with the encoder's tower": begun}
-    return replace(learnt, recipe={**told, **learnt.recipe})
+    return replace(learnt, recipe={**told, **learnt.recipe}, families=families)
 
 
 def _describe(lesson: Lesson, preprocessing: str) -> None:
-    settings = {"preprocessing": preprocessing}
+    settings = {"preprocessing": preprocessing, "families": lesson.families}
     lesson.about(encoder_sha256=lesson.encoder.sha256, settings=settings).save(lesson.out)
 
 

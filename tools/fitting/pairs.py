@@ -28,6 +28,10 @@ _TRIES = 3
 class FolderPairs(PairSource, Protocol):
     """A source that can also show its pictures one by one, to be judged."""
 
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The kinds of forgeries in it."""
+
     def cases(self, *, forgeries: int) -> "list[Case]":
         """Every authentic picture, and about so many forgeries, or all that lie there."""
 
@@ -37,16 +41,16 @@ class FolderPairs(PairSource, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One picture to be judged: a member of a source, as it is or forged in `family`."""
+    """One picture to be judged: a forgery of a `family`, or authentic, which has none."""
 
     member: Member
-    family: str
+    family: str | None
     number: int
 
     @property
     def forged(self) -> bool:
         """Whether it is a forgery."""
-        return self.family != "authentic"
+        return self.family is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +107,7 @@ class ForgedPairs:
     def cases(self, *, forgeries: int) -> list[Case]:
         """The photographs, then each forged as often as needed, in one family after the other."""
         rounds = min(len(self.families), max(1, -(-forgeries // len(self.members))))
-        found = [Case(it, "authentic", at) for at, it in enumerate(self.members)]
+        found = [Case(it, None, at) for at, it in enumerate(self.members)]
         for at, it in enumerate(self.members):
             chosen = [self.families[(at + k) % len(self.families)] for k in range(rounds)]
             found += [Case(it, family, at) for family in chosen]
@@ -111,9 +115,9 @@ class ForgedPairs:
 
     def show(self, case: Case, *, seed: int) -> Look | None:
         """The photograph or its forgery, half of them compressed once more."""
-        known = ("authentic", *ALL_FAMILIES)
+        known = (None, *ALL_FAMILIES)
         rng = np.random.default_rng([seed, case.number, known.index(case.family)])
-        if case.forged:
+        if case.family is not None:
             drawn = self.forged(case.member, case.family, rng)
             return None if drawn is None else drawn.fake
         try:
@@ -138,6 +142,11 @@ class MatchedPairs:
     pairs: Sequence[tuple[Member, Member]]
     looks: Looks
     rounds: int = 1
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The sub-folders of the forgeries."""
+        return tuple(sorted({family_of(forged) for _, forged in self.pairs}))
 
     def __len__(self) -> int:
         return len(self.pairs) * self.rounds
@@ -165,7 +174,7 @@ class MatchedPairs:
         """Every picture once."""
         members = dict.fromkeys(it for pair in self.pairs for it in pair)
         return [
-            Case(it, family_of(it) if it.picture.forged else "authentic", at)
+            Case(it, family_of(it) if it.picture.forged else None, at)
             for at, it in enumerate(members)
         ]
 

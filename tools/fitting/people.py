@@ -59,12 +59,14 @@ def look_through(
 ) -> People:
     """Find the faces below both folders, group them, and divide the persons.
 
+    `real` may lie in `fake`, as one class of several: nothing in it is taken for a forgery.
     Raises SetupError when a folder is not there, or there are too few persons.
     """
     scans = [
-        faces.scan(folder, forged=forged, progress=partial(progress, what))
-        for folder, forged, what in (
-            (real, False, "finding authentic faces"), (fake, True, "finding forged faces"),
+        faces.scan(folder, forged=forged, progress=partial(progress, what), without=without)
+        for folder, forged, without, what in (
+            (real, False, None, "finding authentic faces"),
+            (fake, True, real, "finding forged faces"),
         )
         if folder is not None
     ]  # fmt: skip

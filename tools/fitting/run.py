@@ -9,9 +9,10 @@ divided first. One part is learnt from, one says when to stop, one calibrates, o
 once. A job that was killed goes on where it was when the same is asked again.
 """
 
+import shlex
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tools.detectors.shelf import About, Shelved
 from tools.encoder import Encoder
 from tools.errors import SetupError
 from tools.faces import FaceAnalyser
+from tools.fitting.asked import called, check
 from tools.fitting.card import Told, remarks, write_card, write_figures
 from tools.fitting.faces import FolderFaces, Skipped
 from tools.fitting.figures import Figures, figures_of
@@ -43,7 +45,7 @@ from tools.fitting.pairs import (
 )
 from tools.fitting.parts import PARTS, Part
 from tools.fitting.people import People, look_through
-from tools.fitting.trainers import TRAINERS, FitOptions, Learnt, Lesson, Trainer
+from tools.fitting.trainers import FitOptions, Learnt, Lesson, Trainer
 from tools.fitting.views import PartViews
 from tools.training.forgery_pool import HELD_OUT
 
@@ -128,12 +130,12 @@ def fit(
         kind, out.name, inputs, engines, options, job, people,
         Looks(job.work / "copies", crop_px, whole), fake is None, progress,
     )  # fmt: skip
-    told = bench.told(real.absolute().name, None if fake is None else fake.absolute().name)
+    told = bench.told(called(real, fake), None if fake is None else fake.absolute().name)
     learnt = bench.learn(trainer, told)
     shelved = Shelved(job.made, About.load(job.made))
     detector = shelved.load(engines.encoder)
     calibration = bench.calibrate(detector, told)
-    figures = bench.test(detector, calibration)
+    figures = bench.test(detector, calibration, learnt)
     said = remarks(told, calibration, figures)
     write_card(
         job.made, shelved.about, told, learnt=learnt, calibration=calibration, figures=figures,
@@ -162,15 +164,20 @@ class _Bench:
     forges: bool
     progress: Progress
 
-    def source(self, part: Part, *, unlearnt: bool = False) -> FolderPairs:
-        """The pairs of a part; with `unlearnt`, forged also in the family that nothing learns."""
+    def source(self, part: Part) -> FolderPairs:
+        """The pairs of a part; those to be tested on are forged in families `apart` too."""
         members, wanted = self.people.of(part), self._wanted(part)
         if self.forges:
             families = IMAGE_FAMILIES if self.looks.whole else FACE_FAMILIES
-            families = (*families, HELD_OUT) if unlearnt else families
+            families = (*families, *self.apart) if part == "test" else families
             return ForgedPairs(members, self.looks, families, _rounds(len(members), wanted))
         pairs = matched(members, seed=self.options.seed)
         return MatchedPairs(pairs, self.looks, _rounds(len(pairs), wanted))
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Families that no forgery is made in but those tested on."""
+        return (HELD_OUT,) if self.forges else ()
 
     def _wanted(self, part: Part) -> int:
         """Pairs of an epoch: those that say when to stop are a sixth of those learnt from."""
@@ -191,7 +198,7 @@ class _Bench:
                 for forged in (False, True)
             ),
             face_px=tuple(self._face_px(forged=forged) for forged in (False, True)),
-            families=_families(self.source("learn")),
+            families=self.source("learn").families,
             pictures_sha256=self.digest,
             command=self._command(real, fake),
         )  # fmt: skip
@@ -203,9 +210,14 @@ class _Bench:
         return round(float(np.median(widths)), 1) if widths else None
 
     def _command(self, real: str, fake: str | None) -> str:
-        words = ["unmask fit", self.kind, f"--real {real}"]
-        words += [] if fake is None else [f"--fake {fake}"]
-        return " ".join([*words, f"--inputs {self.inputs} --seed {self.options.seed}"])
+        told: dict[str, object] = {
+            "real": real, "fake": fake, "inputs": self.inputs, "epochs": self.options.epochs,
+            "minutes": self.options.minutes, "seed": self.options.seed,
+        }  # fmt: skip
+        words = ["unmask", "fit", self.kind]
+        for name, value in told.items():
+            words += [] if value is None else [f"--{name}", str(value)]
+        return shlex.join(words)
 
     @property
     def digest(self) -> str:
@@ -234,7 +246,8 @@ class _Bench:
             self.engines.encoder, self.engines.faces, self.engines.faces_sha256, self.options,
             self.job.learning(self.digest), self.job.made, about, progressed,
         )  # fmt: skip
-        return trainer.fit(lesson)
+        learnt = trainer.fit(lesson)
+        return replace(learnt, families=lesson.families) if learnt.families is None else learnt
 
     def calibrate(self, detector: AnyDetector, told: Told) -> Calibration:
         """How logits read, by persons who were not learnt from; written beside the weights."""
@@ -252,20 +265,20 @@ class _Bench:
         found.save(self.job.made / CALIBRATION)
         return found
 
-    def test(self, detector: AnyDetector, calibration: Calibration) -> Figures:
+    def test(self, detector: AnyDetector, calibration: Calibration, learnt: Learnt) -> Figures:
         """Figures on persons whom nothing has seen so far."""
         scored, cases = self._scored(detector, "test", "testing", calibration=calibration)
         return figures_of(
             scored, calibration.band, families=[case.family for case in cases],
-            persons=[case.member.person for case in cases], unlearnt=(HELD_OUT,),
-            seed=self.options.seed,
+            persons=[case.member.person for case in cases], learnt=learnt.families or (),
+            apart=self.apart, seed=self.options.seed,
         )  # fmt: skip
 
     def _scored(
         self, detector: AnyDetector, part: Part, what: str, *,
         calibration: Calibration | None = None,
     ) -> tuple[Scored, list[Case]]:  # fmt: skip
-        source = self.source(part, unlearnt=part == "test")
+        source = self.source(part)
         cases = source.cases(forgeries=max(FEWEST_FORGERIES, self.options.pairs // 8))
         views = PartViews(
             source, cases, encoder=self.engines.encoder, faces=self.engines.faces,
@@ -274,39 +287,8 @@ class _Bench:
         return judge(detector, views, calibration=calibration), cases
 
 
-def check(
-    kind: str, real: Path, fake: Path | None, *, inputs: Inputs | None, options: FitOptions
-) -> Trainer:
-    """The row of a kind. Raises SetupError where it cannot be fitted as asked, before any work."""
-    if kind not in TRAINERS:
-        raise SetupError(f"no detector {kind!r} can be fitted; there are {', '.join(TRAINERS)}")
-    trainer = TRAINERS[kind]
-    if inputs is not None and inputs not in trainer.inputs:
-        raise SetupError(f"{kind} looks at the {trainer.inputs[0]} only: leave --inputs out")
-    for name in ("epochs", "minutes"):
-        if getattr(options, name) is not None and name not in trainer.options:
-            raise SetupError(f"{kind} is not learnt in {name}: leave --{name} out")
-    for folder in (real, fake):
-        if folder is not None and not folder.exists():
-            raise SetupError(f"{str(folder)!r} does not exist: name a folder of pictures")
-    if fake is not None and (_inside(fake, real) or _inside(real, fake)):
-        raise SetupError("--real and --fake lie in each other: name two folders side by side")
-    return trainer
-
-
-def _inside(folder: Path, other: Path) -> bool:
-    """Whether a folder is the other, or below it."""
-    return folder.resolve().is_relative_to(other.resolve())
-
-
 def _rounds(count: int, wanted: int) -> int:
     return max(1, min(MOST_ROUNDS, -(-wanted // max(count, 1))))
-
-
-def _families(source: FolderPairs) -> tuple[str, ...]:
-    if isinstance(source, ForgedPairs):
-        return source.families
-    return tuple(sorted({case.family for case in source.cases(forgeries=0) if case.forged}))
 
 
 def _counted(progress: Progress, what: str, done: int, total: int) -> None:

@@ -57,13 +57,22 @@ class Lesson:
     about: "Callable[..., About]"
     progress: Callable[[float, Mapping[str, float]], None]
 
+    @property
+    def families(self) -> list[str]:
+        """The kinds of forgeries that it shows."""
+        return sorted({*self.learn.families, *self.stop.families})
+
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """How it went: what was measured over time, and the recipe, for the card."""
+    """How it went: what was measured over time, and the recipe, for the card.
+
+    `families` are the kinds of forgeries that the detector knows now; None: those it was shown.
+    """
 
     recipe: Mapping[str, Any]
     curve: Sequence[Mapping[str, float]] = field(default_factory=tuple)
+    families: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

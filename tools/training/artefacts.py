@@ -10,7 +10,7 @@ the pool's forgeries already; then its card must say so.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -202,7 +202,7 @@ def main() -> None:
     learner.save(
         given.out,
         trained_on=f"{_LEARNT[given.kind]} of {whole}{BEGUN if begun else ''}",
-        families=families_of(given.kind, begun=begun),
+        families=families_of(given.kind, {*POOLED, VIDEO}, begun=begun),
         name=given.kind,
     )
     print(f"{given.out}: {outcome.figures}")
@@ -214,15 +214,19 @@ _LEARNT = {
     "sbi_caddm": "multi-scale swaps and self-blends",
 }
 BEGUN = "; begun with the encoder's tower"
+VIDEO = "video_deepfake"
 
 
-def families_of(kind: Kind, *, begun: bool) -> list[str]:
-    """What a kind knows of: what it was shown, and what the tower that it began with was."""
-    shown = {"self_blend"} if kind != "caddm" else set()
+def families_of(kind: Kind, pairs: Collection[str], *, begun: bool) -> list[str]:
+    """The families that a kind knows, out of pairs of these: what it was shown of or made of them.
+
+    `begun` adds what the pocket encoder's tower knew that it began with.
+    """
+    known = {"self_blend"} if kind != "caddm" else set()
     if kind != "sbi":
         # A window of a swap is what the forge calls a partial swap.
-        shown |= {*POOLED, HELD_OUT, "video_deepfake"}
-    return sorted(shown | ({*POOLED, "video_deepfake"} if begun else set()))
+        known |= {*pairs, HELD_OUT}
+    return sorted(known | ({*POOLED, VIDEO} if begun else set()))
 
 
 def _line(done: float, found: Mapping[str, float]) -> str:

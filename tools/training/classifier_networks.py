@@ -10,7 +10,9 @@ is in two parts (`class_folders`), training stops early, and a run that was inte
 when it is started again. The thesis started from weights of ImageNet: --start takes such a file.
 
 FOLDER then is a detector (`tools.detectors.shelf`): weights, detector.json, CARD.md with what was
-measured on the test part, and split.json. FOLDER/training holds the checkpoint, and may go.
+measured on the test part, and split.json. FOLDER/training holds the checkpoint, and may go. Where
+MLflow is installed the run is tracked in a local store, mlflow.db beside FOLDER. The same networks
+with a calibration: `unmask fit efficientnet --real DIR/real --fake DIR`.
 """
 
 import argparse
@@ -24,12 +26,14 @@ import numpy as np
 from tools.detectors.class_labels import Meaning
 from tools.detectors.classifier_architectures import ARCHITECTURES
 from tools.detectors.classifier_network import ClassifierNetwork, save
-from tools.detectors.shelf import Shelved
+from tools.detectors.shelf import ABOUT, Shelved
+from tools.errors import SetupError
 from tools.images import read_photo
+from tools.tracking import Tracked, installed, keep, require, store
 from tools.training import class_folders
-from tools.training.class_folders import Found, Picture, divided, meanings, write_split
-from tools.training.classifier_card import Trained, measured, write
-from tools.training.classifier_run import ClassifierRun, Options, Progress, Progressed, Track
+from tools.training.class_folders import SPLIT, Found, Picture, divided, meanings, write_split
+from tools.training.classifier_card import CARD, Trained, measured, write
+from tools.training.classifier_run import ClassifierRun, Options, Progress, Progressed
 
 UNSAID = "not said: as the pictures that it was trained on allow"
 
@@ -62,20 +66,18 @@ def train(
     source: str = "a list of pictures",
     licence: str = UNSAID,
     progress: Progress | None = None,
-    track: Track | None = None,
 ) -> Trained:
     """Train a network and put it into `out` as a detector of that name.
 
     `found` is from `class_folders.in_folders` or `listed`; `real` names authentic classes whose
-    words do not say so. `track` is called as the training goes on, and at its end with what was
-    measured on the test part. Raises SetupError for data that cannot be learnt from, and where
-    `out` holds another training.
+    words do not say so. Raises SetupError for data that cannot be learnt from, and where `out`
+    holds another training.
     """
     labels = sorted({it.label for it in found.pictures})
     task = Task.of(labels, binary=options.binary, real=real)
     parts = divided(found.pictures, seed=options.seed)
     run = ClassifierRun(parts, task.targets, options, folder=out / "training")
-    at = run.train(progress, track)
+    at = run.train(progress)
     shelved = save(
         out, run.network.state_dict(), _settings(task, options), licence=licence,
         trained_on=f"{len(parts['learn'])} pictures of {len(labels)} classes, from {source}",
@@ -83,8 +85,6 @@ def train(
     trained = _measured(shelved, run, task, at)
     write_split(parts, out, seed=options.seed)
     write(out, trained, options, found=found, parts=parts, task=(task.classes, task.targets))
-    if track:
-        track(at.step, {f"test {name}": value for name, value in trained.figures.items()})
     return trained
 
 
@@ -109,6 +109,18 @@ def _pixels(pictures: Sequence[Picture], *, at_once: int = 64) -> Iterator[list[
         yield [read_photo(it.path).pixels for it in pictures[start : start + at_once]]
 
 
+def tracked(trained: Trained, options: Options, out: Path) -> Tracked:
+    """A run of the experiment `unmask/classifiers`; weights stay where they are."""
+    return Tracked(
+        "classifiers", out.name,
+        params={**options.told(), "classes": ", ".join(trained.classes.labels)},
+        metrics={f"test {name}": value for name, value in trained.figures.items()},
+        tags={"folder": str(out), "ended by": trained.at.ended_by},
+        curve=trained.at.curve,
+        files=[(out / name, "") for name in (ABOUT, CARD, SPLIT)],
+    )  # fmt: skip
+
+
 def _shown(done: float, found: Mapping[str, float]) -> None:
     said = ", ".join(f"{name} {value:.3g}" for name, value in found.items())
     print(f"{done:6.1%}  {said}", flush=True)
@@ -117,6 +129,8 @@ def _shown(done: float, found: Mapping[str, float]) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; see the module's docstring."""
     given = _parser().parse_args(arguments)
+    if given.track:
+        require()
     cv2.setNumThreads(1)
     found = class_folders.in_folders(given.folder)
     for problem in found.skipped:
@@ -133,6 +147,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     for name, value in trained.figures.items():
         print(f"test {name}: {value:.4g}")
+    if given.track or (given.track is None and installed()):
+        uri = store(given.mlflow, given.out.absolute().parent)
+        print(_kept(tracked(trained, options, given.out), uri))
+
+
+def _kept(run: Tracked, uri: str) -> str:
+    """Where the run is tracked, or why it is not: what was trained is not lost for that."""
+    try:
+        keep(run, uri)
+    except SetupError as error:
+        return f"not tracked: {error}"
+    return f"tracked: mlflow ui --backend-store-uri {uri}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -159,6 +185,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, help="of the processor (default: torch's)")
     add("--device", help="cpu, cuda … (default: the best there is)")
     add("--start", type=Path, metavar="FILE", help="timm's weights to start from, safetensors")
+    add("--track", action=argparse.BooleanOptionalAction, help="default: where MLflow is installed")
+    add("--mlflow", default="", metavar="URI", help="its store (default: mlflow.db beside FOLDER)")
     add("--licence", default=UNSAID, help="of the weights, for detector.json")
     return parser
 

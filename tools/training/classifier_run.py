@@ -29,8 +29,6 @@ from tools.training.class_folders import Part, Picture, digest
 
 Progress = Callable[[float, Mapping[str, float]], None]
 """Called with the share that is done and what was measured last."""
-Track = Callable[[int, Mapping[str, float]], None]
-"""Called with the steps taken and figures by name, e.g. to keep them in MLflow."""
 
 _KEEP_EVERY_S = 60.0
 _NOT_WHAT = ("epochs", "minutes", "patience", "threads", "device")
@@ -116,7 +114,7 @@ class ClassifierRun:
         """Steps of an epoch; what does not fill a batch waits for another epoch's order."""
         return max(1, len(self.parts["learn"]) // self.options.batch)
 
-    def train(self, progress: Progress | None = None, track: Track | None = None) -> Progressed:
+    def train(self, progress: Progress | None = None) -> Progressed:
         """Learn until epochs, time or patience are over; the network ends at its best."""
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
@@ -132,8 +130,6 @@ class ClassifierRun:
                 losses = []
                 self.at.ended_by = over or self._over()
                 self.save()
-                if track:
-                    track(self.at.step, found)
                 if progress:
                     progress(self._done(), found)
                 if self.at.ended_by:

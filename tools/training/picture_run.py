@@ -30,7 +30,8 @@ Progress = Callable[[float, Mapping[str, float]], None]
 class Options:
     """How long and how fast to learn; whichever of `minutes` and `epochs` comes first ends it.
 
-    `patience` epochs (or tenths of the time) without a better held-out AUC end it too.
+    The learner is judged once an epoch; of more than ten epochs, and without `epochs`, after every
+    tenth of the whole. So often as `patience` without a better held-out AUC ends it too.
     """
 
     minutes: float | None = None
@@ -124,7 +125,9 @@ class Run:
         checks = self._checks(per_epoch)
         began, since = time.monotonic(), self.spent_s
         sums: dict[str, float] = {}
-        for samples in ahead(self._batches(learnt)):
+        # What ended before it was interrupted is not gone on with.
+        batches = iter(()) if self._over(per_epoch) else ahead(self._batches(learnt))
+        for samples in batches:
             self.spent_s = since + time.monotonic() - began
             done = self._done(per_epoch)
             if done >= checks * (1 + len(self.outcome.curve)) or done >= 1:
@@ -133,7 +136,7 @@ class Run:
                 if progress:
                     progress(done, found)
                 self.save()
-                if done >= 1 or self.waited >= self.options.patience:
+                if self._over(per_epoch):
                     break
             for name, value in self._learn(samples, done).items():
                 sums[name] = sums.get(name, 0.0) + value
@@ -150,6 +153,9 @@ class Run:
         by_time = self.spent_s / (60 * self.options.minutes) if self.options.minutes else 0.0
         by_step = self.step / (per_epoch * self.options.epochs) if self.options.epochs else 0.0
         return min(1.0, max(by_time, by_step))
+
+    def _over(self, per_epoch: int) -> bool:
+        return self._done(per_epoch) >= 1 or self.waited >= self.options.patience
 
     def _batches(self, learnt: Sequence[int]) -> Iterator[list[Sample]]:
         rng = np.random.default_rng([self.options.seed, self.step])
