@@ -205,8 +205,9 @@ def find(
     (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
 
     The hits that are shown, fifty at most, are looked at closer: their pictures are read again and
-    measured further. A verdict that mild JPEG, resizing or blur would change is inconclusive. With
-    --opinion the chat model is asked as well; what it thinks is shown and decides nothing.
+    measured further. A verdict that mild JPEG, resizing or blur turns into another one, or that
+    most of the three leave open, is inconclusive. With --opinion the chat model is asked as well;
+    what it thinks is shown and decides nothing.
     """
     if quick and opinion:
         raise typer.BadParameter(
