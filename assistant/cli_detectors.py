@@ -74,7 +74,14 @@ def detectors(context: typer.Context, json: AsJson = False) -> None:
 
 def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
     from tools.checkpoints import WEIGHTS
-    from tools.detectors.catalogue import HEADS_KNOWN, OTHERS_KNOWN, PROMPTS_KNOWN, on_shelf
+    from tools.detectors.catalogue import (
+        FITTED_KNOWN,
+        HEADS_KNOWN,
+        OTHERS_KNOWN,
+        PROMPTS_KNOWN,
+        VLM_KNOWN,
+        on_shelf,
+    )
     from tools.detectors.image_classifier import FOLDER, classifier_folders
     from tools.detectors.shelf import FOLDER as SHELF
 
@@ -87,7 +94,8 @@ def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
     found += [_of_classifier(settings, *each) for each in classifier_folders(settings.models_dir)]
     yield from found
     names = {row["detector"] for row in found}
-    for known in OTHERS_KNOWN:
+    yield _row(VLM_KNOWN, "here", get=VLM_KNOWN.get)
+    for known in (*FITTED_KNOWN, *OTHERS_KNOWN):
         if known.title not in names:
             folder = settings.models_dir / FOLDER
             yield _row(known, "not here", get=known.get.format(classifiers=safe(folder)))
@@ -119,8 +127,23 @@ def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str,
     ]
     return _row(
         known, state, file=file, sha256=sha256, figures=figures, problem=problem,
-        calibration=calibration, **described,
+        calibration=calibration, ways=_ways(known), **described,
     )  # fmt: skip
+
+
+def _ways(known: "Known") -> list[str]:
+    """How else evaluations ask it, by the names of `evals/DETECTORS.md`."""
+    from prompts.zero_shot import PROMPT_SETS
+    from tools.detectors.heads_calibrated import FIRST_PROMPTS
+    from tools.detectors.unifd_neighbours import KS, MOST_NEIGHBOURS
+
+    if known.file is None:
+        return [f"{known.title}_{name}" for name in PROMPT_SETS if name != FIRST_PROMPTS]
+    names = [known.title]
+    if known.name == "unifd_neighbours":
+        names += [f"{known.title}_k{k}" for k in KS if k != MOST_NEIGHBOURS]
+    official = [f"{name} official" for name in names if known.inputs == "image"]
+    return [*names[1:], *official]
 
 
 def _calibration(known: "Known", file: Path, encoder: str, heads: Path) -> "Calibration | None":
@@ -241,6 +264,7 @@ def _row(
         "calibration": fitted,
         "profile": known.profile,
         "problem": "",
+        "ways": [],
         "get": "",
         **more,
     }
@@ -272,6 +296,8 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "licence", row["licence"]
     yield "trained on", row["trained_on"]
     yield "measured", _measured(row["figures"])
+    if row["ways"]:
+        yield "also asked as", f"{', '.join(row['ways'])}: see evals/DETECTORS.md"
     if row["state"] in ("in use", "here"):
         yield "calibrated", _calibrated(row["calibration"])
     yield "problem", row["problem"]

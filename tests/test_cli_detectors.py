@@ -10,20 +10,25 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from assistant.cli import app
+from assistant.settings import Settings
+from evals.detectors.roster import roster
 from tests.test_image_classifier import REAL_FIRST, vit, write
 from tools.checkpoints import PROFILES, WEIGHTS, fingerprint, locate
 from tools.detectors.calibrating import fit
 from tools.detectors.catalogue import (
     FIGURES,
+    FITTED_KNOWN,
     HEADS_KNOWN,
     OTHERS_KNOWN,
     PROMPTS_KNOWN,
+    VLM_KNOWN,
     Figure,
     read_figures,
 )
 from tools.detectors.prompt_tuning import LinearProbe
 from tools.detectors.shelf import FOLDER, About, Shelved, shelved
 from tools.errors import SetupError
+from tools.fitting.trainers import TRAINERS
 from tools.hashing import file_sha256
 
 HEADS = WEIGHTS / "heads"
@@ -74,8 +79,25 @@ def test_every_known_detector_is_listed_once(home: Path) -> None:
     """The profiles', those on the shelf and those that nobody ships: each has its row."""
     known = {(it.profile, it.title) for it in (*HEADS_KNOWN, *PROMPTS_KNOWN)}
     here = {title for _, title in shipped()}
-    known |= {(it.profile, it.title) for it in OTHERS_KNOWN if it.title not in here}
+    others = (*OTHERS_KNOWN, *FITTED_KNOWN, VLM_KNOWN)
+    known |= {(it.profile, it.title) for it in others if it.title not in here}
     assert set(listed()) == known | set(shipped())
+
+
+def test_every_kind_that_can_be_fitted_has_a_row(home: Path) -> None:
+    """On the shelf, or with the command that fits it."""
+    rows = list(listed().values())
+    here = {row["name"] for row in rows if row["state"] != "not here"}
+    told = " ".join(row["get"] for row in rows)
+    assert [kind for kind in TRAINERS if kind not in here]
+    assert all(kind in here or f"unmask fit {kind} --real DIR" in told for kind in TRAINERS)
+
+
+def test_the_other_ways_of_asking_are_those_of_the_table(home: Path) -> None:
+    """Every entrant of the evaluations has a row, or is named as another way of one."""
+    rows = listed().values()
+    named = {row["detector"] for row in rows} | {name for row in rows for name in row["ways"]}
+    assert {it.name for it in roster(Settings.load()).entrants} <= named
 
 
 def test_a_fitted_detector_is_listed_from_its_folder(home: Path) -> None:

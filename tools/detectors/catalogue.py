@@ -132,6 +132,30 @@ class OnShelf:
     problem: str = ""
 
 
+_TO_FIT = (
+    ("sbi", "face", "photographs blended with themselves"),
+    ("caddm", "face", "windows and whole faces swapped between a forgery and its photograph"),
+    ("efficientnet", "image", "pictures of yours, a folder a class"),
+    ("resnet50", "image", "pictures of yours, a folder a class"),
+    ("vit", "image", "pictures of yours, a folder a class"),
+    ("small_cnn", "image", "pictures of yours, a folder a class"),
+)
+
+FITTED_KNOWN = tuple(
+    Known(name, cast("Inputs", inputs), "pixels", trained_on, "its own network's",
+          licence="that of your pictures", get=f"unmask fit {name} --real DIR")
+    for name, inputs, trained_on in _TO_FIT
+)  # fmt: skip
+"""Kinds of which no weights are shipped: they are fitted to a person's own pictures."""
+
+VLM_KNOWN = Known(
+    "vlm", "face", "pixels", "what its makers taught the chat model; ours never learnt to look",
+    "aligned face crop, beside a question", licence="the chat model's, see `unmask models list`",
+    get="unmask find PHOTO --opinion asks it",
+)  # fmt: skip
+"""The chat model's own yes or no, from token probabilities; it has no part in any verdict."""
+
+
 def on_shelf(folders: Sequence[Path], *, encoders: Mapping[str, Profile]) -> Iterator[OnShelf]:
     """What lies in these folders, usable or not; of two with one title the first.
 
