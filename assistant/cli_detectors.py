@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tools.checkpoint_table import Profile
     from tools.detectors.calibrating import Calibration
     from tools.detectors.catalogue import Figure, Known, OnShelf
+    from tools.detectors.community_forensics import CommunityForensics
+    from tools.detectors.image_classifier import ImageClassifier
 
 _STATES = {
     "in use": "In use: their scores make the verdict",
@@ -54,7 +56,8 @@ def detectors(context: typer.Context, json: AsJson = False) -> None:
     Detectors that you fit yourself lie below MODELS/detectors, a folder each.
     Any image classifier of transformers becomes a detector when its folder (config.json,
     preprocessor_config.json, safetensors) lies below MODELS/classifiers/face or
-    MODELS/classifiers/image; MODELS is shown at the end of the list.
+    MODELS/classifiers/image, and so does Community Forensics as published (config.json,
+    model.safetensors) below the latter; MODELS is shown at the end of the list.
     """
     settings = settings_of(context)
     rows = list(_rows(settings))
@@ -82,7 +85,7 @@ def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
         VLM_KNOWN,
         on_shelf,
     )
-    from tools.detectors.image_classifier import FOLDER, classifier_folders
+    from tools.detectors.classifier_folders import FOLDER, classifier_folders
     from tools.detectors.shelf import FOLDER as SHELF
 
     for known in HEADS_KNOWN:
@@ -205,29 +208,39 @@ def _usable(known: "Known", file: Path, encoder: str, *, in_use: bool) -> tuple[
 
 def _of_classifier(settings: "Settings", inputs: Any, folder: Path) -> dict[str, Any]:
     """A classifier that a person has put below the models' folder."""
-    from tools.detectors.catalogue import Known, read_figures
-    from tools.detectors.image_classifier import FOLDER, ImageClassifier, said_licence
+    from tools.detectors.catalogue import OTHERS_KNOWN, Known, read_figures
+    from tools.detectors.classifier_folders import FOLDER, classifier_of, said_licence
 
     known = Known(folder.name, inputs, "pixels", "not known to Unmask: see its model card")
     licence: dict[str, Any] = {"licence": said_licence(folder)}
     try:
-        detector = ImageClassifier.of(folder, inputs=inputs)
-        known = dataclasses.replace(known, preprocessing=detector.preprocessing)
+        detector = classifier_of(folder, inputs=inputs)
+        preprocessing = detector.preprocessing
     except SetupError as error:
         return _row(known, "unusable", file=folder, problem=str(error), **licence)
+    # A name of the catalogue is taken at its word; the licence is what lies beside the weights.
+    known = next((it for it in OTHERS_KNOWN if it.title == known.title), known)
+    known = dataclasses.replace(known, preprocessing=preprocessing)
     figures = [
         figure
         for figure in read_figures(settings.models_dir / FOLDER)
         if figure.detector == known.title and figure.checkpoint == detector.sha256
     ]
-    classes = {
-        "fake": [detector.classes.labels[index] for index in detector.classes.fake],
-        "real": [detector.classes.labels[index] for index in detector.classes.real],
-    }
     return _row(
-        known, "here", file=folder, sha256=detector.sha256, figures=figures, classes=classes,
-        **licence,
+        known, "here", file=folder, sha256=detector.sha256, figures=figures,
+        **_classes(detector), **licence,
     )  # fmt: skip
+
+
+def _classes(detector: "ImageClassifier | CommunityForensics") -> dict[str, Any]:
+    """What a classifier calls its sides, where it has names for them."""
+    from tools.detectors.image_classifier import ImageClassifier
+
+    if not isinstance(detector, ImageClassifier):
+        return {}
+    found = detector.classes
+    sides = {"fake": found.fake, "real": found.real}
+    return {"classes": {side: [found.labels[at] for at in them] for side, them in sides.items()}}
 
 
 def _row(
@@ -291,7 +304,8 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
         name = Path(row["checkpoint"]["file"]).name
         yield "checkpoint", f"{name} {(row['checkpoint']['sha256'] or 'unread')[:_SHORT]}"
     if "classes" in row:
-        sides = (f"{side}: {', '.join(names)}" for side, names in row["classes"].items())
+        named = {side: names for side, names in row["classes"].items() if names}
+        sides = (f"{side}: {', '.join(names)}" for side, names in named.items())
         yield "classes", "; ".join(sides)
     yield "licence", row["licence"]
     yield "trained on", row["trained_on"]

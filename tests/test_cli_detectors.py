@@ -289,6 +289,15 @@ def test_a_classifier_that_does_not_say_its_fake_class_is_unusable(home: Path) -
     assert "not usable as they are" in run("detectors").stdout
 
 
+def test_a_classifier_without_its_processor_is_unusable(home: Path) -> None:
+    """Half a checkpoint does not end the list."""
+    folder = write(home / "models" / "classifiers" / "image" / "half", vit, REAL_FIRST)
+    (folder / "preprocessor_config.json").unlink()
+    row = listed()[None, "image/half"]
+    assert row["state"] == "unusable"
+    assert "preprocessor_config.json is missing" in row["problem"]
+
+
 def test_help_teaches_by_example() -> None:
     """What an AUC says, what it does not, and how to add a detector stand in the help."""
     shown = run("detectors", "--help").stdout

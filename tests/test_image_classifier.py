@@ -17,7 +17,7 @@ from PIL import Image
 from tools.alignment import aligned_crop
 from tools.detectors import ImageClassifier, PictureDetector
 from tools.detectors.class_labels import CLASSES_FILE, Classes, meaning_of, resolve
-from tools.detectors.image_classifier import classifier_folders
+from tools.detectors.classifier_folders import classifier_folders
 from tools.errors import SetupError
 
 TOLERANCE = 1e-3
@@ -165,6 +165,22 @@ def test_one_output_may_stand_for_one_side() -> None:
         classes = resolve({0: label}, source="x")
         detector = ImageClassifier(Path(), classes, "image", "x")
         assert detector.log_odds(np.array([[2.0]])).tolist() == [expected]
+
+
+def test_one_output_without_a_name_is_asked_for(tmp_path: Path, astronaut: np.ndarray) -> None:
+    """Nobody can know what its height says: the advice fits one output, and following it works."""
+    folder = write(tmp_path / "single", vit, ("LABEL_0",))
+    with pytest.raises(SetupError, match=r'one output.*\{"LABEL_0": "fake"\} or') as told:
+        ImageClassifier.of(folder, inputs="image")
+    assert "neither" not in str(told.value)
+    scores = []
+    for side in ("fake", "real"):
+        (folder / CLASSES_FILE).write_text(json.dumps({"LABEL_0": side}), "utf-8")
+        detector = ImageClassifier.of(folder, inputs="image", device="cpu")
+        scores.append(detector.score_pictures([astronaut])[0])
+    assert scores[0] == -scores[1] != 0
+    with pytest.raises(SetupError, match="one output"):
+        resolve({0: "LABEL_0"}, {"LABEL_0": "neither"}, source="x")
 
 
 def test_log_odds_by_hand() -> None:

@@ -9,6 +9,7 @@ from evals.measured import parts
 from prompts.zero_shot import PROMPT_SETS
 from tools.checkpoints import PROFILES, WEIGHTS, locate
 from tools.detectors.calibrating import Calibration
+from tools.detectors.classifier_folders import classifier_folders, classifier_of
 from tools.detectors.heads_calibrated import (
     calibration_of,
     called,
@@ -16,7 +17,6 @@ from tools.detectors.heads_calibrated import (
     read_calibrations,
     ways,
 )
-from tools.detectors.image_classifier import ImageClassifier, classifier_folders
 from tools.detectors.protocol import AnyDetector
 from tools.detectors.shelf import FOLDER, Shelved, shelved
 from tools.errors import SetupError
@@ -56,7 +56,7 @@ def roster(settings: Settings) -> Roster:
             left_out.append((one.title, str(error)))
     for inputs, folder in classifier_folders(settings.models_dir):
         try:
-            classifier = ImageClassifier.of(folder, inputs=inputs)
+            classifier = classifier_of(folder, inputs=inputs)
         except SetupError as error:
             left_out.append((f"{inputs}/{folder.name}", str(error)))
         else:

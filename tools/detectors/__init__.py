@@ -12,6 +12,7 @@ those that lie in folders of their own, shipped or fitted by the user.
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.detectors.community_forensics import CommunityForensics
 from tools.detectors.image_classifier import ImageClassifier
 from tools.detectors.protocol import (
     AnyDetector,
@@ -57,6 +58,7 @@ def detectors(folder: Path, encoder_sha256: str) -> list[Detector]:
 __all__ = [
     "HEADS",
     "AnyDetector",
+    "CommunityForensics",
     "Detector",
     "IdentityDetector",
     "ImageClassifier",

@@ -75,6 +75,7 @@ PROMPTS_KNOWN = (
 )
 """Zero-shot: whatever encoder is there can be asked in words."""
 
+_GENERATORS = "pictures of about 4,800 generators against photographs, as published"
 _UNTRAINED = "no weights are shipped or downloaded: give the file to its `load` in Python"
 
 OTHERS_KNOWN = (
@@ -90,10 +91,12 @@ OTHERS_KNOWN = (
     Known("Deep-Fake-Detector-Model", "face", "pixels", "not said by its author in detail",
           "its own image processor", licence="Apache-2.0",
           get="put prithivMLmods/Deep-Fake-Detector-Model below {classifiers}/face"),
-    Known("commfor-model-384", "image", "pixels",
-          "pictures of about 4,800 generators, as published", "its own image processor",
-          licence="MIT",
-          get="put OwensLab/commfor-model-384, in transformers' form, below {classifiers}/image"),
+    *(
+        Known(name, "image", "pixels", _GENERATORS, "its authors' own", licence="MIT",
+              get=f"put OwensLab/{name} (config.json, model.safetensors, and README.md, its model "
+              "card) below {classifiers}/image")
+        for name in ("commfor-model-384", "commfor-model-224")
+    ),
 )  # fmt: skip
 
 

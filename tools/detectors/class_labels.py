@@ -57,11 +57,13 @@ def resolve(
     named = named or {}
     _check_names(named, labels, source)
     found = [named.get(label) or meaning_of(label) for label in labels]
+    if len(found) == 1 and found[0] not in ("fake", "real"):
+        raise SetupError(_how_to_name_one(source, labels[0]))
     unclear = [label for label, meaning in zip(labels, found, strict=True) if meaning is None]
     if unclear:
         raise SetupError(_how_to_name(source, unclear))
     fake, real = (_places(found, meaning) for meaning in ("fake", "real"))
-    if not (fake and real) and not (len(labels) == 1 and (fake or real)):
+    if len(labels) > 1 and not (fake and real):
         side = "fake" if real else "real"
         raise SetupError(_how_to_name(source, labels, f"none of them is {side}"))
     return Classes(fake, real, labels)
@@ -94,6 +96,14 @@ def _check_names(named: Mapping[str, str], labels: tuple[str, ...], source: obje
                 f"{source}: {label!r} was named {meaning!r}; its labels are {list(labels)}, "
                 f"each of them one of {list(get_args(Meaning))}"
             )
+
+
+def _how_to_name_one(source: object, label: str) -> str:
+    return (
+        f"{source}: whether its one output is higher for forged or for authentic pictures cannot "
+        f"be read from {label!r}: say it in {CLASSES_FILE} beside its config.json, as "
+        f'{{"{label}": "fake"}} or {{"{label}": "real"}}; its author\'s model card tells'
+    )
 
 
 def _how_to_name(source: object, labels: list[str] | tuple[str, ...], why: str = "") -> str:

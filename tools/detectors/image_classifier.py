@@ -4,14 +4,12 @@ The checkpoint's own image processor prepares the pictures, its own labels say w
 fake (`class_labels`). Nothing is downloaded and no code of the checkpoint's runs: safetensors
 only, architectures that transformers itself knows.
 
-A checkpoint that is on this machine is found by its folder, or by its id in the hub's cache. For
-the list of detectors put folders below `<models>/classifiers/face` or `.../image`, as what they
-are to look at.
+A checkpoint that is on this machine is found by its folder, or by its id in the hub's cache.
+`classifier_folders` says where folders are put for the list of detectors.
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +22,8 @@ from tools.detectors.class_labels import CLASSES_FILE, Classes, Meaning, resolve
 from tools.detectors.protocol import Inputs, face_points
 from tools.errors import SetupError
 from tools.hashing import combined_sha256
+from tools.preprocessing import checked
 
-FOLDER = "classifiers"
 CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
 FACE_SIZE, FACE_MARGIN = 384, 1.3
 """Of the face crops that are shown, before a checkpoint's own resize: the largest that such
@@ -73,10 +71,14 @@ class ImageClassifier:
         Raises SetupError when it is not there or its labels do not say which class is fake.
         """
         folder = _on_disk(checkpoint, revision)
-        config = _json(folder / CONFIG)
+        config = read_json(folder / CONFIG)
+        if "model_type" not in config and "pretrained_cfg" not in config:
+            raise SetupError(
+                f"{folder / CONFIG} names no 'model_type': it is no classifier of transformers"
+            )
         if config.get("problem_type") == "multi_label_classification":
             raise SetupError(f"{folder} gives every label its own yes or no: no such detector")
-        named = {**_json(folder / CLASSES_FILE, missing={}), **(classes or {})}
+        named = {**read_json(folder / CLASSES_FILE, missing={}), **(classes or {})}
         found = resolve(_labels(config), named, source=str(checkpoint))
         name = folder.name if Path(checkpoint).is_dir() else str(checkpoint).rpartition("/")[2]
         return cls(folder, found, inputs, name, device)
@@ -116,11 +118,11 @@ class ImageClassifier:
         classes that are neither are left out. Raises ValueError for other arrays and SetupError
         when the checkpoint cannot be loaded.
         """
-        checked = [_checked(picture) for picture in pictures]
-        scores = np.empty(len(checked))
-        for start in range(0, len(checked), batch_size):
+        taken = [checked(picture) for picture in pictures]
+        scores = np.empty(len(taken))
+        for start in range(0, len(taken), batch_size):
             rows = slice(start, start + batch_size)
-            scores[rows] = self.log_odds(self._logits(checked[rows]))
+            scores[rows] = self.log_odds(self._logits(taken[rows]))
         return scores
 
     def log_odds(self, logits: np.ndarray) -> np.ndarray:
@@ -189,25 +191,6 @@ _STEPS = {
 }
 
 
-def classifier_folders(models_dir: Path) -> Iterator[tuple[Inputs, Path]]:
-    """What lies below `<models>/classifiers`: what it is to look at, and its folder."""
-    kinds: tuple[Inputs, ...] = ("face", "image")
-    for inputs in kinds:
-        for config in sorted((models_dir / FOLDER / inputs).glob(f"*/{CONFIG}")):
-            yield inputs, config.parent
-
-
-def said_licence(folder: Path) -> str:
-    """The `license:` of a checkpoint's model card, as its author wrote it; or that none is said."""
-    card = folder / "README.md"
-    text = card.read_text("utf-8", errors="replace") if card.is_file() else ""
-    header = re.match(r"---\n(.*?)\n---", text, flags=re.DOTALL)
-    line = (
-        re.search(r"^license:[ ]*(\S.*)$", header.group(1), flags=re.MULTILINE) if header else None
-    )
-    return line.group(1).strip() if line else "not said: ask its author before using it"
-
-
 def _on_disk(checkpoint: str | Path, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
@@ -225,8 +208,8 @@ def _on_disk(checkpoint: str | Path, revision: str | None) -> Path:
 
 def _processor_config(folder: Path) -> dict[str, Any]:
     """How pictures are prepared; checkpoints of timm say it within their config."""
-    timm: dict[str, Any] | None = _json(folder / CONFIG).get("pretrained_cfg")
-    return _json(folder / PROCESSOR, missing=timm)
+    timm: dict[str, Any] | None = read_json(folder / CONFIG).get("pretrained_cfg")
+    return read_json(folder / PROCESSOR, missing=timm)
 
 
 def _labels(config: Mapping[str, Any]) -> dict[int, str]:
@@ -237,7 +220,11 @@ def _labels(config: Mapping[str, Any]) -> dict[int, str]:
     return dict(enumerate(config.get("label_names") or [f"LABEL_{it}" for it in range(number)]))
 
 
-def _json(path: Path, *, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+def read_json(path: Path, *, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The JSON object of a checkpoint's file; `missing` where it is not there.
+
+    Raises SetupError where it cannot be read, or is not there and must be.
+    """
     if missing is not None and not path.is_file():
         return missing
     try:
@@ -257,9 +244,3 @@ def _plain(value: object) -> str:
     if isinstance(value, list):
         return "/".join(f"{float(each):.3g}" for each in value)
     return str(value)
-
-
-def _checked(picture: np.ndarray) -> np.ndarray:
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-        raise ValueError(f"a picture is (h, w, 3) uint8 RGB, not {picture.shape} {picture.dtype}")
-    return np.ascontiguousarray(picture)
