@@ -4,6 +4,7 @@ Each part is loaded on first use from the checkpoint that the profile's table na
 profile it is makes no other difference.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,7 @@ from assistant.settings import Settings
 from tools.checkpoints import PROFILES, WEIGHTS, calibration_file, fingerprint, locate
 from tools.detectors import Detector, detectors
 from tools.detectors.protocol import AnyDetector
-from tools.detectors.shelf import FOLDER, shelved
+from tools.detectors.shelf import FOLDER, Shelved, shelved
 from tools.encoder import Encoder
 from tools.evidence import FURTHER
 from tools.faces import FaceAnalyser
@@ -60,16 +61,27 @@ class Parts:
         One that was trained on another profile's encoder is left out.
         """
         named = {measure.score for measure in FURTHER}
-        folders = [WEIGHTS / FOLDER, self.settings.models_dir / FOLDER]
         return [
             found.load(self.encoder)
-            for found in shelved(folders)
+            for found in self._shelf[0]
             if found.title in named
             and (
                 found.about.encoder_sha256 is None
                 or found.about.encoder_sha256 == self.encoder.sha256
             )
         ]
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """Detectors' folders that are left out, each with the reason and what to do."""
+        return self._shelf[1]
+
+    @cached_property
+    def _shelf(self) -> tuple[tuple[Shelved, ...], tuple[str, ...]]:
+        """The detectors in folders, and what is to be said of those that are left out."""
+        folders, said = [WEIGHTS / FOLDER, self.settings.models_dir / FOLDER], list[str]()
+        found = tuple(shelved(folders, left_out=lambda _, error: said.append(str(error))))
+        return found, tuple(f"a detector is left out: {it}" for it in said)
 
     @cached_property
     def second_embedder(self) -> Embedder | None:

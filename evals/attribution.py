@@ -112,8 +112,10 @@ def run(options: EvalOptions) -> dict[str, object]:
             "attribution needs a folder a generator"
         )
     found = attributions(kept, classes, options)
+    not_asked: list[str] = []
     asked = {
-        network.title: by_network(network, kept, classes, options) for network in shelved_networks()
+        network.title: by_network(network, kept, classes, options)
+        for network in shelved_networks(not_asked.append)
     }
     told = found | {name: one for name, (one, _) in asked.items() if one is not None}
     _keep(kept, classes, told, options)
@@ -121,6 +123,7 @@ def run(options: EvalOptions) -> dict[str, object]:
         "classes": {str(name): int(count) for name, count in zip(names, counts, strict=True)},
         "without a face": int((~kept.found).sum()),
         "skipped files": len(measured.skipped),
+        "not_asked": not_asked,
         "majority": majority(classes),
         **{name: one.figures() for name, one in found.items()},
         **{

@@ -7,6 +7,7 @@ or was judged by as it learnt, are not asked about: its folder says which they a
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from evals.measured import Measured, parts
 from tools.checkpoints import WEIGHTS
 from tools.detectors.classifier_network import KIND, ClassifierNetwork
 from tools.detectors.shelf import FOLDER, Shelved, shelved
+from tools.errors import SetupError
 from tools.hashing import file_sha256
 from tools.training.class_folders import seen_in_training
 
@@ -54,8 +56,21 @@ class Attributing:
         return names, np.stack(columns, axis=1)
 
 
-def shelved_networks() -> Iterator[Attributing]:
-    """The networks on the shelves that name classes, not only fake and real."""
-    for found in shelved([WEIGHTS / FOLDER, parts().settings.models_dir / FOLDER]):
+def shelved_networks(left_out: Callable[[str], None]) -> Iterator[Attributing]:
+    """The networks on the shelves that name classes, not only fake and real.
+
+    What cannot be read is left out, and `left_out` told why.
+    """
+
+    def unread(_: Path, error: SetupError) -> None:
+        left_out(str(error))
+
+    folders = [WEIGHTS / FOLDER, parts().settings.models_dir / FOLDER]
+    for found in shelved(folders, left_out=unread):
         if found.about.kind == KIND and not (found.about.settings or {}).get("binary"):
-            yield Attributing.of(found)
+            try:
+                network = Attributing.of(found)
+            except SetupError as error:
+                left_out(str(error))
+            else:
+                yield network

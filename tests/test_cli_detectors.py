@@ -156,9 +156,12 @@ def test_what_cannot_be_used_is_listed_with_the_reason(home: Path) -> None:
     (shelf / "empty" / "model.safetensors").unlink()
     put_detector(shelf / "torn", encoder_sha256=None)
     (shelf / "torn" / "detector.json").write_text("{", "utf-8")
+    put_detector(shelf / "bare", encoder_sha256=None)
+    (shelf / "bare" / "detector.json").write_text('{"kind": "coop"}', "utf-8")
     rows = {title: row for (_, title), row in listed().items()}
     for name, reason in (
         ("foreign", "unmask fit"), ("empty", "is missing"), ("torn", "cannot be read"),
+        ("bare", "lacks 'name', 'inputs', 'needs', 'licence', 'trained_on'"),
     ):  # fmt: skip
         assert rows[f"face/{name}"]["state"] == "unusable"
         assert reason in rows[f"face/{name}"]["problem"]

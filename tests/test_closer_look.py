@@ -249,3 +249,17 @@ def test_the_python_api_can_do_without(case: Unmask) -> None:
     photo = case.settings.home / "SECRET_NAME.png"
     assert all(KEPT in values(hit) for hit in case.find([photo]).hits)
     assert not any(KEPT in values(hit) for hit in case.find([photo], closer=False).hits)
+
+
+def test_a_bad_folder_of_the_persons_own_stops_no_search(case: Unmask, tmp_path: Path) -> None:
+    """It is told with what to do; every detector that is whole is asked."""
+    folder = tmp_path / "detectors" / "torn"
+    folder.mkdir(parents=True)
+    (folder / "detector.json").write_text('{"kind": "sbi_caddm"}', "utf-8")
+    settings = case.settings.model_copy(update={"models_dir": tmp_path})
+    asked = Unmask(settings, case.gallery_name)
+    findings = asked.find([case.settings.home / "SECRET_NAME.png"], top=1)
+    (told,) = [it for it in findings.warnings if "torn" in it]
+    assert "lacks 'name', 'inputs', 'needs', 'licence', 'trained_on'" in told
+    assert "unmask fit" in told
+    assert {"face/sbi_caddm", "image/patches"} <= {*values(findings.hits[0])}

@@ -6,6 +6,7 @@ pictures it rests on is what the tests are about.
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 
 import evals.__main__ as entry
 from evals.detectors import (
+    answers,
     asking,
     calibrated,
     card_figures,
@@ -41,6 +43,7 @@ from evals.suites import SUITES
 from evals.weights import size
 from prompts.zero_shot import PROMPT_SETS
 from tests import made_forgery_data
+from tests.test_image_classifier import REAL_FIRST, vit, write
 from tools.calibration import Band
 from tools.detectors.calibrating import FILE, Calibration, fit
 from tools.detectors.heads_calibrated import (
@@ -260,14 +263,13 @@ def test_a_run_goes_on_without_asking_again(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("asked again")
 
-    monkeypatch.setattr(asking, "judge", never)
+    monkeypatch.setattr(answers, "judge", never)
     monkeypatch.setattr(asking, "further", never)
     monkeypatch.setattr(material, "made", never)
     folder = ran.folder / "home" / "forged"
     batches = material.batches(ran.options, folder)
     entrants = of_models(models).entrants
-    answers = [asking.asked(it, entrants, ran.options) for it in batches]
-    sheet = Sheet.of(answers)
+    sheet = Sheet.of([asking.asked(it, entrants, ran.options) for it in batches])
     rows = {it.name: it for it in columns(sheet)}["lfw/morph"].rows
     again = sheet.logits["face/sbi"][rows]
     kept = [it.scores["face/sbi"] for it in samples(ran, "lfw/morph")]
@@ -603,3 +605,29 @@ def test_a_detector_for_another_encoder_is_left_out(models: Path, tmp_path: Path
     (reason,) = [why for name, why in found.left_out if name == "face/odd"]
     assert "trained on the encoder" in reason
     assert "face/unifd_linear" in {it.name for it in found.entrants}
+
+
+def test_a_bad_folder_stops_nobody(models: Path, tmp_path: Path) -> None:
+    """A torn description and classifiers without all their files are named; the rest is asked."""
+    shutil.copytree(models / FOLDER, tmp_path / FOLDER)
+    torn = tmp_path / FOLDER / "torn"
+    torn.mkdir()
+    (torn / "detector.json").write_text('{"kind": "sbi"}')
+    classifiers = tmp_path / "classifiers" / "face"
+    for name, file in (
+        ("unprepared", "preprocessor_config.json"), ("weightless", "model.safetensors"),
+    ):  # fmt: skip
+        write(classifiers / name, vit, REAL_FIRST)
+        (classifiers / name / file).unlink()
+    write(classifiers / "whole", vit, REAL_FIRST)
+    write(classifiers / "sbi", vit, REAL_FIRST)
+    found = of_models(tmp_path)
+    reasons = dict(found.left_out)
+    for name, reason in (
+        ("torn", "lacks 'name', 'inputs'"), ("face/unprepared", "preprocessor_config.json"),
+        ("face/weightless", "cannot be loaded"), ("face/sbi", "has this name"),
+    ):  # fmt: skip
+        assert reason in reasons[name]
+    names = [it.name for it in found.entrants]
+    assert {"face/sbi", "face/whole", "face/unifd_linear"} <= {*names}
+    assert len(set(names)) == len(names)

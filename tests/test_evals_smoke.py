@@ -35,7 +35,10 @@ HEADLINES: dict[str, tuple[str, ...]] = {
     "explanations": ("hits", "grounded, nothing masked", "flip test.text follows"),
     "injection": ("attacks", "held"),
 }
-LIMITS = {"reproduction": 48, "robustness": 4, "agent": 1, "explanations": 1, "injection": 1}
+LIMITS = {
+    "detectors": 12, "reproduction": 48, "robustness": 4, "agent": 1, "explanations": 1,
+    "injection": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Detectors in folders: each kind reads what its training saved, and is judged like any other."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from tools.detectors.judging import judge
 from tools.detectors.prompt_tuning import ClipAdapter, Coop, LinearProbe
 from tools.detectors.protocol import AnyDetector, IdentityDetector, PictureDetector
 from tools.detectors.repdfd import Repdfd
-from tools.detectors.shelf import KINDS, WEIGHTS, About, Shelved, again, shelved
+from tools.detectors.shelf import ABOUT, KINDS, WEIGHTS, About, Shelved, again, shelved
 from tools.detectors.unifd_neighbours import unit_rows
 from tools.encoder import Encoder
 from tools.errors import SetupError
@@ -163,6 +164,58 @@ def test_a_shelf_is_read_folder_by_folder(encoder: Encoder, tmp_path: Path) -> N
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "kind": "magic"}), "utf-8")
     with pytest.raises(SetupError, match=r"kind 'magic'; known are .*'coop'"):
         list(shelved([tmp_path / "b"]))
+
+
+def test_a_bad_folder_is_told_and_the_others_are_read(encoder: Encoder, tmp_path: Path) -> None:
+    """By its own folder and with what to do; so is one that is called as another is."""
+    put(tmp_path / "a" / "one", "linear_probe", encoder)
+    put(tmp_path / "b" / "same", "linear_probe", encoder)
+    put(tmp_path / "b" / "two", "coop", encoder)
+    (tmp_path / "a" / "bad").mkdir()
+    (tmp_path / "a" / "bad" / ABOUT).write_text("[]", "utf-8")
+    told = list[tuple[str, str]]()
+    found = shelved(
+        [tmp_path / "a", tmp_path / "b"], left_out=lambda it, why: told.append((it.name, str(why)))
+    )
+    assert [it.folder.name for it in found] == ["one", "two"]
+    (bad, why), (same, taken) = told
+    assert (bad, same) == ("bad", "same")
+    assert why.startswith(str(tmp_path / "a" / "bad" / ABOUT))
+    assert "unmask fit" in why
+    assert str(tmp_path / "a" / "one") in taken
+    assert "--name" in taken
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"licence": ..., "needs": ...}, "lacks 'needs', 'licence';"),
+        ({"colour": "red"}, "says 'colour', which"),
+        ({"kind": ["coop"]}, "holds no text as 'kind'"),
+        ({"encoder_sha256": 7}, "holds no text as 'encoder_sha256'"),
+        ({"inputs": "ear"}, "has inputs 'ear'; known are 'face', 'image'"),
+        ({"settings": ["k"]}, "holds no JSON object as 'settings'"),
+    ],
+)
+def test_a_damaged_description_says_what_is_wrong(
+    changes: dict[str, Any], reason: str, encoder: Encoder, tmp_path: Path
+) -> None:
+    """Which fields are missing, strange or of another kind; and what to do about it."""
+    about("coop", encoder=encoder).save(tmp_path)
+    said = json.loads((tmp_path / ABOUT).read_text("utf-8")) | changes
+    kept = {name: value for name, value in said.items() if value is not ...}
+    (tmp_path / ABOUT).write_text(json.dumps(kept), "utf-8")
+    with pytest.raises(SetupError, match=re.escape(reason)) as told:
+        About.load(tmp_path)
+    assert "fit the detector again" in str(told.value)
+
+
+def test_settings_that_do_not_fit_the_kind_are_told(encoder: Encoder, tmp_path: Path) -> None:
+    """Not the traceback of whatever stumbles over them."""
+    found, _ = put(tmp_path / "k", "unifd_neighbours", encoder)
+    odd = replace(found.about, settings={"k": "three"})
+    with pytest.raises(SetupError, match="does not fit its kind, 'unifd_neighbours'"):
+        Shelved(found.folder, odd).load(encoder)
 
 
 class Faces:

@@ -3,8 +3,10 @@
 import json
 import math
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +16,14 @@ from PIL import Image
 from evals.calibration import suite as calibration
 from evals.calibration.figures import Judged, decisions
 from evals.calibration.pairs import authentic_pairs
+from evals.datasets import load
 from evals.datasets.manifest import Manifest, Row
+from evals.detectors import answers, roster
 from evals.detectors import suite as detectors
 from evals.detectors.figures import figures_of
-from evals.detectors.scores import judged, members, threshold_of, videos_of
-from evals.measured import Measured
+from evals.detectors.pictures import CURVES, leading
+from evals.detectors.scores import FUSED, Samples, judged, members, readings_of, videos_of
+from evals.measured import Measured, measure, parts
 from evals.metrics import auc, cllr
 from evals.options import EvalOptions
 from evals.robustness import suite as robustness
@@ -26,14 +31,30 @@ from evals.robustness.figures import averages, caddm_table
 from evals.robustness.perturbations import ATTACKS, CADDM_SIX, LEVELS
 from evals.runs.figures import flat
 from evals.runs.samples import ScoreSample, read
+from prompts.zero_shot import PROMPT_SETS
 from tests.made_dataset import FORGED_BY, build_dataset
+from tests.own_pictures import QUICK, engines, photos
+from tests.test_image_classifier import REAL_FIRST, vit, write
 from tools.calibration import Band
+from tools.detectors import image_classifier
+from tools.detectors.heads_calibrated import called, ways
+from tools.detectors.image_classifier import ImageClassifier
+from tools.detectors.shelf import ABOUT, FOLDER
 from tools.errors import SetupError
+from tools.fitting.run import fit
+from tools.training.artefacts import ArtefactLearner
+
+OWN = "face/office"
+"""Fitted by `unmask fit` to photos of the made persons."""
 
 SYSTEMS = {
     "face/unifd_linear", "face/unifd_neighbours", "face/prompts",
     "image/unifd_linear", "image/unifd_neighbours", "image/prompts", "fused",
+    "face/unifd_neighbours_k3", "image/unifd_linear official", OWN,
 }  # fmt: skip
+"""Some of those that are calibrated."""
+
+UNCALIBRATED = {"face/sbi", "image/vit"}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +79,37 @@ def peer(data: Manifest) -> Path:
 
 
 @pytest.fixture(scope="module")
+def models(data: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models' folder: a detector fitted to own photos, a network, a classifier, two broken."""
+    folder = tmp_path_factory.mktemp("models")
+    own = photos(data, tmp_path_factory.mktemp("own"))
+    fit("unifd_linear", own, out=folder / FOLDER / "office", engines=engines(), options=QUICK)
+    ArtefactLearner("sbi").save(
+        folder / FOLDER / "sbi", trained_on="nothing", families=["self_blend"], name="sbi"
+    )
+    (folder / FOLDER / "torn").mkdir()
+    (folder / FOLDER / "torn" / ABOUT).write_text('{"kind": "coop", "name": "torn"}')
+    classifiers = folder / image_classifier.FOLDER / "image"
+    write(classifiers / "vit", vit, REAL_FIRST)
+    write(classifiers / "half", vit, REAL_FIRST)
+    (classifiers / "half" / image_classifier.PROCESSOR).unlink()
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small(models: Path) -> Iterator[None]:
+    """One set of prompts, and no detectors on the shelf but the ones in the models' folder."""
+    settings = parts().settings.model_copy(update={"models_dir": models})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detectors, "roster", lambda _: roster.roster(settings))
+        patch.setattr(roster, "WEIGHTS", models / "nowhere")
+        patch.setattr(roster, "PROMPT_SETS", {"captions": PROMPT_SETS["captions"]})
+        yield
+
+
+@pytest.fixture(scope="module")
 def detection(
-    data: Manifest, peer: Path, tmp_path_factory: pytest.TempPathFactory
+    data: Manifest, peer: Path, small: None, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, object], Path]:
     """What the suite `detectors` says of it, and its folder."""
     output = tmp_path_factory.mktemp("detectors")
@@ -84,7 +134,8 @@ def test_detection_figures_are_those_of_its_samples(
     """Every system has finite figures with intervals, and the samples give the same AUC again."""
     figures, output = detection
     lines, samples = flat(figures), scores(output)
-    assert set(samples[0].scores) == {*SYSTEMS, "peer/oracle"}
+    heads = {called(it) for it in ways(parts().detectors)}
+    assert set(samples[0].scores) == {*SYSTEMS, *heads, *UNCALIBRATED, "peer/oracle"}
     for system in SYSTEMS:
         assert lines[f"frames.{system}.auc"] == pytest.approx(auc_of(samples, system))
         for name in ("auc", "ap", "eer", "tpr_at_fpr_1%", "average_accuracy"):
@@ -92,6 +143,98 @@ def test_detection_figures_are_those_of_its_samples(
             assert 0 <= low <= lines[f"frames.{system}.{name}"] + 0.1
             assert low <= high <= 1
     assert figures["auc"] == lines["frames.fused.auc"]
+
+
+def test_own_detectors_and_classifiers_have_rows(
+    data: Manifest, models: Path, detection: tuple[dict[str, object], Path]
+) -> None:
+    """What `unmask fit` made is read by its own calibration; without one a detector only ranks.
+
+    Shown the pictures themselves, the classifier gives the very scores of the samples.
+    """
+    figures, output = detection
+    lines, samples = flat(figures), scores(output)
+    assert math.isfinite(lines[f"summary.{OWN}.real_accuracy"])
+    for system in UNCALIBRATED:
+        assert lines[f"frames.{system}.auc"] == pytest.approx(auc_of(samples, system))
+        assert math.isnan(lines[f"frames.{system}.real_accuracy"])
+        assert math.isnan(lines[f"summary.{system}.fake_accuracy"])
+    classifier = ImageClassifier.of(models / "classifiers" / "image" / "vit", inputs="image")
+    for row in (samples[0], samples[40], samples[-1]):
+        pixels = np.asarray(Image.open(data.root / row.id).convert("RGB"))
+        assert row.scores["image/vit"] == pytest.approx(
+            classifier.score_pictures([pixels])[0], abs=1e-4
+        )
+
+
+def test_what_cannot_be_asked_is_told(detection: tuple[dict[str, object], Path]) -> None:
+    """Neither a torn description nor half a classifier stops the run: both are named with why."""
+    told = detection[0]["not_asked"]
+    assert isinstance(told, list)
+    torn, half = told
+    assert torn.startswith("torn: ")
+    assert "lacks 'inputs', 'needs', 'licence', 'trained_on'" in torn
+    assert "unmask fit" in torn
+    assert half.startswith("image/half: ")
+    assert "preprocessor_config.json" in half
+
+
+def asked_again(data: Manifest, models: Path, options: EvalOptions) -> dict[str, np.ndarray]:
+    """Everyone's answers in a run's folder that is gone on with."""
+    manifest = judged(load(data.root / "manifest.csv"))
+    everyone = roster.roster(parts().settings.model_copy(update={"models_dir": models}))
+    measured = measure(manifest, options)
+    return answers.answers(measured, everyone.entrants, options, digest=manifest.digest)
+
+
+def test_a_run_that_was_stopped_asks_nobody_again(
+    data: Manifest, models: Path, detection: tuple[dict[str, object], Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What was answered lies in the run's folder; of the block that is gone everyone is asked."""
+    shutil.copytree(detection[1] / "home", tmp_path / "home")
+    kept = sorted((tmp_path / "home" / "answers").iterdir())
+    assert len(kept) == 3
+    kept[1].unlink()
+    asked, judge = list[tuple[str, int]](), answers.judge
+
+    def counting(detector: Any, views: Any) -> Any:
+        asked.append((called(detector), len(views)))
+        return judge(detector, views)
+
+    seen = list[tuple[int, int, str]]()
+    monkeypatch.setattr(answers, "judge", counting)
+    again = asked_again(data, models, EvalOptions(
+        data.root / "manifest.csv", output=tmp_path, progress=lambda *at: seen.append(at)
+    ))  # fmt: skip
+    assert sorted(asked) == sorted((name, answers.BATCH) for name in again)
+    for name, logits in again.items():
+        before = [it.scores[name] for it in scores(detection[1])]
+        np.testing.assert_allclose(logits, before, rtol=1e-5, atol=1e-6)
+    assert [at for at in seen if at[2] == "asking face/sbi"] == [
+        (start, 85, "asking face/sbi") for start in (0, 32, 64)
+    ]
+
+
+def test_pictures_are_read_only_where_somebody_looks(
+    data: Manifest, models: Path, detection: tuple[dict[str, object], Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A detector of features that is new to a finished run costs no picture."""
+    shutil.copytree(detection[1] / "home", tmp_path / "home")
+    for path in (tmp_path / "home" / "answers").iterdir():
+        kept = json.loads(path.read_text())
+        known = {key: it for key, it in kept["logits"].items() if not key.startswith(f"{OWN} ")}
+        assert len(known) == len(kept["logits"]) - 1
+        path.write_text(json.dumps({**kept, "logits": known}))
+
+    def never(_: object) -> None:
+        raise AssertionError("pictures are read")
+
+    monkeypatch.setattr(answers.MeasuredViews, "_read", never)
+    again = asked_again(data, models, EvalOptions(data.root / "manifest.csv", output=tmp_path))
+    before = [it.scores[OWN] for it in scores(detection[1])]
+    np.testing.assert_allclose(again[OWN], before, rtol=1e-5, atol=1e-6)
 
 
 def test_detection_is_told_by_method(detection: tuple[dict[str, object], Path]) -> None:
@@ -229,12 +372,26 @@ def test_detection_figures_by_hand() -> None:
     assert (found["n_real"], found["n_fake"], found["not_measured"]) == (3, 2, 1)
 
 
-def test_thresholds_follow_the_kind_of_score() -> None:
-    """One half for probabilities, ours or a peer's; zero for logits and differences."""
-    assert threshold_of("fused", np.array([0.1])) == 0.5
-    assert threshold_of("peer/x", np.array([0.0, 1.0, np.nan])) == 0.5
-    assert threshold_of("peer/x", np.array([-0.1, 1.0])) == 0.0
-    assert threshold_of("face/unifd_linear", np.array([0.1, 0.9])) == 0.0
+def test_scores_read_as_probabilities_by_their_kind() -> None:
+    """Those of fusion as they are; a peer's as they are within [0, 1], else as log-odds."""
+    peers = {"peer/x": np.array([0.0, 1.0, np.nan]), "peer/y": np.array([-1.0, 0.0, 1.0])}
+    systems = {FUSED: np.array([0.1, 0.9, np.nan]), "face/x": np.array([0.1, 0.9, 1.0]), **peers}
+    rows = Samples(np.zeros(3, bool), np.arange(3), systems, readings_of([], peers))
+    for name in (FUSED, "peer/x"):
+        np.testing.assert_array_equal(rows.probabilities(name), systems[name])
+    assert (rows.probabilities("peer/y") > 0.5).tolist() == [False, False, True]
+    assert rows.probabilities("peer/y")[2] == pytest.approx(1 / (1 + math.exp(-1)))
+    assert np.isnan(rows.probabilities("face/x")).all()
+
+
+def test_curves_are_of_the_few_that_rank_best() -> None:
+    """Fusion and peers always, of the others the highest AUC; who was not measured comes last."""
+    labels = np.array([False, True, True])
+    good, bad, nothing = np.array([0, 1, 2.0]), np.array([2, 1, 0.0]), np.full(3, np.nan)
+    systems = {FUSED: bad, "none": nothing, "worst": bad, "peer/x": bad}
+    systems |= {f"good{number}": good for number in range(CURVES - 2)}
+    shown = leading(Samples(labels, np.arange(3), systems, {}))
+    assert shown == [FUSED, "peer/x", *(f"good{number}" for number in range(CURVES - 2))]
 
 
 def bare(*rows: Row) -> Measured:
@@ -243,6 +400,12 @@ def bare(*rows: Row) -> Measured:
         Path(), rows, tuple(f"{index}" for index in range(len(rows))), (None,) * len(rows),
         (None,) * len(rows), np.zeros((len(rows), 2), np.float32), (False,) * len(rows), (),
     )  # fmt: skip
+
+
+def scored(measured: Measured, values: list[float]) -> tuple[Measured, Samples]:
+    """The rows, and one system's scores of them."""
+    systems = {"x": np.array(values, float)}
+    return measured, Samples(measured.forged, measured.groups, systems, {})
 
 
 def test_rows_of_a_training_split_are_not_judged() -> None:
@@ -270,9 +433,7 @@ def test_a_method_stands_against_its_own_authentic_pictures() -> None:
 def test_a_video_scores_the_mean_of_its_first_frames() -> None:
     """34 frames, the first not measured: the next 32 are 1, the last, 100, is not looked at."""
     clip = [Row("v", "d", "fake", video_id="v", frame=number) for number in range(34)]
-    found = videos_of(
-        bare(*clip, Row("p", "d", "real")), {"x": np.array([np.nan, *[1.0] * 32, 100.0, 7.0])}
-    )
+    found = videos_of(*scored(bare(*clip, Row("p", "d", "real")), [np.nan, *[1.0] * 32, 100, 7]))
     assert found.systems["x"].tolist() == [1.0]
     assert found.labels.tolist() == [True]
 
@@ -347,5 +508,5 @@ def test_an_average_with_a_level_that_cannot_be_measured_is_none() -> None:
 def test_a_video_without_a_name_is_named_by_its_file() -> None:
     """Two frames of one file, at 0 and 2 s, are one video; a picture is none."""
     frames = bare(Row("v.mp4", "d", "real"), Row("v.mp4", "d", "real"), Row("p.jpg", "d", "real"))
-    found = videos_of(replace(frames, times_s=(0.0, 2.0, None)), {"x": np.array([1.0, 3.0, 9.0])})
+    found = videos_of(*scored(replace(frames, times_s=(0.0, 2.0, None)), [1, 3, 9]))
     assert found.systems["x"].tolist() == [2.0]

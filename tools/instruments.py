@@ -43,5 +43,9 @@ class Instruments(Protocol):
         """A second opinion on who a face is; None where there is none."""
 
     @property
+    def notices(self) -> Sequence[str]:
+        """What a person should know of parts that were left out."""
+
+    @property
     def rule(self) -> Rule | None:
         """The fitted verdict rule; None while the profile's calibration was never fitted."""

@@ -74,7 +74,7 @@ def search(
         compared=len(ranked),
         counts=count_verdicts([found.assessment.verdict for found in [*shown, *rest]]),
         images_without_face=gallery.counts().without_face,
-        warnings=(*query.warnings, *index.notices),
+        warnings=(*query.warnings, *index.notices, *instruments.notices),
         videos=sum(found.moment is not None for found in ranked),
     )
     return Search(findings, query, tuple(found.record for found in shown))

@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
+from evals.detectors.answers import Kept
 from evals.detectors.fusing import (
     ALL_FURTHER,
     ALONE,
@@ -24,9 +24,6 @@ from evals.detectors.roster import Entrant
 from evals.detectors.views import MeasuredViews
 from evals.measured import Measured, measure, parts
 from evals.options import EvalOptions
-from evals.runs.figures import jsonable
-from evals.runs.folder import write_at_once
-from tools.detectors.judging import judge
 from tools.query import Query
 
 
@@ -52,11 +49,16 @@ def asked(batch: Batch, entrants: Sequence[Entrant], options: EvalOptions) -> An
     measured = measure(batch.manifest, plain)
     queries = _queries(batch, measured, plain)
     wanted = [it for it in entrants if not (batch.scenes and it.detector.inputs == "face")]
-    kept = _Kept.of(batch, measured, options.output)
+    told = [batch.manifest.digest, measured.ids, sorted(batch.asks.items())]
+    kept = Kept.of(batch.name.replace("/", "-"), told, options.output)
     views = _views(measured, queries)
-    if not kept.holds(wanted):
+    if not kept.holds([*_closer_keys().values(), *(it.key for it in wanted)]):
         views = views.held()
-    logits = _judged(wanted, views, kept, options, batch.name)
+
+    def coming(number: int, name: str) -> None:
+        options.progress(number, len(wanted), f"{batch.name}: {name}")
+
+    logits = kept.ask(wanted, views, coming)
     if batch.scenes:
         return Answers(batch, measured, logits, {})
     alone = rows_of(logits)
@@ -99,52 +101,6 @@ def _views(measured: Measured, queries: Sequence[Query | None]) -> MeasuredViews
     return MeasuredViews.of(measured, query=asking)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
-    """Answers on the disk, of exactly these pictures and queries; without a path none are kept."""
-
-    path: Path | None
-    pictures: str
-    logits: dict[str, np.ndarray]
-
-    @classmethod
-    def of(cls, batch: Batch, measured: Measured, output: Path | None) -> "_Kept":
-        told = json.dumps([batch.manifest.digest, measured.ids, sorted(batch.asks.items())])
-        pictures = hashlib.sha256(told.encode()).hexdigest()
-        if output is None:
-            return cls(None, pictures, {})
-        path = output / "home" / "answers" / f"{batch.name.replace('/', '-')}.json"
-        kept = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-        mine = kept.get("logits", {}) if kept.get("pictures") == pictures else {}
-        return cls(path, pictures, {name: np.array(it, float) for name, it in mine.items()})
-
-    def holds(self, entrants: Sequence[Entrant]) -> bool:
-        """Whether nobody has to look at a picture again."""
-        return {*_closer_keys().values(), *(it.key for it in entrants)} <= {*self.logits}
-
-    def add(self, key: str, logits: np.ndarray) -> None:
-        self.logits[key] = logits
-        if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            told = {"pictures": self.pictures, "logits": jsonable(self.logits)}
-            write_at_once(self.path, json.dumps(told))
-
-
-def _judged(
-    entrants: Sequence[Entrant], views: MeasuredViews, kept: _Kept, options: EvalOptions, name: str
-) -> dict[str, np.ndarray]:
-    official: MeasuredViews | None = None
-    for number, it in enumerate(entrants):
-        options.progress(number, len(entrants), f"{name}: {it.name}")
-        if it.key in kept.logits:
-            continue
-        if it.detector.preprocessing == "official":
-            official = official or views.seen_in("official", parts().encoder)
-        shown = official if it.detector.preprocessing == "official" and official else views
-        kept.add(it.key, judge(it.detector, shown).logits)
-    return {it.name: kept.logits[it.key] for it in entrants}
-
-
 def _closer_keys() -> dict[str, str]:
     """What the further scores are kept under: they rest on every part that embeds."""
     told = json.dumps(parts().fingerprint, sort_keys=True)
@@ -154,10 +110,10 @@ def _closer_keys() -> dict[str, str]:
 
 
 def _closer(
-    views: MeasuredViews, queries: Sequence[Query | None], kept: _Kept
+    views: MeasuredViews, queries: Sequence[Query | None], kept: Kept
 ) -> dict[str, np.ndarray]:
     keys = _closer_keys()
-    if not {*keys.values()} <= {*kept.logits}:
+    if not kept.holds(keys.values()):
         for name, values in further(views, queries).items():
             kept.add(keys[name], values)
     return {name: kept.logits[key] for name, key in keys.items()}

@@ -8,34 +8,47 @@ import numpy as np
 from evals.detectors.scores import FUSED, Samples
 from evals.measured import Measured
 from evals.measured import parts as loaded
+from evals.metrics import auc
 from evals.pictures.curves import det, histograms, roc
 from evals.pictures.failures import Failure, gallery, worst
 from evals.pictures.matrix import heat_map
 
 CROP_PX = 128
 WORST = 24
+CURVES = 9
 
 Table = Mapping[str, Mapping[str, Mapping[str, object]]]
 
 
-def draw(
-    measured: Measured, rows: Samples, thresholds: Mapping[str, float],
-    parts: Mapping[str, Table], folder: Path,
-) -> None:  # fmt: skip
+def draw(measured: Measured, rows: Samples, parts: Mapping[str, Table], folder: Path) -> None:
     """All pictures of the suite."""
-    curves = {name: (scores, rows.labels) for name, scores in rows.systems.items()}
-    roc(folder, "roc", curves, title="ROC of every system")
-    det(folder, "det", curves, title="Detection error trade-off of every system")
-    histograms(
-        folder, "scores", curves, title="Scores of every system", x_label="score, higher: forged",
-        caption="A system calls forged what lies above "
-        + "; ".join(f"{name}: {value:g}" for name, value in thresholds.items()) + ".",
+    shown = leading(rows)
+    curves = {name: (rows.systems[name], rows.labels) for name in shown}
+    told = "" if len(shown) == len(rows.systems) else (
+        f"Fused, peers, and of the {len(rows.systems)} systems those with the highest AUC on these "
+        "very pictures; the tables hold all of them."
     )  # fmt: skip
+    roc(folder, "roc", curves, title="ROC", caption=told)
+    det(folder, "det", curves, title="Detection error trade-off", caption=told)
+    histograms(
+        folder, "scores", curves, title="Scores", x_label="score, higher: forged", caption=told
+    )
     for part, found in parts.items():
         for what, unit in (("auc", "AUC"), ("fake_accuracy", "share of fakes called fake")):
             _table(found, what, unit, part.removeprefix("by_"), folder)
-    judge = FUSED if np.isfinite(rows.systems[FUSED]).any() else next(iter(rows.systems))
-    _failures(measured, rows, judge, thresholds[judge], folder)
+    judge = next((it for it in rows.systems if np.isfinite(rows.probabilities(it)).any()), None)
+    if judge is not None:
+        _failures(measured, rows, judge, folder)
+
+
+def leading(rows: Samples) -> list[str]:
+    """Fused, peers, and of the others those with the highest AUC: as many as can be told apart."""
+    always = [it for it in rows.systems if it == FUSED or it.startswith("peer/")]
+    others = [it for it in rows.systems if it not in always]
+    found = np.array([auc(rows.systems[it], rows.labels) for it in others])
+    best = [others[at] for at in np.argsort(-found, kind="stable")]  # NaN comes last
+    chosen = {*always, *best[: max(0, CURVES - len(always))]}
+    return [it for it in rows.systems if it in chosen]
 
 
 def _table(found: Table, what: str, unit: str, part: str, folder: Path) -> None:
@@ -56,24 +69,22 @@ def _counted(name: str, part: Mapping[str, Mapping[str, object]]) -> str:
     return f"{name} {figures['n_fake']} against {figures['n_real']} real"
 
 
-def _failures(
-    measured: Measured, rows: Samples, judge: str, threshold: float, folder: Path
-) -> None:
-    scores, margin = rows.systems[judge], loaded().encoder.face_margin
+def _failures(measured: Measured, rows: Samples, judge: str, folder: Path) -> None:
+    scores, margin = rows.probabilities(judge), loaded().encoder.face_margin
     for label, title in ((False, "Real called fake"), (True, "Fakes called real")):
         kind = np.flatnonzero((rows.labels == label) & measured.found)
-        wrong = kind[worst(scores[kind], rows.labels[kind], threshold=threshold, most=len(kind))]
+        wrong = kind[worst(scores[kind], rows.labels[kind], threshold=0.5, most=len(kind))]
         shown = [
             Failure(
                 measured.face_crop(int(index), size=CROP_PX, margin=margin),
                 f"{scores[index]:.3f} {measured.rows[index].method or ''}\n{measured.ids[index]}",
-                float(abs(scores[index] - threshold)),
+                float(abs(scores[index] - 0.5)),
             )
             for index in wrong[:WORST]
         ]
         gallery(
             folder, f"failures-{'fake' if label else 'real'}", shown, total=len(wrong),
             title=f"{title} by {judge}", most=WORST,
-            caption=f"The worst first, with the score; {judge} calls fake above {threshold:g}. "
-            f"{len(kind):,} pictures of this kind show a face.",
+            caption=f"The worst first, with the probability of forgery; above 0.5 {judge} calls "
+            f"fake. {len(kind):,} pictures of this kind show a face.",
         )  # fmt: skip

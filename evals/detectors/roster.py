@@ -1,7 +1,9 @@
 """Everyone who is asked: each detector with its calibration and what it learnt from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from assistant.settings import Settings
 from evals.detectors.nearness import NOTHING_OF_OURS, POCKET, Learnt, learnt_of
@@ -17,7 +19,7 @@ from tools.detectors.heads_calibrated import (
     read_calibrations,
     ways,
 )
-from tools.detectors.protocol import AnyDetector
+from tools.detectors.protocol import AnyDetector, IdentityDetector, Inputs
 from tools.detectors.shelf import FOLDER, Shelved, shelved
 from tools.errors import SetupError
 
@@ -30,6 +32,11 @@ class Entrant:
     detector: AnyDetector
     calibration: Calibration | None
     learnt: Learnt | None
+
+    @property
+    def wants_query(self) -> bool:
+        """Whether it has no answer unless it is told who is looked for."""
+        return isinstance(self.detector, IdentityDetector) and self.detector.identity == "query"
 
     @property
     def key(self) -> str:
@@ -46,24 +53,38 @@ class Roster:
 
 
 def roster(settings: Settings) -> Roster:
-    """Heads, prompts, the shelf, classifiers; the chat model when `UNMASK_VLM` names one."""
-    found = [*_of_encoder(settings)]
-    left_out = []
-    for one in shelved([WEIGHTS / FOLDER, settings.models_dir / FOLDER]):
+    """Heads, prompts, the shelf, classifiers; the chat model when `UNMASK_VLM` names one.
+
+    What cannot be used is left out with the reason, and so is what is called as another is.
+    """
+    found = {it.name: it for it in _of_encoder(settings)}
+    left_out: list[tuple[str, str]] = []
+    for name, entrant in _of_folders(settings, left_out):
         try:
-            found.append(_of_shelf(one))
+            asked = entrant()
         except SetupError as error:
-            left_out.append((one.title, str(error)))
-    for inputs, folder in classifier_folders(settings.models_dir):
-        try:
-            classifier = classifier_of(folder, inputs=inputs)
-        except SetupError as error:
-            left_out.append((f"{inputs}/{folder.name}", str(error)))
-        else:
-            found.append(Entrant(called(classifier), classifier, None, NOTHING_OF_OURS))
+            left_out.append((name, str(error)))
+            continue
+        if found.setdefault(asked.name, asked) is not asked:
+            left_out.append((name, "another detector has this name: give it another"))
     if settings.vlm is not None:
-        found.append(_chat_model(settings))
-    return Roster(tuple(found), tuple(left_out))
+        opinion = _chat_model(settings)
+        found[opinion.name] = opinion
+    return Roster(tuple(found.values()), tuple(left_out))
+
+
+def _of_folders(
+    settings: Settings, left_out: list[tuple[str, str]]
+) -> Iterator[tuple[str, Callable[[], Entrant]]]:
+    """Everything on the shelf and every classifier: its name, and what reads it."""
+
+    def unread(folder: Path, error: SetupError) -> None:
+        left_out.append((folder.name, str(error)))
+
+    for one in shelved([WEIGHTS / FOLDER, settings.models_dir / FOLDER], left_out=unread):
+        yield one.title, partial(_of_shelf, one)
+    for inputs, folder in classifier_folders(settings.models_dir):
+        yield f"{inputs}/{folder.name}", partial(_of_classifier, inputs, folder)
 
 
 def _of_encoder(settings: Settings) -> Iterator[Entrant]:
@@ -88,6 +109,12 @@ def _of_shelf(one: Shelved) -> Entrant:
     encoder = below(parts().settings) if on_encoder else None
     learnt = learnt_of(one.about.settings, below=encoder)
     return Entrant(called(detector), detector, calibration if fits else None, learnt)
+
+
+def _of_classifier(inputs: Inputs, folder: Path) -> Entrant:
+    # Its weights are read before anybody is asked: a broken one is told now, not after hours.
+    classifier = classifier_of(folder, inputs=inputs).loaded()
+    return Entrant(called(classifier), classifier, None, NOTHING_OF_OURS)
 
 
 def _chat_model(settings: Settings) -> Entrant:

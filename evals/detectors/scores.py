@@ -1,16 +1,17 @@
-"""What every system says of every picture: detectors, prompts, the fused probability, peers.
+"""What every system says of every picture, and how that reads as a probability.
 
 A system is a column of scores (n,) float64, higher is more forged, NaN where it was not measured.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evals.datasets import Manifest, Row
+from evals.detectors.roster import Entrant
 from evals.measured import Measured, parts
 from evals.runs.peers import align, read_scores
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
@@ -29,20 +30,31 @@ PARTS: Mapping[str, Callable[[Row], str | None]] = {
 
 Scores = NDArray[np.float64]
 Systems = Mapping[str, Scores]
+Reading = Callable[[Scores], Scores]
+"""Scores (n,) to probabilities of forgery (n,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Rows to be judged: `labels` (n,) True is forged, `groups` (n,) str, `systems` (n,) each."""
+    """Rows to be judged: `labels` (n,) True is forged, `groups` (n,) str, `systems` (n,) each.
+
+    `readings` say what a system's scores mean; without one they only rank.
+    """
 
     labels: np.ndarray
     groups: np.ndarray
     systems: Systems
+    readings: Mapping[str, Reading]
+
+    def probabilities(self, name: str) -> Scores:
+        """(n,) of one system; NaN where it was not measured, everywhere if it only ranks."""
+        scores, reading = self.systems[name], self.readings.get(name)
+        return np.full(len(scores), np.nan) if reading is None else reading(scores)
 
     def take(self, indices: np.ndarray) -> "Samples":
         """Some of the rows."""
         systems = {name: scores[indices] for name, scores in self.systems.items()}
-        return Samples(self.labels[indices], self.groups[indices], systems)
+        return Samples(self.labels[indices], self.groups[indices], systems, self.readings)
 
 
 def judged(manifest: Manifest) -> Manifest:
@@ -59,7 +71,7 @@ def judged(manifest: Manifest) -> Manifest:
 
 
 def systems_of(measured: Measured) -> dict[str, Scores]:
-    """Every system of ours by name: `<input>/<detector>`, `<input>/prompts`, `fused`.
+    """What indexing alone gives, by name: `<input>/<detector>`, `<input>/prompts`, `fused`.
 
     Prompts are zero-shot: the mean cosine to texts that say forged less that to texts that say
     authentic. `fused` is the rule's probability of forgery without a query.
@@ -89,34 +101,44 @@ def peers_of(
     return columns, {name: it.figures() for name, it in aligned.items()}
 
 
-def threshold_of(name: str, scores: Scores) -> float:
-    """Above which score a system says *forged*: the point of p = 0.5.
+def readings_of(entrants: Sequence[Entrant], peers: Systems) -> dict[str, Reading]:
+    """How scores read: calibrated ones by their calibration, `fused` as it is, peers' by range."""
+    found = {it.name: it.calibration.probabilities for it in entrants if it.calibration is not None}
+    return {FUSED: _as_it_is, **found, **{name: reading_of(it) for name, it in peers.items()}}
 
-    One half for probabilities (ours, and a peer's scores when all lie in [0, 1]); zero for the
-    logit of a linear head and for differences of distances or cosines.
-    """
+
+def reading_of(scores: Scores) -> Reading:
+    """A peer's scores are probabilities when all lie in [0, 1], else log-odds."""
     known = scores[~np.isnan(scores)]
     is_probability = bool(len(known)) and known.min() >= 0 and known.max() <= 1
-    return 0.5 if name == FUSED or (name.startswith("peer/") and is_probability) else 0.0
+    return _as_it_is if is_probability else _of_log_odds
 
 
-def videos_of(measured: Measured, systems: Systems) -> Samples:
+def _as_it_is(scores: Scores) -> Scores:
+    return scores
+
+
+def _of_log_odds(scores: Scores) -> Scores:
+    return np.asarray(1 / (1 + np.exp(-np.clip(scores, -60, 60))))
+
+
+def videos_of(measured: Measured, rows: Samples) -> Samples:
     """One row a video: the mean over its first 32 measured frames; no rows without videos."""
     # A video that its data set gives no name is named by its file.
-    rows = [
+    keys = [
         (row.dataset, row.video_id or ("" if time_s is None else row.path), row.label)
         for row, time_s in zip(measured.rows, measured.times_s, strict=True)
     ]
     places: dict[tuple[str, str, str], list[int]] = {}
-    for index, key in enumerate(rows):
+    for index, key in enumerate(keys):
         if key[1]:
             places.setdefault(key, []).append(index)
     firsts = np.array([indices[0] for indices in places.values()], int)
     means = {
         name: np.array([_mean(scores[indices]) for indices in places.values()], float)
-        for name, scores in systems.items()
+        for name, scores in rows.systems.items()
     }
-    return Samples(measured.forged[firsts], measured.groups[firsts], means)
+    return replace(rows.take(firsts), systems=means)
 
 
 def _mean(scores: Scores) -> float:

@@ -73,6 +73,11 @@ class CommunityForensics:
         found._check_weights()
         return found
 
+    def loaded(self) -> "CommunityForensics":
+        """Itself, with its weights read now."""
+        _ = self._loaded
+        return self
+
     @property
     def name(self) -> str:
         """Its folder's."""

@@ -79,9 +79,14 @@ class ImageClassifier:
         if config.get("problem_type") == "multi_label_classification":
             raise SetupError(f"{folder} gives every label its own yes or no: no such detector")
         named = {**read_json(folder / CLASSES_FILE, missing={}), **(classes or {})}
-        found = resolve(_labels(config), named, source=str(checkpoint))
+        found = resolve(_labels(config, folder), named, source=str(checkpoint))
         name = folder.name if Path(checkpoint).is_dir() else str(checkpoint).rpartition("/")[2]
         return cls(folder, found, inputs, name, device)
+
+    def loaded(self) -> "ImageClassifier":
+        """Itself, with its weights read now; raises SetupError when they cannot be."""
+        _ = self._loaded
+        return self
 
     @cached_property
     def sha256(self) -> str:
@@ -212,10 +217,13 @@ def _processor_config(folder: Path) -> dict[str, Any]:
     return read_json(folder / PROCESSOR, missing=timm)
 
 
-def _labels(config: Mapping[str, Any]) -> dict[int, str]:
+def _labels(config: Mapping[str, Any], folder: Path) -> dict[int, str]:
     """`id2label`, or timm's `label_names`; without names transformers says LABEL_0, LABEL_1."""
     if config.get("id2label"):
-        return {int(index): str(label) for index, label in config["id2label"].items()}
+        try:
+            return {int(index): str(label) for index, label in config["id2label"].items()}
+        except (AttributeError, ValueError) as error:
+            raise SetupError(f"{folder / CONFIG}: its id2label cannot be read: {error}") from error
     number = config.get("num_labels") or config.get("num_classes") or 2
     return dict(enumerate(config.get("label_names") or [f"LABEL_{it}" for it in range(number)]))
 
@@ -242,5 +250,5 @@ def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return "×".join(str(each) for each in value.values() if each is not None)
     if isinstance(value, list):
-        return "/".join(f"{float(each):.3g}" for each in value)
+        return "/".join(f"{each:.3g}" if isinstance(each, float) else str(each) for each in value)
     return str(value)

@@ -10,9 +10,9 @@ To add a detector, write its file and a row in `KINDS`.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from tools.detectors.calibrating import FILE as CALIBRATION
 from tools.detectors.calibrating import Calibration
@@ -56,15 +56,44 @@ class About:
     @classmethod
     def load(cls, folder: Path) -> "About":
         """Read it; raises SetupError when it is damaged or of an unknown kind."""
+        path = folder / ABOUT
         try:
-            found = cls(**json.loads((folder / ABOUT).read_text("utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise SetupError(f"{folder / ABOUT} cannot be read: {error}") from error
-        if found.kind not in KINDS:
-            raise SetupError(
-                f"{folder} holds a detector of kind {found.kind!r}; known are {sorted(KINDS)}"
-            )
-        return found
+            said = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise SetupError(f"{path} cannot be read: {error}; {_MEND}") from error
+        if problem := _problem(said):
+            raise SetupError(f"{path} {problem}; {_MEND}")
+        return cls(**said)
+
+
+_MEND = "fit the detector again (`unmask fit`), or take its folder away"
+
+
+def _problem(said: object) -> str:
+    """What is wrong with the content of a `detector.json`; nothing where all is well."""
+    if not isinstance(said, dict):
+        return "holds no JSON object"
+    known = {it.name: it for it in fields(About)}
+    needed = [name for name, it in known.items() if it.default is MISSING]
+    if lacking := [name for name in needed if name not in said]:
+        return f"lacks {_listed(lacking)}"
+    if strange := [name for name in said if name not in known]:
+        return f"says {_listed(strange)}, which Unmask does not know"
+    if wrong := [name for name in needed if not isinstance(said[name], str)]:
+        return f"holds no text as {_listed(wrong)}"
+    if said["kind"] not in KINDS:
+        return f"is of kind {said['kind']!r}; known are {sorted(KINDS)}"
+    if said["inputs"] not in get_args(Inputs):
+        return f"has inputs {said['inputs']!r}; known are {_listed(get_args(Inputs))}"
+    if not isinstance(said.get("encoder_sha256") or "", str):
+        return "holds no text as 'encoder_sha256'"
+    if not isinstance(said.get("settings") or {}, dict):
+        return "holds no JSON object as 'settings'"
+    return ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +147,12 @@ class Shelved:
                 f"{self.folder} was trained on the encoder {wanted!r}, in use is "
                 f"{encoder.sha256!r}: train it again ({again(self.about.kind)})"
             )
-        detector = KINDS[self.about.kind](self, encoder)
+        try:
+            detector = KINDS[self.about.kind](self, encoder)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SetupError(
+                f"{self.folder} does not fit its kind, {self.about.kind!r} ({error!r}); {_MEND}"
+            ) from error
         if isinstance(detector, IdentityDetector) and embedder_sha256 is not None:
             learnt = detector.embedder_sha256
             if learnt not in ("", embedder_sha256):
@@ -227,12 +261,26 @@ def again(kind: str) -> str:
     return f"`unmask fit {kind} …`" if training is None else f"`python -m {training} …`"
 
 
-def shelved(folders: Sequence[Path]) -> Iterator[Shelved]:
-    """The detectors in these folders, by name; of two with one title the first is taken."""
-    seen = set()
-    for folder in folders:
-        for about in sorted(folder.glob(f"*/{ABOUT}")):
-            found = Shelved(about.parent, About.load(about.parent))
-            if found.title not in seen:
-                seen.add(found.title)
-                yield found
+def shelved(
+    folders: Sequence[Path], *, left_out: Callable[[Path, SetupError], None] | None = None
+) -> Iterator[Shelved]:
+    """The detectors in these folders, by name; of two with one title the first is taken.
+
+    A folder whose description is damaged is told to `left_out` with the reason, and so is one
+    whose title is taken; without it the first raises SetupError, the second is passed over.
+    """
+    seen: dict[str, Path] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{ABOUT}"))):
+        try:
+            found = Shelved(path.parent, About.load(path.parent))
+        except SetupError as error:
+            if left_out is None:
+                raise
+            left_out(path.parent, error)
+            continue
+        first = seen.setdefault(found.title, found.folder)
+        if first is found.folder:
+            yield found
+        elif left_out is not None:
+            taken = f"{found.folder} is called {found.title!r}, as {first} is"
+            left_out(found.folder, SetupError(f"{taken}: fit it again under another --name"))

@@ -40,6 +40,7 @@ class Kit:
     detectors: Sequence[Detector]
     picture_detectors: Sequence[AnyDetector]
     second_embedder: Embedder | None = None
+    notices: Sequence[str] = ()
     rule: None = None
     profile: str = "pocket"
     fingerprint: Mapping[str, str] = field(default_factory=dict)
