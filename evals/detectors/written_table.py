@@ -36,7 +36,8 @@ detector without a calibration has no accuracies, one of faces is not asked abou
 *families learnt*, *left out* and *scenes* are our forge's on LFW, {lfw} forgeries of each against
 {real} photographs; *left out* are `partial_swap` and `morph`, and say what the pocket encoder did
 not learn. *real swaps* and *generated* are of others' making and few. Marked † in the last table: a
-family that this detector learnt itself.
+family that this detector learnt itself. How each was trained stands on its card; `sbi`, `caddm` and
+the networks on whole pictures are not shipped, `LOG.md` says how they came about.
 """
 
 
