@@ -59,11 +59,12 @@ def ask(
     unmask ask ada.jpg --explain
     unmask ask "why is H1 an impersonation?" --case 20261120-193816-0fecd7
 
-    Where the answer cites a measurement, its value stands in brackets. Sentences marked (plain)
-    are not the model's: they are filled from the measurements, where the model's own did not
-    agree with them. Every question is recorded as a case in the data folder, with private copies
-    of the photos.
+    Where the answer cites a measurement, its value stands in brackets; where it cites a count, the
+    bare number. Sentences marked (plain) are not the model's: they are filled from the
+    measurements, where the model's own did not agree with them. Every question is recorded as a
+    case in the data folder, with private copies of the photos.
     """
+    from assistant.progress import CloserLookDisplay
     from assistant.telling import Told
     from tools.images import read_photo
 
@@ -75,7 +76,8 @@ def ask(
         agent, notes = _agent(settings, gallery=gallery, case_id=case)
     tell(notes)
     told = Told(agent, show=not json)
-    with stdout_kept_clean(context):
+    with stdout_kept_clean(context), CloserLookDisplay() as display:
+        agent.desk.on_progress = display
         told.turn(question, photos)
         told.explain(EXPLAINED if explain else 0)
     if json:

@@ -10,6 +10,7 @@ from pathlib import Path
 from assistant.parts import Parts
 from assistant.settings import Settings
 from tools.closer_look import Measurement
+from tools.errors import SetupError
 from tools.findings import Findings
 from tools.gallery import Gallery
 from tools.index import Index
@@ -18,14 +19,16 @@ from tools.leading_hits import MEASUREMENTS, LeadingHits
 from tools.query import Query, build_query
 from tools.search import search
 
+Paths = Path | str | Sequence[Path | str]
+
 
 class Unmask:
     """Index folders into a gallery and search it for impersonations of a person.
 
     `settings` default to the environment's; `gallery` names the collection. Weights load on
-    first use and are kept; `parts` are those of another object, to share them. Raises SetupError
-    for what the person can fix (a missing gallery, missing checkpoints), ToolError for photos
-    that cannot serve as a query.
+    first use and are kept; `parts` are those of another object, to share them. Folders and
+    photos are one path or several. Raises SetupError for what the person can fix (a missing
+    gallery, missing checkpoints, an empty list), ToolError for photos that cannot serve as a query.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Unmask:
 
     def index(
         self,
-        folders: Sequence[Path | str],
+        folders: Paths,
         *,
         on_progress: Callable[[IndexProgress], None] | None = None,
     ) -> IndexSummary:
@@ -55,13 +58,14 @@ class Unmask:
 
         Broken files are skipped and counted in the summary.
         """
+        paths = _listed(folders, "index", "folders or files")
         home, parts = self.settings.home, self.parts
         with (
             Gallery.open(home, self.gallery_name, fingerprint=parts.fingerprint) as gallery,
             Index.open(gallery) as index,
         ):
             return index_folders(
-                [Path(folder) for folder in folders],
+                paths,
                 gallery=gallery,
                 index=index,
                 faces=parts.faces,
@@ -72,7 +76,7 @@ class Unmask:
 
     def find(
         self,
-        photos: Sequence[Path | str],
+        photos: Paths,
         *,
         top: int = 20,
         face: int | None = None,
@@ -91,7 +95,7 @@ class Unmask:
 
     def investigate(
         self,
-        photos: Sequence[Path | str],
+        photos: Paths,
         *,
         top: int = 20,
         face: int | None = None,
@@ -103,13 +107,13 @@ class Unmask:
 
         `on_progress` is told how many of how many hits were looked at closer.
         """
+        paths = _listed(photos, "find", "one or more photos of the person")
         parts = self.parts
         asked = (self._opinion(),) if closer and opinion else ()
         leading = LeadingHits((*MEASUREMENTS, *asked), on_progress=on_progress) if closer else None
         with Gallery.open_existing(
             self.settings.home, self.gallery_name, fingerprint=parts.fingerprint
         ) as gallery:
-            paths = [Path(photo) for photo in photos]
             query = build_query(paths, faces=parts.faces, encoder=parts.encoder, face=face)
             found = search(gallery, query, instruments=parts, top=top, closer=leading)
             return found.findings, query
@@ -120,3 +124,11 @@ class Unmask:
         from assistant.vlm_opinion import measurement
 
         return measurement(chat_model(self.settings))
+
+
+def _listed(paths: Paths, method: str, wanted: str) -> list[Path]:
+    """One path or several as a list; SetupError when there is none."""
+    listed = [Path(each) for each in ([paths] if isinstance(paths, Path | str) else paths)]
+    if not listed:
+        raise SetupError(f"{method}() was given no path: give it {wanted}")
+    return listed

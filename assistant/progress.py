@@ -15,15 +15,11 @@ if TYPE_CHECKING:
 _LINE_EVERY_S = 30.0
 
 
-class IndexingDisplay:
-    """Shows indexing with its rate and the time that is left; call it with each progress."""
+class _Display:
+    """A bar while it is entered; where stderr is no terminal, a line now and then instead."""
 
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("indexing"), BarColumn(), TextColumn("{task.fields[state]}"),
-            console=err(), transient=True, disable=not sys.stderr.isatty(),
-        )  # fmt: skip
-        self._task: TaskID | None = None
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
         self._last_line = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -38,6 +34,24 @@ class IndexingDisplay:
     ) -> None:
         self._bar.stop()
 
+    def _log(self, line: str) -> None:
+        now = time.monotonic()
+        if self._bar.disable and now - self._last_line >= _LINE_EVERY_S:
+            self._last_line = now
+            sys.stderr.write(f"{line}\n")
+
+
+class IndexingDisplay(_Display):
+    """Shows indexing with its rate and the time that is left; call it with each progress."""
+
+    def __init__(self) -> None:
+        bar = Progress(
+            TextColumn("indexing"), BarColumn(), TextColumn("{task.fields[state]}"),
+            console=err(), transient=True, disable=not sys.stderr.isatty(),
+        )  # fmt: skip
+        super().__init__(bar)
+        self._task: TaskID | None = None
+
     def __call__(self, progress: "IndexProgress") -> None:
         """Take note of how far indexing is."""
         state = describe(progress)
@@ -46,40 +60,30 @@ class IndexingDisplay:
         self._bar.update(
             self._task, total=progress.files_total, completed=progress.files_done, state=state
         )
-        now = time.monotonic()
-        if self._bar.disable and now - self._last_line >= _LINE_EVERY_S:
-            self._last_line = now
-            sys.stderr.write(f"indexing: {state}\n")
+        self._log(f"indexing: {state}")
 
 
-class CloserLookDisplay:
+class CloserLookDisplay(_Display):
     """Shows how many of the leading hits were looked at closer; call it with both numbers."""
 
     def __init__(self) -> None:
-        self._bar = Progress(
+        bar = Progress(
             TextColumn("looking closer"), BarColumn(),
             TextColumn("{task.completed} of {task.total}"),
             console=err(), transient=True, disable=not sys.stderr.isatty(),
         )  # fmt: skip
+        super().__init__(bar)
         self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def __call__(self, done: int, total: int) -> None:
         """Take note of how far the closer look is."""
         if self._task is None:
             self._task = self._bar.add_task("", total=total)
-        self._bar.update(self._task, completed=done, total=total)
+        # Gone at once when it is done: what is said next takes its place.
+        self._bar.update(
+            self._task, completed=done, total=total, visible=done < total, refresh=done == total
+        )
+        self._log(f"looking closer: {done} of {total}")
 
 
 def describe(progress: "IndexProgress") -> str:
@@ -100,27 +104,16 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-class DownloadDisplay:
+class DownloadDisplay(_Display):
     """Shows downloads, a bar a file; call it with name, bytes here, bytes in all."""
 
     def __init__(self) -> None:
-        self._bar = Progress(
+        bar = Progress(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
             console=err(), disable=not sys.stderr.isatty(),
         )  # fmt: skip
+        super().__init__(bar)
         self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def __call__(self, name: str, done_bytes: int, total_bytes: int) -> None:
         """Take note of how much of a file is here."""

@@ -202,6 +202,10 @@ def test_a_missing_gallery_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"'family'.*work.*unmask index DIR --gallery family"):
         Gallery.open_existing(tmp_path, "family")
     assert Gallery.names(tmp_path) == ["work"]
+    with pytest.raises(SetupError, match=r"'default'.*: name one of them with `--gallery NAME`"):
+        Gallery.open_existing(tmp_path)
+    with pytest.raises(SetupError, match="did you mean 'work'"):
+        Gallery.open_existing(tmp_path, "wrok")
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "a\nb", "x" * 65, "-rf", "/abs"])

@@ -106,6 +106,29 @@ def test_another_photo_gives_another_answer(
     assert verdicts["query_reencoded.jpg"] == "other"
 
 
+def test_one_path_is_as_good_as_a_list_of_one(unmask: Unmask, demo: DemoResult) -> None:
+    """A path, or its text, is one photo or folder, not a sequence of letters."""
+    query = demo.folder.parent / "query.png"
+    for given in (query, str(query)):
+        assert unmask.find(given, top=1, closer=False).query_paths == (query,)
+    assert unmask.index(str(demo.folder)).images_added == 0
+
+
+def test_a_face_number_that_chose_nothing_is_said(unmask: Unmask, demo: DemoResult) -> None:
+    """The third face of a portrait is its only one, and the person hears of it."""
+    query = demo.folder.parent / "query.png"
+    assert any("--face 3" in note for note in unmask.find(query, face=3, closer=False).warnings)
+    assert not unmask.find(query, face=1, closer=False).warnings
+
+
+def test_an_empty_list_says_what_is_wanted(unmask: Unmask) -> None:
+    """No photo and no folder are told apart from an empty gallery, before weights are loaded."""
+    with pytest.raises(SetupError, match=r"find\(\) was given no path: give it one or more photos"):
+        unmask.find([])
+    with pytest.raises(SetupError, match=r"index\(\) was given no path: give it folders"):
+        unmask.index([])
+
+
 def test_several_photos_of_the_person_are_one_query(unmask: Unmask, demo: DemoResult) -> None:
     """Two photos give one template, both named in the findings."""
     query = demo.folder.parent / "query.png"

@@ -1,12 +1,15 @@
 """Explanations say only what was measured, and cite it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from tests.test_verdict import HIGH, LOW, MIDDLE, RULE, scores
+from tools.calibration import Logistic
 from tools.evidence import collect
 from tools.plain_writer import explain, render
+from tools.verdict import Question
 
 
 @pytest.mark.parametrize("identity", [HIGH, MIDDLE, LOW])
@@ -53,3 +56,40 @@ def test_a_changed_score_changes_the_sentence_about_it_alone() -> None:
     different = [one for one, two in zip(*texts, strict=True) if one != two]
     assert len(different) == 1
     assert "cosine" in different[0]
+
+
+@pytest.mark.parametrize(
+    ("identity", "bits", "asked"),
+    [(MIDDLE, 40.0, ["E2"]), (HIGH, 40.0, ["E2", "E6"]), (HIGH, 2.0, ["E6"])],
+)
+def test_the_forgery_probability_cites_the_scores_of_the_question_that_was_asked(
+    identity: float, bits: float, asked: list[str]
+) -> None:
+    """Alone, beside the query, or as the query photo altered: each rests on other evidence."""
+    measured = scores(identity, LOW, bits=bits) | {"query/face_linear_difference": 4.0}
+    sentences = explain(
+        RULE.assess(measured, usable=True), collect(measured, RULE.references, rule=RULE)
+    )
+    about = next(each for each in sentences if "forgery probability" in each.text)
+    assert list(about.cites) == asked
+    assert "E2" in asked or not any("E2" in each.cites for each in sentences)
+
+
+def test_an_altered_query_photo_is_not_compared_with_scores_that_were_not_asked() -> None:
+    """A probability from what differs from the query says nothing of the forgery scores alone."""
+    measured = scores(HIGH, LOW, bits=2.0) | {"query/face_linear_difference": 4.0}
+    text = render(
+        explain(RULE.assess(measured, usable=True), collect(measured, RULE.references, rule=RULE))
+    )
+    assert "98 %, by nothing but what differs from the query photo [E6]" in text
+    assert "stands out" not in text
+
+
+def test_a_closer_looks_scores_are_cited_where_they_were_asked() -> None:
+    """What a closer look added to the question is among the evidence of its probability."""
+    closer = Logistic(("face/sbi_caddm",), (0.0,), (1.0,), (1.0,), 0.0)
+    rule = replace(RULE, closer={"with_query": Question(closer, RULE.fake_band)})
+    measured = scores(HIGH, LOW) | {"face/sbi_caddm": HIGH}
+    evidence = collect(measured, rule.references, rule=rule)
+    about = explain(rule.assess(measured, usable=True), evidence)[2]
+    assert about.cites == tuple(item.id for item in evidence if item.score == "face/sbi_caddm")

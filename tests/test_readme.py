@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assistant.cli import app
+from tools.errors import SetupError
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +52,16 @@ def test_the_python_example_runs(
     printed = capsys.readouterr().out
     assert "found.jpg" in printed
     assert "E1 identity similarity" in printed
+
+
+def test_the_fitting_example_asks_for_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """The second code block builds its engines, and `fit` goes as far as to miss the photos."""
+    monkeypatch.chdir(tmp_path)
+    code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[1]
+    with pytest.raises(SetupError, match="photos"):
+        exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
 
 
 def test_the_tree_lists_every_python_file() -> None:

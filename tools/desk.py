@@ -4,7 +4,7 @@ Everything that a session knows lies here, and nothing of it is shared: weights 
 instruments), a desk is not. The gallery is opened for the length of one call only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Desk:
     """One investigation's state. Bad handles raise ToolError, which lists the valid ones.
 
     `home` is the data folder, `gallery` names the collection that is searched, `measurements` are
-    what a closer look takes of every hit.
+    what a closer look takes of every hit; `on_progress`, if set, is told of how many of how many.
     """
 
     def __init__(
@@ -66,7 +66,8 @@ class Desk:
         self.home = home
         self._gallery = gallery
         self._photos = QueryPhotos()
-        self._leading = LeadingHits(measurements)
+        self._leading = LeadingHits(measurements, on_progress=self._tell_progress)
+        self.on_progress: Callable[[int, int], None] | None = None
         self._search: Search | None = None
         self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
         self._located: dict[str, Located] = {}
@@ -161,6 +162,10 @@ class Desk:
                 closer=self._leading,
             )
         return self._search.findings
+
+    def _tell_progress(self, done: int, total: int) -> None:
+        if self.on_progress is not None:
+            self.on_progress(done, total)
 
     @property
     def search(self) -> tuple[Findings, Query] | None:

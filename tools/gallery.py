@@ -5,6 +5,7 @@ this file and may be thrown away at any time (Chroma loses vectors when its writ
 """
 
 import contextlib
+import difflib
 import json
 import sqlite3
 import threading
@@ -72,11 +73,7 @@ class Gallery:
         """Open a gallery that must exist; without a `fingerprint`, whatever made it."""
         folder = gallery_folder(home, name)
         if not (folder / RECORDS).is_file():
-            known = ", ".join(cls.names(home)) or "none yet"
-            raise SetupError(
-                f"there is no gallery {name!r} (there are: {known}): make it with "
-                f"`unmask index DIR --gallery {name}`"
-            )
+            raise SetupError(_no_gallery(name, cls.names(home)))
         with gallery_file.plain_words(name):
             connection = gallery_file.connect(folder / RECORDS)
         return cls(folder, connection)._bound_to(fingerprint)
@@ -381,6 +378,20 @@ class Gallery:
         unknown = next((each for each in ids if each not in found), None)
         if unknown is not None:
             raise ToolError(f"there is no face {unknown!r} in gallery {self.name!r}")
+
+
+def _no_gallery(name: str, known: Sequence[str]) -> str:
+    """What is wrong and what to do: a gallery that exists is likelier meant than a new one."""
+    make = f"make it with `unmask index DIR --gallery {name}`"
+    if not known:
+        return f"there is no gallery {name!r} (there are: none yet): {make}"
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f"did you mean {near[0]!r}? Name" if near else "name"
+    there = ", ".join(known)
+    return (
+        f"there is no gallery {name!r} (there are: {there}): {meant}"
+        f" one of them with `--gallery NAME`, or {make}"
+    )
 
 
 def _matrix(blobs: Sequence[bytes]) -> Vector:

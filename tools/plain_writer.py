@@ -30,7 +30,7 @@ _OPENINGS = {
     "impersonation": "This image likely impersonates the query person: "
     "it shows their face, and the face was likely forged",
     "genuine": "This looks like a genuine photo of the query person: "
-    "no measurement points clearly to a forgery",
+    "the measurements together do not point to a forgery",
     "copy": "This is the query photo itself, re-uploaded, cropped or re-encoded; "
     "nothing measured says that it was altered",
     "other": "This most likely shows another person",
@@ -65,10 +65,11 @@ def render(sentences: tuple[Sentence, ...]) -> str:
 
 
 def _opening(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence:
+    asked = assessment.fake_scores
     rests_on = {
-        "copy": ("query/face_hash_distance",),
+        "copy": ("query/face_hash_distance", *asked),
         "other": ("cosine_similarity",),
-    }.get(assessment.verdict, ("cosine_similarity", "face/unifd_linear"))
+    }.get(assessment.verdict, ("cosine_similarity", *asked[:1]))  # the next sentences cite all
     text = _OPENINGS[assessment.verdict]
     if assessment.verdict in ("inconclusive", "impersonation"):
         text += f" ({assessment.reason})"
@@ -87,29 +88,24 @@ def _identity(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence
 
 
 def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
+    """Its probability with the evidence that it was computed from, and no other."""
     if assessment.fake_probability is None:
         return None
-    names = (
-        "face/unifd_linear", "face/unifd_neighbours",
-        "image/unifd_linear", "image/unifd_neighbours",
-    )  # fmt: skip
-    high = [
-        known[name]
-        for name in names
-        if name in known and (known[name].share_of_authentic_below or 0.0) >= _SHARE_CLEAR
-    ]
-    probability = f"The fused forgery probability is {percent(assessment.fake_probability)}"
+    text = f"The fused forgery probability is {percent(assessment.fake_probability)}"
+    asked = [known[name] for name in assessment.fake_scores if name in known]
+    placed = [item for item in asked if item.share_of_authentic_below is not None]
+    high = [item for item in placed if (item.share_of_authentic_below or 0.0) >= _SHARE_CLEAR]
     if high:
         strongest = max(high, key=lambda item: item.share_of_authentic_below or 0.0)
-        return Sentence(
-            f"{probability}; the {strongest.name} is higher than that of "
-            f"{percent(strongest.share_of_authentic_below)} of authentic validation photos.",
-            tuple(item.id for item in high),
+        text += (
+            f"; the {strongest.name} is higher than that of "
+            f"{percent(strongest.share_of_authentic_below)} of authentic validation photos"
         )
-    return Sentence(
-        f"{probability}; no forgery score stands out from those of authentic validation photos.",
-        _ids(known, names),
-    )
+    elif placed:
+        text += "; no single score behind it stands out from those of authentic validation photos"
+    elif asked and all(item.score.startswith("query/") for item in asked):
+        text += ", by nothing but what differs from the query photo"
+    return Sentence(f"{text}.", tuple(item.id for item in asked))
 
 
 def _relative(known: Mapping[str, Evidence]) -> Sentence | None:

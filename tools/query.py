@@ -1,7 +1,7 @@
 """The query: one or a few authentic photos of one person, measured the same way as a gallery."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,11 @@ def build_query(
     photos = [read_photo(path) for path in paths]
     found = faces.analyse([photo.pixels for photo in photos])
     chosen = [_choose(path, detected, face) for path, detected in zip(paths, found, strict=True)]
-    return _measure(photos, paths, chosen, encoder)
+    query = _measure(photos, paths, chosen, encoder)
+    if face is not None and face > max(map(len, found)):  # else it chose in one of them
+        note = f"--face {face} chose nothing: no photo shows more than one face"
+        return replace(query, warnings=(*query.warnings, note))
+    return query
 
 
 def _choose(path: Path, detected: Sequence[Face], number: int | None) -> Face:

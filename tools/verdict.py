@@ -27,6 +27,7 @@ class Assessment:
 
     `reason` says in a few words which part of the rule decided. `unsteady` are the axes that mild
     retakes of the picture moved to another side of their band, and so took the verdict away.
+    `fake_scores` names the scores that the forgery probability was computed from.
     """
 
     verdict: Verdict
@@ -35,6 +36,7 @@ class Assessment:
     impersonation_probability: float | None
     reason: str
     unsteady: tuple[Axis, ...] = ()
+    fake_scores: tuple[str, ...] = ()
 
 
 Asked = Literal["alone", "with_query", "same_photo"]
@@ -91,7 +93,10 @@ class Rule:
         if fake is None:
             return Assessment("not assessed", same, None, None, "forgery was not measured")
         verdict, reason = _decide(place, question.band.place(fake), low)
-        return Assessment(verdict, same, fake, self._in_a_crowd(same) * fake, reason)
+        return Assessment(
+            verdict, same, fake, self._in_a_crowd(same) * fake, reason,
+            fake_scores=question.calibrator.features,
+        )  # fmt: skip
 
     def steadied(self, given: Assessment, retaken: Mapping[str, Assessment]) -> Assessment:
         """A verdict held against those of mild retakes of the same picture, by the retake's name.
