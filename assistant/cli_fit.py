@@ -97,7 +97,8 @@ def fit(
     --fake is a kind of forgery; a forgery called like a photo is taken for one of it. --real may
     be one of those sub-folders: of a folder a class, it is the authentic one. Networks on whole
     pictures name the class. Nobody who is learnt from is calibrated or tested on, so the figures
-    are for people it has never seen.
+    are for people it has never seen; forgeries of which neither face, name nor folder tells whom
+    they show are counted, for they may be exceptions.
 
     The first three take minutes on a processor; networks want a GPU, which is used if there is
     one, or patience. After Ctrl-C or a crash, the same command goes on where it stopped. Files
@@ -225,7 +226,8 @@ def _print(fitted: "Fitted", kept: dict[str, str] | None) -> None:
     )
     _print_skipped(fitted)
     console.print()
-    print_table(("on people it has never seen", ""), _rows(fitted))
+    known = ", but for forgeries of nobody known" if told.unattributed else ""
+    print_table((f"on people it has never seen{known}", ""), _rows(fitted))
     console.print(
         f"\nIn {safe(fitted.folder)}; the card beside the weights says more.", soft_wrap=True
     )
@@ -247,7 +249,8 @@ def _print_skipped(fitted: "Fitted") -> None:
 
 
 def _rows(fitted: "Fitted") -> Iterator[tuple[str, str]]:
-    it, band = fitted.figures, fitted.calibration.band
+    it, calibration = fitted.figures, fitted.calibration
+    band = None if calibration is None else calibration.band
     edges = "" if it.auc_interval is None else " ({:.2f}–{:.2f})".format(*it.auc_interval)
     yield "AUC (95 % interval)", f"{_number(it.auc)}{edges}"
     yield (
@@ -255,7 +258,8 @@ def _rows(fitted: "Fitted") -> Iterator[tuple[str, str]]:
         f"{_share(it.real_accuracy)} / {_share(it.fake_accuracy)}",
     )
     yield "calibration error", _number(it.ece)
-    yield "inconclusive band", f"{band.low:.2f} to {band.high:.2f}"
+    yield "inconclusive band", f"{band.low:.2f} to {band.high:.2f}" if band else "not calibrated"
+    yield "inconclusive", _share(it.inconclusive)
     yield "authentic above it / forged below", f"{_share(it.called_forged)} / {_share(it.missed)}"
     for name, auc in it.families.items():
         yield f"AUC, {name}", _number(auc) + (" (never learnt)" if name in it.unlearnt else "")

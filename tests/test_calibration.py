@@ -70,7 +70,17 @@ def test_a_place_among_authentic_photos() -> None:
 
 def test_no_band_lets_a_claim_pass_that_is_more_likely_wrong() -> None:
     """However well validation samples are told apart, the edges stay on their side of one half."""
-    likely = Band.fit([0.01, 0.02], [0.3, 0.35], alpha_low=0.1, alpha_high=0.1)
+    likely = Band.fit([0.01, 0.02] * 10, [0.3, 0.35] * 10, alpha_low=0.1, alpha_high=0.1)
     assert (likely.high, likely.place(0.45)) == (0.5, "within")
-    unlikely = Band.fit([0.7, 0.8], [0.95, 0.99], alpha_low=0.1, alpha_high=0.1)
+    unlikely = Band.fit([0.7, 0.8] * 10, [0.95, 0.99] * 10, alpha_low=0.1, alpha_high=0.1)
     assert (unlikely.low, unlikely.place(0.55)) == (0.5, "within")
+
+
+@pytest.mark.parametrize("count", [0, 1, 8])
+def test_too_few_samples_promise_nothing(count: int) -> None:
+    """Below 1/α − 1 = 9 samples there is no quantile: all is inconclusive, and 9 do have one."""
+    band = Band.fit([0.1] * count, [0.9] * count, alpha_low=0.1, alpha_high=0.1)
+    assert (band.low, band.high) == (0.0, 1.0)
+    assert {band.place(it) for it in (0.0, 0.3, 1.0)} == {"within"}
+    enough = Band.fit([0.1] * 9, [0.9] * 9, alpha_low=0.1, alpha_high=0.1)
+    assert (enough.place(0.2), enough.place(0.8)) == ("low", "high")

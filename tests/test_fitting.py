@@ -327,6 +327,9 @@ def test_figures_are_of_the_test_part_alone(fitted: Fitted) -> None:
     assert figures.auc_interval[0] <= figures.auc <= figures.auc_interval[1]
     assert fitted.told.persons == {"learn": 2, "stop": 1, "calibrate": 2, "test": 2}
     assert any("tested on 2 persons only" in it for it in fitted.remarks)
+    assert fitted.told.unattributed == 0
+    assert any("chance" in it for it in fitted.remarks) == (figures.auc_interval[0] <= 0.5)
+    assert fitted.calibration is not None and fitted.calibration.band.high == 1.0
     assert any("calibrated on 4 authentic pictures" in it for it in fitted.remarks)
     json.dumps(as_json(fitted), allow_nan=False)
 
@@ -569,3 +572,10 @@ def test_figures_are_those_of_the_evaluations() -> None:
     assert (found.real_accuracy, found.fake_accuracy) == pytest.approx((known.real, known.fake))
     assert found.ece == pytest.approx(calibration.ece(chances, forged))
     assert found.not_measured == 1
+    scored = replace(scored, probabilities=np.full(300, np.nan))
+    bare = figures_of(
+        scored, None, persons=persons, learnt=(), apart=(), seed=4,
+        families=["made" if it else None for it in forged],
+    )  # fmt: skip
+    assert bare.auc == found.auc
+    assert {bare.real_accuracy, bare.fake_accuracy, bare.ece, bare.inconclusive} == {None}

@@ -64,7 +64,8 @@ class Band:
 
     `high` is exceeded by at most `alpha_high` of the validation samples for which the claim is
     false, `low` is undercut by at most `alpha_low` of those for which it is true (Vovk et al.,
-    split conformal prediction; the edge is the ⌈(n + 1)(1 − α)⌉-th smallest of n).
+    split conformal prediction; the edge is the ⌈(n + 1)(1 − α)⌉-th smallest of n). With fewer
+    than 1/α − 1 samples there is no such one, nothing can be promised, and the edge is 1, or 0.
     """
 
     low: float
@@ -73,8 +74,8 @@ class Band:
     alpha_high: float
 
     def place(self, probability: float) -> str:
-        """'low', 'within' or 'high'."""
-        if probability >= self.high:
+        """'low', 'within' or 'high'; above an edge at 1 there is nothing."""
+        if self.high <= probability and self.high < 1:
             return "high"
         return "low" if probability < self.low else "within"
 
@@ -102,7 +103,7 @@ class Band:
 
 def _conformal_upper(values: np.ndarray, alpha: float) -> float:
     rank = int(np.ceil((len(values) + 1) * (1.0 - alpha)))
-    return float(np.sort(values)[min(rank, len(values)) - 1])
+    return float(np.sort(values)[rank - 1]) if rank <= len(values) else 1.0
 
 
 @dataclass(frozen=True, slots=True)

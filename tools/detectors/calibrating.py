@@ -49,6 +49,11 @@ class Calibration:
         asked = title(detector), detector.sha256, detector.preprocessing
         return asked == (self.detector, self.checkpoint, self.preprocessing)
 
+    @property
+    def rises(self) -> bool:
+        """Whether a higher logit means a higher probability; where not, nothing was learnt."""
+        return self.slope > 0
+
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """(n,) logits to (n,) probabilities of forgery in 0..1; NaN stays NaN."""
         wide = np.asarray(logits, np.float64)

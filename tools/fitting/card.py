@@ -24,7 +24,8 @@ MOST_APART = 1.5
 class Told:
     """What a job learns from: names of the folders, counts, and the sha256 of the division.
 
-    `apart` pictures show persons of two parts and are left out; `formats` and `face_px`, the
+    `apart` pictures show persons of two parts and are left out; of `unattributed` forgeries nothing
+    tells whom they show; `formats` and `face_px`, the
     median width of faces, are those of authentic and of forged files.
     """
 
@@ -34,6 +35,7 @@ class Told:
     forged: int
     persons: Mapping[str, int]
     apart: int
+    unattributed: int
     skipped: int
     formats: tuple[list[str], ...]
     face_px: tuple[float | None, ...]
@@ -52,25 +54,65 @@ class Told:
         return f"{people}, {self.forged:,} forgeries in {self.fake!r}"
 
 
-def remarks(told: Told, calibration: Calibration, figures: Figures) -> tuple[str, ...]:
+def remarks(told: Told, calibration: Calibration | None, figures: Figures) -> tuple[str, ...]:
     """What makes the figures worth less than they look."""
-    found = [*_differences(told)] if told.fake is not None else []
+    found = [*_chance(figures)]
+    if calibration is None:
+        found.append(
+            "not calibrated: among the persons kept for that, forgeries score no higher than "
+            "authentic pictures, and a probability would fall where the score rises; add persons"
+        )
+    found += _differences(told) if told.fake is not None else []
+    if told.unattributed:
+        found.append(
+            f"{told.unattributed:,} forgeries could not be attributed to a person of the authentic "
+            "photos, so that nobody tested on was learnt from holds for the others only; name "
+            "them, or their sub-folders, like the photos that they show"
+        )
     if figures.persons < FEW_PERSONS:
         found.append(
             f"tested on {figures.persons} persons only: the figures may be far off; add persons"
         )
-    authentic, allowed = int(calibration.fitted_on["authentic"]), calibration.band.alpha_high
-    needed = round(1 / allowed) - 1
-    if authentic < needed:
-        found.append(
-            f"calibrated on {authentic} authentic pictures: with fewer than {needed} nothing "
-            f"promises that at most {allowed:.0%} of authentic ones are called forged"
-        )
+    for kind, count, allowed, called in _promises(calibration):
+        needed = round(1 / allowed) - 1
+        if count < needed:
+            found.append(
+                f"calibrated on {count} {kind} pictures: with fewer than {needed} nothing promises "
+                f"that at most {allowed:.0%} of {kind} ones are called {called}, so none is"
+            )
     if told.apart:
         found.append(f"{told.apart:,} pictures show persons of two parts, and were left out")
     if figures.not_measured:
         found.append(f"{figures.not_measured:,} pictures of the test part could not be measured")
     return tuple(found)
+
+
+def _chance(figures: Figures) -> Iterator[str]:
+    """What tells that it may know nothing: on unseen persons, guessing has an AUC of 0.5."""
+    if figures.auc is None:
+        return
+    if figures.auc <= 0.5:
+        yield (
+            f"no better than chance (AUC {figures.auc:.2f} where guessing has 0.5): do not use it; "
+            "add persons, or fit another kind"
+        )
+    elif figures.auc_interval is not None and figures.auc_interval[0] <= 0.5:
+        low, high = figures.auc_interval
+        yield (
+            f"perhaps no better than chance: the AUC's interval, {low:.2f} to {high:.2f}, reaches "
+            "the 0.5 of guessing; add persons, or fit another kind"
+        )
+
+
+_Promise = tuple[str, int, float, str]
+"""Of which kind, fitted on how many, which share at most, is called what."""
+
+
+def _promises(calibration: Calibration | None) -> Iterator[_Promise]:
+    if calibration is not None:
+        band, counts = calibration.band, calibration.fitted_on
+        yield "authentic", int(counts["authentic"]), band.alpha_high, "forged"
+        yield "forged", int(counts["forged"]), band.alpha_low, "authentic"
 
 
 def _differences(told: Told) -> Iterator[str]:
@@ -103,26 +145,23 @@ def write_figures(folder: Path, shelved: Shelved, told: Told, figures: Figures) 
 
 
 def write_card(
-    folder: Path, about: About, told: Told, *, learnt: Learnt, calibration: Calibration,
+    folder: Path, about: About, told: Told, *, learnt: Learnt,
+    calibration: Calibration | None,
     figures: Figures, said: Sequence[str],
 ) -> None:  # fmt: skip
     """Write the card beside the weights."""
-    band = calibration.band
     persons = ", ".join(f"{count} to {part}" for part, count in told.persons.items())
     text = [
         f"# {about.name}: {about.kind}, {about.inputs}",
         f"**Licence of the weights.** {about.licence[0].upper()}{about.licence[1:]}.",
         f"**Data.** {about.trained_on}. Persons: {persons}; nobody is in two parts. Forgeries: "
-        f"{', '.join(told.families)}. Files left out: {told.skipped}; pictures of persons in two "
-        f"parts, left out: {told.apart}. Division: sha256 `{told.pictures_sha256}`.",
+        f"{', '.join(told.families)}; whom they show is not known of {told.unattributed}. "
+        f"Files left out: {told.skipped}; pictures of persons in two parts, left out: "
+        f"{told.apart}. Division: sha256 `{told.pictures_sha256}`.",
         f"**Recipe.** `{told.command}`\n\n{_list(learnt.recipe)}",
         f"**Figures**, on the {figures.persons} persons of the test part, measured once"
         f"{_apart(figures)}:\n\n{_table(figures)}",
-        f"**Calibration.** {calibration.method}, on {calibration.fitted_on['authentic']} authentic "
-        f"and {calibration.fitted_on['forged']} forged pictures of other persons, for prior odds "
-        f"of one to one. Probabilities from {band.low:.3f} to {band.high:.3f} are inconclusive: "
-        f"at most {band.alpha_high:.0%} of authentic pictures lie above, {band.alpha_low:.0%} of "
-        "forgeries below, if yours are like those.",
+        f"**Calibration.** {_calibrated(calibration)}",
         "**Limits.** It knows the kinds of forgery it was shown, made as those were; on others the "
         "ranking may hold where a threshold fails. Pictures of another source (camera, size, "
         "compression) read differently: measure before relying on it (`python -m evals run "
@@ -130,6 +169,24 @@ def write_card(
         *(f"**Beware.** {it[0].upper()}{it[1:]}." for it in said),
     ]
     (folder / CARD).write_text("\n\n".join(text) + "\n", "utf-8")
+
+
+def _calibrated(calibration: Calibration | None) -> str:
+    if calibration is None:
+        return "None: its scores are no probabilities."
+    band, counts = calibration.band, calibration.fitted_on
+    reached = [
+        f"no picture is called {called}, as {count} {kind} ones are too few to promise anything"
+        if count < round(1 / allowed) - 1
+        else f"at most {allowed:.0%} of {kind} pictures are called {called}, if yours are like "
+        "those"
+        for kind, count, allowed, called in _promises(calibration)
+    ]
+    return (
+        f"{calibration.method}, on {counts['authentic']} authentic and {counts['forged']} forged "
+        "pictures of other persons, for prior odds of one to one. Probabilities from "
+        f"{band.low:.3f} to {band.high:.3f} are inconclusive: {'; '.join(reached)}."
+    )
 
 
 def _list(recipe: Mapping[str, Any]) -> str:

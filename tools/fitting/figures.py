@@ -18,7 +18,7 @@ BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one test part; None is *not measured*.
+    """Of one test part; None is *not measured*, as all that needs a calibration without one.
 
     `auc_interval` is the 95 % bootstrap interval over persons; accuracies are at a calibrated
     probability of 0.5, authentic and forged apart; `called_forged` is the share of authentic
@@ -50,7 +50,7 @@ class Figures:
 
 
 def figures_of(
-    scored: Scored, band: Band, *, families: Sequence[str | None], persons: Sequence[str],
+    scored: Scored, band: Band | None, *, families: Sequence[str | None], persons: Sequence[str],
     learnt: Collection[str], apart: tuple[str, ...], seed: int,
 ) -> Figures:  # fmt: skip
     """Figures of logits (n,) with families (None is authentic) and persons (n,) of the pictures.
@@ -69,7 +69,13 @@ def figures_of(
     known = measured & ~(forged & np.isin(kinds, apart))
     logits, truth = scored.logits[known], forged[known]
     chances, groups = scored.probabilities[known], np.array(persons)[known]
-    called = np.array([band.place(it) for it in chances])
+    # Without a calibration there is no probability: shares of none are not measured.
+    real, fake = (chances[rows & (band is not None)] for rows in (~truth, truth))
+    placed: dict[str, float | None] = {} if band is None else {
+        "called_forged": _share(np.array([band.place(it) == "high" for it in real])),
+        "missed": _share(np.array([band.place(it) == "low" for it in fake])),
+        "inconclusive": _share(np.array([band.place(it) == "within" for it in chances])),
+    }  # fmt: skip
     return Figures(
         authentic=int((~truth).sum()),
         forged=int(truth.sum()),
@@ -77,12 +83,12 @@ def figures_of(
         not_measured=int((~measured).sum()),
         auc=auc(logits, truth),
         auc_interval=auc_interval(logits, truth, groups, seed=seed),
-        real_accuracy=_share(chances[~truth] <= 0.5),
-        fake_accuracy=_share(chances[truth] > 0.5),
+        real_accuracy=_share(real <= 0.5),
+        fake_accuracy=_share(fake > 0.5),
         ece=calibration_error(chances, truth),
-        called_forged=_share(called[~truth] == "high"),
-        missed=_share(called[truth] == "low"),
-        inconclusive=_share(called == "within"),
+        called_forged=placed.get("called_forged"),
+        missed=placed.get("missed"),
+        inconclusive=placed.get("inconclusive"),
         families=by_family,
         unlearnt=tuple(name for name in by_family if name not in learnt),
         apart=tuple(name for name in apart if name in by_family),

@@ -24,11 +24,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """A picture, the persons in it, and its original where it is a forgery of a known one."""
+    """A picture, the persons in it, and its original where it is a forgery of a known one.
+
+    Of a `stranger` nothing told which person of the authentic photographs it shows.
+    """
 
     picture: Picture
     persons: frozenset[str]
     original: Picture | None = None
+    stranger: bool = False
 
     @property
     def person(self) -> str:
@@ -48,6 +52,11 @@ class People:
     def of(self, *parts: Part) -> list[Member]:
         """Pictures of these parts, each of which is in one."""
         return [it for it in self.members if part_of(it.persons, self.parts) in parts]
+
+    @property
+    def unattributed(self) -> int:
+        """How many forgeries show nobody known; their persons may be in another part besides."""
+        return sum(it.stranger for it in self.members)
 
     def persons(self, *parts: Part) -> int:
         """How many persons the parts hold."""
@@ -144,7 +153,8 @@ def _forgeries(forged: Sequence[Picture], known: Sequence[Member]) -> list[Membe
         else:
             strangers.append(it)
     for stranger, persons_too in zip(strangers, persons_of(strangers), strict=True):
-        found.append(Member(stranger, frozenset(f"unknown {name}" for name in persons_too)))
+        unknown = frozenset(f"unknown {name}" for name in persons_too)
+        found.append(Member(stranger, unknown, stranger=True))
     return sorted(found, key=lambda member: member.picture.name)
 
 

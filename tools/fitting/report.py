@@ -27,7 +27,7 @@ def as_json(fitted: Fitted) -> dict[str, Any]:
         "trained_on": fitted.about.trained_on,
         "data": asdict(fitted.told),
         "figures": asdict(fitted.figures),
-        "calibration": asdict(fitted.calibration),
+        "calibration": None if fitted.calibration is None else asdict(fitted.calibration),
         "recipe": dict(fitted.learnt.recipe),
         "curve": [dict(row) for row in fitted.learnt.curve],
         "remarks": list(fitted.remarks),
@@ -53,7 +53,7 @@ def tracked(fitted: Fitted) -> Tracked:
         metrics=metrics,
         tags={"kind": fitted.kind, "folder": printable(fitted.folder)},
         curve=fitted.learnt.curve,
-        files=[(fitted.folder / name, "") for name in names],
+        files=[(path, "") for name in names if (path := fitted.folder / name).is_file()],
     )
 
 

@@ -71,14 +71,17 @@ class Engines:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A detector that lies in `folder`, how it reads, and how well it did on unseen persons."""
+    """A detector that lies in `folder`, how it reads, and how well it did on unseen persons.
+
+    `calibration` is None where forgeries scored no higher than authentic pictures.
+    """
 
     folder: Path
     kind: str
     about: About
     told: Told
     figures: Figures
-    calibration: Calibration
+    calibration: Calibration | None
     learnt: Learnt
     skipped: tuple[Skipped, ...]
     remarks: tuple[str, ...]
@@ -192,6 +195,7 @@ class _Bench:
             forged=sum(it.picture.forged for it in members),
             persons={part: self.people.persons(part) for part in PARTS},
             apart=self.people.apart,
+            unattributed=self.people.unattributed,
             skipped=len(self.people.skipped),
             formats=tuple(
                 sorted({it.picture.format for it in members if it.picture.forged is forged})
@@ -249,8 +253,11 @@ class _Bench:
         learnt = trainer.fit(lesson)
         return replace(learnt, families=lesson.families) if learnt.families is None else learnt
 
-    def calibrate(self, detector: AnyDetector, told: Told) -> Calibration:
-        """How logits read, by persons who were not learnt from; written beside the weights."""
+    def calibrate(self, detector: AnyDetector, told: Told) -> Calibration | None:
+        """How logits read, by persons who were not learnt from; written beside the weights.
+
+        None, and nothing is written, where the probability would fall as the score rises.
+        """
         scored, cases = self._scored(detector, "calibrate", "calibrating")
         try:
             found = calibrated(
@@ -262,14 +269,19 @@ class _Bench:
             )  # fmt: skip
         except ValueError as error:
             raise SetupError(f"the persons kept for calibrating do not do: {error}") from error
+        (self.job.made / CALIBRATION).unlink(missing_ok=True)
+        if not found.rises:
+            return None
         found.save(self.job.made / CALIBRATION)
         return found
 
-    def test(self, detector: AnyDetector, calibration: Calibration, learnt: Learnt) -> Figures:
+    def test(
+        self, detector: AnyDetector, calibration: Calibration | None, learnt: Learnt
+    ) -> Figures:
         """Figures on persons whom nothing has seen so far."""
         scored, cases = self._scored(detector, "test", "testing", calibration=calibration)
         return figures_of(
-            scored, calibration.band, families=[case.family for case in cases],
+            scored, calibration and calibration.band, families=[case.family for case in cases],
             persons=[case.member.person for case in cases], learnt=learnt.families or (),
             apart=self.apart, seed=self.options.seed,
         )  # fmt: skip
