@@ -281,8 +281,8 @@ class _Bench:
         """Figures on persons whom nothing has seen so far."""
         scored, cases = self._scored(detector, "test", "testing", calibration=calibration)
         return figures_of(
-            scored, calibration and calibration.band, families=[case.family for case in cases],
-            persons=[case.member.person for case in cases], learnt=learnt.families or (),
+            scored, None if calibration is None else calibration.band,
+            families=[case.family for case in cases], persons=[case.member.person for case in cases], learnt=learnt.families or (),
             apart=self.apart, seed=self.options.seed,
         )  # fmt: skip
 
