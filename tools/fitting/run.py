@@ -282,7 +282,8 @@ class _Bench:
         scored, cases = self._scored(detector, "test", "testing", calibration=calibration)
         return figures_of(
             scored, None if calibration is None else calibration.band,
-            families=[case.family for case in cases], persons=[case.member.person for case in cases], learnt=learnt.families or (),
+            families=[case.family for case in cases],
+            persons=[case.member.person for case in cases], learnt=learnt.families or (),
             apart=self.apart, seed=self.options.seed,
         )  # fmt: skip
 
