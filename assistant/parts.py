@@ -4,14 +4,17 @@ Each part is loaded on first use from the checkpoint that the profile's table na
 profile it is makes no other difference.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from assistant.settings import Settings
 from tools.checkpoints import PROFILES, WEIGHTS, calibration_file, fingerprint, locate
 from tools.detectors import Detector, detectors
-from tools.detectors.protocol import AnyDetector
-from tools.detectors.shelf import FOLDER, shelved
+from tools.detectors.calibrating import Calibration
+from tools.detectors.protocol import AnyDetector, title
+from tools.detectors.shelf import FOLDER, About, shelved
 from tools.encoder import Encoder
 from tools.evidence import FURTHER
 from tools.faces import FaceAnalyser
@@ -60,16 +63,32 @@ class Parts:
         One that was trained on another profile's encoder is left out.
         """
         named = {measure.score for measure in FURTHER}
-        folders = [WEIGHTS / FOLDER, self.settings.models_dir / FOLDER]
         return [
             found.load(self.encoder)
-            for found in shelved(folders)
+            for found in shelved(self._shelves)
             if found.title in named
             and (
                 found.about.encoder_sha256 is None
                 or found.about.encoder_sha256 == self.encoder.sha256
             )
         ]
+
+    @cached_property
+    def locating_detectors(self) -> list[tuple[AnyDetector, Calibration | None]]:
+        """Shelved detectors whose network itself says where, and how each reads.
+
+        Raises SetupError when one of them is damaged.
+        """
+        known = {title(it): it for it in self.picture_detectors}
+        return [
+            (known.get(found.title) or found.load(self.encoder), found.calibration)
+            for found in shelved(self._shelves)
+            if _says_where(found.about)
+        ]
+
+    @property
+    def _shelves(self) -> Sequence[Path]:
+        return WEIGHTS / FOLDER, self.settings.models_dir / FOLDER
 
     @cached_property
     def second_embedder(self) -> Embedder | None:
@@ -82,3 +101,8 @@ class Parts:
         """The fitted verdict rule; None while this profile's calibration was never fitted."""
         path = calibration_file(self.settings.profile, self.settings.models_dir)
         return None if path is None else Rule.load(path)
+
+
+def _says_where(about: About) -> bool:
+    """By boxes, as CADDM does, or by Grad-CAM."""
+    return about.kind == "classifier" or bool((about.settings or {}).get("boxed"))
