@@ -2,7 +2,7 @@
 
 Three kinds: where the detector sees signs of forgery (`tools.localisers`), where the face departs
 from the query photos (`tools.references`), and what stands out in the whole picture
-(`tools.patch_grid`). Page and report show the same pictures.
+(`tools.patch_grid`). Page and report show the same pictures; `assistant.further_maps` has more.
 """
 
 import contextlib
@@ -13,13 +13,15 @@ import cv2
 import numpy as np
 
 from assistant.pictures import data_uri
+from tools.detectors import Detector
 from tools.errors import ToolError
 from tools.face_parts import Look
 from tools.faces import Face
 from tools.instruments import Instruments
 from tools.localisers import Located, heat_overlay, locate, region_of
+from tools.localisers.overlay import FULL_HEAT
 from tools.patch_grid import LIMITS, SCORE, heat_of, patch_map
-from tools.readings import read_score
+from tools.readings import UNCALIBRATED, read_score
 from tools.references import ReferenceMap, reference_map
 
 FORGERY, DISTANCE, PICTURE = "Heat map", "Distance map", "Picture map"
@@ -44,10 +46,12 @@ class MapView:
     over: str = "the face"
 
 
-def forgery_view(located: Located) -> MapView:
-    """The map of the signs of forgery."""
-    image = _drawn(located.crop, located.heat)
-    return MapView(FORGERY, image, _strongest(located), located.limits)
+def forgery_view(
+    located: Located, *, title: str = FORGERY, full_heat: float = FULL_HEAT
+) -> MapView:
+    """A map of the signs of forgery."""
+    image = _drawn(located.crop, located.heat, full_heat=full_heat)
+    return MapView(title, image, _strongest(located), located.limits)
 
 
 def distance_view(mapped: ReferenceMap) -> MapView:
@@ -78,11 +82,16 @@ def map_views(
     return list(_views(pixels, face, photos, instruments))
 
 
+def head_of(kit: Instruments) -> Detector | None:
+    """The profile's detector whose score maps of the face are of; None where there is none."""
+    heads = (it for it in kit.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
+    return next(heads, None)
+
+
 def _views(
     pixels: np.ndarray, face: Face, photos: Sequence[Look], kit: Instruments
 ) -> Iterator[MapView]:
-    heads = (it for it in kit.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
-    head = next(heads, None)
+    head = head_of(kit)
     if head is not None:
         # A face without landmarks, by whose parts the map is read, has none.
         with contextlib.suppress(ToolError):
@@ -95,9 +104,9 @@ def _views(
         yield picture
 
 
-def _drawn(crop: np.ndarray, heat: np.ndarray) -> str:
+def _drawn(crop: np.ndarray, heat: np.ndarray, *, full_heat: float = FULL_HEAT) -> str:
     face = cv2.resize(crop, (_FACE_PX, _FACE_PX), interpolation=cv2.INTER_LINEAR)
-    return data_uri(heat_overlay(face, heat))
+    return data_uri(heat_overlay(face, heat, full_heat=full_heat))
 
 
 def _strongest(located: Located) -> str:
@@ -106,4 +115,7 @@ def _strongest(located: Located) -> str:
         named = [region_of(item.id) for item in located.evidence if item.reads == reads]
         if named:
             return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
+    if any(item.reads == UNCALIBRATED for item in located.evidence):
+        found = "places to look at" if located.heat.max() > 0 else "no place stands out"
+        return f"{found}; {UNCALIBRATED}, so no part of the face is read by it"
     return "no part of the face stands out"

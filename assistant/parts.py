@@ -5,15 +5,18 @@ profile it is makes no other difference.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from assistant.settings import Settings
 from tools.checkpoints import PROFILES, WEIGHTS, calibration_file, fingerprint, locate
 from tools.detectors import Detector, detectors
-from tools.detectors.protocol import AnyDetector
-from tools.detectors.shelf import FOLDER, Shelved, shelved
+from tools.detectors.calibrating import Calibration
+from tools.detectors.protocol import AnyDetector, title
+from tools.detectors.shelf import FOLDER, About, Shelved, shelved
 from tools.encoder import Encoder
+from tools.errors import SetupError
 from tools.evidence import FURTHER
 from tools.faces import FaceAnalyser
 from tools.second_embedder import Embedder, embedders
@@ -84,6 +87,21 @@ class Parts:
         return found, tuple(f"a detector is left out: {it}" for it in said)
 
     @cached_property
+    def locating_detectors(self) -> list[tuple[AnyDetector, Calibration | None]]:
+        """Shelved detectors whose network itself says where, and how each reads.
+
+        One that cannot be read is left out; `unmask detectors` says why.
+        """
+        known = {title(it): it for it in self.picture_detectors}
+        found: list[tuple[AnyDetector, Calibration | None]] = []
+        for one in self._shelf[0]:
+            if _says_where(one.about):
+                with suppress(SetupError):
+                    detector = known.get(one.title) or one.load(self.encoder)
+                    found.append((detector, one.calibration))
+        return found
+
+    @cached_property
     def second_embedder(self) -> Embedder | None:
         """Another embedder beside the first: the person's own, else the one that is shipped."""
         settings = self.settings
@@ -94,3 +112,8 @@ class Parts:
         """The fitted verdict rule; None while this profile's calibration was never fitted."""
         path = calibration_file(self.settings.profile, self.settings.models_dir)
         return None if path is None else Rule.load(path)
+
+
+def _says_where(about: About) -> bool:
+    """By boxes, as CADDM does, or by Grad-CAM."""
+    return about.kind == "classifier" or bool((about.settings or {}).get("boxed"))

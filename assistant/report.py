@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from assistant.maps import MapView, map_views
+from assistant.further_maps import further_views
+from assistant.maps import map_views
 from assistant.pictures import data_uri, with_box
 from assistant.templating import bands, fill
 from tools.alignment import aligned_crop
@@ -38,7 +39,7 @@ def write_report(
     """Write the page and return its path; a picture that is gone is shown as missing.
 
     With `instruments` every hit is shown with its maps: where the signs of forgery lie, and where
-    the face departs from the query photos.
+    the face departs from the query photos; further ones are folded.
     """
     photos = [
         (read_photo(photo).pixels, face)
@@ -79,6 +80,7 @@ def _hit_view(
         "image": None,
         "face": None,
         "maps": [],
+        "further": [],
     }
     try:
         pixels = picture_at(hit.path, hit.time_s)
@@ -86,14 +88,11 @@ def _hit_view(
         return view  # moved or deleted since it was indexed; the page says so
     view["image"] = data_uri(with_box(pixels, np.asarray(hit.box)))
     view["face"] = data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX))
-    if kit is not None:
-        view["maps"] = _maps(hit, pixels, photos, kit)
+    face = None if kit is None else _same_face(hit, kit.faces.analyse([pixels])[0])
+    if kit is not None and face is not None:
+        view["maps"] = map_views(pixels, face, photos, instruments=kit)
+        view["further"] = further_views(pixels, face, instruments=kit)
     return view
-
-
-def _maps(hit: Hit, pixels: np.ndarray, photos: Sequence[Look], kit: Instruments) -> list[MapView]:
-    face = _same_face(hit, kit.faces.analyse([pixels])[0])
-    return [] if face is None else map_views(pixels, face, photos, instruments=kit)
 
 
 def _same_face(hit: Hit, found: Sequence[Face]) -> Face | None:

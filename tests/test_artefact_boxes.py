@@ -11,7 +11,7 @@ from tools.checkpoints import WEIGHTS
 from tools.detectors.artefact_module import ArtefactNetwork
 from tools.detectors.caddm import Caddm
 from tools.faces import Face, FaceAnalyser
-from tools.localisers import Located, located_by, region_of
+from tools.localisers import ON_REQUEST, Located, located_by, on_request, region_of
 from tools.localisers.artefact_boxes import SOFT, FindsBoxes, artefact_boxes, box_heat
 
 SIDE = 100
@@ -22,6 +22,7 @@ class Drawn:
 
     def __init__(self, *boxes: tuple[float, ...], size: int = 32, margin: float = 1.3) -> None:
         self.size, self.margin = size, margin
+        self.name = "drawn"
         self.shown: list[np.ndarray] = []
         self._boxes = np.array(boxes, np.float32).reshape(-1, 5)
 
@@ -118,6 +119,9 @@ def test_a_trained_network_is_one() -> None:
     network = ArtefactNetwork("pocket_tower", module=True).eval()
     finder: FindsBoxes = Caddm(network, 128, 1.0, True, "sbi_caddm", "0" * 64)
     crop = skimage.data.astronaut()[:128, 160:288]
-    heat = artefact_boxes(finder).heat(crop, encoder=Mapless(), head=NoHead())
+    *others, localiser = on_request([object(), finder])
+    assert tuple(others) == ON_REQUEST
+    assert localiser.name == "artefact_boxes/sbi_caddm"
+    heat = localiser.heat(crop, encoder=Mapless(), head=NoHead())
     assert heat is not None
     assert heat.shape == (128, 128)

@@ -110,7 +110,9 @@ def test_reload_and_hits(handlers: Handlers, case: Unmask, tmp_path: Path) -> No
     assert whole[0] == told[0]
     assert "H2</h2>" in handlers.choose(token, REQUEST, pressed(handle="H2"))
     assert "H2</h2>" in handlers.choose(token, REQUEST, pressed(handle="H99"))
-    assert "Heat map over the face of H1" in handlers.locate(token, REQUEST, pressed(handle="H1"))
+    located = handlers.locate(token, REQUEST, pressed(handle="H1"))
+    assert "Heat map over the face of H1" in located
+    assert "Artefact boxes of sbi_caddm over the face of H1" in located
     asked = list(
         handlers.ask_from_page(
             token, GALLERY, REQUEST, pressed(question="Why is H1 an impersonation?")

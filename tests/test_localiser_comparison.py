@@ -10,6 +10,7 @@ from evals.weights.localiser_comparison import (
     Case,
     candidates,
     hiding,
+    own_networks,
     sanity,
     shuffled,
     working,
@@ -17,6 +18,7 @@ from evals.weights.localiser_comparison import (
 from tests.cases import astronaut_pixels
 from tools.alignment import aligned_crop
 from tools.detectors import UnifdLinear
+from tools.detectors.caddm import Caddm
 from tools.encoder import Encoder
 from tools.forge import FAMILIES as FORGED
 
@@ -31,6 +33,12 @@ def encoder(case: Unmask) -> Encoder:
 def head(case: Unmask) -> UnifdLinear:
     """The pocket's linear head."""
     return next(it for it in case.parts.detectors if isinstance(it, UnifdLinear))
+
+
+@pytest.fixture(scope="module")
+def finder(case: Unmask) -> Caddm:
+    """The shipped detector that draws boxes."""
+    return next(it for it, _ in case.parts.locating_detectors if isinstance(it, Caddm))
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +79,12 @@ def test_weights_are_exchanged_in_a_copy_only(encoder: Encoder, crop: np.ndarray
     assert np.abs(other.encode_images([crop]) - before).max() > 0.01
 
 
-def test_what_the_tower_cannot_do_is_left_out(encoder: Encoder, head: UnifdLinear) -> None:
+def test_what_the_tower_cannot_do_is_left_out(
+    encoder: Encoder, head: UnifdLinear, finder: Caddm
+) -> None:
     """A convolutional tower has no attention to be relevant, and gets no empty rows for it."""
-    assert list(working(candidates(0), encoder, head)) == [
-        "tower_map", "occlusion", "grad_cam", "random", "centre",
+    assert list(working(candidates(0, [finder]), encoder, head)) == [
+        "tower_map", "occlusion", "grad_cam", "artefact_boxes/sbi_caddm", "random", "centre",
     ]  # fmt: skip
     assert set(FAMILIES) <= set(FORGED)
 
@@ -93,3 +103,17 @@ def test_the_sanity_check_tells_what_a_map_depends_on(
     assert found["tower_map"]["head"] == pytest.approx(1.0)
     assert found["tower_map"]["last_layers"] < 0.9
     assert found["grad_cam"]["head"] < 0.9
+
+
+def test_boxes_depend_on_their_own_network(
+    encoder: Encoder, head: UnifdLinear, finder: Caddm, crop: np.ndarray
+) -> None:
+    """Neither the encoder nor its head changes them; other weights of the network that draws do."""
+    cases = [Case("inpainting", "astronaut", crop, np.zeros(crop.shape[:2], bool))]
+    name, heats = "artefact_boxes/sbi_caddm", candidates(0, [finder])
+    found = sanity(cases, {name: heats[name]}, encoder=encoder, head=head, seed=0)
+    assert found[name] == pytest.approx({"head": 1.0, "last_layers": 1.0, "tower": 1.0})
+    before = heats[name](crop, encoder, head)
+    own = own_networks(cases, [finder], encoder, head, seed=0)
+    assert not own[name] > 0.9
+    assert np.array_equal(heats[name](crop, encoder, head), before)

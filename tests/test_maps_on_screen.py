@@ -30,6 +30,7 @@ __all__ = ["browser", "home", "scripted", "visit"]  # fixtures of the browser's 
 
 PICTURE = "Picture map"
 MAPS = ("Heat map", "Distance map", PICTURE)
+FURTHER = ("Grad-CAM", "Artefact boxes of sbi_caddm")
 
 COLOURED = """picture => {
     const canvas = document.createElement("canvas");
@@ -112,6 +113,9 @@ def test_the_report_shows_maps_and_their_limits(opened: "Page") -> None:
             assert limits.is_visible()
             assert len(limits.inner_text()) > 30
             assert str(picture.get_attribute("alt")).partition(": ")[2] in says
+        article.get_by_text("Further maps").click()
+        for title in FURTHER:
+            seen(map_of(article, title, f"hit {number + 1}"))
     heat = articles.first.locator("figcaption", has_text="Heat map")
     assert LOCALISERS[0].limits in heat.inner_text()
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -163,6 +167,10 @@ def test_the_chat_shows_maps_of_the_chosen_hit(scripted: str, visit: Visit, home
             assert limits.is_visible()
             assert len(limits.inner_text()) > len(title) + 30
             sources.append(picture.get_attribute("src"))
+        detail.get_by_text("Further maps").click()
+        for title in FURTHER:
+            seen(map_of(detail, title, handle))
+            assert detail.locator("p.small", has_text=f"{title}: ").is_visible()
     assert LOCALISERS[0].limits in page.locator("#unmask-detail").inner_text()
     assert len(set(sources)) == 6  # every map is that of its hit
     page.locator("button.hit").first.click()

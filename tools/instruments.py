@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tools.detectors import Detector
+from tools.detectors.calibrating import Calibration
 from tools.detectors.protocol import AnyDetector
 from tools.encoder import Encoder
 from tools.faces import FaceAnalyser
@@ -37,6 +38,10 @@ class Instruments(Protocol):
     @property
     def picture_detectors(self) -> Sequence[AnyDetector]:
         """Scores of authenticity over pixels, for the leading hits only; may be none."""
+
+    @property
+    def locating_detectors(self) -> Sequence[tuple[AnyDetector, Calibration | None]]:
+        """Those with a network that itself says where, and how each reads; may be none."""
 
     @property
     def second_embedder(self) -> Embedder | None:

@@ -120,12 +120,13 @@ def detail_html(
     located: Located | None = None,
     departs: ReferenceMap | None = None,
     picture: MapView | None = None,
+    further: Sequence[MapView] = (),
     others: Sequence[str] = (),
 ) -> str:
     """One hit with everything that was measured; `query` is the photo to lay beside it.
 
-    `image` is the hit's whole picture, None when it is gone; `located`, `departs` and `picture` are
-    its maps, once they were made; `others` are the other hits' handles.
+    `image` is the hit's whole picture, None when it is gone; `located`, `departs`, `picture` and
+    `further` are its maps, once they were made; `others` are the other hits' handles.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
@@ -147,6 +148,7 @@ def detail_html(
         heat=None if located is None else forgery_view(located),
         distance=None if departs is None else distance_view(departs),
         picture=picture,
+        further=further,
     )
 
 

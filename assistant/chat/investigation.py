@@ -16,6 +16,7 @@ from assistant.case import Case
 from assistant.chat.citations import FactOf
 from assistant.chat.hits import Faces, detail_html, hits_html
 from assistant.chat.turns import Message, Transcript
+from assistant.further_maps import further_views
 from assistant.maps import MapView, picture_view
 from assistant.pictures import data_uri, shrunk
 from assistant.steps import (
@@ -72,6 +73,7 @@ class Investigation:
         self._heats: dict[str, Located] = {}
         self._departures: dict[str, ReferenceMap | None] = {}
         self._pictures: dict[str, MapView | None] = {}
+        self._further: dict[str, list[MapView]] = {}
         self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
         self._calls: dict[str, ToolCall] = {}
         self._failed = False
@@ -232,24 +234,27 @@ class Investigation:
             located=self._heats.get(hit.handle),
             departs=self._departures.get(hit.handle),
             picture=self._pictures.get(hit.handle),
+            further=self._further.get(hit.handle, ()),
             others=[other.handle for other in self.findings.hits],
         )
 
     def _make_maps(self, handle: str) -> None:
-        """Where a hit looks forged, the picture around it, and how the query photos differ."""
+        """Where a hit looks forged, the picture around it, how the query photos differ; more."""
         self._heats[handle] = self.desk.locate(handle)
-        self._pictures[handle] = picture_view(self.desk.pixels(handle), self.desk.instruments)
+        pixels, face = self.desk.pixels(handle), self.desk.face(handle).face
+        kit = self.desk.instruments
+        self._pictures[handle] = picture_view(pixels, kit)
+        self._further[handle] = further_views(pixels, face, instruments=kit)
         if self.desk.search is not None:
-            hit = self.desk.pixels(handle), self.desk.face(handle).face
             photos = list(readable_photos(self.desk.search[1]))
-            encoder = self.desk.instruments.encoder
-            self._departures[handle] = reference_map(hit, photos, encoder=encoder)
+            self._departures[handle] = reference_map((pixels, face), photos, encoder=kit.encoder)
 
     def _look_at_findings(self) -> None:
         self._faces = Faces(self.desk)
         self._heats.clear()
         self._departures.clear()
         self._pictures.clear()
+        self._further.clear()
         self._explained.clear()
         hits = self.findings.hits if self.findings else ()
         self._chosen = hits[0].handle if hits else None

@@ -14,7 +14,8 @@ the middle of the crop, where faces are and so most forgeries.
   place in a sharp face is one, so that hiding a forgery need not lower its score.
 - `randomised`: rank correlation of the map with the map after weights were exchanged among
   themselves: the head's, the tower's last layers', the whole tower's. Near 1 says that the map
-  does not depend on them. A map that the tower makes by itself does not depend on the head.
+  does not depend on them. A map that the tower makes by itself does not depend on the head; boxes
+  depend on neither, but on the weights of the network that draws them, `own_network`.
 
 Does not show: how localisers fare on forgeries that the forge does not make.
 """
@@ -22,7 +23,7 @@ Does not show: how localisers fare on forgeries that the forge does not make.
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -39,12 +40,17 @@ from evals.metrics.localisation import (
 from evals.options import EvalOptions
 from tools.alignment import aligned_crop, crop_matrix, warp
 from tools.detectors import UnifdLinear
+from tools.detectors.caddm import Caddm
 from tools.encoder import Encoder
 from tools.faces import Face
-from tools.localisers import LOCALISERS, ON_REQUEST
+from tools.localisers import LOCALISERS, Localiser, on_request
+from tools.localisers.artefact_boxes import artefact_boxes
 from tools.localisers.gradients import full_size
 from tools.localisers.occlusion import BLUR
 from tools.training.forgery_pool import Faces, forged_pair, through_jpeg
+
+if TYPE_CHECKING:
+    import torch
 
 FAMILIES = ("partial_swap", "region_swap", "inpainting")
 PHOTOS, SANITY_PHOTOS = 150, 20
@@ -74,7 +80,8 @@ def compared(parts: Parts, options: EvalOptions) -> dict[str, object]:
     faces = (it for it in parts.detectors if it.inputs == "face")
     head = next(it for it in faces if isinstance(it, UnifdLinear))
     cases = list(cases_of(parts, options))
-    heats = working(candidates(options.seed), encoder, head)
+    finders = [it for it, _ in parts.locating_detectors if isinstance(it, Caddm)]
+    heats = working(candidates(options.seed, finders), encoder, head)
     rows = {
         name: [_row(case, heat, encoder=encoder, head=head) for case in cases]
         for name, heat in heats.items()
@@ -88,8 +95,10 @@ def compared(parts: Parts, options: EvalOptions) -> dict[str, object]:
             for name, found in rows.items()
         }
     few = cases[:SANITY_PHOTOS]
-    figures["randomised"] = sanity(few, heats, encoder=encoder, head=head, seed=options.seed)
-    return figures
+    randomised = sanity(few, heats, encoder=encoder, head=head, seed=options.seed)
+    for name, figure in own_networks(few, finders, encoder, head, seed=options.seed).items():
+        randomised[name]["own_network"] = figure
+    return {**figures, "randomised": randomised}
 
 
 def cases_of(parts: Parts, options: EvalOptions) -> Iterator[Case]:
@@ -121,12 +130,9 @@ def _in_the_middle(found: Sequence[Face], pixels: np.ndarray) -> Face | None:
     )
 
 
-def candidates(seed: int) -> dict[str, Heat]:
-    """The localisers by name, and the two that see nothing."""
+def candidates(seed: int, finders: Sequence[Caddm] = ()) -> dict[str, Heat]:
+    """The localisers by name, those with boxes of `finders` too, and the two that see nothing."""
     rng = np.random.default_rng(seed)
-
-    def made_by(localiser: Any) -> Heat:
-        return lambda crop, encoder, head: localiser.heat(crop, encoder=encoder, head=head)
 
     def random(crop: np.ndarray, _: Encoder, __: UnifdLinear) -> np.ndarray:
         return full_size(rng.random((16, 16), np.float32), side=len(crop))
@@ -135,8 +141,12 @@ def candidates(seed: int) -> dict[str, Heat]:
         axis = np.linspace(-1, 1, len(crop), dtype=np.float32)
         return np.asarray(-np.hypot(axis[:, None], axis[None]), np.float32)
 
-    real = {it.name: made_by(it) for it in (*LOCALISERS, *ON_REQUEST)}
+    real = {it.name: _made_by(it) for it in (*LOCALISERS, *on_request(finders))}
     return {**real, "random": random, "centre": centre}
+
+
+def _made_by(localiser: Localiser) -> Heat:
+    return lambda crop, encoder, head: localiser.heat(crop, encoder=encoder, head=head)
 
 
 def working(heats: Mapping[str, Heat], encoder: Encoder, head: UnifdLinear) -> dict[str, Heat]:
@@ -194,7 +204,7 @@ def sanity(
     encoder: Encoder,
     head: UnifdLinear,
     seed: int,
-) -> dict[str, object]:
+) -> dict[str, dict[str, float]]:
     """Mean rank correlation of maps before and after weights are exchanged among themselves."""
     rng = np.random.default_rng(seed)
     other_head = replace(head, weight=rng.permutation(head.weight))
@@ -203,7 +213,7 @@ def sanity(
         "last_layers": (shuffled(encoder, last=LAST_LAYERS, rng=rng), head),
         "tower": (shuffled(encoder, last=None, rng=rng), head),
     }
-    figures: dict[str, object] = {}
+    figures: dict[str, dict[str, float]] = {}
     for name, heat in heats.items():
         before = [_made(heat, case, encoder, head) for case in cases]
         figures[name] = {
@@ -216,21 +226,35 @@ def sanity(
     return figures
 
 
-def shuffled(encoder: Encoder, *, last: int | None, rng: np.random.Generator) -> Encoder:
-    """The encoder with values exchanged within each of the tower's last weights; None: all.
+def own_networks(
+    cases: Sequence[Case],
+    finders: Sequence[Caddm],
+    encoder: Encoder,
+    head: UnifdLinear,
+    *,
+    seed: int,
+) -> dict[str, float]:
+    """The same of boxes, by localiser, the weights exchanged being those of the boxes' network.
 
-    Exchanged, not drawn anew: their spread stays, and with it that of what comes after. Biases
-    and norms stay as they are.
+    Not measured where no photograph gets boxes from both.
     """
-    import torch
+    rng, found = np.random.default_rng(seed), {}
+    for finder in finders:
+        network = copy.deepcopy(finder.network)
+        _exchange(network, last=None, rng=rng)
+        true, other = (artefact_boxes(it) for it in (finder, replace(finder, network=network)))
+        pairs = [
+            [_made(_made_by(it), case, encoder, head) for it in (true, other)] for case in cases
+        ]
+        found[true.name] = mean([rank_correlation(*pair) for pair in pairs])
+    return found
 
+
+def shuffled(encoder: Encoder, *, last: int | None, rng: np.random.Generator) -> Encoder:
+    """The encoder with values exchanged within each of the tower's last weights; None: all."""
     model = copy.deepcopy(encoder.model)
     visual: Any = model.visual
-    weights = [it for it in visual.parameters() if it.ndim > 1]
-    with torch.no_grad():
-        for weight in weights[-last:] if last else weights:
-            order = torch.from_numpy(rng.permutation(weight.numel())).to(weight.device)
-            weight.copy_(weight.flatten()[order].view(weight.shape))
+    _exchange(visual, last=last, rng=rng)
     return Encoder(
         encoder.folder,
         model,
@@ -238,3 +262,18 @@ def shuffled(encoder: Encoder, *, last: int | None, rng: np.random.Generator) ->
         face_margin=encoder.face_margin,
         device=encoder.device,
     )
+
+
+def _exchange(network: "torch.nn.Module", *, last: int | None, rng: np.random.Generator) -> None:
+    """Values change places within each of a network's last weights; None: all.
+
+    Exchanged, not drawn anew: their spread stays, and with it that of what comes after. Biases
+    and norms stay as they are.
+    """
+    import torch
+
+    weights = [it for it in network.parameters() if it.ndim > 1]
+    with torch.no_grad():
+        for weight in weights[-last:] if last else weights:
+            order = torch.from_numpy(rng.permutation(weight.numel())).to(weight.device)
+            weight.copy_(weight.flatten()[order].view(weight.shape))

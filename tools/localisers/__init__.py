@@ -1,16 +1,19 @@
 """Localisers say where on a face the signs of forgery lie; one file each, one table.
 
 They work with the encoder and the linear head that are loaded already. `LOCALISERS` lists them,
-the better first; the first that works with an encoder makes the map. `ON_REQUEST` are further ones
-for `located_by`, to compare. `regions.py` reads a map by named parts of the face, `overlay.py`
-draws it. To add one, write a function and a row.
+the better first; the first that works with an encoder makes the map. `on_request` gives further
+ones for `located_by`, to look at and to compare. `regions.py` reads a map by named parts of the
+face, `overlay.py` draws it. To add one, write a function and a row.
 """
+
+from collections.abc import Iterable
 
 import numpy as np
 
 from tools.errors import ToolError
 from tools.faces import Face
 from tools.localisers import grad_cam, occlusion, relevance, tower_map
+from tools.localisers.artefact_boxes import FindsBoxes, artefact_boxes
 from tools.localisers.gradients import UNIT
 from tools.localisers.overlay import heat_overlay
 from tools.localisers.protocol import Head, Localiser, MapEncoder
@@ -80,6 +83,12 @@ ON_REQUEST: tuple[Localiser, ...] = (
 """Never chosen by themselves: no better than those above, or the same map for any detector."""
 
 
+def on_request(detectors: Iterable[object]) -> tuple[Localiser, ...]:
+    """`ON_REQUEST`, and after them the boxes of those among `detectors` that draw any."""
+    boxes = (artefact_boxes(it) for it in detectors if isinstance(it, FindsBoxes))
+    return (*ON_REQUEST, *boxes)
+
+
 def locate(pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: Head) -> Located:
     """Say where the signs of forgery lie on a face in a picture (h, w, 3) uint8 RGB.
 
@@ -101,5 +110,6 @@ __all__ = [
     "heat_overlay",
     "locate",
     "located_by",
+    "on_request",
     "region_of",
 ]

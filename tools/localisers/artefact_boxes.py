@@ -3,32 +3,41 @@
 Dong et al., "Implicit Identity Leakage", CVPR 2023 (arXiv 2210.14457): the artifact detection
 module says where on a face something does not fit. Boxes are its own output, not an explanation
 made afterwards. Unlike the other localisers this one brings a detector of its own, so it is a
-function that makes a `Localiser`, not a row of the table:
-
-    located_by(artefact_boxes(detector), pixels, face, encoder=encoder, head=head)
+function that makes a `Localiser`, not a row of the table; `on_request` makes one of every such
+detector that it is given.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 
 from tools.localisers.protocol import Head, Localiser, MapEncoder
 
+NAME = "artefact_boxes"
 UNIT = "summed scores of boxes"
 METHOD = "boxes around artefacts by the detector that looks for them, summed; mean over the region"
 LIMITS = (
-    "Boxes are coarse and few, and were learnt on blended and swapped faces: a face that was made "
-    "as a whole can have one box around everything, or none."
+    "Boxes are coarse and few; a box around the whole face is an opinion and no place, and hardly "
+    "any points at a small change. They were learnt on blended and swapped faces: a face that was "
+    "made as a whole can have none."
 )
 
 SOFT = 0.06
 """Over how wide a strip a box fades out at its edges, as a share of the crop's side."""
 
+FULL_HEAT = 1.0
+"""One box of which the detector is sure."""
 
+
+@runtime_checkable
 class FindsBoxes(Protocol):
     """A detector of artefacts on aligned faces; `tools.detectors.caddm.Caddm` is one."""
+
+    @property
+    def name(self) -> str:
+        """What the detector is called."""
 
     @property
     def size(self) -> int:
@@ -43,7 +52,7 @@ class FindsBoxes(Protocol):
 
 
 def artefact_boxes(finder: FindsBoxes) -> Localiser:
-    """The localiser that draws the boxes of this detector.
+    """The localiser that draws the boxes of this detector, `artefact_boxes/<its name>`.
 
     It makes no map (None) with an encoder whose crop shows less than the detector wants to see.
     Region values were never held against the truth, so they are not read as words.
@@ -59,7 +68,7 @@ def artefact_boxes(finder: FindsBoxes) -> Localiser:
         return box_heat(_widened(boxes, share=share), side=crop.shape[0])
 
     return Localiser(
-        "artefact_boxes",
+        f"{NAME}/{finder.name}",
         heat,
         over_region=lambda inside: float(inside.mean()),
         unit=UNIT,
@@ -67,6 +76,7 @@ def artefact_boxes(finder: FindsBoxes) -> Localiser:
         limits=LIMITS,
         strong=None,
         weak=None,
+        full_heat=FULL_HEAT,
     )
 
 

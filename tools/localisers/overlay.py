@@ -3,18 +3,18 @@
 import cv2
 import numpy as np
 
-_FULL_HEAT_LOGITS = 3.0
+FULL_HEAT = 3.0
 _STRONGEST = 0.65
 
 
 def heat_overlay(
-    aligned: np.ndarray, heat: np.ndarray, *, full_heat: float = _FULL_HEAT_LOGITS
+    aligned: np.ndarray, heat: np.ndarray, *, full_heat: float = FULL_HEAT
 ) -> np.ndarray:
     """The face (h, w, 3) uint8 RGB with the heat over it, uint8 RGB of the same size.
 
-    `heat` of any size is in logits: nothing below zero is drawn, and from `full_heat` on the
-    colour no longer grows, so that maps of different faces can be compared and an empty map stays
-    dark. The face beneath is grey, the heat yellow to red.
+    `heat` of any size is in logits, or in the unit of `full_heat`: nothing below zero is drawn,
+    and from `full_heat` on the colour no longer grows, so that maps of different faces can be
+    compared and an empty map stays dark. The face beneath is grey, the heat yellow to red.
     """
     height, width = aligned.shape[:2]
     scaled = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)

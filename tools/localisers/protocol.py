@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from tools.analysis import ImageEncoder
+from tools.localisers.overlay import FULL_HEAT
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +70,8 @@ class Localiser:
     """A way to make a heat map, and how its regions are to be read.
 
     From `strong` and `weak` on (in the heat's unit) a region reads so; None where that was never
-    calibrated: then the map can be looked at, and nothing may be said of a region.
+    calibrated: then the map can be looked at, and nothing may be said of a region. From
+    `full_heat` on its colour no longer grows.
     """
 
     name: str
@@ -80,3 +82,4 @@ class Localiser:
     limits: str
     strong: float | None
     weak: float | None
+    full_heat: float = FULL_HEAT

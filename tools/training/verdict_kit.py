@@ -14,6 +14,7 @@ import numpy as np
 from tools.calibration import Scores
 from tools.closer_look import CloserLook
 from tools.detectors import Detector
+from tools.detectors.calibrating import Calibration
 from tools.detectors.judging import judge
 from tools.detectors.protocol import AnyDetector
 from tools.encoder import Encoder
@@ -44,6 +45,7 @@ class Kit:
     rule: None = None
     profile: str = "pocket"
     fingerprint: Mapping[str, str] = field(default_factory=dict)
+    locating_detectors: Sequence[tuple[AnyDetector, Calibration | None]] = ()
 
     def further(
         self, pixels: np.ndarray, record: FaceRecord, scores: Scores, query: Query
