@@ -468,16 +468,16 @@ def test_calibrations_weigh_sources_and_classes_alike(data: Path) -> None:
 
 def test_a_band_holds_for_the_harder_source_too(data: Path) -> None:
     """It reaches from the lower of both sources' lower edges to the higher of their upper ones."""
-    sources = np.repeat([calibrating.FACES, calibrating.FRAMES], 40)
-    forged = np.tile(np.repeat([False, True], 20), 2)
+    sources = np.repeat([calibrating.FACES, calibrating.FRAMES], 120)
+    forged = np.tile(np.repeat([False, True], 60), 2)
     # LFW is told apart with ease; DFDC's authentic frames look as forged as its forgeries.
-    logits = np.where(forged, 3.0, -3.0) + np.linspace(-1, 1, 80)
-    logits[sources == calibrating.FRAMES] = np.tile(np.linspace(-1, 2, 20), 2)
+    logits = np.where(forged, 3.0, -3.0) + np.linspace(-1, 1, 240)
+    logits[sources == calibrating.FRAMES] = np.tile(np.linspace(-1, 2, 60), 2)
     found = calibration("face/x", "y")
     sheet = calibrating.Sheet(
         views=None, official=None, forged=forged, sources=sources, groups=sources  # type: ignore[arg-type]
     )  # fmt: skip
-    band = calibrating.widest(found, logits, sheet, np.arange(80))
+    band = calibrating.widest(found, logits, sheet, np.arange(240))
     hardest = found.probabilities(logits[(sources == calibrating.FRAMES) & ~forged])
     assert band.high == pytest.approx(hardest.max())
     assert band.low <= found.probabilities(logits[forged]).min() + 0.2

@@ -37,6 +37,7 @@ from tests.own_pictures import QUICK, engines, photos
 from tests.test_image_classifier import REAL_FIRST, vit, write
 from tools.calibration import Band
 from tools.detectors import image_classifier
+from tools.detectors.classifier_folders import FOLDER as CLASSIFIERS
 from tools.detectors.heads_calibrated import called, ways
 from tools.detectors.image_classifier import ImageClassifier
 from tools.detectors.shelf import ABOUT, FOLDER
@@ -89,7 +90,7 @@ def models(data: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / FOLDER / "torn").mkdir()
     (folder / FOLDER / "torn" / ABOUT).write_text('{"kind": "coop", "name": "torn"}')
-    classifiers = folder / image_classifier.FOLDER / "image"
+    classifiers = folder / CLASSIFIERS / "image"
     write(classifiers / "vit", vit, REAL_FIRST)
     write(classifiers / "half", vit, REAL_FIRST)
     (classifiers / "half" / image_classifier.PROCESSOR).unlink()

@@ -25,7 +25,7 @@ def _comparison(
 
 @pytest.fixture(scope="module")
 def rule() -> Rule:
-    """A rule fitted on 400 made-up comparisons whose answers are plain."""
+    """A rule fitted on 1,000 made-up comparisons whose answers are plain."""
     rng = np.random.default_rng(0)
     groups = [
         ("authentic", True, 30.0), ("forgery", True, 30.0), ("copy", True, 2.0),
@@ -33,9 +33,9 @@ def rule() -> Rule:
     ]  # fmt: skip
     return fit(
         [
-            _comparison(rng, 100 * group + number, kind, same=same, bits=bits)
+            _comparison(rng, 1000 * group + number, kind, same=same, bits=bits)
             for group, (kind, same, bits) in enumerate(groups)
-            for number in range(80)
+            for number in range(200)
         ]
     )
 
@@ -75,4 +75,4 @@ def test_the_copy_threshold_lies_between_copies_and_other_photos(rule: Rule) -> 
 def test_the_rule_says_what_it_was_fitted_on(rule: Rule) -> None:
     """The numbers of persons and faces are counted, not typed in."""
     assert rule.fitted_on["persons"] == 1
-    assert rule.fitted_on["faces"] == 400
+    assert rule.fitted_on["faces"] == 1000
