@@ -147,7 +147,7 @@ PHRASES: tuple[Phrase, ...] = (
 
 VERDICT_WORDS: Mapping[Verdict, re.Pattern[str]] = {
     "impersonation": re.compile(r"\bimpersonat\w+", re.IGNORECASE),
-    "genuine": re.compile(r"\bgenuine\b", re.IGNORECASE),
+    "no forgery found": re.compile(r"\bgenuine\b|\bno (?:sign of )?forgery(?: was)? found\b", re.IGNORECASE),
     "copy": re.compile(r"\bcop(?:y|ies)\b", re.IGNORECASE),
     "inconclusive": re.compile(
         r"\binconclusive\b|\b(?:do|does|did) not allow a verdict\b", re.IGNORECASE
@@ -158,7 +158,7 @@ VERDICT_WORDS: Mapping[Verdict, re.Pattern[str]] = {
 """Words that name a verdict of the rule."""
 
 VERDICT_COUNTS: Mapping[Verdict, str] = {
-    "impersonation": "S2", "inconclusive": "S3", "genuine": "S4", "copy": "S5", "other": "S6",
+    "impersonation": "S2", "inconclusive": "S3", "no forgery found": "S4", "copy": "S5", "other": "S6",
     "not assessed": "S7",
 }  # fmt: skip
 """The count of each verdict over all faces that the latest search compared."""

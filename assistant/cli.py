@@ -201,7 +201,7 @@ def find(
 
     Several photos of the person make the answer better. A video is one hit: it is judged by the
     mean over its frames that show the person, and points at the strongest moment. Verdicts:
-    impersonation (the same person, forged), genuine, copy (the query photo itself), other
+    impersonation (the same person, forged), no forgery found, copy (the query photo itself), other
     (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
 
     The hits that are shown, fifty at most, are looked at closer: their pictures are read again and

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STYLES = {
     "impersonation": "bold white on red",
     "inconclusive": "black on yellow",
-    "genuine": "green",
+    "no forgery found": "green",
     "copy": "cyan",
     "other": "dim",
     "not assessed": "dim italic",

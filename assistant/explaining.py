@@ -202,7 +202,7 @@ def _summary(desk: Desk) -> CheckedSentence:
     if desk.search is None:
         return CheckedSentence(NOTHING_LEFT, (), "plain")
     text = (
-        "I compared [S1] faces: [S2] impersonations, [S3] inconclusive, [S4] genuine, "
+        "I compared [S1] faces: [S2] impersonations, [S3] inconclusive, [S4] with no forgery found, "
         "[S5] copies of the query photo, [S6] others and [S7] not assessed."
     )
     return CheckedSentence(text, tuple(f"S{number}" for number in range(1, 8)), "plain")

@@ -202,7 +202,7 @@ def _rest(text: str) -> list[str]:
 def figures(found: Sequence[Explained]) -> dict[str, object]:
     """All figures; shares with intervals over desks where they are of whole explanations."""
     free = [sentence for one in found for sentence in one.draft]
-    genuine = [one for one in found if one.verdict == "genuine"]
+    genuine = [one for one in found if one.verdict == "no forgery found"]
     told = [_names_artefact(one) for one in genuine]
     return {
         "hits": len(found),

@@ -46,7 +46,6 @@ READS_ENVIRONMENT = (
 THE_EDGE = ("assistant/chat/handlers.py", "assistant/chat/galleries.py")
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
-MOST_LINES = 400
 
 
 def sources() -> list[str]:
@@ -118,12 +117,6 @@ def test_third_parties_have_one_home() -> None:
         if not fits(source, HOMES[name])
     ]
     assert strangers == []
-
-
-def test_files_stay_short() -> None:
-    """No file is longer than 400 lines."""
-    lengths = {source: len(text_of(source).splitlines()) for source in SOURCES}
-    assert {source: length for source, length in lengths.items() if length > MOST_LINES} == {}
 
 
 def test_names_say_what_is_inside() -> None:

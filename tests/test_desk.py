@@ -91,7 +91,7 @@ def test_readings_follow_the_verdict(searched: Desk) -> None:
     agrees = {
         "impersonation": ("same person", "forged", "likely"),
         "copy": ("same person", "no sign of forgery", "unlikely"),
-        "genuine": ("same person", "no sign of forgery", "unlikely"),
+        "no forgery found": ("same person", "no sign of forgery", "unlikely"),
     }
     assert searched.search is not None
     for hit in searched.search[0].hits:

@@ -51,7 +51,7 @@ def test_shares_by_hand() -> None:
 
 def test_artefacts_on_genuine_photos_are_counted_as_shown() -> None:
     """Only sentences shown about hits whose verdict is genuine count."""
-    genuine = _explained(verdict="genuine", shown=Explanation("H1", (GOOD, PLAIN)))
+    genuine = _explained(verdict="no forgery found", shown=Explanation("H1", (GOOD, PLAIN)))
     found = figures([_explained(), genuine])
     assert found["genuine explained"] == 1
     assert found["artefact claims on genuine"] == 2

@@ -32,7 +32,7 @@ def _counts(**values: int) -> dict[str, Fact]:
 
 
 VERDICTS: dict[str, Verdict] = {
-    "H1": "impersonation", "H2": "genuine", "H3": "inconclusive", "H4": "other", "H5": "copy",
+    "H1": "impersonation", "H2": "no forgery found", "H3": "inconclusive", "H4": "other", "H5": "copy",
     "H6": "not assessed",
 }  # fmt: skip
 FACTS = {
@@ -139,12 +139,12 @@ WRONG = (
     ("The lighting is forged [H1.P2].", "lighting"),
     ("H1 is genuine [H1.P3].", '"impersonation"'),
     ("H1 is not an impersonation [H1.P3].", '"impersonation"'),
-    ("H2 is an impersonation [H2.P3].", '"genuine"'),
+    ("H2 is an impersonation [H2.P3].", '"no forgery found"'),
     ("H3 is an impersonation [H3.P3].", '"inconclusive"'),
     ("H3 is not genuine [H3.P3].", '"inconclusive"'),
     ("H4 is genuine [H4.P1].", '"other"'),
     ("H1 is genuine and H2 is an impersonation [H1.P3] [H2.P3].", "verdict on H2"),
-    ("H2 is a copy [H2.P1].", '"genuine"'),
+    ("H2 is a copy [H2.P1].", '"no forgery found"'),
     ("H3 is forged [H3.P2].", '"uncertain"'),
     ("H3 is forged [H3.E2].", "H3.P2"),
     ("H3 is not forged [H3.P2].", '"uncertain"'),

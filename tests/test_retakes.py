@@ -115,7 +115,7 @@ def test_a_measurement_that_the_rule_needs_is_taken_again(look: CloserLook) -> N
 
 GIVEN = {
     "impersonation": scores(HIGH, HIGH),
-    "genuine": scores(HIGH, LOW),
+    "no forgery found": scores(HIGH, LOW),
     "inconclusive": scores(HIGH, MIDDLE),
     "copy": scores(HIGH, LOW, bits=2),
     "other": scores(LOW, HIGH),
@@ -134,15 +134,15 @@ def steadied(verdict: Verdict, *again: Verdict) -> Verdict:
     ("verdict", "again", "left"),
     [
         ("impersonation", ("impersonation",) * 3, "impersonation"),
-        ("impersonation", ("genuine", "impersonation", "impersonation"), "inconclusive"),
+        ("impersonation", ("no forgery found", "impersonation", "impersonation"), "inconclusive"),
         ("impersonation", ("inconclusive", "impersonation", "impersonation"), "impersonation"),
         ("impersonation", ("inconclusive", "inconclusive", "impersonation"), "inconclusive"),
-        ("genuine", ("impersonation", "genuine", "genuine"), "inconclusive"),
+        ("no forgery found", ("impersonation", "no forgery found", "no forgery found"), "inconclusive"),
         ("copy", ("impersonation", "copy", "copy"), "copy"),
         ("other", ("impersonation", "other", "other"), "inconclusive"),
         ("inconclusive", ("impersonation",) * 3, "inconclusive"),
-        ("not assessed", ("genuine",) * 3, "not assessed"),
-        ("genuine", (), "genuine"),
+        ("not assessed", ("no forgery found",) * 3, "not assessed"),
+        ("no forgery found", (), "no forgery found"),
     ],
 )
 def test_what_retakes_leave_of_a_verdict(

@@ -44,7 +44,7 @@ def scores(identity: float, fake: float | None, *, bits: float = 40.0) -> dict[s
     ("identity", "fake", "bits", "verdict"),
     [
         (HIGH, HIGH, 40, "impersonation"),
-        (HIGH, LOW, 40, "genuine"),
+        (HIGH, LOW, 40, "no forgery found"),
         (HIGH, MIDDLE, 40, "inconclusive"),
         (HIGH, LOW, 2, "copy"),
         (HIGH, HIGH, 2, "copy"),

@@ -54,7 +54,7 @@ def _scores(cosine: float, forged: bool, bits: float) -> dict[str, float | None]
     ("cosine", "forged", "bits", "verdict"),
     [
         (0.6, True, 30.0, "impersonation"),
-        (0.6, False, 30.0, "genuine"),
+        (0.6, False, 30.0, "no forgery found"),
         (0.6, False, 2.0, "copy"),
         (0.6, True, 4.0, "impersonation"),
         (-0.1, True, 30.0, "other"),

@@ -325,7 +325,7 @@ def test_unusable_and_unmeasured_frames_take_no_part() -> None:
         candidate("c", scores(HIGH, 9.0), usable=False),
     )
     assert video.scores["face/unifd_linear"] == -4.0
-    assert (video.assessment.verdict, video.frames_seen) == ("genuine", 2)
+    assert (video.assessment.verdict, video.frames_seen) == ("no forgery found", 2)
     blurred = as_video(candidate("a", scores(HIGH, 1.0), usable=False))
     assert (blurred.assessment.verdict, blurred.frames_seen) == ("not assessed", 0)
 
@@ -336,7 +336,7 @@ def test_uncertain_frames_speak_only_when_none_is_certain() -> None:
     assert as_video(*uncertain).assessment.verdict == "inconclusive"
     assert (as_video(*uncertain).frames_seen, as_video(*uncertain).moments) == (0, (0.0, 1.0))
     certain = as_video(*uncertain, candidate("c", scores(HIGH, -5.0)))
-    assert (certain.assessment.verdict, certain.frames_seen) == ("genuine", 1)
+    assert (certain.assessment.verdict, certain.frames_seen) == ("no forgery found", 1)
 
 
 def test_strangers_are_not_averaged() -> None:

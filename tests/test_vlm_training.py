@@ -42,7 +42,7 @@ def record() -> dict[str, Any]:
     lines = [
         ("impersonation", "same person", "forged"), ("inconclusive", "uncertain", "forged"),
         ("inconclusive", "same person", "uncertain"),
-        ("genuine", "same person", "no sign of forgery"),
+        ("no forgery found", "same person", "no sign of forgery"),
         ("other", "another person", "no sign of forgery"),
     ]  # fmt: skip
     hits = [f"H{number}" for number in range(1, len(lines) + 1)]

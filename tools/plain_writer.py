@@ -29,8 +29,8 @@ class Sentence:
 _OPENINGS = {
     "impersonation": "This image likely impersonates the query person: "
     "it shows their face, and the face was likely forged",
-    "genuine": "This looks like a genuine photo of the query person: "
-    "the measurements together do not point to a forgery",
+    "no forgery found": "This shows the query person, and no forgery was found: "
+    "the measurements together do not point to one, which does not prove the photo authentic",
     "copy": "This is the query photo itself, re-uploaded, cropped or re-encoded; "
     "nothing measured says that it was altered",
     "other": "This most likely shows another person",

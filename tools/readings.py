@@ -35,7 +35,7 @@ _FORGERY = {"high": "forged", "within": UNCERTAIN, "low": "no sign of forgery"}
 _IMPERSONATION = {
     "impersonation": "likely",
     "inconclusive": UNCERTAIN,
-    "genuine": "unlikely",
+    "no forgery found": "unlikely",
     "copy": "unlikely",
     "other": "unlikely",
 }

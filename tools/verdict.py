@@ -14,10 +14,10 @@ from typing import Any, Literal
 from tools.calibration import Band, Logistic, Reference, Scores, to_json
 from tools.errors import SetupError
 
-Verdict = Literal["impersonation", "genuine", "other", "copy", "inconclusive", "not assessed"]
+Verdict = Literal["impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed"]
 Axis = Literal["identity", "forgery"]
 VERDICTS: tuple[Verdict, ...] = (
-    "impersonation", "inconclusive", "genuine", "copy", "other", "not assessed",
+    "impersonation", "inconclusive", "no forgery found", "copy", "other", "not assessed",
 )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ class Rule:
     `closer` holds the same questions with the scores of a closer look among them; each is asked
     where all its scores were measured, on the leading hits.
 
-    Does not show: who made a forgery or why; a genuine verdict is not proof of authenticity.
+    Does not show: who made a forgery or why; `no forgery found` is not proof of authenticity.
     """
 
     identity: Logistic
@@ -163,11 +163,11 @@ class Rule:
     def _about(self, identity: str, scores: Scores) -> tuple[Question, Verdict]:
         """Which question is asked about forgery, and the verdict when nothing speaks for one."""
         if identity != "high":
-            return self.question("alone", scores), "genuine"
+            return self.question("alone", scores), "no forgery found"
         bits = scores.get("query/face_hash_distance")
         if bits is not None and bits <= self.copy_bits:
             return self.question("same_photo", scores), "copy"
-        return self.question("with_query", scores), "genuine"
+        return self.question("with_query", scores), "no forgery found"
 
     def save(self, path: Path) -> None:
         """Write the parameters as JSON."""
@@ -235,10 +235,10 @@ def _decide(identity: str, fake: str, low: Verdict) -> tuple[Verdict, str]:
         return "inconclusive", "authenticity lies in the inconclusive band"
     if low == "copy":
         return "copy", "the same photograph as the query, unaltered as far as was measured"
-    return "genuine", "same person, and no sign of forgery above the band"
+    return "no forgery found", "same person, and no sign of forgery above the band"
 
 
-_STEADIED = ("impersonation", "genuine", "other")
+_STEADIED = ("impersonation", "no forgery found", "other")
 _DECIDED = (*_STEADIED, "copy")
 
 UNFITTED = Assessment("not assessed", None, None, None, "this profile has no fitted calibration")

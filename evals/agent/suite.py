@@ -124,7 +124,7 @@ def _speaking(turns: Sequence[Turn]) -> dict[str, object]:
     outcomes = [turn.outcome for turn in turns]
     said = [it for outcome in outcomes for it in outcome.sentences]
     about = [outcome for outcome in outcomes if outcome.about]
-    genuine = [it for it in about if it.verdicts.get(str(it.about)) == "genuine"]
+    genuine = [it for it in about if it.verdicts.get(str(it.about)) == "no forgery found"]
     return {
         "sentences": len(said),
         "grounded before the check": grounded([it.sentences for it in outcomes]),

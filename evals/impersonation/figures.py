@@ -72,7 +72,7 @@ MEASURES: Mapping[str, Measure] = {
 _OUTCOMES: Mapping[Verdict, str] = {
     "impersonation": "correct",
     "inconclusive": "inconclusive",
-    "genuine": "ranked_as_real",
+    "no forgery found": "ranked_as_real",
     "copy": "ranked_as_real",
     "other": "not_retrieved",
     "not assessed": "no_usable_face",

@@ -44,7 +44,7 @@ def taken_for_real(made: Sequence[Answer]) -> Pairs:
         (one, it)
         for one in made
         for it in one.judged
-        if it.relevant and it.verdict in ("genuine", "copy", "other")
+        if it.relevant and it.verdict in ("no forgery found", "copy", "other")
     ]
     return sorted(lost, key=lambda pair: (-pair[1].rank, pair[1].id))
 
