@@ -221,7 +221,8 @@ def test_the_rule_is_asked_again(case: Unmask, monkeypatch: pytest.MonkeyPatch) 
     rule = case.parts.rule
     assert rule is not None
     bright = Logistic(("image/patches",), (0.0,), (1.0,), (1.0,), 0.0)
-    wanting = replace(rule, fake_alone=bright, fake_with_query=bright, fake_same_photo=bright)
+    bands = {name: replace(it, calibrator=bright) for name, it in rule.questions.items()}
+    wanting = replace(rule, questions=bands, closer={})
     monkeypatch.setitem(vars(case.parts), "rule", wanting)
     assert {hit.verdict for hit in found(case, None).hits} == {"not assessed"}
     assert {hit_of(found(case, LeadingHits([looks(sign)])), "copy.jpg").verdict

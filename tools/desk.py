@@ -261,7 +261,7 @@ class Desk:
         match parse(handle).subject[:1]:
             case "H":
                 hit, regions = self.hit(handle), self._regions(handle)
-                return hit_facts(hit, regions, rule=self.instruments.rule)
+                return hit_facts(hit, regions)
             case "C":
                 return self._comparison(handle).facts
         return self._photo_facts(handle)

@@ -58,9 +58,15 @@ class LeadingHits:
         self._known: dict[tuple[str, bytes], Seen] = {}
 
     def look_closer(
-        self, hits: Sequence[Candidate], query: Query, *, gallery: Gallery, instruments: Instruments
+        self,
+        hits: Sequence[Candidate],
+        query: Query,
+        *,
+        gallery: Gallery,
+        instruments: Instruments,
+        rule: Rule | None,
     ) -> list[Candidate]:
-        """The same hits with further scores and what the rule makes of them now.
+        """The same hits with further scores and what the search's `rule` makes of them now.
 
         A hit whose picture is gone or damaged keeps its verdict; its further scores are None.
         """
@@ -78,8 +84,7 @@ class LeadingHits:
         # A picture that is gone was to be measured like the others, and was not.
         missing = dict.fromkeys([KEPT, *(name for each in seen if each for name in each.scores)])
         return [
-            _judged(hit, each, missing, rule=instruments.rule)
-            for hit, each in zip(hits, seen, strict=True)
+            _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
         ]
 
     def _look(self, look: CloserLook, *, of_video: bool) -> Seen:

@@ -73,6 +73,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence:
     text = _OPENINGS[assessment.verdict]
     if assessment.verdict in ("inconclusive", "impersonation"):
         text += f" ({assessment.reason})"
+    text += "".join(f"; {it.in_words}" for it in assessment.unseen)
     return Sentence(text + ".", _ids(known, rests_on))
 
 
@@ -82,9 +83,17 @@ def _identity(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence
         return None
     return Sentence(
         f"The face is {_number(cosine.value)} alike (cosine) to the query: the probability of the "
-        f"same person is {percent(assessment.identity_probability)}.",
+        f"same person is {percent(assessment.identity_probability)}{_among(assessment)}.",
         (cosine.id,),
     )
+
+
+def _among(assessment: Assessment) -> str:
+    """Among how many faces that was judged: the more, the liker is the likest stranger."""
+    if assessment.faces is None or assessment.faces < 2:
+        return ""
+    text = f", judged among {assessment.faces:,} faces"
+    return text if assessment.faces_measured else f"{text}, more than were ever tried"
 
 
 def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
@@ -124,8 +133,7 @@ def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
     if bits is None or bits.value is None:
         return None
     return Sentence(
-        f"The aligned faces differ in {bits.value:.0f} of 64 bits of a perceptual hash, "
-        "as copies of one photo do.",
+        f"The aligned faces differ in {bits.value:.0f} of 64 bits of a perceptual hash.",
         (bits.id,),
     )
 

@@ -94,7 +94,7 @@ def hits_html(
             "hit": hit,
             "name": _name(hit),
             "face": faces.uri(hit.handle, _LIST_PX),
-            "bands": bands(rule, hit),
+            "bands": bands(hit.assessment),
         }
         for hit in findings.hits
     ]
@@ -138,7 +138,7 @@ def detail_html(
         query_face=faces.uri(query, _FACE_PX),
         face=face if image is not None else None,
         image=None if image is None else _whole(image, hit),
-        bands=bands(rule, hit),
+        bands=bands(hit.assessment),
         questions=questions(hit),
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
         offers_model=all(sentence.source == "plain" for sentence in sentences),
