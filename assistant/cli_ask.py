@@ -165,7 +165,7 @@ def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Setti
     """The settings of this run, with what the command's options say on top."""
     from assistant.settings import Settings
 
-    settings = settings_of(context)
+    settings = settings_of(context, writes=True)
     if vlm is not None:
         changes["vlm"] = vlm
     return Settings.model_validate(settings.model_dump() | changes) if changes else settings
