@@ -113,7 +113,7 @@ class Agent:
             self._record(Stopped("".join(spoken)))
             raise
         except Exception as error:
-            yield self._record(Failed(f"{type(error).__name__}: {error}"))
+            yield self._record(Failed(_in_words(error)))
             raise
 
     def stop(self) -> None:
@@ -289,6 +289,12 @@ class Agent:
         known = tuple(fact for fact in facts if fact is not None)
         if known:
             self.case.append_facts(known)
+
+
+def _in_words(error: Exception) -> str:
+    """What ended a turn: for the person where it can be mended, else for who mends the bug."""
+    known = isinstance(error, (ToolError, SetupError))
+    return str(error) if known else f"{type(error).__name__}: {error}"
 
 
 def _count(artifact: object) -> int | None:

@@ -76,15 +76,17 @@ def ask(
         agent, notes = _agent(settings, gallery=gallery, case_id=case)
     tell(notes)
     told = Told(agent, show=not json)
-    with stdout_kept_clean(context), CloserLookDisplay() as display:
-        agent.desk.on_progress = display
-        told.turn(question, photos)
-        told.explain(EXPLAINED if explain else 0)
-    if json:
-        print_json(told.to_json(question))
-    else:
-        told.print_answer()
-    err().print(f"case {agent.case.id}", style="dim")
+    try:
+        with stdout_kept_clean(context), CloserLookDisplay() as display:
+            agent.desk.on_progress = display
+            told.turn(question, photos)
+            told.explain(EXPLAINED if explain else 0)
+        if json:
+            print_json(told.to_json(question))
+        else:
+            told.print_answer()
+    finally:  # also where a turn has failed: the case goes on
+        err().print(f"case {agent.case.id}", style="dim")
 
 
 def chat(
