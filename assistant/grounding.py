@@ -71,7 +71,7 @@ UNCHECKED = "no tool measures what it says"
 
 
 def finding(sentence: str, ground: Ground) -> str | None:
-    """What is wrong with a sentence, in words for the model and the person; None when nothing is."""
+    """What is wrong with a sentence, in words for model and person; None when nothing is."""
     if _MARKUP.search(sentence):
         return "it contains a link or markup"
     plain = sentence.removeprefix("- ").strip()

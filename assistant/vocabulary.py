@@ -55,7 +55,8 @@ _ABOUT_THE_DESK = frozenset(
     """
     it its they them their theirs these those this that he him his she her hers one ones both all
     every everyone everybody everything each any anyone anybody anything someone somebody something
-    tool tools measurement measurements measured some many most few several half first second third last you your yours we us our here there person people man men
+    tool tools measurement measurements measured some many most few several half first second third
+    last you your yours we us our here there person people man men
     woman women guy guys lady face faces photo photos picture pictures image images hit hits result
     results gallery collection folder query match matches search video videos portrait portraits
     shot file files head eye eyes nose mouth skin hair verdict verdicts evidence yes no nope yeah

@@ -3,7 +3,8 @@
 Hits of searches in galleries (see `evals.agent.desks`) are explained by the shipped model: once
 freely, with nothing of its output masked and nothing repaired ("nothing masked"), and once as a
 person gets it. A flip test swaps one forgery reading in what the model is told: the text must
-cite that measure where one is due, and no sentence about other things may change. `--limit` caps the hits.
+cite that measure where one is due, and no sentence about other things may change. `--limit` caps
+the hits.
 
 Does not show: whether people find explanations helpful or complete, whether a located region is
 where the forgery truly is (see `localisers`), nor whether it is visible in the crop.

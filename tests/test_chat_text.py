@@ -84,7 +84,8 @@ def test_each_sentence_says_who_wrote_it() -> None:
     )
     model, own, plain = markup.split('<div class="said by-')[1:]
     assert model.startswith("model") and ">model<" in model
-    assert own.startswith("unchecked") and ">unchecked, the model's own words<" in html.unescape(own)
+    assert own.startswith("unchecked")
+    assert ">unchecked, the model's own words<" in html.unescape(own)
     assert "replaced" not in own
     assert plain.startswith("plain") and ">plain writer<" in plain and "no such region" in plain
 
@@ -136,7 +137,10 @@ def test_a_sentence_that_was_left_out_is_mentioned() -> None:
 
 def test_an_ended_turn_leaves_nothing_spinning() -> None:
     """Stopping and errors close the open tool step and say what happened."""
-    for end, said in ((Stopped("half a"), "2 words left out, not checked"), (Failed("OSError: no disk"), "no disk")):
+    for end, said in (
+        (Stopped("half a"), "2 words left out, not checked"),
+        (Failed("OSError: no disk"), "no disk"),
+    ):
         transcript = Transcript(lambda _: None)
         transcript.add(ToolCall("1", "find_person", {}), FACTS.get)
         transcript.add(end, FACTS.get)

@@ -193,7 +193,8 @@ CLAIMS = (
     "{who} {be} look-alikes", "{who} {be} copies of the photo", "{who} {be} the original",
     "{who} {be} clean", "{who} {be} trustworthy", "{who} {be} legit", "{who} {be} bogus",
     "{who} {be} phoney", "{who} {be} inconclusive", "{who} {be} what you think",
-    "nothing was found on {who}", "none of {who} impersonates anybody", "there is no trace in {who}",
+    "nothing was found on {who}", "none of {who} impersonates anybody",
+    "there is no trace in {who}",
     "{who} show the person in the photo", "{who} stand out at the nose", "{who} pass every test",
     "{who} {be} like those of your photo", "{who} have been through Photoshop",
     "the face in {who} belongs to the person", "{who} were made by a machine",
@@ -218,7 +219,7 @@ TRICKS = (
     lambda it: it.translate(str.maketrans("aeio", "4310")),
     lambda it: re.sub(r"\b([a-z]{4,})\b", lambda word: " ".join(word[0]), it),
     lambda it: it.replace(" ", ""), lambda it: it.replace(" ", "-"), lambda it: f"**{it}**",
-    lambda it: it.translate(str.maketrans("abcdefghijklmnopqrstuvwxyz", "".join(map(chr, range(0xFF41, 0xFF5B))))),
+    lambda it: it.translate({code: code + 0xFEE0 for code in range(ord("a"), ord("z") + 1)}),
     lambda it: it.replace("e", "é"), lambda it: it.replace("f", "ph"), lambda it: f"“{it}”",
 )  # fmt: skip
 
@@ -261,7 +262,7 @@ CLAIMED = re.compile(
 
 
 def test_no_opener_subject_position_or_spelling_lets_a_claim_through() -> None:
-    """Many thousand sentences that decide something: none is shown as checked, but its citations."""
+    """Thousands of sentences that decide something: none is shown as checked or unchecked."""
     tried = shown = 0
     for text in _attacks():
         for sentence in check(text, GROUND):

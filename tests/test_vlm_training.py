@@ -99,7 +99,7 @@ def test_everything_that_is_learnt_passes_the_checker(stuff: Stuff) -> None:
 
 
 def test_a_reading_changes_its_own_sentence_only() -> None:
-    """An explanation follows the tool's answer: what speaks for the verdict first, the rest after."""
+    """An explanation follows the tool's answer: what speaks for the verdict comes first."""
     before = scored("H3", "impersonation", "same person", "forged")
     after = json.loads(json.dumps(before))
     readings = {"H3.E2": "high", "H3.E4": "ordinary"}

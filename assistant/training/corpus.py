@@ -117,7 +117,7 @@ def _repair(
 
 
 def _spoilt(sentence: str, rng: random.Random) -> str:
-    """The sentence with a mistake such as a model makes: words typed, or what is not there cited."""
+    """The sentence with a model's mistake: words typed, or what is not there cited."""
     cites = CITATION.findall(sentence)
     if not cites:
         return sentence

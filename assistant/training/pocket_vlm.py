@@ -229,7 +229,8 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=4096, help="of one thread's batch")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="another run's last.pt, or an exported model's folder, to begin from")
+    start = "another run's last.pt, or an exported model's folder, to begin from"
+    parser.add_argument("--start", type=Path, help=start)
     given = parser.parse_args()
     torch.set_num_threads(1)
     given.run.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What is counted in checked sentences: how many passed, what they name, whether any contradicts."""
+"""What is counted in checked sentences: how many passed, what they name, if any contradicts."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from prompts.phrases import PHRASES
 from tools.handles import CITATION, parse
 
 _PLACE = re.compile(
-    r"\b(?:eyes?|eyebrows?|nose|mouth|lips?|skin|cheeks?|chin|forehead|face boundary|hairline|jaw)\b"
+    r"\b(?:eyes?|eyebrows?|nose|mouth|lips?|skin|cheeks?|chin|forehead|face boundary|jaw)\b"
     r"|\.E1[1-7]\]",
     re.IGNORECASE,
 )
