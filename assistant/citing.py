@@ -3,12 +3,32 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from assistant.sentences import sentences
+from assistant.statements import wrong_form
 from assistant.steps import CheckedSentence, shown
 from tools.clauses import clause
 from tools.handles import CITATION, NOT_MEASURED, Fact, parse
 
 FactOf = Callable[[str], Fact | None]
+
+
+class Checked(Protocol):
+    """A sentence that was held against the facts."""
+
+    @property
+    def text(self) -> str:
+        """What it says, with citations in square brackets."""
+
+    @property
+    def source(self) -> str:
+        """Who wrote it: "model", "plain" or "unchecked"."""
+
+    @property
+    def finding(self) -> str | None:
+        """What the checker found wrong with the model's sentence that this one replaces."""
+
 
 UNCHECKED_MARK = "(unchecked, the model's own words)"
 
@@ -68,24 +88,34 @@ def value_of(fact: Fact) -> str:
     return "" if fact.value is None or fact.id[0] in "SG" else fact.shown
 
 
-def filled(sentences: Sequence[CheckedSentence], fact: FactOf, *, mark: bool = True) -> str:
+def filled(said: Sequence[CheckedSentence], fact: FactOf, *, mark: bool = True) -> str:
     """Sentences as one text with clauses and values for citations.
 
     `mark` says which are the plain writer's; unchecked ones are always marked.
     """
-    return shown(tuple(replace(one, text=_text(one, fact, mark=mark)) for one in sentences))
+    return shown(tuple(replace(one, text=_text(one, fact, mark=mark)) for one in said))
 
 
 def _text(sentence: CheckedSentence, fact: FactOf, *, mark: bool) -> str:
     text = sentence.text
     if not text:
         return ""
-    if sentence.source == "unchecked":
+    if writer_of(sentence) == "unchecked":
         return f"{text} {UNCHECKED_MARK}"
     if sentence.source == "plain":
         # The plain writer has typed clauses and values itself; its citations are for reference.
         return f"{text} (plain)" if mark else text
     return "".join(_piece(piece) for piece in pieces(text, fact))
+
+
+def writer_of(sentence: Checked) -> str:
+    """Whose words a sentence is shown as: a model's are checked only in a form that allows it.
+
+    Records of older versions, and edited ones, hold sentences that were never held to that form.
+    """
+    if sentence.source == "model" and any(map(wrong_form, sentences(sentence.text))):
+        return "unchecked"
+    return sentence.source
 
 
 def _piece(piece: Piece) -> str:

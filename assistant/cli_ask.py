@@ -61,8 +61,8 @@ def ask(
 
     What the answer says of photos and hits is filled in from the measurements, with values in
     brackets. Sentences marked (plain) are not the model's: fixed templates wrote them, where the
-    model's own were refused. What no tool measures is marked (unchecked). Every question is recorded as a
-    case in the data folder, with private copies of the photos.
+    model's own were refused. What no tool measures is marked (unchecked). Every question is
+    recorded as a case in the data folder, with private copies of the photos.
     """
     from assistant.progress import CloserLookDisplay
     from assistant.telling import Told

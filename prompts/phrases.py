@@ -60,7 +60,7 @@ LEADS = (
     "besides", "in addition", "moreover", "furthermore", "first", "next", "then", "finally",
     "however", "by contrast", "on the other hand", "by the measurements",
     "according to the measurements", "in the latest search", "for comparison", "the evidence",
-    "the reasons", "the result", "the results", "in summary", "the strongest signs first",
+    "the reasons", "the result", "the results", "in summary",
 )  # fmt: skip
 """What may stand before the first citation of a sentence; nothing that denies, doubts or claims."""
 

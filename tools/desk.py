@@ -75,6 +75,7 @@ class Desk:
         self.on_progress: Callable[[int, int], None] | None = None
         self._search: Search | None = None
         self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
+        self._compared_in: dict[str, Search | None] = {}
         self._located: dict[str, Located] = {}
         self._files: dict[tuple[Search | None, str], Fact] = {}
 
@@ -240,6 +241,7 @@ class Desk:
             whom=f"{first} and {second}",
         )
         self._comparisons[key] = Comparison(handle, (first, second), facts)
+        self._compared_in[handle] = self._search
         return self._comparisons[key]
 
     def locate(self, handle: str) -> Located:
@@ -334,6 +336,11 @@ class Desk:
             known = ", ".join(it.handle for it in self._comparisons.values())
             valid = f"comparisons are {known}" if known else "call compare_faces first"
             raise ToolError(f"there is no comparison {quoted(handle)}; {valid}")
+        of_hits = any(map(_is_hit, found.faces))
+        if of_hits and self._compared_in[handle] is not self._search:
+            raise ToolError(
+                f"{handle} compared hits of an earlier search; call compare_faces again"
+            )
         return found
 
 

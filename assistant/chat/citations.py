@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
-from typing import Protocol
 
-from assistant.citing import FactOf, pieces, value_of
+from assistant.citing import Checked, FactOf, pieces, value_of, writer_of
 from tools.handles import IN_WORDS, NOT_MEASURED, Fact, percent
 
 _REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
@@ -29,29 +28,13 @@ WRITERS = {
 }
 
 
-class Checked(Protocol):
-    """A sentence that was held against the facts."""
-
-    @property
-    def text(self) -> str:
-        """What it says, with citations in square brackets."""
-
-    @property
-    def source(self) -> str:
-        """Who wrote it: "model", "plain" or "unchecked"."""
-
-    @property
-    def finding(self) -> str | None:
-        """What the checker found wrong with the model's sentence that this one replaces."""
-
-
 def sentences_html(sentences: Sequence[Checked], fact: FactOf, *, subject: str = "") -> str:
     """Sentences as runs of one writer each, marked with whose they are.
 
     `subject` ("H3") is what bare citations such as `[E2]` are about. One line without blank
     lines, so that a Markdown renderer passes it through untouched.
     """
-    runs = groupby(sentences, key=lambda sentence: sentence.source)
+    runs = groupby(sentences, key=writer_of)
     return "".join(_run(source, tuple(said), fact, subject) for source, said in runs)
 
 
@@ -65,7 +48,8 @@ def _run(source: str, sentences: Iterable[Checked], fact: FactOf, subject: str) 
 def _sentence(sentence: Checked, fact: FactOf, subject: str) -> str:
     item = sentence.text.startswith("- ")
     said = sentence.text.removeprefix("- ")
-    match sentence.source:
+    writer = writer_of(sentence)
+    match writer:
         case "model":
             text = filled_html(said, fact)
         case "unchecked":
@@ -74,7 +58,7 @@ def _sentence(sentence: Checked, fact: FactOf, subject: str) -> str:
             text = referring_html(said, fact, subject=subject)
     if item:
         text = f"<br>• {text}"
-    if not sentence.finding or sentence.source == "unchecked":
+    if not sentence.finding or writer == "unchecked":
         return f"<span>{text}</span>"
     reason = escape(sentence.finding)
     return (
