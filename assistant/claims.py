@@ -147,7 +147,9 @@ PHRASES: tuple[Phrase, ...] = (
 
 VERDICT_WORDS: Mapping[Verdict, re.Pattern[str]] = {
     "impersonation": re.compile(r"\bimpersonat\w+", re.IGNORECASE),
-    "no forgery found": re.compile(r"\bgenuine\b|\bno (?:sign of )?forgery(?: was)? found\b", re.IGNORECASE),
+    "no forgery found": re.compile(
+        r"\bgenuine\b|\bno (?:sign of )?forgery(?: was)? found\b", re.IGNORECASE
+    ),
     "copy": re.compile(r"\bcop(?:y|ies)\b", re.IGNORECASE),
     "inconclusive": re.compile(
         r"\binconclusive\b|\b(?:do|does|did) not allow a verdict\b", re.IGNORECASE

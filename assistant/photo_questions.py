@@ -166,9 +166,9 @@ def _of_two(
 ) -> tuple[set[str], set[str]]:
     """A clause that names two photos: "X is a fake of Y", "the real X with the suspected Y"."""
     places = [match.start() for match in _REF.finditer(clause)][:2]
-    if marks and re.search(r"\b(?:of|from|by)\b", clause[marks.end() :], re.I):
-        if places[0] < marks.start() < places[1]:
-            return {refs[1]}, {refs[0]}  # "is the second a fake of the first"
+    made_from = marks and re.search(r"\b(?:of|from|by)\b", clause[marks.end() :], re.I)
+    if marks and made_from and places[0] < marks.start() < places[1]:
+        return {refs[1]}, {refs[0]}  # "is the second a fake of the first"
     near = {
         kind: min(range(2), key=lambda at: abs(places[at] - match.start()))
         for kind, match in (("suspected", marks), ("authentic", real))

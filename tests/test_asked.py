@@ -1,4 +1,4 @@
-"""What the words of a question decide: how many, which hit, which face, which photo is authentic."""
+"""What the words of a question decide: how many, which hit, which face, which photo is real."""
 
 import pytest
 from hypothesis import given
@@ -13,10 +13,19 @@ TWO = ("Q1", "Q2")
 @given(
     st.integers(1, 999),
     st.sampled_from(
-        ["top {}", "Top {}", "Show the top {} please", "find fakes, top-{}", "find the first {} fakes",
-         "the best {} hits", "Give me {} results", "up to {} hits", "list {} candidates"]
+        [
+            "top {}",
+            "Top {}",
+            "Show the top {} please",
+            "find fakes, top-{}",
+            "find the first {} fakes",
+            "the best {} hits",
+            "Give me {} results",
+            "up to {} hits",
+            "list {} candidates",
+        ]
     ),
-)  # fmt: skip
+)
 def test_a_count_in_words_is_that_count(number: int, form: str) -> None:
     """However it is put, fifty is fifty."""
     assert top_asked(form.format(number)) == number
@@ -24,9 +33,15 @@ def test_a_count_in_words_is_that_count(number: int, form: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Find fakes of this person.", "Why is H50 forged?", "the first 2 photos show her", "Is it 90 %?",
-     "In 2019 she was 30", "face 2"],
-)  # fmt: skip
+    [
+        "Find fakes of this person.",
+        "Why is H50 forged?",
+        "the first 2 photos show her",
+        "Is it 90 %?",
+        "In 2019 she was 30",
+        "face 2",
+    ],
+)
 def test_other_numbers_are_no_counts(text: str) -> None:
     """Handles, years, faces and percentages ask for no number of hits."""
     assert top_asked(text) is None
@@ -59,9 +74,18 @@ def test_arguments_are_recorded_as_they_were_understood() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("face 2", 2), ("2", 2), ("the second one", 2), ("The left person, please", 1), ("rightmost", 3),
-     ("the 3rd face", 3), ("the middle one", 2), ("face 4", None), ("nobody", None)],
-)  # fmt: skip
+    [
+        ("face 2", 2),
+        ("2", 2),
+        ("the second one", 2),
+        ("The left person, please", 1),
+        ("rightmost", 3),
+        ("the 3rd face", 3),
+        ("the middle one", 2),
+        ("face 4", None),
+        ("nobody", None),
+    ],
+)
 def test_a_face_is_named_by_number_or_place(text: str, number: int | None) -> None:
     """From left to right, as the boxes are numbered."""
     assert face_asked(text, faces=3) == number
@@ -96,9 +120,13 @@ def test_what_is_said_of_two_photos(text: str, authentic: set[str], suspected: s
 
 @pytest.mark.parametrize(
     "text",
-    ["Find fakes of this person.", "Search the gallery for her", "These are photos of Ada: who forged "
-     "her in the collection?", "What can you do?"],
-)  # fmt: skip
+    [
+        "Find fakes of this person.",
+        "Search the gallery for her",
+        "These are photos of Ada: who forged her in the collection?",
+        "What can you do?",
+    ],
+)
 def test_several_photos_of_a_person_are_still_a_query(text: str) -> None:
     """A search with two photos is no question about the photos."""
     assert read(text, TWO, TWO) is None
@@ -112,9 +140,14 @@ def test_a_doubted_photo_keeps_out_of_a_search() -> None:
 
 @pytest.mark.parametrize(
     ("text", "authentic"),
-    [("Q1 is authentic", {"Q1"}), ("the second", {"Q2"}), ("The first one is the original.", {"Q1"}),
-     ("Both are authentic", {"Q1", "Q2"}), ("photo 2", {"Q2"})],
-)  # fmt: skip
+    [
+        ("Q1 is authentic", {"Q1"}),
+        ("the second", {"Q2"}),
+        ("The first one is the original.", {"Q1"}),
+        ("Both are authentic", {"Q1", "Q2"}),
+        ("photo 2", {"Q2"}),
+    ],
+)
 def test_an_answer_says_which_is_authentic(text: str, authentic: set[str]) -> None:
     """After the question a word is enough."""
     found = read(text, (), TWO, doubted=frozenset(TWO))
