@@ -67,6 +67,38 @@ class FaceAnalyser:
         All faces of all images go through landmarks and embedder together. Batching does not
         change what is found; embeddings agree to about six digits.
         """
+        pairs, landmarks, counts = self._locate(images)
+        embeddings = self._embed([(image, face.keypoints) for image, face in pairs])
+        done = iter(
+            _face(image, face, landmarks=points, embedding=vector)
+            for (image, face), points, vector in zip(pairs, landmarks, embeddings, strict=True)
+        )
+        return [[next(done) for _ in range(count)] for count in counts]
+
+    def locate(self, image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Where `analyse` finds faces in an image (h, w, 3) uint8 RGB, without who they are.
+
+        Keypoints (5, 2) px and landmarks (68, 2) px of each; None where the models have none.
+        """
+        pairs, landmarks, _ = self._locate([image])
+        return [
+            (face.keypoints, points) for (_, face), points in zip(pairs, landmarks, strict=True)
+        ]
+
+    def embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        """Who known faces are: an embedding (d,) float32 of length one for each.
+
+        `looks` are pictures (h, w, 3) uint8 RGB, each with a face's keypoints (5, 2) px as
+        `analyse` gave them: nothing is looked for, and nothing is placed anew.
+        """
+        return self._embed([
+            (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR), keypoints)
+            for image, keypoints in looks
+        ])  # fmt: skip
+
+    def _locate(
+        self, images: Sequence[np.ndarray]
+    ) -> tuple[list[tuple[np.ndarray, Found]], list[np.ndarray | None], list[int]]:
         # insightface's models read blue first.
         reversed_images = [
             cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR) for image in images
@@ -82,23 +114,7 @@ class FaceAnalyser:
                 (image, replace(face, keypoints=_refined(face.keypoints, points)))
                 for (image, face), points in zip(pairs, landmarks, strict=True)
             ]
-        embeddings = self._embed([(image, face.keypoints) for image, face in pairs])
-        done = iter(
-            _face(image, face, landmarks=points, embedding=vector)
-            for (image, face), points, vector in zip(pairs, landmarks, embeddings, strict=True)
-        )
-        return [[next(done) for _ in faces] for faces in found]
-
-    def embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
-        """Who known faces are: an embedding (d,) float32 of length one for each.
-
-        `looks` are pictures (h, w, 3) uint8 RGB, each with a face's keypoints (5, 2) px as
-        `analyse` gave them: nothing is looked for, and nothing is placed anew.
-        """
-        return self._embed([
-            (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR), keypoints)
-            for image, keypoints in looks
-        ])  # fmt: skip
+        return pairs, landmarks, [len(faces) for faces in found]
 
     def _place(self, pairs: list[tuple[np.ndarray, Found]]) -> list[np.ndarray | None]:
         model = self._landmarker
