@@ -7,7 +7,6 @@ from tools.training.casework import Comparison, Exhibit
 from tools.training.verdict import FACE_AND_IMAGE, Sample, _question, fit
 from tools.verdict import SAME_PHOTOGRAPH, Rule
 
-
 PERSONS = 100
 LEVELS = {"morph": 0.0}
 """Where the scores of a family lie: morphs hide between authentic photos and other forgeries."""

@@ -13,9 +13,9 @@ import numpy as np
 
 from assistant.agent import Event, Token
 from assistant.case import Case
-from assistant.chat.citations import FactOf
 from assistant.chat.hits import Faces, detail_html, hits_html
 from assistant.chat.turns import Message, Transcript
+from assistant.citing import FactOf
 from assistant.further_maps import further_views
 from assistant.maps import MapView, picture_view
 from assistant.pictures import data_uri, shrunk

@@ -108,8 +108,8 @@ def fit(
     pictures lie above the band and `alpha_low` of forgeries below it; `persons` (n,) names whom
     each picture shows, so that many of one person count once. The edges may be fitted on what the
     calibrator was: one rising score keeps its order in any calibrator, and where isotonic
-    regression makes many logits one probability, that plateau is never beyond an edge. Raises ValueError where a
-    kind is missing, and for isotonic regression on too few samples.
+    regression makes many logits one probability, that plateau is never beyond an edge. Raises
+    ValueError where a kind is missing, and for isotonic regression on too few samples.
     """
     known = np.isfinite(logits)
     scores, labels = np.asarray(logits, np.float64)[known], np.asarray(forged, bool)[known]
