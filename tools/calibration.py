@@ -136,14 +136,25 @@ def _weighed(values: Sequence[float], persons: Sequence[Hashable] | None) -> tup
     return sorted(zip(map(float, values), weights, strict=True)), len(counts)
 
 
-def _upper(weighed: _Weighed, alpha: float) -> float:
-    """The lowest value below or at which 1 − alpha of the weight lies, else 1."""
+def _upper(weighed: _Weighed, alpha: float, *, otherwise: float = 1.0) -> float:
+    """The lowest value below or at which 1 − alpha of the weight lies, if there is one."""
     total = 0.0
     for value, weight in weighed:
         total += weight
         if total >= 1.0 - alpha - 1e-9:
             return value
-    return 1.0
+    return otherwise
+
+
+def conformal_edge(
+    values: Sequence[float], alpha: float, *, persons: Sequence[Hashable]
+) -> float:
+    """What a sample of a person never seen exceeds with a chance of at most alpha; else infinity.
+
+    The same as `Band.fit`, for values of any unit.
+    """
+    weighed, count = _weighed(values, persons)
+    return _upper(weighed, alpha, otherwise=float("inf")) if _enough(count, alpha) else float("inf")
 
 
 def _enough(persons: int | None, alpha: float) -> bool:

@@ -37,6 +37,7 @@ from tools.training.casework import (
     portraits,
 )
 from tools.training.harmless_edits import EDITS
+from tools.training.real_swaps import real_swaps, with_real_swaps
 from tools.training.strangers import similarities
 from tools.training.verdict_kit import Kit, Told
 from tools.verdict import CLOSER_STAGE, SAME_PHOTOGRAPH, Asked, Question, Rule
@@ -364,6 +365,8 @@ def main() -> None:
     frames = kit.video_frames(options.data)
     train = portraits(options.data, split="train")
     rule = fit(comparisons, frames, strangers=similarities(people, train, faces=kit.faces))
+    swaps = real_swaps(options.data, options.work / "swaps", kit=kit)
+    rule = with_real_swaps(rule, swaps)
     rule.save(out)
     tell(rule)
 
