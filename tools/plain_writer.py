@@ -67,7 +67,7 @@ def render(sentences: tuple[Sentence, ...]) -> str:
 def _opening(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence:
     asked = assessment.fake_scores
     rests_on = {
-        "copy": ("query/face_hash_distance", *asked),
+        "copy": ("query/same_photograph", *asked),
         "other": ("cosine_similarity",),
     }.get(assessment.verdict, ("cosine_similarity", *asked[:1]))  # the next sentences cite all
     text = _OPENINGS[assessment.verdict]
@@ -120,13 +120,13 @@ def _relative(known: Mapping[str, Evidence]) -> Sentence | None:
 
 
 def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
-    bits = known.get("query/face_hash_distance")
-    if bits is None or bits.value is None:
+    proven, agreeing = known.get("query/same_photograph"), known.get("query/agreeing_share")
+    if proven is None or not proven.value or agreeing is None:
         return None
     return Sentence(
-        f"The aligned faces differ in {bits.value:.0f} of 64 bits of a perceptual hash, "
-        "as copies of one photo do.",
-        (bits.id,),
+        f"Aligned with the query photo, {percent(agreeing.value)} of the places that can be "
+        "compared outside the face agree.",
+        (proven.id, agreeing.id),
     )
 
 
