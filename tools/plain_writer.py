@@ -85,7 +85,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
         "other": f"{it} most likely shows another person {sure}",
         "inconclusive": f"{it} stays open, because {assessment.reason} {sure}",
     }[assessment.verdict]
-    names = ("query/face_hash_distance",) if assessment.verdict == "copy" else ()
+    names = ("query/same_photograph",) if assessment.verdict == "copy" else ()
     return Sentence(f"{text}.", _ids(known, ("cosine_similarity", *names)))
 
 
