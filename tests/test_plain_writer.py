@@ -20,7 +20,7 @@ def test_two_to_five_sentences_that_cite_existing_evidence(
     identity: float, fake: float | None, bits: float, usable: bool
 ) -> None:
     """Whatever was measured, every citation names evidence that has a value."""
-    measured = scores(identity, fake, bits=bits)
+    measured = scores(identity, fake, same_photo=float(bits <= 6))
     evidence = collect(measured, RULE.references)
     sentences = explain(RULE.assess(measured, usable=usable), evidence)
     assert 2 <= len(sentences) <= 5

@@ -26,7 +26,7 @@ from tools.references import reference_scores
 from tools.retakes import KEPT, retaken
 from tools.second_embedder import second_scores
 from tools.sightings import Candidate, assess
-from tools.verdict import Rule
+from tools.verdict import SAME_PHOTOGRAPH, Rule
 from tools.videos import frame_at
 
 MOST_HITS = 50
@@ -114,6 +114,8 @@ def _judged(hit: Candidate, seen: Seen | None, missing: Scores, *, rule: Rule | 
     if seen is None or rule is None:
         return replace(hit, scores={**scores, **(seen.scores if seen else {})})
     scores |= seen.scores
+    if hit.moment is not None:  # a frame may be the query photo; the video it is in is not
+        scores[SAME_PHOTOGRAPH] = None
     usable = hit.record.face.quality.usable
     given = assess(scores, usable=usable, rule=rule)
     again = {
