@@ -35,7 +35,7 @@ RULE = Rule(
     references={"face/unifd_linear": Reference((0.0, 1.0))},
     fitted_on={
         "dataset": "none",
-        "unseen": {"with_query": [{"what": "made-up swaps", "forgeries": 40, "passed": 10}]},
+        "unseen": {"with_query": [{"what": "made-up swaps", "forgeries": 40, "passed": 10, "most": 0.387}]},
     },
 )
 HIGH, MIDDLE, LOW = 5.0, 0.0, -5.0
@@ -105,7 +105,9 @@ def test_the_assessment_says_where_it_was_placed_and_by_what() -> None:
     given = RULE.among(100).assess(scores(HIGH, LOW), usable=True)
     assert (given.identity_place, given.fake_place, given.faces) == ("high", "low", 100)
     assert given.identity_band == RULE.among(100).identity_band
-    assert given.notes[0] == "of 40 made-up swaps, 25 % (10) also read so"
+    assert given.notes[0] == (
+        "of 40 made-up swaps, 10 also read so (25 %; at most 39 % at 95 % confidence)"
+    )
     assert "among 100 faces" in " ".join(given.notes)
     assert not RULE.assess(scores(HIGH, HIGH), usable=True).unseen
 

@@ -150,7 +150,13 @@ def _judged_by(given: Assessment) -> dict[str, Any]:
             "question": given.question,
         },
         "unseen": [
-            {"what": it.what, "forgeries": it.forgeries, "passed": it.passed, "share": it.share}
+            {
+                "what": it.what,
+                "forgeries": it.forgeries,
+                "passed": it.passed,
+                "share": it.share,
+                "most": it.most,
+            }
             for it in given.unseen
         ],
         "notes": list(given.notes),

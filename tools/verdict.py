@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from tools.calibration import Band, Logistic, Place, Reference, Scores, to_json
 from tools.errors import SetupError
-from tools.handles import percent
 from tools.strangers import Strangers
 
 Verdict = Literal[
@@ -44,12 +43,14 @@ SAME_PHOTOGRAPH = "query/same_photograph"
 class Unseen:
     """How many of the `forgeries` by tools that nothing was trained on are not told from photos.
 
-    `what` says which they are, and `passed` how many of them read "no sign of forgery".
+    `what` says which they are, and `passed` how many of them read "no sign of forgery"; `most` is
+    the share that so few would not allow (one-sided 95 % limit, as if they were independent).
     """
 
     what: str
     forgeries: int
     passed: int
+    most: float
 
     @property
     def share(self) -> float:
@@ -60,7 +61,8 @@ class Unseen:
     def in_words(self) -> str:
         """What stands beside a verdict that finds nothing."""
         return (
-            f"of {self.forgeries} {self.what}, {percent(self.share)} ({self.passed}) also read so"
+            f"of {self.forgeries} {self.what}, {self.passed} also read so "
+            f"({100 * self.share:.0f} %; at most {100 * self.most:.0f} % at 95 % confidence)"
         )
 
 

@@ -60,4 +60,13 @@ def with_real_swaps(rule: Rule, swaps: Sequence[Comparison]) -> Rule:
 def _passed(question: Question, swaps: Sequence[Comparison]) -> dict[str, Any]:
     known = [question.calibrator.probability(row.scores) for row in swaps]
     places = [question.band.place(it) for it in known if it is not None]
-    return {"what": WHAT, "forgeries": len(places), "passed": places.count("low")}
+    return counted(WHAT, len(places), places.count("low"))
+
+
+def counted(what: str, forgeries: int, passed: int) -> dict[str, Any]:
+    """What `tools.verdict.Unseen` holds, with the upper limit of Clopper and Pearson."""
+    from scipy.stats import beta
+
+    whole = passed >= forgeries
+    most = 1.0 if whole else float(beta.ppf(0.95, passed + 1, forgeries - passed))
+    return {"what": what, "forgeries": forgeries, "passed": passed, "most": most}

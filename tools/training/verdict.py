@@ -37,7 +37,7 @@ from tools.training.casework import (
     portraits,
 )
 from tools.training.harmless_edits import EDITS
-from tools.training.real_swaps import real_swaps, with_real_swaps
+from tools.training.real_swaps import counted, real_swaps, with_real_swaps
 from tools.training.strangers import similarities
 from tools.training.verdict_kit import Kit, Told
 from tools.verdict import CLOSER_STAGE, SAME_PHOTOGRAPH, Asked, Question, Rule
@@ -77,6 +77,8 @@ IDENTITY_ALPHA_HIGH, IDENTITY_ALPHA_LOW = 0.01, 0.05
 STRANGERS_ALPHA = 0.05
 # The upper one needs 33 persons, of whom each kind of picture has twice as many.
 FAKE_ALPHA_HIGH, FAKE_ALPHA_LOW = 0.03, 0.10
+# What happens to the query photo itself is mostly harmless: fewer still are accused.
+SAME_PHOTO_ALPHA_HIGH = 0.015
 
 FOLDS = 5
 FRAME = "video frame"
@@ -244,12 +246,13 @@ def _question(names: tuple[str, ...], told: Sequence[Sample]) -> Fitted | None:
         names, [it.scores for it in known], forged, persons,
         learnt=np.array([not it.unseen for it in known]),
     )  # fmt: skip
-    band = _band(known, probabilities)
+    alpha_high = SAME_PHOTO_ALPHA_HIGH if names == SAME_PHOTO else FAKE_ALPHA_HIGH
+    band = _band(known, probabilities, alpha_high=alpha_high)
     calibrator = fit_logistic(names, [it.scores for it in learnt], [it.forged for it in learnt])
     return Fitted(Question(calibrator, band), known, probabilities)
 
 
-def _band(known: Sequence[Sample], probabilities: np.ndarray) -> Band:
+def _band(known: Sequence[Sample], probabilities: np.ndarray, *, alpha_high: float) -> Band:
     """The upper edge by the kind of authentic pictures that looks most forged, the lower by the
     forgeries that hide best: the next picture may be of any kind.
 
@@ -265,7 +268,7 @@ def _band(known: Sequence[Sample], probabilities: np.ndarray) -> Band:
     ]
     bands = [
         Band.fit(
-            false.tolist(), true.tolist(), alpha_low=FAKE_ALPHA_LOW, alpha_high=FAKE_ALPHA_HIGH,
+            false.tolist(), true.tolist(), alpha_low=FAKE_ALPHA_LOW, alpha_high=alpha_high,
             persons_false=shown.tolist(), persons_true=depicted.tolist(),
         )
         for (false, shown), (true, depicted) in itertools.product(*sides)
@@ -315,11 +318,8 @@ def _passed(fitted: Fitted) -> dict[str, Any]:
         for it, probability in zip(fitted.samples, fitted.probabilities, strict=True)
         if it.unseen
     ]
-    return {
-        "what": "forgeries of kinds left out of all training",
-        "forgeries": len(unseen),
-        "passed": unseen.count("low"),
-    }
+    what = "forgeries of kinds left out of all training"
+    return counted(what, len(unseen), unseen.count("low"))
 
 
 def _measured(row: Comparison) -> int:
