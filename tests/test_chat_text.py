@@ -109,17 +109,35 @@ def test_titles_hold_nothing_of_the_models_text() -> None:
     assert "<b>" not in transcript.messages[0]["content"]
 
 
-def test_a_draft_is_marked_until_it_was_checked() -> None:
-    """Streamed text says that it is unchecked; the checked answer takes its place."""
+def test_a_draft_is_not_readable_until_it_was_checked() -> None:
+    """Streamed text shows only how much there is; the checked answer takes its place."""
     transcript = Transcript(lambda _: None)
     transcript.token("It is ")
     transcript.token("forged")
-    assert "It is forged" in words(transcript.messages[-1]["content"])
-    assert "not checked" in transcript.messages[-1]["content"]
+    assert "forged" not in transcript.messages[-1]["content"]
+    assert "3 words so far" in transcript.messages[-1]["content"]
     answer = ModelText((CheckedSentence("It is forged [H3.E2]."),), 5, 1.0)
     transcript.add(answer, FACTS.get)
     assert len(transcript.messages) == 1
-    assert "not checked" not in transcript.messages[0]["content"]
+    assert "so far" not in transcript.messages[0]["content"]
+
+
+def test_a_notice_beside_a_draft_leaves_it() -> None:
+    """A second attempt that is turned away does not wipe what the first is writing."""
+    transcript = Transcript(lambda _: None)
+    transcript.token("One two")
+    transcript.notice("Wait.")
+    transcript.token(" three")
+    assert "3 words so far" in transcript.messages[-1]["content"]
+
+
+def test_what_was_written_before_a_stop_is_folded_away() -> None:
+    """Unchecked words of a stopped turn are kept, closed, under words that say what they are."""
+    transcript = Transcript(lambda _: None)
+    transcript.add(Stopped("It is forged"), FACTS.get)
+    shown = transcript.messages[0]["content"]
+    assert "is no answer</summary>It is forged</details>" in shown
+    assert shown.startswith("<details class=")
 
 
 def test_a_sentence_that_was_left_out_is_mentioned() -> None:

@@ -60,7 +60,7 @@ class Transcript:
         """All messages, with what is being said right now as the last."""
         if not self._draft:
             return list(self._told)
-        return [*self._told, _said(_draft(self._draft, "being written, not checked yet"))]
+        return [*self._told, _said(_writing(self._draft))]
 
     def token(self, text: str) -> None:
         """A piece of text that the model is writing."""
@@ -83,8 +83,10 @@ class Transcript:
                 self._told.append(_said(_answer(step, fact)))
 
     def notice(self, text: str) -> None:
-        """A sentence of the application to the person, outside of the case."""
-        self._draft = ""
+        """A sentence of the application to the person, outside of the case.
+
+        What is being said meanwhile goes on: the sentence may be about another attempt.
+        """
         self._told.append(_said(f'<div class="problem" role="alert">{plain_html(text)}</div>'))
 
     def _asked(self, turn: UserTurn) -> str:
@@ -128,18 +130,33 @@ def _said(html: str) -> Message:
     return {"role": "assistant", "content": html}
 
 
-def _draft(text: str, state: str) -> str:
+def _writing(text: str) -> str:
+    """That something is being written, and how much; the words are not shown before the check.
+
+    Half a sentence of a model reads like an answer, whatever stands beside it.
+    """
+    words = len(text.split())
+    many = "1 word" if words == 1 else f"{words} words"
     return (
-        f'<div class="answer draft"><div class="said">{plain_html(text)} '
-        f'<span class="who">{state}</span></div></div>'
+        '<div class="answer draft"><span class="writing" aria-hidden="true"></span>'
+        f"Writing: {many} so far. Each sentence is checked before it is shown.</div>"
     )
 
 
 def _ending(step: Stopped | Failed) -> str:
     if isinstance(step, Failed):
         return f'<div class="problem" role="alert">{plain_html(step.message)}</div>'
-    unchecked = _draft(step.unchecked, "not checked") if step.unchecked else ""
-    return f'{unchecked}<div class="ended">Stopped.</div>'
+    return f'{_unchecked(step.unchecked)}<div class="ended">Stopped.</div>'
+
+
+def _unchecked(text: str) -> str:
+    """What was written until a turn was stopped, folded away: nobody has checked it."""
+    if not text:
+        return ""
+    return (
+        '<details class="dropped"><summary>What the model had begun to write was not checked and '
+        f"is no answer</summary>{plain_html(text)}</details>"
+    )
 
 
 def _answer(step: ModelText | Explanation, fact: FactOf) -> str:
