@@ -278,8 +278,8 @@ def test_a_broken_case_does_not_lock_its_browser_out(
 
 def test_grad_cam_beside_an_index_finds_the_same_layer(case: Unmask) -> None:
     """While the encoder indexes in another thread, the layer and the map are those found alone."""
-    from tools.localisers.gradients import explained
     from tools.localisers.grad_cam import grad_cam
+    from tools.localisers.gradients import explained
 
     encoder = case.parts.encoder
     head = next(it for it in case.parts.detectors if it.name == "unifd_linear")

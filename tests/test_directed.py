@@ -1,6 +1,5 @@
 """Turns that the application decides: the right hit, the right photo, words or the template's."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from assistant.case import Case
 from assistant.directed import Directed
 from assistant.steps import ModelText, Step, ToolCall, ToolResult, shown
 from assistant.tool_calls import Call
-from tests.cases import GALLERY, astronaut_pixels, desk_of
+from tests.cases import GALLERY, astronaut_pixels
 from tests.scripted_model import ScriptedModel, calling
 from tools.desk import Desk
 from tools.errors import SetupError, ToolError
