@@ -36,6 +36,7 @@ from assistant.explaining import (
     citable,
     explanations,
     limits_citations,
+    nothing_said,
     settled,
 )
 from assistant.grounding import Ground, check
@@ -51,6 +52,7 @@ from assistant.steps import (
     ToolResult,
     UserTurn,
 )
+from assistant.template_answers import answer
 from assistant.tool_calls import BadCall, Call, checked, repair_text
 from tools import toolkit
 from tools.desk import Desk
@@ -138,7 +140,7 @@ class Agent:
             self._record(Stopped("".join(spoken)))
             raise
         except Exception as error:
-            yield self._record(Failed(f"{type(error).__name__}: {error}"))
+            yield self._record(Failed(_in_words(error)))
             raise
 
     def stop(self) -> None:
@@ -215,7 +217,7 @@ class Agent:
         if answered and all(result.ok for _, result in answered):
             sentences = yield from self._narrated(directed)
         if not any(it.source == "model" and it.text for it in sentences):
-            sentences = (*sentences, *written(self.desk, answered))
+            sentences = (*sentences, *written(self.desk, answered, asking=self.asking))
         if directed.adds:
             sentences = (*sentences, CheckedSentence(directed.adds, (), "plain"))
         yield self._record(ModelText(sentences, None, time.perf_counter() - began))
@@ -300,7 +302,8 @@ class Agent:
         """Everything that has facts by now."""
         hits = self.desk.search[0].hits if self.desk.search else ()
         comparisons = takewhile(self._has_facts, (f"C{number}" for number in count(1)))
-        others = filter(self._has_facts, ("S", "G", *self.desk.photos))
+        seen = (f"{photo}.faces" for photo in self.desk.photos)
+        others = filter(self._has_facts, ("S", "G", "hits", "about", *seen, *self.desk.photos))
         return (*(hit.handle for hit in hits), *comparisons, *others)
 
     def _has_facts(self, subject: str) -> bool:
@@ -313,9 +316,14 @@ class Agent:
         return True
 
     def _checked(self, draft: Draft) -> tuple[CheckedSentence, ...]:
-        """The sentences of an answer: checked, repaired, replaced."""
+        """The sentences of an answer: checked, repaired, replaced; never none."""
         (sentences,) = settled([draft], self.desk, self._asked_again)
-        return sentences
+        if not nothing_said(sentences):
+            return sentences
+        turn = _latest_turn(self.case.steps())
+        calls = [step for step in turn if isinstance(step, ToolCall)]
+        results = [step for step in turn if isinstance(step, ToolResult)]
+        return (*sentences, *answer(self.desk, calls, results))
 
     def _asked_again(self, prompts: Sequence[Prompt]) -> list[str]:
         """Repairs, one after the other, so that each can be stopped at any token."""
@@ -405,6 +413,18 @@ class Agent:
         known = tuple(fact for fact in facts if fact is not None)
         if known:
             self.case.append_facts(known)
+
+
+def _in_words(error: Exception) -> str:
+    """What ended a turn: for the person where it can be mended, else for who mends the bug."""
+    known = isinstance(error, (ToolError, SetupError))
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _latest_turn(steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps since the person last spoke."""
+    begins = [place for place, step in enumerate(steps) if isinstance(step, UserTurn)]
+    return steps[begins[-1] :] if begins else steps
 
 
 def _count(artifact: object) -> int | None:

@@ -13,14 +13,19 @@ import numpy as np
 from tools.alignment import aligned_crop
 from tools.closer_look import Measurement
 from tools.comparison import MeasuredFace, pair_scores
+from tools.describing import Description, describe
 from tools.detectors import Detector
 from tools.errors import ToolError
 from tools.evidence import Evidence
 from tools.faces import Face
 from tools.facts import (
     comparison_facts,
+    faces_fact,
+    file_fact,
     gallery_facts,
     hit_facts,
+    list_facts,
+    meaning_facts,
     photo_facts,
     photo_scores,
     search_facts,
@@ -85,7 +90,9 @@ class Desk:
         self.on_progress: Callable[[int, int], None] | None = None
         self._search: Search | None = None
         self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
+        self._compared_in: dict[str, Search | None] = {}
         self._located: dict[str, Located] = {}
+        self._files: dict[tuple[Search | None, str], Fact] = {}
 
     # -- photos and pictures ------------------------------------------------------------------
 
@@ -274,8 +281,10 @@ class Desk:
             pair_scores(one, other),
             usable=one.face.quality.usable and other.face.quality.usable,
             rule=self.instruments.rule,
+            whom=f"{first} and {second}",
         )
         self._comparisons[key] = Comparison(handle, (first, second), facts)
+        self._compared_in[handle] = self._search
         return self._comparisons[key]
 
     def locate(self, handle: str) -> Located:
@@ -303,34 +312,69 @@ class Desk:
         return handle + face.face.keypoints.tobytes().hex()
 
     def facts(self, handle: str) -> tuple[Fact, ...]:
-        """Everything that may be cited about Q1, H3 or C1, or of "S" (search) or "G" (gallery)."""
-        if handle == "G":
-            return gallery_facts(self.counts())
-        if handle == "S":
-            return () if self._search is None else search_facts(self._search.findings)
-        match parse(handle).subject[:1]:
+        """Everything that may be cited about Q1, H3 or C1, or of a group that has no subject.
+
+        The groups are "S" (the search), "hits" (its lists), "G" (the gallery), "about" (what
+        measures mean) and "Q1.faces" (how many faces a photo shows).
+        """
+        findings = None if self._search is None else self._search.findings
+        match handle:
+            case "G":
+                return self._gallery_facts()
+            case "S":
+                return () if findings is None else search_facts(findings)
+            case "hits":
+                return list_facts(findings)
+            case "about":
+                return meaning_facts()
+        asked = parse(handle)
+        if asked.kind == "faces":  # known of photos whose face nobody has chosen yet, too
+            return self._faces_facts(asked.subject)
+        match asked.subject[:1]:
             case "H":
                 hit, regions = self.hit(handle), self._regions(handle)
-                return hit_facts(hit, regions, rule=self.instruments.rule)
+                found = hit_facts(hit, regions, rule=self.instruments.rule)
             case "C":
                 return self._comparison(handle).facts
-        return self._photo_facts(handle)
+            case _:
+                found = self._photo_facts(handle)
+        return (*found, *self._file_facts(handle))
 
     def fact(self, handle: str) -> Fact:
         """One fact, e.g. "H3.E2"; ToolError, which lists its neighbours, when there is none."""
         asked = parse(handle)
-        facts = self.facts(asked.subject or asked.kind)
+        facts = self.facts(asked.group)
         found = next((fact for fact in facts if fact.id == str(asked)), None)
         if found is None:
             valid = ", ".join(fact.id for fact in facts) or "nothing was searched for yet"
             raise ToolError(f"there is no fact {quoted(handle)}; there are: {valid}")
         return found
 
+    def describe(self, handle: str) -> Description:
+        """Look at a photo or hit; what its file is becomes a fact about it."""
+        found = describe(self, handle)
+        self._files[self._search, handle] = file_fact(handle, found.to_words())
+        return found
+
+    def _file_facts(self, handle: str) -> tuple[Fact, ...]:
+        found = self._files.get((self._search, handle))
+        return () if found is None else (found,)
+
+    def _gallery_facts(self) -> tuple[Fact, ...]:
+        try:
+            return gallery_facts(self.counts())
+        except ToolError:  # empty or missing
+            return gallery_facts(None)
+
     def _photo_facts(self, handle: str) -> tuple[Fact, ...]:
         image, face = self.measured(handle), self.face(handle)
         scores = photo_scores(image, face, detectors=self.instruments.detectors)
         usable, rule = face.face.quality.usable, self.instruments.rule
-        return photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
+        facts = photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
+        return (*facts, *self._faces_facts(handle))
+
+    def _faces_facts(self, handle: str) -> tuple[Fact, ...]:
+        return (faces_fact(handle, len(self.measured(handle).faces)),)
 
     def _regions(self, handle: str) -> tuple[Evidence, ...]:
         located = self._located.get(self._face_key(handle))
@@ -342,6 +386,11 @@ class Desk:
             known = ", ".join(it.handle for it in self._comparisons.values())
             valid = f"comparisons are {known}" if known else "call compare_faces first"
             raise ToolError(f"there is no comparison {quoted(handle)}; {valid}")
+        of_hits = any(map(_is_hit, found.faces))
+        if of_hits and self._compared_in[handle] is not self._search:
+            raise ToolError(
+                f"{handle} compared hits of an earlier search; call compare_faces again"
+            )
         return found
 
 

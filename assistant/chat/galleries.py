@@ -1,7 +1,8 @@
 """Filling galleries from the page: folders that the operator allowed, dropped files, the demo.
 
 Jobs go one after the other, each in a thread of its own, so that the page stays usable and a
-reload finds the job again; what is dropped meanwhile waits for its turn. Galleries belong to the machine, not to a session.
+reload finds the job again; what is dropped meanwhile waits for its turn. Galleries belong to the
+machine, not to a session.
 """
 
 import logging

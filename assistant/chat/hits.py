@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from markupsafe import Markup
 
-from assistant.chat.citations import Checked, sentences_html
+from assistant.chat.citations import sentences_html
 from assistant.chat.presses import ABOUT_A_HIT
+from assistant.citing import Checked
 from assistant.maps import MapView, distance_view, forgery_view
 from assistant.pictures import data_uri, with_box
 from assistant.templating import bands, fill

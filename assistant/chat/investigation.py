@@ -14,12 +14,12 @@ import numpy as np
 
 from assistant.agent import Decide, Event, Token
 from assistant.case import Case
-from assistant.chat.citations import FactOf
 from assistant.chat.face_maps import FaceMaps, Key, key_of, maps_of
 from assistant.chat.hits import Faces, detail_html, hits_html
 from assistant.chat.presses import Press, on_hit, search_again
 from assistant.chat.questions import question_message
 from assistant.chat.turns import Message, Transcript
+from assistant.citing import FactOf
 from assistant.directed import Asking, repeated
 from assistant.pictures import data_uri, shrunk
 from assistant.steps import (

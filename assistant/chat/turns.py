@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from assistant.chat.citations import FactOf, plain_html, sentences_html
+from assistant.chat.citations import plain_html, sentences_html
+from assistant.citing import FactOf
 from assistant.steps import (
     CheckedSentence,
     Content,
@@ -130,33 +131,24 @@ def _said(html: str) -> Message:
     return {"role": "assistant", "content": html}
 
 
-def _writing(text: str) -> str:
-    """That something is being written, and how much; the words are not shown before the check.
-
-    Half a sentence of a model reads like an answer, whatever stands beside it.
-    """
-    words = len(text.split())
-    many = "1 word" if words == 1 else f"{words} words"
+def _writing(draft: str) -> str:
+    """That something is being written, and how much: unchecked words are nobody's answer."""
     return (
         '<div class="answer draft"><span class="writing" aria-hidden="true"></span>'
-        f"Writing: {many} so far. Each sentence is checked before it is shown.</div>"
+        f"writing… ({_counted(draft)}, being checked)</div>"
     )
+
+
+def _counted(text: str) -> str:
+    count = len(text.split())
+    return "1 word" if count == 1 else f"{count} words"
 
 
 def _ending(step: Stopped | Failed) -> str:
     if isinstance(step, Failed):
         return f'<div class="problem" role="alert">{plain_html(step.message)}</div>'
-    return f'{_unchecked(step.unchecked)}<div class="ended">Stopped.</div>'
-
-
-def _unchecked(text: str) -> str:
-    """What was written until a turn was stopped, folded away: nobody has checked it."""
-    if not text:
-        return ""
-    return (
-        '<details class="dropped"><summary>What the model had begun to write was not checked and '
-        f"is no answer</summary>{plain_html(text)}</details>"
-    )
+    left = f" {_counted(step.unchecked)} left out, not checked." if step.unchecked else ""
+    return f'<div class="ended">Stopped.{left}</div>'
 
 
 def _answer(step: ModelText | Explanation, fact: FactOf) -> str:
