@@ -217,7 +217,7 @@ class Agent:
         if answered and all(result.ok for _, result in answered):
             sentences = yield from self._narrated(directed)
         if not any(it.source == "model" and it.text for it in sentences):
-            sentences = (*sentences, *written(self.desk, answered))
+            sentences = (*sentences, *written(self.desk, answered, asking=self.asking))
         if directed.adds:
             sentences = (*sentences, CheckedSentence(directed.adds, (), "plain"))
         yield self._record(ModelText(sentences, None, time.perf_counter() - began))

@@ -1,7 +1,8 @@
 """The chat page as a process of its own, for tests: `python -m tests.chat_server HOME MODEL`.
 
-MODEL is "scripted", or a folder or id that the settings take. Prints the page's address, serves
-until its input ends. A process, because a server needs sockets and tests are not to have any.
+MODEL is "scripted", "stubborn" (looks at H1 whatever it is asked), or what the settings take.
+Prints the page's address, serves until its input ends. A process, because a server needs sockets
+and tests are not to have any.
 """
 
 import sys
@@ -63,6 +64,16 @@ def _of_a_result(result: ToolMessage) -> str:
     return "That is what was measured."
 
 
+def stubborn(messages: list[BaseMessage]) -> str | AIMessage:
+    """What a model says that reads every hit as the first, and searches for three."""
+    last = messages[-1]
+    if isinstance(last, HumanMessage) and "fakes" in last.text:
+        return calling(("find_person", {"photos": ["Q1"], "top": 3}))
+    if isinstance(last, ToolMessage) and last.name == "find_person":
+        return "I compared [S1] faces."
+    return "H1 shows the same person [H1.E1], and its forgery score is high [H1.E2]."
+
+
 def _hit_in(text: str) -> str:
     return next(word.strip("?.") for word in text.split() if word.startswith("H"))
 
@@ -79,8 +90,8 @@ def main(home: Path, name: str) -> None:
     from assistant.chat.serving import prepare
     from assistant.chat_model import chat_model
 
-    scripted = name == "scripted"
-    model = UnhurriedModel(replies=[reply] * 1000) if scripted else chat_model(settings)
+    script = {"scripted": reply, "stubborn": stubborn}.get(name)
+    model = UnhurriedModel(replies=[script] * 1000) if script else chat_model(settings)
     page, options = prepare(settings, model=model)
     _, address, _ = page.launch(**options, prevent_thread_lock=True, quiet=True)
     print(address, flush=True)
