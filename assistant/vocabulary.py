@@ -75,9 +75,12 @@ _ENGLISH = frozenset(
 _LONGEST = 15
 _PLAIN = re.compile(r"[A-Za-z\s.,;:!?'\"()\-–—…’‘“”/&]*")
 _LOOKS_LIKE = str.maketrans(
-    "аеорсухіѕјԁһոԛԝαορντιкмвнт01345789@$!|",
-    "aeopcyxisjdhnqwaopvtikmbhtoleastbgasil",
+    "аеорсухіѕјԁһոԛԝαορντιкмвнт01345789@$",
+    "aeopcyxisjdhnqwaopvtikmbhtoleastbgas",
 )
+_INSIDE = re.compile(r"[!|](?=\w)")
+"""Marks that stand for an i where a word goes on after them."""
+
 _DECIDING = re.compile(rf"(?:{'|'.join(_STEMS)})")
 
 
@@ -100,7 +103,7 @@ def _plain(text: str) -> str:
     """Lower-case ASCII letters, as near to the text as it reads."""
     apart = unicodedata.normalize("NFKD", text).replace("’", "'")
     seen = "".join(it for it in apart if unicodedata.category(it)[0] not in "MC" or it.isspace())
-    return seen.lower().translate(_LOOKS_LIKE)
+    return _INSIDE.sub("i", seen.lower()).translate(_LOOKS_LIKE)
 
 
 def words_of(text: str) -> list[str]:
