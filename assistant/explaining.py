@@ -82,6 +82,8 @@ def citable(desk: Desk, groups: Iterable[str]) -> list[str]:
 
 def _second_names(id_: str) -> Iterator[str]:
     subject, _, kind = id_.rpartition(".")
+    if subject and not SUBJECT.fullmatch(subject):
+        return
     for name, of in ALIASES.items():
         if of == kind and ("." in name or name == "gallery") == (not subject):
             yield f"{subject}.{name}".removeprefix(".")
