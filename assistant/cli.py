@@ -10,6 +10,7 @@ Everything heavy is imported inside the commands: `unmask --help` answers at onc
 
 import dataclasses
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +18,17 @@ import typer
 from typer.core import TyperGroup
 
 from assistant import cli_ask, cli_detectors, cli_fit, cli_galleries, cli_models
-from assistant.cli_options import AsJson, GalleryName, Shared, settings_of, stdout_kept_clean
+from assistant.cli_options import (
+    AsJson,
+    GalleryName,
+    Shared,
+    settings_as_given,
+    settings_of,
+    stdout_kept_clean,
+)
 from assistant.console import (
     err,
+    escape_what_cannot_be_encoded,
     out,
     print_checks,
     print_findings,
@@ -43,9 +52,22 @@ class _Commands(TyperGroup):
         except (SetupError, ToolError) as error:
             tell_error(error)
             raise typer.Exit(CANNOT) from error
+        except (OSError, sqlite3.Error) as error:
+            fault = _fault_of_home(error)
+            if fault is None:
+                raise
+            tell_error(fault)
+            raise typer.Exit(CANNOT) from error
         except KeyboardInterrupt as stop:
             err().print("interrupted")
             raise typer.Exit(INTERRUPTED) from stop
+
+
+def _fault_of_home(error: OSError | sqlite3.Error) -> SetupError | None:
+    from assistant.home import explained
+    from assistant.settings import Settings
+
+    return explained(error, Settings.load().home)
 
 
 app = typer.Typer(
@@ -65,6 +87,7 @@ def main() -> None:
 
     harden_library_environment()
     logging.captureWarnings(True)
+    escape_what_cannot_be_encoded()
     app()
 
 
@@ -148,7 +171,7 @@ def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[A
     from assistant.progress import IndexingDisplay
     from tools.indexing import IndexingInterrupted
 
-    unmask = Unmask(settings_of(context), gallery)
+    unmask = Unmask(settings_of(context, writes=True), gallery)
     try:
         with IndexingDisplay() as display:
             return unmask.index(folders, on_progress=display), False
@@ -256,7 +279,7 @@ def demo(
     from assistant.progress import IndexingDisplay
 
     with stdout_kept_clean(context), IndexingDisplay() as display:
-        result = run_demo(settings_of(context), display)
+        result = run_demo(settings_of(context, writes=True), display)
     if json:
         page = {"page": safe(result.page), "answers": result.answers}
         print_json(result.findings.to_json() | page)
@@ -278,7 +301,7 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
     from assistant.doctor import examine
 
     with stdout_kept_clean(context):
-        checks = list(examine(settings_of(context)))
+        checks = list(examine(settings_as_given(context)))
     broken = any(check.state == "broken" for check in checks)
     if json:
         print_json({"ok": not broken, "checks": [dataclasses.asdict(check) for check in checks]})

@@ -76,15 +76,17 @@ def ask(
         agent, notes = _agent(settings, gallery=gallery, case_id=case)
     tell(notes)
     told = Told(agent, show=not json)
-    with stdout_kept_clean(context), CloserLookDisplay() as display:
-        agent.desk.on_progress = display
-        told.turn(question, photos)
-        told.explain(EXPLAINED if explain else 0)
-    if json:
-        print_json(told.to_json(question))
-    else:
-        told.print_answer()
-    err().print(f"case {agent.case.id}", style="dim")
+    try:
+        with stdout_kept_clean(context), CloserLookDisplay() as display:
+            agent.desk.on_progress = display
+            told.turn(question, photos)
+            told.explain(EXPLAINED if explain else 0)
+        if json:
+            print_json(told.to_json(question))
+        else:
+            told.print_answer()
+    finally:  # also where a turn has failed: the case goes on
+        err().print(f"case {agent.case.id}", style="dim")
 
 
 def chat(
@@ -165,7 +167,7 @@ def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Setti
     """The settings of this run, with what the command's options say on top."""
     from assistant.settings import Settings
 
-    settings = settings_of(context)
+    settings = settings_of(context, writes=True)
     if vlm is not None:
         changes["vlm"] = vlm
     return Settings.model_validate(settings.model_dump() | changes) if changes else settings

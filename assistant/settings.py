@@ -6,8 +6,10 @@ A `Settings` is passed down, never global. Variables: `UNMASK_HOME`,
 """
 
 import os
+import urllib.request
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -149,6 +151,18 @@ def harden_library_environment(*, downloads: bool = False) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = "1"
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the system names for an address (HTTP_PROXY, ALL_PROXY …); None: none.
+
+    NO_PROXY is heeded.
+    """
+    parts = urlsplit(url)
+    proxies = urllib.request.getproxies()
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def keep_uploads_in(folder: Path) -> None:

@@ -4,8 +4,8 @@ Everything that a session knows lies here, and nothing of it is shared: weights 
 instruments), a desk is not. The gallery is opened for the length of one call only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from tools.describing import Description, describe
 from tools.detectors import Detector
 from tools.errors import ToolError
 from tools.evidence import Evidence
+from tools.faces import Face
 from tools.facts import (
     comparison_facts,
     faces_fact,
@@ -50,6 +51,20 @@ class Comparison:
     handle: str
     faces: tuple[str, str]
     facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A face with its picture (h, w, 3) uint8 RGB, bound to the face and not to its handle.
+
+    `handle` is what it was called when the look was taken; `query` what a hit was found for.
+    """
+
+    face_id: str
+    handle: str
+    pixels: np.ndarray
+    face: MeasuredFace
+    query: Query | None = None
 
 
 class Desk:
@@ -88,6 +103,30 @@ class Desk:
         """
         return self._photos.add(path)
 
+    def add_gone_photo(self, path: Path, name: str) -> str:
+        """Keep the handle of a photo whose file is gone; `name` is the sha256 of its bytes."""
+        return self._photos.add_gone(path, name)
+
+    def doubt(self, handles: Iterable[str]) -> None:
+        """Say which photos nobody called authentic: they are not searched with, all others may be.
+
+        Unknown handles are ignored.
+        """
+        self._photos.doubted = frozenset(handles) & self.photos.keys()
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        """The photos that are not searched with."""
+        return self._photos.doubted
+
+    def choose_face(self, handle: str, number: int) -> None:
+        """Say which face of a photo is meant, 1-based from the left. Raises SeveralFaces."""
+        self._photos.face(handle, self.measured(handle), number=number)
+
+    def faces_in(self, handle: str) -> tuple[Face, ...]:
+        """All faces of a query photo, from left to right."""
+        return tuple(each.face for each in self.measured(handle).faces)
+
     @property
     def photos(self) -> Mapping[str, Path]:
         """The query photos by handle, in the order in which they came."""
@@ -102,11 +141,10 @@ class Desk:
 
         ToolError, without the path, when its file is gone or damaged.
         """
-        hit = self.hit(handle) if _is_hit(handle) else None
+        if _is_hit(handle):
+            return _picture_of(self.hit(handle))
         try:
-            if hit is not None and hit.time_s is not None:
-                return photo_at(hit.path, hit.time_s, image_id=hit.image_id)
-            return decode_photo(read_bytes(self.photo_path(handle)))
+            return decode_photo(read_bytes(self._photos.path(handle)))
         except UnreadableImage as error:
             raise ToolError(f"the file of {handle} cannot be read: {error.reason}") from error
 
@@ -144,9 +182,9 @@ class Desk:
         """
         if not _is_hit(handle):
             return self._photos.face(handle, self.measured(handle))
-        rank = self.hit(handle).rank
-        records = () if self._search is None else self._search.records
-        return records[rank - 1]
+        # Read once: another search may end at any moment, in the thread that answers.
+        search, hit = _found(self._search, handle)
+        return search.records[hit.rank - 1]
 
     # -- the search ---------------------------------------------------------------------------
 
@@ -159,15 +197,20 @@ class Desk:
         if top < 1:
             raise ToolError("top must be at least one")
         faces, encoder = self.instruments.faces, self.instruments.encoder
-        query = self._photos.query(photos, faces=faces, encoder=encoder, face=face)
+        query = self._photos.query(
+            photos, faces=faces, encoder=encoder, face=face, rule=self.instruments.rule
+        )
         with self._opened_gallery() as gallery:
-            self._search = search(
+            found = search(
                 gallery,
                 query,
                 instruments=self.instruments,
                 top=min(top, MOST_HITS),
                 closer=self._leading,
             )
+        if gallery.name != self._gallery:
+            raise ToolError("another gallery was chosen while this one was searched; ask again")
+        self._search = found if top <= MOST_HITS else _with_note(found, asked=top)
         return self._search.findings
 
     def _tell_progress(self, done: int, total: int) -> None:
@@ -181,15 +224,19 @@ class Desk:
 
     def hit(self, handle: str) -> Hit:
         """A hit of the latest search."""
-        hits = () if self._search is None else self._search.findings.hits
-        found = next((hit for hit in hits if hit.handle == handle), None)
-        if found is not None:
-            return found
-        if self._search is None:
-            valid = "nothing was searched for yet: call find_person"
-        else:
-            valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
-        raise ToolError(f"there is no hit {quoted(handle)}; {valid}")
+        return _found(self._search, handle)[1]
+
+    def look_at(self, handle: str) -> "Look":
+        """A photo or hit with everything that its maps are made of, as they are now.
+
+        What is made of it stays about this face, whatever is searched for meanwhile.
+        """
+        if not _is_hit(handle):
+            face = self.face(handle)
+            return Look(self._photo_key(handle, face), handle, self.pixels(handle), face)
+        search, hit = _found(self._search, handle)
+        record = search.records[hit.rank - 1]
+        return Look(hit.face_id, handle, _picture_of(hit).pixels, record, search.query)
 
     # -- the gallery --------------------------------------------------------------------------
 
@@ -246,20 +293,27 @@ class Desk:
 
     def locate(self, handle: str) -> Located:
         """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""
-        key = self._face_key(handle)
-        if key not in self._located:
+        return self.locate_in(self.look_at(handle))
+
+    def locate_in(self, look: "Look") -> Located:
+        """The same of a look that was taken before."""
+        if look.face_id not in self._located:
             head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
             if head is None:
                 raise ToolError("this profile has no detector that can locate anything")
-            pixels, face = self.pixels(handle), self.face(handle).face
-            self._located[key] = locate(pixels, face, encoder=self.instruments.encoder, head=head)
-        return self._located[key]
+            encoder = self.instruments.encoder
+            located = locate(look.pixels, look.face.face, encoder=encoder, head=head)
+            self._located[look.face_id] = located
+        return self._located[look.face_id]
 
     def _face_key(self, handle: str) -> str:
         """What names a face for good: after another search a handle may mean another one."""
         if _is_hit(handle):
             return self.hit(handle).face_id
-        return handle + self.face(handle).face.keypoints.tobytes().hex()
+        return self._photo_key(handle, self.face(handle))
+
+    def _photo_key(self, handle: str, face: MeasuredFace) -> str:
+        return handle + face.face.keypoints.tobytes().hex()
 
     def facts(self, handle: str) -> tuple[Fact, ...]:
         """Everything that may be cited about Q1, H3 or C1, or of a group that has no subject.
@@ -342,6 +396,36 @@ class Desk:
                 f"{handle} compared hits of an earlier search; call compare_faces again"
             )
         return found
+
+
+def _with_note(found: Search, *, asked: int) -> Search:
+    """A search that says that fewer hits are listed than were asked for."""
+    note = f"{asked} hits were asked for; at most {MOST_HITS} are listed"
+    findings = replace(found.findings, warnings=(*found.findings.warnings, note))
+    return replace(found, findings=findings)
+
+
+def _found(search: Search | None, handle: str) -> tuple[Search, Hit]:
+    """A search with its hit of this handle; ToolError, which says which there are, for another one."""
+    hits = () if search is None else search.findings.hits
+    found = next((hit for hit in hits if hit.handle == handle), None)
+    if search is not None and found is not None:
+        return search, found
+    if search is None:
+        valid = "nothing was searched for yet: call find_person"
+    else:
+        valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
+    raise ToolError(f"there is no hit {quoted(handle)}; {valid}")
+
+
+def _picture_of(hit: Hit) -> Photo:
+    """The picture of a hit; ToolError, without the path, when its file is gone or damaged."""
+    try:
+        if hit.time_s is not None:
+            return photo_at(hit.path, hit.time_s, image_id=hit.image_id)
+        return decode_photo(read_bytes(hit.path))
+    except UnreadableImage as error:
+        raise ToolError(f"the file of {hit.handle} cannot be read: {error.reason}") from error
 
 
 def _makes_maps(detector: Detector) -> bool:

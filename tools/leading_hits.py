@@ -130,8 +130,11 @@ def _picture(gallery: Gallery, hit: Candidate) -> np.ndarray | None:
 
 def readable_photos(query: Query) -> Iterator[tuple[np.ndarray, Face]]:
     """The query's pictures (h, w, 3) uint8 RGB with their faces; those that are gone left out."""
-    for path, photo_id, face in zip(query.paths, query.photo_ids, query.faces, strict=True):
+    for path, photo_id, face, time_s in query.rows:
         with contextlib.suppress(UnreadableImage):
+            if time_s is not None:
+                yield frame_at(path, time_s), face
+                continue
             photo = read_photo(path)
             if photo.id == photo_id:
                 yield photo.pixels, face

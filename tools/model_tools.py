@@ -20,6 +20,7 @@ from tools.findings import Findings
 from tools.handles import Fact, parse
 from tools.localisers import Located, region_of
 from tools.records import Counts
+from tools.spoken_handles import understood
 from tools.verdict import VERDICTS
 
 Blocks = list[str | dict[str, Any]]
@@ -133,8 +134,8 @@ class _Tools:
 
 
 def _picture(handle: str) -> str:
-    """A picture's handle as the desk knows it: without brackets or blanks around it."""
-    return str(parse(handle))
+    """A picture's handle as the desk knows it, however it was written."""
+    return understood(handle)
 
 
 def _probabilities(facts: Sequence[Fact]) -> dict[str, Any]:
