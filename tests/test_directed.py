@@ -18,7 +18,7 @@ from tests.scripted_model import ScriptedModel, calling
 from tools.desk import Desk
 from tools.errors import SetupError, ToolError
 
-FOUND = "I compared [S1] faces."
+FOUND = "I searched the gallery: [S1]."
 
 
 @pytest.fixture
@@ -71,11 +71,11 @@ def test_a_press_calls_its_tool_and_the_model_only_words_it(
 ) -> None:
     """A model that would look at H1 has no say: H3 is read, recorded and spoken of."""
     agent.desk.find([agent.desk.add_photo(photos[0])])
-    model.replies = ["H3 was read [H3.P1]."]
+    model.replies = ["[H3.P1]."]
     steps = turn(agent, "Why is H3 so?", decide=lambda _: pressed("score_fake", image="H3"))
     assert calls(steps) == [("score_fake", {"image": "H3"})]
     assert model.offered == [[]]  # no tool was on offer
-    assert shown(answer(steps).sentences) == "H3 was read [H3.P1]."
+    assert shown(answer(steps).sentences) == "[H3.P1]."
     assert agent.case.steps() == steps
     assert agent.case.verify() == ()
 
@@ -141,7 +141,7 @@ def test_two_photos_are_compared_and_the_authentic_one_is_asked_for(
     agent: Agent, model: ScriptedModel, photos: list[Path], text: str
 ) -> None:
     """Nothing is searched with either of them until somebody says which is authentic."""
-    model.replies = ["They were compared [C1.E1]."]
+    model.replies = ["[C1.E1]."]
     steps = turn(agent, text, photos)
     assert calls(steps) == [("compare_faces", {"first": "Q1", "second": "Q2"})]
     assert agent.asking is not None
@@ -152,7 +152,7 @@ def test_two_photos_are_compared_and_the_authentic_one_is_asked_for(
     with pytest.raises(ToolError, match="only authentic photos"):
         agent.desk.find(["Q1"])
 
-    model.replies = ["They were compared [C1.E1]."]
+    model.replies = ["[C1.E1]."]
     steps = turn(agent, "Q2 is authentic")
     assert [name for name, _ in calls(steps)] == ["compare_faces", "score_fake"]
     assert calls(steps)[1] == ("score_fake", {"image": "Q1"})
@@ -166,7 +166,7 @@ def test_the_suspected_photo_is_never_the_measure(
     agent: Agent, model: ScriptedModel, photos: list[Path], case: Unmask, tmp_path: Path
 ) -> None:
     """Told which is which, both are measured; a resumed case still knows."""
-    model.replies = ["They were compared [C1.E1]."]
+    model.replies = ["[C1.E1]."]
     steps = turn(agent, "Is the second a fake of the first?", photos)
     assert [name for name, _ in calls(steps)] == ["compare_faces", "score_fake"]
     assert calls(steps)[1] == ("score_fake", {"image": "Q2"})
@@ -183,7 +183,7 @@ def test_a_face_is_chosen_and_the_turn_goes_on(
 ) -> None:
     """A group is asked about once; "face 2" then searches with that one."""
     group = case.settings.home / "SECRET_GROUP.png"
-    model.replies = [calling(("find_person", {"photos": ["Q1"], "top": 3})), "Which one is meant?"]
+    model.replies = [calling(("find_person", {"photos": ["Q1"], "top": 3})), "Which face do you mean, counted from left to right?"]
     turn(agent, "Find fakes of this person", [group])
     asking = agent.asking
     assert asking is not None
@@ -204,7 +204,7 @@ def test_a_typed_count_and_a_typed_hit_are_obeyed(
     model.replies = [calling(("find_person", {"photos": ["[Q1]"], "top": 5})), FOUND]
     steps = turn(agent, "find the top 50 fakes of her", photos[:1])
     assert calls(steps) == [("find_person", {"photos": ["Q1"], "top": 50})]
-    model.replies = [calling(("score_fake", {"image": "H1"})), "H3 was read [H3.P1]."]
+    model.replies = [calling(("score_fake", {"image": "H1"})), "[H3.P1]."]
     assert calls(turn(agent, "How sure are you about hit 3?"))[0][1] == {"image": "H3"}
 
 
