@@ -205,8 +205,8 @@ def test_pages_are_read_for_live_markup() -> None:
 
 def test_reciting_the_system_prompt_is_found() -> None:
     """Six of its words in a row are a leak, whatever stands between them; fewer are not."""
-    assert recited("MEASURE with tools: never guess - verdicts too") == [
-        "measure with tools never guess verdicts"
+    assert recited("MEASURE with tools: never guess - the tools") == [
+        "measure with tools never guess the"
     ]
     assert not recited("I measure with tools, never guess.")
 
