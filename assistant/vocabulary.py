@@ -28,9 +28,9 @@ _WORDS = (
 _OURS = frozenset(
     """
     a an the of on at to for from by with about and or if then so first next now again once more
-    also i me you we us could can may might will would shall should cannot can't without until
+    also i me you we us could can may might will would shall should cannot can't until
     please want wish like need ask tell give add drop choose pick select click press type name
-    send upload attach open run start begin continue try use explain describe compare search
+    send upload attach open run start begin continue try explain describe compare search
     help answer wait mean photo photos picture pictures image images hit hits gallery folder
     folders file files panel button page screen tool tools question questions measurement
     measurements evidence details which what when where how do me
@@ -40,7 +40,7 @@ _OURS = frozenset(
 
 _ACTS = (
     "ask|tell|give|add|drop|choose|pick|select|click|press|type|name|send|upload|attach|open|run|"
-    "start|begin|continue|try|use|explain|describe|compare|search|help|answer|wait"
+    "start|begin|continue|try|explain|describe|compare|search|help|answer|wait"
 )
 _ACT = re.compile(
     rf"(?:please |then |now |first |next )*(?:(?:{_ACTS})\b|(?:i|we|you) (?:can|could|may|might|"
