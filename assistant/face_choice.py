@@ -4,9 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from assistant.directed import Asking
 from assistant.pictures import with_numbers
+from tools.desk import Desk
 from tools.errors import SetupError, ToolError
 from tools.findings import printable
 from tools.query import Numbers, SeveralFaces
@@ -46,12 +49,8 @@ def pictured(error: SeveralFaces, folder: Path) -> ToolError:
     Without the picture where it cannot be written: the numbers are told in words then.
     """
     photo = Path(error.photo)
-    path = folder / f"{photo.stem}-faces.jpg"
     try:
-        pixels = with_numbers(picture_at(photo, error.time_s), error.boxes)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            Image.fromarray(pixels).save(file, "JPEG", quality=90)
+        path = _written(picture_at(photo, error.time_s), error.boxes, folder, photo.stem)
     except (OSError, ToolError):
         return error
     faces = len(error.boxes)
@@ -59,3 +58,24 @@ def pictured(error: SeveralFaces, folder: Path) -> ToolError:
         f"{printable(photo)}: {faces} faces, see {printable(path)}; use --face {photo.name}=N, "
         f"N from 1 to {faces}"
     )
+
+
+def asked_for(asking: Asking, desk: Desk, folder: Path) -> str:
+    """What a turn on the command line waits to be told, and how to say it."""
+    if not asking.boxes:
+        return f"answer for example “{asking.photos[0]} is authentic”, or “both are authentic”"
+    (photo, *_), faces = asking.photos, len(asking.boxes)
+    try:
+        where = f", see {_written(desk.pixels(photo), asking.boxes, folder, photo)}"
+    except (OSError, ToolError):
+        where = ""
+    return f"{photo} shows {faces} faces{where}; answer for example “face 2”"
+
+
+def _written(pixels: np.ndarray, boxes: Sequence[Sequence[float]], folder: Path, stem: str) -> Path:
+    """A private picture of the numbered faces. Raises OSError."""
+    path = folder / f"{stem}-faces.jpg"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        Image.fromarray(with_numbers(pixels, boxes)).save(file, "JPEG", quality=90)
+    return path

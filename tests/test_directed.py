@@ -215,3 +215,18 @@ def test_one_broken_photo_records_nothing(agent: Agent, photos: list[Path], tmp_
         turn(agent, "find fakes", [photos[0], tmp_path / "broken.jpg"])
     assert agent.case.entries() == before
     assert not agent.desk.photos
+
+
+def test_a_case_that_goes_on_knows_what_was_asked(
+    agent: Agent, model: ScriptedModel, case: Unmask
+) -> None:
+    """Another process goes on with "face 2" as if it had asked itself."""
+    group = case.settings.home / "SECRET_GROUP.png"
+    model.replies = [calling(("find_person", {"photos": ["Q1"]})), "[Q1.faces]."]
+    turn(agent, "Find fakes of this person", [group])
+    resumed = agent.case.restore(case.parts, home=case.settings.home)
+    other = Agent(model, resumed.desk, agent.case)
+    assert other.asking == agent.asking
+    assert other.asking is not None
+    model.replies = [FOUND]
+    assert calls(turn(other, "the second one")) == [("find_person", {"photos": ["Q1"]})]

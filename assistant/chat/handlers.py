@@ -259,9 +259,9 @@ class Handlers:
             found.transcript.notice(job.problem)
             yield (gr.skip(), found.messages, gr.skip(), gr.skip(), ready())
             return
-        for update in self._answer(
-            token, DEMO_GALLERY, FIND, (self._galleries.demo_query,), request, decide=find_given
-        ):
+        turn, photos = Turn(), (self._galleries.demo_query,)
+        steps = found.ask(FIND, photos, turn=turn, decide=find_given, gallery=DEMO_GALLERY)
+        for update in self._turn(found, turn, steps, "", ()):
             yield (gr.skip(), *update)
 
     def _watching(
