@@ -41,6 +41,7 @@ from assistant.explaining import (
 )
 from assistant.grounding import Ground, check
 from assistant.photo_questions import PhotoQuestion, read
+from assistant.quotations import without_quotations
 from assistant.steps import (
     CheckedSentence,
     Explanation,
@@ -109,9 +110,7 @@ class Agent:
         }
         self._stopping = threading.Event()
         self.asking: Asking | None = None
-        for step in case.steps():
-            if isinstance(step, UserTurn):
-                self._doubt(step)
+        self._go_on(case.steps())
 
     def ask(
         self, text: str, photos: Sequence[Path] = (), *, decide: Decide | None = None
@@ -165,6 +164,33 @@ class Agent:
 
     # -- a turn that the application has decided ---------------------------------------------
 
+    def _go_on(self, steps: Sequence[Step]) -> None:
+        """What a recorded case leaves open: which photos are doubted, and what was asked last."""
+        begun = 0
+        for at, step in enumerate(steps):
+            if isinstance(step, UserTurn):
+                begun, question = at, self._doubt(step)
+                open_ = question is not None and not (question.authentic or question.searches)
+                self.asking = Asking(question.photos) if question and open_ else None
+        refused = {it.call_id for it in steps[begun:] if isinstance(it, ToolResult) and not it.ok}
+        for call in steps[begun:]:
+            if isinstance(call, ToolCall) and call.id in refused:
+                self.asking = self._several_faces(call) or self.asking
+
+    def _several_faces(self, call: ToolCall) -> Asking | None:
+        """Which face a refused call needs to be told, if that is why it was refused."""
+        values = [*call.arguments.values()]
+        named = [it for value in values for it in (value if isinstance(value, list) else [value])]
+        for photo in (it for it in named if it in [*self.desk.photos]):
+            try:
+                self.desk.face(photo)
+            except SeveralFaces as several:
+                again = Directed((Call(call.name, call.arguments),))
+                return Asking((photo,), tuple(several.boxes), again)
+            except ToolError:
+                continue
+        return None
+
     def _decided(self, decide: Decide, handles: tuple[str, ...]) -> Directed:
         self.asking = None
         return decide(handles)
@@ -189,7 +215,8 @@ class Agent:
     def _doubt(self, asked: UserTurn) -> PhotoQuestion | None:
         """What a turn says of photos, and which of them are not searched with from now on."""
         desk = self.desk
-        question = read(asked.text, asked.photos, [*desk.photos], doubted=desk.doubted)
+        text = without_quotations(asked.text)
+        question = read(text, asked.photos, [*desk.photos], doubted=desk.doubted)
         if question is not None:
             desk.doubt((desk.doubted | question.doubted) - question.authentic)
         return question
@@ -217,7 +244,7 @@ class Agent:
         if answered and all(result.ok for _, result in answered):
             sentences = yield from self._narrated(directed)
         if not any(it.source == "model" and it.text for it in sentences):
-            sentences = (*sentences, *written(self.desk, answered))
+            sentences = (*sentences, *written(self.desk, answered, asking=self.asking))
         if directed.adds:
             sentences = (*sentences, CheckedSentence(directed.adds, (), "plain"))
         yield self._record(ModelText(sentences, None, time.perf_counter() - began))
@@ -366,7 +393,8 @@ class Agent:
         said = [step.text for step in self.case.steps() if isinstance(step, UserTurn)]
         hits = self.desk.search[0].hits if self.desk.search else ()
         known = [*self.desk.photos, *(hit.handle for hit in hits)]
-        asked = as_asked(name, call.arguments, text=said[-1] if said else "", known=known)
+        text = without_quotations(said[-1]) if said else ""
+        asked = as_asked(name, call.arguments, text=text, known=known)
         return ToolCall(call_id, name, asked), None
 
     def _result(self, call: ToolCall, wrong: str | None) -> ToolResult:

@@ -9,13 +9,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from assistant.explaining import plain
 from assistant.photo_questions import PhotoQuestion
 from assistant.steps import CheckedSentence, Step, ToolCall, ToolResult, UserTurn
+from assistant.template_answers import of_result
 from assistant.tool_calls import Call
 from tools.desk import Desk
 from tools.errors import SetupError, ToolError
-from tools.handles import Fact
 
 DIRECTED = "directed_"
 """How the ids of calls begin that no model asked for."""
@@ -79,101 +78,26 @@ def repeated(steps: Sequence[Step]) -> Directed | None:
 # -- the template's text ------------------------------------------------------------------------
 
 
-def written(desk: Desk, results: Sequence[tuple[ToolCall, ToolResult]]) -> list[CheckedSentence]:
-    """What the tools answered, filled into templates."""
+def written(
+    desk: Desk, results: Sequence[tuple[ToolCall, ToolResult]], *, asking: Asking | None
+) -> list[CheckedSentence]:
+    """What the tools answered, filled into templates; of a refused call what it refused for."""
     said: list[CheckedSentence] = []
     for call, result in results:
-        said += _refused(result) if not result.ok else _of(desk, call, result)
-    return said
+        said += of_result(desk, call, result) if result.ok else _refused(result, asking)
+    return list({sentence.text: sentence for sentence in said}.values())
 
 
-def _refused(result: ToolResult) -> Iterator[CheckedSentence]:
-    text = str(json.loads(str(result.content))["error"])
-    yield CheckedSentence(f"{text[:1].upper()}{text[1:]}.", (), "plain")
-
-
-def _of(desk: Desk, call: ToolCall, result: ToolResult) -> Iterator[CheckedSentence]:
-    image = str(call.arguments.get("image", ""))
-    match call.name:
-        case "score_fake" if image.startswith("H"):
-            yield from plain(desk, [image])
-        case "score_fake":
-            yield from _facts(f"What was measured on {image}:", desk.facts(image))
-        case "compare_faces":
-            handle = str(json.loads(str(result.content))["comparison"])
-            pair = f"{call.arguments['first']} and {call.arguments['second']}"
-            yield from _facts(f"{pair} compared:", desk.facts(handle))
-        case "locate_artifacts":
-            yield from _located(desk, image, result)
-        case "find_person":
-            yield _searched(desk)
-        case "gallery_summary":
-            yield CheckedSentence(
-                "The gallery holds [G1] images with [G2] faces; [G3] images show no face, and [G4] "
-                "files were skipped.",
-                ("G1", "G2", "G3", "G4"),
-                "plain",
-            )
-        case "describe_image":
-            yield _described(image, result)
-
-
-def _facts(heading: str, facts: Sequence[Fact]) -> Iterator[CheckedSentence]:
-    measured = [fact for fact in facts if fact.value is not None]
-    nothing = "" if measured else " nothing could be measured."
-    yield CheckedSentence(f"{heading}{nothing}", (), "plain")
-    for fact in measured:
-        name = f"{fact.name[:1].upper()}{fact.name[1:]}"
-        reads = f", read as “{fact.reads}”" if fact.reads else ""
-        yield CheckedSentence(f"- {name}: {fact.shown}{reads} [{fact.id}].", (fact.id,), "plain")
-
-
-def _located(desk: Desk, image: str, result: ToolResult) -> Iterator[CheckedSentence]:
-    answer = json.loads(str(result.content))
-    regions = [it for it in answer["evidence"] if it["reads"] in ("strong", "weak")]
-    if not regions:
-        readings = sorted({it["reads"] for it in answer["evidence"]}) or ["not measured"]
-        yield CheckedSentence(
-            f"No part of the face of {image} stands out; the parts read as {', '.join(readings)}.",
-            (),
-            "plain",
+def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSentence]:
+    if asking is not None and asking.boxes:
+        text = (
+            f"{asking.photos[0]} shows {len(asking.boxes)} faces: press the one that is meant, or "
+            "answer with its number from left to right."
         )
-    for each in regions:
-        fact = desk.fact(each["id"])
-        yield CheckedSentence(
-            f"- {image}, {each['region']}: {each['reads']} signs ({fact.shown}) [{fact.id}].",
-            (fact.id,),
-            "plain",
-        )
-    yield CheckedSentence(str(answer["limits"]), (), "plain")
-
-
-def _searched(desk: Desk) -> CheckedSentence:
-    verdicts = (
-        "impersonation",
-        "inconclusive",
-        "no forgery found",
-        "copy",
-        "other",
-        "not assessed",
-    )
-    counts = ", ".join(f"{verdict}: [S{at}]" for at, verdict in enumerate(verdicts, start=2))
-    cites = tuple(f"S{number}" for number in range(1, 8))
-    return CheckedSentence(f"[S1] faces were compared. {counts}.", cites, "plain")
-
-
-def _described(image: str, result: ToolResult) -> CheckedSentence:
-    blocks = result.content if isinstance(result.content, list) else [{"text": result.content}]
-    text = next(str(block["text"]) for block in blocks if "text" in block)
-    words = json.loads(text)
-    quality = ", ".join(words["quality"]) or "no problem found"
-    metadata = "; ".join(f"{name}: “{value}”" for name, value in words["metadata"].items())
-    return CheckedSentence(
-        f"{image} is a {words['size']} {words['format']} picture; faces: {words['faces']}; quality "
-        f"of the face: {quality}; its file says of itself: {metadata or 'nothing'}.",
-        (),
-        "plain",
-    )
+    else:
+        error = str(json.loads(str(result.content))["error"])
+        text = f"{error[:1].upper()}{error[1:]}."
+    yield CheckedSentence(text, (), "plain")
 
 
 def unanswered(error: SetupError | ToolError) -> CheckedSentence:

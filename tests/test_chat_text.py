@@ -127,6 +127,15 @@ def test_a_draft_is_not_readable_until_it_was_checked() -> None:
     assert "being checked" not in transcript.messages[0]["content"]
 
 
+def test_a_notice_beside_a_draft_leaves_it() -> None:
+    """A second attempt that is turned away does not wipe what the first is writing."""
+    transcript = Transcript(lambda _: None)
+    transcript.token("One two")
+    transcript.notice("Wait.")
+    transcript.token(" three")
+    assert "3 words, being checked" in words(transcript.messages[-1]["content"])
+
+
 def test_a_sentence_that_was_left_out_is_mentioned() -> None:
     """The check leaves a trace where it took a sentence away."""
     transcript = Transcript(lambda _: None)

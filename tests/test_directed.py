@@ -1,6 +1,5 @@
 """Turns that the application decides: the right hit, the right photo, words or the template's."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,12 @@ from assistant.case import Case
 from assistant.directed import Directed
 from assistant.steps import ModelText, Step, ToolCall, ToolResult, shown
 from assistant.tool_calls import Call
-from tests.cases import GALLERY, astronaut_pixels, desk_of
+from tests.cases import GALLERY, astronaut_pixels
 from tests.scripted_model import ScriptedModel, calling
 from tools.desk import Desk
 from tools.errors import SetupError, ToolError
 
-FOUND = "I compared [S1] faces."
+FOUND = "[S1]."
 
 
 @pytest.fixture
@@ -71,11 +70,11 @@ def test_a_press_calls_its_tool_and_the_model_only_words_it(
 ) -> None:
     """A model that would look at H1 has no say: H3 is read, recorded and spoken of."""
     agent.desk.find([agent.desk.add_photo(photos[0])])
-    model.replies = ["H3 was read [H3.P1]."]
+    model.replies = ["[H3.P1]."]
     steps = turn(agent, "Why is H3 so?", decide=lambda _: pressed("score_fake", image="H3"))
     assert calls(steps) == [("score_fake", {"image": "H3"})]
     assert model.offered == [[]]  # no tool was on offer
-    assert shown(answer(steps).sentences) == "H3 was read [H3.P1]."
+    assert shown(answer(steps).sentences) == "[H3.P1]."
     assert agent.case.steps() == steps
     assert agent.case.verify() == ()
 
@@ -141,7 +140,7 @@ def test_two_photos_are_compared_and_the_authentic_one_is_asked_for(
     agent: Agent, model: ScriptedModel, photos: list[Path], text: str
 ) -> None:
     """Nothing is searched with either of them until somebody says which is authentic."""
-    model.replies = ["They were compared [C1.E1]."]
+    model.replies = ["[C1.P1]."]
     steps = turn(agent, text, photos)
     assert calls(steps) == [("compare_faces", {"first": "Q1", "second": "Q2"})]
     assert agent.asking is not None
@@ -152,7 +151,7 @@ def test_two_photos_are_compared_and_the_authentic_one_is_asked_for(
     with pytest.raises(ToolError, match="only authentic photos"):
         agent.desk.find(["Q1"])
 
-    model.replies = ["They were compared [C1.E1]."]
+    model.replies = ["[C1.P1]."]
     steps = turn(agent, "Q2 is authentic")
     assert [name for name, _ in calls(steps)] == ["compare_faces", "score_fake"]
     assert calls(steps)[1] == ("score_fake", {"image": "Q1"})
@@ -166,7 +165,7 @@ def test_the_suspected_photo_is_never_the_measure(
     agent: Agent, model: ScriptedModel, photos: list[Path], case: Unmask, tmp_path: Path
 ) -> None:
     """Told which is which, both are measured; a resumed case still knows."""
-    model.replies = ["They were compared [C1.E1]."]
+    model.replies = ["[C1.P1]."]
     steps = turn(agent, "Is the second a fake of the first?", photos)
     assert [name for name, _ in calls(steps)] == ["compare_faces", "score_fake"]
     assert calls(steps)[1] == ("score_fake", {"image": "Q2"})
@@ -204,7 +203,7 @@ def test_a_typed_count_and_a_typed_hit_are_obeyed(
     model.replies = [calling(("find_person", {"photos": ["[Q1]"], "top": 5})), FOUND]
     steps = turn(agent, "find the top 50 fakes of her", photos[:1])
     assert calls(steps) == [("find_person", {"photos": ["Q1"], "top": 50})]
-    model.replies = [calling(("score_fake", {"image": "H1"})), "H3 was read [H3.P1]."]
+    model.replies = [calling(("score_fake", {"image": "H1"})), "[H3.P1]."]
     assert calls(turn(agent, "How sure are you about hit 3?"))[0][1] == {"image": "H3"}
 
 
@@ -218,3 +217,16 @@ def test_one_broken_photo_records_nothing(agent: Agent, photos: list[Path], tmp_
     assert not agent.desk.photos
 
 
+def test_a_case_that_goes_on_knows_what_was_asked(
+    agent: Agent, model: ScriptedModel, case: Unmask
+) -> None:
+    """Another process goes on with "face 2" as if it had asked itself."""
+    group = case.settings.home / "SECRET_GROUP.png"
+    model.replies = [calling(("find_person", {"photos": ["Q1"]})), "[Q1.faces]."]
+    turn(agent, "Find fakes of this person", [group])
+    resumed = agent.case.restore(case.parts, home=case.settings.home)
+    other = Agent(model, resumed.desk, agent.case)
+    assert other.asking == agent.asking
+    assert other.asking is not None
+    model.replies = [FOUND]
+    assert calls(turn(other, "the second one")) == [("find_person", {"photos": ["Q1"]})]

@@ -8,6 +8,7 @@ import skimage.data
 from PIL import Image
 
 from assistant import Unmask
+from assistant.face_choice import numbers_of, pictured
 from tests.cases import astronaut_pixels, group_pixels
 from tests.clips import write_clip
 from tools.errors import SetupError, ToolError
@@ -58,6 +59,34 @@ def test_a_number_without_a_photo_is_refused_for_several(ask) -> None:  # type: 
         ask("ada.png", "group.png", face={"bob.png": 2})
     with pytest.raises(SeveralFaces, match=r"--face group\.png=N"):
         ask("ada.png", "group.png", face={"ada.png": 1})
+
+
+def test_the_command_line_writes_the_numbered_faces(ask, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """One line names a picture, which is as large as the photo and private, and how to go on."""
+    with pytest.raises(SeveralFaces) as several:
+        ask("group.png")
+    told = str(pictured(several.value, tmp_path / "faces"))
+    written = tmp_path / "faces" / "group-faces.jpg"
+    assert "\n" not in told
+    assert f"{len(several.value.boxes)} faces, see {written}; use --face group.png=N" in told
+    assert written.stat().st_mode & 0o077 == 0
+    drawn, plain = np.asarray(Image.open(written)), group_pixels()
+    assert drawn.shape == plain.shape
+    left, top, right, _ = (round(edge) for edge in several.value.boxes[0])
+    changed = np.abs(drawn.astype(int) - plain.astype(int)).sum(axis=2) > 120
+    assert changed[top - 2 : top + 3, left:right].mean() > 0.3
+    unwritable = tmp_path / "faces" / "group-faces.jpg"  # a file where a folder is wanted
+    assert pictured(several.value, unwritable) is several.value
+
+
+def test_face_options_are_read() -> None:
+    """A number alone, photos by name, names with an equals sign; anything else is refused."""
+    assert numbers_of([]) is None
+    assert numbers_of(["2"]) == 2
+    assert numbers_of(["ada.jpg=2", "a=b.png=11"]) == {"ada.jpg": 2, "a=b.png": 11}
+    for said in (["0"], ["ada.jpg=0"], ["ada.jpg"], ["2", "3"], ["=2"], ["ada.jpg="], ["-1"]):
+        with pytest.raises(SetupError, match="--face"):
+            numbers_of(said)
 
 
 def test_photos_of_two_persons_are_named_and_not_mixed(ask) -> None:  # type: ignore[no-untyped-def]

@@ -104,10 +104,6 @@ class Desk:
         """
         return self._photos.add(path)
 
-    def add_gone_photo(self, path: Path, name: str) -> str:
-        """Keep the handle of a photo whose file is gone; `name` is the sha256 of its bytes."""
-        return self._photos.add_gone(path, name)
-
     def doubt(self, handles: Iterable[str]) -> None:
         """Say which photos nobody called authentic: they are not searched with, all others may be.
 

@@ -32,21 +32,9 @@ class QueryPhotos:
         name = image_id(data)
         if name not in self._ids:
             decode_photo(data)
-            self._take(path, name)
+            handle = f"Q{len(self._ids) + 1}"
+            self._paths[handle], self._ids[name] = path, handle
         return self._ids[name]
-
-    def add_gone(self, path: Path, name: str) -> str:
-        """Keep the place of a photo whose file is gone, so that later ones keep their handles.
-
-        `name` is the sha256 of the bytes that it had.
-        """
-        if name not in self._ids:
-            self._take(path, name)
-        return self._ids[name]
-
-    def _take(self, path: Path, name: str) -> None:
-        handle = f"Q{len(self._ids) + 1}"
-        self._paths[handle], self._ids[name] = path, handle
 
     @property
     def paths(self) -> Mapping[str, Path]:

@@ -84,8 +84,10 @@ class Transcript:
                 self._told.append(_said(_answer(step, fact)))
 
     def notice(self, text: str) -> None:
-        """A sentence of the application to the person, outside of the case."""
-        self._draft = ""
+        """A sentence of the application to the person, outside of the case.
+
+        What is being said meanwhile goes on: the sentence may be about another attempt.
+        """
         self._told.append(_said(f'<div class="problem" role="alert">{plain_html(text)}</div>'))
 
     def _asked(self, turn: UserTurn) -> str:
@@ -132,8 +134,8 @@ def _said(html: str) -> Message:
 def _writing(draft: str) -> str:
     """That something is being written, and how much: unchecked words are nobody's answer."""
     return (
-        '<div class="answer draft"><div class="said"><span class="who">'
-        f"writing… ({_counted(draft)}, being checked)</span></div></div>"
+        '<div class="answer draft"><span class="writing" aria-hidden="true"></span>'
+        f"writing… ({_counted(draft)}, being checked)</div>"
     )
 
 
