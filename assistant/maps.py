@@ -20,8 +20,7 @@ from tools.faces import Face
 from tools.instruments import Instruments
 from tools.localisers import Located, heat_overlay, locate, region_of
 from tools.localisers.overlay import FULL_HEAT
-from tools.map_scales import NOTHING, scale_of
-from tools.map_scales import PICTURE as PICTURE_SCALE
+from tools.map_scales import NOTHING, picture_map_of, scale_of
 from tools.patch_grid import LIMITS, SCORE, heat_of, patch_map
 from tools.readings import UNCALIBRATED
 from tools.references import ReferenceMap, reference_map
@@ -60,7 +59,7 @@ def picture_view(pixels: np.ndarray, kit: Instruments) -> MapView | None:
     """The map of the whole picture; None where it is too small, or the profile has no reader."""
     heat, known = heat_of(pixels, kit), kit.rule.references.get(SCORE) if kit.rule else None
     usual = known.quantile(_USUAL_SHARE) if known else 0.0
-    scale = scale_of(PICTURE_SCALE, kit.encoder)
+    scale = scale_of(picture_map_of(*pixels.shape[:2]), kit.encoder)
     found = None if heat is None else patch_map(pixels, heat, usual=usual, scale=scale)
     if found is None:
         return None

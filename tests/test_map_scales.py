@@ -110,7 +110,9 @@ def test_scales_are_read_back_for_their_encoder_alone(tmp_path: Path) -> None:
 def test_the_shipped_scales_rest_on_persons_enough() -> None:
     """Every shipped map has one, and each kind of photograph was of at least 19 persons."""
     shipped = scales(SCALES)
-    assert {name for _, name in shipped} == {"tower_map", "distance_map", "picture_map"}
+    assert {name for _, name in shipped} == {
+        "tower_map", "distance_map", "small_picture_map", "large_picture_map",
+    }  # fmt: skip
     for scale in shipped.values():
         assert np.isfinite(scale.finding)
         assert min(scale.persons.values()) >= 19

@@ -15,8 +15,14 @@ from pathlib import Path
 from tools.errors import SetupError
 
 SCALES = Path(__file__).resolve().parent / "weights" / "references" / "map_scales.json"
-TOWER, DISTANCE, PICTURE = "tower_map", "distance_map", "picture_map"
-"""Strongest region of the face, farthest region from the query photos, strongest places."""
+TOWER, DISTANCE = "tower_map", "distance_map"
+"""Strongest region of the face, farthest region from the query photos."""
+
+SMALL_PICTURE, LARGE_PICTURE = "small_picture_map", "large_picture_map"
+"""Strongest places of a whole picture. A large one has more of them, and sharper ones."""
+
+SMALL_PX = 320
+"""Longest side of a small picture."""
 
 NOTHING = "nothing stands out from authentic photographs"
 
@@ -25,13 +31,19 @@ NOTHING = "nothing stands out from authentic photographs"
 class MapScale:
     """A map whose strongest value is above `finding` says something, in the map's own unit.
 
-    At most `alpha` of the authentic photographs of each kind do; `persons` were counted by kind.
+    At most `alpha` of the authentic photographs of each kind do; `persons` were counted by kind
+    (of web photographs, which show few persons, the photographs).
     Does not show: what other kinds of photographs do, such as scans or screens.
     """
 
     finding: float
     alpha: float
     persons: Mapping[str, int]
+
+
+def picture_map_of(height: int, width: int) -> str:
+    """The name of the map of a whole picture of this size (px)."""
+    return SMALL_PICTURE if max(height, width) <= SMALL_PX else LARGE_PICTURE
 
 
 def scale_of(name: str, encoder: object, *, path: Path = SCALES) -> MapScale | None:

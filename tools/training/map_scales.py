@@ -4,7 +4,8 @@
 
 Photographs of the half of LFW's validation persons that is for fitting, each with another photo of
 the person as query, and frames of DFDC's originals of that half. The strongest value of each map is
-taken; what 95 % of each kind do not exceed, persons as clusters, is no finding.
+taken; what 95 % of each kind do not exceed, persons as clusters, is no finding. Large photographs
+are there of few persons only: of these each photograph counts by itself.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from tools.face_parts import Look
 from tools.faces import FaceAnalyser
 from tools.instruments import Instruments
 from tools.localisers import LOCALISERS, located_by
-from tools.map_scales import DISTANCE, PICTURE, SCALES, TOWER, MapScale
+from tools.map_scales import DISTANCE, SCALES, TOWER, MapScale, picture_map_of
 from tools.patch_grid import SCORE, heat_of
 from tools.references import reference_map, region_means
 from tools.tiles import strongest
@@ -36,7 +37,9 @@ from tools.training.forgery_pool import read_rgb
 from tools.training.verdict_kit import Kit
 
 ALPHA = 0.05
-FRAMES = 80
+FRAMES = 60
+WEB_PERSONS = ("lionel_messi", "maria_sharapova", "virat_kohli")
+"""Whose web photographs are fitted on; the others of that folder are there to report on."""
 
 Strongest = dict[str, float]
 """By map, its strongest value in one photograph."""
@@ -60,7 +63,7 @@ def strongest_of(look: Look, query: Look | None, kit: Instruments) -> Strongest:
         found[DISTANCE] = max(means.values())
     heat = heat_of(pixels, kit)
     if heat is not None and np.isfinite(heat).any():
-        found[PICTURE] = strongest(heat)
+        found[picture_map_of(*pixels.shape[:2])] = strongest(heat)
     return found
 
 
@@ -74,6 +77,10 @@ def photographs(data: Path, half: Half) -> Iterator[tuple[str, str, Path, Path |
     drawn = np.random.default_rng(5).permutation(len(originals))[:FRAMES]
     for index in drawn:
         yield "DFDC", originals[index], data / "dfdc" / originals[index], None
+    for folder in sorted((data / "photos").iterdir()):
+        if (folder.name in WEB_PERSONS) == (half == "fit"):
+            for path in sorted(folder.glob("*.jpg")):
+                yield "web", f"{folder.name}/{path.name}", path, None
 
 
 def look_at(path: Path, kit: Instruments) -> Look | None:
@@ -108,12 +115,14 @@ def fit(rows: Sequence[Row], *, alpha: float = ALPHA) -> Mapping[str, MapScale]:
 
 
 def _scale(kinds: Mapping[str, Sequence[tuple[float, str]]], alpha: float) -> MapScale:
-    edges = [
-        conformal_edge([value for value, _ in told], alpha, persons=[who for _, who in told])
-        for told in kinds.values()
-    ]
-    persons = {kind: len({who for _, who in told}) for kind, told in kinds.items()}
-    return MapScale(max(edges), alpha, persons)
+    """Kinds of too few persons for alpha are left out; where all are, nothing is ever found."""
+    edges = {
+        kind: conformal_edge([value for value, _ in told], alpha, persons=[who for _, who in told])
+        for kind, told in kinds.items()
+    }
+    known = {kind: edge for kind, edge in edges.items() if np.isfinite(edge)}
+    persons = {kind: len({who for _, who in kinds[kind]}) for kind in known}
+    return MapScale(max(known.values(), default=float("inf")), alpha, persons)
 
 
 def kit_of() -> Kit:
