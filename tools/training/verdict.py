@@ -68,6 +68,7 @@ FEATURES: Mapping[Asked, tuple[str, ...]] = {
 CLOSER_FEATURES: Mapping[Asked, tuple[str, ...]] = {
     "alone": CLOSER,
     "with_query": (*CLOSER, *RELATIVE, *BESIDE),
+    "same_photo": (*SAME_PHOTO, "face/sbi_caddm"),
 }
 
 # What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
@@ -78,7 +79,7 @@ STRANGERS_ALPHA = 0.05
 # The upper one needs 33 persons, of whom each kind of picture has twice as many.
 FAKE_ALPHA_HIGH, FAKE_ALPHA_LOW = 0.03, 0.10
 # What happens to the query photo itself is mostly harmless: fewer still are accused.
-SAME_PHOTO_ALPHA_HIGH = 0.015
+ALPHAS_HIGH: Mapping[Asked, float] = {"same_photo": 0.015}
 
 FOLDS = 5
 FRAME = "video frame"
@@ -130,8 +131,13 @@ def fit(rows: Sequence[Comparison], frames: Sequence[Told] = (), *, strangers: n
     known: dict[Asked, list[Sample]] = {
         "alone": alone, "with_query": beside, "same_photo": copies,
     }  # fmt: skip
-    asked = {name: _question(FEATURES[name], told) for name, told in known.items()}
-    closer = {name: _question(names, known[name]) for name, names in CLOSER_FEATURES.items()}
+    asked, closer = (
+        {
+            name: _question(names, known[name], alpha_high=ALPHAS_HIGH.get(name, FAKE_ALPHA_HIGH))
+            for name, names in features.items()
+        }
+        for features in (FEATURES, CLOSER_FEATURES)
+    )
     authentic = [row.scores for row in each if not row.forged]
     mates = [row.scores for row in same if row.exhibit.kind == "authentic"]
     return Rule(
@@ -235,7 +241,9 @@ def _identity(rows: Sequence[Comparison], strangers: np.ndarray) -> Question:
     return Question(calibrator, band)
 
 
-def _question(names: tuple[str, ...], told: Sequence[Sample]) -> Fitted | None:
+def _question(
+    names: tuple[str, ...], told: Sequence[Sample], *, alpha_high: float = FAKE_ALPHA_HIGH
+) -> Fitted | None:
     """The question by these scores; None where no sample has all of them, or of one kind only."""
     known = [it for it in told if all(it.scores.get(name) is not None for name in names)]
     learnt = [it for it in known if not it.unseen]
@@ -246,7 +254,6 @@ def _question(names: tuple[str, ...], told: Sequence[Sample]) -> Fitted | None:
         names, [it.scores for it in known], forged, persons,
         learnt=np.array([not it.unseen for it in known]),
     )  # fmt: skip
-    alpha_high = SAME_PHOTO_ALPHA_HIGH if names == SAME_PHOTO else FAKE_ALPHA_HIGH
     band = _band(known, probabilities, alpha_high=alpha_high)
     calibrator = fit_logistic(names, [it.scores for it in learnt], [it.forged for it in learnt])
     return Fitted(Question(calibrator, band), known, probabilities)
