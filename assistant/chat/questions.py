@@ -41,8 +41,9 @@ def _clickable(photo: str, pixels: np.ndarray, boxes: Sequence[Sequence[float]])
     height, width = pixels.shape[:2]
     uri = data_uri(with_numbers(pixels, boxes, longest_px=_PICTURE_PX))
     buttons = "".join(
-        f'<button type="button" class="face-box" data-say="Face {number}" '
-        f'aria-label="Face {number} of {escape(photo)}" style="left:{100 * left / width:.2f}%;'
+        # Gradio's sanitizer leaves `value` and `title`, and takes data and ARIA attributes away.
+        f'<button type="button" class="face-box" value="Face {number}" '
+        f'title="Face {number} of {escape(photo)}" style="left:{100 * left / width:.2f}%;'
         f"top:{100 * top / height:.2f}%;width:{100 * (right - left) / width:.2f}%;"
         f'height:{100 * (bottom - top) / height:.2f}%"></button>'
         for number, (left, top, right, bottom) in enumerate(boxes, start=1)
