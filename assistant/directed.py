@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from assistant.photo_questions import PhotoQuestion
 from assistant.steps import CheckedSentence, Step, ToolCall, ToolResult, UserTurn
-from assistant.template_answers import answer
+from assistant.template_answers import of_result
 from assistant.tool_calls import Call
 from tools.desk import Desk
 from tools.errors import SetupError, ToolError
@@ -84,7 +84,7 @@ def written(
     """What the tools answered, filled into templates; of a refused call what it refused for."""
     said: list[CheckedSentence] = []
     for call, result in results:
-        said += answer(desk, [call], [result]) if result.ok else _refused(result, asking)
+        said += of_result(desk, call, result) if result.ok else _refused(result, asking)
     return list({sentence.text: sentence for sentence in said}.values())
 
 

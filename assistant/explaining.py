@@ -21,6 +21,9 @@ from tools.handles import ALIASES, SUBJECT
 BATCH = 8
 """Hits that are explained in one pass of the model."""
 
+MOST_REPAIRS = 6
+"""Refused sentences of one draft that are asked for again; the others are replaced at once."""
+
 Prompt = tuple[list[BaseMessage], Ground]
 """Messages, and what the answer will be held against."""
 
@@ -79,6 +82,8 @@ def citable(desk: Desk, groups: Iterable[str]) -> list[str]:
 
 def _second_names(id_: str) -> Iterator[str]:
     subject, _, kind = id_.rpartition(".")
+    if subject and not SUBJECT.fullmatch(subject):
+        return
     for name, of in ALIASES.items():
         if of == kind and ("." in name or name == "gallery") == (not subject):
             yield f"{subject}.{name}".removeprefix(".")
@@ -94,24 +99,29 @@ def settled(
 ) -> Iterator[tuple[CheckedSentence, ...]]:  # fmt: skip
     """Each draft's sentences, checked; a refused one is asked for again, once, then replaced.
 
-    Empty where nothing checked is left: then the template writer answers.
+    At most `MOST_REPAIRS` of a draft are asked for again. Where nothing checked is left, the
+    template writer must answer.
     """
     checked = [check(draft.text, draft.ground) for draft in drafts]
     prompts = [
         (_repair(draft, one.text, one.finding or ""), draft.ground)
         for draft, sentences in zip(drafts, checked, strict=True)
-        for one in sentences
-        if _refused(one)
+        for one in _asked_again(sentences)
     ]
-    again = iter(ask(prompts) if prompts else [])
+    answers = iter(ask(prompts) if prompts else [])
     for draft, sentences in zip(drafts, checked, strict=True):
+        again = _asked_again(sentences)
         judged = [
-            _mended(one, next(again), draft.ground)
-            if _refused(one)
-            else _Judged(one, refused=False)
+            _mended(one, next(answers), draft.ground)
+            if any(one is it for it in again)
+            else _Judged(one, refused=_refused(one))
             for one in sentences
         ]
         yield tuple(_replaced(judged, desk, draft.ground))
+
+
+def _asked_again(sentences: Sequence[CheckedSentence]) -> list[CheckedSentence]:
+    return [one for one in sentences if _refused(one)][:MOST_REPAIRS]
 
 
 def _refused(sentence: CheckedSentence) -> bool:

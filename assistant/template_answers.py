@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from assistant.citing import FactOf, filled
 from assistant.grounding import Ground
 from assistant.sentences import sentences
+from assistant.statements import wrong_form
 from assistant.steps import CheckedSentence, ToolCall, ToolResult
 from prompts import phrases
 from tools.desk import Desk
@@ -22,14 +23,23 @@ def answer(
     desk: Desk, asked: Sequence[ToolCall], told: Sequence[ToolResult]
 ) -> tuple[CheckedSentence, ...]:
     """Sentences about the latest results of a turn, at least one."""
-    fact = Ground.of(desk).fact
+    said: tuple[CheckedSentence, ...] = ()
     if told:
         calls = {call.id: call for call in asked}
-        about = _about(desk, calls.get(told[-1].call_id), told[-1])
-        said = tuple(about) if isinstance(about, list) else written(about, fact)
-        if said:
-            return said
-    return written(_of_the_desk(desk), fact)
+        said = of_result(desk, calls.get(told[-1].call_id), told[-1])
+    return said or written(_of_the_desk(desk), Ground.of(desk).fact)
+
+
+def of_result(desk: Desk, call: ToolCall | None, result: ToolResult) -> tuple[CheckedSentence, ...]:
+    """What there is to say of one result; nothing where another search has overtaken it."""
+    image = str(call.arguments.get("image", "")).strip("[] ") if call else ""
+    if result.ok and result.name == "score_fake" and image.startswith("H"):
+        try:
+            return tuple(about_hit(desk, image))
+        except ToolError:
+            return ()
+    text = _about(result, image) if result.ok else _refusal(call)
+    return written(text, Ground.of(desk).fact)
 
 
 def written(text: str, fact: FactOf) -> tuple[CheckedSentence, ...]:
@@ -39,7 +49,8 @@ def written(text: str, fact: FactOf) -> tuple[CheckedSentence, ...]:
     """
     said = []
     for sentence in sentences(text):
-        if all(fact(id_) is not None for id_ in cited(sentence)):
+        sound = wrong_form(sentence) is None or not CITATION.search(sentence)
+        if sound and all(fact(id_) is not None for id_ in cited(sentence)):
             one = CheckedSentence(sentence, cited(sentence), "model")
             said.append(CheckedSentence(filled([one], fact), one.cites, "plain"))
     return tuple(said)
@@ -59,39 +70,31 @@ def _cited(text: str, ids: Sequence[str]) -> CheckedSentence:
     return CheckedSentence(f"{text.removesuffix('.')}{marks}.", tuple(ids), "plain")
 
 
-def _about(desk: Desk, call: ToolCall | None, result: ToolResult) -> str | list[CheckedSentence]:
-    """What to say of one result: a text of citations, or sentences that stand as they are."""
-    if not result.ok:
-        return _refusal(call)
-    image = str(call.arguments.get("image", "")).strip("[] ") if call else ""
+def _about(result: ToolResult, image: str) -> str:
+    """A text of citations about one result; `image` is the handle that it was asked about."""
     match result.name:
         case "find_person":
             return FOUND
-        case "score_fake" if image.startswith("H"):
-            try:
-                return about_hit(desk, image)
-            except ToolError:  # another search has renumbered the hits since
-                return ""
         case "score_fake":
-            return f"[{image}.P2]. [{image}.E2] and [{image}.E4]." if image else ""
+            return f"[{image}.P2]. [{image}.E2] and [{image}.E4]. [{image}.E9]."
         case "compare_faces":
             name = _comparison(result)
-            return f"[{name}.P1]. [{name}.E7], and [{name}.E8]." if name else ""
+            return f"[{name}.P1]. [{name}.E7], and [{name}.E8]."
         case "locate_artifacts":
-            return f"[{image}.regions]." if image else ""
+            return (
+                f"[{image}.verdict]. [{image}.regions]."
+                if image[:1] == "H"
+                else (f"[{image}.P2]. [{image}.regions].")
+            )
         case "describe_image":
-            return f"[{image}.file]." if image else ""
+            return f"[{image}.file]."
         case "gallery_summary":
             return "[G1], and [G2]. [G3], and [G4]."
     return ""
 
 
 def _comparison(result: ToolResult) -> str:
-    try:
-        name = str(json.loads(str(result.content))["comparison"])
-    except (ValueError, KeyError):
-        return ""
-    return name if CITATION.fullmatch(f"[{name}.P1]") else ""
+    return str(json.loads(str(result.content))["comparison"])
 
 
 def _refusal(call: ToolCall | None) -> str:

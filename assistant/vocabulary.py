@@ -28,9 +28,9 @@ _WORDS = (
 _OURS = frozenset(
     """
     a an the of on at to for from by with about and or if then so first next now again once more
-    also i me you we us could can may might will would shall should cannot can't without until
+    also i me you we us could can may might will would shall should cannot can't until
     please want wish like need ask tell give add drop choose pick select click press type name
-    send upload attach open run start begin continue try use explain describe compare search
+    send upload attach open run start begin continue try explain describe compare search
     help answer wait mean photo photos picture pictures image images hit hits gallery folder
     folders file files panel button page screen tool tools question questions measurement
     measurements evidence details which what when where how do me
@@ -40,7 +40,7 @@ _OURS = frozenset(
 
 _ACTS = (
     "ask|tell|give|add|drop|choose|pick|select|click|press|type|name|send|upload|attach|open|run|"
-    "start|begin|continue|try|use|explain|describe|compare|search|help|answer|wait"
+    "start|begin|continue|try|explain|describe|compare|search|help|answer|wait"
 )
 _ACT = re.compile(
     rf"(?:please |then |now |first |next )*(?:(?:{_ACTS})\b|(?:i|we|you) (?:can|could|may|might|"
@@ -75,9 +75,12 @@ _ENGLISH = frozenset(
 _LONGEST = 15
 _PLAIN = re.compile(r"[A-Za-z\s.,;:!?'\"()\-–—…’‘“”/&]*")
 _LOOKS_LIKE = str.maketrans(
-    "аеорсухіѕјԁһոԛԝαορντιкмвнт01345789@$!|",
-    "aeopcyxisjdhnqwaopvtikmbhtoleastbgasil",
+    "аеорсухіѕјԁһոԛԝαορντιкмвнт01345789@$",
+    "aeopcyxisjdhnqwaopvtikmbhtoleastbgas",
 )
+_INSIDE = re.compile(r"[!|](?=\w)")
+"""Marks that stand for an i where a word goes on after them."""
+
 _DECIDING = re.compile(rf"(?:{'|'.join(_STEMS)})")
 
 
@@ -100,7 +103,7 @@ def _plain(text: str) -> str:
     """Lower-case ASCII letters, as near to the text as it reads."""
     apart = unicodedata.normalize("NFKD", text).replace("’", "'")
     seen = "".join(it for it in apart if unicodedata.category(it)[0] not in "MC" or it.isspace())
-    return seen.lower().translate(_LOOKS_LIKE)
+    return _INSIDE.sub("i", seen.lower()).translate(_LOOKS_LIKE)
 
 
 def words_of(text: str) -> list[str]:

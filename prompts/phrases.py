@@ -13,7 +13,7 @@ GREETING = (
     "Hello. Give me a photo of a person, and I search your gallery for forged images of them."
 )
 THANKS = "You are welcome. Ask me about any hit."
-SORRY = "Sorry."
+SORRY = "Sorry. I cannot do that."
 ABILITIES = (
     "I search your gallery for forged images of a person, explain each hit, compare faces and show "
     "where signs of forgery lie. Give me a photo to begin."

@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.outputs import ChatGenerationChunk
 
 from assistant.settings import Settings, harden_library_environment
+from prompts.phrases import ABILITIES
 from tests.scripted_model import ScriptedModel, calling
 
 SLOW = "Tell me everything at length"
@@ -41,27 +42,23 @@ def reply(messages: list[BaseMessage]) -> str | AIMessage:
     photos = [handle for handle in ("Q1", "Q2", "Q3") if f"{handle}:" in _all_text(messages)]
     if "fakes" in asked:
         if not photos:
-            return "Please give me a photo of the person."
+            return "Please give me a photo of the person first."
         return calling(("find_person", {"photos": photos}))
     if "an impersonation" in asked or "sure" in asked:
         return calling(("score_fake", {"image": _hit_in(asked)}))
     if "look forged" in asked:
         return calling(("locate_artifacts", {"image": _hit_in(asked)}))
     if SLOW in asked:
-        return "Let us look. " * 400
-    return "I can search the gallery for a person and say which images of them look forged."
+        return "I can search the gallery. " * 400
+    return ABILITIES
 
 
 def _of_a_result(result: ToolMessage) -> str:
     if result.name == "find_person":
-        return (
-            "I compared [S1] faces with your photo. Likely impersonations: [S2]. "
-            "The first is H1: it reads as the same person [H1.P1], and its forgery probability "
-            "is high [H1.P2]."
-        )
+        return "I searched the gallery: [S1], and [S2]. [H1.verdict]: [H1.P1], and [H1.P2]."
     if result.name == "score_fake":
-        return "H1 shows the same person [H1.E1], and its forgery score is high [H1.E2]."
-    return "That is what was measured."
+        return "[H1.E1], and [H1.E2]."
+    return "[H1.regions]."
 
 
 def stubborn(messages: list[BaseMessage]) -> str | AIMessage:

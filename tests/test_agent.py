@@ -349,7 +349,7 @@ def test_a_long_conversation_fits_its_budget(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """Old tool results are shortened first, then old turns go; the latest stays whole."""
-    model.replies = [calling(FIND), ANSWER, calling(("score_fake", {"image": "H1"})), "Done."]
+    model.replies = [calling(FIND), ANSWER, calling(("score_fake", {"image": "H1"})), "[H1.P2]."]
     steps(agent.ask("find fakes", [photo]))
     steps(agent.ask("why H1?"))
 

@@ -292,7 +292,7 @@ TEXTS = (
 def test_what_is_filled_in_is_the_rules(text: str) -> None:
     """For every way in which three hits can be judged, each is named with its own verdict."""
     for verdicts in SOME:
-        facts = facts_of(verdicts)  # type: ignore[arg-type]
+        facts = facts_of(verdicts)
         shown = filled(check(text, Ground(facts.get)), facts.get)
         for named, verdict in re.findall(
             r"verdict on (H[^.,]*?) is ([a-z ]+)", shown, re.IGNORECASE

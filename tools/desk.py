@@ -40,6 +40,7 @@ from tools.localisers import Located, locate
 from tools.query import Query
 from tools.query_photos import QueryPhotos, measure_photo
 from tools.records import AnalysedImage, Counts
+from tools.same_photograph import Alignment, same_photograph
 from tools.search import Search, search
 from tools.videos import photo_at, texts_of
 
@@ -278,7 +279,7 @@ class Desk:
         handle = known.handle if known else f"C{len(self._comparisons) + 1}"
         facts = comparison_facts(
             handle,
-            pair_scores(one, other),
+            pair_scores(one, other, alignment=self._alignment(first, second)),
             usable=one.face.quality.usable and other.face.quality.usable,
             rule=self.instruments.rule,
             whom=f"{first} and {second}",
@@ -286,6 +287,13 @@ class Desk:
         self._comparisons[key] = Comparison(handle, (first, second), facts)
         self._compared_in[handle] = self._search
         return self._comparisons[key]
+
+    def _alignment(self, first: str, second: str) -> Alignment:
+        """How the pictures of two handles lie on each other."""
+        return same_photograph(
+            self.pixels(first), self.pixels(second),
+            first_face=self.face(first).face.box, second_face=self.face(second).face.box,
+        )  # fmt: skip
 
     def locate(self, handle: str) -> Located:
         """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""

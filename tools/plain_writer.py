@@ -56,8 +56,10 @@ def explain(
     it = whom or "This image"
     if assessment.verdict == "not assessed":
         return (_not_assessed(assessment, known, it), Sentence(_NEXT["not assessed"]))
-    about = [_opening(assessment, known, it)]
-    if assessment.verdict != "other":
+    about: list[Sentence | None] = [_opening(assessment, known, it)]
+    if assessment.verdict == "copy":
+        about.append(_copy(known))
+    elif assessment.verdict != "other":
         about.append(_forgery(assessment, known))
     about.append(_besides(assessment, known))
     said = [sentence for sentence in about if sentence is not None]
@@ -84,8 +86,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
         "other": f"{it} most likely shows another person {sure}",
         "inconclusive": f"{it} stays open, because {assessment.reason} {sure}",
     }[assessment.verdict]
-    names = ("query/face_hash_distance",) if assessment.verdict == "copy" else ()
-    return Sentence(f"{text}.", _ids(known, ("cosine_similarity", *names)))
+    return Sentence(f"{text}.", _ids(known, ("cosine_similarity",)))
 
 
 def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
@@ -137,6 +138,17 @@ def _besides(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
         f"Its forgery score lies {_number(abs(difference.value))} {side} that of the query photos"
     )
     return Sentence(f"{text}.", (difference.id,))
+
+
+def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
+    proven, agreeing = known.get("query/same_photograph"), known.get("query/agreeing_share")
+    if proven is None or not proven.value or agreeing is None:
+        return None
+    return Sentence(
+        f"Aligned with the query photo, {percent(agreeing.value)} of the places that can be "
+        "compared outside the face agree.",
+        (proven.id, agreeing.id),
+    )
 
 
 def _unsteady(assessment: Assessment) -> str:
