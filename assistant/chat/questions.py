@@ -23,7 +23,7 @@ def question_message(asking: Asking, picture: Picture) -> Message:
     if asking.boxes:
         return _which_face(asking, picture(asking.photos[0]))
     options = [f"{photo} is authentic" for photo in asking.photos]
-    said = "Which photo is authentic?"
+    said = "Answer here, or in your own words:"
     every = "Both are authentic" if len(options) == 2 else "All are authentic"
     return _message(f'<div class="asks-back">{escape(said)}</div>', [*options, every])
 
