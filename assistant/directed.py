@@ -91,8 +91,8 @@ def written(
 def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSentence]:
     if asking is not None and asking.boxes:
         text = (
-            f"{asking.photos[0]} shows several people, so nothing was measured yet; answer with the "
-            "number of the face, from left to right."
+            f"{asking.photos[0]} shows several people, so nothing was measured yet; answer with "
+            "the number of the face, from left to right."
         )
     else:
         error = str(json.loads(str(result.content))["error"])
