@@ -18,6 +18,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from assistant.arguments import understood
 from assistant.case import Case
 from assistant.conversation import BUDGET, conversation_messages
 from assistant.explaining import (
@@ -101,9 +102,9 @@ class Agent:
         """
         self._stopping.clear()
         spoken: list[str] = []
-        handles = self._keep(photos)
+        turn = self._begun(text, photos)
         try:
-            yield self._record(UserTurn(text, handles))
+            yield turn
             for event in self._turn():
                 spoken = [*spoken, event.text] if isinstance(event, Token) else []
                 yield event
@@ -246,7 +247,7 @@ class Agent:
         call = checked(Call(name, arguments), self._schemas)
         if isinstance(call, BadCall):
             return ToolCall(call_id, name, arguments), repair_text([call])
-        return ToolCall(call_id, name, call.arguments), None
+        return ToolCall(call_id, name, understood(call.arguments)), None
 
     def _result(self, call: ToolCall, wrong: str | None) -> ToolResult:
         began = time.perf_counter()
@@ -267,15 +268,12 @@ class Agent:
 
     # -- the record --------------------------------------------------------------------------
 
-    def _keep(self, photos: Sequence[Path]) -> tuple[str, ...]:
-        """Private copies of the photos, on the desk and in the case."""
-        self.case.switch_gallery(self.desk.gallery)
-        handles = []
-        for photo in photos:
-            copy = self.case.keep_photo(photo)
-            handles.append(self.desk.add_photo(copy))
-            self.case.record_photo(handles[-1], copy)
-        return tuple(dict.fromkeys(handles))
+    def _begun(self, text: str, photos: Sequence[Path]) -> UserTurn:
+        """The turn, recorded with private copies of its photos, which lie on the desk: all of it
+        or, where one photo is broken, nothing."""
+        copies = self.case.keep_photos(photos)
+        handles = {self.desk.add_photo(copy): copy for copy in copies}
+        return self.case.begin_turn(text, handles, gallery=self.desk.gallery)
 
     def _record(self, step: Step) -> Step:
         self.case.append(step)

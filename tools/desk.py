@@ -81,6 +81,13 @@ class Desk:
         """
         return self._photos.add(path)
 
+    def reserve_photo(self, path: Path) -> str:
+        """The handle of a photo that lay here once and whose file is gone; nobody else gets it.
+
+        `path` is named by the sha256 of the bytes; when they are added again, it is theirs.
+        """
+        return self._photos.reserve(path)
+
     @property
     def photos(self) -> Mapping[str, Path]:
         """The query photos by handle, in the order in which they came."""
