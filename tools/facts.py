@@ -31,7 +31,8 @@ _PROBABILITIES = {
     2: ("probability of a forgery", _ODDS),
     3: (
         "probability of an impersonation",
-        "Assumes that one face in twenty is the query person's; a reason to look, no proof.",
+        "Assumes prior odds of one to twenty that a face is the query person's; a reason to look, "
+        "no proof.",
     ),
 }
 

@@ -95,8 +95,8 @@ class Photo:
 
     `id` is the sha256 (hex) of the file's bytes; `pixels` are (h, w, 3) uint8 RGB, turned upright
     by EXIF; of several `frames` they are the first; `perceptual_hash` is unsigned, 64 bits;
-    `unmask_forgery` says that the metadata carry `UNMASK_MARK`: proof of a forgery when true,
-    of nothing when false.
+    `unmask_forgery` says that the metadata carry `UNMASK_MARK`: a hint of a forgery when true, for
+    anyone can write and remove metadata, and of nothing when false.
     """
 
     id: str
