@@ -104,9 +104,7 @@ def _whole(detector: Any, image: np.ndarray) -> list[Found]:
         return found
     large = LARGE_FACE_PX * longer / side
     again = _look(detector, image, side // SECOND_LOOK_REDUCTION)
-    return _distinct(
-        found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large]
-    )
+    return _distinct(found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large])
 
 
 def _is_upright(detector: Any, image: np.ndarray, face: Found) -> bool:
