@@ -204,7 +204,7 @@ def test_files_of_no_use_are_named_with_their_reason(alone: People) -> None:
         "letter.jpg": "not an image",
         "wall.png": "no face",
         "again.jpg": "the same as another file",
-        "slipped_in.png": "a forgery made by Unmask, as it says itself",
+        "slipped_in.png": "its metadata say that Unmask forged it",
     }
 
 

@@ -1,6 +1,5 @@
 """What an investigation returns: ranked hits, each with a verdict, evidence and an explanation."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from tools.calibration import Band, to_json
 from tools.evidence import Evidence
+from tools.file_names import printable as printable
 from tools.handles import percent as percent
 from tools.verdict import VERDICTS, Assessment, Verdict
 
@@ -24,6 +24,9 @@ class Hit:
     the first of `moments`, strongest first. Of its `frames` that were looked at, the person was
     seen in `frames_seen`, and its evidence is the mean over those (`tools.sightings` says what it
     is when there are none). For pictures all these are None, and there are no moments.
+
+    `file_missing`: none of the files exists any more (deleted, moved, or on a disk that is not
+    there); `paths` are where they were last.
     """
 
     rank: int
@@ -39,6 +42,7 @@ class Hit:
     moments: tuple[float, ...] = ()
     frames_seen: int | None = None
     frames: int | None = None
+    file_missing: bool = False
 
     @property
     def handle(self) -> str:
@@ -76,6 +80,7 @@ class Hit:
             "rank": self.rank,
             "path": printable(self.path),
             "other_paths": [printable(path) for path in self.paths[1:]],
+            "file_missing": self.file_missing,
             "image_id": self.image_id,
             "face_id": self.face_id,
             "time_s": self.time_s,
@@ -182,8 +187,3 @@ def clock(seconds: float) -> str:
     whole = int(seconds + 1e-6)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def printable(path: Path) -> str:
-    """A path as text that JSON and terminals can hold; undecodable bytes are escaped."""
-    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
