@@ -1,6 +1,7 @@
 """Calibration is arithmetic on published formulas: checked against numbers worked out by hand."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -164,7 +165,8 @@ def test_the_promise_holds_for_persons_never_seen(alpha: float, persons: int) ->
 
 
 class _Detector:
-    inputs, name, sha256, preprocessing = "face", "made", "0", "none"
+    inputs: Literal["face", "image"] = "face"
+    name, sha256, preprocessing = "made", "0", "none"
 
 
 @pytest.mark.parametrize("per_person", [1, 5])
@@ -175,7 +177,7 @@ def test_plateaus_of_isotonic_regression_keep_the_promise(per_person: int) -> No
     forged = rng.random(6000) < 0.2 + 0.2 * logits
     fitted = fit(
         _Detector(), logits, forged, fitted_on={}, method="isotonic",
-        persons=np.arange(6000) // per_person,
+        persons=(np.arange(6000) // per_person).tolist(),
     )  # fmt: skip
     places = np.array([fitted.band.place(it) for it in fitted.probabilities(logits)])
     assert (places[~forged] == "high").mean() <= 0.02
