@@ -41,6 +41,7 @@ from assistant.console import (
     tell_error,
 )
 from tools.errors import SetupError, ToolError
+from tools.private import private_umask
 
 CANNOT, INTERRUPTED = 1, 130
 
@@ -137,6 +138,8 @@ def unmask(
         format="%(levelname)s %(name)s: %(message)s",
     )
     context.obj = Shared(profile=profile, verbose=verbose)
+    if context.invoked_subcommand != "models":  # those are nobody's data, and may be shared
+        context.with_resource(private_umask())
 
 
 @app.command(short_help="Add the images and videos below folders to a gallery.")
@@ -199,13 +202,15 @@ def find(
     context: typer.Context,
     photos: Annotated[
         list[Path],
-        typer.Argument(metavar="PHOTO", parser=named, help="Authentic photos of one person."),
+        typer.Argument(
+            metavar="PHOTO", parser=named, help="Authentic photos, folders or videos of one person."
+        ),
     ],
     gallery: GalleryName = "default",
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,
     face: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Which face of the photo, from left to right."),
+        list[str] | None,
+        typer.Option(metavar="PHOTO=N", help="Which face of a photo, from left to right."),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
@@ -227,11 +232,15 @@ def find(
     \b
     unmask find ada.jpg
     unmask find ada1.jpg ada2.jpg --gallery case42 --top 50
-    unmask find party.jpg --face 3 --page findings.html
+    unmask find ada.jpg party.jpg --face party.jpg=3 --page findings.html
     unmask find ada.jpg --json | jq '.hits[] | select(.verdict == "impersonation") | .path'
 
-    Several photos of the person make the answer better. A video is one hit: it is judged by the
-    mean over its frames that show the person, and points at the strongest moment. Verdicts:
+    Several photos of the person make the answer better; a folder of photos or a video will do too,
+    and photos of two persons are refused. Where a photo shows several faces, a picture with their
+    numbers is written and named; --face 3 is enough for one photo alone.
+
+    A video is one hit: it is judged by the mean over its frames that show the person, and points
+    at the strongest moment. Verdicts:
     impersonation (the same person, forged), no forgery found, copy (the query photo itself), other
     (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
 
@@ -244,15 +253,25 @@ def find(
         raise typer.BadParameter(
             "is asked in the closer look, which --quick skips", param_hint="--opinion"
         )
+    from assistant.face_choice import numbers_of, pictured
     from assistant.investigation import Unmask
     from assistant.progress import CloserLookDisplay
     from assistant.report import write_report
+    from tools.query import SeveralFaces
 
+    settings = settings_of(context)
+    try:
+        chosen = numbers_of(face or ())
+    except SetupError as error:
+        raise typer.BadParameter(str(error), param_hint="--face") from error
     with stdout_kept_clean(context), CloserLookDisplay() as display:
-        unmask = Unmask(settings_of(context), gallery)
-        findings, query = unmask.investigate(
-            photos, top=top, face=face, closer=not quick, opinion=opinion, on_progress=display
-        )
+        unmask = Unmask(settings, gallery)
+        try:
+            findings, query = unmask.investigate(
+                photos, top=top, face=chosen, closer=not quick, opinion=opinion, on_progress=display
+            )
+        except SeveralFaces as several:
+            raise pictured(several, settings.home / "faces") from several
         if page is not None:
             write_report(findings, query, page, rule=unmask.parts.rule, instruments=unmask.parts)
     tell(findings.warnings)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.calibration import Band, to_json
 from tools.evidence import Evidence
 from tools.file_names import printable as printable
 from tools.handles import percent as percent
@@ -92,6 +93,7 @@ class Hit:
             "identity_probability": self.assessment.identity_probability,
             "fake_probability": self.assessment.fake_probability,
             "impersonation_probability": self.assessment.impersonation_probability,
+            **_judged_by(self.assessment),
             "evidence": [item.to_json() for item in self.evidence],
             "explanation": self.explanation,
         }
@@ -102,7 +104,8 @@ class Findings:
     """The answer to one query: hits in order of their probability of impersonation.
 
     `compared` faces of the gallery were scored, one for each image and one for each of the
-    `videos` among them; `counts` covers all of them, not only the hits that are shown. `warnings`
+    `videos` among them, out of the `faces` that the gallery holds: among so many the identity of
+    every hit was judged. `counts` covers all of them, not only the hits that are shown. `warnings`
     are sentences for the person.
     """
 
@@ -116,6 +119,7 @@ class Findings:
     images_without_face: int
     warnings: tuple[str, ...]
     videos: int = 0
+    faces: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict: an object with `hits`, ordered by rank."""
@@ -128,11 +132,48 @@ class Findings:
             "profile": self.profile,
             "compared": self.compared,
             "videos": self.videos,
+            "faces": self.faces,
             "counts": self.counts,
             "images_without_face": self.images_without_face,
             "warnings": list(self.warnings),
             "hits": [hit.to_json() for hit in self.hits],
         }
+
+
+def _judged_by(given: Assessment) -> dict[str, Any]:
+    """Where each probability lies, by which band, among how many faces, and what passes unseen."""
+    return {
+        "identity": {
+            "place": given.identity_place,
+            "band": _edges(given.identity_band),
+            "faces": given.faces,
+            "faces_measured": given.faces_measured,
+        },
+        "forgery": {
+            "place": given.fake_place,
+            "band": _edges(given.fake_band),
+            "question": given.question,
+        },
+        "unseen": [
+            {
+                "what": it.what,
+                "forgeries": it.forgeries,
+                "passed": it.passed,
+                "share": it.share,
+                "most": it.most,
+            }
+            for it in given.unseen
+        ],
+        "notes": list(given.notes),
+    }
+
+
+def _edges(band: Band | None) -> dict[str, Any] | None:
+    if band is None:
+        return None
+    return {
+        **to_json(band), "promises_low": band.promises_low, "promises_high": band.promises_high,
+    }  # fmt: skip
 
 
 def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:

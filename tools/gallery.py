@@ -19,6 +19,7 @@ import numpy as np
 from tools import gallery_file, gallery_rows
 from tools.errors import SetupError, ToolError
 from tools.gallery_file import RECORDS, Opened, galleries_folder, gallery_folder
+from tools.private import private_folder, tighten
 from tools.records import (
     AnalysedImage,
     AnalysedVideo,
@@ -63,8 +64,10 @@ class Gallery:
         """
         folder = gallery_folder(home, name)
         with gallery_file.plain_words(name):
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(galleries_folder(home))
+            private_folder(folder)
             connection = gallery_file.connect(folder / RECORDS, fingerprint=fingerprint)
+            tighten(folder)
         return cls(folder, Opened(connection))._bound_to(fingerprint)
 
     @classmethod
@@ -78,6 +81,8 @@ class Gallery:
         folder = gallery_folder(home, name)
         if not (folder / RECORDS).is_file():
             raise SetupError(_no_gallery(name, cls.names(home)))
+        private_folder(galleries_folder(home))
+        tighten(folder)
         with gallery_file.plain_words(name):
             opened = gallery_file.open_to_read(folder / RECORDS)
         return cls(folder, opened)._bound_to(fingerprint)
@@ -109,6 +114,7 @@ class Gallery:
     def close(self) -> None:
         """Let go of the file; everything committed stays."""
         self._opened.close()
+        tighten(self.folder)  # what Chroma wrote has the rights that the umask leaves
 
     def __enter__(self) -> Self:
         return self

@@ -54,7 +54,8 @@ def search(
     with Index.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
     rows = compare(query, columns(gallery, records), detectors=instruments.detectors)
-    rule = instruments.rule
+    faces = gallery.counts().faces
+    rule = None if instruments.rule is None else instruments.rule.among(faces)
     scored = [
         Candidate(record, row, assess(row, usable=record.face.quality.usable, rule=rule))
         for record, row in zip(records, rows, strict=True)
@@ -63,7 +64,9 @@ def search(
     shown, rest = ranked[:top], ranked[top:]
     if closer is not None:
         leading, others = shown[:MOST_HITS], shown[MOST_HITS:]
-        seen = closer.look_closer(leading, query, gallery=gallery, instruments=instruments)
+        seen = closer.look_closer(
+            leading, query, gallery=gallery, instruments=instruments, rule=rule
+        )
         shown = sorted([*seen, *others], key=order)
     hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
     findings = Findings(
@@ -77,6 +80,7 @@ def search(
         images_without_face=gallery.counts().without_face,
         warnings=(*query.warnings, *index.notices, *instruments.notices),
         videos=sum(found.moment is not None for found in ranked),
+        faces=faces,
     )
     return Search(findings, query, tuple(found.record for found in shown))
 

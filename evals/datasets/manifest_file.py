@@ -17,6 +17,7 @@ from evals.datasets.delimited import path_below, reader_of
 from evals.datasets.manifest import COLUMNS, LABELS, Manifest, Row
 from tools.errors import SetupError
 from tools.file_names import encodable
+from tools.private import opened_privately, private_file
 
 SUFFIXES = (".csv", ".parquet")
 NEEDED = ("path", "label")
@@ -46,6 +47,7 @@ def write(manifest: Manifest, path: Path) -> None:
     """Keep a manifest in `path`, a CSV or Parquet file by its suffix."""
     _check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    private_file(path)
     rows = [
         {name: encodable(it) if isinstance(it, str) else it for name, it in asdict(row).items()}
         for row in manifest.rows
@@ -60,7 +62,8 @@ def write(manifest: Manifest, path: Path) -> None:
     beside = _beside(path)
     if manifest.notes:
         notes = {name: encodable(text) for name, text in manifest.notes.items()}
-        beside.write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
+        with opened_privately(beside) as file:
+            file.write(json.dumps(notes, indent=2) + "\n")
     else:
         beside.unlink(missing_ok=True)
 
