@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from tools.paths import is_file
+
 _SEPARATORS = ",;\t"
 
 
@@ -55,7 +57,7 @@ def path_below(base: Path, text: str) -> str:
     if plain == text and "\\" not in text:
         return PurePosixPath(text).as_posix() if text else ""
     for name in (text, plain, _with_bytes(text)):
-        if name and _is_file(base / name):
+        if name and is_file(base / name):
             return PurePosixPath(name).as_posix()
     return PurePosixPath(plain.replace("\\", "/")).as_posix() if plain else ""
 
@@ -63,10 +65,3 @@ def path_below(base: Path, text: str) -> str:
 def _with_bytes(text: str) -> str:
     data = text.encode("utf-8", errors="surrogateescape")
     return os.fsdecode(re.sub(rb"\\x([0-9a-f]{2})", lambda it: bytes([int(it[1], 16)]), data))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # too long, or with a zero in it
-        return False
