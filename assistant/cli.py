@@ -9,6 +9,7 @@ Everything heavy is imported inside the commands: `unmask --help` answers at onc
 """
 
 import dataclasses
+import errno
 import logging
 import sqlite3
 from pathlib import Path
@@ -22,6 +23,7 @@ from assistant.cli_options import (
     AsJson,
     GalleryName,
     Shared,
+    named,
     settings_as_given,
     settings_of,
     stdout_kept_clean,
@@ -54,7 +56,7 @@ class _Commands(TyperGroup):
             tell_error(error)
             raise typer.Exit(CANNOT) from error
         except (OSError, sqlite3.Error) as error:
-            fault = _fault_of_home(error)
+            fault = _mendable(error)
             if fault is None:
                 raise
             tell_error(fault)
@@ -64,11 +66,15 @@ class _Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from stop
 
 
-def _fault_of_home(error: OSError | sqlite3.Error) -> SetupError | None:
+def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
+    """The same as a line for the person, where it is the data folder's or a name's."""
     from assistant.home import explained
     from assistant.settings import Settings
 
-    return explained(error, Settings.load().home)
+    fault = explained(error, Settings.load().home)
+    if fault is None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return SetupError(f"{error.filename!r}: a name that is too long for any file")
+    return fault
 
 
 app = typer.Typer(
@@ -140,7 +146,8 @@ def unmask(
 def index(
     context: typer.Context,
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Folders (or single files) to add.")
+        list[Path],
+        typer.Argument(metavar="DIR", parser=named, help="Folders (or single files) to add."),
     ],
     gallery: GalleryName = "default",
     json: AsJson = False,
@@ -195,7 +202,9 @@ def find(
     context: typer.Context,
     photos: Annotated[
         list[Path],
-        typer.Argument(metavar="PHOTO", help="Authentic photos, folders or videos of one person."),
+        typer.Argument(
+            metavar="PHOTO", parser=named, help="Authentic photos, folders or videos of one person."
+        ),
     ],
     gallery: GalleryName = "default",
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,
