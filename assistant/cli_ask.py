@@ -61,10 +61,10 @@ def ask(
     unmask ask ada.jpg --explain
     unmask ask "why is H1 an impersonation?" --case 20261120-193816-0fecd7
 
-    Where the answer cites a measurement, its value stands in brackets; where it cites a count, the
-    bare number. Sentences marked (plain) are not the model's: they are filled from the
-    measurements, where the model's own did not agree with them. Every question is recorded as a
-    case in the data folder, with private copies of the photos.
+    What the answer says of photos and hits is filled in from the measurements, with values in
+    brackets. Sentences marked (plain) are not the model's: fixed templates wrote them, where the
+    model's own were refused. What no tool measures is marked (unchecked). Every question is
+    recorded as a case in the data folder, with private copies of the photos.
     """
     from assistant.progress import CloserLookDisplay
     from assistant.telling import Told
@@ -215,7 +215,7 @@ def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Setti
     """The settings of this run, with what the command's options say on top."""
     from assistant.settings import Settings
 
-    settings = settings_of(context)
+    settings = settings_of(context, writes=True)
     if vlm is not None:
         changes["vlm"] = vlm
     return Settings.model_validate(settings.model_dump() | changes) if changes else settings

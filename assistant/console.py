@@ -4,6 +4,7 @@ File names are data: they are shown with every control character escaped and nev
 markup, so that a file called "[red]x" or one with an escape sequence changes nothing but itself.
 """
 
+import io
 import json
 import os
 import sys
@@ -73,6 +74,16 @@ def out() -> Console:
 def err() -> Console:
     """Where progress and remarks go."""
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def escape_what_cannot_be_encoded() -> None:
+    """Show characters that the terminal's or the pipe's encoding lacks as escapes.
+
+    Names are in any script; a console may know 256 characters (Windows), or ASCII (LC_ALL=C).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def print_json(data: Mapping[str, object]) -> None:

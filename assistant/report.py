@@ -19,7 +19,6 @@ from tools.errors import SetupError, ToolError
 from tools.face_parts import Look
 from tools.faces import Face
 from tools.findings import Findings, Hit, printable
-from tools.images import read_photo
 from tools.instruments import Instruments
 from tools.private import opened_privately
 from tools.query import Query
@@ -42,10 +41,7 @@ def write_report(
     With `instruments` every hit is shown with its maps: where the signs of forgery lie, and where
     the face departs from the query photos; further ones are folded.
     """
-    photos = [
-        (read_photo(photo).pixels, face)
-        for photo, face in zip(query.paths, query.faces, strict=True)
-    ]
+    photos = [(picture_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
     page = fill(
         "report.html",
         findings=findings,

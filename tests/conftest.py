@@ -12,6 +12,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from tests.warning_policy import pytest_configure  # noqa: F401 - a hook, found here by its name
+
 if TYPE_CHECKING:
     from assistant import Unmask
     from evals.datasets.manifest import Manifest

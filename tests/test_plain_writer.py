@@ -91,5 +91,5 @@ def test_a_closer_looks_scores_are_cited_where_they_were_asked() -> None:
     rule = replace(RULE, closer={"with_query": Question(closer, RULE.fake_band)})
     measured = scores(HIGH, LOW) | {"face/sbi_caddm": HIGH}
     evidence = collect(measured, rule.references, rule=rule)
-    about = explain(rule.assess(measured, usable=True), evidence)[2]
+    about = explain(rule.assess(measured, usable=True), evidence)[1]
     assert about.cites == tuple(item.id for item in evidence if item.score == "face/sbi_caddm")

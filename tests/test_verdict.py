@@ -37,6 +37,7 @@ def scores(identity: float, fake: float | None, *, bits: float = 40.0) -> dict[s
         "face/unifd_linear": fake,
         "query/face_linear_difference": 0.0,
         "query/face_hash_distance": bits,
+        "query/same_photograph": float(bits <= 6),
     }
 
 

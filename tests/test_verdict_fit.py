@@ -47,6 +47,7 @@ def _scores(cosine: float, forged: bool, bits: float) -> dict[str, float | None]
         "query/face_linear_difference": 3.5 if forged else 0.0,
         "query/face_feature_cosine": 0.45 if forged else 0.92,
         "query/face_hash_distance": bits,
+        "query/same_photograph": float(bits <= 6),
     }
 
 

@@ -64,8 +64,8 @@ def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | N
             return "alike" if value >= ALIKE_COSINE else "unlike"
         case "cosine_similarity":
             return read_identity(scores, rule)
-        case "query/face_hash_distance" if rule is not None:
-            return "same photograph" if value <= rule.copy_bits else "another photograph"
+        case "query/same_photograph":
+            return "same photograph" if value else "another photograph"
         case "query/face_linear_difference" if rule is not None:
             return _beside_query(value, rule.references.get("face/unifd_linear"))
     return UNCALIBRATED if share is None else _standing(share)

@@ -56,9 +56,9 @@ class Rule:
 
     `fake_alone` judges a face by itself; `fake_with_query` adds evidence relative to the query
     and is used only when the identity band says *same person* (a reference is informative only
-    when it is the right one: ICT-Ref, SELFI). At up to `copy_bits` of Hamming distance between
-    64-bit hashes of two aligned faces they are the same photograph, and the question becomes
-    whether this version of it was altered: `fake_same_photo`, with a band of its own.
+    when it is the right one: ICT-Ref, SELFI). Where alignment proves a hit to be the same
+    photograph as a query photo, the question becomes whether this version of it was altered:
+    `fake_same_photo`, with a band of its own.
     Both axes are for prior odds of one to one; the ranking assumes that a face is anybody's with
     `crowd_prior_odds` for the query person, or every good forgery of somebody else would outrank
     the less certain forgeries of the person.
@@ -164,8 +164,7 @@ class Rule:
         """Which question is asked about forgery, and the verdict when nothing speaks for one."""
         if identity != "high":
             return self.question("alone", scores), "no forgery found"
-        bits = scores.get("query/face_hash_distance")
-        if bits is not None and bits <= self.copy_bits:
+        if scores.get("query/same_photograph") == 1.0:
             return self.question("same_photo", scores), "copy"
         return self.question("with_query", scores), "no forgery found"
 
