@@ -348,7 +348,7 @@ class Desk:
         match asked.subject[:1]:
             case "H":
                 hit, regions = self.hit(handle), self._regions(handle)
-                found = hit_facts(hit, regions, rule=self.instruments.rule)
+                found = hit_facts(hit, regions)
             case "C":
                 return self._comparison(handle).facts
             case _:
