@@ -10,6 +10,7 @@ Everything heavy is imported inside the commands: `unmask --help` answers at onc
 
 import dataclasses
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +18,17 @@ import typer
 from typer.core import TyperGroup
 
 from assistant import cli_ask, cli_detectors, cli_fit, cli_galleries, cli_models
-from assistant.cli_options import AsJson, GalleryName, Shared, settings_of, stdout_kept_clean
+from assistant.cli_options import (
+    AsJson,
+    GalleryName,
+    Shared,
+    settings_as_given,
+    settings_of,
+    stdout_kept_clean,
+)
 from assistant.console import (
     err,
+    escape_what_cannot_be_encoded,
     out,
     print_checks,
     print_findings,
@@ -30,6 +39,7 @@ from assistant.console import (
     tell_error,
 )
 from tools.errors import SetupError, ToolError
+from tools.private import private_umask
 
 CANNOT, INTERRUPTED = 1, 130
 
@@ -43,9 +53,22 @@ class _Commands(TyperGroup):
         except (SetupError, ToolError) as error:
             tell_error(error)
             raise typer.Exit(CANNOT) from error
+        except (OSError, sqlite3.Error) as error:
+            fault = _fault_of_home(error)
+            if fault is None:
+                raise
+            tell_error(fault)
+            raise typer.Exit(CANNOT) from error
         except KeyboardInterrupt as stop:
             err().print("interrupted")
             raise typer.Exit(INTERRUPTED) from stop
+
+
+def _fault_of_home(error: OSError | sqlite3.Error) -> SetupError | None:
+    from assistant.home import explained
+    from assistant.settings import Settings
+
+    return explained(error, Settings.load().home)
 
 
 app = typer.Typer(
@@ -65,6 +88,7 @@ def main() -> None:
 
     harden_library_environment()
     logging.captureWarnings(True)
+    escape_what_cannot_be_encoded()
     app()
 
 
@@ -108,6 +132,8 @@ def unmask(
         format="%(levelname)s %(name)s: %(message)s",
     )
     context.obj = Shared(profile=profile, verbose=verbose)
+    if context.invoked_subcommand != "models":  # those are nobody's data, and may be shared
+        context.with_resource(private_umask())
 
 
 @app.command(short_help="Add the images and videos below folders to a gallery.")
@@ -148,7 +174,7 @@ def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[A
     from assistant.progress import IndexingDisplay
     from tools.indexing import IndexingInterrupted
 
-    unmask = Unmask(settings_of(context), gallery)
+    unmask = Unmask(settings_of(context, writes=True), gallery)
     try:
         with IndexingDisplay() as display:
             return unmask.index(folders, on_progress=display), False
@@ -168,13 +194,14 @@ def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str,
 def find(
     context: typer.Context,
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO", help="Authentic photos of one person.")
+        list[Path],
+        typer.Argument(metavar="PHOTO", help="Authentic photos, folders or videos of one person."),
     ],
     gallery: GalleryName = "default",
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,
     face: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Which face of the photo, from left to right."),
+        list[str] | None,
+        typer.Option(metavar="PHOTO=N", help="Which face of a photo, from left to right."),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
@@ -196,11 +223,15 @@ def find(
     \b
     unmask find ada.jpg
     unmask find ada1.jpg ada2.jpg --gallery case42 --top 50
-    unmask find party.jpg --face 3 --page findings.html
+    unmask find ada.jpg party.jpg --face party.jpg=3 --page findings.html
     unmask find ada.jpg --json | jq '.hits[] | select(.verdict == "impersonation") | .path'
 
-    Several photos of the person make the answer better. A video is one hit: it is judged by the
-    mean over its frames that show the person, and points at the strongest moment. Verdicts:
+    Several photos of the person make the answer better; a folder of photos or a video will do too,
+    and photos of two persons are refused. Where a photo shows several faces, a picture with their
+    numbers is written and named; --face 3 is enough for one photo alone.
+
+    A video is one hit: it is judged by the mean over its frames that show the person, and points
+    at the strongest moment. Verdicts:
     impersonation (the same person, forged), no forgery found, copy (the query photo itself), other
     (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
 
@@ -213,15 +244,25 @@ def find(
         raise typer.BadParameter(
             "is asked in the closer look, which --quick skips", param_hint="--opinion"
         )
+    from assistant.face_choice import numbers_of, pictured
     from assistant.investigation import Unmask
     from assistant.progress import CloserLookDisplay
     from assistant.report import write_report
+    from tools.query import SeveralFaces
 
+    settings = settings_of(context)
+    try:
+        chosen = numbers_of(face or ())
+    except SetupError as error:
+        raise typer.BadParameter(str(error), param_hint="--face") from error
     with stdout_kept_clean(context), CloserLookDisplay() as display:
-        unmask = Unmask(settings_of(context), gallery)
-        findings, query = unmask.investigate(
-            photos, top=top, face=face, closer=not quick, opinion=opinion, on_progress=display
-        )
+        unmask = Unmask(settings, gallery)
+        try:
+            findings, query = unmask.investigate(
+                photos, top=top, face=chosen, closer=not quick, opinion=opinion, on_progress=display
+            )
+        except SeveralFaces as several:
+            raise pictured(several, settings.home / "faces") from several
         if page is not None:
             write_report(findings, query, page, rule=unmask.parts.rule, instruments=unmask.parts)
     tell(findings.warnings)
@@ -256,7 +297,7 @@ def demo(
     from assistant.progress import IndexingDisplay
 
     with stdout_kept_clean(context), IndexingDisplay() as display:
-        result = run_demo(settings_of(context), display)
+        result = run_demo(settings_of(context, writes=True), display)
     if json:
         page = {"page": safe(result.page), "answers": result.answers}
         print_json(result.findings.to_json() | page)
@@ -278,7 +319,7 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
     from assistant.doctor import examine
 
     with stdout_kept_clean(context):
-        checks = list(examine(settings_of(context)))
+        checks = list(examine(settings_as_given(context)))
     broken = any(check.state == "broken" for check in checks)
     if json:
         print_json({"ok": not broken, "checks": [dataclasses.asdict(check) for check in checks]})

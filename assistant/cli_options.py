@@ -28,8 +28,21 @@ class Shared:
     verbose: bool
 
 
-def settings_of(context: typer.Context) -> "Settings":
-    """The settings of this run: the environment's, with `--profile` on top."""
+def settings_of(context: typer.Context, *, writes: bool = False) -> "Settings":
+    """The settings of this run: the environment's, with `--profile` on top.
+
+    Raises SetupError for a data folder that is none or, for a command that `writes`, one that
+    cannot be written: at once, before anything is computed.
+    """
+    from assistant.home import require_folder, require_writable
+
+    settings = settings_as_given(context)
+    (require_writable if writes else require_folder)(settings.home)
+    return settings
+
+
+def settings_as_given(context: typer.Context) -> "Settings":
+    """The same for a command that looks at the data folder itself."""
     from assistant.settings import Settings
 
     return Settings.load(profile=shared_of(context).profile)

@@ -4,6 +4,7 @@ File names are data: they are shown with every control character escaped and nev
 markup, so that a file called "[red]x" or one with an escape sequence changes nothing but itself.
 """
 
+import io
 import json
 import os
 import sys
@@ -15,6 +16,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from tools.file_names import encodable, printable
 
 if TYPE_CHECKING:
     from assistant.doctor import Check
@@ -40,11 +43,7 @@ _EXPLAINED_UNASKED = 3
 
 def safe(value: object) -> str:
     """Text that cannot steer a terminal: undecodable bytes and control characters are escaped."""
-    text = (
-        os.fsencode(value).decode("utf-8", "backslashreplace")
-        if isinstance(value, Path)
-        else f"{value}"
-    )
+    text = printable(value) if isinstance(value, Path) else encodable(f"{value}")
     return "".join(_escaped(character) for character in text)
 
 
@@ -75,9 +74,28 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
+def escape_what_cannot_be_encoded() -> None:
+    """Show characters that the terminal's or the pipe's encoding lacks as escapes.
+
+    Names are in any script; a console may know 256 characters (Windows), or ASCII (LC_ALL=C).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_json(data: Mapping[str, object]) -> None:
     """One JSON object on stdout; a NaN in it is a bug and raises ValueError."""
-    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(_encodable(data), indent=2, allow_nan=False) + "\n")
+
+
+def _encodable(value: object) -> object:
+    """The same data without lone surrogates, which strict readers of JSON refuse."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [*map(_encodable, value)] if isinstance(value, list | tuple) else value
 
 
 def tell_error(error: BaseException) -> None:
@@ -165,7 +183,8 @@ def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
 
 
 def _shown(hit: "Hit", shared: Path | None) -> str:
-    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at
+    gone = "  (file is gone)" if hit.file_missing else ""
+    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at + gone
 
 
 def _indented(text: Text) -> Padding:

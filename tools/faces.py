@@ -15,7 +15,7 @@ import numpy as np
 
 from tools.alignment import crop_matrix, five_points, similarity, transform, warp
 from tools.errors import SetupError
-from tools.face_detection import DETECTION_THRESHOLD, Found, clipped, detect
+from tools.face_detection import DETECTION_THRESHOLD, Found, clipped, detect, quarter_turns
 from tools.face_quality import FaceQuality, measure_quality
 
 EMBEDDING_BATCH = 64  # faces; bounds the memory when many photographs come at once
@@ -31,8 +31,10 @@ class Face:
     """One face of a photograph; all coordinates are pixels of that photograph.
 
     `box` (4,) float32 x1 y1 x2 y2 inside of the photograph; `keypoints` (5, 2) float32: left eye,
-    right eye, nose, left and right mouth corner as seen in the picture; `landmarks` (68, 2)
+    right eye, nose, left and right mouth corner as seen with the face upright; `landmarks` (68, 2)
     float32 in iBUG order, None when the models have none; `embedding` (d,) float32, unit length.
+    Of a face that lies on its side or its head all are where they are in the photograph as it is
+    stored: crops by keypoints come out upright, and the line of the eyes tells the turn.
     """
 
     box: np.ndarray
@@ -65,6 +67,38 @@ class FaceAnalyser:
         All faces of all images go through landmarks and embedder together. Batching does not
         change what is found; embeddings agree to about six digits.
         """
+        pairs, landmarks, counts = self._locate(images)
+        embeddings = self._embed([(image, face.keypoints) for image, face in pairs])
+        done = iter(
+            _face(image, face, landmarks=points, embedding=vector)
+            for (image, face), points, vector in zip(pairs, landmarks, embeddings, strict=True)
+        )
+        return [[next(done) for _ in range(count)] for count in counts]
+
+    def locate(self, image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Where `analyse` finds faces in an image (h, w, 3) uint8 RGB, without who they are.
+
+        Keypoints (5, 2) px and landmarks (68, 2) px of each; None where the models have none.
+        """
+        pairs, landmarks, _ = self._locate([image])
+        return [
+            (face.keypoints, points) for (_, face), points in zip(pairs, landmarks, strict=True)
+        ]
+
+    def embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        """Who known faces are: an embedding (d,) float32 of length one for each.
+
+        `looks` are pictures (h, w, 3) uint8 RGB, each with a face's keypoints (5, 2) px as
+        `analyse` gave them: nothing is looked for, and nothing is placed anew.
+        """
+        return self._embed([
+            (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR), keypoints)
+            for image, keypoints in looks
+        ])  # fmt: skip
+
+    def _locate(
+        self, images: Sequence[np.ndarray]
+    ) -> tuple[list[tuple[np.ndarray, Found]], list[np.ndarray | None], list[int]]:
         # insightface's models read blue first.
         reversed_images = [
             cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR) for image in images
@@ -80,30 +114,14 @@ class FaceAnalyser:
                 (image, replace(face, keypoints=_refined(face.keypoints, points)))
                 for (image, face), points in zip(pairs, landmarks, strict=True)
             ]
-        embeddings = self._embed([(image, face.keypoints) for image, face in pairs])
-        done = iter(
-            _face(image, face, landmarks=points, embedding=vector)
-            for (image, face), points, vector in zip(pairs, landmarks, embeddings, strict=True)
-        )
-        return [[next(done) for _ in faces] for faces in found]
-
-    def embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
-        """Who known faces are: an embedding (d,) float32 of length one for each.
-
-        `looks` are pictures (h, w, 3) uint8 RGB, each with a face's keypoints (5, 2) px as
-        `analyse` gave them: nothing is looked for, and nothing is placed anew.
-        """
-        return self._embed([
-            (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR), keypoints)
-            for image, keypoints in looks
-        ])  # fmt: skip
+        return pairs, landmarks, [len(faces) for faces in found]
 
     def _place(self, pairs: list[tuple[np.ndarray, Found]]) -> list[np.ndarray | None]:
         model = self._landmarker
         if model is None or not pairs:
             return [None] * len(pairs)
         side = model.input_size[0]
-        matrices = [_landmark_matrix(face.box, side) for _, face in pairs]
+        matrices = [_landmark_matrix(face, side) for _, face in pairs]
         crops = [
             warp(image, matrix, size=side)
             for (image, _), matrix in zip(pairs, matrices, strict=True)
@@ -180,14 +198,18 @@ def _run(model: Any, crops: list[np.ndarray]) -> np.ndarray:
     return output
 
 
-def _landmark_matrix(box: np.ndarray, side: int) -> np.ndarray:
-    """insightface's crop for landmarks: centred on the box, 1.5 times as large."""
-    scale = side / (max(box[2] - box[0], box[3] - box[1]) * 1.5)
-    centre = (box[:2] + box[2:]) / 2
-    return np.array([
-        [scale, 0, side / 2 - centre[0] * scale],
-        [0, scale, side / 2 - centre[1] * scale],
-    ], dtype=np.float64)  # fmt: skip
+def _landmark_matrix(face: Found, side: int) -> np.ndarray:
+    """insightface's crop for landmarks: centred on the box, 1.5 times as large, and upright.
+
+    Upright to the quarter turn: the models know heads that lean, but none that lie.
+    """
+    left, top, right, bottom = face.box
+    scale = side / (max(right - left, bottom - top) * 1.5)
+    turn = quarter_turns(face) * np.pi / 2
+    cos, sin = scale * np.round(np.cos(turn)), scale * np.round(np.sin(turn))
+    linear = np.array([[cos, sin], [-sin, cos]])
+    moved = side / 2 - linear @ [(left + right) / 2, (top + bottom) / 2]
+    return np.column_stack([linear, moved])
 
 
 def _refined(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:

@@ -62,11 +62,11 @@ def read_val_crops(data: Path, *, limit: int | None) -> tuple[list[np.ndarray], 
     return crops, [path.split("/")[0] for path in paths]
 
 
-def unit_embeddings(crops: list[np.ndarray]) -> np.ndarray:
-    """Embed BGR crops with the shipped file through insightface: (n, d) float32, unit length."""
+def unit_embeddings(crops: list[np.ndarray], weights: Path = WEIGHTS) -> np.ndarray:
+    """Embed BGR crops with an ONNX file through insightface: (n, d) float32, unit length."""
     from insightface.model_zoo import get_model
 
-    model = get_model(str(WEIGHTS), providers=["CPUExecutionProvider"])
+    model = get_model(str(weights), providers=["CPUExecutionProvider"])
     batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
     vectors = np.concatenate([model.get_feat(batch) for batch in batches])
     unit: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

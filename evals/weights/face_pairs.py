@@ -24,10 +24,14 @@ def with_intervals(pairs: "Pairs", *, seed: int) -> dict[str, object]:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """All pairs of unit `embeddings` (n, d), images of `person` (n,) 0-based, best pair first."""
+    """All pairs of unit `embeddings` (n, d), images of `person` (n,) 0-based, best pair first.
+
+    `rates` are the false accept rates at which the accepted share of true pairs is told.
+    """
 
     embeddings: np.ndarray
     person: np.ndarray
+    rates: tuple[float, ...] = FALSE_ACCEPT_RATES
 
     @cached_property
     def _similarity(self) -> np.ndarray:
@@ -69,23 +73,18 @@ class Pairs:
         scores = self._similarity[rows[kept], columns[kept]]
         curve = roc(scores, self.genuine[kept], weights=weight[kept])
         if curve is None:
-            return dict.fromkeys(_names(), float("nan"))
+            return dict.fromkeys(self._names(), float("nan"))
         found = {"auc": curve.area}
-        for rate, name in zip(FALSE_ACCEPT_RATES, _rates(), strict=True):
+        for rate in self.rates:
             point = curve.at(rate)
-            found[f"tar_at_far_{name}"] = point.tpr
-            found[f"cosine_at_far_{name}"] = point.threshold
+            found[f"tar_at_far_{rate:g}"] = point.tpr
+            found[f"cosine_at_far_{rate:g}"] = point.threshold
         asked = self.queries * weights[self.person]
         return {**found, "rank_1": float((asked * self._hits).sum() / asked.sum())}
 
-
-def _rates() -> list[str]:
-    return [f"{rate:g}" for rate in FALSE_ACCEPT_RATES]
-
-
-def _names() -> list[str]:
-    rates = [f"{what}_at_far_{rate}" for rate in _rates() for what in ("tar", "cosine")]
-    return ["auc", *rates, "rank_1"]
+    def _names(self) -> list[str]:
+        rates = [f"{what}_at_far_{rate:g}" for rate in self.rates for what in ("tar", "cosine")]
+        return ["auc", *rates, "rank_1"]
 
 
 def _interval(values: list[float]) -> tuple[float, float]:

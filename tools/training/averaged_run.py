@@ -13,27 +13,35 @@ AVERAGE_DECAY = 0.997  # of the weights that are shipped: a running mean over ab
 class AveragedRun:
     """A model in training with the running mean of its weights, which is what gets exported.
 
-    The learning rate rises during the first 5 % of the steps and then falls along a cosine.
-    `checkpoint` is read if it exists and written by `save`.
+    The learning rate rises during the first 5 % of the steps and then falls along a cosine, at
+    once or after the share `hold` of the run.
+    `checkpoint` is read if it exists and written by `save`; `spent_s` is what the run took so far,
+    where the training keeps it.
     """
 
-    def __init__(self, model: nn.Module, *, rate: float, steps: int, checkpoint: Path) -> None:
+    def __init__(
+        self, model: nn.Module, *, rate: float, steps: int, checkpoint: Path, hold: float = 0.0
+    ) -> None:
         self.model = model
         self.average = copy.deepcopy(model)
         self.optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.02)
         self.rate, self.steps, self.checkpoint, self.step = rate, steps, checkpoint, 0
+        self.spent_s, self.hold = 0.0, hold
         if checkpoint.exists():
             state = torch.load(checkpoint, weights_only=True)
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.step = int(state["step"])
+            self.spent_s = float(state.get("spent_s", 0.0))
 
-    def update(self, loss: Tensor) -> None:
-        """One optimiser step down this loss."""
-        done = self.step / self.steps
+    def update(self, loss: Tensor, *, done: float | None = None) -> None:
+        """One optimiser step down this loss; `done` 0..1 where time, not steps, ends the run."""
+        if done is None:
+            done = self.step / self.steps
         for group in self.optimiser.param_groups:
-            wave = 0.5 + 0.5 * math.cos(math.pi * done)
+            fallen = max(0.0, (done - self.hold) / (1 - self.hold))
+            wave = 0.5 + 0.5 * math.cos(math.pi * fallen)
             group["lr"] = self.rate * (min(done / 0.05, wave) + 1e-3)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -47,7 +55,7 @@ class AveragedRun:
         partial = self.checkpoint.with_suffix(".partial")
         state = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
         stored = {name: part.state_dict() for name, part in state.items()}  # type: ignore[attr-defined]
-        torch.save({**stored, "step": self.step}, partial)
+        torch.save({**stored, "step": self.step, "spent_s": self.spent_s}, partial)
         partial.replace(self.checkpoint)
 
     @torch.no_grad()

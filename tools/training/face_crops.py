@@ -61,7 +61,12 @@ def plain_crop(faces: LabelledFaces, index: int) -> np.ndarray:
 
 
 def augmented_crop(faces: LabelledFaces, index: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Cut the face as a sloppy detector on a poor photograph would: (112, 112, 3) uint8 RGB.
+    """Cut the face as a sloppy detector on a poor photograph would: (112, 112, 3) uint8 RGB."""
+    return augmented(faces.pixels[index], faces.alignment[index], rng=rng)
+
+
+def augmented(pixels: np.ndarray, alignment: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
+    """The same of one picture (h, w, 3) uint8 RGB and the matrix (2, 3) to its ArcFace crop.
 
     Rotation ±12°, scale 0.88–1.12, shift ±4 px, mirroring, lost resolution, blur, JPEG.
     """
@@ -71,9 +76,9 @@ def augmented_crop(faces: LabelledFaces, index: int, *, rng: np.random.Generator
     linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
     centre = np.full(2, (SIZE - 1) / 2)
     shift = centre - linear @ centre + rng.uniform(-4, 4, 2)
-    alignment = linear @ faces.alignment[index]
-    alignment[:, 2] += shift
-    return _degraded(cv2.warpAffine(faces.pixels[index], alignment, (SIZE, SIZE)), rng=rng)
+    moved = linear @ alignment
+    moved[:, 2] += shift
+    return _degraded(cv2.warpAffine(pixels, moved, (SIZE, SIZE)), rng=rng)
 
 
 def as_input(crops: Sequence[np.ndarray]) -> Tensor:
