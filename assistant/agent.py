@@ -125,11 +125,10 @@ class Agent:
         """
         self._stopping.clear()
         spoken: list[str] = []
-        handles = self._keep(photos)
+        asked = self._begun(text, photos)
         try:
-            asked = UserTurn(text, handles)
-            yield self._record(asked)
-            directed = self._decided(decide, handles) if decide else self._read(asked)
+            yield asked
+            directed = self._decided(decide, asked.photos) if decide else self._read(asked)
             for event in self._turn() if directed is None else self._directed(directed):
                 spoken = [*spoken, event.text] if isinstance(event, Token) else []
                 yield event
@@ -419,15 +418,12 @@ class Agent:
 
     # -- the record --------------------------------------------------------------------------
 
-    def _keep(self, photos: Sequence[Path]) -> tuple[str, ...]:
-        """Private copies of the photos, on the desk and in the case."""
-        copies = [self.case.keep_photo(photo) for photo in photos]  # all, or none is recorded
-        self.case.switch_gallery(self.desk.gallery)
-        handles = []
-        for copy in copies:
-            handles.append(self.desk.add_photo(copy))
-            self.case.record_photo(handles[-1], copy)
-        return tuple(dict.fromkeys(handles))
+    def _begun(self, text: str, photos: Sequence[Path]) -> UserTurn:
+        """The turn, recorded with private copies of its photos, which lie on the desk: all of it
+        or, where one photo is broken, nothing."""
+        copies = self.case.keep_photos(photos)
+        handles = {self.desk.add_photo(copy): copy for copy in copies}
+        return self.case.begin_turn(text, handles, gallery=self.desk.gallery)
 
     def _record(self, step: Step) -> Step:
         self.case.append(step)

@@ -39,6 +39,7 @@ from assistant.console import (
     tell_error,
 )
 from tools.errors import SetupError, ToolError
+from tools.private import private_umask
 
 CANNOT, INTERRUPTED = 1, 130
 
@@ -131,6 +132,8 @@ def unmask(
         format="%(levelname)s %(name)s: %(message)s",
     )
     context.obj = Shared(profile=profile, verbose=verbose)
+    if context.invoked_subcommand != "models":  # those are nobody's data, and may be shared
+        context.with_resource(private_umask())
 
 
 @app.command(short_help="Add the images and videos below folders to a gallery.")

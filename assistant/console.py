@@ -17,6 +17,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tools.file_names import encodable, printable
+
 if TYPE_CHECKING:
     from assistant.doctor import Check
     from tools.evidence import Evidence
@@ -41,11 +43,7 @@ _EXPLAINED_UNASKED = 3
 
 def safe(value: object) -> str:
     """Text that cannot steer a terminal: undecodable bytes and control characters are escaped."""
-    text = (
-        os.fsencode(value).decode("utf-8", "backslashreplace")
-        if isinstance(value, Path)
-        else f"{value}"
-    )
+    text = printable(value) if isinstance(value, Path) else encodable(f"{value}")
     return "".join(_escaped(character) for character in text)
 
 
@@ -88,7 +86,16 @@ def escape_what_cannot_be_encoded() -> None:
 
 def print_json(data: Mapping[str, object]) -> None:
     """One JSON object on stdout; a NaN in it is a bug and raises ValueError."""
-    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(_encodable(data), indent=2, allow_nan=False) + "\n")
+
+
+def _encodable(value: object) -> object:
+    """The same data without lone surrogates, which strict readers of JSON refuse."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [*map(_encodable, value)] if isinstance(value, list | tuple) else value
 
 
 def tell_error(error: BaseException) -> None:
@@ -176,7 +183,8 @@ def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
 
 
 def _shown(hit: "Hit", shared: Path | None) -> str:
-    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at
+    gone = "  (file is gone)" if hit.file_missing else ""
+    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at + gone
 
 
 def _indented(text: Text) -> Padding:

@@ -20,6 +20,7 @@ from tools.face_parts import Look
 from tools.faces import Face
 from tools.findings import Findings, Hit, printable
 from tools.instruments import Instruments
+from tools.private import opened_privately
 from tools.query import Query
 from tools.verdict import VERDICTS, Rule
 from tools.videos import picture_at
@@ -49,7 +50,8 @@ def write_report(
         hits=[_hit_view(hit, photos, rule=rule, kit=instruments) for hit in findings.hits],
     )
     try:
-        path.write_text(page, encoding="utf-8")
+        with opened_privately(path) as file:
+            file.write(page)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SetupError(f"the page {printable(path)!r} cannot be written: {reason}") from error
@@ -72,7 +74,7 @@ def _hit_view(
         "hit": hit,
         "name": f"{printable(Path(hit.path.name))}{hit.at}",
         "path": f"{printable(hit.path)}{hit.at}",
-        "bands": bands(rule, hit),
+        "bands": bands(hit.assessment),
         "image": None,
         "face": None,
         "maps": [],

@@ -1,7 +1,7 @@
 """The one place that reads the environment: where Unmask keeps its state, and with what it works.
 
-A `Settings` is passed down, never global. Variables: `UNMASK_HOME`,
-`UNMASK_MODELS_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`, `UNMASK_VLM`, `UNMASK_AUTH`,
+A `Settings` is passed down, never global. Variables: `UNMASK_HOME`, `UNMASK_MODELS_DIR`,
+`UNMASK_CONFIG_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`, `UNMASK_VLM`, `UNMASK_AUTH`,
 `UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`.
 """
 
@@ -26,11 +26,16 @@ def _user_data_folder() -> Path:
     return Path(platformdirs.user_data_dir("unmask", appauthor=False))
 
 
+def _user_config_folder() -> Path:
+    return Path(platformdirs.user_config_dir("unmask", appauthor=False))
+
+
 class Settings(BaseSettings):
     """What a person can set; frozen.
 
     `home` is the folder of all state (galleries, downloaded models, demo); `models_dir` holds the
-    downloaded checkpoints (the pocket ones come with the package); `profile` names the set of
+    downloaded checkpoints (the pocket ones come with the package); `config_dir` holds what belongs
+    to the user and not to the data: the key that signs cases; `profile` names the set of
     checkpoints; `threads` caps the threads of every engine (None: they choose).
 
     For the assistant: `vlm` is the chat model, as a folder, an id or the URL of a server (None:
@@ -43,6 +48,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=_user_data_folder)
     models_dir: Path = Field(default_factory=lambda data: data["home"] / "models")
+    config_dir: Path = Field(default_factory=_user_config_folder)
     profile: ProfileName = "pocket"
     threads: int | None = Field(default=None, ge=1)
     vlm: str | None = None
@@ -51,7 +57,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
 
-    @field_validator("home", "models_dir")
+    @field_validator("home", "models_dir", "config_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
         # Absolute now: a later change of the working directory must not move the state.
@@ -86,6 +92,11 @@ class Settings(BaseSettings):
     def cases_dir(self) -> Path:
         """Where each case has a folder of its own."""
         return self.home / "cases"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where the key lies that signs cases, apart from them."""
+        return self.config_dir / "keys"
 
     @property
     def galleries_dir(self) -> Path:

@@ -28,6 +28,7 @@ from evals.runs.gate import Bound
 from evals.runs.running import Request, perform
 from evals.suites import SUITES, listing
 from tools.errors import SetupError, ToolError
+from tools.private import private_umask
 
 EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --max is not kept"
 
@@ -42,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("every --peer needs a name of its own")
     harden_library_environment()
     try:
-        status = int(options.act(options))
+        with private_umask():  # runs hold faces and names
+            status = int(options.act(options))
         sys.stdout.flush()
     except (SetupError, ToolError) as error:
         tell_error(error)

@@ -24,6 +24,7 @@ from assistant.chat_model import LocalVLM
 from assistant.conversation import explanation_messages
 from assistant.explaining import searched_photo
 from assistant.grounding import Ground, check
+from assistant.signing import Keys
 from assistant.steps import CheckedSentence, Explanation
 from evals.agent.desks import desks
 from evals.agent.sentences import decides, grounded, names_flaw, names_region
@@ -77,7 +78,13 @@ def run(options: EvalOptions) -> dict[str, object]:
             if number % 3:
                 continue  # those desks are for short conversations in `evals.agent.suite`
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
-            agent = Agent(model, desk, Case.create(Path(folder) / "cases", gallery="default"))
+            agent = Agent(
+                model,
+                desk,
+                Case.create(
+                    Path(folder) / "cases", gallery="default", keys=Keys(Path(folder) / "keys")
+                ),
+            )
             hits = searched(agent, photos[0])
             some = rng.sample(hits, min(HITS_A_DESK, len(hits), most - len(found)))
             found += explained(agent, model, some, name=f"desk {number}", rng=rng)

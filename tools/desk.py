@@ -104,6 +104,13 @@ class Desk:
         """
         return self._photos.add(path)
 
+    def reserve_photo(self, path: Path) -> str:
+        """The handle of a photo that lay here once and whose file is gone; nobody else gets it.
+
+        `path` is named by the sha256 of the bytes; when they are added again, it is theirs.
+        """
+        return self._photos.reserve(path)
+
     def doubt(self, handles: Iterable[str]) -> None:
         """Say which photos nobody called authentic: they are not searched with, all others may be.
 
@@ -341,7 +348,7 @@ class Desk:
         match asked.subject[:1]:
             case "H":
                 hit, regions = self.hit(handle), self._regions(handle)
-                found = hit_facts(hit, regions, rule=self.instruments.rule)
+                found = hit_facts(hit, regions)
             case "C":
                 return self._comparison(handle).facts
             case _:
@@ -410,7 +417,7 @@ def _with_note(found: Search, *, asked: int) -> Search:
 
 
 def _found(search: Search | None, handle: str) -> tuple[Search, Hit]:
-    """A search with its hit of this handle; ToolError, which says which there are, for another one."""
+    """A search with its hit of this handle; ToolError, which lists the hits, for another one."""
     hits = () if search is None else search.findings.hits
     found = next((hit for hit in hits if hit.handle == handle), None)
     if search is not None and found is not None:

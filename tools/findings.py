@@ -1,12 +1,13 @@
 """What an investigation returns: ranked hits, each with a verdict, evidence and an explanation."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.calibration import Band, to_json
 from tools.evidence import Evidence
+from tools.file_names import printable as printable
 from tools.handles import percent as percent
 from tools.verdict import VERDICTS, Assessment, Verdict
 
@@ -23,6 +24,9 @@ class Hit:
     the first of `moments`, strongest first. Of its `frames` that were looked at, the person was
     seen in `frames_seen`, and its evidence is the mean over those (`tools.sightings` says what it
     is when there are none). For pictures all these are None, and there are no moments.
+
+    `file_missing`: none of the files exists any more (deleted, moved, or on a disk that is not
+    there); `paths` are where they were last.
     """
 
     rank: int
@@ -38,6 +42,7 @@ class Hit:
     moments: tuple[float, ...] = ()
     frames_seen: int | None = None
     frames: int | None = None
+    file_missing: bool = False
 
     @property
     def handle(self) -> str:
@@ -75,6 +80,7 @@ class Hit:
             "rank": self.rank,
             "path": printable(self.path),
             "other_paths": [printable(path) for path in self.paths[1:]],
+            "file_missing": self.file_missing,
             "image_id": self.image_id,
             "face_id": self.face_id,
             "time_s": self.time_s,
@@ -87,6 +93,7 @@ class Hit:
             "identity_probability": self.assessment.identity_probability,
             "fake_probability": self.assessment.fake_probability,
             "impersonation_probability": self.assessment.impersonation_probability,
+            **_judged_by(self.assessment),
             "evidence": [item.to_json() for item in self.evidence],
             "explanation": self.explanation,
         }
@@ -97,7 +104,8 @@ class Findings:
     """The answer to one query: hits in order of their probability of impersonation.
 
     `compared` faces of the gallery were scored, one for each image and one for each of the
-    `videos` among them; `counts` covers all of them, not only the hits that are shown. `warnings`
+    `videos` among them, out of the `faces` that the gallery holds: among so many the identity of
+    every hit was judged. `counts` covers all of them, not only the hits that are shown. `warnings`
     are sentences for the person.
     """
 
@@ -111,6 +119,7 @@ class Findings:
     images_without_face: int
     warnings: tuple[str, ...]
     videos: int = 0
+    faces: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict: an object with `hits`, ordered by rank."""
@@ -123,11 +132,48 @@ class Findings:
             "profile": self.profile,
             "compared": self.compared,
             "videos": self.videos,
+            "faces": self.faces,
             "counts": self.counts,
             "images_without_face": self.images_without_face,
             "warnings": list(self.warnings),
             "hits": [hit.to_json() for hit in self.hits],
         }
+
+
+def _judged_by(given: Assessment) -> dict[str, Any]:
+    """Where each probability lies, by which band, among how many faces, and what passes unseen."""
+    return {
+        "identity": {
+            "place": given.identity_place,
+            "band": _edges(given.identity_band),
+            "faces": given.faces,
+            "faces_measured": given.faces_measured,
+        },
+        "forgery": {
+            "place": given.fake_place,
+            "band": _edges(given.fake_band),
+            "question": given.question,
+        },
+        "unseen": [
+            {
+                "what": it.what,
+                "forgeries": it.forgeries,
+                "passed": it.passed,
+                "share": it.share,
+                "most": it.most,
+            }
+            for it in given.unseen
+        ],
+        "notes": list(given.notes),
+    }
+
+
+def _edges(band: Band | None) -> dict[str, Any] | None:
+    if band is None:
+        return None
+    return {
+        **to_json(band), "promises_low": band.promises_low, "promises_high": band.promises_high,
+    }  # fmt: skip
 
 
 def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
@@ -141,8 +187,3 @@ def clock(seconds: float) -> str:
     whole = int(seconds + 1e-6)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def printable(path: Path) -> str:
-    """A path as text that JSON and terminals can hold; undecodable bytes are escaped."""
-    return os.fsencode(path).decode("utf-8", errors="backslashreplace")

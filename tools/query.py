@@ -292,7 +292,8 @@ def _warnings(rows: Sequence[QueryFace], rule: Rule | None) -> tuple[str, ...]:
         if not row.face.quality.usable
     ]
     notes += [
-        f"{row.name} carries the mark of a forgery made by Unmask; query photos must be authentic"
+        f"the metadata of {row.name} say that Unmask made it as a forgery: a hint, for anyone can "
+        "write metadata; query photos must be authentic"
         for row in rows
         if row.marked
     ]

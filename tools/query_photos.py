@@ -32,9 +32,13 @@ class QueryPhotos:
         name = image_id(data)
         if name not in self._ids:
             decode_photo(data)
-            handle = f"Q{len(self._ids) + 1}"
-            self._paths[handle], self._ids[name] = path, handle
-        return self._ids[name]
+        handle = self._ids.setdefault(name, f"Q{len(self._ids) + 1}")
+        self._paths.setdefault(handle, path)
+        return handle
+
+    def reserve(self, path: Path) -> str:
+        """The handle of a photo whose file is gone; `path` is named by its sha256."""
+        return self._ids.setdefault(path.name, f"Q{len(self._ids) + 1}")
 
     @property
     def paths(self) -> Mapping[str, Path]:
@@ -43,6 +47,8 @@ class QueryPhotos:
 
     def path(self, handle: str) -> Path:
         """The file of a photo; ToolError, which lists the photos, for an unknown handle."""
+        if handle in self._ids.values() and handle not in self._paths:
+            raise ToolError(f"the file of {handle} is gone; ask for that photo again")
         if handle not in self._paths:
             valid = f"photos are {', '.join(self._paths)}" if self._paths else "ask for a photo"
             raise ToolError(f"there is no photo {quoted(handle)}; {valid}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tools.images import (
-    MAX_PIXELS,
+    WHOLE_PIXELS,
     UNMASK_MARK,
     Photo,
     Pixels,
@@ -214,7 +214,7 @@ def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
             av.open(file, "r", options=options, metadata_errors="replace") as container,
         ):
             stream = _moving(container)
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            stream.codec_context.options = {"max_pixels": str(WHOLE_PIXELS)}
             stream.codec_context.thread_type = "AUTO"  # by slices alone most videos use one core
             stream.codec_context.thread_count = _DECODING_THREADS
             _refuse_too_large(stream.codec_context.width, stream.codec_context.height)
@@ -249,8 +249,8 @@ def _texts(container: "InputContainer", stream: "VideoStream") -> dict[str, str]
 
 
 def _refuse_too_large(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        size = f"frames of {width} × {height} pixels, at most {MAX_PIXELS}"
+    if width * height > WHOLE_PIXELS:
+        size = f"frames of {width} × {height} pixels, at most {WHOLE_PIXELS}"
         raise UnreadableImage("too large", size)
 
 

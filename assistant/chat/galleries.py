@@ -21,6 +21,7 @@ from tools.errors import SetupError
 from tools.gallery import Gallery
 from tools.gallery_file import gallery_folder
 from tools.indexing import IndexingInterrupted, IndexProgress, IndexSummary
+from tools.private import private_folder, tighten
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,10 @@ class Galleries:
         if not files:
             raise SetupError("choose some pictures first")
         folder = self._settings.home / "dropped" / gallery_folder(self._settings.home, gallery).name
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         for file in files:
             shutil.move(file, _free_name(folder, file.name))
+        tighten(folder)
         return self._start(gallery, folder)
 
     def add_demo(self) -> Job:
@@ -143,8 +145,9 @@ class Galleries:
     def _make_demo(self, folder: Path) -> None:
         if self.demo_query.is_file() and any(folder.glob("*.jpg")):
             return
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         make_pictures(folder, self._parts.faces)
+        tighten(self._settings.demo_dir)
 
 
 def _report(job: Job, progress: IndexProgress) -> None:

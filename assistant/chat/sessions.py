@@ -14,9 +14,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from assistant.case import PRIVATE_FILE, PRIVATE_FOLDER, Case
+from assistant.case import Case
 from assistant.chat.investigation import Investigation
 from tools.errors import SetupError, ToolError
+from tools.private import opened_privately, private_folder
 
 logger = logging.getLogger(__name__)
 
@@ -119,10 +120,8 @@ class Sessions:
             return None  # never begun, or deleted since: the browser starts anew
 
     def _note(self, key: str, case: Case) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
-        note = self._folder / key
-        note.touch(mode=PRIVATE_FILE)
-        note.write_text(case.id, "utf-8")
+        with opened_privately(private_folder(self._folder) / key) as note:
+            note.write(case.id)
 
 
 def _key(token: str, login: str | None) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from assistant.agent import Agent
 from assistant.case import Case
 from assistant.chat_model import LocalVLM
+from assistant.signing import Keys
 from evals.agent.desks import desks
 from evals.agent.grammar import in_training, is_fresh
 from evals.agent.sentences import decides, grounded, names_region
@@ -61,7 +62,13 @@ def run(options: EvalOptions) -> dict[str, object]:
         work = options.output or Path(folder)
         for number, (desk, photos) in enumerate(desks(options, work, turns=most)):
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
-            agent = Agent(model, desk, Case.create(Path(folder) / "cases", gallery="default"))
+            agent = Agent(
+                model,
+                desk,
+                Case.create(
+                    Path(folder) / "cases", gallery="default", keys=Keys(Path(folder) / "keys")
+                ),
+            )
             asked = (
                 short(agent, rng, photos, place=number, folder=Path(folder))
                 if number % 3

@@ -15,6 +15,7 @@ from typing import Any
 
 from evals.datasets.manifest import COLUMNS, LABELS, Manifest, Row
 from tools.errors import SetupError
+from tools.private import opened_privately, private_file
 
 SUFFIXES = (".csv", ".parquet")
 NEEDED = ("path", "label")
@@ -44,6 +45,7 @@ def write(manifest: Manifest, path: Path) -> None:
     """Keep a manifest in `path`, a CSV or Parquet file by its suffix."""
     _check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    private_file(path)
     rows = [asdict(row) for row in manifest.rows]
     if path.suffix == ".parquet":
         _write_parquet(rows, path)
@@ -54,7 +56,8 @@ def write(manifest: Manifest, path: Path) -> None:
             writer.writerows(rows)
     beside = _beside(path)
     if manifest.notes:
-        beside.write_text(json.dumps(dict(manifest.notes), indent=2) + "\n", encoding="utf-8")
+        with opened_privately(beside) as file:
+            file.write(json.dumps(dict(manifest.notes), indent=2) + "\n")
     else:
         beside.unlink(missing_ok=True)
 
