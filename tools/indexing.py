@@ -21,9 +21,10 @@ from tools.footage import Footage
 from tools.gallery import Gallery
 from tools.images import UnreadableImage, walk
 from tools.index import Index
+from tools.moving_pictures import Video
 from tools.opening import FileToOpen, OpenedFile, OpeningPool, pixel_count
 from tools.records import AnalysedImage, FileRecord
-from tools.videos import Video
+from tools.skips import RETRIED
 
 BATCH_IMAGES = 16
 BATCH_PIXELS = 32_000_000
@@ -39,7 +40,6 @@ GIVE_BACK_EVERY = 64  # pictures between returns of freed memory; 1 % of the tim
 INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
 _MOST_WORKERS = 8  # each may hold a batch of decoded pictures
 _NAMED_SKIPS = 1000  # a list that grows with the number of files would not be flat
-_RETRIED = ("unreadable", "missing")  # rights and disks change without touching the file
 _REPORT_EVERY_S = 0.1
 
 
@@ -374,7 +374,7 @@ def _status(path: Path) -> os.stat_result | None:
 def _settled(known: FileRecord, status: os.stat_result) -> bool:
     """Whether reading the file again could tell nothing new."""
     same = known.same_state(status.st_size, status.st_mtime_ns)
-    return same and known.problem not in _RETRIED
+    return same and known.problem not in RETRIED
 
 
 def _is_gone(path: Path) -> bool:

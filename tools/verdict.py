@@ -14,7 +14,9 @@ from typing import Any, Literal
 from tools.calibration import Band, Logistic, Reference, Scores, to_json
 from tools.errors import SetupError
 
-Verdict = Literal["impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed"]
+Verdict = Literal[
+    "impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed"
+]
 Axis = Literal["identity", "forgery"]
 VERDICTS: tuple[Verdict, ...] = (
     "impersonation", "inconclusive", "no forgery found", "copy", "other", "not assessed",
