@@ -150,6 +150,9 @@ def index(
         typer.Argument(metavar="DIR", parser=named, help="Folders (or single files) to add."),
     ],
     gallery: GalleryName = "default",
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Also what links out of the folders lead to.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Add the images and videos below folders to a gallery.
@@ -159,13 +162,14 @@ def index(
     unmask index /media/disk1 /media/disk2 --gallery case42
     unmask index clip.mp4
 
-    Of a video about one frame a second is looked at, of a long one 300 in all. Run it again at
+    Of a video or an animation about one frame a second is looked at, of a long one 300 in all,
+    and every page of a TIFF. Run it again at
     any time: what is known costs nothing, moved and copied files are recognised by their
     content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no usable
     image or video are skipped and listed with the reason; the exit status is 0 all the same.
     """
     with stdout_kept_clean(context):
-        summary, interrupted = _index(context, folders, gallery)
+        summary, interrupted = _index(context, folders, gallery, follow_links=follow_links)
     tell(summary.notices)
     if json:
         print_json(_summary_json(summary, gallery, interrupted=interrupted))
@@ -176,7 +180,9 @@ def index(
         raise typer.Exit(INTERRUPTED)
 
 
-def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[Any, bool]:
+def _index(
+    context: typer.Context, folders: list[Path], gallery: str, *, follow_links: bool
+) -> tuple[Any, bool]:
     from assistant.investigation import Unmask
     from assistant.progress import IndexingDisplay
     from tools.indexing import IndexingInterrupted
@@ -184,15 +190,19 @@ def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[A
     unmask = Unmask(settings_of(context, writes=True), gallery)
     try:
         with IndexingDisplay() as display:
-            return unmask.index(folders, on_progress=display), False
+            return unmask.index(folders, on_progress=display, follow_links=follow_links), False
     except IndexingInterrupted as stop:
         return stop.summary, True
 
 
 def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
     from tools.findings import printable
+    from tools.skips import way_on
 
-    files = [{"path": printable(path), "reason": reason} for path, reason in summary.skipped_files]
+    files = [
+        {"path": printable(path), "reason": reason, "way_on": way_on(reason)}
+        for path, reason in summary.skipped_files
+    ]
     fields = dataclasses.asdict(summary) | {"skipped_files": files}
     return {"gallery": gallery, "interrupted": interrupted, **fields}
 

@@ -114,7 +114,9 @@ def tell(remarks: Iterable[str]) -> None:
 
 
 def print_summary(summary: "IndexSummary", gallery: str) -> None:
-    """What indexing did, and which files it skipped and why."""
+    """What indexing did, which files it skipped, why, and what to do about each."""
+    from tools.skips import way_on
+
     console = out()
     console.print(
         f"Gallery {gallery!r}: {counted(summary.images_added, 'image')} with "
@@ -134,7 +136,8 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
         reasons = ", ".join(f"{number} {reason}" for reason, number in summary.skipped.items())
         console.print(f"  {counted(sum(summary.skipped.values()), 'file')} skipped: {reasons}")
     for path, reason in summary.skipped_files[:_SKIPS_SHOWN]:
-        console.print(Text(f"    {safe(path)}  ({safe(reason)})", overflow="fold"))
+        why = f"{safe(reason)}: {way_on(reason)}"
+        console.print(Text(f"    {safe(path)}  ({why})", overflow="fold"))
     more = sum(summary.skipped.values()) - _SKIPS_SHOWN
     if more > 0:
         console.print(f"    … and {more} more; --json names them")
