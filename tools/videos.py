@@ -319,8 +319,9 @@ def _upright(decoded: "Decoded", stream: "VideoStream") -> Pixels:
 
 def _display_matrix(decoded: "Decoded") -> tuple[int, int, int, int]:
     """a, b, c, d of ISO 14496-12's matrix: a stored point (x, y) is shown at (ax + cy, bx + dy)."""
-    side = decoded.side_data.get("DISPLAYMATRIX")
-    if side is None:
+    try:
+        side = decoded.side_data["DISPLAYMATRIX"]
+    except KeyError:
         return 1, 0, 0, 1
     matrix = np.frombuffer(bytes(side), np.int32)
     return int(matrix[0]), int(matrix[1]), int(matrix[3]), int(matrix[4])

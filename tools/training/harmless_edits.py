@@ -135,7 +135,7 @@ def _turned(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     height, width = pixels.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.choice([-4, -2, 2, 4])), 1.06)
     turned = cv2.warpAffine(pixels, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(turned, np.uint8)
+    return _whole(turned)
 
 
 def _whole(pixels: np.ndarray) -> Pixels:
