@@ -80,12 +80,13 @@ def prepare_and_upload(settings: Settings, picture: Path) -> None:
             with picture.open("rb") as file:
                 answer = httpx.post(f"{address}gradio_api/upload", files={"files": file})
             upload = Path(answer.raise_for_status().json()[0])
+        assert upload.is_relative_to(settings.home / "uploads")
+        assert open_to_others(settings.home / "uploads") == []
+        job = Galleries(settings, Parts(settings)).add_files("default", [upload])
+        assert job.done.wait(300)
+        assert not job.problem
     finally:
-        page.close()
-    assert upload.is_relative_to(settings.home / "uploads")
-    job = Galleries(settings, Parts(settings)).add_files("default", [upload])
-    assert job.done.wait(300)
-    assert not job.problem
+        page.close()  # Gradio deletes uploads then
 
 
 def test_python_leaves_nothing_open(loose: None, home: Path, tmp_path: Path) -> None:
