@@ -125,10 +125,10 @@ class Agent:
         """
         self._stopping.clear()
         spoken: list[str] = []
-        turn = self._begun(text, photos)
+        asked = self._begun(text, photos)
         try:
-            yield turn
-            directed = self._decided(decide, turn.photos) if decide else self._read(turn)
+            yield asked
+            directed = self._decided(decide, asked.photos) if decide else self._read(asked)
             for event in self._turn() if directed is None else self._directed(directed):
                 spoken = [*spoken, event.text] if isinstance(event, Token) else []
                 yield event

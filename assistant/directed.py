@@ -58,8 +58,8 @@ def _which(asked: PhotoQuestion) -> str:
         return ""
     names = " or ".join(asked.photos) if len(asked.photos) < 3 else ", ".join(asked.photos)
     return (
-        f"Which of them is authentic, {names}? Only an authentic photo can serve as the measure: "
-        "until it is named, none of them is searched with."
+        f"Which of them is authentic, {names}? Only an authentic photo can serve as the measure; "
+        "until one is named, a gallery is searched with none of them."
     )
 
 
@@ -91,8 +91,8 @@ def written(
 def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSentence]:
     if asking is not None and asking.boxes:
         text = (
-            f"{asking.photos[0]} shows {len(asking.boxes)} faces: press the one that is meant, or "
-            "answer with its number from left to right."
+            f"{asking.photos[0]} shows several people, so nothing was measured yet; answer with "
+            "the number of the face, from left to right."
         )
     else:
         error = str(json.loads(str(result.content))["error"])

@@ -1,6 +1,5 @@
 """Which face of a photo is meant: what `--face` says, and the picture that shows the numbers."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from assistant.pictures import with_numbers
 from tools.desk import Desk
 from tools.errors import SetupError, ToolError
 from tools.findings import printable
+from tools.private import opened_privately, private_folder
 from tools.query import Numbers, SeveralFaces
 from tools.videos import picture_at
 
@@ -75,7 +75,6 @@ def asked_for(asking: Asking, desk: Desk, folder: Path) -> str:
 def _written(pixels: np.ndarray, boxes: Sequence[Sequence[float]], folder: Path, stem: str) -> Path:
     """A private picture of the numbered faces. Raises OSError."""
     path = folder / f"{stem}-faces.jpg"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with opened_privately(private_folder(folder) / path.name, "wb") as file:
         Image.fromarray(with_numbers(pixels, boxes)).save(file, "JPEG", quality=90)
     return path

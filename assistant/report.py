@@ -74,7 +74,7 @@ def _hit_view(
         "hit": hit,
         "name": f"{printable(Path(hit.path.name))}{hit.at}",
         "path": f"{printable(hit.path)}{hit.at}",
-        "bands": bands(rule, hit),
+        "bands": bands(hit.assessment),
         "image": None,
         "face": None,
         "maps": [],

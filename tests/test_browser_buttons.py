@@ -90,6 +90,10 @@ def test_top_fifty_and_the_examples(page: "Page") -> None:
     answered(page, 2)
     listed = page.locator("button.hit").count()
     assert listed > 20
+    page.locator(".badge.no-forgery-found").first.scroll_into_view_if_needed()
+    page.locator("button.hit", has=page.locator(".badge.no-forgery-found")).first.click()
+    page.wait_for_timeout(1000)
+    shot(page, "22-no-forgery-found")
     ask(page, "Find the top 5 fakes of this person.")
     answered(page, 3)
     assert page.locator("button.hit").count() == 5

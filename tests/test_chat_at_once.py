@@ -255,7 +255,9 @@ def test_a_case_whose_photo_is_gone_opens(
     loaded = page.load(token, REQUEST)
     assert "Find fakes of this person" in str(loaded[3])
     updates = list(page.ask(token, GALLERY, {"text": "Hello?", "files": []}, REQUEST))
-    assert "That is all" in str(updates[-1][0])
+    assert "Hello?" in str(updates[-1][0])
+    assert updates[-1][0][-1]["role"] == "assistant"
+    assert "gone" in str(loaded[3])
 
 
 def test_a_broken_case_does_not_lock_its_browser_out(

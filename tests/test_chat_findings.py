@@ -14,6 +14,7 @@ from assistant.steps import CheckedSentence
 from tests.cases import desk_of
 from tools.desk import Desk
 from tools.findings import Findings, Hit
+from tools.verdict import Unseen
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +131,9 @@ def test_what_passes_unseen_stands_beside_the_verdict(desk: Desk) -> None:
     """`no forgery found` is no all-clear: its share of missed forgeries is beside it."""
     hit = findings_of(desk).hits[0]
 
-    class Missed:
-        in_words, share = "of 90 swaps by unseen tools, 33 % (30) also read so", 1 / 3
-
-    class Told:
-        unseen = (Missed(),)
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(hit.assessment, name)
-
-    told = replace(hit, assessment=Told())  # type: ignore[arg-type]
-    assert "Of 90 swaps by unseen tools, 33 % (30) also read so." in detail(desk, told)
+    unseen = Unseen("swaps by unseen tools", 90, 30, 0.42)
+    told = replace(hit, assessment=replace(hit.assessment, unseen=(unseen,)))
+    assert "Of 90 swaps by unseen tools, 30 also read so (33 %; at most 42 %" in detail(desk, told)
     findings = replace(findings_of(desk), hits=(told,))
     markup = hits_html(findings, Faces(desk), rule=None, chosen=None)
-    assert "33 % of unseen forgeries also read so" in markup
+    assert "30 of 90 swaps by unseen tools also read so" in markup

@@ -170,7 +170,7 @@ def test_the_suspected_photo_is_never_the_measure(
     assert [name for name, _ in calls(steps)] == ["compare_faces", "score_fake"]
     assert calls(steps)[1] == ("score_fake", {"image": "Q2"})
     assert agent.desk.doubted == {"Q2"}
-    model.replies = [calling(("find_person", {"photos": ["Q1", "Q2"]})), "I cannot do that."]
+    model.replies = [calling(("find_person", {"photos": ["Q1", "Q2"]})), "[Q1.faces]."]
     results = [it for it in turn(agent, "Search with both") if isinstance(it, ToolResult)]
     assert [it.ok for it in results] == [False]
     resumed = agent.case.restore(case.parts, home=case.settings.home)

@@ -330,7 +330,7 @@ def test_figures_are_of_the_test_part_alone(fitted: Fitted) -> None:
     assert fitted.told.unattributed == 0
     assert any("chance" in it for it in fitted.remarks) == (figures.auc_interval[0] <= 0.5)
     assert fitted.calibration is not None and fitted.calibration.band.high == 1.0
-    assert any("calibrated on 4 authentic pictures" in it for it in fitted.remarks)
+    assert any("calibrated on authentic pictures of 2 persons" in it for it in fitted.remarks)
     json.dumps(as_json(fitted), allow_nan=False)
 
 

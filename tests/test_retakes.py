@@ -117,7 +117,7 @@ GIVEN = {
     "impersonation": scores(HIGH, HIGH),
     "no forgery found": scores(HIGH, LOW),
     "inconclusive": scores(HIGH, MIDDLE),
-    "copy": scores(HIGH, LOW, bits=2),
+    "copy": scores(HIGH, LOW, same_photo=1.0),
     "other": scores(LOW, HIGH),
     "not assessed": scores(HIGH, None),
 }

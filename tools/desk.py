@@ -348,7 +348,7 @@ class Desk:
         match asked.subject[:1]:
             case "H":
                 hit, regions = self.hit(handle), self._regions(handle)
-                found = hit_facts(hit, regions, rule=self.instruments.rule)
+                found = hit_facts(hit, regions)
             case "C":
                 return self._comparison(handle).facts
             case _:
@@ -417,7 +417,7 @@ def _with_note(found: Search, *, asked: int) -> Search:
 
 
 def _found(search: Search | None, handle: str) -> tuple[Search, Hit]:
-    """A search with its hit of this handle; ToolError, which says which there are, for another one."""
+    """A search with its hit of this handle; ToolError, which lists the hits, for another one."""
     hits = () if search is None else search.findings.hits
     found = next((hit for hit in hits if hit.handle == handle), None)
     if search is not None and found is not None:

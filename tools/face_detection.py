@@ -35,7 +35,7 @@ TURNED_CROP_PX = 96
 FACE_IN_TURNED_CROP_PX = 64
 # What only a turned look shows needs a higher score than usual: three more looks must not bring
 # three times the false alarms.
-SURELY_TURNED = 0.7
+SURELY_TURNED = 0.78
 
 # From here on a picture is also looked at in tiles. Faces of 24 px between the eyes, the smallest
 # that are of use, keep 8 px in the look at the whole up to this reduction, and are found there.
@@ -47,7 +47,7 @@ TILE_SIDE_PX = 960  # at most, of what the detector sees
 TILE_OVERLAP_PX = 96
 COARSER_TILES = 4
 # What only tiles show must be of use: there are many tiles, and each may raise a false alarm.
-SURE_IN_A_TILE = 0.65
+SURE_IN_A_TILE = 0.78
 SMALLEST_INTEROCULAR_PX = 20.0
 BLANK_DEVIATION = 2.0  # grey levels; a tile of sky, wall or screen background shows no face
 
@@ -104,9 +104,7 @@ def _whole(detector: Any, image: np.ndarray) -> list[Found]:
         return found
     large = LARGE_FACE_PX * longer / side
     again = _look(detector, image, side // SECOND_LOOK_REDUCTION)
-    return _distinct(
-        found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large]
-    )
+    return _distinct(found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large])
 
 
 def _is_upright(detector: Any, image: np.ndarray, face: Found) -> bool:

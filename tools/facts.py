@@ -15,13 +15,13 @@ from tools.handles import IN_WORDS, PROBABILITY, VERDICT_KEYS, Fact, parse
 from tools.readings import (
     CHANGES,
     read_forgery,
-    read_forgery_alone,
+    read_forgery_at,
     read_identity,
     read_impersonation,
     read_person,
 )
 from tools.records import AnalysedImage, Counts
-from tools.verdict import VERDICTS, Rule, Verdict
+from tools.verdict import PRIOR_IN_WORDS, VERDICTS, Rule, Verdict
 
 _CALIBRATION = "logistic calibration on persons that no other part was trained on"
 _ODDS = "For prior odds of one to one: what the evidence adds, not how common forgeries are."
@@ -31,8 +31,7 @@ _PROBABILITIES = {
     2: ("probability of a forgery", _ODDS),
     3: (
         "probability of an impersonation",
-        "Assumes prior odds of one to twenty that a face is the query person's; a reason to look, "
-        "no proof.",
+        f"Assumes {PRIOR_IN_WORDS}, that a face is the query person's; a reason to look, no proof.",
     ),
 }
 
@@ -47,19 +46,19 @@ _OF_A_PAIR = {
 """Evidence about two faces, and its names where neither is a query."""
 
 
-def hit_facts(hit: Hit, regions: Iterable[Evidence], *, rule: Rule | None) -> tuple[Fact, ...]:
+def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
     """Probabilities, evidence, and (where they were located) regions of a hit."""
-    scores = {item.score: item.value for item in hit.evidence}
     given = hit.assessment
     regions = tuple(regions)
     return (
-        verdict_fact(hit.handle, given.verdict, reason=given.reason),
-        _probability(
-            hit.handle, 1, given.identity_probability, reads=read_person(given, scores, rule)
+        verdict_fact(
+            hit.handle,
+            given.verdict,
+            reason=given.reason,
+            beside=[it.in_words for it in given.unseen],
         ),
-        _probability(
-            hit.handle, 2, given.fake_probability, reads=read_forgery(given, scores, rule)
-        ),
+        _probability(hit.handle, 1, given.identity_probability, reads=read_person(given)),
+        _probability(hit.handle, 2, given.fake_probability, reads=read_forgery(given)),
         _probability(
             hit.handle, 3, given.impersonation_probability, reads=read_impersonation(given)
         ),
@@ -68,11 +67,14 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence], *, rule: Rule | None) -> tu
     )
 
 
-def verdict_fact(handle: str, verdict: Verdict, *, reason: str = "") -> Fact:
-    """The rule's verdict on a hit."""
+def verdict_fact(
+    handle: str, verdict: Verdict, *, reason: str = "", beside: Sequence[str] = ()
+) -> Fact:
+    """The rule's verdict on a hit; `beside` are measured shares that must stand beside it."""
     method = f"the fitted rule: {reason}" if reason else "the fitted rule"
     limits = "A reason to look, no proof; each verdict can be wrong."
-    return Fact(f"{handle}.verdict", "verdict", None, IN_WORDS, verdict, method, limits)
+    said = f"{verdict}, while {'; '.join(beside)}" if beside else verdict
+    return Fact(f"{handle}.verdict", "verdict", None, IN_WORDS, said, method, limits)
 
 
 _UNREAD = ("no forgery found", "copy", "other", "not assessed")
@@ -127,12 +129,10 @@ def photo_facts(
     """
     evidence = collect(scores, rule.references if rule else {}, rule=rule)
     chosen = [evidence[number - 1] for number in _OF_A_PHOTO]
-    alone = rule.question("alone", scores).calibrator if rule is not None and usable else None
-    fake = None if alone is None else alone.probability(scores)
-    reads = read_forgery_alone(scores if usable else {}, rule)
+    fake, place = rule.alone(scores) if rule is not None and usable else (None, None)
     regions = tuple(regions)
     return (
-        _probability(handle, 2, fake, reads=reads),
+        _probability(handle, 2, fake, reads=read_forgery_at(place)),
         *(_evidence(handle, item) for item in (*chosen, *regions)),
         *region_facts(handle, regions),
     )

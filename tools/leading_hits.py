@@ -26,7 +26,7 @@ from tools.references import reference_scores
 from tools.retakes import KEPT, retaken
 from tools.second_embedder import second_scores
 from tools.sightings import Candidate, assess
-from tools.verdict import Rule
+from tools.verdict import SAME_PHOTOGRAPH, Rule
 from tools.videos import frame_at
 
 MOST_HITS = 50
@@ -62,9 +62,15 @@ class LeadingHits:
         self._known: dict[tuple[str, bytes], Seen] = {}
 
     def look_closer(
-        self, hits: Sequence[Candidate], query: Query, *, gallery: Gallery, instruments: Instruments
+        self,
+        hits: Sequence[Candidate],
+        query: Query,
+        *,
+        gallery: Gallery,
+        instruments: Instruments,
+        rule: Rule | None,
     ) -> list[Candidate]:
-        """The same hits with further scores and what the rule makes of them now.
+        """The same hits with further scores and what the search's `rule` makes of them now.
 
         A hit whose picture is gone or damaged keeps its verdict; its further scores are None.
         """
@@ -85,8 +91,7 @@ class LeadingHits:
         # A picture that is gone was to be measured like the others, and was not.
         missing = dict.fromkeys([KEPT, *(name for each in seen if each for name in each.scores)])
         return [
-            _judged(hit, each, missing, rule=instruments.rule)
-            for hit, each in zip(hits, seen, strict=True)
+            _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
         ]
 
     def _look(self, look: CloserLook, *, of_video: bool) -> Seen:
@@ -109,6 +114,8 @@ def _judged(hit: Candidate, seen: Seen | None, missing: Scores, *, rule: Rule | 
     if seen is None or rule is None:
         return replace(hit, scores={**scores, **(seen.scores if seen else {})})
     scores |= seen.scores
+    if hit.moment is not None:  # a frame may be the query photo; the video it is in is not
+        scores[SAME_PHOTOGRAPH] = None
     usable = hit.record.face.quality.usable
     given = assess(scores, usable=usable, rule=rule)
     again = {

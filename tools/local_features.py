@@ -16,7 +16,11 @@ Floats = NDArray[np.float32]
 WORKING_PX = 640
 """Longer side to which larger photographs are reduced."""
 
-MOST_KEYPOINTS = 1000
+MOST_KEYPOINTS, MOST_OF_A_CELL, GRID = 1200, 40, 8
+"""Keypoints that are kept: the strongest, but so many of each of 8 x 8 cells at most, or the
+letters of a page would leave none for the photograph on it."""
+
+_CANDIDATES = 4000
 RATIO = 0.8
 """A match counts when the second nearest descriptor is 1 / RATIO times as far away (Lowe)."""
 
@@ -28,7 +32,7 @@ FEWEST_INLIERS = 8
 
 _MOST_STRETCH = 1.6
 _LEAST_SCALE, _MOST_SCALE = 0.08, 12.0
-_ITERATIONS, _CONFIDENCE = 2000, 0.999
+_ITERATIONS, _CONFIDENCE = 600, 0.999
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,20 +89,34 @@ def local_features(pixels: np.ndarray) -> LocalFeatures:
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
     # Faint pictures have keypoints too: the threshold is low, and the strongest are kept.
-    found, raw = cv2.SIFT_create(nfeatures=MOST_KEYPOINTS, contrastThreshold=0.02).detectAndCompute(
-        grey, None
-    )
+    sift = cv2.SIFT_create(nfeatures=_CANDIDATES, contrastThreshold=0.02)
+    found, raw = sift.detectAndCompute(grey, None)
     if raw is None or not len(found):
         empty = np.zeros((0, 2), np.float32)
         return LocalFeatures(pixels, scale, empty, empty[:, 0], np.zeros((0, 128), np.float32))
-    shares = raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-6)
+    points = np.array([it.pt for it in found], np.float32)
+    kept = _spread(points, np.array([it.response for it in found]), grey.shape)
+    shares = raw[kept] / np.maximum(raw[kept].sum(axis=1, keepdims=True), 1e-6)
     return LocalFeatures(
         pixels=pixels,
         scale=scale,
-        points=np.array([it.pt for it in found], np.float32),
-        sizes=np.array([it.size for it in found], np.float32),
+        points=points[kept],
+        sizes=np.array([found[row].size for row in kept], np.float32),
         descriptors=np.sqrt(shares).astype(np.float32),
     )
+
+
+def _spread(
+    points: Floats, strengths: NDArray[np.floating], shape: tuple[int, ...]
+) -> NDArray[np.intp]:
+    """Rows of the strongest points, of no cell of the grid more than `MOST_OF_A_CELL`."""
+    size = np.array(shape[1::-1])
+    cells = np.clip(points * GRID / size, 0, GRID - 1).astype(int) @ [1, GRID]
+    order = np.lexsort((-strengths, cells))  # by cell, the strongest first
+    starts = np.searchsorted(cells[order], cells[order])
+    kept = order[np.arange(len(order)) - starts < MOST_OF_A_CELL]
+    strongest = np.argsort(-strengths[kept], kind="stable")[:MOST_KEYPOINTS]
+    return np.sort(kept[strongest])
 
 
 def match(first: LocalFeatures, second: LocalFeatures) -> Matched | None:

@@ -76,17 +76,26 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
     same = percent(assessment.identity_probability)
     cosine = known.get("cosine_similarity")
     alike = "" if cosine is None else f", cosine {_number(cosine.value)}"
-    sure = f"(probability of the same person {same}{alike})"
+    sure = f"(probability of the same person {same}{alike}{_among(assessment)})"
     text = {
         "impersonation": f"{it} likely impersonates the query person: it shows their face {sure}, "
         f"and the face was likely forged ({assessment.reason})",
-        "no forgery found": f"{it} shows the query person {sure}, and no forgery was found in it",
+        "no forgery found": f"{it} shows the query person {sure}, and no forgery was found in it"
+        + "".join(f"; {unseen.in_words}" for unseen in assessment.unseen),
         "copy": f"{it} is the query photo itself, re-uploaded, cropped or re-encoded {sure}; "
         "nothing measured says that it was altered",
         "other": f"{it} most likely shows another person {sure}",
         "inconclusive": f"{it} stays open, because {assessment.reason} {sure}",
     }[assessment.verdict]
     return Sentence(f"{text}.", _ids(known, ("cosine_similarity",)))
+
+
+def _among(assessment: Assessment) -> str:
+    """Among how many faces that was judged: the more, the liker is the likest stranger."""
+    if assessment.faces is None or assessment.faces < 2:
+        return ""
+    text = f", judged among {assessment.faces:,} faces"
+    return text if assessment.faces_measured else f"{text}, more than were ever tried"
 
 
 def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:

@@ -66,8 +66,7 @@ def _asked(look: CloserLook) -> bool:
 def _may_be_one(look: CloserLook) -> bool:
     """Whether it is worth aligning: the face may be the person's, or looks like their photo's."""
     rule, scores = look.instruments.rule, look.scores
-    same = None if rule is None else rule.identity.probability(scores)
-    if rule is None or same is None or rule.identity_band.place(same) != "low":
+    if rule is None or rule.identity_place(scores) != "low":
         return True
     bits, cosine = scores.get("query/face_hash_distance"), scores.get("query/face_feature_cosine")
     return (bits is not None and bits <= NEAR_BITS) or (

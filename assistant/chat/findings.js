@@ -19,6 +19,8 @@ element.addEventListener("click", (event) => {
     trigger("press", { action: press, face: face || "", top: top || "" });
     if (window.matchMedia("(max-width: 60rem)").matches)
       document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
+    if (window.matchMedia("(max-width: 60rem)").matches)
+      document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
   } else if (locate) {
     focused = null;
     button.setAttribute("aria-busy", "true");

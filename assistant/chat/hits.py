@@ -99,8 +99,8 @@ def hits_html(
             "hit": hit,
             "name": _name(hit),
             "face": faces.uri(hit.handle, _LIST_PX),
-            "bands": bands(rule, hit),
-            "passing": passing_unseen(hit),
+            "bands": bands(hit.assessment),
+            "passing": hit.assessment.unseen,
         }
         for hit in findings.hits
     ]
@@ -146,9 +146,9 @@ def detail_html(
         query_face=faces.uri(query, _FACE_PX),
         face=face if image is not None else None,
         image=None if image is None else _whole(image, hit),
-        bands=bands(rule, hit),
+        bands=bands(hit.assessment),
         buttons=ABOUT_A_HIT,
-        passing=passing_unseen(hit),
+        passing=hit.assessment.unseen,
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
         offers_model=all(sentence.source == "plain" for sentence in sentences),
         evidence=[_row(fact) for fact in facts if ".E" in fact.id],
@@ -159,14 +159,6 @@ def detail_html(
         picture=picture,
         further=further,
     )
-
-
-def passing_unseen(hit: Hit) -> tuple[Any, ...]:
-    """How many forgeries by unseen tools read as this verdict too, where it finds none.
-
-    Nothing while no such figure was measured.
-    """
-    return tuple(getattr(hit.assessment, "unseen", ()))
 
 
 def _row(fact: Fact) -> Mapping[str, Any]:

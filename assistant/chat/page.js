@@ -18,8 +18,8 @@
 
   // The conversation has no events of its own for a press inside of a message.
   document.addEventListener("click", (event) => {
-    const box = event.target.closest?.("#unmask-chat [data-say]");
-    if (box) document.dispatchEvent(new CustomEvent("unmask-say", { detail: box.dataset.say }));
+    const box = event.target.closest?.("#unmask-chat .face-box");
+    if (box) document.dispatchEvent(new CustomEvent("unmask-say", { detail: box.value }));
   });
 
   // A citation that was opened closes when something else is pressed.

@@ -23,7 +23,7 @@ def question_message(asking: Asking, picture: Picture) -> Message:
     if asking.boxes:
         return _which_face(asking, picture(asking.photos[0]))
     options = [f"{photo} is authentic" for photo in asking.photos]
-    said = "Which photo is authentic?"
+    said = "Answer here, or in your own words:"
     every = "Both are authentic" if len(options) == 2 else "All are authentic"
     return _message(f'<div class="asks-back">{escape(said)}</div>', [*options, every])
 
@@ -41,8 +41,9 @@ def _clickable(photo: str, pixels: np.ndarray, boxes: Sequence[Sequence[float]])
     height, width = pixels.shape[:2]
     uri = data_uri(with_numbers(pixels, boxes, longest_px=_PICTURE_PX))
     buttons = "".join(
-        f'<button type="button" class="face-box" data-say="Face {number}" '
-        f'aria-label="Face {number} of {escape(photo)}" style="left:{100 * left / width:.2f}%;'
+        # Gradio's sanitizer leaves `value` and `title`, and takes data and ARIA attributes away.
+        f'<button type="button" class="face-box" value="Face {number}" '
+        f'title="Face {number} of {escape(photo)}" style="left:{100 * left / width:.2f}%;'
         f"top:{100 * top / height:.2f}%;width:{100 * (right - left) / width:.2f}%;"
         f'height:{100 * (bottom - top) / height:.2f}%"></button>'
         for number, (left, top, right, bottom) in enumerate(boxes, start=1)
