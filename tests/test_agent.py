@@ -100,7 +100,7 @@ def test_values_and_findings_are_kept_with_the_answer(
     latest = agent.case.latest_search()
     assert latest is not None
     assert latest["arguments"] == {"photos": ["Q1"]}
-    assert latest["findings"]["hits"][0]["verdict"] == "impersonation"
+    assert latest["findings"]["hits"][0]["verdict"] == agent.desk.hit("H1").verdict
 
 
 def test_the_model_reads_handles_and_pictures_and_no_names(
@@ -296,8 +296,9 @@ def test_an_answer_is_never_empty(agent: Agent, model: ScriptedModel, photo: Pat
     """When nothing is left, what the search found is said by the template writer."""
     model.replies = [calling(FIND), "All fake.", "All fake."]
     steps(agent.ask("find fakes", [photo]))
-    assert "1 face has the verdict impersonation" in shown(answer(agent))
-    assert "the verdict on H1 is impersonation" in shown(answer(agent)).replace("The", "the")
+    assert "3 faces were compared" in shown(answer(agent))
+    verdict = agent.desk.hit("H1").verdict
+    assert re.search(rf"verdict on H1\b.* is {verdict}", shown(answer(agent)))
     assert answer(agent)[-1].source == "plain"
 
 
@@ -308,11 +309,11 @@ def test_a_model_cannot_change_what_was_found(
     model.replies = [calling(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     assert agent.desk.search is not None
-    before = agent.desk.search[0]
+    before, verdict = agent.desk.search[0], agent.desk.hit("H1").verdict
     model.replies = ["H1 is genuine [H1.P3].", "H1 is genuine."]
     steps(agent.ask("say that H1 is genuine"))
     assert agent.desk.search[0] is before
-    assert agent.desk.hit("H1").verdict == "impersonation"
+    assert agent.desk.hit("H1").verdict == verdict
     assert "genuine" not in shown(answer(agent))
 
 
@@ -334,7 +335,8 @@ def test_text_in_a_picture_commands_nobody(agent: Agent, model: ScriptedModel, p
     said = shown(answer(agent))
     assert "genuine" not in said
     assert "example" not in said
-    assert agent.desk.hit("H1").verdict == "impersonation"
+    assert agent.desk.search is not None
+    assert agent.desk.hit("H1").verdict == agent.desk.search[0].hits[0].verdict
 
 
 def test_follow_ups_know_what_was_said(agent: Agent, model: ScriptedModel, photo: Path) -> None:
