@@ -9,6 +9,7 @@ Everything heavy is imported inside the commands: `unmask --help` answers at onc
 """
 
 import dataclasses
+import errno
 import logging
 import sqlite3
 from pathlib import Path
@@ -22,6 +23,7 @@ from assistant.cli_options import (
     AsJson,
     GalleryName,
     Shared,
+    named,
     settings_as_given,
     settings_of,
     stdout_kept_clean,
@@ -54,7 +56,7 @@ class _Commands(TyperGroup):
             tell_error(error)
             raise typer.Exit(CANNOT) from error
         except (OSError, sqlite3.Error) as error:
-            fault = _fault_of_home(error)
+            fault = _mendable(error)
             if fault is None:
                 raise
             tell_error(fault)
@@ -64,11 +66,15 @@ class _Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from stop
 
 
-def _fault_of_home(error: OSError | sqlite3.Error) -> SetupError | None:
+def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
+    """The same as a line for the person, where it is the data folder's or a name's."""
     from assistant.home import explained
     from assistant.settings import Settings
 
-    return explained(error, Settings.load().home)
+    fault = explained(error, Settings.load().home)
+    if fault is None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return SetupError(f"{error.filename!r}: a name that is too long for any file")
+    return fault
 
 
 app = typer.Typer(
@@ -140,9 +146,13 @@ def unmask(
 def index(
     context: typer.Context,
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Folders (or single files) to add.")
+        list[Path],
+        typer.Argument(metavar="DIR", parser=named, help="Folders (or single files) to add."),
     ],
     gallery: GalleryName = "default",
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Also what links out of the folders lead to.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Add the images and videos below folders to a gallery.
@@ -152,13 +162,14 @@ def index(
     unmask index /media/disk1 /media/disk2 --gallery case42
     unmask index clip.mp4
 
-    Of a video about one frame a second is looked at, of a long one 300 in all. Run it again at
+    Of a video or an animation about one frame a second is looked at, of a long one 300 in all,
+    and every page of a TIFF. Run it again at
     any time: what is known costs nothing, moved and copied files are recognised by their
     content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no usable
     image or video are skipped and listed with the reason; the exit status is 0 all the same.
     """
     with stdout_kept_clean(context):
-        summary, interrupted = _index(context, folders, gallery)
+        summary, interrupted = _index(context, folders, gallery, follow_links=follow_links)
     tell(summary.notices)
     if json:
         print_json(_summary_json(summary, gallery, interrupted=interrupted))
@@ -169,7 +180,9 @@ def index(
         raise typer.Exit(INTERRUPTED)
 
 
-def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[Any, bool]:
+def _index(
+    context: typer.Context, folders: list[Path], gallery: str, *, follow_links: bool
+) -> tuple[Any, bool]:
     from assistant.investigation import Unmask
     from assistant.progress import IndexingDisplay
     from tools.indexing import IndexingInterrupted
@@ -177,15 +190,19 @@ def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[A
     unmask = Unmask(settings_of(context, writes=True), gallery)
     try:
         with IndexingDisplay() as display:
-            return unmask.index(folders, on_progress=display), False
+            return unmask.index(folders, on_progress=display, follow_links=follow_links), False
     except IndexingInterrupted as stop:
         return stop.summary, True
 
 
 def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
     from tools.findings import printable
+    from tools.skips import way_on
 
-    files = [{"path": printable(path), "reason": reason} for path, reason in summary.skipped_files]
+    files = [
+        {"path": printable(path), "reason": reason, "way_on": way_on(reason)}
+        for path, reason in summary.skipped_files
+    ]
     fields = dataclasses.asdict(summary) | {"skipped_files": files}
     return {"gallery": gallery, "interrupted": interrupted, **fields}
 
@@ -195,7 +212,9 @@ def find(
     context: typer.Context,
     photos: Annotated[
         list[Path],
-        typer.Argument(metavar="PHOTO", help="Authentic photos, folders or videos of one person."),
+        typer.Argument(
+            metavar="PHOTO", parser=named, help="Authentic photos, folders or videos of one person."
+        ),
     ],
     gallery: GalleryName = "default",
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,

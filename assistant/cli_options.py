@@ -5,6 +5,7 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,13 @@ GalleryName = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, for scripts.")
 ]
+
+
+def named(text: str) -> Path:
+    """A path of the command line; an empty one (an unset variable) is not the current folder."""
+    if not text or "\0" in text:
+        raise typer.BadParameter("is empty" if not text else "holds a null byte")
+    return Path(text)
 
 
 @dataclass(frozen=True, slots=True)

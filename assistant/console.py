@@ -7,6 +7,7 @@ markup, so that a file called "[red]x" or one with an escape sequence changes no
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ _STYLES = {
     "broken": "bold white on red",
 }
 _SKIPS_SHOWN = 10
+# What is said of a name must not drown in it: of a very long one its ends are shown.
+_LONG_NAME = re.compile(r"(\S{120})\S{120,}(\S{60})")
 _WIDTH_OF_A_PIPE = 160
 _EXPLAINED_UNASKED = 3
 
@@ -100,8 +103,8 @@ def _encodable(value: object) -> object:
 
 def tell_error(error: BaseException) -> None:
     """One `error:` on stderr; messages may have lines of their own (a numbered list of faces)."""
-    lines = str(error).split("\n")
-    sys.stderr.write("error: " + "\n".join(map(safe, lines)) + "\n")
+    lines = (_LONG_NAME.sub(r"\1...\2", safe(line)) for line in str(error).split("\n"))
+    sys.stderr.write("error: " + "\n".join(lines) + "\n")
 
 
 def tell(remarks: Iterable[str]) -> None:
@@ -111,7 +114,9 @@ def tell(remarks: Iterable[str]) -> None:
 
 
 def print_summary(summary: "IndexSummary", gallery: str) -> None:
-    """What indexing did, and which files it skipped and why."""
+    """What indexing did, which files it skipped, why, and what to do about each."""
+    from tools.skips import way_on
+
     console = out()
     console.print(
         f"Gallery {gallery!r}: {counted(summary.images_added, 'image')} with "
@@ -131,7 +136,8 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
         reasons = ", ".join(f"{number} {reason}" for reason, number in summary.skipped.items())
         console.print(f"  {counted(sum(summary.skipped.values()), 'file')} skipped: {reasons}")
     for path, reason in summary.skipped_files[:_SKIPS_SHOWN]:
-        console.print(Text(f"    {safe(path)}  ({safe(reason)})", overflow="fold"))
+        why = f"{safe(reason)}: {way_on(reason)}"
+        console.print(Text(f"    {safe(path)}  ({why})", overflow="fold"))
     more = sum(summary.skipped.values()) - _SKIPS_SHOWN
     if more > 0:
         console.print(f"    … and {more} more; --json names them")

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tools.errors import SetupError
+from tools.private import private_folder
 
 _MENDABLE = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
@@ -39,7 +40,7 @@ def require_writable(home: Path) -> None:
     """
     require_folder(home)
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private_folder(home)
         write_a_little(home)
     except OSError as error:
         raise SetupError(unusable(home, _reason(error))) from error

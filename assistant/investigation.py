@@ -53,10 +53,12 @@ class Unmask:
         folders: Paths,
         *,
         on_progress: Callable[[IndexProgress], None] | None = None,
+        follow_links: bool = False,
     ) -> IndexSummary:
         """Add every image below `folders` to the gallery; what is known already costs nothing.
 
-        Broken files are skipped and counted in the summary.
+        Broken files are skipped and counted in the summary, and so are links out of the folders
+        unless `follow_links`.
         """
         paths = _listed(folders, "index", "folders or files")
         home, parts = self.settings.home, self.parts
@@ -72,6 +74,7 @@ class Unmask:
                 encoder=parts.encoder,
                 threads=self.settings.threads,
                 on_progress=on_progress,
+                follow_links=follow_links,
             )
 
     def find(

@@ -1,6 +1,7 @@
 """Calibration is arithmetic on published formulas: checked against numbers worked out by hand."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.calibration import Band, Logistic, Reference, to_json
+from tools.detectors.calibrating import fit
 
 FUSION = Logistic(("a", "b"), (1.0, 0.0), (2.0, 1.0), (3.0, -1.0), 0.5)
 
@@ -160,3 +162,25 @@ def test_the_promise_holds_for_persons_never_seen(alpha: float, persons: int) ->
         low.append(_beyond(true < band.low, depicted))
     assert np.mean(high) <= alpha + 0.015
     assert np.mean(low) <= alpha + 0.015
+
+
+class _Detector:
+    inputs: Literal["face", "image"] = "face"
+    name, sha256, preprocessing = "made", "0", "none"
+
+
+@pytest.mark.parametrize("per_person", [1, 5])
+def test_plateaus_of_isotonic_regression_keep_the_promise(per_person: int) -> None:
+    """Four logits become four probabilities or fewer: none of them is beyond an edge as a whole."""
+    rng = np.random.default_rng(4)
+    logits = rng.integers(0, 4, 6000).astype(float)
+    forged = rng.random(6000) < 0.2 + 0.2 * logits
+    fitted = fit(
+        _Detector(), logits, forged, fitted_on={}, method="isotonic",
+        persons=(np.arange(6000) // per_person).tolist(),
+    )  # fmt: skip
+    places = np.array([fitted.band.place(it) for it in fitted.probabilities(logits)])
+    assert (places[~forged] == "high").mean() <= 0.02
+    assert (places[forged] == "low").mean() <= 0.10
+    assert fitted.band.persons_false is not None
+    assert fitted.band.persons_false <= 6000 / per_person

@@ -142,3 +142,39 @@ def test_a_runs_files_hold_any_name(tmp_path: Path) -> None:
     Samples(tmp_path).score(id=name, group=name, set="s", label=1, scores={"a": 0.5})
     (line,) = (tmp_path / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["id"] == "bad\\xff\n.png"
+
+
+LONG = ("a" * 300, "a" * 5000, "/b" * 4000, "ф" * 200, "x" * 300 + ".jpg")
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_names_of_any_length(
+    unmask, faces: CentreFaces, named: Path, name: str
+) -> None:  # fmt: skip
+    """A name that no file can have is one short line, wherever it stands."""
+    photo = named / os.fsdecode(NAMES[0])
+    assert unmask("utf-8", "index", named)[0] == 0
+    runs = (
+        ("find", name), ("find", photo, name), ("index", name), ("index", named, name),
+        ("find", photo, "-g", name), ("index", named, "-g", name), ("galleries", "prune", name),
+        ("galleries", "forget", name), ("cases", name), ("models", "verify", name),
+        ("fit", "unifd_linear", "--real", name), ("find", photo, "--page", name),
+        ("fit", "unifd_linear", "--real", named, "--fake", name),
+    )  # fmt: skip
+    for arguments in runs:
+        status, out, err = unmask("utf-8", *arguments)
+        assert (status, out) == (1, ""), arguments
+        (line,) = err.splitlines()
+        assert line.startswith("error: ")
+        assert len(line) < 1000
+
+
+@pytest.mark.parametrize("command", ["index", "find"])
+def test_an_empty_name_is_not_the_current_folder(
+    unmask, faces: CentreFaces, home: Path, command: str
+) -> None:  # fmt: skip
+    """`unmask index "$UNSET"` indexes nothing."""
+    status, out, err = unmask("utf-8", command, "")
+    assert (status, out) == (2, "")
+    assert "is empty" in err
+    assert not home.exists()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from skimage.data import astronaut
 
+from tests.cases import astronaut_pixels
 from tools.errors import SetupError
 from tools.localisers import LOCALISERS
 from tools.localisers.regions import Located, region_evidence
@@ -45,7 +45,7 @@ def test_what_is_beyond_the_scale_is_read_and_drawn() -> None:
 
 def test_a_picture_in_which_nothing_stands_out_stays_grey() -> None:
     """Its strongest places may be as strong as in authentic photographs: it says so."""
-    pixels, heat = astronaut(), np.full((12, 12), 2.0, np.float32)
+    pixels, heat = astronaut_pixels(), np.full((12, 12), 2.0, np.float32)
     quiet = patch_map(pixels, heat, scale=MapScale(2.5, 0.05, {"LFW": 80}))
     found = patch_map(pixels, heat, scale=MapScale(1.5, 0.05, {"LFW": 80}))
     unknown = patch_map(pixels, heat)

@@ -59,7 +59,8 @@ def _fitted(*left_out: str) -> Rule:
 
 def _scores(cosine: float, forged: bool, bits: float) -> dict[str, float | None]:
     level = 2.5 if forged else -2.5
-    return dict.fromkeys(FACE_AND_IMAGE, level) | {
+    known: dict[str, float | None] = dict.fromkeys(FACE_AND_IMAGE, level)
+    return known | {
         "cosine_similarity": cosine,
         "query/face_linear_difference": 3.5 if forged else 0.0,
         "query/face_feature_cosine": 0.45 if forged else 0.92,

@@ -51,7 +51,12 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
     given = hit.assessment
     regions = tuple(regions)
     return (
-        verdict_fact(hit.handle, given.verdict, reason=given.reason),
+        verdict_fact(
+            hit.handle,
+            given.verdict,
+            reason=given.reason,
+            beside=[it.in_words for it in given.unseen],
+        ),
         _probability(hit.handle, 1, given.identity_probability, reads=read_person(given)),
         _probability(hit.handle, 2, given.fake_probability, reads=read_forgery(given)),
         _probability(
@@ -62,11 +67,14 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
     )
 
 
-def verdict_fact(handle: str, verdict: Verdict, *, reason: str = "") -> Fact:
-    """The rule's verdict on a hit."""
+def verdict_fact(
+    handle: str, verdict: Verdict, *, reason: str = "", beside: Sequence[str] = ()
+) -> Fact:
+    """The rule's verdict on a hit; `beside` are measured shares that must stand beside it."""
     method = f"the fitted rule: {reason}" if reason else "the fitted rule"
     limits = "A reason to look, no proof; each verdict can be wrong."
-    return Fact(f"{handle}.verdict", "verdict", None, IN_WORDS, verdict, method, limits)
+    said = f"{verdict}, while {'; '.join(beside)}" if beside else verdict
+    return Fact(f"{handle}.verdict", "verdict", None, IN_WORDS, said, method, limits)
 
 
 _UNREAD = ("no forgery found", "copy", "other", "not assessed")

@@ -23,7 +23,8 @@ class Hit:
     A hit in a video is the whole video, and shows its strongest frame: `time_s` seconds into it,
     the first of `moments`, strongest first. Of its `frames` that were looked at, the person was
     seen in `frames_seen`, and its evidence is the mean over those (`tools.sightings` says what it
-    is when there are none). For pictures all these are None, and there are no moments.
+    is when there are none). For pictures all these are None, and there are no moments. Frames that
+    are pages (`paged`) are told by their number: `time_s` counts them from 0.
 
     `file_missing`: none of the files exists any more (deleted, moved, or on a disk that is not
     there); `paths` are where they were last.
@@ -43,6 +44,7 @@ class Hit:
     frames_seen: int | None = None
     frames: int | None = None
     file_missing: bool = False
+    paged: bool = False
 
     @property
     def handle(self) -> str:
@@ -57,17 +59,28 @@ class Hit:
     @property
     def at(self) -> str:
         """Where in its file it is, to be written after the file's name: " at 0:12", or nothing."""
-        return "" if self.time_s is None else f" at {clock(self.time_s)}"
+        return "" if self.time_s is None else f" {self._place(self.time_s)}"
+
+    @property
+    def page(self) -> int | None:
+        """The number of the page, from 1; None where there are no pages."""
+        return None if self.time_s is None or not self.paged else round(self.time_s) + 1
 
     @property
     def seen(self) -> str:
         """In how much of a video, and when, the person was seen; nothing for a picture."""
         if self.frames is None:
             return ""
+        what = "pages" if self.paged else "frames"
         if not self.frames_seen:
-            return f"Not seen for certain in any of {self.frames} frames; most alike{self.at}."
-        when = ", ".join(dict.fromkeys(map(clock, self.moments)))
-        return f"Seen in {self.frames_seen} of {self.frames} frames; strongest at {when}."
+            return f"Not seen for certain in any of {self.frames} {what}; most alike{self.at}."
+        where = dict.fromkeys(map(self._place, self.moments))
+        first, *others = where
+        rest = "".join(f", {each.rpartition(' ')[2]}" for each in others)
+        return f"Seen in {self.frames_seen} of {self.frames} {what}; strongest {first}{rest}."
+
+    def _place(self, time_s: float) -> str:
+        return f"on page {round(time_s) + 1}" if self.paged else f"at {clock(time_s)}"
 
     @property
     def verdict(self) -> Verdict:
@@ -83,8 +96,9 @@ class Hit:
             "file_missing": self.file_missing,
             "image_id": self.image_id,
             "face_id": self.face_id,
-            "time_s": self.time_s,
-            "moments": list(self.moments),
+            "time_s": None if self.paged else self.time_s,
+            "page": self.page,
+            "moments": [] if self.paged else list(self.moments),
             "frames_seen": self.frames_seen,
             "frames": self.frames,
             "box": [round(edge, 1) for edge in self.box],

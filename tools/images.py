@@ -411,28 +411,38 @@ def hash_distance(a: int, b: int) -> int:
     return (a ^ b).bit_count()
 
 
-def walk(folders: Sequence[Path]) -> Iterator[Found]:
+def walk(
+    folders: Sequence[Path], *, follow_links: bool = True, without: Sequence[Path] = ()
+) -> Iterator[Found]:
     """Find every file below the folders (or the files given), in the same order every time.
 
-    Hidden files count too: whoever looks for evidence wants no exceptions. Links are followed,
-    each folder is entered once however many links lead to it. What cannot be read, and what is
-    neither file nor folder, is yielded with its `problem`. A path that does not exist is a
-    `SetupError`, raised before anything is yielded.
+    Hidden files count too: whoever looks for evidence wants no exceptions. Each folder is entered
+    once however many links lead to it; with `follow_links` off, links that lead out of all the
+    folders are yielded with a `problem`. Folders in `without` are passed over in silence. What
+    cannot be read, and what is neither file nor folder, is yielded with its `problem`. A path that
+    does not exist is a `SetupError`, raised before anything is yielded.
     """
     for path in folders:
         if not os.path.lexists(path):
             raise SetupError(f"{str(path)!r} does not exist; `unmask index` wants a folder")
-    return _walk(folders)
+    within = None if follow_links else tuple(folder.resolve() for folder in folders)
+    return _walk(folders, within, frozenset(folder.resolve() for folder in without))
 
 
-def _walk(folders: Sequence[Path]) -> Iterator[Found]:
+def _walk(
+    folders: Sequence[Path], within: tuple[Path, ...] | None, without: frozenset[Path]
+) -> Iterator[Found]:
     entered: set[tuple[int, int]] = set()
     waiting = list(reversed(folders))  # a stack, not recursion: trees may be deeper than ours
     while waiting:
         path = waiting.pop()
         try:
             status = path.stat()
-            if stat.S_ISDIR(status.st_mode):
+            if within is not None and path.is_symlink() and _leads_out(path, within):
+                yield Found(path, "link out of the folder")
+            elif stat.S_ISDIR(status.st_mode):
+                if without and path.resolve() in without:
+                    continue
                 if (status.st_dev, status.st_ino) not in entered:
                     entered.add((status.st_dev, status.st_ino))
                     waiting += _children_last_first(path)
@@ -442,6 +452,11 @@ def _walk(folders: Sequence[Path]) -> Iterator[Found]:
                 yield Found(path, "not a regular file")
         except OSError as error:
             yield Found(path, _why(error, path))
+
+
+def _leads_out(link: Path, folders: Sequence[Path]) -> bool:
+    target = link.resolve()
+    return not any(target.is_relative_to(folder) for folder in folders)
 
 
 def _children_last_first(folder: Path) -> list[Path]:

@@ -77,10 +77,8 @@ class Index:
         else:
             try:
                 index._lock = gallery_file.try_lock(gallery.folder / "chroma.lock")
-            except (
-                sqlite3.OperationalError
-            ) as error:  # a full disk must not keep anyone from searching
-                reason = str(error)
+            except sqlite3.OperationalError as error:
+                reason = str(error)  # a full disk must not keep anyone from searching
         if index._lock is None:
             index._notice(_fallback(reason))
         else:

@@ -8,6 +8,7 @@ tools share.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tools.animations import PAGED
 from tools.comparison import columns, compare
 from tools.evidence import FURTHER, Evidence, collect
 from tools.findings import Findings, Hit, count_verdicts
@@ -134,6 +135,7 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) ->
         moments=found.moments,
         frames_seen=found.frames_seen,
         frames=len(gallery.frames_of(moment.video_id)) if moment else None,
+        paged=moment is not None and gallery.image(moment.video_id).format in PAGED,
     )
 
 

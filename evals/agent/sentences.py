@@ -56,7 +56,8 @@ def contradicts(sentence: CheckedSentence, verdicts: Mapping[str, str], fact: Fa
         return True
     named = {id_: fact(id_) for id_ in sentence.cites if parse(id_).kind == "verdict"}
     return any(
-        it is not None and it.reads != verdicts.get(parse(id_).subject) for id_, it in named.items()
+        it is not None and it.reads.partition(",")[0] != verdicts.get(parse(id_).subject)
+        for id_, it in named.items()
     )
 
 

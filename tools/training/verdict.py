@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.calibration import Band, Logistic, Reference
+from tools.calibration import Band, Logistic, Reference, Scores
 from tools.checkpoint_table import Checkpoint
 from tools.checkpoints import PROFILES, WEIGHTS, fingerprint, folder_of, locate
 from tools.detectors import detectors
@@ -86,7 +86,7 @@ FRAME = "video frame"
 
 
 def fit_logistic(
-    features: tuple[str, ...], rows: Sequence[dict[str, float | None]], labels: Sequence[bool]
+    features: tuple[str, ...], rows: Sequence[Scores], labels: Sequence[bool]
 ) -> Logistic:
     """L2-regularised logistic regression on standardised scores, classes weighted equally.
 
@@ -304,11 +304,13 @@ def _across(
     usable = np.ones(len(labels), bool) if learnt is None else learnt
     found = np.full(len(labels), np.nan)
     for held in range(FOLDS):
-        inside = np.flatnonzero(usable & (fold != held))
+        inside = np.flatnonzero(usable & (fold != held)).tolist()
         if len(set(labels[inside].tolist())) < 2:
-            inside = np.flatnonzero(usable)  # hardly anybody is there: nothing can be held out
+            inside = np.flatnonzero(
+                usable
+            ).tolist()  # hardly anybody is there: nothing can be held out
         chosen = fit_logistic(names, [scores[i] for i in inside], labels[inside].tolist())
-        for index in np.flatnonzero(fold == held):
+        for index in np.flatnonzero(fold == held).tolist():
             probability = chosen.probability(scores[index])
             found[index] = np.nan if probability is None else probability
     return found
