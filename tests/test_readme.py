@@ -43,6 +43,7 @@ def test_no_dependency_is_held_back_without_a_reason() -> None:
     """Lower bounds are what the code needs; an upper one has its reason in the line above."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
+    optional = project["optional-dependencies"].values()
     named = [
         *project["dependencies"],
         *chain.from_iterable(optional),

@@ -7,9 +7,9 @@ opened for a video, whatever it says: playlists and references to elsewhere are 
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -319,9 +319,11 @@ def _upright(decoded: "Decoded", stream: "VideoStream") -> Pixels:
 
 def _display_matrix(decoded: "Decoded") -> tuple[int, int, int, int]:
     """a, b, c, d of ISO 14496-12's matrix: a stored point (x, y) is shown at (ax + cy, bx + dy)."""
-    try:
-        side = decoded.side_data["DISPLAYMATRIX"]
-    except KeyError:
+    from av.sidedata.sidedata import Type
+
+    # PyAV's stubs know one key of it only.
+    side = cast("Mapping[object, Any]", decoded.side_data).get(Type.DISPLAYMATRIX)
+    if side is None:
         return 1, 0, 0, 1
     matrix = np.frombuffer(bytes(side), np.int32)
     return int(matrix[0]), int(matrix[1]), int(matrix[3]), int(matrix[4])

@@ -139,7 +139,7 @@ def _turned(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _whole(pixels: np.ndarray) -> Pixels:
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
 
 
 EDITS: Mapping[str, Edit] = {
