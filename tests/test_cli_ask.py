@@ -22,7 +22,9 @@ ANSWER = "I searched the gallery: [S1]. [H1.P2]. H1 is genuine [H1.P3]. Rome is 
 REPLIES = [FIND, ANSWER, "Still genuine."]
 RIGHT = "[H1.P2]."
 
-FORGED = re.compile(r"(?:H1 was most likely forged|Whether H1 was forged is uncertain) \(\d\d %\)\.")
+FORGED = re.compile(
+    r"(?:H1 was most likely forged|Whether H1 was forged is uncertain) \(\d\d %\)\."
+)
 """As a fitted rule may read the forged hit of `tests.cases`, filled in with its value."""
 
 
