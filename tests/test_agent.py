@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from PIL import Image
 
 from assistant import Unmask
 from assistant.agent import Agent, Event, Token
@@ -24,6 +25,7 @@ from assistant.steps import (
 )
 from tests.cases import GALLERY, desk_of
 from tests.scripted_model import ScriptedModel, calling
+from tests.stand_ins import picture
 from tools.errors import SetupError, ToolError
 from tools.images import UnreadableImage
 
@@ -396,3 +398,36 @@ def test_a_case_outlives_its_gallery(
     assert "could not be run again" in restored.notes[0]
     with pytest.raises(ToolError):
         restored.desk.hit("H1")
+
+
+def test_a_photo_that_is_gone_locks_nobody_out(case: Unmask, tmp_path: Path) -> None:
+    """The case opens, the other photos keep their handles, and a note says which one is gone."""
+    record = Case.create(tmp_path, gallery=GALLERY)
+    photos = []
+    for seed in (1, 2):
+        photos.append(tmp_path / f"{seed}.png")
+        Image.fromarray(picture(seed)).save(photos[-1])
+    first, second = record.keep_photos(photos)
+    record.begin_turn("who?", {"Q1": first, "Q2": second}, gallery=GALLERY)
+    first.unlink()
+    restored = record.restore(case.parts, home=case.settings.home)
+    assert list(restored.desk.photos) == ["Q2"]
+    assert restored.notes == ("the photo Q1 is missing or was changed, and left out",)
+    model = ScriptedModel()
+    model.replies = [AIMessage("Which person is meant?")] * 3
+    events = list(Agent(model, restored.desk, record).ask("go on"))
+    assert not any(isinstance(event, Failed) for event in events)
+    (kept,) = record.keep_photos(photos[:1])
+    assert restored.desk.add_photo(kept) == "Q1"
+
+
+def test_a_case_of_before_with_brackets_in_its_calls_resumes(
+    case: Unmask, photo: Path, tmp_path: Path
+) -> None:
+    """Handles that a model wrote in brackets mean the photos that they meant then."""
+    record = Case.create(tmp_path, gallery=GALLERY)
+    copy = record.keep_photo(photo)
+    record.begin_turn("who?", {"Q1": copy}, gallery=GALLERY)
+    record.record_search({"photos": ["[Q1]"], "top": 3}, {"hits": []})
+    restored = record.restore(case.parts, home=case.settings.home)
+    assert restored.desk.search is not None

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
 
 from assistant import Unmask
 from tests.cases import GALLERY, astronaut_pixels, build_case, desk_of
@@ -20,6 +22,7 @@ from tools.leading_hits import LeadingHits
 from tools.model_tools import toolkit
 from tools.picture_scores import picture_scores
 from tools.query import build_query
+from tools.query_alignment import same_photograph_scores
 from tools.retakes import KEPT, Retake
 from tools.search import search
 from tools.verdict import SAME_PHOTOGRAPH, Rule
@@ -78,6 +81,40 @@ def test_shown_hits_get_further_evidence(case: Unmask) -> None:
         assert [item.id for item in hit.evidence[len(first.evidence) :]] == ["E18", "E24"]
     portrait = values(hit_of(after, "copy.jpg"))["image/patches"]
     assert portrait == pytest.approx(astronaut_pixels().mean(), abs=0.5)
+
+
+def test_the_same_photograph_is_proven_among_the_hits(case: Unmask) -> None:
+    """The copy is it, with what that rests on; what was not looked at says nothing."""
+    before = values(hit_of(found(case, None), "copy.jpg"))
+    assert before["query/same_photograph"] is None
+    hits = found(case, LeadingHits([same_photograph_scores])).hits
+    copy = next(hit for hit in hits if hit.path.name == "copy.jpg")
+    proof = {item.score: item for item in copy.evidence}
+    assert proof["query/same_photograph"].id == "E8"
+    assert proof["query/same_photograph"].reads == "same photograph"
+    assert proof["query/aligned_photo"].value == 1
+    assert (proof["query/agreeing_share"].value or 0) > 0.95
+    assert (proof["query/aligned_keypoints"].value or 0) > 100
+    assert abs(proof["query/face_difference"].value or 1) < 0.2
+
+
+def test_another_photo_of_the_query_is_held_against_each(case: Unmask, tmp_path: Path) -> None:
+    """With several query photos the best one counts, and is named by its place among them."""
+    parts = case.parts
+    portrait = Image.fromarray(astronaut_pixels())
+    paths = [tmp_path / "turned.png", tmp_path / "portrait.png"]
+    portrait.resize((300, 512)).rotate(25).save(paths[0])
+    portrait.save(paths[1])
+    query = build_query(paths, faces=parts.faces, encoder=parts.encoder)
+    other = np.ascontiguousarray(data.chelsea())
+    photos = ((other, query.faces[0]), (astronaut_pixels(), query.faces[1]))
+    look = CloserLook(astronaut_pixels(), query.faces[1], {}, query, photos, parts)
+    scores = same_photograph_scores(look)
+    assert (scores["query/same_photograph"], scores["query/aligned_photo"]) == (1.0, 2.0)
+    nothing = same_photograph_scores(replace(look, query_photos=()))
+    assert set(nothing.values()) == {None}
+    stranger = replace(look, pixels=data.coffee())
+    assert same_photograph_scores(stranger)["query/same_photograph"] == 0.0
 
 
 def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import skimage.data
 from PIL import Image
@@ -71,15 +72,21 @@ def test_the_whole_data_folder_is_private(loose: None, home: Path, tmp_path: Pat
 
 
 def prepare_and_upload(settings: Settings, picture: Path) -> None:
-    """What the page does with a dropped file, as Gradio hands it over."""
-    from gradio.processing_utils import save_file_to_cache
-
-    prepare(settings, model=None)  # type: ignore[arg-type] - it is not asked anything
-    upload = save_file_to_cache(picture, str(settings.home / "uploads"))
-    job = Galleries(settings, Parts(settings)).add_files("default", [Path(upload)])
-    assert job.done.wait(120)
-    assert not job.problem
-    save_file_to_cache(picture, str(settings.home / "uploads"))
+    """What the page does with two dropped files: one goes into a gallery, one stays a photo."""
+    page, options = prepare(settings, model=None)  # type: ignore[arg-type] - it is not asked
+    _, address, _ = page.launch(**options, prevent_thread_lock=True, quiet=True)
+    try:
+        for _ in range(2):
+            with picture.open("rb") as file:
+                answer = httpx.post(f"{address}gradio_api/upload", files={"files": file})
+            upload = Path(answer.raise_for_status().json()[0])
+        assert upload.is_relative_to(settings.home / "uploads")
+        assert open_to_others(settings.home / "uploads") == []
+        job = Galleries(settings, Parts(settings)).add_files("default", [upload])
+        assert job.done.wait(300)
+        assert not job.problem
+    finally:
+        page.close()  # Gradio deletes uploads then
 
 
 def test_python_leaves_nothing_open(loose: None, home: Path, tmp_path: Path) -> None:

@@ -137,7 +137,11 @@ def steadied(verdict: Verdict, *again: Verdict) -> Verdict:
         ("impersonation", ("no forgery found", "impersonation", "impersonation"), "inconclusive"),
         ("impersonation", ("inconclusive", "impersonation", "impersonation"), "impersonation"),
         ("impersonation", ("inconclusive", "inconclusive", "impersonation"), "inconclusive"),
-        ("no forgery found", ("impersonation", "no forgery found", "no forgery found"), "inconclusive"),
+        (
+            "no forgery found",
+            ("impersonation", "no forgery found", "no forgery found"),
+            "inconclusive",
+        ),
         ("copy", ("impersonation", "copy", "copy"), "copy"),
         ("other", ("impersonation", "other", "other"), "inconclusive"),
         ("inconclusive", ("impersonation",) * 3, "inconclusive"),

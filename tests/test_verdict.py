@@ -35,7 +35,9 @@ RULE = Rule(
     references={"face/unifd_linear": Reference((0.0, 1.0))},
     fitted_on={
         "dataset": "none",
-        "unseen": {"with_query": [{"what": "made-up swaps", "forgeries": 40, "passed": 10, "most": 0.387}]},
+        "unseen": {
+            "with_query": [{"what": "made-up swaps", "forgeries": 40, "passed": 10, "most": 0.387}]
+        },
     },
 )
 HIGH, MIDDLE, LOW = 5.0, 0.0, -5.0

@@ -146,9 +146,7 @@ def _upper(weighed: _Weighed, alpha: float, *, otherwise: float = 1.0) -> float:
     return otherwise
 
 
-def conformal_edge(
-    values: Sequence[float], alpha: float, *, persons: Sequence[Hashable]
-) -> float:
+def conformal_edge(values: Sequence[float], alpha: float, *, persons: Sequence[Hashable]) -> float:
     """What a sample of a person never seen exceeds with a chance of at most alpha; else infinity.
 
     The same as `Band.fit`, for values of any unit.

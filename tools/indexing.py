@@ -71,10 +71,10 @@ class IndexSummary:
     """What a run did.
 
     `already_known`: files with the content that an earlier run has seen there; `duplicates`: other
-    files (moved, copied) whose very bytes were already indexed; `missing`: files that are gone from disk, their
-    pictures kept. `skipped` counts files per reason; `skipped_files` names the first thousand of
-    them, `Gallery.skipped_files` all. `notices` are for people to read. `frames_added` of the
-    `images_added` were taken out of `videos_added`.
+    files (moved, copied) whose very bytes were already indexed; `missing`: files that are gone
+    from disk, their pictures kept. `skipped` counts files per reason; `skipped_files` names the
+    first thousand of them, `Gallery.skipped_files` all. `notices` are for people to read.
+    `frames_added` of the `images_added` were taken out of `videos_added`, animations among them.
     """
 
     images_added: int

@@ -75,7 +75,8 @@ class Matched:
 def _mirrored_entries() -> NDArray[np.intp]:
     """Where each entry of a descriptor comes from: rows across the orientation turn around."""
     rows, columns, bins = np.indices((4, 4, 8))
-    return np.ravel_multi_index((3 - rows, columns, -bins % 8), (4, 4, 8)).ravel()
+    places = np.ravel_multi_index((3 - rows, columns, -bins % 8), (4, 4, 8))
+    return np.asarray(places, np.intp).ravel()
 
 
 _MIRRORED = _mirrored_entries()
@@ -89,7 +90,7 @@ def local_features(pixels: np.ndarray) -> LocalFeatures:
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
     # Faint pictures have keypoints too: the threshold is low, and the strongest are kept.
-    sift = cv2.SIFT_create(nfeatures=_CANDIDATES, contrastThreshold=0.02)
+    sift = cv2.SIFT.create(nfeatures=_CANDIDATES, contrastThreshold=0.02)
     found, raw = sift.detectAndCompute(grey, None)
     if raw is None or not len(found):
         empty = np.zeros((0, 2), np.float32)

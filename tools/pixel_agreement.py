@@ -62,10 +62,10 @@ def _grey(pixels: np.ndarray, shown: np.ndarray) -> Floats:
 
 
 def _mean(values: np.ndarray) -> Floats:
-    smoothed: Floats = cv2.blur(
+    smoothed = cv2.blur(
         values.astype(np.float32), (WINDOW_PX, WINDOW_PX), borderType=cv2.BORDER_CONSTANT
     )
-    return smoothed
+    return np.asarray(smoothed, np.float32)
 
 
 def _floor(values: np.ndarray, shown: np.ndarray) -> float:

@@ -76,7 +76,7 @@ _LEAST_PX = 24
 
 def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """The affine map (2, 3) that applies `inner` first and `outer` to the result."""
-    moved = outer[:, :2] @ inner
+    moved = np.asarray(outer[:, :2] @ inner)
     moved[:, 2] += outer[:, 2]
     return moved
 

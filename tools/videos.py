@@ -7,9 +7,9 @@ opened for a video, whatever it says: playlists and references to elsewhere are 
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -314,14 +314,15 @@ def _upright(decoded: "Decoded", stream: "VideoStream") -> Pixels:
     wide = round(width * aspect) if 0.1 < aspect < 10 else width
     _refuse_too_large(wide, height)
     pixels = decoded.reformat(width=wide, height=height, format="rgb24").to_ndarray()
-    return _shown(pixels, _display_matrix(decoded))
+    return _shown(np.asarray(pixels, np.uint8), _display_matrix(decoded))
 
 
 def _display_matrix(decoded: "Decoded") -> tuple[int, int, int, int]:
     """a, b, c, d of ISO 14496-12's matrix: a stored point (x, y) is shown at (ax + cy, bx + dy)."""
     from av.sidedata.sidedata import Type
 
-    side = decoded.side_data.get(Type.DISPLAYMATRIX)
+    # PyAV's stubs know one key of it only.
+    side = cast("Mapping[object, Any]", decoded.side_data).get(Type.DISPLAYMATRIX)
     if side is None:
         return 1, 0, 0, 1
     matrix = np.frombuffer(bytes(side), np.int32)

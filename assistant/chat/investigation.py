@@ -304,6 +304,7 @@ class Investigation:
         look = self.desk.look_at(hit.handle)
         if look.face_id != hit.face_id:  # another search ended between the two lines
             raise ToolError(GONE)
+        self.choose(hit.handle)  # now: whoever chooses another one meanwhile keeps that
         self._make_maps(look)
 
     def findings_html(self) -> str | None:

@@ -134,11 +134,12 @@ def _mirrored(pixels: Pixels, _: np.random.Generator) -> Pixels:
 def _turned(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     height, width = pixels.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.choice([-4, -2, 2, 4])), 1.06)
-    return cv2.warpAffine(pixels, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
+    turned = cv2.warpAffine(pixels, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
+    return _whole(turned)
 
 
 def _whole(pixels: np.ndarray) -> Pixels:
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
 
 
 EDITS: Mapping[str, Edit] = {
