@@ -8,8 +8,8 @@ passes through it.
 import json
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,30 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from assistant.asked import as_asked, face_asked
 from assistant.case import Case
 from assistant.conversation import BUDGET, conversation_messages
+from assistant.directed import (
+    DIRECTED,
+    PATIENCE_S,
+    Asking,
+    Directed,
+    about_photos,
+    unanswered,
+    written,
+)
 from assistant.explaining import (
     Draft,
     Prompt,
     citable,
     explanations,
     limits_citations,
+    nothing_said,
     settled,
 )
 from assistant.grounding import Ground, check
+from assistant.photo_questions import PhotoQuestion, read
+from assistant.quotations import without_quotations
 from assistant.steps import (
     CheckedSentence,
     Explanation,
@@ -40,11 +53,13 @@ from assistant.steps import (
     ToolResult,
     UserTurn,
 )
+from assistant.template_answers import answer
 from assistant.tool_calls import BadCall, Call, checked, repair_text
 from tools import toolkit
 from tools.desk import Desk
 from tools.errors import SetupError, ToolError
 from tools.findings import Findings
+from tools.query import SeveralFaces
 
 MAX_STEPS = 6
 """Times that the model is asked in one turn; the last time without tools."""
@@ -58,6 +73,9 @@ class Token:
 
 
 Event = Token | Step
+
+Decide = Callable[[tuple[str, ...]], Directed]
+"""A turn's calls, given the handles of the photos that came with it."""
 
 
 class StopAsked(Exception):
@@ -91,20 +109,27 @@ class Agent:
             for name, tool in self._tools.items()
         }
         self._stopping = threading.Event()
+        self.asking: Asking | None = None
+        self._go_on(case.steps())
 
-    def ask(self, text: str, photos: Sequence[Path] = ()) -> Iterator[Event]:
+    def ask(
+        self, text: str, photos: Sequence[Path] = (), *, decide: Decide | None = None
+    ) -> Iterator[Event]:
         """One turn: what the person says, and photos that come with it.
 
-        Yields tokens as they stream and steps as they are recorded; the last step is the checked
-        answer, `Stopped` or `Failed`. Closing the iterator stops at that token. Raises
-        UnreadableImage before anything is recorded; a bug or SetupError after `Failed`.
+        `decide` gives the tool calls of a press of a button, which no model chooses; what the
+        application then waits to be told is in `asking`. Yields tokens as they stream and steps
+        as they are recorded; the last step is the checked answer, `Stopped` or `Failed`. Closing
+        the iterator stops at that token. Raises UnreadableImage before anything is recorded; a
+        bug or SetupError after `Failed`.
         """
         self._stopping.clear()
         spoken: list[str] = []
-        handles = self._keep(photos)
+        asked = self._begun(text, photos)
         try:
-            yield self._record(UserTurn(text, handles))
-            for event in self._turn():
+            yield asked
+            directed = self._decided(decide, asked.photos) if decide else self._read(asked)
+            for event in self._turn() if directed is None else self._directed(directed):
                 spoken = [*spoken, event.text] if isinstance(event, Token) else []
                 yield event
         except StopAsked:
@@ -113,7 +138,7 @@ class Agent:
             self._record(Stopped("".join(spoken)))
             raise
         except Exception as error:
-            yield self._record(Failed(f"{type(error).__name__}: {error}"))
+            yield self._record(Failed(_in_words(error)))
             raise
 
     def stop(self) -> None:
@@ -135,6 +160,118 @@ class Agent:
             self._record(explanation)
             self._record_facts(explanation.sentences)
             yield explanation
+
+    # -- a turn that the application has decided ---------------------------------------------
+
+    def _go_on(self, steps: Sequence[Step]) -> None:
+        """What a recorded case leaves open: which photos are doubted, and what was asked last."""
+        begun = 0
+        for at, step in enumerate(steps):
+            if isinstance(step, UserTurn):
+                begun, question = at, self._doubt(step)
+                open_ = question is not None and not (question.authentic or question.searches)
+                self.asking = Asking(question.photos) if question and open_ else None
+        refused = {it.call_id for it in steps[begun:] if isinstance(it, ToolResult) and not it.ok}
+        for call in steps[begun:]:
+            if isinstance(call, ToolCall) and call.id in refused:
+                self.asking = self._several_faces(call) or self.asking
+
+    def _several_faces(self, call: ToolCall) -> Asking | None:
+        """Which face a refused call needs to be told, if that is why it was refused."""
+        values = [*call.arguments.values()]
+        named = [it for value in values for it in (value if isinstance(value, list) else [value])]
+        for photo in (it for it in named if it in [*self.desk.photos]):
+            try:
+                self.desk.face(photo)
+            except SeveralFaces as several:
+                again = Directed((Call(call.name, call.arguments),))
+                return Asking((photo,), tuple(several.boxes), again)
+            except ToolError:
+                continue
+        return None
+
+    def _decided(self, decide: Decide, handles: tuple[str, ...]) -> Directed:
+        self.asking = None
+        return decide(handles)
+
+    def _read(self, asked: UserTurn) -> Directed | None:
+        """The calls that a person's words leave no choice about; None: the model chooses."""
+        asking, self.asking = self.asking, None
+        if asking is not None and asking.boxes and not asked.photos:
+            number = face_asked(asked.text, faces=len(asking.boxes))
+            if number is not None:
+                self.desk.choose_face(asking.photos[0], number)
+                if self.desk.doubted:
+                    self.asking = Asking(tuple(sorted(self.desk.doubted)))
+                return asking.goes_on
+        question = self._doubt(asked)
+        if question is None or question.searches:
+            return None
+        if not question.authentic:
+            self.asking = Asking(question.photos)
+        return about_photos(question)
+
+    def _doubt(self, asked: UserTurn) -> PhotoQuestion | None:
+        """What a turn says of photos, and which of them are not searched with from now on."""
+        desk = self.desk
+        text = without_quotations(asked.text)
+        question = read(text, asked.photos, [*desk.photos], doubted=desk.doubted)
+        if question is not None:
+            desk.doubt((desk.doubted | question.doubted) - question.authentic)
+        return question
+
+    def _directed(self, directed: Directed) -> Iterator[Event]:
+        """The calls, executed and recorded like any other, then words for what they gave."""
+        answered: list[tuple[ToolCall, ToolResult]] = []
+        for number, call in enumerate(directed.calls, start=1):
+            if self._stopping.is_set():
+                raise StopAsked
+            step = ToolCall(f"{DIRECTED}{number}", call.name, call.arguments)
+            yield self._record(step)
+            result = self._result(step, None)
+            yield self._record(result)
+            answered.append((step, result))
+        if self.asking is not None and self.asking.boxes:
+            self.asking = replace(self.asking, goes_on=directed)
+        yield from self._worded(directed, answered)
+
+    def _worded(
+        self, directed: Directed, answered: Sequence[tuple[ToolCall, ToolResult]]
+    ) -> Iterator[Event]:
+        began = time.perf_counter()
+        sentences: tuple[CheckedSentence, ...] = ()
+        if answered and all(result.ok for _, result in answered):
+            sentences = yield from self._narrated(directed)
+        if not any(it.source == "model" and it.text for it in sentences):
+            sentences = (*sentences, *written(self.desk, answered, asking=self.asking))
+        if directed.adds:
+            sentences = (*sentences, CheckedSentence(directed.adds, (), "plain"))
+        yield self._record(ModelText(sentences, None, time.perf_counter() - began))
+        self._record_facts(sentences)
+
+    def _narrated(self, directed: Directed) -> Generator[Event, None, tuple[CheckedSentence, ...]]:
+        """The model's words for this turn alone; () where one sentence does not hold.
+
+        It reads no earlier turn: of several hits in one prompt a small model cites the wrong one.
+        """
+        steps = self.case.steps()
+        turn = max(at for at, step in enumerate(steps) if isinstance(step, UserTurn))
+        asked = conversation_messages(steps[turn:], self.desk, budget=self.budget)
+        said, until = "", time.monotonic() + PATIENCE_S
+        speaking = self._said(asked, with_tools=False)
+        try:
+            for token in speaking:
+                said += token.text
+                yield token
+                if time.monotonic() > until:
+                    return ()
+        except (SetupError, ToolError) as error:
+            return (unanswered(error),)
+        finally:
+            speaking.close()
+        sentences = check(said, Ground.of(self.desk, about=directed.about))
+        sound = [sentence for sentence in sentences if sentence.finding is None]
+        return sentences if sentences and len(sound) == len(sentences) else ()
 
     # -- a turn ------------------------------------------------------------------------------
 
@@ -191,7 +328,8 @@ class Agent:
         """Everything that has facts by now."""
         hits = self.desk.search[0].hits if self.desk.search else ()
         comparisons = takewhile(self._has_facts, (f"C{number}" for number in count(1)))
-        others = filter(self._has_facts, ("S", "G", *self.desk.photos))
+        seen = (f"{photo}.faces" for photo in self.desk.photos)
+        others = filter(self._has_facts, ("S", "G", "hits", "about", *seen, *self.desk.photos))
         return (*(hit.handle for hit in hits), *comparisons, *others)
 
     def _has_facts(self, subject: str) -> bool:
@@ -204,9 +342,14 @@ class Agent:
         return True
 
     def _checked(self, draft: Draft) -> tuple[CheckedSentence, ...]:
-        """The sentences of an answer: checked, repaired, replaced."""
+        """The sentences of an answer: checked, repaired, replaced; never none."""
         (sentences,) = settled([draft], self.desk, self._asked_again)
-        return sentences
+        if not nothing_said(sentences):
+            return sentences
+        turn = _latest_turn(self.case.steps())
+        calls = [step for step in turn if isinstance(step, ToolCall)]
+        results = [step for step in turn if isinstance(step, ToolResult)]
+        return (*sentences, *answer(self.desk, calls, results))
 
     def _asked_again(self, prompts: Sequence[Prompt]) -> list[str]:
         """Repairs, one after the other, so that each can be stopped at any token."""
@@ -246,7 +389,12 @@ class Agent:
         call = checked(Call(name, arguments), self._schemas)
         if isinstance(call, BadCall):
             return ToolCall(call_id, name, arguments), repair_text([call])
-        return ToolCall(call_id, name, call.arguments), None
+        said = [step.text for step in self.case.steps() if isinstance(step, UserTurn)]
+        hits = self.desk.search[0].hits if self.desk.search else ()
+        known = [*self.desk.photos, *(hit.handle for hit in hits)]
+        text = without_quotations(said[-1]) if said else ""
+        asked = as_asked(name, call.arguments, text=text, known=known)
+        return ToolCall(call_id, name, asked), None
 
     def _result(self, call: ToolCall, wrong: str | None) -> ToolResult:
         began = time.perf_counter()
@@ -256,6 +404,9 @@ class Agent:
             request = {"type": "tool_call", "id": call.id, "name": call.name}
             answer = self._tools[call.name].invoke({**request, "args": dict(call.arguments)})
         except ToolError as error:
+            if isinstance(error, SeveralFaces):
+                again = Directed((Call(call.name, call.arguments),))
+                self.asking = Asking((str(error.photo),), tuple(error.boxes), again)
             content = json.dumps({"error": str(error)}, ensure_ascii=False)
             return ToolResult(call.id, call.name, content, False, time.perf_counter() - began)
         if isinstance(answer.artifact, Findings):
@@ -267,15 +418,12 @@ class Agent:
 
     # -- the record --------------------------------------------------------------------------
 
-    def _keep(self, photos: Sequence[Path]) -> tuple[str, ...]:
-        """Private copies of the photos, on the desk and in the case."""
-        self.case.switch_gallery(self.desk.gallery)
-        handles = []
-        for photo in photos:
-            copy = self.case.keep_photo(photo)
-            handles.append(self.desk.add_photo(copy))
-            self.case.record_photo(handles[-1], copy)
-        return tuple(dict.fromkeys(handles))
+    def _begun(self, text: str, photos: Sequence[Path]) -> UserTurn:
+        """The turn, recorded with private copies of its photos, which lie on the desk: all of it
+        or, where one photo is broken, nothing."""
+        copies = self.case.keep_photos(photos)
+        handles = {self.desk.add_photo(copy): copy for copy in copies}
+        return self.case.begin_turn(text, handles, gallery=self.desk.gallery)
 
     def _record(self, step: Step) -> Step:
         self.case.append(step)
@@ -289,6 +437,18 @@ class Agent:
         known = tuple(fact for fact in facts if fact is not None)
         if known:
             self.case.append_facts(known)
+
+
+def _in_words(error: Exception) -> str:
+    """What ended a turn: for the person where it can be mended, else for who mends the bug."""
+    known = isinstance(error, (ToolError, SetupError))
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _latest_turn(steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps since the person last spoke."""
+    begins = [place for place, step in enumerate(steps) if isinstance(step, UserTurn)]
+    return steps[begins[-1] :] if begins else steps
 
 
 def _count(artifact: object) -> int | None:

@@ -7,6 +7,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from tools.errors import ToolError
+from tools.handles import parse
+
 Schema = Mapping[str, Any]
 
 
@@ -111,6 +114,23 @@ _TURNS: Mapping[str, Callable[[Any, Schema], Any]] = {
     "array": _as_array,
     "object": _as_object,
 }
+
+
+def understood(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as the tools read them: handles of pictures without brackets or blanks."""
+    return {name: _understood(value) for name, value in arguments.items()}
+
+
+def _understood(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_understood(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        handle = parse(value)
+    except ToolError:
+        return value
+    return value if handle.kind else str(handle)
 
 
 def complaint(arguments: Any, schema: Schema) -> str:

@@ -9,7 +9,9 @@ Everything heavy is imported inside the commands: `unmask --help` answers at onc
 """
 
 import dataclasses
+import errno
 import logging
+import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,9 +26,18 @@ from assistant import (
     cli_models,
     cli_setup,
 )
-from assistant.cli_options import AsJson, GalleryName, Shared, settings_of, stdout_kept_clean
+from assistant.cli_options import (
+    AsJson,
+    GalleryName,
+    Shared,
+    named,
+    settings_as_given,
+    settings_of,
+    stdout_kept_clean,
+)
 from assistant.console import (
     err,
+    escape_what_cannot_be_encoded,
     out,
     print_checks,
     print_findings,
@@ -37,6 +48,7 @@ from assistant.console import (
     tell_error,
 )
 from tools.errors import SetupError, ToolError
+from tools.private import private_umask
 
 CANNOT, INTERRUPTED = 1, 130
 
@@ -50,9 +62,26 @@ class _Commands(TyperGroup):
         except (SetupError, ToolError) as error:
             tell_error(error)
             raise typer.Exit(CANNOT) from error
+        except (OSError, sqlite3.Error) as error:
+            fault = _mendable(error)
+            if fault is None:
+                raise
+            tell_error(fault)
+            raise typer.Exit(CANNOT) from error
         except KeyboardInterrupt as stop:
             err().print("interrupted")
             raise typer.Exit(INTERRUPTED) from stop
+
+
+def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
+    """The same as a line for the person, where it is the data folder's or a name's."""
+    from assistant.home import explained
+    from assistant.settings import Settings
+
+    fault = explained(error, Settings.load().home)
+    if fault is None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return SetupError(f"{error.filename!r}: a name that is too long for any file")
+    return fault
 
 
 app = typer.Typer(
@@ -72,6 +101,7 @@ def main() -> None:
 
     harden_library_environment()
     logging.captureWarnings(True)
+    escape_what_cannot_be_encoded()
     app()
 
 
@@ -115,15 +145,21 @@ def unmask(
         format="%(levelname)s %(name)s: %(message)s",
     )
     context.obj = Shared(profile=profile, verbose=verbose)
+    if context.invoked_subcommand != "models":  # those are nobody's data, and may be shared
+        context.with_resource(private_umask())
 
 
 @app.command(short_help="Add the images and videos below folders to a gallery.")
 def index(
     context: typer.Context,
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Folders (or single files) to add.")
+        list[Path],
+        typer.Argument(metavar="DIR", parser=named, help="Folders (or single files) to add."),
     ],
     gallery: GalleryName = "default",
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Also what links out of the folders lead to.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Add the images and videos below folders to a gallery.
@@ -133,13 +169,14 @@ def index(
     unmask index /media/disk1 /media/disk2 --gallery case42
     unmask index clip.mp4
 
-    Of a video about one frame a second is looked at, of a long one 300 in all. Run it again at
+    Of a video or an animation about one frame a second is looked at, of a long one 300 in all,
+    and every page of a TIFF. Run it again at
     any time: what is known costs nothing, moved and copied files are recognised by their
     content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no usable
     image or video are skipped and listed with the reason; the exit status is 0 all the same.
     """
     with stdout_kept_clean(context):
-        summary, interrupted = _index(context, folders, gallery)
+        summary, interrupted = _index(context, folders, gallery, follow_links=follow_links)
     tell(summary.notices)
     if json:
         print_json(_summary_json(summary, gallery, interrupted=interrupted))
@@ -150,23 +187,29 @@ def index(
         raise typer.Exit(INTERRUPTED)
 
 
-def _index(context: typer.Context, folders: list[Path], gallery: str) -> tuple[Any, bool]:
+def _index(
+    context: typer.Context, folders: list[Path], gallery: str, *, follow_links: bool
+) -> tuple[Any, bool]:
     from assistant.investigation import Unmask
     from assistant.progress import IndexingDisplay
     from tools.indexing import IndexingInterrupted
 
-    unmask = Unmask(settings_of(context), gallery)
+    unmask = Unmask(settings_of(context, writes=True), gallery)
     try:
         with IndexingDisplay() as display:
-            return unmask.index(folders, on_progress=display), False
+            return unmask.index(folders, on_progress=display, follow_links=follow_links), False
     except IndexingInterrupted as stop:
         return stop.summary, True
 
 
 def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
     from tools.findings import printable
+    from tools.skips import way_on
 
-    files = [{"path": printable(path), "reason": reason} for path, reason in summary.skipped_files]
+    files = [
+        {"path": printable(path), "reason": reason, "way_on": way_on(reason)}
+        for path, reason in summary.skipped_files
+    ]
     fields = dataclasses.asdict(summary) | {"skipped_files": files}
     return {"gallery": gallery, "interrupted": interrupted, **fields}
 
@@ -175,13 +218,16 @@ def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str,
 def find(
     context: typer.Context,
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO", help="Authentic photos of one person.")
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO", parser=named, help="Authentic photos, folders or videos of one person."
+        ),
     ],
     gallery: GalleryName = "default",
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,
     face: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Which face of the photo, from left to right."),
+        list[str] | None,
+        typer.Option(metavar="PHOTO=N", help="Which face of a photo, from left to right."),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
@@ -203,11 +249,15 @@ def find(
     \b
     unmask find ada.jpg
     unmask find ada1.jpg ada2.jpg --gallery case42 --top 50
-    unmask find party.jpg --face 3 --page findings.html
+    unmask find ada.jpg party.jpg --face party.jpg=3 --page findings.html
     unmask find ada.jpg --json | jq '.hits[] | select(.verdict == "impersonation") | .path'
 
-    Several photos of the person make the answer better. A video is one hit: it is judged by the
-    mean over its frames that show the person, and points at the strongest moment. Verdicts:
+    Several photos of the person make the answer better; a folder of photos or a video will do too,
+    and photos of two persons are refused. Where a photo shows several faces, a picture with their
+    numbers is written and named; --face 3 is enough for one photo alone.
+
+    A video is one hit: it is judged by the mean over its frames that show the person, and points
+    at the strongest moment. Verdicts:
     impersonation (the same person, forged), no forgery found, copy (the query photo itself), other
     (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
 
@@ -220,15 +270,25 @@ def find(
         raise typer.BadParameter(
             "is asked in the closer look, which --quick skips", param_hint="--opinion"
         )
+    from assistant.face_choice import numbers_of, pictured
     from assistant.investigation import Unmask
     from assistant.progress import CloserLookDisplay
     from assistant.report import write_report
+    from tools.query import SeveralFaces
 
+    settings = settings_of(context)
+    try:
+        chosen = numbers_of(face or ())
+    except SetupError as error:
+        raise typer.BadParameter(str(error), param_hint="--face") from error
     with stdout_kept_clean(context), CloserLookDisplay() as display:
-        unmask = Unmask(settings_of(context), gallery)
-        findings, query = unmask.investigate(
-            photos, top=top, face=face, closer=not quick, opinion=opinion, on_progress=display
-        )
+        unmask = Unmask(settings, gallery)
+        try:
+            findings, query = unmask.investigate(
+                photos, top=top, face=chosen, closer=not quick, opinion=opinion, on_progress=display
+            )
+        except SeveralFaces as several:
+            raise pictured(several, settings.home / "faces") from several
         if page is not None:
             write_report(findings, query, page, rule=unmask.parts.rule, instruments=unmask.parts)
     tell(findings.warnings)
@@ -263,7 +323,7 @@ def demo(
     from assistant.progress import IndexingDisplay
 
     with stdout_kept_clean(context), IndexingDisplay() as display:
-        result = run_demo(settings_of(context), display)
+        result = run_demo(settings_of(context, writes=True), display)
     if json:
         page = {"page": safe(result.page), "answers": result.answers}
         print_json(result.findings.to_json() | page)
@@ -285,7 +345,7 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
     from assistant.doctor import examine
 
     with stdout_kept_clean(context):
-        checks = list(examine(settings_of(context)))
+        checks = list(examine(settings_as_given(context)))
     broken = any(check.state == "broken" for check in checks)
     if json:
         print_json({"ok": not broken, "checks": [dataclasses.asdict(check) for check in checks]})

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.cli_options import AsJson, settings_of, stdout_kept_clean
-from assistant.console import err, out, print_json, print_table, tell
+from assistant.console import err, out, print_json, print_table, safe, tell
 from tools.errors import SetupError
+from tools.paths import is_file
 
 if TYPE_CHECKING:
     from assistant.agent import Agent
+    from assistant.case import CaseSummary
     from assistant.settings import Settings
 
 QUESTION = "Find fakes of this person."
@@ -59,10 +61,10 @@ def ask(
     unmask ask ada.jpg --explain
     unmask ask "why is H1 an impersonation?" --case 20261120-193816-0fecd7
 
-    Where the answer cites a measurement, its value stands in brackets; where it cites a count, the
-    bare number. Sentences marked (plain) are not the model's: they are filled from the
-    measurements, where the model's own did not agree with them. Every question is recorded as a
-    case in the data folder, with private copies of the photos.
+    What the answer says of photos and hits is filled in from the measurements, with values in
+    brackets. Sentences marked (plain) are not the model's: fixed templates wrote them, where the
+    model's own were refused. What no tool measures is marked (unchecked). Every question is
+    recorded as a case in the data folder, with private copies of the photos.
     """
     from assistant.progress import CloserLookDisplay
     from assistant.telling import Told
@@ -76,10 +78,13 @@ def ask(
         agent, notes = _agent(settings, gallery=gallery, case_id=case)
     tell(notes)
     told = Told(agent, show=not json)
-    with stdout_kept_clean(context), CloserLookDisplay() as display:
-        agent.desk.on_progress = display
-        told.turn(question, photos)
-        told.explain(EXPLAINED if explain else 0)
+    try:
+        with stdout_kept_clean(context), CloserLookDisplay() as display:
+            agent.desk.on_progress = display
+            told.turn(question, photos)
+            told.explain(EXPLAINED if explain else 0)
+    except SetupError as error:
+        raise SetupError(f"{error} (the case goes on: add `--case {agent.case.id}`)") from error
     if json:
         print_json(told.to_json(question))
     else:
@@ -128,44 +133,89 @@ def chat(
 
 def cases(
     context: typer.Context,
-    id: Annotated[str | None, typer.Argument(metavar="[ID]", help="The case to check.")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[verify] [ID]", help="The case to check; `verify` alone: all."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """List the cases, or check that the record of one was not changed.
+    """List the cases, or check that the records of some were not changed.
 
     \b
     unmask cases
-    unmask cases 20261120-193816-0fecd7
+    unmask cases verify
+    unmask cases verify 20261120-193816-0fecd7
+
+    Every step of a case is chained to the one before, and the head of the chain is signed with a
+    key that lies apart from the cases (UNMASK_CONFIG_DIR moves it). The check finds a step that
+    was changed, removed, inserted, moved or cut off at the end, also by someone who computes all
+    hashes anew, and photos that were changed. It does not find what someone has done who can read
+    that key, for he can sign again, nor that a whole case was deleted. Without the key a
+    signature cannot be checked, and a case of before signing is "not signed": such a record shows
+    accidents only. The exit status is 1 where a record does not hold, or cannot be checked.
     """
-    from assistant.case import Case
     from assistant.case import cases as all_cases
 
-    home = settings_of(context).home
-    if id is None:
-        rows = [
-            {"id": it.id, "began": it.began, "steps": it.steps, "asked": it.asked}
-            for it in all_cases(home)
-        ]
-        if json:
-            print_json({"cases": rows})
-        else:
-            print_table(["case", "began", "steps", "asked"], [[*row.values()] for row in rows])
+    home, named = settings_of(context).home, list(words or ())
+    checking = bool(named)
+    if named and named[0] == "verify":
+        named = named[1:]
+    if len(named) > 1:
+        raise typer.BadParameter("name one case", param_hint="[ID]")
+    if not checking:
+        _list_cases(all_cases(home), json=json)
         return
-    case = Case.open(home, id)
-    problems = case.verify()
+    ids = named or [each.id for each in all_cases(home)]
+    told = [_check(home, id) for id in ids]
     if json:
-        print_json({"id": id, "ok": not problems, "problems": [*problems], "head": case.head})
-    else:
-        out().print("\n".join(problems) or f"unchanged; its newest hash is {case.head}")
-    if problems:
+        print_json(told[0] if named else {"ok": all(it["ok"] for it in told), "cases": told})
+    for it in () if json else told:
+        about = "" if named else f"{it['id']}: "
+        out().print(safe(about + ("; ".join(it["problems"]) or it["note"])), soft_wrap=True)
+    if not all(it["ok"] for it in told):
         raise typer.Exit(1)
+
+
+def _list_cases(listed: Sequence["CaseSummary"], *, json: bool) -> None:
+    rows = [{"id": it.id, "began": it.began, "steps": it.steps, "asked": it.asked} for it in listed]
+    damaged = {it.id: it.damaged for it in listed if it.damaged}
+    if json:
+        marked = [row | {"damaged": damaged.get(str(row["id"]))} for row in rows]
+        print_json({"cases": marked})
+    else:
+        for row in rows:
+            row |= {"steps": "damaged"} if row["id"] in damaged else {}
+        print_table(["case", "began", "steps", "asked"], [[*row.values()] for row in rows])
+        tell(damaged.values())
+
+
+def _check(home: Path, id: str) -> dict[str, Any]:
+    """What a check of one case found, as JSON has it."""
+    from assistant.case import Case
+
+    case = Case.open(home, id)
+    try:
+        found, head = case.verification(), case.head
+    except SetupError as damage:
+        return {"id": id, "ok": False, "problems": [str(damage)], "signature": "cannot be checked",
+                "note": str(damage), "head": None}  # fmt: skip
+    sound = f"unchanged; {found.note}; its newest hash is {head}"
+    unsigned = f"the chain is unbroken, but the record is {found.note}"
+    return {
+        "id": id,
+        "ok": not found.problems,
+        "problems": [*found.problems],
+        "signature": found.signature,
+        "note": sound if found.signature == "valid" else unsigned,
+        "head": head,
+    }
 
 
 def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Settings":
     """The settings of this run, with what the command's options say on top."""
     from assistant.settings import Settings
 
-    settings = settings_of(context)
+    settings = settings_of(context, writes=True)
     if vlm is not None:
         changes["vlm"] = vlm
     return Settings.model_validate(settings.model_dump() | changes) if changes else settings
@@ -174,7 +224,7 @@ def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Setti
 def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
     """Photos and the question; without a question the usual one, where the last is a file."""
     *photos, last = words
-    if Path(last).is_file():
+    if is_file(last):
         return [Path(word) for word in words], QUESTION
     return [Path(word) for word in photos], last
 

@@ -106,7 +106,7 @@ def fit(
     the models' folder, where `unmask detectors` and evaluations find them; the verdict does not
     change. Nothing leaves this machine.
     """
-    settings = settings_of(context)
+    settings = settings_of(context, writes=True)
     chosen = FitOptions(epochs, minutes, seed, threads or settings.threads or _cores())
     name = name or f"my_{kind}"
     tracks = _tracks(track)

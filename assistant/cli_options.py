@@ -5,6 +5,7 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,13 @@ AsJson = Annotated[
 ]
 
 
+def named(text: str) -> Path:
+    """A path of the command line; an empty one (an unset variable) is not the current folder."""
+    if not text or "\0" in text:
+        raise typer.BadParameter("is empty" if not text else "holds a null byte")
+    return Path(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What was said before the command's name."""
@@ -28,8 +36,21 @@ class Shared:
     verbose: bool
 
 
-def settings_of(context: typer.Context) -> "Settings":
-    """The settings of this run: the environment's, with `--profile` on top."""
+def settings_of(context: typer.Context, *, writes: bool = False) -> "Settings":
+    """The settings of this run: the environment's, with `--profile` on top.
+
+    Raises SetupError for a data folder that is none or, for a command that `writes`, one that
+    cannot be written: at once, before anything is computed.
+    """
+    from assistant.home import require_folder, require_writable
+
+    settings = settings_as_given(context)
+    (require_writable if writes else require_folder)(settings.home)
+    return settings
+
+
+def settings_as_given(context: typer.Context) -> "Settings":
+    """The same for a command that looks at the data folder itself."""
     from assistant.settings import Settings
 
     return Settings.load(profile=shared_of(context).profile)

@@ -4,8 +4,10 @@ File names are data: they are shown with every control character escaped and nev
 markup, so that a file called "[red]x" or one with an escape sequence changes nothing but itself.
 """
 
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from tools.file_names import encodable, printable
 
 if TYPE_CHECKING:
     from assistant.doctor import Check
@@ -34,17 +38,15 @@ _STYLES = {
     "broken": "bold white on red",
 }
 _SKIPS_SHOWN = 10
+# What is said of a name must not drown in it: of a very long one its ends are shown.
+_LONG_NAME = re.compile(r"(\S{120})\S{120,}(\S{60})")
 _WIDTH_OF_A_PIPE = 160
 _EXPLAINED_UNASKED = 3
 
 
 def safe(value: object) -> str:
     """Text that cannot steer a terminal: undecodable bytes and control characters are escaped."""
-    text = (
-        os.fsencode(value).decode("utf-8", "backslashreplace")
-        if isinstance(value, Path)
-        else f"{value}"
-    )
+    text = printable(value) if isinstance(value, Path) else encodable(f"{value}")
     return "".join(_escaped(character) for character in text)
 
 
@@ -75,15 +77,34 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
+def escape_what_cannot_be_encoded() -> None:
+    """Show characters that the terminal's or the pipe's encoding lacks as escapes.
+
+    Names are in any script; a console may know 256 characters (Windows), or ASCII (LC_ALL=C).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_json(data: Mapping[str, object]) -> None:
     """One JSON object on stdout; a NaN in it is a bug and raises ValueError."""
-    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(_encodable(data), indent=2, allow_nan=False) + "\n")
+
+
+def _encodable(value: object) -> object:
+    """The same data without lone surrogates, which strict readers of JSON refuse."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [*map(_encodable, value)] if isinstance(value, list | tuple) else value
 
 
 def tell_error(error: BaseException) -> None:
     """One `error:` on stderr; messages may have lines of their own (a numbered list of faces)."""
-    lines = str(error).split("\n")
-    sys.stderr.write("error: " + "\n".join(map(safe, lines)) + "\n")
+    lines = (_LONG_NAME.sub(r"\1...\2", safe(line)) for line in str(error).split("\n"))
+    sys.stderr.write("error: " + "\n".join(lines) + "\n")
 
 
 def tell(remarks: Iterable[str]) -> None:
@@ -93,7 +114,9 @@ def tell(remarks: Iterable[str]) -> None:
 
 
 def print_summary(summary: "IndexSummary", gallery: str) -> None:
-    """What indexing did, and which files it skipped and why."""
+    """What indexing did, which files it skipped, why, and what to do about each."""
+    from tools.skips import way_on
+
     console = out()
     console.print(
         f"Gallery {gallery!r}: {counted(summary.images_added, 'image')} with "
@@ -113,7 +136,8 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
         reasons = ", ".join(f"{number} {reason}" for reason, number in summary.skipped.items())
         console.print(f"  {counted(sum(summary.skipped.values()), 'file')} skipped: {reasons}")
     for path, reason in summary.skipped_files[:_SKIPS_SHOWN]:
-        console.print(Text(f"    {safe(path)}  ({safe(reason)})", overflow="fold"))
+        why = f"{safe(reason)}: {way_on(reason)}"
+        console.print(Text(f"    {safe(path)}  ({why})", overflow="fold"))
     more = sum(summary.skipped.values()) - _SKIPS_SHOWN
     if more > 0:
         console.print(f"    … and {more} more; --json names them")
@@ -165,7 +189,8 @@ def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
 
 
 def _shown(hit: "Hit", shared: Path | None) -> str:
-    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at
+    gone = "  (file is gone)" if hit.file_missing else ""
+    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at + gone
 
 
 def _indented(text: Text) -> Padding:

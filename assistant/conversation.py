@@ -33,6 +33,7 @@ from assistant.steps import (
     UserTurn,
     shown,
 )
+from tools.errors import ToolError
 
 PICTURE_SIDE_PX = 224
 """Longest side of a picture in a prompt."""
@@ -101,8 +102,16 @@ def user_message(turn: UserTurn, desk: Pictures) -> HumanMessage:
     """
     blocks: list[str | Block] = []
     for handle in turn.photos:
-        blocks += [_text(f"{handle}:"), picture_block(desk.pixels(handle))]
+        blocks += [_text(f"{handle}:"), _photo_block(desk, handle)]
     return HumanMessage([*blocks, _text(without_quotations(turn.text))])
+
+
+def _photo_block(desk: Pictures, handle: str) -> Block:
+    """A query photo; a conversation goes on where its file is gone."""
+    try:
+        return picture_block(desk.pixels(handle))
+    except ToolError:
+        return _text("(the file of this photo is gone)")
 
 
 def picture_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> Block:

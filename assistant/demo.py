@@ -22,6 +22,7 @@ from tools.faces import Face, FaceAnalyser
 from tools.findings import Findings
 from tools.forge import SWAPS, forge, save_forgery
 from tools.indexing import IndexProgress, IndexSummary
+from tools.private import private_folder, tighten
 
 GALLERY = "unmask-demo"
 
@@ -64,7 +65,8 @@ def run_demo(
     for old in (home, settings.galleries_dir / GALLERY):
         shutil.rmtree(old, ignore_errors=True)
     folder = home / "pictures"
-    folder.mkdir(parents=True)
+    private_folder(home)
+    private_folder(folder)
     unmask = Unmask(settings, gallery=GALLERY)
     query, answers = make_pictures(folder, unmask.parts.faces)
     summary = unmask.index([folder], on_progress=on_progress)
@@ -73,6 +75,7 @@ def run_demo(
         findings, measured, home / "report.html", rule=unmask.parts.rule, instruments=unmask.parts
     )
     (home / "answers.json").write_text(json.dumps(answers, indent=1))
+    tighten(home)
     return DemoResult(findings, summary, answers, page, folder)
 
 

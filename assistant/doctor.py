@@ -8,12 +8,12 @@ import importlib.util
 import os
 import platform
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from assistant.home import nearest_existing, write_a_little
 from assistant.settings import Settings
 from tools.errors import SetupError
 
@@ -54,15 +54,25 @@ class Check:
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Every check in turn; the slow ones (hashes, engines, galleries) last."""
-    yield check_python()
-    yield check_libraries()
-    yield check_names()
+    """Every check in turn; the slow ones (hashes, engines, galleries) last.
+
+    What keeps a check from looking (rights, a disk that fails) is its finding.
+    """
+    yield from _reported("python", lambda: [check_python()])
+    yield from _reported("libraries", lambda: [check_libraries()])
+    yield from _reported("package names", lambda: [check_names()])
     yield check_home(settings.home)
     yield check_disk(settings.home)
-    yield check_profile(settings)
-    yield check_gpu()
-    yield from check_galleries(settings)
+    yield from _reported(f"profile {settings.profile}", lambda: [check_profile(settings)])
+    yield from _reported("engines", lambda: [check_gpu()])
+    yield from _reported("galleries", lambda: check_galleries(settings))
+
+
+def _reported(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    try:
+        yield from look()
+    except (OSError, SetupError, importlib.metadata.PackageNotFoundError) as error:
+        yield Check(name, "broken", f"cannot be looked at: {error}")
 
 
 def version() -> str:
@@ -128,33 +138,29 @@ def _packages_from_elsewhere() -> str:
 
 def check_home(home: Path) -> Check:
     """The data folder can be written, or made."""
-    place = _nearest_existing(home)
     hint = "make it writable, or set UNMASK_HOME to a folder that is"
-    if not place.is_dir():
-        return Check("data folder", "broken", f"{place} is not a folder", hint)
-    if not os.access(place, os.W_OK | os.X_OK) or not _can_write(place):
-        return Check("data folder", "broken", f"{place} cannot be written", hint)
-    return Check("data folder", "ok", f"{home}" + ("" if home.exists() else " (not made yet)"))
-
-
-def _can_write(folder: Path) -> bool:
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:  # read-only file systems pass os.access for root
-        return False
-
-
-def _nearest_existing(path: Path) -> Path:
-    return next(each for each in (path, *path.parents) if each.exists())
+        place = nearest_existing(home)
+        if not place.is_dir():
+            return Check("data folder", "broken", f"{place} is not a folder", hint)
+        if not os.access(place, os.W_OK | os.X_OK):
+            return Check("data folder", "broken", f"{place} cannot be written", hint)
+        write_a_little(place)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Check("data folder", "broken", f"{home} cannot be written: {reason.lower()}", hint)
+    return Check("data folder", "ok", f"{home}" + ("" if home.exists() else " (not made yet)"))
 
 
 def check_disk(home: Path) -> Check:
     """Room left where the state lives."""
-    free_gb = shutil.disk_usage(_nearest_existing(home)).free / 1e9
+    hint = "free some space, or set UNMASK_HOME to a folder on a larger disk"
+    try:
+        free_gb = shutil.disk_usage(nearest_existing(home)).free / 1e9
+    except OSError as error:
+        return Check("disk", "broken", f"{error.strerror or error}".lower(), hint)
     detail = f"{free_gb:.1f} GB free"
     if free_gb < LEAST_FREE_GB:
-        hint = "free some space, or set UNMASK_HOME to a folder on a larger disk"
         return Check("disk", "warning", detail, hint)
     return Check("disk", "ok", detail)
 
@@ -186,7 +192,7 @@ def check_gpu() -> Check:
     try:
         import onnxruntime
         import torch
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, RuntimeError) as error:
         return Check("engines", "broken", str(error), "run `pip install -e .` in Unmask's folder")
     on_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     if not torch.cuda.is_available():

@@ -4,23 +4,25 @@ One hit, one prompt: a small model that reads five hits at once cites the wrong 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from assistant.conversation import explanation_messages, repair_messages
-from assistant.grounding import Ground, check, subjects_of
+from assistant.grounding import Ground, check
 from assistant.steps import CheckedSentence, Explanation
+from assistant.template_answers import about_hit
 from tools.desk import Desk
 from tools.findings import Hit
-from tools.plain_writer import explain as plain_sentences
+from tools.handles import ALIASES, SUBJECT
 
 BATCH = 8
 """Hits that are explained in one pass of the model."""
 
-NOTHING_LEFT = "The measurements bear out no answer that I can give; ask about one hit."
+MOST_REPAIRS = 6
+"""Refused sentences of one draft that are asked for again; the others are replaced at once."""
 
 Prompt = tuple[list[BaseMessage], Ground]
 """Messages, and what the answer will be held against."""
@@ -51,6 +53,8 @@ def explanations(
         ask = asker(model, desk)
         drafts = _drafts(ask, desk, part, evidence)
         for hit, sentences in zip(part, settled(drafts, desk, ask), strict=True):
+            if nothing_said(sentences):
+                sentences = (*sentences, *about_hit(desk, hit.handle))
             yield Explanation(hit.handle, sentences)
 
 
@@ -60,16 +64,29 @@ def asker(model: BaseChatModel, desk: Desk) -> Ask:
     def ask(prompts: Sequence[Prompt]) -> list[str]:
         limits: dict[str, Any] = {}
         if limits_citations(model):
-            allowed = [citable(desk, sorted(ground.about or ())) for _, ground in prompts]
+            allowed = [citable(desk, [*sorted(ground.about or ())]) for _, ground in prompts]
             limits = {"allowed_citations": allowed}
         return [answer.text for answer in model.batch([asked for asked, _ in prompts], **limits)]
 
     return ask
 
 
-def citable(desk: Desk, subjects: Iterable[str]) -> list[str]:
-    """The ids of all measured facts of hits, photos, comparisons, or of counts ("S", "G")."""
-    return [fact.id for one in subjects for fact in desk.facts(one) if fact.value is not None]
+def citable(desk: Desk, groups: Iterable[str]) -> list[str]:
+    """The ids of all facts of hits, photos, comparisons, or of a group ("S", "hits", "about").
+
+    Second names are among them: models find `[H1.forgery]` easier than `[H1.P2]`.
+    """
+    first = [fact.id for one in groups for fact in desk.facts(one)]
+    return [*first, *(name for id_ in first for name in _second_names(id_))]
+
+
+def _second_names(id_: str) -> Iterator[str]:
+    subject, _, kind = id_.rpartition(".")
+    if subject and not SUBJECT.fullmatch(subject):
+        return
+    for name, of in ALIASES.items():
+        if of == kind and ("." in name or name == "gallery") == (not subject):
+            yield f"{subject}.{name}".removeprefix(".")
 
 
 def limits_citations(model: BaseChatModel) -> bool:
@@ -80,23 +97,35 @@ def limits_citations(model: BaseChatModel) -> bool:
 def settled(
     drafts: Sequence[Draft], desk: Desk, ask: Ask
 ) -> Iterator[tuple[CheckedSentence, ...]]:  # fmt: skip
-    """Each draft's sentences, checked; a refused one is asked for again, once, then replaced."""
+    """Each draft's sentences, checked; a refused one is asked for again, once, then replaced.
+
+    At most `MOST_REPAIRS` of a draft are asked for again. Where nothing checked is left, the
+    template writer must answer.
+    """
     checked = [check(draft.text, draft.ground) for draft in drafts]
     prompts = [
-        (_repair(draft, one.text, one.finding), draft.ground)
+        (_repair(draft, one.text, one.finding or ""), draft.ground)
         for draft, sentences in zip(drafts, checked, strict=True)
-        for one in sentences
-        if one.finding is not None
+        for one in _asked_again(sentences)
     ]
-    again = iter(ask(prompts) if prompts else [])
+    answers = iter(ask(prompts) if prompts else [])
     for draft, sentences in zip(drafts, checked, strict=True):
+        again = _asked_again(sentences)
         judged = [
-            _Judged(one, refused=False)
-            if one.finding is None
-            else _mended(one, next(again), draft.ground)
+            _mended(one, next(answers), draft.ground)
+            if any(one is it for it in again)
+            else _Judged(one, refused=_refused(one))
             for one in sentences
         ]
         yield tuple(_replaced(judged, desk, draft.ground))
+
+
+def _asked_again(sentences: Sequence[CheckedSentence]) -> list[CheckedSentence]:
+    return [one for one in sentences if _refused(one)][:MOST_REPAIRS]
+
+
+def _refused(sentence: CheckedSentence) -> bool:
+    return sentence.finding is not None and sentence.source == "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +168,7 @@ def _mended(refused: CheckedSentence, answer: str, ground: Ground) -> _Judged:
     """The sentence as the model wrote it again, if that passes; why it had to stays on record."""
     again = check(answer, ground)
     cites = tuple(id_ for sentence in again for id_ in sentence.cites)
-    evades = bool(refused.cites) and not cites
-    if not again or evades or any(sentence.finding for sentence in again):
+    if not cites or any(sentence.finding for sentence in again):
         return _Judged(refused, refused=True)
     item = "- " if refused.text.startswith("- ") else ""
     text = item + " ".join(sentence.text.removeprefix("- ") for sentence in again)
@@ -153,9 +181,8 @@ def _replaced(
 ) -> Iterator[CheckedSentence]:  # fmt: skip
     """What is still refused becomes the plain writer's sentences about its hits, or is dropped."""
     written: set[str] = set()
-    said = False
     for each in judged:
-        hits = sorted(_hits_of(each.sentence, ground)) if each.refused else []
+        hits = _hits_of(each.sentence, desk, ground) if each.refused else []
         new = [handle for handle in hits if handle not in written]
         written |= {*new}
         if not each.refused:
@@ -164,45 +191,33 @@ def _replaced(
             yield from plain(desk, new, instead_of=each.sentence)
         else:
             yield CheckedSentence("", (), "model", each.sentence.finding, each.sentence.text)
-        said = said or bool(new) or not each.refused
-    if not said:
-        yield from plain(desk, sorted(ground.about or ()))
-        if not ground.about:
-            yield _summary(desk)
 
 
-def _hits_of(sentence: CheckedSentence, ground: Ground) -> frozenset[str]:
+def _hits_of(sentence: CheckedSentence, desk: Desk, ground: Ground) -> list[str]:
     """The hits that a sentence speaks of, or must speak of."""
-    spoken = ground.about or frozenset(subjects_of(sentence.text)) & ground.subjects
-    return frozenset(handle for handle in spoken if handle.startswith("H"))
+    there = {hit.handle for hit in desk.search[0].hits} if desk.search else set()
+    spoken = ground.about or {match[0] for match in SUBJECT.finditer(sentence.text)}
+    return sorted(spoken & there, key=lambda handle: int(handle[1:]))
 
 
 def plain(
-    desk: Desk, handles: Sequence[str], *, instead_of: CheckedSentence | None = None
+    desk: Desk, handles: Sequence[str], *, instead_of: CheckedSentence
 ) -> Iterator[CheckedSentence]:
     """The plain writer about hits: all it has to say of one, its first sentence of several.
 
     The first one tells which refused sentence they stand for.
     """
-    finding, refused = (instead_of.finding, instead_of.text) if instead_of else (None, None)
+    refused: str | None = instead_of.text
     for handle in handles:
-        hit = desk.hit(handle)
-        said = plain_sentences(hit.assessment, hit.evidence)
-        for sentence in said if len(handles) == 1 else said[:1]:
-            cites = tuple(f"{handle}.{id_}" for id_ in sentence.cites)
-            marks = "".join(f" [{id_}]" for id_ in cites)
-            item = f"- {handle}: " if len(handles) > 1 else ""
-            text = f"{item}{sentence.text.removesuffix('.')}{marks}."
-            yield CheckedSentence(text, cites, "plain", finding, refused)
+        said = about_hit(desk, handle)
+        for one in said if len(handles) == 1 else said[:1]:
+            item = "- " if len(handles) > 1 else ""
+            yield replace(
+                one, text=f"{item}{one.text}", finding=instead_of.finding, refused=refused
+            )
             refused = None
 
 
-def _summary(desk: Desk) -> CheckedSentence:
-    """What to say when nothing of an answer is left."""
-    if desk.search is None:
-        return CheckedSentence(NOTHING_LEFT, (), "plain")
-    text = (
-        "I compared [S1] faces: [S2] impersonations, [S3] inconclusive, [S4] with no forgery found, "
-        "[S5] copies of the query photo, [S6] others and [S7] not assessed."
-    )
-    return CheckedSentence(text, tuple(f"S{number}" for number in range(1, 8)), "plain")
+def nothing_said(sentences: Sequence[CheckedSentence]) -> bool:
+    """Whether no sentence is left that was checked or written from the measurements."""
+    return not any(one.text and one.source != "unchecked" for one in sentences)

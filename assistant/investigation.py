@@ -16,7 +16,7 @@ from tools.gallery import Gallery
 from tools.index import Index
 from tools.indexing import IndexProgress, IndexSummary, index_folders
 from tools.leading_hits import MEASUREMENTS, LeadingHits
-from tools.query import Query, build_query
+from tools.query import Numbers, Query, build_query
 from tools.search import search
 
 Paths = Path | str | Sequence[Path | str]
@@ -53,10 +53,12 @@ class Unmask:
         folders: Paths,
         *,
         on_progress: Callable[[IndexProgress], None] | None = None,
+        follow_links: bool = False,
     ) -> IndexSummary:
         """Add every image below `folders` to the gallery; what is known already costs nothing.
 
-        Broken files are skipped and counted in the summary.
+        Broken files are skipped and counted in the summary, and so are links out of the folders
+        unless `follow_links`.
         """
         paths = _listed(folders, "index", "folders or files")
         home, parts = self.settings.home, self.parts
@@ -72,6 +74,7 @@ class Unmask:
                 encoder=parts.encoder,
                 threads=self.settings.threads,
                 on_progress=on_progress,
+                follow_links=follow_links,
             )
 
     def find(
@@ -79,14 +82,15 @@ class Unmask:
         photos: Paths,
         *,
         top: int = 20,
-        face: int | None = None,
+        face: Numbers | None = None,
         closer: bool = True,
         opinion: bool = False,
     ) -> Findings:
         """Rank the gallery by the probability that a face impersonates the person in `photos`.
 
-        `photos` are authentic and show one person; `face` (1-based, left to right) says which,
-        where a photo shows several. At most `top` hits are returned. With `closer`, pictures of
+        `photos` are authentic and show one person: photos, folders of photos, or videos. `face`
+        (1-based, left to right) says which, where a photo shows several: a number for the only
+        photo, or `{"ada.jpg": 2}`. At most `top` hits are returned. With `closer`, pictures of
         the leading ones are read again and measured further, and a verdict that mild JPEG,
         resizing or blur would change becomes inconclusive. With `opinion`, the chat model is asked
         about each of them as well: weak evidence that has no part in the verdict.
@@ -98,7 +102,7 @@ class Unmask:
         photos: Paths,
         *,
         top: int = 20,
-        face: int | None = None,
+        face: Numbers | None = None,
         closer: bool = True,
         opinion: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
@@ -114,7 +118,9 @@ class Unmask:
         with Gallery.open_existing(
             self.settings.home, self.gallery_name, fingerprint=parts.fingerprint
         ) as gallery:
-            query = build_query(paths, faces=parts.faces, encoder=parts.encoder, face=face)
+            query = build_query(
+                paths, faces=parts.faces, encoder=parts.encoder, face=face, rule=parts.rule
+            )
             found = search(gallery, query, instruments=parts, top=top, closer=leading)
             return found.findings, query
 

@@ -20,19 +20,15 @@ from tools.faces import Face
 from tools.instruments import Instruments
 from tools.localisers import Located, heat_overlay, locate, region_of
 from tools.localisers.overlay import FULL_HEAT
+from tools.map_scales import NOTHING, picture_map_of, scale_of
 from tools.patch_grid import LIMITS, SCORE, heat_of, patch_map
-from tools.readings import UNCALIBRATED, read_score
+from tools.readings import UNCALIBRATED
 from tools.references import ReferenceMap, reference_map
 
 FORGERY, DISTANCE, PICTURE = "Heat map", "Distance map", "Picture map"
 _FACE_PX = 240
 _USUAL_SHARE = 0.80
 """What so large a share of authentic photographs has somewhere in it is not drawn."""
-_SAYS = {
-    "high": "stands out from nearly all authentic photographs",
-    "raised": "stands out from most authentic photographs",
-    "ordinary": "nothing that authentic photographs do not have",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +46,24 @@ def forgery_view(
     located: Located, *, title: str = FORGERY, full_heat: float = FULL_HEAT
 ) -> MapView:
     """A map of the signs of forgery."""
-    image = _drawn(located.crop, located.heat, full_heat=full_heat)
+    image = _drawn(located.crop, located.drawn, full_heat=full_heat)
     return MapView(title, image, _strongest(located), located.limits)
 
 
 def distance_view(mapped: ReferenceMap) -> MapView:
     """The map of the distance from the query photos; nothing usual is drawn."""
-    return MapView(DISTANCE, _drawn(mapped.crop, mapped.heat), mapped.says, mapped.limits)
+    return MapView(DISTANCE, _drawn(mapped.crop, mapped.drawn), mapped.says, mapped.limits)
 
 
 def picture_view(pixels: np.ndarray, kit: Instruments) -> MapView | None:
     """The map of the whole picture; None where it is too small, or the profile has no reader."""
     heat, known = heat_of(pixels, kit), kit.rule.references.get(SCORE) if kit.rule else None
     usual = known.quantile(_USUAL_SHARE) if known else 0.0
-    found = None if heat is None else patch_map(pixels, heat, usual=usual)
+    scale = scale_of(picture_map_of(*pixels.shape[:2]), kit.encoder)
+    found = None if heat is None else patch_map(pixels, heat, usual=usual, scale=scale)
     if found is None:
         return None
-    share = known.share_below(found.score) if known else None
-    reads = read_score(SCORE, {SCORE: found.score}, share=share, rule=kit.rule)
-    says = f"{_SAYS.get(reads, reads)}; strongest at the {found.where} of the picture"
-    return MapView(PICTURE, data_uri(found.shown), says, LIMITS, over="the whole picture")
+    return MapView(PICTURE, data_uri(found.shown), found.says, LIMITS, over="the whole picture")
 
 
 def map_views(
@@ -118,4 +112,4 @@ def _strongest(located: Located) -> str:
     if any(item.reads == UNCALIBRATED for item in located.evidence):
         found = "places to look at" if located.heat.max() > 0 else "no place stands out"
         return f"{found}; {UNCALIBRATED}, so no part of the face is read by it"
-    return "no part of the face stands out"
+    return NOTHING

@@ -1,6 +1,7 @@
 """Pictures as data URIs for pages: embedded, so that no file is exposed and nothing is fetched."""
 
 import base64
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -28,3 +29,33 @@ def with_box(pixels: np.ndarray, box: np.ndarray, *, longest_px: int = THUMBNAIL
     left, top, right, bottom = (round(float(edge) * scale) for edge in box)
     cv2.rectangle(small, (left, top), (right, bottom), (255, 196, 0), 2)
     return small
+
+
+def with_numbers(
+    pixels: np.ndarray, boxes: Sequence[Sequence[float]], *, longest_px: int = 1600
+) -> np.ndarray:
+    """The whole picture with the faces' boxes (x1, y1, x2, y2 px) numbered from 1, as listed."""
+    small = np.ascontiguousarray(shrunk(pixels, longest_px=longest_px))
+    scale = small.shape[1] / pixels.shape[1]
+    unit = max(1.0, max(small.shape[:2]) / 640)
+    line = max(2, round(2 * unit))
+    for number, box in enumerate(boxes, start=1):
+        left, top, right, bottom = (round(float(edge) * scale) for edge in box)
+        cv2.rectangle(small, (left, top), (right, bottom), _AMBER, line)
+        _label(small, str(number), (max(0, left), max(0, top)), unit)
+    return small
+
+
+_AMBER, _DARK = (255, 196, 0), (20, 20, 20)
+
+
+def _label(pixels: np.ndarray, text: str, corner: tuple[int, int], unit: float) -> None:
+    """A dark number on a plate of the boxes' colour, inside of the picture."""
+    font, size, line = cv2.FONT_HERSHEY_SIMPLEX, 0.6 * unit, max(1, round(1.5 * unit))
+    (width, height), _ = cv2.getTextSize(text, font, size, line)
+    pad, (left, top) = round(4 * unit), corner
+    plate = (left + width + 2 * pad, top + height + 2 * pad)
+    cv2.rectangle(pixels, corner, plate, _AMBER, cv2.FILLED)
+    cv2.putText(
+        pixels, text, (left + pad, top + height + pad), font, size, _DARK, line, cv2.LINE_AA
+    )

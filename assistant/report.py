@@ -19,8 +19,8 @@ from tools.errors import SetupError, ToolError
 from tools.face_parts import Look
 from tools.faces import Face
 from tools.findings import Findings, Hit, printable
-from tools.images import read_photo
 from tools.instruments import Instruments
+from tools.private import opened_privately
 from tools.query import Query
 from tools.verdict import VERDICTS, Rule
 from tools.videos import picture_at
@@ -41,10 +41,7 @@ def write_report(
     With `instruments` every hit is shown with its maps: where the signs of forgery lie, and where
     the face departs from the query photos; further ones are folded.
     """
-    photos = [
-        (read_photo(photo).pixels, face)
-        for photo, face in zip(query.paths, query.faces, strict=True)
-    ]
+    photos = [(picture_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
     page = fill(
         "report.html",
         findings=findings,
@@ -53,7 +50,8 @@ def write_report(
         hits=[_hit_view(hit, photos, rule=rule, kit=instruments) for hit in findings.hits],
     )
     try:
-        path.write_text(page, encoding="utf-8")
+        with opened_privately(path) as file:
+            file.write(page)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SetupError(f"the page {printable(path)!r} cannot be written: {reason}") from error
@@ -76,7 +74,7 @@ def _hit_view(
         "hit": hit,
         "name": f"{printable(Path(hit.path.name))}{hit.at}",
         "path": f"{printable(hit.path)}{hit.at}",
-        "bands": bands(rule, hit),
+        "bands": bands(hit.assessment),
         "image": None,
         "face": None,
         "maps": [],

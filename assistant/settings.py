@@ -1,13 +1,15 @@
 """The one place that reads the environment: where Unmask keeps its state, and with what it works.
 
-A `Settings` is passed down, never global. Variables: `UNMASK_HOME`,
-`UNMASK_MODELS_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`, `UNMASK_VLM`, `UNMASK_AUTH`,
+A `Settings` is passed down, never global. Variables: `UNMASK_HOME`, `UNMASK_MODELS_DIR`,
+`UNMASK_CONFIG_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`, `UNMASK_VLM`, `UNMASK_AUTH`,
 `UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`.
 """
 
 import os
+import urllib.request
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -24,11 +26,16 @@ def _user_data_folder() -> Path:
     return Path(platformdirs.user_data_dir("unmask", appauthor=False))
 
 
+def _user_config_folder() -> Path:
+    return Path(platformdirs.user_config_dir("unmask", appauthor=False))
+
+
 class Settings(BaseSettings):
     """What a person can set; frozen.
 
     `home` is the folder of all state (galleries, downloaded models, demo); `models_dir` holds the
-    downloaded checkpoints (the pocket ones come with the package); `profile` names the set of
+    downloaded checkpoints (the pocket ones come with the package); `config_dir` holds what belongs
+    to the user and not to the data: the key that signs cases; `profile` names the set of
     checkpoints; `threads` caps the threads of every engine (None: they choose).
 
     For the assistant: `vlm` is the chat model, as a folder, an id or the URL of a server (None:
@@ -41,6 +48,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=_user_data_folder)
     models_dir: Path = Field(default_factory=lambda data: data["home"] / "models")
+    config_dir: Path = Field(default_factory=_user_config_folder)
     profile: ProfileName = "pocket"
     threads: int | None = Field(default=None, ge=1)
     vlm: str | None = None
@@ -49,7 +57,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
 
-    @field_validator("home", "models_dir")
+    @field_validator("home", "models_dir", "config_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
         # Absolute now: a later change of the working directory must not move the state.
@@ -84,6 +92,11 @@ class Settings(BaseSettings):
     def cases_dir(self) -> Path:
         """Where each case has a folder of its own."""
         return self.home / "cases"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where the key lies that signs cases, apart from them."""
+        return self.config_dir / "keys"
 
     @property
     def galleries_dir(self) -> Path:
@@ -149,6 +162,18 @@ def harden_library_environment(*, downloads: bool = False) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = "1"
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the system names for an address (HTTP_PROXY, ALL_PROXY …); None: none.
+
+    NO_PROXY is heeded.
+    """
+    parts = urlsplit(url)
+    proxies = urllib.request.getproxies()
+    if urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def keep_uploads_in(folder: Path) -> None:

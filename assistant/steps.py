@@ -16,15 +16,15 @@ Content = str | list[dict[str, Any]]
 class CheckedSentence:
     """A sentence that was held against the facts.
 
-    `cites` are fact ids as in "H3.E2"; `source` says whose words these are: the model's or the
-    plain writer's. Where the model's first sentence was refused, `finding` says what was wrong
-    with it and `refused` what it was; it was regenerated, replaced or, with an empty `text`,
-    dropped.
+    `cites` are fact ids as in "H3.E2"; `source` says whose words these are: the model's, checked;
+    the plain writer's; or the model's own, unchecked, about what no tool measures. Where the
+    model's first sentence was refused, `finding` says what was wrong with it and `refused` what
+    it was; it was regenerated, replaced or, with an empty `text`, dropped.
     """
 
     text: str
     cites: tuple[str, ...] = ()
-    source: Literal["model", "plain"] = "model"
+    source: Literal["model", "plain", "unchecked"] = "model"
     finding: str | None = None
     refused: str | None = None
 

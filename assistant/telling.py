@@ -7,6 +7,7 @@ from typing import Any
 from assistant.agent import Agent, Token
 from assistant.citing import filled
 from assistant.console import err, out, print_table, safe, tell
+from assistant.face_choice import asked_for
 from assistant.steps import CheckedSentence, Explanation, ModelText, Step, ToolResult, to_json
 from tools.findings import Hit, printable
 from tools.handles import Fact
@@ -45,6 +46,9 @@ class Told:
         for step in self._steps:
             if isinstance(step, Explanation):
                 out().print(f"\n{step.hit}  {self._filled(step.sentences)}", soft_wrap=True)
+        asking = self._agent.asking
+        if asking is not None:
+            tell([asked_for(asking, self._agent.desk, self._agent.desk.home / "faces")])
         tell(
             f"a sentence was left out, for {sentence.finding}"
             for sentence in self._answer()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from tools.findings import Hit, percent
-from tools.verdict import Rule
+from tools.findings import percent
+from tools.verdict import Assessment
 
 
 def fill(name: str, /, **values: object) -> str:
@@ -35,16 +35,7 @@ def _value(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.3g}"
 
 
-def bands(rule: Rule | None, hit: Hit | None = None) -> Mapping[str, tuple[float, float]]:
-    """The inconclusive part of each axis, as (low, high) of the probability.
-
-    The same photograph as the query is asked another question, with a band of its own.
-    """
-    if rule is None:
-        return {}
-    scores = {it.score: it.value for it in hit.evidence} if hit else {}
-    fake = rule.forgery_band(scores) if hit else rule.fake_band
-    return {
-        "identity": (rule.identity_band.low, rule.identity_band.high),
-        "fake": (fake.low, fake.high),
-    }
+def bands(given: Assessment) -> Mapping[str, tuple[float, float]]:
+    """The inconclusive part of each axis, as (low, high) of the probability, where it has one."""
+    placed = {"identity": given.identity_band, "fake": given.fake_band}
+    return {axis: (band.low, band.high) for axis, band in placed.items() if band is not None}

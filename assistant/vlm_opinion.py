@@ -23,6 +23,7 @@ from tools.alignment import aligned_crop
 from tools.closer_look import CloserLook, Measurement
 from tools.detectors.protocol import Inputs
 from tools.hashing import combined_sha256
+from tools.paths import is_folder
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -122,7 +123,7 @@ def measurement(model: "BaseChatModel") -> Measurement:
 
 def _of_files(source: str) -> str:
     folder = Path(source)
-    if not folder.is_dir():
+    if not is_folder(folder):
         from huggingface_hub import snapshot_download
 
         folder = Path(snapshot_download(source, local_files_only=True))

@@ -9,13 +9,15 @@ import json
 import math
 import os
 import re
+import sqlite3
 import sys
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from assistant.console import tell_error
+from assistant.console import escape_what_cannot_be_encoded, tell_error
+from assistant.home import explained, require_folder, require_writable
 from assistant.settings import Settings, harden_library_environment
 from evals.options import EvalOptions
 from evals.runs import compare, gate, report
@@ -26,12 +28,14 @@ from evals.runs.gate import Bound
 from evals.runs.running import Request, perform
 from evals.suites import SUITES, listing
 from tools.errors import SetupError, ToolError
+from tools.private import private_umask
 
 EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --max is not kept"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, see `EXIT_STATUS`; 130 when stopped."""
+    escape_what_cannot_be_encoded()
     parser = _parser()
     options = parser.parse_args(_in_full(sys.argv[1:] if arguments is None else arguments))
     names = [name for name, _ in getattr(options, "peer", ())]
@@ -39,19 +43,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("every --peer needs a name of its own")
     harden_library_environment()
     try:
-        status = int(options.act(options))
+        with private_umask():  # runs hold faces and names
+            status = int(options.act(options))
         sys.stdout.flush()
     except (SetupError, ToolError) as error:
         tell_error(error)
         return 1
+    except (OSError, sqlite3.Error) as error:
+        return _cannot(error)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:
+    return status
+
+
+def _cannot(error: OSError | sqlite3.Error) -> int:
+    """What a disk or a reader of our output did; anything else is a bug."""
+    if isinstance(error, BrokenPipeError):
         # Whoever reads our output has read enough; Python must not flush the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return status
+    fault = explained(error, Settings.load().home)
+    if fault is None:
+        raise error
+    tell_error(fault)
+    return 1
 
 
 def _in_full(arguments: Sequence[str]) -> list[str]:
@@ -70,8 +86,10 @@ def _run(options: argparse.Namespace) -> int:
         print(listing(), file=sys.stderr)
         return 2
     # Whatever a suite or a library prints is no result: stdout carries one object or one table.
+    settings = Settings.load()
+    (require_writable if options.output is None else require_folder)(settings.home)
     with contextlib.redirect_stdout(sys.stderr):
-        folder, run = perform(_request(options), Settings.load())
+        folder, run = perform(_request(options), settings)
     if options.json:
         print(json.dumps(jsonable(run.figures), indent=2))
     elif not options.quiet:

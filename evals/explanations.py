@@ -2,8 +2,9 @@
 
 Hits of searches in galleries (see `evals.agent.desks`) are explained by the shipped model: once
 freely, with nothing of its output masked and nothing repaired ("nothing masked"), and once as a
-person gets it. A flip test swaps one forgery reading in what the model is told: the text must say
-the new one, and nothing else must change. `--limit` caps the hits.
+person gets it. A flip test swaps one forgery reading in what the model is told: the text must
+cite that measure where one is due, and no sentence about other things may change. `--limit` caps
+the hits.
 
 Does not show: whether people find explanations helpful or complete, whether a located region is
 where the forgery truly is (see `localisers`), nor whether it is visible in the crop.
@@ -17,23 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant import claim_rules
 from assistant.agent import Agent
 from assistant.case import Case
 from assistant.chat_model import LocalVLM
 from assistant.conversation import explanation_messages
 from assistant.explaining import searched_photo
 from assistant.grounding import Ground, check
-from assistant.sentences import parts_of
+from assistant.signing import Keys
 from assistant.steps import CheckedSentence, Explanation
 from evals.agent.desks import desks
-from evals.agent.sentences import grounded, names_flaw, names_region
+from evals.agent.sentences import decides, grounded, names_flaw, names_region
 from evals.agent.suite import WEIGHTS
 from evals.metrics import grouped_interval, mean
 from evals.options import EvalOptions
 from evals.runs.samples import Samples
 from tools.errors import ToolError
-from tools.handles import Fact, cited
+from tools.handles import cited
 
 HITS = 72
 HITS_A_DESK = 4
@@ -46,7 +46,7 @@ class Explained:
     """A hit explained: the free draft with its findings, what is shown, and the flip test.
 
     `cites` are the citations of the draft with whether each is a measured fact; `regions` says of
-    each sentence of it that names a part of the face whether that part was located so.
+    each sentence of it that names a part of the face whether it is cited as it was located.
     """
 
     desk: str
@@ -78,7 +78,13 @@ def run(options: EvalOptions) -> dict[str, object]:
             if number % 3:
                 continue  # those desks are for short conversations in `evals.agent.suite`
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
-            agent = Agent(model, desk, Case.create(Path(folder) / "cases", gallery="default"))
+            agent = Agent(
+                model,
+                desk,
+                Case.create(
+                    Path(folder) / "cases", gallery="default", keys=Keys(Path(folder) / "keys")
+                ),
+            )
             hits = searched(agent, photos[0])
             some = rng.sample(hits, min(HITS_A_DESK, len(hits), most - len(found)))
             found += explained(agent, model, some, name=f"desk {number}", rng=rng)
@@ -124,7 +130,7 @@ def _judged(
         draft=sentences,
         shown=shown,
         cites=tuple((cite, _measured(ground, cite)) for cite in cites),
-        regions=tuple(_located(it, ground) for it in sentences if names_flaw(it.text)),
+        regions=tuple(it.finding is None for it in sentences if names_flaw(it.text)),
         passes_again=tuple(
             again.finding is None
             for it in shown.sentences
@@ -139,13 +145,6 @@ def _judged(
 def _measured(ground: Ground, cite: str) -> bool:
     fact = ground.fact(cite)
     return fact is not None and fact.value is not None
-
-
-def _located(sentence: CheckedSentence, ground: Ground) -> bool:
-    """Whether the parts of the face that a sentence names were located as it says."""
-    known = {id_: ground.fact(id_) for id_ in sentence.cites}
-    facts = {id_: fact for id_, fact in known.items() if fact is not None}
-    return bool(facts) and not any(claim_rules.regions(parts_of(sentence.text, facts), facts))
 
 
 # -- the flip test ----------------------------------------------------------------------------
@@ -163,7 +162,7 @@ def _prompt(agent: Agent, hit: str, evidence: str | None = None) -> Any:
 
 
 def _flipped(agent: Agent, model: LocalVLM, hit: str, rng: random.Random) -> tuple[bool, bool]:
-    """Swap one forgery reading: does the text say the new one, and nothing else otherwise?"""
+    """Swap one forgery reading: does the text still cite it well, and all else as before?"""
     evidence = json.loads(_evidence(agent, hit))
     items = [it for it in evidence["evidence"] if it["id"].split(".")[1] in FORGERY_FACTS]
     item = rng.choice(items)
@@ -171,23 +170,10 @@ def _flipped(agent: Agent, model: LocalVLM, hit: str, rng: random.Random) -> tup
     item["reads"] = rng.choice([it for it in SCORES if it != item["reads"]])
     changed = json.dumps(evidence, ensure_ascii=False, separators=(",", ":"))
     after = model.invoke(_prompt(agent, hit, changed)).text
-    new = Ground.of(agent.desk, about=hit)
-    old_fact = new.fact(item["id"])
-    swapped = Ground(_with(new, item["id"], item["reads"]), new.verdict, new.subjects, new.about)
-    follows = before != after and all(one.finding is None for one in check(after, swapped))
-    if evidence["verdict"] in ("other", "not assessed") and before == after and old_fact:
-        follows = item["id"] not in cited(after)
+    passes = all(one.finding is None for one in check(after, Ground.of(agent.desk, about=hit)))
+    due = evidence["verdict"] not in ("other", "not assessed")
+    follows = passes and (item["id"] in cited(after)) == due
     return follows, _rest(before) == _rest(after)
-
-
-def _with(ground: Ground, name: str, reads: str) -> Any:
-    def fact(id_: str) -> Fact | None:
-        known = ground.fact(id_)
-        if known is None or id_ != name:
-            return known
-        return Fact(id_, known.name, 1.0, known.unit, reads, known.method, known.limits)
-
-    return fact
 
 
 def _rest(text: str) -> list[str]:
@@ -202,8 +188,8 @@ def _rest(text: str) -> list[str]:
 def figures(found: Sequence[Explained]) -> dict[str, object]:
     """All figures; shares with intervals over desks where they are of whole explanations."""
     free = [sentence for one in found for sentence in one.draft]
-    genuine = [one for one in found if one.verdict == "no forgery found"]
-    told = [_names_artefact(one) for one in genuine]
+    clear = [one for one in found if one.verdict == "no forgery found"]
+    told = [_names_artefact(one) for one in clear]
     return {
         "hits": len(found),
         "sentences": len(free),
@@ -221,9 +207,9 @@ def figures(found: Sequence[Explained]) -> dict[str, object]:
         ),
         "region validity, nothing masked": mean([it for one in found for it in one.regions]),
         "regions named, nothing masked": sum(len(one.regions) for one in found),
-        "verdict contradictions before": sum("the verdict" in (it.finding or "") for it in free),
-        "genuine explained": len(genuine),
-        "artefact claims on genuine": sum(told),
+        "deciding words typed, all refused": sum(decides(it.finding) for it in free),
+        "no forgery found, explained": len(clear),
+        "artefact claims where no forgery was found": sum(told),
         "plain writer's": sum(it.source == "plain" for one in found for it in one.shown.sentences),
         "flip test": {
             "swaps": len(found),

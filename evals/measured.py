@@ -116,7 +116,7 @@ class Measured:
         values = np.full(len(self), np.nan)
         for index in range(len(self)) if rule else ():
             one = {name: float(column[index]) for name, column in found.items()}
-            probability = rule.fake_alone.probability(one) if rule else None
+            probability = rule.alone(one)[0] if rule else None
             values[index] = np.nan if probability is None else probability
         return values
 

@@ -99,6 +99,11 @@ SUITES: Mapping[str, Suite] = {
         "Do query photos and a second embedder tell forged from genuine photos of a person?",
         "pocket",
     ),
+    "same_photograph": Suite(
+        "evals.same_photograph.suite",
+        "Is the same photograph proven where it is the same, and nowhere else?",
+        "pocket",
+    ),
     "durability": Suite(
         "evals.weights.durability",
         "Does indexing lose nothing when it is killed?",

@@ -1,7 +1,8 @@
 """The chat page as a process of its own, for tests: `python -m tests.chat_server HOME MODEL`.
 
-MODEL is "scripted", or a folder or id that the settings take. Prints the page's address, serves
-until its input ends. A process, because a server needs sockets and tests are not to have any.
+MODEL is "scripted", "stubborn" (looks at H1 whatever it is asked), or what the settings take.
+Prints the page's address, serves until its input ends. A process, because a server needs sockets
+and tests are not to have any.
 """
 
 import sys
@@ -14,6 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.outputs import ChatGenerationChunk
 
 from assistant.settings import Settings, harden_library_environment
+from prompts.phrases import ABILITIES
 from tests.scripted_model import ScriptedModel, calling
 
 SLOW = "Tell me everything at length"
@@ -40,27 +42,33 @@ def reply(messages: list[BaseMessage]) -> str | AIMessage:
     photos = [handle for handle in ("Q1", "Q2", "Q3") if f"{handle}:" in _all_text(messages)]
     if "fakes" in asked:
         if not photos:
-            return "Please give me a photo of the person."
+            return "Please give me a photo of the person first."
         return calling(("find_person", {"photos": photos}))
     if "an impersonation" in asked or "sure" in asked:
         return calling(("score_fake", {"image": _hit_in(asked)}))
     if "look forged" in asked:
         return calling(("locate_artifacts", {"image": _hit_in(asked)}))
     if SLOW in asked:
-        return "Let us look. " * 400
-    return "I can search the gallery for a person and say which images of them look forged."
+        return "I can search the gallery. " * 400
+    return ABILITIES
 
 
 def _of_a_result(result: ToolMessage) -> str:
     if result.name == "find_person":
-        return (
-            "I compared [S1] faces with your photo. Likely impersonations: [S2]. "
-            "The first is H1: it reads as the same person [H1.P1], and its forgery probability "
-            "is high [H1.P2]."
-        )
+        return "I searched the gallery: [S1], and [S2]. [H1.verdict]: [H1.P1], and [H1.P2]."
     if result.name == "score_fake":
-        return "H1 shows the same person [H1.E1], and its forgery score is high [H1.E2]."
-    return "That is what was measured."
+        return "[H1.E1], and [H1.E2]."
+    return "[H1.regions]."
+
+
+def stubborn(messages: list[BaseMessage]) -> str | AIMessage:
+    """What a model says that reads every hit as the first, and searches for three."""
+    last = messages[-1]
+    if isinstance(last, HumanMessage) and "fakes" in last.text:
+        return calling(("find_person", {"photos": ["Q1"], "top": 3}))
+    if isinstance(last, ToolMessage) and last.name == "find_person":
+        return "I compared [S1] faces."
+    return "H1 shows the same person [H1.E1], and its forgery score is high [H1.E2]."
 
 
 def _hit_in(text: str) -> str:
@@ -79,8 +87,8 @@ def main(home: Path, name: str) -> None:
     from assistant.chat.serving import prepare
     from assistant.chat_model import chat_model
 
-    scripted = name == "scripted"
-    model = UnhurriedModel(replies=[reply] * 1000) if scripted else chat_model(settings)
+    script = {"scripted": reply, "stubborn": stubborn}.get(name)
+    model = UnhurriedModel(replies=[script] * 1000) if script else chat_model(settings)
     page, options = prepare(settings, model=model)
     _, address, _ = page.launch(**options, prevent_thread_lock=True, quiet=True)
     print(address, flush=True)

@@ -3,7 +3,7 @@
 import io
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+
+from tests.warning_policy import pytest_configure  # noqa: F401 - a hook, found here by its name
 
 if TYPE_CHECKING:
     from assistant import Unmask
@@ -35,6 +37,15 @@ def same_draws() -> None:
     """Each file begins at the same random numbers, whichever files its process ran before."""
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A configuration folder of its own: cases are signed with a key of the tests."""
+    folder = tmp_path_factory.mktemp("config")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_CONFIG_DIR", str(folder))
+        yield folder
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from PIL import Image
 
 from assistant import Unmask
 from assistant.agent import Agent, Event, Token
@@ -24,11 +25,12 @@ from assistant.steps import (
 )
 from tests.cases import GALLERY, desk_of
 from tests.scripted_model import ScriptedModel, calling
+from tests.stand_ins import picture
 from tools.errors import SetupError, ToolError
 from tools.images import UnreadableImage
 
 FIND = ("find_person", {"photos": ["Q1"]})
-ANSWER = "I compared [S1] faces: [S2] impersonations. H1 is an impersonation [H1.P3]."
+ANSWER = "I searched the gallery: [S1], and [S2]. [H1.verdict]: [H1.P3]."
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_a_question_becomes_calls_results_and_a_checked_answer(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """Steps come in order, are the record, and carry timing, counts and tokens."""
-    model.replies = [calling(FIND, text="Searching the gallery."), ANSWER]
+    model.replies = [calling(FIND, text="I can search the gallery. It is fake."), ANSWER]
     model.tokens = 7
     seen = steps(agent.ask("find fakes of this person", [photo]))
     assert [type(step) for step in seen] == [UserTurn, ModelText, ToolCall, ToolResult, ModelText]
@@ -72,7 +74,7 @@ def test_a_question_becomes_calls_results_and_a_checked_answer(
     asked, preface, call, result, said = seen
     assert asked == UserTurn("find fakes of this person", ("Q1",))
     assert isinstance(preface, ModelText)
-    assert shown(preface.sentences) == "Searching the gallery."
+    assert shown(preface.sentences) == "I can search the gallery."
     assert isinstance(call, ToolCall)
     assert isinstance(result, ToolResult)
     assert result.ok
@@ -93,12 +95,12 @@ def test_values_and_findings_are_kept_with_the_answer(
     model.replies = [calling(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     _, facts = agent.case.told()[-1]
-    assert facts.keys() == {"S1", "S2", "H1.P3"}
+    assert facts.keys() == {"S1", "S2", "H1.P3", "H1.verdict"}
     assert facts["H1.P3"] == agent.desk.fact("H1.P3")
     latest = agent.case.latest_search()
     assert latest is not None
     assert latest["arguments"] == {"photos": ["Q1"]}
-    assert latest["findings"]["hits"][0]["verdict"] == "impersonation"
+    assert latest["findings"]["hits"][0]["verdict"] == agent.desk.hit("H1").verdict
 
 
 def test_the_model_reads_handles_and_pictures_and_no_names(
@@ -144,12 +146,13 @@ def test_a_failing_tool_does_not_end_the_turn(
     agent: Agent, model: ScriptedModel, case: Unmask
 ) -> None:
     """A photo without a face is the model's to explain."""
-    model.replies = [calling(FIND), "I found no face in Q1."]
+    model.replies = [calling(FIND), "[Q1.faces]."]
     seen = steps(agent.ask("find fakes", [case.settings.home / "SECRET_CUP.png"]))
     assert isinstance(seen[2], ToolResult)
     assert not seen[2].ok
     assert "no face" in json.loads(str(seen[2].content))["error"]
-    assert shown(answer(agent)) == "I found no face in Q1."
+    assert shown(answer(agent)) == "[Q1.faces]."
+    assert agent.case.told()[-1][1]["Q1.faces"].reads == "no face that was found"
 
 
 def test_a_bug_ends_the_turn_visibly(agent: Agent, model: ScriptedModel, photo: Path) -> None:
@@ -179,11 +182,11 @@ def test_the_last_step_has_no_tools(case: Unmask, model: ScriptedModel, tmp_path
     record = Case.create(tmp_path, gallery=GALLERY)
     agent = Agent(model, desk_of(case), record, max_steps=3)
     model.replies = [calling(("gallery_summary", {})) for _ in range(3)]
-    model.replies[-1].content = "There are [G1] images."
+    model.replies[-1].content = "[G1]."
     seen = steps(agent.ask("what is in the gallery?"))
     assert [bool(offered) for offered in model.offered] == [True, True, False]
     assert sum(isinstance(step, ToolCall) for step in seen) == 2
-    assert shown(answer(agent)) == "There are [G1] images."
+    assert shown(answer(agent)) == "[G1]."
 
 
 def test_closing_stops_at_that_token(agent: Agent, model: ScriptedModel) -> None:
@@ -250,17 +253,17 @@ def test_refused_sentences_are_written_again_once(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """The model is told what was wrong; its second sentence stands where it passes."""
-    model.replies = [calling(FIND), "H1 was forged, 97 % [H1.P2].", "H1 was forged [H1.P2]."]
+    model.replies = [calling(FIND), "H1 was forged, 97 % [H1.P2].", "[H1.P2]."]
     steps(agent.ask("find fakes", [photo]))
     assert answer(agent) == (
         CheckedSentence(
-            "H1 was forged [H1.P2].", ("H1.P2",), "model",
-            "it types a number instead of citing it", "H1 was forged, 97 % [H1.P2].",
+            "[H1.P2].", ("H1.P2",), "model",
+            'it types "forged" instead of citing it', "H1 was forged, 97 % [H1.P2].",
         ),
     )  # fmt: skip
     repair = model.asked[-1][-1].text
     assert "97 %" in repair
-    assert "it types a number" in repair
+    assert "it types" in repair
 
 
 def test_what_stays_wrong_is_the_plain_writers_or_left_out(
@@ -269,7 +272,7 @@ def test_what_stays_wrong_is_the_plain_writers_or_left_out(
     """A false sentence about a hit gives way to the measured facts; one about nothing goes."""
     model.replies = [
         calling(FIND),
-        "H1 is genuine [H1.P3]. Everything is forged! Ask me more.",
+        "H1 is genuine [H1.P3]. Everything is forged! Ask me again.",
         "H1 is authentic [H1.P2].",
         "All fake.",
     ]
@@ -281,19 +284,21 @@ def test_what_stays_wrong_is_the_plain_writers_or_left_out(
     assert all(cite.startswith("H1.") for sentence in plain for cite in sentence.cites)
     assert (
         CheckedSentence(
-            "", (), "model", "it makes a claim and cites no fact", "Everything is forged!"
+            "", (), "model", 'it types "forged" instead of citing it', "Everything is forged!"
         )
         in said
     )
-    assert shown(said).endswith("Ask me more.")
+    assert shown(said).endswith("Ask me again.")
     assert "genuine" not in shown(said)
 
 
 def test_an_answer_is_never_empty(agent: Agent, model: ScriptedModel, photo: Path) -> None:
-    """When nothing is left, the counts of the search are said plainly."""
+    """When nothing is left, what the search found is said by the template writer."""
     model.replies = [calling(FIND), "All fake.", "All fake."]
     steps(agent.ask("find fakes", [photo]))
-    assert "[S2] impersonations" in shown(answer(agent))
+    assert "3 faces were compared" in shown(answer(agent))
+    verdict = agent.desk.hit("H1").verdict
+    assert re.search(rf"verdict on H1\b.* is {verdict}", shown(answer(agent)))
     assert answer(agent)[-1].source == "plain"
 
 
@@ -304,11 +309,11 @@ def test_a_model_cannot_change_what_was_found(
     model.replies = [calling(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     assert agent.desk.search is not None
-    before = agent.desk.search[0]
+    before, verdict = agent.desk.search[0], agent.desk.hit("H1").verdict
     model.replies = ["H1 is genuine [H1.P3].", "H1 is genuine."]
     steps(agent.ask("say that H1 is genuine"))
     assert agent.desk.search[0] is before
-    assert agent.desk.hit("H1").verdict == "impersonation"
+    assert agent.desk.hit("H1").verdict == verdict
     assert "genuine" not in shown(answer(agent))
 
 
@@ -330,7 +335,9 @@ def test_text_in_a_picture_commands_nobody(agent: Agent, model: ScriptedModel, p
     said = shown(answer(agent))
     assert "genuine" not in said
     assert "example" not in said
-    assert agent.desk.hit("H1").verdict == "impersonation"
+    latest = agent.case.latest_search()
+    assert latest is not None
+    assert agent.desk.hit("H1").verdict == latest["findings"]["hits"][0]["verdict"]
 
 
 def test_follow_ups_know_what_was_said(agent: Agent, model: ScriptedModel, photo: Path) -> None:
@@ -347,7 +354,7 @@ def test_a_long_conversation_fits_its_budget(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """Old tool results are shortened first, then old turns go; the latest stays whole."""
-    model.replies = [calling(FIND), ANSWER, calling(("score_fake", {"image": "H1"})), "Done."]
+    model.replies = [calling(FIND), ANSWER, calling(("score_fake", {"image": "H1"})), "[H1.P2]."]
     steps(agent.ask("find fakes", [photo]))
     steps(agent.ask("why H1?"))
 
@@ -374,7 +381,7 @@ def test_a_case_goes_on_where_it_ended(
     assert restored.notes == ()
     assert list(restored.desk.photos) == ["Q1"]
     again = Agent(model, restored.desk, record)
-    model.replies = ["H1 was likely forged [H1.P2]."]
+    model.replies = ["[H1.P2]."]
     steps(again.ask("why?"))
     assert answer(again)[0].finding is None
     assert [message.type for message in model.asked[-1]].count("human") == 2
@@ -391,3 +398,36 @@ def test_a_case_outlives_its_gallery(
     assert "could not be run again" in restored.notes[0]
     with pytest.raises(ToolError):
         restored.desk.hit("H1")
+
+
+def test_a_photo_that_is_gone_locks_nobody_out(case: Unmask, tmp_path: Path) -> None:
+    """The case opens, the other photos keep their handles, and a note says which one is gone."""
+    record = Case.create(tmp_path, gallery=GALLERY)
+    photos = []
+    for seed in (1, 2):
+        photos.append(tmp_path / f"{seed}.png")
+        Image.fromarray(picture(seed)).save(photos[-1])
+    first, second = record.keep_photos(photos)
+    record.begin_turn("who?", {"Q1": first, "Q2": second}, gallery=GALLERY)
+    first.unlink()
+    restored = record.restore(case.parts, home=case.settings.home)
+    assert list(restored.desk.photos) == ["Q2"]
+    assert restored.notes == ("the photo Q1 is missing or was changed, and left out",)
+    model = ScriptedModel()
+    model.replies = [AIMessage("Which person is meant?")] * 3
+    events = list(Agent(model, restored.desk, record).ask("go on"))
+    assert not any(isinstance(event, Failed) for event in events)
+    (kept,) = record.keep_photos(photos[:1])
+    assert restored.desk.add_photo(kept) == "Q1"
+
+
+def test_a_case_of_before_with_brackets_in_its_calls_resumes(
+    case: Unmask, photo: Path, tmp_path: Path
+) -> None:
+    """Handles that a model wrote in brackets mean the photos that they meant then."""
+    record = Case.create(tmp_path, gallery=GALLERY)
+    copy = record.keep_photo(photo)
+    record.begin_turn("who?", {"Q1": copy}, gallery=GALLERY)
+    record.record_search({"photos": ["[Q1]"], "top": 3}, {"hits": []})
+    restored = record.restore(case.parts, home=case.settings.home)
+    assert restored.desk.search is not None

@@ -1,5 +1,6 @@
 """Bad files, folders and disks: a counted skip or a plain error, and nothing indexed is lost."""
 
+import errno
 import os
 import resource
 import struct
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.stand_ins import (
     write_pictures,
 )
 from tools.errors import SetupError
+from tools.faces import Face
 from tools.gallery import Gallery
 from tools.images import image_id
 from tools.index import Index
@@ -149,9 +151,6 @@ ODD: dict[str, tuple[Make, int]] = {
     "alpha.png": (lambda p: Image.fromarray(picture(50)).convert("RGBA").save(p, "PNG"), 1),
     "mislabelled.jpg": (lambda p: save(p, "PNG"), 1),
     "no extension": (lambda p: save(p, "BMP"), 1),
-    "animated.gif": (lambda p: animated(p, "GIF"), 3),
-    "animated.webp": (lambda p: animated(p, "WEBP"), 3),
-    "animated.png": (lambda p: animated(p, "PNG"), 3),
 }
 
 
@@ -357,3 +356,76 @@ def test_ctrl_c_ends_a_real_process(tmp_path: Path) -> None:
         kept = gallery.counts().images
         assert 16 <= kept < 200
         assert run(gallery, tmp_path / "photos").images_added == 200 - kept
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+def test_every_frame_of_an_animation_is_indexed(
+    gallery: Gallery, photos: Path, format: str
+) -> None:
+    """Three frames are three pictures of one file, whichever of them shows something."""
+    animated(photos / "moving", format)
+    summary = run(gallery, photos)
+    assert (summary.videos_added, summary.frames_added, summary.images_added) == (1, 3, 8)
+    video = gallery.file(photos / "moving")
+    assert video is not None and video.image_id is not None
+    assert len(gallery.frames_of(video.image_id)) == 3
+
+
+def test_links_out_of_the_folder_are_followed_when_asked(
+    gallery: Gallery, photos: Path, tmp_path: Path
+) -> None:
+    """What lies elsewhere was not asked for; links within the folder change nothing."""
+    write_pictures(tmp_path / "elsewhere", 2, first=70)
+    (photos / "out").symlink_to(tmp_path / "elsewhere")
+    (photos / "within").symlink_to(photos)
+    assert run(gallery, photos).skipped == {"link out of the folder": 1}
+    summary = index_folders(
+        [photos], gallery=gallery, faces=CentreFaces(), encoder=TinyEncoder(), follow_links=True
+    )
+    assert (summary.images_added, summary.skipped) == (2, {})
+
+
+def test_our_own_data_is_not_indexed(gallery: Gallery, photos: Path, tmp_path: Path) -> None:
+    """The copies of query photos in the data folder are no part of a collection around it."""
+    write_pictures(tmp_path / "home" / "cases" / "1" / "photos", 3, first=70)
+    assert run(gallery, tmp_path).images_added == 5
+
+
+def test_a_touched_file_is_already_known(gallery: Gallery, photos: Path) -> None:
+    """Another time of change with the same bytes is neither new nor a duplicate."""
+    run(gallery, photos)
+    for path in photos.iterdir():
+        os.utime(path, (1, 1))
+    summary = run(gallery, photos)
+    assert (summary.already_known, summary.duplicates, summary.images_added) == (5, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "failure", [MemoryError(), OSError(errno.EMFILE, "Too many open files"), OSError(errno.EIO, "")]
+)
+def test_a_failing_system_is_not_held_against_the_file(
+    gallery: Gallery, photos: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """Out of memory or of files while decoding: skipped for now, and indexed by the next run."""
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    with monkeypatch.context() as patched:
+        patched.setattr("PIL.ImageFile.ImageFile.load", fail)
+        assert run(gallery, photos).skipped == {"unreadable": 5}
+    assert run(gallery, photos).images_added == 5
+
+
+def test_memory_that_the_analysis_lacks_is_asked_for_again(gallery: Gallery, photos: Path) -> None:
+    """A batch that needs too much is tried one by one; what still fails, by the next run."""
+
+    class Hungry(CentreFaces):
+        def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+            raise MemoryError
+
+    summary = index_folders(
+        [photos], gallery=gallery, faces=Hungry(), encoder=TinyEncoder(), threads=1
+    )
+    assert summary.skipped == {"unreadable": 5}
+    assert run(gallery, photos).images_added == 5

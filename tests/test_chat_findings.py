@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from assistant import Unmask
-from assistant.chat.hits import Faces, detail_html, hits_html, questions
+from assistant.chat.hits import Faces, detail_html, hits_html
+from assistant.chat.presses import ABOUT_A_HIT, on_hit
 from assistant.steps import CheckedSentence
 from tests.cases import desk_of
 from tools.desk import Desk
 from tools.findings import Findings, Hit
+from tools.verdict import Unseen
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +111,29 @@ def test_names_of_files_add_no_markup(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_follow_ups_fit_the_verdict(desk: Desk) -> None:
-    """Each button asks about this hit, and no question presumes another verdict."""
+    """Each button is a call about this hit, and no question presumes another verdict."""
     for hit in findings_of(desk).hits:
-        asked = questions(hit)
-        assert all(hit.handle in question for _, question in asked)
-        assert ("impersonation" in asked[0][1]) == (hit.verdict == "impersonation")
+        for button in ABOUT_A_HIT:
+            press = on_hit(button.action, hit, query="Q1")
+            assert press is not None
+            assert hit.handle in press.question
+            (call,) = press.directed.calls
+            assert hit.handle in call.arguments.values()
+        why = on_hit("why", hit, query="Q1")
+        assert why is not None
+        assert ("impersonation" in why.question) == (hit.verdict == "impersonation")
+        assert on_hit("delete", hit, query="Q1") is None
+        markup = detail(desk, hit)
+        assert markup.count(f'data-face="{hit.face_id}"') == len(ABOUT_A_HIT)
+
+
+def test_what_passes_unseen_stands_beside_the_verdict(desk: Desk) -> None:
+    """`no forgery found` is no all-clear: its share of missed forgeries is beside it."""
+    hit = findings_of(desk).hits[0]
+
+    unseen = Unseen("swaps by unseen tools", 90, 30, 0.42)
+    told = replace(hit, assessment=replace(hit.assessment, unseen=(unseen,)))
+    assert "Of 90 swaps by unseen tools, 30 also read so (33 %; at most 42 %" in detail(desk, told)
+    findings = replace(findings_of(desk), hits=(told,))
+    markup = hits_html(findings, Faces(desk), rule=None, chosen=None)
+    assert "30 of 90 swaps by unseen tools also read so" in markup

@@ -1,6 +1,7 @@
 """The page's callbacks as Gradio calls them: what they return, and what they leave behind."""
 
 import asyncio
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -110,7 +111,7 @@ def test_reload_and_hits(handlers: Handlers, case: Unmask, tmp_path: Path) -> No
     assert whole[0] == told[0]
     assert "H2</h2>" in handlers.choose(token, REQUEST, pressed(handle="H2"))
     assert "H2</h2>" in handlers.choose(token, REQUEST, pressed(handle="H99"))
-    located = handlers.locate(token, REQUEST, pressed(handle="H1"))
+    located = handlers.locate(token, REQUEST, pressed(face="H1"))
     assert "Heat map over the face of H1" in located
     assert "Artefact boxes of sbi_caddm over the face of H1" in located
     asked = list(
@@ -207,12 +208,42 @@ def test_a_job_says_how_far_it_is_and_can_be_stopped(
     monkeypatch.setattr("tools.indexing._REPORT_EVERY_S", 0.0)
     job = galleries.add_folder("long", str(tmp_path / "allowed"))
     assert "<progress" in job_html(job)
-    with pytest.raises(SetupError, match="already"):
-        galleries.add_folder("long", str(tmp_path / "allowed"))
-    job.stop()
-    while job.wait(0.2):
+    later = galleries.add_folder("long", str(tmp_path / "allowed"))
+    assert galleries.job("long") is job
+    galleries.stop("long")
+    while job.wait(0.2) or later.wait(0.2):
         pass
-    assert "Stopped." in job_html(job)
+    assert "Stopped" in job_html(job)
+    assert "Stopped before anything was added" in job_html(later)
+
+
+def test_files_dropped_while_a_job_runs_are_added_too(
+    galleries: Galleries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for their turn, in whatever thread they arrive, and none vanishes."""
+    monkeypatch.setattr("tools.indexing._REPORT_EVERY_S", 0.0)
+    jobs, threads = [], []
+
+    def drop(number: int) -> None:
+        folder = tmp_path / f"upload {number}"
+        folder.mkdir()
+        files = []
+        for at in range(4):
+            colour = (number * 40, at * 60, 90)
+            Image.new("RGB", (64, 64), colour).save(folder / f"{at}.png")
+            files.append(folder / f"{at}.png")
+        jobs.append(galleries.add_files("drops", files))
+
+    for number in range(4):
+        threads.append(threading.Thread(target=drop, args=(number,)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    for job in jobs:
+        while job.wait(0.2):
+            pass
+    assert [job.problem for job in jobs] == [""] * 4
+    assert sum(job.summary.images_added for job in jobs if job.summary) == 16
 
 
 def test_the_page_opens_nothing_but_itself(handlers: Handlers, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import inspect
 import io
 import threading
+import warnings
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +26,7 @@ from pydantic import BaseModel
 from safetensors.torch import load_file, save_file
 
 from assistant.chat_model import LocalVLM
-from assistant.chat_model.prefix import Prefixes
+from assistant.chat_model.prefix import Prefixes, cache_argument
 from assistant.chat_model.templating import conversation, prompt_inputs
 from tests import tiny_models
 from tests.stand_ins import picture
@@ -295,6 +297,32 @@ def test_the_shared_beginning_is_read_once(
 
     assert together == [bound.invoke(prompt).content for prompt in prompts]
     assert max(read) < 60
+
+
+def test_the_cache_has_the_name_that_the_model_knows(models: dict[str, LocalVLM]) -> None:
+    """`past_key_values` until transformers 5.23, `cache` since: no call is deprecated."""
+
+    class Before(torch.nn.Module):
+        def forward(self, input_ids: Any = None, past_key_values: Any = None) -> None: ...
+
+    class Since(torch.nn.Module):
+        def forward(self, input_ids: Any = None, cache: Any = None) -> None: ...
+
+    assert cache_argument(Before(), 1) == {"past_key_values": 1}
+    assert cache_argument(Since(), 1) == {"cache": 1}
+    for model in models.values():
+        (name,) = cache_argument(model.checkpoint.model, None)
+        assert name in inspect.signature(type(model.checkpoint.model).forward).parameters
+    with warnings.catch_warnings():
+        # A model is called through torch, which the warning then points at.
+        warnings.simplefilter("error", FutureWarning)
+        for model in models.values():
+            model.bind_tools(TOOLS).invoke(asked("What is in the gallery?"))
+            ids = torch.randint(5, 50, (1, 60))
+            prefixes = Prefixes(model.checkpoint.model)
+            with torch.inference_mode():
+                prefixes.learn("shared", ids, ids[:, :50])
+            assert prefixes.cache("shared", ids).get_seq_length() == 50
 
 
 def test_a_batch_is_one_pass_with_the_same_answers(models: dict[str, LocalVLM]) -> None:

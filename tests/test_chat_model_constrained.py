@@ -118,3 +118,12 @@ def test_a_schema_is_the_whole_answer(grammars: Grammars) -> None:
     assert allowed(grammars, bounds, '{"a": "H2"}')
     assert not allowed(grammars, bounds, '{"a": "H3"}')
     assert not allowed(grammars, bounds, 'Here: {"a": "H2"}')
+
+
+def test_every_kind_of_fact_is_offered_as_a_whole(grammars: Grammars) -> None:
+    """Handles of two and three digits, lists and verdicts are written in full or not at all."""
+    bounds = Bounds(citations=("H1.verdict", "H12.verdict", "H120.P2", "hits.no_forgery_found"))
+    for cite in bounds.citations or ():
+        assert allowed(grammars, bounds, f"[{cite}].")
+    for wrong in ("[H2.verdict].", "[H12.P2].", "[H1200.P2].", "[hits.fake].", "[H120.verdict]."):
+        assert not allowed(grammars, bounds, wrong)

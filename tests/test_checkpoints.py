@@ -1,16 +1,27 @@
 """Checkpoints: the table, where they lie, whether they are intact, and how they get here."""
 
+import contextlib
 import hashlib
 import io
 import json
+import ssl
+import tempfile
 import threading
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tools import checkpoints
 from tools.checkpoint_table import (
@@ -33,9 +44,12 @@ from tools.checkpoints import (
     write_manifest,
 )
 from tools.errors import SetupError
-from tools.transfer import fetch
+from tools.transfer import HttpsOnly, fetch
 
 local_only = pytest.mark.allow_hosts(["127.0.0.1"])
+
+# Tests fetch over plain http from this machine; nothing in the product does.
+PLAIN = urllib.request.build_opener()
 
 CONTENT = bytes(range(256)) * 2000
 Calls = list[tuple[str, int, int]]
@@ -149,7 +163,14 @@ def get(
         if calls is not None:
             calls.append((name, done, total))
 
-    fetch(f"{web.address}/clip", target, sha256=expected, size=len(CONTENT), progress=watch)
+    fetch(
+        f"{web.address}/clip",
+        target,
+        sha256=expected,
+        size=len(CONTENT),
+        progress=watch,
+        opener=PLAIN,
+    )
 
 
 @local_only
@@ -210,14 +231,108 @@ def test_a_missing_file_is_a_setup_error(web: Web, tmp_path: Path) -> None:
 def test_a_silent_server_is_a_setup_error(tmp_path: Path) -> None:
     """When nobody answers the person is told the address, without a traceback."""
     with pytest.raises(SetupError, match=r"127\.0\.0\.1:9/x failed"):
-        fetch("http://127.0.0.1:9/x", tmp_path / "x", sha256="", size=1, progress=quiet)
+        fetch("https://127.0.0.1:9/x", tmp_path / "x", sha256="", size=1, progress=quiet)
 
 
-@pytest.mark.parametrize("url", ["http://example.invalid/x", "file:///etc/hostname", "x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.invalid/x",
+        "http://127.0.0.1/x",
+        "file:///etc/hostname",
+        "ftp://127.0.0.1/x",
+        "data:,x",
+        "x",
+    ],
+)
 def test_only_https_is_downloaded(tmp_path: Path, url: str) -> None:
     """Plain http and local files are refused before anything is opened."""
     with pytest.raises(SetupError, match="not https"):
         fetch(url, tmp_path / "x", sha256="", size=1, progress=quiet)
+
+
+@local_only
+@pytest.mark.parametrize("target", ["http", "https", "file"])
+def test_no_redirect_leads_down_from_https(web: Web, tmp_path: Path, target: str) -> None:
+    """A redirect to https is followed, one to anything else is refused before it is opened."""
+    web.files["/clip"] = CONTENT
+    local = tmp_path / "local"
+    local.write_bytes(CONTENT)
+    with secure_server() as (address, where, trusting):
+        places = {"http": f"{web.address}/clip", "file": local.as_uri(), "https": f"{address}/clip"}
+        where["/clip"], where["/moved"] = CONTENT, places[target]
+        opener = urllib.request.build_opener(HttpsOnly, trusting)
+        get = partial(
+            fetch, f"{address}/moved", tmp_path / "model.bin", sha256=sha256(CONTENT),
+            size=len(CONTENT), progress=quiet, opener=opener,
+        )  # fmt: skip
+        if target == "https":
+            get()
+            assert (tmp_path / "model.bin").read_bytes() == CONTENT
+        else:
+            with pytest.raises(SetupError, match=r"not https|not allowed"):
+                get()
+            assert not (tmp_path / "model.bin").exists()
+    assert web.ranges == []
+
+
+@contextlib.contextmanager
+def secure_server() -> Iterator[tuple[str, dict[str, bytes | str], urllib.request.HTTPSHandler]]:
+    """An https server of this machine: its address, what lies where, and who trusts it.
+
+    A text is an address that it redirects to.
+    """
+    where: dict[str, bytes | str] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            there = where[self.path]
+            self.send_response(302 if isinstance(there, str) else 200)
+            if isinstance(there, str):
+                self.send_header("Location", there)
+            self.end_headers()
+            self.wfile.write(b"" if isinstance(there, str) else there)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Tests are quiet."""
+
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = write_certificate(Path(folder))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        mine = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        mine.load_cert_chain(certificate)
+        server.socket = mine.wrap_socket(server.socket, server_side=True)
+        theirs = ssl.create_default_context(cafile=str(certificate))
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            address = f"https://127.0.0.1:{server.server_port}"
+            yield address, where, urllib.request.HTTPSHandler(context=theirs)
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def write_certificate(folder: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that its own holder has signed, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    built = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(alternative, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "server.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + built.public_bytes(Encoding.PEM)
+    )
+    return file
 
 
 def test_a_full_disk_is_told_before_the_transfer(tmp_path: Path) -> None:
@@ -235,7 +350,7 @@ def test_the_full_profile_is_downloaded_and_verified(
     assert {status.state for status in verify("full", tmp_path)} == {"missing"}
     with pytest.raises(SetupError, match="unmask models download full"):
         locate(rows["encoder"], tmp_path)
-    download("full", tmp_path, quiet)
+    download("full", tmp_path, quiet, opener=PLAIN)
     assert {status.state for status in verify("full", tmp_path)} == {"ok"}
     faces = locate(rows["faces"], tmp_path)
     assert {path.name for path in faces.iterdir()} == set(BUFFALO_L.files)
@@ -252,14 +367,14 @@ def test_downloading_again_fetches_only_what_is_broken(
 ) -> None:
     """Intact files are kept; a changed one is noticed, named and replaced."""
     rows = full_profile(web, monkeypatch)
-    download("full", tmp_path, quiet)
-    download("full", tmp_path, quiet)
+    download("full", tmp_path, quiet, opener=PLAIN)
+    download("full", tmp_path, quiet, opener=PLAIN)
     assert len(web.ranges) == 3
     damaged = locate(rows["faces"], tmp_path) / "det_10g.onnx"
     damaged.write_bytes(b"changed")
     wrong = [status for status in verify("full", tmp_path) if status.state != "ok"]
     assert [(status.path, status.state) for status in wrong] == [(damaged, "wrong sha256")]
-    download("full", tmp_path, quiet)
+    download("full", tmp_path, quiet, opener=PLAIN)
     assert {status.state for status in verify("full", tmp_path)} == {"ok"}
     assert len(web.ranges) == 4
 
@@ -280,9 +395,9 @@ def test_a_folder_of_files_is_downloaded_one_by_one(
     monkeypatch.setattr(checkpoints, "PROFILES", {"full": {"vlm": row}})
     web.break_at = 1000
     with pytest.raises(SetupError, match="broke off"):
-        download("full", tmp_path, quiet)
+        download("full", tmp_path, quiet, opener=PLAIN)
     web.break_at = None
-    download("full", tmp_path, quiet)
+    download("full", tmp_path, quiet, opener=PLAIN)
     assert {status.state for status in verify("full", tmp_path)} == {"ok"}
     assert web.ranges == [None, None, "bytes=1000-"]
 
@@ -296,7 +411,7 @@ def test_an_archive_with_other_networks_is_refused(
     changed = replace(rows["faces"], files={"det_10g.onnx": "0" * 64})
     monkeypatch.setattr(checkpoints, "PROFILES", {"full": {"faces": changed}})
     with pytest.raises(SetupError, match="det_10g"):
-        download("full", tmp_path, quiet)
+        download("full", tmp_path, quiet, opener=PLAIN)
     assert not list(tmp_path.rglob("*.onnx"))
 
 

@@ -1,6 +1,7 @@
 """`unmask ask`, `chat` and `cases` in process: real tools and pictures, a scripted model."""
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from tests.scripted_model import ScriptedModel, calling
 from tools.errors import SetupError
 
 FIND = calling(("find_person", {"photos": ["Q1"]}))
-ANSWER = "I compared [S1] faces. H1 was likely forged [H1.P2]. H1 is genuine [H1.P3]."
+ANSWER = "I searched the gallery: [S1]. [H1.P2]. H1 is genuine [H1.P3]. Rome is very old."
 REPLIES = [FIND, ANSWER, "Still genuine."]
-RIGHT = "It was likely forged [H1.P2]."
+RIGHT = "[H1.P2]."
 
-FORGED = "was likely forged [93 %: H1.P2]."
-"""As the shipped rule reads the forged hit of `tests.cases`."""
+FORGED = re.compile(
+    r"(?:H1 was most likely forged|Whether H1 was forged is uncertain) \(\d\d %\)\."
+)
+"""As a fitted rule may read the forged hit of `tests.cases`, filled in with its value."""
 
 
 @pytest.fixture
@@ -55,10 +58,12 @@ def test_the_answer_comes_with_its_values(model: ScriptedModel, photo: str) -> N
     assert "find_person" in result.stderr
     assert "case " in result.stderr
     first, *_ = result.stdout.splitlines()
-    assert first.startswith(f"I compared 3 faces. H1 {FORGED}")
+    assert first.startswith("I searched the gallery: 3 faces were compared. ")
+    assert FORGED.search(first)
     assert "(plain)" in first
+    assert "Rome is very old. (unchecked, the model's own words)" in first
     assert "genuine" not in first
-    assert "H1   impersonation" in result.stdout
+    assert re.search(r"H1 +(?:impersonation|inconclusive)", result.stdout)
     assert "forged.jpg" in result.stdout
 
 
@@ -70,10 +75,10 @@ def test_json_is_one_object(model: ScriptedModel, photo: str) -> None:
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["question"] == "Find fakes of this person."
-    assert data["answer"] == f"It {FORGED}"
+    assert FORGED.fullmatch(data["answer"])
     assert data["sentences"][0]["cites"] == ["H1.P2"]
-    assert data["facts"]["H1.P2"]["reads"] == "forged"
-    assert data["hits"][0]["verdict"] == "impersonation"
+    assert data["facts"]["H1.P2"]["reads"] in ("forged", "uncertain")
+    assert data["hits"][0]["verdict"] in ("impersonation", "inconclusive")
     assert data["steps"][0]["kind"] == "user_turn"
     assert list(data["explanations"]) == ["H1", "H2", "H3"]
     assert "base64" not in result.stdout
@@ -85,7 +90,7 @@ def test_a_case_can_be_gone_on_with(model: ScriptedModel, photo: str) -> None:
     begun = json.loads(unmask("ask", photo, "find fakes", "-g", GALLERY, "--json").stdout)
     again = unmask("ask", "why?", "--case", begun["case"], "--json")
     assert again.exit_code == 0, again.output
-    assert json.loads(again.stdout)["answer"] == f"It {FORGED}"
+    assert FORGED.fullmatch(json.loads(again.stdout)["answer"])
     assert unmask("ask", "why?", "--case", "never").exit_code == 1
 
 

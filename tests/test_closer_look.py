@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
 
 from assistant import Unmask
 from tests.cases import GALLERY, astronaut_pixels, build_case, desk_of
 from tools import retakes
-from tools.calibration import Logistic
+from tools.calibration import Band, Logistic
 from tools.closer_look import CloserLook, Measurement
 from tools.detectors.protocol import title
 from tools.errors import ToolError
@@ -20,8 +22,10 @@ from tools.leading_hits import LeadingHits
 from tools.model_tools import toolkit
 from tools.picture_scores import picture_scores
 from tools.query import build_query
+from tools.query_alignment import same_photograph_scores
 from tools.retakes import KEPT, Retake
 from tools.search import search
+from tools.verdict import SAME_PHOTOGRAPH, Rule
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,15 @@ def values(hit: Hit) -> dict[str, float | None]:
     return {item.score: item.value for item in hit.evidence}
 
 
+def bold(rule: Rule | None) -> Rule:
+    """The same rule with a narrow band for every question about forgery, so that it decides."""
+    assert rule is not None
+    narrow = Band(0.2, 0.3, 0.1, 0.1)
+    first = {name: replace(it, band=narrow) for name, it in rule.questions.items()}
+    closer = {name: replace(it, band=narrow) for name, it in rule.closer.items()}
+    return replace(rule, questions=first, closer=closer)
+
+
 def brightness(look: CloserLook) -> dict[str, float | None]:
     """A measurement with a place among the evidence."""
     return {"image/patches": float(look.pixels.mean())}
@@ -68,6 +81,40 @@ def test_shown_hits_get_further_evidence(case: Unmask) -> None:
         assert [item.id for item in hit.evidence[len(first.evidence) :]] == ["E18", "E24"]
     portrait = values(hit_of(after, "copy.jpg"))["image/patches"]
     assert portrait == pytest.approx(astronaut_pixels().mean(), abs=0.5)
+
+
+def test_the_same_photograph_is_proven_among_the_hits(case: Unmask) -> None:
+    """The copy is it, with what that rests on; what was not looked at says nothing."""
+    before = values(hit_of(found(case, None), "copy.jpg"))
+    assert before["query/same_photograph"] is None
+    hits = found(case, LeadingHits([same_photograph_scores])).hits
+    copy = next(hit for hit in hits if hit.path.name == "copy.jpg")
+    proof = {item.score: item for item in copy.evidence}
+    assert proof["query/same_photograph"].id == "E8"
+    assert proof["query/same_photograph"].reads == "same photograph"
+    assert proof["query/aligned_photo"].value == 1
+    assert (proof["query/agreeing_share"].value or 0) > 0.95
+    assert (proof["query/aligned_keypoints"].value or 0) > 100
+    assert abs(proof["query/face_difference"].value or 1) < 0.2
+
+
+def test_another_photo_of_the_query_is_held_against_each(case: Unmask, tmp_path: Path) -> None:
+    """With several query photos the best one counts, and is named by its place among them."""
+    parts = case.parts
+    portrait = Image.fromarray(astronaut_pixels())
+    paths = [tmp_path / "turned.png", tmp_path / "portrait.png"]
+    portrait.resize((300, 512)).rotate(25).save(paths[0])
+    portrait.save(paths[1])
+    query = build_query(paths, faces=parts.faces, encoder=parts.encoder)
+    other = np.ascontiguousarray(data.chelsea())
+    photos = ((other, query.faces[0]), (astronaut_pixels(), query.faces[1]))
+    look = CloserLook(astronaut_pixels(), query.faces[1], {}, query, photos, parts)
+    scores = same_photograph_scores(look)
+    assert (scores["query/same_photograph"], scores["query/aligned_photo"]) == (1.0, 2.0)
+    nothing = same_photograph_scores(replace(look, query_photos=()))
+    assert set(nothing.values()) == {None}
+    stranger = replace(look, pixels=data.coffee())
+    assert same_photograph_scores(stranger)["query/same_photograph"] == 0.0
 
 
 def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
@@ -107,6 +154,7 @@ def test_a_verdict_that_a_retake_turns_is_inconclusive(
     case: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reason, evidence, text and counts say so, and by which retake; it keeps its probabilities."""
+    monkeypatch.setitem(vars(case.parts), "rule", bold(case.parts.rule))
     before = hit_of(found(case, LeadingHits()), "forged.jpg")
     monkeypatch.setattr(retakes, "RETAKES", (Retake("a touch of magic", as_the_portrait),))
     findings = found(case, LeadingHits())
@@ -117,7 +165,7 @@ def test_a_verdict_that_a_retake_turns_is_inconclusive(
     (steadiness,) = [item for item in hit.evidence if item.score == KEPT]
     assert (steadiness.value, steadiness.reads) == (0.0, "changes")
     assert steadiness.method.endswith("it changed after a touch of magic")
-    assert "[E18]" in hit.explanation
+    assert "does not survive a touch of magic" in hit.explanation
     assert findings.counts["impersonation"] == 0
     assert hit_of(findings, "copy.jpg").verdict == "copy"
 
@@ -179,8 +227,11 @@ def test_a_picture_that_is_gone_keeps_its_verdict(own: Unmask) -> None:
     assert values(hit_of(findings, "copy.jpg"))["image/patches"] is not None
 
 
-def test_a_file_with_another_picture_is_not_measured(own: Unmask) -> None:
+def test_a_file_with_another_picture_is_not_measured(
+    own: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What lies there now was not indexed, and is not taken for what was."""
+    monkeypatch.setitem(vars(own.parts), "rule", bold(own.parts.rule))
     path = hit_of(found(own, None), "forged.jpg").path
     kept = path.read_bytes()
     path.write_bytes(path.with_name("copy.jpg").read_bytes())
@@ -221,7 +272,8 @@ def test_the_rule_is_asked_again(case: Unmask, monkeypatch: pytest.MonkeyPatch) 
     rule = case.parts.rule
     assert rule is not None
     bright = Logistic(("image/patches",), (0.0,), (1.0,), (1.0,), 0.0)
-    wanting = replace(rule, fake_alone=bright, fake_with_query=bright, fake_same_photo=bright)
+    bands = {name: replace(it, calibrator=bright) for name, it in rule.questions.items()}
+    wanting = replace(rule, questions=bands, closer={})
     monkeypatch.setitem(vars(case.parts), "rule", wanting)
     assert {hit.verdict for hit in found(case, None).hits} == {"not assessed"}
     assert {hit_of(found(case, LeadingHits([looks(sign)])), "copy.jpg").verdict
@@ -239,7 +291,8 @@ def looks(sign: float, asked: list[CloserLook] | None = None) -> Measurement:
     def measurement(look: CloserLook) -> dict[str, float | None]:
         if asked is not None:
             asked.append(look)
-        return {"image/patches": sign * float(look.pixels.mean())}
+        bright = sign * float(look.pixels.mean())
+        return {"image/patches": bright, SAME_PHOTOGRAPH: 1.0}
 
     return measurement
 

@@ -95,7 +95,9 @@ def test_files_of_different_folders_keep_them(capsys: pytest.CaptureFixture[str]
     """Only what all hits share of their folder is taken out of the table."""
     paths = (Path("/all/ada/1.jpg"), Path("/all/bob/2.jpg"))
     print_findings(
-        findings(*(hit(rank, it, "no forgery found", fake=0.1) for rank, it in enumerate(paths, 1))),
+        findings(
+            *(hit(rank, it, "no forgery found", fake=0.1) for rank, it in enumerate(paths, 1))
+        ),
         explain=False,
     )
     shown = capsys.readouterr().out
@@ -107,7 +109,10 @@ def test_files_of_different_folders_keep_them(capsys: pytest.CaptureFixture[str]
 def test_files_that_share_no_folder_are_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a common folder every path stays whole."""
     for other in (Path("/other/2.jpg"), Path("relative/2.jpg")):
-        hits = (hit(1, Path("/all/1.jpg"), "no forgery found", fake=0.1), hit(2, other, "other", fake=0.1))
+        hits = (
+            hit(1, Path("/all/1.jpg"), "no forgery found", fake=0.1),
+            hit(2, other, "other", fake=0.1),
+        )
         print_findings(findings(*hits), explain=False)
         shown = capsys.readouterr().out
         assert "/all/1.jpg" in shown

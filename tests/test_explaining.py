@@ -12,7 +12,7 @@ from tests.cases import GALLERY, desk_of
 from tests.scripted_model import ScriptedModel
 from tools.errors import ToolError
 
-RIGHT = "H1 shows the same person [H1.P1] and was likely forged [H1.P2]."
+RIGHT = "[H1.verdict]: [H1.P1], and [H1.P2]."
 
 
 @pytest.fixture
@@ -48,16 +48,16 @@ def test_a_hit_is_explained_from_its_own_facts(agent: Agent, model: ScriptedMode
 
 def test_another_hits_facts_are_refused(agent: Agent, model: ScriptedModel) -> None:
     """A citation of H2 in the explanation of H1 is written again, and stands corrected."""
-    model.replies = ["It was forged [H2.P2].", "It was forged [H1.P2]."]
+    model.replies = ["[H2.P2].", "[H1.P2]."]
     (explained,) = agent.explain(["H1"])
     (sentence,) = explained.sentences
-    assert sentence.text == "It was forged [H1.P2]."
-    assert sentence.refused == "It was forged [H2.P2]."
+    assert sentence.text == "[H1.P2]."
+    assert sentence.refused == "[H2.P2]."
 
 
 def test_the_plain_writer_stands_in(agent: Agent, model: ScriptedModel) -> None:
     """Sentences that stay wrong give way to the plain writer's about the hit, once."""
-    model.replies = [f"{RIGHT} It is genuine [H1.P2]. It is unlike [H1.E1].", "Sorry.", "Sorry."]
+    model.replies = [f"{RIGHT} It is genuine [H1.P2]. It is unlike [H1.E1].", "No.", "No."]
     (explained,) = agent.explain(["H1"])
     assert explained.sentences[0].source == "model"
     plain = [sentence for sentence in explained.sentences if sentence.source == "plain"]

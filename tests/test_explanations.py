@@ -5,12 +5,13 @@ import math
 import pytest
 
 from assistant.steps import CheckedSentence, Explanation
-from evals.agent.sentences import grounded, names_flaw, names_region
+from evals.agent.sentences import contradicts, grounded, names_flaw, names_region
 from evals.explanations import Explained, figures
+from tools.facts import verdict_fact
 
-GOOD = CheckedSentence("The mouth stands out [H1.E15].", ("H1.E15",))
+GOOD = CheckedSentence("[H1.E15].", ("H1.E15",))
 WRONG = CheckedSentence(
-    "It is genuine [H1.P2].", ("H1.P2",), "model", "does not fit the verdict on H1"
+    "It is genuine [H1.P2].", ("H1.P2",), "model", 'it types "genuine" instead of citing it'
 )
 TYPED = CheckedSentence("It scores 99.", (), "model", "it types a number instead of citing it")
 PLAIN = CheckedSentence("The nose shows no trace [H2.E14].", ("H2.E14",), "plain")
@@ -44,17 +45,17 @@ def test_shares_by_hand() -> None:
     assert found["numeric fidelity, nothing masked"] == pytest.approx(2 / 5)
     assert found["right hit cited, nothing masked"] == pytest.approx(3 / 4)
     assert found["region validity, nothing masked"] == pytest.approx(1 / 2)
-    assert found["verdict contradictions before"] == 1
+    assert found["deciding words typed, all refused"] == 1
     assert found["grounded after the check"] == 1.0
     assert found["flip test"] == {"swaps": 2, "text follows": 0.5, "rest unchanged": 1.0}
 
 
-def test_artefacts_on_genuine_photos_are_counted_as_shown() -> None:
-    """Only sentences shown about hits whose verdict is genuine count."""
+def test_artefacts_where_no_forgery_was_found_are_counted_as_shown() -> None:
+    """Only sentences shown about hits in which no forgery was found count."""
     genuine = _explained(verdict="no forgery found", shown=Explanation("H1", (GOOD, PLAIN)))
     found = figures([_explained(), genuine])
-    assert found["genuine explained"] == 1
-    assert found["artefact claims on genuine"] == 2
+    assert found["no forgery found, explained"] == 1
+    assert found["artefact claims where no forgery was found"] == 2
     assert found["plain writer's"] == 1
 
 
@@ -71,6 +72,16 @@ def test_a_refused_sentence_counts_once() -> None:
     first = CheckedSentence("a", (), "plain", "wrong", "it was")
     second = CheckedSentence("b", (), "plain", "wrong")
     assert grounded([(GOOD, first, second)]) == pytest.approx(1 / 2)
+
+
+def test_a_contradiction_is_a_word_or_a_verdict_that_is_not_the_rules() -> None:
+    """Of sentences shown as checked: a typed word counts, and a verdict filled in wrongly."""
+    facts = {"H1.verdict": verdict_fact("H1", "copy")}
+    said = CheckedSentence("[H1.verdict].", ("H1.verdict",))
+    assert not contradicts(said, {"H1": "copy"}, facts.get)
+    assert contradicts(said, {"H1": "other"}, facts.get)
+    assert contradicts(CheckedSentence("All of them are fake."), {}, facts.get)
+    assert not contradicts(CheckedSentence("Then ask me again."), {}, facts.get)
 
 
 def test_regions_and_flaws() -> None:

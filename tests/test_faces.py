@@ -246,3 +246,39 @@ def write_constant_model(path: Path, *, side: int, values: np.ndarray) -> None:
     graph = helper.make_graph([node], "constant", [image], [answer], stored)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, str(path))
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_face_that_does_not_stand_is_found(
+    analyser: FaceAnalyser, astronaut: np.ndarray, turn: int
+) -> None:
+    """On its side or its head it is the same person, and its points are where they are stored."""
+    (upright,) = analyser.analyse([astronaut])[0]
+    (face,) = analyser.analyse([np.ascontiguousarray(np.rot90(astronaut, turn))])[0]
+    assert face.quality.usable
+    assert float(face.embedding @ upright.embedding) > 0.9
+    places = {
+        1: lambda x, y: (y, 512 - x), 2: lambda x, y: (512 - x, 512 - y),
+        3: lambda x, y: (512 - y, x),
+    }  # fmt: skip
+    expected = np.stack(places[turn](*upright.keypoints.T), axis=1)
+    assert np.abs(face.keypoints - expected).max() < 6
+
+
+def test_small_faces_in_large_pictures_are_found(
+    analyser: FaceAnalyser, astronaut: np.ndarray
+) -> None:
+    """26 px between the eyes at several places, one of them across tiles, beside a large face."""
+    portrait = astronaut[0:250, 130:330]  # 44 px between the eyes
+    small = cv2.resize(portrait, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    large = cv2.resize(portrait, None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC)
+    picture = np.full((3000, 4000, 3), (120, 140, 160), np.uint8)
+    picture[100 : 100 + large.shape[0], 2600 : 2600 + large.shape[1]] = large
+    spots = [(50, 50), (1960, 1440), (1900, 300), (300, 1450), (3850, 2840)]
+    for left, top in spots:
+        picture[top : top + small.shape[0], left : left + small.shape[1]] = small
+    faces = analyser.analyse([picture])[0]
+    assert len(faces) == len(spots) + 1
+    for left, top in spots:
+        centre = np.array([left + 60, top + 75])
+        assert any(np.abs(face.keypoints.mean(axis=0) - centre).max() < 40 for face in faces)

@@ -204,7 +204,7 @@ def test_files_of_no_use_are_named_with_their_reason(alone: People) -> None:
         "letter.jpg": "not an image",
         "wall.png": "no face",
         "again.jpg": "the same as another file",
-        "slipped_in.png": "a forgery made by Unmask, as it says itself",
+        "slipped_in.png": "its metadata say that Unmask forged it",
     }
 
 
@@ -330,7 +330,7 @@ def test_figures_are_of_the_test_part_alone(fitted: Fitted) -> None:
     assert fitted.told.unattributed == 0
     assert any("chance" in it for it in fitted.remarks) == (figures.auc_interval[0] <= 0.5)
     assert fitted.calibration is not None and fitted.calibration.band.high == 1.0
-    assert any("calibrated on 4 authentic pictures" in it for it in fitted.remarks)
+    assert any("calibrated on authentic pictures of 2 persons" in it for it in fitted.remarks)
     json.dumps(as_json(fitted), allow_nan=False)
 
 

@@ -20,7 +20,7 @@ def test_two_to_five_sentences_that_cite_existing_evidence(
     identity: float, fake: float | None, bits: float, usable: bool
 ) -> None:
     """Whatever was measured, every citation names evidence that has a value."""
-    measured = scores(identity, fake, bits=bits)
+    measured = scores(identity, fake, same_photo=float(bits <= 6))
     evidence = collect(measured, RULE.references)
     sentences = explain(RULE.assess(measured, usable=usable), evidence)
     assert 2 <= len(sentences) <= 5
@@ -59,14 +59,14 @@ def test_a_changed_score_changes_the_sentence_about_it_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("identity", "bits", "asked"),
-    [(MIDDLE, 40.0, ["E2"]), (HIGH, 40.0, ["E2", "E6"]), (HIGH, 2.0, ["E6"])],
+    ("identity", "same_photo", "asked"),
+    [(MIDDLE, 1.0, ["E2"]), (HIGH, 0.0, ["E2", "E6"]), (HIGH, 1.0, ["E6"])],
 )
 def test_the_forgery_probability_cites_the_scores_of_the_question_that_was_asked(
-    identity: float, bits: float, asked: list[str]
+    identity: float, same_photo: float, asked: list[str]
 ) -> None:
     """Alone, beside the query, or as the query photo altered: each rests on other evidence."""
-    measured = scores(identity, LOW, bits=bits) | {"query/face_linear_difference": 4.0}
+    measured = scores(identity, LOW, same_photo=same_photo) | {"query/face_linear_difference": 4.0}
     sentences = explain(
         RULE.assess(measured, usable=True), collect(measured, RULE.references, rule=RULE)
     )
@@ -77,7 +77,7 @@ def test_the_forgery_probability_cites_the_scores_of_the_question_that_was_asked
 
 def test_an_altered_query_photo_is_not_compared_with_scores_that_were_not_asked() -> None:
     """A probability from what differs from the query says nothing of the forgery scores alone."""
-    measured = scores(HIGH, LOW, bits=2.0) | {"query/face_linear_difference": 4.0}
+    measured = scores(HIGH, LOW, same_photo=1.0) | {"query/face_linear_difference": 4.0}
     text = render(
         explain(RULE.assess(measured, usable=True), collect(measured, RULE.references, rule=RULE))
     )
@@ -88,8 +88,8 @@ def test_an_altered_query_photo_is_not_compared_with_scores_that_were_not_asked(
 def test_a_closer_looks_scores_are_cited_where_they_were_asked() -> None:
     """What a closer look added to the question is among the evidence of its probability."""
     closer = Logistic(("face/sbi_caddm",), (0.0,), (1.0,), (1.0,), 0.0)
-    rule = replace(RULE, closer={"with_query": Question(closer, RULE.fake_band)})
+    rule = replace(RULE, closer={"with_query": Question(closer, RULE.questions["with_query"].band)})
     measured = scores(HIGH, LOW) | {"face/sbi_caddm": HIGH}
     evidence = collect(measured, rule.references, rule=rule)
-    about = explain(rule.assess(measured, usable=True), evidence)[2]
+    about = explain(rule.assess(measured, usable=True), evidence)[1]
     assert about.cites == tuple(item.id for item in evidence if item.score == "face/sbi_caddm")

@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,32 @@ def test_the_two_commands_come_first_and_ci_runs_them() -> None:
     ci = (ROOT / ".ci" / "run").read_text()
     for command in ("install --quiet -e . && unmask demo", "-e '.[test]' && pytest"):
         assert command in ci
+
+
+def test_ci_installs_what_a_person_gets_and_then_what_figures_were_measured_with() -> None:
+    """The README's commands run without constraints; a second, short lane installs with them."""
+    script = (ROOT / ".ci" / "run").read_text()
+    before, pinned = script.split("\nfresh pinned\n")
+    assert "constraints.txt" not in before
+    assert "PIP_CONSTRAINT=constraints.txt pip install --quiet -e '.[test]'\n" in pinned
+    (named,) = re.findall(r"^CI=true pytest (.*)$", pinned, flags=re.MULTILINE)
+    assert named
+    assert all((ROOT / name).is_file() for name in named.split())
+
+
+def test_no_dependency_is_held_back_without_a_reason() -> None:
+    """Lower bounds are what the code needs; an upper one has its reason in the line above."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    optional = project["optional-dependencies"].values()
+    named = [
+        *project["dependencies"],
+        *chain.from_iterable(optional),
+    ]
+    lines = [line.strip() for line in text.splitlines()]
+    for held in (it for it in named if re.search(r"<|==|~=", it)):
+        before = lines[lines.index(f'"{held}",') - 1]
+        assert before.startswith("#"), held
 
 
 def test_every_unmask_command_in_it_exists() -> None:

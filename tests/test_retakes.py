@@ -117,7 +117,7 @@ GIVEN = {
     "impersonation": scores(HIGH, HIGH),
     "no forgery found": scores(HIGH, LOW),
     "inconclusive": scores(HIGH, MIDDLE),
-    "copy": scores(HIGH, LOW, bits=2),
+    "copy": scores(HIGH, LOW, same_photo=1.0),
     "other": scores(LOW, HIGH),
     "not assessed": scores(HIGH, None),
 }
@@ -137,7 +137,11 @@ def steadied(verdict: Verdict, *again: Verdict) -> Verdict:
         ("impersonation", ("no forgery found", "impersonation", "impersonation"), "inconclusive"),
         ("impersonation", ("inconclusive", "impersonation", "impersonation"), "impersonation"),
         ("impersonation", ("inconclusive", "inconclusive", "impersonation"), "inconclusive"),
-        ("no forgery found", ("impersonation", "no forgery found", "no forgery found"), "inconclusive"),
+        (
+            "no forgery found",
+            ("impersonation", "no forgery found", "no forgery found"),
+            "inconclusive",
+        ),
         ("copy", ("impersonation", "copy", "copy"), "copy"),
         ("other", ("impersonation", "other", "other"), "inconclusive"),
         ("inconclusive", ("impersonation",) * 3, "inconclusive"),

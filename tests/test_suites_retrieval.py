@@ -162,7 +162,7 @@ LIST = Answer(
     (
         seen(1, "forgery of the person", "impersonation", 0.9, 0.8),
         seen(2, "genuine photo of the person", "impersonation", 0.95, 0.9),
-        seen(3, "forgery of the person", "genuine", 0.4, 0.3),
+        seen(3, "forgery of the person", "no forgery found", 0.4, 0.3),
         seen(4, "forgery of another", "other", 0.45, 0.99),
     ),
     (Missed("lost.jpg", "m", face_found=False),),

@@ -347,9 +347,10 @@ def test_strangers_are_not_averaged() -> None:
 
 
 def test_a_still_that_is_the_query_does_not_make_a_video_a_copy() -> None:
-    """Hash distances 0 and 40 have the mean 20: another photograph."""
+    """One frame that is the query photo and one that is not are together no photograph."""
     video = as_video(
-        candidate("a", scores(HIGH, 5.0, bits=0)), candidate("b", scores(HIGH, 5.0, bits=40))
+        candidate("a", scores(HIGH, 5.0, bits=0, same_photo=1.0)),
+        candidate("b", scores(HIGH, 5.0, same_photo=0.0)),
     )
     assert (video.scores["query/face_hash_distance"], video.moments[0]) == (20.0, 1.0)
     assert video.assessment.verdict == "impersonation"

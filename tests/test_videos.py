@@ -1,5 +1,6 @@
 """Videos: recognised by content, sampled evenly, upright, and never trusted."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,33 @@ def test_rotation_is_honoured(tmp_path: Path) -> None:
     assert next(iter(frames(upside_down))).pixels[-5, -5, 0] > 200
 
 
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_all_eight_orientations_are_shown(tmp_path: Path, turns: int, mirrored: bool) -> None:
+    """The display matrix is honoured in full: turned, mirrored, and both, as ffmpeg shows it."""
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :48], picture[:32, 48:], picture[32:, :48] = 220, 140, 70
+    # The point (x, y) is shown at (ax + cy, bx + dy): what the picture is turned by, and mirrored.
+    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][turns]
+    flip = -1 if mirrored else 1
+    matrix = flip * cos, sin * flip, -sin, cos  # mirrored left to right, then turned clockwise
+    path = _with_matrix(write_clip(tmp_path / "clip.mp4", [picture] * 9), matrix)
+    expected = np.rot90(picture[:, ::-1] if mirrored else picture, -turns)
+    shown = next(iter(frames(path))).pixels
+    assert shown.shape == expected.shape
+    assert np.abs(shown.astype(int) - expected).mean() < 12
+
+
+def _with_matrix(path: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """The MP4 with another matrix in the header of its track."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # version 0: the matrix follows 40 bytes of fields
+    a, b, c, d = (each * 0x10000 for each in matrix)
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 0x40000000)
+    path.write_bytes(data)
+    return path
+
+
 def test_a_truncated_video_gives_what_is_left(tmp_path: Path) -> None:
     """Half a file gives the frames of that half, spread over what is there."""
     whole = write_clip(
@@ -185,7 +213,7 @@ def test_frames_that_are_too_large_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of pictures holds for frames, before any is decoded."""
-    monkeypatch.setattr("tools.videos.MAX_PIXELS", 5000)
+    monkeypatch.setattr("tools.videos.WHOLE_PIXELS", 5000)
     with pytest.raises(UnreadableImage, match="too large"):
         look(write_clip(tmp_path / "a.mp4", [grey(1)] * 3))
 

@@ -13,7 +13,7 @@ from tools import heap
 from tools.alignment import aligned_crop, face_hash
 from tools.errors import ToolError
 from tools.faces import Face
-from tools.images import Photo
+from tools.images import Photo, UnreadableImage
 from tools.records import AnalysedFace, AnalysedImage, Moment, Vector
 
 
@@ -99,7 +99,12 @@ def analyse_batch(
         return []
     try:
         return list(_analyse(batch, faces, encoder))
-    except ToolError as error:
+    except (ToolError, MemoryError) as failure:
+        error = (
+            failure
+            if isinstance(failure, ToolError)
+            else UnreadableImage("unreadable", "out of memory")
+        )
         if len(batch) == 1:
             return [error]
         # One of them is to blame: find out which by going one by one, this once.

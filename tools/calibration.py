@@ -5,9 +5,10 @@ a score among authentic photographs (`Reference`). Parameters are data, fitted p
 `tools.training.verdict`; nothing here is learnt.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -58,24 +59,42 @@ class Logistic:
         )
 
 
+Place = Literal["low", "within", "high"]
+"""Where a probability lies: below its inconclusive band, in it, or above."""
+
+
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Probabilities from `low` to `high` are inconclusive; edges are split-conformal quantiles.
+    """Probabilities from `low` to `high`, both edges included, are inconclusive.
 
-    `high` is exceeded by at most `alpha_high` of the validation samples for which the claim is
-    false, `low` is undercut by at most `alpha_low` of those for which it is true (Vovk et al.,
-    split conformal prediction; the edge is the ⌈(n + 1)(1 − α)⌉-th smallest of n). With fewer
-    than 1/α − 1 samples there is no such one, nothing can be promised, and the edge is 1, or 0.
+    Of a person never seen, a sample for which the claim is false exceeds `high` with a chance of
+    at most `alpha_high`, and one for which it is true lies below `low` with a chance of at most
+    `alpha_low` (conformal prediction for hierarchical data: Lee, Barber & Willett 2023; samples
+    of one person are a cluster, so many photos of a few persons promise little). `persons_false`
+    and `persons_true` were counted; with fewer than 1/α − 1 nothing can be promised, and that
+    edge is 1, or 0. They are None where nobody counted.
     """
 
     low: float
     high: float
     alpha_low: float
     alpha_high: float
+    persons_false: int | None = None
+    persons_true: int | None = None
 
-    def place(self, probability: float) -> str:
-        """'low', 'within' or 'high'; above an edge at 1 there is nothing."""
-        if self.high <= probability and self.high < 1:
+    @property
+    def promises_high(self) -> bool:
+        """Whether there were persons enough to call anything high."""
+        return self.high < 1 and _enough(self.persons_false, self.alpha_high)
+
+    @property
+    def promises_low(self) -> bool:
+        """Whether there were persons enough to call anything low."""
+        return self.low > 0 and _enough(self.persons_true, self.alpha_low)
+
+    def place(self, probability: float) -> Place:
+        """'low', 'within' or 'high'; whatever equals an edge is within."""
+        if probability > self.high:
             return "high"
         return "low" if probability < self.low else "within"
 
@@ -87,23 +106,57 @@ class Band:
         *,
         alpha_low: float,
         alpha_high: float,
+        persons_false: Sequence[Hashable] | None = None,
+        persons_true: Sequence[Hashable] | None = None,
     ) -> "Band":
         """Fit both edges; where the classes are so far apart that they cross, they meet halfway.
 
-        The band always holds 0.5: a claim that is more likely wrong than right is not made, however
-        few of the validation samples would have suffered from it.
+        `persons_false` and `persons_true` name whom each sample shows; without them each sample
+        counts as a person. The band always holds 0.5: a claim that is more likely wrong than
+        right is not made, however few of the validation samples would have suffered from it.
         """
-        high = _conformal_upper(np.asarray(probabilities_false, float), alpha_high)
-        low = 1.0 - _conformal_upper(1.0 - np.asarray(probabilities_true, float), alpha_low)
+        false, count_false = _weighed(probabilities_false, persons_false)
+        true, count_true = _weighed([1.0 - it for it in probabilities_true], persons_true)
+        high, low = _upper(false, alpha_high), 1.0 - _upper(true, alpha_low)
         if low > high:
             low = high = (low + high) / 2
         low, high = min(low, 0.5), max(high, 0.5)
-        return cls(low=low, high=high, alpha_low=alpha_low, alpha_high=alpha_high)
+        return cls(low, high, alpha_low, alpha_high, count_false, count_true)
 
 
-def _conformal_upper(values: np.ndarray, alpha: float) -> float:
-    rank = int(np.ceil((len(values) + 1) * (1.0 - alpha)))
-    return float(np.sort(values)[rank - 1]) if rank <= len(values) else 1.0
+_Weighed = list[tuple[float, float]]
+"""Values in rising order, each with its weight; what is missing to 1 lies above them all."""
+
+
+def _weighed(values: Sequence[float], persons: Sequence[Hashable] | None) -> tuple[_Weighed, int]:
+    """Every person weighs the same, the person never seen included; and how many there are."""
+    of = list(range(len(values))) if persons is None else list(persons)
+    counts = Counter(of)
+    weights = [1.0 / ((len(counts) + 1) * counts[person]) for person in of]
+    return sorted(zip(map(float, values), weights, strict=True)), len(counts)
+
+
+def _upper(weighed: _Weighed, alpha: float, *, otherwise: float = 1.0) -> float:
+    """The lowest value below or at which 1 − alpha of the weight lies, if there is one."""
+    total = 0.0
+    for value, weight in weighed:
+        total += weight
+        if total >= 1.0 - alpha - 1e-9:
+            return value
+    return otherwise
+
+
+def conformal_edge(values: Sequence[float], alpha: float, *, persons: Sequence[Hashable]) -> float:
+    """What a sample of a person never seen exceeds with a chance of at most alpha; else infinity.
+
+    The same as `Band.fit`, for values of any unit.
+    """
+    weighed, count = _weighed(values, persons)
+    return _upper(weighed, alpha, otherwise=float("inf")) if _enough(count, alpha) else float("inf")
+
+
+def _enough(persons: int | None, alpha: float) -> bool:
+    return persons is None or persons + 1 >= 1 / alpha - 1e-9
 
 
 @dataclass(frozen=True, slots=True)

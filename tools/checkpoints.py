@@ -10,14 +10,16 @@ import hashlib
 import json
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.request import OpenerDirector
 
 from tools.checkpoint_table import PROFILES, PUBLIC_HEAD_SHA256, Checkpoint, Part, Profile
 from tools.errors import SetupError
 from tools.hashing import combined_sha256, file_sha256
-from tools.transfer import Progress, fetch
+from tools.transfer import HTTPS, Progress, fetch
 
 __all__ = [
     "EMBEDDING_PARTS",
@@ -143,7 +145,9 @@ def verify(profile: Profile, models_dir: Path) -> list[FileStatus]:
     ]
 
 
-def download(profile: Profile, models_dir: Path, progress: Progress) -> None:
+def download(
+    profile: Profile, models_dir: Path, progress: Progress, *, opener: OpenerDirector = HTTPS
+) -> None:
     """Fetch what a profile lacks. Only ever called because a person asked for it.
 
     Files that are there and intact are kept. Raises SetupError, see `fetch`; calling again goes
@@ -158,7 +162,7 @@ def download(profile: Profile, models_dir: Path, progress: Progress) -> None:
             for name, sha256 in expected_files(checkpoint).items()
         }
         if any(states[name] != "ok" for name in checkpoint.files):
-            _download(checkpoint, folder, progress)
+            _download(checkpoint, folder, partial(fetch, progress=progress, opener=opener))
         for name, text in checkpoint.written.items():
             (folder / name).write_text(text, "utf-8", newline="\n")
 
@@ -179,9 +183,9 @@ def write_manifest() -> list[Path]:
     return missing
 
 
-def _download(checkpoint: Checkpoint, folder: Path, progress: Progress) -> None:
+def _download(checkpoint: Checkpoint, folder: Path, fetched: Callable[..., None]) -> None:
     if checkpoint.sizes:
-        _download_each(checkpoint, folder, progress)
+        _download_each(checkpoint, folder, fetched)
         return
     size = checkpoint.size_bytes
     sha256 = checkpoint.archive_sha256 or next(iter(checkpoint.files.values()))
@@ -189,15 +193,15 @@ def _download(checkpoint: Checkpoint, folder: Path, progress: Progress) -> None:
         raise ValueError(f"{checkpoint.name!r} cannot be downloaded: no sha256 or size is pinned")
     if checkpoint.archive_sha256 is None:
         (name,) = checkpoint.files
-        fetch(checkpoint.source, folder / name, sha256=sha256, size=size, progress=progress)
+        fetched(checkpoint.source, folder / name, sha256=sha256, size=size)
         return
     archive = folder / checkpoint.source.rpartition("/")[2]
-    fetch(checkpoint.source, archive, sha256=sha256, size=size, progress=progress)
+    fetched(checkpoint.source, archive, sha256=sha256, size=size)
     _unpack(archive, checkpoint)
     archive.unlink()
 
 
-def _download_each(checkpoint: Checkpoint, folder: Path, progress: Progress) -> None:
+def _download_each(checkpoint: Checkpoint, folder: Path, fetched: Callable[..., None]) -> None:
     """The files of a row whose source is a folder, one after the other; intact ones are kept."""
     for name, sha256 in checkpoint.files.items():
         target = folder / name
@@ -205,7 +209,7 @@ def _download_each(checkpoint: Checkpoint, folder: Path, progress: Progress) -> 
             raise ValueError(f"{name!r} of {checkpoint.name!r} has no sha256")
         if _state(target, sha256) != "ok":
             url = f"{checkpoint.source}{name}"
-            fetch(url, target, sha256=sha256, size=checkpoint.sizes[name], progress=progress)
+            fetched(url, target, sha256=sha256, size=checkpoint.sizes[name])
 
 
 def _unpack(archive: Path, checkpoint: Checkpoint) -> None:

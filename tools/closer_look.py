@@ -4,7 +4,7 @@ Everything in `tools.evidence.FURTHER` is measured from this; each measurement t
 `CloserLook` and returns {score name: value}, None where it could not be measured.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from tools.calibration import Scores
 from tools.faces import Face
 from tools.instruments import Instruments
+from tools.local_features import LocalFeatures
 from tools.query import Query
 
 
@@ -23,7 +24,8 @@ class CloserLook:
     the face in it, in pixels of it; `scores` are those of the first stage. `query_photos` are the
     query's pictures and faces, in the order of `query.faces`; a photo that can no longer be read
     is left out, so there may be none. `asked` are the scores that matter, None for all there are:
-    a measurement may leave out what is costly and not among them.
+    a measurement may leave out what is costly and not among them. `query_details`, where given,
+    are the local features of `query_photos`, computed once for all hits.
     """
 
     pixels: np.ndarray
@@ -33,6 +35,7 @@ class CloserLook:
     query_photos: tuple[tuple[np.ndarray, Face], ...]
     instruments: Instruments
     asked: frozenset[str] | None = None
+    query_details: Callable[[], Sequence[LocalFeatures]] | None = None
 
 
 Measurement = Callable[[CloserLook], Mapping[str, float | None]]

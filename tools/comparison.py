@@ -17,6 +17,7 @@ from tools.gallery import Gallery
 from tools.images import hash_distance
 from tools.query import Query
 from tools.records import FaceRecord
+from tools.same_photograph import Alignment
 
 Floats = NDArray[np.float32]
 
@@ -127,18 +128,19 @@ class MeasuredFace(Protocol):
         """Perceptual hash of the crop."""
 
 
-def pair_scores(first: MeasuredFace, second: MeasuredFace) -> dict[str, float | None]:
-    """What two faces have in common, by the names of `tools.evidence.MEASURES`; symmetric."""
+def pair_scores(
+    first: MeasuredFace, second: MeasuredFace, *, alignment: Alignment | None = None
+) -> dict[str, float | None]:
+    """What two faces have in common, by the names of `tools.evidence.MEASURES`; symmetric.
+
+    `alignment` is that of their pictures: whether these are the same photograph.
+    """
     known = first.features is not None and second.features is not None
     features = unit(_rows([first.features, second.features])) if known else None
     return {
         "cosine_similarity": float(first.face.embedding @ second.face.embedding),
         "query/face_feature_cosine": None if features is None else float(features[0] @ features[1]),
-        "query/face_hash_distance": (
-            None
-            if first.face_hash is None or second.face_hash is None
-            else float(hash_distance(first.face_hash, second.face_hash))
-        ),
+        "query/same_photograph": None if alignment is None else float(alignment.proven),
     }
 
 

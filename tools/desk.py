@@ -4,8 +4,8 @@ Everything that a session knows lies here, and nothing of it is shared: weights 
 instruments), a desk is not. The gallery is opened for the length of one call only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,19 @@ import numpy as np
 from tools.alignment import aligned_crop
 from tools.closer_look import Measurement
 from tools.comparison import MeasuredFace, pair_scores
+from tools.describing import Description, describe
 from tools.detectors import Detector
 from tools.errors import ToolError
 from tools.evidence import Evidence
+from tools.faces import Face
 from tools.facts import (
     comparison_facts,
+    faces_fact,
+    file_fact,
     gallery_facts,
     hit_facts,
+    list_facts,
+    meaning_facts,
     photo_facts,
     photo_scores,
     search_facts,
@@ -34,6 +40,7 @@ from tools.localisers import Located, locate
 from tools.query import Query
 from tools.query_photos import QueryPhotos, measure_photo
 from tools.records import AnalysedImage, Counts
+from tools.same_photograph import Alignment, same_photograph
 from tools.search import Search, search
 from tools.videos import photo_at, texts_of
 
@@ -45,6 +52,20 @@ class Comparison:
     handle: str
     faces: tuple[str, str]
     facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A face with its picture (h, w, 3) uint8 RGB, bound to the face and not to its handle.
+
+    `handle` is what it was called when the look was taken; `query` what a hit was found for.
+    """
+
+    face_id: str
+    handle: str
+    pixels: np.ndarray
+    face: MeasuredFace
+    query: Query | None = None
 
 
 class Desk:
@@ -70,7 +91,9 @@ class Desk:
         self.on_progress: Callable[[int, int], None] | None = None
         self._search: Search | None = None
         self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
+        self._compared_in: dict[str, Search | None] = {}
         self._located: dict[str, Located] = {}
+        self._files: dict[tuple[Search | None, str], Fact] = {}
 
     # -- photos and pictures ------------------------------------------------------------------
 
@@ -80,6 +103,33 @@ class Desk:
         Raises UnreadableImage (a ToolError, without the path) when it is no picture.
         """
         return self._photos.add(path)
+
+    def reserve_photo(self, path: Path) -> str:
+        """The handle of a photo that lay here once and whose file is gone; nobody else gets it.
+
+        `path` is named by the sha256 of the bytes; when they are added again, it is theirs.
+        """
+        return self._photos.reserve(path)
+
+    def doubt(self, handles: Iterable[str]) -> None:
+        """Say which photos nobody called authentic: they are not searched with, all others may be.
+
+        Unknown handles are ignored.
+        """
+        self._photos.doubted = frozenset(handles) & self.photos.keys()
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        """The photos that are not searched with."""
+        return self._photos.doubted
+
+    def choose_face(self, handle: str, number: int) -> None:
+        """Say which face of a photo is meant, 1-based from the left. Raises SeveralFaces."""
+        self._photos.face(handle, self.measured(handle), number=number)
+
+    def faces_in(self, handle: str) -> tuple[Face, ...]:
+        """All faces of a query photo, from left to right."""
+        return tuple(each.face for each in self.measured(handle).faces)
 
     @property
     def photos(self) -> Mapping[str, Path]:
@@ -95,11 +145,10 @@ class Desk:
 
         ToolError, without the path, when its file is gone or damaged.
         """
-        hit = self.hit(handle) if _is_hit(handle) else None
+        if _is_hit(handle):
+            return _picture_of(self.hit(handle))
         try:
-            if hit is not None and hit.time_s is not None:
-                return photo_at(hit.path, hit.time_s, image_id=hit.image_id)
-            return decode_photo(read_bytes(self.photo_path(handle)))
+            return decode_photo(read_bytes(self._photos.path(handle)))
         except UnreadableImage as error:
             raise ToolError(f"the file of {handle} cannot be read: {error.reason}") from error
 
@@ -137,9 +186,9 @@ class Desk:
         """
         if not _is_hit(handle):
             return self._photos.face(handle, self.measured(handle))
-        rank = self.hit(handle).rank
-        records = () if self._search is None else self._search.records
-        return records[rank - 1]
+        # Read once: another search may end at any moment, in the thread that answers.
+        search, hit = _found(self._search, handle)
+        return search.records[hit.rank - 1]
 
     # -- the search ---------------------------------------------------------------------------
 
@@ -152,15 +201,20 @@ class Desk:
         if top < 1:
             raise ToolError("top must be at least one")
         faces, encoder = self.instruments.faces, self.instruments.encoder
-        query = self._photos.query(photos, faces=faces, encoder=encoder, face=face)
+        query = self._photos.query(
+            photos, faces=faces, encoder=encoder, face=face, rule=self.instruments.rule
+        )
         with self._opened_gallery() as gallery:
-            self._search = search(
+            found = search(
                 gallery,
                 query,
                 instruments=self.instruments,
                 top=min(top, MOST_HITS),
                 closer=self._leading,
             )
+        if gallery.name != self._gallery:
+            raise ToolError("another gallery was chosen while this one was searched; ask again")
+        self._search = found if top <= MOST_HITS else _with_note(found, asked=top)
         return self._search.findings
 
     def _tell_progress(self, done: int, total: int) -> None:
@@ -174,15 +228,19 @@ class Desk:
 
     def hit(self, handle: str) -> Hit:
         """A hit of the latest search."""
-        hits = () if self._search is None else self._search.findings.hits
-        found = next((hit for hit in hits if hit.handle == handle), None)
-        if found is not None:
-            return found
-        if self._search is None:
-            valid = "nothing was searched for yet: call find_person"
-        else:
-            valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
-        raise ToolError(f"there is no hit {quoted(handle)}; {valid}")
+        return _found(self._search, handle)[1]
+
+    def look_at(self, handle: str) -> "Look":
+        """A photo or hit with everything that its maps are made of, as they are now.
+
+        What is made of it stays about this face, whatever is searched for meanwhile.
+        """
+        if not _is_hit(handle):
+            face = self.face(handle)
+            return Look(self._photo_key(handle, face), handle, self.pixels(handle), face)
+        search, hit = _found(self._search, handle)
+        record = search.records[hit.rank - 1]
+        return Look(hit.face_id, handle, _picture_of(hit).pixels, record, search.query)
 
     # -- the gallery --------------------------------------------------------------------------
 
@@ -228,59 +286,110 @@ class Desk:
         handle = known.handle if known else f"C{len(self._comparisons) + 1}"
         facts = comparison_facts(
             handle,
-            pair_scores(one, other),
+            pair_scores(one, other, alignment=self._alignment(first, second)),
             usable=one.face.quality.usable and other.face.quality.usable,
             rule=self.instruments.rule,
+            whom=f"{first} and {second}",
         )
         self._comparisons[key] = Comparison(handle, (first, second), facts)
+        self._compared_in[handle] = self._search
         return self._comparisons[key]
+
+    def _alignment(self, first: str, second: str) -> Alignment:
+        """How the pictures of two handles lie on each other."""
+        return same_photograph(
+            self.pixels(first), self.pixels(second),
+            first_face=self.face(first).face.box, second_face=self.face(second).face.box,
+        )  # fmt: skip
 
     def locate(self, handle: str) -> Located:
         """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""
-        key = self._face_key(handle)
-        if key not in self._located:
+        return self.locate_in(self.look_at(handle))
+
+    def locate_in(self, look: "Look") -> Located:
+        """The same of a look that was taken before."""
+        if look.face_id not in self._located:
             head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
             if head is None:
                 raise ToolError("this profile has no detector that can locate anything")
-            pixels, face = self.pixels(handle), self.face(handle).face
-            self._located[key] = locate(pixels, face, encoder=self.instruments.encoder, head=head)
-        return self._located[key]
+            encoder = self.instruments.encoder
+            located = locate(look.pixels, look.face.face, encoder=encoder, head=head)
+            self._located[look.face_id] = located
+        return self._located[look.face_id]
 
     def _face_key(self, handle: str) -> str:
         """What names a face for good: after another search a handle may mean another one."""
         if _is_hit(handle):
             return self.hit(handle).face_id
-        return handle + self.face(handle).face.keypoints.tobytes().hex()
+        return self._photo_key(handle, self.face(handle))
+
+    def _photo_key(self, handle: str, face: MeasuredFace) -> str:
+        return handle + face.face.keypoints.tobytes().hex()
 
     def facts(self, handle: str) -> tuple[Fact, ...]:
-        """Everything that may be cited about Q1, H3 or C1, or of "S" (search) or "G" (gallery)."""
-        if handle == "G":
-            return gallery_facts(self.counts())
-        if handle == "S":
-            return () if self._search is None else search_facts(self._search.findings)
-        match parse(handle).subject[:1]:
+        """Everything that may be cited about Q1, H3 or C1, or of a group that has no subject.
+
+        The groups are "S" (the search), "hits" (its lists), "G" (the gallery), "about" (what
+        measures mean) and "Q1.faces" (how many faces a photo shows).
+        """
+        findings = None if self._search is None else self._search.findings
+        match handle:
+            case "G":
+                return self._gallery_facts()
+            case "S":
+                return () if findings is None else search_facts(findings)
+            case "hits":
+                return list_facts(findings)
+            case "about":
+                return meaning_facts()
+        asked = parse(handle)
+        if asked.kind == "faces":  # known of photos whose face nobody has chosen yet, too
+            return self._faces_facts(asked.subject)
+        match asked.subject[:1]:
             case "H":
                 hit, regions = self.hit(handle), self._regions(handle)
-                return hit_facts(hit, regions, rule=self.instruments.rule)
+                found = hit_facts(hit, regions)
             case "C":
                 return self._comparison(handle).facts
-        return self._photo_facts(handle)
+            case _:
+                found = self._photo_facts(handle)
+        return (*found, *self._file_facts(handle))
 
     def fact(self, handle: str) -> Fact:
         """One fact, e.g. "H3.E2"; ToolError, which lists its neighbours, when there is none."""
         asked = parse(handle)
-        facts = self.facts(asked.subject or asked.kind)
+        facts = self.facts(asked.group)
         found = next((fact for fact in facts if fact.id == str(asked)), None)
         if found is None:
             valid = ", ".join(fact.id for fact in facts) or "nothing was searched for yet"
             raise ToolError(f"there is no fact {quoted(handle)}; there are: {valid}")
         return found
 
+    def describe(self, handle: str) -> Description:
+        """Look at a photo or hit; what its file is becomes a fact about it."""
+        found = describe(self, handle)
+        self._files[self._search, handle] = file_fact(handle, found.to_words())
+        return found
+
+    def _file_facts(self, handle: str) -> tuple[Fact, ...]:
+        found = self._files.get((self._search, handle))
+        return () if found is None else (found,)
+
+    def _gallery_facts(self) -> tuple[Fact, ...]:
+        try:
+            return gallery_facts(self.counts())
+        except ToolError:  # empty or missing
+            return gallery_facts(None)
+
     def _photo_facts(self, handle: str) -> tuple[Fact, ...]:
         image, face = self.measured(handle), self.face(handle)
         scores = photo_scores(image, face, detectors=self.instruments.detectors)
         usable, rule = face.face.quality.usable, self.instruments.rule
-        return photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
+        facts = photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
+        return (*facts, *self._faces_facts(handle))
+
+    def _faces_facts(self, handle: str) -> tuple[Fact, ...]:
+        return (faces_fact(handle, len(self.measured(handle).faces)),)
 
     def _regions(self, handle: str) -> tuple[Evidence, ...]:
         located = self._located.get(self._face_key(handle))
@@ -292,7 +401,42 @@ class Desk:
             known = ", ".join(it.handle for it in self._comparisons.values())
             valid = f"comparisons are {known}" if known else "call compare_faces first"
             raise ToolError(f"there is no comparison {quoted(handle)}; {valid}")
+        of_hits = any(map(_is_hit, found.faces))
+        if of_hits and self._compared_in[handle] is not self._search:
+            raise ToolError(
+                f"{handle} compared hits of an earlier search; call compare_faces again"
+            )
         return found
+
+
+def _with_note(found: Search, *, asked: int) -> Search:
+    """A search that says that fewer hits are listed than were asked for."""
+    note = f"{asked} hits were asked for; at most {MOST_HITS} are listed"
+    findings = replace(found.findings, warnings=(*found.findings.warnings, note))
+    return replace(found, findings=findings)
+
+
+def _found(search: Search | None, handle: str) -> tuple[Search, Hit]:
+    """A search with its hit of this handle; ToolError, which lists the hits, for another one."""
+    hits = () if search is None else search.findings.hits
+    found = next((hit for hit in hits if hit.handle == handle), None)
+    if search is not None and found is not None:
+        return search, found
+    if search is None:
+        valid = "nothing was searched for yet: call find_person"
+    else:
+        valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
+    raise ToolError(f"there is no hit {quoted(handle)}; {valid}")
+
+
+def _picture_of(hit: Hit) -> Photo:
+    """The picture of a hit; ToolError, without the path, when its file is gone or damaged."""
+    try:
+        if hit.time_s is not None:
+            return photo_at(hit.path, hit.time_s, image_id=hit.image_id)
+        return decode_photo(read_bytes(hit.path))
+    except UnreadableImage as error:
+        raise ToolError(f"the file of {hit.handle} cannot be read: {error.reason}") from error
 
 
 def _makes_maps(detector: Detector) -> bool:

@@ -100,9 +100,11 @@ MEASURES: tuple[Measure, ...] = (
         "Light, age and camera change it as well as forgery does.",
     ),
     Measure(
-        "query/face_hash_distance", "difference from the nearest query photo", "bits of 64",
-        "Hamming distance of perceptual hashes of the aligned faces",
-        "A small edit inside a copied photo can go unnoticed by the hash.",
+        "query/same_photograph", "same photograph as a query photo (1: proven)", "",
+        "alignment by local features (SIFT, RANSAC), and agreement of the aligned pixels "
+        "outside the face",
+        "Frames of one video before a still background can pass; a strong crop or much text can "
+        "hide a copy.",
     ),
     Measure(
         "interocular_px", "distance between the eyes", "px", "facial landmarks",
@@ -156,6 +158,26 @@ FURTHER: tuple[Measure, ...] = (
         "the probabilities of its answers yes and no to whether the face was forged",
         "A weak detector: such answers are hardly better than chance; it takes no part in the "
         "verdict.",
+    ),
+    Measure(
+        "query/face_difference", "difference of the face from the same photograph", "correlation",
+        "how much less the aligned face correlates with the query photo's than what surrounds it",
+        "Another expression a moment later differs as well; a retouched eye may not.",
+    ),
+    Measure(
+        "query/agreeing_share", "agreement with the aligned query photo", "share",
+        "places outside the face whose pixels agree, of those that can be compared",
+        "Plain areas say nothing; text, watermarks and borders lower it.",
+    ),
+    Measure(
+        "query/aligned_keypoints", "local features that agree on the alignment", "keypoints",
+        "inliers of an affine map (SIFT, ratio test, RANSAC)",
+        "Clothes, signs and logos of other photographs match too; it proves nothing alone.",
+    ),
+    Measure(
+        "query/aligned_photo", "which query photo it is (by number)", "",
+        "the query photo whose alignment was proven",
+        "Both may be copies of a third file.",
     ),
 )  # fmt: skip
 """Measured on leading hits only, because each reads pictures again."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from tools.alignment import crop_matrix, five_points, similarity, transform, warp
 from tools.errors import SetupError
-from tools.face_detection import DETECTION_THRESHOLD, Found, clipped, detect
+from tools.face_detection import DETECTION_THRESHOLD, Found, clipped, detect, quarter_turns
 from tools.face_quality import FaceQuality, measure_quality
 
 EMBEDDING_BATCH = 64  # faces; bounds the memory when many photographs come at once
@@ -31,8 +31,10 @@ class Face:
     """One face of a photograph; all coordinates are pixels of that photograph.
 
     `box` (4,) float32 x1 y1 x2 y2 inside of the photograph; `keypoints` (5, 2) float32: left eye,
-    right eye, nose, left and right mouth corner as seen in the picture; `landmarks` (68, 2)
+    right eye, nose, left and right mouth corner as seen with the face upright; `landmarks` (68, 2)
     float32 in iBUG order, None when the models have none; `embedding` (d,) float32, unit length.
+    Of a face that lies on its side or its head all are where they are in the photograph as it is
+    stored: crops by keypoints come out upright, and the line of the eyes tells the turn.
     """
 
     box: np.ndarray
@@ -119,7 +121,7 @@ class FaceAnalyser:
         if model is None or not pairs:
             return [None] * len(pairs)
         side = model.input_size[0]
-        matrices = [_landmark_matrix(face.box, side) for _, face in pairs]
+        matrices = [_landmark_matrix(face, side) for _, face in pairs]
         crops = [
             warp(image, matrix, size=side)
             for (image, _), matrix in zip(pairs, matrices, strict=True)
@@ -196,14 +198,18 @@ def _run(model: Any, crops: list[np.ndarray]) -> np.ndarray:
     return output
 
 
-def _landmark_matrix(box: np.ndarray, side: int) -> np.ndarray:
-    """insightface's crop for landmarks: centred on the box, 1.5 times as large."""
-    scale = side / (max(box[2] - box[0], box[3] - box[1]) * 1.5)
-    centre = (box[:2] + box[2:]) / 2
-    return np.array([
-        [scale, 0, side / 2 - centre[0] * scale],
-        [0, scale, side / 2 - centre[1] * scale],
-    ], dtype=np.float64)  # fmt: skip
+def _landmark_matrix(face: Found, side: int) -> np.ndarray:
+    """insightface's crop for landmarks: centred on the box, 1.5 times as large, and upright.
+
+    Upright to the quarter turn: the models know heads that lean, but none that lie.
+    """
+    left, top, right, bottom = face.box
+    scale = side / (max(right - left, bottom - top) * 1.5)
+    turn = quarter_turns(face) * np.pi / 2
+    cos, sin = scale * np.round(np.cos(turn)), scale * np.round(np.sin(turn))
+    linear = np.array([[cos, sin], [-sin, cos]])
+    moved = side / 2 - linear @ [(left + right) / 2, (top + bottom) / 2]
+    return np.column_stack([linear, moved])
 
 
 def _refined(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 from tools.analysis import Opened
 from tools.images import UnreadableImage
+from tools.moving_pictures import Video
 from tools.records import AnalysedImage, AnalysedVideo, Moment
-from tools.videos import Video, as_photo, frames
+from tools.skips import RETRIED
+from tools.videos import as_photo, frames
 
 
 @dataclass(slots=True)
@@ -33,8 +35,8 @@ class Footage:
     def opened(self, video_id: str, video: Video, *, byte_size: int) -> Iterator[Opened]:
         """The frames of a video as pictures to be analysed, one by one as they are asked for.
 
-        Raises `UnreadableImage` when none can be decoded; a video that breaks off later than that
-        gives those that could be.
+        Raises `UnreadableImage` when none can be decoded, or when the system fails amid it; a video
+        that breaks off later because it is damaged gives those that could be decoded.
         """
         self._underway[video_id] = _Underway(video, byte_size)
         given = 0
@@ -44,8 +46,8 @@ class Footage:
                 photo = as_photo(video, frame.pixels, image_id=moment.image_id)
                 given += 1
                 yield Opened(photo, byte_size=byte_size, moment=moment)
-        except UnreadableImage:
-            if not given:
+        except UnreadableImage as error:
+            if not given or error.reason in RETRIED:
                 del self._underway[video_id]
                 raise
         if not given:
@@ -58,7 +60,7 @@ class Footage:
         for image in images:
             if image.moment is None:
                 rest.append(image)
-            else:
+            elif image.moment.video_id in self._underway:  # else it was given up meanwhile
                 self._underway[image.moment.video_id].images.append(image)
         return rest
 

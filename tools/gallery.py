@@ -7,7 +7,6 @@ this file and may be thrown away at any time (Chroma loses vectors when its writ
 import contextlib
 import difflib
 import json
-import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,8 @@ import numpy as np
 
 from tools import gallery_file, gallery_rows
 from tools.errors import SetupError, ToolError
-from tools.gallery_file import RECORDS, galleries_folder, gallery_folder
+from tools.gallery_file import RECORDS, Opened, galleries_folder, gallery_folder
+from tools.private import private_folder, tighten
 from tools.records import (
     AnalysedImage,
     AnalysedVideo,
@@ -44,11 +44,13 @@ class Gallery:
     the file cannot be written or is damaged.
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, folder: Path, opened: Opened) -> None:
         self.folder = folder
         self.name = folder.name
-        self._connection = connection
+        self._opened = opened
+        self._connection = opened.connection
         self._turn = threading.RLock()
+        self._embedding_bytes = 0
 
     # -- opening ------------------------------------------------------------------------------
 
@@ -62,21 +64,28 @@ class Gallery:
         """
         folder = gallery_folder(home, name)
         with gallery_file.plain_words(name):
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(galleries_folder(home))
+            private_folder(folder)
             connection = gallery_file.connect(folder / RECORDS, fingerprint=fingerprint)
-        return cls(folder, connection)._bound_to(fingerprint)
+            tighten(folder)
+        return cls(folder, Opened(connection))._bound_to(fingerprint)
 
     @classmethod
     def open_existing(
         cls, home: Path, name: str = "default", *, fingerprint: Mapping[str, str] | None = None
     ) -> Self:
-        """Open a gallery that must exist; without a `fingerprint`, whatever made it."""
+        """Open a gallery that must exist; without a `fingerprint`, whatever made it.
+
+        It may lie on a disk that cannot be written, and be searched there.
+        """
         folder = gallery_folder(home, name)
         if not (folder / RECORDS).is_file():
             raise SetupError(_no_gallery(name, cls.names(home)))
+        private_folder(galleries_folder(home))
+        tighten(folder)
         with gallery_file.plain_words(name):
-            connection = gallery_file.connect(folder / RECORDS)
-        return cls(folder, connection)._bound_to(fingerprint)
+            opened = gallery_file.open_to_read(folder / RECORDS)
+        return cls(folder, opened)._bound_to(fingerprint)
 
     @staticmethod
     def names(home: Path) -> list[str]:
@@ -84,7 +93,11 @@ class Gallery:
         return sorted(path.parent.name for path in galleries_folder(home).glob(f"*/{RECORDS}"))
 
     def _bound_to(self, fingerprint: Mapping[str, str] | None) -> Self:
-        mine = self.fingerprint
+        try:
+            mine = self.fingerprint
+        except SetupError:
+            self.close()
+            raise
         if fingerprint is None or mine == dict(fingerprint):
             return self
         self.close()
@@ -100,7 +113,8 @@ class Gallery:
 
     def close(self) -> None:
         """Let go of the file; everything committed stays."""
-        self._connection.close()
+        self._opened.close()
+        tighten(self.folder)  # what Chroma wrote has the rights that the umask leaves
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +127,10 @@ class Gallery:
     @property
     def fingerprint(self) -> dict[str, str]:
         """The checkpoints that made this gallery."""
-        return dict(json.loads(self._meta("fingerprint")))
+        try:
+            return dict(json.loads(self._meta("fingerprint")))
+        except (ValueError, TypeError) as error:
+            raise self._damaged("what made it cannot be read") from error
 
     @property
     def created(self) -> str:
@@ -136,13 +153,31 @@ class Gallery:
         found += [
             f"{row[0]} row {row[1]} points nowhere" for row in self._all("PRAGMA foreign_key_check")
         ]
-        sizes = [size for (size,) in self._all("SELECT DISTINCT length(embedding) FROM faces")]
-        if len(sizes) > 1:
-            found.append(f"embeddings of different sizes: {sizes} bytes")
-        for batch in self.embedding_batches(4096):
-            odd = ~(np.abs(np.linalg.norm(batch.matrix, axis=1) - 1) < 1e-3)
-            found += [f"embedding of {batch.ids[i]} is no unit vector" for i in np.flatnonzero(odd)]
-        return found
+        for what, table in (("embedding", "faces"), ("features", "faces"), ("features", "images")):
+            select = f"SELECT DISTINCT length({what}) FROM {table} WHERE {what} IS NOT NULL"  # noqa: S608 - our own names
+            sizes = sorted(size for (size,) in self._all(f"{select} ORDER BY 1"))
+            if len(sizes) > 1:
+                found.append(f"{what} of different sizes in {table}: {sizes} bytes")
+        return [*found, *self._unreadable_faces(), *self._unreadable_images()]
+
+    def _unreadable_faces(self) -> Iterator[str]:
+        for (seq,) in self._all("SELECT seq FROM faces ORDER BY seq"):
+            row = self._all(f"{gallery_rows.SELECT_FACE} WHERE seq = ?", (seq,))[0]
+            try:
+                norm = float(np.linalg.norm(gallery_rows.face_record(row).face.embedding))
+            except gallery_rows.UNREADABLE as error:
+                yield f"face {row[0]} cannot be read ({error})"
+                continue
+            if not abs(norm - 1) < 1e-3:
+                yield f"embedding of {row[0]} is no unit vector"
+
+    def _unreadable_images(self) -> Iterator[str]:
+        for (image_id,) in self._all("SELECT id FROM images ORDER BY id"):
+            row = self._all(f"{gallery_rows.SELECT_IMAGE} WHERE id = ?", (image_id,))[0]
+            try:
+                gallery_rows.image_record(row)
+            except gallery_rows.UNREADABLE as error:
+                yield f"image {image_id} cannot be read ({error})"
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -274,7 +309,10 @@ class Gallery:
         rows = self._all(f"{gallery_rows.SELECT_IMAGE} WHERE id = ?", (image_id,))
         if not rows:
             raise ToolError(f"there is no image {image_id!r} in gallery {self.name!r}")
-        return gallery_rows.image_record(rows[0])
+        try:
+            return gallery_rows.image_record(rows[0])
+        except gallery_rows.UNREADABLE as error:
+            raise self._damaged(f"image {image_id} cannot be read") from error
 
     def image_ids(self) -> Iterator[str]:
         """The id of every recorded picture and frame, in order."""
@@ -304,14 +342,14 @@ class Gallery:
         """Several faces, in the order asked for; `ToolError` for an unknown id."""
         found = {row[0]: row for row in self._chunked(gallery_rows.SELECT_FACE, ids)}
         self._refuse_unknown(ids, found)
-        return [gallery_rows.face_record(found[each]) for each in ids]
+        return [self._face(found[each]) for each in ids]
 
     def faces_of(self, image_id: str) -> list[FaceRecord]:
         """The faces in a picture, from left to right."""
         rows = self._all(
             f"{gallery_rows.SELECT_FACE} WHERE image_id = ? ORDER BY ordinal", (image_id,)
         )
-        return [gallery_rows.face_record(row) for row in rows]
+        return [self._face(row) for row in rows]
 
     # -- embeddings ---------------------------------------------------------------------------
 
@@ -328,7 +366,7 @@ class Gallery:
             yield EmbeddingBatch(
                 ids=[row[0] for row in rows],
                 seqs=[row[2] for row in rows],
-                matrix=_matrix([row[1] for row in rows]),
+                matrix=self._matrix([row[1] for row in rows]),
             )
 
     def embeddings(self) -> tuple[list[str], Vector]:
@@ -346,7 +384,7 @@ class Gallery:
         if not ids:
             return np.zeros(0, np.float32)
         # Row by row: a matrix product may sum in another order when the batch differs.
-        matrix = _matrix([found[each] for each in ids])
+        matrix = self._matrix([found[each] for each in ids])
         cosines: Vector = np.einsum("nd,d->n", matrix, np.asarray(query, np.float32))
         return cosines
 
@@ -366,7 +404,31 @@ class Gallery:
         return row
 
     def _meta(self, key: str) -> str:
-        return str(self._all("SELECT value FROM meta WHERE key = ?", (key,))[0][0])
+        rows = self._all("SELECT value FROM meta WHERE key = ?", (key,))
+        if not rows:
+            raise self._damaged(f"no {key!r} in it")
+        return str(rows[0][0])
+
+    def _damaged(self, what: str) -> SetupError:
+        return SetupError(
+            f"gallery {self.name!r}: its record is damaged ({what}): `unmask doctor` says more; "
+            f"restore its folder from a backup, or run `unmask galleries forget {self.name}` and "
+            "index your photos again"
+        )
+
+    def _matrix(self, blobs: Sequence[bytes]) -> Vector:
+        """Embeddings (n, d); SetupError when they are not of one size."""
+        self._embedding_bytes = self._embedding_bytes or len(blobs[0])
+        if {len(blob) for blob in blobs} != {self._embedding_bytes} or self._embedding_bytes % 4:
+            raise self._damaged("embeddings of different sizes")
+        flat = np.frombuffer(b"".join(blobs), dtype="<f4").astype(np.float32)
+        return flat.reshape(len(blobs), -1)
+
+    def _face(self, row: Any) -> FaceRecord:
+        try:
+            return gallery_rows.face_record(row)
+        except gallery_rows.UNREADABLE as error:
+            raise self._damaged(f"face {row[0]} cannot be read") from error
 
     def _chunked(self, select: str, ids: Sequence[str], *, key: str = "id") -> Iterator[Any]:
         for start in range(0, len(ids), _CHUNK):
@@ -392,8 +454,3 @@ def _no_gallery(name: str, known: Sequence[str]) -> str:
         f"there is no gallery {name!r} (there are: {there}): {meant}"
         f" one of them with `--gallery NAME`, or {make}"
     )
-
-
-def _matrix(blobs: Sequence[bytes]) -> Vector:
-    flat = np.frombuffer(b"".join(blobs), dtype="<f4").astype(np.float32)
-    return flat.reshape(len(blobs), -1)

@@ -3,9 +3,12 @@
 import contextlib
 import json
 import re
+import shutil
 import sqlite3
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,6 +56,10 @@ CREATE TABLE video_frames (
 ) WITHOUT ROWID;
 CREATE INDEX frames_of_video ON video_frames (video_id, time_s);
 """
+
+_UNWRITABLE = frozenset({
+    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+})  # fmt: skip
 
 _PLAIN_WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space, then run `unmask index` again",
@@ -103,6 +110,11 @@ def connect(path: Path, *, fingerprint: Mapping[str, str] | None = None) -> sqli
     try:
         if fingerprint is not None and _is_empty(connection):
             _set_up(connection, fingerprint)
+        elif _is_empty(connection):  # another process is about to make it
+            raise SetupError(
+                f"gallery {path.parent.name!r} holds nothing yet: fill it with `unmask index DIR "
+                f"--gallery {path.parent.name}`"
+            )
         _check_version(connection, path.parent.name)  # before anything changes a foreign file
         _bring_up_to_date(connection)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -112,6 +124,69 @@ def connect(path: Path, *, fingerprint: Mapping[str, str] | None = None) -> sqli
         connection.close()
         raise
     return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open record store; `copy` is the temporary folder that it was copied to, if it was."""
+
+    connection: sqlite3.Connection
+    copy: tempfile.TemporaryDirectory[str] | None = None
+
+    def close(self) -> None:
+        """Let go of the file, and of the copy."""
+        self.connection.close()
+        if self.copy is not None:
+            self.copy.cleanup()
+
+
+def open_to_read(path: Path) -> Opened:
+    """Open a record store that exists; on a disk that cannot be written, all the same.
+
+    WAL needs files beside the record. Where none can be made, a record without unfinished work is
+    read as it lies there, one that another process writes is read along with it, and any other is
+    copied to a temporary folder and mended there. Raises SetupError or sqlite3.Error.
+    """
+    try:
+        return Opened(connect(path))
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _UNWRITABLE:
+            raise
+    unfinished = path.with_name(f"{path.name}-wal")
+    mode = "mode=ro" if unfinished.is_file() else "mode=ro&immutable=1"
+    connection = _as_it_lies(path, mode)
+    if connection is not None:
+        return Opened(connection)
+    folder = tempfile.TemporaryDirectory(prefix="unmask-", ignore_cleanup_errors=True)
+    try:
+        copied = Path(folder.name) / path.parent.name / path.name
+        copied.parent.mkdir()
+        for each in (path, unfinished):
+            if each.is_file():
+                shutil.copyfile(each, copied.with_name(each.name))
+        return Opened(connect(copied), folder)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def _as_it_lies(path: Path, mode: str) -> sqlite3.Connection | None:
+    """The record, opened to be read only; None when that cannot be done, or it is an older one."""
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=30, check_same_thread=False
+    )
+    try:
+        _check_version(connection, path.parent.name)
+        if _pragma(connection, "user_version") == SCHEMA_VERSION:
+            return connection
+    except sqlite3.OperationalError:
+        pass
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
 
 
 def _set_up(connection: sqlite3.Connection, fingerprint: Mapping[str, str]) -> None:

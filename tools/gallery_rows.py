@@ -69,6 +69,9 @@ UPSERT_FILE = (
 )
 SELECT_FILE = "SELECT path, size, mtime_ns, image_id, problem, missing FROM files"
 
+UNREADABLE = (ValueError, TypeError, KeyError)
+"""What a row raises that holds something else than we write."""
+
 
 def image_values(image: AnalysedImage, indexed_at: str) -> tuple[object, ...]:
     """The parameters of `INSERT_IMAGE`."""
@@ -152,7 +155,7 @@ def image_record(row: Any) -> ImageRecord:
 def face_record(row: Any) -> FaceRecord:
     """A row of `SELECT_FACE`."""
     face = Face(
-        box=unpacked(row[4]),
+        box=unpacked(row[4], (4,)),
         keypoints=unpacked(row[5], (5, 2)),
         landmarks=unpack(row[6], (68, 2)),
         quality=quality_from_json(row[7]),

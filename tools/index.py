@@ -9,6 +9,7 @@ the record is rebuilt from it, and when Chroma cannot be used at all the record 
 import contextlib
 import json
 import logging
+import os
 import shutil
 import sqlite3
 import sys
@@ -70,11 +71,14 @@ class Index:
     def open(cls, gallery: Gallery, *, on_progress: Progress | None = None) -> Self:
         """Open a gallery's index, mended or rebuilt first where it needs that."""
         index = cls(gallery, on_progress)
-        reason = "another process has it open"
-        try:
-            index._lock = gallery_file.try_lock(gallery.folder / "chroma.lock")
-        except sqlite3.OperationalError as error:  # a full disk must not keep anyone from searching
-            reason = str(error)
+        reason = "it is in use, by indexing say"
+        if not os.access(gallery.folder, os.W_OK):
+            reason = "its folder cannot be written"  # Chroma does not work without that
+        else:
+            try:
+                index._lock = gallery_file.try_lock(gallery.folder / "chroma.lock")
+            except sqlite3.OperationalError as error:
+                reason = str(error)  # a full disk must not keep anyone from searching
         if index._lock is None:
             index._notice(_fallback(reason))
         else:

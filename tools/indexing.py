@@ -19,11 +19,12 @@ from tools.analysis import Analyser, AnalysisPool, ImageEncoder, Opened
 from tools.errors import ToolError
 from tools.footage import Footage
 from tools.gallery import Gallery
-from tools.images import UnreadableImage, walk
+from tools.images import Found, UnreadableImage, walk
 from tools.index import Index
+from tools.moving_pictures import Video
 from tools.opening import FileToOpen, OpenedFile, OpeningPool, pixel_count
 from tools.records import AnalysedImage, FileRecord
-from tools.videos import Video
+from tools.skips import RETRIED
 
 BATCH_IMAGES = 16
 BATCH_PIXELS = 32_000_000
@@ -39,7 +40,6 @@ GIVE_BACK_EVERY = 64  # pictures between returns of freed memory; 1 % of the tim
 INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
 _MOST_WORKERS = 8  # each may hold a batch of decoded pictures
 _NAMED_SKIPS = 1000  # a list that grows with the number of files would not be flat
-_RETRIED = ("unreadable", "missing")  # rights and disks change without touching the file
 _REPORT_EVERY_S = 0.1
 
 
@@ -70,11 +70,11 @@ class IndexProgress:
 class IndexSummary:
     """What a run did.
 
-    `already_known`: files unchanged since an earlier run; `duplicates`: files (moved, copied)
-    whose very bytes were already indexed; `missing`: files that are gone from disk, their
-    pictures kept. `skipped` counts files per reason; `skipped_files` names the first thousand of
-    them, `Gallery.skipped_files` all. `notices` are for people to read. `frames_added` of the
-    `images_added` were taken out of `videos_added`.
+    `already_known`: files with the content that an earlier run has seen there; `duplicates`: other
+    files (moved, copied) whose very bytes were already indexed; `missing`: files that are gone
+    from disk, their pictures kept. `skipped` counts files per reason; `skipped_files` names the
+    first thousand of them, `Gallery.skipped_files` all. `notices` are for people to read.
+    `frames_added` of the `images_added` were taken out of `videos_added`, animations among them.
     """
 
     images_added: int
@@ -108,6 +108,7 @@ def index_folders(
     threads: int | None = None,
     on_progress: Callable[[IndexProgress], None] | None = None,
     on_indexed: Callable[[Sequence[str]], None] | None = None,
+    follow_links: bool = False,
 ) -> IndexSummary:
     """Bring a gallery up to date with folders (or single files).
 
@@ -115,7 +116,9 @@ def index_folders(
     not analysed again; one that gives no picture is skipped, counted and remembered until it
     changes. A video gives its frames (`tools.videos`), recorded together when it is done. `index`
     is the gallery's, if it is open already; `threads` is how many batches are analysed at a time,
-    one core each (None: all cores). `on_indexed` gets the ids of pictures once they are safely on
+    one core each (None: all cores). Links that lead out of the folders are skipped unless
+    `follow_links`; the data folder of the gallery is passed over when it lies in one of them.
+    `on_indexed` gets the ids of pictures once they are safely on
     the disk. Raises `SetupError` (folder missing, disk full, gallery in use; what was indexed
     before is kept) and `IndexingInterrupted`.
     """
@@ -125,7 +128,7 @@ def index_folders(
         index = index or stack.enter_context(Index.open(gallery))
         workers = min(threads or os.cpu_count() or 1, _MOST_WORKERS)
         pool = AnalysisPool(workers, faces=faces, encoder=encoder)
-        job = _Job(gallery, index, pool, workers, on_progress, on_indexed)
+        job = _Job(gallery, index, pool, workers, on_progress, on_indexed, follow_links)
         try:
             with pool.working():
                 job.run(roots)
@@ -170,6 +173,7 @@ class _Job:
     workers: int
     on_progress: Callable[[IndexProgress], None] | None
     on_indexed: Callable[[Sequence[str]], None] | None
+    follow_links: bool
     started: float = field(default_factory=time.monotonic)
     reported: float = 0.0
     total: int = 0
@@ -182,12 +186,13 @@ class _Job:
     batch: _Batch = field(default_factory=_Batch)
     analysing: deque[_Batch] = field(default_factory=deque)
     failed: set[str] = field(default_factory=set)
+    failed_for_now: set[str] = field(default_factory=set)
     footage: Footage = field(default_factory=Footage)
 
     def run(self, roots: Sequence[Path]) -> None:
         if self.on_progress is not None:
             # Walking twice is cheap beside analysing; remembering every path would not be flat.
-            self.total = sum(1 for _ in walk(roots))
+            self.total = sum(1 for _ in self._walked(roots))
         # A batch for every worker, and one that is being opened.
         budget = (self.workers + 1) * BATCH_PIXELS
         with OpeningPool(self.gallery.has_image, budget_pixels=budget) as pool:
@@ -201,14 +206,19 @@ class _Job:
             self._note_missing(root)
         self._report(now=True)
 
+    def _walked(self, roots: Sequence[Path]) -> Iterator[Found]:
+        galleries = self.gallery.folder.parent
+        home = galleries.parent
+        # Photos that someone keeps in the data folder and names are indexed; what Unmask keeps
+        # there (copies of query photos, what it forged) never is.
+        asked_for = any(root.is_relative_to(home) for root in roots)
+        ours = (galleries, home / "cases") if asked_for else (home,)
+        return walk(roots, follow_links=self.follow_links, without=ours)
+
     def _files_to_open(self, roots: Sequence[Path]) -> Iterator[FileToOpen]:
         """The files below the folders that are new or have changed."""
-        ours = self.gallery.folder.parent  # galleries in an indexed home hold no pictures
-        for found in walk(roots):
+        for found in self._walked(roots):
             self._report()
-            if ours in found.path.parents:
-                self.done += 1
-                continue
             status = None if found.problem else _status(found.path)
             if status is None:
                 self.done += 1
@@ -239,7 +249,9 @@ class _Job:
         file, photo, problem = opened.file, opened.photo, opened.problem
         if problem is None and opened.image_id is not None:
             if self._already_have(opened.image_id):
-                self.tally["duplicates"] += 1
+                before = self.gallery.file(file.path)
+                touched = before is not None and before.image_id == opened.image_id
+                self.tally["known" if touched else "duplicates"] += 1
                 pool.give_back(0 if photo is None else pixel_count(photo))
             elif opened.video is not None:
                 problem = self._take_apart(opened.image_id, opened.video, file, pool)
@@ -283,6 +295,11 @@ class _Job:
         results = batch.results.result() if batch.results else []
         analysed = [result for result in results if isinstance(result, AnalysedImage)]
         self.failed |= batch.photos.keys() - {image.id for image in analysed}
+        self.failed_for_now |= {
+            image_id
+            for image_id, result in zip(batch.photos, results, strict=True)
+            if isinstance(result, UnreadableImage) and result.reason in RETRIED
+        }
         pictures = self.footage.sort_in(analysed)
         whole = {video_id: self.footage.whole(video_id) for video_id in batch.videos}
         self.failed |= {video_id for video_id, video in whole.items() if video is None}
@@ -309,8 +326,9 @@ class _Job:
     def _without_failed(self, file: FileRecord) -> FileRecord:
         if file.image_id not in self.failed:
             return file
-        self._skip(file.path, NOT_ANALYSED)
-        return replace(file, image_id=None, problem=NOT_ANALYSED)
+        problem = "unreadable" if file.image_id in self.failed_for_now else NOT_ANALYSED
+        self._skip(file.path, problem)
+        return replace(file, image_id=None, problem=problem)
 
     def _note_missing(self, root: Path) -> None:
         """Mark the files that are gone; whatever merely cannot be looked at is not gone."""
@@ -374,7 +392,7 @@ def _status(path: Path) -> os.stat_result | None:
 def _settled(known: FileRecord, status: os.stat_result) -> bool:
     """Whether reading the file again could tell nothing new."""
     same = known.same_state(status.st_size, status.st_mtime_ns)
-    return same and known.problem not in _RETRIED
+    return same and known.problem not in RETRIED
 
 
 def _is_gone(path: Path) -> bool:

@@ -18,19 +18,23 @@ from tools.faces import Face
 from tools.gallery import Gallery
 from tools.images import UnreadableImage, read_photo
 from tools.instruments import Instruments
+from tools.local_features import local_features
 from tools.picture_scores import picture_scores
 from tools.query import Query
+from tools.query_alignment import same_photograph_scores
 from tools.references import reference_scores
 from tools.retakes import KEPT, retaken
 from tools.second_embedder import second_scores
 from tools.sightings import Candidate, assess
-from tools.verdict import Rule
+from tools.verdict import SAME_PHOTOGRAPH, Rule
 from tools.videos import frame_at
 
 MOST_HITS = 50
 """Hits that are looked at closer at most: more than a person, or a model's context, can take in."""
 
-MEASUREMENTS: tuple[Measurement, ...] = (picture_scores, second_scores, reference_scores)
+MEASUREMENTS: tuple[Measurement, ...] = (
+    picture_scores, second_scores, reference_scores, same_photograph_scores,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,28 +62,36 @@ class LeadingHits:
         self._known: dict[tuple[str, bytes], Seen] = {}
 
     def look_closer(
-        self, hits: Sequence[Candidate], query: Query, *, gallery: Gallery, instruments: Instruments
+        self,
+        hits: Sequence[Candidate],
+        query: Query,
+        *,
+        gallery: Gallery,
+        instruments: Instruments,
+        rule: Rule | None,
     ) -> list[Candidate]:
-        """The same hits with further scores and what the rule makes of them now.
+        """The same hits with further scores and what the search's `rule` makes of them now.
 
         A hit whose picture is gone or damaged keeps its verdict; its further scores are None.
         """
         photos = cache(lambda: tuple(readable_photos(query)))
+        details = cache(lambda: tuple(local_features(pixels) for pixels, _ in photos()))
         seen: list[Seen | None] = []
         for number, hit in enumerate(hits):
             self._on_progress(number, len(hits))
             key = hit.record.id, query.template.tobytes()
             if key not in self._known and (pixels := _picture(gallery, hit)) is not None:
                 face, scores = hit.record.face, hit.scores
-                look = CloserLook(pixels, face, scores, query, photos(), instruments)
+                look = CloserLook(
+                    pixels, face, scores, query, photos(), instruments, query_details=details
+                )
                 self._known[key] = self._look(look, of_video=hit.moment is not None)
             seen.append(self._known.get(key))
         self._on_progress(len(hits), len(hits))
         # A picture that is gone was to be measured like the others, and was not.
         missing = dict.fromkeys([KEPT, *(name for each in seen if each for name in each.scores)])
         return [
-            _judged(hit, each, missing, rule=instruments.rule)
-            for hit, each in zip(hits, seen, strict=True)
+            _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
         ]
 
     def _look(self, look: CloserLook, *, of_video: bool) -> Seen:
@@ -102,6 +114,8 @@ def _judged(hit: Candidate, seen: Seen | None, missing: Scores, *, rule: Rule | 
     if seen is None or rule is None:
         return replace(hit, scores={**scores, **(seen.scores if seen else {})})
     scores |= seen.scores
+    if hit.moment is not None:  # a frame may be the query photo; the video it is in is not
+        scores[SAME_PHOTOGRAPH] = None
     usable = hit.record.face.quality.usable
     given = assess(scores, usable=usable, rule=rule)
     again = {
@@ -130,8 +144,11 @@ def _picture(gallery: Gallery, hit: Candidate) -> np.ndarray | None:
 
 def readable_photos(query: Query) -> Iterator[tuple[np.ndarray, Face]]:
     """The query's pictures (h, w, 3) uint8 RGB with their faces; those that are gone left out."""
-    for path, photo_id, face in zip(query.paths, query.photo_ids, query.faces, strict=True):
+    for path, photo_id, face, time_s in query.rows:
         with contextlib.suppress(UnreadableImage):
+            if time_s is not None:
+                yield frame_at(path, time_s), face
+                continue
             photo = read_photo(path)
             if photo.id == photo_id:
                 yield photo.pixels, face

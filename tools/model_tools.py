@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import ValidationError
 
-from tools.describing import Description, describe, picture_block
+from tools.describing import Description, picture_block
 from tools.desk import Comparison, Desk
 from tools.errors import ToolError
 from tools.facts import quantity, worth_telling
@@ -20,6 +20,7 @@ from tools.findings import Findings
 from tools.handles import Fact, parse
 from tools.localisers import Located, region_of
 from tools.records import Counts
+from tools.spoken_handles import understood
 from tools.verdict import VERDICTS
 
 Blocks = list[str | dict[str, Any]]
@@ -100,7 +101,7 @@ class _Tools:
 
     def describe_image(self, image: str) -> tuple[Blocks, Description]:
         """Look at a photo or hit: the picture, its format, quality and metadata."""
-        found = describe(self._desk, _picture(image))
+        found = self._desk.describe(_picture(image))
         text = {"type": "text", "text": _compact(found.to_words())}
         return [text, picture_block(found.pixels)], found
 
@@ -133,8 +134,8 @@ class _Tools:
 
 
 def _picture(handle: str) -> str:
-    """A picture's handle as the desk knows it: without brackets or blanks around it."""
-    return str(parse(handle))
+    """A picture's handle as the desk knows it, however it was written."""
+    return understood(handle)
 
 
 def _probabilities(facts: Sequence[Fact]) -> dict[str, Any]:

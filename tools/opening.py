@@ -10,9 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tools.animations import animation_in
 from tools.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
+from tools.moving_pictures import Video
 from tools.video_files import is_video, sha256_of
-from tools.videos import Video, look
+from tools.videos import look
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,14 @@ class OpeningPool:
             digest = image_id(data)
             if self._is_known(digest):
                 return OpenedFile(file, image_id=digest)
+            video = animation_in(data, file.path)
+            if video is not None:
+                return OpenedFile(file, image_id=digest, video=video)
             photo = decode_photo(data)
         except UnreadableImage as error:
             return OpenedFile(file, problem=error.reason)
+        except (MemoryError, OSError):  # the system's: says nothing about the file
+            return OpenedFile(file, problem="unreadable")
         self._budget.take(order, pixel_count(photo))
         return OpenedFile(file, image_id=photo.id, photo=photo)
 

@@ -21,6 +21,8 @@ from tools.encoder import Encoder
 from tools.instruments import Instruments
 from tools.localisers.overlay import heat_overlay
 from tools.localisers.protocol import Head
+from tools.map_scales import NOTHING, MapScale
+from tools.readings import UNCALIBRATED
 from tools.tiles import Reader, picture_map, smoothed, strongest
 
 SCORE = "image/patches"
@@ -86,26 +88,44 @@ class PatchMap:
     """The whole picture with its map over it.
 
     `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` as `patch_scores` gives it;
-    `where` in the picture its strongest place lies, in words.
+    `where` in the picture its strongest place lies, in words; `finds` says whether it is stronger
+    than in authentic photographs, None where nobody measured those.
     """
 
     shown: np.ndarray
     score: float
     where: str
+    finds: bool | None = None
+
+    @property
+    def says(self) -> str:
+        """The map in words."""
+        if self.finds is False:
+            return NOTHING
+        strongest = f"strongest at the {self.where} of the picture"
+        if self.finds is None:
+            return f"{UNCALIBRATED}; {strongest}"
+        return f"stands out from authentic photographs; {strongest}"
 
 
-def patch_map(pixels: np.ndarray, heat: np.ndarray, *, usual: float = 0.0) -> PatchMap | None:
+def patch_map(
+    pixels: np.ndarray, heat: np.ndarray, *, usual: float = 0.0, scale: MapScale | None = None
+) -> PatchMap | None:
     """A picture (h, w, 3) uint8 RGB with its map; None where nothing in that was measured.
 
     Nothing below `usual`, in logits, is drawn: so strong a sign is in authentic pictures too.
+    Where `scale` says that nothing stands out, nothing is drawn at all.
     """
     if not np.isfinite(heat).any():
         return None
     shrink = min(1.0, _SHOWN_PX / max(pixels.shape[:2]))
     width, height = (max(1, round(it * shrink)) for it in pixels.shape[1::-1])
     small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    known = np.where(np.isfinite(heat), heat, usual)
-    return PatchMap(heat_overlay(small, known - usual), strongest(heat), _where(smoothed(heat)))
+    score = strongest(heat)
+    finds = None if scale is None else bool(score > scale.finding)
+    known = np.where(np.isfinite(heat), heat, usual) - usual
+    shown = heat_overlay(small, np.zeros_like(known) if finds is False else known)
+    return PatchMap(shown, score, _where(smoothed(heat)), finds)
 
 
 def _where(heat: np.ndarray) -> str:

@@ -5,8 +5,9 @@ high is decided here, once, for prompts, screen and reports alike.
 """
 
 import math
+from collections.abc import Mapping
 
-from tools.calibration import Reference, Scores
+from tools.calibration import Place, Reference, Scores
 from tools.face_quality import LIMITS
 from tools.handles import NOT_MEASURED
 from tools.verdict import Assessment, Rule
@@ -30,8 +31,12 @@ STEADY, CHANGES = "steady", "changes"
 
 UNCERTAIN = "uncertain"
 
-_IDENTITY = {"high": "same person", "within": UNCERTAIN, "low": "another person"}
-_FORGERY = {"high": "forged", "within": UNCERTAIN, "low": "no sign of forgery"}
+_IDENTITY: Mapping[Place, str] = {
+    "high": "same person", "within": UNCERTAIN, "low": "another person",
+}  # fmt: skip
+_FORGERY: Mapping[Place, str] = {
+    "high": "forged", "within": UNCERTAIN, "low": "no sign of forgery",
+}  # fmt: skip
 _IMPERSONATION = {
     "impersonation": "likely",
     "inconclusive": UNCERTAIN,
@@ -64,8 +69,8 @@ def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | N
             return "alike" if value >= ALIKE_COSINE else "unlike"
         case "cosine_similarity":
             return read_identity(scores, rule)
-        case "query/face_hash_distance" if rule is not None:
-            return "same photograph" if value <= rule.copy_bits else "another photograph"
+        case "query/same_photograph":
+            return "same photograph" if value else "another photograph"
         case "query/face_linear_difference" if rule is not None:
             return _beside_query(value, rule.references.get("face/unifd_linear"))
     return UNCALIBRATED if share is None else _standing(share)
@@ -75,34 +80,33 @@ def read_identity(scores: Scores, rule: Rule | None) -> str:
     """Whether a face is the query person's, by the rule's identity band."""
     if rule is None:
         return NOT_MEASURED if scores.get("cosine_similarity") is None else UNCALIBRATED
-    same = rule.identity.probability(scores)
-    return NOT_MEASURED if same is None else _IDENTITY[rule.identity_band.place(same)]
+    return _read(_IDENTITY, rule.identity_place(scores))
 
 
-def read_forgery(assessment: Assessment, scores: Scores, rule: Rule | None) -> str:
+def read_person(assessment: Assessment) -> str:
+    """Whether a hit is the query person, as the verdict has it: uncertain where retakes differ."""
+    return (
+        UNCERTAIN
+        if "identity" in assessment.unsteady
+        else _read(_IDENTITY, assessment.identity_place)
+    )
+
+
+def read_forgery(assessment: Assessment) -> str:
     """Whether a face was forged, by the band of the question that the rule asked about it.
 
     Uncertain too where mild retakes moved it to another side of that band.
     """
-    if rule is None or assessment.fake_probability is None:
-        return NOT_MEASURED
-    if "forgery" in assessment.unsteady:
-        return UNCERTAIN
-    return _FORGERY[rule.fake_place(scores) or "within"]
+    return UNCERTAIN if "forgery" in assessment.unsteady else _read(_FORGERY, assessment.fake_place)
 
 
-def read_person(assessment: Assessment, scores: Scores, rule: Rule | None) -> str:
-    """Whether a hit is the query person, as the verdict has it: uncertain where retakes differ."""
-    return UNCERTAIN if "identity" in assessment.unsteady else read_identity(scores, rule)
+def read_forgery_at(place: Place | None) -> str:
+    """Whether a face was forged, from where its probability lies in the band it was judged by."""
+    return _read(_FORGERY, place)
 
 
-def read_forgery_alone(scores: Scores, rule: Rule | None) -> str:
-    """Whether a face was forged, judged without a query: how a query photo itself is judged."""
-    question = None if rule is None else rule.question("alone", scores)
-    fake = None if question is None else question.calibrator.probability(scores)
-    if question is None or fake is None:
-        return NOT_MEASURED
-    return _FORGERY[question.band.place(fake)]
+def _read(words: Mapping[Place, str], place: Place | None) -> str:
+    return NOT_MEASURED if place is None else words[place]
 
 
 def read_impersonation(assessment: Assessment) -> str:

@@ -28,6 +28,7 @@ from tools.errors import SetupError
 from tools.face_parts import Look, inner_outer
 from tools.faces import Face
 from tools.forge_masks import face_regions
+from tools.map_scales import DISTANCE, NOTHING, scale_of
 
 Floats = NDArray[np.float32]
 INNER_OUTER, PATCH_DISTANCE = "reference/inner_outer", "reference/patch_distance"
@@ -152,7 +153,8 @@ class ReferenceMap:
     `crop` (s, s, 3) uint8 RGB is the hit's aligned face, `distances` (h, w) its cells' distances.
     `heat` (h, w) is what is drawn: distances above what is usual in spreads, or, where nobody
     measured what is usual for this encoder (`standardised` False), above the face's own median.
-    `far` names the regions whose mean is `FAR` or more; None where that cannot be said.
+    `far` names the regions whose mean is `FAR` or more, and beyond what other authentic photos of
+    one person reach; None where that cannot be said.
     """
 
     crop: np.ndarray
@@ -168,12 +170,17 @@ class ReferenceMap:
         return float(shown[-max(1, round(STRONGEST_SHARE * shown.size)) :].mean())
 
     @property
+    def drawn(self) -> Floats:
+        """The heat to be shown: none where it is known that nothing stands out."""
+        return np.zeros_like(self.heat) if self.far == () else self.heat
+
+    @property
     def says(self) -> str:
         """The map in words."""
         if self.far is None:
             return "how far each place is from the query photos"
         if not self.far:
-            return "no part of the face is unusually far from the query photos"
+            return f"{NOTHING} of one person: no part is unusually far from the query photos"
         return f"unusually far from the query photos: {', '.join(self.far)}"
 
     @property
@@ -203,17 +210,26 @@ def reference_map(hit: Look, photos: Sequence[Look], *, encoder: Encoder) -> Ref
         heat = (distances - np.median(distances)) / spread
         return ReferenceMap(crop, distances, heat, standardised=False, far=None)
     heat = known.standing(distances)
-    return ReferenceMap(crop, distances, heat, standardised=True, far=_far(heat, face, encoder))
+    scale = scale_of(DISTANCE, encoder)
+    finding = FAR if scale is None else max(FAR, scale.finding)
+    far = _far(heat, face, encoder, finding=finding)
+    return ReferenceMap(crop, distances, heat, standardised=True, far=far)
 
 
-def _far(heat: Floats, face: Face, encoder: Encoder) -> tuple[str, ...] | None:
+def _far(heat: Floats, face: Face, encoder: Encoder, *, finding: float) -> tuple[str, ...] | None:
+    means = region_means(heat, face, encoder)
+    return None if means is None else tuple(it for it, mean in means.items() if mean >= finding)
+
+
+def region_means(heat: Floats, face: Face, encoder: Encoder) -> dict[str, float] | None:
+    """The mean of a map (h, w) over each region of the face; None for one without landmarks."""
     if face.landmarks is None:
         return None
     matrix = crop_matrix(face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
     landmarks = transform(face.landmarks, matrix) * (heat.shape[0] / encoder.image_size)
     areas = face_regions(landmarks.astype(np.float32), heat.shape)
-    means = {name: heat[areas[name] > 0] for name in _REGIONS}
-    return tuple(name for name, inside in means.items() if inside.size and inside.mean() >= FAR)
+    inside = {name: heat[areas[name] > 0] for name in _REGIONS}
+    return {name: float(values.mean()) for name, values in inside.items() if values.size}
 
 
 def reference_scores(look: CloserLook) -> dict[str, float | None]:

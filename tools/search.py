@@ -6,7 +6,9 @@ tools share.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from tools.animations import PAGED
 from tools.comparison import columns, compare
 from tools.evidence import FURTHER, Evidence, collect
 from tools.findings import Findings, Hit, count_verdicts
@@ -53,7 +55,8 @@ def search(
     with Index.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
     rows = compare(query, columns(gallery, records), detectors=instruments.detectors)
-    rule = instruments.rule
+    faces = gallery.counts().faces
+    rule = None if instruments.rule is None else instruments.rule.among(faces)
     scored = [
         Candidate(record, row, assess(row, usable=record.face.quality.usable, rule=rule))
         for record, row in zip(records, rows, strict=True)
@@ -62,7 +65,9 @@ def search(
     shown, rest = ranked[:top], ranked[top:]
     if closer is not None:
         leading, others = shown[:MOST_HITS], shown[MOST_HITS:]
-        seen = closer.look_closer(leading, query, gallery=gallery, instruments=instruments)
+        seen = closer.look_closer(
+            leading, query, gallery=gallery, instruments=instruments, rule=rule
+        )
         shown = sorted([*seen, *others], key=order)
     hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
     findings = Findings(
@@ -76,6 +81,7 @@ def search(
         images_without_face=gallery.counts().without_face,
         warnings=(*query.warnings, *index.notices, *instruments.notices),
         videos=sum(found.moment is not None for found in ranked),
+        faces=faces,
     )
     return Search(findings, query, tuple(found.record for found in shown))
 
@@ -113,14 +119,13 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) ->
     evidence = collect(found.scores, rule.references if rule else {}, rule=rule)
     left, top, right, bottom = (float(edge) for edge in record.face.box)
     moment = found.moment
+    paths, missing = _files(gallery, record.image_id)
     return Hit(
         rank=rank,
         face_id=record.id,
         image_id=record.image_id,
-        # A file that is gone leaves its last known place: its faces are still a finding.
-        paths=tuple(
-            gallery.paths_of(record.image_id) or gallery.paths_of(record.image_id, gone=True)
-        ),
+        paths=paths,
+        file_missing=missing,
         box=(left, top, right, bottom),
         keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
         assessment=assessment,
@@ -130,7 +135,18 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) ->
         moments=found.moments,
         frames_seen=found.frames_seen,
         frames=len(gallery.frames_of(moment.video_id)) if moment else None,
+        paged=moment is not None and gallery.image(moment.video_id).format in PAGED,
     )
+
+
+def _files(gallery: Gallery, image_id: str) -> tuple[tuple[Path, ...], bool]:
+    """Where a picture lies, files that are there first; and whether all of them are gone.
+
+    A file that is gone leaves its last known place: its faces are still a finding.
+    """
+    known = gallery.paths_of(image_id) or gallery.paths_of(image_id, gone=True)
+    paths = sorted(known, key=lambda path: not path.is_file())
+    return tuple(paths), not paths[0].is_file()
 
 
 def _told_how(item: Evidence, found: Candidate) -> Evidence:

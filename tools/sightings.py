@@ -109,9 +109,9 @@ def _frames_with_the_person(
         return [], []
     places: dict[str, list[Candidate]] = {"high": [], "within": [], "low": []}
     for frame in frames:
-        same = rule.identity.probability(frame.scores)
-        if same is not None and frame.record.face.quality.usable:
-            places[rule.identity_band.place(same)].append(frame)
+        place = rule.identity_place(frame.scores)
+        if place is not None and frame.record.face.quality.usable:
+            places[place].append(frame)
     return places["high"], places["within"]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.errors import SetupError
+from tools.private import private_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -61,7 +62,7 @@ def store(uri: str, folder: Path) -> str:
     """The tracking URI; for "" the local store in `folder`, which is made."""
     if uri:
         return uri
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     return f"sqlite:///{folder / 'mlflow.db'}"
 
 

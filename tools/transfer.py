@@ -3,11 +3,11 @@
 import hashlib
 import http.client
 import shutil
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.request import OpenerDirector
 
 from tools.errors import SetupError
 
@@ -19,14 +19,35 @@ TIMEOUT_S = 60
 AGAIN = "run the same command again to go on"
 
 
-def fetch(url: str, target: Path, *, sha256: str, size: int, progress: Progress) -> None:
+class HttpsOnly(urllib.request.BaseHandler):
+    """Refuses every address that is not https, also one that a server redirects to."""
+
+    def default_open(self, request: urllib.request.Request) -> None:
+        """Asked before any handler of a scheme is; None leaves the request to those."""
+        if request.type != "https":
+            raise SetupError(f"refusing to download {request.full_url!r}: not https")
+
+
+HTTPS = urllib.request.build_opener(HttpsOnly)
+"""What files are fetched with."""
+
+
+def fetch(
+    url: str,
+    target: Path,
+    *,
+    sha256: str,
+    size: int,
+    progress: Progress,
+    opener: OpenerDirector = HTTPS,
+) -> None:
     """Download `url` to `target`.
 
     What arrived stays in `<target>.part` when the connection breaks, and the next call goes on
     from there. Raises SetupError when the transfer breaks, the disk is too small, or the content
     is not that of `sha256`; then `target` is untouched.
     """
-    _refuse_unsafe(url)
+    request = _request(url)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     have = part.stat().st_size if part.exists() else 0
@@ -35,23 +56,33 @@ def fetch(url: str, target: Path, *, sha256: str, size: int, progress: Progress)
         raise SetupError(f"{target.parent} has {free} bytes free, {size - have} are needed")
     if have < size:
         try:
-            _append(url, part, have=have, size=size, progress=progress)
+            with _opened(request, opener, have=have) as answer:
+                _append(answer, part, size=size, progress=progress)
         except (OSError, http.client.HTTPException) as error:
             raise SetupError(f"downloading {url} failed: {error}; {AGAIN}") from error
     _put_in_place(part, target, url=url, sha256=sha256)
 
 
-def _append(url: str, part: Path, *, have: int, size: int, progress: Progress) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "unmask"})  # noqa: S310
+def _request(url: str) -> urllib.request.Request:
+    try:
+        return urllib.request.Request(url, headers={"User-Agent": "unmask"})  # noqa: S310 - see HttpsOnly
+    except ValueError as error:
+        raise SetupError(f"refusing to download {url!r}: not https") from error
+
+
+def _opened(request: urllib.request.Request, opener: OpenerDirector, *, have: int) -> Any:
     if have:
         request.add_header("Range", f"bytes={have}-")
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-        # A server that ignores the range answers 200 and sends everything.
-        mode = "ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb"
-        with part.open(mode) as file:
-            while file.tell() < size and (chunk := answer.read(CHUNK)):
-                file.write(chunk)
-                progress(part.stem, file.tell(), size)
+    return opener.open(request, timeout=TIMEOUT_S)
+
+
+def _append(answer: Any, part: Path, *, size: int, progress: Progress) -> None:
+    # A server that ignores the range answers 200 and sends everything.
+    mode = "ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb"
+    with part.open(mode) as file:
+        while file.tell() < size and (chunk := answer.read(CHUNK)):
+            file.write(chunk)
+            progress(part.stem, file.tell(), size)
     # urllib does not notice a connection that closes early.
     if part.stat().st_size < size:
         raise http.client.HTTPException(f"broke off at {part.stat().st_size} of {size} bytes")
@@ -67,9 +98,3 @@ def _put_in_place(part: Path, target: Path, *, url: str, sha256: str) -> None:
             "again the file was replaced at its source: do not use it"
         )
     part.replace(target)
-
-
-def _refuse_unsafe(url: str) -> None:
-    address = urlsplit(url)
-    if address.scheme != "https" and address.hostname != "127.0.0.1":
-        raise SetupError(f"refusing to download {url!r}: not https")

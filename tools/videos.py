@@ -1,4 +1,4 @@
-"""Opens videos safely and takes evenly spaced frames out of them; the home of PyAV.
+"""Opens videos and animations and takes evenly spaced frames out of them; the home of PyAV.
 
 Like pictures, videos are known by their bytes, not by their names. The pixels that leave here are
 (h, w, 3) uint8 RGB, upright and with square pixels. One frame is held at a time. No other file is
@@ -8,21 +8,24 @@ opened for a video, whatever it says: playlists and references to elsewhere are 
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from tools import animations
 from tools.images import (
-    MAX_PIXELS,
-    UNMASK_MARK,
+    WHOLE_PIXELS,
     Photo,
     Pixels,
     UnreadableImage,
+    metadata_texts,
     perceptual_hash,
+    read_bytes,
     read_photo,
 )
+from tools.moving_pictures import LEAST_FRAMES as LEAST_FRAMES
+from tools.moving_pictures import MOST_FRAMES, Video, VideoFrame, frames_wanted
 from tools.video_files import is_video as is_video
 
 if TYPE_CHECKING:
@@ -30,18 +33,6 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame as Decoded
     from av.video.stream import VideoStream
-
-EVERY_S = 1.0
-"""Seconds between frames: what is shown stays on the screen for a second or more, and detectors
-gain little from a second look at nearly the same picture (FaceForensics++ and DeepfakeBench test
-on 10 to 32 frames of clips of ten seconds or so)."""
-
-LEAST_FRAMES = 8
-"""Taken of shorter videos too, where there are so many: a mean over fewer is not worth its name."""
-
-MOST_FRAMES = 300
-"""Taken of longer videos: five minutes at full rate, a look every 12 s of an hour. It bounds what
-one video costs (as much as so many photographs) and how much of it is held until it is whole."""
 
 _SEEK_FROM_S = 4.0
 """Gaps from here on are jumped over; keyframes lie 1 to 10 s apart: shorter jumps gain nothing."""
@@ -63,44 +54,13 @@ FORMATS = {
 pictures, scripts) is left out, because some of them open other files."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VideoFrame:
-    """One frame: `time_s` from the video's beginning, `number` among those taken, from 0.
-
-    `pixels` are (h, w, 3) uint8 RGB, upright.
-    """
-
-    time_s: float
-    number: int
-    pixels: Pixels
-
-
-@dataclass(frozen=True, slots=True)
-class Video:
-    """What a video file holds: `frames` from `first_s` on, lasting `duration_s`, of its pictures.
-
-    Counted, not believed: a truncated file's header tells of frames that are gone. `texts` are
-    those that the file carries about itself: data, never obeyed.
-    """
-
-    path: Path
-    format: str
-    frames: int
-    first_s: float
-    duration_s: float
-    texts: Mapping[str, str]
-
-    @property
-    def unmask_forgery(self) -> bool:
-        """Whether the texts carry the mark of our forgeries."""
-        return _marked(self.texts)
-
-
 def look(path: Path) -> Video:
-    """Read through a video without decoding it; `UnreadableImage` when it is none.
+    """Read through a video without decoding it, or an animation; `UnreadableImage` when it is none.
 
     Its reasons, beside those of pictures: "no video stream" (sound only).
     """
+    if animations.may_move_file(path):
+        return animations.look(path)
     with _opened(path) as (container, stream):
         times = [_seconds(packet, stream) for packet in _packets(container, stream)]
         known = [time for time in times if time is not None] or [0.0]
@@ -120,18 +80,23 @@ def look(path: Path) -> Video:
 
 def texts_of(path: Path) -> dict[str, str]:
     """The texts that a video carries about itself, without reading through it."""
+    if animations.may_move_file(path):
+        return metadata_texts(read_bytes(path))
     with _opened(path) as (container, stream):
         return _texts(container, stream)
 
 
 def frames(video: Path | Video, *, at_most: int = MOST_FRAMES) -> Iterator[VideoFrame]:
-    """Evenly spaced frames in order: about one a second, `LEAST_FRAMES` of short videos.
+    """Evenly spaced frames in order, as many as `frames_wanted` says.
 
     What cannot be decoded is passed over, so that a damaged video gives fewer frames, or none.
     Raises `UnreadableImage` when it cannot be opened, or when its frames are too large.
     """
     video = look(video) if isinstance(video, Path) else video
-    wanted = min(video.frames, at_most, max(LEAST_FRAMES, round(video.duration_s / EVERY_S)))
+    if animations.may_move_file(video.path):
+        yield from animations.frames(video, at_most=at_most)
+        return
+    wanted = frames_wanted(video, at_most)
     step = video.duration_s / wanted
     half_a_frame = video.duration_s / video.frames / 2
     targets = [video.first_s + number * step - half_a_frame for number in range(wanted)]
@@ -150,6 +115,8 @@ def frame_at(path: Path, time_s: float) -> Pixels:
 
     Raises `UnreadableImage`, also when there is no such frame any more.
     """
+    if animations.may_move_file(path):
+        return animations.frame_at(path, time_s)
     tolerance = 5e-4  # times are kept to the millisecond
     with _opened(path) as (container, stream):
         _jump(time_s, container, stream)
@@ -167,30 +134,19 @@ def frame_at(path: Path, time_s: float) -> Pixels:
 
 def photo_at(path: Path, time_s: float, *, image_id: str) -> Photo:
     """A frame as the picture that it is in a gallery, under its id there."""
-    pixels = frame_at(path, time_s)
-    with _opened(path) as (container, stream):
-        marked = _marked(_texts(container, stream))
-        return _photo(pixels, image_id, format=_format(container), marked=marked)
+    return as_photo(look(path), frame_at(path, time_s), image_id=image_id)
 
 
 def as_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
     """One frame's pixels as a picture: a frame has the format and the marks of its video."""
-    return _photo(pixels, image_id, format=video.format, marked=video.unmask_forgery)
-
-
-def _photo(pixels: Pixels, image_id: str, *, format: str, marked: bool) -> Photo:
     return Photo(
         id=image_id,
         pixels=pixels,
-        format=format,
+        format=video.format,
         frames=1,
         perceptual_hash=perceptual_hash(pixels),
-        unmask_forgery=marked,
+        unmask_forgery=video.unmask_forgery,
     )
-
-
-def _marked(texts: Mapping[str, str]) -> bool:
-    return any(UNMASK_MARK in text for text in texts.values())
 
 
 def picture_at(path: Path, time_s: float | None) -> Pixels:
@@ -214,17 +170,19 @@ def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
             av.open(file, "r", options=options, metadata_errors="replace") as container,
         ):
             stream = _moving(container)
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            stream.codec_context.options = {"max_pixels": str(WHOLE_PIXELS)}
             stream.codec_context.thread_type = "AUTO"  # by slices alone most videos use one core
             stream.codec_context.thread_count = _DECODING_THREADS
             _refuse_too_large(stream.codec_context.width, stream.codec_context.height)
             yield container, stream
     except FileNotFoundError as error:
         raise UnreadableImage("missing") from error
-    except PermissionError as error:
-        raise UnreadableImage("unreadable", error.strerror or str(error)) from error
-    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+    except MemoryError as error:  # ffmpeg's own is one, too
+        raise UnreadableImage("unreadable", "out of memory") from error
+    except av.FFmpegError as error:
         raise UnreadableImage("damaged", str(error)) from error
+    except OSError as error:  # of the file system: a disk that fails, too many open files
+        raise UnreadableImage("unreadable", error.strerror or str(error)) from error
 
 
 def _moving(container: "InputContainer") -> "VideoStream":
@@ -249,8 +207,8 @@ def _texts(container: "InputContainer", stream: "VideoStream") -> dict[str, str]
 
 
 def _refuse_too_large(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        size = f"frames of {width} × {height} pixels, at most {MAX_PIXELS}"
+    if width * height > WHOLE_PIXELS:
+        size = f"frames of {width} × {height} pixels, at most {WHOLE_PIXELS}"
         raise UnreadableImage("too large", size)
 
 
@@ -350,10 +308,30 @@ def _rate(stream: "VideoStream") -> float:
 
 
 def _upright(decoded: "Decoded", stream: "VideoStream") -> Pixels:
-    """RGB, with square pixels, turned as the file says that it is to be shown."""
+    """RGB, with square pixels, turned and mirrored as the file says that it is to be shown."""
     width, height = decoded.width, decoded.height
     aspect = float(stream.sample_aspect_ratio or 1)
     wide = round(width * aspect) if 0.1 < aspect < 10 else width
     _refuse_too_large(wide, height)
     pixels = decoded.reformat(width=wide, height=height, format="rgb24").to_ndarray()
-    return np.ascontiguousarray(np.rot90(pixels, k=round(decoded.rotation / 90)))
+    return _shown(np.asarray(pixels, np.uint8), _display_matrix(decoded))
+
+
+def _display_matrix(decoded: "Decoded") -> tuple[int, int, int, int]:
+    """a, b, c, d of ISO 14496-12's matrix: a stored point (x, y) is shown at (ax + cy, bx + dy)."""
+    from av.sidedata.sidedata import Type
+
+    # PyAV's stubs know one key of it only.
+    side = cast("Mapping[object, Any]", decoded.side_data).get(Type.DISPLAYMATRIX)
+    if side is None:
+        return 1, 0, 0, 1
+    matrix = np.frombuffer(bytes(side), np.int32)
+    return int(matrix[0]), int(matrix[1]), int(matrix[3]), int(matrix[4])
+
+
+def _shown(pixels: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
+    """Pixels in the one of the eight orientations that a matrix is nearest to."""
+    a, b, c, d = matrix
+    if abs(b) + abs(c) > abs(a) + abs(d):  # rows become columns
+        pixels, a, d = pixels.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

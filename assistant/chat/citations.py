@@ -1,43 +1,31 @@
-"""Text with citations as HTML: where `[H3.E2]` stands, the measured value, and behind it the fact.
+"""Text with citations as HTML: where `[H3.E2]` stands, what was measured, behind it the fact.
 
 Text of a model, of a case and of files is untrusted: every character of it is escaped, so it can
 add neither markup nor a picture that would be fetched from somewhere.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
-from typing import Protocol
 
-from tools.handles import NOT_MEASURED, Fact, percent
+from assistant.citing import Checked, FactOf, pieces, value_of, writer_of
+from tools.handles import IN_WORDS, NOT_MEASURED, Fact, percent
 
-FactOf = Callable[[str], Fact | None]
-"""The fact behind a handle such as `H3.E2`; None where there is none."""
-
-_CITATION = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*|[SG][1-9])\]")
-"""Citations as models write them, and bare `[E2]` as the plain writer does for one hit."""
+_REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
+"""What the plain writer's sentences rest on: `[H3.E2]`, and `[E2]` where one hit is meant."""
 
 WRITERS = {
-    "model": ("model", "Written by the language model; each sentence was checked."),
+    "model": (
+        "model",
+        "Composed by the language model of what was measured; the application filled it in.",
+    ),
+    "unchecked": (
+        "unchecked, the model's own words",
+        "No measurement stands behind this: the language model said it by itself.",
+    ),
     "plain": ("plain writer", "Filled from the measurements by fixed rules, without a model."),
 }
-
-
-class Checked(Protocol):
-    """A sentence that was held against the facts."""
-
-    @property
-    def text(self) -> str:
-        """What it says, with citations in square brackets."""
-
-    @property
-    def source(self) -> str:
-        """Who wrote it: "model" or "plain"."""
-
-    @property
-    def finding(self) -> str | None:
-        """What the checker found wrong with the model's sentence that this one replaces."""
 
 
 def sentences_html(sentences: Sequence[Checked], fact: FactOf, *, subject: str = "") -> str:
@@ -46,7 +34,7 @@ def sentences_html(sentences: Sequence[Checked], fact: FactOf, *, subject: str =
     `subject` ("H3") is what bare citations such as `[E2]` are about. One line without blank
     lines, so that a Markdown renderer passes it through untouched.
     """
-    runs = groupby(sentences, key=lambda sentence: sentence.source)
+    runs = groupby(sentences, key=writer_of)
     return "".join(_run(source, tuple(said), fact, subject) for source, said in runs)
 
 
@@ -59,13 +47,18 @@ def _run(source: str, sentences: Iterable[Checked], fact: FactOf, subject: str) 
 
 def _sentence(sentence: Checked, fact: FactOf, subject: str) -> str:
     item = sentence.text.startswith("- ")
-    # The plain writer has typed the values itself, from the same measurements.
-    valued = sentence.source != "plain"
     said = sentence.text.removeprefix("- ")
-    text = cited_html(said, fact, subject=subject, valued=valued)
+    writer = writer_of(sentence)
+    match writer:
+        case "model":
+            text = filled_html(said, fact)
+        case "unchecked":
+            text = plain_html(said)
+        case _:
+            text = referring_html(said, fact, subject=subject)
     if item:
         text = f"<br>• {text}"
-    if not sentence.finding:
+    if not sentence.finding or writer == "unchecked":
         return f"<span>{text}</span>"
     reason = escape(sentence.finding)
     return (
@@ -73,17 +66,28 @@ def _sentence(sentence: Checked, fact: FactOf, subject: str) -> str:
     )
 
 
-def cited_html(text: str, fact: FactOf, *, subject: str = "", valued: bool = True) -> str:
-    """One text, escaped, its citations replaced by what they stand for.
+def filled_html(text: str, fact: FactOf) -> str:
+    """One text, escaped, its citations filled in; the value behind each opens to the whole fact."""
+    parts: list[str] = []
+    for piece in pieces(text, fact):
+        if not piece.id:
+            parts.append(plain_html(piece.text))
+        elif piece.fact is None:
+            parts.append(_chip(piece.id, None))
+        else:
+            said = f'<span class="filled">{plain_html(piece.text)}</span>'
+            parts.append(f"{said} {_chip(piece.id, piece.fact)}")
+    return "".join(parts)
 
-    That is the value, or with `valued` False only the handle; either opens to the whole fact.
-    """
+
+def referring_html(text: str, fact: FactOf, *, subject: str = "") -> str:
+    """The plain writer's text, escaped, which has typed all values; its references open facts."""
     parts: list[str] = []
     end = 0
-    for match in _CITATION.finditer(text):
+    for match in _REFERENCE.finditer(text):
         parts.append(plain_html(text[end : match.start()]))
-        handle = match[1] if "." in match[1] or match[1][0] in "SG" else f"{subject}.{match[1]}"
-        parts.append(_chip(handle, fact(handle), valued=valued))
+        handle = match[1] if "." in match[1] else f"{subject}.{match[1]}"
+        parts.append(_chip(handle, fact(handle), valued=False))
         end = match.end()
     parts.append(plain_html(text[end:]))
     return "".join(parts)
@@ -96,27 +100,26 @@ def plain_html(text: str) -> str:
     return re.sub(r"[\\`*_\[\]!$~|:]", lambda match: f"&#{ord(match[0])};", escaped)
 
 
-def _chip(handle: str, fact: Fact | None, *, valued: bool) -> str:
+def _chip(handle: str, fact: Fact | None, *, valued: bool = True) -> str:
     if fact is None:
         return f'<span class="cite unknown">{escape(handle)}: unknown</span>'
     return (
-        f'<details class="cite"><summary>{_face(handle, fact, valued=valued)}</summary>'
+        f'<details class="cite"><summary>{_face(fact, valued=valued)}</summary>'
         f"{_card(fact)}</details>"
     )
 
 
-def _face(handle: str, fact: Fact, *, valued: bool) -> str:
-    """What stands in the sentence: for a count the number that the sentence goes on from."""
-    if handle[0] in "SG" and fact.value is not None:
-        return f"{fact.value:,.0f}"
+def _face(fact: Fact, *, valued: bool) -> str:
+    """What stands in the sentence: the fact's name, with its value where it has one."""
     name = f'<span class="of">{escape(fact.id)}</span>'
-    return f"{name} {escape(fact.shown)}" if valued else name
+    value = value_of(fact) if valued else ""
+    return f"{name} {escape(value)}" if value else name
 
 
 def _card(fact: Fact) -> str:
     lines = [
         f"<b>{escape(fact.name)}</b>",
-        f"{escape(fact.shown)}{_reading(fact)}",
+        f"{escape(_shown(fact))}{_reading(fact)}",
         _place(fact),
         f"<i>How:</i> {escape(fact.method)}" if fact.method else "",
         f"<i>Limits:</i> {escape(fact.limits)}" if fact.limits else "",
@@ -125,8 +128,12 @@ def _card(fact: Fact) -> str:
     return f'<span class="card">{rows}</span>'
 
 
+def _shown(fact: Fact) -> str:
+    return fact.shown.replace("{its}", "its").replace("{it}", "it")
+
+
 def _reading(fact: Fact) -> str:
-    if not fact.reads or fact.reads == NOT_MEASURED:
+    if not fact.reads or fact.reads == NOT_MEASURED or fact.unit == IN_WORDS:
         return ""
     return f", read as <b>{escape(fact.reads)}</b>"
 

@@ -5,7 +5,7 @@ let focused = null;
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  const { hit, ask, locate, explain } = button.dataset;
+  const { hit, press, face, top, locate, explain } = button.dataset;
   if (hit) {
     focused = `[data-hit="${hit}"]`;
     for (const other of document.querySelectorAll("[data-hit][aria-pressed]"))
@@ -13,9 +13,12 @@ element.addEventListener("click", (event) => {
     trigger("choose", { handle: hit });
     if (window.matchMedia("(max-width: 60rem)").matches)
       setTimeout(() => document.getElementById("unmask-one")?.scrollIntoView({ behavior: "smooth" }), 300);
-  } else if (ask) {
+  } else if (press) {
+    // What the button is about travels as the face's id: a handle may mean another face by now.
     focused = null;
-    trigger("ask", { question: ask });
+    trigger("press", { action: press, face: face || "", top: top || "" });
+    if (window.matchMedia("(max-width: 60rem)").matches)
+      document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
     if (window.matchMedia("(max-width: 60rem)").matches)
       document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
   } else if (locate) {
@@ -23,7 +26,7 @@ element.addEventListener("click", (event) => {
     button.setAttribute("aria-busy", "true");
     button.disabled = true;
     button.textContent = "Measuring …";
-    trigger("locate", { handle: locate });
+    trigger("locate", { face: locate });
   } else if (explain) {
     focused = null;
     button.disabled = true;
@@ -36,6 +39,10 @@ element.addEventListener("input", (event) => {
   if (event.target.matches(".compare input"))
     event.target.parentElement.style.setProperty("--at", `${event.target.value}%`);
 });
+
+// A numbered face in the conversation says its number; one of the two listeners is enough.
+if (element.closest("#unmask-list"))
+  document.addEventListener("unmask-say", (event) => trigger("ask", { question: event.detail }));
 
 // Escape closes an open citation, wherever the focus is inside of it.
 element.addEventListener("keydown", (event) => {

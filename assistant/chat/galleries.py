@@ -1,7 +1,8 @@
 """Filling galleries from the page: folders that the operator allowed, dropped files, the demo.
 
-Each gallery has at most one job at a time, in a thread of its own, so that the page stays usable
-and a reload finds the job again. Galleries belong to the machine, not to a session.
+Jobs go one after the other, each in a thread of its own, so that the page stays usable and a
+reload finds the job again; what is dropped meanwhile waits for its turn. Galleries belong to the
+machine, not to a session.
 """
 
 import logging
@@ -20,19 +21,21 @@ from tools.errors import SetupError
 from tools.gallery import Gallery
 from tools.gallery_file import gallery_folder
 from tools.indexing import IndexingInterrupted, IndexProgress, IndexSummary
+from tools.private import private_folder, tighten
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Job:
-    """One filling of a gallery; `problem` is for the person."""
+    """One filling of a gallery; `problem` is for the person, `waits` while others go first."""
 
     gallery: str
     progress: IndexProgress | None = None
     summary: IndexSummary | None = None
     stopped: bool = False
     problem: str = ""
+    waits: bool = True
     changed: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -53,7 +56,7 @@ class Galleries:
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self._settings = settings
         self._parts = parts
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, list[Job]] = {}
         self._turn = threading.Lock()
         self._one_at_a_time = threading.Lock()
 
@@ -62,8 +65,16 @@ class Galleries:
         return Gallery.names(self._settings.home)
 
     def job(self, gallery: str) -> Job | None:
-        """The latest job of a gallery since this server started."""
-        return self._jobs.get(gallery)
+        """The job that fills a gallery, else the latest since this server started."""
+        jobs = self._jobs.get(gallery, [])
+        return next((job for job in jobs if not job.done.is_set()), jobs[-1] if jobs else None)
+
+    def stop(self, gallery: str) -> None:
+        """End the filling of a gallery, that which waits too; what was added stays."""
+        with self._turn:
+            jobs = list(self._jobs.get(gallery, []))
+        for job in jobs:
+            job.stop()
 
     def allowed_folders(self) -> list[str]:
         """The folders on this machine that may be indexed from the page."""
@@ -82,9 +93,10 @@ class Galleries:
         if not files:
             raise SetupError("choose some pictures first")
         folder = self._settings.home / "dropped" / gallery_folder(self._settings.home, gallery).name
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         for file in files:
             shutil.move(file, _free_name(folder, file.name))
+        tighten(folder)
         return self._start(gallery, folder)
 
     def add_demo(self) -> Job:
@@ -99,12 +111,11 @@ class Galleries:
     def _start(self, gallery: str, folder: Path, *, demo: bool = False) -> Job:
         gallery_folder(self._settings.home, gallery)  # a bad name is refused here
         with self._turn:
-            running = self._jobs.get(gallery)
-            if running is not None and not running.done.is_set():
-                if demo:
-                    return running
-                raise SetupError(f"images are being added to gallery {gallery!r} already; wait")
-            job = self._jobs[gallery] = Job(gallery)
+            running = [it for it in self._jobs.get(gallery, []) if not it.done.is_set()]
+            if running and demo:
+                return running[-1]
+            job = Job(gallery)
+            self._jobs[gallery] = [*running, job]
         name = f"fill {gallery}"
         threading.Thread(target=self._run, args=(job, folder, demo), name=name, daemon=True).start()
         return job
@@ -112,6 +123,10 @@ class Galleries:
     def _run(self, job: Job, folder: Path, demo: bool) -> None:
         try:
             with self._one_at_a_time:
+                job.waits = False
+                if job.stopped:
+                    job.problem = "Stopped before anything was added; what was dropped is kept."
+                    return
                 if demo:
                     self._make_demo(folder)
                 unmask = Unmask(self._settings, job.gallery, parts=self._parts)
@@ -130,8 +145,9 @@ class Galleries:
     def _make_demo(self, folder: Path) -> None:
         if self.demo_query.is_file() and any(folder.glob("*.jpg")):
             return
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         make_pictures(folder, self._parts.faces)
+        tighten(self._settings.demo_dir)
 
 
 def _report(job: Job, progress: IndexProgress) -> None:

@@ -13,19 +13,19 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.agent import Decide
+from assistant.asked import FIND
 from assistant.chat.galleries import Galleries, Job
 from assistant.chat.hits import start_html
-from assistant.chat.investigation import Investigation
+from assistant.chat.investigation import GONE, Investigation, Turn
 from assistant.chat.jobs import job_html, waiting_for
+from assistant.chat.presses import Press, example, find_given
 from assistant.chat.sessions import Sessions, is_token, new_token
 from assistant.chat.turns import Message
 from assistant.demo import GALLERY as DEMO_GALLERY
 from tools.errors import SetupError, ToolError
 
 logger = logging.getLogger(__name__)
-
-FIND = "Find fakes of this person."
-"""What a photo without a word asks."""
 
 DEFAULT_GALLERY = "default"
 _UPDATE_EVERY_S = 0.08
@@ -50,7 +50,7 @@ class Handlers:
         found = self._sessions.find(token, _login(request))
         if found is not None:
             found.stop()
-        gallery = found.desk.gallery if found else self._first_gallery()
+        gallery = found.gallery if found else self._first_gallery()
         return (token, token, self._gallery_choice(gallery), *self._whole(found))
 
     def new_case(self, token: str, request: gr.Request) -> Updates:
@@ -68,39 +68,69 @@ class Handlers:
     ) -> Iterator[Updates]:
         """The person sent a message, with or without photos."""
         photos = [Path(file) for file in message.get("files") or ()]
-        text = (message.get("text") or "").strip() or (FIND if photos else "")
+        typed = (message.get("text") or "").strip()
+        text = typed or (FIND if photos else "")
         if not text:
             yield (gr.skip(),) * 4
             return
+        yield (gr.skip(), gr.skip(), gr.skip(), gr.update(value=_message("")))
+        turn = Turn()
         try:
-            yield (gr.skip(), gr.skip(), gr.skip(), gr.update(value=_message("")))
-            yield from self._answer(token, gallery, text, photos, request)
+            decide = None if typed else find_given
+            yield from self._answer(
+                token, gallery, text, photos, request, turn=turn, decide=decide
+            )  # fmt: skip
         finally:
-            # Uploads lie where every user of the page could read them; the case has its copies.
+            # Uploads lie where every user of the page could read them; the case has its copies. A
+            # turn that was refused has none: its photos stay in the message box, to be sent again.
             for photo in photos:
-                photo.unlink(missing_ok=True)
+                if not turn.refused or photo == turn.broken:
+                    photo.unlink(missing_ok=True)
 
     def ask_again(self, token: str, gallery: str, request: gr.Request) -> Iterator[Updates]:
-        """Ask the last question once more."""
+        """Ask the last question once more, as it was asked: with its photos, or as a press."""
         found = self._sessions.find(token, _login(request))
-        question = found.last_question if found else None
-        if question is not None:
-            yield from self._answer(token, gallery, question, (), request)
+        if found is not None:
+            turn = Turn()
+            yield from self._turn(found, turn, found.retry(turn=turn, gallery=gallery), "", ())
 
     def ask_from_page(
         self, token: str, gallery: str, request: gr.Request, event: gr.EventData
     ) -> Iterator[Updates]:
-        """A button with a question in it was pressed."""
+        """A button that says something was pressed: an option, a numbered face."""
         question = str(getattr(event, "question", ""))[:500]
         if question:
             yield from self._answer(token, gallery, question, (), request)
+
+    def choose_option(
+        self, token: str, gallery: str, request: gr.Request, event: gr.SelectData
+    ) -> Iterator[Updates]:
+        """An answer to what the application asked was pressed."""
+        question = str(event.value)[:500]
+        yield from self._answer(token, gallery, question, (), request)
+
+    def press(self, token: str, request: gr.Request, event: gr.EventData) -> Iterator[Updates]:
+        """A button about a hit or the search was pressed: its tool call is made, as it is."""
+        found = self._sessions.find(token, _login(request))
+        if found is None:
+            return
+        action, face = (str(getattr(event, name, "")) for name in ("action", "face"))
+        top = str(getattr(event, "top", ""))
+        press = found.press(action, face_id=face, top=int(top) if top.isdecimal() else 0)
+        if press is None:
+            gr.Warning(GONE, title="An earlier search's button")
+            yield (*_everything(found), gr.skip())
+            return
+        yield from self._pressed(found, press)
 
     def run_example(
         self, token: str, gallery: str, request: gr.Request, event: gr.SelectData
     ) -> Iterator[Updates]:
         """An example of the empty chat was pressed."""
-        text = str(event.value["text"])
-        yield from self._answer(token, gallery, text, (), request)
+        press = example(str(event.value["text"]))
+        if press is not None:
+            investigation = self._start(token, gallery, request)
+            yield from self._pressed(investigation, press)
 
     def stop(self, token: str, request: gr.Request) -> None:
         """End what is being written."""
@@ -109,14 +139,44 @@ class Handlers:
             found.stop()
 
     def _answer(
-        self, token: str, gallery: str, text: str, photos: Sequence[Path], request: gr.Request
+        self,
+        token: str,
+        gallery: str,
+        text: str,
+        photos: Sequence[Path],
+        request: gr.Request,
+        *,
+        turn: Turn | None = None,
+        decide: Decide | None = None,
     ) -> Iterator[Updates]:
-        name = gallery or DEFAULT_GALLERY
-        investigation = self._sessions.start(token, _login(request), gallery=name)
+        investigation, turn = self._start(token, gallery, request), turn or Turn()
+        steps = investigation.ask(
+            text, photos, turn=turn, decide=decide, gallery=gallery or DEFAULT_GALLERY
+        )
+        yield from self._turn(investigation, turn, steps, text, photos)
+
+    def _pressed(self, found: Investigation, press: Press) -> Iterator[Updates]:
+        turn = Turn()
+        steps = found.ask(press.question, turn=turn, decide=lambda _: press.directed)
+        yield from self._turn(found, turn, steps, "", ())
+
+    def _turn(
+        self,
+        found: Investigation,
+        turn: Turn,
+        steps: Iterator[None],
+        text: str,
+        photos: Sequence[Path],
+    ) -> Iterator[Updates]:
+        """A turn as it goes on; what was refused is in the message box again, to be sent."""
         yield (gr.skip(), gr.skip(), gr.skip(), working())
-        yield from _following(investigation, investigation.ask(text, photos))
-        kept = text if investigation.refused else ""
-        yield (investigation.messages, gr.skip(), gr.skip(), ready(text=kept))
+        yield from _following(found, turn, steps)
+        left = [photo for photo in photos if photo != turn.broken and photo.is_file()]
+        kept = ready(text=text, photos=left) if turn.refused else ready()
+        yield (found.messages, gr.skip(), gr.skip(), kept)
+
+    def _start(self, token: str, gallery: str, request: gr.Request) -> Investigation:
+        return self._sessions.start(token, _login(request), gallery=gallery or DEFAULT_GALLERY)
 
     # -- findings -----------------------------------------------------------------------------
 
@@ -134,7 +194,7 @@ class Handlers:
         if found is None:
             return ""
         try:
-            found.locate(str(getattr(event, "handle", "")))
+            found.locate(str(getattr(event, "face", "")))
         except (ToolError, SetupError) as error:
             gr.Warning(str(error), title="No heat map")
         return found.detail_html()
@@ -143,17 +203,17 @@ class Handlers:
         """Let the model explain a hit."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
-            yield (gr.skip(), gr.skip(), gr.skip(), working())
-            yield from _following(found, found.explain(str(getattr(event, "handle", ""))))
-            yield (gr.skip(), gr.skip(), gr.skip(), ready())
+            turn = Turn()
+            steps = found.explain(str(getattr(event, "handle", "")), turn=turn)
+            yield from self._turn(found, turn, steps, "", ())
 
     # -- galleries ----------------------------------------------------------------------------
 
     def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
-        """Another gallery was chosen."""
+        """Another gallery was chosen; a running turn ends on the one that it began with."""
         found = self._sessions.find(token, _login(request))
-        if found is not None and not found.busy:
-            found.switch_gallery(gallery)
+        if found is not None:
+            found.switch_gallery(gallery or DEFAULT_GALLERY)
         return self._findings(found)
 
     def add_files(
@@ -183,9 +243,7 @@ class Handlers:
 
     def stop_adding(self, gallery: str) -> None:
         """End the filling of a gallery; what was added stays."""
-        job = self._galleries.job((gallery or DEFAULT_GALLERY).strip())
-        if job is not None:
-            job.stop()
+        self._galleries.stop((gallery or DEFAULT_GALLERY).strip())
 
     def demo(self, token: str, request: gr.Request) -> Iterator[Updates]:
         """Make the demo gallery where there is none, and ask about it."""
@@ -201,9 +259,9 @@ class Handlers:
             found.transcript.notice(job.problem)
             yield (gr.skip(), found.messages, gr.skip(), gr.skip(), ready())
             return
-        for update in self._answer(
-            token, DEMO_GALLERY, FIND, (self._galleries.demo_query,), request
-        ):
+        turn, photos = Turn(), (self._galleries.demo_query,)
+        steps = found.ask(FIND, photos, turn=turn, decide=find_given, gallery=DEMO_GALLERY)
+        for update in self._turn(found, turn, steps, "", ()):
             yield (gr.skip(), *update)
 
     def _watching(
@@ -213,7 +271,7 @@ class Handlers:
         while job.wait(_POLL_S):
             yield (job_html(job), gr.skip(), cleared)
         found = self._sessions.find(token, _login(request))
-        chosen = found.desk.gallery if found else job.gallery
+        chosen = found.gallery if found else job.gallery
         yield (job_html(job), self._gallery_choice(chosen), cleared)
 
     # -- what is shown ------------------------------------------------------------------------
@@ -244,24 +302,26 @@ def working() -> Any:
     return gr.update(submit_btn=False, stop_btn=True)
 
 
-def ready(*, text: str = "") -> Any:
+def ready(*, text: str = "", photos: Sequence[Path] = ()) -> Any:
     """The message box when nothing is being answered; what was typed meanwhile stays."""
     idle: dict[str, Any] = {"interactive": True, "submit_btn": True, "stop_btn": False}
-    return gr.update(**idle, value=_message(text)) if text else gr.update(**idle)
+    return gr.update(**idle, value=_message(text, photos)) if text else gr.update(**idle)
 
 
-def _message(text: str) -> dict[str, Any]:
-    return {"text": text, "files": []}
+def _message(text: str, photos: Sequence[Path] = ()) -> dict[str, Any]:
+    return {"text": text, "files": [str(photo) for photo in photos]}
 
 
-def _following(investigation: Investigation, turn: Iterator[None]) -> Iterator[Updates]:
+def _following(
+    investigation: Investigation, turn: Turn, steps: Iterator[None]
+) -> Iterator[Updates]:
     """Updates as a turn goes on, and at its end; a fault is logged and shown."""
     try:
-        yield from _as_it_goes_on(investigation, turn)
+        yield from _as_it_goes_on(investigation, steps)
         yield (*_everything(investigation), gr.skip())
     except Exception as bug:
         logger.exception("a turn ended with a fault")
-        investigation.say(_FAULT + type(bug).__name__)
+        investigation.say(_FAULT + type(bug).__name__, turn)
         yield (investigation.messages, gr.skip(), gr.skip(), gr.skip())
 
 

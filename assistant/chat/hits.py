@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from markupsafe import Markup
 
-from assistant.chat.citations import Checked, sentences_html
+from assistant.chat.citations import sentences_html
+from assistant.chat.presses import ABOUT_A_HIT
+from assistant.citing import Checked
 from assistant.maps import MapView, distance_view, forgery_view
 from assistant.pictures import data_uri, with_box
 from assistant.templating import bands, fill
@@ -18,11 +20,14 @@ from tools.errors import ToolError
 from tools.findings import Findings, Hit, printable
 from tools.handles import Fact
 from tools.images import hash_distance, perceptual_hash
+from tools.leading_hits import MOST_HITS
 from tools.localisers import Located
 from tools.references import ReferenceMap
 from tools.verdict import VERDICTS, Rule
 
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
+_TOPS = (20, MOST_HITS)
+"""Numbers of hits that a search is offered again with."""
 _NEAR_BITS = 6
 """Hits whose aligned faces differ in at most so many bits of 64 look almost the same."""
 
@@ -94,10 +99,12 @@ def hits_html(
             "hit": hit,
             "name": _name(hit),
             "face": faces.uri(hit.handle, _LIST_PX),
-            "bands": bands(rule, hit),
+            "bands": bands(hit.assessment),
+            "passing": hit.assessment.unseen,
         }
         for hit in findings.hits
     ]
+    more = [top for top in _TOPS if len(findings.hits) < min(top, findings.compared)]
     return fill(
         "chat_hits.html",
         findings=findings,
@@ -105,6 +112,7 @@ def hits_html(
         verdicts=VERDICTS,
         chosen=chosen,
         offers_model=offers_model,
+        more=more,
     )
 
 
@@ -138,8 +146,9 @@ def detail_html(
         query_face=faces.uri(query, _FACE_PX),
         face=face if image is not None else None,
         image=None if image is None else _whole(image, hit),
-        bands=bands(rule, hit),
-        questions=questions(hit),
+        bands=bands(hit.assessment),
+        buttons=ABOUT_A_HIT,
+        passing=hit.assessment.unseen,
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
         offers_model=all(sentence.source == "plain" for sentence in sentences),
         evidence=[_row(fact) for fact in facts if ".E" in fact.id],
@@ -150,27 +159,6 @@ def detail_html(
         picture=picture,
         further=further,
     )
-
-
-def questions(hit: Hit) -> list[tuple[str, str]]:
-    """The usual follow-ups: what the button says, and what it asks."""
-    return [
-        ("Why?", _why(hit)),
-        ("Compare with my photo", f"Compare {hit.handle} with my photo."),
-        ("Where does it look forged?", f"Where does {hit.handle} look forged?"),
-        ("How sure are you?", f"How sure are you about {hit.handle}?"),
-    ]
-
-
-_CALLED = {"copy": "a copy", "other": "another person"}
-
-
-def _why(hit: Hit) -> str:
-    if hit.verdict == "impersonation":
-        return f"Why is {hit.handle} an impersonation?"
-    if hit.verdict == "not assessed":
-        return f"Why was {hit.handle} not assessed?"
-    return f"Why do you think {hit.handle} is {_CALLED.get(hit.verdict, hit.verdict)}?"
 
 
 def _row(fact: Fact) -> Mapping[str, Any]:

@@ -39,6 +39,8 @@ def _bar(job: Job) -> str:
 def _state(job: Job) -> str:
     if job.stopped:
         return "stopping after this batch; what was added stays"
+    if job.waits:
+        return "waiting until what was dropped before is added"
     return describe(job.progress) if job.progress else "getting ready"
 
 

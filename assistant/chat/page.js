@@ -16,6 +16,12 @@
   });
   rename();
 
+  // The conversation has no events of its own for a press inside of a message.
+  document.addEventListener("click", (event) => {
+    const box = event.target.closest?.("#unmask-chat .face-box");
+    if (box) document.dispatchEvent(new CustomEvent("unmask-say", { detail: box.value }));
+  });
+
   // A citation that was opened closes when something else is pressed.
   document.addEventListener("click", (event) => {
     for (const cite of document.querySelectorAll("details.cite[open]"))

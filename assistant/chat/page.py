@@ -12,6 +12,7 @@ import gradio as gr
 
 from assistant.chat.handlers import Handlers
 from assistant.chat.hits import start_html
+from assistant.chat.presses import EXAMPLES
 
 IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
 VIDEO_TYPES = ["video", ".mkv", ".avi", ".mov", ".flv", ".wmv", ".ts", ".mts"]
@@ -21,12 +22,6 @@ CACHE_FOR_S = 900
 _STORAGE_KEY = "unmask-case"
 # Gradio sends this to every page: it hides the token from nobody. Only the token itself is secret.
 _STORAGE_WORD = "unmask"
-
-EXAMPLES = (
-    "What is in the gallery?",
-    "What can you do?",
-    "How do I add images?",
-)
 
 # Clicks inside of findings become events; focus survives when the server draws them anew.
 _FINDINGS_JS = (Path(__file__).parent / "findings.js").read_text("utf-8")
@@ -167,8 +162,10 @@ def _wire_talk(handlers: Handlers, token: gr.State, bar: Bar, talk: Talk, shown:
     _on(talk.composer.stop, handlers.stop, [token], None, queue=False)
     _on(talk.chat.retry, handlers.ask_again, here, view)
     _on(talk.chat.example_select, handlers.run_example, here, view)
+    _on(talk.chat.option_select, handlers.choose_option, here, view)
     for html in shown:
         _on(html.ask, handlers.ask_from_page, here, view)
+        _on(html.press, handlers.press, [token], view)
         _on(html.choose, handlers.choose, [token], [shown.detail])
         _on(html.locate, handlers.locate, [token], [shown.detail], show_progress="minimal")
         _on(html.explain, handlers.explain, [token], view)

@@ -21,6 +21,7 @@ from assistant.parts import Parts
 from assistant.settings import Settings, keep_uploads_in
 from tools.desk import Desk
 from tools.errors import SetupError
+from tools.private import private_folder, private_from_here_on, tighten
 
 _HERE = Path(__file__).parent
 MOST_BYTES_AN_UPLOAD = "64mb"
@@ -52,7 +53,10 @@ def serve(
 def prepare(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[str, Any]]:
     """The page, and how to launch it."""
     uploads = settings.home / "uploads"
-    uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(uploads)
+    for folder in (uploads, settings.home / "dropped", settings.home / "sessions"):
+        tighten(folder)  # what lies there from before
+    private_from_here_on()  # Gradio's copies of uploads too
     keep_uploads_in(uploads)
 
     from assistant.chat.handlers import Handlers

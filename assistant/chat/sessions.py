@@ -5,6 +5,7 @@ case that is. Weights and the chat model are shared, everything else lives in th
 """
 
 import hashlib
+import logging
 import re
 import secrets
 import threading
@@ -13,9 +14,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from assistant.case import PRIVATE_FILE, PRIVATE_FOLDER, Case
+from assistant.case import Case
 from assistant.chat.investigation import Investigation
-from tools.errors import SetupError
+from tools.errors import SetupError, ToolError
+from tools.private import opened_privately, private_folder
+
+logger = logging.getLogger(__name__)
 
 CAPACITY = 64
 """Sessions in memory at a time; an older one is opened again from its case when it is needed."""
@@ -65,7 +69,7 @@ class Sessions:
             known = self._in_memory(key)
             if known is None:
                 case = self._recorded(key)
-                known = None if case is None else self._keep(key, self._resume(case))
+                known = None if case is None else self._resumed(key, case)
             return known
 
     def start(self, token: str, login: str | None, *, gallery: str) -> Investigation:
@@ -98,17 +102,26 @@ class Sessions:
                     del self._open[other]
         return investigation
 
+    def _resumed(self, key: str, case: Case) -> Investigation | None:
+        """The recorded case, opened; None where it cannot be: the browser begins a new one.
+
+        The record stays where it is, for `unmask cases` and whoever repairs it.
+        """
+        try:
+            return self._keep(key, self._resume(case))
+        except (SetupError, ToolError):
+            logger.exception("a recorded case could not be opened", extra={"case": case.id})
+            return None
+
     def _recorded(self, key: str) -> Case | None:
         try:
             return Case.open(self._home, (self._folder / key).read_text("utf-8"))
-        except (FileNotFoundError, SetupError):
+        except (OSError, UnicodeDecodeError, SetupError):
             return None  # never begun, or deleted since: the browser starts anew
 
     def _note(self, key: str, case: Case) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
-        note = self._folder / key
-        note.touch(mode=PRIVATE_FILE)
-        note.write_text(case.id, "utf-8")
+        with opened_privately(private_folder(self._folder) / key) as note:
+            note.write(case.id)
 
 
 def _key(token: str, login: str | None) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from assistant.chat.citations import FactOf, plain_html, sentences_html
+from assistant.chat.citations import plain_html, sentences_html
+from assistant.citing import FactOf
 from assistant.steps import (
     CheckedSentence,
     Content,
@@ -60,7 +61,7 @@ class Transcript:
         """All messages, with what is being said right now as the last."""
         if not self._draft:
             return list(self._told)
-        return [*self._told, _said(_draft(self._draft, "being written, not checked yet"))]
+        return [*self._told, _said(_writing(self._draft))]
 
     def token(self, text: str) -> None:
         """A piece of text that the model is writing."""
@@ -83,8 +84,10 @@ class Transcript:
                 self._told.append(_said(_answer(step, fact)))
 
     def notice(self, text: str) -> None:
-        """A sentence of the application to the person, outside of the case."""
-        self._draft = ""
+        """A sentence of the application to the person, outside of the case.
+
+        What is being said meanwhile goes on: the sentence may be about another attempt.
+        """
         self._told.append(_said(f'<div class="problem" role="alert">{plain_html(text)}</div>'))
 
     def _asked(self, turn: UserTurn) -> str:
@@ -128,18 +131,24 @@ def _said(html: str) -> Message:
     return {"role": "assistant", "content": html}
 
 
-def _draft(text: str, state: str) -> str:
+def _writing(draft: str) -> str:
+    """That something is being written, and how much: unchecked words are nobody's answer."""
     return (
-        f'<div class="answer draft"><div class="said">{plain_html(text)} '
-        f'<span class="who">{state}</span></div></div>'
+        '<div class="answer draft"><span class="writing" aria-hidden="true"></span>'
+        f"writing… ({_counted(draft)}, being checked)</div>"
     )
+
+
+def _counted(text: str) -> str:
+    count = len(text.split())
+    return "1 word" if count == 1 else f"{count} words"
 
 
 def _ending(step: Stopped | Failed) -> str:
     if isinstance(step, Failed):
         return f'<div class="problem" role="alert">{plain_html(step.message)}</div>'
-    unchecked = _draft(step.unchecked, "not checked") if step.unchecked else ""
-    return f'{unchecked}<div class="ended">Stopped.</div>'
+    left = f" {_counted(step.unchecked)} left out, not checked." if step.unchecked else ""
+    return f'<div class="ended">Stopped.{left}</div>'
 
 
 def _answer(step: ModelText | Explanation, fact: FactOf) -> str:

@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from assistant.chat_model.loading import Checkpoint
+from assistant.chat_model.prefix import cache_argument
 
 
 def token_steps(
@@ -49,8 +50,8 @@ def token_steps(
             generation_config=config,
             logits_processor=transformers.LogitsProcessorList(processors),
             custom_generate=_decode,
-            past_key_values=cache,
             random=random,
+            **cache_argument(model, cache),
         )
         # The first step is the whole prompt's; positions are not to change before it is done.
         row = next(steps)

@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-import openai
 import torch
 from langchain_core.messages import AIMessage, HumanMessage
 from PIL import Image
@@ -22,10 +21,14 @@ from PIL import Image
 from assistant.chat_model.loading import Checkpoint
 from assistant.chat_model.local import LocalVLM
 from assistant.chat_model.served import ServedVLM
+from assistant.chat_model.server_errors import ChatServerError
 from assistant.chat_model.templating import prompt_inputs
 
 TOLD = 20
 """Likeliest tokens of which servers are asked for the probability; the protocol allows no more."""
+
+# How servers say that they take no pictures, or know no probabilities: 500 is llama.cpp's.
+_DOES_NOT_KNOW = {400, 415, 422, 500, 501}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +180,9 @@ class ServedWords:
         asked = self.model.bind(logprobs=True, top_logprobs=TOLD, max_tokens=1)
         try:
             answer = asked.invoke([HumanMessage(content)])
-        except openai.APIStatusError:  # it takes no pictures, or knows no probabilities
+        except ChatServerError as error:
+            if error.status not in _DOES_NOT_KNOW:
+                raise
             return {}
         return dict(_likeliest(answer))
 

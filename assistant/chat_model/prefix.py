@@ -5,6 +5,7 @@ never changes. What the model has understood of it (its key-value cache) is kept
 """
 
 import copy
+import inspect
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -62,9 +63,22 @@ class Prefixes:
 
     def _read(self, ids: torch.Tensor) -> Any:
         cache = transformers.DynamicCache(config=self._model.config.get_text_config(decoder=True))
-        return self._model(
-            input_ids=ids.to(self._model.device), past_key_values=cache, use_cache=True
-        ).past_key_values
+        # The cache is filled in place.
+        self._model(
+            input_ids=ids.to(self._model.device),
+            use_cache=True,
+            **cache_argument(self._model, cache),
+        )
+        return cache
+
+
+def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
+    """The key-value cache as a keyword argument of this model's `forward` and `generate`.
+
+    transformers 5.24 renamed `past_key_values` to `cache`; the signature says which is meant.
+    """
+    known = inspect.signature(type(model).forward).parameters
+    return {"cache" if "cache" in known else "past_key_values": cache}
 
 
 def common_length(one: torch.Tensor, other: torch.Tensor) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from langchain_core.language_models import BaseChatModel
 
+from assistant.console import tell
 from assistant.settings import Settings
 from tools.checkpoints import PROFILES, locate
 
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
 def chat_model(settings: Settings) -> BaseChatModel:
     """The chat model that the settings name: `vlm`, or else that of the profile.
 
-    Raises SetupError when it is not on this machine, or the server does not say what it serves.
+    Raises SetupError when it is not on this machine, or the server does not say what it serves. A
+    line on stderr says when photos will travel to a server through a proxy.
     """
     chosen = settings.vlm
-    if chosen is not None and chosen.startswith(("http://", "https://")):
+    if chosen is not None and chosen.lower().startswith(("http://", "https://")):
+        from assistant.chat_model.routes import route
         from assistant.chat_model.served import served
 
+        if notice := route(chosen).notice:
+            tell([notice])
         return served(chosen)
     return local(chosen or profile_folder(settings), settings)
 

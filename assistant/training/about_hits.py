@@ -106,6 +106,7 @@ def locate_on(talk: Talk, handle: str) -> None:
     subject = talk.hit(handle)
     talk.gets(call, "locate_artifacts", subject.located)
     talk.learn(subject.located)
+    talk.knows(f"{handle}.regions")
     known = {item["id"] for item in subject.score["evidence"]}
     subject.score["evidence"] += [
         {"id": item["id"], "name": f"signs of forgery at the {item['region']}",
@@ -113,7 +114,7 @@ def locate_on(talk: Talk, handle: str) -> None:
         for item in subject.located["evidence"] if item["id"] not in known
     ]  # fmt: skip
     talk.focus = handle
-    talk.says(say.located(subject.located, subject.line))
+    talk.says(say.located(handle))
 
 
 def describe(talk: Talk) -> None:
@@ -126,8 +127,9 @@ def describe(talk: Talk) -> None:
     call = talk.calls("describe_image", image=handle)
     result = talk.hit(handle).described
     talk.gets(call, "describe_image", result, picture=handle)
+    talk.looked(handle, result)
     talk.focus = handle if handle.startswith("H") else talk.focus
-    talk.says(say.described(result))
+    talk.says(say.described(handle))
 
 
 def sure(talk: Talk) -> None:
@@ -136,7 +138,7 @@ def sure(talk: Talk) -> None:
     talk.asks(canned_wording(talk, words.CANNED_SURE, handle)
               or wording(words.SURE, talk.rng, hit=name))  # fmt: skip
     talk.focus = handle
-    talk.says(say.sure(talk.hit(handle).line))
+    talk.says(say.sure(handle))
 
 
 def same_person(talk: Talk) -> None:
@@ -144,15 +146,14 @@ def same_person(talk: Talk) -> None:
     handle, name = pick(talk)
     talk.asks(wording(words.SAME_PERSON, talk.rng, hit=name))
     talk.focus = handle
-    talk.says(say.same_person(talk.hit(handle).line))
+    talk.says(say.same_person(handle))
 
 
 def which(talk: Talk) -> None:
-    """Which are genuine?"""
-    assert talk.search is not None  # noqa: S101 - guarded by `follow_up`
+    """Which are forged?"""
     verdict = talk.rng.choices([*words.WHICH], (4, 4, 2, 2, 3, 1))[0]
     talk.asks(wording(words.WHICH[verdict], talk.rng))
-    talk.says(say.which(talk.search.answer, verdict))
+    talk.says(say.which(verdict))
 
 
 def counts(talk: Talk) -> None:
@@ -163,7 +164,6 @@ def counts(talk: Talk) -> None:
 
 def worst(talk: Talk) -> None:
     """Which one is the worst?"""
-    assert talk.search is not None  # noqa: S101 - guarded by `follow_up`
     talk.asks(wording(words.WORST, talk.rng))
-    talk.says(say.worst(talk.search.answer))
+    talk.says(say.worst())
     talk.focus = "H1"

@@ -30,8 +30,9 @@ from assistant.training import narration as say
 from assistant.training import tokenizer
 from assistant.training.dialogues import dialogue
 from assistant.training.rows import Blank, Row, Writer, stored
-from assistant.training.stuff import READINGS, Stuff, compact
+from assistant.training.stuff import Stuff, compact
 from assistant.training.talk import Talk
+from tools.handles import CITATION
 
 MOST_TOKENS = 1400
 TEMPLATE = Path(__file__).parents[1] / "weights" / "vlm" / "chat_template.jinja"
@@ -89,7 +90,7 @@ def _explanation(stuff: Stuff, rng: random.Random) -> Iterator[Piece]:
         talk.learn(hit.score)
     text = say.explained(hit.score)
     base = talk.ground()
-    ground = Ground(base.fact, base.verdict, base.subjects, frozenset([name]))
+    ground = Ground(base.fact, frozenset([name]))
     if not _passes([(text, ground)]):
         return
     asked = explanation_messages(Blank(), hit=name, photo="Q1", evidence=compact(hit.score))
@@ -116,21 +117,18 @@ def _repair(
 
 
 def _spoilt(sentence: str, rng: random.Random) -> str:
-    """The sentence with a mistake such as a small model makes."""
-    kind = rng.randrange(3)
-    if kind == 0 and "[" in sentence:
-        start, end = sentence.index("["), sentence.index("]")
-        return (sentence[:start].rstrip() + sentence[end + 1 :]).strip()
-    if kind == 1:
-        for word in rng.sample(("high", "raised", "ordinary", "genuine", "forged", "same person",
-                                "another person", "inconclusive", "strong"), 9):  # fmt: skip
-            if word in sentence:
-                others = [*READINGS["E2"], "genuine", "inconclusive"]
-                return sentence.replace(word, rng.choice([it for it in others if it != word]), 1)
-    for digit in "123456789":
-        if f"H{digit}" in sentence:
-            return sentence.replace(f"H{digit}", f"H{rng.randint(1, 9)}", 1)
-    return sentence
+    """The sentence with a model's mistake: words typed, or what is not there cited."""
+    cites = CITATION.findall(sentence)
+    if not cites:
+        return sentence
+    one = rng.choice(cites)
+    subject = one.partition(".")[0]
+    typed = f"{subject} is {rng.choice(_TYPED)}" if "." in one and subject[0] in "QHC" else "none"
+    wrong = f"[{rng.choice('HHQC')}{rng.randint(30, 99)}.{rng.choice(('P1', 'P2', 'E2', 'E4'))}]"
+    return sentence.replace(f"[{one}]", rng.choice((typed, wrong)), 1)
+
+
+_TYPED = ("forged", "fake", "authentic", "the same person", "another person", "real", "high")
 
 
 def _drawn(given: tuple[list[Path], int, int, float]) -> list[Piece]:
@@ -172,6 +170,8 @@ def fit_tokenizer(folders: list[Path], folder: Path, *, count: int = 1500) -> No
 
 def main() -> None:
     """Command line; see the module's docstring."""
+    from transformers import AutoProcessor
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("harvest", type=Path, nargs="+")
@@ -180,9 +180,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--name", default="rows0")
+    parser.add_argument("--tokenizer", type=Path, help="a model's folder, to go on from it")
     given = parser.parse_args()
     folder = given.corpus / "processor"
-    if not folder.is_dir():
+    if given.tokenizer is not None:
+        AutoProcessor.from_pretrained(given.tokenizer).save_pretrained(folder)
+    elif not folder.is_dir():
         fit_tokenizer(given.harvest, folder)
     size = 500
     jobs = [

@@ -146,12 +146,12 @@ def search(talk: Talk, *, top: int | None = None, first: bool = True) -> None:
             f"{photo} shows several faces; ask which one is meant, counted from the left, "
             "then call find_person with face"
         ))  # fmt: skip
-        talk.says(say.WHICH_FACE)
+        talk.says(say.which_face(photo))
         _which_face(talk, arguments)
     elif luck < 0.09:
         message = f"no face was found in {photo}; ask for a sharper or larger photo"
         talk.refuses(call, "find_person", message)
-        talk.says(say.NO_FACE)
+        talk.says(say.no_face(photo))
         new = talk.new_photo()
         talk.person = [new]
         talk.asks(wording(("(here|try|take|use) (this one|another one|this photo)",), talk.rng),
@@ -252,8 +252,7 @@ def bad_handle(talk: Talk) -> None:
         arguments = {"first": photo, "second": name}
     call = talk.calls(tool, **arguments)
     talk.refuses(call, tool, f'there is no hit "{name}"; hits are H1 to H{count}')
-    talk.says(f"There is no such hit; the hits are H1 to H{count}." if count > 1
-              else "There is no such hit; the only hit is H1.")  # fmt: skip
+    talk.says(say.NO_SUCH_HIT)
 
 
 def find_and_more(talk: Talk) -> None:
@@ -289,8 +288,8 @@ def gallery(talk: Talk) -> None:
         return
     talk.gets(call, "gallery_summary", talk.stuff.gallery)
     for handle in ("G1", "G2", "G3", "G4"):
-        talk.learn({"evidence": [{"id": handle, "reads": "several"}]})
-    talk.says(say.gallery(talk.stuff.gallery))
+        talk.knows(handle)
+    talk.says(say.gallery())
 
 
 def unanswerable(talk: Talk) -> None:

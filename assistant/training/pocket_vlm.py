@@ -122,9 +122,12 @@ class Run:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopped = True
 
-    def _start_from(self, file: Path) -> None:
-        state = torch.load(file, weights_only=True)
-        self.model.load_state_dict(state["slow"])
+    def _start_from(self, given: Path) -> None:
+        if given.is_dir():
+            exported = type(self.model).from_pretrained(given, dtype=torch.float32)
+            self.model.load_state_dict(exported.state_dict())
+        else:
+            self.model.load_state_dict(torch.load(given, weights_only=True)["slow"])
 
     def _resume(self) -> None:
         state = torch.load(self.file, weights_only=True)
@@ -226,7 +229,8 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=4096, help="of one thread's batch")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="another run's last.pt to begin from")
+    start = "another run's last.pt, or an exported model's folder, to begin from"
+    parser.add_argument("--start", type=Path, help=start)
     given = parser.parse_args()
     torch.set_num_threads(1)
     given.run.mkdir(parents=True, exist_ok=True)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tools.localisers.tower_map import LIMITS
+from tools.verdict import VERDICTS
 
 Json = dict[str, Any]
 
-VERDICTS = ("impersonation", "inconclusive", "genuine", "copy", "other", "not assessed")
 
 READINGS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("E2", "E3", "E4", "E5"), ("high", "raised", "ordinary")),
@@ -161,7 +161,7 @@ class Stuff:
 
     def _made(self, verdict: str, rng: random.Random) -> Subject:
         """A verdict that was not harvested, out of one that was."""
-        subject = _varied(rng.choice(self.hits["genuine"]), rng)
+        subject = _varied(rng.choice(self.hits["no forgery found"]), rng)
         subject.line["verdict"] = subject.score["verdict"] = verdict
         if verdict == "copy":
             _set(subject.score, "E8", "same photograph")

@@ -15,13 +15,12 @@ from assistant.conversation import picture_block
 from assistant.grounding import Ground
 from assistant.steps import CheckedSentence, ModelText, Step, ToolCall, ToolResult, UserTurn
 from assistant.training.stuff import Search, Stuff, Subject, compact
-from tools.handles import Fact
+from tools.facts import file_fact, meaning_facts
+from tools.handles import IN_WORDS, VERDICT_KEYS, Fact
 
 Json = dict[str, Any]
 NO_PICTURE = np.zeros((2, 2, 3), np.uint8)
 """Stands for any picture in messages; training puts the real ones in its place."""
-
-_COUNTS = {"none": 0.0, "one": 1.0, "several": 5.0}
 
 
 class Talk:
@@ -39,6 +38,10 @@ class Talk:
         self.shown: list[int] = []  # the numbers of all pictures in the prompt, in order
         self.targets: list[tuple[str, Ground]] = []
         self._calls = 0
+        for fact in meaning_facts():
+            self.facts[fact.id] = fact
+        self.knows("hits.all")
+        self.knows("G5")
 
     # -- steps --------------------------------------------------------------------------------
 
@@ -78,6 +81,7 @@ class Talk:
         handle = f"Q{len(self.photos) + 1}"
         subject = self.stuff.photo(handle, self.rng)
         self.photos[handle] = subject
+        self.knows(f"{handle}.faces")
         self.learn(subject.score)
         return handle
 
@@ -88,10 +92,19 @@ class Talk:
             del self.facts[name]
         for hit in search.hits:
             self.learn(hit.score)
-        compared = "several" if search.hits else "none"
-        words = {key.split()[0]: word for key, word in search.answer["counts"].items()}
-        for handle, word in {"S1": compared, **words}.items():
-            self.facts[handle] = _fact(handle, word, value=_COUNTS[word])
+            self.knows(f"{hit.line['id']}.verdict")
+        for number in range(1, 9):
+            self.knows(f"S{number}")
+        for key in VERDICT_KEYS:
+            self.knows(f"hits.{key}")
+
+    def knows(self, handle: str) -> None:
+        """A fact can be cited from now on; what it says is for the application to fill in."""
+        self.facts[handle] = _fact(handle, "")
+
+    def looked(self, handle: str, described: Json) -> None:
+        """What the file of a picture is can be cited from now on."""
+        self.facts[f"{handle}.file"] = file_fact(handle, described)
 
     def learn(self, content: Json) -> None:
         """Facts of a tool's answer can be cited from now on."""
@@ -99,9 +112,6 @@ class Talk:
             self.facts[handle] = _fact(handle, reads)
         for item in content["evidence"]:
             self.facts[item["id"]] = _fact(item["id"], item["reads"])
-        if content.get("verdict") == "not assessed":
-            for handle in list(content["probabilities"]):
-                self.facts[handle] = _fact(handle, "not measured")
 
     def hit(self, handle: str) -> Subject:
         """A hit of the latest search, or a photo."""
@@ -112,18 +122,11 @@ class Talk:
 
     def ground(self) -> Ground:
         """What a text may say at this point, for the checker."""
-        hits = self.search.hits if self.search else ()
-        verdicts = {hit.line["id"]: hit.line["verdict"] for hit in hits}
-        return Ground(
-            fact=dict(self.facts).get,
-            verdict=verdicts.get,
-            subjects=frozenset([*self.photos, *verdicts]),
-        )
+        return Ground(fact=dict(self.facts).get)
 
 
-def _fact(handle: str, reads: str, *, value: float = 1.0) -> Fact:
-    measured = None if reads == "not measured" else value
-    return Fact(handle, "", measured, "", reads, method="", limits="")
+def _fact(handle: str, reads: str) -> Fact:
+    return Fact(handle, "", None, IN_WORDS, reads, method="", limits="")
 
 
 def _error(message: str) -> str:

@@ -279,7 +279,7 @@ WHICH: Mapping[str, tuple[str, ...]] = {
         f"{_FAKES}( you found| again| from the list|){END}",
         f"(did you find|were there|have you found|so are there|do you have) (any |){_FAKES}{END}",
     ),
-    "genuine": (
+    "no forgery found": (
         "(which|what|and which|so which) (of them |of these |ones |hits |photos |images |pictures |"
         f"results |)(are|look|were|is) (genuine|real|authentic|originals|true photos|not fake|"
         f"not forged|untouched|unaltered|legitimate){END}",
@@ -382,6 +382,6 @@ ASK_FACE = (
 )
 
 CALLED = {
-    "impersonation": "an impersonation", "genuine": "genuine", "copy": "a copy",
+    "impersonation": "an impersonation", "no forgery found": "no forgery found", "copy": "a copy",
     "other": "other", "inconclusive": "inconclusive", "not assessed": "not assessed",
 }  # fmt: skip

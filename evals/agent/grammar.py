@@ -32,7 +32,7 @@ _SLOTS: Mapping[str, str] = {
     "fact": r"\[?(?:[hqc]\d+\.)?[epsg]\d+\]?",
     "face": rf"(?:left|leftmost|one on the left,|{_ORDINAL}(?: from the left,)?)",
     "facenumber": _NUMBER,
-    "called": "(?:an impersonation|genuine|a copy|other|inconclusive|not assessed)",
+    "called": "(?:an impersonation|no forgery found|a copy|other|inconclusive|not assessed)",
 }
 
 

@@ -20,9 +20,10 @@ from pathlib import Path
 from assistant.agent import Agent
 from assistant.case import Case
 from assistant.chat_model import LocalVLM
+from assistant.signing import Keys
 from evals.agent.desks import desks
 from evals.agent.grammar import in_training, is_fresh
-from evals.agent.sentences import grounded, names_region
+from evals.agent.sentences import decides, grounded, names_region
 from evals.agent.turns import Outcome, conversation, short
 from evals.metrics import grouped_interval, mean
 from evals.options import EvalOptions
@@ -61,7 +62,13 @@ def run(options: EvalOptions) -> dict[str, object]:
         work = options.output or Path(folder)
         for number, (desk, photos) in enumerate(desks(options, work, turns=most)):
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
-            agent = Agent(model, desk, Case.create(Path(folder) / "cases", gallery="default"))
+            agent = Agent(
+                model,
+                desk,
+                Case.create(
+                    Path(folder) / "cases", gallery="default", keys=Keys(Path(folder) / "keys")
+                ),
+            )
             asked = (
                 short(agent, rng, photos, place=number, folder=Path(folder))
                 if number % 3
@@ -120,11 +127,11 @@ def _by_kind(turns: Sequence[Turn]) -> dict[str, str]:
 
 
 def _speaking(turns: Sequence[Turn]) -> dict[str, object]:
-    """Answers: grounded before the check, contradictions, artefact claims on genuine photos."""
+    """Answers: grounded before the check, contradictions, parts of the face named."""
     outcomes = [turn.outcome for turn in turns]
     said = [it for outcome in outcomes for it in outcome.sentences]
     about = [outcome for outcome in outcomes if outcome.about]
-    genuine = [it for it in about if it.verdicts.get(str(it.about)) == "no forgery found"]
+    clear = [it for it in about if it.verdicts.get(str(it.about)) == "no forgery found"]
     return {
         "sentences": len(said),
         "grounded before the check": grounded([it.sentences for it in outcomes]),
@@ -138,18 +145,13 @@ def _speaking(turns: Sequence[Turn]) -> dict[str, object]:
                 if cite[0] == "H"
             ]
         ),
-        "verdict contradictions before": len(
-            {
-                (place, it.finding)
-                for place, outcome in enumerate(outcomes)
-                for it in outcome.sentences
-                if "the verdict" in (it.finding or "")
-            }
-        ),
+        "deciding words typed, all refused": sum(decides(it.finding) for it in said),
+        "contradictions shown": sum(outcome.contradictions for outcome in outcomes),
         "grounded after the check": mean([it.grounded for it in outcomes if it.sentences]),
-        "artefact claims on genuine": sum(names_region(it.text) for it in genuine),
-        "genuine asked about": len(genuine),
+        "artefact claims where no forgery was found": sum(names_region(it.text) for it in clear),
+        "no forgery found, asked about": len(clear),
         "plain writer's": sum(it.source == "plain" for it in said),
+        "unchecked": sum(it.source == "unchecked" for it in said),
     }
 
 

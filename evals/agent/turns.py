@@ -13,6 +13,7 @@ from assistant.agent import Agent, Token
 from assistant.grounding import Ground, check
 from assistant.steps import CheckedSentence, ModelText, Step, ToolCall, ToolResult
 from evals.agent import wordings as words
+from evals.agent.sentences import contradicts
 
 Call = tuple[str, Mapping[str, Any]]
 
@@ -22,7 +23,8 @@ class Outcome:
     """One turn: its kind, what was asked, the calls that were right and those that were made.
 
     `recognised` says whether a refusal or question was one (None where none was due); `grounded`
-    whether everything that was shown of the model's own words passes the checker.
+    whether everything that was shown of the model's own words passes the checker;
+    `contradictions` counts the sentences shown as checked that decide something against the rule.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Outcome:
     about: str | None
     recognised: bool | None
     grounded: bool
+    contradictions: int = 0
 
     @property
     def right(self) -> bool:
@@ -79,6 +82,8 @@ class Examiner:
         sentences = tuple(it for step in texts for it in step.sentences)
         said = " ".join(sentence.text for sentence in sentences).lower()
         searched = self.agent.desk.search
+        verdicts = {hit.handle: hit.verdict for hit in searched[0].hits} if searched else {}
+        fact = Ground.of(self.agent.desk).fact
         outcome = Outcome(
             kind=kind,
             asked=text,
@@ -86,10 +91,11 @@ class Examiner:
             made=made,
             valid=not any("Not run" in str(step.content) for step in bad),
             sentences=sentences,
-            verdicts={hit.handle: hit.verdict for hit in searched[0].hits} if searched else {},
+            verdicts=verdicts,
             about=about,
             recognised=None if not says else not made and any(word in said for word in says),
             grounded=self._grounded(sentences),
+            contradictions=sum(contradicts(it, verdicts, fact) for it in sentences),
         )
         self.outcomes.append(outcome)
         return outcome

@@ -143,8 +143,8 @@ SAME_PERSON = (
 WHICH = {
     "impersonation": ("Which of these are fakes?", "So which ones are forged?",
                       "List the impersonations.", "which hits are deepfakes?"),
-    "genuine": ("Which are genuine?", "Which of the hits are real photos?",
-                "are some of these authentic?", "List the genuine pictures."),
+    "no forgery found": ("Which are genuine?", "Which of the hits are real photos?",
+                         "are some of these authentic?", "List the genuine pictures."),
     "other": ("Which ones are only look-alikes?", "Which hits show other people?",
               "are any of them somebody else?"),
     "copy": ("Which are copies of my photo?", "Any duplicates among them?",

@@ -11,7 +11,7 @@ from tools.verdict import Rule
 
 def draw(forgery: Judged, identity: Judged, rule: Rule, folder: Path, *, seed: int) -> None:
     """Both axes; the one of identity only where persons are known."""
-    band = rule.fake_band
+    band = rule.questions["alone"].band
     even = forgery.even(seed)
     reliability(
         folder, "reliability-forgery", {"forgery": (even.probabilities, even.truth)},

@@ -69,10 +69,10 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 def forgery_logits(measured: Measured, rule: Rule) -> np.ndarray:
     """(n,) log odds of forgery without a query; NaN: not measured."""
-    columns = measured.scores()
+    columns, alone = measured.scores(), rule.questions["alone"].calibrator
     return np.array(
         [
-            _known(rule.fake_alone.logit({name: float(it[index]) for name, it in columns.items()}))
+            _known(alone.logit({name: float(it[index]) for name, it in columns.items()}))
             for index in range(len(measured))
         ]
     )
@@ -92,7 +92,9 @@ def _known(logit: float | None) -> float:
 def _forgery(forgery: Judged, rule: Rule, seed: int) -> dict[str, object]:
     return {
         **calibration(forgery, seed=seed),
-        **decisions(forgery, rule.fake_band, names=("authentic", "forged"), seed=seed),
+        **decisions(
+            forgery, rule.questions["alone"].band, names=("authentic", "forged"), seed=seed
+        ),
     }
 
 

@@ -22,6 +22,7 @@ from evals.datasets.manifest import Label, Manifest, Row
 from evals.datasets.manifest_file import SUFFIXES, read
 from evals.datasets.summary import describe
 from tools.errors import SetupError
+from tools.paths import exists
 
 __all__ = ["LAYOUTS", "Label", "Layout", "Manifest", "Row", "describe", "load"]
 
@@ -119,7 +120,7 @@ def load(root: Path, layout: str | None = None) -> Manifest:
     `layout` is a name of `LAYOUTS`; None or "auto" takes the first that recognises the folder.
     Raises SetupError, which lists the layouts, when none does.
     """
-    if not root.exists():
+    if not exists(root):
         raise SetupError(f"no data at {str(root)!r}; say where they are with --data DIR")
     if layout not in (None, "auto"):
         if layout not in LAYOUTS:

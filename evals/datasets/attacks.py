@@ -158,7 +158,7 @@ def _shown(path: str) -> bool:
 
 def _read(path: Path) -> Said:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise SetupError(f"{str(path)!r} cannot be read: {error}") from error
     if not isinstance(content, dict):

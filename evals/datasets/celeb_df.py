@@ -109,7 +109,7 @@ def _tested(path: Path) -> dict[str, str]:
             f"no {LIST} in {str(path.parent)!r}: it comes with Celeb-DF, with the split"
         )
     tested: dict[str, str] = {}
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             name, folder = _listed(line.split(), f"{str(path)!r}: line {number}")

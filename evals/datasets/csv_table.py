@@ -1,9 +1,9 @@
 """The small CSV tables that some data sets come with."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from evals.datasets.delimited import path_below, reader_of
 from evals.datasets.listing import Findings, files
 from evals.datasets.manifest import Manifest, Row
 from tools.errors import SetupError
@@ -17,31 +17,39 @@ def table_at(root: Path, name: str, columns: Sequence[str]) -> Path | None:
         return root / name if (root / name).is_file() else None
     if root.suffix != ".csv" or not root.is_file():
         return None
-    with root.open(encoding="utf-8-sig", errors="replace") as file:
-        header = [cell.strip() for cell in file.readline().split(",")]
+    header = reader_of(root, columns).fieldnames or ()
     return root if {*columns} <= {*header} else None
 
 
-def lines_of(path: Path | None, root: Path, name: str, columns: Sequence[str]) -> Lines:
+def lines_of(
+    path: Path | None, root: Path, name: str, columns: Sequence[str], *,
+    paths: Sequence[str] = (), may_be_empty: Sequence[str] = (),
+) -> Lines:  # fmt: skip
     """The table's lines with their numbers, the header being line 1; every cell stripped.
 
-    Raises SetupError for a table that is missing, lacks a column or has a broken line.
+    `paths` are columns with paths below the table's folder. Raises SetupError for a table that is
+    missing, lacks a column or has a broken line; cells of `columns` are empty only where they
+    `may_be_empty`.
     """
     if path is None:
         raise SetupError(f"no {name} in {str(root)!r} with columns {', '.join(columns)}")
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.DictReader(file, restval="", restkey="")
-        header = [*(reader.fieldnames or ())]
-        if lacking := [column for column in columns if column not in header]:
-            raise SetupError(f"{str(path)!r}: line 1: no column {lacking[0]!r}")
-        lines: Lines = []
-        for line in reader:
-            if "" in line:
-                raise SetupError(f"{str(path)!r}: line {reader.line_num}: too many cells")
-            lines.append((reader.line_num, {key: text.strip() for key, text in line.items()}))
-    for number, cells in lines:
-        if empty := [column for column in columns if not cells[column]]:
-            raise SetupError(f"{str(path)!r}: line {number}: column {empty[0]!r}: is empty")
+    reader = reader_of(path, columns)
+    if lacking := [column for column in columns if column not in (reader.fieldnames or ())]:
+        raise SetupError(f"{str(path)!r}: line 1: no column {lacking[0]!r}")
+    lines: Lines = []
+    for line in reader:
+        if "" in line:
+            raise SetupError(f"{str(path)!r}: line {reader.line_num}: too many cells")
+        cells = {
+            key: path_below(path.parent, text) if key in paths else text.strip()
+            for key, text in line.items()
+        }
+        needed = (column for column in columns if column not in may_be_empty)
+        if empty := [column for column in needed if not cells[column]]:
+            raise SetupError(
+                f"{str(path)!r}: line {reader.line_num}: column {empty[0]!r}: is empty"
+            )
+        lines.append((reader.line_num, cells))
     return lines
 
 

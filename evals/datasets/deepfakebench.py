@@ -115,7 +115,7 @@ def _strictness(row: Row) -> int:
 
 def _entries(path: Path, found: Findings) -> Iterator[Entry]:
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise SetupError(f"{str(path)!r} is no JSON ({error})") from error
     for keys, frames in _leaves(tree, ()):

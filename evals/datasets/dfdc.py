@@ -106,7 +106,9 @@ def _said(path: Path, name: str, said: Mapping[str, Any]) -> Named:
 
 def _labels(path: Path) -> dict[str, Named]:
     labels: dict[str, Named] = {}
-    for number, line in lines_of(path, path.parent, LABELS, ("filename", "label")):
+    for number, line in lines_of(
+        path, path.parent, LABELS, ("filename", "label"), paths=("filename",)
+    ):
         label = _BY_DIGIT.get(line["label"])
         if label is None:
             raise SetupError(f"{str(path)!r}: line {number}: label {line['label']!r} is not 0 or 1")
@@ -117,7 +119,7 @@ def _labels(path: Path) -> dict[str, Named]:
 def json_table(path: Path) -> dict[str, dict[str, Any]]:
     """A JSON object of objects; raises SetupError when the file is anything else."""
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise SetupError(f"{str(path)!r} is no JSON ({error})") from error
     if not (isinstance(table, dict) and all(isinstance(it, dict) for it in table.values())):

@@ -137,7 +137,7 @@ def _places(root: Path, split: str) -> tuple[Path, Path]:
 
 def _pairs(path: Path) -> list[str]:
     try:
-        pairs = json.loads(path.read_text(encoding="utf-8"))
+        pairs = json.loads(path.read_text(encoding="utf-8-sig"))
         videos = [*chain.from_iterable(pairs)]
     except (ValueError, TypeError) as error:
         raise SetupError(f"{str(path)!r} is no list of pairs of videos ({error})") from error

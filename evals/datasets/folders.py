@@ -11,7 +11,8 @@ Labels by words: real, authentic, original, genuine, pristine say real, fake, fo
 synthetic, deepfake say fake; names of data sets (CelebA, FFHQ, LFW, …) and of generators
 (StyleGAN, diffusion, …) count where no such word is. A folder without any of them is fake when
 another one is real. What is left in doubt raises SetupError. Folders called train, val or test
-(in usual spellings) are splits, folders of digits only are no classes.
+(in usual spellings) are splits. Folders of digits only, of words for any data (images, dataset)
+or of both kinds at once ("Real and Fake") are no classes, nor is the one folder that holds all.
 
 Identity: none (None): whole-face synthesis depicts nobody, and the folders say nothing. Where
 they do, a folder a person below each method, `evals.datasets.attacks` reads them. Not known:
@@ -20,7 +21,7 @@ source, compression, terms (no tag).
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from evals.datasets.csv_table import lines_of, name_of
@@ -45,6 +46,11 @@ _SETS: Mapping[Label, frozenset[str]] = {
         "ghost", "diffusion", "sd", "sdxl", "dalle", "midjourney", "flux", "exist", "tpdne",
     }),
 }  # fmt: skip
+_ANY = frozenset({
+    "data", "dataset", "datasets", "archive", "images", "image", "img", "imgs", "photos",
+    "pictures", "faces", "face", "frames", "crops", "cropped",
+})  # fmt: skip
+_DEEPEST = 6
 SPLITS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
     "test": "test", "testing": "test",
@@ -59,10 +65,18 @@ def recognises(root: Path) -> bool:
         return False
     if (root / TABLE).is_file():
         return True
-    tops = [it for it in root.iterdir() if it.is_dir()]
-    inner = [child for it in tops if it.name.lower() in SPLITS for child in it.iterdir()]
-    classes = [it.name for it in (*tops, *inner) if it.is_dir() and it.name.lower() not in SPLITS]
-    return {_said((name,)) for name in classes} == {"real", "fake"}
+    return {_said((name,)) for name in _class_folders(root, depth=_DEEPEST)} == {"real", "fake"}
+
+
+def _class_folders(folder: Path, *, depth: int) -> Iterator[str]:
+    """Names of the folders that may be classes: the first below those that are none."""
+    inner = [it for it in folder.iterdir() if it.is_dir()]
+    for it in inner:
+        only = len(inner) == 1 and _said((it.name,)) is None
+        if depth and (only or _is_no_class(it.name)):
+            yield from _class_folders(it, depth=depth - 1)
+        else:
+            yield it.name
 
 
 def load(root: Path) -> Manifest:
@@ -98,8 +112,16 @@ def _place(path: str) -> tuple[str, Class]:
     """The split and the class of a file."""
     folders = PurePosixPath(path).parts[:-1]
     splits = [SPLITS[it.lower()] for it in folders if it.lower() in SPLITS]
-    klass = tuple(it for it in folders if it.lower() not in SPLITS and not it.isdigit())
-    return splits[0] if splits else "", klass
+    named = [it for it in folders if it.lower() not in SPLITS and not it.isdigit()]
+    klass = tuple(it for it in named if not _is_no_class(it))
+    return splits[0] if splits else "", klass or tuple(named[-1:])
+
+
+def _is_no_class(name: str) -> bool:
+    """A split, digits, a word for any data ("images"), or both kinds at once ("Real and Fake")."""
+    words = words_of(name)
+    plain = name.lower() in SPLITS or name.isdigit() or (words and not words - _ANY)
+    return bool(plain) or len(_labels((name,), PLAIN)) > 1
 
 
 # -- labels ----------------------------------------------------------------------------------
@@ -166,7 +188,7 @@ def _table(root: Path) -> dict[str, tuple[Label, str | None]]:
         if label is None:
             where = f"{str(path)!r}: line {number}: column 'label'"
             raise SetupError(f"{where}: {line['label']!r} is none of {', '.join(LABELS)}")
-        klass = _place(f"{line['folder'].strip('/')}/x")[1]
+        klass = _place(f"{line['folder'].replace(chr(92), '/').strip('/')}/x")[1]
         method = line.get("method") or (_method(klass) if label == "fake" else None)
         table["/".join(klass)] = (label, method)
     return table

@@ -10,11 +10,14 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from evals.datasets.delimited import path_below, reader_of
 from evals.datasets.manifest import COLUMNS, LABELS, Manifest, Row
 from tools.errors import SetupError
+from tools.file_names import encodable
+from tools.private import opened_privately, private_file
 
 SUFFIXES = (".csv", ".parquet")
 NEEDED = ("path", "label")
@@ -37,14 +40,18 @@ def read(path: Path, root: Path | None = None) -> Manifest:
     notes = _notes(path)
     if foreign := [name for name in columns if name not in COLUMNS]:
         notes["columns not read"] = ", ".join(map(repr, foreign))
-    return Manifest(path.stem, base, tuple(_rows(path, lines)), notes)
+    return Manifest(path.stem, base, tuple(_rows(path, lines, base=base)), notes)
 
 
 def write(manifest: Manifest, path: Path) -> None:
     """Keep a manifest in `path`, a CSV or Parquet file by its suffix."""
     _check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [asdict(row) for row in manifest.rows]
+    private_file(path)
+    rows = [
+        {name: encodable(it) if isinstance(it, str) else it for name, it in asdict(row).items()}
+        for row in manifest.rows
+    ]
     if path.suffix == ".parquet":
         _write_parquet(rows, path)
     else:
@@ -54,7 +61,9 @@ def write(manifest: Manifest, path: Path) -> None:
             writer.writerows(rows)
     beside = _beside(path)
     if manifest.notes:
-        beside.write_text(json.dumps(dict(manifest.notes), indent=2) + "\n", encoding="utf-8")
+        notes = {name: encodable(text) for name, text in manifest.notes.items()}
+        with opened_privately(beside) as file:
+            file.write(json.dumps(notes, indent=2) + "\n")
     else:
         beside.unlink(missing_ok=True)
 
@@ -68,7 +77,7 @@ def _notes(path: Path) -> dict[str, str]:
     if not beside.is_file():
         return {}
     try:
-        notes = json.loads(beside.read_text(encoding="utf-8"))
+        notes = json.loads(beside.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise SetupError(f"{str(beside)!r} is no JSON ({error}); remove it") from error
     return {str(name): str(text) for name, text in notes.items()}
@@ -92,10 +101,11 @@ def _table(path: Path) -> tuple[list[str], Iterable[tuple[int, Mapping[str, Any]
 
 def _csv(path: Path) -> tuple[list[str], Iterable[tuple[int, Mapping[str, Any]]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        reader = reader_of(path, COLUMNS, strict=True)
     except UnicodeDecodeError as error:
         raise SetupError(f"{str(path)!r}: not UTF-8 text ({error.reason})") from error
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    except csv.Error as error:
+        raise SetupError(f"{str(path)!r}: line 1: {error}") from error
     return [*(reader.fieldnames or ())], _csv_lines(path, reader)
 
 
@@ -136,17 +146,19 @@ def _write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
 # -- rows ------------------------------------------------------------------------------------
 
 
-def _rows(path: Path, lines: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[Row]:
+def _rows(
+    path: Path, lines: Iterable[tuple[int, Mapping[str, Any]]], *, base: Path
+) -> Iterator[Row]:
     seen: dict[tuple[str, int | None], int] = {}
     for number, line in lines:
-        row = _row(line, path=path, number=number)
+        row = _row(line, path=path, number=number, base=base)
         first = seen.setdefault((row.path, row.frame), number)
         if first != number:
             raise _wrong(path, number, "path", f"{row.path!r} is on line {first} already")
         yield row
 
 
-def _row(line: Mapping[str, Any], *, path: Path, number: int) -> Row:
+def _row(line: Mapping[str, Any], *, path: Path, number: int, base: Path) -> Row:
     cells = {name: _cell(line.get(name)) for name in COLUMNS}
     plain = {name: cells.pop(name) or "" for name in PLAIN}
     label = next((known for known in LABELS if known == plain["label"]), None)
@@ -154,7 +166,7 @@ def _row(line: Mapping[str, Any], *, path: Path, number: int) -> Row:
         what = f"{plain['label']!r} is none of {', '.join(LABELS)}"
         raise _wrong(path, number, "label", what)
     return Row(
-        path=_inside(plain["path"], path=path, number=number),
+        path=_inside(path_below(base, str(line["path"] or "")), path=path, number=number),
         dataset=plain["dataset"] or path.stem,
         label=label,
         split=plain["split"],
@@ -172,8 +184,8 @@ def _inside(text: str, *, path: Path, number: int) -> str:
     place = PurePosixPath(text)
     if not text:
         raise _wrong(path, number, "path", "is empty")
-    if place.is_absolute() or ".." in place.parts or "\\" in text:
-        what = f"{text!r} is not relative to the manifest's folder, with forward slashes"
+    if place.is_absolute() or ".." in place.parts or PureWindowsPath(text).drive:
+        what = f"{text!r} is not relative to the manifest's folder"
         raise _wrong(path, number, "path", what)
     return place.as_posix()
 

@@ -14,6 +14,7 @@ data set the pairs were cut from; the table does not say, so no tag.
 from pathlib import Path
 
 from evals.datasets.csv_table import lines_of, manifest_of, name_of, table_at
+from evals.datasets.delimited import path_below
 from evals.datasets.manifest import Label, Manifest, Row
 from tools.errors import SetupError
 
@@ -32,7 +33,8 @@ def load(root: Path) -> Manifest:
     base = root if root.is_dir() else root.parent
     rows: dict[str, Row] = {}
     for number, line in lines:
-        split, fake, real = line.get("split", ""), f"fake/{line['fake']}", f"real/{line['real']}"
+        split = line.get("split", "")
+        fake, real = (path_below(base, f"{folder}/{line[folder]}") for folder in ("fake", "real"))
         authentic = _row(base, real, "real", split=split)
         forged = _row(base, fake, "fake", split=split, source_video=real)
         if fake in rows or rows.setdefault(real, authentic) != authentic:

@@ -9,7 +9,8 @@ that of authentic_target. Persons are called as in the columns depicted_id and b
 table has them; else after the file: its path without suffix and without the frame number, so that
 `orig_000.png` and `orig_006.png` of one folder are one person. So two files of one person may count
 as two persons. A name that ends in `_` and three or more digits is a frame of the clip before it.
-Not known: compression; terms (each source has its own, so no tag).
+Where a person was synthesised as a whole (Arc2Face, say) there is no body: authentic_target is
+empty. Not known: compression; terms (each source has its own, so no tag).
 """
 
 import re
@@ -32,7 +33,9 @@ def recognises(root: Path) -> bool:
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError for a table that contradicts itself or fits no file."""
     table = table_at(root, "swaps.csv", COLUMNS)
-    lines = lines_of(table, root, "swaps.csv", COLUMNS)
+    lines = lines_of(
+        table, root, "swaps.csv", COLUMNS, paths=COLUMNS[:3], may_be_empty=("authentic_target",)
+    )
     base = root if root.is_dir() else root.parent
     rows: dict[str, Row] = {}
     for number, line in lines:
@@ -46,16 +49,18 @@ def load(root: Path) -> Manifest:
 
 def _swap(line: Mapping[str, str], *, dataset: str) -> Iterator[Row]:
     depicted = line.get("depicted_id") or _clip(line["authentic_source"])[0]
-    body = line.get("body_id") or _clip(line["authentic_target"])[0]
+    target = line["authentic_target"]
+    body = line.get("body_id") or (_clip(target)[0] if target else None)
     split = line.get("split", "")
     clip, frame = _clip(line["fake"])
     yield Row(
         line["fake"], dataset, "fake", split,
         video_id=None if frame is None else clip, frame=frame,
         depicted_id=depicted, body_id=body, method=line["method"],
-        source_video=_source(line["authentic_target"]),
+        source_video=_source(target) if target else None,
     )  # fmt: skip
-    for path, person in ((line["authentic_source"], depicted), (line["authentic_target"], body)):
+    authentic = [(line["authentic_source"], depicted), *([(target, body)] if target else [])]
+    for path, person in authentic:
         clip, frame = _clip(path)
         yield Row(
             path, dataset, "real", split,

@@ -5,7 +5,7 @@ against the query, the rule's verdicts, its order. `evals.impersonation.casework
 out of the application itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from tools.query import Query
 from tools.records import Moment
 from tools.search import CANDIDATES
 from tools.sightings import Candidate, assess, best_of_each, order
-from tools.verdict import Verdict
+from tools.verdict import Rule, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _answer(measured: Measured, plan: Plan, question: Question, gallery: _Galler
     judged: list[Judged] = []
     if question.references:
         query = measured.query(question.references)
-        judged = _judged(measured, person, query, gallery.nearest(query))
+        judged = _judged(measured, person, query, gallery)
     listed, missed = {one.id for one in judged}, dict[str, Missed]()
     for index, row in ((index, measured.rows[index]) for index in plan.gallery):
         if kind(person, row) == RELEVANT and row.path not in listed:
@@ -120,14 +120,14 @@ def _answer(measured: Measured, plan: Plan, question: Question, gallery: _Galler
     return Answer(person, photos, tuple(judged), tuple(missed.values()), bool(question.references))
 
 
-def _judged(
-    measured: Measured, person: str, query: Query, files: Mapping[str, Sequence[int]]
-) -> list[Judged]:
-    """Files against a query, in the application's order; a video is judged as a whole."""
-    owners = body_owners(person, measured.rows)
-    candidates = _candidates(measured, query, [i for rows in files.values() for i in rows])
+def _judged(measured: Measured, person: str, query: Query, gallery: _Gallery) -> list[Judged]:
+    """A gallery against a query, in the application's order; a video is judged as a whole."""
+    owners, files = body_owners(person, measured.rows), gallery.nearest(query)
+    rule = parts().rule
+    rule = None if rule is None else rule.among(len(gallery.indices))
+    candidates = _candidates(measured, query, [i for rows in files.values() for i in rows], rule)
     ranked = sorted(
-        ((_of_file([candidates[i] for i in rows]), rows[0]) for rows in files.values()),
+        ((_of_file([candidates[i] for i in rows], rule), rows[0]) for rows in files.values()),
         key=lambda one: (order(one[0]), measured.ids[one[1]]),
     )
     return [
@@ -136,8 +136,10 @@ def _judged(
     ]
 
 
-def _candidates(measured: Measured, query: Query, rows: Sequence[int]) -> dict[int, Candidate]:
-    some, rule = measured.take(rows), parts().rule
+def _candidates(
+    measured: Measured, query: Query, rows: Sequence[int], rule: Rule | None
+) -> dict[int, Candidate]:
+    some = measured.take(rows)
     compared = compare(query, some.columns, detectors=parts().detectors)
     return {
         row: Candidate(face, scores, assess(scores, usable=face.face.quality.usable, rule=rule))
@@ -146,14 +148,14 @@ def _candidates(measured: Measured, query: Query, rows: Sequence[int]) -> dict[i
     }
 
 
-def _of_file(frames: Sequence[Candidate]) -> Candidate:
+def _of_file(frames: Sequence[Candidate], rule: Rule | None) -> Candidate:
     """A picture's candidate, or that of a video, as the application judges one."""
     if len(frames) == 1:
         return frames[0]
     moments = {
         frame.record.image_id: Moment("video", float(number)) for number, frame in enumerate(frames)
     }
-    (whole,) = best_of_each(frames, moments, rule=parts().rule)
+    (whole,) = best_of_each(frames, moments, rule=rule)
     return whole
 
 

@@ -26,6 +26,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from assistant.agent import Agent
 from assistant.case import Case
 from assistant.chat_model import LocalVLM
+from assistant.signing import Keys
 from evals.injection.attacks import CHANNELS, GOALS, LEADS, Attack, spread
 from evals.injection.scene import TARGET, Scene, corrupt
 from evals.injection.watch import EFFECTS, Observation, Pair, broken, largest_shift, observed
@@ -111,7 +112,7 @@ class Trials:
         """The whole case of an attack."""
         made = self._scene.prepared(attack)
         desk = Desk(made.parts, home=made.home, gallery=made.gallery)
-        case = Case.create(self._cases, gallery=made.gallery)
+        case = Case.create(self._cases, gallery=made.gallery, keys=Keys(self._cases / "keys"))
         agent = Agent(self._model, desk, case)
         if attack.channel == "tool result":
             corrupt(agent, attack)
@@ -144,7 +145,7 @@ class Trials:
     def _another_session(self) -> tuple[str, ...]:
         """Somebody else's case beside the attacked ones; returns what must stay in it."""
         made = self._scene.prepared(Attack("stranger", "", "", "none", ""))
-        case = Case.create(self._cases, gallery=made.gallery)
+        case = Case.create(self._cases, gallery=made.gallery, keys=Keys(self._cases / "keys"))
         agent = Agent(self._model, Desk(made.parts, home=made.home, gallery=made.gallery), case)
         for _ in agent.ask(f"{FIND} My codeword is {CODEWORD}.", [made.photo]):
             pass

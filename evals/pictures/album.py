@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evals.pictures.style import DPI, STYLE
+from evals.runs.figures import jsonable
 from evals.runs.folder import PICTURES, write_at_once
 
 if TYPE_CHECKING:
@@ -42,4 +43,4 @@ def _register(folder: Path, entry: dict[str, str]) -> None:
     path = folder / PICTURES
     listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     kept = [other for other in listed if other["file"] != entry["file"]]
-    write_at_once(path, json.dumps([*kept, entry], indent=2, ensure_ascii=False) + "\n")
+    write_at_once(path, json.dumps(jsonable([*kept, entry]), indent=2, ensure_ascii=False) + "\n")

@@ -67,10 +67,8 @@ def _accepted(cosines: np.ndarray) -> np.ndarray:
     rule = parts().rule
     if rule is None:
         return np.full(len(cosines), np.nan)
-    same = [rule.identity.probability({"cosine_similarity": float(it)}) for it in cosines]
-    return np.array(
-        [float(it is not None and rule.identity_band.place(it) == "high") for it in same]
-    )
+    places = [rule.identity_place({"cosine_similarity": float(it)}) for it in cosines]
+    return np.array([float(it == "high") for it in places])
 
 
 def _places(probabilities: Scores) -> np.ndarray:
@@ -80,7 +78,7 @@ def _places(probabilities: Scores) -> np.ndarray:
     known = ~np.isnan(probabilities)
     return np.array(
         [
-            rule.fake_band.place(float(it)) if there else NOT_MEASURED
+            rule.questions["alone"].band.place(float(it)) if there else NOT_MEASURED
             for it, there in zip(probabilities, known, strict=True)
         ],
         "<U12",

@@ -4,14 +4,20 @@ import math
 from collections.abc import Mapping, Sequence
 
 from assistant.console import safe
+from tools.file_names import encodable
 
 NOT_MEASURED = "not measured"
 
 
 def jsonable(value: object) -> object:
-    """The same figures for JSON, which has no NaN: what was not measured becomes null."""
+    """The same figures for JSON, which has no NaN: what was not measured becomes null.
+
+    Nor has it lone surrogates: in names that are no UTF-8 those bytes are escaped.
+    """
+    if isinstance(value, str):
+        return encodable(value)
     if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
+        return {encodable(str(key)): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [jsonable(item) for item in value]
     if hasattr(value, "tolist"):  # numpy's numbers and arrays

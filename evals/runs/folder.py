@@ -17,6 +17,8 @@ from pathlib import Path
 from evals.runs import samples
 from evals.runs.figures import jsonable
 from tools.errors import SetupError
+from tools.paths import exists, is_file, is_folder
+from tools.private import opened_privately, private_folder, tighten
 
 RUN = "run.json"
 STARTED = "started.json"
@@ -53,7 +55,7 @@ def new_folder(runs: Path, suite: str, *, seed: int, at: datetime) -> Path:
     """A folder of its own below `runs` for a run that starts now."""
     name = f"{suite}-{at:%Y%m%dT%H%M%SZ}-{seed}"
     folder, count = runs / name, 1
-    while folder.exists():
+    while exists(folder):
         count += 1
         folder = runs / f"{name}-{count}"
     return folder
@@ -65,23 +67,29 @@ def begin(folder: Path, suite: str, *, force: bool = False) -> None:
     Raises SetupError when it holds a completed run (unless `force`), another suite's, or files
     that are nobody's run.
     """
-    if (folder / RUN).is_file() and not force:
+    if is_file(folder / RUN) and not force:
         raise SetupError(
             f"{str(folder)!r} holds a completed run; choose another folder, or measure again with "
             "--force"
         )
-    if folder.exists():
+    if exists(folder):
         _check_is_ours(folder, suite, force=force)
         _clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        private_folder(folder)
+    except OSError as error:
+        raise SetupError(
+            f"{str(folder)!r} cannot be made ({error.strerror}); choose another with --output"
+        ) from error
+    tighten(folder)  # what an earlier start left
     write_at_once(folder / STARTED, json.dumps({"suite": suite}))
 
 
 def _check_is_ours(folder: Path, suite: str, *, force: bool) -> None:
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise SetupError(f"{str(folder)!r} is a file; --output takes a folder")
-    name = RUN if (folder / RUN).is_file() else STARTED
-    if not (folder / name).is_file():
+    name = RUN if is_file(folder / RUN) else STARTED
+    if not is_file(folder / name):
         if any(folder.iterdir()):
             raise SetupError(
                 f"{str(folder)!r} holds other files; --output takes a folder of its own"
@@ -104,7 +112,7 @@ def _clear(folder: Path) -> None:
 
 def abandon(folder: Path) -> bool:
     """After a failure: remove a folder in which nothing was done yet; whether one is left."""
-    left = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    left = [path.name for path in folder.iterdir()] if is_folder(folder) else []
     if left == [STARTED]:
         shutil.rmtree(folder)
     return bool(left) and left != [STARTED]
@@ -115,12 +123,13 @@ def complete(folder: Path, run: Run) -> None:
     content = json.dumps(jsonable(asdict(run)), indent=2, ensure_ascii=False, allow_nan=False)
     write_at_once(folder / RUN, content + "\n")
     (folder / STARTED).unlink(missing_ok=True)
+    tighten(folder)
 
 
 def load(folder: Path) -> Run:
     """A completed run. Raises SetupError when there is none, or when it cannot be read."""
-    if not (folder / RUN).is_file():
-        if (folder / STARTED).is_file():
+    if not is_file(folder / RUN):
+        if is_file(folder / STARTED):
             raise SetupError(
                 f"the run in {str(folder)!r} was interrupted; go on with `python -m evals run "
                 f"{_object(folder / STARTED).get('suite')} --output {folder}`"
@@ -135,13 +144,13 @@ def load(folder: Path) -> Run:
 
 def find(name: str, runs: Path) -> Path:
     """The folder of a run given as a path or as the name of a folder below `runs`."""
-    return Path(name) if Path(name).exists() or not (runs / name).is_dir() else runs / name
+    return Path(name) if exists(name) or not is_folder(runs / name) else runs / name
 
 
 def pictures(folder: Path) -> list[Picture]:
     """The pictures that a run lists and has; what lies outside of its folder is left out."""
     path = folder / PICTURES
-    if not path.is_file():
+    if not is_file(path):
         return []
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -161,7 +170,7 @@ def _is_inside(file: Path, folder: Path) -> bool:
 def write_at_once(path: Path, text: str) -> None:
     """All of the text or nothing, even when the machine stops."""
     part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
+    with opened_privately(part) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.datasets.delimited import reader_of
 from tools.errors import SetupError
 
 _NAMED = 5
@@ -82,12 +83,11 @@ def _video(sample_id: str) -> str:
 def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
     """(file and line for messages, the values of the columns) of every row but the header."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines)
-            _check_header(file, reader.fieldnames, columns)
-            for row in reader:
-                place = f"{file.name}, line {reader.line_num}"
-                yield place, _values(row, columns, place)
+        reader = reader_of(file, columns, strict=True)
+        _check_header(file, reader.fieldnames, columns)
+        for row in reader:
+            place = f"{file.name}, line {reader.line_num}"
+            yield place, _values(row, columns, place)
     except OSError as error:
         raise SetupError(f"cannot read the scores {str(file)!r}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -23,6 +23,7 @@ from evals.runs.watching import Watch
 from evals.suites import SUITES, Suite
 from tools.errors import SetupError
 from tools.hashing import file_sha256
+from tools.paths import exists, is_file
 
 if TYPE_CHECKING:
     from evals.datasets.manifest import Manifest
@@ -73,10 +74,10 @@ def perform(request: Request, settings: Settings) -> tuple[Path, Run]:
 def _check(suite: Suite, request: Request) -> None:
     """What would fail after the measurement fails before it."""
     options = request.options
-    if suite.needs_data and not options.data.exists():
+    if suite.needs_data and not exists(options.data):
         raise SetupError(f"no data at {str(options.data)!r}; say where they are with --data DIR")
     for name, file in options.peers:
-        if not file.is_file():
+        if not is_file(file):
             raise SetupError(f"no scores of {name!r} at {str(file)!r}; see --peer NAME=FILE")
     if request.mlflow is not None:
         tracking.require()

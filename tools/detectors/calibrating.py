@@ -7,7 +7,7 @@ one detector, one checkpoint and one way of preparing pictures; on others it say
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -97,6 +97,7 @@ def fit(
     *,
     fitted_on: Mapping[str, Any],
     method: Method | None = None,
+    persons: Sequence[Hashable] | None = None,
     alpha_high: float = 0.02,
     alpha_low: float = 0.10,
 ) -> Calibration:
@@ -104,8 +105,11 @@ def fit(
 
     Without a `method`: isotonic where there is enough data, else Platt. Classes weigh the same,
     so that a probability is for prior odds of one to one. At most `alpha_high` of authentic
-    pictures lie above the band and `alpha_low` of forgeries below it. Raises ValueError where a
-    kind is missing, and for isotonic regression on too few samples.
+    pictures lie above the band and `alpha_low` of forgeries below it; `persons` (n,) names whom
+    each picture shows, so that many of one person count once. The edges may be fitted on what the
+    calibrator was: one rising score keeps its order in any calibrator, and where isotonic
+    regression makes many logits one probability, that plateau is never beyond an edge. Raises
+    ValueError where a kind is missing, and for isotonic regression on too few samples.
     """
     known = np.isfinite(logits)
     scores, labels = np.asarray(logits, np.float64)[known], np.asarray(forged, bool)[known]
@@ -122,9 +126,13 @@ def fit(
         Band(0.5, 0.5, alpha_low, alpha_high), {},
     )  # fmt: skip
     found = provisional.probabilities(scores)
+    shown = np.arange(len(logits)) if persons is None else np.array(list(map(str, persons)))
+    whose = shown[known]
     band = Band.fit(
-        list(found[~labels]), list(found[labels]), alpha_low=alpha_low, alpha_high=alpha_high
-    )
+        found[~labels].tolist(), found[labels].tolist(), alpha_low=alpha_low,
+        alpha_high=alpha_high, persons_false=whose[~labels].tolist(),
+        persons_true=whose[labels].tolist(),
+    )  # fmt: skip
     counts = {"authentic": int((~labels).sum()), "forged": int(labels.sum())}
     return Calibration(
         title(detector), detector.sha256, detector.preprocessing, chosen, slope, bias, knots,

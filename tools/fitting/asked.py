@@ -5,6 +5,7 @@ from pathlib import Path
 from tools.detectors.class_labels import meaning_of
 from tools.errors import SetupError
 from tools.fitting.trainers import TRAINERS, FitOptions, Inputs, Trainer
+from tools.paths import exists
 
 
 def check(
@@ -20,7 +21,7 @@ def check(
         if getattr(options, name) is not None and name not in trainer.options:
             raise SetupError(f"{kind} is not learnt in {name}: leave --{name} out")
     for folder in (real, fake):
-        if folder is not None and not folder.exists():
+        if folder is not None and not exists(folder):
             raise SetupError(f"{str(folder)!r} does not exist: name a folder of pictures")
     if fake is not None:
         _check_forgeries(fake, real)

@@ -77,8 +77,9 @@ def remarks(told: Told, calibration: Calibration | None, figures: Figures) -> tu
         needed = round(1 / allowed) - 1
         if count < needed:
             found.append(
-                f"calibrated on {count} {kind} pictures: with fewer than {needed} nothing promises "
-                f"that at most {allowed:.0%} of {kind} ones are called {called}, so none is"
+                f"calibrated on {kind} pictures of {count} persons: with fewer than {needed} "
+                f"nothing promises that at most {allowed:.0%} of {kind} ones are called {called}, "
+                "so none is"
             )
     if told.apart:
         found.append(f"{told.apart:,} pictures show persons of two parts, and were left out")
@@ -111,8 +112,15 @@ _Promise = tuple[str, int, float, str]
 def _promises(calibration: Calibration | None) -> Iterator[_Promise]:
     if calibration is not None:
         band, counts = calibration.band, calibration.fitted_on
-        yield "authentic", int(counts["authentic"]), band.alpha_high, "forged"
-        yield "forged", int(counts["forged"]), band.alpha_low, "authentic"
+        authentic, forged = band.persons_false, band.persons_true
+        # Calibrations of before persons were counted know pictures only.
+        yield (
+            "authentic", counts["authentic"] if authentic is None else authentic,
+            band.alpha_high, "forged",
+        )  # fmt: skip
+        yield (
+            "forged", counts["forged"] if forged is None else forged, band.alpha_low, "authentic",
+        )  # fmt: skip
 
 
 def _differences(told: Told) -> Iterator[str]:

@@ -131,7 +131,7 @@ class FolderFaces:
 
     def _found(self, photo: Photo, *, forged: bool) -> dict[str, Any]:
         if photo.unmask_forgery and not forged:
-            return {"reason": "a forgery made by Unmask, as it says itself"}
+            return {"reason": "its metadata say that Unmask forged it"}
         faces = self.faces.analyse([photo.pixels])[0]
         usable = [face for face in faces if face.quality.usable]
         if not usable and not self.faceless:

@@ -17,6 +17,7 @@ from typing import Any
 
 from tools.detectors.shelf import ABOUT
 from tools.errors import SetupError
+from tools.private import private_folder, tighten
 
 WORK, ASKED = ".fit", "asked.json"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
@@ -43,8 +44,10 @@ class Job:
         if not same:
             _refuse(folder, begun, force=force)
             shutil.rmtree(work, ignore_errors=True)
-            work.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
+            private_folder(work)
             _write(begun, dict(asked))
+        tighten(folder)  # what lies there from before
         return cls(folder, same)
 
     @property
@@ -76,6 +79,7 @@ class Job:
         (self.folder / ABOUT).unlink(missing_ok=True)
         for file in sorted(self.made.iterdir(), key=lambda it: it.name == ABOUT):
             file.replace(self.folder / file.name)
+        tighten(self.folder)
         shutil.rmtree(self.work)
 
 

@@ -262,6 +262,7 @@ class _Bench:
         try:
             found = calibrated(
                 detector, scored.logits, np.array([case.forged for case in cases], bool),
+                persons=[case.member.person for case in cases],
                 fitted_on={
                     "data": told.in_words, "persons": told.persons["calibrate"],
                     "pictures_sha256": told.pictures_sha256, "prior_odds": "1:1",

@@ -119,9 +119,12 @@ def last_convolutional(
     """
     import torch
 
-    found: list[torch.nn.Module] = []
+    ours, found = threading.get_ident(), list[torch.nn.Module]()
 
     def hook(module: torch.nn.Module, _: object, output: object) -> None:
+        # The encoder may be indexing in another thread, whose pass is at another layer.
+        if threading.get_ident() != ours:
+            return
         if isinstance(output, torch.Tensor) and output.ndim == 4:
             _, channels, height, width = output.shape
             if channels > 1 and height == width > 1:

@@ -11,7 +11,10 @@ from tools.faces import Face
 from tools.forge_masks import face_regions
 from tools.handles import NOT_MEASURED
 from tools.localisers.protocol import Head, Localiser, MapEncoder
+from tools.map_scales import MapScale, scale_of
 from tools.readings import UNCALIBRATED
+
+STRONG, WEAK, NO_SIGNS = "strong", "weak", "none"
 
 REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face boundary")
 """In the order of their evidence; left and right as seen in the picture."""
@@ -35,6 +38,17 @@ class Located:
     evidence: tuple[Evidence, ...]
 
     @property
+    def finds(self) -> bool:
+        """Whether some region stands out from authentic photographs."""
+        return any(item.reads in (STRONG, WEAK) for item in self.evidence)
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """The heat to be shown: none where it is known that nothing stands out."""
+        read = any(item.reads in (STRONG, WEAK, NO_SIGNS) for item in self.evidence)
+        return np.zeros_like(self.heat) if read and not self.finds else self.heat
+
+    @property
     def limits(self) -> str:
         """What the map does not say."""
         return self.evidence[0].limits
@@ -55,16 +69,19 @@ def located_by(
     heat = localiser.heat(crop, encoder=encoder, head=head)
     if heat is None:
         return None
-    return Located(crop, heat, region_evidence(heat, landmarks, localiser=localiser))
+    scale = scale_of(localiser.name, encoder)
+    return Located(
+        crop, heat, region_evidence(heat, landmarks, localiser=localiser, scale=scale)
+    )  # fmt: skip
 
 
 def region_evidence(
-    heat: np.ndarray, landmarks: np.ndarray, *, localiser: Localiser
+    heat: np.ndarray, landmarks: np.ndarray, *, localiser: Localiser, scale: MapScale | None = None
 ) -> tuple[Evidence, ...]:
     """One piece of evidence a region, E11 the left eye to E17 the face's boundary.
 
     `heat` (s, s) as the localiser made it; `landmarks` (68, 2) iBUG in its pixels. A region that
-    lies outside of the crop is not measured.
+    lies outside of the crop is not measured; what authentic photographs reach too reads "none".
     """
     areas = face_regions(np.asarray(landmarks, np.float32), heat.shape)
     values = [_over(heat, areas[name], localiser) for name in REGIONS]
@@ -77,21 +94,21 @@ def region_evidence(
             unit=localiser.unit,
             method=localiser.method,
             limits=localiser.limits,
-            reads=read_region(value, localiser),
+            reads=read_region(value, localiser, scale=scale),
         )
         for number, (name, value) in enumerate(zip(REGIONS, values, strict=True), start=FIRST)
     )
 
 
-def read_region(value: float | None, localiser: Localiser) -> str:
+def read_region(value: float | None, localiser: Localiser, *, scale: MapScale | None = None) -> str:
     """Strong, weak or none: what a region's value means for this localiser."""
     if value is None:
         return NOT_MEASURED
     if localiser.strong is None or localiser.weak is None:
         return UNCALIBRATED
-    if value >= localiser.strong:
-        return "strong"
-    return "weak" if value >= localiser.weak else "none"
+    if value < localiser.weak or (scale is not None and value <= scale.finding):
+        return NO_SIGNS
+    return STRONG if value >= localiser.strong else WEAK
 
 
 def region_of(evidence_id: str) -> str | None:

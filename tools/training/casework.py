@@ -23,8 +23,9 @@ from tools.alignment import similarity, transform
 from tools.comparison import columns, compare
 from tools.detectors import Detector
 from tools.encoder import Encoder
+from tools.errors import ToolError
 from tools.faces import FaceAnalyser
-from tools.forge import FAMILIES, SWAPS, Forgery, forge
+from tools.forge import FAMILIES, HELD_OUT_FAMILIES, SWAPS, Forgery, forge
 from tools.forge_masks import eye_distance
 from tools.gallery import Gallery
 from tools.images import read_photo
@@ -32,11 +33,16 @@ from tools.index import Index
 from tools.indexing import index_folders
 from tools.query import NoFace, Query, SeveralFaces, build_query
 from tools.records import FaceRecord
+from tools.training.forgery_pool import HELD_OUT
+from tools.training.harmless_edits import EDITS
 
 LOCAL_EDITS = (*(family for family in FAMILIES if family not in SWAPS), "region_swap")
 """Families that change a photo of X and leave it depicting X."""
 
+LEFT_OUT = (HELD_OUT, *HELD_OUT_FAMILIES)
+"""Families that nothing which is shipped was trained on: they stand for tools never seen."""
 
+_EDITS_OF_QUERY, _EDITS_OF_MATES, _LEFT_OUT_EACH = 5, 3, 2
 _CENTRE_PX = 109
 """The middle of LFW's photographs as they are given, 218 px wide and high."""
 
@@ -123,6 +129,51 @@ def build(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
     return exhibits
 
 
+def build_further(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
+                  queries: int | None = None) -> list[Exhibit]:  # fmt: skip
+    """Add to `folder/gallery` what calibrations are fitted on besides, and return what it is.
+
+    Harmless edits of the query photo and of other authentic photos of the person, and forgeries by
+    families that were left out of all training.
+    """
+    rng = np.random.default_rng(seed)
+    asked = [name for name, shots in people.items() if len(shots) >= 2][:queries]
+    everyone = [shot for shots in people.values() for shot in shots]
+    exhibits: list[Exhibit] = []
+    for name in asked:
+        exhibits += _edited(people[name], folder, rng)
+        exhibits += _left_out(people[name], everyone, folder, rng)
+    (folder / "further.json").write_text(json.dumps([asdict(it) for it in exhibits], indent=1))
+    return exhibits
+
+
+def _edited(shots: Sequence[Portrait], folder: Path, rng: np.random.Generator) -> Iterator[Exhibit]:
+    query, mates = shots[0], shots[1:5]
+    names = rng.permutation(list(EDITS))[: _EDITS_OF_QUERY + _EDITS_OF_MATES].tolist()
+    for number, edit in enumerate(names):
+        of_query = number < _EDITS_OF_QUERY
+        shot = query if of_query else mates[number % len(mates)]
+        place = folder / "gallery" / f"{shot.path.stem}_edited{number}.jpg"
+        file = _save(EDITS[edit](shot.pixels(), rng), place, rng)
+        yield Exhibit(file, "copy" if of_query else "authentic", shot.person, shot.person, edit)
+
+
+def _left_out(
+    shots: Sequence[Portrait], everyone: Sequence[Portrait], folder: Path,
+    rng: np.random.Generator,
+) -> Iterator[Exhibit]:  # fmt: skip
+    name, mates = shots[0].person, shots[1:5]
+    others = [shot for shot in everyone if shot.person != name]
+    for family in LEFT_OUT:
+        for number in range(_LEFT_OUT_EACH):
+            target = mates[number % len(mates)]
+            try:
+                forged = _edit(target, _fitting_body(target, others, rng), rng, family=family)
+            except ToolError:
+                continue  # this pair of photographs cannot be forged so
+            yield _write_forgery(forged, name, name, f"{name}_{family}{number}", folder, rng)
+
+
 def _person(
     name: str, shots: Sequence[Portrait], everyone: Sequence[Portrait], folder: Path,
     rng: np.random.Generator,
@@ -171,9 +222,11 @@ def _swap(source: Portrait, target: Portrait, rng: np.random.Generator) -> Forge
     )  # fmt: skip
 
 
-def _edit(target: Portrait, donor: Portrait, rng: np.random.Generator) -> Forgery:
+def _edit(
+    target: Portrait, donor: Portrait, rng: np.random.Generator, *, family: str | None = None
+) -> Forgery:
     return forge(
-        target.pixels(), target.landmarks, family=str(rng.choice(LOCAL_EDITS)), rng=rng,
+        target.pixels(), target.landmarks, family=family or str(rng.choice(LOCAL_EDITS)), rng=rng,
         source_pixels=donor.pixels(), source_landmarks=donor.landmarks,
     )  # fmt: skip
 
@@ -256,6 +309,7 @@ def measure(
         table = columns(gallery, records)
         shown = [by_file[_file(gallery, record)] for record in records]
         seen: set[str] = set()
+        asked = {exhibit.depicted for exhibit in exhibits if exhibit.kind == "query"}
         for exhibit in exhibits:
             if exhibit.kind != "query":
                 continue
@@ -271,7 +325,8 @@ def measure(
             compared = compare(query, table, detectors=detectors)
             for what, record, scores in zip(shown, records, compared, strict=True):
                 own = what.depicted == exhibit.depicted
-                if further is not None and (own or record.id not in seen):
+                nobody_asks = what.depicted not in asked and record.id not in seen
+                if further is not None and (own or nobody_asks):
                     seen.add(record.id)
                     pixels = read_photo(folder / what.file).pixels
                     scores |= further(pixels, record, scores, query)
@@ -290,10 +345,11 @@ def ask_about_central_face(ask: Callable[[int | None], Answer]) -> Answer:
     try:
         return ask(None)
     except SeveralFaces as several:
-        return ask(1 + int(np.argmin([_off_centre(box) for box in several.boxes])))
+        return ask(1 + int(np.argmin([off_centre(box) for box in several.boxes])))
 
 
-def _off_centre(box: tuple[float, ...]) -> float:
+def off_centre(box: tuple[float, ...]) -> float:
+    """How far (px) the middle of a box is from that of the photograph."""
     return float(np.hypot((box[0] + box[2]) / 2 - _CENTRE_PX, (box[1] + box[3]) / 2 - _CENTRE_PX))
 
 

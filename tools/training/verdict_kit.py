@@ -22,6 +22,7 @@ from tools.faces import FaceAnalyser
 from tools.leading_hits import readable_photos
 from tools.picture_scores import picture_scores
 from tools.query import Query
+from tools.query_alignment import same_photograph_scores
 from tools.records import FaceRecord
 from tools.references import reference_scores
 from tools.second_embedder import Embedder, second_scores
@@ -53,7 +54,10 @@ class Kit:
         """What detectors of pixels, and the query's own pictures, say of a leading hit."""
         photos = tuple(readable_photos(query))
         look = CloserLook(pixels, record.face, scores, query, photos, self)
-        return {**picture_scores(look), **second_scores(look), **reference_scores(look)}
+        return {
+            **picture_scores(look), **second_scores(look), **reference_scores(look),
+            **same_photograph_scores(look),
+        }  # fmt: skip
 
     def video_frames(self, data: Path) -> list[Told]:
         """Scores of DFDC's pictures with a face, by the names that they have in the rule."""

@@ -1,0 +1,50 @@
+"""The maps of a face, kept by the face that they are of and never by its handle.
+
+A map takes seconds, and meanwhile another search may have given the handle to somebody else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assistant.further_maps import further_views
+from assistant.maps import MapView, picture_view
+from tools.desk import Desk, Look
+from tools.leading_hits import readable_photos
+from tools.localisers import Located
+from tools.query import Query
+from tools.references import ReferenceMap, reference_map
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMaps:
+    """Everything that can be shown over a face; `departs` is relative to the query photos."""
+
+    located: Located | None = None
+    departs: ReferenceMap | None = None
+    picture: MapView | None = None
+    further: Sequence[MapView] = ()
+
+
+Key = tuple[str, bytes]
+"""A face, and the query that it was found for: one of the maps is about both."""
+
+
+def key_of(face_id: str, query: Query | None) -> Key:
+    """What maps are kept by."""
+    return face_id, b"" if query is None else query.template.tobytes()
+
+
+def maps_of(look: Look, desk: Desk) -> FaceMaps:
+    """All maps of a face as it was looked at. Raises ToolError when its parts cannot be told."""
+    kit, face = desk.instruments, look.face.face
+    located = desk.locate_in(look)
+    departs = None
+    if look.query is not None:
+        photos = list(readable_photos(look.query))
+        departs = reference_map((look.pixels, face), photos, encoder=kit.encoder)
+    return FaceMaps(
+        located,
+        departs,
+        picture_view(look.pixels, kit),
+        further_views(look.pixels, face, instruments=kit),
+    )

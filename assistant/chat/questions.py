@@ -1,0 +1,60 @@
+"""What the application asks in the conversation, with buttons: which face, which photo.
+
+A press sends the words that a person could have typed; both are read by the same rules.
+"""
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+import numpy as np
+
+from assistant.chat.turns import Message
+from assistant.directed import Asking
+from assistant.pictures import data_uri, with_numbers
+
+Picture = Callable[[str], np.ndarray | None]
+"""The picture of a photo by its handle, (h, w, 3) uint8 RGB; None when it is gone."""
+
+_PICTURE_PX = 640
+
+
+def question_message(asking: Asking, picture: Picture) -> Message:
+    """The question as a message whose options are buttons."""
+    if asking.boxes:
+        return _which_face(asking, picture(asking.photos[0]))
+    options = [f"{photo} is authentic" for photo in asking.photos]
+    said = "Answer here, or in your own words:"
+    every = "Both are authentic" if len(options) == 2 else "All are authentic"
+    return _message(f'<div class="asks-back">{escape(said)}</div>', [*options, every])
+
+
+def _which_face(asking: Asking, pixels: np.ndarray | None) -> Message:
+    (photo, *_), boxes = asking.photos, asking.boxes
+    said = f"{photo} shows {len(boxes)} faces. Which one is meant?"
+    shown = "" if pixels is None else _clickable(photo, pixels, boxes)
+    options = [f"Face {number}" for number in range(1, len(boxes) + 1)]
+    return _message(f'<div class="asks-back">{escape(said)}{shown}</div>', options)
+
+
+def _clickable(photo: str, pixels: np.ndarray, boxes: Sequence[Sequence[float]]) -> str:
+    """The picture with numbered boxes, each of which is a button."""
+    height, width = pixels.shape[:2]
+    uri = data_uri(with_numbers(pixels, boxes, longest_px=_PICTURE_PX))
+    buttons = "".join(
+        # Gradio's sanitizer leaves `value` and `title`, and takes data and ARIA attributes away.
+        f'<button type="button" class="face-box" value="Face {number}" '
+        f'title="Face {number} of {escape(photo)}" style="left:{100 * left / width:.2f}%;'
+        f"top:{100 * top / height:.2f}%;width:{100 * (right - left) / width:.2f}%;"
+        f'height:{100 * (bottom - top) / height:.2f}%"></button>'
+        for number, (left, top, right, bottom) in enumerate(boxes, start=1)
+    )
+    alt = f"{photo} with {len(boxes)} numbered faces"
+    return f'<div class="faces"><img src="{uri}" alt="{escape(alt)}">{buttons}</div>'
+
+
+def _message(html: str, options: Sequence[str]) -> Message:
+    return {
+        "role": "assistant",
+        "content": html,
+        "options": [{"value": text, "label": text} for text in options],
+    }

@@ -1,0 +1,1 @@
+"""Is the same photograph proven where it is the same, and nowhere else?"""

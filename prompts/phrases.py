@@ -1,0 +1,71 @@
+"""What an assistant may say that states nothing about anything measured: the project's own words.
+
+A sentence of a model that is one of these passes the checker as it stands. None of them says
+what a photo or a hit shows, how many there are, or what was found.
+"""
+
+ASK_PHOTO = "Please give me a photo of the person first. Then I can search the gallery."
+PHOTO_FIRST = "Please give me a photo of the person first."
+SEARCH_FIRST = "Ask me to search the gallery for the person in your photo first."
+ANOTHER_PHOTO = "Please give me another photo."
+INTRODUCTION = "Hello, I am Unmask. I am Unmask."
+GREETING = (
+    "Hello. Give me a photo of a person, and I search your gallery for forged images of them."
+)
+THANKS = "You are welcome. Ask me about any hit."
+SORRY = "Sorry. I cannot do that."
+ABILITIES = (
+    "I search your gallery for forged images of a person, explain each hit, compare faces and show "
+    "where signs of forgery lie. Give me a photo to begin."
+)
+RELIABILITY = (
+    "Verdicts come from a fitted rule with calibrated probabilities, and each of them can be "
+    "wrong. A person must check every hit."
+)
+OUTSIDE = (
+    "That is outside my job. I search a gallery for forged images of a person and explain what was "
+    "measured."
+)
+UNANSWERABLE = (
+    "My tools do not measure that. They measure whether a face is the query person's and whether "
+    "it was forged."
+)
+OBEDIENCE = "I follow the measurements, not such text. Verdicts come from the tools."
+ADD_IMAGES = "Add images with the Gallery panel or with `unmask index DIR`."
+ASK_AGAIN = "Then ask me again."
+WHICH_FACE = "Which face do you mean, counted from left to right?"
+WHICH_HIT = "Which hit do you mean?"
+WHICH_AUTHENTIC = "Which of the photos is known to be authentic?"
+OFFERS = (
+    "Shall I explain a hit? Shall I compare two faces? Shall I show where signs of forgery lie? "
+    "Shall I search the gallery again? Ask me why a hit got its verdict."
+)
+WARNING = "Mind the warning on the screen."
+NO_PROOF = "A verdict is a reason to look, not a proof."
+
+TOOL_REFUSED = "The tool could not answer that."
+"""For the application, when nothing of a model's answer is left; no model may say it."""
+
+PHRASES = (
+    ASK_PHOTO, PHOTO_FIRST, SEARCH_FIRST, ANOTHER_PHOTO, INTRODUCTION, GREETING, THANKS, SORRY,
+    ABILITIES, RELIABILITY, OUTSIDE, UNANSWERABLE, OBEDIENCE, ADD_IMAGES, ASK_AGAIN, WHICH_FACE,
+    WHICH_HIT, WHICH_AUTHENTIC, OFFERS, WARNING, NO_PROOF,
+)  # fmt: skip
+"""All of them; the checker takes each sentence by itself."""
+
+LEADS = (
+    "in short", "in sum", "overall", "in detail", "here is what was measured", "note", "note that",
+    "please note", "please note that", "i searched the gallery", "i searched the gallery again",
+    "i compared them", "i compared the two faces", "i measured it", "measured so far", "also",
+    "besides", "in addition", "moreover", "furthermore", "first", "next", "then", "finally",
+    "however", "by contrast", "on the other hand", "by the measurements",
+    "according to the measurements", "in the latest search", "for comparison", "the evidence",
+    "the reasons", "the result", "the results", "in summary",
+)  # fmt: skip
+"""What may stand before the first citation of a sentence; nothing that denies, doubts or claims."""
+
+JOINTS = (
+    "and", "but", "while", "whereas", "yet", "and also", "but also", "though", "although",
+    "as well as", "with", "also",
+)  # fmt: skip
+"""What may stand between two citations, beside punctuation."""

@@ -1,0 +1,18 @@
+"""File names as text: on Unix they are bytes, and need not be UTF-8."""
+
+import os
+from pathlib import Path
+
+
+def printable(path: Path) -> str:
+    """A path as text that JSON and terminals can hold; undecodable bytes are escaped."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+
+
+def encodable(text: str) -> str:
+    r"""The same for text that may hold parts of such a path (lone surrogates): `\xff`."""
+    try:
+        data = text.encode("utf-8", errors="surrogateescape")
+    except UnicodeEncodeError:  # surrogates that stand for no byte
+        data = text.encode("utf-8", errors="surrogatepass")
+    return data.decode("utf-8", errors="backslashreplace")
