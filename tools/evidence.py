@@ -165,6 +165,11 @@ FURTHER: tuple[Measure, ...] = (
         "Another expression a moment later differs as well; a retouched eye may not.",
     ),
     Measure(
+        "query/face_change", "change of the face since the same photograph", "log ratio",
+        "what is left of its colours, fitted around the face, against what is left around it",
+        "A face that was forged faintly or compressed strongly hardly stands out.",
+    ),
+    Measure(
         "query/agreeing_share", "agreement with the aligned query photo", "share",
         "places outside the face whose pixels agree, of those that can be compared",
         "Plain areas say nothing; text, watermarks and borders lower it.",
