@@ -73,7 +73,7 @@ FEATURES: Mapping[Asked, tuple[str, ...]] = {
 CLOSER_FEATURES: Mapping[Asked, tuple[str, ...]] = {
     "alone": CLOSER,
     "with_query": (*CLOSER, *RELATIVE, *BESIDE),
-    "same_photo": (*SAME_PHOTO, FACE_CHANGE, "face/sbi_caddm"),
+    "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
 }
 
 # What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
