@@ -165,11 +165,6 @@ FURTHER: tuple[Measure, ...] = (
         "Another expression a moment later differs as well; a retouched eye may not.",
     ),
     Measure(
-        "query/face_change", "change of the face since the same photograph", "log ratio",
-        "what is left of its colours, fitted around the face, against what is left around it",
-        "A face that was forged faintly or compressed strongly hardly stands out.",
-    ),
-    Measure(
         "query/agreeing_share", "agreement with the aligned query photo", "share",
         "places outside the face whose pixels agree, of those that can be compared",
         "Plain areas say nothing; text, watermarks and borders lower it.",
@@ -183,6 +178,11 @@ FURTHER: tuple[Measure, ...] = (
         "query/aligned_photo", "which query photo it is (by number)", "",
         "the query photo whose alignment was proven",
         "Both may be copies of a third file.",
+    ),
+    Measure(
+        "query/face_change", "change of the face since the same photograph", "log ratio",
+        "what is left of its colours, fitted around the face, against what is left around it",
+        "A face that was forged faintly or compressed strongly hardly stands out.",
     ),
 )  # fmt: skip
 """Measured on leading hits only, because each reads pictures again."""
