@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.alignment import transform
+from tools.face_change import face_change
 from tools.local_features import LocalFeatures, Matched, local_features, match
 from tools.pixel_agreement import WINDOW_PX, agreement
 from tools.shared_frame import Bools, SharedFrame, box_frame, compose, overlap_frame
@@ -80,7 +81,8 @@ class Alignment:
     also flips them. `inliers` keypoints agree on it. `agreeing_share` is the share of the
     overlapping area outside the faces that agrees, `face_agreeing_share` that inside them (None:
     no face is known, or nothing there says anything). `face_difference` is how much more the face
-    differs than what surrounds it (0: alike; near 1: another face), None unless proven.
+    differs than what surrounds it (0: alike; near 1: another face), and `face_change` the same of
+    colours (`tools.face_change`; log ratio); None unless proven.
     `differs` is the box of the largest place that differs, in pixels of the first picture.
     `reason` says why it was not proven, and is empty when it was.
     """
@@ -92,6 +94,7 @@ class Alignment:
     agreeing_share: float | None = None
     face_agreeing_share: float | None = None
     face_difference: float | None = None
+    face_change: float | None = None
     differs: Box | None = None
     reason: str = ""
 
@@ -174,6 +177,7 @@ def _align(
         agreeing_share=places.within(frame.first, shared).share_outside,
         face_agreeing_share=places.share_of_face,
         face_difference=around.face_difference if around is not None and not reason else None,
+        face_change=around.face_change if around is not None and not reason else None,
         differs=_largest_difference(places.within(frame.first, shared), frame),
         reason=reason,
     )
@@ -183,13 +187,17 @@ def _align(
 class _Places:
     """Correlation of every pixel of a frame, where it says something, and where faces are.
 
-    `apart` is by how many standard deviations grey values differ, the light fitted.
+    `apart` is by how many standard deviations grey values differ, the light fitted. `first` and
+    `second` (h, w, 3) are the pictures in the frame, and `shown` is where both are.
     """
 
     correlation: NDArray[np.float32]
     informative: Bools
     face: Bools
     apart: NDArray[np.float32]
+    first: np.ndarray
+    second: np.ndarray
+    shown: Bools
 
     def within(self, matrix: np.ndarray, part: Box | None) -> "_Places":
         """Only those in a box of the first picture, which `matrix` takes to this frame."""
@@ -198,7 +206,7 @@ class _Places:
         left, top, right, bottom = np.round(transform(part.reshape(2, 2), matrix)).astype(int).flat
         inside = np.zeros_like(self.face)
         inside[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
-        return replace(self, informative=self.informative & inside)
+        return replace(self, informative=self.informative & inside, shown=self.shown & inside)
 
     @property
     def outside(self) -> Bools:
@@ -239,6 +247,11 @@ class _Places:
             return None
         return float(np.median(around) - np.quantile(inside, 0.1))
 
+    @property
+    def face_change(self) -> float | None:
+        """The same of its colours."""
+        return face_change(self.first, self.second, shown=self.shown, face=self.face)
+
 
 def _share(some: Bools, of: Bools) -> float | None:
     count = int(of.sum())
@@ -258,7 +271,9 @@ def _places(
         if box is not None:
             face |= frame.ellipse(box, matrix, margin=_FACE_MARGIN)
     fitted = found.informative & ~face & (found.correlation > AGREES)
-    return _Places(found.correlation, found.informative, face, found.apart(fitted))
+    return _Places(
+        found.correlation, found.informative, face, found.apart(fitted), ours, theirs, both
+    )
 
 
 def _around_face(

@@ -29,6 +29,7 @@ from tools.detectors.shelf import FOLDER, shelved
 from tools.encoder import Encoder
 from tools.faces import FaceAnalyser
 from tools.patch_grid import SCORE as PATCHES
+from tools.query_alignment import FACE_CHANGE
 from tools.second_embedder import DIFFERENCE, SHIPPED, Embedder
 from tools.strangers import Strangers
 from tools.training.casework import (
@@ -72,7 +73,7 @@ FEATURES: Mapping[Asked, tuple[str, ...]] = {
 CLOSER_FEATURES: Mapping[Asked, tuple[str, ...]] = {
     "alone": CLOSER,
     "with_query": (*CLOSER, *RELATIVE, *BESIDE),
-    "same_photo": (*SAME_PHOTO, "face/sbi_caddm"),
+    "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
 }
 
 # What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
