@@ -162,7 +162,7 @@ def test_index_in_words_names_the_skips(faces: CentreFaces, tmp_path: Path, enco
     answer = Answer("index", bad_folder(tmp_path / "photos", encode), "-g", "case42")
     assert answer.status == 0, answer.stderr
     assert "Gallery 'case42': 2 images with 2 faces added" in answer.stdout
-    assert "half.jpg  (truncated)" in answer.stdout
+    assert "half.jpg  (truncated: " in answer.stdout
 
 
 def test_indexing_again_does_no_work(faces: CentreFaces, tmp_path: Path) -> None:

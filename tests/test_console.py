@@ -160,7 +160,7 @@ def test_a_summary_counts_and_names_what_was_skipped(capsys: pytest.CaptureFixtu
     assert "1 image with 2 faces added in 1.2 s" in shown
     assert "3 files already known" in shown
     assert "12 files skipped: 12 truncated" in shown
-    assert "9.jpg  (truncated)" in shown
+    assert "9.jpg  (truncated: " in shown
     assert "10.jpg" not in shown
     assert "and 2 more" in shown
     assert "0 files" not in shown

@@ -12,6 +12,7 @@ from assistant.case import Case
 from assistant.directed import Directed
 from assistant.steps import ModelText, Step, ToolCall, ToolResult, shown
 from assistant.tool_calls import Call
+from prompts.phrases import WHICH_FACE
 from tests.cases import GALLERY, astronaut_pixels
 from tests.scripted_model import ScriptedModel, calling
 from tools.desk import Desk
@@ -182,7 +183,7 @@ def test_a_face_is_chosen_and_the_turn_goes_on(
 ) -> None:
     """A group is asked about once; "face 2" then searches with that one."""
     group = case.settings.home / "SECRET_GROUP.png"
-    model.replies = [calling(("find_person", {"photos": ["Q1"], "top": 3})), "Which one is meant?"]
+    model.replies = [calling(("find_person", {"photos": ["Q1"], "top": 3})), WHICH_FACE]
     turn(agent, "Find fakes of this person", [group])
     asking = agent.asking
     assert asking is not None

@@ -103,7 +103,7 @@ def test_another_photo_gives_another_answer(
     found = unmask.find([demo.folder / "person_3.jpg"], top=50, closer=False)
     verdicts = {hit.path.name: hit.verdict for hit in found.hits}
     assert verdicts["person_3.jpg"] == "copy"
-    assert verdicts["query_reencoded.jpg"] == "other"
+    assert verdicts["query_reencoded.jpg"] in ("other", "inconclusive")
 
 
 def test_one_path_is_as_good_as_a_list_of_one(unmask: Unmask, demo: DemoResult) -> None:
@@ -166,7 +166,7 @@ def test_a_group_photo_asks_which_face_is_meant(unmask: Unmask, tmp_path: Path) 
         unmask.find([group], face=99)
     found = unmask.find([group], face=2, top=50, closer=False)
     verdicts = {hit.path.name: hit.verdict for hit in found.hits}
-    assert verdicts["query_reencoded.jpg"] == "other"
+    assert verdicts["query_reencoded.jpg"] in ("other", "inconclusive")
 
 
 def test_a_broken_query_photo_is_a_clear_error(unmask: Unmask, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ _OF_A_PHOTO = (2, 3, 4, 5, 9, 10)
 _OF_A_PAIR = {
     1: "identity similarity",
     7: "appearance similarity",
-    8: "same photograph (1: proven)",
+    8: "same photograph, proven by alignment",
 }
 """Evidence about two faces, and its names where neither is a query."""
 

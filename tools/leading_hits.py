@@ -110,7 +110,7 @@ class LeadingHits:
 
 
 def _judged(hit: Candidate, seen: Seen | None, missing: Scores, *, rule: Rule | None) -> Candidate:
-    scores = {**hit.scores, **missing}
+    scores = {**missing, **hit.scores}
     if seen is None or rule is None:
         return replace(hit, scores={**scores, **(seen.scores if seen else {})})
     scores |= seen.scores
