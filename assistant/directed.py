@@ -25,11 +25,15 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Directed:
-    """A turn's calls; `adds` is what the application says besides, `about` whom it is about."""
+    """A turn's calls; what it is about, and what the application says besides.
+
+    `adds` are words as they stand, `cites` a text of citations to be filled in.
+    """
 
     calls: tuple[Call, ...] = ()
     about: str | None = None
     adds: str = ""
+    cites: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,13 @@ def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSente
         error = str(json.loads(str(result.content))["error"])
         text = f"{error[:1].upper()}{error[1:]}."
     yield CheckedSentence(text, (), "plain")
+
+
+def answers(directed: Directed, said: Sequence[CheckedSentence]) -> bool:
+    """Whether a model's words are about what was asked: of a comparison, they must cite it."""
+    if not any(call.name == "compare_faces" for call in directed.calls):
+        return bool(said)
+    return any(id_.startswith("C") for sentence in said for id_ in sentence.cites)
 
 
 def unanswered(error: SetupError | ToolError) -> CheckedSentence:

@@ -13,7 +13,12 @@ from tools.readings import UNCALIBRATED
 _NAMES: Mapping[str, str] = {
     "E3": "distance to the nearest known faces",
     "E5": "distance to the nearest known images",
-    "E24": "distance from the query photos, place by place,",
+    "E21": "lead of the identity similarity over the second embedder's",
+    "E22": "difference of the inner from the outer face",
+    "E23": "distance from the query photos, place by place,",
+    "E25": "forgery opinion of the chat model",
+    "E28": "number of local features that agree on the alignment",
+    "E29": "number of the query photo that was aligned",
 }
 """Names of measures that need other words in a sentence."""
 
@@ -104,10 +109,15 @@ def clause(fact: Fact) -> str:
         return known
     if 11 <= handle.number <= 17 and handle.kind == "E":
         return f"{{its}} map is {fact.reads} at the {fact.name.rpartition(' the ')[2]}"
-    name = _NAMES.get(short, fact.name)
+    name = spoken_name(short, fact.name)
     if fact.reads in (NOT_MEASURED, UNCALIBRATED):
         return f"{{its}} {name} {'was' if fact.reads == NOT_MEASURED else 'is'} {fact.reads}"
     return f"{{its}} {name} is {fact.reads}"
+
+
+def spoken_name(short: str, name: str) -> str:
+    """What a measure is called in a sentence; `short` is its id without a subject: E3."""
+    return _NAMES.get(short, name)
 
 
 def _counted(fact: Fact) -> str:
