@@ -40,7 +40,7 @@ from assistant.explaining import (
     nothing_said,
     settled,
 )
-from assistant.grounding import Ground, check
+from assistant.grounding import Ground, check, once
 from assistant.list_questions import lists_asked
 from assistant.photo_questions import PhotoQuestion, read
 from assistant.quotations import without_quotations
@@ -353,6 +353,7 @@ class Agent:
     def _checked(self, draft: Draft) -> tuple[CheckedSentence, ...]:
         """The sentences of an answer: checked, repaired, replaced; never none."""
         (sentences,) = settled([draft], self.desk, self._asked_again)
+        sentences = once(sentences)  # a repaired one may repeat another
         if not nothing_said(sentences):
             return sentences
         turn = _latest_turn(self.case.steps())

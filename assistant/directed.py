@@ -105,10 +105,11 @@ def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSente
 
 
 def answers(directed: Directed, said: Sequence[CheckedSentence]) -> bool:
-    """Whether a model's words are about what was asked: of a comparison, they must cite it."""
+    """Whether a model's words are about what was asked: a comparison is about whose faces they are."""
     if not any(call.name == "compare_faces" for call in directed.calls):
         return bool(said)
-    return any(id_.startswith("C") for sentence in said for id_ in sentence.cites)
+    cited = {id_ for sentence in said for id_ in sentence.cites}
+    return any(id_.startswith("C") and id_.endswith(".P1") for id_ in cited)
 
 
 def unanswered(error: SetupError | ToolError) -> CheckedSentence:

@@ -9,7 +9,7 @@ the same findings.
 Does not show: that the citations are well chosen, or complete.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Self
@@ -59,6 +59,17 @@ def check(text: str, ground: Ground) -> tuple[CheckedSentence, ...]:
     """
     once = dict.fromkeys(map(_without_repeats, sentences(text)))
     return tuple(_checked(sentence, ground) for sentence in once)
+
+
+def once(said: Sequence[CheckedSentence]) -> tuple[CheckedSentence, ...]:
+    """The sentences without those whose words were there before."""
+    spoken: set[str] = set()
+    kept = []
+    for one in said:
+        if not one.text or one.text not in spoken:
+            kept.append(one)
+        spoken.add(one.text)
+    return tuple(kept)
 
 
 def _without_repeats(sentence: str) -> str:

@@ -25,3 +25,10 @@ def test_what_stands_beside_a_verdict_is_set_apart() -> None:
     words = "no forgery found (3 of 90 swaps also read so)"
     fact = Fact("H3.verdict", "verdict", None, "in words", words, "rule", "")
     assert clause(fact).startswith("the verdict on {it} is no forgery found (")
+
+
+def test_shares_are_shown_as_percent() -> None:
+    """A share of retakes reads "100 % of retakes", not "1 share of retakes"."""
+    fact = Fact("H1.E18", "steadiness", 1.0, "share of retakes", "steady", "m", "l")
+    assert fact.shown == "100 % of retakes"
+    assert Fact("H1.E27", "agreement", 0.944, "share", "ordinary", "m", "l").shown == "94 %"

@@ -80,7 +80,7 @@ _OF_TWO: Mapping[str, Mapping[str, str]] = {
         "another person": "{it} most likely show different people",
         NOT_MEASURED: "whether {it} show the same person was not measured",
     },
-    "E7": {"alike": "{it} look alike", "unlike": "{it} look unlike each other"},
+    "E7": {"alike": "{it} look alike", "unlike": "{it} differ in appearance"},
     "E8": {
         "same photograph": "{it} read as the same photograph",
         "another photograph": "{it} read as different photographs",
