@@ -18,7 +18,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant import cli_ask, cli_detectors, cli_fit, cli_galleries, cli_models
+from assistant import (
+    cli_ask,
+    cli_detectors,
+    cli_fit,
+    cli_galleries,
+    cli_models,
+    cli_setup,
+)
 from assistant.cli_options import (
     AsJson,
     GalleryName,
@@ -354,6 +361,7 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
 cli_ask.register(app)
 cli_detectors.register(app)
 cli_fit.register(app)
+cli_setup.register(app)
 
 
 if __name__ == "__main__":

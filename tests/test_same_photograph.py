@@ -170,6 +170,24 @@ def test_another_moment_before_the_same_background_is_not() -> None:
     assert not aligned(Image.fromarray(moved)).proven
 
 
+@pytest.mark.parametrize(
+    "where", [(300, 0, 512, 190), (310, 0, 512, 160), (0, 0, 150, 230), (330, 20, 512, 150)]
+)
+def test_another_shot_of_a_burst_is_not(where: tuple[int, int, int, int]) -> None:
+    """The person has not moved, and most of the picture agrees; something behind has changed."""
+    before = data.astronaut()
+    mask = np.zeros(before.shape[:2], np.float32)
+    left, top, right, bottom = where
+    mask[top:bottom, left:right] = 1
+    soft = cv2.GaussianBlur(mask, (0, 0), 6)[..., None]
+    after = before * (1 - soft) + cv2.resize(data.chelsea(), (512, 512)) * soft
+    after = after * 0.93 + 4 + np.random.default_rng(0).normal(0, 3, after.shape)
+    found = aligned(Image.fromarray(after.clip(0, 255).astype(np.uint8)))
+    assert not found.proven
+    assert "something else" in found.reason
+    assert (found.agreeing_share or 0) > 0.8
+
+
 @pytest.mark.parametrize("shape", [(512, 512), (8, 8), (1, 300), (40, 40)])
 def test_a_picture_without_details_is_not(shape: tuple[int, int]) -> None:
     """Plain and tiny pictures align with nothing, not even with themselves."""
@@ -204,6 +222,40 @@ def test_another_face_in_the_same_photograph_differs() -> None:
         for name in ("JPEG", "grey", "mirror", "smaller", "border", "screenshot", "blur", "dark")
     ]
     assert (swapped.face_difference or 0.0) > max(harmless) + 0.3
+
+
+FACE_EDITS: dict[str, Edit] = {
+    "another face": lambda it: another_face(it),
+    "a smoothed eye": lambda it: with_part(it, it.filter(ImageFilter.GaussianBlur(4))),
+    "a darker mouth": lambda it: with_part(it, it.point(lambda value: int(value * 0.8))),
+}
+
+
+def with_part(image: Image.Image, changed: Image.Image) -> Image.Image:
+    """Only a part of the face is the changed picture's."""
+    place = (195, 110, 250, 135)
+    edited = image.copy()
+    edited.paste(changed.crop(place), place[:2])
+    return edited
+
+
+@pytest.mark.parametrize("name", FACE_EDITS)
+@pytest.mark.parametrize("after", ["nothing", "JPEG", "dark", "mirror", "text"])
+def test_a_face_that_was_changed_stands_out(name: str, after: str) -> None:
+    """More than under what is done to the whole photograph, which comes on top."""
+    harmless = aligned(EDITS[after](portrait()))
+    forged = aligned(EDITS[after](FACE_EDITS[name](portrait())))
+    assert harmless.face_change is not None
+    assert forged.face_change is not None
+    assert forged.face_change > harmless.face_change + 0.3
+
+
+@pytest.mark.parametrize("name", sorted(set(EDITS) - {"tight face crop"}))
+def test_what_is_done_to_the_whole_photograph_is_no_change_of_the_face(name: str) -> None:
+    """What is left over in the face is about what is left over around it."""
+    found = aligned(EDITS[name](portrait())).face_change
+    assert found is not None
+    assert found < 0.8
 
 
 def test_the_same_pictures_always_give_the_same_answer() -> None:

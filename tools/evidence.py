@@ -179,6 +179,11 @@ FURTHER: tuple[Measure, ...] = (
         "the query photo whose alignment was proven",
         "Both may be copies of a third file.",
     ),
+    Measure(
+        "query/face_change", "change of the face since the same photograph", "log ratio",
+        "what is left of its colours, fitted around the face, against what is left around it",
+        "A face that was forged faintly or compressed strongly hardly stands out.",
+    ),
 )  # fmt: skip
 """Measured on leading hits only, because each reads pictures again."""
 

@@ -26,10 +26,27 @@ _NOISE_LEVELS = 2.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Agreement:
-    """Local correlation (h, w) float32 in -1..1, and where it says something, (h, w) bool."""
+    """Local correlation (h, w) float32 in -1..1, and where it says something, (h, w) bool.
+
+    `first` and `second` are the grey values (h, w) that were compared, slightly blurred.
+    """
 
     correlation: Floats
     informative: NDArray[np.bool_]
+    first: Floats
+    second: Floats
+
+    def apart(self, fitted: NDArray[np.bool_]) -> Floats:
+        """How far grey values differ, (h, w) in standard deviations of those at `fitted` (h, w).
+
+        Brightness and contrast of the second are fitted to the first there.
+        """
+        ours, theirs = self.first[fitted], self.second[fitted]
+        if len(ours) < WINDOW_PX**2 or theirs.std() < _NOISE_LEVELS:
+            return np.zeros_like(self.first)
+        gain, offset = np.polyfit(theirs, ours, 1)
+        spread = max(2 * _NOISE_LEVELS, float(ours.std()))
+        return np.asarray(np.abs(gain * self.second + offset - self.first) / spread, np.float32)
 
 
 def agreement(first: np.ndarray, second: np.ndarray, overlap: np.ndarray) -> Agreement:
@@ -46,7 +63,10 @@ def agreement(first: np.ndarray, second: np.ndarray, overlap: np.ndarray) -> Agr
     correlation = covariance / (np.sqrt(var_a * var_b) + floors[0] * floors[1] / 4)
     textured = (var_a > floors[0] ** 2) | (var_b > floors[1] ** 2)
     return Agreement(
-        np.clip(correlation, -1, 1).astype(np.float32), textured & shown & (weight > 0.5)
+        correlation=np.clip(correlation, -1, 1).astype(np.float32),
+        informative=textured & shown & (weight > 0.5),
+        first=a,
+        second=b,
     )
 
 

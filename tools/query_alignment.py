@@ -12,10 +12,11 @@ from tools.same_photograph import Alignment, align
 
 SAME_PHOTOGRAPH = "query/same_photograph"
 FACE_DIFFERENCE = "query/face_difference"
+FACE_CHANGE = "query/face_change"
 AGREEING_SHARE = "query/agreeing_share"
 KEYPOINTS = "query/aligned_keypoints"
 PHOTO = "query/aligned_photo"
-NAMES = (SAME_PHOTOGRAPH, FACE_DIFFERENCE, AGREEING_SHARE, KEYPOINTS, PHOTO)
+NAMES = (SAME_PHOTOGRAPH, FACE_DIFFERENCE, FACE_CHANGE, AGREEING_SHARE, KEYPOINTS, PHOTO)
 
 NEAR_BITS, NEAR_COSINE = 24, 0.9
 """A face that is not the query person's is aligned when its crop is this near a query photo's:
@@ -34,6 +35,7 @@ def same_photograph_scores(look: CloserLook) -> Mapping[str, float | None]:
     return {
         SAME_PHOTOGRAPH: float(best.proven),
         FACE_DIFFERENCE: best.face_difference,
+        FACE_CHANGE: best.face_change,
         AGREEING_SHARE: best.agreeing_share,
         KEYPOINTS: float(best.inliers),
         PHOTO: float(number) if best.proven else None,

@@ -3,7 +3,9 @@
 Local features find the map of one picture onto the other (`tools.local_features`); then the
 aligned pixels must agree outside the face (`tools.pixel_agreement`). A crop, mirror image, border,
 watermark, line of text, screenshot or mild retouching leaves most of the places in agreement;
-another photograph of the same person in the same clothes does not, however like it looks.
+another photograph of the same person in the same clothes does not, however like it looks. Where
+places differ, only what is laid over a photograph may explain it: lettering, or a bar from side to
+side. A large place that shows something else is another photograph, as in a burst.
 
 Figures: `python -m evals run same_photograph`.
 
@@ -18,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.alignment import transform
+from tools.face_change import face_change
 from tools.local_features import LocalFeatures, Matched, local_features, match
 from tools.pixel_agreement import WINDOW_PX, agreement
 from tools.shared_frame import Bools, SharedFrame, box_frame, compose, overlap_frame
@@ -49,6 +52,19 @@ FEW_INLIERS, LEAST_SHARE_OF_FEW = 15, 0.8
 LEAST_SHARE_AROUND_FACE = 0.3
 """Of the places around the face; a still background does not prove that the person is the same."""
 
+APART = 0.2
+"""Standard deviations, once the light is fitted, from which on grey values are not the same."""
+
+STROKE_PX = 9
+"""A thinner place of the frame may be a stroke of a watermark or a headline."""
+
+MOST_CHANGED = 0.03
+"""Share of what can be compared outside the face that one place may have that shows something else.
+
+A second shot of a burst, the person unmoved and somebody behind them gone, has 0.05; of
+photographs with a watermark or text (LFW, training persons) none has more than 0.02.
+"""
+
 FEWEST_WINDOWS = 3.0
 """Places that say something, in windows of the correlation, outside the face."""
 
@@ -65,7 +81,8 @@ class Alignment:
     also flips them. `inliers` keypoints agree on it. `agreeing_share` is the share of the
     overlapping area outside the faces that agrees, `face_agreeing_share` that inside them (None:
     no face is known, or nothing there says anything). `face_difference` is how much more the face
-    differs than what surrounds it (0: alike; near 1: another face), None unless proven.
+    differs than what surrounds it (0: alike; near 1: another face), and `face_change` the same of
+    colours (`tools.face_change`; log ratio); None unless proven.
     `differs` is the box of the largest place that differs, in pixels of the first picture.
     `reason` says why it was not proven, and is empty when it was.
     """
@@ -77,6 +94,7 @@ class Alignment:
     agreeing_share: float | None = None
     face_agreeing_share: float | None = None
     face_difference: float | None = None
+    face_change: float | None = None
     differs: Box | None = None
     reason: str = ""
 
@@ -150,6 +168,8 @@ def _align(
     around = _around_face(first, second, matched, faces, within=shared)
     if not reason and around is not None and around.share_outside < LEAST_SHARE_AROUND_FACE:
         reason = "what surrounds the face differs"
+    if not reason and places.within(frame.first, shared).changed > MOST_CHANGED:
+        reason = "a place outside the face shows something else"
     return Alignment(
         proven=not reason,
         matrix=matched.matrix,
@@ -157,6 +177,7 @@ def _align(
         agreeing_share=places.within(frame.first, shared).share_outside,
         face_agreeing_share=places.share_of_face,
         face_difference=around.face_difference if around is not None and not reason else None,
+        face_change=around.face_change if around is not None and not reason else None,
         differs=_largest_difference(places.within(frame.first, shared), frame),
         reason=reason,
     )
@@ -164,11 +185,19 @@ def _align(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Places:
-    """Correlation of every pixel of a frame, where it says something, and where faces are."""
+    """Correlation of every pixel of a frame, where it says something, and where faces are.
+
+    `apart` is by how many standard deviations grey values differ, the light fitted. `first` and
+    `second` (h, w, 3) are the pictures in the frame, and `shown` is where both are.
+    """
 
     correlation: NDArray[np.float32]
     informative: Bools
     face: Bools
+    apart: NDArray[np.float32]
+    first: np.ndarray
+    second: np.ndarray
+    shown: Bools
 
     def within(self, matrix: np.ndarray, part: Box | None) -> "_Places":
         """Only those in a box of the first picture, which `matrix` takes to this frame."""
@@ -177,7 +206,7 @@ class _Places:
         left, top, right, bottom = np.round(transform(part.reshape(2, 2), matrix)).astype(int).flat
         inside = np.zeros_like(self.face)
         inside[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
-        return replace(self, informative=self.informative & inside)
+        return replace(self, informative=self.informative & inside, shown=self.shown & inside)
 
     @property
     def outside(self) -> Bools:
@@ -196,6 +225,20 @@ class _Places:
         return _share(self.agreeing, self.informative & self.face)
 
     @property
+    def changed(self) -> float:
+        """The largest place outside the face that differs, as a share of what can be compared.
+
+        Strokes are left out, and rows that hardly agree anywhere: bars from side to side.
+        """
+        rows = _agree((self.agreeing & ~self.face).sum(1), self.outside.sum(1))
+        differing = self.outside & ~self.agreeing & (self.apart > APART) & rows[:, None]
+        kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
+        thick = cv2.morphologyEx(differing.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(thick)
+        largest = int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
+        return largest / max(1, int(self.outside[rows].sum()))
+
+    @property
     def face_difference(self) -> float | None:
         """By how much the face correlates less than most of what surrounds it does."""
         inside = self.correlation[self.informative & self.face]
@@ -203,6 +246,11 @@ class _Places:
         if len(inside) < WINDOW_PX**2 or len(around) < WINDOW_PX**2:
             return None
         return float(np.median(around) - np.quantile(inside, 0.1))
+
+    @property
+    def face_change(self) -> float | None:
+        """The same of its colours."""
+        return face_change(self.first, self.second, shown=self.shown, face=self.face)
 
 
 def _share(some: Bools, of: Bools) -> float | None:
@@ -222,7 +270,10 @@ def _places(
     for box, matrix in zip(faces, (frame.first, frame.second), strict=True):
         if box is not None:
             face |= frame.ellipse(box, matrix, margin=_FACE_MARGIN)
-    return _Places(found.correlation, found.informative, face)
+    fitted = found.informative & ~face & (found.correlation > AGREES)
+    return _Places(
+        found.correlation, found.informative, face, found.apart(fitted), ours, theirs, both
+    )
 
 
 def _around_face(
@@ -326,9 +377,15 @@ def _agreeing_box(places: _Places) -> tuple[int, int, int, int] | None:
 def _rows_that_agree(
     agreeing: NDArray[np.int_], informative: NDArray[np.int_]
 ) -> tuple[int, int] | None:
-    smoothed = [np.convolve(counts, np.ones(7), "same") for counts in (agreeing, informative)]
-    rows = np.flatnonzero((smoothed[1] > 0) & (smoothed[0] >= _LEAST_ROW_SHARE * smoothed[1]))
+    rows = np.flatnonzero(_agree(agreeing, informative))
     return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else None
+
+
+def _agree(agreeing: NDArray[np.int_], informative: NDArray[np.int_]) -> Bools:
+    """Which rows (or columns) agree, by how many of their places do, with their neighbours'."""
+    smoothed = [np.convolve(counts, np.ones(7), "same") for counts in (agreeing, informative)]
+    found: Bools = (smoothed[1] > 0) & (smoothed[0] >= _LEAST_ROW_SHARE * smoothed[1])
+    return found
 
 
 def _largest_difference(places: _Places, frame: SharedFrame) -> Box | None:

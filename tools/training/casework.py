@@ -83,13 +83,14 @@ class Exhibit:
 
 def portraits(data: Path, *, split: str) -> dict[str, list[Portrait]]:
     """LFW photographs of one split, by person; persons and photos in a fixed order."""
-    labels = np.load(data / "lfw" / "labels.npz")
+    with np.load(data / "lfw" / "labels.npz") as labels:
+        # Each look into the archive unpacks a whole column of it: once is enough.
+        splits, paths, landmarks = (labels[name] for name in ("split", "path", "landmarks68"))
     people: dict[str, list[Portrait]] = defaultdict(list)
-    for index in np.flatnonzero(labels["split"] == split):
-        path = data / "lfw" / "images" / str(labels["path"][index])
+    for index in np.flatnonzero(splits == split):
+        path = data / "lfw" / "images" / str(paths[index])
         person = path.parent.name
-        landmarks = labels["landmarks68"][index].astype(np.float32)
-        people[person].append(Portrait(path, person, landmarks))
+        people[person].append(Portrait(path, person, landmarks[index].astype(np.float32)))
     return dict(sorted(people.items()))
 
 

@@ -5,15 +5,19 @@
 Uses one half of the validation persons, whom no other part was trained on; the other half is
 what `python -m evals run impersonation` reports on. All probabilities are for prior odds of one
 to one, so that they say what the evidence adds, not how full of forgeries a collection is.
+
+It takes half an hour and keeps in DIR what each step measured: started again, it goes on from
+there. What was measured with other weights or other code must be deleted (`DIR/*.pickle`).
 """
 
 import argparse
 import itertools
+import pickle
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +29,7 @@ from tools.detectors.shelf import FOLDER, shelved
 from tools.encoder import Encoder
 from tools.faces import FaceAnalyser
 from tools.patch_grid import SCORE as PATCHES
+from tools.query_alignment import FACE_CHANGE
 from tools.second_embedder import DIFFERENCE, SHIPPED, Embedder
 from tools.strangers import Strangers
 from tools.training.casework import (
@@ -68,7 +73,7 @@ FEATURES: Mapping[Asked, tuple[str, ...]] = {
 CLOSER_FEATURES: Mapping[Asked, tuple[str, ...]] = {
     "alone": CLOSER,
     "with_query": (*CLOSER, *RELATIVE, *BESIDE),
-    "same_photo": (*SAME_PHOTO, "face/sbi_caddm"),
+    "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
 }
 
 # What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
@@ -83,6 +88,8 @@ ALPHAS_HIGH: Mapping[Asked, float] = {"same_photo": 0.015}
 
 FOLDS = 5
 FRAME = "video frame"
+
+Measured = TypeVar("Measured")
 
 
 def fit_logistic(
@@ -367,17 +374,37 @@ def main() -> None:
         [it.load(encoder) for it in shelved([WEIGHTS / FOLDER]) if it.title in (*CLOSER, PATCHES)],
         Embedder.load(SHIPPED), fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
     )  # fmt: skip
-    comparisons = measure(
-        options.work, exhibits, faces=kit.faces, encoder=encoder, detectors=kit.detectors,
-        further=kit.further,
-    )  # fmt: skip
-    frames = kit.video_frames(options.data)
     train = portraits(options.data, split="train")
-    rule = fit(comparisons, frames, strangers=similarities(people, train, faces=kit.faces))
-    swaps = real_swaps(options.data, options.work / "swaps", kit=kit)
-    rule = with_real_swaps(rule, swaps)
+    strangers = kept(
+        options.work / "strangers.pickle", lambda: similarities(people, train, faces=kit.faces)
+    )
+    frames = kept(options.work / "frames.pickle", lambda: kit.video_frames(options.data))
+    comparisons = kept(
+        options.work / "comparisons.pickle",
+        lambda: measure(
+            options.work, exhibits, faces=kit.faces, encoder=encoder, detectors=kit.detectors,
+            further=kit.further,
+        ),
+    )  # fmt: skip
+    swaps = kept(
+        options.work / "swaps.pickle",
+        lambda: real_swaps(options.data, options.work / "swaps", kit=kit),
+    )
+    rule = with_real_swaps(fit(comparisons, frames, strangers=strangers), swaps)
     rule.save(out)
     tell(rule)
+
+
+def kept(path: Path, work: Callable[[], Measured]) -> Measured:
+    """What was measured in a run before this one, else what `work` measures now."""
+    if path.is_file():
+        print(f"taken from {path}", flush=True)
+        found: Measured = pickle.loads(path.read_bytes())  # noqa: S301 - our own file
+        return found
+    found = work()
+    path.write_bytes(pickle.dumps(found))
+    print(f"measured {path}", flush=True)
+    return found
 
 
 def tell(rule: Rule) -> None:
