@@ -18,7 +18,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant import cli_ask, cli_detectors, cli_fit, cli_galleries, cli_models
+from assistant import (
+    cli_ask,
+    cli_detectors,
+    cli_fit,
+    cli_galleries,
+    cli_models,
+    cli_setup,
+)
 from assistant.cli_options import (
     AsJson,
     GalleryName,
@@ -162,11 +169,14 @@ def index(
     unmask index /media/disk1 /media/disk2 --gallery case42
     unmask index clip.mp4
 
-    Of a video or an animation about one frame a second is looked at, of a long one 300 in all,
-    and every page of a TIFF. Run it again at
-    any time: what is known costs nothing, moved and copied files are recognised by their
-    content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no usable
-    image or video are skipped and listed with the reason; the exit status is 0 all the same.
+    Videos and animations are sampled at about one frame a second: at least 8 frames of a short
+    one, at most 300 of a long one, and every picture of a slide show of up to 32. TIFF and HEIF
+    files are indexed page by page, up to 300 pages; of a longer one 300 pages, evenly spaced, and
+    a notice says so.
+
+    Run it again at any time: what is known costs nothing, moved and copied files are recognised
+    by their content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no
+    usable image or video are skipped and listed with the reason; the exit status is 0 all the same.
     """
     with stdout_kept_clean(context):
         summary, interrupted = _index(context, folders, gallery, follow_links=follow_links)
@@ -351,6 +361,7 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
 cli_ask.register(app)
 cli_detectors.register(app)
 cli_fit.register(app)
+cli_setup.register(app)
 
 
 if __name__ == "__main__":

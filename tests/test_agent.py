@@ -335,8 +335,9 @@ def test_text_in_a_picture_commands_nobody(agent: Agent, model: ScriptedModel, p
     said = shown(answer(agent))
     assert "genuine" not in said
     assert "example" not in said
-    assert agent.desk.search is not None
-    assert agent.desk.hit("H1").verdict == agent.desk.search[0].hits[0].verdict
+    latest = agent.case.latest_search()
+    assert latest is not None
+    assert agent.desk.hit("H1").verdict == latest["findings"]["hits"][0]["verdict"]
 
 
 def test_follow_ups_know_what_was_said(agent: Agent, model: ScriptedModel, photo: Path) -> None:

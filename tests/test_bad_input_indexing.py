@@ -371,6 +371,36 @@ def test_every_frame_of_an_animation_is_indexed(
     assert len(gallery.frames_of(video.image_id)) == 3
 
 
+@pytest.mark.parametrize(("pages", "indexed"), [(40, 40), (303, 300)])
+def test_every_page_is_indexed_up_to_the_bound_that_is_told(
+    gallery: Gallery, photos: Path, pages: int, indexed: int
+) -> None:
+    """No page of a usual document is left out, and of a longer one the person is told."""
+    first, *others = [Image.fromarray(picture(100 + seed)) for seed in range(pages)]
+    first.save(photos / "scan.tif", save_all=True, append_images=others)
+    summary = run(gallery, photos)
+    assert (summary.frames_added, summary.skipped) == (indexed, {})
+    told = [notice for notice in summary.notices if "scan.tif" in notice]
+    assert len(told) == (pages > indexed)
+
+
+def test_a_damaged_page_does_not_hide_the_pages_after_it(gallery: Gallery, photos: Path) -> None:
+    """The other pages are indexed, under their own numbers."""
+    pages = [Image.fromarray(picture(100 + seed)) for seed in range(4)]
+    path = photos / "scan.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:], compression="tiff_lzw")
+    with Image.open(path) as image:
+        image.seek(1)
+        (at, *_), (size, *_) = image.tag_v2[273], image.tag_v2[279]  # type: ignore[attr-defined]
+    data = bytearray(path.read_bytes())
+    data[at : at + size] = b"\xff" * size
+    path.write_bytes(data)
+    assert run(gallery, photos).frames_added == 3
+    record = gallery.file(path)
+    assert record is not None and record.image_id is not None
+    assert [each.time_s for each in gallery.frames_of(record.image_id)] == [0.0, 2.0, 3.0]
+
+
 def test_links_out_of_the_folder_are_followed_when_asked(
     gallery: Gallery, photos: Path, tmp_path: Path
 ) -> None:

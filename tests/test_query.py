@@ -132,3 +132,30 @@ def test_a_video_is_a_query(case: Unmask, tmp_path: Path) -> None:
     assert float(query.template @ still.template) > 0.8
     found = case.find([clip], top=2, closer=False)
     assert found.hits[0].assessment.identity_probability > 0.9  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+def test_a_face_in_a_later_frame_is_a_query(case: Unmask, tmp_path: Path, format: str) -> None:
+    """A title card before the person hides nothing, whatever holds the frames or pages."""
+    face = Image.fromarray(astronaut_pixels())
+    black = Image.new("RGB", face.size)
+    path = tmp_path / "ada"
+    times = {} if format == "TIFF" else {"duration": 400}
+    black.save(path, format, save_all=True, append_images=[face, face], **times)
+    parts = case.parts
+    query = build_query([path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
+    assert set(query.times_s) <= {0.4, 0.8, 1.0, 2.0}
+    assert query.warnings == ()
+    still = build_query(
+        [case.settings.home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder
+    )
+    assert float(query.template @ still.template) > 0.8
+
+
+def test_pages_that_a_query_leaves_out_are_told(case: Unmask, tmp_path: Path) -> None:
+    """Of a long document some pages are searched; that the person is on another is possible."""
+    page = Image.fromarray(astronaut_pixels())
+    page.save(tmp_path / "ada.tif", save_all=True, append_images=[page] * 29)
+    parts = case.parts
+    query = build_query([tmp_path / "ada.tif"], faces=parts.faces, encoder=parts.encoder)
+    assert "'ada.tif' has 30 pages, of which 24 were searched" in query.warnings

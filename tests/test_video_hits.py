@@ -382,7 +382,10 @@ def test_means_leave_out_what_was_not_measured() -> None:
 
 
 def test_times_read_as_players_show_them() -> None:
-    """Minutes and seconds; hours where there are any."""
+    """Minutes and seconds; hours where there are any; parts of the first second."""
     assert [clock(it) for it in (0, 12.0, 59.999, 75.5, 3723)] == [
         "0:00", "0:12", "0:59", "1:15", "1:02:03",
+    ]  # fmt: skip
+    assert [clock(it) for it in (0.004, 0.04, 0.4, 0.999, 1.0, 1.4)] == [
+        "0:00", "0:00.04", "0:00.4", "0:00.99", "0:01", "0:01",
     ]  # fmt: skip

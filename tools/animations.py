@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from tools import camera_raw
 from tools.images import (
     WHOLE_PIXELS,
     Pixels,
@@ -22,6 +23,7 @@ from tools.images import (
     upright,
 )
 from tools.moving_pictures import MOST_FRAMES, Video, VideoFrame, frames_wanted
+from tools.skips import RETRIED
 
 PAGED = frozenset(("TIFF", "HEIF"))
 """The formats whose frames are pages, and have a number rather than a time."""
@@ -52,10 +54,20 @@ def may_move_file(path: Path) -> bool:
 def animation_in(data: bytes, path: Path) -> Video | None:
     """What the bytes of a file hold, when that is more than one picture; else None.
 
-    Raises `UnreadableImage`.
+    None as well for what cannot be opened: `decode_photo` mends it, or says why not. Raises
+    `UnreadableImage` when the system fails.
     """
-    if not may_move(data):
+    if not may_move(data) or camera_raw.opened(data) is not None:
         return None
+    try:
+        return _animation_in(data, path)
+    except UnreadableImage as error:
+        if error.reason in RETRIED:
+            raise
+        return None
+
+
+def _animation_in(data: bytes, path: Path) -> Video | None:
     with opened(data) as image:
         times = _frame_times(image)
         if list(times) == [0]:
@@ -82,12 +94,25 @@ def look(path: Path) -> Video:
 
 
 def frames(video: Video, *, at_most: int = MOST_FRAMES) -> Iterator[VideoFrame]:
-    """Evenly spaced frames in order; raises `UnreadableImage` at one that cannot be decoded."""
+    """Evenly spaced frames in order; those that cannot be decoded are passed over.
+
+    Raises `UnreadableImage` when that is all of them, or when the system fails.
+    """
+    given, problem = 0, None
     with opened(read_bytes(video.path)) as image:
-        times = _frame_times(image)
-        wanted = frames_wanted(video, at_most)
-        for number, place in enumerate(_spread(list(times.items()), wanted, video.duration_s)):
-            yield VideoFrame(time_s=place[1], number=number, pixels=_pixels(image, place[0]))
+        places = list(_frame_times(image).items())
+        for number, time_s in _spread(places, frames_wanted(video, at_most), video.duration_s):
+            try:
+                pixels = _pixels(image, number)
+            except UnreadableImage as error:
+                if error.reason in RETRIED:
+                    raise
+                problem = error
+                continue
+            yield VideoFrame(time_s=time_s, number=given, pixels=pixels)
+            given += 1
+    if problem is not None and not given:
+        raise problem
 
 
 def frame_at(path: Path, time_s: float) -> Pixels:

@@ -197,7 +197,10 @@ def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
 
 
 def clock(seconds: float) -> str:
-    """A time in a video as players show it: 0:12, 1:02:03."""
+    """A time in a video as players show it: 0:12, 1:02:03; in the first second 0:00.4."""
     whole = int(seconds + 1e-6)
+    hundredths = int(100 * seconds + 1e-6)
+    if 0 < hundredths < 100:  # the frames of an animation would all have one time
+        return f"0:0{hundredths / 100:g}"
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

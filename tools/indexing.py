@@ -16,12 +16,13 @@ from pathlib import Path
 
 from tools import heap
 from tools.analysis import Analyser, AnalysisPool, ImageEncoder, Opened
+from tools.animations import PAGED
 from tools.errors import ToolError
 from tools.footage import Footage
 from tools.gallery import Gallery
 from tools.images import Found, UnreadableImage, walk
 from tools.index import Index
-from tools.moving_pictures import Video
+from tools.moving_pictures import MOST_FRAMES, Video
 from tools.opening import FileToOpen, OpenedFile, OpeningPool, pixel_count
 from tools.records import AnalysedImage, FileRecord
 from tools.skips import RETRIED
@@ -188,6 +189,7 @@ class _Job:
     failed: set[str] = field(default_factory=set)
     failed_for_now: set[str] = field(default_factory=set)
     footage: Footage = field(default_factory=Footage)
+    long_documents: list[str] = field(default_factory=list)
 
     def run(self, roots: Sequence[Path]) -> None:
         if self.on_progress is not None:
@@ -275,6 +277,8 @@ class _Job:
                 self._report()
         except UnreadableImage as error:
             return error.reason
+        if video.format in PAGED and video.frames > MOST_FRAMES:
+            self.long_documents.append(file.path.name)
         self.batch.videos.append(video_id)
         return None
 
@@ -376,10 +380,21 @@ class _Job:
             skipped=dict(self.skipped),
             skipped_files=tuple(self.skipped_files),
             seconds=time.monotonic() - self.started,
-            notices=tuple(self.index.notices),
+            notices=(*self.index.notices, *_of_long(self.long_documents)),
             videos_added=self.tally["videos"],
             frames_added=self.tally["frames"],
         )
+
+
+def _of_long(documents: Sequence[str]) -> tuple[str, ...]:
+    """What is not looked at in documents that are longer than any video is sampled."""
+    if not documents:
+        return ()
+    named = ", ".join(documents[:3]) + (" …" if len(documents) > 3 else "")
+    return (
+        f"{len(documents)} with more than {MOST_FRAMES} pages ({named}): {MOST_FRAMES} of each, "
+        "evenly spaced, are indexed; split the file to index every page",
+    )
 
 
 def _status(path: Path) -> os.stat_result | None:

@@ -1,7 +1,7 @@
 """What a person gives as a query, as pictures with faces: photos, folders of photos, videos.
 
-Of a video the query is its frames of the person, as in `tools.videos` evenly spaced; who is who
-over the frames is told by the faces' embeddings.
+The query of a video, an animation or a document of several pages is its frames of the person,
+evenly spaced as in `tools.videos`; who is who over the frames is told by the faces' embeddings.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tools.animations import PAGED, animation_in, may_move_file
 from tools.errors import ToolError
 from tools.faces import Face, FaceAnalyser
-from tools.images import Photo, UnreadableImage, read_photo, walk
+from tools.images import Photo, UnreadableImage, read_bytes, read_photo, walk
+from tools.moving_pictures import Video
 from tools.records import Moment
 from tools.video_files import is_video, sha256_of
 from tools.videos import as_photo, frames, look
@@ -22,7 +24,7 @@ MOST_PHOTOS = 60
 """Photos of a folder that are used at most: more add nothing to a mean."""
 
 FRAMES, MOST_LOOKS = 24, 8
-"""Frames of a video that are searched for faces, and those of the person that are used."""
+"""Frames (or pages) that are searched for faces, and those of the person that are used."""
 
 _SAME_PERSON = 0.3
 """Cosine from which two faces in frames of one video are taken for one person's."""
@@ -52,7 +54,7 @@ class Picture:
 
 
 def pictures_of(paths: Sequence[Path], *, faces: FaceAnalyser) -> list[Picture]:
-    """Every photo and video that is meant, with its faces.
+    """Every photo, video and animation that is meant, with its faces.
 
     Raises UnreadableImage for a named file that is no picture, ToolError for a folder without any.
     """
@@ -87,16 +89,32 @@ def _left_out(folder: Path, *, unreadable: int, beyond: int) -> list[str]:
 
 
 def _of_file(path: Path, faces: FaceAnalyser, *, from_folder: bool = False) -> Picture:
-    if is_video(path):
-        return Picture(path, _persons_of_video(path, faces), from_folder)
+    video = _several_frames(path)
+    if video is not None:
+        return Picture(path, _persons_of_video(video, faces), from_folder, _pages_left_out(video))
     photo = read_photo(path)
     (detected,) = faces.analyse([photo.pixels])
     return Picture(path, tuple((Shown(path, photo, face),) for face in detected), from_folder)
 
 
-def _persons_of_video(path: Path, faces: FaceAnalyser) -> tuple[tuple[Shown, ...], ...]:
+def _several_frames(path: Path) -> Video | None:
+    """What a file holds when it is not a single picture; damaged pictures are mended elsewhere."""
+    if is_video(path):
+        return look(path)
+    if not may_move_file(path):
+        return None
+    return animation_in(read_bytes(path), path)
+
+
+def _pages_left_out(video: Video) -> tuple[str, ...]:
+    if video.format not in PAGED or video.frames <= FRAMES:
+        return ()
+    return (f"{video.path.name!r} has {video.frames} pages, of which {FRAMES} were searched",)
+
+
+def _persons_of_video(video: Video, faces: FaceAnalyser) -> tuple[tuple[Shown, ...], ...]:
     """The persons of a video, from left to right in the frame that shows most of them."""
-    looks = _looks(path, faces)
+    looks = _looks(video, faces)
     persons: list[list[Shown]] = []
     for each in chain.from_iterable(looks):
         alike = max(persons, key=lambda person: _likeness(each, person), default=None)
@@ -109,15 +127,14 @@ def _persons_of_video(path: Path, faces: FaceAnalyser) -> tuple[tuple[Shown, ...
     return tuple(tuple(_best(person)) for person in shown)
 
 
-def _looks(path: Path, faces: FaceAnalyser) -> list[list[Shown]]:
-    video, video_id = look(path), sha256_of(path)
+def _looks(video: Video, faces: FaceAnalyser) -> list[list[Shown]]:
+    video_id = sha256_of(video.path)
     found: list[list[Shown]] = []
     for frame in frames(video, at_most=FRAMES):
-        photo = as_photo(
-            video, frame.pixels, image_id=Moment(video_id, frame.time_s).image_id
-        )  # fmt: skip
+        image_id = Moment(video_id, frame.time_s).image_id
+        photo = as_photo(video, frame.pixels, image_id=image_id)
         (detected,) = faces.analyse([frame.pixels])
-        found.append([Shown(path, photo, face, frame.time_s) for face in detected])
+        found.append([Shown(video.path, photo, face, frame.time_s) for face in detected])
     return found
 
 

