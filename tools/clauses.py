@@ -13,7 +13,7 @@ from tools.readings import UNCALIBRATED
 _NAMES: Mapping[str, str] = {
     "E3": "distance to the nearest known faces",
     "E5": "distance to the nearest known images",
-    "E24": "distance from the query photos, place by place,",
+    "E23": "distance from the query photos, place by place,",
 }
 """Names of measures that need other words in a sentence."""
 

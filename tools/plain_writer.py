@@ -85,7 +85,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
         "copy": f"{it} is the query photo itself, re-uploaded, cropped or re-encoded {sure}; "
         "nothing measured says that it was altered",
         "other": f"{it} most likely shows another person {sure}",
-        "inconclusive": f"{it} stays open, because {assessment.reason} {sure}",
+        "inconclusive": f"{it} is inconclusive, because {assessment.reason} {sure}",
     }[assessment.verdict]
     return Sentence(f"{text}.", _ids(known, ("cosine_similarity",)))
 
@@ -112,8 +112,8 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
     ordinary = [item for item in placed if (item.share_of_authentic_below or 0.0) < _SHARE_ORDINARY]
     if high:
         share = percent(high[0].share_of_authentic_below)
-        text += f": the {high[0].name} is higher than that of {share} of authentic photos"
-        text += f", and the {high[1].name} stands out as well" if len(high) > 1 else ""
+        text += f": the {_measure(high[0])} is higher than that of {share} of authentic photos"
+        text += f", and the {_measure(high[1])} stands out as well" if len(high) > 1 else ""
         text += f", but {_are_ordinary(ordinary)}" if ordinary else ""
     elif placed:
         text += ", and no score behind it stands out from those of authentic photos"
@@ -122,8 +122,13 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
     return Sentence(f"{text}.", tuple(item.id for item in asked))
 
 
+def _measure(item: Evidence) -> str:
+    """Its name in a sentence: a bank of photos has a score, it is none."""
+    return f"score of the {item.name}" if item.name.startswith("nearest") else item.name
+
+
 def _are_ordinary(items: Sequence[Evidence]) -> str:
-    names = [f"the {item.name}" for item in items]
+    names = [f"the {_measure(item)}" for item in items]
     return f"{listed(names)} {'is' if len(names) == 1 else 'are'} ordinary"
 
 
@@ -164,7 +169,7 @@ def _unsteady(assessment: Assessment) -> str:
     if assessment.unsteady:
         return "Mild JPEG compression, resizing or blur was enough to change the verdict"
     if assessment.verdict == "inconclusive":
-        return "Mild JPEG compression, resizing or blur would give it a verdict"
+        return "Mild JPEG compression, resizing or blur is enough to give it another verdict"
     return "Against this, not every mild retake of the image keeps the verdict"
 
 
