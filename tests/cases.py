@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 
 from assistant import Settings, Unmask
 from tools.desk import Desk
-from tools.forge import forge, save_forgery
+from tools.forge import Forgery, forge, save_forgery
 
 GALLERY = "case"
 
@@ -20,9 +20,28 @@ def astronaut_pixels() -> np.ndarray:
 
 def group_pixels() -> np.ndarray:
     """insightface's sample with several faces, (h, w, 3) uint8 RGB."""
+    return _sample("t1")
+
+
+def impersonation(unmask: Unmask, *, seed: int) -> Forgery:
+    """The portrait's face on another man's photo: far beyond both bands of the shipped rule."""
+    portrait, other = astronaut_pixels(), _sample("Tom_Hanks_54745")
+    ((face,), (onto,)) = unmask.parts.faces.analyse([portrait, other])
+    assert face.landmarks is not None and onto.landmarks is not None
+    return forge(
+        other,
+        onto.landmarks,
+        family="face_swap",
+        rng=np.random.default_rng(seed),
+        source_pixels=portrait,
+        source_landmarks=face.landmarks,
+    )
+
+
+def _sample(name: str) -> np.ndarray:
     from insightface.data import get_image
 
-    return np.ascontiguousarray(get_image("t1")[..., ::-1])
+    return np.ascontiguousarray(get_image(name)[..., ::-1])
 
 
 def build_case(home: Path) -> Unmask:

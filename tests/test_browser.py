@@ -1,5 +1,6 @@
 """The page in a real browser: Debian's chromium, driven by Playwright, over a real gallery."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from PIL import Image
 from assistant import Unmask
 from assistant.chat_model.server import profile_folder
 from assistant.settings import Settings
-from tests.cases import GALLERY
+from tests.cases import GALLERY, impersonation
 from tests.chat_server import SLOW
+from tools.forge import save_forgery
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -32,15 +34,20 @@ QUIET = [
     "--disable-sync",
 ]
 PATIENCE_MS = 90_000
+LEFT_OUT = re.compile(r"Stopped\. \d+ words? left out, not checked\.")
+"""What stands where an answer was stopped: unchecked words are counted, never shown."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 @pytest.fixture(scope="module")
 def home(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a small gallery, beside it the photos to ask with."""
+    """A data folder with a small gallery, one impersonation in it, and photos to ask with."""
     home = tmp_path_factory.mktemp("chat") / "home"
     shutil.copytree(case.settings.home, home)
+    swapped = home / "collection" / "swapped.jpg"
+    save_forgery(impersonation(case, seed=0), swapped)
+    Unmask(Settings(home=home), gallery=GALLERY, parts=case.parts).index([swapped])
     return home
 
 
@@ -180,17 +187,20 @@ def choose_gallery(page: "Page") -> None:
 
 
 def test_an_answer_can_be_stopped(scripted: str, visit: Visit) -> None:
-    """Stop ends the text at once, says so, and the next question is answered."""
+    """Stop ends the text at once and says what was left out; the next question is answered."""
     page = visit(scripted)
+    writing, ended = page.locator("#unmask-chat .draft"), page.locator("#unmask-chat .ended")
     ask(page, SLOW)
-    page.locator("#unmask-chat .draft").wait_for()
+    writing.get_by_text("words").wait_for()
     page.locator("#unmask-composer button.stop-button").click()
-    page.get_by_text("Stopped.", exact=True).wait_for()
+    ended.get_by_text(LEFT_OUT).wait_for()
+    assert writing.count() == 0
     page.get_by_role("button", name="Retry").last.click()
-    page.locator("#unmask-chat .draft").nth(1).wait_for()
+    writing.get_by_text("words").wait_for()
     assert page.get_by_text(SLOW).count() == 2
     page.locator("#unmask-composer button.stop-button").click()
-    page.get_by_text("Stopped.", exact=True).nth(1).wait_for()
+    ended.get_by_text(LEFT_OUT).nth(1).wait_for()
+    assert "I can search the gallery" not in page.locator("#unmask-chat").inner_text()
     ask(page, "What can you do?")
     answered(page, 1)
 
@@ -205,7 +215,7 @@ def test_two_people_at_once_do_not_mix(scripted: str, visit: Visit, home: Path) 
     one.locator("button.hit").first.wait_for()
     answered(one, 1)
     assert other.locator("button.hit").count() == 0
-    assert "fakes" not in other.locator("#unmask-chat").inner_text()
+    assert "Find fakes of this person." not in other.locator("#unmask-chat").inner_text()
     assert "What can you do" not in one.locator("#unmask-chat").inner_text()
     other.reload()
     other.get_by_text("What can you do?").first.wait_for()

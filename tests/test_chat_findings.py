@@ -100,6 +100,15 @@ def test_a_hit_whose_file_is_gone_says_so(desk: Desk) -> None:
     assert "<tbody>" in markup
 
 
+def test_the_list_says_whose_file_is_missing(desk: Desk) -> None:
+    """A hit whose file is gone is marked in the list too, and no other hit is."""
+    findings = findings_of(desk)
+    first, second, *_ = findings.hits
+    listed = replace(findings, hits=(first, replace(second, file_missing=True)))
+    _, *rows = hits_html(listed, Faces(desk), rule=None, chosen=None).split("<li>")
+    assert ["file missing" in row for row in rows] == [False, True]
+
+
 def test_names_of_files_add_no_markup(desk: Desk, tmp_path: Path) -> None:
     """A file may be called anything."""
     hit = findings_of(desk).hits[0]
