@@ -105,7 +105,7 @@ def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSente
 
 
 def answers(directed: Directed, said: Sequence[CheckedSentence]) -> bool:
-    """Whether a model's words are about what was asked: a comparison is about whose faces they are."""
+    """Whether a model's words are about what was asked: a comparison says whose."""
     if not any(call.name == "compare_faces" for call in directed.calls):
         return bool(said)
     cited = {id_ for sentence in said for id_ in sentence.cites}

@@ -25,6 +25,7 @@ from tests.stand_ins import (
     picture,
     write_pictures,
 )
+from tools import videos
 from tools.errors import SetupError
 from tools.faces import Face
 from tools.gallery import Gallery
@@ -399,6 +400,21 @@ def test_a_damaged_page_does_not_hide_the_pages_after_it(gallery: Gallery, photo
     record = gallery.file(path)
     assert record is not None and record.image_id is not None
     assert [each.time_s for each in gallery.frames_of(record.image_id)] == [0.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(("format", "frames"), [("GIF", 9), ("WEBP", 9), ("PNG", 60)])
+def test_the_last_frame_of_an_animation_is_looked_at(
+    tmp_path: Path, format: str, frames: int
+) -> None:
+    """A face may show for a moment at the end; of few frames all are taken, of many the ends."""
+    shown = [Image.new("RGB", (64, 64), (4 * number, 0, 0)) for number in range(frames - 1)]
+    shown.append(Image.new("RGB", (64, 64), "blue"))
+    path = tmp_path / "moving"
+    options = {"lossless": True} if format == "WEBP" else {}
+    shown[0].save(path, format, save_all=True, append_images=shown[1:], duration=40, **options)
+    taken = list(videos.frames(path))
+    assert [taken[0].pixels[9, 9, 2] > 200, taken[-1].pixels[9, 9, 2] > 200] == [False, True]
+    assert len(taken) == (9 if frames == 9 else 8)
 
 
 def test_links_out_of_the_folder_are_followed_when_asked(

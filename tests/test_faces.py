@@ -282,3 +282,25 @@ def test_small_faces_in_large_pictures_are_found(
     for left, top in spots:
         centre = np.array([left + 60, top + 75])
         assert any(np.abs(face.keypoints.mean(axis=0) - centre).max() < 40 for face in faces)
+
+
+@pytest.mark.parametrize("side", [300, 1280])
+def test_a_face_that_fills_a_turned_photo_is_found(
+    analyser: FaceAnalyser, astronaut: np.ndarray, side: int
+) -> None:
+    """However large it is in the picture, a face on its side is found once."""
+    head = cv2.resize(astronaut[70:160, 180:270], (side, side), interpolation=cv2.INTER_CUBIC)
+    for turn in (1, 2, 3):
+        (face,) = analyser.analyse([np.ascontiguousarray(np.rot90(head, turn))])[0]
+        assert face.quality.usable
+
+
+@pytest.mark.parametrize("name", ["coffee", "brick", "grass", "rocket"])
+def test_tiles_and_turns_raise_no_false_alarm(analyser: FaceAnalyser, name: str) -> None:
+    """A picture of things, enlarged until it is looked at in tiles, shows nobody of use."""
+    picture = np.asarray(getattr(skimage.data, name)())
+    if picture.ndim == 2:
+        picture = np.repeat(picture[..., None], 3, axis=2)
+    by = 4000 / max(picture.shape)
+    large = cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_CUBIC)
+    assert not [face for face in analyser.analyse([large])[0] if face.quality.usable]

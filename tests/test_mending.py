@@ -116,6 +116,12 @@ def test_what_is_too_large_to_keep_is_halved(
     assert reason(encode(Image.fromarray(astronaut), "PNG")) == "too large"
 
 
+def test_a_camera_of_100_megapixels_is_read_whole(encode: Encode) -> None:
+    """Its pictures have a little more than 100 million pixels, and small faces need each."""
+    data = encode(Image.new("L", (11648, 8736), 128), "JPEG")
+    assert decode_photo(data).pixels.shape == (8736, 11648, 3)
+
+
 def test_an_error_of_ours_is_no_damage(
     astronaut: np.ndarray, encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:

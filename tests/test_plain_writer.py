@@ -7,7 +7,9 @@ import pytest
 
 from tests.test_verdict import HIGH, LOW, MIDDLE, RULE, scores
 from tools.calibration import Logistic
-from tools.evidence import collect
+from tools.clauses import clause
+from tools.evidence import collect, numbered
+from tools.handles import Fact
 from tools.plain_writer import explain, render
 from tools.verdict import Question
 
@@ -93,3 +95,28 @@ def test_a_closer_looks_scores_are_cited_where_they_were_asked() -> None:
     evidence = collect(measured, rule.references, rule=rule)
     about = explain(rule.assess(measured, usable=True), evidence)[1]
     assert about.cites == tuple(item.id for item in evidence if item.score == "face/sbi_caddm")
+
+
+def test_a_bank_that_stands_out_or_not_is_spoken_of_as_its_score() -> None:
+    """Images cannot be "ordinary": the nearness to them is."""
+    measured = scores(HIGH, HIGH)
+    evidence = tuple(
+        replace(item, share_of_authentic_below=0.99 if item.score == "face/unifd_linear" else 0.5)
+        for item in collect(measured, {})
+    )
+    asked = ("face/unifd_linear", "image/unifd_neighbours")
+    known = tuple(
+        replace(item, value=1.0) if item.score == "image/unifd_neighbours" else item
+        for item in evidence
+    )
+    assessment = replace(RULE.assess(measured, usable=True), fake_scores=asked)
+    text = render(explain(assessment, known))
+    assert "but the nearness to known forged images is ordinary" in text
+
+
+def test_a_measure_in_a_sentence_is_the_one_that_is_cited() -> None:
+    """The other words that a clause has for a measure stand at that measure's own handle."""
+    for number, measure in numbered():
+        fact = Fact(f"H1.E{number}", measure.name, 1.0, measure.unit, "unusual", "", "")
+        if number in (3, 5, 23, 24):
+            assert measure.name.split(",")[0] in clause(fact), number

@@ -22,7 +22,7 @@ from tools.images import (
     rgb,
     upright,
 )
-from tools.moving_pictures import MOST_FRAMES, Video, VideoFrame, frames_wanted
+from tools.moving_pictures import LEAST_FRAMES, MOST_FRAMES, Video, VideoFrame, frames_wanted
 from tools.skips import RETRIED
 
 PAGED = frozenset(("TIFF", "HEIF"))
@@ -31,6 +31,9 @@ PAGED = frozenset(("TIFF", "HEIF"))
 _MOVING = frozenset(("GIF", "WEBP", "PNG", "AVIF"))
 _SIGNATURES = (b"GIF8", b"\x89PNG", b"II*\0", b"MM\0*")
 _BRANDS = (b"ftypavi", b"ftyphei", b"ftypmif1", b"ftypmsf1", b"ftyphev")
+_ALL_OF = 4 * LEAST_FRAMES
+"""An animation of so few frames is looked at whole: a picture may be shown for a moment only."""
+
 _UNSAID_S = 0.1  # what browsers take where an animation says nothing, or nothing sensible
 _SHORTEST_S = 0.011
 _SUBFILE_TYPE, _REDUCED_OR_MASK = 254, 0b101
@@ -94,14 +97,17 @@ def look(path: Path) -> Video:
 
 
 def frames(video: Video, *, at_most: int = MOST_FRAMES) -> Iterator[VideoFrame]:
-    """Evenly spaced frames in order; those that cannot be decoded are passed over.
+    """Evenly spaced frames in order, first and last among them, of a few all.
 
-    Raises `UnreadableImage` when that is all of them, or when the system fails.
+    Those that cannot be decoded are passed over. Raises `UnreadableImage` when that is all of
+    them, or when the system fails.
     """
     given, problem = 0, None
+    wanted = frames_wanted(video, at_most)
+    if video.frames <= _ALL_OF:
+        wanted = min(video.frames, at_most)
     with opened(read_bytes(video.path)) as image:
-        places = list(_frame_times(image).items())
-        for number, time_s in _spread(places, frames_wanted(video, at_most), video.duration_s):
+        for number, time_s in _spread(list(_frame_times(image).items()), wanted):
             try:
                 pixels = _pixels(image, number)
             except UnreadableImage as error:
@@ -124,13 +130,12 @@ def frame_at(path: Path, time_s: float) -> Pixels:
     raise UnreadableImage("damaged", "the frame is no longer there")
 
 
-def _spread(
-    places: list[tuple[int, float]], wanted: int, duration_s: float
-) -> list[tuple[int, float]]:
+def _spread(places: list[tuple[int, float]], wanted: int) -> list[tuple[int, float]]:
     if wanted >= len(places):
         return places
     starts = [time for _, time in places]
-    targets = (number * duration_s / wanted for number in range(wanted))
+    step = starts[-1] / max(1, wanted - 1)
+    targets = (number * step for number in range(wanted))
     shown = dict.fromkeys(bisect.bisect_right(starts, target + 1e-6) - 1 for target in targets)
     return [places[each] for each in shown]
 

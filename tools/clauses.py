@@ -11,14 +11,7 @@ from tools.handles import IN_WORDS, NOT_MEASURED, Fact, parse
 from tools.readings import UNCALIBRATED
 
 _NAMES: Mapping[str, str] = {
-    "E3": "distance to the nearest known faces",
-    "E5": "distance to the nearest known images",
-    "E21": "lead of the identity similarity over the second embedder's",
-    "E22": "difference of the inner from the outer face",
     "E23": "distance from the query photos, place by place,",
-    "E25": "forgery opinion of the chat model",
-    "E28": "number of local features that agree on the alignment",
-    "E29": "number of the query photo that was aligned",
 }
 """Names of measures that need other words in a sentence."""
 

@@ -32,8 +32,8 @@ SMALLEST_SIDE_PX = 10  # of what the detector sees; below there is no room for a
 # upright photographs 98 % need no turned look; of the same in the other turns none is taken for
 # upright (evals/LOG.md).
 PERHAPS_UPRIGHT = 0.7
-PERHAPS_ON_ITS_HEAD = 0.8
-SURELY_UPRIGHT = 0.92
+PERHAPS_ON_ITS_HEAD = 0.85
+SURELY_UPRIGHT = 0.94
 TURNED_CROP_PX = 64
 FACE_IN_TURNED_CROP_PX = 48
 # Turned looks are at copies reduced so far, which leaves 6 px between the eyes of the smallest

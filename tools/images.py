@@ -26,9 +26,10 @@ from tools import camera_raw, mending
 from tools.errors import SetupError, ToolError
 from tools.samples import eight_bit
 
-WHOLE_PIXELS = 100_000_000
-"""Width × height up to which pictures are read as they are (300 MB as RGB); larger ones are halved
-on the way in, one at a time, so that memory stays bounded."""
+WHOLE_PIXELS = 110_000_000
+"""Width × height up to which pictures are read as they are (330 MB as RGB); larger ones are halved
+on the way in, one at a time, so that memory stays bounded. Cameras "of 100 megapixels" have 101.8
+million pixels, telephones "of 108" have 12,000 × 9,000."""
 
 MAX_PIXELS = 200_000_000
 """Width × height above which a picture is refused before its pixels are decoded."""

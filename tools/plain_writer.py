@@ -177,7 +177,7 @@ def _unsteady(assessment: Assessment) -> str:
     if assessment.unsteady:
         return "Mild JPEG compression, resizing or blur was enough to change the verdict"
     if assessment.verdict == "inconclusive":
-        return "Mild JPEG compression, resizing or blur would give it a verdict"
+        return "Mild JPEG compression, resizing or blur is enough to give it another verdict"
     return "Against this, not every mild retake of the image keeps the verdict"
 
 

@@ -8,7 +8,7 @@ _WAYS_ON = {
     "missing": "it went away meanwhile: it is tried again next time",
     "empty": "copy it again from where it came",
     "not an image": "no picture and no video that is known here: export it as JPEG, PNG or MP4",
-    "too large": "at most 200 megapixels and 256 MB (frames of videos: 100 megapixels): "
+    "too large": "at most 200 megapixels and 256 MB (frames of videos: 110 megapixels): "
     "save a smaller copy",
     "truncated": "its end is missing: copy it again from where it came",
     "damaged": "copy it again from where it came, or open it in an editor and export it",
