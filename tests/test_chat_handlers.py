@@ -271,6 +271,8 @@ def test_files_of_one_name_dropped_at_once_are_all_kept(
         thread.join()
     (folder,) = (galleries._settings.home / "dropped").iterdir()
     assert len([*folder.glob("same*.png")]) == 4
+    while (job := galleries.job("names")) is not None and job.wait(0.2):
+        pass
 
 
 def test_the_page_opens_nothing_but_itself(handlers: Handlers, tmp_path: Path) -> None:
