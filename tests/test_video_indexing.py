@@ -156,7 +156,9 @@ def test_files_without_a_frame_are_skipped_with_a_reason(gallery: Gallery, clip:
     summary = run(gallery, folder)
     assert summary.skipped == {"no video stream": 1, "damaged": 1, "empty": 1}
     assert summary.videos_added == 2
-    assert 8 <= len(gallery.frames_of(sha256(stream))) < 25
+    left = gallery.frames_of(sha256(stream))
+    assert len(left) >= 8
+    assert max(frame.time_s for frame in left) < 20  # of 30 s
     again = run(gallery, folder)
     assert (again.images_added, again.already_known, again.skipped) == (0, 2, summary.skipped)
 
