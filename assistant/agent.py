@@ -27,6 +27,7 @@ from assistant.directed import (
     Asking,
     Directed,
     about_photos,
+    answers,
     unanswered,
     written,
 )
@@ -39,7 +40,8 @@ from assistant.explaining import (
     nothing_said,
     settled,
 )
-from assistant.grounding import Ground, check
+from assistant.grounding import Ground, check, once
+from assistant.list_questions import lists_asked
 from assistant.photo_questions import PhotoQuestion, read
 from assistant.quotations import without_quotations
 from assistant.steps import (
@@ -54,6 +56,7 @@ from assistant.steps import (
     UserTurn,
 )
 from assistant.template_answers import answer
+from assistant.template_answers import written as filled_in
 from assistant.tool_calls import BadCall, Call, checked, repair_text
 from tools import toolkit
 from tools.desk import Desk
@@ -205,6 +208,9 @@ class Agent:
                     self.asking = Asking(tuple(sorted(self.desk.doubted)))
                 return asking.goes_on
         question = self._doubt(asked)
+        if question is None and not asked.photos and self.desk.search is not None:
+            cites = lists_asked(without_quotations(asked.text))
+            return None if cites is None else Directed(cites=cites)
         if question is None or question.searches:
             return None
         if not question.authentic:
@@ -244,6 +250,8 @@ class Agent:
             sentences = yield from self._narrated(directed)
         if not any(it.source == "model" and it.text for it in sentences):
             sentences = (*sentences, *written(self.desk, answered, asking=self.asking))
+        if directed.cites:
+            sentences = (*sentences, *filled_in(directed.cites, Ground.of(self.desk).fact))
         if directed.adds:
             sentences = (*sentences, CheckedSentence(directed.adds, (), "plain"))
         yield self._record(ModelText(sentences, None, time.perf_counter() - began))
@@ -271,7 +279,8 @@ class Agent:
             speaking.close()
         sentences = check(said, Ground.of(self.desk, about=directed.about))
         sound = [sentence for sentence in sentences if sentence.finding is None]
-        return sentences if sentences and len(sound) == len(sentences) else ()
+        whole = len(sound) == len(sentences) and answers(directed, sentences)
+        return sentences if whole else ()
 
     # -- a turn ------------------------------------------------------------------------------
 
@@ -344,6 +353,7 @@ class Agent:
     def _checked(self, draft: Draft) -> tuple[CheckedSentence, ...]:
         """The sentences of an answer: checked, repaired, replaced; never none."""
         (sentences,) = settled([draft], self.desk, self._asked_again)
+        sentences = once(sentences)  # a repaired one may repeat another
         if not nothing_said(sentences):
             return sentences
         turn = _latest_turn(self.case.steps())

@@ -83,9 +83,14 @@ def _whom(id_: str, fact: Fact | None) -> str:
     return (fact.whom if fact is not None else "") or parse(id_).subject
 
 
+_YES_OR_NO = ("E8", "E10")
+"""Measures whose 0 or 1 the clause says in words."""
+
+
 def value_of(fact: Fact) -> str:
     """The measured value of a fact, to stand behind its clause; nothing where it has none."""
-    return "" if fact.value is None or fact.id[0] in "SG" else fact.shown
+    says_all = fact.id[0] in "SG" or parse(fact.id).kind + str(parse(fact.id).number) in _YES_OR_NO
+    return "" if fact.value is None or says_all else fact.shown
 
 
 def filled(said: Sequence[CheckedSentence], fact: FactOf, *, mark: bool = True) -> str:

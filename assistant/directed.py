@@ -25,11 +25,15 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Directed:
-    """A turn's calls; `adds` is what the application says besides, `about` whom it is about."""
+    """A turn's calls; what it is about, and what the application says besides.
+
+    `adds` are words as they stand, `cites` a text of citations to be filled in.
+    """
 
     calls: tuple[Call, ...] = ()
     about: str | None = None
     adds: str = ""
+    cites: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,14 @@ def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSente
         error = str(json.loads(str(result.content))["error"])
         text = f"{error[:1].upper()}{error[1:]}."
     yield CheckedSentence(text, (), "plain")
+
+
+def answers(directed: Directed, said: Sequence[CheckedSentence]) -> bool:
+    """Whether a model's words are about what was asked: a comparison says whose."""
+    if not any(call.name == "compare_faces" for call in directed.calls):
+        return bool(said)
+    cited = {id_ for sentence in said for id_ in sentence.cites}
+    return any(id_.startswith("C") and id_.endswith(".P1") for id_ in cited)
 
 
 def unanswered(error: SetupError | ToolError) -> CheckedSentence:

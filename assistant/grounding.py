@@ -9,7 +9,7 @@ the same findings.
 Does not show: that the citations are well chosen, or complete.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Self
@@ -17,9 +17,10 @@ from typing import Self
 from assistant.sentences import sentences
 from assistant.statements import may_stand_unchecked, wrong_form
 from assistant.steps import CheckedSentence
+from prompts.phrases import JOINTS
 from tools.desk import Desk
 from tools.errors import SetupError, ToolError
-from tools.handles import Fact, cited, parse
+from tools.handles import CITATION, Fact, cited, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,35 @@ def _facts(desk: Desk, group: str) -> dict[str, Fact]:
 
 
 def check(text: str, ground: Ground) -> tuple[CheckedSentence, ...]:
-    """The sentences of a model's text, each with what is wrong with it, or None."""
-    return tuple(_checked(sentence, ground) for sentence in sentences(text))
+    """The sentences of a model's text, each with what is wrong with it, or None.
+
+    What a small model says twice is kept once.
+    """
+    once = dict.fromkeys(map(_without_repeats, sentences(text)))
+    return tuple(_checked(sentence, ground) for sentence in once)
+
+
+def once(said: Sequence[CheckedSentence]) -> tuple[CheckedSentence, ...]:
+    """The sentences without those whose words were there before."""
+    spoken: set[str] = set()
+    kept = []
+    for one in said:
+        if not one.text or one.text not in spoken:
+            kept.append(one)
+        spoken.add(one.text)
+    return tuple(kept)
+
+
+def _without_repeats(sentence: str) -> str:
+    """The sentence without a citation that follows the same one, and the joint between them."""
+    kept, last, end = "", None, 0
+    for match in CITATION.finditer(sentence):
+        between, id_ = sentence[end : match.start()], str(parse(match[1]))
+        joint = between.strip(" ,;").casefold()
+        if id_ != last or joint not in ("", *JOINTS):
+            kept += between + match[0]
+        last, end = id_, match.end()
+    return kept + sentence[end:]
 
 
 def _checked(sentence: str, ground: Ground) -> CheckedSentence:

@@ -325,3 +325,11 @@ def test_handles_of_two_and_three_digits_are_whole() -> None:
         "copy."
     )
     assert finding("[H2.verdict].", ground) is not None
+
+
+def test_what_is_said_twice_is_kept_once() -> None:
+    """A small model repeats itself: the same sentence, or the same citation after a joint."""
+    facts = {id_: Fact(id_, "x", None, "in words", "x", "m", "l") for id_ in ("C1.P1", "C1.E8")}
+    ground = Ground(facts.get)
+    said = check("[C1.P1], and [C1.P1]. [C1.E8]. [C1.E8]. [C1.E8] and [C1.P1].", ground)
+    assert [it.text for it in said] == ["[C1.P1].", "[C1.E8].", "[C1.E8] and [C1.P1]."]

@@ -98,7 +98,7 @@ def test_a_closer_looks_scores_are_cited_where_they_were_asked() -> None:
 
 
 def test_a_bank_that_stands_out_or_not_is_spoken_of_as_its_score() -> None:
-    """Images cannot be "ordinary": the score of the nearest known images is."""
+    """Images cannot be "ordinary": the nearness to them is."""
     measured = scores(HIGH, HIGH)
     evidence = tuple(
         replace(item, share_of_authentic_below=0.99 if item.score == "face/unifd_linear" else 0.5)
@@ -111,7 +111,7 @@ def test_a_bank_that_stands_out_or_not_is_spoken_of_as_its_score() -> None:
     )
     assessment = replace(RULE.assess(measured, usable=True), fake_scores=asked)
     text = render(explain(assessment, known))
-    assert "but the score of the nearest known images is ordinary" in text
+    assert "but the nearness to known forged images is ordinary" in text
 
 
 def test_a_measure_in_a_sentence_is_the_one_that_is_cited() -> None:

@@ -11,8 +11,6 @@ from tools.handles import IN_WORDS, NOT_MEASURED, Fact, parse
 from tools.readings import UNCALIBRATED
 
 _NAMES: Mapping[str, str] = {
-    "E3": "distance to the nearest known faces",
-    "E5": "distance to the nearest known images",
     "E23": "distance from the query photos, place by place,",
 }
 """Names of measures that need other words in a sentence."""
@@ -75,7 +73,7 @@ _OF_TWO: Mapping[str, Mapping[str, str]] = {
         "another person": "{it} most likely show different people",
         NOT_MEASURED: "whether {it} show the same person was not measured",
     },
-    "E7": {"alike": "{it} look alike", "unlike": "{it} look unlike each other"},
+    "E7": {"alike": "{it} look alike", "unlike": "{it} differ in appearance"},
     "E8": {
         "same photograph": "{it} read as the same photograph",
         "another photograph": "{it} read as different photographs",
@@ -104,10 +102,15 @@ def clause(fact: Fact) -> str:
         return known
     if 11 <= handle.number <= 17 and handle.kind == "E":
         return f"{{its}} map is {fact.reads} at the {fact.name.rpartition(' the ')[2]}"
-    name = _NAMES.get(short, fact.name)
+    name = spoken_name(short, fact.name)
     if fact.reads in (NOT_MEASURED, UNCALIBRATED):
         return f"{{its}} {name} {'was' if fact.reads == NOT_MEASURED else 'is'} {fact.reads}"
     return f"{{its}} {name} is {fact.reads}"
+
+
+def spoken_name(short: str, name: str) -> str:
+    """What a measure is called in a sentence; `short` is its id without a subject: E3."""
+    return _NAMES.get(short, name)
 
 
 def _counted(fact: Fact) -> str:

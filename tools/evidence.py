@@ -73,7 +73,7 @@ MEASURES: tuple[Measure, ...] = (
         "linear classifier on CLIP features of the aligned face crop (UniFD)", _RETOUCH,
     ),
     Measure(
-        "face/unifd_neighbours", "nearest known faces", "cosine distance difference",
+        "face/unifd_neighbours", "nearness to known forged faces", "cosine distance difference",
         "distance to the nearest authentic minus to the nearest forged faces of a bank, "
         "in CLIP feature space (UniFD)",
         "Only as broad as its bank: an unseen kind of forgery can lie near authentic faces.",
@@ -84,7 +84,7 @@ MEASURES: tuple[Measure, ...] = (
         "A small forged face in a large image changes it little.",
     ),
     Measure(
-        "image/unifd_neighbours", "nearest known images", "cosine distance difference",
+        "image/unifd_neighbours", "nearness to known forged images", "cosine distance difference",
         "distance to the nearest authentic minus to the nearest forged images of a bank, "
         "in CLIP feature space (UniFD)",
         "A small forged face in a large image changes it little.",
@@ -133,13 +133,13 @@ FURTHER: tuple[Measure, ...] = (
         "A look-alike or relative can score high; it says whom the face depicts, not its origin.",
     ),
     Measure(
-        "second/difference", "identity similarity above the second embedder's", "share",
+        "second/difference", "lead of the identity similarity over the second embedder's", "share",
         "both similarities as shares of the way from strangers to one picture, the first less the "
         "second",
         "Swaps made to please one embedder stand out; pose and quality move it as well.",
     ),
     Measure(
-        "reference/inner_outer", "inner against outer face", "squared distance",
+        "reference/inner_outer", "difference of the inner from the outer face", "squared distance",
         "identity of the inner face against that of the outer, weighed by the query photos (ICT)",
         "Says nothing where a whole head was made, or where only an expression was changed.",
     ),
@@ -154,7 +154,7 @@ FURTHER: tuple[Measure, ...] = (
         "Text, logos and heavy compression stand out too.",
     ),
     Measure(
-        "vlm/opinion", "the chat model's own opinion", "log-odds",
+        "vlm/opinion", "forgery opinion of the chat model", "log-odds",
         "the probabilities of its answers yes and no to whether the face was forged",
         "A weak detector: such answers are hardly better than chance; it takes no part in the "
         "verdict.",
@@ -170,12 +170,12 @@ FURTHER: tuple[Measure, ...] = (
         "Plain areas say nothing; text, watermarks and borders lower it.",
     ),
     Measure(
-        "query/aligned_keypoints", "local features that agree on the alignment", "keypoints",
+        "query/aligned_keypoints", "number of local features that agree", "keypoints",
         "inliers of an affine map (SIFT, ratio test, RANSAC)",
         "Clothes, signs and logos of other photographs match too; it proves nothing alone.",
     ),
     Measure(
-        "query/aligned_photo", "which query photo it is (by number)", "",
+        "query/aligned_photo", "number of the query photo that was aligned", "",
         "the query photo whose alignment was proven",
         "Both may be copies of a third file.",
     ),

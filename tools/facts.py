@@ -55,7 +55,7 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
             hit.handle,
             given.verdict,
             reason=given.reason,
-            beside=[it.in_words for it in given.unseen],
+            beside=[it.briefly for it in given.unseen],
         ),
         _probability(hit.handle, 1, given.identity_probability, reads=read_person(given)),
         _probability(hit.handle, 2, given.fake_probability, reads=read_forgery(given)),
@@ -73,7 +73,7 @@ def verdict_fact(
     """The rule's verdict on a hit; `beside` are measured shares that must stand beside it."""
     method = f"the fitted rule: {reason}" if reason else "the fitted rule"
     limits = "A reason to look, no proof; each verdict can be wrong."
-    said = f"{verdict}, while {'; '.join(beside)}" if beside else verdict
+    said = f"{verdict} ({'; '.join(beside)})" if beside else verdict
     return Fact(f"{handle}.verdict", "verdict", None, IN_WORDS, said, method, limits)
 
 

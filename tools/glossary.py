@@ -13,7 +13,7 @@ MEANINGS: Mapping[str, str] = {
     "E6": "E6 measures the forgery score beside that of the query photos, which are taken as "
     "authentic",
     "E7": "E7 measures how alike the face looks to the query photos: light and age change it too",
-    "E8": "E8 measures the difference from the nearest query photo",
+    "E8": "E8 says whether the image is proven to be the same photograph as a query photo",
     "E9": "E9 measures the distance between the eyes: how much detail the other measures had",
     "E10": "E10 is the forgery mark in the metadata: anyone can add or strip it",
     **{
@@ -30,6 +30,13 @@ MEANINGS: Mapping[str, str] = {
     "E23": "E23 measures how far each place of the face lies from those of the query photos",
     "E24": "E24 measures the strongest sign of forgery in a part of the image",
     "E25": "E25 is the chat model's own opinion, which takes no part in the verdict",
+    "E26": "E26 measures how much the face differs from the same photograph, beside what surrounds "
+    "it",
+    "E27": "E27 measures how much of the aligned query photo agrees, outside the face",
+    "E28": "E28 counts the local features that agree on the alignment: it proves nothing alone",
+    "E29": "E29 is the number of the query photo whose alignment was proven",
+    "E30": "E30 measures how much the face changed since the same photograph, beside its "
+    "surroundings",
     "P1": "P1 is the calibrated probability that the face is the query person's",
     "P2": "P2 is the calibrated probability that the face was forged",
     "P3": "P3 is the calibrated probability that the image impersonates the query person",

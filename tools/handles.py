@@ -139,6 +139,8 @@ class Fact:
             return NOT_MEASURED
         if self.unit == PROBABILITY:
             return percent(self.value)
+        if self.unit.split(" ")[0] == SHARE:
+            return f"{100 * self.value:.0f} %{self.unit.removeprefix(SHARE)}"
         if self.value == 1 and self.unit in COUNTS:
             return f"1 {COUNTS[self.unit]}"
         if self.value == int(self.value):
@@ -164,6 +166,8 @@ class Fact:
 
 PROBABILITY = "probability"
 IN_WORDS = "in words"
+SHARE = "share"
+"""How the unit of a share begins, as in "share of retakes": it is shown as a percentage."""
 COUNTS = {"faces": "face", "images": "image", "files": "file"}
 
 

@@ -9,7 +9,7 @@ sentence about it is missing too, or says so.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tools.clauses import listed
+from tools.clauses import listed, spoken_name
 from tools.evidence import Evidence
 from tools.handles import percent
 from tools.readings import CHANGES
@@ -77,17 +77,26 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
     cosine = known.get("cosine_similarity")
     alike = "" if cosine is None else f", cosine {_number(cosine.value)}"
     sure = f"(probability of the same person {same}{alike}{_among(assessment)})"
+    altered = (
+        ", in what is otherwise the query photo" if assessment.question == "same_photo" else ""
+    )
     text = {
         "impersonation": f"{it} likely impersonates the query person: it shows their face {sure}, "
-        f"and the face was likely forged ({assessment.reason})",
+        f"and the face was likely forged{altered}",
         "no forgery found": f"{it} shows the query person {sure}, and no forgery was found in it"
-        + "".join(f"; {unseen.in_words}" for unseen in assessment.unseen),
+        + _passing(assessment),
         "copy": f"{it} is the query photo itself, re-uploaded, cropped or re-encoded {sure}; "
         "nothing measured says that it was altered",
         "other": f"{it} most likely shows another person {sure}",
         "inconclusive": f"{it} is inconclusive, because {assessment.reason} {sure}",
     }[assessment.verdict]
     return Sentence(f"{text}.", _ids(known, ("cosine_similarity",)))
+
+
+def _passing(assessment: Assessment) -> str:
+    """What a verdict that finds nothing must have beside it."""
+    told = "; ".join(unseen.briefly for unseen in assessment.unseen)
+    return f" ({told})" if told else ""
 
 
 def _among(assessment: Assessment) -> str:
@@ -112,8 +121,8 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
     ordinary = [item for item in placed if (item.share_of_authentic_below or 0.0) < _SHARE_ORDINARY]
     if high:
         share = percent(high[0].share_of_authentic_below)
-        text += f": the {_measure(high[0])} is higher than that of {share} of authentic photos"
-        text += f", and the {_measure(high[1])} stands out as well" if len(high) > 1 else ""
+        text += f": the {_name(high[0])} is higher than that of {share} of authentic photos"
+        text += f", and the {_name(high[1])} stands out as well" if len(high) > 1 else ""
         text += f", but {_are_ordinary(ordinary)}" if ordinary else ""
     elif placed:
         text += ", and no score behind it stands out from those of authentic photos"
@@ -122,14 +131,13 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
     return Sentence(f"{text}.", tuple(item.id for item in asked))
 
 
-def _measure(item: Evidence) -> str:
-    """Its name in a sentence: a bank of photos has a score, it is none."""
-    return f"score of the {item.name}" if item.name.startswith("nearest") else item.name
-
-
 def _are_ordinary(items: Sequence[Evidence]) -> str:
-    names = [f"the {_measure(item)}" for item in items]
+    names = [f"the {_name(item)}" for item in items]
     return f"{listed(names)} {'is' if len(names) == 1 else 'are'} ordinary"
+
+
+def _name(item: Evidence) -> str:
+    return spoken_name(item.id, item.name)
 
 
 def _besides(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:

@@ -58,6 +58,14 @@ class Unseen:
         return self.passed / self.forgeries
 
     @property
+    def briefly(self) -> str:
+        """The same within a sentence that goes on."""
+        return (
+            f"{self.passed} of {self.forgeries} {self.what} also read so, at most "
+            f"{100 * self.most:.0f} % at 95 % confidence"
+        )
+
+    @property
     def in_words(self) -> str:
         """What stands beside a verdict that finds nothing."""
         return (

@@ -1,0 +1,52 @@
+"""Questions about the listed hits as a whole: which are fake, which are real, which stay open.
+
+A small model that is asked "which are fake?" may list those without a finding. What the words ask
+for is read here, by patterns; anything less plain is left to the model. Pure: words in, a text of
+citations out.
+"""
+
+import re
+
+from assistant.photo_questions import REAL, SUSPECT
+from prompts.phrases import NO_PROOF
+
+_THEM = (
+    r"(?:of )?(?:the |these |those |all )?"
+    r"(?:them|these|those|ones?|hits?|images?|pictures?|photos?|faces?|results?)"
+)
+_SOFTLY = r"(?:the |a |all |only |just |really |actually |probably |(?:most )?likely )*"
+_ASKS = (
+    rf"which(?: {_THEM})* (?:are|is|were|was|looks?|seems?|do you think (?:are|is))",
+    rf"what(?: {_THEM})? are the",
+    r"(?:please )?(?:list|show|name|tell|give)(?: me)?(?: which(?: ones?)? are)?",
+)
+_WORDS = (
+    (
+        rf"{SUSPECT}|fakes|forgeries|impersonations",
+        f"[hits.impersonation]. [hits.inconclusive]. {NO_PROOF}",
+    ),
+    (
+        rf"{REAL}|originals|not (?:fake|forged)",
+        f"[hits.no_forgery_found]. [hits.copy]. {NO_PROOF}",
+    ),
+    (r"inconclusive|uncertain|unclear|undecided|unsure|open", "[hits.inconclusive]."),
+    (r"copy|copies|duplicates?", "[hits.copy]."),
+    (r"(?:someone|somebody) else|(?:another|other) (?:person|people|persons)", "[hits.other]."),
+)
+_PATTERNS = tuple(
+    (
+        re.compile(
+            rf"\W*(?:(?:and|so|then|ok|okay|now)\W+)*(?:{'|'.join(_ASKS)}) {_SOFTLY}(?:{words})"
+            rf"(?: {_THEM})?\W*",
+            re.IGNORECASE,
+        ),
+        cites,
+    )
+    for words, cites in _WORDS
+)
+
+
+def lists_asked(text: str) -> str | None:
+    """The lists of hits that a question is about, as citations; None where it is about no list."""
+    plain = " ".join(text.split())
+    return next((cites for pattern, cites in _PATTERNS if pattern.fullmatch(plain)), None)
