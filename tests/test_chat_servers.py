@@ -219,9 +219,17 @@ def test_a_connection_that_breaks_is_one_line(end: Any) -> None:
     """A server that dies before or in its answer."""
     with (
         serving(lambda request, _: end(request)) as address,
-        pytest.raises(ChatServerError, match=r"connection failed.*start it"),
+        pytest.raises(ChatServerError, match=r"closed the connection.*look at its log"),
     ):
         answered(address, streamed=False)
+
+
+def test_no_server_at_all_is_to_be_started() -> None:
+    """Where nobody listens, the line says to start the server."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(ChatServerError, match=r"connection failed.*start it"):
+        answered(f"http://127.0.0.1:{port}#m", streamed=False)
 
 
 def test_a_stream_that_breaks_off_is_no_answer() -> None:

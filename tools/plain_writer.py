@@ -13,7 +13,7 @@ from tools.clauses import listed, spoken_name
 from tools.evidence import Evidence
 from tools.handles import percent
 from tools.readings import CHANGES
-from tools.verdict import Assessment
+from tools.verdict import SAME_AND_FORGED, Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,11 @@ def _passing(assessment: Assessment) -> str:
     """What a verdict that finds nothing must have beside it."""
     told = "; ".join(unseen.briefly for unseen in assessment.unseen)
     return f" ({told})" if told else ""
+
+
+def _how(assessment: Assessment) -> str:
+    """What the rule's reason adds to the verdict."""
+    return "" if assessment.reason == SAME_AND_FORGED else f" ({assessment.reason})"
 
 
 def _among(assessment: Assessment) -> str:

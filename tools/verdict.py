@@ -285,6 +285,10 @@ def _questions(data: Mapping[Asked, Any]) -> dict[Asked, Question]:
     }
 
 
+SAME_AND_FORGED = "same person, and forged"
+"""Why most impersonations are called so."""
+
+
 def _decide(identity: Place, fake: Place | None, asked: Asked) -> tuple[Verdict, str]:
     """The table of the README: two axes in, a verdict and its reason out."""
     if identity == "low":
@@ -295,7 +299,7 @@ def _decide(identity: Place, fake: Place | None, asked: Asked) -> tuple[Verdict,
         return "inconclusive", "identity lies in the inconclusive band"
     same_photo = asked == "same_photo"
     if fake == "high":
-        altered = "the query photo, but altered" if same_photo else "same person, and forged"
+        altered = "the query photo, but altered" if same_photo else SAME_AND_FORGED
         return "impersonation", altered
     if fake == "within":
         return "inconclusive", "authenticity lies in the inconclusive band"

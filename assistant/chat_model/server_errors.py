@@ -15,6 +15,8 @@ _LONGEST_QUOTE = 200
 _CHANGE = "or choose another server or model with `--vlm`"
 _TOO_LONG = ("context", "too long", "too many tokens", "maximum length", "input tokens")
 _NO_TOOLS = ("tool", "function")
+# By name: newer releases of openai bring another httpx (httpx2) along than older ones use.
+_BROKEN_OFF = ("ReadError", "RemoteProtocolError")
 _TO_DO = {
     401: "put its key into the URL, as in `--vlm http://:KEY@HOST:PORT`",
     403: "put a key that may use it into the URL, as in `--vlm http://:KEY@HOST:PORT`",
@@ -49,6 +51,11 @@ def explained(server: str) -> Iterator[None]:
             f"then ask again, {_CHANGE}"
         ) from error
     except (openai.APIConnectionError, httpx.HTTPError) as error:
+        if _was_there(error):
+            raise ChatServerError(
+                f"the chat server at {server} closed the connection before its answer was whole "
+                f"({_innermost(error)}); look at its log, then ask again, {_CHANGE}"
+            ) from error
         raise ChatServerError(
             f"no OpenAI-compatible server at {server}: the connection failed "
             f"({_innermost(error)}); start it, or correct `--vlm`, then ask again"
@@ -118,6 +125,15 @@ def _quoted(error: openai.OpenAIError) -> str:
 def _short(text: object) -> str:
     """As data, on one line; a web page by its beginning."""
     return f'"{tamed(text, longest=_LONGEST_QUOTE)}"'
+
+
+def _was_there(error: BaseException | None) -> bool:
+    """Whether a server took the question: it is running, and needs no start."""
+    while error is not None:
+        if type(error).__name__ in _BROKEN_OFF:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _innermost(error: BaseException) -> str:
