@@ -41,7 +41,7 @@ from assistant.explaining import (
     settled,
 )
 from assistant.grounding import Ground, check, once
-from assistant.list_questions import lists_asked
+from assistant.list_questions import about_hits
 from assistant.photo_questions import PhotoQuestion, read
 from assistant.quotations import without_quotations
 from assistant.steps import (
@@ -209,8 +209,7 @@ class Agent:
                 return asking.goes_on
         question = self._doubt(asked)
         if question is None and not asked.photos and self.desk.search is not None:
-            cites = lists_asked(without_quotations(asked.text))
-            return None if cites is None else Directed(cites=cites)
+            return about_hits(without_quotations(asked.text), self.desk.search[0].hits)
         if question is None or question.searches:
             return None
         if not question.authentic:

@@ -1,14 +1,18 @@
-"""Questions about the listed hits as a whole: which are fake, which are real, which stay open.
+"""Questions that the list of hits answers: which are fake, which are real, is there an H99.
 
 A small model that is asked "which are fake?" may list those without a finding. What the words ask
-for is read here, by patterns; anything less plain is left to the model. Pure: words in, a text of
-citations out.
+for is read here, by patterns; anything less plain is left to the model. Pure.
 """
 
 import re
+from collections.abc import Sequence
 
+from assistant.asked import top_asked
+from assistant.directed import Directed
 from assistant.photo_questions import REAL, SUSPECT
 from prompts.phrases import NO_PROOF
+from tools.findings import Hit
+from tools.spoken_handles import handles_in
 
 _THEM = (
     r"(?:of )?(?:the |these |those |all )?"
@@ -44,6 +48,20 @@ _PATTERNS = tuple(
     )
     for words, cites in _WORDS
 )
+
+
+def about_hits(text: str, hits: Sequence[Hit]) -> Directed | None:
+    """The turn of a question that the list of hits answers; None where the model is to choose.
+
+    A hit that is not there is said not to be: a model would take the nearest name that it may cite.
+    """
+    there = {hit.handle for hit in hits}
+    named = [it for it in handles_in(text) if it.startswith("H")] if not top_asked(text) else []
+    missing = [handle for handle in named if handle not in there]
+    if missing:
+        return Directed(cites="[hits.all].", adds=f"There is no {' and no '.join(missing)}.")
+    cites = lists_asked(text)
+    return None if cites is None else Directed(cites=cites)
 
 
 def lists_asked(text: str) -> str | None:

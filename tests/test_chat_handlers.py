@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,7 @@ from PIL import Image
 from assistant import Unmask
 from assistant.agent import Agent
 from assistant.case import Case
+from assistant.chat import galleries as galleries_module
 from assistant.chat.galleries import Galleries
 from assistant.chat.handlers import Handlers
 from assistant.chat.investigation import Investigation
@@ -244,6 +246,33 @@ def test_files_dropped_while_a_job_runs_are_added_too(
             pass
     assert [job.problem for job in jobs] == [""] * 4
     assert sum(job.summary.images_added for job in jobs if job.summary) == 16
+
+
+def test_files_of_one_name_dropped_at_once_are_all_kept(
+    galleries: Galleries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two drops that look for a free name at the same moment do not overwrite one another."""
+    found = galleries_module._free_name
+
+    def slowly(folder: Path, name: str) -> Path:
+        path = found(folder, name)
+        time.sleep(0.05)  # long enough for every other drop to find the same name
+        return path
+
+    monkeypatch.setattr(galleries_module, "_free_name", slowly)
+    threads = []
+    for number in range(4):
+        file = tmp_path / f"upload {number}" / "same.png"
+        file.parent.mkdir()
+        Image.new("RGB", (64, 64), (number * 40, 60, 90)).save(file)
+        threads.append(threading.Thread(target=galleries.add_files, args=("names", [file])))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    (folder,) = (galleries._settings.home / "dropped").iterdir()
+    assert len([*folder.glob("same*.png")]) == 4
+    while (job := galleries.job("names")) is not None and job.wait(0.2):
+        pass
 
 
 def test_the_page_opens_nothing_but_itself(handlers: Handlers, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from assistant.list_questions import lists_asked
+from assistant import Unmask
+from assistant.list_questions import about_hits, lists_asked
+from tests.cases import desk_of
 
 FAKE, REAL = "[hits.impersonation].", "[hits.no_forgery_found]."
 
@@ -48,3 +50,14 @@ def test_which_list_is_asked_for(text: str, begins: str) -> None:
 def test_other_questions_are_left_to_the_model(text: str) -> None:
     """Only what is plain is read; a part, a reason, a search or a meaning is no list."""
     assert lists_asked(text) is None
+
+
+def test_a_hit_that_is_not_there_is_said_not_to_be(case: Unmask) -> None:
+    """H99 is not taken for H9, however it is written; hits that are there are the model's."""
+    desk = desk_of(case)
+    hits = desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")]).hits
+    for text in ("H99?", "why is h99 fake", "Compare H1 and H99.", "what of hit 99?"):
+        directed = about_hits(text, hits)
+        assert directed is not None and directed.adds == "There is no H99.", text
+    for text in ("why is H1 fake?", "show the top 99 hits", "thanks"):
+        assert about_hits(text, hits) is None, text

@@ -59,6 +59,7 @@ class Galleries:
         self._jobs: dict[str, list[Job]] = {}
         self._turn = threading.Lock()
         self._one_at_a_time = threading.Lock()
+        self._dropping = threading.Lock()
 
     def names(self) -> list[str]:
         """All galleries, by name."""
@@ -94,9 +95,10 @@ class Galleries:
             raise SetupError("choose some pictures first")
         folder = self._settings.home / "dropped" / gallery_folder(self._settings.home, gallery).name
         private_folder(folder)
-        for file in files:
-            shutil.move(file, _free_name(folder, file.name))
-        tighten(folder)
+        with self._dropping:  # or two drops at once take the same free name, and one file is lost
+            for file in files:
+                shutil.move(file, _free_name(folder, file.name))
+            tighten(folder)
         return self._start(gallery, folder)
 
     def add_demo(self) -> Job:
