@@ -86,7 +86,7 @@ def seen(picture: "Locator") -> float:
     """Whether it can be seen: drawn, large enough to be read, on the page; its coloured share."""
     picture.scroll_into_view_if_needed()
     assert picture.is_visible()
-    assert picture.evaluate("it => it.complete && it.naturalWidth") >= 128
+    assert picture.evaluate("it => it.complete && it.naturalWidth") >= 96
     box = picture.bounding_box()
     assert box is not None
     assert min(box["width"], box["height"]) >= 120
