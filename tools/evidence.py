@@ -146,7 +146,7 @@ FURTHER: tuple[Measure, ...] = (
     Measure(
         "reference/patch_distance", "distance from the query photos, place by place", "distance",
         "each place of the face against the nearest place of the query photos, in encoder space",
-        "Another light, age or camera is as far as a forgery; more query photos make it fairer.",
+        "Another light, age or camera can be as far as a forgery; more query photos help.",
     ),
     Measure(
         "image/patches", "strongest sign of forgery in a part of the image", "logit",

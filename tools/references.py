@@ -46,7 +46,7 @@ FAR = 2.0
 METHOD = "each place of the face against the nearest place of the query photos, in encoder space"
 LIMITS = (
     "Bright means unlike the query photos, not forged: another light, age, pose, beard or camera "
-    "is as far. Dark is no proof of authenticity."
+    "can look as different. Dark is no proof of authenticity."
 )
 
 _LEAST_SPREAD = 1e-3
