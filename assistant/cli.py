@@ -239,7 +239,7 @@ def find(
         bool,
         typer.Option(
             "--quick",
-            help="Skip the closer look at hits that are shown: only identical files are then copies.",
+            help="Skip the closer look at hits: only identical files are then copies.",
         ),
     ] = False,
     opinion: Annotated[
