@@ -16,13 +16,13 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from assistant.investigation import Unmask
-from assistant.report import write_report
+from assistant.report.findings_page import write_report
 from assistant.settings import Settings
-from tools.faces import Face, FaceAnalyser
-from tools.findings import Findings
-from tools.forge import SWAPS, forge, save_forgery
-from tools.indexing import IndexProgress, IndexSummary
-from tools.private import private_folder, tighten
+from tools.faces.analyser import Face, FaceAnalyser
+from tools.forge.forgery import SWAPS, forge, save_forgery
+from tools.gallery.indexing import IndexProgress, IndexSummary
+from tools.media.private_files import private_folder, tighten
+from tools.search.results import Findings
 
 GALLERY = "unmask-demo"
 

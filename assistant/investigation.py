@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from assistant.parts import Parts
+from assistant.profile import Parts
 from assistant.settings import Settings
-from tools.closer_look import Measurement
 from tools.errors import SetupError
-from tools.findings import Findings
-from tools.gallery import Gallery
-from tools.index import Index
-from tools.indexing import IndexProgress, IndexSummary, index_folders
-from tools.leading_hits import MEASUREMENTS, LeadingHits
-from tools.query import Numbers, Query, build_query
-from tools.search import search
+from tools.gallery.indexing import IndexProgress, IndexSummary, index_folders
+from tools.gallery.record_store import Gallery
+from tools.gallery.vector_index import Index
+from tools.search.closer_look.hit_pictures import Measurement
+from tools.search.closer_look.reranking import MEASUREMENTS, LeadingHits
+from tools.search.query import Numbers, Query, build_query
+from tools.search.results import Findings
+from tools.search.search import search
 
 Paths = Path | str | Sequence[Path | str]
 
@@ -126,8 +126,8 @@ class Unmask:
 
     def _opinion(self) -> Measurement:
         # Loads the chat model, which nothing else here needs.
-        from assistant.chat_model.server import chat_model
-        from assistant.vlm_opinion import measurement
+        from assistant.chat_model.choice import chat_model
+        from assistant.chat_model.opinion import measurement
 
         return measurement(chat_model(self.settings))
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from assistant.console import escape_what_cannot_be_encoded, tell_error
-from assistant.home import explained, require_folder, require_writable
+from assistant.cli.data_folder import explained, require_folder, require_writable
+from assistant.console.output import escape_what_cannot_be_encoded, tell_error
 from assistant.settings import Settings, harden_library_environment
 from evals.options import EvalOptions
 from evals.runs import compare, gate, report
@@ -26,9 +26,9 @@ from evals.runs.figure_tables import aligned
 from evals.runs.figures import as_table, jsonable
 from evals.runs.gate import Bound
 from evals.runs.running import Request, perform
-from evals.suites import SUITES, listing
+from evals.suite_table import SUITES, listing
 from tools.errors import SetupError, ToolError
-from tools.private import private_umask
+from tools.media.private_files import private_umask
 
 EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --max is not kept"
 

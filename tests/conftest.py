@@ -17,7 +17,7 @@ from tests.warning_policy import pytest_configure  # noqa: F401 - a hook, found 
 if TYPE_CHECKING:
     from assistant import Unmask
     from evals.datasets.manifest import Manifest
-    from evals.measured import Measured
+    from evals.protocol.measured import Measured
 
 Encode = Callable[..., bytes]
 
@@ -76,16 +76,16 @@ def encode() -> Encode:
 
 @pytest.fixture(scope="session")
 def case(tmp_path_factory: pytest.TempPathFactory) -> "Unmask":
-    """A small indexed collection with real weights, see `tests.cases`; not to be added to."""
-    from tests.cases import build_case
+    """A small indexed collection with real weights, see `support.cases`; not to be added to."""
+    from tests.support.cases import build_case
 
     return build_case(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")
 def made_dataset(tmp_path_factory: pytest.TempPathFactory) -> "Manifest":
-    """Seven persons, authentic and forged, see `tests.made_dataset`; not to be written to."""
-    from tests.made_dataset import build_dataset
+    """Seven persons, authentic and forged, see `made.dataset`; not to be written to."""
+    from tests.support.made.dataset import build_dataset
 
     return build_dataset(tmp_path_factory.mktemp("made"))
 
@@ -93,8 +93,8 @@ def made_dataset(tmp_path_factory: pytest.TempPathFactory) -> "Manifest":
 @pytest.fixture(scope="session")
 def made_run(made_dataset: "Manifest", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose `home` holds the gallery of the made data set, as a run leaves it."""
-    from evals.measured import measure
     from evals.options import EvalOptions
+    from evals.protocol.measured import measure
 
     folder = tmp_path_factory.mktemp("measured")
     measure(made_dataset, EvalOptions(made_dataset.root, output=folder))
@@ -104,7 +104,7 @@ def made_run(made_dataset: "Manifest", tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def made_measured(made_dataset: "Manifest", made_run: Path) -> "Measured":
     """The made data set with what the pocket parts measure on it."""
-    from evals.measured import measure
     from evals.options import EvalOptions
+    from evals.protocol.measured import measure
 
     return measure(made_dataset, EvalOptions(made_dataset.root, output=made_run))

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
 
-from assistant.citing import Checked, FactOf, pieces, value_of, writer_of
-from tools.handles import IN_WORDS, NOT_MEASURED, Fact, percent
+from assistant.grounding.citations import Checked, FactOf, pieces, value_of, writer_of
+from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, percent
 
 _REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
 """What the plain writer's sentences rest on: `[H3.E2]`, and `[E2]` where one hit is meant."""

@@ -6,13 +6,13 @@ A map takes seconds, and meanwhile another search may have given the handle to s
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.further_maps import further_views
-from assistant.maps import MapView, picture_view
-from tools.desk import Desk, Look
-from tools.leading_hits import readable_photos
+from assistant.report.further_maps import further_views
+from assistant.report.maps import MapView, picture_view
+from tools.agent_tools.workspace import Desk, Look
 from tools.localisers import Located
-from tools.query import Query
-from tools.references import ReferenceMap, reference_map
+from tools.search.closer_look.reference_comparison import ReferenceMap, reference_map
+from tools.search.closer_look.reranking import readable_photos
+from tools.search.query import Query
 
 
 @dataclass(frozen=True, slots=True)

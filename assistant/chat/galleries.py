@@ -15,13 +15,13 @@ from pathlib import Path
 from assistant.demo import GALLERY as DEMO_GALLERY
 from assistant.demo import make_pictures
 from assistant.investigation import Unmask
-from assistant.parts import Parts
+from assistant.profile import Parts
 from assistant.settings import Settings
 from tools.errors import SetupError
-from tools.gallery import Gallery
-from tools.gallery_file import gallery_folder
-from tools.indexing import IndexingInterrupted, IndexProgress, IndexSummary
-from tools.private import private_folder, tighten
+from tools.gallery.database_file import gallery_folder
+from tools.gallery.indexing import IndexingInterrupted, IndexProgress, IndexSummary
+from tools.gallery.record_store import Gallery
+from tools.media.private_files import private_folder, tighten
 
 logger = logging.getLogger(__name__)
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.agent import Decide
-from assistant.asked import FIND
+from assistant.agent.agent import Decide
+from assistant.agent.explicit_requests import FIND
+from assistant.chat.buttons import Press, example, find_given
 from assistant.chat.galleries import Galleries, Job
 from assistant.chat.hits import start_html
-from assistant.chat.investigation import GONE, Investigation, Turn
 from assistant.chat.jobs import job_html, waiting_for
-from assistant.chat.presses import Press, example, find_given
+from assistant.chat.messages import Message
+from assistant.chat.session_state import GONE, Investigation, Turn
 from assistant.chat.sessions import Sessions, is_token, new_token
-from assistant.chat.turns import Message
 from assistant.demo import GALLERY as DEMO_GALLERY
 from tools.errors import SetupError, ToolError
 

@@ -10,20 +10,20 @@ from typing import Any, Protocol
 import numpy as np
 from markupsafe import Markup
 
+from assistant.chat.buttons import ABOUT_A_HIT
 from assistant.chat.citations import sentences_html
-from assistant.chat.presses import ABOUT_A_HIT
-from assistant.citing import Checked
-from assistant.maps import MapView, distance_view, forgery_view
-from assistant.pictures import data_uri, with_box
-from assistant.templating import bands, fill
+from assistant.grounding.citations import Checked
+from assistant.report.data_uris import data_uri, with_box
+from assistant.report.maps import MapView, distance_view, forgery_view
+from assistant.report.templating import bands, fill
 from tools.errors import ToolError
-from tools.findings import Findings, Hit, printable
-from tools.handles import Fact
-from tools.images import hash_distance, perceptual_hash
-from tools.leading_hits import MOST_HITS
 from tools.localisers import Located
-from tools.references import ReferenceMap
-from tools.verdict import VERDICTS, Rule
+from tools.media.images import hash_distance, perceptual_hash
+from tools.search.closer_look.reference_comparison import ReferenceMap
+from tools.search.closer_look.reranking import MOST_HITS
+from tools.search.results import Findings, Hit, printable
+from tools.verdict.handles import Fact
+from tools.verdict.rule import VERDICTS, Rule
 
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
 _TOPS = (20, MOST_HITS)

@@ -4,10 +4,10 @@ from html import escape
 
 from assistant.chat.citations import plain_html
 from assistant.chat.galleries import Job
-from assistant.chat.turns import Message
-from assistant.console import counted, from_videos
-from assistant.progress import describe
-from tools.indexing import IndexSummary
+from assistant.chat.messages import Message
+from assistant.console.output import counted, from_videos
+from assistant.console.progress import describe
+from tools.gallery.indexing import IndexSummary
 
 
 def job_html(job: Job | None, problem: str = "") -> str:

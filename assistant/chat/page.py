@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from assistant.chat.buttons import EXAMPLES
 from assistant.chat.handlers import Handlers
 from assistant.chat.hits import start_html
-from assistant.chat.presses import EXAMPLES
 
 IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
 VIDEO_TYPES = ["video", ".mkv", ".avi", ".mov", ".flv", ".wmv", ".ts", ".mts"]
@@ -24,7 +24,7 @@ _STORAGE_KEY = "unmask-case"
 _STORAGE_WORD = "unmask"
 
 # Clicks inside of findings become events; focus survives when the server draws them anew.
-_FINDINGS_JS = (Path(__file__).parent / "findings.js").read_text("utf-8")
+_FINDINGS_JS = (Path(__file__).parent / "static" / "findings.js").read_text("utf-8")
 
 _HEAD = "<h1>Unmask</h1><p>Which images show this person, and which of them are forged?</p>"
 _PROMISE = "Nothing leaves this machine. Scores are fallible: a person must check every hit."

@@ -8,9 +8,9 @@ from html import escape
 
 import numpy as np
 
-from assistant.chat.turns import Message
-from assistant.directed import Asking
-from assistant.pictures import data_uri, with_numbers
+from assistant.agent.directed_turns import Asking
+from assistant.chat.messages import Message
+from assistant.report.data_uris import data_uri, with_numbers
 
 Picture = Callable[[str], np.ndarray | None]
 """The picture of a photo by its handle, (h, w, 3) uint8 RGB; None when it is gone."""

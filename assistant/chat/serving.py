@@ -11,19 +11,19 @@ from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
-from assistant.agent import Agent
-from assistant.case import Case
+from assistant.agent.agent import Agent
+from assistant.case.record import Case
 from assistant.chat.galleries import Galleries
-from assistant.chat.investigation import Investigation
+from assistant.chat.session_state import Investigation
 from assistant.chat.sessions import Sessions
-from assistant.console import out
-from assistant.parts import Parts
+from assistant.console.output import out
+from assistant.profile import Parts
 from assistant.settings import Settings, keep_uploads_in
-from tools.desk import Desk
+from tools.agent_tools.workspace import Desk
 from tools.errors import SetupError
-from tools.private import private_folder, private_from_here_on, tighten
+from tools.media.private_files import private_folder, private_from_here_on, tighten
 
-_HERE = Path(__file__).parent
+_STATIC = Path(__file__).parent / "static"
 MOST_BYTES_AN_UPLOAD = "64mb"
 _FONTS = ("system-ui", "sans-serif")
 _FIXED_FONTS = ("ui-monospace", "monospace")
@@ -91,8 +91,8 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "allowed_paths": [],
         "blocked_paths": [str(settings.home / part) for part in ("cases", "sessions", "galleries")],
         # Not through `css`, which rewrites selectors and drops what it does not know.
-        "head": f"<style>{(_HERE / 'style.css').read_text('utf-8')}</style>",
-        "js": (_HERE / "page.js").read_text("utf-8"),
+        "head": f"<style>{(_STATIC / 'style.css').read_text('utf-8')}</style>",
+        "js": (_STATIC / "page.js").read_text("utf-8"),
         "theme": gr.themes.Base(
             primary_hue="blue", neutral_hue="slate", radius_size="sm", text_size="md",
             font=list(_FONTS), font_mono=list(_FIXED_FONTS),

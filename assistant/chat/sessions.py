@@ -14,10 +14,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from assistant.case import Case
-from assistant.chat.investigation import Investigation
+from assistant.case.record import Case
+from assistant.chat.session_state import Investigation
 from tools.errors import SetupError, ToolError
-from tools.private import opened_privately, private_folder
+from tools.media.private_files import opened_privately, private_folder
 
 logger = logging.getLogger(__name__)
 

@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assistant.chat_model.local import LocalVLM
-    from assistant.chat_model.server import chat_model
+    from assistant.chat_model.choice import chat_model
+    from assistant.chat_model.local.model import LocalVLM
 
 __all__ = ["LocalVLM", "chat_model"]
 
 _HOMES = {
-    "LocalVLM": "assistant.chat_model.local",
-    "chat_model": "assistant.chat_model.server",
+    "LocalVLM": "assistant.chat_model.local.model",
+    "chat_model": "assistant.chat_model.choice",
 }
 
 

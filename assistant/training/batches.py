@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from assistant.training.reading import Rows
+from assistant.training.forward import Rows
 from assistant.training.rows import Row, positions
 
 SIDE = 8

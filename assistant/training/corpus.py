@@ -2,9 +2,10 @@
 
     python -m assistant.training.corpus CORPUS HARVEST… --dialogues 40000 --explanations 20000
 
-Messages come from `assistant.conversation`, tools' schemas from `tools.toolkit`, the format from
-the chat template: the model reads in training what it reads in use. Every sentence to be learnt
-passes the checker (`assistant.grounding`); a dialogue with one that does not is left out.
+Messages come from `assistant.conversation.messages`, tools' schemas from `tools.toolkit`, the
+format from the chat template: the model reads in training what it reads in use. Every sentence to
+be learnt passes the checker (`assistant.grounding.checker`); a dialogue with one that does not is
+left out.
 """
 
 import argparse
@@ -19,23 +20,24 @@ from typing import Any
 import numpy as np
 from langchain_core.messages import AIMessage, BaseMessage
 
-from assistant.conversation import (
+from assistant.conversation.messages import (
     conversation_messages,
     explanation_messages,
     repair_messages,
 )
-from assistant.grounding import Ground, check
-from assistant.sentences import sentences
-from assistant.training import narration as say
+from assistant.grounding.checker import Ground, check
+from assistant.grounding.sentences import sentences
 from assistant.training import tokenizer
-from assistant.training.dialogues import dialogue
+from assistant.training.dialogues import narration as say
+from assistant.training.dialogues.builder import Talk
+from assistant.training.dialogues.generator import dialogue
+from assistant.training.dialogues.material import Stuff, compact
 from assistant.training.rows import Blank, Row, Writer, stored
-from assistant.training.stuff import Stuff, compact
-from assistant.training.talk import Talk
-from tools.handles import CITATION
+from tools.checkpoints.table import CHAT_WEIGHTS
+from tools.verdict.handles import CITATION
 
 MOST_TOKENS = 1400
-TEMPLATE = Path(__file__).parents[1] / "weights" / "vlm" / "chat_template.jinja"
+TEMPLATE = CHAT_WEIGHTS / "vlm" / "chat_template.jinja"
 
 
 @dataclass(frozen=True, slots=True)

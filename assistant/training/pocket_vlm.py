@@ -1,6 +1,6 @@
 """Trains the pocket VLM: Qwen3-VL's classes at 6.7 million parameters, on two cores.
 
-    python -m assistant.training.harvest HARVEST --data ../shared/data
+    python -m assistant.training.dialogues.tool_results HARVEST --data ../shared/data
     python -m assistant.training.corpus CORPUS HARVEST --draws 60000
     python -m assistant.training.pocket_vlm CORPUS RUN HARVEST --minutes 40 --threads 2
 
@@ -25,10 +25,10 @@ from torch.nn import functional
 
 from assistant.training import architecture
 from assistant.training.batches import Batch, Pictures, Shelf
-from assistant.training.reading import hidden_states
+from assistant.training.forward import hidden_states
 from assistant.training.rows import Writer, restored
-from tools.training.encoder import Clock, follow
-from tools.training.muon import Muon
+from tools.training.encoder.encoder import Clock, follow
+from tools.training.loops.muon import Muon
 
 HELD_OUT = 192
 """Rows that are never trained on; what the log calls *exact* is measured on them."""

@@ -15,9 +15,9 @@ import numpy as np
 from langchain_core.messages import BaseMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from assistant.chat_model.habits import Habits
-from assistant.chat_model.templating import conversation
-from assistant.training.talk import NO_PICTURE
+from assistant.chat_model.local.chat_template import conversation
+from assistant.chat_model.local.template_features import Habits
+from assistant.training.dialogues.builder import NO_PICTURE
 from tools import toolkit
 
 IMAGE_TOKENS = 16

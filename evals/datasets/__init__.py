@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evals.datasets import (
+from evals.datasets.listing import Findings
+from evals.datasets.loaders import (
     attacks,
     celeb_df,
     deepfakebench,
@@ -17,12 +18,11 @@ from evals.datasets import (
     pairs,
     swaps,
 )
-from evals.datasets.listing import Findings
 from evals.datasets.manifest import Label, Manifest, Row
 from evals.datasets.manifest_file import SUFFIXES, read
 from evals.datasets.summary import describe
 from tools.errors import SetupError
-from tools.paths import exists
+from tools.media.paths import exists
 
 __all__ = ["LAYOUTS", "Label", "Layout", "Manifest", "Row", "describe", "load"]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from tools.paths import is_file
+from tools.media.paths import is_file
 
 _SEPARATORS = ",;\t"
 

@@ -22,8 +22,8 @@ import numpy as np
 from evals.datasets.listing import is_video
 from evals.datasets.manifest import Manifest, Row
 from tools.errors import SetupError
-from tools.faces import Face
-from tools.images import UnreadableImage, read_photo
+from tools.faces.analyser import Face
+from tools.media.images import UnreadableImage, read_photo
 
 FAKES = 50
 REFERENCES = 3  # authentic pictures a person
@@ -33,7 +33,7 @@ NOTE = "identities"
 
 
 class FindsFaces(Protocol):
-    """Like `tools.faces.FaceAnalyser`."""
+    """Like `tools.faces.analyser.FaceAnalyser`."""
 
     def analyse(self, images: Sequence[np.ndarray], /) -> list[list[Face]]:
         """The faces of every picture."""
@@ -163,7 +163,7 @@ def _pixels(path: Path) -> np.ndarray | None:
     """A picture, or a video's middle frame; None for a video without one."""
     if not is_video(path.name):
         return read_photo(path).pixels
-    from tools.videos import frames
+    from tools.media.videos import frames
 
     taken = [*frames(path, at_most=3)]
     return taken[len(taken) // 2].pixels if taken else None

@@ -16,8 +16,8 @@ from typing import Any
 from evals.datasets.delimited import path_below, reader_of
 from evals.datasets.manifest import COLUMNS, LABELS, Manifest, Row
 from tools.errors import SetupError
-from tools.file_names import encodable
-from tools.private import opened_privately, private_file
+from tools.media.file_names import encodable
+from tools.media.private_files import opened_privately, private_file
 
 SUFFIXES = (".csv", ".parquet")
 NEEDED = ("path", "label")

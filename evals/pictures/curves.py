@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals import metrics
-from evals.metrics import Complete, Roc, complete
 from evals.pictures.album import save
 from evals.pictures.style import FAKE, GREY, INK, KINDS, MARKERS, REAL, counted, short, strokes
+from tools import metrics
+from tools.metrics import Complete, Roc, complete
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.metrics import complete
 from evals.pictures.album import save
 from evals.pictures.style import PALE
+from tools.metrics import complete
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,8 +18,8 @@ import numpy as np
 from evals import datasets
 from evals.datasets.identities import verified
 from evals.datasets.manifest import Manifest, Row
-from evals.measured import Measured, measure, parts
 from evals.options import EvalOptions
+from evals.protocol.measured import Measured, measure, parts
 from evals.protocol.protocol import of_whole_persons, source
 from tools.errors import SetupError
 

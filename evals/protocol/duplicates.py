@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from evals.measured import Measured, parts
-from tools.images import hash_distance
+from evals.protocol.measured import Measured, parts
+from tools.media.images import hash_distance
 
 
 def near_duplicates(measured: Measured) -> Callable[[int, int], bool]:

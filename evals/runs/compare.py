@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from assistant.console import safe
+from assistant.console.output import safe
 from evals.runs import folder as runs
 from evals.runs import paired, samples
 from evals.runs.figure_tables import Cell, cells

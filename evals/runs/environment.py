@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from assistant.settings import Settings
-from tools.checkpoints import PROFILES, calibration_file, fingerprint
+from tools.checkpoints.store import PROFILES, calibration_file, fingerprint
 from tools.errors import SetupError
-from tools.hashing import file_sha256
+from tools.media.hashing import file_sha256
 
 _LIBRARIES = (
     "numpy", "scipy", "scikit-learn", "opencv-python", "pillow", "onnxruntime", "torch",

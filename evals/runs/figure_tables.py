@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assistant.console import safe
+from assistant.console.output import safe
 from evals.runs.figures import NOT_MEASURED, number, text
 
 _INTERVAL = "_95"

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from assistant.console import safe
-from tools.file_names import encodable
+from assistant.console.output import safe
+from tools.media.file_names import encodable
 
 NOT_MEASURED = "not measured"
 

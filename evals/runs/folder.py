@@ -17,8 +17,8 @@ from pathlib import Path
 from evals.runs import samples
 from evals.runs.figures import jsonable
 from tools.errors import SetupError
-from tools.paths import exists, is_file, is_folder
-from tools.private import opened_privately, private_folder, tighten
+from tools.media.paths import exists, is_file, is_folder
+from tools.media.private_files import opened_privately, private_folder, tighten
 
 RUN = "run.json"
 STARTED = "started.json"

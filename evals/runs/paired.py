@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evals.metrics.resampling import holm, mean, paired_difference, weighted_auc
 from evals.runs.samples import QuerySample, ScoreSample
+from tools.metrics.resampling import holm, mean, paired_difference, weighted_auc
 
 Scores = Mapping[tuple[str, str], ScoreSample]
 Queries = Mapping[str, QuerySample]

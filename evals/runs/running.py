@@ -20,10 +20,10 @@ from evals.runs.environment import environment
 from evals.runs.figures import jsonable, without_folders
 from evals.runs.folder import Run
 from evals.runs.watching import Watch
-from evals.suites import SUITES, Suite
+from evals.suite_table import SUITES, Suite
 from tools.errors import SetupError
-from tools.hashing import file_sha256
-from tools.paths import exists, is_file
+from tools.media.hashing import file_sha256
+from tools.media.paths import exists, is_file
 
 if TYPE_CHECKING:
     from evals.datasets.manifest import Manifest

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from assistant.templating import environment
+from assistant.report.templating import environment
 from evals.runs.figures import signed, text
 
 _BROAD = 1.8

@@ -8,7 +8,7 @@ from evals.runs import samples
 from evals.runs.figures import flat, number
 from evals.runs.folder import Run
 from tools.errors import SetupError
-from tools.tracking import Tracked, keep, require, store
+from tools.training.tracking import Tracked, keep, require, store
 
 __all__ = ["require", "store", "track"]
 

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )  # fmt: skip
 
-from assistant.console import err, safe
+from assistant.console.output import err, safe
 
 
 class Watch:

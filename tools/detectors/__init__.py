@@ -12,8 +12,11 @@ those that lie in folders of their own, shipped or fitted by the user.
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.detectors.community_forensics import CommunityForensics
-from tools.detectors.image_classifier import ImageClassifier
+from tools.detectors.clip_heads.unifd_linear import PUBLIC_HEAD, UnifdLinear
+from tools.detectors.clip_heads.unifd_neighbours import UnifdNeighbours
+from tools.detectors.clip_heads.zero_shot import ZeroShot
+from tools.detectors.networks.community_forensics import CommunityForensics
+from tools.detectors.networks.image_classifier import ImageClassifier
 from tools.detectors.protocol import (
     AnyDetector,
     Detector,
@@ -22,9 +25,6 @@ from tools.detectors.protocol import (
     PictureDetector,
     title,
 )
-from tools.detectors.unifd_linear import PUBLIC_HEAD, UnifdLinear
-from tools.detectors.unifd_neighbours import UnifdNeighbours
-from tools.detectors.zero_shot import ZeroShot
 from tools.errors import SetupError
 
 # File in the heads' folder, what it works on, how it is read.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from tools.checkpoint_table import PUBLIC_HEAD, Profile
-from tools.detectors.calibrating import Calibration
+from tools.checkpoints.table import PUBLIC_HEAD, Profile
+from tools.detectors.calibration import Calibration
+from tools.detectors.folders import ABOUT, WEIGHTS, About, Shelved, again
 from tools.detectors.protocol import Inputs
-from tools.detectors.shelf import ABOUT, WEIGHTS, About, Shelved, again
 from tools.errors import SetupError
 
 Needs = Literal["features", "pixels"]

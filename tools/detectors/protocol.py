@@ -8,7 +8,7 @@ Three kinds, told apart by what they need to see:
 | pixels | `PictureDetector` | `score_pictures(pictures)` | a network per picture |
 | pixels and an identity | `IdentityDetector` | `score(pictures, identities)` | likewise |
 
-`tools.detectors.judging.judge` asks any of them about `Views` and gives `Scored`: logits,
+`tools.detectors.scoring.judge` asks any of them about `Views` and gives `Scored`: logits,
 calibrated probabilities, preprocessing and checkpoint, NaN for what was not measured.
 """
 
@@ -18,7 +18,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from tools.preprocessing import Mode
+from tools.encoder.preprocessing import Mode
 
 Inputs = Literal["face", "image"]
 Whose = Literal["candidate", "query"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tools.errors import ToolError
-from tools.faces import Face
+from tools.faces.analyser import Face
 from tools.localisers import grad_cam, occlusion, relevance, tower_map
 from tools.localisers.artefact_boxes import FindsBoxes, artefact_boxes
 from tools.localisers.gradients import UNIT

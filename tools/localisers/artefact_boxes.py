@@ -33,7 +33,7 @@ FULL_HEAT = 1.0
 
 @runtime_checkable
 class FindsBoxes(Protocol):
-    """A detector of artefacts on aligned faces; `tools.detectors.caddm.Caddm` is one."""
+    """A detector of artefacts on aligned faces; `tools.detectors.networks.caddm.Caddm` is one."""
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class FindsBoxes(Protocol):
 
     @property
     def margin(self) -> float:
-        """Of that crop, as of `tools.alignment.aligned_crop`."""
+        """Of that crop, as of `tools.faces.alignment.aligned_crop`."""
 
     def boxes(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Crops (size, size, 3) uint8 RGB to (k, 5) each: x1 y1 x2 y2 in shares, score in 0..1."""

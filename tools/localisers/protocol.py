@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from tools.analysis import ImageEncoder
+from tools.gallery.analysis import ImageEncoder
 from tools.localisers.overlay import FULL_HEAT
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MapEncoder(ImageEncoder, Protocol):
-    """An encoder whose tower may make a map of its own; `tools.encoder.Encoder` is one."""
+    """An encoder whose tower may make a map of its own; `tools.encoder.clip.Encoder` is one."""
 
     def evidence_map(self, image: np.ndarray, *, size: int | None = None) -> np.ndarray | None:
         """(s, s) float32 logits, looked at at `size` px; None: the architecture makes no map."""
@@ -29,7 +29,7 @@ class Head(Protocol):
 
 @runtime_checkable
 class GradientEncoder(Protocol):
-    """An encoder whose features can be differentiated; `tools.encoder.Encoder` is one."""
+    """An encoder whose features can be differentiated; `tools.encoder.clip.Encoder` is one."""
 
     @property
     def model(self) -> "torch.nn.Module":

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.alignment import aligned_crop, crop_matrix, transform
 from tools.errors import ToolError
-from tools.evidence import FIRST_FURTHER, MEASURES, Evidence
-from tools.faces import Face
-from tools.forge_masks import face_regions
-from tools.handles import NOT_MEASURED
+from tools.faces.alignment import aligned_crop, crop_matrix, transform
+from tools.faces.analyser import Face
+from tools.forge.masks import face_regions
+from tools.localisers.map_scales import MapScale, scale_of
 from tools.localisers.protocol import Head, Localiser, MapEncoder
-from tools.map_scales import MapScale, scale_of
-from tools.readings import UNCALIBRATED
+from tools.verdict.evidence import FIRST_FURTHER, MEASURES, Evidence
+from tools.verdict.handles import NOT_MEASURED
+from tools.verdict.interpretation import UNCALIBRATED
 
 STRONG, WEAK, NO_SIGNS = "strong", "weak", "none"
 

@@ -1,0 +1,1 @@
+"""The agent: a person's words in, typed steps out; tools are called until it can answer."""

@@ -1,0 +1,466 @@
+"""The loop: a person's words in, typed steps out; the model calls tools until it answers.
+
+Bounded: the last step has no tools, so it must answer. Every step is in the case before it is
+seen. Works with any langchain chat model; what tools decide (verdicts, scores, order) never
+passes through it.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from assistant.agent.directed_turns import (
+    DIRECTED,
+    PATIENCE_S,
+    Asking,
+    Directed,
+    about_photos,
+    answers,
+    unanswered,
+    written,
+)
+from assistant.agent.explicit_requests import as_asked, face_asked
+from assistant.agent.list_questions import about_hits
+from assistant.agent.photo_questions import PhotoQuestion, read
+from assistant.case.record import Case
+from assistant.conversation.messages import BUDGET, conversation_messages
+from assistant.conversation.quotations import without_quotations
+from assistant.conversation.steps import (
+    CheckedSentence,
+    Explanation,
+    Failed,
+    ModelText,
+    Step,
+    Stopped,
+    ToolCall,
+    ToolResult,
+    UserTurn,
+)
+from assistant.conversation.tool_calls import BadCall, Call, checked, repair_text
+from assistant.grounding.checker import Ground, check, once
+from assistant.grounding.repair import (
+    Draft,
+    Prompt,
+    citable,
+    explanations,
+    limits_citations,
+    nothing_said,
+    settled,
+)
+from assistant.grounding.template_answers import answer
+from assistant.grounding.template_answers import written as filled_in
+from tools import toolkit
+from tools.agent_tools.workspace import Desk
+from tools.errors import SetupError, ToolError
+from tools.search.query import SeveralFaces
+from tools.search.results import Findings
+
+MAX_STEPS = 6
+"""Times that the model is asked in one turn; the last time without tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of text as it streams, not yet checked."""
+
+    text: str
+
+
+Event = Token | Step
+
+Decide = Callable[[tuple[str, ...]], Directed]
+"""A turn's calls, given the handles of the photos that came with it."""
+
+
+class StopAsked(Exception):
+    """The person wants the turn to end; never leaves this module."""
+
+
+class Agent:
+    """One conversation: a model, a desk with photos and hits, and the case that records it.
+
+    Serves one turn at a time. Tools run where `ask` is iterated; `stop` may be called from any
+    thread.
+    """
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        desk: Desk,
+        case: Case,
+        *,
+        max_steps: int = MAX_STEPS,
+        budget: int = BUDGET,
+    ) -> None:
+        self.model = model
+        self.desk = desk
+        self.case = case
+        self.max_steps = max_steps
+        self.budget = budget
+        self._tools = {tool.name: tool for tool in toolkit(desk)}
+        self._schemas = {
+            name: convert_to_openai_tool(tool)["function"]["parameters"]
+            for name, tool in self._tools.items()
+        }
+        self._stopping = threading.Event()
+        self.asking: Asking | None = None
+        self._go_on(case.steps())
+
+    def ask(
+        self, text: str, photos: Sequence[Path] = (), *, decide: Decide | None = None
+    ) -> Iterator[Event]:
+        """One turn: what the person says, and photos that come with it.
+
+        `decide` gives the tool calls of a press of a button, which no model chooses; what the
+        application then waits to be told is in `asking`. Yields tokens as they stream and steps
+        as they are recorded; the last step is the checked answer, `Stopped` or `Failed`. Closing
+        the iterator stops at that token. Raises UnreadableImage before anything is recorded; a
+        bug or SetupError after `Failed`.
+        """
+        self._stopping.clear()
+        spoken: list[str] = []
+        asked = self._begun(text, photos)
+        try:
+            yield asked
+            directed = self._decided(decide, asked.photos) if decide else self._read(asked)
+            for event in self._turn() if directed is None else self._directed(directed):
+                spoken = [*spoken, event.text] if isinstance(event, Token) else []
+                yield event
+        except StopAsked:
+            yield self._record(Stopped("".join(spoken)))
+        except (GeneratorExit, KeyboardInterrupt):
+            self._record(Stopped("".join(spoken)))
+            raise
+        except Exception as error:
+            yield self._record(Failed(_in_words(error)))
+            raise
+
+    def stop(self) -> None:
+        """End the turn at the next token, or when the running tool has answered."""
+        self._stopping.set()
+
+    def explain(self, handles: Sequence[str]) -> Iterator[Explanation]:
+        """Why hits got their verdicts, in the model's words, checked; ToolError for no hit."""
+        self._stopping.clear()
+        score_fake = self._tools["score_fake"]
+        for explanation in explanations(
+            self.model,
+            self.desk,
+            handles,
+            evidence=lambda hit: str(score_fake.invoke({"image": hit})),
+        ):
+            if self._stopping.is_set():
+                return
+            self._record(explanation)
+            self._record_facts(explanation.sentences)
+            yield explanation
+
+    # -- a turn that the application has decided ---------------------------------------------
+
+    def _go_on(self, steps: Sequence[Step]) -> None:
+        """What a recorded case leaves open: which photos are doubted, and what was asked last."""
+        begun = 0
+        for at, step in enumerate(steps):
+            if isinstance(step, UserTurn):
+                begun, question = at, self._doubt(step)
+                open_ = question is not None and not (question.authentic or question.searches)
+                self.asking = Asking(question.photos) if question and open_ else None
+        refused = {it.call_id for it in steps[begun:] if isinstance(it, ToolResult) and not it.ok}
+        for call in steps[begun:]:
+            if isinstance(call, ToolCall) and call.id in refused:
+                self.asking = self._several_faces(call) or self.asking
+
+    def _several_faces(self, call: ToolCall) -> Asking | None:
+        """Which face a refused call needs to be told, if that is why it was refused."""
+        values = [*call.arguments.values()]
+        named = [it for value in values for it in (value if isinstance(value, list) else [value])]
+        for photo in (it for it in named if it in [*self.desk.photos]):
+            try:
+                self.desk.face(photo)
+            except SeveralFaces as several:
+                again = Directed((Call(call.name, call.arguments),))
+                return Asking((photo,), tuple(several.boxes), again)
+            except ToolError:
+                continue
+        return None
+
+    def _decided(self, decide: Decide, handles: tuple[str, ...]) -> Directed:
+        self.asking = None
+        return decide(handles)
+
+    def _read(self, asked: UserTurn) -> Directed | None:
+        """The calls that a person's words leave no choice about; None: the model chooses."""
+        asking, self.asking = self.asking, None
+        if asking is not None and asking.boxes and not asked.photos:
+            number = face_asked(asked.text, faces=len(asking.boxes))
+            if number is not None:
+                self.desk.choose_face(asking.photos[0], number)
+                if self.desk.doubted:
+                    self.asking = Asking(tuple(sorted(self.desk.doubted)))
+                return asking.goes_on
+        question = self._doubt(asked)
+        if question is None and not asked.photos and self.desk.search is not None:
+            return about_hits(without_quotations(asked.text), self.desk.search[0].hits)
+        if question is None or question.searches:
+            return None
+        if not question.authentic:
+            self.asking = Asking(question.photos)
+        return about_photos(question)
+
+    def _doubt(self, asked: UserTurn) -> PhotoQuestion | None:
+        """What a turn says of photos, and which of them are not searched with from now on."""
+        desk = self.desk
+        text = without_quotations(asked.text)
+        question = read(text, asked.photos, [*desk.photos], doubted=desk.doubted)
+        if question is not None:
+            desk.doubt((desk.doubted | question.doubted) - question.authentic)
+        return question
+
+    def _directed(self, directed: Directed) -> Iterator[Event]:
+        """The calls, executed and recorded like any other, then words for what they gave."""
+        answered: list[tuple[ToolCall, ToolResult]] = []
+        for number, call in enumerate(directed.calls, start=1):
+            if self._stopping.is_set():
+                raise StopAsked
+            step = ToolCall(f"{DIRECTED}{number}", call.name, call.arguments)
+            yield self._record(step)
+            result = self._result(step, None)
+            yield self._record(result)
+            answered.append((step, result))
+        if self.asking is not None and self.asking.boxes:
+            self.asking = replace(self.asking, goes_on=directed)
+        yield from self._worded(directed, answered)
+
+    def _worded(
+        self, directed: Directed, answered: Sequence[tuple[ToolCall, ToolResult]]
+    ) -> Iterator[Event]:
+        began = time.perf_counter()
+        sentences: tuple[CheckedSentence, ...] = ()
+        if answered and all(result.ok for _, result in answered):
+            sentences = yield from self._narrated(directed)
+        if not any(it.source == "model" and it.text for it in sentences):
+            sentences = (*sentences, *written(self.desk, answered, asking=self.asking))
+        if directed.cites:
+            sentences = (*sentences, *filled_in(directed.cites, Ground.of(self.desk).fact))
+        if directed.adds:
+            sentences = (*sentences, CheckedSentence(directed.adds, (), "plain"))
+        yield self._record(ModelText(sentences, None, time.perf_counter() - began))
+        self._record_facts(sentences)
+
+    def _narrated(self, directed: Directed) -> Generator[Event, None, tuple[CheckedSentence, ...]]:
+        """The model's words for this turn alone; () where one sentence does not hold.
+
+        It reads no earlier turn: of several hits in one prompt a small model cites the wrong one.
+        """
+        steps = self.case.steps()
+        turn = max(at for at, step in enumerate(steps) if isinstance(step, UserTurn))
+        asked = conversation_messages(steps[turn:], self.desk, budget=self.budget)
+        said, until = "", time.monotonic() + PATIENCE_S
+        speaking = self._said(asked, with_tools=False)
+        try:
+            for token in speaking:
+                said += token.text
+                yield token
+                if time.monotonic() > until:
+                    return ()
+        except (SetupError, ToolError) as error:
+            return (unanswered(error),)
+        finally:
+            speaking.close()
+        sentences = check(said, Ground.of(self.desk, about=directed.about))
+        sound = [sentence for sentence in sentences if sentence.finding is None]
+        whole = len(sound) == len(sentences) and answers(directed, sentences)
+        return sentences if whole else ()
+
+    # -- a turn ------------------------------------------------------------------------------
+
+    def _turn(self) -> Iterator[Event]:
+        for left in reversed(range(self.max_steps)):
+            began = time.perf_counter()
+            asked = conversation_messages(self.case.steps(), self.desk, budget=self.budget)
+            message = yield from self._said(asked, with_tools=left > 0)
+            calls = [*message.tool_calls, *message.invalid_tool_calls] if left else []
+            sentences = (
+                self._preface(message.text)
+                if calls
+                else self._checked(Draft(asked, message.text, Ground.of(self.desk)))
+            )
+            if sentences:
+                tokens = message.usage_metadata["output_tokens"] if message.usage_metadata else None
+                duration_s = time.perf_counter() - began
+                yield self._record(ModelText(sentences, tokens, duration_s))
+                self._record_facts(sentences)
+            if not calls:
+                return
+            yield from self._called(message)
+
+    def _said(
+        self, asked: list[BaseMessage], *, with_tools: bool
+    ) -> Generator[Token, None, AIMessage]:
+        """The model's next message; its text leaves as tokens on the way."""
+        options = self._options()
+        tools = [*self._tools.values()]
+        model = (
+            self.model.bind_tools(tools, **options) if with_tools else self.model.bind(**options)
+        )
+        whole: Any = None
+        stream = model.stream(asked)
+        try:
+            for chunk in stream:
+                if self._stopping.is_set():
+                    raise StopAsked
+                whole = chunk if whole is None else whole + chunk
+                if chunk.text:
+                    yield Token(chunk.text)
+        finally:
+            # Closing it ends the generation; the garbage collector would do so some time later.
+            getattr(stream, "close", lambda: None)()
+        return whole if whole is not None else AIMessage("")
+
+    def _options(self) -> dict[str, Any]:
+        """For a model that can be held to it: the facts that exist are all that it may cite."""
+        if not limits_citations(self.model):
+            return {}
+        return {"allowed_citations": citable(self.desk, self._subjects())}
+
+    def _subjects(self) -> tuple[str, ...]:
+        """Everything that has facts by now."""
+        hits = self.desk.search[0].hits if self.desk.search else ()
+        comparisons = takewhile(self._has_facts, (f"C{number}" for number in count(1)))
+        seen = (f"{photo}.faces" for photo in self.desk.photos)
+        others = filter(self._has_facts, ("S", "G", "hits", "about", *seen, *self.desk.photos))
+        return (*(hit.handle for hit in hits), *comparisons, *others)
+
+    def _has_facts(self, subject: str) -> bool:
+        try:
+            self.desk.facts(subject)
+        except (ToolError, SetupError):
+            # No face in the photo, no such comparison; a gallery that is empty or not ours, which
+            # the tools report when they are asked.
+            return False
+        return True
+
+    def _checked(self, draft: Draft) -> tuple[CheckedSentence, ...]:
+        """The sentences of an answer: checked, repaired, replaced; never none."""
+        (sentences,) = settled([draft], self.desk, self._asked_again)
+        sentences = once(sentences)  # a repaired one may repeat another
+        if not nothing_said(sentences):
+            return sentences
+        turn = _latest_turn(self.case.steps())
+        calls = [step for step in turn if isinstance(step, ToolCall)]
+        results = [step for step in turn if isinstance(step, ToolResult)]
+        return (*sentences, *answer(self.desk, calls, results))
+
+    def _asked_again(self, prompts: Sequence[Prompt]) -> list[str]:
+        """Repairs, one after the other, so that each can be stopped at any token."""
+        return ["".join(self._pieces(asked)) for asked, _ in prompts]
+
+    def _pieces(self, prompt: list[BaseMessage]) -> Iterator[str]:
+        speaking = self._said(prompt, with_tools=False)
+        yield from (token.text for token in speaking)
+
+    def _preface(self, text: str) -> tuple[CheckedSentence, ...]:
+        """What is said before a tool call: what does not pass is left out."""
+        ground = Ground.of(self.desk)
+        return tuple(sentence for sentence in check(text, ground) if sentence.finding is None)
+
+    # -- tools -------------------------------------------------------------------------------
+
+    def _called(self, message: AIMessage) -> Iterator[Step]:
+        """All calls of one message, then their results, in order."""
+        asked: list[tuple[ToolCall, str | None]] = []
+        for place, call in enumerate(message.tool_calls):
+            asked.append(self._accepted(call["id"] or f"call_{place}", call["name"], call["args"]))
+        for place, bad in enumerate(message.invalid_tool_calls):
+            wrong = BadCall(bad["args"] or "", bad["error"] or "the call cannot be read")
+            call_id = bad["id"] or f"bad_{place}"
+            asked.append((ToolCall(call_id, bad["name"] or "", {}), repair_text([wrong])))
+        for step, _ in asked:
+            yield self._record(step)
+        for step, wrong_with_it in asked:
+            if self._stopping.is_set():
+                raise StopAsked
+            yield self._record(self._result(step, wrong_with_it))
+
+    def _accepted(
+        self, call_id: str, name: str, arguments: dict[str, Any]
+    ) -> tuple[ToolCall, str | None]:
+        """The call with its arguments put right, or what the model must put right itself."""
+        call = checked(Call(name, arguments), self._schemas)
+        if isinstance(call, BadCall):
+            return ToolCall(call_id, name, arguments), repair_text([call])
+        said = [step.text for step in self.case.steps() if isinstance(step, UserTurn)]
+        hits = self.desk.search[0].hits if self.desk.search else ()
+        known = [*self.desk.photos, *(hit.handle for hit in hits)]
+        text = without_quotations(said[-1]) if said else ""
+        asked = as_asked(name, call.arguments, text=text, known=known)
+        return ToolCall(call_id, name, asked), None
+
+    def _result(self, call: ToolCall, wrong: str | None) -> ToolResult:
+        began = time.perf_counter()
+        try:
+            if wrong is not None:
+                raise ToolError(wrong)
+            request = {"type": "tool_call", "id": call.id, "name": call.name}
+            answer = self._tools[call.name].invoke({**request, "args": dict(call.arguments)})
+        except ToolError as error:
+            if isinstance(error, SeveralFaces):
+                again = Directed((Call(call.name, call.arguments),))
+                self.asking = Asking((str(error.photo),), tuple(error.boxes), again)
+            content = json.dumps({"error": str(error)}, ensure_ascii=False)
+            return ToolResult(call.id, call.name, content, False, time.perf_counter() - began)
+        if isinstance(answer.artifact, Findings):
+            self.case.record_search(call.arguments, answer.artifact.to_json())
+        duration_s = time.perf_counter() - began
+        return ToolResult(
+            call.id, call.name, answer.content, True, duration_s, _count(answer.artifact)
+        )
+
+    # -- the record --------------------------------------------------------------------------
+
+    def _begun(self, text: str, photos: Sequence[Path]) -> UserTurn:
+        """The turn, recorded with private copies of its photos, which lie on the desk: all of it
+        or, where one photo is broken, nothing."""
+        copies = self.case.keep_photos(photos)
+        handles = {self.desk.add_photo(copy): copy for copy in copies}
+        return self.case.begin_turn(text, handles, gallery=self.desk.gallery)
+
+    def _record(self, step: Step) -> Step:
+        self.case.append(step)
+        return step
+
+    def _record_facts(self, sentences: Sequence[CheckedSentence]) -> None:
+        """What was cited, with the values of now: the next search renumbers the hits."""
+        ground = Ground.of(self.desk)
+        ids = dict.fromkeys(id_ for sentence in sentences for id_ in sentence.cites)
+        facts = (ground.fact(id_) for id_ in ids)
+        known = tuple(fact for fact in facts if fact is not None)
+        if known:
+            self.case.append_facts(known)
+
+
+def _in_words(error: Exception) -> str:
+    """What ended a turn: for the person where it can be mended, else for who mends the bug."""
+    known = isinstance(error, (ToolError, SetupError))
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _latest_turn(steps: Sequence[Step]) -> Sequence[Step]:
+    """The steps since the person last spoke."""
+    begins = [place for place, step in enumerate(steps) if isinstance(step, UserTurn)]
+    return steps[begins[-1] :] if begins else steps
+
+
+def _count(artifact: object) -> int | None:
+    """How many things a tool found, where it counts any."""
+    found = getattr(artifact, "hits", getattr(artifact, "evidence", artifact))
+    return len(found) if isinstance(found, tuple) else None

@@ -1,0 +1,105 @@
+"""What a person's own words decide, whatever a model makes of them: how many hits, which, whose.
+
+A model that reads "top 50" may call a tool with 5, and one that reads "H17" may call it with H1.
+What is written in the question is therefore put into the call here. Pure: words in, values out.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tools.agent_tools.handle_parsing import handles_in, understood
+from tools.errors import ToolError
+
+FIND = "Find fakes of this person."
+"""What photos without a word ask."""
+
+_WORDS = {
+    "five": 5, "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40,
+    "fifty": 50, "hundred": 100,
+}  # fmt: skip
+_NUMBER = rf"(\d{{1,5}}|{'|'.join(_WORDS)})"
+_COUNTED = r"(?:hits?|results?|matches|candidates|fakes|forgeries|images|pictures|faces|ones)"
+_TOP = re.compile(
+    rf"\btop[\s-]*{_NUMBER}\b"
+    rf"|\b(?:first|best|leading|likeliest|up to|at most|show(?: me)?|list|give me)"
+    rf"\s+(?:the\s+)?(?:(?:first|best|top|leading)\s+)?{_NUMBER}\b(?:\s+\w+){{0,2}}?\s+{_COUNTED}\b"
+    rf"|\b{_NUMBER}\s+(?:hits|results|matches|candidates)\b",
+    re.IGNORECASE,
+)
+_PLACES = {"left": 1, "leftmost": 1, "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
+_FACE = re.compile(
+    r"\b(?:face|person|number|no\.?|#)\s*(?:number\s*|no\.?\s*|#)?(\d{1,3})\b"
+    r"|\b(\d{1,3})(?:st|nd|rd|th)\s+(?:face|person|one)\b"
+    rf"|\b({'|'.join(_PLACES)}|right|rightmost|last|middle)\s*(?:face|person|one|man|woman)?\b"
+    r"|^\W*(\d{1,3})\W*$",
+    re.IGNORECASE,
+)
+_ONE_PICTURE = ("image",)
+_TWO_PICTURES = ("first", "second")
+
+
+def top_asked(text: str) -> int | None:
+    """How many hits a question asks for, None where it names no number."""
+    match = _TOP.search(text)
+    if match is None:
+        return None
+    number = next(group for group in match.groups() if group)
+    return _WORDS.get(number.lower()) or int(number) or None
+
+
+def face_asked(text: str, *, faces: int) -> int | None:
+    """Which of so many faces, from the left, an answer means; None where it names none of them."""
+    match = _FACE.search(text)
+    if match is None:
+        return None
+    by_number = match[1] or match[2] or match[4]
+    if by_number:
+        number = int(by_number)
+    else:
+        word = match[3].lower()
+        number = _PLACES.get(word) or ((faces + 1) // 2 if word == "middle" else faces)
+    return number if 1 <= number <= faces else None
+
+
+def as_asked(
+    name: str, arguments: Mapping[str, Any], *, text: str, known: Collection[str]
+) -> dict[str, Any]:
+    """A call's arguments with handles in their one form, and what the question says put right.
+
+    `known` are the photos and hits that there are: nothing else in the question is a handle.
+    """
+    given = {key: _plain(value) for key, value in arguments.items()}
+    if name == "find_person":
+        top = top_asked(text)
+        return given if top is None else given | {"top": top}
+    named = [handle for handle in handles_in(text) if handle in known]
+    return given | _pictures(given, named)
+
+
+def _plain(value: Any) -> Any:
+    """A handle, or a list of them, as the tools write it; anything else as it is."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return understood(value)
+    except ToolError:
+        return value  # the tool says what is wrong with it
+
+
+def _pictures(given: Mapping[str, Any], named: list[str]) -> dict[str, str]:
+    """The pictures that the question names, where a call is about others than those."""
+    places = [place for place in (*_ONE_PICTURE, *_TWO_PICTURES) if place in given]
+    asked = [given[place] for place in places]
+    if len(places) == 1 and len(named) == 1 and asked != named:
+        return {places[0]: named[0]}
+    if len(places) == 2 and len(named) == 2 and set(asked) != set(named):
+        return dict(zip(places, named, strict=True))
+    if len(places) == 2 and len(named) == 1 and named[0] not in asked:
+        # Compared with something that the question does not name: that stays what it is.
+        kind = named[0][0]
+        place = next((at for at in places if str(given[at]).startswith(kind)), places[0])
+        return {place: named[0]}
+    return {}

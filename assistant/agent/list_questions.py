@@ -1,0 +1,70 @@
+"""Questions that the list of hits answers: which are fake, which are real, is there an H99.
+
+A small model that is asked "which are fake?" may list those without a finding. What the words ask
+for is read here, by patterns; anything less plain is left to the model. Pure.
+"""
+
+import re
+from collections.abc import Sequence
+
+from assistant.agent.directed_turns import Directed
+from assistant.agent.explicit_requests import top_asked
+from assistant.agent.photo_questions import REAL, SUSPECT
+from prompts.phrases import NO_PROOF
+from tools.agent_tools.handle_parsing import handles_in
+from tools.search.results import Hit
+
+_THEM = (
+    r"(?:of )?(?:the |these |those |all )?"
+    r"(?:them|these|those|ones?|hits?|images?|pictures?|photos?|faces?|results?)"
+)
+_SOFTLY = r"(?:the |a |all |only |just |really |actually |probably |(?:most )?likely )*"
+_ASKS = (
+    rf"which(?: {_THEM})* (?:are|is|were|was|looks?|seems?|do you think (?:are|is))",
+    rf"what(?: {_THEM})? are the",
+    r"(?:please )?(?:list|show|name|tell|give)(?: me)?(?: which(?: ones?)? are)?",
+)
+_WORDS = (
+    (
+        rf"{SUSPECT}|fakes|forgeries|impersonations",
+        f"[hits.impersonation]. [hits.inconclusive]. {NO_PROOF}",
+    ),
+    (
+        rf"{REAL}|originals|not (?:fake|forged)",
+        f"[hits.no_forgery_found]. [hits.copy]. {NO_PROOF}",
+    ),
+    (r"inconclusive|uncertain|unclear|undecided|unsure|open", "[hits.inconclusive]."),
+    (r"copy|copies|duplicates?", "[hits.copy]."),
+    (r"(?:someone|somebody) else|(?:another|other) (?:person|people|persons)", "[hits.other]."),
+)
+_PATTERNS = tuple(
+    (
+        re.compile(
+            rf"\W*(?:(?:and|so|then|ok|okay|now)\W+)*(?:{'|'.join(_ASKS)}) {_SOFTLY}(?:{words})"
+            rf"(?: {_THEM})?\W*",
+            re.IGNORECASE,
+        ),
+        cites,
+    )
+    for words, cites in _WORDS
+)
+
+
+def about_hits(text: str, hits: Sequence[Hit]) -> Directed | None:
+    """The turn of a question that the list of hits answers; None where the model is to choose.
+
+    A hit that is not there is said not to be: a model would take the nearest name that it may cite.
+    """
+    there = {hit.handle for hit in hits}
+    named = [it for it in handles_in(text) if it.startswith("H")] if not top_asked(text) else []
+    missing = [handle for handle in named if handle not in there]
+    if missing:
+        return Directed(cites="[hits.all].", adds=f"There is no {' and no '.join(missing)}.")
+    cites = lists_asked(text)
+    return None if cites is None else Directed(cites=cites)
+
+
+def lists_asked(text: str) -> str | None:
+    """The lists of hits that a question is about, as citations; None where it is about no list."""
+    plain = " ".join(text.split())
+    return next((cites for pattern, cites in _PATTERNS if pattern.fullmatch(plain)), None)

@@ -1,0 +1,1 @@
+"""The case record: a signed chain of every step, and its verification."""

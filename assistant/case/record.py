@@ -1,0 +1,435 @@
+"""The case record: every step of an investigation, in order, in a signed chain.
+
+A case is a folder with one SQLite file (WAL) and private copies of the query photos, named by
+their sha256. Each entry's hash covers the entry before it, and after every entry the head (their
+number and the newest hash) is signed with a key of this user that lies apart (`signing`). So
+`verify` finds what was changed, removed, inserted, put in another order or cut off, also where
+every hash was computed anew. Does not show: anything that someone did who has the key; that a
+whole case was deleted; that a case of before signing, or one whose key is lost, was rewritten.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from assistant.case.signing import Head, Keys
+from assistant.case.verification import Verification, checked, intact
+from assistant.conversation.arguments import understood
+from assistant.conversation.steps import Step, UserTurn, from_json, to_json
+from assistant.settings import Settings
+from tools.agent_tools.workspace import Desk
+from tools.errors import SetupError, ToolError
+from tools.gallery.database_file import transaction
+from tools.media.images import read_bytes, read_photo
+from tools.media.private_files import opened_privately, private_file, private_folder, tighten
+from tools.search.search import Instruments
+from tools.verdict.handles import Fact
+
+RECORD = "case.sqlite3"
+GENESIS = "0" * 64
+
+_ID = re.compile(r"\w[\w-]{0,63}")
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, "
+    "kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL)"
+)
+_HEADS = (
+    "CREATE TABLE IF NOT EXISTS heads (id TEXT NOT NULL, first INTEGER NOT NULL, entries INTEGER "
+    "NOT NULL, hash TEXT NOT NULL, key TEXT PRIMARY KEY, signature TEXT NOT NULL)"
+)
+_STEP, _PHOTO, _GALLERY, _SEARCH, _FACTS = "step", "photo", "gallery", "search", "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the record; `hash` covers the row before and everything in this one."""
+
+    seq: int
+    at: str
+    kind: str
+    body: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A desk as the case left it; `notes` are sentences for the person about what differs."""
+
+    desk: Desk
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSummary:
+    """A line of the list of cases; `asked` is the first thing that the person said.
+
+    `damaged` says why its record cannot be read; empty where it can.
+    """
+
+    id: str
+    began: str
+    steps: int
+    asked: str
+    damaged: str = ""
+
+
+class Case:
+    """One investigation's record; safe to use from several threads and processes.
+
+    `Case.create` begins one below `home`, `Case.open` goes on with one (SetupError when there is
+    none of that id). `keys` sign it; by default those of the user. Every method raises SetupError
+    for a record that is damaged or cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, *, keys: Keys | None = None) -> None:
+        self.folder = folder
+        if keys is not None:
+            self.keys = keys
+
+    @cached_property
+    def keys(self) -> Keys:
+        """What signs the record."""
+        return Keys(Settings.load().keys_dir)
+
+    @property
+    def id(self) -> str:
+        """The case's name: when it began, and something random."""
+        return self.folder.name
+
+    @classmethod
+    def create(cls, home: Path, *, gallery: str, keys: Keys | None = None) -> Self:
+        """Begin a case that investigates a gallery."""
+        began = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        folder = private_folder(cases_folder(home)) / f"{began}-{secrets.token_hex(3)}"
+        case = cls(folder, keys=keys)
+        private_folder(case.photos_folder)
+        private_file(folder / RECORD)
+        with case._connected() as connection:
+            connection.execute(_SCHEMA)
+        case._add((_GALLERY, {"name": gallery}))
+        return case
+
+    @classmethod
+    def open(cls, home: Path, id: str, *, keys: Keys | None = None) -> Self:
+        """Go on with a case."""
+        folder = cases_folder(home) / id
+        if not _ID.fullmatch(id) or not (folder / RECORD).is_file():
+            known = ", ".join(summary.id for summary in cases(home)[:5]) or "none yet"
+            raise SetupError(f"there is no case {id!r}; the latest: {known}")
+        _close(home, folder)
+        return cls(folder, keys=keys)
+
+    @property
+    def photos_folder(self) -> Path:
+        """Where the private copies lie."""
+        return self.folder / "photos"
+
+    def append(self, step: Step) -> None:
+        """Record a step; it is on disk when this returns."""
+        self._add((_STEP, to_json(step)))
+
+    def begin_turn(self, text: str, photos: Mapping[str, Path], *, gallery: str) -> UserTurn:
+        """Record what the person says, the kept photos that came with it and the gallery asked.
+
+        All of it or nothing; `photos` are by handle.
+        """
+        known, turn = self.photos(), UserTurn(text, tuple(photos))
+        new = {handle: copy for handle, copy in photos.items() if handle not in known}
+        switched = [(_GALLERY, {"name": gallery})] if gallery != self.gallery else []
+        kept = [(_PHOTO, {"handle": it, "sha256": copy.name}) for it, copy in new.items()]
+        self._add(*switched, *kept, (_STEP, to_json(turn)))
+        return turn
+
+    def steps(self) -> list[Step]:
+        """All steps in order."""
+        with self._reading():
+            return [from_json(entry.body) for entry in self.entries() if entry.kind == _STEP]
+
+    def append_facts(self, facts: tuple[Fact, ...]) -> None:
+        """Record what the step before cites, with the values as they were then."""
+        self._add((_FACTS, {"facts": [fact.to_json() for fact in facts]}))
+
+    def told(self) -> list[tuple[Step, dict[str, Fact]]]:
+        """All steps, each with the facts that it cites as they were then."""
+        told: list[tuple[Step, dict[str, Fact]]] = []
+        with self._reading():
+            for entry in self.entries():
+                if entry.kind == _STEP:
+                    told.append((from_json(entry.body), {}))
+                elif entry.kind == _FACTS and told:
+                    told[-1][1].update({row["id"]: _fact(row) for row in entry.body["facts"]})
+        return told
+
+    def keep_photo(self, path: Path) -> Path:
+        """A private copy of a photo, named by its content; the same bytes are kept once.
+
+        Raises UnreadableImage, which names the file, for one that is no picture.
+        """
+        return self.keep_photos([path])[0]
+
+    def keep_photos(self, paths: Sequence[Path]) -> list[Path]:
+        """Private copies of several photos: of all of them, or of none where one is no picture."""
+        copies = [self.photos_folder / read_photo(path).id for path in paths]
+        try:
+            for path, copy in zip(paths, copies, strict=True):
+                if not intact(copy):
+                    whole = copy.with_suffix(f".{secrets.token_hex(4)}")
+                    with opened_privately(whole, "wb") as file:
+                        file.write(read_bytes(path))
+                    whole.replace(copy)
+        except OSError as error:
+            raise SetupError(
+                f"case {self.id!r}: the photo cannot be kept ({error.strerror or error}); check "
+                "the disk, or choose another data folder by setting UNMASK_HOME"
+            ) from error
+        return copies
+
+    def record_photo(self, handle: str, copy: Path) -> None:
+        """Record which handle a kept photo got, once."""
+        if handle not in self.photos():
+            self._add((_PHOTO, {"handle": handle, "sha256": copy.name}))
+
+    def photos(self) -> dict[str, Path]:
+        """The private copies by handle, in the order in which they came."""
+        with self._reading():
+            return {
+                entry.body["handle"]: self.photos_folder / Path(entry.body["sha256"]).name
+                for entry in self.entries()
+                if entry.kind == _PHOTO
+            }
+
+    @property
+    def gallery(self) -> str:
+        """The gallery that is being investigated."""
+        with self._reading():
+            return str([it.body["name"] for it in self.entries() if it.kind == _GALLERY][-1])
+
+    def switch_gallery(self, name: str) -> None:
+        """Record that another gallery is investigated from here on."""
+        if name != self.gallery:
+            self._add((_GALLERY, {"name": name}))
+
+    def record_search(self, arguments: Mapping[str, Any], findings: Mapping[str, Any]) -> None:
+        """Record a search: what was asked, and all that was found."""
+        self._add((_SEARCH, {"arguments": dict(arguments), "findings": dict(findings)}))
+
+    def latest_search(self) -> Mapping[str, Any] | None:
+        """`arguments` and `findings` of the latest search on the present gallery; None: none."""
+        latest = None
+        for entry in self.entries():
+            if entry.kind in (_SEARCH, _GALLERY):
+                latest = entry.body if entry.kind == _SEARCH else None
+        return latest
+
+    def restore(self, instruments: Instruments, *, home: Path) -> Restored:
+        """Put photos, gallery and the latest search back on a desk, to go on with the case.
+
+        The search is run again, on the gallery as it is now; comparisons are not.
+        """
+        desk = Desk(instruments, home=home, gallery=self.gallery)
+        notes = self._put_back_photos(desk)
+        note = self._search_again(desk)
+        return Restored(desk, (*notes, *([note] if note else [])))
+
+    def _put_back_photos(self, desk: Desk) -> list[str]:
+        """Photos under the handles that they had; those that are gone keep theirs too."""
+        notes = []
+        for handle, copy in self.photos().items():
+            if intact(copy):
+                desk.add_photo(copy)
+            else:
+                desk.reserve_photo(copy)
+                notes.append(f"the photo {handle} is missing or was changed, and left out")
+        return notes
+
+    def _search_again(self, desk: Desk) -> str | None:
+        """Run the latest search; a sentence about what differs."""
+        latest = self.latest_search()
+        if latest is None:
+            return None
+        try:
+            # Cases of before hold arguments as the model wrote them.
+            found = desk.find(**understood(latest["arguments"]))
+        except (ToolError, SetupError) as error:
+            return f"the latest search could not be run again: {error}"
+        before = [hit["image_id"] for hit in latest["findings"]["hits"]]
+        same = before == [hit.image_id for hit in found.hits]
+        return None if same else "the gallery has changed since: the hits are numbered anew"
+
+    @property
+    def head(self) -> str:
+        """The newest entry's hash."""
+        with self._reading():
+            return self.entries()[-1].hash
+
+    def entries(self) -> list[Entry]:
+        """The whole record."""
+        with self._reading(), self._connected() as connection:
+            rows = connection.execute("SELECT seq, at, kind, body, hash FROM entries ORDER BY seq")
+            return [
+                Entry(seq, at, kind, json.loads(body), hash) for seq, at, kind, body, hash in rows
+            ]
+
+    def verify(self) -> tuple[str, ...]:
+        """What does not hold, a sentence each; empty when record and photos are as written."""
+        return self.verification().problems
+
+    def verification(self) -> Verification:
+        """Check chain, signature and photos."""
+        entries = self.entries()
+        with self._connected() as connection:
+            heads = _heads(connection)
+        return checked(
+            self.id, entries, sound=_sound(entries), heads=heads, keys=self.keys,
+            photos=self.photos(),
+        )  # fmt: skip
+
+    def _add(self, *added: tuple[str, Mapping[str, Any]]) -> None:
+        """Record entries, all of them or none, and sign the new head."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._connected() as connection, transaction(connection):
+            last = connection.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")
+            before = seq, previous = last.fetchone() or (0, GENESIS)
+            for kind, given in added:
+                # What is hashed is what will be read back.
+                body, seq = json.loads(_canonical(given)), seq + 1
+                previous = _chained(previous, Entry(seq, at, kind, body, ""))
+                row = seq, at, kind, _canonical(body), previous
+                connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
+            head = self._signed(connection, before, (seq, previous))
+        if head is not None:
+            self.keys.keep(head)
+
+    def _signed(
+        self, connection: sqlite3.Connection, before: tuple[int, str], now: tuple[int, str]
+    ) -> Head | None:
+        """Sign the head as it is now, unless the record is not what was signed before."""
+        connection.execute(_HEADS)
+        mine, kept = self.keys.id, self.keys.kept(self.id)
+        own = next((head for head in _heads(connection) if head.key == mine), None)
+        if kept is not None and kept.key != mine:
+            kept = None
+        if not self._goes_on(own, kept, before):
+            return None  # what was changed stays visible: nothing here vouches for it again
+        first = before[0] + 1 if own is None else own.first
+        head = self.keys.sign(case=self.id, first=first, entries=now[0], hash=now[1])
+        if head is not None:
+            row = astuple(head)
+            connection.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)", row)
+        return head
+
+    def _goes_on(self, own: Head | None, kept: Head | None, before: tuple[int, str]) -> bool:
+        """Whether the record, as it was before the new entries, is the one that was signed last.
+
+        `own` is the head in the record, `kept` the one beside the key, which is written later and
+        may lag behind.
+        """
+        if own is None:
+            return kept is None
+        same = own.case == self.id and (own.entries, own.hash) == before and self.keys.holds(own)
+        lags = kept is None or kept.entries < own.entries or kept == own
+        return same and lags
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What is not in a record as we write them is damage, and told as such."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise SetupError(
+                f"case {self.id!r} is damaged ({type(error).__name__}: {error}); restore its "
+                "folder from a backup, or begin a new case"
+            ) from error
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one piece of work: nothing is shared between threads."""
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(self.folder / RECORD, isolation_level=None, timeout=30)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            yield connection
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise  # a mistake of ours
+            raise SetupError(
+                f"case {self.id!r} cannot be read or written ({error}); check the disk and the "
+                "rights on its folder, or choose another data folder by setting UNMASK_HOME"
+            ) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+def cases_folder(home: Path) -> Path:
+    """The folder with all cases of a data folder."""
+    return home / "cases"
+
+
+def cases(home: Path) -> list[CaseSummary]:
+    """All cases of a data folder, the newest first; one that is damaged says so."""
+    records = sorted(cases_folder(home).glob(f"*/{RECORD}"), reverse=True)
+    for record in records:
+        _close(home, record.parent)
+    return [_summary(Case(record.parent)) for record in records]
+
+
+def _close(home: Path, folder: Path) -> None:
+    """What cases of before left open to others is closed."""
+    private_folder(cases_folder(home))
+    tighten(folder)
+
+
+def _summary(case: Case) -> CaseSummary:
+    try:
+        steps = case.steps()
+        with case._reading():
+            began = str(case.entries()[0].at)
+    except SetupError as error:
+        return CaseSummary(case.id, began="", steps=0, asked="", damaged=str(error))
+    asked = next((step.text for step in steps if isinstance(step, UserTurn)), "")
+    return CaseSummary(case.id, began=began, steps=len(steps), asked=asked)
+
+
+def _heads(connection: sqlite3.Connection) -> list[Head]:
+    """The signed heads, one a key; none in a case of before signing."""
+    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'heads'").fetchone()
+    rows = connection.execute("SELECT * FROM heads").fetchall() if there else []
+    return [Head(*row) for row in rows]
+
+
+def _sound(entries: Sequence[Entry]) -> int:
+    """How many entries from the first on are an unbroken chain."""
+    previous = GENESIS
+    for place, entry in enumerate(entries, start=1):
+        if entry.seq != place or entry.hash != _chained(previous, entry):
+            return place - 1
+        previous = entry.hash
+    return len(entries)
+
+
+def _chained(previous: str, entry: Entry) -> str:
+    """sha256 over the previous entry's hash and this entry's canonical JSON."""
+    written = _canonical([entry.seq, entry.at, entry.kind, entry.body])
+    return hashlib.sha256((previous + written).encode()).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    """JSON with one form for one value; NaN is a bug and raises ValueError."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def _fact(row: Mapping[str, Any]) -> Fact:
+    return Fact(**{name: value for name, value in row.items() if name != "shown"})

@@ -1,0 +1,162 @@
+"""The key that signs case records, and what it signed last; both lie apart from the cases.
+
+A record's head (how many entries there are, and the newest one's hash) is signed with an Ed25519
+key of this user. The key is made on first use below the configuration folder, and beside it the
+newest head of every case is kept, so that an older state of a record, or one without its
+signature, does not pass for the present one.
+
+Does not show: anything to someone who has the key, or who can write beside it: he can sign again.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from tools.media.private_files import opened_privately, private_folder, tighten
+
+KEY = "case-key.pem"
+_HEADS = "heads"
+_PURPOSE = "head of an Unmask case record, version 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A signed head: `case` has `entries` entries, the newest with `hash`.
+
+    `first` is the first entry that was signed when it was written (1: all of them); `key` names
+    the key, `signature` is hex.
+    """
+
+    case: str
+    first: int
+    entries: int
+    hash: str
+    key: str
+    signature: str
+
+    @property
+    def message(self) -> bytes:
+        """What is signed."""
+        told = [_PURPOSE, self.case, self.first, self.entries, self.hash, self.key]
+        return json.dumps(told, ensure_ascii=True).encode()
+
+
+class Keys:
+    """The signing key of one user, in `folder`; nothing is made before something is signed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.trouble = ""
+        """Why there is no key that can be used; empty while nothing went wrong."""
+
+    @property
+    def id(self) -> str:
+        """The name of the key that is there; empty where there is none, or none that reads."""
+        return "" if (key := self._loaded()) is None else _name(key)
+
+    def sign(self, *, case: str, first: int, entries: int, hash: str) -> Head | None:
+        """A signed head; None, with the `trouble` noted, where no key can be used or made."""
+        key = self._made()
+        if key is None:
+            return None
+        bare = Head(case, first, entries, hash, _name(key), "")
+        return Head(case, first, entries, hash, bare.key, key.sign(bare.message).hex())
+
+    def holds(self, head: Head) -> bool:
+        """Whether the key that is there has made this signature."""
+        key = self._loaded()
+        if key is None or head.key != _name(key):
+            return False
+        try:
+            key.public_key().verify(bytes.fromhex(head.signature), head.message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def keep(self, head: Head) -> None:
+        """Note the newest head of a case beside the key."""
+        place = self._place(head.case)
+        with contextlib.suppress(OSError):  # then the record's own copy is all there is
+            private_folder(place.parent)
+            draft = place.with_suffix(f".{secrets.token_hex(4)}")
+            with opened_privately(draft) as file:
+                json.dump(asdict(head), file)
+            draft.replace(place)
+
+    def kept(self, case: str) -> Head | None:
+        """The newest head of a case that was noted here, by whatever key; None: none."""
+        try:
+            head = Head(**json.loads(self._place(case).read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return head if head.case == case else None
+
+    def _place(self, case: str) -> Path:
+        return self.folder / _HEADS / f"{case}.json"
+
+    def _made(self) -> Ed25519PrivateKey | None:
+        """The key, made if there is none."""
+        file = self.folder / KEY
+        try:
+            if not file.exists():
+                private_folder(self.folder)
+                _write_once(file)
+        except OSError as error:
+            self.trouble = f"no signing key can be made in {self.folder} ({error.strerror})"
+            return None
+        return self._loaded()
+
+    def _loaded(self) -> Ed25519PrivateKey | None:
+        file = self.folder / KEY
+        tighten(file)
+        try:
+            key = load_pem_private_key(file.read_bytes(), password=None)
+        except FileNotFoundError:
+            self.trouble = f"there is no signing key in {self.folder}"
+            return None
+        except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
+        if isinstance(key, Ed25519PrivateKey):
+            self.trouble = ""
+            return key
+        self.trouble = f"the signing key {file} cannot be read: restore it, or move it away"
+        return None
+
+
+def _write_once(file: Path) -> None:
+    """Put a new key in place whole; if another process was faster, its key stays."""
+    draft = file.with_suffix(f".{secrets.token_hex(4)}")
+    with opened_privately(draft, "wb") as out:
+        out.write(
+            Ed25519PrivateKey.generate().private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            )
+        )
+        out.flush()
+        os.fsync(out.fileno())
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+    except OSError:  # a file system without links
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _name(key: Ed25519PrivateKey) -> str:
+    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return hashlib.sha256(raw).hexdigest()[:16]

@@ -1,0 +1,113 @@
+"""Whether the record of a case is as it was written: chain, signature and photos, in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from assistant.case.signing import Head, Keys
+from tools.media.images import image_id
+
+if TYPE_CHECKING:
+    from assistant.case.record import Entry
+
+Signature = Literal["valid", "not signed", "cannot be checked", "does not hold"]
+
+NOT_SIGNED = (
+    "not signed: it was recorded before cases were signed, or where no key could be made. Its "
+    "chain shows accidents, not someone who computes every hash anew"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a check of a case found: `problems` are sentences, none where all is as written.
+
+    `note` says, in a sentence, how far the signature reaches.
+    """
+
+    problems: tuple[str, ...]
+    signature: Signature
+    note: str
+
+
+def checked(
+    case: str,
+    entries: Sequence["Entry"],
+    *,
+    sound: int,
+    heads: Sequence[Head],
+    keys: Keys,
+    photos: Mapping[str, Path],
+) -> Verification:
+    """Check a record; the chain is unbroken up to the entry `sound`."""
+    problems = []
+    if sound < len(entries):
+        problems.append(f"entry {sound + 1} was changed, removed or inserted")
+    signature, wrong, note = _signature(case, entries, heads, keys)
+    if not problems:  # a broken chain needs no second proof
+        problems += wrong
+    elif signature == "valid":
+        signature, note = "does not hold", "the signature does not hold"
+    problems += [
+        f"the photo {handle} is missing or was changed"
+        for handle, copy in photos.items()
+        if not intact(copy)
+    ]
+    return Verification(tuple(problems), signature, note)
+
+
+def intact(copy: Path) -> bool:
+    """Whether a private copy of a photo is there with the bytes that its name stands for."""
+    try:
+        return image_id(copy.read_bytes()) == copy.name
+    except OSError:
+        return False
+
+
+def _signature(
+    case: str, entries: Sequence["Entry"], heads: Sequence[Head], keys: Keys
+) -> tuple[Signature, list[str], str]:
+    mine, kept = keys.id, keys.kept(case)
+    known = [head for head in (*heads, *([kept] if kept else [])) if head.key == mine and mine]
+    others = {head.key: head for head in (*heads, *([kept] if kept else [])) if head.key != mine}
+    wrong = [_other_key(head, keys) for head in others.values()]
+    if not known:
+        return ("cannot be checked", wrong, wrong[0]) if wrong else ("not signed", [], NOT_SIGNED)
+    faults = [fault for head in known if (fault := _fault(case, entries, head, keys))]
+    if not any(head.key == mine for head in heads):
+        faults.insert(0, "its signature was removed: the key's folder knows that it was signed")
+    newest = max(head.entries for head in known)
+    if not faults and newest < len(entries):
+        faults.append(
+            f"entries {newest + 1} to {len(entries)} are not signed: the record had been changed, "
+            "or the key could not be read, when they were written"
+        )
+    if faults:
+        return "does not hold", [*dict.fromkeys(faults), *wrong], "the signature does not hold"
+    first = min(head.first for head in known)
+    note = f"signed with the key {mine}, {len(entries)} entries"
+    if first > 1:
+        note += f"; entries 1 to {first - 1} were written before that key signed"
+    return "valid", wrong, note
+
+
+def _fault(case: str, entries: Sequence["Entry"], head: Head, keys: Keys) -> str | None:
+    """What is wrong with a record that this head was signed for."""
+    if head.case != case:
+        return f"its signature is that of another case, {head.case!r}"
+    if not keys.holds(head):
+        return "its signature was changed"
+    if head.entries > len(entries):
+        return f"the end is cut off: {head.entries} entries were signed, {len(entries)} are there"
+    if entries[head.entries - 1].hash != head.hash:
+        return f"it was rewritten: entry {head.entries} is not the one that was signed"
+    return None
+
+
+def _other_key(head: Head, keys: Keys) -> str:
+    there = f"the one here is {keys.id}" if keys.id else keys.trouble
+    return (
+        f"the signature of {head.entries} entries cannot be checked: it was made with the key "
+        f"{head.key}, and {there}. A key that was lost or replaced, or another person's signature"
+    )

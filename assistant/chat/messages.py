@@ -1,0 +1,228 @@
+"""Steps of the loop as chat messages, in the form that a Gradio chatbot takes.
+
+The messages are a view of the case's steps: the same steps give the same messages, live and
+after a reload. Everything in them was escaped here; nothing that a model, a file or a person
+wrote is taken for markup.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+from assistant.chat.citations import plain_html, sentences_html
+from assistant.conversation.steps import (
+    CheckedSentence,
+    Content,
+    Explanation,
+    Failed,
+    ModelText,
+    Step,
+    Stopped,
+    ToolCall,
+    ToolResult,
+    UserTurn,
+)
+from assistant.grounding.citations import FactOf
+from tools.verdict.handles import SUBJECT
+
+Message = dict[str, Any]
+PhotoUri = Callable[[str], str | None]
+"""A query photo, small, as a data URI; None when it cannot be shown."""
+
+_TITLES = {
+    "find_person": "Search the gallery",
+    "score_fake": "Read the evidence",
+    "compare_faces": "Compare faces",
+    "locate_artifacts": "Look for forged regions",
+    "describe_image": "Look at the image",
+    "gallery_summary": "Look into the gallery",
+}
+_COUNTED = {
+    "find_person": ("hit", "hits"),
+    "score_fake": ("fact", "facts"),
+    "compare_faces": ("fact", "facts"),
+    "locate_artifacts": ("region", "regions"),
+}
+_SHOWN_CHARACTERS = 4000
+
+
+class Transcript:
+    """The messages of one conversation, growing with each step; `messages` is what to show."""
+
+    def __init__(self, photo_uri: PhotoUri) -> None:
+        self._photo_uri = photo_uri
+        self._told: list[Message] = []
+        self._calls: dict[str, tuple[Message, ToolCall]] = {}
+        self._draft = ""
+
+    @property
+    def messages(self) -> list[Message]:
+        """All messages, with what is being said right now as the last."""
+        if not self._draft:
+            return list(self._told)
+        return [*self._told, _said(_writing(self._draft))]
+
+    def token(self, text: str) -> None:
+        """A piece of text that the model is writing."""
+        self._draft += text
+
+    def add(self, step: Step, fact: FactOf) -> None:
+        """A finished step; `fact` gives what it cites, with the values as they were then."""
+        self._draft = ""
+        match step:
+            case UserTurn():
+                self._told.append({"role": "user", "content": self._asked(step)})
+            case ToolCall():
+                self._calls[step.id] = self._called(step), step
+            case ToolResult():
+                self._answered(step)
+            case Stopped() | Failed():
+                self._end_calls()
+                self._told.append(_said(_ending(step)))
+            case ModelText() | Explanation():
+                self._told.append(_said(_answer(step, fact)))
+
+    def notice(self, text: str) -> None:
+        """A sentence of the application to the person, outside of the case.
+
+        What is being said meanwhile goes on: the sentence may be about another attempt.
+        """
+        self._told.append(_said(f'<div class="problem" role="alert">{plain_html(text)}</div>'))
+
+    def _asked(self, turn: UserTurn) -> str:
+        uris = {handle: self._photo_uri(handle) for handle in turn.photos}
+        photos = "".join(
+            f'<img src="{uri}" alt="Photo {escape(handle)}" class="photo">'
+            for handle, uri in uris.items()
+            if uri is not None
+        )
+        return f'<div class="asked">{photos}<div>{plain_html(turn.text)}</div></div>'
+
+    def _called(self, call: ToolCall) -> Message:
+        message = _said(_code(f"{call.name}\n{_lines(call.arguments)}"))
+        message["metadata"] = {"title": _title(call), "status": "pending"}
+        self._told.append(message)
+        return message
+
+    def _answered(self, result: ToolResult) -> None:
+        if result.call_id not in self._calls:
+            return
+        message, call = self._calls.pop(result.call_id)
+        shown = message | {
+            "content": message["content"] + _code(_words(result.content)),
+            "metadata": {
+                "title": _title(call),
+                "status": "done",
+                "duration": round(result.duration_s, 2),
+                "log": _log(result),
+            },
+        }
+        self._told = [shown if told is message else told for told in self._told]
+
+    def _end_calls(self) -> None:
+        """Calls that will never be answered do not spin on."""
+        for message, _ in self._calls.values():
+            message["metadata"] = message["metadata"] | {"status": "done", "log": "not finished"}
+        self._calls.clear()
+
+
+def _said(html: str) -> Message:
+    return {"role": "assistant", "content": html}
+
+
+def _writing(draft: str) -> str:
+    """That something is being written, and how much: unchecked words are nobody's answer."""
+    return (
+        '<div class="answer draft"><span class="writing" aria-hidden="true"></span>'
+        f"writing… ({_counted(draft)}, being checked)</div>"
+    )
+
+
+def _counted(text: str) -> str:
+    count = len(text.split())
+    return "1 word" if count == 1 else f"{count} words"
+
+
+def _ending(step: Stopped | Failed) -> str:
+    if isinstance(step, Failed):
+        return f'<div class="problem" role="alert">{plain_html(step.message)}</div>'
+    left = f" {_counted(step.unchecked)} left out, not checked." if step.unchecked else ""
+    return f'<div class="ended">Stopped.{left}</div>'
+
+
+def _answer(step: ModelText | Explanation, fact: FactOf) -> str:
+    about = f"<b>{escape(step.hit)}</b> " if isinstance(step, Explanation) else ""
+    subject = step.hit if isinstance(step, Explanation) else ""
+    said = tuple(sentence for sentence in step.sentences if sentence.text)
+    dropped = tuple(sentence for sentence in step.sentences if not sentence.text)
+    text = sentences_html(said, fact, subject=subject)
+    return f'<div class="answer">{about}{text}{_dropped(dropped)}</div>'
+
+
+def _dropped(sentences: tuple[CheckedSentence, ...]) -> str:
+    if not sentences:
+        return ""
+    reasons = "; ".join(sentence.finding or "" for sentence in sentences)
+    what = "One sentence was" if len(sentences) == 1 else f"{len(sentences)} sentences were"
+    return (
+        f'<details class="dropped"><summary>{what} left out by the check</summary>'
+        f"{plain_html(reasons)}</details>"
+    )
+
+
+def _title(call: ToolCall) -> str:
+    """What a call does, with the handles that it is about: the rest of it is the model's text."""
+    names = [name for value in call.arguments.values() for name in _handles(value)]
+    title = _TITLES.get(call.name, "Call a tool")
+    return f"{title} · {', '.join(names)}" if names else title
+
+
+def _handles(value: object) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, str) and SUBJECT.fullmatch(each)]
+
+
+def _log(result: ToolResult) -> str:
+    if not result.ok:
+        return "refused"
+    if result.count is None:
+        return ""
+    one, many = _COUNTED.get(result.name, ("result", "results"))
+    return f"{result.count} {one if result.count == 1 else many}"
+
+
+def _words(content: Content) -> str:
+    """What a tool told the model, pictures aside."""
+    if isinstance(content, str):
+        return _laid_out(content)
+    texts = [str(block["text"]) for block in content if block.get("type") == "text"]
+    return "\n".join(_laid_out(text) for text in texts)
+
+
+def _laid_out(text: str) -> str:
+    try:
+        return _lines(json.loads(text))
+    except ValueError:
+        return text
+
+
+def _lines(value: object) -> str:
+    """JSON as lines that read: an entry each, small objects on one line."""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{name}: {_lines(each)}" for name, each in value.items())
+    if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+        return "".join(f"\n· {_values(each)}" for each in value)
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value) or "none"
+    return str(value)
+
+
+def _values(entry: Mapping[str, object]) -> str:
+    return ", ".join(str(value) for value in entry.values())
+
+
+def _code(text: str) -> str:
+    if len(text) > _SHOWN_CHARACTERS:
+        text = text[:_SHOWN_CHARACTERS] + " …"
+    return f'<div class="tooltext">{plain_html(text)}</div>'

@@ -1,0 +1,424 @@
+"""One person's investigation as the page shows it: the conversation, the findings, the detail.
+
+Everything of a session lives here: its case, its desk, its agent. The page asks for HTML and for
+chat messages and knows nothing else of it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from assistant.agent.agent import Decide, Event, Token
+from assistant.agent.directed_turns import Asking, repeated
+from assistant.case.record import Case
+from assistant.chat.buttons import Press, on_hit, search_again
+from assistant.chat.face_maps import FaceMaps, Key, key_of, maps_of
+from assistant.chat.hits import Faces, detail_html, hits_html
+from assistant.chat.messages import Message, Transcript
+from assistant.chat.questions import question_message
+from assistant.conversation.steps import (
+    CheckedSentence,
+    Explanation,
+    Failed,
+    Step,
+    ToolCall,
+    ToolResult,
+    UserTurn,
+)
+from assistant.grounding.citations import FactOf
+from assistant.report.data_uris import data_uri, shrunk
+from tools.agent_tools.workspace import Desk, Look
+from tools.errors import SetupError, ToolError
+from tools.media.images import UnreadableImage
+from tools.search.results import Findings, Hit
+from tools.verdict.handles import Fact, parse
+
+_PHOTO_PX = 160
+_WAIT_FOR_TURN_S = 10.0
+BUSY = "The answer before this one is still being written: wait for it, or stop it."
+
+
+GONE = (
+    "This button belongs to an earlier search: that hit is no longer listed. Nothing was done; "
+    "press a button of the present list."
+)
+
+
+@dataclass
+class Turn:
+    """What became of one attempt at a turn; each attempt has its own, two may overlap.
+
+    `refused`: it could not be asked or ended with an error, and may be sent again as it stands.
+    `failed`: the case has recorded its error, which the conversation shows. `broken` is the photo
+    for which it was refused.
+    """
+
+    refused: bool = True
+    failed: bool = False
+    broken: Path | None = None
+
+
+class Loop(Protocol):
+    """What answers: the agent of this case."""
+
+    @property
+    def asking(self) -> Asking | None:
+        """What the application waits to be told, if anything."""
+
+    def ask(
+        self, text: str, photos: Sequence[Path] = (), *, decide: Decide | None = None
+    ) -> Iterator[Event]:
+        """One turn: tokens as they come, and every finished step."""
+
+    def explain(self, handles: Sequence[str]) -> Iterator[Explanation]:
+        """Why hits got their verdicts."""
+
+    def stop(self) -> None:
+        """End the running turn at the next token."""
+
+
+class Investigation:
+    """A case, its desk and its agent, and how they look; `version` grows as findings change.
+
+    Turns go one at a time, whoever asks; what is looked at meanwhile is bound to faces. `told`
+    are the steps of a case that is opened again, each with its facts as they were then.
+    """
+
+    def __init__(self, case: Case, desk: Desk, loop: Loop, *, notes: Sequence[str] = ()) -> None:
+        self.case, self.desk = case, desk
+        self.version = 0
+        self.transcript = Transcript(self._photo_uri)
+        self._loop = loop
+        self._faces = Faces(desk)
+        self._chosen: str | None = None
+        self._maps: dict[Key, FaceMaps] = {}
+        self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
+        self._calls: dict[str, ToolCall] = {}
+        self._turn = threading.Lock()
+        self._wanted: str | None = None
+        for step, facts in case.told():
+            self._show(step, facts.get, live=False)
+        for note in notes:
+            # The hits may be others than those that the old explanations are about.
+            self._explained.clear()
+            self.transcript.notice(f"{note[:1].upper()}{note[1:]}.")
+
+    # -- talking ------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn is going on."""
+        return self._turn.locked()
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation as chat messages, with what the application asks as the last."""
+        asking = None if self.busy else self._loop.asking
+        asked = None if asking is None else question_message(asking, self._image)
+        return [*self.transcript.messages, *([] if asked is None else [asked])]
+
+    def ask(
+        self,
+        text: str,
+        photos: Sequence[Path] = (),
+        *,
+        turn: Turn | None = None,
+        decide: Decide | None = None,
+        gallery: str | None = None,
+    ) -> Iterator[None]:
+        """One turn; yields whenever there is something new to show.
+
+        `gallery` is the one that the person sees chosen: it is what is asked about.
+        """
+        turn = turn or Turn()
+        try:
+            yield from self._taking_turns(turn, self._asked(turn, text, photos, decide), gallery)
+        except UnreadableImage as error:
+            turn.broken = next((it for it in photos if repr(str(it)) in str(error)), None)
+            self.transcript.notice(_unreadable(error, turn.broken))
+            yield
+
+    def press(self, action: str, *, face_id: str, top: int = 0) -> Press | None:
+        """The turn of a button about a listed face, or about the search; None: there is none.
+
+        The face counts, wherever it stands by now.
+        """
+        if action == "search":
+            photos = self._searched_photos()
+            return search_again(photos, top) if photos and top > 0 else None
+        hit = self._of_face(face_id)
+        return None if hit is None else on_hit(action, hit, query=self._query_handle())
+
+    def explain(self, handle: str, *, turn: Turn | None = None) -> Iterator[None]:
+        """Let the model say why a hit, or with "all" every hit, got its verdict."""
+        hits = self.findings.hits if self.findings else ()
+        handles = [hit.handle for hit in hits if handle in ("all", hit.handle, hit.face_id)]
+        yield from self._taking_turns(turn or Turn(), self._explaining(handles), None)
+
+    def retry(self, *, turn: Turn, gallery: str | None = None) -> Iterator[None]:
+        """Ask the last question once more, with the photos that came with it.
+
+        What a button had decided is decided again.
+        """
+        steps = self.case.steps()
+        asked = [step for step in steps if isinstance(step, UserTurn)]
+        if not asked:
+            return
+        files = self.desk.photos
+        photos = [files[it] for it in asked[-1].photos if it in files and files[it].is_file()]
+        again = repeated(steps)
+        decide = None if again is None else lambda _: again
+        yield from self.ask(
+            asked[-1].text, photos, turn=turn, decide=decide, gallery=None if again else gallery
+        )
+
+    def stop(self) -> None:
+        """End the running turn, if there is one, at its next token."""
+        if self.busy:
+            self._loop.stop()
+
+    def say(self, text: str, turn: Turn | None = None) -> None:
+        """A sentence of the application, unless the turn has ended with its own about an error."""
+        if turn is None or not turn.failed:
+            self.transcript.notice(text)
+
+    def _taking_turns(
+        self, turn: Turn, steps: Iterator[None], gallery: str | None
+    ) -> Iterator[None]:
+        if not self._turn.acquire(timeout=_WAIT_FOR_TURN_S):
+            self.transcript.notice(BUSY)
+            yield
+            return
+        try:
+            if gallery is not None:
+                self._wanted = None
+                self._switch(gallery)
+            yield from steps
+            turn.refused = False
+        except UnreadableImage:
+            raise
+        except (ToolError, SetupError) as error:
+            self.say(str(error), turn)
+            yield
+        finally:
+            self._turn.release()
+            self._switch_as_wanted()
+
+    def _asked(
+        self, turn: Turn, text: str, photos: Sequence[Path], decide: Decide | None
+    ) -> Iterator[None]:
+        for event in self._loop.ask(text, photos, decide=decide):
+            if isinstance(event, Token):
+                self.transcript.token(event.text)
+            else:
+                turn.failed = isinstance(event, Failed)
+                self._show(event, self._fact, live=True)
+            yield
+
+    def _explaining(self, handles: Sequence[str]) -> Iterator[None]:
+        for explanation in self._loop.explain(handles):
+            self._explained[explanation.hit] = explanation.sentences
+            self.version += 1
+            yield
+
+    def _show(self, step: Step, fact: FactOf, *, live: bool) -> None:
+        self.transcript.add(step, fact)
+        match step:
+            case ToolCall():
+                self._calls[step.id] = step
+            case ToolResult() if step.ok:
+                self._found_out(step, live=live)
+            case Explanation():
+                self._explained[step.hit] = step.sentences
+                self.version += 1
+
+    def _found_out(self, result: ToolResult, *, live: bool) -> None:
+        """A tool has changed what there is to show; maps of earlier days are not made again."""
+        if result.name == "find_person":
+            self._look_at_findings()
+            return
+        call = self._calls.get(result.call_id)
+        handle = _a_hit(list(call.arguments.values()) if call else [])
+        if handle is None or self._hit(handle) is None:
+            return
+        if result.name == "locate_artifacts" and live:
+            self._make_maps(self.desk.look_at(handle))
+        self.choose(handle)
+
+    # -- what there is to see -----------------------------------------------------------------
+
+    @property
+    def findings(self) -> Findings | None:
+        """The latest search's."""
+        return None if self.desk.search is None else self.desk.search[0]
+
+    def switch_gallery(self, name: str) -> None:
+        """Investigate another gallery; the findings of the present one leave the screen.
+
+        While a turn runs it goes on with the gallery that it began with, and the switch follows.
+        """
+        self._wanted = name
+        self._switch_as_wanted()
+
+    def _switch_as_wanted(self) -> None:
+        if self._wanted is None or not self._turn.acquire(blocking=False):
+            return  # whoever holds the turn looks again when it lets go
+        try:
+            wanted, self._wanted = self._wanted, None
+            if wanted is not None:
+                self._switch(wanted)
+        finally:
+            self._turn.release()
+
+    def _switch(self, name: str) -> None:
+        if name != self.desk.gallery:
+            self.desk.gallery = name
+            self.case.switch_gallery(name)
+            self._look_at_findings()
+
+    @property
+    def gallery(self) -> str:
+        """The gallery that is investigated, or will be once the running turn has ended."""
+        return self._wanted or self.desk.gallery
+
+    def choose(self, handle: str) -> None:
+        """Show a hit, by its handle or face; anything else is ignored: it is of an old page."""
+        hit = self._hit(handle) or self._of_face(handle)
+        if hit is not None:
+            self._chosen = hit.handle
+            self.version += 1
+
+    def locate(self, face_id: str) -> None:
+        """Make the maps of a listed face. Raises ToolError.
+
+        They are shown with that face, whatever it is called when they are done, and not at all
+        where it is no longer listed.
+        """
+        hit = self._of_face(face_id) or self._hit(face_id)
+        if hit is None:
+            raise ToolError(GONE)
+        look = self.desk.look_at(hit.handle)
+        if look.face_id != hit.face_id:  # another search ended between the two lines
+            raise ToolError(GONE)
+        self.choose(hit.handle)  # now: whoever chooses another one meanwhile keeps that
+        self._make_maps(look)
+
+    def findings_html(self) -> str | None:
+        """The ranked hits; None before the first search."""
+        return self._of_one_search(self._findings_html)
+
+    def detail_html(self) -> str:
+        """The chosen hit with everything that was measured on it; empty when there is none."""
+        return self._of_one_search(self._detail_html) or ""
+
+    def _of_one_search(self, draw: Callable[[], str | None]) -> str | None:
+        """What is drawn of one search: once more where another one has ended meanwhile."""
+        while True:
+            before = self.findings
+            try:
+                drawn = draw()
+            except ToolError:
+                if self.findings is before:
+                    raise
+                continue
+            if self.findings is before:
+                return drawn
+
+    def _findings_html(self) -> str | None:
+        findings = self.findings
+        if findings is None:
+            return None
+        rule = self.desk.instruments.rule
+        offers = any(hit.handle not in self._explained for hit in findings.hits)
+        return hits_html(findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers)
+
+    def _detail_html(self) -> str:
+        hit, search = self._hit(self._chosen or ""), self.desk.search
+        if hit is None or search is None:
+            return ""
+        maps = self._maps.get(key_of(hit.face_id, search[1]), FaceMaps())
+        return detail_html(
+            hit,
+            self._faces,
+            query=self._query_handle(),
+            image=self._image(hit.handle),
+            rule=self.desk.instruments.rule,
+            facts=self.desk.facts(hit.handle),
+            sentences=self._explained.get(hit.handle, _plain(hit)),
+            located=maps.located,
+            departs=maps.departs,
+            picture=maps.picture,
+            further=maps.further,
+            others=[other.handle for other in search[0].hits],
+        )
+
+    def _make_maps(self, look: Look) -> None:
+        self._maps[key_of(look.face_id, look.query)] = maps_of(look, self.desk)
+        self.version += 1
+
+    def _look_at_findings(self) -> None:
+        self._faces = Faces(self.desk)
+        self._explained.clear()
+        hits = self.findings.hits if self.findings else ()
+        self._chosen = hits[0].handle if hits else None
+        self.version += 1
+
+    def _hit(self, handle: str) -> Hit | None:
+        hits = self.findings.hits if self.findings else ()
+        return next((hit for hit in hits if hit.handle == handle), None)
+
+    def _of_face(self, face_id: str) -> Hit | None:
+        hits = self.findings.hits if self.findings else ()
+        return next((hit for hit in hits if hit.face_id == face_id), None)
+
+    def _searched_photos(self) -> tuple[str, ...]:
+        searched = self.findings.query_paths if self.findings else ()
+        return tuple(handle for handle, path in self.desk.photos.items() if path in searched)
+
+    def _query_handle(self) -> str:
+        """The query photo to lay beside hits: the first that was searched with."""
+        searched = self.findings.query_paths[0] if self.findings else None
+        photos = self.desk.photos
+        return next((it for it, path in photos.items() if path == searched), next(iter(photos)))
+
+    def _image(self, handle: str) -> np.ndarray | None:
+        try:
+            return self.desk.pixels(handle)
+        except ToolError:
+            return None
+
+    def _photo_uri(self, handle: str) -> str | None:
+        image = self._image(handle)
+        return None if image is None else data_uri(shrunk(image, longest_px=_PHOTO_PX))
+
+    def _fact(self, handle: str) -> Fact | None:
+        try:
+            return self.desk.fact(handle)
+        except ToolError:
+            return None
+
+
+def _unreadable(error: UnreadableImage, photo: Path | None) -> str:
+    """Which photo gives no picture, by the name that the person knows."""
+    broken = "The photo" if photo is None else photo.name
+    return f"{broken}: {error.reason}. Nothing was asked yet; choose another photo and send again."
+
+
+def _plain(hit: Hit) -> tuple[CheckedSentence, ...]:
+    return (CheckedSentence(hit.explanation, source="plain"),)
+
+
+def _a_hit(arguments: Sequence[object]) -> str | None:
+    """The hit that a call was about, if it was about one."""
+    for argument in arguments:
+        try:
+            handle = parse(str(argument))
+        except ToolError:
+            continue
+        if handle.subject.startswith("H") and not handle.kind:
+            return handle.subject
+    return None

@@ -1,0 +1,278 @@
+"""One answer: from token ids to the text that is shown, the calls, and one repair turn."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from tokenizers.decoders import DecodeStream
+
+from assistant.chat_model.local.chat_template import conversation, prompt_inputs
+from assistant.chat_model.local.constrained import Bounds, Held
+from assistant.chat_model.local.decoding import token_steps
+from assistant.chat_model.local.loading import Checkpoint
+from assistant.conversation.tool_calls import BadCall, Call, Reader, checked, repair_text
+
+Prompt = Sequence[BaseMessage]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How an answer is drawn; `constrained` holds it to its bounds by grammar."""
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    seed: int | None = None
+    constrained: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished answer. Times in seconds from the request, the prompt's included; `finish` is
+    "stop", "length" or "tool_calls"; `repaired`: its first calls were invalid."""
+
+    text: str
+    calls: tuple[Call, ...]
+    bad: tuple[BadCall, ...]
+    input_tokens: int
+    output_tokens: int
+    first_token_s: float
+    duration_s: float
+    finish: str
+    repaired: bool = False
+
+
+class Transcript:
+    """What a model says in one answer, token by token.
+
+    `text` is what was shown, `raw` what was said; after `finish`, `calls` fit their schemas and
+    `bad` ones do not. `tokens` counts the stop token too; `stopped`: it ended by itself.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, bounds: Bounds) -> None:
+        self.text = self.raw = ""
+        self.calls: list[Call] = []
+        self.bad: list[BadCall] = []
+        self.tokens = 0
+        self.stopped = False
+        self._schemas = _schemas(bounds)
+        self._stops = frozenset(checkpoint.stop_ids)
+        self._silent = frozenset(checkpoint.silent_ids)
+        self._words = checkpoint.tokenizer.backend_tokenizer
+        self._stream = DecodeStream(skip_special_tokens=False)
+        self._reader = Reader(checkpoint.habits.form)
+
+    def hear(self, token: int) -> str:
+        """Take the next token; returns the text that can be shown now."""
+        self.tokens += 1
+        self.stopped = token in self._stops
+        if self.stopped or token in self._silent:
+            return ""
+        piece = self._stream.step(self._words, token) or ""
+        self.raw += piece
+        return self._show(self._reader.feed(piece))
+
+    def finish(self) -> str:
+        """The answer has ended: the last text to show; calls are checked."""
+        last = self._show(self._reader.finish())
+        for call in self._reader.calls:
+            result = checked(call, self._schemas) if isinstance(call, Call) else call
+            if isinstance(result, Call):
+                self.calls.append(result)
+            else:
+                self.bad.append(result)
+        return last
+
+    def _show(self, piece: str) -> str:
+        self.text += piece
+        return piece
+
+
+def _schemas(bounds: Bounds) -> dict[str, Mapping[str, Any]]:
+    functions = [tool["function"] for tool in bounds.callable]
+    return {it["name"]: it.get("parameters") or {"type": "object"} for it in functions}
+
+
+def answer(
+    checkpoint: Checkpoint, messages: Prompt, bounds: Bounds, sampling: Sampling
+) -> Generator[str, None, Outcome]:
+    """Yield the text as it is said; returns the outcome. Closing it ends the generation.
+
+    When calls are invalid the model is told why and asked once more; what it calls then counts.
+    """
+    first = yield from _turn(checkpoint, messages, bounds, sampling)
+    if not first.bad or not bounds.callable:
+        return first
+    if first.text:
+        yield "\n"
+    again = yield from _turn(checkpoint, _with_complaint(messages, first), bounds, sampling)
+    return _joined(first, again)
+
+
+@dataclass(frozen=True)
+class _Turn(Outcome):
+    raw: str = ""
+
+
+def _with_complaint(messages: Prompt, first: _Turn) -> list[BaseMessage]:
+    return [*messages, AIMessage(first.raw), HumanMessage(repair_text(first.bad))]
+
+
+def _joined(first: _Turn, again: _Turn) -> Outcome:
+    return Outcome(
+        text=f"{first.text}\n{again.text}" if first.text else again.text,
+        calls=again.calls,
+        bad=again.bad,
+        input_tokens=first.input_tokens + again.input_tokens,
+        output_tokens=first.output_tokens + again.output_tokens,
+        first_token_s=first.first_token_s,
+        duration_s=first.duration_s + again.duration_s,
+        finish=again.finish,
+        repaired=True,
+    )
+
+
+def _turn(
+    checkpoint: Checkpoint, messages: Prompt, bounds: Bounds, sampling: Sampling
+) -> Generator[str, None, _Turn]:
+    hearing = _Hearing(checkpoint, [messages], [bounds], sampling)
+    for _, piece in hearing:
+        yield piece
+    return hearing.turns()[0]
+
+
+def answer_all(
+    checkpoint: Checkpoint,
+    prompts: Sequence[Prompt],
+    bounds: Sequence[Bounds],
+    sampling: Sampling,
+) -> list[Outcome]:
+    """Answers to several prompts in one padded pass; those with invalid calls are asked again."""
+    hearing = _Hearing(checkpoint, prompts, bounds, sampling)
+    for _ in hearing:
+        pass
+    outcomes: list[Outcome] = []
+    for messages, held, turn in zip(prompts, bounds, hearing.turns(), strict=True):
+        if turn.bad and held.callable:
+            again = _Hearing(checkpoint, [_with_complaint(messages, turn)], [held], sampling)
+            for _ in again:
+                pass
+            outcomes.append(_joined(turn, again.turns()[0]))
+        else:
+            outcomes.append(turn)
+    return outcomes
+
+
+def _ids(
+    checkpoint: Checkpoint, system: BaseMessage, question: str, tools: list[dict[str, Any]]
+) -> torch.Tensor:
+    turns = conversation([system, HumanMessage(question)], checkpoint.habits)
+    inputs = prompt_inputs(checkpoint.processor, [turns], checkpoint.habits, tools)
+    ids: torch.Tensor = inputs["input_ids"]
+    return ids
+
+
+class _Hearing:
+    """One pass of the model over one or several prompts; yields (prompt, text) as it is said."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        prompts: Sequence[Prompt],
+        bounds: Sequence[Bounds],
+        sampling: Sampling,
+    ) -> None:
+        if len({held.tools_text for held in bounds}) > 1:
+            raise ValueError("the prompts of one batch have the same tools")
+        self._checkpoint = checkpoint
+        self._prompts = prompts
+        self._bounds = bounds
+        self._sampling = sampling
+        self._transcripts = [Transcript(checkpoint, held) for held in bounds]
+        self._input_tokens = [0] * len(prompts)
+        self._started = perf_counter()
+        self._first_s = [0.0] * len(prompts)
+        self._last_s = [0.0] * len(prompts)
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        for row in self._rows():
+            since = perf_counter() - self._started
+            for index, token in enumerate(row):
+                if token is None:
+                    continue
+                transcript = self._transcripts[index]
+                self._first_s[index] = self._first_s[index] or since
+                self._last_s[index] = since
+                if piece := transcript.hear(token):
+                    yield index, piece
+        for index, transcript in enumerate(self._transcripts):
+            if piece := transcript.finish():
+                yield index, piece
+
+    def _rows(self) -> Iterator[list[int | None]]:
+        checkpoint, sampling = self._checkpoint, self._sampling
+        habits = checkpoint.habits
+        conversations = [conversation(messages, habits) for messages in self._prompts]
+        tools = [dict(tool) for tool in self._bounds[0].tools]
+        inputs = prompt_inputs(checkpoint.processor, conversations, habits, tools)
+        self._input_tokens = inputs["attention_mask"].sum(dim=1).tolist()
+        return token_steps(
+            checkpoint,
+            inputs,
+            max_new_tokens=sampling.max_new_tokens,
+            temperature=sampling.temperature,
+            seed=sampling.seed,
+            silenced=self._silenced(),
+            processors=self._processors(),
+            prefix=self._prefix(tools) if len(self._prompts) == 1 else None,
+        )
+
+    def _prefix(self, tools: list[dict[str, Any]]) -> str | None:
+        """The key of what this prompt shares with every other of its system prompt and tools."""
+        first = self._prompts[0][0]
+        checkpoint = self._checkpoint
+        if not isinstance(first, SystemMessage) or not checkpoint.prefixes.enabled:
+            return None
+        key = f"{first.content}\n{self._bounds[0].tools_text}"
+        with checkpoint.lock, torch.inference_mode():
+            if key not in checkpoint.prefixes:
+                checkpoint.prefixes.learn(key, *(_ids(checkpoint, first, it, tools) for it in "ab"))
+        return key
+
+    def _silenced(self) -> list[int]:
+        """With no tool to call in any prompt, calls are not begun."""
+        opening = self._checkpoint.opening_id
+        callable_ = any(held.callable for held in self._bounds)
+        extra = [] if callable_ or opening is None else [opening]
+        return [*self._checkpoint.silent_ids, *extra]
+
+    def _processors(self) -> list[Held]:
+        checkpoint = self._checkpoint
+        form = checkpoint.habits.form
+        if not self._sampling.constrained:
+            return []
+        grammars = [
+            None if held.free else checkpoint.grammars.compiled(held, form) for held in self._bounds
+        ]
+        return [Held(grammars, width=checkpoint.vocabulary)] if any(grammars) else []
+
+    def turns(self) -> list[_Turn]:
+        """The outcomes, once the text has ended."""
+        return [
+            _Turn(
+                text=it.text,
+                calls=tuple(it.calls),
+                bad=tuple(it.bad),
+                input_tokens=input_tokens,
+                output_tokens=it.tokens,
+                first_token_s=first_s,
+                duration_s=last_s,
+                finish="length" if not it.stopped else "tool_calls" if it.calls else "stop",
+                raw=it.raw,
+            )
+            for it, input_tokens, first_s, last_s in zip(
+                self._transcripts, self._input_tokens, self._first_s, self._last_s, strict=True
+            )
+        ]

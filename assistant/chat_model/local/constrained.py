@@ -1,0 +1,185 @@
+"""What the model may say next: calls that parse and fit their schema, citations that exist.
+
+xgrammar masks the tokens that would leave the grammar (Dong et al., arXiv 2411.15100). Text is
+free until a call or a citation begins; from there the grammar of the bound tools, or the list
+of ids, decides. So a small model writes no invalid call, and none cites what is not there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+import xgrammar
+from xgrammar.structural_tag import (
+    AnyTextFormat,
+    ConstStringFormat,
+    DispatchFormat,
+    Format,
+    GrammarFormat,
+    JSONSchemaFormat,
+    OrFormat,
+    SequenceFormat,
+    StructuralTag,
+    TagFormat,
+    TagsWithSeparatorFormat,
+)
+
+from assistant.conversation.tool_calls import CLOSES, OPENS, THINKS, Form
+
+AUTO, ANY, NONE = "auto", "any", "none"
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one answer is held to.
+
+    `tools` in OpenAI's form; `tool_choice` is "auto", "any" (a call and nothing else), "none" or
+    a tool's name; `citations` are the ids that a `[` may open (None: brackets are free, empty:
+    there are none); `json_schema` makes the whole answer one JSON value.
+    """
+
+    tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str = AUTO
+    citations: tuple[str, ...] | None = None
+    json_schema: Mapping[str, Any] | None = None
+
+    @property
+    def callable(self) -> tuple[Mapping[str, Any], ...]:
+        """The tools that may be called."""
+        if self.tool_choice in (AUTO, ANY):
+            return self.tools
+        return tuple(it for it in self.tools if it["function"]["name"] == self.tool_choice)
+
+    @property
+    def tools_text(self) -> str:
+        """The tools as one string, to tell whether two prompts have the same ones."""
+        return json.dumps(self.tools)
+
+    @property
+    def free(self) -> bool:
+        """Whether anything may be said."""
+        return not self.tools and self.citations is None and self.json_schema is None
+
+
+class Grammars:
+    """Compiled grammars over one checkpoint's vocabulary; each is compiled once."""
+
+    def __init__(self, tokenizer: Any, *, vocabulary: int, stop_ids: Sequence[int]) -> None:
+        info = xgrammar.TokenizerInfo.from_huggingface(
+            tokenizer, vocab_size=vocabulary, stop_token_ids=[*stop_ids]
+        )
+        # Every search makes other citations: old grammars must not add up.
+        self._compiler = xgrammar.GrammarCompiler(info, max_threads=2, cache_limit_bytes=1 << 27)
+
+    def compiled(self, bounds: Bounds, form: Form) -> xgrammar.CompiledGrammar:
+        """The grammar of an answer within the bounds."""
+        if bounds.json_schema is not None:
+            return self._compiler.compile_json_schema(
+                json.dumps(bounds.json_schema), any_whitespace=False
+            )
+        tag = StructuralTag(format=_answer(bounds, form))
+        return self._compiler.compile_structural_tag(tag)
+
+
+def _answer(bounds: Bounds, form: Form) -> Format:
+    calls = [_call(tool["function"], form) for tool in bounds.callable]
+    if bounds.tool_choice not in (AUTO, NONE):
+        named = bounds.tool_choice != ANY
+        return TagsWithSeparatorFormat(
+            tags=calls, separator="\n", at_least_one=True, stop_after_first=named
+        )
+    rules: list[tuple[str, Format]] = []
+    excluded = [THINKS]  # evidence is all there is to think about
+    if calls:
+        rules.append((OPENS, OrFormat(elements=[_after_opening(call) for call in calls])))
+    else:
+        excluded.append(OPENS)
+    if bounds.citations:
+        ids: list[Format] = [ConstStringFormat(value=f"{it}]") for it in bounds.citations]
+        rules.append(("[", OrFormat(elements=ids)))
+    elif bounds.citations is not None:
+        excluded.append("[")
+    if not rules:
+        return AnyTextFormat(excludes=excluded)
+    return DispatchFormat(rules=rules, excludes=excluded)
+
+
+def _after_opening(call: TagFormat) -> Format:
+    begin, end = str(call.begin).removeprefix(OPENS), str(call.end)
+    return SequenceFormat(
+        elements=[ConstStringFormat(value=begin), call.content, ConstStringFormat(value=end)]
+    )
+
+
+def _call(function: Mapping[str, Any], form: Form) -> TagFormat:
+    name = function["name"]
+    schema = dict(function.get("parameters") or {"type": "object", "properties": {}})
+    if form == "qwen_xml":
+        content = JSONSchemaFormat(
+            json_schema=schema, style="qwen_xml", max_whitespace_cnt=1, excludes=[*_TAGS]
+        )
+        empty = not schema.get("properties")
+        return TagFormat(
+            begin=f"{OPENS}\n<function={name}>\n",
+            content=ConstStringFormat(value="</function>") if empty else content,
+            end=f"\n{CLOSES}" if empty else f"\n</function>\n{CLOSES}",
+        )
+    # Compact as the templates write it, so that nothing is left to choose but the arguments.
+    arguments = xgrammar.Grammar.from_json_schema(
+        json.dumps(_without_tags(schema)), any_whitespace=False
+    )
+    return TagFormat(
+        begin=f'{OPENS}\n{{"name": {json.dumps(name)}, "arguments": ',
+        content=GrammarFormat(grammar=str(arguments)),
+        end=f"}}\n{CLOSES}",
+    )
+
+
+# An argument that holds one of these would end its call too early.
+_TAGS = (OPENS, CLOSES, "</parameter>", "</function>")
+_NO_TAG = "^[^<]*$"
+
+
+def _without_tags(schema: Any) -> Any:
+    """The schema with strings that hold no "<"; those with a pattern or choices keep theirs."""
+    if isinstance(schema, list):
+        return [_without_tags(it) for it in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    inner = {key: _without_tags(it) for key, it in schema.items()}
+    free = schema.get("type") == "string" and not _FIXED & schema.keys()
+    return inner | ({"pattern": _NO_TAG} if free else {})
+
+
+_FIXED = {"pattern", "format", "enum", "const"}
+
+
+class Held(transformers.LogitsProcessor):
+    """Masks the logits of each prompt of a batch by its own grammar (None: by none).
+
+    For one `generate` only: it keeps what was said so far.
+    """
+
+    def __init__(self, grammars: Sequence[xgrammar.CompiledGrammar | None], *, width: int) -> None:
+        self._matchers = [it and xgrammar.GrammarMatcher(it) for it in grammars]
+        self._bitmask = xgrammar.allocate_token_bitmask(len(grammars), width)
+        self._said = False
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Accept the last tokens, forbid what cannot follow."""
+        rows = [(row, it) for row, it in enumerate(self._matchers) if it and not it.is_terminated()]
+        if self._said:
+            for row, matcher in rows:
+                matcher.accept_token(int(input_ids[row, -1]))
+        self._said = True
+        going = [(row, matcher) for row, matcher in rows if not matcher.is_terminated()]
+        for row, matcher in going:
+            matcher.fill_next_token_bitmask(self._bitmask, row)
+        indices = [row for row, _ in going]
+        if indices:
+            bitmask = self._bitmask.to(scores.device)
+            xgrammar.apply_token_bitmask_inplace(scores, bitmask, indices=indices)
+        return scores

@@ -1,0 +1,91 @@
+"""Control tokens spelled out in what people, files and tools say are broken up, and so plain text.
+
+`<|im_end|>` in a caption becomes `< |im_end|>`. transformers can encode such words as text by
+itself (`sanitize_control_tokens`), which stays on, but it leaves out tokens that the template does
+not mention (`<think>`), and one token inside another (`<|<|image_pad|>image_pad|>`) ends in an
+error, of which one file's metadata could make every later turn fail. A server's tokenizer we do
+not know at all.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
+
+from assistant.conversation.tool_calls import CLOSES, OPENS
+
+Conversation = list[dict[str, Any]]
+
+_MARKERS = re.compile("[\U000f0000\U000f0001]")
+"""What transformers marks such words with; it drops them from texts, and so may join the rest."""
+
+_SERVERS = re.compile(
+    r"<(?=[|｜])|<(?=/?(?:tools?|tool_calls?|tool_response|think|image|video|start_of_turn|"
+    r"end_of_turn|end_of_utterance|fake_token_around_image|bos|eos|pad|unk|s)>)|"
+    r"<(?=(?:function|parameter)=)|\[(?=/?(?:INST|TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|IMG)\])",
+    re.IGNORECASE,
+)
+
+
+def broken_up(conversation: Conversation, tokenizer: Any) -> Conversation:
+    """A conversation in which no text holds a control token; the template writes its own.
+
+    In the model's own words the tags of calls stay: one that could not be run is shown it again.
+    """
+    tokens = tuple(
+        token.content
+        for token in tokenizer.added_tokens_decoder.values()
+        if len(token.content.strip()) > 1 and (token.special or token.content[0] in "<[")
+    )
+    others, own = _any_of(tokens), _any_of(tuple(it for it in tokens if it not in (OPENS, CLOSES)))
+    return [_plain(turn, own if turn["role"] == "assistant" else others) for turn in conversation]
+
+
+@lru_cache(maxsize=8)
+def _any_of(tokens: tuple[str, ...]) -> re.Pattern[str]:
+    """Any of the tokens; their first characters alone decide most places of a text."""
+    if not tokens:
+        return re.compile(r"(?!)")
+    first = "".join(re.escape(character) for character in sorted({it[0] for it in tokens}))
+    longest = sorted(tokens, key=len, reverse=True)
+    return re.compile(f"(?=[{first}])(?:{'|'.join(map(re.escape, longest))})")
+
+
+def _plain(value: Any, pattern: re.Pattern[str]) -> Any:
+    """The same value with every text in it broken up."""
+    if isinstance(value, dict):
+        return {key: _plain(each, pattern) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each, pattern) for each in value]
+    if isinstance(value, str):
+        value = _MARKERS.sub("", value)
+        # Again, until there is none: what is left of one token may complete another.
+        while pattern.search(value):
+            value = pattern.sub(lambda match: f"{match[0][0]} {match[0][1:]}", value)
+    return value
+
+
+def broken_up_for_servers(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Messages in which people, files and tools spell out no control token of a known family."""
+    return [
+        message if isinstance(message, (AIMessage, SystemMessage)) else _message(message)
+        for message in messages
+    ]
+
+
+def _message(message: BaseMessage) -> BaseMessage:
+    content = message.content
+    if isinstance(content, str):
+        return message.model_copy(update={"content": _SERVERS.sub(r"\g<0> ", content)})
+    blocks = [_block(block) for block in content]
+    return message.model_copy(update={"content": blocks})
+
+
+def _block(block: str | dict[Any, Any]) -> str | dict[Any, Any]:
+    if isinstance(block, str):
+        return _SERVERS.sub(r"\g<0> ", block)
+    if block.get("type") == "text":
+        return block | {"text": _SERVERS.sub(r"\g<0> ", block["text"])}
+    return block

@@ -1,0 +1,123 @@
+"""Tokens one step at a time, without a thread: stopping is not asking for the next one.
+
+`generate` prepares everything that differs between architectures (caches, masks, positions,
+pictures) and then hands over to the loop given as `custom_generate`; ours is a generator.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import transformers
+
+from assistant.chat_model.local.loading import Checkpoint
+from assistant.chat_model.local.prefix import cache_argument
+
+
+def token_steps(
+    checkpoint: Checkpoint,
+    inputs: Any,
+    *,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    seed: int | None = None,
+    silenced: Sequence[int] = (),
+    processors: Sequence[transformers.LogitsProcessor] = (),
+    prefix: str | None = None,
+) -> Iterator[list[int | None]]:
+    """One token id a prompt and step; None for prompts whose answer has ended.
+
+    Ends when all have, or after `max_new_tokens` steps. `temperature` 0 takes the likeliest.
+    `silenced` tokens are never said; the stop token comes out as the last one. `prefix` is the
+    key of a beginning in the checkpoint's `prefixes`. Nothing is computed between two steps, and
+    nothing is left running when the iterator is closed.
+    """
+    model = checkpoint.model
+    config = transformers.GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=temperature > 0,
+        temperature=temperature if temperature > 0 else None,
+        eos_token_id=[*checkpoint.stop_ids],
+        pad_token_id=_padding(checkpoint),
+        suppress_tokens=[*silenced] or None,
+    )
+    random = None if seed is None else torch.Generator(model.device).manual_seed(seed)
+    with checkpoint.lock, torch.inference_mode():
+        _forget_positions(model)
+        cache = _known(checkpoint, prefix, inputs["input_ids"])
+        steps = model.generate(
+            **inputs.to(model.device),
+            generation_config=config,
+            logits_processor=transformers.LogitsProcessorList(processors),
+            custom_generate=_decode,
+            random=random,
+            **cache_argument(model, cache),
+        )
+        # The first step is the whole prompt's; positions are not to change before it is done.
+        row = next(steps)
+    while row is not None:
+        yield row
+        with checkpoint.lock, torch.inference_mode():
+            row = next(steps, None)
+
+
+def _known(checkpoint: Checkpoint, prefix: str | None, input_ids: torch.Tensor) -> Any:
+    return None if prefix is None else checkpoint.prefixes.cache(prefix, input_ids)
+
+
+def _padding(checkpoint: Checkpoint) -> int:
+    padding = checkpoint.tokenizer.pad_token_id
+    return int(padding) if padding is not None else checkpoint.stop_ids[0]
+
+
+def _forget_positions(model: Any) -> None:
+    """Qwen's models keep the picture offsets of the last prompt, for whoever continues it."""
+    if hasattr(model.base_model, "rope_deltas"):
+        model.base_model.rope_deltas = None
+
+
+def _decode(
+    model: Any,
+    input_ids: Any,
+    *,
+    logits_processor: transformers.LogitsProcessorList,
+    stopping_criteria: transformers.StoppingCriteriaList,
+    generation_config: transformers.GenerationConfig,
+    random: torch.Generator | None = None,
+    **model_kwargs: Any,
+) -> Iterator[list[int | None]]:
+    """The loop of transformers' `_sample`, as a generator that yields each step's tokens."""
+    going = [True] * len(input_ids)
+    padding = generation_config.pad_token_id
+    outputs = model._prefill(input_ids, generation_config, model_kwargs)
+    while True:
+        model_kwargs = model._update_model_kwargs_for_generation(outputs, model_kwargs)
+        logits = outputs.logits[:, -1].to(copy=True, dtype=torch.float32, device=input_ids.device)
+        scores = logits_processor(input_ids, logits)
+        tokens = _chosen(scores, generation_config, random)
+        said = tokens.tolist()
+        row = [token if on else None for token, on in zip(said, going, strict=True)]
+        if not all(going):
+            said = [padding if token is None else token for token in row]
+            tokens = torch.tensor(said, dtype=tokens.dtype, device=tokens.device)
+        input_ids = torch.cat([input_ids, tokens[:, None]], dim=-1)
+        ended = stopping_criteria(input_ids, None).tolist()
+        going = [on and not end for on, end in zip(going, ended, strict=True)]
+        yield row
+        if not any(going):
+            return
+        step = model.prepare_inputs_for_generation(
+            input_ids, next_sequence_length=1, **model_kwargs
+        )
+        outputs = model(**step, return_dict=True)
+
+
+def _chosen(
+    scores: torch.Tensor,
+    config: transformers.GenerationConfig,
+    random: torch.Generator | None,
+) -> torch.Tensor:
+    if not config.do_sample:
+        return scores.argmax(dim=-1)
+    chances = torch.nn.functional.softmax(scores, dim=-1)
+    return torch.multinomial(chances, num_samples=1, generator=random).squeeze(1)

@@ -1,0 +1,217 @@
+"""How likely a chat model is to open its answer about a picture with one word or another.
+
+Read from the probabilities of the first token after the chat template, one forward pass a picture,
+so that nothing depends on what the model would go on to write (arXiv 2507.22469). Local models
+give every token's; servers, where they give any, those of the likeliest few.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from langchain_core.messages import AIMessage, HumanMessage
+from PIL import Image
+
+from assistant.chat_model.local.chat_template import prompt_inputs
+from assistant.chat_model.local.loading import Checkpoint
+from assistant.chat_model.local.model import LocalVLM
+from assistant.chat_model.served.errors import ChatServerError
+from assistant.chat_model.served.model import ServedVLM
+
+TOLD = 20
+"""Likeliest tokens of which servers are asked for the probability; the protocol allows no more."""
+
+# How servers say that they take no pictures, or know no probabilities: 500 is llama.cpp's.
+_DOES_NOT_KNOW = {400, 415, 422, 500, 501}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Odds:
+    """Of n pictures: `log_odds` (n,) float64, log p(one answer) - log p(the other).
+
+    `share` (n,) float64 in 0..1 is p(one) + p(other): near 0 the model says something else, and
+    the odds mean little. Both are NaN where the model sees no pictures or says neither.
+    """
+
+    log_odds: np.ndarray
+    share: np.ndarray
+
+    @classmethod
+    def none(cls, count: int) -> "Odds":
+        """Of pictures about which nothing was said."""
+        return cls(np.full(count, np.nan), np.full(count, np.nan))
+
+
+class Reader(Protocol):
+    """Asks one model."""
+
+    def odds(
+        self, pictures: Sequence[np.ndarray], text: str, *, one: Sequence[str], other: Sequence[str]
+    ) -> Odds:
+        """Pictures (h, w, 3) uint8 RGB, a question, and the lower-case words of both answers."""
+
+
+def reader(model: Any) -> Reader | None:
+    """What reads this chat model's answers; None for a kind that gives no probabilities."""
+    if isinstance(model, LocalVLM):
+        return LocalWords(model.checkpoint, model.batch_limit)
+    return ServedWords(model) if isinstance(model, ServedVLM) else None
+
+
+@dataclass(frozen=True)
+class LocalWords:
+    """A checkpoint of this machine, asked about `batch` pictures at a time."""
+
+    checkpoint: Checkpoint
+    batch: int = 8
+
+    def odds(
+        self, pictures: Sequence[np.ndarray], text: str, *, one: Sequence[str], other: Sequence[str]
+    ) -> Odds:
+        """See `Reader`; a model whose processor takes no pictures says nothing about them."""
+        answers = self.tokens(one), self.tokens(other)
+        ids = [sorted(mine - theirs) for mine, theirs in (answers, answers[::-1])]
+        sees = hasattr(self.checkpoint.processor, "image_processor")
+        if not pictures or not sees or not all(ids):
+            return Odds.none(len(pictures))
+        starts = range(0, len(pictures), self.batch)
+        parts = [self._first(pictures[at : at + self.batch], text) for at in starts]
+        chances = torch.cat(parts).double()
+        mine, theirs = (torch.logsumexp(chances[:, tokens], dim=1) for tokens in ids)
+        share = torch.logaddexp(mine, theirs).exp()
+        return Odds((mine - theirs).numpy(), share.numpy())
+
+    def tokens(self, words: Sequence[str]) -> frozenset[int]:
+        """First tokens of all spellings of the words: capitals, spaces before and after.
+
+        Of a word that no token spells alone, the tokens by which its spellings begin.
+        """
+        found = [self._texts_by_word.get(word) or self._beginnings(word) for word in words]
+        return frozenset().union(*found)
+
+    @cached_property
+    def _texts_by_word(self) -> Mapping[str, frozenset[int]]:
+        tokenizer = self.checkpoint.tokenizer
+        texts = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
+        by_word: dict[str, set[int]] = {}
+        for token, text in enumerate(texts):
+            by_word.setdefault(text.strip().casefold(), set()).add(token)
+        return {word: frozenset(tokens) for word, tokens in by_word.items() if word}
+
+    def _beginnings(self, word: str) -> frozenset[int]:
+        tokenizer = self.checkpoint.tokenizer
+        spellings = (word, word.capitalize(), word.upper())
+        firsts = {
+            tokenizer.encode(before + spelling, add_special_tokens=False)[0]
+            for spelling in spellings
+            for before in ("", " ")
+        }
+        # A space alone begins any word.
+        return frozenset(token for token in firsts if tokenizer.decode([token]).strip())
+
+    def _first(self, pictures: Sequence[np.ndarray], text: str) -> torch.Tensor:
+        """Log-probabilities (n, vocabulary) of the first token of an answer in words, on the CPU.
+
+        As in the chat without tools, tokens that no answer may hold are not among them.
+        """
+        checkpoint = self.checkpoint
+        turns = [[_asked(Image.fromarray(picture), text)] for picture in pictures]
+        inputs = prompt_inputs(checkpoint.processor, turns, checkpoint.habits)
+        with checkpoint.lock, torch.inference_mode():
+            told = checkpoint.model.generate(
+                **inputs.to(checkpoint.model.device),
+                max_new_tokens=1,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                pad_token_id=checkpoint.tokenizer.pad_token_id or checkpoint.stop_ids[0],
+                output_logits=True,
+                return_dict_in_generate=True,
+            )
+        logits = told.logits[0].to("cpu", torch.float32, copy=True)
+        logits[:, [*checkpoint.silent_ids]] = -math.inf
+        if checkpoint.opening_id is not None:
+            logits[:, checkpoint.opening_id] = -math.inf
+        chances: torch.Tensor = logits.log_softmax(dim=-1)
+        return chances
+
+
+def _asked(picture: Any, text: str) -> dict[str, Any]:
+    content = [{"type": "image", "image": picture}, {"type": "text", "text": text}]
+    return {"role": "user", "content": content}
+
+
+@dataclass(frozen=True)
+class ServedWords:
+    """A server's model: one request a picture, and two at first, to see whether it sees any."""
+
+    model: ServedVLM
+
+    def odds(
+        self, pictures: Sequence[np.ndarray], text: str, *, one: Sequence[str], other: Sequence[str]
+    ) -> Odds:
+        """See `Reader`. An answer that is not among the likeliest tokens counts as the last is.
+
+        So log-odds of very sure models are bounds, and end where the server's list does.
+        """
+        if not pictures or not self.sees:
+            return Odds.none(len(pictures))
+        rows = [_odds_among(self._told(picture, text), one, other) for picture in pictures]
+        return Odds(*np.array(rows, np.float64).T)
+
+    @cached_property
+    def sees(self) -> bool:
+        """Whether another picture changes the probabilities; False where none are told."""
+        rng = np.random.default_rng(0)
+        blocks = rng.integers(0, 256, (2, 7, 7, 3), dtype=np.uint8).repeat(16, 1).repeat(16, 2)
+        first, second = (self._told(picture, "Describe.") for picture in blocks)
+        return bool(first) and first != second
+
+    def _told(self, picture: np.ndarray, text: str) -> dict[str, float]:
+        """Log-probabilities of the likeliest first tokens; empty where the server tells none."""
+        content: list[str | dict[Any, Any]] = [_block(picture), {"type": "text", "text": text}]
+        asked = self.model.bind(logprobs=True, top_logprobs=TOLD, max_tokens=1)
+        try:
+            answer = asked.invoke([HumanMessage(content)])
+        except ChatServerError as error:
+            if error.status not in _DOES_NOT_KNOW:
+                raise
+            return {}
+        return dict(_likeliest(answer))
+
+
+def _likeliest(answer: AIMessage) -> Iterator[tuple[str, float]]:
+    told = answer.response_metadata.get("logprobs") or {}
+    for first in (told.get("content") or [])[:1]:
+        for token in first.get("top_logprobs") or []:
+            yield token["token"], float(token["logprob"])
+
+
+def _odds_among(
+    told: Mapping[str, float], one: Sequence[str], other: Sequence[str]
+) -> tuple[float, float]:
+    """Log-odds and share of two answers among told tokens; NaN where neither is among them."""
+    chances = [
+        [chance for token, chance in told.items() if token.strip().casefold() in words]
+        for words in (one, other)
+    ]
+    if not any(chances):
+        return math.nan, math.nan
+    last = min(told.values())
+    mine, theirs = (float(np.logaddexp.reduce(found)) if found else last for found in chances)
+    share = sum(math.exp(chance) for found in chances for chance in found)
+    return mine - theirs, min(share, 1.0)
+
+
+def _block(picture: np.ndarray) -> dict[str, str]:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return {"type": "image", "base64": encoded, "mime_type": "image/png"}

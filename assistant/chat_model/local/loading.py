@@ -1,0 +1,166 @@
+"""A checkpoint from disk, in four bits, on the device there is; never from the network."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+
+from assistant.chat_model.local.constrained import Grammars
+from assistant.chat_model.local.prefix import Prefixes
+from assistant.chat_model.local.quantisation import compute_dtype, nf4, without_weights
+from assistant.chat_model.local.template_features import Habits, look_at_pictures, observe
+from assistant.conversation.tool_calls import CLOSES, OPENS, THINKS, THOUGHT
+from tools.errors import SetupError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded model with its processor, and what its chat template does with our messages.
+
+    `lock` is held for each step of generation: the weights are shared by all sessions, and
+    between two steps of one answer another may take its own.
+    """
+
+    name: str
+    model: Any
+    processor: Any
+    habits: Habits
+    lock: RLock = field(default_factory=RLock)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The processor's tokenizer."""
+        return self.processor.tokenizer
+
+    @cached_property
+    def stop_ids(self) -> tuple[int, ...]:
+        """Tokens that end an answer."""
+        ends = self.model.generation_config.eos_token_id
+        ids = [*ends] if isinstance(ends, (list, tuple)) else [ends]
+        return tuple({int(it) for it in (*ids, self.tokenizer.eos_token_id) if it is not None})
+
+    @cached_property
+    def silent_ids(self) -> tuple[int, ...]:
+        """Tokens that no answer holds: those that open turns or stand for pictures."""
+        known = self.tokenizer.get_vocab()
+        silent = {*self.tokenizer.all_special_ids, *(known.get(it) for it in _RESPONSE)}
+        spoken = {*self.stop_ids, *(known.get(it) for it in _MARKS)}
+        return tuple(sorted(silent - spoken - {None}))
+
+    @cached_property
+    def opening_id(self) -> int | None:
+        """The one token that opens a tool call, where there is one."""
+        found = self.tokenizer.get_vocab().get(OPENS)
+        return None if found is None else int(found)
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """Width of the logits."""
+        return int(self.model.config.get_text_config().vocab_size)
+
+    @cached_property
+    def grammars(self) -> Grammars:
+        """Compiled grammars over this vocabulary."""
+        return Grammars(self.tokenizer, vocabulary=self.vocabulary, stop_ids=self.stop_ids)
+
+    @cached_property
+    def prefixes(self) -> Prefixes:
+        """What the model has read of beginnings that prompts share."""
+        return Prefixes(self.model)
+
+
+_MARKS = (OPENS, CLOSES, THINKS, THOUGHT)
+_RESPONSE = ("<tool_response>", "</tool_response>")
+
+
+def load(
+    source: str | Path,
+    *,
+    threads: int | None = None,
+    device: str | None = None,
+    four_bit: bool = True,
+) -> Checkpoint:
+    """Load a folder, or the id of a checkpoint that is already on this machine, and check it.
+
+    `threads` caps torch's threads (for the whole process). Raises SetupError: not here, not a
+    model of pictures and text, no safetensors, or one that fails the checks of `habits`.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    name = str(source)
+    _quieten()
+    with _explained(name):
+        config = transformers.AutoConfig.from_pretrained(name, **_OFFLINE)
+        processor = transformers.AutoProcessor.from_pretrained(name, **_OFFLINE)
+    _require_pictures(name, config, processor)
+    # Answers are appended at the right end, for all prompts of a batch at the same place.
+    processor.tokenizer.padding_side = "left"
+    habits = observe(name, processor)
+    with _explained(name):
+        model = _load_model(name, config, device=device, four_bit=four_bit)
+    look_at_pictures(name, model, processor, habits)
+    return Checkpoint(name, model, processor, habits)
+
+
+def _quieten() -> None:
+    """No progress bars, and none of the advice to install kernels from the network."""
+    transformers.utils.logging.disable_progress_bar()
+    for library in ("bitsandbytes", "transformers"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+
+
+_OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
+
+def _load_model(name: str, config: Any, *, device: str | None, four_bit: bool) -> Any:
+    on_cuda = (device or "").startswith("cuda") or (device is None and torch.cuda.is_available())
+    shape = without_weights(config)
+    dtype = compute_dtype(shape, on_cuda=on_cuda)
+    options: dict[str, Any] = {}
+    # A checkpoint that was saved in four bits says so itself.
+    if four_bit and getattr(config, "quantization_config", None) is None:
+        options["quantization_config"] = nf4(shape, dtype, on_cuda=on_cuda)
+    loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
+        name,
+        config=config,
+        dtype=dtype,
+        device_map="auto" if on_cuda and device is None else {"": device or "cpu"},
+        use_safetensors=True,
+        output_loading_info=True,
+        **options,
+        **_OFFLINE,
+    )
+    model, report = loaded
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(f"its files lack {len(missing)} weights, such as {missing[0]}")
+    return model.eval()
+
+
+def _require_pictures(name: str, config: Any, processor: Any) -> None:
+    mapping = transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    if type(config) not in mapping or not hasattr(processor, "image_processor"):
+        raise SetupError(
+            f"{name!r} is not a model of pictures and text (its type is {config.model_type!r}); "
+            "name another with `--vlm`"
+        )
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn what transformers raises for a bad checkpoint into one line for the person."""
+    try:
+        yield
+    except (OSError, ValueError, ImportError, SafetensorError, torch.OutOfMemoryError) as error:
+        reason = " ".join(str(error).split()).split(". ")[0]
+        raise SetupError(
+            f"cannot load the model {name!r}: {reason}; get the full profile's with "
+            "`unmask models download full`, or name a folder or a server with `--vlm`"
+        ) from error

@@ -1,0 +1,130 @@
+"""The chat model's own opinion of a picture: one weak detector beside the others.
+
+It is asked a question, and its answer is read as log p(yes) - log p(no) of the first word, not as
+text: what such models write about forgeries is fluent and unreliable (arXiv 2506.10474), scores
+are to come from the probabilities (arXiv 2507.22469). It has no part in any verdict: no rule names
+its score.
+
+    VlmOpinion(LocalVLM.load(folder)).score_pictures(crops)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assistant.report.data_uris import shrunk
+from prompts.questions import QUESTIONS, Question
+from tools.detectors.protocol import Inputs
+from tools.faces.alignment import aligned_crop
+from tools.media.hashing import combined_sha256
+from tools.media.paths import is_folder
+from tools.search.closer_look.hit_pictures import CloserLook, Measurement
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from assistant.chat_model.local.first_words import Odds, Reader
+
+SCORE = "vlm/opinion"
+"""Its name among the scores of a hit."""
+
+CROP_PX, CROP_MARGIN = 336, 1.3
+LONGEST_PX = 1024
+LEAST_SHARE = 0.01
+"""A model that opens with either answer less often than this has no opinion."""
+
+_NAMES = ("*.safetensors", "*.json", "*.jinja")
+
+
+@dataclass(frozen=True, eq=False)
+class VlmOpinion:
+    """A `PictureDetector` that is the chat model; `model` a LocalVLM, or a server's.
+
+    Scores are log-odds of the answer that says forged; NaN for a model that cannot see pictures,
+    whose probabilities are not told, or that says neither answer with `least_share` in 0..1.
+
+    Does not show: whether a face was forged. Models that were not tuned for it are hardly better
+    than chance, and judge how natural a picture looks. The pocket model never learnt to look: with
+    any share allowed its AUC is 0.49 (0.47 to 0.50) on 100 photographs of LFW's validation persons
+    and a face swap of each, and yes and no together are 0.4 % of its first words.
+    """
+
+    model: "BaseChatModel"
+    inputs: Inputs = "face"
+    question: Question = QUESTIONS["forged"]
+    least_share: float = LEAST_SHARE
+    name = "vlm"
+
+    @property
+    def preprocessing(self) -> str:
+        """What is shown and asked."""
+        shown = (
+            f"aligned face {CROP_PX} px, margin {CROP_MARGIN}"
+            if self.inputs == "face"
+            else f"whole image, at most {LONGEST_PX} px"
+        )
+        return f"{shown}; question {self.question.name!r}"
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the checkpoint's files; of a server's model, of its address and name."""
+        checkpoint = getattr(self.model, "checkpoint", None)
+        if checkpoint is not None:
+            return _of_files(checkpoint.name)
+        named: Any = self.model
+        served = f"{getattr(named, 'openai_api_base', '')} {getattr(named, 'model_name', '')}"
+        return sha256(served.encode()).hexdigest()
+
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+        """The upright face with some of what surrounds it, or the whole image, made smaller."""
+        if self.inputs == "face" and keypoints is not None:
+            return aligned_crop(pixels, keypoints, size=CROP_PX, margin=CROP_MARGIN)
+        return shrunk(pixels, longest_px=LONGEST_PX)
+
+    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Pictures (h, w, 3) uint8 RGB to log-odds (n,) float64, above 0 rather forged."""
+        told = self.ask(pictures)
+        # NaN is no share either.
+        return np.where(told.share >= self.least_share, told.log_odds, np.nan)
+
+    def ask(self, pictures: Sequence[np.ndarray]) -> "Odds":
+        """The log-odds, and how much of the probability the two answers have."""
+        from assistant.chat_model.local.first_words import Odds
+
+        if self._reader is None:
+            return Odds.none(len(pictures))
+        question = self.question
+        return self._reader.odds(
+            pictures, question.text, one=question.forged, other=question.authentic
+        )
+
+    @cached_property
+    def _reader(self) -> "Reader | None":
+        from assistant.chat_model.local.first_words import reader
+
+        return reader(self.model)
+
+
+def measurement(model: "BaseChatModel") -> Measurement:
+    """For a closer look at hits: `vlm/opinion`, None where the model has no opinion."""
+    opinion = VlmOpinion(model)
+
+    def measured(look: CloserLook) -> Mapping[str, float | None]:
+        (odds,) = opinion.score_pictures([opinion.framed(look.pixels, look.face.keypoints)])
+        return {SCORE: None if np.isnan(odds) else float(odds)}
+
+    return measured
+
+
+def _of_files(source: str) -> str:
+    folder = Path(source)
+    if not is_folder(folder):
+        from huggingface_hub import snapshot_download
+
+        folder = Path(snapshot_download(source, local_files_only=True))
+    return combined_sha256([path for pattern in _NAMES for path in folder.glob(pattern)])

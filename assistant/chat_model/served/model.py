@@ -1,0 +1,190 @@
+"""A model behind an OpenAI-compatible server (vLLM, llama.cpp, Ollama, transformers serve)."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+import openai
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel, Field, SecretStr
+
+from assistant.chat_model.local.control_tokens import broken_up_for_servers
+from assistant.chat_model.pictures import pictures_after_tools
+from assistant.chat_model.served.errors import explained, no_answer, said
+from assistant.chat_model.served.routes import Route, route
+
+LISTING_S, CONNECTING_S, ANSWERING_S = 20.0, 20.0, 600.0
+"""How long to wait for the list of models, for a connection, for the next piece of an answer."""
+
+
+class ServedVLM(ChatOpenAI):
+    """A served chat model; turns that may call tools are not streamed.
+
+    Servers' streaming parsers lose calls and arguments, and most drop pictures from tool
+    messages; `allowed_citations` is ours and not sent (what is cited is checked afterwards).
+    Whatever goes wrong with the server is a ChatServerError.
+    """
+
+    server: str
+    """Its address, as it stands in messages to the person."""
+
+    def _get_request_payload(
+        self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        kwargs.pop("allowed_citations", None)
+        messages = broken_up_for_servers(self._convert_input(input_).to_messages())
+        messages = pictures_after_tools(messages)
+        payload: dict[str, Any] = super()._get_request_payload(messages, stop=stop, **kwargs)
+        return payload
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        with explained(self.server):
+            return super()._generate(*args, **kwargs)
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        begun = ended = False
+        with explained(self.server):
+            for chunk in super()._stream(*args, **kwargs):
+                begun = True
+                ended = ended or bool((chunk.generation_info or {}).get("finish_reason"))
+                yield chunk
+        if not begun:  # it does not stream, or says in another form why it does not
+            yield _as_chunk(self._generate(*args, **kwargs))
+        elif not ended:  # a connection that closes between two pieces looks like an end
+            raise no_answer(self.server, "its answer broke off in the middle")
+
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        # The asynchronous client would go its own ways: only the one above is ever used.
+        return await BaseChatModel._agenerate(self, *args, **kwargs)
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in BaseChatModel._astream(self, *args, **kwargs):
+            yield chunk
+
+    def _create_chat_result(
+        self, response: Any, generation_info: dict[str, Any] | None = None
+    ) -> ChatResult:
+        answer = self._read(response)
+        _Answer.model_validate(answer)
+        for choice in answer["choices"]:
+            choice["message"]["role"] = "assistant"
+        return super()._create_chat_result(answer, generation_info)
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: Any, *args: Any, **kwargs: Any
+    ) -> ChatGenerationChunk | None:
+        piece = self._read(chunk)
+        _Piece.model_validate(piece)
+        for choice in piece.get("choices") or ():
+            choice["delta"] = {**(choice.get("delta") or {}), "role": "assistant"}
+        piece["choices"] = piece.get("choices") or []
+        return super()._convert_chunk_to_generation_chunk(piece, *args, **kwargs)
+
+    def _read(self, response: Any) -> dict[str, Any]:
+        """The JSON object of an answer; text, a list or an error of the server is none."""
+        if isinstance(response, openai.BaseModel):
+            response = response.model_dump(warnings=False)
+        if not isinstance(response, Mapping):
+            raise no_answer(self.server, f"it answered with something else: {_begin(response)}")
+        wrong = response.get("error") or (not response.get("choices") and response.get("detail"))
+        if wrong:
+            raise said(self.server, wrong)
+        return dict(response)
+
+
+# What is read of an answer, and no more: servers leave out and add a lot.
+class _Function(BaseModel):
+    name: str
+    arguments: str
+
+
+class _Call(BaseModel):
+    function: _Function
+
+
+class _Message(BaseModel):
+    content: str | list[Any] | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Answer(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: dict[str, Any] | None = None
+
+
+class _Delta(BaseModel):
+    content: str | list[Any] | None = None
+
+
+class _Part(BaseModel):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Piece(BaseModel):
+    choices: list[_Part] | None = None
+    usage: dict[str, Any] | None = None
+
+
+class _Listed(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Listed] = Field(min_length=1)
+
+
+def served(url: str) -> ServedVLM:
+    """The model that a server serves (the first, when it has several).
+
+    `url` as in "http://localhost:8000" or with its path, "http://:KEY@host:8000/v1"; "#NAME" at
+    its end chooses among several models. Raises ChatServerError when the server does not answer.
+    """
+    way = route(url)
+    return ServedVLM(
+        server=way.base,
+        model=way.model or _first_model(way),
+        base_url=way.base,
+        api_key=SecretStr(way.key),
+        openai_proxy=None,
+        http_client=way.client(),
+        timeout=openai.Timeout(ANSWERING_S, connect=CONNECTING_S),
+        temperature=0.0,
+        max_retries=1,
+        disable_streaming="tool_calling",
+        use_responses_api=False,
+        output_version=None,
+        stream_usage=False,
+    )
+
+
+def _first_model(way: Route) -> str:
+    with explained(way.base), way.client() as http:
+        client = openai.OpenAI(
+            base_url=way.base, api_key=way.key, http_client=http, timeout=LISTING_S, max_retries=0
+        )
+        answer = client.models.with_raw_response.list().http_response
+        return _Models.model_validate_json(answer.content).data[0].id
+
+
+def _as_chunk(result: ChatResult) -> ChatGenerationChunk:
+    message = result.generations[0].message
+    told = message.usage_metadata if isinstance(message, AIMessage) else None
+    return ChatGenerationChunk(
+        message=AIMessageChunk(
+            content=message.content,
+            usage_metadata=told,
+            response_metadata=message.response_metadata,
+        )
+    )
+
+
+def _begin(response: object) -> str:
+    return repr(" ".join(str(response).split())[:80])

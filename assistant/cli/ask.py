@@ -1,0 +1,252 @@
+"""The assistant on the command line: `unmask ask`, `unmask chat`, `unmask cases`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant.cli.options import AsJson, settings_of, stdout_kept_clean
+from assistant.console.output import err, out, print_json, print_table, safe, tell
+from tools.errors import SetupError
+from tools.media.paths import is_file
+
+if TYPE_CHECKING:
+    from assistant.agent.agent import Agent
+    from assistant.case.record import CaseSummary
+    from assistant.settings import Settings
+
+QUESTION = "Find fakes of this person."
+"""What is asked when only photos are given."""
+
+EXPLAINED = 5
+"""Leading hits that `--explain` explains."""
+
+Vlm = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL", help="Chat model: a folder, an id, or the URL of an OpenAI-like server."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(short_help="Ask the assistant, who calls the tools.")(ask)
+    app.command(short_help="Open the chat in a browser.")(chat)
+    app.command(short_help="List or check the records of past cases.")(cases)
+
+
+def ask(
+    context: typer.Context,
+    words: Annotated[
+        list[str], typer.Argument(metavar="[PHOTO]... QUESTION", help="Photos, then the question.")
+    ],
+    gallery: Annotated[
+        str | None, typer.Option("--gallery", "-g", metavar="NAME", help="Which collection.")
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on with a case instead of a new one.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also explain the leading hits.")
+    ] = False,
+    vlm: Vlm = None,
+    json: AsJson = False,
+) -> None:
+    """Ask the assistant. It calls the tools, and every sentence of its answer is checked.
+
+    \b
+    unmask ask ada.jpg "find fakes of this person" --gallery case42
+    unmask ask ada.jpg --explain
+    unmask ask "why is H1 an impersonation?" --case 20261120-193816-0fecd7
+
+    What the answer says of photos and hits is filled in from the measurements, with values in
+    brackets. Sentences marked (plain) are not the model's: fixed templates wrote them, where the
+    model's own were refused. What no tool measures is marked (unchecked). Every question is
+    recorded as a case in the data folder, with private copies of the photos.
+    """
+    from assistant.cli.transcript import Told
+    from assistant.console.progress import CloserLookDisplay
+    from tools.media.images import read_photo
+
+    photos, question = _parted(words)
+    settings = _settings(context, vlm)
+    with stdout_kept_clean(context):
+        for photo in photos:
+            read_photo(photo)  # a broken one is refused before a model is loaded
+        agent, notes = _agent(settings, gallery=gallery, case_id=case)
+    tell(notes)
+    told = Told(agent, show=not json)
+    try:
+        with stdout_kept_clean(context), CloserLookDisplay() as display:
+            agent.desk.on_progress = display
+            told.turn(question, photos)
+            told.explain(EXPLAINED if explain else 0)
+    except SetupError as error:
+        raise SetupError(f"{error} (the case goes on: add `--case {agent.case.id}`)") from error
+    if json:
+        print_json(told.to_json(question))
+    else:
+        told.print_answer()
+    err().print(f"case {agent.case.id}", style="dim")
+
+
+def chat(
+    context: typer.Context,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where to listen; this machine only.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, metavar="N", help="At which port.")
+    ] = None,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Option("--folder", metavar="DIR", help="A folder that may be added from the page."),
+    ] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = False,
+    vlm: Vlm = None,
+) -> None:
+    """Open the chat: drop a photo, ask, watch the tools, look at what was measured.
+
+    \b
+    unmask chat --open
+    unmask chat --folder ~/collection --port 8000
+    UNMASK_AUTH=ada:secret unmask chat --host 0.0.0.0
+
+    Serves this machine only, until Ctrl-C. To let others in, set UNMASK_AUTH to logins and
+    listen on another address.
+    """
+    changes = {"host": host, "port": port, "folders": folders}
+    settings = _settings(context, vlm, **{k: v for k, v in changes.items() if v is not None})
+    if settings.host not in ("127.0.0.1", "localhost", "::1") and not settings.logins:
+        raise SetupError(
+            f"anyone who reaches {settings.host} could use the chat: set UNMASK_AUTH to "
+            "name:password, or leave --host away"
+        )
+    from assistant.chat.serving import serve
+
+    serve(settings, open_browser=open_page)
+
+
+def cases(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[verify] [ID]", help="The case to check; `verify` alone: all."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """List the cases, or check that the records of some were not changed.
+
+    \b
+    unmask cases
+    unmask cases verify
+    unmask cases verify 20261120-193816-0fecd7
+
+    Every step of a case is chained to the one before, and the head of the chain is signed with a
+    key that lies apart from the cases (UNMASK_CONFIG_DIR moves it). The check finds a step that
+    was changed, removed, inserted, moved or cut off at the end, also by someone who computes all
+    hashes anew, and photos that were changed. It does not find what someone has done who can read
+    that key, for he can sign again, nor that a whole case was deleted. Without the key a
+    signature cannot be checked, and a case of before signing is "not signed": such a record shows
+    accidents only. The exit status is 1 where a record does not hold, or cannot be checked.
+    """
+    from assistant.case.record import cases as all_cases
+
+    home, named = settings_of(context).home, list(words or ())
+    checking = bool(named)
+    if named and named[0] == "verify":
+        named = named[1:]
+    if len(named) > 1:
+        raise typer.BadParameter("name one case", param_hint="[ID]")
+    if not checking:
+        _list_cases(all_cases(home), json=json)
+        return
+    ids = named or [each.id for each in all_cases(home)]
+    told = [_check(home, id) for id in ids]
+    if json:
+        print_json(told[0] if named else {"ok": all(it["ok"] for it in told), "cases": told})
+    for it in () if json else told:
+        about = "" if named else f"{it['id']}: "
+        out().print(safe(about + ("; ".join(it["problems"]) or it["note"])), soft_wrap=True)
+    if not all(it["ok"] for it in told):
+        raise typer.Exit(1)
+
+
+def _list_cases(listed: Sequence["CaseSummary"], *, json: bool) -> None:
+    rows = [{"id": it.id, "began": it.began, "steps": it.steps, "asked": it.asked} for it in listed]
+    damaged = {it.id: it.damaged for it in listed if it.damaged}
+    if json:
+        marked = [row | {"damaged": damaged.get(str(row["id"]))} for row in rows]
+        print_json({"cases": marked})
+    else:
+        for row in rows:
+            row |= {"steps": "damaged"} if row["id"] in damaged else {}
+        print_table(["case", "began", "steps", "asked"], [[*row.values()] for row in rows])
+        tell(damaged.values())
+
+
+def _check(home: Path, id: str) -> dict[str, Any]:
+    """What a check of one case found, as JSON has it."""
+    from assistant.case.record import Case
+
+    case = Case.open(home, id)
+    try:
+        found, head = case.verification(), case.head
+    except SetupError as damage:
+        return {"id": id, "ok": False, "problems": [str(damage)], "signature": "cannot be checked",
+                "note": str(damage), "head": None}  # fmt: skip
+    sound = f"unchanged; {found.note}; its newest hash is {head}"
+    unsigned = f"the chain is unbroken, but the record is {found.note}"
+    return {
+        "id": id,
+        "ok": not found.problems,
+        "problems": [*found.problems],
+        "signature": found.signature,
+        "note": sound if found.signature == "valid" else unsigned,
+        "head": head,
+    }
+
+
+def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Settings":
+    """The settings of this run, with what the command's options say on top."""
+    from assistant.settings import Settings
+
+    settings = settings_of(context, writes=True)
+    if vlm is not None:
+        changes["vlm"] = vlm
+    return Settings.model_validate(settings.model_dump() | changes) if changes else settings
+
+
+def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
+    """Photos and the question; without a question the usual one, where the last is a file."""
+    *photos, last = words
+    if is_file(last):
+        return [Path(word) for word in words], QUESTION
+    return [Path(word) for word in photos], last
+
+
+def _agent(
+    settings: "Settings", *, gallery: str | None, case_id: str | None
+) -> tuple["Agent", tuple[str, ...]]:
+    """The assistant on a new case, or on one that goes on; with notes for the person."""
+    from assistant.agent.agent import Agent
+    from assistant.case.record import Case
+    from assistant.chat_model import chat_model
+    from assistant.profile import Parts
+    from tools.agent_tools.workspace import Desk
+
+    home, parts = settings.home, Parts(settings)
+    opened = None if case_id is None else Case.open(home, case_id)
+    model = chat_model(settings)
+    if opened is None:
+        name = gallery or "default"
+        desk = Desk(parts, home=home, gallery=name)
+        return Agent(model, desk, Case.create(home, gallery=name)), ()
+    restored = opened.restore(parts, home=home)
+    if gallery is not None:
+        restored.desk.gallery = gallery
+    return Agent(model, restored.desk, opened), restored.notes

@@ -1,0 +1,341 @@
+"""`unmask detectors`: which detectors there are, what they learnt from, and how well they did."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from assistant.cli.options import AsJson, settings_of
+from assistant.console.output import out, print_json, safe
+from tools.errors import SetupError
+
+if TYPE_CHECKING:
+    from assistant.settings import Settings
+    from tools.checkpoints.table import Profile
+    from tools.detectors.calibration import Calibration
+    from tools.detectors.catalogue import Figure, Known, OnShelf
+    from tools.detectors.networks.community_forensics import CommunityForensics
+    from tools.detectors.networks.image_classifier import ImageClassifier
+
+_STATES = {
+    "in use": "In use: their scores make the verdict",
+    "here": "Here: asked by evaluations and from Python, not part of the verdict",
+    "unusable": "Here, but not usable as they are",
+    "not here": "Known, but not here",
+}
+_SHORT = 8
+"""Characters of a sha256 on the screen; --json has them all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(short_help="List detectors: licence, training, measured figures.")(detectors)
+
+
+def detectors(context: typer.Context, json: AsJson = False) -> None:
+    """List every detector, here or not: what it looks at, its licence, training and figures.
+
+    \b
+    unmask detectors
+    unmask --profile full detectors
+    unmask detectors --json | jq '.detectors[] | select(.state == "in use") | .detector'
+
+    Detectors that need features cost next to nothing on an indexed gallery; those that need
+    pixels look at each picture again. "face" detectors see the aligned face crop, "image"
+    detectors the whole picture. Figures are AUCs, each with its 95 % interval: 1 tells every
+    forgery from every photo, 0.5 is chance, below 0.5 forgeries are taken for more authentic
+    than photos. An AUC of one data set promises nothing about another; where nothing was
+    measured, that is said. A detector that is calibrated gives probabilities, the others only
+    scores to rank by. No detector's score is a verdict.
+
+    Detectors that you fit yourself lie below MODELS/detectors, a folder each.
+    Any image classifier of transformers becomes a detector when its folder (config.json,
+    preprocessor_config.json, safetensors) lies below MODELS/classifiers/face or
+    MODELS/classifiers/image, and so does Community Forensics as published (config.json,
+    model.safetensors) below the latter; MODELS is shown at the end of the list.
+    """
+    settings = settings_of(context)
+    rows = list(_rows(settings))
+    if json:
+        print_json(
+            {"profile": settings.profile, "models": safe(settings.models_dir), "detectors": rows}
+        )
+        return
+    for state, heading in _STATES.items():
+        chosen = [row for row in rows if row["state"] == state]
+        if chosen:
+            out().print(Text(f"{heading}\n", style="bold"))
+        for row in chosen:
+            _print(row)
+    out().print(f"Profile: {settings.profile}. Models: {safe(settings.models_dir)}", soft_wrap=True)
+
+
+def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
+    from tools.checkpoints.store import WEIGHTS
+    from tools.detectors.catalogue import (
+        FITTED_KNOWN,
+        HEADS_KNOWN,
+        OTHERS_KNOWN,
+        PROMPTS_KNOWN,
+        VLM_KNOWN,
+        on_shelf,
+    )
+    from tools.detectors.folders import FOLDER as SHELF
+    from tools.detectors.networks.classifier_folders import FOLDER, classifier_folders
+
+    for known in HEADS_KNOWN:
+        yield _of_profile(known, settings, part="heads")
+    for known in PROMPTS_KNOWN:
+        yield _of_profile(known, settings, part="encoder")
+    shelves = [WEIGHTS / SHELF, settings.models_dir / SHELF]
+    found = [_of_shelf(each) for each in on_shelf(shelves, encoders=_encoders(settings))]
+    found += [_of_classifier(settings, *each) for each in classifier_folders(settings.models_dir)]
+    yield from found
+    names = {row["detector"] for row in found}
+    yield _row(VLM_KNOWN, "here", get=VLM_KNOWN.get)
+    for known in (*FITTED_KNOWN, *OTHERS_KNOWN):
+        if known.title not in names:
+            folder = settings.models_dir / FOLDER
+            yield _row(known, "not here", get=known.get.format(classifiers=safe(folder)))
+
+
+def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str, Any]:
+    """A head, or the prompts, of a profile's encoder."""
+    from tools.checkpoints.store import PROFILES, fingerprint, folder_of, locate
+    from tools.detectors.catalogue import read_figures
+    from tools.media.hashing import file_sha256
+
+    assert known.profile is not None  # noqa: S101 - for the type checker: rows of profiles
+    checkpoint = PROFILES[known.profile][part]
+    described: dict[str, Any] = {"profile": known.profile, "licence": checkpoint.license}
+    try:
+        folder = locate(checkpoint, settings.models_dir)
+        encoder = fingerprint(known.profile, settings.models_dir, parts=("encoder",))["encoder"]
+    except SetupError as error:
+        return _row(known, "not here", get=str(error), **described)
+    file = folder / (known.file or "model.safetensors")
+    sha256 = file_sha256(file) if known.file else encoder
+    state, problem = _usable(known, file, encoder, in_use=known.profile == settings.profile)
+    heads = folder_of(PROFILES[known.profile]["heads"], settings.models_dir)
+    calibration = _calibration(known, file, encoder, heads)
+    figures = [
+        figure
+        for figure in read_figures(heads)
+        if figure.detector == known.title and figure.checkpoint == sha256
+    ]
+    return _row(
+        known, state, file=file, sha256=sha256, figures=figures, problem=problem,
+        calibration=calibration, ways=_ways(known), **described,
+    )  # fmt: skip
+
+
+def _ways(known: "Known") -> list[str]:
+    """How else evaluations ask it, by the names of `evals/DETECTORS.md`."""
+    from prompts.zero_shot import PROMPT_SETS
+    from tools.detectors.clip_heads.profile_heads import FIRST_PROMPTS
+    from tools.detectors.clip_heads.unifd_neighbours import KS, MOST_NEIGHBOURS
+
+    if known.file is None:
+        return [f"{known.title}_{name}" for name in PROMPT_SETS if name != FIRST_PROMPTS]
+    names = [known.title]
+    if known.name == "unifd_neighbours":
+        names += [f"{known.title}_k{k}" for k in KS if k != MOST_NEIGHBOURS]
+    official = [f"{name} official" for name in names if known.inputs == "image"]
+    return [*names[1:], *official]
+
+
+def _calibration(known: "Known", file: Path, encoder: str, heads: Path) -> "Calibration | None":
+    """The one that was fitted for this head, or these prompts, on this encoder."""
+    from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
+    from tools.detectors.clip_heads.head_files import head_sha256
+    from tools.detectors.clip_heads.profile_heads import read_calibrations
+    from tools.detectors.clip_heads.zero_shot import prompts_sha256
+
+    checkpoint = (
+        prompts_sha256(encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS) if known.file is None
+        else head_sha256(file, encoder)
+    )  # fmt: skip
+    asked = known.title, checkpoint, known.preprocessing
+    for it in read_calibrations(heads):
+        if (it.detector, it.checkpoint, it.preprocessing) == asked:
+            return it
+    return None
+
+
+def _encoders(settings: "Settings") -> "dict[str, Profile]":
+    """The profiles whose encoder is here, by its sha256."""
+    from tools.checkpoints.store import PROFILES, fingerprint
+
+    found: dict[str, Profile] = {}
+    for profile in PROFILES:
+        try:
+            sha256 = fingerprint(profile, settings.models_dir, parts=("encoder",))["encoder"]
+        except SetupError:
+            continue
+        found[sha256] = profile
+    return found
+
+
+def _of_shelf(found: "OnShelf") -> dict[str, Any]:
+    """A detector that lies in a folder of its own, shipped or fitted by the user."""
+    return _row(
+        found.known, "unusable" if found.problem else "here", file=found.folder,
+        sha256=found.sha256, figures=list(found.figures), problem=found.problem,
+        calibration=found.calibration,
+    )  # fmt: skip
+
+
+def _usable(known: "Known", file: Path, encoder: str, *, in_use: bool) -> tuple[str, str]:
+    """State and problem of what lies on disk; a head is read, prompts need only the encoder."""
+    from tools.detectors import HEADS
+
+    if known.file is None:
+        return "here", ""
+    load = next(
+        load for name, inputs, load in HEADS if (name, inputs) == (known.file, known.inputs)
+    )
+    try:
+        load(file, inputs=known.inputs, encoder_sha256=encoder)
+    except SetupError as error:
+        return "unusable", str(error)
+    return ("in use" if in_use else "here"), ""
+
+
+def _of_classifier(settings: "Settings", inputs: Any, folder: Path) -> dict[str, Any]:
+    """A classifier that a person has put below the models' folder."""
+    from tools.detectors.catalogue import OTHERS_KNOWN, Known, read_figures
+    from tools.detectors.networks.classifier_folders import FOLDER, classifier_of, said_licence
+
+    known = Known(folder.name, inputs, "pixels", "not known to Unmask: see its model card")
+    licence: dict[str, Any] = {"licence": said_licence(folder)}
+    try:
+        detector = classifier_of(folder, inputs=inputs)
+        preprocessing = detector.preprocessing
+    except SetupError as error:
+        return _row(known, "unusable", file=folder, problem=str(error), **licence)
+    # A name of the catalogue is taken at its word; the licence is what lies beside the weights.
+    known = next((it for it in OTHERS_KNOWN if it.title == known.title), known)
+    known = dataclasses.replace(known, preprocessing=preprocessing)
+    figures = [
+        figure
+        for figure in read_figures(settings.models_dir / FOLDER)
+        if figure.detector == known.title and figure.checkpoint == detector.sha256
+    ]
+    return _row(
+        known, "here", file=folder, sha256=detector.sha256, figures=figures,
+        **_classes(detector), **licence,
+    )  # fmt: skip
+
+
+def _classes(detector: "ImageClassifier | CommunityForensics") -> dict[str, Any]:
+    """What a classifier calls its sides, where it has names for them."""
+    from tools.detectors.networks.image_classifier import ImageClassifier
+
+    if not isinstance(detector, ImageClassifier):
+        return {}
+    found = detector.classes
+    sides = {"fake": found.fake, "real": found.real}
+    return {"classes": {side: [found.labels[at] for at in them] for side, them in sides.items()}}
+
+
+def _row(
+    known: "Known",
+    state: str,
+    *,
+    file: Path | None = None,
+    sha256: str | None = None,
+    figures: "list[Figure] | None" = None,
+    calibration: "Calibration | None" = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """What --json prints of a detector; `figures` empty means that nothing was measured.
+
+    `calibration` None means that its scores are no probabilities.
+    """
+    checkpoint = None if file is None else {"file": safe(file), "sha256": sha256}
+    fitted = None if calibration is None else {
+        "method": calibration.method, "fitted_on": dict(calibration.fitted_on),
+        "inconclusive": [calibration.band.low, calibration.band.high],
+    }  # fmt: skip
+    return {
+        "detector": known.title,
+        "name": known.name,
+        "state": state,
+        "inputs": known.inputs,
+        "query": known.query,
+        "needs": known.needs,
+        "preprocessing": known.preprocessing,
+        "checkpoint": checkpoint,
+        "licence": known.licence,
+        "trained_on": known.trained_on,
+        "figures": [dataclasses.asdict(figure) for figure in figures or ()],
+        "calibration": fitted,
+        "profile": known.profile,
+        "problem": "",
+        "ways": [],
+        "get": "",
+        **more,
+    }
+
+
+def _print(row: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for heading, words in _lines(row):
+        if words:
+            shown = "\n".join(map(safe, words.split("\n")))
+            table.add_row(Text(heading, style="dim"), Text(shown))
+    out().print(Text(safe(row["detector"]), style="bold"))
+    out().print(Padding(table, (0, 0, 1, 2), expand=False))
+
+
+def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    query = ", or of the person looked for" if row["query"] else ""
+    seen = {"face": "aligned face crop", "image": "whole picture"}[row["inputs"]]
+    yield "profile", row["profile"] or ""
+    yield "needs", f"{row['needs']} of the {seen}{query}; {row['preprocessing']}"
+    if row["checkpoint"]:
+        name = Path(row["checkpoint"]["file"]).name
+        yield "checkpoint", f"{name} {(row['checkpoint']['sha256'] or 'unread')[:_SHORT]}"
+    if "classes" in row:
+        named = {side: names for side, names in row["classes"].items() if names}
+        sides = (f"{side}: {', '.join(names)}" for side, names in named.items())
+        yield "classes", "; ".join(sides)
+    yield "licence", row["licence"]
+    yield "trained on", row["trained_on"]
+    yield "measured", _measured(row["figures"])
+    if row["ways"]:
+        yield "also asked as", f"{', '.join(row['ways'])}: see evals/DETECTORS.md"
+    if row["state"] in ("in use", "here"):
+        yield "calibrated", _calibrated(row["calibration"])
+    yield "problem", row["problem"]
+    yield "to have it", row["get"]
+
+
+def _calibrated(fitted: dict[str, Any] | None) -> str:
+    """How, on what, and which probabilities decide nothing."""
+    if fitted is None:
+        return "no: its scores are no probabilities"
+    low, high = fitted["inconclusive"]
+    data = fitted["fitted_on"].get("data", "data that is not named")
+    return f"{fitted['method']}, on {data}; inconclusive from {low:.2f} to {high:.2f}"
+
+
+def _measured(figures: list[dict[str, Any]]) -> str:
+    """A line per kind of data, how near it is to what was learnt first; then the command."""
+    if not figures:
+        return "not measured by this project"
+    kinds: dict[str, list[str]] = {}
+    for it in figures:
+        low, high = it["interval"]
+        value = f"{it['dataset']} {it['value']:.2f} ({low:.2f}–{high:.2f})"
+        kinds.setdefault(f"{it['figure']}, {it['note']}", []).append(value)
+    lines = [f"{kind}: {', '.join(values)}" for kind, values in kinds.items()]
+    runs = sorted({f"{it['command']}, {it['date']}" for it in figures})
+    return "\n".join([*lines, *runs])

@@ -1,0 +1,232 @@
+"""`unmask doctor`: one check after the other, each with the command that mends what it finds.
+
+Looks, never changes: no folder is made, nothing is downloaded.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from assistant.cli.data_folder import nearest_existing, write_a_little
+from assistant.settings import Settings
+from tools.errors import SetupError
+
+DISTRIBUTION = "unmask"
+OUR_PACKAGES = ("assistant", "tools", "prompts", "evals")
+
+LEAST_FREE_GB = 2.0
+"""Less free disk than this is worth a warning: a gallery takes about 20 kB a face."""
+
+# By import name: opencv and onnxruntime come from one of several distributions.
+_LIBRARIES = (
+    "torch",
+    "open_clip",
+    "insightface",
+    "onnxruntime",
+    "chromadb",
+    "numpy",
+    "cv2",
+    "PIL",
+    "pillow_heif",
+    "skimage",
+    "sklearn",
+    "pydantic_settings",
+    "typer",
+)
+
+State = Literal["ok", "warning", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; `hint` names the command that mends it."""
+
+    name: str
+    state: State
+    detail: str
+    hint: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Every check in turn; the slow ones (hashes, engines, galleries) last.
+
+    What keeps a check from looking (rights, a disk that fails) is its finding.
+    """
+    yield from _reported("python", lambda: [check_python()])
+    yield from _reported("libraries", lambda: [check_libraries()])
+    yield from _reported("package names", lambda: [check_names()])
+    yield check_home(settings.home)
+    yield check_disk(settings.home)
+    yield from _reported(f"profile {settings.profile}", lambda: [check_profile(settings)])
+    yield from _reported("engines", lambda: [check_gpu()])
+    yield from _reported("galleries", lambda: check_galleries(settings))
+
+
+def _reported(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    try:
+        yield from look()
+    except (OSError, SetupError, importlib.metadata.PackageNotFoundError) as error:
+        yield Check(name, "broken", f"cannot be looked at: {error}")
+
+
+def version() -> str:
+    """The installed version of Unmask."""
+    try:
+        return importlib.metadata.version(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def check_python() -> Check:
+    """Which Unmask and Python on which system."""
+    found = f"Unmask {version()}, Python {platform.python_version()}, {platform.platform()}"
+    if version() == "not installed":
+        return Check("python", "warning", found, "run `pip install -e .` in its folder")
+    return Check("python", "ok", found)
+
+
+def check_libraries() -> Check:
+    """Versions of the libraries that do the work."""
+    providers = importlib.metadata.packages_distributions()
+    missing = [name for name in _LIBRARIES if name not in providers]
+    if missing:
+        hint = "run `pip install -e .` in Unmask's folder"
+        return Check("libraries", "broken", f"missing: {', '.join(missing)}", hint)
+    found = [providers[name][0] for name in _LIBRARIES]
+    detail = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in found)
+    return Check("libraries", "ok", detail)
+
+
+def foreign_claims() -> dict[str, list[str]]:
+    """Our package names that other installed distributions ship as well, and which these are."""
+    claims = importlib.metadata.packages_distributions()
+    others = {
+        name: sorted({it for it in claims.get(name, ()) if it.lower() != DISTRIBUTION})
+        for name in OUR_PACKAGES
+    }
+    return {name: distributions for name, distributions in others.items() if distributions}
+
+
+def check_names() -> Check:
+    """`tools` and the like are ours, and not another distribution's or another folder's."""
+    claims = foreign_claims()
+    if claims:
+        culprits = sorted({name for names in claims.values() for name in names})
+        pairs = ", ".join(f"{name!r} ({', '.join(others)})" for name, others in claims.items())
+        detail = f"other distributions ship the same names: {pairs}"
+        hint = f"run `pip uninstall {' '.join(culprits)}`, or use an environment of its own"
+        return Check("package names", "broken", detail, hint)
+    strays = _packages_from_elsewhere()
+    if strays:
+        hint = "start `unmask` from another folder, or rename that one"
+        return Check("package names", "broken", f"imported from elsewhere: {strays}", hint)
+    return Check("package names", "ok", "no clash with other installed distributions")
+
+
+def _packages_from_elsewhere() -> str:
+    root = Path(__file__).parents[2]
+    specs = {name: importlib.util.find_spec(name) for name in OUR_PACKAGES}
+    places = {name: Path(str(spec.origin)) for name, spec in specs.items() if spec is not None}
+    return ", ".join(str(place) for place in places.values() if place.parent.parent != root)
+
+
+def check_home(home: Path) -> Check:
+    """The data folder can be written, or made."""
+    hint = "make it writable, or set UNMASK_HOME to a folder that is"
+    try:
+        place = nearest_existing(home)
+        if not place.is_dir():
+            return Check("data folder", "broken", f"{place} is not a folder", hint)
+        if not os.access(place, os.W_OK | os.X_OK):
+            return Check("data folder", "broken", f"{place} cannot be written", hint)
+        write_a_little(place)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Check("data folder", "broken", f"{home} cannot be written: {reason.lower()}", hint)
+    return Check("data folder", "ok", f"{home}" + ("" if home.exists() else " (not made yet)"))
+
+
+def check_disk(home: Path) -> Check:
+    """Room left where the state lives."""
+    hint = "free some space, or set UNMASK_HOME to a folder on a larger disk"
+    try:
+        free_gb = shutil.disk_usage(nearest_existing(home)).free / 1e9
+    except OSError as error:
+        return Check("disk", "broken", f"{error.strerror or error}".lower(), hint)
+    detail = f"{free_gb:.1f} GB free"
+    if free_gb < LEAST_FREE_GB:
+        return Check("disk", "warning", detail, hint)
+    return Check("disk", "ok", detail)
+
+
+def check_profile(settings: Settings) -> Check:
+    """The profile's checkpoints are there and what the table says (reads all of them)."""
+    from tools.checkpoints.store import verify
+
+    name = f"profile {settings.profile}"
+    statuses = verify(settings.profile, settings.models_dir)
+    wrong = {it.state for it in statuses} - {"ok"}
+    if wrong:
+        files = {
+            state: ", ".join(f"{it.part}/{it.path.name}" for it in statuses if it.state == state)
+            for state in sorted(wrong)
+        }
+        hint = (
+            "run `pip install -e .` in a fresh copy of Unmask"
+            if settings.profile == "pocket"
+            else f"run `unmask models download {settings.profile}`"
+        )
+        detail = "; ".join(f"{state}: {names}" for state, names in files.items())
+        return Check(name, "broken", detail, hint)
+    return Check(name, "ok", f"{len(statuses)} files as they should be")
+
+
+def check_gpu() -> Check:
+    """Which engines see a GPU; onnxruntime falls back to the CPU without saying so."""
+    try:
+        import onnxruntime
+        import torch
+    except (ImportError, OSError, RuntimeError) as error:
+        return Check("engines", "broken", str(error), "run `pip install -e .` in Unmask's folder")
+    on_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if not torch.cuda.is_available():
+        return Check("engines", "ok", "no GPU is visible: everything runs on the CPU")
+    name = torch.cuda.get_device_name(0)
+    if on_cuda:
+        return Check("engines", "ok", f"torch and onnxruntime see {name}")
+    detail = f"torch sees {name}, onnxruntime does not: faces are found and embedded on the CPU"
+    hint = "run `pip uninstall onnxruntime && pip install onnxruntime-gpu`"
+    return Check("engines", "warning", detail, hint)
+
+
+def check_galleries(settings: Settings) -> Iterator[Check]:
+    """Each gallery's record, read whole."""
+    from tools.gallery.record_store import Gallery
+
+    names = Gallery.names(settings.home)
+    if not names:
+        yield Check("galleries", "ok", "none yet: make one with `unmask index DIR`")
+    for name in names:
+        yield _check_gallery(settings.home, name)
+
+
+def _check_gallery(home: Path, name: str) -> Check:
+    from tools.gallery.record_store import Gallery
+
+    title = f"gallery {name}"
+    try:
+        with Gallery.open_existing(home, name) as gallery:
+            problems, counts = gallery.problems(), gallery.counts()
+    except SetupError as error:
+        return Check(title, "broken", str(error))
+    if problems:
+        hint = f"run `unmask galleries forget {name}`, then `unmask index` on its folders again"
+        return Check(title, "broken", "; ".join(problems[:5]), hint)
+    detail = f"{counts.images} images, {counts.faces} faces, {counts.skipped} files skipped"
+    return Check(title, "ok", detail)

@@ -1,0 +1,273 @@
+"""`unmask fit`: a detector learnt from a person's own pictures."""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from assistant.cli.options import AsJson, settings_of, stdout_kept_clean
+from assistant.console.output import counted, err, out, print_json, print_table, safe, tell
+from assistant.console.progress import duration
+from tools.errors import SetupError
+from tools.training.fitting.trainers import TRAINERS, FitOptions
+
+if TYPE_CHECKING:
+    from assistant.settings import Settings
+    from tools.training.fitting.run import Fitted
+
+_LINE_EVERY_S = 30.0
+_SKIPS_SHOWN = 10
+_KINDS = "\n".join(f"{name:<18}{row.title}" for name, row in TRAINERS.items())
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    told = (fit.__doc__ or "").replace("KINDS", _KINDS.replace("\n", "\n    "))
+    app.command(short_help="Fit a detector to your own pictures.", help=told)(fit)
+
+
+def _known(kind: str) -> str:
+    if kind not in TRAINERS:
+        raise typer.BadParameter(f"{kind!r} cannot be fitted; there are {', '.join(TRAINERS)}")
+    return kind
+
+
+def fit(
+    context: typer.Context,
+    kind: Annotated[
+        str, typer.Argument(metavar="DETECTOR", callback=_known, help="Which; see the list above.")
+    ],
+    real: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of authentic photos of several people.")
+    ],
+    fake: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of forgeries; without it they are made."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to call it; default: my_DETECTOR.")
+    ] = None,
+    inputs: Annotated[
+        Literal["face", "image"] | None,
+        typer.Option(help="Look at the face, or at the whole image, where a kind can do both."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Stop learning after so many.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Divides and draws; same seed, same weights.")
+    ] = 0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Processor threads; default: UNMASK_THREADS, or all.")
+    ] = None,
+    track: Annotated[
+        bool | None,
+        typer.Option(
+            "--track/--no-track",
+            help="Keep figures and curves in MLflow's local store; default: where it is installed.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a detector, or a job, of that name.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Fit a detector to your own pictures: learn, calibrate, test, each on people of their own.
+
+    \b
+    unmask fit unifd_linear --real ~/photos
+    unmask fit unifd_linear --real ~/photos --fake ~/forgeries --name office
+    unmask fit sbi_caddm --real ~/photos --minutes 60
+    unmask fit efficientnet --real ~/classes/real --fake ~/classes
+
+    \b
+    KINDS
+
+    Without --fake, forgeries are made of the photos. Give photos of at least seven people, better
+    of fifty; a sub-folder for each person helps, otherwise faces tell who is who. A sub-folder of
+    --fake is a kind of forgery; a forgery called like a photo is taken for one of it. --real may
+    be one of those sub-folders: of a folder a class, it is the authentic one. Networks on whole
+    pictures name the class. Nobody who is learnt from is calibrated or tested on, so the figures
+    are for people it has never seen; forgeries of which neither face, name nor folder tells whom
+    they show are counted, for they may be exceptions.
+
+    The first three take minutes on a processor; networks want a GPU, which is used if there is
+    one, or patience. After Ctrl-C or a crash, the same command goes on where it stopped. Files
+    that cannot be used are listed with the reason. Weights, calibration and a card are put below
+    the models' folder, where `unmask detectors` and evaluations find them; the verdict does not
+    change. Nothing leaves this machine.
+    """
+    settings = settings_of(context, writes=True)
+    chosen = FitOptions(epochs, minutes, seed, threads or settings.threads or _cores())
+    name = name or f"my_{kind}"
+    tracks = _tracks(track)
+    with stdout_kept_clean(context):
+        fitted = _fit(settings, kind, (real, fake), name=name, inputs=inputs, options=chosen,
+                      force=force)  # fmt: skip
+        kept, problem = _kept(fitted, settings) if tracks else (None, None)
+    tell([*fitted.remarks, *([problem] if problem else [])])
+    if json:
+        _print_json(fitted, kept)
+    else:
+        _print(fitted, kept)
+
+
+class Display:
+    """What is being done and how far it is: a bar on a terminal, a line now and then in a log."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[said]}"),
+            console=err(), transient=True, disable=not sys.stderr.isatty(),
+        )  # fmt: skip
+        self._task: TaskID | None = None
+        self._what = ""
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, what: str, share: float, said: str) -> None:
+        """Take note of how far a step is."""
+        if self._task is None or what != self._what:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task, self._what = self._bar.add_task(what, total=1.0, said=said), what
+        self._bar.update(self._task, completed=share, said=safe(said))
+        now = time.monotonic()
+        if self._bar.disable and now - self._last_line >= _LINE_EVERY_S:
+            self._last_line = now
+            sys.stderr.write(f"{what}: {share:.0%}, {safe(said)}\n")
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _tracks(asked: bool | None) -> bool:
+    """Whether to track; asked for and not possible is said before anything is learnt."""
+    from tools.training.tracking import installed, require
+
+    if asked:
+        require()
+    return installed() if asked is None else asked
+
+
+def _fit(
+    settings: "Settings", kind: str, folders: tuple[Path, Path | None], *, name: str, **more: Any
+) -> "Fitted":
+    from assistant.profile import Parts
+    from tools.detectors.folders import FOLDER
+    from tools.training.fitting.job import check_name
+    from tools.training.fitting.request import check
+    from tools.training.fitting.run import Engines, fit
+
+    # What cannot be done is said before anything heavy is loaded.
+    check_name(name)
+    check(kind, *folders, inputs=more["inputs"], options=more["options"])
+    parts = Parts(settings.model_copy(update={"threads": more["options"].threads}))
+    engines = Engines(parts.encoder, parts.faces, parts.fingerprint["faces"])
+    real, fake = folders
+    try:
+        with Display() as display:
+            return fit(
+                kind, real, fake, out=settings.models_dir / FOLDER / name, engines=engines,
+                progress=display, **more,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        tell(["what was done is kept: repeat the command to go on"])
+        raise
+
+
+def _kept(fitted: "Fitted", settings: "Settings") -> tuple[dict[str, str] | None, str | None]:
+    """Where the run is tracked, or why it is not: a fitted detector is not lost for that."""
+    from tools.training.fitting.report import tracked
+    from tools.training.tracking import keep, store
+
+    uri = store("", settings.evals_dir)
+    try:
+        return {"uri": uri, "run_id": keep(tracked(fitted), uri)}, None
+    except SetupError as error:
+        return None, f"not tracked: {error}"
+
+
+def _print_json(fitted: "Fitted", kept: dict[str, str] | None) -> None:
+    from tools.training.fitting.report import as_json
+
+    print_json({**as_json(fitted), "mlflow": kept})
+
+
+def _print(fitted: "Fitted", kept: dict[str, str] | None) -> None:
+    told, console = fitted.told, out()
+    persons = ", ".join(f"{count} to {part}" for part, count in told.persons.items())
+    console.print(
+        f"{fitted.title}: {counted(told.authentic, 'authentic picture')} and "
+        f"{told.forged or 'made'} forgeries of {counted(sum(told.persons.values()), 'person')} "
+        f"({persons}), {duration(fitted.seconds)}."
+    )
+    _print_skipped(fitted)
+    console.print()
+    known = ", but for forgeries of nobody known" if told.unattributed else ""
+    print_table((f"on people it has never seen{known}", ""), _rows(fitted))
+    console.print(
+        f"\nIn {safe(fitted.folder)}; the card beside the weights says more.", soft_wrap=True
+    )
+    console.print("All detectors: unmask detectors")
+    if kept:
+        console.print(f"Tracked: mlflow ui --backend-store-uri {safe(kept['uri'])}", soft_wrap=True)
+
+
+def _print_skipped(fitted: "Fitted") -> None:
+    skipped = fitted.skipped
+    if skipped:
+        reasons = Counter(it.reason for it in skipped)
+        told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        out().print(Text(f"  {counted(len(skipped), 'file')} left out: {safe(told)}"))
+    for it in skipped[:_SKIPS_SHOWN]:
+        out().print(Text(f"    {safe(it.path)}  ({safe(it.reason)})", overflow="fold"))
+    if len(skipped) > _SKIPS_SHOWN:
+        out().print(f"    … and {len(skipped) - _SKIPS_SHOWN} more; --json names them")
+
+
+def _rows(fitted: "Fitted") -> Iterator[tuple[str, str]]:
+    it, calibration = fitted.figures, fitted.calibration
+    band = None if calibration is None else calibration.band
+    edges = "" if it.auc_interval is None else " ({:.2f}–{:.2f})".format(*it.auc_interval)
+    yield "AUC (95 % interval)", f"{_number(it.auc)}{edges}"
+    yield (
+        "authentic / forged told right",
+        f"{_share(it.real_accuracy)} / {_share(it.fake_accuracy)}",
+    )
+    yield "calibration error", _number(it.ece)
+    yield "inconclusive band", f"{band.low:.2f} to {band.high:.2f}" if band else "not calibrated"
+    yield "inconclusive", _share(it.inconclusive)
+    yield "authentic above it / forged below", f"{_share(it.called_forged)} / {_share(it.missed)}"
+    for name, auc in it.families.items():
+        yield f"AUC, {name}", _number(auc) + (" (never learnt)" if name in it.unlearnt else "")
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f}"
+
+
+def _share(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.0%}".replace("%", " %")

@@ -1,0 +1,365 @@
+"""The command line: `unmask index`, `find`, `ask`, `chat`, `demo`, `doctor`, `models` and more.
+
+Exit status: 0 done (a damaged file among thousands is normal: skips are reported, not fatal),
+1 cannot be done (one line on stderr says why and what to do), 2 wrong usage, 130 interrupted.
+With --json, stdout carries exactly one JSON object, or nothing when the status is not 0 (doctor
+and `models verify` report what is broken and end with 1).
+
+Everything heavy is imported inside the commands: `unmask --help` answers at once.
+"""
+
+import dataclasses
+import errno
+import logging
+import sqlite3
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from assistant.cli import ask, detectors, fit, galleries, models, setup
+from assistant.cli.options import (
+    AsJson,
+    GalleryName,
+    Shared,
+    named,
+    settings_as_given,
+    settings_of,
+    stdout_kept_clean,
+)
+from assistant.console.output import (
+    err,
+    escape_what_cannot_be_encoded,
+    out,
+    print_checks,
+    print_findings,
+    print_json,
+    print_summary,
+    safe,
+    tell,
+    tell_error,
+)
+from tools.errors import SetupError, ToolError
+from tools.media.private_files import private_umask
+
+CANNOT, INTERRUPTED = 1, 130
+
+
+class _Commands(TyperGroup):
+    """Turns the failures that are not bugs into a line and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (SetupError, ToolError) as error:
+            tell_error(error)
+            raise typer.Exit(CANNOT) from error
+        except (OSError, sqlite3.Error) as error:
+            fault = _mendable(error)
+            if fault is None:
+                raise
+            tell_error(fault)
+            raise typer.Exit(CANNOT) from error
+        except KeyboardInterrupt as stop:
+            err().print("interrupted")
+            raise typer.Exit(INTERRUPTED) from stop
+
+
+def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
+    """The same as a line for the person, where it is the data folder's or a name's."""
+    from assistant.cli.data_folder import explained
+    from assistant.settings import Settings
+
+    fault = explained(error, Settings.load().home)
+    if fault is None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return SetupError(f"{error.filename!r}: a name that is too long for any file")
+    return fault
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # a bug shows its traceback, without the values of locals
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(models.app, name="models")
+app.add_typer(galleries.app, name="galleries")
+
+
+def main() -> None:
+    """The console script: libraries are told to stay offline before any is imported."""
+    from assistant.settings import harden_library_environment
+
+    harden_library_environment()
+    logging.captureWarnings(True)
+    escape_what_cannot_be_encoded()
+    app()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from assistant.cli.doctor import version
+
+        out().print(f"unmask {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def unmask(
+    context: typer.Context,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Set of models: pocket (the default) or full."),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to stderr.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Find deepfakes that impersonate a person, on your own machine.
+
+    \b
+    First look:            unmask demo
+    Your own photos:       unmask index ~/collection
+                           unmask find ada.jpg
+    If something is off:   unmask doctor
+
+    Nothing leaves this machine, and nothing is downloaded unless you ask for it.
+    State is kept in one folder; UNMASK_HOME moves it.
+
+    Exit status: 0 done, 1 cannot be done (a line on stderr says why and what to do), 2 wrong
+    usage, 130 interrupted.
+    """
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    context.obj = Shared(profile=profile, verbose=verbose)
+    if context.invoked_subcommand != "models":  # those are nobody's data, and may be shared
+        context.with_resource(private_umask())
+
+
+@app.command(short_help="Add the images and videos below folders to a gallery.")
+def index(
+    context: typer.Context,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR", parser=named, help="Folders (or single files) to add."),
+    ],
+    gallery: GalleryName = "default",
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Also what links out of the folders lead to.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Add the images and videos below folders to a gallery.
+
+    \b
+    unmask index ~/collection
+    unmask index /media/disk1 /media/disk2 --gallery case42
+    unmask index clip.mp4
+
+    Videos and animations are sampled at about one frame a second: at least 8 frames of a short
+    one, at most 300 of a long one, and every picture of a slide show of up to 32. TIFF and HEIF
+    files are indexed page by page, up to 300 pages; of a longer one 300 pages, evenly spaced, and
+    a notice says so.
+
+    Run it again at any time: what is known costs nothing, moved and copied files are recognised
+    by their content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no
+    usable image or video are skipped and listed with the reason; the exit status is 0 all the same.
+    """
+    with stdout_kept_clean(context):
+        summary, interrupted = _index(context, folders, gallery, follow_links=follow_links)
+    tell(summary.notices)
+    if json:
+        print_json(_summary_json(summary, gallery, interrupted=interrupted))
+    else:
+        print_summary(summary, gallery)
+    if interrupted:
+        tell(["interrupted; all of this is kept: run the same command again to go on"])
+        raise typer.Exit(INTERRUPTED)
+
+
+def _index(
+    context: typer.Context, folders: list[Path], gallery: str, *, follow_links: bool
+) -> tuple[Any, bool]:
+    from assistant.console.progress import IndexingDisplay
+    from assistant.investigation import Unmask
+    from tools.gallery.indexing import IndexingInterrupted
+
+    unmask = Unmask(settings_of(context, writes=True), gallery)
+    try:
+        with IndexingDisplay() as display:
+            return unmask.index(folders, on_progress=display, follow_links=follow_links), False
+    except IndexingInterrupted as stop:
+        return stop.summary, True
+
+
+def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
+    from tools.media.skip_reasons import way_on
+    from tools.search.results import printable
+
+    files = [
+        {"path": printable(path), "reason": reason, "way_on": way_on(reason)}
+        for path, reason in summary.skipped_files
+    ]
+    fields = dataclasses.asdict(summary) | {"skipped_files": files}
+    return {"gallery": gallery, "interrupted": interrupted, **fields}
+
+
+@app.command(short_help="Rank images and videos that may impersonate a person.")
+def find(
+    context: typer.Context,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO", parser=named, help="Authentic photos, folders or videos of one person."
+        ),
+    ],
+    gallery: GalleryName = "default",
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,
+    face: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PHOTO=N", help="Which face of a photo, from left to right."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Skip the closer look at hits: only identical files are then copies.",
+        ),
+    ] = False,
+    opinion: Annotated[
+        bool,
+        typer.Option("--opinion", help="Also ask the chat model about each: weak, and slow."),
+    ] = False,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with pictures.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Rank a gallery's images and videos by how likely they impersonate a person.
+
+    \b
+    unmask find ada.jpg
+    unmask find ada1.jpg ada2.jpg --gallery case42 --top 50
+    unmask find ada.jpg party.jpg --face party.jpg=3 --page findings.html
+    unmask find ada.jpg --json | jq '.hits[] | select(.verdict == "impersonation") | .path'
+
+    Several photos of the person make the answer better; a folder of photos or a video will do too,
+    and photos of two persons are refused. Where a photo shows several faces, a picture with their
+    numbers is written and named; --face 3 is enough for one photo alone.
+
+    A video is one hit: it is judged by the mean over its frames that show the person, and points
+    at the strongest moment. Verdicts:
+    impersonation (the same person, forged), no forgery found, copy (the query photo itself), other
+    (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
+
+    The hits that are shown, fifty at most, are looked at closer: their pictures are read again and
+    measured further. A verdict that mild JPEG, resizing or blur turns into another one, or that
+    most of the three leave open, is inconclusive. With --opinion the chat model is asked as well;
+    what it thinks is shown and decides nothing.
+    """
+    if quick and opinion:
+        raise typer.BadParameter(
+            "is asked in the closer look, which --quick skips", param_hint="--opinion"
+        )
+    from assistant.console.progress import CloserLookDisplay
+    from assistant.investigation import Unmask
+    from assistant.report.findings_page import write_report
+    from assistant.report.numbered_faces import numbers_of, pictured
+    from tools.search.query import SeveralFaces
+
+    settings = settings_of(context)
+    try:
+        chosen = numbers_of(face or ())
+    except SetupError as error:
+        raise typer.BadParameter(str(error), param_hint="--face") from error
+    with stdout_kept_clean(context), CloserLookDisplay() as display:
+        unmask = Unmask(settings, gallery)
+        try:
+            findings, query = unmask.investigate(
+                photos, top=top, face=chosen, closer=not quick, opinion=opinion, on_progress=display
+            )
+        except SeveralFaces as several:
+            raise pictured(several, settings.home / "faces") from several
+        if page is not None:
+            write_report(findings, query, page, rule=unmask.parts.rule, instruments=unmask.parts)
+    tell(findings.warnings)
+    if json:
+        print_json(findings.to_json())
+    else:
+        print_findings(findings, explain=explain)
+
+
+@app.command(short_help="See it work on sample photos.")
+def demo(
+    context: typer.Context,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """See it work: real sample photos, forgeries made on the spot, a ranked answer.
+
+    \b
+    unmask demo
+    unmask demo --open
+
+    Builds a small gallery from photos that come with installed packages, makes forgeries of one
+    person, searches for that person, and writes an HTML page with pictures. Your own galleries
+    are not touched.
+    """
+    from assistant.console.progress import IndexingDisplay
+    from assistant.demo import run_demo
+
+    with stdout_kept_clean(context), IndexingDisplay() as display:
+        result = run_demo(settings_of(context, writes=True), display)
+    if json:
+        page = {"page": safe(result.page), "answers": result.answers}
+        print_json(result.findings.to_json() | page)
+    else:
+        tell(result.findings.warnings)
+        print_findings(result.findings, explain=explain, truths=result.answers)
+        out().print(f"\nThe same with pictures: {safe(result.page)}", soft_wrap=True)
+    if open_page:
+        typer.launch(result.page.as_uri())
+
+
+@app.command(short_help="Look for what is broken.")
+def doctor(context: typer.Context, json: AsJson = False) -> None:
+    """Look at the installation, the models, the engines and the galleries.
+
+    Changes nothing. Every finding comes with the command that mends it; the exit status is 1
+    when something is broken.
+    """
+    from assistant.cli.doctor import examine
+
+    with stdout_kept_clean(context):
+        checks = list(examine(settings_as_given(context)))
+    broken = any(check.state == "broken" for check in checks)
+    if json:
+        print_json({"ok": not broken, "checks": [dataclasses.asdict(check) for check in checks]})
+    else:
+        print_checks(checks)
+    if broken:
+        raise typer.Exit(CANNOT)
+
+
+ask.register(app)
+detectors.register(app)
+fit.register(app)
+setup.register(app)
+
+
+if __name__ == "__main__":
+    main()

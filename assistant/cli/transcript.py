@@ -1,0 +1,128 @@
+"""What the assistant did, told on a terminal or as JSON."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from assistant.agent.agent import Agent, Token
+from assistant.console.output import err, out, print_table, safe, tell
+from assistant.conversation.steps import (
+    CheckedSentence,
+    Explanation,
+    ModelText,
+    Step,
+    ToolResult,
+    to_json,
+)
+from assistant.grounding.citations import filled
+from assistant.report.numbered_faces import asked_for
+from tools.search.results import Hit, printable
+from tools.verdict.handles import Fact
+
+
+class Told:
+    """What happened in this run: shown step by step, then as an answer or as JSON."""
+
+    def __init__(self, agent: Agent, *, show: bool) -> None:
+        self._agent = agent
+        self._show = show
+        self._console = err()
+        self._steps: list[Step] = []
+
+    def turn(self, question: str, photos: Sequence[Path]) -> None:
+        """Ask, and tell each tool's name, duration and count when it has answered."""
+        for event in self._agent.ask(question, photos):
+            if not isinstance(event, Token):
+                self._steps.append(event)
+                self._tell(event)
+
+    def explain(self, count: int) -> None:
+        """Explanations of the leading hits, if there are any."""
+        searched = self._agent.desk.search
+        if count and searched is not None:
+            handles = [hit.handle for hit in searched[0].hits[:count]]
+            self._steps += self._agent.explain(handles)
+
+    def print_answer(self) -> None:
+        """The checked answer with its values, the hits, and the explanations."""
+        out().print(self._filled(self._answer()), soft_wrap=True)
+        rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in self._hits()]
+        if rows:
+            out().print()
+            print_table(["hit", "verdict", "file"], rows)
+        for step in self._steps:
+            if isinstance(step, Explanation):
+                out().print(f"\n{step.hit}  {self._filled(step.sentences)}", soft_wrap=True)
+        asking = self._agent.asking
+        if asking is not None:
+            tell([asked_for(asking, self._agent.desk, self._agent.desk.home / "faces")])
+        tell(
+            f"a sentence was left out, for {sentence.finding}"
+            for sentence in self._answer()
+            if not sentence.text
+        )
+
+    def to_json(self, question: str) -> dict[str, Any]:
+        """One JSON-able object; pictures are left out."""
+        steps = [to_json(step) for step in self._steps]
+        explained = [it for it in self._steps if isinstance(it, Explanation)]
+        return {
+            "case": self._agent.case.id,
+            "gallery": self._agent.desk.gallery,
+            "question": question,
+            "answer": self._filled(self._answer(), mark=False),
+            "sentences": _last_sentences(steps),
+            "facts": self._facts(),
+            "explanations": {
+                it.hit: self._filled(it.sentences, mark=False) for it in explained
+            },
+            "hits": [_hit(hit) for hit in self._hits()],
+            "steps": [_without_pictures(step) for step in steps],
+        }  # fmt: skip
+
+    def _tell(self, step: Step) -> None:
+        if self._show and isinstance(step, ToolResult):
+            found = "refused" if not step.ok else "done" if step.count is None else str(step.count)
+            self._console.print(f"{safe(step.name)}  {step.duration_s:.1f} s  {found}", style="dim")
+
+    def _answer(self) -> tuple[CheckedSentence, ...]:
+        said = [step for step in self._steps if isinstance(step, ModelText)]
+        return said[-1].sentences if said else ()
+
+    def _hits(self) -> Sequence[Hit]:
+        searched = self._agent.desk.search
+        return () if searched is None else searched[0].hits
+
+    def _facts(self) -> dict[str, Any]:
+        return {id_: fact.to_json() for id_, fact in self._cited().items()}
+
+    def _cited(self) -> Mapping[str, Fact]:
+        told = self._agent.case.told()[-len(self._steps) :]
+        return {id_: fact for _, facts in told for id_, fact in facts.items()}
+
+    def _filled(self, sentences: Sequence[CheckedSentence], *, mark: bool = True) -> str:
+        text = filled(sentences, self._cited().get, mark=mark)
+        return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.handle,
+        "verdict": hit.verdict,
+        "path": printable(hit.path),
+        "image_id": hit.image_id,
+        "time_s": hit.time_s,
+        "moments": list(hit.moments),
+    }
+
+
+def _last_sentences(steps: Sequence[Mapping[str, Any]]) -> list[Any]:
+    said = [step["sentences"] for step in steps if step["kind"] == "model_text"]
+    return list(said[-1]) if said else []
+
+
+def _without_pictures(step: dict[str, Any]) -> dict[str, Any]:
+    content = step.get("content")
+    if not isinstance(content, list):
+        return step
+    return step | {"content": [block for block in content if block.get("type") == "text"]}

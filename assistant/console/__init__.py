@@ -1,0 +1,1 @@
+"""The terminal: results on stdout, progress and remarks on stderr."""

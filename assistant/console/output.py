@@ -1,0 +1,275 @@
+"""What the terminal shows: results on stdout, progress and remarks on stderr.
+
+File names are data: they are shown with every control character escaped and never read as
+markup, so that a file called "[red]x" or one with an escape sequence changes nothing but itself.
+"""
+
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tools.media.file_names import encodable, printable
+
+if TYPE_CHECKING:
+    from assistant.cli.doctor import Check
+    from tools.gallery.indexing import IndexSummary
+    from tools.search.results import Findings, Hit
+    from tools.verdict.evidence import Evidence
+
+_STYLES = {
+    "impersonation": "bold white on red",
+    "inconclusive": "black on yellow",
+    "no forgery found": "green",
+    "copy": "cyan",
+    "other": "dim",
+    "not assessed": "dim italic",
+    "ok": "green",
+    "warning": "black on yellow",
+    "broken": "bold white on red",
+}
+_SKIPS_SHOWN = 10
+# What is said of a name must not drown in it: of a very long one its ends are shown.
+_LONG_NAME = re.compile(r"(\S{120})\S{120,}(\S{60})")
+_WIDTH_OF_A_PIPE = 160
+_EXPLAINED_UNASKED = 3
+
+
+def safe(value: object) -> str:
+    """Text that cannot steer a terminal: undecodable bytes and control characters are escaped."""
+    text = printable(value) if isinstance(value, Path) else encodable(f"{value}")
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def probability(value: float | None) -> str:
+    """A share in words: never a certainty, and *not measured* where nothing was."""
+    if value is None:
+        return "not measured"
+    if value > 0.99:
+        return "> 99 %"
+    return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
+
+
+def out() -> Console:
+    """Where results go."""
+    # Rich takes 80 columns where there is no terminal; a log or a pipe has room for paths.
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
+    return Console(width=width, highlight=False, emoji=False, markup=False)
+
+
+def err() -> Console:
+    """Where progress and remarks go."""
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def escape_what_cannot_be_encoded() -> None:
+    """Show characters that the terminal's or the pipe's encoding lacks as escapes.
+
+    Names are in any script; a console may know 256 characters (Windows), or ASCII (LC_ALL=C).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def print_json(data: Mapping[str, object]) -> None:
+    """One JSON object on stdout; a NaN in it is a bug and raises ValueError."""
+    sys.stdout.write(json.dumps(_encodable(data), indent=2, allow_nan=False) + "\n")
+
+
+def _encodable(value: object) -> object:
+    """The same data without lone surrogates, which strict readers of JSON refuse."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [*map(_encodable, value)] if isinstance(value, list | tuple) else value
+
+
+def tell_error(error: BaseException) -> None:
+    """One `error:` on stderr; messages may have lines of their own (a numbered list of faces)."""
+    lines = (_LONG_NAME.sub(r"\1...\2", safe(line)) for line in str(error).split("\n"))
+    sys.stderr.write("error: " + "\n".join(lines) + "\n")
+
+
+def tell(remarks: Iterable[str]) -> None:
+    """Remarks on stderr, a line each."""
+    for remark in remarks:
+        sys.stderr.write(f"note: {safe(remark)}\n")
+
+
+def print_summary(summary: "IndexSummary", gallery: str) -> None:
+    """What indexing did, which files it skipped, why, and what to do about each."""
+    from tools.media.skip_reasons import way_on
+
+    console = out()
+    console.print(
+        f"Gallery {gallery!r}: {counted(summary.images_added, 'image')} with "
+        f"{counted(summary.faces_found, 'face')} added in {summary.seconds:.1f} s."
+    )
+    if summary.videos_added:
+        console.print(f"  {from_videos(summary)}")
+    rest = {
+        "already known": summary.already_known,
+        "the same as another file": summary.duplicates,
+        "no longer there": summary.missing,
+    }
+    for words, number in rest.items():
+        if number:
+            console.print(f"  {counted(number, 'file')} {words}")
+    if summary.skipped:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in summary.skipped.items())
+        console.print(f"  {counted(sum(summary.skipped.values()), 'file')} skipped: {reasons}")
+    for path, reason in summary.skipped_files[:_SKIPS_SHOWN]:
+        why = f"{safe(reason)}: {way_on(reason)}"
+        console.print(Text(f"    {safe(path)}  ({why})", overflow="fold"))
+    more = sum(summary.skipped.values()) - _SKIPS_SHOWN
+    if more > 0:
+        console.print(f"    … and {more} more; --json names them")
+
+
+def from_videos(summary: "IndexSummary") -> str:
+    """How many of the images that were added are frames, and of how many videos."""
+    videos = counted(summary.videos_added, "video")
+    return f"{summary.frames_added:,} of them are frames of {videos}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 file, 2 files."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def print_findings(
+    findings: "Findings", *, explain: bool, truths: Mapping[str, str] | None = None
+) -> None:
+    """Ranked hits as a table, with the reasons beneath: of all, or of the first impersonations.
+
+    `truths` says by file name what a picture really is, where somebody knows (the demo does).
+    """
+    console = out()
+    if not findings.hits:
+        console.print(f"No face in gallery {findings.gallery!r} could be compared.")
+        return
+    shared = _shared_folder(findings.hits)
+    if shared is not None:
+        console.print(Text(f"Below {safe(shared)}:\n", overflow="fold"))
+    console.print(_hit_table(findings.hits, truths or {}, shared=shared))
+    console.print(_totals(findings))
+    for hit in findings.hits if explain else _worth_a_word(findings.hits):
+        name = _shown(hit, shared)
+        console.print(Text.assemble(f"\n{hit.rank}  ", _badge(hit.verdict), f"  {name}"))
+        console.print(_indented(Text(safe(f"{hit.explanation} {hit.seen}".rstrip()))))
+        console.print(_indented(_evidence_lines(hit, everything=explain)))
+    if not explain:
+        console.print("\n--explain gives the reasons and all the evidence for every hit.")
+
+
+def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
+    """The folder that all hits lie below, so that it need not be said for each."""
+    try:
+        folder = Path(os.path.commonpath([hit.path.parent for hit in hits]))
+    except ValueError:  # several drives
+        return None
+    return folder if folder.name else None
+
+
+def _shown(hit: "Hit", shared: Path | None) -> str:
+    gone = "  (file is gone)" if hit.file_missing else ""
+    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at + gone
+
+
+def _indented(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 3), expand=False)
+
+
+def _worth_a_word(hits: Sequence["Hit"]) -> list["Hit"]:
+    found = [hit for hit in hits if hit.verdict == "impersonation"] or list(hits[:1])
+    return found[:_EXPLAINED_UNASKED]
+
+
+def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path | None) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("rank", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    for heading in ("same person", "forged", "impersonation"):
+        table.add_column(heading, justify="right", min_width=6)
+    table.add_column("file", overflow="fold")
+    if truths:
+        table.add_column("what it really is", overflow="fold")
+    for hit in hits:
+        assessment = hit.assessment
+        cells = [
+            Text(str(hit.rank)),
+            _badge(hit.verdict),
+            Text(probability(assessment.identity_probability)),
+            Text(probability(assessment.fake_probability)),
+            Text(probability(assessment.impersonation_probability)),
+            Text(_shown(hit, shared)),
+        ]
+        if truths:
+            cells.append(Text(safe(truths.get(hit.path.name, ""))))
+        table.add_row(*cells)
+    return table
+
+
+def _badge(word: str) -> Text:
+    return Text(f" {word} ", style=_STYLES.get(word, ""))
+
+
+def _totals(findings: "Findings") -> str:
+    verdicts = ", ".join(f"{number} {verdict}" for verdict, number in findings.counts.items())
+    faceless = counted(findings.images_without_face, "image")
+    compared = counted(findings.compared - findings.videos, "image")
+    videos = f" and {counted(findings.videos, 'video')}" if findings.videos else ""
+    return f"\n{compared}{videos} compared: {verdicts}; {faceless} without a face."
+
+
+def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
+    cited = [item for item in hit.evidence if everything or f"[{item.id}]" in hit.explanation]
+    return Text("\n".join(_evidence_line(item) for item in cited), style="dim")
+
+
+def _evidence_line(item: "Evidence") -> str:
+    if item.value is None:
+        return safe(f"{item.id} {item.name}: not measured")
+    unit = f"({item.unit})" if "=" in item.unit else item.unit  # 1 (1 = present)
+    return safe(f"{item.id} {item.name}: {item.value:.3g} {unit}")
+
+
+def print_checks(checks: Sequence["Check"]) -> None:
+    """The doctor's checks, each hint beneath its finding."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for check in checks:
+        detail = Text(safe(check.detail))
+        if check.hint:
+            detail.append(f"\n→ {safe(check.hint)}", style="bold")
+        table.add_row(_badge(check.state), Text(safe(check.name)), detail)
+    out().print(table)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Plain rows under headings; cells are data, not markup."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(safe(cell)) for cell in row))
+    out().print(table)

@@ -1,0 +1,245 @@
+"""Model text <-> tool calls: the two forms that open models write, read as they stream in.
+
+*Hermes* (Qwen2 to Qwen3-VL, and many others) is JSON between tags:
+
+    <tool_call>
+    {"name": "find_person", "arguments": {"photos": ["Q1"]}}
+    </tool_call>
+
+*Qwen XML* (Qwen3-Coder, Qwen3.5 and later) has a tag an argument, so that types are lost and
+come back from the tool's schema (`checked`):
+
+    <tool_call>
+    <function=find_person>
+    <parameter=photos>
+    ["Q1"]
+    </parameter>
+    </function>
+    </tool_call>
+
+Pure: no model, no tokenizer. What cannot be run becomes a `BadCall`, whose `error` is written
+for the model: one repair turn shows it.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from assistant.conversation.arguments import coerced, complaint
+
+Form = Literal["hermes", "qwen_xml"]
+Schema = Mapping[str, Any]
+
+OPENS, CLOSES = "<tool_call>", "</tool_call>"
+THINKS, THOUGHT = "<think>", "</think>"
+
+_FUNCTION = re.compile(r"<function=([^>\n]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
+_PARAMETER = re.compile(
+    r"<parameter=([^>\n]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call: `arguments` by name, typed once `checked`."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BadCall:
+    """What the model meant as a call and nothing can run; `error` tells the model why."""
+
+    text: str
+    error: str
+    name: str = ""
+
+
+def form_of(template: str) -> Form | None:
+    """The form that a chat template teaches and repeats; None when it knows neither."""
+    if OPENS not in template:
+        return None
+    return "qwen_xml" if "<function=" in template else "hermes"
+
+
+def written(calls: Iterable[Call], form: Form) -> str:
+    """The calls as a model of this form writes them, one below the other."""
+    body = _xml_body if form == "qwen_xml" else _json_body
+    return "\n".join(f"{OPENS}\n{body(call)}\n{CLOSES}" for call in calls)
+
+
+def _json_body(call: Call) -> str:
+    return json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
+
+
+def _xml_body(call: Call) -> str:
+    parameters = (
+        f"<parameter={name}>\n{_xml_value(value)}\n</parameter>\n"
+        for name, value in call.arguments.items()
+    )
+    return f"<function={call.name}>\n{''.join(parameters)}</function>"
+
+
+def _xml_value(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)  # as the templates' `| string`: True, None, 10
+
+
+def read_call(body: str, form: Form) -> Call | BadCall:
+    """What stands between the tags, as a call; arguments are not yet checked."""
+    # A model may write the other form than its template's: the text itself decides.
+    if form == "qwen_xml" or "<function=" in body:
+        return _from_xml(body)
+    return _from_json(body)
+
+
+def _from_xml(body: str) -> Call | BadCall:
+    function = _FUNCTION.search(body)
+    if function is None:
+        return BadCall(body.strip(), "the call has no <function=NAME>")
+    arguments = {
+        found.group(1).strip(): found.group(2) for found in _PARAMETER.finditer(function.group(2))
+    }
+    return Call(function.group(1).strip(), arguments)
+
+
+def _from_json(body: str) -> Call | BadCall:
+    text = body.strip()
+    try:
+        spoken = json.loads(text)
+    except json.JSONDecodeError as error:
+        return BadCall(text, f"the call is not JSON: {error.msg} at character {error.pos + 1}")
+    if not isinstance(spoken, dict) or not isinstance(spoken.get("name"), str):
+        return BadCall(text, 'the call is not {"name": …, "arguments": {…}}')
+    arguments = spoken.get("arguments", {})
+    if isinstance(arguments, str):  # encoded twice, as OpenAI's API has it
+        with contextlib.suppress(json.JSONDecodeError):
+            arguments = json.loads(arguments)
+    if not isinstance(arguments, dict):
+        return BadCall(text, '"arguments" is not an object', name=spoken["name"])
+    return Call(spoken["name"], arguments)
+
+
+def checked(call: Call, schemas: Mapping[str, Schema]) -> Call | BadCall:
+    """The call with arguments of the types that its tool's schema asks for, or what is wrong.
+
+    `schemas` has the JSON schema of the arguments by tool name. A value of another type is
+    turned into the right one where that loses nothing: "10" into 10, "Q1" into ["Q1"].
+    """
+    text = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
+    if call.name not in schemas:
+        known = ", ".join(schemas) or "none"
+        return BadCall(text, f"no tool is called {call.name!r}; there are: {known}", name=call.name)
+    schema = schemas[call.name]
+    arguments = coerced(dict(call.arguments), schema)
+    if wrong := complaint(arguments, schema):
+        return BadCall(text, f"{call.name}: {wrong}", name=call.name)
+    return Call(call.name, arguments)
+
+
+def repair_text(bad: Sequence[BadCall]) -> str:
+    """What the model is told when calls cannot be run."""
+    reasons = "; ".join(call.error for call in bad)
+    return f"No call was run: {reasons}. Write the calls again, corrected."
+
+
+class Reader:
+    """Reads a model's text piece by piece: what people may see comes out, calls are kept.
+
+    Thoughts (`<think>`) are neither. White space at both ends is dropped; around a call it becomes
+    one line break. The pieces may be cut anywhere.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.calls: list[Call | BadCall] = []
+        self._buffer = ""
+        self._closing = ""  # the tag that ends what is being read; "" in text
+        self._shown = False
+        self._fresh = True  # at the start, or after a tag: white space is still dropped
+
+    @property
+    def in_call(self) -> bool:
+        """Whether a call has begun and not ended."""
+        return self._closing == CLOSES
+
+    def feed(self, piece: str) -> str:
+        """Take the next piece of text; returns what can be shown now."""
+        self._buffer += piece
+        shown = ""
+        while (step := self._step()) is not None:
+            shown += step
+        return shown
+
+    def finish(self) -> str:
+        """The text has ended: the last that can be shown; a call cut off is a bad one."""
+        rest, self._buffer = self._buffer, ""
+        if self._closing == CLOSES:
+            self.calls.append(BadCall(rest.strip(), "the call breaks off"))
+            rest = ""
+        elif self._closing:
+            rest = ""
+        self._closing = ""
+        return self._visible(rest.rstrip())
+
+    def _step(self) -> str | None:
+        """One step forward; None when more text is needed."""
+        return self._close() if self._closing else self._open()
+
+    def _close(self) -> str | None:
+        body, tag, rest = self._buffer.partition(self._closing)
+        if not tag:
+            return None
+        if self._closing == CLOSES:
+            self.calls.append(read_call(body, self.form))
+        self._buffer, self._closing, self._fresh = rest, "", True
+        return ""
+
+    def _open(self) -> str | None:
+        found = [(at, tag) for tag in (OPENS, THINKS) if (at := self._buffer.find(tag)) >= 0]
+        if found:
+            at, tag = min(found)
+            text, self._buffer = self._buffer[:at], self._buffer[at + len(tag) :]
+            self._closing = CLOSES if tag == OPENS else THOUGHT
+            return self._visible(text.rstrip())
+        sure = len(self._buffer) - _undecided(self._buffer)
+        text, self._buffer = self._buffer[:sure], self._buffer[sure:]
+        return self._visible(text) if text else None
+
+    def _visible(self, text: str) -> str:
+        if not self._fresh:
+            return text
+        text = text.lstrip()
+        if not text:
+            return ""
+        before = "\n" if self._shown else ""
+        self._shown, self._fresh = True, False
+        return before + text
+
+
+def _undecided(text: str) -> int:
+    """How many characters at the end may yet turn out to open a call, or to stand before one."""
+    longest = max(len(OPENS), len(THINKS)) - 1
+    ends = (n for n in range(min(longest, len(text)), 0, -1) if _may_open(text[-n:]))
+    tag = next(ends, 0)
+    before = text[: len(text) - tag]
+    return len(text) - len(before.rstrip())
+
+
+def _may_open(end: str) -> bool:
+    return OPENS.startswith(end) or THINKS.startswith(end)
+
+
+def read_all(text: str, form: Form) -> tuple[str, tuple[Call | BadCall, ...]]:
+    """A whole text at once: what people may see, and the calls."""
+    reader = Reader(form)
+    shown = reader.feed(text)
+    shown += reader.finish()
+    return shown, tuple(reader.calls)

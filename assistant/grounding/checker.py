@@ -1,0 +1,110 @@
+"""The checker: which sentences of a model may be shown, and as what.
+
+A sentence is shown as checked when its form allows it (`assistant.grounding.statements`) and
+everything that it cites exists: then the application writes what was measured. So no verdict,
+count, likeness, place or "nothing found" is ever in a model's own words. English that speaks of
+nothing on the desk is shown as unchecked; everything else is a finding. Pure: the same text and
+facts give the same findings.
+
+Does not show: that the citations are well chosen, or complete.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Self
+
+from assistant.conversation.steps import CheckedSentence
+from assistant.grounding.sentences import sentences
+from assistant.grounding.statements import may_stand_unchecked, wrong_form
+from prompts.phrases import JOINTS
+from tools.agent_tools.workspace import Desk
+from tools.errors import SetupError, ToolError
+from tools.verdict.handles import CITATION, Fact, cited, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a text is held against.
+
+    `fact` gives a fact by its id, measured or not, None when there is none; `about` limits whom
+    the text may speak of (None: everything on the desk).
+    """
+
+    fact: Callable[[str], Fact | None]
+    about: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, desk: Desk, *, about: str | None = None) -> Self:
+        """The facts of a desk, or those of one hit only."""
+        # Facts of a photo are measured, those of the gallery read from disk: once a text.
+        facts = cache(lambda group: _facts(desk, group))
+        return cls(
+            fact=lambda id_: facts(parse(id_).group).get(id_),
+            about=None if about is None else frozenset([about]),
+        )
+
+
+def _facts(desk: Desk, group: str) -> dict[str, Fact]:
+    try:
+        return {fact.id: fact for fact in desk.facts(group)}
+    except (ToolError, SetupError):  # no such hit, no face in the photo, no gallery: no facts
+        return {}
+
+
+def check(text: str, ground: Ground) -> tuple[CheckedSentence, ...]:
+    """The sentences of a model's text, each with what is wrong with it, or None.
+
+    What a small model says twice is kept once.
+    """
+    once = dict.fromkeys(map(_without_repeats, sentences(text)))
+    return tuple(_checked(sentence, ground) for sentence in once)
+
+
+def once(said: Sequence[CheckedSentence]) -> tuple[CheckedSentence, ...]:
+    """The sentences without those whose words were there before."""
+    spoken: set[str] = set()
+    kept = []
+    for one in said:
+        if not one.text or one.text not in spoken:
+            kept.append(one)
+        spoken.add(one.text)
+    return tuple(kept)
+
+
+def _without_repeats(sentence: str) -> str:
+    """The sentence without a citation that follows the same one, and the joint between them."""
+    kept, last, end = "", None, 0
+    for match in CITATION.finditer(sentence):
+        between, id_ = sentence[end : match.start()], str(parse(match[1]))
+        joint = between.strip(" ,;").casefold()
+        if id_ != last or joint not in ("", *JOINTS):
+            kept += between + match[0]
+        last, end = id_, match.end()
+    return kept + sentence[end:]
+
+
+def _checked(sentence: str, ground: Ground) -> CheckedSentence:
+    wrong = finding(sentence, ground)
+    if wrong is not None and ground.about is None and may_stand_unchecked(sentence):
+        return CheckedSentence(sentence, (), "unchecked", UNCHECKED)
+    return CheckedSentence(sentence, cited(sentence), "model", wrong)
+
+
+UNCHECKED = "no tool measures what it says"
+"""Why a sentence is shown as the model's own, unchecked words."""
+
+
+def finding(sentence: str, ground: Ground) -> str | None:
+    """What is wrong with a sentence, in words for model and person; None when nothing is."""
+    return wrong_form(sentence) or _wrong_citation(sentence, ground)
+
+
+def _wrong_citation(sentence: str, ground: Ground) -> str | None:
+    for id_ in cited(sentence):
+        subject = parse(id_).subject
+        if ground.about is not None and subject not in ground.about:
+            return f"it cites {id_}, which is not about {' or '.join(sorted(ground.about))}"
+        if ground.fact(id_) is None:
+            return f"it cites {id_}, which does not exist"
+    return None

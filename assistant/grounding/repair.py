@@ -1,0 +1,223 @@
+"""From a model's draft to checked sentences: repair what was refused, else the plain writer.
+
+One hit, one prompt: a small model that reads five hits at once cites the wrong one's evidence.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+
+from assistant.conversation.messages import explanation_messages, repair_messages
+from assistant.conversation.steps import CheckedSentence, Explanation
+from assistant.grounding.checker import Ground, check
+from assistant.grounding.template_answers import about_hit
+from tools.agent_tools.workspace import Desk
+from tools.search.results import Hit
+from tools.verdict.handles import ALIASES, SUBJECT
+
+BATCH = 8
+"""Hits that are explained in one pass of the model."""
+
+MOST_REPAIRS = 6
+"""Refused sentences of one draft that are asked for again; the others are replaced at once."""
+
+Prompt = tuple[list[BaseMessage], Ground]
+"""Messages, and what the answer will be held against."""
+
+Ask = Callable[[Sequence[Prompt]], list[str]]
+"""The model: what it answers to each of several prompts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a model said to a prompt, and what it is held against."""
+
+    asked: list[BaseMessage]
+    text: str
+    ground: Ground
+
+
+def explanations(
+    model: BaseChatModel, desk: Desk, handles: Sequence[str], *, evidence: Callable[[str], str]
+) -> Iterator[Explanation]:
+    """Why each hit got its verdict; `evidence` gives `score_fake`'s text for a hit.
+
+    Raises ToolError for a handle that is no hit.
+    """
+    hits = [desk.hit(handle) for handle in handles]
+    for start in range(0, len(hits), BATCH):
+        part = hits[start : start + BATCH]
+        ask = asker(model, desk)
+        drafts = _drafts(ask, desk, part, evidence)
+        for hit, sentences in zip(part, settled(drafts, desk, ask), strict=True):
+            if nothing_said(sentences):
+                sentences = (*sentences, *about_hit(desk, hit.handle))
+            yield Explanation(hit.handle, sentences)
+
+
+def asker(model: BaseChatModel, desk: Desk) -> Ask:
+    """The model as a function from prompts to texts, all prompts in one batch."""
+
+    def ask(prompts: Sequence[Prompt]) -> list[str]:
+        limits: dict[str, Any] = {}
+        if limits_citations(model):
+            allowed = [citable(desk, [*sorted(ground.about or ())]) for _, ground in prompts]
+            limits = {"allowed_citations": allowed}
+        return [answer.text for answer in model.batch([asked for asked, _ in prompts], **limits)]
+
+    return ask
+
+
+def citable(desk: Desk, groups: Iterable[str]) -> list[str]:
+    """The ids of all facts of hits, photos, comparisons, or of a group ("S", "hits", "about").
+
+    Second names are among them: models find `[H1.forgery]` easier than `[H1.P2]`.
+    """
+    first = [fact.id for one in groups for fact in desk.facts(one)]
+    return [*first, *(name for id_ in first for name in _second_names(id_))]
+
+
+def _second_names(id_: str) -> Iterator[str]:
+    subject, _, kind = id_.rpartition(".")
+    if subject and not SUBJECT.fullmatch(subject):
+        return
+    for name, of in ALIASES.items():
+        if of == kind and ("." in name or name == "gallery") == (not subject):
+            yield f"{subject}.{name}".removeprefix(".")
+
+
+def limits_citations(model: BaseChatModel) -> bool:
+    """Whether the model takes `allowed_citations`: those that constrain their decoding do."""
+    return bool(getattr(model, "constrained", False))
+
+
+def settled(
+    drafts: Sequence[Draft], desk: Desk, ask: Ask
+) -> Iterator[tuple[CheckedSentence, ...]]:  # fmt: skip
+    """Each draft's sentences, checked; a refused one is asked for again, once, then replaced.
+
+    At most `MOST_REPAIRS` of a draft are asked for again. Where nothing checked is left, the
+    template writer must answer.
+    """
+    checked = [check(draft.text, draft.ground) for draft in drafts]
+    prompts = [
+        (_repair(draft, one.text, one.finding or ""), draft.ground)
+        for draft, sentences in zip(drafts, checked, strict=True)
+        for one in _asked_again(sentences)
+    ]
+    answers = iter(ask(prompts) if prompts else [])
+    for draft, sentences in zip(drafts, checked, strict=True):
+        again = _asked_again(sentences)
+        judged = [
+            _mended(one, next(answers), draft.ground)
+            if any(one is it for it in again)
+            else _Judged(one, refused=_refused(one))
+            for one in sentences
+        ]
+        yield tuple(_replaced(judged, desk, draft.ground))
+
+
+def _asked_again(sentences: Sequence[CheckedSentence]) -> list[CheckedSentence]:
+    return [one for one in sentences if _refused(one)][:MOST_REPAIRS]
+
+
+def _refused(sentence: CheckedSentence) -> bool:
+    return sentence.finding is not None and sentence.source == "model"
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A sentence after its repair; still `refused`, or passed."""
+
+    sentence: CheckedSentence
+    refused: bool
+
+
+def _repair(draft: Draft, sentence: str, finding: str) -> list[BaseMessage]:
+    plain = sentence.removeprefix("- ")
+    return repair_messages(draft.asked, draft.text, sentence=plain, finding=finding)
+
+
+def _drafts(
+    ask: Ask, desk: Desk, hits: Sequence[Hit], evidence: Callable[[str], str]
+) -> list[Draft]:  # fmt: skip
+    photo = searched_photo(desk)
+    prompts: list[Prompt] = [
+        (
+            explanation_messages(desk, hit=hit.handle, photo=photo, evidence=evidence(hit.handle)),
+            Ground.of(desk, about=hit.handle),
+        )
+        for hit in hits
+    ]
+    return [
+        Draft(asked, text, ground)
+        for (asked, ground), text in zip(prompts, ask(prompts), strict=True)
+    ]
+
+
+def searched_photo(desk: Desk) -> str:
+    """The handle of the first photo of the latest search."""
+    searched = desk.search[0].query_paths if desk.search else ()
+    return next(handle for handle, path in desk.photos.items() if path in searched)
+
+
+def _mended(refused: CheckedSentence, answer: str, ground: Ground) -> _Judged:
+    """The sentence as the model wrote it again, if that passes; why it had to stays on record."""
+    again = check(answer, ground)
+    cites = tuple(id_ for sentence in again for id_ in sentence.cites)
+    if not cites or any(sentence.finding for sentence in again):
+        return _Judged(refused, refused=True)
+    item = "- " if refused.text.startswith("- ") else ""
+    text = item + " ".join(sentence.text.removeprefix("- ") for sentence in again)
+    mended = CheckedSentence(text, cites, "model", refused.finding, refused.text)
+    return _Judged(mended, refused=False)
+
+
+def _replaced(
+    judged: Sequence[_Judged], desk: Desk, ground: Ground
+) -> Iterator[CheckedSentence]:  # fmt: skip
+    """What is still refused becomes the plain writer's sentences about its hits, or is dropped."""
+    written: set[str] = set()
+    for each in judged:
+        hits = _hits_of(each.sentence, desk, ground) if each.refused else []
+        new = [handle for handle in hits if handle not in written]
+        written |= {*new}
+        if not each.refused:
+            yield each.sentence
+        elif new:
+            yield from plain(desk, new, instead_of=each.sentence)
+        else:
+            yield CheckedSentence("", (), "model", each.sentence.finding, each.sentence.text)
+
+
+def _hits_of(sentence: CheckedSentence, desk: Desk, ground: Ground) -> list[str]:
+    """The hits that a sentence speaks of, or must speak of."""
+    there = {hit.handle for hit in desk.search[0].hits} if desk.search else set()
+    spoken = ground.about or {match[0] for match in SUBJECT.finditer(sentence.text)}
+    return sorted(spoken & there, key=lambda handle: int(handle[1:]))
+
+
+def plain(
+    desk: Desk, handles: Sequence[str], *, instead_of: CheckedSentence
+) -> Iterator[CheckedSentence]:
+    """The plain writer about hits: all it has to say of one, its first sentence of several.
+
+    The first one tells which refused sentence they stand for.
+    """
+    refused: str | None = instead_of.text
+    for handle in handles:
+        said = about_hit(desk, handle)
+        for one in said if len(handles) == 1 else said[:1]:
+            item = "- " if len(handles) > 1 else ""
+            yield replace(
+                one, text=f"{item}{one.text}", finding=instead_of.finding, refused=refused
+            )
+            refused = None
+
+
+def nothing_said(sentences: Sequence[CheckedSentence]) -> bool:
+    """Whether no sentence is left that was checked or written from the measurements."""
+    return not any(one.text and one.source != "unchecked" for one in sentences)

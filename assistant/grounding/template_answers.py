@@ -1,0 +1,128 @@
+"""The template writer's answers: what to say when nothing of a model's answer is left.
+
+It answers what was asked by what the turn's tools answered last, and without any by what lies on
+the desk; so there is always an answer, and it is about the latest measurements.
+"""
+
+import json
+from collections.abc import Sequence
+
+from assistant.conversation.steps import CheckedSentence, ToolCall, ToolResult
+from assistant.grounding.checker import Ground
+from assistant.grounding.citations import FactOf, filled
+from assistant.grounding.sentences import sentences
+from assistant.grounding.statements import wrong_form
+from prompts import phrases
+from tools.agent_tools.workspace import Desk
+from tools.errors import ToolError
+from tools.verdict.handles import CITATION, SUBJECT, cited
+from tools.verdict.template_writer import explain
+
+
+def answer(
+    desk: Desk, asked: Sequence[ToolCall], told: Sequence[ToolResult]
+) -> tuple[CheckedSentence, ...]:
+    """Sentences about the latest results of a turn, at least one."""
+    said: tuple[CheckedSentence, ...] = ()
+    if told:
+        calls = {call.id: call for call in asked}
+        said = of_result(desk, calls.get(told[-1].call_id), told[-1])
+    return said or written(_of_the_desk(desk), Ground.of(desk).fact)
+
+
+def of_result(desk: Desk, call: ToolCall | None, result: ToolResult) -> tuple[CheckedSentence, ...]:
+    """What there is to say of one result; nothing where another search has overtaken it."""
+    image = str(call.arguments.get("image", "")).strip("[] ") if call else ""
+    if result.ok and result.name == "score_fake" and image.startswith("H"):
+        try:
+            return tuple(about_hit(desk, image))
+        except ToolError:
+            return ()
+    text = _about(result, image) if result.ok else _refusal(call)
+    return written(text, Ground.of(desk).fact)
+
+
+def written(text: str, fact: FactOf) -> tuple[CheckedSentence, ...]:
+    """A text of citations as the template writer's sentences, filled in.
+
+    A sentence that cites what there is not is left out.
+    """
+    said = []
+    for sentence in sentences(text):
+        sound = wrong_form(sentence) is None or not CITATION.search(sentence)
+        if sound and all(fact(id_) is not None for id_ in cited(sentence)):
+            one = CheckedSentence(sentence, cited(sentence), "model")
+            said.append(CheckedSentence(filled([one], fact), one.cites, "plain"))
+    return tuple(said)
+
+
+def about_hit(desk: Desk, handle: str) -> list[CheckedSentence]:
+    """The plain writer's explanation of a hit."""
+    hit = desk.hit(handle)
+    return [
+        _cited(sentence.text, [f"{handle}.{id_}" for id_ in sentence.cites])
+        for sentence in explain(hit.assessment, hit.evidence, whom=handle)
+    ]
+
+
+def _cited(text: str, ids: Sequence[str]) -> CheckedSentence:
+    marks = "".join(f" [{id_}]" for id_ in ids)
+    return CheckedSentence(f"{text.removesuffix('.')}{marks}.", tuple(ids), "plain")
+
+
+def _about(result: ToolResult, image: str) -> str:
+    """A text of citations about one result; `image` is the handle that it was asked about."""
+    match result.name:
+        case "find_person":
+            return FOUND
+        case "score_fake":
+            return f"[{image}.P2]. [{image}.E2] and [{image}.E4]. [{image}.E9]."
+        case "compare_faces":
+            name = _comparison(result)
+            return f"[{name}.P1]. [{name}.E7], and [{name}.E8]."
+        case "locate_artifacts":
+            return (
+                f"[{image}.verdict]. [{image}.regions]."
+                if image[:1] == "H"
+                else (f"[{image}.P2]. [{image}.regions].")
+            )
+        case "describe_image":
+            return f"[{image}.file]."
+        case "gallery_summary":
+            return "[G1], and [G2]. [G3], and [G4]."
+    return ""
+
+
+def _comparison(result: ToolResult) -> str:
+    return str(json.loads(str(result.content))["comparison"])
+
+
+def _refusal(call: ToolCall | None) -> str:
+    """What is known of the things that a refused call was about; nothing of what it said."""
+    named = (
+        [str(each) for value in call.arguments.values() for each in _each(value)] if call else []
+    )
+    photos = [name for name in named if name.startswith("Q") and SUBJECT.fullmatch(name)]
+    said = [phrases.TOOL_REFUSED, *(f"[{photo}.faces]." for photo in photos)]
+    if any(name.startswith("H") for name in named):
+        said += ["[hits.all].", phrases.WHICH_HIT]
+    elif call is None or call.name in ("find_person", "gallery_summary"):
+        said.append("[G5].")
+    return " ".join(said)
+
+
+def _each(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
+
+
+FOUND = (
+    "[S1], and [S2]. [hits.impersonation], and [hits.inconclusive]. [hits.no_forgery_found]. "
+    f"{phrases.NO_PROOF}"
+)
+"""What to say of a search."""
+
+
+def _of_the_desk(desk: Desk) -> str:
+    if desk.search is not None:
+        return FOUND
+    return phrases.SEARCH_FIRST if desk.photos else phrases.ASK_PHOTO

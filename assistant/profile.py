@@ -1,0 +1,119 @@
+"""The loaded parts of a profile: faces, encoder, detectors and the verdict rule.
+
+Each part is loaded on first use from the checkpoint that the profile's table names; which
+profile it is makes no other difference.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+from assistant.settings import Settings
+from tools.checkpoints.store import PROFILES, WEIGHTS, calibration_file, fingerprint, locate
+from tools.detectors import Detector, detectors
+from tools.detectors.calibration import Calibration
+from tools.detectors.folders import FOLDER, About, Shelved, shelved
+from tools.detectors.protocol import AnyDetector, title
+from tools.encoder.clip import Encoder
+from tools.errors import SetupError
+from tools.faces.analyser import FaceAnalyser
+from tools.faces.further_embedders import Embedder, embedders
+from tools.verdict.evidence import FURTHER
+from tools.verdict.rule import Rule
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a profile measures with; weights are shared, nothing of a case lives here."""
+
+    settings: Settings
+
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        return self.settings.profile
+
+    @cached_property
+    def fingerprint(self) -> dict[str, str]:
+        """sha256 per part that embeds; binds a gallery to the checkpoints that made it."""
+        return fingerprint(self.settings.profile, self.settings.models_dir)
+
+    @cached_property
+    def faces(self) -> FaceAnalyser:
+        """Detection, landmarks, quality and embeddings."""
+        pack = locate(PROFILES[self.settings.profile]["faces"], self.settings.models_dir)
+        return FaceAnalyser(pack, threads=self.settings.threads)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """CLIP features."""
+        folder = locate(PROFILES[self.settings.profile]["encoder"], self.settings.models_dir)
+        return Encoder.load(folder, threads=self.settings.threads)
+
+    @cached_property
+    def detectors(self) -> list[Detector]:
+        """Scores of authenticity over the encoder's features."""
+        folder = locate(PROFILES[self.settings.profile]["heads"], self.settings.models_dir)
+        return detectors(folder, self.encoder.sha256)
+
+    @cached_property
+    def picture_detectors(self) -> list[AnyDetector]:
+        """Shelved detectors that look at pixels: those that have a place among the evidence.
+
+        One that was trained on another profile's encoder is left out.
+        """
+        named = {measure.score for measure in FURTHER}
+        return [
+            found.load(self.encoder)
+            for found in self._shelf[0]
+            if found.title in named
+            and (
+                found.about.encoder_sha256 is None
+                or found.about.encoder_sha256 == self.encoder.sha256
+            )
+        ]
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """Detectors' folders that are left out, each with the reason and what to do."""
+        return self._shelf[1]
+
+    @cached_property
+    def _shelf(self) -> tuple[tuple[Shelved, ...], tuple[str, ...]]:
+        """The detectors in folders, and what is to be said of those that are left out."""
+        folders, said = [WEIGHTS / FOLDER, self.settings.models_dir / FOLDER], list[str]()
+        found = tuple(shelved(folders, left_out=lambda _, error: said.append(str(error))))
+        return found, tuple(f"a detector is left out: {it}" for it in said)
+
+    @cached_property
+    def locating_detectors(self) -> list[tuple[AnyDetector, Calibration | None]]:
+        """Shelved detectors whose network itself says where, and how each reads.
+
+        One that cannot be read is left out; `unmask detectors` says why.
+        """
+        known = {title(it): it for it in self.picture_detectors}
+        found: list[tuple[AnyDetector, Calibration | None]] = []
+        for one in self._shelf[0]:
+            if _says_where(one.about):
+                with suppress(SetupError):
+                    detector = known.get(one.title) or one.load(self.encoder)
+                    found.append((detector, one.calibration))
+        return found
+
+    @cached_property
+    def second_embedder(self) -> Embedder | None:
+        """Another embedder beside the first: the person's own, else the one that is shipped."""
+        settings = self.settings
+        return next(iter(embedders(settings.models_dir, threads=settings.threads)), None)
+
+    @cached_property
+    def rule(self) -> Rule | None:
+        """The fitted verdict rule; None while this profile's calibration was never fitted."""
+        path = calibration_file(self.settings.profile, self.settings.models_dir)
+        return None if path is None else Rule.load(path)
+
+
+def _says_where(about: About) -> bool:
+    """By boxes, as CADDM does, or by Grad-CAM."""
+    return about.kind == "classifier" or bool((about.settings or {}).get("boxed"))

@@ -1,0 +1,1 @@
+"""Findings as pages: the report, maps over faces, pictures embedded."""

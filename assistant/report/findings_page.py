@@ -1,0 +1,102 @@
+"""Findings as one self-contained HTML page: pictures, maps, verdicts, both axes, evidence.
+
+Pictures are embedded, so the page can be moved and leaks no path to a server; nothing is loaded
+from anywhere else. Text from files (names above all) is escaped by the template.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.report.data_uris import data_uri, with_box
+from assistant.report.further_maps import further_views
+from assistant.report.maps import map_views
+from assistant.report.templating import bands, fill
+from tools.errors import SetupError, ToolError
+from tools.faces.alignment import aligned_crop
+from tools.faces.analyser import Face
+from tools.media.private_files import opened_privately
+from tools.media.videos import picture_at
+from tools.search.closer_look.inner_outer_face import Look
+from tools.search.instruments import Instruments
+from tools.search.query import Query
+from tools.search.results import Findings, Hit, printable
+from tools.verdict.rule import VERDICTS, Rule
+
+_FACE_PX = 160
+
+
+def write_report(
+    findings: Findings,
+    query: Query,
+    path: Path,
+    *,
+    rule: Rule | None,
+    instruments: Instruments | None = None,
+) -> Path:
+    """Write the page and return its path; a picture that is gone is shown as missing.
+
+    With `instruments` every hit is shown with its maps: where the signs of forgery lie, and where
+    the face departs from the query photos; further ones are folded.
+    """
+    photos = [(picture_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
+    page = fill(
+        "report.html",
+        findings=findings,
+        verdicts=VERDICTS,
+        queries=[_query_view(photo, look) for photo, look in zip(query.paths, photos, strict=True)],
+        hits=[_hit_view(hit, photos, rule=rule, kit=instruments) for hit in findings.hits],
+    )
+    try:
+        with opened_privately(path) as file:
+            file.write(page)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SetupError(f"the page {printable(path)!r} cannot be written: {reason}") from error
+    return path
+
+
+def _query_view(path: Path, look: Look) -> dict[str, Any]:
+    pixels, face = look
+    return {
+        "name": printable(Path(path.name)),
+        "image": data_uri(with_box(pixels, face.box)),
+        "face": data_uri(aligned_crop(pixels, face.keypoints, size=_FACE_PX)),
+    }
+
+
+def _hit_view(
+    hit: Hit, photos: Sequence[Look], *, rule: Rule | None, kit: Instruments | None
+) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "hit": hit,
+        "name": f"{printable(Path(hit.path.name))}{hit.at}",
+        "path": f"{printable(hit.path)}{hit.at}",
+        "bands": bands(hit.assessment),
+        "image": None,
+        "face": None,
+        "maps": [],
+        "further": [],
+    }
+    try:
+        pixels = picture_at(hit.path, hit.time_s)
+    except ToolError:
+        return view  # moved or deleted since it was indexed; the page says so
+    view["image"] = data_uri(with_box(pixels, np.asarray(hit.box)))
+    view["face"] = data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX))
+    face = None if kit is None else _same_face(hit, kit.faces.analyse([pixels])[0])
+    if kit is not None and face is not None:
+        view["maps"] = map_views(pixels, face, photos, instruments=kit)
+        view["further"] = further_views(pixels, face, instruments=kit)
+    return view
+
+
+def _same_face(hit: Hit, found: Sequence[Face]) -> Face | None:
+    """The face of the hit among those found anew; None when the file shows another picture now."""
+    points = np.asarray(hit.keypoints)
+    apart = [float(np.linalg.norm(it.keypoints - points, axis=1).mean()) for it in found]
+    if not apart or min(apart) > 0.2 * float(np.linalg.norm(points[1] - points[0])):
+        return None
+    return found[int(np.argmin(apart))]

@@ -1,0 +1,116 @@
+"""Maps over a hit's face as pictures, with what they say and what they do not show.
+
+Three kinds: where the detector sees signs of forgery (`tools.localisers`), where the face departs
+from the query photos (`tools.search.closer_look.reference_comparison`), and what stands out in the
+whole picture (`tools.search.closer_look.patch_grid`). Page and report show the same pictures;
+`assistant.report.further_maps` has more.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from assistant.report.data_uris import data_uri
+from tools.detectors import Detector
+from tools.errors import ToolError
+from tools.faces.analyser import Face
+from tools.localisers import Located, heat_overlay, locate, region_of
+from tools.localisers.map_scales import NOTHING, picture_map_of, scale_of
+from tools.localisers.overlay import FULL_HEAT
+from tools.search.closer_look.inner_outer_face import Look
+from tools.search.closer_look.patch_grid import LIMITS, SCORE, heat_of, patch_map
+from tools.search.closer_look.reference_comparison import ReferenceMap, reference_map
+from tools.search.instruments import Instruments
+from tools.verdict.interpretation import UNCALIBRATED
+
+FORGERY, DISTANCE, PICTURE = "Heat map", "Distance map", "Picture map"
+_FACE_PX = 240
+_USUAL_SHARE = 0.80
+"""What so large a share of authentic photographs has somewhere in it is not drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapView:
+    """One map to show: `image` is a data URI, `says` the map in words, `limits` what it hides."""
+
+    title: str
+    image: str
+    says: str
+    limits: str
+    over: str = "the face"
+
+
+def forgery_view(
+    located: Located, *, title: str = FORGERY, full_heat: float = FULL_HEAT
+) -> MapView:
+    """A map of the signs of forgery."""
+    image = _drawn(located.crop, located.drawn, full_heat=full_heat)
+    return MapView(title, image, _strongest(located), located.limits)
+
+
+def distance_view(mapped: ReferenceMap) -> MapView:
+    """The map of the distance from the query photos; nothing usual is drawn."""
+    return MapView(DISTANCE, _drawn(mapped.crop, mapped.drawn), mapped.says, mapped.limits)
+
+
+def picture_view(pixels: np.ndarray, kit: Instruments) -> MapView | None:
+    """The map of the whole picture; None where it is too small, or the profile has no reader."""
+    heat, known = heat_of(pixels, kit), kit.rule.references.get(SCORE) if kit.rule else None
+    usual = known.quantile(_USUAL_SHARE) if known else 0.0
+    scale = scale_of(picture_map_of(*pixels.shape[:2]), kit.encoder)
+    found = None if heat is None else patch_map(pixels, heat, usual=usual, scale=scale)
+    if found is None:
+        return None
+    return MapView(PICTURE, data_uri(found.shown), found.says, LIMITS, over="the whole picture")
+
+
+def map_views(
+    pixels: np.ndarray, face: Face, photos: Sequence[Look], *, instruments: Instruments
+) -> list[MapView]:
+    """Every map that can be made of a face in a picture (h, w, 3) uint8 RGB.
+
+    `photos` are the query's pictures with their faces. A map that cannot be made is left out.
+    """
+    return list(_views(pixels, face, photos, instruments))
+
+
+def head_of(kit: Instruments) -> Detector | None:
+    """The profile's detector whose score maps of the face are of; None where there is none."""
+    heads = (it for it in kit.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
+    return next(heads, None)
+
+
+def _views(
+    pixels: np.ndarray, face: Face, photos: Sequence[Look], kit: Instruments
+) -> Iterator[MapView]:
+    head = head_of(kit)
+    if head is not None:
+        # A face without landmarks, by whose parts the map is read, has none.
+        with contextlib.suppress(ToolError):
+            yield forgery_view(locate(pixels, face, encoder=kit.encoder, head=head))
+    mapped = reference_map((pixels, face), photos, encoder=kit.encoder)
+    if mapped is not None:
+        yield distance_view(mapped)
+    picture = picture_view(pixels, kit)
+    if picture is not None:
+        yield picture
+
+
+def _drawn(crop: np.ndarray, heat: np.ndarray, *, full_heat: float = FULL_HEAT) -> str:
+    face = cv2.resize(crop, (_FACE_PX, _FACE_PX), interpolation=cv2.INTER_LINEAR)
+    return data_uri(heat_overlay(face, heat, full_heat=full_heat))
+
+
+def _strongest(located: Located) -> str:
+    """The strongest regions of a heat map in words."""
+    for reads in ("strong", "weak"):
+        named = [region_of(item.id) for item in located.evidence if item.reads == reads]
+        if named:
+            return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
+    if any(item.reads == UNCALIBRATED for item in located.evidence):
+        found = "places to look at" if located.heat.max() > 0 else "no place stands out"
+        return f"{found}; {UNCALIBRATED}, so no part of the face is read by it"
+    return NOTHING

@@ -1,0 +1,80 @@
+"""Which face of a photo is meant: what `--face` says, and the picture that shows the numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from assistant.agent.directed_turns import Asking
+from assistant.report.data_uris import with_numbers
+from tools.agent_tools.workspace import Desk
+from tools.errors import SetupError, ToolError
+from tools.media.private_files import opened_privately, private_folder
+from tools.media.videos import picture_at
+from tools.search.query import Numbers, SeveralFaces
+from tools.search.results import printable
+
+
+def numbers_of(said: Sequence[str]) -> Numbers | None:
+    """What was given with `--face`: `2`, or `ada.jpg=2` for each photo that needs it.
+
+    Raises SetupError for anything else.
+    """
+    if not said:
+        return None
+    if len(said) == 1 and said[0].isdecimal():
+        return _number(said[0], said[0])
+    named: dict[Path | str, int] = {}
+    for each in said:
+        name, equals, number = each.rpartition("=")
+        if not equals or not name:
+            raise SetupError(
+                f"--face {each!r} does not say of which photo: write --face ada.jpg=2; a number "
+                "alone is for one photo"
+            )
+        named[name] = _number(number, each)
+    return named
+
+
+def _number(text: str, said: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise SetupError(f"--face {said!r} names no face: faces are counted from 1, left to right")
+    return int(text)
+
+
+def pictured(error: SeveralFaces, folder: Path) -> ToolError:
+    """The same in one line, with a picture of the numbered faces in a folder.
+
+    Without the picture where it cannot be written: the numbers are told in words then.
+    """
+    photo = Path(error.photo)
+    try:
+        path = _written(picture_at(photo, error.time_s), error.boxes, folder, photo.stem)
+    except (OSError, ToolError):
+        return error
+    faces = len(error.boxes)
+    return ToolError(
+        f"{printable(photo)}: {faces} faces, see {printable(path)}; use --face {photo.name}=N, "
+        f"N from 1 to {faces}"
+    )
+
+
+def asked_for(asking: Asking, desk: Desk, folder: Path) -> str:
+    """What a turn on the command line waits to be told, and how to say it."""
+    if not asking.boxes:
+        return f"answer for example “{asking.photos[0]} is authentic”, or “both are authentic”"
+    (photo, *_), faces = asking.photos, len(asking.boxes)
+    try:
+        where = f", see {_written(desk.pixels(photo), asking.boxes, folder, photo)}"
+    except (OSError, ToolError):
+        where = ""
+    return f"{photo} shows {faces} faces{where}; answer for example “face 2”"
+
+
+def _written(pixels: np.ndarray, boxes: Sequence[Sequence[float]], folder: Path, stem: str) -> Path:
+    """A private picture of the numbered faces. Raises OSError."""
+    path = folder / f"{stem}-faces.jpg"
+    with opened_privately(private_folder(folder) / path.name, "wb") as file:
+        Image.fromarray(with_numbers(pixels, boxes)).save(file, "JPEG", quality=90)
+    return path

@@ -1,0 +1,41 @@
+"""Our HTML templates: escaped by default, undefined names are errors, shared filters."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from tools.search.results import percent
+from tools.verdict.rule import Assessment
+
+
+def fill(name: str, /, **values: object) -> str:
+    """The template `templates/<name>` as HTML, every value in it escaped."""
+    return str(_environment().get_template(name).render(**values))
+
+
+def environment(package: str) -> Any:
+    """Jinja's, over the folder `templates` of a package: all is escaped, what is missing fails."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader(package), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+
+
+@cache
+def _environment() -> Any:
+    made = environment("assistant.report")
+    made.filters["percent"] = percent
+    made.filters["value"] = _value
+    return made
+
+
+def _value(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3g}"
+
+
+def bands(given: Assessment) -> Mapping[str, tuple[float, float]]:
+    """The inconclusive part of each axis, as (low, high) of the probability, where it has one."""
+    placed = {"identity": given.identity_band, "fake": given.fake_band}
+    return {axis: (band.low, band.high) for axis, band in placed.items() if band is not None}

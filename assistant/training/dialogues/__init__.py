@@ -1,0 +1,1 @@
+"""The dialogues that the chat model learns from."""

@@ -1,0 +1,140 @@
+"""One dialogue in the making: typed steps, what is on the desk, and what may be cited.
+
+The steps are those of a real conversation (`assistant.conversation.steps`), so that a dialogue is
+rendered and checked by the very code that serves people.
+"""
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from assistant.conversation.messages import picture_block
+from assistant.conversation.steps import (
+    CheckedSentence,
+    ModelText,
+    Step,
+    ToolCall,
+    ToolResult,
+    UserTurn,
+)
+from assistant.grounding.checker import Ground
+from assistant.training.dialogues.material import Search, Stuff, Subject, compact
+from tools.agent_tools.facts import file_fact, meaning_facts
+from tools.verdict.handles import IN_WORDS, VERDICT_KEYS, Fact
+
+Json = dict[str, Any]
+NO_PICTURE = np.zeros((2, 2, 3), np.uint8)
+"""Stands for any picture in messages; training puts the real ones in its place."""
+
+
+class Talk:
+    """Steps so far, and the state that the next turn builds on."""
+
+    def __init__(self, stuff: Stuff, rng: random.Random) -> None:
+        self.stuff, self.rng = stuff, rng
+        self.steps: list[Step] = []
+        self.photos: dict[str, Subject] = {}
+        self.person: list[str] = []  # the photos of the person asked about now
+        self.search: Search | None = None
+        self.focus: str | None = None
+        self.comparisons = 0
+        self.facts: dict[str, Fact] = {}
+        self.shown: list[int] = []  # the numbers of all pictures in the prompt, in order
+        self.targets: list[tuple[str, Ground]] = []
+        self._calls = 0
+        for fact in meaning_facts():
+            self.facts[fact.id] = fact
+        self.knows("hits.all")
+        self.knows("G5")
+
+    # -- steps --------------------------------------------------------------------------------
+
+    def asks(self, text: str, *, photos: tuple[str, ...] = ()) -> None:
+        """The person says something."""
+        self.steps.append(UserTurn(text, photos))
+        self.shown += [self.photos[handle].picture for handle in photos]
+
+    def calls(self, name: str, **arguments: Any) -> str:
+        """The model calls a tool; returns the call's id."""
+        self._calls += 1
+        self.steps.append(ToolCall(f"call_{self._calls}", name, arguments))
+        return f"call_{self._calls}"
+
+    def gets(self, call: str, name: str, content: Mapping[str, Any], *, picture: str = "") -> None:
+        """The tool answers; with a picture, `picture` says whose."""
+        text = compact(content)
+        blocks: Any = text
+        if picture:
+            blocks = [{"type": "text", "text": text}, picture_block(NO_PICTURE)]
+            self.shown.append(self.hit(picture).picture)
+        self.steps.append(ToolResult(call, name, blocks, True, 0.0))
+
+    def refuses(self, call: str, name: str, message: str) -> None:
+        """The tool has a ToolError."""
+        self.steps.append(ToolResult(call, name, _error(message), False, 0.0))
+
+    def says(self, text: str) -> None:
+        """The model answers."""
+        self.targets.append((text, self.ground()))
+        self.steps.append(ModelText((CheckedSentence(text),), None, 0.0))
+
+    # -- the desk -----------------------------------------------------------------------------
+
+    def new_photo(self) -> str:
+        """A photo comes onto the desk."""
+        handle = f"Q{len(self.photos) + 1}"
+        subject = self.stuff.photo(handle, self.rng)
+        self.photos[handle] = subject
+        self.knows(f"{handle}.faces")
+        self.learn(subject.score)
+        return handle
+
+    def searched(self, search: Search) -> None:
+        """The hits are those of a new search."""
+        self.search, self.focus = search, None
+        for name in [name for name in self.facts if name.startswith(("H", "S"))]:
+            del self.facts[name]
+        for hit in search.hits:
+            self.learn(hit.score)
+            self.knows(f"{hit.line['id']}.verdict")
+        for number in range(1, 9):
+            self.knows(f"S{number}")
+        for key in VERDICT_KEYS:
+            self.knows(f"hits.{key}")
+
+    def knows(self, handle: str) -> None:
+        """A fact can be cited from now on; what it says is for the application to fill in."""
+        self.facts[handle] = _fact(handle, "")
+
+    def looked(self, handle: str, described: Json) -> None:
+        """What the file of a picture is can be cited from now on."""
+        self.facts[f"{handle}.file"] = file_fact(handle, described)
+
+    def learn(self, content: Json) -> None:
+        """Facts of a tool's answer can be cited from now on."""
+        for handle, reads in content.get("probabilities", {}).items():
+            self.facts[handle] = _fact(handle, reads)
+        for item in content["evidence"]:
+            self.facts[item["id"]] = _fact(item["id"], item["reads"])
+
+    def hit(self, handle: str) -> Subject:
+        """A hit of the latest search, or a photo."""
+        if handle in self.photos:
+            return self.photos[handle]
+        assert self.search is not None  # noqa: S101 - turns about hits need a search
+        return self.search.hits[int(handle[1:]) - 1]
+
+    def ground(self) -> Ground:
+        """What a text may say at this point, for the checker."""
+        return Ground(fact=dict(self.facts).get)
+
+
+def _fact(handle: str, reads: str) -> Fact:
+    return Fact(handle, "", None, IN_WORDS, reads, method="", limits="")
+
+
+def _error(message: str) -> str:
+    return json.dumps({"error": message}, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""One loader a family of data sets."""

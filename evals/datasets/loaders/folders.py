@@ -1,0 +1,194 @@
+"""A folder a class: authentic photographs beside what each generator made.
+
+    root/
+      [train/ val/ test/]
+        real/… CelebA/… real_ffhq/…          authentic, by a word of the folder's name
+        StyleGAN2/… fake_sd21/…              fake; the folder is the method
+        progan/0_real/… progan/1_fake/…      the inner word decides, the outer is the method
+      [classes.csv]                          folder,label[,method]: outranks the names, also below
+
+Labels by words: real, authentic, original, genuine, pristine say real, fake, forged, generated,
+synthetic, deepfake say fake; names of data sets (CelebA, FFHQ, LFW, …) and of generators
+(StyleGAN, diffusion, …) count where no such word is. A folder without any of them is fake when
+another one is real. What is left in doubt raises SetupError. Folders called train, val or test
+(in usual spellings) are splits. Folders of digits only, of words for any data (images, dataset)
+or of both kinds at once ("Real and Fake") are no classes, nor is the one folder that holds all.
+
+Identity: none (None): whole-face synthesis depicts nobody, and the folders say nothing. Where they
+do, a folder a person below each method, `evals.datasets.loaders.attacks` reads them. Not known:
+source, compression, terms (no tag).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from evals.datasets.csv_table import lines_of, name_of
+from evals.datasets.listing import Findings, files, is_video, media
+from evals.datasets.manifest import LABELS, Label, Manifest, Row
+from tools.errors import SetupError
+
+TABLE = "classes.csv"
+PLAIN: Mapping[Label, frozenset[str]] = {
+    "real": frozenset(
+        {"real", "reals", "authentic", "original", "originals", "genuine", "pristine"}
+    ),
+    "fake": frozenset({
+        "fake", "fakes", "forged", "forgery", "forgeries", "generated", "synthetic", "synthesis",
+        "deepfake", "deepfakes",
+    }),
+}  # fmt: skip
+_SETS: Mapping[Label, frozenset[str]] = {
+    "real": frozenset({"celeba", "celebahq", "ffhq", "lfw", "vggface", "casia", "flickr"}),
+    "fake": frozenset({
+        "gan", "stylegan", "progan", "stargan", "biggan", "swap", "swaps", "faceswap", "simswap",
+        "ghost", "diffusion", "sd", "sdxl", "dalle", "midjourney", "flux", "exist", "tpdne",
+    }),
+}  # fmt: skip
+_ANY = frozenset({
+    "data", "dataset", "datasets", "archive", "images", "image", "img", "imgs", "photos",
+    "pictures", "faces", "face", "frames", "crops", "cropped",
+})  # fmt: skip
+_DEEPEST = 6
+SPLITS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+
+Class = tuple[str, ...]  # the folders of a class, splits and digits left out
+
+
+def recognises(root: Path) -> bool:
+    """Whether there is a classes.csv, or every folder says what it is and both kinds are there."""
+    if not root.is_dir():
+        return False
+    if (root / TABLE).is_file():
+        return True
+    return {_said((name,)) for name in _class_folders(root, depth=_DEEPEST)} == {"real", "fake"}
+
+
+def _class_folders(folder: Path, *, depth: int) -> Iterator[str]:
+    """Names of the folders that may be classes: the first below those that are none."""
+    inner = [it for it in folder.iterdir() if it.is_dir()]
+    for it in inner:
+        only = len(inner) == 1 and _said((it.name,)) is None
+        if depth and (only or _is_no_class(it.name)):
+            yield from _class_folders(it, depth=depth - 1)
+        else:
+            yield it.name
+
+
+def load(root: Path) -> Manifest:
+    """The manifest; raises SetupError for folders whose label is in doubt."""
+    found = Findings()
+    by_class: dict[str, tuple[str, Class]] = {}
+    for path in media((it for it in files(root) if it != TABLE), found):
+        split, klass = _place(path)
+        if klass:
+            by_class[path] = (split, klass)
+        else:
+            found.add("in no class's folder", path)
+    if not by_class:
+        raise SetupError(f"no pictures or videos in folders of {str(root)!r}")
+    classes = sorted({klass for _, klass in by_class.values()})
+    told = _table(root) if (root / TABLE).is_file() else {}
+    known = _labelled(classes, told, root)
+    rows = tuple(
+        _row(path, *known[klass], split=split, dataset=name_of(root))
+        for path, (split, klass) in by_class.items()
+    )
+    counted = Counter(klass for _, klass in by_class.values())
+    said = ", ".join(f"{'/'.join(it)} = {known[it][0]} ({counted[it]})" for it in classes)
+    return Manifest(name_of(root), root, rows, found.notes()).noted(classes=said)
+
+
+def _row(path: str, label: Label, method: str | None, *, split: str, dataset: str) -> Row:
+    video = PurePosixPath(path).with_suffix("").as_posix() if is_video(path) else None
+    return Row(path, dataset, label, split, video_id=video, method=method)
+
+
+def _place(path: str) -> tuple[str, Class]:
+    """The split and the class of a file."""
+    folders = PurePosixPath(path).parts[:-1]
+    splits = [SPLITS[it.lower()] for it in folders if it.lower() in SPLITS]
+    named = [it for it in folders if it.lower() not in SPLITS and not it.isdigit()]
+    klass = tuple(it for it in named if not _is_no_class(it))
+    return splits[0] if splits else "", klass or tuple(named[-1:])
+
+
+def _is_no_class(name: str) -> bool:
+    """A split, digits, a word for any data ("images"), or both kinds at once ("Real and Fake")."""
+    words = words_of(name)
+    plain = name.lower() in SPLITS or name.isdigit() or (words and not words - _ANY)
+    return bool(plain) or len(_labels((name,), PLAIN)) > 1
+
+
+# -- labels ----------------------------------------------------------------------------------
+
+
+def _labelled(
+    classes: Iterable[Class], told: Mapping[str, tuple[Label, str | None]], root: Path
+) -> dict[Class, tuple[Label, str | None]]:
+    known: dict[Class, tuple[Label, str | None]] = {}
+    for klass in classes:
+        above = ("/".join(klass[:depth]) for depth in range(len(klass), 0, -1))
+        entry = next((told[it] for it in above if it in told), None)
+        said = _said(klass) if entry is None else None
+        if entry is not None:
+            known[klass] = entry
+        elif said is not None:
+            known[klass] = (said, _method(klass) if said == "fake" else None)
+    undecided = [klass for klass in classes if klass not in known]
+    a_real_one = any(label == "real" for label, _ in known.values())
+    for klass in undecided:
+        if _contradicts(klass) or not a_real_one:
+            raise SetupError(
+                f"folder {'/'.join(klass)!r} of {str(root)!r} says neither real nor fake: call it "
+                f"e.g. real_{klass[-1]} or fake_{klass[-1]}, or list it in {TABLE} (folder,label)"
+            )
+        known[klass] = ("fake", _method(klass))
+    return known
+
+
+def _said(klass: Class) -> Label | None:
+    """The label that the folders' words say; None when none or both do."""
+    for words in (PLAIN, _SETS):
+        labels = _labels(klass, words)
+        if labels:
+            return labels.pop() if len(labels) == 1 else None
+    return None
+
+
+def _contradicts(klass: Class) -> bool:
+    return any(len(_labels(klass, words)) > 1 for words in (PLAIN, _SETS))
+
+
+def _labels(klass: Class, words: Mapping[Label, frozenset[str]]) -> set[Label]:
+    return {label for label, known in words.items() for it in klass if known & words_of(it)}
+
+
+def words_of(name: str) -> set[str]:
+    """Words of a folder's name: between signs, digits and changes from small to capital letters."""
+    whole = re.findall(r"[a-z]+", name.lower())
+    humps = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    return {*whole, *(it.lower() for it in humps), "".join(whole)}
+
+
+def _method(klass: Class) -> str | None:
+    """The innermost folder whose name says more than fake."""
+    more = [it for it in klass if words_of(it) - PLAIN["fake"]]
+    return more[-1] if more else None
+
+
+def _table(root: Path) -> dict[str, tuple[Label, str | None]]:
+    path, table = root / TABLE, dict[str, tuple[Label, str | None]]()
+    for number, line in lines_of(path, root, TABLE, ("folder", "label")):
+        label = next((it for it in LABELS if it == line["label"]), None)
+        if label is None:
+            where = f"{str(path)!r}: line {number}: column 'label'"
+            raise SetupError(f"{where}: {line['label']!r} is none of {', '.join(LABELS)}")
+        klass = _place(f"{line['folder'].replace(chr(92), '/').strip('/')}/x")[1]
+        method = line.get("method") or (_method(klass) if label == "fake" else None)
+        table["/".join(klass)] = (label, method)
+    return table

@@ -1,0 +1,241 @@
+"""Are explanations true to the measurements, before and after the checker?
+
+Hits of searches in galleries (see `evals.suites.agent.desks`) are explained by the shipped model:
+once freely, with nothing of its output masked and nothing repaired ("nothing masked"), and once as
+a person gets it. A flip test swaps one forgery reading in what the model is told: the text must
+cite that measure where one is due, and no sentence about other things may change. `--limit` caps
+the hits.
+
+Does not show: whether people find explanations helpful or complete, whether a located region is
+where the forgery truly is (see `localisers`), nor whether it is visible in the crop.
+"""
+
+import json
+import random
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.agent.agent import Agent
+from assistant.case.record import Case
+from assistant.case.signing import Keys
+from assistant.chat_model import LocalVLM
+from assistant.conversation.messages import explanation_messages
+from assistant.conversation.steps import CheckedSentence, Explanation
+from assistant.grounding.checker import Ground, check
+from assistant.grounding.repair import searched_photo
+from evals.options import EvalOptions
+from evals.runs.samples import Samples
+from evals.suites.agent.desks import desks
+from evals.suites.agent.sentences import decides, grounded, names_flaw, names_region
+from evals.suites.agent.suite import WEIGHTS
+from tools.errors import ToolError
+from tools.metrics import grouped_interval, mean
+from tools.verdict.handles import cited
+
+HITS = 72
+HITS_A_DESK = 4
+SCORES = ("high", "raised", "ordinary")
+FORGERY_FACTS = ("E2", "E3", "E4", "E5")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A hit explained: the free draft with its findings, what is shown, and the flip test.
+
+    `cites` are the citations of the draft with whether each is a measured fact; `regions` says of
+    each sentence of it that names a part of the face whether it is cited as it was located.
+    """
+
+    desk: str
+    hit: str
+    verdict: str
+    draft: tuple[CheckedSentence, ...]
+    shown: Explanation
+    cites: tuple[tuple[str, bool], ...]
+    regions: tuple[bool, ...]
+    passes_again: tuple[bool, ...]
+    follows: bool
+    rest_unchanged: bool
+
+    @property
+    def numbers(self) -> list[bool]:
+        """Of each number in the draft, cited or typed, whether a tool gave it."""
+        typed = [False for it in self.draft if "types a number" in (it.finding or "")]
+        return [measured for _, measured in self.cites] + typed
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Explain at least `HITS` hits, swap a reading of each; returns the figures."""
+    model = LocalVLM.load(WEIGHTS, threads=1)
+    most = options.limit or HITS
+    found: list[Explained] = []
+    with tempfile.TemporaryDirectory() as folder:
+        work = options.output or Path(folder)
+        for number, (desk, photos) in enumerate(desks(options, work, turns=most * 4)):
+            if number % 3:
+                continue  # those desks are for short conversations in `evals.suites.agent.suite`
+            rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
+            agent = Agent(
+                model,
+                desk,
+                Case.create(
+                    Path(folder) / "cases", gallery="default", keys=Keys(Path(folder) / "keys")
+                ),
+            )
+            hits = searched(agent, photos[0])
+            some = rng.sample(hits, min(HITS_A_DESK, len(hits), most - len(found)))
+            found += explained(agent, model, some, name=f"desk {number}", rng=rng)
+            options.progress(len(found), most, "explaining")
+            if len(found) >= most:
+                break
+    _keep(found, options)
+    return figures(found)
+
+
+def searched(agent: Agent, photo: Path) -> list[str]:
+    """The hits of a search for the person of a photo; none where the search refuses."""
+    handle = agent.desk.add_photo(photo)
+    try:
+        agent._tools["find_person"].invoke({"photos": [handle]})
+    except ToolError:  # several faces, no face
+        return []
+    return [hit.handle for hit in agent.desk.search[0].hits] if agent.desk.search else []
+
+
+def explained(
+    agent: Agent, model: LocalVLM, hits: Sequence[str], *, name: str, rng: random.Random
+) -> list[Explained]:
+    """The explanations of some hits of a desk."""
+    drafts = model.batch([_prompt(agent, hit) for hit in hits]) if hits else []
+    shown = [*agent.explain(hits)]
+    return [
+        _judged(agent, hit, draft.text, final, name, _flipped(agent, model, hit, rng))
+        for hit, draft, final in zip(hits, drafts, shown, strict=True)
+    ]
+
+
+def _judged(
+    agent: Agent, hit: str, draft: str, shown: Explanation, name: str, flip: tuple[bool, bool]
+) -> Explained:
+    ground = Ground.of(agent.desk, about=hit)
+    sentences = check(draft, ground)
+    cites = tuple(cited(draft))
+    return Explained(
+        desk=name,
+        hit=hit,
+        verdict=agent.desk.hit(hit).verdict,
+        draft=sentences,
+        shown=shown,
+        cites=tuple((cite, _measured(ground, cite)) for cite in cites),
+        regions=tuple(it.finding is None for it in sentences if names_flaw(it.text)),
+        passes_again=tuple(
+            again.finding is None
+            for it in shown.sentences
+            if it.source == "model" and it.text
+            for again in check(it.text, ground)
+        ),
+        follows=flip[0],
+        rest_unchanged=flip[1],
+    )
+
+
+def _measured(ground: Ground, cite: str) -> bool:
+    fact = ground.fact(cite)
+    return fact is not None and fact.value is not None
+
+
+# -- the flip test ----------------------------------------------------------------------------
+
+
+def _evidence(agent: Agent, hit: str) -> str:
+    return str(agent._tools["score_fake"].invoke({"image": hit}))
+
+
+def _prompt(agent: Agent, hit: str, evidence: str | None = None) -> Any:
+    return explanation_messages(
+        agent.desk, hit=hit, photo=searched_photo(agent.desk),
+        evidence=evidence or _evidence(agent, hit),
+    )  # fmt: skip
+
+
+def _flipped(agent: Agent, model: LocalVLM, hit: str, rng: random.Random) -> tuple[bool, bool]:
+    """Swap one forgery reading: does the text still cite it well, and all else as before?"""
+    evidence = json.loads(_evidence(agent, hit))
+    items = [it for it in evidence["evidence"] if it["id"].split(".")[1] in FORGERY_FACTS]
+    item = rng.choice(items)
+    before = model.invoke(_prompt(agent, hit)).text
+    item["reads"] = rng.choice([it for it in SCORES if it != item["reads"]])
+    changed = json.dumps(evidence, ensure_ascii=False, separators=(",", ":"))
+    after = model.invoke(_prompt(agent, hit, changed)).text
+    passes = all(one.finding is None for one in check(after, Ground.of(agent.desk, about=hit)))
+    due = evidence["verdict"] not in ("other", "not assessed")
+    follows = passes and (item["id"] in cited(after)) == due
+    return follows, _rest(before) == _rest(after)
+
+
+def _rest(text: str) -> list[str]:
+    """The sentences that are not about forgery scores; the last ones may have had no room."""
+    kept = [it for it in text.split(". ") if not any(f".{fact}]" in it for fact in FORGERY_FACTS)]
+    return [it.removesuffix(".") for it in kept if ".E6]" not in it and "not measured" not in it]
+
+
+# -- figures ----------------------------------------------------------------------------------
+
+
+def figures(found: Sequence[Explained]) -> dict[str, object]:
+    """All figures; shares with intervals over desks where they are of whole explanations."""
+    free = [sentence for one in found for sentence in one.draft]
+    clear = [one for one in found if one.verdict == "no forgery found"]
+    told = [_names_artefact(one) for one in clear]
+    return {
+        "hits": len(found),
+        "sentences": len(free),
+        "grounded, nothing masked": mean([it.finding is None for it in free]),
+        "grounded, nothing masked_95": grouped_interval(
+            mean,
+            [one.desk for one in found for _ in one.draft],
+            [float(it.finding is None) for it in free],
+        ),
+        "grounded before the check": grounded([one.shown.sentences for one in found]),
+        "grounded after the check": mean([it for one in found for it in one.passes_again]),
+        "numeric fidelity, nothing masked": mean([it for one in found for it in one.numbers]),
+        "right hit cited, nothing masked": mean(
+            [cite.startswith(f"{one.hit}.") for one in found for cite, _ in one.cites]
+        ),
+        "region validity, nothing masked": mean([it for one in found for it in one.regions]),
+        "regions named, nothing masked": sum(len(one.regions) for one in found),
+        "deciding words typed, all refused": sum(decides(it.finding) for it in free),
+        "no forgery found, explained": len(clear),
+        "artefact claims where no forgery was found": sum(told),
+        "plain writer's": sum(it.source == "plain" for one in found for it in one.shown.sentences),
+        "flip test": {
+            "swaps": len(found),
+            "text follows": mean([one.follows for one in found]),
+            "rest unchanged": mean([one.rest_unchanged for one in found]),
+        },
+    }
+
+
+def _names_artefact(one: Explained) -> int:
+    """How many sentences that are shown name a part of the face."""
+    return sum(names_region(it.text) for it in one.shown.sentences)
+
+
+def _keep(found: Sequence[Explained], options: EvalOptions) -> None:
+    samples = Samples(options.output)
+    for one in found:
+        values: Mapping[str, float | None] = {
+            "grounded, nothing masked": mean([it.finding is None for it in one.draft]),
+            "numeric fidelity": mean(one.numbers),
+            "region validity": mean(one.regions),
+            "text follows": float(one.follows),
+            "rest unchanged": float(one.rest_unchanged),
+        }
+        samples.query(
+            id=f"{one.desk}/{one.hit}", group=one.desk, values=values, verdict=one.verdict,
+            draft=[[it.text, it.finding] for it in one.draft],
+            shown=[[it.text, it.source] for it in one.shown.sentences],
+        )  # fmt: skip

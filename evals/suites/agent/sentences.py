@@ -1,0 +1,71 @@
+"""What is counted in checked sentences: how many passed, what they name, if any contradicts."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from assistant.conversation.steps import CheckedSentence
+from assistant.grounding.citations import FactOf
+from assistant.grounding.vocabulary import deciding
+from prompts.phrases import PHRASES
+from tools.verdict.handles import CITATION, parse
+
+_PLACE = re.compile(
+    r"\b(?:eyes?|eyebrows?|nose|mouth|lips?|skin|cheeks?|chin|forehead|face boundary|jaw)\b"
+    r"|\.E1[1-7]\]",
+    re.IGNORECASE,
+)
+_FLAW = re.compile(
+    r"\b(?:seams?|blend\w*|lighting|shadows?|reflections?|texture|teeth|hair(?:line)?|warp\w*|"
+    r"artefacts?|artifacts?)\b",
+    re.IGNORECASE,
+)
+_OURS = " ".join(PHRASES)
+
+
+def grounded(answers: Sequence[Sequence[CheckedSentence]]) -> float:
+    """Share of the model's sentences that passed at once; NaN without any.
+
+    A refused sentence counts once, though the plain writer may have put several in its place.
+    """
+    passed, refused = 0, 0
+    for sentences in answers:
+        before: str | None = None
+        for sentence in sentences:
+            again = sentence.source == "plain" and sentence.finding == before
+            passed += sentence.finding is None and sentence.source == "model"
+            refused += sentence.finding is not None and not again
+            before = sentence.finding
+    return passed / (passed + refused) if passed + refused else float("nan")
+
+
+def decides(finding: str | None) -> bool:
+    """Whether a sentence was refused because it typed a word that decides."""
+    return re.match('it types "', finding or "") is not None
+
+
+def contradicts(sentence: CheckedSentence, verdicts: Mapping[str, str], fact: FactOf) -> bool:
+    """Whether a sentence that is shown as checked decides anything against the rule.
+
+    It does where a word that decides stands outside of a citation, unless the sentence is the
+    project's own, and where a verdict that is filled in is not the rule's on that hit.
+    """
+    if sentence.source != "model" or not sentence.text:
+        return False
+    free = CITATION.sub(" ", sentence.text)
+    if sentence.text.removeprefix("- ") not in _OURS and deciding(free) is not None:
+        return True
+    named = {id_: fact(id_) for id_ in sentence.cites if parse(id_).kind == "verdict"}
+    return any(
+        it is not None and it.reads.partition(",")[0] != verdicts.get(parse(id_).subject)
+        for id_, it in named.items()
+    )
+
+
+def names_region(text: str) -> bool:
+    """Whether a part of the face is named."""
+    return _PLACE.search(text) is not None
+
+
+def names_flaw(text: str) -> bool:
+    """Whether a part of the face is named, or a flaw that no tool measures."""
+    return names_region(text) or _FLAW.search(text) is not None

@@ -1,0 +1,175 @@
+"""Does the assistant call the right tools and say what they found, with the shipped model?
+
+Scripted conversations (`evals.suites.agent.turns`) about galleries of authentic photos, forgeries,
+bodies and copies, indexed by the real pipeline (`evals.suites.agent.desks`); the real tools, agent
+and checker; the pocket VLM in four bits. A part of the wordings the grammar of training can say as
+well: turns whose wording is new to it are figures of their own. `--limit` caps the turns, but for a
+short conversation that is finished. Does not show: how other people would ask, or what happens with
+forgeries that the forge does not make; what is said of single hits is measured in
+`evals.suites.agent.explanations`.
+"""
+
+import random
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.agent.agent import Agent
+from assistant.case.record import Case
+from assistant.case.signing import Keys
+from assistant.chat_model import LocalVLM
+from evals.options import EvalOptions
+from evals.runs.samples import Samples
+from evals.suites.agent.desks import desks
+from evals.suites.agent.grammar import in_training, is_fresh
+from evals.suites.agent.sentences import decides, grounded, names_region
+from evals.suites.agent.turns import Outcome, conversation, short
+from tools.checkpoints.table import CHAT_WEIGHTS
+from tools.metrics import grouped_interval, mean
+from tools.verdict.handles import parse
+
+WEIGHTS = CHAT_WEIGHTS / "vlm"
+TURNS = 330
+REFUSALS = ("outside", "unanswerable", "no photo", "no search", "injection")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn and the desk it was asked at; turns of one desk are no independent evidence."""
+
+    desk: str
+    outcome: Outcome
+    new: bool
+    fresh: bool
+
+    @classmethod
+    def of(cls, desk: str, outcome: Outcome) -> "Turn":
+        """With whether its wording is new to training, and whether it was written after it."""
+        asked = outcome.asked
+        return cls(desk, outcome, not in_training(asked), is_fresh(asked))
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Ask at least `TURNS` questions; returns the figures."""
+    model = LocalVLM.load(WEIGHTS, threads=1)
+    began = time.monotonic()
+    most = options.limit or TURNS
+    turns: list[Turn] = []
+    with tempfile.TemporaryDirectory() as folder:
+        # A folder for output keeps the galleries as well: they take longer than the questions.
+        work = options.output or Path(folder)
+        for number, (desk, photos) in enumerate(desks(options, work, turns=most)):
+            rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
+            agent = Agent(
+                model,
+                desk,
+                Case.create(
+                    Path(folder) / "cases", gallery="default", keys=Keys(Path(folder) / "keys")
+                ),
+            )
+            asked = (
+                short(agent, rng, photos, place=number, folder=Path(folder))
+                if number % 3
+                else conversation(agent, rng, photos, most=most - len(turns))
+            )
+            turns += [Turn.of(f"desk {number}", outcome) for outcome in asked]
+            options.progress(min(len(turns), most), most, "asking")
+            if len(turns) >= most:
+                break
+    _keep(turns, options)
+    seconds = time.monotonic() - began
+    return {"turns": len(turns), "seconds": seconds, **_calling(turns), **_speaking(turns)}
+
+
+# -- calls -----------------------------------------------------------------------------------
+
+
+def _calling(turns: Sequence[Turn]) -> dict[str, object]:
+    """Valid calls, right calls, refusals, by kind, and for wordings that are new to training."""
+    outcomes = [turn.outcome for turn in turns]
+    told = [bool(it.recognised) for it in outcomes if it.kind in REFUSALS]
+    new = [turn for turn in turns if turn.new]
+    fresh = [turn for turn in turns if turn.fresh]
+    return {
+        "valid calls": mean([it.valid for it in outcomes if it.made]),
+        **_right("right tool and arguments", turns),
+        "refusals recognised": mean(told),
+        "wordings new to training": {
+            "turns": len(new),
+            **_right("right tool and arguments", new),
+            "right by kind": _by_kind(new),
+        },
+        "wordings written after training": {
+            "turns": len(fresh),
+            **_right("right tool and arguments", fresh),
+            "right by kind": _by_kind(fresh),
+        },
+        "right by kind": _by_kind(turns),
+    }
+
+
+def _right(name: str, turns: Sequence[Turn]) -> dict[str, object]:
+    right = [float(turn.outcome.right) for turn in turns]
+    places = [turn.desk for turn in turns]
+    return {name: mean(right), f"{name}_95": grouped_interval(mean, places, right)}
+
+
+def _by_kind(turns: Sequence[Turn]) -> dict[str, str]:
+    kinds: dict[str, list[bool]] = defaultdict(list)
+    for turn in turns:
+        kinds[turn.outcome.kind].append(turn.outcome.right)
+    return {kind: f"{sum(right)}/{len(right)}" for kind, right in sorted(kinds.items())}
+
+
+# -- sentences -------------------------------------------------------------------------------
+
+
+def _speaking(turns: Sequence[Turn]) -> dict[str, object]:
+    """Answers: grounded before the check, contradictions, parts of the face named."""
+    outcomes = [turn.outcome for turn in turns]
+    said = [it for outcome in outcomes for it in outcome.sentences]
+    about = [outcome for outcome in outcomes if outcome.about]
+    clear = [it for it in about if it.verdicts.get(str(it.about)) == "no forgery found"]
+    return {
+        "sentences": len(said),
+        "grounded before the check": grounded([it.sentences for it in outcomes]),
+        "cite the hit asked about": mean(
+            [
+                parse(cite).subject == outcome.about
+                for outcome in about
+                for sentence in outcome.sentences
+                if sentence.source == "model"
+                for cite in sentence.cites
+                if cite[0] == "H"
+            ]
+        ),
+        "deciding words typed, all refused": sum(decides(it.finding) for it in said),
+        "contradictions shown": sum(outcome.contradictions for outcome in outcomes),
+        "grounded after the check": mean([it.grounded for it in outcomes if it.sentences]),
+        "artefact claims where no forgery was found": sum(names_region(it.text) for it in clear),
+        "no forgery found, asked about": len(clear),
+        "plain writer's": sum(it.source == "plain" for it in said),
+        "unchecked": sum(it.source == "unchecked" for it in said),
+    }
+
+
+def _keep(turns: Sequence[Turn], options: EvalOptions) -> None:
+    samples, count = Samples(options.output), defaultdict[str, int](int)
+    for turn in turns:
+        it = turn.outcome
+        values: Mapping[str, float | None] = {
+            "right": float(it.right),
+            "valid": float(it.valid) if it.made else None,
+            "recognised": None if it.recognised is None else float(it.recognised),
+            "grounded": float(it.grounded) if it.sentences else None,
+        }
+        count[turn.desk] += 1
+        samples.query(
+            id=f"{turn.desk}/{count[turn.desk]}", group=turn.desk, values=values, about=it.kind,
+            asked=it.asked, new=turn.new, fresh=turn.fresh, text=it.text,
+            expected=[[*call] for call in it.expected], made=[[*call] for call in it.made],
+            findings=[one.finding for one in it.sentences if one.finding],
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Which generator made a picture?"""

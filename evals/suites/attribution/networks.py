@@ -1,0 +1,76 @@
+"""Networks that were trained to name generators, asked about a data set's pictures.
+
+Those that lie among the detectors (`<models>/detectors`, or shipped) and tell several classes
+apart; made by `python -m tools.training.detectors.classifier`. Pictures that a network learnt from,
+or was judged by as it learnt, are not asked about: its folder says which they are.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evals.protocol.measured import Measured, parts
+from tools.checkpoints.store import WEIGHTS
+from tools.detectors.folders import FOLDER, Shelved, shelved
+from tools.detectors.networks.classifier import KIND, ClassifierNetwork
+from tools.errors import SetupError
+from tools.media.hashing import file_sha256
+from tools.training.data.class_folders import seen_in_training
+
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attributing:
+    """A network, what it is called, and whether it learnt a file (by its sha256)."""
+
+    title: str
+    network: ClassifierNetwork
+    learnt: Callable[[str], bool]
+
+    @classmethod
+    def of(cls, found: Shelved) -> "Attributing":
+        """The network of a folder; raises SetupError when it cannot be read."""
+        network = ClassifierNetwork.load(found)
+        return cls(found.title, network, seen_in_training(found.folder))
+
+    def may_be_asked(self, pictures: Measured, row: int) -> bool:
+        """Whether it learnt nothing of that picture's file."""
+        return not self.learnt(file_sha256(pictures.root / pictures.rows[row].path))
+
+    def probabilities(
+        self, pictures: Measured, rows: np.ndarray, *, real: str
+    ) -> tuple[list[str], np.ndarray]:
+        """Sorted names (k,) and probabilities (n, k); what means authentic is one class, `real`."""
+        labels = self.network.classes
+        of = [real if at in labels.real else name for at, name in enumerate(labels.labels)]
+        names = sorted(set(of))
+        found = [np.empty((0, len(of)))]
+        for start in range(0, len(rows), _AT_ONCE):
+            some = [pictures.picture(int(row)) for row in rows[start : start + _AT_ONCE]]
+            found.append(self.network.attribute(some))
+        said = np.concatenate(found)
+        columns = [said[:, np.array(of) == name].sum(axis=1) for name in names]
+        return names, np.stack(columns, axis=1)
+
+
+def shelved_networks(left_out: Callable[[str], None]) -> Iterator[Attributing]:
+    """The networks on the shelves that name classes, not only fake and real.
+
+    What cannot be read is left out, and `left_out` told why.
+    """
+
+    def unread(_: Path, error: SetupError) -> None:
+        left_out(str(error))
+
+    folders = [WEIGHTS / FOLDER, parts().settings.models_dir / FOLDER]
+    for found in shelved(folders, left_out=unread):
+        if found.about.kind == KIND and not (found.about.settings or {}).get("binary"):
+            try:
+                network = Attributing.of(found)
+            except SetupError as error:
+                left_out(str(error))
+            else:
+                yield network

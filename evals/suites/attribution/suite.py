@@ -1,0 +1,245 @@
+"""Which generator made it? A linear layer on the encoder's features names the method.
+
+Data with a class a generator (folder per class, or manifests with `method`); all authentic pictures
+are one class. Every picture is predicted by a layer that has seen nothing of its source. Beside it:
+always naming the commonest class, and the shelved networks that were trained to name generators
+(`attribution_networks`).
+
+Does not show: what to say of a method that no layer learnt (it is given one of the known names;
+rejecting the unseen is out of scope); nor that traces of the generator are what is read: classes
+that differ in size, crop or compression are told apart by that. A row of the confusion matrix that
+is right everywhere is a reason to look at the files first.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evals.datasets import load
+from evals.datasets.manifest import Manifest, Row
+from evals.options import EvalOptions
+from evals.pictures import matrix
+from evals.protocol.measured import Measured, measure
+from evals.protocol.probes import Predictions, cross_predicted
+from evals.runs.samples import Samples
+from evals.suites.attribution.networks import Attributing, shelved_networks
+from evals.suites.leakage.suite import sources_of
+from tools.errors import SetupError
+from tools.metrics import auc, grouped_interval, mean
+
+REAL = "real"
+_READ = {"face": "the face", "image": "the picture", "both": "face and picture"}
+FEWEST, MOST = 6, 300  # pictures of a class; above, a random choice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribution:
+    """Pictures (n,) with their true class, their source, and what is said of them.
+
+    `rows` (n,) are their places among all that were measured.
+    """
+
+    truth: np.ndarray
+    sources: np.ndarray
+    said: Predictions
+    rows: np.ndarray
+
+    @property
+    def right(self) -> np.ndarray:
+        """(n,) bool."""
+        named: np.ndarray = self.said.predicted == self.truth
+        return named
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """(k, k) counts: true class by row, named class by column."""
+        return confusion(self._code(self.truth), self._code(self.said.predicted), self._count)
+
+    def figures(self) -> dict[str, object]:
+        """Accuracy, macro F1, recall by class, and how authentic is told from each method."""
+        true, named = self._code(self.truth), self._code(self.said.predicted)
+
+        def f1(one: np.ndarray, other: np.ndarray) -> float:
+            return macro_f1(confusion(one, other, self._count))
+
+        counts = self.confusion
+        return {
+            "images": len(self.truth),
+            "accuracy": mean(self.right),
+            "accuracy_95": grouped_interval(mean, self.sources, self.right.astype(float)),
+            "macro f1": f1(true, named),
+            "macro f1_95": grouped_interval(f1, self.sources, true, named),
+            "recall": {
+                str(name): float(row[place] / row.sum())
+                for place, (name, row) in enumerate(zip(self.said.classes, counts, strict=True))
+                if row.any()
+            },
+            "auc against real": self._against_real(),
+        }
+
+    def _against_real(self) -> dict[str, float]:
+        """How well the layer ranks each method's pictures above authentic ones."""
+        logs = np.log(np.maximum(self.said.probabilities, np.finfo(float).tiny))
+        column = {str(name): logs[:, place] for place, name in enumerate(self.said.classes)}
+        found = {}
+        for name in column if REAL in column else ():
+            rows = np.isin(self.truth, [name, REAL])
+            if name != REAL and name in self.truth:
+                scores = (column[name] - column[REAL])[rows]
+                found[name] = auc(scores, self.truth[rows] == name)
+        return found
+
+    def _code(self, classes: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.said.classes, classes)
+
+    @property
+    def _count(self) -> int:
+        return len(self.said.classes)
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Name the generator from features of the face, of the picture and of both; ask networks."""
+    manifest = chosen(load(options.data, options.layout), seed=options.seed)
+    measured = measure(manifest.limited(options.limit, options.seed), replace(options, limit=None))
+    kept = _enough(measured)
+    classes = np.array([class_of(row) for row in kept.rows])
+    names, counts = np.unique(classes, return_counts=True)
+    if len(names) < 2:
+        raise SetupError(
+            f"fewer than two classes with {FEWEST} pictures in {str(options.data)!r}: "
+            "attribution needs a folder a generator"
+        )
+    found = attributions(kept, classes, options)
+    not_asked: list[str] = []
+    asked = {
+        network.title: by_network(network, kept, classes, options)
+        for network in shelved_networks(not_asked.append)
+    }
+    told = found | {name: one for name, (one, _) in asked.items() if one is not None}
+    _keep(kept, classes, told, options)
+    return {
+        "classes": {str(name): int(count) for name, count in zip(names, counts, strict=True)},
+        "without a face": int((~kept.found).sum()),
+        "skipped files": len(measured.skipped),
+        "not_asked": not_asked,
+        "majority": majority(classes),
+        **{name: one.figures() for name, one in found.items()},
+        **{
+            name: {**notes, **(one.figures() if one is not None else {})}
+            for name, (one, notes) in asked.items()
+        },
+    }
+
+
+def attributions(
+    pictures: Measured, classes: np.ndarray, options: EvalOptions
+) -> dict[str, Attribution]:
+    """By what the layer reads; pictures without a face are left out where the face is read."""
+    both = np.concatenate([pictures.face_features, pictures.image_features], axis=1)
+    inputs = {"face": pictures.face_features, "image": pictures.image_features, "both": both}
+    sources = np.array(sources_of(pictures.rows))
+    found = {}
+    for number, (name, features) in enumerate(inputs.items()):
+        options.progress(number, len(inputs), f"naming the generator from: {name}")
+        rows = np.flatnonzero(np.isfinite(features).all(axis=1))
+        if len(np.unique(classes[rows])) < 2:
+            continue
+        said = cross_predicted(
+            features[rows],
+            classes[rows].tolist(),
+            sources=sources[rows].tolist(),
+            seed=options.seed,
+        )
+        found[name] = Attribution(classes[rows], sources[rows], said, rows)
+    return found
+
+
+def by_network(
+    network: Attributing, pictures: Measured, classes: np.ndarray, options: EvalOptions
+) -> tuple[Attribution | None, dict[str, object]]:
+    """What a trained network says of the pictures that it did not learn from, and notes on it.
+
+    A class of the data that it never learnt is always named wrongly. None when it learnt all.
+    """
+    options.progress(0, 0, f"naming the generator by {network.title}")
+    rows = np.array([at for at in range(len(pictures)) if network.may_be_asked(pictures, at)], int)
+    notes: dict[str, object] = {"left out as learnt": len(pictures) - len(rows)}
+    if not len(rows):
+        return None, notes
+    names, found = network.probabilities(pictures, rows, real=REAL)
+    columns = np.unique([*names, *classes[rows]])
+    wide = np.zeros((len(rows), len(columns)))
+    wide[:, np.searchsorted(columns, names)] = found
+    sources = np.array(sources_of(pictures.rows))[rows]
+    one = Attribution(classes[rows], sources, Predictions(columns, wide), rows)
+    notes["classes it never learnt"] = ", ".join(sorted({*map(str, classes[rows])} - {*names}))
+    return one, notes | {"majority": majority(classes[rows])}
+
+
+def majority(classes: np.ndarray) -> dict[str, float]:
+    """What always naming the commonest class would give."""
+    _, true = np.unique(classes, return_inverse=True)
+    counts = np.bincount(true)
+    always = np.full(len(true), counts.argmax())
+    return {
+        "accuracy": float(counts.max() / counts.sum()),
+        "macro f1": macro_f1(confusion(true, always, len(counts))),
+    }
+
+
+def confusion(true: np.ndarray, named: np.ndarray, count: int) -> np.ndarray:
+    """(count, count) how often each class (row) was named as each (column)."""
+    return np.bincount(true * count + named, minlength=count * count).reshape(count, count)
+
+
+def macro_f1(counts: np.ndarray) -> float:
+    """The mean over classes of 2·TP / (true + named), over the classes that are there at all."""
+    sizes = counts.sum(axis=0) + counts.sum(axis=1)
+    there = sizes > 0
+    return mean(2 * np.diag(counts)[there] / sizes[there])
+
+
+def class_of(row: Row) -> str:
+    """`real`, or the method of a fake."""
+    return REAL if row.label == "real" else row.method or "unnamed method"
+
+
+def chosen(manifest: Manifest, *, seed: int) -> Manifest:
+    """At most `MOST` pictures a class, at random; none whose label is unknown."""
+    of: Mapping[str, list[Row]] = defaultdict(list)
+    for row in manifest.rows:
+        if row.label != "unknown":
+            of[class_of(row)].append(row)
+    rng = np.random.default_rng(seed)
+    kept = {rows[place] for rows in of.values() for place in rng.permutation(len(rows))[:MOST]}
+    return manifest.where(kept.__contains__)
+
+
+def _enough(measured: Measured) -> Measured:
+    """The classes of which there are pictures enough to learn from and to test on."""
+    classes = np.array([class_of(row) for row in measured.rows])
+    names, counts = np.unique(classes, return_counts=True)
+    return measured.take(np.flatnonzero(np.isin(classes, names[counts >= FEWEST])))
+
+
+def _keep(
+    pictures: Measured, classes: np.ndarray, found: Mapping[str, Attribution], options: EvalOptions
+) -> None:
+    """Samples, and a confusion matrix of each input."""
+    samples, sources = Samples(options.output), sources_of(pictures.rows)
+    said: dict[str, dict[str, str]] = {name: {} for name in pictures.ids}
+    for name, one in found.items():
+        for place, predicted in zip(one.rows, one.said.predicted, strict=True):
+            said[pictures.ids[place]][name] = str(predicted)
+        matrix.confusion(
+            options.output, f"attribution_{name.replace('/', '_')}", one.confusion,
+            rows=[*map(str, one.said.classes)], columns=[*map(str, one.said.classes)],
+            title=f"Which generator? Read off: {_READ.get(name, name)}",
+            caption="Classes that differ in size or "
+            "compression are told apart by that as well.",
+        )  # fmt: skip
+    for name, source, truth in zip(pictures.ids, sources, classes, strict=True):
+        values = {key: float(value == truth) for key, value in said[name].items()}
+        samples.query(id=name, group=source, values=values, truth=str(truth), named=said[name])

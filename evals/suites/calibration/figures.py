@@ -1,0 +1,101 @@
+"""How far a probability of the rule can be believed, and what its band decides.
+
+For both axes alike: `true` is *forged* on one, *the same person* on the other.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tools.metrics import brier, cllr, cllr_min, ece, grouped_interval
+from tools.metrics.resampling import Statistic
+from tools.verdict.calibration import Band
+
+ROUNDS = 200
+
+Figures = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """n probabilities with their log odds, truth (n,) bool and groups; NaN: not measured."""
+
+    logits: np.ndarray
+    truth: np.ndarray
+    groups: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """(n,) in [0, 1]."""
+        return np.asarray(1 / (1 + np.exp(-np.clip(self.logits, -40, 40))))
+
+    def take(self, chosen: np.ndarray) -> "Judged":
+        """Some of them, by index or by mask."""
+        return Judged(self.logits[chosen], self.truth[chosen], self.groups[chosen])
+
+    def measured(self) -> "Judged":
+        """Those that have a probability."""
+        return self.take(~np.isnan(self.logits))
+
+    def even(self, seed: int) -> "Judged":
+        """As many true as false ones, the larger kind drawn down: odds that the rule assumes."""
+        known, rng = self.measured(), np.random.default_rng(seed)
+        kinds = [np.flatnonzero(known.truth == kind) for kind in (False, True)]
+        count = min(map(len, kinds))
+        chosen = [rng.permutation(kind)[:count] for kind in kinds]
+        return known.take(np.sort(np.concatenate(chosen)))
+
+
+def calibration(judged: Judged, *, seed: int) -> Figures:
+    """ECE and Brier score at even odds, and Cllr on all of them, with intervals; NaN without both.
+
+    The calibrators give log odds for even prior odds, which are log likelihood ratios. Cllr_min is
+    what would be left if only their scale were wrong.
+    """
+    even, known = judged.even(seed), judged.measured()
+    return {
+        "n_even": len(even.truth),
+        **_figure("ece", ece, even.groups, even.probabilities, even.truth, seed=seed),
+        **_figure("brier", brier, even.groups, even.probabilities, even.truth, seed=seed),
+        **_figure("cllr", _cllr, known.groups, known.logits, known.truth, seed=seed),
+        **_figure("cllr_min", _cllr_min, known.groups, known.logits, known.truth, seed=seed),
+    }
+
+
+def _figure(
+    name: str, statistic: Statistic, groups: np.ndarray, *arrays: np.ndarray, seed: int
+) -> Figures:
+    """One figure with its interval."""
+    edges = grouped_interval(statistic, groups, *arrays, seed=seed, rounds=ROUNDS)
+    return {name: statistic(*arrays), f"{name}_95": edges}
+
+
+def _cllr(logits: np.ndarray, truth: np.ndarray) -> float:
+    return cllr(logits[truth], logits[~truth])
+
+
+def _cllr_min(logits: np.ndarray, truth: np.ndarray) -> float:
+    return cllr_min(logits[truth], logits[~truth])
+
+
+def decisions(judged: Judged, band: Band, *, names: tuple[str, str], seed: int) -> Figures:
+    """Shares of either kind above the band, within and below, with intervals and counts.
+
+    `names` call the false and the true ones. At or above the band the claim is made, below it is
+    denied, within nothing is said.
+    """
+    found: Figures = {"not_measured": int(np.isnan(judged.logits).sum())}
+    known = judged.measured()
+    places = np.array([band.place(float(it)) for it in known.probabilities], "<U6")
+    for name, kind in zip(names, (False, True), strict=True):
+        of_kind = known.truth == kind
+        found[f"n_{name}"] = int(of_kind.sum())
+        for place, said in (("high", "claimed"), ("within", "inconclusive"), ("low", "denied")):
+            hits = (places == place)[of_kind].astype(float)
+            share = f"{name}_{said}"
+            found |= _figure(share, _mean, known.groups[of_kind], hits, seed=seed)
+    return found
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,160 @@
+"""Do the rule's probabilities mean what they say, and how often does it abstain or accuse wrongly?
+
+Forgery: the rule's probability without a query, on the faces of any labelled data set, overall, by
+method, by distance of the eyes and by sharpness. Identity: the rule's probability that two faces
+are one person's, on pairs of authentic pictures (persons in couples, nobody in two; equally many
+pairs of either kind), and how forged mates of a person fare in it.
+
+Figures: ECE (15 bins) and Brier score at even odds, which the rule's probabilities are meant for;
+Cllr and Cllr_min in bits (1: says nothing; above: misleads); shares claimed, inconclusive and
+denied at the rule's bands. Intervals: 95 % bootstrap over persons, videos or originals, and over
+couples.
+
+Does not show: verdicts with a query, which use another calibrator (see `impersonation`), nor how
+calibration holds on other sources: it is the first thing to go when the data changes.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evals.datasets import load
+from evals.options import EvalOptions
+from evals.protocol.measured import Measured, measure, parts
+from evals.protocol.protocol import of_whole_persons
+from evals.runs import samples
+from evals.suites.calibration.figures import Judged, calibration, decisions
+from evals.suites.calibration.pairs import Pairs, authentic_pairs, forged_mates
+from evals.suites.detectors.scores import PARTS, judged, members
+from tools.errors import SetupError
+from tools.verdict.rule import Rule
+
+# From the quality gate's limit on; the last bin is open.
+EYES_PX = (0, 24, 40, 60, 100)
+SHARPNESS = (0, 25, 100, 400)
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Figures of both axes; samples and reliability diagrams go to the output."""
+    rule = parts().rule
+    if rule is None:
+        raise SetupError("this profile has no fitted calibration; unset UNMASK_PROFILE")
+    manifest = judged(load(options.data, options.layout))
+    # Whole persons, or hardly anybody would be left with two pictures.
+    manifest = of_whole_persons(manifest, options.limit, seed=options.seed)
+    measured = measure(manifest, options)
+    forgery = Judged(forgery_logits(measured, rule), measured.forged, measured.groups)
+    pairs = authentic_pairs(measured.rows, measured.found.tolist(), seed=options.seed)
+    mates = forged_mates(measured.rows, measured.found.tolist(), seed=options.seed)
+    identity = Judged(identity_logits(measured, pairs, rule), pairs.same, pairs.couples)
+    _write(measured, forgery, pairs, identity, options)
+    if options.output is not None:
+        from evals.suites.calibration.pictures import draw
+
+        draw(forgery, identity, rule, options.output, seed=options.seed)
+    return {
+        "data": {"name": manifest.name, "digest": manifest.digest, **manifest.notes},
+        "skipped": len(measured.skipped),
+        "forgery": _forgery(forgery, rule, options.seed),
+        **_forgery_by_part(measured, forgery, rule, options.seed),
+        "identity": {
+            "persons": pairs.persons,
+            **calibration(identity, seed=options.seed),
+            **decisions(identity, rule.identity_band, names=("different", "same"),
+                        seed=options.seed),
+        },
+        "forged_mates": _mates(measured, mates, rule, options.seed),
+    }  # fmt: skip
+
+
+def forgery_logits(measured: Measured, rule: Rule) -> np.ndarray:
+    """(n,) log odds of forgery without a query; NaN: not measured."""
+    columns, alone = measured.scores(), rule.questions["alone"].calibrator
+    return np.array(
+        [
+            _known(alone.logit({name: float(it[index]) for name, it in columns.items()}))
+            for index in range(len(measured))
+        ]
+    )
+
+
+def identity_logits(measured: Measured, pairs: Pairs, rule: Rule) -> np.ndarray:
+    """(m,) log odds that the faces of a pair are one person's."""
+    embeddings = measured.embeddings.astype(float)
+    cosines = (embeddings[pairs.first] * embeddings[pairs.second]).sum(axis=1)
+    return np.array([_known(rule.identity.logit({"cosine_similarity": it})) for it in cosines])
+
+
+def _known(logit: float | None) -> float:
+    return float("nan") if logit is None else logit
+
+
+def _forgery(forgery: Judged, rule: Rule, seed: int) -> dict[str, object]:
+    return {
+        **calibration(forgery, seed=seed),
+        **decisions(
+            forgery, rule.questions["alone"].band, names=("authentic", "forged"), seed=seed
+        ),
+    }
+
+
+def _forgery_by_part(
+    measured: Measured, forgery: Judged, rule: Rule, seed: int
+) -> dict[str, dict[str, object]]:
+    found = {
+        "by_method": members(measured, PARTS["by_method"]),
+        "by_eye_distance_px": bins(_quality(measured, "interocular_px"), EYES_PX),
+        "by_sharpness": bins(_quality(measured, "sharpness"), SHARPNESS),
+    }
+    return {
+        what: {name: _forgery(forgery.take(rows), rule, seed) for name, rows in groups.items()}
+        for what, groups in found.items()
+    }
+
+
+def _quality(measured: Measured, name: str) -> np.ndarray:
+    return np.array(
+        [np.nan if face is None else getattr(face.face.quality, name) for face in measured.faces]
+    )
+
+
+def bins(values: np.ndarray, edges: Sequence[float]) -> Mapping[str, np.ndarray]:
+    """Rows by the bin that their value lies in, as `from-to`; NaN is in none, empty bins too."""
+    found = {}
+    for low, high in zip(edges, [*edges[1:], np.inf], strict=True):
+        name = f"{low:g} and more" if np.isinf(high) else f"{low:g} to {high:g}"
+        rows = np.flatnonzero((values >= low) & (values < high))
+        if len(rows):
+            found[name] = rows
+    return found
+
+
+def _mates(measured: Measured, mates: Pairs, rule: Rule, seed: int) -> dict[str, object]:
+    """How often a forgery of a person passes for that person; no kind to hold it against."""
+    logits = identity_logits(measured, mates, rule)
+    found = decisions(
+        Judged(logits, mates.same, mates.couples), rule.identity_band,
+        names=("different", "mates"), seed=seed,
+    )  # fmt: skip
+    of_mates = {name: value for name, value in found.items() if "different" not in name}
+    return {"persons": mates.persons, **of_mates}
+
+
+def _write(
+    measured: Measured, forgery: Judged, pairs: Pairs, identity: Judged, options: EvalOptions
+) -> None:
+    keep = samples.Samples(options.output)
+    for index, name in enumerate(measured.ids):
+        keep.score(
+            id=name, group=str(forgery.groups[index]), set="forgery",
+            label=int(forgery.truth[index]), method=measured.rows[index].method,
+            scores={"logit": float(forgery.logits[index]),
+                    "probability": float(forgery.probabilities[index])},
+        )  # fmt: skip
+    for index, (first, second) in enumerate(zip(pairs.first, pairs.second, strict=True)):
+        keep.score(
+            id=f"{measured.ids[first]} | {measured.ids[second]}",
+            group=str(identity.groups[index]), set="same person", label=int(identity.truth[index]),
+            scores={"logit": float(identity.logits[index]),
+                    "probability": float(identity.probabilities[index])},
+        )  # fmt: skip

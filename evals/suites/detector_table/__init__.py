@@ -1,0 +1,1 @@
+"""Every detector against every family of forgeries."""

@@ -1,0 +1,107 @@
+"""What everyone on the roster says of pictures, kept in the run's folder so that a run goes on."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from evals.options import EvalOptions
+from evals.protocol.measured import Measured, parts
+from evals.runs.figures import jsonable
+from evals.runs.folder import write_at_once
+from evals.suites.detector_table.detector_list import Entrant
+from evals.suites.detectors.detector_inputs import MeasuredViews
+from tools.detectors.protocol import IdentityDetector, PictureDetector
+from tools.detectors.scoring import BATCH, judge
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """Logits (n,) by what they are kept under, of exactly these pictures; `path` None: in memory.
+
+    `pictures` is a sha256 over all that says which they are.
+    """
+
+    path: Path | None
+    pictures: str
+    logits: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, name: str, told: object, output: Path | None) -> "Kept":
+        """What an earlier run left under this name, if it was told the same of the pictures."""
+        pictures = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        if output is None:
+            return cls(None, pictures, {})
+        path = output / "home" / "answers" / f"{name}.json"
+        kept = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        mine = kept.get("logits", {}) if kept.get("pictures") == pictures else {}
+        return cls(path, pictures, {name: np.array(it, float) for name, it in mine.items()})
+
+    def holds(self, keys: Iterable[str]) -> bool:
+        """Whether all of these are known."""
+        return {*keys} <= {*self.logits}
+
+    def add(self, key: str, logits: np.ndarray) -> None:
+        """Keep one more answer, on the disk at once."""
+        self.logits[key] = logits
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            told = {"pictures": self.pictures, "logits": jsonable(self.logits)}
+            write_at_once(self.path, json.dumps(told))
+
+    def ask(
+        self, entrants: Sequence[Entrant], views: MeasuredViews, coming: Callable[[int, str], None]
+    ) -> dict[str, np.ndarray]:
+        """Logits (n,) by name; NaN where somebody could not look. Nobody is asked a second time.
+
+        `coming` is told who comes next, by number and name.
+        """
+        official: MeasuredViews | None = None
+        for number, it in enumerate(entrants):
+            coming(number, it.name)
+            if it.key in self.logits:
+                continue
+            shown = views
+            if it.detector.preprocessing == "official":
+                shown = official = official or views.seen_in("official", parts().encoder)
+            self.add(it.key, judge(it.detector, shown).logits)
+        return {it.name: self.logits[it.key] for it in entrants}
+
+
+def answers(
+    measured: Measured, entrants: Sequence[Entrant], options: EvalOptions, *, digest: str
+) -> dict[str, np.ndarray]:
+    """Everyone's logits (n,) by name; NaN where nothing was measured.
+
+    A few pictures at a time are read once for everyone who looks at pixels, so that large data
+    sets need no more memory than small ones; what was answered is kept and not asked for again.
+    `digest` is that of the manifest.
+    """
+    found = {it.name: np.full(len(measured), np.nan) for it in entrants}
+    for start in range(0, len(measured), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(measured)))
+        some = measured.take(rows)
+        told = [digest, some.ids, parts().fingerprint]
+        kept = Kept.of(f"pictures-{start:07}", told, options.output)
+        views = MeasuredViews.of(some)
+        if any(_looks(it) for it in entrants if it.key not in kept.logits):
+            views = views.held()
+        coming = partial(_tell, options, start, len(measured))
+        for name, logits in kept.ask(entrants, views, coming).items():
+            found[name][rows] = logits
+    return found
+
+
+def _tell(options: EvalOptions, done: int, total: int, number: int, name: str) -> None:
+    options.progress(done, total, f"asking {name}")
+
+
+def _looks(entrant: Entrant) -> bool:
+    """Whether it needs pixels, or features that indexing did not make."""
+    detector = entrant.detector
+    looking = isinstance(detector, PictureDetector | IdentityDetector)
+    return looking or detector.preprocessing == "official"

@@ -1,0 +1,91 @@
+"""Writes the figures that `unmask detectors` shows, from a run of the table.
+
+    python -m evals.suites.detector_table.card_figures RUN
+
+Beside the heads, and into the folder of every shipped detector on the shelf: AUCs by family with
+intervals, how near the family is to what was learnt, and the sha256 that they hold for. The whole
+table, all figures of everyone who was asked, is written to `evals/DETECTORS.md`.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from assistant.settings import Settings
+from evals.runs import folder as runs
+from evals.runs.folder import Run
+from evals.suites.detector_table.markdown import markdown
+from evals.suites.detector_table.training_distance import Nearness
+from tools.checkpoints.store import PROFILES, WEIGHTS, fingerprint, locate
+from tools.detectors.catalogue import FIGURES, HEADS_KNOWN, PROMPTS_KNOWN, Figure
+from tools.detectors.folders import FOLDER, shelved
+from tools.errors import SetupError
+from tools.media.hashing import file_sha256
+
+NOTES: Mapping[Nearness, str] = {
+    "learnt": "families learnt from, unseen persons or originals",
+    "left out": "families left out of training, unseen persons",
+    "other source": "sources and generators never learnt from",
+    "not said": "how near to what was learnt is not known",
+}
+COMMAND = "python -m evals detectors"
+TABLE = Path(__file__).parents[2] / "DETECTORS.md"
+
+
+def figures_of(run: Run, *, detector: str, checkpoint: str) -> Iterator[Figure]:
+    """The AUCs of one row of the table; what was not measured is left out."""
+    said: Any = run.figures
+    for topic in ("by_family", "by_source"):
+        row = said.get(topic, {}).get("auc", {}).get(detector, {})
+        for column, value in row.items():
+            if column.endswith("_95") or value is None or None in row[f"{column}_95"]:
+                continue
+            name = f"lfw/{column}" if topic == "by_family" else column
+            counts = said["n"][name]
+            yield Figure(
+                detector, checkpoint, name, NOTES[said["nearness"][detector][column]], "AUC",
+                round(value, 4), tuple(round(it, 4) for it in row[f"{column}_95"]),
+                counts["real"], counts["fake"], COMMAND, run.started[:10],
+            )  # fmt: skip
+
+
+def written(run: Run, settings: Settings) -> Iterator[tuple[Path, list[Figure]]]:
+    """Every file to write, and what it is to hold."""
+    heads = locate(PROFILES[settings.profile]["heads"], settings.models_dir)
+    encoder = fingerprint(settings.profile, settings.models_dir, parts=("encoder",))["encoder"]
+    rows: list[Figure] = []
+    for known in (*HEADS_KNOWN, *PROMPTS_KNOWN):
+        if known.profile == settings.profile:
+            sha256 = file_sha256(heads / known.file) if known.file else encoder
+            rows += figures_of(run, detector=known.title, checkpoint=sha256)
+    yield heads / FIGURES, rows
+    for one in shelved([WEIGHTS / FOLDER]):
+        yield (
+            one.folder / FIGURES,
+            list(figures_of(run, detector=one.title, checkpoint=one.sha256)),
+        )
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", help="a run's folder, or its name")
+    given = parser.parse_args()
+    settings = Settings.load()
+    run = runs.load(runs.find(given.run, settings.evals_dir))
+    if run.suite != "detectors" or "pooled" not in run.figures:
+        raise SetupError(f"{given.run!r} is no run of the table: `{COMMAND}` makes one")
+    for path, rows in written(run, settings):
+        lines = ",\n ".join(json.dumps(asdict(it)) for it in rows)
+        path.write_text(f"[\n {lines}\n]\n" if rows else "[]\n", "utf-8")
+        print(f"{path}: {len(rows)} figures")
+    limit = f" --limit {run.options['limit']}" if run.options.get("limit") else ""
+    TABLE.write_text(markdown(run, command=f"{COMMAND}{limit}"), "utf-8")
+    print(f"{TABLE}: the whole table")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What the rule makes of a picture's scores: without a query, and for the person depicted.
+
+As the search asks its leading hits: with all that a closer look adds, where the rule was fitted
+with it. The question is always whether the face was forged, whoever it is; that the query is of
+the right person is given here.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.protocol.measured import Measured, parts
+from evals.suites.detectors.detector_inputs import MeasuredViews
+from tools.errors import ToolError
+from tools.faces.further_embedders import COSINE, DIFFERENCE
+from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.pixel_detectors import picture_scores
+from tools.search.closer_look.reference_comparison import INNER_OUTER, PATCH_DISTANCE
+from tools.search.closer_look.reranking import MEASUREMENTS, readable_photos
+from tools.search.query import Query
+from tools.search.scoring import compare
+from tools.verdict.calibration import Scores
+from tools.verdict.rule import Asked, Rule
+
+ALONE, WITH_QUERY = "fused", "fused with query"
+ASKED: Mapping[str, Asked] = {ALONE: "alone", WITH_QUERY: "with_query"}
+
+FURTHER = (INNER_OUTER, PATCH_DISTANCE, DIFFERENCE)
+"""Scores of a closer look that speak of forgery, and so stand in the table."""
+
+ALL_FURTHER = (*FURTHER, COSINE)
+_OTHERS = tuple(it for it in MEASUREMENTS if it is not picture_scores)
+"""The detectors are asked apart, many pictures at a time."""
+
+Columns = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fused:
+    """Log-odds of forgery (n,), and the band (n, 2) of each; NaN where nothing was decided."""
+
+    logits: np.ndarray
+    bands: np.ndarray
+
+
+def fused(rule: Rule, asked: Asked, rows: Sequence[Scores | None]) -> Fused:
+    """What the rule says of every row; None for a row of which this cannot be asked."""
+    logits, bands = np.full(len(rows), np.nan), np.full((len(rows), 2), np.nan)
+    for index, scores in enumerate(rows):
+        if scores is None:
+            continue
+        question = rule.question(asked, scores)
+        logit = question.calibrator.logit(scores)
+        if logit is not None:
+            logits[index] = logit
+            bands[index] = question.band.low, question.band.high
+    return Fused(logits, bands)
+
+
+def rows_of(columns: Columns) -> list[dict[str, float | None]]:
+    """A row's scores by name, as rules and evidence call them."""
+    count = min(map(len, columns.values()), default=0)
+    return [{name: float(column[at]) for name, column in columns.items()} for at in range(count)]
+
+
+def beside_queries(
+    rows: Sequence[Scores], measured: Measured, queries: Sequence[Query | None]
+) -> list[Scores | None]:
+    """The scores with those relative to each row's query; None where there is none, or no face."""
+    found: list[Scores | None] = []
+    for index, (scores, query) in enumerate(zip(rows, queries, strict=True)):
+        if query is None or not measured.found[index]:
+            found.append(None)
+            continue
+        faces = measured.take([index]).columns
+        (relative,) = compare(query, faces, detectors=parts().detectors)
+        found.append({**scores, **relative})
+    return found
+
+
+def further(views: MeasuredViews, queries: Sequence[Query | None]) -> dict[str, np.ndarray]:
+    """What a closer look adds (n,), by name; NaN without a query or a face."""
+    found = {name: np.full(len(views), np.nan) for name in ALL_FURTHER}
+    photos = {id(it): tuple(readable_photos(it)) for it in queries if it is not None}
+    looks = zip(views.looks(), views.measured.faces, queries, strict=True)
+    for index, ((pixels, keypoints), face, query) in enumerate(looks):
+        if pixels is None or keypoints is None or face is None or query is None:
+            continue
+        alike = {"cosine_similarity": float(face.face.embedding @ query.template)}
+        look = CloserLook(pixels, face.face, alike, query, photos[id(query)], parts())
+        for measurement in _OTHERS:
+            with suppress(ToolError):  # it cannot be measured on this picture
+                for name, value in measurement(look).items():
+                    if name in found and value is not None:
+                        found[name][index] = value
+    return found

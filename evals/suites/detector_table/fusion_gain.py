@@ -1,0 +1,86 @@
+"""Is fusion better than every single detector, and with the query better than without?
+
+Differences of AUC on the pictures that both measured, by the same draws of persons or originals.
+A detector that was the best of many on these very pictures is flattered by the choice: beating it
+is harder than beating one that was named before.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evals.suites.detector_table.fusion import ALONE, WITH_QUERY
+from evals.suites.detector_table.score_table import Column, Sheet
+from evals.suites.detectors.systems import System
+from tools.metrics import mean, paired_difference, weighted_auc
+
+ROUNDS = 300
+
+Figures = dict[str, object]
+
+
+def contests(
+    sheet: Sheet, systems: Sequence[System], summary: Sequence[Column], *, seed: int
+) -> dict[str, dict[str, Figures]]:
+    """By topic: fused less each single detector in every column, and with the query less without.
+
+    Nothing where there is no fused score.
+    """
+    by_name = {system.name: system for system in systems}
+    if ALONE not in by_name:
+        return {}
+    found = {}
+    for column in summary:
+        if column.scenes:
+            continue
+        found[f"fused_less_{column.name}"] = {
+            system.name: difference(sheet, column, by_name[ALONE], system, seed=seed)
+            for system in systems
+            if system.name not in (ALONE, WITH_QUERY)
+        }
+    found["with_query_less_without"] = {
+        column.name: {
+            **difference(sheet, column, by_name[WITH_QUERY], by_name[ALONE], seed=seed),
+            **_called(sheet, column, by_name[WITH_QUERY], by_name[ALONE]),
+        }
+        for column in summary
+        if not column.scenes
+    }
+    return found
+
+
+def _called(sheet: Sheet, column: Column, first: System, second: System) -> Figures:
+    """Shares called forged, at or above the band, by both on the same pictures."""
+    rows = column.rows
+    rows = rows[np.isfinite(first.logits[rows]) & np.isfinite(second.logits[rows])]
+    found = Figures()
+    for name, system in (("with", first), ("without", second)):
+        called = system.probabilities[rows] >= system.bands[rows, 1]
+        for kind, label in (("genuine", False), ("forged", True)):
+            found[f"{kind}_called_forged_{name}"] = mean(called[sheet.labels[rows] == label])
+    return found
+
+
+def difference(
+    sheet: Sheet, column: Column, first: System, second: System, *, seed: int
+) -> Figures:  # fmt: skip
+    """AUC of `first` less that of `second`, with its interval and p; NaN where undefined."""
+    rows = column.rows
+    rows = rows[np.isfinite(first.logits[rows]) & np.isfinite(second.logits[rows])]
+    labels = sheet.labels[rows]
+    one, other = (_ranks(system.logits[rows]) for system in (first, second))
+    found = paired_difference(
+        _auc, sheet.groups[rows], (one, labels), (other, labels), seed=seed, rounds=ROUNDS
+    )
+    return {
+        "difference": found.value, "difference_95": (found.low, found.high), "p": found.p,
+        "n_real": int((~labels).sum()), "n_fake": int(labels.sum()),
+    }  # fmt: skip
+
+
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    return np.asarray(np.unique(scores, return_inverse=True)[1])
+
+
+def _auc(ranks: np.ndarray, labels: np.ndarray) -> float:
+    return weighted_auc(ranks, labels, np.ones(len(ranks)))

@@ -1,0 +1,136 @@
+"""Everyone's answers to all pictures side by side, and the columns that they are read in."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.datasets.manifest import Row
+from evals.suites.detector_table.asking import Answers
+from evals.suites.detector_table.samples import DFDC, GENERATED, LFW, SWAPS
+from tools.forge.forgery import FAMILIES, HELD_OUT_FAMILIES, SCENE_FAMILIES
+from tools.training.data.forgery_pool import HELD_OUT
+
+LEARNT = tuple(it for it in FAMILIES if it != HELD_OUT)
+NEVER_LEARNT = (HELD_OUT, *HELD_OUT_FAMILIES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """n pictures: `labels` True is forged; `families` "" is authentic; `places` are (batch, row).
+
+    `logits` (n,) by everyone's name, `bands` (n, 2) by that of fusion. `persons` are the names of
+    whose face a row shows and whose body, "" where nobody knows.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    sources: np.ndarray
+    families: np.ndarray
+    persons: tuple[tuple[str, str], ...]
+    places: tuple[tuple[int, int], ...]
+    logits: Mapping[str, np.ndarray]
+    bands: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of(cls, answers: Sequence[Answers]) -> "Sheet":
+        """All batches one below the other; who was not asked in one has NaN there."""
+        rows = [(batch, row) for batch in answers for row in batch.measured.rows]
+        names = dict.fromkeys(name for batch in answers for name in batch.logits)
+        return cls(
+            ids=np.array([
+                f"{batch.batch.source}/{name}" for batch in answers for name in batch.measured.ids
+            ]),
+            labels=np.array([row.label == "fake" for _, row in rows], bool),
+            groups=np.array([group_of(row) for _, row in rows]),
+            sources=np.array([batch.batch.source for batch, _ in rows]),
+            families=np.array([_family(row, batch.batch.source) for batch, row in rows]),
+            persons=tuple((row.depicted_id or "", row.body_id or "") for _, row in rows),
+            places=tuple(
+                (at, row) for at, batch in enumerate(answers) for row in range(len(batch.measured))
+            ),
+            logits={name: _column([it.logits.get(name) for it in answers], answers, ())
+                    for name in names},
+            bands={name: _column([it.bands.get(name) for it in answers], answers, (2,))
+                   for name in dict.fromkeys(name for batch in answers for name in batch.bands)},
+        )  # fmt: skip
+
+
+def _column(
+    known: Sequence[np.ndarray | None], answers: Sequence[Answers], shape: tuple[int, ...]
+) -> np.ndarray:
+    return np.concatenate([
+        np.full((len(batch.measured), *shape), np.nan) if it is None else it
+        for it, batch in zip(known, answers, strict=True)
+    ])  # fmt: skip
+
+
+def group_of(row: Row) -> str:
+    """What a bootstrap draws: the person whose photo it was, else the original."""
+    return row.body_id or row.depicted_id or row.source_video or row.path
+
+
+def _family(row: Row, source: str) -> str:
+    if row.label != "fake":
+        return ""
+    return DFDC if source == DFDC else (row.method or source).removeprefix("fake_")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """Forgeries of some families against authentic pictures of their source: rows of the sheet.
+
+    `scenes`: the faces are authentic.
+    """
+
+    name: str
+    source: str
+    families: tuple[str, ...]
+    rows: np.ndarray
+    scenes: bool = False
+
+
+def columns(sheet: Sheet) -> list[Column]:
+    """A column a family, in the order of the sources."""
+    found = []
+    for source in (LFW, DFDC, SWAPS, GENERATED):
+        of_source = sheet.families[(sheet.sources == source) & sheet.labels]
+        for family in dict.fromkeys(of_source.tolist()):
+            name = source if family == source else f"{source}/{family}"
+            found.append(column(sheet, name, source, (family,)))
+    return found
+
+
+def column(sheet: Sheet, name: str, source: str, families: tuple[str, ...]) -> Column:
+    """These families' forgeries, and the authentic pictures that belong beside them."""
+    fakes = (sheet.sources == source) & np.isin(sheet.families, families)
+    beside = (sheet.sources == source) & ~sheet.labels
+    if source == SWAPS:
+        beside &= _shown_in(sheet, fakes)
+    scenes = set(families) <= set(SCENE_FAMILIES)
+    return Column(name, source, families, np.flatnonzero(fakes | beside), scenes)
+
+
+def _shown_in(sheet: Sheet, fakes: np.ndarray) -> np.ndarray:
+    """Rows of persons whose face or body some fakes show: their own sources and targets."""
+    seen = {name for at in np.flatnonzero(fakes) for name in sheet.persons[at]}
+    return np.array([bool(seen & set(persons)) for persons in sheet.persons], bool)
+
+
+def summary(sheet: Sheet) -> list[Column]:
+    """The few columns that say most: families known and not, scenes, and what others made."""
+    return [it for it in _summary(sheet) if sheet.labels[it.rows].any()]
+
+
+def _summary(sheet: Sheet) -> Iterator[Column]:
+    yield column(sheet, "families_learnt", LFW, LEARNT)
+    yield column(sheet, "families_held_out", LFW, NEVER_LEARNT)
+    yield column(sheet, "forged_scenes", LFW, SCENE_FAMILIES)
+    yield column(sheet, "dfdc", DFDC, (DFDC,))
+    for name, source in (("real_swaps", SWAPS), ("generated_faces", GENERATED)):
+        families = sheet.families[(sheet.sources == source) & sheet.labels]
+        yield column(sheet, name, source, tuple(dict.fromkeys(families.tolist())))

@@ -1,0 +1,167 @@
+"""Every detector against every family of forgeries: the table, and how well it is calibrated.
+
+Rows: the heads in all their ways (linear, neighbours for k = 1, 3, 5, 9; whole images also in the
+preprocessing of UniFD's authors), every set of prompts, every detector on the shelf, classifiers
+of transformers, the chat model where `UNMASK_VLM` names one, what a closer look adds, and the
+rule's probability of forgery without and with a query, an authentic photo of the person depicted.
+
+Columns: the forge's families on LFW's validation persons, scenes for detectors of whole images
+alone; DFDC; real swaps by method, a handful of correlated frames; generated faces by generator.
+Only persons and originals of the reporting half: detectors are calibrated on the other
+(`tools.training.calibration.detectors`). `nearness` says of each cell whether the detector, or the
+encoder below it, learnt that family, knew the source but not the family, or nothing of either.
+
+Figures: AUC, AP, EER; accuracy on authentic and forged pictures apart at the detector's own
+calibrated p = 0.5; 95 % bootstrap over persons or originals. Of the calibrated: ECE, Brier score,
+and what their bands decide. Fusion is held against every single detector.
+
+Does not show: generators of today, other compressions, or groups of people.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from evals.options import EvalOptions
+from evals.protocol.measured import parts
+from evals.runs import samples
+from evals.suites.detector_table.asking import Answers, asked
+from evals.suites.detector_table.calibration import POOLED, calibrations
+from evals.suites.detector_table.detector_list import Roster, below, roster
+from evals.suites.detector_table.fusion import ALONE
+from evals.suites.detector_table.fusion_gain import contests
+from evals.suites.detector_table.samples import LFW, batches
+from evals.suites.detector_table.score_table import Column, Sheet, columns, summary
+from evals.suites.detectors.figures import figures_of
+from evals.suites.detectors.scores import peers_of
+from evals.suites.detectors.systems import System, systems
+
+ROUNDS = 200
+FIGURES = ("auc", "ap", "eer", "real_accuracy", "fake_accuracy")
+SIX = 6
+
+Cells = dict[tuple[str, str], dict[str, object]]
+"""By column and system."""
+
+
+def everything(options: EvalOptions) -> dict[str, object]:
+    """The table and all that belongs to it; samples and pictures go to the output."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (options.output or Path(temporary)) / "home" / "forged"
+        everyone = roster(parts().settings)
+        answers = [asked(batch, everyone.entrants, options) for batch in batches(options, folder)]
+        return _told(answers, everyone, options)
+
+
+def _told(answers: list[Answers], everyone: Roster, options: EvalOptions) -> dict[str, object]:
+    sheet = Sheet.of(answers)
+    peers, coverage = peers_of(options.peers, sheet.ids.tolist())
+    rows = systems(
+        sheet, everyone.entrants, rule=parts().rule, below=below(parts().settings), peers=peers
+    )
+    families, shortly = columns(sheet), summary(sheet)
+    options.progress(0, 0, "figures")
+    cells = _cells(sheet, rows, families, seed=options.seed)
+    short = _cells(sheet, rows, shortly, seed=options.seed)
+    calibrated = calibrations(sheet, rows, seed=options.seed)
+    _write(sheet, rows, families, options)
+    if options.output is not None:
+        from evals.suites.detector_table.pictures import draw
+
+        draw(answers, sheet, rows, families, cells, options.output)
+    pooled = calibrated.get(ALONE, {}).get(POOLED, {})
+    return {
+        "auc": short.get(("families_held_out", ALONE), {}).get("auc", float("nan")),
+        "ece": pooled.get("ece", float("nan")),
+        "genuine_called_forged": pooled.get("genuine_called_forged", float("nan")),
+        "not_asked": [f"{name}: {reason}" for name, reason in everyone.left_out],
+        "n": {it.name: _counts(answers, sheet, it) for it in families},
+        "summary": _tabled(short, rows, shortly, "auc"),
+        "pooled": _by(short, rows, shortly),
+        "by_family": _by(cells, rows, [it for it in families if it.source == LFW]),
+        "by_source": _by(cells, rows, [it for it in families if it.source != LFW]),
+        "nearness": {
+            system.name: {it.name.removeprefix(f"{LFW}/"): system.near(it) for it in families}
+            for system in rows
+        },
+        "calibration": calibrated,
+        **contests(sheet, rows, shortly, seed=options.seed),
+        "peers": coverage,
+    }
+
+
+def _cells(
+    sheet: Sheet, rows: Sequence[System], shown: Sequence[Column], *, seed: int
+) -> Cells:  # fmt: skip
+    """Figures of everyone who was asked in a column, and how near it was to what they learnt."""
+    found = {}
+    for column in shown:
+        labels, groups = sheet.labels[column.rows], sheet.groups[column.rows]
+        for system in (it.take(column.rows) for it in rows):
+            if column.scenes and not np.isfinite(system.logits[labels]).any():
+                continue
+            every = figures_of(
+                system.logits, labels, groups, threshold=0.5, seed=seed, rounds=ROUNDS,
+                probabilities=system.probabilities,
+            )  # fmt: skip
+            found[column.name, system.name] = every
+    return found
+
+
+def _tabled(
+    cells: Cells, rows: Sequence[System], shown: Sequence[Column], figure: str
+) -> dict[str, dict[str, object]]:
+    """One figure with its intervals: a row a system, a column a family; without empty rows."""
+    found: dict[str, dict[str, object]] = {}
+    for system in rows:
+        for column in shown:
+            cell = cells.get((column.name, system.name))
+            if cell is not None:
+                row, name = found.setdefault(system.name, {}), column.name.removeprefix(f"{LFW}/")
+                row |= {name: cell[figure], f"{name}_95": cell[f"{figure}_95"]}
+    return found
+
+
+def _by(
+    cells: Cells, rows: Sequence[System], shown: Sequence[Column]
+) -> dict[str, dict[str, dict[str, object]]]:
+    return {figure: _tabled(cells, rows, shown, figure) for figure in FIGURES} if shown else {}
+
+
+def _counts(answers: Sequence[Answers], sheet: Sheet, column: Column) -> dict[str, object]:
+    labels, groups = sheet.labels[column.rows], sheet.groups[column.rows]
+    places = [sheet.places[row] for row in column.rows]
+    lost = np.array([not answers[at].measured.found[row] for at, row in places], bool)
+    return {
+        "real": int((~labels).sum()), "fake": int(labels.sum()),
+        "groups": len(np.unique(groups)),
+        "real_without_face": int((lost & ~labels).sum()),
+        "fake_without_face": int((lost & labels).sum()),
+    }  # fmt: skip
+
+
+def _write(
+    sheet: Sheet, rows: Sequence[System], shown: Sequence[Column], options: EvalOptions
+) -> None:
+    """Authentic pictures once for every column that they stand in, so that columns compare."""
+    keep = samples.Samples(options.output)
+    for column in shown:
+        for row in column.rows:
+            keep.score(
+                id=str(sheet.ids[row]),
+                group=str(sheet.groups[row]),
+                set=column.name,
+                label=int(sheet.labels[row]),
+                scores=dict(_scores(rows, int(row))),
+                family=str(sheet.families[row]) or None,
+            )
+
+
+def _scores(rows: Sequence[System], row: int) -> Iterator[tuple[str, float]]:
+    """Six digits each: some thousand lines hold some dozen of them."""
+    for system in rows:
+        value = float(system.logits[row])
+        if np.isfinite(value):
+            yield system.name, float(f"{value:.{SIX}g}")

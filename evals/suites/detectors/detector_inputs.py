@@ -1,0 +1,64 @@
+"""A measured data set as detectors may ask to see it: features as recorded, pixels read again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evals.protocol.measured import Measured
+from tools.encoder.clip import Encoder
+from tools.encoder.preprocessing import Mode
+from tools.errors import ToolError
+
+Look = tuple[np.ndarray | None, np.ndarray | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredViews:
+    """The pictures of `measured` (`tools.detectors.protocol.Views`).
+
+    `face_features` and `image_features` (n, d), `embeddings` (n, e), `query` (n, e): who is looked
+    for, each row its own, a row of NaN where nobody is. `kept` are the looks where they were read
+    once for many detectors; None reads them anew for each.
+    """
+
+    measured: Measured
+    face_features: np.ndarray
+    image_features: np.ndarray
+    embeddings: np.ndarray
+    query: np.ndarray | None = None
+    kept: tuple[Look, ...] | None = None
+
+    @classmethod
+    def of(cls, measured: Measured, *, query: np.ndarray | None = None) -> "MeasuredViews":
+        """What was measured, and who is looked for."""
+        return cls(
+            measured, measured.face_features, measured.image_features, measured.embeddings, query
+        )
+
+    def __len__(self) -> int:
+        return len(self.measured)
+
+    def looks(self) -> Iterator[Look]:
+        """Pixels and keypoints of each row; no pixels where the file cannot be read any more."""
+        yield from self._read() if self.kept is None else self.kept
+
+    def _read(self) -> Iterator[Look]:
+        for index, face in enumerate(self.measured.faces):
+            keypoints = face.face.keypoints if face and self.measured.found[index] else None
+            try:
+                yield self.measured.picture(index), keypoints
+            except (ToolError, OSError):
+                yield None, keypoints
+
+    def held(self) -> "MeasuredViews":
+        """The same with every picture in memory; for a few hundred pictures."""
+        return replace(self, kept=tuple(self._read()))
+
+    def seen_in(self, mode: Mode, encoder: Encoder) -> "MeasuredViews":
+        """The same with the whole pictures' features of another preprocessing."""
+        features = np.full((len(self), encoder.dimension), np.nan, np.float32)
+        for index, (pixels, _) in enumerate(self.looks()):
+            if pixels is not None:
+                features[index] = encoder.encode_images([pixels], mode=mode)[0]
+        return replace(self, image_features=features)

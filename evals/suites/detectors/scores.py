@@ -1,0 +1,160 @@
+"""What every system says of every picture, and how that reads as a probability.
+
+A system is a column of scores (n,) float64, higher is more forged, NaN where it was not measured.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.datasets import Manifest, Row
+from evals.protocol.measured import Measured, parts
+from evals.runs.peers import align, read_scores
+from evals.suites.detector_table.detector_list import Entrant
+from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
+from tools.detectors import Inputs, ZeroShot
+from tools.errors import SetupError
+
+FUSED = "fused"
+FRAMES_PER_VIDEO = 32
+"""At most so many frames make a video's score, as in the field's tables."""
+
+PARTS: Mapping[str, Callable[[Row], str | None]] = {
+    "by_method": lambda row: row.method,
+    "by_compression": lambda row: row.compression,
+    "by_dataset": lambda row: row.dataset,
+}
+
+Scores = NDArray[np.float64]
+Systems = Mapping[str, Scores]
+Reading = Callable[[Scores], Scores]
+"""Scores (n,) to probabilities of forgery (n,)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Rows to be judged: `labels` (n,) True is forged, `groups` (n,) str, `systems` (n,) each.
+
+    `readings` say what a system's scores mean; without one they only rank.
+    """
+
+    labels: np.ndarray
+    groups: np.ndarray
+    systems: Systems
+    readings: Mapping[str, Reading]
+
+    def probabilities(self, name: str) -> Scores:
+        """(n,) of one system; NaN where it was not measured, everywhere if it only ranks."""
+        scores, reading = self.systems[name], self.readings.get(name)
+        return np.full(len(scores), np.nan) if reading is None else reading(scores)
+
+    def take(self, indices: np.ndarray) -> "Samples":
+        """Some of the rows."""
+        systems = {name: scores[indices] for name, scores in self.systems.items()}
+        return Samples(self.labels[indices], self.groups[indices], systems, self.readings)
+
+
+def judged(manifest: Manifest) -> Manifest:
+    """The rows that may be judged: those with a label, and none of a split called `train`.
+
+    Shipped parts may have learnt from a `train` split; how many rows that leaves out is noted.
+    Raises SetupError when nothing is left.
+    """
+    kept = manifest.where(lambda row: row.label != "unknown" and row.split != "train")
+    left_out = f"{len(manifest.rows) - len(kept.rows)} unlabelled or of `train`"
+    if not kept.rows:
+        raise SetupError(f"nothing in {str(manifest.root)!r} can be judged: {left_out}")
+    return kept.noted(left_out=left_out)
+
+
+def systems_of(measured: Measured) -> dict[str, Scores]:
+    """What indexing alone gives, by name: `<input>/<detector>`, `<input>/prompts`, `fused`.
+
+    Prompts are zero-shot: the mean cosine to texts that say forged less that to texts that say
+    authentic. `fused` is the rule's probability of forgery without a query.
+    """
+    found = dict(measured.scores())
+    for asked, features in (
+        (_prompts("face"), measured.face_features),
+        (_prompts("image"), measured.image_features),
+    ):
+        # Not one face was found: there are no features at all.
+        missing = np.full(len(features), np.nan)
+        found[f"{asked.inputs}/{asked.name}"] = asked.score(features) if features.size else missing
+    found[FUSED] = measured.fused()
+    return found
+
+
+def _prompts(inputs: Inputs) -> ZeroShot:
+    return ZeroShot.of(parts().encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs=inputs)
+
+
+def peers_of(
+    peers: Sequence[tuple[str, Path]], ids: Sequence[str]
+) -> tuple[dict[str, Scores], dict[str, object]]:
+    """Peers' scores for our samples as `peer/<name>`, and how far their files cover those."""
+    aligned = {f"peer/{name}": align(read_scores(file), ids) for name, file in peers}
+    columns = {name: it.values for name, it in aligned.items()}
+    return columns, {name: it.figures() for name, it in aligned.items()}
+
+
+def readings_of(entrants: Sequence[Entrant], peers: Systems) -> dict[str, Reading]:
+    """How scores read: calibrated ones by their calibration, `fused` as it is, peers' by range."""
+    found = {it.name: it.calibration.probabilities for it in entrants if it.calibration is not None}
+    return {FUSED: _as_it_is, **found, **{name: reading_of(it) for name, it in peers.items()}}
+
+
+def reading_of(scores: Scores) -> Reading:
+    """A peer's scores are probabilities when all lie in [0, 1], else log-odds."""
+    known = scores[~np.isnan(scores)]
+    is_probability = bool(len(known)) and known.min() >= 0 and known.max() <= 1
+    return _as_it_is if is_probability else _of_log_odds
+
+
+def _as_it_is(scores: Scores) -> Scores:
+    return scores
+
+
+def _of_log_odds(scores: Scores) -> Scores:
+    return np.asarray(1 / (1 + np.exp(-np.clip(scores, -60, 60))))
+
+
+def videos_of(measured: Measured, rows: Samples) -> Samples:
+    """One row a video: the mean over its first 32 measured frames; no rows without videos."""
+    # A video that its data set gives no name is named by its file.
+    keys = [
+        (row.dataset, row.video_id or ("" if time_s is None else row.path), row.label)
+        for row, time_s in zip(measured.rows, measured.times_s, strict=True)
+    ]
+    places: dict[tuple[str, str, str], list[int]] = {}
+    for index, key in enumerate(keys):
+        if key[1]:
+            places.setdefault(key, []).append(index)
+    firsts = np.array([indices[0] for indices in places.values()], int)
+    means = {
+        name: np.array([_mean(scores[indices]) for indices in places.values()], float)
+        for name, scores in rows.systems.items()
+    }
+    return replace(rows.take(firsts), systems=means)
+
+
+def _mean(scores: Scores) -> float:
+    known = scores[~np.isnan(scores)][:FRAMES_PER_VIDEO]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def members(measured: Measured, key: Callable[[Row], str | None]) -> dict[str, np.ndarray]:
+    """Rows by part: its fakes and the authentic ones of that part, else of its data sets."""
+    names = np.array([key(row) or "" for row in measured.rows])
+    datasets = np.array([row.dataset for row in measured.rows])
+    forged = measured.forged
+    found = {}
+    for name in np.unique(names[forged & (names != "")]):
+        fakes = forged & (names == name)
+        own = ~forged & (names == name)
+        others = ~forged & np.isin(datasets, datasets[fakes])
+        found[str(name)] = np.flatnonzero(fakes | (own if own.any() else others))
+    return found

@@ -1,0 +1,159 @@
+"""How well does every detector tell forged from authentic on this data set, method by method?
+
+Data: any data set that `evals.datasets` loads, without rows of a `train` split; of the folder that
+holds lfw/, dfdc/ and deepfakes/ the table in `evals.suites.detector_table.suite` is made. Every
+picture is indexed as `unmask index` does it and judged by the face that is largest and most
+central. Systems are the rule's fused probability without a query, everyone on the roster (heads,
+prompts, detectors shipped and fitted, classifiers of transformers), and peers' score files. For
+those who look at pixels every picture is read once more; a run that was stopped goes on. A method's
+table holds its fakes against the authentic pictures that belong to it, or all of them where the
+data set does not say.
+
+Figures: AUC, AP, EER, TPR at 1 % FPR; accuracy on real and fake apart and their average at each
+system's own calibrated p = 0.5, not measured for one that nobody calibrated; by picture (or frame)
+and by video (mean of up to 32 frames). Intervals: 95 % bootstrap over persons, videos or originals.
+Pictures without a face are counted apart: systems that look at faces have no score for them,
+never 0.
+
+Does not show: how a detector fares on what is not in the data, nor groups of people; a data set
+whose authentic and forged files were compressed differently rewards reading the compression, one
+with pictures that a detector was fitted to flatters it.
+"""
+
+import numpy as np
+
+from evals.datasets import load
+from evals.options import EvalOptions
+from evals.protocol.measured import Measured, measure, parts
+from evals.runs import samples
+from evals.suites.detector_table import suite as table_of_all
+from evals.suites.detector_table.answers import answers
+from evals.suites.detector_table.detector_list import roster
+from evals.suites.detector_table.samples import is_whole
+from evals.suites.detectors.figures import ROUNDS, figures_of
+from evals.suites.detectors.scores import (
+    FUSED,
+    PARTS,
+    Samples,
+    judged,
+    members,
+    peers_of,
+    readings_of,
+    videos_of,
+)
+
+ROUNDS_OF_PARTS = 200
+TABLES = ("auc", "real_accuracy", "fake_accuracy", "average_accuracy")
+SUMMARY = ("auc", "auc_95", "ap", "eer", "real_accuracy", "fake_accuracy")
+NO_QUERY = "answers only when it is told who is looked for, which a data set does not say"
+
+Table = dict[str, dict[str, dict[str, object]]]
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Figures of every system, overall and by part; samples and pictures go to the output."""
+    if options.layout is None and is_whole(options.data):
+        return table_of_all.everything(options)
+    manifest = judged(load(options.data, options.layout))
+    everyone = roster(parts().settings)
+    entrants = [it for it in everyone.entrants if not it.wants_query]
+    queried = [(it.name, NO_QUERY) for it in everyone.entrants if it.wants_query]
+    measured = measure(manifest, options)
+    found = answers(measured, entrants, options, digest=manifest.digest)
+    peers, coverage = peers_of(options.peers, measured.ids)
+    systems = {FUSED: measured.fused(), **found, **peers}
+    rows = Samples(measured.forged, measured.groups, systems, readings_of(entrants, peers))
+    options.progress(0, 0, "figures")
+    _write(measured, rows, options)
+    by_part = _parts(measured, rows, options)
+    frames = _figures(rows, seed=options.seed, rounds=ROUNDS)
+    if options.output is not None:
+        from evals.suites.detectors.pictures import draw
+
+        draw(measured, rows, by_part, options.output)
+    return {
+        "data": {"name": manifest.name, "digest": manifest.digest, **manifest.notes},
+        "n": counts(measured),
+        "auc": frames[FUSED]["auc"],
+        "auc_95": frames[FUSED]["auc_95"],
+        "not_asked": [f"{name}: {reason}" for name, reason in (*everyone.left_out, *queried)],
+        "summary": {name: {it: row[it] for it in SUMMARY} for name, row in frames.items()},
+        "frames": frames,
+        "videos": _videos(measured, rows, seed=options.seed),
+        **by_part,
+        "tables": {
+            part: {what: table(found, what) for what in TABLES} for part, found in by_part.items()
+        },
+        "peers": coverage,
+    }
+
+
+def counts(measured: Measured) -> dict[str, object]:
+    """How many pictures there are, and in how many no face could be measured."""
+    forged, lost = measured.forged, ~measured.found
+    return {
+        "pictures": len(measured),
+        "real": int((~forged).sum()),
+        "fake": int(forged.sum()),
+        "real_without_face": int((lost & ~forged).sum()),
+        "fake_without_face": int((lost & forged).sum()),
+        "groups": len(np.unique(measured.groups)),
+        "skipped": len(measured.skipped),
+        "skipped_first": [f"{path}: {reason}" for path, reason in measured.skipped[:5]],
+    }
+
+
+def _figures(rows: Samples, *, seed: int, rounds: int) -> dict[str, dict[str, object]]:
+    """Figures of every system."""
+    return {
+        name: figures_of(
+            scores, rows.labels, rows.groups, threshold=0.5, seed=seed, rounds=rounds,
+            probabilities=rows.probabilities(name),
+        )
+        for name, scores in rows.systems.items()
+    }  # fmt: skip
+
+
+def _videos(measured: Measured, rows: Samples, *, seed: int) -> dict[str, object]:
+    """Figures of every system on whole videos; their count alone when there are none."""
+    videos = videos_of(measured, rows)
+    count = len(videos.labels)
+    figures = _figures(videos, seed=seed, rounds=ROUNDS) if count else {}
+    return {"n": count, **figures}
+
+
+def _parts(measured: Measured, rows: Samples, options: EvalOptions) -> dict[str, Table]:
+    """Figures of each part that fakes belong to; one part that is everything is left out."""
+    found: dict[str, Table] = {}
+    for part, key in PARTS.items():
+        of_part = members(measured, key)
+        if len(of_part) > 1 or any(len(it) < len(measured) for it in of_part.values()):
+            found[part] = {
+                name: _figures(rows.take(indices), seed=options.seed, rounds=ROUNDS_OF_PARTS)
+                for name, indices in of_part.items()
+            }
+    return found
+
+
+def table(found: Table, what: str) -> dict[str, dict[str, object]]:
+    """One figure as in the field's tables: a row a system, a column a method."""
+    names = {system: None for part in found.values() for system in part}
+    return {
+        system: {method: part[system][what] for method, part in found.items()} for system in names
+    }
+
+
+def _write(measured: Measured, rows: Samples, options: EvalOptions) -> None:
+    keep, found = samples.Samples(options.output), measured.found
+    for index, (name, row) in enumerate(zip(measured.ids, measured.rows, strict=True)):
+        keep.score(
+            id=name,
+            group=str(rows.groups[index]),
+            set=row.dataset,
+            label=int(rows.labels[index]),
+            scores={system: float(scores[index]) for system, scores in rows.systems.items()},
+            method=row.method,
+            compression=row.compression,
+            video=row.video_id,
+            face=bool(found[index]),
+        )

@@ -1,0 +1,129 @@
+"""The answers of the application on casework: files with known answers, made by our own forge.
+
+Query and gallery come from the half of LFW's validation persons that fitted nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from assistant import Settings, Unmask
+from evals.options import EvalOptions
+from evals.protocol.measured import parts
+from evals.protocol.protocol import RELEVANT, Kind
+from evals.suites.impersonation.answers import Answer, Judged, Missed
+from tools.gallery.record_store import Gallery
+from tools.search.query import NoFace
+from tools.search.results import Findings
+from tools.training.calibration.made_cases import (
+    Exhibit,
+    ask_about_central_face,
+    build,
+    halves,
+    portraits,
+)
+
+EVERYTHING = 1_000_000
+GALLERY = "impersonation"
+SEED = 2
+"""Of the casework itself, which stays the same whatever is resampled."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Casework:
+    """The files of a casework below a folder, and what the application answered."""
+
+    folder: Path
+    exhibits: Sequence[Exhibit]
+    answers: Sequence[Answer]
+
+
+def is_meant(data: Path) -> bool:
+    """Whether a folder holds the photographs that casework is made of."""
+    return (data / "lfw" / "labels.npz").is_file()
+
+
+def casework(options: EvalOptions, folder: Path) -> Casework:
+    """Make the files, index them as a user would, ask for everybody; `limit` caps the queries."""
+    people = halves(portraits(options.data, split="val"))[1]
+    exhibits = build(people, folder, seed=SEED, queries=options.limit)
+    # The settings of the machine, but for the state: an evaluation leaves the user's alone.
+    settings = Settings.load().model_copy(update={"home": folder / "home"})
+    unmask = Unmask(settings, gallery=GALLERY, parts=parts())
+    files = sum(exhibit.kind != "query" for exhibit in exhibits)
+    unmask.index(
+        [folder / "gallery"],
+        on_progress=lambda at: options.progress(at.files_done, files, "indexing"),
+    )
+    asked = [exhibit for exhibit in exhibits if exhibit.kind == "query"]
+    answers = []
+    for number, exhibit in enumerate(asked):
+        options.progress(number, len(asked), "asking")
+        answers.append(_answer(unmask, folder, exhibit, exhibits))
+    return Casework(folder, exhibits, _with_faces(answers, settings.home, folder))
+
+
+def _answer(unmask: Unmask, folder: Path, query: Exhibit, exhibits: Sequence[Exhibit]) -> Answer:
+    person, judged, measurable = query.depicted, tuple[Judged, ...](), True
+    try:
+        findings = ask_about_central_face(
+            # Of the whole list, what a closer look makes of its first hits is another question.
+            lambda face: unmask.find([folder / query.file], top=EVERYTHING, face=face, closer=False)
+        )
+        judged = _judged(findings, person, exhibits)
+    except NoFace:
+        measurable = False
+    listed = {one.id for one in judged}
+    missed = tuple(
+        Missed(exhibit.file, exhibit.family, face_found=True)
+        for exhibit in exhibits
+        if kind(person, exhibit) == RELEVANT and exhibit.file not in listed
+    )
+    return Answer(person, (query.file,), judged, missed, measurable)
+
+
+def _judged(findings: Findings, person: str, exhibits: Sequence[Exhibit]) -> tuple[Judged, ...]:
+    by_file = {exhibit.file: exhibit for exhibit in exhibits}
+    owners = {it.body for it in exhibits if it.kind == "forgery" and it.depicted == person}
+    return tuple(
+        Judged(
+            what.file,
+            hit.image_id,
+            kind(person, what),
+            what.family,
+            hit.verdict,
+            hit.assessment.identity_probability,
+            hit.assessment.fake_probability,
+            hit.rank,
+            what.kind != "forgery" and what.depicted in owners - {person},
+        )
+        for hit in findings.hits
+        for what in [by_file[str(hit.path.relative_to(hit.path.parents[1]))]]
+    )
+
+
+def kind(person: str, what: Exhibit) -> Kind:
+    """What an exhibit is to somebody who asks for that person."""
+    if what.kind == "forgery":
+        if what.depicted == person:
+            return RELEVANT
+        on_body = what.body == person
+        return "forgery of another on the person's body" if on_body else "forgery of another"
+    if what.depicted != person:
+        return "authentic photo of another"
+    return "copy of the query" if what.kind == "copy" else "genuine photo of the person"
+
+
+def _with_faces(answers: Sequence[Answer], home: Path, folder: Path) -> list[Answer]:
+    """The same, knowing which of the missed pictures show a face at all."""
+    with Gallery.open_existing(home, GALLERY) as gallery:
+
+        def known(it: Missed) -> Missed:
+            return replace(it, face_found=_has_face(gallery, folder / it.id))
+
+        return [replace(one, missed=tuple(map(known, one.missed))) for one in answers]
+
+
+def _has_face(gallery: Gallery, path: Path) -> bool:
+    file = gallery.file(path.resolve())
+    return file is not None and file.image_id is not None and bool(gallery.faces_of(file.image_id))

@@ -1,0 +1,141 @@
+"""Does Unmask find the impersonations of a person? The whole job, on persons never seen.
+
+Protocol: `evals.protocol`. On the project's own data the collection is casework: photos, forgeries
+by our forge and copies, of persons who fitted nothing, searched by the application itself; its
+figures say how the job holds together, not how it fares against any particular generator. Any other
+data set with identities is measured and searched by the same rule, one face a picture, a frame of a
+video being a picture. `--limit` caps the queries of the casework, the rows of a data set.
+
+*oracle detector*: ranked by the identity probability among true forgeries (what retrieval alone
+would reach); *oracle retrieval*: ranked by the forgery probability among files that truly depict
+the person (what detection alone would reach). Another system's lists (`--peer NAME=FILE`, columns
+query,path,score) are held against the same gallery.
+
+Does not show: near-duplicates in the collection beyond those of the query photos, which are left
+out of a data set; nor how lists change with another prevalence.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.options import EvalOptions
+from evals.protocol.data import prepared
+from evals.protocol.duplicates import near_duplicates
+from evals.protocol.protocol import plan
+from evals.runs.samples import Samples
+from evals.suites.impersonation.answers import Answer, answers
+from evals.suites.impersonation.casework import casework, is_meant
+from evals.suites.impersonation.figures import (
+    FUSIONS,
+    MEASURES,
+    ORDERS,
+    averages,
+    failures,
+    flags,
+    fusions,
+    outcomes,
+    precisions,
+)
+from evals.suites.impersonation.peers import beside
+from evals.suites.impersonation.pictures import Reader, draw
+from tools.errors import SetupError
+from tools.media.images import read_photo
+from tools.metrics import mean
+
+REFERENCES = 1
+"""Photos a query has on a data set; 3 and 5 are usual too."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Searched:
+    """All answers, the gallery's files by name, figures of this kind of data, how to see a file."""
+
+    answers: Sequence[Answer]
+    gallery: Sequence[str]
+    figures: dict[str, object]
+    read: Reader
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Figures of the lists, of what became of every kind of file, and of other systems' lists."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.output or Path(temporary)
+        searched = _on_casework(options, folder) if is_meant(options.data) else _on_data(options)
+        made, seed = searched.answers, options.seed
+        peers = {
+            name: beside(made, searched.gallery, file, seed=seed) for name, file in options.peers
+        }
+        draw(made, searched.read, options.output, seed=seed)
+    _keep(made, options.output)
+    return {
+        "queries": len(made),
+        "queries_without_a_measurable_face": sum(not one.measurable for one in made),
+        "gallery_images": len(searched.gallery),
+        **_prevalence(made, len(searched.gallery)),
+        **averages(made, seed=seed),
+        **outcomes(made),
+        "fusions": fusions(made, seed=seed),
+        "failures": failures(made),
+        **searched.figures,
+        **({"peers": peers} if peers else {}),
+    }
+
+
+def _on_casework(options: EvalOptions, folder: Path) -> _Searched:
+    place = folder / "casework"
+    place.mkdir(exist_ok=True)
+    made = casework(options, place)
+    files = [exhibit.file for exhibit in made.exhibits if exhibit.kind != "query"]
+    return _Searched(
+        made.answers, files, {"data": "casework"}, lambda name: read_photo(place / name).pixels
+    )
+
+
+def _on_data(options: EvalOptions) -> _Searched:
+    data = prepared(options)
+    measured = data.measured
+    how = plan(
+        measured.rows, measured.found, seed=options.seed, references=REFERENCES,
+        alike=near_duplicates(measured),
+    )  # fmt: skip
+    if not how.questions:
+        raise SetupError(
+            f"nobody in {str(options.data)!r} has both a photo and a forgery; "
+            "to measure faces alone run `python -m evals run retrieval`"
+        )
+    places = {row.path: index for index, row in enumerate(measured.rows)}
+    places |= {name: index for index, name in enumerate(measured.ids)}
+    return _Searched(
+        answers(measured, how, options),
+        list(dict.fromkeys(measured.rows[index].path for index in how.gallery)),
+        {**data.figures(), "references": REFERENCES, "left_out": dict(how.left_out)},
+        lambda name: measured.face_crop(places[name], size=160, margin=1.6),
+    )
+
+
+def _prevalence(made: Sequence[Answer], gallery: int) -> dict[str, object]:
+    relevant = mean([one.relevant for one in made])
+    return {
+        "relevant_per_query": relevant,
+        "prevalence": relevant / gallery if gallery else float("nan"),
+    }
+
+
+def _keep(made: Sequence[Answer], output: Path | None) -> None:
+    """One sample a query: every measure, by our order and by the others."""
+    samples = Samples(output)
+    for one in made:
+        ours = flags(one, ORDERS["mAP"])
+        values = {name: measure_of(ours, one.relevant) for name, measure_of in MEASURES.items()}
+        for name, order in {**ORDERS, **FUSIONS}.items():
+            short = name.replace("mAP", "ap") if "mAP" in name else f"ap_{name}"
+            (values[short],) = precisions([one], order)
+        samples.query(
+            id=one.person, group=one.person, values=values,
+            photos=list(one.photos), relevant=one.relevant,
+            first=[
+                {"id": it.id, "verdict": it.verdict, "kind": it.kind} for it in one.judged[:10]
+            ],
+        )  # fmt: skip

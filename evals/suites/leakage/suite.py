@@ -1,0 +1,202 @@
+"""How much of who somebody is can be read off what the detectors look at?
+
+A detector that knows persons may call a forgery by whom it shows (implicit identity leakage,
+CADDM, CVPR 2023). The probe: a linear layer learns to name persons from frozen features, on some
+sources of each person, and is tested on the others; once on authentic pictures, once on forged
+ones. Rows of a `train` split are left out: the embedder and the encoder may have learnt to tell
+those persons apart. Beside it: chance, small grey pixels (what needs no network), the face
+embedding (made to name persons), and another profile's encoder where its checkpoint is there.
+
+Does not show: that a detector uses what can be read off; nor what a reader with more than one
+layer finds. Pictures of one person often share an occasion or a photographer: where sources are
+not known every picture counts as its own, and figures are too high for all rows alike.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evals.datasets import load
+from evals.datasets.manifest import Manifest, Row
+from evals.options import EvalOptions
+from evals.pictures.bars import Bar, bars
+from evals.protocol.measured import Measured, measure
+from evals.protocol.probes import cross_predicted
+from evals.runs.samples import Samples
+from evals.suites.detectors.scores import judged
+from evals.suites.leakage.features import features_of
+from tools.errors import SetupError
+from tools.metrics import grouped_interval, mean
+
+FEWEST_IMAGES, MOST_IMAGES = 4, 20  # of a person, from two sources at least
+MOST_PERSONS = 40
+SIDES = (("real", "depicted_id"), ("fake", "depicted_id"), ("fake", "body_id"))
+_TITLES = {
+    ("real", "depicted_id"): "real",
+    ("fake", "depicted_id"): "fake",
+    ("fake", "body_id"): "fake, person underneath",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leak:
+    """How well persons are named from one kind of features: right or not, picture by picture."""
+
+    name: str
+    right: np.ndarray
+    persons: np.ndarray
+
+    @property
+    def top1(self) -> float:
+        """Share of pictures whose person is named."""
+        return mean(self.right)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, by a bootstrap over persons."""
+        return grouped_interval(mean, self.persons, self.right)
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Name persons from each kind of features; the figures, top-1 with intervals over persons."""
+    known = judged(load(options.data, options.layout))
+    manifest = chosen(known, options.limit, seed=options.seed)
+    if not manifest.rows:
+        raise SetupError(
+            f"no two persons with {FEWEST_IMAGES} pictures from two sources in "
+            f"{str(options.data)!r}: leakage needs data that says who is shown"
+        )
+    measured = measure(manifest, replace(options, limit=None))
+    figures: dict[str, object] = {**known.notes, "skipped files": len(measured.skipped)}
+    for side in SIDES:
+        figures[_TITLES[side]] = _side(measured, side, options)
+    return figures
+
+
+def _side(measured: Measured, side: tuple[str, str], options: EvalOptions) -> dict[str, object]:
+    """The figures of authentic or forged pictures."""
+    label, column = side
+    rows = known_persons(measured, label=label, column=column)
+    if column == "body_id" and all(
+        measured.rows[row].body_id == measured.rows[row].depicted_id for row in rows
+    ):
+        rows = []  # nobody else underneath: the same question again
+    persons = [str(getattr(measured.rows[row], column)) for row in rows]
+    if len(set(persons)) < 2:
+        return {"persons": len(set(persons)), "images": len(persons)}
+    pictures = measured.take(rows)
+    leaks = []
+    of = features_of(pictures)
+    for number, (name, features) in enumerate(of.items()):
+        options.progress(number, len(of), f"naming persons ({_TITLES[side]})")
+        leaks.append(leak(name, features, persons, sources_of(pictures.rows), seed=options.seed))
+    _keep(pictures, leaks, side, options)
+    return _figures(leaks, persons)
+
+
+def leak(
+    name: str, features: np.ndarray, persons: Sequence[str], sources: Sequence[str], *, seed: int
+) -> Leak:
+    """Have a linear layer name the person of each row of features (n, d)."""
+    said = cross_predicted(features, persons, sources=sources, seed=seed).predicted
+    truth = np.asarray(persons)
+    return Leak(name, (said == truth).astype(float), truth)
+
+
+def _figures(leaks: Sequence[Leak], persons: Sequence[str]) -> dict[str, object]:
+    counts = np.unique(persons, return_counts=True)[1]
+    found: dict[str, object] = {
+        "persons": len(counts),
+        "images": len(persons),
+        "fewest images": int(counts.min()),
+        "chance": 1 / len(counts),
+        "commonest person": float(counts.max() / counts.sum()),
+    }
+    for one in leaks:
+        found[one.name] = {"top1": one.top1, "top1_95": one.interval}
+    return found
+
+
+def _keep(
+    pictures: Measured, leaks: Sequence[Leak], side: tuple[str, str], options: EvalOptions
+) -> None:
+    """Samples, and bars of top-1."""
+    samples, title = Samples(options.output), _TITLES[side]
+    for place, name in enumerate(pictures.ids):
+        values: Mapping[str, float | None] = {it.name: float(it.right[place]) for it in leaks}
+        samples.query(id=f"{title}/{name}", group=str(leaks[0].persons[place]), values=values)
+    persons = len(np.unique(leaks[0].persons))
+    bars(
+        options.output,
+        f"leakage_{title.replace(', ', '_').replace(' ', '_')}",
+        [Bar(it.name, it.top1, *it.interval) for it in leaks],
+        title=f"Who is it? ({title}: {persons} persons, {len(pictures)} pictures)",
+        axis="share of pictures whose person a linear layer names",
+        references={"chance": 1 / persons},
+        caption="The higher, the more of a person's identity can be read off. 95 % intervals over "
+        "persons. High is no proof that a detector uses it.",
+    )
+
+
+# -- which pictures ---------------------------------------------------------------------------
+
+
+def sources_of(rows: Sequence[Row]) -> list[str]:
+    """Where each picture comes from: the clip or photo it was made of; itself when unknown."""
+    return [row.source_video or row.video_id or row.path for row in rows]
+
+
+def chosen(manifest: Manifest, limit: int | None, *, seed: int) -> Manifest:
+    """The pictures of those persons of whom there are most, forged and authentic alike."""
+    sides = {row.label for row in manifest.rows if row.label != "unknown"}
+    budget = (limit or 10**9) // max(1, len(sides))
+    each = int(np.clip(budget // MOST_PERSONS, FEWEST_IMAGES, MOST_IMAGES))
+    persons = max(2, min(MOST_PERSONS, budget // each))
+    kept: set[Row] = set()
+    for label in sides:
+        of: dict[str, list[Row]] = defaultdict(list)
+        for row in manifest.rows:
+            if row.label == label and row.depicted_id is not None:
+                of[row.depicted_id].append(row)
+        enough = [name for name in sorted(of) if _enough(of[name])]
+        most = sorted(enough, key=lambda name: -len(of[name]))[:persons]
+        if len(most) >= 2:
+            kept |= {row for name in most for row in _spread(of[name], each, seed=seed)}
+    return manifest.where(kept.__contains__)
+
+
+def _enough(rows: Sequence[Row]) -> bool:
+    """Videos give several pictures each, so two of them are enough."""
+    whole = any(row.video_id is not None and row.frame is None for row in rows)
+    return (whole or len(rows) >= FEWEST_IMAGES) and len(set(sources_of(rows))) >= 2
+
+
+def _spread(rows: Sequence[Row], count: int, *, seed: int) -> list[Row]:
+    """So many rows at random, from as many sources as possible."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    shuffled = [rows[place] for place in order]
+    seen: dict[str, int] = defaultdict(int)
+    turns = []
+    for source in sources_of(shuffled):
+        turns.append(seen[source])
+        seen[source] += 1
+    first = np.argsort(turns, kind="stable")[:count]
+    return [shuffled[place] for place in first]
+
+
+def known_persons(measured: Measured, *, label: str, column: str) -> list[int]:
+    """Rows with a face whose person has enough of them, from two sources at least."""
+    of: dict[str, list[int]] = defaultdict(list)
+    for place, (row, found) in enumerate(zip(measured.rows, measured.found, strict=True)):
+        person = getattr(row, column)
+        if found and row.label == label and person is not None:
+            of[person].append(place)
+    return sorted(
+        place
+        for places in of.values()
+        if len(places) >= FEWEST_IMAGES
+        and len(set(sources_of([measured.rows[place] for place in places]))) >= 2
+        for place in places
+    )

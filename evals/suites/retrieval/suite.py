@@ -1,0 +1,149 @@
+"""Are the pictures of a person found by the face alone, authentic ones and forged ones?
+
+Any data set with identities. Every authentic source (a video, or a photo that belongs to none) of a
+person with mates asks once, with its first frame that shows a face. Its gallery is every other
+source's pictures; mates are the other authentic pictures of the person in one measurement, the
+forgeries that depict the person in the other, and in each the mates of the other kind are left
+out, so that the two differ in nothing else: the drop says how much of the identity a forgery
+loses. Pictures of all others, forged or not, are impostors in both. A mate without a measured face
+was missed. *Verification* takes the same comparisons as pairs, at most half a million of the
+impostors, drawn at random.
+
+Intervals: 95 %, bootstrap over persons. A false accept rate that would not allow one impostor among
+those there are is not measured. Pictures made out of the query's own source are in no gallery:
+they share more with it than the face. `--peer NAME=FILE` (query,path,score) is measured alike.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from evals.options import EvalOptions
+from evals.protocol.data import prepared
+from evals.runs.peers import align, read_rankings
+from evals.runs.samples import Samples
+from evals.suites.retrieval.lists import (
+    MATES,
+    Found,
+    Likeness,
+    Mates,
+    Search,
+    searches,
+    verification,
+)
+from evals.suites.retrieval.pictures import draw
+from tools.errors import SetupError
+from tools.metrics import grouped_interval, mean, paired_difference, rank_k
+
+RANKS = (1, 5, 10)
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Figures with authentic and with forged mates, the drop, and those of other systems."""
+    data = prepared(options)
+    measured = data.measured
+    search = searches(measured)
+    if not search.queries.size:
+        raise SetupError(
+            f"nobody in {str(options.data)!r} is shown twice, in different photos or videos; "
+            "the manifest's column depicted_id says who is shown"
+        )
+    found = _both(search, search.by_face(measured.embeddings), options)
+    draw(found, measured, options)
+    _keep(found, search, options)
+    return {
+        **data.figures(),
+        "persons": len(set(search.persons) - {""}),
+        **_figures(found, search, options.seed),
+        **_peers(search, options),
+    }
+
+
+def _both(search: Search, likeness: Likeness, options: EvalOptions) -> dict[Mates, Found]:
+    return {mates: search.ask(likeness, mates, options) for mates in MATES}
+
+
+def _figures(found: Mapping[Mates, Found], search: Search, seed: int) -> dict[str, object]:
+    return {
+        **{f"{mates}_mates": _of(one, search, seed) for mates, one in found.items()},
+        "drop": _drop(found, search, seed),
+    }
+
+
+def _of(found: Found, search: Search, seed: int) -> dict[str, object]:
+    """Figures of the queries that have mates of this kind; NaN throughout where none has."""
+    persons = search.persons[search.queries]
+    figures: dict[str, object] = {
+        "queries": int((found.totals > 0).sum()),
+        "gallery": mean(found.gallery[found.totals > 0]),
+        "prevalence": mean((found.totals / np.maximum(found.gallery, 1))[found.totals > 0]),
+        **verification(found, seed=seed),
+    }
+    for k in RANKS:
+
+        def at_k(ranks: np.ndarray, k: int = k) -> float:
+            return rank_k(ranks, k)
+
+        figures[f"rank_{k}"] = at_k(found.ranks)
+        figures[f"rank_{k}_95"] = grouped_interval(at_k, persons, found.ranks, seed=seed)
+    for name, values in found.values.items():
+        figures[name] = mean(values)
+        figures[f"{name}_95"] = grouped_interval(mean, persons, values, seed=seed)
+    return figures
+
+
+def _drop(found: Mapping[Mates, Found], search: Search, seed: int) -> dict[str, object]:
+    """Authentic minus forged mates, over the queries that have both; how likely by chance."""
+    real, fake = found["real"], found["fake"]
+    both = (real.totals > 0) & (fake.totals > 0)
+    persons = search.persons[search.queries][both]
+    figures: dict[str, object] = {"queries": int(both.sum())}
+    pairs = {"rank_1": (real.ranks <= 1, fake.ranks <= 1)}
+    pairs |= {name: (real.values[name], fake.values[name]) for name in real.values}
+    for name, (ours, theirs) in pairs.items():
+        it = paired_difference(
+            mean, persons, [ours[both].astype(float)], [theirs[both].astype(float)], seed=seed
+        )
+        figures |= {name: it.value, f"{name}_95": (it.low, it.high), f"{name}_p": it.p}
+    return figures
+
+
+def _keep(found: Mapping[Mates, Found], search: Search, options: EvalOptions) -> None:
+    samples = Samples(options.output)
+    for mates, one in found.items():
+        for place, index in enumerate(search.queries):
+            if one.totals[place]:
+                values = {name: column[place] for name, column in one.values.items()}
+                samples.query(
+                    id=f"{search.ids[index]} ({mates} mates)",
+                    group=str(search.persons[index]),
+                    values={**values, "rank_1": float(one.ranks[place] <= 1)},
+                    mates=int(one.totals[place]),
+                    first_mate_at=one.ranks[place],
+                )
+
+
+# -- other systems ---------------------------------------------------------------------------
+
+
+def _peers(search: Search, options: EvalOptions) -> dict[str, object]:
+    figures: dict[str, object] = {}
+    for name, file in options.peers:
+        rankings = read_rankings(file)
+        likeness = _of_peer(search, rankings)
+        asked = [search.ids[index] for index in search.queries]
+        figures[name] = {
+            "queries_unanswered": sum(query not in rankings for query in asked),
+            **_figures(_both(search, likeness, options), search, options.seed),
+        }
+    return {"peers": figures} if figures else {}
+
+
+def _of_peer(search: Search, rankings: Mapping[str, Mapping[str, float]]) -> Likeness:
+    """A peer's scores as a likeness; NaN where it gave none: such a mate was missed."""
+
+    def likeness(queries: np.ndarray) -> np.ndarray:
+        rows = [align(rankings.get(search.ids[i], {}), search.ids).values for i in queries]
+        return np.array(rows, float).reshape(len(queries), len(search.ids))
+
+    return likeness

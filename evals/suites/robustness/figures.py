@@ -1,0 +1,185 @@
+"""What one attack at one level does: to detectors, to identity, to what the rule says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.protocol.measured import Measured, parts
+from evals.suites.detectors.scores import FUSED, Scores, systems_of
+from evals.suites.robustness.perturbations import CADDM_SIX, LEVELS
+from evals.suites.robustness.verdicts import flips, verdicts
+from tools.metrics import auc, auc_interval, grouped_interval, mean
+
+ROUNDS = 200
+LEAST_SCORED = 0.5
+"""An AUC on fewer of a kind's pictures than this share speaks for the survivors alone: NaN."""
+NOT_MEASURED = "not measured"
+
+Figures = dict[str, object]
+Cases = Mapping[str, Mapping[int, Figures]]
+"""Figures by attack and level."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """n pictures under one attack: scores by system, and in which the face was found.
+
+    `cosines` (n,) of the face to itself unattacked; `accepted` (n,) whether the identity band still
+    calls it that person; `places` (n,) in the forgery band; `verdicts` (n,) "" without a query.
+    """
+
+    systems: Mapping[str, Scores]
+    found: np.ndarray
+    cosines: np.ndarray
+    accepted: np.ndarray
+    places: np.ndarray
+    verdicts: np.ndarray
+
+    @classmethod
+    def of(cls, unattacked: Measured, measured: Measured) -> "Judgement":
+        """Judge rows as they are now against the same rows unattacked."""
+        systems = systems_of(measured)
+        cosines = _cosines(unattacked, measured)
+        return cls(
+            systems=systems,
+            found=measured.found,
+            cosines=cosines,
+            accepted=_accepted(cosines),
+            places=_places(systems[FUSED]),
+            verdicts=verdicts(unattacked, measured),
+        )
+
+
+def _cosines(unattacked: Measured, measured: Measured) -> np.ndarray:
+    """(n,) of each face to itself before; NaN where it was lost."""
+    return np.array(
+        [
+            np.nan if not before or not after else before.face.embedding @ after.face.embedding
+            for before, after in zip(unattacked.faces, measured.faces, strict=True)
+        ],
+        float,
+    )
+
+
+def _accepted(cosines: np.ndarray) -> np.ndarray:
+    """(n,) float: 1 where the rule says the same person, NaN without a rule; a lost face is 0."""
+    rule = parts().rule
+    if rule is None:
+        return np.full(len(cosines), np.nan)
+    places = [rule.identity_place({"cosine_similarity": float(it)}) for it in cosines]
+    return np.array([float(it == "high") for it in places])
+
+
+def _places(probabilities: Scores) -> np.ndarray:
+    rule = parts().rule
+    if rule is None:
+        return np.full(len(probabilities), NOT_MEASURED)
+    known = ~np.isnan(probabilities)
+    return np.array(
+        [
+            rule.questions["alone"].band.place(float(it)) if there else NOT_MEASURED
+            for it, there in zip(probabilities, known, strict=True)
+        ],
+        "<U12",
+    )
+
+
+def figures(measured: Measured, before: Judgement, after: Judgement, *, seed: int) -> Figures:
+    """All of it, with intervals where it is a figure of merit."""
+    forged, groups = measured.forged, measured.groups
+
+    def share(values: np.ndarray, rows: np.ndarray) -> float:
+        return mean(values[rows].astype(float))
+
+    def interval_of(values: np.ndarray) -> tuple[float, float]:
+        return grouped_interval(mean, groups, values, seed=seed, rounds=ROUNDS)
+
+    lost = (~after.found).astype(float)
+    everything = np.ones(len(forged), bool)
+    systems = {name: _enough(scores, forged) for name, scores in after.systems.items()}
+    return {
+        "n_found": int(after.found.sum()),
+        "auc": {name: auc(scores, forged) for name, scores in systems.items()},
+        "auc_95": {
+            name: auc_interval(scores, forged, groups, seed=seed, rounds=ROUNDS)
+            for name, scores in systems.items()
+        },
+        "faces_lost": share(lost, everything),
+        "faces_lost_95": interval_of(lost),
+        "identity_cosine": mean(after.cosines),
+        "identity_cosine_95": interval_of(after.cosines),
+        "identity_accepted": share(after.accepted, everything),
+        "identity_accepted_95": interval_of(after.accepted),
+        "place_changed": share(after.places != before.places, everything),
+        "real_called_forged": share(after.places == "high", ~forged),
+        "fake_called_authentic": share(after.places == "low", forged),
+        "inconclusive": share(after.places == "within", everything),
+        **flips(before.verdicts, after.verdicts),
+    }
+
+
+def _enough(scores: Scores, forged: np.ndarray) -> Scores:
+    """The scores, or none at all when too few pictures of a kind have one."""
+    known = ~np.isnan(scores)
+    shares = [mean(known[forged == kind].astype(float)) for kind in (False, True)]
+    return scores if min(shares) >= LEAST_SCORED else np.full(len(scores), np.nan)
+
+
+def averages(cases: Cases) -> dict[str, Figures]:
+    """The mean over levels by attack: AUC of each system, and what became of identity.
+
+    NaN when a level is: a mean over the levels that can be measured flatters. That one is
+    `auc_where_measured`, over `levels_measured`.
+    """
+    return {attack: _average([levels[level] for level in LEVELS]) for attack, levels in
+            cases.items()}  # fmt: skip
+
+
+def _average(levels: list[Figures]) -> Figures:
+    areas = [it["auc"] for it in levels]
+    names = areas[0] if isinstance(areas[0], Mapping) else {}
+    by_system = {
+        name: np.array([it[name] for it in areas if isinstance(it, Mapping)], float)
+        for name in names
+    }
+    of_all = ("faces_lost", "identity_cosine", "identity_accepted", "place_changed")
+    return {
+        "auc": {name: float(values.mean()) for name, values in by_system.items()},
+        "auc_where_measured": {name: mean(values) for name, values in by_system.items()},
+        "levels_measured": {
+            name: int((~np.isnan(values)).sum()) for name, values in by_system.items()
+        },
+        **{name: _mean([it[name] for it in levels]) for name in of_all},
+    }
+
+
+def _mean(values: list[object]) -> float:
+    return float(np.mean(np.array(values, float)))
+
+
+def caddm_table(averaged: Mapping[str, Figures]) -> dict[str, dict[str, float]]:
+    """A row a system, a column each of CADDM's six attacks, and their average; AUC over levels.
+
+    `average_where_measured` is over the levels that can be measured.
+    """
+    rows = _six(averaged, "auc")
+    known = _six(averaged, "auc_where_measured")
+    return {
+        name: {
+            **row,
+            "average": _mean([*row.values()]),
+            "average_where_measured": mean([*known[name].values()]),
+        }
+        for name, row in rows.items()
+    }
+
+
+def _six(averaged: Mapping[str, Figures], figure: str) -> dict[str, dict[str, float]]:
+    """One figure by system and by attack of the six."""
+    rows: dict[str, dict[str, float]] = {}
+    for attack in CADDM_SIX:
+        by_system = averaged[attack][figure]
+        for name, value in by_system.items() if isinstance(by_system, Mapping) else ():
+            rows.setdefault(name, {})[attack] = float(value)
+    return rows

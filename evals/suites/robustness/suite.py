@@ -1,0 +1,88 @@
+"""What is left of detection and identity when pictures are attacked, in kinds and levels?
+
+Data: any data set that `evals.datasets` loads, without rows of a `train` split; at most 300
+pictures unless `--limit` says otherwise, since each is analysed once per attack and level (55
+times). Attacks (`perturbations.py`) change the whole picture before any face is looked for, and
+pictures are measured in memory by the code that indexes. Only pictures whose face is found
+unattacked take part; how many are not is said.
+
+Figures, per attack and level and averaged over the five levels: AUC of every detector and of the
+fused probability, on faces still found; faces lost; cosine of the face to itself unattacked, and
+the share that the rule's identity band still accepts (of all: a lost face is not accepted); how
+the place in the forgery band and, where persons are known, the verdict change. `caddm_table` is
+the average over levels for each of CADDM's six attacks, and over the six. An AUC is given where
+half of either kind's faces are still found, and NaN else, as is then the average. Intervals: 95 %
+bootstrap over persons, videos or originals.
+
+Does not show: attacks made against these very detectors; video codecs.
+"""
+
+import numpy as np
+
+from evals.datasets import load
+from evals.options import EvalOptions
+from evals.protocol.measured import Measured, measure
+from evals.runs import samples
+from evals.suites.detectors.scores import judged
+from evals.suites.robustness.figures import Judgement, averages, caddm_table, figures
+from evals.suites.robustness.measuring import under_attack
+from evals.suites.robustness.perturbations import ATTACKS, LEVELS
+
+PICTURES = 300
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """Figures under every attack; samples and pictures go to the output."""
+    manifest = judged(load(options.data, options.layout)).limited(
+        options.limit or PICTURES, options.seed
+    )
+    everything = measure(manifest, options)
+    measured = everything.take(np.flatnonzero(everything.found))
+    before = Judgement.of(measured, measured)
+    _write(measured, before, "none", options)
+    unattacked = figures(measured, before, before, seed=options.seed)
+    cases: dict[str, dict[int, dict[str, object]]] = {attack: {} for attack in ATTACKS}
+    for (attack, level), changed in under_attack(measured, tuple(ATTACKS), options).items():
+        after = Judgement.of(measured, changed)
+        _write(measured, after, f"{attack}/{level}", options)
+        cases[attack][level] = figures(measured, before, after, seed=options.seed)
+    averaged = averages(cases)
+    if options.output is not None:
+        from evals.suites.robustness.pictures import draw
+
+        draw(unattacked, cases, averaged, options.output, count=len(measured))
+    return {
+        "data": {"name": manifest.name, "digest": manifest.digest, **manifest.notes},
+        "n": _counts(everything, measured),
+        "unattacked": unattacked,
+        "average_over_levels": averaged,
+        "caddm_table": caddm_table(averaged),
+        "attacks": {
+            attack: {f"level_{level}": found for level, found in levels.items()}
+            for attack, levels in cases.items()
+        },
+    }
+
+
+def _counts(everything: Measured, measured: Measured) -> dict[str, object]:
+    forged = measured.forged
+    return {
+        "pictures": len(measured),
+        "real": int((~forged).sum()),
+        "fake": int(forged.sum()),
+        "groups": len(np.unique(measured.groups)),
+        "without_face_left_out": len(everything) - len(measured),
+        "skipped": len(everything.skipped),
+        "levels": len(LEVELS),
+    }
+
+
+def _write(measured: Measured, judgement: Judgement, name: str, options: EvalOptions) -> None:
+    keep, groups, forged = samples.Samples(options.output), measured.groups, measured.forged
+    for index, picture in enumerate(measured.ids):
+        keep.score(
+            id=picture, group=str(groups[index]), set=name, label=int(forged[index]),
+            scores={name: float(it[index]) for name, it in judgement.systems.items()},
+            identity_cosine=float(judgement.cosines[index]),
+            place=str(judgement.places[index]), verdict=str(judgement.verdicts[index]),
+        )  # fmt: skip

@@ -1,0 +1,66 @@
+"""What the whole rule says of attacked pictures when a person is asked for.
+
+The query is an unattacked authentic picture of the person, from another video or photo than the
+picture that is judged; a picture of a person without such a query has no verdict.
+"""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from evals.datasets import Row
+from evals.protocol.measured import Measured, parts
+from tools.search.scoring import compare
+
+NO_QUERY = ""
+
+
+def verdicts(unattacked: Measured, measured: Measured) -> np.ndarray:
+    """(n,) the rule's verdicts on the rows of `measured`, asked with pictures of `unattacked`.
+
+    A face that the attack hid is `not assessed`.
+    """
+    rule = parts().rule
+    found = np.full(len(measured), NO_QUERY, "<U20")
+    visible = measured.found
+    for query, judged in _questions(unattacked).items():
+        found[judged] = "not assessed"
+        shown = [index for index in judged if visible[index]]
+        if not shown or rule is None:
+            continue
+        some = measured.take(shown)
+        scores = compare(unattacked.query([query]), some.columns, detectors=parts().detectors)
+        for index, face, values in zip(shown, some.faces, scores, strict=True):
+            usable = face is not None and face.face.quality.usable
+            found[index] = rule.assess(values, usable=usable).verdict
+    return found
+
+
+def _questions(measured: Measured) -> dict[int, list[int]]:
+    """Rows to be judged by the row they are asked with: a person's first photo, else the second."""
+    sources: dict[str, dict[str, int]] = defaultdict(dict)
+    for index, row in enumerate(measured.rows):
+        if row.label == "real" and row.depicted_id is not None:
+            sources[row.depicted_id].setdefault(_source(row), index)
+    asked: dict[int, list[int]] = defaultdict(list)
+    for index, row in enumerate(measured.rows):
+        others = sources.get(row.depicted_id or "", {}).items()
+        query = next((first for source, first in others if source != _source(row)), None)
+        if query is not None:
+            asked[query].append(index)
+    return asked
+
+
+def _source(row: Row) -> str:
+    if row.label == "fake":
+        return row.source_video or row.video_id or row.path
+    return row.video_id or row.path
+
+
+def flips(before: np.ndarray, after: np.ndarray) -> dict[str, object]:
+    """How many verdicts there are, the share that an attack changes, and from what to what."""
+    known = before != NO_QUERY
+    pairs = [(str(b), str(a)) for b, a in zip(before[known], after[known], strict=True)]
+    changed = Counter(f"{b} to {a}" for b, a in pairs if a != b)
+    share = changed.total() / len(pairs) if pairs else float("nan")
+    return {"n_verdicts": len(pairs), "verdicts_changed": share, "changes": dict(changed)}

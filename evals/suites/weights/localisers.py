@@ -1,0 +1,132 @@
+"""Do localisers point at the region that was forged, and at none of an authentic photograph?
+
+LFW's `val` persons; region swaps and inpainting by our own forge, whose changed regions are
+known, beside the authentic photographs; both as JPEGs of one quality (75 to 95). Faces and
+landmarks come from the shipped analyser, as in an investigation.
+
+- `top_is_forged`: how often the region with the highest value was forged, beside the rate of
+  naming a region at random (`chance`).
+- `strong_was_forged`, `read_was_forged`: of the regions that read strong (strong or weak) in
+  forgeries, the share that was forged.
+- `forged_regions_read`: of the forged regions, the share that read strong or weak.
+- `authentic_strong`, `authentic_read`: authentic photographs with at least one such region.
+- `compared`: all localisers beside each other, see `evals.suites.weights.localiser_comparison`.
+
+Does not show: how localisers fare on forgeries that the forge does not make.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from assistant.profile import Parts
+from assistant.settings import Settings
+from evals.options import EvalOptions
+from evals.suites.weights.localiser_comparison import compared
+from tools.detectors import Detector
+from tools.localisers import LOCALISERS, REGIONS, Localiser
+from tools.localisers.regions import located_by
+from tools.training.data.forgery_pool import Faces, forged_pair, through_jpeg
+
+FAMILIES = ("region_swap", "inpainting")
+PHOTOS, SLOW_PHOTOS = 150, 40
+"""Photographs tried, each authentic and forged once; fewer with a localiser that is never read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one localiser says of one photograph: values and readings in the order of `REGIONS`."""
+
+    family: str
+    forged: np.ndarray
+    values: np.ndarray
+    reads: tuple[str, ...]
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """The figures of every localiser that this encoder has; `limit` caps the photographs."""
+    parts = Parts(Settings.load())
+    figures: dict[str, object] = {
+        localiser.name: _figures(list(_readings(parts, localiser, options)))
+        for localiser in LOCALISERS
+        if _works(localiser, parts)
+    }
+    return {**figures, "compared": compared(parts, options)}
+
+
+def _works(localiser: Localiser, parts: Parts) -> bool:
+    grey = np.full((parts.encoder.image_size, parts.encoder.image_size, 3), 127, np.uint8)
+    return localiser.heat(grey, encoder=parts.encoder, head=_head(parts)) is not None
+
+
+def _head(parts: Parts) -> Detector:
+    return next(it for it in parts.detectors if it.inputs == "face")
+
+
+def _readings(parts: Parts, localiser: Localiser, options: EvalOptions) -> Iterator[Reading]:
+    faces, rng = Faces.load(options.data, split="val"), np.random.default_rng(options.seed)
+    most = options.limit or (SLOW_PHOTOS if localiser.strong is None else PHOTOS)
+    for number, index in enumerate(rng.permutation(len(faces.paths))[:most]):
+        family = FAMILIES[number % len(FAMILIES)]
+        pair = forged_pair(faces, int(index), family=family, rng=rng)
+        if pair is None:
+            continue
+        quality = int(rng.integers(75, 96))
+        for pixels, regions, kind in (
+            (pair.real, (), "authentic"), (pair.fake, pair.regions, family),
+        ):  # fmt: skip
+            found = _read(parts, localiser, through_jpeg(pixels, quality))
+            if found is not None:
+                truth = np.array([name in regions for name in REGIONS])
+                yield Reading(kind, truth, *found)
+
+
+def _read(
+    parts: Parts, localiser: Localiser, pixels: np.ndarray
+) -> tuple[np.ndarray, tuple[str, ...]] | None:
+    """Values and readings of the face in the middle; None when there is none."""
+    centre = np.array([pixels.shape[1], pixels.shape[0]]) / 2
+    found = parts.faces.analyse([pixels])[0]
+    if not found:
+        return None
+    face = min(found, key=lambda it: float(np.linalg.norm(it.keypoints.mean(axis=0) - centre)))
+    located = located_by(localiser, pixels, face, encoder=parts.encoder, head=_head(parts))
+    if located is None:
+        return None
+    values = [np.nan if it.value is None else it.value for it in located.evidence]
+    return np.array(values), tuple(it.reads for it in located.evidence)
+
+
+def _figures(readings: Sequence[Reading]) -> dict[str, object]:
+    authentic = [it for it in readings if it.family == "authentic"]
+    figures: dict[str, object] = {
+        "authentic_photos": len(authentic),
+        "authentic_strong": _share("strong" in it.reads for it in authentic),
+        "authentic_read": _share({"strong", "weak"} & set(it.reads) for it in authentic),
+    }
+    for family in FAMILIES:
+        figures[family] = _of_family([it for it in readings if it.family == family])
+    return figures
+
+
+def _of_family(readings: Sequence[Reading]) -> dict[str, float]:
+    known = [it for it in readings if it.forged.any()]
+    each = [
+        (was, reads)
+        for it in known
+        for was, reads in zip(it.forged, it.reads, strict=True)
+    ]  # fmt: skip
+    return {
+        "photos": len(known),
+        "top_is_forged": _share(it.forged[int(np.nanargmax(it.values))] for it in known),
+        "chance": float(np.mean([it.forged.mean() for it in known])) if known else float("nan"),
+        "strong_was_forged": _share(was for was, reads in each if reads == "strong"),
+        "read_was_forged": _share(was for was, reads in each if reads in ("strong", "weak")),
+        "forged_regions_read": _share(reads in ("strong", "weak") for was, reads in each if was),
+    }
+
+
+def _share(flags: Iterable[object]) -> float:
+    known = [bool(flag) for flag in flags]
+    return float(np.mean(known)) if known else float("nan")

@@ -1,0 +1,200 @@
+"""What is reference-aware evidence worth: forged against genuine photos of the same person?
+
+LFW's `val` persons of the second half (`casework.halves`; what is usual was measured on the first),
+with two photos or more. Each of up to two photos a person is a hit, held against up to two others
+of the same person: as it is, and forged in every family (`face_swap` puts its face onto another
+body, the others change the photo itself); all as JPEGs of one quality. Faces lie where the labels
+say. The scores are those of `tools.search.closer_look.reference_comparison` and
+`tools.faces.further_embedders`.
+
+- `auc`: of each score, by family and over all, forged against genuine, with its interval over
+  persons. The parts of the inner and outer comparison (`d1` … `e3`) and both embedders' cosines
+  (negated: low is suspicious) stand beside the scores that are shown.
+- `pointing`: how often the strongest cell of the map was forged, beside the `chance` of a random
+  cell; `face_swap` and other changes of the whole face are left out.
+
+Does not show: other generators than the forge; how query photos of other years or cameras fare.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
+
+import cv2
+import numpy as np
+
+from assistant.profile import Parts
+from assistant.settings import Settings
+from evals.options import EvalOptions
+from tools.errors import ToolError
+from tools.faces.alignment import crop_matrix, face_box, five_points
+from tools.faces.analyser import Face
+from tools.faces.further_embedders import COSINE, DIFFERENCE, second_scores
+from tools.forge.forgery import FAMILIES, SWAPS, forge
+from tools.metrics import auc, grouped_interval, mean
+from tools.metrics.localisation import pointing
+from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.inner_outer_face import Look, inner_outer
+from tools.search.closer_look.reference_comparison import INNER_OUTER, PATCH_DISTANCE, reference_map
+from tools.search.query import Query
+from tools.training.calibration.made_cases import Portrait, halves, portraits
+from tools.training.data.forgery_pool import through_jpeg
+
+HITS, PHOTOS = 2, 2
+"""Of one person: photos that are hits, and photos that each is held against."""
+
+LOCAL = ("region_swap", "partial_swap", "inpainting")
+"""Families whose place is a part of the face."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """One hit: its scores, NaN where there are none, and how the map points (NaN: whole face)."""
+
+    person: str
+    family: str
+    scores: Mapping[str, float]
+    pointing: float
+    chance: float
+
+
+def run(options: EvalOptions) -> dict[str, object]:
+    """AUC and pointing by family; `limit` caps the persons."""
+    parts = Parts(Settings.load())
+    rows = list(_measured(parts, options))
+    names = list(rows[0].scores)
+    genuine = [row for row in rows if row.family == "authentic"]
+    by_family = {
+        family: genuine + [row for row in rows if row.family == family] for family in FAMILIES
+    }
+    return {
+        "genuine": len(genuine),
+        "persons": len({row.person for row in rows}),
+        "auc": {
+            name: {
+                family: _auc(name, chosen, options.seed)
+                for family, chosen in {**by_family, "all": rows}.items()
+            }
+            for name in names
+        },
+        "pointing": {
+            family: {
+                "photos": len(known := [it for it in rows if it.family == family]),
+                "strongest_cell_was_forged": mean([it.pointing for it in known]),
+                "chance": mean([it.chance for it in known]),
+            }
+            for family in LOCAL
+        },
+    }
+
+
+def _auc(name: str, rows: Sequence[Measured], seed: int) -> dict[str, object]:
+    scores = np.array([row.scores[name] for row in rows])
+    forged = np.array([row.family != "authentic" for row in rows])
+    known = ~np.isnan(scores)
+    if not known.any():  # there is no second embedder
+        return {"value": float("nan"), "interval": (float("nan"), float("nan"))}
+    persons = np.array([row.person for row in rows])
+    interval = grouped_interval(
+        auc, persons[known], scores[known], forged[known], seed=seed, rounds=200
+    )
+    return {"value": auc(scores[known], forged[known]), "interval": interval}
+
+
+def _measured(parts: Parts, options: EvalOptions) -> Iterator[Measured]:
+    _, people = halves(portraits(options.data, split="val"))
+    rng = np.random.default_rng(options.seed)
+    everyone = [shot for shots in people.values() for shot in shots]
+    asked = [shots for shots in people.values() if len(shots) >= 2][: options.limit]
+    for done, shots in enumerate(asked):
+        options.progress(done, len(asked), "persons")
+        for number in rng.permutation(len(shots))[:HITS]:
+            hit = shots[int(number)]
+            others = [shot for shot in shots if shot is not hit]
+            chosen = [others[int(it)] for it in rng.permutation(len(others))[:PHOTOS]]
+            photos = [_look(it.pixels(), it.landmarks, parts) for it in chosen]
+            quality = int(rng.integers(75, 96))
+            for family, pixels, landmarks, mask in _forms(hit, everyone, rng):
+                look = _look(through_jpeg(pixels, quality), landmarks, parts)
+                yield _measure(hit.person, family, look, photos, mask, parts)
+
+
+def _forms(
+    hit: Portrait, everyone: Sequence[Portrait], rng: np.random.Generator
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray | None]]:
+    """The photo and its forgeries: family, pixels, landmarks in them, mask (h, w) in 0..1."""
+    yield "authentic", hit.pixels(), hit.landmarks, None
+    for family in FAMILIES:
+        drawn = [everyone[int(it)] for it in rng.choice(len(everyone), 16)]
+        other = min((it for it in drawn if it.person != hit.person), key=lambda it: _turn(it, hit))
+        target, source = (other, hit) if family == "face_swap" else (hit, other)
+        swap = family in SWAPS
+        try:
+            forged = forge(
+                target.pixels(), target.landmarks, family=family, rng=rng,
+                source_pixels=source.pixels() if swap else None,
+                source_landmarks=source.landmarks if swap else None,
+            )  # fmt: skip
+        except ToolError:
+            continue  # this photo cannot be forged this way
+        yield family, forged.pixels, target.landmarks, forged.mask
+
+
+def _turn(one: Portrait, other: Portrait) -> float:
+    """How differently two heads are turned: where the nose stands between the eyes."""
+    turns = []
+    for shot in (one, other):
+        left, right, nose = five_points(shot.landmarks)[:3]
+        turns.append(float((nose - left) @ (right - left) / ((right - left) @ (right - left))))
+    return abs(turns[0] - turns[1])
+
+
+def _look(pixels: np.ndarray, landmarks: np.ndarray, parts: Parts) -> Look:
+    points = five_points(landmarks)
+    (vector,) = parts.faces.embed([(pixels, points)])
+    placed = SimpleNamespace(
+        box=face_box(landmarks), keypoints=points, landmarks=landmarks, embedding=vector
+    )
+    return pixels, cast(Face, placed)
+
+
+def _measure(
+    person: str, family: str, hit: Look, photos: Sequence[Look], mask: np.ndarray | None,
+    parts: Parts,
+) -> Measured:  # fmt: skip
+    apart = inner_outer(hit, photos, faces=parts.faces)
+    mapped = reference_map(hit, photos, encoder=parts.encoder)
+    if apart is None or mapped is None:
+        raise ValueError(
+            "a hit without photos, or an encoder without cells, has nothing to measure"
+        )
+    template = np.mean([face.embedding for _, face in photos], axis=0)
+    first = float(hit[1].embedding @ template / np.linalg.norm(template))
+    look = CloserLook(*hit, {"cosine_similarity": first}, cast(Query, None), tuple(photos), parts)
+    second = second_scores(look)
+    alike = second[COSINE]
+    pairs = {name: getattr(apart, name) for name in ("d1", "d2", "d3", "e2", "e3")}
+    scores = {
+        INNER_OUTER: apart.score,
+        PATCH_DISTANCE: mapped.score,
+        DIFFERENCE: second[DIFFERENCE],
+        f"{COSINE}, negated": None if alike is None else -alike,
+        "cosine_similarity, negated": -first,
+        **pairs,
+    }
+    known = {name: np.nan if value is None else float(value) for name, value in scores.items()}
+    points, chance = np.nan, np.nan
+    if mask is not None and family in LOCAL:
+        truth = _cells(mask, hit[1], mapped.heat.shape, parts)
+        points, chance = pointing(mapped.heat, truth), float(truth.mean())
+    return Measured(person, family, known, points, chance)
+
+
+def _cells(mask: np.ndarray, face: Face, shape: tuple[int, ...], parts: Parts) -> np.ndarray:
+    """Which cells of the face crop were changed to a quarter or more: (h, w) bool."""
+    side = parts.encoder.image_size
+    matrix = crop_matrix(face.keypoints, size=side, margin=parts.encoder.face_margin)
+    seen = cv2.warpAffine(np.asarray(mask, np.float32), matrix, (side, side))
+    truth: np.ndarray = cv2.resize(seen, shape[::-1], interpolation=cv2.INTER_AREA) >= 0.25
+    return truth

@@ -1,0 +1,63 @@
+"""Questions about the listed hits as a whole, in a person's own words."""
+
+import pytest
+
+from assistant import Unmask
+from assistant.agent.list_questions import about_hits, lists_asked
+from tests.support.cases import desk_of
+
+FAKE, REAL = "[hits.impersonation].", "[hits.no_forgery_found]."
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("which are fake?", FAKE),
+        ("Which ones are fake", FAKE),
+        ("which of these images are forged?", FAKE),
+        ("So, which of them are probably deepfakes?", FAKE),
+        ("What are the fakes?", FAKE),
+        ("show me the fakes", FAKE),
+        ("list all forged images", FAKE),
+        ("Which hits look manipulated?", FAKE),
+        ("which are real?", REAL),
+        ("Which pictures are authentic?", REAL),
+        ("which ones are not fake?", REAL),
+        ("which are inconclusive?", "[hits.inconclusive]."),
+        ("which are copies?", "[hits.copy]."),
+        ("Which are somebody else?", "[hits.other]."),
+    ],
+)
+def test_which_list_is_asked_for(text: str, begins: str) -> None:
+    """A plain question about a list is answered by that list, whatever a model would choose."""
+    assert (lists_asked(text) or "").startswith(begins)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "why do you think H3 is fake?",
+        "which tool made the fakes?",
+        "what does inconclusive mean?",
+        "Find fakes of this person.",
+        "show me the top 50 fakes",
+        "which part of H2 is fake?",
+        "what is a copy?",
+        "what are deepfakes?",
+        "thanks",
+    ],
+)
+def test_other_questions_are_left_to_the_model(text: str) -> None:
+    """Only what is plain is read; a part, a reason, a search or a meaning is no list."""
+    assert lists_asked(text) is None
+
+
+def test_a_hit_that_is_not_there_is_said_not_to_be(case: Unmask) -> None:
+    """H99 is not taken for H9, however it is written; hits that are there are the model's."""
+    desk = desk_of(case)
+    hits = desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")]).hits
+    for text in ("H99?", "why is h99 fake", "Compare H1 and H99.", "what of hit 99?"):
+        directed = about_hits(text, hits)
+        assert directed is not None and directed.adds == "There is no H99.", text
+    for text in ("why is H1 fake?", "show the top 99 hits", "thanks"):
+        assert about_hits(text, hits) is None, text

@@ -1,0 +1,314 @@
+"""Two things at once on the page: another search, another gallery, another question, an index."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from assistant import Unmask
+from assistant.agent.agent import Agent
+from assistant.agent.directed_turns import Directed
+from assistant.case.record import Case
+from assistant.chat.buttons import on_hit
+from assistant.chat.galleries import Galleries
+from assistant.chat.handlers import Handlers
+from assistant.chat.session_state import BUSY, Investigation, Turn
+from assistant.chat.sessions import Sessions, new_token
+from assistant.conversation.tool_calls import Call
+from assistant.settings import Settings
+from tests.support.cases import GALLERY, astronaut_pixels
+from tests.support.scripted_model import ScriptedModel
+from tools.agent_tools.workspace import Desk
+from tools.errors import ToolError
+from tools.localisers.grad_cam import last_convolutional
+
+REQUEST = cast(gr.Request, SimpleNamespace(username=None))
+
+
+@pytest.fixture
+def model() -> ScriptedModel:
+    """A model that has little to say."""
+    return ScriptedModel(replies=["That is all."] * 50)
+
+
+@pytest.fixture
+def investigation(case: Unmask, model: ScriptedModel, tmp_path: Path) -> Investigation:
+    """An investigation without a search, whose closer look measures nothing further."""
+    record = Case.create(tmp_path, gallery=GALLERY)
+    desk = Desk(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
+    return Investigation(record, desk, Agent(model, desk, record))
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    """The portrait as an upload."""
+    path = tmp_path / "ada.png"
+    Image.fromarray(astronaut_pixels()).save(path)
+    return path
+
+
+def search(investigation: Investigation, *photos: Path, top: int = 3) -> None:
+    """Search for the person in new photos, or in all of them."""
+
+    def given(handles: tuple[str, ...]) -> Directed:
+        named = list(handles or investigation.desk.photos)
+        return Directed((Call("find_person", {"photos": named, "top": top}),))
+
+    list(investigation.ask("Find fakes.", photos, decide=given))
+
+
+def test_a_gallery_chosen_while_a_turn_runs_is_the_next_turns(
+    investigation: Investigation, portrait: Path
+) -> None:
+    """The running turn ends on its own gallery; the choice is not lost, and nothing is mixed."""
+    search(investigation, portrait)
+    running = investigation.ask("Hello")
+    next(running)
+    chooser = threading.Thread(target=investigation.switch_gallery, args=("elsewhere",))
+    chooser.start()
+    chooser.join(5)
+    assert not chooser.is_alive()
+    assert investigation.desk.gallery == GALLERY
+    assert investigation.gallery == "elsewhere"
+    list(running)
+    assert investigation.desk.gallery == investigation.case.gallery == "elsewhere"
+    assert investigation.findings is None
+
+
+def test_a_question_is_about_the_gallery_that_is_seen(
+    investigation: Investigation, portrait: Path
+) -> None:
+    """What the page shows chosen is asked, whatever was asked before."""
+    search(investigation, portrait)
+    list(investigation.ask("Hello", gallery="elsewhere"))
+    assert investigation.desk.gallery == "elsewhere"
+
+
+def test_a_map_that_comes_after_a_new_search_stays_with_its_face(
+    investigation: Investigation, portrait: Path, case: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a hit's map is made, another search finds another face of its picture: no map there."""
+    search(investigation, portrait)
+    assert investigation.findings is not None
+    first = next(hit for hit in investigation.findings.hits if hit.path.name == "group.png")
+    made, resume = threading.Event(), threading.Event()
+    locate_in = Desk.locate_in
+
+    def slow(desk: Desk, look: Any) -> Any:
+        located = locate_in(desk, look)
+        made.set()
+        resume.wait(20)
+        return located
+
+    monkeypatch.setattr(Desk, "locate_in", slow)
+    mapping = threading.Thread(target=investigation.locate, args=(first.face_id,))
+    mapping.start()
+    assert made.wait(20)
+    monkeypatch.setattr(Desk, "locate_in", locate_in)
+    group = case.settings.home / "SECRET_GROUP.png"
+    handle = investigation.desk.add_photo(group)
+    investigation.desk.choose_face(handle, 2)
+    find = Directed((Call("find_person", {"photos": [handle], "top": 3}),))
+    list(investigation.ask("Find fakes of the other one.", decide=lambda _: find))
+    resume.set()
+    mapping.join(20)
+    now = next(hit for hit in investigation.findings.hits if hit.path == first.path)
+    assert now.face_id != first.face_id
+    for hit in investigation.findings.hits:
+        investigation.choose(hit.handle)
+        assert "Heat map over" not in investigation.detail_html()
+
+
+def test_a_button_of_an_earlier_search_acts_on_its_face_or_not_at_all(
+    investigation: Investigation, portrait: Path
+) -> None:
+    """The face counts: found again under another handle it is that one, gone it is none."""
+    search(investigation, portrait)
+    assert investigation.findings is not None
+    hits = investigation.findings.hits
+    for hit in hits:
+        press = investigation.press("why", face_id=hit.face_id)
+        assert press == on_hit("why", hit, query="Q1")
+    search(investigation, top=1)
+    last = investigation.press("where", face_id=hits[-1].face_id)
+    assert last is None
+    assert investigation.press("why", face_id="") is None
+    with pytest.raises(ToolError, match="earlier search"):
+        investigation.locate(hits[-1].face_id)
+
+
+def test_a_question_beside_another_is_refused_alone(
+    investigation: Investigation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second attempt is turned away and may be sent again; the first ends as it would have."""
+    monkeypatch.setattr("assistant.chat.session_state._WAIT_FOR_TURN_S", 0.1)
+    one, other = Turn(), Turn()
+    running = investigation.ask("Hello", turn=one)
+    next(running)
+
+    def ask_too() -> None:
+        list(investigation.ask("And you?", turn=other))
+
+    asking = threading.Thread(target=ask_too)
+    asking.start()
+    asking.join(10)
+    list(running)
+    assert (one.refused, other.refused) == (False, True)
+    assert sum(BUSY[:20] in str(told["content"]) for told in investigation.messages) == 1
+    assert investigation.case.verify() == ()
+
+
+def test_a_question_during_a_retry_waits_for_it(investigation: Investigation) -> None:
+    """Both are answered, one after the other, and each step is on record once."""
+    list(investigation.ask("Hello"))
+    again = investigation.retry(turn=Turn())
+    next(again)
+    turn = Turn()
+    asking = threading.Thread(target=lambda: list(investigation.ask("And you?", turn=turn)))
+    asking.start()
+    list(again)
+    asking.join(20)
+    assert not turn.refused
+    asked = [step.text for step in investigation.case.steps() if hasattr(step, "photos")]
+    assert asked == ["Hello", "Hello", "And you?"]
+
+
+def test_a_retry_brings_its_photos(investigation: Investigation, portrait: Path) -> None:
+    """What is asked again is asked with the photos that came with it."""
+    list(investigation.ask("What is on this photo?", [portrait]))
+    list(investigation.retry(turn=Turn()))
+    asked = [step.photos for step in investigation.case.steps() if hasattr(step, "photos")]
+    assert asked == [("Q1",), ("Q1",)]
+
+
+@pytest.fixture
+def handlers(
+    case: Unmask, model: ScriptedModel, tmp_path: Path
+) -> Iterator[tuple[Handlers, Sessions]]:
+    """Callbacks of a page over the small gallery."""
+
+    def begin(gallery: str) -> Investigation:
+        record = Case.create(tmp_path / "home", gallery=gallery)
+        desk = Desk(case.parts, home=case.settings.home, gallery=gallery, measurements=())
+        return Investigation(record, desk, Agent(model, desk, record))
+
+    def resume(record: Case) -> Investigation:
+        restored = record.restore(case.parts, home=case.settings.home)
+        loop = Agent(model, restored.desk, record)
+        return Investigation(record, restored.desk, loop, notes=restored.notes)
+
+    sessions = Sessions(tmp_path / "home", begin=begin, resume=resume)
+    settings = Settings(home=tmp_path / "home", threads=1)
+    yield Handlers(sessions, Galleries(settings, case.parts)), sessions
+
+
+def test_a_photo_of_a_refused_turn_is_not_lost(
+    handlers: tuple[Handlers, Sessions], portrait: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent beside a running turn, text and photo are in the message box again, ready to be sent."""
+    monkeypatch.setattr("assistant.chat.session_state._WAIT_FOR_TURN_S", 0.1)
+    page, sessions = handlers
+    token = new_token()
+    investigation = sessions.start(token, None, gallery=GALLERY)
+    running = investigation.ask("Hello")
+    next(running)
+    message = {"text": "Who is this?", "files": [str(portrait)]}
+    updates = list(page.ask(token, GALLERY, message, REQUEST))
+    assert updates[-1][3]["value"] == message
+    assert portrait.exists()
+    list(running)
+    updates = list(page.ask(token, GALLERY, message, REQUEST))
+    assert "value" not in updates[-1][3]
+    assert not portrait.exists()
+    assert list(investigation.desk.photos) == ["Q1"]
+
+
+def test_two_sessions_do_not_wait_for_each_other(handlers: tuple[Handlers, Sessions]) -> None:
+    """Another browser is answered while a turn of the first one runs."""
+    page, sessions = handlers
+    first = sessions.start(new_token(), None, gallery=GALLERY)
+    running = first.ask("Hello")
+    next(running)
+    message: dict[str, Any] = {"text": "And I?", "files": []}
+    updates = list(page.ask(new_token(), GALLERY, message, REQUEST))
+    assert "And I?" in str(updates[-1][0])
+    list(running)
+    assert "And I?" not in str(first.messages)
+
+
+def test_a_case_whose_photo_is_gone_opens(
+    handlers: tuple[Handlers, Sessions], portrait: Path, tmp_path: Path
+) -> None:
+    """The browser is not locked out: conversation and hits stay, and questions are answered."""
+    page, sessions = handlers
+    token = new_token()
+    message = {"text": "", "files": [str(portrait)]}
+    list(page.ask(token, GALLERY, message, REQUEST))
+    for copy in (tmp_path / "home" / "cases").glob("*/photos/*"):
+        copy.unlink()
+    sessions._open.clear()  # as after a restart of the server
+    loaded = page.load(token, REQUEST)
+    assert "Find fakes of this person" in str(loaded[3])
+    updates = list(page.ask(token, GALLERY, {"text": "Hello?", "files": []}, REQUEST))
+    assert "Hello?" in str(updates[-1][0])
+    assert updates[-1][0][-1]["role"] == "assistant"
+    assert "gone" in str(loaded[3])
+
+
+def test_a_broken_case_does_not_lock_its_browser_out(
+    handlers: tuple[Handlers, Sessions], tmp_path: Path
+) -> None:
+    """A record that cannot be read is left where it is; the browser begins a new case."""
+    page, sessions = handlers
+    token = new_token()
+    list(page.ask(token, GALLERY, {"text": "Hello?", "files": []}, REQUEST))
+    (record,) = (tmp_path / "home" / "cases").glob("*/case.sqlite3")
+    for wal in record.parent.glob("case.sqlite3-*"):
+        wal.unlink()
+    record.write_bytes(b"no database at all " * 400)
+    sessions._open.clear()
+    page.load(token, REQUEST)
+    updates = list(page.ask(token, GALLERY, {"text": "Hello again", "files": []}, REQUEST))
+    assert "Hello again" in str(updates[-1][0])
+    assert record.read_bytes().startswith(b"no database")
+
+
+def test_grad_cam_beside_an_index_finds_the_same_layer(case: Unmask) -> None:
+    """While the encoder indexes in another thread, the layer and the map are those found alone."""
+    from tools.localisers.grad_cam import grad_cam
+    from tools.localisers.gradients import explained
+
+    encoder = case.parts.encoder
+    head = next(it for it in case.parts.detectors if it.name == "unifd_linear")
+    crop = np.asarray(Image.fromarray(astronaut_pixels()).resize((encoder.image_size,) * 2))
+    score, tower = explained(encoder, head, crop), encoder.model.visual
+    assert score is not None
+    alone, layer = grad_cam(crop, encoder=encoder, head=head), last_convolutional(tower, score)
+    assert alone is not None
+    assert layer is not None
+    done = threading.Event()
+
+    def index() -> None:
+        pictures = [crop, crop[::-1], crop[:, ::-1]]
+        while not done.is_set():
+            encoder.encode_images(pictures)
+
+    indexing = threading.Thread(target=index)
+    indexing.start()
+    try:
+        for _ in range(12):
+            found = last_convolutional(tower, score)
+            assert found is not None
+            assert found.module is layer.module
+            beside = grad_cam(crop, encoder=encoder, head=head)
+            assert beside is not None
+            assert np.allclose(alone, beside, atol=1e-4)
+    finally:
+        done.set()
+        indexing.join()

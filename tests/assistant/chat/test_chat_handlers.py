@@ -1,0 +1,300 @@
+"""The page's callbacks as Gradio calls them: what they return, and what they leave behind."""
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from assistant import Unmask
+from assistant.agent.agent import Agent
+from assistant.case.record import Case
+from assistant.chat import galleries as galleries_module
+from assistant.chat.galleries import Galleries
+from assistant.chat.handlers import Handlers
+from assistant.chat.jobs import job_html
+from assistant.chat.page import build
+from assistant.chat.serving import launch_options
+from assistant.chat.session_state import Investigation
+from assistant.chat.sessions import Sessions, new_token
+from assistant.settings import Settings
+from tests.support.cases import GALLERY
+from tests.support.chat_server import reply
+from tests.support.scripted_model import ScriptedModel
+from tools.agent_tools.workspace import Desk
+from tools.errors import SetupError
+
+REQUEST = cast(gr.Request, SimpleNamespace(username=None))
+
+
+def pressed(**data: str) -> Any:
+    """What Gradio says about a press of a button."""
+    return SimpleNamespace(**data)
+
+
+@pytest.fixture
+def galleries(case: Unmask, tmp_path: Path) -> Galleries:
+    """No galleries yet, and one folder that may be added."""
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    settings = Settings(home=tmp_path / "home", threads=1, folders=(allowed,))
+    return Galleries(settings, case.parts)
+
+
+@pytest.fixture
+def handlers(case: Unmask, galleries: Galleries, tmp_path: Path) -> Handlers:
+    """Callbacks over a small real gallery, with a model whose replies are written down."""
+    home = case.settings.home
+
+    def begin(gallery: str) -> Investigation:
+        record = Case.create(tmp_path, gallery=gallery)
+        desk = Desk(case.parts, home=home, gallery=gallery)
+        model = ScriptedModel(replies=[reply] * 50)
+        return Investigation(record, desk, Agent(model, desk, record))
+
+    def resume(record: Case) -> Investigation:
+        desk = record.restore(case.parts, home=home).desk
+        return Investigation(record, desk, Agent(ScriptedModel(), desk, record))
+
+    return Handlers(Sessions(tmp_path, begin=begin, resume=resume), galleries)
+
+
+def upload(case: Unmask, folder: Path, name: str) -> Path:
+    """A photo where Gradio puts uploads."""
+    path = folder / f"uploaded-{name}"
+    path.write_bytes((case.settings.home / name).read_bytes())
+    return path
+
+
+def find(handlers: Handlers, token: str, photo: Path) -> list[tuple[Any, ...]]:
+    """Send a photo without a word; every update that the page would get."""
+    message = {"text": "", "files": [str(photo)]}
+    return list(handlers.ask(token, GALLERY, message, REQUEST))
+
+
+def test_a_photo_alone_is_a_question(handlers: Handlers, case: Unmask, tmp_path: Path) -> None:
+    """Findings and the first hit's detail arrive; the upload is deleted, the case keeps a copy."""
+    photo, token = upload(case, tmp_path, "SECRET_NAME.png"), new_token()
+    updates = find(handlers, token, photo)
+    messages, findings, detail, _ = updates[-2]
+    assert "H1" in detail and "hits in" in findings
+    assert messages[0]["role"] == "user" and "data:image/jpeg" in messages[0]["content"]
+    assert updates[1][3]["stop_btn"] and not updates[-1][3]["stop_btn"]
+    assert "value" not in updates[-1][3]  # what was typed meanwhile is not wiped away
+    assert not photo.exists()
+    assert list(tmp_path.glob("cases/*/photos/*"))
+
+
+def test_a_broken_photo_leaves_the_question(
+    handlers: Handlers, case: Unmask, tmp_path: Path
+) -> None:
+    """What cannot be read is named, and what was typed is there to be sent again."""
+    photo = upload(case, tmp_path, "SECRET_TEXT.jpg")
+    message = {"text": "find fakes", "files": [str(photo)]}
+    updates = list(handlers.ask(new_token(), GALLERY, message, REQUEST))
+    said = updates[-1][0][-1]["content"].replace("&#95;", "_")
+    assert "SECRET_TEXT.jpg" in said and "not an image" in said.replace("&#58;", ":")
+    assert str(tmp_path) not in said
+    assert updates[-1][3]["value"]["text"] == "find fakes"
+    assert not photo.exists()
+
+
+def test_reload_and_hits(handlers: Handlers, case: Unmask, tmp_path: Path) -> None:
+    """A page that is opened again shows the same; hits can be chosen, located and asked about."""
+    token = new_token()
+    told = find(handlers, token, upload(case, tmp_path, "SECRET_NAME.png"))[-2]
+    state, stored, _, *whole, _ = handlers.load(token, REQUEST)
+    assert (state, stored) == (token, token)
+    assert whole[0] == told[0]
+    assert "H2</h2>" in handlers.choose(token, REQUEST, pressed(handle="H2"))
+    assert "H2</h2>" in handlers.choose(token, REQUEST, pressed(handle="H99"))
+    located = handlers.locate(token, REQUEST, pressed(face="H1"))
+    assert "Heat map over the face of H1" in located
+    assert "Artefact boxes of sbi_caddm over the face of H1" in located
+    asked = list(
+        handlers.ask_from_page(
+            token, GALLERY, REQUEST, pressed(question="Why is H1 an impersonation?")
+        )
+    )
+    assert "Read the evidence" in str(asked[-1][0])
+    explained = list(handlers.explain(token, REQUEST, pressed(handle="all")))
+    assert "Let the model explain" not in str(explained[-2])
+    again = list(handlers.ask_again(token, GALLERY, REQUEST))
+    assert str(again[-1][0]).count("Why is H1 an impersonation") == 2
+
+
+def test_a_strange_token_gets_a_case_of_its_own(handlers: Handlers) -> None:
+    """Only what looks like a token is taken for one; nobody shares the empty one."""
+    for stored in ("", "default", None, 7, "../../etc"):
+        state, _, *_ = handlers.load(stored, REQUEST)
+        assert state != stored and len(state) == 43
+    with pytest.raises(SetupError, match="still opening"):
+        list(handlers.ask("", GALLERY, {"text": "hello"}, REQUEST))
+
+
+def test_a_fault_is_shown_and_does_not_wedge_the_page(
+    handlers: Handlers, case: Unmask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug ends the turn visibly, and the message box works again."""
+    token = new_token()
+    handlers.load(token, REQUEST)
+
+    def bug(*_: object, **__: object) -> str:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("assistant.chat.session_state.detail_html", bug)
+    *_, told, last = find(handlers, token, upload(case, tmp_path, "SECRET_NAME.png"))
+    assert "ZeroDivisionError" in told[0][-1]["content"]
+    assert last[3]["submit_btn"] is True
+
+
+def test_an_allowed_folder_is_indexed(
+    handlers: Handlers, galleries: Galleries, tmp_path: Path
+) -> None:
+    """Adding a folder reports what came of it; the new gallery can be chosen."""
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "allowed" / "teal.png")
+    (tmp_path / "allowed" / "broken.jpg").write_text("no picture")
+    updates = list(handlers.add_folder(new_token(), "fresh", str(tmp_path / "allowed"), REQUEST))
+    said, choice, _ = updates[-1]
+    assert "1 image added" in said and "Skipped" in said
+    assert "fresh" in choice["choices"]
+    assert galleries.names() == ["fresh"]
+
+
+@pytest.mark.parametrize("folder", ["/", "", "allowed/..", None])
+def test_no_other_folder_is_read(handlers: Handlers, galleries: Galleries, folder: str) -> None:
+    """What the operator did not list is refused, whatever the browser sends."""
+    ((said, _, _),) = handlers.add_folder(new_token(), "fresh", folder, REQUEST)
+    assert "not allowed" in said
+    assert galleries.names() == []
+
+
+def test_dropped_files_move_to_a_private_folder(
+    handlers: Handlers, galleries: Galleries, tmp_path: Path
+) -> None:
+    """Uploads leave the folder that the server could show; twins in name do not collide."""
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        colour = (40, 80, 120) if folder == "one" else (120, 80, 40)
+        Image.new("RGB", (64, 64), colour).save(tmp_path / folder / "same.png")
+    files = [str(tmp_path / folder / "same.png") for folder in ("one", "two")]
+    *_, (said, _, cleared) = handlers.add_files(new_token(), "drops", files, REQUEST)
+    assert "2 images added" in said and cleared is None
+    kept = tmp_path / "home" / "dropped" / "drops"
+    assert sorted(path.name for path in kept.iterdir()) == ["same-2.png", "same.png"]
+    assert kept.stat().st_mode & 0o077 == 0
+    assert not any(Path(file).exists() for file in files)
+
+
+def test_a_bad_gallery_name_is_refused(handlers: Handlers, tmp_path: Path) -> None:
+    """A name that could lead elsewhere gets a sentence, and the files stay where they are."""
+    photo = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    ((said, _, _),) = handlers.add_files(new_token(), "../up", [str(photo)], REQUEST)
+    assert "no name for a gallery" in said
+    assert photo.exists()
+
+
+def test_a_job_says_how_far_it_is_and_can_be_stopped(
+    galleries: Galleries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it goes on there is a bar; stopping keeps what was added and says so."""
+    for number in range(40):
+        colour = (number * 6, 90, 30)
+        Image.new("RGB", (64, 64), colour).save(tmp_path / "allowed" / f"{number}.png")
+    monkeypatch.setattr("tools.gallery.indexing._REPORT_EVERY_S", 0.0)
+    job = galleries.add_folder("long", str(tmp_path / "allowed"))
+    assert "<progress" in job_html(job)
+    later = galleries.add_folder("long", str(tmp_path / "allowed"))
+    assert galleries.job("long") is job
+    galleries.stop("long")
+    while job.wait(0.2) or later.wait(0.2):
+        pass
+    assert "Stopped" in job_html(job)
+    assert "Stopped before anything was added" in job_html(later)
+
+
+def test_files_dropped_while_a_job_runs_are_added_too(
+    galleries: Galleries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for their turn, in whatever thread they arrive, and none vanishes."""
+    monkeypatch.setattr("tools.gallery.indexing._REPORT_EVERY_S", 0.0)
+    jobs, threads = [], []
+
+    def drop(number: int) -> None:
+        folder = tmp_path / f"upload {number}"
+        folder.mkdir()
+        files = []
+        for at in range(4):
+            colour = (number * 40, at * 60, 90)
+            Image.new("RGB", (64, 64), colour).save(folder / f"{at}.png")
+            files.append(folder / f"{at}.png")
+        jobs.append(galleries.add_files("drops", files))
+
+    for number in range(4):
+        threads.append(threading.Thread(target=drop, args=(number,)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    for job in jobs:
+        while job.wait(0.2):
+            pass
+    assert [job.problem for job in jobs] == [""] * 4
+    assert sum(job.summary.images_added for job in jobs if job.summary) == 16
+
+
+def test_files_of_one_name_dropped_at_once_are_all_kept(
+    galleries: Galleries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two drops that look for a free name at the same moment do not overwrite one another."""
+    found = galleries_module._free_name
+
+    def slowly(folder: Path, name: str) -> Path:
+        path = found(folder, name)
+        time.sleep(0.05)  # long enough for every other drop to find the same name
+        return path
+
+    monkeypatch.setattr(galleries_module, "_free_name", slowly)
+    threads = []
+    for number in range(4):
+        file = tmp_path / f"upload {number}" / "same.png"
+        file.parent.mkdir()
+        Image.new("RGB", (64, 64), (number * 40, 60, 90)).save(file)
+        threads.append(threading.Thread(target=galleries.add_files, args=("names", [file])))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    (folder,) = (galleries._settings.home / "dropped").iterdir()
+    assert len([*folder.glob("same*.png")]) == 4
+    while (job := galleries.job("names")) is not None and job.wait(0.2):
+        pass
+
+
+def test_the_page_opens_nothing_but_itself(handlers: Handlers, tmp_path: Path) -> None:
+    """No public endpoint, no sharing, no history, no files, login where it is set."""
+
+    async def built() -> gr.Blocks:  # in a loop, or Gradio would make one and leave it open
+        return build(handlers, folders=[])
+
+    page = asyncio.run(built())
+    assert {fn.api_visibility for fn in page.fns.values()} == {"private"}
+    settings = Settings(home=tmp_path, auth="ada:secret,bob:word")  # type: ignore[arg-type]
+    options = launch_options(settings)
+    assert options["auth"] == [("ada", "secret"), ("bob", "word")]
+    assert options["allowed_paths"] == [] and options["server_name"] == "127.0.0.1"
+    closed = ("share", "run_history", "enable_monitoring", "mcp_server", "show_error")
+    assert not any(options[name] for name in closed)
+    assert launch_options(Settings(home=tmp_path))["auth"] is None
+
+
+def test_nothing_on_the_page_comes_from_elsewhere(handlers: Handlers) -> None:
+    """No stylesheet, script or font has an address outside of this server."""
+    options = launch_options(Settings())
+    written = options["head"] + options["js"] + str(options["theme"]._get_theme_css())
+    assert "http" not in written.replace("http://www.w3.org", "")
+    assert "@import" not in written

@@ -1,0 +1,301 @@
+"""Photos reach a chat server on the way that was configured; its failures are one line each."""
+
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from assistant.agent.agent import Agent
+from assistant.case.record import Case
+from assistant.chat_model import chat_model
+from assistant.chat_model.served import model
+from assistant.chat_model.served.errors import ChatServerError
+from assistant.chat_model.served.routes import is_loopback, route
+from assistant.conversation.steps import Failed, ModelText, UserTurn
+from assistant.settings import Settings
+from tests.support.chat_servers import Answer, Request, completion, proxying, send, serving, stream
+from tools.agent_tools.workspace import Desk
+from tools.errors import SetupError
+
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
+
+PICTURE = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
+HELLO = {"role": "assistant", "content": "Hello."}
+
+
+def called(arguments: object) -> dict[str, Any]:
+    """A message that calls a tool."""
+    call = {"id": "c", "type": "function", "function": {"name": "x", "arguments": arguments}}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+def always(status: int, body: object, kind: str = "application/json") -> Answer:
+    """A server with one answer to everything."""
+    return lambda request, _: send(request, status, body, kind)
+
+
+def answered(address: str, *, streamed: bool) -> str:
+    """What the model behind an address says, asked with or without streaming."""
+    model = chat_model(Settings(vlm=address))
+    asked = [HumanMessage([{"type": "text", "text": "Who?"}, PICTURE])]
+    if streamed:
+        return "".join(str(it.content) for it in model.stream(asked))
+    return str(model.invoke(asked).content)
+
+
+# -- the way ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST.", "me.localhost", "127.0.0.1", "127.8.9.1", "127.1", "2130706433",
+     "0x7f.1", "0.0.0.0", "::1",  # noqa: S104 - asked, not listened at
+     "::ffff:127.0.0.1", "0:0:0:0:0:0:0:1"],
+)  # fmt: skip
+def test_this_machine_has_many_names(host: str) -> None:
+    """All spellings of a loopback address mean this machine."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["example.org", "localhost.example.org", "128.0.0.1", "10.0.0.1", "::2", "127.example",
+             "notlocalhost", "1270.0.0.1"],
+)  # fmt: skip
+def test_other_machines_are_not_this_one(host: str) -> None:
+    """A name that only looks like loopback is another machine's."""
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_server_here_is_asked_directly(streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever proxies, addresses, keys and headers the environment names."""
+    asked: list[dict[str, str]] = []
+
+    def answer(request: Request, body: dict[str, Any]) -> None:
+        asked.append({name.lower(): value for name, value in request.headers.items()})
+        if body.get("stream"):
+            stream(request, "Hel", "lo.")
+        else:
+            send(request, 200, completion(HELLO))
+
+    with serving(answer) as address, proxying() as (proxy, seen):
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_PROXY"):
+            monkeypatch.setenv(name, proxy)
+            if not name.startswith("OPENAI"):
+                monkeypatch.setenv(name.lower(), proxy)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "example.org")
+        for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE"):
+            monkeypatch.setenv(name, f"{proxy}/v1")
+        for name in ("ORG_ID", "ORGANIZATION", "PROJECT_ID", "API_KEY"):
+            monkeypatch.setenv(f"OPENAI_{name}", "acme")
+        monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Acme: acme\nHost: acme")
+        assert answered(address, streamed=streamed) == "Hello."
+    assert seen == []
+    assert "acme" not in str(asked)
+    assert {it["authorization"] for it in asked} == {"Bearer none"}
+
+
+def test_another_server_is_asked_through_the_proxy_that_was_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The system's proxy is heeded, and one line says that photos travel through it."""
+    with proxying() as (proxy, seen):
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("OPENAI_BASE_URL", "http://other.invalid/v1")
+        assert answered("http://models.invalid:8000", streamed=False) == "From the proxy."
+    assert {it.partition("/v1")[0] for it in seen} == {"http://models.invalid:8000"}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "photos travel to http://models.invalid:8000/v1 through the proxy 127.0.0.1" in line
+    monkeypatch.setenv("no_proxy", "models.invalid")
+    assert route("http://models.invalid:8000").notice is None
+
+
+def test_an_unusable_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of another kind is not passed over: photos would travel without it."""
+    monkeypatch.setenv("http_proxy", "gopher://127.0.0.1:70")
+    with pytest.raises(SetupError, match=r"gopher.*HTTP_PROXY"):
+        chat_model(Settings(vlm="http://models.invalid#m"))
+
+
+def test_a_server_cannot_send_photos_on() -> None:
+    """A redirect is told and not followed."""
+    with proxying() as (elsewhere, seen):
+
+        def answer(request: Request, _: dict[str, Any]) -> None:
+            request.send_response(307)
+            request.send_header("Location", f"{elsewhere}/v1/chat/completions")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+
+        with (
+            serving(answer) as address,
+            pytest.raises(ChatServerError, match=r"307.*not followed"),
+        ):
+            answered(address, streamed=False)
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[::1", "http://host:port", "http://127.0.0.1:99999"]
+)
+def test_what_is_no_address_is_told(url: str) -> None:
+    """A URL without a server, or with a port that is none, is one line."""
+    with pytest.raises(SetupError, match=r"correct `--vlm`|write `--vlm"):
+        chat_model(Settings(vlm=url))
+
+
+# -- failures ---------------------------------------------------------------------------------
+
+FAILURES = [
+    (400, {"error": {"message": "m does not support tools"}}, r"tools.*can call tools"),
+    (400, {"error": {"message": "maximum context length is 4096"}}, r"context length.*new case"),
+    (400, {"error": "bad picture"}, r"400.*bad picture"),
+    (401, {"error": {"message": "bad key"}}, r"401.*bad key.*:KEY@"),
+    (403, {"detail": "forbidden"}, r"403.*forbidden.*:KEY@"),
+    (404, {"error": {"message": "model not found"}}, r"404.*not found.*#MODEL"),
+    (404, "<html>nothing here</html>", r"404.*#MODEL"),
+    (413, "", r"413.*larger requests"),
+    (422, [{"loc": ["body"]}], r"422.*--vlm"),
+    (429, {"error": {"message": "slow down"}}, r"429.*slow down.*wait"),
+    (500, {"error": {"message": "out of memory"}}, r"500.*out of memory.*its log"),
+    (502, "<html>bad gateway</html>", r"502.*its log"),
+    (200, "<html>sign in</html>", r"sign in.*correct the URL"),
+    (200, "", r"correct the URL"),
+    (200, "{", r"no OpenAI-compatible server"),
+    (200, [], r"correct the URL"),
+    (200, {"error": {"message": "rate limited"}}, r"rate limited"),
+    (200, {"error": "rate limited"}, r"rate limited"),
+    (200, {"detail": "rate limited"}, r"rate limited"),
+    (200, {}, r"choices"),
+    (200, completion(HELLO, choices=None), r"choices"),
+    (200, completion(HELLO, choices=[]), r"choices"),
+    (200, completion(HELLO, choices="no"), r"choices"),
+    (200, completion(HELLO, choices=[{}]), r"message"),
+    (200, completion(None), r"message"),
+    (200, completion({"role": "assistant", "content": 7}), r"content"),
+    (200, completion(called({"photos": ["Q1"]})), r"arguments"),
+    (200, completion(called(None)), r"arguments"),
+    (200, completion({"role": "assistant", "tool_calls": [{"function": None}]}), r"function"),
+]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("status", "body", "told"), FAILURES)
+def test_a_failure_is_one_line(status: int, body: object, told: str, streamed: bool) -> None:
+    """It names the server, what it said, and what to do."""
+    kind = "text/html" if isinstance(body, str) and body[:1] == "<" else "application/json"
+    with (
+        serving(always(status, body, kind)) as address,
+        pytest.raises(ChatServerError, match=told) as caught,
+    ):
+        answered(address, streamed=streamed)
+    message = str(caught.value)
+    assert address in message
+    assert "\n" not in message
+    assert caught.value.status == (None if status == 200 else status)
+
+
+def reset(request: Request) -> None:
+    """End a connection as a crashed server does."""
+    linger = struct.pack("ii", 1, 0)
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    request.connection.close()
+
+
+def half(request: Request) -> None:
+    """Promise more bytes than come."""
+    request.send_response(200)
+    request.send_header("Content-Type", "application/json")
+    request.send_header("Content-Length", "1000")
+    request.end_headers()
+    request.wfile.write(b'{"choices": [')
+
+
+@pytest.mark.parametrize("end", [reset, half])
+def test_a_connection_that_breaks_is_one_line(end: Any) -> None:
+    """A server that dies before or in its answer."""
+    with (
+        serving(lambda request, _: end(request)) as address,
+        pytest.raises(ChatServerError, match=r"closed the connection.*look at its log"),
+    ):
+        answered(address, streamed=False)
+
+
+def test_no_server_at_all_is_to_be_started() -> None:
+    """Where nobody listens, the line says to start the server."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(ChatServerError, match=r"connection failed.*start it"):
+        answered(f"http://127.0.0.1:{port}#m", streamed=False)
+
+
+def test_a_stream_that_breaks_off_is_no_answer() -> None:
+    """Half a sentence is not taken for an answer; an error within a stream is said."""
+    with (
+        serving(lambda request, _: stream(request, "The face is", end=None)) as address,
+        pytest.raises(ChatServerError, match="broke off"),
+    ):
+        answered(address, streamed=True)
+
+    def failing(request: Request, _: dict[str, Any]) -> None:
+        stream(request, "The face is", end=None)
+        request.wfile.write(b'data: {"error": {"message": "out of memory"}}\n\n')
+
+    with (
+        serving(failing) as address,
+        pytest.raises(ChatServerError, match="out of memory"),
+    ):
+        answered(address, streamed=True)
+
+
+def test_a_server_that_does_not_stream_answers_whole() -> None:
+    """A server that ignores the wish for a stream is understood."""
+    with serving(always(200, completion(HELLO))) as address:
+        assert answered(address, streamed=True) == "Hello."
+
+
+def test_a_silent_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that never answers ends in a line, after the time that it has."""
+    monkeypatch.setattr(model, "ANSWERING_S", 0.2)
+    silent = socket.create_server(("127.0.0.1", 0))
+    with silent, pytest.raises(ChatServerError, match="did not answer in time"):
+        answered(f"http://127.0.0.1:{silent.getsockname()[1]}#m", streamed=False)
+
+
+@pytest.mark.parametrize("models", [{}, {"data": []}, {"data": None}, [], "text"])
+def test_a_server_without_models_is_told(models: object) -> None:
+    """What does not list a model is no chat server."""
+    with (
+        serving(always(200, {}), models=models) as address,
+        pytest.raises(ChatServerError, match="no OpenAI-compatible server"),
+    ):
+        chat_model(Settings(vlm=address))
+
+
+def test_the_case_goes_on_after_a_failure(case: Any, tmp_path: Path) -> None:
+    """A failed turn is recorded as failed; the same question gets its answer later."""
+    broken = [True]
+
+    def answer(request: Request, _: dict[str, Any]) -> None:
+        if broken[0]:
+            send(request, 401, {"error": {"message": "bad key"}})
+        else:
+            send(request, 200, completion(HELLO))
+
+    record = Case.create(tmp_path, gallery="default")
+    with serving(answer) as address:
+        desk = Desk(case.parts, home=tmp_path)
+        agent = Agent(chat_model(Settings(vlm=address)), desk, record)
+        with pytest.raises(ChatServerError) as caught:
+            list(agent.ask("Hello?"))
+        broken[0] = False
+        list(agent.ask("Hello?"))
+    first, failed, again, *rest = record.steps()
+    assert first == again == UserTurn("Hello?")
+    assert failed == Failed(str(caught.value))
+    assert isinstance(rest[-1], ModelText)
+    assert record.verify() == ()

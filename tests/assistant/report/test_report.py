@@ -1,0 +1,61 @@
+"""The page: text from files is data, and what is missing is shown as missing."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from assistant.report.findings_page import write_report
+from tests.tools.verdict.test_rule import HIGH, RULE, scores
+from tools.faces.analyser import Face, FaceQuality
+from tools.search.query import Query
+from tools.search.results import Findings, Hit, count_verdicts
+from tools.verdict.evidence import collect
+from tools.verdict.template_writer import explain, render
+
+KEYPOINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
+
+
+def _page(tmp_path: Path, name: str, *, exists: bool) -> str:
+    photo = tmp_path / "query.png"
+    Image.fromarray(np.full((120, 100, 3), 127, np.uint8)).save(photo)
+    hit_path = tmp_path / name
+    if exists:
+        Image.fromarray(np.full((120, 100, 3), 90, np.uint8)).save(hit_path, format="PNG")
+    measured = scores(HIGH, None)
+    assessment = RULE.assess(measured, usable=True)
+    evidence = collect(measured, RULE.references)
+    hit = Hit(1, "x:0", "x", (hit_path,), (10.0, 10.0, 90.0, 110.0),
+              tuple((float(x), float(y)) for x, y in KEYPOINTS), assessment, evidence,
+              render(explain(assessment, evidence)))  # fmt: skip
+    findings = Findings((photo,), ("q",), "case", "pocket", (hit,), 1,
+                        count_verdicts([hit.verdict]), 0, ())  # fmt: skip
+    return write_report(findings, _query(photo), tmp_path / "page.html", rule=RULE).read_text()
+
+
+def _query(photo: Path) -> Query:
+    face = Face(
+        box=np.array([10, 10, 90, 110], np.float32), keypoints=KEYPOINTS, landmarks=None,
+        quality=FaceQuality(80, 40, 100, 0, 0.9, ()), embedding=np.ones(1, np.float32),
+    )  # fmt: skip
+    one = np.ones((1, 1), np.float32)
+    return Query(("q",), (photo,), (face,), one, one[0], one, (0,), ())
+
+
+def test_a_hostile_file_name_is_text(tmp_path: Path) -> None:
+    """Markup in a file name is shown, not run."""
+    page = _page(tmp_path, "<script>alert(1)<b>.png", exists=True)
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_picture_that_is_gone_is_shown_as_gone(tmp_path: Path) -> None:
+    """A file that was deleted since indexing does not break the page."""
+    assert "no longer where it was indexed" in _page(tmp_path, "gone.png", exists=False)
+
+
+def test_an_unmeasured_probability_is_not_zero(tmp_path: Path) -> None:
+    """Where the forgery score is missing the page says so and draws no mark at 0 %."""
+    page = _page(tmp_path, "hit.png", exists=True)
+    assert "forged: not measured" in page
+    assert "forged: 0 %" not in page

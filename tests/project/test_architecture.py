@@ -1,0 +1,203 @@
+"""The shape of the project: which way imports point, where third parties live, how files read."""
+
+import ast
+import functools
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+
+from assistant.cli.doctor import OUR_PACKAGES, foreign_claims
+from tests.support.paths import ROOT
+
+# Who may import whom, by the importing file; the first pattern that fits decides.
+ARROWS = (
+    ("app.py", {"assistant", "tools"}),
+    ("assistant/*", {"assistant", "tools", "prompts"}),
+    ("evals/*", {"evals", "assistant", "tools", "prompts"}),
+    ("tools/training/*", {"tools", "prompts"}),
+    ("tools/*", {"tools"}),
+    ("prompts/*", {"prompts"}),
+)
+
+# The homes of third parties: nothing else may import them.
+HOMES = {
+    "gradio": ("assistant/chat/*", "app.py"),
+    "chromadb": ("tools/gallery/vector_index.py", "tools/gallery/index_check.py"),
+    "insightface": ("tools/faces/analyser.py", "assistant/demo*.py", "tools/training/*", "evals/*"),
+    "av": ("tools/media/videos.py", "evals/*"),
+    "open_clip": ("tools/encoder/clip.py", "tools/training/*"),
+    "transformers": (
+        "assistant/chat_model/*", "assistant/training/*",
+        "tools/detectors/networks/image_classifier.py",
+    ),
+    "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),
+    "xgrammar": ("assistant/chat_model/*",),
+}  # fmt: skip
+
+# The only reader of the environment. Trainings and evals set thread counts for their children, and
+# mlflow asks by it where a run goes.
+READS_ENVIRONMENT = (
+    "assistant/settings.py", "evals/*", "tools/training/*", "assistant/training/*",
+    "tools/training/tracking.py",
+)  # fmt: skip
+
+# Where a fault reaches a person instead of a terminal.
+THE_EDGE = ("assistant/chat/handlers.py", "assistant/chat/galleries.py")
+
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
+
+
+def sources() -> list[str]:
+    """Every Python file of the project, tests aside, as a path from the root."""
+    files = [*ROOT.glob("*.py")]
+    for package in OUR_PACKAGES:
+        files += (ROOT / package).rglob("*.py")
+    return sorted(path.relative_to(ROOT).as_posix() for path in files)
+
+
+SOURCES = sources()
+
+
+@functools.cache
+def text_of(source: str) -> str:
+    """What is written in the file."""
+    return (ROOT / source).read_text(encoding="utf-8")
+
+
+@functools.cache
+def syntax(source: str) -> ast.Module:
+    """The parsed file."""
+    return ast.parse(text_of(source), source)
+
+
+def imported(tree: ast.AST, package: str) -> Iterator[str]:
+    """Top-level names of everything imported, at the top or inside functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield package if node.level else str(node.module).split(".")[0]
+        elif isinstance(node, ast.Call) and node.args:
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            target = node.args[0]
+            if name in {"import_module", "__import__"} and isinstance(target, ast.Constant):
+                yield str(target.value).split(".")[0]
+
+
+def fits(source: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a path matches one of the patterns."""
+    return any(fnmatch(source, pattern) for pattern in patterns)
+
+
+def test_dependencies_point_one_way() -> None:
+    """app → assistant → tools; evals → all of them; prompts → nothing."""
+    turned = {
+        source: arrows
+        for source in SOURCES
+        if (arrows := _imports_of_ours(source) - _allowed_for(source))
+    }
+    assert turned == {}
+
+
+def _imports_of_ours(source: str) -> set[str]:
+    return set(imported(syntax(source), source.split("/")[0])) & {*OUR_PACKAGES, "app", "tests"}
+
+
+def _allowed_for(source: str) -> set[str]:
+    return next(targets for pattern, targets in ARROWS if fnmatch(source, pattern))
+
+
+def test_third_parties_have_one_home() -> None:
+    """A library with a seam around it is imported behind that seam only."""
+    strangers = [
+        (source, name)
+        for source in SOURCES
+        for name in set(imported(syntax(source), "")) & HOMES.keys()
+        if not fits(source, HOMES[name])
+    ]
+    assert strangers == []
+
+
+def test_names_say_what_is_inside() -> None:
+    """No module is called utils, helpers, common, misc or manager."""
+    assert [source for source in SOURCES if VAGUE_NAMES & set(re.split(r"[/_.]", source))] == []
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    """Nothing else touches os.environ or os.getenv."""
+    readers = [
+        (source, name)
+        for source in SOURCES
+        if not fits(source, READS_ENVIRONMENT)
+        for name in _names_used(syntax(source)) & {"environ", "environb", "getenv", "putenv"}
+    ]
+    assert readers == []
+
+
+def _names_used(tree: ast.Module) -> set[str]:
+    nodes = list(ast.walk(tree))
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    return attributes | {alias.name for node in froms for alias in node.names}
+
+
+def test_no_error_is_swallowed_whole() -> None:
+    """No bare `except`, no `except Exception`: what is not expected is a bug and must show.
+
+    Tidying up and raising the same error again is not swallowing it; handing it to another
+    thread is not either, when the line says so (`noqa: BLE001 - reason`). At the edge, where a
+    person looks at the page, it is logged with its traceback and shown.
+    """
+    broad = [
+        f"{source}:{handler.lineno}"
+        for source in SOURCES
+        for handler in ast.walk(syntax(source))
+        if isinstance(handler, ast.ExceptHandler)
+        and (handler.type is None or _names(handler.type) & {"Exception", "BaseException"})
+        and not _raises_again(handler)
+        and not (fits(source, THE_EDGE) and _logs(handler))
+        and "noqa: BLE001 - " not in text_of(source).splitlines()[handler.lineno - 1]
+    ]
+    assert broad == []
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+def _logs(handler: ast.ExceptHandler) -> bool:
+    calls = [node.func for node in ast.walk(handler) if isinstance(node, ast.Call)]
+    return any(isinstance(call, ast.Attribute) and call.attr == "exception" for call in calls)
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+
+
+def test_no_path_of_one_machine() -> None:
+    """No file names a folder that exists on one machine only."""
+    marks = ("/work/", "/tmp/", "/home/", "/root/")  # noqa: S108 - that is the point
+    assert [(it, mark) for it in SOURCES for mark in marks if mark in text_of(it)] == []
+
+
+def test_every_package_is_one() -> None:
+    """Every folder with Python files has an __init__.py, so that the wheel contains it."""
+    folders = {(ROOT / source).parent for source in SOURCES} - {ROOT}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+def test_nobody_else_claims_our_names() -> None:
+    """No other installed distribution ships a package called like one of ours."""
+    assert foreign_claims() == {}
+
+
+def test_the_rules_can_fail() -> None:
+    """The import reader sees every form of import, or the rules above would hold for nothing."""
+    forms = (
+        "import chromadb.config\n"
+        "def f():\n    from gradio import Blocks\n"
+        "from . import x\n"
+        "importlib.import_module('open_clip.model')\n"
+    )
+    assert set(imported(ast.parse(forms), "here")) == {"chromadb", "gradio", "here", "open_clip"}

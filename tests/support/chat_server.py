@@ -1,0 +1,99 @@
+"""The chat page as a process, for tests: `python -m tests.support.chat_server HOME MODEL`.
+
+MODEL is "scripted", "stubborn" (looks at H1 whatever it is asked), or what the settings take.
+Prints the page's address, serves until its input ends. A process, because a server needs sockets
+and tests are not to have any.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGenerationChunk
+
+from assistant.settings import Settings, harden_library_environment
+from prompts.phrases import ABILITIES
+from tests.support.scripted_model import ScriptedModel, calling
+
+SLOW = "Tell me everything at length"
+"""Asking this gets an answer that takes long enough to be stopped."""
+
+
+class UnhurriedModel(ScriptedModel):
+    """Speaks as a model on a laptop does: word after word."""
+
+    pause_s: float = 0.02
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        for chunk in super()._stream(*args, **kwargs):
+            time.sleep(self.pause_s)
+            yield chunk
+
+
+def reply(messages: list[BaseMessage]) -> str | AIMessage:
+    """What the scripted model says, by what it was asked last."""
+    last = messages[-1]
+    if isinstance(last, ToolMessage):
+        return _of_a_result(last)
+    asked = last.text.strip() if isinstance(last, HumanMessage) else ""
+    photos = [handle for handle in ("Q1", "Q2", "Q3") if f"{handle}:" in _all_text(messages)]
+    if "fakes" in asked:
+        if not photos:
+            return "Please give me a photo of the person first."
+        return calling(("find_person", {"photos": photos}))
+    if "an impersonation" in asked or "sure" in asked:
+        return calling(("score_fake", {"image": _hit_in(asked)}))
+    if "look forged" in asked:
+        return calling(("locate_artifacts", {"image": _hit_in(asked)}))
+    if SLOW in asked:
+        return "I can search the gallery. " * 400
+    return ABILITIES
+
+
+def _of_a_result(result: ToolMessage) -> str:
+    if result.name == "find_person":
+        return "I searched the gallery: [S1], and [S2]. [H1.verdict]: [H1.P1], and [H1.P2]."
+    if result.name == "score_fake":
+        return "[H1.E1], and [H1.E2]."
+    return "[H1.regions]."
+
+
+def stubborn(messages: list[BaseMessage]) -> str | AIMessage:
+    """What a model says that reads every hit as the first, and searches for three."""
+    last = messages[-1]
+    if isinstance(last, HumanMessage) and "fakes" in last.text:
+        return calling(("find_person", {"photos": ["Q1"], "top": 3}))
+    if isinstance(last, ToolMessage) and last.name == "find_person":
+        return "I compared [S1] faces."
+    return "H1 shows the same person [H1.E1], and its forgery score is high [H1.E2]."
+
+
+def _hit_in(text: str) -> str:
+    return next(word.strip("?.") for word in text.split() if word.startswith("H"))
+
+
+def _all_text(messages: list[BaseMessage]) -> str:
+    return " ".join(message.text for message in messages if isinstance(message, HumanMessage))
+
+
+def main(home: Path, name: str) -> None:
+    """Serve a page over a data folder until the input ends."""
+    harden_library_environment()
+    settings = Settings(home=home, port=0, threads=1, folders=(home / "collection",), vlm=name)
+
+    from assistant.chat.serving import prepare
+    from assistant.chat_model import chat_model
+
+    script = {"scripted": reply, "stubborn": stubborn}.get(name)
+    model = UnhurriedModel(replies=[script] * 1000) if script else chat_model(settings)
+    page, options = prepare(settings, model=model)
+    _, address, _ = page.launch(**options, prevent_thread_lock=True, quiet=True)
+    print(address, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

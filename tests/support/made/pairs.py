@@ -1,0 +1,69 @@
+"""Pairs to learn from in seconds: noise in which every forgery has a bright square."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tools.encoder.clip import Encoder
+from tools.faces.alignment import TEMPLATE
+from tools.training.data.forgery_pool import Pair, write_chunks
+from tools.training.data.pairs import Drawn, Look, Sample, crops
+
+SIDE = 96
+
+
+class MadePairs:
+    """`each` photographs of several made-up persons; `family` says how they were forged."""
+
+    def __init__(self, persons: int = 10, *, each: int = 3, family: str = "inpainting") -> None:
+        self.persons, self.each, self.family = persons, each, family
+
+    def __len__(self) -> int:
+        return self.persons * self.each
+
+    def group(self, index: int) -> str:
+        """Whose photograph it is."""
+        return f"person {index // self.each}"
+
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn:
+        """The same pictures every time; each photograph has keypoints of its own."""
+        own = np.random.default_rng(index)
+        real = own.integers(0, 120, (SIDE, SIDE, 3)).astype(np.uint8)
+        fake = real.copy()
+        fake[30:60, 30:60] = 250
+        points = (TEMPLATE * 80 + 8 + own.uniform(-1, 1)).astype(np.float32)
+        looks = (Look(pixels, points, None) for pixels in (real, fake))
+        return Drawn(*looks, self.family, paired=True)
+
+
+def samples(encoder: Encoder, *, pairs: int = 4, source: MadePairs | None = None) -> list[Sample]:
+    """Crops of the first pairs: authentic ones, then their forgeries in the same order."""
+    source, rng = source or MadePairs(), np.random.default_rng(0)
+    found = [
+        crops(
+            source.draw(index, rng), rng, group=source.group(index), size=encoder.image_size,
+            margin=encoder.face_margin, augment=False,
+        )
+        for index in range(pairs)
+    ]  # fmt: skip
+    return [one for one, _ in found] + [one for _, one in found]
+
+
+def write_pool(folder: Path) -> Path:
+    """A pool on disk as `tools.training.data.forgery_pool` leaves it, of LFW's form and DFDC's."""
+    for name, family in (("lfw", "inpainting"), ("dfdc/train", "video_deepfake")):
+        source, rng = MadePairs(6, each=2, family=family), np.random.default_rng(0)
+        pairs = []
+        for index in range(len(source)):
+            drawn = source.draw(index, rng)
+            mask = np.zeros((SIDE, SIDE), np.uint8)
+            mask[30:60, 30:60] = 255
+            origin = f"{name} {source.group(index)}/{index}.jpg"
+            pairs.append(
+                Pair(
+                    drawn.real.pixels, drawn.fake.pixels, mask, drawn.real.keypoints, family, (),
+                    origin,
+                )
+            )  # fmt: skip
+        write_chunks(iter(pairs), folder / name, name=name.split("/")[0])
+    return folder

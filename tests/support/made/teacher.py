@@ -1,0 +1,19 @@
+"""A teacher of embedders that knows nothing, for tests of how one is learnt from."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tools.training.faces.teacher import Teacher
+from tools.training.loops.onnx_export import export
+
+
+def teacher(folder: Path) -> Teacher:
+    """A small network of no use, as a teacher's file."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 7, 7), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 6))
+    axes = {"image": {0: "n"}, "embedding": {0: "n"}}
+    example = torch.zeros(2, 3, 112, 112)
+    export(network, example, folder / "teacher.onnx", outputs=["embedding"], dynamic=axes)
+    return Teacher(folder / "teacher.onnx")

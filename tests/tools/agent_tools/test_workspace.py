@@ -1,0 +1,199 @@
+"""One investigation's state: handles, follow-ups without measuring again, facts with readings."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from assistant import Unmask
+from tests.support.cases import GALLERY, desk_of
+from tools.agent_tools.workspace import Desk
+from tools.errors import ToolError
+from tools.search.query import NoFace, SeveralFaces
+from tools.verdict.handles import IN_WORDS
+
+
+@pytest.fixture(scope="module")
+def home(case: Unmask) -> Path:
+    """Where the query photos lie."""
+    return case.settings.home
+
+
+@pytest.fixture
+def desk(case: Unmask) -> Desk:
+    """An empty desk."""
+    return desk_of(case)
+
+
+@pytest.fixture(scope="module")
+def searched(case: Unmask, home: Path) -> Desk:
+    """A desk on which the portrait was searched for; not to be changed."""
+    desk = desk_of(case)
+    desk.find([desk.add_photo(home / "SECRET_NAME.png")])
+    return desk
+
+
+def test_the_same_bytes_are_the_same_photo(desk: Desk, home: Path) -> None:
+    """A photo that is dropped twice, under whatever name, keeps its handle."""
+    again = home / "again.png"
+    again.write_bytes((home / "SECRET_NAME.png").read_bytes())
+    assert desk.add_photo(home / "SECRET_NAME.png") == "Q1"
+    assert desk.add_photo(home / "SECRET_GROUP.png") == "Q2"
+    assert desk.add_photo(again) == "Q1"
+    assert list(desk.photos) == ["Q1", "Q2"]
+
+
+def test_hits_are_called_by_their_rank(searched: Desk) -> None:
+    """H1 is the first hit; its picture and its upright face can be had by that name."""
+    assert searched.search is not None
+    findings, query = searched.search
+    assert [hit.handle for hit in findings.hits] == ["H1", "H2", "H3"]
+    assert searched.hit("H2") is findings.hits[1]
+    assert searched.pixels("H1").ndim == 3
+    assert searched.aligned("H1", 64).shape == searched.aligned("Q1", 64).shape == (64, 64, 3)
+    assert query.paths == tuple(searched.photos.values())
+
+
+def test_the_desk_finds_what_the_python_api_finds(searched: Desk, case: Unmask, home: Path) -> None:
+    """Verdicts and order are the same on both ways in."""
+    there = case.find([home / "SECRET_NAME.png"], top=10)
+    assert searched.search is not None
+    here = searched.search[0]
+    assert [(h.face_id, h.verdict) for h in here.hits] == [
+        (h.face_id, h.verdict) for h in there.hits
+    ]
+    assert here.counts == there.counts
+
+
+def test_a_follow_up_measures_nothing_again(
+    desk: Desk, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a photo was measured, asking again for more or fewer hits runs no network."""
+    photo = desk.add_photo(home / "SECRET_NAME.png")
+    desk.find([photo])
+    monkeypatch.setattr(desk.instruments.faces, "analyse", None)
+    monkeypatch.setattr(desk.instruments.encoder, "encode_images", None)
+    assert len(desk.find([photo], top=1).hits) == 1
+    assert desk.facts("Q1")
+
+
+def test_facts_have_the_same_number_everywhere(searched: Desk) -> None:
+    """E2 of a hit and of a photo are the same measure, and every reading is free of digits."""
+    facts = {fact.id: fact for fact in (*searched.facts("H1"), *searched.facts("Q1"))}
+    assert facts["H1.E2"].name == facts["Q1.E2"].name == "forgery score of the face"
+    assert {"H1.P1", "H1.P2", "H1.P3", "Q1.P2"} <= facts.keys()
+    assert {"Q1.P1", "Q1.E1"}.isdisjoint(facts)
+    for fact in (*facts.values(), *searched.facts("S"), *searched.facts("G")):
+        if fact.unit != IN_WORDS:  # those are written for people, and no model reads them
+            assert not re.search(r"\d", fact.reads + fact.name), fact
+
+
+def test_readings_follow_the_verdict(searched: Desk) -> None:
+    """The words for the three probabilities agree with the rule's verdict of every hit."""
+    agrees = {
+        "impersonation": ("same person", "forged", "likely"),
+        "copy": ("same person", "no sign of forgery", "unlikely"),
+        "no forgery found": ("same person", "no sign of forgery", "unlikely"),
+    }
+    assert searched.search is not None
+    for hit in searched.search[0].hits:
+        reads = tuple(searched.fact(f"{hit.handle}.P{number}").reads for number in (1, 2, 3))
+        assert reads == agrees.get(hit.verdict, reads)
+        if hit.verdict == "other":
+            assert (reads[0], reads[2]) == ("another person", "unlikely")
+
+
+def test_counts_are_facts_of_the_search_and_the_gallery(searched: Desk) -> None:
+    """S1 is what was compared, S2 to S7 add up to it, G1 is the number of images."""
+    values = [fact.value or 0 for fact in searched.facts("S")]
+    assert values[0] == sum(values[1:]) == 3
+    assert searched.fact("[G1]").shown == "4 images"
+    assert searched.fact("G3").reads == "one"
+
+
+def test_two_faces_are_compared_under_one_name(searched: Desk) -> None:
+    """A comparison keeps its handle when it is asked for again, and a copy is the same person."""
+    first = searched.compare("Q1", "H1")
+    assert searched.compare("Q1", "H1").handle == first.handle
+    assert [fact.id.split(".")[1] for fact in first.facts] == ["P1", "E1", "E7", "E8"]
+    copy = next(hit.handle for hit in searched.search[0].hits if hit.verdict == "copy")  # type: ignore[index]
+    facts = {fact.id.split(".")[1]: fact.reads for fact in searched.compare("Q1", copy).facts}
+    assert facts == {
+        "P1": "same person", "E1": "same person", "E7": "alike", "E8": "same photograph",
+    }  # fmt: skip
+
+
+def test_a_group_asks_which_face_is_meant_and_remembers(desk: Desk, home: Path) -> None:
+    """Without a choice the error says what to ask; the choice holds for later calls."""
+    photo = desk.add_photo(home / "SECRET_GROUP.png")
+    with pytest.raises(SeveralFaces, match="call find_person with face") as caught:
+        desk.find([photo])
+    assert len(caught.value.boxes) > 1
+    with pytest.raises(SeveralFaces):
+        desk.facts(photo)
+    with pytest.raises(SeveralFaces, match="that many"):
+        desk.find([photo], face=99)
+    desk.find([photo], face=2)
+    assert desk.facts(photo)
+    assert desk.compare(photo, "H1").facts
+
+
+def test_errors_name_handles_and_never_files(desk: Desk, home: Path) -> None:
+    """A photo without a face, a broken file and a picture that is gone say so by handle."""
+    with pytest.raises(ToolError, match="not an image") as broken:
+        desk.add_photo(home / "SECRET_TEXT.jpg")
+    with pytest.raises(NoFace, match="in Q1") as faceless:
+        desk.find([desk.add_photo(home / "SECRET_CUP.png")])
+    passing = home / "SECRET_PASSING.png"
+    passing.write_bytes((home / "SECRET_GROUP.png").read_bytes())
+    desk.add_photo(passing)
+    passing.unlink()
+    with pytest.raises(ToolError, match="the file of Q2") as gone:
+        desk.pixels("Q2")
+    for caught in (broken, faceless, gone):
+        assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("handle", "valid"),
+    [
+        ("H99", "hits are H1 to H3"),
+        ("Q7", "photos are Q1"),
+        ("C9", "comparisons|compare_faces"),
+        ("H1.E99", r"H1\.E10"),
+        ("S9", "S7"),
+        ("nonsense", "handles look like"),
+    ],
+)
+def test_a_bad_handle_lists_the_valid_ones(searched: Desk, handle: str, valid: str) -> None:
+    """The model can correct itself from the message."""
+    with pytest.raises(ToolError, match=valid):
+        searched.fact(handle) if "." in handle or handle[0] == "S" else searched.facts(handle)
+
+
+def test_before_any_search_the_error_says_what_to_call(desk: Desk) -> None:
+    """There are no hits yet, and the message names the tool that makes some."""
+    with pytest.raises(ToolError, match="call find_person"):
+        desk.hit("H1")
+    assert desk.search is None
+    assert desk.facts("S") == ()
+
+
+def test_an_empty_gallery_says_how_to_fill_it(desk: Desk, home: Path) -> None:
+    """Switching to a gallery that was never made forgets the hits and refuses to search."""
+    photo = desk.add_photo(home / "SECRET_NAME.png")
+    desk.find([photo])
+    desk.gallery = "nowhere"
+    assert desk.search is None
+    with pytest.raises(ToolError, match=r"'nowhere' is empty; .*`unmask index DIR`"):
+        desk.find([photo])
+    desk.gallery = GALLERY
+    assert desk.find([photo]).hits
+
+
+def test_desks_share_nothing_but_weights(case: Unmask, searched: Desk) -> None:
+    """A new desk beside a used one is empty."""
+    fresh = desk_of(case)
+    assert not fresh.photos
+    assert fresh.search is None
+    assert fresh.instruments is searched.instruments

@@ -1,0 +1,161 @@
+"""The query: whose face of which photo, folders, videos, and photos of different persons."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from assistant import Unmask
+from assistant.report.numbered_faces import numbers_of, pictured
+from tests.support.cases import astronaut_pixels, group_pixels
+from tests.support.clips import write_clip
+from tools.errors import SetupError, ToolError
+from tools.search.query import Numbers, OtherPerson, Query, SeveralFaces, build_query
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ada alone, Ada mirrored, a group of others, and a cup."""
+    folder = tmp_path_factory.mktemp("photos")
+    portrait = astronaut_pixels()
+    Image.fromarray(portrait).save(folder / "ada.png")
+    Image.fromarray(portrait[:, ::-1]).save(folder / "mirrored.png")
+    Image.fromarray(group_pixels()).save(folder / "group.png")
+    Image.fromarray(np.asarray(skimage.data.coffee())).save(folder / "cup.png")
+    return folder
+
+
+@pytest.fixture
+def ask(case: Unmask, folder: Path):  # type: ignore[no-untyped-def]
+    """Build a query of files in the folder."""
+
+    def asked(*names: str, face: Numbers | None = None) -> Query:
+        parts = case.parts
+        paths = [folder / name for name in names]
+        return build_query(
+            paths, faces=parts.faces, encoder=parts.encoder, face=face, rule=parts.rule
+        )
+
+    return asked
+
+
+def test_a_face_is_chosen_by_the_photos_name_or_path(ask, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    """Name, path and a lone number choose the same face."""
+    by_name = ask("group.png", face={"group.png": 2})
+    by_path = ask("group.png", face={folder / "group.png": 2})
+    alone = ask("group.png", face=2)
+    assert np.allclose(by_name.template, alone.template)
+    assert np.allclose(by_path.template, alone.template)
+    assert not np.allclose(alone.template, ask("group.png", face={"group.png": 1}).template)
+
+
+def test_a_number_without_a_photo_is_refused_for_several(ask) -> None:  # type: ignore[no-untyped-def]
+    """A face of "the" photo is nobody's when there are two; the message shows how to write it."""
+    with pytest.raises(SetupError, match=r"--face ada\.png=2"):
+        ask("ada.png", "group.png", face=2)
+    with pytest.raises(SetupError, match=r"no photo is called 'bob\.png'"):
+        ask("ada.png", "group.png", face={"bob.png": 2})
+    with pytest.raises(SeveralFaces, match=r"--face group\.png=N"):
+        ask("ada.png", "group.png", face={"ada.png": 1})
+
+
+def test_the_command_line_writes_the_numbered_faces(ask, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """One line names a picture, which is as large as the photo and private, and how to go on."""
+    with pytest.raises(SeveralFaces) as several:
+        ask("group.png")
+    told = str(pictured(several.value, tmp_path / "faces"))
+    written = tmp_path / "faces" / "group-faces.jpg"
+    assert "\n" not in told
+    assert f"{len(several.value.boxes)} faces, see {written}; use --face group.png=N" in told
+    assert written.stat().st_mode & 0o077 == 0
+    drawn, plain = np.asarray(Image.open(written)), group_pixels()
+    assert drawn.shape == plain.shape
+    left, top, right, _ = (round(edge) for edge in several.value.boxes[0])
+    changed = np.abs(drawn.astype(int) - plain.astype(int)).sum(axis=2) > 120
+    assert changed[top - 2 : top + 3, left:right].mean() > 0.3
+    unwritable = tmp_path / "faces" / "group-faces.jpg"  # a file where a folder is wanted
+    assert pictured(several.value, unwritable) is several.value
+
+
+def test_face_options_are_read() -> None:
+    """A number alone, photos by name, names with an equals sign; anything else is refused."""
+    assert numbers_of([]) is None
+    assert numbers_of(["2"]) == 2
+    assert numbers_of(["ada.jpg=2", "a=b.png=11"]) == {"ada.jpg": 2, "a=b.png": 11}
+    for said in (["0"], ["ada.jpg=0"], ["ada.jpg"], ["2", "3"], ["=2"], ["ada.jpg="], ["-1"]):
+        with pytest.raises(SetupError, match="--face"):
+            numbers_of(said)
+
+
+def test_photos_of_two_persons_are_named_and_not_mixed(ask) -> None:  # type: ignore[no-untyped-def]
+    """Ada and somebody of the group are two persons: both photos are named, none is searched."""
+    with pytest.raises(OtherPerson, match=r"not show the same person") as caught:
+        ask("ada.png", "group.png", face={"group.png": 2})
+    assert "'ada.png'" in str(caught.value)
+    assert "'group.png'" in str(caught.value)
+    with pytest.raises(OtherPerson, match=r"^'group\.png' does not .* 'ada\.png', 'mirrored\.png'"):
+        ask("ada.png", "mirrored.png", "group.png", face={"group.png": 2})
+    assert len(ask("ada.png", "mirrored.png").paths) == 2
+
+
+def test_a_folder_of_photos_is_a_query(case: Unmask, folder: Path, tmp_path: Path) -> None:
+    """Its portraits are used; what has no face, several or no picture is left out, and said."""
+    for name in ("ada.png", "mirrored.png", "group.png", "cup.png"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "notes.txt").write_text("Ada, 1952")
+    parts = case.parts
+    query = build_query([tmp_path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
+    assert [path.name for path in query.paths] == ["ada.png", "mirrored.png"]
+    said = " ".join(query.warnings)
+    assert "cup.png" in said
+    assert "--face group.png=N" in said
+    assert "1 of the files" in said
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ToolError, match="holds no picture"):
+        build_query([empty], faces=parts.faces, encoder=parts.encoder)
+
+
+def test_a_video_is_a_query(case: Unmask, tmp_path: Path) -> None:
+    """The frames that show the person are the query, as like the portrait as the portrait is."""
+    clip = write_clip(tmp_path / "ada.mp4", [astronaut_pixels()] * 12, rate=4)
+    parts = case.parts
+    query = build_query([clip], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
+    assert set(query.paths) == {clip}
+    assert len(query.paths) > 1
+    assert all(time is not None for time in query.times_s)
+    still = build_query(
+        [case.settings.home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder
+    )
+    assert float(query.template @ still.template) > 0.8
+    found = case.find([clip], top=2, closer=False)
+    assert found.hits[0].assessment.identity_probability > 0.9  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+def test_a_face_in_a_later_frame_is_a_query(case: Unmask, tmp_path: Path, format: str) -> None:
+    """A title card before the person hides nothing, whatever holds the frames or pages."""
+    face = Image.fromarray(astronaut_pixels())
+    black = Image.new("RGB", face.size)
+    path = tmp_path / "ada"
+    times = {} if format == "TIFF" else {"duration": 400}
+    black.save(path, format, save_all=True, append_images=[face, face], **times)
+    parts = case.parts
+    query = build_query([path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
+    assert set(query.times_s) <= {0.4, 0.8, 1.0, 2.0}
+    assert query.warnings == ()
+    still = build_query(
+        [case.settings.home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder
+    )
+    assert float(query.template @ still.template) > 0.8
+
+
+def test_pages_that_a_query_leaves_out_are_told(case: Unmask, tmp_path: Path) -> None:
+    """Of a long document some pages are searched; that the person is on another is possible."""
+    page = Image.fromarray(astronaut_pixels())
+    page.save(tmp_path / "ada.tif", save_all=True, append_images=[page] * 29)
+    parts = case.parts
+    query = build_query([tmp_path / "ada.tif"], faces=parts.faces, encoder=parts.encoder)
+    assert "'ada.tif' has 30 pages, of which 24 were searched" in query.warnings

@@ -1,0 +1,18 @@
+"""A fit that was stopped goes on from what it measured."""
+
+from pathlib import Path
+
+from tools.training.calibration.verdict import kept
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    """The second run takes what the first one kept."""
+    runs: list[int] = []
+
+    def measure() -> dict[str, float]:
+        runs.append(1)
+        return {"score": 0.5}
+
+    first = kept(tmp_path / "scores.pickle", measure)
+    assert kept(tmp_path / "scores.pickle", measure) == first == {"score": 0.5}
+    assert len(runs) == 1

@@ -1,0 +1,34 @@
+"""What measures are called in sentences and what they mean: one of each for every measure."""
+
+from tools.verdict.clauses import clause, spoken_name
+from tools.verdict.evidence import numbered
+from tools.verdict.glossary import MEANINGS
+from tools.verdict.handles import Fact
+
+
+def test_every_measure_has_a_meaning() -> None:
+    """Whatever number evidence gets, `about.E…` explains that measure and no other."""
+    assert [id_ for number, _ in numbered() if (id_ := f"E{number}") not in MEANINGS] == []
+
+
+def test_names_in_sentences_belong_to_their_measures() -> None:
+    """The other words for a measure stand by that measure's number."""
+    spoken = {it.score: spoken_name(f"E{number}", it.name) for number, it in numbered()}
+    assert spoken["reference/patch_distance"] == "distance from the query photos, place by place,"
+    assert spoken["reference/inner_outer"] == "difference of the inner from the outer face"
+    assert spoken["image/patches"] == "strongest sign of forgery in a part of the image"
+    assert not [name for name in spoken.values() if name.startswith(("nearest", "the ", "which"))]
+
+
+def test_what_stands_beside_a_verdict_is_set_apart() -> None:
+    """A sentence that goes on after the verdict still reads."""
+    words = "no forgery found (3 of 90 swaps also read so)"
+    fact = Fact("H3.verdict", "verdict", None, "in words", words, "rule", "")
+    assert clause(fact).startswith("the verdict on {it} is no forgery found (")
+
+
+def test_shares_are_shown_as_percent() -> None:
+    """A share of retakes reads "100 % of retakes", not "1 share of retakes"."""
+    fact = Fact("H1.E18", "steadiness", 1.0, "share of retakes", "steady", "m", "l")
+    assert fact.shown == "100 % of retakes"
+    assert Fact("H1.E27", "agreement", 0.944, "share", "ordinary", "m", "l").shown == "94 %"

@@ -1,0 +1,204 @@
+"""The rule: every cell of its table, and what it says when something was not measured."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from tools.checkpoints.store import WEIGHTS
+from tools.errors import SetupError
+from tools.verdict.calibration import Band, Logistic, Reference
+from tools.verdict.impostors import Strangers
+from tools.verdict.rule import SAME_PHOTOGRAPH, Question, Rule, Verdict
+
+
+def _plain(*names: str) -> Logistic:
+    count = len(names)
+    return Logistic(names, (0.0,) * count, (1.0,) * count, (1.0,) * count, 0.0)
+
+
+RULE = Rule(
+    identity=_plain("cosine_similarity"),
+    identity_band=Band(0.3, 0.7, 0.05, 0.05),
+    strangers=Strangers(0.05, (1, 100), (0.5, 0.5), 1.0, 99),
+    questions={
+        "alone": Question(_plain("face/unifd_linear"), Band(0.2, 0.9, 0.05, 0.05)),
+        "with_query": Question(
+            _plain("face/unifd_linear", "query/face_linear_difference"),
+            Band(0.3, 0.7, 0.05, 0.05),
+        ),
+        "same_photo": Question(_plain("query/face_linear_difference"), Band(0.6, 0.8, 0.05, 0.05)),
+    },
+    copy_bits=6,
+    references={"face/unifd_linear": Reference((0.0, 1.0))},
+    fitted_on={
+        "dataset": "none",
+        "unseen": {
+            "with_query": [{"what": "made-up swaps", "forgeries": 40, "passed": 10, "most": 0.387}]
+        },
+    },
+)
+HIGH, MIDDLE, LOW = 5.0, 0.0, -5.0
+
+
+def scores(
+    identity: float, fake: float | None, *, bits: float = 40.0, same_photo: float | None = None
+) -> dict[str, float | None]:
+    """Raw scores of one face; `fake` None was not measured, `same_photo` None not looked at."""
+    return {
+        SAME_PHOTOGRAPH: same_photo,
+        "cosine_similarity": identity,
+        "face/unifd_linear": fake,
+        "query/face_linear_difference": 0.0,
+        "query/face_hash_distance": bits,
+    }
+
+
+@pytest.mark.parametrize(
+    ("identity", "fake", "same_photo", "verdict"),
+    [
+        (HIGH, HIGH, None, "impersonation"),
+        (HIGH, LOW, None, "no forgery found"),
+        (HIGH, LOW, 0.0, "no forgery found"),
+        (HIGH, HIGH, 0.0, "impersonation"),
+        (HIGH, MIDDLE, None, "inconclusive"),
+        (HIGH, LOW, 1.0, "copy"),
+        (HIGH, HIGH, 1.0, "copy"),
+        (MIDDLE, HIGH, 1.0, "inconclusive"),
+        (MIDDLE, LOW, None, "inconclusive"),
+        (LOW, HIGH, None, "other"),
+        (LOW, LOW, 1.0, "other"),
+        (LOW, None, None, "other"),
+        (MIDDLE, None, None, "not assessed"),
+    ],
+)
+def test_every_cell_of_the_table(
+    identity: float, fake: float | None, same_photo: float | None, verdict: Verdict
+) -> None:
+    """Both axes and the proof of one photograph decide as the table in the README says."""
+    measured = scores(identity, fake, same_photo=same_photo)
+    assert RULE.assess(measured, usable=True).verdict == verdict
+
+
+@pytest.mark.parametrize("bits", [0, 2, 6, 40])
+@pytest.mark.parametrize("same_photo", [None, 0.0])
+def test_a_hash_proves_no_copy(bits: float, same_photo: float | None) -> None:
+    """However near two hashes are: what is not proven is judged as any other photograph."""
+    given = RULE.assess(scores(HIGH, HIGH, bits=bits, same_photo=same_photo), usable=True)
+    assert (given.verdict, given.question) == ("impersonation", "with_query")
+    assert given.reason == "same person, and forged"
+
+
+def test_every_question_is_judged_by_its_own_band() -> None:
+    """One probability of 0.8 is high beside the query, and within the band of a face alone."""
+    fake = 1.3863  # the log odds of 0.8
+    beside = RULE.assess(scores(HIGH, fake), usable=True)
+    alone = RULE.assess(scores(MIDDLE, fake), usable=True)
+    assert (beside.question, beside.fake_place) == ("with_query", "high")
+    assert (alone.question, alone.fake_place) == ("alone", "within")
+    assert beside.fake_band == RULE.questions["with_query"].band
+    assert alone.fake_band == RULE.questions["alone"].band
+
+
+def test_the_assessment_says_where_it_was_placed_and_by_what() -> None:
+    """Both places, both bands, among how many faces, and what forgeries pass unseen."""
+    given = RULE.among(100).assess(scores(HIGH, LOW), usable=True)
+    assert (given.identity_place, given.fake_place, given.faces) == ("high", "low", 100)
+    assert given.identity_band == RULE.among(100).identity_band
+    assert given.notes[0] == (
+        "of 40 made-up swaps, 10 also read so (25 %; at most 39 % at 95 % confidence)"
+    )
+    assert "among 100 faces" in " ".join(given.notes)
+    assert not RULE.assess(scores(HIGH, HIGH), usable=True).unseen
+
+
+@hypothesis.given(st.floats(-3, 6), st.lists(st.integers(1, 10**7), min_size=2, max_size=6))
+def test_a_larger_gallery_never_makes_a_face_surer(identity: float, sizes: list[int]) -> None:
+    """What is the same person among many faces is so among fewer; the probability stays."""
+    given = [RULE.among(size).assess(scores(identity, LOW), usable=True) for size in sorted(sizes)]
+    order = ["high", "within", "low"]
+    places = [order.index(it.identity_place or "") for it in given]
+    assert places == sorted(places)
+    assert len({it.identity_probability for it in given}) == 1
+
+
+def test_more_faces_than_were_tried_are_told() -> None:
+    """Beyond the sizes that were fitted the edge still rises, and the text says what it is."""
+    given = RULE.among(5000).assess(scores(9.0, LOW), usable=True)
+    assert not given.faces_measured
+    assert "5,000 faces were never tried" in " ".join(given.notes)
+    assert RULE.among(100).assess(scores(9.0, LOW), usable=True).faces_measured
+
+
+def test_a_wide_band_says_so() -> None:
+    """Where nothing could be promised a note says so, and nothing is called high or low."""
+    wide = replace(RULE, identity_band=Band(0.0, 1.0, 0.05, 0.01, 20, 20))
+    given = wide.assess(scores(HIGH, LOW), usable=True)
+    assert given.verdict == "inconclusive"
+    assert "the inconclusive band of identity is wide" in " ".join(given.notes)
+
+
+def test_no_verdict_rests_on_metadata() -> None:
+    """Anyone can add or strip a mark: it changes no part of the assessment but its evidence."""
+    shipped = Rule.load(WEIGHTS / "verdict.json")
+    assert "unmask_mark" not in shipped.needs
+    marks = [scores(HIGH, LOW) | {"unmask_mark": it} for it in (0.0, 1.0)]
+    marked = [RULE.assess(it, usable=True) for it in marks]
+    assert marked[0] == marked[1]
+
+
+@pytest.mark.parametrize(
+    ("difference", "verdict"), [(0.0, "copy"), (1.0, "inconclusive"), (5.0, "impersonation")]
+)
+def test_the_query_photo_itself_is_judged_by_what_differs_from_it(
+    difference: float, verdict: Verdict
+) -> None:
+    """A re-upload is a copy; an altered one is an impersonation, whatever it looks like alone."""
+    measured = scores(HIGH, LOW, same_photo=1.0) | {"query/face_linear_difference": difference}
+    assert RULE.assess(measured, usable=True).verdict == verdict
+
+
+def test_the_ranking_assumes_that_most_faces_are_somebody_elses() -> None:
+    """Worked out by hand: p(same) = 1/2 at even odds is 1/21 at one to twenty."""
+    assessment = RULE.assess(scores(MIDDLE, MIDDLE), usable=True)
+    assert assessment.identity_probability == pytest.approx(0.5)
+    assert assessment.impersonation_probability == pytest.approx(0.5 / 21)
+
+
+def test_an_unusable_face_is_not_assessed() -> None:
+    """A face below the quality gate gets no probabilities at all."""
+    assessment = RULE.assess(scores(HIGH, HIGH), usable=False)
+    assert assessment.verdict == "not assessed"
+    assert assessment.impersonation_probability is None
+
+
+def test_an_unmeasured_forgery_score_is_not_zero() -> None:
+    """A face whose forgery score is missing is not assessed, and certainly not genuine."""
+    assessment = RULE.assess(scores(HIGH, None), usable=True)
+    assert assessment.verdict == "not assessed"
+    assert assessment.identity_probability is not None
+    assert assessment.fake_probability is None
+
+
+def test_query_evidence_counts_only_for_the_same_person() -> None:
+    """The query-relative score moves the forgery probability of the same person alone."""
+    same = scores(HIGH, 0.5) | {"query/face_linear_difference": 3.0}
+    other = scores(LOW, 0.5) | {"query/face_linear_difference": 3.0}
+    alone, _ = RULE.alone(other)
+    assert RULE.assess(other, usable=True).fake_probability == alone
+    assert (RULE.assess(same, usable=True).fake_probability or 0) > (alone or 0)
+
+
+def test_a_rule_survives_its_file(tmp_path: Path) -> None:
+    """Saving and loading gives the same rule."""
+    RULE.save(tmp_path / "verdict.json")
+    assert Rule.load(tmp_path / "verdict.json") == RULE
+
+
+def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
+    """A truncated calibration is a SetupError that names the command."""
+    (tmp_path / "verdict.json").write_text('{"identity": {')
+    with pytest.raises(SetupError, match="unmask models verify"):
+        Rule.load(tmp_path / "verdict.json")

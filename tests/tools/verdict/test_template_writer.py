@@ -1,0 +1,122 @@
+"""Explanations say only what was measured, and cite it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.tools.verdict.test_rule import HIGH, LOW, MIDDLE, RULE, scores
+from tools.verdict.calibration import Logistic
+from tools.verdict.clauses import clause
+from tools.verdict.evidence import collect, numbered
+from tools.verdict.handles import Fact
+from tools.verdict.rule import Question
+from tools.verdict.template_writer import explain, render
+
+
+@pytest.mark.parametrize("identity", [HIGH, MIDDLE, LOW])
+@pytest.mark.parametrize("fake", [HIGH, MIDDLE, LOW, None])
+@pytest.mark.parametrize("bits", [2.0, 40.0])
+@pytest.mark.parametrize("usable", [True, False])
+def test_two_to_five_sentences_that_cite_existing_evidence(
+    identity: float, fake: float | None, bits: float, usable: bool
+) -> None:
+    """Whatever was measured, every citation names evidence that has a value."""
+    measured = scores(identity, fake, same_photo=float(bits <= 6))
+    evidence = collect(measured, RULE.references)
+    sentences = explain(RULE.assess(measured, usable=usable), evidence)
+    assert 2 <= len(sentences) <= 5
+    with_value = {item.id for item in evidence if item.value is not None}
+    cited = set(re.findall(r"\[(E\d+)\]", render(sentences)))
+    assert cited <= with_value
+    assert cited or not usable
+
+
+def test_an_unmeasured_score_is_never_spoken_of_as_a_number() -> None:
+    """Without a forgery score there is no sentence about a forgery probability."""
+    measured = scores(HIGH, None)
+    evidence = collect(measured, RULE.references)
+    text = render(explain(RULE.assess(measured, usable=True), evidence))
+    assert "forgery probability" not in text
+
+
+def test_the_verdict_in_the_text_is_the_rules() -> None:
+    """Only the opening of the rule's own verdict appears."""
+    measured = scores(HIGH, LOW)
+    text = render(explain(RULE.assess(measured, usable=True), collect(measured, {})))
+    assert "no forgery was found" in text
+    assert "impersonates" not in text
+
+
+def test_a_changed_score_changes_the_sentence_about_it_alone() -> None:
+    """Flip test: another cosine similarity leaves the sentence about forgery as it was."""
+    texts = []
+    for cosine in (4.0, 5.0):
+        measured = scores(cosine, HIGH)
+        sentences = explain(RULE.assess(measured, usable=True), collect(measured, {}))
+        texts.append([str(sentence) for sentence in sentences])
+    different = [one for one, two in zip(*texts, strict=True) if one != two]
+    assert len(different) == 1
+    assert "cosine" in different[0]
+
+
+@pytest.mark.parametrize(
+    ("identity", "same_photo", "asked"),
+    [(MIDDLE, 1.0, ["E2"]), (HIGH, 0.0, ["E2", "E6"]), (HIGH, 1.0, ["E6"])],
+)
+def test_the_forgery_probability_cites_the_scores_of_the_question_that_was_asked(
+    identity: float, same_photo: float, asked: list[str]
+) -> None:
+    """Alone, beside the query, or as the query photo altered: each rests on other evidence."""
+    measured = scores(identity, LOW, same_photo=same_photo) | {"query/face_linear_difference": 4.0}
+    sentences = explain(
+        RULE.assess(measured, usable=True), collect(measured, RULE.references, rule=RULE)
+    )
+    about = next(each for each in sentences if "forgery probability" in each.text)
+    assert list(about.cites) == asked
+    assert "E2" in asked or not any("E2" in each.cites for each in sentences)
+
+
+def test_an_altered_query_photo_is_not_compared_with_scores_that_were_not_asked() -> None:
+    """A probability from what differs from the query says nothing of the forgery scores alone."""
+    measured = scores(HIGH, LOW, same_photo=1.0) | {"query/face_linear_difference": 4.0}
+    text = render(
+        explain(RULE.assess(measured, usable=True), collect(measured, RULE.references, rule=RULE))
+    )
+    assert "98 %, by nothing but what differs from the query photo [E6]" in text
+    assert "stands out" not in text
+
+
+def test_a_closer_looks_scores_are_cited_where_they_were_asked() -> None:
+    """What a closer look added to the question is among the evidence of its probability."""
+    closer = Logistic(("face/sbi_caddm",), (0.0,), (1.0,), (1.0,), 0.0)
+    rule = replace(RULE, closer={"with_query": Question(closer, RULE.questions["with_query"].band)})
+    measured = scores(HIGH, LOW) | {"face/sbi_caddm": HIGH}
+    evidence = collect(measured, rule.references, rule=rule)
+    about = explain(rule.assess(measured, usable=True), evidence)[1]
+    assert about.cites == tuple(item.id for item in evidence if item.score == "face/sbi_caddm")
+
+
+def test_a_bank_that_stands_out_or_not_is_spoken_of_as_its_score() -> None:
+    """Images cannot be "ordinary": the nearness to them is."""
+    measured = scores(HIGH, HIGH)
+    evidence = tuple(
+        replace(item, share_of_authentic_below=0.99 if item.score == "face/unifd_linear" else 0.5)
+        for item in collect(measured, {})
+    )
+    asked = ("face/unifd_linear", "image/unifd_neighbours")
+    known = tuple(
+        replace(item, value=1.0) if item.score == "image/unifd_neighbours" else item
+        for item in evidence
+    )
+    assessment = replace(RULE.assess(measured, usable=True), fake_scores=asked)
+    text = render(explain(assessment, known))
+    assert "but the nearness to known forged images is ordinary" in text
+
+
+def test_a_measure_in_a_sentence_is_the_one_that_is_cited() -> None:
+    """The other words that a clause has for a measure stand at that measure's own handle."""
+    for number, measure in numbered():
+        fact = Fact(f"H1.E{number}", measure.name, 1.0, measure.unit, "unusual", "", "")
+        if number in (3, 5, 23, 24):
+            assert measure.name.split(",")[0] in clause(fact), number

@@ -1,0 +1,1 @@
+"""The LangChain tools, and the workspace of one investigation that they share."""

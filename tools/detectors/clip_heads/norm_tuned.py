@@ -1,0 +1,161 @@
+"""GenD's recipe on any encoder: its image tower with tuned normalisation, and a linear head.
+
+Yermakov et al., "Deepfake Detection that Generalizes Across Benchmarks", WACV 2026 (arXiv
+2508.06248), tune nothing but scales and shifts of CLIP's LayerNorms, and a linear layer on features
+of length one. Here the same is done to whatever tower the encoder has: LayerNorms of a ViT, the
+affine half of a convolutional tower's BatchNorms, whose running statistics stay as they were. The
+file holds these few numbers, so it is of use with its encoder alone.
+`tools.training.detectors.norm_tuning` learns them; the published checkpoint is `gend`'s.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tools.detectors.clip_heads.gend import differences
+from tools.detectors.clip_heads.head_files import head_sha256, read_head, write_head
+from tools.detectors.protocol import face_points
+from tools.encoder.clip import Encoder
+from tools.encoder.preprocessing import Preprocessing
+from tools.errors import SetupError
+from tools.faces.alignment import aligned_crop
+
+if TYPE_CHECKING:
+    import torch
+
+_NORM = "norm."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NormTuned:
+    """A tower of its own, and the head's `weight` (2, d) and `bias` (2,); of the two, 1 is forged.
+
+    Does not show: where a face was changed, nor by what. It learnt from the forgeries it was shown
+    and starts from what the encoder knows; of other kinds it knows as little as that does. The
+    sigmoid of its score is its own softmax, no calibrated probability.
+    """
+
+    tower: "torch.nn.Module"
+    weight: "torch.Tensor"
+    bias: "torch.Tensor"
+    pictures: Preprocessing
+    margin: float
+    sha256: str = ""
+    inputs: Literal["face"] = "face"
+    name: str = "gend"
+
+    @property
+    def preprocessing(self) -> str:
+        """How it prepares a picture, in words."""
+        return (
+            f"aligned face of margin {self.margin:g} at {self.pictures.size} px, "
+            f"{self.pictures.interpolation}, as its encoder normalises"
+        )
+
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+        """The aligned face at the encoder's input size; raises ValueError without keypoints."""
+        points = face_points(keypoints)
+        return aligned_crop(pixels, points, size=self.pictures.size, margin=self.margin)
+
+    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
+        """Face crops (h, w, 3) uint8 RGB, as of `framed`, to (n,) logits float64."""
+        return differences(
+            self.logits, pictures, preprocessing=self.pictures, device=self.weight.device,
+            batch_size=batch_size,
+        )  # fmt: skip
+
+    def logits(self, batch: "torch.Tensor") -> "torch.Tensor":
+        """Normalised input (n, 3, s, s) to (n, 2): authentic, forged. Differentiable."""
+        import torch
+
+        return torch.nn.functional.linear(unit_features(self.tower, batch), self.weight, self.bias)
+
+    def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
+        """Write the tuned parameters and the head alone; `header` says how they were trained."""
+        tuned = {_NORM + name: it for name, it in norm_parameters(self.tower).items()}
+        tensors = {**tuned, "weight": self.weight, "bias": self.bias}
+        arrays = {name: it.detach().float().cpu().numpy() for name, it in tensors.items()}
+        write_head(path, arrays, encoder_sha256=encoder_sha256, **header)
+
+    @classmethod
+    def load(cls, path: Path, *, encoder: Encoder) -> "NormTuned":
+        """Read what `save` wrote, onto a copy of the encoder's tower; that itself stays as it is.
+
+        Raises SetupError when the file is damaged, of another encoder, or of another shape.
+        """
+        import torch
+
+        tower = tower_of(encoder)
+        norms = norm_parameters(tower)
+        shapes = {_NORM + name: it.ndim for name, it in norms.items()} | {"weight": 2, "bias": 1}
+        arrays, _ = read_head(path, encoder_sha256=encoder.sha256, shapes=shapes)
+        found = {name: torch.from_numpy(it).to(encoder.device) for name, it in arrays.items()}
+        _check(found, norms, path, width=encoder.dimension)
+        with torch.no_grad():
+            for name, parameter in norms.items():
+                parameter.copy_(found[_NORM + name])
+        sha256 = head_sha256(path, encoder.sha256)
+        return of_tower(tower, found["weight"], found["bias"], encoder=encoder, sha256=sha256)
+
+
+def of_tower(
+    tower: "torch.nn.Module",
+    weight: "torch.Tensor",
+    bias: "torch.Tensor",
+    *,
+    encoder: Encoder,
+    sha256: str = "",
+) -> NormTuned:
+    """A detector that looks at faces as the encoder does; `tower` is its own from now on."""
+    tower.eval().requires_grad_(False)
+    return NormTuned(tower, weight, bias, encoder.preprocessing, encoder.face_margin, sha256)
+
+
+def tower_of(encoder: Encoder) -> "torch.nn.Module":
+    """A copy of the encoder's image tower, frozen, on the encoder's device.
+
+    Raises SetupError when the encoder is not built around one, or has nothing to tune.
+    """
+    tower = getattr(encoder.model, "visual", None)
+    if tower is None or not norm_parameters(tower):
+        raise SetupError(f"{encoder.folder} has no image tower whose normalisation can be tuned")
+    copied: torch.nn.Module = copy.deepcopy(tower)
+    return copied.eval().requires_grad_(False)
+
+
+def norm_parameters(tower: "torch.nn.Module") -> "dict[str, torch.nn.Parameter]":
+    """Scales and shifts of every normalisation within a tower, by their full names."""
+    from torch import nn
+
+    kinds = nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d
+    return {
+        f"{name}.{own}": parameter
+        for name, module in tower.named_modules()
+        if isinstance(module, kinds)
+        for own, parameter in module.named_parameters(recurse=False)
+    }
+
+
+def unit_features(tower: "torch.nn.Module", batch: "torch.Tensor") -> "torch.Tensor":
+    """Normalised input (n, 3, s, s) to features (n, d) float32 of length one."""
+    import torch
+
+    return torch.nn.functional.normalize(tower(batch).float(), dim=1)
+
+
+def _check(
+    found: "Mapping[str, torch.Tensor]",
+    norms: "Mapping[str, torch.nn.Parameter]",
+    path: Path,
+    *,
+    width: int,
+) -> None:
+    expected = {_NORM + name: it.shape for name, it in norms.items()}
+    shapes = {**expected, "weight": (2, width), "bias": (2,)}
+    wrong = sorted(name for name, it in found.items() if it.shape != shapes[name])
+    if wrong:
+        raise SetupError(f"{path} does not fit its encoder: {', '.join(wrong[:3])}")

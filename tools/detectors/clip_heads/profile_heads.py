@@ -1,0 +1,89 @@
+"""Every way in which a profile's encoder is asked, and how each of them reads.
+
+One head answers in several ways: the neighbours for every k that the paper reports, whole images
+also in the preprocessing of UniFD's authors. A way is a detector of its own, with a calibration of
+its own; those lie in one file beside the heads, prompts' among them, since they have no folder.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tools.detectors.calibration import Calibration, Prepared
+from tools.detectors.clip_heads.unifd_linear import UnifdLinear
+from tools.detectors.clip_heads.unifd_neighbours import KS, UnifdNeighbours
+from tools.detectors.clip_heads.zero_shot import ZeroShot
+from tools.detectors.protocol import Detector, Inputs, title
+from tools.encoder.clip import Encoder
+from tools.errors import SetupError
+
+FILE = "CALIBRATIONS.json"
+FIRST_PROMPTS = "captions"
+"""The set that is called `prompts` without more words."""
+
+Texts = tuple[Sequence[str], Sequence[str]]
+_INPUTS: tuple[Inputs, ...] = ("face", "image")
+
+
+def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
+    """The calibrations that lie beside the heads; none when there is no such file.
+
+    Raises SetupError when the file is damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(Calibration.from_json(row) for row in json.loads(path.read_text("utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SetupError(f"{path} is damaged: {error}; install Unmask again") from error
+
+
+def write_calibrations(folder: Path, found: Sequence[Calibration]) -> None:
+    """Write what `read_calibrations` reads, a calibration a line."""
+    lines = ",\n ".join(json.dumps(asdict(it)) for it in found)
+    (folder / FILE).write_text(f"[\n {lines}\n]\n", "utf-8")
+
+
+def calibration_of(detector: Prepared, known: Sequence[Calibration]) -> Calibration | None:
+    """The one for this detector, checkpoint and preprocessing; None when it was never fitted."""
+    return next((it for it in known if it.fits(detector)), None)
+
+
+def ways(heads: Sequence[Detector]) -> Iterator[Detector]:
+    """The heads, each followed by the other ways in which it answers.
+
+    A face crop is cut at the encoder's size, which both preprocessings leave as it is: so only
+    whole images are also asked the `official` way.
+    """
+    for head in heads:
+        yield head
+        yield from _official(head)
+        if isinstance(head, UnifdNeighbours):
+            for k in KS:
+                if k != head.k and k <= min(len(head.real), len(head.fake)):
+                    other = replace(head, k=k, name=f"{head.name}_k{k}")
+                    yield other
+                    yield from _official(other)
+
+
+def _official(head: Detector) -> Iterator[Detector]:
+    if not isinstance(head, UnifdLinear | UnifdNeighbours):
+        return
+    if head.inputs == "image" and head.preprocessing != "official":
+        yield replace(head, preprocessing="official")
+
+
+def prompted(encoder: Encoder, sets: Mapping[str, Texts]) -> Iterator[ZeroShot]:
+    """A zero-shot detector for every set of prompts (real texts, fake texts), face and image."""
+    for name, (real, fake) in sets.items():
+        called = "prompts" if name == FIRST_PROMPTS else f"prompts_{name}"
+        for inputs in _INPUTS:
+            yield ZeroShot.of(encoder, real=real, fake=fake, inputs=inputs, name=called)
+
+
+def called(detector: Prepared) -> str:
+    """The name of a way, in tables: its title, and the preprocessing where it is not our own."""
+    official = detector.preprocessing == "official"
+    return f"{title(detector)} official" if official else title(detector)

@@ -1,0 +1,142 @@
+"""UniFD's nearest-neighbour classifier: is a face closer to known forgeries or known originals?
+
+Ojha, Li & Lee, CVPR 2023 (arXiv 2302.10174): cosine distance in CLIP space to a bank of real and
+a bank of fake pictures. The authors published no code for it: the vote follows the paper, the
+continuous score is ours.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tools.detectors.clip_heads.head_files import head_sha256, read_head, write_head
+from tools.detectors.protocol import Inputs
+from tools.encoder.preprocessing import Mode
+from tools.errors import SetupError
+
+KS = (1, 3, 5, 9)
+"""The numbers of neighbours that the paper reports."""
+MOST_NEIGHBOURS = KS[-1]
+NAME = "unifd_neighbours"
+CHUNK_VALUES = 16_000_000
+"""Similarities held at once, about 64 MB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnifdNeighbours:
+    """Banks of real (r, d) and fake (f, d) features, float32 of length one, and the number k.
+
+    It has no `sha256` until it is loaded.
+    Does not show: more than the bank contains. A forgery of a kind that the bank lacks is as far
+    from its fakes as from its originals, and then the score is near zero.
+    """
+
+    real: np.ndarray
+    fake: np.ndarray
+    inputs: Inputs
+    k: int = MOST_NEIGHBOURS
+    preprocessing: Mode = "resize"
+    name: str = NAME
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if self.k not in KS:
+            raise ValueError(f"k must be one of {KS}, not {self.k!r}")
+        if min(len(self.real), len(self.fake)) < self.k:
+            raise SetupError(
+                f"{len(self.real)} real and {len(self.fake)} fake features are too few for "
+                f"{self.k} neighbours"
+            )
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """(n, d) features to (n,) float64 in -2..2; a row with NaN, or of zeros, scores NaN.
+
+        Mean cosine distance to the k nearest originals minus that to the k nearest forgeries:
+        0 is undecided, higher is more likely forged. Ordered like a logit, but not one.
+        """
+        scores = np.empty(len(features))
+        for rows, real, fake in self._nearest(features):
+            # Distance is 1 - similarity, which turns the difference around.
+            scores[rows] = fake.mean(axis=1) - real.mean(axis=1)
+        return scores
+
+    def vote(self, features: np.ndarray) -> np.ndarray:
+        """(n, d) features to (n,) float64: 1 forged, 0 authentic, NaN not measured.
+
+        The majority among the k nearest of both banks together; for k = 1, whose bank holds the
+        nearest. An exact tie of distances goes to authentic.
+        """
+        votes = np.empty(len(features))
+        middle = self.k // 2
+        for rows, real, fake in self._nearest(features):
+            # Of k = 2m - 1 neighbours m are fake exactly when the m-th nearest fake is nearer
+            # than the m-th nearest original, so the two banks need not be sorted together.
+            forged = (fake[:, middle] > real[:, middle]).astype(np.float64)
+            votes[rows] = np.where(np.isnan(fake[:, middle]), np.nan, forged)
+        return votes
+
+    def _nearest(self, features: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Chunks of rows with their k highest similarities to each bank, best first."""
+        if features.ndim != 2 or features.shape[1] != self.real.shape[1]:
+            raise ValueError(f"features must be (n, {self.real.shape[1]}), not {features.shape}")
+        chunk = max(1, CHUNK_VALUES // (len(self.real) + len(self.fake)))
+        for start in range(0, len(features), chunk):
+            rows = slice(start, start + chunk)
+            directions = unit_rows(features[rows])
+            yield (
+                rows,
+                _best(directions @ self.real.T, self.k),
+                _best(directions @ self.fake.T, self.k),
+            )
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        inputs: Inputs,
+        encoder_sha256: str,
+        k: int = MOST_NEIGHBOURS,
+        preprocessing: Mode = "resize",
+    ) -> "UnifdNeighbours":
+        """Read a bank: `features` (n, d) float16 of length one, `labels` (n,) uint8, 1 = fake.
+
+        With another `k` than the best published it is named after it (`unifd_neighbours_k3`), so
+        that all of them can stand in one table. Raises SetupError, see `read_head`.
+        """
+        arrays, _ = read_head(
+            path, encoder_sha256=encoder_sha256, shapes={"features": 2, "labels": 1}
+        )
+        # Half precision is for the disk; lengths are set right again after it.
+        features, forged = unit_rows(arrays["features"]), arrays["labels"] == 1
+        if len(features) != len(forged):
+            raise SetupError(f"{path} holds {len(features)} features and {len(forged)} labels")
+        name = NAME if k == MOST_NEIGHBOURS else f"{NAME}_k{k}"
+        sha256 = head_sha256(path, encoder_sha256)
+        return cls(features[~forged], features[forged], inputs, k, preprocessing, name, sha256)
+
+    def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
+        """Write what `load` reads; further `header` fields say how the bank was made."""
+        features = np.concatenate([self.real, self.fake])
+        labels = np.repeat([0, 1], [len(self.real), len(self.fake)])
+        arrays: dict[str, np.ndarray] = {
+            "features": features.astype(np.float16),
+            "labels": labels.astype(np.uint8),
+        }
+        write_head(path, arrays, encoder_sha256=encoder_sha256, **header)
+
+
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Rows (n, d) as float32 of length one; a row that has no direction becomes NaN."""
+    wide = features.astype(np.float32)
+    length = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.asarray(wide / np.where(length > 0, length, np.nan), dtype=np.float32)
+
+
+def _best(similarities: np.ndarray, k: int) -> np.ndarray:
+    """The k highest of each row, best first, (n, k) float64."""
+    highest = np.partition(similarities, -k, axis=1)[:, -k:]
+    ordered: np.ndarray = np.sort(highest, axis=1)[:, ::-1].astype(np.float64)
+    return ordered

@@ -1,0 +1,90 @@
+"""Zero-shot prompts: is a picture nearer to texts that say forged, or to texts that say authentic?
+
+CLIP learnt pictures and texts in one space (Radford et al., "Learning Transferable Visual Models
+From Natural Language Supervision", ICML 2021, section 3.1), so a question in words is a detector
+that nobody trained. Several wordings of a class are averaged, as CLIP's authors do; the mean of
+the cosines is taken here instead of the cosine to the mean text, so that a wording counts the
+same however far it lies from the others.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tools.detectors.clip_heads.unifd_neighbours import unit_rows
+from tools.detectors.protocol import Inputs
+from tools.encoder.preprocessing import Mode
+
+
+class TextEncoder(Protocol):
+    """What makes prompts into features: `tools.encoder.clip.Encoder`, or another CLIP."""
+
+    @property
+    def sha256(self) -> str:
+        """What names its checkpoint."""
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts to features (n, d) of length one, in the space of the pictures' features."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ZeroShot:
+    """Features of the texts, `real` (r, d) and `fake` (f, d), each of length one.
+
+    Does not show: where, nor what was done. It asks whether the picture resembles pictures that
+    people describe in these words; where the words were never learnt beside forgeries, as in
+    CLIP as published, that has little to do with being forged.
+    """
+
+    real: np.ndarray
+    fake: np.ndarray
+    inputs: Inputs
+    preprocessing: Mode = "resize"
+    name: str = "prompts"
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        shapes = self.real.shape, self.fake.shape
+        if any(len(shape) != 2 or not shape[0] for shape in shapes) or shapes[0][1] != shapes[1][1]:
+            raise ValueError(f"texts must be (r, d) and (f, d), at least one each, not {shapes}")
+
+    @classmethod
+    def of(
+        cls,
+        encoder: TextEncoder,
+        *,
+        real: Sequence[str],
+        fake: Sequence[str],
+        inputs: Inputs,
+        name: str = "prompts",
+        preprocessing: Mode = "resize",
+    ) -> "ZeroShot":
+        """The detector that asks with these texts. Raises ValueError when a class has none.
+
+        It has no weights of its own: its `sha256` is `prompts_sha256`.
+        """
+        sha256 = prompts_sha256(encoder.sha256, real=real, fake=fake)
+        texts = encoder.encode_texts(real), encoder.encode_texts(fake)
+        return cls(*texts, inputs, preprocessing, name, sha256)
+
+    def score(self, features: np.ndarray) -> np.ndarray:
+        """(n, d) features to (n,) float64 in -2..2; a row with NaN, or of zeros, scores NaN.
+
+        Mean cosine to the texts that say forged less that to the texts that say authentic: 0 is
+        undecided, higher is more likely forged. Ordered like a logit, but not one.
+        """
+        dimension = self.real.shape[1]
+        if features.ndim != 2 or features.shape[1] != dimension:
+            raise ValueError(f"features must be (n, {dimension}), not {features.shape}")
+        rows = unit_rows(features).astype(np.float64)
+        scores: np.ndarray = (rows @ self.fake.T).mean(axis=1) - (rows @ self.real.T).mean(axis=1)
+        return scores
+
+
+def prompts_sha256(encoder_sha256: str, *, real: Sequence[str], fake: Sequence[str]) -> str:
+    """What names a zero-shot detector: the encoder, and what it is asked."""
+    said = "\n".join([encoder_sha256, *real, "", *fake])
+    return hashlib.sha256(said.encode()).hexdigest()

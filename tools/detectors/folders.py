@@ -1,0 +1,286 @@
+"""Detectors that lie in folders, shipped and fitted by the user alike: one layout, one table.
+
+    <folder>/<name>/detector.json       what it is: `kind`, `inputs`, `licence`, `trained_on` …
+    <folder>/<name>/model.safetensors   its weights
+    <folder>/<name>/calibration.json    how its logits read, when it was calibrated
+    <folder>/<name>/CARD.md             data, recipe, figures, limits
+
+To add a detector, write its file and a row in `KINDS`.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from tools.detectors.calibration import FILE as CALIBRATION
+from tools.detectors.calibration import Calibration
+from tools.detectors.protocol import AnyDetector, IdentityDetector, Inputs, Whose
+from tools.encoder.clip import Encoder
+from tools.errors import SetupError
+from tools.media.hashing import combined_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+FOLDER = "detectors"
+ABOUT, WEIGHTS = "detector.json", "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What `detector.json` says.
+
+    `needs` is what the detector looks at, `query` whether it may be told who is looked for,
+    `encoder_sha256` the encoder it works with (None: it has a network of its own), `settings`
+    what its kind wants to know besides.
+    """
+
+    kind: str
+    name: str
+    inputs: Inputs
+    needs: str
+    licence: str
+    trained_on: str
+    query: bool = False
+    encoder_sha256: str | None = None
+    settings: Mapping[str, Any] | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write it into the detector's folder, which is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        (folder / ABOUT).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "About":
+        """Read it; raises SetupError when it is damaged or of an unknown kind."""
+        path = folder / ABOUT
+        try:
+            said = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise SetupError(f"{path} cannot be read: {error}; {_MEND}") from error
+        if problem := _problem(said):
+            raise SetupError(f"{path} {problem}; {_MEND}")
+        return cls(**said)
+
+
+_MEND = "fit the detector again (`unmask fit`), or take its folder away"
+
+
+def _problem(said: object) -> str:
+    """What is wrong with the content of a `detector.json`; nothing where all is well."""
+    if not isinstance(said, dict):
+        return "holds no JSON object"
+    known = {it.name: it for it in fields(About)}
+    needed = [name for name, it in known.items() if it.default is MISSING]
+    if lacking := [name for name in needed if name not in said]:
+        return f"lacks {_listed(lacking)}"
+    if strange := [name for name in said if name not in known]:
+        return f"says {_listed(strange)}, which Unmask does not know"
+    if wrong := [name for name in needed if not isinstance(said[name], str)]:
+        return f"holds no text as {_listed(wrong)}"
+    if said["kind"] not in KINDS:
+        return f"is of kind {said['kind']!r}; known are {sorted(KINDS)}"
+    if said["inputs"] not in get_args(Inputs):
+        return f"has inputs {said['inputs']!r}; known are {_listed(get_args(Inputs))}"
+    if not isinstance(said.get("encoder_sha256") or "", str):
+        return "holds no text as 'encoder_sha256'"
+    if not isinstance(said.get("settings") or {}, dict):
+        return "holds no JSON object as 'settings'"
+    return ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelved:
+    """A detector that lies in `folder`, read when it is asked for."""
+
+    folder: Path
+    about: About
+
+    @property
+    def title(self) -> str:
+        """`<inputs>/<name>`."""
+        return f"{self.about.inputs}/{self.about.name}"
+
+    @property
+    def sha256(self) -> str:
+        """What names its checkpoint: description and weights."""
+        return combined_sha256([self.folder / ABOUT, self.folder / WEIGHTS])
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How its logits read; None when it was never calibrated."""
+        path = self.folder / CALIBRATION
+        return Calibration.load(path) if path.is_file() else None
+
+    def tensors(self) -> "dict[str, torch.Tensor]":
+        """Its weights as float32; raises SetupError when they are missing or damaged."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise SetupError(f"{path} is missing; see `unmask models verify`")
+        try:
+            found = load_file(path)
+        except SafetensorError as error:
+            raise SetupError(f"{path} is damaged: {error}") from error
+        # Matrices are kept in half precision on disk.
+        return {name: it.float() if it.is_floating_point() else it for name, it in found.items()}
+
+    def load(self, encoder: Encoder, *, embedder_sha256: str | None = None) -> AnyDetector:
+        """The detector, ready to be asked. Raises SetupError where encoder or weights do not fit.
+
+        `encoder` is the profile's; a detector with a network of its own does without. So does one
+        that is told who a face is with `embedder_sha256`, the face embedder in use: an embedding
+        of another would be a word of another language. None where no embedding will be given.
+        """
+        wanted = self.about.encoder_sha256
+        if wanted not in (None, encoder.sha256):
+            raise SetupError(
+                f"{self.folder} was trained on the encoder {wanted!r}, in use is "
+                f"{encoder.sha256!r}: train it again ({again(self.about.kind)})"
+            )
+        try:
+            detector = KINDS[self.about.kind](self, encoder)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SetupError(
+                f"{self.folder} does not fit its kind, {self.about.kind!r} ({error!r}); {_MEND}"
+            ) from error
+        if isinstance(detector, IdentityDetector) and embedder_sha256 is not None:
+            learnt = detector.embedder_sha256
+            if learnt not in ("", embedder_sha256):
+                raise SetupError(
+                    f"{self.folder} was trained with the face embedder {learnt!r}, in use is "
+                    f"{embedder_sha256!r}: train it again ({again(self.about.kind)})"
+                )
+        return detector
+
+
+Loader = Callable[[Shelved, Encoder], AnyDetector]
+
+
+def _caddm(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.networks.caddm import Caddm
+
+    return Caddm.load(found)
+
+
+def _classifier(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.networks.classifier import ClassifierNetwork
+
+    return ClassifierNetwork.load(found)
+
+
+def _gend(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.clip_heads import gend
+    from tools.detectors.clip_heads.norm_tuned import NormTuned
+
+    # The published layout brings a config, and a tower of its own.
+    if (found.folder / gend.CONFIG).is_file():
+        published = gend.Gend.load(found.folder)
+        return replace(published, name=found.about.name, sha256=found.sha256)
+    tuned = NormTuned.load(found.folder / WEIGHTS, encoder=encoder)
+    return replace(tuned, name=found.about.name, sha256=found.sha256)
+
+
+def _repdfd(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.clip_heads.repdfd import Repdfd
+
+    whose: Whose = "query" if found.about.kind == "repdfd_query" else "candidate"
+    read = Repdfd.load(found.folder / WEIGHTS, encoder=encoder, identity=whose)
+    return replace(read, called=found.about.name, checkpoint=found.sha256)
+
+
+def _patches(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.clip_heads.patches import Patches
+
+    return Patches.load(found, encoder)
+
+
+def _head(found: Shelved, encoder: Encoder) -> AnyDetector:
+    """One that reads the encoder's features and is called what its folder says.
+
+    `settings` may name their preprocessing and, for neighbours, `k`.
+    """
+    from tools.detectors.clip_heads.prompt_tuning import ClipAdapter, Coop, LinearProbe
+    from tools.detectors.clip_heads.unifd_linear import UnifdLinear
+    from tools.detectors.clip_heads.unifd_neighbours import UnifdNeighbours
+
+    heads: Mapping[str, Callable[..., Any]] = {
+        "unifd_linear": UnifdLinear.load,
+        "unifd_neighbours": UnifdNeighbours.load,
+        "coop": Coop.load,
+        "clip_adapter": ClipAdapter.load,
+        "linear_probe": LinearProbe.load,
+    }
+    about, file = found.about, found.folder / WEIGHTS
+    options = {
+        name: value for name, value in (about.settings or {}).items()
+        if name == "preprocessing" or (name == "k" and about.kind == "unifd_neighbours")
+    }  # fmt: skip
+    head = heads[about.kind](file, inputs=about.inputs, encoder_sha256=encoder.sha256, **options)
+    named: AnyDetector = replace(head, name=about.name, sha256=found.sha256)
+    return named
+
+
+KINDS: Mapping[str, Loader] = {
+    "unifd_linear": _head,
+    "unifd_neighbours": _head,
+    "coop": _head,
+    "clip_adapter": _head,
+    "linear_probe": _head,
+    "gend": _gend,
+    "repdfd": _repdfd,
+    "repdfd_query": _repdfd,
+    "classifier": _classifier,
+    "sbi": _caddm,
+    "caddm": _caddm,
+    "sbi_caddm": _caddm,
+    "patches": _patches,
+}
+"""Every kind of detector by name, and what reads it from its folder."""
+
+_TRAININGS = {
+    "repdfd_query": "tools.training.detectors.train repdfd_query",
+    "classifier": "tools.training.detectors.classifier",
+    "patches": "tools.training.encoder.patch_head",
+}
+"""What trains the kinds that `unmask fit` does not take."""
+
+
+def again(kind: str) -> str:
+    """The command that trains a kind, for messages."""
+    training = _TRAININGS.get(kind)
+    return f"`unmask fit {kind} …`" if training is None else f"`python -m {training} …`"
+
+
+def shelved(
+    folders: Sequence[Path], *, left_out: Callable[[Path, SetupError], None] | None = None
+) -> Iterator[Shelved]:
+    """The detectors in these folders, by name; of two with one title the first is taken.
+
+    A folder whose description is damaged is told to `left_out` with the reason, and so is one
+    whose title is taken; without it the first raises SetupError, the second is passed over.
+    """
+    seen: dict[str, Path] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{ABOUT}"))):
+        try:
+            found = Shelved(path.parent, About.load(path.parent))
+        except SetupError as error:
+            if left_out is None:
+                raise
+            left_out(path.parent, error)
+            continue
+        first = seen.setdefault(found.title, found.folder)
+        if first is found.folder:
+            yield found
+        elif left_out is not None:
+            taken = f"{found.folder} is called {found.title!r}, as {first} is"
+            left_out(found.folder, SetupError(f"{taken}: fit it again under another --name"))

@@ -1,0 +1,127 @@
+"""SBI and CADDM: networks that learnt swaps at their seams, and where on a face those are.
+
+SBI: Shiohara & Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022 (arXiv
+2204.08376), a classifier that saw authentic photographs only, blended with themselves. CADDM: Dong
+et al., CVPR 2023, see `artefact_module`. `sbi_caddm` is the second trained on both. All of them are
+written from the papers and trained by us (`tools.training.detectors.sbi_caddm`); no weights of
+their authors are used.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tools.detectors.folders import About, Shelved
+from tools.encoder.clip import best_device
+from tools.errors import SetupError
+from tools.faces.alignment import aligned_crop
+
+if TYPE_CHECKING:
+    import torch
+
+    from tools.detectors.networks.artefact_module import Said
+
+LEAST_SCORE, MOST_BOXES = 0.15, 8
+"""Of the boxes that are shown."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Caddm:
+    """A network on aligned faces of `size` px and `margin`; `boxed` when it also finds boxes.
+
+    Does not show: which tool made a forgery. It learnt seams, colours and textures that do not
+    fit their surroundings; a face that was made as a whole has none. The sigmoid of its logit is
+    no calibrated probability.
+    """
+
+    network: "torch.nn.Module"
+    size: int
+    margin: float
+    boxed: bool
+    name: str
+    sha256: str
+    inputs: Literal["face"] = "face"
+
+    @property
+    def preprocessing(self) -> str:
+        """How it prepares a picture, in words."""
+        return f"aligned face of margin {self.margin:g} at {self.size} px, values in -1..1"
+
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+        """The aligned face (size, size, 3); raises ValueError without keypoints."""
+        if keypoints is None:
+            raise ValueError("a face detector needs the face's keypoints")
+        return aligned_crop(pixels, keypoints, size=self.size, margin=self.margin)
+
+    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 32) -> np.ndarray:
+        """Face crops (s, s, 3) uint8 RGB to (n,) logits float64, higher = more likely forged."""
+        scores = np.empty(len(pictures))
+        for start in range(0, len(pictures), batch_size):
+            rows = slice(start, start + batch_size)
+            logits = self._said(pictures[rows]).logits.double().cpu().numpy()
+            scores[rows] = logits[:, 1] - logits[:, 0]
+        return scores
+
+    def boxes(self, pictures: Sequence[np.ndarray], *, batch_size: int = 32) -> list[np.ndarray]:
+        """Artefacts of each face crop: (k, 5), x1 y1 x2 y2 in shares of the crop and a score.
+
+        Raises ValueError for a network without the module (`boxed` is False).
+        """
+        from tools.detectors.networks.artefact_module import boxes_of
+
+        found: list[np.ndarray] = []
+        for start in range(0, len(pictures), batch_size):
+            said = self._said(pictures[start : start + batch_size])
+            found += [it.cpu().numpy() for it in boxes_of(said, least=LEAST_SCORE, most=MOST_BOXES)]
+        return found
+
+    def _said(self, pictures: Sequence[np.ndarray]) -> "Said":
+        import torch
+
+        with torch.inference_mode():
+            said: Said = self.network(as_input(pictures).to(self._device))
+        return said
+
+    @property
+    def _device(self) -> "torch.device":
+        return next(self.network.parameters()).device
+
+    @classmethod
+    def load(cls, shelved: Shelved) -> "Caddm":
+        """Read it from its folder; raises SetupError when weights and description do not fit."""
+        from tools.detectors.networks.artefact_module import ArtefactNetwork
+
+        settings = shelved.about.settings or {}
+        try:
+            boxed, size = bool(settings["boxed"]), int(settings["size"])
+            network = ArtefactNetwork(str(settings["backbone"]), module=boxed)
+            network.load_state_dict(shelved.tensors())
+        except (KeyError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise SetupError(f"{shelved.folder} holds no such network: {reason}") from error
+        return cls(
+            network.eval().requires_grad_(False).to(best_device()),
+            size, float(settings["margin"]), boxed, shelved.about.name, shelved.sha256,
+        )  # fmt: skip
+
+
+def as_input(pictures: Sequence[np.ndarray]) -> "torch.Tensor":
+    """Pictures (s, s, 3) uint8 RGB of one size as (n, 3, s, s) float32 in -1..1."""
+    import torch
+
+    stacked = torch.from_numpy(np.stack([np.ascontiguousarray(it) for it in pictures]))
+    channels_first = stacked.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    return channels_first.float().div(127.5).sub(1.0)
+
+
+def about(
+    kind: str, settings: Mapping[str, Any], *, trained_on: str, name: str | None = None
+) -> About:
+    """What is written beside the weights of one of the three kinds."""
+    licence = "research and evaluation (trained on photographs for research; see the card)"
+    return About(
+        kind=kind, name=name or kind, inputs="face", needs="pixels", licence=licence,
+        trained_on=trained_on, settings=settings,
+    )  # fmt: skip

@@ -1,0 +1,216 @@
+"""Community Forensics as its authors publish it: a ViT on whole pictures with one logit.
+
+Park and Owens, "Community Forensics: Using Thousands of Generators to Train Fake Image
+Detectors", CVPR 2025 (arXiv 2411.04125), in the layout of `OwensLab/commfor-model-384` and
+`commfor-model-224`: `config.json` beside `model.safetensors`, no image processor. Their code is
+not run: the network is timm's, under the names that it has in their file, and pictures are
+prepared as their evaluation does (github.com/JeongsooP/Community-Forensics, `main`). Its branch
+`eval_single` once took CLIP's mean and spread; the authors say that this was a mistake and that
+ImageNet's are those of training and evaluation (their issue 5).
+
+A copy in transformers' form is an `ImageClassifier` and goes by the image processor that came
+with it, whatever that is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tools.detectors.networks.image_classifier import CONFIG, read_json
+from tools.encoder.clip import best_device
+from tools.encoder.preprocessing import Preprocessing, center_crop, checked
+from tools.errors import SetupError
+from tools.media.hashing import combined_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS = "model.safetensors"
+DESCRIBED = ("model_size", "input_size", "patch_size")
+"""What a config of this layout says of its network."""
+NETWORKS = (
+    ("small", 384, 16), ("small", 224, 16), ("small", 384, 32), ("small", 224, 32),
+    ("tiny", 384, 16), ("tiny", 224, 16),
+)  # fmt: skip
+"""Those that the authors' code can build, by `DESCRIBED`; the first two are published."""
+SHORTER_SIDES = {224: 256, 384: 440}
+"""Before its centre is cut out, a picture's shorter side in px, by the side of the input."""
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+_PREFIX = "vit."
+
+
+@dataclass(frozen=True, eq=False)
+class CommunityForensics:
+    """A checkpoint that lies in `folder`; `of` checks it, its weights are read when it is asked.
+
+    Its logit is the log-odds of made by a generator: it was trained on 1 for fake, 0 for real.
+
+    Does not show: where, nor by what; nor what lies outside the picture's square centre. It
+    learnt pictures made whole by generators against photographs; a photograph with another face
+    in it is neither. The sigmoid of its logit is no calibrated probability.
+    """
+
+    folder: Path
+    network: str
+    side: int
+    device: str | None = None
+    inputs: Literal["image"] = "image"
+
+    @classmethod
+    def of(cls, folder: Path, *, device: str | None = None) -> "CommunityForensics":
+        """The checkpoint of a folder of the published layout.
+
+        Raises SetupError for a network that the authors' code does not know, and naming the
+        tensors when some are missing, unexpected or of another shape.
+        """
+        size, side, patch = _described(folder / CONFIG)
+        found = cls(folder, f"vit_{size}_patch{patch}_{side}", side, device)
+        found._check_weights()
+        return found
+
+    def loaded(self) -> "CommunityForensics":
+        """Itself, with its weights read now."""
+        _ = self._loaded
+        return self
+
+    @property
+    def name(self) -> str:
+        """Its folder's."""
+        return self.folder.name
+
+    @cached_property
+    def sha256(self) -> str:
+        """What names this checkpoint: its config and weights."""
+        return combined_sha256([self.folder / CONFIG, self.folder / WEIGHTS])
+
+    @property
+    def preprocessing(self) -> str:
+        """How it prepares a picture, in words."""
+        return (
+            f"whole picture, shorter side to {SHORTER_SIDES[self.side]} px, bilinear; "
+            f"centre of {self.side}×{self.side} px, ImageNet's mean and std"
+        )
+
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+        """The picture itself: it looks at the whole, whatever its face."""
+        return pixels
+
+    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
+        """Pictures (h, w, 3) uint8 RGB of any sizes to (n,) logits float64; higher is forged.
+
+        Raises ValueError for other arrays.
+        """
+        import torch
+
+        prepared = Preprocessing(self.side, IMAGENET_MEAN, IMAGENET_STD)
+        scores = np.empty(len(pictures))
+        with torch.inference_mode():
+            for start in range(0, len(pictures), batch_size):
+                rows = slice(start, start + batch_size)
+                centres = [_centre(picture, side=self.side) for picture in pictures[rows]]
+                batch = prepared.batch(centres).to(self._device)
+                logits = self._loaded(prepared.normalise(batch))
+                scores[rows] = logits[:, 0].double().cpu().numpy()
+        return scores
+
+    @cached_property
+    def _device(self) -> "torch.device":
+        import torch
+
+        return torch.device(self.device) if self.device else best_device()
+
+    @cached_property
+    def _loaded(self) -> "torch.nn.Module":
+        from safetensors.torch import load_file
+
+        state = load_file(self.folder / WEIGHTS)
+        network = _built(self.network)
+        network.load_state_dict(
+            {key.removeprefix(_PREFIX): tensor.float() for key, tensor in state.items()},
+            strict=True, assign=True,
+        )  # fmt: skip
+        return network.eval().requires_grad_(False).to(self._device)
+
+    def _check_weights(self) -> None:
+        """That the file holds this network's tensors; reads its header only."""
+        path = self.folder / WEIGHTS
+        found = _shapes(path)
+        expected = {
+            _PREFIX + key: tuple(tensor.shape)
+            for key, tensor in _built(self.network).state_dict().items()
+        }
+        wrong = {
+            "missing": expected.keys() - found.keys(),
+            "unexpected": found.keys() - expected.keys(),
+            "of another shape": {
+                key for key in expected.keys() & found.keys() if expected[key] != found[key]
+            },
+        }
+        if any(wrong.values()):
+            said = "; ".join(f"{what}: {_listed(keys)}" for what, keys in wrong.items() if keys)
+            raise SetupError(
+                f"{path} does not hold the {self.network} with one output that {CONFIG} "
+                f"speaks of ({said}): copy both files of one checkpoint"
+            )
+
+
+def is_published(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json is of this layout, to be read by `CommunityForensics`."""
+    return "model_type" not in config and all(key in config for key in DESCRIBED)
+
+
+def _centre(picture: np.ndarray, *, side: int) -> np.ndarray:
+    """The square that the network sees, (side, side, 3) uint8.
+
+    Resized by Pillow as the authors' torchvision does: another resize that is off by one level
+    here and there moves a logit by a thousandth.
+    """
+    from PIL import Image
+
+    pixels = checked(picture)
+    height, width = pixels.shape[:2]
+    shorter, wanted = min(height, width), SHORTER_SIDES[side]
+    size = int(wanted * width / shorter), int(wanted * height / shorter)
+    resized = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
+    return center_crop(np.asarray(resized), side)
+
+
+def _described(path: Path) -> tuple[str, int, int]:
+    config = read_json(path)
+    asked = tuple(config.get(key) for key in DESCRIBED)
+    found = next((network for network in NETWORKS if network == asked), None)
+    if found is None:
+        raise SetupError(f"{path} asks for {DESCRIBED} {asked}; known are {NETWORKS}")
+    return found
+
+
+def _built(name: str) -> "torch.nn.Module":
+    """timm's network with one output, whose tensors have shapes but no values yet."""
+    import timm
+    import torch
+
+    with torch.device("meta"):
+        network: torch.nn.Module = timm.create_model(name, pretrained=False, num_classes=1)
+    return network
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise SetupError(f"{path} is missing: copy the whole checkpoint, {CONFIG} and {WEIGHTS}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 - no mapping
+    except SafetensorError as error:
+        raise SetupError(f"{path} is damaged: {error}; copy it again") from error
+
+
+def _listed(keys: set[str]) -> str:
+    shown = ", ".join(sorted(keys)[:3])
+    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"

@@ -1,0 +1,254 @@
+"""Image classifiers of transformers as detectors: any `AutoModelForImageClassification`.
+
+The checkpoint's own image processor prepares the pictures, its own labels say which classes are
+fake (`class_labels`). Nothing is downloaded and no code of the checkpoint's runs: safetensors
+only, architectures that transformers itself knows.
+
+A checkpoint that is on this machine is found by its folder, or by its id in the hub's cache.
+`classifier_folders` says where folders are put for the list of detectors.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from tools.detectors.networks.class_labels import CLASSES_FILE, Classes, Meaning, resolve
+from tools.detectors.protocol import Inputs, face_points
+from tools.encoder.preprocessing import checked
+from tools.errors import SetupError
+from tools.faces.alignment import aligned_crop
+from tools.media.hashing import combined_sha256
+
+CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
+FACE_SIZE, FACE_MARGIN = 384, 1.3
+"""Of the face crops that are shown, before a checkpoint's own resize: the largest that such
+networks take, with GenD's margin. What each of them learnt from is rarely said."""
+_LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Loaded:
+    """Model and image processor of transformers, and the model's device."""
+
+    model: Any
+    processor: Any
+    device: Any
+
+
+@dataclass(frozen=True, eq=False)
+class ImageClassifier:
+    """A classifier that lies in `folder`; `of` finds it and reads its labels, not its weights.
+
+    Does not show: where, nor why. It knows the generators and the sources that it was trained
+    on; figures of its authors, taken on such pictures, say little of others. Its probabilities
+    are no calibrated ones.
+    """
+
+    folder: Path
+    classes: Classes
+    inputs: Inputs
+    name: str
+    device: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: str | Path,
+        *,
+        inputs: Inputs,
+        classes: Mapping[str, Meaning] | None = None,
+        revision: str | None = None,
+        device: str | None = None,
+    ) -> "ImageClassifier":
+        """The classifier of a folder, or of a hub's id whose files are in the cache.
+
+        `classes` says what labels mean whose words do not; so does the folder's `classes.json`.
+        Raises SetupError when it is not there or its labels do not say which class is fake.
+        """
+        folder = _on_disk(checkpoint, revision)
+        config = read_json(folder / CONFIG)
+        if "model_type" not in config and "pretrained_cfg" not in config:
+            raise SetupError(
+                f"{folder / CONFIG} names no 'model_type': it is no classifier of transformers"
+            )
+        if config.get("problem_type") == "multi_label_classification":
+            raise SetupError(f"{folder} gives every label its own yes or no: no such detector")
+        named = {**read_json(folder / CLASSES_FILE, missing={}), **(classes or {})}
+        found = resolve(_labels(config, folder), named, source=str(checkpoint))
+        name = folder.name if Path(checkpoint).is_dir() else str(checkpoint).rpartition("/")[2]
+        return cls(folder, found, inputs, name, device)
+
+    def loaded(self) -> "ImageClassifier":
+        """Itself, with its weights read now; raises SetupError when they cannot be."""
+        _ = self._loaded
+        return self
+
+    @cached_property
+    def sha256(self) -> str:
+        """What names this checkpoint: its configs and weights."""
+        weights = sorted(self.folder.glob("*.safetensors"))
+        configs = [self.folder / name for name in (CONFIG, PROCESSOR)]
+        return combined_sha256([path for path in (*configs, *weights) if path.is_file()])
+
+    @cached_property
+    def preprocessing(self) -> str:
+        """The face's crop and the checkpoint's own image processor in words."""
+        wanted = _processor_config(self.folder)
+        kind = wanted.get("image_processor_type") or wanted.get("feature_extractor_type")
+        crop = f"aligned face of margin {FACE_MARGIN} at {FACE_SIZE} px; "
+        said = [(crop if self.inputs == "face" else "") + str(kind or "its own processor")]
+        for key, step in _STEPS.items():
+            if wanted.get(key) is not None and wanted.get(f"do_{step}", True):
+                said.append(f"{key} {_plain(wanted[key])}")
+        return ", ".join(said)
+
+    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+        """The picture as it is, or the aligned face; raises ValueError for that without keypoints.
+
+        `keypoints` are not looked at where the whole image is to be seen.
+        """
+        if self.inputs == "image":
+            return pixels
+        return aligned_crop(pixels, face_points(keypoints), size=FACE_SIZE, margin=FACE_MARGIN)
+
+    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
+        """Pictures (h, w, 3) uint8 RGB of any sizes to (n,) float64 log-odds; higher is forged.
+
+        Probabilities of several fake classes are summed, so are those of several real ones;
+        classes that are neither are left out. Raises ValueError for other arrays and SetupError
+        when the checkpoint cannot be loaded.
+        """
+        taken = [checked(picture) for picture in pictures]
+        scores = np.empty(len(taken))
+        for start in range(0, len(taken), batch_size):
+            rows = slice(start, start + batch_size)
+            scores[rows] = self.log_odds(self._logits(taken[rows]))
+        return scores
+
+    def log_odds(self, logits: np.ndarray) -> np.ndarray:
+        """The model's outputs (n, classes) to (n,) log p(fake) / p(real); NaN where not finite."""
+        wide = np.where(np.isfinite(logits), logits, np.nan).astype(np.float64)
+        if len(self.classes.labels) == 1:
+            return wide[:, 0] if self.classes.fake else -wide[:, 0]
+        with np.errstate(invalid="ignore"):  # NaN in, NaN out
+            fake, real = (
+                np.logaddexp.reduce(wide[:, list(places)], axis=1)
+                for places in (self.classes.fake, self.classes.real)
+            )
+        return np.asarray(fake - real)
+
+    def _logits(self, pictures: list[np.ndarray]) -> np.ndarray:
+        import torch
+        from PIL import Image
+
+        loaded = self._loaded
+        # As Pillow images: an array three pixels wide could be taken for channels first.
+        images = [Image.fromarray(picture) for picture in pictures]
+        batch = loaded.processor(images=images, return_tensors="pt").to(loaded.device)
+        with torch.inference_mode():
+            logits = loaded.model(pixel_values=batch["pixel_values"]).logits
+        return np.asarray(logits.float().cpu().numpy())
+
+    @cached_property
+    def _loaded(self) -> _Loaded:
+        import torch
+        import transformers
+        from safetensors import SafetensorError
+
+        from tools.encoder.clip import best_device
+
+        transformers.utils.logging.disable_progress_bar()
+        try:
+            processor = transformers.AutoImageProcessor.from_pretrained(self.folder, **_LOCAL)
+            model, report = transformers.AutoModelForImageClassification.from_pretrained(
+                self.folder, **_LOCAL, use_safetensors=True, output_loading_info=True
+            )
+        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise SetupError(f"{self.folder} cannot be loaded as a classifier: {reason}") from error
+        if report["missing_keys"]:
+            # transformers would fill them with random numbers, and every picture get a score.
+            raise SetupError(f"{self.folder} lacks weights: {sorted(report['missing_keys'])[:3]}")
+        if model.config.num_labels != len(self.classes.labels):
+            labels = list(self.classes.labels)
+            raise SetupError(f"{self.folder} gives {model.config.num_labels} scores for {labels}")
+        device = torch.device(self.device) if self.device else best_device()
+        return _Loaded(model.eval().requires_grad_(False).to(device), processor, device)
+
+
+# What is said of a processor, and the step that may be switched off; below, timm's own words.
+_STEPS = {
+    "size": "resize",
+    "crop_size": "center_crop",
+    "resample": "resize",
+    "image_mean": "normalize",
+    "image_std": "normalize",
+    "input_size": "resize",
+    "crop_pct": "resize",
+    "interpolation": "resize",
+    "mean": "normalize",
+    "std": "normalize",
+}
+
+
+def _on_disk(checkpoint: str | Path, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    if Path(checkpoint).is_dir():
+        return Path(checkpoint)
+    try:
+        return Path(snapshot_download(str(checkpoint), revision=revision, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError) as error:
+        raise SetupError(
+            f"no classifier {str(checkpoint)!r} is on this machine: give the folder that holds its "
+            f"{CONFIG}, {PROCESSOR} and safetensors; Unmask does not download it"
+        ) from error
+
+
+def _processor_config(folder: Path) -> dict[str, Any]:
+    """How pictures are prepared; checkpoints of timm say it within their config."""
+    timm: dict[str, Any] | None = read_json(folder / CONFIG).get("pretrained_cfg")
+    return read_json(folder / PROCESSOR, missing=timm)
+
+
+def _labels(config: Mapping[str, Any], folder: Path) -> dict[int, str]:
+    """`id2label`, or timm's `label_names`; without names transformers says LABEL_0, LABEL_1."""
+    if config.get("id2label"):
+        try:
+            return {int(index): str(label) for index, label in config["id2label"].items()}
+        except (AttributeError, ValueError) as error:
+            raise SetupError(f"{folder / CONFIG}: its id2label cannot be read: {error}") from error
+    number = config.get("num_labels") or config.get("num_classes") or 2
+    return dict(enumerate(config.get("label_names") or [f"LABEL_{it}" for it in range(number)]))
+
+
+def read_json(path: Path, *, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The JSON object of a checkpoint's file; `missing` where it is not there.
+
+    Raises SetupError where it cannot be read, or is not there and must be.
+    """
+    if missing is not None and not path.is_file():
+        return missing
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SetupError(f"{path} is missing: copy the whole checkpoint") from error
+    except ValueError as error:
+        raise SetupError(f"{path} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise SetupError(f"{path} is no JSON object")
+    return cast(dict[str, Any], content)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "×".join(str(each) for each in value.values() if each is not None)
+    if isinstance(value, list):
+        return "/".join(f"{each:.3g}" if isinstance(each, float) else str(each) for each in value)
+    return str(value)

@@ -1,0 +1,89 @@
+"""Asks any detector about faces and images, in batches: logits and calibrated probabilities."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from tools.detectors.calibration import Calibration
+from tools.detectors.protocol import (
+    AnyDetector,
+    Detector,
+    IdentityDetector,
+    PictureDetector,
+    Scored,
+    Views,
+    title,
+)
+
+BATCH = 32
+"""Pictures that are held at once."""
+
+
+def judge(detector: AnyDetector, views: Views, *, calibration: Calibration | None = None) -> Scored:
+    """What a detector says of every row; NaN where it could not look.
+
+    A `calibration` of another detector, checkpoint or preprocessing gives no probabilities.
+    """
+    logits = _logits(detector, views)
+    fits = calibration is not None and calibration.fits(detector)
+    probabilities = (
+        calibration.probabilities(logits)
+        if calibration is not None and fits
+        else np.full(len(logits), np.nan)
+    )
+    return Scored(title(detector), logits, probabilities, detector.preprocessing, detector.sha256)
+
+
+def _logits(detector: AnyDetector, views: Views) -> np.ndarray:
+    if isinstance(detector, PictureDetector):
+        return _looked_at(detector, views)
+    if isinstance(detector, IdentityDetector):
+        return _looked_at(detector, views)
+    features = views.face_features if detector.inputs == "face" else views.image_features
+    # Not one picture was measured: there are no features at all.
+    return detector.score(features) if features.size else np.full(len(views), np.nan)
+
+
+def _looked_at(detector: PictureDetector | IdentityDetector, views: Views) -> np.ndarray:
+    logits = np.full(len(views), np.nan)
+    for start, pictures in _batches(detector, views):
+        rows = np.array([start + at for at, picture in enumerate(pictures) if picture is not None])
+        seen = [picture for picture in pictures if picture is not None]
+        if not seen:
+            continue
+        if isinstance(detector, PictureDetector):
+            logits[rows] = detector.score_pictures(seen)
+        else:
+            logits[rows] = detector.score(seen, _identities(detector, views)[rows])
+    return logits
+
+
+def _batches(
+    detector: PictureDetector | IdentityDetector, views: Views
+) -> Iterator[tuple[int, list[np.ndarray | None]]]:
+    framed, start = (_framed(detector, *look) for look in views.looks()), 0
+    while batch := list(islice(framed, BATCH)):
+        yield start, batch
+        start += len(batch)
+
+
+def _framed(
+    detector: PictureDetector | IdentityDetector,
+    pixels: np.ndarray | None,
+    keypoints: np.ndarray | None,
+) -> np.ndarray | None:
+    if pixels is None or (detector.inputs == "face" and keypoints is None):
+        return None
+    return detector.framed(pixels, keypoints if detector.inputs == "face" else None)
+
+
+def _identities(detector: IdentityDetector, views: Views) -> np.ndarray:
+    if detector.identity == "candidate":
+        return views.embeddings
+    width = views.embeddings.shape[1]
+    asked = np.full(width, np.nan, np.float32) if views.query is None else views.query
+    return np.broadcast_to(asked, (len(views), width))
+
+
+__all__ = ["BATCH", "Detector", "judge"]

@@ -1,0 +1,330 @@
+"""Features of pictures and texts from an open_clip model that lies in a folder.
+
+The folder holds `open_clip_config.json` and `model.safetensors`; nothing is fetched from a hub
+and no pickle is read. The config is open_clip's (`model_cfg`, `preprocess_cfg`) with our
+`face_margin`, the margin of the face crops that the checkpoint was trained on. Instead of
+`model_cfg` it may name one of open_clip's own architectures (`model_name`) and the weights it is
+meant for (`pretrained_tag`); then the activation is checked, see `_known_architecture`.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tools.checkpoints.table import CONFIG
+from tools.encoder.preprocessing import Mode, Preprocessing
+from tools.errors import SetupError
+from tools.media.hashing import combined_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS = "model.safetensors"
+FACE_MARGIN = 1.3
+
+log = logging.getLogger(__name__)
+
+
+class Encoder:
+    """A frozen open_clip model and the preprocessing it was trained with. Made by `load`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        model: "torch.nn.Module",
+        *,
+        preprocessing: Preprocessing,
+        face_margin: float,
+        device: "torch.device",
+    ) -> None:
+        self.folder = folder
+        self.model = model
+        self.preprocessing = preprocessing
+        self.face_margin = face_margin
+        self.device = device
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, threads: int | None = None, device: str | None = None
+    ) -> "Encoder":
+        """Load the checkpoint of a folder, on the GPU when there is one.
+
+        `threads` limits torch's threads in this whole process. Raises SetupError when the folder
+        holds no such checkpoint, when weights and architecture do not fit each other, or when
+        the weights would be run with the wrong activation.
+        """
+        import open_clip
+        import torch
+        from safetensors import SafetensorError
+
+        config = read_config(folder)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        model = build_model(config)
+        try:
+            open_clip.load_checkpoint(model, str(_existing(folder / WEIGHTS)), strict=True)
+        except (RuntimeError, KeyError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise SetupError(
+                f"{folder / WEIGHTS} does not hold the model of {CONFIG}: {reason}; "
+                "see `unmask models verify`"
+            ) from error
+        target = torch.device(device) if device else best_device()
+        log.info("encoder loaded", extra={"device": str(target)})
+        return cls(
+            folder,
+            # Channels last: convolutions are a tenth faster on a CPU.
+            model.eval().requires_grad_(False).to(memory_format=torch.channels_last).to(target),
+            preprocessing=Preprocessing.from_config(
+                config.get("preprocess_cfg", {}), size=_input_size(config)
+            ),
+            face_margin=float(config.get("face_margin", FACE_MARGIN)),
+            device=target,
+        )
+
+    @cached_property
+    def dimension(self) -> int:
+        """Length d of a feature, of pictures and texts alike."""
+        return int(model_config(read_config(self.folder))["embed_dim"])
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square input, in pixels; the size to ask face crops at."""
+        return self.preprocessing.size
+
+    @cached_property
+    def sha256(self) -> str:
+        """What names this checkpoint, config and weights, in galleries and in heads' headers."""
+        return combined_sha256([self.folder / CONFIG, self.folder / WEIGHTS])
+
+    def encode_images(
+        self, images: Sequence[np.ndarray], *, mode: Mode = "resize", batch_size: int = 16
+    ) -> np.ndarray:
+        """Pictures (h, w, 3) uint8 RGB to features (n, d) float32, *not* normalised.
+
+        UniFD's linear head works on the length of a feature too, so it is kept. Batches beyond
+        16 no longer fit into a processor's caches: they take longer per picture.
+        """
+        import torch
+
+        features = np.empty((len(images), self.dimension), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(images), batch_size):
+                rows = slice(start, start + batch_size)
+                features[rows] = self.forward(self.preprocess(images[rows], mode=mode)).cpu()
+        return features
+
+    def encode_texts(self, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
+        """Texts to features (n, d) float32 of length one; words past the context are dropped."""
+        import torch
+
+        features = np.empty((len(texts), self.dimension), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(texts), batch_size):
+                rows = slice(start, start + batch_size)
+                tokens = self._tokenizer(list(texts[rows])).to(self.device)
+                encoded = self.model.encode_text(tokens, normalize=True)  # type: ignore[operator]
+                features[rows] = encoded.float().cpu()
+        return features
+
+    def preprocess(self, images: Sequence[np.ndarray], *, mode: Mode = "resize") -> "torch.Tensor":
+        """Pictures to the normalised input (n, 3, s, s) float32, on the encoder's device."""
+        import torch
+
+        batch = self.preprocessing.batch(images, mode=mode)
+        moved = batch.to(self.device, memory_format=torch.channels_last)
+        return self.preprocessing.normalise(moved)
+
+    def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
+        """Input of `preprocess` to features (n, d); differentiable, for localisers."""
+        features: torch.Tensor = self.model.encode_image(batch)  # type: ignore[operator]
+        return features.float()
+
+    def tokens(self, texts: Sequence[str]) -> "torch.Tensor":
+        """Texts to token ids (n, context length), on the encoder's device."""
+        tokens: torch.Tensor = self._tokenizer(list(texts)).to(self.device)
+        return tokens
+
+    def token_embeddings(self, tokens: "torch.Tensor") -> "torch.Tensor":
+        """Token ids (n, l) to what the text tower reads: (n, l, w), w being its width."""
+        embedded: torch.Tensor = self._text_tower.token_embedding(tokens)
+        return embedded
+
+    def encode_embeddings(self, embedded: "torch.Tensor", tokens: "torch.Tensor") -> "torch.Tensor":
+        """Text features (n, d), not normalised, of token embeddings (n, l, w); differentiable.
+
+        The same arithmetic as `encode_texts`, for texts of which some words are no words but
+        learned or measured vectors. `tokens` (n, l) say where each text ends.
+        Raises SetupError for a text tower that pools in another way than CLIP's.
+        """
+        import torch
+
+        tower = self._text_tower
+        states = tower.transformer(embedded + tower.positional_embedding, attn_mask=tower.attn_mask)
+        states = tower.ln_final(states)
+        # The end of a text has the highest id of all tokens.
+        rows = torch.arange(len(states), device=states.device)
+        ends = states[rows, tokens.argmax(dim=1)]
+        projection = tower.text_projection
+        features: torch.Tensor = projection(ends) if callable(projection) else ends @ projection
+        return features.float()
+
+    @property
+    def text_width(self) -> int:
+        """Length w of a token's embedding."""
+        return int(self._text_tower.token_embedding.embedding_dim)
+
+    @property
+    def logit_scale(self) -> float:
+        """What cosines are multiplied with before a softmax; 100 for OpenAI's CLIP."""
+        return float(self.model.logit_scale.exp())  # type: ignore[operator]
+
+    @cached_property
+    def _text_tower(self) -> Any:
+        tower: Any = getattr(self.model, "text", self.model)
+        pooled = getattr(tower, "pool_type", None) or getattr(tower, "text_pool_type", None)
+        plain = getattr(tower, "cls_emb", None) is None and not getattr(tower, "use_pad_mask", 0)
+        if pooled != "argmax" or not plain or tower.text_projection is None:
+            raise SetupError(
+                f"{self.folder} has no text tower like CLIP's: prompts cannot be tuned"
+            )
+        return tower
+
+    def evidence_map(self, image: np.ndarray, *, size: int | None = None) -> np.ndarray | None:
+        """Where the image tower itself sees a forgery: (s, s) float32 logits, s = `image_size`.
+
+        For a picture (h, w, 3) uint8 RGB, looked at at `size` px instead, if it is given. None when
+        the architecture makes no such map; ours does (`tools.encoder.pocket_tower`), which takes
+        any size, those of the publishers do not.
+        """
+        import torch
+
+        trunk = getattr(getattr(self.model, "visual", None), "trunk", None)
+        evidence = getattr(trunk, "evidence", None)
+        if evidence is None:
+            return None
+        fitted = replace(self.preprocessing, size=size or self.image_size)
+        with torch.inference_mode():
+            looked_at = fitted.normalise(fitted.batch([image]).to(self.device))
+            cells = evidence(looked_at)[:, None].float()
+            full = torch.nn.functional.interpolate(cells, size=self.image_size, mode="bilinear")
+        logits: np.ndarray = full[0, 0].cpu().numpy()
+        return logits
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        import open_clip
+
+        text = model_config(read_config(self.folder))["text_cfg"]
+        return open_clip.SimpleTokenizer(context_length=text.get("context_length", 77))
+
+
+def build_model(config: dict[str, Any]) -> "torch.nn.Module":
+    """The architecture of a config, with random weights; also where a training begins."""
+    import open_clip
+
+    import tools.encoder.pocket_tower  # noqa: F401 - its import tells timm about our own tower
+
+    wanted = model_config(config)
+    custom_text = wanted.pop("custom_text", False)
+    wanted["vision_cfg"]["timm_model_pretrained"] = False
+    if "hf_model_name" in wanted["text_cfg"]:
+        raise SetupError("text towers that are fetched from a hub are not supported")
+    architecture = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
+    model: torch.nn.Module = architecture(**wanted)
+    return model
+
+
+def build_image_tower(
+    *, image_size: int, patch_size: int, width: int, layers: int, hidden: int
+) -> "torch.nn.Module":
+    """OpenAI's ViT of any size, with random weights, its class token (n, width) as output.
+
+    As transformers' `CLIPVisionModel`: heads of 64, QuickGELU, an MLP of `hidden` values, a last
+    LayerNorm, and no projection into the space of texts.
+    """
+    from open_clip.transformer import QuickGELU, VisionTransformer
+
+    tower: torch.nn.Module = VisionTransformer(
+        image_size=image_size,
+        patch_size=patch_size,
+        width=width,
+        layers=layers,
+        heads=width // 64,
+        mlp_ratio=hidden / width,
+        act_layer=QuickGELU,
+    )
+    tower.register_parameter("proj", None)
+    return tower
+
+
+def model_config(config: dict[str, Any]) -> dict[str, Any]:
+    """open_clip's `model_cfg` of a config, as a copy of its own."""
+    if "model_name" in config:
+        return _known_architecture(config["model_name"], config.get("pretrained_tag"))
+    if "model_cfg" not in config:
+        raise SetupError(f"{CONFIG} has neither 'model_cfg' nor 'model_name'")
+    copy: dict[str, Any] = json.loads(json.dumps(config["model_cfg"]))
+    return copy
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`open_clip_config.json` of a checkpoint's folder. Raises SetupError when unusable."""
+    path = _existing(folder / CONFIG)
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise SetupError(f"{path} is no JSON: {error}; see `unmask models verify`") from error
+    if not isinstance(config, dict):
+        raise SetupError(f"{path} is no JSON object; see `unmask models verify`")
+    return config
+
+
+def best_device() -> "torch.device":
+    """The one place where the encoder's device is chosen."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _known_architecture(name: str, tag: str | None) -> dict[str, Any]:
+    """An architecture of open_clip's own list, checked against the weights it is meant for.
+
+    OpenAI's weights need the QuickGELU activation. Since 2.29 open_clip builds plain GELU for
+    `ViT-L-14` with `openai` and merely warns; every feature would be slightly wrong.
+    """
+    import open_clip
+
+    config: dict[str, Any] | None = open_clip.get_model_config(name)
+    if config is None:
+        raise SetupError(f"open_clip knows no architecture {name!r}")
+    if tag is None:
+        return config
+    pretrained = open_clip.get_pretrained_cfg(name, tag)
+    if not pretrained:
+        raise SetupError(f"open_clip knows no weights {tag!r} for {name!r}")
+    if bool(pretrained.get("quick_gelu")) != bool(config.get("quick_gelu")):
+        raise SetupError(
+            f"QuickGELU mismatch: the weights {tag!r} and the architecture {name!r} use different "
+            f"activations; try {name}-quickgelu"
+        )
+    return config
+
+
+def _input_size(config: dict[str, Any]) -> int:
+    size = model_config(config)["vision_cfg"].get("image_size", 224)
+    if not isinstance(size, int):
+        raise SetupError(f"the input must be square, not {size!r}")
+    return size
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise SetupError(f"{path} is missing; see `unmask models verify`")
+    return path

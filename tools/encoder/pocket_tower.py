@@ -1,0 +1,129 @@
+"""The pocket encoder's image tower: a small convolutional network that keeps local evidence.
+
+Importing this module registers the tower with timm, so that open_clip can build it by name.
+A forged mouth fills a hundredth of a crop: averaging over the picture would wash it out. The
+tower therefore scores every cell, and lets the cells with the strongest evidence speak for the
+picture beside the mean of all.
+"""
+
+from typing import ClassVar
+
+import torch
+from timm.models import register_model
+from torch import nn
+from torch.nn import functional
+
+NAME = "unmask_pocket_tower"
+# How many cells of the 16 × 16 count as "the strongest": a mouth, and a third of a face.
+_TOP_CELLS = (8, 40)
+
+
+class PocketTower(nn.Module):
+    """Images (n, 3, s, s), normalised, to features (n, `num_features`), with a map on the way.
+
+    `evidence(x)` gives the logit map (n, s/8, s/8) that training supervised with where a forgery
+    is. Does not show: which tool made a forgery, or whether an unscored cell is authentic.
+    """
+
+    default_cfg: ClassVar[dict[str, object]] = {"pool_size": None, "input_size": (3, 128, 128)}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(_conv(6, 32, stride=2), _conv(32, 32))
+        self.fine = nn.Sequential(_conv(32, 64, stride=2), _Block(64))
+        self.middle = nn.Sequential(_conv(64, 128, stride=2), _Block(128), _Block(128), _Block(128))
+        self.coarse = nn.Sequential(_conv(128, 192, stride=2), _Block(192), _conv(192, 128, size=1))
+        self.mix = _conv(128, 160)
+        self.score = nn.Conv2d(160, 1, 1, bias=True)
+        self.sharpness = nn.Parameter(torch.tensor(1.0))
+        self.num_features = 2 * 160 + len(_TOP_CELLS) + 1
+        if self.score.bias is not None:
+            # Most cells of most pictures are authentic: begin there.
+            nn.init.constant_(self.score.bias, -2.0)
+
+    def cells(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features of each cell (n, 160, h, w), and its evidence as a logit (n, h, w)."""
+        *_, mixed = self._depths(images)
+        return mixed, self.score(mixed).squeeze(1)
+
+    def local(self, images: torch.Tensor) -> torch.Tensor:
+        """Each cell as every depth of the tower sees it (n, 449, s/8, s/8) float32.
+
+        For heads that look for other traces than the tower was trained on: what its last layers
+        leave out, its first ones still have.
+        """
+        stem, fine, middle, mixed = self._depths(images)
+        mean = functional.avg_pool2d(fine, 2)
+        spread = (functional.avg_pool2d(fine * fine, 2) - mean * mean).clamp(min=0).sqrt()
+        seen = [mixed, self.score(mixed), middle, mean, spread, functional.avg_pool2d(stem, 4)]
+        return torch.cat(seen, dim=1).float()
+
+    def _depths(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        # What the eye does not see is where forging shows: the fine residual, made louder.
+        residual = 3 * (images - _blurred(images))
+        stem = self.stem(torch.cat([images, residual], dim=1))
+        fine = self.fine(stem)
+        middle = self.middle(fine)
+        context = functional.interpolate(
+            self.coarse(middle), size=middle.shape[-2:], mode="nearest"
+        )
+        return stem, fine, middle, self.mix(middle + context)
+
+    def pool(self, cells: torch.Tensor, evidence: torch.Tensor) -> torch.Tensor:
+        """The features of a picture: mean, evidence-weighted mean, and the strongest logits."""
+        flat, logits = cells.flatten(2).float(), evidence.flatten(1).float()
+        weights = torch.softmax(self.sharpness * logits, dim=1)
+        spoken = torch.einsum("ncl,nl->nc", flat, weights)
+        ranked = logits.sort(dim=1, descending=True).values
+        tops = [ranked[:, :count].mean(dim=1, keepdim=True) for count in _TOP_CELLS]
+        return torch.cat([flat.mean(dim=2), spoken, *tops, logits.mean(dim=1, keepdim=True)], dim=1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Features (n, `num_features`) float32."""
+        return self.pool(*self.cells(images))
+
+    def evidence(self, images: torch.Tensor) -> torch.Tensor:
+        """Where the forgery is: logits (n, s/8, s/8)."""
+        return self.cells(images)[1]
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """Nothing to reset: the tower has no classifier. (timm's models are asked for this.)"""
+        if num_classes:
+            raise ValueError("the pocket tower gives features; open_clip adds the projection")
+
+
+def _blurred(images: torch.Tensor) -> torch.Tensor:
+    """The mean of 3 × 3 pixels; by sums of slices, which are faster than pooling on a CPU."""
+    padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    rows = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]
+    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
+
+
+class _Block(nn.Module):
+    """Two dense 3 × 3 convolutions around a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = _conv(width, width)
+        norm = nn.BatchNorm2d(width)
+        nn.init.zeros_(norm.weight)
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), norm)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.relu(x + self.second(self.first(x)))
+
+
+def _conv(width_in: int, width_out: int, *, stride: int = 1, size: int = 3) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(width_in, width_out, size, stride, size // 2, bias=False),
+        nn.BatchNorm2d(width_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+@register_model
+def unmask_pocket_tower(pretrained: bool = False, **_: object) -> PocketTower:
+    """timm's entry point; there are no weights to fetch, they come with the open_clip folder."""
+    if pretrained:
+        raise ValueError("the pocket tower's weights lie in tools/checkpoints/weights/encoder")
+    return PocketTower()

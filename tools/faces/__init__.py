@@ -1,0 +1,1 @@
+"""Faces of photographs: found, aligned, rated and embedded."""

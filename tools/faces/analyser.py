@@ -1,0 +1,238 @@
+"""Finds the faces of photographs, places their landmarks and embeds them.
+
+The one home of insightface. Any folder of models in its formats works, the pocket weights of this
+project as well as `buffalo_l`; only the detector, the recogniser and 68 landmarks are used of it.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tools.errors import SetupError
+from tools.faces.alignment import crop_matrix, five_points, similarity, transform, warp
+from tools.faces.detection import DETECTION_THRESHOLD, Found, clipped, detect, quarter_turns
+from tools.faces.quality import FaceQuality, measure_quality
+
+EMBEDDING_BATCH = 64  # faces; bounds the memory when many photographs come at once
+# Between detector's and landmarks' keypoints, in shares of the way from an eye to the far corner of
+# the mouth; good ones differ by a twentieth.
+MOST_DISAGREEMENT = 0.3
+
+_ADVICE = "run `unmask models download full`"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face of a photograph; all coordinates are pixels of that photograph.
+
+    `box` (4,) float32 x1 y1 x2 y2 inside of the photograph; `keypoints` (5, 2) float32: left eye,
+    right eye, nose, left and right mouth corner as seen with the face upright; `landmarks` (68, 2)
+    float32 in iBUG order, None when the models have none; `embedding` (d,) float32, unit length.
+    Of a face that lies on its side or its head all are where they are in the photograph as it is
+    stored: crops by keypoints come out upright, and the line of the eyes tells the turn.
+    """
+
+    box: np.ndarray
+    keypoints: np.ndarray
+    landmarks: np.ndarray | None
+    quality: FaceQuality
+    embedding: np.ndarray
+
+
+class FaceAnalyser:
+    """Detector, landmarks and embedder of one folder, loaded once.
+
+    `pack` is a folder of ONNX files in insightface's formats; `threads` limits the processor's
+    cores (None: all). A GPU is used where onnxruntime has CUDA. Raises SetupError when the folder
+    lacks a detector or a recogniser.
+    """
+
+    def __init__(self, pack: Path, *, threads: int | None = None) -> None:
+        models = _load(pack, threads or os.cpu_count() or 1)
+        self._detector = models["detection"]
+        self._recogniser = models["recognition"]
+        self._landmarker = models.get("landmark_2d_68") or models.get("landmark_3d_68")
+        # The pocket recogniser learnt faces aligned by 68 landmarks, which see the face larger
+        # than the pocket detector does. buffalo_l's recogniser was aligned by its own detector.
+        self._refines = "landmark_2d_68" in models
+
+    def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """The faces of every image (h, w, 3) uint8 RGB, each list from left to right.
+
+        All faces of all images go through landmarks and embedder together. Batching does not
+        change what is found; embeddings agree to about six digits.
+        """
+        pairs, landmarks, counts = self._locate(images)
+        embeddings = self._embed([(image, face.keypoints) for image, face in pairs])
+        done = iter(
+            _face(image, face, landmarks=points, embedding=vector)
+            for (image, face), points, vector in zip(pairs, landmarks, embeddings, strict=True)
+        )
+        return [[next(done) for _ in range(count)] for count in counts]
+
+    def locate(self, image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Where `analyse` finds faces in an image (h, w, 3) uint8 RGB, without who they are.
+
+        Keypoints (5, 2) px and landmarks (68, 2) px of each; None where the models have none.
+        """
+        pairs, landmarks, _ = self._locate([image])
+        return [
+            (face.keypoints, points) for (_, face), points in zip(pairs, landmarks, strict=True)
+        ]
+
+    def embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        """Who known faces are: an embedding (d,) float32 of length one for each.
+
+        `looks` are pictures (h, w, 3) uint8 RGB, each with a face's keypoints (5, 2) px as
+        `analyse` gave them: nothing is looked for, and nothing is placed anew.
+        """
+        return self._embed([
+            (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR), keypoints)
+            for image, keypoints in looks
+        ])  # fmt: skip
+
+    def _locate(
+        self, images: Sequence[np.ndarray]
+    ) -> tuple[list[tuple[np.ndarray, Found]], list[np.ndarray | None], list[int]]:
+        # insightface's models read blue first.
+        reversed_images = [
+            cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR) for image in images
+        ]
+        found = [detect(self._detector, image) for image in reversed_images]
+        pairs = [
+            (image, face) for image, faces in zip(reversed_images, found, strict=True)
+            for face in faces
+        ]  # fmt: skip
+        landmarks = self._place(pairs)
+        if self._refines:
+            pairs = [
+                (image, replace(face, keypoints=_refined(face.keypoints, points)))
+                for (image, face), points in zip(pairs, landmarks, strict=True)
+            ]
+        return pairs, landmarks, [len(faces) for faces in found]
+
+    def _place(self, pairs: list[tuple[np.ndarray, Found]]) -> list[np.ndarray | None]:
+        model = self._landmarker
+        if model is None or not pairs:
+            return [None] * len(pairs)
+        side = model.input_size[0]
+        matrices = [_landmark_matrix(face, side) for _, face in pairs]
+        crops = [
+            warp(image, matrix, size=side)
+            for (image, _), matrix in zip(pairs, matrices, strict=True)
+        ]
+        # Some published landmark models were exported for one face at a time.
+        batch = 1 if model.session.get_outputs()[0].shape[0] == 1 else EMBEDDING_BATCH
+        raw = np.concatenate([
+            _run(model, crops[start : start + batch]) for start in range(0, len(crops), batch)
+        ])  # fmt: skip
+        # Models with more points (1k3d68) have the 68 last, with a depth that we do not use.
+        points = raw.reshape(len(crops), -1, model.lmk_dim)[:, -68:, :2]
+        points = (points + 1) * (side // 2)
+        return [
+            transform(p, cv2.invertAffineTransform(matrix)).astype(np.float32)
+            for p, matrix in zip(points, matrices, strict=True)
+        ]
+
+    def _embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        side = self._recogniser.input_size[0]
+        crops = [
+            warp(image, recognition_matrix(keypoints, size=side), size=side)
+            for image, keypoints in looks
+        ]
+        vectors: list[np.ndarray] = []
+        for start in range(0, len(crops), EMBEDDING_BATCH):
+            raw = self._recogniser.get_feat(crops[start : start + EMBEDDING_BATCH])
+            norms = np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-12)
+            vectors.extend((raw / norms).astype(np.float32))
+        return vectors
+
+
+def recognition_matrix(keypoints: np.ndarray, *, size: int) -> np.ndarray:
+    """The similarity (2, 3) to ArcFace's template, as insightface's `norm_crop` finds it."""
+    from insightface.utils.face_align import arcface_dst
+
+    target = arcface_dst.astype(np.float64) * size / 112
+    return similarity(keypoints.astype(np.float64), target)
+
+
+def _load(pack: Path, threads: int) -> dict[str, Any]:
+    if not any(pack.glob("*.onnx")):
+        raise SetupError(f"no face models in {str(pack)!r}: {_ADVICE}")
+    import onnxruntime
+    from insightface.app import FaceAnalysis
+
+    sessions = onnxruntime.SessionOptions()
+    sessions.intra_op_num_threads = threads
+    # Without it, idle threads burn their cores between two photographs.
+    sessions.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    available = onnxruntime.get_available_providers()
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    tasks = ["detection", "recognition", "landmark_2d_68", "landmark_3d_68"]
+    try:
+        analysis = FaceAnalysis(
+            name=str(pack),
+            allowed_modules=tasks,
+            providers=[name for name in wanted if name in available],
+            sess_options=sessions,
+            # Otherwise every new image size loads the detector once more and keeps it.
+            static_shape_sessions=False,
+        )
+    except AssertionError as error:  # insightface's way to say that there is no detector
+        raise SetupError(f"no face detector in {str(pack)!r}: {_ADVICE}") from error
+    if "recognition" not in analysis.models:
+        raise SetupError(f"no face recogniser in {str(pack)!r}: {_ADVICE}")
+    analysis.models["detection"].prepare(0, det_thresh=DETECTION_THRESHOLD)
+    return dict(analysis.models)
+
+
+def _run(model: Any, crops: list[np.ndarray]) -> np.ndarray:
+    size, mean = tuple(model.input_size), (model.input_mean,) * 3
+    blob = cv2.dnn.blobFromImages(crops, 1 / model.input_std, size, mean, swapRB=True)
+    output: np.ndarray = model.session.run(model.output_names, {model.input_name: blob})[0]
+    return output
+
+
+def _landmark_matrix(face: Found, side: int) -> np.ndarray:
+    """insightface's crop for landmarks: centred on the box, 1.5 times as large, and upright.
+
+    Upright to the quarter turn: the models know heads that lean, but none that lie.
+    """
+    left, top, right, bottom = face.box
+    scale = side / (max(right - left, bottom - top) * 1.5)
+    turn = quarter_turns(face) * np.pi / 2
+    cos, sin = scale * np.round(np.cos(turn)), scale * np.round(np.sin(turn))
+    linear = np.array([[cos, sin], [-sin, cos]])
+    moved = side / 2 - linear @ [(left + right) / 2, (top + bottom) / 2]
+    return np.column_stack([linear, moved])
+
+
+def _refined(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
+    """Five points of the landmarks, unless these contradict the detector and so are wrong."""
+    if landmarks is None:
+        return keypoints
+    finer = five_points(landmarks)
+    apart = np.linalg.norm(finer - keypoints, axis=1).mean()
+    unit = np.linalg.norm(keypoints[0] - keypoints[4])  # across the face: turning spares one
+    return finer if apart < MOST_DISAGREEMENT * unit else keypoints
+
+
+def _face(
+    image: np.ndarray, found: Found, *, landmarks: np.ndarray | None, embedding: np.ndarray
+) -> Face:
+    keypoints = found.keypoints.astype(np.float32)
+    crop = warp(image, crop_matrix(keypoints, size=112, margin=1.0), size=112)
+    return Face(
+        box=clipped(found.box, image),
+        keypoints=keypoints,
+        landmarks=landmarks,
+        quality=measure_quality(
+            crop[..., ::-1], clipped(found.box, image), keypoints, detector_score=found.score
+        ),
+        embedding=embedding,
+    )

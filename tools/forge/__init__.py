@@ -1,0 +1,1 @@
+"""The forge: forgeries with ground truth, by recipe."""

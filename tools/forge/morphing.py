@@ -1,0 +1,35 @@
+"""A morph: one face out of two persons, which passes for either of them.
+
+Clean-room from the survey of Venkatesh, Ramachandra, Raja & Busch, "Face Morphing Attack
+Generation & Detection" (IEEE TTS 2021), its landmark-based recipe: both faces are bent onto the
+average of their landmarks, their textures are mixed, and the result is pasted into one of the two
+photographs (a "spliced" morph).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tools.faces.alignment import similarity, transform
+from tools.forge import blending
+from tools.forge.families import Scene, face_mask, generated
+
+
+def morph(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """The average of target and source in shape and texture, in the target's place and colours."""
+    if scene.photo is None:
+        raise ValueError("a morph was started without a source")
+    pixels, there = scene.photo
+    shape, here = scene.target.shape, scene.landmarks
+    placed = transform(there, similarity(there.astype(float), here.astype(float)))
+    weight = scene.draw("shape_share", 0.35, 0.65)
+    average = ((1 - weight) * here + weight * placed).astype(np.float32)
+    mask = face_mask(replace(scene, landmarks=average))
+    one = blending.warp_face(scene.target, here, average, shape=shape)
+    other = blending.warp_face(pixels, there, average, shape=shape)
+    other = blending.match_colour(other, one, area=mask, strength=1.0)
+    share = scene.draw("texture_share", 0.35, 0.65)
+    mixed = (1 - share) * one.astype(np.float32) + share * other
+    new = np.rint(mixed).astype(np.uint8)
+    # Some morphs are retouched by a generator afterwards, which hides the doubled contours.
+    return generated(scene, new) if scene.rng.random() < 0.3 else new, mask

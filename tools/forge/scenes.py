@@ -1,0 +1,207 @@
+"""Forged scenes: the face and who it is stay untouched, something else of the picture is forged.
+
+Imitations of what prompt-guided inpainting, compositing and image-to-image generation leave
+behind: a region that is coarser, with other noise and colours than the rest; pixels of another
+photograph with another scale and compression; everything but the face out of a decoder. What is
+shown in the region is no better than a texture: a detector can learn the traces from it, nothing
+about what generators choose to paint.
+"""
+
+import cv2
+import numpy as np
+
+from tools.forge import blending, masks
+from tools.forge.families import Maker, Scene, generated, softened, tinted, with_grid
+
+_TRIES = 12
+_LEAST_SHARE = 0.02
+"""Of the picture; a smaller region is drawn again."""
+_WORKING_PX = 256
+
+
+def _inpainting(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """A region painted anew: out of its surroundings, other parts of the photo, or a texture."""
+    area = _region(scene)
+    match scene.choose("how", ("diffused", "borrowed", "textured")):
+        case "diffused":
+            new = _textured(scene, _diffused(scene.target, area), strength=0.5)
+        case "borrowed":
+            face = masks.untouched_face(scene.landmarks, scene.target.shape)
+            new = _moved(scene, scene.target, face, area=area)
+        case _:
+            new = _textured(scene, _flat(scene.target, area), strength=1.0)
+    return _regenerated(scene, new), softened(scene, area, low=0.01, high=0.12)
+
+
+def _composite(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """A part of another photo, with its own scale and compression, in the target's colours."""
+    if scene.photo is None:
+        raise ValueError("a composite was started without a source")
+    pixels, landmarks = scene.photo
+    area = _region(scene)
+    pixels = _recompressed(pixels, quality=int(scene.draw("quality", 55, 96)))
+    face = masks.untouched_face(landmarks, pixels.shape)
+    scale = scene.unit / masks.eye_distance(landmarks) * scene.draw("scale", 0.7, 1.5)
+    new = _moved(scene, pixels, face, area=area, scale=scale)
+    strength = scene.draw("colour_match", 0.3, 1.0)
+    new = blending.match_colour(new, scene.target, area=area, strength=strength)
+    return new, softened(scene, area, low=0.01, high=0.1)
+
+
+def _resynthesis(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Everything but the face as it leaves a decoder, the face pasted back over it."""
+    return _regenerated(scene, scene.target), softened(scene, _outside(scene), low=0.05, high=0.3)
+
+
+MAKERS: dict[str, Maker] = {
+    "scene_inpainting": _inpainting,
+    "scene_composite": _composite,
+    "scene_resynthesis": _resynthesis,
+}
+
+
+# -- where -----------------------------------------------------------------------------------
+
+
+def _outside(scene: Scene) -> np.ndarray:
+    """All that may be changed; nothing where there is no face to leave alone."""
+    face = masks.untouched_face(scene.landmarks, scene.target.shape)
+    return 1 - face if face.sum() >= 16 else np.zeros_like(face)
+
+
+def _region(scene: Scene) -> np.ndarray:
+    """Part of the outside: a blob, or all that lies to one side of the face."""
+    outside = _outside(scene)
+    if not outside.any():
+        return outside
+    ys, xs = np.nonzero(outside)
+    for _ in range(_TRIES):
+        if scene.choose("area", ("blob", "blob", "side")) == "side":
+            area = np.asarray(_side(scene) * outside)
+        else:
+            at = int(scene.rng.integers(len(ys)))
+            area = np.asarray(_blob(scene, (int(xs[at]), int(ys[at]))) * outside)
+        if area.mean() >= _LEAST_SHARE:
+            return area
+    return area
+
+
+def _blob(scene: Scene, centre: tuple[int, int]) -> np.ndarray:
+    """An ellipse with a bent outline, a tenth to a third of the picture's shorter side in reach."""
+    height, width = scene.target.shape[:2]
+    canvas = np.zeros((height, width), np.uint8)
+    reach = scene.rng.uniform(0.12, 0.32, 2) * min(height, width)
+    axes = (round(float(reach[0])), round(float(reach[1])))
+    cv2.ellipse(canvas, centre, axes, float(scene.rng.uniform(0, 180)), 0, 360, 1, -1)
+    bend = 0.3 * float(min(reach))
+    area = canvas.astype(np.float32)
+    bent = masks.distort(area, rng=scene.rng, amount_px=bend)
+    return np.asarray(bent > 0.5, np.float32)
+
+
+def _side(scene: Scene) -> np.ndarray:
+    """Above, below, left or right of the face's outline."""
+    outline = masks.outline(scene.landmarks)
+    area = np.zeros(scene.target.shape[:2], np.float32)
+    left, top = np.maximum(np.floor(outline.min(axis=0)).astype(int), 0)
+    right, bottom = np.maximum(np.ceil(outline.max(axis=0)).astype(int), 0)
+    match scene.choose("side", ("above", "below", "below", "left", "right")):
+        case "above":
+            area[:top] = 1
+        case "below":
+            area[bottom:] = 1
+        case "left":
+            area[:, :left] = 1
+        case _:
+            area[:, right:] = 1
+    return area
+
+
+# -- what ------------------------------------------------------------------------------------
+
+
+def _regenerated(scene: Scene, pixels: np.ndarray) -> np.ndarray:
+    """Pixels as a decoder returns them: coarser, with other noise, sometimes a grid and a tint."""
+    new = generated(scene, pixels)
+    if scene.rng.random() < 0.4:
+        period = int(scene.rng.choice([2, 4]))
+        new = with_grid(new, period=period, amount=scene.draw("grid", 1.5, 6.0))
+    if scene.rng.random() < 0.4:
+        new = tinted(scene, new)
+    sigma = scene.draw("noise", 0.0, 4.0)
+    noise: np.ndarray = scene.rng.normal(0, sigma, new.shape).astype(np.float32)
+    if scene.rng.random() < 0.5:
+        # A generator's grain need not be as fine as a sensor's.
+        noise = cv2.GaussianBlur(noise, (0, 0), 0.8)
+    return np.asarray(np.clip(np.rint(new + noise), 0, 255), np.uint8)
+
+
+def _diffused(target: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """The area filled from its edges (Telea, 2004), at the scale of a small picture."""
+    shrink = min(1.0, _WORKING_PX / max(area.shape))
+    size = (max(2, round(area.shape[1] * shrink)), max(2, round(area.shape[0] * shrink)))
+    small = cv2.resize(target, size, interpolation=cv2.INTER_AREA)
+    hole = (cv2.resize(area, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    filled = cv2.inpaint(small, hole, 3, cv2.INPAINT_TELEA)
+    restored: np.ndarray = cv2.resize(filled, area.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return restored
+
+
+def _flat(target: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """The area's mean colour everywhere."""
+    inside = area > 0
+    colour = target[inside].mean(axis=0) if inside.any() else np.zeros(3)
+    return np.broadcast_to(np.rint(colour).astype(np.uint8), target.shape)
+
+
+def _textured(scene: Scene, pixels: np.ndarray, *, strength: float) -> np.ndarray:
+    """Pixels with random structure of several sizes, coloured, as strong as the photo's own."""
+    height, width = pixels.shape[:2]
+    spread = max(4.0, float(scene.target.std())) * strength * scene.draw("structure", 0.3, 0.9)
+    field = np.zeros((height, width, 3), np.float32)
+    for octave in range(1, 6):
+        cells = scene.rng.standard_normal((2**octave + 1, 2**octave + 1, 3)).astype(np.float32)
+        # Mostly grey: colours of nearby things differ less than their brightness.
+        cells = 0.85 * cells.mean(axis=2, keepdims=True) + 0.15 * cells
+        smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
+        field += 0.7**octave * smooth
+    field *= spread / max(1e-6, float(field.std()))
+    return np.asarray(np.clip(np.rint(pixels + field), 0, 255), np.uint8)
+
+
+def _moved(
+    scene: Scene, photo: np.ndarray, face: np.ndarray, *, area: np.ndarray, scale: float = 1.0
+) -> np.ndarray:
+    """The photo moved so that a part without its face lies on the area, as large as the target.
+
+    Of several places the first that hides the face, else the one that shows least of it.
+    """
+    height, width = area.shape
+    ys, xs = np.nonzero(area)
+    middle = np.array([xs.mean(), ys.mean()]) if len(xs) else np.array([width, height]) / 2
+    turn = -1.0 if scene.choose("mirrored", ("yes", "no")) == "yes" else 1.0
+    linear = np.array([[turn * scale, 0.0], [0.0, scale]])
+    best, least = np.zeros((2, 3)), np.inf
+    for _ in range(_TRIES):
+        taken = scene.rng.uniform(0, 1, 2) * photo.shape[1::-1]
+        matrix = np.hstack([linear, (middle - linear @ taken)[:, None]])
+        shown = cv2.warpAffine(face, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        overlap = float((shown * area).sum())
+        if overlap < least:
+            best, least = matrix, overlap
+        if overlap == 0:
+            break
+    return cv2.warpAffine(
+        photo, best, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+
+
+def _recompressed(pixels: np.ndarray, *, quality: int) -> np.ndarray:
+    """Pixels as a JPEG of that quality gives them back: a composite has two histories."""
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise ValueError("OpenCV cannot read back the JPEG that it wrote")
+    rgb: np.ndarray = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    return rgb

@@ -1,0 +1,155 @@
+"""Pictures to what a gallery remembers of them: faces, embeddings, features, in batches."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tools.errors import ToolError
+from tools.faces.alignment import aligned_crop, face_hash
+from tools.faces.analyser import Face
+from tools.gallery import free_memory
+from tools.gallery.records import AnalysedFace, AnalysedImage, Moment, Vector
+from tools.media.images import Photo, UnreadableImage
+
+
+class Analyser(Protocol):
+    """Finds and embeds faces; `tools.faces.analyser.FaceAnalyser` is one."""
+
+    def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Faces per picture (h, w, 3) uint8 RGB, from left to right."""
+        ...
+
+
+class ImageEncoder(Protocol):
+    """Turns pictures into features; `tools.encoder.clip.Encoder` is one."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of its square input, in pixels."""
+        ...
+
+    @property
+    def face_margin(self) -> float:
+        """Margin of the face crops that it was trained on."""
+        ...
+
+    def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Features (n, d) float32 of pictures (h, w, 3) uint8 RGB."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A decoded picture with the size of its file in bytes; a frame with its `moment`."""
+
+    photo: Photo
+    byte_size: int
+    moment: Moment | None = None
+
+
+class AnalysisPool:
+    """Analyses several batches at a time, each on one core.
+
+    Small networks gain little from sharing one picture between cores, and nothing from waiting
+    for each other's share on a busy machine; whole batches side by side use every core.
+    """
+
+    def __init__(self, workers: int, *, faces: Analyser, encoder: ImageEncoder) -> None:
+        self._faces = faces
+        self._encoder = encoder
+        self._executor = ThreadPoolExecutor(
+            workers, thread_name_prefix="analysis", initializer=_use_one_core
+        )
+
+    def submit(self, batch: Sequence[Opened]) -> "Future[list[AnalysedImage | ToolError]]":
+        """Have a batch analysed."""
+        return self._executor.submit(analyse_batch, batch, faces=self._faces, encoder=self._encoder)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Within this, batches are analysed; what is not begun at the end is dropped."""
+        free_memory.share()
+        torch = sys.modules.get("torch")  # not there when the encoder needs none
+        threads = torch.get_num_threads() if torch else 0
+        try:
+            yield
+        finally:
+            self._executor.shutdown(cancel_futures=True)
+            if torch:
+                torch.set_num_threads(threads)
+            free_memory.give_back()
+
+
+def _use_one_core() -> None:
+    torch = sys.modules.get("torch")
+    if torch:
+        torch.set_num_threads(1)  # for this thread, and for those begun until it is set again
+
+
+def analyse_batch(
+    batch: Sequence[Opened], *, faces: Analyser, encoder: ImageEncoder
+) -> list[AnalysedImage | ToolError]:
+    """Analyse pictures together; one that cannot be analysed gives its `ToolError` instead."""
+    if not batch:
+        return []
+    try:
+        return list(_analyse(batch, faces, encoder))
+    except (ToolError, MemoryError) as failure:
+        error = (
+            failure
+            if isinstance(failure, ToolError)
+            else UnreadableImage("unreadable", "out of memory")
+        )
+        if len(batch) == 1:
+            return [error]
+        # One of them is to blame: find out which by going one by one, this once.
+        return [analyse_batch([each], faces=faces, encoder=encoder)[0] for each in batch]
+
+
+def _analyse(
+    batch: Sequence[Opened], faces: Analyser, encoder: ImageEncoder
+) -> list[AnalysedImage]:
+    pictures = [each.photo.pixels for each in batch]
+    found = faces.analyse(pictures)
+    crops = [
+        aligned_crop(pixels, face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
+        for pixels, its_faces in zip(pictures, found, strict=True)
+        for face in its_faces
+        if _can_be_cropped(face)
+    ]
+    features = encoder.encode_images([*crops, *pictures])
+    of_crops, of_pictures = iter(features[: len(crops)]), features[len(crops) :]
+    return [
+        AnalysedImage(
+            id=each.photo.id,
+            width=each.photo.pixels.shape[1],
+            height=each.photo.pixels.shape[0],
+            format=each.photo.format,
+            frames=each.photo.frames,
+            byte_size=each.byte_size,
+            perceptual_hash=each.photo.perceptual_hash,
+            unmask_forgery=each.photo.unmask_forgery,
+            features=whole,
+            faces=tuple(
+                _analysed(face, each.photo.pixels, next(of_crops))
+                if _can_be_cropped(face)
+                else AnalysedFace(face=face, features=None, face_hash=None)
+                for face in its_faces
+            ),
+            moment=each.moment,
+        )
+        for each, its_faces, whole in zip(batch, found, of_pictures, strict=True)
+    ]
+
+
+def _analysed(face: Face, pixels: np.ndarray, features: Vector) -> AnalysedFace:
+    return AnalysedFace(face=face, features=features, face_hash=face_hash(pixels, face))
+
+
+def _can_be_cropped(face: Face) -> bool:
+    return bool(np.isfinite(face.keypoints).all())

@@ -1,0 +1,154 @@
+"""Files read, hashed and decoded in threads, ahead of the analysis but never far ahead."""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tools.media.animations import animation_in
+from tools.media.frames import Video
+from tools.media.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
+from tools.media.video_signatures import is_video, sha256_of
+from tools.media.videos import look
+
+
+@dataclass(frozen=True, slots=True)
+class FileToOpen:
+    """A file as it stood before it was read: if it changes meanwhile, the next run sees that."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenedFile:
+    """A file with what it holds: a picture, a video, the id of a known one, or a problem.
+
+    Of a video nothing is decoded yet.
+    """
+
+    file: FileToOpen
+    image_id: str | None = None
+    photo: Photo | None = None
+    video: Video | None = None
+    problem: str | None = None
+
+
+class PixelBudget:
+    """Makes decoders wait while too many decoded pixels are waiting for the analysis."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+        self._next = 0
+        self._stopped = False
+        self._changed = threading.Condition()
+
+    def take(self, order: int, pixels: int) -> None:
+        """Wait for room; the picture that is wanted next always finds some, so nothing stands."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._used + pixels <= self._limit or order <= self._next or self._stopped
+            )
+            self._used += pixels
+
+    def want(self, order: int) -> None:
+        """Say which picture is wanted next."""
+        with self._changed:
+            self._next = order
+            self._changed.notify_all()
+
+    def give_back(self, pixels: int) -> None:
+        """Say that pixels are no longer held."""
+        with self._changed:
+            self._used -= pixels
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Let everybody go who waits."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+
+class OpeningPool:
+    """Opens files in several threads and hands them over in the order given.
+
+    `is_known` says of a sha256 whether its picture need not be decoded; it is called from the
+    threads. The pixels handed over count against `budget_pixels` until they are given back.
+    """
+
+    def __init__(
+        self, is_known: Callable[[str], bool], *, budget_pixels: int, threads: int | None = None
+    ) -> None:
+        self._threads = threads or max(2, min(8, os.cpu_count() or 2))
+        self._is_known = is_known
+        self._budget = PixelBudget(budget_pixels)
+        self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="opening")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._budget.stop()
+        self._executor.shutdown(cancel_futures=True)
+
+    def opened(self, files: Iterable[FileToOpen]) -> Iterator[OpenedFile]:
+        """Open files, some of them ahead of being asked for."""
+        ahead: deque[Future[OpenedFile]] = deque()
+        handed_over = 0
+        for order, file in enumerate(files):
+            ahead.append(self._executor.submit(self._open, file, order))
+            if len(ahead) > 8 * self._threads:
+                self._budget.want(handed_over)
+                yield ahead.popleft().result()
+                handed_over += 1
+        while ahead:
+            self._budget.want(handed_over)
+            yield ahead.popleft().result()
+            handed_over += 1
+
+    def give_back(self, pixels: int) -> None:
+        """Say that so many handed-over pixels are no longer held."""
+        self._budget.give_back(pixels)
+
+    def _open(self, file: FileToOpen, order: int) -> OpenedFile:
+        try:
+            if is_video(file.path):
+                return self._open_video(file)
+            data = read_bytes(file.path)
+            digest = image_id(data)
+            if self._is_known(digest):
+                return OpenedFile(file, image_id=digest)
+            video = animation_in(data, file.path)
+            if video is not None:
+                return OpenedFile(file, image_id=digest, video=video)
+            photo = decode_photo(data)
+        except UnreadableImage as error:
+            return OpenedFile(file, problem=error.reason)
+        except (MemoryError, OSError):  # the system's: says nothing about the file
+            return OpenedFile(file, problem="unreadable")
+        self._budget.take(order, pixel_count(photo))
+        return OpenedFile(file, image_id=photo.id, photo=photo)
+
+    def _open_video(self, file: FileToOpen) -> OpenedFile:
+        digest = sha256_of(file.path)
+        known = self._is_known(digest)
+        return OpenedFile(file, image_id=digest, video=None if known else look(file.path))
+
+
+def pixel_count(photo: Photo) -> int:
+    """Width × height of a decoded picture."""
+    height, width = photo.pixels.shape[:2]
+    return int(height * width)

@@ -1,0 +1,450 @@
+"""The record store: one SQLite file per gallery, the truth about what is indexed.
+
+A picture is indexed when its row is committed here. The Chroma index beside it is derived from
+this file and may be thrown away at any time (Chroma loses vectors when its writer is killed).
+"""
+
+import contextlib
+import difflib
+import json
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from tools.errors import SetupError, ToolError
+from tools.gallery import database_file, sql
+from tools.gallery.database_file import RECORDS, Opened, galleries_folder, gallery_folder
+from tools.gallery.records import (
+    AnalysedImage,
+    AnalysedVideo,
+    Counts,
+    EmbeddingBatch,
+    Extent,
+    FaceRecord,
+    FileRecord,
+    FrameRecord,
+    ImageRecord,
+    Moment,
+    Vector,
+)
+from tools.media.private_files import private_folder, tighten
+
+_CHUNK = 500  # parameters per statement, well under SQLite's limit
+
+
+class Gallery:
+    """One gallery's record, bound to the checkpoints that made it.
+
+    Threads of one process may share it. Every method raises `SetupError` when the disk is full,
+    the file cannot be written or is damaged.
+    """
+
+    def __init__(self, folder: Path, opened: Opened) -> None:
+        self.folder = folder
+        self.name = folder.name
+        self._opened = opened
+        self._connection = opened.connection
+        self._turn = threading.RLock()
+        self._embedding_bytes = 0
+
+    # -- opening ------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, home: Path, name: str = "default", *, fingerprint: Mapping[str, str]) -> Self:
+        """Open a gallery, made if it does not exist, for use with these checkpoints.
+
+        `fingerprint` names what computes embeddings and features (profile, part → sha256, …).
+        `SetupError` when the gallery was made with another one: cosines between embeddings of
+        different checkpoints mean nothing.
+        """
+        folder = gallery_folder(home, name)
+        with database_file.plain_words(name):
+            private_folder(galleries_folder(home))
+            private_folder(folder)
+            connection = database_file.connect(folder / RECORDS, fingerprint=fingerprint)
+            tighten(folder)
+        return cls(folder, Opened(connection))._bound_to(fingerprint)
+
+    @classmethod
+    def open_existing(
+        cls, home: Path, name: str = "default", *, fingerprint: Mapping[str, str] | None = None
+    ) -> Self:
+        """Open a gallery that must exist; without a `fingerprint`, whatever made it.
+
+        It may lie on a disk that cannot be written, and be searched there.
+        """
+        folder = gallery_folder(home, name)
+        if not (folder / RECORDS).is_file():
+            raise SetupError(_no_gallery(name, cls.names(home)))
+        private_folder(galleries_folder(home))
+        tighten(folder)
+        with database_file.plain_words(name):
+            opened = database_file.open_to_read(folder / RECORDS)
+        return cls(folder, opened)._bound_to(fingerprint)
+
+    @staticmethod
+    def names(home: Path) -> list[str]:
+        """List the galleries of a data folder."""
+        return sorted(path.parent.name for path in galleries_folder(home).glob(f"*/{RECORDS}"))
+
+    def _bound_to(self, fingerprint: Mapping[str, str] | None) -> Self:
+        try:
+            mine = self.fingerprint
+        except SetupError:
+            self.close()
+            raise
+        if fingerprint is None or mine == dict(fingerprint):
+            return self
+        self.close()
+        parts = sorted(mine.keys() | fingerprint.keys())
+        parts = [part for part in parts if mine.get(part) != fingerprint.get(part)]
+        there = ", ".join(f"{part} {mine.get(part, 'none')[:24]}" for part in parts)
+        here = ", ".join(f"{part} {fingerprint.get(part, 'none')[:24]}" for part in parts)
+        raise SetupError(
+            f"gallery {self.name!r} was indexed with other checkpoints ({there}) than those in use "
+            f"({here}): choose its profile again, or start another gallery with "
+            "`unmask index DIR --gallery NEW_NAME`"
+        )
+
+    def close(self) -> None:
+        """Let go of the file; everything committed stays."""
+        self._opened.close()
+        tighten(self.folder)  # what Chroma wrote has the rights that the umask leaves
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- what it is ---------------------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """The checkpoints that made this gallery."""
+        try:
+            return dict(json.loads(self._meta("fingerprint")))
+        except (ValueError, TypeError) as error:
+            raise self._damaged("what made it cannot be read") from error
+
+    @property
+    def created(self) -> str:
+        """When the gallery was made (UTC, ISO 8601)."""
+        return self._meta("created")
+
+    def counts(self) -> Counts:
+        """How many images, faces and files there are, and how many of them to speak of."""
+        row = self._row(sql.COUNTS)
+        return Counts(*row)
+
+    def extent(self) -> Extent:
+        """What an index over this gallery must cover by now."""
+        faces, last = self._row("SELECT count(*), coalesce(max(seq), 0) FROM faces")
+        return Extent(epoch=self._meta("epoch"), faces=faces, last=last)
+
+    def problems(self) -> list[str]:
+        """Check the whole file (slow: reads all of it); an empty list means sound."""
+        found = [text for (text,) in self._all("PRAGMA integrity_check") if text != "ok"]
+        found += [
+            f"{row[0]} row {row[1]} points nowhere" for row in self._all("PRAGMA foreign_key_check")
+        ]
+        for what, table in (("embedding", "faces"), ("features", "faces"), ("features", "images")):
+            select = f"SELECT DISTINCT length({what}) FROM {table} WHERE {what} IS NOT NULL"  # noqa: S608 - our own names
+            sizes = sorted(size for (size,) in self._all(f"{select} ORDER BY 1"))
+            if len(sizes) > 1:
+                found.append(f"{what} of different sizes in {table}: {sizes} bytes")
+        return [*found, *self._unreadable_faces(), *self._unreadable_images()]
+
+    def _unreadable_faces(self) -> Iterator[str]:
+        for (seq,) in self._all("SELECT seq FROM faces ORDER BY seq"):
+            row = self._all(f"{sql.SELECT_FACE} WHERE seq = ?", (seq,))[0]
+            try:
+                norm = float(np.linalg.norm(sql.face_record(row).face.embedding))
+            except sql.UNREADABLE as error:
+                yield f"face {row[0]} cannot be read ({error})"
+                continue
+            if not abs(norm - 1) < 1e-3:
+                yield f"embedding of {row[0]} is no unit vector"
+
+    def _unreadable_images(self) -> Iterator[str]:
+        for (image_id,) in self._all("SELECT id FROM images ORDER BY id"):
+            row = self._all(f"{sql.SELECT_IMAGE} WHERE id = ?", (image_id,))[0]
+            try:
+                sql.image_record(row)
+            except sql.UNREADABLE as error:
+                yield f"image {image_id} cannot be read ({error})"
+
+    # -- writing ------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writer(self) -> Iterator[None]:
+        """Be the only indexer of this gallery; `SetupError` when another process is."""
+        with database_file.plain_words(self.name):
+            lock = database_file.try_lock(self.folder / "writer.lock")
+        if lock is None:
+            raise SetupError(
+                f"gallery {self.name!r} is being indexed by another process: wait for it, or "
+                "use another gallery with `unmask index DIR --gallery NEW_NAME`"
+            )
+        with contextlib.closing(lock):
+            yield
+
+    def add(
+        self,
+        images: Sequence[AnalysedImage],
+        files: Iterable[FileRecord] = (),
+        *,
+        videos: Iterable[AnalysedVideo] = (),
+    ) -> None:
+        """Record analysed pictures, videos and the files that hold them, all or nothing, for good.
+
+        What is already recorded is left as it is. When this returns, the batch is on the disk.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._turns(), database_file.transaction(self._connection):
+            for image in images:
+                self._add_image(image, now)
+            for video in videos:
+                self._add_video(video, now)
+            self._connection.executemany(sql.UPSERT_FILE, map(sql.file_values, files))
+
+    def _add_image(self, image: AnalysedImage, now: str) -> None:
+        values = sql.image_values(image, now)
+        if self._connection.execute(sql.INSERT_IMAGE, values).rowcount:
+            faces = sql.face_values(image)
+            self._connection.executemany(sql.INSERT_FACE, faces)
+
+    def _add_video(self, video: AnalysedVideo, now: str) -> None:
+        values = sql.video_values(video, now)
+        if not self._connection.execute(sql.INSERT_IMAGE, values).rowcount:
+            return
+        self._connection.execute(sql.INSERT_VIDEO, (video.id, video.duration_s))
+        for image in video.images:
+            self._add_image(image, now)
+            if image.moment is not None:
+                row = (image.id, image.moment.video_id, image.moment.time_s)
+                self._connection.execute(sql.INSERT_FRAME, row)
+
+    def forget_missing(self) -> int:
+        """Delete the pictures and frames none of whose files exists any more; returns how many.
+
+        Indexing alone never does this: an unplugged disk looks like deleted files.
+        """
+        with self.writer(), self._turns(), database_file.transaction(self._connection):
+            before = self.counts().images
+            cursor = self._connection.execute(sql.DELETE_MISSING)
+            self._connection.execute("DELETE FROM files WHERE missing")
+            if cursor.rowcount:
+                self._connection.execute(
+                    "UPDATE meta SET value = ? WHERE key = 'epoch'", (uuid.uuid4().hex,)
+                )
+            return before - self.counts().images
+
+    # -- files --------------------------------------------------------------------------------
+
+    def file(self, path: Path) -> FileRecord | None:
+        """What is known of one file, by its absolute path."""
+        rows = self._all(f"{sql.SELECT_FILE} WHERE path = ?", (sql.path_bytes(path),))
+        return sql.file_record(rows[0]) if rows else None
+
+    def files_below(self, folder: Path, *, batch: int = 1000) -> Iterator[FileRecord]:
+        """Every file recorded under a folder (or the file itself), in batches, in path order."""
+        itself = self.file(folder)
+        if itself is not None:
+            yield itself
+        after = sql.path_bytes(folder).rstrip(b"/") + b"/"
+        end = after[:-1] + b"0"  # "0" follows "/" in ASCII
+        while True:
+            rows = self._all(
+                f"{sql.SELECT_FILE} WHERE path > ? AND path < ? ORDER BY path LIMIT ?",
+                (after, end, batch),
+            )
+            if not rows:
+                return
+            after = rows[-1][0]
+            yield from map(sql.file_record, rows)
+
+    def paths_of(self, image_id: str, *, gone: bool = False) -> list[Path]:
+        """The files that hold a picture or video (or, `gone`, that held it), in path order.
+
+        Those of a frame are its video's.
+        """
+        rows = self._all(
+            "SELECT path FROM files WHERE missing = ? AND image_id = coalesce("
+            "(SELECT video_id FROM video_frames WHERE image_id = ?), ?) ORDER BY path",
+            (gone, image_id, image_id),
+        )
+        return [sql.path_from_bytes(path) for (path,) in rows]
+
+    def with_files(self, ids: Iterable[str]) -> set[str]:
+        """Those of the pictures and videos that some file holds or, before it was gone, held.
+
+        The rest were overwritten with something else.
+        """
+        select = "SELECT DISTINCT image_id FROM files"
+        return {row[0] for row in self._chunked(select, list(ids), key="image_id")}
+
+    def skipped_files(self) -> Iterator[FileRecord]:
+        """The files that are no usable picture, with the reason in `problem`."""
+        rows = self._all(f"{sql.SELECT_FILE} WHERE problem IS NOT NULL ORDER BY path")
+        return map(sql.file_record, rows)
+
+    # -- images and faces ---------------------------------------------------------------------
+
+    def has_image(self, image_id: str) -> bool:
+        """Whether a picture or a whole video with this sha256 is recorded."""
+        return bool(self._all("SELECT 1 FROM images WHERE id = ?", (image_id,)))
+
+    def image(self, image_id: str) -> ImageRecord:
+        """One picture; `ToolError` for an unknown id."""
+        rows = self._all(f"{sql.SELECT_IMAGE} WHERE id = ?", (image_id,))
+        if not rows:
+            raise ToolError(f"there is no image {image_id!r} in gallery {self.name!r}")
+        try:
+            return sql.image_record(rows[0])
+        except sql.UNREADABLE as error:
+            raise self._damaged(f"image {image_id} cannot be read") from error
+
+    def image_ids(self) -> Iterator[str]:
+        """The id of every recorded picture and frame, in order."""
+        rows = self._all(
+            "SELECT id FROM images WHERE id NOT IN (SELECT id FROM videos) ORDER BY id"
+        )
+        return (row[0] for row in rows)
+
+    def frames_of(self, video_id: str) -> list[FrameRecord]:
+        """The frames taken out of a video, in order of time; none when it is no video's sha256."""
+        rows = self._all(
+            "SELECT image_id, time_s FROM video_frames WHERE video_id = ? ORDER BY time_s",
+            (video_id,),
+        )
+        return [FrameRecord(*row) for row in rows]
+
+    def moments(self, image_ids: Sequence[str]) -> dict[str, Moment]:
+        """Where those of the pictures that are frames were taken from, by their ids."""
+        rows = self._chunked(sql.SELECT_MOMENT, image_ids, key="image_id")
+        return {image_id: Moment(video_id, time_s) for image_id, video_id, time_s in rows}
+
+    def face(self, face_id: str) -> FaceRecord:
+        """One face; `ToolError` for an unknown id."""
+        return self.faces([face_id])[0]
+
+    def faces(self, ids: Sequence[str]) -> list[FaceRecord]:
+        """Several faces, in the order asked for; `ToolError` for an unknown id."""
+        found = {row[0]: row for row in self._chunked(sql.SELECT_FACE, ids)}
+        self._refuse_unknown(ids, found)
+        return [self._face(found[each]) for each in ids]
+
+    def faces_of(self, image_id: str) -> list[FaceRecord]:
+        """The faces in a picture, from left to right."""
+        rows = self._all(f"{sql.SELECT_FACE} WHERE image_id = ? ORDER BY ordinal", (image_id,))
+        return [self._face(row) for row in rows]
+
+    # -- embeddings ---------------------------------------------------------------------------
+
+    def embedding_batches(self, size: int, *, after: int = 0) -> Iterator[EmbeddingBatch]:
+        """The embeddings added past seq `after`, in that order, at most `size` at a time."""
+        while True:
+            rows = self._all(
+                "SELECT id, embedding, seq FROM faces WHERE seq > ? ORDER BY seq LIMIT ?",
+                (after, size),
+            )
+            if not rows:
+                return
+            after = rows[-1][2]
+            yield EmbeddingBatch(
+                ids=[row[0] for row in rows],
+                seqs=[row[2] for row in rows],
+                matrix=self._matrix([row[1] for row in rows]),
+            )
+
+    def embeddings(self) -> tuple[list[str], Vector]:
+        """All face ids and embeddings (n, d) float32, L2-normalised; (0, 0) when there are none."""
+        batches = list(self.embedding_batches(4096))
+        ids = [each for batch in batches for each in batch.ids]
+        if not ids:
+            return ids, np.zeros((0, 0), np.float32)
+        return ids, np.concatenate([batch.matrix for batch in batches])
+
+    def similarities(self, query: Vector, ids: Sequence[str]) -> Vector:
+        """Exact cosine similarities (n,) of a unit vector (d,) to faces, in the order given."""
+        found = dict(self._chunked("SELECT id, embedding FROM faces", ids))
+        self._refuse_unknown(ids, found)
+        if not ids:
+            return np.zeros(0, np.float32)
+        # Row by row: a matrix product may sum in another order when the batch differs.
+        matrix = self._matrix([found[each] for each in ids])
+        cosines: Vector = np.einsum("nd,d->n", matrix, np.asarray(query, np.float32))
+        return cosines
+
+    # -- plumbing -----------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _turns(self) -> Iterator[None]:
+        with self._turn, database_file.plain_words(self.name):
+            yield
+
+    def _all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        with self._turns():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def _row(self, sql: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] = self._all(sql)[0]
+        return row
+
+    def _meta(self, key: str) -> str:
+        rows = self._all("SELECT value FROM meta WHERE key = ?", (key,))
+        if not rows:
+            raise self._damaged(f"no {key!r} in it")
+        return str(rows[0][0])
+
+    def _damaged(self, what: str) -> SetupError:
+        return SetupError(
+            f"gallery {self.name!r}: its record is damaged ({what}): `unmask doctor` says more; "
+            f"restore its folder from a backup, or run `unmask galleries forget {self.name}` and "
+            "index your photos again"
+        )
+
+    def _matrix(self, blobs: Sequence[bytes]) -> Vector:
+        """Embeddings (n, d); SetupError when they are not of one size."""
+        self._embedding_bytes = self._embedding_bytes or len(blobs[0])
+        if {len(blob) for blob in blobs} != {self._embedding_bytes} or self._embedding_bytes % 4:
+            raise self._damaged("embeddings of different sizes")
+        flat = np.frombuffer(b"".join(blobs), dtype="<f4").astype(np.float32)
+        return flat.reshape(len(blobs), -1)
+
+    def _face(self, row: Any) -> FaceRecord:
+        try:
+            return sql.face_record(row)
+        except sql.UNREADABLE as error:
+            raise self._damaged(f"face {row[0]} cannot be read") from error
+
+    def _chunked(self, select: str, ids: Sequence[str], *, key: str = "id") -> Iterator[Any]:
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            marks = ", ".join("?" * len(chunk))
+            yield from self._all(f"{select} WHERE {key} IN ({marks})", chunk)
+
+    def _refuse_unknown(self, ids: Sequence[str], found: Mapping[str, object]) -> None:
+        unknown = next((each for each in ids if each not in found), None)
+        if unknown is not None:
+            raise ToolError(f"there is no face {unknown!r} in gallery {self.name!r}")
+
+
+def _no_gallery(name: str, known: Sequence[str]) -> str:
+    """What is wrong and what to do: a gallery that exists is likelier meant than a new one."""
+    make = f"make it with `unmask index DIR --gallery {name}`"
+    if not known:
+        return f"there is no gallery {name!r} (there are: none yet): {make}"
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f"did you mean {near[0]!r}? Name" if near else "name"
+    there = ", ".join(known)
+    return (
+        f"there is no gallery {name!r} (there are: {there}): {meant}"
+        f" one of them with `--gallery NAME`, or {make}"
+    )

@@ -1,0 +1,214 @@
+"""What a gallery remembers: the rows of its record store, and how arrays become bytes."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.faces.analyser import Face
+from tools.faces.quality import FaceQuality
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalysedFace:
+    """One detected face with what was computed from its crop.
+
+    `features` (d,) float32 are the encoder's, not normalised; None when the face could not be
+    cropped. `face_hash` is the perceptual hash of the crop (unsigned, 64 bits), None likewise.
+    """
+
+    face: Face
+    features: Vector | None
+    face_hash: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a picture was taken from that is a frame: a video (its sha256), `time_s` into it."""
+
+    video_id: str
+    time_s: float
+
+    @property
+    def image_id(self) -> str:
+        """The frame's id among the pictures: the video's, an @, the seconds."""
+        return f"{self.video_id}@{self.time_s:.3f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalysedImage:
+    """Everything that indexing learnt about one picture, ready to be recorded.
+
+    `id` is the sha256 of the file's bytes, or that of a `moment` for a frame of a video;
+    `features` (d,) float32 are those of the whole picture.
+    """
+
+    id: str
+    width: int
+    height: int
+    format: str
+    frames: int
+    byte_size: int
+    perceptual_hash: int
+    unmask_forgery: bool
+    features: Vector | None
+    faces: tuple[AnalysedFace, ...]
+    moment: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalysedVideo:
+    """A whole video, ready to be recorded: what its file is, and the frames taken out of it.
+
+    `id` is the sha256 of the file; `frames` is how many it has, of which `images` were looked at.
+    """
+
+    id: str
+    format: str
+    frames: int
+    duration_s: float
+    byte_size: int
+    unmask_forgery: bool
+    images: tuple[AnalysedImage, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageRecord:
+    """One indexed picture; `indexed_at` is UTC, ISO 8601; a frame of a video has a `moment`."""
+
+    id: str
+    width: int
+    height: int
+    format: str
+    frames: int
+    byte_size: int
+    perceptual_hash: int
+    unmask_forgery: bool
+    features: Vector | None
+    indexed_at: str
+    moment: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """One frame of an indexed video: the picture that it is in the gallery, and its time."""
+
+    image_id: str
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceRecord:
+    """One indexed face; `id` is "<image id>:<ordinal>", ordinals count from the left, from 0."""
+
+    id: str
+    image_id: str
+    ordinal: int
+    face: Face
+    features: Vector | None
+    face_hash: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file on disk: which image or video it holds, or which problem kept it out.
+
+    `size` (bytes) and `mtime_ns` recognise an unchanged file without reading it; `missing` says
+    that it was gone when its folder was last walked.
+    """
+
+    path: Path
+    size: int
+    mtime_ns: int
+    image_id: str | None = None
+    problem: str | None = None
+    missing: bool = False
+
+    def same_state(self, size: int, mtime_ns: int) -> bool:
+        """Whether a file of this size and time of change is the file that was recorded."""
+        return (self.size, self.mtime_ns) == (size, mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a gallery holds; `missing` files are those gone from disk.
+
+    `without_face` of the images show no face that was found: nothing in them can be a hit.
+    `frames` of the images were taken out of `videos`.
+    """
+
+    images: int
+    without_face: int
+    faces: int
+    files: int
+    skipped: int
+    missing: int
+    videos: int = 0
+    frames: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What an index must cover: the first `faces` faces of this `epoch`, up to `last`.
+
+    Faces are only ever appended within an epoch; deleting any begins a new one.
+    """
+
+    epoch: str
+    faces: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddingBatch:
+    """Some faces in the order they were added: ids, seqs, and `matrix` (n, d) of unit vectors."""
+
+    ids: list[str]
+    seqs: list[int]
+    matrix: Vector
+
+
+def face_id(image_id: str, ordinal: int) -> str:
+    """Name a face by its picture and its place in it."""
+    return f"{image_id}:{ordinal}"
+
+
+def pack(array: NDArray[np.generic] | None) -> bytes | None:
+    """Little-endian float32 bytes of an array; None stays None."""
+    return None if array is None else np.ascontiguousarray(array, dtype="<f4").tobytes()
+
+
+def unpack(data: bytes | None, shape: Sequence[int] = (-1,)) -> Vector | None:
+    """Undo `pack`."""
+    return None if data is None else unpacked(data, shape)
+
+
+def unpacked(data: bytes, shape: Sequence[int] = (-1,)) -> Vector:
+    """The array of float32 bytes, a copy that may be written to."""
+    return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(shape)
+
+
+def signed(value: int | None) -> int | None:
+    """An unsigned 64-bit hash as the signed integer that SQLite can hold."""
+    return None if value is None else value - (1 << 64) if value >= 1 << 63 else value
+
+
+def unsigned(value: int | None) -> int | None:
+    """Undo `signed`."""
+    return None if value is None else value % (1 << 64)
+
+
+def quality_json(quality: FaceQuality) -> str:
+    """A face's quality as JSON; unmeasured numbers are NaN, as Python's json writes them."""
+    return json.dumps(asdict(quality))
+
+
+def quality_from_json(text: str) -> FaceQuality:
+    """Undo `quality_json`."""
+    fields = json.loads(text)
+    return FaceQuality(**{**fields, "problems": tuple(fields["problems"])})

@@ -1,0 +1,80 @@
+"""Videos on their way into a gallery: taken apart into pictures, and put together when whole.
+
+The frames of a video are analysed like any other pictures, in the same batches. What was learnt
+of them is held here (never their pixels) until the last one is done, so that a video is recorded
+as a whole or not at all: after a crash it is a file that nobody has looked at yet.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from tools.gallery.analysis import Opened
+from tools.gallery.records import AnalysedImage, AnalysedVideo, Moment
+from tools.media.frames import Video
+from tools.media.images import UnreadableImage
+from tools.media.skip_reasons import RETRIED
+from tools.media.videos import as_photo, frames
+
+
+@dataclass(slots=True)
+class _Underway:
+    video: Video
+    byte_size: int
+    images: list[AnalysedImage] = field(default_factory=list)
+
+
+class Footage:
+    """The videos that are being analysed, by their sha256."""
+
+    def __init__(self) -> None:
+        self._underway: dict[str, _Underway] = {}
+
+    def __contains__(self, video_id: str) -> bool:
+        return video_id in self._underway
+
+    def opened(self, video_id: str, video: Video, *, byte_size: int) -> Iterator[Opened]:
+        """The frames of a video as pictures to be analysed, one by one as they are asked for.
+
+        Raises `UnreadableImage` when none can be decoded, or when the system fails amid it; a video
+        that breaks off later because it is damaged gives those that could be decoded.
+        """
+        self._underway[video_id] = _Underway(video, byte_size)
+        given = 0
+        try:
+            for frame in frames(video):
+                moment = Moment(video_id, frame.time_s)
+                photo = as_photo(video, frame.pixels, image_id=moment.image_id)
+                given += 1
+                yield Opened(photo, byte_size=byte_size, moment=moment)
+        except UnreadableImage as error:
+            if not given or error.reason in RETRIED:
+                del self._underway[video_id]
+                raise
+        if not given:
+            del self._underway[video_id]
+            raise UnreadableImage("damaged", "no frame can be decoded")
+
+    def sort_in(self, images: Iterable[AnalysedImage]) -> list[AnalysedImage]:
+        """Keep the frames among the pictures until their videos are whole; returns the rest."""
+        rest = []
+        for image in images:
+            if image.moment is None:
+                rest.append(image)
+            elif image.moment.video_id in self._underway:  # else it was given up meanwhile
+                self._underway[image.moment.video_id].images.append(image)
+        return rest
+
+    def whole(self, video_id: str) -> AnalysedVideo | None:
+        """A video of which all frames were sorted in; None when none of them was analysed."""
+        done = self._underway.pop(video_id)
+        if not done.images:
+            return None
+        return AnalysedVideo(
+            id=video_id,
+            format=done.video.format,
+            frames=done.video.frames,
+            duration_s=done.video.duration_s,
+            byte_size=done.byte_size,
+            unmask_forgery=done.video.unmask_forgery,
+            images=tuple(done.images),
+        )

@@ -1,0 +1,1 @@
+"""Pictures, animations and videos as files: told apart, opened safely, hashed, kept private."""

@@ -1,0 +1,188 @@
+"""Animated pictures and documents of several pages, frame by frame, as if they were videos.
+
+GIF, WebP, PNG and AVIF may move; a TIFF or HEIF may hold several pages. Further pictures in a
+camera's JPEG (MPO) are no frames: they are maps of depth and light, and previews.
+"""
+
+import bisect
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from tools.media import camera_raw
+from tools.media.frames import LEAST_FRAMES, MOST_FRAMES, Video, VideoFrame, frames_wanted
+from tools.media.images import (
+    WHOLE_PIXELS,
+    Pixels,
+    UnreadableImage,
+    decoding,
+    metadata_texts,
+    opened,
+    read_bytes,
+    rgb,
+    upright,
+)
+from tools.media.skip_reasons import RETRIED
+
+PAGED = frozenset(("TIFF", "HEIF"))
+"""The formats whose frames are pages, and have a number rather than a time."""
+
+_MOVING = frozenset(("GIF", "WEBP", "PNG", "AVIF"))
+_SIGNATURES = (b"GIF8", b"\x89PNG", b"II*\0", b"MM\0*")
+_BRANDS = (b"ftypavi", b"ftyphei", b"ftypmif1", b"ftypmsf1", b"ftyphev")
+_ALL_OF = 4 * LEAST_FRAMES
+"""An animation of so few frames is looked at whole: a picture may be shown for a moment only."""
+
+_UNSAID_S = 0.1  # what browsers take where an animation says nothing, or nothing sensible
+_SHORTEST_S = 0.011
+_SUBFILE_TYPE, _REDUCED_OR_MASK = 254, 0b101
+
+
+def may_move(head: bytes) -> bool:
+    """Whether bytes begin as those of a format that may hold several frames do."""
+    webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
+    return webp or head.startswith(_SIGNATURES) or head[4:12].startswith(_BRANDS)
+
+
+def may_move_file(path: Path) -> bool:
+    """The same of a file; False for what cannot be read: reading it says why."""
+    try:
+        with path.open("rb") as file:
+            return may_move(file.read(16))
+    except OSError:
+        return False
+
+
+def animation_in(data: bytes, path: Path) -> Video | None:
+    """What the bytes of a file hold, when that is more than one picture; else None.
+
+    None as well for what cannot be opened: `decode_photo` mends it, or says why not. Raises
+    `UnreadableImage` when the system fails.
+    """
+    if not may_move(data) or camera_raw.opened(data) is not None:
+        return None
+    try:
+        return _animation_in(data, path)
+    except UnreadableImage as error:
+        if error.reason in RETRIED:
+            raise
+        return None
+
+
+def _animation_in(data: bytes, path: Path) -> Video | None:
+    with opened(data) as image:
+        times = _frame_times(image)
+        if list(times) == [0]:
+            return None
+        last = max(times.values()) + (1.0 if image.format in PAGED else _shown_s(image))
+        return Video(
+            path=path,
+            format=image.format or "",
+            frames=len(times),
+            first_s=0.0,
+            duration_s=last,
+            texts=metadata_texts(data),
+        )
+
+
+def look(path: Path) -> Video:
+    """The animation in a file, one of a single frame if it holds one picture."""
+    data = read_bytes(path)
+    found = animation_in(data, path)
+    if found is None:
+        with opened(data) as image:
+            return Video(path, image.format or "", 1, 0.0, 1.0, metadata_texts(data))
+    return found
+
+
+def frames(video: Video, *, at_most: int = MOST_FRAMES) -> Iterator[VideoFrame]:
+    """Evenly spaced frames in order, first and last among them, of a few all.
+
+    Those that cannot be decoded are passed over. Raises `UnreadableImage` when that is all of
+    them, or when the system fails.
+    """
+    given, problem = 0, None
+    wanted = frames_wanted(video, at_most)
+    if video.frames <= _ALL_OF:
+        wanted = min(video.frames, at_most)
+    with opened(read_bytes(video.path)) as image:
+        for number, time_s in _spread(list(_frame_times(image).items()), wanted):
+            try:
+                pixels = _pixels(image, number)
+            except UnreadableImage as error:
+                if error.reason in RETRIED:
+                    raise
+                problem = error
+                continue
+            yield VideoFrame(time_s=time_s, number=given, pixels=pixels)
+            given += 1
+    if problem is not None and not given:
+        raise problem
+
+
+def frame_at(path: Path, time_s: float) -> Pixels:
+    """The frame that `frames` took at a time, decoded again: (h, w, 3) uint8 RGB."""
+    with opened(read_bytes(path)) as image:
+        for number, at in _frame_times(image).items():
+            if abs(at - time_s) < 5e-4:
+                return _pixels(image, number)
+    raise UnreadableImage("damaged", "the frame is no longer there")
+
+
+def _spread(places: list[tuple[int, float]], wanted: int) -> list[tuple[int, float]]:
+    if wanted >= len(places):
+        return places
+    starts = [time for _, time in places]
+    step = starts[-1] / max(1, wanted - 1)
+    targets = (number * step for number in range(wanted))
+    shown = dict.fromkeys(bisect.bisect_right(starts, target + 1e-6) - 1 for target in targets)
+    return [places[each] for each in shown]
+
+
+def _frame_times(image: Image.Image) -> dict[int, float]:
+    """When each frame begins, by its number in the file; without thumbnails and masks."""
+    with decoding():
+        number = int(getattr(image, "n_frames", 1))
+    if number == 1 or image.format not in PAGED | _MOVING:
+        return {0: 0.0}
+    times: dict[int, float] = {}
+    time_s = 0.0
+    for each in range(number):
+        try:
+            with decoding():
+                image.seek(each)
+        except UnreadableImage as error:
+            if error.reason == "unreadable" or not times:
+                raise
+            break  # a file that is cut off holds the frames before
+        if image.format in PAGED and _is_thumbnail(image):
+            continue
+        times[each] = round(time_s, 3)
+        time_s += 1.0 if image.format in PAGED else _shown_s(image)
+    return times or {0: 0.0}
+
+
+def _is_thumbnail(image: Image.Image) -> bool:
+    kind = getattr(image, "tag_v2", {}).get(_SUBFILE_TYPE, 0)
+    return isinstance(kind, int) and bool(kind & _REDUCED_OR_MASK)
+
+
+def _shown_s(image: Image.Image) -> float:
+    """How long the current frame is shown; WebP and AVIF tell it of a decoded one only."""
+    if image.format in ("WEBP", "AVIF"):
+        with decoding():
+            image.load()
+    said = image.info.get("duration", 0)
+    seconds = said / 1000 if isinstance(said, (int, float)) else 0.0
+    return seconds if seconds >= _SHORTEST_S else _UNSAID_S
+
+
+def _pixels(image: Image.Image, number: int) -> Pixels:
+    if image.width * image.height > WHOLE_PIXELS:
+        size = f"frames of {image.width} × {image.height} pixels, at most {WHOLE_PIXELS}"
+        raise UnreadableImage("too large", size)
+    with decoding():
+        image.seek(number)
+        image.load()
+    return rgb(upright(image))

@@ -1,0 +1,471 @@
+"""Opens photographs safely, identifies them and finds them in folders.
+
+What a file is called decides nothing; its bytes do. The pixels that leave here are always
+(h, w, 3) uint8 RGB, upright, and nothing else of the file (profiles, thumbnails) travels along.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import os
+import stat
+import struct
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from tools.errors import SetupError, ToolError
+from tools.media import camera_raw, repair
+from tools.media.bit_depth import eight_bit
+
+WHOLE_PIXELS = 110_000_000
+"""Width × height up to which pictures are read as they are (330 MB as RGB); larger ones are halved
+on the way in, one at a time, so that memory stays bounded. Cameras "of 100 megapixels" have 101.8
+million pixels, telephones "of 108" have 12,000 × 9,000."""
+
+MAX_PIXELS = 200_000_000
+"""Width × height above which a picture is refused before its pixels are decoded."""
+
+MAX_BYTES = 256 * 1024 * 1024
+"""File size above which a file is refused unread: it is an archive, not a photograph."""
+
+UNMASK_MARK = "Forgery made by Unmask"
+"""What `tools.forge.forgery` writes into the metadata of everything it saves."""
+
+# Without the rest of Pillow's formats: EPS starts Ghostscript, TGA has no signature (any file
+# may pass for one), and nobody keeps photographs as FLI or MSP.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "MPO", "HEIF", "AVIF", "TIFF", "BMP", "JPEG2000", "PPM")
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
+_BRANDS = (b"ftypavi", b"ftyphei", b"ftypmif1")  # AVIF and HEIF; other `ftyp` are videos
+
+# Pillow's decoders answer hostile bytes with any of these, depending on the format. Only calls of
+# Pillow stand where they are caught: an error of ours must not pass for a damaged file.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+
+_EXIF_DESCRIPTION = 0x010E
+_EXIF_TEXTS = {
+    "software": 0x0131,
+    "camera": 0x0110,
+    "author": 0x013B,
+    "description": _EXIF_DESCRIPTION,
+}
+_EXIF_ORIENTATION = 0x0112
+_DARK = 64  # of 255; a 16-bit picture below has its values in the lower bits
+_large_ones = threading.Lock()
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+Pixels = NDArray[np.uint8]
+
+
+class UnreadableImage(ToolError):
+    """A file that gives no picture; `reason` is one of a few, so that skips can be counted.
+
+    "missing", "unreadable" (the system refuses, or has no memory left), "empty", "not an image",
+    "too large", "truncated", "damaged" or "camera raw, not read". `tools.media.skip_reasons` says
+    which of them pass by themselves, and what to do about each.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, path: Path | None = None) -> None:
+        what = f"{reason} ({detail})" if detail else reason
+        super().__init__(what if path is None else f"{str(path)!r}: {what}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """One picture, decoded.
+
+    `id` is the sha256 (hex) of the file's bytes; `pixels` are (h, w, 3) uint8 RGB, turned upright
+    by EXIF; of several `frames` they are the first; `perceptual_hash` is unsigned, 64 bits;
+    `unmask_forgery` says that the metadata carry `UNMASK_MARK`: a hint of a forgery when true, for
+    anyone can write and remove metadata, and of nothing when false.
+    """
+
+    id: str
+    pixels: Pixels
+    format: str
+    frames: int
+    perceptual_hash: int
+    unmask_forgery: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something met while walking folders: a file, or (with `problem`) what could not be read."""
+
+    path: Path
+    problem: str | None = None
+
+
+def image_id(data: bytes) -> str:
+    """Name an image by its content: the sha256 of its bytes, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_photo(path: Path) -> Photo:
+    """Open one file as a photograph; `UnreadableImage`, which names it, when it is none."""
+    try:
+        return decode_photo(read_bytes(path))
+    except UnreadableImage as error:
+        raise UnreadableImage(error.reason, error.detail, path=path) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a regular file of at most `MAX_BYTES`; `UnreadableImage` otherwise."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImage("not an image", "not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise UnreadableImage("too large", f"{status.st_size} bytes, at most {MAX_BYTES}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableImage("missing") from error
+    except OSError as error:
+        raise UnreadableImage("unreadable", error.strerror or str(error)) from error
+    except MemoryError as error:
+        raise UnreadableImage("unreadable", "out of memory") from error
+
+
+def decode_photo(data: bytes) -> Photo:
+    """Decode a file's bytes, whatever its format, mode and orientation; first frame only.
+
+    Alpha is laid over white, as viewers show it: the colours under full transparency are
+    arbitrary. 16-bit and float samples are reduced to 8 bits. Colour profiles are left alone:
+    the pixels are the stored ones, not a screen's rendering. More than `WHOLE_PIXELS` are halved
+    in both directions. Of a camera raw it is the full-size picture that the camera made, if it
+    holds one. Raises `UnreadableImage`.
+    """
+    if not data:
+        raise UnreadableImage("empty")
+    raw = camera_raw.opened(data)
+    if raw is None:
+        return replace(_decoded(data), id=image_id(data))
+    if raw.preview is None:
+        raise UnreadableImage("camera raw, not read", "export a JPEG or TIFF")
+    photo = _decoded(raw.preview, orientation=raw.orientation)
+    return replace(photo, id=image_id(data), format=camera_raw.FORMAT)
+
+
+def _decoded(data: bytes, *, orientation: int = 1) -> Photo:
+    """The photo in bytes; where a decoder refuses, in bytes without what stood in its way."""
+    try:
+        return _decoded_as_it_is(data, orientation)
+    except UnreadableImage as error:
+        if error.reason not in ("damaged", "truncated", "not an image"):
+            raise
+        photo = _decoded_when_mended(data, orientation)
+        if photo is None:
+            raise
+        return photo
+
+
+def _decoded_when_mended(data: bytes, orientation: int) -> Photo | None:
+    for less in (repair.without_junk(data), repair.without_extras(data)):
+        if less is not None and less != data:
+            with contextlib.suppress(UnreadableImage):
+                return _decoded(less, orientation=orientation)
+    with contextlib.suppress(UnreadableImage):
+        photos = [_decoded_as_it_is(it, orientation) for it in repair.ended(data) or ()]
+        if photos and np.array_equal(photos[0].pixels, photos[1].pixels):
+            return photos[0]
+    size = camera_raw.tiff_size(data)
+    if size is None or size[0] * size[1] > WHOLE_PIXELS:
+        return None
+    samples = _unchanged(data)  # Pillow reads no floating-point colours, for one
+    return None if samples is None else _photo(Image.fromarray(samples), "TIFF")
+
+
+def _decoded_as_it_is(data: bytes, orientation: int) -> Photo:
+    with opened(data) as image:
+        large = image.width * image.height > WHOLE_PIXELS
+        with _large_ones if large else contextlib.nullcontext():
+            with decoding():
+                frames = int(getattr(image, "n_frames", 1))
+                deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
+                if large:
+                    image.draft(image.mode, (image.width // 2, image.height // 2))
+                image.load()
+            if deep and max(high for _, high in _extrema(image)) < _DARK:
+                samples = _unchanged(data)
+                shown = image if samples is None else Image.fromarray(samples)
+            else:
+                shown = image
+            turn = _orientation(image)
+            upright = _turned(shown, orientation if turn in (None, 1) else turn)
+            photo = _photo(upright, image.format or "", marked=carries_mark(image))
+        return replace(photo, frames=frames)
+
+
+def _extrema(image: Image.Image) -> list[tuple[float, float]]:
+    found = image.getextrema() if image.mode in ("RGB", "RGBA") else ((0.0, 255.0),)
+    return [(float(low), float(high)) for low, high in found]  # type: ignore[misc]
+
+
+def _photo(upright: Image.Image, format: str, *, marked: bool = False) -> Photo:
+    """A photo of decoded pixels, yet without its id."""
+    pixels = rgb(upright)
+    if pixels.shape[0] * pixels.shape[1] > WHOLE_PIXELS:
+        half = pixels.shape[1] // 2, pixels.shape[0] // 2
+        pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return Photo(
+        id="",
+        pixels=pixels,
+        format=format,
+        frames=1,
+        perceptual_hash=perceptual_hash(pixels),
+        unmask_forgery=marked,
+    )
+
+
+def _unchanged(data: bytes) -> Pixels | None:
+    """A picture with all of its bits as OpenCV reads it, reduced to 8 bits of RGB."""
+    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if samples is None:
+        return None
+    if samples.ndim == 3:
+        samples = samples[..., 2::-1] if samples.shape[2] >= 3 else samples[..., 0]
+    reduced = eight_bit(samples)
+    return reduced if reduced.ndim == 3 else np.repeat(reduced[:, :, None], 3, axis=2)
+
+
+def metadata_texts(data: bytes) -> dict[str, str]:
+    """Texts that the file carries about itself: software, camera, author, description, comment.
+
+    As they stand in the file, which anyone can edit: data to be shown quoted, never obeyed.
+    Absent ones are left out; raises `UnreadableImage`.
+    """
+    raw = camera_raw.opened(data)
+    if raw is not None and not data.startswith(_SIGNATURES):
+        data = raw.preview or data
+    with opened(data) as image:
+        texts = {
+            # EXIF, else a PNG's text of that name.
+            name: _exif(image, tag) or image.info.get(name.title())
+            for name, tag in _EXIF_TEXTS.items()
+        }
+        texts["comment"] = image.info.get("comment") or image.info.get("Comment")
+    plain = {
+        name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        for name, value in texts.items()
+    }
+    return {
+        name: value for name, value in plain.items() if isinstance(value, str) and value.strip()
+    }
+
+
+def opened(data: bytes) -> Image.Image:
+    """Open without decoding, and refuse what is too large to decode."""
+    try:
+        with decoding():
+            image = Image.open(io.BytesIO(data), formats=_known_formats())
+    except UnreadableImage as error:
+        begun = data.startswith(_SIGNATURES) or data[4:12].startswith(_BRANDS)
+        if error.reason == "not an image" and begun:
+            error = UnreadableImage("damaged")
+        less = repair.without_junk(data) or repair.without_extras(data) or data
+        if error.reason == "too large" or less == data:
+            raise error from None
+        return opened(less)
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width} × {image.height} pixels, at most {MAX_PIXELS}"
+        image.close()
+        raise UnreadableImage("too large", size)
+    return image
+
+
+@contextlib.contextmanager
+def decoding() -> Iterator[None]:
+    """Around calls of Pillow alone: whatever a decoder makes of a file is `UnreadableImage`.
+
+    A system that is out of memory or files is told apart from a damaged file: that passes.
+    """
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise UnreadableImage("not an image") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImage("too large", f"more than {MAX_PIXELS} pixels") from error
+    except MemoryError as error:
+        raise UnreadableImage("unreadable", "out of memory") from error
+    except _DECODER_ERRORS as error:
+        if "out of memory" in str(error) or (isinstance(error, OSError) and error.errno):
+            raise UnreadableImage("unreadable", str(error)) from error
+        raise UnreadableImage(_damage(error), str(error)) from error
+
+
+@functools.cache
+def _known_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow was built with; HEIF comes from its plugin."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    Image.init()
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own limit is lower; `opened` holds ours
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _damage(error: BaseException) -> str:
+    text = str(error).lower()
+    return "truncated" if "truncat" in text or isinstance(error, EOFError) else "damaged"
+
+
+def _exif(image: Image.Image, tag: int) -> object:
+    """One EXIF value, or None; broken EXIF hides no picture."""
+    try:
+        return image.getexif().get(tag)
+    except _DECODER_ERRORS:
+        return None
+
+
+def carries_mark(image: Image.Image) -> bool:
+    """Look where the forge writes: EXIF description, JPEG comment, PNG text (all in `info`)."""
+    values: Iterable[object] = (*image.info.values(), _exif(image, _EXIF_DESCRIPTION))
+    mark = UNMASK_MARK.encode()
+    return any(
+        mark in value if isinstance(value, bytes) else UNMASK_MARK in value
+        for value in values
+        if isinstance(value, (bytes, str))
+    )
+
+
+def _orientation(image: Image.Image) -> int | None:
+    orientation = _exif(image, _EXIF_ORIENTATION)
+    return orientation if isinstance(orientation, int) else None
+
+
+def _turned(image: Image.Image, orientation: int | None) -> Image.Image:
+    turn = _UPRIGHT.get(orientation or 1)
+    return image if turn is None else image.transpose(turn)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The current frame of a picture, turned by the picture's EXIF orientation."""
+    return _turned(image, _orientation(image))
+
+
+def rgb(image: Image.Image) -> Pixels:
+    """A decoded picture of any mode as (h, w, 3) uint8 RGB, alpha laid over white."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        grey = eight_bit(np.asarray(image))
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if image.has_transparency_data:
+        with decoding():
+            layers = image.convert("RGBA")
+        white = Image.new("RGBA", layers.size, "white")
+        image = Image.alpha_composite(white, layers)
+    with decoding():
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def perceptual_hash(pixels: Pixels) -> int:
+    """64 bits that survive re-encoding, scaling and mild changes of light (unsigned).
+
+    pHash (Zauner 2010, §3.2.1): grey 32×32, DCT-II, the 8×8 lowest frequencies without the
+    constant row and column, each against their median. Ten lines on cv2 rather than the imagehash
+    package, which would bring PyWavelets along for hashes that we do not use.
+
+    Does not show: that two pictures are the same photograph. Near-equal hashes mean near-equal
+    coarse layout; featureless pictures all look alike; a crop or a mirror image looks different.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low = cv2.dct(small)[1:9, 1:9]
+    # Rounded: on a featureless picture the bits must not be floating-point noise.
+    low = np.round(low, 2)
+    bits = np.packbits(low > np.median(low))
+    return int.from_bytes(bits.tobytes(), "big")
+
+
+def hash_distance(a: int, b: int) -> int:
+    """Count the bits in which two perceptual hashes differ (0 to 64; unrelated: about 32)."""
+    return (a ^ b).bit_count()
+
+
+def walk(
+    folders: Sequence[Path], *, follow_links: bool = True, without: Sequence[Path] = ()
+) -> Iterator[Found]:
+    """Find every file below the folders (or the files given), in the same order every time.
+
+    Hidden files count too: whoever looks for evidence wants no exceptions. Each folder is entered
+    once however many links lead to it; with `follow_links` off, links that lead out of all the
+    folders are yielded with a `problem`. Folders in `without` are passed over in silence. What
+    cannot be read, and what is neither file nor folder, is yielded with its `problem`. A path that
+    does not exist is a `SetupError`, raised before anything is yielded.
+    """
+    for path in folders:
+        if not os.path.lexists(path):
+            raise SetupError(f"{str(path)!r} does not exist; `unmask index` wants a folder")
+    within = None if follow_links else tuple(folder.resolve() for folder in folders)
+    return _walk(folders, within, frozenset(folder.resolve() for folder in without))
+
+
+def _walk(
+    folders: Sequence[Path], within: tuple[Path, ...] | None, without: frozenset[Path]
+) -> Iterator[Found]:
+    entered: set[tuple[int, int]] = set()
+    waiting = list(reversed(folders))  # a stack, not recursion: trees may be deeper than ours
+    while waiting:
+        path = waiting.pop()
+        try:
+            status = path.stat()
+            if within is not None and path.is_symlink() and _leads_out(path, within):
+                yield Found(path, "link out of the folder")
+            elif stat.S_ISDIR(status.st_mode):
+                if without and path.resolve() in without:
+                    continue
+                if (status.st_dev, status.st_ino) not in entered:
+                    entered.add((status.st_dev, status.st_ino))
+                    waiting += _children_last_first(path)
+            elif stat.S_ISREG(status.st_mode):
+                yield Found(path)
+            else:
+                yield Found(path, "not a regular file")
+        except OSError as error:
+            yield Found(path, _why(error, path))
+
+
+def _leads_out(link: Path, folders: Sequence[Path]) -> bool:
+    target = link.resolve()
+    return not any(target.is_relative_to(folder) for folder in folders)
+
+
+def _children_last_first(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        names = sorted((entry.name for entry in entries), key=os.fsencode, reverse=True)
+    return [folder / name for name in names]
+
+
+def _why(error: OSError, path: Path) -> str:
+    # Also "too many levels of symbolic links", which stat() reports as an error of its own.
+    return "broken link" if path.is_symlink() else (error.strerror or str(error)).lower()

@@ -1,0 +1,80 @@
+"""Figures of merit and their uncertainty: one meaning each, undefined is NaN and never 0.
+
+Scores rise with the evidence for `True` (forged; of the same person); labels are boolean. Rows
+whose score is NaN are left out of a figure, and `complete` says how many those are.
+"""
+
+from tools.metrics.calibration import Bin, brier, cllr, cllr_min, ece, reliability
+from tools.metrics.detection import (
+    Accuracies,
+    Complete,
+    OperatingPoint,
+    Roc,
+    accuracies,
+    ap,
+    auc,
+    complete,
+    eer,
+    mate_ranks,
+    rank_k,
+    roc,
+    tar_at_far,
+    tpr_at_fpr,
+)
+from tools.metrics.resampling import (
+    Difference,
+    auc_interval,
+    grouped_interval,
+    holm,
+    interval,
+    mean,
+    paired_difference,
+    resamples,
+    weighted_auc,
+)
+from tools.metrics.retrieval import (
+    average_precision,
+    ndcg_at,
+    precision_at,
+    r_precision,
+    recall_at,
+    reciprocal_rank,
+)
+
+__all__ = [
+    "Accuracies",
+    "Bin",
+    "Complete",
+    "Difference",
+    "OperatingPoint",
+    "Roc",
+    "accuracies",
+    "ap",
+    "auc",
+    "auc_interval",
+    "average_precision",
+    "brier",
+    "cllr",
+    "cllr_min",
+    "complete",
+    "ece",
+    "eer",
+    "grouped_interval",
+    "holm",
+    "interval",
+    "mate_ranks",
+    "mean",
+    "ndcg_at",
+    "paired_difference",
+    "precision_at",
+    "r_precision",
+    "rank_k",
+    "recall_at",
+    "reciprocal_rank",
+    "reliability",
+    "resamples",
+    "roc",
+    "tar_at_far",
+    "tpr_at_fpr",
+    "weighted_auc",
+]

@@ -1,0 +1,1 @@
+"""The closer look at leading hits: read again, measured further, judged again."""

@@ -1,0 +1,124 @@
+"""A face taken apart: do the inner face and the head around it belong to one person?
+
+A swap replaces the inner face and keeps the head, so that each depicts another person (ICT-Ref:
+Dong et al., "Protecting Celebrities from DeepFake with Identity Consistency Transformer", CVPR
+2022). What is taken away is made grey, with a soft edge, because a hard one would be what an
+embedder looks at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.faces.alignment import aligned_crop, crop_matrix, transform
+from tools.faces.analyser import Face, FaceAnalyser
+from tools.forge.masks import eye_distance, grow
+
+Floats = NDArray[np.float32]
+Look = tuple[np.ndarray, Face]
+"""A picture (h, w, 3) uint8 RGB with a face in it."""
+
+VIEW_PX, VIEW_MARGIN = 176, 1.4
+"""Of the upright view that is taken apart: a little more than what embedders see."""
+
+_INNER = range(17, 68)  # brows, eyes, nose and mouth of iBUG's 68
+_GREY = 127.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceParts:
+    """Two views (s, s, 3) uint8 RGB of one upright face, each with one part greyed out.
+
+    `keypoints` (5, 2) px are the face's in both.
+    """
+
+    inner: np.ndarray
+    outer: np.ndarray
+    keypoints: np.ndarray
+
+
+def taken_apart(pixels: np.ndarray, face: Face) -> FaceParts:
+    """The face of a picture (h, w, 3) uint8 RGB, as its inner part and as what is around it."""
+    matrix = crop_matrix(face.keypoints, size=VIEW_PX, margin=VIEW_MARGIN)
+    view = aligned_crop(pixels, face.keypoints, size=VIEW_PX, margin=VIEW_MARGIN)
+    keypoints = transform(face.keypoints, matrix).astype(np.float32)
+    landmarks = None if face.landmarks is None else transform(face.landmarks, matrix)
+    area = _inner_area(keypoints, landmarks)[..., None]
+    return FaceParts(inner=_mixed(view, area), outer=_mixed(view, 1 - area), keypoints=keypoints)
+
+
+@dataclass(frozen=True, slots=True)
+class InnerOuter:
+    """The distances between unit embeddings of inner and outer faces, squared: 0..4 each.
+
+    `d1` the hit's inner to its outer face. Of the query photo whose inner face is nearest: `e2`
+    to that, and `d2` the outer faces of both. Of the one whose outer face is nearest: `e3` to
+    that, and `d3` the inner faces.
+    """
+
+    d1: float
+    d2: float
+    d3: float
+    e2: float
+    e3: float
+
+    @property
+    def score(self) -> float:
+        """ICT-Ref's fusion: a distance to a reference counts as far as the reference is near."""
+        second, third = _trust(self.e2), _trust(self.e3)
+        return (2 - second - third) * self.d1 + second * self.d2 + third * self.d3
+
+
+def _trust(distance: float) -> float:
+    return 0.75 / (1 + float(np.exp((distance - 0.5) / 0.5)))
+
+
+def inner_outer(hit: Look, photos: Sequence[Look], *, faces: FaceAnalyser) -> InnerOuter | None:
+    """How well inner and outer face go together; None without query photos.
+
+    Does not show: a wholly made head (both parts are of one face), a changed expression (identity
+    stays), or who made it. The embedder was never trained on halves of faces, so that the
+    distances are wide for genuine photos too.
+    """
+    if not photos:
+        return None
+    apart = [taken_apart(pixels, face) for pixels, face in (hit, *photos)]
+    inner = np.stack(faces.embed([(it.inner, it.keypoints) for it in apart]))
+    outer = np.stack(faces.embed([(it.outer, it.keypoints) for it in apart]))
+    to_inner, to_outer = _squared(inner[0], inner[1:]), _squared(outer[0], outer[1:])
+    by_inner, by_outer = int(to_inner.argmin()), int(to_outer.argmin())
+    return InnerOuter(
+        d1=float(_squared(inner[0], outer[:1])[0]),
+        d2=float(to_outer[by_inner]),
+        d3=float(to_inner[by_outer]),
+        e2=float(to_inner[by_inner]),
+        e3=float(to_outer[by_outer]),
+    )
+
+
+def _squared(one: Floats, others: Floats) -> Floats:
+    squared: Floats = np.asarray(((others - one) ** 2).sum(axis=1), np.float32)
+    return squared
+
+
+def _inner_area(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
+    """(s, s) float32 in 0..1: from the brows to below the mouth, soft at its edge."""
+    points = keypoints if landmarks is None else landmarks[_INNER]
+    # Five points lack the brows, which lie about half an eye distance above the eyes.
+    if landmarks is None:
+        unit = float(np.linalg.norm(keypoints[1] - keypoints[0]))
+        points = np.concatenate([keypoints, keypoints[:2] - [0.0, 0.45 * unit]])
+    else:
+        unit = eye_distance(landmarks)
+    area = np.zeros((VIEW_PX, VIEW_PX), np.float32)
+    hull = cv2.convexHull(np.round(points).astype(np.int32))
+    cv2.fillConvexPoly(area, hull, 1.0)
+    return np.asarray(cv2.GaussianBlur(grow(area, radius_px=0.25 * unit), (0, 0), 0.08 * unit))
+
+
+def _mixed(view: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    mixed: np.ndarray = np.rint(view * shown + _GREY * (1 - shown)).astype(np.uint8)
+    return mixed

@@ -1,0 +1,135 @@
+"""The whole image scored patch by patch, by whatever the profile has for it.
+
+A face crop says nothing of the rest of a picture, and the whole picture squeezed into an encoder's
+input hides what is small in it. Here the picture is cut into tiles (`tools.encoder.tiles`), each is
+read, and the readings are put together to a map over the picture and one number. Three readers:
+
+- `tools.detectors.clip_heads.patches`, where a profile has it: learnt for this, cell by cell;
+- a head on the encoder's features of each tile (`by_features`);
+- the tower's own evidence map of each tile (`by_evidence`), which knows forged faces only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tools.detectors.clip_heads.patches import Patches
+from tools.encoder.clip import Encoder
+from tools.encoder.tiles import Reader, picture_map, smoothed, strongest
+from tools.localisers.map_scales import NOTHING, MapScale
+from tools.localisers.overlay import heat_overlay
+from tools.localisers.protocol import Head
+from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.instruments import Instruments
+from tools.verdict.interpretation import UNCALIBRATED
+
+SCORE = "image/patches"
+LIMITS = "Text, logos, screens and strong blur stand out too; a dark map proves nothing."
+_SHOWN_PX = 960
+
+
+def by_features(encoder: Encoder, head: Head) -> Reader:
+    """Each tile by a head on the encoder's features, one place a tile."""
+
+    def read(parts: Sequence[np.ndarray]) -> np.ndarray:
+        logits = head.score(encoder.encode_images(parts))
+        return np.asarray(logits, np.float32)[:, None, None]
+
+    return read
+
+
+def by_evidence(encoder: Encoder) -> Reader | None:
+    """Each tile by the tower's own map; None where the encoder makes none."""
+    grey = np.full((encoder.image_size, encoder.image_size, 3), 127, np.uint8)
+    if encoder.evidence_map(grey) is None:
+        return None
+
+    def read(parts: Sequence[np.ndarray]) -> np.ndarray:
+        maps = [encoder.evidence_map(part) for part in parts]
+        return np.stack([one for one in maps if one is not None])
+
+    return read
+
+
+def heat_of(pixels: np.ndarray, instruments: Instruments) -> np.ndarray | None:
+    """A picture's map (rows, columns) of logits by the best that a profile has for it.
+
+    None where it has nothing that looks at whole images, or the picture is too small.
+    """
+    for detector in instruments.picture_detectors:
+        if isinstance(detector, Patches):
+            return detector.heat(pixels)
+    heads = (it for it in instruments.detectors if it.inputs == "image")
+    head = next((it for it in heads if it.name == "unifd_linear"), None)
+    encoder = instruments.encoder
+    if head is None:
+        return None
+    return picture_map(pixels, by_features(encoder, head), size=encoder.image_size)
+
+
+def patch_scores(look: CloserLook) -> dict[str, float | None]:
+    """`image/patches`: the mean of the strongest places; None where it cannot be measured.
+
+    A profile that has a detector of that name measures it by itself: then there is nothing to add.
+    Does not show: a change without a trace in sharpness, noise or compression.
+    """
+    kit = look.instruments
+    if any(f"{it.inputs}/{it.name}" == SCORE for it in kit.picture_detectors):
+        return {}
+    heat = heat_of(look.pixels, kit)
+    value = float("nan") if heat is None else strongest(heat)
+    return {SCORE: value if np.isfinite(value) else None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchMap:
+    """The whole picture with its map over it.
+
+    `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` as `patch_scores` gives it;
+    `where` in the picture its strongest place lies, in words; `finds` says whether it is stronger
+    than in authentic photographs, None where nobody measured those.
+    """
+
+    shown: np.ndarray
+    score: float
+    where: str
+    finds: bool | None = None
+
+    @property
+    def says(self) -> str:
+        """The map in words."""
+        if self.finds is False:
+            return NOTHING
+        strongest = f"strongest at the {self.where} of the picture"
+        if self.finds is None:
+            return f"{UNCALIBRATED}; {strongest}"
+        return f"stands out from authentic photographs; {strongest}"
+
+
+def patch_map(
+    pixels: np.ndarray, heat: np.ndarray, *, usual: float = 0.0, scale: MapScale | None = None
+) -> PatchMap | None:
+    """A picture (h, w, 3) uint8 RGB with its map; None where nothing in that was measured.
+
+    Nothing below `usual`, in logits, is drawn: so strong a sign is in authentic pictures too.
+    Where `scale` says that nothing stands out, nothing is drawn at all.
+    """
+    if not np.isfinite(heat).any():
+        return None
+    shrink = min(1.0, _SHOWN_PX / max(pixels.shape[:2]))
+    width, height = (max(1, round(it * shrink)) for it in pixels.shape[1::-1])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    score = strongest(heat)
+    finds = None if scale is None else bool(score > scale.finding)
+    known = np.where(np.isfinite(heat), heat, usual) - usual
+    shown = heat_overlay(small, np.zeros_like(known) if finds is False else known)
+    return PatchMap(shown, score, _where(smoothed(heat)), finds)
+
+
+def _where(heat: np.ndarray) -> str:
+    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+    down = ("top", "", "bottom")[3 * int(row) // heat.shape[0]]
+    across = ("left", "", "right")[3 * int(column) // heat.shape[1]]
+    return " ".join(it for it in (down, across) if it) or "middle"

@@ -1,0 +1,56 @@
+"""What the profile's detectors that look at pixels say of one hit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tools.detectors.protocol import title
+from tools.detectors.scoring import judge
+from tools.search.closer_look.hit_pictures import CloserLook
+
+
+def picture_scores(look: CloserLook) -> dict[str, float | None]:
+    """Logits under the detectors' titles, higher is more forged; none where a profile has none."""
+    views, asked = _OneView(look), look.asked
+    known = look.instruments.picture_detectors
+    judged = [judge(each, views) for each in known if asked is None or title(each) in asked]
+    return {
+        scored.detector: float(logit) if np.isfinite(logit := scored.logits[0]) else None
+        for scored in judged
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OneView:
+    """A hit as detectors ask to see it (`tools.detectors.protocol.Views`): one row."""
+
+    look: CloserLook
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def face_features(self) -> np.ndarray:
+        """Detectors of features were asked when the gallery was searched."""
+        return np.empty((0, 0), np.float32)
+
+    @property
+    def image_features(self) -> np.ndarray:
+        """Likewise."""
+        return np.empty((0, 0), np.float32)
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        """(1, e) float32: who the face is."""
+        return self.look.face.embedding[None]
+
+    @property
+    def query(self) -> np.ndarray:
+        """(e,) float32: who is looked for."""
+        return self.look.query.template
+
+    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+        """The picture, and the face's keypoints where it has any."""
+        points = self.look.face.keypoints
+        yield self.look.pixels, points if np.isfinite(points).all() else None

@@ -1,0 +1,244 @@
+"""A hit held against the authentic photos of the person: where it departs from them.
+
+Two measures. *Inner against outer face* (`tools.search.closer_look.inner_outer_face`) asks whether
+the inner face and the head around it belong to one person. *Distance place by place* asks of every
+cell of the face how far it is from the nearest cell of the query photos around the same place, in
+encoder space (PatchCore: Roth et al., CVPR 2022; the idea that CLAD, arXiv 2412.00890, uses for
+goods on a belt). The second is also a map.
+
+Measured by `python -m evals run references`. Which of them a verdict rests on, if any, is said by
+the fitted rule.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.checkpoints.table import WEIGHTS
+from tools.encoder.clip import Encoder
+from tools.encoder.patch_features import cell_features
+from tools.errors import SetupError
+from tools.faces.alignment import aligned_crop, crop_matrix, transform
+from tools.faces.analyser import Face
+from tools.forge.masks import face_regions
+from tools.localisers.map_scales import DISTANCE, NOTHING, scale_of
+from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.inner_outer_face import Look, inner_outer
+
+Floats = NDArray[np.float32]
+INNER_OUTER, PATCH_DISTANCE = "reference/inner_outer", "reference/patch_distance"
+PARAMETERS = WEIGHTS / "references" / "parameters.json"
+
+REACH_CELLS = 2
+"""How far around its place a cell looks for its like: landmarks are good to about one cell."""
+
+STRONGEST_SHARE = 0.1
+"""The share of the cells whose mean is the score: a mouth is a tenth of a face crop."""
+
+FAR = 2.0
+"""From here on (in spreads of authentic pairs) a region is called far from the query photos."""
+
+METHOD = "each place of the face against the nearest place of the query photos, in encoder space"
+LIMITS = (
+    "Bright means unlike the query photos, not forged: another light, age, pose, beard or camera "
+    "can look as different. Dark is no proof of authenticity."
+)
+
+_LEAST_SPREAD = 1e-3
+_REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face boundary")
+
+
+def nearest_distances(cells: Floats, references: Floats, *, reach: int = REACH_CELLS) -> Floats:
+    """How far each cell is from the nearest reference cell around the same place: (h, w).
+
+    `cells` (h, w, c), `references` (r, h, w, c), in spreads of each channel; the distance is the
+    root of the mean square over channels. Cosines find less: forged places are louder as well.
+    """
+    height, width = cells.shape[:2]
+    around = np.pad(references, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
+    best = np.full((height, width), np.inf, np.float32)
+    for down in range(2 * reach + 1):
+        for right in range(2 * reach + 1):
+            apart = around[:, down : down + height, right : right + width] - cells
+            best = np.minimum(best, np.einsum("rhwc,rhwc->rhw", apart, apart).min(axis=0))
+    return np.asarray(np.sqrt(best / cells.shape[-1]), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Channels:
+    """What is usual of each channel of a cell: `mean` and `spread` (c,)."""
+
+    mean: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, cells: Floats) -> "Channels":
+        """Of these cells (..., c)."""
+        flat = cells.reshape(-1, cells.shape[-1])
+        return cls(flat.mean(axis=0), np.maximum(flat.std(axis=0), _LEAST_SPREAD))
+
+    def standardised(self, cells: Floats) -> Floats:
+        """Cells (..., c) with every channel in its spreads."""
+        return np.asarray((cells - self.mean) / self.spread, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Usual:
+    """How far places of authentic photos are from other authentic photos of the same person.
+
+    For the encoder of that `encoder_sha256`: its `channels`; at each place the `mean` (h, w) of
+    `nearest_distances`; around it one `spread` for all places, because a mouth that moves freely
+    would otherwise hide what was done to it.
+    """
+
+    encoder_sha256: str
+    channels: Channels
+    mean: Floats
+    spread: float
+
+    def standing(self, distances: Floats) -> Floats:
+        """Distances (h, w) above what is usual at their place, in spreads."""
+        return np.asarray((distances - self.mean) / self.spread, np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict."""
+        return {
+            "encoder_sha256": self.encoder_sha256,
+            "channel_mean": np.round(self.channels.mean, 4).tolist(),
+            "channel_spread": np.round(self.channels.spread, 4).tolist(),
+            "mean": np.round(self.mean, 4).tolist(),
+            "spread": round(self.spread, 4),
+        }
+
+
+@cache
+def usual(path: Path = PARAMETERS) -> Usual | None:
+    """The fitted parameters; None where there are none. Raises SetupError for a damaged file."""
+    if not path.is_file():
+        return None
+    try:
+        told: Mapping[str, Any] = json.loads(path.read_text("utf-8"))["cells"]
+        return Usual(
+            str(told["encoder_sha256"]),
+            Channels(_floats(told["channel_mean"]), _floats(told["channel_spread"])),
+            _floats(told["mean"]),
+            float(told["spread"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise SetupError(f"{path} cannot be used: {error}; see `unmask models verify`") from error
+
+
+def _floats(values: Any) -> Floats:
+    return np.array(values, np.float32)
+
+
+def cells_of(looks: Sequence[Look], *, encoder: Encoder) -> Floats | None:
+    """Cells (n, h, w, c) of the aligned faces; None where the encoder has none."""
+    crops = [
+        aligned_crop(pixels, face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
+        for pixels, face in looks
+    ]
+    return cell_features(encoder, crops)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceMap:
+    """Where a face departs from the query photos.
+
+    `crop` (s, s, 3) uint8 RGB is the hit's aligned face, `distances` (h, w) its cells' distances.
+    `heat` (h, w) is what is drawn: distances above what is usual in spreads, or, where nobody
+    measured what is usual for this encoder (`standardised` False), above the face's own median.
+    `far` names the regions whose mean is `FAR` or more, and beyond what other authentic photos of
+    one person reach; None where that cannot be said.
+    """
+
+    crop: np.ndarray
+    distances: Floats
+    heat: Floats
+    standardised: bool
+    far: tuple[str, ...] | None
+
+    @property
+    def score(self) -> float:
+        """The mean of the strongest cells: spreads, or plain distance where not standardised."""
+        shown = np.sort((self.heat if self.standardised else self.distances).ravel())
+        return float(shown[-max(1, round(STRONGEST_SHARE * shown.size)) :].mean())
+
+    @property
+    def drawn(self) -> Floats:
+        """The heat to be shown: none where it is known that nothing stands out."""
+        return np.zeros_like(self.heat) if self.far == () else self.heat
+
+    @property
+    def says(self) -> str:
+        """The map in words."""
+        if self.far is None:
+            return "how far each place is from the query photos"
+        if not self.far:
+            return f"{NOTHING} of one person: no part is unusually far from the query photos"
+        return f"unusually far from the query photos: {', '.join(self.far)}"
+
+    @property
+    def limits(self) -> str:
+        """What the map does not say."""
+        return LIMITS
+
+
+def reference_map(hit: Look, photos: Sequence[Look], *, encoder: Encoder) -> ReferenceMap | None:
+    """The map of a hit against the query photos; None without photos, or cells to compare.
+
+    Does not show: what is forged. See `LIMITS`.
+    """
+    cells = cells_of([hit, *photos], encoder=encoder) if photos else None
+    if cells is None:
+        return None
+    known = usual()
+    if known is not None and known.encoder_sha256 != encoder.sha256:
+        known = None
+    channels = known.channels if known else Channels.of(cells[1:])
+    scaled = channels.standardised(cells)
+    distances = nearest_distances(scaled[0], scaled[1:])
+    pixels, face = hit
+    crop = aligned_crop(pixels, face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
+    if known is None:
+        spread = max(float(distances.std()), _LEAST_SPREAD)
+        heat = (distances - np.median(distances)) / spread
+        return ReferenceMap(crop, distances, heat, standardised=False, far=None)
+    heat = known.standing(distances)
+    scale = scale_of(DISTANCE, encoder)
+    finding = FAR if scale is None else max(FAR, scale.finding)
+    far = _far(heat, face, encoder, finding=finding)
+    return ReferenceMap(crop, distances, heat, standardised=True, far=far)
+
+
+def _far(heat: Floats, face: Face, encoder: Encoder, *, finding: float) -> tuple[str, ...] | None:
+    means = region_means(heat, face, encoder)
+    return None if means is None else tuple(it for it, mean in means.items() if mean >= finding)
+
+
+def region_means(heat: Floats, face: Face, encoder: Encoder) -> dict[str, float] | None:
+    """The mean of a map (h, w) over each region of the face; None for one without landmarks."""
+    if face.landmarks is None:
+        return None
+    matrix = crop_matrix(face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
+    landmarks = transform(face.landmarks, matrix) * (heat.shape[0] / encoder.image_size)
+    areas = face_regions(landmarks.astype(np.float32), heat.shape)
+    inside = {name: heat[areas[name] > 0] for name in _REGIONS}
+    return {name: float(values.mean()) for name, values in inside.items() if values.size}
+
+
+def reference_scores(look: CloserLook) -> dict[str, float | None]:
+    """Both measures of a hit; None for what could not be measured (no query photo is readable)."""
+    hit, kit = (look.pixels, look.face), look.instruments
+    parts = inner_outer(hit, look.query_photos, faces=kit.faces)
+    mapped = reference_map(hit, look.query_photos, encoder=kit.encoder)
+    return {
+        INNER_OUTER: None if parts is None else parts.score,
+        PATCH_DISTANCE: None if mapped is None else mapped.score,
+    }

@@ -1,0 +1,154 @@
+"""The closer look: pictures of leading hits are read again, measured further, and judged again.
+
+`MEASUREMENTS` is the table of what is measured besides the retakes; to add one, write a function
+from a `CloserLook` to {score name: value}, None where it could not be measured, and a row.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from tools.errors import ToolError
+from tools.faces.analyser import Face
+from tools.faces.further_embedders import second_scores
+from tools.gallery.record_store import Gallery
+from tools.media.images import UnreadableImage, read_photo
+from tools.media.videos import frame_at
+from tools.search.aggregation import Candidate, assess
+from tools.search.closer_look.hit_pictures import CloserLook, Measurement
+from tools.search.closer_look.pixel_detectors import picture_scores
+from tools.search.closer_look.reference_comparison import reference_scores
+from tools.search.closer_look.stability import KEPT, retaken
+from tools.search.instruments import Instruments
+from tools.search.query import Query
+from tools.search.same_photograph.local_features import local_features
+from tools.search.same_photograph.scores import same_photograph_scores
+from tools.verdict.calibration import Scores
+from tools.verdict.rule import SAME_PHOTOGRAPH, Rule
+
+MOST_HITS = 50
+"""Hits that are looked at closer at most: more than a person, or a model's context, can take in."""
+
+MEASUREMENTS: tuple[Measurement, ...] = (
+    picture_scores, second_scores, reference_scores, same_photograph_scores,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a closer look at one hit gave: further `scores`, and the hit's scores by retake."""
+
+    scores: Scores
+    retaken: Mapping[str, Scores]
+
+
+class LeadingHits:
+    """Looks closer at hits and remembers what it saw, so that nobody is measured twice.
+
+    `on_progress` is told how many of how many hits were looked at. One object serves one gallery.
+    """
+
+    def __init__(
+        self,
+        measurements: Sequence[Measurement] = MEASUREMENTS,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._measurements = tuple(measurements)
+        self._on_progress = on_progress or (lambda _done, _total: None)
+        self._known: dict[tuple[str, bytes], Seen] = {}
+
+    def look_closer(
+        self,
+        hits: Sequence[Candidate],
+        query: Query,
+        *,
+        gallery: Gallery,
+        instruments: Instruments,
+        rule: Rule | None,
+    ) -> list[Candidate]:
+        """The same hits with further scores and what the search's `rule` makes of them now.
+
+        A hit whose picture is gone or damaged keeps its verdict; its further scores are None.
+        """
+        photos = cache(lambda: tuple(readable_photos(query)))
+        details = cache(lambda: tuple(local_features(pixels) for pixels, _ in photos()))
+        seen: list[Seen | None] = []
+        for number, hit in enumerate(hits):
+            self._on_progress(number, len(hits))
+            key = hit.record.id, query.template.tobytes()
+            if key not in self._known and (pixels := _picture(gallery, hit)) is not None:
+                face, scores = hit.record.face, hit.scores
+                look = CloserLook(
+                    pixels, face, scores, query, photos(), instruments, query_details=details
+                )
+                self._known[key] = self._look(look, of_video=hit.moment is not None)
+            seen.append(self._known.get(key))
+        self._on_progress(len(hits), len(hits))
+        # A picture that is gone was to be measured like the others, and was not.
+        missing = dict.fromkeys([KEPT, *(name for each in seen if each for name in each.scores)])
+        return [
+            _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
+        ]
+
+    def _look(self, look: CloserLook, *, of_video: bool) -> Seen:
+        further: dict[str, float | None] = {}
+        again, rule = list[Measurement](), look.instruments.rule
+        for measurement in self._measurements:
+            with contextlib.suppress(ToolError):  # it cannot be measured on this picture
+                given = measurement(look)
+                further |= given
+                if rule is not None and rule.needs & given.keys():
+                    again.append(measurement)
+        if rule is None:  # there is no verdict that could change
+            return Seen(further, {})
+        whole = replace(look, scores={**look.scores, **further}, asked=rule.needs)
+        return Seen(further, retaken(whole, measurements=again, of_video=of_video))
+
+
+def _judged(hit: Candidate, seen: Seen | None, missing: Scores, *, rule: Rule | None) -> Candidate:
+    scores = {**missing, **hit.scores}
+    if seen is None or rule is None:
+        return replace(hit, scores={**scores, **(seen.scores if seen else {})})
+    scores |= seen.scores
+    if hit.moment is not None:  # a frame may be the query photo; the video it is in is not
+        scores[SAME_PHOTOGRAPH] = None
+    usable = hit.record.face.quality.usable
+    given = assess(scores, usable=usable, rule=rule)
+    again = {
+        name: assess({**scores, **taken}, usable=usable, rule=rule)
+        for name, taken in seen.retaken.items()
+    }
+    changed_by = tuple(name for name, each in again.items() if each.verdict != given.verdict)
+    if again and given.verdict != "not assessed":
+        scores[KEPT] = 1 - len(changed_by) / len(again)
+    return replace(
+        hit, scores=scores, assessment=rule.steadied(given, again), changed_by=changed_by
+    )
+
+
+def _picture(gallery: Gallery, hit: Candidate) -> np.ndarray | None:
+    """The picture that was indexed, from wherever it still lies; None when it lies nowhere."""
+    for path in gallery.paths_of(hit.record.image_id):
+        with contextlib.suppress(UnreadableImage):
+            if hit.moment is not None:
+                return frame_at(path, hit.moment.time_s)
+            photo = read_photo(path)
+            if photo.id == hit.record.image_id:  # else it was overwritten with another one
+                return photo.pixels
+    return None
+
+
+def readable_photos(query: Query) -> Iterator[tuple[np.ndarray, Face]]:
+    """The query's pictures (h, w, 3) uint8 RGB with their faces; those that are gone left out."""
+    for path, photo_id, face, time_s in query.rows:
+        with contextlib.suppress(UnreadableImage):
+            if time_s is not None:
+                yield frame_at(path, time_s), face
+                continue
+            photo = read_photo(path)
+            if photo.id == photo_id:
+                yield photo.pixels, face

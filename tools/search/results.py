@@ -1,0 +1,206 @@
+"""What an investigation returns: ranked hits, each with a verdict, evidence and an explanation."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.media.file_names import printable as printable
+from tools.verdict.calibration import Band, to_json
+from tools.verdict.evidence import Evidence
+from tools.verdict.handles import percent as percent
+from tools.verdict.rule import VERDICTS, Assessment, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A gallery face returned for a query.
+
+    `paths` are the files known to hold the image (id = sha256 of its bytes); `box`
+    (x1, y1, x2, y2) and the five `keypoints` are in pixels of the upright image.
+    Probabilities are None when not measured.
+
+    A hit in a video is the whole video, and shows its strongest frame: `time_s` seconds into it,
+    the first of `moments`, strongest first. Of its `frames` that were looked at, the person was
+    seen in `frames_seen`, and its evidence is the mean over those (`tools.search.aggregation` says
+    what it is when there are none). For pictures all these are None, and there are no moments.
+    Frames that are pages (`paged`) are told by their number: `time_s` counts them from 0.
+
+    `file_missing`: none of the files exists any more (deleted, moved, or on a disk that is not
+    there); `paths` are where they were last.
+    """
+
+    rank: int
+    face_id: str
+    image_id: str
+    paths: tuple[Path, ...]
+    box: tuple[float, float, float, float]
+    keypoints: tuple[tuple[float, float], ...]
+    assessment: Assessment
+    evidence: tuple[Evidence, ...]
+    explanation: str
+    time_s: float | None = None
+    moments: tuple[float, ...] = ()
+    frames_seen: int | None = None
+    frames: int | None = None
+    file_missing: bool = False
+    paged: bool = False
+
+    @property
+    def handle(self) -> str:
+        """What the hit is called in a case: "H" and its rank."""
+        return f"H{self.rank}"
+
+    @property
+    def path(self) -> Path:
+        """The first file that holds the image."""
+        return self.paths[0]
+
+    @property
+    def at(self) -> str:
+        """Where in its file it is, to be written after the file's name: " at 0:12", or nothing."""
+        return "" if self.time_s is None else f" {self._place(self.time_s)}"
+
+    @property
+    def page(self) -> int | None:
+        """The number of the page, from 1; None where there are no pages."""
+        return None if self.time_s is None or not self.paged else round(self.time_s) + 1
+
+    @property
+    def seen(self) -> str:
+        """In how much of a video, and when, the person was seen; nothing for a picture."""
+        if self.frames is None:
+            return ""
+        what = "pages" if self.paged else "frames"
+        if not self.frames_seen:
+            return f"Not seen for certain in any of {self.frames} {what}; most alike{self.at}."
+        where = dict.fromkeys(map(self._place, self.moments))
+        first, *others = where
+        rest = "".join(f", {each.rpartition(' ')[2]}" for each in others)
+        return f"Seen in {self.frames_seen} of {self.frames} {what}; strongest {first}{rest}."
+
+    def _place(self, time_s: float) -> str:
+        return f"on page {round(time_s) + 1}" if self.paged else f"at {clock(time_s)}"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The rule's outcome."""
+        return self.assessment.verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict; what was not measured is null."""
+        return {
+            "rank": self.rank,
+            "path": printable(self.path),
+            "other_paths": [printable(path) for path in self.paths[1:]],
+            "file_missing": self.file_missing,
+            "image_id": self.image_id,
+            "face_id": self.face_id,
+            "time_s": None if self.paged else self.time_s,
+            "page": self.page,
+            "moments": [] if self.paged else list(self.moments),
+            "frames_seen": self.frames_seen,
+            "frames": self.frames,
+            "box": [round(edge, 1) for edge in self.box],
+            "verdict": self.verdict,
+            "reason": self.assessment.reason,
+            "identity_probability": self.assessment.identity_probability,
+            "fake_probability": self.assessment.fake_probability,
+            "impersonation_probability": self.assessment.impersonation_probability,
+            **_judged_by(self.assessment),
+            "evidence": [item.to_json() for item in self.evidence],
+            "explanation": self.explanation,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The answer to one query: hits in order of their probability of impersonation.
+
+    `compared` faces of the gallery were scored, one for each image and one for each of the
+    `videos` among them, out of the `faces` that the gallery holds: among so many the identity of
+    every hit was judged. `counts` covers all of them, not only the hits that are shown. `warnings`
+    are sentences for the person.
+    """
+
+    query_paths: tuple[Path, ...]
+    query_ids: tuple[str, ...]
+    gallery: str
+    profile: str
+    hits: tuple[Hit, ...]
+    compared: int
+    counts: dict[str, int]
+    images_without_face: int
+    warnings: tuple[str, ...]
+    videos: int = 0
+    faces: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict: an object with `hits`, ordered by rank."""
+        return {
+            "query": [
+                {"path": printable(path), "image_id": image_id}
+                for path, image_id in zip(self.query_paths, self.query_ids, strict=True)
+            ],
+            "gallery": self.gallery,
+            "profile": self.profile,
+            "compared": self.compared,
+            "videos": self.videos,
+            "faces": self.faces,
+            "counts": self.counts,
+            "images_without_face": self.images_without_face,
+            "warnings": list(self.warnings),
+            "hits": [hit.to_json() for hit in self.hits],
+        }
+
+
+def _judged_by(given: Assessment) -> dict[str, Any]:
+    """Where each probability lies, by which band, among how many faces, and what passes unseen."""
+    return {
+        "identity": {
+            "place": given.identity_place,
+            "band": _edges(given.identity_band),
+            "faces": given.faces,
+            "faces_measured": given.faces_measured,
+        },
+        "forgery": {
+            "place": given.fake_place,
+            "band": _edges(given.fake_band),
+            "question": given.question,
+        },
+        "unseen": [
+            {
+                "what": it.what,
+                "forgeries": it.forgeries,
+                "passed": it.passed,
+                "share": it.share,
+                "most": it.most,
+            }
+            for it in given.unseen
+        ],
+        "notes": list(given.notes),
+    }
+
+
+def _edges(band: Band | None) -> dict[str, Any] | None:
+    if band is None:
+        return None
+    return {
+        **to_json(band), "promises_low": band.promises_low, "promises_high": band.promises_high,
+    }  # fmt: skip
+
+
+def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
+    """How many faces got each verdict, every verdict listed."""
+    counter = Counter(verdicts)
+    return {verdict: counter[verdict] for verdict in VERDICTS}
+
+
+def clock(seconds: float) -> str:
+    """A time in a video as players show it: 0:12, 1:02:03; in the first second 0:00.4."""
+    whole = int(seconds + 1e-6)
+    hundredths = int(100 * seconds + 1e-6)
+    if 0 < hundredths < 100:  # the frames of an animation would all have one time
+        return f"0:0{hundredths / 100:g}"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

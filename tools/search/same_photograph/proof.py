@@ -1,0 +1,414 @@
+"""Whether two pictures are the same photograph, proven by alignment; and whether its face is.
+
+Local features find the map of one picture onto the other
+(`tools.search.same_photograph.local_features`); then the aligned pixels must agree outside the face
+(`tools.search.same_photograph.pixel_agreement`). A crop, mirror image, border, watermark, line of
+text, screenshot or mild retouching leaves most of the places in agreement; another photograph of
+the same person in the same clothes does not, however like it looks. Where places differ, only what
+is laid over a photograph may explain it: lettering, or a bar from side to side. A large place that
+shows something else is another photograph, as in a burst.
+
+Figures: `python -m evals run same_photograph`.
+
+Does not show: frames of one video, a moment apart before a still background, can pass; which of
+the two pictures came first.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.faces.alignment import transform
+from tools.search.same_photograph.face_change import face_change
+from tools.search.same_photograph.local_features import (
+    LocalFeatures,
+    Matched,
+    local_features,
+    match,
+)
+from tools.search.same_photograph.pixel_agreement import WINDOW_PX, agreement
+from tools.search.same_photograph.registration import (
+    Bools,
+    SharedFrame,
+    box_frame,
+    compose,
+    overlap_frame,
+)
+
+Box = np.ndarray
+"""x1 y1 x2 y2 (4,), in pixels of its picture."""
+
+AGREES = 0.7
+"""Correlation from which on the pixels of a place agree."""
+
+LEAST_SHARE, LEAST_REPEATED, LEAST_PRODUCT = 0.42, 0.18, 0.145
+"""Share of places that agree, share of keypoints found again, and their product, from which on it
+is proven.
+
+Of 2,500 pairs of other photographs of one person (LFW, training persons) none came nearer than
+0.84 with 0.15 and 0.44 with 0.21; a banner of text leaves 0.55 with 0.50, an agency's name all over
+a photograph 0.68 with 0.25.
+"""
+
+LEAST_SHARE_INSIDE, LEAST_REPEATED_INSIDE = 0.72, 0.42
+"""The same within the box that agrees, when a page or border replaces what lay around it."""
+
+LEAST_AREA_INSIDE = 0.15
+"""Share of the overlap that this box must have."""
+
+FEW_INLIERS, LEAST_SHARE_OF_FEW = 15, 0.8
+"""With fewer inliers the map can be chance, so that nearly every place must agree."""
+
+LEAST_SHARE_AROUND_FACE = 0.3
+"""Of the places around the face; a still background does not prove that the person is the same."""
+
+APART = 0.2
+"""Standard deviations, once the light is fitted, from which on grey values are not the same."""
+
+STROKE_PX = 9
+"""A thinner place of the frame may be a stroke of a watermark or a headline."""
+
+MOST_CHANGED = 0.03
+"""Share of what can be compared outside the face that one place may have that shows something else.
+
+A second shot of a burst, the person unmoved and somebody behind them gone, has 0.05; of
+photographs with a watermark or text (LFW, training persons) none has more than 0.02.
+"""
+
+FEWEST_WINDOWS = 3.0
+"""Places that say something, in windows of the correlation, outside the face."""
+
+OVERLAP_PX, FACE_PX = 256, 160
+_FACE_MARGIN, _AROUND_FACE = 1.05, 2.0
+_LEAST_ROW_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """How two pictures lie on each other, and what follows.
+
+    `matrix` (2, 3) takes pixels of the second picture to those of the first; with `mirrored` it
+    also flips them. `inliers` keypoints agree on it. `agreeing_share` is the share of the
+    overlapping area outside the faces that agrees, `face_agreeing_share` that inside them (None:
+    no face is known, or nothing there says anything). `face_difference` is how much more the face
+    differs than what surrounds it (0: alike; near 1: another face), and `face_change` the same of
+    colours (`tools.search.same_photograph.face_change`; log ratio); None unless proven.
+    `differs` is the box of the largest place that differs, in pixels of the first picture.
+    `reason` says why it was not proven, and is empty when it was.
+    """
+
+    proven: bool
+    mirrored: bool = False
+    matrix: np.ndarray | None = None
+    inliers: int = 0
+    agreeing_share: float | None = None
+    face_agreeing_share: float | None = None
+    face_difference: float | None = None
+    face_change: float | None = None
+    differs: Box | None = None
+    reason: str = ""
+
+
+def same_photograph(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    first_face: Box | None = None,
+    second_face: Box | None = None,
+) -> Alignment:
+    """Align two pictures (h, w, 3) uint8 RGB; the faces, where known, may differ."""
+    return align(
+        local_features(first), local_features(second),
+        first_face=first_face, second_face=second_face,
+    )  # fmt: skip
+
+
+def align(
+    first: LocalFeatures,
+    second: LocalFeatures,
+    *,
+    first_face: Box | None = None,
+    second_face: Box | None = None,
+) -> Alignment:
+    """The same of pictures whose features are known; face boxes in pixels of the given sizes."""
+    ours = None if first_face is None else np.asarray(first_face, float) * first.scale
+    theirs = None if second_face is None else np.asarray(second_face, float) * second.scale
+    direct = _align(first, second, ours, theirs)
+    if direct.proven:
+        return _at_given_sizes(direct, first, second)
+    flipped = _align(first, second.mirrored(), ours, _flipped(theirs, second))
+    better = max(direct, replace(flipped, mirrored=True), key=lambda it: (it.proven, it.inliers))
+    return _at_given_sizes(better, first, second)
+
+
+def _flipped(box: Box | None, picture: LocalFeatures) -> Box | None:
+    if box is None:
+        return None
+    width = picture.pixels.shape[1]
+    return np.array([width - box[2], box[1], width - box[0], box[3]])
+
+
+def _at_given_sizes(found: Alignment, first: LocalFeatures, second: LocalFeatures) -> Alignment:
+    if found.matrix is None:
+        return found
+    matrix = found.matrix
+    if found.mirrored:
+        flip = np.array([[-1, 0, second.pixels.shape[1] - 1], [0, 1, 0]], float)
+        matrix = compose(matrix, flip)
+    given = np.hstack([matrix[:, :2] * second.scale, matrix[:, 2:]]) / first.scale
+    differs = None if found.differs is None else found.differs / first.scale
+    return replace(found, matrix=given, differs=differs)
+
+
+def _align(
+    first: LocalFeatures, second: LocalFeatures, first_face: Box | None, second_face: Box | None
+) -> Alignment:
+    """All in pixels of the working sizes."""
+    matched = match(first, second)
+    if matched is None:
+        return Alignment(False, reason="too few details of the two pictures match")
+    frame = overlap_frame(
+        matched.matrix, first.pixels.shape[1::-1], second.pixels.shape[1::-1], most_px=OVERLAP_PX
+    )
+    if frame is None:
+        return Alignment(False, reason="the two pictures hardly overlap")
+    faces = first_face, second_face
+    places = _places(frame, first, second, faces)
+    shared, reason = _shared_part(places, frame, first, second, matched)
+    around = _around_face(first, second, matched, faces, within=shared)
+    if not reason and around is not None and around.share_outside < LEAST_SHARE_AROUND_FACE:
+        reason = "what surrounds the face differs"
+    if not reason and places.within(frame.first, shared).changed > MOST_CHANGED:
+        reason = "a place outside the face shows something else"
+    return Alignment(
+        proven=not reason,
+        matrix=matched.matrix,
+        inliers=len(matched.inliers),
+        agreeing_share=places.within(frame.first, shared).share_outside,
+        face_agreeing_share=places.share_of_face,
+        face_difference=around.face_difference if around is not None and not reason else None,
+        face_change=around.face_change if around is not None and not reason else None,
+        differs=_largest_difference(places.within(frame.first, shared), frame),
+        reason=reason,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """Correlation of every pixel of a frame, where it says something, and where faces are.
+
+    `apart` is by how many standard deviations grey values differ, the light fitted. `first` and
+    `second` (h, w, 3) are the pictures in the frame, and `shown` is where both are.
+    """
+
+    correlation: NDArray[np.float32]
+    informative: Bools
+    face: Bools
+    apart: NDArray[np.float32]
+    first: np.ndarray
+    second: np.ndarray
+    shown: Bools
+
+    def within(self, matrix: np.ndarray, part: Box | None) -> "_Places":
+        """Only those in a box of the first picture, which `matrix` takes to this frame."""
+        if part is None:
+            return self
+        left, top, right, bottom = np.round(transform(part.reshape(2, 2), matrix)).astype(int).flat
+        inside = np.zeros_like(self.face)
+        inside[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+        return replace(self, informative=self.informative & inside, shown=self.shown & inside)
+
+    @property
+    def outside(self) -> Bools:
+        return self.informative & ~self.face
+
+    @property
+    def agreeing(self) -> Bools:
+        return self.informative & (self.correlation > AGREES)
+
+    @property
+    def share_outside(self) -> float:
+        return _share(self.agreeing, self.outside) or 0.0
+
+    @property
+    def share_of_face(self) -> float | None:
+        return _share(self.agreeing, self.informative & self.face)
+
+    @property
+    def changed(self) -> float:
+        """The largest place outside the face that differs, as a share of what can be compared.
+
+        Strokes are left out, and rows that hardly agree anywhere: bars from side to side.
+        """
+        rows = _agree((self.agreeing & ~self.face).sum(1), self.outside.sum(1))
+        differing = self.outside & ~self.agreeing & (self.apart > APART) & rows[:, None]
+        kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
+        thick = cv2.morphologyEx(differing.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(thick)
+        largest = int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
+        return largest / max(1, int(self.outside[rows].sum()))
+
+    @property
+    def face_difference(self) -> float | None:
+        """By how much the face correlates less than most of what surrounds it does."""
+        inside = self.correlation[self.informative & self.face]
+        around = self.correlation[self.outside]
+        if len(inside) < WINDOW_PX**2 or len(around) < WINDOW_PX**2:
+            return None
+        return float(np.median(around) - np.quantile(inside, 0.1))
+
+    @property
+    def face_change(self) -> float | None:
+        """The same of its colours."""
+        return face_change(self.first, self.second, shown=self.shown, face=self.face)
+
+
+def _share(some: Bools, of: Bools) -> float | None:
+    count = int(of.sum())
+    return int((some & of).sum()) / count if count else None
+
+
+_Faces = tuple[Box | None, Box | None]
+
+
+def _places(
+    frame: SharedFrame, first: LocalFeatures, second: LocalFeatures, faces: _Faces
+) -> _Places:
+    ours, theirs, both = frame.show(first.pixels, second.pixels)
+    found = agreement(ours, theirs, both)
+    face: Bools = np.zeros(both.shape, bool)
+    for box, matrix in zip(faces, (frame.first, frame.second), strict=True):
+        if box is not None:
+            face |= frame.ellipse(box, matrix, margin=_FACE_MARGIN)
+    fitted = found.informative & ~face & (found.correlation > AGREES)
+    return _Places(
+        found.correlation, found.informative, face, found.apart(fitted), ours, theirs, both
+    )
+
+
+def _around_face(
+    first: LocalFeatures,
+    second: LocalFeatures,
+    matched: Matched,
+    faces: _Faces,
+    *,
+    within: Box | None,
+) -> _Places | None:
+    """The face and what surrounds it, closer; None where no face is known or it is tiny."""
+    box, theirs = faces
+    if box is None and theirs is not None:
+        corners = transform(theirs.reshape(2, 2), matched.matrix)
+        box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    if box is None:
+        return None
+    middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * _AROUND_FACE
+    limits = first.pixels.shape[1::-1]
+    wide = np.concatenate([(middle - half).clip(0), (middle + half).clip(max=limits)])
+    frame = box_frame(matched.matrix, wide, most_px=FACE_PX)
+    if frame is None:
+        return None
+    return _places(frame, first, second, faces).within(frame.first, within)
+
+
+def _shared_part(
+    places: _Places,
+    frame: SharedFrame,
+    first: LocalFeatures,
+    second: LocalFeatures,
+    matched: Matched,
+) -> tuple[Box | None, str]:
+    """The box, in pixels of the first picture, in which both show one photograph; or why none is.
+
+    Without box and reason it is all that overlaps.
+    """
+    height, width = places.face.shape
+    if places.outside.sum() < FEWEST_WINDOWS * WINDOW_PX**2:
+        return None, "too little outside the face can be compared"
+    inside = _agreeing_box(places)
+    if inside is not None:
+        left, top, right, bottom = inside
+        part = np.s_[top:bottom, left:right]
+        enough = (right - left) * (bottom - top) >= LEAST_AREA_INSIDE * width * height
+        share = _share(places.agreeing[part], places.outside[part]) or 0.0
+        repeated, count = _repeated(inside, frame, first, second, matched)
+        least = LEAST_SHARE_INSIDE if count >= FEW_INLIERS else LEAST_SHARE_OF_FEW
+        if enough and share >= least and repeated >= LEAST_REPEATED_INSIDE:
+            corners = np.array([[left, top], [right, bottom]], float)
+            return transform(corners, cv2.invertAffineTransform(frame.first)).ravel(), ""
+    share = places.share_outside
+    repeated, count = _repeated((0, 0, width, height), frame, first, second, matched)
+    if count < FEW_INLIERS and share < LEAST_SHARE_OF_FEW:
+        return None, "too few details of the two pictures match"
+    enough = share >= LEAST_SHARE and repeated >= LEAST_REPEATED
+    if enough and share * repeated >= LEAST_PRODUCT:
+        return None, ""
+    return None, "the aligned pictures differ in too many places"
+
+
+def _repeated(
+    box: tuple[int, int, int, int],
+    frame: SharedFrame,
+    first: LocalFeatures,
+    second: LocalFeatures,
+    matched: Matched,
+) -> tuple[float, int]:
+    """Of the keypoints in a box of the frame, the share and count found in both pictures."""
+    counts = [
+        _count(transform(points, matrix), box)
+        for points, matrix in (
+            (matched.inliers, frame.first), (first.points, frame.first),
+            (second.points, frame.second),
+        )
+    ]  # fmt: skip
+    return counts[0] / max(1, min(counts[1:])), counts[0]
+
+
+def _count(points: np.ndarray, box: tuple[int, int, int, int]) -> int:
+    return int(((points >= box[:2]) & (points < box[2:])).all(axis=1).sum())
+
+
+def _agreeing_box(places: _Places) -> tuple[int, int, int, int] | None:
+    """The box left when rows and columns that agree nowhere are taken off its sides."""
+    agreeing, outside = places.agreeing & ~places.face, places.outside
+    left, top, bottom, right = 0, 0, *places.face.shape
+    for _ in range(3):
+        for axis in (1, 0):
+            part = np.s_[top:bottom, left:right]
+            kept = _rows_that_agree(agreeing[part].sum(axis), outside[part].sum(axis))
+            if kept is None:
+                return None
+            if axis == 1:
+                top, bottom = top + kept[0], top + kept[1]
+            else:
+                left, right = left + kept[0], left + kept[1]
+    return left, top, right, bottom
+
+
+def _rows_that_agree(
+    agreeing: NDArray[np.int_], informative: NDArray[np.int_]
+) -> tuple[int, int] | None:
+    rows = np.flatnonzero(_agree(agreeing, informative))
+    return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else None
+
+
+def _agree(agreeing: NDArray[np.int_], informative: NDArray[np.int_]) -> Bools:
+    """Which rows (or columns) agree, by how many of their places do, with their neighbours'."""
+    smoothed = [np.convolve(counts, np.ones(7), "same") for counts in (agreeing, informative)]
+    found: Bools = (smoothed[1] > 0) & (smoothed[0] >= _LEAST_ROW_SHARE * smoothed[1])
+    return found
+
+
+def _largest_difference(places: _Places, frame: SharedFrame) -> Box | None:
+    """The box of the largest connected place that differs, in pixels of the first picture."""
+    differing = places.informative & (places.correlation <= AGREES)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(differing.astype(np.uint8))
+    if count < 2:
+        return None
+    left, top, width, height, area = stats[1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())]
+    if area < WINDOW_PX**2:
+        return None
+    corners = np.array([[left, top], [left + width, top + height]], float)
+    back = transform(corners, cv2.invertAffineTransform(frame.first))
+    return np.asarray(back, np.float32).ravel()

@@ -1,0 +1,160 @@
+"""Raw scores of gallery faces against a query: identity, forgery, and both relative to each other.
+
+The one place where features become scores, used alike by investigations, by the fitting of the
+calibration and by the evaluations. Score names are those of `tools.verdict.evidence.MEASURES`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.detectors import Detector
+from tools.faces.analyser import Face
+from tools.gallery.record_store import Gallery
+from tools.gallery.records import FaceRecord
+from tools.media.images import hash_distance
+from tools.search.query import Query
+from tools.search.same_photograph.proof import Alignment
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """What the record holds about n gallery faces, as columns.
+
+    `embeddings` (n, e) L2-normalised; `face_features` and `image_features` (n, d), a row of NaN
+    where nothing was measured; `face_hashes` 64-bit or None; `interocular_px` (n,);
+    `unmask_marks` whether the file carries our forgery mark.
+    """
+
+    embeddings: Floats
+    face_features: Floats
+    image_features: Floats
+    face_hashes: Sequence[int | None]
+    interocular_px: Sequence[float]
+    unmask_marks: Sequence[bool]
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+
+def columns(gallery: Gallery, records: Sequence[FaceRecord]) -> Faces:
+    """The records of n faces as columns, ready to be compared."""
+    images = {record.image_id: gallery.image(record.image_id) for record in records}
+    ordered = [images[record.image_id] for record in records]
+    return Faces(
+        embeddings=_rows([record.face.embedding for record in records]),
+        face_features=_rows([record.features for record in records]),
+        image_features=_rows([image.features for image in ordered]),
+        face_hashes=[record.face_hash for record in records],
+        interocular_px=[record.face.quality.interocular_px for record in records],
+        unmask_marks=[image.unmask_forgery for image in ordered],
+    )
+
+
+def _rows(vectors: Sequence[np.ndarray | None]) -> np.ndarray:
+    """Vectors as rows (n, d) float32; a vector that was not measured becomes a row of NaN."""
+    width = next((len(vector) for vector in vectors if vector is not None), 0)
+    missing = np.full(width, np.nan, np.float32)
+    filled = [missing if vector is None else vector for vector in vectors]
+    return np.array(filled, dtype=np.float32).reshape(len(vectors), width)
+
+
+def compare(
+    query: Query, faces: Faces, *, detectors: Sequence[Detector]
+) -> list[dict[str, float | None]]:
+    """One dict of raw scores a face; None is *not measured*."""
+    if not len(faces):
+        return []  # without rows the columns have no width that would fit the query's
+    columns = {"cosine_similarity": np.asarray(faces.embeddings @ query.template, np.float64)}
+    columns |= authenticity_scores(faces, detectors=detectors)
+    columns |= _relative_scores(query, faces, columns, detectors=detectors)
+    columns["interocular_px"] = np.asarray(faces.interocular_px, float)
+    columns["unmask_mark"] = np.asarray(faces.unmask_marks, float)
+    return [
+        {name: _known(column[row]) for name, column in columns.items()} for row in range(len(faces))
+    ]
+
+
+def authenticity_scores(
+    faces: Faces, *, detectors: Sequence[Detector]
+) -> dict[str, NDArray[np.float64]]:
+    """Every detector's score (n,) under the name `<input>/<detector>`; higher is more forged."""
+    return {
+        f"{detector.inputs}/{detector.name}": detector.score(
+            faces.face_features if detector.inputs == "face" else faces.image_features
+        )
+        for detector in detectors
+    }
+
+
+def _relative_scores(
+    query: Query,
+    faces: Faces,
+    columns: dict[str, NDArray[np.float64]],
+    *,
+    detectors: Sequence[Detector],
+) -> dict[str, NDArray[np.float64]]:
+    relative = {
+        "query/face_feature_cosine": (unit(faces.face_features) @ unit(query.features).T).max(1),
+        "query/face_hash_distance": np.array(
+            [_nearest_hash(face_hash, query.face_hashes) for face_hash in faces.face_hashes]
+        ),
+    }
+    for detector in detectors:
+        if (detector.inputs, detector.name) == ("face", "unifd_linear"):
+            own = float(np.mean(detector.score(query.features)))
+            relative["query/face_linear_difference"] = columns["face/unifd_linear"] - own
+    return relative
+
+
+class MeasuredFace(Protocol):
+    """A face with what was computed from its crop: an `AnalysedFace` or a `FaceRecord`."""
+
+    @property
+    def face(self) -> Face:
+        """Where it is, its quality and its embedding."""
+
+    @property
+    def features(self) -> Floats | None:
+        """Of the crop (d,), not normalised; None when it could not be cropped."""
+
+    @property
+    def face_hash(self) -> int | None:
+        """Perceptual hash of the crop."""
+
+
+def pair_scores(
+    first: MeasuredFace, second: MeasuredFace, *, alignment: Alignment | None = None
+) -> dict[str, float | None]:
+    """What two faces have in common, by the names of `tools.verdict.evidence.MEASURES`; symmetric.
+
+    `alignment` is that of their pictures: whether these are the same photograph.
+    """
+    known = first.features is not None and second.features is not None
+    features = unit(_rows([first.features, second.features])) if known else None
+    return {
+        "cosine_similarity": float(first.face.embedding @ second.face.embedding),
+        "query/face_feature_cosine": None if features is None else float(features[0] @ features[1]),
+        "query/same_photograph": None if alignment is None else float(alignment.proven),
+    }
+
+
+def unit(features: Floats) -> Floats:
+    """Rows scaled to length one; a row of NaN stays NaN."""
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)
+
+
+def _nearest_hash(face_hash: int | None, others: Sequence[int]) -> float:
+    if face_hash is None:
+        return float("nan")
+    return float(min(hash_distance(face_hash, other) for other in others))
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,173 @@
+"""The search: a measured query against a gallery, to ranked, assessed, explained hits.
+
+candidates -> raw scores -> assessment -> one for each image or video -> order -> a closer look at
+those that are shown -> order -> hits. What the Python API, the command line and the assistant's
+tools share.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tools.gallery.record_store import Gallery
+from tools.gallery.records import FaceRecord, Moment
+from tools.gallery.vector_index import Index, Match
+from tools.media.animations import PAGED
+from tools.search.aggregation import Candidate, assess, best_of_each, order
+from tools.search.closer_look.reranking import MOST_HITS, LeadingHits
+from tools.search.closer_look.stability import KEPT
+from tools.search.instruments import Instruments as Instruments
+from tools.search.query import Query
+from tools.search.results import Findings, Hit, count_verdicts
+from tools.search.scoring import columns, compare
+from tools.verdict.evidence import FURTHER, Evidence, collect
+from tools.verdict.rule import Rule
+from tools.verdict.template_writer import explain, render
+
+CANDIDATES = 1000
+"""Faces nearest to the query that are scored; the index finds them, the record re-ranks them."""
+
+MOST_CANDIDATES = 8000
+"""As many when videos hold most of the nearest: one person in one video is hundreds of faces."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """A search with what it rests on: the findings, the query, and the record of every hit."""
+
+    findings: Findings
+    query: Query
+    records: tuple[FaceRecord, ...]
+
+
+def search(
+    gallery: Gallery,
+    query: Query,
+    *,
+    instruments: Instruments,
+    top: int,
+    closer: LeadingHits | None = None,
+) -> Search:
+    """Rank the gallery by the probability that a face impersonates the query person.
+
+    At most `top` hits are returned, of which up to `MOST_HITS` are looked at closer, if `closer`
+    is given. The counts cover everything that was compared.
+    """
+    with Index.open(gallery) as index:
+        records, moments = _nearest(gallery, index, query)
+    rows = compare(query, columns(gallery, records), detectors=instruments.detectors)
+    for record, row in zip(records, rows, strict=True):
+        if record.image_id in query.photo_ids:  # the very same bytes need no alignment
+            row["query/same_photograph"] = 1.0
+    faces = gallery.counts().faces
+    rule = None if instruments.rule is None else instruments.rule.among(faces)
+    scored = [
+        Candidate(record, row, assess(row, usable=record.face.quality.usable, rule=rule))
+        for record, row in zip(records, rows, strict=True)
+    ]
+    ranked = sorted(best_of_each(scored, moments, rule=rule), key=order)
+    shown, rest = ranked[:top], ranked[top:]
+    if closer is not None:
+        leading, others = shown[:MOST_HITS], shown[MOST_HITS:]
+        seen = closer.look_closer(
+            leading, query, gallery=gallery, instruments=instruments, rule=rule
+        )
+        shown = sorted([*seen, *others], key=order)
+    hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
+    findings = Findings(
+        query_paths=query.paths,
+        query_ids=query.photo_ids,
+        gallery=gallery.name,
+        profile=instruments.profile,
+        hits=tuple(hits),
+        compared=len(ranked),
+        counts=count_verdicts([found.assessment.verdict for found in [*shown, *rest]]),
+        images_without_face=gallery.counts().without_face,
+        warnings=(*query.warnings, *index.notices, *instruments.notices),
+        videos=sum(found.moment is not None for found in ranked),
+        faces=faces,
+    )
+    return Search(findings, query, tuple(found.record for found in shown))
+
+
+def _nearest(
+    gallery: Gallery, index: Index, query: Query
+) -> tuple[list[FaceRecord], dict[str, Moment]]:
+    """The nearest faces, and which of their pictures are frames of which videos.
+
+    More where there are videos, until as many different files as `CANDIDATES` are among them.
+    """
+    wanted = CANDIDATES
+    while True:
+        nearest = index.search(query.template, wanted)
+        images = list(dict.fromkeys(_image_id(match) for match in nearest))
+        moments = gallery.moments(images)
+        files = len(images) - len(moments) + len({each.video_id for each in moments.values()})
+        enough = not moments or files >= CANDIDATES or len(nearest) < wanted
+        if enough or wanted >= MOST_CANDIDATES:
+            break
+        wanted = min(2 * wanted, MOST_CANDIDATES)
+    # What was overwritten with something else lies nowhere any more: there is nothing to show.
+    files_of = {image: moments[image].video_id if image in moments else image for image in images}
+    held = gallery.with_files(set(files_of.values()))
+    faces = [match.face_id for match in nearest if files_of[_image_id(match)] in held]
+    return gallery.faces(faces), moments
+
+
+def _image_id(match: Match) -> str:
+    return match.face_id.rpartition(":")[0]
+
+
+def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) -> Hit:
+    record, assessment = found.record, found.assessment
+    evidence = collect(found.scores, rule.references if rule else {}, rule=rule)
+    left, top, right, bottom = (float(edge) for edge in record.face.box)
+    moment = found.moment
+    paths, missing = _files(gallery, record.image_id)
+    return Hit(
+        rank=rank,
+        face_id=record.id,
+        image_id=record.image_id,
+        paths=paths,
+        file_missing=missing,
+        box=(left, top, right, bottom),
+        keypoints=tuple((float(x), float(y)) for x, y in record.face.keypoints),
+        assessment=assessment,
+        evidence=tuple(_told_how(item, found) for item in evidence),
+        explanation=render(explain(assessment, evidence)),
+        time_s=moment.time_s if moment else None,
+        moments=found.moments,
+        frames_seen=found.frames_seen,
+        frames=len(gallery.frames_of(moment.video_id)) if moment else None,
+        paged=moment is not None and gallery.image(moment.video_id).format in PAGED,
+    )
+
+
+def _files(gallery: Gallery, image_id: str) -> tuple[tuple[Path, ...], bool]:
+    """Where a picture lies, files that are there first; and whether all of them are gone.
+
+    A file that is gone leaves its last known place: its faces are still a finding.
+    """
+    known = gallery.paths_of(image_id) or gallery.paths_of(image_id, gone=True)
+    paths = sorted(known, key=lambda path: not path.is_file())
+    return tuple(paths), not paths[0].is_file()
+
+
+def _told_how(item: Evidence, found: Candidate) -> Evidence:
+    """The evidence with what is to be said of its method in the case of this hit."""
+    said = [item.method]
+    if item.score == KEPT and found.changed_by:
+        said.append(f"it changed after {' and '.join(found.changed_by)}")
+    if found.moment is not None and item.score in _FURTHER:
+        said.append(ON_ONE_FRAME)
+    elif len(found.moments) > 1:
+        said.append(OVER_FRAMES)
+    return replace(item, method="; ".join(said))
+
+
+_FURTHER = frozenset(measure.score for measure in FURTHER)
+
+OVER_FRAMES = "the mean over the frames of the video in which the person was, or may be, seen"
+"""What is added to the method of a video's measurements."""
+
+ON_ONE_FRAME = "on the strongest frame of the video"
+"""What is added instead where only that frame was looked at."""

@@ -1,0 +1,181 @@
+"""Pictures with known answers, of persons no part was trained on, to calibrate and compare with.
+
+LFW's validation persons and DFDC's validation originals are both divided in two. On the first
+half, `fit`, detectors are calibrated (`tools.training.calibration.detectors`); figures come from
+the second, `report`, alone (`python -m evals detectors`). An authentic photograph and every
+forgery of it leave the same JPEG encoder, so that compression tells nothing.
+"""
+
+import csv
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tools.encoder.clip import Encoder
+from tools.encoder.preprocessing import Mode
+from tools.errors import ToolError
+from tools.faces.alignment import aligned_crop
+from tools.faces.analyser import Face, FaceAnalyser
+from tools.forge.forgery import WITH_SOURCE, forge
+from tools.training.calibration.made_cases import halves
+from tools.training.data.forgery_pool import Faces
+
+Half = Literal["fit", "report"]
+LOWEST_QUALITY, HIGHEST_QUALITY = 75, 98
+"""Of the JPEG encoder; the second is never reached. As in `made_cases`."""
+
+DEPICT_THE_SOURCE = ("face_swap",)
+"""Families that put the whole of another face into the photo; the others change a face's looks."""
+
+_BATCH = 32
+
+
+def half_of(names: Iterable[str], half: Half) -> frozenset[str]:
+    """Those of the names that belong to a half; the same division as `casework.halves` makes."""
+    first, second = halves({name: [] for name in names})
+    return frozenset(first if half == "fit" else second)
+
+
+def lfw_faces(data: Path, half: Half) -> Faces:
+    """LFW's labelled photographs of the validation persons of one half."""
+    faces = Faces.load(data, split="val")
+    chosen = half_of(set(faces.people.tolist()), half)
+    kept = np.array([person in chosen for person in faces.people], bool)
+    return replace(
+        faces, paths=faces.paths[kept], landmarks=faces.landmarks[kept], people=faces.people[kept]
+    )
+
+
+def dfdc_files(data: Path, half: Half) -> list[tuple[str, str]]:
+    """(fake, real) of DFDC's validation pairs of one half, as paths below `dfdc/`."""
+    with (data / "dfdc" / "pairs.csv").open(encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["split"] == "val"]
+    chosen = half_of({row["real"] for row in rows}, half)
+    return [(f"fake/{it['fake']}", f"real/{it['real']}") for it in rows if it["real"] in chosen]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A forgery (h, w, 3) uint8 RGB of the photo `target`; `source`, where it needed another.
+
+    `depicts` is the one of the two that shows the person whom the forgery depicts.
+    """
+
+    pixels: np.ndarray
+    family: str
+    target: int
+    source: int | None
+
+    @property
+    def depicts(self) -> int:
+        """Row of `Faces`."""
+        swapped = self.family in DEPICT_THE_SOURCE and self.source is not None
+        return self.target if not swapped or self.source is None else self.source
+
+
+def made(faces: Faces, index: int, *, family: str, rng: np.random.Generator) -> Made | None:
+    """One forgery of a photo; None where that photo cannot be forged this way."""
+    source = faces.source_for(index, rng) if family in WITH_SOURCE else None
+    try:
+        forgery = forge(
+            faces.read(index),
+            faces.landmarks[index],
+            family=family,
+            rng=rng,
+            source_pixels=None if source is None else faces.read(source),
+            source_landmarks=None if source is None else faces.landmarks[source],
+        )
+    except ToolError:
+        return None
+    return Made(forgery.pixels, family, index, source)
+
+
+def mate_of(faces: Faces, index: int, *, apart_from: Collection[int]) -> int | None:
+    """Another photo of the person, to ask with; None where there is none."""
+    of_person = np.flatnonzero(faces.people == faces.people[index])
+    others = [int(it) for it in of_person if it != index and it not in apart_from]
+    return others[0] if others else None
+
+
+def quality_of(index: int, *, seed: int) -> int:
+    """The JPEG quality of a photo and of every forgery of it."""
+    drawn = np.random.default_rng([seed, index])
+    return int(drawn.integers(LOWEST_QUALITY, HIGHEST_QUALITY))
+
+
+def foremost(faces: Sequence[Face], shape: tuple[int, ...]) -> Face | None:
+    """The large and central one of a picture's faces, as insightface's examples choose it."""
+    middle = np.array([shape[1], shape[0]]) / 2
+
+    def prominence(face: Face) -> float:
+        size, centre = face.box[2:] - face.box[:2], (face.box[:2] + face.box[2:]) / 2
+        return float(np.prod(size) - 2.0 * ((centre - middle) ** 2).sum())
+
+    return max(faces, key=prominence, default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """Pictures measured in memory, as detectors may ask to see them (`protocol.Views`)."""
+
+    pixels: tuple[np.ndarray, ...]
+    keypoints: tuple[np.ndarray | None, ...]
+    embeddings: np.ndarray
+    face_features: np.ndarray
+    image_features: np.ndarray
+    query: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+        """Pixels and keypoints of each."""
+        return zip(self.pixels, self.keypoints, strict=True)
+
+    @classmethod
+    def of(
+        cls, pictures: Sequence[np.ndarray], *, faces: FaceAnalyser, encoder: Encoder
+    ) -> "Shown":
+        """Pictures (h, w, 3) uint8 RGB with what is measured of their foremost face."""
+        found = [
+            foremost(them, picture.shape)
+            for start in range(0, len(pictures), _BATCH)
+            for them, picture in zip(
+                faces.analyse(pictures[start : start + _BATCH]),
+                pictures[start : start + _BATCH],
+                strict=True,
+            )
+        ]
+        crops = [
+            None if face is None else aligned_crop(
+                picture, face.keypoints, size=encoder.image_size, margin=encoder.face_margin
+            )
+            for face, picture in zip(found, pictures, strict=True)
+        ]  # fmt: skip
+        return cls(
+            pixels=tuple(pictures),
+            keypoints=tuple(None if face is None else face.keypoints for face in found),
+            embeddings=_rows([None if face is None else face.embedding for face in found]),
+            face_features=_features(crops, encoder),
+            image_features=encoder.encode_images(pictures),
+        )
+
+    def seen_in(self, mode: Mode, encoder: Encoder) -> "Shown":
+        """The same with the whole pictures' features of another preprocessing."""
+        return replace(self, image_features=encoder.encode_images(self.pixels, mode=mode))
+
+
+def _features(crops: Sequence[np.ndarray | None], encoder: Encoder) -> np.ndarray:
+    features = np.full((len(crops), encoder.dimension), np.nan, np.float32)
+    known = [index for index, crop in enumerate(crops) if crop is not None]
+    features[known] = encoder.encode_images([crop for crop in crops if crop is not None])
+    return features
+
+
+def _rows(vectors: Sequence[np.ndarray | None]) -> np.ndarray:
+    width = next((len(vector) for vector in vectors if vector is not None), 0)
+    missing = np.full(width, np.nan, np.float32)
+    return np.array([missing if it is None else it for it in vectors], np.float32)

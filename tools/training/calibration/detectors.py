@@ -1,0 +1,229 @@
+"""Fits how every detector's logit reads: a calibrator and a band each, on persons of their own.
+
+    python -m tools.training.calibration.detectors --data ../shared/data
+
+Fitted on the first half of LFW's validation persons, forged in the families that training knew,
+and of DFDC's validation originals; figures are reported on the other halves. Both sources and
+both classes weigh the same. The band holds for each source apart: it reaches as far as the source
+that needs it widest, or photographs of the harder source would be called forged too often.
+
+Writes `CALIBRATIONS.json` beside the heads (their ways of being asked, and prompts), and
+`calibration.json` into the folder of every detector on the shelf.
+"""
+
+import argparse
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from prompts.zero_shot import PROMPT_SETS
+from tools.checkpoints.store import PROFILES, WEIGHTS, locate
+from tools.checkpoints.table import Checkpoint
+from tools.detectors import detectors
+from tools.detectors.calibration import FILE, Calibration, fit
+from tools.detectors.clip_heads.profile_heads import called, prompted, ways, write_calibrations
+from tools.detectors.folders import FOLDER, shelved
+from tools.detectors.protocol import AnyDetector
+from tools.detectors.scoring import judge
+from tools.encoder.clip import Encoder
+from tools.faces.analyser import FaceAnalyser
+from tools.forge.forgery import FAMILIES, SCENE_FAMILIES
+from tools.training.calibration.detector_pictures import (
+    Shown,
+    dfdc_files,
+    lfw_faces,
+    made,
+    mate_of,
+    quality_of,
+)
+from tools.training.data.forgery_pool import HELD_OUT, Faces, read_rgb, through_jpeg
+from tools.verdict.calibration import Band
+
+PHOTOS = 350
+"""Of each source; DFDC has no more to give."""
+
+SEED = 31
+LEARNT = tuple(family for family in FAMILIES if family != HELD_OUT)
+FACES, SCENES, FRAMES = "LFW, faces forged", "LFW, scenes forged", "DFDC"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """A picture (h, w, 3) uint8 RGB whose truth is known.
+
+    `source` is one of the three above, `group` a person or an original; `asks` shows the depicted
+    person in another photo, where there is one.
+    """
+
+    pixels: np.ndarray
+    forged: bool
+    source: str
+    group: str
+    asks: np.ndarray | None = None
+
+
+def lfw_known(data: Path, *, photos: int, seed: int = SEED) -> Iterator[Known]:
+    """Each photo as it is, forged in one family of faces, and in one of scenes, by turns."""
+    faces, rng = lfw_faces(data, "fit"), np.random.default_rng(seed)
+    for number, index in enumerate(rng.permutation(len(faces.paths))[:photos].tolist()):
+        quality, person = quality_of(index, seed=seed), str(faces.people[index])
+        asks = _asking(faces, index, ())
+        yield Known(through_jpeg(faces.read(index), quality), False, FACES, person, asks)
+        for source, families in ((FACES, LEARNT), (SCENES, SCENE_FAMILIES)):
+            family = families[number % len(families)]
+            forged = made(faces, index, family=family, rng=rng)
+            if forged is None:
+                continue
+            apart = [index] if forged.source is None else [index, forged.source]
+            asks = _asking(faces, forged.depicts, apart)
+            yield Known(through_jpeg(forged.pixels, quality), True, source, person, asks)
+
+
+def _asking(faces: Faces, index: int, apart: Sequence[int]) -> np.ndarray | None:
+    mate = mate_of(faces, index, apart_from=apart)
+    return None if mate is None else faces.read(mate)
+
+
+def dfdc_known(data: Path, *, photos: int) -> Iterator[Known]:
+    """Both members of the pairs, as they lie on the disk."""
+    for fake, real in dfdc_files(data, "fit")[:photos]:
+        yield Known(read_rgb(data / "dfdc" / real), False, FRAMES, real)
+        yield Known(read_rgb(data / "dfdc" / fake), True, FRAMES, real)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """What is known of the pictures (n,), and the pictures as detectors may ask for them.
+
+    `official` are the same with whole images as UniFD's authors prepare them.
+    """
+
+    views: Shown
+    official: Shown
+    forged: np.ndarray
+    sources: np.ndarray
+    groups: np.ndarray
+
+    @classmethod
+    def of(cls, known: Sequence[Known], *, faces: FaceAnalyser, encoder: Encoder) -> "Sheet":
+        """Measure them, and the photos to ask with."""
+        views = Shown.of([it.pixels for it in known], faces=faces, encoder=encoder)
+        asking = [at for at, it in enumerate(known) if it.asks is not None]
+        query = np.full(views.embeddings.shape, np.nan, np.float32)
+        photos = [it.asks for it in known if it.asks is not None]
+        if photos:
+            query[asking] = Shown.of(photos, faces=faces, encoder=encoder).embeddings
+        views = replace(views, query=query)
+        return cls(
+            views,
+            views.seen_in("official", encoder),
+            np.array([it.forged for it in known], bool),
+            np.array([it.source for it in known]),
+            np.array([it.group for it in known]),
+        )
+
+    def rows_for(self, inputs: str, measured: np.ndarray) -> np.ndarray:
+        """Rows to fit on: as many of each source and class; `measured` (n,) have a logit.
+
+        To a detector of faces a forged scene is no forgery: those rows are for images only.
+        """
+        whose = np.where(self.sources == SCENES, FACES, self.sources)
+        usable = measured & ((inputs == "image") | (self.sources != SCENES))
+        cells = [
+            np.flatnonzero(usable & (whose == source) & (self.forged == forged))
+            for source in np.unique(whose[usable])
+            for forged in (False, True)
+        ]
+        count, rng = min(map(len, cells), default=0), np.random.default_rng(SEED)
+        drawn = [rng.permutation(cell)[:count] for cell in cells]
+        return np.sort(np.concatenate(drawn)) if drawn else np.zeros(0, int)
+
+    def about(self, rows: np.ndarray) -> Mapping[str, Any]:
+        """On what a calibration rests, for its `fitted_on`."""
+        digest = hashlib.sha256()
+        for row in rows:
+            digest.update(np.ascontiguousarray(self.views.pixels[row]).tobytes())
+        counts = {
+            what: len(set(self.groups[rows][np.isin(self.sources[rows], sources)].tolist()))
+            for what, sources in (("persons", (FACES, SCENES)), ("originals", (FRAMES,)))
+        }
+        return {
+            "data": "first halves of LFW val, forged by tools.forge.forgery, and of DFDC val",
+            **counts, "pictures_sha256": digest.hexdigest(), "prior_odds": "1:1",
+        }  # fmt: skip
+
+
+def calibrate(detector: AnyDetector, sheet: Sheet) -> Calibration:
+    """The calibration of one detector. Raises ValueError where it measured nothing of a kind."""
+    views = sheet.official if detector.preprocessing == "official" else sheet.views
+    logits = judge(detector, views).logits
+    rows = sheet.rows_for(detector.inputs, np.isfinite(logits))
+    found = fit(detector, logits[rows], sheet.forged[rows], fitted_on=sheet.about(rows))
+    return replace(found, band=widest(found, logits[rows], sheet, rows))
+
+
+def widest(found: Calibration, logits: np.ndarray, sheet: Sheet, rows: np.ndarray) -> Band:
+    """The band that keeps its promises for every source apart."""
+    whose = np.where(sheet.sources[rows] == SCENES, FACES, sheet.sources[rows])
+    probabilities, forged, asked = found.probabilities(logits), sheet.forged[rows], found.band
+    bands = [
+        Band.fit(
+            list(probabilities[(whose == source) & ~forged]),
+            list(probabilities[(whose == source) & forged]),
+            alpha_low=asked.alpha_low, alpha_high=asked.alpha_high,
+        )
+        for source in np.unique(whose)
+    ]  # fmt: skip
+    low, high = min(it.low for it in bands), max(it.high for it in bands)
+    return replace(asked, low=low, high=high)
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--photos", type=int, default=PHOTOS, help="of each source")
+    parser.add_argument("--heads", type=Path, help="where to write (default: beside the heads)")
+    parser.add_argument("--detectors", type=Path, default=WEIGHTS / FOLDER)
+    parser.add_argument("--only", nargs="*", help="folders of the shelf; the heads are left alone")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    pocket: dict[str, Checkpoint] = dict(PROFILES["pocket"].items())
+    encoder = Encoder.load(locate(pocket["encoder"], Path()), threads=given.threads)
+    analyser = FaceAnalyser(locate(pocket["faces"], Path()), threads=given.threads)
+    known = [
+        *lfw_known(given.data, photos=given.photos),
+        *dfdc_known(given.data, photos=given.photos),
+    ]
+    sheet = Sheet.of(known, faces=analyser, encoder=encoder)
+    _say(f"{len(known)} pictures of {len(set(sheet.groups.tolist()))} persons and originals")
+    if given.only is None:
+        heads = locate(pocket["heads"], Path())
+        asked = [*ways(detectors(heads, encoder.sha256))]
+        asked += prompted(encoder, {name: (it.real, it.fake) for name, it in PROMPT_SETS.items()})
+        write_calibrations(given.heads or heads, [_fitted(it, sheet) for it in asked])
+    for one in shelved([given.detectors]):
+        if given.only is None or one.folder.name in given.only:
+            _fitted(one.load(encoder), sheet).save(one.folder / FILE)
+
+
+def _fitted(detector: AnyDetector, sheet: Sheet) -> Calibration:
+    found = calibrate(detector, sheet)
+    _say(f"{called(detector)}: {found.method}, inconclusive {found.band.low:.3f} to "
+         f"{found.band.high:.3f}")  # fmt: skip
+    return found
+
+
+def _say(text: str) -> None:
+    print(time.strftime("%H:%M:%S"), text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

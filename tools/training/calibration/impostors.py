@@ -1,0 +1,45 @@
+"""One photograph of everybody against everybody else's: how alike strangers are, for the rule.
+
+Queries are persons of the half of LFW's validation set that is for fitting; strangers are the
+others of that half and persons of the training set, one photograph each.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tools.faces.analyser import FaceAnalyser
+from tools.training.calibration.made_cases import Portrait, off_centre
+
+STRANGERS = 1500
+"""Persons of the training set that are added, or galleries of hundreds could not be fitted to."""
+
+
+def similarities(
+    people: Mapping[str, Sequence[Portrait]],
+    further: Mapping[str, Sequence[Portrait]],
+    *,
+    faces: FaceAnalyser,
+) -> np.ndarray:
+    """Cosines (queries, strangers) of `people` against each other and against `further` persons.
+
+    NaN where both are the same person. A photo without a usable face is left out.
+    """
+    names = sorted(further)
+    drawn = np.random.default_rng(7).permutation(len(names))[:STRANGERS]
+    asked = _embedded([shots[0] for shots in people.values()], faces)
+    others = _embedded([further[names[int(index)]][0] for index in drawn], faces)
+    cosines = asked @ np.concatenate([asked, others]).T
+    np.fill_diagonal(cosines, np.nan)
+    return np.asarray(cosines)
+
+
+def _embedded(shots: Sequence[Portrait], faces: FaceAnalyser) -> np.ndarray:
+    """(n, e) embeddings of the labelled, most central faces."""
+    found = []
+    for shot in shots:
+        (seen,) = faces.analyse([shot.pixels()])
+        usable = [face for face in seen if face.quality.usable]
+        if usable:
+            found.append(min(usable, key=lambda face: off_centre(tuple(face.box))).embedding)
+    return np.stack(found)

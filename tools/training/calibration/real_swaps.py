@@ -1,0 +1,72 @@
+"""Forgeries by tools that nothing was trained on, as the finished rule sees them.
+
+The face swaps of `deepfakes/swaps.csv`, each beside the photo of the person whose face it shows.
+They choose nothing; how many of them read "no sign of forgery" stands beside the verdict that
+finds none.
+"""
+
+import csv
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tools.training.calibration.components import Kit
+from tools.training.calibration.made_cases import Comparison, Exhibit, measure
+from tools.verdict.rule import CLOSER_STAGE, Question, Rule
+
+WHAT = "face swaps by tools that nothing was trained on"
+
+
+def real_swaps(data: Path, work: Path, *, kit: Kit) -> list[Comparison]:
+    """Every swap against the photo of whom it depicts; those without a usable face left out."""
+    root, exhibits = data / "deepfakes", list[Exhibit]()
+    asked = dict[str, str]()
+    with (root / "swaps.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    for number, row in enumerate(rows):
+        person = row["authentic_source"]
+        if person not in asked:
+            asked[person] = _copied(root / person, work / "query", len(asked))
+            exhibits.append(Exhibit(asked[person], "query", person, person, ""))
+        file = _copied(root / row["fake"], work / "gallery", number)
+        exhibits.append(Exhibit(file, "forgery", person, row["authentic_target"], row["method"]))
+    found = measure(
+        work, exhibits, faces=kit.faces, encoder=kit.encoder, detectors=kit.detectors,
+        further=kit.further,
+    )  # fmt: skip
+    return [row for row in found if row.same_person and row.usable]
+
+
+def _copied(path: Path, folder: Path, number: int) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / f"{number:03}{path.suffix}"
+    shutil.copyfile(path, place)
+    return str(place.relative_to(folder.parent))
+
+
+def with_real_swaps(rule: Rule, swaps: Sequence[Comparison]) -> Rule:
+    """The same rule, which also tells how many of the swaps it does not see."""
+    unseen = {name: list(told) for name, told in rule.fitted_on["unseen"].items()}
+    for stage, questions in (("", rule.questions), (CLOSER_STAGE, rule.closer)):
+        question = questions.get("with_query")
+        if question is not None:
+            told = unseen.setdefault(f"{stage}with_query", [])
+            told.insert(0, _passed(question, swaps))
+    return replace(rule, fitted_on={**rule.fitted_on, "unseen": unseen})
+
+
+def _passed(question: Question, swaps: Sequence[Comparison]) -> dict[str, Any]:
+    known = [question.calibrator.probability(row.scores) for row in swaps]
+    places = [question.band.place(it) for it in known if it is not None]
+    return counted(WHAT, len(places), places.count("low"))
+
+
+def counted(what: str, forgeries: int, passed: int) -> dict[str, Any]:
+    """What `tools.verdict.rule.Unseen` holds, with the upper limit of Clopper and Pearson."""
+    from scipy.stats import beta
+
+    whole = passed >= forgeries
+    most = 1.0 if whole else float(beta.ppf(0.95, passed + 1, forgeries - passed))
+    return {"what": what, "forgeries": forgeries, "passed": passed, "most": most}

@@ -1,0 +1,422 @@
+"""Fit the verdict rule: calibrators, fusion, bands and the copy threshold.
+
+    python -m tools.training.calibration.verdict --data ../shared/data --work DIR
+
+Uses one half of the validation persons, whom no other part was trained on; the other half is
+what `python -m evals run impersonation` reports on. All probabilities are for prior odds of one
+to one, so that they say what the evidence adds, not how full of forgeries a collection is.
+
+It takes half an hour and keeps in DIR what each step measured: started again, it goes on from
+there. What was measured with other weights or other code must be deleted (`DIR/*.pickle`).
+"""
+
+import argparse
+import itertools
+import pickle
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tools.checkpoints.store import PROFILES, WEIGHTS, fingerprint, folder_of, locate
+from tools.checkpoints.table import Checkpoint
+from tools.detectors import detectors
+from tools.detectors.folders import FOLDER, shelved
+from tools.encoder.clip import Encoder
+from tools.faces.analyser import FaceAnalyser
+from tools.faces.further_embedders import DIFFERENCE, SHIPPED, Embedder
+from tools.search.closer_look.patch_grid import SCORE as PATCHES
+from tools.search.same_photograph.scores import FACE_CHANGE
+from tools.training.calibration.components import Kit, Told
+from tools.training.calibration.impostors import similarities
+from tools.training.calibration.made_cases import (
+    LEFT_OUT,
+    Comparison,
+    build,
+    build_further,
+    halves,
+    measure,
+    portraits,
+)
+from tools.training.calibration.real_swaps import counted, real_swaps, with_real_swaps
+from tools.training.data.harmless_edits import EDITS
+from tools.verdict.calibration import Band, Logistic, Reference, Scores
+from tools.verdict.impostors import Strangers
+from tools.verdict.rule import CLOSER_STAGE, SAME_PHOTOGRAPH, Asked, Question, Rule
+
+FACE_AND_IMAGE = (
+    "face/unifd_linear",
+    "face/unifd_neighbours",
+    "image/unifd_linear",
+    "image/unifd_neighbours",
+)
+# What a closer look at the leading hits adds, without and with the query's own pictures.
+CLOSER = (*FACE_AND_IMAGE, "face/sbi_caddm")
+BESIDE = ("reference/inner_outer", "reference/patch_distance")
+# Shown and read, but not asked about: what they add where they were fitted is that our swaps are
+# less alike to their victim than a photo is, which a better generator's are not.
+SECOND = (DIFFERENCE,)
+RELATIVE = ("query/face_linear_difference", "query/face_feature_cosine")
+# The original at hand: what differs from it counts, not what the photo looks like by itself. Not
+# the hash's distance: a crop or another size moves the aligned face, and with it the hash, as far
+# as many a forgery does.
+SAME_PHOTO = RELATIVE
+
+FEATURES: Mapping[Asked, tuple[str, ...]] = {
+    "alone": FACE_AND_IMAGE,
+    "with_query": FACE_AND_IMAGE + RELATIVE,
+    "same_photo": SAME_PHOTO,
+}
+CLOSER_FEATURES: Mapping[Asked, tuple[str, ...]] = {
+    "alone": CLOSER,
+    "with_query": (*CLOSER, *RELATIVE, *BESIDE),
+    "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
+}
+
+# What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
+# so authentic photos rarely may get there; a forgery that falls into the band is still looked at.
+IDENTITY_ALPHA_HIGH, IDENTITY_ALPHA_LOW = 0.01, 0.05
+# Of searches, those in which any stranger of the whole gallery is taken for the person.
+STRANGERS_ALPHA = 0.05
+# The upper one needs 33 persons, of whom each kind of picture has twice as many.
+FAKE_ALPHA_HIGH, FAKE_ALPHA_LOW = 0.03, 0.10
+# What happens to the query photo itself is mostly harmless: fewer still are accused.
+ALPHAS_HIGH: Mapping[Asked, float] = {"same_photo": 0.015}
+
+FOLDS = 5
+FRAME = "video frame"
+
+Measured = TypeVar("Measured")
+
+
+def fit_logistic(
+    features: tuple[str, ...], rows: Sequence[Scores], labels: Sequence[bool]
+) -> Logistic:
+    """L2-regularised logistic regression on standardised scores, classes weighted equally.
+
+    Rows with a missing score are left out.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    table = np.array(
+        [[np.nan if row.get(name) is None else row[name] for name in features] for row in rows],
+        float,
+    )
+    whole = np.isfinite(table).all(axis=1)
+    table, known = table[whole], np.asarray(labels)[whole]
+    means, scales = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-9)
+    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
+    model.fit((table - means) / scales, known)
+    return Logistic(
+        features=features,
+        means=tuple(map(float, means)),
+        scales=tuple(map(float, scales)),
+        weights=tuple(map(float, model.coef_[0])),
+        bias=float(model.intercept_[0]),
+    )
+
+
+def fit(rows: Sequence[Comparison], frames: Sequence[Told] = (), *, strangers: np.ndarray) -> Rule:
+    """The rule fitted on comparisons with known answers, and on `frames` that name nobody.
+
+    `strangers` (queries, persons) are cosines of people who are not the same. Forgeries by
+    families that were left out of all training fit no calibrator: they are what the lower edge
+    of every band is fitted on, beside those that were learnt.
+    """
+    rows = [row for row in rows if row.usable]
+    same = [row for row in rows if row.same_person]
+    # Each file once, by the comparison in which it was looked at closest.
+    each = list({it.exhibit.file: it for it in sorted(rows, key=_measured)}.values())
+    identity = _identity(rows, strangers)
+    alone = [*map(_sample, each), *_of_frames(frames)]
+    # A copy that cannot be proven to be one is judged as any other photograph of the person.
+    beside = [_sample(row) for row in same if not _is_query_photo(row)]
+    copies = [_sample(row) for row in same if _is_query_photo(row)]
+    known: dict[Asked, list[Sample]] = {
+        "alone": alone, "with_query": beside, "same_photo": copies,
+    }  # fmt: skip
+    asked, closer = (
+        {
+            name: _question(names, known[name], alpha_high=ALPHAS_HIGH.get(name, FAKE_ALPHA_HIGH))
+            for name, names in features.items()
+        }
+        for features in (FEATURES, CLOSER_FEATURES)
+    )
+    authentic = [row.scores for row in each if not row.forged]
+    mates = [row.scores for row in same if row.exhibit.kind == "authentic"]
+    return Rule(
+        identity=identity.calibrator,
+        identity_band=identity.band,
+        strangers=Strangers.fit(strangers, alpha=STRANGERS_ALPHA),
+        questions={name: it.question for name, it in asked.items() if it is not None},
+        copy_bits=_copy_bits(same),
+        references={
+            name: Reference.fit(values)
+            for names, told in (((*CLOSER, PATCHES), authentic), ((*BESIDE, *SECOND), mates))
+            for name in names
+            if (values := [it for scores in told if (it := scores.get(name)) is not None])
+        },
+        closer={name: it.question for name, it in closer.items() if it is not None},
+        fitted_on={
+            "dataset": "calibration halves of LFW val, forged by tools.forge, and of DFDC val",
+            "persons": len({row.query_person for row in rows}),
+            "faces": len(each),
+            "same_person_comparisons": len(same),
+            "same_photo_comparisons": len(copies),
+            "video_frames": len(frames),
+            "prior_odds": "1:1",
+            "left_out_families": sorted(LEFT_OUT),
+            "unseen": {
+                stage + name: [_passed(it)]
+                for stage, fitted in (("", asked), (CLOSER_STAGE, closer))
+                for name, it in fitted.items()
+                if it is not None and any(sample.unseen for sample in it.samples)
+            },
+        },
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Raw scores with the answer; `person` is the cluster, `family` of a forgery the maker."""
+
+    scores: Mapping[str, float | None]
+    forged: bool
+    person: str
+    family: str
+
+    @property
+    def kind(self) -> str:
+        """What edges are fitted for one by one."""
+        if self.forged:
+            return self.family if self.unseen else "forgery learnt"
+        edited = self.family in EDITS
+        return "edited photo" if edited else self.family if self.family == FRAME else "photo"
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it is a forgery of a family that nothing was trained on."""
+        return self.forged and self.family in LEFT_OUT
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A question with what it says of each sample when fitted without that sample's person."""
+
+    question: Question
+    samples: Sequence[Sample]
+    probabilities: np.ndarray
+
+
+def _sample(row: Comparison) -> Sample:
+    return Sample(row.scores, row.forged, row.exhibit.depicted, row.exhibit.family)
+
+
+def _of_frames(frames: Sequence[Told]) -> Iterator[Sample]:
+    for number, (scores, forged) in enumerate(frames):
+        yield Sample(scores, forged, f"frame {number}", FRAME)
+
+
+def _is_query_photo(row: Comparison) -> bool:
+    """Whether the product would judge it as the query photo itself: where that was looked at."""
+    proven = row.scores.get(SAME_PHOTOGRAPH)
+    known = row.exhibit.kind == "copy" or row.exhibit.of_query
+    return known if proven is None else proven == 1.0
+
+
+def _identity(rows: Sequence[Comparison], strangers: np.ndarray) -> Question:
+    """Its edges for two faces: below it by mates, above it by strangers, persons as clusters.
+
+    One score and a rising calibrator: whom the calibrator saw moves the scale, and no place on it.
+    """
+    names = ("cosine_similarity",)
+    calibrator = fit_logistic(
+        names, [row.scores for row in rows], [row.same_person for row in rows]
+    )
+    mates = [row for row in rows if row.same_person]
+    of, _ = np.nonzero(np.isfinite(strangers))
+    cosines = strangers[np.isfinite(strangers)]
+    band = Band.fit(
+        [calibrator.probability({names[0]: float(it)}) or 0.0 for it in cosines],
+        [calibrator.probability(row.scores) or 0.0 for row in mates],
+        alpha_low=IDENTITY_ALPHA_LOW, alpha_high=IDENTITY_ALPHA_HIGH,
+        persons_false=of.tolist(), persons_true=[row.query_person for row in mates],
+    )  # fmt: skip
+    return Question(calibrator, band)
+
+
+def _question(
+    names: tuple[str, ...], told: Sequence[Sample], *, alpha_high: float = FAKE_ALPHA_HIGH
+) -> Fitted | None:
+    """The question by these scores; None where no sample has all of them, or of one kind only."""
+    known = [it for it in told if all(it.scores.get(name) is not None for name in names)]
+    learnt = [it for it in known if not it.unseen]
+    if len({it.forged for it in learnt}) < 2:
+        return None
+    forged, persons = (np.array([getattr(it, of) for it in known]) for of in ("forged", "person"))
+    probabilities = _across(
+        names, [it.scores for it in known], forged, persons,
+        learnt=np.array([not it.unseen for it in known]),
+    )  # fmt: skip
+    band = _band(known, probabilities, alpha_high=alpha_high)
+    calibrator = fit_logistic(names, [it.scores for it in learnt], [it.forged for it in learnt])
+    return Fitted(Question(calibrator, band), known, probabilities)
+
+
+def _band(known: Sequence[Sample], probabilities: np.ndarray, *, alpha_high: float) -> Band:
+    """The upper edge by the kind of authentic pictures that looks most forged, the lower by the
+    forgeries that hide best: the next picture may be of any kind.
+
+    Authentic are photographs, harmless edits and video frames; every family that was left out of
+    all training is a tool never seen.
+    """
+    kinds = np.array([it.kind for it in known])
+    persons = np.array([it.person for it in known])
+    forged = np.array([it.forged for it in known])
+    sides = [
+        [(probabilities[kinds == kind], persons[kinds == kind]) for kind in sorted(set(of))]
+        for of in (kinds[~forged], kinds[forged])
+    ]
+    bands = [
+        Band.fit(
+            false.tolist(), true.tolist(), alpha_low=FAKE_ALPHA_LOW, alpha_high=alpha_high,
+            persons_false=shown.tolist(), persons_true=depicted.tolist(),
+        )
+        for (false, shown), (true, depicted) in itertools.product(*sides)
+    ]  # fmt: skip
+    lowest, highest = min(bands, key=_low), max(bands, key=_high)
+    return replace(lowest, high=highest.high, persons_false=highest.persons_false)
+
+
+def _low(band: Band) -> float:
+    return band.low
+
+
+def _high(band: Band) -> float:
+    return band.high
+
+
+def _across(
+    names: tuple[str, ...], scores: Sequence[Mapping[str, float | None]], labels: np.ndarray,
+    persons: np.ndarray, *, learnt: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """(n,) what calibrators say that were fitted without the person of each sample.
+
+    `learnt` are the samples to fit on, all others are judged only.
+    """
+    fold = np.array([_fold(person) for person in persons])
+    usable = np.ones(len(labels), bool) if learnt is None else learnt
+    found = np.full(len(labels), np.nan)
+    for held in range(FOLDS):
+        inside = np.flatnonzero(usable & (fold != held)).tolist()
+        if len(set(labels[inside].tolist())) < 2:
+            inside = np.flatnonzero(
+                usable
+            ).tolist()  # hardly anybody is there: nothing can be held out
+        chosen = fit_logistic(names, [scores[i] for i in inside], labels[inside].tolist())
+        for index in np.flatnonzero(fold == held).tolist():
+            probability = chosen.probability(scores[index])
+            found[index] = np.nan if probability is None else probability
+    return found
+
+
+def _fold(person: str) -> int:
+    return zlib.crc32(person.encode()) % FOLDS
+
+
+def _passed(fitted: Fitted) -> dict[str, Any]:
+    """How many forgeries of families left out of all training read "no sign of forgery"."""
+    unseen = [
+        fitted.question.band.place(float(probability))
+        for it, probability in zip(fitted.samples, fitted.probabilities, strict=True)
+        if it.unseen
+    ]
+    what = "forgeries of kinds left out of all training"
+    return counted(what, len(unseen), unseen.count("low"))
+
+
+def _measured(row: Comparison) -> int:
+    return sum(value is not None for value in row.scores.values())
+
+
+def _bits(row: Comparison) -> float:
+    distance = row.scores["query/face_hash_distance"]
+    return 64.0 if distance is None else distance
+
+
+def _copy_bits(same: Sequence[Comparison]) -> int:
+    """Half-way between nearly all copies and nearly no other photo of the same person."""
+    copies = [_bits(row) for row in same if row.exhibit.kind == "copy"]
+    others = [_bits(row) for row in same if row.exhibit.kind == "authentic"]
+    return int((np.quantile(copies, 0.98) + np.quantile(others, 0.005)) / 2)
+
+
+def main() -> None:
+    """Build the casework, measure it with the shipped parts, fit and write `verdict.json`."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, required=True, help="an empty folder for pictures")
+    parser.add_argument("--queries", type=int, default=None, help="cap, for a smoke run")
+    parser.add_argument("--out", type=Path, default=None, help="default: the shipped verdict.json")
+    options = parser.parse_args()
+    rows: dict[str, Checkpoint] = dict(PROFILES["pocket"].items())
+    pocket = {part: locate(rows[part], Path()) for part in ("faces", "encoder", "heads")}
+    out = options.out or folder_of(rows["verdict"], Path()) / "verdict.json"
+    encoder = Encoder.load(pocket["encoder"])
+    people = halves(portraits(options.data, split="val"))[0]
+    exhibits = build(people, options.work, seed=1, queries=options.queries)
+    exhibits += build_further(people, options.work, seed=3, queries=options.queries)
+    kit = Kit(
+        FaceAnalyser(pocket["faces"]), encoder, detectors(pocket["heads"], encoder.sha256),
+        [it.load(encoder) for it in shelved([WEIGHTS / FOLDER]) if it.title in (*CLOSER, PATCHES)],
+        Embedder.load(SHIPPED), fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
+    )  # fmt: skip
+    train = portraits(options.data, split="train")
+    strangers = kept(
+        options.work / "strangers.pickle", lambda: similarities(people, train, faces=kit.faces)
+    )
+    frames = kept(options.work / "frames.pickle", lambda: kit.video_frames(options.data))
+    comparisons = kept(
+        options.work / "comparisons.pickle",
+        lambda: measure(
+            options.work, exhibits, faces=kit.faces, encoder=encoder, detectors=kit.detectors,
+            further=kit.further,
+        ),
+    )  # fmt: skip
+    swaps = kept(
+        options.work / "swaps.pickle",
+        lambda: real_swaps(options.data, options.work / "swaps", kit=kit),
+    )
+    rule = with_real_swaps(fit(comparisons, frames, strangers=strangers), swaps)
+    rule.save(out)
+    tell(rule)
+
+
+def kept(path: Path, work: Callable[[], Measured]) -> Measured:
+    """What was measured in a run before this one, else what `work` measures now."""
+    if path.is_file():
+        print(f"taken from {path}", flush=True)
+        found: Measured = pickle.loads(path.read_bytes())  # noqa: S301 - our own file
+        return found
+    found = work()
+    path.write_bytes(pickle.dumps(found))
+    print(f"measured {path}", flush=True)
+    return found
+
+
+def tell(rule: Rule) -> None:
+    """Print what was fitted."""
+    print(f"identity: {rule.identity_band}\n{rule.strangers}")
+    for stage, questions in (("", rule.questions), ("closer, ", rule.closer)):
+        for asked, question in questions.items():
+            fitted = question.calibrator
+            weights = dict(zip(fitted.features, fitted.weights, strict=True))
+            print(f"{stage}{asked}: {question.band} {weights}")
+    print(f"copy bits {rule.copy_bits}\nfitted on {dict(rule.fitted_on)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""A pool of authentic and forged pairs on disk, made once, so that training only augments.
+
+    python -m tools.training.data.forgery_pool lfw OUT --data ../shared/data --rounds 2
+    python -m tools.training.data.forgery_pool dfdc OUT --data ../shared/data
+    python -m tools.training.data.forgery_pool frames OUT --data ../shared/data --rounds 2
+
+`lfw`: our forge's forgeries of photographs. `dfdc`: video deepfakes with their originals.
+`frames`: our forge's forgeries of those originals, so that neither source has forgeries of one
+kind only.
+
+A chunk is a pair of `.npy` files of whole pictures (n, s, s, 3) uint8 (authentic and forged),
+one of masks (n, s/2, s/2) uint8 and a JSON with keypoints, families and regions.
+"""
+
+import argparse
+import csv
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tools.errors import ToolError
+from tools.faces.alignment import five_points, similarity, transform
+from tools.faces.analyser import FaceAnalyser
+from tools.forge.forgery import FAMILIES, SWAPS, forge
+
+# Never seen in training, so that its figures measure how far the evidence carries.
+HELD_OUT = "partial_swap"
+_WEIGHTS = {
+    "self_blend": 2.0,
+    "face_swap": 2.5,
+    "region_swap": 2.2,
+    "reenactment": 1.3,
+    "inpainting": 1.0,
+    "resynthesis": 1.5,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """An authentic picture, a forgery of it, and where they differ.
+
+    `landmarks` (68, 2) px are those of the authentic picture; None where nobody placed them.
+    """
+
+    real: np.ndarray
+    fake: np.ndarray
+    mask: np.ndarray
+    keypoints: np.ndarray
+    family: str
+    regions: tuple[str, ...]
+    origin: str
+    landmarks: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """LFW's labelled photographs of one split."""
+
+    folder: Path
+    paths: np.ndarray
+    landmarks: np.ndarray
+    people: np.ndarray
+
+    @classmethod
+    def load(cls, data: Path, *, split: str) -> "Faces":
+        """Read `lfw/labels.npz`; landmarks (n, 68, 2) float32 in pixels."""
+        labels = np.load(data / "lfw" / "labels.npz")
+        chosen = labels["split"] == split
+        paths = labels["path"][chosen]
+        people = np.array([str(path).split("/")[0] for path in paths])
+        landmarks = labels["landmarks68"][chosen].astype(np.float32)
+        return cls(data / "lfw" / "images", paths, landmarks, people)
+
+    def read(self, index: int) -> np.ndarray:
+        """One photograph, (h, w, 3) uint8 RGB."""
+        return read_rgb(self.folder / str(self.paths[index]))
+
+    def source_for(self, index: int, rng: np.random.Generator) -> int:
+        """Another person's photo; of a few, mostly the one whose face is turned the same way."""
+        size = min(int(rng.choice([1, 8, 24])), len(self.paths))
+        few = rng.choice(len(self.paths), size=size, replace=False)
+        few = few[self.people[few] != self.people[index]]
+        if len(few) == 0:
+            return self.source_for(index, rng)
+        misfits = [_misfit(self.landmarks[i], self.landmarks[index]) for i in few]
+        return int(few[int(np.argmin(misfits))])
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """A picture of the data, (h, w, 3) uint8 RGB; raises FileNotFoundError."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise FileNotFoundError(path)
+    rgb: np.ndarray = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return rgb
+
+
+def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """The picture as a JPEG of that quality gives it back."""
+    # OpenCV writes and reads BGR, and a JPEG keeps more of the green than of the blue.
+    _, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise ValueError("OpenCV cannot read back the JPEG that it wrote")
+    rgb: np.ndarray = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    return rgb
+
+
+def forged_pair(faces: Faces, index: int, *, family: str, rng: np.random.Generator) -> Pair | None:
+    """One forgery of a photo; None where that photo cannot be forged this way."""
+    target, landmarks = faces.read(index), faces.landmarks[index]
+    source = faces.source_for(index, rng) if family in SWAPS else None
+    try:
+        forgery = forge(
+            target,
+            landmarks,
+            family=family,
+            rng=rng,
+            source_pixels=None if source is None else faces.read(source),
+            source_landmarks=None if source is None else faces.landmarks[source],
+        )
+    except ToolError:
+        return None
+    mask = (forgery.mask * 255).astype(np.uint8)
+    points, origin = five_points(landmarks), str(faces.paths[index])
+    return Pair(target, forgery.pixels, mask, points, family, forgery.regions, origin, landmarks)
+
+
+def forged_pairs(faces: Faces, *, rounds: int, seed: int) -> Iterator[Pair]:
+    """Forgeries of these photographs, half of the pairs re-encoded as one JPEG quality."""
+    rng = np.random.default_rng(seed)
+    names, weights = list(_WEIGHTS), np.array(list(_WEIGHTS.values()))
+    if HELD_OUT in names or set(names) | {HELD_OUT} != set(FAMILIES):
+        raise ValueError("every family must either be trained on or be held out")
+    for _ in range(rounds):
+        for index in rng.permutation(len(faces.paths)):
+            family = str(rng.choice(names, p=weights / weights.sum()))
+            pair = forged_pair(faces, int(index), family=family, rng=rng)
+            if pair is None:
+                continue
+            if rng.random() < 0.5:
+                quality = int(rng.integers(60, 99))
+                real, fake = through_jpeg(pair.real, quality), through_jpeg(pair.fake, quality)
+                pair = replace(pair, real=real, fake=fake)
+            yield pair
+
+
+def difference_mask(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
+    """Where two aligned pictures differ, uint8: blurred absolute difference, 6 to 16 grey levels.
+
+    Below 6 levels compression alone may differ; from 16 on the change is certain.
+    """
+    difference = cv2.absdiff(real, fake).max(axis=2)
+    blurred = cv2.GaussianBlur(difference.astype(np.float32), (0, 0), 2.5)
+    mask: np.ndarray = (np.clip((blurred - 6) / 10, 0, 1) * 255).astype(np.uint8)
+    return mask
+
+
+def dfdc_pairs(data: Path, analyser: FaceAnalyser, *, split: str) -> Iterator[Pair]:
+    """DFDC's pairs of a split; those in whose authentic member no face is found are left out.
+
+    The landmarks of the authentic member serve both members, so that both get the same crop.
+    """
+    for row in _dfdc_rows(data, split):
+        real = read_rgb(data / "dfdc" / "real" / row["real"])
+        landmarks = _landmarks(real, analyser)
+        if landmarks is None:
+            continue
+        fake = read_rgb(data / "dfdc" / "fake" / row["fake"])
+        mask, points = difference_mask(real, fake), five_points(landmarks)
+        yield Pair(real, fake, mask, points, "video_deepfake", (), row["real"], landmarks)
+
+
+def authentic_frames(data: Path, analyser: FaceAnalyser, *, split: str) -> Faces:
+    """DFDC's originals of a split, to be forged; who is in them nobody says, so each is a person.
+
+    `Faces.source_for` may therefore put a person's face on another frame of the same person.
+    """
+    names, placed = [], []
+    for row in _dfdc_rows(data, split):
+        landmarks = _landmarks(read_rgb(data / "dfdc" / "real" / row["real"]), analyser)
+        if landmarks is not None:
+            names.append(row["real"])
+            placed.append(landmarks)
+    folder, paths = data / "dfdc" / "real", np.array(names)
+    return Faces(folder, paths, np.stack(placed).astype(np.float32), paths)
+
+
+def _dfdc_rows(data: Path, split: str) -> list[dict[str, str]]:
+    with (data / "dfdc" / "pairs.csv").open() as lines:
+        return [row for row in csv.DictReader(lines) if row["split"] == split]
+
+
+def _landmarks(pixels: np.ndarray, analyser: FaceAnalyser) -> np.ndarray | None:
+    """Of the largest face, (68, 2) px; None where none is found."""
+    found = analyser.analyse([pixels])[0]
+    placed = max(found, key=lambda it: it.quality.width_px, default=None)
+    return None if placed is None else placed.landmarks
+
+
+def write_chunks(pairs: Iterator[Pair], folder: Path, *, name: str, size: int = 1500) -> None:
+    """Write chunks as they fill up; a chunk's JSON comes last, so a reader sees whole ones only."""
+    folder.mkdir(parents=True, exist_ok=True)
+    waiting: list[Pair] = []
+    for pair in pairs:
+        waiting.append(pair)
+        if len(waiting) == size:
+            _write(waiting, folder, name=name)
+            waiting = []
+    if waiting:
+        _write(waiting, folder, name=name)
+
+
+def _write(pairs: Sequence[Pair], folder: Path, *, name: str) -> None:
+    stem = f"{name}_{len(list(folder.glob(f'{name}_*.json'))):03d}"
+    np.save(folder / f"{stem}_real.npy", np.stack([pair.real for pair in pairs]))
+    np.save(folder / f"{stem}_fake.npy", np.stack([pair.fake for pair in pairs]))
+    halves = [cv2.resize(p.mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for p in pairs]
+    np.save(folder / f"{stem}_mask.npy", np.stack(halves))
+    notes = [
+        {
+            "keypoints": p.keypoints.tolist(),
+            "landmarks": None if p.landmarks is None else p.landmarks.round(2).tolist(),
+            "family": p.family,
+            "regions": p.regions,
+            "origin": p.origin,
+        }
+        for p in pairs
+    ]
+    (folder / f"{stem}.json").write_text(json.dumps(notes))
+    print(time.strftime("%H:%M:%S"), stem, len(pairs), flush=True)
+
+
+def _misfit(one: np.ndarray, other: np.ndarray) -> float:
+    """How differently two faces are shaped and turned: residual of the best similarity."""
+    fitted = transform(one.astype(float), similarity(one.astype(float), other.astype(float)))
+    return float(np.abs(fitted - other).mean())
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["lfw", "dfdc", "frames"])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--faces", type=Path, default=Path("tools/checkpoints/weights/faces"))
+    parser.add_argument("--name", default="")
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    if given.what == "lfw":
+        faces = Faces.load(given.data, split="train")
+        pairs = forged_pairs(faces, rounds=given.rounds, seed=given.seed)
+        write_chunks(pairs, given.out, name=given.name or "lfw")
+        return
+    analyser = FaceAnalyser(given.faces, threads=1)
+    if given.what == "frames":
+        faces = authentic_frames(given.data, analyser, split="train")
+        pairs = forged_pairs(faces, rounds=given.rounds, seed=given.seed)
+        write_chunks(pairs, given.out, name=given.name or "frames")
+        return
+    for split in ("train", "val"):
+        pairs = dfdc_pairs(given.data, analyser, split=split)
+        write_chunks(pairs, given.out / split, name="dfdc")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Multi-scale facial swaps: a forgery and its own original blended again, whole or in a window.
+
+Dong et al., CVPR 2023 (arXiv 2210.14457), section 4.3, written from the paper. Of a pair of one
+original, globally: the face of one member on the other within a mask of its landmarks, or the
+forgery as it is. Partially: only a window of one of four sizes of the forgery, where it differs
+most from its original (structural dissimilarity), on the original. So a network learns artefacts
+of all sizes, and is told where they are.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from tools.forge import blending, masks
+from tools.forge.families import dissimilarity
+from tools.training.data.forgery_pool import difference_mask
+from tools.training.data.pairs import Drawn, Look, PairSource
+
+WINDOWS = ((40, 80), (80, 120), (120, 160), (224, 224))
+"""Sides of windows in pixels of a crop of 224, the face being about three quarters of it."""
+
+LEAST_CHANGE = 0.004
+"""Of the picture's area: what differs less is hardly a forgery and is drawn as it was made."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MultiScaleSwaps:
+    """A source's pairs, a share `partial` of them as windows; the paper takes 0.2."""
+
+    source: PairSource
+    partial: float = 0.2
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def group(self, index: int) -> str:
+        """The source's."""
+        return self.source.group(index)
+
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+        """A pair blended again; as it was made where it cannot be, or hardly differs afterwards."""
+        drawn = self.source.draw(index, rng)
+        if drawn is None or not drawn.paired or drawn.real.landmarks is None:
+            return drawn
+        made = _partial(drawn, rng) if rng.random() < self.partial else _global(drawn, rng)
+        return drawn if made is None else made
+
+
+def _global(drawn: Drawn, rng: np.random.Generator) -> Drawn | None:
+    """Half: the original's face on the forgery; a quarter: the other way; a quarter: no blend."""
+    way = rng.random()
+    if way < 0.25:
+        return None
+    area = _face(drawn.real, rng)
+    if way < 0.5:
+        return _blend(drawn, drawn.real.pixels, drawn.fake.pixels, area, rng)
+    return _blend(drawn, drawn.fake.pixels, drawn.real.pixels, area, rng)
+
+
+def _partial(drawn: Drawn, rng: np.random.Generator) -> Drawn | None:
+    """The window in which the forgery differs most from its original, on the original."""
+    unit = masks.eye_distance(_landmarks(drawn.real))
+    low, high = WINDOWS[int(rng.integers(len(WINDOWS)))]
+    # In a crop of 224 px the eyes are about 72 px apart.
+    height, width = (max(3, round(it * unit / 72)) for it in rng.permutation([low, high]))
+    face = masks.fill(drawn.real.pixels.shape, masks.outline(_landmarks(drawn.real)))
+    strange = dissimilarity(drawn.real.pixels, drawn.fake.pixels) * face
+    sums = cv2.boxFilter(strange, -1, (width, height), borderType=cv2.BORDER_CONSTANT)
+    y, x = np.unravel_index(int(sums.argmax()), sums.shape)
+    window = np.zeros_like(face)
+    top, left = max(0, y - height // 2), max(0, x - width // 2)
+    window[top : y + height // 2 + 1, left : x + width // 2 + 1] = 1
+    area = cv2.GaussianBlur(window, (5, 5), 3)
+    return _blend(drawn, drawn.real.pixels, drawn.fake.pixels, np.asarray(area), rng)
+
+
+def _face(look: Look, rng: np.random.Generator) -> np.ndarray:
+    """The hull of the landmarks (h, w) float32, half of the time with a bent outline, blurred."""
+    landmarks = _landmarks(look)
+    area = masks.fill(look.pixels.shape, cv2.convexHull(landmarks)[:, 0])
+    if rng.random() < 0.5:
+        area = masks.distort(area, rng=rng, amount_px=0.08 * masks.eye_distance(landmarks))
+    return np.asarray(cv2.GaussianBlur(area, (5, 5), 3))
+
+
+def _blend(
+    drawn: Drawn, below: np.ndarray, above: np.ndarray, area: np.ndarray, rng: np.random.Generator
+) -> Drawn | None:
+    """`above` on `below` within `area`; its mask is where it still differs from the original."""
+    pixels = None
+    if rng.random() < 0.5:
+        pixels = blending.poisson_blend(below, above, mask=area)
+    if pixels is None:
+        pixels = blending.alpha_blend(below, above, mask=area)
+    if drawn.fake.mask is None:
+        return None
+    forged = drawn.fake.mask.astype(np.float32)
+    # Whichever of the two is the forgery, its mask counts where its pixels stayed.
+    share = area if above is drawn.fake.pixels else 1 - area
+    mask = (forged * share).astype(np.uint8)
+    # Blending in the gradient domain shifts colours beyond it, which are then artefacts too.
+    mask = np.maximum(mask, difference_mask(drawn.real.pixels, pixels))
+    if float((mask > 64).mean()) < LEAST_CHANGE:
+        return None
+    return replace(drawn, fake=replace(drawn.fake, pixels=pixels, mask=mask))
+
+
+def _landmarks(look: Look) -> np.ndarray:
+    if look.landmarks is None:
+        raise ValueError("a face without landmarks cannot be blended")
+    return look.landmarks.astype(np.float32)

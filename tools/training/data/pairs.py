@@ -1,0 +1,173 @@
+"""Authentic and forged pictures to train a detector on, wherever they come from.
+
+A source draws one authentic picture with one forgery; whether the two are of one original, and
+where they differ, depends on the source. Groups are persons (or originals): whatever is split is
+split by them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from tools.training.data.forgery_batches import Pool, degradation, face_matrix, warped
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A picture (h, w, 3) uint8 RGB with its face: keypoints (5, 2) px, landmarks (68, 2) px.
+
+    `mask` (h, w) uint8 is how much of each pixel was forged; None where nobody knows.
+    """
+
+    pixels: np.ndarray
+    keypoints: np.ndarray
+    landmarks: np.ndarray | None
+    mask: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """An authentic picture and a forgery; `paired`: both are of one original, pixel by pixel."""
+
+    real: Look
+    fake: Look
+    family: str
+    paired: bool
+
+
+class PairSource(Protocol):
+    """Where pairs come from."""
+
+    def __len__(self) -> int:
+        """How many there are to draw."""
+
+    def group(self, index: int) -> str:
+        """The person, or original, that a pair is of."""
+
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+        """One pair; None where this one cannot be made."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolPairs:
+    """The pairs of a pool on disk (`tools.training.data.forgery_pool`)."""
+
+    pool: Pool
+
+    def __len__(self) -> int:
+        return self.pool.refresh()
+
+    def group(self, index: int) -> str:
+        """LFW's person; DFDC's original."""
+        return str(self.pool.notes(index)["origin"]).split("/")[0]
+
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn:
+        """As it was made."""
+        real, fake, mask, notes = self.pool.pair(index)
+        points = np.array(notes["keypoints"], np.float32)
+        placed = notes.get("landmarks")
+        landmarks = None if placed is None else np.array(placed, np.float32)
+        size = real.shape[1], real.shape[0]
+        whole = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_LINEAR)
+        return Drawn(
+            Look(np.array(real), points, landmarks, np.zeros_like(whole)),
+            Look(np.array(fake), points, landmarks, whole),
+            str(notes["family"]),
+            paired=True,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joined:
+    """Several sources as one."""
+
+    parts: Sequence[PairSource]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def group(self, index: int) -> str:
+        """Of the part that the pair is in."""
+        part, at = self._place(index)
+        return part.group(at)
+
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+        """From the part that the pair is in."""
+        part, at = self._place(index)
+        return part.draw(at, rng)
+
+    def _place(self, index: int) -> tuple[PairSource, int]:
+        for part in self.parts:
+            if index < len(part):
+                return part, index
+            index -= len(part)
+        raise IndexError(index)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One crop to learn from: `image` (s, s, 3) uint8 RGB, `mask` (s, s) float32 in 0..1 or None.
+
+    `look` is the picture that it was cut from.
+    """
+
+    image: np.ndarray
+    forged: bool
+    family: str
+    group: str
+    mask: np.ndarray | None
+    look: Look
+
+
+def crops(
+    drawn: Drawn,
+    rng: np.random.Generator,
+    *,
+    group: str,
+    size: int,
+    margin: float,
+    augment: bool = True,
+) -> tuple[Sample, Sample]:
+    """Both members cut out of their pictures, mirrored and degraded alike; authentic first.
+
+    Members of one original go through the very same crop, so that nothing but the forgery tells
+    them apart; others each through one of their own. Without `augment` they are only cut out.
+    """
+    from tools.faces.alignment import crop_matrix
+
+    looks = drawn.real, drawn.fake
+    if augment:
+        first = face_matrix(drawn.real.keypoints, rng, size=size, margin=margin)
+        second = (
+            first if drawn.paired
+            else face_matrix(drawn.fake.keypoints, rng, size=size, margin=margin)
+        )  # fmt: skip
+    else:
+        first, second = (crop_matrix(it.keypoints, size=size, margin=margin) for it in looks)
+    mirrored = augment and rng.random() < 0.5
+    if mirrored:
+        flip = np.array([[-1.0, 0, size - 1], [0, 1, 0]])
+        first, second = (flip @ np.vstack([it, [0, 0, 1]]) for it in (first, second))
+    images = [
+        warped(look.pixels, matrix, size=size)
+        for look, matrix in zip(looks, (first, second), strict=True)
+    ]
+    if augment:
+        images = degradation(rng, size=size)(*images)
+    samples = []
+    for look, matrix, image, forged in zip(
+        looks, (first, second), images, (False, True), strict=True
+    ):
+        mask = None if look.mask is None else _cut(look.mask, matrix, size)
+        family = drawn.family if forged else "authentic"
+        samples.append(Sample(image, forged, family, group, mask, look))
+    return samples[0], samples[1]
+
+
+def _cut(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """A mask (h, w) uint8 seen through the matrix: (size, size) float32 in 0..1."""
+    seen = cv2.warpAffine(mask, matrix, (size, size), borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(seen / 255, np.float32)

@@ -1,0 +1,1 @@
+"""Trains the forgery detectors that are neither the encoder nor its plain heads."""

@@ -1,0 +1,133 @@
+"""What is measured of a tuned detector's file after training, and the card beside it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tools.detectors.folders import About
+from tools.detectors.protocol import AnyDetector, IdentityDetector, PictureDetector
+from tools.encoder.clip import Encoder
+from tools.training.data.pairs import PairSource, Sample, crops
+from tools.training.detectors.repdfd import KnownLook
+
+CARD = "CARD.md"
+MEASURED = 250
+"""Pairs of each part of the pool."""
+
+_LIMITS = {
+    "gend": "It begins with what the encoder knows of forgeries and learnt from the same ones.",
+    "repdfd": "The face is shrunk to make room for the border, and with it what is fine.",
+    "repdfd_query": "The face is shrunk to make room for the border, and with it what is fine. Of "
+    "swaps it learnt with the forged face's own embedding, since who else is in them is not known.",
+    "coop": "Learnt words cannot be read.",
+    "clip_adapter": "It fits closely to the forgeries it saw.",
+    "linear_probe": "Of prompts, adapter and probe it carried over least, as published.",
+}
+_RECIPES = {
+    "gend": "GenD (WACV 2026): cross-entropy + 0.5 · uniformity + 0.1 · alignment; only scales and "
+    "shifts of BatchNorms, whose running statistics stay frozen, and the head",
+    "repdfd": "RepDFD (AAAI 2025): cross-entropy of scaled cosines; only the border; the prompt "
+    "holds the candidate's own embedding",
+    "repdfd_query": "RepDFD (AAAI 2025) with another photograph's embedding of the same person in "
+    "the prompt, which is ours; only the border",
+    "coop": "CoOp of CLIPping the Deception (ICMR 2024), on features",
+    "clip_adapter": "CLIP-Adapter of CLIPping the Deception (ICMR 2024), on features",
+    "linear_probe": "the linear probe of CLIPping the Deception (ICMR 2024), on features",
+}
+Row = tuple[str, float, int]
+"""What was measured on, AUC, and how many pairs."""
+
+
+def measured(
+    detector: AnyDetector,
+    parts: Mapping[str, PairSource],
+    *,
+    encoder: Encoder,
+    held_out: frozenset[str],
+    seed: int = 0,
+) -> list[Row]:
+    """AUCs on pairs whose person was not learnt from, by part and by family.
+
+    A part of which nobody was held out was not learnt from at all, and is measured whole.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    rows: list[Row] = []
+    for name, source in parts.items():
+        groups = [source.group(index) for index in range(len(source))]
+        chosen = [at for at, group in enumerate(groups) if group in held_out]
+        chosen = chosen or list(range(len(source)))
+        samples = _samples(source, chosen, encoder, seed=seed)
+        if not samples:
+            continue
+        scores = _scores(detector, samples, encoder)
+        families = np.array([sample.family for sample in samples])
+        known = np.isfinite(scores)
+        for family in ("", *sorted(set(families.tolist()) - {"authentic"})):
+            of = known & ((families == "authentic") | (families == family) | (not family))
+            forged = families[of] != "authentic"
+            auc = float(roc_auc_score(forged, scores[of]))
+            rows.append((f"{name}: {family}" if family else name, auc, int(forged.sum())))
+    # A part of one family says twice the same.
+    return [row for at, row in enumerate(rows) if not at or row[1:] != rows[at - 1][1:]]
+
+
+def write_card(
+    folder: Path,
+    about: About,
+    *,
+    recipe: Mapping[str, Any],
+    figures: Mapping[str, float],
+    table: Sequence[Row],
+) -> None:
+    """Write `CARD.md` beside the weights."""
+    steps = "\n".join(f"- {name.replace('_', ' ')}: `{value}`" for name, value in recipe.items())
+    lines = "\n".join(f"| {name} | {auc:.3f} | {count} |" for name, auc, count in table)
+    seen = figures.get("pairs_seen", figures.get("rows_learnt", 0) / 2)
+    text = [
+        f"# {about.name}: {about.kind}, {about.inputs}",
+        f"**Licence of the weights.** {about.licence[0].upper()}{about.licence[1:]}.",
+        f"**Data.** {about.trained_on}. The family partial_swap was held out altogether. "
+        f"{seen:,.0f} pairs were drawn to learn from, of persons who are not among those held out.",
+        f"**Recipe.** {_RECIPES[about.kind]}. `python -m tools.training.detectors.train "
+        f"{about.kind} POOL`\n\n{steps}",
+        f"**Figures.** AUC {figures['held_out_auc']:.3f} on persons and originals held out, where "
+        "training stopped. Of the file as it lies here, on pictures without augmentation:\n\n"
+        f"| pairs of | AUC | pairs |\n|---|---|---|\n{lines}\n\n"
+        "`dfdc val` are originals that no training saw. The others are of persons held out here, "
+        "who also said when to stop; but the encoder learnt from forgeries of theirs, so these "
+        "figures are too good.",
+        f"**Limits.** {_LIMITS[about.kind]} It knows the kinds of forgery it was shown; on others "
+        "the ranking may hold where a fixed threshold fails. Its logit is no calibrated "
+        "probability, and it does not show where a picture was changed.",
+    ]
+    (folder / CARD).write_text("\n\n".join(text) + "\n", "utf-8")
+
+
+def _samples(
+    source: PairSource, chosen: Sequence[int], encoder: Encoder, *, seed: int
+) -> list[Sample]:
+    rng = np.random.default_rng(seed)
+    found: list[Sample] = []
+    for index in rng.permutation(chosen)[:MEASURED].tolist():
+        drawn = source.draw(index, rng)
+        if drawn is not None:
+            found += crops(
+                drawn, rng, group=source.group(index), size=encoder.image_size,
+                margin=encoder.face_margin, augment=False,
+            )  # fmt: skip
+    return found
+
+
+def _scores(detector: AnyDetector, samples: Sequence[Sample], encoder: Encoder) -> np.ndarray:
+    pictures = [sample.image for sample in samples]
+    if isinstance(detector, PictureDetector):
+        return detector.score_pictures(pictures)
+    if isinstance(detector, IdentityDetector):
+        looks = [sample.look for sample in samples]
+        return detector.score(
+            pictures, np.stack([it.identity for it in looks if isinstance(it, KnownLook)])
+        )
+    return detector.score(encoder.encode_images(pictures, mode=detector.preprocessing))

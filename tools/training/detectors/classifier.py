@@ -1,0 +1,195 @@
+"""Trains a network on a folder per class: fake against real, or which generator made a picture.
+
+    python -m tools.training.detectors.classifier NETWORK DIR --out FOLDER [--binary]
+
+NETWORK is efficientnet_b0, resnet50, vit_tiny_patch16_224 or small_cnn. Defaults are those of
+Goia, "Deepfake Detection in Facial Images": pictures of 218 × 178 px, batches of 32, a rate of
+1e-4, at most 15 epochs, Adam and cross-entropy (with --binary AdaGrad and binary cross-entropy),
+70 % to learn from, 15 % to judge by, 15 % to test on. Other than there, no person and no original
+is in two parts (`class_folders`), training stops early, and a run that was interrupted goes on
+when it is started again. The thesis started from weights of ImageNet: --start takes such a file.
+
+FOLDER then is a detector (`tools.detectors.folders`): weights, detector.json, CARD.md with what was
+measured on the test part, and split.json. FOLDER/training holds the checkpoint, and may go. Where
+MLflow is installed the run is tracked in a local store, mlflow.db beside FOLDER. The same networks
+with a calibration: `unmask fit efficientnet --real DIR/real --fake DIR`.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tools.detectors.folders import ABOUT, Shelved
+from tools.detectors.networks.architectures import ARCHITECTURES
+from tools.detectors.networks.class_labels import Meaning
+from tools.detectors.networks.classifier import ClassifierNetwork, save
+from tools.errors import SetupError
+from tools.media.images import read_photo
+from tools.training.data import class_folders
+from tools.training.data.class_folders import SPLIT, Found, Picture, divided, meanings, write_split
+from tools.training.detectors.classifier_card import CARD, Trained, measured, write
+from tools.training.detectors.classifier_run import ClassifierRun, Options, Progress, Progressed
+from tools.training.tracking import Tracked, installed, keep, require, store
+
+UNSAID = "not said: as the pictures that it was trained on allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be told apart: `classes` by their outputs' order, and each folder's place."""
+
+    classes: dict[str, Meaning]
+    targets: dict[str, int]
+
+    @classmethod
+    def of(cls, labels: Sequence[str], *, binary: bool, real: Sequence[str]) -> "Task":
+        """Of the folders' names; with `binary` all that is fake is one class."""
+        said = meanings(labels, real=real)
+        if binary:
+            return cls(
+                {"real": "real", "fake": "fake"},
+                {label: int(meaning == "fake") for label, meaning in said.items()},
+            )
+        return cls(said, {label: place for place, label in enumerate(said)})
+
+
+def train(
+    found: Found,
+    options: Options,
+    *,
+    out: Path,
+    real: Sequence[str] = (),
+    source: str = "a list of pictures",
+    licence: str = UNSAID,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a network and put it into `out` as a detector of that name.
+
+    `found` is from `class_folders.in_folders` or `listed`; `real` names authentic classes whose
+    words do not say so. Raises SetupError for data that cannot be learnt from, and where `out`
+    holds another training.
+    """
+    labels = sorted({it.label for it in found.pictures})
+    task = Task.of(labels, binary=options.binary, real=real)
+    parts = divided(found.pictures, seed=options.seed)
+    run = ClassifierRun(parts, task.targets, options, folder=out / "training")
+    at = run.train(progress)
+    shelved = save(
+        out, run.network.state_dict(), _settings(task, options), licence=licence,
+        trained_on=f"{len(parts['learn'])} pictures of {len(labels)} classes, from {source}",
+    )  # fmt: skip
+    trained = _measured(shelved, run, task, at)
+    write_split(parts, out, seed=options.seed)
+    write(out, trained, options, found=found, parts=parts, task=(task.classes, task.targets))
+    return trained
+
+
+def _settings(task: Task, options: Options) -> dict[str, object]:
+    return {
+        "network": options.network, "classes": task.classes, "binary": options.binary,
+        "height": options.height, "width": options.width,
+    }  # fmt: skip
+
+
+def _measured(shelved: Shelved, run: ClassifierRun, task: Task, at: Progressed) -> Trained:
+    """What the detector says of the test part, asked as it will be asked in use."""
+    detector = ClassifierNetwork.load(shelved)
+    test: list[Picture] = list(run.parts["test"])
+    said = [detector.attribute(pixels) for pixels in _pixels(test)]
+    true = run.labels(test).numpy()
+    return measured(np.concatenate(said), true, detector.classes, at=at)
+
+
+def _pixels(pictures: Sequence[Picture], *, at_once: int = 64) -> Iterator[list[np.ndarray]]:
+    for start in range(0, len(pictures), at_once):
+        yield [read_photo(it.path).pixels for it in pictures[start : start + at_once]]
+
+
+def tracked(trained: Trained, options: Options, out: Path) -> Tracked:
+    """A run of the experiment `unmask/classifiers`; weights stay where they are."""
+    return Tracked(
+        "classifiers", out.name,
+        params={**options.told(), "classes": ", ".join(trained.classes.labels)},
+        metrics={f"test {name}": value for name, value in trained.figures.items()},
+        tags={"folder": str(out), "ended by": trained.at.ended_by},
+        curve=trained.at.curve,
+        files=[(out / name, "") for name in (ABOUT, CARD, SPLIT)],
+    )  # fmt: skip
+
+
+def _shown(done: float, found: Mapping[str, float]) -> None:
+    said = ", ".join(f"{name} {value:.3g}" for name, value in found.items())
+    print(f"{done:6.1%}  {said}", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line; see the module's docstring."""
+    given = _parser().parse_args(arguments)
+    if given.track:
+        require()
+    cv2.setNumThreads(1)
+    found = class_folders.in_folders(given.folder)
+    for problem in found.skipped:
+        print(f"left out: {problem}", flush=True)
+    options = Options(
+        network=given.network, binary=given.binary, height=given.height, width=given.width,
+        batch=given.batch, rate=given.rate, epochs=given.epochs, minutes=given.minutes,
+        patience=given.patience, mirrored=not given.unmirrored, judged=given.judged,
+        seed=given.seed, threads=given.threads, device=given.device, start=given.start,
+    )  # fmt: skip
+    trained = train(
+        found, options, out=given.out, real=given.real, source=given.folder.name,
+        licence=given.licence, progress=_shown,
+    )  # fmt: skip
+    for name, value in trained.figures.items():
+        print(f"test {name}: {value:.4g}")
+    if given.track or (given.track is None and installed()):
+        uri = store(given.mlflow, given.out.absolute().parent)
+        print(_kept(tracked(trained, options, given.out), uri))
+
+
+def _kept(run: Tracked, uri: str) -> str:
+    """Where the run is tracked, or why it is not: what was trained is not lost for that."""
+    try:
+        keep(run, uri)
+    except SetupError as error:
+        return f"not tracked: {error}"
+    return f"tracked: mlflow ui --backend-store-uri {uri}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    told = Options(network="")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("network", choices=[*ARCHITECTURES])
+    add("folder", type=Path, metavar="DIR", help="a folder per class")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="the detector's folder")
+    add("--binary", action="store_true", help="fake against real, whatever made it")
+    add("--real", action="append", default=[], metavar="CLASS", help="is authentic; repeatable")
+    add("--height", type=int, default=told.height, metavar="PX")
+    add("--width", type=int, default=told.width, metavar="PX")
+    add("--batch", type=int, default=told.batch)
+    add("--rate", type=float, default=told.rate, help="default: %(default)s")
+    add("--epochs", type=int, default=told.epochs, help="at most (default: %(default)s)")
+    add("--minutes", type=float, help="at most")
+    add("--patience", type=int, default=told.patience, help="epochs without getting better")
+    add("--unmirrored", action="store_true", help="show no picture the other way round")
+    add("--judged", type=int, default=told.judged, help="pictures judged by after an epoch")
+    add("--seed", type=int, default=told.seed)
+    add("--threads", type=int, help="of the processor (default: torch's)")
+    add("--device", help="cpu, cuda … (default: the best there is)")
+    add("--start", type=Path, metavar="FILE", help="timm's weights to start from, safetensors")
+    add("--track", action=argparse.BooleanOptionalAction, help="default: where MLflow is installed")
+    add("--mlflow", default="", metavar="URI", help="its store (default: mlflow.db beside FOLDER)")
+    add("--licence", default=UNSAID, help="of the weights, for detector.json")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What a trained classifier came to on its test part, as figures and as the card beside it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tools.detectors.networks.class_labels import Classes, Meaning
+from tools.training.data.class_folders import Found, Part, Picture, digest
+from tools.training.detectors.classifier_run import Options, Progressed
+
+CARD = "CARD.md"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """Figures on the test part by name, and its confusion (k, k): true by row, named by column.
+
+    `figures` are `pictures`, `accuracy`, `macro f1`, `majority accuracy`, `majority macro f1` (of
+    always naming the class that is commonest there) and `auc fake against real`; one that cannot
+    be measured is not among them.
+    """
+
+    figures: Mapping[str, float]
+    confusion: np.ndarray
+    classes: Classes
+    at: Progressed
+
+
+def measured(
+    probabilities: np.ndarray, true: np.ndarray, classes: Classes, *, at: Progressed
+) -> Trained:
+    """From probabilities (n, k) and the places (n,) of the true classes."""
+    from sklearn.metrics import roc_auc_score
+
+    count = len(classes.labels)
+    counts = _confusion(true, probabilities.argmax(axis=1), count)
+    commonest = np.full(len(true), np.bincount(true, minlength=count).argmax())
+    always = _confusion(true, commonest, count)
+    figures = {
+        "pictures": float(len(true)),
+        "accuracy": _accuracy(counts), "macro f1": macro_f1(counts),
+        "majority accuracy": _accuracy(always), "majority macro f1": macro_f1(always),
+    }  # fmt: skip
+    fake = probabilities[:, list(classes.fake)].sum(axis=1)
+    forged = np.isin(true, classes.fake)
+    if 0 < forged.sum() < len(forged):
+        figures["auc fake against real"] = float(roc_auc_score(forged, fake))
+    return Trained(figures, counts, classes, at)
+
+
+def macro_f1(counts: np.ndarray) -> float:
+    """The mean over classes of 2·TP / (true + named), over the classes that are there at all."""
+    sizes = counts.sum(axis=0) + counts.sum(axis=1)
+    there = sizes > 0
+    return float((2 * np.diag(counts)[there] / sizes[there]).mean())
+
+
+def _accuracy(counts: np.ndarray) -> float:
+    return float(np.trace(counts) / counts.sum())
+
+
+def _confusion(true: np.ndarray, named: np.ndarray, count: int) -> np.ndarray:
+    return np.bincount(true * count + named, minlength=count * count).reshape(count, count)
+
+
+def write(
+    folder: Path,
+    trained: Trained,
+    options: Options,
+    *,
+    found: Found,
+    parts: Mapping[Part, Sequence[Picture]],
+    task: tuple[Mapping[str, Meaning], Mapping[str, int]],
+) -> None:
+    """Write the card; `task` is what each class means, and which class each folder is of."""
+    text = "\n\n".join([
+        f"# {folder.name}",
+        _recipe(trained, options),
+        _data(found, parts, task),
+        "## On the test part\n\nTaken once, after training; nothing was chosen by it.\n\n"
+        + _rows(["figure", "value"], [[k, f"{v:.4g}"] for k, v in trained.figures.items()]),
+        "Confusion, the true class by row:\n\n" + _matrix(trained),
+        "## How it went\n\n" + _curve(trained.at),
+        _LIMITS,
+    ])  # fmt: skip
+    (folder / CARD).write_text(text + "\n", "utf-8")
+
+
+_LIMITS = """## Limits
+
+It names one of its own classes whatever it sees; a generator it never learnt gets the name of
+another. It may read what else differs between the folders (size, crop, compression, source)
+instead of traces of the generator. Its probabilities are not calibrated. A trained detector judges
+by the pictures it knew: measure it on yours (`python -m evals run attribution --data DIR`)."""
+
+
+def _recipe(trained: Trained, options: Options) -> str:
+    at = trained.at
+    loss = "AdaGrad, binary cross-entropy" if options.binary else "Adam, cross-entropy"
+    began = "random weights" if options.start is None else f"the weights of {options.start.name}"
+    why = {
+        "epochs": "all epochs were learnt",
+        "minutes": "the time was over: it may not have converged",
+        "patience": "it had stopped getting better",
+    }
+    said = (
+        f"{options.network} on whole pictures of {options.height} × {options.width} px, from "
+        f"{began}; {loss}, constant rate. {at.step} steps in {at.spent_s / 60:.1f} minutes; ended "
+        f"because {why[at.ended_by]}. The weights are those of step {at.best_step}, where the loss "
+        f"on what it was judged by was least ({at.best_loss:.4g})."
+    )
+    told = [[name, str(value)] for name, value in options.told().items()]
+    return said + "\n\n" + _rows(["told", "value"], told)
+
+
+def _data(
+    found: Found,
+    parts: Mapping[Part, Sequence[Picture]],
+    task: tuple[Mapping[str, Meaning], Mapping[str, int]],
+) -> str:
+    meanings, targets = task
+    names = list(meanings)
+    counts = {part: Counter(it.label for it in parts[part]) for part in parts}
+    rows = [
+        [folder, names[place], meanings[names[place]]]
+        + [str(counts[part][folder]) for part in parts]
+        for folder, place in targets.items()
+    ]
+    groups = ", ".join(
+        f"{len({it.group for it in pictures})} to {part}" for part, pictures in parts.items()
+    )
+    return (
+        "## Data\n\n"
+        + _rows(["folder", "class", "meaning", *parts], rows)
+        + f"\n\nPersons or originals: {groups}; none is in two parts. Split {digest(parts)}. "
+        f"Left out: {len(found.skipped)} files that gave no picture, {found.copies} copies."
+    )
+
+
+def _matrix(trained: Trained) -> str:
+    labels = list(trained.classes.labels)
+    rows = [[label, *map(str, row)] for label, row in zip(labels, trained.confusion, strict=True)]
+    return _rows(["", *labels], rows)
+
+
+def _curve(at: Progressed) -> str:
+    if not at.curve:
+        return "Not one check was reached."
+    rows = [[f"{value:.4g}" for value in found.values()] for found in at.curve]
+    return _rows([*at.curve[0]], rows)
+
+
+def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

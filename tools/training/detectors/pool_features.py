@@ -1,0 +1,64 @@
+"""Features of pool pairs by the frozen encoder, computed once and kept in pieces.
+
+Half of the crops are degraded as in the encoder's training, so that a head learns from clean and
+from bad pictures alike.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tools.encoder.clip import Encoder
+from tools.training.data.pairs import PairSource, Sample, crops
+from tools.training.detectors.prompt_tuning import Labelled
+
+PIECE = 250
+"""Pairs that are kept together: what an interrupted run has to do again at most."""
+
+
+def features_of(
+    drawn: Mapping[str, tuple[PairSource, int]], encoder: Encoder, *, folder: Path, seed: int
+) -> Labelled:
+    """Features of so many pairs of each source, authentic and forged, with persons as groups.
+
+    Pieces that lie in `folder` already are read, when they are of the same encoder and sizes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = []
+    for name, (source, count) in drawn.items():
+        told = f"{name} {len(source)} {count} {seed} {PIECE} {encoder.sha256}"
+        stem = f"{name}_{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+        order = np.random.default_rng(seed).permutation(len(source))[:count]
+        for start in range(0, len(order), PIECE):
+            file = folder / f"{stem}_{start:06d}.npz"
+            if not file.is_file():
+                _write(source, order[start : start + PIECE], encoder, file, seed=seed + start)
+            with np.load(file) as kept:
+                pieces.append((kept["features"], kept["labels"], kept["groups"]))
+    features, labels, groups = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    return Labelled.of(features, labels, groups)
+
+
+def _write(
+    source: PairSource, indices: np.ndarray, encoder: Encoder, file: Path, *, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    samples: list[Sample] = []
+    for index in indices.tolist():
+        drawn = source.draw(index, rng)
+        if drawn is None:
+            continue
+        samples += crops(
+            drawn, rng, group=source.group(index), size=encoder.image_size,
+            margin=encoder.face_margin, augment=rng.random() < 0.5,
+        )  # fmt: skip
+    features = encoder.encode_images([sample.image for sample in samples])
+    labels = np.array([sample.forged for sample in samples], np.uint8)
+    groups = np.array([sample.group for sample in samples])
+    # Whole or not at all: the name must end as numpy wants it.
+    partial = file.with_name(f"partial_{file.name}")
+    np.savez(partial, features=features, labels=labels, groups=groups)
+    partial.replace(file)
+    print(file.stem, len(samples), flush=True)

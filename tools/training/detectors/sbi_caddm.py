@@ -1,0 +1,238 @@
+"""Trains SBI, CADDM and both together.
+
+    python -m tools.training.data.forgery_pool lfw POOL/lfw --rounds 1
+    python -m tools.training.data.forgery_pool dfdc POOL/dfdc
+    python -m tools.training.detectors.sbi_caddm sbi_caddm POOL \
+        --out tools/checkpoints/weights/detectors/sbi_caddm
+
+`sbi` learns from authentic photographs alone, `caddm` from multi-scale swaps of a pool's pairs,
+`sbi_caddm` from both. A backbone may begin with the weights of the encoder's tower, which knows
+the pool's forgeries already; then its card must say so.
+"""
+
+import argparse
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tools.detectors.folders import WEIGHTS, About, Shelved
+from tools.detectors.networks.artefact_module import ArtefactNetwork, Said, artefact_losses
+from tools.detectors.networks.caddm import about, as_input
+from tools.forge.forgery import FAMILIES
+from tools.training.data.forgery_batches import Pool
+from tools.training.data.forgery_pool import HELD_OUT
+from tools.training.data.multi_scale_swaps import MultiScaleSwaps
+from tools.training.data.pairs import Joined, PairSource, PoolPairs, Sample
+from tools.training.data.self_blends import SelfBlends
+from tools.training.loops.picture_run import Options, Run
+
+Kind = Literal["sbi", "caddm", "sbi_caddm"]
+POOLED = frozenset(FAMILIES) - {HELD_OUT}
+BETA = 0.1
+"""The share of the losses of the artefact module, as published."""
+WHOLE = np.array([[0.0, 0.0, 1.0, 1.0]], np.float32)
+
+
+class ArtefactLearner(nn.Module):
+    """Forged or authentic, order within pairs, CADDM's losses of its boxes, and a map of cells.
+
+    The map is ours beside the boxes: where the backbone scores its cells, they are told the mask.
+    """
+
+    def __init__(self, kind: Kind, *, backbone: str = "pocket_tower", size: int = 128) -> None:
+        super().__init__()
+        self.kind, self.backbone = kind, backbone
+        self.size, self.margin = size, 1.0
+        self.network = ArtefactNetwork(backbone, module=kind != "sbi")
+        self.network.to(memory_format=torch.channels_last)
+
+    def begin_with(self, tower: Mapping[str, Tensor]) -> None:
+        """Let the backbone start with a tower's weights."""
+        self.network.backbone.tower.load_state_dict(dict(tower))
+
+    def losses(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
+        """First half authentic, second half their forgeries."""
+        said = self._said(samples)
+        truth = torch.tensor([int(sample.forged) for sample in samples], device=said.logits.device)
+        logits = said.logits
+        score, half = logits[:, 1] - logits[:, 0], len(samples) // 2
+        parts = {
+            "told": functional.cross_entropy(logits, truth),
+            "order": 0.5 * functional.softplus(score[:half] - score[half:]).mean(),
+        }
+        known = [sample.mask for sample in samples if sample.mask is not None]
+        if said.evidence is not None and len(known) == len(samples):
+            parts["where"] = _where(said.evidence, np.stack(known))
+        if said.moves is not None:
+            boxes = [torch.from_numpy(boxes_of_mask(it)).to(truth.device) for it in samples]
+            found = artefact_losses(said, boxes)
+            parts |= {name: BETA * value for name, value in found.items()}
+        return parts
+
+    def logits(self, samples: Sequence[Sample]) -> Tensor:
+        """(n,), higher is more likely forged."""
+        said = self._said(samples)
+        scores: Tensor = said.logits[:, 1] - said.logits[:, 0]
+        return scores
+
+    def _said(self, samples: Sequence[Sample]) -> Said:
+        device = self.network.decide.weight.device
+        said: Said = self.network(as_input([sample.image for sample in samples]).to(device))
+        return said
+
+    def groups(self, options: Options) -> list[dict[str, Any]]:
+        """A backbone that knows something already learns at a fifth of the rate."""
+        known = list(self.network.backbone.parameters())
+        own = {id(it) for it in known}
+        new = [it for it in self.network.parameters() if id(it) not in own]
+        return [{"params": known, "lr": options.rate / 5}, {"params": new, "lr": options.rate}]
+
+    def save(self, folder: Path, *, trained_on: str, families: Sequence[str], name: str) -> None:
+        """Write the shelf folder: description and weights, matrices in half precision."""
+        from safetensors.torch import save_file
+
+        settings = {
+            "backbone": self.backbone, "boxed": self.kind != "sbi", "size": self.size,
+            "margin": self.margin, "families": list(families),
+        }  # fmt: skip
+        about(self.kind, settings, trained_on=trained_on, name=name).save(folder)
+        state = self.network.state_dict()
+        halved = {
+            key: (it.half() if it.ndim >= 2 and it.is_floating_point() else it).contiguous().clone()
+            for key, it in state.items()
+        }
+        save_file(halved, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def _where(evidence: Tensor, masks: np.ndarray) -> Tensor:
+    """Cross-entropy of each cell's logit (n, h, w) and the changed share of it; masks (n, s, s)."""
+    truth = torch.from_numpy(masks).to(evidence.device)[:, None]
+    size = evidence.shape[1], evidence.shape[2]
+    cells = functional.adaptive_avg_pool2d(truth, size)[:, 0]
+    each = functional.binary_cross_entropy_with_logits(evidence, cells, reduction="none")
+    # Forged cells are the rarer ones; without weight the map would learn to say "nowhere".
+    return (each * (1 + 2 * cells)).mean()
+
+
+def boxes_of_mask(sample: Sample) -> np.ndarray:
+    """Artefact boxes (k, 4) of a crop in shares of it: the whole, and around what was changed.
+
+    None of an authentic crop; the whole alone where nobody knows the mask.
+    """
+    if not sample.forged:
+        return np.zeros((0, 4), np.float32)
+    if sample.mask is None:
+        return WHOLE
+    rows, columns = np.nonzero(sample.mask > 0.1)
+    if len(rows) < 16:
+        return WHOLE
+    side = sample.mask.shape[0]
+    around = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / side
+    return np.concatenate([WHOLE, around[None].astype(np.float32)])
+
+
+def source_of(kind: Kind, pairs: PairSource, *, partial: float = 0.2) -> PairSource:
+    """What a kind learns from, out of pairs of one original."""
+    if kind == "sbi":
+        return SelfBlends(pairs)
+    swaps = MultiScaleSwaps(pairs, partial)
+    return swaps if kind == "caddm" else Joined([swaps, SelfBlends(pairs)])
+
+
+def pool_pairs(pool: Path) -> PairSource:
+    """The learning pairs of a pool: LFW's training people and DFDC's training originals."""
+    parts = [Pool(pool / "lfw"), Pool(pool / "dfdc" / "train")]
+    return Joined([PoolPairs(part) for part in parts if part.refresh()])
+
+
+def tower_of(encoder: Path) -> dict[str, Tensor]:
+    """The image tower's weights of an encoder's folder, by their names within the tower."""
+    from safetensors.torch import load_file
+
+    start = "visual.trunk."
+    state = load_file(encoder / "model.safetensors")
+    return {
+        name.removeprefix(start): it.float() if it.is_floating_point() else it
+        for name, it in state.items()
+        if name.startswith(start)
+    }
+
+
+def main() -> None:
+    """Command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=get_args(Kind))
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--work", type=Path, help="for checkpoints (default: OUT/../KIND-run)")
+    parser.add_argument("--encoder", type=Path, default=Path("tools/checkpoints/weights/encoder"))
+    parser.add_argument("--backbone", default="pocket_tower", help="or any timm network")
+    parser.add_argument("--begin", type=Path, help="a folder of this kind to go on from")
+    parser.add_argument("--from-scratch", action="store_true", help="not with the encoder's tower")
+    parser.add_argument("--partial", type=float, default=0.4, help="windows (the paper: 0.2)")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--pairs", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.manual_seed(given.seed)
+    learner = ArtefactLearner(given.kind, backbone=given.backbone)
+    if given.backbone == "pocket_tower" and not given.from_scratch:
+        learner.begin_with(tower_of(given.encoder))
+    if given.begin:
+        shelved = Shelved(given.begin, About.load(given.begin))
+        learner.network.load_state_dict(shelved.tensors())
+    source = source_of(given.kind, pool_pairs(given.pool), partial=given.partial)
+    options = Options(
+        minutes=given.minutes, epochs=None, pairs=given.pairs, rate=given.rate, held_out=0.03,
+        patience=10, judged=300, seed=given.seed, threads=given.threads,
+    )  # fmt: skip
+    work = given.work or given.out.parent / f"{given.kind}-run"
+    run = Run(learner, source, options, folder=work, name=f"artefacts {given.kind}")
+    outcome = run.train(lambda done, found: print(_line(done, found), flush=True))
+    begun = not given.from_scratch and given.backbone == "pocket_tower"
+    whole = "LFW's training people and DFDC's training videos"
+    learner.save(
+        given.out,
+        trained_on=f"{_LEARNT[given.kind]} of {whole}{BEGUN if begun else ''}",
+        families=families_of(given.kind, {*POOLED, VIDEO}, begun=begun),
+        name=given.kind,
+    )
+    print(f"{given.out}: {outcome.figures}")
+
+
+_LEARNT = {
+    "sbi": "self-blends of authentic pictures",
+    "caddm": "multi-scale swaps",
+    "sbi_caddm": "multi-scale swaps and self-blends",
+}
+BEGUN = "; begun with the encoder's tower"
+VIDEO = "video_deepfake"
+
+
+def families_of(kind: Kind, pairs: Collection[str], *, begun: bool) -> list[str]:
+    """The families that a kind knows, out of pairs of these: what it was shown of or made of them.
+
+    `begun` adds what the pocket encoder's tower knew that it began with.
+    """
+    known = {"self_blend"} if kind != "caddm" else set()
+    if kind != "sbi":
+        # A window of a swap is what the forge calls a partial swap.
+        known |= {*pairs, HELD_OUT}
+    return sorted(known | ({*POOLED, VIDEO} if begun else set()))
+
+
+def _line(done: float, found: Mapping[str, float]) -> str:
+    return f"{100 * done:.0f} %  " + "  ".join(f"{name} {it:.4f}" for name, it in found.items())
+
+
+if __name__ == "__main__":
+    main()

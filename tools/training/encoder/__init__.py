@@ -1,0 +1,1 @@
+"""Trains the image encoder, and the heads that read its features."""

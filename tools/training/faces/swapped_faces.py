@@ -1,0 +1,71 @@
+"""Face swaps as mates of the person whose face they show, for the embedder to learn from.
+
+A swap keeps the body owner's hair, ears and outline; an embedder that learnt from photographs
+alone leans on those and misses the person that the swap depicts. Here each training photograph's
+face is put onto others by `tools.forge.forgery`, and the label is the face's owner.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tools.errors import ToolError
+from tools.faces.alignment import five_points
+from tools.faces.analyser import recognition_matrix
+from tools.forge.forgery import forge
+from tools.training.data.forgery_pool import Faces, through_jpeg
+from tools.training.faces.embedder_network import SIZE
+from tools.training.faces.face_crops import LabelledFaces
+
+FAMILIES = ("face_swap",)
+"""Of the forge's families, those that put one person's whole face onto another's head."""
+
+
+def make_swaps(data: Path, file: Path, *, count: int, seed: int) -> None:
+    """Write `count` swaps of LFW's training people: pictures, alignments, and whose face it is.
+
+    Bodies are drawn by `Faces.source_for`: mostly the one of a few whose head is held alike.
+    """
+    faces, rng = Faces.load(data, split="train"), np.random.default_rng(seed)
+    pixels, alignments, owners = [], [], []
+    for index in rng.permutation(np.resize(np.arange(len(faces.paths)), count)):
+        swap = _swap(faces, int(index), rng)
+        if swap is not None:
+            pixels.append(swap[0])
+            alignments.append(swap[1])
+            owners.append(index)
+    np.savez(file, pixels=np.stack(pixels), alignment=np.stack(alignments), owner=np.array(owners))
+
+
+def _swap(
+    faces: Faces, owner: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray] | None:
+    body = faces.source_for(owner, rng)
+    try:
+        forgery = forge(
+            faces.read(body),
+            faces.landmarks[body],
+            family=str(rng.choice(FAMILIES)),
+            rng=rng,
+            source_pixels=faces.read(owner),
+            source_landmarks=faces.landmarks[owner],
+        )
+    except ToolError:
+        return None  # this pair of photographs cannot be swapped
+    quality = int(rng.integers(60, 99))
+    aligned = recognition_matrix(five_points(faces.landmarks[body]), size=SIZE)
+    return through_jpeg(forgery.pixels, quality), aligned
+
+
+def with_swaps(faces: LabelledFaces, file: Path) -> LabelledFaces:
+    """The photographs and, after them, the swaps with their face owner's vector and identity."""
+    with np.load(file) as swaps:
+        owner = swaps["owner"]
+        return replace(
+            faces,
+            pixels=[*faces.pixels, *swaps["pixels"]],
+            alignment=np.concatenate([faces.alignment, swaps["alignment"]]),
+            teacher=np.concatenate([faces.teacher, faces.teacher[owner]]),
+            person=np.concatenate([faces.person, faces.person[owner]]),
+        )

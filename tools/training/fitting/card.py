@@ -1,0 +1,230 @@
+"""What a person should know of a fitted detector: the card, the figures file, and warnings."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tools.detectors.calibration import Calibration
+from tools.detectors.catalogue import FIGURES, Figure
+from tools.detectors.folders import About, Shelved
+from tools.training.fitting.figures import Figures
+from tools.training.fitting.trainers import Learnt
+
+CARD = "CARD.md"
+FEW_PERSONS = 10
+"""In the test part; with fewer, an interval over persons covers too little."""
+MOST_APART = 1.5
+"""Faces of one kind as wide as the other's, so many times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a job learns from: names of the folders, counts, and the sha256 of the division.
+
+    `apart` pictures show persons of two parts and are left out; of `unattributed` forgeries nothing
+    tells whom they show; `formats` and `face_px`, the
+    median width of faces, are those of authentic and of forged files.
+    """
+
+    real: str
+    fake: str | None
+    authentic: int
+    forged: int
+    persons: Mapping[str, int]
+    apart: int
+    unattributed: int
+    skipped: int
+    formats: tuple[list[str], ...]
+    face_px: tuple[float | None, ...]
+    families: tuple[str, ...]
+    pictures_sha256: str
+    command: str
+
+    @property
+    def in_words(self) -> str:
+        """In a line, as lists of detectors show it."""
+        people = (
+            f"{self.authentic:,} photos of {sum(self.persons.values()):,} persons in {self.real!r}"
+        )
+        if self.fake is None:
+            return f"{people}, and forgeries of them by tools.forge.forgery"
+        return f"{people}, {self.forged:,} forgeries in {self.fake!r}"
+
+
+def remarks(told: Told, calibration: Calibration | None, figures: Figures) -> tuple[str, ...]:
+    """What makes the figures worth less than they look."""
+    found = [*_chance(figures)]
+    if calibration is None:
+        found.append(
+            "not calibrated: among the persons kept for that, forgeries score no higher than "
+            "authentic pictures, and a probability would fall where the score rises; add persons"
+        )
+    found += _differences(told) if told.fake is not None else []
+    if told.unattributed:
+        found.append(
+            f"{told.unattributed:,} forgeries could not be attributed to a person of the authentic "
+            "photos, so that nobody tested on was learnt from holds for the others only; name "
+            "them, or their sub-folders, like the photos that they show"
+        )
+    if figures.persons < FEW_PERSONS:
+        found.append(
+            f"tested on {figures.persons} persons only: the figures may be far off; add persons"
+        )
+    for kind, count, allowed, called in _promises(calibration):
+        needed = round(1 / allowed) - 1
+        if count < needed:
+            found.append(
+                f"calibrated on {kind} pictures of {count} persons: with fewer than {needed} "
+                f"nothing promises that at most {allowed:.0%} of {kind} ones are called {called}, "
+                "so none is"
+            )
+    if told.apart:
+        found.append(f"{told.apart:,} pictures show persons of two parts, and were left out")
+    if figures.not_measured:
+        found.append(f"{figures.not_measured:,} pictures of the test part could not be measured")
+    return tuple(found)
+
+
+def _chance(figures: Figures) -> Iterator[str]:
+    """What tells that it may know nothing: on unseen persons, guessing has an AUC of 0.5."""
+    if figures.auc is None:
+        return
+    if figures.auc <= 0.5:
+        yield (
+            f"no better than chance (AUC {figures.auc:.2f} where guessing has 0.5): do not use it; "
+            "add persons, or fit another kind"
+        )
+    elif figures.auc_interval is not None and figures.auc_interval[0] <= 0.5:
+        low, high = figures.auc_interval
+        yield (
+            f"perhaps no better than chance: the AUC's interval, {low:.2f} to {high:.2f}, reaches "
+            "the 0.5 of guessing; add persons, or fit another kind"
+        )
+
+
+_Promise = tuple[str, int, float, str]
+"""Of which kind, fitted on how many, which share at most, is called what."""
+
+
+def _promises(calibration: Calibration | None) -> Iterator[_Promise]:
+    if calibration is not None:
+        band, counts = calibration.band, calibration.fitted_on
+        authentic, forged = band.persons_false, band.persons_true
+        # Calibrations of before persons were counted know pictures only.
+        yield (
+            "authentic", counts["authentic"] if authentic is None else authentic,
+            band.alpha_high, "forged",
+        )  # fmt: skip
+        yield (
+            "forged", counts["forged"] if forged is None else forged, band.alpha_low, "authentic",
+        )  # fmt: skip
+
+
+def _differences(told: Told) -> Iterator[str]:
+    """What else tells the folders apart: a detector learns whatever does."""
+    authentic, forged = (set(it) for it in told.formats)
+    if not authentic & forged:
+        yield (
+            f"authentic files are {'/'.join(sorted(authentic))}, forged ones "
+            f"{'/'.join(sorted(forged))}: the detector may have learnt the format; store both alike"
+        )
+    one, other = told.face_px
+    if one and other and max(one, other) > MOST_APART * min(one, other):
+        yield (
+            f"faces are {one:.0f} px wide where authentic, {other:.0f} px where forged: the "
+            "detector may have learnt the size; bring both to one"
+        )
+
+
+def write_figures(folder: Path, shelved: Shelved, told: Told, figures: Figures) -> None:
+    """Write the AUCs with intervals as `unmask detectors` reads them."""
+    rows: list[dict[str, Any]] = []
+    if figures.auc is not None and figures.auc_interval is not None:
+        figure = Figure(
+            shelved.title, shelved.sha256, told.real, "own pictures, unseen persons", "auc",
+            figures.auc, figures.auc_interval, figures.authentic, figures.forged,
+            told.command, datetime.now(UTC).date().isoformat(),
+        )  # fmt: skip
+        rows.append(asdict(figure))
+    (folder / FIGURES).write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+
+
+def write_card(
+    folder: Path, about: About, told: Told, *, learnt: Learnt,
+    calibration: Calibration | None,
+    figures: Figures, said: Sequence[str],
+) -> None:  # fmt: skip
+    """Write the card beside the weights."""
+    persons = ", ".join(f"{count} to {part}" for part, count in told.persons.items())
+    text = [
+        f"# {about.name}: {about.kind}, {about.inputs}",
+        f"**Licence of the weights.** {about.licence[0].upper()}{about.licence[1:]}.",
+        f"**Data.** {about.trained_on}. Persons: {persons}; nobody is in two parts. Forgeries: "
+        f"{', '.join(told.families)}; whom they show is not known of {told.unattributed}. "
+        f"Files left out: {told.skipped}; pictures of persons in two parts, left out: "
+        f"{told.apart}. Division: sha256 `{told.pictures_sha256}`.",
+        f"**Recipe.** `{told.command}`\n\n{_list(learnt.recipe)}",
+        f"**Figures**, on the {figures.persons} persons of the test part, measured once"
+        f"{_apart(figures)}:\n\n{_table(figures)}",
+        f"**Calibration.** {_calibrated(calibration)}",
+        "**Limits.** It knows the kinds of forgery it was shown, made as those were; on others the "
+        "ranking may hold where a threshold fails. Pictures of another source (camera, size, "
+        "compression) read differently: measure before relying on it (`python -m evals run "
+        "detectors --data DIR`). It says neither where a picture was changed nor by whom.",
+        *(f"**Beware.** {it[0].upper()}{it[1:]}." for it in said),
+    ]
+    (folder / CARD).write_text("\n\n".join(text) + "\n", "utf-8")
+
+
+def _calibrated(calibration: Calibration | None) -> str:
+    if calibration is None:
+        return "None: its scores are no probabilities."
+    band, counts = calibration.band, calibration.fitted_on
+    reached = [
+        f"no picture is called {called}, as {count} {kind} ones are too few to promise anything"
+        if count < round(1 / allowed) - 1
+        else f"at most {allowed:.0%} of {kind} pictures are called {called}, if yours are like "
+        "those"
+        for kind, count, allowed, called in _promises(calibration)
+    ]
+    return (
+        f"{calibration.method}, on {counts['authentic']} authentic and {counts['forged']} forged "
+        "pictures of other persons, for prior odds of one to one. Probabilities from "
+        f"{band.low:.3f} to {band.high:.3f} are inconclusive: {'; '.join(reached)}."
+    )
+
+
+def _list(recipe: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {name}: `{value}`" for name, value in recipe.items())
+
+
+def _apart(figures: Figures) -> str:
+    names = ", ".join(figures.apart)
+    return f"; {names}, not calibrated on, is in no figure but its own" if names else ""
+
+
+def _table(figures: Figures) -> str:
+    interval = figures.auc_interval
+    edges = "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
+    rows = [
+        ("authentic / forged pictures", f"{figures.authentic} / {figures.forged}"),
+        ("AUC (95 % interval over persons)", f"{_value(figures.auc)}{edges}"),
+        ("authentic called so, at 0.5", _value(figures.real_accuracy)),
+        ("forged called so, at 0.5", _value(figures.fake_accuracy)),
+        ("expected calibration error", _value(figures.ece)),
+        ("authentic above the band", _value(figures.called_forged)),
+        ("forged below the band", _value(figures.missed)),
+        ("inconclusive", _value(figures.inconclusive)),
+    ]
+    for name, auc in figures.families.items():
+        kept = ", never learnt" if name in figures.unlearnt else ""
+        rows.append((f"AUC of {name}{kept}", _value(auc)))
+    lines = ["| figure | value |", "|---|---|", *(f"| {name} | {it} |" for name, it in rows)]
+    return "\n".join(lines)
+
+
+def _value(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""What a person gives to learn from: pictures, who is in them, and which part they belong to."""

@@ -1,0 +1,111 @@
+"""Pictures of a folder as they are worked on: the part around the face, no larger than needed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tools.faces.alignment import transform
+from tools.media.images import hash_distance, read_photo
+from tools.training.data.pairs import Look
+from tools.training.fitting.data.faces import Picture
+
+AROUND = 1.0
+"""Of the face's box, how much of the photograph is kept on every side of it."""
+FACE_TO_CROP, WHOLE_TO_CROP = 1.5, 3.0
+"""Width of a face, and longer side of a whole picture, that are worked on at most, in sides of the
+detector's crop: half as wide a crop would be cut with aliasing."""
+COPIED_PX = 1_000_000
+"""Photographs of more pixels are kept as smaller copies while a job lasts: opening is slow."""
+
+MOST_BITS = 16
+"""By which the layouts of a forgery and its original differ at most; unrelated pictures: 32."""
+
+Frame = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """Opens pictures for a detector with crops of `crop_px`; `whole` ones, or around the face.
+
+    `copies` is a folder for copies of large photographs.
+    """
+
+    copies: Path
+    crop_px: int
+    whole: bool = False
+
+    def look(self, picture: Picture, *, like: Picture | None = None) -> Look:
+        """The working picture with its face, framed as `like` is where the two are aligned.
+
+        Raises UnreadableImage when the file is gone or damaged. Without a face, the keypoints are
+        NaN.
+        """
+        frame, scale = self.frame(like or picture)
+        name = "-".join(map(str, (picture.id[:32], *frame)))
+        copy = self.copies / f"{name}.png"
+        if copy.is_file():
+            pixels = read_photo(copy).pixels
+        else:
+            pixels = _reduced(read_photo(picture.path).pixels, frame, scale)
+            if picture.height * picture.width > COPIED_PX:
+                _keep(pixels, copy)
+        face = like or picture
+        matrix = np.array([[scale, 0, -frame[0] * scale], [0, scale, -frame[1] * scale]])
+        points, marks = (
+            None if it is None else transform(it, matrix).astype(np.float32)
+            for it in (face.keypoints, face.landmarks)
+        )
+        return Look(pixels, np.full((5, 2), np.nan) if points is None else points, marks)
+
+    def frame(self, picture: Picture) -> tuple[Frame, float]:
+        """What part of the photograph is worked on, x0 y0 x1 y1 px, and how much smaller."""
+        height, width = picture.height, picture.width
+        if self.whole or picture.box is None:
+            return (0, 0, width, height), self._scale(WHOLE_TO_CROP, max(height, width))
+        across, down = picture.box[2:] - picture.box[:2]
+        reach = AROUND * max(across, down)
+        x0, y0 = (max(0, int(edge - reach)) for edge in picture.box[:2])
+        x1, y1 = min(width, int(picture.box[2] + reach) + 1), int(picture.box[3] + reach) + 1
+        return (x0, y0, x1, min(height, y1)), self._scale(FACE_TO_CROP, max(across, down, 1))
+
+    def _scale(self, wanted: float, found_px: float) -> float:
+        return float(min(1.0, wanted * self.crop_px / found_px))
+
+
+def aligned(one: Picture, other: Picture) -> bool:
+    """Whether two photographs show the same scene in the same place: a forgery and its original.
+
+    Of one size, much alike in layout, most of the face's keypoints within a quarter of the
+    distance between the eyes: in data sets of aligned faces, equal names alone mean nothing.
+    """
+    if (one.height, one.width) != (other.height, other.width):
+        return False
+    if hash_distance(one.layout, other.layout) > MOST_BITS:
+        return False
+    if one.keypoints is None or other.keypoints is None:
+        return one.keypoints is other.keypoints
+    apart = np.median(np.linalg.norm(one.keypoints - other.keypoints, axis=1))
+    return bool(apart < 0.25 * np.linalg.norm(one.keypoints[1] - one.keypoints[0]))
+
+
+def _reduced(pixels: np.ndarray, frame: Frame, scale: float) -> np.ndarray:
+    x0, y0, x1, y1 = frame
+    part = pixels[y0:y1, x0:x1]
+    if scale >= 1.0:
+        return np.ascontiguousarray(part)
+    size = max(2, round((x1 - x0) * scale)), max(2, round((y1 - y0) * scale))
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
+
+
+def _keep(pixels: np.ndarray, copy: Path) -> None:
+    """A copy is written whole or not at all."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    written, data = cv2.imencode(
+        ".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    )
+    if written:
+        partial = copy.with_suffix(".new")
+        partial.write_bytes(data.tobytes())
+        partial.replace(copy)

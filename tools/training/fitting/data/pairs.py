@@ -1,0 +1,247 @@
+"""Pairs of an authentic picture and a forgery, out of folders: as they are, or forged on the spot.
+
+`MatchedPairs` puts each forgery of a folder beside its original, where a file of the same name is
+one, else beside a picture of the person it shows, else beside any. `ForgedPairs` needs no
+forgeries: `tools.forge.forgery` makes them from the authentic photographs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from tools.errors import ToolError
+from tools.forge.forgery import ALL_FAMILIES, FAMILIES, SCENE_FAMILIES, WITH_SOURCE, forge
+from tools.training.data.forgery_pool import HELD_OUT, difference_mask, through_jpeg
+from tools.training.data.pairs import Drawn, Look, PairSource
+from tools.training.fitting.data.crops import Looks
+from tools.training.fitting.data.dataset import Member
+
+FACE_FAMILIES = tuple(family for family in FAMILIES if family != HELD_OUT)
+IMAGE_FAMILIES = (*FACE_FAMILIES, *SCENE_FAMILIES)
+FORGERY = "forgery"
+"""The family of forgeries that lie in no sub-folder."""
+_TRIES = 3
+
+
+class FolderPairs(PairSource, Protocol):
+    """A source that can also show its pictures one by one, to be judged."""
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The kinds of forgeries in it."""
+
+    def cases(self, *, forgeries: int) -> "list[Case]":
+        """Every authentic picture, and about so many forgeries, or all that lie there."""
+
+    def show(self, case: "Case", *, seed: int) -> Look | None:
+        """The picture of a case, equal for equal seeds; None where it is gone or cannot be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One picture to be judged: a forgery of a `family`, or authentic, which has none."""
+
+    member: Member
+    family: str | None
+    number: int
+
+    @property
+    def forged(self) -> bool:
+        """Whether it is a forgery."""
+        return self.family is not None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ForgedPairs:
+    """Photographs of one part with forgeries of them; a swap takes another photograph of the part.
+
+    Each is drawn `rounds` times an epoch, every time with another forgery.
+    """
+
+    members: Sequence[Member]
+    looks: Looks
+    families: tuple[str, ...]
+    rounds: int = 1
+
+    def __len__(self) -> int:
+        return len(self.members) * self.rounds
+
+    def group(self, index: int) -> str:
+        """The person of the photograph."""
+        return self.members[index % len(self.members)].person
+
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+        """A photograph and a forgery of it, half of the time both through one JPEG encoder."""
+        member = self.members[index % len(self.members)]
+        for _ in range(_TRIES):
+            drawn = self.forged(member, str(rng.choice(self.families)), rng)
+            if drawn is not None:
+                return drawn
+        return None
+
+    def forged(self, member: Member, family: str, rng: np.random.Generator) -> Drawn | None:
+        """One forgery; None where this photograph cannot be forged this way."""
+        try:
+            real = self.looks.look(member.picture)
+            source = self._source(member, rng) if family in WITH_SOURCE else None
+            if real.landmarks is None or (family in WITH_SOURCE and source is None):
+                return None
+            forgery = forge(
+                real.pixels, real.landmarks, family=family, rng=rng,
+                source_pixels=None if source is None else source.pixels,
+                source_landmarks=None if source is None else source.landmarks,
+            )  # fmt: skip
+        except ToolError:
+            return None
+        pixels = _compressed(rng, real.pixels, forgery.pixels)
+        mask = (forgery.mask * 255).astype(np.uint8)
+        return Drawn(
+            Look(pixels[0], real.keypoints, real.landmarks, np.zeros_like(mask)),
+            Look(pixels[1], real.keypoints, real.landmarks, mask),
+            family,
+            paired=True,
+        )
+
+    def cases(self, *, forgeries: int) -> list[Case]:
+        """The photographs, then each forged as often as needed, in one family after the other."""
+        rounds = min(len(self.families), max(1, -(-forgeries // len(self.members))))
+        found = [Case(it, None, at) for at, it in enumerate(self.members)]
+        for at, it in enumerate(self.members):
+            chosen = [self.families[(at + k) % len(self.families)] for k in range(rounds)]
+            found += [Case(it, family, at) for family in chosen]
+        return found
+
+    def show(self, case: Case, *, seed: int) -> Look | None:
+        """The photograph or its forgery, half of them compressed once more."""
+        known = (None, *ALL_FAMILIES)
+        rng = np.random.default_rng([seed, case.number, known.index(case.family)])
+        if case.family is not None:
+            drawn = self.forged(case.member, case.family, rng)
+            return None if drawn is None else drawn.fake
+        try:
+            look = self.looks.look(case.member.picture)
+        except ToolError:
+            return None
+        return replace(look, pixels=_compressed(rng, look.pixels)[0])
+
+    def _source(self, member: Member, rng: np.random.Generator) -> Look | None:
+        """A photograph of somebody who is not in the target."""
+        for at in rng.permutation(len(self.members)):
+            other = self.members[int(at)]
+            if not other.persons & member.persons and other.picture.landmarks is not None:
+                return self.looks.look(other.picture)
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchedPairs:
+    """Authentic and forged pictures of one part, as (authentic, forged) members; see `matched`."""
+
+    pairs: Sequence[tuple[Member, Member]]
+    looks: Looks
+    rounds: int = 1
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The sub-folders of the forgeries."""
+        return tuple(sorted({family_of(forged) for _, forged in self.pairs}))
+
+    def __len__(self) -> int:
+        return len(self.pairs) * self.rounds
+
+    def group(self, index: int) -> str:
+        """The person of the authentic picture."""
+        return self.pairs[index % len(self.pairs)][0].person
+
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+        """The pair as it lies there; None when a file is gone, or has no face to cut out."""
+        authentic, forged = self.pairs[index % len(self.pairs)]
+        paired = forged.original is authentic.picture
+        try:
+            real = self.looks.look(authentic.picture)
+            fake = self.looks.look(forged.picture, like=authentic.picture if paired else None)
+        except ToolError:
+            return None
+        if paired:
+            mask = difference_mask(real.pixels, fake.pixels)
+            real = Look(real.pixels, real.keypoints, real.landmarks, np.zeros_like(mask))
+            fake = Look(fake.pixels, fake.keypoints, fake.landmarks, mask)
+        return Drawn(real, fake, family_of(forged), paired)
+
+    def cases(self, *, forgeries: int) -> list[Case]:
+        """Every picture once."""
+        members = dict.fromkeys(it for pair in self.pairs for it in pair)
+        return [
+            Case(it, family_of(it) if it.picture.forged else None, at)
+            for at, it in enumerate(members)
+        ]
+
+    def show(self, case: Case, *, seed: int) -> Look | None:
+        """The file as it is."""
+        try:
+            return self.looks.look(case.member.picture)
+        except ToolError:
+            return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """A source whose pairs all belong to one side of a division that somebody else makes."""
+
+    source: PairSource
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def group(self, index: int) -> str:
+        """The side."""
+        return self.name
+
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+        """The source's."""
+        return self.source.draw(index, rng)
+
+
+def matched(members: Sequence[Member], *, seed: int) -> list[tuple[Member, Member]]:
+    """Each forgery with its original, a picture of its person, or any; none is left without.
+
+    Authentic pictures that no forgery asked for take the forgeries in turn once more.
+    """
+    rng = np.random.default_rng(seed)
+    authentic = [it for it in members if not it.picture.forged]
+    forged = [it for it in members if it.picture.forged]
+    originals = {it.picture.id: it for it in authentic}
+    anybody = _endless(authentic, rng)
+    of_person: dict[str, Iterator[Member]] = {}
+    for name in sorted({name for it in authentic for name in it.persons}):
+        of_person[name] = _endless([it for it in authentic if name in it.persons], rng)
+    pairs = []
+    for it in forged:
+        known = None if it.original is None else originals.get(it.original.id)
+        likely = next((of_person[name] for name in sorted(it.persons) if name in of_person), None)
+        pairs.append((known or next(likely or anybody), it))
+    taken = {pair[0].picture.id for pair in pairs}
+    again = _endless(forged, rng)
+    return pairs + [(it, next(again)) for it in authentic if it.picture.id not in taken]
+
+
+def family_of(member: Member) -> str:
+    """The first sub-folder that a forgery lies in: who made it, or how."""
+    parts = member.picture.name.parts
+    return parts[0] if len(parts) > 1 else FORGERY
+
+
+def _compressed(rng: np.random.Generator, *pictures: np.ndarray) -> list[np.ndarray]:
+    """Half of the time through one JPEG encoder, all of them alike."""
+    if rng.random() < 0.5:
+        return list(pictures)
+    quality = int(rng.integers(60, 99))
+    return [through_jpeg(it, quality) for it in pictures]
+
+
+def _endless(members: Sequence[Member], rng: np.random.Generator) -> Iterator[Member]:
+    while True:
+        yield from (members[int(at)] for at in rng.permutation(len(members)))

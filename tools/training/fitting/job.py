@@ -1,0 +1,126 @@
+"""A job's folder: begun once, gone on with after a kill, and a detector's folder when it is done.
+
+    <detectors>/<name>/.fit/     while it lasts: faces found, features, checkpoints, the new files
+    <detectors>/<name>/          afterwards: detector.json, weights, calibration, card, figures
+
+`detector.json` is written last: a folder that has one is a whole detector.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.detectors.folders import ABOUT
+from tools.errors import SetupError
+from tools.media.private_files import private_folder, tighten
+
+WORK, ASKED = ".fit", "asked.json"
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The folder of a detector that is being fitted; `resumed` says that an earlier start began."""
+
+    folder: Path
+    resumed: bool
+
+    @classmethod
+    def begin(cls, folder: Path, asked: Mapping[str, Any], *, force: bool) -> "Job":
+        """Make the folder, or go on in it when the same was asked before.
+
+        Raises SetupError where a detector lies already, or a job that was asked otherwise, unless
+        `force` says that they may go; and for a name that is none.
+        """
+        check_name(folder.name)
+        work = folder / WORK
+        begun = work / ASKED
+        same = begun.is_file() and _read(begun) == dict(asked)
+        if not same:
+            _refuse(folder, begun, force=force)
+            shutil.rmtree(work, ignore_errors=True)
+            private_folder(folder)
+            private_folder(work)
+            _write(begun, dict(asked))
+        tighten(folder)  # what lies there from before
+        return cls(folder, same)
+
+    @property
+    def work(self) -> Path:
+        """Where everything lies that the job needs until it is done."""
+        return self.folder / WORK
+
+    @property
+    def made(self) -> Path:
+        """Where the new files lie until all of them are there."""
+        return self.work / "made"
+
+    def learning(self, pictures: str) -> Path:
+        """The folder of what was learnt from pictures with this digest; of others' it is cleared.
+
+        So a folder that changed since a job was interrupted is learnt from anew, and nothing of
+        the old pictures gets into the weights.
+        """
+        folder = self.work / "learning"
+        for other in folder.glob("*"):
+            if other.name != pictures[:16]:
+                shutil.rmtree(other)
+        chosen = folder / pictures[:16]
+        chosen.mkdir(parents=True, exist_ok=True)
+        return chosen
+
+    def complete(self) -> None:
+        """Put the new files where a detector's lie, and delete everything else of the job."""
+        (self.folder / ABOUT).unlink(missing_ok=True)
+        for file in sorted(self.made.iterdir(), key=lambda it: it.name == ABOUT):
+            file.replace(self.folder / file.name)
+        tighten(self.folder)
+        shutil.rmtree(self.work)
+
+
+def check_name(name: str) -> None:
+    """Raises SetupError for what is no name of a detector, a path to elsewhere say."""
+    if not _NAME.fullmatch(name):
+        raise SetupError(
+            f"{name!r} is no name for a detector: letters, digits, dots, dashes and underscores, "
+            "64 at most (--name)"
+        )
+
+
+def digest_of(lines: list[str]) -> str:
+    """One sha256 (hex) for a list, in whatever order."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _refuse(folder: Path, begun: Path, *, force: bool) -> None:
+    if force:
+        return
+    if (folder / ABOUT).is_file():
+        raise SetupError(
+            f"{folder} holds a detector: --force fits it anew, --name NAME keeps it beside it"
+        )
+    if begun.is_file():
+        raise SetupError(
+            f"{folder} holds a job that was begun with other options or folders: repeat those to "
+            "go on with it, or begin anew with --force"
+        )
+    if folder.is_dir() and any(folder.iterdir()):
+        raise SetupError(f"{folder} holds other files: take another --name")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError:
+        return None
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    partial = path.with_suffix(".new")
+    partial.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+    partial.replace(path)

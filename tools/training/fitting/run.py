@@ -1,0 +1,309 @@
+"""Fits a detector to a person's own pictures: learnt, calibrated and tested on different persons.
+
+    from tools.training.fitting.run import Engines, fit
+
+    fit("unifd_linear", Path("photos"), out=Path("detectors/mine"), engines=Engines(...))
+
+Authentic photographs alone are enough: forgeries are made of them (`tools.forge.forgery`). Persons
+are divided first. One part is learnt from, one says when to stop, one calibrates, one is tested on
+once. A job that was killed goes on where it was when the same is asked again.
+"""
+
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tools.detectors.calibration import FILE as CALIBRATION
+from tools.detectors.calibration import Calibration
+from tools.detectors.calibration import fit as calibrated
+from tools.detectors.folders import About, Shelved
+from tools.detectors.protocol import AnyDetector, Inputs, Scored
+from tools.detectors.scoring import judge
+from tools.encoder.clip import Encoder
+from tools.errors import SetupError
+from tools.faces.analyser import FaceAnalyser
+from tools.training.data.forgery_pool import HELD_OUT
+from tools.training.fitting.card import Told, remarks, write_card, write_figures
+from tools.training.fitting.data.crops import Looks
+from tools.training.fitting.data.dataset import People, look_through
+from tools.training.fitting.data.detector_inputs import PartViews
+from tools.training.fitting.data.faces import FolderFaces, Skipped
+from tools.training.fitting.data.pairs import (
+    FACE_FAMILIES,
+    IMAGE_FAMILIES,
+    Case,
+    FolderPairs,
+    ForgedPairs,
+    MatchedPairs,
+    matched,
+)
+from tools.training.fitting.data.splits import PARTS, Part
+from tools.training.fitting.figures import Figures, figures_of
+from tools.training.fitting.job import Job, digest_of
+from tools.training.fitting.request import called, check
+from tools.training.fitting.trainers import FitOptions, Learnt, Lesson, Trainer
+
+LICENCE = "as the pictures that it learnt from and its encoder allow; see the card"
+MOST_ROUNDS = 8
+"""How often one photograph is forged in an epoch at most."""
+FEWEST_FORGERIES = 20
+"""Made to calibrate on and to test on at least; an eighth of the pairs of an epoch where that is
+more."""
+
+Progress = Callable[[str, float, str], None]
+"""Called with what is being done, the share of it that is done, and a few words more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Engines:
+    """What finds faces and what makes features; `faces_sha256` names the first's checkpoint."""
+
+    encoder: Encoder
+    faces: FaceAnalyser
+    faces_sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A detector that lies in `folder`, how it reads, and how well it did on unseen persons.
+
+    `calibration` is None where forgeries scored no higher than authentic pictures.
+    """
+
+    folder: Path
+    kind: str
+    about: About
+    told: Told
+    figures: Figures
+    calibration: Calibration | None
+    learnt: Learnt
+    skipped: tuple[Skipped, ...]
+    remarks: tuple[str, ...]
+    resumed: bool
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        """`<inputs>/<name>`."""
+        return f"{self.about.inputs}/{self.about.name}"
+
+
+def fit(
+    kind: str,
+    real: Path,
+    fake: Path | None = None,
+    *,
+    out: Path,
+    engines: Engines,
+    inputs: Inputs | None = None,
+    options: FitOptions | None = None,
+    force: bool = False,
+    progress: Progress = lambda what, share, said: None,
+) -> Fitted:
+    """Fit one of `TRAINERS` into the folder `out`, whose name is the detector's.
+
+    `fake` None has forgeries made of the authentic photographs. Raises SetupError for what cannot
+    be done as asked: too few persons, folders that are not there, options the kind does not know.
+    """
+    began, options = time.monotonic(), options or FitOptions()
+    trainer = check(kind, real, fake, inputs=inputs, options=options)
+    inputs = inputs or trainer.inputs[0]
+    cv2.setNumThreads(options.threads)
+    asked = {
+        "kind": kind, "inputs": inputs, "options": asdict(options), "real": str(real.absolute()),
+        "fake": None if fake is None else str(fake.absolute()),
+        "encoder": engines.encoder.sha256, "faces": engines.faces_sha256,
+    }  # fmt: skip
+    job = Job.begin(out, asked, force=force)
+    whole = inputs == "image"
+    faces = FolderFaces(
+        engines.faces, job.work / "faces.jsonl", whole=whole, faceless=whole and fake is not None
+    )
+    people = look_through(
+        faces, real, fake, seed=options.seed, progress=partial(_counted, progress)
+    )
+    crop_px = max(trainer.crop_px, engines.encoder.image_size)
+    bench = _Bench(
+        kind, out.name, inputs, engines, options, job, people,
+        Looks(job.work / "copies", crop_px, whole), fake is None, progress,
+    )  # fmt: skip
+    told = bench.told(called(real, fake), None if fake is None else fake.absolute().name)
+    learnt = bench.learn(trainer, told)
+    shelved = Shelved(job.made, About.load(job.made))
+    detector = shelved.load(engines.encoder)
+    calibration = bench.calibrate(detector, told)
+    figures = bench.test(detector, calibration, learnt)
+    said = remarks(told, calibration, figures)
+    write_card(
+        job.made, shelved.about, told, learnt=learnt, calibration=calibration, figures=figures,
+        said=said,
+    )  # fmt: skip
+    write_figures(job.made, shelved, told, figures)
+    job.complete()
+    return Fitted(
+        out, kind, shelved.about, told, figures, calibration, learnt, people.skipped, said,
+        job.resumed, time.monotonic() - began,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bench:
+    """One job's people, and what is done with each part of them."""
+
+    kind: str
+    name: str
+    inputs: Inputs
+    engines: Engines
+    options: FitOptions
+    job: Job
+    people: People
+    looks: Looks
+    forges: bool
+    progress: Progress
+
+    def source(self, part: Part) -> FolderPairs:
+        """The pairs of a part; those to be tested on are forged in families `apart` too."""
+        members, wanted = self.people.of(part), self._wanted(part)
+        if self.forges:
+            families = IMAGE_FAMILIES if self.looks.whole else FACE_FAMILIES
+            families = (*families, *self.apart) if part == "test" else families
+            return ForgedPairs(members, self.looks, families, _rounds(len(members), wanted))
+        pairs = matched(members, seed=self.options.seed)
+        return MatchedPairs(pairs, self.looks, _rounds(len(pairs), wanted))
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Families that no forgery is made in but those tested on."""
+        return (HELD_OUT,) if self.forges else ()
+
+    def _wanted(self, part: Part) -> int:
+        """Pairs of an epoch: those that say when to stop are a sixth of those learnt from."""
+        return self.options.pairs if part == "learn" else self.options.pairs // 6
+
+    def told(self, real: str, fake: str | None) -> Told:
+        """What the job learns from, in numbers, for cards and people."""
+        members = self.people.members
+        return Told(
+            real, fake,
+            authentic=sum(not it.picture.forged for it in members),
+            forged=sum(it.picture.forged for it in members),
+            persons={part: self.people.persons(part) for part in PARTS},
+            apart=self.people.apart,
+            unattributed=self.people.unattributed,
+            skipped=len(self.people.skipped),
+            formats=tuple(
+                sorted({it.picture.format for it in members if it.picture.forged is forged})
+                for forged in (False, True)
+            ),
+            face_px=tuple(self._face_px(forged=forged) for forged in (False, True)),
+            families=self.source("learn").families,
+            pictures_sha256=self.digest,
+            command=self._command(real, fake),
+        )  # fmt: skip
+
+    def _face_px(self, *, forged: bool) -> float | None:
+        """The median width of the faces."""
+        boxes = [it.picture.box for it in self.people.members if it.picture.forged is forged]
+        widths = [float(box[2] - box[0]) for box in boxes if box is not None]
+        return round(float(np.median(widths)), 1) if widths else None
+
+    def _command(self, real: str, fake: str | None) -> str:
+        told: dict[str, object] = {
+            "real": real, "fake": fake, "inputs": self.inputs, "epochs": self.options.epochs,
+            "minutes": self.options.minutes, "seed": self.options.seed,
+        }  # fmt: skip
+        words = ["unmask", "fit", self.kind]
+        for name, value in told.items():
+            words += [] if value is None else [f"--{name}", str(value)]
+        return shlex.join(words)
+
+    @property
+    def digest(self) -> str:
+        """One sha256 for the pictures, whether they are forged, and the part each is in."""
+        return digest_of([
+            f"{part} {it.picture.forged} {it.picture.id}"
+            for part in PARTS
+            for it in self.people.of(part)
+        ])  # fmt: skip
+
+    def learn(self, trainer: Trainer, told: Told) -> Learnt:
+        """Have the kind's trainer write weights and description."""
+        self.job.made.mkdir(exist_ok=True)
+        about = partial(
+            About, kind=self.kind, name=self.name, inputs=self.inputs, needs=trainer.needs,
+            licence=LICENCE, trained_on=told.in_words,
+        )  # fmt: skip
+
+        def progressed(share: float, found: object) -> None:
+            words = found.items() if isinstance(found, dict) else ()
+            said = ", ".join(f"{name} {value:.3g}" for name, value in words)
+            self.progress("learning", share, said)
+
+        lesson = Lesson(
+            self.kind, self.source("learn"), self.source("stop"), self.looks.whole,
+            self.engines.encoder, self.engines.faces, self.engines.faces_sha256, self.options,
+            self.job.learning(self.digest), self.job.made, about, progressed,
+        )  # fmt: skip
+        learnt = trainer.fit(lesson)
+        return replace(learnt, families=lesson.families) if learnt.families is None else learnt
+
+    def calibrate(self, detector: AnyDetector, told: Told) -> Calibration | None:
+        """How logits read, by persons who were not learnt from; written beside the weights.
+
+        None, and nothing is written, where the probability would fall as the score rises.
+        """
+        scored, cases = self._scored(detector, "calibrate", "calibrating")
+        try:
+            found = calibrated(
+                detector, scored.logits, np.array([case.forged for case in cases], bool),
+                persons=[case.member.person for case in cases],
+                fitted_on={
+                    "data": told.in_words, "persons": told.persons["calibrate"],
+                    "pictures_sha256": told.pictures_sha256, "prior_odds": "1:1",
+                },
+            )  # fmt: skip
+        except ValueError as error:
+            raise SetupError(f"the persons kept for calibrating do not do: {error}") from error
+        (self.job.made / CALIBRATION).unlink(missing_ok=True)
+        if not found.rises:
+            return None
+        found.save(self.job.made / CALIBRATION)
+        return found
+
+    def test(
+        self, detector: AnyDetector, calibration: Calibration | None, learnt: Learnt
+    ) -> Figures:
+        """Figures on persons whom nothing has seen so far."""
+        scored, cases = self._scored(detector, "test", "testing", calibration=calibration)
+        return figures_of(
+            scored, None if calibration is None else calibration.band,
+            families=[case.family for case in cases],
+            persons=[case.member.person for case in cases], learnt=learnt.families or (),
+            apart=self.apart, seed=self.options.seed,
+        )  # fmt: skip
+
+    def _scored(
+        self, detector: AnyDetector, part: Part, what: str, *,
+        calibration: Calibration | None = None,
+    ) -> tuple[Scored, list[Case]]:  # fmt: skip
+        source = self.source(part)
+        cases = source.cases(forgeries=max(FEWEST_FORGERIES, self.options.pairs // 8))
+        views = PartViews(
+            source, cases, encoder=self.engines.encoder, faces=self.engines.faces,
+            seed=self.options.seed, progress=partial(_counted, self.progress, what),
+        )  # fmt: skip
+        return judge(detector, views, calibration=calibration), cases
+
+
+def _rounds(count: int, wanted: int) -> int:
+    return max(1, min(MOST_ROUNDS, -(-wanted // max(count, 1))))
+
+
+def _counted(progress: Progress, what: str, done: int, total: int) -> None:
+    progress(what, done / max(total, 1), f"{done:,} of {total:,}")

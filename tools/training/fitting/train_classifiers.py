@@ -1,0 +1,116 @@
+"""Fits networks that name the class of whole pictures: authentic, or who or what forged them.
+
+A folder per class below the forgeries gives a class each; forgeries made here are one class. Those
+are written beside their photographs, marked as forgeries, for as long as the job lasts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tools.detectors.folders import About
+from tools.detectors.networks.class_labels import Meaning
+from tools.forge.forgery import Forgery, Recipe, save_forgery
+from tools.media.hashing import file_sha256
+from tools.training.data.class_folders import Part, Picture, write_split
+from tools.training.detectors.classifier_run import ClassifierRun, Options
+from tools.training.fitting.data.pairs import FORGERY, FolderPairs, ForgedPairs, family_of
+from tools.training.fitting.trainers import Learnt, Lesson
+
+NETWORKS = {
+    "efficientnet": "efficientnet_b0",
+    "resnet50": "resnet50",
+    "vit": "vit_tiny_patch16_224",
+    "small_cnn": "small_cnn",
+}
+REAL = "real"
+
+
+def classifier(lesson: Lesson) -> Learnt:
+    """One of `NETWORKS`: several classes where forgeries lie in several sub-folders, else two."""
+    from tools.detectors.networks.classifier import save
+
+    parts: dict[Part, list[Picture]] = {
+        "learn": list(_pictures(lesson, lesson.learn, "learn")),
+        "judge": list(_pictures(lesson, lesson.stop, "judge")),
+        "test": [],
+    }
+    labels = sorted({it.label for part in parts.values() for it in part} - {REAL})
+    binary = len(labels) == 1
+    classes: dict[str, Meaning] = {REAL: "real"}
+    classes |= {"fake": "fake"} if binary else dict.fromkeys(labels, "fake")
+    targets = {REAL: 0} | {label: 1 if binary else at for at, label in enumerate(labels, 1)}
+    options = _options(lesson, binary=binary)
+    run = ClassifierRun(parts, targets, options, folder=lesson.work / "network")
+    at = run.train(lesson.progress)
+    about: About = lesson.about()
+    settings = {
+        "network": options.network, "classes": classes, "binary": binary,
+        "height": options.height, "width": options.width,
+    }  # fmt: skip
+    save(
+        lesson.out, run.network.state_dict(), settings, licence=about.licence,
+        trained_on=about.trained_on,
+    )  # fmt: skip
+    # What is written there names the folder; a detector is called what the person called it.
+    replace(About.load(lesson.out), name=about.name).save(lesson.out)
+    own: dict[Part, list[Picture]] = {
+        "learn": list(_own(lesson.learn)), "judge": list(_own(lesson.stop)), "test": [],
+    }  # fmt: skip
+    write_split(own, lesson.out, seed=options.seed)
+    recipe = {**options.told(), "classes": ", ".join(classes), "ended by": at.ended_by}
+    return Learnt(recipe, at.curve)
+
+
+def _options(lesson: Lesson, *, binary: bool) -> Options:
+    given = lesson.options
+    told = Options(
+        NETWORKS[lesson.kind], binary=binary, minutes=given.minutes, seed=given.seed,
+        threads=given.threads,
+    )  # fmt: skip
+    return told if given.epochs is None else replace(told, epochs=given.epochs)
+
+
+def _own(source: FolderPairs) -> Iterator[Picture]:
+    """The person's own files of a side, so that evaluations can leave them out."""
+    for member in {
+        case.member.picture.id: case.member for case in source.cases(forgeries=0)
+    }.values():
+        label = family_of(member) if member.picture.forged else REAL
+        yield Picture(member.picture.path, label, member.person, member.picture.id)
+
+
+def _pictures(lesson: Lesson, source: FolderPairs, side: str) -> Iterator[Picture]:
+    """Files of a side with their classes."""
+    if isinstance(source, ForgedPairs):
+        yield from _made(lesson, source, lesson.work / "pictures" / side)
+        return
+    for case in source.cases(forgeries=0):
+        picture = case.member.picture
+        label = family_of(case.member) if picture.forged else REAL
+        yield Picture(picture.path, label, case.member.person, picture.id)
+
+
+def _made(lesson: Lesson, source: ForgedPairs, folder: Path) -> Iterator[Picture]:
+    """Photographs and forgeries of them, both written anew: how they are stored tells nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(len(source)):
+        real, fake = (folder / f"{index:06d}_{kind}.png" for kind in (REAL, FORGERY))
+        if not fake.is_file():
+            rng = np.random.default_rng([lesson.options.seed, len(folder.name), index])
+            drawn = source.draw(index, rng)
+            if drawn is None:
+                continue
+            Image.fromarray(drawn.real.pixels).save(real)
+            mask = np.zeros(drawn.fake.pixels.shape[:2], np.float32)
+            recipe = Recipe(drawn.family, "", lesson.options.seed, {})
+            made = folder / f"{index:06d}_new.png"
+            save_forgery(Forgery(drawn.fake.pixels, mask, (), recipe), made)
+            # Its name last: what a killed job had not finished is made again.
+            made.replace(fake)
+        for path, label in ((real, REAL), (fake, FORGERY)):
+            yield Picture(path, label, source.group(index), file_sha256(path))
+        lesson.progress(0.0, {"pictures made": float(index + 1)})

@@ -1,0 +1,144 @@
+"""Fits detectors that look at face crops with a network, all through one loop (`picture_run`)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from tools.detectors.folders import WEIGHTS
+from tools.errors import SetupError
+from tools.training.data.pairs import Joined, PairSource
+from tools.training.fitting.data.pairs import Side
+from tools.training.fitting.trainers import Learnt, Lesson
+from tools.training.loops.picture_run import Options, Outcome, Run, divided
+
+RATES = {"sbi": 1e-3, "caddm": 1e-3, "sbi_caddm": 1e-3}
+PAIRS = {"repdfd": 8}
+"""In a batch, where that is not the loop's own. A border is a single picture: many steps teach it
+more than large ones."""
+
+LEARNS_FROM = {
+    "sbi": "self-blends of authentic pictures alone, no other forgery",
+    "caddm": "forgeries and their originals blended again, at several sizes",
+    "sbi_caddm": "both: self-blends, and forgeries blended again with their originals",
+}
+_TRIES = 50
+"""Pairs that are tried before a side is given up."""
+
+
+def norms(lesson: Lesson) -> Learnt:
+    """GenD's recipe: the normalisation of the encoder's tower, and a head."""
+    from tools.training.detectors.norm_tuning import NormTuning
+
+    learner = NormTuning(lesson.encoder, seed=lesson.options.seed)
+    outcome, options = _run(lesson, learner, lambda source: source)
+    detector = learner.detector(lesson.encoder)
+    _describe(lesson, detector.preprocessing)
+    detector.save(lesson.out / WEIGHTS, encoder_sha256=lesson.encoder.sha256)
+    return _learnt(outcome, options)
+
+
+def border(lesson: Lesson) -> Learnt:
+    """RepDFD's recipe: a border, with the candidate's own identity in the prompt."""
+    from tools.training.detectors.repdfd import Reprogramming, WithIdentities
+
+    faces = lesson.faces
+
+    def known(source: PairSource) -> PairSource:
+        return WithIdentities(source, faces.embed)
+
+    probe = next(
+        it.picture.embedding for it in _members(lesson) if it.picture.embedding is not None
+    )
+    learner = Reprogramming.of(
+        lesson.encoder, embedding_size=len(probe), whose="candidate", seed=lesson.options.seed
+    )
+    outcome, options = _run(lesson, learner, known)
+    detector = learner.detector()
+    _describe(lesson, detector.preprocessing)
+    detector.save(lesson.out / WEIGHTS, embedder_sha256=lesson.faces_sha256)
+    return _learnt(outcome, options)
+
+
+def artefacts(lesson: Lesson) -> Learnt:
+    """SBI, CADDM or both; a pocket tower begins with the encoder's, where that is one."""
+    from tools.training.detectors.sbi_caddm import (
+        BEGUN,
+        ArtefactLearner,
+        Kind,
+        families_of,
+        source_of,
+        tower_of,
+    )
+
+    kind = cast("Kind", lesson.kind)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(lesson.options.seed)
+        learner = ArtefactLearner(kind)
+    begun = False
+    if hasattr(getattr(lesson.encoder.model, "visual", None), "trunk"):
+        learner.begin_with(tower_of(lesson.encoder.folder))
+        begun = True
+    outcome, options = _run(lesson, learner, lambda source: source_of(kind, source))
+    about = lesson.about()
+    families = families_of(kind, lesson.families, begun=begun)
+    trained_on = f"{about.trained_on}{BEGUN if begun else ''}"
+    learner.save(lesson.out, trained_on=trained_on, families=families, name=about.name)
+    learnt = _learnt(outcome, options)
+    told = {"learns from": LEARNS_FROM[kind], "begins with the encoder's tower": begun}
+    return replace(learnt, recipe={**told, **learnt.recipe}, families=families)
+
+
+def _describe(lesson: Lesson, preprocessing: str) -> None:
+    settings = {"preprocessing": preprocessing, "families": lesson.families}
+    lesson.about(encoder_sha256=lesson.encoder.sha256, settings=settings).save(lesson.out)
+
+
+def _members(lesson: Lesson) -> Any:
+    return (case.member for case in lesson.learn.cases(forgeries=0))
+
+
+def _run(
+    lesson: Lesson, learner: Any, seen: Callable[[PairSource], PairSource]
+) -> tuple[Outcome, Options]:
+    given, own = lesson.options, Options()
+    pairs = min(PAIRS.get(lesson.kind, own.pairs), len(lesson.learn))
+    options = Options(
+        minutes=given.minutes, epochs=given.epochs or (None if given.minutes else own.epochs),
+        pairs=pairs, rate=RATES.get(lesson.kind, own.rate), seed=given.seed, threads=given.threads,
+    )  # fmt: skip
+    source = seen(_sides(lesson, options))
+    _check(source, options)
+    run = Run(learner, source, options, folder=lesson.work, name=f"fit {lesson.kind}")
+    return run.train(lesson.progress), options
+
+
+def _sides(lesson: Lesson, options: Options) -> PairSource:
+    """Both sides, named so that the loop holds out those who are to stop the learning."""
+    for learnt, stopped in (("a", "b"), ("b", "a")):
+        source = Joined([Side(lesson.learn, learnt), Side(lesson.stop, stopped)])
+        _, held = divided(source, share=options.held_out, seed=options.seed)
+        if source.group(held[0]) == stopped:
+            break
+    return source
+
+
+def _check(source: PairSource, options: Options) -> None:
+    """Raises SetupError where no pair can be drawn on a side: the loop would wait for ever."""
+    for side in divided(source, share=options.held_out, seed=options.seed):
+        rng = np.random.default_rng(options.seed)
+        if all(source.draw(index, rng) is None for index in side[:_TRIES]):
+            raise SetupError(
+                "no pair can be learnt from: faces are too small or cut off, or their landmarks "
+                "are not known"
+            )
+
+
+def _learnt(outcome: Outcome, options: Options) -> Learnt:
+    recipe = {
+        "learning rate": options.rate, "pairs a step": options.pairs, "epochs": options.epochs,
+        "minutes": options.minutes, "patience": options.patience, **outcome.figures,
+    }  # fmt: skip
+    return Learnt(recipe, outcome.curve)

@@ -1,0 +1,167 @@
+"""Which detectors a person can fit, and how each is: one table.
+
+To add one, write a function from a `Lesson` to what was learnt, and a row. Everything heavy is
+imported when a row is used, so that the table can be shown at once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from tools.detectors.folders import About
+    from tools.encoder.clip import Encoder
+    from tools.faces.analyser import FaceAnalyser
+    from tools.training.fitting.data.pairs import FolderPairs
+
+
+Inputs = Literal["face", "image"]
+"""`tools.detectors.protocol.Inputs`, without what that file needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """How long to learn; None is what the kind itself thinks right.
+
+    Whichever of `epochs` and `minutes` comes first ends it. `pairs` is about how many pairs an
+    epoch draws: fewer photographs are forged the more often.
+    """
+
+    epochs: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+    threads: int = 1
+    pairs: int = 1500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What a trainer is given.
+
+    No person of `learn` is in `stop`, which says when learning no longer helps; `work` is for its
+    own checkpoints, `out` the folder for weights and description. `about` makes the description;
+    `progress` is told the share that is done and what was measured last.
+    """
+
+    kind: str
+    learn: "FolderPairs"
+    stop: "FolderPairs"
+    whole: bool
+    encoder: "Encoder"
+    faces: "FaceAnalyser"
+    faces_sha256: str
+    options: FitOptions
+    work: Path
+    out: Path
+    about: "Callable[..., About]"
+    progress: Callable[[float, Mapping[str, float]], None]
+
+    @property
+    def families(self) -> list[str]:
+        """The kinds of forgeries that it shows."""
+        return sorted({*self.learn.families, *self.stop.families})
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """How it went: what was measured over time, and the recipe, for the card.
+
+    `families` are the kinds of forgeries that the detector knows now; None: those it was shown.
+    """
+
+    recipe: Mapping[str, Any]
+    curve: Sequence[Mapping[str, float]] = field(default_factory=tuple)
+    families: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """A row: what a kind is in a line, what it may look at, the options it knows, its crops in px.
+
+    `crop_px` 0 means the encoder's input.
+    """
+
+    title: str
+    inputs: tuple[Inputs, ...]
+    options: frozenset[str]
+    fit: Callable[[Lesson], Learnt]
+    needs: str = "features"
+    crop_px: int = 0
+
+
+def _unifd_linear(lesson: Lesson) -> Learnt:
+    from tools.training.fitting.train_on_features import linear
+
+    return linear(lesson)
+
+
+def _unifd_neighbours(lesson: Lesson) -> Learnt:
+    from tools.training.fitting.train_on_features import neighbours
+
+    return neighbours(lesson)
+
+
+def _tuned(lesson: Lesson) -> Learnt:
+    from tools.training.fitting.train_on_features import tuned
+
+    return tuned(lesson)
+
+
+def _gend(lesson: Lesson) -> Learnt:
+    from tools.training.fitting.train_networks import norms
+
+    return norms(lesson)
+
+
+def _repdfd(lesson: Lesson) -> Learnt:
+    from tools.training.fitting.train_networks import border
+
+    return border(lesson)
+
+
+def _artefacts(lesson: Lesson) -> Learnt:
+    from tools.training.fitting.train_networks import artefacts
+
+    return artefacts(lesson)
+
+
+def _classifier(lesson: Lesson) -> Learnt:
+    from tools.training.fitting.train_classifiers import classifier
+
+    return classifier(lesson)
+
+
+_BOTH: tuple[Inputs, ...] = ("face", "image")
+_FACE: tuple[Inputs, ...] = ("face",)
+_IMAGE: tuple[Inputs, ...] = ("image",)
+_AT_ONCE, _IN_EPOCHS = frozenset[str](), frozenset({"epochs"})
+_IN_TIME = frozenset({"epochs", "minutes"})
+
+
+def _features(title: str, options: frozenset[str], fit: Callable[[Lesson], Learnt]) -> Trainer:
+    return Trainer(title, _BOTH, options, fit)
+
+
+def _pixels(
+    title: str, inputs: tuple[Inputs, ...], fit: Callable[[Lesson], Learnt], crop_px: int = 0
+) -> Trainer:
+    return Trainer(title, inputs, _IN_TIME, fit, "pixels", crop_px)
+
+
+TRAINERS: Mapping[str, Trainer] = {
+    "unifd_linear": _features("a linear layer on features (UniFD)", _AT_ONCE, _unifd_linear),
+    "unifd_neighbours": _features("the nearest pictures (UniFD)", _AT_ONCE, _unifd_neighbours),
+    "coop": _features("a learnt prompt (CoOp)", _IN_EPOCHS, _tuned),
+    "clip_adapter": _features("an adapter on features (CLIP-Adapter)", _IN_EPOCHS, _tuned),
+    "linear_probe": _features("a linear probe, learnt in steps", _IN_EPOCHS, _tuned),
+    "gend": _pixels("the encoder's normalisation, tuned (GenD)", _FACE, _gend),
+    "repdfd": _pixels("a learnt border, the face in the prompt (RepDFD)", _FACE, _repdfd),
+    "sbi": _pixels("a network on self-blended photos (SBI)", _FACE, _artefacts, 128),
+    "caddm": _pixels("a network that boxes artefacts (CADDM)", _FACE, _artefacts, 128),
+    "sbi_caddm": _pixels("both of these together", _FACE, _artefacts, 128),
+    "efficientnet": _pixels("EfficientNet-B0 on whole pictures", _IMAGE, _classifier, 224),
+    "resnet50": _pixels("ResNet-50 on whole pictures", _IMAGE, _classifier, 224),
+    "vit": _pixels("a small ViT on whole pictures", _IMAGE, _classifier, 224),
+    "small_cnn": _pixels("five convolutions on whole pictures", _IMAGE, _classifier, 224),
+}

@@ -1,0 +1,269 @@
+"""Trains a small network that looks at face crops: one loop for every detector that has one.
+
+The loop knows nothing of a detector but its `Learner`: losses on a batch of pairs, logits of
+pictures, and how it is saved. It divides pairs by person, stops early, keeps a running average of
+the weights, and goes on from its last checkpoint.
+"""
+
+import copy
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tools.encoder.clip import best_device
+from tools.errors import SetupError
+from tools.training.data.pairs import PairSource, Sample, crops
+from tools.training.loops.background import ahead
+
+Progress = Callable[[float, Mapping[str, float]], None]
+"""Called with the share that is done and what was measured last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How long and how fast to learn; whichever of `minutes` and `epochs` comes first ends it.
+
+    The learner is judged once an epoch; of more than ten epochs, and without `epochs`, after every
+    tenth of the whole. So often as `patience` without a better held-out AUC ends it too.
+    """
+
+    minutes: float | None = None
+    epochs: int | None = 20
+    pairs: int = 16
+    rate: float = 3e-4
+    decay: float = 1e-2
+    held_out: float = 0.15
+    patience: int = 5
+    judged: int = 200
+    seed: int = 0
+    threads: int = 1
+
+
+class Learner(Protocol):
+    """A network that learns to tell forged from authentic; also an `nn.Module`."""
+
+    @property
+    def size(self) -> int:
+        """Side of the crops that it wants, px."""
+
+    @property
+    def margin(self) -> float:
+        """Of the aligned crops."""
+
+    def losses(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
+        """Parts of the loss, to be summed; the first half is authentic, then their forgeries."""
+
+    def logits(self, samples: Sequence[Sample]) -> Tensor:
+        """(n,) logits, higher is more likely forged; without gradients."""
+
+    def groups(self, options: Options) -> list[dict[str, Any]]:
+        """What AdamW is to learn, with rates of its own where they differ."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a training came to: held-out AUC over time, its best, pairs seen, and the divisions."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    curve: list[dict[str, float]] = field(default_factory=list)
+    held_out: list[int] = field(default_factory=list)
+
+
+def divided(source: PairSource, *, share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Indices to learn from and to judge by; no group is on both sides.
+
+    Raises SetupError with fewer than two groups.
+    """
+    groups = [source.group(index) for index in range(len(source))]
+    names = sorted(set(groups))
+    if len(names) < 2:
+        raise SetupError(
+            f"{len(names)} person is too few to divide into learning and judging: add persons"
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    held = {names[at] for at in order[: max(1, round(share * len(names)))]}
+    learnt = [index for index, group in enumerate(groups) if group not in held]
+    return learnt, [index for index, group in enumerate(groups) if group in held]
+
+
+class Run:
+    """The state of one training; `folder` holds its checkpoint."""
+
+    def __init__(
+        self, learner: Any, source: PairSource, options: Options, *, folder: Path, name: str
+    ) -> None:
+        self.learner, self.source, self.options = learner.to(best_device()), source, options
+        self.file = folder / "last.pt"
+        folder.mkdir(parents=True, exist_ok=True)
+        told = f"{name} {sorted(asdict(options).items())} {len(source)}"
+        self.identity = hashlib.sha256(told.encode()).hexdigest()
+        self.slow = copy.deepcopy(learner).eval()
+        self.best = copy.deepcopy(learner.state_dict())
+        self.optimiser = torch.optim.AdamW(
+            learner.groups(options), lr=options.rate, weight_decay=options.decay
+        )
+        self.bases = [group["lr"] for group in self.optimiser.param_groups]
+        self.step, self.spent_s, self.waited = 0, 0.0, 0
+        self.outcome = Outcome()
+        if self.file.is_file():
+            self._resume()
+
+    def train(self, progress: Progress | None = None) -> Outcome:
+        """Learn until time, epochs or patience are over; the learner ends at its best."""
+        torch.set_num_threads(self.options.threads)
+        learnt, held = divided(self.source, share=self.options.held_out, seed=self.options.seed)
+        self.outcome.held_out = held
+        judged = self._judged(held)
+        per_epoch = max(1, len(learnt) // self.options.pairs)
+        checks = self._checks(per_epoch)
+        began, since = time.monotonic(), self.spent_s
+        sums: dict[str, float] = {}
+        # What ended before it was interrupted is not gone on with.
+        batches = iter(()) if self._over(per_epoch) else ahead(self._batches(learnt))
+        for samples in batches:
+            self.spent_s = since + time.monotonic() - began
+            done = self._done(per_epoch)
+            if done >= checks * (1 + len(self.outcome.curve)) or done >= 1:
+                found = self._judge(judged, done, sums)
+                sums = {}
+                if progress:
+                    progress(done, found)
+                self.save()
+                if self._over(per_epoch):
+                    break
+            for name, value in self._learn(samples, done).items():
+                sums[name] = sums.get(name, 0.0) + value
+            sums["steps"] = sums.get("steps", 0) + 1
+        self.learner.load_state_dict(self.best)
+        self.outcome.figures |= {"pairs_seen": float(self.step * self.options.pairs)}
+        return self.outcome
+
+    def _checks(self, per_epoch: int) -> float:
+        """The share of the whole after which the learner is judged: an epoch, or a tenth."""
+        return 1 / min(self.options.epochs or 10, 10) if per_epoch else 1.0
+
+    def _done(self, per_epoch: int) -> float:
+        by_time = self.spent_s / (60 * self.options.minutes) if self.options.minutes else 0.0
+        by_step = self.step / (per_epoch * self.options.epochs) if self.options.epochs else 0.0
+        return min(1.0, max(by_time, by_step))
+
+    def _over(self, per_epoch: int) -> bool:
+        return self._done(per_epoch) >= 1 or self.waited >= self.options.patience
+
+    def _batches(self, learnt: Sequence[int]) -> Iterator[list[Sample]]:
+        rng = np.random.default_rng([self.options.seed, self.step])
+        reals: list[Sample] = []
+        fakes: list[Sample] = []
+        while True:
+            for index in rng.permutation(learnt):
+                pair = self._pair(int(index), rng, augment=True)
+                if pair is None:
+                    continue
+                reals.append(pair[0])
+                fakes.append(pair[1])
+                if len(reals) == self.options.pairs:
+                    yield reals + fakes
+                    reals, fakes = [], []
+
+    def _pair(
+        self, index: int, rng: np.random.Generator, *, augment: bool
+    ) -> tuple[Sample, Sample] | None:
+        drawn = self.source.draw(index, rng)
+        if drawn is None:
+            return None
+        learner = self.learner
+        return crops(
+            drawn, rng, group=self.source.group(index), size=learner.size,
+            margin=learner.margin, augment=augment,
+        )  # fmt: skip
+
+    def _judged(self, held: Sequence[int]) -> list[Sample]:
+        rng = np.random.default_rng(self.options.seed)
+        found: list[Sample] = []
+        for index in rng.permutation(held)[: self.options.judged]:
+            found += self._pair(int(index), rng, augment=False) or ()
+        return found
+
+    def _learn(self, samples: Sequence[Sample], done: float) -> dict[str, float]:
+        warm, fall = min(1.0, done / 0.02 + 0.01), max(0.0, (done - 0.3) / 0.7)
+        factor = warm * (0.5 + 0.5 * float(np.cos(np.pi * fall)))
+        for group, base in zip(self.optimiser.param_groups, self.bases, strict=True):
+            group["lr"] = base * factor
+        self.learner.train()
+        parts = self.learner.losses(samples)
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(torch.stack(list(parts.values())).sum())
+        learnt = [it for group in self.optimiser.param_groups for it in group["params"]]
+        nn.utils.clip_grad_norm_(learnt, 2.0)
+        self.optimiser.step()
+        self.step += 1
+        self._follow()
+        return {name: float(value.detach()) for name, value in parts.items()}
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """The running average of the weights, over the last few hundred steps."""
+        decay = min(0.995, (1 + self.step) / (10 + self.step))
+        pairs = zip(
+            self.slow.state_dict().values(), self.learner.state_dict().values(), strict=True
+        )
+        for old, new in pairs:
+            if old.dtype.is_floating_point:
+                old.lerp_(new, 1 - decay)
+            else:
+                old.copy_(new)
+
+    def _judge(
+        self, judged: Sequence[Sample], done: float, sums: Mapping[str, float]
+    ) -> dict[str, float]:
+        from sklearn.metrics import roc_auc_score
+
+        self.slow.eval()
+        with torch.inference_mode():
+            logits = [
+                self.slow.logits(judged[start : start + 32]).float().cpu().numpy()
+                for start in range(0, len(judged), 32)
+            ]
+        labels = [sample.forged for sample in judged]
+        auc = float(roc_auc_score(labels, np.concatenate(logits)))
+        steps = sums.get("steps", 1)
+        found = {name: value / steps for name, value in sums.items() if name != "steps"}
+        found |= {"done": done, "auc": auc, "minutes": self.spent_s / 60, "step": float(self.step)}
+        self.waited += 1
+        if auc > self.outcome.figures.get("held_out_auc", -1.0):
+            self.outcome.figures["held_out_auc"] = auc
+            self.best, self.waited = copy.deepcopy(self.slow.state_dict()), 0
+        self.outcome.curve.append(found)
+        return found
+
+    def save(self) -> None:
+        """Write the checkpoint whole or not at all."""
+        state = {
+            "identity": self.identity, "step": self.step, "spent_s": self.spent_s,
+            "waited": self.waited, "curve": self.outcome.curve, "figures": self.outcome.figures,
+            "learner": self.learner.state_dict(), "slow": self.slow.state_dict(),
+            "best": self.best, "optimiser": self.optimiser.state_dict(),
+        }  # fmt: skip
+        torch.save(state, self.file.with_suffix(".new"))
+        self.file.with_suffix(".new").replace(self.file)
+
+    def _resume(self) -> None:
+        state = torch.load(self.file, weights_only=True)
+        if state["identity"] != self.identity:
+            raise SetupError(
+                f"{self.file} is of another training: other data or options; delete it, or name "
+                "another folder"
+            )
+        self.learner.load_state_dict(state["learner"])
+        self.slow.load_state_dict(state["slow"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.best, self.step, self.waited = state["best"], state["step"], state["waited"]
+        self.spent_s = state["spent_s"]
+        self.outcome.curve, self.outcome.figures = state["curve"], state["figures"]

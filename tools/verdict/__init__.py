@@ -1,0 +1,1 @@
+"""The verdict: the rule, its calibration, the evidence, and how both are put into words."""

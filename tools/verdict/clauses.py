@@ -1,0 +1,157 @@
+"""Facts as clauses: what stands in a sentence where a model cites one.
+
+A clause is complete: it names whom it is about and says what was measured, so that no words
+around it can give it to another hit or to another measure. `{it}` and `{its}` stand for the
+subject, which is named once a sentence. Values are added by whoever shows the clause.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, parse
+from tools.verdict.interpretation import UNCALIBRATED
+
+_NAMES: Mapping[str, str] = {
+    "E23": "distance from the query photos, place by place,",
+}
+"""Names of measures that need other words in a sentence."""
+
+_READINGS: Mapping[str, Mapping[str, str]] = {
+    "P1": {
+        "same person": "{it} most likely shows the query person",
+        "uncertain": "whether {it} shows the query person is uncertain",
+        "another person": "{it} most likely shows another person",
+        NOT_MEASURED: "whether {it} shows the query person was not measured",
+    },
+    "P2": {
+        "forged": "{it} was most likely forged",
+        "uncertain": "whether {it} was forged is uncertain",
+        "no sign of forgery": "no sign of forgery stands out in {it}",
+        NOT_MEASURED: "whether {it} was forged was not measured",
+    },
+    "P3": {
+        "likely": "{it} likely impersonates the query person",
+        "uncertain": "whether {it} impersonates the query person is uncertain",
+        "unlikely": "{it} is unlikely to impersonate the query person",
+        NOT_MEASURED: "whether {it} impersonates the query person was not measured",
+    },
+    "E1": {
+        "same person": "{its} identity similarity is that of the same person",
+        "uncertain": "{its} identity similarity leaves the person open",
+        "another person": "{its} identity similarity is that of another person",
+    },
+    "E6": {
+        "above the query photos": "{its} forgery score lies above that of the query photos",
+        "like the query photos": "{its} forgery score is like that of the query photos",
+        "below the query photos": "{its} forgery score lies below that of the query photos",
+    },
+    "E7": {
+        "alike": "{its} appearance is like that of the query photos",
+        "unlike": "{its} appearance is unlike that of the query photos",
+    },
+    "E8": {
+        "same photograph": "{it} reads as the same photograph as a query photo",
+        "another photograph": "{it} reads as another photograph than the query photos",
+    },
+    "E9": {
+        "enough detail": "{its} face has enough detail",
+        "little detail": "{its} face has little detail",
+    },
+    "E10": {
+        "marked": "{its} metadata carries a forgery mark, which takes no part in the verdict",
+        "not marked": "{its} metadata carries no forgery mark of Unmask",
+    },
+    "E18": {
+        "steady": "the verdict on {it} stays the same in mild retakes",
+        "changes": "the verdict on {it} changes in mild retakes",
+    },
+}
+
+_OF_TWO: Mapping[str, Mapping[str, str]] = {
+    "P1": {
+        "same person": "{it} most likely show the same person",
+        "uncertain": "whether {it} show the same person is uncertain",
+        "another person": "{it} most likely show different people",
+        NOT_MEASURED: "whether {it} show the same person was not measured",
+    },
+    "E7": {"alike": "{it} look alike", "unlike": "{it} differ in appearance"},
+    "E8": {
+        "same photograph": "{it} read as the same photograph",
+        "another photograph": "{it} read as different photographs",
+    },
+}
+
+_WORDED: Mapping[str, str] = {
+    "verdict": "the verdict on {it} is {reads}",
+    "regions": "{reads}",
+    "file": "{it} is {reads}",
+    "faces": "{it} shows {reads}",
+}
+
+
+def clause(fact: Fact) -> str:
+    """The clause of a fact, with `{it}`, `{its}` where its subject belongs; without its value."""
+    handle = parse(fact.id)
+    if handle.kind in ("S", "G"):
+        return fact.reads if fact.unit == IN_WORDS else f"{_counted(fact)}"
+    if fact.unit == IN_WORDS:
+        return _WORDED.get(handle.kind, "{reads}").replace("{reads}", fact.reads)
+    short = f"{handle.kind}{handle.number}"
+    table = _OF_TWO if handle.subject.startswith("C") else _READINGS
+    known = table.get(short, {}).get(fact.reads)
+    if known is not None:
+        return known
+    if 11 <= handle.number <= 17 and handle.kind == "E":
+        return f"{{its}} map is {fact.reads} at the {fact.name.rpartition(' the ')[2]}"
+    name = spoken_name(short, fact.name)
+    if fact.reads in (NOT_MEASURED, UNCALIBRATED):
+        return f"{{its}} {name} {'was' if fact.reads == NOT_MEASURED else 'is'} {fact.reads}"
+    return f"{{its}} {name} is {fact.reads}"
+
+
+def spoken_name(short: str, name: str) -> str:
+    """What a measure is called in a sentence; `short` is its id without a subject: E3."""
+    return _NAMES.get(short, name)
+
+
+def _counted(fact: Fact) -> str:
+    """`3 faces have the verdict impersonation`, `the gallery holds 20 images`."""
+    number = "no" if not fact.value else f"{fact.value:,.0f}"
+    one, several = _COUNTED.get(fact.id, ("{n} " + fact.name, "{n} " + fact.name))
+    return (one if not fact.value or fact.value == 1 else several).replace("{n}", number)
+
+
+_COUNTED: Mapping[str, tuple[str, str]] = {
+    "S1": ("{n} face was compared", "{n} faces were compared"),
+    **{
+        f"S{number}": (f"{{n}} face has the verdict {name}", f"{{n}} faces have the verdict {name}")
+        for number, name in enumerate(
+            ("impersonation", "inconclusive", "no forgery found", "copy", "other", "not assessed"),
+            start=2,
+        )
+    },
+    "G1": ("the gallery holds {n} image", "the gallery holds {n} images"),
+    "G2": ("{n} face was found in it", "{n} faces were found in it"),
+    "G3": ("{n} image shows no face", "{n} images show no face"),
+    "G4": ("{n} file was skipped", "{n} files were skipped"),
+}
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(items) < 2:
+        return "".join(items)
+    return ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def hits_listed(numbers: Sequence[int]) -> str:
+    """`H1, H3 to H6 and H9`: hits by their numbers, three and more in a row as one."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    said: list[str] = []
+    for run in runs:
+        said += [f"H{run[0]} to H{run[-1]}"] if len(run) > 2 else [f"H{it}" for it in run]
+    return listed(said)

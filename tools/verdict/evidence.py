@@ -1,0 +1,237 @@
+"""Evidence: measured facts with an id, a value, a unit, the method and its known limits.
+
+Two tables say how each raw score is named and read: `MEASURES`, of what every face in a gallery
+has, and `FURTHER`, of what a closer look at the leading hits adds. `collect` turns the scores of
+one hit into E1, E2 … by fixed numbers; E11 to E17 are a map's regions (`tools.localisers.regions`).
+What was not measured is listed as such, never as zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tools.verdict.calibration import Reference, Scores
+from tools.verdict.handles import NOT_MEASURED
+from tools.verdict.interpretation import read_score
+from tools.verdict.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How one score is named, in which unit, by which method, and what it does not show."""
+
+    score: str
+    name: str
+    unit: str
+    method: str
+    limits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One measured fact about a hit.
+
+    `value` is None when it was not measured; `share_of_authentic_below` places it among
+    authentic validation photographs (0..1; None where no such reference exists). `reads` is a
+    word or two without digits: how the value is to be understood.
+    """
+
+    id: str
+    score: str
+    name: str
+    value: float | None
+    unit: str
+    method: str
+    limits: str
+    share_of_authentic_below: float | None = None
+    reads: str = NOT_MEASURED
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict; a missing value is null."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "value": self.value,
+            "unit": self.unit,
+            "method": self.method,
+            "limits": self.limits,
+            "share_of_authentic_below": self.share_of_authentic_below,
+            "reads": self.reads,
+        }
+
+
+_RETOUCH = "Beauty filters, heavy compression and screenshots can raise it on genuine photos."
+
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        "cosine_similarity", "identity similarity", "cosine",
+        "ArcFace embedding of the aligned face against the mean of the query photos' embeddings",
+        "A look-alike or relative can score high; it says whom the face depicts, not its origin.",
+    ),
+    Measure(
+        "face/unifd_linear", "forgery score of the face", "logit",
+        "linear classifier on CLIP features of the aligned face crop (UniFD)", _RETOUCH,
+    ),
+    Measure(
+        "face/unifd_neighbours", "nearness to known forged faces", "cosine distance difference",
+        "distance to the nearest authentic minus to the nearest forged faces of a bank, "
+        "in CLIP feature space (UniFD)",
+        "Only as broad as its bank: an unseen kind of forgery can lie near authentic faces.",
+    ),
+    Measure(
+        "image/unifd_linear", "forgery score of the whole image", "logit",
+        "linear classifier on CLIP features of the whole image (UniFD)",
+        "A small forged face in a large image changes it little.",
+    ),
+    Measure(
+        "image/unifd_neighbours", "nearness to known forged images", "cosine distance difference",
+        "distance to the nearest authentic minus to the nearest forged images of a bank, "
+        "in CLIP feature space (UniFD)",
+        "A small forged face in a large image changes it little.",
+    ),
+    Measure(
+        "query/face_linear_difference", "forgery score relative to the query photos", "logit",
+        "the face's forgery score minus the mean of the query photos' own",
+        "Assumes that the query photos are authentic.",
+    ),
+    Measure(
+        "query/face_feature_cosine", "appearance similarity to the query photos", "cosine",
+        "CLIP features of the face crop against the most similar query photo",
+        "Light, age and camera change it as well as forgery does.",
+    ),
+    Measure(
+        "query/same_photograph", "same photograph as a query photo (1: proven)", "",
+        "alignment by local features (SIFT, RANSAC), and agreement of the aligned pixels "
+        "outside the face",
+        "Frames of one video before a still background can pass; a strong crop or much text can "
+        "hide a copy.",
+    ),
+    Measure(
+        "interocular_px", "distance between the eyes", "px", "facial landmarks",
+        "Says how much detail the other measurements had to work with.",
+    ),
+    Measure(
+        "unmask_mark", "Unmask forgery mark in the metadata (1: present)", "",
+        "EXIF, JPEG comment and PNG text",
+        "Anyone can add or strip metadata; it takes no part in the verdict.",
+    ),
+)  # fmt: skip
+
+FURTHER: tuple[Measure, ...] = (
+    Measure(
+        "retakes/kept", "steadiness of the verdict", "share of retakes",
+        "the image measured again after mild JPEG, resizing and blur; how often the verdict stayed",
+        "Steady is not right: a wrong verdict can be steady too.",
+    ),
+    Measure(
+        "face/sbi_caddm", "artefact score of the face", "logit",
+        "a network that learnt to find swapped areas of several sizes (SBI and CADDM)", _RETOUCH,
+    ),
+    Measure(
+        "second/cosine_similarity", "identity similarity by a second embedder", "cosine",
+        "an embedder of another family on the same faces, against the mean of the query photos'",
+        "A look-alike or relative can score high; it says whom the face depicts, not its origin.",
+    ),
+    Measure(
+        "second/difference", "lead of the identity similarity over the second embedder's", "share",
+        "both similarities as shares of the way from strangers to one picture, the first less the "
+        "second",
+        "Swaps made to please one embedder stand out; pose and quality move it as well.",
+    ),
+    Measure(
+        "reference/inner_outer", "difference of the inner from the outer face", "squared distance",
+        "identity of the inner face against that of the outer, weighed by the query photos (ICT)",
+        "Says nothing where a whole head was made, or where only an expression was changed.",
+    ),
+    Measure(
+        "reference/patch_distance", "distance from the query photos, place by place", "distance",
+        "each place of the face against the nearest place of the query photos, in encoder space",
+        "Another light, age or camera can be as far as a forgery; more query photos help.",
+    ),
+    Measure(
+        "image/patches", "strongest sign of forgery in a part of the image", "logit",
+        "the whole image scored patch by patch; the mean of the strongest patches",
+        "Text, logos and heavy compression stand out too.",
+    ),
+    Measure(
+        "vlm/opinion", "forgery opinion of the chat model", "log-odds",
+        "the probabilities of its answers yes and no to whether the face was forged",
+        "A weak detector: such answers are hardly better than chance; it takes no part in the "
+        "verdict.",
+    ),
+    Measure(
+        "query/face_difference", "difference of the face from the same photograph", "correlation",
+        "how much less the aligned face correlates with the query photo's than what surrounds it",
+        "Another expression a moment later differs as well; a retouched eye may not.",
+    ),
+    Measure(
+        "query/agreeing_share", "agreement with the aligned query photo", "share",
+        "places outside the face whose pixels agree, of those that can be compared",
+        "Plain areas say nothing; text, watermarks and borders lower it.",
+    ),
+    Measure(
+        "query/aligned_keypoints", "number of local features that agree", "keypoints",
+        "inliers of an affine map (SIFT, ratio test, RANSAC)",
+        "Clothes, signs and logos of other photographs match too; it proves nothing alone.",
+    ),
+    Measure(
+        "query/aligned_photo", "number of the query photo that was aligned", "",
+        "the query photo whose alignment was proven",
+        "Both may be copies of a third file.",
+    ),
+    Measure(
+        "query/face_change", "change of the face since the same photograph", "log ratio",
+        "what is left of its colours, fitted around the face, against what is left around it",
+        "A face that was forged faintly or compressed strongly hardly stands out.",
+    ),
+)  # fmt: skip
+"""Measured on leading hits only, because each reads pictures again."""
+
+FIRST_FURTHER = 18
+"""Their first number; the ones between belong to the regions of a map."""
+
+
+def numbered() -> tuple[tuple[int, Measure], ...]:
+    """Every measure with the number that it has in all evidence."""
+    return (*enumerate(MEASURES, 1), *enumerate(FURTHER, FIRST_FURTHER))
+
+
+def collect(
+    scores: Scores, references: Mapping[str, Reference], *, rule: Rule | None = None
+) -> tuple[Evidence, ...]:
+    """All measures of one hit, by their numbers; of `FURTHER` those that were asked for.
+
+    Ids are the same for every hit, so that E2 always means the same kind of measurement. `rule`
+    says how values read; without it some read "not calibrated".
+    """
+    return tuple(
+        _evidence(number, measure, scores, references, rule)
+        for number, measure in numbered()
+        if number < FIRST_FURTHER or measure.score in scores
+    )
+
+
+def _evidence(
+    number: int,
+    measure: Measure,
+    scores: Scores,
+    references: Mapping[str, Reference],
+    rule: Rule | None,
+) -> Evidence:
+    share = _share(measure.score, scores, references)
+    return Evidence(
+        id=f"E{number}",
+        score=measure.score,
+        name=measure.name,
+        value=scores.get(measure.score),
+        unit=measure.unit,
+        method=measure.method,
+        limits=measure.limits,
+        share_of_authentic_below=share,
+        reads=read_score(measure.score, scores, share=share, rule=rule),
+    )
+
+
+def _share(name: str, scores: Scores, references: Mapping[str, Reference]) -> float | None:
+    value, reference = scores.get(name), references.get(name)
+    return None if value is None or reference is None else reference.share_below(value)

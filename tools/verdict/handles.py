@@ -1,0 +1,182 @@
+"""Handles: the short names by which a model, the screen and a case speak of what was measured.
+
+`Q1` is a query photo, `H3` the third hit of the latest search, `C1` a comparison of two faces.
+A fact is cited in square brackets, and the application puts a whole clause where it stands:
+`[H3.E2]` evidence, `[H3.P1]` a calibrated probability, `[H3.verdict]`, `[H3.regions]`, `[H3.file]`,
+`[Q1.faces]`, `[S2]` a count of the latest search, `[hits.inconclusive]` which hits got a verdict,
+`[G1]` a count of the gallery, `[about.E2]` what a measure means. Some have second names that read
+better (`ALIASES`). The model never sees a path, never types a number and never a verdict.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tools.errors import ToolError
+
+Subject = Literal["Q", "H", "C"]
+
+VERDICT_KEYS = (
+    "impersonation", "inconclusive", "no_forgery_found", "copy", "other", "not_assessed",
+)  # fmt: skip
+"""The rule's verdicts as parts of handles, in the order of `tools.verdict.rule.VERDICTS`."""
+
+ALIASES = {
+    "identity": "P1",
+    "forgery": "P2",
+    "impersonation": "P3",
+    "count.compared": "S1",
+    **{f"count.{key}": f"S{number}" for number, key in enumerate(VERDICT_KEYS, start=2)},
+    "count.all": "S8",
+    "gallery": "G5",
+}
+"""Second names of facts; the first three follow a subject, as in `H3.identity`."""
+
+_SUBJECT = r"[QHC][1-9]\d{0,2}"
+_OF_SUBJECT = r"[EP][1-9]\d?|verdict|regions|file|faces|identity|forgery|impersonation"
+_VERDICT = "|".join(key.replace("_", "[_ -]") for key in VERDICT_KEYS)
+_FACT = (
+    rf"{_SUBJECT}\.(?:{_OF_SUBJECT})|[SG][1-9]|gallery|hits\.(?:all|{_VERDICT})|"
+    rf"count\.(?:all|compared|{_VERDICT})|about\.(?:[EPSG][1-9]\d?|{_VERDICT})"
+)
+SUBJECT = re.compile(r"([QHC])([1-9]\d*)")
+FACT = re.compile(_FACT)
+CITATION = re.compile(rf"\[({_FACT})\]")
+"""A citation in text; its first group is the fact's handle."""
+
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A handle taken apart: `subject` "H3" (empty for counts), `kind` of fact, its `number`.
+
+    `kind` is "E", "P", "S" or "G" with a number, a word ("verdict", "hits.copy") with number 0,
+    and empty for a bare subject, whose number is its own.
+    """
+
+    subject: str
+    kind: str
+    number: int
+
+    def __str__(self) -> str:
+        if not self.kind:
+            return self.subject
+        return f"{self.subject}.{self.kind}{self.number or ''}".removeprefix(".")
+
+    @property
+    def group(self) -> str:
+        """What facts are kept under: the subject, else "S", "G", "hits" or "about"."""
+        if self.kind == "faces":
+            return str(self)
+        return self.subject or self.kind.partition(".")[0]
+
+
+def parse(text: str) -> Handle:
+    """Read `H3`, `H3.E2`, `H3.verdict`, `S1` or `hits.copy`, with or without square brackets.
+
+    Second names become first ones. Raises ToolError when it is none of them.
+    """
+    bare = text.strip().removeprefix("[").removesuffix("]")
+    if match := SUBJECT.fullmatch(bare):
+        return Handle(bare, "", int(match[2]))
+    if FACT.fullmatch(bare) is None:
+        raise ToolError(f"{quoted(text)} is no handle; handles look like Q1, H3, C1 or H3.E2")
+    plain = re.sub("[ -]", "_", bare)
+    plain = ALIASES.get(plain, plain)
+    subject, _, kind = plain.rpartition(".") if SUBJECT.match(plain) else ("", "", plain)
+    kind = ALIASES.get(kind, kind) if subject else kind
+    numbered = re.fullmatch(r"([EPSG])(\d+)", kind)
+    return Handle(subject, numbered[1], int(numbered[2])) if numbered else Handle(subject, kind, 0)
+
+
+def cited(text: str) -> tuple[str, ...]:
+    """The first names of all facts that a text cites, in order, repeated ones too."""
+    return tuple(str(parse(it)) for it in CITATION.findall(text))
+
+
+def quoted(text: object, *, longest: int = 60) -> str:
+    """Text from outside as data between double quotes; see `tamed`."""
+    return f'"{tamed(text, longest=longest)}"'
+
+
+def tamed(text: object, *, longest: int = 60) -> str:
+    """Text from outside: cut, on one line, without control characters or double quotes.
+
+    For file names, metadata and arguments: whatever they say, they are shown, never obeyed.
+    """
+    plain = "".join(c if c.isprintable() else " " for c in str(text))
+    plain = " ".join(plain.replace('"', "'").split())
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that a text may cite: one measured value and how it is to be read.
+
+    `reads` is a word or two without digits; `value` is None when it was not measured, and where
+    `unit` is `IN_WORDS`: then `reads` is all there is. `share_of_authentic_below` (0..1) places it
+    among authentic validation photographs. `whom` names its subject in a sentence, where that is
+    not the handle's own ("Q1 and H3" of a comparison).
+    """
+
+    id: str
+    name: str
+    value: float | None
+    unit: str
+    reads: str
+    method: str
+    limits: str
+    share_of_authentic_below: float | None = None
+    whom: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The value with its unit, as people read it."""
+        if self.unit == IN_WORDS:
+            return self.reads
+        if self.value is None:
+            return NOT_MEASURED
+        if self.unit == PROBABILITY:
+            return percent(self.value)
+        if self.unit.split(" ")[0] == SHARE:
+            return f"{100 * self.value:.0f} %{self.unit.removeprefix(SHARE)}"
+        if self.value == 1 and self.unit in COUNTS:
+            return f"1 {COUNTS[self.unit]}"
+        if self.value == int(self.value):
+            return f"{self.value:.0f} {self.unit}".strip()
+        digits = 1 if abs(self.value) >= 10 else 2 if abs(self.value) >= 0.1 else 3
+        return f"{self.value:.{digits}f} {self.unit}".strip()
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict; a missing value is null."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "value": self.value,
+            "unit": self.unit,
+            "reads": self.reads,
+            "shown": self.shown,
+            "method": self.method,
+            "limits": self.limits,
+            "share_of_authentic_below": self.share_of_authentic_below,
+            "whom": self.whom,
+        }
+
+
+PROBABILITY = "probability"
+IN_WORDS = "in words"
+SHARE = "share"
+"""How the unit of a share begins, as in "share of retakes": it is shown as a percentage."""
+COUNTS = {"faces": "face", "images": "image", "files": "file"}
+
+
+def percent(probability: float | None) -> str:
+    """A probability as people read it; never 0 % or 100 %, which no measurement supports."""
+    if probability is None:
+        return NOT_MEASURED
+    if probability >= 0.995:
+        return "over 99 %"
+    if probability < 0.005:
+        return "under 1 %"
+    return f"{100 * probability:.0f} %"

@@ -1,0 +1,136 @@
+"""How measured values read: a word or two, chosen by the fitted rule, never by a language model.
+
+A model that puts evidence into words gets these readings and no numbers, so that what counts as
+high is decided here, once, for prompts, screen and reports alike.
+"""
+
+import math
+from collections.abc import Mapping
+
+from tools.faces.quality import LIMITS
+from tools.verdict.calibration import Place, Reference, Scores
+from tools.verdict.handles import NOT_MEASURED
+from tools.verdict.rule import Assessment, Rule
+
+UNCALIBRATED = "not calibrated"
+"""A value was measured, but this profile has nothing to read it by."""
+
+HIGH_SHARE, RAISED_SHARE = 0.95, 0.80
+"""A forgery score is high, or raised, when it exceeds this share of authentic photographs."""
+
+ALIKE_COSINE = 0.70
+"""Face crops look alike from here on.
+
+Of 162 authentic pairs of one person (LFW's validation persons, pocket encoder) one in a hundred
+lies below; so do pairs of strangers hardly more often: it is the make of a photograph that the
+encoder sees, not who is in it.
+"""
+
+STEADY, CHANGES = "steady", "changes"
+"""Whether the verdict stayed in all mild retakes of the picture, or did not in some."""
+
+UNCERTAIN = "uncertain"
+
+_IDENTITY: Mapping[Place, str] = {
+    "high": "same person", "within": UNCERTAIN, "low": "another person",
+}  # fmt: skip
+_FORGERY: Mapping[Place, str] = {
+    "high": "forged", "within": UNCERTAIN, "low": "no sign of forgery",
+}  # fmt: skip
+_IMPERSONATION = {
+    "impersonation": "likely",
+    "inconclusive": UNCERTAIN,
+    "no forgery found": "unlikely",
+    "copy": "unlikely",
+    "other": "unlikely",
+}
+
+
+def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | None) -> str:
+    """The reading of one raw score, by its name in `tools.verdict.evidence.MEASURES`.
+
+    `share` is the share of authentic photographs that score lower. Of the measures of a closer
+    look those of which more means forged read by it, as forgery scores do; a second embedder's
+    similarity is not among them, so that it reads as not calibrated.
+    """
+    value = scores.get(name)
+    if value is None:
+        return NOT_MEASURED
+    match name:
+        case "interocular_px":
+            return "enough detail" if value >= LIMITS["too small"] else "little detail"
+        case "unmask_mark":
+            return "marked" if value else "not marked"
+        case "retakes/kept":
+            return STEADY if value >= 1 else CHANGES
+        case "second/cosine_similarity":
+            return UNCALIBRATED
+        case "query/face_feature_cosine" if rule is not None:
+            return "alike" if value >= ALIKE_COSINE else "unlike"
+        case "cosine_similarity":
+            return read_identity(scores, rule)
+        case "query/same_photograph":
+            return "same photograph" if value else "another photograph"
+        case "query/face_linear_difference" if rule is not None:
+            return _beside_query(value, rule.references.get("face/unifd_linear"))
+    return UNCALIBRATED if share is None else _standing(share)
+
+
+def read_identity(scores: Scores, rule: Rule | None) -> str:
+    """Whether a face is the query person's, by the rule's identity band."""
+    if rule is None:
+        return NOT_MEASURED if scores.get("cosine_similarity") is None else UNCALIBRATED
+    return _read(_IDENTITY, rule.identity_place(scores))
+
+
+def read_person(assessment: Assessment) -> str:
+    """Whether a hit is the query person, as the verdict has it: uncertain where retakes differ."""
+    return (
+        UNCERTAIN
+        if "identity" in assessment.unsteady
+        else _read(_IDENTITY, assessment.identity_place)
+    )
+
+
+def read_forgery(assessment: Assessment) -> str:
+    """Whether a face was forged, by the band of the question that the rule asked about it.
+
+    Uncertain too where mild retakes moved it to another side of that band.
+    """
+    return UNCERTAIN if "forgery" in assessment.unsteady else _read(_FORGERY, assessment.fake_place)
+
+
+def read_forgery_at(place: Place | None) -> str:
+    """Whether a face was forged, from where its probability lies in the band it was judged by."""
+    return _read(_FORGERY, place)
+
+
+def _read(words: Mapping[Place, str], place: Place | None) -> str:
+    return NOT_MEASURED if place is None else words[place]
+
+
+def read_impersonation(assessment: Assessment) -> str:
+    """Whether a face impersonates the query person: the verdict, as a likelihood."""
+    if assessment.impersonation_probability is None:
+        return NOT_MEASURED
+    return _IMPERSONATION.get(assessment.verdict, NOT_MEASURED)
+
+
+def _standing(share: float) -> str:
+    if share >= HIGH_SHARE:
+        return "high"
+    return "raised" if share >= RAISED_SHARE else "ordinary"
+
+
+def _beside_query(difference: float, authentic: Reference | None) -> str:
+    if authentic is None:
+        return UNCALIBRATED
+    # Two authentic photographs differ by √2 of one's spread: half of the middle 68 %.
+    lower, upper = (
+        authentic.quantiles[len(authentic.quantiles) * 16 // 100],
+        authentic.quantiles[len(authentic.quantiles) * 84 // 100],
+    )
+    usual = math.sqrt(2) * (upper - lower) / 2
+    if abs(difference) <= usual:
+        return "like the query photos"
+    return f"{'above' if difference > 0 else 'below'} the query photos"

@@ -1,0 +1,208 @@
+"""The plain writer: two to four sentences a hit, each citing the evidence it rests on.
+
+Verdict and identity first, then the strongest reasons with what speaks against them, then what to
+do next. Every sentence is a template filled from measured evidence, so nothing is said that was
+not measured: no region, no artefact, no verdict but the rule's. Where evidence is missing, the
+sentence about it is missing too, or says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tools.verdict.clauses import listed, spoken_name
+from tools.verdict.evidence import Evidence
+from tools.verdict.handles import percent
+from tools.verdict.interpretation import CHANGES
+from tools.verdict.rule import SAME_AND_FORGED, Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence and the ids of the evidence it rests on, e.g. ('E1',)."""
+
+    text: str
+    cites: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        marks = "".join(f" [{cite}]" for cite in self.cites)
+        return f"{self.text.removesuffix('.')}{marks}."
+
+
+_SHARE_HIGH, _SHARE_ORDINARY = 0.95, 0.80
+"""A forgery score stands out above the first share of authentic photos, and is ordinary below the
+second."""
+
+_NEXT = {
+    "impersonation": "Look at the map of the face and for the picture's source before you rely on "
+    "this: a verdict is a reason to look, not a proof.",
+    "no forgery found": "This does not prove the photo authentic: look for its source before you "
+    "rely on it.",
+    "copy": "Compare it with the query photo side by side: a small edit can go unnoticed.",
+    "other": "A disguise or a poor picture can hide a person: look at both faces yourself.",
+    "inconclusive": "Give another photo of the person, or a better copy of this picture, to learn "
+    "more.",
+    "not assessed": "Look for a larger or sharper copy of the picture.",
+}
+
+
+def explain(
+    assessment: Assessment, evidence: tuple[Evidence, ...], *, whom: str = ""
+) -> tuple[Sentence, ...]:
+    """Two to four sentences that say why the rule came to its verdict; `whom` is "H3", say.
+
+    Only evidence with a value is cited. Does not show anything that is not in `evidence`.
+    """
+    known = {item.score: item for item in evidence if item.value is not None}
+    it = whom or "This image"
+    if assessment.verdict == "not assessed":
+        return (_not_assessed(assessment, known, it), Sentence(_NEXT["not assessed"]))
+    about: list[Sentence | None] = [_opening(assessment, known, it)]
+    if assessment.verdict == "copy":
+        about.append(_copy(known))
+    elif assessment.verdict != "other":
+        about.append(_forgery(assessment, known))
+    about.append(_besides(assessment, known))
+    said = [sentence for sentence in about if sentence is not None]
+    return (*said, Sentence(_NEXT[assessment.verdict]))
+
+
+def render(sentences: tuple[Sentence, ...]) -> str:
+    """The explanation as one paragraph with its citations."""
+    return " ".join(str(sentence) for sentence in sentences)
+
+
+def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> Sentence:
+    """The verdict, and how sure it is whose face it is."""
+    same = percent(assessment.identity_probability)
+    cosine = known.get("cosine_similarity")
+    alike = "" if cosine is None else f", cosine {_number(cosine.value)}"
+    sure = f"(probability of the same person {same}{alike}{_among(assessment)})"
+    altered = (
+        ", in what is otherwise the query photo" if assessment.question == "same_photo" else ""
+    )
+    text = {
+        "impersonation": f"{it} likely impersonates the query person: it shows their face {sure}, "
+        f"and the face was likely forged{altered}",
+        "no forgery found": f"{it} shows the query person {sure}, and no forgery was found in it"
+        + _passing(assessment),
+        "copy": f"{it} is the query photo itself, re-uploaded, cropped or re-encoded {sure}; "
+        "nothing measured says that it was altered",
+        "other": f"{it} most likely shows another person {sure}",
+        "inconclusive": f"{it} is inconclusive, because {assessment.reason} {sure}",
+    }[assessment.verdict]
+    return Sentence(f"{text}.", _ids(known, ("cosine_similarity",)))
+
+
+def _passing(assessment: Assessment) -> str:
+    """What a verdict that finds nothing must have beside it."""
+    told = "; ".join(unseen.briefly for unseen in assessment.unseen)
+    return f" ({told})" if told else ""
+
+
+def _how(assessment: Assessment) -> str:
+    """What the rule's reason adds to the verdict."""
+    return "" if assessment.reason == SAME_AND_FORGED else f" ({assessment.reason})"
+
+
+def _among(assessment: Assessment) -> str:
+    """Among how many faces that was judged: the more, the liker is the likest stranger."""
+    if assessment.faces is None or assessment.faces < 2:
+        return ""
+    text = f", judged among {assessment.faces:,} faces"
+    return text if assessment.faces_measured else f"{text}, more than were ever tried"
+
+
+def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
+    """Its probability with the evidence that it was computed from, and no other."""
+    if assessment.fake_probability is None:
+        return None
+    text = f"The forgery probability is {percent(assessment.fake_probability)}"
+    asked = [known[name] for name in assessment.fake_scores if name in known]
+    placed = sorted(
+        (item for item in asked if item.share_of_authentic_below is not None),
+        key=lambda item: -(item.share_of_authentic_below or 0.0),
+    )
+    high = [item for item in placed if (item.share_of_authentic_below or 0.0) >= _SHARE_HIGH]
+    ordinary = [item for item in placed if (item.share_of_authentic_below or 0.0) < _SHARE_ORDINARY]
+    if high:
+        share = percent(high[0].share_of_authentic_below)
+        text += f": the {_name(high[0])} is higher than that of {share} of authentic photos"
+        text += f", and the {_name(high[1])} stands out as well" if len(high) > 1 else ""
+        text += f", but {_are_ordinary(ordinary)}" if ordinary else ""
+    elif placed:
+        text += ", and no score behind it stands out from those of authentic photos"
+    elif asked and all(item.score.startswith("query/") for item in asked):
+        text += ", by nothing but what differs from the query photo"
+    return Sentence(f"{text}.", tuple(item.id for item in asked))
+
+
+def _are_ordinary(items: Sequence[Evidence]) -> str:
+    names = [f"the {_name(item)}" for item in items]
+    return f"{listed(names)} {'is' if len(names) == 1 else 'are'} ordinary"
+
+
+def _name(item: Evidence) -> str:
+    return spoken_name(item.id, item.name)
+
+
+def _besides(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
+    """What else weighs, the weightiest that there is: a mark, unsteadiness, the query photos'."""
+    mark, kept = known.get("unmask_mark"), known.get("retakes/kept")
+    if mark is not None and mark.value:
+        return Sentence(
+            "Its metadata says that Unmask made it as a forgery; metadata can be edited and took "
+            "no part in the verdict.",
+            (mark.id,),
+        )
+    # Of a verdict that mild retakes change, only: that one is steady proves little.
+    if kept is not None and kept.reads == CHANGES:
+        return Sentence(f"{_unsteady(assessment)}.", (kept.id,))
+    difference = known.get("query/face_linear_difference")
+    if difference is None or difference.value is None or assessment.verdict in ("other", "copy"):
+        return None
+    side = "above" if difference.value >= 0 else "below"
+    text = (
+        f"Its forgery score lies {_number(abs(difference.value))} {side} that of the query photos"
+    )
+    return Sentence(f"{text}.", (difference.id,))
+
+
+def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
+    proven, agreeing = known.get("query/same_photograph"), known.get("query/agreeing_share")
+    if proven is None or not proven.value or agreeing is None:
+        return None
+    return Sentence(
+        f"Aligned with the query photo, {percent(agreeing.value)} of the places that can be "
+        "compared outside the face agree.",
+        (proven.id, agreeing.id),
+    )
+
+
+def _unsteady(assessment: Assessment) -> str:
+    if assessment.unsteady:
+        return "Mild JPEG compression, resizing or blur was enough to change the verdict"
+    if assessment.verdict == "inconclusive":
+        return "Mild JPEG compression, resizing or blur is enough to give it another verdict"
+    return "Against this, not every mild retake of the image keeps the verdict"
+
+
+def _not_assessed(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> Sentence:
+    cosine = known.get("cosine_similarity")
+    raw = (
+        "and nothing about its identity was measured"
+        if cosine is None
+        else f"its raw identity similarity is {_number(cosine.value)} (cosine), which is not "
+        "turned into a probability here"
+    )
+    names = ("interocular_px", "cosine_similarity")
+    return Sentence(
+        f"{it} could not be assessed, because {assessment.reason}; {raw}.", _ids(known, names)
+    )
+
+
+def _ids(known: Mapping[str, Evidence], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(known[name].id for name in names if name in known)
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.2f}"
