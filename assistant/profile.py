@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assistant.settings import Settings
-from tools.checkpoints.store import PROFILES, WEIGHTS, calibration_file, fingerprint, locate
+from tools.checkpoints.store import PROFILES, calibration_file, fingerprint, locate
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors import Detector, detectors
 from tools.detectors.calibration import Calibration
 from tools.detectors.folders import FOLDER, About, Shelved, shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector, title
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
@@ -65,7 +67,7 @@ class Parts:
         """
         named = {measure.score for measure in FURTHER}
         return [
-            found.load(self.encoder)
+            load_detector(found, self.encoder)
             for found in self._shelf[0]
             if found.title in named
             and (
@@ -97,7 +99,7 @@ class Parts:
         for one in self._shelf[0]:
             if _says_where(one.about):
                 with suppress(SetupError):
-                    detector = known.get(one.title) or one.load(self.encoder)
+                    detector = known.get(one.title) or load_detector(one, self.encoder)
                     found.append((detector, one.calibration))
         return found
 

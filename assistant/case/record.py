@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from assistant.case.entry import Entry
 from assistant.case.signing import Head, Keys
 from assistant.case.verification import Verification, checked, intact
 from assistant.conversation.arguments import understood
@@ -47,17 +48,6 @@ _HEADS = (
     "NOT NULL, hash TEXT NOT NULL, key TEXT PRIMARY KEY, signature TEXT NOT NULL)"
 )
 _STEP, _PHOTO, _GALLERY, _SEARCH, _FACTS = "step", "photo", "gallery", "search", "facts"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of the record; `hash` covers the row before and everything in this one."""
-
-    seq: int
-    at: str
-    kind: str
-    body: Mapping[str, Any]
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from assistant.case.entry import Entry
 from assistant.case.signing import Head, Keys
 from tools.media.images import image_id
-
-if TYPE_CHECKING:
-    from assistant.case.record import Entry
 
 Signature = Literal["valid", "not signed", "cannot be checked", "does not hold"]
 
@@ -33,7 +31,7 @@ class Verification:
 
 def checked(
     case: str,
-    entries: Sequence["Entry"],
+    entries: Sequence[Entry],
     *,
     sound: int,
     heads: Sequence[Head],
@@ -66,7 +64,7 @@ def intact(copy: Path) -> bool:
 
 
 def _signature(
-    case: str, entries: Sequence["Entry"], heads: Sequence[Head], keys: Keys
+    case: str, entries: Sequence[Entry], heads: Sequence[Head], keys: Keys
 ) -> tuple[Signature, list[str], str]:
     mine, kept = keys.id, keys.kept(case)
     known = [head for head in (*heads, *([kept] if kept else [])) if head.key == mine and mine]
@@ -92,7 +90,7 @@ def _signature(
     return "valid", wrong, note
 
 
-def _fault(case: str, entries: Sequence["Entry"], head: Head, keys: Keys) -> str | None:
+def _fault(case: str, entries: Sequence[Entry], head: Head, keys: Keys) -> str | None:
     """What is wrong with a record that this head was signed for."""
     if head.case != case:
         return f"its signature is that of another case, {head.case!r}"

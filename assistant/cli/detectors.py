@@ -76,7 +76,7 @@ def detectors(context: typer.Context, json: AsJson = False) -> None:
 
 
 def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
-    from tools.checkpoints.store import WEIGHTS
+    from tools.checkpoints.table import WEIGHTS
     from tools.detectors.catalogue import (
         FITTED_KNOWN,
         HEADS_KNOWN,

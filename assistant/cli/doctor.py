@@ -8,12 +8,16 @@ import importlib.util
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rich.table import Table
+from rich.text import Text
+
 from assistant.cli.data_folder import nearest_existing, write_a_little
+from assistant.console.output import badge, out, safe
 from assistant.settings import Settings
 from tools.errors import SetupError
 
@@ -230,3 +234,17 @@ def _check_gallery(home: Path, name: str) -> Check:
         return Check(title, "broken", "; ".join(problems[:5]), hint)
     detail = f"{counts.images} images, {counts.faces} faces, {counts.skipped} files skipped"
     return Check(title, "ok", detail)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """The doctor's checks, each hint beneath its finding."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_column(overflow="fold")
+    for check in checks:
+        detail = Text(safe(check.detail))
+        if check.hint:
+            detail.append(f"\n→ {safe(check.hint)}", style="bold")
+        table.add_row(badge(check.state), Text(safe(check.name)), detail)
+    out().print(table)

@@ -17,7 +17,8 @@ from assistant.cli.options import AsJson, settings_of, stdout_kept_clean
 from assistant.console.output import counted, err, out, print_json, print_table, safe, tell
 from assistant.console.progress import duration
 from tools.errors import SetupError
-from tools.training.fitting.trainers import TRAINERS, FitOptions
+from tools.training.fitting.lesson import FitOptions
+from tools.training.fitting.trainers import TRAINERS
 
 if TYPE_CHECKING:
     from assistant.settings import Settings

@@ -32,7 +32,6 @@ from assistant.console.output import (
     err,
     escape_what_cannot_be_encoded,
     out,
-    print_checks,
     print_findings,
     print_json,
     print_summary,
@@ -342,7 +341,7 @@ def doctor(context: typer.Context, json: AsJson = False) -> None:
     Changes nothing. Every finding comes with the command that mends it; the exit status is 1
     when something is broken.
     """
-    from assistant.cli.doctor import examine
+    from assistant.cli.doctor import examine, print_checks
 
     with stdout_kept_clean(context):
         checks = list(examine(settings_as_given(context)))

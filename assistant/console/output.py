@@ -21,7 +21,6 @@ from rich.text import Text
 from tools.media.file_names import encodable, printable
 
 if TYPE_CHECKING:
-    from assistant.cli.doctor import Check
     from tools.gallery.indexing import IndexSummary
     from tools.search.results import Findings, Hit
     from tools.verdict.evidence import Evidence
@@ -172,7 +171,7 @@ def print_findings(
     console.print(_totals(findings))
     for hit in findings.hits if explain else _worth_a_word(findings.hits):
         name = _shown(hit, shared)
-        console.print(Text.assemble(f"\n{hit.rank}  ", _badge(hit.verdict), f"  {name}"))
+        console.print(Text.assemble(f"\n{hit.rank}  ", badge(hit.verdict), f"  {name}"))
         console.print(_indented(Text(safe(f"{hit.explanation} {hit.seen}".rstrip()))))
         console.print(_indented(_evidence_lines(hit, everything=explain)))
     if not explain:
@@ -215,7 +214,7 @@ def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path
         assessment = hit.assessment
         cells = [
             Text(str(hit.rank)),
-            _badge(hit.verdict),
+            badge(hit.verdict),
             Text(probability(assessment.identity_probability)),
             Text(probability(assessment.fake_probability)),
             Text(probability(assessment.impersonation_probability)),
@@ -227,7 +226,8 @@ def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path
     return table
 
 
-def _badge(word: str) -> Text:
+def badge(word: str) -> Text:
+    """A verdict or a state in its colour."""
     return Text(f" {word} ", style=_STYLES.get(word, ""))
 
 
@@ -249,20 +249,6 @@ def _evidence_line(item: "Evidence") -> str:
         return safe(f"{item.id} {item.name}: not measured")
     unit = f"({item.unit})" if "=" in item.unit else item.unit  # 1 (1 = present)
     return safe(f"{item.id} {item.name}: {item.value:.3g} {unit}")
-
-
-def print_checks(checks: Sequence["Check"]) -> None:
-    """The doctor's checks, each hint beneath its finding."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column()
-    table.add_column(overflow="fold")
-    for check in checks:
-        detail = Text(safe(check.detail))
-        if check.hint:
-            detail.append(f"\n→ {safe(check.hint)}", style="bold")
-        table.add_row(_badge(check.state), Text(safe(check.name)), detail)
-    out().print(table)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,7 +1,7 @@
 """Tables as people have them: text with or without a mark of its encoding, with any line ends.
 
 Cells are separated by commas, semicolons (spreadsheets of many countries) or tabs, may be quoted,
-and paths may have been written on Windows, or by `Manifest.write` for names that are no text.
+and paths may have been written on Windows, or by `manifest_file.write` for names that are no text.
 """
 
 import csv

@@ -63,19 +63,6 @@ class Manifest:
     rows: tuple[Row, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def read(cls, path: Path, root: Path | None = None) -> "Manifest":
-        """The manifest in a CSV or Parquet file; see `evals.datasets.manifest_file`."""
-        from evals.datasets.manifest_file import read
-
-        return read(path, root)
-
-    def write(self, path: Path) -> None:
-        """Keep it as CSV or Parquet, by suffix; the notes go beside it."""
-        from evals.datasets.manifest_file import write
-
-        write(self, path)
-
     @property
     def digest(self) -> str:
         """sha256 over the rows, whatever their order; neither root, name nor notes count."""

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from assistant.settings import Settings
 from evals.options import EvalOptions
+from evals.progress import Watch
 from evals.runs import folder as runs
 from evals.runs import report, tracking
 from evals.runs.environment import environment
 from evals.runs.figures import jsonable, without_folders
 from evals.runs.folder import Run
-from evals.runs.watching import Watch
 from evals.suite_table import SUITES, Suite
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256

@@ -5,8 +5,12 @@ import functools
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
 
 from assistant.cli.doctor import OUR_PACKAGES, foreign_claims
+from tests.support.import_graph import crowded, cycles, import_graph
 from tests.support.paths import ROOT
 
 # Who may import whom, by the importing file; the first pattern that fits decides.
@@ -18,6 +22,58 @@ ARROWS = (
     ("tools/*", {"tools"}),
     ("prompts/*", {"prompts"}),
 )
+
+# Who may import whom inside a package: what stands below, by the module or folder at its top.
+# Everything of `tools` may import `tools.errors`, everything of `assistant` its settings.
+ROOMS = {
+    "tools": {
+        "media": set(),
+        "checkpoints": {"media"},
+        "faces": {"checkpoints", "media"},
+        "encoder": {"checkpoints", "media"},
+        "forge": {"faces"},
+        "gallery": {"faces", "media"},
+        "verdict": {"faces"},
+        "localisers": {"checkpoints", "faces", "forge", "gallery", "verdict"},
+        "detectors": {"checkpoints", "encoder", "faces", "localisers", "media", "verdict"},
+        "search": {
+            "checkpoints", "detectors", "encoder", "faces", "forge", "gallery", "localisers",
+            "media", "verdict",
+        },
+        "agent_tools": {
+            "detectors", "faces", "gallery", "localisers", "media", "search", "verdict",
+        },
+        "metrics": set(),
+        "training": {
+            "checkpoints", "detectors", "encoder", "faces", "forge", "gallery", "localisers",
+            "media", "metrics", "search", "verdict",
+        },
+    },
+    "assistant": {
+        "console": set(),
+        "conversation": set(),
+        "grounding": {"conversation"},
+        "case": {"conversation"},
+        "agent": {"case", "conversation", "grounding"},
+        "profile": set(),
+        "report": {"agent"},
+        "chat_model": {"console", "conversation", "report"},
+        "investigation": {"chat_model", "profile"},
+        "demo": {"investigation", "report"},
+        "chat": {
+            "agent", "case", "chat_model", "console", "conversation", "demo", "grounding",
+            "investigation", "profile", "report",
+        },
+        "cli": {
+            "agent", "case", "chat", "chat_model", "console", "conversation", "demo", "grounding",
+            "investigation", "profile", "report",
+        },
+        "training": {"chat_model", "conversation", "grounding", "profile"},
+    },
+}  # fmt: skip
+GROUND_FLOOR = {"tools": "errors", "assistant": "settings"}
+
+MOST_ENTRIES = 14
 
 # The homes of third parties: nothing else may import them.
 HOMES = {
@@ -105,6 +161,35 @@ def _imports_of_ours(source: str) -> set[str]:
 
 def _allowed_for(source: str) -> set[str]:
     return next(targets for pattern, targets in ARROWS if fnmatch(source, pattern))
+
+
+def test_no_modules_import_each_other() -> None:
+    """No import cycle, however long, whether at the top of a module or inside a function."""
+    assert cycles(import_graph(ROOT, OUR_PACKAGES)) == []
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_import_downwards(package: str) -> None:
+    """Inside a package too, imports follow the table."""
+    rooms, turned = ROOMS[package], set()
+    for module, targets in import_graph(ROOT, [package]).items():
+        above = _room(module)
+        if above not in rooms:
+            continue  # the package itself, or its ground floor
+        allowed = rooms[above] | {above, GROUND_FLOOR[package]}
+        turned |= {(module, it) for it in targets if _room(it) not in allowed}
+    assert turned == set()
+    known = {*rooms, GROUND_FLOOR[package], ""}
+    assert {_room(module) for module in import_graph(ROOT, [package])} == known
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_rooms_stay_small() -> None:
+    """A folder is read at a glance."""
+    assert crowded(ROOT, [*OUR_PACKAGES, "tests"], most=MOST_ENTRIES) == {}
 
 
 def test_third_parties_have_one_home() -> None:
@@ -201,3 +286,20 @@ def test_the_rules_can_fail() -> None:
         "importlib.import_module('open_clip.model')\n"
     )
     assert set(imported(ast.parse(forms), "here")) == {"chromadb", "gradio", "here", "open_clip"}
+
+
+def test_a_planted_cycle_is_found(tmp_path: Path) -> None:
+    """Three modules in a circle, one of whose imports hides in a function; and a full folder."""
+    package = tmp_path / "planted"
+    package.mkdir()
+    for name, text in {
+        "__init__": "",
+        "one": "from planted import two",
+        "two": "def late():\n    from planted.three import x",
+        "three": "import planted.one",
+        "four": "from planted.one import y",
+    }.items():
+        (package / f"{name}.py").write_text(text)
+    graph = import_graph(tmp_path, ["planted"])
+    assert cycles(graph) == [{"planted.one", "planted.two", "planted.three"}]
+    assert crowded(tmp_path, ["planted"], most=3) == {"planted": 4}

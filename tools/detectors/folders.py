@@ -5,19 +5,18 @@
     <folder>/<name>/calibration.json    how its logits read, when it was calibrated
     <folder>/<name>/CARD.md             data, recipe, figures, limits
 
-To add a detector, write its file and a row in `KINDS`.
+`tools.detectors.kinds` reads them.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from tools.detectors.calibration import FILE as CALIBRATION
 from tools.detectors.calibration import Calibration
-from tools.detectors.protocol import AnyDetector, IdentityDetector, Inputs, Whose
-from tools.encoder.clip import Encoder
+from tools.detectors.protocol import Inputs
 from tools.errors import SetupError
 from tools.media.hashing import combined_sha256
 
@@ -25,6 +24,24 @@ if TYPE_CHECKING:
     import torch
 
 FOLDER = "detectors"
+KINDS = frozenset(
+    {
+        "unifd_linear",
+        "unifd_neighbours",
+        "coop",
+        "clip_adapter",
+        "linear_probe",
+        "gend",
+        "repdfd",
+        "repdfd_query",
+        "classifier",
+        "sbi",
+        "caddm",
+        "sbi_caddm",
+        "patches",
+    }
+)
+"""What a folder may say that it holds; `tools.detectors.kinds` has what reads each."""
 ABOUT, WEIGHTS = "detector.json", "model.safetensors"
 
 
@@ -60,13 +77,13 @@ class About:
         try:
             said = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise SetupError(f"{path} cannot be read: {error}; {_MEND}") from error
+            raise SetupError(f"{path} cannot be read: {error}; {MEND}") from error
         if problem := _problem(said):
-            raise SetupError(f"{path} {problem}; {_MEND}")
+            raise SetupError(f"{path} {problem}; {MEND}")
         return cls(**said)
 
 
-_MEND = "fit the detector again (`unmask fit`), or take its folder away"
+MEND = "fit the detector again (`unmask fit`), or take its folder away"
 
 
 def _problem(said: object) -> str:
@@ -134,118 +151,6 @@ class Shelved:
         # Matrices are kept in half precision on disk.
         return {name: it.float() if it.is_floating_point() else it for name, it in found.items()}
 
-    def load(self, encoder: Encoder, *, embedder_sha256: str | None = None) -> AnyDetector:
-        """The detector, ready to be asked. Raises SetupError where encoder or weights do not fit.
-
-        `encoder` is the profile's; a detector with a network of its own does without. So does one
-        that is told who a face is with `embedder_sha256`, the face embedder in use: an embedding
-        of another would be a word of another language. None where no embedding will be given.
-        """
-        wanted = self.about.encoder_sha256
-        if wanted not in (None, encoder.sha256):
-            raise SetupError(
-                f"{self.folder} was trained on the encoder {wanted!r}, in use is "
-                f"{encoder.sha256!r}: train it again ({again(self.about.kind)})"
-            )
-        try:
-            detector = KINDS[self.about.kind](self, encoder)
-        except (KeyError, TypeError, ValueError) as error:
-            raise SetupError(
-                f"{self.folder} does not fit its kind, {self.about.kind!r} ({error!r}); {_MEND}"
-            ) from error
-        if isinstance(detector, IdentityDetector) and embedder_sha256 is not None:
-            learnt = detector.embedder_sha256
-            if learnt not in ("", embedder_sha256):
-                raise SetupError(
-                    f"{self.folder} was trained with the face embedder {learnt!r}, in use is "
-                    f"{embedder_sha256!r}: train it again ({again(self.about.kind)})"
-                )
-        return detector
-
-
-Loader = Callable[[Shelved, Encoder], AnyDetector]
-
-
-def _caddm(found: Shelved, encoder: Encoder) -> AnyDetector:
-    from tools.detectors.networks.caddm import Caddm
-
-    return Caddm.load(found)
-
-
-def _classifier(found: Shelved, encoder: Encoder) -> AnyDetector:
-    from tools.detectors.networks.classifier import ClassifierNetwork
-
-    return ClassifierNetwork.load(found)
-
-
-def _gend(found: Shelved, encoder: Encoder) -> AnyDetector:
-    from tools.detectors.clip_heads import gend
-    from tools.detectors.clip_heads.norm_tuned import NormTuned
-
-    # The published layout brings a config, and a tower of its own.
-    if (found.folder / gend.CONFIG).is_file():
-        published = gend.Gend.load(found.folder)
-        return replace(published, name=found.about.name, sha256=found.sha256)
-    tuned = NormTuned.load(found.folder / WEIGHTS, encoder=encoder)
-    return replace(tuned, name=found.about.name, sha256=found.sha256)
-
-
-def _repdfd(found: Shelved, encoder: Encoder) -> AnyDetector:
-    from tools.detectors.clip_heads.repdfd import Repdfd
-
-    whose: Whose = "query" if found.about.kind == "repdfd_query" else "candidate"
-    read = Repdfd.load(found.folder / WEIGHTS, encoder=encoder, identity=whose)
-    return replace(read, called=found.about.name, checkpoint=found.sha256)
-
-
-def _patches(found: Shelved, encoder: Encoder) -> AnyDetector:
-    from tools.detectors.clip_heads.patches import Patches
-
-    return Patches.load(found, encoder)
-
-
-def _head(found: Shelved, encoder: Encoder) -> AnyDetector:
-    """One that reads the encoder's features and is called what its folder says.
-
-    `settings` may name their preprocessing and, for neighbours, `k`.
-    """
-    from tools.detectors.clip_heads.prompt_tuning import ClipAdapter, Coop, LinearProbe
-    from tools.detectors.clip_heads.unifd_linear import UnifdLinear
-    from tools.detectors.clip_heads.unifd_neighbours import UnifdNeighbours
-
-    heads: Mapping[str, Callable[..., Any]] = {
-        "unifd_linear": UnifdLinear.load,
-        "unifd_neighbours": UnifdNeighbours.load,
-        "coop": Coop.load,
-        "clip_adapter": ClipAdapter.load,
-        "linear_probe": LinearProbe.load,
-    }
-    about, file = found.about, found.folder / WEIGHTS
-    options = {
-        name: value for name, value in (about.settings or {}).items()
-        if name == "preprocessing" or (name == "k" and about.kind == "unifd_neighbours")
-    }  # fmt: skip
-    head = heads[about.kind](file, inputs=about.inputs, encoder_sha256=encoder.sha256, **options)
-    named: AnyDetector = replace(head, name=about.name, sha256=found.sha256)
-    return named
-
-
-KINDS: Mapping[str, Loader] = {
-    "unifd_linear": _head,
-    "unifd_neighbours": _head,
-    "coop": _head,
-    "clip_adapter": _head,
-    "linear_probe": _head,
-    "gend": _gend,
-    "repdfd": _repdfd,
-    "repdfd_query": _repdfd,
-    "classifier": _classifier,
-    "sbi": _caddm,
-    "caddm": _caddm,
-    "sbi_caddm": _caddm,
-    "patches": _patches,
-}
-"""Every kind of detector by name, and what reads it from its folder."""
 
 _TRAININGS = {
     "repdfd_query": "tools.training.detectors.train repdfd_query",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from evals.protocol.measured import Measured, parts
-from tools.checkpoints.store import WEIGHTS
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors.folders import FOLDER, Shelved, shelved
 from tools.detectors.networks.classifier import KIND, ClassifierNetwork
 from tools.errors import SetupError

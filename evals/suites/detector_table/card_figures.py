@@ -19,7 +19,8 @@ from evals.runs import folder as runs
 from evals.runs.folder import Run
 from evals.suites.detector_table.markdown import markdown
 from evals.suites.detector_table.training_distance import Nearness
-from tools.checkpoints.store import PROFILES, WEIGHTS, fingerprint, locate
+from tools.checkpoints.store import PROFILES, fingerprint, locate
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors.catalogue import FIGURES, HEADS_KNOWN, PROMPTS_KNOWN, Figure
 from tools.detectors.folders import FOLDER, shelved
 from tools.errors import SetupError

@@ -9,7 +9,8 @@ from assistant.settings import Settings
 from evals.protocol.measured import parts
 from evals.suites.detector_table.training_distance import NOTHING_OF_OURS, POCKET, Learnt, learnt_of
 from prompts.zero_shot import PROMPT_SETS
-from tools.checkpoints.store import PROFILES, WEIGHTS, locate
+from tools.checkpoints.store import PROFILES, locate
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors.calibration import Calibration
 from tools.detectors.clip_heads.profile_heads import (
     calibration_of,
@@ -19,6 +20,7 @@ from tools.detectors.clip_heads.profile_heads import (
     ways,
 )
 from tools.detectors.folders import FOLDER, Shelved, shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.networks.classifier_folders import classifier_folders, classifier_of
 from tools.detectors.protocol import AnyDetector, IdentityDetector, Inputs
 from tools.errors import SetupError
@@ -102,7 +104,7 @@ def below(settings: Settings) -> Learnt:
 
 def _of_shelf(one: Shelved) -> Entrant:
     embedder = parts().fingerprint["faces"]
-    detector = one.load(parts().encoder, embedder_sha256=embedder)
+    detector = load_detector(one, parts().encoder, embedder_sha256=embedder)
     calibration = one.calibration
     fits = calibration is not None and calibration.fits(detector)
     on_encoder = one.about.encoder_sha256 is not None

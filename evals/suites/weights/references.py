@@ -30,13 +30,14 @@ from evals.options import EvalOptions
 from tools.errors import ToolError
 from tools.faces.alignment import crop_matrix, face_box, five_points
 from tools.faces.analyser import Face
-from tools.faces.further_embedders import COSINE, DIFFERENCE, second_scores
+from tools.faces.further_embedders import COSINE, DIFFERENCE
 from tools.forge.forgery import FAMILIES, SWAPS, forge
 from tools.metrics import auc, grouped_interval, mean
 from tools.metrics.localisation import pointing
 from tools.search.closer_look.hit_pictures import CloserLook
 from tools.search.closer_look.inner_outer_face import Look, inner_outer
 from tools.search.closer_look.reference_comparison import INNER_OUTER, PATCH_DISTANCE, reference_map
+from tools.search.closer_look.second_opinion import second_scores
 from tools.search.query import Query
 from tools.training.calibration.made_cases import Portrait, halves, portraits
 from tools.training.data.forgery_pool import through_jpeg

@@ -35,10 +35,12 @@ import cv2
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.suites.weights.scene_photos import WEIGHTS, Shot, authentic_shots, forged_shots, sources
+from evals.suites.weights.scene_photos import Shot, authentic_shots, forged_shots, sources
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors import detectors
 from tools.detectors.clip_heads.patches import Patches
 from tools.detectors.folders import FOLDER, shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector, IdentityDetector, title
 from tools.detectors.scoring import judge
 from tools.encoder.clip import Encoder
@@ -126,7 +128,7 @@ def _asked(encoder: Encoder) -> tuple[list[AnyDetector], dict[str, Reader]]:
     readers: dict[str, Reader] = {}
     asked: list[AnyDetector] = list(heads)
     for found in shelved([WEIGHTS / FOLDER]):
-        detector = found.load(encoder)
+        detector = load_detector(found, encoder)
         if isinstance(detector, Patches):
             readers[title(detector)] = detector.read
         elif not isinstance(detector, IdentityDetector) and detector.inputs == "face":

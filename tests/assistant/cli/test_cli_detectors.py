@@ -13,7 +13,8 @@ from assistant.cli.main import app
 from assistant.settings import Settings
 from evals.suites.detector_table.detector_list import roster
 from tests.tools.detectors.test_image_classifier import REAL_FIRST, vit, write
-from tools.checkpoints.store import PROFILES, WEIGHTS, fingerprint, locate
+from tools.checkpoints.store import PROFILES, fingerprint, locate
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors.calibration import fit
 from tools.detectors.catalogue import (
     FIGURES,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.datasets import LAYOUTS, Label, Manifest, Row, describe, load
+from evals.datasets import LAYOUTS, Label, Manifest, Row, describe, load, manifest_file
 from evals.datasets.listing import Findings
 from tools.errors import SetupError
 
@@ -21,8 +21,8 @@ BARE = Row(path="c, d\u00e9.mp4", dataset="set", label="unknown")
 def test_what_is_written_is_read_again(tmp_path: Path, name: str) -> None:
     """Every column, what is not known, commas, accents and notes survive both kinds of file."""
     manifest = Manifest("m", tmp_path, (FULL, BARE), {"identities": "agrees"})
-    manifest.write(tmp_path / name)
-    again = Manifest.read(tmp_path / name, root=tmp_path)
+    manifest_file.write(manifest, tmp_path / name)
+    again = manifest_file.read(tmp_path / name, root=tmp_path)
     assert again == manifest
     assert again.digest == manifest.digest
 
@@ -30,7 +30,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, name: str) -> None:
 def test_a_small_table_is_enough(tmp_path: Path) -> None:
     """Path and label suffice; the set is called after the file, the rest is not known."""
     (tmp_path / "mine.csv").write_text("\ufefflabel,path,mood\nreal, a.png ,good\n")
-    manifest = Manifest.read(tmp_path / "mine.csv")
+    manifest = manifest_file.read(tmp_path / "mine.csv")
     assert manifest.rows == (Row("a.png", "mine", "real"),)
     assert manifest.root == tmp_path
     assert manifest.notes == {"columns not read": "'mood'"}
@@ -58,7 +58,7 @@ def test_errors_name_file_line_and_column(tmp_path: Path, text: str, says: str) 
     table = tmp_path / "broken.csv"
     table.write_text(text)
     with pytest.raises(SetupError, match=r"broken\.csv") as caught:
-        Manifest.read(table)
+        manifest_file.read(table)
     assert says in str(caught.value)
 
 
@@ -66,7 +66,7 @@ def test_errors_name_file_line_and_column(tmp_path: Path, text: str, says: str) 
 def test_no_table_no_manifest(tmp_path: Path, name: str) -> None:
     """A missing file, or one of another kind, is the person's to put right."""
     with pytest.raises(SetupError, match="manifest"):
-        Manifest.read(tmp_path / name)
+        manifest_file.read(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["m.csv", "m.parquet"])
@@ -74,7 +74,7 @@ def test_bytes_are_no_table(tmp_path: Path, name: str) -> None:
     """A picture that is called a table is refused in a line."""
     (tmp_path / name).write_bytes(b"\x89PNG\xff\xfe" * 9)
     with pytest.raises(SetupError, match=name):
-        Manifest.read(tmp_path / name)
+        manifest_file.read(tmp_path / name)
 
 
 def test_the_digest_is_of_the_rows() -> None:

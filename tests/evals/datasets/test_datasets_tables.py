@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.datasets import load
+from evals.datasets import load, manifest_file
 from evals.datasets.manifest import Manifest, Row
 from evals.runs.peers import read_scores
 from tests.evals.datasets.test_datasets_pictures import by_path, tree
@@ -91,7 +91,7 @@ def test_a_manifest_holds_any_name(tmp_path: Path, suffix: str) -> None:
     manifest.noted(odd=names[-3]).write(table)
     if suffix == ".csv":
         assert table.read_bytes().decode("utf-8")
-    assert [row.path for row in Manifest.read(table).rows] == names
+    assert [row.path for row in manifest_file.read(table).rows] == names
     assert len(load(table).rows) == len(names)
 
 

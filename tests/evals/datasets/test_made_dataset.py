@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evals.datasets import manifest_file
 from evals.datasets.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def test_every_person_has_photos_of_two_clips_and_forgeries_of_three_kinds(
 
 def test_its_manifest_reads_back(made_dataset: Manifest) -> None:
     """The CSV beside the pictures holds the same rows, and every file is there."""
-    again = Manifest.read(made_dataset.root / "manifest.csv")
+    again = manifest_file.read(made_dataset.root / "manifest.csv")
     assert again.rows == made_dataset.rows
     assert all((again.root / row.path).is_file() for row in again.rows)
 

@@ -13,7 +13,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from evals.datasets import load
+from evals.datasets import load, manifest_file
 from evals.datasets.manifest import Manifest, Row
 from evals.options import EvalOptions
 from evals.protocol.measured import Measured, measure, parts
@@ -65,7 +65,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     made = build_dataset(root)
     Image.fromarray(np.asarray(skimage.data.coffee())).save(root / "cup.png")
     manifest = Manifest("made", root, (*made.rows, Row("cup.png", "made", "real", "val")))
-    manifest.write(root / "manifest.csv")
+    manifest_file.write(manifest, root / "manifest.csv")
     return manifest
 
 
@@ -345,7 +345,7 @@ def test_robustness_figures_are_those_of_its_samples(data: Manifest, tmp_path: P
 def test_a_set_without_fakes_has_no_auc(data: Manifest, tmp_path: Path) -> None:
     """Authentic pictures alone: their accuracy is known, everything that needs fakes is NaN."""
     only = data.where(lambda row: row.label == "real")
-    only.limited(3, 0).write(data.root / "real.csv")
+    manifest_file.write(only.limited(3, 0), data.root / "real.csv")
     lines = flat(detectors.run(EvalOptions(data.root / "real.csv", output=tmp_path)))
     assert lines["frames.fused.n_fake"] == 0
     assert math.isfinite(lines["frames.image/unifd_linear.real_accuracy"])

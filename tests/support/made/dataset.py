@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from evals.datasets import manifest_file
 from evals.datasets.manifest import Manifest, Row
 from evals.protocol.measured import parts
 from tests.support.cases import astronaut_pixels, group_pixels
@@ -48,7 +49,7 @@ def build_dataset(root: Path) -> Manifest:
     rows = [_kept(shot, root) for shot in shots]
     rows += [row for method in FORGED_BY for row in _forged(shots, method, root=root)]
     manifest = Manifest("made", root, tuple(rows))
-    manifest.write(root / "manifest.csv")
+    manifest_file.write(manifest, root / "manifest.csv")
     return manifest
 
 

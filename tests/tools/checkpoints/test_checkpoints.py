@@ -38,7 +38,6 @@ from tools.checkpoints.store import (
 from tools.checkpoints.table import (
     BUFFALO_L,
     PROFILES,
-    PUBLIC_HEAD_SHA256,
     QWEN3_VL_4B,
     UNIFD_ENCODER,
     UNIFD_HEAD,
@@ -500,16 +499,3 @@ def test_every_download_is_pinned_and_licensed() -> None:
         assert row.size_bytes > 0
         pinned = {**expected_files(row), "archive": row.archive_sha256 or "0" * 64}
         assert all(len(str(value)) == 64 for value in pinned.values())
-
-
-def test_verifying_reads_the_published_head(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The right hash is not enough: a head that cannot be read is reported as such."""
-    head = tmp_path / "full" / "heads" / "fc_weights.pth"
-    head.parent.mkdir(parents=True)
-    head.write_bytes(b"not a head")
-    monkeypatch.setattr(store, "file_sha256", lambda path: PUBLIC_HEAD_SHA256)
-    states = [status.state for status in verify("full", tmp_path) if status.part == "heads"]
-    assert len(states) == 1
-    assert states[0].startswith("unreadable")

@@ -26,6 +26,7 @@ from tools.detectors.clip_heads.prompt_tuning import ClipAdapter, Coop, LinearPr
 from tools.detectors.clip_heads.repdfd import Repdfd
 from tools.detectors.clip_heads.unifd_neighbours import unit_rows
 from tools.detectors.folders import ABOUT, KINDS, WEIGHTS, About, Shelved, again, shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector, IdentityDetector, PictureDetector
 from tools.detectors.scoring import judge
 from tools.encoder.clip import Encoder
@@ -114,7 +115,7 @@ def scores(detector: AnyDetector, encoder: Encoder) -> np.ndarray:
 def test_each_kind_reads_what_was_saved(kind: str, encoder: Encoder, tmp_path: Path) -> None:
     """The same logits, under the name and the sha256 of its folder; another encoder is refused."""
     found, made = put(tmp_path / kind, kind, encoder)
-    detector = found.load(encoder)
+    detector = load_detector(found, encoder)
     expected = scores(made, encoder)
     np.testing.assert_allclose(scores(detector, encoder), expected, atol=2e-3)
     assert np.ptp(expected) > 0.01
@@ -124,19 +125,19 @@ def test_each_kind_reads_what_was_saved(kind: str, encoder: Encoder, tmp_path: P
         assert (detector.preprocessing, detector.k) == ("official", 3)  # type: ignore[union-attr]
     stranger = Shelved(found.folder, replace(found.about, encoder_sha256="f" * 64))
     with pytest.raises(SetupError, match="trained on the encoder"):
-        stranger.load(encoder)
+        load_detector(stranger, encoder)
 
 
 def test_another_face_embedder_is_refused(encoder: Encoder, tmp_path: Path) -> None:
     """By the one detector that is told who a face is; by no other."""
     for kind in ("repdfd", "unifd_linear"):
         found, _ = put(tmp_path / kind, kind, encoder)
-        assert found.load(encoder, embedder_sha256="a" * 64) is not None
+        assert load_detector(found, encoder, embedder_sha256="a" * 64) is not None
         if kind == "repdfd":
             with pytest.raises(SetupError, match="face embedder"):
-                found.load(encoder, embedder_sha256="b" * 64)
+                load_detector(found, encoder, embedder_sha256="b" * 64)
         else:
-            found.load(encoder, embedder_sha256="b" * 64)
+            load_detector(found, encoder, embedder_sha256="b" * 64)
 
 
 def test_the_published_gend_can_lie_on_the_shelf(encoder: Encoder, tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_the_published_gend_can_lie_on_the_shelf(encoder: Encoder, tmp_path: Pat
         write_published(tmp_path / "published", Published().state_dict())
     said = about("gend", encoder=None)
     said.save(tmp_path / "published")
-    detector = Shelved(tmp_path / "published", said).load(encoder)
+    detector = load_detector(Shelved(tmp_path / "published", said), encoder)
     assert isinstance(detector, Gend)
     assert (detector.name, detector.pictures.size) == ("my_gend", 64)
     expected = Gend.load(tmp_path / "published", device="cpu")
@@ -215,7 +216,7 @@ def test_settings_that_do_not_fit_the_kind_are_told(encoder: Encoder, tmp_path: 
     found, _ = put(tmp_path / "k", "unifd_neighbours", encoder)
     odd = replace(found.about, settings={"k": "three"})
     with pytest.raises(SetupError, match="does not fit its kind, 'unifd_neighbours'"):
-        Shelved(found.folder, odd).load(encoder)
+        load_detector(Shelved(found.folder, odd), encoder)
 
 
 class Faces:
@@ -242,7 +243,7 @@ class Faces:
 def test_without_a_face_there_is_no_score(kind: str, encoder: Encoder, tmp_path: Path) -> None:
     """NaN where nothing could be seen; probabilities from the calibration of this detector only."""
     found, _ = put(tmp_path / kind, kind, encoder)
-    detector, views = found.load(encoder), Faces(encoder, drawn(PEOPLE))
+    detector, views = load_detector(found, encoder), Faces(encoder, drawn(PEOPLE))
     plain = judge(detector, views)
     np.testing.assert_array_equal(np.isnan(plain.logits), [False, True, True])
     assert np.isnan(plain.probabilities).all()
@@ -264,8 +265,10 @@ def test_only_the_query_variant_depends_on_the_query(encoder: Encoder, tmp_path:
     """Another person looked for changes its score; the candidate's own asks nobody."""
     said = {
         kind: [
-            judge(put(tmp_path / kind, kind, encoder)[0].load(encoder), Faces(encoder, query))
-            .logits[0]
+            judge(
+                load_detector(put(tmp_path / kind, kind, encoder)[0], encoder),
+                Faces(encoder, query),
+            ).logits[0]
             for query in (drawn(PEOPLE), -drawn(PEOPLE), None)
         ]
         for kind in ("repdfd", "repdfd_query")
@@ -298,4 +301,4 @@ def test_what_unmask_fit_does_not_take_is_not_said_to_be_fitted(tmp_path: Path) 
     with pytest.raises(
         SetupError, match=r"again \(`python -m tools.training.encoder.patch_head …`\)"
     ):
-        Shelved(shipped, About.load(shipped)).load(encoder)
+        load_detector(Shelved(shipped, About.load(shipped)), encoder)

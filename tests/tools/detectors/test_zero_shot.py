@@ -17,7 +17,7 @@ from tests.tools.encoder.test_encoder_parity import (
     pictures,
     weights,
 )
-from tools.checkpoints.store import WEIGHTS as SHIPPED
+from tools.checkpoints.table import WEIGHTS as SHIPPED
 from tools.detectors import Detector, ZeroShot
 from tools.detectors.clip_heads.zero_shot import prompts_sha256
 from tools.encoder.clip import Encoder

@@ -25,9 +25,9 @@ from tools.faces.further_embedders import (
     SHIPPED,
     Embedder,
     embedders,
-    second_scores,
 )
 from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.second_opinion import second_scores
 from tools.search.instruments import Instruments
 from tools.search.query import Query
 from tools.training.faces.embedder import save_onnx

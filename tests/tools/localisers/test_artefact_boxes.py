@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 
 from tests.support.stand_ins import TinyEncoder
-from tools.checkpoints.store import WEIGHTS
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors.networks.artefact_module import ArtefactNetwork
 from tools.detectors.networks.caddm import Caddm
 from tools.faces.analyser import Face, FaceAnalyser

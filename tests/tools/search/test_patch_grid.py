@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from tests.support.cases import astronaut_pixels
 from tests.support.tiny_clip import tiny_clip
-from tools.checkpoints.store import WEIGHTS
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors import UnifdLinear
 from tools.detectors.clip_heads import patches
 from tools.detectors.clip_heads.patch_head import CellHead
 from tools.detectors.clip_heads.patches import KIND, NAME, Patches, local_cells
 from tools.detectors.folders import WEIGHTS as MODEL
 from tools.detectors.folders import About, Shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import PictureDetector
 from tools.detectors.scoring import judge
 from tools.encoder.clip import Encoder
@@ -254,7 +255,7 @@ def test_patches_go_to_the_shelf_and_come_back(encoder: Encoder, tmp_path: Path)
     about.save(folder)
     head.save(folder / MODEL)
     shelf = Shelved(folder, about)
-    detector = shelf.load(encoder)
+    detector = load_detector(shelf, encoder)
     assert isinstance(detector, PictureDetector) and detector.sha256 == shelf.sha256
     pixels = astronaut_pixels()[:160, :160]
     own = Patches(encoder, head, "").score_pictures([pixels])
@@ -265,7 +266,7 @@ def test_patches_go_to_the_shelf_and_come_back(encoder: Encoder, tmp_path: Path)
 
     save_file({"weight": np.zeros((1, 4), np.float32)}, folder / MODEL)
     with pytest.raises(SetupError, match="no head for patches"):
-        shelf.load(encoder)
+        load_detector(shelf, encoder)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from tools.checkpoints.store import WEIGHTS
+from tools.checkpoints.table import WEIGHTS
 from tools.errors import SetupError
 from tools.verdict.calibration import Band, Logistic, Reference
 from tools.verdict.impostors import Strangers

@@ -13,7 +13,6 @@ import numpy as np
 
 from tools.errors import ToolError
 from tools.faces.analyser import Face
-from tools.faces.further_embedders import second_scores
 from tools.gallery.record_store import Gallery
 from tools.media.images import UnreadableImage, read_photo
 from tools.media.videos import frame_at
@@ -21,6 +20,7 @@ from tools.search.aggregation import Candidate, assess
 from tools.search.closer_look.hit_pictures import CloserLook, Measurement
 from tools.search.closer_look.pixel_detectors import picture_scores
 from tools.search.closer_look.reference_comparison import reference_scores
+from tools.search.closer_look.second_opinion import second_scores
 from tools.search.closer_look.stability import KEPT, retaken
 from tools.search.instruments import Instruments
 from tools.search.query import Query

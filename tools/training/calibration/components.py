@@ -17,12 +17,13 @@ from tools.detectors.protocol import AnyDetector
 from tools.detectors.scoring import judge
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
-from tools.faces.further_embedders import Embedder, second_scores
+from tools.faces.further_embedders import Embedder
 from tools.gallery.records import FaceRecord
 from tools.search.closer_look.hit_pictures import CloserLook
 from tools.search.closer_look.pixel_detectors import picture_scores
 from tools.search.closer_look.reference_comparison import reference_scores
 from tools.search.closer_look.reranking import readable_photos
+from tools.search.closer_look.second_opinion import second_scores
 from tools.search.query import Query
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.training.calibration.detector_pictures import Shown, dfdc_files

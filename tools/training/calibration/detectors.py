@@ -23,12 +23,13 @@ import cv2
 import numpy as np
 
 from prompts.zero_shot import PROMPT_SETS
-from tools.checkpoints.store import PROFILES, WEIGHTS, locate
-from tools.checkpoints.table import Checkpoint
+from tools.checkpoints.store import PROFILES, locate
+from tools.checkpoints.table import WEIGHTS, Checkpoint
 from tools.detectors import detectors
 from tools.detectors.calibration import FILE, Calibration, fit
 from tools.detectors.clip_heads.profile_heads import called, prompted, ways, write_calibrations
 from tools.detectors.folders import FOLDER, shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector
 from tools.detectors.scoring import judge
 from tools.encoder.clip import Encoder
@@ -211,7 +212,7 @@ def main() -> None:
         write_calibrations(given.heads or heads, [_fitted(it, sheet) for it in asked])
     for one in shelved([given.detectors]):
         if given.only is None or one.folder.name in given.only:
-            _fitted(one.load(encoder), sheet).save(one.folder / FILE)
+            _fitted(load_detector(one, encoder), sheet).save(one.folder / FILE)
 
 
 def _fitted(detector: AnyDetector, sheet: Sheet) -> Calibration:

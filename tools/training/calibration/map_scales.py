@@ -17,9 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.checkpoints.store import PROFILES, WEIGHTS, fingerprint, locate
+from tools.checkpoints.store import PROFILES, fingerprint, locate
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors import detectors
 from tools.detectors.folders import FOLDER, shelved
+from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
 from tools.encoder.tiles import strongest
 from tools.errors import ToolError
@@ -130,7 +132,9 @@ def kit_of() -> Kit:
     rows = dict(PROFILES["pocket"].items())
     faces, whole, heads = (locate(rows[part], Path()) for part in ("faces", "encoder", "heads"))
     encoder = Encoder.load(whole)
-    patches = [it.load(encoder) for it in shelved([WEIGHTS / FOLDER]) if it.title == SCORE]
+    patches = [
+        load_detector(it, encoder) for it in shelved([WEIGHTS / FOLDER]) if it.title == SCORE
+    ]
     return Kit(
         FaceAnalyser(faces), encoder, detectors(heads, encoder.sha256), patches,
         fingerprint=fingerprint("pocket", Path(), parts=("faces",)),

@@ -21,10 +21,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tools.checkpoints.store import PROFILES, WEIGHTS, fingerprint, folder_of, locate
-from tools.checkpoints.table import Checkpoint
+from tools.checkpoints.store import PROFILES, fingerprint, folder_of, locate
+from tools.checkpoints.table import WEIGHTS, Checkpoint
 from tools.detectors import detectors
 from tools.detectors.folders import FOLDER, shelved
+from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import DIFFERENCE, SHIPPED, Embedder
@@ -371,7 +372,11 @@ def main() -> None:
     exhibits += build_further(people, options.work, seed=3, queries=options.queries)
     kit = Kit(
         FaceAnalyser(pocket["faces"]), encoder, detectors(pocket["heads"], encoder.sha256),
-        [it.load(encoder) for it in shelved([WEIGHTS / FOLDER]) if it.title in (*CLOSER, PATCHES)],
+        [
+            load_detector(it, encoder)
+            for it in shelved([WEIGHTS / FOLDER])
+            if it.title in (*CLOSER, PATCHES)
+        ],
         Embedder.load(SHIPPED), fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
     )  # fmt: skip
     train = portraits(options.data, split="train")

@@ -22,6 +22,7 @@ import torch
 
 from tools.checkpoints.table import POCKET_LICENSE
 from tools.detectors.folders import WEIGHTS, About, Shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import Whose
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
@@ -142,7 +143,7 @@ def write(bench: Bench, learnt: Learnt, out: Path) -> Mapping[str, float]:
         settings={"preprocessing": learnt.preprocessing},
     )
     about.save(out)
-    detector = Shelved(out, about).load(bench.encoder)
+    detector = load_detector(Shelved(out, about), bench.encoder)
     known = {name: bench.known(part) for name, part in bench.parts.items()}
     table = measured(detector, known, encoder=bench.encoder, held_out=learnt.held_out)
     write_card(out, about, recipe=learnt.recipe, figures=learnt.figures, table=table)

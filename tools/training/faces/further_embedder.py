@@ -25,7 +25,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from tools.checkpoints.store import WEIGHTS, fingerprint
+from tools.checkpoints.store import fingerprint
+from tools.checkpoints.table import WEIGHTS
 from tools.errors import SetupError
 from tools.faces.alignment import face_box, five_points
 from tools.faces.analyser import FaceAnalyser

@@ -11,7 +11,7 @@ from tools.detectors.calibration import Calibration
 from tools.detectors.catalogue import FIGURES, Figure
 from tools.detectors.folders import About, Shelved
 from tools.training.fitting.figures import Figures
-from tools.training.fitting.trainers import Learnt
+from tools.training.fitting.lesson import Learnt
 
 CARD = "CARD.md"
 FEW_PERSONS = 10

@@ -5,7 +5,8 @@ from pathlib import Path
 from tools.detectors.networks.class_labels import meaning_of
 from tools.errors import SetupError
 from tools.media.paths import exists
-from tools.training.fitting.trainers import TRAINERS, FitOptions, Inputs, Trainer
+from tools.training.fitting.lesson import FitOptions, Inputs
+from tools.training.fitting.trainers import TRAINERS, Trainer
 
 
 def check(

@@ -23,6 +23,7 @@ from tools.detectors.calibration import FILE as CALIBRATION
 from tools.detectors.calibration import Calibration
 from tools.detectors.calibration import fit as calibrated
 from tools.detectors.folders import About, Shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector, Inputs, Scored
 from tools.detectors.scoring import judge
 from tools.encoder.clip import Encoder
@@ -46,8 +47,9 @@ from tools.training.fitting.data.pairs import (
 from tools.training.fitting.data.splits import PARTS, Part
 from tools.training.fitting.figures import Figures, figures_of
 from tools.training.fitting.job import Job, digest_of
+from tools.training.fitting.lesson import FitOptions, Learnt, Lesson
 from tools.training.fitting.request import called, check
-from tools.training.fitting.trainers import FitOptions, Learnt, Lesson, Trainer
+from tools.training.fitting.trainers import Trainer
 
 LICENCE = "as the pictures that it learnt from and its encoder allow; see the card"
 MOST_ROUNDS = 8
@@ -136,7 +138,7 @@ def fit(
     told = bench.told(called(real, fake), None if fake is None else fake.absolute().name)
     learnt = bench.learn(trainer, told)
     shelved = Shelved(job.made, About.load(job.made))
-    detector = shelved.load(engines.encoder)
+    detector = load_detector(shelved, engines.encoder)
     calibration = bench.calibrate(detector, told)
     figures = bench.test(detector, calibration, learnt)
     said = remarks(told, calibration, figures)

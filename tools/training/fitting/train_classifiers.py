@@ -18,7 +18,7 @@ from tools.media.hashing import file_sha256
 from tools.training.data.class_folders import Part, Picture, write_split
 from tools.training.detectors.classifier_run import ClassifierRun, Options
 from tools.training.fitting.data.pairs import FORGERY, FolderPairs, ForgedPairs, family_of
-from tools.training.fitting.trainers import Learnt, Lesson
+from tools.training.fitting.lesson import Learnt, Lesson
 
 NETWORKS = {
     "efficientnet": "efficientnet_b0",

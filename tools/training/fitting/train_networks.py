@@ -11,7 +11,7 @@ from tools.detectors.folders import WEIGHTS
 from tools.errors import SetupError
 from tools.training.data.pairs import Joined, PairSource
 from tools.training.fitting.data.pairs import Side
-from tools.training.fitting.trainers import Learnt, Lesson
+from tools.training.fitting.lesson import Learnt, Lesson
 from tools.training.loops.picture_run import Options, Outcome, Run, divided
 
 RATES = {"sbi": 1e-3, "caddm": 1e-3, "sbi_caddm": 1e-3}

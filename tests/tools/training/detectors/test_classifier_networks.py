@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tools.detectors.folders import shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.networks.architectures import ARCHITECTURES, build
 from tools.detectors.networks.class_labels import Classes
 from tools.detectors.networks.classifier import ClassifierNetwork, resized, save
@@ -70,7 +71,7 @@ def trained(folder: Path, out: Path) -> Trained:
 def detector(trained: Trained, out: Path) -> PictureDetector:
     """The same, from the shelf."""
     (found,) = shelved([out.parent])
-    read = found.load(Encoder.load(Path("tools/checkpoints/weights/encoder"), threads=1))
+    read = load_detector(found, Encoder.load(Path("tools/checkpoints/weights/encoder"), threads=1))
     assert isinstance(read, PictureDetector)
     return read
 

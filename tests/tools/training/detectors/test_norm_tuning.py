@@ -9,7 +9,7 @@ import torch
 
 from tests.support.made.pairs import MadePairs, samples
 from tests.support.tiny_clip import tiny_clip
-from tools.checkpoints.store import WEIGHTS as SHIPPED
+from tools.checkpoints.table import WEIGHTS as SHIPPED
 from tools.detectors import PictureDetector
 from tools.detectors.clip_heads.norm_tuned import (
     NormTuned,

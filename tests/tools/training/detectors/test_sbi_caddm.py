@@ -8,6 +8,7 @@ import skimage.data
 import torch
 
 from tools.detectors.folders import About, Shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.networks.artefact_module import (
     ArtefactNetwork,
     Said,
@@ -186,7 +187,7 @@ def test_what_was_saved_is_what_was_learnt(trained: tuple[Path, dict[str, float]
     """The detector from the shelf tells forged from authentic and puts its boxes on the crop."""
     folder = trained[0] / "caddm"
     shelved = Shelved(folder, About.load(folder))
-    detector = shelved.load(Encoder.load(ENCODER, threads=1))
+    detector = load_detector(shelved, Encoder.load(ENCODER, threads=1))
     assert isinstance(detector, Caddm)
     drawn = MadePairs().draw(4, np.random.default_rng(0))
     crops = [detector.framed(it.pixels, it.keypoints) for it in (drawn.real, drawn.fake)]

@@ -8,8 +8,9 @@ from safetensors.numpy import load_file
 
 from tests.support.made.pairs import MadePairs, write_pool
 from tests.support.tiny_clip import tiny_clip
-from tools.checkpoints.store import WEIGHTS as SHIPPED
+from tools.checkpoints.table import WEIGHTS as SHIPPED
 from tools.detectors.folders import shelved
+from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.training.detectors import train as training
@@ -48,7 +49,7 @@ def test_the_command_fills_a_folder_of_the_shelf(
     out = tmp_path / "shelf" / kind
     train(monkeypatch, kind, pool, encoder, out)
     (one,) = shelved([tmp_path / "shelf"])
-    detector = one.load(encoder)
+    detector = load_detector(one, encoder)
     assert one.title == f"face/{kind}"
     assert (detector.name, one.about.query) == (kind, kind == "repdfd_query")
     assert (one.about.settings or {})["preprocessing"] == detector.preprocessing

@@ -8,9 +8,10 @@ import pytest
 
 from tests.tools.forge.test_forge import SOURCE, SOURCE_LANDMARKS, TARGET, TARGET_LANDMARKS
 from tests.tools.forge.test_forge_scenes import LANDMARKS, PIXELS
-from tools.checkpoints.store import WEIGHTS
+from tools.checkpoints.table import WEIGHTS
 from tools.detectors.clip_heads.patches import KIND, Patches
 from tools.detectors.folders import Shelved, shelved
+from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
 from tools.forge.forgery import HELD_OUT_FAMILIES, SCENE_FAMILIES
 from tools.training.data.forgery_pool import HELD_OUT, Faces
@@ -154,6 +155,6 @@ def test_a_fitted_head_lies_on_the_shelf(tmp_path: Path, encoder: Encoder) -> No
     assert found.title == "image/patches"
     assert found.about.encoder_sha256 == encoder.sha256
     assert "80 tiles" in found.about.trained_on
-    assert isinstance(found.load(encoder), Patches)
+    assert isinstance(load_detector(found, encoder), Patches)
     card = (found.folder / "CARD.md").read_text("utf-8")
     assert f"AUC {fitted.cell_auc:.3f}" in card and "80 tiles of 40" in card

@@ -18,6 +18,7 @@ from evals.suites.detector_table.training_distance import learnt_of, nearness
 from tests.support.own_pictures import QUICK, engines, forgeries, photos, spoilt
 from tools.detectors.catalogue import read_figures
 from tools.detectors.folders import About, Shelved, shelved
+from tools.detectors.kinds import load_detector
 from tools.detectors.networks.architectures import ARCHITECTURES
 from tools.detectors.protocol import Scored
 from tools.detectors.scoring import judge
@@ -41,10 +42,11 @@ from tools.training.fitting.data.pairs import (
 )
 from tools.training.fitting.data.splits import FEWEST, PARTS, divide, part_of
 from tools.training.fitting.figures import figures_of
+from tools.training.fitting.lesson import FitOptions, Lesson
 from tools.training.fitting.report import as_json
 from tools.training.fitting.run import Engines, Fitted, fit
 from tools.training.fitting.train_classifiers import NETWORKS
-from tools.training.fitting.trainers import TRAINERS, FitOptions, Lesson
+from tools.training.fitting.trainers import TRAINERS
 from tools.verdict.calibration import Band
 
 if TYPE_CHECKING:
@@ -308,7 +310,7 @@ def test_a_fitted_detector_is_on_the_shelf(fitted: Fitted) -> None:
     """The folder holds a detector that loads, a calibration for it, a card and figures."""
     (found,) = shelved([fitted.folder.parent])
     assert (found.title, fitted.title) == ("face/mine", "face/mine")
-    detector = found.load(engines().encoder)
+    detector = load_detector(found, engines().encoder)
     assert found.calibration is not None and found.calibration.fits(detector)
     assert found.calibration == fitted.calibration
     assert {it.name for it in fitted.folder.iterdir()} == {
@@ -507,7 +509,7 @@ def test_every_kind_of_the_table_is_fitted(kind: str, alone: People, tmp_path: P
     lesson, test = _lesson(kind, alone, tmp_path)
     learnt = TRAINERS[kind].fit(lesson)
     assert learnt.recipe
-    detector = Shelved(lesson.out, About.load(lesson.out)).load(lesson.encoder)
+    detector = load_detector(Shelved(lesson.out, About.load(lesson.out)), lesson.encoder)
     assert (detector.name, detector.inputs) == ("mine", TRAINERS[kind].inputs[0])
     cases = test.cases(forgeries=4)
     views = PartViews(

@@ -1,0 +1,16 @@
+"""One row of a case record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the record; `hash` covers the row before and everything in this one."""
+
+    seq: int
+    at: str
+    kind: str
+    body: Mapping[str, Any]
+    hash: str

@@ -1,0 +1,128 @@
+"""Reads a detector from its folder, whatever its kind: one table.
+
+To add a kind, write its detector, a row in `LOADERS`, and its name in `folders.KINDS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tools.detectors.folders import MEND, WEIGHTS, Shelved, again
+from tools.detectors.protocol import AnyDetector, IdentityDetector, Whose
+from tools.encoder.clip import Encoder
+from tools.errors import SetupError
+
+Loader = Callable[[Shelved, Encoder], AnyDetector]
+
+
+def _caddm(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.networks.caddm import Caddm
+
+    return Caddm.load(found)
+
+
+def _classifier(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.networks.classifier import ClassifierNetwork
+
+    return ClassifierNetwork.load(found)
+
+
+def _gend(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.clip_heads import gend
+    from tools.detectors.clip_heads.norm_tuned import NormTuned
+
+    # The published layout brings a config, and a tower of its own.
+    if (found.folder / gend.CONFIG).is_file():
+        published = gend.Gend.load(found.folder)
+        return replace(published, name=found.about.name, sha256=found.sha256)
+    tuned = NormTuned.load(found.folder / WEIGHTS, encoder=encoder)
+    return replace(tuned, name=found.about.name, sha256=found.sha256)
+
+
+def _repdfd(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.clip_heads.repdfd import Repdfd
+
+    whose: Whose = "query" if found.about.kind == "repdfd_query" else "candidate"
+    read = Repdfd.load(found.folder / WEIGHTS, encoder=encoder, identity=whose)
+    return replace(read, called=found.about.name, checkpoint=found.sha256)
+
+
+def _patches(found: Shelved, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.clip_heads.patches import Patches
+
+    return Patches.load(found, encoder)
+
+
+def _head(found: Shelved, encoder: Encoder) -> AnyDetector:
+    """One that reads the encoder's features and is called what its folder says.
+
+    `settings` may name their preprocessing and, for neighbours, `k`.
+    """
+    from tools.detectors.clip_heads.prompt_tuning import ClipAdapter, Coop, LinearProbe
+    from tools.detectors.clip_heads.unifd_linear import UnifdLinear
+    from tools.detectors.clip_heads.unifd_neighbours import UnifdNeighbours
+
+    heads: Mapping[str, Callable[..., Any]] = {
+        "unifd_linear": UnifdLinear.load,
+        "unifd_neighbours": UnifdNeighbours.load,
+        "coop": Coop.load,
+        "clip_adapter": ClipAdapter.load,
+        "linear_probe": LinearProbe.load,
+    }
+    about, file = found.about, found.folder / WEIGHTS
+    options = {
+        name: value for name, value in (about.settings or {}).items()
+        if name == "preprocessing" or (name == "k" and about.kind == "unifd_neighbours")
+    }  # fmt: skip
+    head = heads[about.kind](file, inputs=about.inputs, encoder_sha256=encoder.sha256, **options)
+    named: AnyDetector = replace(head, name=about.name, sha256=found.sha256)
+    return named
+
+
+LOADERS: Mapping[str, Loader] = {
+    "unifd_linear": _head,
+    "unifd_neighbours": _head,
+    "coop": _head,
+    "clip_adapter": _head,
+    "linear_probe": _head,
+    "gend": _gend,
+    "repdfd": _repdfd,
+    "repdfd_query": _repdfd,
+    "classifier": _classifier,
+    "sbi": _caddm,
+    "caddm": _caddm,
+    "sbi_caddm": _caddm,
+    "patches": _patches,
+}
+"""Every kind of detector by name, and what reads it from its folder."""
+
+
+def load_detector(
+    found: Shelved, encoder: Encoder, *, embedder_sha256: str | None = None
+) -> AnyDetector:
+    """The detector, ready to be asked. Raises SetupError where encoder or weights do not fit.
+
+    `encoder` is the profile's; a detector with a network of its own does without. So does one
+    that is told who a face is with `embedder_sha256`, the face embedder in use: an embedding
+    of another would be a word of another language. None where no embedding will be given.
+    """
+    wanted = found.about.encoder_sha256
+    if wanted not in (None, encoder.sha256):
+        raise SetupError(
+            f"{found.folder} was trained on the encoder {wanted!r}, in use is "
+            f"{encoder.sha256!r}: train it again ({again(found.about.kind)})"
+        )
+    try:
+        detector = LOADERS[found.about.kind](found, encoder)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SetupError(
+            f"{found.folder} does not fit its kind, {found.about.kind!r} ({error!r}); {MEND}"
+        ) from error
+    if isinstance(detector, IdentityDetector) and embedder_sha256 is not None:
+        learnt = detector.embedder_sha256
+        if learnt not in ("", embedder_sha256):
+            raise SetupError(
+                f"{found.folder} was trained with the face embedder {learnt!r}, in use is "
+                f"{embedder_sha256!r}: train it again ({again(found.about.kind)})"
+            )
+    return detector
