@@ -279,7 +279,7 @@ def test_only_the_query_variant_depends_on_the_query(encoder: Encoder, tmp_path:
     assert np.isnan(nobody)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_command_that_trains_a_kind_again_is_one(kind: str) -> None:
     """`unmask fit` where it takes the kind, else a training that runs and knows it."""
     words = again(kind).strip("`").split()
