@@ -21,14 +21,14 @@ from assistant.settings import Settings
 from tools.faces.analyser import Face, FaceAnalyser
 from tools.forge.forgery import SWAPS, forge, save_forgery
 from tools.gallery.indexing import IndexProgress, IndexSummary
-from tools.media.private_files import private_folder, tighten
+from tools.media.private_files import private_folder, restrict_permissions
 from tools.search.results import Findings
 
-GALLERY = "unmask-demo"
+DEMO_GALLERY = "unmask-demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
+class DemoPortrait:
     """A photograph with the face in it that is meant."""
 
     name: str
@@ -62,24 +62,24 @@ def run_demo(
     Works in `<home>/demo` and in the gallery `unmask-demo`; both are made anew each time.
     """
     home = settings.demo_dir
-    for old in (home, settings.galleries_dir / GALLERY):
+    for old in (home, settings.galleries_dir / DEMO_GALLERY):
         shutil.rmtree(old, ignore_errors=True)
     folder = home / "pictures"
     private_folder(home)
     private_folder(folder)
-    unmask = Unmask(settings, gallery=GALLERY)
-    query, answers = make_pictures(folder, unmask.parts.faces)
+    unmask = Unmask(settings, gallery=DEMO_GALLERY)
+    query, answers = write_demo_images(folder, unmask.parts.faces)
     summary = unmask.index([folder], on_progress=on_progress)
     findings, measured = unmask.investigate([query], top=len(answers))
     page = write_report(
         findings, measured, home / "report.html", rule=unmask.parts.rule, instruments=unmask.parts
     )
     (home / "answers.json").write_text(json.dumps(answers, indent=1))
-    tighten(home)
+    restrict_permissions(home)
     return DemoResult(findings, summary, answers, page, folder)
 
 
-def make_pictures(folder: Path, faces: FaceAnalyser) -> tuple[Path, dict[str, str]]:
+def write_demo_images(folder: Path, faces: FaceAnalyser) -> tuple[Path, dict[str, str]]:
     """Write the query photo beside `folder` and the gallery into it.
 
     Returns the query's path and, by file name, what each gallery file really is.
@@ -100,7 +100,7 @@ def make_pictures(folder: Path, faces: FaceAnalyser) -> tuple[Path, dict[str, st
     return query, answers
 
 
-def _sources(faces: FaceAnalyser) -> tuple[Portrait, list[Portrait]]:
+def _sources(faces: FaceAnalyser) -> tuple[DemoPortrait, list[DemoPortrait]]:
     from insightface.data import get_image
     from skimage.data import astronaut
 
@@ -109,12 +109,12 @@ def _sources(faces: FaceAnalyser) -> tuple[Portrait, list[Portrait]]:
     first, rest = faces.analyse(pictures)
     portrait = max(first, key=lambda face: face.quality.width_px)
     people = [
-        Portrait(f"person_{number}", pictures[1], face) for number, face in enumerate(rest, 1)
+        DemoPortrait(f"person_{number}", pictures[1], face) for number, face in enumerate(rest, 1)
     ]
-    return Portrait("astronaut", pictures[0], portrait), people
+    return DemoPortrait("astronaut", pictures[0], portrait), people
 
 
-def _authentic(portrait: Portrait) -> Iterator[tuple[str, np.ndarray]]:
+def _authentic(portrait: DemoPortrait) -> Iterator[tuple[str, np.ndarray]]:
     pixels = portrait.pixels
     left, top, right, bottom = (int(edge) for edge in portrait.face.box)
     reach = (right - left) // 2
@@ -127,7 +127,7 @@ def _authentic(portrait: Portrait) -> Iterator[tuple[str, np.ndarray]]:
     yield "query_mirrored", np.ascontiguousarray(pixels[:, ::-1])
 
 
-def _around(person: Portrait) -> np.ndarray:
+def _around(person: DemoPortrait) -> np.ndarray:
     left, top, right, bottom = (int(edge) for edge in person.face.box)
     reach = right - left
     height, width = person.pixels.shape[:2]
@@ -137,7 +137,9 @@ def _around(person: Portrait) -> np.ndarray:
     ]
 
 
-def _forgeries(folder: Path, astronaut: Portrait, group: Sequence[Portrait]) -> dict[str, str]:
+def _forgeries(
+    folder: Path, astronaut: DemoPortrait, group: Sequence[DemoPortrait]
+) -> dict[str, str]:
     """Forgeries that depict the astronaut, and forgeries that depict somebody else."""
     rng = np.random.default_rng(11)
     answers = {}
@@ -157,7 +159,7 @@ def _forgeries(folder: Path, astronaut: Portrait, group: Sequence[Portrait]) -> 
 
 
 def _forge(
-    path: Path, target: Portrait, source: Portrait, *, family: str, rng: np.random.Generator
+    path: Path, target: DemoPortrait, source: DemoPortrait, *, family: str, rng: np.random.Generator
 ) -> None:
     swap = family in SWAPS
     forgery = forge(
@@ -168,7 +170,7 @@ def _forge(
     save_forgery(forgery, path)
 
 
-def _cut(person: Portrait) -> Portrait:
+def _cut(person: DemoPortrait) -> DemoPortrait:
     """The person alone: pixels around the face, with the face's points moved along."""
     left, top, right, _ = (int(edge) for edge in person.face.box)
     reach = right - left
@@ -180,7 +182,7 @@ def _cut(person: Portrait) -> Portrait:
         keypoints=face.keypoints - shift,
         landmarks=person.landmarks - shift,
     )
-    return Portrait(person.name, np.ascontiguousarray(_around(person)), moved)
+    return DemoPortrait(person.name, np.ascontiguousarray(_around(person)), moved)
 
 
 def _without_faces() -> Iterator[tuple[str, np.ndarray]]:

@@ -7,19 +7,19 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.indexing import IndexProgress, IndexSummary, index_folders
 from tools.gallery.record_store import Gallery
-from tools.gallery.vector_index import Index
-from tools.search.closer_look.hit_pictures import Measurement
-from tools.search.closer_look.reranking import MEASUREMENTS, LeadingHits
-from tools.search.query import Numbers, Query, build_query
+from tools.gallery.vector_index import FaceIndex
+from tools.search.closer_look.hit_pictures import RerankMeasure
+from tools.search.closer_look.reranking import RERANK_MEASURES, Reranker
+from tools.search.query import FaceNumbers, Query, build_query
 from tools.search.results import Findings
 from tools.search.search import search
 
-Paths = Path | str | Sequence[Path | str]
+PathOrPaths = Path | str | Sequence[Path | str]
 
 
 class Unmask:
@@ -36,7 +36,7 @@ class Unmask:
         settings: Settings | None = None,
         gallery: str = "default",
         *,
-        parts: Parts | None = None,
+        parts: LoadedModels | None = None,
     ) -> None:
         self.settings = settings or Settings.load()
         self.gallery_name = gallery
@@ -44,13 +44,13 @@ class Unmask:
             self.parts = parts
 
     @cached_property
-    def parts(self) -> Parts:
+    def parts(self) -> LoadedModels:
         """The profile's checkpoints, loaded when first needed."""
-        return Parts(self.settings)
+        return LoadedModels(self.settings)
 
     def index(
         self,
-        folders: Paths,
+        folders: PathOrPaths,
         *,
         on_progress: Callable[[IndexProgress], None] | None = None,
         follow_links: bool = False,
@@ -64,7 +64,7 @@ class Unmask:
         home, parts = self.settings.home, self.parts
         with (
             Gallery.open(home, self.gallery_name, fingerprint=parts.fingerprint) as gallery,
-            Index.open(gallery) as index,
+            FaceIndex.open(gallery) as index,
         ):
             return index_folders(
                 paths,
@@ -79,10 +79,10 @@ class Unmask:
 
     def find(
         self,
-        photos: Paths,
+        photos: PathOrPaths,
         *,
         top: int = 20,
-        face: Numbers | None = None,
+        face: FaceNumbers | None = None,
         closer: bool = True,
         opinion: bool = False,
     ) -> Findings:
@@ -99,10 +99,10 @@ class Unmask:
 
     def investigate(
         self,
-        photos: Paths,
+        photos: PathOrPaths,
         *,
         top: int = 20,
-        face: Numbers | None = None,
+        face: FaceNumbers | None = None,
         closer: bool = True,
         opinion: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
@@ -114,7 +114,7 @@ class Unmask:
         paths = _listed(photos, "find", "one or more photos of the person")
         parts = self.parts
         asked = (self._opinion(),) if closer and opinion else ()
-        leading = LeadingHits((*MEASUREMENTS, *asked), on_progress=on_progress) if closer else None
+        leading = Reranker((*RERANK_MEASURES, *asked), on_progress=on_progress) if closer else None
         with Gallery.open_existing(
             self.settings.home, self.gallery_name, fingerprint=parts.fingerprint
         ) as gallery:
@@ -124,15 +124,15 @@ class Unmask:
             found = search(gallery, query, instruments=parts, top=top, closer=leading)
             return found.findings, query
 
-    def _opinion(self) -> Measurement:
+    def _opinion(self) -> RerankMeasure:
         # Loads the chat model, which nothing else here needs.
-        from assistant.chat_model.choice import chat_model
-        from assistant.chat_model.opinion import measurement
+        from assistant.chat_model.choice import load_chat_model
+        from assistant.chat_model.opinion import opinion_measurement
 
-        return measurement(chat_model(self.settings))
+        return opinion_measurement(load_chat_model(self.settings))
 
 
-def _listed(paths: Paths, method: str, wanted: str) -> list[Path]:
+def _listed(paths: PathOrPaths, method: str, wanted: str) -> list[Path]:
     """One path or several as a list; SetupError when there is none."""
     listed = [Path(each) for each in ([paths] if isinstance(paths, Path | str) else paths)]
     if not listed:

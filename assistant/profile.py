@@ -11,22 +11,27 @@ from functools import cached_property
 
 from assistant.settings import Settings
 from tools.checkpoints.store import PROFILES, calibration_file, fingerprint, locate
-from tools.checkpoints.table import WEIGHTS
-from tools.detectors import Detector, detectors
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors import FeatureDetector, load_detectors
 from tools.detectors.calibration import Calibration
-from tools.detectors.folders import FOLDER, About, Shelved, shelved
+from tools.detectors.folders import (
+    DETECTORS_FOLDER,
+    DetectorDescription,
+    StoredDetector,
+    find_stored_detectors,
+)
 from tools.detectors.kinds import load_detector
-from tools.detectors.protocol import AnyDetector, title
+from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.faces.analyser import FaceAnalyser
-from tools.faces.further_embedders import Embedder, embedders
-from tools.verdict.evidence import FURTHER
-from tools.verdict.rule import Rule
+from tools.faces.further_embedders import FaceEmbedder, load_embedders
+from tools.verdict.evidence import RERANK_ONLY_MEASURES
+from tools.verdict.rule import VerdictRule
 
 
 @dataclass(frozen=True)
-class Parts:
+class LoadedModels:
     """What a profile measures with; weights are shared, nothing of a case lives here."""
 
     settings: Settings
@@ -54,10 +59,10 @@ class Parts:
         return Encoder.load(folder, threads=self.settings.threads)
 
     @cached_property
-    def detectors(self) -> list[Detector]:
+    def detectors(self) -> list[FeatureDetector]:
         """Scores of authenticity over the encoder's features."""
         folder = locate(PROFILES[self.settings.profile]["heads"], self.settings.models_dir)
-        return detectors(folder, self.encoder.sha256)
+        return load_detectors(folder, self.encoder.sha256)
 
     @cached_property
     def picture_detectors(self) -> list[AnyDetector]:
@@ -65,7 +70,7 @@ class Parts:
 
         One that was trained on another profile's encoder is left out.
         """
-        named = {measure.score for measure in FURTHER}
+        named = {measure.score for measure in RERANK_ONLY_MEASURES}
         return [
             load_detector(found, self.encoder)
             for found in self._shelf[0]
@@ -82,10 +87,15 @@ class Parts:
         return self._shelf[1]
 
     @cached_property
-    def _shelf(self) -> tuple[tuple[Shelved, ...], tuple[str, ...]]:
+    def _shelf(self) -> tuple[tuple[StoredDetector, ...], tuple[str, ...]]:
         """The detectors in folders, and what is to be said of those that are left out."""
-        folders, said = [WEIGHTS / FOLDER, self.settings.models_dir / FOLDER], list[str]()
-        found = tuple(shelved(folders, left_out=lambda _, error: said.append(str(error))))
+        folders, said = (
+            [WEIGHTS_DIR / DETECTORS_FOLDER, self.settings.models_dir / DETECTORS_FOLDER],
+            list[str](),
+        )
+        found = tuple(
+            find_stored_detectors(folders, left_out=lambda _, error: said.append(str(error)))
+        )
         return found, tuple(f"a detector is left out: {it}" for it in said)
 
     @cached_property
@@ -94,7 +104,7 @@ class Parts:
 
         One that cannot be read is left out; `unmask detectors` says why.
         """
-        known = {title(it): it for it in self.picture_detectors}
+        known = {qualified_name(it): it for it in self.picture_detectors}
         found: list[tuple[AnyDetector, Calibration | None]] = []
         for one in self._shelf[0]:
             if _says_where(one.about):
@@ -104,18 +114,18 @@ class Parts:
         return found
 
     @cached_property
-    def second_embedder(self) -> Embedder | None:
+    def second_embedder(self) -> FaceEmbedder | None:
         """Another embedder beside the first: the person's own, else the one that is shipped."""
         settings = self.settings
-        return next(iter(embedders(settings.models_dir, threads=settings.threads)), None)
+        return next(iter(load_embedders(settings.models_dir, threads=settings.threads)), None)
 
     @cached_property
-    def rule(self) -> Rule | None:
+    def rule(self) -> VerdictRule | None:
         """The fitted verdict rule; None while this profile's calibration was never fitted."""
         path = calibration_file(self.settings.profile, self.settings.models_dir)
-        return None if path is None else Rule.load(path)
+        return None if path is None else VerdictRule.load(path)
 
 
-def _says_where(about: About) -> bool:
+def _says_where(about: DetectorDescription) -> bool:
     """By boxes, as CADDM does, or by Grad-CAM."""
     return about.kind == "classifier" or bool((about.settings or {}).get("boxed"))

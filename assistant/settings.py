@@ -176,6 +176,6 @@ def proxy_for(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def keep_uploads_in(folder: Path) -> None:
+def set_upload_dir(folder: Path) -> None:
     """Tell Gradio, before it is imported, to keep uploads here and not where all users look."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)

@@ -16,16 +16,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from assistant.cli.data_folder import explained, require_folder, require_writable
-from assistant.console.output import escape_what_cannot_be_encoded, tell_error
+from assistant.cli.data_folder import as_setup_error, require_usable_dir, require_writable
+from assistant.console.output import escape_unencodable, print_error
 from assistant.settings import Settings, harden_library_environment
 from evals.options import EvalOptions
 from evals.runs import compare, gate, report
 from evals.runs import folder as runs
 from evals.runs.figure_tables import aligned
 from evals.runs.figures import as_table, jsonable
-from evals.runs.gate import Bound
-from evals.runs.running import Request, perform
+from evals.runs.gate import FigureBound
+from evals.runs.running import RunRequest, execute_run
 from evals.suite_table import SUITES, listing
 from tools.errors import SetupError, ToolError
 from tools.media.private_files import private_umask
@@ -35,7 +35,7 @@ EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, see `EXIT_STATUS`; 130 when stopped."""
-    escape_what_cannot_be_encoded()
+    escape_unencodable()
     parser = _parser()
     options = parser.parse_args(_in_full(sys.argv[1:] if arguments is None else arguments))
     names = [name for name, _ in getattr(options, "peer", ())]
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = int(options.act(options))
         sys.stdout.flush()
     except (SetupError, ToolError) as error:
-        tell_error(error)
+        print_error(error)
         return 1
     except (OSError, sqlite3.Error) as error:
         return _cannot(error)
@@ -63,10 +63,10 @@ def _cannot(error: OSError | sqlite3.Error) -> int:
         # Whoever reads our output has read enough; Python must not flush the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    fault = explained(error, Settings.load().home)
+    fault = as_setup_error(error, Settings.load().home)
     if fault is None:
         raise error
-    tell_error(fault)
+    print_error(fault)
     return 1
 
 
@@ -87,16 +87,16 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     # Whatever a suite or a library prints is no result: stdout carries one object or one table.
     settings = Settings.load()
-    (require_writable if options.output is None else require_folder)(settings.home)
+    (require_writable if options.output is None else require_usable_dir)(settings.home)
     with contextlib.redirect_stdout(sys.stderr):
-        folder, run = perform(_request(options), settings)
+        folder, run = execute_run(_request(options), settings)
     if options.json:
         print(json.dumps(jsonable(run.figures), indent=2))
     elif not options.quiet:
         print(_shown(run.figures))
     if not options.quiet:
-        print(f"kept in {folder}; to read: {folder / runs.REPORT}", file=sys.stderr)
-    failed = gate.failures(run.figures, options.bounds or [])
+        print(f"kept in {folder}; to read: {folder / runs.REPORT_FILE}", file=sys.stderr)
+    failed = gate.gate_failures(run.figures, options.bounds or [])
     for sentence in failed:
         print(f"gate: {sentence}", file=sys.stderr)
     return 3 if failed else 0
@@ -111,7 +111,7 @@ def _shown(figures: Mapping[str, object]) -> str:
     return f"{as_table(single)}\n\n{aligned('summary', short)}"
 
 
-def _request(options: argparse.Namespace) -> Request:
+def _request(options: argparse.Namespace) -> RunRequest:
     told = EvalOptions(
         data=options.data,
         limit=options.limit,
@@ -120,7 +120,7 @@ def _request(options: argparse.Namespace) -> Request:
         layout=options.layout,
         peers=tuple(options.peer),
     )
-    return Request(
+    return RunRequest(
         options.name, told, force=options.force, quiet=options.quiet, mlflow=options.mlflow
     )
 
@@ -128,7 +128,7 @@ def _request(options: argparse.Namespace) -> Request:
 def _compare(options: argparse.Namespace) -> int:
     kept = Settings.load().evals_dir
     found = compare.compare(
-        [runs.find(name, kept) for name in (options.baseline, *options.others)],
+        [runs.find_run(name, kept) for name in (options.baseline, *options.others)],
         rounds=options.rounds,
         seed=options.seed,
     )
@@ -139,7 +139,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    page = report.write(runs.find(options.run, Settings.load().evals_dir))
+    page = report.write(runs.find_run(options.run, Settings.load().evals_dir))
     print(page)
     if options.open == "yes" or (options.open == "auto" and sys.stdout.isatty()):
         webbrowser.open(page.resolve().as_uri())
@@ -228,8 +228,8 @@ def _peer(text: str) -> tuple[str, Path]:
     return name, Path(file)
 
 
-def _bound(kind: Literal["min", "max"]) -> Callable[[str], Bound]:
-    def bound(text: str) -> Bound:
+def _bound(kind: Literal["min", "max"]) -> Callable[[str], FigureBound]:
+    def bound(text: str) -> FigureBound:
         figure, equals, value = text.rpartition("=")
         try:
             number = float(value)
@@ -237,7 +237,7 @@ def _bound(kind: Literal["min", "max"]) -> Callable[[str], Bound]:
             number = math.nan
         if not equals or not figure or math.isnan(number):
             raise argparse.ArgumentTypeError("write FIGURE=VALUE, as in auc=0.9")
-        return Bound(kind, figure, number)
+        return FigureBound(kind, figure, number)
 
     return bound
 

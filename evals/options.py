@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from evals.datasets.manifest import Manifest
 
 
-def silent(done: int, total: int, what: str) -> None:
+def no_progress(done: int, total: int, what: str) -> None:
     """Show nothing: the progress of a run that nobody watches."""
 
 
@@ -38,5 +38,7 @@ class EvalOptions:
     output: Path | None = None
     layout: str | None = None
     peers: tuple[tuple[str, Path], ...] = ()
-    progress: Callable[[int, int, str], None] = field(default=silent, compare=False, repr=False)
+    progress: Callable[[int, int, str], None] = field(
+        default=no_progress, compare=False, repr=False
+    )
     record: Callable[["Manifest"], None] = field(default=forgotten, compare=False, repr=False)

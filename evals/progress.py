@@ -14,18 +14,18 @@ from rich.progress import (
     TimeElapsedColumn,
 )  # fmt: skip
 
-from assistant.console.output import err, safe
+from assistant.console.output import escape_terminal, stderr_console
 
 
-class Watch:
+class ProgressLine:
     """Shows progress while it is entered; call it as `EvalOptions.progress` is called."""
 
     def __init__(self, suite: str, *, quiet: bool = False) -> None:
         self._bar = Progress(
-            SpinnerColumn(), TextColumn(safe(suite), markup=False),
+            SpinnerColumn(), TextColumn(escape_terminal(suite), markup=False),
             TextColumn("{task.description}", markup=False), BarColumn(),
             MofNCompleteColumn(), TimeElapsedColumn(),
-            console=err(), transient=True, disable=quiet or not sys.stderr.isatty(),
+            console=stderr_console(), transient=True, disable=quiet or not sys.stderr.isatty(),
         )  # fmt: skip
         self._task: TaskID | None = None
 
@@ -45,4 +45,6 @@ class Watch:
         """Take note of how far it is; a `total` of 0 is not known."""
         if self._task is None:
             self._task = self._bar.add_task("")
-        self._bar.update(self._task, description=safe(what), completed=done, total=total or None)
+        self._bar.update(
+            self._task, description=escape_terminal(what), completed=done, total=total or None
+        )

@@ -17,7 +17,7 @@ from tests.warning_policy import pytest_configure  # noqa: F401 - a hook, found 
 if TYPE_CHECKING:
     from assistant import Unmask
     from evals.datasets.manifest import Manifest
-    from evals.protocol.measured import Measured
+    from evals.protocol.measured import MeasuredDataset
 
 Encode = Callable[..., bytes]
 
@@ -94,17 +94,17 @@ def made_dataset(tmp_path_factory: pytest.TempPathFactory) -> "Manifest":
 def made_run(made_dataset: "Manifest", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose `home` holds the gallery of the made data set, as a run leaves it."""
     from evals.options import EvalOptions
-    from evals.protocol.measured import measure
+    from evals.protocol.measured import measure_dataset
 
     folder = tmp_path_factory.mktemp("measured")
-    measure(made_dataset, EvalOptions(made_dataset.root, output=folder))
+    measure_dataset(made_dataset, EvalOptions(made_dataset.root, output=folder))
     return folder
 
 
 @pytest.fixture(scope="session")
-def made_measured(made_dataset: "Manifest", made_run: Path) -> "Measured":
+def made_measured(made_dataset: "Manifest", made_run: Path) -> "MeasuredDataset":
     """The made data set with what the pocket parts measure on it."""
     from evals.options import EvalOptions
-    from evals.protocol.measured import measure
+    from evals.protocol.measured import measure_dataset
 
-    return measure(made_dataset, EvalOptions(made_dataset.root, output=made_run))
+    return measure_dataset(made_dataset, EvalOptions(made_dataset.root, output=made_run))

@@ -2,7 +2,8 @@
 
     from tools import toolkit
 
-gives a language model's tools over a `tools.agent_tools.workspace.Desk`; it loads on first use.
+gives a language model's tools over a `tools.agent_tools.workspace.Workspace`; it loads on first
+use.
 """
 
 from typing import TYPE_CHECKING, Any

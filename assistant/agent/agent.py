@@ -19,21 +19,21 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from assistant.agent.directed_turns import (
-    DIRECTED,
-    PATIENCE_S,
-    Asking,
-    Directed,
-    about_photos,
-    answers,
-    unanswered,
+    NARRATION_TIMEOUT_S,
+    PLANNED_CALL_PREFIX,
+    PendingQuestion,
+    PlannedTurn,
+    addresses_question,
+    model_error_sentence,
+    plan_photo_comparison,
     written,
 )
-from assistant.agent.explicit_requests import as_asked, face_asked
-from assistant.agent.list_questions import about_hits
-from assistant.agent.photo_questions import PhotoQuestion, read
+from assistant.agent.explicit_requests import correct_arguments, parse_face_number
+from assistant.agent.list_questions import plan_hit_list_turn
+from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 from assistant.case.record import Case
-from assistant.conversation.messages import BUDGET, conversation_messages
-from assistant.conversation.quotations import without_quotations
+from assistant.conversation.messages import CONTEXT_BUDGET_CHARS, conversation_messages
+from assistant.conversation.quotations import strip_quotations
 from assistant.conversation.steps import (
     CheckedSentence,
     Explanation,
@@ -45,21 +45,26 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
 )
-from assistant.conversation.tool_calls import BadCall, Call, checked, repair_text
-from assistant.grounding.checker import Ground, check, once
+from assistant.conversation.tool_calls import (
+    FunctionCall,
+    InvalidFunctionCall,
+    repair_text,
+    validate_call,
+)
+from assistant.grounding.checker import FactContext, check_sentences, once
 from assistant.grounding.repair import (
-    Draft,
-    Prompt,
-    citable,
-    explanations,
-    limits_citations,
-    nothing_said,
-    settled,
+    GroundedPrompt,
+    ModelDraft,
+    citable_fact_ids,
+    explain_hits,
+    is_empty_answer,
+    repair_drafts,
+    supports_citation_constraint,
 )
 from assistant.grounding.template_answers import answer
 from assistant.grounding.template_answers import written as filled_in
 from tools import toolkit
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.search.query import SeveralFaces
 from tools.search.results import Findings
@@ -69,19 +74,19 @@ MAX_STEPS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class TextDelta:
     """A piece of text as it streams, not yet checked."""
 
     text: str
 
 
-Event = Token | Step
+Event = TextDelta | Step
 
-Decide = Callable[[tuple[str, ...]], Directed]
+TurnPlanner = Callable[[tuple[str, ...]], PlannedTurn]
 """A turn's calls, given the handles of the photos that came with it."""
 
 
-class StopAsked(Exception):
+class TurnCancelled(Exception):
     """The person wants the turn to end; never leaves this module."""
 
 
@@ -95,11 +100,11 @@ class Agent:
     def __init__(
         self,
         model: BaseChatModel,
-        desk: Desk,
+        desk: Workspace,
         case: Case,
         *,
         max_steps: int = MAX_STEPS,
-        budget: int = BUDGET,
+        budget: int = CONTEXT_BUDGET_CHARS,
     ) -> None:
         self.model = model
         self.desk = desk
@@ -112,11 +117,11 @@ class Agent:
             for name, tool in self._tools.items()
         }
         self._stopping = threading.Event()
-        self.asking: Asking | None = None
+        self.asking: PendingQuestion | None = None
         self._go_on(case.steps())
 
     def ask(
-        self, text: str, photos: Sequence[Path] = (), *, decide: Decide | None = None
+        self, text: str, photos: Sequence[Path] = (), *, decide: TurnPlanner | None = None
     ) -> Iterator[Event]:
         """One turn: what the person says, and photos that come with it.
 
@@ -133,9 +138,9 @@ class Agent:
             yield asked
             directed = self._decided(decide, asked.photos) if decide else self._read(asked)
             for event in self._turn() if directed is None else self._directed(directed):
-                spoken = [*spoken, event.text] if isinstance(event, Token) else []
+                spoken = [*spoken, event.text] if isinstance(event, TextDelta) else []
                 yield event
-        except StopAsked:
+        except TurnCancelled:
             yield self._record(Stopped("".join(spoken)))
         except (GeneratorExit, KeyboardInterrupt):
             self._record(Stopped("".join(spoken)))
@@ -152,7 +157,7 @@ class Agent:
         """Why hits got their verdicts, in the model's words, checked; ToolError for no hit."""
         self._stopping.clear()
         score_fake = self._tools["score_fake"]
-        for explanation in explanations(
+        for explanation in explain_hits(
             self.model,
             self.desk,
             handles,
@@ -173,13 +178,13 @@ class Agent:
             if isinstance(step, UserTurn):
                 begun, question = at, self._doubt(step)
                 open_ = question is not None and not (question.authentic or question.searches)
-                self.asking = Asking(question.photos) if question and open_ else None
+                self.asking = PendingQuestion(question.photos) if question and open_ else None
         refused = {it.call_id for it in steps[begun:] if isinstance(it, ToolResult) and not it.ok}
         for call in steps[begun:]:
             if isinstance(call, ToolCall) and call.id in refused:
                 self.asking = self._several_faces(call) or self.asking
 
-    def _several_faces(self, call: ToolCall) -> Asking | None:
+    def _several_faces(self, call: ToolCall) -> PendingQuestion | None:
         """Which face a refused call needs to be told, if that is why it was refused."""
         values = [*call.arguments.values()]
         named = [it for value in values for it in (value if isinstance(value, list) else [value])]
@@ -187,51 +192,51 @@ class Agent:
             try:
                 self.desk.face(photo)
             except SeveralFaces as several:
-                again = Directed((Call(call.name, call.arguments),))
-                return Asking((photo,), tuple(several.boxes), again)
+                again = PlannedTurn((FunctionCall(call.name, call.arguments),))
+                return PendingQuestion((photo,), tuple(several.boxes), again)
             except ToolError:
                 continue
         return None
 
-    def _decided(self, decide: Decide, handles: tuple[str, ...]) -> Directed:
+    def _decided(self, decide: TurnPlanner, handles: tuple[str, ...]) -> PlannedTurn:
         self.asking = None
         return decide(handles)
 
-    def _read(self, asked: UserTurn) -> Directed | None:
+    def _read(self, asked: UserTurn) -> PlannedTurn | None:
         """The calls that a person's words leave no choice about; None: the model chooses."""
         asking, self.asking = self.asking, None
         if asking is not None and asking.boxes and not asked.photos:
-            number = face_asked(asked.text, faces=len(asking.boxes))
+            number = parse_face_number(asked.text, faces=len(asking.boxes))
             if number is not None:
                 self.desk.choose_face(asking.photos[0], number)
                 if self.desk.doubted:
-                    self.asking = Asking(tuple(sorted(self.desk.doubted)))
+                    self.asking = PendingQuestion(tuple(sorted(self.desk.doubted)))
                 return asking.goes_on
         question = self._doubt(asked)
         if question is None and not asked.photos and self.desk.search is not None:
-            return about_hits(without_quotations(asked.text), self.desk.search[0].hits)
+            return plan_hit_list_turn(strip_quotations(asked.text), self.desk.search[0].hits)
         if question is None or question.searches:
             return None
         if not question.authentic:
-            self.asking = Asking(question.photos)
-        return about_photos(question)
+            self.asking = PendingQuestion(question.photos)
+        return plan_photo_comparison(question)
 
     def _doubt(self, asked: UserTurn) -> PhotoQuestion | None:
         """What a turn says of photos, and which of them are not searched with from now on."""
         desk = self.desk
-        text = without_quotations(asked.text)
-        question = read(text, asked.photos, [*desk.photos], doubted=desk.doubted)
+        text = strip_quotations(asked.text)
+        question = parse_photo_question(text, asked.photos, [*desk.photos], doubted=desk.doubted)
         if question is not None:
             desk.doubt((desk.doubted | question.doubted) - question.authentic)
         return question
 
-    def _directed(self, directed: Directed) -> Iterator[Event]:
+    def _directed(self, directed: PlannedTurn) -> Iterator[Event]:
         """The calls, executed and recorded like any other, then words for what they gave."""
         answered: list[tuple[ToolCall, ToolResult]] = []
         for number, call in enumerate(directed.calls, start=1):
             if self._stopping.is_set():
-                raise StopAsked
-            step = ToolCall(f"{DIRECTED}{number}", call.name, call.arguments)
+                raise TurnCancelled
+            step = ToolCall(f"{PLANNED_CALL_PREFIX}{number}", call.name, call.arguments)
             yield self._record(step)
             result = self._result(step, None)
             yield self._record(result)
@@ -241,7 +246,7 @@ class Agent:
         yield from self._worded(directed, answered)
 
     def _worded(
-        self, directed: Directed, answered: Sequence[tuple[ToolCall, ToolResult]]
+        self, directed: PlannedTurn, answered: Sequence[tuple[ToolCall, ToolResult]]
     ) -> Iterator[Event]:
         began = time.perf_counter()
         sentences: tuple[CheckedSentence, ...] = ()
@@ -250,13 +255,15 @@ class Agent:
         if not any(it.source == "model" and it.text for it in sentences):
             sentences = (*sentences, *written(self.desk, answered, asking=self.asking))
         if directed.cites:
-            sentences = (*sentences, *filled_in(directed.cites, Ground.of(self.desk).fact))
+            sentences = (*sentences, *filled_in(directed.cites, FactContext.of(self.desk).fact))
         if directed.adds:
             sentences = (*sentences, CheckedSentence(directed.adds, (), "plain"))
         yield self._record(ModelText(sentences, None, time.perf_counter() - began))
         self._record_facts(sentences)
 
-    def _narrated(self, directed: Directed) -> Generator[Event, None, tuple[CheckedSentence, ...]]:
+    def _narrated(
+        self, directed: PlannedTurn
+    ) -> Generator[Event, None, tuple[CheckedSentence, ...]]:
         """The model's words for this turn alone; () where one sentence does not hold.
 
         It reads no earlier turn: of several hits in one prompt a small model cites the wrong one.
@@ -264,7 +271,7 @@ class Agent:
         steps = self.case.steps()
         turn = max(at for at, step in enumerate(steps) if isinstance(step, UserTurn))
         asked = conversation_messages(steps[turn:], self.desk, budget=self.budget)
-        said, until = "", time.monotonic() + PATIENCE_S
+        said, until = "", time.monotonic() + NARRATION_TIMEOUT_S
         speaking = self._said(asked, with_tools=False)
         try:
             for token in speaking:
@@ -273,12 +280,12 @@ class Agent:
                 if time.monotonic() > until:
                     return ()
         except (SetupError, ToolError) as error:
-            return (unanswered(error),)
+            return (model_error_sentence(error),)
         finally:
             speaking.close()
-        sentences = check(said, Ground.of(self.desk, about=directed.about))
+        sentences = check_sentences(said, FactContext.of(self.desk, about=directed.about))
         sound = [sentence for sentence in sentences if sentence.finding is None]
-        whole = len(sound) == len(sentences) and answers(directed, sentences)
+        whole = len(sound) == len(sentences) and addresses_question(directed, sentences)
         return sentences if whole else ()
 
     # -- a turn ------------------------------------------------------------------------------
@@ -292,7 +299,7 @@ class Agent:
             sentences = (
                 self._preface(message.text)
                 if calls
-                else self._checked(Draft(asked, message.text, Ground.of(self.desk)))
+                else self._checked(ModelDraft(asked, message.text, FactContext.of(self.desk)))
             )
             if sentences:
                 tokens = message.usage_metadata["output_tokens"] if message.usage_metadata else None
@@ -305,7 +312,7 @@ class Agent:
 
     def _said(
         self, asked: list[BaseMessage], *, with_tools: bool
-    ) -> Generator[Token, None, AIMessage]:
+    ) -> Generator[TextDelta, None, AIMessage]:
         """The model's next message; its text leaves as tokens on the way."""
         options = self._options()
         tools = [*self._tools.values()]
@@ -317,10 +324,10 @@ class Agent:
         try:
             for chunk in stream:
                 if self._stopping.is_set():
-                    raise StopAsked
+                    raise TurnCancelled
                 whole = chunk if whole is None else whole + chunk
                 if chunk.text:
-                    yield Token(chunk.text)
+                    yield TextDelta(chunk.text)
         finally:
             # Closing it ends the generation; the garbage collector would do so some time later.
             getattr(stream, "close", lambda: None)()
@@ -328,9 +335,9 @@ class Agent:
 
     def _options(self) -> dict[str, Any]:
         """For a model that can be held to it: the facts that exist are all that it may cite."""
-        if not limits_citations(self.model):
+        if not supports_citation_constraint(self.model):
             return {}
-        return {"allowed_citations": citable(self.desk, self._subjects())}
+        return {"allowed_citations": citable_fact_ids(self.desk, self._subjects())}
 
     def _subjects(self) -> tuple[str, ...]:
         """Everything that has facts by now."""
@@ -349,18 +356,18 @@ class Agent:
             return False
         return True
 
-    def _checked(self, draft: Draft) -> tuple[CheckedSentence, ...]:
+    def _checked(self, draft: ModelDraft) -> tuple[CheckedSentence, ...]:
         """The sentences of an answer: checked, repaired, replaced; never none."""
-        (sentences,) = settled([draft], self.desk, self._asked_again)
+        (sentences,) = repair_drafts([draft], self.desk, self._asked_again)
         sentences = once(sentences)  # a repaired one may repeat another
-        if not nothing_said(sentences):
+        if not is_empty_answer(sentences):
             return sentences
         turn = _latest_turn(self.case.steps())
         calls = [step for step in turn if isinstance(step, ToolCall)]
         results = [step for step in turn if isinstance(step, ToolResult)]
         return (*sentences, *answer(self.desk, calls, results))
 
-    def _asked_again(self, prompts: Sequence[Prompt]) -> list[str]:
+    def _asked_again(self, prompts: Sequence[GroundedPrompt]) -> list[str]:
         """Repairs, one after the other, so that each can be stopped at any token."""
         return ["".join(self._pieces(asked)) for asked, _ in prompts]
 
@@ -370,8 +377,10 @@ class Agent:
 
     def _preface(self, text: str) -> tuple[CheckedSentence, ...]:
         """What is said before a tool call: what does not pass is left out."""
-        ground = Ground.of(self.desk)
-        return tuple(sentence for sentence in check(text, ground) if sentence.finding is None)
+        ground = FactContext.of(self.desk)
+        return tuple(
+            sentence for sentence in check_sentences(text, ground) if sentence.finding is None
+        )
 
     # -- tools -------------------------------------------------------------------------------
 
@@ -381,28 +390,30 @@ class Agent:
         for place, call in enumerate(message.tool_calls):
             asked.append(self._accepted(call["id"] or f"call_{place}", call["name"], call["args"]))
         for place, bad in enumerate(message.invalid_tool_calls):
-            wrong = BadCall(bad["args"] or "", bad["error"] or "the call cannot be read")
+            wrong = InvalidFunctionCall(
+                bad["args"] or "", bad["error"] or "the call cannot be read"
+            )
             call_id = bad["id"] or f"bad_{place}"
             asked.append((ToolCall(call_id, bad["name"] or "", {}), repair_text([wrong])))
         for step, _ in asked:
             yield self._record(step)
         for step, wrong_with_it in asked:
             if self._stopping.is_set():
-                raise StopAsked
+                raise TurnCancelled
             yield self._record(self._result(step, wrong_with_it))
 
     def _accepted(
         self, call_id: str, name: str, arguments: dict[str, Any]
     ) -> tuple[ToolCall, str | None]:
         """The call with its arguments put right, or what the model must put right itself."""
-        call = checked(Call(name, arguments), self._schemas)
-        if isinstance(call, BadCall):
+        call = validate_call(FunctionCall(name, arguments), self._schemas)
+        if isinstance(call, InvalidFunctionCall):
             return ToolCall(call_id, name, arguments), repair_text([call])
         said = [step.text for step in self.case.steps() if isinstance(step, UserTurn)]
         hits = self.desk.search[0].hits if self.desk.search else ()
         known = [*self.desk.photos, *(hit.handle for hit in hits)]
-        text = without_quotations(said[-1]) if said else ""
-        asked = as_asked(name, call.arguments, text=text, known=known)
+        text = strip_quotations(said[-1]) if said else ""
+        asked = correct_arguments(name, call.arguments, text=text, known=known)
         return ToolCall(call_id, name, asked), None
 
     def _result(self, call: ToolCall, wrong: str | None) -> ToolResult:
@@ -414,8 +425,8 @@ class Agent:
             answer = self._tools[call.name].invoke({**request, "args": dict(call.arguments)})
         except ToolError as error:
             if isinstance(error, SeveralFaces):
-                again = Directed((Call(call.name, call.arguments),))
-                self.asking = Asking((str(error.photo),), tuple(error.boxes), again)
+                again = PlannedTurn((FunctionCall(call.name, call.arguments),))
+                self.asking = PendingQuestion((str(error.photo),), tuple(error.boxes), again)
             content = json.dumps({"error": str(error)}, ensure_ascii=False)
             return ToolResult(call.id, call.name, content, False, time.perf_counter() - began)
         if isinstance(answer.artifact, Findings):
@@ -440,7 +451,7 @@ class Agent:
 
     def _record_facts(self, sentences: Sequence[CheckedSentence]) -> None:
         """What was cited, with the values of now: the next search renumbers the hits."""
-        ground = Ground.of(self.desk)
+        ground = FactContext.of(self.desk)
         ids = dict.fromkeys(id_ for sentence in sentences for id_ in sentence.cites)
         facts = (ground.fact(id_) for id_ in ids)
         known = tuple(fact for fact in facts if fact is not None)

@@ -11,33 +11,33 @@ from dataclasses import dataclass
 
 from assistant.agent.photo_questions import PhotoQuestion
 from assistant.conversation.steps import CheckedSentence, Step, ToolCall, ToolResult, UserTurn
-from assistant.conversation.tool_calls import Call
-from assistant.grounding.template_answers import of_result
-from tools.agent_tools.workspace import Desk
+from assistant.conversation.tool_calls import FunctionCall
+from assistant.grounding.template_answers import describe_result
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 
-DIRECTED = "directed_"
+PLANNED_CALL_PREFIX = "directed_"
 """How the ids of calls begin that no model asked for."""
 
-PATIENCE_S = 30.0
+NARRATION_TIMEOUT_S = 30.0
 """After so long without a finished answer of the model the template's text is shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Directed:
+class PlannedTurn:
     """A turn's calls; what it is about, and what the application says besides.
 
     `adds` are words as they stand, `cites` a text of citations to be filled in.
     """
 
-    calls: tuple[Call, ...] = ()
+    calls: tuple[FunctionCall, ...] = ()
     about: str | None = None
     adds: str = ""
     cites: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class PendingQuestion:
     """What the application asks the person: which face of a photo, or which photo is authentic.
 
     `photos` are those it is about; of a photo with several faces `boxes` (x1, y1, x2, y2 px) from
@@ -46,15 +46,19 @@ class Asking:
 
     photos: tuple[str, ...]
     boxes: tuple[tuple[float, ...], ...] = ()
-    goes_on: Directed = Directed()
+    goes_on: PlannedTurn = PlannedTurn()
 
 
-def about_photos(asked: PhotoQuestion) -> Directed:
+def plan_photo_comparison(asked: PhotoQuestion) -> PlannedTurn:
     """Compare the photos of a question, and look at the suspected ones."""
     base, *others = asked.photos
-    compared = [Call("compare_faces", {"first": base, "second": other}) for other in others[:4]]
-    looked = [Call("score_fake", {"image": it}) for it in asked.photos if it in asked.suspected]
-    return Directed((*compared, *(looked if asked.authentic else ())), adds=_which(asked))
+    compared = [
+        FunctionCall("compare_faces", {"first": base, "second": other}) for other in others[:4]
+    ]
+    looked = [
+        FunctionCall("score_fake", {"image": it}) for it in asked.photos if it in asked.suspected
+    ]
+    return PlannedTurn((*compared, *(looked if asked.authentic else ())), adds=_which(asked))
 
 
 def _which(asked: PhotoQuestion) -> str:
@@ -67,32 +71,37 @@ def _which(asked: PhotoQuestion) -> str:
     )
 
 
-def repeated(steps: Sequence[Step]) -> Directed | None:
+def last_planned_turn(steps: Sequence[Step]) -> PlannedTurn | None:
     """The latest turn's calls, if no model had asked for them: what a retry makes again."""
     begun = [at for at, step in enumerate(steps) if isinstance(step, UserTurn)]
     turn = steps[begun[-1] :] if begun else ()
-    calls = [it for it in turn if isinstance(it, ToolCall) and it.id.startswith(DIRECTED)]
+    calls = [
+        it for it in turn if isinstance(it, ToolCall) and it.id.startswith(PLANNED_CALL_PREFIX)
+    ]
     if not calls:
         return None
     pictures = [str(call.arguments.get("image", "")) for call in calls]
     about = pictures[0] if len(calls) == 1 and pictures[0].startswith("H") else None
-    return Directed(tuple(Call(call.name, call.arguments) for call in calls), about)
+    return PlannedTurn(tuple(FunctionCall(call.name, call.arguments) for call in calls), about)
 
 
 # -- the template's text ------------------------------------------------------------------------
 
 
 def written(
-    desk: Desk, results: Sequence[tuple[ToolCall, ToolResult]], *, asking: Asking | None
+    desk: Workspace,
+    results: Sequence[tuple[ToolCall, ToolResult]],
+    *,
+    asking: PendingQuestion | None,
 ) -> list[CheckedSentence]:
     """What the tools answered, filled into templates; of a refused call what it refused for."""
     said: list[CheckedSentence] = []
     for call, result in results:
-        said += of_result(desk, call, result) if result.ok else _refused(result, asking)
+        said += describe_result(desk, call, result) if result.ok else _refused(result, asking)
     return list({sentence.text: sentence for sentence in said}.values())
 
 
-def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSentence]:
+def _refused(result: ToolResult, asking: PendingQuestion | None) -> Iterator[CheckedSentence]:
     if asking is not None and asking.boxes:
         text = (
             f"{asking.photos[0]} shows several people, so nothing was measured yet; answer with "
@@ -104,7 +113,7 @@ def _refused(result: ToolResult, asking: Asking | None) -> Iterator[CheckedSente
     yield CheckedSentence(text, (), "plain")
 
 
-def answers(directed: Directed, said: Sequence[CheckedSentence]) -> bool:
+def addresses_question(directed: PlannedTurn, said: Sequence[CheckedSentence]) -> bool:
     """Whether a model's words are about what was asked: a comparison says whose."""
     if not any(call.name == "compare_faces" for call in directed.calls):
         return bool(said)
@@ -112,6 +121,6 @@ def answers(directed: Directed, said: Sequence[CheckedSentence]) -> bool:
     return any(id_.startswith("C") and id_.endswith(".P1") for id_ in cited)
 
 
-def unanswered(error: SetupError | ToolError) -> CheckedSentence:
+def model_error_sentence(error: SetupError | ToolError) -> CheckedSentence:
     """What to say of a chat model that gave no words."""
     return CheckedSentence(f"The chat model gave no words for this: {error}", (), "plain")

@@ -8,10 +8,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from tools.agent_tools.handle_parsing import handles_in, understood
+from tools.agent_tools.handle_parsing import find_handles, normalise_handle
 from tools.errors import ToolError
 
-FIND = "Find fakes of this person."
+DEFAULT_QUESTION = "Find fakes of this person."
 """What photos without a word ask."""
 
 _WORDS = {
@@ -39,7 +39,7 @@ _ONE_PICTURE = ("image",)
 _TWO_PICTURES = ("first", "second")
 
 
-def top_asked(text: str) -> int | None:
+def parse_top(text: str) -> int | None:
     """How many hits a question asks for, None where it names no number."""
     match = _TOP.search(text)
     if match is None:
@@ -48,7 +48,7 @@ def top_asked(text: str) -> int | None:
     return _WORDS.get(number.lower()) or int(number) or None
 
 
-def face_asked(text: str, *, faces: int) -> int | None:
+def parse_face_number(text: str, *, faces: int) -> int | None:
     """Which of so many faces, from the left, an answer means; None where it names none of them."""
     match = _FACE.search(text)
     if match is None:
@@ -62,7 +62,7 @@ def face_asked(text: str, *, faces: int) -> int | None:
     return number if 1 <= number <= faces else None
 
 
-def as_asked(
+def correct_arguments(
     name: str, arguments: Mapping[str, Any], *, text: str, known: Collection[str]
 ) -> dict[str, Any]:
     """A call's arguments with handles in their one form, and what the question says put right.
@@ -71,9 +71,9 @@ def as_asked(
     """
     given = {key: _plain(value) for key, value in arguments.items()}
     if name == "find_person":
-        top = top_asked(text)
+        top = parse_top(text)
         return given if top is None else given | {"top": top}
-    named = [handle for handle in handles_in(text) if handle in known]
+    named = [handle for handle in find_handles(text) if handle in known]
     return given | _pictures(given, named)
 
 
@@ -84,7 +84,7 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return understood(value)
+        return normalise_handle(value)
     except ToolError:
         return value  # the tool says what is wrong with it
 

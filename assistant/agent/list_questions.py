@@ -7,11 +7,11 @@ for is read here, by patterns; anything less plain is left to the model. Pure.
 import re
 from collections.abc import Sequence
 
-from assistant.agent.directed_turns import Directed
-from assistant.agent.explicit_requests import top_asked
-from assistant.agent.photo_questions import REAL, SUSPECT
+from assistant.agent.directed_turns import PlannedTurn
+from assistant.agent.explicit_requests import parse_top
+from assistant.agent.photo_questions import AUTHENTIC_WORDS, FAKE_WORDS
 from prompts.phrases import NO_PROOF
-from tools.agent_tools.handle_parsing import handles_in
+from tools.agent_tools.handle_parsing import find_handles
 from tools.search.results import Hit
 
 _THEM = (
@@ -26,11 +26,11 @@ _ASKS = (
 )
 _WORDS = (
     (
-        rf"{SUSPECT}|fakes|forgeries|impersonations",
+        rf"{FAKE_WORDS}|fakes|forgeries|impersonations",
         f"[hits.impersonation]. [hits.inconclusive]. {NO_PROOF}",
     ),
     (
-        rf"{REAL}|originals|not (?:fake|forged)",
+        rf"{AUTHENTIC_WORDS}|originals|not (?:fake|forged)",
         f"[hits.no_forgery_found]. [hits.copy]. {NO_PROOF}",
     ),
     (r"inconclusive|uncertain|unclear|undecided|unsure|open", "[hits.inconclusive]."),
@@ -50,21 +50,21 @@ _PATTERNS = tuple(
 )
 
 
-def about_hits(text: str, hits: Sequence[Hit]) -> Directed | None:
+def plan_hit_list_turn(text: str, hits: Sequence[Hit]) -> PlannedTurn | None:
     """The turn of a question that the list of hits answers; None where the model is to choose.
 
     A hit that is not there is said not to be: a model would take the nearest name that it may cite.
     """
     there = {hit.handle for hit in hits}
-    named = [it for it in handles_in(text) if it.startswith("H")] if not top_asked(text) else []
+    named = [it for it in find_handles(text) if it.startswith("H")] if not parse_top(text) else []
     missing = [handle for handle in named if handle not in there]
     if missing:
-        return Directed(cites="[hits.all].", adds=f"There is no {' and no '.join(missing)}.")
-    cites = lists_asked(text)
-    return None if cites is None else Directed(cites=cites)
+        return PlannedTurn(cites="[hits.all].", adds=f"There is no {' and no '.join(missing)}.")
+    cites = requested_lists(text)
+    return None if cites is None else PlannedTurn(cites=cites)
 
 
-def lists_asked(text: str) -> str | None:
+def requested_lists(text: str) -> str | None:
     """The lists of hits that a question is about, as citations; None where it is about no list."""
     plain = " ".join(text.split())
     return next((cites for pattern, cites in _PATTERNS if pattern.fullmatch(plain)), None)

@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-SUSPECT = (
+FAKE_WORDS = (
     r"(?:fak(?:e|es|ed|ery)|forged|forgery|deep-?fakes?|manipulat\w+|doctored|altered|edited|"
     r"tampered|photoshopped|face-?swap\w*|swapped|synthetic|ai[- ]generated|generated|"
     r"suspect(?:ed)?|suspicious|questioned|doubtful|impersonat\w+)"
 )
-REAL = r"(?:real|authentic|genuine|original|true|untouched)"
+AUTHENTIC_WORDS = r"(?:real|authentic|genuine|original|true|untouched)"
 _COMPARE = (
     r"\bcompar\w+|\bsame (?:person|man|woman|face|photo|picture)|\bdifferen\w+|\bdiffers?\b|"
     r"\bversus\b|\bvs\b|\bidentical|\blook(?:s)? alike|\bmatch(?:es)?\b"
@@ -63,7 +63,7 @@ class PhotoQuestion:
         return frozenset(self.photos) - self.authentic
 
 
-def read(
+def parse_photo_question(
     text: str, given: Sequence[str], known: Sequence[str], *, doubted: frozenset[str] = frozenset()
 ) -> PhotoQuestion | None:
     """What a question says of photos; None when it is not about two of them.
@@ -77,7 +77,7 @@ def read(
     if doubted and not given and (answer := _answered(text, scope, doubted)) is not None:
         return answer
     named = _refs(text, scope, given)
-    suspects = re.search(rf"\b{SUSPECT}\b|\b{REAL}\b", text, re.I) is not None
+    suspects = re.search(rf"\b{FAKE_WORDS}\b|\b{AUTHENTIC_WORDS}\b", text, re.I) is not None
     compares = re.search(_COMPARE, text, re.I) is not None
     together = len(given) > 1 or len({*named}) > 1 or (not given and _ABOUT_IT.search(text))
     together = together or (len(given) == 1 and compares and len(known) == 2)
@@ -102,7 +102,9 @@ def _answered(text: str, scope: Sequence[str], doubted: frozenset[str]) -> Photo
     if len(text.split()) > 12 or _ASKS.match(text) or re.search(_SEARCH, text, re.I):
         return None
     photos = tuple(handle for handle in scope if handle in doubted)
-    if re.search(r"\bboth\b|\ball\b", text, re.I) and not re.search(rf"\b{SUSPECT}\b", text, re.I):
+    if re.search(r"\bboth\b|\ball\b", text, re.I) and not re.search(
+        rf"\b{FAKE_WORDS}\b", text, re.I
+    ):
         return PhotoQuestion(photos, authentic=frozenset(photos))
     authentic, suspected = _said(text, scope, ())
     named = frozenset(_refs(text, scope, ()))
@@ -148,8 +150,8 @@ def _said(
     authentic, suspected = set[str](), set[str]()
     for clause in _CLAUSES.split(text):
         refs = _refs(clause, scope, given)
-        marks = re.search(rf"\b{SUSPECT}\b", clause, re.I)
-        real = re.search(rf"\b{REAL}\b", clause, re.I)
+        marks = re.search(rf"\b{FAKE_WORDS}\b", clause, re.I)
+        real = re.search(rf"\b{AUTHENTIC_WORDS}\b", clause, re.I)
         if len(refs) >= 2:
             one, other = _of_two(clause, refs, marks, real)
             authentic |= one

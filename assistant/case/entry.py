@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CaseEntry:
     """One row of the record; `hash` covers the row before and everything in this one."""
 
     seq: int

@@ -21,22 +21,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from assistant.case.entry import Entry
-from assistant.case.signing import Head, Keys
-from assistant.case.verification import Verification, checked, intact
-from assistant.conversation.arguments import understood
+from assistant.case.entry import CaseEntry
+from assistant.case.signing import SignedHead, SigningKeys
+from assistant.case.verification import Verification, is_intact, verify_record
+from assistant.conversation.arguments import normalise_arguments
 from assistant.conversation.steps import Step, UserTurn, from_json, to_json
 from assistant.settings import Settings
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.gallery.database_file import transaction
 from tools.media.images import read_bytes, read_photo
-from tools.media.private_files import opened_privately, private_file, private_folder, tighten
-from tools.search.search import Instruments
+from tools.media.private_files import (
+    open_private,
+    private_file,
+    private_folder,
+    restrict_permissions,
+)
+from tools.search.instruments import ModelBundle
 from tools.verdict.handles import Fact
 
-RECORD = "case.sqlite3"
-GENESIS = "0" * 64
+CASE_DB_FILE = "case.sqlite3"
+GENESIS_HASH = "0" * 64
 
 _ID = re.compile(r"\w[\w-]{0,63}")
 _SCHEMA = (
@@ -51,10 +56,10 @@ _STEP, _PHOTO, _GALLERY, _SEARCH, _FACTS = "step", "photo", "gallery", "search",
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoredCase:
     """A desk as the case left it; `notes` are sentences for the person about what differs."""
 
-    desk: Desk
+    desk: Workspace
     notes: tuple[str, ...]
 
 
@@ -80,15 +85,15 @@ class Case:
     for a record that is damaged or cannot be read or written.
     """
 
-    def __init__(self, folder: Path, *, keys: Keys | None = None) -> None:
+    def __init__(self, folder: Path, *, keys: SigningKeys | None = None) -> None:
         self.folder = folder
         if keys is not None:
             self.keys = keys
 
     @cached_property
-    def keys(self) -> Keys:
+    def keys(self) -> SigningKeys:
         """What signs the record."""
-        return Keys(Settings.load().keys_dir)
+        return SigningKeys(Settings.load().keys_dir)
 
     @property
     def id(self) -> str:
@@ -96,24 +101,24 @@ class Case:
         return self.folder.name
 
     @classmethod
-    def create(cls, home: Path, *, gallery: str, keys: Keys | None = None) -> Self:
+    def create(cls, home: Path, *, gallery: str, keys: SigningKeys | None = None) -> Self:
         """Begin a case that investigates a gallery."""
         began = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         folder = private_folder(cases_folder(home)) / f"{began}-{secrets.token_hex(3)}"
         case = cls(folder, keys=keys)
         private_folder(case.photos_folder)
-        private_file(folder / RECORD)
+        private_file(folder / CASE_DB_FILE)
         with case._connected() as connection:
             connection.execute(_SCHEMA)
         case._add((_GALLERY, {"name": gallery}))
         return case
 
     @classmethod
-    def open(cls, home: Path, id: str, *, keys: Keys | None = None) -> Self:
+    def open(cls, home: Path, id: str, *, keys: SigningKeys | None = None) -> Self:
         """Go on with a case."""
         folder = cases_folder(home) / id
-        if not _ID.fullmatch(id) or not (folder / RECORD).is_file():
-            known = ", ".join(summary.id for summary in cases(home)[:5]) or "none yet"
+        if not _ID.fullmatch(id) or not (folder / CASE_DB_FILE).is_file():
+            known = ", ".join(summary.id for summary in list_cases(home)[:5]) or "none yet"
             raise SetupError(f"there is no case {id!r}; the latest: {known}")
         _close(home, folder)
         return cls(folder, keys=keys)
@@ -171,9 +176,9 @@ class Case:
         copies = [self.photos_folder / read_photo(path).id for path in paths]
         try:
             for path, copy in zip(paths, copies, strict=True):
-                if not intact(copy):
+                if not is_intact(copy):
                     whole = copy.with_suffix(f".{secrets.token_hex(4)}")
-                    with opened_privately(whole, "wb") as file:
+                    with open_private(whole, "wb") as file:
                         file.write(read_bytes(path))
                     whole.replace(copy)
         except OSError as error:
@@ -220,35 +225,35 @@ class Case:
                 latest = entry.body if entry.kind == _SEARCH else None
         return latest
 
-    def restore(self, instruments: Instruments, *, home: Path) -> Restored:
+    def restore(self, instruments: ModelBundle, *, home: Path) -> RestoredCase:
         """Put photos, gallery and the latest search back on a desk, to go on with the case.
 
         The search is run again, on the gallery as it is now; comparisons are not.
         """
-        desk = Desk(instruments, home=home, gallery=self.gallery)
+        desk = Workspace(instruments, home=home, gallery=self.gallery)
         notes = self._put_back_photos(desk)
         note = self._search_again(desk)
-        return Restored(desk, (*notes, *([note] if note else [])))
+        return RestoredCase(desk, (*notes, *([note] if note else [])))
 
-    def _put_back_photos(self, desk: Desk) -> list[str]:
+    def _put_back_photos(self, desk: Workspace) -> list[str]:
         """Photos under the handles that they had; those that are gone keep theirs too."""
         notes = []
         for handle, copy in self.photos().items():
-            if intact(copy):
+            if is_intact(copy):
                 desk.add_photo(copy)
             else:
                 desk.reserve_photo(copy)
                 notes.append(f"the photo {handle} is missing or was changed, and left out")
         return notes
 
-    def _search_again(self, desk: Desk) -> str | None:
+    def _search_again(self, desk: Workspace) -> str | None:
         """Run the latest search; a sentence about what differs."""
         latest = self.latest_search()
         if latest is None:
             return None
         try:
             # Cases of before hold arguments as the model wrote them.
-            found = desk.find(**understood(latest["arguments"]))
+            found = desk.find(**normalise_arguments(latest["arguments"]))
         except (ToolError, SetupError) as error:
             return f"the latest search could not be run again: {error}"
         before = [hit["image_id"] for hit in latest["findings"]["hits"]]
@@ -261,12 +266,13 @@ class Case:
         with self._reading():
             return self.entries()[-1].hash
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CaseEntry]:
         """The whole record."""
         with self._reading(), self._connected() as connection:
             rows = connection.execute("SELECT seq, at, kind, body, hash FROM entries ORDER BY seq")
             return [
-                Entry(seq, at, kind, json.loads(body), hash) for seq, at, kind, body, hash in rows
+                CaseEntry(seq, at, kind, json.loads(body), hash)
+                for seq, at, kind, body, hash in rows
             ]
 
     def verify(self) -> tuple[str, ...]:
@@ -278,7 +284,7 @@ class Case:
         entries = self.entries()
         with self._connected() as connection:
             heads = _heads(connection)
-        return checked(
+        return verify_record(
             self.id, entries, sound=_sound(entries), heads=heads, keys=self.keys,
             photos=self.photos(),
         )  # fmt: skip
@@ -288,11 +294,11 @@ class Case:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._connected() as connection, transaction(connection):
             last = connection.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")
-            before = seq, previous = last.fetchone() or (0, GENESIS)
+            before = seq, previous = last.fetchone() or (0, GENESIS_HASH)
             for kind, given in added:
                 # What is hashed is what will be read back.
                 body, seq = json.loads(_canonical(given)), seq + 1
-                previous = _chained(previous, Entry(seq, at, kind, body, ""))
+                previous = _chained(previous, CaseEntry(seq, at, kind, body, ""))
                 row = seq, at, kind, _canonical(body), previous
                 connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
             head = self._signed(connection, before, (seq, previous))
@@ -301,7 +307,7 @@ class Case:
 
     def _signed(
         self, connection: sqlite3.Connection, before: tuple[int, str], now: tuple[int, str]
-    ) -> Head | None:
+    ) -> SignedHead | None:
         """Sign the head as it is now, unless the record is not what was signed before."""
         connection.execute(_HEADS)
         mine, kept = self.keys.id, self.keys.kept(self.id)
@@ -317,7 +323,9 @@ class Case:
             connection.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)", row)
         return head
 
-    def _goes_on(self, own: Head | None, kept: Head | None, before: tuple[int, str]) -> bool:
+    def _goes_on(
+        self, own: SignedHead | None, kept: SignedHead | None, before: tuple[int, str]
+    ) -> bool:
         """Whether the record, as it was before the new entries, is the one that was signed last.
 
         `own` is the head in the record, `kept` the one beside the key, which is written later and
@@ -345,7 +353,9 @@ class Case:
         """A connection for one piece of work: nothing is shared between threads."""
         connection: sqlite3.Connection | None = None
         try:
-            connection = sqlite3.connect(self.folder / RECORD, isolation_level=None, timeout=30)
+            connection = sqlite3.connect(
+                self.folder / CASE_DB_FILE, isolation_level=None, timeout=30
+            )
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             yield connection
@@ -366,9 +376,9 @@ def cases_folder(home: Path) -> Path:
     return home / "cases"
 
 
-def cases(home: Path) -> list[CaseSummary]:
+def list_cases(home: Path) -> list[CaseSummary]:
     """All cases of a data folder, the newest first; one that is damaged says so."""
-    records = sorted(cases_folder(home).glob(f"*/{RECORD}"), reverse=True)
+    records = sorted(cases_folder(home).glob(f"*/{CASE_DB_FILE}"), reverse=True)
     for record in records:
         _close(home, record.parent)
     return [_summary(Case(record.parent)) for record in records]
@@ -377,7 +387,7 @@ def cases(home: Path) -> list[CaseSummary]:
 def _close(home: Path, folder: Path) -> None:
     """What cases of before left open to others is closed."""
     private_folder(cases_folder(home))
-    tighten(folder)
+    restrict_permissions(folder)
 
 
 def _summary(case: Case) -> CaseSummary:
@@ -391,16 +401,16 @@ def _summary(case: Case) -> CaseSummary:
     return CaseSummary(case.id, began=began, steps=len(steps), asked=asked)
 
 
-def _heads(connection: sqlite3.Connection) -> list[Head]:
+def _heads(connection: sqlite3.Connection) -> list[SignedHead]:
     """The signed heads, one a key; none in a case of before signing."""
     there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'heads'").fetchone()
     rows = connection.execute("SELECT * FROM heads").fetchall() if there else []
-    return [Head(*row) for row in rows]
+    return [SignedHead(*row) for row in rows]
 
 
-def _sound(entries: Sequence[Entry]) -> int:
+def _sound(entries: Sequence[CaseEntry]) -> int:
     """How many entries from the first on are an unbroken chain."""
-    previous = GENESIS
+    previous = GENESIS_HASH
     for place, entry in enumerate(entries, start=1):
         if entry.seq != place or entry.hash != _chained(previous, entry):
             return place - 1
@@ -408,7 +418,7 @@ def _sound(entries: Sequence[Entry]) -> int:
     return len(entries)
 
 
-def _chained(previous: str, entry: Entry) -> str:
+def _chained(previous: str, entry: CaseEntry) -> str:
     """sha256 over the previous entry's hash and this entry's canonical JSON."""
     written = _canonical([entry.seq, entry.at, entry.kind, entry.body])
     return hashlib.sha256((previous + written).encode()).hexdigest()

@@ -26,15 +26,15 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tools.media.private_files import opened_privately, private_folder, tighten
+from tools.media.private_files import open_private, private_folder, restrict_permissions
 
-KEY = "case-key.pem"
+KEY_FILE = "case-key.pem"
 _HEADS = "heads"
 _PURPOSE = "head of an Unmask case record, version 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class SignedHead:
     """A signed head: `case` has `entries` entries, the newest with `hash`.
 
     `first` is the first entry that was signed when it was written (1: all of them); `key` names
@@ -55,7 +55,7 @@ class Head:
         return json.dumps(told, ensure_ascii=True).encode()
 
 
-class Keys:
+class SigningKeys:
     """The signing key of one user, in `folder`; nothing is made before something is signed."""
 
     def __init__(self, folder: Path) -> None:
@@ -68,15 +68,15 @@ class Keys:
         """The name of the key that is there; empty where there is none, or none that reads."""
         return "" if (key := self._loaded()) is None else _name(key)
 
-    def sign(self, *, case: str, first: int, entries: int, hash: str) -> Head | None:
+    def sign(self, *, case: str, first: int, entries: int, hash: str) -> SignedHead | None:
         """A signed head; None, with the `trouble` noted, where no key can be used or made."""
         key = self._made()
         if key is None:
             return None
-        bare = Head(case, first, entries, hash, _name(key), "")
-        return Head(case, first, entries, hash, bare.key, key.sign(bare.message).hex())
+        bare = SignedHead(case, first, entries, hash, _name(key), "")
+        return SignedHead(case, first, entries, hash, bare.key, key.sign(bare.message).hex())
 
-    def holds(self, head: Head) -> bool:
+    def holds(self, head: SignedHead) -> bool:
         """Whether the key that is there has made this signature."""
         key = self._loaded()
         if key is None or head.key != _name(key):
@@ -87,20 +87,20 @@ class Keys:
             return False
         return True
 
-    def keep(self, head: Head) -> None:
+    def keep(self, head: SignedHead) -> None:
         """Note the newest head of a case beside the key."""
         place = self._place(head.case)
         with contextlib.suppress(OSError):  # then the record's own copy is all there is
             private_folder(place.parent)
             draft = place.with_suffix(f".{secrets.token_hex(4)}")
-            with opened_privately(draft) as file:
+            with open_private(draft) as file:
                 json.dump(asdict(head), file)
             draft.replace(place)
 
-    def kept(self, case: str) -> Head | None:
+    def kept(self, case: str) -> SignedHead | None:
         """The newest head of a case that was noted here, by whatever key; None: none."""
         try:
-            head = Head(**json.loads(self._place(case).read_text("utf-8")))
+            head = SignedHead(**json.loads(self._place(case).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
         return head if head.case == case else None
@@ -110,7 +110,7 @@ class Keys:
 
     def _made(self) -> Ed25519PrivateKey | None:
         """The key, made if there is none."""
-        file = self.folder / KEY
+        file = self.folder / KEY_FILE
         try:
             if not file.exists():
                 private_folder(self.folder)
@@ -121,8 +121,8 @@ class Keys:
         return self._loaded()
 
     def _loaded(self) -> Ed25519PrivateKey | None:
-        file = self.folder / KEY
-        tighten(file)
+        file = self.folder / KEY_FILE
+        restrict_permissions(file)
         try:
             key = load_pem_private_key(file.read_bytes(), password=None)
         except FileNotFoundError:
@@ -140,7 +140,7 @@ class Keys:
 def _write_once(file: Path) -> None:
     """Put a new key in place whole; if another process was faster, its key stays."""
     draft = file.with_suffix(f".{secrets.token_hex(4)}")
-    with opened_privately(draft, "wb") as out:
+    with open_private(draft, "wb") as out:
         out.write(
             Ed25519PrivateKey.generate().private_bytes(
                 Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from assistant.case.entry import Entry
-from assistant.case.signing import Head, Keys
+from assistant.case.entry import CaseEntry
+from assistant.case.signing import SignedHead, SigningKeys
 from tools.media.images import image_id
 
 Signature = Literal["valid", "not signed", "cannot be checked", "does not hold"]
@@ -29,13 +29,13 @@ class Verification:
     note: str
 
 
-def checked(
+def verify_record(
     case: str,
-    entries: Sequence[Entry],
+    entries: Sequence[CaseEntry],
     *,
     sound: int,
-    heads: Sequence[Head],
-    keys: Keys,
+    heads: Sequence[SignedHead],
+    keys: SigningKeys,
     photos: Mapping[str, Path],
 ) -> Verification:
     """Check a record; the chain is unbroken up to the entry `sound`."""
@@ -50,12 +50,12 @@ def checked(
     problems += [
         f"the photo {handle} is missing or was changed"
         for handle, copy in photos.items()
-        if not intact(copy)
+        if not is_intact(copy)
     ]
     return Verification(tuple(problems), signature, note)
 
 
-def intact(copy: Path) -> bool:
+def is_intact(copy: Path) -> bool:
     """Whether a private copy of a photo is there with the bytes that its name stands for."""
     try:
         return image_id(copy.read_bytes()) == copy.name
@@ -64,7 +64,7 @@ def intact(copy: Path) -> bool:
 
 
 def _signature(
-    case: str, entries: Sequence[Entry], heads: Sequence[Head], keys: Keys
+    case: str, entries: Sequence[CaseEntry], heads: Sequence[SignedHead], keys: SigningKeys
 ) -> tuple[Signature, list[str], str]:
     mine, kept = keys.id, keys.kept(case)
     known = [head for head in (*heads, *([kept] if kept else [])) if head.key == mine and mine]
@@ -90,7 +90,9 @@ def _signature(
     return "valid", wrong, note
 
 
-def _fault(case: str, entries: Sequence[Entry], head: Head, keys: Keys) -> str | None:
+def _fault(
+    case: str, entries: Sequence[CaseEntry], head: SignedHead, keys: SigningKeys
+) -> str | None:
     """What is wrong with a record that this head was signed for."""
     if head.case != case:
         return f"its signature is that of another case, {head.case!r}"
@@ -103,7 +105,7 @@ def _fault(case: str, entries: Sequence[Entry], head: Head, keys: Keys) -> str |
     return None
 
 
-def _other_key(head: Head, keys: Keys) -> str:
+def _other_key(head: SignedHead, keys: SigningKeys) -> str:
     there = f"the one here is {keys.id}" if keys.id else keys.trouble
     return (
         f"the signature of {head.entries} entries cannot be checked: it was made with the key "

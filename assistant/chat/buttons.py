@@ -7,17 +7,17 @@ else, and a page that was drawn before must not act on that one.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assistant.agent.directed_turns import Directed
-from assistant.conversation.tool_calls import Call
+from assistant.agent.directed_turns import PlannedTurn
+from assistant.conversation.tool_calls import FunctionCall
 from tools.search.results import Hit
 
-CAPABLE = (
+CAPABILITIES_TEXT = (
     "I search a gallery for images that show a person and look forged. Drop an authentic photo of "
     "the person and ask to find fakes: every hit is listed with a verdict, the measurements behind "
     "it and where it looks forged. I also compare two photos, and describe a picture, its quality "
     "and its metadata. Verdicts come from a fixed rule, never from the language model."
 )
-ADDING = (
+ADD_IMAGES_TEXT = (
     "Open “Add images and videos to this gallery” above the conversation: drop files there, or "
     "choose a folder that the operator allowed. On the command line, `unmask index FOLDER` does "
     "the same. What is known already costs nothing."
@@ -25,83 +25,85 @@ ADDING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class ActionTurn:
     """A button that was pressed: the `question` that the conversation shows, and the turn."""
 
     question: str
-    directed: Directed
+    directed: PlannedTurn
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
+class HitAction:
     """A button about a hit: its `action` is what the browser sends."""
 
     action: str
     label: str
 
 
-ABOUT_A_HIT = (
-    Button("why", "Why?"),
-    Button("compare", "Compare with my photo"),
-    Button("where", "Where does it look forged?"),
-    Button("sure", "How sure are you?"),
-    Button("describe", "Describe the picture"),
+HIT_ACTIONS = (
+    HitAction("why", "Why?"),
+    HitAction("compare", "Compare with my photo"),
+    HitAction("where", "Where does it look forged?"),
+    HitAction("sure", "How sure are you?"),
+    HitAction("describe", "Describe the picture"),
 )
 
-EXAMPLES: Mapping[str, Directed] = {
-    "What is in the gallery?": Directed((Call("gallery_summary", {}),)),
-    "What can you do?": Directed(adds=CAPABLE),
-    "How do I add images?": Directed(adds=ADDING),
+EXAMPLE_TURNS: Mapping[str, PlannedTurn] = {
+    "What is in the gallery?": PlannedTurn((FunctionCall("gallery_summary", {}),)),
+    "What can you do?": PlannedTurn(adds=CAPABILITIES_TEXT),
+    "How do I add images?": PlannedTurn(adds=ADD_IMAGES_TEXT),
 }
 """What the empty conversation offers."""
 
 _CALLED = {"copy": "a copy", "other": "another person"}
 
 
-def on_hit(action: str, hit: Hit, *, query: str) -> Press | None:
+def plan_hit_action(action: str, hit: Hit, *, query: str) -> ActionTurn | None:
     """The turn of a button about a hit, `query` being the photo it is compared with."""
     handle = hit.handle
     look = {"image": handle}
     match action:
         case "why":
-            return Press(_why(hit), _about(handle, Call("score_fake", look)))
+            return ActionTurn(_why(hit), _about(handle, FunctionCall("score_fake", look)))
         case "sure":
             question = f"How sure are you about {handle}?"
-            return Press(question, _about(handle, Call("score_fake", look)))
+            return ActionTurn(question, _about(handle, FunctionCall("score_fake", look)))
         case "where":
             question = f"Where does {handle} look forged?"
-            return Press(question, _about(handle, Call("locate_artifacts", look)))
+            return ActionTurn(question, _about(handle, FunctionCall("locate_artifacts", look)))
         case "describe":
-            return Press(f"Describe {handle}.", _about(handle, Call("describe_image", look)))
+            return ActionTurn(
+                f"Describe {handle}.", _about(handle, FunctionCall("describe_image", look))
+            )
         case "compare":
-            call = Call("compare_faces", {"first": query, "second": handle})
-            return Press(f"Compare {handle} with {query}.", Directed((call,)))
+            call = FunctionCall("compare_faces", {"first": query, "second": handle})
+            return ActionTurn(f"Compare {handle} with {query}.", PlannedTurn((call,)))
     return None
 
 
-def search_again(photos: tuple[str, ...], top: int) -> Press:
+def plan_search_again(photos: tuple[str, ...], top: int) -> ActionTurn:
     """The same search with another number of hits."""
-    call = Call("find_person", {"photos": list(photos), "top": top})
-    return Press(f"Search again for the top {top}.", Directed((call,)))
+    call = FunctionCall("find_person", {"photos": list(photos), "top": top})
+    return ActionTurn(f"Search again for the top {top}.", PlannedTurn((call,)))
 
 
-USUAL = 20
+DEFAULT_TOP = 20
 """Hits that photos without a word are answered with."""
 
 
-def find_given(photos: tuple[str, ...]) -> Directed:
+def plan_search(photos: tuple[str, ...]) -> PlannedTurn:
     """Photos came without a word: the person in them is searched for."""
-    return Directed((Call("find_person", {"photos": list(photos), "top": USUAL}),))
+    return PlannedTurn((FunctionCall("find_person", {"photos": list(photos), "top": DEFAULT_TOP}),))
 
 
-def example(text: str) -> Press | None:
+def plan_example(text: str) -> ActionTurn | None:
     """The turn of an example."""
-    directed = EXAMPLES.get(text)
-    return None if directed is None else Press(text, directed)
+    directed = EXAMPLE_TURNS.get(text)
+    return None if directed is None else ActionTurn(text, directed)
 
 
-def _about(handle: str, call: Call) -> Directed:
-    return Directed((call,), about=handle)
+def _about(handle: str, call: FunctionCall) -> PlannedTurn:
+    return PlannedTurn((call,), about=handle)
 
 
 def _why(hit: Hit) -> str:

@@ -9,13 +9,19 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
 
-from assistant.grounding.citations import Checked, FactOf, pieces, value_of, writer_of
-from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, percent
+from assistant.grounding.citations import (
+    FactLookup,
+    SentenceLike,
+    displayed_source,
+    format_fact_value,
+    split_citations,
+)
+from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, format_percent
 
 _REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
 """What the plain writer's sentences rest on: `[H3.E2]`, and `[E2]` where one hit is meant."""
 
-WRITERS = {
+SOURCE_LABELS = {
     "model": (
         "model",
         "Composed by the language model of what was measured; the application filled it in.",
@@ -28,34 +34,36 @@ WRITERS = {
 }
 
 
-def sentences_html(sentences: Sequence[Checked], fact: FactOf, *, subject: str = "") -> str:
+def sentences_html(
+    sentences: Sequence[SentenceLike], fact: FactLookup, *, subject: str = ""
+) -> str:
     """Sentences as runs of one writer each, marked with whose they are.
 
     `subject` ("H3") is what bare citations such as `[E2]` are about. One line without blank
     lines, so that a Markdown renderer passes it through untouched.
     """
-    runs = groupby(sentences, key=writer_of)
+    runs = groupby(sentences, key=displayed_source)
     return "".join(_run(source, tuple(said), fact, subject) for source, said in runs)
 
 
-def _run(source: str, sentences: Iterable[Checked], fact: FactOf, subject: str) -> str:
-    name, meaning = WRITERS[source]
+def _run(source: str, sentences: Iterable[SentenceLike], fact: FactLookup, subject: str) -> str:
+    name, meaning = SOURCE_LABELS[source]
     said = " ".join(_sentence(sentence, fact, subject) for sentence in sentences)
     mark = f'<span class="who" title="{escape(meaning)}">{escape(name)}</span>'
     return f'<div class="said by-{escape(source)}">{said} {mark}</div>'
 
 
-def _sentence(sentence: Checked, fact: FactOf, subject: str) -> str:
+def _sentence(sentence: SentenceLike, fact: FactLookup, subject: str) -> str:
     item = sentence.text.startswith("- ")
     said = sentence.text.removeprefix("- ")
-    writer = writer_of(sentence)
+    writer = displayed_source(sentence)
     match writer:
         case "model":
-            text = filled_html(said, fact)
+            text = citations_html(said, fact)
         case "unchecked":
-            text = plain_html(said)
+            text = escape_html(said)
         case _:
-            text = referring_html(said, fact, subject=subject)
+            text = references_html(said, fact, subject=subject)
     if item:
         text = f"<br>• {text}"
     if not sentence.finding or writer == "unchecked":
@@ -66,34 +74,34 @@ def _sentence(sentence: Checked, fact: FactOf, subject: str) -> str:
     )
 
 
-def filled_html(text: str, fact: FactOf) -> str:
+def citations_html(text: str, fact: FactLookup) -> str:
     """One text, escaped, its citations filled in; the value behind each opens to the whole fact."""
     parts: list[str] = []
-    for piece in pieces(text, fact):
+    for piece in split_citations(text, fact):
         if not piece.id:
-            parts.append(plain_html(piece.text))
+            parts.append(escape_html(piece.text))
         elif piece.fact is None:
             parts.append(_chip(piece.id, None))
         else:
-            said = f'<span class="filled">{plain_html(piece.text)}</span>'
+            said = f'<span class="filled">{escape_html(piece.text)}</span>'
             parts.append(f"{said} {_chip(piece.id, piece.fact)}")
     return "".join(parts)
 
 
-def referring_html(text: str, fact: FactOf, *, subject: str = "") -> str:
+def references_html(text: str, fact: FactLookup, *, subject: str = "") -> str:
     """The plain writer's text, escaped, which has typed all values; its references open facts."""
     parts: list[str] = []
     end = 0
     for match in _REFERENCE.finditer(text):
-        parts.append(plain_html(text[end : match.start()]))
+        parts.append(escape_html(text[end : match.start()]))
         handle = match[1] if "." in match[1] else f"{subject}.{match[1]}"
         parts.append(_chip(handle, fact(handle), valued=False))
         end = match.end()
-    parts.append(plain_html(text[end:]))
+    parts.append(escape_html(text[end:]))
     return "".join(parts)
 
 
-def plain_html(text: str) -> str:
+def escape_html(text: str) -> str:
     """Text from outside as HTML on one line, nothing in it taken for markup."""
     # A Markdown renderer may see this first: what it would act on becomes a character reference.
     escaped = escape(text).replace("\n", "<br>")
@@ -112,7 +120,7 @@ def _chip(handle: str, fact: Fact | None, *, valued: bool = True) -> str:
 def _face(fact: Fact, *, valued: bool) -> str:
     """What stands in the sentence: the fact's name, with its value where it has one."""
     name = f'<span class="of">{escape(fact.id)}</span>'
-    value = value_of(fact) if valued else ""
+    value = format_fact_value(fact) if valued else ""
     return f"{name} {escape(value)}" if value else name
 
 
@@ -141,4 +149,4 @@ def _reading(fact: Fact) -> str:
 def _place(fact: Fact) -> str:
     if fact.share_of_authentic_below is None:
         return ""
-    return f"higher than {percent(fact.share_of_authentic_below)} of authentic photos"
+    return f"higher than {format_percent(fact.share_of_authentic_below)} of authentic photos"

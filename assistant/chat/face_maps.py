@@ -6,12 +6,12 @@ A map takes seconds, and meanwhile another search may have given the handle to s
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.report.further_maps import further_views
+from assistant.report.further_maps import extra_map_views
 from assistant.report.maps import MapView, picture_view
-from tools.agent_tools.workspace import Desk, Look
-from tools.localisers import Located
+from tools.agent_tools.workspace import FaceSnapshot, Workspace
+from tools.localisers import Localisation
 from tools.search.closer_look.reference_comparison import ReferenceMap, reference_map
-from tools.search.closer_look.reranking import readable_photos
+from tools.search.closer_look.reranking import iter_readable_photos
 from tools.search.query import Query
 
 
@@ -19,32 +19,32 @@ from tools.search.query import Query
 class FaceMaps:
     """Everything that can be shown over a face; `departs` is relative to the query photos."""
 
-    located: Located | None = None
+    located: Localisation | None = None
     departs: ReferenceMap | None = None
     picture: MapView | None = None
     further: Sequence[MapView] = ()
 
 
-Key = tuple[str, bytes]
+FaceKey = tuple[str, bytes]
 """A face, and the query that it was found for: one of the maps is about both."""
 
 
-def key_of(face_id: str, query: Query | None) -> Key:
+def face_key(face_id: str, query: Query | None) -> FaceKey:
     """What maps are kept by."""
     return face_id, b"" if query is None else query.template.tobytes()
 
 
-def maps_of(look: Look, desk: Desk) -> FaceMaps:
+def compute_face_maps(look: FaceSnapshot, desk: Workspace) -> FaceMaps:
     """All maps of a face as it was looked at. Raises ToolError when its parts cannot be told."""
     kit, face = desk.instruments, look.face.face
     located = desk.locate_in(look)
     departs = None
     if look.query is not None:
-        photos = list(readable_photos(look.query))
+        photos = list(iter_readable_photos(look.query))
         departs = reference_map((look.pixels, face), photos, encoder=kit.encoder)
     return FaceMaps(
         located,
         departs,
         picture_view(look.pixels, kit),
-        further_views(look.pixels, face, instruments=kit),
+        extra_map_views(look.pixels, face, instruments=kit),
     )

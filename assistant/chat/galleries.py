@@ -12,22 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assistant.demo import GALLERY as DEMO_GALLERY
-from assistant.demo import make_pictures
+from assistant.demo import DEMO_GALLERY, write_demo_images
 from assistant.investigation import Unmask
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.database_file import gallery_folder
 from tools.gallery.indexing import IndexingInterrupted, IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
-from tools.media.private_files import private_folder, tighten
+from tools.media.private_files import private_folder, restrict_permissions
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Job:
+class IndexingJob:
     """One filling of a gallery; `problem` is for the person, `waits` while others go first."""
 
     gallery: str
@@ -50,13 +49,13 @@ class Job:
         return not self.done.is_set()
 
 
-class Galleries:
+class GalleryIndexer:
     """The galleries of a machine, and the jobs that fill them."""
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
+    def __init__(self, settings: Settings, parts: LoadedModels) -> None:
         self._settings = settings
         self._parts = parts
-        self._jobs: dict[str, list[Job]] = {}
+        self._jobs: dict[str, list[IndexingJob]] = {}
         self._turn = threading.Lock()
         self._one_at_a_time = threading.Lock()
         self._dropping = threading.Lock()
@@ -65,7 +64,7 @@ class Galleries:
         """All galleries, by name."""
         return Gallery.names(self._settings.home)
 
-    def job(self, gallery: str) -> Job | None:
+    def job(self, gallery: str) -> IndexingJob | None:
         """The job that fills a gallery, else the latest since this server started."""
         jobs = self._jobs.get(gallery, [])
         return next((job for job in jobs if not job.done.is_set()), jobs[-1] if jobs else None)
@@ -81,7 +80,7 @@ class Galleries:
         """The folders on this machine that may be indexed from the page."""
         return [str(folder) for folder in self._settings.folders]
 
-    def add_folder(self, gallery: str, folder: str) -> Job:
+    def add_folder(self, gallery: str, folder: str) -> IndexingJob:
         """Index a folder that the operator allowed. Raises SetupError for any other."""
         if folder not in self.allowed_folders():
             raise SetupError(
@@ -89,7 +88,7 @@ class Galleries:
             )
         return self._start(gallery, Path(folder))
 
-    def add_files(self, gallery: str, files: Sequence[Path]) -> Job:
+    def add_files(self, gallery: str, files: Sequence[Path]) -> IndexingJob:
         """Index dropped files, which move into a private folder of the gallery."""
         if not files:
             raise SetupError("choose some pictures first")
@@ -98,10 +97,10 @@ class Galleries:
         with self._dropping:  # or two drops at once take the same free name, and one file is lost
             for file in files:
                 shutil.move(file, _free_name(folder, file.name))
-            tighten(folder)
+            restrict_permissions(folder)
         return self._start(gallery, folder)
 
-    def add_demo(self) -> Job:
+    def add_demo(self) -> IndexingJob:
         """Make the demo's pictures and index them; nothing to do when that was done before."""
         return self._start(DEMO_GALLERY, self._settings.demo_dir / "pictures", demo=True)
 
@@ -110,19 +109,19 @@ class Galleries:
         """The photo that the demo asks about."""
         return self._settings.demo_dir / "query.png"
 
-    def _start(self, gallery: str, folder: Path, *, demo: bool = False) -> Job:
+    def _start(self, gallery: str, folder: Path, *, demo: bool = False) -> IndexingJob:
         gallery_folder(self._settings.home, gallery)  # a bad name is refused here
         with self._turn:
             running = [it for it in self._jobs.get(gallery, []) if not it.done.is_set()]
             if running and demo:
                 return running[-1]
-            job = Job(gallery)
+            job = IndexingJob(gallery)
             self._jobs[gallery] = [*running, job]
         name = f"fill {gallery}"
         threading.Thread(target=self._run, args=(job, folder, demo), name=name, daemon=True).start()
         return job
 
-    def _run(self, job: Job, folder: Path, demo: bool) -> None:
+    def _run(self, job: IndexingJob, folder: Path, demo: bool) -> None:
         try:
             with self._one_at_a_time:
                 job.waits = False
@@ -148,11 +147,11 @@ class Galleries:
         if self.demo_query.is_file() and any(folder.glob("*.jpg")):
             return
         private_folder(folder)
-        make_pictures(folder, self._parts.faces)
-        tighten(self._settings.demo_dir)
+        write_demo_images(folder, self._parts.faces)
+        restrict_permissions(self._settings.demo_dir)
 
 
-def _report(job: Job, progress: IndexProgress) -> None:
+def _report(job: IndexingJob, progress: IndexProgress) -> None:
     job.progress = progress
     job.changed.set()
     if job.stopped:

@@ -13,16 +13,16 @@ from typing import Any
 
 import gradio as gr
 
-from assistant.agent.agent import Decide
-from assistant.agent.explicit_requests import FIND
-from assistant.chat.buttons import Press, example, find_given
-from assistant.chat.galleries import Galleries, Job
-from assistant.chat.hits import start_html
-from assistant.chat.jobs import job_html, waiting_for
+from assistant.agent.agent import TurnPlanner
+from assistant.agent.explicit_requests import DEFAULT_QUESTION
+from assistant.chat.buttons import ActionTurn, plan_example, plan_search
+from assistant.chat.galleries import GalleryIndexer, IndexingJob
+from assistant.chat.hits import placeholder_html
+from assistant.chat.jobs import job_message, job_progress_html
 from assistant.chat.messages import Message
-from assistant.chat.session_state import GONE, Investigation, Turn
-from assistant.chat.sessions import Sessions, is_token, new_token
-from assistant.demo import GALLERY as DEMO_GALLERY
+from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnStatus
+from assistant.chat.sessions import SessionStore, is_token, new_token
+from assistant.demo import DEMO_GALLERY
 from tools.errors import SetupError, ToolError
 
 logger = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ Updates = tuple[Any, ...]
 """Updates of chatbot, findings, detail and composer, in this order."""
 
 
-class Handlers:
+class EventHandlers:
     """The page's callbacks; `sessions` and `galleries` are the server's, shared by all pages."""
 
-    def __init__(self, sessions: Sessions, galleries: Galleries) -> None:
+    def __init__(self, sessions: SessionStore, galleries: GalleryIndexer) -> None:
         self._sessions, self._galleries = sessions, galleries
 
     # -- sessions -----------------------------------------------------------------------------
@@ -69,14 +69,14 @@ class Handlers:
         """The person sent a message, with or without photos."""
         photos = [Path(file) for file in message.get("files") or ()]
         typed = (message.get("text") or "").strip()
-        text = typed or (FIND if photos else "")
+        text = typed or (DEFAULT_QUESTION if photos else "")
         if not text:
             yield (gr.skip(),) * 4
             return
         yield (gr.skip(), gr.skip(), gr.skip(), gr.update(value=_message("")))
-        turn = Turn()
+        turn = TurnStatus()
         try:
-            decide = None if typed else find_given
+            decide = None if typed else plan_search
             yield from self._answer(
                 token, gallery, text, photos, request, turn=turn, decide=decide
             )  # fmt: skip
@@ -91,7 +91,7 @@ class Handlers:
         """Ask the last question once more, as it was asked: with its photos, or as a press."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
-            turn = Turn()
+            turn = TurnStatus()
             yield from self._turn(found, turn, found.retry(turn=turn, gallery=gallery), "", ())
 
     def ask_from_page(
@@ -118,7 +118,7 @@ class Handlers:
         top = str(getattr(event, "top", ""))
         press = found.press(action, face_id=face, top=int(top) if top.isdecimal() else 0)
         if press is None:
-            gr.Warning(GONE, title="An earlier search's button")
+            gr.Warning(STALE_HIT_MESSAGE, title="An earlier search's button")
             yield (*_everything(found), gr.skip())
             return
         yield from self._pressed(found, press)
@@ -127,7 +127,7 @@ class Handlers:
         self, token: str, gallery: str, request: gr.Request, event: gr.SelectData
     ) -> Iterator[Updates]:
         """An example of the empty chat was pressed."""
-        press = example(str(event.value["text"]))
+        press = plan_example(str(event.value["text"]))
         if press is not None:
             investigation = self._start(token, gallery, request)
             yield from self._pressed(investigation, press)
@@ -146,36 +146,36 @@ class Handlers:
         photos: Sequence[Path],
         request: gr.Request,
         *,
-        turn: Turn | None = None,
-        decide: Decide | None = None,
+        turn: TurnStatus | None = None,
+        decide: TurnPlanner | None = None,
     ) -> Iterator[Updates]:
-        investigation, turn = self._start(token, gallery, request), turn or Turn()
+        investigation, turn = self._start(token, gallery, request), turn or TurnStatus()
         steps = investigation.ask(
             text, photos, turn=turn, decide=decide, gallery=gallery or DEFAULT_GALLERY
         )
         yield from self._turn(investigation, turn, steps, text, photos)
 
-    def _pressed(self, found: Investigation, press: Press) -> Iterator[Updates]:
-        turn = Turn()
+    def _pressed(self, found: ChatSession, press: ActionTurn) -> Iterator[Updates]:
+        turn = TurnStatus()
         steps = found.ask(press.question, turn=turn, decide=lambda _: press.directed)
         yield from self._turn(found, turn, steps, "", ())
 
     def _turn(
         self,
-        found: Investigation,
-        turn: Turn,
+        found: ChatSession,
+        turn: TurnStatus,
         steps: Iterator[None],
         text: str,
         photos: Sequence[Path],
     ) -> Iterator[Updates]:
         """A turn as it goes on; what was refused is in the message box again, to be sent."""
-        yield (gr.skip(), gr.skip(), gr.skip(), working())
+        yield (gr.skip(), gr.skip(), gr.skip(), busy_composer())
         yield from _following(found, turn, steps)
         left = [photo for photo in photos if photo != turn.broken and photo.is_file()]
-        kept = ready(text=text, photos=left) if turn.refused else ready()
+        kept = idle_composer(text=text, photos=left) if turn.refused else idle_composer()
         yield (found.messages, gr.skip(), gr.skip(), kept)
 
-    def _start(self, token: str, gallery: str, request: gr.Request) -> Investigation:
+    def _start(self, token: str, gallery: str, request: gr.Request) -> ChatSession:
         return self._sessions.start(token, _login(request), gallery=gallery or DEFAULT_GALLERY)
 
     # -- findings -----------------------------------------------------------------------------
@@ -203,7 +203,7 @@ class Handlers:
         """Let the model explain a hit."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
-            turn = Turn()
+            turn = TurnStatus()
             steps = found.explain(str(getattr(event, "handle", "")), turn=turn)
             yield from self._turn(found, turn, steps, "", ())
 
@@ -225,7 +225,7 @@ class Handlers:
         try:
             job = self._galleries.add_files(name, paths)
         except SetupError as error:
-            yield (job_html(None, str(error)), gr.skip(), gr.skip())
+            yield (job_progress_html(None, str(error)), gr.skip(), gr.skip())
             return
         yield from self._watching(job, token, request, clear_files=True)
 
@@ -237,7 +237,7 @@ class Handlers:
         try:
             job = self._galleries.add_folder(name, folder or "")
         except SetupError as error:
-            yield (job_html(None, str(error)), gr.skip(), gr.skip())
+            yield (job_progress_html(None, str(error)), gr.skip(), gr.skip())
             return
         yield from self._watching(job, token, request)
 
@@ -250,41 +250,43 @@ class Handlers:
         job = self._galleries.add_demo()
         found = self._sessions.start(token, _login(request), gallery=DEMO_GALLERY)
         while job.wait(_POLL_S):
-            told = [*found.messages, waiting_for(job)]
-            yield (gr.skip(), told, gr.skip(), gr.skip(), working())
+            told = [*found.messages, job_message(job)]
+            yield (gr.skip(), told, gr.skip(), gr.skip(), busy_composer())
         found.switch_gallery(DEMO_GALLERY)
         choice = self._gallery_choice(DEMO_GALLERY)
         yield (choice, found.messages, *self._findings(found), gr.skip())
         if job.problem:
             found.transcript.notice(job.problem)
-            yield (gr.skip(), found.messages, gr.skip(), gr.skip(), ready())
+            yield (gr.skip(), found.messages, gr.skip(), gr.skip(), idle_composer())
             return
-        turn, photos = Turn(), (self._galleries.demo_query,)
-        steps = found.ask(FIND, photos, turn=turn, decide=find_given, gallery=DEMO_GALLERY)
+        turn, photos = TurnStatus(), (self._galleries.demo_query,)
+        steps = found.ask(
+            DEFAULT_QUESTION, photos, turn=turn, decide=plan_search, gallery=DEMO_GALLERY
+        )
         for update in self._turn(found, turn, steps, "", ()):
             yield (gr.skip(), *update)
 
     def _watching(
-        self, job: Job, token: str, request: gr.Request, *, clear_files: bool = False
+        self, job: IndexingJob, token: str, request: gr.Request, *, clear_files: bool = False
     ) -> Iterator[Updates]:
         cleared = None if clear_files else gr.skip()
         while job.wait(_POLL_S):
-            yield (job_html(job), gr.skip(), cleared)
+            yield (job_progress_html(job), gr.skip(), cleared)
         found = self._sessions.find(token, _login(request))
         chosen = found.gallery if found else job.gallery
-        yield (job_html(job), self._gallery_choice(chosen), cleared)
+        yield (job_progress_html(job), self._gallery_choice(chosen), cleared)
 
     # -- what is shown ------------------------------------------------------------------------
 
-    def _whole(self, found: Investigation | None) -> Updates:
+    def _whole(self, found: ChatSession | None) -> Updates:
         messages: list[Message] = found.messages if found else []
-        return (messages, *self._findings(found), ready())
+        return (messages, *self._findings(found), idle_composer())
 
-    def _findings(self, found: Investigation | None) -> Updates:
+    def _findings(self, found: ChatSession | None) -> Updates:
         if found is None:
-            return (start_html(), "")
+            return (placeholder_html(), "")
         return (
-            found.findings_html() or start_html(),
+            found.findings_html() or placeholder_html(),
             found.detail_html(),
         )
 
@@ -297,12 +299,12 @@ class Handlers:
         return names[0] if names and DEFAULT_GALLERY not in names else DEFAULT_GALLERY
 
 
-def working() -> Any:
+def busy_composer() -> Any:
     """The message box while an answer is written: one may type, and stop."""
     return gr.update(submit_btn=False, stop_btn=True)
 
 
-def ready(*, text: str = "", photos: Sequence[Path] = ()) -> Any:
+def idle_composer(*, text: str = "", photos: Sequence[Path] = ()) -> Any:
     """The message box when nothing is being answered; what was typed meanwhile stays."""
     idle: dict[str, Any] = {"interactive": True, "submit_btn": True, "stop_btn": False}
     return gr.update(**idle, value=_message(text, photos)) if text else gr.update(**idle)
@@ -313,7 +315,7 @@ def _message(text: str, photos: Sequence[Path] = ()) -> dict[str, Any]:
 
 
 def _following(
-    investigation: Investigation, turn: Turn, steps: Iterator[None]
+    investigation: ChatSession, turn: TurnStatus, steps: Iterator[None]
 ) -> Iterator[Updates]:
     """Updates as a turn goes on, and at its end; a fault is logged and shown."""
     try:
@@ -325,7 +327,7 @@ def _following(
         yield (investigation.messages, gr.skip(), gr.skip(), gr.skip())
 
 
-def _as_it_goes_on(investigation: Investigation, turn: Iterator[None]) -> Iterator[Updates]:
+def _as_it_goes_on(investigation: ChatSession, turn: Iterator[None]) -> Iterator[Updates]:
     """Not more than a dozen updates a second, findings only when they change."""
     shown, version = 0.0, investigation.version
     for _ in turn:
@@ -338,7 +340,7 @@ def _as_it_goes_on(investigation: Investigation, turn: Iterator[None]) -> Iterat
             yield (investigation.messages, gr.skip(), gr.skip(), gr.skip())
 
 
-def _everything(investigation: Investigation) -> Updates:
+def _everything(investigation: ChatSession) -> Updates:
     findings = investigation.findings_html()
     return (
         investigation.messages,

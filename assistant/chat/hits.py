@@ -10,29 +10,30 @@ from typing import Any, Protocol
 import numpy as np
 from markupsafe import Markup
 
-from assistant.chat.buttons import ABOUT_A_HIT
+from assistant.chat.buttons import HIT_ACTIONS
 from assistant.chat.citations import sentences_html
-from assistant.grounding.citations import Checked
-from assistant.report.data_uris import data_uri, with_box
+from assistant.grounding.citations import SentenceLike
+from assistant.report.data_uris import data_uri, draw_box
 from assistant.report.maps import MapView, distance_view, forgery_view
-from assistant.report.templating import bands, fill
+from assistant.report.templating import inconclusive_bands, render_template
 from tools.errors import ToolError
-from tools.localisers import Located
+from tools.localisers import Localisation
+from tools.media.file_names import printable
 from tools.media.images import hash_distance, perceptual_hash
 from tools.search.closer_look.reference_comparison import ReferenceMap
-from tools.search.closer_look.reranking import MOST_HITS
-from tools.search.results import Findings, Hit, printable
+from tools.search.closer_look.reranking import MAX_RERANKED_HITS
+from tools.search.results import Findings, Hit
 from tools.verdict.handles import Fact
-from tools.verdict.rule import VERDICTS, Rule
+from tools.verdict.rule import VERDICTS, VerdictRule
 
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
-_TOPS = (20, MOST_HITS)
+_TOPS = (20, MAX_RERANKED_HITS)
 """Numbers of hits that a search is offered again with."""
 _NEAR_BITS = 6
 """Hits whose aligned faces differ in at most so many bits of 64 look almost the same."""
 
 
-class Pictures(Protocol):
+class CaseImages(Protocol):
     """Where the pictures of a case come from; a Desk is one."""
 
     def pixels(self, handle: str) -> np.ndarray:
@@ -42,10 +43,10 @@ class Pictures(Protocol):
         """Its face, upright and aligned: (size, size, 3) uint8 RGB."""
 
 
-class Faces:
+class FaceThumbnails:
     """Faces of one search as data URIs, each made once."""
 
-    def __init__(self, pictures: Pictures) -> None:
+    def __init__(self, pictures: CaseImages) -> None:
         self._pictures = pictures
         self._made: dict[tuple[str, int], tuple[str | None, int]] = {}
 
@@ -77,16 +78,16 @@ class Faces:
         return self._made[key]
 
 
-def start_html() -> str:
+def placeholder_html() -> str:
     """What stands where findings will be, before there are any."""
-    return fill("chat_start.html")
+    return render_template("chat_start.html")
 
 
 def hits_html(
     findings: Findings,
-    faces: Faces,
+    faces: FaceThumbnails,
     *,
-    rule: Rule | None,
+    rule: VerdictRule | None,
     chosen: str | None,
     offers_model: bool = True,
 ) -> str:
@@ -99,13 +100,13 @@ def hits_html(
             "hit": hit,
             "name": _name(hit),
             "face": faces.uri(hit.handle, _LIST_PX),
-            "bands": bands(hit.assessment),
+            "bands": inconclusive_bands(hit.assessment),
             "passing": hit.assessment.unseen,
         }
         for hit in findings.hits
     ]
     more = [top for top in _TOPS if len(findings.hits) < min(top, findings.compared)]
-    return fill(
+    return render_template(
         "chat_hits.html",
         findings=findings,
         views=views,
@@ -118,14 +119,14 @@ def hits_html(
 
 def detail_html(
     hit: Hit,
-    faces: Faces,
+    faces: FaceThumbnails,
     *,
     query: str,
     image: np.ndarray | None,
-    rule: Rule | None,
+    rule: VerdictRule | None,
     facts: Sequence[Fact],
-    sentences: Sequence[Checked],
-    located: Located | None = None,
+    sentences: Sequence[SentenceLike],
+    located: Localisation | None = None,
     departs: ReferenceMap | None = None,
     picture: MapView | None = None,
     further: Sequence[MapView] = (),
@@ -138,7 +139,7 @@ def detail_html(
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
-    return fill(
+    return render_template(
         "chat_detail.html",
         hit=hit,
         name=_name(hit),
@@ -146,8 +147,8 @@ def detail_html(
         query_face=faces.uri(query, _FACE_PX),
         face=face if image is not None else None,
         image=None if image is None else _whole(image, hit),
-        bands=bands(hit.assessment),
-        buttons=ABOUT_A_HIT,
+        bands=inconclusive_bands(hit.assessment),
+        buttons=HIT_ACTIONS,
         passing=hit.assessment.unseen,
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
         offers_model=all(sentence.source == "plain" for sentence in sentences),
@@ -175,7 +176,7 @@ def _row(fact: Fact) -> Mapping[str, Any]:
 
 
 def _whole(image: np.ndarray, hit: Hit) -> str:
-    return data_uri(with_box(image, np.asarray(hit.box), longest_px=_IMAGE_PX))
+    return data_uri(draw_box(image, np.asarray(hit.box), longest_px=_IMAGE_PX))
 
 
 def _name(hit: Hit) -> str:

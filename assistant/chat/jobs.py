@@ -2,19 +2,19 @@
 
 from html import escape
 
-from assistant.chat.citations import plain_html
-from assistant.chat.galleries import Job
+from assistant.chat.citations import escape_html
+from assistant.chat.galleries import IndexingJob
 from assistant.chat.messages import Message
-from assistant.console.output import counted, from_videos
-from assistant.console.progress import describe
+from assistant.console.output import format_frame_counts, pluralize
+from assistant.console.progress import format_progress
 from tools.gallery.indexing import IndexSummary
 
 
-def job_html(job: Job | None, problem: str = "") -> str:
+def job_progress_html(job: IndexingJob | None, problem: str = "") -> str:
     """A progress bar while it goes on, afterwards what was added; nothing for no job."""
     text = problem or (job.problem if job else "")
     if text:
-        return f'<div class="unmask job problem" role="alert">{plain_html(text)}</div>'
+        return f'<div class="unmask job problem" role="alert">{escape_html(text)}</div>'
     if job is None:
         return ""
     if job.summary is not None:
@@ -23,36 +23,36 @@ def job_html(job: Job | None, problem: str = "") -> str:
     return f'<div class="unmask job" role="status">{_bar(job)}{escape(_state(job))}</div>'
 
 
-def waiting_for(job: Job) -> Message:
+def job_message(job: IndexingJob) -> Message:
     """The same as a chat message, for who waits for the demo."""
     text = f"Making the demo: {_state(job)}"
     return {"role": "assistant", "content": f'<div class="answer draft">{escape(text)}</div>'}
 
 
-def _bar(job: Job) -> str:
+def _bar(job: IndexingJob) -> str:
     if job.progress is None or not job.progress.files_total:
         return '<progress aria-label="Adding images"></progress>'
     done, total = job.progress.files_done, job.progress.files_total
     return f'<progress aria-label="Adding images" max="{total}" value="{done}"></progress>'
 
 
-def _state(job: Job) -> str:
+def _state(job: IndexingJob) -> str:
     if job.stopped:
         return "stopping after this batch; what was added stays"
     if job.waits:
         return "waiting until what was dropped before is added"
-    return describe(job.progress) if job.progress else "getting ready"
+    return format_progress(job.progress) if job.progress else "getting ready"
 
 
 def _summary(gallery: str, summary: IndexSummary, *, stopped: bool) -> str:
     begun = "Stopped. " if stopped else ""
     lines = [
-        f"{begun}Gallery “{escape(gallery)}”: {counted(summary.images_added, 'image')} added with "
-        f"{counted(summary.faces_found, 'face')}, {summary.already_known:,} known already, "
-        f"{counted(summary.duplicates, 'duplicate')}."
+        f"{begun}Gallery “{escape(gallery)}”: {pluralize(summary.images_added, 'image')} added "
+        f"with {pluralize(summary.faces_found, 'face')}, {summary.already_known:,} known already, "
+        f"{pluralize(summary.duplicates, 'duplicate')}."
     ]
     if summary.videos_added:
-        lines.append(f"{from_videos(summary)}.")
+        lines.append(f"{format_frame_counts(summary)}.")
     if summary.skipped:
         reasons = ", ".join(f"{many:,} {escape(why)}" for why, many in summary.skipped.items())
         lines.append(f"Skipped: {reasons}.")

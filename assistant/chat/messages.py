@@ -10,21 +10,21 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from assistant.chat.citations import plain_html, sentences_html
+from assistant.chat.citations import escape_html, sentences_html
 from assistant.conversation.steps import (
     CheckedSentence,
-    Content,
     Explanation,
     Failed,
     ModelText,
     Step,
     Stopped,
     ToolCall,
+    ToolContent,
     ToolResult,
     UserTurn,
 )
-from assistant.grounding.citations import FactOf
-from tools.verdict.handles import SUBJECT
+from assistant.grounding.citations import FactLookup
+from tools.verdict.handles import SUBJECT_PATTERN
 
 Message = dict[str, Any]
 PhotoUri = Callable[[str], str | None]
@@ -47,7 +47,7 @@ _COUNTED = {
 _SHOWN_CHARACTERS = 4000
 
 
-class Transcript:
+class ChatTranscript:
     """The messages of one conversation, growing with each step; `messages` is what to show."""
 
     def __init__(self, photo_uri: PhotoUri) -> None:
@@ -67,7 +67,7 @@ class Transcript:
         """A piece of text that the model is writing."""
         self._draft += text
 
-    def add(self, step: Step, fact: FactOf) -> None:
+    def add(self, step: Step, fact: FactLookup) -> None:
         """A finished step; `fact` gives what it cites, with the values as they were then."""
         self._draft = ""
         match step:
@@ -88,7 +88,7 @@ class Transcript:
 
         What is being said meanwhile goes on: the sentence may be about another attempt.
         """
-        self._told.append(_said(f'<div class="problem" role="alert">{plain_html(text)}</div>'))
+        self._told.append(_said(f'<div class="problem" role="alert">{escape_html(text)}</div>'))
 
     def _asked(self, turn: UserTurn) -> str:
         uris = {handle: self._photo_uri(handle) for handle in turn.photos}
@@ -97,7 +97,7 @@ class Transcript:
             for handle, uri in uris.items()
             if uri is not None
         )
-        return f'<div class="asked">{photos}<div>{plain_html(turn.text)}</div></div>'
+        return f'<div class="asked">{photos}<div>{escape_html(turn.text)}</div></div>'
 
     def _called(self, call: ToolCall) -> Message:
         message = _said(_code(f"{call.name}\n{_lines(call.arguments)}"))
@@ -146,12 +146,12 @@ def _counted(text: str) -> str:
 
 def _ending(step: Stopped | Failed) -> str:
     if isinstance(step, Failed):
-        return f'<div class="problem" role="alert">{plain_html(step.message)}</div>'
+        return f'<div class="problem" role="alert">{escape_html(step.message)}</div>'
     left = f" {_counted(step.unchecked)} left out, not checked." if step.unchecked else ""
     return f'<div class="ended">Stopped.{left}</div>'
 
 
-def _answer(step: ModelText | Explanation, fact: FactOf) -> str:
+def _answer(step: ModelText | Explanation, fact: FactLookup) -> str:
     about = f"<b>{escape(step.hit)}</b> " if isinstance(step, Explanation) else ""
     subject = step.hit if isinstance(step, Explanation) else ""
     said = tuple(sentence for sentence in step.sentences if sentence.text)
@@ -167,7 +167,7 @@ def _dropped(sentences: tuple[CheckedSentence, ...]) -> str:
     what = "One sentence was" if len(sentences) == 1 else f"{len(sentences)} sentences were"
     return (
         f'<details class="dropped"><summary>{what} left out by the check</summary>'
-        f"{plain_html(reasons)}</details>"
+        f"{escape_html(reasons)}</details>"
     )
 
 
@@ -180,7 +180,7 @@ def _title(call: ToolCall) -> str:
 
 def _handles(value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    return [each for each in values if isinstance(each, str) and SUBJECT.fullmatch(each)]
+    return [each for each in values if isinstance(each, str) and SUBJECT_PATTERN.fullmatch(each)]
 
 
 def _log(result: ToolResult) -> str:
@@ -192,7 +192,7 @@ def _log(result: ToolResult) -> str:
     return f"{result.count} {one if result.count == 1 else many}"
 
 
-def _words(content: Content) -> str:
+def _words(content: ToolContent) -> str:
     """What a tool told the model, pictures aside."""
     if isinstance(content, str):
         return _laid_out(content)
@@ -225,4 +225,4 @@ def _values(entry: Mapping[str, object]) -> str:
 def _code(text: str) -> str:
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + " …"
-    return f'<div class="tooltext">{plain_html(text)}</div>'
+    return f'<div class="tooltext">{escape_html(text)}</div>'

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from assistant.chat.buttons import EXAMPLES
-from assistant.chat.handlers import Handlers
-from assistant.chat.hits import start_html
+from assistant.chat.buttons import EXAMPLE_TURNS
+from assistant.chat.handlers import EventHandlers
+from assistant.chat.hits import placeholder_html
 
 IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
 VIDEO_TYPES = ["video", ".mkv", ".avi", ".mov", ".flv", ".wmv", ".ts", ".mts"]
@@ -30,21 +30,21 @@ _HEAD = "<h1>Unmask</h1><p>Which images show this person, and which of them are 
 _PROMISE = "Nothing leaves this machine. Scores are fallible: a person must check every hit."
 
 
-class Talk(NamedTuple):
+class ConversationPane(NamedTuple):
     """The conversation's components."""
 
     chat: gr.Chatbot
     composer: gr.MultimodalTextbox
 
 
-class Shown(NamedTuple):
+class FindingsPane(NamedTuple):
     """The components of the findings."""
 
     findings: gr.HTML
     detail: gr.HTML
 
 
-class Bar(NamedTuple):
+class Toolbar(NamedTuple):
     """What stands above: which gallery, and where to begin."""
 
     gallery: gr.Dropdown
@@ -52,7 +52,7 @@ class Bar(NamedTuple):
     new_case: gr.Button
 
 
-class Panel(NamedTuple):
+class UploadPanel(NamedTuple):
     """Adding images to the gallery."""
 
     files: gr.File
@@ -63,7 +63,7 @@ class Panel(NamedTuple):
     progress: gr.HTML
 
 
-def build(handlers: Handlers, *, folders: list[str]) -> gr.Blocks:
+def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
     """The page; `folders` are those of the server that may be indexed from it."""
     page = gr.Blocks(
         title="Unmask", analytics_enabled=False, fill_width=True,
@@ -81,7 +81,7 @@ def build(handlers: Handlers, *, folders: list[str]) -> gr.Blocks:
     return page
 
 
-def _bar() -> Bar:
+def _bar() -> Toolbar:
     with gr.Row(elem_id="unmask-bar", equal_height=True):
         gr.HTML(_HEAD, elem_id="unmask-head", apply_default_css=False, min_width=260, scale=3)
         gallery = gr.Dropdown(
@@ -90,10 +90,10 @@ def _bar() -> Bar:
         )  # fmt: skip
         demo = gr.Button("Try the demo", size="sm", min_width=120, scale=0)
         new_case = gr.Button("New case", size="sm", min_width=120, scale=0)
-    return Bar(gallery, demo, new_case)
+    return Toolbar(gallery, demo, new_case)
 
 
-def _panel(folders: list[str]) -> Panel:
+def _panel(folders: list[str]) -> UploadPanel:
     with (
         gr.Accordion("Add images and videos to this gallery", open=False, elem_id="unmask-panel"),
         gr.Row(),
@@ -113,16 +113,16 @@ def _panel(folders: list[str]) -> Panel:
         with gr.Column(min_width=280):
             progress = gr.HTML("", apply_default_css=False, elem_id="unmask-progress")
             stop = gr.Button("Stop adding", size="sm", elem_id="unmask-stop")
-    return Panel(files, add_files, folder, add_folder, stop, progress)
+    return UploadPanel(files, add_files, folder, add_folder, stop, progress)
 
 
-def _talk() -> Talk:
+def _talk() -> ConversationPane:
     with gr.Column(scale=5, min_width=320, elem_id="unmask-talk"):
         chat = gr.Chatbot(
             label="Conversation", show_label=False, elem_id="unmask-chat", layout="panel",
             height=None, buttons=[], allow_tags=False, sanitize_html=True, latex_delimiters=[],
             feedback_options=None, allow_file_downloads=False, autoscroll=True,
-            placeholder=_PROMISE, examples=[{"text": text} for text in EXAMPLES],
+            placeholder=_PROMISE, examples=[{"text": text} for text in EXAMPLE_TURNS],
         )  # fmt: skip
         box = gr.MultimodalTextbox(
             label="Your message", show_label=False, file_types=IMAGE_TYPES,
@@ -130,16 +130,16 @@ def _talk() -> Talk:
             placeholder="Drop a photo and ask: find fakes of this person", stop_btn=False,
             interactive=False,  # until the page knows whose case it shows
         )  # fmt: skip
-    return Talk(chat, box)
+    return ConversationPane(chat, box)
 
 
-def _shown() -> Shown:
+def _shown() -> FindingsPane:
     with gr.Column(scale=9, min_width=320, elem_id="unmask-findings"), gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            findings = _live_html(start_html(), "unmask-list")
+            findings = _live_html(placeholder_html(), "unmask-list")
         with gr.Column(scale=7, min_width=340):
             detail = _live_html("", "unmask-one")
-    return Shown(findings, detail)
+    return FindingsPane(findings, detail)
 
 
 def _live_html(value: str, name: str) -> gr.HTML:
@@ -147,15 +147,26 @@ def _live_html(value: str, name: str) -> gr.HTML:
 
 
 def _wire_session(
-    page: gr.Blocks, handlers: Handlers, token: gr.State, browser: gr.BrowserState, bar: Bar,
-    talk: Talk, shown: Shown,
-) -> None:  # fmt: skip
+    page: gr.Blocks,
+    handlers: EventHandlers,
+    token: gr.State,
+    browser: gr.BrowserState,
+    bar: Toolbar,
+    talk: ConversationPane,
+    shown: FindingsPane,
+) -> None:
     whole = [talk.chat, *shown, talk.composer]
     _on(page.load, handlers.load, [browser], [token, browser, bar.gallery, *whole])
     _on(bar.new_case.click, handlers.new_case, [token], [token, browser, *whole])
 
 
-def _wire_talk(handlers: Handlers, token: gr.State, bar: Bar, talk: Talk, shown: Shown) -> None:
+def _wire_talk(
+    handlers: EventHandlers,
+    token: gr.State,
+    bar: Toolbar,
+    talk: ConversationPane,
+    shown: FindingsPane,
+) -> None:
     view = [talk.chat, *shown, talk.composer]
     here = [token, bar.gallery]
     _on(talk.composer.submit, handlers.ask, [*here, talk.composer], view)
@@ -172,7 +183,12 @@ def _wire_talk(handlers: Handlers, token: gr.State, bar: Bar, talk: Talk, shown:
 
 
 def _wire_galleries(
-    handlers: Handlers, token: gr.State, bar: Bar, panel: Panel, shown: Shown, talk: Talk
+    handlers: EventHandlers,
+    token: gr.State,
+    bar: Toolbar,
+    panel: UploadPanel,
+    shown: FindingsPane,
+    talk: ConversationPane,
 ) -> None:
     here = [token, bar.gallery]
     progress = [panel.progress, bar.gallery, panel.files]

@@ -8,17 +8,17 @@ from html import escape
 
 import numpy as np
 
-from assistant.agent.directed_turns import Asking
+from assistant.agent.directed_turns import PendingQuestion
 from assistant.chat.messages import Message
-from assistant.report.data_uris import data_uri, with_numbers
+from assistant.report.data_uris import data_uri, draw_numbered_boxes
 
-Picture = Callable[[str], np.ndarray | None]
+PixelsLookup = Callable[[str], np.ndarray | None]
 """The picture of a photo by its handle, (h, w, 3) uint8 RGB; None when it is gone."""
 
 _PICTURE_PX = 640
 
 
-def question_message(asking: Asking, picture: Picture) -> Message:
+def clarification_message(asking: PendingQuestion, picture: PixelsLookup) -> Message:
     """The question as a message whose options are buttons."""
     if asking.boxes:
         return _which_face(asking, picture(asking.photos[0]))
@@ -28,7 +28,7 @@ def question_message(asking: Asking, picture: Picture) -> Message:
     return _message(f'<div class="asks-back">{escape(said)}</div>', [*options, every])
 
 
-def _which_face(asking: Asking, pixels: np.ndarray | None) -> Message:
+def _which_face(asking: PendingQuestion, pixels: np.ndarray | None) -> Message:
     (photo, *_), boxes = asking.photos, asking.boxes
     said = f"{photo} shows {len(boxes)} faces. Which one is meant?"
     shown = "" if pixels is None else _clickable(photo, pixels, boxes)
@@ -39,7 +39,7 @@ def _which_face(asking: Asking, pixels: np.ndarray | None) -> Message:
 def _clickable(photo: str, pixels: np.ndarray, boxes: Sequence[Sequence[float]]) -> str:
     """The picture with numbered boxes, each of which is a button."""
     height, width = pixels.shape[:2]
-    uri = data_uri(with_numbers(pixels, boxes, longest_px=_PICTURE_PX))
+    uri = data_uri(draw_numbered_boxes(pixels, boxes, longest_px=_PICTURE_PX))
     buttons = "".join(
         # Gradio's sanitizer leaves `value` and `title`, and takes data and ARIA attributes away.
         f'<button type="button" class="face-box" value="Face {number}" '

@@ -13,18 +13,18 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.chat.galleries import Galleries
-from assistant.chat.session_state import Investigation
-from assistant.chat.sessions import Sessions
-from assistant.console.output import out
-from assistant.profile import Parts
-from assistant.settings import Settings, keep_uploads_in
-from tools.agent_tools.workspace import Desk
+from assistant.chat.galleries import GalleryIndexer
+from assistant.chat.session_state import ChatSession
+from assistant.chat.sessions import SessionStore
+from assistant.console.output import stdout_console
+from assistant.profile import LoadedModels
+from assistant.settings import Settings, set_upload_dir
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
-from tools.media.private_files import private_folder, private_from_here_on, tighten
+from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
 
 _STATIC = Path(__file__).parent / "static"
-MOST_BYTES_AN_UPLOAD = "64mb"
+MAX_UPLOAD_SIZE = "64mb"
 _FONTS = ("system-ui", "sans-serif")
 _FIXED_FONTS = ("ui-monospace", "monospace")
 
@@ -36,7 +36,7 @@ def serve(
 
     Raises SetupError when the address cannot be listened at.
     """
-    page, options = prepare(settings, model=model or _model_of(settings))
+    page, options = build_app(settings, model=model or _model_of(settings))
     try:
         _, address, _ = page.launch(
             **options, inbrowser=open_browser, prevent_thread_lock=True, quiet=True
@@ -46,27 +46,27 @@ def serve(
             f"{settings.host}:{settings.port} cannot be listened at ({error}): choose another "
             "port with `unmask chat --port N`"
         ) from error
-    out().print(f"The chat is at {address} until Ctrl-C.")
+    stdout_console().print(f"The chat is at {address} until Ctrl-C.")
     page.block_thread()
 
 
-def prepare(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[str, Any]]:
+def build_app(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[str, Any]]:
     """The page, and how to launch it."""
     uploads = settings.home / "uploads"
     private_folder(uploads)
     for folder in (uploads, settings.home / "dropped", settings.home / "sessions"):
-        tighten(folder)  # what lies there from before
-    private_from_here_on()  # Gradio's copies of uploads too
-    keep_uploads_in(uploads)
+        restrict_permissions(folder)  # what lies there from before
+    set_private_umask()  # Gradio's copies of uploads too
+    set_upload_dir(uploads)
 
-    from assistant.chat.handlers import Handlers
-    from assistant.chat.page import build
+    from assistant.chat.handlers import EventHandlers
+    from assistant.chat.page import build_page
 
-    parts = Parts(settings)
-    galleries = Galleries(settings, parts)
+    parts = LoadedModels(settings)
+    galleries = GalleryIndexer(settings, parts)
     begin, resume = _openers(settings, parts, model)
-    handlers = Handlers(Sessions(settings.home, begin=begin, resume=resume), galleries)
-    page = build(handlers, folders=galleries.allowed_folders())
+    handlers = EventHandlers(SessionStore(settings.home, begin=begin, resume=resume), galleries)
+    page = build_page(handlers, folders=galleries.allowed_folders())
     page.queue(api_open=False, default_concurrency_limit=4)
     return page, launch_options(settings)
 
@@ -87,7 +87,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "ssr_mode": False,
         "show_error": False,
         "footer_links": [],
-        "max_file_size": MOST_BYTES_AN_UPLOAD,
+        "max_file_size": MAX_UPLOAD_SIZE,
         "allowed_paths": [],
         "blocked_paths": [str(settings.home / part) for part in ("cases", "sessions", "galleries")],
         # Not through `css`, which rewrites selectors and drops what it does not know.
@@ -105,24 +105,28 @@ def launch_options(settings: Settings) -> dict[str, Any]:
 
 
 def _openers(
-    settings: Settings, parts: Parts, model: BaseChatModel
-) -> tuple[Callable[[str], Investigation], Callable[[Case], Investigation]]:
+    settings: Settings, parts: LoadedModels, model: BaseChatModel
+) -> tuple[Callable[[str], ChatSession], Callable[[Case], ChatSession]]:
     return partial(_begin, settings, parts, model), partial(_resume, settings, parts, model)
 
 
-def _begin(settings: Settings, parts: Parts, model: BaseChatModel, gallery: str) -> Investigation:
+def _begin(
+    settings: Settings, parts: LoadedModels, model: BaseChatModel, gallery: str
+) -> ChatSession:
     case = Case.create(settings.home, gallery=gallery)
-    desk = Desk(parts, home=settings.home, gallery=gallery)
-    return Investigation(case, desk, Agent(model, desk, case))
+    desk = Workspace(parts, home=settings.home, gallery=gallery)
+    return ChatSession(case, desk, Agent(model, desk, case))
 
 
-def _resume(settings: Settings, parts: Parts, model: BaseChatModel, case: Case) -> Investigation:
+def _resume(
+    settings: Settings, parts: LoadedModels, model: BaseChatModel, case: Case
+) -> ChatSession:
     restored = case.restore(parts, home=settings.home)
     loop = Agent(model, restored.desk, case)
-    return Investigation(case, restored.desk, loop, notes=restored.notes)
+    return ChatSession(case, restored.desk, loop, notes=restored.notes)
 
 
 def _model_of(settings: Settings) -> BaseChatModel:
-    from assistant.chat_model import chat_model
+    from assistant.chat_model import load_chat_model
 
-    return chat_model(settings)
+    return load_chat_model(settings)

@@ -12,14 +12,14 @@ from typing import Protocol
 
 import numpy as np
 
-from assistant.agent.agent import Decide, Event, Token
-from assistant.agent.directed_turns import Asking, repeated
+from assistant.agent.agent import Event, TextDelta, TurnPlanner
+from assistant.agent.directed_turns import PendingQuestion, last_planned_turn
 from assistant.case.record import Case
-from assistant.chat.buttons import Press, on_hit, search_again
-from assistant.chat.face_maps import FaceMaps, Key, key_of, maps_of
-from assistant.chat.hits import Faces, detail_html, hits_html
-from assistant.chat.messages import Message, Transcript
-from assistant.chat.questions import question_message
+from assistant.chat.buttons import ActionTurn, plan_hit_action, plan_search_again
+from assistant.chat.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
+from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
+from assistant.chat.messages import ChatTranscript, Message
+from assistant.chat.questions import clarification_message
 from assistant.conversation.steps import (
     CheckedSentence,
     Explanation,
@@ -29,27 +29,27 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
 )
-from assistant.grounding.citations import FactOf
-from assistant.report.data_uris import data_uri, shrunk
-from tools.agent_tools.workspace import Desk, Look
+from assistant.grounding.citations import FactLookup
+from assistant.report.data_uris import data_uri, thumbnail
+from tools.agent_tools.workspace import FaceSnapshot, Workspace
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
 from tools.search.results import Findings, Hit
-from tools.verdict.handles import Fact, parse
+from tools.verdict.handles import Fact, parse_handle
 
 _PHOTO_PX = 160
 _WAIT_FOR_TURN_S = 10.0
-BUSY = "The answer before this one is still being written: wait for it, or stop it."
+BUSY_MESSAGE = "The answer before this one is still being written: wait for it, or stop it."
 
 
-GONE = (
+STALE_HIT_MESSAGE = (
     "This button belongs to an earlier search: that hit is no longer listed. Nothing was done; "
     "press a button of the present list."
 )
 
 
 @dataclass
-class Turn:
+class TurnStatus:
     """What became of one attempt at a turn; each attempt has its own, two may overlap.
 
     `refused`: it could not be asked or ended with an error, and may be sent again as it stands.
@@ -62,15 +62,15 @@ class Turn:
     broken: Path | None = None
 
 
-class Loop(Protocol):
+class AgentProtocol(Protocol):
     """What answers: the agent of this case."""
 
     @property
-    def asking(self) -> Asking | None:
+    def asking(self) -> PendingQuestion | None:
         """What the application waits to be told, if anything."""
 
     def ask(
-        self, text: str, photos: Sequence[Path] = (), *, decide: Decide | None = None
+        self, text: str, photos: Sequence[Path] = (), *, decide: TurnPlanner | None = None
     ) -> Iterator[Event]:
         """One turn: tokens as they come, and every finished step."""
 
@@ -81,21 +81,23 @@ class Loop(Protocol):
         """End the running turn at the next token."""
 
 
-class Investigation:
+class ChatSession:
     """A case, its desk and its agent, and how they look; `version` grows as findings change.
 
     Turns go one at a time, whoever asks; what is looked at meanwhile is bound to faces. `told`
     are the steps of a case that is opened again, each with its facts as they were then.
     """
 
-    def __init__(self, case: Case, desk: Desk, loop: Loop, *, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, case: Case, desk: Workspace, loop: AgentProtocol, *, notes: Sequence[str] = ()
+    ) -> None:
         self.case, self.desk = case, desk
         self.version = 0
-        self.transcript = Transcript(self._photo_uri)
+        self.transcript = ChatTranscript(self._photo_uri)
         self._loop = loop
-        self._faces = Faces(desk)
+        self._faces = FaceThumbnails(desk)
         self._chosen: str | None = None
-        self._maps: dict[Key, FaceMaps] = {}
+        self._maps: dict[FaceKey, FaceMaps] = {}
         self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
         self._calls: dict[str, ToolCall] = {}
         self._turn = threading.Lock()
@@ -118,7 +120,7 @@ class Investigation:
     def messages(self) -> list[Message]:
         """The conversation as chat messages, with what the application asks as the last."""
         asking = None if self.busy else self._loop.asking
-        asked = None if asking is None else question_message(asking, self._image)
+        asked = None if asking is None else clarification_message(asking, self._image)
         return [*self.transcript.messages, *([] if asked is None else [asked])]
 
     def ask(
@@ -126,15 +128,15 @@ class Investigation:
         text: str,
         photos: Sequence[Path] = (),
         *,
-        turn: Turn | None = None,
-        decide: Decide | None = None,
+        turn: TurnStatus | None = None,
+        decide: TurnPlanner | None = None,
         gallery: str | None = None,
     ) -> Iterator[None]:
         """One turn; yields whenever there is something new to show.
 
         `gallery` is the one that the person sees chosen: it is what is asked about.
         """
-        turn = turn or Turn()
+        turn = turn or TurnStatus()
         try:
             yield from self._taking_turns(turn, self._asked(turn, text, photos, decide), gallery)
         except UnreadableImage as error:
@@ -142,24 +144,24 @@ class Investigation:
             self.transcript.notice(_unreadable(error, turn.broken))
             yield
 
-    def press(self, action: str, *, face_id: str, top: int = 0) -> Press | None:
+    def press(self, action: str, *, face_id: str, top: int = 0) -> ActionTurn | None:
         """The turn of a button about a listed face, or about the search; None: there is none.
 
         The face counts, wherever it stands by now.
         """
         if action == "search":
             photos = self._searched_photos()
-            return search_again(photos, top) if photos and top > 0 else None
+            return plan_search_again(photos, top) if photos and top > 0 else None
         hit = self._of_face(face_id)
-        return None if hit is None else on_hit(action, hit, query=self._query_handle())
+        return None if hit is None else plan_hit_action(action, hit, query=self._query_handle())
 
-    def explain(self, handle: str, *, turn: Turn | None = None) -> Iterator[None]:
+    def explain(self, handle: str, *, turn: TurnStatus | None = None) -> Iterator[None]:
         """Let the model say why a hit, or with "all" every hit, got its verdict."""
         hits = self.findings.hits if self.findings else ()
         handles = [hit.handle for hit in hits if handle in ("all", hit.handle, hit.face_id)]
-        yield from self._taking_turns(turn or Turn(), self._explaining(handles), None)
+        yield from self._taking_turns(turn or TurnStatus(), self._explaining(handles), None)
 
-    def retry(self, *, turn: Turn, gallery: str | None = None) -> Iterator[None]:
+    def retry(self, *, turn: TurnStatus, gallery: str | None = None) -> Iterator[None]:
         """Ask the last question once more, with the photos that came with it.
 
         What a button had decided is decided again.
@@ -170,7 +172,7 @@ class Investigation:
             return
         files = self.desk.photos
         photos = [files[it] for it in asked[-1].photos if it in files and files[it].is_file()]
-        again = repeated(steps)
+        again = last_planned_turn(steps)
         decide = None if again is None else lambda _: again
         yield from self.ask(
             asked[-1].text, photos, turn=turn, decide=decide, gallery=None if again else gallery
@@ -181,16 +183,16 @@ class Investigation:
         if self.busy:
             self._loop.stop()
 
-    def say(self, text: str, turn: Turn | None = None) -> None:
+    def say(self, text: str, turn: TurnStatus | None = None) -> None:
         """A sentence of the application, unless the turn has ended with its own about an error."""
         if turn is None or not turn.failed:
             self.transcript.notice(text)
 
     def _taking_turns(
-        self, turn: Turn, steps: Iterator[None], gallery: str | None
+        self, turn: TurnStatus, steps: Iterator[None], gallery: str | None
     ) -> Iterator[None]:
         if not self._turn.acquire(timeout=_WAIT_FOR_TURN_S):
-            self.transcript.notice(BUSY)
+            self.transcript.notice(BUSY_MESSAGE)
             yield
             return
         try:
@@ -209,10 +211,10 @@ class Investigation:
             self._switch_as_wanted()
 
     def _asked(
-        self, turn: Turn, text: str, photos: Sequence[Path], decide: Decide | None
+        self, turn: TurnStatus, text: str, photos: Sequence[Path], decide: TurnPlanner | None
     ) -> Iterator[None]:
         for event in self._loop.ask(text, photos, decide=decide):
-            if isinstance(event, Token):
+            if isinstance(event, TextDelta):
                 self.transcript.token(event.text)
             else:
                 turn.failed = isinstance(event, Failed)
@@ -225,7 +227,7 @@ class Investigation:
             self.version += 1
             yield
 
-    def _show(self, step: Step, fact: FactOf, *, live: bool) -> None:
+    def _show(self, step: Step, fact: FactLookup, *, live: bool) -> None:
         self.transcript.add(step, fact)
         match step:
             case ToolCall():
@@ -300,10 +302,10 @@ class Investigation:
         """
         hit = self._of_face(face_id) or self._hit(face_id)
         if hit is None:
-            raise ToolError(GONE)
+            raise ToolError(STALE_HIT_MESSAGE)
         look = self.desk.look_at(hit.handle)
         if look.face_id != hit.face_id:  # another search ended between the two lines
-            raise ToolError(GONE)
+            raise ToolError(STALE_HIT_MESSAGE)
         self.choose(hit.handle)  # now: whoever chooses another one meanwhile keeps that
         self._make_maps(look)
 
@@ -340,7 +342,7 @@ class Investigation:
         hit, search = self._hit(self._chosen or ""), self.desk.search
         if hit is None or search is None:
             return ""
-        maps = self._maps.get(key_of(hit.face_id, search[1]), FaceMaps())
+        maps = self._maps.get(face_key(hit.face_id, search[1]), FaceMaps())
         return detail_html(
             hit,
             self._faces,
@@ -356,12 +358,12 @@ class Investigation:
             others=[other.handle for other in search[0].hits],
         )
 
-    def _make_maps(self, look: Look) -> None:
-        self._maps[key_of(look.face_id, look.query)] = maps_of(look, self.desk)
+    def _make_maps(self, look: FaceSnapshot) -> None:
+        self._maps[face_key(look.face_id, look.query)] = compute_face_maps(look, self.desk)
         self.version += 1
 
     def _look_at_findings(self) -> None:
-        self._faces = Faces(self.desk)
+        self._faces = FaceThumbnails(self.desk)
         self._explained.clear()
         hits = self.findings.hits if self.findings else ()
         self._chosen = hits[0].handle if hits else None
@@ -393,7 +395,7 @@ class Investigation:
 
     def _photo_uri(self, handle: str) -> str | None:
         image = self._image(handle)
-        return None if image is None else data_uri(shrunk(image, longest_px=_PHOTO_PX))
+        return None if image is None else data_uri(thumbnail(image, longest_px=_PHOTO_PX))
 
     def _fact(self, handle: str) -> Fact | None:
         try:
@@ -416,7 +418,7 @@ def _a_hit(arguments: Sequence[object]) -> str | None:
     """The hit that a call was about, if it was about one."""
     for argument in arguments:
         try:
-            handle = parse(str(argument))
+            handle = parse_handle(str(argument))
         except ToolError:
             continue
         if handle.subject.startswith("H") and not handle.kind:

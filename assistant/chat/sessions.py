@@ -15,19 +15,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assistant.case.record import Case
-from assistant.chat.session_state import Investigation
+from assistant.chat.session_state import ChatSession
 from tools.errors import SetupError, ToolError
-from tools.media.private_files import opened_privately, private_folder
+from tools.media.private_files import open_private, private_folder
 
 logger = logging.getLogger(__name__)
 
-CAPACITY = 64
+MAX_SESSIONS = 64
 """Sessions in memory at a time; an older one is opened again from its case when it is needed."""
 
-IDLE_S = 6 * 3600.0
+IDLE_TIMEOUT_S = 6 * 3600.0
 """After so long without a request a session leaves memory; its case stays on disk."""
 
-Open = Callable[[Case], Investigation]
+SessionFactory = Callable[[Case], ChatSession]
 
 
 _TOKEN = re.compile(r"[\w-]{43}")
@@ -39,30 +39,30 @@ def new_token() -> str:
 
 
 def is_token(value: object) -> bool:
-    """Whether something can be such a token; whose it is only `Sessions` knows."""
+    """Whether something can be such a token; whose it is only `SessionStore` knows."""
     return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
-class Sessions:
+class SessionStore:
     """The open investigations, by a hash of login and token; safe to use from several threads.
 
     `begin` makes an investigation for a new case, `resume` opens one that was recorded.
     """
 
     def __init__(
-        self, home: Path, *, begin: Callable[[str], Investigation], resume: Open,
-        capacity: int = CAPACITY, idle_s: float = IDLE_S,
+        self, home: Path, *, begin: Callable[[str], ChatSession], resume: SessionFactory,
+        capacity: int = MAX_SESSIONS, idle_s: float = IDLE_TIMEOUT_S,
     ) -> None:  # fmt: skip
         self._folder = home / "sessions"
         self._home = home
         self._begin, self._resume = begin, resume
         self._capacity, self._idle_s = capacity, idle_s
-        self._open: OrderedDict[str, tuple[float, Investigation]] = OrderedDict()
+        self._open: OrderedDict[str, tuple[float, ChatSession]] = OrderedDict()
         self._books = threading.Lock()
         # Opening a case takes a search: it makes the same browser wait, and hardly any other.
         self._turns = tuple(threading.RLock() for _ in range(16))
 
-    def find(self, token: str, login: str | None) -> Investigation | None:
+    def find(self, token: str, login: str | None) -> ChatSession | None:
         """The investigation that this browser has, opened again if need be; None: none yet."""
         key = _key(token, login)
         with self._turn(key):
@@ -72,7 +72,7 @@ class Sessions:
                 known = None if case is None else self._resumed(key, case)
             return known
 
-    def start(self, token: str, login: str | None, *, gallery: str) -> Investigation:
+    def start(self, token: str, login: str | None, *, gallery: str) -> ChatSession:
         """The browser's investigation; a new one on `gallery` when it has none."""
         key = _key(token, login)
         with self._turn(key):
@@ -85,12 +85,12 @@ class Sessions:
     def _turn(self, key: str) -> threading.RLock:
         return self._turns[int(key[:2], 16) % len(self._turns)]
 
-    def _in_memory(self, key: str) -> Investigation | None:
+    def _in_memory(self, key: str) -> ChatSession | None:
         with self._books:
             known = self._open.get(key)
         return None if known is None else self._keep(key, known[1])
 
-    def _keep(self, key: str, investigation: Investigation) -> Investigation:
+    def _keep(self, key: str, investigation: ChatSession) -> ChatSession:
         """Note that it was used just now, and let go of those that were not for long."""
         now = time.monotonic()
         with self._books:
@@ -102,7 +102,7 @@ class Sessions:
                     del self._open[other]
         return investigation
 
-    def _resumed(self, key: str, case: Case) -> Investigation | None:
+    def _resumed(self, key: str, case: Case) -> ChatSession | None:
         """The recorded case, opened; None where it cannot be: the browser begins a new one.
 
         The record stays where it is, for `unmask cases` and whoever repairs it.
@@ -120,7 +120,7 @@ class Sessions:
             return None  # never begun, or deleted since: the browser starts anew
 
     def _note(self, key: str, case: Case) -> None:
-        with opened_privately(private_folder(self._folder) / key) as note:
+        with open_private(private_folder(self._folder) / key) as note:
             note.write(case.id)
 
 

@@ -1,6 +1,6 @@
 """The chat model: a local vision-language model, or a server's, as a langchain chat model.
 
-    from assistant.chat_model import LocalVLM, chat_model
+    from assistant.chat_model import LocalVLM, load_chat_model
 
 Loads on first use: importing this package imports neither torch nor transformers.
 """
@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assistant.chat_model.choice import chat_model
+    from assistant.chat_model.choice import load_chat_model
     from assistant.chat_model.local.model import LocalVLM
 
-__all__ = ["LocalVLM", "chat_model"]
+__all__ = ["LocalVLM", "load_chat_model"]
 
 _HOMES = {
     "LocalVLM": "assistant.chat_model.local.model",
-    "chat_model": "assistant.chat_model.choice",
+    "load_chat_model": "assistant.chat_model.choice",
 }
 
 

@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assistant.report.data_uris import shrunk
+from assistant.report.data_uris import thumbnail
 from prompts.questions import QUESTIONS, Question
-from tools.detectors.protocol import Inputs
+from tools.detectors.protocol import InputKind
 from tools.faces.alignment import aligned_crop
 from tools.media.hashing import combined_sha256
 from tools.media.paths import is_folder
-from tools.search.closer_look.hit_pictures import CloserLook, Measurement
+from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from assistant.chat_model.local.first_words import Odds, Reader
+    from assistant.chat_model.local.first_words import AnswerLogOdds, AnswerScorer
 
-SCORE = "vlm/opinion"
+VLM_OPINION_SCORE = "vlm/opinion"
 """Its name among the scores of a hit."""
 
 CROP_PX, CROP_MARGIN = 336, 1.3
 LONGEST_PX = 1024
-LEAST_SHARE = 0.01
+MIN_ANSWER_PROBABILITY = 0.01
 """A model that opens with either answer less often than this has no opinion."""
 
 _NAMES = ("*.safetensors", "*.json", "*.jinja")
@@ -55,9 +55,9 @@ class VlmOpinion:
     """
 
     model: "BaseChatModel"
-    inputs: Inputs = "face"
+    inputs: InputKind = "face"
     question: Question = QUESTIONS["forged"]
-    least_share: float = LEAST_SHARE
+    least_share: float = MIN_ANSWER_PROBABILITY
     name = "vlm"
 
     @property
@@ -84,7 +84,7 @@ class VlmOpinion:
         """The upright face with some of what surrounds it, or the whole image, made smaller."""
         if self.inputs == "face" and keypoints is not None:
             return aligned_crop(pixels, keypoints, size=CROP_PX, margin=CROP_MARGIN)
-        return shrunk(pixels, longest_px=LONGEST_PX)
+        return thumbnail(pixels, longest_px=LONGEST_PX)
 
     def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB to log-odds (n,) float64, above 0 rather forged."""
@@ -92,31 +92,31 @@ class VlmOpinion:
         # NaN is no share either.
         return np.where(told.share >= self.least_share, told.log_odds, np.nan)
 
-    def ask(self, pictures: Sequence[np.ndarray]) -> "Odds":
+    def ask(self, pictures: Sequence[np.ndarray]) -> "AnswerLogOdds":
         """The log-odds, and how much of the probability the two answers have."""
-        from assistant.chat_model.local.first_words import Odds
+        from assistant.chat_model.local.first_words import AnswerLogOdds
 
         if self._reader is None:
-            return Odds.none(len(pictures))
+            return AnswerLogOdds.none(len(pictures))
         question = self.question
         return self._reader.odds(
             pictures, question.text, one=question.forged, other=question.authentic
         )
 
     @cached_property
-    def _reader(self) -> "Reader | None":
-        from assistant.chat_model.local.first_words import reader
+    def _reader(self) -> "AnswerScorer | None":
+        from assistant.chat_model.local.first_words import answer_scorer
 
-        return reader(self.model)
+        return answer_scorer(self.model)
 
 
-def measurement(model: "BaseChatModel") -> Measurement:
+def opinion_measurement(model: "BaseChatModel") -> RerankMeasure:
     """For a closer look at hits: `vlm/opinion`, None where the model has no opinion."""
     opinion = VlmOpinion(model)
 
-    def measured(look: CloserLook) -> Mapping[str, float | None]:
+    def measured(look: RerankInput) -> Mapping[str, float | None]:
         (odds,) = opinion.score_pictures([opinion.framed(look.pixels, look.face.keypoints)])
-        return {SCORE: None if np.isnan(odds) else float(odds)}
+        return {VLM_OPINION_SCORE: None if np.isnan(odds) else float(odds)}
 
     return measured
 

@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from PIL import Image, UnidentifiedImageError
 
 
-def pictures_after_tools(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+def move_tool_images_to_user(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """The messages with pictures of tool results in user messages of their own.
 
     Many templates and servers drop pictures from tool messages without a word. Each follows the
@@ -41,7 +41,7 @@ def _without_pictures(message: ToolMessage) -> tuple[ToolMessage, list[dict[str,
     ]
 
 
-def decoded(block: Mapping[str, Any]) -> Image.Image:
+def decode_image_block(block: Mapping[str, Any]) -> Image.Image:
     """The RGB picture in a standard image block. Raises ValueError for one that is elsewhere."""
     encoded = block.get("base64")
     url = str(block.get("url", ""))

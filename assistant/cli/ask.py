@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.options import AsJson, settings_of, stdout_kept_clean
-from assistant.console.output import err, out, print_json, print_table, safe, tell
+from assistant.cli.options import JsonOption, load_settings, redirect_library_output
+from assistant.console.output import (
+    escape_terminal,
+    print_json,
+    print_remarks,
+    print_table,
+    stderr_console,
+    stdout_console,
+)
 from tools.errors import SetupError
 from tools.media.paths import is_file
 
@@ -16,13 +23,13 @@ if TYPE_CHECKING:
     from assistant.case.record import CaseSummary
     from assistant.settings import Settings
 
-QUESTION = "Find fakes of this person."
+DEFAULT_ASK_QUESTION = "Find fakes of this person."
 """What is asked when only photos are given."""
 
-EXPLAINED = 5
+DEFAULT_EXPLAIN_COUNT = 5
 """Leading hits that `--explain` explains."""
 
-Vlm = Annotated[
+VlmOption = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL", help="Chat model: a folder, an id, or the URL of an OpenAI-like server."
@@ -40,7 +47,10 @@ def register(app: typer.Typer) -> None:
 def ask(
     context: typer.Context,
     words: Annotated[
-        list[str], typer.Argument(metavar="[PHOTO]... QUESTION", help="Photos, then the question.")
+        list[str],
+        typer.Argument(
+            metavar="[PHOTO]... DEFAULT_ASK_QUESTION", help="Photos, then the question."
+        ),
     ],
     gallery: Annotated[
         str | None, typer.Option("--gallery", "-g", metavar="NAME", help="Which collection.")
@@ -51,8 +61,8 @@ def ask(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also explain the leading hits.")
     ] = False,
-    vlm: Vlm = None,
-    json: AsJson = False,
+    vlm: VlmOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Ask the assistant. It calls the tools, and every sentence of its answer is checked.
 
@@ -66,30 +76,30 @@ def ask(
     model's own were refused. What no tool measures is marked (unchecked). Every question is
     recorded as a case in the data folder, with private copies of the photos.
     """
-    from assistant.cli.transcript import Told
-    from assistant.console.progress import CloserLookDisplay
+    from assistant.cli.transcript import TurnReporter
+    from assistant.console.progress import RerankingDisplay
     from tools.media.images import read_photo
 
     photos, question = _parted(words)
     settings = _settings(context, vlm)
-    with stdout_kept_clean(context):
+    with redirect_library_output(context):
         for photo in photos:
             read_photo(photo)  # a broken one is refused before a model is loaded
         agent, notes = _agent(settings, gallery=gallery, case_id=case)
-    tell(notes)
-    told = Told(agent, show=not json)
+    print_remarks(notes)
+    told = TurnReporter(agent, show=not json)
     try:
-        with stdout_kept_clean(context), CloserLookDisplay() as display:
+        with redirect_library_output(context), RerankingDisplay() as display:
             agent.desk.on_progress = display
             told.turn(question, photos)
-            told.explain(EXPLAINED if explain else 0)
+            told.explain(DEFAULT_EXPLAIN_COUNT if explain else 0)
     except SetupError as error:
         raise SetupError(f"{error} (the case goes on: add `--case {agent.case.id}`)") from error
     if json:
         print_json(told.to_json(question))
     else:
         told.print_answer()
-    err().print(f"case {agent.case.id}", style="dim")
+    stderr_console().print(f"case {agent.case.id}", style="dim")
 
 
 def chat(
@@ -107,7 +117,7 @@ def chat(
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in a browser.")
     ] = False,
-    vlm: Vlm = None,
+    vlm: VlmOption = None,
 ) -> None:
     """Open the chat: drop a photo, ask, watch the tools, look at what was measured.
 
@@ -137,7 +147,7 @@ def cases(
         list[str] | None,
         typer.Argument(metavar="[verify] [ID]", help="The case to check; `verify` alone: all."),
     ] = None,
-    json: AsJson = False,
+    json: JsonOption = False,
 ) -> None:
     """List the cases, or check that the records of some were not changed.
 
@@ -154,9 +164,9 @@ def cases(
     signature cannot be checked, and a case of before signing is "not signed": such a record shows
     accidents only. The exit status is 1 where a record does not hold, or cannot be checked.
     """
-    from assistant.case.record import cases as all_cases
+    from assistant.case.record import list_cases as all_cases
 
-    home, named = settings_of(context).home, list(words or ())
+    home, named = load_settings(context).home, list(words or ())
     checking = bool(named)
     if named and named[0] == "verify":
         named = named[1:]
@@ -171,7 +181,9 @@ def cases(
         print_json(told[0] if named else {"ok": all(it["ok"] for it in told), "cases": told})
     for it in () if json else told:
         about = "" if named else f"{it['id']}: "
-        out().print(safe(about + ("; ".join(it["problems"]) or it["note"])), soft_wrap=True)
+        stdout_console().print(
+            escape_terminal(about + ("; ".join(it["problems"]) or it["note"])), soft_wrap=True
+        )
     if not all(it["ok"] for it in told):
         raise typer.Exit(1)
 
@@ -186,7 +198,7 @@ def _list_cases(listed: Sequence["CaseSummary"], *, json: bool) -> None:
         for row in rows:
             row |= {"steps": "damaged"} if row["id"] in damaged else {}
         print_table(["case", "began", "steps", "asked"], [[*row.values()] for row in rows])
-        tell(damaged.values())
+        print_remarks(damaged.values())
 
 
 def _check(home: Path, id: str) -> dict[str, Any]:
@@ -215,7 +227,7 @@ def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Setti
     """The settings of this run, with what the command's options say on top."""
     from assistant.settings import Settings
 
-    settings = settings_of(context, writes=True)
+    settings = load_settings(context, writes=True)
     if vlm is not None:
         changes["vlm"] = vlm
     return Settings.model_validate(settings.model_dump() | changes) if changes else settings
@@ -225,7 +237,7 @@ def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
     """Photos and the question; without a question the usual one, where the last is a file."""
     *photos, last = words
     if is_file(last):
-        return [Path(word) for word in words], QUESTION
+        return [Path(word) for word in words], DEFAULT_ASK_QUESTION
     return [Path(word) for word in photos], last
 
 
@@ -235,16 +247,16 @@ def _agent(
     """The assistant on a new case, or on one that goes on; with notes for the person."""
     from assistant.agent.agent import Agent
     from assistant.case.record import Case
-    from assistant.chat_model import chat_model
-    from assistant.profile import Parts
-    from tools.agent_tools.workspace import Desk
+    from assistant.chat_model import load_chat_model
+    from assistant.profile import LoadedModels
+    from tools.agent_tools.workspace import Workspace
 
-    home, parts = settings.home, Parts(settings)
+    home, parts = settings.home, LoadedModels(settings)
     opened = None if case_id is None else Case.open(home, case_id)
-    model = chat_model(settings)
+    model = load_chat_model(settings)
     if opened is None:
         name = gallery or "default"
-        desk = Desk(parts, home=home, gallery=name)
+        desk = Workspace(parts, home=home, gallery=name)
         return Agent(model, desk, Case.create(home, gallery=name)), ()
     restored = opened.restore(parts, home=home)
     if gallery is not None:

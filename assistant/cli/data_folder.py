@@ -23,14 +23,14 @@ _OF_SQLITE = {
 _PROBE_BYTES = 65536  # a few pages of a record; a disk with less room than that is full
 
 
-def require_folder(home: Path) -> None:
+def require_usable_dir(home: Path) -> None:
     """Raise SetupError unless `home` is a folder, or could be made one."""
     try:
         place = nearest_existing(home)
         if not place.is_dir():
-            raise SetupError(unusable(home, f"{str(place)!r} is not a folder"))
+            raise SetupError(unusable_message(home, f"{str(place)!r} is not a folder"))
     except OSError as error:
-        raise SetupError(unusable(home, _reason(error))) from error
+        raise SetupError(unusable_message(home, _reason(error))) from error
 
 
 def require_writable(home: Path) -> None:
@@ -38,15 +38,15 @@ def require_writable(home: Path) -> None:
 
     Asked before anything is computed that would be lost if it could not be kept.
     """
-    require_folder(home)
+    require_usable_dir(home)
     try:
         private_folder(home)
-        write_a_little(home)
+        probe_write(home)
     except OSError as error:
-        raise SetupError(unusable(home, _reason(error))) from error
+        raise SetupError(unusable_message(home, _reason(error))) from error
 
 
-def write_a_little(folder: Path) -> None:
+def probe_write(folder: Path) -> None:
     """Write a file in a folder and take it away again; raises OSError."""
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(bytes(_PROBE_BYTES))
@@ -54,18 +54,18 @@ def write_a_little(folder: Path) -> None:
         os.fsync(file.fileno())  # some file systems notice only now that they are full
 
 
-def explained(error: OSError | sqlite3.Error, home: Path) -> SetupError | None:
+def as_setup_error(error: OSError | sqlite3.Error, home: Path) -> SetupError | None:
     """The same as something that a person can mend, if it is the data folder's; else None."""
     if isinstance(error, sqlite3.Error):
         # Whatever we keep in SQLite lies there. The low byte of the code: without the details.
         reason = _OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-        return None if reason is None else SetupError(unusable(home, reason))
+        return None if reason is None else SetupError(unusable_message(home, reason))
     if error.errno not in _MENDABLE or not (error.errno in _FULL or _lies_in(error, home)):
         return None
-    return SetupError(unusable(home, _reason(error)))
+    return SetupError(unusable_message(home, _reason(error)))
 
 
-def unusable(home: Path, reason: str) -> str:
+def unusable_message(home: Path, reason: str) -> str:
     """One line: which folder, what is wrong, what to do."""
     return (
         f"the data folder {str(home)!r} cannot be used: {reason}; mend that, or set UNMASK_HOME to "

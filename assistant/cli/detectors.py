@@ -10,15 +10,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from assistant.cli.options import AsJson, settings_of
-from assistant.console.output import out, print_json, safe
+from assistant.cli.options import JsonOption, load_settings
+from assistant.console.output import escape_terminal, print_json, stdout_console
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
     from tools.checkpoints.table import Profile
     from tools.detectors.calibration import Calibration
-    from tools.detectors.catalogue import Figure, Known, OnShelf
+    from tools.detectors.catalogue import CatalogueEntry, InstalledDetector, MetricRecord
     from tools.detectors.networks.community_forensics import CommunityForensics
     from tools.detectors.networks.image_classifier import ImageClassifier
 
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command(short_help="List detectors: licence, training, measured figures.")(detectors)
 
 
-def detectors(context: typer.Context, json: AsJson = False) -> None:
+def detectors(context: typer.Context, json: JsonOption = False) -> None:
     """List every detector, here or not: what it looks at, its licence, training and figures.
 
     \b
@@ -59,55 +59,62 @@ def detectors(context: typer.Context, json: AsJson = False) -> None:
     MODELS/classifiers/image, and so does Community Forensics as published (config.json,
     model.safetensors) below the latter; MODELS is shown at the end of the list.
     """
-    settings = settings_of(context)
+    settings = load_settings(context)
     rows = list(_rows(settings))
     if json:
         print_json(
-            {"profile": settings.profile, "models": safe(settings.models_dir), "detectors": rows}
+            {
+                "profile": settings.profile,
+                "models": escape_terminal(settings.models_dir),
+                "detectors": rows,
+            }
         )
         return
     for state, heading in _STATES.items():
         chosen = [row for row in rows if row["state"] == state]
         if chosen:
-            out().print(Text(f"{heading}\n", style="bold"))
+            stdout_console().print(Text(f"{heading}\n", style="bold"))
         for row in chosen:
             _print(row)
-    out().print(f"Profile: {settings.profile}. Models: {safe(settings.models_dir)}", soft_wrap=True)
+    stdout_console().print(
+        f"Profile: {settings.profile}. Models: {escape_terminal(settings.models_dir)}",
+        soft_wrap=True,
+    )
 
 
 def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
-    from tools.checkpoints.table import WEIGHTS
+    from tools.checkpoints.table import WEIGHTS_DIR
     from tools.detectors.catalogue import (
-        FITTED_KNOWN,
-        HEADS_KNOWN,
-        OTHERS_KNOWN,
-        PROMPTS_KNOWN,
-        VLM_KNOWN,
-        on_shelf,
+        FEATURE_HEAD_ENTRIES,
+        FITTED_ENTRIES,
+        PUBLISHED_ENTRIES,
+        VLM_ENTRY,
+        ZERO_SHOT_ENTRIES,
+        installed_detectors,
     )
-    from tools.detectors.folders import FOLDER as SHELF
-    from tools.detectors.networks.classifier_folders import FOLDER, classifier_folders
+    from tools.detectors.folders import DETECTORS_FOLDER
+    from tools.detectors.networks.classifier_folders import CLASSIFIERS_FOLDER, classifier_folders
 
-    for known in HEADS_KNOWN:
+    for known in FEATURE_HEAD_ENTRIES:
         yield _of_profile(known, settings, part="heads")
-    for known in PROMPTS_KNOWN:
+    for known in ZERO_SHOT_ENTRIES:
         yield _of_profile(known, settings, part="encoder")
-    shelves = [WEIGHTS / SHELF, settings.models_dir / SHELF]
-    found = [_of_shelf(each) for each in on_shelf(shelves, encoders=_encoders(settings))]
+    shelves = [WEIGHTS_DIR / DETECTORS_FOLDER, settings.models_dir / DETECTORS_FOLDER]
+    found = [_of_shelf(each) for each in installed_detectors(shelves, encoders=_encoders(settings))]
     found += [_of_classifier(settings, *each) for each in classifier_folders(settings.models_dir)]
     yield from found
     names = {row["detector"] for row in found}
-    yield _row(VLM_KNOWN, "here", get=VLM_KNOWN.get)
-    for known in (*FITTED_KNOWN, *OTHERS_KNOWN):
+    yield _row(VLM_ENTRY, "here", get=VLM_ENTRY.get)
+    for known in (*FITTED_ENTRIES, *PUBLISHED_ENTRIES):
         if known.title not in names:
-            folder = settings.models_dir / FOLDER
-            yield _row(known, "not here", get=known.get.format(classifiers=safe(folder)))
+            folder = settings.models_dir / CLASSIFIERS_FOLDER
+            yield _row(known, "not here", get=known.get.format(classifiers=escape_terminal(folder)))
 
 
-def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str, Any]:
+def _of_profile(known: "CatalogueEntry", settings: "Settings", *, part: Any) -> dict[str, Any]:
     """A head, or the prompts, of a profile's encoder."""
-    from tools.checkpoints.store import PROFILES, fingerprint, folder_of, locate
-    from tools.detectors.catalogue import read_figures
+    from tools.checkpoints.store import PROFILES, checkpoint_folder, fingerprint, locate
+    from tools.detectors.catalogue import read_metrics
     from tools.media.hashing import file_sha256
 
     assert known.profile is not None  # noqa: S101 - for the type checker: rows of profiles
@@ -121,11 +128,11 @@ def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str,
     file = folder / (known.file or "model.safetensors")
     sha256 = file_sha256(file) if known.file else encoder
     state, problem = _usable(known, file, encoder, in_use=known.profile == settings.profile)
-    heads = folder_of(PROFILES[known.profile]["heads"], settings.models_dir)
+    heads = checkpoint_folder(PROFILES[known.profile]["heads"], settings.models_dir)
     calibration = _calibration(known, file, encoder, heads)
     figures = [
         figure
-        for figure in read_figures(heads)
+        for figure in read_metrics(heads)
         if figure.detector == known.title and figure.checkpoint == sha256
     ]
     return _row(
@@ -134,22 +141,24 @@ def _of_profile(known: "Known", settings: "Settings", *, part: Any) -> dict[str,
     )  # fmt: skip
 
 
-def _ways(known: "Known") -> list[str]:
+def _ways(known: "CatalogueEntry") -> list[str]:
     """How else evaluations ask it, by the names of `evals/DETECTORS.md`."""
     from prompts.zero_shot import PROMPT_SETS
-    from tools.detectors.clip_heads.profile_heads import FIRST_PROMPTS
-    from tools.detectors.clip_heads.unifd_neighbours import KS, MOST_NEIGHBOURS
+    from tools.detectors.clip_heads.profile_heads import DEFAULT_PROMPT_SET
+    from tools.detectors.clip_heads.unifd_neighbours import MAX_NEIGHBOURS, NEIGHBOUR_COUNTS
 
     if known.file is None:
-        return [f"{known.title}_{name}" for name in PROMPT_SETS if name != FIRST_PROMPTS]
+        return [f"{known.title}_{name}" for name in PROMPT_SETS if name != DEFAULT_PROMPT_SET]
     names = [known.title]
     if known.name == "unifd_neighbours":
-        names += [f"{known.title}_k{k}" for k in KS if k != MOST_NEIGHBOURS]
+        names += [f"{known.title}_k{k}" for k in NEIGHBOUR_COUNTS if k != MAX_NEIGHBOURS]
     official = [f"{name} official" for name in names if known.inputs == "image"]
     return [*names[1:], *official]
 
 
-def _calibration(known: "Known", file: Path, encoder: str, heads: Path) -> "Calibration | None":
+def _calibration(
+    known: "CatalogueEntry", file: Path, encoder: str, heads: Path
+) -> "Calibration | None":
     """The one that was fitted for this head, or these prompts, on this encoder."""
     from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
     from tools.detectors.clip_heads.head_files import head_sha256
@@ -181,7 +190,7 @@ def _encoders(settings: "Settings") -> "dict[str, Profile]":
     return found
 
 
-def _of_shelf(found: "OnShelf") -> dict[str, Any]:
+def _of_shelf(found: "InstalledDetector") -> dict[str, Any]:
     """A detector that lies in a folder of its own, shipped or fitted by the user."""
     return _row(
         found.known, "unusable" if found.problem else "here", file=found.folder,
@@ -190,14 +199,14 @@ def _of_shelf(found: "OnShelf") -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _usable(known: "Known", file: Path, encoder: str, *, in_use: bool) -> tuple[str, str]:
+def _usable(known: "CatalogueEntry", file: Path, encoder: str, *, in_use: bool) -> tuple[str, str]:
     """State and problem of what lies on disk; a head is read, prompts need only the encoder."""
-    from tools.detectors import HEADS
+    from tools.detectors import FEATURE_HEADS
 
     if known.file is None:
         return "here", ""
     load = next(
-        load for name, inputs, load in HEADS if (name, inputs) == (known.file, known.inputs)
+        load for name, inputs, load in FEATURE_HEADS if (name, inputs) == (known.file, known.inputs)
     )
     try:
         load(file, inputs=known.inputs, encoder_sha256=encoder)
@@ -208,22 +217,26 @@ def _usable(known: "Known", file: Path, encoder: str, *, in_use: bool) -> tuple[
 
 def _of_classifier(settings: "Settings", inputs: Any, folder: Path) -> dict[str, Any]:
     """A classifier that a person has put below the models' folder."""
-    from tools.detectors.catalogue import OTHERS_KNOWN, Known, read_figures
-    from tools.detectors.networks.classifier_folders import FOLDER, classifier_of, said_licence
+    from tools.detectors.catalogue import PUBLISHED_ENTRIES, CatalogueEntry, read_metrics
+    from tools.detectors.networks.classifier_folders import (
+        CLASSIFIERS_FOLDER,
+        load_classifier,
+        model_card_licence,
+    )
 
-    known = Known(folder.name, inputs, "pixels", "not known to Unmask: see its model card")
-    licence: dict[str, Any] = {"licence": said_licence(folder)}
+    known = CatalogueEntry(folder.name, inputs, "pixels", "not known to Unmask: see its model card")
+    licence: dict[str, Any] = {"licence": model_card_licence(folder)}
     try:
-        detector = classifier_of(folder, inputs=inputs)
+        detector = load_classifier(folder, inputs=inputs)
         preprocessing = detector.preprocessing
     except SetupError as error:
         return _row(known, "unusable", file=folder, problem=str(error), **licence)
     # A name of the catalogue is taken at its word; the licence is what lies beside the weights.
-    known = next((it for it in OTHERS_KNOWN if it.title == known.title), known)
+    known = next((it for it in PUBLISHED_ENTRIES if it.title == known.title), known)
     known = dataclasses.replace(known, preprocessing=preprocessing)
     figures = [
         figure
-        for figure in read_figures(settings.models_dir / FOLDER)
+        for figure in read_metrics(settings.models_dir / CLASSIFIERS_FOLDER)
         if figure.detector == known.title and figure.checkpoint == detector.sha256
     ]
     return _row(
@@ -244,12 +257,12 @@ def _classes(detector: "ImageClassifier | CommunityForensics") -> dict[str, Any]
 
 
 def _row(
-    known: "Known",
+    known: "CatalogueEntry",
     state: str,
     *,
     file: Path | None = None,
     sha256: str | None = None,
-    figures: "list[Figure] | None" = None,
+    figures: "list[MetricRecord] | None" = None,
     calibration: "Calibration | None" = None,
     **more: Any,
 ) -> dict[str, Any]:
@@ -257,7 +270,7 @@ def _row(
 
     `calibration` None means that its scores are no probabilities.
     """
-    checkpoint = None if file is None else {"file": safe(file), "sha256": sha256}
+    checkpoint = None if file is None else {"file": escape_terminal(file), "sha256": sha256}
     fitted = None if calibration is None else {
         "method": calibration.method, "fitted_on": dict(calibration.fitted_on),
         "inconclusive": [calibration.band.low, calibration.band.high],
@@ -289,10 +302,10 @@ def _print(row: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for heading, words in _lines(row):
         if words:
-            shown = "\n".join(map(safe, words.split("\n")))
+            shown = "\n".join(map(escape_terminal, words.split("\n")))
             table.add_row(Text(heading, style="dim"), Text(shown))
-    out().print(Text(safe(row["detector"]), style="bold"))
-    out().print(Padding(table, (0, 0, 1, 2), expand=False))
+    stdout_console().print(Text(escape_terminal(row["detector"]), style="bold"))
+    stdout_console().print(Padding(table, (0, 0, 1, 2), expand=False))
 
 
 def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str]]:

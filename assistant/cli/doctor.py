@@ -16,15 +16,15 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from assistant.cli.data_folder import nearest_existing, write_a_little
-from assistant.console.output import badge, out, safe
+from assistant.cli.data_folder import nearest_existing, probe_write
+from assistant.console.output import badge, escape_terminal, stdout_console
 from assistant.settings import Settings
 from tools.errors import SetupError
 
 DISTRIBUTION = "unmask"
 OUR_PACKAGES = ("assistant", "tools", "prompts", "evals")
 
-LEAST_FREE_GB = 2.0
+MIN_FREE_DISK_GB = 2.0
 """Less free disk than this is worth a warning: a gallery takes about 20 kB a face."""
 
 # By import name: opencv and onnxruntime come from one of several distributions.
@@ -57,14 +57,14 @@ class Check:
     hint: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Check]:
+def run_checks(settings: Settings) -> Iterator[Check]:
     """Every check in turn; the slow ones (hashes, engines, galleries) last.
 
     What keeps a check from looking (rights, a disk that fails) is its finding.
     """
     yield from _reported("python", lambda: [check_python()])
     yield from _reported("libraries", lambda: [check_libraries()])
-    yield from _reported("package names", lambda: [check_names()])
+    yield from _reported("package names", lambda: [check_package_conflicts()])
     yield check_home(settings.home)
     yield check_disk(settings.home)
     yield from _reported(f"profile {settings.profile}", lambda: [check_profile(settings)])
@@ -107,7 +107,7 @@ def check_libraries() -> Check:
     return Check("libraries", "ok", detail)
 
 
-def foreign_claims() -> dict[str, list[str]]:
+def find_package_conflicts() -> dict[str, list[str]]:
     """Our package names that other installed distributions ship as well, and which these are."""
     claims = importlib.metadata.packages_distributions()
     others = {
@@ -117,9 +117,9 @@ def foreign_claims() -> dict[str, list[str]]:
     return {name: distributions for name, distributions in others.items() if distributions}
 
 
-def check_names() -> Check:
+def check_package_conflicts() -> Check:
     """`tools` and the like are ours, and not another distribution's or another folder's."""
-    claims = foreign_claims()
+    claims = find_package_conflicts()
     if claims:
         culprits = sorted({name for names in claims.values() for name in names})
         pairs = ", ".join(f"{name!r} ({', '.join(others)})" for name, others in claims.items())
@@ -149,7 +149,7 @@ def check_home(home: Path) -> Check:
             return Check("data folder", "broken", f"{place} is not a folder", hint)
         if not os.access(place, os.W_OK | os.X_OK):
             return Check("data folder", "broken", f"{place} cannot be written", hint)
-        write_a_little(place)
+        probe_write(place)
     except OSError as error:
         reason = error.strerror or str(error)
         return Check("data folder", "broken", f"{home} cannot be written: {reason.lower()}", hint)
@@ -164,7 +164,7 @@ def check_disk(home: Path) -> Check:
     except OSError as error:
         return Check("disk", "broken", f"{error.strerror or error}".lower(), hint)
     detail = f"{free_gb:.1f} GB free"
-    if free_gb < LEAST_FREE_GB:
+    if free_gb < MIN_FREE_DISK_GB:
         return Check("disk", "warning", detail, hint)
     return Check("disk", "ok", detail)
 
@@ -243,8 +243,8 @@ def print_checks(checks: Sequence[Check]) -> None:
     table.add_column()
     table.add_column(overflow="fold")
     for check in checks:
-        detail = Text(safe(check.detail))
+        detail = Text(escape_terminal(check.detail))
         if check.hint:
-            detail.append(f"\n→ {safe(check.hint)}", style="bold")
-        table.add_row(badge(check.state), Text(safe(check.name)), detail)
-    out().print(table)
+            detail.append(f"\n→ {escape_terminal(check.hint)}", style="bold")
+        table.add_row(badge(check.state), Text(escape_terminal(check.name)), detail)
+    stdout_console().print(table)

@@ -13,16 +13,24 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from assistant.cli.options import AsJson, settings_of, stdout_kept_clean
-from assistant.console.output import counted, err, out, print_json, print_table, safe, tell
-from assistant.console.progress import duration
+from assistant.cli.options import JsonOption, load_settings, redirect_library_output
+from assistant.console.output import (
+    escape_terminal,
+    pluralize,
+    print_json,
+    print_remarks,
+    print_table,
+    stderr_console,
+    stdout_console,
+)
+from assistant.console.progress import format_duration
 from tools.errors import SetupError
 from tools.training.fitting.lesson import FitOptions
 from tools.training.fitting.trainers import TRAINERS
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
-    from tools.training.fitting.run import Fitted
+    from tools.training.fitting.run import FittedDetector
 
 _LINE_EVERY_S = 30.0
 _SKIPS_SHOWN = 10
@@ -80,7 +88,7 @@ def fit(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a detector, or a job, of that name.")
     ] = False,
-    json: AsJson = False,
+    json: JsonOption = False,
 ) -> None:
     """Fit a detector to your own pictures: learn, calibrate, test, each on people of their own.
 
@@ -107,29 +115,29 @@ def fit(
     the models' folder, where `unmask detectors` and evaluations find them; the verdict does not
     change. Nothing leaves this machine.
     """
-    settings = settings_of(context, writes=True)
+    settings = load_settings(context, writes=True)
     chosen = FitOptions(epochs, minutes, seed, threads or settings.threads or _cores())
     name = name or f"my_{kind}"
     tracks = _tracks(track)
-    with stdout_kept_clean(context):
+    with redirect_library_output(context):
         fitted = _fit(settings, kind, (real, fake), name=name, inputs=inputs, options=chosen,
                       force=force)  # fmt: skip
         kept, problem = _kept(fitted, settings) if tracks else (None, None)
-    tell([*fitted.remarks, *([problem] if problem else [])])
+    print_remarks([*fitted.remarks, *([problem] if problem else [])])
     if json:
         _print_json(fitted, kept)
     else:
         _print(fitted, kept)
 
 
-class Display:
+class FitProgressDisplay:
     """What is being done and how far it is: a bar on a terminal, a line now and then in a log."""
 
     def __init__(self) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[said]}"),
-            console=err(), transient=True, disable=not sys.stderr.isatty(),
+            console=stderr_console(), transient=True, disable=not sys.stderr.isatty(),
         )  # fmt: skip
         self._task: TaskID | None = None
         self._what = ""
@@ -153,11 +161,11 @@ class Display:
             if self._task is not None:
                 self._bar.remove_task(self._task)
             self._task, self._what = self._bar.add_task(what, total=1.0, said=said), what
-        self._bar.update(self._task, completed=share, said=safe(said))
+        self._bar.update(self._task, completed=share, said=escape_terminal(said))
         now = time.monotonic()
         if self._bar.disable and now - self._last_line >= _LINE_EVERY_S:
             self._last_line = now
-            sys.stderr.write(f"{what}: {share:.0%}, {safe(said)}\n")
+            sys.stderr.write(f"{what}: {share:.0%}, {escape_terminal(said)}\n")
 
 
 def _cores() -> int:
@@ -166,90 +174,104 @@ def _cores() -> int:
 
 def _tracks(asked: bool | None) -> bool:
     """Whether to track; asked for and not possible is said before anything is learnt."""
-    from tools.training.tracking import installed, require
+    from tools.training.tracking import mlflow_installed, require_mlflow
 
     if asked:
-        require()
-    return installed() if asked is None else asked
+        require_mlflow()
+    return mlflow_installed() if asked is None else asked
 
 
 def _fit(
     settings: "Settings", kind: str, folders: tuple[Path, Path | None], *, name: str, **more: Any
-) -> "Fitted":
-    from assistant.profile import Parts
-    from tools.detectors.folders import FOLDER
+) -> "FittedDetector":
+    from assistant.profile import LoadedModels
+    from tools.detectors.folders import DETECTORS_FOLDER
     from tools.training.fitting.job import check_name
-    from tools.training.fitting.request import check
-    from tools.training.fitting.run import Engines, fit
+    from tools.training.fitting.request import check_request
+    from tools.training.fitting.run import FitModels, fit_detector
 
     # What cannot be done is said before anything heavy is loaded.
     check_name(name)
-    check(kind, *folders, inputs=more["inputs"], options=more["options"])
-    parts = Parts(settings.model_copy(update={"threads": more["options"].threads}))
-    engines = Engines(parts.encoder, parts.faces, parts.fingerprint["faces"])
+    check_request(kind, *folders, inputs=more["inputs"], options=more["options"])
+    parts = LoadedModels(settings.model_copy(update={"threads": more["options"].threads}))
+    engines = FitModels(parts.encoder, parts.faces, parts.fingerprint["faces"])
     real, fake = folders
     try:
-        with Display() as display:
-            return fit(
-                kind, real, fake, out=settings.models_dir / FOLDER / name, engines=engines,
-                progress=display, **more,
-            )  # fmt: skip
+        with FitProgressDisplay() as display:
+            return fit_detector(
+                kind,
+                real,
+                fake,
+                out=settings.models_dir / DETECTORS_FOLDER / name,
+                engines=engines,
+                progress=display,
+                **more,
+            )
     except KeyboardInterrupt:
-        tell(["what was done is kept: repeat the command to go on"])
+        print_remarks(["what was done is kept: repeat the command to go on"])
         raise
 
 
-def _kept(fitted: "Fitted", settings: "Settings") -> tuple[dict[str, str] | None, str | None]:
+def _kept(
+    fitted: "FittedDetector", settings: "Settings"
+) -> tuple[dict[str, str] | None, str | None]:
     """Where the run is tracked, or why it is not: a fitted detector is not lost for that."""
-    from tools.training.fitting.report import tracked
-    from tools.training.tracking import keep, store
+    from tools.training.fitting.report import to_tracked_run
+    from tools.training.tracking import log_run, resolve_store_uri
 
-    uri = store("", settings.evals_dir)
+    uri = resolve_store_uri("", settings.evals_dir)
     try:
-        return {"uri": uri, "run_id": keep(tracked(fitted), uri)}, None
+        return {"uri": uri, "run_id": log_run(to_tracked_run(fitted), uri)}, None
     except SetupError as error:
         return None, f"not tracked: {error}"
 
 
-def _print_json(fitted: "Fitted", kept: dict[str, str] | None) -> None:
-    from tools.training.fitting.report import as_json
+def _print_json(fitted: "FittedDetector", kept: dict[str, str] | None) -> None:
+    from tools.training.fitting.report import to_json
 
-    print_json({**as_json(fitted), "mlflow": kept})
+    print_json({**to_json(fitted), "mlflow": kept})
 
 
-def _print(fitted: "Fitted", kept: dict[str, str] | None) -> None:
-    told, console = fitted.told, out()
+def _print(fitted: "FittedDetector", kept: dict[str, str] | None) -> None:
+    told, console = fitted.told, stdout_console()
     persons = ", ".join(f"{count} to {part}" for part, count in told.persons.items())
     console.print(
-        f"{fitted.title}: {counted(told.authentic, 'authentic picture')} and "
-        f"{told.forged or 'made'} forgeries of {counted(sum(told.persons.values()), 'person')} "
-        f"({persons}), {duration(fitted.seconds)}."
+        f"{fitted.title}: {pluralize(told.authentic, 'authentic picture')} and "
+        f"{told.forged or 'made'} forgeries of {pluralize(sum(told.persons.values()), 'person')} "
+        f"({persons}), {format_duration(fitted.seconds)}."
     )
     _print_skipped(fitted)
     console.print()
     known = ", but for forgeries of nobody known" if told.unattributed else ""
     print_table((f"on people it has never seen{known}", ""), _rows(fitted))
     console.print(
-        f"\nIn {safe(fitted.folder)}; the card beside the weights says more.", soft_wrap=True
+        f"\nIn {escape_terminal(fitted.folder)}; the card beside the weights says more.",
+        soft_wrap=True,
     )
     console.print("All detectors: unmask detectors")
     if kept:
-        console.print(f"Tracked: mlflow ui --backend-store-uri {safe(kept['uri'])}", soft_wrap=True)
+        console.print(
+            f"Tracked: mlflow ui --backend-store-uri {escape_terminal(kept['uri'])}", soft_wrap=True
+        )
 
 
-def _print_skipped(fitted: "Fitted") -> None:
+def _print_skipped(fitted: "FittedDetector") -> None:
     skipped = fitted.skipped
     if skipped:
         reasons = Counter(it.reason for it in skipped)
         told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        out().print(Text(f"  {counted(len(skipped), 'file')} left out: {safe(told)}"))
+        stdout_console().print(
+            Text(f"  {pluralize(len(skipped), 'file')} left out: {escape_terminal(told)}")
+        )
     for it in skipped[:_SKIPS_SHOWN]:
-        out().print(Text(f"    {safe(it.path)}  ({safe(it.reason)})", overflow="fold"))
+        stdout_console().print(
+            Text(f"    {escape_terminal(it.path)}  ({escape_terminal(it.reason)})", overflow="fold")
+        )
     if len(skipped) > _SKIPS_SHOWN:
-        out().print(f"    … and {len(skipped) - _SKIPS_SHOWN} more; --json names them")
+        stdout_console().print(f"    … and {len(skipped) - _SKIPS_SHOWN} more; --json names them")
 
 
-def _rows(fitted: "Fitted") -> Iterator[tuple[str, str]]:
+def _rows(fitted: "FittedDetector") -> Iterator[tuple[str, str]]:
     it, calibration = fitted.figures, fitted.calibration
     band = None if calibration is None else calibration.band
     edges = "" if it.auc_interval is None else " ({:.2f}–{:.2f})".format(*it.auc_interval)

@@ -5,8 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.options import AsJson, settings_of
-from assistant.console.output import counted, out, print_json, print_table, safe
+from assistant.cli.options import JsonOption, load_settings
+from assistant.console.output import (
+    escape_terminal,
+    pluralize,
+    print_json,
+    print_table,
+    stdout_console,
+)
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
@@ -22,16 +28,16 @@ GalleryArgument = Annotated[str, typer.Argument(metavar="NAME", help="Which gall
 
 
 @app.command("list")
-def list_galleries(context: typer.Context, json: AsJson = False) -> None:
+def list_galleries(context: typer.Context, json: JsonOption = False) -> None:
     """List galleries with what they hold."""
     from tools.gallery.record_store import Gallery
 
-    settings = settings_of(context)
+    settings = load_settings(context)
     described = [_describe(settings, name) for name in Gallery.names(settings.home)]
     if json:
-        print_json({"home": safe(settings.home), "galleries": described})
+        print_json({"home": escape_terminal(settings.home), "galleries": described})
     elif not described:
-        out().print("No galleries yet: make one with `unmask index DIR`.")
+        stdout_console().print("No galleries yet: make one with `unmask index DIR`.")
     else:
         headings = (
             "name", "images", "videos", "faces", "files", "skipped", "gone", "made", "state",
@@ -71,9 +77,9 @@ def prune(context: typer.Context, name: GalleryArgument) -> None:
     """
     from tools.gallery.record_store import Gallery
 
-    with Gallery.open_existing(settings_of(context).home, name) as gallery:
+    with Gallery.open_existing(load_settings(context).home, name) as gallery:
         forgotten = gallery.forget_missing()
-    out().print(f"Forgot {counted(forgotten, 'image')} of gallery {name!r}.")
+    stdout_console().print(f"Forgot {pluralize(forgotten, 'image')} of gallery {name!r}.")
 
 
 @app.command()
@@ -89,7 +95,7 @@ def forget(
     from tools.gallery.database_file import gallery_folder
     from tools.gallery.record_store import Gallery
 
-    home = settings_of(context).home
+    home = load_settings(context).home
     folder = gallery_folder(home, name)
     if name not in Gallery.names(home):
         raise SetupError(f"there is no gallery {name!r}; `unmask galleries list` shows all")
@@ -99,4 +105,4 @@ def forget(
         shutil.rmtree(folder)
     except OSError as error:
         raise SetupError(f"gallery {name!r}: {error}; delete {str(folder)!r} by hand") from error
-    out().print(f"Deleted gallery {name!r}.")
+    stdout_console().print(f"Deleted gallery {name!r}.")

@@ -20,29 +20,29 @@ from typer.core import TyperGroup
 
 from assistant.cli import ask, detectors, fit, galleries, models, setup
 from assistant.cli.options import (
-    AsJson,
-    GalleryName,
-    Shared,
-    named,
-    settings_as_given,
-    settings_of,
-    stdout_kept_clean,
+    GalleryOption,
+    GlobalOptions,
+    JsonOption,
+    load_raw_settings,
+    load_settings,
+    parse_cli_path,
+    redirect_library_output,
 )
 from assistant.console.output import (
-    err,
-    escape_what_cannot_be_encoded,
-    out,
+    escape_terminal,
+    escape_unencodable,
+    print_error,
     print_findings,
     print_json,
+    print_remarks,
     print_summary,
-    safe,
-    tell,
-    tell_error,
+    stderr_console,
+    stdout_console,
 )
 from tools.errors import SetupError, ToolError
 from tools.media.private_files import private_umask
 
-CANNOT, INTERRUPTED = 1, 130
+EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
 
 class _Commands(TyperGroup):
@@ -52,25 +52,25 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except (SetupError, ToolError) as error:
-            tell_error(error)
-            raise typer.Exit(CANNOT) from error
+            print_error(error)
+            raise typer.Exit(EXIT_ERROR) from error
         except (OSError, sqlite3.Error) as error:
             fault = _mendable(error)
             if fault is None:
                 raise
-            tell_error(fault)
-            raise typer.Exit(CANNOT) from error
+            print_error(fault)
+            raise typer.Exit(EXIT_ERROR) from error
         except KeyboardInterrupt as stop:
-            err().print("interrupted")
-            raise typer.Exit(INTERRUPTED) from stop
+            stderr_console().print("interrupted")
+            raise typer.Exit(EXIT_INTERRUPTED) from stop
 
 
 def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
     """The same as a line for the person, where it is the data folder's or a name's."""
-    from assistant.cli.data_folder import explained
+    from assistant.cli.data_folder import as_setup_error
     from assistant.settings import Settings
 
-    fault = explained(error, Settings.load().home)
+    fault = as_setup_error(error, Settings.load().home)
     if fault is None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return SetupError(f"{error.filename!r}: a name that is too long for any file")
     return fault
@@ -93,7 +93,7 @@ def main() -> None:
 
     harden_library_environment()
     logging.captureWarnings(True)
-    escape_what_cannot_be_encoded()
+    escape_unencodable()
     app()
 
 
@@ -101,7 +101,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from assistant.cli.doctor import version
 
-        out().print(f"unmask {version()}")
+        stdout_console().print(f"unmask {version()}")
         raise typer.Exit
 
 
@@ -136,7 +136,7 @@ def unmask(
         level=logging.INFO if verbose else logging.ERROR,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    context.obj = Shared(profile=profile, verbose=verbose)
+    context.obj = GlobalOptions(profile=profile, verbose=verbose)
     if context.invoked_subcommand != "models":  # those are nobody's data, and may be shared
         context.with_resource(private_umask())
 
@@ -146,13 +146,15 @@ def index(
     context: typer.Context,
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR", parser=named, help="Folders (or single files) to add."),
+        typer.Argument(
+            metavar="DIR", parser=parse_cli_path, help="Folders (or single files) to add."
+        ),
     ],
-    gallery: GalleryName = "default",
+    gallery: GalleryOption = "default",
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Also what links out of the folders lead to.")
     ] = False,
-    json: AsJson = False,
+    json: JsonOption = False,
 ) -> None:
     """Add the images and videos below folders to a gallery.
 
@@ -170,16 +172,16 @@ def index(
     by their content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no
     usable image or video are skipped and listed with the reason; the exit status is 0 all the same.
     """
-    with stdout_kept_clean(context):
+    with redirect_library_output(context):
         summary, interrupted = _index(context, folders, gallery, follow_links=follow_links)
-    tell(summary.notices)
+    print_remarks(summary.notices)
     if json:
         print_json(_summary_json(summary, gallery, interrupted=interrupted))
     else:
         print_summary(summary, gallery)
     if interrupted:
-        tell(["interrupted; all of this is kept: run the same command again to go on"])
-        raise typer.Exit(INTERRUPTED)
+        print_remarks(["interrupted; all of this is kept: run the same command again to go on"])
+        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _index(
@@ -189,7 +191,7 @@ def _index(
     from assistant.investigation import Unmask
     from tools.gallery.indexing import IndexingInterrupted
 
-    unmask = Unmask(settings_of(context, writes=True), gallery)
+    unmask = Unmask(load_settings(context, writes=True), gallery)
     try:
         with IndexingDisplay() as display:
             return unmask.index(folders, on_progress=display, follow_links=follow_links), False
@@ -198,11 +200,11 @@ def _index(
 
 
 def _summary_json(summary: Any, gallery: str, *, interrupted: bool) -> dict[str, Any]:
-    from tools.media.skip_reasons import way_on
-    from tools.search.results import printable
+    from tools.media.file_names import printable
+    from tools.media.skip_reasons import remedy
 
     files = [
-        {"path": printable(path), "reason": reason, "way_on": way_on(reason)}
+        {"path": printable(path), "reason": reason, "way_on": remedy(reason)}
         for path, reason in summary.skipped_files
     ]
     fields = dataclasses.asdict(summary) | {"skipped_files": files}
@@ -215,10 +217,12 @@ def find(
     photos: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PHOTO", parser=named, help="Authentic photos, folders or videos of one person."
+            metavar="PHOTO",
+            parser=parse_cli_path,
+            help="Authentic photos, folders or videos of one person.",
         ),
     ],
-    gallery: GalleryName = "default",
+    gallery: GalleryOption = "default",
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Show at most N hits.")] = 20,
     face: Annotated[
         list[str] | None,
@@ -241,7 +245,7 @@ def find(
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with pictures.")
     ] = None,
-    json: AsJson = False,
+    json: JsonOption = False,
 ) -> None:
     """Rank a gallery's images and videos by how likely they impersonate a person.
 
@@ -269,28 +273,28 @@ def find(
         raise typer.BadParameter(
             "is asked in the closer look, which --quick skips", param_hint="--opinion"
         )
-    from assistant.console.progress import CloserLookDisplay
+    from assistant.console.progress import RerankingDisplay
     from assistant.investigation import Unmask
     from assistant.report.findings_page import write_report
-    from assistant.report.numbered_faces import numbers_of, pictured
+    from assistant.report.numbered_faces import parse_face_option, with_numbered_faces
     from tools.search.query import SeveralFaces
 
-    settings = settings_of(context)
+    settings = load_settings(context)
     try:
-        chosen = numbers_of(face or ())
+        chosen = parse_face_option(face or ())
     except SetupError as error:
         raise typer.BadParameter(str(error), param_hint="--face") from error
-    with stdout_kept_clean(context), CloserLookDisplay() as display:
+    with redirect_library_output(context), RerankingDisplay() as display:
         unmask = Unmask(settings, gallery)
         try:
             findings, query = unmask.investigate(
                 photos, top=top, face=chosen, closer=not quick, opinion=opinion, on_progress=display
             )
         except SeveralFaces as several:
-            raise pictured(several, settings.home / "faces") from several
+            raise with_numbered_faces(several, settings.home / "faces") from several
         if page is not None:
             write_report(findings, query, page, rule=unmask.parts.rule, instruments=unmask.parts)
-    tell(findings.warnings)
+    print_remarks(findings.warnings)
     if json:
         print_json(findings.to_json())
     else:
@@ -306,7 +310,7 @@ def demo(
     explain: Annotated[
         bool, typer.Option("--explain", help="Give reasons and evidence for every hit.")
     ] = False,
-    json: AsJson = False,
+    json: JsonOption = False,
 ) -> None:
     """See it work: real sample photos, forgeries made on the spot, a ranked answer.
 
@@ -321,37 +325,39 @@ def demo(
     from assistant.console.progress import IndexingDisplay
     from assistant.demo import run_demo
 
-    with stdout_kept_clean(context), IndexingDisplay() as display:
-        result = run_demo(settings_of(context, writes=True), display)
+    with redirect_library_output(context), IndexingDisplay() as display:
+        result = run_demo(load_settings(context, writes=True), display)
     if json:
-        page = {"page": safe(result.page), "answers": result.answers}
+        page = {"page": escape_terminal(result.page), "answers": result.answers}
         print_json(result.findings.to_json() | page)
     else:
-        tell(result.findings.warnings)
+        print_remarks(result.findings.warnings)
         print_findings(result.findings, explain=explain, truths=result.answers)
-        out().print(f"\nThe same with pictures: {safe(result.page)}", soft_wrap=True)
+        stdout_console().print(
+            f"\nThe same with pictures: {escape_terminal(result.page)}", soft_wrap=True
+        )
     if open_page:
         typer.launch(result.page.as_uri())
 
 
 @app.command(short_help="Look for what is broken.")
-def doctor(context: typer.Context, json: AsJson = False) -> None:
+def doctor(context: typer.Context, json: JsonOption = False) -> None:
     """Look at the installation, the models, the engines and the galleries.
 
     Changes nothing. Every finding comes with the command that mends it; the exit status is 1
     when something is broken.
     """
-    from assistant.cli.doctor import examine, print_checks
+    from assistant.cli.doctor import print_checks, run_checks
 
-    with stdout_kept_clean(context):
-        checks = list(examine(settings_as_given(context)))
+    with redirect_library_output(context):
+        checks = list(run_checks(load_raw_settings(context)))
     broken = any(check.state == "broken" for check in checks)
     if json:
         print_json({"ok": not broken, "checks": [dataclasses.asdict(check) for check in checks]})
     else:
         print_checks(checks)
     if broken:
-        raise typer.Exit(CANNOT)
+        raise typer.Exit(EXIT_ERROR)
 
 
 ask.register(app)

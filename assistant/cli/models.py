@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.options import AsJson, settings_of
-from assistant.console.output import out, print_json, print_table, safe
+from assistant.cli.options import JsonOption, load_settings
+from assistant.console.output import escape_terminal, print_json, print_table, stdout_console
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ProfileArgument = Annotated[
 
 
 @app.command("list")
-def list_models(context: typer.Context, json: AsJson = False) -> None:
+def list_models(context: typer.Context, json: JsonOption = False) -> None:
     """List models with licence, size and state.
 
     A face embedder of your own, an ArcFace-style ONNX file, goes into MODELS/embedders: the first
@@ -35,21 +35,23 @@ def list_models(context: typer.Context, json: AsJson = False) -> None:
     """
     from tools.checkpoints.store import PROFILES
 
-    models_dir = settings_of(context).models_dir
+    models_dir = load_settings(context).models_dir
     rows = [row for parts in PROFILES.values() for row in parts.values()]
     described = [_describe(row, models_dir) for row in rows]
     if json:
-        print_json({"profile": settings_of(context).profile, "models": described})
+        print_json({"profile": load_settings(context).profile, "models": described})
         return
     print_table(_HEADINGS, [_cells(item) for item in described])
-    out().print(f"\nIn use: {settings_of(context).profile}. Another: unmask --profile NAME ...")
-    out().print(f"Models: {safe(models_dir)}", soft_wrap=True)
+    stdout_console().print(
+        f"\nIn use: {load_settings(context).profile}. Another: unmask --profile NAME ..."
+    )
+    stdout_console().print(f"Models: {escape_terminal(models_dir)}", soft_wrap=True)
 
 
 def _describe(row: "Checkpoint", models_dir: Any) -> dict[str, Any]:
-    from tools.checkpoints.store import expected_files, folder_of
+    from tools.checkpoints.store import checkpoint_folder, expected_files
 
-    folder = folder_of(row, models_dir)
+    folder = checkpoint_folder(row, models_dir)
     present = all((folder / name).is_file() for name in expected_files(row))
     return {
         "profile": row.profile,
@@ -58,7 +60,7 @@ def _describe(row: "Checkpoint", models_dir: Any) -> dict[str, Any]:
         "licence": row.license,
         "size_bytes": row.size_bytes,
         "present": present,
-        "folder": safe(folder),
+        "folder": escape_terminal(folder),
         "source": row.source,
         "validated_on": row.validated_on,
     }
@@ -82,19 +84,26 @@ def megabytes(size_bytes: int) -> str:
 
 
 @app.command()
-def verify(context: typer.Context, profile: ProfileArgument = None, json: AsJson = False) -> None:
+def verify(
+    context: typer.Context, profile: ProfileArgument = None, json: JsonOption = False
+) -> None:
     """Check every file of a profile.
 
     By its sha256; the exit status is 1 unless all are as they should be.
     """
     from tools.checkpoints import store
 
-    settings = settings_of(context)
+    settings = load_settings(context)
     statuses = store.verify(_known(profile or settings.profile), settings.models_dir)
     intact = all(status.state == "ok" for status in statuses)
     if json:
         files = [
-            {"part": it.part, "checkpoint": it.checkpoint, "path": safe(it.path), "state": it.state}
+            {
+                "part": it.part,
+                "checkpoint": it.checkpoint,
+                "path": escape_terminal(it.path),
+                "state": it.state,
+            }
             for it in statuses
         ]
         print_json({"intact": intact, "files": files})
@@ -123,16 +132,16 @@ def download(
     from assistant.settings import harden_library_environment
     from tools.checkpoints import store
 
-    name, models_dir = _known(profile), settings_of(context).models_dir
+    name, models_dir = _known(profile), load_settings(context).models_dir
     described = [_describe(row, models_dir) for row in store.PROFILES[name].values()]
     print_table(_HEADINGS, [_cells(item) for item in described])
-    out().print(f"Into: {safe(models_dir)}", soft_wrap=True)
+    stdout_console().print(f"Into: {escape_terminal(models_dir)}", soft_wrap=True)
     if not yes and name != "pocket":
         typer.confirm("Download, and accept these licences?", abort=True)
     harden_library_environment(downloads=True)
     with DownloadDisplay() as display:
         store.download(name, models_dir, display)
-    out().print(f"The profile is complete: unmask --profile {name} index DIR")
+    stdout_console().print(f"The profile is complete: unmask --profile {name} index DIR")
 
 
 def _known(profile: str) -> "Profile":

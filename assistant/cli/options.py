@@ -13,15 +13,15 @@ import typer
 if TYPE_CHECKING:
     from assistant.settings import Settings
 
-GalleryName = Annotated[
+GalleryOption = Annotated[
     str, typer.Option("--gallery", "-g", metavar="NAME", help="Which collection.")
 ]
-AsJson = Annotated[
+JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, for scripts.")
 ]
 
 
-def named(text: str) -> Path:
+def parse_cli_path(text: str) -> Path:
     """A path of the command line; an empty one (an unset variable) is not the current folder."""
     if not text or "\0" in text:
         raise typer.BadParameter("is empty" if not text else "holds a null byte")
@@ -29,42 +29,44 @@ def named(text: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class GlobalOptions:
     """What was said before the command's name."""
 
     profile: str | None
     verbose: bool
 
 
-def settings_of(context: typer.Context, *, writes: bool = False) -> "Settings":
+def load_settings(context: typer.Context, *, writes: bool = False) -> "Settings":
     """The settings of this run: the environment's, with `--profile` on top.
 
     Raises SetupError for a data folder that is none or, for a command that `writes`, one that
     cannot be written: at once, before anything is computed.
     """
-    from assistant.cli.data_folder import require_folder, require_writable
+    from assistant.cli.data_folder import require_usable_dir, require_writable
 
-    settings = settings_as_given(context)
-    (require_writable if writes else require_folder)(settings.home)
+    settings = load_raw_settings(context)
+    (require_writable if writes else require_usable_dir)(settings.home)
     return settings
 
 
-def settings_as_given(context: typer.Context) -> "Settings":
+def load_raw_settings(context: typer.Context) -> "Settings":
     """The same for a command that looks at the data folder itself."""
     from assistant.settings import Settings
 
-    return Settings.load(profile=shared_of(context).profile)
+    return Settings.load(profile=global_options(context).profile)
 
 
-def shared_of(context: typer.Context) -> Shared:
+def global_options(context: typer.Context) -> GlobalOptions:
     """What was said before the command's name."""
     shared = context.find_root().obj
-    return shared if isinstance(shared, Shared) else Shared(profile=None, verbose=False)
+    return (
+        shared if isinstance(shared, GlobalOptions) else GlobalOptions(profile=None, verbose=False)
+    )
 
 
 @contextlib.contextmanager
-def stdout_kept_clean(context: typer.Context) -> Iterator[None]:
+def redirect_library_output(context: typer.Context) -> Iterator[None]:
     """Whatever libraries print while they work goes to stderr with --verbose, else nowhere."""
-    noise = sys.stderr if shared_of(context).verbose else io.StringIO()
+    noise = sys.stderr if global_options(context).verbose else io.StringIO()
     with contextlib.redirect_stdout(noise):
         yield

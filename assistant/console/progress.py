@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
-from assistant.console.output import counted, err, safe
+from assistant.console.output import escape_terminal, pluralize, stderr_console
 
 if TYPE_CHECKING:
     from tools.gallery.indexing import IndexProgress
@@ -47,14 +47,14 @@ class IndexingDisplay(_Display):
     def __init__(self) -> None:
         bar = Progress(
             TextColumn("indexing"), BarColumn(), TextColumn("{task.fields[state]}"),
-            console=err(), transient=True, disable=not sys.stderr.isatty(),
+            console=stderr_console(), transient=True, disable=not sys.stderr.isatty(),
         )  # fmt: skip
         super().__init__(bar)
         self._task: TaskID | None = None
 
     def __call__(self, progress: "IndexProgress") -> None:
         """Take note of how far indexing is."""
-        state = describe(progress)
+        state = format_progress(progress)
         if self._task is None:
             self._task = self._bar.add_task("", total=progress.files_total, state=state)
         self._bar.update(
@@ -63,14 +63,14 @@ class IndexingDisplay(_Display):
         self._log(f"indexing: {state}")
 
 
-class CloserLookDisplay(_Display):
+class RerankingDisplay(_Display):
     """Shows how many of the leading hits were looked at closer; call it with both numbers."""
 
     def __init__(self) -> None:
         bar = Progress(
             TextColumn("looking closer"), BarColumn(),
             TextColumn("{task.completed} of {task.total}"),
-            console=err(), transient=True, disable=not sys.stderr.isatty(),
+            console=stderr_console(), transient=True, disable=not sys.stderr.isatty(),
         )  # fmt: skip
         super().__init__(bar)
         self._task: TaskID | None = None
@@ -86,17 +86,17 @@ class CloserLookDisplay(_Display):
         self._log(f"looking closer: {done} of {total}")
 
 
-def describe(progress: "IndexProgress") -> str:
+def format_progress(progress: "IndexProgress") -> str:
     """How far, how fast, and how long still, in a line."""
-    left = f", {duration(progress.eta_s)} left" if progress.eta_s is not None else ""
+    left = f", {format_duration(progress.eta_s)} left" if progress.eta_s is not None else ""
     return (
-        f"{progress.files_done:,} of {counted(progress.files_total, 'file')}, "
-        f"{counted(progress.faces_found, 'face')}, {progress.skipped:,} skipped, "
+        f"{progress.files_done:,} of {pluralize(progress.files_total, 'file')}, "
+        f"{pluralize(progress.faces_found, 'face')}, {progress.skipped:,} skipped, "
         f"{progress.files_per_s:.1f} files/s{left}"
     )
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as a person says them: 40 s, 12 min, 3 h 20 min."""
     if seconds < 60:
         return f"{seconds:.0f} s"
@@ -110,7 +110,7 @@ class DownloadDisplay(_Display):
     def __init__(self) -> None:
         bar = Progress(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
-            console=err(), disable=not sys.stderr.isatty(),
+            console=stderr_console(), disable=not sys.stderr.isatty(),
         )  # fmt: skip
         super().__init__(bar)
         self._tasks: dict[str, TaskID] = {}
@@ -118,5 +118,5 @@ class DownloadDisplay(_Display):
     def __call__(self, name: str, done_bytes: int, total_bytes: int) -> None:
         """Take note of how much of a file is here."""
         if name not in self._tasks:
-            self._tasks[name] = self._bar.add_task(safe(name), total=total_bytes)
+            self._tasks[name] = self._bar.add_task(escape_terminal(name), total=total_bytes)
         self._bar.update(self._tasks[name], completed=done_bytes, total=total_bytes)

@@ -8,16 +8,16 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from tools.errors import ToolError
-from tools.verdict.handles import parse
+from tools.verdict.handles import parse_handle
 
 Schema = Mapping[str, Any]
 
 
-def coerced(value: Any, schema: Schema) -> Any:
+def coerce(value: Any, schema: Schema) -> Any:
     """The value as the type that the schema asks for, wherever that loses nothing.
 
     Models write numbers as text, one photo where a list is wanted, "None" for no value. What
-    does not fit stays as it is: `complaint` names it.
+    does not fit stays as it is: `validation_error` names it.
     """
     for choice in _choices(schema):
         turned = _as_type(value, choice)
@@ -74,7 +74,7 @@ def _as_array(value: Any, schema: Schema) -> Any:
     if not isinstance(value, list):
         return value
     items = schema.get("items", {})
-    return [coerced(item, items) for item in value]
+    return [coerce(item, items) for item in value]
 
 
 def _as_object(value: Any, schema: Schema) -> Any:
@@ -84,7 +84,7 @@ def _as_object(value: Any, schema: Schema) -> Any:
         return value
     known = schema.get("properties", {})
     required = schema.get("required", ())
-    turned = {name: coerced(item, known.get(name, {})) for name, item in value.items()}
+    turned = {name: coerce(item, known.get(name, {})) for name, item in value.items()}
     # "No value" for an argument that may be left out means leaving it out.
     return {
         name: item
@@ -116,7 +116,7 @@ _TURNS: Mapping[str, Callable[[Any, Schema], Any]] = {
 }
 
 
-def understood(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def normalise_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments as the tools read them: handles of pictures without brackets or blanks."""
     return {name: _understood(value) for name, value in arguments.items()}
 
@@ -127,13 +127,13 @@ def _understood(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        handle = parse(value)
+        handle = parse_handle(value)
     except ToolError:
         return value
     return value if handle.kind else str(handle)
 
 
-def complaint(arguments: Any, schema: Schema) -> str:
+def validation_error(arguments: Any, schema: Schema) -> str:
     """What is wrong with the arguments, in words for the model; "" when nothing is.
 
     Names that the schema does not know are wrong, whether it forbids them or not: they are

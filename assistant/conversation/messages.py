@@ -20,25 +20,25 @@ from langchain_core.messages import (
 )
 
 import prompts
-from assistant.conversation.quotations import without_quotations
+from assistant.conversation.quotations import strip_quotations
 from assistant.conversation.steps import (
     CheckedSentence,
-    Content,
     Failed,
     ModelText,
     Step,
     Stopped,
     ToolCall,
+    ToolContent,
     ToolResult,
     UserTurn,
-    shown,
+    join_sentences,
 )
 from tools.errors import ToolError
 
 PICTURE_SIDE_PX = 224
 """Longest side of a picture in a prompt."""
 
-BUDGET = 24_000
+CONTEXT_BUDGET_CHARS = 24_000
 """Characters of a conversation, pictures aside, above which its oldest parts are shortened."""
 
 _SHORTENED = json.dumps({"note": "shortened; call the tool again"})
@@ -46,10 +46,10 @@ _UNANSWERED = json.dumps({"error": "the turn ended before this tool answered"})
 _ENDINGS = {Stopped: "I stopped.", Failed: "An error ended this turn."}
 _PLAIN_ONLY = "I gave the measured facts."
 
-Block = dict[Any, Any]
+ContentBlock = dict[Any, Any]
 
 
-class Pictures(Protocol):
+class PromptImages(Protocol):
     """Where the pictures of a conversation come from; a Desk is one."""
 
     def pixels(self, handle: str) -> np.ndarray:
@@ -60,7 +60,7 @@ class Pictures(Protocol):
 
 
 def conversation_messages(
-    steps: Sequence[Step], desk: Pictures, *, budget: int = BUDGET
+    steps: Sequence[Step], desk: PromptImages, *, budget: int = CONTEXT_BUDGET_CHARS
 ) -> list[BaseMessage]:
     """The prompt for the next turn of the model: system prompt, then everything that was said.
 
@@ -74,15 +74,15 @@ def conversation_messages(
 
 
 def explanation_messages(
-    desk: Pictures, *, hit: str, photo: str, evidence: str
+    desk: PromptImages, *, hit: str, photo: str, evidence: str
 ) -> list[BaseMessage]:
     """The prompt that asks why a hit got its verdict: query face, hit's face, the hit's facts.
 
     `evidence` is the text that `score_fake` answers for the hit.
     """
-    blocks: list[str | Block] = []
+    blocks: list[str | ContentBlock] = []
     for handle in (photo, hit):
-        blocks += [_text(f"{handle}:"), picture_block(desk.aligned(handle, PICTURE_SIDE_PX))]
+        blocks += [_text(f"{handle}:"), image_content_block(desk.aligned(handle, PICTURE_SIDE_PX))]
     blocks.append(_text(prompts.text("explanation", hit=hit, evidence=evidence)))
     return [SystemMessage(prompts.text("assistant")), HumanMessage(blocks)]
 
@@ -95,26 +95,26 @@ def repair_messages(
     return [*asked, AIMessage(draft), HumanMessage(again)]
 
 
-def user_message(turn: UserTurn, desk: Pictures) -> HumanMessage:
+def user_message(turn: UserTurn, desk: PromptImages) -> HumanMessage:
     """The person's words, after the photos that came with them, each under its handle.
 
     Words of somebody else that they quote are left out: see `quotations`.
     """
-    blocks: list[str | Block] = []
+    blocks: list[str | ContentBlock] = []
     for handle in turn.photos:
         blocks += [_text(f"{handle}:"), _photo_block(desk, handle)]
-    return HumanMessage([*blocks, _text(without_quotations(turn.text))])
+    return HumanMessage([*blocks, _text(strip_quotations(turn.text))])
 
 
-def _photo_block(desk: Pictures, handle: str) -> Block:
+def _photo_block(desk: PromptImages, handle: str) -> ContentBlock:
     """A query photo; a conversation goes on where its file is gone."""
     try:
-        return picture_block(desk.pixels(handle))
+        return image_content_block(desk.pixels(handle))
     except ToolError:
         return _text("(the file of this photo is gone)")
 
 
-def picture_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> Block:
+def image_content_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> ContentBlock:
     """A picture as a content block: JPEG, at most `side` px, nothing of its metadata."""
     scale = side / max(pixels.shape[:2])
     if scale < 1:
@@ -127,7 +127,7 @@ def picture_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> Block:
     return {"type": "image", "base64": encoded, "mime_type": "image/jpeg"}
 
 
-def _text(text: str) -> Block:
+def _text(text: str) -> ContentBlock:
     return {"type": "text", "text": text}
 
 
@@ -141,7 +141,7 @@ def _turns(steps: Sequence[Step]) -> list[list[Step]]:
     return turns
 
 
-def _messages(turn: Sequence[Step], desk: Pictures) -> Iterator[BaseMessage]:
+def _messages(turn: Sequence[Step], desk: PromptImages) -> Iterator[BaseMessage]:
     """One turn; what the model said and asked for together is one message."""
     said, calls = "", list[ToolCall]()
     open_calls: dict[str, ToolCall] = {}
@@ -174,7 +174,7 @@ def _messages(turn: Sequence[Step], desk: Pictures) -> Iterator[BaseMessage]:
 def _history_text(sentences: tuple[CheckedSentence, ...]) -> str:
     """The model's own words: the plain writer types numbers, which the model must not learn to."""
     own = tuple(sentence for sentence in sentences if sentence.source == "model")
-    return shown(own) or _PLAIN_ONLY
+    return join_sentences(own) or _PLAIN_ONLY
 
 
 def _request(said: str, calls: Sequence[ToolCall]) -> AIMessage:
@@ -185,7 +185,7 @@ def _request(said: str, calls: Sequence[ToolCall]) -> AIMessage:
     return AIMessage(said, tool_calls=asked)
 
 
-def _result(call_id: str, name: str, content: Content) -> ToolMessage:
+def _result(call_id: str, name: str, content: ToolContent) -> ToolMessage:
     return ToolMessage(content, tool_call_id=call_id, name=name)  # type: ignore[arg-type]
 
 

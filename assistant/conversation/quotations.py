@@ -32,7 +32,7 @@ _IN_MARKS = re.compile(
 )
 
 
-def without_quotations(text: str) -> str:
+def strip_quotations(text: str) -> str:
     """The text without clauses that quote somebody else; as it is when nothing would be left."""
     rest = _TO_THE_END.sub(" ", _IN_MARKS.sub(" ", text)).strip()
     return rest if rest != text.strip() and re.search(r"\w", rest) else text

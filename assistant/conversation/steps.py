@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Content = str | list[dict[str, Any]]
+ToolContent = str | list[dict[str, Any]]
 """What a tool tells the model: text, or content blocks (text and pictures)."""
 
 
@@ -61,7 +61,7 @@ class ToolResult:
 
     call_id: str
     name: str
-    content: Content
+    content: ToolContent
     ok: bool
     duration_s: float
     count: int | None = None
@@ -118,7 +118,7 @@ def from_json(data: Mapping[str, Any]) -> Step:
     return _KINDS[data["kind"]](**fields)
 
 
-def shown(sentences: tuple[CheckedSentence, ...]) -> str:
+def join_sentences(sentences: tuple[CheckedSentence, ...]) -> str:
     """The sentences as one text; items of a list begin a line of their own."""
     text = ""
     for sentence in sentences:

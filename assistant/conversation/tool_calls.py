@@ -7,7 +7,7 @@
     </tool_call>
 
 *Qwen XML* (Qwen3-Coder, Qwen3.5 and later) has a tag an argument, so that types are lost and
-come back from the tool's schema (`checked`):
+come back from the tool's schema (`validate_call`):
 
     <tool_call>
     <function=find_person>
@@ -17,8 +17,8 @@ come back from the tool's schema (`checked`):
     </function>
     </tool_call>
 
-Pure: no model, no tokenizer. What cannot be run becomes a `BadCall`, whose `error` is written
-for the model: one repair turn shows it.
+Pure: no model, no tokenizer. What cannot be run becomes a `InvalidFunctionCall`, whose `error` is
+written for the model: one repair turn shows it.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from assistant.conversation.arguments import coerced, complaint
+from assistant.conversation.arguments import coerce, validation_error
 
-Form = Literal["hermes", "qwen_xml"]
+ToolCallFormat = Literal["hermes", "qwen_xml"]
 Schema = Mapping[str, Any]
 
-OPENS, CLOSES = "<tool_call>", "</tool_call>"
-THINKS, THOUGHT = "<think>", "</think>"
+CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
+THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 
 _FUNCTION = re.compile(r"<function=([^>\n]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(
@@ -43,15 +43,15 @@ _PARAMETER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One tool call: `arguments` by name, typed once `checked`."""
+class FunctionCall:
+    """One tool call: `arguments` by name, typed once `validate_call`."""
 
     name: str
     arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class BadCall:
+class InvalidFunctionCall:
     """What the model meant as a call and nothing can run; `error` tells the model why."""
 
     text: str
@@ -59,24 +59,24 @@ class BadCall:
     name: str = ""
 
 
-def form_of(template: str) -> Form | None:
+def detect_format(template: str) -> ToolCallFormat | None:
     """The form that a chat template teaches and repeats; None when it knows neither."""
-    if OPENS not in template:
+    if CALL_OPEN not in template:
         return None
     return "qwen_xml" if "<function=" in template else "hermes"
 
 
-def written(calls: Iterable[Call], form: Form) -> str:
+def format_calls(calls: Iterable[FunctionCall], form: ToolCallFormat) -> str:
     """The calls as a model of this form writes them, one below the other."""
     body = _xml_body if form == "qwen_xml" else _json_body
-    return "\n".join(f"{OPENS}\n{body(call)}\n{CLOSES}" for call in calls)
+    return "\n".join(f"{CALL_OPEN}\n{body(call)}\n{CALL_CLOSE}" for call in calls)
 
 
-def _json_body(call: Call) -> str:
+def _json_body(call: FunctionCall) -> str:
     return json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
 
 
-def _xml_body(call: Call) -> str:
+def _xml_body(call: FunctionCall) -> str:
     parameters = (
         f"<parameter={name}>\n{_xml_value(value)}\n</parameter>\n"
         for name, value in call.arguments.items()
@@ -92,7 +92,7 @@ def _xml_value(value: object) -> str:
     return str(value)  # as the templates' `| string`: True, None, 10
 
 
-def read_call(body: str, form: Form) -> Call | BadCall:
+def parse_call(body: str, form: ToolCallFormat) -> FunctionCall | InvalidFunctionCall:
     """What stands between the tags, as a call; arguments are not yet checked."""
     # A model may write the other form than its template's: the text itself decides.
     if form == "qwen_xml" or "<function=" in body:
@@ -100,34 +100,38 @@ def read_call(body: str, form: Form) -> Call | BadCall:
     return _from_json(body)
 
 
-def _from_xml(body: str) -> Call | BadCall:
+def _from_xml(body: str) -> FunctionCall | InvalidFunctionCall:
     function = _FUNCTION.search(body)
     if function is None:
-        return BadCall(body.strip(), "the call has no <function=NAME>")
+        return InvalidFunctionCall(body.strip(), "the call has no <function=NAME>")
     arguments = {
         found.group(1).strip(): found.group(2) for found in _PARAMETER.finditer(function.group(2))
     }
-    return Call(function.group(1).strip(), arguments)
+    return FunctionCall(function.group(1).strip(), arguments)
 
 
-def _from_json(body: str) -> Call | BadCall:
+def _from_json(body: str) -> FunctionCall | InvalidFunctionCall:
     text = body.strip()
     try:
         spoken = json.loads(text)
     except json.JSONDecodeError as error:
-        return BadCall(text, f"the call is not JSON: {error.msg} at character {error.pos + 1}")
+        return InvalidFunctionCall(
+            text, f"the call is not JSON: {error.msg} at character {error.pos + 1}"
+        )
     if not isinstance(spoken, dict) or not isinstance(spoken.get("name"), str):
-        return BadCall(text, 'the call is not {"name": …, "arguments": {…}}')
+        return InvalidFunctionCall(text, 'the call is not {"name": …, "arguments": {…}}')
     arguments = spoken.get("arguments", {})
     if isinstance(arguments, str):  # encoded twice, as OpenAI's API has it
         with contextlib.suppress(json.JSONDecodeError):
             arguments = json.loads(arguments)
     if not isinstance(arguments, dict):
-        return BadCall(text, '"arguments" is not an object', name=spoken["name"])
-    return Call(spoken["name"], arguments)
+        return InvalidFunctionCall(text, '"arguments" is not an object', name=spoken["name"])
+    return FunctionCall(spoken["name"], arguments)
 
 
-def checked(call: Call, schemas: Mapping[str, Schema]) -> Call | BadCall:
+def validate_call(
+    call: FunctionCall, schemas: Mapping[str, Schema]
+) -> FunctionCall | InvalidFunctionCall:
     """The call with arguments of the types that its tool's schema asks for, or what is wrong.
 
     `schemas` has the JSON schema of the arguments by tool name. A value of another type is
@@ -136,30 +140,32 @@ def checked(call: Call, schemas: Mapping[str, Schema]) -> Call | BadCall:
     text = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
     if call.name not in schemas:
         known = ", ".join(schemas) or "none"
-        return BadCall(text, f"no tool is called {call.name!r}; there are: {known}", name=call.name)
+        return InvalidFunctionCall(
+            text, f"no tool is called {call.name!r}; there are: {known}", name=call.name
+        )
     schema = schemas[call.name]
-    arguments = coerced(dict(call.arguments), schema)
-    if wrong := complaint(arguments, schema):
-        return BadCall(text, f"{call.name}: {wrong}", name=call.name)
-    return Call(call.name, arguments)
+    arguments = coerce(dict(call.arguments), schema)
+    if wrong := validation_error(arguments, schema):
+        return InvalidFunctionCall(text, f"{call.name}: {wrong}", name=call.name)
+    return FunctionCall(call.name, arguments)
 
 
-def repair_text(bad: Sequence[BadCall]) -> str:
+def repair_text(bad: Sequence[InvalidFunctionCall]) -> str:
     """What the model is told when calls cannot be run."""
     reasons = "; ".join(call.error for call in bad)
     return f"No call was run: {reasons}. Write the calls again, corrected."
 
 
-class Reader:
+class ToolCallParser:
     """Reads a model's text piece by piece: what people may see comes out, calls are kept.
 
     Thoughts (`<think>`) are neither. White space at both ends is dropped; around a call it becomes
     one line break. The pieces may be cut anywhere.
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: ToolCallFormat) -> None:
         self.form = form
-        self.calls: list[Call | BadCall] = []
+        self.calls: list[FunctionCall | InvalidFunctionCall] = []
         self._buffer = ""
         self._closing = ""  # the tag that ends what is being read; "" in text
         self._shown = False
@@ -168,7 +174,7 @@ class Reader:
     @property
     def in_call(self) -> bool:
         """Whether a call has begun and not ended."""
-        return self._closing == CLOSES
+        return self._closing == CALL_CLOSE
 
     def feed(self, piece: str) -> str:
         """Take the next piece of text; returns what can be shown now."""
@@ -181,8 +187,8 @@ class Reader:
     def finish(self) -> str:
         """The text has ended: the last that can be shown; a call cut off is a bad one."""
         rest, self._buffer = self._buffer, ""
-        if self._closing == CLOSES:
-            self.calls.append(BadCall(rest.strip(), "the call breaks off"))
+        if self._closing == CALL_CLOSE:
+            self.calls.append(InvalidFunctionCall(rest.strip(), "the call breaks off"))
             rest = ""
         elif self._closing:
             rest = ""
@@ -197,17 +203,19 @@ class Reader:
         body, tag, rest = self._buffer.partition(self._closing)
         if not tag:
             return None
-        if self._closing == CLOSES:
-            self.calls.append(read_call(body, self.form))
+        if self._closing == CALL_CLOSE:
+            self.calls.append(parse_call(body, self.form))
         self._buffer, self._closing, self._fresh = rest, "", True
         return ""
 
     def _open(self) -> str | None:
-        found = [(at, tag) for tag in (OPENS, THINKS) if (at := self._buffer.find(tag)) >= 0]
+        found = [
+            (at, tag) for tag in (CALL_OPEN, THINK_OPEN) if (at := self._buffer.find(tag)) >= 0
+        ]
         if found:
             at, tag = min(found)
             text, self._buffer = self._buffer[:at], self._buffer[at + len(tag) :]
-            self._closing = CLOSES if tag == OPENS else THOUGHT
+            self._closing = CALL_CLOSE if tag == CALL_OPEN else THINK_CLOSE
             return self._visible(text.rstrip())
         sure = len(self._buffer) - _undecided(self._buffer)
         text, self._buffer = self._buffer[:sure], self._buffer[sure:]
@@ -226,7 +234,7 @@ class Reader:
 
 def _undecided(text: str) -> int:
     """How many characters at the end may yet turn out to open a call, or to stand before one."""
-    longest = max(len(OPENS), len(THINKS)) - 1
+    longest = max(len(CALL_OPEN), len(THINK_OPEN)) - 1
     ends = (n for n in range(min(longest, len(text)), 0, -1) if _may_open(text[-n:]))
     tag = next(ends, 0)
     before = text[: len(text) - tag]
@@ -234,12 +242,14 @@ def _undecided(text: str) -> int:
 
 
 def _may_open(end: str) -> bool:
-    return OPENS.startswith(end) or THINKS.startswith(end)
+    return CALL_OPEN.startswith(end) or THINK_OPEN.startswith(end)
 
 
-def read_all(text: str, form: Form) -> tuple[str, tuple[Call | BadCall, ...]]:
+def parse_text(
+    text: str, form: ToolCallFormat
+) -> tuple[str, tuple[FunctionCall | InvalidFunctionCall, ...]]:
     """A whole text at once: what people may see, and the calls."""
-    reader = Reader(form)
+    reader = ToolCallParser(form)
     shown = reader.feed(text)
     shown += reader.finish()
     return shown, tuple(reader.calls)

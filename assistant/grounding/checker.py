@@ -15,16 +15,16 @@ from functools import cache
 from typing import Self
 
 from assistant.conversation.steps import CheckedSentence
-from assistant.grounding.sentences import sentences
-from assistant.grounding.statements import may_stand_unchecked, wrong_form
+from assistant.grounding.sentences import split_sentences
+from assistant.grounding.statements import form_error, is_allowed_unchecked
 from prompts.phrases import JOINTS
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
-from tools.verdict.handles import CITATION, Fact, cited, parse
+from tools.verdict.handles import CITATION_PATTERN, Fact, cited_handles, parse_handle
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class FactContext:
     """What a text is held against.
 
     `fact` gives a fact by its id, measured or not, None when there is none; `about` limits whom
@@ -35,29 +35,29 @@ class Ground:
     about: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, desk: Desk, *, about: str | None = None) -> Self:
+    def of(cls, desk: Workspace, *, about: str | None = None) -> Self:
         """The facts of a desk, or those of one hit only."""
         # Facts of a photo are measured, those of the gallery read from disk: once a text.
         facts = cache(lambda group: _facts(desk, group))
         return cls(
-            fact=lambda id_: facts(parse(id_).group).get(id_),
+            fact=lambda id_: facts(parse_handle(id_).group).get(id_),
             about=None if about is None else frozenset([about]),
         )
 
 
-def _facts(desk: Desk, group: str) -> dict[str, Fact]:
+def _facts(desk: Workspace, group: str) -> dict[str, Fact]:
     try:
         return {fact.id: fact for fact in desk.facts(group)}
     except (ToolError, SetupError):  # no such hit, no face in the photo, no gallery: no facts
         return {}
 
 
-def check(text: str, ground: Ground) -> tuple[CheckedSentence, ...]:
+def check_sentences(text: str, ground: FactContext) -> tuple[CheckedSentence, ...]:
     """The sentences of a model's text, each with what is wrong with it, or None.
 
     What a small model says twice is kept once.
     """
-    once = dict.fromkeys(map(_without_repeats, sentences(text)))
+    once = dict.fromkeys(map(_without_repeats, split_sentences(text)))
     return tuple(_checked(sentence, ground) for sentence in once)
 
 
@@ -75,8 +75,8 @@ def once(said: Sequence[CheckedSentence]) -> tuple[CheckedSentence, ...]:
 def _without_repeats(sentence: str) -> str:
     """The sentence without a citation that follows the same one, and the joint between them."""
     kept, last, end = "", None, 0
-    for match in CITATION.finditer(sentence):
-        between, id_ = sentence[end : match.start()], str(parse(match[1]))
+    for match in CITATION_PATTERN.finditer(sentence):
+        between, id_ = sentence[end : match.start()], str(parse_handle(match[1]))
         joint = between.strip(" ,;").casefold()
         if id_ != last or joint not in ("", *JOINTS):
             kept += between + match[0]
@@ -84,25 +84,25 @@ def _without_repeats(sentence: str) -> str:
     return kept + sentence[end:]
 
 
-def _checked(sentence: str, ground: Ground) -> CheckedSentence:
+def _checked(sentence: str, ground: FactContext) -> CheckedSentence:
     wrong = finding(sentence, ground)
-    if wrong is not None and ground.about is None and may_stand_unchecked(sentence):
-        return CheckedSentence(sentence, (), "unchecked", UNCHECKED)
-    return CheckedSentence(sentence, cited(sentence), "model", wrong)
+    if wrong is not None and ground.about is None and is_allowed_unchecked(sentence):
+        return CheckedSentence(sentence, (), "unchecked", UNCHECKED_REASON)
+    return CheckedSentence(sentence, cited_handles(sentence), "model", wrong)
 
 
-UNCHECKED = "no tool measures what it says"
+UNCHECKED_REASON = "no tool measures what it says"
 """Why a sentence is shown as the model's own, unchecked words."""
 
 
-def finding(sentence: str, ground: Ground) -> str | None:
+def finding(sentence: str, ground: FactContext) -> str | None:
     """What is wrong with a sentence, in words for model and person; None when nothing is."""
-    return wrong_form(sentence) or _wrong_citation(sentence, ground)
+    return form_error(sentence) or _wrong_citation(sentence, ground)
 
 
-def _wrong_citation(sentence: str, ground: Ground) -> str | None:
-    for id_ in cited(sentence):
-        subject = parse(id_).subject
+def _wrong_citation(sentence: str, ground: FactContext) -> str | None:
+    for id_ in cited_handles(sentence):
+        subject = parse_handle(id_).subject
         if ground.about is not None and subject not in ground.about:
             return f"it cites {id_}, which is not about {' or '.join(sorted(ground.about))}"
         if ground.fact(id_) is None:

@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from assistant.conversation.steps import CheckedSentence, shown
-from assistant.grounding.sentences import sentences
-from assistant.grounding.statements import wrong_form
+from assistant.conversation.steps import CheckedSentence, join_sentences
+from assistant.grounding.sentences import split_sentences
+from assistant.grounding.statements import form_error
 from tools.verdict.clauses import clause
-from tools.verdict.handles import CITATION, NOT_MEASURED, Fact, parse
+from tools.verdict.handles import CITATION_PATTERN, NOT_MEASURED, Fact, parse_handle
 
-FactOf = Callable[[str], Fact | None]
+FactLookup = Callable[[str], Fact | None]
 
 
-class Checked(Protocol):
+class SentenceLike(Protocol):
     """A sentence that was held against the facts."""
 
     @property
@@ -34,7 +34,7 @@ UNCHECKED_MARK = "(unchecked, the model's own words)"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextSpan:
     """A stretch of a sentence: words as they stand, or what a fact says, with the fact's id.
 
     `fact` is None where there is none by that id, and where the words are not a citation.
@@ -45,21 +45,21 @@ class Piece:
     fact: Fact | None = None
 
 
-def pieces(sentence: str, fact: FactOf) -> Iterator[Piece]:
+def split_citations(sentence: str, fact: FactLookup) -> Iterator[TextSpan]:
     """A sentence with its citations filled in; each subject is named once, then "it"."""
     whom, begun, end = "", False, 0
-    for match in CITATION.finditer(sentence):
+    for match in CITATION_PATTERN.finditer(sentence):
         between = sentence[end : match.start()]
         if between:
-            yield Piece(between if between.strip() or not begun else "; ")
-        id_ = str(parse(match[1]))
+            yield TextSpan(between if between.strip() or not begun else "; ")
+        id_ = str(parse_handle(match[1]))
         found = fact(id_)
         said = f"{id_} is unknown" if found is None else _said(found, named=whom)
         begins = not sentence[: match.start()].removeprefix("- ").strip()
-        yield Piece(said[:1].upper() + said[1:] if begins else said, id_, found)
+        yield TextSpan(said[:1].upper() + said[1:] if begins else said, id_, found)
         whom, begun, end = _whom(id_, found) or whom, True, match.end()
     if sentence[end:]:
-        yield Piece(sentence[end:])
+        yield TextSpan(sentence[end:])
 
 
 def _said(fact: Fact, *, named: str) -> str:
@@ -80,53 +80,58 @@ def _said(fact: Fact, *, named: str) -> str:
 
 
 def _whom(id_: str, fact: Fact | None) -> str:
-    return (fact.whom if fact is not None else "") or parse(id_).subject
+    return (fact.whom if fact is not None else "") or parse_handle(id_).subject
 
 
 _YES_OR_NO = ("E8", "E10")
 """Measures whose 0 or 1 the clause says in words."""
 
 
-def value_of(fact: Fact) -> str:
+def format_fact_value(fact: Fact) -> str:
     """The measured value of a fact, to stand behind its clause; nothing where it has none."""
-    says_all = fact.id[0] in "SG" or parse(fact.id).kind + str(parse(fact.id).number) in _YES_OR_NO
+    says_all = (
+        fact.id[0] in "SG"
+        or parse_handle(fact.id).kind + str(parse_handle(fact.id).number) in _YES_OR_NO
+    )
     return "" if fact.value is None or says_all else fact.shown
 
 
-def filled(said: Sequence[CheckedSentence], fact: FactOf, *, mark: bool = True) -> str:
+def render_citations(
+    said: Sequence[CheckedSentence], fact: FactLookup, *, mark: bool = True
+) -> str:
     """Sentences as one text with clauses and values for citations.
 
     `mark` says which are the plain writer's; unchecked ones are always marked.
     """
-    return shown(tuple(replace(one, text=_text(one, fact, mark=mark)) for one in said))
+    return join_sentences(tuple(replace(one, text=_text(one, fact, mark=mark)) for one in said))
 
 
-def _text(sentence: CheckedSentence, fact: FactOf, *, mark: bool) -> str:
+def _text(sentence: CheckedSentence, fact: FactLookup, *, mark: bool) -> str:
     text = sentence.text
     if not text:
         return ""
-    if writer_of(sentence) == "unchecked":
+    if displayed_source(sentence) == "unchecked":
         return f"{text} {UNCHECKED_MARK}"
     if sentence.source == "plain":
         # The plain writer has typed clauses and values itself; its citations are for reference.
         return f"{text} (plain)" if mark else text
-    return "".join(_piece(piece) for piece in pieces(text, fact))
+    return "".join(_piece(piece) for piece in split_citations(text, fact))
 
 
-def writer_of(sentence: Checked) -> str:
+def displayed_source(sentence: SentenceLike) -> str:
     """Whose words a sentence is shown as: a model's are checked only in a form that allows it.
 
     Records of older versions, and edited ones, hold sentences that were never held to that form.
     """
-    if sentence.source == "model" and any(map(wrong_form, sentences(sentence.text))):
+    if sentence.source == "model" and any(map(form_error, split_sentences(sentence.text))):
         return "unchecked"
     return sentence.source
 
 
-def _piece(piece: Piece) -> str:
+def _piece(piece: TextSpan) -> str:
     if not piece.id:
         return piece.text
     if piece.fact is None:
         return f"{NOT_MEASURED}: {piece.id}"
-    value = value_of(piece.fact)
+    value = format_fact_value(piece.fact)
     return f"{piece.text} ({value})" if value else piece.text

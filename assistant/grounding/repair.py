@@ -12,66 +12,68 @@ from langchain_core.messages import BaseMessage
 
 from assistant.conversation.messages import explanation_messages, repair_messages
 from assistant.conversation.steps import CheckedSentence, Explanation
-from assistant.grounding.checker import Ground, check
-from assistant.grounding.template_answers import about_hit
-from tools.agent_tools.workspace import Desk
+from assistant.grounding.checker import FactContext, check_sentences
+from assistant.grounding.template_answers import explain_hit
+from tools.agent_tools.workspace import Workspace
 from tools.search.results import Hit
-from tools.verdict.handles import ALIASES, SUBJECT
+from tools.verdict.handles import ALIASES, SUBJECT_PATTERN
 
-BATCH = 8
+EXPLANATION_BATCH_SIZE = 8
 """Hits that are explained in one pass of the model."""
 
-MOST_REPAIRS = 6
+MAX_REPAIRS = 6
 """Refused sentences of one draft that are asked for again; the others are replaced at once."""
 
-Prompt = tuple[list[BaseMessage], Ground]
+GroundedPrompt = tuple[list[BaseMessage], FactContext]
 """Messages, and what the answer will be held against."""
 
-Ask = Callable[[Sequence[Prompt]], list[str]]
+GenerateFn = Callable[[Sequence[GroundedPrompt]], list[str]]
 """The model: what it answers to each of several prompts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ModelDraft:
     """What a model said to a prompt, and what it is held against."""
 
     asked: list[BaseMessage]
     text: str
-    ground: Ground
+    ground: FactContext
 
 
-def explanations(
-    model: BaseChatModel, desk: Desk, handles: Sequence[str], *, evidence: Callable[[str], str]
+def explain_hits(
+    model: BaseChatModel, desk: Workspace, handles: Sequence[str], *, evidence: Callable[[str], str]
 ) -> Iterator[Explanation]:
     """Why each hit got its verdict; `evidence` gives `score_fake`'s text for a hit.
 
     Raises ToolError for a handle that is no hit.
     """
     hits = [desk.hit(handle) for handle in handles]
-    for start in range(0, len(hits), BATCH):
-        part = hits[start : start + BATCH]
-        ask = asker(model, desk)
+    for start in range(0, len(hits), EXPLANATION_BATCH_SIZE):
+        part = hits[start : start + EXPLANATION_BATCH_SIZE]
+        ask = batch_generator(model, desk)
         drafts = _drafts(ask, desk, part, evidence)
-        for hit, sentences in zip(part, settled(drafts, desk, ask), strict=True):
-            if nothing_said(sentences):
-                sentences = (*sentences, *about_hit(desk, hit.handle))
+        for hit, sentences in zip(part, repair_drafts(drafts, desk, ask), strict=True):
+            if is_empty_answer(sentences):
+                sentences = (*sentences, *explain_hit(desk, hit.handle))
             yield Explanation(hit.handle, sentences)
 
 
-def asker(model: BaseChatModel, desk: Desk) -> Ask:
+def batch_generator(model: BaseChatModel, desk: Workspace) -> GenerateFn:
     """The model as a function from prompts to texts, all prompts in one batch."""
 
-    def ask(prompts: Sequence[Prompt]) -> list[str]:
+    def ask(prompts: Sequence[GroundedPrompt]) -> list[str]:
         limits: dict[str, Any] = {}
-        if limits_citations(model):
-            allowed = [citable(desk, [*sorted(ground.about or ())]) for _, ground in prompts]
+        if supports_citation_constraint(model):
+            allowed = [
+                citable_fact_ids(desk, [*sorted(ground.about or ())]) for _, ground in prompts
+            ]
             limits = {"allowed_citations": allowed}
         return [answer.text for answer in model.batch([asked for asked, _ in prompts], **limits)]
 
     return ask
 
 
-def citable(desk: Desk, groups: Iterable[str]) -> list[str]:
+def citable_fact_ids(desk: Workspace, groups: Iterable[str]) -> list[str]:
     """The ids of all facts of hits, photos, comparisons, or of a group ("S", "hits", "about").
 
     Second names are among them: models find `[H1.forgery]` easier than `[H1.P2]`.
@@ -82,27 +84,27 @@ def citable(desk: Desk, groups: Iterable[str]) -> list[str]:
 
 def _second_names(id_: str) -> Iterator[str]:
     subject, _, kind = id_.rpartition(".")
-    if subject and not SUBJECT.fullmatch(subject):
+    if subject and not SUBJECT_PATTERN.fullmatch(subject):
         return
     for name, of in ALIASES.items():
         if of == kind and ("." in name or name == "gallery") == (not subject):
             yield f"{subject}.{name}".removeprefix(".")
 
 
-def limits_citations(model: BaseChatModel) -> bool:
+def supports_citation_constraint(model: BaseChatModel) -> bool:
     """Whether the model takes `allowed_citations`: those that constrain their decoding do."""
     return bool(getattr(model, "constrained", False))
 
 
-def settled(
-    drafts: Sequence[Draft], desk: Desk, ask: Ask
+def repair_drafts(
+    drafts: Sequence[ModelDraft], desk: Workspace, ask: GenerateFn
 ) -> Iterator[tuple[CheckedSentence, ...]]:  # fmt: skip
     """Each draft's sentences, checked; a refused one is asked for again, once, then replaced.
 
-    At most `MOST_REPAIRS` of a draft are asked for again. Where nothing checked is left, the
+    At most `MAX_REPAIRS` of a draft are asked for again. Where nothing checked is left, the
     template writer must answer.
     """
-    checked = [check(draft.text, draft.ground) for draft in drafts]
+    checked = [check_sentences(draft.text, draft.ground) for draft in drafts]
     prompts = [
         (_repair(draft, one.text, one.finding or ""), draft.ground)
         for draft, sentences in zip(drafts, checked, strict=True)
@@ -121,7 +123,7 @@ def settled(
 
 
 def _asked_again(sentences: Sequence[CheckedSentence]) -> list[CheckedSentence]:
-    return [one for one in sentences if _refused(one)][:MOST_REPAIRS]
+    return [one for one in sentences if _refused(one)][:MAX_REPAIRS]
 
 
 def _refused(sentence: CheckedSentence) -> bool:
@@ -136,37 +138,37 @@ class _Judged:
     refused: bool
 
 
-def _repair(draft: Draft, sentence: str, finding: str) -> list[BaseMessage]:
+def _repair(draft: ModelDraft, sentence: str, finding: str) -> list[BaseMessage]:
     plain = sentence.removeprefix("- ")
     return repair_messages(draft.asked, draft.text, sentence=plain, finding=finding)
 
 
 def _drafts(
-    ask: Ask, desk: Desk, hits: Sequence[Hit], evidence: Callable[[str], str]
-) -> list[Draft]:  # fmt: skip
-    photo = searched_photo(desk)
-    prompts: list[Prompt] = [
+    ask: GenerateFn, desk: Workspace, hits: Sequence[Hit], evidence: Callable[[str], str]
+) -> list[ModelDraft]:  # fmt: skip
+    photo = first_query_photo(desk)
+    prompts: list[GroundedPrompt] = [
         (
             explanation_messages(desk, hit=hit.handle, photo=photo, evidence=evidence(hit.handle)),
-            Ground.of(desk, about=hit.handle),
+            FactContext.of(desk, about=hit.handle),
         )
         for hit in hits
     ]
     return [
-        Draft(asked, text, ground)
+        ModelDraft(asked, text, ground)
         for (asked, ground), text in zip(prompts, ask(prompts), strict=True)
     ]
 
 
-def searched_photo(desk: Desk) -> str:
+def first_query_photo(desk: Workspace) -> str:
     """The handle of the first photo of the latest search."""
     searched = desk.search[0].query_paths if desk.search else ()
     return next(handle for handle, path in desk.photos.items() if path in searched)
 
 
-def _mended(refused: CheckedSentence, answer: str, ground: Ground) -> _Judged:
+def _mended(refused: CheckedSentence, answer: str, ground: FactContext) -> _Judged:
     """The sentence as the model wrote it again, if that passes; why it had to stays on record."""
-    again = check(answer, ground)
+    again = check_sentences(answer, ground)
     cites = tuple(id_ for sentence in again for id_ in sentence.cites)
     if not cites or any(sentence.finding for sentence in again):
         return _Judged(refused, refused=True)
@@ -177,7 +179,7 @@ def _mended(refused: CheckedSentence, answer: str, ground: Ground) -> _Judged:
 
 
 def _replaced(
-    judged: Sequence[_Judged], desk: Desk, ground: Ground
+    judged: Sequence[_Judged], desk: Workspace, ground: FactContext
 ) -> Iterator[CheckedSentence]:  # fmt: skip
     """What is still refused becomes the plain writer's sentences about its hits, or is dropped."""
     written: set[str] = set()
@@ -193,15 +195,15 @@ def _replaced(
             yield CheckedSentence("", (), "model", each.sentence.finding, each.sentence.text)
 
 
-def _hits_of(sentence: CheckedSentence, desk: Desk, ground: Ground) -> list[str]:
+def _hits_of(sentence: CheckedSentence, desk: Workspace, ground: FactContext) -> list[str]:
     """The hits that a sentence speaks of, or must speak of."""
     there = {hit.handle for hit in desk.search[0].hits} if desk.search else set()
-    spoken = ground.about or {match[0] for match in SUBJECT.finditer(sentence.text)}
+    spoken = ground.about or {match[0] for match in SUBJECT_PATTERN.finditer(sentence.text)}
     return sorted(spoken & there, key=lambda handle: int(handle[1:]))
 
 
 def plain(
-    desk: Desk, handles: Sequence[str], *, instead_of: CheckedSentence
+    desk: Workspace, handles: Sequence[str], *, instead_of: CheckedSentence
 ) -> Iterator[CheckedSentence]:
     """The plain writer about hits: all it has to say of one, its first sentence of several.
 
@@ -209,7 +211,7 @@ def plain(
     """
     refused: str | None = instead_of.text
     for handle in handles:
-        said = about_hit(desk, handle)
+        said = explain_hit(desk, handle)
         for one in said if len(handles) == 1 else said[:1]:
             item = "- " if len(handles) > 1 else ""
             yield replace(
@@ -218,6 +220,6 @@ def plain(
             refused = None
 
 
-def nothing_said(sentences: Sequence[CheckedSentence]) -> bool:
+def is_empty_answer(sentences: Sequence[CheckedSentence]) -> bool:
     """Whether no sentence is left that was checked or written from the measurements."""
     return not any(one.text and one.source != "unchecked" for one in sentences)

@@ -2,14 +2,14 @@
 
 import re
 
-from tools.verdict.handles import CITATION
+from tools.verdict.handles import CITATION_PATTERN
 
 _SENTENCE = re.compile(r".+?(?:[.!?…]+[\"”')]*(?=\s|$)|$)")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•–]|\d+[.)])\s+")
 _SEVERAL = re.compile(r"\[([^\]\[]*[,;][^\]\[]*)\]")
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """A text cut into sentences; every line ends one, and list items begin with "- ".
 
     `[H1.E1, H1.E2]` becomes two citations.
@@ -27,4 +27,4 @@ def sentences(text: str) -> list[str]:
 def _apart(several: re.Match[str]) -> str:
     ids = [part.strip() for part in re.split(r"[,;]", several[1])]
     apart = " and ".join(f"[{id_}]" for id_ in ids)
-    return apart if all(CITATION.fullmatch(f"[{id_}]") for id_ in ids) else several[0]
+    return apart if all(CITATION_PATTERN.fullmatch(f"[{id_}]") for id_ in ids) else several[0]

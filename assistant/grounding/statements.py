@@ -7,20 +7,25 @@ cannot decide (`assistant.grounding.vocabulary`). Every other sentence is a find
 
 import re
 
-from assistant.grounding.sentences import sentences
-from assistant.grounding.vocabulary import beside_the_desk, cannot_decide, deciding, readable
+from assistant.grounding.sentences import split_sentences
+from assistant.grounding.vocabulary import (
+    find_verdict_word,
+    is_non_assertive,
+    is_off_topic,
+    is_plain_text,
+)
 from prompts.phrases import JOINTS, LEADS, PHRASES
-from tools.verdict.handles import CITATION, SUBJECT, cited, parse
+from tools.verdict.handles import CITATION_PATTERN, SUBJECT_PATTERN, cited_handles, parse_handle
 
 
-def wrong_form(sentence: str) -> str | None:
+def form_error(sentence: str) -> str | None:
     """What is wrong with the form of a sentence, in words for model and person; else None."""
     if _MARKUP.search(sentence):
         return "it contains a link or markup"
     plain = sentence.removeprefix("- ").strip()
     if "[" in plain or "]" in plain:
         return _wrong_bracket(plain) or _wrong_words(plain)
-    if _ours(plain) or cannot_decide(plain):
+    if _ours(plain) or is_non_assertive(plain):
         return None
     return _wrong_free_words(plain)
 
@@ -39,7 +44,7 @@ def _folded(text: str) -> str:
     return " ".join(text.replace("’", "'").lower().split()).rstrip(".!?")
 
 
-_PHRASES = frozenset(_folded(one) for text in PHRASES for one in sentences(text))
+_PHRASES = frozenset(_folded(one) for text in PHRASES for one in split_sentences(text))
 
 
 # -- citations ---------------------------------------------------------------------------------
@@ -49,7 +54,7 @@ _BRACKETS = re.compile(r"\[[^\]]*\]?|\]")
 
 def _wrong_bracket(sentence: str) -> str | None:
     for bracket in _BRACKETS.findall(sentence):
-        if CITATION.fullmatch(bracket) is None:
+        if CITATION_PATTERN.fullmatch(bracket) is None:
             return f"{bracket} is no fact; facts look like [H1.verdict], [H1.E2] or [hits.copy]"
     return None
 
@@ -70,17 +75,17 @@ def _wrong_words(sentence: str) -> str | None:
     """What is wrong with the words around citations; they may join and nothing else."""
     if "¤" in sentence:
         return "it contains a strange character"
-    found = _STATEMENT.fullmatch(CITATION.sub("¤", sentence))
+    found = _STATEMENT.fullmatch(CITATION_PATTERN.sub("¤", sentence))
     if found is not None and _same_subject(found["whom"], sentence):
         return None
-    rest = CITATION.sub(" ", sentence)
-    if (word := deciding(rest)) is not None:
+    rest = CITATION_PATTERN.sub(" ", sentence)
+    if (word := find_verdict_word(rest)) is not None:
         return f'it types "{word}" instead of citing it'
     return "beside citations only words that join them may stand, such as and, but, while"
 
 
 def _same_subject(whom: str | None, sentence: str) -> bool:
-    return whom is None or {parse(id_).subject for id_ in cited(sentence)} == {whom}
+    return whom is None or {parse_handle(id_).subject for id_ in cited_handles(sentence)} == {whom}
 
 
 # -- free words --------------------------------------------------------------------------------
@@ -93,13 +98,13 @@ _NUMBER_WORDS = re.compile(
 
 
 def _wrong_free_words(sentence: str) -> str:
-    if SUBJECT.search(sentence):
+    if SUBJECT_PATTERN.search(sentence):
         return "it speaks of a hit or photo and cites no fact"
-    if (word := deciding(sentence)) is not None:
+    if (word := find_verdict_word(sentence)) is not None:
         return f'it types "{word}" instead of citing it'
     if _numbers(sentence):
         return "it types a number instead of citing it"
-    if not readable(sentence):
+    if not is_plain_text(sentence):
         return "it cannot be read: only plain English letters can"
     return "it cites no fact, and it is no sentence of ours"
 
@@ -109,12 +114,12 @@ def _numbers(sentence: str) -> bool:
     return typed or _NUMBER_WORDS.search(sentence) is not None
 
 
-def may_stand_unchecked(sentence: str) -> bool:
+def is_allowed_unchecked(sentence: str) -> bool:
     """Whether a refused sentence may be shown as the model's own words: it speaks of else."""
     bare = not re.search(r"[\[\]<>]", sentence) and not _MARKUP.search(sentence)
     return (
         bare
-        and deciding(sentence) is None
+        and find_verdict_word(sentence) is None
         and not _numbers(sentence)
-        and beside_the_desk(sentence.removeprefix("- "))
+        and is_off_topic(sentence.removeprefix("- "))
     )

@@ -8,55 +8,57 @@ import json
 from collections.abc import Sequence
 
 from assistant.conversation.steps import CheckedSentence, ToolCall, ToolResult
-from assistant.grounding.checker import Ground
-from assistant.grounding.citations import FactOf, filled
-from assistant.grounding.sentences import sentences
-from assistant.grounding.statements import wrong_form
+from assistant.grounding.checker import FactContext
+from assistant.grounding.citations import FactLookup, render_citations
+from assistant.grounding.sentences import split_sentences
+from assistant.grounding.statements import form_error
 from prompts import phrases
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
-from tools.verdict.handles import CITATION, SUBJECT, cited
+from tools.verdict.handles import CITATION_PATTERN, SUBJECT_PATTERN, cited_handles
 from tools.verdict.template_writer import explain
 
 
 def answer(
-    desk: Desk, asked: Sequence[ToolCall], told: Sequence[ToolResult]
+    desk: Workspace, asked: Sequence[ToolCall], told: Sequence[ToolResult]
 ) -> tuple[CheckedSentence, ...]:
     """Sentences about the latest results of a turn, at least one."""
     said: tuple[CheckedSentence, ...] = ()
     if told:
         calls = {call.id: call for call in asked}
-        said = of_result(desk, calls.get(told[-1].call_id), told[-1])
-    return said or written(_of_the_desk(desk), Ground.of(desk).fact)
+        said = describe_result(desk, calls.get(told[-1].call_id), told[-1])
+    return said or written(_of_the_desk(desk), FactContext.of(desk).fact)
 
 
-def of_result(desk: Desk, call: ToolCall | None, result: ToolResult) -> tuple[CheckedSentence, ...]:
+def describe_result(
+    desk: Workspace, call: ToolCall | None, result: ToolResult
+) -> tuple[CheckedSentence, ...]:
     """What there is to say of one result; nothing where another search has overtaken it."""
     image = str(call.arguments.get("image", "")).strip("[] ") if call else ""
     if result.ok and result.name == "score_fake" and image.startswith("H"):
         try:
-            return tuple(about_hit(desk, image))
+            return tuple(explain_hit(desk, image))
         except ToolError:
             return ()
     text = _about(result, image) if result.ok else _refusal(call)
-    return written(text, Ground.of(desk).fact)
+    return written(text, FactContext.of(desk).fact)
 
 
-def written(text: str, fact: FactOf) -> tuple[CheckedSentence, ...]:
+def written(text: str, fact: FactLookup) -> tuple[CheckedSentence, ...]:
     """A text of citations as the template writer's sentences, filled in.
 
     A sentence that cites what there is not is left out.
     """
     said = []
-    for sentence in sentences(text):
-        sound = wrong_form(sentence) is None or not CITATION.search(sentence)
-        if sound and all(fact(id_) is not None for id_ in cited(sentence)):
-            one = CheckedSentence(sentence, cited(sentence), "model")
-            said.append(CheckedSentence(filled([one], fact), one.cites, "plain"))
+    for sentence in split_sentences(text):
+        sound = form_error(sentence) is None or not CITATION_PATTERN.search(sentence)
+        if sound and all(fact(id_) is not None for id_ in cited_handles(sentence)):
+            one = CheckedSentence(sentence, cited_handles(sentence), "model")
+            said.append(CheckedSentence(render_citations([one], fact), one.cites, "plain"))
     return tuple(said)
 
 
-def about_hit(desk: Desk, handle: str) -> list[CheckedSentence]:
+def explain_hit(desk: Workspace, handle: str) -> list[CheckedSentence]:
     """The plain writer's explanation of a hit."""
     hit = desk.hit(handle)
     return [
@@ -74,7 +76,7 @@ def _about(result: ToolResult, image: str) -> str:
     """A text of citations about one result; `image` is the handle that it was asked about."""
     match result.name:
         case "find_person":
-            return FOUND
+            return SEARCH_TEMPLATE
         case "score_fake":
             return f"[{image}.P2]. [{image}.E2] and [{image}.E4]. [{image}.E9]."
         case "compare_faces":
@@ -102,7 +104,7 @@ def _refusal(call: ToolCall | None) -> str:
     named = (
         [str(each) for value in call.arguments.values() for each in _each(value)] if call else []
     )
-    photos = [name for name in named if name.startswith("Q") and SUBJECT.fullmatch(name)]
+    photos = [name for name in named if name.startswith("Q") and SUBJECT_PATTERN.fullmatch(name)]
     said = [phrases.TOOL_REFUSED, *(f"[{photo}.faces]." for photo in photos)]
     if any(name.startswith("H") for name in named):
         said += ["[hits.all].", phrases.WHICH_HIT]
@@ -115,14 +117,14 @@ def _each(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else [value]
 
 
-FOUND = (
+SEARCH_TEMPLATE = (
     "[S1], and [S2]. [hits.impersonation], and [hits.inconclusive]. [hits.no_forgery_found]. "
     f"{phrases.NO_PROOF}"
 )
 """What to say of a search."""
 
 
-def _of_the_desk(desk: Desk) -> str:
+def _of_the_desk(desk: Workspace) -> str:
     if desk.search is not None:
-        return FOUND
+        return SEARCH_TEMPLATE
     return phrases.SEARCH_FIRST if desk.photos else phrases.ASK_PHOTO

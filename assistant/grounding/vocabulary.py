@@ -84,7 +84,7 @@ _INSIDE = re.compile(r"[!|](?=\w)")
 _DECIDING = re.compile(rf"(?:{'|'.join(_STEMS)})")
 
 
-def deciding(text: str) -> str | None:
+def find_verdict_word(text: str) -> str | None:
     """The first word of a text that decides, however it is spelt; None without any.
 
     Look-alike letters, digits for letters, invisible characters and blanks between letters count
@@ -106,26 +106,26 @@ def _plain(text: str) -> str:
     return _INSIDE.sub("i", seen.lower()).translate(_LOOKS_LIKE)
 
 
-def words_of(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Its words, lower-case."""
     return re.findall(r"[a-z]+(?:['’-][a-z]+)*", text.lower())
 
 
-def readable(text: str) -> bool:
+def is_plain_text(text: str) -> bool:
     """Whether only plain letters and punctuation stand in a text."""
     return _PLAIN.fullmatch(text) is not None
 
 
-def cannot_decide(text: str) -> bool:
+def is_non_assertive(text: str) -> bool:
     """Whether a sentence asks for, offers or refuses an act, in words that cannot decide."""
     plain = text.replace("’", "'")
-    return _ACT.fullmatch(plain) is not None and all(word in _OURS for word in words_of(plain))
+    return _ACT.fullmatch(plain) is not None and all(word in _OURS for word in tokenize(plain))
 
 
-def beside_the_desk(text: str) -> bool:
+def is_off_topic(text: str) -> bool:
     """Whether a sentence is English and speaks of nothing that lies on the desk, nor says yes."""
-    said = [part for word in words_of(text) for part in re.split("[-’']", word)]
+    said = [part for word in tokenize(text) for part in re.split("[-’']", word)]
     english = sum(word in _ENGLISH or word in _OURS for word in said)
     # A word that long is several, written as one.
-    clear = readable(text) and len(said) > 2 and max(map(len, said)) < _LONGEST
+    clear = is_plain_text(text) and len(said) > 2 and max(map(len, said)) < _LONGEST
     return clear and 2 * english >= len(said) and not _ABOUT_THE_DESK & {*said}

@@ -10,20 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from assistant.report.data_uris import data_uri, with_box
-from assistant.report.further_maps import further_views
+from assistant.report.data_uris import data_uri, draw_box
+from assistant.report.further_maps import extra_map_views
 from assistant.report.maps import map_views
-from assistant.report.templating import bands, fill
+from assistant.report.templating import inconclusive_bands, render_template
 from tools.errors import SetupError, ToolError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face
-from tools.media.private_files import opened_privately
-from tools.media.videos import picture_at
-from tools.search.closer_look.inner_outer_face import Look
-from tools.search.instruments import Instruments
+from tools.media.file_names import printable
+from tools.media.private_files import open_private
+from tools.media.videos import read_pixels_at
+from tools.search.closer_look.inner_outer_face import FaceInImage
+from tools.search.instruments import ModelBundle
 from tools.search.query import Query
-from tools.search.results import Findings, Hit, printable
-from tools.verdict.rule import VERDICTS, Rule
+from tools.search.results import Findings, Hit
+from tools.verdict.rule import VERDICTS, VerdictRule
 
 _FACE_PX = 160
 
@@ -33,16 +34,16 @@ def write_report(
     query: Query,
     path: Path,
     *,
-    rule: Rule | None,
-    instruments: Instruments | None = None,
+    rule: VerdictRule | None,
+    instruments: ModelBundle | None = None,
 ) -> Path:
     """Write the page and return its path; a picture that is gone is shown as missing.
 
     With `instruments` every hit is shown with its maps: where the signs of forgery lie, and where
     the face departs from the query photos; further ones are folded.
     """
-    photos = [(picture_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
-    page = fill(
+    photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
+    page = render_template(
         "report.html",
         findings=findings,
         verdicts=VERDICTS,
@@ -50,7 +51,7 @@ def write_report(
         hits=[_hit_view(hit, photos, rule=rule, kit=instruments) for hit in findings.hits],
     )
     try:
-        with opened_privately(path) as file:
+        with open_private(path) as file:
             file.write(page)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -58,38 +59,38 @@ def write_report(
     return path
 
 
-def _query_view(path: Path, look: Look) -> dict[str, Any]:
+def _query_view(path: Path, look: FaceInImage) -> dict[str, Any]:
     pixels, face = look
     return {
         "name": printable(Path(path.name)),
-        "image": data_uri(with_box(pixels, face.box)),
+        "image": data_uri(draw_box(pixels, face.box)),
         "face": data_uri(aligned_crop(pixels, face.keypoints, size=_FACE_PX)),
     }
 
 
 def _hit_view(
-    hit: Hit, photos: Sequence[Look], *, rule: Rule | None, kit: Instruments | None
+    hit: Hit, photos: Sequence[FaceInImage], *, rule: VerdictRule | None, kit: ModelBundle | None
 ) -> dict[str, Any]:
     view: dict[str, Any] = {
         "hit": hit,
         "name": f"{printable(Path(hit.path.name))}{hit.at}",
         "path": f"{printable(hit.path)}{hit.at}",
-        "bands": bands(hit.assessment),
+        "bands": inconclusive_bands(hit.assessment),
         "image": None,
         "face": None,
         "maps": [],
         "further": [],
     }
     try:
-        pixels = picture_at(hit.path, hit.time_s)
+        pixels = read_pixels_at(hit.path, hit.time_s)
     except ToolError:
         return view  # moved or deleted since it was indexed; the page says so
-    view["image"] = data_uri(with_box(pixels, np.asarray(hit.box)))
+    view["image"] = data_uri(draw_box(pixels, np.asarray(hit.box)))
     view["face"] = data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX))
     face = None if kit is None else _same_face(hit, kit.faces.analyse([pixels])[0])
     if kit is not None and face is not None:
         view["maps"] = map_views(pixels, face, photos, instruments=kit)
-        view["further"] = further_views(pixels, face, instruments=kit)
+        view["further"] = extra_map_views(pixels, face, instruments=kit)
     return view
 
 

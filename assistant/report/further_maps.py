@@ -1,9 +1,9 @@
 """Further maps of a hit, and what the networks say that make them: to be looked at, no more.
 
 Beside those of `assistant.report.maps` stand the localisers that are never chosen by themselves
-(`tools.localisers.on_request`, CADDM's boxes among them) and the networks that a person fitted to
-whole pictures (`tools.detectors.networks.classifier`): where they looked, and which generator they
-name. These are opinions; no verdict rests on them.
+(`tools.localisers.optional_localisers`, CADDM's boxes among them) and the networks that a person
+fitted to whole pictures (`tools.detectors.networks.classifier`): where they looked, and which
+generator they name. These are opinions; no verdict rests on them.
 """
 
 import contextlib
@@ -12,16 +12,16 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from assistant.report.data_uris import data_uri, shrunk
-from assistant.report.maps import MapView, forgery_view, head_of
+from assistant.report.data_uris import data_uri, thumbnail
+from assistant.report.maps import MapView, forgery_view, map_detector
 from tools.detectors.calibration import Calibration
-from tools.detectors.networks.class_labels import Classes
-from tools.detectors.protocol import PictureDetector
+from tools.detectors.networks.class_labels import ClassMapping
+from tools.detectors.protocol import PixelDetector
 from tools.errors import ToolError
 from tools.faces.analyser import Face
-from tools.localisers import heat_overlay, located_by, on_request
-from tools.search.instruments import Instruments
-from tools.verdict.handles import percent
+from tools.localisers import localise_with, optional_localisers, overlay_heatmap
+from tools.search.instruments import ModelBundle
+from tools.verdict.handles import format_percent
 from tools.verdict.interpretation import UNCALIBRATED
 
 TITLES = {
@@ -38,11 +38,11 @@ _PICTURE_PX = 960
 
 
 @runtime_checkable
-class NamesClasses(PictureDetector, Protocol):
+class ExplainableClassifier(PixelDetector, Protocol):
     """A network on whole pictures; `tools.detectors.networks.classifier` has one."""
 
     @property
-    def classes(self) -> Classes:
+    def classes(self) -> ClassMapping:
         """What its outputs are called and mean."""
 
     def attribute(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -52,44 +52,46 @@ class NamesClasses(PictureDetector, Protocol):
         """Where in a picture (h, w, 3) uint8 RGB its score was raised: (h, w) float32."""
 
 
-def further_views(pixels: np.ndarray, face: Face, *, instruments: Instruments) -> list[MapView]:
+def extra_map_views(pixels: np.ndarray, face: Face, *, instruments: ModelBundle) -> list[MapView]:
     """Every further map of a face in a picture (h, w, 3) uint8 RGB that this profile can make."""
     return [
         *_of_the_face(pixels, face, instruments),
         *(
-            network_view(pixels, detector, calibration)
+            grad_cam_view(pixels, detector, calibration)
             for detector, calibration in instruments.locating_detectors
-            if isinstance(detector, NamesClasses)
+            if isinstance(detector, ExplainableClassifier)
         ),
     ]
 
 
-def _of_the_face(pixels: np.ndarray, face: Face, kit: Instruments) -> Iterator[MapView]:
-    head = head_of(kit)
+def _of_the_face(pixels: np.ndarray, face: Face, kit: ModelBundle) -> Iterator[MapView]:
+    head = map_detector(kit)
     if head is None:
         return
-    for localiser in on_request(detector for detector, _ in kit.locating_detectors):
+    for localiser in optional_localisers(detector for detector, _ in kit.locating_detectors):
         # A face without landmarks, by whose parts a map is read, has none.
         with contextlib.suppress(ToolError):
-            located = located_by(localiser, pixels, face, encoder=kit.encoder, head=head)
+            located = localise_with(localiser, pixels, face, encoder=kit.encoder, head=head)
             if located is not None:
                 kind, _, whose = localiser.name.partition("/")
                 called = f"{TITLES[kind]} of {whose}" if whose else TITLES[kind]
                 yield forgery_view(located, title=called, full_heat=localiser.full_heat)
 
 
-def network_view(
-    pixels: np.ndarray, network: NamesClasses, calibration: Calibration | None
+def grad_cam_view(
+    pixels: np.ndarray, network: ExplainableClassifier, calibration: Calibration | None
 ) -> MapView:
     """Grad-CAM of a network over the whole picture, with its opinion in words."""
     # As large as it is shown: a map of all pixels of a photograph has no more cells.
-    small = shrunk(pixels, longest_px=_PICTURE_PX)
-    image = data_uri(heat_overlay(small, network.heat(small)))
-    says = opinion(pixels, network, calibration)
+    small = thumbnail(pixels, longest_px=_PICTURE_PX)
+    image = data_uri(overlay_heatmap(small, network.heat(small)))
+    says = describe_prediction(pixels, network, calibration)
     return MapView(f"Grad-CAM of {network.name}", image, says, LIMITS, over="the whole picture")
 
 
-def opinion(pixels: np.ndarray, network: NamesClasses, calibration: Calibration | None) -> str:
+def describe_prediction(
+    pixels: np.ndarray, network: ExplainableClassifier, calibration: Calibration | None
+) -> str:
     """Its probability of a forgery, and of several classes the likeliest.
 
     The first is "not calibrated" unless a calibration fits this network; shares of classes, which
@@ -97,11 +99,13 @@ def opinion(pixels: np.ndarray, network: NamesClasses, calibration: Calibration 
     """
     forged = UNCALIBRATED
     if calibration is not None and calibration.fits(network):
-        forged = percent(float(calibration.probabilities(network.score_pictures([pixels]))[0]))
+        forged = format_percent(
+            float(calibration.probabilities(network.score_pictures([pixels]))[0])
+        )
     said = f"probability of a forgery: {forged}"
     labels = network.classes.labels
     if len(labels) <= 2:
         return said
     (shares,) = network.attribute([pixels])
     named = int(shares.argmax())
-    return f"{said}; names {labels[named]} ({percent(float(shares[named]))}, {UNCALIBRATED})"
+    return f"{said}; names {labels[named]} ({format_percent(float(shares[named]))}, {UNCALIBRATED})"

@@ -14,19 +14,19 @@ import cv2
 import numpy as np
 
 from assistant.report.data_uris import data_uri
-from tools.detectors import Detector
+from tools.detectors import FeatureDetector
 from tools.errors import ToolError
 from tools.faces.analyser import Face
-from tools.localisers import Located, heat_overlay, locate, region_of
-from tools.localisers.map_scales import NOTHING, picture_map_of, scale_of
+from tools.localisers import Localisation, evidence_region, localise_forgery, overlay_heatmap
+from tools.localisers.map_scales import NO_FINDING_TEXT, image_map_name, map_threshold
 from tools.localisers.overlay import FULL_HEAT
-from tools.search.closer_look.inner_outer_face import Look
-from tools.search.closer_look.patch_grid import LIMITS, SCORE, heat_of, patch_map
+from tools.search.closer_look.inner_outer_face import FaceInImage
+from tools.search.closer_look.patch_grid import LIMITS, SCORE, image_heatmap, patch_map
 from tools.search.closer_look.reference_comparison import ReferenceMap, reference_map
-from tools.search.instruments import Instruments
+from tools.search.instruments import ModelBundle
 from tools.verdict.interpretation import UNCALIBRATED
 
-FORGERY, DISTANCE, PICTURE = "Heat map", "Distance map", "Picture map"
+FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE, PICTURE_MAP_TITLE = "Heat map", "Distance map", "Picture map"
 _FACE_PX = 240
 _USUAL_SHARE = 0.80
 """What so large a share of authentic photographs has somewhere in it is not drawn."""
@@ -44,7 +44,7 @@ class MapView:
 
 
 def forgery_view(
-    located: Located, *, title: str = FORGERY, full_heat: float = FULL_HEAT
+    located: Localisation, *, title: str = FORGERY_MAP_TITLE, full_heat: float = FULL_HEAT
 ) -> MapView:
     """A map of the signs of forgery."""
     image = _drawn(located.crop, located.drawn, full_heat=full_heat)
@@ -53,22 +53,26 @@ def forgery_view(
 
 def distance_view(mapped: ReferenceMap) -> MapView:
     """The map of the distance from the query photos; nothing usual is drawn."""
-    return MapView(DISTANCE, _drawn(mapped.crop, mapped.drawn), mapped.says, mapped.limits)
+    return MapView(
+        DISTANCE_MAP_TITLE, _drawn(mapped.crop, mapped.drawn), mapped.says, mapped.limits
+    )
 
 
-def picture_view(pixels: np.ndarray, kit: Instruments) -> MapView | None:
+def picture_view(pixels: np.ndarray, kit: ModelBundle) -> MapView | None:
     """The map of the whole picture; None where it is too small, or the profile has no reader."""
-    heat, known = heat_of(pixels, kit), kit.rule.references.get(SCORE) if kit.rule else None
+    heat, known = image_heatmap(pixels, kit), kit.rule.references.get(SCORE) if kit.rule else None
     usual = known.quantile(_USUAL_SHARE) if known else 0.0
-    scale = scale_of(picture_map_of(*pixels.shape[:2]), kit.encoder)
+    scale = map_threshold(image_map_name(*pixels.shape[:2]), kit.encoder)
     found = None if heat is None else patch_map(pixels, heat, usual=usual, scale=scale)
     if found is None:
         return None
-    return MapView(PICTURE, data_uri(found.shown), found.says, LIMITS, over="the whole picture")
+    return MapView(
+        PICTURE_MAP_TITLE, data_uri(found.shown), found.says, LIMITS, over="the whole picture"
+    )
 
 
 def map_views(
-    pixels: np.ndarray, face: Face, photos: Sequence[Look], *, instruments: Instruments
+    pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], *, instruments: ModelBundle
 ) -> list[MapView]:
     """Every map that can be made of a face in a picture (h, w, 3) uint8 RGB.
 
@@ -77,20 +81,20 @@ def map_views(
     return list(_views(pixels, face, photos, instruments))
 
 
-def head_of(kit: Instruments) -> Detector | None:
+def map_detector(kit: ModelBundle) -> FeatureDetector | None:
     """The profile's detector whose score maps of the face are of; None where there is none."""
     heads = (it for it in kit.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
     return next(heads, None)
 
 
 def _views(
-    pixels: np.ndarray, face: Face, photos: Sequence[Look], kit: Instruments
+    pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], kit: ModelBundle
 ) -> Iterator[MapView]:
-    head = head_of(kit)
+    head = map_detector(kit)
     if head is not None:
         # A face without landmarks, by whose parts the map is read, has none.
         with contextlib.suppress(ToolError):
-            yield forgery_view(locate(pixels, face, encoder=kit.encoder, head=head))
+            yield forgery_view(localise_forgery(pixels, face, encoder=kit.encoder, head=head))
     mapped = reference_map((pixels, face), photos, encoder=kit.encoder)
     if mapped is not None:
         yield distance_view(mapped)
@@ -101,16 +105,16 @@ def _views(
 
 def _drawn(crop: np.ndarray, heat: np.ndarray, *, full_heat: float = FULL_HEAT) -> str:
     face = cv2.resize(crop, (_FACE_PX, _FACE_PX), interpolation=cv2.INTER_LINEAR)
-    return data_uri(heat_overlay(face, heat, full_heat=full_heat))
+    return data_uri(overlay_heatmap(face, heat, full_heat=full_heat))
 
 
-def _strongest(located: Located) -> str:
+def _strongest(located: Localisation) -> str:
     """The strongest regions of a heat map in words."""
     for reads in ("strong", "weak"):
-        named = [region_of(item.id) for item in located.evidence if item.reads == reads]
+        named = [evidence_region(item.id) for item in located.evidence if item.reads == reads]
         if named:
             return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
     if any(item.reads == UNCALIBRATED for item in located.evidence):
         found = "places to look at" if located.heat.max() > 0 else "no place stands out"
         return f"{found}; {UNCALIBRATED}, so no part of the face is read by it"
-    return NOTHING
+    return NO_FINDING_TEXT

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from assistant.agent.directed_turns import Asking
-from assistant.report.data_uris import with_numbers
-from tools.agent_tools.workspace import Desk
+from assistant.agent.directed_turns import PendingQuestion
+from assistant.report.data_uris import draw_numbered_boxes
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
-from tools.media.private_files import opened_privately, private_folder
-from tools.media.videos import picture_at
-from tools.search.query import Numbers, SeveralFaces
-from tools.search.results import printable
+from tools.media.file_names import printable
+from tools.media.private_files import open_private, private_folder
+from tools.media.videos import read_pixels_at
+from tools.search.query import FaceNumbers, SeveralFaces
 
 
-def numbers_of(said: Sequence[str]) -> Numbers | None:
+def parse_face_option(said: Sequence[str]) -> FaceNumbers | None:
     """What was given with `--face`: `2`, or `ada.jpg=2` for each photo that needs it.
 
     Raises SetupError for anything else.
@@ -43,14 +43,14 @@ def _number(text: str, said: str) -> int:
     return int(text)
 
 
-def pictured(error: SeveralFaces, folder: Path) -> ToolError:
+def with_numbered_faces(error: SeveralFaces, folder: Path) -> ToolError:
     """The same in one line, with a picture of the numbered faces in a folder.
 
     Without the picture where it cannot be written: the numbers are told in words then.
     """
     photo = Path(error.photo)
     try:
-        path = _written(picture_at(photo, error.time_s), error.boxes, folder, photo.stem)
+        path = _written(read_pixels_at(photo, error.time_s), error.boxes, folder, photo.stem)
     except (OSError, ToolError):
         return error
     faces = len(error.boxes)
@@ -60,7 +60,7 @@ def pictured(error: SeveralFaces, folder: Path) -> ToolError:
     )
 
 
-def asked_for(asking: Asking, desk: Desk, folder: Path) -> str:
+def clarification_text(asking: PendingQuestion, desk: Workspace, folder: Path) -> str:
     """What a turn on the command line waits to be told, and how to say it."""
     if not asking.boxes:
         return f"answer for example “{asking.photos[0]} is authentic”, or “both are authentic”"
@@ -75,6 +75,6 @@ def asked_for(asking: Asking, desk: Desk, folder: Path) -> str:
 def _written(pixels: np.ndarray, boxes: Sequence[Sequence[float]], folder: Path, stem: str) -> Path:
     """A private picture of the numbered faces. Raises OSError."""
     path = folder / f"{stem}-faces.jpg"
-    with opened_privately(private_folder(folder) / path.name, "wb") as file:
-        Image.fromarray(with_numbers(pixels, boxes)).save(file, "JPEG", quality=90)
+    with open_private(private_folder(folder) / path.name, "wb") as file:
+        Image.fromarray(draw_numbered_boxes(pixels, boxes)).save(file, "JPEG", quality=90)
     return path

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from tools.search.results import percent
+from tools.verdict.handles import format_percent
 from tools.verdict.rule import Assessment
 
 
-def fill(name: str, /, **values: object) -> str:
+def render_template(name: str, /, **values: object) -> str:
     """The template `templates/<name>` as HTML, every value in it escaped."""
     return str(_environment().get_template(name).render(**values))
 
 
-def environment(package: str) -> Any:
+def jinja_environment(package: str) -> Any:
     """Jinja's, over the folder `templates` of a package: all is escaped, what is missing fails."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -25,8 +25,8 @@ def environment(package: str) -> Any:
 
 @cache
 def _environment() -> Any:
-    made = environment("assistant.report")
-    made.filters["percent"] = percent
+    made = jinja_environment("assistant.report")
+    made.filters["percent"] = format_percent
     made.filters["value"] = _value
     return made
 
@@ -35,7 +35,7 @@ def _value(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.3g}"
 
 
-def bands(given: Assessment) -> Mapping[str, tuple[float, float]]:
+def inconclusive_bands(given: Assessment) -> Mapping[str, tuple[float, float]]:
     """The inconclusive part of each axis, as (low, high) of the probability, where it has one."""
     placed = {"identity": given.identity_band, "fake": given.fake_band}
     return {axis: (band.low, band.high) for axis, band in placed.items() if band is not None}

@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from assistant.training.forward import Rows
-from assistant.training.rows import Row, positions
+from assistant.training.forward import SharedPrefixBatch
+from assistant.training.rows import DialogueRow, mrope_positions
 
 SIDE = 8
 """Patches along a picture: 128 px of 16."""
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DialogueBatch:
     """Rows of one beginning; `wanted` (b, t) are the tokens to come, -100 where none is learnt."""
 
-    rows: Rows
+    rows: SharedPrefixBatch
     wanted: Tensor
 
     @property
@@ -30,7 +30,7 @@ class Batch:
         return int((self.wanted >= 0).sum())
 
 
-class Pictures:
+class PatchStore:
     """All harvested pictures as the processor's patches, in half precision."""
 
     def __init__(self, folders: Sequence[Path], processor: Any) -> None:
@@ -55,34 +55,39 @@ class Pictures:
         return chosen.flatten(0, 1), torch.tensor([[1, SIDE, SIDE]] * len(numbers))
 
 
-class Shelf:
+class DialogueSampler:
     """Rows by beginning and length, drawn again and again in another order."""
 
     def __init__(
-        self, rows: Sequence[Row], beginnings: Mapping[str, np.ndarray], pictures: Pictures, *,
-        pad: int, image: int,
-    ) -> None:  # fmt: skip
+        self,
+        rows: Sequence[DialogueRow],
+        beginnings: Mapping[str, np.ndarray],
+        pictures: PatchStore,
+        *,
+        pad: int,
+        image: int,
+    ) -> None:
         self.rows, self.pictures, self.pad, self.image = rows, pictures, pad, image
         self.beginnings = {
             name: torch.from_numpy(ids.astype(np.int64)) for name, ids in beginnings.items()
         }
 
-    def batches(self, rng: np.random.Generator, *, tokens: int) -> Iterator[Batch]:
+    def batches(self, rng: np.random.Generator, *, tokens: int) -> Iterator[DialogueBatch]:
         """Batches of about so many tokens, for ever; every row once a round."""
         while True:
             plan = self._plan(rng, tokens)
             for place in rng.permutation(len(plan)):
                 yield self.batch(plan[int(place)])
 
-    def _plan(self, rng: np.random.Generator, tokens: int) -> list[list[Row]]:
-        by_beginning: dict[str, list[Row]] = defaultdict(list)
+    def _plan(self, rng: np.random.Generator, tokens: int) -> list[list[DialogueRow]]:
+        by_beginning: dict[str, list[DialogueRow]] = defaultdict(list)
         for place in rng.permutation(len(self.rows)):
             by_beginning[self.rows[int(place)].beginning].append(self.rows[int(place)])
-        plan: list[list[Row]] = []
+        plan: list[list[DialogueRow]] = []
         for rows in by_beginning.values():
             # Sorted by length, but coarsely: neighbours differ from round to round.
             rows.sort(key=lambda row: len(row.ids) // 12)
-            group: list[Row] = []
+            group: list[DialogueRow] = []
             for row in rows:
                 if group and (len(group) + 1) * max(len(row.ids), len(group[0].ids)) > tokens:
                     plan.append(group)
@@ -92,7 +97,7 @@ class Shelf:
                 plan.append(group)
         return plan
 
-    def batch(self, rows: Sequence[Row]) -> Batch:
+    def batch(self, rows: Sequence[DialogueRow]) -> DialogueBatch:
         """Rows of one beginning, padded on the right."""
         beginning = self.beginnings[rows[0].beginning]
         longest = max(len(row.ids) for row in rows)
@@ -105,7 +110,7 @@ class Shelf:
             aims = np.where(row.spoken[1:], ids[1:], -100)
             wanted[number, : len(aims)] = torch.from_numpy(aims)
             places[:, number, : len(ids)] = torch.from_numpy(
-                positions(ids, start=len(beginning), pad=self.image)
+                mrope_positions(ids, start=len(beginning), pad=self.image)
             )
         patches, grids = self.pictures.of([it for row in rows for it in row.pictures])
-        return Batch(Rows(beginning, rest, places, patches, grids), wanted)
+        return DialogueBatch(SharedPrefixBatch(beginning, rest, places, patches, grids), wanted)

@@ -25,23 +25,23 @@ from assistant.conversation.messages import (
     explanation_messages,
     repair_messages,
 )
-from assistant.grounding.checker import Ground, check
-from assistant.grounding.sentences import sentences
+from assistant.grounding.checker import FactContext, check_sentences
+from assistant.grounding.sentences import split_sentences
 from assistant.training import tokenizer
 from assistant.training.dialogues import narration as say
-from assistant.training.dialogues.builder import Talk
+from assistant.training.dialogues.builder import DialogueBuilder
 from assistant.training.dialogues.generator import dialogue
-from assistant.training.dialogues.material import Stuff, compact
-from assistant.training.rows import Blank, Row, Writer, stored
-from tools.checkpoints.table import CHAT_WEIGHTS
-from tools.verdict.handles import CITATION
+from assistant.training.dialogues.material import ToolResultPool, to_compact_json
+from assistant.training.rows import BlankImages, DialogueRow, DialogueTokenizer, rows_to_arrays
+from tools.checkpoints.table import CHAT_WEIGHTS_DIR
+from tools.verdict.handles import CITATION_PATTERN
 
 MOST_TOKENS = 1400
-TEMPLATE = CHAT_WEIGHTS / "vlm" / "chat_template.jinja"
+TEMPLATE = CHAT_WEIGHTS_DIR / "vlm" / "chat_template.jinja"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TrainingExample:
     """Messages to learn from: all of the assistant's turns, or the last one only."""
 
     messages: list[BaseMessage]
@@ -50,7 +50,9 @@ class Piece:
     last_only: bool = False
 
 
-def pieces(stuff: Stuff, rng: random.Random, *, explanations: float) -> Iterator[Piece]:
+def pieces(
+    stuff: ToolResultPool, rng: random.Random, *, explanations: float
+) -> Iterator[TrainingExample]:
     """The pieces of one draw: an explanation, or a dialogue; some with a repair beside it."""
     if rng.random() < explanations:
         yield from _explanation(stuff, rng)
@@ -58,25 +60,27 @@ def pieces(stuff: Stuff, rng: random.Random, *, explanations: float) -> Iterator
         yield from _dialogue(stuff, rng)
 
 
-def _passes(targets: Sequence[tuple[str, Ground]]) -> bool:
-    return all(one.finding is None for text, ground in targets for one in check(text, ground))
+def _passes(targets: Sequence[tuple[str, FactContext]]) -> bool:
+    return all(
+        one.finding is None for text, ground in targets for one in check_sentences(text, ground)
+    )
 
 
-def _dialogue(stuff: Stuff, rng: random.Random) -> Iterator[Piece]:
+def _dialogue(stuff: ToolResultPool, rng: random.Random) -> Iterator[TrainingExample]:
     talk = dialogue(stuff, rng)
     if not _passes(talk.targets):
         return
-    messages = conversation_messages(talk.steps, Blank())
+    messages = conversation_messages(talk.steps, BlankImages())
     if any("shortened; call" in message.text for message in messages):
         return  # what was said then does not follow from what is left
-    yield Piece(messages, tuple(talk.shown), tools=True)
+    yield TrainingExample(messages, tuple(talk.shown), tools=True)
     if rng.random() < 0.05:
         text, ground = talk.targets[-1]
         yield from _repair(messages[:-1], text, ground, tuple(talk.shown), rng)
 
 
-def _explanation(stuff: Stuff, rng: random.Random) -> Iterator[Piece]:
-    talk = Talk(stuff, rng)
+def _explanation(stuff: ToolResultPool, rng: random.Random) -> Iterator[TrainingExample]:
+    talk = DialogueBuilder(stuff, rng)
     talk.new_photo()
     search = stuff.search(rng, top=rng.choice((3, 10, 10, 26)))
     if not search.hits:
@@ -92,35 +96,37 @@ def _explanation(stuff: Stuff, rng: random.Random) -> Iterator[Piece]:
         talk.learn(hit.score)
     text = say.explained(hit.score)
     base = talk.ground()
-    ground = Ground(base.fact, frozenset([name]))
+    ground = FactContext(base.fact, frozenset([name]))
     if not _passes([(text, ground)]):
         return
-    asked = explanation_messages(Blank(), hit=name, photo="Q1", evidence=compact(hit.score))
+    asked = explanation_messages(
+        BlankImages(), hit=name, photo="Q1", evidence=to_compact_json(hit.score)
+    )
     pictures = (photo.face, hit.face)
-    yield Piece([*asked, AIMessage(text)], pictures, tools=False)
+    yield TrainingExample([*asked, AIMessage(text)], pictures, tools=False)
     if rng.random() < 0.08:
         yield from _repair(asked, text, ground, pictures, rng)
 
 
 def _repair(
-    asked: Sequence[BaseMessage], text: str, ground: Ground, pictures: tuple[int, ...],
+    asked: Sequence[BaseMessage], text: str, ground: FactContext, pictures: tuple[int, ...],
     rng: random.Random,
-) -> Iterator[Piece]:  # fmt: skip
+) -> Iterator[TrainingExample]:  # fmt: skip
     """A sentence that was spoilt, refused by the checker, and is written again as it should be."""
-    parts = sentences(text)
+    parts = split_sentences(text)
     place = rng.randrange(len(parts))
     spoilt = _spoilt(parts[place], rng)
-    found = [one.finding for one in check(spoilt, ground) if one.finding]
+    found = [one.finding for one in check_sentences(spoilt, ground) if one.finding]
     if len(found) != 1:
         return
     draft = " ".join([*parts[:place], spoilt, *parts[place + 1 :]])
     prompt = repair_messages(asked, draft, sentence=spoilt, finding=found[0])
-    yield Piece([*prompt, AIMessage(parts[place])], pictures, tools=False, last_only=True)
+    yield TrainingExample([*prompt, AIMessage(parts[place])], pictures, tools=False, last_only=True)
 
 
 def _spoilt(sentence: str, rng: random.Random) -> str:
     """The sentence with a model's mistake: words typed, or what is not there cited."""
-    cites = CITATION.findall(sentence)
+    cites = CITATION_PATTERN.findall(sentence)
     if not cites:
         return sentence
     one = rng.choice(cites)
@@ -133,10 +139,10 @@ def _spoilt(sentence: str, rng: random.Random) -> str:
 _TYPED = ("forged", "fake", "authentic", "the same person", "another person", "real", "high")
 
 
-def _drawn(given: tuple[list[Path], int, int, float]) -> list[Piece]:
+def _drawn(given: tuple[list[Path], int, int, float]) -> list[TrainingExample]:
     """Pieces from one seed; runs in a process of its own."""
     folders, seed, count, explanations = given
-    stuff = Stuff.read(*folders)
+    stuff = ToolResultPool.read(*folders)
     found = []
     for number in range(count):
         rng = random.Random(f"{seed}-{number}")  # noqa: S311 - not for secrets
@@ -144,11 +150,11 @@ def _drawn(given: tuple[list[Path], int, int, float]) -> list[Piece]:
     return found
 
 
-def _rows(given: tuple[list[Path], int, int, float, Path]) -> list[Row]:
+def _rows(given: tuple[list[Path], int, int, float, Path]) -> list[DialogueRow]:
     from transformers import AutoProcessor
 
     *rest, folder = given
-    writer = Writer(AutoProcessor.from_pretrained(folder))
+    writer = DialogueTokenizer(AutoProcessor.from_pretrained(folder))
     rows = [
         writer.row(piece.messages, piece.pictures, tools=piece.tools, last_only=piece.last_only)
         for piece in _drawn(tuple(rest))  # type: ignore[arg-type]
@@ -161,7 +167,11 @@ def fit_tokenizer(folders: list[Path], folder: Path, *, count: int = 1500) -> No
     found = _drawn((folders, -1, count, 0.3))
     template = TEMPLATE.read_text(encoding="utf-8")
     # Rendering needs a processor; any tokenizer will do for that.
-    plain = Writer(tokenizer.processor(tokenizer.wrapped(tokenizer.trained(["a"])), template))
+    plain = DialogueTokenizer(
+        tokenizer.processor(
+            tokenizer.to_transformers_tokenizer(tokenizer.train_tokenizer(["a"])), template
+        )
+    )
     texts = []
     for number, piece in enumerate(found):
         whole = plain.text(piece.messages, tools=piece.tools)
@@ -194,7 +204,7 @@ def main() -> None:
         (given.harvest, given.seed * 100_000 + start, size, given.explanations, folder)
         for start in range(0, given.draws, size)
     ]
-    rows: list[Row] = []
+    rows: list[DialogueRow] = []
     if given.processes == 1:
         for job in jobs:
             rows += _rows(job)
@@ -202,7 +212,7 @@ def main() -> None:
         with Pool(given.processes) as pool:
             for some in pool.imap(_rows, jobs):
                 rows += some
-    arrays: dict[str, Any] = {**stored(rows)}
+    arrays: dict[str, Any] = {**rows_to_arrays(rows)}
     np.savez_compressed(given.corpus / f"{given.name}.npz", **arrays)
     spoken = sum(int(row.spoken.sum()) for row in rows)
     tokens = sum(len(row.ids) for row in rows)

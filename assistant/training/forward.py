@@ -19,7 +19,7 @@ _MASKED = -30000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class SharedPrefixBatch:
     """A batch: `beginning` (p,) tokens and the `rest` (b, t) of every row.
 
     `positions` (3, b, t) are those of the rest, as time, height and width. `patches` (n, d) are
@@ -33,7 +33,7 @@ class Rows:
     grids: Tensor | None
 
 
-def hidden_states(model: Any, rows: Rows) -> Tensor:
+def hidden_states(model: Any, rows: SharedPrefixBatch) -> Tensor:
     """(b, t, d): the last hidden states of the rest of every row; feed them to `lm_head`."""
     text = model.model.language_model
     start, (count, length) = len(rows.beginning), rows.rest.shape

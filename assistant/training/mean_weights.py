@@ -18,7 +18,7 @@ from torch import Tensor
 WEIGHTS = "model.safetensors"
 
 
-def mean(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tensor]:
+def average_weights(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tensor]:
     """Tensors of the same names and shapes, averaged in float32; of the second's precision."""
     if first.keys() != second.keys():
         raise ValueError("the runs have different weights")
@@ -38,7 +38,7 @@ def main() -> None:
     with safe_open(given.second / WEIGHTS, "pt") as file:
         metadata = file.metadata()
     shutil.copytree(given.second, given.out)
-    save_file(mean(first, second), given.out / WEIGHTS, metadata=metadata)
+    save_file(average_weights(first, second), given.out / WEIGHTS, metadata=metadata)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from assistant.training import architecture
-from assistant.training.batches import Batch, Pictures, Shelf
+from assistant.training.batches import DialogueBatch, DialogueSampler, PatchStore
 from assistant.training.forward import hidden_states
-from assistant.training.rows import Writer, restored
-from tools.training.encoder.encoder import Clock, follow
+from assistant.training.rows import DialogueTokenizer, rows_from_arrays
+from tools.training.encoder.encoder import TrainingClock, update_average
 from tools.training.loops.muon import Muon
 
 HELD_OUT = 192
@@ -62,7 +62,7 @@ def twin(model: nn.Module) -> nn.Module:
     return other
 
 
-def logits(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+def logits(model: Any, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
     """Logits (n, v) and tokens (n,) at the places that are learnt."""
     with torch.autocast("cpu", torch.bfloat16):
         hidden = hidden_states(model, batch.rows)
@@ -70,7 +70,7 @@ def logits(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
         return model.lm_head(hidden[learnt]).float(), batch.wanted[learnt]
 
 
-def gradients(model: nn.Module, batch: Batch, share: float) -> float:
+def gradients(model: nn.Module, batch: DialogueBatch, share: float) -> float:
     """Leave this batch's part of the loss's gradients in the parameters; returns its loss."""
     model.zero_grad(set_to_none=True)
     guessed, wanted = logits(model, batch)
@@ -80,7 +80,7 @@ def gradients(model: nn.Module, batch: Batch, share: float) -> float:
 
 
 @torch.no_grad()
-def exact(model: nn.Module, shelf: Shelf) -> float:
+def exact(model: nn.Module, shelf: DialogueSampler) -> float:
     """Share of rows of which every learnt token is the likeliest."""
     right = []
     for row in shelf.rows:
@@ -98,10 +98,15 @@ def export(model: Any, folder: Path, processor: Any) -> None:
     processor.save_pretrained(folder)
 
 
-class Run:
+class TrainingRun:
     """A training that can be stopped at any step and goes on from its last checkpoint."""
 
-    def __init__(self, given: argparse.Namespace, shelves: tuple[Shelf, Shelf], processor: Any):
+    def __init__(
+        self,
+        given: argparse.Namespace,
+        shelves: tuple[DialogueSampler, DialogueSampler],
+        processor: Any,
+    ):
         torch.manual_seed(given.seed)
         self.given, self.processor = given, processor
         self.shelf, self.held_out = shelves
@@ -111,7 +116,7 @@ class Run:
             self._start_from(given.start)
         self.slow = copy.deepcopy(self.model)
         self.optimisers = optimisers(self.model, lr=given.lr)
-        self.clock = Clock(given.minutes * 60)
+        self.clock = TrainingClock(given.minutes * 60)
         self.step, self.stopped = 0, False
         self.file = given.run / "last.pt"
         if self.file.is_file():
@@ -174,7 +179,7 @@ class Run:
         self.save()
         print(f"exact {exact(self.slow, self.held_out):.3f}", flush=True)
 
-    def _update(self, batches: list[Batch], *, factor: float) -> float:
+    def _update(self, batches: list[DialogueBatch], *, factor: float) -> float:
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = self.given.lr * factor
@@ -189,7 +194,7 @@ class Run:
         for optimiser in self.optimisers:
             optimiser.step()
         self.step += 1
-        follow(self.slow, self.model, step=self.step)
+        update_average(self.slow, self.model, step=self.step)
         return float(np.dot(told, shares))
 
 
@@ -198,19 +203,21 @@ def _line(step: int, progress: float, loss: float, speed: float) -> str:
     return f"{now} step {step} at {100 * progress:.1f} %  loss {loss:.4f}  {speed:.0f} tokens/s"
 
 
-def shelves(given: argparse.Namespace, processor: Any) -> tuple[Shelf, Shelf]:
+def shelves(given: argparse.Namespace, processor: Any) -> tuple[DialogueSampler, DialogueSampler]:
     """What is learnt, and what is held out."""
     rows = [
-        row for file in sorted(given.corpus.glob("rows*.npz")) for row in restored(np.load(file))
+        row
+        for file in sorted(given.corpus.glob("rows*.npz"))
+        for row in rows_from_arrays(np.load(file))
     ]
-    writer, words = Writer(processor), processor.tokenizer
+    writer, words = DialogueTokenizer(processor), processor.tokenizer
     beginnings = {
         "tools": writer.beginning(tools=True), "plain": writer.beginning(tools=False)
     }  # fmt: skip
-    pictures = Pictures(given.harvest, processor)
+    pictures = PatchStore(given.harvest, processor)
     pad, image = (words.convert_tokens_to_ids(it) for it in ("<|endoftext|>", "<|image_pad|>"))
     first, second = (
-        Shelf(some, beginnings, pictures, pad=pad, image=image)
+        DialogueSampler(some, beginnings, pictures, pad=pad, image=image)
         for some in (rows[HELD_OUT:], rows[:HELD_OUT])
     )
     return first, second
@@ -235,7 +242,7 @@ def main() -> None:
     torch.set_num_threads(1)
     given.run.mkdir(parents=True, exist_ok=True)
     processor = AutoProcessor.from_pretrained(given.corpus / "processor")
-    Run(given, shelves(given, processor), processor).train()
+    TrainingRun(given, shelves(given, processor), processor).train()
 
 
 if __name__ == "__main__":

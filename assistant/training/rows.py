@@ -15,31 +15,31 @@ import numpy as np
 from langchain_core.messages import BaseMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from assistant.chat_model.local.chat_template import conversation
-from assistant.chat_model.local.template_features import Habits
-from assistant.training.dialogues.builder import NO_PICTURE
+from assistant.chat_model.local.chat_template import to_template_messages
+from assistant.chat_model.local.template_features import TemplateCapabilities
+from assistant.training.dialogues.builder import PLACEHOLDER_IMAGE
 from tools import toolkit
 
 IMAGE_TOKENS = 16
-_HABITS = Habits(form="hermes", tool_pictures=True, text_parts=True, thinks=False)
+_HABITS = TemplateCapabilities(form="hermes", tool_pictures=True, text_parts=True, thinks=False)
 _SPOKEN = re.compile(r"(?<=<\|im_start\|>assistant\n).*?<\|im_end\|>", re.DOTALL)
 _PAD = "<|image_pad|>"
 
 
-class Blank:
+class BlankImages:
     """Every picture of a conversation, blank: pictures are put in by number later."""
 
     def pixels(self, handle: str) -> np.ndarray:
         """(2, 2, 3) zeros."""
-        return NO_PICTURE
+        return PLACEHOLDER_IMAGE
 
     def aligned(self, handle: str, size: int) -> np.ndarray:
         """The same."""
-        return NO_PICTURE
+        return PLACEHOLDER_IMAGE
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DialogueRow:
     """One dialogue: `beginning` names the common opening; ids and mask are of the rest.
 
     `pictures` are numbers of harvested pictures, in the order of their places.
@@ -51,7 +51,7 @@ class Row:
     pictures: tuple[int, ...]
 
 
-class Writer:
+class DialogueTokenizer:
     """Renders messages with and without tools, and cuts the result into rows."""
 
     def __init__(self, processor: Any) -> None:
@@ -65,7 +65,7 @@ class Writer:
 
     def text(self, messages: Sequence[BaseMessage], *, tools: bool) -> str:
         """The whole prompt and its answers as text; a picture is one pad."""
-        turns = conversation(messages, _HABITS)
+        turns = to_template_messages(messages, _HABITS)
         rendered: str = self.processor.apply_chat_template(
             turns, tools=self.schemas if tools else None, tokenize=False
         )
@@ -74,7 +74,7 @@ class Writer:
     def row(
         self, messages: Sequence[BaseMessage], pictures: Sequence[int], *, tools: bool,
         last_only: bool = False,
-    ) -> Row:  # fmt: skip
+    ) -> DialogueRow:  # fmt: skip
         """A dialogue as a row; with `last_only` nothing but the last turn is learnt."""
         whole = self.text(messages, tools=tools)
         _, _, rest = whole.partition("<|im_end|>\n")
@@ -87,7 +87,7 @@ class Writer:
             [any(start <= at < end for start, end in spans) for at, _ in coded["offset_mapping"]]
         )
         ids = np.array(coded["input_ids"], np.int16)
-        return Row("tools" if tools else "plain", ids, spoken, tuple(pictures))
+        return DialogueRow("tools" if tools else "plain", ids, spoken, tuple(pictures))
 
     def beginning(self, *, tools: bool) -> np.ndarray:
         """The token ids of the common opening."""
@@ -102,7 +102,7 @@ class Writer:
         return np.array(self.processor.tokenizer(opening + mark)["input_ids"], np.int16)
 
 
-def positions(ids: np.ndarray, *, start: int, pad: int, side: int = 4) -> np.ndarray:
+def mrope_positions(ids: np.ndarray, *, start: int, pad: int, side: int = 4) -> np.ndarray:
     """(3, t) places in time, height and width, as Qwen3-VL gives them: pictures are grids."""
     places = np.zeros((3, len(ids)), np.int64)
     now, at = start, 0
@@ -119,7 +119,7 @@ def positions(ids: np.ndarray, *, start: int, pad: int, side: int = 4) -> np.nda
     return places
 
 
-def stored(rows: Sequence[Row]) -> dict[str, np.ndarray]:
+def rows_to_arrays(rows: Sequence[DialogueRow]) -> dict[str, np.ndarray]:
     """Rows as arrays for one .npz file."""
     return {
         "ids": np.concatenate([row.ids for row in rows]),
@@ -131,7 +131,7 @@ def stored(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     }
 
 
-def restored(data: Any) -> Iterator[Row]:
+def rows_from_arrays(data: Any) -> Iterator[DialogueRow]:
     """The rows of such a file."""
     ends = np.cumsum(data["lengths"])
     picture_ends = np.cumsum(data["picture_counts"])
@@ -139,7 +139,7 @@ def restored(data: Any) -> Iterator[Row]:
     for end, length, tools, last, count in zip(
         ends, data["lengths"], data["tools"], picture_ends, data["picture_counts"], strict=True
     ):
-        yield Row(
+        yield DialogueRow(
             "tools" if tools else "plain", ids[end - length : end], spoken[end - length : end],
             tuple(int(number) for number in pictures[last - count : last]),
         )  # fmt: skip

@@ -42,7 +42,7 @@ IMAGE_PIXELS = 128 * 128
 """A picture is shrunk to at most this many pixels: 64 patches, 16 tokens."""
 
 
-def trained(texts: Iterable[str], *, size: int = VOCABULARY) -> Tokenizer:
+def train_tokenizer(texts: Iterable[str], *, size: int = VOCABULARY) -> Tokenizer:
     """A tokenizer fitted to the texts, with `size` tokens, special ones included."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
@@ -64,7 +64,7 @@ def trained(texts: Iterable[str], *, size: int = VOCABULARY) -> Tokenizer:
     return bpe
 
 
-def wrapped(bpe: Tokenizer) -> Any:
+def to_transformers_tokenizer(bpe: Tokenizer) -> Any:
     """The same as a transformers tokenizer that knows Qwen's special tokens."""
     from transformers import PreTrainedTokenizerFast
 
@@ -95,7 +95,7 @@ def processor(words: Any, template: str) -> Any:
 
 def save(texts: Iterable[str], folder: Path, *, template: str, size: int = VOCABULARY) -> Any:
     """Fit on the texts and write what AutoProcessor reads; returns the processor."""
-    made = processor(wrapped(trained(texts, size=size)), template)
+    made = processor(to_transformers_tokenizer(train_tokenizer(texts, size=size)), template)
     folder.mkdir(parents=True, exist_ok=True)
     made.save_pretrained(folder)
     return made

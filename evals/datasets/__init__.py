@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evals.datasets.listing import Findings
+from evals.datasets.listing import LoaderNotes
 from evals.datasets.loaders import (
     attacks,
     celeb_df,
@@ -18,13 +18,13 @@ from evals.datasets.loaders import (
     pairs,
     swaps,
 )
-from evals.datasets.manifest import Label, Manifest, Row
+from evals.datasets.manifest import Label, Manifest, ManifestRow
 from evals.datasets.manifest_file import SUFFIXES, read
 from evals.datasets.summary import describe
 from tools.errors import SetupError
 from tools.media.paths import exists
 
-__all__ = ["LAYOUTS", "Label", "Layout", "Manifest", "Row", "describe", "load"]
+__all__ = ["LAYOUTS", "Label", "Layout", "Manifest", "ManifestRow", "describe", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def _is_manifest(root: Path) -> bool:
 
 def _listed_files(path: Path) -> Manifest:
     """The manifest in a file, without the rows whose files are gone; these are noted."""
-    manifest, found = read(path), Findings()
+    manifest, found = read(path), LoaderNotes()
     kept = manifest.where(lambda row: manifest.file_of(row).is_file())
     gone = {row.path for row in manifest.rows} - {row.path for row in kept.rows}
     found.add("missing files", *gone)

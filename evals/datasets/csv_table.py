@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evals.datasets.delimited import path_below, reader_of
-from evals.datasets.listing import Findings, files
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.listing import LoaderNotes, files
+from evals.datasets.manifest import Manifest, ManifestRow
 from tools.errors import SetupError
 
 Lines = list[tuple[int, Mapping[str, str]]]
 
 
-def table_at(root: Path, name: str, columns: Sequence[str]) -> Path | None:
+def find_table(root: Path, name: str, columns: Sequence[str]) -> Path | None:
     """The table itself when `root` is one with these columns, or the one called so in it."""
     if root.is_dir():
         return root / name if (root / name).is_file() else None
@@ -21,7 +21,7 @@ def table_at(root: Path, name: str, columns: Sequence[str]) -> Path | None:
     return root if {*columns} <= {*header} else None
 
 
-def lines_of(
+def read_lines(
     path: Path | None, root: Path, name: str, columns: Sequence[str], *,
     paths: Sequence[str] = (), may_be_empty: Sequence[str] = (),
 ) -> Lines:  # fmt: skip
@@ -53,12 +53,12 @@ def lines_of(
     return lines
 
 
-def manifest_of(rows: Mapping[str, Row], *, base: Path, table: Path | None) -> Manifest:
+def manifest_of(rows: Mapping[str, ManifestRow], *, base: Path, table: Path | None) -> Manifest:
     """The rows (by path) whose files are there; the others, and files without a row, are noted.
 
     Raises SetupError when none is there.
     """
-    present, found = {*files(base)}, Findings()
+    present, found = {*files(base)}, LoaderNotes()
     found.add("missing files", *(rows.keys() - present))
     tables = {path for path in present if base / path == table}
     found.add("unexpected files", *(present - rows.keys() - tables))

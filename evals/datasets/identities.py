@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from evals.datasets.listing import is_video
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from tools.errors import SetupError
 from tools.faces.analyser import Face
 from tools.media.images import UnreadableImage, read_photo
@@ -32,7 +32,7 @@ CLEAR = 2 / 3  # of the fakes must be more like one than the other
 NOTE = "identities"
 
 
-class FindsFaces(Protocol):
+class FaceAnalyserLike(Protocol):
     """Like `tools.faces.analyser.FaceAnalyser`."""
 
     def analyse(self, images: Sequence[np.ndarray], /) -> list[list[Face]]:
@@ -71,14 +71,14 @@ class IdentityCheck:
         )
 
 
-def verified(
-    manifest: Manifest, faces: FindsFaces, *, seed: int = 0, anyway: bool = False
+def with_identity_check(
+    manifest: Manifest, faces: FaceAnalyserLike, *, seed: int = 0, anyway: bool = False
 ) -> Manifest:
     """The manifest with the check's outcome in its notes, under "identities".
 
     Raises SetupError when the pictures clearly contradict the names, unless `anyway`.
     """
-    outcome = check(manifest, faces, seed=seed)
+    outcome = check_identities(manifest, faces, seed=seed)
     if outcome.agrees is False and not anyway:
         raise SetupError(
             f"{manifest.name!r} at {str(manifest.root)!r} names persons the wrong way round "
@@ -87,8 +87,8 @@ def verified(
     return manifest.noted(**{NOTE: outcome.told()})
 
 
-def check(
-    manifest: Manifest, faces: FindsFaces, *, seed: int = 0, at_most: int = FAKES
+def check_identities(
+    manifest: Manifest, faces: FaceAnalyserLike, *, seed: int = 0, at_most: int = FAKES
 ) -> IdentityCheck:
     """Compare at most `at_most` fakes, of as many pairs of persons as there are, to both persons.
 
@@ -112,12 +112,12 @@ def check(
     return IdentityCheck(len(both), float(to_depicted), float(to_body), share)
 
 
-References = Mapping[str, Sequence[Row]]
+References = Mapping[str, Sequence[ManifestRow]]
 
 
-def _references(rows: Sequence[Row], seed: int) -> References:
+def _references(rows: Sequence[ManifestRow], seed: int) -> References:
     """Authentic rows of every person, in random order."""
-    people: dict[str, list[Row]] = defaultdict(list)
+    people: dict[str, list[ManifestRow]] = defaultdict(list)
     for row in rows:
         if row.label == "real" and row.depicted_id is not None:
             people[row.depicted_id].append(row)
@@ -125,9 +125,9 @@ def _references(rows: Sequence[Row], seed: int) -> References:
     return {person: chance.sample(found, len(found)) for person, found in people.items()}
 
 
-def _drawn(rows: Sequence[Row], references: References, seed: int) -> list[Row]:
+def _drawn(rows: Sequence[ManifestRow], references: References, seed: int) -> list[ManifestRow]:
     """Fakes to look at, taking turns among the pairs of persons."""
-    pairs: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    pairs: dict[tuple[str, str], list[ManifestRow]] = defaultdict(list)
     for row in rows:
         ids = (row.depicted_id or "", row.body_id or "")
         if row.label == "fake" and ids[0] != ids[1] and all(it in references for it in ids):
@@ -141,11 +141,11 @@ def _drawn(rows: Sequence[Row], references: References, seed: int) -> list[Row]:
 class _Photos:
     """Embeddings of the largest faces of rows."""
 
-    def __init__(self, manifest: Manifest, faces: FindsFaces) -> None:
+    def __init__(self, manifest: Manifest, faces: FaceAnalyserLike) -> None:
         self._manifest, self._faces = manifest, faces
         self.embedding = lru_cache(maxsize=4096)(self._embedding)
 
-    def _embedding(self, row: Row) -> np.ndarray | None:
+    def _embedding(self, row: ManifestRow) -> np.ndarray | None:
         """Unit vector (d,); None without a face, or for a file that cannot be read."""
         try:
             pixels = _pixels(self._manifest.file_of(row))
@@ -163,13 +163,15 @@ def _pixels(path: Path) -> np.ndarray | None:
     """A picture, or a video's middle frame; None for a video without one."""
     if not is_video(path.name):
         return read_photo(path).pixels
-    from tools.media.videos import frames
+    from tools.media.videos import sample_frames
 
-    taken = [*frames(path, at_most=3)]
+    taken = [*sample_frames(path, at_most=3)]
     return taken[len(taken) // 2].pixels if taken else None
 
 
-def _compared(row: Row, photos: _Photos, references: References) -> tuple[float, float] | None:
+def _compared(
+    row: ManifestRow, photos: _Photos, references: References
+) -> tuple[float, float] | None:
     """Cosines of a fake to the depicted person and to the body's; None when one is not there."""
     face = photos.embedding(row)
     depicted = _person(row.depicted_id or "", row, photos, references)
@@ -179,7 +181,9 @@ def _compared(row: Row, photos: _Photos, references: References) -> tuple[float,
     return float(face @ depicted), float(face @ body)
 
 
-def _person(person: str, fake: Row, photos: _Photos, references: References) -> np.ndarray | None:
+def _person(
+    person: str, fake: ManifestRow, photos: _Photos, references: References
+) -> np.ndarray | None:
     """The mean direction of a person's authentic faces, the fake's own footage only if need be."""
     own = {fake.source_video}
     order = references[person]

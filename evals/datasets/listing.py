@@ -9,7 +9,7 @@ VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 NAMES_SHOWN = 10
 
 
-class Findings:
+class LoaderNotes:
     """Files and names by what is odd about them; they end up in a manifest's notes."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def is_video(path: str) -> bool:
     return Path(path).suffix.lower() in VIDEOS
 
 
-def media(paths: Iterable[str], found: Findings) -> Iterator[str]:
+def media(paths: Iterable[str], found: LoaderNotes) -> Iterator[str]:
     """The pictures and videos among paths; the rest is noted as unexpected."""
     for path in paths:
         if is_picture(path) or is_video(path):

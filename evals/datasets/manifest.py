@@ -18,7 +18,7 @@ LABELS: tuple[Label, ...] = get_args(Label)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ManifestRow:
     """One picture, or one whole video.
 
     `path` is relative to the manifest's root, with forward slashes. A video is a row with a
@@ -50,7 +50,7 @@ COLUMNS = (
     "path", "sha256", "dataset", "split", "video_id", "frame", "label", "depicted_id", "body_id",
     "method", "compression", "source_video", "licence_tag", "mask",
 )  # fmt: skip
-if {*COLUMNS} != {it.name for it in fields(Row)}:
+if {*COLUMNS} != {it.name for it in fields(ManifestRow)}:
     raise RuntimeError("COLUMNS and Row have parted")
 
 
@@ -60,7 +60,7 @@ class Manifest:
 
     name: str
     root: Path
-    rows: tuple[Row, ...]
+    rows: tuple[ManifestRow, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -69,11 +69,11 @@ class Manifest:
         lines = sorted(json.dumps(asdict(row), sort_keys=True) for row in self.rows)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def file_of(self, row: Row) -> Path:
+    def file_of(self, row: ManifestRow) -> Path:
         """Where the row's file is."""
         return self.root / row.path
 
-    def where(self, predicate: Callable[[Row], bool]) -> Self:
+    def where(self, predicate: Callable[[ManifestRow], bool]) -> Self:
         """The rows that the predicate keeps, in their order."""
         return replace(self, rows=tuple(row for row in self.rows if predicate(row)))
 
@@ -94,7 +94,7 @@ class Manifest:
         return self.where(drawn.__contains__)
 
 
-def _dealt(rows: Iterable[Row], seed: int) -> list[Row]:
+def _dealt(rows: Iterable[ManifestRow], seed: int) -> list[ManifestRow]:
     """All rows, in turns of label, within a label in turns of method, else at random."""
     shuffled = sorted(rows, key=lambda row: (row.path, -1 if row.frame is None else row.frame))
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - not for secrets
@@ -103,10 +103,12 @@ def _dealt(rows: Iterable[Row], seed: int) -> list[Row]:
     return [*_in_turns([[*_in_turns(groups)] for groups in methods])]
 
 
-def _grouped(rows: Sequence[Row], key: Callable[[Row], str]) -> list[list[Row]]:
+def _grouped(
+    rows: Sequence[ManifestRow], key: Callable[[ManifestRow], str]
+) -> list[list[ManifestRow]]:
     names = sorted({key(row) for row in rows})
     return [[row for row in rows if key(row) == name] for name in names]
 
 
-def _in_turns(groups: Sequence[Sequence[Row]]) -> Iterator[Row]:
+def _in_turns(groups: Sequence[Sequence[ManifestRow]]) -> Iterator[ManifestRow]:
     return (row for row in chain.from_iterable(zip_longest(*groups)) if row is not None)

@@ -14,10 +14,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from evals.datasets.delimited import path_below, reader_of
-from evals.datasets.manifest import COLUMNS, LABELS, Manifest, Row
+from evals.datasets.manifest import COLUMNS, LABELS, Manifest, ManifestRow
 from tools.errors import SetupError
 from tools.media.file_names import encodable
-from tools.media.private_files import opened_privately, private_file
+from tools.media.private_files import open_private, private_file
 
 SUFFIXES = (".csv", ".parquet")
 NEEDED = ("path", "label")
@@ -62,7 +62,7 @@ def write(manifest: Manifest, path: Path) -> None:
     beside = _beside(path)
     if manifest.notes:
         notes = {name: encodable(text) for name, text in manifest.notes.items()}
-        with opened_privately(beside) as file:
+        with open_private(beside) as file:
             file.write(json.dumps(notes, indent=2) + "\n")
     else:
         beside.unlink(missing_ok=True)
@@ -148,7 +148,7 @@ def _write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
 
 def _rows(
     path: Path, lines: Iterable[tuple[int, Mapping[str, Any]]], *, base: Path
-) -> Iterator[Row]:
+) -> Iterator[ManifestRow]:
     seen: dict[tuple[str, int | None], int] = {}
     for number, line in lines:
         row = _row(line, path=path, number=number, base=base)
@@ -158,14 +158,14 @@ def _rows(
         yield row
 
 
-def _row(line: Mapping[str, Any], *, path: Path, number: int, base: Path) -> Row:
+def _row(line: Mapping[str, Any], *, path: Path, number: int, base: Path) -> ManifestRow:
     cells = {name: _cell(line.get(name)) for name in COLUMNS}
     plain = {name: cells.pop(name) or "" for name in PLAIN}
     label = next((known for known in LABELS if known == plain["label"]), None)
     if label is None:
         what = f"{plain['label']!r} is none of {', '.join(LABELS)}"
         raise _wrong(path, number, "label", what)
-    return Row(
+    return ManifestRow(
         path=_inside(path_below(base, str(line["path"] or "")), path=path, number=number),
         dataset=plain["dataset"] or path.stem,
         label=label,

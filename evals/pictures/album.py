@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from evals.pictures.style import DPI, STYLE
 from evals.runs.figures import jsonable
-from evals.runs.folder import PICTURES, write_at_once
+from evals.runs.folder import PICTURES_FILE, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,9 @@ def save(
 
 
 def _register(folder: Path, entry: dict[str, str]) -> None:
-    path = folder / PICTURES
+    path = folder / PICTURES_FILE
     listed = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     kept = [other for other in listed if other["file"] != entry["file"]]
-    write_at_once(path, json.dumps(jsonable([*kept, entry]), indent=2, ensure_ascii=False) + "\n")
+    write_atomically(
+        path, json.dumps(jsonable([*kept, entry]), indent=2, ensure_ascii=False) + "\n"
+    )

@@ -13,9 +13,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evals.pictures.album import save
-from evals.pictures.style import FAKE, GREY, INK, KINDS, MARKERS, REAL, counted, short, strokes
+from evals.pictures.style import (
+    FAKE,
+    GREY,
+    INK,
+    KINDS,
+    MARKERS,
+    REAL,
+    class_counts_label,
+    short,
+    strokes,
+)
 from tools import metrics
-from tools.metrics import Complete, Roc, complete
+from tools.metrics import Roc, ScoredRows, drop_unmeasured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +38,7 @@ _PANELS_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class LevelPoint:
     """A figure at one level of something, with its 95 % interval; NaN is not measured."""
 
     level: float
@@ -100,7 +110,7 @@ def reliability(
             above.plot(
                 [part.probability for part in filled], [part.share for part in filled],
                 color=colour, linestyle=dashes, marker="o", markersize=5,
-                label=_legend(system, "ECE", error, complete(probabilities, labels)),
+                label=_legend(system, "ECE", error, drop_unmeasured(probabilities, labels)),
             )  # fmt: skip
             if filled:
                 counts = [part.count for part in found]
@@ -125,8 +135,8 @@ def histograms(
     def draw(figure: "Figure") -> None:
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (system, (scores, labels)) in zip(panels, curves.items(), strict=False):
-            found = complete(scores, labels)
-            axes.set_title(f"{short(system)}\n{counted(found.labels, kinds)}")
+            found = drop_unmeasured(scores, labels)
+            axes.set_title(f"{short(system)}\n{class_counts_label(found.labels, kinds)}")
             axes.set(xlabel=x_label, ylabel="share of its kind")
             _spread(axes, found, kinds)
             if not len(found.scores):
@@ -144,7 +154,7 @@ def histograms(
 
 
 def levels(
-    folder: Path | None, name: str, lines: Mapping[str, Sequence[Level]], *, title: str,
+    folder: Path | None, name: str, lines: Mapping[str, Sequence[LevelPoint]], *, title: str,
     x_label: str, y_label: str, caption: str = "", chance: float | None = None,
     x_names: Mapping[float, str] | None = None,
 ) -> None:  # fmt: skip
@@ -173,7 +183,7 @@ def levels(
 
 
 def _line(
-    axes: "Axes", label: str, points: Sequence[Level], *, aside: float, index: int
+    axes: "Axes", label: str, points: Sequence[LevelPoint], *, aside: float, index: int
 ) -> None:  # fmt: skip
     colour, dashes = next(stroke for place, stroke in enumerate(strokes()) if place == index)
     rows = sorted(points, key=lambda point: point.level)
@@ -187,7 +197,7 @@ def _line(
     axes.vlines(x, low, high, color=colour, linewidth=1.2, alpha=0.7)
 
 
-def _spread(axes: "Axes", found: Complete, kinds: tuple[str, str]) -> None:
+def _spread(axes: "Axes", found: ScoredRows, kinds: tuple[str, str]) -> None:
     finite = np.isfinite(found.scores)
     scores, labels = found.scores[finite], found.labels[finite]
     edges = np.histogram_bin_edges(scores, bins=30)
@@ -206,19 +216,19 @@ def _each_roc(
     ):
         curve = metrics.roc(scores, labels)
         value = float("nan") if curve is None else of(curve)
-        label = _legend(system, figure, value, complete(scores, labels))
+        label = _legend(system, figure, value, drop_unmeasured(scores, labels))
         nothing = Roc(*(np.full(1, np.nan),) * 3)
         yield label, colour, dashes, nothing if curve is None else curve
 
 
-def _legend(system: str, figure: str, value: float, found: Complete) -> str:
+def _legend(system: str, figure: str, value: float, found: ScoredRows) -> str:
     measured = "not measured" if np.isnan(value) else f"{figure} {value:.3f}"
     return f"{short(system)}\n{measured}, n = {len(found.labels):,}"
 
 
 def _counted(title: str, curves: Scored, kinds: tuple[str, str]) -> str:
     """The title with the counts where every system measured as many, else with the most of any."""
-    measured = [complete(*scored).labels for scored in curves.values()]
+    measured = [drop_unmeasured(*scored).labels for scored in curves.values()]
     most = max(measured, key=len, default=np.zeros(0, bool))
     differ = any(0 < len(labels) < len(most) for labels in measured)
-    return f"{title} · {'up to ' * differ}{counted(most, kinds)}"
+    return f"{title} · {'up to ' * differ}{class_counts_label(most, kinds)}"

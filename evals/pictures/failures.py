@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from evals.pictures.album import save
 from evals.pictures.style import PALE
-from tools.metrics import complete
+from tools.metrics import drop_unmeasured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,12 +31,14 @@ class Failure:
     wrongness: float
 
 
-def worst(scores: ArrayLike, labels: ArrayLike, *, threshold: float, most: int = 24) -> np.ndarray:
+def worst_errors(
+    scores: ArrayLike, labels: ArrayLike, *, threshold: float, most: int = 24
+) -> np.ndarray:
     """Rows (k,) on the wrong side of the threshold, the farthest first, at most so many.
 
     So that only their pictures need to be read. Rows without a score are no failures of scoring.
     """
-    complete(scores, labels)
+    drop_unmeasured(scores, labels)
     distance = np.asarray(scores, float) - threshold
     wrongness = np.where(np.asarray(labels, bool), -distance, distance)
     wrong = np.flatnonzero(wrongness > 0)

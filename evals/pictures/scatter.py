@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evals.pictures.album import save
-from evals.pictures.style import FAKE, GREY, KINDS, REAL, SERIES, counted, short
+from evals.pictures.style import FAKE, GREY, KINDS, REAL, SERIES, class_counts_label, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def _scatter(
     kept = known
     if len(known) > MOST:
         kept = np.sort(np.random.default_rng(seed).choice(known, MOST, replace=False))
-    places, note = embedded(values[kept], method, seed=seed)
+    places, note = project_2d(values[kept], method, seed=seed)
     fakes = flags[kept]
     named = None if persons is None else [persons[int(row)] for row in kept]
 
@@ -84,12 +84,12 @@ def _scatter(
         f"{MOST:,} of {len(known):,} samples, drawn at random." * (len(kept) < len(known)),
         "Distances between clusters and their sizes mean nothing.",
     ]
-    save(folder, name, draw, title=f"{title} · {counted(fakes, kinds)}",
+    save(folder, name, draw, title=f"{title} · {class_counts_label(fakes, kinds)}",
          caption=" ".join(part for part in [caption, *notes] if part),
          size=(6.4, 5.4) if named is None else (12, 5.8))  # fmt: skip
 
 
-def embedded(features: np.ndarray, method: str, *, seed: int = 0) -> tuple[np.ndarray, str]:
+def project_2d(features: np.ndarray, method: str, *, seed: int = 0) -> tuple[np.ndarray, str]:
     """Places (n, 2) of features (n, d), and the method that gave them: PCA for fewer than 10."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     unit = features / np.maximum(lengths, 1e-12)

@@ -66,7 +66,7 @@ def short(text: str, most: int = 30) -> str:
     return f"{text[: kept - kept // 2]}…{text[-(kept // 2) :]}"
 
 
-def counted(labels: np.ndarray, kinds: tuple[str, str] = KINDS) -> str:
+def class_counts_label(labels: np.ndarray, kinds: tuple[str, str] = KINDS) -> str:
     """“120 real, 80 fake” of labels (n,) bool, True being the second kind."""
     of_second = int(labels.sum())
     return f"{len(labels) - of_second:,} {kinds[0]}, {of_second:,} {kinds[1]}"

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evals import datasets
-from evals.datasets.identities import verified
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.identities import with_identity_check
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, measure, parts
-from evals.protocol.protocol import of_whole_persons, source
+from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
+from evals.protocol.protocol import limit_by_person, source
 from tools.errors import SetupError
 
 ONE_PERSON_AT = 0.6
@@ -28,11 +28,11 @@ ONE_PERSON_AT = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Data:
+class IdentityDataset:
     """A measured data set; `merged` are names that turned out to be one person's, as "a = b"."""
 
     manifest: Manifest
-    measured: Measured
+    measured: MeasuredDataset
     merged: tuple[str, ...]
 
     def figures(self) -> dict[str, object]:
@@ -47,21 +47,21 @@ class Data:
         }
 
 
-def prepared(options: EvalOptions) -> Data:
+def prepare_dataset(options: EvalOptions) -> IdentityDataset:
     """Load what no part learnt from, limit to whole persons, check who is depicted, measure, merge.
 
     Raises SetupError where the faces contradict the names.
     """
     whole = datasets.load(options.data, options.layout)
-    limited = of_whole_persons(unseen(whole), options.limit, seed=options.seed)
-    manifest = verified(limited, parts().faces, seed=options.seed)
-    measured = measure(manifest, replace(options, limit=None))
+    limited = limit_by_person(without_train_split(whole), options.limit, seed=options.seed)
+    manifest = with_identity_check(limited, load_models().faces, seed=options.seed)
+    measured = measure_dataset(manifest, replace(options, limit=None))
     names = same_persons(measured)
     told = tuple(f"{name} = {first}" for name, first in sorted(names.items()) if name != first)
-    return Data(manifest, renamed(measured, names), told)
+    return IdentityDataset(manifest, renamed(measured, names), told)
 
 
-def unseen(manifest: Manifest) -> Manifest:
+def without_train_split(manifest: Manifest) -> Manifest:
     """Without the rows of a `train` split, from which shipped parts may have learnt; noted."""
     kept = manifest.where(lambda row: row.split != "train")
     count = len(manifest.rows) - len(kept.rows)
@@ -70,7 +70,7 @@ def unseen(manifest: Manifest) -> Manifest:
     return kept.noted(left_out=f"{count:,} rows of the train split") if count else kept
 
 
-def same_persons(measured: Measured) -> dict[str, str]:
+def same_persons(measured: MeasuredDataset) -> dict[str, str]:
     """Every name with the first name of the same person; all their own where names are persons."""
     sources: dict[str, set[str]] = defaultdict(set)
     faces: dict[str, list[int]] = defaultdict(list)
@@ -96,10 +96,10 @@ def _linked(names: list[str], faces: np.ndarray) -> dict[str, str]:
     return {name: names[place] for name, place in zip(names, first, strict=True)}
 
 
-def renamed(measured: Measured, names: dict[str, str]) -> Measured:
+def renamed(measured: MeasuredDataset, names: dict[str, str]) -> MeasuredDataset:
     """The same pictures under the persons' joint names."""
 
-    def row(old: Row) -> Row:
+    def row(old: ManifestRow) -> ManifestRow:
         depicted, body = old.depicted_id or "", old.body_id or ""
         return replace(
             old,

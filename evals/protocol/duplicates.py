@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from evals.protocol.measured import Measured, parts
+from evals.protocol.measured import MeasuredDataset, load_models
 from tools.media.images import hash_distance
 
 
-def near_duplicates(measured: Measured) -> Callable[[int, int], bool]:
+def near_duplicates(measured: MeasuredDataset) -> Callable[[int, int], bool]:
     """Whether two rows show nearly the same photograph of a face, by the rule's own measure."""
-    rule = parts().rule
+    rule = load_models().rule
     most = 0 if rule is None else rule.copy_bits
     hashes = [face.face_hash if face else None for face in measured.faces]
 

@@ -16,28 +16,28 @@ from pathlib import Path
 import numpy as np
 
 from assistant import Settings, Unmask
-from assistant.profile import Parts
-from evals.datasets.manifest import Manifest, Row
+from assistant.profile import LoadedModels
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
 from tools.faces.alignment import aligned_crop
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord, ImageRecord
-from tools.media.videos import picture_at
-from tools.search.query import Query, QueryFace, assemble
-from tools.search.scoring import Faces, authenticity_scores
+from tools.media.videos import read_pixels_at
+from tools.search.query import Query, QueryFace, assemble_query
+from tools.search.scoring import FaceColumns, detector_scores
 
-MOST_FRAMES = 32
+MAX_FRAMES_PER_VIDEO = 32
 """At most so many frames stand for a video, as in the field's tables."""
 
 
 @functools.cache
-def parts() -> Parts:
+def load_models() -> LoadedModels:
     """The checkpoints in use, those of the settings; loaded once a process."""
-    return Parts(Settings.load())
+    return LoadedModels(Settings.load())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class MeasuredDataset:
     """n pictures of a dataset with what was measured on the chosen face of each.
 
     `rows` from the manifest, a video's once for every sampled frame, with that frame's number;
@@ -47,7 +47,7 @@ class Measured:
     """
 
     root: Path
-    rows: tuple[Row, ...]
+    rows: tuple[ManifestRow, ...]
     ids: tuple[str, ...]
     times_s: tuple[float | None, ...]
     faces: tuple[FaceRecord | None, ...]
@@ -93,9 +93,9 @@ class Measured:
         return _stacked([face.features if face else None for face in self.faces], width=width)
 
     @property
-    def columns(self) -> Faces:
-        """What `tools.search.scoring.compare` holds against a query."""
-        return Faces(
+    def columns(self) -> FaceColumns:
+        """What `tools.search.scoring.score_faces` holds against a query."""
+        return FaceColumns(
             embeddings=self.embeddings,
             face_features=self.face_features,
             image_features=self.image_features,
@@ -108,11 +108,11 @@ class Measured:
 
     def scores(self) -> dict[str, np.ndarray]:
         """(n,) float64 of every shipped detector, by `<input>/<name>`; higher is more forged."""
-        return authenticity_scores(self.columns, detectors=parts().detectors)
+        return detector_scores(self.columns, detectors=load_models().detectors)
 
     def fused(self) -> np.ndarray:
         """(n,) probability of forgery by the verdict's rule without a query; NaN: not measured."""
-        rule, found = parts().rule, self.scores()
+        rule, found = load_models().rule, self.scores()
         values = np.full(len(self), np.nan)
         for index in range(len(self)) if rule else ():
             one = {name: float(column[index]) for name, column in found.items()}
@@ -120,10 +120,10 @@ class Measured:
             values[index] = np.nan if probability is None else probability
         return values
 
-    def take(self, indices: Sequence[int] | np.ndarray) -> "Measured":
+    def take(self, indices: Sequence[int] | np.ndarray) -> "MeasuredDataset":
         """Some of the pictures, in the order given."""
         kept = [int(index) for index in indices]
-        return Measured(
+        return MeasuredDataset(
             root=self.root,
             rows=tuple(self.rows[index] for index in kept),
             ids=tuple(self.ids[index] for index in kept),
@@ -136,7 +136,7 @@ class Measured:
 
     def query(self, indices: Sequence[int]) -> Query:
         """The query that these pictures of one person make; each must show a face."""
-        return assemble([self._query_face(int(index)) for index in indices])
+        return assemble_query([self._query_face(int(index)) for index in indices])
 
     def _query_face(self, index: int) -> QueryFace:
         face = self.faces[index]
@@ -155,7 +155,7 @@ class Measured:
 
     def picture(self, index: int) -> np.ndarray:
         """(h, w, 3) uint8 RGB, read again."""
-        return picture_at(self.root / self.rows[index].path, self.times_s[index])
+        return read_pixels_at(self.root / self.rows[index].path, self.times_s[index])
 
     def face_crop(self, index: int, *, size: int, margin: float = 1.0) -> np.ndarray:
         """The aligned face (size, size, 3) uint8 RGB; the whole picture, resized, without one."""
@@ -165,7 +165,7 @@ class Measured:
         return aligned_crop(pixels, face.face.keypoints, size=size, margin=margin)
 
 
-def measure(manifest: Manifest, options: EvalOptions) -> Measured:
+def measure_dataset(manifest: Manifest, options: EvalOptions) -> MeasuredDataset:
     """Index the pictures of a manifest and collect what is known of them.
 
     The gallery lies in `options.output / "home"`, or in a temporary folder. Of several faces in a
@@ -178,9 +178,11 @@ def measure(manifest: Manifest, options: EvalOptions) -> Measured:
         home = (options.output or Path(temporary)) / "home"
         settings = Settings.load().model_copy(update={"home": home})
         # Other checkpoints measure into another gallery.
-        marks = hashlib.sha256(json.dumps(parts().fingerprint, sort_keys=True).encode()).hexdigest()
+        marks = hashlib.sha256(
+            json.dumps(load_models().fingerprint, sort_keys=True).encode()
+        ).hexdigest()
         name = f"measured-{marks[:12]}"
-        unmask = Unmask(settings, gallery=name, parts=parts())
+        unmask = Unmask(settings, gallery=name, parts=load_models())
         named = (manifest.root / row.path for row in manifest.rows)
         files = [file for file in named if file.exists()]  # the others are skipped as missing
         unmask.index(
@@ -191,7 +193,7 @@ def measure(manifest: Manifest, options: EvalOptions) -> Measured:
             return _collected(manifest, gallery)
 
 
-def _collected(manifest: Manifest, gallery: Gallery) -> Measured:
+def _collected(manifest: Manifest, gallery: Gallery) -> MeasuredDataset:
     kept: list[_Picture] = []
     skipped: list[tuple[str, str]] = []
     for row in manifest.rows:
@@ -200,7 +202,7 @@ def _collected(manifest: Manifest, gallery: Gallery) -> Measured:
             skipped.append((row.path, "missing" if file is None else str(file.problem)))
         else:
             kept += _pictures(row, file.image_id, gallery)
-    return Measured(
+    return MeasuredDataset(
         root=manifest.root,
         rows=tuple(one.row for one in kept),
         ids=tuple(one.id for one in kept),
@@ -216,19 +218,21 @@ def _collected(manifest: Manifest, gallery: Gallery) -> Measured:
 class _Picture:
     """A row with what the gallery holds of it, or of one frame of it."""
 
-    row: Row
+    row: ManifestRow
     id: str
     time_s: float | None
     image: ImageRecord
     face: FaceRecord | None
 
 
-def _pictures(row: Row, image_id: str, gallery: Gallery) -> list[_Picture]:
+def _pictures(row: ManifestRow, image_id: str, gallery: Gallery) -> list[_Picture]:
     """The picture of a file; of a video, evenly spaced ones of its sampled frames."""
     frames = gallery.frames_of(image_id)
     if not frames:
         return [_picture(row, row.path, image_id, None, gallery)]
-    places = np.linspace(0, len(frames) - 1, min(len(frames), MOST_FRAMES)).round().astype(int)
+    places = (
+        np.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES_PER_VIDEO)).round().astype(int)
+    )
     return [
         _picture(
             replace(row, frame=int(place)),
@@ -242,7 +246,7 @@ def _pictures(row: Row, image_id: str, gallery: Gallery) -> list[_Picture]:
 
 
 def _picture(
-    row: Row, name: str, image_id: str, time_s: float | None, gallery: Gallery
+    row: ManifestRow, name: str, image_id: str, time_s: float | None, gallery: Gallery
 ) -> _Picture:
     image = gallery.image(image_id)
     faces = gallery.faces_of(image_id)

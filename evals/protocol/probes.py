@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FOLDS = 3
+N_FOLDS = 3
 # Inverse strengths of regularisation that an inner split chooses from. Many classes along one or
 # two numbers need large weights; many numbers need small ones, and large ones take for ever.
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
@@ -31,7 +31,7 @@ class Predictions:
         return chosen
 
 
-def cross_predicted(
+def cross_val_predict_proba(
     features: np.ndarray, classes: Sequence[str], *, sources: Sequence[str], seed: int = 0
 ) -> Predictions:
     """What a multinomial logistic regression on standardised features (n, d) says of each row.
@@ -43,9 +43,9 @@ def cross_predicted(
         raise ValueError("a row was not measured; leave it out first")
     truth, origin = np.asarray(classes), np.asarray(sources)
     names = np.unique(truth)
-    folds = dealt(truth, origin, seed=seed)
+    folds = assign_folds(truth, origin, seed=seed)
     probabilities = np.zeros((len(truth), len(names)))
-    for fold in range(FOLDS):
+    for fold in range(N_FOLDS):
         test = folds == fold
         if not test.any():
             continue
@@ -54,7 +54,9 @@ def cross_predicted(
     return Predictions(names, probabilities)
 
 
-def dealt(classes: np.ndarray, sources: np.ndarray, *, seed: int, folds: int = FOLDS) -> np.ndarray:
+def assign_folds(
+    classes: np.ndarray, sources: np.ndarray, *, seed: int, folds: int = N_FOLDS
+) -> np.ndarray:
     """The fold (n,) of each row: whole sources, each class spread as evenly as they allow.
 
     A class of two sources or more is in two folds at least, unless it shares its sources.
@@ -92,7 +94,7 @@ def _strength(
 ) -> float:
     """The regularisation that predicts a held-out fold best; the strongest of equals."""
     strengths = STRENGTHS_NARROW if features.shape[1] <= NARROW else STRENGTHS
-    held = dealt(classes, sources, seed=seed + 1) == 0
+    held = assign_folds(classes, sources, seed=seed + 1) == 0
     if len(np.unique(classes[~held])) < 2 or not held.any():
         return strengths[1]
     right = []

@@ -18,9 +18,9 @@ from typing import Literal
 
 import numpy as np
 
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 
-Kind = Literal[
+RelationToQuery = Literal[
     "forgery of the person",
     "forgery of another on the person's body",
     "forgery of another",
@@ -28,13 +28,13 @@ Kind = Literal[
     "copy of the query",
     "authentic photo of another",
 ]
-RELEVANT: Kind = "forgery of the person"
+RELEVANT: RelationToQuery = "forgery of the person"
 
 _PERSONS_AT_LEAST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RetrievalQuery:
     """A person and the rows of the photos that are asked with; none: no photo shows a face."""
 
     person: str
@@ -42,25 +42,25 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RetrievalPlan:
     """All questions and the one gallery, as indices of rows.
 
     `left_out` counts rows that are in neither, by reason, and persons that nobody can ask for.
     """
 
-    questions: tuple[Question, ...]
+    questions: tuple[RetrievalQuery, ...]
     gallery: tuple[int, ...]
     left_out: Mapping[str, int]
 
 
-def source(row: Row) -> str:
+def source(row: ManifestRow) -> str:
     """The video or photo whose pixels a picture holds; a forgery's is what it was made from."""
     if row.label == "fake":
         return row.source_video or row.video_id or row.path
     return row.video_id or row.path
 
 
-def kind(person: str, row: Row) -> Kind:
+def relation_to_query(person: str, row: ManifestRow) -> RelationToQuery:
     """What a picture is to somebody who asks for that person."""
     if row.label == "fake":
         if row.depicted_id == person:
@@ -71,16 +71,20 @@ def kind(person: str, row: Row) -> Kind:
     return "genuine photo of the person" if mine else "authentic photo of another"
 
 
-def body_owners(person: str, rows: Sequence[Row]) -> set[str]:
+def body_owners(person: str, rows: Sequence[ManifestRow]) -> set[str]:
     """Whose bodies bear the person's face in some forgery."""
     forged = (row for row in rows if row.label == "fake" and row.depicted_id == person)
     return {row.body_id for row in forged if row.body_id is not None} - {person}
 
 
-def plan(
-    rows: Sequence[Row], usable: Sequence[bool] | np.ndarray, *, seed: int = 0, references: int = 1,
+def build_plan(
+    rows: Sequence[ManifestRow],
+    usable: Sequence[bool] | np.ndarray,
+    *,
+    seed: int = 0,
+    references: int = 1,
     alike: Callable[[int, int], bool] = lambda first, second: False,
-) -> Plan:  # fmt: skip
+) -> RetrievalPlan:
     """Ask for everybody of whom there are a photo and a forgery, with `references` photos each.
 
     `usable` (n,) says in which pictures a face was measured; `alike(i, j)` whether two photos are
@@ -91,7 +95,9 @@ def plan(
     photos, forged = _by_person(rows, "real"), _by_person(rows, "fake")
     choice = _Choice(rows, usable, frozenset(source(row) for row in rows if row.label == "fake"))
     questions = tuple(
-        Question(person, choice.references(person, photos[person], count=references, seed=seed))
+        RetrievalQuery(
+            person, choice.references(person, photos[person], count=references, seed=seed)
+        )
         for person in sorted(forged.keys() & photos.keys())
     )
     asked = {source(rows[index]) for question in questions for index in question.references}
@@ -118,10 +124,10 @@ def plan(
             rows[index].label == "fake" and source(rows[index]) in asked for index in gallery
         ),
     }
-    return Plan(questions, tuple(gallery), left_out)
+    return RetrievalPlan(questions, tuple(gallery), left_out)
 
 
-def _by_person(rows: Sequence[Row], label: str) -> dict[str, list[int]]:
+def _by_person(rows: Sequence[ManifestRow], label: str) -> dict[str, list[int]]:
     found: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
         if row.label == label and row.depicted_id is not None:
@@ -129,7 +135,7 @@ def _by_person(rows: Sequence[Row], label: str) -> dict[str, list[int]]:
     return dict(found)
 
 
-def _belongs(row: Row) -> bool:
+def _belongs(row: ManifestRow) -> bool:
     # An authentic photo of somebody unnamed is a distractor; YouTube-real of Celeb-DF is such.
     return row.label == "real" or (row.label == "fake" and row.depicted_id is not None)
 
@@ -138,7 +144,7 @@ def _belongs(row: Row) -> bool:
 class _Choice:
     """What a query photo is chosen by: the rows, those with a face, the sources of forgeries."""
 
-    rows: Sequence[Row]
+    rows: Sequence[ManifestRow]
     usable: Sequence[bool] | np.ndarray
     forged_from: frozenset[str]
 
@@ -160,7 +166,7 @@ class _Choice:
         return self.rows[index].path, self.rows[index].frame or 0
 
 
-def of_whole_persons(manifest: Manifest, limit: int | None, *, seed: int = 0) -> Manifest:
+def limit_by_person(manifest: Manifest, limit: int | None, *, seed: int = 0) -> Manifest:
     """At most `limit` rows, those of some persons altogether; None keeps everything.
 
     Rows drawn one by one would leave hardly anybody with two photos. Nobody takes more than a
@@ -168,14 +174,14 @@ def of_whole_persons(manifest: Manifest, limit: int | None, *, seed: int = 0) ->
     """
     if limit is None or limit >= len(manifest.rows):
         return manifest
-    persons: dict[str, list[Row]] = defaultdict(list)
+    persons: dict[str, list[ManifestRow]] = defaultdict(list)
     for row in manifest.rows:
         persons[row.depicted_id or ""].append(row)
     nobody = persons.pop("", [])
     names = sorted(persons)
     random.Random(seed).shuffle(names)  # noqa: S311 - not for secrets
     most = max(2, limit // _PERSONS_AT_LEAST)
-    kept: set[Row] = set()
+    kept: set[ManifestRow] = set()
     for name in names:
         theirs = _some(manifest, persons[name], most, seed)
         if len(kept) + len(theirs) <= limit:
@@ -184,6 +190,8 @@ def of_whole_persons(manifest: Manifest, limit: int | None, *, seed: int = 0) ->
     return manifest.where(kept.__contains__)
 
 
-def _some(manifest: Manifest, rows: Sequence[Row], most: int, seed: int) -> set[Row]:
+def _some(
+    manifest: Manifest, rows: Sequence[ManifestRow], most: int, seed: int
+) -> set[ManifestRow]:
     chosen = set(rows)
     return {*manifest.where(chosen.__contains__).limited(most, seed).rows}

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from assistant.console.output import safe
+from assistant.console.output import escape_terminal
 from evals.runs import folder as runs
 from evals.runs import paired, samples
-from evals.runs.figure_tables import Cell, cells
-from evals.runs.figures import flat, jsonable, number, signed, text
-from evals.runs.folder import Picture, Run
-from evals.runs.paired import Paired
-from evals.runs.templating import fill
+from evals.runs.figure_tables import FormattedFigure, cells
+from evals.runs.figures import flatten_figures, format_difference, format_figure, jsonable, number
+from evals.runs.folder import EvalRun, RunPicture
+from evals.runs.paired import PairedTest
+from evals.runs.templating import render_page
 from tools.errors import SetupError
 
 _NAMED = 10
@@ -25,7 +25,7 @@ _WIDEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FigureRow:
     """A figure in every run, and how far every later run is from the first; NaN: no number.
 
     `cells` are the values for people, None where a run has no such figure.
@@ -34,7 +34,7 @@ class Line:
     figure: str
     values: tuple[object, ...]
     differences: tuple[float, ...]
-    cells: tuple[Cell | None, ...]
+    cells: tuple[FormattedFigure | None, ...]
 
     @property
     def changed(self) -> bool:
@@ -43,7 +43,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
+class RunComparison:
     """One run held against the baseline.
 
     `obstacles` are reasons why the figures cannot be compared, `differs` what else is not the
@@ -56,18 +56,18 @@ class Against:
     shared: int
     missing: tuple[str, ...]
     further: tuple[str, ...]
-    tests: tuple[Paired, ...]
+    tests: tuple[PairedTest, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class RunsComparison:
     """`names`, `runs` and `folders` in the order given, the baseline first."""
 
     names: tuple[str, ...]
     folders: tuple[Path, ...]
-    runs: tuple[Run, ...]
-    lines: tuple[Line, ...]
-    against: tuple[Against, ...]
+    runs: tuple[EvalRun, ...]
+    lines: tuple[FigureRow, ...]
+    against: tuple[RunComparison, ...]
 
     @property
     def comparable(self) -> bool:
@@ -87,9 +87,9 @@ class _Kept:
         return {f"{part}: {key}" for part, key in self.scores} | {*self.queries}
 
 
-def compare(folders: Sequence[Path], *, rounds: int = 1000, seed: int = 0) -> Comparison:
+def compare(folders: Sequence[Path], *, rounds: int = 1000, seed: int = 0) -> RunsComparison:
     """Hold runs against the first of them. Raises SetupError when one cannot be read."""
-    found = [runs.load(folder) for folder in folders]
+    found = [runs.load_run(folder) for folder in folders]
     kept = [_kept(folder) for folder in folders]
     names = _names(folders)
     against = [
@@ -97,7 +97,7 @@ def compare(folders: Sequence[Path], *, rounds: int = 1000, seed: int = 0) -> Co
         for name, run, own in zip(names[1:], found[1:], kept[1:], strict=True)
     ]
     lines = tuple(_lines([run.figures for run in found]))
-    return Comparison(names, tuple(folders), tuple(found), lines, tuple(against))
+    return RunsComparison(names, tuple(folders), tuple(found), lines, tuple(against))
 
 
 def _kept(folder: Path) -> _Kept:
@@ -122,8 +122,8 @@ def _names(folders: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _against(
-    name: str, both: tuple[Run, Run], kept: tuple[_Kept, _Kept], *, rounds: int, seed: int
-) -> Against:
+    name: str, both: tuple[EvalRun, EvalRun], kept: tuple[_Kept, _Kept], *, rounds: int, seed: int
+) -> RunComparison:
     first, second = both
     ids, own = kept[0].ids, kept[1].ids
     same_suite = first.suite == second.suite
@@ -137,7 +137,7 @@ def _against(
         if same_suite
         else []
     )
-    return Against(
+    return RunComparison(
         name=name,
         obstacles=tuple(_obstacles(first, second, kept)),
         differs=tuple(_differs(first, second)),
@@ -148,7 +148,7 @@ def _against(
     )
 
 
-def _obstacles(first: Run, second: Run, kept: tuple[_Kept, _Kept]) -> Iterable[str]:
+def _obstacles(first: EvalRun, second: EvalRun, kept: tuple[_Kept, _Kept]) -> Iterable[str]:
     if first.suite != second.suite:
         yield f"other suite: {first.suite} and {second.suite}"
         return
@@ -168,10 +168,11 @@ def _obstacles(first: Run, second: Run, kept: tuple[_Kept, _Kept]) -> Iterable[s
         yield f"{changed} shared samples have another label; they are left out of the tests"
 
 
-def _differs(first: Run, second: Run) -> Iterable[tuple[str, str, str]]:
+def _differs(first: EvalRun, second: EvalRun) -> Iterable[tuple[str, str, str]]:
     """Options, versions, commit and checkpoints that are not the same."""
     one, other = (
-        {**flat(run.options, "options."), **flat(run.environment)} for run in (first, second)
+        {**flatten_figures(run.options, "options."), **flatten_figures(run.environment)}
+        for run in (first, second)
     )
     for name in dict.fromkeys([*one, *other]):
         if one.get(name) != other.get(name):
@@ -182,12 +183,12 @@ def _said(value: object) -> str:
     return "–" if value is None else str(value)
 
 
-def _lines(figures: Sequence[Mapping[str, object]]) -> Iterable[Line]:
-    values, shown = [flat(one) for one in figures], [cells(one) for one in figures]
+def _lines(figures: Sequence[Mapping[str, object]]) -> Iterable[FigureRow]:
+    values, shown = [flatten_figures(one) for one in figures], [cells(one) for one in figures]
     for name in dict.fromkeys(name for one in shown for name in one):
         own = tuple(one.get(name) for one in values)
         differences = tuple(_less(it, own[0]) for it in own[1:])
-        yield Line(name, own, differences, tuple(one.get(name) for one in shown))
+        yield FigureRow(name, own, differences, tuple(one.get(name) for one in shown))
 
 
 def _less(value: object, baseline: object) -> float:
@@ -196,7 +197,7 @@ def _less(value: object, baseline: object) -> float:
     return number(value) - number(baseline)
 
 
-def as_json(found: Comparison) -> object:
+def as_json(found: RunsComparison) -> object:
     """The comparison for programs; what was not measured is null."""
     return jsonable(
         {
@@ -211,32 +212,33 @@ def as_json(found: Comparison) -> object:
     )
 
 
-def as_text(found: Comparison) -> str:
+def as_text(found: RunsComparison) -> str:
     """The comparison for a terminal."""
     blocks = [_remarks(it) for it in found.against]
     header = ("figure", *found.names, *(f"{name} less" for name in found.names[1:]))
     rows = [
-        (it.figure, *map(_in_words, it.cells), *map(signed, it.differences)) for it in found.lines
+        (it.figure, *map(_in_words, it.cells), *map(format_difference, it.differences))
+        for it in found.lines
     ]
     blocks.append(_aligned([header, *rows]))
     blocks += [_tests(found, it) for it in found.against if it.tests]
     return "\n\n".join(blocks)
 
 
-def _in_words(cell: Cell | None) -> str:
+def _in_words(cell: FormattedFigure | None) -> str:
     if cell is None:
         return "–"
     return f"{cell.text} ({cell.interval})" if cell.interval else cell.text
 
 
-def _remarks(it: Against) -> str:
+def _remarks(it: RunComparison) -> str:
     lines = [f"{it.name}: not comparable: {obstacle}" for obstacle in it.obstacles]
     lines += [f"{it.name}: {name} is {here}, was {there}" for name, there, here in it.differs]
     lines.append(f"{it.name}: {it.shared} samples shared")
     for ids, where in ((it.missing, "only in the baseline"), (it.further, "only here")):
         if ids:
             lines.append(f"{it.name}: {len(ids)} samples {where}: {named(ids)}")
-    return "\n".join(map(safe, lines))
+    return "\n".join(map(escape_terminal, lines))
 
 
 def named(ids: Sequence[str]) -> str:
@@ -245,42 +247,49 @@ def named(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_NAMED]) + more
 
 
-def _tests(found: Comparison, it: Against) -> str:
+def _tests(found: RunsComparison, it: RunComparison) -> str:
     header = (
         "paired", "n", "groups", found.names[0], it.name, "difference", "95 %", "p", "p (Holm)"
     )  # fmt: skip
     rows = [
         (
             " ".join(filter(None, (test.part, test.scorer, test.figure))),
-            str(test.n), str(test.groups), text(test.first), text(test.second),
-            signed(test.difference), f"{signed(test.low)} – {signed(test.high)}",
-            text(test.p), text(test.p_holm) + (" *" if test.sure else ""),
+            str(test.n),
+            str(test.groups),
+            format_figure(test.first),
+            format_figure(test.second),
+            format_difference(test.difference),
+            f"{format_difference(test.low)} – {format_difference(test.high)}",
+            format_figure(test.p),
+            format_figure(test.p_holm) + (" *" if test.sure else ""),
         )
         for test in it.tests
-    ]  # fmt: skip
+    ]
     return _aligned([header, *rows])
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    plain = [[safe(it) for it in row] for row in rows]
+    plain = [[escape_terminal(it) for it in row] for row in rows]
     short = [[it if len(it) <= _WIDEST else it[: _WIDEST - 1] + "…" for it in row] for row in plain]
     widths = [max(map(len, column)) for column in zip(*short, strict=True)]
     padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in short)
     return "\n".join(padded)
 
 
-def write_page(found: Comparison, path: Path) -> Path:
+def write_page(found: RunsComparison, path: Path) -> Path:
     """One self-contained page, the runs' pictures side by side; its path."""
-    page = fill("compare.html", found=found, galleries=_galleries(found.folders), named=named)
+    page = render_page(
+        "compare.html", found=found, galleries=_galleries(found.folders), named=named
+    )
     try:
-        runs.write_at_once(path, page)
+        runs.write_atomically(path, page)
     except OSError as error:
         raise SetupError(f"cannot write {str(path)!r}: {error.strerror}") from error
     return path
 
 
-def _galleries(folders: Sequence[Path]) -> list[tuple[str, list[Picture | None]]]:
+def _galleries(folders: Sequence[Path]) -> list[tuple[str, list[RunPicture | None]]]:
     """By title of the picture: what each run shows under that file name."""
-    shown = [{it.file.name: it for it in runs.pictures(folder)} for folder in folders]
+    shown = [{it.file.name: it for it in runs.load_pictures(folder)} for folder in folders]
     titles = {name: it.title for one in shown for name, it in one.items()}
     return [(title, [one.get(name) for one in shown]) for name, title in titles.items()]

@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assistant.console.output import safe
-from evals.runs.figures import NOT_MEASURED, number, text
+from assistant.console.output import escape_terminal
+from evals.runs.figures import NOT_MEASURED, format_figure, number
 
 _INTERVAL = "_95"
 _NONE = object()  # a figure without an interval; None is an interval that was not measured
@@ -22,7 +22,7 @@ Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class FormattedFigure:
     """A figure in words, its interval in words, and, for shares, where to draw both (percent)."""
 
     text: str
@@ -47,7 +47,7 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+    rows: tuple[tuple[str, tuple[FormattedFigure | None, ...]], ...]
 
     @property
     def leads(self) -> bool:
@@ -56,12 +56,12 @@ class Table:
         return small and any(cell and cell.interval for _, row in self.rows for cell in row)
 
 
-def cells(figures: Mapping[str, object]) -> dict[str, Cell]:
+def cells(figures: Mapping[str, object]) -> dict[str, FormattedFigure]:
     """Every figure under its dotted name, with its interval if it has one."""
     return {".".join(path): cell for path, cell in _cells(figures).items()}
 
 
-def headlines(figures: Mapping[str, object]) -> dict[str, Cell]:
+def headlines(figures: Mapping[str, object]) -> dict[str, FormattedFigure]:
     """What a reader looks for first: shares that stand alone, figures with an interval, counts.
 
     What stands in a leading table is not said twice. Where there are too many, each part speaks
@@ -96,12 +96,14 @@ def aligned(title: str, figures: Mapping[str, object]) -> str:
         (name, *(it.text if it and it.measured else "–" for it in row)) for name, row in table.rows
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(safe("  ".join(map(str.ljust, line, widths)).rstrip()) for line in lines)
+    return "\n".join(
+        escape_terminal("  ".join(map(str.ljust, line, widths)).rstrip()) for line in lines
+    )
 
 
-def _cells(figures: Mapping[str, object], above: Path = ()) -> dict[Path, Cell]:
+def _cells(figures: Mapping[str, object], above: Path = ()) -> dict[Path, FormattedFigure]:
     """By path and not by dotted name: names such as `tar_at_far_0.01` hold dots of their own."""
-    found: dict[Path, Cell] = {}
+    found: dict[Path, FormattedFigure] = {}
     for name, value in figures.items():
         if isinstance(value, Mapping):
             found |= _cells(value, (*above, name))
@@ -110,13 +112,13 @@ def _cells(figures: Mapping[str, object], above: Path = ()) -> dict[Path, Cell]:
     return found
 
 
-def _cell(value: object, interval: object) -> Cell:
+def _cell(value: object, interval: object) -> FormattedFigure:
     low, high = _ends(interval)
     shown = _shown(value)
     unsure = "" if interval is _NONE or shown == NOT_MEASURED else NOT_MEASURED
     share, known = number(value), not math.isnan(low + high)
     drawn = not isinstance(value, (bool, int)) and 0 <= share <= 1
-    return Cell(
+    return FormattedFigure(
         shown,
         f"{_shown(low)} – {_shown(high)}" if known else unsure,
         100 * share if drawn else None,
@@ -125,9 +127,9 @@ def _cell(value: object, interval: object) -> Cell:
 
 
 def _shown(value: object) -> str:
-    """As `text`, but shares with three places each, so that columns of them can be read down."""
+    """As `format_figure`, but shares have three places each, so that columns line up."""
     share = isinstance(value, float) and 0.001 <= value <= 1
-    return f"{value:.3f}" if share else text(value)
+    return f"{value:.3f}" if share else format_figure(value)
 
 
 def _ends(interval: object) -> tuple[float, float]:
@@ -142,7 +144,7 @@ def _listed(title: str, figures: Mapping[str, object]) -> Table:
 
 def _crossed(title: str, figures: Mapping[str, object]) -> Table | None:
     """Parts by figures; None when the parts do not have the same figures, more or less."""
-    rows: dict[str, dict[str, Cell]] = {}
+    rows: dict[str, dict[str, FormattedFigure]] = {}
     for path, cell in _cells(figures).items():
         rows.setdefault(".".join(path[:-1]), {})[path[-1]] = cell
     columns = tuple(dict.fromkeys(figure for row in rows.values() for figure in row))

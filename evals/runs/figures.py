@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from assistant.console.output import safe
+from assistant.console.output import escape_terminal
 from tools.media.file_names import encodable
 
 NOT_MEASURED = "not measured"
@@ -37,12 +37,12 @@ def without_folders(value: object, folders: Sequence[str]) -> object:
     return value
 
 
-def flat(figures: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+def flatten_figures(figures: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Nested figures under dotted names, in their order."""
     lines: dict[str, object] = {}
     for name, value in figures.items():
         if isinstance(value, Mapping):
-            lines |= flat(value, f"{prefix}{name}.")
+            lines |= flatten_figures(value, f"{prefix}{name}.")
         else:
             lines[f"{prefix}{name}"] = value
     return lines
@@ -53,22 +53,24 @@ def number(value: object) -> float:
     return float(value) if isinstance(value, (bool, int, float)) else math.nan
 
 
-def text(value: object) -> str:
+def format_figure(value: object) -> str:
     """One figure in words: four digits, or that it was not measured."""
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else NOT_MEASURED
     if isinstance(value, (list, tuple)):
-        return ", ".join(text(item) for item in value) or "none"
+        return ", ".join(format_figure(item) for item in value) or "none"
     return NOT_MEASURED if value is None else str(value)
 
 
-def signed(value: float) -> str:
+def format_difference(value: float) -> str:
     """A difference with its sign; a dash when there is none."""
     return f"{value:+.4g}" if math.isfinite(value) else "–"
 
 
 def as_table(figures: Mapping[str, object]) -> str:
     """Figures as aligned lines, nested ones under dotted names."""
-    lines = flat(figures)
+    lines = flatten_figures(figures)
     width = max(map(len, lines), default=0)
-    return "\n".join(safe(f"{name:<{width}}  {text(value)}") for name, value in lines.items())
+    return "\n".join(
+        escape_terminal(f"{name:<{width}}  {format_figure(value)}") for name, value in lines.items()
+    )

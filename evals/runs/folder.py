@@ -18,18 +18,18 @@ from evals.runs import samples
 from evals.runs.figures import jsonable
 from tools.errors import SetupError
 from tools.media.paths import exists, is_file, is_folder
-from tools.media.private_files import opened_privately, private_folder, tighten
+from tools.media.private_files import open_private, private_folder, restrict_permissions
 
-RUN = "run.json"
-STARTED = "started.json"
-PICTURES = "pictures.json"
-REPORT = "report.html"
-HOME = "home"
+RUN_FILE = "run.json"
+STARTED_FILE = "started.json"
+PICTURES_FILE = "pictures.json"
+REPORT_FILE = "report.html"
+HOME_DIR = "home"
 _PICTURE_KINDS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class EvalRun:
     """What `run.json` holds. `started` is UTC; `figures` are nested, None is not measured."""
 
     suite: str
@@ -43,7 +43,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RunPicture:
     """A picture of a run: its file in the folder, what it shows, and how to read it."""
 
     file: Path
@@ -61,13 +61,13 @@ def new_folder(runs: Path, suite: str, *, seed: int, at: datetime) -> Path:
     return folder
 
 
-def begin(folder: Path, suite: str, *, force: bool = False) -> None:
+def prepare_folder(folder: Path, suite: str, *, force: bool = False) -> None:
     """Make the folder ready: new, or an interrupted run's, whose gallery is kept.
 
     Raises SetupError when it holds a completed run (unless `force`), another suite's, or files
     that are nobody's run.
     """
-    if is_file(folder / RUN) and not force:
+    if is_file(folder / RUN_FILE) and not force:
         raise SetupError(
             f"{str(folder)!r} holds a completed run; choose another folder, or measure again with "
             "--force"
@@ -81,14 +81,14 @@ def begin(folder: Path, suite: str, *, force: bool = False) -> None:
         raise SetupError(
             f"{str(folder)!r} cannot be made ({error.strerror}); choose another with --output"
         ) from error
-    tighten(folder)  # what an earlier start left
-    write_at_once(folder / STARTED, json.dumps({"suite": suite}))
+    restrict_permissions(folder)  # what an earlier start left
+    write_atomically(folder / STARTED_FILE, json.dumps({"suite": suite}))
 
 
 def _check_is_ours(folder: Path, suite: str, *, force: bool) -> None:
     if not is_folder(folder):
         raise SetupError(f"{str(folder)!r} is a file; --output takes a folder")
-    name = RUN if is_file(folder / RUN) else STARTED
+    name = RUN_FILE if is_file(folder / RUN_FILE) else STARTED_FILE
     if not is_file(folder / name):
         if any(folder.iterdir()):
             raise SetupError(
@@ -104,52 +104,54 @@ def _check_is_ours(folder: Path, suite: str, *, force: bool) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier start wrote, but for the gallery: samples would be there twice."""
-    for picture in pictures(folder):
+    for picture in load_pictures(folder):
         picture.file.unlink(missing_ok=True)
-    for name in (RUN, samples.NAME, PICTURES, REPORT):
+    for name in (RUN_FILE, samples.NAME, PICTURES_FILE, REPORT_FILE):
         (folder / name).unlink(missing_ok=True)
 
 
-def abandon(folder: Path) -> bool:
+def discard_if_empty(folder: Path) -> bool:
     """After a failure: remove a folder in which nothing was done yet; whether one is left."""
     left = [path.name for path in folder.iterdir()] if is_folder(folder) else []
-    if left == [STARTED]:
+    if left == [STARTED_FILE]:
         shutil.rmtree(folder)
-    return bool(left) and left != [STARTED]
+    return bool(left) and left != [STARTED_FILE]
 
 
-def complete(folder: Path, run: Run) -> None:
+def write_run(folder: Path, run: EvalRun) -> None:
     """Write `run.json`: from here on the run is complete."""
     content = json.dumps(jsonable(asdict(run)), indent=2, ensure_ascii=False, allow_nan=False)
-    write_at_once(folder / RUN, content + "\n")
-    (folder / STARTED).unlink(missing_ok=True)
-    tighten(folder)
+    write_atomically(folder / RUN_FILE, content + "\n")
+    (folder / STARTED_FILE).unlink(missing_ok=True)
+    restrict_permissions(folder)
 
 
-def load(folder: Path) -> Run:
+def load_run(folder: Path) -> EvalRun:
     """A completed run. Raises SetupError when there is none, or when it cannot be read."""
-    if not is_file(folder / RUN):
-        if is_file(folder / STARTED):
+    if not is_file(folder / RUN_FILE):
+        if is_file(folder / STARTED_FILE):
             raise SetupError(
                 f"the run in {str(folder)!r} was interrupted; go on with `python -m evals run "
-                f"{_object(folder / STARTED).get('suite')} --output {folder}`"
+                f"{_object(folder / STARTED_FILE).get('suite')} --output {folder}`"
             )
         raise SetupError(f"no run in {str(folder)!r}; `python -m evals run SUITE` makes one")
-    content = _object(folder / RUN)
+    content = _object(folder / RUN_FILE)
     try:
-        return Run(**{name: content[name] for name in Run.__slots__})  # type: ignore[arg-type]
+        return EvalRun(**{name: content[name] for name in EvalRun.__slots__})  # type: ignore[arg-type]
     except KeyError as error:
-        raise SetupError(f"{folder / RUN} lacks {error}: not written by this program") from error
+        raise SetupError(
+            f"{folder / RUN_FILE} lacks {error}: not written by this program"
+        ) from error
 
 
-def find(name: str, runs: Path) -> Path:
+def find_run(name: str, runs: Path) -> Path:
     """The folder of a run given as a path or as the name of a folder below `runs`."""
     return Path(name) if exists(name) or not is_folder(runs / name) else runs / name
 
 
-def pictures(folder: Path) -> list[Picture]:
+def load_pictures(folder: Path) -> list[RunPicture]:
     """The pictures that a run lists and has; what lies outside of its folder is left out."""
-    path = folder / PICTURES
+    path = folder / PICTURES_FILE
     if not is_file(path):
         return []
     try:
@@ -157,7 +159,7 @@ def pictures(folder: Path) -> list[Picture]:
         listed = [(str(it["file"]), str(it["title"]), str(it["caption"])) for it in entries]
     except (ValueError, KeyError, TypeError) as error:
         raise SetupError(f"{path} is not a list of pictures ({error})") from error
-    found = [Picture(folder / name, title, caption) for name, title, caption in listed]
+    found = [RunPicture(folder / name, title, caption) for name, title, caption in listed]
     return [it for it in found if _is_inside(it.file, folder)]
 
 
@@ -167,10 +169,10 @@ def _is_inside(file: Path, folder: Path) -> bool:
     return inside and file.suffix.lower() in _PICTURE_KINDS and file.is_file()
 
 
-def write_at_once(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """All of the text or nothing, even when the machine stops."""
     part = path.with_name(path.name + ".part")
-    with opened_privately(part) as file:
+    with open_private(part) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

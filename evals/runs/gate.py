@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from evals.runs.figures import flat, number
+from evals.runs.figures import flatten_figures, number
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class FigureBound:
     """A figure by its dotted name and the least (`min`) or most (`max`) that it may be.
 
     Of a figure with several values, as an interval has, one is named by its place: `auc_95.0`.
@@ -21,7 +21,7 @@ class Bound:
     value: float
 
 
-def failures(figures: Mapping[str, object], bounds: Sequence[Bound]) -> list[str]:
+def gate_failures(figures: Mapping[str, object], bounds: Sequence[FigureBound]) -> list[str]:
     """A sentence for every bound that is not kept; a figure that was not measured keeps none."""
     values = _values(figures)
     return [said for bound in bounds if (said := _failure(values, bound)) is not None]
@@ -29,7 +29,7 @@ def failures(figures: Mapping[str, object], bounds: Sequence[Bound]) -> list[str
 
 def _values(figures: Mapping[str, object]) -> dict[str, float]:
     values: dict[str, float] = {}
-    for name, value in flat(figures).items():
+    for name, value in flatten_figures(figures).items():
         if isinstance(value, (list, tuple)):
             values |= {f"{name}.{place}": number(it) for place, it in enumerate(value)}
         else:
@@ -37,7 +37,7 @@ def _values(figures: Mapping[str, object]) -> dict[str, float]:
     return values
 
 
-def _failure(values: Mapping[str, float], bound: Bound) -> str | None:
+def _failure(values: Mapping[str, float], bound: FigureBound) -> str | None:
     if bound.figure not in values:
         near = get_close_matches(bound.figure, values, n=3, cutoff=0.5)
         hint = f" (there are: {', '.join(near)})" if near else ""

@@ -19,7 +19,7 @@ Queries = Mapping[str, QuerySample]
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedTest:
     """One test. `difference` is the second run's figure less the first's.
 
     `figure` is "AUC" or the name of a queries' measure; `part` the set and `scorer` what scored,
@@ -47,7 +47,7 @@ class Paired:
 
 def tests(
     first: tuple[Scores, Queries], second: tuple[Scores, Queries], *, rounds: int, seed: int = 0
-) -> list[Paired]:
+) -> list[PairedTest]:
     """Every test that the shared samples of two runs allow."""
     found = [
         *_score_tests(first[0], second[0], rounds=rounds, seed=seed),
@@ -57,7 +57,7 @@ def tests(
     return [replace(test, p_holm=p) for test, p in zip(found, corrected, strict=True)]
 
 
-def _score_tests(first: Scores, second: Scores, *, rounds: int, seed: int) -> Iterator[Paired]:
+def _score_tests(first: Scores, second: Scores, *, rounds: int, seed: int) -> Iterator[PairedTest]:
     shared = [key for key, it in first.items() if key in second and second[key].label == it.label]
     parts: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for key in shared:
@@ -76,7 +76,7 @@ def _score_tests(first: Scores, second: Scores, *, rounds: int, seed: int) -> It
             seed=seed,
             rounds=rounds,
         )
-        yield Paired(
+        yield PairedTest(
             part, scorer, "AUC", len(keys), len({first[key].group for key in keys}),
             _auc(a, labels), _auc(b, labels),
             difference.value, difference.low, difference.high, difference.p,
@@ -92,7 +92,9 @@ def _auc(ranks: np.ndarray, labels: np.ndarray) -> float:
     return weighted_auc(ranks, labels, np.ones(len(ranks)))
 
 
-def _query_tests(first: Queries, second: Queries, *, rounds: int, seed: int) -> Iterator[Paired]:
+def _query_tests(
+    first: Queries, second: Queries, *, rounds: int, seed: int
+) -> Iterator[PairedTest]:
     measures: dict[str, list[str]] = {}
     for key in (key for key in first if key in second):
         for measure, value in first[key].values.items():
@@ -102,7 +104,7 @@ def _query_tests(first: Queries, second: Queries, *, rounds: int, seed: int) -> 
         a, b = (np.array([run[key].values[measure] for key in keys]) for run in (first, second))
         groups = [first[key].group for key in keys]
         difference = paired_difference(mean, groups, (b,), (a,), seed=seed, rounds=rounds)
-        yield Paired(
+        yield PairedTest(
             "", "", measure, len(keys), len(set(groups)), mean(a), mean(b),
             difference.value, difference.low, difference.high, difference.p,
         )  # fmt: skip

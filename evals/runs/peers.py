@@ -22,7 +22,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Aligned:
+class AlignedScores:
     """A peer's scores in the order of our samples.
 
     `values` (n,) float64, NaN where the peer has none; `missing` are our samples that it did not
@@ -65,13 +65,13 @@ def read_rankings(file: Path) -> dict[str, dict[str, float]]:
     return rankings
 
 
-def align(scores: Mapping[str, float], ids: Sequence[str]) -> Aligned:
+def align_scores(scores: Mapping[str, float], ids: Sequence[str]) -> AlignedScores:
     """The peer's scores for our samples `ids` (paths, or `path@seconds` for frames)."""
     names = [it if it in scores else _video(it) for it in ids]
     values = np.array([scores.get(name, math.nan) for name in names], dtype=np.float64)
     missing = tuple(it for it, value in zip(ids, values, strict=True) if math.isnan(value))
     used = set(names)
-    return Aligned(values, missing, tuple(name for name in scores if name not in used))
+    return AlignedScores(values, missing, tuple(name for name in scores if name not in used))
 
 
 def _video(sample_id: str) -> str:

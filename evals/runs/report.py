@@ -13,16 +13,16 @@ from pathlib import Path
 from evals.runs import folder as runs
 from evals.runs import samples
 from evals.runs.figure_tables import headlines, tables
-from evals.runs.figures import flat
-from evals.runs.folder import Run
+from evals.runs.figures import flatten_figures
+from evals.runs.folder import EvalRun
 from evals.runs.samples import QuerySample, ScoreSample
-from evals.runs.templating import fill
+from evals.runs.templating import render_page
 
 _WORST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Worst:
+class WorstSamples:
     """Where a system went wrong most: what the values are, and (sample, value), worst first."""
 
     title: str
@@ -31,29 +31,29 @@ class Worst:
 
 def write(folder: Path) -> Path:
     """Make the page of a completed run, in its folder; its path."""
-    run = runs.load(folder)
+    run = runs.load_run(folder)
     scores, queries = samples.read(folder)
-    page = fill(
+    page = render_page(
         "run.html",
         run=run,
         command=command(run),
         duration=_duration(run.seconds),
         headlines=headlines(run.figures),
         tables=tables(run.figures),
-        unmeasured=[name for name, value in flat(run.figures).items() if value is None],
-        pictures=runs.pictures(folder),
+        unmeasured=[name for name, value in flatten_figures(run.figures).items() if value is None],
+        pictures=runs.load_pictures(folder),
         samples={"scored samples": len(scores), "queries": len(queries)},
         worst=[*_worst_queries(queries), *worst_scores(scores)],
-        environment=flat(run.environment),
-        data=flat({name: it for name, it in run.data.items() if name != "sets"}),
+        environment=flatten_figures(run.environment),
+        data=flatten_figures({name: it for name, it in run.data.items() if name != "sets"}),
         sets=run.data.get("sets") or [],
     )
-    path = folder / runs.REPORT
-    runs.write_at_once(path, page)
+    path = folder / runs.REPORT_FILE
+    runs.write_atomically(path, page)
     return path
 
 
-def command(run: Run) -> str:
+def command(run: EvalRun) -> str:
     """How to measure again. Where data and scores lie is not kept: their names stand for it."""
     words = ["python", "-m", "evals", "run", run.suite]
     if root := run.data.get("root"):
@@ -67,17 +67,19 @@ def command(run: Run) -> str:
     return shlex.join(words)
 
 
-def _worst_queries(queries: Sequence[QuerySample]) -> list[Worst]:
+def _worst_queries(queries: Sequence[QuerySample]) -> list[WorstSamples]:
     """The searches that went worst, by the first measure."""
     measure = next((name for query in queries for name in query.values), None)
     if measure is None:
         return []
     found = [(it.id, it.values.get(measure, math.nan)) for it in queries]
     rows = sorted((row for row in found if not math.isnan(row[1])), key=lambda row: row[1])
-    return [Worst(f"queries with the lowest {measure}", tuple(rows[:_WORST]))] if rows else []
+    return (
+        [WorstSamples(f"queries with the lowest {measure}", tuple(rows[:_WORST]))] if rows else []
+    )
 
 
-def worst_scores(scores: Sequence[ScoreSample]) -> list[Worst]:
+def worst_scores(scores: Sequence[ScoreSample]) -> list[WorstSamples]:
     """By set, for its first scorer: photos taken for forgeries, forgeries taken for photos."""
     sets: dict[str, list[ScoreSample]] = {}
     for sample in scores:
@@ -85,7 +87,7 @@ def worst_scores(scores: Sequence[ScoreSample]) -> list[Worst]:
     return [worst for name, members in sets.items() for worst in _mistakes(name, members)]
 
 
-def _mistakes(name: str, members: Sequence[ScoreSample]) -> list[Worst]:
+def _mistakes(name: str, members: Sequence[ScoreSample]) -> list[WorstSamples]:
     scorer = next((scorer for member in members for scorer in member.scores), "")
     found = []
     for label, what in ((0, "authentic, scored highest"), (1, "forged, scored lowest")):
@@ -96,7 +98,7 @@ def _mistakes(name: str, members: Sequence[ScoreSample]) -> list[Worst]:
         ]
         rows.sort(key=lambda row: row[1], reverse=label == 0)
         if rows:
-            found.append(Worst(f"{name}: {what} by {scorer}", tuple(rows[:_WORST])))
+            found.append(WorstSamples(f"{name}: {what} by {scorer}", tuple(rows[:_WORST])))
     return found
 
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from assistant.settings import Settings
 from evals.options import EvalOptions
-from evals.progress import Watch
+from evals.progress import ProgressLine
 from evals.runs import folder as runs
 from evals.runs import report, tracking
 from evals.runs.environment import environment
 from evals.runs.figures import jsonable, without_folders
-from evals.runs.folder import Run
+from evals.runs.folder import EvalRun
 from evals.suite_table import SUITES, Suite
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RunRequest:
     """A suite's name and what to do around it.
 
     `mlflow` is the URI of a tracking store, "" the default one, None no tracking.
@@ -43,7 +43,7 @@ class Request:
     mlflow: str | None = None
 
 
-def perform(request: Request, settings: Settings) -> tuple[Path, Run]:
+def execute_run(request: RunRequest, settings: Settings) -> tuple[Path, EvalRun]:
     """Run a suite and keep the run; its folder and what was found.
 
     Without an output folder, one is made below the data folder of the application, and the
@@ -55,23 +55,23 @@ def perform(request: Request, settings: Settings) -> tuple[Path, Run]:
     folder = options.output or runs.new_folder(
         settings.evals_dir, request.suite, seed=options.seed, at=begun
     )
-    runs.begin(folder, request.suite, force=request.force)
+    runs.prepare_folder(folder, request.suite, force=request.force)
     try:
         run = _measure(request, folder, begun, settings)
     except BaseException:
-        if runs.abandon(folder):
+        if runs.discard_if_empty(folder):
             sys.stderr.write(f"what was done is kept; go on with --output {str(folder)!r}\n")
         raise
     if options.output is None:
-        shutil.rmtree(folder / runs.HOME, ignore_errors=True)
-    runs.complete(folder, run)
+        shutil.rmtree(folder / runs.HOME_DIR, ignore_errors=True)
+    runs.write_run(folder, run)
     report.write(folder)
     if request.mlflow is not None:
-        tracking.track(folder, tracking.store(request.mlflow, settings.evals_dir))
+        tracking.track(folder, tracking.resolve_store_uri(request.mlflow, settings.evals_dir))
     return folder, run
 
 
-def _check(suite: Suite, request: Request) -> None:
+def _check(suite: Suite, request: RunRequest) -> None:
     """What would fail after the measurement fails before it."""
     options = request.options
     if suite.needs_data and not exists(options.data):
@@ -80,20 +80,20 @@ def _check(suite: Suite, request: Request) -> None:
         if not is_file(file):
             raise SetupError(f"no scores of {name!r} at {str(file)!r}; see --peer NAME=FILE")
     if request.mlflow is not None:
-        tracking.require()
+        tracking.require_mlflow()
 
 
-def _measure(request: Request, folder: Path, begun: datetime, settings: Settings) -> Run:
+def _measure(request: RunRequest, folder: Path, begun: datetime, settings: Settings) -> EvalRun:
     suite, manifests = SUITES[request.suite], list["Manifest"]()
     clock = time.perf_counter()
-    with Watch(request.suite, quiet=request.quiet) as watch:
+    with ProgressLine(request.suite, quiet=request.quiet) as watch:
         options = dataclasses.replace(
             request.options, output=folder, progress=watch, record=manifests.append
         )
         figures = import_module(suite.module).run(options)
     seconds = time.perf_counter() - clock
     folders = _folders(options.data, folder, settings.home)
-    return Run(
+    return EvalRun(
         suite=request.suite,
         question=suite.question,
         started=begun.isoformat(timespec="seconds"),

@@ -41,7 +41,7 @@ class QuerySample:
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
-class Samples:
+class SampleWriter:
     """Appends samples to `folder/samples.jsonl`; with None for a folder it keeps nothing.
 
     Extra values must be what JSON can hold. Ids are unique within a set (scores), or altogether

@@ -7,22 +7,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from assistant.report.templating import environment
-from evals.runs.figures import signed, text
+from assistant.report.templating import jinja_environment
+from evals.runs.figures import format_difference, format_figure
 
 _BROAD = 1.8
 
 
-def fill(name: str, /, **values: object) -> str:
+def render_page(name: str, /, **values: object) -> str:
     """The template `templates/<name>` as HTML, every value in it escaped."""
     return str(_environment().get_template(name).render(**values))
 
 
 @cache
 def _environment() -> Any:
-    made = environment("evals.runs")
-    made.filters["figure"] = text
-    made.filters["signed"] = signed
+    made = jinja_environment("evals.runs")
+    made.filters["figure"] = format_figure
+    made.filters["signed"] = format_difference
     made.filters["moment"] = moment
     made.filters["embedded"] = embedded
     made.filters["is_broad"] = is_broad

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from evals.runs import folder as runs
 from evals.runs import samples
-from evals.runs.figures import flat, number
-from evals.runs.folder import Run
+from evals.runs.figures import flatten_figures, number
+from evals.runs.folder import EvalRun
 from tools.errors import SetupError
-from tools.training.tracking import Tracked, keep, require, store
+from tools.training.tracking import TrackedRun, log_run, require_mlflow, resolve_store_uri
 
-__all__ = ["require", "store", "track"]
+__all__ = ["require_mlflow", "resolve_store_uri", "track"]
 
 
 def track(folder: Path, uri: str) -> str:
@@ -18,22 +18,22 @@ def track(folder: Path, uri: str) -> str:
 
     Figures that were not measured are no metrics; their names are in the tag `not measured`.
     """
-    run = runs.load(folder)
+    run = runs.load_run(folder)
     told = {
-        **flat(run.options),
-        **flat(run.data, "data."),
-        **flat(run.environment, "environment."),
+        **flatten_figures(run.options),
+        **flatten_figures(run.data, "data."),
+        **flatten_figures(run.environment, "environment."),
     }
-    tracked = Tracked(
+    tracked = TrackedRun(
         run.suite, folder.resolve().name, told, _numbers(run), _tags(run), files=[*_files(folder)]
     )
     try:
-        return keep(tracked, uri)
+        return log_run(tracked, uri)
     except SetupError as error:
         raise SetupError(f"{error}; the run is kept in {folder}") from error
 
 
-def _tags(run: Run) -> dict[str, str]:
+def _tags(run: EvalRun) -> dict[str, str]:
     git = run.environment.get("git")
     tags = {
         "suite": run.suite,
@@ -46,10 +46,10 @@ def _tags(run: Run) -> dict[str, str]:
     return tags
 
 
-def _numbers(run: Run) -> dict[str, float | None]:
+def _numbers(run: EvalRun) -> dict[str, float | None]:
     """Every number; both ends of an interval as `.low` and `.high`; None for what is missing."""
     found: dict[str, float | None] = {}
-    for name, value in flat(run.figures).items():
+    for name, value in flatten_figures(run.figures).items():
         if isinstance(value, list) and len(value) == 2 and name.endswith("_95"):
             found |= {f"{name}.low": number(value[0]), f"{name}.high": number(value[1])}
         elif value is None:
@@ -61,8 +61,8 @@ def _numbers(run: Run) -> dict[str, float | None]:
 
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:
     """Record, samples, page and pictures; never the gallery."""
-    for name in (runs.RUN, samples.NAME, runs.PICTURES, runs.REPORT):
+    for name in (runs.RUN_FILE, samples.NAME, runs.PICTURES_FILE, runs.REPORT_FILE):
         if (folder / name).is_file():
             yield folder / name, ""
-    for picture in runs.pictures(folder):
+    for picture in runs.load_pictures(folder):
         yield picture.file, "pictures"

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from assistant import Settings, SetupError, ToolError, Unmask
-from assistant.chat_model.opinion import SCORE
-from assistant.demo import GALLERY, DemoResult, run_demo
+from assistant.chat_model.opinion import VLM_OPINION_SCORE
+from assistant.demo import DEMO_GALLERY, DemoResult, run_demo
 from tests.support import tiny_models
 from tools.search.query import NoFace, SeveralFaces
 from tools.verdict.rule import VERDICTS
@@ -145,7 +145,9 @@ def test_the_chat_models_opinion_is_shown_and_decides_nothing(
     plain, asked = unmask.find([query], top=3), unmask.find([query], top=3, opinion=True)
     for before, after in zip(plain.hits, asked.hits, strict=True):
         assert (before.image_id, before.assessment) == (after.image_id, after.assessment)
-        assert {it.score for it in after.evidence} - {it.score for it in before.evidence} == {SCORE}
+        assert {it.score for it in after.evidence} - {it.score for it in before.evidence} == {
+            VLM_OPINION_SCORE
+        }
 
 
 def test_a_query_without_a_face_says_so(unmask: Unmask, demo: DemoResult) -> None:
@@ -185,5 +187,5 @@ def test_a_missing_gallery_names_the_command(settings: Settings, demo: DemoResul
 
 def test_the_demo_can_be_run_again(settings: Settings, demo: DemoResult) -> None:
     """Its gallery has a name of its own, so that the user's galleries stay untouched."""
-    assert demo.findings.gallery == GALLERY
-    assert (settings.galleries_dir / GALLERY).is_dir()
+    assert demo.findings.gallery == DEMO_GALLERY
+    assert (settings.galleries_dir / DEMO_GALLERY).is_dir()

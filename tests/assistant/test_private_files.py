@@ -13,19 +13,19 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assistant.case.record import Case
-from assistant.chat.galleries import Galleries
-from assistant.chat.serving import prepare
+from assistant.chat.galleries import GalleryIndexer
+from assistant.chat.serving import build_app
 from assistant.cli.main import app
 from assistant.investigation import Unmask
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
-from tests.support.chat_servers import completion, send, serving
+from tests.support.chat_servers import completion, run_chat_server, send
 from tools.media.private_files import (
-    opened_privately,
+    open_private,
     private_file,
     private_folder,
     private_umask,
-    tighten,
+    restrict_permissions,
 )
 
 
@@ -66,7 +66,7 @@ def test_the_whole_data_folder_is_private(loose: None, home: Path, tmp_path: Pat
 
     unmask("index", photos)
     unmask("find", person, "--quick", "--page", page)
-    with serving(
+    with run_chat_server(
         lambda request, _: send(request, 200, completion({"role": "assistant", "content": "Hi."}))
     ) as address:
         unmask("ask", person, "who is it?", "--vlm", address)
@@ -79,7 +79,7 @@ def test_the_whole_data_folder_is_private(loose: None, home: Path, tmp_path: Pat
 
 def prepare_and_upload(settings: Settings, picture: Path) -> None:
     """What the page does with two dropped files: one goes into a gallery, one stays a photo."""
-    page, options = prepare(settings, model=None)  # type: ignore[arg-type] - it is not asked
+    page, options = build_app(settings, model=None)  # type: ignore[arg-type] - it is not asked
     _, address, _ = page.launch(**options, prevent_thread_lock=True, quiet=True)
     try:
         for _ in range(2):
@@ -88,7 +88,7 @@ def prepare_and_upload(settings: Settings, picture: Path) -> None:
             upload = Path(answer.raise_for_status().json()[0])
         assert upload.is_relative_to(settings.home / "uploads")
         assert open_to_others(settings.home / "uploads") == []
-        job = Galleries(settings, Parts(settings)).add_files("default", [upload])
+        job = GalleryIndexer(settings, LoadedModels(settings)).add_files("default", [upload])
         assert job.done.wait(300)
         assert not job.problem
     finally:
@@ -130,7 +130,7 @@ def test_folders_and_files_are_made_private(loose: None, tmp_path: Path) -> None
     (tmp_path / "there").chmod(0o755)
     folder = private_folder(tmp_path / "there" / "a" / "b")
     file = private_file(folder / "file")
-    with opened_privately(folder / "text") as text:
+    with open_private(folder / "text") as text:
         text.write("ä")
     assert [mode(it) for it in (folder, folder.parent)] == [0o700, 0o700]
     assert [mode(it) for it in (file, folder / "text")] == [0o600, 0o600]
@@ -148,8 +148,8 @@ def test_tightening_follows_no_link_and_keeps_the_owners_rights(tmp_path: Path) 
     (folder / "run").chmod(0o755)
     (folder / "link").symlink_to(outside)
     (folder / "dangling").symlink_to(tmp_path / "nothing")
-    tighten(folder)
-    tighten(tmp_path / "nothing")
+    restrict_permissions(folder)
+    restrict_permissions(tmp_path / "nothing")
     assert mode(outside) == 0o644
     assert mode(folder / "run") == 0o700
 
@@ -157,7 +157,7 @@ def test_tightening_follows_no_link_and_keeps_the_owners_rights(tmp_path: Path) 
 def test_a_device_stays_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
     """A page may be written to /dev/stdout."""
     before = mode(Path("/dev/null"))
-    with opened_privately(Path("/dev/null")) as file:
+    with open_private(Path("/dev/null")) as file:
         file.write("x")
     assert mode(Path("/dev/null")) == before
 

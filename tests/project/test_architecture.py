@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.cli.doctor import OUR_PACKAGES, foreign_claims
+from assistant.cli.doctor import OUR_PACKAGES, find_package_conflicts
 from tests.support.import_graph import crowded, cycles, import_graph
 from tests.support.paths import ROOT
 
@@ -274,7 +274,7 @@ def test_every_package_is_one() -> None:
 
 def test_nobody_else_claims_our_names() -> None:
     """No other installed distribution ships a package called like one of ours."""
-    assert foreign_claims() == {}
+    assert find_package_conflicts() == {}
 
 
 def test_the_rules_can_fail() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 import prompts
-from tools.verdict.handles import CITATION, SUBJECT
+from tools.verdict.handles import CITATION_PATTERN, SUBJECT_PATTERN
 
 
 def test_placeholders_are_filled() -> None:
@@ -28,5 +28,5 @@ def test_the_system_prompt_is_short_and_types_no_number() -> None:
     text = prompts.text("assistant")
     assert len(text) < 1000
     assert "[H1.P2]" in text
-    bare = SUBJECT.sub("", CITATION.sub("", text))
+    bare = SUBJECT_PATTERN.sub("", CITATION_PATTERN.sub("", text))
     assert not any(character.isdigit() for character in bare)

@@ -7,7 +7,7 @@ import skimage.data
 from PIL import Image, PngImagePlugin
 
 from assistant import Settings, Unmask
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.forge.forgery import Forgery, forge, save_forgery
 
 GALLERY = "case"
@@ -72,6 +72,6 @@ def write_queries(home: Path) -> None:
     (home / "SECRET_TEXT.jpg").write_text("no picture")
 
 
-def desk_of(unmask: Unmask) -> Desk:
+def workspace_of(unmask: Unmask) -> Workspace:
     """A fresh desk over the case's gallery."""
-    return Desk(unmask.parts, home=unmask.settings.home, gallery=GALLERY)
+    return Workspace(unmask.parts, home=unmask.settings.home, gallery=GALLERY)

@@ -16,13 +16,13 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from assistant.settings import Settings, harden_library_environment
 from prompts.phrases import ABILITIES
-from tests.support.scripted_model import ScriptedModel, calling
+from tests.support.scripted_model import ScriptedModel, tool_call_reply
 
-SLOW = "Tell me everything at length"
+SLOW_QUESTION = "Tell me everything at length"
 """Asking this gets an answer that takes long enough to be stopped."""
 
 
-class UnhurriedModel(ScriptedModel):
+class SlowModel(ScriptedModel):
     """Speaks as a model on a laptop does: word after word."""
 
     pause_s: float = 0.02
@@ -43,12 +43,12 @@ def reply(messages: list[BaseMessage]) -> str | AIMessage:
     if "fakes" in asked:
         if not photos:
             return "Please give me a photo of the person first."
-        return calling(("find_person", {"photos": photos}))
+        return tool_call_reply(("find_person", {"photos": photos}))
     if "an impersonation" in asked or "sure" in asked:
-        return calling(("score_fake", {"image": _hit_in(asked)}))
+        return tool_call_reply(("score_fake", {"image": _hit_in(asked)}))
     if "look forged" in asked:
-        return calling(("locate_artifacts", {"image": _hit_in(asked)}))
-    if SLOW in asked:
+        return tool_call_reply(("locate_artifacts", {"image": _hit_in(asked)}))
+    if SLOW_QUESTION in asked:
         return "I can search the gallery. " * 400
     return ABILITIES
 
@@ -65,7 +65,7 @@ def stubborn(messages: list[BaseMessage]) -> str | AIMessage:
     """What a model says that reads every hit as the first, and searches for three."""
     last = messages[-1]
     if isinstance(last, HumanMessage) and "fakes" in last.text:
-        return calling(("find_person", {"photos": ["Q1"], "top": 3}))
+        return tool_call_reply(("find_person", {"photos": ["Q1"], "top": 3}))
     if isinstance(last, ToolMessage) and last.name == "find_person":
         return "I compared [S1] faces."
     return "H1 shows the same person [H1.E1], and its forgery score is high [H1.E2]."
@@ -84,12 +84,12 @@ def main(home: Path, name: str) -> None:
     harden_library_environment()
     settings = Settings(home=home, port=0, threads=1, folders=(home / "collection",), vlm=name)
 
-    from assistant.chat.serving import prepare
-    from assistant.chat_model import chat_model
+    from assistant.chat.serving import build_app
+    from assistant.chat_model import load_chat_model
 
     script = {"scripted": reply, "stubborn": stubborn}.get(name)
-    model = UnhurriedModel(replies=[script] * 1000) if script else chat_model(settings)
-    page, options = prepare(settings, model=model)
+    model = SlowModel(replies=[script] * 1000) if script else load_chat_model(settings)
+    page, options = build_app(settings, model=model)
     _, address, _ = page.launch(**options, prevent_thread_lock=True, quiet=True)
     print(address, flush=True)
     sys.stdin.read()

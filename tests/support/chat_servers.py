@@ -48,7 +48,7 @@ def _part(request: Request, choice: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def serving(answer: Answer, *, models: object = None) -> Iterator[str]:
+def run_chat_server(answer: Answer, *, models: object = None) -> Iterator[str]:
     """A server whose questions go to `answer`; its address. It lists the model "m"."""
     listed = {"object": "list", "data": [{"id": "m"}]} if models is None else models
 
@@ -68,7 +68,7 @@ def serving(answer: Answer, *, models: object = None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def proxying() -> Iterator[tuple[str, list[str]]]:
+def run_proxy_server() -> Iterator[tuple[str, list[str]]]:
     """A proxy that answers itself, whatever it is asked; its address, and what it was asked."""
     seen: list[str] = []
 

@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image
 
 from evals.runs import folder as runs
-from evals.runs.folder import Run
-from evals.runs.samples import Samples
+from evals.runs.folder import EvalRun
+from evals.runs.samples import SampleWriter
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeRun:
     """What a hand-made run holds; `scores` are (id, group, label, score) of the set `one`."""
 
     suite: str = "detectors"
@@ -26,19 +26,19 @@ class Made:
     environment: Mapping[str, object] = field(default_factory=dict)
 
 
-def make(folder: Path, made: Made) -> Path:
+def write_run_folder(folder: Path, made: MadeRun) -> Path:
     """Keep the run in a folder and return it."""
-    runs.begin(folder, made.suite)
-    samples = Samples(folder)
+    runs.prepare_folder(folder, made.suite)
+    samples = SampleWriter(folder)
     for name, group, label, score in made.scores:
         samples.score(id=name, group=group, set="one", label=label, scores={"ours": score})
     for name, group, value in made.queries:
         samples.query(id=name, group=group, values={"ap": value})
     if made.picture is not None:
         add_picture(folder, *made.picture)
-    runs.complete(
+    runs.write_run(
         folder,
-        Run(
+        EvalRun(
             suite=made.suite,
             question="Does it work?",
             started="2026-01-02T03:04:05+00:00",
@@ -56,4 +56,4 @@ def add_picture(folder: Path, title: str, caption: str) -> None:
     """A grey picture and its entry in the list."""
     Image.fromarray(np.full((4, 4, 3), 128, np.uint8)).save(folder / "roc.png")
     entry = {"file": "roc.png", "title": title, "caption": caption}
-    (folder / runs.PICTURES).write_text(json.dumps([entry]))
+    (folder / runs.PICTURES_FILE).write_text(json.dumps([entry]))

@@ -8,19 +8,19 @@ import numpy as np
 from PIL import Image
 
 from evals.datasets.manifest import Manifest
-from evals.protocol.measured import parts
+from evals.protocol.measured import load_models
 from tools.forge.forgery import forge, save_forgery
 from tools.training.fitting.lesson import FitOptions
-from tools.training.fitting.run import Engines
+from tools.training.fitting.run import FitModels
 
 QUICK = FitOptions(pairs=24)
 TAKEN = ("clip0_000", "clip1_001")
 """Two of the made pictures of each person, in two clips."""
 
 
-def engines() -> Engines:
+def engines() -> FitModels:
     """The pocket profile's."""
-    return Engines(parts().encoder, parts().faces, parts().fingerprint["faces"])
+    return FitModels(load_models().encoder, load_models().faces, load_models().fingerprint["faces"])
 
 
 def photos(made: Manifest, root: Path) -> Path:
@@ -33,7 +33,7 @@ def photos(made: Manifest, root: Path) -> Path:
     return root
 
 
-def spoilt(root: Path) -> Path:
+def with_bad_files(root: Path) -> Path:
     """The same folder, with a broken file, one without a face, a double, and a marked forgery."""
     some = sorted(root.glob("*/*.jpg"))
     (root / "torn.jpg").write_bytes(some[0].read_bytes()[:2000])
@@ -41,7 +41,7 @@ def spoilt(root: Path) -> Path:
     Image.fromarray(np.full((200, 200, 3), 90, np.uint8)).save(root / "wall.png")
     shutil.copyfile(some[0], root / "again.jpg")
     pixels = np.asarray(Image.open(some[1]))
-    (face,) = parts().faces.analyse([pixels])[0]
+    (face,) = load_models().faces.analyse([pixels])[0]
     assert face.landmarks is not None
     rng = np.random.default_rng(0)
     save_forgery(
@@ -54,7 +54,7 @@ def forgeries(real: Path, root: Path) -> Path:
     """A forgery of every photo, called like it, in the sub-folder of how it was made."""
     for number, file in enumerate(sorted(real.glob("*/*.jpg"))):
         pixels = np.asarray(Image.open(file)).copy()
-        (face,) = parts().faces.analyse([pixels])[0]
+        (face,) = load_models().faces.analyse([pixels])[0]
         nose = face.keypoints[2].astype(int)
         how = ("smudged", "patched")[number % 2]
         part = pixels[nose[1] - 20 : nose[1] + 20, nose[0] - 20 : nose[0] + 20]

@@ -22,9 +22,9 @@ Reply = str | AIMessage | Exception | Callable[[list[BaseMessage]], str | AIMess
 class ScriptedModel(BaseChatModel):
     """Says what stands in `replies`, one after the other.
 
-    A reply is text, a message (`calling` makes one that calls tools), an exception to raise, or a
-    function of the messages. `asked` holds the messages of every request, `offered` the names of
-    the tools that came with it, `streamed` counts the pieces that left.
+    A reply is text, a message (`tool_call_reply` makes one that calls tools), an exception to
+    raise, or a function of the messages. `asked` holds the messages of every request, `offered` the
+    names of the tools that came with it, `streamed` counts the pieces that left.
     """
 
     replies: list[Any] = Field(default_factory=list)
@@ -102,8 +102,8 @@ class ScriptedModel(BaseChatModel):
         return message
 
 
-def calling(*calls: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:
-    """A reply that calls tools: `calling(("find_person", {"photos": ["Q1"]}))`."""
+def tool_call_reply(*calls: tuple[str, dict[str, Any]], text: str = "") -> AIMessage:
+    """A reply that calls tools: `tool_call_reply(("find_person", {"photos": ["Q1"]}))`."""
     return AIMessage(
         text,
         tool_calls=[

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from tools.errors import ToolError
-from tools.faces.alignment import TEMPLATE
+from tools.faces.alignment import KEYPOINT_TEMPLATE
 from tools.faces.analyser import Face
 from tools.faces.quality import FaceQuality
 
@@ -18,7 +18,7 @@ DIMENSION = 64
 
 
 @dataclass
-class CentreFaces:
+class FakeFaceAnalyser:
     """Finds a "face" in the middle of every picture at least 32 px large; counts its pictures.
 
     Its embedding is the picture itself, 8×8, grey, without its mean. Pictures with a pure green
@@ -41,7 +41,7 @@ class CentreFaces:
         return [embedding_of(image) for image, _ in looks]
 
 
-class TinyEncoder:
+class FakeEncoder:
     """Features are the picture, 4×4, in colour."""
 
     image_size = 32
@@ -56,7 +56,7 @@ class TinyEncoder:
 
 
 def embedding_of(image: np.ndarray) -> np.ndarray:
-    """What `CentreFaces` embeds a picture as: (64,) float32 of unit length."""
+    """What `FakeFaceAnalyser` embeds a picture as: (64,) float32 of unit length."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
     small -= small.mean()
@@ -65,13 +65,13 @@ def embedding_of(image: np.ndarray) -> np.ndarray:
 
 
 def face_of(image: np.ndarray) -> Face:
-    """The face that `CentreFaces` finds in a picture."""
+    """The face that `FakeFaceAnalyser` finds in a picture."""
     height, width = image.shape[:2]
     side = min(height, width) / 2
     corner = np.array([width / 2 - side / 2, height / 2 - side / 2])
     return Face(
         box=np.array([*corner, *(corner + side)], np.float32),
-        keypoints=(TEMPLATE * side + corner).astype(np.float32),
+        keypoints=(KEYPOINT_TEMPLATE * side + corner).astype(np.float32),
         landmarks=None,
         quality=quality(width_px=side),
         embedding=embedding_of(image),

@@ -13,9 +13,9 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from tools.checkpoints.table import CHAT_WEIGHTS
+from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 
-HERMES = (CHAT_WEIGHTS / "vlm" / "chat_template.jinja").read_text(encoding="utf-8")
+HERMES = (CHAT_WEIGHTS_DIR / "vlm" / "chat_template.jinja").read_text(encoding="utf-8")
 
 # Qwen3.5's form of tools and calls, in place of Hermes JSON.
 _XML_HELP = (

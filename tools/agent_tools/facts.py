@@ -4,24 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tools.detectors import Detector
-from tools.gallery.records import AnalysedImage, Counts
+from tools.detectors import FeatureDetector
+from tools.gallery.records import AnalysedImage, GalleryCounts
 from tools.search.results import Findings, Hit
-from tools.search.scoring import Faces, MeasuredFace, authenticity_scores
+from tools.search.scoring import EmbeddedFace, FaceColumns, detector_scores
 from tools.verdict.calibration import Scores
-from tools.verdict.clauses import hits_listed, listed
-from tools.verdict.evidence import FIRST_FURTHER, Evidence, collect
+from tools.verdict.clauses import format_hit_ranges, join_with_and
+from tools.verdict.evidence import FIRST_RERANK_NUMBER, Evidence, collect_evidence
 from tools.verdict.glossary import MEANINGS
-from tools.verdict.handles import IN_WORDS, PROBABILITY, VERDICT_KEYS, Fact, parse
+from tools.verdict.handles import IN_WORDS, PROBABILITY, VERDICT_KEYS, Fact, parse_handle
 from tools.verdict.interpretation import (
     CHANGES,
-    read_forgery,
-    read_forgery_at,
-    read_identity,
-    read_impersonation,
-    read_person,
+    interpret_forgery,
+    interpret_forgery_position,
+    interpret_identity,
+    interpret_impersonation,
+    interpret_person,
 )
-from tools.verdict.rule import PRIOR_IN_WORDS, VERDICTS, Rule, Verdict
+from tools.verdict.rule import PRIOR_IN_WORDS, VERDICTS, Verdict, VerdictRule
 
 _CALIBRATION = "logistic calibration on persons that no other part was trained on"
 _ODDS = "For prior odds of one to one: what the evidence adds, not how common forgeries are."
@@ -57,10 +57,10 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
             reason=given.reason,
             beside=[it.briefly for it in given.unseen],
         ),
-        _probability(hit.handle, 1, given.identity_probability, reads=read_person(given)),
-        _probability(hit.handle, 2, given.fake_probability, reads=read_forgery(given)),
+        _probability(hit.handle, 1, given.identity_probability, reads=interpret_person(given)),
+        _probability(hit.handle, 2, given.fake_probability, reads=interpret_forgery(given)),
         _probability(
-            hit.handle, 3, given.impersonation_probability, reads=read_impersonation(given)
+            hit.handle, 3, given.impersonation_probability, reads=interpret_impersonation(given)
         ),
         *(_evidence(hit.handle, item) for item in (*hit.evidence, *regions)),
         *region_facts(hit.handle, regions, verdict=given.verdict),
@@ -88,7 +88,11 @@ def region_facts(
     if not regions:
         return ()
     places = {word: _places(regions, word) for word in ("strong", "weak")}
-    said = [f"{{its}} map is {word} at {listed(names)}" for word, names in places.items() if names]
+    said = [
+        f"{{its}} map is {word} at {join_with_and(names)}"
+        for word, names in places.items()
+        if names
+    ]
     if verdict in _UNREAD:
         text = f"no part of {{it}} is named, for the verdict is {verdict}"
     elif said:
@@ -105,7 +109,7 @@ def _places(regions: Sequence[Evidence], word: str) -> list[str]:
     return [f"the {item.name.rpartition(' the ')[2]}" for item in regions if item.reads == word]
 
 
-def worth_telling(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+def facts_for_model(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     """What a language model is told of a subject: all that a search measures, and of a closer look
     whether it leaves the verdict in doubt.
 
@@ -116,36 +120,41 @@ def worth_telling(facts: Iterable[Fact]) -> tuple[Fact, ...]:
 
 
 def _further(fact: Fact) -> bool:
-    handle = parse(fact.id)
-    return handle.kind == "E" and handle.number >= FIRST_FURTHER
+    handle = parse_handle(fact.id)
+    return handle.kind == "E" and handle.number >= FIRST_RERANK_NUMBER
 
 
 def photo_facts(
-    handle: str, scores: Scores, regions: Iterable[Evidence], *, usable: bool, rule: Rule | None
+    handle: str,
+    scores: Scores,
+    regions: Iterable[Evidence],
+    *,
+    usable: bool,
+    rule: VerdictRule | None,
 ) -> tuple[Fact, ...]:
     """What is known of a query photo by itself: whether it may have been forged, and its quality.
 
     `scores` are those of `photo_scores`; `usable` is the quality gate of its face.
     """
-    evidence = collect(scores, rule.references if rule else {}, rule=rule)
+    evidence = collect_evidence(scores, rule.references if rule else {}, rule=rule)
     chosen = [evidence[number - 1] for number in _OF_A_PHOTO]
     fake, place = rule.alone(scores) if rule is not None and usable else (None, None)
     regions = tuple(regions)
     return (
-        _probability(handle, 2, fake, reads=read_forgery_at(place)),
+        _probability(handle, 2, fake, reads=interpret_forgery_position(place)),
         *(_evidence(handle, item) for item in (*chosen, *regions)),
         *region_facts(handle, regions),
     )
 
 
 def photo_scores(
-    image: AnalysedImage, face: MeasuredFace, *, detectors: Sequence[Detector]
+    image: AnalysedImage, face: EmbeddedFace, *, detectors: Sequence[FeatureDetector]
 ) -> dict[str, float | None]:
     """Raw scores of one face that need no query."""
     if face.features is None or image.features is None:
         authenticity: dict[str, float | None] = {}
     else:
-        columns = Faces(
+        columns = FaceColumns(
             embeddings=face.face.embedding[None],
             face_features=face.features[None],
             image_features=image.features[None],
@@ -153,7 +162,7 @@ def photo_scores(
             interocular_px=[face.face.quality.interocular_px],
             unmask_marks=[image.unmask_forgery],
         )
-        measured = authenticity_scores(columns, detectors=detectors)
+        measured = detector_scores(columns, detectors=detectors)
         authenticity = {name: float(column[0]) for name, column in measured.items()}
     return authenticity | {
         "interocular_px": face.face.quality.interocular_px,
@@ -162,15 +171,15 @@ def photo_scores(
 
 
 def comparison_facts(
-    handle: str, scores: Scores, *, usable: bool, rule: Rule | None, whom: str = ""
+    handle: str, scores: Scores, *, usable: bool, rule: VerdictRule | None, whom: str = ""
 ) -> tuple[Fact, ...]:
     """Whether two faces are one person's; `scores` are `tools.search.scoring.pair_scores`.
 
     `whom` names the two, as in "Q1 and H3".
     """
-    evidence = collect(scores, rule.references if rule else {}, rule=rule)
+    evidence = collect_evidence(scores, rule.references if rule else {}, rule=rule)
     same = rule.identity.probability(scores) if rule is not None and usable else None
-    reads = read_identity(scores if usable else {}, rule)
+    reads = interpret_identity(scores if usable else {}, rule)
     found = (
         _probability(handle, 1, same, reads=reads),
         *(
@@ -197,7 +206,7 @@ def search_facts(findings: Findings) -> tuple[Fact, ...]:
 def _all_counts(findings: Findings) -> str:
     counts = [f"{findings.counts[verdict]:,} {verdict}" for verdict in VERDICTS]
     faces = "face was" if findings.compared == 1 else "faces were"
-    return f"{findings.compared:,} {faces} compared: {listed(counts)}"
+    return f"{findings.compared:,} {faces} compared: {join_with_and(counts)}"
 
 
 def list_facts(findings: Findings | None) -> tuple[Fact, ...]:
@@ -214,7 +223,7 @@ def list_facts(findings: Findings | None) -> tuple[Fact, ...]:
 def hit_lists(numbers: Mapping[Verdict, Sequence[int]]) -> tuple[Fact, ...]:
     """The lists of hits by verdict, from the numbers of the hits that got each."""
     every = sorted(number for some in numbers.values() for number in some)
-    whole = f"the hits are {hits_listed(every)}" if len(every) > 1 else "the only hit is H1"
+    whole = f"the hits are {format_hit_ranges(every)}" if len(every) > 1 else "the only hit is H1"
     return (
         _worded("hits.all", "the hits", whole if every else "the search lists no hit"),
         *(
@@ -228,10 +237,10 @@ def _having(verdict: Verdict, numbers: Mapping[Verdict, Sequence[int]]) -> str:
     having = numbers.get(verdict, ())
     if not having:
         return f"no hit that is listed has the verdict {verdict}"
-    return f"the verdict on {hits_listed(having)} is {verdict}"
+    return f"the verdict on {format_hit_ranges(having)} is {verdict}"
 
 
-def gallery_facts(counts: Counts | None) -> tuple[Fact, ...]:
+def gallery_facts(counts: GalleryCounts | None) -> tuple[Fact, ...]:
     """What the gallery holds: G1 images, G2 faces, G3 images without a face, G4 skipped files.
 
     G5 is its state; of an empty gallery (None) there is nothing else.
@@ -266,7 +275,7 @@ def file_fact(handle: str, words: Mapping[str, Any]) -> Fact:
     faces = {"none": "no face", "one": "one face"}.get(words["faces"], "several faces")
     said = f"a {words['size']} {words['format']} image with {faces} found"
     if words["quality"]:
-        said += f", its quality limited ({listed(words['quality'])})"
+        said += f", its quality limited ({join_with_and(words['quality'])})"
     if words["metadata"]:
         said += ", with metadata, which is data only"
     return _worded(f"{handle}.file", "what the file is", said, method="the file itself")
@@ -279,7 +288,7 @@ def meaning_facts() -> tuple[Fact, ...]:
     )
 
 
-def quantity(value: float) -> str:
+def count_in_words(value: float) -> str:
     """A count in a word: none, one or several."""
     return "none" if value == 0 else "one" if value == 1 else "several"
 
@@ -309,4 +318,4 @@ def _worded(id_: str, name: str, text: str, *, method: str = "") -> Fact:
 
 
 def _count(handle: str, name: str, value: int, *, unit: str, method: str) -> Fact:
-    return Fact(handle, name, float(value), unit, quantity(value), method=method, limits="")
+    return Fact(handle, name, float(value), unit, count_in_words(value), method=method, limits="")

@@ -1,12 +1,12 @@
 """Handles as people and models write them: `H17`, `h17`, `[H17]`, `hit 17`, `the 17th hit`.
 
-`tools.verdict.handles.parse` reads one form only, that of records and citations. What comes from
-outside is first brought into that form here; digits are never shortened and never guessed.
+`tools.verdict.handles.parse_handle` reads one form only, that of records and citations. What comes
+from outside is first brought into that form here; digits are never shortened and never guessed.
 """
 
 import re
 
-from tools.verdict.handles import SUBJECT, parse
+from tools.verdict.handles import SUBJECT_PATTERN, parse_handle
 
 _KINDS = {
     "hit": "H", "hits": "H", "result": "H", "results": "H", "match": "H",
@@ -26,7 +26,7 @@ _SPOKEN = re.compile(
 )
 
 
-def handles_in(text: str) -> tuple[str, ...]:
+def find_handles(text: str) -> tuple[str, ...]:
     """The photos, hits and comparisons that a text names, in order, each once."""
     found: list[str] = []
     for match in _SPOKEN.finditer(text):
@@ -34,14 +34,14 @@ def handles_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def understood(text: str) -> str:
+def normalise_handle(text: str) -> str:
     """A handle of a picture or a comparison in its one form. Raises ToolError when it is none."""
     bare = text.strip().strip("[]").strip()
-    named = handles_in(bare)
+    named = find_handles(bare)
     # Only where the whole text is the handle: a sentence that names one is no argument.
     if len(named) == 1 and (match := _SPOKEN.match(bare)) and match.end() == len(bare):
         return named[0]
-    return str(parse(bare))
+    return str(parse_handle(bare))
 
 
 def _read(match: re.Match[str]) -> list[str]:
@@ -57,4 +57,4 @@ def _read(match: re.Match[str]) -> list[str]:
 
 def is_picture(handle: str) -> bool:
     """Whether a handle is a photo's or a hit's."""
-    return handle[:1] in "QH" and SUBJECT.fullmatch(handle) is not None
+    return handle[:1] in "QH" and SUBJECT_PATTERN.fullmatch(handle) is not None

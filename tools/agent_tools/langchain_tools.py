@@ -12,21 +12,21 @@ from typing import Any, NoReturn
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import ValidationError
 
-from tools.agent_tools.facts import quantity, worth_telling
-from tools.agent_tools.handle_parsing import understood
-from tools.agent_tools.photo_description import Description, picture_block
-from tools.agent_tools.workspace import Comparison, Desk
+from tools.agent_tools.facts import count_in_words, facts_for_model
+from tools.agent_tools.handle_parsing import normalise_handle
+from tools.agent_tools.photo_description import Description, image_content_block
+from tools.agent_tools.workspace import FaceComparison, Workspace
 from tools.errors import ToolError
-from tools.gallery.records import Counts
-from tools.localisers import Located, region_of
+from tools.gallery.records import GalleryCounts
+from tools.localisers import Localisation, evidence_region
 from tools.search.results import Findings
-from tools.verdict.handles import Fact, parse
+from tools.verdict.handles import Fact, parse_handle
 from tools.verdict.rule import VERDICTS
 
-Blocks = list[str | dict[str, Any]]
+ContentBlocks = list[str | dict[str, Any]]
 
 
-def toolkit(desk: Desk) -> list[BaseTool]:
+def toolkit(desk: Workspace) -> list[BaseTool]:
     """The assistant's tools over one desk; each answers (content for the model, typed result)."""
     tools = _Tools(desk)
     return [
@@ -47,7 +47,7 @@ def toolkit(desk: Desk) -> list[BaseTool]:
 class _Tools:
     """The methods are the tools: names, annotations and docstrings go into every prompt."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Workspace) -> None:
         self._desk = desk
 
     def find_person(
@@ -58,7 +58,7 @@ class _Tools:
         content = {
             "hits": [self._hit_line(hit.handle) for hit in findings.hits],
             "counts": {
-                f"S{number} {verdict}": quantity(findings.counts[verdict])
+                f"S{number} {verdict}": count_in_words(findings.counts[verdict])
                 for number, verdict in enumerate(VERDICTS, start=2)
             },
             "warnings": self._warnings(findings),
@@ -74,7 +74,7 @@ class _Tools:
             content["verdict"] = self._desk.hit(handle).verdict
         return _compact(content | _probabilities(facts) | {"evidence": _evidence(facts)}), facts
 
-    def compare_faces(self, first: str, second: str) -> tuple[str, Comparison]:
+    def compare_faces(self, first: str, second: str) -> tuple[str, FaceComparison]:
         """Compare two faces: the same person, the same photograph?"""
         found = self._desk.compare(_picture(first), _picture(second))
         content = {
@@ -85,27 +85,31 @@ class _Tools:
         }
         return _compact(content), found
 
-    def locate_artifacts(self, image: str) -> tuple[str, Located]:
+    def locate_artifacts(self, image: str) -> tuple[str, Localisation]:
         """Where on the face of a photo or hit the signs of forgery lie."""
         handle = _picture(image)
         found = self._desk.locate(handle)
         content = {
             "image": handle,
             "evidence": [
-                {"id": f"{handle}.{item.id}", "region": region_of(item.id), "reads": item.reads}
+                {
+                    "id": f"{handle}.{item.id}",
+                    "region": evidence_region(item.id),
+                    "reads": item.reads,
+                }
                 for item in found.evidence
             ],
             "limits": found.limits,
         }
         return _compact(content), found
 
-    def describe_image(self, image: str) -> tuple[Blocks, Description]:
+    def describe_image(self, image: str) -> tuple[ContentBlocks, Description]:
         """Look at a photo or hit: the picture, its format, quality and metadata."""
         found = self._desk.describe(_picture(image))
         text = {"type": "text", "text": _compact(found.to_words())}
-        return [text, picture_block(found.pixels)], found
+        return [text, image_content_block(found.pixels)], found
 
-    def gallery_summary(self) -> tuple[str, Counts]:
+    def gallery_summary(self) -> tuple[str, GalleryCounts]:
         """What the gallery holds."""
         counts = self._desk.counts()
         content = {
@@ -135,20 +139,22 @@ class _Tools:
 
 def _picture(handle: str) -> str:
     """A picture's handle as the desk knows it, however it was written."""
-    return understood(handle)
+    return normalise_handle(handle)
 
 
 def _probabilities(facts: Sequence[Fact]) -> dict[str, Any]:
     return {
-        "probabilities": {fact.id: fact.reads for fact in facts if parse(fact.id).kind == "P"},
+        "probabilities": {
+            fact.id: fact.reads for fact in facts if parse_handle(fact.id).kind == "P"
+        },
     }
 
 
 def _evidence(facts: Sequence[Fact]) -> list[dict[str, str]]:
     return [
         {"id": fact.id, "name": fact.name, "reads": fact.reads}
-        for fact in worth_telling(facts)
-        if parse(fact.id).kind == "E"
+        for fact in facts_for_model(facts)
+        if parse_handle(fact.id).kind == "E"
     ]
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from tools.gallery.records import AnalysedImage
 from tools.media.images import Photo
 from tools.search.query import NoFace, SeveralFaces
-from tools.search.scoring import MeasuredFace
-from tools.verdict.handles import tamed
+from tools.search.scoring import EmbeddedFace
+from tools.verdict.handles import sanitise_text
 
 PICTURE_SIDE_PX = 224
 """Longest side of a picture that a model is shown."""
@@ -26,7 +26,7 @@ _WITHOUT_DIGITS = {"JPEG2000": "JPEG", "MP4": "MPEG video"}
 """A model sees words only."""
 
 
-class Pictures(Protocol):
+class ImageSource(Protocol):
     """Where pictures come from by handle; a Desk is one."""
 
     def photo(self, handle: str) -> Photo:
@@ -38,7 +38,7 @@ class Pictures(Protocol):
     def measured(self, handle: str) -> AnalysedImage:
         """What was measured on it."""
 
-    def face(self, handle: str) -> MeasuredFace:
+    def face(self, handle: str) -> EmbeddedFace:
         """The face that is meant."""
 
 
@@ -68,11 +68,11 @@ class Description:
             ),
             "faces": "none" if self.faces == 0 else "one" if self.faces == 1 else "several",
             "quality": list(self.quality),
-            "metadata": {name: tamed(text) for name, text in self.metadata.items()},
+            "metadata": {name: sanitise_text(text) for name, text in self.metadata.items()},
         }
 
 
-def describe(pictures: Pictures, handle: str) -> Description:
+def describe(pictures: ImageSource, handle: str) -> Description:
     """Look at a query photo or a hit; ToolError when there is no such picture."""
     photo = pictures.photo(handle)
     return Description(
@@ -85,7 +85,7 @@ def describe(pictures: Pictures, handle: str) -> Description:
     )
 
 
-def picture_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> dict[str, Any]:
+def image_content_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> dict[str, Any]:
     """A picture, at most `side` px large, as LangChain's standard image block."""
     scale = min(1.0, side / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
@@ -95,7 +95,7 @@ def picture_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> dict[st
     return {"type": "image", "base64": text, "mime_type": "image/jpeg"}
 
 
-def _quality(pictures: Pictures, handle: str) -> tuple[str, ...]:
+def _quality(pictures: ImageSource, handle: str) -> tuple[str, ...]:
     try:
         return pictures.face(handle).face.quality.problems
     except (NoFace, SeveralFaces):

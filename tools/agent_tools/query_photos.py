@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.errors import ToolError
-from tools.gallery.analysis import Analyser, ImageEncoder, Opened, analyse_batch
+from tools.gallery.analysis import DecodedImage, FaceAnalysisProtocol, ImageEncoder, analyse_batch
 from tools.gallery.records import AnalysedFace, AnalysedImage
 from tools.media.images import Photo, decode_photo, image_id, read_bytes
-from tools.search.query import NoFace, Query, QueryFace, SeveralFaces, assemble
-from tools.verdict.handles import quoted
-from tools.verdict.rule import Rule
+from tools.search.query import NoFace, Query, QueryFace, SeveralFaces, assemble_query
+from tools.verdict.handles import quote_untrusted
+from tools.verdict.rule import VerdictRule
 
 
 class QueryPhotos:
@@ -51,10 +51,12 @@ class QueryPhotos:
             raise ToolError(f"the file of {handle} is gone; ask for that photo again")
         if handle not in self._paths:
             valid = f"photos are {', '.join(self._paths)}" if self._paths else "ask for a photo"
-            raise ToolError(f"there is no photo {quoted(handle)}; {valid}")
+            raise ToolError(f"there is no photo {quote_untrusted(handle)}; {valid}")
         return self._paths[handle]
 
-    def measure(self, handle: str, *, faces: Analyser, encoder: ImageEncoder) -> AnalysedImage:
+    def measure(
+        self, handle: str, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
+    ) -> AnalysedImage:
         """Everything that is measured on a photo; the second time it costs nothing."""
         if handle not in self._measured:
             self._measured[handle] = measure_file(self.path(handle), faces=faces, encoder=encoder)
@@ -87,10 +89,10 @@ class QueryPhotos:
         self,
         handles: Sequence[str],
         *,
-        faces: Analyser,
+        faces: FaceAnalysisProtocol,
         encoder: ImageEncoder,
         face: int | None = None,
-        rule: Rule | None = None,
+        rule: VerdictRule | None = None,
     ) -> Query:
         """The photos as one query; `face` says which is meant in the one that shows several."""
         if not handles:
@@ -99,7 +101,7 @@ class QueryPhotos:
         self._refuse_doubted(named)
         images = {it: self.measure(it, faces=faces, encoder=encoder) for it in named}
         numbers = self._numbers(images, face)
-        return assemble(
+        return assemble_query(
             [
                 self._row(it, image, self.face(it, image, number=numbers.get(it)))
                 for it, image in images.items()
@@ -146,17 +148,19 @@ class QueryPhotos:
         )
 
 
-def measure_file(path: Path, *, faces: Analyser, encoder: ImageEncoder) -> AnalysedImage:
+def measure_file(
+    path: Path, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
+) -> AnalysedImage:
     """Measure one file as indexing does; ToolError, without the path, when that fails."""
     data = read_bytes(path)
     return measure_photo(decode_photo(data), len(data), faces=faces, encoder=encoder)
 
 
 def measure_photo(
-    photo: Photo, byte_size: int, *, faces: Analyser, encoder: ImageEncoder
+    photo: Photo, byte_size: int, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
 ) -> AnalysedImage:
     """Measure one picture as indexing does; ToolError when that fails."""
-    (analysed,) = analyse_batch([Opened(photo, byte_size)], faces=faces, encoder=encoder)
+    (analysed,) = analyse_batch([DecodedImage(photo, byte_size)], faces=faces, encoder=encoder)
     if isinstance(analysed, ToolError):
         raise analysed
     return analysed

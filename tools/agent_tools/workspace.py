@@ -24,29 +24,29 @@ from tools.agent_tools.facts import (
 )
 from tools.agent_tools.photo_description import Description, describe
 from tools.agent_tools.query_photos import QueryPhotos, measure_photo
-from tools.detectors import Detector
+from tools.detectors import FeatureDetector
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face
 from tools.gallery.record_store import Gallery
-from tools.gallery.records import AnalysedImage, Counts
-from tools.localisers import Located, locate
+from tools.gallery.records import AnalysedImage, GalleryCounts
+from tools.localisers import Localisation, localise_forgery
 from tools.media.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
-from tools.media.videos import photo_at, texts_of
-from tools.search.closer_look.hit_pictures import Measurement
-from tools.search.closer_look.reranking import MEASUREMENTS, MOST_HITS, LeadingHits
-from tools.search.instruments import Instruments
+from tools.media.videos import photo_at, video_metadata_texts
+from tools.search.closer_look.hit_pictures import RerankMeasure
+from tools.search.closer_look.reranking import MAX_RERANKED_HITS, RERANK_MEASURES, Reranker
+from tools.search.instruments import ModelBundle
 from tools.search.query import Query
 from tools.search.results import Findings, Hit
 from tools.search.same_photograph.proof import Alignment, same_photograph
-from tools.search.scoring import MeasuredFace, pair_scores
-from tools.search.search import Search, search
+from tools.search.scoring import EmbeddedFace, pair_scores
+from tools.search.search import SearchOutcome, search
 from tools.verdict.evidence import Evidence
-from tools.verdict.handles import Fact, parse, quoted
+from tools.verdict.handles import Fact, parse_handle, quote_untrusted
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FaceComparison:
     """Two faces compared, under the names that they had then."""
 
     handle: str
@@ -55,7 +55,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class FaceSnapshot:
     """A face with its picture (h, w, 3) uint8 RGB, bound to the face and not to its handle.
 
     `handle` is what it was called when the look was taken; `query` what a hit was found for.
@@ -64,11 +64,11 @@ class Look:
     face_id: str
     handle: str
     pixels: np.ndarray
-    face: MeasuredFace
+    face: EmbeddedFace
     query: Query | None = None
 
 
-class Desk:
+class Workspace:
     """One investigation's state. Bad handles raise ToolError, which lists the valid ones.
 
     `home` is the data folder, `gallery` names the collection that is searched, `measurements` are
@@ -77,23 +77,23 @@ class Desk:
 
     def __init__(
         self,
-        instruments: Instruments,
+        instruments: ModelBundle,
         *,
         home: Path,
         gallery: str = "default",
-        measurements: Sequence[Measurement] = MEASUREMENTS,
+        measurements: Sequence[RerankMeasure] = RERANK_MEASURES,
     ) -> None:
         self.instruments = instruments
         self.home = home
         self._gallery = gallery
         self._photos = QueryPhotos()
-        self._leading = LeadingHits(measurements, on_progress=self._tell_progress)
+        self._leading = Reranker(measurements, on_progress=self._tell_progress)
         self.on_progress: Callable[[int, int], None] | None = None
-        self._search: Search | None = None
-        self._comparisons: dict[tuple[bytes, bytes], Comparison] = {}
-        self._compared_in: dict[str, Search | None] = {}
-        self._located: dict[str, Located] = {}
-        self._files: dict[tuple[Search | None, str], Fact] = {}
+        self._search: SearchOutcome | None = None
+        self._comparisons: dict[tuple[bytes, bytes], FaceComparison] = {}
+        self._compared_in: dict[str, SearchOutcome | None] = {}
+        self._located: dict[str, Localisation] = {}
+        self._files: dict[tuple[SearchOutcome | None, str], Fact] = {}
 
     # -- photos and pictures ------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Desk:
     def metadata(self, handle: str) -> Mapping[str, str]:
         """Texts that the file of a query photo or a hit carries about itself: data, not facts."""
         if _is_hit(handle) and self.hit(handle).time_s is not None:
-            return texts_of(self.photo_path(handle))
+            return video_metadata_texts(self.photo_path(handle))
         return metadata_texts(read_bytes(self.photo_path(handle)))
 
     def aligned(self, handle: str, size: int, *, margin: float | None = None) -> np.ndarray:
@@ -179,7 +179,7 @@ class Desk:
             return measure_photo(photo, size, faces=faces, encoder=encoder)
         return self._photos.measure(handle, faces=faces, encoder=encoder)
 
-    def face(self, handle: str) -> MeasuredFace:
+    def face(self, handle: str) -> EmbeddedFace:
         """The face meant by a handle: the hit's, or the one chosen in a query photo.
 
         Raises NoFace, and SeveralFaces while nobody said which one is meant.
@@ -196,7 +196,7 @@ class Desk:
         """Search the gallery for the person in `photos` (handles); hits become H1, H2 …
 
         `face` (1-based, left to right) says which face is meant where a photo shows several.
-        At most `MOST_HITS` hits are returned; each is looked at closer, once.
+        At most `MAX_RERANKED_HITS` hits are returned; each is looked at closer, once.
         """
         if top < 1:
             raise ToolError("top must be at least one")
@@ -209,12 +209,12 @@ class Desk:
                 gallery,
                 query,
                 instruments=self.instruments,
-                top=min(top, MOST_HITS),
+                top=min(top, MAX_RERANKED_HITS),
                 closer=self._leading,
             )
         if gallery.name != self._gallery:
             raise ToolError("another gallery was chosen while this one was searched; ask again")
-        self._search = found if top <= MOST_HITS else _with_note(found, asked=top)
+        self._search = found if top <= MAX_RERANKED_HITS else _with_note(found, asked=top)
         return self._search.findings
 
     def _tell_progress(self, done: int, total: int) -> None:
@@ -230,17 +230,17 @@ class Desk:
         """A hit of the latest search."""
         return _found(self._search, handle)[1]
 
-    def look_at(self, handle: str) -> "Look":
+    def look_at(self, handle: str) -> "FaceSnapshot":
         """A photo or hit with everything that its maps are made of, as they are now.
 
         What is made of it stays about this face, whatever is searched for meanwhile.
         """
         if not _is_hit(handle):
             face = self.face(handle)
-            return Look(self._photo_key(handle, face), handle, self.pixels(handle), face)
+            return FaceSnapshot(self._photo_key(handle, face), handle, self.pixels(handle), face)
         search, hit = _found(self._search, handle)
         record = search.records[hit.rank - 1]
-        return Look(hit.face_id, handle, _picture_of(hit).pixels, record, search.query)
+        return FaceSnapshot(hit.face_id, handle, _picture_of(hit).pixels, record, search.query)
 
     # -- the gallery --------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ class Desk:
         if name != self._gallery:
             self._gallery, self._search = name, None
 
-    def counts(self) -> Counts:
+    def counts(self) -> GalleryCounts:
         """What the gallery holds; ToolError when it is empty or missing."""
         with self._opened_gallery() as gallery:
             return gallery.counts()
@@ -276,7 +276,7 @@ class Desk:
 
     # -- comparing and citing -----------------------------------------------------------------
 
-    def compare(self, first: str, second: str) -> Comparison:
+    def compare(self, first: str, second: str) -> FaceComparison:
         """Compare the faces of two photos or hits; the same two keep their handle."""
         if first == second:
             raise ToolError(f"{first} cannot be compared with itself; name two different ones")
@@ -291,7 +291,7 @@ class Desk:
             rule=self.instruments.rule,
             whom=f"{first} and {second}",
         )
-        self._comparisons[key] = Comparison(handle, (first, second), facts)
+        self._comparisons[key] = FaceComparison(handle, (first, second), facts)
         self._compared_in[handle] = self._search
         return self._comparisons[key]
 
@@ -302,18 +302,18 @@ class Desk:
             first_face=self.face(first).face.box, second_face=self.face(second).face.box,
         )  # fmt: skip
 
-    def locate(self, handle: str) -> Located:
+    def locate(self, handle: str) -> Localisation:
         """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""
         return self.locate_in(self.look_at(handle))
 
-    def locate_in(self, look: "Look") -> Located:
+    def locate_in(self, look: "FaceSnapshot") -> Localisation:
         """The same of a look that was taken before."""
         if look.face_id not in self._located:
             head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
             if head is None:
                 raise ToolError("this profile has no detector that can locate anything")
             encoder = self.instruments.encoder
-            located = locate(look.pixels, look.face.face, encoder=encoder, head=head)
+            located = localise_forgery(look.pixels, look.face.face, encoder=encoder, head=head)
             self._located[look.face_id] = located
         return self._located[look.face_id]
 
@@ -323,7 +323,7 @@ class Desk:
             return self.hit(handle).face_id
         return self._photo_key(handle, self.face(handle))
 
-    def _photo_key(self, handle: str, face: MeasuredFace) -> str:
+    def _photo_key(self, handle: str, face: EmbeddedFace) -> str:
         return handle + face.face.keypoints.tobytes().hex()
 
     def facts(self, handle: str) -> tuple[Fact, ...]:
@@ -342,7 +342,7 @@ class Desk:
                 return list_facts(findings)
             case "about":
                 return meaning_facts()
-        asked = parse(handle)
+        asked = parse_handle(handle)
         if asked.kind == "faces":  # known of photos whose face nobody has chosen yet, too
             return self._faces_facts(asked.subject)
         match asked.subject[:1]:
@@ -357,12 +357,12 @@ class Desk:
 
     def fact(self, handle: str) -> Fact:
         """One fact, e.g. "H3.E2"; ToolError, which lists its neighbours, when there is none."""
-        asked = parse(handle)
+        asked = parse_handle(handle)
         facts = self.facts(asked.group)
         found = next((fact for fact in facts if fact.id == str(asked)), None)
         if found is None:
             valid = ", ".join(fact.id for fact in facts) or "nothing was searched for yet"
-            raise ToolError(f"there is no fact {quoted(handle)}; there are: {valid}")
+            raise ToolError(f"there is no fact {quote_untrusted(handle)}; there are: {valid}")
         return found
 
     def describe(self, handle: str) -> Description:
@@ -395,12 +395,12 @@ class Desk:
         located = self._located.get(self._face_key(handle))
         return located.evidence if located else ()
 
-    def _comparison(self, handle: str) -> Comparison:
+    def _comparison(self, handle: str) -> FaceComparison:
         found = next((it for it in self._comparisons.values() if it.handle == handle), None)
         if found is None:
             known = ", ".join(it.handle for it in self._comparisons.values())
             valid = f"comparisons are {known}" if known else "call compare_faces first"
-            raise ToolError(f"there is no comparison {quoted(handle)}; {valid}")
+            raise ToolError(f"there is no comparison {quote_untrusted(handle)}; {valid}")
         of_hits = any(map(_is_hit, found.faces))
         if of_hits and self._compared_in[handle] is not self._search:
             raise ToolError(
@@ -409,14 +409,14 @@ class Desk:
         return found
 
 
-def _with_note(found: Search, *, asked: int) -> Search:
+def _with_note(found: SearchOutcome, *, asked: int) -> SearchOutcome:
     """A search that says that fewer hits are listed than were asked for."""
-    note = f"{asked} hits were asked for; at most {MOST_HITS} are listed"
+    note = f"{asked} hits were asked for; at most {MAX_RERANKED_HITS} are listed"
     findings = replace(found.findings, warnings=(*found.findings.warnings, note))
     return replace(found, findings=findings)
 
 
-def _found(search: Search | None, handle: str) -> tuple[Search, Hit]:
+def _found(search: SearchOutcome | None, handle: str) -> tuple[SearchOutcome, Hit]:
     """A search with its hit of this handle; ToolError, which lists the hits, for another one."""
     hits = () if search is None else search.findings.hits
     found = next((hit for hit in hits if hit.handle == handle), None)
@@ -426,7 +426,7 @@ def _found(search: Search | None, handle: str) -> tuple[Search, Hit]:
         valid = "nothing was searched for yet: call find_person"
     else:
         valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
-    raise ToolError(f"there is no hit {quoted(handle)}; {valid}")
+    raise ToolError(f"there is no hit {quote_untrusted(handle)}; {valid}")
 
 
 def _picture_of(hit: Hit) -> Photo:
@@ -439,13 +439,15 @@ def _picture_of(hit: Hit) -> Photo:
         raise ToolError(f"the file of {hit.handle} cannot be read: {error.reason}") from error
 
 
-def _makes_maps(detector: Detector) -> bool:
+def _makes_maps(detector: FeatureDetector) -> bool:
     return (detector.inputs, detector.name) == ("face", "unifd_linear")
 
 
 def _is_hit(handle: str) -> bool:
     """Whether a handle of a picture is a hit's; ToolError when it is no picture's at all."""
-    asked = parse(handle)
+    asked = parse_handle(handle)
     if asked.kind or asked.subject.startswith("C"):
-        raise ToolError(f"{quoted(handle)} is no picture; pictures are Q1, Q2 … and H1, H2 …")
+        raise ToolError(
+            f"{quote_untrusted(handle)} is no picture; pictures are Q1, Q2 … and H1, H2 …"
+        )
     return asked.subject.startswith("H")

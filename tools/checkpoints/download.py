@@ -16,7 +16,7 @@ Progress = Callable[[str, int, int], None]
 
 CHUNK = 1 << 20
 TIMEOUT_S = 60
-AGAIN = "run the same command again to go on"
+RESUME_HINT = "run the same command again to go on"
 
 
 class HttpsOnly(urllib.request.BaseHandler):
@@ -32,7 +32,7 @@ HTTPS = urllib.request.build_opener(HttpsOnly)
 """What files are fetched with."""
 
 
-def fetch(
+def download_file(
     url: str,
     target: Path,
     *,
@@ -59,7 +59,7 @@ def fetch(
             with _opened(request, opener, have=have) as answer:
                 _append(answer, part, size=size, progress=progress)
         except (OSError, http.client.HTTPException) as error:
-            raise SetupError(f"downloading {url} failed: {error}; {AGAIN}") from error
+            raise SetupError(f"downloading {url} failed: {error}; {RESUME_HINT}") from error
     _put_in_place(part, target, url=url, sha256=sha256)
 
 

@@ -15,13 +15,13 @@ from functools import partial
 from pathlib import Path
 from urllib.request import OpenerDirector
 
-from tools.checkpoints.download import HTTPS, Progress, fetch
+from tools.checkpoints.download import HTTPS, Progress, download_file
 from tools.checkpoints.table import (
-    CHAT_WEIGHTS,
+    CHAT_WEIGHTS_DIR,
     PROFILES,
-    WEIGHTS,
+    WEIGHTS_DIR,
     Checkpoint,
-    Part,
+    Component,
     Profile,
 )
 from tools.errors import SetupError
@@ -31,23 +31,23 @@ __all__ = [
     "EMBEDDING_PARTS",
     "PROFILES",
     "Checkpoint",
+    "Component",
     "FileStatus",
-    "Part",
     "Profile",
     "calibration_file",
+    "checkpoint_folder",
     "download",
     "expected_files",
     "expected_fingerprint",
     "fingerprint",
-    "folder_of",
     "locate",
     "verify",
     "write_manifest",
 ]
 
-EMBEDDING_PARTS: tuple[Part, ...] = ("faces", "encoder")
+EMBEDDING_PARTS: tuple[Component, ...] = ("faces", "encoder")
 """The parts whose output a gallery keeps; another head or calibration needs no new indexing."""
-MANIFEST = WEIGHTS / "manifest.json"
+MANIFEST_FILE = WEIGHTS_DIR / "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,16 @@ class FileStatus:
     `not in the manifest` means that nothing says what the file should be.
     """
 
-    part: Part
+    part: Component
     checkpoint: str
     path: Path
     state: str
 
 
-def folder_of(checkpoint: Checkpoint, models_dir: Path) -> Path:
+def checkpoint_folder(checkpoint: Checkpoint, models_dir: Path) -> Path:
     """Where a checkpoint lies, or would lie: the package for pocket, the data folder for full."""
     if checkpoint.profile == "pocket":
-        return (CHAT_WEIGHTS if checkpoint.part == "vlm" else WEIGHTS) / checkpoint.folder
+        return (CHAT_WEIGHTS_DIR if checkpoint.part == "vlm" else WEIGHTS_DIR) / checkpoint.folder
     return models_dir / checkpoint.profile / checkpoint.part
 
 
@@ -75,7 +75,7 @@ def locate(checkpoint: Checkpoint, models_dir: Path) -> Path:
 
     Raises SetupError, with the command that helps, when a file is missing.
     """
-    folder = folder_of(checkpoint, models_dir)
+    folder = checkpoint_folder(checkpoint, models_dir)
     missing = [name for name in expected_files(checkpoint) if not (folder / name).is_file()]
     if not missing:
         return folder
@@ -119,7 +119,7 @@ def expected_fingerprint(checkpoint: Checkpoint) -> str:
 
 
 def fingerprint(
-    profile: Profile, models_dir: Path, *, parts: Sequence[Part] = EMBEDDING_PARTS
+    profile: Profile, models_dir: Path, *, parts: Sequence[Component] = EMBEDDING_PARTS
 ) -> dict[str, str]:
     """sha256 per part, over the names and contents of its files; binds a gallery to them.
 
@@ -140,7 +140,7 @@ def verify(profile: Profile, models_dir: Path) -> list[FileStatus]:
         FileStatus(
             checkpoint.part,
             checkpoint.name,
-            path := folder_of(checkpoint, models_dir) / name,
+            path := checkpoint_folder(checkpoint, models_dir) / name,
             _state(path, sha256),
         )
         for checkpoint in PROFILES[profile].values()
@@ -153,19 +153,19 @@ def download(
 ) -> None:
     """Fetch what a profile lacks. Only ever called because a person asked for it.
 
-    Files that are there and intact are kept. Raises SetupError, see `fetch`; calling again goes
-    on where it broke off.
+    Files that are there and intact are kept. Raises SetupError, see `download_file`; calling again
+    goes on where it broke off.
     """
     if profile == "pocket":
         raise SetupError("the pocket profile is part of Unmask: nothing to download")
     for checkpoint in PROFILES[profile].values():
-        folder = folder_of(checkpoint, models_dir)
+        folder = checkpoint_folder(checkpoint, models_dir)
         states = {
             name: _state(folder / name, sha256)
             for name, sha256 in expected_files(checkpoint).items()
         }
         if any(states[name] != "ok" for name in checkpoint.files):
-            _download(checkpoint, folder, partial(fetch, progress=progress, opener=opener))
+            _download(checkpoint, folder, partial(download_file, progress=progress, opener=opener))
         for name, text in checkpoint.written.items():
             (folder / name).write_text(text, "utf-8", newline="\n")
 
@@ -177,12 +177,12 @@ def write_manifest() -> list[Path]:
     missing = []
     for row, name in [(each, name) for each in rows for name in sorted(each.files)]:
         # Pocket files lie in the package, wherever downloads go.
-        path = folder_of(row, WEIGHTS) / name
+        path = checkpoint_folder(row, WEIGHTS_DIR) / name
         if path.is_file():
             known.setdefault(row.part, {})[name] = file_sha256(path)
         else:
             missing.append(path)
-    MANIFEST.write_text(json.dumps(known, indent=2) + "\n", "utf-8", newline="\n")
+    MANIFEST_FILE.write_text(json.dumps(known, indent=2) + "\n", "utf-8", newline="\n")
     return missing
 
 
@@ -237,16 +237,16 @@ def _state(path: Path, sha256: str | None) -> str:
 
 
 def _manifest() -> dict[str, dict[str, str]]:
-    if not MANIFEST.is_file():
+    if not MANIFEST_FILE.is_file():
         return {}
-    content: dict[str, dict[str, str]] = json.loads(MANIFEST.read_text("utf-8"))
+    content: dict[str, dict[str, str]] = json.loads(MANIFEST_FILE.read_text("utf-8"))
     return content
 
 
 def main() -> int:
     """`python -m tools.checkpoints.store`: rewrite the manifest after a training."""
     missing = write_manifest()
-    sys.stdout.write(f"wrote {MANIFEST}\n")
+    sys.stdout.write(f"wrote {MANIFEST_FILE}\n")
     sys.stdout.writelines(f"missing: {path}\n" for path in missing)
     return 1 if missing else 0
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS_DIR = Path(__file__).parent / "weights"
 """The weights that are shipped, a folder a part."""
-CHAT_WEIGHTS = Path(__file__).parents[2] / "assistant" / "chat_model" / "weights"
+CHAT_WEIGHTS_DIR = Path(__file__).parents[2] / "assistant" / "chat_model" / "weights"
 """Those of the language model lie beside what runs them."""
 
-Part = Literal["faces", "encoder", "heads", "detectors", "embedders", "verdict", "vlm"]
+Component = Literal["faces", "encoder", "heads", "detectors", "embedders", "verdict", "vlm"]
 Profile = Literal["pocket", "full"]
 
 CONFIG = "open_clip_config.json"
@@ -36,7 +36,7 @@ class Checkpoint:
     download transfers.
     """
 
-    part: Part
+    part: Component
     name: str
     profile: Profile
     source: str
@@ -98,7 +98,7 @@ POCKET_HEADS = Checkpoint(
     validated_on="see weights/heads/CARD.md",
     folder="heads",
 )
-ON_SHELF = (
+SHIPPED_DETECTORS = (
     "clip_adapter",
     "coop",
     "gend",
@@ -118,7 +118,7 @@ POCKET_DETECTORS = Checkpoint(
     revision=None,
     files={
         f"{name}/{file}": None
-        for name in ON_SHELF
+        for name in SHIPPED_DETECTORS
         for file in ("detector.json", "model.safetensors", "calibration.json")
     },
     license=POCKET_LICENSE,
@@ -291,7 +291,7 @@ QWEN3_VL_4B = Checkpoint(
     validated_on="as published by Qwen; not measured by this project",
 )
 
-PROFILES: Mapping[Profile, Mapping[Part, Checkpoint]] = MappingProxyType(
+PROFILES: Mapping[Profile, Mapping[Component, Checkpoint]] = MappingProxyType(
     {
         "pocket": {
             "faces": POCKET_FACES,

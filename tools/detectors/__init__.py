@@ -1,10 +1,10 @@
 """Detectors score authenticity, from features, pictures or identities; one file each.
 
 What a detector is stands in `protocol`; `judging` asks any of them, `calibrating` reads their
-logits as probabilities. Features are computed once, at indexing, so a `Detector` scores any number
-of faces again at next to no cost; those that look at pixels are for the leading hits.
+logits as probabilities. Features are computed once, at indexing, so a `FeatureDetector` scores any
+number of faces again at next to no cost; those that look at pixels are for the leading hits.
 
-Two lists say which there are. `HEADS` are the files of a profile, whose detectors make its
+Two lists say which there are. `FEATURE_HEADS` are the files of a profile, whose detectors make its
 verdict: to add one, write a class with the protocol's members and a line there. `shelf.KINDS` are
 those that lie in folders of their own, shipped or fitted by the user.
 """
@@ -19,16 +19,16 @@ from tools.detectors.networks.community_forensics import CommunityForensics
 from tools.detectors.networks.image_classifier import ImageClassifier
 from tools.detectors.protocol import (
     AnyDetector,
-    Detector,
+    FeatureDetector,
     IdentityDetector,
-    Inputs,
-    PictureDetector,
-    title,
+    InputKind,
+    PixelDetector,
+    qualified_name,
 )
 from tools.errors import SetupError
 
 # File in the heads' folder, what it works on, how it is read.
-HEADS: tuple[tuple[str, Inputs, Callable[..., Detector]], ...] = (
+FEATURE_HEADS: tuple[tuple[str, InputKind, Callable[..., FeatureDetector]], ...] = (
     ("face_linear.safetensors", "face", UnifdLinear.load),
     ("face_bank.safetensors", "face", UnifdNeighbours.load),
     ("image_linear.safetensors", "image", UnifdLinear.load),
@@ -39,7 +39,7 @@ HEADS: tuple[tuple[str, Inputs, Callable[..., Detector]], ...] = (
 )
 
 
-def detectors(folder: Path, encoder_sha256: str) -> list[Detector]:
+def load_detectors(folder: Path, encoder_sha256: str) -> list[FeatureDetector]:
     """The detectors whose heads lie in `folder`, in a fixed order.
 
     Raises SetupError when there is none, and when a head was trained on another encoder than the
@@ -47,7 +47,7 @@ def detectors(folder: Path, encoder_sha256: str) -> list[Detector]:
     """
     found = [
         load(folder / file, inputs=inputs, encoder_sha256=encoder_sha256)
-        for file, inputs, load in HEADS
+        for file, inputs, load in FEATURE_HEADS
         if (folder / file).is_file()
     ]
     if not found:
@@ -56,17 +56,17 @@ def detectors(folder: Path, encoder_sha256: str) -> list[Detector]:
 
 
 __all__ = [
-    "HEADS",
+    "FEATURE_HEADS",
     "AnyDetector",
     "CommunityForensics",
-    "Detector",
+    "FeatureDetector",
     "IdentityDetector",
     "ImageClassifier",
-    "Inputs",
-    "PictureDetector",
+    "InputKind",
+    "PixelDetector",
     "UnifdLinear",
     "UnifdNeighbours",
     "ZeroShot",
-    "detectors",
-    "title",
+    "load_detectors",
+    "qualified_name",
 ]

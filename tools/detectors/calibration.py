@@ -2,8 +2,9 @@
 
 Three calibrators (`methods` as published): temperature σ(z / T) (Guo et al., ICML 2017, section
 4.2), Platt's σ(a·z + b) (1999), and isotonic regression (Zadrozny & Elkan, KDD 2002), which needs
-`LEAST_ISOTONIC` samples of each kind before it is more than a drawing of the noise. One belongs to
-one detector, one checkpoint and one way of preparing pictures; on others it says nothing.
+`MIN_ISOTONIC_SAMPLES` samples of each kind before it is more than a drawing of the noise. One
+belongs to one detector, one checkpoint and one way of preparing pictures; on others it says
+nothing.
 """
 
 import json
@@ -14,13 +15,13 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from tools.detectors.protocol import Named, title
+from tools.detectors.protocol import DetectorMetadata, qualified_name
 from tools.errors import SetupError
-from tools.verdict.calibration import Band
+from tools.verdict.calibration import InconclusiveBand
 
-Method = Literal["temperature", "platt", "isotonic"]
-FILE = "calibration.json"
-LEAST_ISOTONIC = 1000
+CalibrationMethod = Literal["temperature", "platt", "isotonic"]
+CALIBRATION_FILE = "calibration.json"
+MIN_ISOTONIC_SAMPLES = 1000
 """Samples of each kind; with fewer isotonic regression follows chance."""
 
 
@@ -37,16 +38,16 @@ class Calibration:
     detector: str
     checkpoint: str
     preprocessing: str
-    method: Method
+    method: CalibrationMethod
     slope: float
     bias: float
     knots: tuple[tuple[float, float], ...]
-    band: Band
+    band: InconclusiveBand
     fitted_on: Mapping[str, Any]
 
-    def fits(self, detector: "Prepared") -> bool:
+    def fits(self, detector: "HasPreprocessing") -> bool:
         """Whether it was fitted for this detector, this checkpoint and this preprocessing."""
-        asked = title(detector), detector.sha256, detector.preprocessing
+        asked = qualified_name(detector), detector.sha256, detector.preprocessing
         return asked == (self.detector, self.checkpoint, self.preprocessing)
 
     @property
@@ -79,10 +80,10 @@ class Calibration:
     def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
         """What `dataclasses.asdict` gave."""
         knots = tuple((float(at), float(value)) for at, value in data["knots"])
-        return cls(**{**data, "knots": knots, "band": Band(**data["band"])})
+        return cls(**{**data, "knots": knots, "band": InconclusiveBand(**data["band"])})
 
 
-class Prepared(Named, Protocol):
+class HasPreprocessing(DetectorMetadata, Protocol):
     """A detector that says how it prepares pictures."""
 
     @property
@@ -90,13 +91,13 @@ class Prepared(Named, Protocol):
         """In words, or the encoder's mode."""
 
 
-def fit(
-    detector: Prepared,
+def fit_calibration(
+    detector: HasPreprocessing,
     logits: np.ndarray,
     forged: np.ndarray,
     *,
     fitted_on: Mapping[str, Any],
-    method: Method | None = None,
+    method: CalibrationMethod | None = None,
     persons: Sequence[Hashable] | None = None,
     alpha_high: float = 0.02,
     alpha_low: float = 0.10,
@@ -116,28 +117,46 @@ def fit(
     fewest = int(min(labels.sum(), (~labels).sum()))
     if not fewest:
         raise ValueError("a calibration needs logits of authentic and of forged pictures")
-    chosen: Method = method or ("isotonic" if fewest >= LEAST_ISOTONIC else "platt")
-    if chosen == "isotonic" and fewest < LEAST_ISOTONIC:
-        raise ValueError(f"isotonic regression needs {LEAST_ISOTONIC} of each kind, not {fewest}")
+    chosen: CalibrationMethod = method or (
+        "isotonic" if fewest >= MIN_ISOTONIC_SAMPLES else "platt"
+    )
+    if chosen == "isotonic" and fewest < MIN_ISOTONIC_SAMPLES:
+        raise ValueError(
+            f"isotonic regression needs {MIN_ISOTONIC_SAMPLES} of each kind, not {fewest}"
+        )
     weights = np.where(labels, 0.5 / labels.sum(), 0.5 / (~labels).sum()) * len(labels)
     slope, bias, knots = _FITTED[chosen](scores, labels, weights)
     provisional = Calibration(
-        title(detector), detector.sha256, detector.preprocessing, chosen, slope, bias, knots,
-        Band(0.5, 0.5, alpha_low, alpha_high), {},
-    )  # fmt: skip
+        qualified_name(detector),
+        detector.sha256,
+        detector.preprocessing,
+        chosen,
+        slope,
+        bias,
+        knots,
+        InconclusiveBand(0.5, 0.5, alpha_low, alpha_high),
+        {},
+    )
     found = provisional.probabilities(scores)
     shown = np.arange(len(logits)) if persons is None else np.array(list(map(str, persons)))
     whose = shown[known]
-    band = Band.fit(
+    band = InconclusiveBand.fit(
         found[~labels].tolist(), found[labels].tolist(), alpha_low=alpha_low,
         alpha_high=alpha_high, persons_false=whose[~labels].tolist(),
         persons_true=whose[labels].tolist(),
     )  # fmt: skip
     counts = {"authentic": int((~labels).sum()), "forged": int(labels.sum())}
     return Calibration(
-        title(detector), detector.sha256, detector.preprocessing, chosen, slope, bias, knots,
-        band, {**counts, **fitted_on},
-    )  # fmt: skip
+        qualified_name(detector),
+        detector.sha256,
+        detector.preprocessing,
+        chosen,
+        slope,
+        bias,
+        knots,
+        band,
+        {**counts, **fitted_on},
+    )
 
 
 _Parameters = tuple[float, float, tuple[tuple[float, float], ...]]

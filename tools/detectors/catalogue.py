@@ -13,16 +13,22 @@ from typing import Literal, cast
 
 from tools.checkpoints.table import PUBLIC_HEAD, Profile
 from tools.detectors.calibration import Calibration
-from tools.detectors.folders import ABOUT, WEIGHTS, About, Shelved, again
-from tools.detectors.protocol import Inputs
+from tools.detectors.folders import (
+    DESCRIPTION_FILE,
+    WEIGHTS_FILE,
+    DetectorDescription,
+    StoredDetector,
+    training_command,
+)
+from tools.detectors.protocol import InputKind
 from tools.errors import SetupError
 
-Needs = Literal["features", "pixels"]
-FIGURES = "FIGURES.json"
+RequiredInput = Literal["features", "pixels"]
+METRICS_FILE = "FIGURES.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CatalogueEntry:
     """A detector as it is spoken of: `<inputs>/<name>`.
 
     With a `profile` it reads that profile's encoder; its head is `file`, or nothing for prompts,
@@ -31,8 +37,8 @@ class Known:
     """
 
     name: str
-    inputs: Inputs
-    needs: Needs
+    inputs: InputKind
+    needs: RequiredInput
     trained_on: str
     preprocessing: str = "resize"
     profile: Profile | None = None
@@ -53,46 +59,65 @@ _PROGAN = "ProGAN's pictures of 20 things against LSUN, as published"
 _CAPTIONS = "captions that our forge knows to be true, beside the encoder's pictures"
 _CLIP = "nothing; CLIP's texts were learnt from captions of the web"
 
-HEADS_KNOWN = (
-    Known("unifd_linear", "face", "features", _FACES, profile="pocket",
-          file="face_linear.safetensors"),
-    Known("unifd_neighbours", "face", "features", f"bank of 4,000 from {_FACES}", profile="pocket",
-          file="face_bank.safetensors"),
-    Known("unifd_linear", "image", "features", _IMAGES, profile="pocket",
-          file="image_linear.safetensors"),
-    Known("unifd_neighbours", "image", "features", f"bank of 4,000 from {_IMAGES}",
-          profile="pocket", file="image_bank.safetensors"),
-    Known("unifd_linear", "face", "features", _PROGAN, profile="full", file=PUBLIC_HEAD),
-    Known("unifd_linear", "image", "features", _PROGAN, profile="full", file=PUBLIC_HEAD),
-)  # fmt: skip
+FEATURE_HEAD_ENTRIES = (
+    CatalogueEntry(
+        "unifd_linear", "face", "features", _FACES, profile="pocket", file="face_linear.safetensors"
+    ),
+    CatalogueEntry(
+        "unifd_neighbours",
+        "face",
+        "features",
+        f"bank of 4,000 from {_FACES}",
+        profile="pocket",
+        file="face_bank.safetensors",
+    ),
+    CatalogueEntry(
+        "unifd_linear",
+        "image",
+        "features",
+        _IMAGES,
+        profile="pocket",
+        file="image_linear.safetensors",
+    ),
+    CatalogueEntry(
+        "unifd_neighbours",
+        "image",
+        "features",
+        f"bank of 4,000 from {_IMAGES}",
+        profile="pocket",
+        file="image_bank.safetensors",
+    ),
+    CatalogueEntry("unifd_linear", "face", "features", _PROGAN, profile="full", file=PUBLIC_HEAD),
+    CatalogueEntry("unifd_linear", "image", "features", _PROGAN, profile="full", file=PUBLIC_HEAD),
+)
 """Read from the profile's encoder features; those of the profile in use make the verdict."""
 
-PROMPTS_KNOWN = (
-    Known("prompts", "face", "features", _CAPTIONS, profile="pocket"),
-    Known("prompts", "image", "features", _CAPTIONS, profile="pocket"),
-    Known("prompts", "face", "features", _CLIP, profile="full"),
-    Known("prompts", "image", "features", _CLIP, profile="full"),
+ZERO_SHOT_ENTRIES = (
+    CatalogueEntry("prompts", "face", "features", _CAPTIONS, profile="pocket"),
+    CatalogueEntry("prompts", "image", "features", _CAPTIONS, profile="pocket"),
+    CatalogueEntry("prompts", "face", "features", _CLIP, profile="full"),
+    CatalogueEntry("prompts", "image", "features", _CLIP, profile="full"),
 )
 """Zero-shot: whatever encoder is there can be asked in words."""
 
 _GENERATORS = "pictures of about 4,800 generators against photographs, as published"
 _UNTRAINED = "no weights are shipped or downloaded: give the file to its `load` in Python"
 
-OTHERS_KNOWN = (
-    Known("gend", "face", "pixels", "FaceForensics++ c23, as published",
+PUBLISHED_ENTRIES = (
+    CatalogueEntry("gend", "face", "pixels", "FaceForensics++ c23, as published",
           "GenD's own alignment; CLIP's resize", licence="MIT",
           get="a folder of yermandy/GenD_CLIP_L_14 for `Gend.load` in Python"),
-    Known("repdfd", "face", "pixels", "FaceForensics++ c23, as published",
+    CatalogueEntry("repdfd", "face", "pixels", "FaceForensics++ c23, as published",
           "picture shrunk to 0.7 within a learnt border", licence="MIT",
           get=_UNTRAINED, query=True),
-    Known("coop", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
-    Known("clip_adapter", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
-    Known("linear_probe", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
-    Known("Deep-Fake-Detector-Model", "face", "pixels", "not said by its author in detail",
+    CatalogueEntry("coop", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
+    CatalogueEntry("clip_adapter", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
+    CatalogueEntry("linear_probe", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
+    CatalogueEntry("Deep-Fake-Detector-Model", "face", "pixels", "not said by its author in detail",
           "its own image processor", licence="Apache-2.0",
           get="put prithivMLmods/Deep-Fake-Detector-Model below {classifiers}/face"),
     *(
-        Known(name, "image", "pixels", _GENERATORS, "its authors' own", licence="MIT",
+        CatalogueEntry(name, "image", "pixels", _GENERATORS, "its authors' own", licence="MIT",
               get=f"put OwensLab/{name} (config.json, model.safetensors, and README.md, its model "
               "card) below {classifiers}/image")
         for name in ("commfor-model-384", "commfor-model-224")
@@ -101,7 +126,7 @@ OTHERS_KNOWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MetricRecord:
     """One measured value with its 95 % interval; `checkpoint` is the sha256 it holds for.
 
     `note` says how near the data set is to what the detector learnt from.
@@ -121,17 +146,17 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class OnShelf:
+class InstalledDetector:
     """A detector's folder as it is listed; `problem` says why it cannot be used, if it cannot.
 
     `calibration` and `figures` are those of the weights that lie there, and none of others.
     """
 
     folder: Path
-    known: Known
+    known: CatalogueEntry
     sha256: str | None = None
     calibration: Calibration | None = None
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[MetricRecord, ...] = ()
     problem: str = ""
 
 
@@ -144,14 +169,14 @@ _TO_FIT = (
     ("small_cnn", "image", "pictures of yours, a folder a class"),
 )
 
-FITTED_KNOWN = tuple(
-    Known(name, cast("Inputs", inputs), "pixels", trained_on, "its own network's",
+FITTED_ENTRIES = tuple(
+    CatalogueEntry(name, cast("InputKind", inputs), "pixels", trained_on, "its own network's",
           licence="that of your pictures", get=f"unmask fit {name} --real DIR")
     for name, inputs, trained_on in _TO_FIT
 )  # fmt: skip
 """Kinds of which no weights are shipped: they are fitted to a person's own pictures."""
 
-VLM_KNOWN = Known(
+VLM_ENTRY = CatalogueEntry(
     "vlm", "face", "pixels", "what its makers taught the chat model; ours never learnt to look",
     "aligned face crop, beside a question", licence="the chat model's, see `unmask models list`",
     get="unmask find PHOTO --opinion asks it",
@@ -159,61 +184,70 @@ VLM_KNOWN = Known(
 """The chat model's own yes or no, from token probabilities; it has no part in any verdict."""
 
 
-def on_shelf(folders: Sequence[Path], *, encoders: Mapping[str, Profile]) -> Iterator[OnShelf]:
+def installed_detectors(
+    folders: Sequence[Path], *, encoders: Mapping[str, Profile]
+) -> Iterator[InstalledDetector]:
     """What lies in these folders, usable or not; of two with one title the first.
 
     `encoders` are the profiles that are here by their encoder's sha256. No weights are loaded.
     """
     seen: set[str] = set()
-    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{ABOUT}"))):
+    for path in (
+        path for folder in folders for path in sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))
+    ):
         found = _listed(path.parent, encoders)
         if found.known.title not in seen:
             seen.add(found.known.title)
             yield found
 
 
-def _listed(folder: Path, encoders: Mapping[str, Profile]) -> OnShelf:
+def _listed(folder: Path, encoders: Mapping[str, Profile]) -> InstalledDetector:
     try:
-        about = About.load(folder)
-        one = Shelved(folder, about)
-        if not (folder / WEIGHTS).is_file():
-            raise SetupError(f"{folder / WEIGHTS} is missing; see `unmask models verify`")
-        calibration, figures = one.calibration, read_figures(folder)
+        about = DetectorDescription.load(folder)
+        one = StoredDetector(folder, about)
+        if not (folder / WEIGHTS_FILE).is_file():
+            raise SetupError(f"{folder / WEIGHTS_FILE} is missing; see `unmask models verify`")
+        calibration, figures = one.calibration, read_metrics(folder)
     except SetupError as error:
-        unread = Known(folder.name, "face", "pixels", "not read", "not read")
-        return OnShelf(folder, unread, problem=str(error))
+        unread = CatalogueEntry(folder.name, "face", "pixels", "not read", "not read")
+        return InstalledDetector(folder, unread, problem=str(error))
     ours = one.title, one.sha256
     if calibration is not None and (calibration.detector, calibration.checkpoint) != ours:
         calibration = None
     figures = tuple(it for it in figures if (it.detector, it.checkpoint) == ours)
     known, problem = _known(about, encoders, calibration), ""
     if about.encoder_sha256 not in (None, *encoders):
-        problem = f"it works with an encoder that is not here: train it again ({again(about.kind)})"
-    return OnShelf(folder, known, one.sha256, calibration, figures, problem)
+        problem = (
+            "it works with an encoder that is not here: "
+            f"train it again ({training_command(about.kind)})"
+        )
+    return InstalledDetector(folder, known, one.sha256, calibration, figures, problem)
 
 
-def _known(about: About, encoders: Mapping[str, Profile], calibration: Calibration | None) -> Known:
+def _known(
+    about: DetectorDescription, encoders: Mapping[str, Profile], calibration: Calibration | None
+) -> CatalogueEntry:
     # A detector with a network of its own says how it prepares pictures once it is loaded, and so
     # does the calibration that was fitted on its scores.
     fitted = "see its card" if calibration is None else calibration.preprocessing
     prepared = (about.settings or {}).get("preprocessing", fitted)
-    return Known(
-        about.name, about.inputs, cast("Needs", about.needs), about.trained_on,
+    return CatalogueEntry(
+        about.name, about.inputs, cast("RequiredInput", about.needs), about.trained_on,
         str(prepared), encoders.get(about.encoder_sha256 or ""), licence=about.licence,
         query=about.query,
     )  # fmt: skip
 
 
-def read_figures(folder: Path) -> tuple[Figure, ...]:
+def read_metrics(folder: Path) -> tuple[MetricRecord, ...]:
     """What was measured of the weights in a folder; nothing when the file is not there.
 
     Raises SetupError when the file cannot be read as such.
     """
-    path = folder / FIGURES
+    path = folder / METRICS_FILE
     if not path.is_file():
         return ()
     try:
         rows = json.loads(path.read_text("utf-8"))
-        return tuple(Figure(**{**row, "interval": tuple(row["interval"])}) for row in rows)
+        return tuple(MetricRecord(**{**row, "interval": tuple(row["interval"])}) for row in rows)
     except (ValueError, TypeError, KeyError) as error:
         raise SetupError(f"{path} is damaged: {error}; install Unmask again") from error

@@ -14,17 +14,16 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from tools.detectors.calibration import FILE as CALIBRATION
-from tools.detectors.calibration import Calibration
-from tools.detectors.protocol import Inputs
+from tools.detectors.calibration import CALIBRATION_FILE, Calibration
+from tools.detectors.protocol import InputKind
 from tools.errors import SetupError
 from tools.media.hashing import combined_sha256
 
 if TYPE_CHECKING:
     import torch
 
-FOLDER = "detectors"
-KINDS = frozenset(
+DETECTORS_FOLDER = "detectors"
+DETECTOR_KINDS = frozenset(
     {
         "unifd_linear",
         "unifd_neighbours",
@@ -42,11 +41,11 @@ KINDS = frozenset(
     }
 )
 """What a folder may say that it holds; `tools.detectors.kinds` has what reads each."""
-ABOUT, WEIGHTS = "detector.json", "model.safetensors"
+DESCRIPTION_FILE, WEIGHTS_FILE = "detector.json", "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class DetectorDescription:
     """What `detector.json` says.
 
     `needs` is what the detector looks at, `query` whether it may be told who is looked for,
@@ -56,7 +55,7 @@ class About:
 
     kind: str
     name: str
-    inputs: Inputs
+    inputs: InputKind
     needs: str
     licence: str
     trained_on: str
@@ -68,12 +67,12 @@ class About:
         """Write it into the detector's folder, which is made if need be."""
         folder.mkdir(parents=True, exist_ok=True)
         fields = {name: getattr(self, name) for name in self.__slots__}
-        (folder / ABOUT).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+        (folder / DESCRIPTION_FILE).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> "About":
+    def load(cls, folder: Path) -> "DetectorDescription":
         """Read it; raises SetupError when it is damaged or of an unknown kind."""
-        path = folder / ABOUT
+        path = folder / DESCRIPTION_FILE
         try:
             said = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
@@ -90,7 +89,7 @@ def _problem(said: object) -> str:
     """What is wrong with the content of a `detector.json`; nothing where all is well."""
     if not isinstance(said, dict):
         return "holds no JSON object"
-    known = {it.name: it for it in fields(About)}
+    known = {it.name: it for it in fields(DetectorDescription)}
     needed = [name for name, it in known.items() if it.default is MISSING]
     if lacking := [name for name in needed if name not in said]:
         return f"lacks {_listed(lacking)}"
@@ -98,10 +97,10 @@ def _problem(said: object) -> str:
         return f"says {_listed(strange)}, which Unmask does not know"
     if wrong := [name for name in needed if not isinstance(said[name], str)]:
         return f"holds no text as {_listed(wrong)}"
-    if said["kind"] not in KINDS:
-        return f"is of kind {said['kind']!r}; known are {sorted(KINDS)}"
-    if said["inputs"] not in get_args(Inputs):
-        return f"has inputs {said['inputs']!r}; known are {_listed(get_args(Inputs))}"
+    if said["kind"] not in DETECTOR_KINDS:
+        return f"is of kind {said['kind']!r}; known are {sorted(DETECTOR_KINDS)}"
+    if said["inputs"] not in get_args(InputKind):
+        return f"has inputs {said['inputs']!r}; known are {_listed(get_args(InputKind))}"
     if not isinstance(said.get("encoder_sha256") or "", str):
         return "holds no text as 'encoder_sha256'"
     if not isinstance(said.get("settings") or {}, dict):
@@ -114,11 +113,11 @@ def _listed(names: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shelved:
+class StoredDetector:
     """A detector that lies in `folder`, read when it is asked for."""
 
     folder: Path
-    about: About
+    about: DetectorDescription
 
     @property
     def title(self) -> str:
@@ -128,12 +127,12 @@ class Shelved:
     @property
     def sha256(self) -> str:
         """What names its checkpoint: description and weights."""
-        return combined_sha256([self.folder / ABOUT, self.folder / WEIGHTS])
+        return combined_sha256([self.folder / DESCRIPTION_FILE, self.folder / WEIGHTS_FILE])
 
     @property
     def calibration(self) -> Calibration | None:
         """How its logits read; None when it was never calibrated."""
-        path = self.folder / CALIBRATION
+        path = self.folder / CALIBRATION_FILE
         return Calibration.load(path) if path.is_file() else None
 
     def tensors(self) -> "dict[str, torch.Tensor]":
@@ -141,7 +140,7 @@ class Shelved:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        path = self.folder / WEIGHTS
+        path = self.folder / WEIGHTS_FILE
         if not path.is_file():
             raise SetupError(f"{path} is missing; see `unmask models verify`")
         try:
@@ -160,24 +159,26 @@ _TRAININGS = {
 """What trains the kinds that `unmask fit` does not take."""
 
 
-def again(kind: str) -> str:
+def training_command(kind: str) -> str:
     """The command that trains a kind, for messages."""
     training = _TRAININGS.get(kind)
     return f"`unmask fit {kind} …`" if training is None else f"`python -m {training} …`"
 
 
-def shelved(
+def find_stored_detectors(
     folders: Sequence[Path], *, left_out: Callable[[Path, SetupError], None] | None = None
-) -> Iterator[Shelved]:
+) -> Iterator[StoredDetector]:
     """The detectors in these folders, by name; of two with one title the first is taken.
 
     A folder whose description is damaged is told to `left_out` with the reason, and so is one
     whose title is taken; without it the first raises SetupError, the second is passed over.
     """
     seen: dict[str, Path] = {}
-    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{ABOUT}"))):
+    for path in (
+        path for folder in folders for path in sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))
+    ):
         try:
-            found = Shelved(path.parent, About.load(path.parent))
+            found = StoredDetector(path.parent, DetectorDescription.load(path.parent))
         except SetupError as error:
             if left_out is None:
                 raise

@@ -1,59 +1,59 @@
 """Reads a detector from its folder, whatever its kind: one table.
 
-To add a kind, write its detector, a row in `LOADERS`, and its name in `folders.KINDS`.
+To add a kind, write its detector, a row in `DETECTOR_LOADERS`, and its name in `folders.KINDS`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tools.detectors.folders import MEND, WEIGHTS, Shelved, again
-from tools.detectors.protocol import AnyDetector, IdentityDetector, Whose
+from tools.detectors.folders import MEND, WEIGHTS_FILE, StoredDetector, training_command
+from tools.detectors.protocol import AnyDetector, IdentityDetector, IdentityRole
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 
-Loader = Callable[[Shelved, Encoder], AnyDetector]
+DetectorLoader = Callable[[StoredDetector, Encoder], AnyDetector]
 
 
-def _caddm(found: Shelved, encoder: Encoder) -> AnyDetector:
+def _caddm(found: StoredDetector, encoder: Encoder) -> AnyDetector:
     from tools.detectors.networks.caddm import Caddm
 
     return Caddm.load(found)
 
 
-def _classifier(found: Shelved, encoder: Encoder) -> AnyDetector:
+def _classifier(found: StoredDetector, encoder: Encoder) -> AnyDetector:
     from tools.detectors.networks.classifier import ClassifierNetwork
 
     return ClassifierNetwork.load(found)
 
 
-def _gend(found: Shelved, encoder: Encoder) -> AnyDetector:
+def _gend(found: StoredDetector, encoder: Encoder) -> AnyDetector:
     from tools.detectors.clip_heads import gend
-    from tools.detectors.clip_heads.norm_tuned import NormTuned
+    from tools.detectors.clip_heads.norm_tuned import NormTunedDetector
 
     # The published layout brings a config, and a tower of its own.
     if (found.folder / gend.CONFIG).is_file():
         published = gend.Gend.load(found.folder)
         return replace(published, name=found.about.name, sha256=found.sha256)
-    tuned = NormTuned.load(found.folder / WEIGHTS, encoder=encoder)
+    tuned = NormTunedDetector.load(found.folder / WEIGHTS_FILE, encoder=encoder)
     return replace(tuned, name=found.about.name, sha256=found.sha256)
 
 
-def _repdfd(found: Shelved, encoder: Encoder) -> AnyDetector:
+def _repdfd(found: StoredDetector, encoder: Encoder) -> AnyDetector:
     from tools.detectors.clip_heads.repdfd import Repdfd
 
-    whose: Whose = "query" if found.about.kind == "repdfd_query" else "candidate"
-    read = Repdfd.load(found.folder / WEIGHTS, encoder=encoder, identity=whose)
+    whose: IdentityRole = "query" if found.about.kind == "repdfd_query" else "candidate"
+    read = Repdfd.load(found.folder / WEIGHTS_FILE, encoder=encoder, identity=whose)
     return replace(read, called=found.about.name, checkpoint=found.sha256)
 
 
-def _patches(found: Shelved, encoder: Encoder) -> AnyDetector:
-    from tools.detectors.clip_heads.patches import Patches
+def _patches(found: StoredDetector, encoder: Encoder) -> AnyDetector:
+    from tools.detectors.clip_heads.patches import PatchDetector
 
-    return Patches.load(found, encoder)
+    return PatchDetector.load(found, encoder)
 
 
-def _head(found: Shelved, encoder: Encoder) -> AnyDetector:
+def _head(found: StoredDetector, encoder: Encoder) -> AnyDetector:
     """One that reads the encoder's features and is called what its folder says.
 
     `settings` may name their preprocessing and, for neighbours, `k`.
@@ -69,7 +69,7 @@ def _head(found: Shelved, encoder: Encoder) -> AnyDetector:
         "clip_adapter": ClipAdapter.load,
         "linear_probe": LinearProbe.load,
     }
-    about, file = found.about, found.folder / WEIGHTS
+    about, file = found.about, found.folder / WEIGHTS_FILE
     options = {
         name: value for name, value in (about.settings or {}).items()
         if name == "preprocessing" or (name == "k" and about.kind == "unifd_neighbours")
@@ -79,7 +79,7 @@ def _head(found: Shelved, encoder: Encoder) -> AnyDetector:
     return named
 
 
-LOADERS: Mapping[str, Loader] = {
+DETECTOR_LOADERS: Mapping[str, DetectorLoader] = {
     "unifd_linear": _head,
     "unifd_neighbours": _head,
     "coop": _head,
@@ -98,7 +98,7 @@ LOADERS: Mapping[str, Loader] = {
 
 
 def load_detector(
-    found: Shelved, encoder: Encoder, *, embedder_sha256: str | None = None
+    found: StoredDetector, encoder: Encoder, *, embedder_sha256: str | None = None
 ) -> AnyDetector:
     """The detector, ready to be asked. Raises SetupError where encoder or weights do not fit.
 
@@ -110,10 +110,10 @@ def load_detector(
     if wanted not in (None, encoder.sha256):
         raise SetupError(
             f"{found.folder} was trained on the encoder {wanted!r}, in use is "
-            f"{encoder.sha256!r}: train it again ({again(found.about.kind)})"
+            f"{encoder.sha256!r}: train it again ({training_command(found.about.kind)})"
         )
     try:
-        detector = LOADERS[found.about.kind](found, encoder)
+        detector = DETECTOR_LOADERS[found.about.kind](found, encoder)
     except (KeyError, TypeError, ValueError) as error:
         raise SetupError(
             f"{found.folder} does not fit its kind, {found.about.kind!r} ({error!r}); {MEND}"
@@ -123,6 +123,6 @@ def load_detector(
         if learnt not in ("", embedder_sha256):
             raise SetupError(
                 f"{found.folder} was trained with the face embedder {learnt!r}, in use is "
-                f"{embedder_sha256!r}: train it again ({again(found.about.kind)})"
+                f"{embedder_sha256!r}: train it again ({training_command(found.about.kind)})"
             )
     return detector

@@ -4,12 +4,13 @@ Three kinds, told apart by what they need to see:
 
 | needs | protocol | asked by | costs |
 |---|---|---|---|
-| the encoder's features | `Detector` | `score(features)` | a matrix product |
-| pixels | `PictureDetector` | `score_pictures(pictures)` | a network per picture |
+| the encoder's features | `FeatureDetector` | `score(features)` | a matrix product |
+| pixels | `PixelDetector` | `score_pictures(pictures)` | a network per picture |
 | pixels and an identity | `IdentityDetector` | `score(pictures, identities)` | likewise |
 
-`tools.detectors.scoring.judge` asks any of them about `Views` and gives `Scored`: logits,
-calibrated probabilities, preprocessing and checkpoint, NaN for what was not measured.
+`tools.detectors.scoring.run_detector` asks any of them about `DetectorInputs` and gives
+`DetectorScores`: logits, calibrated probabilities, preprocessing and checkpoint, NaN for what was
+not measured.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +21,11 @@ import numpy as np
 
 from tools.encoder.preprocessing import Mode
 
-Inputs = Literal["face", "image"]
-Whose = Literal["candidate", "query"]
+InputKind = Literal["face", "image"]
+IdentityRole = Literal["candidate", "query"]
 
 
-class Named(Protocol):
+class DetectorMetadata(Protocol):
     """What every detector says of itself; `<inputs>/<name>` is what it is called."""
 
     @property
@@ -32,7 +33,7 @@ class Named(Protocol):
         """The one name in code, evidence and evaluations."""
 
     @property
-    def inputs(self) -> Inputs:
+    def inputs(self) -> InputKind:
         """Whether it looks at the aligned face crop or at the whole image."""
 
     @property
@@ -41,7 +42,7 @@ class Named(Protocol):
 
 
 @runtime_checkable
-class Detector(Named, Protocol):
+class FeatureDetector(DetectorMetadata, Protocol):
     """Scores features, which are computed once, at indexing.
 
     `preprocessing` is how the encoder must have made them.
@@ -55,7 +56,7 @@ class Detector(Named, Protocol):
         """(n, d) features, not normalised, to (n,) float64; a row with NaN scores NaN."""
 
 
-class _Looks(Named, Protocol):
+class _Looks(DetectorMetadata, Protocol):
     """Wants pixels."""
 
     @property
@@ -70,7 +71,7 @@ class _Looks(Named, Protocol):
 
 
 @runtime_checkable
-class PictureDetector(_Looks, Protocol):
+class PixelDetector(_Looks, Protocol):
     """Scores pictures by their pixels."""
 
     def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -82,7 +83,7 @@ class IdentityDetector(_Looks, Protocol):
     """Scores faces by their pixels and by who they are, or who is looked for."""
 
     @property
-    def identity(self) -> Whose:
+    def identity(self) -> IdentityRole:
         """Whose embedding it is to be given."""
 
     @property
@@ -93,10 +94,10 @@ class IdentityDetector(_Looks, Protocol):
         """Face crops as of `framed` and embeddings (n, e) to (n,) float64 logits."""
 
 
-AnyDetector = Detector | PictureDetector | IdentityDetector
+AnyDetector = FeatureDetector | PixelDetector | IdentityDetector
 
 
-class Views(Protocol):
+class DetectorInputs(Protocol):
     """n faces, and the images they are in, as detectors may ask to see them.
 
     Whatever is not there is not measured: a row of NaN, or None for a picture.
@@ -129,7 +130,7 @@ class Views(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
+class DetectorScores:
     """What one detector says of n faces or images.
 
     `logits` (n,) float64, higher is more likely forged; `probabilities` (n,) in 0..1 are
@@ -144,13 +145,13 @@ class Scored:
     checkpoint: str
 
 
-def face_points(keypoints: np.ndarray | None) -> np.ndarray:
+def require_keypoints(keypoints: np.ndarray | None) -> np.ndarray:
     """The keypoints that a face detector needs; raises ValueError where there are none."""
     if keypoints is None:
         raise ValueError("a face detector needs the face's keypoints")
     return keypoints
 
 
-def title(detector: Named) -> str:
+def qualified_name(detector: DetectorMetadata) -> str:
     """`<inputs>/<name>`: what a detector is called in evidence, tables and files."""
     return f"{detector.inputs}/{detector.name}"

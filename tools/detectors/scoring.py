@@ -8,19 +8,21 @@ import numpy as np
 from tools.detectors.calibration import Calibration
 from tools.detectors.protocol import (
     AnyDetector,
-    Detector,
+    DetectorInputs,
+    DetectorScores,
+    FeatureDetector,
     IdentityDetector,
-    PictureDetector,
-    Scored,
-    Views,
-    title,
+    PixelDetector,
+    qualified_name,
 )
 
-BATCH = 32
+BATCH_SIZE = 32
 """Pictures that are held at once."""
 
 
-def judge(detector: AnyDetector, views: Views, *, calibration: Calibration | None = None) -> Scored:
+def run_detector(
+    detector: AnyDetector, views: DetectorInputs, *, calibration: Calibration | None = None
+) -> DetectorScores:
     """What a detector says of every row; NaN where it could not look.
 
     A `calibration` of another detector, checkpoint or preprocessing gives no probabilities.
@@ -32,11 +34,13 @@ def judge(detector: AnyDetector, views: Views, *, calibration: Calibration | Non
         if calibration is not None and fits
         else np.full(len(logits), np.nan)
     )
-    return Scored(title(detector), logits, probabilities, detector.preprocessing, detector.sha256)
+    return DetectorScores(
+        qualified_name(detector), logits, probabilities, detector.preprocessing, detector.sha256
+    )
 
 
-def _logits(detector: AnyDetector, views: Views) -> np.ndarray:
-    if isinstance(detector, PictureDetector):
+def _logits(detector: AnyDetector, views: DetectorInputs) -> np.ndarray:
+    if isinstance(detector, PixelDetector):
         return _looked_at(detector, views)
     if isinstance(detector, IdentityDetector):
         return _looked_at(detector, views)
@@ -45,14 +49,14 @@ def _logits(detector: AnyDetector, views: Views) -> np.ndarray:
     return detector.score(features) if features.size else np.full(len(views), np.nan)
 
 
-def _looked_at(detector: PictureDetector | IdentityDetector, views: Views) -> np.ndarray:
+def _looked_at(detector: PixelDetector | IdentityDetector, views: DetectorInputs) -> np.ndarray:
     logits = np.full(len(views), np.nan)
     for start, pictures in _batches(detector, views):
         rows = np.array([start + at for at, picture in enumerate(pictures) if picture is not None])
         seen = [picture for picture in pictures if picture is not None]
         if not seen:
             continue
-        if isinstance(detector, PictureDetector):
+        if isinstance(detector, PixelDetector):
             logits[rows] = detector.score_pictures(seen)
         else:
             logits[rows] = detector.score(seen, _identities(detector, views)[rows])
@@ -60,16 +64,16 @@ def _looked_at(detector: PictureDetector | IdentityDetector, views: Views) -> np
 
 
 def _batches(
-    detector: PictureDetector | IdentityDetector, views: Views
+    detector: PixelDetector | IdentityDetector, views: DetectorInputs
 ) -> Iterator[tuple[int, list[np.ndarray | None]]]:
     framed, start = (_framed(detector, *look) for look in views.looks()), 0
-    while batch := list(islice(framed, BATCH)):
+    while batch := list(islice(framed, BATCH_SIZE)):
         yield start, batch
         start += len(batch)
 
 
 def _framed(
-    detector: PictureDetector | IdentityDetector,
+    detector: PixelDetector | IdentityDetector,
     pixels: np.ndarray | None,
     keypoints: np.ndarray | None,
 ) -> np.ndarray | None:
@@ -78,7 +82,7 @@ def _framed(
     return detector.framed(pixels, keypoints if detector.inputs == "face" else None)
 
 
-def _identities(detector: IdentityDetector, views: Views) -> np.ndarray:
+def _identities(detector: IdentityDetector, views: DetectorInputs) -> np.ndarray:
     if detector.identity == "candidate":
         return views.embeddings
     width = views.embeddings.shape[1]
@@ -86,4 +90,4 @@ def _identities(detector: IdentityDetector, views: Views) -> np.ndarray:
     return np.broadcast_to(asked, (len(views), width))
 
 
-__all__ = ["BATCH", "Detector", "judge"]
+__all__ = ["BATCH_SIZE", "FeatureDetector", "run_detector"]

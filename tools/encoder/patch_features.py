@@ -12,7 +12,7 @@ import numpy as np
 from tools.encoder.clip import Encoder
 
 
-def cell_features(encoder: Encoder, crops: Sequence[np.ndarray]) -> np.ndarray | None:
+def patch_features(encoder: Encoder, crops: Sequence[np.ndarray]) -> np.ndarray | None:
     """Features of every cell of pictures (s, s, 3) uint8 RGB: (n, h, w, c) float32.
 
     Row by row as in the picture. None where the architecture has no places to tell apart.

@@ -73,7 +73,7 @@ class Preprocessing:
 
         if mode not in get_args(Mode):
             raise ValueError(f"mode must be one of {get_args(Mode)}, not {mode!r}")
-        rows = [self._fit(checked(image), mode) for image in images]
+        rows = [self._fit(validate_image(image), mode) for image in images]
         if not rows:
             return torch.empty((0, 3, self.size, self.size), dtype=torch.uint8)
         return torch.stack(rows)
@@ -126,7 +126,7 @@ def center_crop(pixels: np.ndarray, size: int) -> np.ndarray:
     return pixels[top : top + size, left : left + size]
 
 
-def checked(image: np.ndarray) -> np.ndarray:
+def validate_image(image: np.ndarray) -> np.ndarray:
     """A picture (h, w, 3) uint8 RGB, contiguous; raises ValueError for anything else."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"a picture is (h, w, 3) uint8 RGB, not {image.shape} {image.dtype}")

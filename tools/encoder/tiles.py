@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-MOST_TILES = 64
+MAX_TILES = 64
 LEAST_PX = 32
 """A picture whose shorter side is smaller has nothing to cut into tiles."""
 
-Reader = Callable[[Sequence[np.ndarray]], np.ndarray]
+TileScorer = Callable[[Sequence[np.ndarray]], np.ndarray]
 """Tiles (s, s, 3) uint8 RGB to logits (n, c, c): c by c places of each, or one."""
 
 _STRIDE = 0.75
@@ -40,7 +40,7 @@ class Tile:
         return pixels[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
-def tiles(height: int, width: int, *, size: int, most: int = MOST_TILES) -> tuple[Tile, ...]:
+def make_tiles(height: int, width: int, *, size: int, most: int = MAX_TILES) -> tuple[Tile, ...]:
     """At most `most` tiles that cover a picture twice: closely, and from twice as far.
 
     The finer ones are `size` pixels wide, which is the network's input, where that many suffice;
@@ -85,7 +85,9 @@ def _thinned(row: tuple[Tile, ...], most: int) -> tuple[Tile, ...]:
     return tuple(row[at] for at in chosen)
 
 
-def joined(placed: Sequence[Tile], maps: np.ndarray, *, height: int, width: int) -> np.ndarray:
+def merge_tile_maps(
+    placed: Sequence[Tile], maps: np.ndarray, *, height: int, width: int
+) -> np.ndarray:
     """Maps (n, c, c) of tiles as one map (rows, columns) float32 of the picture.
 
     A place of the map is a sixteenth of a finer tile wide. Where tiles of one scale overlap their
@@ -127,32 +129,32 @@ def _mean(maps: Sequence[np.ndarray]) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def picture_map(pixels: np.ndarray, read: Reader, *, size: int) -> np.ndarray | None:
+def picture_map(pixels: np.ndarray, read: TileScorer, *, size: int) -> np.ndarray | None:
     """A picture (h, w, 3) uint8 RGB, tile by tile, as one map of logits; None: too small to cut.
 
     `size` is what `read` brings tiles to, in pixels.
     """
     height, width = pixels.shape[:2]
-    placed = tiles(height, width, size=size)
+    placed = make_tiles(height, width, size=size)
     if not placed:
         return None
     maps = read([tile.of(pixels) for tile in placed])
-    return joined(placed, maps, height=height, width=width)
+    return merge_tile_maps(placed, maps, height=height, width=width)
 
 
-def strongest(heat: np.ndarray) -> float:
+def top_mean(heat: np.ndarray) -> float:
     """The mean of the strongest twentieth of a map, at least three places; NaN for an empty one.
 
     Every place is first averaged with those around it, so that a single one decides nothing.
     """
     if not np.isfinite(heat).any():
         return float("nan")
-    smooth = smoothed(heat)
+    smooth = smooth_map(heat)
     count = max(_LEAST_PLACES, round(_STRONGEST_SHARE * smooth.size))
     return float(np.sort(smooth, axis=None)[-count:].mean())
 
 
-def smoothed(heat: np.ndarray) -> np.ndarray:
+def smooth_map(heat: np.ndarray) -> np.ndarray:
     """A map, every place averaged with those around it; where no tile lies, as is usual in it."""
     known = np.isfinite(heat)
     filled = np.where(known, heat, np.median(heat[known])).astype(np.float32)

@@ -12,18 +12,18 @@ import numpy as np
 from tools.media.images import perceptual_hash
 
 # Left eye, right eye, nose, left and right mouth corner, as fractions of the crop (GenD).
-TEMPLATE = np.array(
+KEYPOINT_TEMPLATE = np.array(
     [[0.34, 0.46], [0.66, 0.46], [0.50, 0.64], [0.37, 0.82], [0.63, 0.82]], dtype=np.float64
 )
 
 
-def five_points(landmarks: np.ndarray) -> np.ndarray:
+def keypoints_from_landmarks(landmarks: np.ndarray) -> np.ndarray:
     """Five keypoints (5, 2) float32 out of 68 iBUG landmarks (68, 2), in the same pixels."""
     eyes = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
     return np.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]]).astype(np.float32)
 
 
-def face_box(landmarks: np.ndarray) -> np.ndarray:
+def box_from_landmarks(landmarks: np.ndarray) -> np.ndarray:
     """The face's box x1 y1 x2 y2 (4,) float32 that 68 iBUG landmarks (68, 2) imply.
 
     From ear to ear and from chin to the middle of the forehead, as WIDER FACE annotates and SCRFD
@@ -89,16 +89,16 @@ def crop_matrix(keypoints: np.ndarray, *, size: int, margin: float = 1.3) -> np.
     points = np.asarray(keypoints, dtype=np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise ValueError(f"keypoints must be (5, 2) finite numbers, not {points.shape}")
-    target = (TEMPLATE * size + size * (margin - 1) / 2) / margin
+    target = (KEYPOINT_TEMPLATE * size + size * (margin - 1) / 2) / margin
     # The median-based fit ignores one keypoint that is off; it draws at random, but from a
     # generator that OpenCV seeds anew on every call, so the same points give the same crop.
     matrix, _ = cv2.estimateAffinePartial2D(points, target, method=cv2.LMEDS)
     if matrix is None or not np.isfinite(matrix).all() or _scale(matrix) < 1e-6:
-        matrix = similarity(points, target)
+        matrix = estimate_similarity_transform(points, target)
     return np.asarray(matrix, dtype=np.float64)
 
 
-def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def estimate_similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Least-squares similarity (2, 3) taking source (n, 2) to target (n, 2) (Umeyama, 1991).
 
     Points that all coincide carry no scale or rotation: they are moved to the target's centre.
@@ -117,7 +117,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.hstack([linear, (target_centre - linear @ source_centre)[:, None]])
 
 
-def transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Points (n, 2) moved by an affine matrix (2, 3)."""
     moved: np.ndarray = points @ matrix[:, :2].T + matrix[:, 2]
     return moved
@@ -133,7 +133,9 @@ def _reduce(
     """The image part under the crop, shrunk by area, and the matrix for that part."""
     height, width = pixels.shape[:2]
     inverse = cv2.invertAffineTransform(matrix)
-    corners = transform(np.array([[0, 0], [size, 0], [0, size], [size, size]], float), inverse)
+    corners = transform_points(
+        np.array([[0, 0], [size, 0], [0, size], [size, size]], float), inverse
+    )
     left, top = np.clip(np.floor(corners.min(axis=0)) - 2, 0, [width - 1, height - 1]).astype(int)
     right, bottom = np.clip(np.ceil(corners.max(axis=0)) + 2, [left + 1, top + 1], [width, height])
     part = pixels[top : int(bottom), left : int(right)]

@@ -14,14 +14,26 @@ import cv2
 import numpy as np
 
 from tools.errors import SetupError
-from tools.faces.alignment import crop_matrix, five_points, similarity, transform, warp
-from tools.faces.detection import DETECTION_THRESHOLD, Found, clipped, detect, quarter_turns
+from tools.faces.alignment import (
+    crop_matrix,
+    estimate_similarity_transform,
+    keypoints_from_landmarks,
+    transform_points,
+    warp,
+)
+from tools.faces.detection import (
+    DETECTION_THRESHOLD,
+    FaceDetection,
+    clip_box,
+    detect_faces,
+    quarter_turns,
+)
 from tools.faces.quality import FaceQuality, measure_quality
 
 EMBEDDING_BATCH = 64  # faces; bounds the memory when many photographs come at once
 # Between detector's and landmarks' keypoints, in shares of the way from an eye to the far corner of
 # the mouth; good ones differ by a twentieth.
-MOST_DISAGREEMENT = 0.3
+MAX_LANDMARK_DISAGREEMENT = 0.3
 
 _ADVICE = "run `unmask models download full`"
 
@@ -98,12 +110,12 @@ class FaceAnalyser:
 
     def _locate(
         self, images: Sequence[np.ndarray]
-    ) -> tuple[list[tuple[np.ndarray, Found]], list[np.ndarray | None], list[int]]:
+    ) -> tuple[list[tuple[np.ndarray, FaceDetection]], list[np.ndarray | None], list[int]]:
         # insightface's models read blue first.
         reversed_images = [
             cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR) for image in images
         ]
-        found = [detect(self._detector, image) for image in reversed_images]
+        found = [detect_faces(self._detector, image) for image in reversed_images]
         pairs = [
             (image, face) for image, faces in zip(reversed_images, found, strict=True)
             for face in faces
@@ -116,7 +128,7 @@ class FaceAnalyser:
             ]
         return pairs, landmarks, [len(faces) for faces in found]
 
-    def _place(self, pairs: list[tuple[np.ndarray, Found]]) -> list[np.ndarray | None]:
+    def _place(self, pairs: list[tuple[np.ndarray, FaceDetection]]) -> list[np.ndarray | None]:
         model = self._landmarker
         if model is None or not pairs:
             return [None] * len(pairs)
@@ -135,7 +147,7 @@ class FaceAnalyser:
         points = raw.reshape(len(crops), -1, model.lmk_dim)[:, -68:, :2]
         points = (points + 1) * (side // 2)
         return [
-            transform(p, cv2.invertAffineTransform(matrix)).astype(np.float32)
+            transform_points(p, cv2.invertAffineTransform(matrix)).astype(np.float32)
             for p, matrix in zip(points, matrices, strict=True)
         ]
 
@@ -158,7 +170,7 @@ def recognition_matrix(keypoints: np.ndarray, *, size: int) -> np.ndarray:
     from insightface.utils.face_align import arcface_dst
 
     target = arcface_dst.astype(np.float64) * size / 112
-    return similarity(keypoints.astype(np.float64), target)
+    return estimate_similarity_transform(keypoints.astype(np.float64), target)
 
 
 def _load(pack: Path, threads: int) -> dict[str, Any]:
@@ -198,7 +210,7 @@ def _run(model: Any, crops: list[np.ndarray]) -> np.ndarray:
     return output
 
 
-def _landmark_matrix(face: Found, side: int) -> np.ndarray:
+def _landmark_matrix(face: FaceDetection, side: int) -> np.ndarray:
     """insightface's crop for landmarks: centred on the box, 1.5 times as large, and upright.
 
     Upright to the quarter turn: the models know heads that lean, but none that lie.
@@ -216,23 +228,23 @@ def _refined(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
     """Five points of the landmarks, unless these contradict the detector and so are wrong."""
     if landmarks is None:
         return keypoints
-    finer = five_points(landmarks)
+    finer = keypoints_from_landmarks(landmarks)
     apart = np.linalg.norm(finer - keypoints, axis=1).mean()
     unit = np.linalg.norm(keypoints[0] - keypoints[4])  # across the face: turning spares one
-    return finer if apart < MOST_DISAGREEMENT * unit else keypoints
+    return finer if apart < MAX_LANDMARK_DISAGREEMENT * unit else keypoints
 
 
 def _face(
-    image: np.ndarray, found: Found, *, landmarks: np.ndarray | None, embedding: np.ndarray
+    image: np.ndarray, found: FaceDetection, *, landmarks: np.ndarray | None, embedding: np.ndarray
 ) -> Face:
     keypoints = found.keypoints.astype(np.float32)
     crop = warp(image, crop_matrix(keypoints, size=112, margin=1.0), size=112)
     return Face(
-        box=clipped(found.box, image),
+        box=clip_box(found.box, image),
         keypoints=keypoints,
         landmarks=landmarks,
         quality=measure_quality(
-            crop[..., ::-1], clipped(found.box, image), keypoints, detector_score=found.score
+            crop[..., ::-1], clip_box(found.box, image), keypoints, detector_score=found.score
         ),
         embedding=embedding,
     )

@@ -18,10 +18,10 @@ from tools.faces.alignment import warp
 # Smaller ones are not enlarged, which is most of the time saved over insightface's own choice.
 DETECTION_SIDE_PX = 640
 # A second look at a copy of a third of that size: large faces are found more surely there.
-SECOND_LOOK_REDUCTION = 3
+SECOND_PASS_REDUCTION = 3
 LARGE_FACE_PX = 160  # in the first look; smaller ones are placed better by that
-SAME_FACE = 0.4  # intersection over union, as insightface suppresses
-PART_OF_A_FACE = 0.8  # of the smaller box that lies in the larger one
+SAME_FACE_IOU = 0.4  # intersection over union, as insightface suppresses
+CONTAINED_BOX_SHARE = 0.8  # of the smaller box that lies in the larger one
 DETECTION_THRESHOLD = 0.5
 SMALLEST_SIDE_PX = 10  # of what the detector sees; below there is no room for a face
 
@@ -31,18 +31,18 @@ SMALLEST_SIDE_PX = 10  # of what the detector sees; below there is no room for a
 # on its head, or below the second score in any way. Above the last nothing is asked. Of 315
 # upright photographs 98 % need no turned look; of the same in the other turns none is taken for
 # upright (evals/LOG.md).
-PERHAPS_UPRIGHT = 0.7
-PERHAPS_ON_ITS_HEAD = 0.85
-SURELY_UPRIGHT = 0.94
+CHECK_ROTATION_BELOW_SCORE = 0.7
+CHECK_SIDEWAYS_BELOW_SCORE = 0.85
+UPRIGHT_SCORE = 0.94
 TURNED_CROP_PX = 64
 FACE_IN_TURNED_CROP_PX = 48
 # Turned looks are at copies reduced so far, which leaves 6 px between the eyes of the smallest
 # faces that are of use; but no smaller than this.
 TURNED_REDUCTION = 4.0
-LEAST_TURNED_SIDE_PX = 320
+MIN_ROTATED_SIDE_PX = 320
 # What only a turned look shows needs a higher score than usual: three more looks must not bring
 # three times the false alarms.
-SURELY_TURNED = 0.8
+ROTATED_DETECTION_THRESHOLD = 0.8
 
 # From here on a picture is also looked at in tiles. Faces of 24 px between the eyes, the smallest
 # that are of use, keep 8 px in the look at the whole up to this reduction, and are found there.
@@ -54,13 +54,13 @@ TILE_SIDE_PX = 960  # at most, of what the detector sees
 TILE_OVERLAP_PX = 96
 COARSER_TILES = 4
 # What only tiles show must be of use: there are many tiles, and each may raise a false alarm.
-SURE_IN_A_TILE = 0.8
+TILE_DETECTION_THRESHOLD = 0.8
 SMALLEST_INTEROCULAR_PX = 20.0
-BLANK_DEVIATION = 2.0  # grey levels; a tile of sky, wall or screen background shows no face
+BLANK_TILE_STD = 2.0  # grey levels; a tile of sky, wall or screen background shows no face
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class FaceDetection:
     """A detection: `box` (4,) as the detector gave it, `score` 0..1, `keypoints` (5, 2)."""
 
     box: np.ndarray
@@ -68,7 +68,7 @@ class Found:
     keypoints: np.ndarray
 
 
-def detect(detector: Any, image: np.ndarray) -> list[Found]:
+def detect_faces(detector: Any, image: np.ndarray) -> list[FaceDetection]:
     """The faces of an image (h, w, 3) uint8, blue first, from left to right.
 
     Coordinates are those of the image as it is given. A face that lies on its side or on its head
@@ -83,11 +83,11 @@ def detect(detector: Any, image: np.ndarray) -> list[Found]:
         turned = np.ascontiguousarray(np.rot90(image, turn))
         found += [_back(face, turn, image) for face in _in_tiles(detector, turned, reduction)]
         found = _distinct(found)
-    inside = [face for face in found if _area(clipped(face.box, image)) > 0]
+    inside = [face for face in found if _area(clip_box(face.box, image)) > 0]
     return sorted(inside, key=lambda face: (float(face.box[0]), float(face.box[1])))
 
 
-def quarter_turns(found: Found) -> int:
+def quarter_turns(found: FaceDetection) -> int:
     """How often `np.rot90` must turn the picture for the face to be upright: 0 to 3.
 
     The direction from the eyes to the mouth tells; no other record of the turn is kept.
@@ -96,13 +96,13 @@ def quarter_turns(found: Found) -> int:
     return -round(float(np.arctan2(down[0], down[1]) / (np.pi / 2))) % 4
 
 
-def clipped(box: np.ndarray, image: np.ndarray) -> np.ndarray:
+def clip_box(box: np.ndarray, image: np.ndarray) -> np.ndarray:
     """The part of a box x1 y1 x2 y2 that lies in the image."""
     height, width = image.shape[:2]
     return np.asarray(np.clip(box, 0, [width, height, width, height]), dtype=np.float32)
 
 
-def _whole(detector: Any, image: np.ndarray) -> list[Found]:
+def _whole(detector: Any, image: np.ndarray) -> list[FaceDetection]:
     """The faces of an image in a look at the detector's size, and in one further reduced."""
     longer = max(image.shape[:2])
     side = min(longer, DETECTION_SIDE_PX)
@@ -110,21 +110,21 @@ def _whole(detector: Any, image: np.ndarray) -> list[Found]:
     if side <= LARGE_FACE_PX:
         return found
     large = LARGE_FACE_PX * longer / side
-    again = _look(detector, image, side // SECOND_LOOK_REDUCTION)
+    again = _look(detector, image, side // SECOND_PASS_REDUCTION)
     return _distinct(found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large])
 
 
-def _is_upright(detector: Any, image: np.ndarray, face: Found) -> bool:
+def _is_upright(detector: Any, image: np.ndarray, face: FaceDetection) -> bool:
     """Whether a face surely stands: it has a high score, and none as high when it is turned."""
-    if face.score < PERHAPS_UPRIGHT or quarter_turns(face):
+    if face.score < CHECK_ROTATION_BELOW_SCORE or quarter_turns(face):
         return False
-    if face.score >= SURELY_UPRIGHT:
+    if face.score >= UPRIGHT_SCORE:
         return True
-    turns = (2,) if face.score >= PERHAPS_ON_ITS_HEAD else (2, 1, 3)
+    turns = (2,) if face.score >= CHECK_SIDEWAYS_BELOW_SCORE else (2, 1, 3)
     return all(_score_turned(detector, image, face, turn) <= face.score for turn in turns)
 
 
-def _score_turned(detector: Any, image: np.ndarray, face: Found, turn: int) -> float:
+def _score_turned(detector: Any, image: np.ndarray, face: FaceDetection, turn: int) -> float:
     """The score of a face in a crop of it that is turned by quarters; 0 where none is upright."""
     scale = FACE_IN_TURNED_CROP_PX / max(face.box[2:] - face.box[:2])
     cos, sin = scale * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)][turn])
@@ -135,24 +135,24 @@ def _score_turned(detector: Any, image: np.ndarray, face: Found, turn: int) -> f
     return max((it.score for it in upright), default=0.0)
 
 
-def _turned(detector: Any, image: np.ndarray) -> Iterator[Found]:
+def _turned(detector: Any, image: np.ndarray) -> Iterator[FaceDetection]:
     """Sure faces that are upright in one of the other quarter turns of an image."""
     longer = max(image.shape[:2])
-    side = np.clip(longer / TURNED_REDUCTION, LEAST_TURNED_SIDE_PX, DETECTION_SIDE_PX)
+    side = np.clip(longer / TURNED_REDUCTION, MIN_ROTATED_SIDE_PX, DETECTION_SIDE_PX)
     small, reduction = _reduced(image, max(1.0, longer / float(side)))
     for turn in (1, 2, 3):
         for face in _whole(detector, np.ascontiguousarray(np.rot90(small, turn))):
-            if face.score >= SURELY_TURNED and not quarter_turns(face):
+            if face.score >= ROTATED_DETECTION_THRESHOLD and not quarter_turns(face):
                 yield _placed(_back(face, turn, small), scale=reduction)
 
 
-def _in_tiles(detector: Any, image: np.ndarray, reduction: float) -> Iterator[Found]:
+def _in_tiles(detector: Any, image: np.ndarray, reduction: float) -> Iterator[FaceDetection]:
     """Sure faces in overlapping tiles, at every reduction that is missing below the whole's."""
     finer = TILE_REDUCTION
     while finer < reduction:
         for left, top, right, bottom in _tiles(image, finer, fixed=detector.static_input_size):
             tile, scale = _reduced(image[top:bottom, left:right], finer)
-            if cv2.meanStdDev(tile)[1].max() < BLANK_DEVIATION:
+            if cv2.meanStdDev(tile)[1].max() < BLANK_TILE_STD:
                 continue
             for face in _look(detector, tile, max(tile.shape[:2])):
                 there = _placed(face, scale=scale, left=left, top=top)
@@ -181,9 +181,9 @@ def _spans(length: int, longest: int, reduction: float) -> list[tuple[int, int]]
     return [(start, min(length, start + each)) for start in starts]
 
 
-def _of_use(found: Found) -> bool:
+def _of_use(found: FaceDetection) -> bool:
     apart = float(np.linalg.norm(found.keypoints[1] - found.keypoints[0]))
-    return found.score >= SURE_IN_A_TILE and apart >= SMALLEST_INTEROCULAR_PX
+    return found.score >= TILE_DETECTION_THRESHOLD and apart >= SMALLEST_INTEROCULAR_PX
 
 
 def _is_cut(
@@ -209,14 +209,16 @@ def _reduced(image: np.ndarray, by: float) -> tuple[np.ndarray, float]:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), by
 
 
-def _placed(found: Found, *, scale: float, left: float = 0.0, top: float = 0.0) -> Found:
+def _placed(
+    found: FaceDetection, *, scale: float, left: float = 0.0, top: float = 0.0
+) -> FaceDetection:
     """A face of a reduced part of an image, in pixels of the image."""
     corner = np.array([left, top], np.float32)
     box = found.box * scale + np.tile(corner, 2)
-    return Found(box=box, score=found.score, keypoints=found.keypoints * scale + corner)
+    return FaceDetection(box=box, score=found.score, keypoints=found.keypoints * scale + corner)
 
 
-def _back(found: Found, turn: int, image: np.ndarray) -> Found:
+def _back(found: FaceDetection, turn: int, image: np.ndarray) -> FaceDetection:
     """A face of an image turned by `np.rot90`, in pixels of the image before."""
     height, width = image.shape[:2]
 
@@ -227,12 +229,12 @@ def _back(found: Found, turn: int, image: np.ndarray) -> Found:
 
     corners = back(found.box.reshape(2, 2))
     box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    return Found(box=box, score=found.score, keypoints=back(found.keypoints))
+    return FaceDetection(box=box, score=found.score, keypoints=back(found.keypoints))
 
 
-def _distinct(found: list[Found]) -> list[Found]:
+def _distinct(found: list[FaceDetection]) -> list[FaceDetection]:
     """The surest of every group of boxes that show one face."""
-    kept: list[Found] = []
+    kept: list[FaceDetection] = []
     for face in sorted(found, key=lambda face: -face.score):
         if not any(_same(face.box, other.box) for other in kept):
             kept.append(face)
@@ -243,10 +245,10 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
     shared = _area(np.concatenate([np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])]))
     smaller, larger = sorted((_area(a), _area(b)))
     union = smaller + larger - shared
-    return shared > SAME_FACE * union or shared > PART_OF_A_FACE * smaller
+    return shared > SAME_FACE_IOU * union or shared > CONTAINED_BOX_SHARE * smaller
 
 
-def _look(detector: Any, image: np.ndarray, side: int) -> list[Found]:
+def _look(detector: Any, image: np.ndarray, side: int) -> list[FaceDetection]:
     """Detections in a copy whose longer side is at most `side` px, in pixels of the image."""
     canvas, scale = _canvas(image, side=side, fixed=detector.static_input_size)
     if canvas is None:
@@ -254,7 +256,7 @@ def _look(detector: Any, image: np.ndarray, side: int) -> list[Found]:
     size = canvas.shape[1], canvas.shape[0]
     boxes, keypoints = detector.detect(canvas, input_size=size)
     return [
-        Found(box=box[:4] / scale, score=float(box[4]), keypoints=points / scale)
+        FaceDetection(box=box[:4] / scale, score=float(box[4]), keypoints=points / scale)
         for box, points in zip(boxes, keypoints, strict=True)
     ]
 

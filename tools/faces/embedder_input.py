@@ -17,11 +17,11 @@ from typing import Any, Literal, get_args
 
 from tools.errors import SetupError
 
-Crop = Literal["arcface", "box"]
+CropMethod = Literal["arcface", "box"]
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class ImpostorStatistics:
     """Cosines of faces of different persons: their `mean` and `spread` (standard deviation)."""
 
     mean: float
@@ -33,7 +33,7 @@ class Strangers:
 
 
 @dataclass(frozen=True, slots=True)
-class Wants:
+class EmbedderPreprocessing:
     """How an embedder wants its faces: a square crop, and (value − mean) / std of each channel.
 
     `crop` "arcface": turned upright onto ArcFace's five points; "box": the upright square around
@@ -41,24 +41,24 @@ class Wants:
     that of the channels, whose `mean` and `std` are given in the same order, of values 0..255.
     """
 
-    crop: Crop
+    crop: CropMethod
     margin: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
     order: str = "RGB"
 
 
-ARCFACE = Wants("arcface", 1.0, (127.5,) * 3, (127.5,) * 3)
+ARCFACE = EmbedderPreprocessing("arcface", 1.0, (127.5,) * 3, (127.5,) * 3)
 """insightface's networks, VPL's too."""
 
-VGGFACE2 = Wants("box", 1.3, (131.0912, 103.8827, 91.4953), (1.0, 1.0, 1.0))
+VGGFACE2 = EmbedderPreprocessing("box", 1.3, (131.0912, 103.8827, 91.4953), (1.0, 1.0, 1.0))
 """Networks trained on VGGFace2's loose crops, less the mean of that set (Cao et al., FG 2018)."""
 
-BY_SIZE: Mapping[int, Wants] = {112: ARCFACE, 113: VGGFACE2}
+PREPROCESSING_BY_INPUT_SIZE: Mapping[int, EmbedderPreprocessing] = {112: ARCFACE, 113: VGGFACE2}
 """What a network wants when nobody says it, by the side of its input in px."""
 
 
-def read_told(path: Path) -> dict[str, Any]:
+def read_embedder_json(path: Path) -> dict[str, Any]:
     """The JSON beside an embedder; empty when there is none. Raises SetupError when unusable."""
     if not path.is_file():
         return {}
@@ -71,12 +71,12 @@ def read_told(path: Path) -> dict[str, Any]:
     return told
 
 
-def wanted(told: Mapping[str, Any], size: int) -> Wants:
+def resolve_preprocessing(told: Mapping[str, Any], size: int) -> EmbedderPreprocessing:
     """What a network of that input size in px wants, by its row and by what its JSON says.
 
     Raises ValueError when they leave it open, or say what is not known here.
     """
-    usual, crop = BY_SIZE.get(size), told.get("crop", {})
+    usual, crop = PREPROCESSING_BY_INPUT_SIZE.get(size), told.get("crop", {})
     if usual is None and "kind" not in crop:
         raise ValueError(
             f'of an input of {size} px nobody knows how faces are cut: say "crop": '
@@ -84,7 +84,7 @@ def wanted(told: Mapping[str, Any], size: int) -> Wants:
         )
     kind = crop.get("kind", usual.crop if usual else None)
     order = str(told.get("order", "RGB"))
-    if kind not in get_args(Crop) or order not in ("RGB", "BGR"):
+    if kind not in get_args(CropMethod) or order not in ("RGB", "BGR"):
         raise ValueError(f"crop {kind!r} and order {order!r} are not known")
     base = usual if usual and usual.crop == kind else ARCFACE if kind == "arcface" else VGGFACE2
     return replace(

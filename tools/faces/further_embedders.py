@@ -17,20 +17,25 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
 from tools.faces.alignment import warp
 from tools.faces.analyser import recognition_matrix
-from tools.faces.embedder_input import Strangers, Wants, read_told, wanted
+from tools.faces.embedder_input import (
+    EmbedderPreprocessing,
+    ImpostorStatistics,
+    read_embedder_json,
+    resolve_preprocessing,
+)
 from tools.media.hashing import combined_sha256
 
-FOLDER = "embedders"
-SHIPPED = WEIGHTS / FOLDER / "second.onnx"
+EMBEDDERS_FOLDER = "embedders"
+SHIPPED_EMBEDDER = WEIGHTS_DIR / EMBEDDERS_FOLDER / "second.onnx"
 COSINE, DIFFERENCE = "second/cosine_similarity", "second/difference"
 _BATCH = 32
 
 
-class Placed(Protocol):
+class HasBoxAndKeypoints(Protocol):
     """A face that was found: where it is, in pixels of its picture; an `analyser.Face` is one."""
 
     @property
@@ -43,7 +48,7 @@ class Placed(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Embedder:
+class FaceEmbedder:
     """One ONNX file that says who a face is; loaded on first use.
 
     `strangers` is how alike strangers are to it, `beside` the same of first embedders, by the
@@ -53,19 +58,19 @@ class Embedder:
     path: Path
     name: str
     licence: str
-    wants: Wants
+    wants: EmbedderPreprocessing
     size: int
-    strangers: Strangers | None = None
-    beside: Mapping[str, Strangers] = field(default_factory=dict)
+    strangers: ImpostorStatistics | None = None
+    beside: Mapping[str, ImpostorStatistics] = field(default_factory=dict)
     threads: int = 1
 
     @classmethod
-    def load(cls, path: Path, *, threads: int | None = None) -> "Embedder":
+    def load(cls, path: Path, *, threads: int | None = None) -> "FaceEmbedder":
         """Read what the file, and the JSON beside it, say of the embedder.
 
         Raises SetupError when they cannot be understood, or leave open how to cut a face.
         """
-        told = read_told(path.with_suffix(".json"))
+        told = read_embedder_json(path.with_suffix(".json"))
         size = _input_size(path) or told.get("size")
         if not isinstance(size, int):
             raise SetupError(f'{path.name} takes any size: say which in a JSON beside it, "size"')
@@ -74,10 +79,12 @@ class Embedder:
                 path=path,
                 name=str(told.get("name", path.stem)),
                 licence=str(told.get("licence", "not said")),
-                wants=wanted(told, size),
+                wants=resolve_preprocessing(told, size),
                 size=size,
-                strangers=Strangers(**told["strangers"]) if "strangers" in told else None,
-                beside={key: Strangers(**it) for key, it in told.get("beside", {}).items()},
+                strangers=ImpostorStatistics(**told["strangers"]) if "strangers" in told else None,
+                beside={
+                    key: ImpostorStatistics(**it) for key, it in told.get("beside", {}).items()
+                },
                 threads=threads or 1,
             )
         except (TypeError, ValueError, AttributeError) as error:
@@ -88,18 +95,20 @@ class Embedder:
         """What names this embedder in reports."""
         return combined_sha256([self.path])
 
-    def cut(self, pixels: np.ndarray, face: Placed) -> np.ndarray:
+    def cut(self, pixels: np.ndarray, face: HasBoxAndKeypoints) -> np.ndarray:
         """The face of a picture (h, w, 3) uint8 RGB as it wants it: (s, s, 3) uint8 RGB."""
         wants = self.wants
         if wants.crop == "arcface":
             matrix = recognition_matrix(face.keypoints, size=self.size)
             return warp(
-                pixels, widened(matrix, size=self.size, margin=wants.margin), size=self.size
+                pixels,
+                widen_crop_matrix(matrix, size=self.size, margin=wants.margin),
+                size=self.size,
             )
         return warp(pixels, _box_matrix(face.box, size=self.size, margin=wants.margin),
                     size=self.size)  # fmt: skip
 
-    def embed(self, looks: Sequence[tuple[np.ndarray, Placed]]) -> np.ndarray:
+    def embed(self, looks: Sequence[tuple[np.ndarray, HasBoxAndKeypoints]]) -> np.ndarray:
         """Who the faces of pictures are: (n, d) float32, of length one."""
         return self.embed_crops([self.cut(pixels, face) for pixels, face in looks])
 
@@ -133,14 +142,14 @@ class Embedder:
         return _session(self.path, threads=self.threads)
 
 
-def embedders(models_dir: Path, *, threads: int | None = None) -> list[Embedder]:
+def load_embedders(models_dir: Path, *, threads: int | None = None) -> list[FaceEmbedder]:
     """The embedders of a person's own folder, by name, and after them the one that is shipped."""
-    own = sorted((models_dir / FOLDER).glob("*.onnx"))
-    shipped = [SHIPPED] if SHIPPED.is_file() else []
-    return [Embedder.load(path, threads=threads) for path in (*own, *shipped)]
+    own = sorted((models_dir / EMBEDDERS_FOLDER).glob("*.onnx"))
+    shipped = [SHIPPED_EMBEDDER] if SHIPPED_EMBEDDER.is_file() else []
+    return [FaceEmbedder.load(path, threads=threads) for path in (*own, *shipped)]
 
 
-def widened(matrix: np.ndarray, *, size: int, margin: float) -> np.ndarray:
+def widen_crop_matrix(matrix: np.ndarray, *, size: int, margin: float) -> np.ndarray:
     """The similarity (2, 3) to a crop of `size` px, now showing `margin` times as much."""
     shrunk: np.ndarray = matrix / margin
     shrunk[:, 2] += (size - 1) / 2 * (1 - 1 / margin)

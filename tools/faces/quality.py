@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 # The least (for yaw: the most) that makes a face usable.
-LIMITS = {
+QUALITY_LIMITS = {
     # Below 24 px between the eyes a 112 px crop is mostly interpolation (design note §11.2).
     "too small": 24.0,
     # Variance of the Laplacian. Labelled Faces in the Wild, 42 px between the eyes: median 138,
@@ -30,7 +30,7 @@ class FaceQuality:
     `width_px` and `interocular_px` in pixels of the photograph; `sharpness` is the variance of the
     Laplacian of the grey 112 px crop (0 for a flat picture); `yaw_deg` is positive when the nose
     points to the right of the picture; `detector_score` 0..1. `problems` are short names of the
-    limits it fails, the keys of `LIMITS`.
+    limits it fails, the keys of `QUALITY_LIMITS`.
 
     Does not show: whether the face is authentic. A good forgery passes; so does a statue.
     """
@@ -57,10 +57,10 @@ def measure_quality(
     yaw = yaw_degrees(keypoints)
     failed = {
         # A turned head brings the eyes together without making the face smaller.
-        "too small": interocular / max(np.cos(np.deg2rad(yaw)), 0.5) < LIMITS["too small"],
-        "blurred": sharpness < LIMITS["blurred"],
-        "extreme pose": abs(yaw) > LIMITS["extreme pose"],
-        "low detector score": detector_score < LIMITS["low detector score"],
+        "too small": interocular / max(np.cos(np.deg2rad(yaw)), 0.5) < QUALITY_LIMITS["too small"],
+        "blurred": sharpness < QUALITY_LIMITS["blurred"],
+        "extreme pose": abs(yaw) > QUALITY_LIMITS["extreme pose"],
+        "low detector score": detector_score < QUALITY_LIMITS["low detector score"],
     }
     return FaceQuality(
         width_px=float(box[2] - box[0]),

@@ -7,8 +7,8 @@ self-blended images (CVPR 2022); no code of theirs was used.
 import cv2
 import numpy as np
 
-from tools.faces.alignment import similarity, transform
-from tools.forge.masks import forehead, outline
+from tools.faces.alignment import estimate_similarity_transform, transform_points
+from tools.forge.masks import estimate_forehead, face_outline
 
 
 def warp_face(
@@ -24,9 +24,14 @@ def warp_face(
     ring and everything beyond it follow the similarity between the two faces.
     """
     there, here = _anchors(source_landmarks), _anchors(target_landmarks)
-    whole = similarity(target_landmarks.astype(float), source_landmarks.astype(float))
+    whole = estimate_similarity_transform(
+        target_landmarks.astype(float), source_landmarks.astype(float)
+    )
     ring = _ring(target_landmarks)
-    here, there = np.concatenate([here, ring]), np.concatenate([there, transform(ring, whole)])
+    here, there = (
+        np.concatenate([here, ring]),
+        np.concatenate([there, transform_points(ring, whole)]),
+    )
     map_x, map_y = _piecewise_map(here, there, shape=shape, elsewhere=whole)
     warped: np.ndarray = cv2.remap(
         source, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
@@ -35,11 +40,11 @@ def warp_face(
 
 
 def _anchors(landmarks: np.ndarray) -> np.ndarray:
-    return np.concatenate([landmarks, forehead(landmarks)]).astype(np.float64)
+    return np.concatenate([landmarks, estimate_forehead(landmarks)]).astype(np.float64)
 
 
 def _ring(landmarks: np.ndarray) -> np.ndarray:
-    hull = outline(landmarks).astype(np.float64)
+    hull = face_outline(landmarks).astype(np.float64)
     centre = hull.mean(axis=0)
     ring: np.ndarray = centre + 1.35 * (hull - centre)
     return ring

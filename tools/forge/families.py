@@ -17,7 +17,7 @@ Value = str | float | int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class ForgeryContext:
     """What a family works with: the target, the source warped onto it, and the drawn numbers.
 
     `source` is None for families that use the target's own pixels only. `photo` is the source as
@@ -49,35 +49,37 @@ class Scene:
         return value
 
 
-def face_mask(scene: Scene) -> np.ndarray:
+def face_mask(scene: ForgeryContext) -> np.ndarray:
     """The inner face with an outline, reach and softness of its own."""
     landmarks = scene.landmarks
-    outline = masks.outline(landmarks)
+    outline = masks.face_outline(landmarks)
     if scene.choose("forehead", ("with", "with", "without")) == "without":
         outline = cv2.convexHull(landmarks.astype(np.float32))[:, 0]
     centre = outline.mean(axis=0)
     reach = scene.draw("reach", 0.88, 1.08)
-    area = masks.fill(scene.target.shape, centre + reach * (outline - centre))
+    area = masks.polygon_mask(scene.target.shape, centre + reach * (outline - centre))
     bend = scene.draw("bend", 0.0, 0.08) * scene.unit
-    area = masks.distort(area, rng=scene.rng, amount_px=bend)
-    return softened(scene, area, low=0.02, high=0.16)
+    area = masks.elastic_deform(area, rng=scene.rng, amount_px=bend)
+    return feather_inside(scene, area, low=0.02, high=0.16)
 
 
-def softened(scene: Scene, area: np.ndarray, *, low: float, high: float) -> np.ndarray:
+def feather_inside(
+    scene: ForgeryContext, area: np.ndarray, *, low: float, high: float
+) -> np.ndarray:
     """The area with a soft edge of a drawn width, in eye distances, inside of it."""
-    return masks.soften(area, sigma_px=scene.draw("softness", low, high) * scene.unit)
+    return masks.feather(area, sigma_px=scene.draw("softness", low, high) * scene.unit)
 
 
-def _recoloured(scene: Scene, area: np.ndarray) -> np.ndarray:
+def _recoloured(scene: ForgeryContext, area: np.ndarray) -> np.ndarray:
     """The warped source in the target's colours, sometimes as coarse as a generator's output."""
     if scene.source is None:
         raise ValueError("a swap was started without a source")
     strength = scene.draw("colour_match", 0.6, 1.0)
     new = blending.match_colour(scene.source, scene.target, area=area, strength=strength)
-    return generated(scene, new) if scene.rng.random() < 0.5 else new
+    return imitate_generator_output(scene, new) if scene.rng.random() < 0.5 else new
 
 
-def generated(scene: Scene, pixels: np.ndarray) -> np.ndarray:
+def imitate_generator_output(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:
     """Pixels as a generator returns them whose faces are coarser than the photo's.
 
     Autoencoders of 64 to 256 px are pasted into frames whose faces are one to four times larger.
@@ -89,18 +91,18 @@ def generated(scene: Scene, pixels: np.ndarray) -> np.ndarray:
     return blending.sharpen(coarse, amount=scene.draw("sharpening", 0.0, 0.8))
 
 
-def _face_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _face_swap(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     mask = face_mask(scene)
     return _recoloured(scene, mask), mask
 
 
-def _partial_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _partial_swap(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """The window of one of several sizes where source and target differ most."""
-    face = masks.fill(scene.target.shape, masks.outline(scene.landmarks))
+    face = masks.polygon_mask(scene.target.shape, masks.face_outline(scene.landmarks))
     new = _recoloured(scene, face)
     width = round(scene.draw("window_width", 0.7, 1.7) * scene.unit)
     height = round(scene.draw("window_height", 0.5, 1.3) * scene.unit)
-    difference = dissimilarity(scene.target, new) * face
+    difference = dssim_map(scene.target, new) * face
     content = cv2.boxFilter(difference, -1, (width, height), borderType=cv2.BORDER_CONSTANT)
     # Some chance in the choice, or the same feature would win in every photo.
     content *= cv2.resize(
@@ -110,10 +112,10 @@ def _partial_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     window = np.zeros_like(face)
     top, left = max(0, y - height // 2), max(0, x - width // 2)
     window[top : y + height // 2 + 1, left : x + width // 2 + 1] = 1
-    return new, softened(scene, window * face, low=0.01, high=0.1)
+    return new, feather_inside(scene, window * face, low=0.01, high=0.1)
 
 
-def dissimilarity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def dssim_map(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """DSSIM map (h, w) in 0..1 of the grey images: (1 − SSIM) / 2, Gaussian window of σ 1.5."""
     a = cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32)
     b = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -134,7 +136,7 @@ def dissimilarity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 _FEATURES = ("eyes", "mouth", "nose", "eyes and eyebrows", "nose and mouth")
 
 
-def _region_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _region_swap(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """Features of another person's face, in the outline that the landmarks give them."""
     names = {
         "eyes": ("left eye", "right eye"),
@@ -144,17 +146,17 @@ def _region_swap(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
         "nose and mouth": ("nose", "mouth"),
     }[scene.choose("features", _FEATURES)]
     shape = scene.target.shape
-    areas = [masks.part(scene.landmarks, shape, name=name) for name in names]
-    area = masks.grow(
+    areas = [masks.face_part_mask(scene.landmarks, shape, name=name) for name in names]
+    area = masks.dilate_area(
         np.maximum.reduce(areas), radius_px=scene.draw("reach", 0.05, 0.15) * scene.unit
     )
-    return _recoloured(scene, area), softened(scene, area, low=0.02, high=0.08)
+    return _recoloured(scene, area), feather_inside(scene, area, low=0.02, high=0.08)
 
 
-def _self_blend(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _self_blend(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """The photo pasted onto itself, slightly moved, recoloured or coarsened."""
     mask = face_mask(scene) * float(scene.rng.choice([0.5, 0.75, 1.0, 1.0]))
-    new = tinted(scene, scene.target)
+    new = jitter_light(scene, scene.target)
     match scene.choose("texture", ("coarse", "sharp", "same")):
         case "coarse":
             new = blending.coarsen(
@@ -162,7 +164,7 @@ def _self_blend(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
             )
         case "sharp":
             new = blending.sharpen(new, amount=scene.draw("sharpening", 0.5, 1.5))
-    centre = masks.outline(scene.landmarks).mean(axis=0)
+    centre = masks.face_outline(scene.landmarks).mean(axis=0)
     matrix = cv2.getRotationMatrix2D(
         (float(centre[0]), float(centre[1])),
         scene.draw("turn_deg", -3, 3),
@@ -177,7 +179,7 @@ def _self_blend(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     return moved, mask
 
 
-def tinted(scene: Scene, pixels: np.ndarray) -> np.ndarray:
+def jitter_light(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:
     """Another light: gain, offset and gamma, a little different per channel."""
     gain = scene.draw("gain", 0.88, 1.12) * scene.rng.uniform(0.97, 1.03, 3)
     shift = scene.draw("shift", -10, 10) + scene.rng.uniform(-6, 6, 3)
@@ -187,7 +189,7 @@ def tinted(scene: Scene, pixels: np.ndarray) -> np.ndarray:
     return tinted
 
 
-def _reenactment(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _reenactment(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """The mouth, jaw or brows moved into another expression, by the photo's own pixels."""
     moved = scene.landmarks.copy()
     up = moved[27] - moved[8]
@@ -210,22 +212,22 @@ def _reenactment(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
         moved[17:27] += 0.5 * size * up
     new = blending.warp_face(scene.target, scene.landmarks, moved, shape=scene.target.shape)
     if scene.rng.random() < 0.6:
-        new = generated(scene, new)
+        new = imitate_generator_output(scene, new)
     lower = np.concatenate([moved[2:15], moved[[31, 35]], scene.landmarks[2:15]])
-    area = masks.fill(scene.target.shape, cv2.convexHull(lower.astype(np.float32))[:, 0])
+    area = masks.polygon_mask(scene.target.shape, cv2.convexHull(lower.astype(np.float32))[:, 0])
     if (moved[17:27] != scene.landmarks[17:27]).any():
-        area = masks.fill(scene.target.shape, masks.outline(moved))
-    return new, softened(scene, area, low=0.03, high=0.12)
+        area = masks.polygon_mask(scene.target.shape, masks.face_outline(moved))
+    return new, feather_inside(scene, area, low=0.03, high=0.12)
 
 
-def _inpainting(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _inpainting(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """A patch of the face painted over from its surroundings, or smoothed like a beauty filter."""
-    face = masks.fill(scene.target.shape, masks.outline(scene.landmarks))
+    face = masks.polygon_mask(scene.target.shape, masks.face_outline(scene.landmarks))
     if scene.choose("how", ("paint", "smooth")) == "smooth":
         sigma = scene.draw("sigma", 0.05, 0.12) * scene.unit
         new = cv2.bilateralFilter(scene.target, -1, scene.draw("contrast", 25, 60), sigma)
-        return new, softened(scene, face, low=0.05, high=0.15)
-    ys, xs = np.nonzero(masks.shrink(face, radius_px=0.15 * scene.unit))
+        return new, feather_inside(scene, face, low=0.05, high=0.15)
+    ys, xs = np.nonzero(masks.erode_area(face, radius_px=0.15 * scene.unit))
     if len(ys) == 0:
         return scene.target, np.zeros_like(face)
     patch = np.zeros(scene.target.shape[:2], np.uint8)
@@ -237,21 +239,21 @@ def _inpainting(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
         )
     radius = max(2, round(0.08 * scene.unit))
     new = cv2.inpaint(scene.target, patch, radius, cv2.INPAINT_TELEA)
-    area = masks.grow(patch.astype(np.float32), radius_px=1)
-    return new, softened(scene, area, low=0.01, high=0.03)
+    area = masks.dilate_area(patch.astype(np.float32), radius_px=1)
+    return new, feather_inside(scene, area, low=0.01, high=0.03)
 
 
-def _resynthesis(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _resynthesis(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """The face as it leaves a decoder: coarse, resampled, with a faint grid of the up-sampling."""
     mask = face_mask(scene)
-    new = generated(scene, scene.target)
+    new = imitate_generator_output(scene, scene.target)
     if scene.rng.random() < 0.5:
         period = int(scene.rng.choice([2, 4]))
-        new = with_grid(new, period=period, amount=scene.draw("grid", 1.5, 6.0))
-    return tinted(scene, new) if scene.rng.random() < 0.3 else new, mask
+        new = add_checkerboard(new, period=period, amount=scene.draw("grid", 1.5, 6.0))
+    return jitter_light(scene, new) if scene.rng.random() < 0.3 else new, mask
 
 
-def with_grid(pixels: np.ndarray, *, period: int, amount: float) -> np.ndarray:
+def add_checkerboard(pixels: np.ndarray, *, period: int, amount: float) -> np.ndarray:
     """The checkerboard that transposed convolutions leave (Odena et al., 2016), in grey levels."""
     height, width = pixels.shape[:2]
     wave_y = np.where(np.arange(height) % period < period // 2, 1.0, -1.0)
@@ -261,9 +263,9 @@ def with_grid(pixels: np.ndarray, *, period: int, amount: float) -> np.ndarray:
     return marked
 
 
-Maker = Callable[[Scene], tuple[np.ndarray, np.ndarray]]
+ForgeryFunction = Callable[[ForgeryContext], tuple[np.ndarray, np.ndarray]]
 
-MAKERS: dict[str, Maker] = {
+FACE_FAMILY_FUNCTIONS: dict[str, ForgeryFunction] = {
     "self_blend": _self_blend,
     "face_swap": _face_swap,
     "partial_swap": _partial_swap,

@@ -15,12 +15,11 @@ import numpy as np
 
 from tools.errors import ToolError
 from tools.forge import blending, masks
-from tools.forge.families import MAKERS as FACE_MAKERS
-from tools.forge.families import Maker, Scene, Value
+from tools.forge.families import FACE_FAMILY_FUNCTIONS, ForgeryContext, ForgeryFunction, Value
 from tools.forge.masks import BACKGROUND as BACKGROUND
 from tools.forge.masks import REGIONS as REGIONS
 from tools.forge.morphing import morph
-from tools.forge.scenes import MAKERS as SCENE_MAKERS
+from tools.forge.scenes import SCENE_FAMILY_FUNCTIONS
 
 FAMILIES = (
     "self_blend",
@@ -40,15 +39,19 @@ HELD_OUT_FAMILIES = ("morph",)
 """Nothing that is shipped was trained on these."""
 
 ALL_FAMILIES = (*FAMILIES, *SCENE_FAMILIES, *HELD_OUT_FAMILIES)
-WITH_SOURCE = (*SWAPS, "scene_composite", "morph")
+FAMILIES_WITH_SOURCE = (*SWAPS, "scene_composite", "morph")
 """Those that need another person's photo."""
 
-MAKERS: Mapping[str, Maker] = {**FACE_MAKERS, **SCENE_MAKERS, "morph": morph}
+FAMILY_FUNCTIONS: Mapping[str, ForgeryFunction] = {
+    **FACE_FAMILY_FUNCTIONS,
+    **SCENE_FAMILY_FUNCTIONS,
+    "morph": morph,
+}
 UNMASK_MARK = "Forgery made by Unmask"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ForgeryRecipe:
     """How a forgery was made: the family, the blend, and the numbers that were drawn."""
 
     family: str
@@ -75,7 +78,7 @@ class Forgery:
     pixels: np.ndarray
     mask: np.ndarray
     regions: tuple[str, ...]
-    recipe: Recipe
+    recipe: ForgeryRecipe
 
 
 def forge(
@@ -90,7 +93,7 @@ def forge(
     """A forgery of one family out of an authentic photo; the same `rng` state gives the same one.
 
     Pixels are (h, w, 3) uint8 RGB and landmarks (68, 2) in iBUG order, in pixels. Families of
-    `WITH_SOURCE` need a source: a photo of another person with its landmarks.
+    `FAMILIES_WITH_SOURCE` need a source: a photo of another person with its landmarks.
     Raises ToolError for an unknown family, a missing source, a face too small or too far outside
     of the photo to leave anything to forge, and a photo that is all face where the scene is forged.
     """
@@ -98,7 +101,7 @@ def forge(
         raise ToolError(f"no family of forgeries is called {family!r}; there are {ALL_FAMILIES}")
     landmarks = np.asarray(target_landmarks, np.float32)
     source = photo = None
-    if family in WITH_SOURCE:
+    if family in FAMILIES_WITH_SOURCE:
         if source_pixels is None or source_landmarks is None:
             raise ToolError(f"{family!r} needs a source photo with landmarks")
         there = np.asarray(source_landmarks, np.float32)
@@ -108,8 +111,8 @@ def forge(
     # The seed that the recipe names starts the forgery anew, whatever was drawn before.
     seed = int(rng.integers(2**31))
     drawing = np.random.default_rng(seed)
-    scene = Scene(target_pixels, landmarks, source, drawing, {}, photo)
-    new, mask = MAKERS[family](scene)
+    scene = ForgeryContext(target_pixels, landmarks, source, drawing, {}, photo)
+    new, mask = FAMILY_FUNCTIONS[family](scene)
     pixels, mask, blend = _blend(scene, new, mask)
     changed = (pixels != target_pixels).any(axis=2)
     mask = np.where(changed, np.clip(mask, 0, 1), 0).astype(np.float32)
@@ -117,9 +120,9 @@ def forge(
         raise ToolError(f"nothing to forge by {family!r}: the face is too small or out of frame")
     covered: tuple[str, ...] = (BACKGROUND,)
     if family not in SCENE_FAMILIES:
-        regions = masks.face_regions(landmarks, target_pixels.shape)
+        regions = masks.face_region_masks(landmarks, target_pixels.shape)
         covered = masks.regions_covered(mask, regions)
-    return Forgery(pixels, mask, covered, Recipe(family, blend, seed, scene.drawn))
+    return Forgery(pixels, mask, covered, ForgeryRecipe(family, blend, seed, scene.drawn))
 
 
 def save_forgery(forgery: Forgery, path: Path, *, quality: int = 92) -> None:
@@ -148,7 +151,9 @@ def save_forgery(forgery: Forgery, path: Path, *, quality: int = 92) -> None:
             raise ToolError(f"forgeries are saved as .jpg or .png, not {suffix!r}")
 
 
-def _blend(scene: Scene, new: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+def _blend(
+    scene: ForgeryContext, new: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, str]:
     """Of what comes from another photo, two in five are blended in the gradient domain."""
     if scene.photo is not None and scene.rng.random() < 0.4:
         # The gradient domain hides the seam by itself: a wide alpha ramp would show the target.

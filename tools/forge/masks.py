@@ -42,7 +42,7 @@ def eye_distance(landmarks: np.ndarray) -> float:
     return max(1.0, float(np.linalg.norm(right - left)))
 
 
-def forehead(landmarks: np.ndarray) -> np.ndarray:
+def estimate_forehead(landmarks: np.ndarray) -> np.ndarray:
     """Ten points above the brows (10, 2), which iBUG's 68 lack: brows pushed up the face's axis."""
     chin, between_brows = landmarks[8], landmarks[[21, 22]].mean(axis=0)
     up = between_brows - chin
@@ -51,14 +51,14 @@ def forehead(landmarks: np.ndarray) -> np.ndarray:
     return points
 
 
-def outline(landmarks: np.ndarray) -> np.ndarray:
+def face_outline(landmarks: np.ndarray) -> np.ndarray:
     """The face's outline (n, 2): convex hull of the landmarks and the estimated forehead."""
-    points = np.concatenate([landmarks, forehead(landmarks)]).astype(np.float32)
+    points = np.concatenate([landmarks, estimate_forehead(landmarks)]).astype(np.float32)
     hull: np.ndarray = cv2.convexHull(points)[:, 0]
     return hull
 
 
-def fill(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
+def polygon_mask(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
     """A polygon's area as (h, w) float32, 1 inside; points in pixels, with sub-pixel precision."""
     canvas = np.zeros(shape[:2], np.uint8)
     corners = np.round(np.asarray(points, np.float64) * 16).astype(np.int32)
@@ -66,37 +66,37 @@ def fill(shape: tuple[int, ...], points: np.ndarray) -> np.ndarray:
     return canvas.astype(np.float32)
 
 
-def part(landmarks: np.ndarray, shape: tuple[int, ...], *, name: str) -> np.ndarray:
+def face_part_mask(landmarks: np.ndarray, shape: tuple[int, ...], *, name: str) -> np.ndarray:
     """One part of the face as (h, w) float32 in {0, 1}, a little wider than its landmarks."""
     area = np.zeros(shape[:2], np.float32)
     for indices in _PARTS[name]:
         hull = cv2.convexHull(landmarks[list(indices)].astype(np.float32))[:, 0]
-        area = np.maximum(area, fill(shape, hull))
-    return grow(area, radius_px=0.16 * eye_distance(landmarks))
+        area = np.maximum(area, polygon_mask(shape, hull))
+    return dilate_area(area, radius_px=0.16 * eye_distance(landmarks))
 
 
-def untouched_face(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def protected_face_mask(landmarks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The face and what surrounds it as (h, w) float32 in {0, 1}: what a forged scene must spare.
 
     About half an eye distance around the outline, as wide as a face crop without a margin.
     """
-    face = fill(shape, outline(landmarks))
+    face = polygon_mask(shape, face_outline(landmarks))
     if not face.any():
         return face
-    return grow(face, radius_px=_UNTOUCHED_REACH * eye_distance(landmarks))
+    return dilate_area(face, radius_px=_UNTOUCHED_REACH * eye_distance(landmarks))
 
 
-def face_regions(landmarks: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+def face_region_masks(landmarks: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     """Every region of `REGIONS` as (h, w) float32 in {0, 1}; left and right as seen in the image.
 
     "skin" is the face without its parts; "face boundary" is a ring around the outline, a fifth
     of the eye distance to either side, where swapped faces are blended in.
     """
-    face = fill(shape, outline(landmarks))
-    regions = {name: part(landmarks, shape, name=name) for name in _PARTS}
+    face = polygon_mask(shape, face_outline(landmarks))
+    regions = {name: face_part_mask(landmarks, shape, name=name) for name in _PARTS}
     inner = np.maximum.reduce(list(regions.values()))
     reach = 0.2 * eye_distance(landmarks)
-    ring = grow(face, radius_px=reach) - shrink(face, radius_px=reach)
+    ring = dilate_area(face, radius_px=reach) - erode_area(face, radius_px=reach)
     regions |= {"whole face": face, "skin": face * (1 - inner), "face boundary": ring}
     return {name: regions[name] for name in REGIONS}
 
@@ -114,23 +114,23 @@ def regions_covered(mask: np.ndarray, regions: Mapping[str, np.ndarray]) -> tupl
     return tuple(covered)
 
 
-def grow(area: np.ndarray, *, radius_px: float) -> np.ndarray:
+def dilate_area(area: np.ndarray, *, radius_px: float) -> np.ndarray:
     """The area widened by a disc."""
     widened: np.ndarray = cv2.dilate(area, _disc(radius_px))
     return widened
 
 
-def shrink(area: np.ndarray, *, radius_px: float) -> np.ndarray:
+def erode_area(area: np.ndarray, *, radius_px: float) -> np.ndarray:
     """The area narrowed by a disc."""
     narrowed: np.ndarray = cv2.erode(area, _disc(radius_px))
     return narrowed
 
 
-def soften(area: np.ndarray, *, sigma_px: float) -> np.ndarray:
+def feather(area: np.ndarray, *, sigma_px: float) -> np.ndarray:
     """The area with a soft edge that stays inside of it, so that nothing outside is touched."""
     if sigma_px < 0.3:
         return area
-    inner = shrink(area, radius_px=1.5 * sigma_px)
+    inner = erode_area(area, radius_px=1.5 * sigma_px)
     if inner.sum() < 0.2 * area.sum():
         inner = area
     soft: np.ndarray = cv2.GaussianBlur(inner, (0, 0), sigma_px) * area
@@ -139,7 +139,7 @@ def soften(area: np.ndarray, *, sigma_px: float) -> np.ndarray:
     return soft
 
 
-def distort(area: np.ndarray, *, rng: np.random.Generator, amount_px: float) -> np.ndarray:
+def elastic_deform(area: np.ndarray, *, rng: np.random.Generator, amount_px: float) -> np.ndarray:
     """The area with its outline bent by a smooth random field (elastic deformation)."""
     height, width = area.shape
     field = rng.standard_normal((2, 6, 6)).astype(np.float32)

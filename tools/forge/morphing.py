@@ -10,18 +10,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from tools.faces.alignment import similarity, transform
+from tools.faces.alignment import estimate_similarity_transform, transform_points
 from tools.forge import blending
-from tools.forge.families import Scene, face_mask, generated
+from tools.forge.families import ForgeryContext, face_mask, imitate_generator_output
 
 
-def morph(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def morph(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """The average of target and source in shape and texture, in the target's place and colours."""
     if scene.photo is None:
         raise ValueError("a morph was started without a source")
     pixels, there = scene.photo
     shape, here = scene.target.shape, scene.landmarks
-    placed = transform(there, similarity(there.astype(float), here.astype(float)))
+    placed = transform_points(
+        there, estimate_similarity_transform(there.astype(float), here.astype(float))
+    )
     weight = scene.draw("shape_share", 0.35, 0.65)
     average = ((1 - weight) * here + weight * placed).astype(np.float32)
     mask = face_mask(replace(scene, landmarks=average))
@@ -32,4 +34,4 @@ def morph(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     mixed = (1 - share) * one.astype(np.float32) + share * other
     new = np.rint(mixed).astype(np.uint8)
     # Some morphs are retouched by a generator afterwards, which hides the doubled contours.
-    return generated(scene, new) if scene.rng.random() < 0.3 else new, mask
+    return imitate_generator_output(scene, new) if scene.rng.random() < 0.3 else new, mask

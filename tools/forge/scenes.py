@@ -11,7 +11,14 @@ import cv2
 import numpy as np
 
 from tools.forge import blending, masks
-from tools.forge.families import Maker, Scene, generated, softened, tinted, with_grid
+from tools.forge.families import (
+    ForgeryContext,
+    ForgeryFunction,
+    add_checkerboard,
+    feather_inside,
+    imitate_generator_output,
+    jitter_light,
+)
 
 _TRIES = 12
 _LEAST_SHARE = 0.02
@@ -19,41 +26,43 @@ _LEAST_SHARE = 0.02
 _WORKING_PX = 256
 
 
-def _inpainting(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _inpainting(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """A region painted anew: out of its surroundings, other parts of the photo, or a texture."""
     area = _region(scene)
     match scene.choose("how", ("diffused", "borrowed", "textured")):
         case "diffused":
             new = _textured(scene, _diffused(scene.target, area), strength=0.5)
         case "borrowed":
-            face = masks.untouched_face(scene.landmarks, scene.target.shape)
+            face = masks.protected_face_mask(scene.landmarks, scene.target.shape)
             new = _moved(scene, scene.target, face, area=area)
         case _:
             new = _textured(scene, _flat(scene.target, area), strength=1.0)
-    return _regenerated(scene, new), softened(scene, area, low=0.01, high=0.12)
+    return _regenerated(scene, new), feather_inside(scene, area, low=0.01, high=0.12)
 
 
-def _composite(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _composite(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """A part of another photo, with its own scale and compression, in the target's colours."""
     if scene.photo is None:
         raise ValueError("a composite was started without a source")
     pixels, landmarks = scene.photo
     area = _region(scene)
     pixels = _recompressed(pixels, quality=int(scene.draw("quality", 55, 96)))
-    face = masks.untouched_face(landmarks, pixels.shape)
+    face = masks.protected_face_mask(landmarks, pixels.shape)
     scale = scene.unit / masks.eye_distance(landmarks) * scene.draw("scale", 0.7, 1.5)
     new = _moved(scene, pixels, face, area=area, scale=scale)
     strength = scene.draw("colour_match", 0.3, 1.0)
     new = blending.match_colour(new, scene.target, area=area, strength=strength)
-    return new, softened(scene, area, low=0.01, high=0.1)
+    return new, feather_inside(scene, area, low=0.01, high=0.1)
 
 
-def _resynthesis(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _resynthesis(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     """Everything but the face as it leaves a decoder, the face pasted back over it."""
-    return _regenerated(scene, scene.target), softened(scene, _outside(scene), low=0.05, high=0.3)
+    return _regenerated(scene, scene.target), feather_inside(
+        scene, _outside(scene), low=0.05, high=0.3
+    )
 
 
-MAKERS: dict[str, Maker] = {
+SCENE_FAMILY_FUNCTIONS: dict[str, ForgeryFunction] = {
     "scene_inpainting": _inpainting,
     "scene_composite": _composite,
     "scene_resynthesis": _resynthesis,
@@ -63,13 +72,13 @@ MAKERS: dict[str, Maker] = {
 # -- where -----------------------------------------------------------------------------------
 
 
-def _outside(scene: Scene) -> np.ndarray:
+def _outside(scene: ForgeryContext) -> np.ndarray:
     """All that may be changed; nothing where there is no face to leave alone."""
-    face = masks.untouched_face(scene.landmarks, scene.target.shape)
+    face = masks.protected_face_mask(scene.landmarks, scene.target.shape)
     return 1 - face if face.sum() >= 16 else np.zeros_like(face)
 
 
-def _region(scene: Scene) -> np.ndarray:
+def _region(scene: ForgeryContext) -> np.ndarray:
     """Part of the outside: a blob, or all that lies to one side of the face."""
     outside = _outside(scene)
     if not outside.any():
@@ -86,7 +95,7 @@ def _region(scene: Scene) -> np.ndarray:
     return area
 
 
-def _blob(scene: Scene, centre: tuple[int, int]) -> np.ndarray:
+def _blob(scene: ForgeryContext, centre: tuple[int, int]) -> np.ndarray:
     """An ellipse with a bent outline, a tenth to a third of the picture's shorter side in reach."""
     height, width = scene.target.shape[:2]
     canvas = np.zeros((height, width), np.uint8)
@@ -95,13 +104,13 @@ def _blob(scene: Scene, centre: tuple[int, int]) -> np.ndarray:
     cv2.ellipse(canvas, centre, axes, float(scene.rng.uniform(0, 180)), 0, 360, 1, -1)
     bend = 0.3 * float(min(reach))
     area = canvas.astype(np.float32)
-    bent = masks.distort(area, rng=scene.rng, amount_px=bend)
+    bent = masks.elastic_deform(area, rng=scene.rng, amount_px=bend)
     return np.asarray(bent > 0.5, np.float32)
 
 
-def _side(scene: Scene) -> np.ndarray:
+def _side(scene: ForgeryContext) -> np.ndarray:
     """Above, below, left or right of the face's outline."""
-    outline = masks.outline(scene.landmarks)
+    outline = masks.face_outline(scene.landmarks)
     area = np.zeros(scene.target.shape[:2], np.float32)
     left, top = np.maximum(np.floor(outline.min(axis=0)).astype(int), 0)
     right, bottom = np.maximum(np.ceil(outline.max(axis=0)).astype(int), 0)
@@ -120,14 +129,14 @@ def _side(scene: Scene) -> np.ndarray:
 # -- what ------------------------------------------------------------------------------------
 
 
-def _regenerated(scene: Scene, pixels: np.ndarray) -> np.ndarray:
+def _regenerated(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:
     """Pixels as a decoder returns them: coarser, with other noise, sometimes a grid and a tint."""
-    new = generated(scene, pixels)
+    new = imitate_generator_output(scene, pixels)
     if scene.rng.random() < 0.4:
         period = int(scene.rng.choice([2, 4]))
-        new = with_grid(new, period=period, amount=scene.draw("grid", 1.5, 6.0))
+        new = add_checkerboard(new, period=period, amount=scene.draw("grid", 1.5, 6.0))
     if scene.rng.random() < 0.4:
-        new = tinted(scene, new)
+        new = jitter_light(scene, new)
     sigma = scene.draw("noise", 0.0, 4.0)
     noise: np.ndarray = scene.rng.normal(0, sigma, new.shape).astype(np.float32)
     if scene.rng.random() < 0.5:
@@ -154,7 +163,7 @@ def _flat(target: np.ndarray, area: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.rint(colour).astype(np.uint8), target.shape)
 
 
-def _textured(scene: Scene, pixels: np.ndarray, *, strength: float) -> np.ndarray:
+def _textured(scene: ForgeryContext, pixels: np.ndarray, *, strength: float) -> np.ndarray:
     """Pixels with random structure of several sizes, coloured, as strong as the photo's own."""
     height, width = pixels.shape[:2]
     spread = max(4.0, float(scene.target.std())) * strength * scene.draw("structure", 0.3, 0.9)
@@ -170,7 +179,12 @@ def _textured(scene: Scene, pixels: np.ndarray, *, strength: float) -> np.ndarra
 
 
 def _moved(
-    scene: Scene, photo: np.ndarray, face: np.ndarray, *, area: np.ndarray, scale: float = 1.0
+    scene: ForgeryContext,
+    photo: np.ndarray,
+    face: np.ndarray,
+    *,
+    area: np.ndarray,
+    scale: float = 1.0,
 ) -> np.ndarray:
     """The photo moved so that a part without its face lies on the area, as large as the target.
 

@@ -13,11 +13,11 @@ from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import Face
 from tools.gallery import free_memory
-from tools.gallery.records import AnalysedFace, AnalysedImage, Moment, Vector
+from tools.gallery.records import AnalysedFace, AnalysedImage, FramePosition, Vector
 from tools.media.images import Photo, UnreadableImage
 
 
-class Analyser(Protocol):
+class FaceAnalysisProtocol(Protocol):
     """Finds and embeds faces; `tools.faces.analyser.FaceAnalyser` is one."""
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
@@ -44,12 +44,12 @@ class ImageEncoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Opened:
+class DecodedImage:
     """A decoded picture with the size of its file in bytes; a frame with its `moment`."""
 
     photo: Photo
     byte_size: int
-    moment: Moment | None = None
+    moment: FramePosition | None = None
 
 
 class AnalysisPool:
@@ -59,21 +59,21 @@ class AnalysisPool:
     for each other's share on a busy machine; whole batches side by side use every core.
     """
 
-    def __init__(self, workers: int, *, faces: Analyser, encoder: ImageEncoder) -> None:
+    def __init__(self, workers: int, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> None:
         self._faces = faces
         self._encoder = encoder
         self._executor = ThreadPoolExecutor(
             workers, thread_name_prefix="analysis", initializer=_use_one_core
         )
 
-    def submit(self, batch: Sequence[Opened]) -> "Future[list[AnalysedImage | ToolError]]":
+    def submit(self, batch: Sequence[DecodedImage]) -> "Future[list[AnalysedImage | ToolError]]":
         """Have a batch analysed."""
         return self._executor.submit(analyse_batch, batch, faces=self._faces, encoder=self._encoder)
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Within this, batches are analysed; what is not begun at the end is dropped."""
-        free_memory.share()
+        free_memory.limit_malloc_arenas()
         torch = sys.modules.get("torch")  # not there when the encoder needs none
         threads = torch.get_num_threads() if torch else 0
         try:
@@ -82,7 +82,7 @@ class AnalysisPool:
             self._executor.shutdown(cancel_futures=True)
             if torch:
                 torch.set_num_threads(threads)
-            free_memory.give_back()
+            free_memory.trim_malloc()
 
 
 def _use_one_core() -> None:
@@ -92,7 +92,7 @@ def _use_one_core() -> None:
 
 
 def analyse_batch(
-    batch: Sequence[Opened], *, faces: Analyser, encoder: ImageEncoder
+    batch: Sequence[DecodedImage], *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
 ) -> list[AnalysedImage | ToolError]:
     """Analyse pictures together; one that cannot be analysed gives its `ToolError` instead."""
     if not batch:
@@ -112,7 +112,7 @@ def analyse_batch(
 
 
 def _analyse(
-    batch: Sequence[Opened], faces: Analyser, encoder: ImageEncoder
+    batch: Sequence[DecodedImage], faces: FaceAnalysisProtocol, encoder: ImageEncoder
 ) -> list[AnalysedImage]:
     pictures = [each.photo.pixels for each in batch]
     found = faces.analyse(pictures)

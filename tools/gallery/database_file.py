@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.errors import SetupError
 
-RECORDS = "records.sqlite3"
+DATABASE_FILE = "records.sqlite3"
 SCHEMA_VERSION = 2  # 2: videos
 APPLICATION_ID = 0x554E4D4B  # "UNMK": tells our files from any other SQLite file
 
@@ -127,7 +127,7 @@ def connect(path: Path, *, fingerprint: Mapping[str, str] | None = None) -> sqli
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenDatabase:
     """An open record store; `copy` is the temporary folder that it was copied to, if it was."""
 
     connection: sqlite3.Connection
@@ -140,7 +140,7 @@ class Opened:
             self.copy.cleanup()
 
 
-def open_to_read(path: Path) -> Opened:
+def open_to_read(path: Path) -> OpenDatabase:
     """Open a record store that exists; on a disk that cannot be written, all the same.
 
     WAL needs files beside the record. Where none can be made, a record without unfinished work is
@@ -148,7 +148,7 @@ def open_to_read(path: Path) -> Opened:
     copied to a temporary folder and mended there. Raises SetupError or sqlite3.Error.
     """
     try:
-        return Opened(connect(path))
+        return OpenDatabase(connect(path))
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _UNWRITABLE:
             raise
@@ -156,7 +156,7 @@ def open_to_read(path: Path) -> Opened:
     mode = "mode=ro" if unfinished.is_file() else "mode=ro&immutable=1"
     connection = _as_it_lies(path, mode)
     if connection is not None:
-        return Opened(connection)
+        return OpenDatabase(connection)
     folder = tempfile.TemporaryDirectory(prefix="unmask-", ignore_cleanup_errors=True)
     try:
         copied = Path(folder.name) / path.parent.name / path.name
@@ -164,7 +164,7 @@ def open_to_read(path: Path) -> Opened:
         for each in (path, unfinished):
             if each.is_file():
                 shutil.copyfile(each, copied.with_name(each.name))
-        return Opened(connect(copied), folder)
+        return OpenDatabase(connect(copied), folder)
     except BaseException:
         folder.cleanup()
         raise
@@ -257,7 +257,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def plain_words(name: str) -> Iterator[None]:
+def translate_database_errors(name: str) -> Iterator[None]:
     """Turn what a person can mend (full disk, damaged file) into a `SetupError`; the rest is ours.
 
     What was committed before stays readable in every one of these cases.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tools.gallery.record_store import Gallery
-from tools.gallery.records import EmbeddingBatch, Extent, Vector
+from tools.gallery.records import EmbeddingBatch, IndexExtent, Vector
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
@@ -30,7 +30,9 @@ _CHILD = (
 )
 
 
-def in_child_process(gallery: Gallery, extent: Extent) -> tuple[Extent | None, str | None]:
+def probe_in_subprocess(
+    gallery: Gallery, extent: IndexExtent
+) -> tuple[IndexExtent | None, str | None]:
     """How much of the record the index on disk soundly covers; or None and what is wrong.
 
     Must not run while this process has the index open.
@@ -46,11 +48,11 @@ def in_child_process(gallery: Gallery, extent: Extent) -> tuple[Extent | None, s
         return None, "stuck"
     if child.returncode != 0:
         return None, "broken" if child.returncode > 0 else "broken (Chroma crashed on it)"
-    covered = Extent(**json.loads(child.stdout.splitlines()[-1]))
+    covered = IndexExtent(**json.loads(child.stdout.splitlines()[-1]))
     return (covered, None) if covered.epoch else (None, "damaged")
 
 
-def sound_part(collection: "Collection", gallery: Gallery) -> Extent | None:
+def sound_part(collection: "Collection", gallery: Gallery) -> IndexExtent | None:
     """Compare every vector with the record; None unless it holds the first faces and no others.
 
     A writer that was killed leaves a shorter index, which is sound as far as it goes: faces are
@@ -67,10 +69,10 @@ def sound_part(collection: "Collection", gallery: Gallery) -> Extent | None:
             break
     if count != held:
         return None
-    return Extent(epoch=gallery.extent().epoch, faces=count, last=last)
+    return IndexExtent(epoch=gallery.extent().epoch, faces=count, last=last)
 
 
-def spot_check(collection: "Collection", gallery: Gallery, covered: Extent) -> str | None:
+def spot_check(collection: "Collection", gallery: Gallery, covered: IndexExtent) -> str | None:
     """What a quick look finds wrong with an index that was closed properly; usually None."""
     if collection.count() != covered.faces:
         return "incomplete"

@@ -16,16 +16,16 @@ from pathlib import Path
 
 from tools.errors import ToolError
 from tools.gallery import free_memory
-from tools.gallery.analysis import Analyser, AnalysisPool, ImageEncoder, Opened
-from tools.gallery.read_ahead import FileToOpen, OpenedFile, OpeningPool, pixel_count
+from tools.gallery.analysis import AnalysisPool, DecodedImage, FaceAnalysisProtocol, ImageEncoder
+from tools.gallery.read_ahead import FileLoader, FileToOpen, OpenedFile, pixel_count
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedImage, FileRecord
-from tools.gallery.vector_index import Index
-from tools.gallery.video_indexing import Footage
-from tools.media.animations import PAGED
-from tools.media.frames import MOST_FRAMES, Video
-from tools.media.images import Found, UnreadableImage, walk
-from tools.media.skip_reasons import RETRIED
+from tools.gallery.vector_index import FaceIndex
+from tools.gallery.video_indexing import VideoAssembler
+from tools.media.animations import MULTIPAGE_FORMATS
+from tools.media.frames import MAX_FRAMES, Video
+from tools.media.images import UnreadableImage, WalkedFile, walk
+from tools.media.skip_reasons import RETRIED_REASONS
 
 BATCH_IMAGES = 16
 BATCH_PIXELS = 32_000_000
@@ -37,7 +37,7 @@ BATCH_FILES = 500
 NOT_ANALYSED = "not analysed"
 """The reason noted for a picture that was opened but that the analysis refused."""
 
-GIVE_BACK_EVERY = 64  # pictures between returns of freed memory; 1 % of the time or less
+TRIM_MEMORY_EVERY = 64  # pictures between returns of freed memory; 1 % of the time or less
 INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
 _MOST_WORKERS = 8  # each may hold a batch of decoded pictures
 _NAMED_SKIPS = 1000  # a list that grows with the number of files would not be flat
@@ -103,9 +103,9 @@ def index_folders(
     folders: Sequence[Path],
     *,
     gallery: Gallery,
-    faces: Analyser,
+    faces: FaceAnalysisProtocol,
     encoder: ImageEncoder,
-    index: Index | None = None,
+    index: FaceIndex | None = None,
     threads: int | None = None,
     on_progress: Callable[[IndexProgress], None] | None = None,
     on_indexed: Callable[[Sequence[str]], None] | None = None,
@@ -126,7 +126,7 @@ def index_folders(
     # Resolved, so that one file has one name however its folder was given.
     roots = [Path(folder).resolve() for folder in folders]
     with gallery.writer(), contextlib.ExitStack() as stack:
-        index = index or stack.enter_context(Index.open(gallery))
+        index = index or stack.enter_context(FaceIndex.open(gallery))
         workers = min(threads or os.cpu_count() or 1, _MOST_WORKERS)
         pool = AnalysisPool(workers, faces=faces, encoder=encoder)
         job = _Job(gallery, index, pool, workers, on_progress, on_indexed, follow_links)
@@ -148,7 +148,7 @@ class _Batch:
     an earlier one. `lent_pixels` are those that the opening pool counts.
     """
 
-    photos: dict[str, Opened] = field(default_factory=dict)
+    photos: dict[str, DecodedImage] = field(default_factory=dict)
     files: list[FileRecord] = field(default_factory=list)
     videos: list[str] = field(default_factory=list)
     pixels: int = 0
@@ -160,7 +160,7 @@ class _Batch:
         images, files = len(self.photos), len(self.files)
         return images >= BATCH_IMAGES or self.pixels >= BATCH_PIXELS or files >= BATCH_FILES
 
-    def take(self, opened: Opened) -> None:
+    def take(self, opened: DecodedImage) -> None:
         """Put a picture in."""
         self.photos[opened.photo.id] = opened
         self.pixels += pixel_count(opened.photo)
@@ -169,7 +169,7 @@ class _Batch:
 @dataclass(slots=True)
 class _Job:
     gallery: Gallery
-    index: Index
+    index: FaceIndex
     analysis: AnalysisPool
     workers: int
     on_progress: Callable[[IndexProgress], None] | None
@@ -188,7 +188,7 @@ class _Job:
     analysing: deque[_Batch] = field(default_factory=deque)
     failed: set[str] = field(default_factory=set)
     failed_for_now: set[str] = field(default_factory=set)
-    footage: Footage = field(default_factory=Footage)
+    footage: VideoAssembler = field(default_factory=VideoAssembler)
     long_documents: list[str] = field(default_factory=list)
 
     def run(self, roots: Sequence[Path]) -> None:
@@ -197,7 +197,7 @@ class _Job:
             self.total = sum(1 for _ in self._walked(roots))
         # A batch for every worker, and one that is being opened.
         budget = (self.workers + 1) * BATCH_PIXELS
-        with OpeningPool(self.gallery.has_image, budget_pixels=budget) as pool:
+        with FileLoader(self.gallery.has_image, budget_pixels=budget) as pool:
             for opened in pool.opened(self._files_to_open(roots)):
                 self._sort_in(opened, pool)
                 self._move_on(pool)
@@ -208,7 +208,7 @@ class _Job:
             self._note_missing(root)
         self._report(now=True)
 
-    def _walked(self, roots: Sequence[Path]) -> Iterator[Found]:
+    def _walked(self, roots: Sequence[Path]) -> Iterator[WalkedFile]:
         galleries = self.gallery.folder.parent
         home = galleries.parent
         # Photos that someone keeps in the data folder and names are indexed; what Unmask keeps
@@ -241,13 +241,13 @@ class _Job:
         else:
             self.tally["known"] += 1
 
-    def _move_on(self, pool: OpeningPool) -> None:
+    def _move_on(self, pool: FileLoader) -> None:
         if self.batch.full:
             self._analyse()
             while len(self.analysing) > self.workers:
                 self._commit(pool)
 
-    def _sort_in(self, opened: OpenedFile, pool: OpeningPool) -> None:
+    def _sort_in(self, opened: OpenedFile, pool: FileLoader) -> None:
         file, photo, problem = opened.file, opened.photo, opened.problem
         if problem is None and opened.image_id is not None:
             if self._already_have(opened.image_id):
@@ -258,7 +258,7 @@ class _Job:
             elif opened.video is not None:
                 problem = self._take_apart(opened.image_id, opened.video, file, pool)
             elif photo is not None:
-                self.batch.take(Opened(photo, byte_size=file.size))
+                self.batch.take(DecodedImage(photo, byte_size=file.size))
                 self.batch.lent_pixels += pixel_count(photo)
         self.done += 1
         name = opened.image_id if problem is None else None
@@ -267,7 +267,7 @@ class _Job:
             self._skip(file.path, problem)
 
     def _take_apart(
-        self, video_id: str, video: Video, file: FileToOpen, pool: OpeningPool
+        self, video_id: str, video: Video, file: FileToOpen, pool: FileLoader
     ) -> str | None:
         """Send a video's frames off as pictures; the problem, when it has none."""
         try:
@@ -277,7 +277,7 @@ class _Job:
                 self._report()
         except UnreadableImage as error:
             return error.reason
-        if video.format in PAGED and video.frames > MOST_FRAMES:
+        if video.format in MULTIPAGE_FORMATS and video.frames > MAX_FRAMES:
             self.long_documents.append(file.path.name)
         self.batch.videos.append(video_id)
         return None
@@ -293,7 +293,7 @@ class _Job:
             batch.results = self.analysis.submit(list(batch.photos.values()))
             self.analysing.append(batch)
 
-    def _commit(self, pool: OpeningPool) -> None:
+    def _commit(self, pool: FileLoader) -> None:
         """Record the oldest batch under analysis; in that order, so that twins find each other."""
         batch = self.analysing.popleft()
         results = batch.results.result() if batch.results else []
@@ -302,7 +302,7 @@ class _Job:
         self.failed_for_now |= {
             image_id
             for image_id, result in zip(batch.photos, results, strict=True)
-            if isinstance(result, UnreadableImage) and result.reason in RETRIED
+            if isinstance(result, UnreadableImage) and result.reason in RETRIED_REASONS
         }
         pictures = self.footage.sort_in(analysed)
         whole = {video_id: self.footage.whole(video_id) for video_id in batch.videos}
@@ -322,8 +322,8 @@ class _Job:
             self.index.catch_up()
             self.behind = 0
         self.held += len(images)
-        if self.held >= GIVE_BACK_EVERY:
-            free_memory.give_back()
+        if self.held >= TRIM_MEMORY_EVERY:
+            free_memory.trim_malloc()
             self.held = 0
         self._report(now=True)
 
@@ -392,7 +392,7 @@ def _of_long(documents: Sequence[str]) -> tuple[str, ...]:
         return ()
     named = ", ".join(documents[:3]) + (" …" if len(documents) > 3 else "")
     return (
-        f"{len(documents)} with more than {MOST_FRAMES} pages ({named}): {MOST_FRAMES} of each, "
+        f"{len(documents)} with more than {MAX_FRAMES} pages ({named}): {MAX_FRAMES} of each, "
         "evenly spaced, are indexed; split the file to index every page",
     )
 
@@ -407,7 +407,7 @@ def _status(path: Path) -> os.stat_result | None:
 def _settled(known: FileRecord, status: os.stat_result) -> bool:
     """Whether reading the file again could tell nothing new."""
     same = known.same_state(status.st_size, status.st_mtime_ns)
-    return same and known.problem not in RETRIED
+    return same and known.problem not in RETRIED_REASONS
 
 
 def _is_gone(path: Path) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools.media.animations import animation_in
+from tools.media.animations import probe_animation_bytes
 from tools.media.frames import Video
 from tools.media.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
-from tools.media.video_signatures import is_video, sha256_of
-from tools.media.videos import look
+from tools.media.video_signatures import is_video, video_sha256
+from tools.media.videos import probe_video
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class PixelBudget:
             self._changed.notify_all()
 
 
-class OpeningPool:
+class FileLoader:
     """Opens files in several threads and hands them over in the order given.
 
     `is_known` says of a sha256 whether its picture need not be decoded; it is called from the
@@ -131,7 +131,7 @@ class OpeningPool:
             digest = image_id(data)
             if self._is_known(digest):
                 return OpenedFile(file, image_id=digest)
-            video = animation_in(data, file.path)
+            video = probe_animation_bytes(data, file.path)
             if video is not None:
                 return OpenedFile(file, image_id=digest, video=video)
             photo = decode_photo(data)
@@ -143,9 +143,9 @@ class OpeningPool:
         return OpenedFile(file, image_id=photo.id, photo=photo)
 
     def _open_video(self, file: FileToOpen) -> OpenedFile:
-        digest = sha256_of(file.path)
+        digest = video_sha256(file.path)
         known = self._is_known(digest)
-        return OpenedFile(file, image_id=digest, video=None if known else look(file.path))
+        return OpenedFile(file, image_id=digest, video=None if known else probe_video(file.path))
 
 
 def pixel_count(photo: Photo) -> int:

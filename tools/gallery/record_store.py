@@ -18,21 +18,26 @@ import numpy as np
 
 from tools.errors import SetupError, ToolError
 from tools.gallery import database_file, sql
-from tools.gallery.database_file import RECORDS, Opened, galleries_folder, gallery_folder
+from tools.gallery.database_file import (
+    DATABASE_FILE,
+    OpenDatabase,
+    galleries_folder,
+    gallery_folder,
+)
 from tools.gallery.records import (
     AnalysedImage,
     AnalysedVideo,
-    Counts,
     EmbeddingBatch,
-    Extent,
     FaceRecord,
     FileRecord,
+    FramePosition,
     FrameRecord,
+    GalleryCounts,
     ImageRecord,
-    Moment,
+    IndexExtent,
     Vector,
 )
-from tools.media.private_files import private_folder, tighten
+from tools.media.private_files import private_folder, restrict_permissions
 
 _CHUNK = 500  # parameters per statement, well under SQLite's limit
 
@@ -44,7 +49,7 @@ class Gallery:
     the file cannot be written or is damaged.
     """
 
-    def __init__(self, folder: Path, opened: Opened) -> None:
+    def __init__(self, folder: Path, opened: OpenDatabase) -> None:
         self.folder = folder
         self.name = folder.name
         self._opened = opened
@@ -63,12 +68,12 @@ class Gallery:
         different checkpoints mean nothing.
         """
         folder = gallery_folder(home, name)
-        with database_file.plain_words(name):
+        with database_file.translate_database_errors(name):
             private_folder(galleries_folder(home))
             private_folder(folder)
-            connection = database_file.connect(folder / RECORDS, fingerprint=fingerprint)
-            tighten(folder)
-        return cls(folder, Opened(connection))._bound_to(fingerprint)
+            connection = database_file.connect(folder / DATABASE_FILE, fingerprint=fingerprint)
+            restrict_permissions(folder)
+        return cls(folder, OpenDatabase(connection))._bound_to(fingerprint)
 
     @classmethod
     def open_existing(
@@ -79,18 +84,20 @@ class Gallery:
         It may lie on a disk that cannot be written, and be searched there.
         """
         folder = gallery_folder(home, name)
-        if not (folder / RECORDS).is_file():
+        if not (folder / DATABASE_FILE).is_file():
             raise SetupError(_no_gallery(name, cls.names(home)))
         private_folder(galleries_folder(home))
-        tighten(folder)
-        with database_file.plain_words(name):
-            opened = database_file.open_to_read(folder / RECORDS)
+        restrict_permissions(folder)
+        with database_file.translate_database_errors(name):
+            opened = database_file.open_to_read(folder / DATABASE_FILE)
         return cls(folder, opened)._bound_to(fingerprint)
 
     @staticmethod
     def names(home: Path) -> list[str]:
         """List the galleries of a data folder."""
-        return sorted(path.parent.name for path in galleries_folder(home).glob(f"*/{RECORDS}"))
+        return sorted(
+            path.parent.name for path in galleries_folder(home).glob(f"*/{DATABASE_FILE}")
+        )
 
     def _bound_to(self, fingerprint: Mapping[str, str] | None) -> Self:
         try:
@@ -114,7 +121,7 @@ class Gallery:
     def close(self) -> None:
         """Let go of the file; everything committed stays."""
         self._opened.close()
-        tighten(self.folder)  # what Chroma wrote has the rights that the umask leaves
+        restrict_permissions(self.folder)  # what Chroma wrote has the rights that the umask leaves
 
     def __enter__(self) -> Self:
         return self
@@ -137,15 +144,15 @@ class Gallery:
         """When the gallery was made (UTC, ISO 8601)."""
         return self._meta("created")
 
-    def counts(self) -> Counts:
+    def counts(self) -> GalleryCounts:
         """How many images, faces and files there are, and how many of them to speak of."""
         row = self._row(sql.COUNTS)
-        return Counts(*row)
+        return GalleryCounts(*row)
 
-    def extent(self) -> Extent:
+    def extent(self) -> IndexExtent:
         """What an index over this gallery must cover by now."""
         faces, last = self._row("SELECT count(*), coalesce(max(seq), 0) FROM faces")
-        return Extent(epoch=self._meta("epoch"), faces=faces, last=last)
+        return IndexExtent(epoch=self._meta("epoch"), faces=faces, last=last)
 
     def problems(self) -> list[str]:
         """Check the whole file (slow: reads all of it); an empty list means sound."""
@@ -184,7 +191,7 @@ class Gallery:
     @contextlib.contextmanager
     def writer(self) -> Iterator[None]:
         """Be the only indexer of this gallery; `SetupError` when another process is."""
-        with database_file.plain_words(self.name):
+        with database_file.translate_database_errors(self.name):
             lock = database_file.try_lock(self.folder / "writer.lock")
         if lock is None:
             raise SetupError(
@@ -325,10 +332,10 @@ class Gallery:
         )
         return [FrameRecord(*row) for row in rows]
 
-    def moments(self, image_ids: Sequence[str]) -> dict[str, Moment]:
+    def moments(self, image_ids: Sequence[str]) -> dict[str, FramePosition]:
         """Where those of the pictures that are frames were taken from, by their ids."""
         rows = self._chunked(sql.SELECT_MOMENT, image_ids, key="image_id")
-        return {image_id: Moment(video_id, time_s) for image_id, video_id, time_s in rows}
+        return {image_id: FramePosition(video_id, time_s) for image_id, video_id, time_s in rows}
 
     def face(self, face_id: str) -> FaceRecord:
         """One face; `ToolError` for an unknown id."""
@@ -386,7 +393,7 @@ class Gallery:
 
     @contextlib.contextmanager
     def _turns(self) -> Iterator[None]:
-        with self._turn, database_file.plain_words(self.name):
+        with self._turn, database_file.translate_database_errors(self.name):
             yield
 
     def _all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:

@@ -28,7 +28,7 @@ class AnalysedFace:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class FramePosition:
     """Where a picture was taken from that is a frame: a video (its sha256), `time_s` into it."""
 
     video_id: str
@@ -58,7 +58,7 @@ class AnalysedImage:
     unmask_forgery: bool
     features: Vector | None
     faces: tuple[AnalysedFace, ...]
-    moment: Moment | None = None
+    moment: FramePosition | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +91,7 @@ class ImageRecord:
     unmask_forgery: bool
     features: Vector | None
     indexed_at: str
-    moment: Moment | None = None
+    moment: FramePosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class GalleryCounts:
     """How much a gallery holds; `missing` files are those gone from disk.
 
     `without_face` of the images show no face that was found: nothing in them can be a hit.
@@ -153,7 +153,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class IndexExtent:
     """What an index must cover: the first `faces` faces of this `epoch`, up to `last`.
 
     Faces are only ever appended within an epoch; deleting any begins a new one.
@@ -193,13 +193,13 @@ def unpacked(data: bytes, shape: Sequence[int] = (-1,)) -> Vector:
     return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(shape)
 
 
-def signed(value: int | None) -> int | None:
+def to_signed_int64(value: int | None) -> int | None:
     """An unsigned 64-bit hash as the signed integer that SQLite can hold."""
     return None if value is None else value - (1 << 64) if value >= 1 << 63 else value
 
 
-def unsigned(value: int | None) -> int | None:
-    """Undo `signed`."""
+def to_unsigned_int64(value: int | None) -> int | None:
+    """Undo `to_signed_int64`."""
     return None if value is None else value % (1 << 64)
 
 

@@ -11,16 +11,16 @@ from tools.gallery.records import (
     AnalysedVideo,
     FaceRecord,
     FileRecord,
+    FramePosition,
     ImageRecord,
-    Moment,
     face_id,
     pack,
     quality_from_json,
     quality_json,
-    signed,
+    to_signed_int64,
+    to_unsigned_int64,
     unpack,
     unpacked,
-    unsigned,
 )
 
 INSERT_IMAGE = (
@@ -82,7 +82,7 @@ def image_values(image: AnalysedImage, indexed_at: str) -> tuple[object, ...]:
         image.format,
         image.frames,
         image.byte_size,
-        signed(image.perceptual_hash),
+        to_signed_int64(image.perceptual_hash),
         int(image.unmask_forgery),
         indexed_at,
         pack(image.features),
@@ -99,7 +99,7 @@ def video_values(video: AnalysedVideo, indexed_at: str) -> tuple[object, ...]:
         video.format,
         video.frames,
         video.byte_size,
-        signed(first.perceptual_hash),
+        to_signed_int64(first.perceptual_hash),
         int(video.unmask_forgery),
         indexed_at,
         None,
@@ -118,7 +118,7 @@ def face_values(image: AnalysedImage) -> Iterator[tuple[object, ...]]:
             pack(each.face.keypoints),
             pack(each.face.landmarks),
             quality_json(each.face.quality),
-            signed(each.face_hash),
+            to_signed_int64(each.face_hash),
             pack(each.features),
         )
 
@@ -144,11 +144,11 @@ def image_record(row: Any) -> ImageRecord:
         format=row[3],
         frames=row[4],
         byte_size=row[5],
-        perceptual_hash=unsigned(row[6]) or 0,
+        perceptual_hash=to_unsigned_int64(row[6]) or 0,
         unmask_forgery=bool(row[7]),
         features=unpack(row[8]),
         indexed_at=row[9],
-        moment=None if row[10] is None else Moment(row[10], row[11]),
+        moment=None if row[10] is None else FramePosition(row[10], row[11]),
     )
 
 
@@ -167,7 +167,7 @@ def face_record(row: Any) -> FaceRecord:
         ordinal=row[2],
         face=face,
         features=unpack(row[9]),
-        face_hash=unsigned(row[8]),
+        face_hash=to_unsigned_int64(row[8]),
     )
 
 

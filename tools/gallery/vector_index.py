@@ -23,7 +23,7 @@ import numpy as np
 
 from tools.gallery import database_file, index_check, index_state
 from tools.gallery.record_store import Gallery
-from tools.gallery.records import Extent, Vector
+from tools.gallery.records import IndexExtent, Vector
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -45,14 +45,14 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class Neighbour:
     """A face and its exact cosine similarity (−1 to 1) to the query."""
 
     face_id: str
     cosine_similarity: float
 
 
-class Index:
+class FaceIndex:
     """Nearest faces of one gallery; `notices` say, for people, whatever did not go as usual."""
 
     def __init__(self, gallery: Gallery, on_progress: Progress | None = None) -> None:
@@ -64,7 +64,7 @@ class Index:
         self._lock: sqlite3.Connection | None = None
         self._client: Client | None = None
         self._collection: Collection | None = None
-        self._covered = Extent(epoch="", faces=0, last=0)
+        self._covered = IndexExtent(epoch="", faces=0, last=0)
         self._writing = False
 
     @classmethod
@@ -128,13 +128,13 @@ class Index:
             return []  # no face in the gallery yet
         return [match.face_id for match in self._scan(query, _over_fetched(n))]
 
-    def search(self, query: Vector, n: int) -> list[Match]:
+    def search(self, query: Vector, n: int) -> list[Neighbour]:
         """The n nearest faces, ranked by their exact cosine; equal ones by id."""
         ids = self.candidates(query, n)
         return _best(ids, self.gallery.similarities(query, ids), n)
 
-    def _scan(self, query: Vector, n: int) -> list[Match]:
-        best: list[Match] = []
+    def _scan(self, query: Vector, n: int) -> list[Neighbour]:
+        best: list[Neighbour] = []
         for batch in self.gallery.embedding_batches(4096):
             cosines = batch.matrix @ np.asarray(query, np.float32)
             ids = [match.face_id for match in best] + batch.ids
@@ -158,7 +158,7 @@ class Index:
                 self._add_missing(extent)
         return self._covered.faces - before.faces
 
-    def _add_missing(self, extent: Extent) -> None:
+    def _add_missing(self, extent: IndexExtent) -> None:
         self._writing = True
         self._state_path.unlink(missing_ok=True)
         if self._collection is None:
@@ -166,7 +166,7 @@ class Index:
         for batch in self.gallery.embedding_batches(BATCH, after=self._covered.last):
             self._collection.add(ids=batch.ids, embeddings=batch.matrix)
             covered = self._covered.faces + len(batch.ids)
-            self._covered = Extent(epoch=extent.epoch, faces=covered, last=batch.seqs[-1])
+            self._covered = IndexExtent(epoch=extent.epoch, faces=covered, last=batch.seqs[-1])
             if self._on_progress is not None:
                 self._on_progress(covered, max(covered, extent.faces))
         self._writing = False
@@ -189,7 +189,7 @@ class Index:
                 f"{time.monotonic() - started:.1f} s), nothing is lost"
             )
 
-    def _reopen(self, covered: Extent) -> str | None:
+    def _reopen(self, covered: IndexExtent) -> str | None:
         """Open what is there; what is wrong with it, if anything."""
         try:
             self._client = _client(self._folder)
@@ -204,7 +204,7 @@ class Index:
         self._covered = covered
         return fault
 
-    def _sound_part(self, extent: Extent) -> tuple[Extent | None, str | None]:
+    def _sound_part(self, extent: IndexExtent) -> tuple[IndexExtent | None, str | None]:
         """How much of the record the files on disk cover, or what is wrong with them."""
         state = index_state.load(self._state_path)
         if not self._folder.is_dir():
@@ -213,8 +213,8 @@ class Index:
         if state is not None and state.files == index_state.file_states(self._folder):
             if state.epoch != extent.epoch:
                 return None, None  # faces were deleted meanwhile; nothing wrong
-            return Extent(epoch=state.epoch, faces=state.count, last=state.last), None
-        return index_check.in_child_process(self.gallery, extent)
+            return IndexExtent(epoch=state.epoch, faces=state.count, last=state.last), None
+        return index_check.probe_in_subprocess(self.gallery, extent)
 
     def _start_anew(self) -> None:
         self._disconnect()
@@ -224,7 +224,7 @@ class Index:
         else:
             self._folder.unlink(missing_ok=True)
         self._client = _client(self._folder)
-        self._covered = Extent(epoch=self.gallery.extent().epoch, faces=0, last=0)
+        self._covered = IndexExtent(epoch=self.gallery.extent().epoch, faces=0, last=0)
 
     def _create(self) -> "Collection":
         assert self._client is not None  # noqa: S101 - for the type checker
@@ -262,7 +262,7 @@ class Index:
         self.notices.append(text)
 
 
-def prove() -> None:
+def print_sound_extent() -> None:
     """In a child process: print how much of the record the index soundly covers (or no epoch)."""
     home, name = Path(sys.argv[2]), sys.argv[3]
     client = _client(database_file.gallery_folder(home, name) / "chroma")
@@ -270,7 +270,7 @@ def prove() -> None:
         extent = gallery.extent()
         if extent.faces or client.count_collections():
             collection = client.get_collection(COLLECTION, embedding_function=None)
-            extent = index_check.sound_part(collection, gallery) or Extent("", 0, 0)
+            extent = index_check.sound_part(collection, gallery) or IndexExtent("", 0, 0)
     client.close()
     sys.stdout.write(json.dumps(asdict(extent)) + "\n")
 
@@ -312,9 +312,9 @@ def _fallback(reason: str) -> str:
     )
 
 
-def _best(ids: Sequence[str], cosines: Vector, n: int) -> list[Match]:
+def _best(ids: Sequence[str], cosines: Vector, n: int) -> list[Neighbour]:
     ranked = sorted(zip((-cosines).tolist(), ids, strict=True))[:n]
-    return [Match(face_id=each, cosine_similarity=-negative) for negative, each in ranked]
+    return [Neighbour(face_id=each, cosine_similarity=-negative) for negative, each in ranked]
 
 
 def _first_line(error: BaseException) -> str:

@@ -8,12 +8,12 @@ as a whole or not at all: after a crash it is a file that nobody has looked at y
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tools.gallery.analysis import Opened
-from tools.gallery.records import AnalysedImage, AnalysedVideo, Moment
+from tools.gallery.analysis import DecodedImage
+from tools.gallery.records import AnalysedImage, AnalysedVideo, FramePosition
 from tools.media.frames import Video
 from tools.media.images import UnreadableImage
-from tools.media.skip_reasons import RETRIED
-from tools.media.videos import as_photo, frames
+from tools.media.skip_reasons import RETRIED_REASONS
+from tools.media.videos import frame_to_photo, sample_frames
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class _Underway:
     images: list[AnalysedImage] = field(default_factory=list)
 
 
-class Footage:
+class VideoAssembler:
     """The videos that are being analysed, by their sha256."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Footage:
     def __contains__(self, video_id: str) -> bool:
         return video_id in self._underway
 
-    def opened(self, video_id: str, video: Video, *, byte_size: int) -> Iterator[Opened]:
+    def opened(self, video_id: str, video: Video, *, byte_size: int) -> Iterator[DecodedImage]:
         """The frames of a video as pictures to be analysed, one by one as they are asked for.
 
         Raises `UnreadableImage` when none can be decoded, or when the system fails amid it; a video
@@ -41,13 +41,13 @@ class Footage:
         self._underway[video_id] = _Underway(video, byte_size)
         given = 0
         try:
-            for frame in frames(video):
-                moment = Moment(video_id, frame.time_s)
-                photo = as_photo(video, frame.pixels, image_id=moment.image_id)
+            for frame in sample_frames(video):
+                moment = FramePosition(video_id, frame.time_s)
+                photo = frame_to_photo(video, frame.pixels, image_id=moment.image_id)
                 given += 1
-                yield Opened(photo, byte_size=byte_size, moment=moment)
+                yield DecodedImage(photo, byte_size=byte_size, moment=moment)
         except UnreadableImage as error:
-            if not given or error.reason in RETRIED:
+            if not given or error.reason in RETRIED_REASONS:
                 del self._underway[video_id]
                 raise
         if not given:

@@ -1,9 +1,9 @@
 """Localisers say where on a face the signs of forgery lie; one file each, one table.
 
-They work with the encoder and the linear head that are loaded already. `LOCALISERS` lists them,
-the better first; the first that works with an encoder makes the map. `on_request` gives further
-ones for `located_by`, to look at and to compare. `regions.py` reads a map by named parts of the
-face, `overlay.py` draws it. To add one, write a function and a row.
+They work with the encoder and the linear head that are loaded already. `LOCALISERS` lists them, the
+better first; the first that works with an encoder makes the map. `optional_localisers` gives
+further ones for `localise_with`, to look at and to compare. `regions.py` reads a map by named parts
+of the face, `overlay.py` draws it. To add one, write a function and a row.
 """
 
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ import numpy as np
 from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.localisers import grad_cam, occlusion, relevance, tower_map
-from tools.localisers.artefact_boxes import FindsBoxes, artefact_boxes
+from tools.localisers.artefact_boxes import BoxDetector, artefact_boxes
 from tools.localisers.gradients import UNIT
-from tools.localisers.overlay import heat_overlay
-from tools.localisers.protocol import Head, Localiser, MapEncoder
-from tools.localisers.regions import REGIONS, Located, located_by, region_of
+from tools.localisers.overlay import overlay_heatmap
+from tools.localisers.protocol import Localiser, MapEncoder, ScoringHead
+from tools.localisers.regions import REGIONS, Localisation, evidence_region, localise_with
 
 
 def _mean(inside: np.ndarray) -> float:
@@ -48,7 +48,7 @@ LOCALISERS: tuple[Localiser, ...] = (
     ),
     Localiser(
         "occlusion",
-        occlusion.lost_score,
+        occlusion.occlusion_map,
         over_region=_mean,
         unit="logit",
         method=occlusion.METHOD,
@@ -58,7 +58,7 @@ LOCALISERS: tuple[Localiser, ...] = (
     ),
 )
 
-ON_REQUEST: tuple[Localiser, ...] = (
+OPTIONAL_LOCALISERS: tuple[Localiser, ...] = (
     Localiser(
         "grad_cam",
         grad_cam.grad_cam,
@@ -83,19 +83,21 @@ ON_REQUEST: tuple[Localiser, ...] = (
 """Never chosen by themselves: no better than those above, or the same map for any detector."""
 
 
-def on_request(detectors: Iterable[object]) -> tuple[Localiser, ...]:
-    """`ON_REQUEST`, and after them the boxes of those among `detectors` that draw any."""
-    boxes = (artefact_boxes(it) for it in detectors if isinstance(it, FindsBoxes))
-    return (*ON_REQUEST, *boxes)
+def optional_localisers(detectors: Iterable[object]) -> tuple[Localiser, ...]:
+    """`OPTIONAL_LOCALISERS`, and after them the boxes of those among `detectors` that draw any."""
+    boxes = (artefact_boxes(it) for it in detectors if isinstance(it, BoxDetector))
+    return (*OPTIONAL_LOCALISERS, *boxes)
 
 
-def locate(pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: Head) -> Located:
+def localise_forgery(
+    pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: ScoringHead
+) -> Localisation:
     """Say where the signs of forgery lie on a face in a picture (h, w, 3) uint8 RGB.
 
     Raises ToolError when the face has no landmarks, by which its parts are told apart.
     """
     for localiser in LOCALISERS:
-        located = located_by(localiser, pixels, face, encoder=encoder, head=head)
+        located = localise_with(localiser, pixels, face, encoder=encoder, head=head)
         if located is not None:
             return located
     raise ToolError("nothing here can make a map of this face")
@@ -103,13 +105,13 @@ def locate(pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: Head) -
 
 __all__ = [
     "LOCALISERS",
-    "ON_REQUEST",
+    "OPTIONAL_LOCALISERS",
     "REGIONS",
+    "Localisation",
     "Localiser",
-    "Located",
-    "heat_overlay",
-    "locate",
-    "located_by",
-    "on_request",
-    "region_of",
+    "evidence_region",
+    "localise_forgery",
+    "localise_with",
+    "optional_localisers",
+    "overlay_heatmap",
 ]

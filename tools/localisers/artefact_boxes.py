@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import cv2
 import numpy as np
 
-from tools.localisers.protocol import Head, Localiser, MapEncoder
+from tools.localisers.protocol import Localiser, MapEncoder, ScoringHead
 
 NAME = "artefact_boxes"
 UNIT = "summed scores of boxes"
@@ -24,7 +24,7 @@ LIMITS = (
     "made as a whole can have none."
 )
 
-SOFT = 0.06
+BOX_EDGE_SOFTNESS = 0.06
 """Over how wide a strip a box fades out at its edges, as a share of the crop's side."""
 
 FULL_HEAT = 1.0
@@ -32,7 +32,7 @@ FULL_HEAT = 1.0
 
 
 @runtime_checkable
-class FindsBoxes(Protocol):
+class BoxDetector(Protocol):
     """A detector of artefacts on aligned faces; `tools.detectors.networks.caddm.Caddm` is one."""
 
     @property
@@ -51,7 +51,7 @@ class FindsBoxes(Protocol):
         """Crops (size, size, 3) uint8 RGB to (k, 5) each: x1 y1 x2 y2 in shares, score in 0..1."""
 
 
-def artefact_boxes(finder: FindsBoxes) -> Localiser:
+def artefact_boxes(finder: BoxDetector) -> Localiser:
     """The localiser that draws the boxes of this detector, `artefact_boxes/<its name>`.
 
     It makes no map (None) with an encoder whose crop shows less than the detector wants to see.
@@ -60,12 +60,12 @@ def artefact_boxes(finder: FindsBoxes) -> Localiser:
     Does not show: how a place was changed. A box around the whole face is a verdict, not a place.
     """
 
-    def heat(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
+    def heat(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
         share = finder.margin / encoder.face_margin
         if share > 1 + 1e-6:
             return None
         (boxes,) = finder.boxes([_middle(crop, share=share, size=finder.size)])
-        return box_heat(_widened(boxes, share=share), side=crop.shape[0])
+        return boxes_to_heatmap(_widened(boxes, share=share), side=crop.shape[0])
 
     return Localiser(
         f"{NAME}/{finder.name}",
@@ -80,11 +80,12 @@ def artefact_boxes(finder: FindsBoxes) -> Localiser:
     )
 
 
-def box_heat(boxes: np.ndarray, *, side: int) -> np.ndarray:
+def boxes_to_heatmap(boxes: np.ndarray, *, side: int) -> np.ndarray:
     """Boxes (k, 5), x1 y1 x2 y2 in shares of the crop and a score, as (side, side) float32 ≥ 0.
 
-    A place has the sum of the scores of the boxes that cover it; boxes fade out over `SOFT`, half
-    of it inside, and not where they end with the crop. Without boxes all is 0.
+    A place has the sum of the scores of the boxes that cover it; boxes fade out over
+    `BOX_EDGE_SOFTNESS`, half of it inside, and not where they end with the crop. Without boxes all
+    is 0.
     """
     at = (np.arange(side) + 0.5) / side
     total = np.zeros((side, side), np.float64)
@@ -95,8 +96,10 @@ def box_heat(boxes: np.ndarray, *, side: int) -> np.ndarray:
 
 def _covered(at: np.ndarray, start: float, end: float) -> np.ndarray:
     """How much of a box there is at each place along one side, 0..1."""
-    rising = np.ones_like(at) if start <= 0 else np.clip((at - start) / SOFT + 0.5, 0, 1)
-    falling = np.ones_like(at) if end >= 1 else np.clip((end - at) / SOFT + 0.5, 0, 1)
+    rising = (
+        np.ones_like(at) if start <= 0 else np.clip((at - start) / BOX_EDGE_SOFTNESS + 0.5, 0, 1)
+    )
+    falling = np.ones_like(at) if end >= 1 else np.clip((end - at) / BOX_EDGE_SOFTNESS + 0.5, 0, 1)
     return np.asarray(np.minimum(rising, falling))
 
 

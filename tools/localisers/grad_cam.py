@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tools.localisers.gradients import excess, explained, full_size
-from tools.localisers.protocol import GradientEncoder, Head, LinearHead, MapEncoder
+from tools.localisers.gradients import forgery_score_function, relative_excess, upsample_map
+from tools.localisers.protocol import GradientEncoder, LinearHead, MapEncoder, ScoringHead
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class TargetLayer:
     """A module whose output has places; `grid` for tokens, of which the first `prefix` are none."""
 
     module: "torch.nn.Module"
@@ -46,7 +46,7 @@ class Layer:
         return tokens.T.reshape(-1, *self.grid)
 
 
-def grad_cam(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
+def grad_cam(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
     """Grad-CAM on an aligned face (s, s, 3) uint8 RGB: (s, s) float32 around 0, or None.
 
     0 is a place that raised the score as much as the mean did, 1 twice as much, -1 not at all.
@@ -58,19 +58,19 @@ def grad_cam(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray
     """
     if not isinstance(encoder, GradientEncoder) or not isinstance(head, LinearHead):
         return None
-    score = explained(encoder, head, crop)
+    score = forgery_score_function(encoder, head, crop)
     visual = getattr(encoder.model, "visual", None)
     if score is None or visual is None:
         return None
     cells = class_activation(visual, score)
-    return None if cells is None else full_size(excess(cells), side=crop.shape[0])
+    return None if cells is None else upsample_map(relative_excess(cells), side=crop.shape[0])
 
 
 def class_activation(
     tower: "torch.nn.Module",
     score: "Callable[[], torch.Tensor]",
     *,
-    layer: Layer | None = None,
+    layer: TargetLayer | None = None,
 ) -> np.ndarray | None:
     """Grad-CAM of any network: (h, w) float32 ≥ 0 cells; None when no layer of it has places.
 
@@ -80,15 +80,15 @@ def class_activation(
     import torch
 
     with torch.enable_grad():
-        layer = layer or token_layer(tower) or last_convolutional(tower, score)
+        layer = layer or last_token_layer(tower) or last_convolutional(tower, score)
         if layer is None:
             return None
         value, output = _watched(layer.module, score)
         (gradient,) = torch.autograd.grad(value, output)
-    return weighted(layer.places(output.detach()), layer.places(gradient))
+    return weight_activations(layer.places(output.detach()), layer.places(gradient))
 
 
-def weighted(activation: "torch.Tensor", gradient: "torch.Tensor") -> np.ndarray:
+def weight_activations(activation: "torch.Tensor", gradient: "torch.Tensor") -> np.ndarray:
     """Both (channels, h, w): channels weighted by their mean gradient, summed, negatives cut."""
     weights = gradient.float().mean(dim=(1, 2))
     cells = (weights[:, None, None] * activation.float()).sum(dim=0).clamp(min=0)
@@ -96,23 +96,23 @@ def weighted(activation: "torch.Tensor", gradient: "torch.Tensor") -> np.ndarray
     return found
 
 
-def token_layer(tower: "torch.nn.Module") -> Layer | None:
+def last_token_layer(tower: "torch.nn.Module") -> TargetLayer | None:
     """The norm before the last attention of open_clip's or timm's ViT; None for other towers."""
     blocks: Any = getattr(getattr(tower, "transformer", None), "resblocks", ())
     grid = getattr(tower, "grid_size", None)
     if len(blocks) and grid is not None:
-        return Layer(blocks[-1].ln_1, tuple(grid), prefix=1)
+        return TargetLayer(blocks[-1].ln_1, tuple(grid), prefix=1)
     trunk: Any = getattr(tower, "trunk", tower)
     norm = getattr(trunk.blocks[-1], "norm1", None) if hasattr(trunk, "blocks") else None
     grid = getattr(getattr(trunk, "patch_embed", None), "grid_size", None)
     if norm is None or grid is None:
         return None
-    return Layer(norm, tuple(grid), prefix=int(getattr(trunk, "num_prefix_tokens", 0)))
+    return TargetLayer(norm, tuple(grid), prefix=int(getattr(trunk, "num_prefix_tokens", 0)))
 
 
 def last_convolutional(
     tower: "torch.nn.Module", score: "Callable[[], torch.Tensor]"
-) -> Layer | None:
+) -> TargetLayer | None:
     """The module that last gave channels over places, found by running the tower once.
 
     One channel alone is a map already, and one place alone is pooled: neither counts.
@@ -137,7 +137,7 @@ def last_convolutional(
     finally:
         for handle in handles:
             handle.remove()
-    return Layer(found[-1]) if found else None
+    return TargetLayer(found[-1]) if found else None
 
 
 def _watched(

@@ -14,7 +14,7 @@ UNIT = "times the mean, above it"
 """Of maps that are relative to themselves: 0 is as much as the mean of the crop, 1 twice that."""
 
 
-def explained(
+def forgery_score_function(
     encoder: GradientEncoder, head: LinearHead, crop: np.ndarray
 ) -> "Callable[[], torch.Tensor] | None":
     """The forgery score of a crop (s, s, 3) uint8 RGB as a function to differentiate, or None.
@@ -42,7 +42,7 @@ def _is_linear(head: LinearHead, weight: np.ndarray) -> bool:
     return bool(np.allclose(head.score(probe), probe @ weight + head.bias, rtol=1e-3, atol=1e-3))
 
 
-def excess(cells: np.ndarray) -> np.ndarray:
+def relative_excess(cells: np.ndarray) -> np.ndarray:
     """Cells (h, w) ≥ 0 over their mean, less one: float32 from -1 up; 0 where all are 0."""
     mean = float(cells.mean())
     if mean <= 0:
@@ -50,7 +50,7 @@ def excess(cells: np.ndarray) -> np.ndarray:
     return np.asarray(cells / mean - 1, np.float32)
 
 
-def full_size(cells: np.ndarray, *, side: int) -> np.ndarray:
+def upsample_map(cells: np.ndarray, *, side: int) -> np.ndarray:
     """Cells (h, w) float32 smoothly enlarged to the crop, (side, side) float32."""
     import cv2
 

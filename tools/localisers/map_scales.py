@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
 
-SCALES = WEIGHTS / "references" / "map_scales.json"
+MAP_THRESHOLDS_FILE = WEIGHTS_DIR / "references" / "map_scales.json"
 TOWER, DISTANCE = "tower_map", "distance_map"
 """Strongest region of the face, farthest region from the query photos."""
 
@@ -25,11 +25,11 @@ SMALL_PICTURE, LARGE_PICTURE = "small_picture_map", "large_picture_map"
 SMALL_PX = 320
 """Longest side of a small picture."""
 
-NOTHING = "nothing stands out from authentic photographs"
+NO_FINDING_TEXT = "nothing stands out from authentic photographs"
 
 
 @dataclass(frozen=True, slots=True)
-class MapScale:
+class MapThreshold:
     """A map whose strongest value is above `finding` says something, in the map's own unit.
 
     At most `alpha` of the authentic photographs of each kind do; `persons` were counted by kind
@@ -42,25 +42,27 @@ class MapScale:
     persons: Mapping[str, int]
 
 
-def picture_map_of(height: int, width: int) -> str:
+def image_map_name(height: int, width: int) -> str:
     """The name of the map of a whole picture of this size (px)."""
     return SMALL_PICTURE if max(height, width) <= SMALL_PX else LARGE_PICTURE
 
 
-def scale_of(name: str, encoder: object, *, path: Path = SCALES) -> MapScale | None:
+def map_threshold(
+    name: str, encoder: object, *, path: Path = MAP_THRESHOLDS_FILE
+) -> MapThreshold | None:
     """How a map by this encoder is to be read; None where nobody measured it."""
-    return scales(path).get((str(getattr(encoder, "sha256", "")), name))
+    return read_map_thresholds(path).get((str(getattr(encoder, "sha256", "")), name))
 
 
 @cache
-def scales(path: Path = SCALES) -> Mapping[tuple[str, str], MapScale]:
+def read_map_thresholds(path: Path = MAP_THRESHOLDS_FILE) -> Mapping[tuple[str, str], MapThreshold]:
     """By (sha256 of the encoder, name of the map); raises SetupError for a damaged file."""
     if not path.is_file():
         return {}
     try:
         told = json.loads(path.read_text("utf-8"))
         return {
-            (str(told["encoder_sha256"]), str(name)): MapScale(
+            (str(told["encoder_sha256"]), str(name)): MapThreshold(
                 float(it["finding"]), float(it["alpha"]), dict(it["persons"])
             )
             for name, it in told["maps"].items()

@@ -10,7 +10,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from tools.localisers.protocol import Head, MapEncoder
+from tools.localisers.protocol import MapEncoder, ScoringHead
 
 GRID = 8
 """Patches along each side of the crop; GRID² crops are encoded."""
@@ -26,7 +26,7 @@ METHOD = "mean loss of the face's forgery score when patches of the region are b
 LIMITS = "Says what this detector's score depends on, which need not be where a face was changed."
 
 
-def lost_score(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray:
+def occlusion_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray:
     """How much of the forgery score is lost around each pixel: (h, w) float32, in logits.
 
     `crop` (h, w, 3) uint8 RGB is the aligned face as the encoder sees it. Positive where hiding

@@ -7,7 +7,7 @@ FULL_HEAT = 3.0
 _STRONGEST = 0.65
 
 
-def heat_overlay(
+def overlay_heatmap(
     aligned: np.ndarray, heat: np.ndarray, *, full_heat: float = FULL_HEAT
 ) -> np.ndarray:
     """The face (h, w, 3) uint8 RGB with the heat over it, uint8 RGB of the same size.

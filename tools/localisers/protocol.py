@@ -20,7 +20,7 @@ class MapEncoder(ImageEncoder, Protocol):
         """(s, s) float32 logits, looked at at `size` px; None: the architecture makes no map."""
 
 
-class Head(Protocol):
+class ScoringHead(Protocol):
     """Scores features, higher is more forged; a face detector."""
 
     def score(self, features: np.ndarray) -> np.ndarray:
@@ -58,10 +58,12 @@ class LinearHead(Protocol):
         """(n, d) features to (n,) scores."""
 
 
-class MakesHeat(Protocol):
+class HeatmapFunction(Protocol):
     """The one thing that a localiser does."""
 
-    def __call__(self, crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
+    def __call__(
+        self, crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead
+    ) -> np.ndarray | None:
         """The aligned crop (s, s, 3) uint8 RGB to (s, s) float32; None: not with this encoder."""
 
 
@@ -75,7 +77,7 @@ class Localiser:
     """
 
     name: str
-    heat: MakesHeat
+    heat: HeatmapFunction
     over_region: Callable[[np.ndarray], float]
     unit: str
     method: str

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tools.localisers.gradients import excess, explained, full_size
-from tools.localisers.protocol import GradientEncoder, Head, LinearHead, MapEncoder
+from tools.localisers.gradients import forgery_score_function, relative_excess, upsample_map
+from tools.localisers.protocol import GradientEncoder, LinearHead, MapEncoder, ScoringHead
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ ROLLOUT_LIMITS = (
 )
 
 
-def relevance_map(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
+def relevance_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
     """Relevance for the forgery score: (s, s) float32 around 0, or None.
 
     `crop` (s, s, 3) uint8 RGB is the aligned face. 0 is a place as relevant as the mean, 1 one
@@ -52,14 +52,14 @@ def relevance_map(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.nd
     if not isinstance(encoder, GradientEncoder) or not isinstance(head, LinearHead):
         return None
     blocks = attention_blocks(encoder.model)
-    score = explained(encoder, head, crop)
+    score = forgery_score_function(encoder, head, crop)
     if blocks is None or score is None:
         return None
     attention, gradients = _with_gradients(blocks, score)
     return _on_crop(relevance(attention, gradients), encoder, side=crop.shape[0])
 
 
-def rollout_map(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
+def rollout_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
     """Where the class token's attention came from, by the same scale; `head` has no part in it.
 
     Does not show: what the attended places say, for or against a forgery.
@@ -71,7 +71,7 @@ def rollout_map(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndar
     blocks = attention_blocks(encoder.model)
     if blocks is None:
         return None
-    with torch.inference_mode(), attention_of(blocks) as attention:
+    with torch.inference_mode(), record_attention(blocks) as attention:
         encoder.forward(encoder.preprocess([crop]))
     return _on_crop(rollout(attention), encoder, side=crop.shape[0])
 
@@ -126,7 +126,7 @@ def attention_blocks(model: "torch.nn.Module") -> "list[torch.nn.MultiheadAttent
 
 
 @contextmanager
-def attention_of(
+def record_attention(
     blocks: "Sequence[torch.nn.MultiheadAttention]",
 ) -> "Iterator[list[torch.Tensor]]":
     """While it lasts, a forward pass of one picture fills the list: (heads, t, t) of each block.
@@ -142,7 +142,7 @@ def attention_of(
             handle.remove()
 
 
-def attend(
+def self_attention(
     module: "torch.nn.MultiheadAttention", tokens: "torch.Tensor"
 ) -> "tuple[torch.Tensor, torch.Tensor]":
     """Self-attention (t, d) -> its output (t, d) and its weights (heads, t, t), both in the graph.
@@ -165,7 +165,7 @@ def _recomputing(seen: "list[torch.Tensor]") -> Callable[..., Any]:
         if threading.get_ident() != ours:
             return None
         across = 0 if module.batch_first else 1
-        made, weights = attend(module, given[0].squeeze(across))
+        made, weights = self_attention(module, given[0].squeeze(across))
         seen.append(weights)
         return made.unsqueeze(across), output[1]
 
@@ -177,11 +177,11 @@ def _with_gradients(
 ) -> "tuple[list[torch.Tensor], tuple[torch.Tensor, ...]]":
     import torch
 
-    with torch.enable_grad(), attention_of(blocks) as attention:
+    with torch.enable_grad(), record_attention(blocks) as attention:
         value = score()
     return attention, torch.autograd.grad(value, attention)
 
 
 def _on_crop(values: np.ndarray, encoder: GradientEncoder, *, side: int) -> np.ndarray:
     visual: Any = encoder.model.visual
-    return full_size(excess(values.reshape(visual.grid_size)), side=side)
+    return upsample_map(relative_excess(values.reshape(visual.grid_size)), side=side)

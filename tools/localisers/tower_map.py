@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from tools.localisers.protocol import Head, MapEncoder
+from tools.localisers.protocol import MapEncoder, ScoringHead
 
 METHOD = "the encoder tower's own map of forged cells; 80th percentile over the region"
 LIMITS = "It learnt from forgeries made by the forge; other kinds can leave it dark or mislead it."
@@ -19,7 +19,7 @@ to a swapped part its neighbours light up. Of the forged regions about half read
 """
 
 
-LOOKS = tuple(
+TEST_TIME_AUGMENTATIONS = tuple(
     (scale, across, down, mirrored)
     for scale in (1.0, 1.25)
     for across in (-2, 2)
@@ -37,11 +37,11 @@ _SMOOTHED = 1 / 32
 """Standard deviation of the blur over the mean, as a share of the crop's side: half a cell."""
 
 
-def tower_map(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarray | None:
+def tower_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
     """The tower's map of an aligned face (s, s, 3) uint8 RGB: (s, s) float32 logits, or None.
 
-    The mean of several looks, see `LOOKS`. None when the encoder's architecture makes no map.
-    `head` has no part in it.
+    The mean of several looks, see `TEST_TIME_AUGMENTATIONS`. None when the encoder's architecture
+    makes no map. `head` has no part in it.
 
     Does not show: by what a place was changed; a cell of the pocket encoder is a sixteenth of
     the face crop wide, half of an eye. It was supervised with the forge's families, so a
@@ -49,7 +49,7 @@ def tower_map(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarra
     """
     side = len(crop)
     total = np.zeros((side, side), np.float32)
-    for scale, across, down, mirrored in LOOKS:
+    for scale, across, down, mirrored in TEST_TIME_AUGMENTATIONS:
         shifted = _moved(crop, across, down)
         looked_at = np.ascontiguousarray(shifted[:, ::-1]) if mirrored else shifted
         seen = encoder.evidence_map(looked_at, size=round(scale * encoder.image_size))
@@ -57,7 +57,7 @@ def tower_map(crop: np.ndarray, *, encoder: MapEncoder, head: Head) -> np.ndarra
             return None
         full = cv2.resize(seen, (side, side), interpolation=cv2.INTER_LINEAR)
         total += _moved(full[:, ::-1] if mirrored else full, -across, -down)
-    blurred = cv2.GaussianBlur(total / len(LOOKS), (0, 0), _SMOOTHED * side)
+    blurred = cv2.GaussianBlur(total / len(TEST_TIME_AUGMENTATIONS), (0, 0), _SMOOTHED * side)
     return np.asarray(blurred, np.float32)
 
 

@@ -11,27 +11,27 @@ from pathlib import Path
 from PIL import Image
 
 from tools.media import camera_raw
-from tools.media.frames import LEAST_FRAMES, MOST_FRAMES, Video, VideoFrame, frames_wanted
+from tools.media.frames import MAX_FRAMES, MIN_FRAMES, Video, VideoFrame, sampled_frame_count
 from tools.media.images import (
-    WHOLE_PIXELS,
+    FULL_SIZE_MAX_PIXELS,
     Pixels,
     UnreadableImage,
-    decoding,
+    apply_exif_orientation,
     metadata_texts,
-    opened,
+    open_image,
     read_bytes,
-    rgb,
-    upright,
+    to_rgb,
+    translate_decoder_errors,
 )
-from tools.media.skip_reasons import RETRIED
+from tools.media.skip_reasons import RETRIED_REASONS
 
-PAGED = frozenset(("TIFF", "HEIF"))
+MULTIPAGE_FORMATS = frozenset(("TIFF", "HEIF"))
 """The formats whose frames are pages, and have a number rather than a time."""
 
 _MOVING = frozenset(("GIF", "WEBP", "PNG", "AVIF"))
 _SIGNATURES = (b"GIF8", b"\x89PNG", b"II*\0", b"MM\0*")
 _BRANDS = (b"ftypavi", b"ftyphei", b"ftypmif1", b"ftypmsf1", b"ftyphev")
-_ALL_OF = 4 * LEAST_FRAMES
+_ALL_OF = 4 * MIN_FRAMES
 """An animation of so few frames is looked at whole: a picture may be shown for a moment only."""
 
 _UNSAID_S = 0.1  # what browsers take where an animation says nothing, or nothing sensible
@@ -39,43 +39,43 @@ _SHORTEST_S = 0.011
 _SUBFILE_TYPE, _REDUCED_OR_MASK = 254, 0b101
 
 
-def may_move(head: bytes) -> bool:
+def may_be_animated(head: bytes) -> bool:
     """Whether bytes begin as those of a format that may hold several frames do."""
     webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
     return webp or head.startswith(_SIGNATURES) or head[4:12].startswith(_BRANDS)
 
 
-def may_move_file(path: Path) -> bool:
+def file_may_be_animated(path: Path) -> bool:
     """The same of a file; False for what cannot be read: reading it says why."""
     try:
         with path.open("rb") as file:
-            return may_move(file.read(16))
+            return may_be_animated(file.read(16))
     except OSError:
         return False
 
 
-def animation_in(data: bytes, path: Path) -> Video | None:
+def probe_animation_bytes(data: bytes, path: Path) -> Video | None:
     """What the bytes of a file hold, when that is more than one picture; else None.
 
     None as well for what cannot be opened: `decode_photo` mends it, or says why not. Raises
     `UnreadableImage` when the system fails.
     """
-    if not may_move(data) or camera_raw.opened(data) is not None:
+    if not may_be_animated(data) or camera_raw.read_camera_raw(data) is not None:
         return None
     try:
         return _animation_in(data, path)
     except UnreadableImage as error:
-        if error.reason in RETRIED:
+        if error.reason in RETRIED_REASONS:
             raise
         return None
 
 
 def _animation_in(data: bytes, path: Path) -> Video | None:
-    with opened(data) as image:
+    with open_image(data) as image:
         times = _frame_times(image)
         if list(times) == [0]:
             return None
-        last = max(times.values()) + (1.0 if image.format in PAGED else _shown_s(image))
+        last = max(times.values()) + (1.0 if image.format in MULTIPAGE_FORMATS else _shown_s(image))
         return Video(
             path=path,
             format=image.format or "",
@@ -86,32 +86,32 @@ def _animation_in(data: bytes, path: Path) -> Video | None:
         )
 
 
-def look(path: Path) -> Video:
+def probe_animation(path: Path) -> Video:
     """The animation in a file, one of a single frame if it holds one picture."""
     data = read_bytes(path)
-    found = animation_in(data, path)
+    found = probe_animation_bytes(data, path)
     if found is None:
-        with opened(data) as image:
+        with open_image(data) as image:
             return Video(path, image.format or "", 1, 0.0, 1.0, metadata_texts(data))
     return found
 
 
-def frames(video: Video, *, at_most: int = MOST_FRAMES) -> Iterator[VideoFrame]:
+def sample_frames(video: Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoFrame]:
     """Evenly spaced frames in order, first and last among them, of a few all.
 
     Those that cannot be decoded are passed over. Raises `UnreadableImage` when that is all of
     them, or when the system fails.
     """
     given, problem = 0, None
-    wanted = frames_wanted(video, at_most)
+    wanted = sampled_frame_count(video, at_most)
     if video.frames <= _ALL_OF:
         wanted = min(video.frames, at_most)
-    with opened(read_bytes(video.path)) as image:
+    with open_image(read_bytes(video.path)) as image:
         for number, time_s in _spread(list(_frame_times(image).items()), wanted):
             try:
                 pixels = _pixels(image, number)
             except UnreadableImage as error:
-                if error.reason in RETRIED:
+                if error.reason in RETRIED_REASONS:
                     raise
                 problem = error
                 continue
@@ -122,8 +122,8 @@ def frames(video: Video, *, at_most: int = MOST_FRAMES) -> Iterator[VideoFrame]:
 
 
 def frame_at(path: Path, time_s: float) -> Pixels:
-    """The frame that `frames` took at a time, decoded again: (h, w, 3) uint8 RGB."""
-    with opened(read_bytes(path)) as image:
+    """The frame that `sample_frames` took at a time, decoded again: (h, w, 3) uint8 RGB."""
+    with open_image(read_bytes(path)) as image:
         for number, at in _frame_times(image).items():
             if abs(at - time_s) < 5e-4:
                 return _pixels(image, number)
@@ -142,24 +142,24 @@ def _spread(places: list[tuple[int, float]], wanted: int) -> list[tuple[int, flo
 
 def _frame_times(image: Image.Image) -> dict[int, float]:
     """When each frame begins, by its number in the file; without thumbnails and masks."""
-    with decoding():
+    with translate_decoder_errors():
         number = int(getattr(image, "n_frames", 1))
-    if number == 1 or image.format not in PAGED | _MOVING:
+    if number == 1 or image.format not in MULTIPAGE_FORMATS | _MOVING:
         return {0: 0.0}
     times: dict[int, float] = {}
     time_s = 0.0
     for each in range(number):
         try:
-            with decoding():
+            with translate_decoder_errors():
                 image.seek(each)
         except UnreadableImage as error:
             if error.reason == "unreadable" or not times:
                 raise
             break  # a file that is cut off holds the frames before
-        if image.format in PAGED and _is_thumbnail(image):
+        if image.format in MULTIPAGE_FORMATS and _is_thumbnail(image):
             continue
         times[each] = round(time_s, 3)
-        time_s += 1.0 if image.format in PAGED else _shown_s(image)
+        time_s += 1.0 if image.format in MULTIPAGE_FORMATS else _shown_s(image)
     return times or {0: 0.0}
 
 
@@ -171,7 +171,7 @@ def _is_thumbnail(image: Image.Image) -> bool:
 def _shown_s(image: Image.Image) -> float:
     """How long the current frame is shown; WebP and AVIF tell it of a decoded one only."""
     if image.format in ("WEBP", "AVIF"):
-        with decoding():
+        with translate_decoder_errors():
             image.load()
     said = image.info.get("duration", 0)
     seconds = said / 1000 if isinstance(said, (int, float)) else 0.0
@@ -179,10 +179,10 @@ def _shown_s(image: Image.Image) -> float:
 
 
 def _pixels(image: Image.Image, number: int) -> Pixels:
-    if image.width * image.height > WHOLE_PIXELS:
-        size = f"frames of {image.width} × {image.height} pixels, at most {WHOLE_PIXELS}"
+    if image.width * image.height > FULL_SIZE_MAX_PIXELS:
+        size = f"frames of {image.width} × {image.height} pixels, at most {FULL_SIZE_MAX_PIXELS}"
         raise UnreadableImage("too large", size)
-    with decoding():
+    with translate_decoder_errors():
         image.seek(number)
         image.load()
-    return rgb(upright(image))
+    return to_rgb(apply_exif_orientation(image))

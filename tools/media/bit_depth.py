@@ -10,7 +10,7 @@ _BRIGHTEST_SHARE = 0.995  # of the values; what is brighter in a picture without
 _BRIGHTEST_LINEAR = 32.0
 
 
-def eight_bit(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
+def to_uint8(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Reduce samples of any type to 8 bits by the range that their values show.
 
     Integers: the depth (8, 10, 12, 14, 16 bits) that holds them. Floats: 0 to 1, or one of those

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-LEAST_SIDE_PX = 1000
+MIN_PREVIEW_SIDE_PX = 1000
 """Of an embedded picture's longer side; a smaller one must be as large as the sensor's."""
 
 FORMAT = "camera raw"
@@ -34,7 +34,7 @@ _FRAMES = (0xC0, 0xC1, 0xC2)  # lossless JPEG (0xC3) is how sensors' data are pa
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class CameraRaw:
     """A camera raw: its `preview` (a JPEG's bytes), None when there is none large enough.
 
     `orientation` is the file's, as in EXIF, 1 to 8.
@@ -87,13 +87,13 @@ class _Walk:
         return tag, struct.unpack_from(f"{self.order}{count}{letter}", self.data, place)
 
 
-def opened(data: bytes) -> Raw | None:
+def read_camera_raw(data: bytes) -> CameraRaw | None:
     """A camera raw file; None for anything else, TIFFs that are photographs among them."""
     if data.startswith(_FUJI):
         at, size = struct.unpack_from(">II", data.ljust(92, b"\0"), 84)
-        return Raw(_large_enough([data[at : at + size]], 0), 1)
+        return CameraRaw(_large_enough([data[at : at + size]], 0), 1)
     if data[4:12] == _CANON_3:
-        return Raw(None, 1)
+        return CameraRaw(None, 1)
     order = _ORDERS.get(data[:2])
     if order is None or len(data) < 8:
         return None
@@ -106,7 +106,7 @@ def opened(data: bytes) -> Raw | None:
         return None
     sensor = max((_longer(entries) for entries in walk.directories), default=0)
     turned = next((it[_ORIENTATION] for it in walk.directories if it.get(_ORIENTATION)), (1,))
-    return Raw(_large_enough(list(_jpegs(walk)), sensor), turned[0])
+    return CameraRaw(_large_enough(list(_jpegs(walk)), sensor), turned[0])
 
 
 def tiff_size(data: bytes) -> tuple[int, int] | None:
@@ -148,7 +148,7 @@ def _large_enough(jpegs: list[bytes], sensor_side: int) -> bytes | None:
     """The largest that is large enough; of what is no JPEG, or a lossless one, none."""
     sides = [max(_jpeg_size(jpeg)) for jpeg in jpegs]
     largest = max(sides, default=0)
-    if largest >= LEAST_SIDE_PX or 0 < 0.9 * sensor_side <= largest:
+    if largest >= MIN_PREVIEW_SIDE_PX or 0 < 0.9 * sensor_side <= largest:
         return jpegs[sides.index(largest)]
     return None
 

@@ -6,19 +6,19 @@ from pathlib import Path
 
 from tools.media.images import UNMASK_MARK, Pixels
 
-EVERY_S = 1.0
+FRAME_INTERVAL_S = 1.0
 """Seconds between frames: what is shown stays on the screen for a second or more, and detectors
 gain little from a second look at nearly the same picture (FaceForensics++ and DeepfakeBench test
 on 10 to 32 frames of clips of ten seconds or so)."""
 
-LEAST_FRAMES = 8
+MIN_FRAMES = 8
 """Taken of shorter videos too, where there are so many: a mean over fewer is not worth its name."""
 
-MOST_FRAMES = 300
+MAX_FRAMES = 300
 """Taken of longer videos: five minutes at full rate, a look every 12 s of an hour. It bounds what
 one video costs (as much as so many photographs) and how much of it is held until it is whole."""
 
-SLIDE_S = 0.25
+MIN_SLIDE_DURATION_S = 0.25
 """Frames that stay so long on average are slides, each a picture of its own, and all are taken."""
 
 
@@ -56,8 +56,8 @@ class Video:
         return any(UNMASK_MARK in text for text in self.texts.values())
 
 
-def frames_wanted(video: Video, at_most: int = MOST_FRAMES) -> int:
+def sampled_frame_count(video: Video, at_most: int = MAX_FRAMES) -> int:
     """How many frames are looked at: about one a second, of slides and pages each."""
-    if video.duration_s >= SLIDE_S * video.frames and video.frames <= LEAST_FRAMES * 4:
+    if video.duration_s >= MIN_SLIDE_DURATION_S * video.frames and video.frames <= MIN_FRAMES * 4:
         return min(video.frames, at_most)
-    return min(video.frames, at_most, max(LEAST_FRAMES, round(video.duration_s / EVERY_S)))
+    return min(video.frames, at_most, max(MIN_FRAMES, round(video.duration_s / FRAME_INTERVAL_S)))

@@ -24,9 +24,9 @@ from PIL import Image, UnidentifiedImageError
 
 from tools.errors import SetupError, ToolError
 from tools.media import camera_raw, repair
-from tools.media.bit_depth import eight_bit
+from tools.media.bit_depth import to_uint8
 
-WHOLE_PIXELS = 110_000_000
+FULL_SIZE_MAX_PIXELS = 110_000_000
 """Width × height up to which pictures are read as they are (330 MB as RGB); larger ones are halved
 on the way in, one at a time, so that memory stays bounded. Cameras "of 100 megapixels" have 101.8
 million pixels, telephones "of 108" have 12,000 × 9,000."""
@@ -120,7 +120,7 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class WalkedFile:
     """Something met while walking folders: a file, or (with `problem`) what could not be read."""
 
     path: Path
@@ -160,15 +160,15 @@ def read_bytes(path: Path) -> bytes:
 def decode_photo(data: bytes) -> Photo:
     """Decode a file's bytes, whatever its format, mode and orientation; first frame only.
 
-    Alpha is laid over white, as viewers show it: the colours under full transparency are
-    arbitrary. 16-bit and float samples are reduced to 8 bits. Colour profiles are left alone:
-    the pixels are the stored ones, not a screen's rendering. More than `WHOLE_PIXELS` are halved
-    in both directions. Of a camera raw it is the full-size picture that the camera made, if it
-    holds one. Raises `UnreadableImage`.
+    Alpha is laid over white, as viewers show it: the colours under full transparency are arbitrary.
+    16-bit and float samples are reduced to 8 bits. Colour profiles are left alone: the pixels are
+    the stored ones, not a screen's rendering. More than `FULL_SIZE_MAX_PIXELS` are halved in both
+    directions. Of a camera raw it is the full-size picture that the camera made, if it holds one.
+    Raises `UnreadableImage`.
     """
     if not data:
         raise UnreadableImage("empty")
-    raw = camera_raw.opened(data)
+    raw = camera_raw.read_camera_raw(data)
     if raw is None:
         return replace(_decoded(data), id=image_id(data))
     if raw.preview is None:
@@ -191,26 +191,28 @@ def _decoded(data: bytes, *, orientation: int = 1) -> Photo:
 
 
 def _decoded_when_mended(data: bytes, orientation: int) -> Photo | None:
-    for less in (repair.without_junk(data), repair.without_extras(data)):
+    for less in (repair.strip_leading_junk(data), repair.strip_ancillary_chunks(data)):
         if less is not None and less != data:
             with contextlib.suppress(UnreadableImage):
                 return _decoded(less, orientation=orientation)
     with contextlib.suppress(UnreadableImage):
-        photos = [_decoded_as_it_is(it, orientation) for it in repair.ended(data) or ()]
+        photos = [
+            _decoded_as_it_is(it, orientation) for it in repair.append_jpeg_end_marker(data) or ()
+        ]
         if photos and np.array_equal(photos[0].pixels, photos[1].pixels):
             return photos[0]
     size = camera_raw.tiff_size(data)
-    if size is None or size[0] * size[1] > WHOLE_PIXELS:
+    if size is None or size[0] * size[1] > FULL_SIZE_MAX_PIXELS:
         return None
     samples = _unchanged(data)  # Pillow reads no floating-point colours, for one
     return None if samples is None else _photo(Image.fromarray(samples), "TIFF")
 
 
 def _decoded_as_it_is(data: bytes, orientation: int) -> Photo:
-    with opened(data) as image:
-        large = image.width * image.height > WHOLE_PIXELS
+    with open_image(data) as image:
+        large = image.width * image.height > FULL_SIZE_MAX_PIXELS
         with _large_ones if large else contextlib.nullcontext():
-            with decoding():
+            with translate_decoder_errors():
                 frames = int(getattr(image, "n_frames", 1))
                 deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
                 if large:
@@ -223,7 +225,7 @@ def _decoded_as_it_is(data: bytes, orientation: int) -> Photo:
                 shown = image
             turn = _orientation(image)
             upright = _turned(shown, orientation if turn in (None, 1) else turn)
-            photo = _photo(upright, image.format or "", marked=carries_mark(image))
+            photo = _photo(upright, image.format or "", marked=has_unmask_mark(image))
         return replace(photo, frames=frames)
 
 
@@ -234,8 +236,8 @@ def _extrema(image: Image.Image) -> list[tuple[float, float]]:
 
 def _photo(upright: Image.Image, format: str, *, marked: bool = False) -> Photo:
     """A photo of decoded pixels, yet without its id."""
-    pixels = rgb(upright)
-    if pixels.shape[0] * pixels.shape[1] > WHOLE_PIXELS:
+    pixels = to_rgb(upright)
+    if pixels.shape[0] * pixels.shape[1] > FULL_SIZE_MAX_PIXELS:
         half = pixels.shape[1] // 2, pixels.shape[0] // 2
         pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
     return Photo(
@@ -255,7 +257,7 @@ def _unchanged(data: bytes) -> Pixels | None:
         return None
     if samples.ndim == 3:
         samples = samples[..., 2::-1] if samples.shape[2] >= 3 else samples[..., 0]
-    reduced = eight_bit(samples)
+    reduced = to_uint8(samples)
     return reduced if reduced.ndim == 3 else np.repeat(reduced[:, :, None], 3, axis=2)
 
 
@@ -265,10 +267,10 @@ def metadata_texts(data: bytes) -> dict[str, str]:
     As they stand in the file, which anyone can edit: data to be shown quoted, never obeyed.
     Absent ones are left out; raises `UnreadableImage`.
     """
-    raw = camera_raw.opened(data)
+    raw = camera_raw.read_camera_raw(data)
     if raw is not None and not data.startswith(_SIGNATURES):
         data = raw.preview or data
-    with opened(data) as image:
+    with open_image(data) as image:
         texts = {
             # EXIF, else a PNG's text of that name.
             name: _exif(image, tag) or image.info.get(name.title())
@@ -284,19 +286,19 @@ def metadata_texts(data: bytes) -> dict[str, str]:
     }
 
 
-def opened(data: bytes) -> Image.Image:
+def open_image(data: bytes) -> Image.Image:
     """Open without decoding, and refuse what is too large to decode."""
     try:
-        with decoding():
+        with translate_decoder_errors():
             image = Image.open(io.BytesIO(data), formats=_known_formats())
     except UnreadableImage as error:
         begun = data.startswith(_SIGNATURES) or data[4:12].startswith(_BRANDS)
         if error.reason == "not an image" and begun:
             error = UnreadableImage("damaged")
-        less = repair.without_junk(data) or repair.without_extras(data) or data
+        less = repair.strip_leading_junk(data) or repair.strip_ancillary_chunks(data) or data
         if error.reason == "too large" or less == data:
             raise error from None
-        return opened(less)
+        return open_image(less)
     if image.width * image.height > MAX_PIXELS:
         size = f"{image.width} × {image.height} pixels, at most {MAX_PIXELS}"
         image.close()
@@ -305,7 +307,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 @contextlib.contextmanager
-def decoding() -> Iterator[None]:
+def translate_decoder_errors() -> Iterator[None]:
     """Around calls of Pillow alone: whatever a decoder makes of a file is `UnreadableImage`.
 
     A system that is out of memory or files is told apart from a damaged file: that passes.
@@ -331,7 +333,7 @@ def _known_formats() -> tuple[str, ...]:
 
     pillow_heif.register_heif_opener()
     Image.init()
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own limit is lower; `opened` holds ours
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own limit is lower; `open_image` holds ours
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
@@ -348,7 +350,7 @@ def _exif(image: Image.Image, tag: int) -> object:
         return None
 
 
-def carries_mark(image: Image.Image) -> bool:
+def has_unmask_mark(image: Image.Image) -> bool:
     """Look where the forge writes: EXIF description, JPEG comment, PNG text (all in `info`)."""
     values: Iterable[object] = (*image.info.values(), _exif(image, _EXIF_DESCRIPTION))
     mark = UNMASK_MARK.encode()
@@ -369,22 +371,22 @@ def _turned(image: Image.Image, orientation: int | None) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def upright(image: Image.Image) -> Image.Image:
+def apply_exif_orientation(image: Image.Image) -> Image.Image:
     """The current frame of a picture, turned by the picture's EXIF orientation."""
     return _turned(image, _orientation(image))
 
 
-def rgb(image: Image.Image) -> Pixels:
+def to_rgb(image: Image.Image) -> Pixels:
     """A decoded picture of any mode as (h, w, 3) uint8 RGB, alpha laid over white."""
     if image.mode == "F" or image.mode.startswith("I"):
-        grey = eight_bit(np.asarray(image))
+        grey = to_uint8(np.asarray(image))
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.has_transparency_data:
-        with decoding():
+        with translate_decoder_errors():
             layers = image.convert("RGBA")
         white = Image.new("RGBA", layers.size, "white")
         image = Image.alpha_composite(white, layers)
-    with decoding():
+    with translate_decoder_errors():
         return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
@@ -414,7 +416,7 @@ def hash_distance(a: int, b: int) -> int:
 
 def walk(
     folders: Sequence[Path], *, follow_links: bool = True, without: Sequence[Path] = ()
-) -> Iterator[Found]:
+) -> Iterator[WalkedFile]:
     """Find every file below the folders (or the files given), in the same order every time.
 
     Hidden files count too: whoever looks for evidence wants no exceptions. Each folder is entered
@@ -432,7 +434,7 @@ def walk(
 
 def _walk(
     folders: Sequence[Path], within: tuple[Path, ...] | None, without: frozenset[Path]
-) -> Iterator[Found]:
+) -> Iterator[WalkedFile]:
     entered: set[tuple[int, int]] = set()
     waiting = list(reversed(folders))  # a stack, not recursion: trees may be deeper than ours
     while waiting:
@@ -440,7 +442,7 @@ def _walk(
         try:
             status = path.stat()
             if within is not None and path.is_symlink() and _leads_out(path, within):
-                yield Found(path, "link out of the folder")
+                yield WalkedFile(path, "link out of the folder")
             elif stat.S_ISDIR(status.st_mode):
                 if without and path.resolve() in without:
                     continue
@@ -448,11 +450,11 @@ def _walk(
                     entered.add((status.st_dev, status.st_ino))
                     waiting += _children_last_first(path)
             elif stat.S_ISREG(status.st_mode):
-                yield Found(path)
+                yield WalkedFile(path)
             else:
-                yield Found(path, "not a regular file")
+                yield WalkedFile(path, "not a regular file")
         except OSError as error:
-            yield Found(path, _why(error, path))
+            yield WalkedFile(path, _why(error, path))
 
 
 def _leads_out(link: Path, folders: Sequence[Path]) -> bool:

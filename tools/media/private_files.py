@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-FILE, FOLDER = 0o600, 0o700
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
 _OTHERS = 0o077
 
 
@@ -23,7 +23,7 @@ def private_folder(folder: Path) -> Path:
     """
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(made):
-        each.mkdir(mode=FOLDER, exist_ok=True)
+        each.mkdir(mode=FOLDER_MODE, exist_ok=True)
     for each in (folder, *made):
         _close(each)
     return folder
@@ -31,12 +31,12 @@ def private_folder(folder: Path) -> Path:
 
 def private_file(path: Path) -> Path:
     """The file, made empty if it is not there, and closed to others."""
-    path.touch(mode=FILE)
+    path.touch(mode=FILE_MODE)
     _close(path)
     return path
 
 
-def opened_privately(path: Path, mode: str = "w") -> IO[Any]:
+def open_private(path: Path, mode: str = "w") -> IO[Any]:
     """Open a file to write UTF-8 text ("w", "a"), or bytes ("wb"), as one that is private."""
     encoding = None if "b" in mode else "utf-8"
     file = open(path, mode, encoding=encoding, opener=_owners)  # noqa: SIM115 - `opener`
@@ -44,14 +44,14 @@ def opened_privately(path: Path, mode: str = "w") -> IO[Any]:
     return file
 
 
-def tighten(place: Path) -> None:
+def restrict_permissions(place: Path) -> None:
     """Close a file, or a folder with everything in it, to others; links are not followed."""
     _close(place)
     if place.is_symlink() or not place.is_dir():
         return
     with contextlib.suppress(OSError):
         for each in os.scandir(place):
-            tighten(Path(each.path))
+            restrict_permissions(Path(each.path))
 
 
 @contextlib.contextmanager
@@ -64,13 +64,13 @@ def private_umask() -> Iterator[None]:
         os.umask(before)
 
 
-def private_from_here_on() -> None:
+def set_private_umask() -> None:
     """The same until the process ends."""
     os.umask(_OTHERS)
 
 
 def _owners(path: str, flags: int) -> int:
-    return os.open(path, flags, FILE)
+    return os.open(path, flags, FILE_MODE)
 
 
 def _close(path: Path) -> None:

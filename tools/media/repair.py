@@ -22,7 +22,7 @@ _TEXT = b"tEXt"
 _LONGEST_TEXT = 64 * 1024
 
 
-def without_junk(data: bytes) -> bytes | None:
+def strip_leading_junk(data: bytes) -> bytes | None:
     """The picture behind blanks or lines of text before it; None when there is none."""
     starts = [at for start in _STARTS if (at := data[:_MOST_JUNK].find(start)) > 0]
     if not starts or data.startswith(_NO_JUNK):
@@ -31,7 +31,7 @@ def without_junk(data: bytes) -> bytes | None:
     return data[begin:] if _JUNK.fullmatch(data, 0, begin) else None
 
 
-def without_extras(data: bytes) -> bytes | None:
+def strip_ancillary_chunks(data: bytes) -> bytes | None:
     """A PNG without what decides no pixel, or is damaged beside the pixels; None for other files.
 
     Left out are profiles, compressed and very long texts, and every ancillary chunk whose checksum
@@ -58,7 +58,7 @@ def _is_kept(chunk: bytes) -> bool:
     return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
 
 
-def ended(data: bytes) -> tuple[bytes, bytes] | None:
+def append_jpeg_end_marker(data: bytes) -> tuple[bytes, bytes] | None:
     """A JPEG without its end marker, ended in two ways; None for other files.
 
     If both decode to the same pixels, none was missing: a decoder takes missing ones from the

@@ -1,6 +1,6 @@
 """Why files are left out of a gallery, and what a person can do about each reason."""
 
-RETRIED = frozenset(("unreadable", "missing"))
+RETRIED_REASONS = frozenset(("unreadable", "missing"))
 """Reasons that say nothing about the file: rights, disks and memory change without touching it."""
 
 _WAYS_ON = {
@@ -23,6 +23,6 @@ _WAYS_ON = {
 }
 
 
-def way_on(reason: str) -> str:
+def remedy(reason: str) -> str:
     """What to do about a file that was skipped; what no one can foresee is tried again."""
     return _WAYS_ON.get(reason, "it is tried again next time")

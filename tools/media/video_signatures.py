@@ -47,7 +47,7 @@ def _brands(head: bytes) -> set[bytes]:
     return {head[8:12]} | {head[at : at + 4] for at in range(16, min(end, len(head)), 4)}
 
 
-def sha256_of(path: Path) -> str:
+def video_sha256(path: Path) -> str:
     """Name a video by its content: the sha256 of its bytes, 64 hex digits, read piece by piece."""
     try:
         with path.open("rb") as file:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from tools.media import animations
-from tools.media.frames import LEAST_FRAMES as LEAST_FRAMES
-from tools.media.frames import MOST_FRAMES, Video, VideoFrame, frames_wanted
+from tools.media.frames import MAX_FRAMES, Video, VideoFrame, sampled_frame_count
 from tools.media.images import (
-    WHOLE_PIXELS,
+    FULL_SIZE_MAX_PIXELS,
     Photo,
     Pixels,
     UnreadableImage,
@@ -26,7 +25,6 @@ from tools.media.images import (
     read_bytes,
     read_photo,
 )
-from tools.media.video_signatures import is_video as is_video
 
 if TYPE_CHECKING:
     from av.container.input import InputContainer
@@ -54,13 +52,13 @@ FORMATS = {
 pictures, scripts) is left out, because some of them open other files."""
 
 
-def look(path: Path) -> Video:
+def probe_video(path: Path) -> Video:
     """Read through a video without decoding it, or an animation; `UnreadableImage` when it is none.
 
     Its reasons, beside those of pictures: "no video stream" (sound only).
     """
-    if animations.may_move_file(path):
-        return animations.look(path)
+    if animations.file_may_be_animated(path):
+        return animations.probe_animation(path)
     with _opened(path) as (container, stream):
         times = [_seconds(packet, stream) for packet in _packets(container, stream)]
         known = [time for time in times if time is not None] or [0.0]
@@ -78,25 +76,25 @@ def look(path: Path) -> Video:
         )
 
 
-def texts_of(path: Path) -> dict[str, str]:
+def video_metadata_texts(path: Path) -> dict[str, str]:
     """The texts that a video carries about itself, without reading through it."""
-    if animations.may_move_file(path):
+    if animations.file_may_be_animated(path):
         return metadata_texts(read_bytes(path))
     with _opened(path) as (container, stream):
         return _texts(container, stream)
 
 
-def frames(video: Path | Video, *, at_most: int = MOST_FRAMES) -> Iterator[VideoFrame]:
-    """Evenly spaced frames in order, as many as `frames_wanted` says.
+def sample_frames(video: Path | Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoFrame]:
+    """Evenly spaced frames in order, as many as `sampled_frame_count` says.
 
     What cannot be decoded is passed over, so that a damaged video gives fewer frames, or none.
     Raises `UnreadableImage` when it cannot be opened, or when its frames are too large.
     """
-    video = look(video) if isinstance(video, Path) else video
-    if animations.may_move_file(video.path):
-        yield from animations.frames(video, at_most=at_most)
+    video = probe_video(video) if isinstance(video, Path) else video
+    if animations.file_may_be_animated(video.path):
+        yield from animations.sample_frames(video, at_most=at_most)
         return
-    wanted = frames_wanted(video, at_most)
+    wanted = sampled_frame_count(video, at_most)
     step = video.duration_s / wanted
     half_a_frame = video.duration_s / video.frames / 2
     targets = [video.first_s + number * step - half_a_frame for number in range(wanted)]
@@ -111,11 +109,11 @@ def frames(video: Path | Video, *, at_most: int = MOST_FRAMES) -> Iterator[Video
 
 
 def frame_at(path: Path, time_s: float) -> Pixels:
-    """The frame that `frames` took at a time, decoded again: (h, w, 3) uint8 RGB.
+    """The frame that `sample_frames` took at a time, decoded again: (h, w, 3) uint8 RGB.
 
     Raises `UnreadableImage`, also when there is no such frame any more.
     """
-    if animations.may_move_file(path):
+    if animations.file_may_be_animated(path):
         return animations.frame_at(path, time_s)
     tolerance = 5e-4  # times are kept to the millisecond
     with _opened(path) as (container, stream):
@@ -134,10 +132,10 @@ def frame_at(path: Path, time_s: float) -> Pixels:
 
 def photo_at(path: Path, time_s: float, *, image_id: str) -> Photo:
     """A frame as the picture that it is in a gallery, under its id there."""
-    return as_photo(look(path), frame_at(path, time_s), image_id=image_id)
+    return frame_to_photo(probe_video(path), frame_at(path, time_s), image_id=image_id)
 
 
-def as_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
+def frame_to_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
     """One frame's pixels as a picture: a frame has the format and the marks of its video."""
     return Photo(
         id=image_id,
@@ -149,7 +147,7 @@ def as_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
     )
 
 
-def picture_at(path: Path, time_s: float | None) -> Pixels:
+def read_pixels_at(path: Path, time_s: float | None) -> Pixels:
     """The picture of a file: of a photograph as a whole, of a video the frame at `time_s`."""
     return read_photo(path).pixels if time_s is None else frame_at(path, time_s)
 
@@ -170,7 +168,7 @@ def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
             av.open(file, "r", options=options, metadata_errors="replace") as container,
         ):
             stream = _moving(container)
-            stream.codec_context.options = {"max_pixels": str(WHOLE_PIXELS)}
+            stream.codec_context.options = {"max_pixels": str(FULL_SIZE_MAX_PIXELS)}
             stream.codec_context.thread_type = "AUTO"  # by slices alone most videos use one core
             stream.codec_context.thread_count = _DECODING_THREADS
             _refuse_too_large(stream.codec_context.width, stream.codec_context.height)
@@ -207,8 +205,8 @@ def _texts(container: "InputContainer", stream: "VideoStream") -> dict[str, str]
 
 
 def _refuse_too_large(width: int, height: int) -> None:
-    if width * height > WHOLE_PIXELS:
-        size = f"frames of {width} × {height} pixels, at most {WHOLE_PIXELS}"
+    if width * height > FULL_SIZE_MAX_PIXELS:
+        size = f"frames of {width} × {height} pixels, at most {FULL_SIZE_MAX_PIXELS}"
         raise UnreadableImage("too large", size)
 
 

@@ -1,19 +1,19 @@
 """Figures of merit and their uncertainty: one meaning each, undefined is NaN and never 0.
 
 Scores rise with the evidence for `True` (forged; of the same person); labels are boolean. Rows
-whose score is NaN are left out of a figure, and `complete` says how many those are.
+whose score is NaN are left out of a figure, and `drop_unmeasured` says how many those are.
 """
 
 from tools.metrics.calibration import Bin, brier, cllr, cllr_min, ece, reliability
 from tools.metrics.detection import (
     Accuracies,
-    Complete,
     OperatingPoint,
     Roc,
+    ScoredRows,
     accuracies,
     ap,
     auc,
-    complete,
+    drop_unmeasured,
     eer,
     mate_ranks,
     rank_k,
@@ -44,10 +44,10 @@ from tools.metrics.retrieval import (
 __all__ = [
     "Accuracies",
     "Bin",
-    "Complete",
     "Difference",
     "OperatingPoint",
     "Roc",
+    "ScoredRows",
     "accuracies",
     "ap",
     "auc",
@@ -56,7 +56,7 @@ __all__ = [
     "brier",
     "cllr",
     "cllr_min",
-    "complete",
+    "drop_unmeasured",
     "ece",
     "eer",
     "grouped_interval",

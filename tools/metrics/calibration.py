@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tools.metrics.detection import complete
+from tools.metrics.detection import drop_unmeasured
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def reliability(
     probabilities: ArrayLike, labels: ArrayLike, bins: int = 15
 ) -> tuple[Bin, ...]:  # fmt: skip
     """Equal-width bins over [0, 1]. Raises ValueError for what is no probability."""
-    rows = complete(probabilities, labels)
+    rows = drop_unmeasured(probabilities, labels)
     if ((rows.scores < 0) | (rows.scores > 1)).any():
         raise ValueError("probabilities lie in [0, 1]; these do not")
     place = np.minimum((rows.scores * bins).astype(int), bins - 1)
@@ -62,7 +62,7 @@ def brier(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """The mean squared distance of a probability from what happened; 0.25 for always one half."""
     from sklearn.metrics import brier_score_loss
 
-    rows = complete(probabilities, labels)
+    rows = drop_unmeasured(probabilities, labels)
     if not len(rows.scores):
         return float("nan")
     # Named labels: with one class present scikit-learn would guess which one it is.

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Complete:
+class ScoredRows:
     """Rows that have a score: `scores` (n,) float64, `labels` (n,) bool, and how many had none."""
 
     scores: np.ndarray
@@ -77,13 +77,13 @@ class Roc:
         return OperatingPoint(float(self.tpr[first]), float(self.thresholds[first]))
 
 
-def complete(scores: ArrayLike, labels: ArrayLike) -> Complete:
+def drop_unmeasured(scores: ArrayLike, labels: ArrayLike) -> ScoredRows:
     """The rows that were measured. Raises ValueError where the lengths differ."""
     values, flags = np.asarray(scores, float), np.asarray(labels, bool)
     if values.shape != flags.shape or values.ndim != 1:
         raise ValueError(f"scores {values.shape} and labels {flags.shape} are not rows of one list")
     known = ~np.isnan(values)
-    return Complete(values[known], flags[known], int((~known).sum()))
+    return ScoredRows(values[known], flags[known], int((~known).sum()))
 
 
 def roc(scores: ArrayLike, labels: ArrayLike, *, weights: ArrayLike | None = None) -> Roc | None:
@@ -110,7 +110,7 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float:
     """The share of pairs in which the `True` one scores higher, ties counting half."""
     from sklearn.metrics import roc_auc_score
 
-    rows = complete(scores, labels)
+    rows = drop_unmeasured(scores, labels)
     return float(roc_auc_score(rows.labels, _finite(rows.scores))) if rows.kinds == 2 else _NAN
 
 
@@ -118,7 +118,7 @@ def ap(scores: ArrayLike, labels: ArrayLike) -> float:
     """Average precision of the `True` ones over all rows, tied rows taken together."""
     from sklearn.metrics import average_precision_score
 
-    rows = complete(scores, labels)
+    rows = drop_unmeasured(scores, labels)
     if rows.kinds < 2:
         return _NAN
     return float(average_precision_score(rows.labels, _finite(rows.scores)))
@@ -173,7 +173,7 @@ def accuracies(
     probabilities: ArrayLike, labels: ArrayLike, threshold: float = 0.5
 ) -> Accuracies:  # fmt: skip
     """Called forged when above the threshold. A kind without samples has NaN, and so its mean."""
-    rows = complete(probabilities, labels)
+    rows = drop_unmeasured(probabilities, labels)
     right = (rows.scores > threshold) == rows.labels
     real, fake, every = (
         float(chosen.mean()) if len(chosen) else _NAN

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def pointing(heat: np.ndarray, truth: np.ndarray, *, tolerance_px: float = 0) -> float:
+def pointing_game(heat: np.ndarray, truth: np.ndarray, *, tolerance_px: float = 0) -> float:
     """1.0 when the hottest place lies in the truth, else 0.0; NaN where nothing is true.
 
     The pointing game (Zhang et al., IJCV 2018), who count a place no further than 15 pixels off
@@ -60,7 +60,7 @@ def deletion_steps(heat: np.ndarray, steps: int) -> np.ndarray:
     return rank.reshape(1, *heat.shape) < counts[:, None, None]
 
 
-def area_under(scores: Sequence[float] | np.ndarray) -> float:
+def mean_area_under(scores: Sequence[float] | np.ndarray) -> float:
     """Area under scores at even steps from 0 to 1, by trapezoids; of probabilities in 0..1.
 
     Deletion: the lower the better. Insertion: the higher the better. NaN when one is missing.

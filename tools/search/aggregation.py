@@ -14,11 +14,11 @@ many frames a hit rests on is part of it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tools.gallery.records import FaceRecord, Moment
+from tools.gallery.records import FaceRecord, FramePosition
 from tools.verdict.calibration import Scores
-from tools.verdict.rule import UNFITTED, Assessment, Rule
+from tools.verdict.rule import NOT_ASSESSED, Assessment, VerdictRule
 
-MOST_MOMENTS = 5
+MAX_FRAME_TIMES = 5
 """Moments of a video that a hit points at: enough to see whether they agree."""
 
 
@@ -35,7 +35,7 @@ class Candidate:
     record: FaceRecord
     scores: Scores
     assessment: Assessment
-    moment: Moment | None = None
+    moment: FramePosition | None = None
     moments: tuple[float, ...] = ()
     frames_seen: int | None = None
     changed_by: tuple[str, ...] = ()
@@ -47,12 +47,12 @@ class Candidate:
         return -2.0 if value is None else value
 
 
-def assess(scores: Scores, *, usable: bool, rule: Rule | None) -> Assessment:
+def assess_scores(scores: Scores, *, usable: bool, rule: VerdictRule | None) -> Assessment:
     """What the rule says, or that there is none."""
-    return UNFITTED if rule is None else rule.assess(scores, usable=usable)
+    return NOT_ASSESSED if rule is None else rule.assess(scores, usable=usable)
 
 
-def order(candidate: Candidate) -> tuple[int, float, float, str]:
+def ranking_key(candidate: Candidate) -> tuple[int, float, float, str]:
     """By probability of impersonation; copies of the query, then what was not assessed, last."""
     given = candidate.assessment
     group = {"copy": 1, "not assessed": 2}.get(given.verdict, 0)
@@ -60,8 +60,11 @@ def order(candidate: Candidate) -> tuple[int, float, float, str]:
     return group, likely, -candidate.similarity, candidate.record.id
 
 
-def best_of_each(
-    candidates: Iterable[Candidate], moments: Mapping[str, Moment], *, rule: Rule | None
+def aggregate_candidates(
+    candidates: Iterable[Candidate],
+    moments: Mapping[str, FramePosition],
+    *,
+    rule: VerdictRule | None,
 ) -> list[Candidate]:
     """One candidate a picture or video; `moments` says of pictures' ids which are frames."""
     pictures, videos = [], dict[str, list[Candidate]]()
@@ -84,9 +87,9 @@ def _best_face_per_image(candidates: Iterable[Candidate]) -> list[Candidate]:
     return list(best.values())
 
 
-def _as_one(frames: Sequence[Candidate], rule: Rule | None) -> Candidate:
+def _as_one(frames: Sequence[Candidate], rule: VerdictRule | None) -> Candidate:
     certain, uncertain = _frames_with_the_person(frames, rule)
-    seen = sorted(certain or uncertain, key=order)
+    seen = sorted(certain or uncertain, key=ranking_key)
     if not seen:
         usable = [frame for frame in frames if frame.record.face.quality.usable] or frames
         likest = max(usable, key=lambda frame: frame.similarity)
@@ -95,14 +98,14 @@ def _as_one(frames: Sequence[Candidate], rule: Rule | None) -> Candidate:
     return replace(
         seen[0],
         scores=scores,
-        assessment=assess(scores, usable=True, rule=rule),
-        moments=_times(seen[:MOST_MOMENTS]),
+        assessment=assess_scores(scores, usable=True, rule=rule),
+        moments=_times(seen[:MAX_FRAME_TIMES]),
         frames_seen=len(certain),
     )
 
 
 def _frames_with_the_person(
-    frames: Sequence[Candidate], rule: Rule | None
+    frames: Sequence[Candidate], rule: VerdictRule | None
 ) -> tuple[list[Candidate], list[Candidate]]:
     """The usable frames that show the person, and those of which it is uncertain."""
     if rule is None:

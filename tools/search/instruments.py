@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from tools.detectors import Detector
+from tools.detectors import FeatureDetector
 from tools.detectors.calibration import Calibration
 from tools.detectors.protocol import AnyDetector
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
-from tools.faces.further_embedders import Embedder
-from tools.verdict.rule import Rule
+from tools.faces.further_embedders import FaceEmbedder
+from tools.verdict.rule import VerdictRule
 
 
-class Instruments(Protocol):
+class ModelBundle(Protocol):
     """Loaded once and shared; nothing of a case lives here."""
 
     @property
@@ -32,7 +32,7 @@ class Instruments(Protocol):
         """CLIP features."""
 
     @property
-    def detectors(self) -> Sequence[Detector]:
+    def detectors(self) -> Sequence[FeatureDetector]:
         """Scores of authenticity over the encoder's features."""
 
     @property
@@ -44,7 +44,7 @@ class Instruments(Protocol):
         """Those with a network that itself says where, and how each reads; may be none."""
 
     @property
-    def second_embedder(self) -> Embedder | None:
+    def second_embedder(self) -> FaceEmbedder | None:
         """A second opinion on who a face is; None where there is none."""
 
     @property
@@ -52,5 +52,5 @@ class Instruments(Protocol):
         """What a person should know of parts that were left out."""
 
     @property
-    def rule(self) -> Rule | None:
+    def rule(self) -> VerdictRule | None:
         """The fitted verdict rule; None while the profile's calibration was never fitted."""

@@ -11,8 +11,8 @@ from tools.encoder.clip import Encoder
 from tools.errors import SetupError, ToolError
 from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.search.query_files import Picture, Shown, pictures_of
-from tools.verdict.rule import Rule
+from tools.search.query_files import FaceAppearance, QueryFile, read_query_files
+from tools.verdict.rule import VerdictRule
 
 Floats = NDArray[np.float32]
 
@@ -71,7 +71,7 @@ class Query:
         return list(zip(self.paths, self.photo_ids, self.faces, times, strict=True))
 
 
-Numbers = int | Mapping[Path | str, int]
+FaceNumbers = int | Mapping[Path | str, int]
 """Which face is meant, from left to right, 1-based: of the only photo, or by the photo's path or
 file name."""
 
@@ -81,8 +81,8 @@ def build_query(
     *,
     faces: FaceAnalyser,
     encoder: Encoder,
-    face: Numbers | None = None,
-    rule: Rule | None = None,
+    face: FaceNumbers | None = None,
+    rule: VerdictRule | None = None,
 ) -> Query:
     """Measure the query: photos, folders of photos, or videos, all of one person.
 
@@ -91,7 +91,7 @@ def build_query(
     OtherPerson, SetupError for a face of a photo that was not given, and UnreadableImage for a
     file that is no picture.
     """
-    found = pictures_of(paths, faces=faces)
+    found = read_query_files(paths, faces=faces)
     wanted = _numbers(face, found)
     rows, warnings = list[QueryFace](), list[str]()
     for each in found:
@@ -105,13 +105,13 @@ def build_query(
             rows += _measure(chosen, name=repr(each.path.name), encoder=encoder)
     if not rows:
         raise NoFace("; ".join(warnings) or "the query holds no picture")
-    query = assemble(rows, rule=rule)
+    query = assemble_query(rows, rule=rule)
     warnings += [note for each in found for note in each.notes]
     warnings += _chose_nothing(found, wanted)
     return replace(query, warnings=(*query.warnings, *warnings))
 
 
-def _numbers(face: Numbers | None, found: Sequence[Picture]) -> dict[Path, int]:
+def _numbers(face: FaceNumbers | None, found: Sequence[QueryFile]) -> dict[Path, int]:
     """The face that is meant, by the photo's path."""
     if face is None:
         return {}
@@ -138,7 +138,7 @@ def _named(name: Path | str, paths: Sequence[Path]) -> Path:
     return found[0]
 
 
-def _choose(each: Picture, number: int | None) -> Sequence[Shown]:
+def _choose(each: QueryFile, number: int | None) -> Sequence[FaceAppearance]:
     """The looks at the person that is meant: one of a photo, several of a video."""
     name, persons = each.path.name, each.persons
     if not persons:
@@ -162,7 +162,7 @@ def _choose(each: Picture, number: int | None) -> Sequence[Shown]:
     )
 
 
-def _chose_nothing(found: Sequence[Picture], wanted: Mapping[Path, int]) -> list[str]:
+def _chose_nothing(found: Sequence[QueryFile], wanted: Mapping[Path, int]) -> list[str]:
     """A number above one for a photo with a single face chose nothing, and is probably a slip."""
     return [
         f"--face {wanted[each.path]} chose nothing: {each.path.name!r} shows one face"
@@ -180,7 +180,7 @@ def _listing(detected: Sequence[Face]) -> str:
     )
 
 
-def _measure(looks: Sequence[Shown], *, name: str, encoder: Encoder) -> "list[QueryFace]":
+def _measure(looks: Sequence[FaceAppearance], *, name: str, encoder: Encoder) -> "list[QueryFace]":
     crops = [
         aligned_crop(look.photo.pixels, look.face.keypoints, size=encoder.image_size,
                      margin=encoder.face_margin)
@@ -215,13 +215,13 @@ class QueryFace:
     time_s: float | None = None
 
 
-def assemble(rows: Sequence[QueryFace], *, rule: Rule | None = None) -> Query:
+def assemble_query(rows: Sequence[QueryFace], *, rule: VerdictRule | None = None) -> Query:
     """One query of photos that were measured already.
 
     Raises OtherPerson, which names them, when two do not show the same person: their mean would
     be nobody, and evidence relative to it would be about nobody.
     """
-    refuse_others(rows, rule=rule)
+    require_same_person(rows, rule=rule)
     embeddings = np.stack([row.face.embedding for row in rows])
     mean = embeddings.mean(axis=0)
     return Query(
@@ -237,7 +237,7 @@ def assemble(rows: Sequence[QueryFace], *, rule: Rule | None = None) -> Query:
     )
 
 
-def refuse_others(rows: Sequence[QueryFace], *, rule: Rule | None) -> None:
+def require_same_person(rows: Sequence[QueryFace], *, rule: VerdictRule | None) -> None:
     """Raise OtherPerson, which names the photos, unless all rows may show one person."""
     groups = _groups(rows, rule)
     if len(groups) < 2:
@@ -259,7 +259,7 @@ def _some(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:3])}{' …' if names[3:] else ''}"
 
 
-def _groups(rows: Sequence[QueryFace], rule: Rule | None) -> list[set[int]]:
+def _groups(rows: Sequence[QueryFace], rule: VerdictRule | None) -> list[set[int]]:
     """The rows by person; whoever is certainly not like the mean of the others is another one."""
     groups: list[set[int]] = []
     for at, row in enumerate(rows):
@@ -276,7 +276,7 @@ def _cosine(row: QueryFace, group: set[int], rows: Sequence[QueryFace]) -> float
     return float(row.face.embedding @ mean / max(float(np.linalg.norm(mean)), 1e-9))
 
 
-def _place(cosine: float, rule: Rule | None) -> str:
+def _place(cosine: float, rule: VerdictRule | None) -> str:
     """Whether so alike faces are two persons' ("low"), uncertain ("within"), or one person's."""
     if rule is None:
         return "low" if cosine < _SAME_PERSON_DOUBT else "high"
@@ -284,7 +284,7 @@ def _place(cosine: float, rule: Rule | None) -> str:
     return "within" if same is None else rule.identity_band.place(same)
 
 
-def _warnings(rows: Sequence[QueryFace], rule: Rule | None) -> tuple[str, ...]:
+def _warnings(rows: Sequence[QueryFace], rule: VerdictRule | None) -> tuple[str, ...]:
     notes = [
         f"the face in {row.name} is {' and '.join(row.face.quality.problems)}; "
         "results are less certain"

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.media.file_names import printable as printable
-from tools.verdict.calibration import Band, to_json
+from tools.media.file_names import printable
+from tools.verdict.calibration import InconclusiveBand, to_json
 from tools.verdict.evidence import Evidence
-from tools.verdict.handles import percent as percent
 from tools.verdict.rule import VERDICTS, Assessment, Verdict
 
 
@@ -80,7 +79,7 @@ class Hit:
         return f"Seen in {self.frames_seen} of {self.frames} {what}; strongest {first}{rest}."
 
     def _place(self, time_s: float) -> str:
-        return f"on page {round(time_s) + 1}" if self.paged else f"at {clock(time_s)}"
+        return f"on page {round(time_s) + 1}" if self.paged else f"at {format_timestamp(time_s)}"
 
     @property
     def verdict(self) -> Verdict:
@@ -182,7 +181,7 @@ def _judged_by(given: Assessment) -> dict[str, Any]:
     }
 
 
-def _edges(band: Band | None) -> dict[str, Any] | None:
+def _edges(band: InconclusiveBand | None) -> dict[str, Any] | None:
     if band is None:
         return None
     return {
@@ -196,7 +195,7 @@ def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
     return {verdict: counter[verdict] for verdict in VERDICTS}
 
 
-def clock(seconds: float) -> str:
+def format_timestamp(seconds: float) -> str:
     """A time in a video as players show it: 0:12, 1:02:03; in the first second 0:00.4."""
     whole = int(seconds + 1e-6)
     hundredths = int(100 * seconds + 1e-6)

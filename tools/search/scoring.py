@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.detectors import Detector
+from tools.detectors import FeatureDetector
 from tools.faces.analyser import Face
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord
@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Faces:
+class FaceColumns:
     """What the record holds about n gallery faces, as columns.
 
     `embeddings` (n, e) L2-normalised; `face_features` and `image_features` (n, d), a row of NaN
@@ -42,11 +42,11 @@ class Faces:
         return len(self.embeddings)
 
 
-def columns(gallery: Gallery, records: Sequence[FaceRecord]) -> Faces:
+def to_columns(gallery: Gallery, records: Sequence[FaceRecord]) -> FaceColumns:
     """The records of n faces as columns, ready to be compared."""
     images = {record.image_id: gallery.image(record.image_id) for record in records}
     ordered = [images[record.image_id] for record in records]
-    return Faces(
+    return FaceColumns(
         embeddings=_rows([record.face.embedding for record in records]),
         face_features=_rows([record.features for record in records]),
         image_features=_rows([image.features for image in ordered]),
@@ -64,14 +64,14 @@ def _rows(vectors: Sequence[np.ndarray | None]) -> np.ndarray:
     return np.array(filled, dtype=np.float32).reshape(len(vectors), width)
 
 
-def compare(
-    query: Query, faces: Faces, *, detectors: Sequence[Detector]
+def score_faces(
+    query: Query, faces: FaceColumns, *, detectors: Sequence[FeatureDetector]
 ) -> list[dict[str, float | None]]:
     """One dict of raw scores a face; None is *not measured*."""
     if not len(faces):
         return []  # without rows the columns have no width that would fit the query's
     columns = {"cosine_similarity": np.asarray(faces.embeddings @ query.template, np.float64)}
-    columns |= authenticity_scores(faces, detectors=detectors)
+    columns |= detector_scores(faces, detectors=detectors)
     columns |= _relative_scores(query, faces, columns, detectors=detectors)
     columns["interocular_px"] = np.asarray(faces.interocular_px, float)
     columns["unmask_mark"] = np.asarray(faces.unmask_marks, float)
@@ -80,8 +80,8 @@ def compare(
     ]
 
 
-def authenticity_scores(
-    faces: Faces, *, detectors: Sequence[Detector]
+def detector_scores(
+    faces: FaceColumns, *, detectors: Sequence[FeatureDetector]
 ) -> dict[str, NDArray[np.float64]]:
     """Every detector's score (n,) under the name `<input>/<detector>`; higher is more forged."""
     return {
@@ -94,13 +94,15 @@ def authenticity_scores(
 
 def _relative_scores(
     query: Query,
-    faces: Faces,
+    faces: FaceColumns,
     columns: dict[str, NDArray[np.float64]],
     *,
-    detectors: Sequence[Detector],
+    detectors: Sequence[FeatureDetector],
 ) -> dict[str, NDArray[np.float64]]:
     relative = {
-        "query/face_feature_cosine": (unit(faces.face_features) @ unit(query.features).T).max(1),
+        "query/face_feature_cosine": (
+            l2_normalise(faces.face_features) @ l2_normalise(query.features).T
+        ).max(1),
         "query/face_hash_distance": np.array(
             [_nearest_hash(face_hash, query.face_hashes) for face_hash in faces.face_hashes]
         ),
@@ -112,7 +114,7 @@ def _relative_scores(
     return relative
 
 
-class MeasuredFace(Protocol):
+class EmbeddedFace(Protocol):
     """A face with what was computed from its crop: an `AnalysedFace` or a `FaceRecord`."""
 
     @property
@@ -129,14 +131,14 @@ class MeasuredFace(Protocol):
 
 
 def pair_scores(
-    first: MeasuredFace, second: MeasuredFace, *, alignment: Alignment | None = None
+    first: EmbeddedFace, second: EmbeddedFace, *, alignment: Alignment | None = None
 ) -> dict[str, float | None]:
     """What two faces have in common, by the names of `tools.verdict.evidence.MEASURES`; symmetric.
 
     `alignment` is that of their pictures: whether these are the same photograph.
     """
     known = first.features is not None and second.features is not None
-    features = unit(_rows([first.features, second.features])) if known else None
+    features = l2_normalise(_rows([first.features, second.features])) if known else None
     return {
         "cosine_similarity": float(first.face.embedding @ second.face.embedding),
         "query/face_feature_cosine": None if features is None else float(features[0] @ features[1]),
@@ -144,7 +146,7 @@ def pair_scores(
     }
 
 
-def unit(features: Floats) -> Floats:
+def l2_normalise(features: Floats) -> Floats:
     """Rows scaled to length one; a row of NaN stays NaN."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)

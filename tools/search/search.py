@@ -9,29 +9,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.gallery.record_store import Gallery
-from tools.gallery.records import FaceRecord, Moment
-from tools.gallery.vector_index import Index, Match
-from tools.media.animations import PAGED
-from tools.search.aggregation import Candidate, assess, best_of_each, order
-from tools.search.closer_look.reranking import MOST_HITS, LeadingHits
-from tools.search.closer_look.stability import KEPT
-from tools.search.instruments import Instruments as Instruments
+from tools.gallery.records import FaceRecord, FramePosition
+from tools.gallery.vector_index import FaceIndex, Neighbour
+from tools.media.animations import MULTIPAGE_FORMATS
+from tools.search.aggregation import Candidate, aggregate_candidates, assess_scores, ranking_key
+from tools.search.closer_look.reranking import MAX_RERANKED_HITS, Reranker
+from tools.search.closer_look.stability import VERDICT_STABILITY
+from tools.search.instruments import ModelBundle
 from tools.search.query import Query
 from tools.search.results import Findings, Hit, count_verdicts
-from tools.search.scoring import columns, compare
-from tools.verdict.evidence import FURTHER, Evidence, collect
-from tools.verdict.rule import Rule
+from tools.search.scoring import score_faces, to_columns
+from tools.verdict.evidence import RERANK_ONLY_MEASURES, Evidence, collect_evidence
+from tools.verdict.rule import VerdictRule
 from tools.verdict.template_writer import explain, render
 
 CANDIDATES = 1000
 """Faces nearest to the query that are scored; the index finds them, the record re-ranks them."""
 
-MOST_CANDIDATES = 8000
+MAX_CANDIDATES = 8000
 """As many when videos hold most of the nearest: one person in one video is hundreds of faces."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Search:
+class SearchOutcome:
     """A search with what it rests on: the findings, the query, and the record of every hit."""
 
     findings: Findings
@@ -43,35 +43,35 @@ def search(
     gallery: Gallery,
     query: Query,
     *,
-    instruments: Instruments,
+    instruments: ModelBundle,
     top: int,
-    closer: LeadingHits | None = None,
-) -> Search:
+    closer: Reranker | None = None,
+) -> SearchOutcome:
     """Rank the gallery by the probability that a face impersonates the query person.
 
-    At most `top` hits are returned, of which up to `MOST_HITS` are looked at closer, if `closer`
-    is given. The counts cover everything that was compared.
+    At most `top` hits are returned, of which up to `MAX_RERANKED_HITS` are looked at closer, if
+    `closer` is given. The counts cover everything that was compared.
     """
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
-    rows = compare(query, columns(gallery, records), detectors=instruments.detectors)
+    rows = score_faces(query, to_columns(gallery, records), detectors=instruments.detectors)
     for record, row in zip(records, rows, strict=True):
         if record.image_id in query.photo_ids:  # the very same bytes need no alignment
             row["query/same_photograph"] = 1.0
     faces = gallery.counts().faces
     rule = None if instruments.rule is None else instruments.rule.among(faces)
     scored = [
-        Candidate(record, row, assess(row, usable=record.face.quality.usable, rule=rule))
+        Candidate(record, row, assess_scores(row, usable=record.face.quality.usable, rule=rule))
         for record, row in zip(records, rows, strict=True)
     ]
-    ranked = sorted(best_of_each(scored, moments, rule=rule), key=order)
+    ranked = sorted(aggregate_candidates(scored, moments, rule=rule), key=ranking_key)
     shown, rest = ranked[:top], ranked[top:]
     if closer is not None:
-        leading, others = shown[:MOST_HITS], shown[MOST_HITS:]
+        leading, others = shown[:MAX_RERANKED_HITS], shown[MAX_RERANKED_HITS:]
         seen = closer.look_closer(
             leading, query, gallery=gallery, instruments=instruments, rule=rule
         )
-        shown = sorted([*seen, *others], key=order)
+        shown = sorted([*seen, *others], key=ranking_key)
     hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
     findings = Findings(
         query_paths=query.paths,
@@ -86,12 +86,12 @@ def search(
         videos=sum(found.moment is not None for found in ranked),
         faces=faces,
     )
-    return Search(findings, query, tuple(found.record for found in shown))
+    return SearchOutcome(findings, query, tuple(found.record for found in shown))
 
 
 def _nearest(
-    gallery: Gallery, index: Index, query: Query
-) -> tuple[list[FaceRecord], dict[str, Moment]]:
+    gallery: Gallery, index: FaceIndex, query: Query
+) -> tuple[list[FaceRecord], dict[str, FramePosition]]:
     """The nearest faces, and which of their pictures are frames of which videos.
 
     More where there are videos, until as many different files as `CANDIDATES` are among them.
@@ -103,9 +103,9 @@ def _nearest(
         moments = gallery.moments(images)
         files = len(images) - len(moments) + len({each.video_id for each in moments.values()})
         enough = not moments or files >= CANDIDATES or len(nearest) < wanted
-        if enough or wanted >= MOST_CANDIDATES:
+        if enough or wanted >= MAX_CANDIDATES:
             break
-        wanted = min(2 * wanted, MOST_CANDIDATES)
+        wanted = min(2 * wanted, MAX_CANDIDATES)
     # What was overwritten with something else lies nowhere any more: there is nothing to show.
     files_of = {image: moments[image].video_id if image in moments else image for image in images}
     held = gallery.with_files(set(files_of.values()))
@@ -113,13 +113,13 @@ def _nearest(
     return gallery.faces(faces), moments
 
 
-def _image_id(match: Match) -> str:
+def _image_id(match: Neighbour) -> str:
     return match.face_id.rpartition(":")[0]
 
 
-def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) -> Hit:
+def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: VerdictRule | None) -> Hit:
     record, assessment = found.record, found.assessment
-    evidence = collect(found.scores, rule.references if rule else {}, rule=rule)
+    evidence = collect_evidence(found.scores, rule.references if rule else {}, rule=rule)
     left, top, right, bottom = (float(edge) for edge in record.face.box)
     moment = found.moment
     paths, missing = _files(gallery, record.image_id)
@@ -138,7 +138,7 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: Rule | None) ->
         moments=found.moments,
         frames_seen=found.frames_seen,
         frames=len(gallery.frames_of(moment.video_id)) if moment else None,
-        paged=moment is not None and gallery.image(moment.video_id).format in PAGED,
+        paged=moment is not None and gallery.image(moment.video_id).format in MULTIPAGE_FORMATS,
     )
 
 
@@ -155,7 +155,7 @@ def _files(gallery: Gallery, image_id: str) -> tuple[tuple[Path, ...], bool]:
 def _told_how(item: Evidence, found: Candidate) -> Evidence:
     """The evidence with what is to be said of its method in the case of this hit."""
     said = [item.method]
-    if item.score == KEPT and found.changed_by:
+    if item.score == VERDICT_STABILITY and found.changed_by:
         said.append(f"it changed after {' and '.join(found.changed_by)}")
     if found.moment is not None and item.score in _FURTHER:
         said.append(ON_ONE_FRAME)
@@ -164,7 +164,7 @@ def _told_how(item: Evidence, found: Candidate) -> Evidence:
     return replace(item, method="; ".join(said))
 
 
-_FURTHER = frozenset(measure.score for measure in FURTHER)
+_FURTHER = frozenset(measure.score for measure in RERANK_ONLY_MEASURES)
 
 OVER_FRAMES = "the mean over the frames of the video in which the person was, or may be, seen"
 """What is added to the method of a video's measurements."""

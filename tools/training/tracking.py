@@ -30,7 +30,7 @@ _MISSING = "MLflow is not installed: run `pip install -e '.[eval]'`"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tracked:
+class TrackedRun:
     """What is kept of one run, in the experiment `unmask/<experiment>`.
 
     `metrics` that are None or NaN were not measured: they are no metrics, and named in a tag.
@@ -47,18 +47,18 @@ class Tracked:
     files: Sequence[tuple[Path, str]] = ()
 
 
-def installed() -> bool:
+def mlflow_installed() -> bool:
     """Whether MLflow and the database driver of its local store are there."""
     return all(find_spec(name) is not None for name in ("mlflow", "sqlalchemy", "alembic"))
 
 
-def require() -> None:
+def require_mlflow() -> None:
     """Raises SetupError when MLflow, or the database driver of its local store, is missing."""
-    if not installed():
+    if not mlflow_installed():
         raise SetupError(_MISSING)
 
 
-def store(uri: str, folder: Path) -> str:
+def resolve_store_uri(uri: str, folder: Path) -> str:
     """The tracking URI; for "" the local store in `folder`, which is made."""
     if uri:
         return uri
@@ -66,9 +66,9 @@ def store(uri: str, folder: Path) -> str:
     return f"sqlite:///{folder / 'mlflow.db'}"
 
 
-def keep(tracked: Tracked, uri: str) -> str:
+def log_run(tracked: TrackedRun, uri: str) -> str:
     """Keep a run in the store at `uri`; MLflow's id of it. Raises SetupError when it cannot."""
-    require()
+    require_mlflow()
     os.environ.update(_ENVIRONMENT)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -101,7 +101,7 @@ def _experiment(client: "MlflowClient", experiment: str, uri: str) -> str:
     return str(client.create_experiment(name, artifact_location=beside if path != uri else None))
 
 
-def _tags(tracked: Tracked) -> dict[str, str]:
+def _tags(tracked: TrackedRun) -> dict[str, str]:
     missing = [name for name, value in tracked.metrics.items() if _missing(value)]
     tags = {**tracked.tags, "not measured": ", ".join(missing)}
     return {name: value[:_LONGEST_TEXT] for name, value in tags.items()}
@@ -116,7 +116,7 @@ def _params(told: Mapping[str, object]) -> list[Any]:
     ]
 
 
-def _metrics(tracked: Tracked) -> "Iterator[Metric]":
+def _metrics(tracked: TrackedRun) -> "Iterator[Metric]":
     from mlflow.entities import Metric
 
     for name, value in tracked.metrics.items():

@@ -1,8 +1,9 @@
 """From raw scores to calibrated probabilities, and the bands in which nobody should decide.
 
-Logistic calibration and fusion (`Logistic`), the conformal review band (`Band`) and the place of
-a score among authentic photographs (`Reference`). Parameters are data, fitted person-disjoint by
-`tools.training.calibration.verdict`; nothing here is learnt.
+Logistic calibration and fusion (`LogisticCalibrator`), the conformal review band
+(`InconclusiveBand`) and the place of a score among authentic photographs (`ReferenceDistribution`).
+Parameters are data, fitted person-disjoint by `tools.training.calibration.verdict`; nothing here is
+learnt.
 """
 
 from collections import Counter
@@ -17,7 +18,7 @@ Scores = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Logistic:
+class LogisticCalibrator:
     """p = sigmoid(bias + Σ weight · (score − mean) / scale): Platt scaling with one score or many.
 
     With several scores this is the logistic fusion of `methods`: an L2-regularised regression on
@@ -48,7 +49,7 @@ class Logistic:
         return None if logit is None else float(1.0 / (1.0 + np.exp(-np.clip(logit, -40, 40))))
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Logistic":
+    def from_json(cls, data: Mapping[str, Any]) -> "LogisticCalibrator":
         """Read what `dataclasses.asdict` wrote."""
         return cls(
             features=tuple(data["features"]),
@@ -59,12 +60,12 @@ class Logistic:
         )
 
 
-Place = Literal["low", "within", "high"]
+BandPosition = Literal["low", "within", "high"]
 """Where a probability lies: below its inconclusive band, in it, or above."""
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class InconclusiveBand:
     """Probabilities from `low` to `high`, both edges included, are inconclusive.
 
     Of a person never seen, a sample for which the claim is false exceeds `high` with a chance of
@@ -92,7 +93,7 @@ class Band:
         """Whether there were persons enough to call anything low."""
         return self.low > 0 and _enough(self.persons_true, self.alpha_low)
 
-    def place(self, probability: float) -> Place:
+    def place(self, probability: float) -> BandPosition:
         """'low', 'within' or 'high'; whatever equals an edge is within."""
         if probability > self.high:
             return "high"
@@ -108,7 +109,7 @@ class Band:
         alpha_high: float,
         persons_false: Sequence[Hashable] | None = None,
         persons_true: Sequence[Hashable] | None = None,
-    ) -> "Band":
+    ) -> "InconclusiveBand":
         """Fit both edges; where the classes are so far apart that they cross, they meet halfway.
 
         `persons_false` and `persons_true` name whom each sample shows; without them each sample
@@ -146,10 +147,12 @@ def _upper(weighed: _Weighed, alpha: float, *, otherwise: float = 1.0) -> float:
     return otherwise
 
 
-def conformal_edge(values: Sequence[float], alpha: float, *, persons: Sequence[Hashable]) -> float:
+def conformal_threshold(
+    values: Sequence[float], alpha: float, *, persons: Sequence[Hashable]
+) -> float:
     """What a sample of a person never seen exceeds with a chance of at most alpha; else infinity.
 
-    The same as `Band.fit`, for values of any unit.
+    The same as `InconclusiveBand.fit`, for values of any unit.
     """
     weighed, count = _weighed(values, persons)
     return _upper(weighed, alpha, otherwise=float("inf")) if _enough(count, alpha) else float("inf")
@@ -160,7 +163,7 @@ def _enough(persons: int | None, alpha: float) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferenceDistribution:
     """The distribution of one score over authentic validation photographs, as 101 quantiles."""
 
     quantiles: tuple[float, ...]
@@ -174,11 +177,11 @@ class Reference:
         return self.quantiles[round(share * (len(self.quantiles) - 1))]
 
     @classmethod
-    def fit(cls, values: Sequence[float]) -> "Reference":
+    def fit(cls, values: Sequence[float]) -> "ReferenceDistribution":
         """Summarise the scores of authentic photographs."""
         return cls(tuple(float(q) for q in np.quantile(values, np.linspace(0, 1, 101))))
 
 
-def to_json(value: Logistic | Band | Reference) -> dict[str, Any]:
+def to_json(value: LogisticCalibrator | InconclusiveBand | ReferenceDistribution) -> dict[str, Any]:
     """A JSON-able dict of the parameters."""
     return asdict(value)

@@ -7,7 +7,7 @@ subject, which is named once a sentence. Values are added by whoever shows the c
 
 from collections.abc import Mapping, Sequence
 
-from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, parse
+from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, parse_handle
 from tools.verdict.interpretation import UNCALIBRATED
 
 _NAMES: Mapping[str, str] = {
@@ -90,7 +90,7 @@ _WORDED: Mapping[str, str] = {
 
 def clause(fact: Fact) -> str:
     """The clause of a fact, with `{it}`, `{its}` where its subject belongs; without its value."""
-    handle = parse(fact.id)
+    handle = parse_handle(fact.id)
     if handle.kind in ("S", "G"):
         return fact.reads if fact.unit == IN_WORDS else f"{_counted(fact)}"
     if fact.unit == IN_WORDS:
@@ -102,13 +102,13 @@ def clause(fact: Fact) -> str:
         return known
     if 11 <= handle.number <= 17 and handle.kind == "E":
         return f"{{its}} map is {fact.reads} at the {fact.name.rpartition(' the ')[2]}"
-    name = spoken_name(short, fact.name)
+    name = display_name(short, fact.name)
     if fact.reads in (NOT_MEASURED, UNCALIBRATED):
         return f"{{its}} {name} {'was' if fact.reads == NOT_MEASURED else 'is'} {fact.reads}"
     return f"{{its}} {name} is {fact.reads}"
 
 
-def spoken_name(short: str, name: str) -> str:
+def display_name(short: str, name: str) -> str:
     """What a measure is called in a sentence; `short` is its id without a subject: E3."""
     return _NAMES.get(short, name)
 
@@ -136,14 +136,14 @@ _COUNTED: Mapping[str, tuple[str, str]] = {
 }
 
 
-def listed(items: Sequence[str]) -> str:
+def join_with_and(items: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(items) < 2:
         return "".join(items)
     return ", ".join(items[:-1]) + " and " + items[-1]
 
 
-def hits_listed(numbers: Sequence[int]) -> str:
+def format_hit_ranges(numbers: Sequence[int]) -> str:
     """`H1, H3 to H6 and H9`: hits by their numbers, three and more in a row as one."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -154,4 +154,4 @@ def hits_listed(numbers: Sequence[int]) -> str:
     said: list[str] = []
     for run in runs:
         said += [f"H{run[0]} to H{run[-1]}"] if len(run) > 2 else [f"H{it}" for it in run]
-    return listed(said)
+    return join_with_and(said)

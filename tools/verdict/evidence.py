@@ -1,19 +1,19 @@
 """Evidence: measured facts with an id, a value, a unit, the method and its known limits.
 
 Two tables say how each raw score is named and read: `MEASURES`, of what every face in a gallery
-has, and `FURTHER`, of what a closer look at the leading hits adds. `collect` turns the scores of
-one hit into E1, E2 … by fixed numbers; E11 to E17 are a map's regions (`tools.localisers.regions`).
-What was not measured is listed as such, never as zero.
+has, and `RERANK_ONLY_MEASURES`, of what a closer look at the leading hits adds. `collect_evidence`
+turns the scores of one hit into E1, E2 … by fixed numbers; E11 to E17 are a map's regions
+(`tools.localisers.regions`). What was not measured is listed as such, never as zero.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.verdict.calibration import Reference, Scores
+from tools.verdict.calibration import ReferenceDistribution, Scores
 from tools.verdict.handles import NOT_MEASURED
-from tools.verdict.interpretation import read_score
-from tools.verdict.rule import Rule
+from tools.verdict.interpretation import interpret_score
+from tools.verdict.rule import VerdictRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
 )  # fmt: skip
 
-FURTHER: tuple[Measure, ...] = (
+RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
     Measure(
         "retakes/kept", "steadiness of the verdict", "share of retakes",
         "the image measured again after mild JPEG, resizing and blur; how often the verdict stayed",
@@ -187,27 +187,30 @@ FURTHER: tuple[Measure, ...] = (
 )  # fmt: skip
 """Measured on leading hits only, because each reads pictures again."""
 
-FIRST_FURTHER = 18
+FIRST_RERANK_NUMBER = 18
 """Their first number; the ones between belong to the regions of a map."""
 
 
-def numbered() -> tuple[tuple[int, Measure], ...]:
+def numbered_measures() -> tuple[tuple[int, Measure], ...]:
     """Every measure with the number that it has in all evidence."""
-    return (*enumerate(MEASURES, 1), *enumerate(FURTHER, FIRST_FURTHER))
+    return (*enumerate(MEASURES, 1), *enumerate(RERANK_ONLY_MEASURES, FIRST_RERANK_NUMBER))
 
 
-def collect(
-    scores: Scores, references: Mapping[str, Reference], *, rule: Rule | None = None
+def collect_evidence(
+    scores: Scores,
+    references: Mapping[str, ReferenceDistribution],
+    *,
+    rule: VerdictRule | None = None,
 ) -> tuple[Evidence, ...]:
-    """All measures of one hit, by their numbers; of `FURTHER` those that were asked for.
+    """All measures of one hit, by their numbers; of `RERANK_ONLY_MEASURES` the requested ones.
 
     Ids are the same for every hit, so that E2 always means the same kind of measurement. `rule`
     says how values read; without it some read "not calibrated".
     """
     return tuple(
         _evidence(number, measure, scores, references, rule)
-        for number, measure in numbered()
-        if number < FIRST_FURTHER or measure.score in scores
+        for number, measure in numbered_measures()
+        if number < FIRST_RERANK_NUMBER or measure.score in scores
     )
 
 
@@ -215,8 +218,8 @@ def _evidence(
     number: int,
     measure: Measure,
     scores: Scores,
-    references: Mapping[str, Reference],
-    rule: Rule | None,
+    references: Mapping[str, ReferenceDistribution],
+    rule: VerdictRule | None,
 ) -> Evidence:
     share = _share(measure.score, scores, references)
     return Evidence(
@@ -228,10 +231,12 @@ def _evidence(
         method=measure.method,
         limits=measure.limits,
         share_of_authentic_below=share,
-        reads=read_score(measure.score, scores, share=share, rule=rule),
+        reads=interpret_score(measure.score, scores, share=share, rule=rule),
     )
 
 
-def _share(name: str, scores: Scores, references: Mapping[str, Reference]) -> float | None:
+def _share(
+    name: str, scores: Scores, references: Mapping[str, ReferenceDistribution]
+) -> float | None:
     value, reference = scores.get(name), references.get(name)
     return None if value is None or reference is None else reference.share_below(value)

@@ -39,9 +39,9 @@ _FACT = (
     rf"{_SUBJECT}\.(?:{_OF_SUBJECT})|[SG][1-9]|gallery|hits\.(?:all|{_VERDICT})|"
     rf"count\.(?:all|compared|{_VERDICT})|about\.(?:[EPSG][1-9]\d?|{_VERDICT})"
 )
-SUBJECT = re.compile(r"([QHC])([1-9]\d*)")
-FACT = re.compile(_FACT)
-CITATION = re.compile(rf"\[({_FACT})\]")
+SUBJECT_PATTERN = re.compile(r"([QHC])([1-9]\d*)")
+FACT_PATTERN = re.compile(_FACT)
+CITATION_PATTERN = re.compile(rf"\[({_FACT})\]")
 """A citation in text; its first group is the fact's handle."""
 
 NOT_MEASURED = "not measured"
@@ -72,35 +72,37 @@ class Handle:
         return self.subject or self.kind.partition(".")[0]
 
 
-def parse(text: str) -> Handle:
+def parse_handle(text: str) -> Handle:
     """Read `H3`, `H3.E2`, `H3.verdict`, `S1` or `hits.copy`, with or without square brackets.
 
     Second names become first ones. Raises ToolError when it is none of them.
     """
     bare = text.strip().removeprefix("[").removesuffix("]")
-    if match := SUBJECT.fullmatch(bare):
+    if match := SUBJECT_PATTERN.fullmatch(bare):
         return Handle(bare, "", int(match[2]))
-    if FACT.fullmatch(bare) is None:
-        raise ToolError(f"{quoted(text)} is no handle; handles look like Q1, H3, C1 or H3.E2")
+    if FACT_PATTERN.fullmatch(bare) is None:
+        raise ToolError(
+            f"{quote_untrusted(text)} is no handle; handles look like Q1, H3, C1 or H3.E2"
+        )
     plain = re.sub("[ -]", "_", bare)
     plain = ALIASES.get(plain, plain)
-    subject, _, kind = plain.rpartition(".") if SUBJECT.match(plain) else ("", "", plain)
+    subject, _, kind = plain.rpartition(".") if SUBJECT_PATTERN.match(plain) else ("", "", plain)
     kind = ALIASES.get(kind, kind) if subject else kind
     numbered = re.fullmatch(r"([EPSG])(\d+)", kind)
     return Handle(subject, numbered[1], int(numbered[2])) if numbered else Handle(subject, kind, 0)
 
 
-def cited(text: str) -> tuple[str, ...]:
+def cited_handles(text: str) -> tuple[str, ...]:
     """The first names of all facts that a text cites, in order, repeated ones too."""
-    return tuple(str(parse(it)) for it in CITATION.findall(text))
+    return tuple(str(parse_handle(it)) for it in CITATION_PATTERN.findall(text))
 
 
-def quoted(text: object, *, longest: int = 60) -> str:
-    """Text from outside as data between double quotes; see `tamed`."""
-    return f'"{tamed(text, longest=longest)}"'
+def quote_untrusted(text: object, *, longest: int = 60) -> str:
+    """Text from outside as data between double quotes; see `sanitise_text`."""
+    return f'"{sanitise_text(text, longest=longest)}"'
 
 
-def tamed(text: object, *, longest: int = 60) -> str:
+def sanitise_text(text: object, *, longest: int = 60) -> str:
     """Text from outside: cut, on one line, without control characters or double quotes.
 
     For file names, metadata and arguments: whatever they say, they are shown, never obeyed.
@@ -138,7 +140,7 @@ class Fact:
         if self.value is None:
             return NOT_MEASURED
         if self.unit == PROBABILITY:
-            return percent(self.value)
+            return format_percent(self.value)
         if self.unit.split(" ")[0] == SHARE:
             return f"{100 * self.value:.0f} %{self.unit.removeprefix(SHARE)}"
         if self.value == 1 and self.unit in COUNTS:
@@ -171,7 +173,7 @@ SHARE = "share"
 COUNTS = {"faces": "face", "images": "image", "files": "file"}
 
 
-def percent(probability: float | None) -> str:
+def format_percent(probability: float | None) -> str:
     """A probability as people read it; never 0 % or 100 %, which no measurement supports."""
     if probability is None:
         return NOT_MEASURED

@@ -18,7 +18,7 @@ DECADE = (1, 2, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class ImpostorThreshold:
     """Cosine similarities that the likeliest of n strangers exceeds in at most `alpha` of searches.
 
     `edges` belong to `sizes` (faces), both in rising order; between them the edge is linear in
@@ -51,7 +51,7 @@ class Strangers:
         return self.queries + 1 >= 1 / self.alpha
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Strangers":
+    def from_json(cls, data: Mapping[str, Any]) -> "ImpostorThreshold":
         """Read what `dataclasses.asdict` wrote."""
         return cls(
             float(data["alpha"]), tuple(data["sizes"]), tuple(data["edges"]),
@@ -59,7 +59,7 @@ class Strangers:
         )  # fmt: skip
 
     @classmethod
-    def fit(cls, similarities: np.ndarray, *, alpha: float) -> "Strangers":
+    def fit(cls, similarities: np.ndarray, *, alpha: float) -> "ImpostorThreshold":
         """Fit on cosines (queries, strangers), NaN where a query and a photo are one person.
 
         Of each query's strangers every choice of n is as likely; the chance that one of them

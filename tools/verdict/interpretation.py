@@ -7,10 +7,10 @@ high is decided here, once, for prompts, screen and reports alike.
 import math
 from collections.abc import Mapping
 
-from tools.faces.quality import LIMITS
-from tools.verdict.calibration import Place, Reference, Scores
+from tools.faces.quality import QUALITY_LIMITS
+from tools.verdict.calibration import BandPosition, ReferenceDistribution, Scores
 from tools.verdict.handles import NOT_MEASURED
-from tools.verdict.rule import Assessment, Rule
+from tools.verdict.rule import Assessment, VerdictRule
 
 UNCALIBRATED = "not calibrated"
 """A value was measured, but this profile has nothing to read it by."""
@@ -31,10 +31,10 @@ STEADY, CHANGES = "steady", "changes"
 
 UNCERTAIN = "uncertain"
 
-_IDENTITY: Mapping[Place, str] = {
+_IDENTITY: Mapping[BandPosition, str] = {
     "high": "same person", "within": UNCERTAIN, "low": "another person",
 }  # fmt: skip
-_FORGERY: Mapping[Place, str] = {
+_FORGERY: Mapping[BandPosition, str] = {
     "high": "forged", "within": UNCERTAIN, "low": "no sign of forgery",
 }  # fmt: skip
 _IMPERSONATION = {
@@ -46,7 +46,9 @@ _IMPERSONATION = {
 }
 
 
-def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | None) -> str:
+def interpret_score(
+    name: str, scores: Scores, *, share: float | None, rule: VerdictRule | None
+) -> str:
     """The reading of one raw score, by its name in `tools.verdict.evidence.MEASURES`.
 
     `share` is the share of authentic photographs that score lower. Of the measures of a closer
@@ -58,7 +60,7 @@ def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | N
         return NOT_MEASURED
     match name:
         case "interocular_px":
-            return "enough detail" if value >= LIMITS["too small"] else "little detail"
+            return "enough detail" if value >= QUALITY_LIMITS["too small"] else "little detail"
         case "unmask_mark":
             return "marked" if value else "not marked"
         case "retakes/kept":
@@ -68,7 +70,7 @@ def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | N
         case "query/face_feature_cosine" if rule is not None:
             return "alike" if value >= ALIKE_COSINE else "unlike"
         case "cosine_similarity":
-            return read_identity(scores, rule)
+            return interpret_identity(scores, rule)
         case "query/same_photograph":
             return "same photograph" if value else "another photograph"
         case "query/face_linear_difference" if rule is not None:
@@ -76,14 +78,14 @@ def read_score(name: str, scores: Scores, *, share: float | None, rule: Rule | N
     return UNCALIBRATED if share is None else _standing(share)
 
 
-def read_identity(scores: Scores, rule: Rule | None) -> str:
+def interpret_identity(scores: Scores, rule: VerdictRule | None) -> str:
     """Whether a face is the query person's, by the rule's identity band."""
     if rule is None:
         return NOT_MEASURED if scores.get("cosine_similarity") is None else UNCALIBRATED
     return _read(_IDENTITY, rule.identity_place(scores))
 
 
-def read_person(assessment: Assessment) -> str:
+def interpret_person(assessment: Assessment) -> str:
     """Whether a hit is the query person, as the verdict has it: uncertain where retakes differ."""
     return (
         UNCERTAIN
@@ -92,7 +94,7 @@ def read_person(assessment: Assessment) -> str:
     )
 
 
-def read_forgery(assessment: Assessment) -> str:
+def interpret_forgery(assessment: Assessment) -> str:
     """Whether a face was forged, by the band of the question that the rule asked about it.
 
     Uncertain too where mild retakes moved it to another side of that band.
@@ -100,16 +102,16 @@ def read_forgery(assessment: Assessment) -> str:
     return UNCERTAIN if "forgery" in assessment.unsteady else _read(_FORGERY, assessment.fake_place)
 
 
-def read_forgery_at(place: Place | None) -> str:
+def interpret_forgery_position(place: BandPosition | None) -> str:
     """Whether a face was forged, from where its probability lies in the band it was judged by."""
     return _read(_FORGERY, place)
 
 
-def _read(words: Mapping[Place, str], place: Place | None) -> str:
+def _read(words: Mapping[BandPosition, str], place: BandPosition | None) -> str:
     return NOT_MEASURED if place is None else words[place]
 
 
-def read_impersonation(assessment: Assessment) -> str:
+def interpret_impersonation(assessment: Assessment) -> str:
     """Whether a face impersonates the query person: the verdict, as a likelihood."""
     if assessment.impersonation_probability is None:
         return NOT_MEASURED
@@ -122,7 +124,7 @@ def _standing(share: float) -> str:
     return "raised" if share >= RAISED_SHARE else "ordinary"
 
 
-def _beside_query(difference: float, authentic: Reference | None) -> str:
+def _beside_query(difference: float, authentic: ReferenceDistribution | None) -> str:
     if authentic is None:
         return UNCALIBRATED
     # Two authentic photographs differ by √2 of one's spread: half of the middle 68 %.

@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tools.errors import SetupError
-from tools.verdict.calibration import Band, Logistic, Place, Reference, Scores, to_json
-from tools.verdict.impostors import Strangers
+from tools.verdict.calibration import (
+    BandPosition,
+    InconclusiveBand,
+    LogisticCalibrator,
+    ReferenceDistribution,
+    Scores,
+    to_json,
+)
+from tools.verdict.impostors import ImpostorThreshold
 
 Verdict = Literal[
     "impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed"
@@ -30,9 +37,9 @@ PRIOR_IN_WORDS = "odds of 1 to 20, about one face in twenty-one"
 """That any face is the query person's, as the ranking assumes before it looks."""
 
 CLOSER_STAGE = "closer/"
-"""Before the name of a question in `Rule.fitted_on`, where a closer look's scores are asked."""
+"""Before the name of a question in `fitted_on` that reads scores of the closer look."""
 
-Asked = Literal["alone", "with_query", "same_photo"]
+QuestionKind = Literal["alone", "with_query", "same_photo"]
 """The questions about forgery: of a face by itself, beside the query, of the query photo itself."""
 
 SAME_PHOTOGRAPH = "query/same_photograph"
@@ -40,7 +47,7 @@ SAME_PHOTOGRAPH = "query/same_photograph"
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class UnseenToolMissRate:
     """How many of the `forgeries` by tools that nothing was trained on are not told from photos.
 
     `what` says which they are, and `passed` how many of them read "no sign of forgery"; `most` is
@@ -94,14 +101,14 @@ class Assessment:
     reason: str
     unsteady: tuple[Axis, ...] = ()
     fake_scores: tuple[str, ...] = ()
-    identity_place: Place | None = None
-    fake_place: Place | None = None
-    identity_band: Band | None = None
-    fake_band: Band | None = None
-    question: Asked | None = None
+    identity_place: BandPosition | None = None
+    fake_place: BandPosition | None = None
+    identity_band: InconclusiveBand | None = None
+    fake_band: InconclusiveBand | None = None
+    question: QuestionKind | None = None
     faces: int | None = None
     faces_measured: bool = True
-    unseen: tuple[Unseen, ...] = ()
+    unseen: tuple[UnseenToolMissRate, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -110,15 +117,15 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ForgeryQuestion:
     """Whether a face was forged, as one calibrator answers it; undecided within its band."""
 
-    calibrator: Logistic
-    band: Band
+    calibrator: LogisticCalibrator
+    band: InconclusiveBand
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class VerdictRule:
     """Calibrators with their bands, and how they combine.
 
     Of `questions`, "alone" judges a face by itself; "with_query" adds evidence relative to the
@@ -140,17 +147,17 @@ class Rule:
     `fitted_on` counts the forgeries by tools never seen that read so too.
     """
 
-    identity: Logistic
-    identity_band: Band
-    strangers: Strangers
-    questions: Mapping[Asked, Question]
+    identity: LogisticCalibrator
+    identity_band: InconclusiveBand
+    strangers: ImpostorThreshold
+    questions: Mapping[QuestionKind, ForgeryQuestion]
     copy_bits: int
-    references: Mapping[str, Reference]
+    references: Mapping[str, ReferenceDistribution]
     fitted_on: Mapping[str, Any]
-    closer: Mapping[Asked, Question] = field(default_factory=dict)
+    closer: Mapping[QuestionKind, ForgeryQuestion] = field(default_factory=dict)
     faces: int = 1
 
-    def among(self, faces: int) -> "Rule":
+    def among(self, faces: int) -> "VerdictRule":
         """The same rule for a search among so many faces, of which any may be taken for someone."""
         edge = self.identity.probability({"cosine_similarity": self.strangers.edge(faces)})
         high = 1.0 if edge is None or not self.strangers.promises else edge
@@ -179,18 +186,23 @@ class Rule:
             unseen=self.unseen(asked, question) if verdict in ("no forgery found", "copy") else (),
         )  # fmt: skip
 
-    def alone(self, scores: Scores) -> tuple[float | None, Place | None]:
+    def alone(self, scores: Scores) -> tuple[float | None, BandPosition | None]:
         """The probability that a face is forged, judged without a query, and where it lies."""
         question = self.question("alone", scores)
         fake = question.calibrator.probability(scores)
         return fake, None if fake is None else question.band.place(fake)
 
-    def unseen(self, asked: Asked, question: Question) -> tuple[Unseen, ...]:
+    def unseen(
+        self, asked: QuestionKind, question: ForgeryQuestion
+    ) -> tuple[UnseenToolMissRate, ...]:
         """What forgeries by tools never seen read "no sign of forgery" to it, as counted."""
         stage = CLOSER_STAGE if question is self.closer.get(asked) else ""
-        return tuple(Unseen(**it) for it in self.fitted_on.get("unseen", {}).get(stage + asked, ()))
+        return tuple(
+            UnseenToolMissRate(**it)
+            for it in self.fitted_on.get("unseen", {}).get(stage + asked, ())
+        )
 
-    def identity_place(self, scores: Scores) -> Place | None:
+    def identity_place(self, scores: Scores) -> BandPosition | None:
         """Where the probability of the same person lies; None where it was not measured."""
         same = self.identity.probability(scores)
         return None if same is None else self.identity_band.place(same)
@@ -221,7 +233,7 @@ class Rule:
             name for it in (self.identity, *(it.calibrator for it in asked)) for name in it.features
         )
 
-    def question(self, asked: Asked, scores: Scores) -> Question:
+    def question(self, asked: QuestionKind, scores: Scores) -> ForgeryQuestion:
         """The question as these scores let it be asked: by a closer look's if they are there."""
         closer = self.closer.get(asked)
         if closer is not None and closer.calibrator.logit(scores) is not None:
@@ -233,7 +245,7 @@ class Rule:
         odds = same / max(1.0 - same, 1e-9) * CROWD_PRIOR_ODDS
         return odds / (1.0 + odds)
 
-    def _asked(self, identity: Place, scores: Scores) -> Asked:
+    def _asked(self, identity: BandPosition, scores: Scores) -> QuestionKind:
         """Which question is asked about forgery."""
         if identity != "high":
             return "alone"
@@ -254,18 +266,18 @@ class Rule:
         path.write_text(json.dumps(data, indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> "Rule":
+    def load(cls, path: Path) -> "VerdictRule":
         """Read `verdict.json`; raises SetupError when it is damaged."""
         try:
             data = json.loads(path.read_text())
             return cls(
-                identity=Logistic.from_json(data["identity"]),
-                identity_band=Band(**data["identity_band"]),
-                strangers=Strangers.from_json(data["strangers"]),
+                identity=LogisticCalibrator.from_json(data["identity"]),
+                identity_band=InconclusiveBand(**data["identity_band"]),
+                strangers=ImpostorThreshold.from_json(data["strangers"]),
                 questions=_questions(data["questions"]),
                 copy_bits=int(data["copy_bits"]),
                 references={
-                    name: Reference(tuple(ref["quantiles"]))
+                    name: ReferenceDistribution(tuple(ref["quantiles"]))
                     for name, ref in data["references"].items()
                 },
                 fitted_on=data["fitted_on"],
@@ -278,9 +290,11 @@ class Rule:
             ) from error
 
 
-def _questions(data: Mapping[Asked, Any]) -> dict[Asked, Question]:
+def _questions(data: Mapping[QuestionKind, Any]) -> dict[QuestionKind, ForgeryQuestion]:
     return {
-        name: Question(Logistic.from_json(it["calibrator"]), Band(**it["band"]))
+        name: ForgeryQuestion(
+            LogisticCalibrator.from_json(it["calibrator"]), InconclusiveBand(**it["band"])
+        )
         for name, it in data.items()
     }
 
@@ -289,7 +303,9 @@ SAME_AND_FORGED = "same person, and forged"
 """Why most impersonations are called so."""
 
 
-def _decide(identity: Place, fake: Place | None, asked: Asked) -> tuple[Verdict, str]:
+def _decide(
+    identity: BandPosition, fake: BandPosition | None, asked: QuestionKind
+) -> tuple[Verdict, str]:
     """The table of the README: two axes in, a verdict and its reason out."""
     if identity == "low":
         return "other", "the face is not the query person's"
@@ -325,5 +341,7 @@ def _notes(given: Assessment) -> Iterator[str]:
 _STEADIED = ("impersonation", "no forgery found", "other")
 _DECIDED = (*_STEADIED, "copy")
 
-UNFITTED = Assessment("not assessed", None, None, None, "this profile has no fitted calibration")
+NOT_ASSESSED = Assessment(
+    "not assessed", None, None, None, "this profile has no fitted calibration"
+)
 """What every hit gets while a profile's calibration was never fitted."""

@@ -9,9 +9,9 @@ sentence about it is missing too, or says so.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tools.verdict.clauses import listed, spoken_name
+from tools.verdict.clauses import display_name, join_with_and
 from tools.verdict.evidence import Evidence
-from tools.verdict.handles import percent
+from tools.verdict.handles import format_percent
 from tools.verdict.interpretation import CHANGES
 from tools.verdict.rule import SAME_AND_FORGED, Assessment
 
@@ -73,7 +73,7 @@ def render(sentences: tuple[Sentence, ...]) -> str:
 
 def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> Sentence:
     """The verdict, and how sure it is whose face it is."""
-    same = percent(assessment.identity_probability)
+    same = format_percent(assessment.identity_probability)
     cosine = known.get("cosine_similarity")
     alike = "" if cosine is None else f", cosine {_number(cosine.value)}"
     sure = f"(probability of the same person {same}{alike}{_among(assessment)})"
@@ -116,7 +116,7 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
     """Its probability with the evidence that it was computed from, and no other."""
     if assessment.fake_probability is None:
         return None
-    text = f"The forgery probability is {percent(assessment.fake_probability)}"
+    text = f"The forgery probability is {format_percent(assessment.fake_probability)}"
     asked = [known[name] for name in assessment.fake_scores if name in known]
     placed = sorted(
         (item for item in asked if item.share_of_authentic_below is not None),
@@ -125,7 +125,7 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
     high = [item for item in placed if (item.share_of_authentic_below or 0.0) >= _SHARE_HIGH]
     ordinary = [item for item in placed if (item.share_of_authentic_below or 0.0) < _SHARE_ORDINARY]
     if high:
-        share = percent(high[0].share_of_authentic_below)
+        share = format_percent(high[0].share_of_authentic_below)
         text += f": the {_name(high[0])} is higher than that of {share} of authentic photos"
         text += f", and the {_name(high[1])} stands out as well" if len(high) > 1 else ""
         text += f", but {_are_ordinary(ordinary)}" if ordinary else ""
@@ -138,11 +138,11 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
 
 def _are_ordinary(items: Sequence[Evidence]) -> str:
     names = [f"the {_name(item)}" for item in items]
-    return f"{listed(names)} {'is' if len(names) == 1 else 'are'} ordinary"
+    return f"{join_with_and(names)} {'is' if len(names) == 1 else 'are'} ordinary"
 
 
 def _name(item: Evidence) -> str:
-    return spoken_name(item.id, item.name)
+    return display_name(item.id, item.name)
 
 
 def _besides(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
@@ -172,7 +172,7 @@ def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
     if proven is None or not proven.value or agreeing is None:
         return None
     return Sentence(
-        f"Aligned with the query photo, {percent(agreeing.value)} of the places that can be "
+        f"Aligned with the query photo, {format_percent(agreeing.value)} of the places that can be "
         "compared outside the face agree.",
         (proven.id, agreeing.id),
     )

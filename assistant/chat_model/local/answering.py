@@ -9,17 +9,23 @@ import torch
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from tokenizers.decoders import DecodeStream
 
-from assistant.chat_model.local.chat_template import conversation, prompt_inputs
-from assistant.chat_model.local.constrained import Bounds, Held
-from assistant.chat_model.local.decoding import token_steps
-from assistant.chat_model.local.loading import Checkpoint
-from assistant.conversation.tool_calls import BadCall, Call, Reader, checked, repair_text
+from assistant.chat_model.local.chat_template import prompt_inputs, to_template_messages
+from assistant.chat_model.local.constrained import DecodingConstraints, GrammarLogitsProcessor
+from assistant.chat_model.local.decoding import generate_token_ids
+from assistant.chat_model.local.loading import LoadedCheckpoint
+from assistant.conversation.tool_calls import (
+    FunctionCall,
+    InvalidFunctionCall,
+    ToolCallParser,
+    repair_text,
+    validate_call,
+)
 
-Prompt = Sequence[BaseMessage]
+ChatPrompt = Sequence[BaseMessage]
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SamplingParams:
     """How an answer is drawn; `constrained` holds it to its bounds by grammar."""
 
     max_new_tokens: int
@@ -29,13 +35,13 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GenerationResult:
     """A finished answer. Times in seconds from the request, the prompt's included; `finish` is
     "stop", "length" or "tool_calls"; `repaired`: its first calls were invalid."""
 
     text: str
-    calls: tuple[Call, ...]
-    bad: tuple[BadCall, ...]
+    calls: tuple[FunctionCall, ...]
+    bad: tuple[InvalidFunctionCall, ...]
     input_tokens: int
     output_tokens: int
     first_token_s: float
@@ -44,17 +50,17 @@ class Outcome:
     repaired: bool = False
 
 
-class Transcript:
+class ResponseStream:
     """What a model says in one answer, token by token.
 
     `text` is what was shown, `raw` what was said; after `finish`, `calls` fit their schemas and
     `bad` ones do not. `tokens` counts the stop token too; `stopped`: it ended by itself.
     """
 
-    def __init__(self, checkpoint: Checkpoint, bounds: Bounds) -> None:
+    def __init__(self, checkpoint: LoadedCheckpoint, bounds: DecodingConstraints) -> None:
         self.text = self.raw = ""
-        self.calls: list[Call] = []
-        self.bad: list[BadCall] = []
+        self.calls: list[FunctionCall] = []
+        self.bad: list[InvalidFunctionCall] = []
         self.tokens = 0
         self.stopped = False
         self._schemas = _schemas(bounds)
@@ -62,7 +68,7 @@ class Transcript:
         self._silent = frozenset(checkpoint.silent_ids)
         self._words = checkpoint.tokenizer.backend_tokenizer
         self._stream = DecodeStream(skip_special_tokens=False)
-        self._reader = Reader(checkpoint.habits.form)
+        self._reader = ToolCallParser(checkpoint.habits.form)
 
     def hear(self, token: int) -> str:
         """Take the next token; returns the text that can be shown now."""
@@ -78,8 +84,8 @@ class Transcript:
         """The answer has ended: the last text to show; calls are checked."""
         last = self._show(self._reader.finish())
         for call in self._reader.calls:
-            result = checked(call, self._schemas) if isinstance(call, Call) else call
-            if isinstance(result, Call):
+            result = validate_call(call, self._schemas) if isinstance(call, FunctionCall) else call
+            if isinstance(result, FunctionCall):
                 self.calls.append(result)
             else:
                 self.bad.append(result)
@@ -90,14 +96,17 @@ class Transcript:
         return piece
 
 
-def _schemas(bounds: Bounds) -> dict[str, Mapping[str, Any]]:
+def _schemas(bounds: DecodingConstraints) -> dict[str, Mapping[str, Any]]:
     functions = [tool["function"] for tool in bounds.callable]
     return {it["name"]: it.get("parameters") or {"type": "object"} for it in functions}
 
 
-def answer(
-    checkpoint: Checkpoint, messages: Prompt, bounds: Bounds, sampling: Sampling
-) -> Generator[str, None, Outcome]:
+def generate(
+    checkpoint: LoadedCheckpoint,
+    messages: ChatPrompt,
+    bounds: DecodingConstraints,
+    sampling: SamplingParams,
+) -> Generator[str, None, GenerationResult]:
     """Yield the text as it is said; returns the outcome. Closing it ends the generation.
 
     When calls are invalid the model is told why and asked once more; what it calls then counts.
@@ -112,16 +121,16 @@ def answer(
 
 
 @dataclass(frozen=True)
-class _Turn(Outcome):
+class _Turn(GenerationResult):
     raw: str = ""
 
 
-def _with_complaint(messages: Prompt, first: _Turn) -> list[BaseMessage]:
+def _with_complaint(messages: ChatPrompt, first: _Turn) -> list[BaseMessage]:
     return [*messages, AIMessage(first.raw), HumanMessage(repair_text(first.bad))]
 
 
-def _joined(first: _Turn, again: _Turn) -> Outcome:
-    return Outcome(
+def _joined(first: _Turn, again: _Turn) -> GenerationResult:
+    return GenerationResult(
         text=f"{first.text}\n{again.text}" if first.text else again.text,
         calls=again.calls,
         bad=again.bad,
@@ -135,7 +144,10 @@ def _joined(first: _Turn, again: _Turn) -> Outcome:
 
 
 def _turn(
-    checkpoint: Checkpoint, messages: Prompt, bounds: Bounds, sampling: Sampling
+    checkpoint: LoadedCheckpoint,
+    messages: ChatPrompt,
+    bounds: DecodingConstraints,
+    sampling: SamplingParams,
 ) -> Generator[str, None, _Turn]:
     hearing = _Hearing(checkpoint, [messages], [bounds], sampling)
     for _, piece in hearing:
@@ -143,17 +155,17 @@ def _turn(
     return hearing.turns()[0]
 
 
-def answer_all(
-    checkpoint: Checkpoint,
-    prompts: Sequence[Prompt],
-    bounds: Sequence[Bounds],
-    sampling: Sampling,
-) -> list[Outcome]:
+def generate_batch(
+    checkpoint: LoadedCheckpoint,
+    prompts: Sequence[ChatPrompt],
+    bounds: Sequence[DecodingConstraints],
+    sampling: SamplingParams,
+) -> list[GenerationResult]:
     """Answers to several prompts in one padded pass; those with invalid calls are asked again."""
     hearing = _Hearing(checkpoint, prompts, bounds, sampling)
     for _ in hearing:
         pass
-    outcomes: list[Outcome] = []
+    outcomes: list[GenerationResult] = []
     for messages, held, turn in zip(prompts, bounds, hearing.turns(), strict=True):
         if turn.bad and held.callable:
             again = _Hearing(checkpoint, [_with_complaint(messages, turn)], [held], sampling)
@@ -166,9 +178,9 @@ def answer_all(
 
 
 def _ids(
-    checkpoint: Checkpoint, system: BaseMessage, question: str, tools: list[dict[str, Any]]
+    checkpoint: LoadedCheckpoint, system: BaseMessage, question: str, tools: list[dict[str, Any]]
 ) -> torch.Tensor:
-    turns = conversation([system, HumanMessage(question)], checkpoint.habits)
+    turns = to_template_messages([system, HumanMessage(question)], checkpoint.habits)
     inputs = prompt_inputs(checkpoint.processor, [turns], checkpoint.habits, tools)
     ids: torch.Tensor = inputs["input_ids"]
     return ids
@@ -179,10 +191,10 @@ class _Hearing:
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
-        prompts: Sequence[Prompt],
-        bounds: Sequence[Bounds],
-        sampling: Sampling,
+        checkpoint: LoadedCheckpoint,
+        prompts: Sequence[ChatPrompt],
+        bounds: Sequence[DecodingConstraints],
+        sampling: SamplingParams,
     ) -> None:
         if len({held.tools_text for held in bounds}) > 1:
             raise ValueError("the prompts of one batch have the same tools")
@@ -190,7 +202,7 @@ class _Hearing:
         self._prompts = prompts
         self._bounds = bounds
         self._sampling = sampling
-        self._transcripts = [Transcript(checkpoint, held) for held in bounds]
+        self._transcripts = [ResponseStream(checkpoint, held) for held in bounds]
         self._input_tokens = [0] * len(prompts)
         self._started = perf_counter()
         self._first_s = [0.0] * len(prompts)
@@ -214,11 +226,11 @@ class _Hearing:
     def _rows(self) -> Iterator[list[int | None]]:
         checkpoint, sampling = self._checkpoint, self._sampling
         habits = checkpoint.habits
-        conversations = [conversation(messages, habits) for messages in self._prompts]
+        conversations = [to_template_messages(messages, habits) for messages in self._prompts]
         tools = [dict(tool) for tool in self._bounds[0].tools]
         inputs = prompt_inputs(checkpoint.processor, conversations, habits, tools)
         self._input_tokens = inputs["attention_mask"].sum(dim=1).tolist()
-        return token_steps(
+        return generate_token_ids(
             checkpoint,
             inputs,
             max_new_tokens=sampling.max_new_tokens,
@@ -248,7 +260,7 @@ class _Hearing:
         extra = [] if callable_ or opening is None else [opening]
         return [*self._checkpoint.silent_ids, *extra]
 
-    def _processors(self) -> list[Held]:
+    def _processors(self) -> list[GrammarLogitsProcessor]:
         checkpoint = self._checkpoint
         form = checkpoint.habits.form
         if not self._sampling.constrained:
@@ -256,7 +268,9 @@ class _Hearing:
         grammars = [
             None if held.free else checkpoint.grammars.compiled(held, form) for held in self._bounds
         ]
-        return [Held(grammars, width=checkpoint.vocabulary)] if any(grammars) else []
+        return (
+            [GrammarLogitsProcessor(grammars, width=checkpoint.vocabulary)] if any(grammars) else []
+        )
 
     def turns(self) -> list[_Turn]:
         """The outcomes, once the text has ended."""

@@ -11,15 +11,17 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from assistant.chat_model.local.control_tokens import Conversation, broken_up
-from assistant.chat_model.local.template_features import Habits
-from assistant.chat_model.pictures import decoded, pictures_after_tools
+from assistant.chat_model.local.control_tokens import TemplateMessages, escape_control_tokens
+from assistant.chat_model.local.template_features import TemplateCapabilities
+from assistant.chat_model.pictures import decode_image_block, move_tool_images_to_user
 
 
-def conversation(messages: Sequence[BaseMessage], habits: Habits) -> Conversation:
+def to_template_messages(
+    messages: Sequence[BaseMessage], habits: TemplateCapabilities
+) -> TemplateMessages:
     """Messages as the checkpoint's template takes them; pictures are decoded."""
     if not habits.tool_pictures:
-        messages = pictures_after_tools(messages)
+        messages = move_tool_images_to_user(messages)
     turns = [_turn(message) for message in messages]
     return turns if habits.text_parts else [_joined(turn) for turn in turns]
 
@@ -52,7 +54,7 @@ def _parts(message: BaseMessage) -> Iterator[dict[str, Any]]:
             if block["text"]:
                 yield {"type": "text", "text": block["text"]}
         elif block["type"] == "image":
-            yield {"type": "image", "image": decoded(block)}
+            yield {"type": "image", "image": decode_image_block(block)}
         elif block["type"] not in ("tool_call", "invalid_tool_call", "reasoning"):
             raise ValueError(f"the model cannot read a {block['type']!r} block")
 
@@ -67,8 +69,8 @@ def _joined(turn: dict[str, Any]) -> dict[str, Any]:
 
 def prompt_inputs(
     processor: Any,
-    conversations: Sequence[Conversation],
-    habits: Habits,
+    conversations: Sequence[TemplateMessages],
+    habits: TemplateCapabilities,
     tools: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """Token ids, mask and pictures of one or several prompts, padded on the left.
@@ -77,7 +79,7 @@ def prompt_inputs(
     encoded as plain text: nobody but the template opens or closes a turn.
     """
     return processor.apply_chat_template(
-        [broken_up(each, processor.tokenizer) for each in conversations],
+        [escape_control_tokens(each, processor.tokenizer) for each in conversations],
         tools=list(tools) or None,
         add_generation_prompt=True,
         tokenize=True,

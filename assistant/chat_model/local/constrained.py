@@ -27,13 +27,13 @@ from xgrammar.structural_tag import (
     TagsWithSeparatorFormat,
 )
 
-from assistant.conversation.tool_calls import CLOSES, OPENS, THINKS, Form
+from assistant.conversation.tool_calls import CALL_CLOSE, CALL_OPEN, THINK_OPEN, ToolCallFormat
 
 AUTO, ANY, NONE = "auto", "any", "none"
 
 
 @dataclass(frozen=True)
-class Bounds:
+class DecodingConstraints:
     """What one answer is held to.
 
     `tools` in OpenAI's form; `tool_choice` is "auto", "any" (a call and nothing else), "none" or
@@ -64,7 +64,7 @@ class Bounds:
         return not self.tools and self.citations is None and self.json_schema is None
 
 
-class Grammars:
+class GrammarCache:
     """Compiled grammars over one checkpoint's vocabulary; each is compiled once."""
 
     def __init__(self, tokenizer: Any, *, vocabulary: int, stop_ids: Sequence[int]) -> None:
@@ -74,7 +74,9 @@ class Grammars:
         # Every search makes other citations: old grammars must not add up.
         self._compiler = xgrammar.GrammarCompiler(info, max_threads=2, cache_limit_bytes=1 << 27)
 
-    def compiled(self, bounds: Bounds, form: Form) -> xgrammar.CompiledGrammar:
+    def compiled(
+        self, bounds: DecodingConstraints, form: ToolCallFormat
+    ) -> xgrammar.CompiledGrammar:
         """The grammar of an answer within the bounds."""
         if bounds.json_schema is not None:
             return self._compiler.compile_json_schema(
@@ -84,7 +86,7 @@ class Grammars:
         return self._compiler.compile_structural_tag(tag)
 
 
-def _answer(bounds: Bounds, form: Form) -> Format:
+def _answer(bounds: DecodingConstraints, form: ToolCallFormat) -> Format:
     calls = [_call(tool["function"], form) for tool in bounds.callable]
     if bounds.tool_choice not in (AUTO, NONE):
         named = bounds.tool_choice != ANY
@@ -92,11 +94,11 @@ def _answer(bounds: Bounds, form: Form) -> Format:
             tags=calls, separator="\n", at_least_one=True, stop_after_first=named
         )
     rules: list[tuple[str, Format]] = []
-    excluded = [THINKS]  # evidence is all there is to think about
+    excluded = [THINK_OPEN]  # evidence is all there is to think about
     if calls:
-        rules.append((OPENS, OrFormat(elements=[_after_opening(call) for call in calls])))
+        rules.append((CALL_OPEN, OrFormat(elements=[_after_opening(call) for call in calls])))
     else:
-        excluded.append(OPENS)
+        excluded.append(CALL_OPEN)
     if bounds.citations:
         ids: list[Format] = [ConstStringFormat(value=f"{it}]") for it in bounds.citations]
         rules.append(("[", OrFormat(elements=ids)))
@@ -108,13 +110,13 @@ def _answer(bounds: Bounds, form: Form) -> Format:
 
 
 def _after_opening(call: TagFormat) -> Format:
-    begin, end = str(call.begin).removeprefix(OPENS), str(call.end)
+    begin, end = str(call.begin).removeprefix(CALL_OPEN), str(call.end)
     return SequenceFormat(
         elements=[ConstStringFormat(value=begin), call.content, ConstStringFormat(value=end)]
     )
 
 
-def _call(function: Mapping[str, Any], form: Form) -> TagFormat:
+def _call(function: Mapping[str, Any], form: ToolCallFormat) -> TagFormat:
     name = function["name"]
     schema = dict(function.get("parameters") or {"type": "object", "properties": {}})
     if form == "qwen_xml":
@@ -123,23 +125,23 @@ def _call(function: Mapping[str, Any], form: Form) -> TagFormat:
         )
         empty = not schema.get("properties")
         return TagFormat(
-            begin=f"{OPENS}\n<function={name}>\n",
+            begin=f"{CALL_OPEN}\n<function={name}>\n",
             content=ConstStringFormat(value="</function>") if empty else content,
-            end=f"\n{CLOSES}" if empty else f"\n</function>\n{CLOSES}",
+            end=f"\n{CALL_CLOSE}" if empty else f"\n</function>\n{CALL_CLOSE}",
         )
     # Compact as the templates write it, so that nothing is left to choose but the arguments.
     arguments = xgrammar.Grammar.from_json_schema(
         json.dumps(_without_tags(schema)), any_whitespace=False
     )
     return TagFormat(
-        begin=f'{OPENS}\n{{"name": {json.dumps(name)}, "arguments": ',
+        begin=f'{CALL_OPEN}\n{{"name": {json.dumps(name)}, "arguments": ',
         content=GrammarFormat(grammar=str(arguments)),
-        end=f"}}\n{CLOSES}",
+        end=f"}}\n{CALL_CLOSE}",
     )
 
 
 # An argument that holds one of these would end its call too early.
-_TAGS = (OPENS, CLOSES, "</parameter>", "</function>")
+_TAGS = (CALL_OPEN, CALL_CLOSE, "</parameter>", "</function>")
 _NO_TAG = "^[^<]*$"
 
 
@@ -157,7 +159,7 @@ def _without_tags(schema: Any) -> Any:
 _FIXED = {"pattern", "format", "enum", "const"}
 
 
-class Held(transformers.LogitsProcessor):
+class GrammarLogitsProcessor(transformers.LogitsProcessor):
     """Masks the logits of each prompt of a batch by its own grammar (None: by none).
 
     For one `generate` only: it keeps what was said so far.

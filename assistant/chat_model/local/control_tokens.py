@@ -14,9 +14,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 
-from assistant.conversation.tool_calls import CLOSES, OPENS
+from assistant.conversation.tool_calls import CALL_CLOSE, CALL_OPEN
 
-Conversation = list[dict[str, Any]]
+TemplateMessages = list[dict[str, Any]]
 
 _MARKERS = re.compile("[\U000f0000\U000f0001]")
 """What transformers marks such words with; it drops them from texts, and so may join the rest."""
@@ -29,7 +29,7 @@ _SERVERS = re.compile(
 )
 
 
-def broken_up(conversation: Conversation, tokenizer: Any) -> Conversation:
+def escape_control_tokens(conversation: TemplateMessages, tokenizer: Any) -> TemplateMessages:
     """A conversation in which no text holds a control token; the template writes its own.
 
     In the model's own words the tags of calls stay: one that could not be run is shown it again.
@@ -39,7 +39,10 @@ def broken_up(conversation: Conversation, tokenizer: Any) -> Conversation:
         for token in tokenizer.added_tokens_decoder.values()
         if len(token.content.strip()) > 1 and (token.special or token.content[0] in "<[")
     )
-    others, own = _any_of(tokens), _any_of(tuple(it for it in tokens if it not in (OPENS, CLOSES)))
+    others, own = (
+        _any_of(tokens),
+        _any_of(tuple(it for it in tokens if it not in (CALL_OPEN, CALL_CLOSE))),
+    )
     return [_plain(turn, own if turn["role"] == "assistant" else others) for turn in conversation]
 
 
@@ -67,7 +70,7 @@ def _plain(value: Any, pattern: re.Pattern[str]) -> Any:
     return value
 
 
-def broken_up_for_servers(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+def escape_known_control_tokens(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Messages in which people, files and tools spell out no control token of a known family."""
     return [
         message if isinstance(message, (AIMessage, SystemMessage)) else _message(message)

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 import transformers
 
-from assistant.chat_model.local.loading import Checkpoint
+from assistant.chat_model.local.loading import LoadedCheckpoint
 from assistant.chat_model.local.prefix import cache_argument
 
 
-def token_steps(
-    checkpoint: Checkpoint,
+def generate_token_ids(
+    checkpoint: LoadedCheckpoint,
     inputs: Any,
     *,
     max_new_tokens: int,
@@ -61,11 +61,11 @@ def token_steps(
             row = next(steps, None)
 
 
-def _known(checkpoint: Checkpoint, prefix: str | None, input_ids: torch.Tensor) -> Any:
+def _known(checkpoint: LoadedCheckpoint, prefix: str | None, input_ids: torch.Tensor) -> Any:
     return None if prefix is None else checkpoint.prefixes.cache(prefix, input_ids)
 
 
-def _padding(checkpoint: Checkpoint) -> int:
+def _padding(checkpoint: LoadedCheckpoint) -> int:
     padding = checkpoint.tokenizer.pad_token_id
     return int(padding) if padding is not None else checkpoint.stop_ids[0]
 

@@ -19,12 +19,12 @@ from langchain_core.messages import AIMessage, HumanMessage
 from PIL import Image
 
 from assistant.chat_model.local.chat_template import prompt_inputs
-from assistant.chat_model.local.loading import Checkpoint
+from assistant.chat_model.local.loading import LoadedCheckpoint
 from assistant.chat_model.local.model import LocalVLM
 from assistant.chat_model.served.errors import ChatServerError
 from assistant.chat_model.served.model import ServedVLM
 
-TOLD = 20
+TOP_LOGPROBS = 20
 """Likeliest tokens of which servers are asked for the probability; the protocol allows no more."""
 
 # How servers say that they take no pictures, or know no probabilities: 500 is llama.cpp's.
@@ -32,7 +32,7 @@ _DOES_NOT_KNOW = {400, 415, 422, 500, 501}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Odds:
+class AnswerLogOdds:
     """Of n pictures: `log_odds` (n,) float64, log p(one answer) - log p(the other).
 
     `share` (n,) float64 in 0..1 is p(one) + p(other): near 0 the model says something else, and
@@ -43,49 +43,49 @@ class Odds:
     share: np.ndarray
 
     @classmethod
-    def none(cls, count: int) -> "Odds":
+    def none(cls, count: int) -> "AnswerLogOdds":
         """Of pictures about which nothing was said."""
         return cls(np.full(count, np.nan), np.full(count, np.nan))
 
 
-class Reader(Protocol):
+class AnswerScorer(Protocol):
     """Asks one model."""
 
     def odds(
         self, pictures: Sequence[np.ndarray], text: str, *, one: Sequence[str], other: Sequence[str]
-    ) -> Odds:
+    ) -> AnswerLogOdds:
         """Pictures (h, w, 3) uint8 RGB, a question, and the lower-case words of both answers."""
 
 
-def reader(model: Any) -> Reader | None:
+def answer_scorer(model: Any) -> AnswerScorer | None:
     """What reads this chat model's answers; None for a kind that gives no probabilities."""
     if isinstance(model, LocalVLM):
-        return LocalWords(model.checkpoint, model.batch_limit)
-    return ServedWords(model) if isinstance(model, ServedVLM) else None
+        return LocalAnswerScorer(model.checkpoint, model.batch_limit)
+    return ServedAnswerScorer(model) if isinstance(model, ServedVLM) else None
 
 
 @dataclass(frozen=True)
-class LocalWords:
+class LocalAnswerScorer:
     """A checkpoint of this machine, asked about `batch` pictures at a time."""
 
-    checkpoint: Checkpoint
+    checkpoint: LoadedCheckpoint
     batch: int = 8
 
     def odds(
         self, pictures: Sequence[np.ndarray], text: str, *, one: Sequence[str], other: Sequence[str]
-    ) -> Odds:
-        """See `Reader`; a model whose processor takes no pictures says nothing about them."""
+    ) -> AnswerLogOdds:
+        """See `AnswerScorer`; a model whose processor takes no pictures says nothing about them."""
         answers = self.tokens(one), self.tokens(other)
         ids = [sorted(mine - theirs) for mine, theirs in (answers, answers[::-1])]
         sees = hasattr(self.checkpoint.processor, "image_processor")
         if not pictures or not sees or not all(ids):
-            return Odds.none(len(pictures))
+            return AnswerLogOdds.none(len(pictures))
         starts = range(0, len(pictures), self.batch)
         parts = [self._first(pictures[at : at + self.batch], text) for at in starts]
         chances = torch.cat(parts).double()
         mine, theirs = (torch.logsumexp(chances[:, tokens], dim=1) for tokens in ids)
         share = torch.logaddexp(mine, theirs).exp()
-        return Odds((mine - theirs).numpy(), share.numpy())
+        return AnswerLogOdds((mine - theirs).numpy(), share.numpy())
 
     def tokens(self, words: Sequence[str]) -> frozenset[int]:
         """First tokens of all spellings of the words: capitals, spaces before and after.
@@ -149,22 +149,22 @@ def _asked(picture: Any, text: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class ServedWords:
+class ServedAnswerScorer:
     """A server's model: one request a picture, and two at first, to see whether it sees any."""
 
     model: ServedVLM
 
     def odds(
         self, pictures: Sequence[np.ndarray], text: str, *, one: Sequence[str], other: Sequence[str]
-    ) -> Odds:
-        """See `Reader`. An answer that is not among the likeliest tokens counts as the last is.
+    ) -> AnswerLogOdds:
+        """See `AnswerScorer`. An answer outside the likeliest tokens counts as the last of them.
 
         So log-odds of very sure models are bounds, and end where the server's list does.
         """
         if not pictures or not self.sees:
-            return Odds.none(len(pictures))
+            return AnswerLogOdds.none(len(pictures))
         rows = [_odds_among(self._told(picture, text), one, other) for picture in pictures]
-        return Odds(*np.array(rows, np.float64).T)
+        return AnswerLogOdds(*np.array(rows, np.float64).T)
 
     @cached_property
     def sees(self) -> bool:
@@ -177,7 +177,7 @@ class ServedWords:
     def _told(self, picture: np.ndarray, text: str) -> dict[str, float]:
         """Log-probabilities of the likeliest first tokens; empty where the server tells none."""
         content: list[str | dict[Any, Any]] = [_block(picture), {"type": "text", "text": text}]
-        asked = self.model.bind(logprobs=True, top_logprobs=TOLD, max_tokens=1)
+        asked = self.model.bind(logprobs=True, top_logprobs=TOP_LOGPROBS, max_tokens=1)
         try:
             answer = asked.invoke([HumanMessage(content)])
         except ChatServerError as error:

@@ -13,16 +13,20 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
-from assistant.chat_model.local.constrained import Grammars
-from assistant.chat_model.local.prefix import Prefixes
-from assistant.chat_model.local.quantisation import compute_dtype, nf4, without_weights
-from assistant.chat_model.local.template_features import Habits, look_at_pictures, observe
-from assistant.conversation.tool_calls import CLOSES, OPENS, THINKS, THOUGHT
+from assistant.chat_model.local.constrained import GrammarCache
+from assistant.chat_model.local.prefix import PrefixCache
+from assistant.chat_model.local.quantisation import compute_dtype, meta_model, nf4_config
+from assistant.chat_model.local.template_features import (
+    TemplateCapabilities,
+    probe_template,
+    require_vision,
+)
+from assistant.conversation.tool_calls import CALL_CLOSE, CALL_OPEN, THINK_CLOSE, THINK_OPEN
 from tools.errors import SetupError
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class LoadedCheckpoint:
     """A loaded model with its processor, and what its chat template does with our messages.
 
     `lock` is held for each step of generation: the weights are shared by all sessions, and
@@ -32,7 +36,7 @@ class Checkpoint:
     name: str
     model: Any
     processor: Any
-    habits: Habits
+    habits: TemplateCapabilities
     lock: RLock = field(default_factory=RLock)
 
     @property
@@ -58,7 +62,7 @@ class Checkpoint:
     @cached_property
     def opening_id(self) -> int | None:
         """The one token that opens a tool call, where there is one."""
-        found = self.tokenizer.get_vocab().get(OPENS)
+        found = self.tokenizer.get_vocab().get(CALL_OPEN)
         return None if found is None else int(found)
 
     @cached_property
@@ -67,17 +71,17 @@ class Checkpoint:
         return int(self.model.config.get_text_config().vocab_size)
 
     @cached_property
-    def grammars(self) -> Grammars:
+    def grammars(self) -> GrammarCache:
         """Compiled grammars over this vocabulary."""
-        return Grammars(self.tokenizer, vocabulary=self.vocabulary, stop_ids=self.stop_ids)
+        return GrammarCache(self.tokenizer, vocabulary=self.vocabulary, stop_ids=self.stop_ids)
 
     @cached_property
-    def prefixes(self) -> Prefixes:
+    def prefixes(self) -> PrefixCache:
         """What the model has read of beginnings that prompts share."""
-        return Prefixes(self.model)
+        return PrefixCache(self.model)
 
 
-_MARKS = (OPENS, CLOSES, THINKS, THOUGHT)
+_MARKS = (CALL_OPEN, CALL_CLOSE, THINK_OPEN, THINK_CLOSE)
 _RESPONSE = ("<tool_response>", "</tool_response>")
 
 
@@ -87,7 +91,7 @@ def load(
     threads: int | None = None,
     device: str | None = None,
     four_bit: bool = True,
-) -> Checkpoint:
+) -> LoadedCheckpoint:
     """Load a folder, or the id of a checkpoint that is already on this machine, and check it.
 
     `threads` caps torch's threads (for the whole process). Raises SetupError: not here, not a
@@ -103,11 +107,11 @@ def load(
     _require_pictures(name, config, processor)
     # Answers are appended at the right end, for all prompts of a batch at the same place.
     processor.tokenizer.padding_side = "left"
-    habits = observe(name, processor)
+    habits = probe_template(name, processor)
     with _explained(name):
         model = _load_model(name, config, device=device, four_bit=four_bit)
-    look_at_pictures(name, model, processor, habits)
-    return Checkpoint(name, model, processor, habits)
+    require_vision(name, model, processor, habits)
+    return LoadedCheckpoint(name, model, processor, habits)
 
 
 def _quieten() -> None:
@@ -122,12 +126,12 @@ _OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False
 
 def _load_model(name: str, config: Any, *, device: str | None, four_bit: bool) -> Any:
     on_cuda = (device or "").startswith("cuda") or (device is None and torch.cuda.is_available())
-    shape = without_weights(config)
+    shape = meta_model(config)
     dtype = compute_dtype(shape, on_cuda=on_cuda)
     options: dict[str, Any] = {}
     # A checkpoint that was saved in four bits says so itself.
     if four_bit and getattr(config, "quantization_config", None) is None:
-        options["quantization_config"] = nf4(shape, dtype, on_cuda=on_cuda)
+        options["quantization_config"] = nf4_config(shape, dtype, on_cuda=on_cuda)
     loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
         name,
         config=config,

@@ -24,9 +24,14 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from pydantic import BaseModel, Field, InstanceOf
 
-from assistant.chat_model.local.answering import Outcome, Sampling, answer, answer_all
-from assistant.chat_model.local.constrained import ANY, AUTO, NONE, Bounds
-from assistant.chat_model.local.loading import Checkpoint, load
+from assistant.chat_model.local.answering import (
+    GenerationResult,
+    SamplingParams,
+    generate,
+    generate_batch,
+)
+from assistant.chat_model.local.constrained import ANY, AUTO, NONE, DecodingConstraints
+from assistant.chat_model.local.loading import LoadedCheckpoint, load
 from assistant.chat_model.local.template_features import require_tools
 
 _ANY_OF = {True: ANY, "required": ANY, "any": ANY, False: NONE, "none": NONE, None: AUTO}
@@ -43,7 +48,7 @@ class LocalVLM(BaseChatModel):
     (ids that a "[" may open in the text), `max_new_tokens`, `temperature`, `seed`, `constrained`.
     """
 
-    checkpoint: InstanceOf[Checkpoint] = Field(exclude=True, repr=False)
+    checkpoint: InstanceOf[LoadedCheckpoint] = Field(exclude=True, repr=False)
     max_new_tokens: int = Field(default=512, ge=1)
     temperature: float = Field(default=0.0, ge=0.0)
     constrained: bool = True
@@ -108,7 +113,7 @@ class LocalVLM(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         bounds, sampling = self._request(stop, kwargs)
-        spoken = answer(self.checkpoint, messages, bounds, sampling)
+        spoken = generate(self.checkpoint, messages, bounds, sampling)
         outcome = yield from _chunks(spoken)
         yield ChatGenerationChunk(message=_last_chunk(self._message(outcome)))
 
@@ -120,7 +125,7 @@ class LocalVLM(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         bounds, sampling = self._request(stop, kwargs)
-        (outcome,) = answer_all(self.checkpoint, [messages], [bounds], sampling)
+        (outcome,) = generate_batch(self.checkpoint, [messages], [bounds], sampling)
         return ChatResult(generations=[ChatGeneration(message=self._message(outcome))])
 
     def batch(
@@ -144,23 +149,25 @@ class LocalVLM(BaseChatModel):
         for start in range(0, len(prompts), self.batch_limit):
             part = slice(start, start + self.batch_limit)
             bounds = [held for held, _ in asked[part]]
-            outcomes = answer_all(self.checkpoint, prompts[part], bounds, asked[start][1])
+            outcomes = generate_batch(self.checkpoint, prompts[part], bounds, asked[start][1])
             answers += [self._message(outcome) for outcome in outcomes]
         return answers
 
-    def _request(self, stop: list[str] | None, options: dict[str, Any]) -> tuple[Bounds, Sampling]:
+    def _request(
+        self, stop: list[str] | None, options: dict[str, Any]
+    ) -> tuple[DecodingConstraints, SamplingParams]:
         if stop:
             raise ValueError("stop strings are not supported; an answer ends where the model ends")
         if unknown := options.keys() - _OPTIONS:
             raise TypeError(f"LocalVLM takes no option {', '.join(sorted(unknown))}")
         citations = options.get("allowed_citations")
-        bounds = Bounds(
+        bounds = DecodingConstraints(
             tools=tuple(convert_to_openai_tool(tool) for tool in options.get("tools") or ()),
             tool_choice=_choice(options.get("tool_choice")),
             citations=None if citations is None else tuple(citations),
             json_schema=options.get("json_schema"),
         )
-        sampling = Sampling(
+        sampling = SamplingParams(
             max_new_tokens=options.get("max_new_tokens", self.max_new_tokens),
             temperature=options.get("temperature", self.temperature),
             seed=options.get("seed"),
@@ -168,7 +175,7 @@ class LocalVLM(BaseChatModel):
         )
         return bounds, sampling
 
-    def _message(self, outcome: Outcome) -> AIMessage:
+    def _message(self, outcome: GenerationResult) -> AIMessage:
         tokens = UsageMetadata(
             input_tokens=outcome.input_tokens,
             output_tokens=outcome.output_tokens,
@@ -225,14 +232,14 @@ def _for_each(citations: Sequence[Any] | None, count: int) -> Sequence[Sequence[
 
 
 def _chunks(
-    spoken: Generator[str, None, Outcome],
-) -> Generator[ChatGenerationChunk, None, Outcome]:
+    spoken: Generator[str, None, GenerationResult],
+) -> Generator[ChatGenerationChunk, None, GenerationResult]:
     """The text as chunks; returns the outcome. Closing it closes the answer."""
     try:
         while True:
             yield ChatGenerationChunk(message=AIMessageChunk(content=next(spoken)))
     except StopIteration as ended:
-        outcome: Outcome = ended.value
+        outcome: GenerationResult = ended.value
         return outcome
     finally:
         spoken.close()

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 import transformers
 
-KEPT = 2
-SHORTEST = 48
+MAX_CACHED_PREFIXES = 2
+MIN_PREFIX_TOKENS = 48
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Prefix:
     cache: Any
 
 
-class Prefixes:
+class PrefixCache:
     """Caches of the beginnings used last; not safe without the checkpoint's lock.
 
     A beginning is found by its key (whatever decides its text), and used only where the prompt
@@ -42,10 +42,10 @@ class Prefixes:
 
     def learn(self, key: str, one: torch.Tensor, other: torch.Tensor) -> None:
         """Compute what two prompts, (1, n) and (1, m) ids, have in common."""
-        shared = common_length(one[0], other[0])
-        cache = self._read(one[:, :shared]) if shared >= SHORTEST else None
+        shared = common_prefix_length(one[0], other[0])
+        cache = self._read(one[:, :shared]) if shared >= MIN_PREFIX_TOKENS else None
         self._kept[key] = _Prefix(one[0, :shared].clone(), cache)
-        while len(self._kept) > KEPT:
+        while len(self._kept) > MAX_CACHED_PREFIXES:
             self._kept.popitem(last=False)
 
     def cache(self, key: str, input_ids: torch.Tensor) -> Any:
@@ -81,7 +81,7 @@ def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
     return {"cache" if "cache" in known else "past_key_values": cache}
 
 
-def common_length(one: torch.Tensor, other: torch.Tensor) -> int:
+def common_prefix_length(one: torch.Tensor, other: torch.Tensor) -> int:
     """How many leading tokens two rows share."""
     length = min(len(one), len(other))
     different = (one[:length] != other[:length]).nonzero()

@@ -12,11 +12,11 @@ import torch
 import transformers
 from torch import nn
 
-LARGE = 500_000_000
+LARGE_MODEL_PARAMETERS = 500_000_000
 """Parameters from which a CPU is faster, and not only smaller, in bf16."""
 
 
-def without_weights(config: Any) -> nn.Module:
+def meta_model(config: Any) -> nn.Module:
     """The model as its classes build it, on no device: names and shapes only."""
     with torch.device("meta"):
         model: nn.Module = transformers.AutoModelForImageTextToText.from_config(config)
@@ -32,11 +32,11 @@ def compute_dtype(model: nn.Module, *, on_cuda: bool) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     from bitsandbytes.functional import has_avx512bf16
 
-    large = sum(weight.numel() for weight in model.parameters()) >= LARGE
+    large = sum(weight.numel() for weight in model.parameters()) >= LARGE_MODEL_PARAMETERS
     return torch.bfloat16 if large and has_avx512bf16() else torch.float32
 
 
-def nf4(model: Any, dtype: torch.dtype, *, on_cuda: bool) -> Any:
+def nf4_config(model: Any, dtype: torch.dtype, *, on_cuda: bool) -> Any:
     """How transformers is to quantise a model of this shape."""
     return transformers.BitsAndBytesConfig(
         load_in_4bit=True,
@@ -44,11 +44,11 @@ def nf4(model: Any, dtype: torch.dtype, *, on_cuda: bool) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
         # Given a list, transformers no longer skips the output layer by itself: it is in ours.
-        llm_int8_skip_modules=kept_whole(model, on_cuda=on_cuda),
+        llm_int8_skip_modules=unquantised_modules(model, on_cuda=on_cuda),
     )
 
 
-def kept_whole(model: Any, *, on_cuda: bool) -> list[str]:
+def unquantised_modules(model: Any, *, on_cuda: bool) -> list[str]:
     """Names of the modules that are not quantised: towers, projectors, the output layer.
 
     Everything that is not the text decoder, found by walking down to it: that holds for any

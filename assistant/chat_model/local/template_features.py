@@ -13,7 +13,7 @@ import torch
 from jinja2 import TemplateError
 from PIL import Image
 
-from assistant.conversation.tool_calls import Form, form_of
+from assistant.conversation.tool_calls import ToolCallFormat, detect_format
 from tools.errors import SetupError
 
 _TOOL = {
@@ -28,11 +28,11 @@ _MARK = "markedword"
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class TemplateCapabilities:
     """What a template does: `form` of its tool calls; whether pictures in tool messages, and text
     given as a list of parts outside user messages, arrive; whether it has a switch for thinking."""
 
-    form: Form
+    form: ToolCallFormat
     tool_pictures: bool
     text_parts: bool
     thinks: bool
@@ -43,10 +43,10 @@ class Habits:
         return {"enable_thinking": False} if self.thinks else {}
 
 
-def observe(name: str, processor: Any) -> Habits:
+def probe_template(name: str, processor: Any) -> TemplateCapabilities:
     """Render small conversations; raises SetupError when tools do not reach the prompt."""
     template = _template(name, processor)
-    form = form_of(template)
+    form = detect_format(template)
     if "probe_of_the_template" not in _rendered(processor, [_user("Hello")], [_TOOL]):
         raise SetupError(
             f"the chat template of {name!r} does not show tools to the model; choose one that "
@@ -57,7 +57,7 @@ def observe(name: str, processor: Any) -> Habits:
             f"{name!r} writes tool calls in a form that Unmask does not read (it reads Hermes "
             "JSON and Qwen's XML); choose another model with `--vlm`"
         )
-    return Habits(
+    return TemplateCapabilities(
         form, _keeps_pictures(processor), _keeps_parts(processor), "enable_thinking" in template
     )
 
@@ -150,7 +150,7 @@ def _keeps_parts(processor: Any) -> bool:
     return prompt.count(_MARK) == 3 and "'text'" not in prompt and '"text"' not in prompt
 
 
-def look_at_pictures(name: str, model: Any, processor: Any, habits: Habits) -> None:
+def require_vision(name: str, model: Any, processor: Any, habits: TemplateCapabilities) -> None:
     """Raises SetupError unless another picture changes what the model would say next."""
     options = habits.options
     first, second = (_next_logits(model, processor, _noise(seed), options) for seed in (0, 1))

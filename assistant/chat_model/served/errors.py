@@ -9,7 +9,7 @@ import openai
 from pydantic import ValidationError
 
 from tools.errors import SetupError
-from tools.verdict.handles import tamed
+from tools.verdict.handles import sanitise_text
 
 _LONGEST_QUOTE = 200
 _CHANGE = "or choose another server or model with `--vlm`"
@@ -39,7 +39,7 @@ class ChatServerError(SetupError):
 
 
 @contextlib.contextmanager
-def explained(server: str) -> Iterator[None]:
+def translate_server_errors(server: str) -> Iterator[None]:
     """Turn every failure of the server at this address into a ChatServerError."""
     try:
         yield
@@ -61,7 +61,7 @@ def explained(server: str) -> Iterator[None]:
             f"({_innermost(error)}); start it, or correct `--vlm`, then ask again"
         ) from error
     except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise no_answer(server, _in_words(error)) from error
+        raise unexpected_response(server, _in_words(error)) from error
     except openai.OpenAIError as error:  # an error in the middle of a stream, and the like
         raise ChatServerError(
             f"the chat server at {server} answered with an error: {_quoted(error)}; look at its "
@@ -69,7 +69,7 @@ def explained(server: str) -> Iterator[None]:
         ) from error
 
 
-def no_answer(server: str, why: str) -> ChatServerError:
+def unexpected_response(server: str, why: str) -> ChatServerError:
     """For a server that answers something else than OpenAI's API does."""
     return ChatServerError(
         f"no OpenAI-compatible server at {server}: {why}; correct the URL, update the server, "
@@ -77,7 +77,7 @@ def no_answer(server: str, why: str) -> ChatServerError:
     )
 
 
-def said(server: str, error: object) -> ChatServerError:
+def embedded_error(server: str, error: object) -> ChatServerError:
     """For an answer that looks like success and holds an error."""
     text = error.get("message") or error if isinstance(error, Mapping) else error
     return ChatServerError(
@@ -124,7 +124,7 @@ def _quoted(error: openai.OpenAIError) -> str:
 
 def _short(text: object) -> str:
     """As data, on one line; a web page by its beginning."""
-    return f'"{tamed(text, longest=_LONGEST_QUOTE)}"'
+    return f'"{sanitise_text(text, longest=_LONGEST_QUOTE)}"'
 
 
 def _was_there(error: BaseException | None) -> bool:
@@ -139,7 +139,7 @@ def _was_there(error: BaseException | None) -> bool:
 def _innermost(error: BaseException) -> str:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    return tamed(error, longest=_LONGEST_QUOTE) or type(error).__name__
+    return sanitise_text(error, longest=_LONGEST_QUOTE) or type(error).__name__
 
 
 def _in_words(error: ValueError) -> str:

@@ -10,12 +10,16 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, Field, SecretStr
 
-from assistant.chat_model.local.control_tokens import broken_up_for_servers
-from assistant.chat_model.pictures import pictures_after_tools
-from assistant.chat_model.served.errors import explained, no_answer, said
-from assistant.chat_model.served.routes import Route, route
+from assistant.chat_model.local.control_tokens import escape_known_control_tokens
+from assistant.chat_model.pictures import move_tool_images_to_user
+from assistant.chat_model.served.errors import (
+    embedded_error,
+    translate_server_errors,
+    unexpected_response,
+)
+from assistant.chat_model.served.routes import ServerEndpoint, parse_endpoint
 
-LISTING_S, CONNECTING_S, ANSWERING_S = 20.0, 20.0, 600.0
+LIST_MODELS_TIMEOUT_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 20.0, 20.0, 600.0
 """How long to wait for the list of models, for a connection, for the next piece of an answer."""
 
 
@@ -34,18 +38,18 @@ class ServedVLM(ChatOpenAI):
         self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         kwargs.pop("allowed_citations", None)
-        messages = broken_up_for_servers(self._convert_input(input_).to_messages())
-        messages = pictures_after_tools(messages)
+        messages = escape_known_control_tokens(self._convert_input(input_).to_messages())
+        messages = move_tool_images_to_user(messages)
         payload: dict[str, Any] = super()._get_request_payload(messages, stop=stop, **kwargs)
         return payload
 
     def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        with explained(self.server):
+        with translate_server_errors(self.server):
             return super()._generate(*args, **kwargs)
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         begun = ended = False
-        with explained(self.server):
+        with translate_server_errors(self.server):
             for chunk in super()._stream(*args, **kwargs):
                 begun = True
                 ended = ended or bool((chunk.generation_info or {}).get("finish_reason"))
@@ -53,7 +57,7 @@ class ServedVLM(ChatOpenAI):
         if not begun:  # it does not stream, or says in another form why it does not
             yield _as_chunk(self._generate(*args, **kwargs))
         elif not ended:  # a connection that closes between two pieces looks like an end
-            raise no_answer(self.server, "its answer broke off in the middle")
+            raise unexpected_response(self.server, "its answer broke off in the middle")
 
     async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:
         # The asynchronous client would go its own ways: only the one above is ever used.
@@ -87,10 +91,12 @@ class ServedVLM(ChatOpenAI):
         if isinstance(response, openai.BaseModel):
             response = response.model_dump(warnings=False)
         if not isinstance(response, Mapping):
-            raise no_answer(self.server, f"it answered with something else: {_begin(response)}")
+            raise unexpected_response(
+                self.server, f"it answered with something else: {_begin(response)}"
+            )
         wrong = response.get("error") or (not response.get("choices") and response.get("detail"))
         if wrong:
-            raise said(self.server, wrong)
+            raise embedded_error(self.server, wrong)
         return dict(response)
 
 
@@ -141,13 +147,13 @@ class _Models(BaseModel):
     data: list[_Listed] = Field(min_length=1)
 
 
-def served(url: str) -> ServedVLM:
+def load_served_vlm(url: str) -> ServedVLM:
     """The model that a server serves (the first, when it has several).
 
     `url` as in "http://localhost:8000" or with its path, "http://:KEY@host:8000/v1"; "#NAME" at
     its end chooses among several models. Raises ChatServerError when the server does not answer.
     """
-    way = route(url)
+    way = parse_endpoint(url)
     return ServedVLM(
         server=way.base,
         model=way.model or _first_model(way),
@@ -155,7 +161,7 @@ def served(url: str) -> ServedVLM:
         api_key=SecretStr(way.key),
         openai_proxy=None,
         http_client=way.client(),
-        timeout=openai.Timeout(ANSWERING_S, connect=CONNECTING_S),
+        timeout=openai.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
         temperature=0.0,
         max_retries=1,
         disable_streaming="tool_calling",
@@ -165,10 +171,14 @@ def served(url: str) -> ServedVLM:
     )
 
 
-def _first_model(way: Route) -> str:
-    with explained(way.base), way.client() as http:
+def _first_model(way: ServerEndpoint) -> str:
+    with translate_server_errors(way.base), way.client() as http:
         client = openai.OpenAI(
-            base_url=way.base, api_key=way.key, http_client=http, timeout=LISTING_S, max_retries=0
+            base_url=way.base,
+            api_key=way.key,
+            http_client=http,
+            timeout=LIST_MODELS_TIMEOUT_S,
+            max_retries=0,
         )
         answer = client.models.with_raw_response.list().http_response
         return _Models.model_validate_json(answer.content).data[0].id

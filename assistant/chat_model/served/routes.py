@@ -26,7 +26,7 @@ _HEADERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ServerEndpoint:
     """Where a server is (`base`, without a key), its key, the model that was named, the proxy."""
 
     base: str
@@ -69,7 +69,7 @@ class Route:
         request.headers["User-Agent"] = "unmask"
 
 
-def route(url: str) -> Route:
+def parse_endpoint(url: str) -> ServerEndpoint:
     """The way to the server of a URL as in "http://:KEY@host:8000/v1#MODEL".
 
     Raises SetupError when it is no such URL.
@@ -85,7 +85,7 @@ def route(url: str) -> Route:
     base = urlunsplit((parts.scheme, place, parts.path.rstrip("/") or "/v1", parts.query, ""))
     key = unquote(parts.password or "") or "none"
     proxy = None if is_loopback(host) else proxy_for(base)
-    return Route(base, key, unquote(parts.fragment), proxy)
+    return ServerEndpoint(base, key, unquote(parts.fragment), proxy)
 
 
 def is_loopback(host: str) -> bool:

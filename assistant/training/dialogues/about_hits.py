@@ -2,13 +2,13 @@
 
 from assistant.training.dialogues import narration as say
 from assistant.training.dialogues import wordings as words
-from assistant.training.dialogues.builder import Talk
-from assistant.training.dialogues.grammar import expand, hit_name, wording
+from assistant.training.dialogues.builder import DialogueBuilder
+from assistant.training.dialogues.grammar import draw_wording, expand, hit_name
 
 _IT = ("it", "it", "that one", "this one", "that hit", "this hit", "this image", "that")
 
 
-def pick(talk: Talk) -> tuple[str, str]:
+def pick(talk: DialogueBuilder) -> tuple[str, str]:
     """A hit and how the person calls it."""
     assert talk.search is not None  # noqa: S101 - guarded by `follow_up`
     if talk.focus and talk.rng.random() < 0.22:
@@ -21,7 +21,7 @@ def pick(talk: Talk) -> tuple[str, str]:
     return f"H{number}", hit_name(number, talk.rng)
 
 
-def score_of(talk: Talk, handle: str) -> None:
+def score_of(talk: DialogueBuilder, handle: str) -> None:
     """What is measured on a picture, told."""
     call = talk.calls("score_fake", image=handle)
     result = talk.hit(handle).score
@@ -31,34 +31,36 @@ def score_of(talk: Talk, handle: str) -> None:
     talk.says(say.explained(result))
 
 
-def canned_wording(talk: Talk, said: tuple[str, ...], handle: str, called: str = "") -> str:
+def canned_wording(
+    talk: DialogueBuilder, said: tuple[str, ...], handle: str, called: str = ""
+) -> str:
     """What a button of the chat says, now and then."""
     if talk.rng.random() > 0.1:
         return ""
     return talk.rng.choice(said).replace("<hit>", handle).replace("<called>", called)
 
 
-def why(talk: Talk) -> None:
+def why(talk: DialogueBuilder) -> None:
     """Why is hit three fake?"""
     handle, name = pick(talk)
     called = words.CALLED[talk.hit(handle).line["verdict"]]
     talk.asks(canned_wording(talk, words.CANNED_WHY, handle, called)
-              or wording(words.WHY, talk.rng, hit=name))  # fmt: skip
+              or draw_wording(words.WHY, talk.rng, hit=name))  # fmt: skip
     score_of(talk, handle)
 
 
-def own_photo(talk: Talk) -> None:
+def own_photo(talk: DialogueBuilder) -> None:
     """Is my own photo authentic?"""
     photo = talk.person[-1] if talk.rng.random() < 0.7 else talk.rng.choice([*talk.photos])
     pattern = talk.rng.choice(words.OWN_PHOTO)
     said = expand(pattern, talk.rng)
     if "<photo>" not in said:
         photo = talk.person[-1]
-    talk.asks(wording((said.replace("|", " "),), talk.rng, photo=photo))
+    talk.asks(draw_wording((said.replace("|", " "),), talk.rng, photo=photo))
     score_of(talk, photo)
 
 
-def compare(talk: Talk) -> None:
+def compare(talk: DialogueBuilder) -> None:
     """Compare it with my photo."""
     handle, name = pick(talk)
     photo = talk.person[0]
@@ -66,21 +68,21 @@ def compare(talk: Talk) -> None:
     if "<photo>" in said:
         photo = talk.rng.choice([*talk.photos])
     canned = "" if "<photo>" in said else canned_wording(talk, words.CANNED_COMPARE, handle)
-    talk.asks(canned or wording((said,), talk.rng, hit=name, photo=photo))
+    talk.asks(canned or draw_wording((said,), talk.rng, hit=name, photo=photo))
     identity = talk.hit(handle).line["identity"] if photo in talk.person else None
     compared(talk, photo, handle, identity)
 
 
-def compare_two(talk: Talk) -> None:
+def compare_two(talk: DialogueBuilder) -> None:
     """Compare two hits."""
     assert talk.search is not None  # noqa: S101 - guarded by `follow_up`
     one, other = talk.rng.sample(range(1, len(talk.search.hits) + 1), 2)
-    talk.asks(wording(words.COMPARE_TWO, talk.rng, hit=hit_name(one, talk.rng),
+    talk.asks(draw_wording(words.COMPARE_TWO, talk.rng, hit=hit_name(one, talk.rng),
                       other=hit_name(other, talk.rng)))  # fmt: skip
     compared(talk, f"H{one}", f"H{other}", None)
 
 
-def compared(talk: Talk, first: str, second: str, identity: str | None) -> None:
+def compared(talk: DialogueBuilder, first: str, second: str, identity: str | None) -> None:
     """How alike two faces are, told."""
     call = talk.calls("compare_faces", first=first, second=second)
     talk.comparisons += 1
@@ -92,15 +94,15 @@ def compared(talk: Talk, first: str, second: str, identity: str | None) -> None:
     talk.says(say.compared(result))
 
 
-def where(talk: Talk) -> None:
+def where(talk: DialogueBuilder) -> None:
     """Where does it look forged?"""
     handle, name = pick(talk)
     talk.asks(canned_wording(talk, words.CANNED_WHERE, handle)
-              or wording(words.WHERE, talk.rng, hit=name))  # fmt: skip
+              or draw_wording(words.WHERE, talk.rng, hit=name))  # fmt: skip
     locate_on(talk, handle)
 
 
-def locate_on(talk: Talk, handle: str) -> None:
+def locate_on(talk: DialogueBuilder, handle: str) -> None:
     """Where the signs of forgery lie, told."""
     call = talk.calls("locate_artifacts", image=handle)
     subject = talk.hit(handle)
@@ -117,13 +119,13 @@ def locate_on(talk: Talk, handle: str) -> None:
     talk.says(say.located(handle))
 
 
-def describe(talk: Talk) -> None:
+def describe(talk: DialogueBuilder) -> None:
     """Describe hit two, or a photo."""
     handle, name = pick(talk)
     if talk.rng.random() < 0.2:
         handle = talk.rng.choice([*talk.photos])
         name = handle
-    talk.asks(wording(words.DESCRIBE, talk.rng, hit=name))
+    talk.asks(draw_wording(words.DESCRIBE, talk.rng, hit=name))
     call = talk.calls("describe_image", image=handle)
     result = talk.hit(handle).described
     talk.gets(call, "describe_image", result, picture=handle)
@@ -132,38 +134,38 @@ def describe(talk: Talk) -> None:
     talk.says(say.described(handle))
 
 
-def sure(talk: Talk) -> None:
+def sure(talk: DialogueBuilder) -> None:
     """How sure are you?"""
     handle, name = pick(talk)
     talk.asks(canned_wording(talk, words.CANNED_SURE, handle)
-              or wording(words.SURE, talk.rng, hit=name))  # fmt: skip
+              or draw_wording(words.SURE, talk.rng, hit=name))  # fmt: skip
     talk.focus = handle
     talk.says(say.sure(handle))
 
 
-def same_person(talk: Talk) -> None:
+def same_person(talk: DialogueBuilder) -> None:
     """Is it really her?"""
     handle, name = pick(talk)
-    talk.asks(wording(words.SAME_PERSON, talk.rng, hit=name))
+    talk.asks(draw_wording(words.SAME_PERSON, talk.rng, hit=name))
     talk.focus = handle
     talk.says(say.same_person(handle))
 
 
-def which(talk: Talk) -> None:
+def which(talk: DialogueBuilder) -> None:
     """Which are forged?"""
     verdict = talk.rng.choices([*words.WHICH], (4, 4, 2, 2, 3, 1))[0]
-    talk.asks(wording(words.WHICH[verdict], talk.rng))
+    talk.asks(draw_wording(words.WHICH[verdict], talk.rng))
     talk.says(say.which(verdict))
 
 
-def counts(talk: Talk) -> None:
+def counts(talk: DialogueBuilder) -> None:
     """How many are there?"""
-    talk.asks(wording(words.COUNTS, talk.rng))
+    talk.asks(draw_wording(words.COUNTS, talk.rng))
     talk.says(say.counted())
 
 
-def worst(talk: Talk) -> None:
+def worst(talk: DialogueBuilder) -> None:
     """Which one is the worst?"""
-    talk.asks(wording(words.WORST, talk.rng))
+    talk.asks(draw_wording(words.WORST, talk.rng))
     talk.says(say.worst())
     talk.focus = "H1"

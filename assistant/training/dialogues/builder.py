@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from assistant.conversation.messages import picture_block
+from assistant.conversation.messages import image_content_block
 from assistant.conversation.steps import (
     CheckedSentence,
     ModelText,
@@ -20,30 +20,35 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
 )
-from assistant.grounding.checker import Ground
-from assistant.training.dialogues.material import Search, Stuff, Subject, compact
+from assistant.grounding.checker import FactContext
+from assistant.training.dialogues.material import (
+    HarvestedPicture,
+    SampledSearch,
+    ToolResultPool,
+    to_compact_json,
+)
 from tools.agent_tools.facts import file_fact, meaning_facts
 from tools.verdict.handles import IN_WORDS, VERDICT_KEYS, Fact
 
 Json = dict[str, Any]
-NO_PICTURE = np.zeros((2, 2, 3), np.uint8)
+PLACEHOLDER_IMAGE = np.zeros((2, 2, 3), np.uint8)
 """Stands for any picture in messages; training puts the real ones in its place."""
 
 
-class Talk:
+class DialogueBuilder:
     """Steps so far, and the state that the next turn builds on."""
 
-    def __init__(self, stuff: Stuff, rng: random.Random) -> None:
+    def __init__(self, stuff: ToolResultPool, rng: random.Random) -> None:
         self.stuff, self.rng = stuff, rng
         self.steps: list[Step] = []
-        self.photos: dict[str, Subject] = {}
+        self.photos: dict[str, HarvestedPicture] = {}
         self.person: list[str] = []  # the photos of the person asked about now
-        self.search: Search | None = None
+        self.search: SampledSearch | None = None
         self.focus: str | None = None
         self.comparisons = 0
         self.facts: dict[str, Fact] = {}
         self.shown: list[int] = []  # the numbers of all pictures in the prompt, in order
-        self.targets: list[tuple[str, Ground]] = []
+        self.targets: list[tuple[str, FactContext]] = []
         self._calls = 0
         for fact in meaning_facts():
             self.facts[fact.id] = fact
@@ -65,10 +70,10 @@ class Talk:
 
     def gets(self, call: str, name: str, content: Mapping[str, Any], *, picture: str = "") -> None:
         """The tool answers; with a picture, `picture` says whose."""
-        text = compact(content)
+        text = to_compact_json(content)
         blocks: Any = text
         if picture:
-            blocks = [{"type": "text", "text": text}, picture_block(NO_PICTURE)]
+            blocks = [{"type": "text", "text": text}, image_content_block(PLACEHOLDER_IMAGE)]
             self.shown.append(self.hit(picture).picture)
         self.steps.append(ToolResult(call, name, blocks, True, 0.0))
 
@@ -92,7 +97,7 @@ class Talk:
         self.learn(subject.score)
         return handle
 
-    def searched(self, search: Search) -> None:
+    def searched(self, search: SampledSearch) -> None:
         """The hits are those of a new search."""
         self.search, self.focus = search, None
         for name in [name for name in self.facts if name.startswith(("H", "S"))]:
@@ -120,16 +125,16 @@ class Talk:
         for item in content["evidence"]:
             self.facts[item["id"]] = _fact(item["id"], item["reads"])
 
-    def hit(self, handle: str) -> Subject:
+    def hit(self, handle: str) -> HarvestedPicture:
         """A hit of the latest search, or a photo."""
         if handle in self.photos:
             return self.photos[handle]
         assert self.search is not None  # noqa: S101 - turns about hits need a search
         return self.search.hits[int(handle[1:]) - 1]
 
-    def ground(self) -> Ground:
+    def ground(self) -> FactContext:
         """What a text may say at this point, for the checker."""
-        return Ground(fact=dict(self.facts).get)
+        return FactContext(fact=dict(self.facts).get)
 
 
 def _fact(handle: str, reads: str) -> Fact:

@@ -27,16 +27,16 @@ from assistant.training.dialogues.about_hits import (
     why,
     worst,
 )
-from assistant.training.dialogues.builder import Talk
+from assistant.training.dialogues.builder import DialogueBuilder
 from assistant.training.dialogues.grammar import (
     NUMBER_WORDS,
     ORDINALS,
+    draw_hit_count,
+    draw_wording,
     expand,
     hit_name,
-    some_number,
-    wording,
 )
-from assistant.training.dialogues.material import Stuff
+from assistant.training.dialogues.material import ToolResultPool
 from assistant.training.dialogues.small_talk import (
     UNANSWERABLE,
     abilities,
@@ -50,12 +50,12 @@ from assistant.training.dialogues.small_talk import (
 )
 
 TOP = 10
-Turn = Callable[[Talk], None]
+Turn = Callable[[DialogueBuilder], None]
 
 
-def dialogue(stuff: Stuff, rng: random.Random) -> Talk:
+def dialogue(stuff: ToolResultPool, rng: random.Random) -> DialogueBuilder:
     """A whole conversation of one to eight turns."""
-    talk = Talk(stuff, rng)
+    talk = DialogueBuilder(stuff, rng)
     if rng.random() < 0.06:
         greeting(talk)
     opening = rng.choices(
@@ -72,41 +72,41 @@ def dialogue(stuff: Stuff, rng: random.Random) -> Talk:
 # -- openings --------------------------------------------------------------------------------
 
 
-def first_search(talk: Talk) -> None:
+def first_search(talk: DialogueBuilder) -> None:
     """One to three photos, and what is to be found."""
     count = talk.rng.choice((1, 1, 1, 1, 2, 3))
     photos = tuple(talk.new_photo() for _ in range(count))
     talk.person = [*photos]
     if talk.rng.random() < 0.2:
-        number, named = some_number(talk.rng)
-        talk.asks(wording(words.FIND_TOP, talk.rng, top=named), photos=photos)
+        number, named = draw_hit_count(talk.rng)
+        talk.asks(draw_wording(words.FIND_TOP, talk.rng, top=named), photos=photos)
         search(talk, top=number)
     else:
         canned = talk.rng.random() < 0.1
-        text = talk.rng.choice(words.CANNED_FIND) if canned else wording(words.FIND, talk.rng)
+        text = talk.rng.choice(words.CANNED_FIND) if canned else draw_wording(words.FIND, talk.rng)
         talk.asks(text, photos=photos)
         search(talk)
 
 
-def own_photo_first(talk: Talk) -> None:
+def own_photo_first(talk: DialogueBuilder) -> None:
     """Is this photo authentic?"""
     photo = talk.new_photo()
     talk.person = [photo]
-    talk.asks(wording(words.OWN_PHOTO, talk.rng, photo=photo), photos=(photo,))
+    talk.asks(draw_wording(words.OWN_PHOTO, talk.rng, photo=photo), photos=(photo,))
     score_of(talk, photo)
 
 
-def without_photo(talk: Talk) -> None:
+def without_photo(talk: DialogueBuilder) -> None:
     """A request that needs a photo, and none is there."""
     kind = talk.rng.random()
     if kind < 0.5:
-        _, named = some_number(talk.rng)
-        talk.asks(wording((*words.FIND, *words.FIND_TOP), talk.rng, top=named))
+        _, named = draw_hit_count(talk.rng)
+        talk.asks(draw_wording((*words.FIND, *words.FIND_TOP), talk.rng, top=named))
         talk.says(say.ASK_PHOTO)
         if talk.rng.random() < 0.7:
             photo = talk.new_photo()
             talk.person = [photo]
-            text = "" if talk.rng.random() < 0.3 else wording(words.FIND, talk.rng)
+            text = "" if talk.rng.random() < 0.3 else draw_wording(words.FIND, talk.rng)
             talk.asks(text or "here it is", photos=(photo,))
             search(talk)
     elif kind < 0.8:
@@ -116,16 +116,16 @@ def without_photo(talk: Talk) -> None:
         gallery(talk)
 
 
-def _about_nothing(talk: Talk) -> None:
+def _about_nothing(talk: DialogueBuilder) -> None:
     name, photo = hit_name(talk.rng.randint(1, 9), talk.rng), "Q1"
     patterns = talk.rng.choice((words.WHY, words.WHERE, words.SURE, words.COMPARE, words.DESCRIBE,
                                 words.SAME_PERSON, *words.WHICH.values(), words.WORST,
                                 words.COUNTS, words.TOP, words.COMPARE_TWO))  # fmt: skip
-    _, named = some_number(talk.rng)
-    talk.asks(wording(patterns, talk.rng, hit=name, photo=photo, top=named, other="hit two"))
+    _, named = draw_hit_count(talk.rng)
+    talk.asks(draw_wording(patterns, talk.rng, hit=name, photo=photo, top=named, other="hit two"))
 
 
-def small_talk(talk: Talk) -> None:
+def small_talk(talk: DialogueBuilder) -> None:
     """Something that needs no tool."""
     talk.rng.choice(
         (greeting, abilities, outside, outside, how_to_index, meaning, injection, reliability)
@@ -135,7 +135,7 @@ def small_talk(talk: Talk) -> None:
 # -- searching -------------------------------------------------------------------------------
 
 
-def search(talk: Talk, *, top: int | None = None, first: bool = True) -> None:
+def search(talk: DialogueBuilder, *, top: int | None = None, first: bool = True) -> None:
     """The search, with what may come in its way: several faces, no face, an empty gallery."""
     luck = talk.rng.random() if first else 1.0
     arguments = {"photos": [*talk.person], **({} if top is None else {"top": top})}
@@ -154,8 +154,10 @@ def search(talk: Talk, *, top: int | None = None, first: bool = True) -> None:
         talk.says(say.no_face(photo))
         new = talk.new_photo()
         talk.person = [new]
-        talk.asks(wording(("(here|try|take|use) (this one|another one|this photo)",), talk.rng),
-                  photos=(new,))  # fmt: skip
+        talk.asks(
+            draw_wording(("(here|try|take|use) (this one|another one|this photo)",), talk.rng),
+            photos=(new,),
+        )
         search(talk, top=top, first=False)
     elif luck < 0.12:
         talk.refuses(call, "find_person", _empty(talk))
@@ -164,12 +166,12 @@ def search(talk: Talk, *, top: int | None = None, first: bool = True) -> None:
         _found(talk, call, top=top or TOP)
 
 
-def _empty(talk: Talk) -> str:
+def _empty(talk: DialogueBuilder) -> str:
     name = talk.rng.choice(("default", "default", "case", "photos", "press"))
     return f"the gallery {name!r} is empty; add images with the Gallery panel or `unmask index DIR`"
 
 
-def _which_face(talk: Talk, arguments: dict[str, object]) -> None:
+def _which_face(talk: DialogueBuilder, arguments: dict[str, object]) -> None:
     number = talk.rng.choice((1, 1, 2, 2, 3, 4))
     named = ORDINALS[number]
     if number == 1:
@@ -177,12 +179,12 @@ def _which_face(talk: Talk, arguments: dict[str, object]) -> None:
     elif number < 4:
         named = talk.rng.choice((named, f"{named} from the left,"))
     shown = talk.rng.choice((str(number), NUMBER_WORDS[number]))
-    talk.asks(wording(words.ASK_FACE, talk.rng, face=named, facenumber=shown))
+    talk.asks(draw_wording(words.ASK_FACE, talk.rng, face=named, facenumber=shown))
     call = talk.calls("find_person", **arguments, face=number)
     _found(talk, call, top=int(str(arguments.get("top", TOP))))
 
 
-def _found(talk: Talk, call: str, *, top: int) -> None:
+def _found(talk: DialogueBuilder, call: str, *, top: int) -> None:
     result = talk.stuff.search(talk.rng, top=top)
     talk.gets(call, "find_person", result.answer)
     talk.searched(result)
@@ -191,50 +193,50 @@ def _found(talk: Talk, call: str, *, top: int) -> None:
         talk.focus = result.hits[0].line["id"]
 
 
-def again_top(talk: Talk) -> None:
+def again_top(talk: DialogueBuilder) -> None:
     """Only the worst five."""
-    number, named = some_number(talk.rng)
-    talk.asks(wording(words.TOP, talk.rng, top=named))
+    number, named = draw_hit_count(talk.rng)
+    talk.asks(draw_wording(words.TOP, talk.rng, top=named))
     search(talk, top=number, first=False)
 
 
-def again(talk: Talk) -> None:
+def again(talk: DialogueBuilder) -> None:
     """The same search once more."""
-    talk.asks(wording(words.AGAIN, talk.rng))
+    talk.asks(draw_wording(words.AGAIN, talk.rng))
     search(talk, first=False)
 
 
-def compare_photos(talk: Talk) -> None:
+def compare_photos(talk: DialogueBuilder) -> None:
     """Two photos beside each other."""
     one, other = talk.rng.sample([*talk.photos], 2)
     said = expand(talk.rng.choice(words.COMPARE_PHOTOS), talk.rng)
     if "<photo>" not in said:
         one, other = [*talk.photos][:2]
-    talk.asks(wording((said,), talk.rng, photo=one, other=other))
+    talk.asks(draw_wording((said,), talk.rng, photo=one, other=other))
     compared(talk, one, other, None)
 
 
-def next_person(talk: Talk) -> None:
+def next_person(talk: DialogueBuilder) -> None:
     """Another person's photo."""
     photo = talk.new_photo()
     talk.person = [photo]
     patterns = (*words.NEXT_PERSON, *words.NEXT_PERSON, *words.FIND)
-    talk.asks(wording(patterns, talk.rng), photos=(photo,))
+    talk.asks(draw_wording(patterns, talk.rng), photos=(photo,))
     search(talk)
 
 
-def more_photos(talk: Talk) -> None:
+def more_photos(talk: DialogueBuilder) -> None:
     """More photos of the same person."""
     photos = tuple(talk.new_photo() for _ in range(talk.rng.choice((1, 1, 2))))
     talk.person = [*talk.person, *photos]
-    talk.asks(wording(words.MORE_PHOTOS, talk.rng), photos=photos)
+    talk.asks(draw_wording(words.MORE_PHOTOS, talk.rng), photos=photos)
     search(talk, first=False)
 
 
 # -- about hits ------------------------------------------------------------------------------
 
 
-def bad_handle(talk: Talk) -> None:
+def bad_handle(talk: DialogueBuilder) -> None:
     """A hit that is not there."""
     assert talk.search is not None  # noqa: S101 - guarded by `follow_up`
     count = len(talk.search.hits)
@@ -246,7 +248,7 @@ def bad_handle(talk: Talk) -> None:
     ))  # fmt: skip
     said = expand(talk.rng.choice(patterns), talk.rng)
     photo = talk.person[0]
-    talk.asks(wording((said,), talk.rng, hit=hit_name(number, talk.rng), photo=photo))
+    talk.asks(draw_wording((said,), talk.rng, hit=hit_name(number, talk.rng), photo=photo))
     arguments = {"image": name}
     if tool == "compare_faces":
         arguments = {"first": photo, "second": name}
@@ -255,15 +257,15 @@ def bad_handle(talk: Talk) -> None:
     talk.says(say.NO_SUCH_HIT)
 
 
-def find_and_more(talk: Talk) -> None:
+def find_and_more(talk: DialogueBuilder) -> None:
     """Two requests in one: search, then look into the first hit."""
     photo = talk.new_photo()
     talk.person = [photo]
     patterns, then = talk.rng.choice(((words.WHY, "score_fake"), (words.WHERE, "locate_artifacts")))
     name = talk.rng.choice(("the first hit", "the worst one", "the first one", "hit 1", "H1",
                             "the top hit", "the strongest one"))  # fmt: skip
-    text = wording(words.FIND, talk.rng).rstrip(".?! ")
-    more = wording(patterns, talk.rng, hit=name)
+    text = draw_wording(words.FIND, talk.rng).rstrip(".?! ")
+    more = draw_wording(patterns, talk.rng, hit=name)
     talk.asks(f"{text}{talk.rng.choice((' and ', ', then ', '. ', '; '))}{more}", photos=(photo,))
     call = talk.calls("find_person", photos=[photo])
     result = talk.stuff.search(talk.rng, top=TOP)
@@ -278,9 +280,9 @@ def find_and_more(talk: Talk) -> None:
 # -- in general ------------------------------------------------------------------------------
 
 
-def gallery(talk: Talk) -> None:
+def gallery(talk: DialogueBuilder) -> None:
     """What is in the gallery?"""
-    talk.asks(wording(words.GALLERY, talk.rng))
+    talk.asks(draw_wording(words.GALLERY, talk.rng))
     call = talk.calls("gallery_summary")
     if talk.rng.random() < 0.15 and talk.search is None:
         talk.refuses(call, "gallery_summary", _empty(talk))
@@ -292,10 +294,10 @@ def gallery(talk: Talk) -> None:
     talk.says(say.gallery())
 
 
-def unanswerable(talk: Talk) -> None:
+def unanswerable(talk: DialogueBuilder) -> None:
     """A question about the hits that no tool measures."""
     _, name = pick(talk)
-    talk.asks(wording(UNANSWERABLE, talk.rng, hit=name))
+    talk.asks(draw_wording(UNANSWERABLE, talk.rng, hit=name))
     talk.says(say.UNANSWERABLE)
 
 
@@ -314,7 +316,7 @@ _WITHOUT_HITS: tuple[tuple[Turn, float], ...] = (
 )  # fmt: skip
 
 
-def follow_up(talk: Talk) -> None:
+def follow_up(talk: DialogueBuilder) -> None:
     """One more turn that fits what is on the desk."""
     hits = talk.search.hits if talk.search else ()
     if not hits:
@@ -330,13 +332,13 @@ def follow_up(talk: Talk) -> None:
     talk.rng.choices([turn for turn, _ in turns], [weight for _, weight in turns])[0](talk)
 
 
-def search_now(talk: Talk) -> None:
+def search_now(talk: DialogueBuilder) -> None:
     """The photo is there already."""
-    talk.asks(wording(words.FIND, talk.rng))
+    talk.asks(draw_wording(words.FIND, talk.rng))
     search(talk)
 
 
-def search_first(talk: Talk) -> None:
+def search_first(talk: DialogueBuilder) -> None:
     """About hits, before any search, with a photo on the desk."""
     _about_nothing(talk)
     talk.says(say.SEARCH_FIRST)

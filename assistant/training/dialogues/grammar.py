@@ -22,7 +22,7 @@ def expand(pattern: str, rng: random.Random) -> str:
     return pattern
 
 
-def wording(patterns: tuple[str, ...], rng: random.Random, **slots: str) -> str:
+def draw_wording(patterns: tuple[str, ...], rng: random.Random, **slots: str) -> str:
     """What somebody may say: a pattern expanded, slots filled, as carelessly as people type."""
     text = expand(rng.choice(patterns), rng)
     for name, value in slots.items():
@@ -88,7 +88,7 @@ def _typo(text: str, rng: random.Random) -> str:
     return text[:at] + text[at] + text[at:]  # one is doubled
 
 
-def some_number(rng: random.Random) -> tuple[int, str]:
+def draw_hit_count(rng: random.Random) -> tuple[int, str]:
     """How many hits somebody wants, as a number and as it is said."""
     number = rng.choice((1, 2, 3, 3, 4, 5, 5, 6, 7, 8, 9, 10, 12, 15, 20))
     named = NUMBER_WORDS[number] if rng.random() < 0.6 else str(number)

@@ -38,13 +38,13 @@ METADATA: tuple[dict[str, str], ...] = (
 )  # fmt: skip
 
 
-def compact(content: Mapping[str, Any]) -> str:
+def to_compact_json(content: Mapping[str, Any]) -> str:
     """JSON as the tools write it."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class HarvestedPicture:
     """A hit or a query photo: its results, handles written as `@`, and its pictures' numbers."""
 
     line: Json
@@ -54,9 +54,9 @@ class Subject:
     picture: int
     face: int
 
-    def under(self, handle: str) -> "Subject":
+    def under(self, handle: str) -> "HarvestedPicture":
         """The same with its handle filled in."""
-        return Subject(
+        return HarvestedPicture(
             line=_renamed(self.line, "@", handle),
             score=_renamed(self.score, "@", handle),
             located=_renamed(self.located, "@", handle),
@@ -73,24 +73,24 @@ def _renamed(content: Json, old: str, new: str) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SampledSearch:
     """One search as a dialogue sees it: `find_person`'s answer and what is behind every hit."""
 
     answer: Json
-    hits: tuple[Subject, ...]
+    hits: tuple[HarvestedPicture, ...]
 
 
 @dataclass
-class Stuff:
+class ToolResultPool:
     """All harvested results, by kind."""
 
-    hits: dict[str, list[Subject]] = field(default_factory=lambda: defaultdict(list))
-    photos: list[Subject] = field(default_factory=list)
+    hits: dict[str, list[HarvestedPicture]] = field(default_factory=lambda: defaultdict(list))
+    photos: list[HarvestedPicture] = field(default_factory=list)
     compared: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
     gallery: Json = field(default_factory=dict)
 
     @classmethod
-    def read(cls, *folders: Path) -> "Stuff":
+    def read(cls, *folders: Path) -> "ToolResultPool":
         """The records of one or several harvests; picture numbers count through all of them."""
         stuff, offset = cls(), 0
         for folder in folders:
@@ -116,7 +116,7 @@ class Stuff:
             where = (name, record["located"].get(name, _renamed(where[1], where[0], name)))
             looks = (name, record["described"].get(name, _renamed(looks[1], looks[0], name)))
             where[1]["limits"] = LIMITS
-            subject = Subject(
+            subject = HarvestedPicture(
                 _renamed(lines.get(name, {}), name, "@"), _renamed(score, name, "@"),
                 _renamed(where[1], name, "@"), _renamed(looks[1], name, "@"),
                 record["pictures"][near] + offset, record["faces"][near] + offset,
@@ -126,14 +126,14 @@ class Stuff:
             else:
                 self.hits[score["verdict"]].append(subject)
 
-    def photo(self, handle: str, rng: random.Random) -> Subject:
+    def photo(self, handle: str, rng: random.Random) -> HarvestedPicture:
         """A query photo under a handle, its readings varied."""
         subject = _varied(rng.choice(self.photos), rng)
         if rng.random() < 0.7:  # the real ones are nearly all alike
             _set(subject.score, "P2", rng.choice(("forged", "uncertain", "no sign of forgery")))
         return subject.under(handle)
 
-    def search(self, rng: random.Random, *, top: int) -> Search:
+    def search(self, rng: random.Random, *, top: int) -> SampledSearch:
         """A search with up to `top` hits, of any mixture of verdicts."""
         shares = [rng.random() ** 2 + (0.05 if name != "not assessed" else -0.6)
                   for name in VERDICTS]  # fmt: skip
@@ -151,15 +151,15 @@ class Stuff:
             answer["warnings"] = ["no face in the gallery could be compared"]
         elif rng.random() < 0.08:
             answer["warnings"] = ["the face in Q1 is too small; results are less certain"]
-        return Search(answer, tuple(shown))
+        return SampledSearch(answer, tuple(shown))
 
-    def _hit(self, verdict: str, rng: random.Random) -> Subject:
+    def _hit(self, verdict: str, rng: random.Random) -> HarvestedPicture:
         if verdict == "not assessed":
             return self._unassessed(rng)
         known = self.hits.get(verdict)
         return _varied(rng.choice(known), rng) if known else self._made(verdict, rng)
 
-    def _made(self, verdict: str, rng: random.Random) -> Subject:
+    def _made(self, verdict: str, rng: random.Random) -> HarvestedPicture:
         """A verdict that was not harvested, out of one that was."""
         subject = _varied(rng.choice(self.hits["no forgery found"]), rng)
         subject.line["verdict"] = subject.score["verdict"] = verdict
@@ -167,7 +167,7 @@ class Stuff:
             _set(subject.score, "E8", "same photograph")
         return subject
 
-    def _unassessed(self, rng: random.Random) -> Subject:
+    def _unassessed(self, rng: random.Random) -> HarvestedPicture:
         subject = _varied(rng.choice(self.hits["inconclusive"]), rng)
         subject.line.update(verdict="not assessed", forgery="not measured")
         subject.score["verdict"] = "not assessed"
@@ -189,7 +189,7 @@ class Stuff:
         return found | {"faces": [*faces]}
 
 
-def _varied(subject: Subject, rng: random.Random) -> Subject:
+def _varied(subject: HarvestedPicture, rng: random.Random) -> HarvestedPicture:
     """A copy in which measures may read otherwise, or be missing."""
     score, located, described = (
         json.loads(json.dumps(part)) for part in (subject.score, subject.located, subject.described)
@@ -211,7 +211,7 @@ def _varied(subject: Subject, rng: random.Random) -> Subject:
     if rng.random() < 0.3:
         problems = ["too small", "blurred", "extreme pose", "low detector score"]
         described["quality"] = rng.sample(problems, rng.choice((1, 1, 2)))
-    return Subject(
+    return HarvestedPicture(
         dict(subject.line), score, located, described, subject.picture, subject.face
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prompts import phrases
-from tools.verdict.clauses import listed
+from tools.verdict.clauses import join_with_and
 from tools.verdict.glossary import MEANINGS as MEANINGS
 
 Json = Mapping[str, Any]
@@ -61,13 +61,15 @@ def _scores(subject: str, verdict: str | None, reads: Mapping[str, str]) -> str:
     out = [name for name in SCORES if reads.get(name) in _STANDING_OUT]
     ordinary = [name for name in SCORES if reads.get(name) == "ordinary"]
     first, then = (ordinary, out) if verdict in ("no forgery found", "copy") else (out, ordinary)
-    cited = [listed([f"[{subject}.{name}]" for name in names]) for names in (first, then) if names]
+    cited = [
+        join_with_and([f"[{subject}.{name}]" for name in names]) for names in (first, then) if names
+    ]
     return f"{', but '.join(cited)}." if cited else ""
 
 
 def _sentence(subject: str, names: Sequence[str], reads: Mapping[str, str]) -> str:
     measured = [name for name in names if reads.get(name, UNMEASURED) != UNMEASURED]
-    cited = listed([f"[{subject}.{name}]" for name in measured])
+    cited = join_with_and([f"[{subject}.{name}]" for name in measured])
     return f"{cited}." if cited else ""
 
 
@@ -79,7 +81,7 @@ def found(result: Json) -> str:
     if not listed_ and "no forgery found" in verdicts:
         listed_ = ["no forgery found"]
     if listed_:
-        said.append(f"{listed([f'[{lists(name)}]' for name in listed_])}.")
+        said.append(f"{join_with_and([f'[{lists(name)}]' for name in listed_])}.")
     if result.get("warnings"):
         said.append(phrases.WARNING)
     return " ".join(said)

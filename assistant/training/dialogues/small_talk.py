@@ -1,8 +1,8 @@
 """Turns that need no tool: what people say beside the matter, and what is answered."""
 
 from assistant.training.dialogues import narration as say
-from assistant.training.dialogues.builder import Talk
-from assistant.training.dialogues.grammar import hit_name, some_number, wording
+from assistant.training.dialogues.builder import DialogueBuilder
+from assistant.training.dialogues.grammar import draw_hit_count, draw_wording, hit_name
 from assistant.training.dialogues.wordings import END, MEANING, PLEASE
 
 GREETING = (
@@ -151,13 +151,13 @@ INJECTION = (
 )
 
 
-def greeting(talk: Talk) -> None:
+def greeting(talk: DialogueBuilder) -> None:
     """Hello."""
-    talk.asks(wording(GREETING, talk.rng))
+    talk.asks(draw_wording(GREETING, talk.rng))
     talk.says(say.GREETING)
 
 
-def meaning(talk: Talk) -> None:
+def meaning(talk: DialogueBuilder) -> None:
     """What does E4 mean?"""
     fact = talk.rng.choice([*say.MEANINGS])
     if talk.rng.random() < 0.35 and fact[0] in "EP":
@@ -166,43 +166,43 @@ def meaning(talk: Talk) -> None:
         shown = fact if talk.rng.random() < 0.85 else fact.lower()
     if talk.rng.random() < 0.1:
         shown = f"[{shown}]"
-    talk.asks(wording(MEANING, talk.rng, fact=shown))
+    talk.asks(draw_wording(MEANING, talk.rng, fact=shown))
     talk.says(say.meaning(fact))
 
 
-def abilities(talk: Talk) -> None:
+def abilities(talk: DialogueBuilder) -> None:
     """What can you do?"""
-    talk.asks(wording(ABILITIES, talk.rng))
+    talk.asks(draw_wording(ABILITIES, talk.rng))
     talk.says(say.ABILITIES)
 
 
-def reliability(talk: Talk) -> None:
+def reliability(talk: DialogueBuilder) -> None:
     """How sure can you be, in general?"""
-    talk.asks(wording(RELIABILITY, talk.rng))
+    talk.asks(draw_wording(RELIABILITY, talk.rng))
     talk.says(say.RELIABILITY)
 
 
-def thanks(talk: Talk) -> None:
+def thanks(talk: DialogueBuilder) -> None:
     """Thanks."""
-    talk.asks(wording(THANKS, talk.rng))
+    talk.asks(draw_wording(THANKS, talk.rng))
     talk.says(say.THANKS)
 
 
-def how_to_index(talk: Talk) -> None:
+def how_to_index(talk: DialogueBuilder) -> None:
     """How do I add images?"""
-    talk.asks(wording(HOW_TO_INDEX, talk.rng))
+    talk.asks(draw_wording(HOW_TO_INDEX, talk.rng))
     talk.says(say.HOW_TO_INDEX)
 
 
-def outside(talk: Talk) -> None:
+def outside(talk: DialogueBuilder) -> None:
     """A question outside of the job."""
-    _, named = some_number(talk.rng)
-    talk.asks(wording(OUTSIDE, talk.rng, top=named))
+    _, named = draw_hit_count(talk.rng)
+    talk.asks(draw_wording(OUTSIDE, talk.rng, top=named))
     talk.says(say.OUTSIDE)
 
 
-def injection(talk: Talk) -> None:
+def injection(talk: DialogueBuilder) -> None:
     """Text that wants to be obeyed."""
     name = hit_name(talk.rng.randint(1, 5), talk.rng)
-    talk.asks(wording(INJECTION, talk.rng, hit=name))
+    talk.asks(draw_wording(INJECTION, talk.rng, hit=name))
     talk.says(say.OBEDIENCE)

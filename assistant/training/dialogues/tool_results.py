@@ -16,23 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from assistant.conversation.messages import picture_block
-from assistant.profile import Parts
+from assistant.conversation.messages import image_content_block
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from tools import toolkit
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.gallery.indexing import index_folders
 from tools.gallery.record_store import Gallery
-from tools.gallery.vector_index import Index
-from tools.training.calibration.made_cases import Exhibit, build, portraits
+from tools.gallery.vector_index import FaceIndex
+from tools.training.calibration.made_cases import BenchmarkFile, build_benchmark, portraits
 
 Answers = Callable[..., str]
 
 FACE_SIDE_PX = 224
 
 
-class Pictures:
+class ImageWriter:
     """Numbered pictures in a folder, written as a prompt would hold them."""
 
     def __init__(self, folder: Path) -> None:
@@ -42,13 +42,13 @@ class Pictures:
 
     def keep(self, pixels: np.ndarray) -> int:
         """Write (h, w, 3) uint8 RGB; returns its number."""
-        data = base64.b64decode(picture_block(pixels)["base64"])
+        data = base64.b64decode(image_content_block(pixels)["base64"])
         (self._folder / f"{self._count:05d}.jpg").write_bytes(data)
         self._count += 1
         return self._count - 1
 
 
-def caller(desk: Desk) -> Answers:
+def caller(desk: Workspace) -> Answers:
     """The desk's tools as a function (name, **arguments) -> the text that a model sees."""
     tools = {tool.name: tool for tool in toolkit(desk)}
 
@@ -61,7 +61,7 @@ def caller(desk: Desk) -> Answers:
 
 def galleries(
     data: Path, folder: Path, *, count: int, queries: int, split: str = "train", seed: int = 7
-) -> Iterator[tuple[Path, list[Exhibit]]]:
+) -> Iterator[tuple[Path, list[BenchmarkFile]]]:
     """Casework of other persons each time: its folder and what is in it; made once a folder."""
     people = portraits(data, split=split)
     rng = np.random.default_rng(seed)
@@ -74,21 +74,24 @@ def galleries(
         crowd = rest[number * 30 : (number + 1) * 30]
         chosen = {name: people[name][:6] for name in [*few, *crowd]}
         place = folder / f"case{number}"
-        yield place, _built(place) or build(chosen, place, seed=seed + number, queries=len(few))
+        yield (
+            place,
+            _built(place) or build_benchmark(chosen, place, seed=seed + number, queries=len(few)),
+        )
 
 
-def _built(place: Path) -> list[Exhibit]:
+def _built(place: Path) -> list[BenchmarkFile]:
     """What an earlier run made there; nothing if it made nothing."""
     file = place / "exhibits.json"
-    return [Exhibit(**row) for row in json.loads(file.read_text())] if file.is_file() else []
+    return [BenchmarkFile(**row) for row in json.loads(file.read_text())] if file.is_file() else []
 
 
-def indexed(parts: Parts, place: Path) -> Path:
+def index_gallery(parts: LoadedModels, place: Path) -> Path:
     """Index a gallery as a user would; returns the data folder that holds it."""
     home = place / "home"
     with (
         Gallery.open(home, "default", fingerprint=parts.fingerprint) as gallery,
-        Index.open(gallery) as index,
+        FaceIndex.open(gallery) as index,
     ):
         index_folders([place / "gallery"], gallery=gallery, index=index, faces=parts.faces,
                       encoder=parts.encoder, threads=1)  # fmt: skip
@@ -96,20 +99,20 @@ def indexed(parts: Parts, place: Path) -> Path:
 
 
 def records(
-    parts: Parts, place: Path, exhibits: list[Exhibit], pictures: Pictures
+    parts: LoadedModels, place: Path, exhibits: list[BenchmarkFile], pictures: ImageWriter
 ) -> Iterator[Any]:
     """One record for every query of a gallery."""
-    home = indexed(parts, place)
+    home = index_gallery(parts, place)
     for exhibit in exhibits:
         if exhibit.kind == "query":
-            desk = Desk(parts, home=home)
+            desk = Workspace(parts, home=home)
             try:
                 yield _record(desk, place / exhibit.file, pictures)
             except ToolError as error:
                 print(f"left out {exhibit.file}: {error}")
 
 
-def _record(desk: Desk, photo: Path, pictures: Pictures) -> dict[str, Any]:
+def _record(desk: Workspace, photo: Path, pictures: ImageWriter) -> dict[str, Any]:
     handle, call = desk.add_photo(photo), caller(desk)
     find = json.loads(call("find_person", photos=[handle], top=26))
     hits = [hit["id"] for hit in find["hits"]]
@@ -144,8 +147,8 @@ def main() -> None:
     parser.add_argument("--split", default="train")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    parts = Parts(Settings(home=given.folder / "home", threads=1))
-    pictures = Pictures(given.folder / "pictures")
+    parts = LoadedModels(Settings(home=given.folder / "home", threads=1))
+    pictures = ImageWriter(given.folder / "pictures")
     made = galleries(given.data, given.folder, count=given.galleries, queries=given.queries,
                      split=given.split)  # fmt: skip
     with (given.folder / "records.jsonl").open("a") as file:

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from evals.datasets.csv_table import name_of
-from evals.datasets.listing import Findings, files, is_video, media
+from evals.datasets.listing import LoaderNotes, files, is_video, media
 from evals.datasets.loaders.folders import PLAIN, SPLITS, words_of
-from evals.datasets.manifest import Label, Manifest, Row
+from evals.datasets.manifest import Label, Manifest, ManifestRow
 from tools.errors import SetupError
 
 ABOUT = "attack.json"
@@ -39,7 +39,7 @@ Said = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FolderLabels:
     """What the folders of a picture say of it."""
 
     label: Label
@@ -63,7 +63,7 @@ def recognises(root: Path) -> bool:
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError for descriptions that cannot be read, or without attacks."""
-    found = Findings()
+    found = LoaderNotes()
     paths = files(root)
     told = {it: _read(root / it) for it in paths if PurePosixPath(it).name == ABOUT}
     pictures = {PurePosixPath(it).with_suffix(".json").as_posix() for it in paths if _shown(it)}
@@ -81,10 +81,10 @@ def load(root: Path) -> Manifest:
     return manifest.noted(methods=_counted(row.method for row in fakes))
 
 
-def _row(path: str, place: Place, said: Said, *, dataset: str) -> Row:
+def _row(path: str, place: FolderLabels, said: Said, *, dataset: str) -> ManifestRow:
     person = said.get("depicted", place.person)
     fake = place.label == "fake"
-    return Row(
+    return ManifestRow(
         path, dataset, place.label, place.split,
         video_id=PurePosixPath(path).with_suffix("").as_posix() if is_video(path) else None,
         depicted_id=person, body_id=said.get("body") if fake else person,
@@ -93,7 +93,7 @@ def _row(path: str, place: Place, said: Said, *, dataset: str) -> Row:
     )  # fmt: skip
 
 
-def _method(place: Place, said: Said) -> str | None:
+def _method(place: FolderLabels, said: Said) -> str | None:
     name = said.get("generator", place.method)
     return f"{name} {said['version']}" if name and "version" in said else name
 
@@ -101,19 +101,19 @@ def _method(place: Place, said: Said) -> str | None:
 # -- folders ---------------------------------------------------------------------------------
 
 
-def _place(path: str, said: Said, *, of_one_method: bool) -> Place:
+def _place(path: str, said: Said, *, of_one_method: bool) -> FolderLabels:
     folders = PurePosixPath(path).parts[:-1]
     split = next((SPLITS[it.lower()] for it in folders if it.lower() in SPLITS), "")
     rest = [it for it in folders if it.lower() not in SPLITS]
     if rest and _is_real(rest[0]):
-        return Place("real", split, None, _at(rest, 1))
+        return FolderLabels("real", split, None, _at(rest, 1))
     if rest and rest[0].lower() in _ATTACKS:
-        return Place("fake", split, _at(rest, 1), _at(rest, 2))
+        return FolderLabels("fake", split, _at(rest, 1), _at(rest, 2))
     if of_one_method:
-        return Place("fake", split, None, _at(rest, 0))
+        return FolderLabels("fake", split, None, _at(rest, 0))
     if not rest and "generator" not in said:
         raise SetupError(f"{path!r} is in no method's folder: put it into fake/METHOD/PERSON/")
-    return Place("fake", split, _at(rest, 0), _at(rest, 1))
+    return FolderLabels("fake", split, _at(rest, 0), _at(rest, 1))
 
 
 def _at(folders: list[str], depth: int) -> str | None:
@@ -153,7 +153,7 @@ def _about(path: str, told: Mapping[str, Said], beside: Mapping[str, Said]) -> S
 
 
 def _shown(path: str) -> bool:
-    return next(media([path], Findings()), None) is not None
+    return next(media([path], LoaderNotes()), None) is not None
 
 
 def _read(path: Path) -> Said:

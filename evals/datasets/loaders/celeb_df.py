@@ -20,9 +20,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from evals.datasets.listing import Findings, files, media
+from evals.datasets.listing import LoaderNotes, files, media
 from evals.datasets.loaders.clips import Clip, clips
-from evals.datasets.manifest import Label, Manifest, Row
+from evals.datasets.manifest import Label, Manifest, ManifestRow
 from tools.errors import SetupError
 
 LICENCE = "celeb-df-terms"
@@ -45,7 +45,7 @@ def recognises(root: Path) -> bool:
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError without the list, or when list and folders contradict."""
-    found = Findings()
+    found = LoaderNotes()
     tested = _tested(root / LIST)
     paths = [path for path in files(root) if path != LIST]
     rows = [
@@ -76,7 +76,7 @@ def original(name: str) -> str:
     return f"{body}_{index}"
 
 
-def _row(clip: Clip, tested: dict[str, str], found: Findings) -> Row | None:
+def _row(clip: Clip, tested: dict[str, str], found: LoaderNotes) -> ManifestRow | None:
     if clip.home not in _NAMES:
         found.add("unexpected files", clip.path)
         return None
@@ -86,7 +86,7 @@ def _row(clip: Clip, tested: dict[str, str], found: Findings) -> Row | None:
         return None
     fake = clip.home == FAKE
     label: Label = "fake" if fake else "real"
-    return Row(
+    return ManifestRow(
         clip.path, "celeb_df", label, "test" if clip.name in tested else "train",
         video_id=clip.name, frame=clip.frame,
         depicted_id=who[0], body_id=who[1],
@@ -96,7 +96,7 @@ def _row(clip: Clip, tested: dict[str, str], found: Findings) -> Row | None:
     )  # fmt: skip
 
 
-def _orphans(rows: list[Row]) -> Iterator[str]:
+def _orphans(rows: list[ManifestRow]) -> Iterator[str]:
     """Sources of fakes that are not among the rows."""
     there = {row.video_id for row in rows}
     return (it for it in {row.source_video for row in rows} if it is not None and it not in there)

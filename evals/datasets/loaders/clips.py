@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from evals.datasets.listing import Findings, frame_number, is_video
+from evals.datasets.listing import LoaderNotes, frame_number, is_video
 
 HOLDERS = frozenset({"videos", "frames", "images"})
 
@@ -27,7 +27,7 @@ class Clip:
     frame: int | None
 
 
-def clips(paths: Iterable[str], found: Findings) -> list[Clip]:
+def clips(paths: Iterable[str], found: LoaderNotes) -> list[Clip]:
     """The footage among pictures and videos, each once.
 
     Pictures that are no numbered frame, and footage that is there twice, are noted; of footage

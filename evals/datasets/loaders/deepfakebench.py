@@ -24,9 +24,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evals.datasets.listing import Findings, frame_number, starts_with
+from evals.datasets.listing import LoaderNotes, frame_number, starts_with
 from evals.datasets.loaders import celeb_df, dfd, faceforensics
-from evals.datasets.manifest import Label, Manifest, Row
+from evals.datasets.manifest import Label, Manifest, ManifestRow
 from tools.errors import SetupError
 
 LICENCE = "deepfakebench-cc-by-nc"
@@ -44,7 +44,7 @@ _TRIED = 200  # frames, to find out where they are
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class VideoEntry:
     """A video of the list."""
 
     dataset: str
@@ -67,10 +67,10 @@ def recognises(root: Path) -> bool:
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError when lists are several, broken, or fit no frames."""
     path = _the_list(root)
-    found = Findings()
+    found = LoaderNotes()
     entries = [*_entries(path, found)]
     base, skipped = _frames_at(path, entries)
-    rows: dict[str, Row] = {}
+    rows: dict[str, ManifestRow] = {}
     for entry in entries:
         label = _label(entry.kind, path)
         for name in entry.frames:
@@ -106,14 +106,14 @@ def _lists(root: Path) -> list[Path]:
     return []
 
 
-def _strictness(row: Row) -> int:
+def _strictness(row: ManifestRow) -> int:
     return _STRICTEST.index(row.split) if row.split in _STRICTEST else len(_STRICTEST)
 
 
 # -- the list --------------------------------------------------------------------------------
 
 
-def _entries(path: Path, found: Findings) -> Iterator[Entry]:
+def _entries(path: Path, found: LoaderNotes) -> Iterator[VideoEntry]:
     try:
         tree = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
@@ -121,10 +121,10 @@ def _entries(path: Path, found: Findings) -> Iterator[Entry]:
     for keys, frames in _leaves(tree, ()):
         if len(keys) == 4:
             dataset, kind, split, video = keys
-            yield Entry(dataset, kind, split, None, video, frames)
+            yield VideoEntry(dataset, kind, split, None, video, frames)
         elif len(keys) == 5:
             dataset, kind, split, compression, video = keys
-            yield Entry(dataset, kind, split, compression, video, frames)
+            yield VideoEntry(dataset, kind, split, compression, video, frames)
         else:  # rearrange.py leaves one video without a name in DFDC's val
             found.add("broken entries", "/".join(keys))
 
@@ -146,7 +146,7 @@ def _label(kind: str, path: Path) -> Label:
     raise SetupError(f"{str(path)!r}: label {kind!r} says neither real nor fake")
 
 
-def _frames_at(path: Path, entries: list[Entry]) -> tuple[Path, int]:
+def _frames_at(path: Path, entries: list[VideoEntry]) -> tuple[Path, int]:
     """The folder that frames lie below, and how many folders of their names to leave out."""
     names = [_parts(name) for entry in entries for name in entry.frames[:1]]
     tried = names[:: max(1, len(names) // _TRIED)]
@@ -180,12 +180,12 @@ def _parts(name: str) -> tuple[str, ...]:
 # -- rows ------------------------------------------------------------------------------------
 
 
-def _row(entry: Entry, label: Label, path: str, found: Findings) -> Row:
+def _row(entry: VideoEntry, label: Label, path: str, found: LoaderNotes) -> ManifestRow:
     frame = frame_number(PurePosixPath(path).stem)
     if frame is None:
         found.add("broken names", path)
     depicted, body, source = _who(entry, path)
-    return Row(
+    return ManifestRow(
         path, entry.dataset, label, entry.split,
         video_id=entry.named(entry.kind, entry.video), frame=frame,
         depicted_id=depicted, body_id=body,
@@ -196,7 +196,7 @@ def _row(entry: Entry, label: Label, path: str, found: Findings) -> Row:
     )  # fmt: skip
 
 
-def _mask(row: Row, base: Path) -> str | None:
+def _mask(row: ManifestRow, base: Path) -> str | None:
     """What marks the forged area of a frame, where there is such a file; c23 has them for all."""
     for path in (row.path, row.path.replace(f"/{row.compression}/", "/c23/")):
         mask = path.replace("/frames/", "/masks/")
@@ -209,7 +209,7 @@ Who = tuple[str | None, str | None, str | None]  # depicted, body, the video it 
 _NOBODY: Who = (None, None, None)
 
 
-def _who(entry: Entry, path: str) -> Who:
+def _who(entry: VideoEntry, path: str) -> Who:
     if entry.kind.startswith("CelebDF"):
         return _of_celeb_df(entry, path)
     if entry.kind.startswith("FF-"):
@@ -225,7 +225,7 @@ def _who(entry: Entry, path: str) -> Who:
     return _NOBODY
 
 
-def _of_celeb_df(entry: Entry, path: str) -> Who:
+def _of_celeb_df(entry: VideoEntry, path: str) -> Who:
     parts: Mapping[str, None] = dict.fromkeys(PurePosixPath(path).parts)
     folder = next((it for it in parts if it in celeb_df.FOLDERS), "")
     who = celeb_df.persons(entry.video, folder)

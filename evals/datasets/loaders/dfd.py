@@ -17,10 +17,10 @@ published, so ""). Terms: FaceForensics' own, for research (tag `faceforensics-t
 import re
 from pathlib import Path
 
-from evals.datasets.listing import Findings
+from evals.datasets.listing import LoaderNotes
 from evals.datasets.loaders.faceforensics import LICENCE
 from evals.datasets.loaders.sequences import MANIPULATED, ORIGINAL, Sequence, sequences
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from tools.errors import SetupError
 
 ORIGINALS, FAKES = "actors", "DeepFakeDetection"
@@ -35,7 +35,7 @@ def recognises(root: Path) -> bool:
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError when there is no footage of actors."""
-    found, rows = Findings(), []
+    found, rows = LoaderNotes(), []
     for each in sequences(root, (ORIGINALS, FAKES), found, apart=lambda _: False):
         row = _row(each)
         if row is None:
@@ -56,13 +56,13 @@ def persons(name: str, *, authentic: bool) -> tuple[str, str, str] | None:
     return ids.get("depicted", ids["body"]), ids["body"], ids["scene"]
 
 
-def _row(each: Sequence) -> Row | None:
+def _row(each: Sequence) -> ManifestRow | None:
     who = persons(each.clip.name, authentic=each.authentic)
     if who is None:
         return None
     depicted, body, scene = who
     source = f"{ORIGINALS}/{each.compression}/{body}__{scene}"
-    return Row(
+    return ManifestRow(
         each.clip.path, "dfd", "real" if each.authentic else "fake",
         video_id=each.video_id, frame=each.clip.frame,
         depicted_id=depicted, body_id=body,

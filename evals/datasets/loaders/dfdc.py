@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evals.datasets.csv_table import lines_of
-from evals.datasets.listing import Findings, files, media, starts_with
+from evals.datasets.csv_table import read_lines
+from evals.datasets.listing import LoaderNotes, files, media, starts_with
 from evals.datasets.loaders.clips import Clip, clips
-from evals.datasets.manifest import Label, Manifest, Row
+from evals.datasets.manifest import Label, Manifest, ManifestRow
 from tools.errors import SetupError
 
 LICENCE = "dfdc-terms"
@@ -41,7 +41,7 @@ def recognises(root: Path) -> bool:
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError for tables that are missing or not to be read."""
-    found, parts = Findings(), _parts(root)
+    found, parts = LoaderNotes(), _parts(root)
     tables = {table.relative_to(root).as_posix() for _, table in parts.values()}
     paths = [path for path in files(root) if path not in tables]
     rows, seen = [], set[tuple[str, str]]()
@@ -63,9 +63,9 @@ def load(root: Path) -> Manifest:
 Named = tuple[Label, str, str | None]  # label, split, original
 
 
-def _row(clip: Clip, named: Named) -> Row:
+def _row(clip: Clip, named: Named) -> ManifestRow:
     label, split, original = named
-    return Row(
+    return ManifestRow(
         clip.path, "dfdc", label, split, video_id=clip.name, frame=clip.frame,
         source_video=original, licence_tag=LICENCE,
     )  # fmt: skip
@@ -106,7 +106,7 @@ def _said(path: Path, name: str, said: Mapping[str, Any]) -> Named:
 
 def _labels(path: Path) -> dict[str, Named]:
     labels: dict[str, Named] = {}
-    for number, line in lines_of(
+    for number, line in read_lines(
         path, path.parent, LABELS, ("filename", "label"), paths=("filename",)
     ):
         label = _BY_DIGIT.get(line["label"])

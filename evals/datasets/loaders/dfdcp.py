@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evals.datasets.listing import Findings, files, media
+from evals.datasets.listing import LoaderNotes, files, media
 from evals.datasets.loaders.clips import Clip, clips
 from evals.datasets.loaders.dfdc import LICENCE, json_table
-from evals.datasets.manifest import Label, Manifest, Row
+from evals.datasets.manifest import Label, Manifest, ManifestRow
 from tools.errors import SetupError
 
 TABLE = "dataset.json"
@@ -40,7 +40,7 @@ def load(root: Path) -> Manifest:
     """The manifest; raises SetupError when dataset.json is missing or cannot be meant."""
     if not (root / TABLE).is_file():
         raise SetupError(f"no {TABLE} in {str(root)!r}: DFDC-P comes with it")
-    found, table = Findings(), _table(root / TABLE)
+    found, table = LoaderNotes(), _table(root / TABLE)
     paths = [path for path in files(root) if path != TABLE]
     rows, seen = [], set[tuple[str, str]]()
     for clip in clips(media(paths, found), found):
@@ -75,9 +75,9 @@ def _table(path: Path) -> dict[tuple[str, str], Said]:
     return table
 
 
-def _row(clip: Clip, label: Label, entry: Mapping[str, Any], actor: str | None) -> Row:
+def _row(clip: Clip, label: Label, entry: Mapping[str, Any], actor: str | None) -> ManifestRow:
     fake = label == "fake"
-    return Row(
+    return ManifestRow(
         clip.path, "dfdcp", label, str(entry.get("set") or ""),
         video_id=f"{clip.path.split('/')[0]}/{clip.name}", frame=clip.frame,
         depicted_id=_id(entry, "swapped_id") if fake else actor,

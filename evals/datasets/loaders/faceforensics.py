@@ -26,10 +26,10 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from evals.datasets.csv_table import lines_of
-from evals.datasets.listing import Findings
+from evals.datasets.csv_table import read_lines
+from evals.datasets.listing import LoaderNotes
 from evals.datasets.loaders.sequences import MANIPULATED, ORIGINAL, Sequence, sequences
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from tools.errors import SetupError
 
 LICENCE = "faceforensics-terms"
@@ -53,7 +53,7 @@ def recognises(root: Path) -> bool:
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError when a list of the splits is missing or broken."""
-    found, splits, known, rows = Findings(), _splits(root), _known(root), list[Row]()
+    found, splits, known, rows = LoaderNotes(), _splits(root), _known(root), list[ManifestRow]()
     for each in sequences(
         root, (ORIGINALS, *METHODS), found, apart={*_LISTS, PERSONS}.__contains__
     ):
@@ -85,9 +85,9 @@ def persons(name: str, *, method: str | None) -> tuple[str, str] | None:
     return (named["source"] if method in SWAPS else named["body"]), named["body"]
 
 
-def _row(each: Sequence, who: tuple[str, str], *, split: str) -> Row:
+def _row(each: Sequence, who: tuple[str, str], *, split: str) -> ManifestRow:
     depicted, body = who
-    return Row(
+    return ManifestRow(
         each.clip.path, "faceforensics", "real" if each.authentic else "fake", split,
         video_id=each.video_id, frame=each.clip.frame,
         depicted_id=depicted, body_id=body,
@@ -97,7 +97,7 @@ def _row(each: Sequence, who: tuple[str, str], *, split: str) -> Row:
     )  # fmt: skip
 
 
-def _split(each: Sequence, splits: dict[str, str], found: Findings) -> str:
+def _split(each: Sequence, splits: dict[str, str], found: LoaderNotes) -> str:
     """The split of both videos; "" and a note when they have none or not the same."""
     named = {splits.get(video, "") for video in each.clip.name.split("_")}
     if len(named) == 1 and "" not in named:
@@ -111,7 +111,7 @@ def _known(root: Path) -> dict[str, str]:
     path = root / PERSONS
     if not path.is_file():
         return {}
-    lines = lines_of(path, root, PERSONS, ("video", "person"))
+    lines = read_lines(path, root, PERSONS, ("video", "person"))
     return {line["video"]: line["person"] for _, line in lines}
 
 

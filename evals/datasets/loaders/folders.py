@@ -24,9 +24,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from evals.datasets.csv_table import lines_of, name_of
-from evals.datasets.listing import Findings, files, is_video, media
-from evals.datasets.manifest import LABELS, Label, Manifest, Row
+from evals.datasets.csv_table import name_of, read_lines
+from evals.datasets.listing import LoaderNotes, files, is_video, media
+from evals.datasets.manifest import LABELS, Label, Manifest, ManifestRow
 from tools.errors import SetupError
 
 TABLE = "classes.csv"
@@ -81,7 +81,7 @@ def _class_folders(folder: Path, *, depth: int) -> Iterator[str]:
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError for folders whose label is in doubt."""
-    found = Findings()
+    found = LoaderNotes()
     by_class: dict[str, tuple[str, Class]] = {}
     for path in media((it for it in files(root) if it != TABLE), found):
         split, klass = _place(path)
@@ -103,9 +103,9 @@ def load(root: Path) -> Manifest:
     return Manifest(name_of(root), root, rows, found.notes()).noted(classes=said)
 
 
-def _row(path: str, label: Label, method: str | None, *, split: str, dataset: str) -> Row:
+def _row(path: str, label: Label, method: str | None, *, split: str, dataset: str) -> ManifestRow:
     video = PurePosixPath(path).with_suffix("").as_posix() if is_video(path) else None
-    return Row(path, dataset, label, split, video_id=video, method=method)
+    return ManifestRow(path, dataset, label, split, video_id=video, method=method)
 
 
 def _place(path: str) -> tuple[str, Class]:
@@ -183,7 +183,7 @@ def _method(klass: Class) -> str | None:
 
 def _table(root: Path) -> dict[str, tuple[Label, str | None]]:
     path, table = root / TABLE, dict[str, tuple[Label, str | None]]()
-    for number, line in lines_of(path, root, TABLE, ("folder", "label")):
+    for number, line in read_lines(path, root, TABLE, ("folder", "label")):
         label = next((it for it in LABELS if it == line["label"]), None)
         if label is None:
             where = f"{str(path)!r}: line {number}: column 'label'"

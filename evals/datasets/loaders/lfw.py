@@ -17,8 +17,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from evals.datasets.listing import Findings, files, media
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.listing import LoaderNotes, files, media
+from evals.datasets.manifest import Manifest, ManifestRow
 from tools.errors import SetupError
 
 LICENCE = "research"
@@ -36,7 +36,7 @@ def recognises(root: Path) -> bool:
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError when no photograph is called as LFW's are."""
-    base, found = _base(root), Findings()
+    base, found = _base(root), LoaderNotes()
     splits, rows = _splits(root / LABELS), []
     for path in media((it for it in files(root) if it != LABELS), found):
         place = (root / path).relative_to(base) if base in (root / path).parents else Path(path)
@@ -56,8 +56,10 @@ def _base(root: Path) -> Path:
     return root / "images" if (root / "images").is_dir() else root
 
 
-def _row(path: str, person: str, *, split: str) -> Row:
-    return Row(path, "lfw", "real", split, depicted_id=person, body_id=person, licence_tag=LICENCE)
+def _row(path: str, person: str, *, split: str) -> ManifestRow:
+    return ManifestRow(
+        path, "lfw", "real", split, depicted_id=person, body_id=person, licence_tag=LICENCE
+    )
 
 
 def _splits(labels: Path) -> dict[str, str]:

@@ -13,9 +13,9 @@ data set the pairs were cut from; the table does not say, so no tag.
 
 from pathlib import Path
 
-from evals.datasets.csv_table import lines_of, manifest_of, name_of, table_at
+from evals.datasets.csv_table import find_table, manifest_of, name_of, read_lines
 from evals.datasets.delimited import path_below
-from evals.datasets.manifest import Label, Manifest, Row
+from evals.datasets.manifest import Label, Manifest, ManifestRow
 from tools.errors import SetupError
 
 COLUMNS = ("fake", "real")
@@ -23,15 +23,15 @@ COLUMNS = ("fake", "real")
 
 def recognises(root: Path) -> bool:
     """Whether there is a pairs.csv, or it is a table of pairs."""
-    return table_at(root, "pairs.csv", COLUMNS) is not None
+    return find_table(root, "pairs.csv", COLUMNS) is not None
 
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError for a table that contradicts itself or fits no file."""
-    table = table_at(root, "pairs.csv", COLUMNS)
-    lines = lines_of(table, root, "pairs.csv", COLUMNS)
+    table = find_table(root, "pairs.csv", COLUMNS)
+    lines = read_lines(table, root, "pairs.csv", COLUMNS)
     base = root if root.is_dir() else root.parent
-    rows: dict[str, Row] = {}
+    rows: dict[str, ManifestRow] = {}
     for number, line in lines:
         split = line.get("split", "")
         fake, real = (path_below(base, f"{folder}/{line[folder]}") for folder in ("fake", "real"))
@@ -48,5 +48,7 @@ def load(root: Path) -> Manifest:
 
 def _row(
     base: Path, path: str, label: Label, *, split: str, source_video: str | None = None
-) -> Row:
-    return Row(path, dataset=name_of(base), label=label, split=split, source_video=source_video)
+) -> ManifestRow:
+    return ManifestRow(
+        path, dataset=name_of(base), label=label, split=split, source_video=source_video
+    )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from evals.datasets.listing import Findings, files, media
+from evals.datasets.listing import LoaderNotes, files, media
 from evals.datasets.loaders.clips import Clip, clips
 
 ORIGINAL, MANIPULATED = "original_sequences", "manipulated_sequences"
@@ -36,7 +36,7 @@ class Sequence:
 
 
 def sequences(
-    root: Path, wanted: Collection[str], found: Findings, *, apart: Callable[[str], bool]
+    root: Path, wanted: Collection[str], found: LoaderNotes, *, apart: Callable[[str], bool]
 ) -> Iterator[Sequence]:
     """Footage of the wanted sources and methods.
 

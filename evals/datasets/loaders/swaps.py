@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from evals.datasets.csv_table import lines_of, manifest_of, name_of, table_at
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.csv_table import find_table, manifest_of, name_of, read_lines
+from evals.datasets.manifest import Manifest, ManifestRow
 from tools.errors import SetupError
 
 COLUMNS = ("fake", "authentic_source", "authentic_target", "method")
@@ -27,17 +27,17 @@ _FRAME = re.compile(r"(?P<clip>.+)_(?P<frame>\d{3,})")
 
 def recognises(root: Path) -> bool:
     """Whether there is a swaps.csv, or it is such a table."""
-    return table_at(root, "swaps.csv", COLUMNS) is not None
+    return find_table(root, "swaps.csv", COLUMNS) is not None
 
 
 def load(root: Path) -> Manifest:
     """The manifest; raises SetupError for a table that contradicts itself or fits no file."""
-    table = table_at(root, "swaps.csv", COLUMNS)
-    lines = lines_of(
+    table = find_table(root, "swaps.csv", COLUMNS)
+    lines = read_lines(
         table, root, "swaps.csv", COLUMNS, paths=COLUMNS[:3], may_be_empty=("authentic_target",)
     )
     base = root if root.is_dir() else root.parent
-    rows: dict[str, Row] = {}
+    rows: dict[str, ManifestRow] = {}
     for number, line in lines:
         for row in _swap(line, dataset=name_of(base)):
             earlier = rows.setdefault(row.path, row)
@@ -47,13 +47,13 @@ def load(root: Path) -> Manifest:
     return manifest_of(rows, base=base, table=table)
 
 
-def _swap(line: Mapping[str, str], *, dataset: str) -> Iterator[Row]:
+def _swap(line: Mapping[str, str], *, dataset: str) -> Iterator[ManifestRow]:
     depicted = line.get("depicted_id") or _clip(line["authentic_source"])[0]
     target = line["authentic_target"]
     body = line.get("body_id") or (_clip(target)[0] if target else None)
     split = line.get("split", "")
     clip, frame = _clip(line["fake"])
-    yield Row(
+    yield ManifestRow(
         line["fake"], dataset, "fake", split,
         video_id=None if frame is None else clip, frame=frame,
         depicted_id=depicted, body_id=body, method=line["method"],
@@ -62,7 +62,7 @@ def _swap(line: Mapping[str, str], *, dataset: str) -> Iterator[Row]:
     authentic = [(line["authentic_source"], depicted), *([(target, body)] if target else [])]
     for path, person in authentic:
         clip, frame = _clip(path)
-        yield Row(
+        yield ManifestRow(
             path, dataset, "real", split,
             video_id=None if frame is None else clip, frame=frame,
             depicted_id=person, body_id=person,

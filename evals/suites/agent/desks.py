@@ -10,38 +10,38 @@ from dataclasses import replace
 from pathlib import Path
 
 from assistant import Settings, Unmask
-from assistant.profile import Parts
-from assistant.training.dialogues.tool_results import galleries, indexed
+from assistant.profile import LoadedModels
+from assistant.training.dialogues.tool_results import galleries, index_gallery
 from evals.datasets import load
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
 from evals.protocol import measured
-from evals.suites.impersonation.casework import is_meant
-from tools.agent_tools.workspace import Desk
+from evals.suites.impersonation.casework import is_casework_source
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
 
 FEW = 60  # up to so many turns one small gallery is enough
 MOST_PICTURES = 300
-Place = tuple[Desk, list[Path]]
+Place = tuple[Workspace, list[Path]]
 
 
-def desks(options: EvalOptions, folder: Path, *, turns: int) -> Iterator[Place]:
+def make_workspaces(options: EvalOptions, folder: Path, *, turns: int) -> Iterator[Place]:
     """Fresh desks over indexed galleries, with two query photos of different persons each."""
-    if is_meant(options.data):
+    if is_casework_source(options.data):
         yield from _of_casework(options, folder, turns)
     else:
         yield from _of_manifest(options, folder, turns)
 
 
 def _of_casework(options: EvalOptions, folder: Path, turns: int) -> Iterator[Place]:
-    parts = Parts(Settings(home=folder / "home"))
+    parts = LoadedModels(Settings(home=folder / "home"))
     cases, rounds = (1, 3) if turns <= FEW else (2, 12)
     made = galleries(options.data, folder, count=cases, queries=6, split="val", seed=100)
     for place, exhibits in made:
-        home = indexed(parts, place)
+        home = index_gallery(parts, place)
         photos = [place / it.file for it in exhibits if it.kind == "query"]
         for first, second in _pairs(photos, rounds):
-            yield Desk(parts, home=home), [first, second]
+            yield Workspace(parts, home=home), [first, second]
 
 
 def _of_manifest(options: EvalOptions, folder: Path, turns: int) -> Iterator[Place]:
@@ -56,17 +56,17 @@ def _of_manifest(options: EvalOptions, folder: Path, turns: int) -> Iterator[Pla
     rest = manifest.where(lambda row: row.path not in asked)
     kept = rest.limited(FEW if turns <= FEW else MOST_PICTURES, options.seed)
     options.record(replace(kept, rows=(*queries, *kept.rows)))
-    parts, home = measured.parts(), folder / "home"
+    parts, home = measured.load_models(), folder / "home"
     settings = Settings.load().model_copy(update={"home": home})
     Unmask(settings, gallery="default", parts=parts).index([kept.file_of(row) for row in kept.rows])
     photos = [manifest.file_of(row) for row in queries]
     for first, second in _pairs(photos, 3 if turns <= FEW else 24):
-        yield Desk(parts, home=home), [first, second]
+        yield Workspace(parts, home=home), [first, second]
 
 
-def _queries(manifest: Manifest) -> list[Row]:
+def _queries(manifest: Manifest) -> list[ManifestRow]:
     """The first authentic picture of each person, up to twelve."""
-    first: dict[str, Row] = {}
+    first: dict[str, ManifestRow] = {}
     for row in manifest.rows:
         whole_video = row.video_id is not None and row.frame is None
         if row.label == "real" and row.depicted_id is not None and not whole_video:

@@ -20,20 +20,25 @@ from typing import Any
 
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.case.signing import Keys
+from assistant.case.signing import SigningKeys
 from assistant.chat_model import LocalVLM
 from assistant.conversation.messages import explanation_messages
 from assistant.conversation.steps import CheckedSentence, Explanation
-from assistant.grounding.checker import Ground, check
-from assistant.grounding.repair import searched_photo
+from assistant.grounding.checker import FactContext, check_sentences
+from assistant.grounding.repair import first_query_photo
 from evals.options import EvalOptions
-from evals.runs.samples import Samples
-from evals.suites.agent.desks import desks
-from evals.suites.agent.sentences import decides, grounded, names_flaw, names_region
+from evals.runs.samples import SampleWriter
+from evals.suites.agent.desks import make_workspaces
+from evals.suites.agent.sentences import (
+    grounded_share,
+    is_verdict_word_error,
+    names_flaw,
+    names_region,
+)
 from evals.suites.agent.suite import WEIGHTS
 from tools.errors import ToolError
 from tools.metrics import grouped_interval, mean
-from tools.verdict.handles import cited
+from tools.verdict.handles import cited_handles
 
 HITS = 72
 HITS_A_DESK = 4
@@ -42,7 +47,7 @@ FORGERY_FACTS = ("E2", "E3", "E4", "E5")
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplanationTrial:
     """A hit explained: the free draft with its findings, what is shown, and the flip test.
 
     `cites` are the citations of the draft with whether each is a measured fact; `regions` says of
@@ -71,10 +76,10 @@ def run(options: EvalOptions) -> dict[str, object]:
     """Explain at least `HITS` hits, swap a reading of each; returns the figures."""
     model = LocalVLM.load(WEIGHTS, threads=1)
     most = options.limit or HITS
-    found: list[Explained] = []
+    found: list[ExplanationTrial] = []
     with tempfile.TemporaryDirectory() as folder:
         work = options.output or Path(folder)
-        for number, (desk, photos) in enumerate(desks(options, work, turns=most * 4)):
+        for number, (desk, photos) in enumerate(make_workspaces(options, work, turns=most * 4)):
             if number % 3:
                 continue  # those desks are for short conversations in `evals.suites.agent.suite`
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
@@ -82,7 +87,9 @@ def run(options: EvalOptions) -> dict[str, object]:
                 model,
                 desk,
                 Case.create(
-                    Path(folder) / "cases", gallery="default", keys=Keys(Path(folder) / "keys")
+                    Path(folder) / "cases",
+                    gallery="default",
+                    keys=SigningKeys(Path(folder) / "keys"),
                 ),
             )
             hits = searched(agent, photos[0])
@@ -92,7 +99,7 @@ def run(options: EvalOptions) -> dict[str, object]:
             if len(found) >= most:
                 break
     _keep(found, options)
-    return figures(found)
+    return explanation_figures(found)
 
 
 def searched(agent: Agent, photo: Path) -> list[str]:
@@ -107,7 +114,7 @@ def searched(agent: Agent, photo: Path) -> list[str]:
 
 def explained(
     agent: Agent, model: LocalVLM, hits: Sequence[str], *, name: str, rng: random.Random
-) -> list[Explained]:
+) -> list[ExplanationTrial]:
     """The explanations of some hits of a desk."""
     drafts = model.batch([_prompt(agent, hit) for hit in hits]) if hits else []
     shown = [*agent.explain(hits)]
@@ -119,11 +126,11 @@ def explained(
 
 def _judged(
     agent: Agent, hit: str, draft: str, shown: Explanation, name: str, flip: tuple[bool, bool]
-) -> Explained:
-    ground = Ground.of(agent.desk, about=hit)
-    sentences = check(draft, ground)
-    cites = tuple(cited(draft))
-    return Explained(
+) -> ExplanationTrial:
+    ground = FactContext.of(agent.desk, about=hit)
+    sentences = check_sentences(draft, ground)
+    cites = tuple(cited_handles(draft))
+    return ExplanationTrial(
         desk=name,
         hit=hit,
         verdict=agent.desk.hit(hit).verdict,
@@ -135,14 +142,14 @@ def _judged(
             again.finding is None
             for it in shown.sentences
             if it.source == "model" and it.text
-            for again in check(it.text, ground)
+            for again in check_sentences(it.text, ground)
         ),
         follows=flip[0],
         rest_unchanged=flip[1],
     )
 
 
-def _measured(ground: Ground, cite: str) -> bool:
+def _measured(ground: FactContext, cite: str) -> bool:
     fact = ground.fact(cite)
     return fact is not None and fact.value is not None
 
@@ -156,7 +163,7 @@ def _evidence(agent: Agent, hit: str) -> str:
 
 def _prompt(agent: Agent, hit: str, evidence: str | None = None) -> Any:
     return explanation_messages(
-        agent.desk, hit=hit, photo=searched_photo(agent.desk),
+        agent.desk, hit=hit, photo=first_query_photo(agent.desk),
         evidence=evidence or _evidence(agent, hit),
     )  # fmt: skip
 
@@ -170,9 +177,11 @@ def _flipped(agent: Agent, model: LocalVLM, hit: str, rng: random.Random) -> tup
     item["reads"] = rng.choice([it for it in SCORES if it != item["reads"]])
     changed = json.dumps(evidence, ensure_ascii=False, separators=(",", ":"))
     after = model.invoke(_prompt(agent, hit, changed)).text
-    passes = all(one.finding is None for one in check(after, Ground.of(agent.desk, about=hit)))
+    passes = all(
+        one.finding is None for one in check_sentences(after, FactContext.of(agent.desk, about=hit))
+    )
     due = evidence["verdict"] not in ("other", "not assessed")
-    follows = passes and (item["id"] in cited(after)) == due
+    follows = passes and (item["id"] in cited_handles(after)) == due
     return follows, _rest(before) == _rest(after)
 
 
@@ -185,7 +194,7 @@ def _rest(text: str) -> list[str]:
 # -- figures ----------------------------------------------------------------------------------
 
 
-def figures(found: Sequence[Explained]) -> dict[str, object]:
+def explanation_figures(found: Sequence[ExplanationTrial]) -> dict[str, object]:
     """All figures; shares with intervals over desks where they are of whole explanations."""
     free = [sentence for one in found for sentence in one.draft]
     clear = [one for one in found if one.verdict == "no forgery found"]
@@ -199,7 +208,7 @@ def figures(found: Sequence[Explained]) -> dict[str, object]:
             [one.desk for one in found for _ in one.draft],
             [float(it.finding is None) for it in free],
         ),
-        "grounded before the check": grounded([one.shown.sentences for one in found]),
+        "grounded before the check": grounded_share([one.shown.sentences for one in found]),
         "grounded after the check": mean([it for one in found for it in one.passes_again]),
         "numeric fidelity, nothing masked": mean([it for one in found for it in one.numbers]),
         "right hit cited, nothing masked": mean(
@@ -207,7 +216,7 @@ def figures(found: Sequence[Explained]) -> dict[str, object]:
         ),
         "region validity, nothing masked": mean([it for one in found for it in one.regions]),
         "regions named, nothing masked": sum(len(one.regions) for one in found),
-        "deciding words typed, all refused": sum(decides(it.finding) for it in free),
+        "deciding words typed, all refused": sum(is_verdict_word_error(it.finding) for it in free),
         "no forgery found, explained": len(clear),
         "artefact claims where no forgery was found": sum(told),
         "plain writer's": sum(it.source == "plain" for one in found for it in one.shown.sentences),
@@ -219,13 +228,13 @@ def figures(found: Sequence[Explained]) -> dict[str, object]:
     }
 
 
-def _names_artefact(one: Explained) -> int:
+def _names_artefact(one: ExplanationTrial) -> int:
     """How many sentences that are shown name a part of the face."""
     return sum(names_region(it.text) for it in one.shown.sentences)
 
 
-def _keep(found: Sequence[Explained], options: EvalOptions) -> None:
-    samples = Samples(options.output)
+def _keep(found: Sequence[ExplanationTrial], options: EvalOptions) -> None:
+    samples = SampleWriter(options.output)
     for one in found:
         values: Mapping[str, float | None] = {
             "grounded, nothing masked": mean([it.finding is None for it in one.draft]),

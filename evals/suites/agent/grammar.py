@@ -40,7 +40,7 @@ _SLOTS: Mapping[str, str] = {
 _JOINTS = (" and ", ", then ", ". ", "; ")
 
 
-def in_training(text: str) -> bool:
+def matches_training_grammar(text: str) -> bool:
     """Whether a pattern of training, or two that it joins, can become this text."""
     said = re.sub(r"\s+", " ", text).strip().lower()
     halves = (said.partition(joint) for joint in _JOINTS)
@@ -82,10 +82,10 @@ def _texts(value: object, module: ModuleType) -> Iterator[str]:
 
 @cache
 def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((name, expression(pattern)) for name, pattern in patterns())
+    return tuple((name, pattern_regex(pattern)) for name, pattern in patterns())
 
 
-def expression(pattern: str) -> re.Pattern[str]:
+def pattern_regex(pattern: str) -> re.Pattern[str]:
     """A pattern of the grammar as a regular expression over lower case; blanks are elastic."""
     made, depth = "", 0
     for piece in re.findall(r"<\w+>|[()|]|[^()|<]+|<", pattern):

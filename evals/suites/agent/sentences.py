@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from assistant.conversation.steps import CheckedSentence
-from assistant.grounding.citations import FactOf
-from assistant.grounding.vocabulary import deciding
+from assistant.grounding.citations import FactLookup
+from assistant.grounding.vocabulary import find_verdict_word
 from prompts.phrases import PHRASES
-from tools.verdict.handles import CITATION, parse
+from tools.verdict.handles import CITATION_PATTERN, parse_handle
 
 _PLACE = re.compile(
     r"\b(?:eyes?|eyebrows?|nose|mouth|lips?|skin|cheeks?|chin|forehead|face boundary|jaw)\b"
@@ -22,7 +22,7 @@ _FLAW = re.compile(
 _OURS = " ".join(PHRASES)
 
 
-def grounded(answers: Sequence[Sequence[CheckedSentence]]) -> float:
+def grounded_share(answers: Sequence[Sequence[CheckedSentence]]) -> float:
     """Share of the model's sentences that passed at once; NaN without any.
 
     A refused sentence counts once, though the plain writer may have put several in its place.
@@ -38,12 +38,12 @@ def grounded(answers: Sequence[Sequence[CheckedSentence]]) -> float:
     return passed / (passed + refused) if passed + refused else float("nan")
 
 
-def decides(finding: str | None) -> bool:
+def is_verdict_word_error(finding: str | None) -> bool:
     """Whether a sentence was refused because it typed a word that decides."""
     return re.match('it types "', finding or "") is not None
 
 
-def contradicts(sentence: CheckedSentence, verdicts: Mapping[str, str], fact: FactOf) -> bool:
+def contradicts(sentence: CheckedSentence, verdicts: Mapping[str, str], fact: FactLookup) -> bool:
     """Whether a sentence that is shown as checked decides anything against the rule.
 
     It does where a word that decides stands outside of a citation, unless the sentence is the
@@ -51,12 +51,12 @@ def contradicts(sentence: CheckedSentence, verdicts: Mapping[str, str], fact: Fa
     """
     if sentence.source != "model" or not sentence.text:
         return False
-    free = CITATION.sub(" ", sentence.text)
-    if sentence.text.removeprefix("- ") not in _OURS and deciding(free) is not None:
+    free = CITATION_PATTERN.sub(" ", sentence.text)
+    if sentence.text.removeprefix("- ") not in _OURS and find_verdict_word(free) is not None:
         return True
-    named = {id_: fact(id_) for id_ in sentence.cites if parse(id_).kind == "verdict"}
+    named = {id_: fact(id_) for id_ in sentence.cites if parse_handle(id_).kind == "verdict"}
     return any(
-        it is not None and it.reads.partition(",")[0] != verdicts.get(parse(id_).subject)
+        it is not None and it.reads.partition(",")[0] != verdicts.get(parse_handle(id_).subject)
         for id_, it in named.items()
     )
 

@@ -19,37 +19,37 @@ from pathlib import Path
 
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.case.signing import Keys
+from assistant.case.signing import SigningKeys
 from assistant.chat_model import LocalVLM
 from evals.options import EvalOptions
-from evals.runs.samples import Samples
-from evals.suites.agent.desks import desks
-from evals.suites.agent.grammar import in_training, is_fresh
-from evals.suites.agent.sentences import decides, grounded, names_region
-from evals.suites.agent.turns import Outcome, conversation, short
-from tools.checkpoints.table import CHAT_WEIGHTS
+from evals.runs.samples import SampleWriter
+from evals.suites.agent.desks import make_workspaces
+from evals.suites.agent.grammar import is_fresh, matches_training_grammar
+from evals.suites.agent.sentences import grounded_share, is_verdict_word_error, names_region
+from evals.suites.agent.turns import TurnOutcome, long_conversation, short_conversations
+from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 from tools.metrics import grouped_interval, mean
-from tools.verdict.handles import parse
+from tools.verdict.handles import parse_handle
 
-WEIGHTS = CHAT_WEIGHTS / "vlm"
+WEIGHTS = CHAT_WEIGHTS_DIR / "vlm"
 TURNS = 330
 REFUSALS = ("outside", "unanswerable", "no photo", "no search", "injection")
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class EvaluatedTurn:
     """A turn and the desk it was asked at; turns of one desk are no independent evidence."""
 
     desk: str
-    outcome: Outcome
+    outcome: TurnOutcome
     new: bool
     fresh: bool
 
     @classmethod
-    def of(cls, desk: str, outcome: Outcome) -> "Turn":
+    def of(cls, desk: str, outcome: TurnOutcome) -> "EvaluatedTurn":
         """With whether its wording is new to training, and whether it was written after it."""
         asked = outcome.asked
-        return cls(desk, outcome, not in_training(asked), is_fresh(asked))
+        return cls(desk, outcome, not matches_training_grammar(asked), is_fresh(asked))
 
 
 def run(options: EvalOptions) -> dict[str, object]:
@@ -57,25 +57,27 @@ def run(options: EvalOptions) -> dict[str, object]:
     model = LocalVLM.load(WEIGHTS, threads=1)
     began = time.monotonic()
     most = options.limit or TURNS
-    turns: list[Turn] = []
+    turns: list[EvaluatedTurn] = []
     with tempfile.TemporaryDirectory() as folder:
         # A folder for output keeps the galleries as well: they take longer than the questions.
         work = options.output or Path(folder)
-        for number, (desk, photos) in enumerate(desks(options, work, turns=most)):
+        for number, (desk, photos) in enumerate(make_workspaces(options, work, turns=most)):
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
             agent = Agent(
                 model,
                 desk,
                 Case.create(
-                    Path(folder) / "cases", gallery="default", keys=Keys(Path(folder) / "keys")
+                    Path(folder) / "cases",
+                    gallery="default",
+                    keys=SigningKeys(Path(folder) / "keys"),
                 ),
             )
             asked = (
-                short(agent, rng, photos, place=number, folder=Path(folder))
+                short_conversations(agent, rng, photos, place=number, folder=Path(folder))
                 if number % 3
-                else conversation(agent, rng, photos, most=most - len(turns))
+                else long_conversation(agent, rng, photos, most=most - len(turns))
             )
-            turns += [Turn.of(f"desk {number}", outcome) for outcome in asked]
+            turns += [EvaluatedTurn.of(f"desk {number}", outcome) for outcome in asked]
             options.progress(min(len(turns), most), most, "asking")
             if len(turns) >= most:
                 break
@@ -87,7 +89,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 # -- calls -----------------------------------------------------------------------------------
 
 
-def _calling(turns: Sequence[Turn]) -> dict[str, object]:
+def _calling(turns: Sequence[EvaluatedTurn]) -> dict[str, object]:
     """Valid calls, right calls, refusals, by kind, and for wordings that are new to training."""
     outcomes = [turn.outcome for turn in turns]
     told = [bool(it.recognised) for it in outcomes if it.kind in REFUSALS]
@@ -111,13 +113,13 @@ def _calling(turns: Sequence[Turn]) -> dict[str, object]:
     }
 
 
-def _right(name: str, turns: Sequence[Turn]) -> dict[str, object]:
+def _right(name: str, turns: Sequence[EvaluatedTurn]) -> dict[str, object]:
     right = [float(turn.outcome.right) for turn in turns]
     places = [turn.desk for turn in turns]
     return {name: mean(right), f"{name}_95": grouped_interval(mean, places, right)}
 
 
-def _by_kind(turns: Sequence[Turn]) -> dict[str, str]:
+def _by_kind(turns: Sequence[EvaluatedTurn]) -> dict[str, str]:
     kinds: dict[str, list[bool]] = defaultdict(list)
     for turn in turns:
         kinds[turn.outcome.kind].append(turn.outcome.right)
@@ -127,7 +129,7 @@ def _by_kind(turns: Sequence[Turn]) -> dict[str, str]:
 # -- sentences -------------------------------------------------------------------------------
 
 
-def _speaking(turns: Sequence[Turn]) -> dict[str, object]:
+def _speaking(turns: Sequence[EvaluatedTurn]) -> dict[str, object]:
     """Answers: grounded before the check, contradictions, parts of the face named."""
     outcomes = [turn.outcome for turn in turns]
     said = [it for outcome in outcomes for it in outcome.sentences]
@@ -135,10 +137,10 @@ def _speaking(turns: Sequence[Turn]) -> dict[str, object]:
     clear = [it for it in about if it.verdicts.get(str(it.about)) == "no forgery found"]
     return {
         "sentences": len(said),
-        "grounded before the check": grounded([it.sentences for it in outcomes]),
+        "grounded before the check": grounded_share([it.sentences for it in outcomes]),
         "cite the hit asked about": mean(
             [
-                parse(cite).subject == outcome.about
+                parse_handle(cite).subject == outcome.about
                 for outcome in about
                 for sentence in outcome.sentences
                 if sentence.source == "model"
@@ -146,7 +148,7 @@ def _speaking(turns: Sequence[Turn]) -> dict[str, object]:
                 if cite[0] == "H"
             ]
         ),
-        "deciding words typed, all refused": sum(decides(it.finding) for it in said),
+        "deciding words typed, all refused": sum(is_verdict_word_error(it.finding) for it in said),
         "contradictions shown": sum(outcome.contradictions for outcome in outcomes),
         "grounded after the check": mean([it.grounded for it in outcomes if it.sentences]),
         "artefact claims where no forgery was found": sum(names_region(it.text) for it in clear),
@@ -156,8 +158,8 @@ def _speaking(turns: Sequence[Turn]) -> dict[str, object]:
     }
 
 
-def _keep(turns: Sequence[Turn], options: EvalOptions) -> None:
-    samples, count = Samples(options.output), defaultdict[str, int](int)
+def _keep(turns: Sequence[EvaluatedTurn], options: EvalOptions) -> None:
+    samples, count = SampleWriter(options.output), defaultdict[str, int](int)
     for turn in turns:
         it = turn.outcome
         values: Mapping[str, float | None] = {

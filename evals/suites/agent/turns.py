@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from assistant.agent.agent import Agent, Token
+from assistant.agent.agent import Agent, TextDelta
 from assistant.conversation.steps import CheckedSentence, ModelText, Step, ToolCall, ToolResult
-from assistant.grounding.checker import Ground, check
+from assistant.grounding.checker import FactContext, check_sentences
 from evals.suites.agent import wordings as words
 from evals.suites.agent.sentences import contradicts
 
@@ -19,7 +19,7 @@ Call = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TurnOutcome:
     """One turn: its kind, what was asked, the calls that were right and those that were made.
 
     `recognised` says whether a refusal or question was one (None where none was due); `grounded`
@@ -61,20 +61,20 @@ def _plain(call: Call) -> tuple[str, dict[str, Any]]:
 
 
 @dataclass
-class Examiner:
+class ScriptedUser:
     """Asks one agent, knows what would be right, and keeps what happened."""
 
     agent: Agent
     rng: random.Random
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[TurnOutcome] = field(default_factory=list)
 
     def ask(
         self, kind: str, text: str, *calls: Call, photos: Sequence[Path] = (),
         about: str | None = None, says: Sequence[str] = (),
-    ) -> Outcome:  # fmt: skip
+    ) -> TurnOutcome:  # fmt: skip
         """One turn; with `says`, one of these words must be in the answer, and no call."""
         steps: list[Step] = [
-            event for event in self.agent.ask(text, photos) if not isinstance(event, Token)
+            event for event in self.agent.ask(text, photos) if not isinstance(event, TextDelta)
         ]
         made = tuple((step.name, step.arguments) for step in steps if isinstance(step, ToolCall))
         bad = [step for step in steps if isinstance(step, ToolResult) and not step.ok]
@@ -83,8 +83,8 @@ class Examiner:
         said = " ".join(sentence.text for sentence in sentences).lower()
         searched = self.agent.desk.search
         verdicts = {hit.handle: hit.verdict for hit in searched[0].hits} if searched else {}
-        fact = Ground.of(self.agent.desk).fact
-        outcome = Outcome(
+        fact = FactContext.of(self.agent.desk).fact
+        outcome = TurnOutcome(
             kind=kind,
             asked=text,
             expected=tuple(calls),
@@ -101,9 +101,9 @@ class Examiner:
         return outcome
 
     def _grounded(self, sentences: Sequence[CheckedSentence]) -> bool:
-        ground = Ground.of(self.agent.desk)
+        ground = FactContext.of(self.agent.desk)
         shown = [it.text for it in sentences if it.source == "model" and it.text]
-        return all(one.finding is None for text in shown for one in check(text, ground))
+        return all(one.finding is None for text in shown for one in check_sentences(text, ground))
 
     def pick(self, patterns: Sequence[Any]) -> Any:
         """One of several wordings."""
@@ -252,11 +252,11 @@ class Examiner:
         self.ask("bad handle", text, ("score_fake", {"image": handle}))
 
 
-def conversation(
+def long_conversation(
     agent: Agent, rng: random.Random, photos: Sequence[Path], *, most: int = 99
-) -> Iterator[Outcome]:
+) -> Iterator[TurnOutcome]:
     """A long conversation about two persons; ends early after about `most` turns."""
-    examiner = Examiner(agent, rng)
+    examiner = ScriptedUser(agent, rng)
     if rng.random() < 0.3:
         examiner.small_talk()
     handle = examiner.search(photos[0])
@@ -271,10 +271,10 @@ def conversation(
     yield from examiner.outcomes
 
 
-def short(agent: Agent, rng: random.Random, photos: Sequence[Path], *, place: int,
-          folder: Path) -> Iterator[Outcome]:  # fmt: skip
+def short_conversations(agent: Agent, rng: random.Random, photos: Sequence[Path], *, place: int,
+          folder: Path) -> Iterator[TurnOutcome]:  # fmt: skip
     """Conversations of a turn or two: no photo, no search yet, several faces, two requests."""
-    examiner = Examiner(agent, rng)
+    examiner = ScriptedUser(agent, rng)
     match place % 5:
         case 0:
             examiner.ask("no photo", examiner.pick(words.NO_PHOTO), says=("photo",))

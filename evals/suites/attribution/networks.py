@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.protocol.measured import Measured, parts
-from tools.checkpoints.table import WEIGHTS
-from tools.detectors.folders import FOLDER, Shelved, shelved
+from evals.protocol.measured import MeasuredDataset, load_models
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors.folders import DETECTORS_FOLDER, StoredDetector, find_stored_detectors
 from tools.detectors.networks.classifier import KIND, ClassifierNetwork
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
@@ -23,7 +23,7 @@ _AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Attributing:
+class AttributionNetwork:
     """A network, what it is called, and whether it learnt a file (by its sha256)."""
 
     title: str
@@ -31,17 +31,17 @@ class Attributing:
     learnt: Callable[[str], bool]
 
     @classmethod
-    def of(cls, found: Shelved) -> "Attributing":
+    def of(cls, found: StoredDetector) -> "AttributionNetwork":
         """The network of a folder; raises SetupError when it cannot be read."""
         network = ClassifierNetwork.load(found)
         return cls(found.title, network, seen_in_training(found.folder))
 
-    def may_be_asked(self, pictures: Measured, row: int) -> bool:
+    def may_be_asked(self, pictures: MeasuredDataset, row: int) -> bool:
         """Whether it learnt nothing of that picture's file."""
         return not self.learnt(file_sha256(pictures.root / pictures.rows[row].path))
 
     def probabilities(
-        self, pictures: Measured, rows: np.ndarray, *, real: str
+        self, pictures: MeasuredDataset, rows: np.ndarray, *, real: str
     ) -> tuple[list[str], np.ndarray]:
         """Sorted names (k,) and probabilities (n, k); what means authentic is one class, `real`."""
         labels = self.network.classes
@@ -56,7 +56,7 @@ class Attributing:
         return names, np.stack(columns, axis=1)
 
 
-def shelved_networks(left_out: Callable[[str], None]) -> Iterator[Attributing]:
+def installed_networks(left_out: Callable[[str], None]) -> Iterator[AttributionNetwork]:
     """The networks on the shelves that name classes, not only fake and real.
 
     What cannot be read is left out, and `left_out` told why.
@@ -65,11 +65,11 @@ def shelved_networks(left_out: Callable[[str], None]) -> Iterator[Attributing]:
     def unread(_: Path, error: SetupError) -> None:
         left_out(str(error))
 
-    folders = [WEIGHTS / FOLDER, parts().settings.models_dir / FOLDER]
-    for found in shelved(folders, left_out=unread):
+    folders = [WEIGHTS_DIR / DETECTORS_FOLDER, load_models().settings.models_dir / DETECTORS_FOLDER]
+    for found in find_stored_detectors(folders, left_out=unread):
         if found.about.kind == KIND and not (found.about.settings or {}).get("binary"):
             try:
-                network = Attributing.of(found)
+                network = AttributionNetwork.of(found)
             except SetupError as error:
                 left_out(str(error))
             else:

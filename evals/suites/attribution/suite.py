@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evals.datasets import load
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
 from evals.pictures import matrix
-from evals.protocol.measured import Measured, measure
-from evals.protocol.probes import Predictions, cross_predicted
-from evals.runs.samples import Samples
-from evals.suites.attribution.networks import Attributing, shelved_networks
+from evals.protocol.measured import MeasuredDataset, measure_dataset
+from evals.protocol.probes import Predictions, cross_val_predict_proba
+from evals.runs.samples import SampleWriter
+from evals.suites.attribution.networks import AttributionNetwork, installed_networks
 from evals.suites.leakage.suite import sources_of
 from tools.errors import SetupError
 from tools.metrics import auc, grouped_interval, mean
@@ -35,7 +35,7 @@ FEWEST, MOST = 6, 300  # pictures of a class; above, a random choice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Attribution:
+class AttributionResult:
     """Pictures (n,) with their true class, their source, and what is said of them.
 
     `rows` (n,) are their places among all that were measured.
@@ -101,8 +101,10 @@ class Attribution:
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Name the generator from features of the face, of the picture and of both; ask networks."""
-    manifest = chosen(load(options.data, options.layout), seed=options.seed)
-    measured = measure(manifest.limited(options.limit, options.seed), replace(options, limit=None))
+    manifest = sample_classes(load(options.data, options.layout), seed=options.seed)
+    measured = measure_dataset(
+        manifest.limited(options.limit, options.seed), replace(options, limit=None)
+    )
     kept = _enough(measured)
     classes = np.array([class_of(row) for row in kept.rows])
     names, counts = np.unique(classes, return_counts=True)
@@ -114,8 +116,8 @@ def run(options: EvalOptions) -> dict[str, object]:
     found = attributions(kept, classes, options)
     not_asked: list[str] = []
     asked = {
-        network.title: by_network(network, kept, classes, options)
-        for network in shelved_networks(not_asked.append)
+        network.title: attribute_with_network(network, kept, classes, options)
+        for network in installed_networks(not_asked.append)
     }
     told = found | {name: one for name, (one, _) in asked.items() if one is not None}
     _keep(kept, classes, told, options)
@@ -134,8 +136,8 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def attributions(
-    pictures: Measured, classes: np.ndarray, options: EvalOptions
-) -> dict[str, Attribution]:
+    pictures: MeasuredDataset, classes: np.ndarray, options: EvalOptions
+) -> dict[str, AttributionResult]:
     """By what the layer reads; pictures without a face are left out where the face is read."""
     both = np.concatenate([pictures.face_features, pictures.image_features], axis=1)
     inputs = {"face": pictures.face_features, "image": pictures.image_features, "both": both}
@@ -146,19 +148,22 @@ def attributions(
         rows = np.flatnonzero(np.isfinite(features).all(axis=1))
         if len(np.unique(classes[rows])) < 2:
             continue
-        said = cross_predicted(
+        said = cross_val_predict_proba(
             features[rows],
             classes[rows].tolist(),
             sources=sources[rows].tolist(),
             seed=options.seed,
         )
-        found[name] = Attribution(classes[rows], sources[rows], said, rows)
+        found[name] = AttributionResult(classes[rows], sources[rows], said, rows)
     return found
 
 
-def by_network(
-    network: Attributing, pictures: Measured, classes: np.ndarray, options: EvalOptions
-) -> tuple[Attribution | None, dict[str, object]]:
+def attribute_with_network(
+    network: AttributionNetwork,
+    pictures: MeasuredDataset,
+    classes: np.ndarray,
+    options: EvalOptions,
+) -> tuple[AttributionResult | None, dict[str, object]]:
     """What a trained network says of the pictures that it did not learn from, and notes on it.
 
     A class of the data that it never learnt is always named wrongly. None when it learnt all.
@@ -173,7 +178,7 @@ def by_network(
     wide = np.zeros((len(rows), len(columns)))
     wide[:, np.searchsorted(columns, names)] = found
     sources = np.array(sources_of(pictures.rows))[rows]
-    one = Attribution(classes[rows], sources, Predictions(columns, wide), rows)
+    one = AttributionResult(classes[rows], sources, Predictions(columns, wide), rows)
     notes["classes it never learnt"] = ", ".join(sorted({*map(str, classes[rows])} - {*names}))
     return one, notes | {"majority": majority(classes[rows])}
 
@@ -201,14 +206,14 @@ def macro_f1(counts: np.ndarray) -> float:
     return mean(2 * np.diag(counts)[there] / sizes[there])
 
 
-def class_of(row: Row) -> str:
+def class_of(row: ManifestRow) -> str:
     """`real`, or the method of a fake."""
     return REAL if row.label == "real" else row.method or "unnamed method"
 
 
-def chosen(manifest: Manifest, *, seed: int) -> Manifest:
+def sample_classes(manifest: Manifest, *, seed: int) -> Manifest:
     """At most `MOST` pictures a class, at random; none whose label is unknown."""
-    of: Mapping[str, list[Row]] = defaultdict(list)
+    of: Mapping[str, list[ManifestRow]] = defaultdict(list)
     for row in manifest.rows:
         if row.label != "unknown":
             of[class_of(row)].append(row)
@@ -217,7 +222,7 @@ def chosen(manifest: Manifest, *, seed: int) -> Manifest:
     return manifest.where(kept.__contains__)
 
 
-def _enough(measured: Measured) -> Measured:
+def _enough(measured: MeasuredDataset) -> MeasuredDataset:
     """The classes of which there are pictures enough to learn from and to test on."""
     classes = np.array([class_of(row) for row in measured.rows])
     names, counts = np.unique(classes, return_counts=True)
@@ -225,10 +230,13 @@ def _enough(measured: Measured) -> Measured:
 
 
 def _keep(
-    pictures: Measured, classes: np.ndarray, found: Mapping[str, Attribution], options: EvalOptions
+    pictures: MeasuredDataset,
+    classes: np.ndarray,
+    found: Mapping[str, AttributionResult],
+    options: EvalOptions,
 ) -> None:
     """Samples, and a confusion matrix of each input."""
-    samples, sources = Samples(options.output), sources_of(pictures.rows)
+    samples, sources = SampleWriter(options.output), sources_of(pictures.rows)
     said: dict[str, dict[str, str]] = {name: {} for name in pictures.ids}
     for name, one in found.items():
         for place, predicted in zip(one.rows, one.said.predicted, strict=True):

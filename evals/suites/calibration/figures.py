@@ -9,7 +9,7 @@ import numpy as np
 
 from tools.metrics import brier, cllr, cllr_min, ece, grouped_interval
 from tools.metrics.resampling import Statistic
-from tools.verdict.calibration import Band
+from tools.verdict.calibration import InconclusiveBand
 
 ROUNDS = 200
 
@@ -17,7 +17,7 @@ Figures = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class LabelledLogits:
     """n probabilities with their log odds, truth (n,) bool and groups; NaN: not measured."""
 
     logits: np.ndarray
@@ -29,15 +29,15 @@ class Judged:
         """(n,) in [0, 1]."""
         return np.asarray(1 / (1 + np.exp(-np.clip(self.logits, -40, 40))))
 
-    def take(self, chosen: np.ndarray) -> "Judged":
+    def take(self, chosen: np.ndarray) -> "LabelledLogits":
         """Some of them, by index or by mask."""
-        return Judged(self.logits[chosen], self.truth[chosen], self.groups[chosen])
+        return LabelledLogits(self.logits[chosen], self.truth[chosen], self.groups[chosen])
 
-    def measured(self) -> "Judged":
+    def measured(self) -> "LabelledLogits":
         """Those that have a probability."""
         return self.take(~np.isnan(self.logits))
 
-    def even(self, seed: int) -> "Judged":
+    def even(self, seed: int) -> "LabelledLogits":
         """As many true as false ones, the larger kind drawn down: odds that the rule assumes."""
         known, rng = self.measured(), np.random.default_rng(seed)
         kinds = [np.flatnonzero(known.truth == kind) for kind in (False, True)]
@@ -46,7 +46,7 @@ class Judged:
         return known.take(np.sort(np.concatenate(chosen)))
 
 
-def calibration(judged: Judged, *, seed: int) -> Figures:
+def calibration_metrics(judged: LabelledLogits, *, seed: int) -> Figures:
     """ECE and Brier score at even odds, and Cllr on all of them, with intervals; NaN without both.
 
     The calibrators give log odds for even prior odds, which are log likelihood ratios. Cllr_min is
@@ -78,7 +78,9 @@ def _cllr_min(logits: np.ndarray, truth: np.ndarray) -> float:
     return cllr_min(logits[truth], logits[~truth])
 
 
-def decisions(judged: Judged, band: Band, *, names: tuple[str, str], seed: int) -> Figures:
+def decision_rates(
+    judged: LabelledLogits, band: InconclusiveBand, *, names: tuple[str, str], seed: int
+) -> Figures:
     """Shares of either kind above the band, within and below, with intervals and counts.
 
     `names` call the false and the true ones. At or above the band the claim is made, below it is

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.datasets import Row
+from evals.datasets import ManifestRow
 
 PICTURES_PER_PERSON = 60
 PAIRS_PER_PERSON = 10
@@ -23,7 +23,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
+class FacePairs:
     """m pairs: `first` and `second` (m,) are rows, `same` (m,) bool, `couples` (m,) int."""
 
     first: np.ndarray
@@ -36,7 +36,7 @@ class Pairs:
         return len(self.first)
 
 
-def authentic_pairs(rows: Sequence[Row], usable: Sequence[bool], *, seed: int) -> Pairs:
+def authentic_pairs(rows: Sequence[ManifestRow], usable: Sequence[bool], *, seed: int) -> FacePairs:
     """Pairs of authentic pictures with a face, from two videos or photos each, even in number.
 
     As many of different persons as of the same one, or fewer where there are no more; at most 10
@@ -59,7 +59,7 @@ def authentic_pairs(rows: Sequence[Row], usable: Sequence[bool], *, seed: int) -
     return _pairs(kept, same=count, persons=len(names) // 2 * 2)
 
 
-def forged_mates(rows: Sequence[Row], usable: Sequence[bool], *, seed: int) -> Pairs:
+def forged_pairs(rows: Sequence[ManifestRow], usable: Sequence[bool], *, seed: int) -> FacePairs:
     """Forgeries of a person beside authentic pictures of that person: `same` throughout."""
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     pictures = _by_person(rows, usable, rng=rng)
@@ -74,7 +74,7 @@ def forged_mates(rows: Sequence[Row], usable: Sequence[bool], *, seed: int) -> P
 
 
 def _by_person(
-    rows: Sequence[Row], usable: Sequence[bool], *, rng: random.Random, label: str = "real"
+    rows: Sequence[ManifestRow], usable: Sequence[bool], *, rng: random.Random, label: str = "real"
 ) -> dict[str, list[int]]:
     """Up to 60 pictures with a face of each person whose name is known."""
     found: dict[str, list[int]] = defaultdict(list)
@@ -87,7 +87,9 @@ def _by_person(
     }
 
 
-def _within(pictures: Sequence[int], rows: Sequence[Row], rng: random.Random) -> Iterator[Pair]:
+def _within(
+    pictures: Sequence[int], rows: Sequence[ManifestRow], rng: random.Random
+) -> Iterator[Pair]:
     """Pairs of one person's pictures; frames of one video would be the same picture twice."""
     apart = [
         (first, second)
@@ -98,8 +100,8 @@ def _within(pictures: Sequence[int], rows: Sequence[Row], rng: random.Random) ->
     yield from rng.sample(apart, min(PAIRS_PER_PERSON, len(apart)))
 
 
-def _pairs(drawn: Sequence[tuple[Pair, int]], *, same: int, persons: int) -> Pairs:
-    return Pairs(
+def _pairs(drawn: Sequence[tuple[Pair, int]], *, same: int, persons: int) -> FacePairs:
+    return FacePairs(
         first=np.array([pair[0] for pair, _ in drawn], int),
         second=np.array([pair[1] for pair, _ in drawn], int),
         same=np.arange(len(drawn)) < same,

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from evals.pictures.curves import histograms, reliability
-from evals.suites.calibration.figures import Judged
-from tools.verdict.rule import Rule
+from evals.suites.calibration.figures import LabelledLogits
+from tools.verdict.rule import VerdictRule
 
 
-def draw(forgery: Judged, identity: Judged, rule: Rule, folder: Path, *, seed: int) -> None:
+def draw(
+    forgery: LabelledLogits, identity: LabelledLogits, rule: VerdictRule, folder: Path, *, seed: int
+) -> None:
     """Both axes; the one of identity only where persons are known."""
     band = rule.questions["alone"].band
     even = forgery.even(seed)
@@ -40,5 +42,5 @@ def draw(forgery: Judged, identity: Judged, rule: Rule, folder: Path, *, seed: i
     )  # fmt: skip
 
 
-def _log10(judged: Judged) -> np.ndarray:
+def _log10(judged: LabelledLogits) -> np.ndarray:
     return np.asarray(judged.logits / np.log(10))

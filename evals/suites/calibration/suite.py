@@ -20,14 +20,14 @@ import numpy as np
 
 from evals.datasets import load
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, measure, parts
-from evals.protocol.protocol import of_whole_persons
+from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
+from evals.protocol.protocol import limit_by_person
 from evals.runs import samples
-from evals.suites.calibration.figures import Judged, calibration, decisions
-from evals.suites.calibration.pairs import Pairs, authentic_pairs, forged_mates
-from evals.suites.detectors.scores import PARTS, judged, members
+from evals.suites.calibration.figures import LabelledLogits, calibration_metrics, decision_rates
+from evals.suites.calibration.pairs import FacePairs, authentic_pairs, forged_pairs
+from evals.suites.detectors.scores import GROUPINGS, evaluation_rows, rows_by_group
 from tools.errors import SetupError
-from tools.verdict.rule import Rule
+from tools.verdict.rule import VerdictRule
 
 # From the quality gate's limit on; the last bin is open.
 EYES_PX = (0, 24, 40, 60, 100)
@@ -36,17 +36,17 @@ SHARPNESS = (0, 25, 100, 400)
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Figures of both axes; samples and reliability diagrams go to the output."""
-    rule = parts().rule
+    rule = load_models().rule
     if rule is None:
         raise SetupError("this profile has no fitted calibration; unset UNMASK_PROFILE")
-    manifest = judged(load(options.data, options.layout))
+    manifest = evaluation_rows(load(options.data, options.layout))
     # Whole persons, or hardly anybody would be left with two pictures.
-    manifest = of_whole_persons(manifest, options.limit, seed=options.seed)
-    measured = measure(manifest, options)
-    forgery = Judged(forgery_logits(measured, rule), measured.forged, measured.groups)
+    manifest = limit_by_person(manifest, options.limit, seed=options.seed)
+    measured = measure_dataset(manifest, options)
+    forgery = LabelledLogits(forgery_logits(measured, rule), measured.forged, measured.groups)
     pairs = authentic_pairs(measured.rows, measured.found.tolist(), seed=options.seed)
-    mates = forged_mates(measured.rows, measured.found.tolist(), seed=options.seed)
-    identity = Judged(identity_logits(measured, pairs, rule), pairs.same, pairs.couples)
+    mates = forged_pairs(measured.rows, measured.found.tolist(), seed=options.seed)
+    identity = LabelledLogits(identity_logits(measured, pairs, rule), pairs.same, pairs.couples)
     _write(measured, forgery, pairs, identity, options)
     if options.output is not None:
         from evals.suites.calibration.pictures import draw
@@ -59,15 +59,15 @@ def run(options: EvalOptions) -> dict[str, object]:
         **_forgery_by_part(measured, forgery, rule, options.seed),
         "identity": {
             "persons": pairs.persons,
-            **calibration(identity, seed=options.seed),
-            **decisions(identity, rule.identity_band, names=("different", "same"),
+            **calibration_metrics(identity, seed=options.seed),
+            **decision_rates(identity, rule.identity_band, names=("different", "same"),
                         seed=options.seed),
         },
         "forged_mates": _mates(measured, mates, rule, options.seed),
     }  # fmt: skip
 
 
-def forgery_logits(measured: Measured, rule: Rule) -> np.ndarray:
+def forgery_logits(measured: MeasuredDataset, rule: VerdictRule) -> np.ndarray:
     """(n,) log odds of forgery without a query; NaN: not measured."""
     columns, alone = measured.scores(), rule.questions["alone"].calibrator
     return np.array(
@@ -78,7 +78,7 @@ def forgery_logits(measured: Measured, rule: Rule) -> np.ndarray:
     )
 
 
-def identity_logits(measured: Measured, pairs: Pairs, rule: Rule) -> np.ndarray:
+def identity_logits(measured: MeasuredDataset, pairs: FacePairs, rule: VerdictRule) -> np.ndarray:
     """(m,) log odds that the faces of a pair are one person's."""
     embeddings = measured.embeddings.astype(float)
     cosines = (embeddings[pairs.first] * embeddings[pairs.second]).sum(axis=1)
@@ -89,20 +89,20 @@ def _known(logit: float | None) -> float:
     return float("nan") if logit is None else logit
 
 
-def _forgery(forgery: Judged, rule: Rule, seed: int) -> dict[str, object]:
+def _forgery(forgery: LabelledLogits, rule: VerdictRule, seed: int) -> dict[str, object]:
     return {
-        **calibration(forgery, seed=seed),
-        **decisions(
+        **calibration_metrics(forgery, seed=seed),
+        **decision_rates(
             forgery, rule.questions["alone"].band, names=("authentic", "forged"), seed=seed
         ),
     }
 
 
 def _forgery_by_part(
-    measured: Measured, forgery: Judged, rule: Rule, seed: int
+    measured: MeasuredDataset, forgery: LabelledLogits, rule: VerdictRule, seed: int
 ) -> dict[str, dict[str, object]]:
     found = {
-        "by_method": members(measured, PARTS["by_method"]),
+        "by_method": rows_by_group(measured, GROUPINGS["by_method"]),
         "by_eye_distance_px": bins(_quality(measured, "interocular_px"), EYES_PX),
         "by_sharpness": bins(_quality(measured, "sharpness"), SHARPNESS),
     }
@@ -112,7 +112,7 @@ def _forgery_by_part(
     }
 
 
-def _quality(measured: Measured, name: str) -> np.ndarray:
+def _quality(measured: MeasuredDataset, name: str) -> np.ndarray:
     return np.array(
         [np.nan if face is None else getattr(face.face.quality, name) for face in measured.faces]
     )
@@ -129,11 +129,13 @@ def bins(values: np.ndarray, edges: Sequence[float]) -> Mapping[str, np.ndarray]
     return found
 
 
-def _mates(measured: Measured, mates: Pairs, rule: Rule, seed: int) -> dict[str, object]:
+def _mates(
+    measured: MeasuredDataset, mates: FacePairs, rule: VerdictRule, seed: int
+) -> dict[str, object]:
     """How often a forgery of a person passes for that person; no kind to hold it against."""
     logits = identity_logits(measured, mates, rule)
-    found = decisions(
-        Judged(logits, mates.same, mates.couples), rule.identity_band,
+    found = decision_rates(
+        LabelledLogits(logits, mates.same, mates.couples), rule.identity_band,
         names=("different", "mates"), seed=seed,
     )  # fmt: skip
     of_mates = {name: value for name, value in found.items() if "different" not in name}
@@ -141,9 +143,13 @@ def _mates(measured: Measured, mates: Pairs, rule: Rule, seed: int) -> dict[str,
 
 
 def _write(
-    measured: Measured, forgery: Judged, pairs: Pairs, identity: Judged, options: EvalOptions
+    measured: MeasuredDataset,
+    forgery: LabelledLogits,
+    pairs: FacePairs,
+    identity: LabelledLogits,
+    options: EvalOptions,
 ) -> None:
-    keep = samples.Samples(options.output)
+    keep = samples.SampleWriter(options.output)
     for index, name in enumerate(measured.ids):
         keep.score(
             id=name, group=str(forgery.groups[index]), set="forgery",

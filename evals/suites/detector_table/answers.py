@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, parts
+from evals.protocol.measured import MeasuredDataset, load_models
 from evals.runs.figures import jsonable
-from evals.runs.folder import write_at_once
-from evals.suites.detector_table.detector_list import Entrant
+from evals.runs.folder import write_atomically
+from evals.suites.detector_table.detector_list import EvaluatedDetector
 from evals.suites.detectors.detector_inputs import MeasuredViews
-from tools.detectors.protocol import IdentityDetector, PictureDetector
-from tools.detectors.scoring import BATCH, judge
+from tools.detectors.protocol import IdentityDetector, PixelDetector
+from tools.detectors.scoring import BATCH_SIZE, run_detector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class LogitCache:
     """Logits (n,) by what they are kept under, of exactly these pictures; `path` None: in memory.
 
     `pictures` is a sha256 over all that says which they are.
@@ -31,7 +31,7 @@ class Kept:
     logits: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, name: str, told: object, output: Path | None) -> "Kept":
+    def of(cls, name: str, told: object, output: Path | None) -> "LogitCache":
         """What an earlier run left under this name, if it was told the same of the pictures."""
         pictures = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         if output is None:
@@ -51,10 +51,13 @@ class Kept:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             told = {"pictures": self.pictures, "logits": jsonable(self.logits)}
-            write_at_once(self.path, json.dumps(told))
+            write_atomically(self.path, json.dumps(told))
 
     def ask(
-        self, entrants: Sequence[Entrant], views: MeasuredViews, coming: Callable[[int, str], None]
+        self,
+        entrants: Sequence[EvaluatedDetector],
+        views: MeasuredViews,
+        coming: Callable[[int, str], None],
     ) -> dict[str, np.ndarray]:
         """Logits (n,) by name; NaN where somebody could not look. Nobody is asked a second time.
 
@@ -67,13 +70,17 @@ class Kept:
                 continue
             shown = views
             if it.detector.preprocessing == "official":
-                shown = official = official or views.seen_in("official", parts().encoder)
-            self.add(it.key, judge(it.detector, shown).logits)
+                shown = official = official or views.seen_in("official", load_models().encoder)
+            self.add(it.key, run_detector(it.detector, shown).logits)
         return {it.name: self.logits[it.key] for it in entrants}
 
 
-def answers(
-    measured: Measured, entrants: Sequence[Entrant], options: EvalOptions, *, digest: str
+def collect_logits(
+    measured: MeasuredDataset,
+    entrants: Sequence[EvaluatedDetector],
+    options: EvalOptions,
+    *,
+    digest: str,
 ) -> dict[str, np.ndarray]:
     """Everyone's logits (n,) by name; NaN where nothing was measured.
 
@@ -82,11 +89,11 @@ def answers(
     `digest` is that of the manifest.
     """
     found = {it.name: np.full(len(measured), np.nan) for it in entrants}
-    for start in range(0, len(measured), BATCH):
-        rows = np.arange(start, min(start + BATCH, len(measured)))
+    for start in range(0, len(measured), BATCH_SIZE):
+        rows = np.arange(start, min(start + BATCH_SIZE, len(measured)))
         some = measured.take(rows)
-        told = [digest, some.ids, parts().fingerprint]
-        kept = Kept.of(f"pictures-{start:07}", told, options.output)
+        told = [digest, some.ids, load_models().fingerprint]
+        kept = LogitCache.of(f"pictures-{start:07}", told, options.output)
         views = MeasuredViews.of(some)
         if any(_looks(it) for it in entrants if it.key not in kept.logits):
             views = views.held()
@@ -100,8 +107,8 @@ def _tell(options: EvalOptions, done: int, total: int, number: int, name: str) -
     options.progress(done, total, f"asking {name}")
 
 
-def _looks(entrant: Entrant) -> bool:
+def _looks(entrant: EvaluatedDetector) -> bool:
     """Whether it needs pixels, or features that indexing did not make."""
     detector = entrant.detector
-    looking = isinstance(detector, PictureDetector | IdentityDetector)
+    looking = isinstance(detector, PixelDetector | IdentityDetector)
     return looking or detector.preprocessing == "official"

@@ -8,49 +8,51 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, measure, parts
-from evals.suites.detector_table.answers import Kept
-from evals.suites.detector_table.detector_list import Entrant
+from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
+from evals.suites.detector_table.answers import LogitCache
+from evals.suites.detector_table.detector_list import EvaluatedDetector
 from evals.suites.detector_table.fusion import (
-    ALL_FURTHER,
-    ALONE,
-    ASKED,
-    FURTHER,
-    WITH_QUERY,
-    beside_queries,
-    further,
-    fused,
-    rows_of,
+    ALL_QUERY_SCORES,
+    FUSED_ALONE,
+    FUSED_WITH_QUERY,
+    QUERY_SCORES,
+    RULE_METHODS,
+    add_query_scores,
+    fuse,
+    query_scores,
+    scores_by_row,
 )
-from evals.suites.detector_table.samples import Batch
+from evals.suites.detector_table.samples import EvalBatch
 from evals.suites.detectors.detector_inputs import MeasuredViews
 from tools.search.query import Query
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class BatchLogits:
     """A batch, measured, and everyone's logits (n,) by name; NaN where nothing was measured.
 
     `bands` (n, 2) are the edges between which fusion leaves a row undecided.
     """
 
-    batch: Batch
-    measured: Measured
+    batch: EvalBatch
+    measured: MeasuredDataset
     logits: dict[str, np.ndarray]
     bands: dict[str, np.ndarray]
 
 
-def asked(batch: Batch, entrants: Sequence[Entrant], options: EvalOptions) -> Answers:
+def score_batch(
+    batch: EvalBatch, entrants: Sequence[EvaluatedDetector], options: EvalOptions
+) -> BatchLogits:
     """Measure the batch as a folder is indexed, then ask everyone and fuse what they say.
 
     With an output folder, answers are kept in it and not asked for again.
     """
     plain = replace(options, limit=None)
-    measured = measure(batch.manifest, plain)
+    measured = measure_dataset(batch.manifest, plain)
     queries = _queries(batch, measured, plain)
     wanted = [it for it in entrants if not (batch.scenes and it.detector.inputs == "face")]
     told = [batch.manifest.digest, measured.ids, sorted(batch.asks.items())]
-    kept = Kept.of(batch.name.replace("/", "-"), told, options.output)
+    kept = LogitCache.of(batch.name.replace("/", "-"), told, options.output)
     views = _views(measured, queries)
     if not kept.holds([*_closer_keys().values(), *(it.key for it in wanted)]):
         views = views.held()
@@ -60,28 +62,30 @@ def asked(batch: Batch, entrants: Sequence[Entrant], options: EvalOptions) -> An
 
     logits = kept.ask(wanted, views, coming)
     if batch.scenes:
-        return Answers(batch, measured, logits, {})
-    alone = rows_of(logits)
+        return BatchLogits(batch, measured, logits, {})
+    alone = scores_by_row(logits)
     options.progress(0, 0, f"{batch.name}: beside the query photos")
     closer = _closer(views, queries, kept)
-    rows = [{**one, **other} for one, other in zip(alone, rows_of(closer), strict=True)]
-    beside = beside_queries(rows, measured, queries)
-    logits |= {name: closer[name] for name in FURTHER if np.isfinite(closer[name]).any()}
+    rows = [{**one, **other} for one, other in zip(alone, scores_by_row(closer), strict=True)]
+    beside = add_query_scores(rows, measured, queries)
+    logits |= {name: closer[name] for name in QUERY_SCORES if np.isfinite(closer[name]).any()}
     bands = {}
-    for name, asking in ((ALONE, alone), (WITH_QUERY, beside)):
-        rule = parts().rule
+    for name, asking in ((FUSED_ALONE, alone), (FUSED_WITH_QUERY, beside)):
+        rule = load_models().rule
         if rule is not None:
-            found = fused(rule, ASKED[name], asking)
+            found = fuse(rule, RULE_METHODS[name], asking)
             logits[name], bands[name] = found.logits, found.bands
-    return Answers(batch, measured, logits, bands)
+    return BatchLogits(batch, measured, logits, bands)
 
 
-def _queries(batch: Batch, measured: Measured, options: EvalOptions) -> list[Query | None]:
+def _queries(
+    batch: EvalBatch, measured: MeasuredDataset, options: EvalOptions
+) -> list[Query | None]:
     """Who would be asked for beside each picture, where there is a photo that shows a face."""
     if batch.photos is None or not batch.asks:
         return [None] * len(measured)
     # The same pictures may stand in the batch itself: then nothing is measured a second time.
-    photos = measured if batch.photos is batch.manifest else measure(batch.photos, options)
+    photos = measured if batch.photos is batch.manifest else measure_dataset(batch.photos, options)
     place = {row.path: at for at, row in enumerate(photos.rows) if photos.found[at]}
     made: dict[str, Query] = {}
     found: list[Query | None] = []
@@ -93,7 +97,7 @@ def _queries(batch: Batch, measured: Measured, options: EvalOptions) -> list[Que
     return found
 
 
-def _views(measured: Measured, queries: Sequence[Query | None]) -> MeasuredViews:
+def _views(measured: MeasuredDataset, queries: Sequence[Query | None]) -> MeasuredViews:
     asking = np.full(measured.embeddings.shape, np.nan, np.float32)
     for index, query in enumerate(queries):
         if query is not None and asking.size:
@@ -103,17 +107,19 @@ def _views(measured: Measured, queries: Sequence[Query | None]) -> MeasuredViews
 
 def _closer_keys() -> dict[str, str]:
     """What the further scores are kept under: they rest on every part that embeds."""
-    told = json.dumps(parts().fingerprint, sort_keys=True)
-    second = parts().second_embedder
+    told = json.dumps(load_models().fingerprint, sort_keys=True)
+    second = load_models().second_embedder
     told += "" if second is None else second.sha256
-    return {name: f"{name} {hashlib.sha256(told.encode()).hexdigest()}" for name in ALL_FURTHER}
+    return {
+        name: f"{name} {hashlib.sha256(told.encode()).hexdigest()}" for name in ALL_QUERY_SCORES
+    }
 
 
 def _closer(
-    views: MeasuredViews, queries: Sequence[Query | None], kept: Kept
+    views: MeasuredViews, queries: Sequence[Query | None], kept: LogitCache
 ) -> dict[str, np.ndarray]:
     keys = _closer_keys()
     if not kept.holds(keys.values()):
-        for name, values in further(views, queries).items():
+        for name, values in query_scores(views, queries).items():
             kept.add(keys[name], values)
     return {name: kept.logits[key] for name, key in keys.items()}

@@ -11,7 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from evals.suites.detector_table.samples import DFDC, LFW
-from evals.suites.detector_table.score_table import LEARNT, NEVER_LEARNT, Column, Sheet, column
+from evals.suites.detector_table.score_table import (
+    SEEN_FAMILIES,
+    UNSEEN_FAMILIES,
+    Column,
+    ScoreTable,
+    column,
+)
 from evals.suites.detectors.systems import System
 from tools.metrics import resamples
 
@@ -21,17 +27,17 @@ POOLED = "pooled"
 Figures = dict[str, object]
 
 
-def calibration_columns(sheet: Sheet) -> dict[str, Column]:
+def calibration_columns(sheet: ScoreTable) -> dict[str, Column]:
     """What each source's calibration is measured on."""
     return {
-        "lfw": column(sheet, "lfw", LFW, LEARNT),
-        "lfw_held_out": column(sheet, "lfw_held_out", LFW, NEVER_LEARNT),
+        "lfw": column(sheet, "lfw", LFW, SEEN_FAMILIES),
+        "lfw_held_out": column(sheet, "lfw_held_out", LFW, UNSEEN_FAMILIES),
         "dfdc": column(sheet, "dfdc", DFDC, (DFDC,)),
     }
 
 
-def calibrations(
-    sheet: Sheet, systems: Sequence[System], *, seed: int
+def calibration_by_source(
+    sheet: ScoreTable, systems: Sequence[System], *, seed: int
 ) -> dict[str, dict[str, Figures]]:
     """By system and source; systems that nobody calibrated are left out."""
     sources = {name: [it.rows] for name, it in calibration_columns(sheet).items()}
@@ -46,7 +52,7 @@ def calibrations(
 
 
 def figures(
-    sheet: Sheet, system: System, sources: Sequence[np.ndarray], *, seed: int
+    sheet: ScoreTable, system: System, sources: Sequence[np.ndarray], *, seed: int
 ) -> Figures:  # fmt: skip
     """Of the rows of one source, or of several that weigh the same."""
     known = [rows[np.isfinite(system.probabilities[rows])] for rows in sources]

@@ -16,17 +16,22 @@ from typing import Any
 
 from assistant.settings import Settings
 from evals.runs import folder as runs
-from evals.runs.folder import Run
+from evals.runs.folder import EvalRun
 from evals.suites.detector_table.markdown import markdown
-from evals.suites.detector_table.training_distance import Nearness
+from evals.suites.detector_table.training_distance import TrainingOverlap
 from tools.checkpoints.store import PROFILES, fingerprint, locate
-from tools.checkpoints.table import WEIGHTS
-from tools.detectors.catalogue import FIGURES, HEADS_KNOWN, PROMPTS_KNOWN, Figure
-from tools.detectors.folders import FOLDER, shelved
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors.catalogue import (
+    FEATURE_HEAD_ENTRIES,
+    METRICS_FILE,
+    ZERO_SHOT_ENTRIES,
+    MetricRecord,
+)
+from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
 
-NOTES: Mapping[Nearness, str] = {
+NOTES: Mapping[TrainingOverlap, str] = {
     "learnt": "families learnt from, unseen persons or originals",
     "left out": "families left out of training, unseen persons",
     "other source": "sources and generators never learnt from",
@@ -36,7 +41,7 @@ COMMAND = "python -m evals detectors"
 TABLE = Path(__file__).parents[2] / "DETECTORS.md"
 
 
-def figures_of(run: Run, *, detector: str, checkpoint: str) -> Iterator[Figure]:
+def figures_of(run: EvalRun, *, detector: str, checkpoint: str) -> Iterator[MetricRecord]:
     """The AUCs of one row of the table; what was not measured is left out."""
     said: Any = run.figures
     for topic in ("by_family", "by_source"):
@@ -46,26 +51,26 @@ def figures_of(run: Run, *, detector: str, checkpoint: str) -> Iterator[Figure]:
                 continue
             name = f"lfw/{column}" if topic == "by_family" else column
             counts = said["n"][name]
-            yield Figure(
+            yield MetricRecord(
                 detector, checkpoint, name, NOTES[said["nearness"][detector][column]], "AUC",
                 round(value, 4), tuple(round(it, 4) for it in row[f"{column}_95"]),
                 counts["real"], counts["fake"], COMMAND, run.started[:10],
             )  # fmt: skip
 
 
-def written(run: Run, settings: Settings) -> Iterator[tuple[Path, list[Figure]]]:
+def written(run: EvalRun, settings: Settings) -> Iterator[tuple[Path, list[MetricRecord]]]:
     """Every file to write, and what it is to hold."""
     heads = locate(PROFILES[settings.profile]["heads"], settings.models_dir)
     encoder = fingerprint(settings.profile, settings.models_dir, parts=("encoder",))["encoder"]
-    rows: list[Figure] = []
-    for known in (*HEADS_KNOWN, *PROMPTS_KNOWN):
+    rows: list[MetricRecord] = []
+    for known in (*FEATURE_HEAD_ENTRIES, *ZERO_SHOT_ENTRIES):
         if known.profile == settings.profile:
             sha256 = file_sha256(heads / known.file) if known.file else encoder
             rows += figures_of(run, detector=known.title, checkpoint=sha256)
-    yield heads / FIGURES, rows
-    for one in shelved([WEIGHTS / FOLDER]):
+    yield heads / METRICS_FILE, rows
+    for one in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER]):
         yield (
-            one.folder / FIGURES,
+            one.folder / METRICS_FILE,
             list(figures_of(run, detector=one.title, checkpoint=one.sha256)),
         )
 
@@ -76,7 +81,7 @@ def main() -> None:
     parser.add_argument("run", help="a run's folder, or its name")
     given = parser.parse_args()
     settings = Settings.load()
-    run = runs.load(runs.find(given.run, settings.evals_dir))
+    run = runs.load_run(runs.find_run(given.run, settings.evals_dir))
     if run.suite != "detectors" or "pooled" not in run.figures:
         raise SetupError(f"{given.run!r} is no run of the table: `{COMMAND}` makes one")
     for path, rows in written(run, settings):

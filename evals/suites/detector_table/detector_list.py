@@ -6,34 +6,39 @@ from functools import partial
 from pathlib import Path
 
 from assistant.settings import Settings
-from evals.protocol.measured import parts
-from evals.suites.detector_table.training_distance import NOTHING_OF_OURS, POCKET, Learnt, learnt_of
+from evals.protocol.measured import load_models
+from evals.suites.detector_table.training_distance import (
+    NO_SHARED_FAMILIES,
+    POCKET_FAMILIES,
+    TrainingFamilies,
+    read_training_families,
+)
 from prompts.zero_shot import PROMPT_SETS
 from tools.checkpoints.store import PROFILES, locate
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors.calibration import Calibration
 from tools.detectors.clip_heads.profile_heads import (
     calibration_of,
-    called,
-    prompted,
+    detector_variants,
     read_calibrations,
-    ways,
+    variant_name,
+    zero_shot_detectors,
 )
-from tools.detectors.folders import FOLDER, Shelved, shelved
+from tools.detectors.folders import DETECTORS_FOLDER, StoredDetector, find_stored_detectors
 from tools.detectors.kinds import load_detector
-from tools.detectors.networks.classifier_folders import classifier_folders, classifier_of
-from tools.detectors.protocol import AnyDetector, IdentityDetector, Inputs
+from tools.detectors.networks.classifier_folders import classifier_folders, load_classifier
+from tools.detectors.protocol import AnyDetector, IdentityDetector, InputKind
 from tools.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entrant:
+class EvaluatedDetector:
     """A row of the table; `learnt` None: nobody says what from."""
 
     name: str
     detector: AnyDetector
     calibration: Calibration | None
-    learnt: Learnt | None
+    learnt: TrainingFamilies | None
 
     @property
     def wants_query(self) -> bool:
@@ -47,14 +52,14 @@ class Entrant:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Roster:
+class DetectorSet:
     """Those who are asked, and why others could not be: (name, reason)."""
 
-    entrants: tuple[Entrant, ...]
+    entrants: tuple[EvaluatedDetector, ...]
     left_out: tuple[tuple[str, str], ...]
 
 
-def roster(settings: Settings) -> Roster:
+def evaluated_detectors(settings: Settings) -> DetectorSet:
     """Heads, prompts, the shelf, classifiers; the chat model when `UNMASK_VLM` names one.
 
     What cannot be used is left out with the reason, and so is what is called as another is.
@@ -72,56 +77,65 @@ def roster(settings: Settings) -> Roster:
     if settings.vlm is not None:
         opinion = _chat_model(settings)
         found[opinion.name] = opinion
-    return Roster(tuple(found.values()), tuple(left_out))
+    return DetectorSet(tuple(found.values()), tuple(left_out))
 
 
 def _of_folders(
     settings: Settings, left_out: list[tuple[str, str]]
-) -> Iterator[tuple[str, Callable[[], Entrant]]]:
+) -> Iterator[tuple[str, Callable[[], EvaluatedDetector]]]:
     """Everything on the shelf and every classifier: its name, and what reads it."""
 
     def unread(folder: Path, error: SetupError) -> None:
         left_out.append((folder.name, str(error)))
 
-    for one in shelved([WEIGHTS / FOLDER, settings.models_dir / FOLDER], left_out=unread):
+    for one in find_stored_detectors(
+        [WEIGHTS_DIR / DETECTORS_FOLDER, settings.models_dir / DETECTORS_FOLDER], left_out=unread
+    ):
         yield one.title, partial(_of_shelf, one)
     for inputs, folder in classifier_folders(settings.models_dir):
         yield f"{inputs}/{folder.name}", partial(_of_classifier, inputs, folder)
 
 
-def _of_encoder(settings: Settings) -> Iterator[Entrant]:
+def _of_encoder(settings: Settings) -> Iterator[EvaluatedDetector]:
     heads = locate(PROFILES[settings.profile]["heads"], settings.models_dir)
     known = read_calibrations(heads)
     texts = {name: (it.real, it.fake) for name, it in PROMPT_SETS.items()}
-    for detector in (*ways(parts().detectors), *prompted(parts().encoder, texts)):
-        yield Entrant(called(detector), detector, calibration_of(detector, known), below(settings))
+    for detector in (
+        *detector_variants(load_models().detectors),
+        *zero_shot_detectors(load_models().encoder, texts),
+    ):
+        yield EvaluatedDetector(
+            variant_name(detector), detector, calibration_of(detector, known), below(settings)
+        )
 
 
-def below(settings: Settings) -> Learnt:
+def below(settings: Settings) -> TrainingFamilies:
     """What the profile's encoder, and so all that reads its features, learnt from."""
-    return POCKET if settings.profile == "pocket" else NOTHING_OF_OURS
+    return POCKET_FAMILIES if settings.profile == "pocket" else NO_SHARED_FAMILIES
 
 
-def _of_shelf(one: Shelved) -> Entrant:
-    embedder = parts().fingerprint["faces"]
-    detector = load_detector(one, parts().encoder, embedder_sha256=embedder)
+def _of_shelf(one: StoredDetector) -> EvaluatedDetector:
+    embedder = load_models().fingerprint["faces"]
+    detector = load_detector(one, load_models().encoder, embedder_sha256=embedder)
     calibration = one.calibration
     fits = calibration is not None and calibration.fits(detector)
     on_encoder = one.about.encoder_sha256 is not None
-    encoder = below(parts().settings) if on_encoder else None
-    learnt = learnt_of(one.about.settings, below=encoder)
-    return Entrant(called(detector), detector, calibration if fits else None, learnt)
+    encoder = below(load_models().settings) if on_encoder else None
+    learnt = read_training_families(one.about.settings, below=encoder)
+    return EvaluatedDetector(
+        variant_name(detector), detector, calibration if fits else None, learnt
+    )
 
 
-def _of_classifier(inputs: Inputs, folder: Path) -> Entrant:
+def _of_classifier(inputs: InputKind, folder: Path) -> EvaluatedDetector:
     # Its weights are read before anybody is asked: a broken one is told now, not after hours.
-    classifier = classifier_of(folder, inputs=inputs).loaded()
-    return Entrant(called(classifier), classifier, None, NOTHING_OF_OURS)
+    classifier = load_classifier(folder, inputs=inputs).loaded()
+    return EvaluatedDetector(variant_name(classifier), classifier, None, NO_SHARED_FAMILIES)
 
 
-def _chat_model(settings: Settings) -> Entrant:
-    from assistant.chat_model.choice import chat_model
+def _chat_model(settings: Settings) -> EvaluatedDetector:
+    from assistant.chat_model.choice import load_chat_model
     from assistant.chat_model.opinion import VlmOpinion
 
-    opinion = VlmOpinion(chat_model(settings))
-    return Entrant(called(opinion), opinion, None, None)
+    opinion = VlmOpinion(load_chat_model(settings))
+    return EvaluatedDetector(variant_name(opinion), opinion, None, None)

@@ -11,27 +11,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.protocol.measured import Measured, parts
+from evals.protocol.measured import MeasuredDataset, load_models
 from evals.suites.detectors.detector_inputs import MeasuredViews
 from tools.errors import ToolError
 from tools.faces.further_embedders import COSINE, DIFFERENCE
-from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.hit_pictures import RerankInput
 from tools.search.closer_look.pixel_detectors import picture_scores
 from tools.search.closer_look.reference_comparison import INNER_OUTER, PATCH_DISTANCE
-from tools.search.closer_look.reranking import MEASUREMENTS, readable_photos
+from tools.search.closer_look.reranking import RERANK_MEASURES, iter_readable_photos
 from tools.search.query import Query
-from tools.search.scoring import compare
+from tools.search.scoring import score_faces
 from tools.verdict.calibration import Scores
-from tools.verdict.rule import Asked, Rule
+from tools.verdict.rule import QuestionKind, VerdictRule
 
-ALONE, WITH_QUERY = "fused", "fused with query"
-ASKED: Mapping[str, Asked] = {ALONE: "alone", WITH_QUERY: "with_query"}
+FUSED_ALONE, FUSED_WITH_QUERY = "fused", "fused with query"
+RULE_METHODS: Mapping[str, QuestionKind] = {FUSED_ALONE: "alone", FUSED_WITH_QUERY: "with_query"}
 
-FURTHER = (INNER_OUTER, PATCH_DISTANCE, DIFFERENCE)
+QUERY_SCORES = (INNER_OUTER, PATCH_DISTANCE, DIFFERENCE)
 """Scores of a closer look that speak of forgery, and so stand in the table."""
 
-ALL_FURTHER = (*FURTHER, COSINE)
-_OTHERS = tuple(it for it in MEASUREMENTS if it is not picture_scores)
+ALL_QUERY_SCORES = (*QUERY_SCORES, COSINE)
+_OTHERS = tuple(it for it in RERANK_MEASURES if it is not picture_scores)
 """The detectors are asked apart, many pictures at a time."""
 
 Columns = Mapping[str, np.ndarray]
@@ -45,7 +45,7 @@ class Fused:
     bands: np.ndarray
 
 
-def fused(rule: Rule, asked: Asked, rows: Sequence[Scores | None]) -> Fused:
+def fuse(rule: VerdictRule, asked: QuestionKind, rows: Sequence[Scores | None]) -> Fused:
     """What the rule says of every row; None for a row of which this cannot be asked."""
     logits, bands = np.full(len(rows), np.nan), np.full((len(rows), 2), np.nan)
     for index, scores in enumerate(rows):
@@ -59,14 +59,14 @@ def fused(rule: Rule, asked: Asked, rows: Sequence[Scores | None]) -> Fused:
     return Fused(logits, bands)
 
 
-def rows_of(columns: Columns) -> list[dict[str, float | None]]:
+def scores_by_row(columns: Columns) -> list[dict[str, float | None]]:
     """A row's scores by name, as rules and evidence call them."""
     count = min(map(len, columns.values()), default=0)
     return [{name: float(column[at]) for name, column in columns.items()} for at in range(count)]
 
 
-def beside_queries(
-    rows: Sequence[Scores], measured: Measured, queries: Sequence[Query | None]
+def add_query_scores(
+    rows: Sequence[Scores], measured: MeasuredDataset, queries: Sequence[Query | None]
 ) -> list[Scores | None]:
     """The scores with those relative to each row's query; None where there is none, or no face."""
     found: list[Scores | None] = []
@@ -75,21 +75,21 @@ def beside_queries(
             found.append(None)
             continue
         faces = measured.take([index]).columns
-        (relative,) = compare(query, faces, detectors=parts().detectors)
+        (relative,) = score_faces(query, faces, detectors=load_models().detectors)
         found.append({**scores, **relative})
     return found
 
 
-def further(views: MeasuredViews, queries: Sequence[Query | None]) -> dict[str, np.ndarray]:
+def query_scores(views: MeasuredViews, queries: Sequence[Query | None]) -> dict[str, np.ndarray]:
     """What a closer look adds (n,), by name; NaN without a query or a face."""
-    found = {name: np.full(len(views), np.nan) for name in ALL_FURTHER}
-    photos = {id(it): tuple(readable_photos(it)) for it in queries if it is not None}
+    found = {name: np.full(len(views), np.nan) for name in ALL_QUERY_SCORES}
+    photos = {id(it): tuple(iter_readable_photos(it)) for it in queries if it is not None}
     looks = zip(views.looks(), views.measured.faces, queries, strict=True)
     for index, ((pixels, keypoints), face, query) in enumerate(looks):
         if pixels is None or keypoints is None or face is None or query is None:
             continue
         alike = {"cosine_similarity": float(face.face.embedding @ query.template)}
-        look = CloserLook(pixels, face.face, alike, query, photos[id(query)], parts())
+        look = RerankInput(pixels, face.face, alike, query, photos[id(query)], load_models())
         for measurement in _OTHERS:
             with suppress(ToolError):  # it cannot be measured on this picture
                 for name, value in measurement(look).items():

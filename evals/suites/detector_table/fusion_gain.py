@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evals.suites.detector_table.fusion import ALONE, WITH_QUERY
-from evals.suites.detector_table.score_table import Column, Sheet
+from evals.suites.detector_table.fusion import FUSED_ALONE, FUSED_WITH_QUERY
+from evals.suites.detector_table.score_table import Column, ScoreTable
 from evals.suites.detectors.systems import System
 from tools.metrics import mean, paired_difference, weighted_auc
 
@@ -19,29 +19,31 @@ ROUNDS = 300
 Figures = dict[str, object]
 
 
-def contests(
-    sheet: Sheet, systems: Sequence[System], summary: Sequence[Column], *, seed: int
+def compare_fusion(
+    sheet: ScoreTable, systems: Sequence[System], summary: Sequence[Column], *, seed: int
 ) -> dict[str, dict[str, Figures]]:
     """By topic: fused less each single detector in every column, and with the query less without.
 
     Nothing where there is no fused score.
     """
     by_name = {system.name: system for system in systems}
-    if ALONE not in by_name:
+    if FUSED_ALONE not in by_name:
         return {}
     found = {}
     for column in summary:
         if column.scenes:
             continue
         found[f"fused_less_{column.name}"] = {
-            system.name: difference(sheet, column, by_name[ALONE], system, seed=seed)
+            system.name: auc_difference(sheet, column, by_name[FUSED_ALONE], system, seed=seed)
             for system in systems
-            if system.name not in (ALONE, WITH_QUERY)
+            if system.name not in (FUSED_ALONE, FUSED_WITH_QUERY)
         }
     found["with_query_less_without"] = {
         column.name: {
-            **difference(sheet, column, by_name[WITH_QUERY], by_name[ALONE], seed=seed),
-            **_called(sheet, column, by_name[WITH_QUERY], by_name[ALONE]),
+            **auc_difference(
+                sheet, column, by_name[FUSED_WITH_QUERY], by_name[FUSED_ALONE], seed=seed
+            ),
+            **_called(sheet, column, by_name[FUSED_WITH_QUERY], by_name[FUSED_ALONE]),
         }
         for column in summary
         if not column.scenes
@@ -49,7 +51,7 @@ def contests(
     return found
 
 
-def _called(sheet: Sheet, column: Column, first: System, second: System) -> Figures:
+def _called(sheet: ScoreTable, column: Column, first: System, second: System) -> Figures:
     """Shares called forged, at or above the band, by both on the same pictures."""
     rows = column.rows
     rows = rows[np.isfinite(first.logits[rows]) & np.isfinite(second.logits[rows])]
@@ -61,8 +63,8 @@ def _called(sheet: Sheet, column: Column, first: System, second: System) -> Figu
     return found
 
 
-def difference(
-    sheet: Sheet, column: Column, first: System, second: System, *, seed: int
+def auc_difference(
+    sheet: ScoreTable, column: Column, first: System, second: System, *, seed: int
 ) -> Figures:  # fmt: skip
     """AUC of `first` less that of `second`, with its interval and p; NaN where undefined."""
     rows = column.rows

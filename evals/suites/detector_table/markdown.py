@@ -6,7 +6,7 @@ What a screen shows is a summary of AUCs; this is what is kept beside the code.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evals.runs.folder import Run
+from evals.runs.folder import EvalRun
 
 FIGURES: Mapping[str, str] = {
     "auc": "AUC, with its 95 % interval",
@@ -41,7 +41,7 @@ the networks on whole pictures are not shipped, `LOG.md` says how they came abou
 """
 
 
-def markdown(run: Run, *, command: str) -> str:
+def markdown(run: EvalRun, *, command: str) -> str:
     """A table a figure over the pooled columns, then the AUC of each family.
 
     `run` is one of the table of detectors; figures that it lacks are dashes.

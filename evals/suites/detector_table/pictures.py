@@ -8,18 +8,18 @@ import numpy as np
 from evals.pictures.curves import reliability
 from evals.pictures.failures import Failure, gallery
 from evals.pictures.matrix import heat_map
-from evals.protocol.measured import parts
-from evals.suites.detector_table.asking import Answers
+from evals.protocol.measured import load_models
+from evals.suites.detector_table.asking import BatchLogits
 from evals.suites.detector_table.calibration import calibration_columns
-from evals.suites.detector_table.fusion import ALONE
-from evals.suites.detector_table.score_table import Column, Sheet
-from evals.suites.detector_table.training_distance import Nearness
+from evals.suites.detector_table.fusion import FUSED_ALONE
+from evals.suites.detector_table.score_table import Column, ScoreTable
+from evals.suites.detector_table.training_distance import TrainingOverlap
 from evals.suites.detectors.systems import System
 
 CROP_PX, WORST, CURVES = 128, 24, 6
 
 Cells = Mapping[tuple[str, str], Mapping[str, object]]
-_MARKS: Mapping[Nearness, str] = {
+_MARKS: Mapping[TrainingOverlap, str] = {
     "learnt": "", "left out": " *", "other source": " †", "not said": " ?",
 }  # fmt: skip
 _SHOWN = {
@@ -30,9 +30,13 @@ _SHOWN = {
 
 
 def draw(
-    answers: Sequence[Answers], sheet: Sheet, rows: Sequence[System], shown: Sequence[Column],
-    cells: Cells, folder: Path,
-) -> None:  # fmt: skip
+    answers: Sequence[BatchLogits],
+    sheet: ScoreTable,
+    rows: Sequence[System],
+    shown: Sequence[Column],
+    cells: Cells,
+    folder: Path,
+) -> None:
     """All pictures of the table."""
     for figure, (unit, title, low) in _SHOWN.items():
         values = [
@@ -50,7 +54,7 @@ def draw(
             "calibration.",
         )  # fmt: skip
     _reliability(sheet, rows, folder)
-    judge = next((it for it in rows if it.name == ALONE), None)
+    judge = next((it for it in rows if it.name == FUSED_ALONE), None)
     if judge is not None and judge.calibrated:
         for label in (False, True):
             _failures(answers, sheet, judge, label, folder)
@@ -60,7 +64,7 @@ def _value(cell: Mapping[str, object], figure: str) -> float:
     return float(np.asarray(cell.get(figure, np.nan), float))
 
 
-def _reliability(sheet: Sheet, rows: Sequence[System], folder: Path) -> None:
+def _reliability(sheet: ScoreTable, rows: Sequence[System], folder: Path) -> None:
     for name, column in calibration_columns(sheet).items():
         labels = sheet.labels[column.rows]
         known = [it for it in rows if np.isfinite(it.probabilities[column.rows]).any()]
@@ -74,10 +78,10 @@ def _reliability(sheet: Sheet, rows: Sequence[System], folder: Path) -> None:
 
 
 def _failures(
-    answers: Sequence[Answers], sheet: Sheet, judge: System, label: bool, folder: Path
+    answers: Sequence[BatchLogits], sheet: ScoreTable, judge: System, label: bool, folder: Path
 ) -> None:
     """Beyond the band on the wrong side: genuine called forged, forgeries taken for genuine."""
-    margin = parts().encoder.face_margin
+    margin = load_models().encoder.face_margin
     title = "Forgeries taken for genuine" if label else "Genuine called forged"
     # How far beyond the edge: above zero is wrong.
     beyond = judge.bands[:, 0] - judge.probabilities
@@ -100,6 +104,6 @@ def _failures(
     )  # fmt: skip
 
 
-def _crop(answers: Sequence[Answers], place: tuple[int, int], margin: float) -> np.ndarray:
+def _crop(answers: Sequence[BatchLogits], place: tuple[int, int], margin: float) -> np.ndarray:
     batch, row = place
     return answers[batch].measured.face_crop(row, size=CROP_PX, margin=margin)

@@ -14,19 +14,19 @@ import cv2
 import numpy as np
 
 from evals.datasets import load
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.runs.folder import write_at_once
+from evals.runs.folder import write_atomically
 from tools.forge.forgery import ALL_FAMILIES, SCENE_FAMILIES
 from tools.media.hashing import file_sha256
 from tools.training.calibration.detector_pictures import (
     dfdc_files,
     lfw_faces,
-    made,
+    make_forgery,
     mate_of,
     quality_of,
 )
-from tools.training.data.forgery_pool import Faces
+from tools.training.data.forgery_pool import LfwPhotographs
 
 PHOTOS = 150
 """Photographs that are forged in every family; twice as many, and twice as many pairs of DFDC,
@@ -37,7 +37,7 @@ LFW, DFDC, SWAPS, GENERATED = "lfw", "dfdc", "swaps", "generated"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+class EvalBatch:
     """Files that are measured together.
 
     `asks` gives for a row's path the file below `photos.root` that shows the depicted person in
@@ -53,12 +53,12 @@ class Batch:
     scenes: bool = False
 
 
-def is_whole(data: Path) -> bool:
+def is_full_data_folder(data: Path) -> bool:
     """Whether this is the folder that holds lfw/, dfdc/ and deepfakes/."""
     return (data / "lfw" / "labels.npz").is_file()
 
 
-def batches(options: EvalOptions, folder: Path) -> Iterator[Batch]:
+def eval_batches(options: EvalOptions, folder: Path) -> Iterator[EvalBatch]:
     """One after the other; forgeries are kept below `folder`."""
     data, photos = options.data, options.limit or PHOTOS
     faces = lfw_faces(data, "report")
@@ -70,7 +70,7 @@ def batches(options: EvalOptions, folder: Path) -> Iterator[Batch]:
         yield real_swaps(data, photos=photos, seed=options.seed)
     if (data / "deepfakes" / "generated").is_dir():
         found = load(data / "deepfakes" / "generated")
-        yield Batch(GENERATED, GENERATED, found.limited(_most(options, 3), options.seed))
+        yield EvalBatch(GENERATED, GENERATED, found.limited(_most(options, 3), options.seed))
 
 
 def _most(options: EvalOptions, times: int) -> int | None:
@@ -81,18 +81,18 @@ def _most(options: EvalOptions, times: int) -> int | None:
 
 
 def _lfw(
-    faces: Faces, family: str, *, photos: int, options: EvalOptions, folder: Path
-) -> Batch:  # fmt: skip
+    faces: LfwPhotographs, family: str, *, photos: int, options: EvalOptions, folder: Path
+) -> EvalBatch:  # fmt: skip
     told = {"family": family, "photos": photos, "seed": options.seed}
     path = folder / f"{family}.json"
     kept = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     if kept.get("told") != told:
         rows = list(_written(faces, family, photos=photos, options=options, folder=folder))
         kept = {"told": told, "rows": [[asdict(row), asks] for row, asks in rows]}
-        write_at_once(path, json.dumps(kept))
-    rows = [(Row(**row), asks) for row, asks in kept["rows"]]
+        write_atomically(path, json.dumps(kept))
+    rows = [(ManifestRow(**row), asks) for row, asks in kept["rows"]]
     asks = {row.path: ask for row, ask in rows if ask is not None}
-    return Batch(
+    return EvalBatch(
         f"{LFW}/{family}",
         LFW,
         Manifest(f"{LFW}/{family}", folder, tuple(row for row, _ in rows)),
@@ -103,8 +103,8 @@ def _lfw(
 
 
 def _written(
-    faces: Faces, family: str, *, photos: int, options: EvalOptions, folder: Path
-) -> Iterator[tuple[Row, str | None]]:
+    faces: LfwPhotographs, family: str, *, photos: int, options: EvalOptions, folder: Path
+) -> Iterator[tuple[ManifestRow, str | None]]:
     """Every picture as a file, with its row and the photo to ask with."""
     (folder / family).mkdir(parents=True, exist_ok=True)
     drawn = np.random.default_rng(options.seed).permutation(len(faces.paths))
@@ -118,27 +118,27 @@ def _written(
             row = _row(faces, family, index, depicts)
             _write(pixels, folder / row.path, quality)
             mate = mate_of(faces, depicts, apart_from=apart)
-            sealed = Row(**{**asdict(row), "sha256": file_sha256(folder / row.path)})
+            sealed = ManifestRow(**{**asdict(row), "sha256": file_sha256(folder / row.path)})
             yield sealed, None if mate is None else str(faces.paths[mate])
 
 
 def _picture(
-    faces: Faces, index: int, family: str, *, seed: int
+    faces: LfwPhotographs, index: int, family: str, *, seed: int
 ) -> tuple[np.ndarray, int, tuple[int, ...]] | None:
     """Pixels, the photo of the person depicted, and photos that are not to be asked with."""
     if family == AUTHENTIC:
         return faces.read(index), index, (index,)
     rng = np.random.default_rng([seed, ALL_FAMILIES.index(family), index])
-    forged = made(faces, index, family=family, rng=rng)
+    forged = make_forgery(faces, index, family=family, rng=rng)
     if forged is None:
         return None
     apart = (index,) if forged.source is None else (index, forged.source)
     return forged.pixels, forged.depicts, apart
 
 
-def _row(faces: Faces, family: str, index: int, depicts: int) -> Row:
+def _row(faces: LfwPhotographs, family: str, index: int, depicts: int) -> ManifestRow:
     origin, forged = str(faces.paths[index]), family != AUTHENTIC
-    return Row(
+    return ManifestRow(
         f"{family}/{Path(origin).stem}.jpg",
         LFW,
         "fake" if forged else "real",
@@ -157,21 +157,23 @@ def _write(pixels: np.ndarray, path: Path, quality: int) -> None:
         raise OSError(f"cannot write {path}")
 
 
-def _photos(faces: Faces, asks: Mapping[str, str]) -> Manifest:
-    rows = (Row(path, LFW, "real", "val") for path in sorted(set(asks.values())))
+def _photos(faces: LfwPhotographs, asks: Mapping[str, str]) -> Manifest:
+    rows = (ManifestRow(path, LFW, "real", "val") for path in sorted(set(asks.values())))
     return Manifest(f"{LFW}/photos to ask with", faces.folder, tuple(rows))
 
 
 # -- files that are there --------------------------------------------------------------------------
 
 
-def _dfdc(data: Path, *, pairs: int) -> Batch:
+def _dfdc(data: Path, *, pairs: int) -> EvalBatch:
     originals = {real for _, real in dfdc_files(data, "report")[:pairs]}
     whole = load(data / "dfdc")
-    return Batch(DFDC, DFDC, whole.where(lambda row: (row.source_video or row.path) in originals))
+    return EvalBatch(
+        DFDC, DFDC, whole.where(lambda row: (row.source_video or row.path) in originals)
+    )
 
 
-def real_swaps(data: Path, *, photos: int, seed: int) -> Batch:
+def real_swaps(data: Path, *, photos: int, seed: int) -> EvalBatch:
     """Asked for is whom a picture depicts, by the first other authentic photo of the person.
 
     Another frame of the same clip is no other photo: beside it everything looks authentic.
@@ -183,9 +185,9 @@ def real_swaps(data: Path, *, photos: int, seed: int) -> Batch:
         others = [it.path for it in authentic if _another_photo(it, row)]
         if others:
             asks[row.path] = others[0]
-    return Batch(SWAPS, SWAPS, found, asks, found)
+    return EvalBatch(SWAPS, SWAPS, found, asks, found)
 
 
-def _another_photo(photo: Row, row: Row) -> bool:
+def _another_photo(photo: ManifestRow, row: ManifestRow) -> bool:
     same_clip = photo.video_id is not None and photo.video_id == row.video_id
     return photo.depicted_id == row.depicted_id and photo.path != row.path and not same_clip

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.datasets.manifest import Row
-from evals.suites.detector_table.asking import Answers
+from evals.datasets.manifest import ManifestRow
+from evals.suites.detector_table.asking import BatchLogits
 from evals.suites.detector_table.samples import DFDC, GENERATED, LFW, SWAPS
 from tools.forge.forgery import FAMILIES, HELD_OUT_FAMILIES, SCENE_FAMILIES
-from tools.training.data.forgery_pool import HELD_OUT
+from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 
-LEARNT = tuple(it for it in FAMILIES if it != HELD_OUT)
-NEVER_LEARNT = (HELD_OUT, *HELD_OUT_FAMILIES)
+SEEN_FAMILIES = tuple(it for it in FAMILIES if it != HELD_OUT_FAMILY)
+UNSEEN_FAMILIES = (HELD_OUT_FAMILY, *HELD_OUT_FAMILIES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
+class ScoreTable:
     """n pictures: `labels` True is forged; `families` "" is authentic; `places` are (batch, row).
 
     `logits` (n,) by everyone's name, `bands` (n, 2) by that of fusion. `persons` are the names of
@@ -37,7 +37,7 @@ class Sheet:
         return len(self.ids)
 
     @classmethod
-    def of(cls, answers: Sequence[Answers]) -> "Sheet":
+    def of(cls, answers: Sequence[BatchLogits]) -> "ScoreTable":
         """All batches one below the other; who was not asked in one has NaN there."""
         rows = [(batch, row) for batch in answers for row in batch.measured.rows]
         names = dict.fromkeys(name for batch in answers for name in batch.logits)
@@ -61,7 +61,7 @@ class Sheet:
 
 
 def _column(
-    known: Sequence[np.ndarray | None], answers: Sequence[Answers], shape: tuple[int, ...]
+    known: Sequence[np.ndarray | None], answers: Sequence[BatchLogits], shape: tuple[int, ...]
 ) -> np.ndarray:
     return np.concatenate([
         np.full((len(batch.measured), *shape), np.nan) if it is None else it
@@ -69,12 +69,12 @@ def _column(
     ])  # fmt: skip
 
 
-def group_of(row: Row) -> str:
+def group_of(row: ManifestRow) -> str:
     """What a bootstrap draws: the person whose photo it was, else the original."""
     return row.body_id or row.depicted_id or row.source_video or row.path
 
 
-def _family(row: Row, source: str) -> str:
+def _family(row: ManifestRow, source: str) -> str:
     if row.label != "fake":
         return ""
     return DFDC if source == DFDC else (row.method or source).removeprefix("fake_")
@@ -94,7 +94,7 @@ class Column:
     scenes: bool = False
 
 
-def columns(sheet: Sheet) -> list[Column]:
+def columns(sheet: ScoreTable) -> list[Column]:
     """A column a family, in the order of the sources."""
     found = []
     for source in (LFW, DFDC, SWAPS, GENERATED):
@@ -105,7 +105,7 @@ def columns(sheet: Sheet) -> list[Column]:
     return found
 
 
-def column(sheet: Sheet, name: str, source: str, families: tuple[str, ...]) -> Column:
+def column(sheet: ScoreTable, name: str, source: str, families: tuple[str, ...]) -> Column:
     """These families' forgeries, and the authentic pictures that belong beside them."""
     fakes = (sheet.sources == source) & np.isin(sheet.families, families)
     beside = (sheet.sources == source) & ~sheet.labels
@@ -115,20 +115,20 @@ def column(sheet: Sheet, name: str, source: str, families: tuple[str, ...]) -> C
     return Column(name, source, families, np.flatnonzero(fakes | beside), scenes)
 
 
-def _shown_in(sheet: Sheet, fakes: np.ndarray) -> np.ndarray:
+def _shown_in(sheet: ScoreTable, fakes: np.ndarray) -> np.ndarray:
     """Rows of persons whose face or body some fakes show: their own sources and targets."""
     seen = {name for at in np.flatnonzero(fakes) for name in sheet.persons[at]}
     return np.array([bool(seen & set(persons)) for persons in sheet.persons], bool)
 
 
-def summary(sheet: Sheet) -> list[Column]:
+def summary_columns(sheet: ScoreTable) -> list[Column]:
     """The few columns that say most: families known and not, scenes, and what others made."""
     return [it for it in _summary(sheet) if sheet.labels[it.rows].any()]
 
 
-def _summary(sheet: Sheet) -> Iterator[Column]:
-    yield column(sheet, "families_learnt", LFW, LEARNT)
-    yield column(sheet, "families_held_out", LFW, NEVER_LEARNT)
+def _summary(sheet: ScoreTable) -> Iterator[Column]:
+    yield column(sheet, "families_learnt", LFW, SEEN_FAMILIES)
+    yield column(sheet, "families_held_out", LFW, UNSEEN_FAMILIES)
     yield column(sheet, "forged_scenes", LFW, SCENE_FAMILIES)
     yield column(sheet, "dfdc", DFDC, (DFDC,))
     for name, source in (("real_swaps", SWAPS), ("generated_faces", GENERATED)):

@@ -25,18 +25,18 @@ from pathlib import Path
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.measured import parts
+from evals.protocol.measured import load_models
 from evals.runs import samples
-from evals.suites.detector_table.asking import Answers, asked
-from evals.suites.detector_table.calibration import POOLED, calibrations
-from evals.suites.detector_table.detector_list import Roster, below, roster
-from evals.suites.detector_table.fusion import ALONE
-from evals.suites.detector_table.fusion_gain import contests
-from evals.suites.detector_table.samples import LFW, batches
-from evals.suites.detector_table.score_table import Column, Sheet, columns, summary
+from evals.suites.detector_table.asking import BatchLogits, score_batch
+from evals.suites.detector_table.calibration import POOLED, calibration_by_source
+from evals.suites.detector_table.detector_list import DetectorSet, below, evaluated_detectors
+from evals.suites.detector_table.fusion import FUSED_ALONE
+from evals.suites.detector_table.fusion_gain import compare_fusion
+from evals.suites.detector_table.samples import LFW, eval_batches
+from evals.suites.detector_table.score_table import Column, ScoreTable, columns, summary_columns
 from evals.suites.detectors.figures import figures_of
-from evals.suites.detectors.scores import peers_of
-from evals.suites.detectors.systems import System, systems
+from evals.suites.detectors.scores import peer_scores
+from evals.suites.detectors.systems import System, build_systems
 
 ROUNDS = 200
 FIGURES = ("auc", "ap", "eer", "real_accuracy", "fake_accuracy")
@@ -46,34 +46,43 @@ Cells = dict[tuple[str, str], dict[str, object]]
 """By column and system."""
 
 
-def everything(options: EvalOptions) -> dict[str, object]:
+def evaluate_all(options: EvalOptions) -> dict[str, object]:
     """The table and all that belongs to it; samples and pictures go to the output."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.output or Path(temporary)) / "home" / "forged"
-        everyone = roster(parts().settings)
-        answers = [asked(batch, everyone.entrants, options) for batch in batches(options, folder)]
+        everyone = evaluated_detectors(load_models().settings)
+        answers = [
+            score_batch(batch, everyone.entrants, options)
+            for batch in eval_batches(options, folder)
+        ]
         return _told(answers, everyone, options)
 
 
-def _told(answers: list[Answers], everyone: Roster, options: EvalOptions) -> dict[str, object]:
-    sheet = Sheet.of(answers)
-    peers, coverage = peers_of(options.peers, sheet.ids.tolist())
-    rows = systems(
-        sheet, everyone.entrants, rule=parts().rule, below=below(parts().settings), peers=peers
+def _told(
+    answers: list[BatchLogits], everyone: DetectorSet, options: EvalOptions
+) -> dict[str, object]:
+    sheet = ScoreTable.of(answers)
+    peers, coverage = peer_scores(options.peers, sheet.ids.tolist())
+    rows = build_systems(
+        sheet,
+        everyone.entrants,
+        rule=load_models().rule,
+        below=below(load_models().settings),
+        peers=peers,
     )
-    families, shortly = columns(sheet), summary(sheet)
+    families, shortly = columns(sheet), summary_columns(sheet)
     options.progress(0, 0, "figures")
     cells = _cells(sheet, rows, families, seed=options.seed)
     short = _cells(sheet, rows, shortly, seed=options.seed)
-    calibrated = calibrations(sheet, rows, seed=options.seed)
+    calibrated = calibration_by_source(sheet, rows, seed=options.seed)
     _write(sheet, rows, families, options)
     if options.output is not None:
         from evals.suites.detector_table.pictures import draw
 
         draw(answers, sheet, rows, families, cells, options.output)
-    pooled = calibrated.get(ALONE, {}).get(POOLED, {})
+    pooled = calibrated.get(FUSED_ALONE, {}).get(POOLED, {})
     return {
-        "auc": short.get(("families_held_out", ALONE), {}).get("auc", float("nan")),
+        "auc": short.get(("families_held_out", FUSED_ALONE), {}).get("auc", float("nan")),
         "ece": pooled.get("ece", float("nan")),
         "genuine_called_forged": pooled.get("genuine_called_forged", float("nan")),
         "not_asked": [f"{name}: {reason}" for name, reason in everyone.left_out],
@@ -87,13 +96,13 @@ def _told(answers: list[Answers], everyone: Roster, options: EvalOptions) -> dic
             for system in rows
         },
         "calibration": calibrated,
-        **contests(sheet, rows, shortly, seed=options.seed),
+        **compare_fusion(sheet, rows, shortly, seed=options.seed),
         "peers": coverage,
     }
 
 
 def _cells(
-    sheet: Sheet, rows: Sequence[System], shown: Sequence[Column], *, seed: int
+    sheet: ScoreTable, rows: Sequence[System], shown: Sequence[Column], *, seed: int
 ) -> Cells:  # fmt: skip
     """Figures of everyone who was asked in a column, and how near it was to what they learnt."""
     found = {}
@@ -130,7 +139,7 @@ def _by(
     return {figure: _tabled(cells, rows, shown, figure) for figure in FIGURES} if shown else {}
 
 
-def _counts(answers: Sequence[Answers], sheet: Sheet, column: Column) -> dict[str, object]:
+def _counts(answers: Sequence[BatchLogits], sheet: ScoreTable, column: Column) -> dict[str, object]:
     labels, groups = sheet.labels[column.rows], sheet.groups[column.rows]
     places = [sheet.places[row] for row in column.rows]
     lost = np.array([not answers[at].measured.found[row] for at, row in places], bool)
@@ -143,10 +152,10 @@ def _counts(answers: Sequence[Answers], sheet: Sheet, column: Column) -> dict[st
 
 
 def _write(
-    sheet: Sheet, rows: Sequence[System], shown: Sequence[Column], options: EvalOptions
+    sheet: ScoreTable, rows: Sequence[System], shown: Sequence[Column], options: EvalOptions
 ) -> None:
     """Authentic pictures once for every column that they stand in, so that columns compare."""
-    keep = samples.Samples(options.output)
+    keep = samples.SampleWriter(options.output)
     for column in shown:
         for row in column.rows:
             keep.score(

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.forge.forgery import FAMILIES
-from tools.training.data.forgery_pool import HELD_OUT
+from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 
-Nearness = Literal["learnt", "left out", "other source", "not said"]
-NEARNESSES: tuple[Nearness, ...] = ("learnt", "left out", "other source", "not said")
+TrainingOverlap = Literal["learnt", "left out", "other source", "not said"]
+TRAINING_OVERLAPS: tuple[TrainingOverlap, ...] = ("learnt", "left out", "other source", "not said")
 
 DFDC = "dfdc"
 _OTHER_NAMES = {"video_deepfake": DFDC}
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class TrainingFamilies:
     """The families of forgeries that a detector, or the encoder below it, was trained on.
 
     `ours`: on photographs of LFW's training people, forged by our forge. Then the forge's other
@@ -25,17 +25,19 @@ class Learnt:
     families: frozenset[str]
     ours: bool
 
-    def __or__(self, other: "Learnt") -> "Learnt":
-        return Learnt(self.families | other.families, self.ours or other.ours)
+    def __or__(self, other: "TrainingFamilies") -> "TrainingFamilies":
+        return TrainingFamilies(self.families | other.families, self.ours or other.ours)
 
 
-POCKET = Learnt(frozenset({*FAMILIES, DFDC} - {HELD_OUT}), ours=True)
+POCKET_FAMILIES = TrainingFamilies(frozenset({*FAMILIES, DFDC} - {HELD_OUT_FAMILY}), ours=True)
 """The pocket encoder, its heads and the words that it knows."""
 
-NOTHING_OF_OURS = Learnt(frozenset(), ours=False)
+NO_SHARED_FAMILIES = TrainingFamilies(frozenset(), ours=False)
 
 
-def learnt_of(settings: Mapping[str, Any] | None, *, below: Learnt | None) -> Learnt | None:
+def read_training_families(
+    settings: Mapping[str, Any] | None, *, below: TrainingFamilies | None
+) -> TrainingFamilies | None:
     """What `detector.json` says in its `families`; None where it does not say.
 
     `below` is what the encoder knows whose features, or weights, the detector began with.
@@ -43,7 +45,7 @@ def learnt_of(settings: Mapping[str, Any] | None, *, below: Learnt | None) -> Le
     said = (settings or {}).get("families")
     if said is None:
         return below
-    own = Learnt(frozenset(_OTHER_NAMES.get(it, it) for it in _names(said)), ours=True)
+    own = TrainingFamilies(frozenset(_OTHER_NAMES.get(it, it) for it in _names(said)), ours=True)
     return own if below is None else own | below
 
 
@@ -51,7 +53,9 @@ def _names(said: object) -> Iterable[str]:
     return (str(it) for it in said) if isinstance(said, (list, tuple)) else (str(said),)
 
 
-def nearness(learnt: Learnt | None, *, family: str, source: str) -> Nearness:
+def training_overlap(
+    learnt: TrainingFamilies | None, *, family: str, source: str
+) -> TrainingOverlap:
     """Of the pictures of one family and source; `source` "lfw" is where our forge was at work."""
     if learnt is None:
         return "not said"

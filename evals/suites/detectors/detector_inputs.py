@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evals.protocol.measured import Measured
+from evals.protocol.measured import MeasuredDataset
 from tools.encoder.clip import Encoder
 from tools.encoder.preprocessing import Mode
 from tools.errors import ToolError
@@ -15,14 +15,14 @@ Look = tuple[np.ndarray | None, np.ndarray | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredViews:
-    """The pictures of `measured` (`tools.detectors.protocol.Views`).
+    """The pictures of `measured` (`tools.detectors.protocol.DetectorInputs`).
 
     `face_features` and `image_features` (n, d), `embeddings` (n, e), `query` (n, e): who is looked
     for, each row its own, a row of NaN where nobody is. `kept` are the looks where they were read
     once for many detectors; None reads them anew for each.
     """
 
-    measured: Measured
+    measured: MeasuredDataset
     face_features: np.ndarray
     image_features: np.ndarray
     embeddings: np.ndarray
@@ -30,7 +30,7 @@ class MeasuredViews:
     kept: tuple[Look, ...] | None = None
 
     @classmethod
-    def of(cls, measured: Measured, *, query: np.ndarray | None = None) -> "MeasuredViews":
+    def of(cls, measured: MeasuredDataset, *, query: np.ndarray | None = None) -> "MeasuredViews":
         """What was measured, and who is looked for."""
         return cls(
             measured, measured.face_features, measured.image_features, measured.embeddings, query

@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 
-from tools.metrics import Accuracies, accuracies, ap, complete, resamples, roc
+from tools.metrics import Accuracies, accuracies, ap, drop_unmeasured, resamples, roc
 from tools.metrics.detection import Roc
 
 ROUNDS = 1000
@@ -36,7 +36,7 @@ def figures_of(
     it is one of them instead, and where they are missing accuracies are. `average_accuracy` is
     the mean of the two kinds, `accuracy` counts pictures.
     """
-    rows = complete(scores, labels)
+    rows = drop_unmeasured(scores, labels)
     known = ~np.isnan(np.asarray(scores, float))
     judging = rows.scores if probabilities is None else np.asarray(probabilities, float)[known]
     values = _values(rows.scores, rows.labels, judging, threshold)

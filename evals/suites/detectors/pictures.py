@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from evals.pictures.curves import det, histograms, roc
-from evals.pictures.failures import Failure, gallery, worst
+from evals.pictures.failures import Failure, gallery, worst_errors
 from evals.pictures.matrix import heat_map
-from evals.protocol.measured import Measured
-from evals.protocol.measured import parts as loaded
-from evals.suites.detectors.scores import FUSED, Samples
+from evals.protocol.measured import MeasuredDataset
+from evals.protocol.measured import load_models as loaded
+from evals.suites.detectors.scores import FUSED, LabelledScores
 from tools.metrics import auc
 
 CROP_PX = 128
@@ -20,7 +20,9 @@ CURVES = 9
 Table = Mapping[str, Mapping[str, Mapping[str, object]]]
 
 
-def draw(measured: Measured, rows: Samples, parts: Mapping[str, Table], folder: Path) -> None:
+def draw(
+    measured: MeasuredDataset, rows: LabelledScores, parts: Mapping[str, Table], folder: Path
+) -> None:
     """All pictures of the suite."""
     shown = leading(rows)
     curves = {name: (rows.systems[name], rows.labels) for name in shown}
@@ -41,7 +43,7 @@ def draw(measured: Measured, rows: Samples, parts: Mapping[str, Table], folder: 
         _failures(measured, rows, judge, folder)
 
 
-def leading(rows: Samples) -> list[str]:
+def leading(rows: LabelledScores) -> list[str]:
     """Fused, peers, and of the others those with the highest AUC: as many as can be told apart."""
     always = [it for it in rows.systems if it == FUSED or it.startswith("peer/")]
     others = [it for it in rows.systems if it not in always]
@@ -69,11 +71,11 @@ def _counted(name: str, part: Mapping[str, Mapping[str, object]]) -> str:
     return f"{name} {figures['n_fake']} against {figures['n_real']} real"
 
 
-def _failures(measured: Measured, rows: Samples, judge: str, folder: Path) -> None:
+def _failures(measured: MeasuredDataset, rows: LabelledScores, judge: str, folder: Path) -> None:
     scores, margin = rows.probabilities(judge), loaded().encoder.face_margin
     for label, title in ((False, "Real called fake"), (True, "Fakes called real")):
         kind = np.flatnonzero((rows.labels == label) & measured.found)
-        wrong = kind[worst(scores[kind], rows.labels[kind], threshold=0.5, most=len(kind))]
+        wrong = kind[worst_errors(scores[kind], rows.labels[kind], threshold=0.5, most=len(kind))]
         shown = [
             Failure(
                 measured.face_crop(int(index), size=CROP_PX, margin=margin),

@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.datasets import Manifest, Row
-from evals.protocol.measured import Measured, parts
-from evals.runs.peers import align, read_scores
-from evals.suites.detector_table.detector_list import Entrant
+from evals.datasets import Manifest, ManifestRow
+from evals.protocol.measured import MeasuredDataset, load_models
+from evals.runs.peers import align_scores, read_scores
+from evals.suites.detector_table.detector_list import EvaluatedDetector
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
-from tools.detectors import Inputs, ZeroShot
+from tools.detectors import InputKind, ZeroShot
 from tools.errors import SetupError
 
 FUSED = "fused"
 FRAMES_PER_VIDEO = 32
 """At most so many frames make a video's score, as in the field's tables."""
 
-PARTS: Mapping[str, Callable[[Row], str | None]] = {
+GROUPINGS: Mapping[str, Callable[[ManifestRow], str | None]] = {
     "by_method": lambda row: row.method,
     "by_compression": lambda row: row.compression,
     "by_dataset": lambda row: row.dataset,
@@ -35,7 +35,7 @@ Reading = Callable[[Scores], Scores]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Samples:
+class LabelledScores:
     """Rows to be judged: `labels` (n,) True is forged, `groups` (n,) str, `systems` (n,) each.
 
     `readings` say what a system's scores mean; without one they only rank.
@@ -51,13 +51,13 @@ class Samples:
         scores, reading = self.systems[name], self.readings.get(name)
         return np.full(len(scores), np.nan) if reading is None else reading(scores)
 
-    def take(self, indices: np.ndarray) -> "Samples":
+    def take(self, indices: np.ndarray) -> "LabelledScores":
         """Some of the rows."""
         systems = {name: scores[indices] for name, scores in self.systems.items()}
-        return Samples(self.labels[indices], self.groups[indices], systems, self.readings)
+        return LabelledScores(self.labels[indices], self.groups[indices], systems, self.readings)
 
 
-def judged(manifest: Manifest) -> Manifest:
+def evaluation_rows(manifest: Manifest) -> Manifest:
     """The rows that may be judged: those with a label, and none of a split called `train`.
 
     Shipped parts may have learnt from a `train` split; how many rows that leaves out is noted.
@@ -70,7 +70,7 @@ def judged(manifest: Manifest) -> Manifest:
     return kept.noted(left_out=left_out)
 
 
-def systems_of(measured: Measured) -> dict[str, Scores]:
+def indexed_scores(measured: MeasuredDataset) -> dict[str, Scores]:
     """What indexing alone gives, by name: `<input>/<detector>`, `<input>/prompts`, `fused`.
 
     Prompts are zero-shot: the mean cosine to texts that say forged less that to texts that say
@@ -88,20 +88,20 @@ def systems_of(measured: Measured) -> dict[str, Scores]:
     return found
 
 
-def _prompts(inputs: Inputs) -> ZeroShot:
-    return ZeroShot.of(parts().encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs=inputs)
+def _prompts(inputs: InputKind) -> ZeroShot:
+    return ZeroShot.of(load_models().encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs=inputs)
 
 
-def peers_of(
+def peer_scores(
     peers: Sequence[tuple[str, Path]], ids: Sequence[str]
 ) -> tuple[dict[str, Scores], dict[str, object]]:
     """Peers' scores for our samples as `peer/<name>`, and how far their files cover those."""
-    aligned = {f"peer/{name}": align(read_scores(file), ids) for name, file in peers}
+    aligned = {f"peer/{name}": align_scores(read_scores(file), ids) for name, file in peers}
     columns = {name: it.values for name, it in aligned.items()}
     return columns, {name: it.figures() for name, it in aligned.items()}
 
 
-def readings_of(entrants: Sequence[Entrant], peers: Systems) -> dict[str, Reading]:
+def score_converters(entrants: Sequence[EvaluatedDetector], peers: Systems) -> dict[str, Reading]:
     """How scores read: calibrated ones by their calibration, `fused` as it is, peers' by range."""
     found = {it.name: it.calibration.probabilities for it in entrants if it.calibration is not None}
     return {FUSED: _as_it_is, **found, **{name: reading_of(it) for name, it in peers.items()}}
@@ -122,7 +122,7 @@ def _of_log_odds(scores: Scores) -> Scores:
     return np.asarray(1 / (1 + np.exp(-np.clip(scores, -60, 60))))
 
 
-def videos_of(measured: Measured, rows: Samples) -> Samples:
+def aggregate_videos(measured: MeasuredDataset, rows: LabelledScores) -> LabelledScores:
     """One row a video: the mean over its first 32 measured frames; no rows without videos."""
     # A video that its data set gives no name is named by its file.
     keys = [
@@ -146,7 +146,9 @@ def _mean(scores: Scores) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def members(measured: Measured, key: Callable[[Row], str | None]) -> dict[str, np.ndarray]:
+def rows_by_group(
+    measured: MeasuredDataset, key: Callable[[ManifestRow], str | None]
+) -> dict[str, np.ndarray]:
     """Rows by part: its fakes and the authentic ones of that part, else of its data sets."""
     names = np.array([key(row) or "" for row in measured.rows])
     datasets = np.array([row.dataset for row in measured.rows])

@@ -24,22 +24,22 @@ import numpy as np
 
 from evals.datasets import load
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, measure, parts
+from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
 from evals.runs import samples
 from evals.suites.detector_table import suite as table_of_all
-from evals.suites.detector_table.answers import answers
-from evals.suites.detector_table.detector_list import roster
-from evals.suites.detector_table.samples import is_whole
+from evals.suites.detector_table.answers import collect_logits
+from evals.suites.detector_table.detector_list import evaluated_detectors
+from evals.suites.detector_table.samples import is_full_data_folder
 from evals.suites.detectors.figures import ROUNDS, figures_of
 from evals.suites.detectors.scores import (
     FUSED,
-    PARTS,
-    Samples,
-    judged,
-    members,
-    peers_of,
-    readings_of,
-    videos_of,
+    GROUPINGS,
+    LabelledScores,
+    aggregate_videos,
+    evaluation_rows,
+    peer_scores,
+    rows_by_group,
+    score_converters,
 )
 
 ROUNDS_OF_PARTS = 200
@@ -52,17 +52,19 @@ Table = dict[str, dict[str, dict[str, object]]]
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Figures of every system, overall and by part; samples and pictures go to the output."""
-    if options.layout is None and is_whole(options.data):
-        return table_of_all.everything(options)
-    manifest = judged(load(options.data, options.layout))
-    everyone = roster(parts().settings)
+    if options.layout is None and is_full_data_folder(options.data):
+        return table_of_all.evaluate_all(options)
+    manifest = evaluation_rows(load(options.data, options.layout))
+    everyone = evaluated_detectors(load_models().settings)
     entrants = [it for it in everyone.entrants if not it.wants_query]
     queried = [(it.name, NO_QUERY) for it in everyone.entrants if it.wants_query]
-    measured = measure(manifest, options)
-    found = answers(measured, entrants, options, digest=manifest.digest)
-    peers, coverage = peers_of(options.peers, measured.ids)
+    measured = measure_dataset(manifest, options)
+    found = collect_logits(measured, entrants, options, digest=manifest.digest)
+    peers, coverage = peer_scores(options.peers, measured.ids)
     systems = {FUSED: measured.fused(), **found, **peers}
-    rows = Samples(measured.forged, measured.groups, systems, readings_of(entrants, peers))
+    rows = LabelledScores(
+        measured.forged, measured.groups, systems, score_converters(entrants, peers)
+    )
     options.progress(0, 0, "figures")
     _write(measured, rows, options)
     by_part = _parts(measured, rows, options)
@@ -88,7 +90,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     }
 
 
-def counts(measured: Measured) -> dict[str, object]:
+def counts(measured: MeasuredDataset) -> dict[str, object]:
     """How many pictures there are, and in how many no face could be measured."""
     forged, lost = measured.forged, ~measured.found
     return {
@@ -103,7 +105,7 @@ def counts(measured: Measured) -> dict[str, object]:
     }
 
 
-def _figures(rows: Samples, *, seed: int, rounds: int) -> dict[str, dict[str, object]]:
+def _figures(rows: LabelledScores, *, seed: int, rounds: int) -> dict[str, dict[str, object]]:
     """Figures of every system."""
     return {
         name: figures_of(
@@ -114,19 +116,21 @@ def _figures(rows: Samples, *, seed: int, rounds: int) -> dict[str, dict[str, ob
     }  # fmt: skip
 
 
-def _videos(measured: Measured, rows: Samples, *, seed: int) -> dict[str, object]:
+def _videos(measured: MeasuredDataset, rows: LabelledScores, *, seed: int) -> dict[str, object]:
     """Figures of every system on whole videos; their count alone when there are none."""
-    videos = videos_of(measured, rows)
+    videos = aggregate_videos(measured, rows)
     count = len(videos.labels)
     figures = _figures(videos, seed=seed, rounds=ROUNDS) if count else {}
     return {"n": count, **figures}
 
 
-def _parts(measured: Measured, rows: Samples, options: EvalOptions) -> dict[str, Table]:
+def _parts(
+    measured: MeasuredDataset, rows: LabelledScores, options: EvalOptions
+) -> dict[str, Table]:
     """Figures of each part that fakes belong to; one part that is everything is left out."""
     found: dict[str, Table] = {}
-    for part, key in PARTS.items():
-        of_part = members(measured, key)
+    for part, key in GROUPINGS.items():
+        of_part = rows_by_group(measured, key)
         if len(of_part) > 1 or any(len(it) < len(measured) for it in of_part.values()):
             found[part] = {
                 name: _figures(rows.take(indices), seed=options.seed, rounds=ROUNDS_OF_PARTS)
@@ -143,8 +147,8 @@ def table(found: Table, what: str) -> dict[str, dict[str, object]]:
     }
 
 
-def _write(measured: Measured, rows: Samples, options: EvalOptions) -> None:
-    keep, found = samples.Samples(options.output), measured.found
+def _write(measured: MeasuredDataset, rows: LabelledScores, options: EvalOptions) -> None:
+    keep, found = samples.SampleWriter(options.output), measured.found
     for index, (name, row) in enumerate(zip(measured.ids, measured.rows, strict=True)):
         keep.score(
             id=name,

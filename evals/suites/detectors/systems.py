@@ -7,11 +7,16 @@ from operator import or_
 
 import numpy as np
 
-from evals.suites.detector_table.detector_list import Entrant
-from evals.suites.detector_table.fusion import ASKED, FURTHER
-from evals.suites.detector_table.score_table import Column, Sheet
-from evals.suites.detector_table.training_distance import NEARNESSES, Learnt, Nearness, nearness
-from tools.verdict.rule import Rule
+from evals.suites.detector_table.detector_list import EvaluatedDetector
+from evals.suites.detector_table.fusion import QUERY_SCORES, RULE_METHODS
+from evals.suites.detector_table.score_table import Column, ScoreTable
+from evals.suites.detector_table.training_distance import (
+    TRAINING_OVERLAPS,
+    TrainingFamilies,
+    TrainingOverlap,
+    training_overlap,
+)
+from tools.verdict.rule import VerdictRule
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,17 +30,19 @@ class System:
     logits: np.ndarray
     probabilities: np.ndarray
     bands: np.ndarray
-    learnt: Learnt | None
+    learnt: TrainingFamilies | None
 
     @property
     def calibrated(self) -> bool:
         """Whether it has probabilities at all."""
         return bool(np.isfinite(self.probabilities).any())
 
-    def near(self, column: Column) -> Nearness:
+    def near(self, column: Column) -> TrainingOverlap:
         """How near a column is to what it learnt; of several families the nearest."""
-        found = [nearness(self.learnt, family=it, source=column.source) for it in column.families]
-        return min(found, key=NEARNESSES.index, default="not said")
+        found = [
+            training_overlap(self.learnt, family=it, source=column.source) for it in column.families
+        ]
+        return min(found, key=TRAINING_OVERLAPS.index, default="not said")
 
     def take(self, rows: np.ndarray) -> "System":
         """Some of the pictures."""
@@ -47,10 +54,14 @@ class System:
         )
 
 
-def systems(
-    sheet: Sheet, entrants: Sequence[Entrant], *, rule: Rule | None, below: Learnt,
+def build_systems(
+    sheet: ScoreTable,
+    entrants: Sequence[EvaluatedDetector],
+    *,
+    rule: VerdictRule | None,
+    below: TrainingFamilies,
     peers: Mapping[str, np.ndarray],
-) -> list[System]:  # fmt: skip
+) -> list[System]:
     """Fused scores first, then everyone in turn, further scores, other systems' files of scores.
 
     `below` is what the encoder learnt, in whose space further scores are taken.
@@ -58,27 +69,31 @@ def systems(
     found = []
     if rule is not None:
         learnt = learnt_by_fusion(entrants, rule)
-        found += [_fused(sheet, name, learnt) for name in ASKED]
+        found += [_fused(sheet, name, learnt) for name in RULE_METHODS]
     found += [_of(sheet, entrant) for entrant in entrants]
-    found += [_bare(name, sheet.logits[name], below) for name in FURTHER if name in sheet.logits]
+    found += [
+        _bare(name, sheet.logits[name], below) for name in QUERY_SCORES if name in sheet.logits
+    ]
     return [*found, *(_bare(name, scores, None) for name, scores in peers.items())]
 
 
-def learnt_by_fusion(entrants: Sequence[Entrant], rule: Rule) -> Learnt | None:
+def learnt_by_fusion(
+    entrants: Sequence[EvaluatedDetector], rule: VerdictRule
+) -> TrainingFamilies | None:
     """All that the detectors in the rule learnt from; None while one of them does not say."""
     each = [it.learnt for it in entrants if it.name in rule.needs]
     known = [it for it in each if it is not None]
     return reduce(or_, known) if known and len(known) == len(each) else None
 
 
-def _fused(sheet: Sheet, name: str, learnt: Learnt | None) -> System:
+def _fused(sheet: ScoreTable, name: str, learnt: TrainingFamilies | None) -> System:
     logits = sheet.logits.get(name, np.full(len(sheet), np.nan))
     probabilities = 1 / (1 + np.exp(-np.clip(logits, -40, 40)))
     bands = sheet.bands.get(name, np.full((len(sheet), 2), np.nan))
     return System(name, logits, probabilities, bands, learnt)
 
 
-def _of(sheet: Sheet, entrant: Entrant) -> System:
+def _of(sheet: ScoreTable, entrant: EvaluatedDetector) -> System:
     logits, calibration = sheet.logits[entrant.name], entrant.calibration
     if calibration is None:
         return _bare(entrant.name, logits, entrant.learnt)
@@ -88,7 +103,7 @@ def _of(sheet: Sheet, entrant: Entrant) -> System:
     return System(entrant.name, logits, probabilities, bands, entrant.learnt)
 
 
-def _bare(name: str, logits: np.ndarray, learnt: Learnt | None) -> System:
+def _bare(name: str, logits: np.ndarray, learnt: TrainingFamilies | None) -> System:
     """Nobody calibrated it."""
     count = len(logits)
     return System(name, logits, np.full(count, np.nan), np.full((count, 2), np.nan), learnt)

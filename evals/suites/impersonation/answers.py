@@ -10,20 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.datasets.manifest import Row
+from evals.datasets.manifest import ManifestRow
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, parts
-from evals.protocol.protocol import RELEVANT, Kind, Plan, Question, body_owners, kind
-from tools.gallery.records import Moment
-from tools.search.aggregation import Candidate, assess, best_of_each, order
+from evals.protocol.measured import MeasuredDataset, load_models
+from evals.protocol.protocol import (
+    RELEVANT,
+    RelationToQuery,
+    RetrievalPlan,
+    RetrievalQuery,
+    body_owners,
+    relation_to_query,
+)
+from tools.gallery.records import FramePosition
+from tools.search.aggregation import Candidate, aggregate_candidates, assess_scores, ranking_key
 from tools.search.query import Query
-from tools.search.scoring import compare
+from tools.search.scoring import score_faces
 from tools.search.search import CANDIDATES
-from tools.verdict.rule import Rule, Verdict
+from tools.verdict.rule import Verdict, VerdictRule
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RankedImage:
     """A gallery picture as one query sees it; `rank` from 1 is its place in the application's list.
 
     `id` is its file, `tie` orders equals. `same` and `fake` are calibrated probabilities, None
@@ -33,7 +40,7 @@ class Judged:
 
     id: str
     tie: str
-    kind: Kind
+    kind: RelationToQuery
     method: str
     verdict: Verdict
     same: float | None
@@ -48,7 +55,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class MissedImage:
     """A relevant picture that no list holds: no face was found in it, or it is too unlike."""
 
     id: str
@@ -57,7 +64,7 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchResult:
     """One search: who was asked for with which photos, what came back in order, what did not.
 
     Where no photo of the person shows a face that can be measured, everything was missed.
@@ -65,8 +72,8 @@ class Answer:
 
     person: str
     photos: tuple[str, ...]
-    judged: tuple[Judged, ...]
-    missed: tuple[Missed, ...]
+    judged: tuple[RankedImage, ...]
+    missed: tuple[MissedImage, ...]
     measurable: bool = True
 
     @property
@@ -75,7 +82,9 @@ class Answer:
         return sum(one.relevant for one in self.judged) + len(self.missed)
 
 
-def answers(measured: Measured, plan: Plan, options: EvalOptions) -> list[Answer]:
+def run_queries(
+    measured: MeasuredDataset, plan: RetrievalPlan, options: EvalOptions
+) -> list[SearchResult]:
     """Ask every question of a plan over the rows that were measured."""
     found = measured.found
     gallery = _Gallery(measured, np.array([i for i in plan.gallery if found[i]], int))
@@ -89,7 +98,7 @@ def answers(measured: Measured, plan: Plan, options: EvalOptions) -> list[Answer
 class _Gallery:
     """The gallery's faces: indices (g,) of rows, and embeddings (g, e)."""
 
-    def __init__(self, measured: Measured, indices: np.ndarray) -> None:
+    def __init__(self, measured: MeasuredDataset, indices: np.ndarray) -> None:
         self.indices = indices
         self.files = [measured.rows[index].path for index in indices]
         self.embeddings = measured.embeddings[indices]
@@ -104,31 +113,37 @@ class _Gallery:
         return nearest
 
 
-def _answer(measured: Measured, plan: Plan, question: Question, gallery: _Gallery) -> Answer:
+def _answer(
+    measured: MeasuredDataset, plan: RetrievalPlan, question: RetrievalQuery, gallery: _Gallery
+) -> SearchResult:
     person, photos = question.person, tuple(measured.ids[i] for i in question.references)
-    judged: list[Judged] = []
+    judged: list[RankedImage] = []
     if question.references:
         query = measured.query(question.references)
         judged = _judged(measured, person, query, gallery)
-    listed, missed = {one.id for one in judged}, dict[str, Missed]()
+    listed, missed = {one.id for one in judged}, dict[str, MissedImage]()
     for index, row in ((index, measured.rows[index]) for index in plan.gallery):
-        if kind(person, row) == RELEVANT and row.path not in listed:
+        if relation_to_query(person, row) == RELEVANT and row.path not in listed:
             found = bool(measured.found[index]) or (
                 row.path in missed and missed[row.path].face_found
             )
-            missed[row.path] = Missed(row.path, row.method or "", found)
-    return Answer(person, photos, tuple(judged), tuple(missed.values()), bool(question.references))
+            missed[row.path] = MissedImage(row.path, row.method or "", found)
+    return SearchResult(
+        person, photos, tuple(judged), tuple(missed.values()), bool(question.references)
+    )
 
 
-def _judged(measured: Measured, person: str, query: Query, gallery: _Gallery) -> list[Judged]:
+def _judged(
+    measured: MeasuredDataset, person: str, query: Query, gallery: _Gallery
+) -> list[RankedImage]:
     """A gallery against a query, in the application's order; a video is judged as a whole."""
     owners, files = body_owners(person, measured.rows), gallery.nearest(query)
-    rule = parts().rule
+    rule = load_models().rule
     rule = None if rule is None else rule.among(len(gallery.indices))
     candidates = _candidates(measured, query, [i for rows in files.values() for i in rows], rule)
     ranked = sorted(
         ((_of_file([candidates[i] for i in rows], rule), rows[0]) for rows in files.values()),
-        key=lambda one: (order(one[0]), measured.ids[one[1]]),
+        key=lambda one: (ranking_key(one[0]), measured.ids[one[1]]),
     )
     return [
         _seen(it, measured.rows[index], person, rank=rank, owners=owners)
@@ -137,32 +152,37 @@ def _judged(measured: Measured, person: str, query: Query, gallery: _Gallery) ->
 
 
 def _candidates(
-    measured: Measured, query: Query, rows: Sequence[int], rule: Rule | None
+    measured: MeasuredDataset, query: Query, rows: Sequence[int], rule: VerdictRule | None
 ) -> dict[int, Candidate]:
     some = measured.take(rows)
-    compared = compare(query, some.columns, detectors=parts().detectors)
+    compared = score_faces(query, some.columns, detectors=load_models().detectors)
     return {
-        row: Candidate(face, scores, assess(scores, usable=face.face.quality.usable, rule=rule))
+        row: Candidate(
+            face, scores, assess_scores(scores, usable=face.face.quality.usable, rule=rule)
+        )
         for row, face, scores in zip(rows, some.faces, compared, strict=True)
         if face is not None
     }
 
 
-def _of_file(frames: Sequence[Candidate], rule: Rule | None) -> Candidate:
+def _of_file(frames: Sequence[Candidate], rule: VerdictRule | None) -> Candidate:
     """A picture's candidate, or that of a video, as the application judges one."""
     if len(frames) == 1:
         return frames[0]
     moments = {
-        frame.record.image_id: Moment("video", float(number)) for number, frame in enumerate(frames)
+        frame.record.image_id: FramePosition("video", float(number))
+        for number, frame in enumerate(frames)
     }
-    (whole,) = best_of_each(frames, moments, rule=rule)
+    (whole,) = aggregate_candidates(frames, moments, rule=rule)
     return whole
 
 
-def _seen(it: Candidate, row: Row, person: str, *, rank: int, owners: set[str]) -> Judged:
+def _seen(
+    it: Candidate, row: ManifestRow, person: str, *, rank: int, owners: set[str]
+) -> RankedImage:
     given = it.assessment
-    return Judged(
-        row.path, row.path, kind(person, row), row.method or "", given.verdict,
+    return RankedImage(
+        row.path, row.path, relation_to_query(person, row), row.method or "", given.verdict,
         given.identity_probability, given.fake_probability, rank,
         row.label == "real" and row.depicted_id in owners,
     )  # fmt: skip

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from assistant import Settings, Unmask
 from evals.options import EvalOptions
-from evals.protocol.measured import parts
-from evals.protocol.protocol import RELEVANT, Kind
-from evals.suites.impersonation.answers import Answer, Judged, Missed
+from evals.protocol.measured import load_models
+from evals.protocol.protocol import RELEVANT, RelationToQuery
+from evals.suites.impersonation.answers import MissedImage, RankedImage, SearchResult
 from tools.gallery.record_store import Gallery
 from tools.search.query import NoFace
 from tools.search.results import Findings
 from tools.training.calibration.made_cases import (
-    Exhibit,
-    ask_about_central_face,
-    build,
-    halves,
+    BenchmarkFile,
+    build_benchmark,
     portraits,
+    retry_with_central_face,
+    split_persons,
 )
 
 EVERYTHING = 1_000_000
@@ -30,26 +30,26 @@ SEED = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Casework:
+class CaseworkResult:
     """The files of a casework below a folder, and what the application answered."""
 
     folder: Path
-    exhibits: Sequence[Exhibit]
-    answers: Sequence[Answer]
+    exhibits: Sequence[BenchmarkFile]
+    answers: Sequence[SearchResult]
 
 
-def is_meant(data: Path) -> bool:
+def is_casework_source(data: Path) -> bool:
     """Whether a folder holds the photographs that casework is made of."""
     return (data / "lfw" / "labels.npz").is_file()
 
 
-def casework(options: EvalOptions, folder: Path) -> Casework:
+def run_casework(options: EvalOptions, folder: Path) -> CaseworkResult:
     """Make the files, index them as a user would, ask for everybody; `limit` caps the queries."""
-    people = halves(portraits(options.data, split="val"))[1]
-    exhibits = build(people, folder, seed=SEED, queries=options.limit)
+    people = split_persons(portraits(options.data, split="val"))[1]
+    exhibits = build_benchmark(people, folder, seed=SEED, queries=options.limit)
     # The settings of the machine, but for the state: an evaluation leaves the user's alone.
     settings = Settings.load().model_copy(update={"home": folder / "home"})
-    unmask = Unmask(settings, gallery=GALLERY, parts=parts())
+    unmask = Unmask(settings, gallery=GALLERY, parts=load_models())
     files = sum(exhibit.kind != "query" for exhibit in exhibits)
     unmask.index(
         [folder / "gallery"],
@@ -60,13 +60,15 @@ def casework(options: EvalOptions, folder: Path) -> Casework:
     for number, exhibit in enumerate(asked):
         options.progress(number, len(asked), "asking")
         answers.append(_answer(unmask, folder, exhibit, exhibits))
-    return Casework(folder, exhibits, _with_faces(answers, settings.home, folder))
+    return CaseworkResult(folder, exhibits, _with_faces(answers, settings.home, folder))
 
 
-def _answer(unmask: Unmask, folder: Path, query: Exhibit, exhibits: Sequence[Exhibit]) -> Answer:
-    person, judged, measurable = query.depicted, tuple[Judged, ...](), True
+def _answer(
+    unmask: Unmask, folder: Path, query: BenchmarkFile, exhibits: Sequence[BenchmarkFile]
+) -> SearchResult:
+    person, judged, measurable = query.depicted, tuple[RankedImage, ...](), True
     try:
-        findings = ask_about_central_face(
+        findings = retry_with_central_face(
             # Of the whole list, what a closer look makes of its first hits is another question.
             lambda face: unmask.find([folder / query.file], top=EVERYTHING, face=face, closer=False)
         )
@@ -75,18 +77,20 @@ def _answer(unmask: Unmask, folder: Path, query: Exhibit, exhibits: Sequence[Exh
         measurable = False
     listed = {one.id for one in judged}
     missed = tuple(
-        Missed(exhibit.file, exhibit.family, face_found=True)
+        MissedImage(exhibit.file, exhibit.family, face_found=True)
         for exhibit in exhibits
         if kind(person, exhibit) == RELEVANT and exhibit.file not in listed
     )
-    return Answer(person, (query.file,), judged, missed, measurable)
+    return SearchResult(person, (query.file,), judged, missed, measurable)
 
 
-def _judged(findings: Findings, person: str, exhibits: Sequence[Exhibit]) -> tuple[Judged, ...]:
+def _judged(
+    findings: Findings, person: str, exhibits: Sequence[BenchmarkFile]
+) -> tuple[RankedImage, ...]:
     by_file = {exhibit.file: exhibit for exhibit in exhibits}
     owners = {it.body for it in exhibits if it.kind == "forgery" and it.depicted == person}
     return tuple(
-        Judged(
+        RankedImage(
             what.file,
             hit.image_id,
             kind(person, what),
@@ -102,7 +106,7 @@ def _judged(findings: Findings, person: str, exhibits: Sequence[Exhibit]) -> tup
     )
 
 
-def kind(person: str, what: Exhibit) -> Kind:
+def kind(person: str, what: BenchmarkFile) -> RelationToQuery:
     """What an exhibit is to somebody who asks for that person."""
     if what.kind == "forgery":
         if what.depicted == person:
@@ -114,11 +118,11 @@ def kind(person: str, what: Exhibit) -> Kind:
     return "copy of the query" if what.kind == "copy" else "genuine photo of the person"
 
 
-def _with_faces(answers: Sequence[Answer], home: Path, folder: Path) -> list[Answer]:
+def _with_faces(answers: Sequence[SearchResult], home: Path, folder: Path) -> list[SearchResult]:
     """The same, knowing which of the missed pictures show a face at all."""
     with Gallery.open_existing(home, GALLERY) as gallery:
 
-        def known(it: Missed) -> Missed:
+        def known(it: MissedImage) -> MissedImage:
             return replace(it, face_found=_has_face(gallery, folder / it.id))
 
         return [replace(one, missed=tuple(map(known, one.missed))) for one in answers]

@@ -7,7 +7,7 @@ ordered by a value of its pictures; equals are ordered by name, so that nothing 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from evals.suites.impersonation.answers import Answer, Judged
+from evals.suites.impersonation.answers import RankedImage, SearchResult
 from tools.metrics import (
     average_precision,
     interval,
@@ -21,7 +21,7 @@ from tools.metrics import (
 )
 from tools.verdict.rule import Verdict
 
-Order = Callable[[Judged], float]
+Order = Callable[[RankedImage], float]
 Measure = Callable[[Sequence[bool], int], float]
 
 FILTER_AT = 0.5
@@ -33,11 +33,11 @@ def _known(probability: float | None) -> float:
     return -0.5 if probability is None else probability
 
 
-def _product(it: Judged) -> float:
+def _product(it: RankedImage) -> float:
     return -0.5 if it.same is None or it.fake is None else it.same * it.fake
 
 
-def _filtered(it: Judged) -> float:
+def _filtered(it: RankedImage) -> float:
     """Who passes the filter is ranked by forgery, the others follow by likeness."""
     same = _known(it.same)
     return 2.0 + _known(it.fake) if same >= FILTER_AT else same
@@ -80,17 +80,17 @@ _OUTCOMES: Mapping[Verdict, str] = {
 _COLUMNS = ("no_usable_face", "not_retrieved", "ranked_as_real", "inconclusive", "correct")
 
 
-def _depicted(it: Judged) -> bool:
+def _depicted(it: RankedImage) -> bool:
     return it.relevant or it.kind in ("genuine photo of the person", "copy of the query")
 
 
-def flags(answer: Answer, order: Order) -> list[bool]:
+def flags(answer: SearchResult, order: Order) -> list[bool]:
     """Which places of a list hold what is relevant, best first."""
     ordered = sorted(answer.judged, key=lambda it: (-order(it), it.tie))
     return [it.relevant for it in ordered]
 
 
-def precisions(answers: Sequence[Answer], order: Order) -> list[float]:
+def average_precisions(answers: Sequence[SearchResult], order: Order) -> list[float]:
     """The average precision of every answer; NaN where nothing was to be found.
 
     With perfect retrieval and no authentic photo of the person, nothing is left to tell apart:
@@ -101,17 +101,17 @@ def precisions(answers: Sequence[Answer], order: Order) -> list[float]:
     return [average_precision(flags(one, order), one.relevant) for one in answers]
 
 
-def _detected(answer: Answer) -> float:
+def _detected(answer: SearchResult) -> float:
     trivial = all(it.relevant for it in answer.judged if _depicted(it))
     found = average_precision(flags(answer, ORDERS["mAP_oracle_retrieval"]), answer.relevant)
     return float("nan") if trivial and answer.judged else found
 
 
-def averages(answers: Sequence[Answer], *, seed: int) -> dict[str, object]:
+def mean_metrics(answers: Sequence[SearchResult], *, seed: int) -> dict[str, object]:
     """Mean average precision, its two ceilings, and the other measures of our lists."""
     found: dict[str, object] = {}
     for name, order in ORDERS.items():
-        found |= summary(name, precisions(answers, order), seed=seed)
+        found |= summary(name, average_precisions(answers, order), seed=seed)
     for name, measure in MEASURES.items():
         values = [measure(flags(one, ORDERS["mAP"]), one.relevant) for one in answers]
         found |= summary(name, values, seed=seed)
@@ -123,15 +123,15 @@ def summary(name: str, values: Sequence[float], *, seed: int) -> dict[str, objec
     return {name: mean(values), f"{name}_95": interval(values, seed=seed)}
 
 
-def fusions(answers: Sequence[Answer], *, seed: int) -> dict[str, object]:
+def fusions(answers: Sequence[SearchResult], *, seed: int) -> dict[str, object]:
     """Our rule beside the obvious ways to make one list of two probabilities.
 
     The differences are of our rule to each of the others, query by query.
     """
-    ours = precisions(answers, FUSIONS["whole_rule"])
+    ours = average_precisions(answers, FUSIONS["whole_rule"])
     found: dict[str, object] = {}
     for name, order in FUSIONS.items():
-        theirs = precisions(answers, order)
+        theirs = average_precisions(answers, order)
         found[name] = summary("mAP", theirs, seed=seed)
         if name != "whole_rule":
             found[name] |= gain(answers, ours, theirs, seed=seed)  # type: ignore[operator]
@@ -139,7 +139,7 @@ def fusions(answers: Sequence[Answer], *, seed: int) -> dict[str, object]:
 
 
 def gain(
-    answers: Sequence[Answer], ours: Sequence[float], theirs: Sequence[float], *, seed: int
+    answers: Sequence[SearchResult], ours: Sequence[float], theirs: Sequence[float], *, seed: int
 ) -> dict[str, object]:
     """By how much our mean exceeds another's over the same persons, and how likely by chance."""
     persons = [one.person for one in answers]
@@ -147,7 +147,7 @@ def gain(
     return {"ours_more_by": found.value, "ours_more_by_95": (found.low, found.high), "p": found.p}
 
 
-def outcomes(answers: Sequence[Answer]) -> dict[str, object]:
+def outcomes(answers: Sequence[SearchResult]) -> dict[str, object]:
     """Verdicts by what the file really is, as seen from each query."""
     table: dict[str, Counter[str]] = defaultdict(Counter)
     by_family: dict[str, Counter[str]] = defaultdict(Counter)
@@ -176,7 +176,7 @@ def _share(verdicts: Counter[str]) -> float:
     return verdicts["impersonation"] / total if total else float("nan")
 
 
-def failures(answers: Sequence[Answer]) -> dict[str, dict[str, int]]:
+def failures(answers: Sequence[SearchResult]) -> dict[str, dict[str, int]]:
     """What became of the forgeries of the persons asked for, by method: counts of five outcomes.
 
     *not retrieved*: taken for another person, or too unlike to be looked at; *ranked as real*:

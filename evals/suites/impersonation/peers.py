@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evals.runs.peers import align, read_rankings
-from evals.suites.impersonation.answers import Answer
-from evals.suites.impersonation.figures import MEASURES, ORDERS, gain, precisions, summary
+from evals.runs.peers import align_scores, read_rankings
+from evals.suites.impersonation.answers import SearchResult
+from evals.suites.impersonation.figures import MEASURES, ORDERS, average_precisions, gain, summary
 from tools.metrics import average_precision
 
 
-def beside(
-    made: Sequence[Answer], gallery: Sequence[str], file: Path, *, seed: int
+def compare_with_peer(
+    made: Sequence[SearchResult], gallery: Sequence[str], file: Path, *, seed: int
 ) -> dict[str, object]:
     """Its figures and by how much ours are better; what it did not list counts as missed.
 
@@ -18,7 +18,7 @@ def beside(
     """
     rankings = read_rankings(file)
     lists = [rankings.get(one.photos[0], {}) if one.photos else {} for one in made]
-    aligned = [align(it, gallery) for it in lists]
+    aligned = [align_scores(it, gallery) for it in lists]
     found = [flags(one, it, gallery) for one, it in zip(made, lists, strict=True)]
     pairs = [(it, one.relevant) for one, it in zip(made, found, strict=True)]
     precision = [average_precision(*pair) for pair in pairs]
@@ -30,13 +30,13 @@ def beside(
     }
     for name, measure in MEASURES.items():
         figures |= summary(name, [measure(*pair) for pair in pairs], seed=seed)
-    return figures | gain(made, precisions(made, ORDERS["mAP"]), precision, seed=seed)
+    return figures | gain(made, average_precisions(made, ORDERS["mAP"]), precision, seed=seed)
 
 
-def flags(answer: Answer, ranking: Mapping[str, float], gallery: Sequence[str]) -> list[bool]:
+def flags(answer: SearchResult, ranking: Mapping[str, float], gallery: Sequence[str]) -> list[bool]:
     """Which places of the list hold what is relevant, best first; equals are ordered by name."""
     relevant = {it.id for it in answer.judged if it.relevant} | {it.id for it in answer.missed}
-    scores = align(ranking, gallery).values
+    scores = align_scores(ranking, gallery).values
     listed = sorted((-score, name) for name, score in zip(gallery, scores, strict=True)
                     if score == score)  # fmt: skip
     return [name in relevant for _, name in listed]

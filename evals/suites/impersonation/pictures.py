@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 
 from evals.protocol.protocol import RELEVANT
-from evals.suites.impersonation.answers import Answer, Judged
-from evals.suites.impersonation.figures import FUSIONS, ORDERS, failures, precisions
+from evals.suites.impersonation.answers import RankedImage, SearchResult
+from evals.suites.impersonation.figures import FUSIONS, ORDERS, average_precisions, failures
 from tools.metrics import interval, mean
 from tools.verdict.rule import VERDICTS
 
 Reader = Callable[[str], np.ndarray]
 """From a file's name to its picture, uint8 RGB."""
-Pairs = Sequence[tuple[Answer, Judged]]
+Pairs = Sequence[tuple[SearchResult, RankedImage]]
 
 SIDE_PX = 160
 MOST = 24
@@ -27,7 +27,7 @@ NAMES: Mapping[str, str] = {
 }
 
 
-def false_alarms(made: Sequence[Answer]) -> Pairs:
+def false_alarms(made: Sequence[SearchResult]) -> Pairs:
     """What is no impersonation but was called one, the highest ranked first."""
     wrong = [
         (one, it)
@@ -38,7 +38,7 @@ def false_alarms(made: Sequence[Answer]) -> Pairs:
     return sorted(wrong, key=lambda pair: (pair[1].rank, pair[1].id))
 
 
-def taken_for_real(made: Sequence[Answer]) -> Pairs:
+def taken_for_real(made: Sequence[SearchResult]) -> Pairs:
     """Impersonations that were called something else than uncertain, the lowest ranked first."""
     lost = [
         (one, it)
@@ -49,7 +49,7 @@ def taken_for_real(made: Sequence[Answer]) -> Pairs:
     return sorted(lost, key=lambda pair: (-pair[1].rank, pair[1].id))
 
 
-def draw(made: Sequence[Answer], read: Reader, output: Path | None, *, seed: int = 0) -> None:
+def draw(made: Sequence[SearchResult], read: Reader, output: Path | None, *, seed: int = 0) -> None:
     """Two galleries of failures, two tables of counts and the means, for a run's folder."""
     if output is None:
         return
@@ -90,7 +90,7 @@ def _square(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.resize(cut, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA))
 
 
-def _verdicts(made: Sequence[Answer], folder: Path) -> None:
+def _verdicts(made: Sequence[SearchResult], folder: Path) -> None:
     from evals.pictures.matrix import confusion
 
     rows = sorted({it.kind for one in made for it in one.judged})
@@ -105,7 +105,7 @@ def _verdicts(made: Sequence[Answer], folder: Path) -> None:
     )  # fmt: skip
 
 
-def _failures(made: Sequence[Answer], folder: Path) -> None:
+def _failures(made: Sequence[SearchResult], folder: Path) -> None:
     from evals.pictures.matrix import confusion
 
     table = failures(made)
@@ -121,13 +121,13 @@ def _failures(made: Sequence[Answer], folder: Path) -> None:
     )  # fmt: skip
 
 
-def _means(made: Sequence[Answer], folder: Path, *, seed: int) -> None:
+def _means(made: Sequence[SearchResult], folder: Path, *, seed: int) -> None:
     from evals.pictures.bars import Bar, bars
 
     orders = {**ORDERS, **{name: order for name, order in FUSIONS.items() if name in NAMES}}
     shown = []
     for name, order in orders.items():
-        values = precisions(made, order)
+        values = average_precisions(made, order)
         shown.append(Bar(NAMES[name], mean(values), *interval(values, seed=seed)))
     bars(
         folder, "means", shown, title=f"Mean average precision · {len(made):,} queries", axis="mAP",

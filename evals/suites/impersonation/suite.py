@@ -21,24 +21,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.options import EvalOptions
-from evals.protocol.data import prepared
+from evals.protocol.data import prepare_dataset
 from evals.protocol.duplicates import near_duplicates
-from evals.protocol.protocol import plan
-from evals.runs.samples import Samples
-from evals.suites.impersonation.answers import Answer, answers
-from evals.suites.impersonation.casework import casework, is_meant
+from evals.protocol.protocol import build_plan
+from evals.runs.samples import SampleWriter
+from evals.suites.impersonation.answers import SearchResult, run_queries
+from evals.suites.impersonation.casework import is_casework_source, run_casework
 from evals.suites.impersonation.figures import (
     FUSIONS,
     MEASURES,
     ORDERS,
-    averages,
+    average_precisions,
     failures,
     flags,
     fusions,
+    mean_metrics,
     outcomes,
-    precisions,
 )
-from evals.suites.impersonation.peers import beside
+from evals.suites.impersonation.peers import compare_with_peer
 from evals.suites.impersonation.pictures import Reader, draw
 from tools.errors import SetupError
 from tools.media.images import read_photo
@@ -52,7 +52,7 @@ REFERENCES = 1
 class _Searched:
     """All answers, the gallery's files by name, figures of this kind of data, how to see a file."""
 
-    answers: Sequence[Answer]
+    answers: Sequence[SearchResult]
     gallery: Sequence[str]
     figures: dict[str, object]
     read: Reader
@@ -62,10 +62,13 @@ def run(options: EvalOptions) -> dict[str, object]:
     """Figures of the lists, of what became of every kind of file, and of other systems' lists."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.output or Path(temporary)
-        searched = _on_casework(options, folder) if is_meant(options.data) else _on_data(options)
+        searched = (
+            _on_casework(options, folder) if is_casework_source(options.data) else _on_data(options)
+        )
         made, seed = searched.answers, options.seed
         peers = {
-            name: beside(made, searched.gallery, file, seed=seed) for name, file in options.peers
+            name: compare_with_peer(made, searched.gallery, file, seed=seed)
+            for name, file in options.peers
         }
         draw(made, searched.read, options.output, seed=seed)
     _keep(made, options.output)
@@ -74,7 +77,7 @@ def run(options: EvalOptions) -> dict[str, object]:
         "queries_without_a_measurable_face": sum(not one.measurable for one in made),
         "gallery_images": len(searched.gallery),
         **_prevalence(made, len(searched.gallery)),
-        **averages(made, seed=seed),
+        **mean_metrics(made, seed=seed),
         **outcomes(made),
         "fusions": fusions(made, seed=seed),
         "failures": failures(made),
@@ -86,7 +89,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 def _on_casework(options: EvalOptions, folder: Path) -> _Searched:
     place = folder / "casework"
     place.mkdir(exist_ok=True)
-    made = casework(options, place)
+    made = run_casework(options, place)
     files = [exhibit.file for exhibit in made.exhibits if exhibit.kind != "query"]
     return _Searched(
         made.answers, files, {"data": "casework"}, lambda name: read_photo(place / name).pixels
@@ -94,9 +97,9 @@ def _on_casework(options: EvalOptions, folder: Path) -> _Searched:
 
 
 def _on_data(options: EvalOptions) -> _Searched:
-    data = prepared(options)
+    data = prepare_dataset(options)
     measured = data.measured
-    how = plan(
+    how = build_plan(
         measured.rows, measured.found, seed=options.seed, references=REFERENCES,
         alike=near_duplicates(measured),
     )  # fmt: skip
@@ -108,14 +111,14 @@ def _on_data(options: EvalOptions) -> _Searched:
     places = {row.path: index for index, row in enumerate(measured.rows)}
     places |= {name: index for index, name in enumerate(measured.ids)}
     return _Searched(
-        answers(measured, how, options),
+        run_queries(measured, how, options),
         list(dict.fromkeys(measured.rows[index].path for index in how.gallery)),
         {**data.figures(), "references": REFERENCES, "left_out": dict(how.left_out)},
         lambda name: measured.face_crop(places[name], size=160, margin=1.6),
     )
 
 
-def _prevalence(made: Sequence[Answer], gallery: int) -> dict[str, object]:
+def _prevalence(made: Sequence[SearchResult], gallery: int) -> dict[str, object]:
     relevant = mean([one.relevant for one in made])
     return {
         "relevant_per_query": relevant,
@@ -123,15 +126,15 @@ def _prevalence(made: Sequence[Answer], gallery: int) -> dict[str, object]:
     }
 
 
-def _keep(made: Sequence[Answer], output: Path | None) -> None:
+def _keep(made: Sequence[SearchResult], output: Path | None) -> None:
     """One sample a query: every measure, by our order and by the others."""
-    samples = Samples(output)
+    samples = SampleWriter(output)
     for one in made:
         ours = flags(one, ORDERS["mAP"])
         values = {name: measure_of(ours, one.relevant) for name, measure_of in MEASURES.items()}
         for name, order in {**ORDERS, **FUSIONS}.items():
             short = name.replace("mAP", "ap") if "mAP" in name else f"ap_{name}"
-            (values[short],) = precisions([one], order)
+            (values[short],) = average_precisions([one], order)
         samples.query(
             id=one.person, group=one.person, values=values,
             photos=list(one.photos), relevant=one.relevant,

@@ -201,7 +201,7 @@ def _numbered() -> Iterator[Attack]:
 ATTACKS = tuple(_numbered())
 
 
-def spread(limit: int | None) -> tuple[Attack, ...]:
+def sample_attacks(limit: int | None) -> tuple[Attack, ...]:
     """At most `limit` of the attacks, taken evenly from the whole list."""
     if limit is None or limit >= len(ATTACKS):
         return ATTACKS

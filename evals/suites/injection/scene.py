@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from assistant.agent.agent import Agent
 from assistant.investigation import Unmask
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from evals.suites.injection.attacks import Attack
 from tools.faces.analyser import Face
@@ -35,10 +35,10 @@ _STRIP_PX, _LINE = 64, 46
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class AttackedGallery:
     """A gallery and a query photo, ready to be asked about; `keys` names images by their id."""
 
-    parts: Parts
+    parts: LoadedModels
     home: Path
     gallery: str
     photo: Path
@@ -46,7 +46,7 @@ class Prepared:
     keys: Mapping[str, str]
 
 
-class Scene:
+class AttackScenes:
     """Makes galleries, each once, below a folder."""
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
@@ -55,9 +55,9 @@ class Scene:
         self._known: dict[tuple[str, ...], tuple[Path, str, Mapping[str, str]]] = {}
 
     @cached_property
-    def parts(self) -> Parts:
+    def parts(self) -> LoadedModels:
         """Pocket checkpoints, shared by all galleries."""
-        return Parts(Settings(home=self._folder / "home", threads=self._threads))
+        return LoadedModels(Settings(home=self._folder / "home", threads=self._threads))
 
     @cached_property
     def _pictures(self) -> dict[str, np.ndarray]:
@@ -84,7 +84,7 @@ class Scene:
             "other": _around(group, other),
         }
 
-    def prepared(self, attack: Attack) -> Prepared:
+    def prepared(self, attack: Attack) -> AttackedGallery:
         """Everything of an attack that lies on the disk."""
         home, name, keys = self._gallery(attack)
         folder = self._new("query")
@@ -98,7 +98,7 @@ class Scene:
         if attack.place == "upload":
             upload = folder / f"{_file_name(attack.text)}.jpg"
             upload.write_text("no picture")
-        return Prepared(self.parts, home, name, photo, upload, keys)
+        return AttackedGallery(self.parts, home, name, photo, upload, keys)
 
     def _gallery(self, attack: Attack) -> tuple[Path, str, Mapping[str, str]]:
         key = _gallery_key(attack)
@@ -230,7 +230,7 @@ _XMP = (
 # -- tools -------------------------------------------------------------------------------------
 
 
-def corrupt(agent: Agent, attack: Attack) -> None:
+def inject_into_tool(agent: Agent, attack: Attack) -> None:
     """Let the tool that the place names add the attack's words, uncut, to what it tells."""
     tool = agent._tools[attack.place]
     if not isinstance(tool, StructuredTool) or tool.func is None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from assistant.settings import Settings
-from evals.protocol.measured import Measured, parts
+from evals.protocol.measured import MeasuredDataset, load_models
 from tools.checkpoints.store import PROFILES, locate
 from tools.detectors import UnifdLinear
 from tools.encoder.clip import Encoder
@@ -16,7 +16,7 @@ PIXELS_SIDE = 24
 BATCH = 32
 
 
-def features_of(measured: Measured) -> dict[str, np.ndarray]:
+def features_of(measured: MeasuredDataset) -> dict[str, np.ndarray]:
     """Each kind of features (n, d) by its name; all pictures must show a face.
 
     The face embedding is made to name persons and grey pixels are what needs no network: the
@@ -39,33 +39,33 @@ def features_of(measured: Measured) -> dict[str, np.ndarray]:
     return found | _other_encoders(measured)
 
 
-def without(features: np.ndarray, direction: np.ndarray) -> np.ndarray:
+def project_out(features: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Features (n, d) less their part along a direction (d,): what a linear score cannot see."""
     unit = direction / np.linalg.norm(direction)
     left: np.ndarray = features - np.outer(features @ unit, unit)
     return left
 
 
-def _without_detectors(measured: Measured) -> dict[str, np.ndarray]:
+def _without_detectors(measured: MeasuredDataset) -> dict[str, np.ndarray]:
     """The features with the direction of each linear detector projected out."""
     found = {}
-    for detector in parts().detectors:
+    for detector in load_models().detectors:
         if isinstance(detector, UnifdLinear):
             face = detector.inputs == "face"
             features = measured.face_features if face else measured.image_features
             name = f"encoder {detector.inputs} without {detector.name}"
-            found[name] = without(features, detector.weight)
+            found[name] = project_out(features, detector.weight)
     return found
 
 
-def _pixels(measured: Measured) -> np.ndarray:
+def _pixels(measured: MeasuredDataset) -> np.ndarray:
     """(n, 576) grey levels 0..1 of the aligned faces."""
     crops = [measured.face_crop(row, size=PIXELS_SIDE) for row in range(len(measured))]
     grey = [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).ravel() for crop in crops]
     return np.array(grey, np.float32) / 255
 
 
-def _other_encoders(measured: Measured) -> dict[str, np.ndarray]:
+def _other_encoders(measured: MeasuredDataset) -> dict[str, np.ndarray]:
     """Features of other profiles' encoders that are on this machine, as their makers left them."""
     settings = Settings.load()
     found = {}
@@ -81,7 +81,7 @@ def _other_encoders(measured: Measured) -> dict[str, np.ndarray]:
     return found
 
 
-def _encoded(measured: Measured, encoder: Encoder) -> np.ndarray:
+def _encoded(measured: MeasuredDataset, encoder: Encoder) -> np.ndarray:
     batches: Sequence[range] = [
         range(at, min(at + BATCH, len(measured))) for at in range(0, len(measured), BATCH)
     ]

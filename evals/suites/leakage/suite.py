@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evals.datasets import load
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
 from evals.pictures.bars import Bar, bars
-from evals.protocol.measured import Measured, measure
-from evals.protocol.probes import cross_predicted
-from evals.runs.samples import Samples
-from evals.suites.detectors.scores import judged
+from evals.protocol.measured import MeasuredDataset, measure_dataset
+from evals.protocol.probes import cross_val_predict_proba
+from evals.runs.samples import SampleWriter
+from evals.suites.detectors.scores import evaluation_rows
 from evals.suites.leakage.features import features_of
 from tools.errors import SetupError
 from tools.metrics import grouped_interval, mean
@@ -41,7 +41,7 @@ _TITLES = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Leak:
+class IdentityLeakage:
     """How well persons are named from one kind of features: right or not, picture by picture."""
 
     name: str
@@ -61,21 +61,23 @@ class Leak:
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Name persons from each kind of features; the figures, top-1 with intervals over persons."""
-    known = judged(load(options.data, options.layout))
-    manifest = chosen(known, options.limit, seed=options.seed)
+    known = evaluation_rows(load(options.data, options.layout))
+    manifest = sample_persons(known, options.limit, seed=options.seed)
     if not manifest.rows:
         raise SetupError(
             f"no two persons with {FEWEST_IMAGES} pictures from two sources in "
             f"{str(options.data)!r}: leakage needs data that says who is shown"
         )
-    measured = measure(manifest, replace(options, limit=None))
+    measured = measure_dataset(manifest, replace(options, limit=None))
     figures: dict[str, object] = {**known.notes, "skipped files": len(measured.skipped)}
     for side in SIDES:
         figures[_TITLES[side]] = _side(measured, side, options)
     return figures
 
 
-def _side(measured: Measured, side: tuple[str, str], options: EvalOptions) -> dict[str, object]:
+def _side(
+    measured: MeasuredDataset, side: tuple[str, str], options: EvalOptions
+) -> dict[str, object]:
     """The figures of authentic or forged pictures."""
     label, column = side
     rows = known_persons(measured, label=label, column=column)
@@ -91,21 +93,23 @@ def _side(measured: Measured, side: tuple[str, str], options: EvalOptions) -> di
     of = features_of(pictures)
     for number, (name, features) in enumerate(of.items()):
         options.progress(number, len(of), f"naming persons ({_TITLES[side]})")
-        leaks.append(leak(name, features, persons, sources_of(pictures.rows), seed=options.seed))
+        leaks.append(
+            measure_leakage(name, features, persons, sources_of(pictures.rows), seed=options.seed)
+        )
     _keep(pictures, leaks, side, options)
     return _figures(leaks, persons)
 
 
-def leak(
+def measure_leakage(
     name: str, features: np.ndarray, persons: Sequence[str], sources: Sequence[str], *, seed: int
-) -> Leak:
+) -> IdentityLeakage:
     """Have a linear layer name the person of each row of features (n, d)."""
-    said = cross_predicted(features, persons, sources=sources, seed=seed).predicted
+    said = cross_val_predict_proba(features, persons, sources=sources, seed=seed).predicted
     truth = np.asarray(persons)
-    return Leak(name, (said == truth).astype(float), truth)
+    return IdentityLeakage(name, (said == truth).astype(float), truth)
 
 
-def _figures(leaks: Sequence[Leak], persons: Sequence[str]) -> dict[str, object]:
+def _figures(leaks: Sequence[IdentityLeakage], persons: Sequence[str]) -> dict[str, object]:
     counts = np.unique(persons, return_counts=True)[1]
     found: dict[str, object] = {
         "persons": len(counts),
@@ -120,10 +124,13 @@ def _figures(leaks: Sequence[Leak], persons: Sequence[str]) -> dict[str, object]
 
 
 def _keep(
-    pictures: Measured, leaks: Sequence[Leak], side: tuple[str, str], options: EvalOptions
+    pictures: MeasuredDataset,
+    leaks: Sequence[IdentityLeakage],
+    side: tuple[str, str],
+    options: EvalOptions,
 ) -> None:
     """Samples, and bars of top-1."""
-    samples, title = Samples(options.output), _TITLES[side]
+    samples, title = SampleWriter(options.output), _TITLES[side]
     for place, name in enumerate(pictures.ids):
         values: Mapping[str, float | None] = {it.name: float(it.right[place]) for it in leaks}
         samples.query(id=f"{title}/{name}", group=str(leaks[0].persons[place]), values=values)
@@ -143,20 +150,20 @@ def _keep(
 # -- which pictures ---------------------------------------------------------------------------
 
 
-def sources_of(rows: Sequence[Row]) -> list[str]:
+def sources_of(rows: Sequence[ManifestRow]) -> list[str]:
     """Where each picture comes from: the clip or photo it was made of; itself when unknown."""
     return [row.source_video or row.video_id or row.path for row in rows]
 
 
-def chosen(manifest: Manifest, limit: int | None, *, seed: int) -> Manifest:
+def sample_persons(manifest: Manifest, limit: int | None, *, seed: int) -> Manifest:
     """The pictures of those persons of whom there are most, forged and authentic alike."""
     sides = {row.label for row in manifest.rows if row.label != "unknown"}
     budget = (limit or 10**9) // max(1, len(sides))
     each = int(np.clip(budget // MOST_PERSONS, FEWEST_IMAGES, MOST_IMAGES))
     persons = max(2, min(MOST_PERSONS, budget // each))
-    kept: set[Row] = set()
+    kept: set[ManifestRow] = set()
     for label in sides:
-        of: dict[str, list[Row]] = defaultdict(list)
+        of: dict[str, list[ManifestRow]] = defaultdict(list)
         for row in manifest.rows:
             if row.label == label and row.depicted_id is not None:
                 of[row.depicted_id].append(row)
@@ -167,13 +174,13 @@ def chosen(manifest: Manifest, limit: int | None, *, seed: int) -> Manifest:
     return manifest.where(kept.__contains__)
 
 
-def _enough(rows: Sequence[Row]) -> bool:
+def _enough(rows: Sequence[ManifestRow]) -> bool:
     """Videos give several pictures each, so two of them are enough."""
     whole = any(row.video_id is not None and row.frame is None for row in rows)
     return (whole or len(rows) >= FEWEST_IMAGES) and len(set(sources_of(rows))) >= 2
 
 
-def _spread(rows: Sequence[Row], count: int, *, seed: int) -> list[Row]:
+def _spread(rows: Sequence[ManifestRow], count: int, *, seed: int) -> list[ManifestRow]:
     """So many rows at random, from as many sources as possible."""
     order = np.random.default_rng(seed).permutation(len(rows))
     shuffled = [rows[place] for place in order]
@@ -186,7 +193,7 @@ def _spread(rows: Sequence[Row], count: int, *, seed: int) -> list[Row]:
     return [shuffled[place] for place in first]
 
 
-def known_persons(measured: Measured, *, label: str, column: str) -> list[int]:
+def known_persons(measured: MeasuredDataset, *, label: str, column: str) -> list[int]:
     """Rows with a face whose person has enough of them, from two sources at least."""
     of: dict[str, list[int]] = defaultdict(list)
     for place, (row, found) in enumerate(zip(measured.rows, measured.found, strict=True)):

@@ -29,7 +29,7 @@ from evals.options import EvalOptions
 from evals.suites.performance.photo_variants import write_variants
 from tools.gallery.indexing import BATCH_IMAGES
 from tools.gallery.record_store import Gallery
-from tools.gallery.vector_index import Index
+from tools.gallery.vector_index import FaceIndex
 from tools.media.images import image_id
 
 KILLS = 20
@@ -73,12 +73,12 @@ _TALLIED = (
 
 def index_in_child(home: str, photos: str, acknowledged: str) -> None:
     """Index a folder with the pocket weights, writing down what is acknowledged."""
-    from assistant.profile import Parts
+    from assistant.profile import LoadedModels
     from assistant.settings import Settings
     from tools.gallery import indexing
 
     indexing.INDEX_EVERY = 1
-    parts = Parts(Settings(home=Path(home)))
+    parts = LoadedModels(Settings(home=Path(home)))
     with (
         Path(acknowledged).open("a", encoding="ascii") as log,
         Gallery.open(Path(home), fingerprint=parts.fingerprint) as gallery,
@@ -165,7 +165,7 @@ class _Bench:
             self.tally["lost"] += sum(kept[each] == 0 for each in acknowledged)
             self.tally["duplicated"] += sum(count > 1 for count in kept.values())
             self.tally["duplicated"] += len(acknowledged) - len(set(acknowledged))
-            with Index.open(gallery) as index:
+            with FaceIndex.open(gallery) as index:
                 self.tally["index_unusable"] += index.searches_record
                 self.tally["index_rebuilt"] += bool(index.notices)
                 self.tally["index_continued"] += not index.notices
@@ -180,7 +180,7 @@ class _Bench:
         for _ in range(2):
             child = self.start()
             said.append(child.communicate()[0].split())
-        with Gallery.open_existing(self.home) as gallery, Index.open(gallery) as index:
+        with Gallery.open_existing(self.home) as gallery, FaceIndex.open(gallery) as index:
             ids = list(gallery.image_ids())
             counts = gallery.counts()
             _, missed = _search_for_every_face(gallery, index)
@@ -216,7 +216,7 @@ class _Bench:
         copy = self.folder / "copy"
         shutil.copytree(self.home, copy)
         harm(copy / "galleries" / "default" / "chroma" / name)
-        with Gallery.open_existing(copy) as gallery, Index.open(gallery) as index:
+        with Gallery.open_existing(copy) as gallery, FaceIndex.open(gallery) as index:
             _, missed = _search_for_every_face(gallery, index)
             rebuilt = any("rebuilt" in notice for notice in index.notices)
             unusable = index.searches_record
@@ -227,7 +227,7 @@ class _Bench:
         )  # fmt: skip
 
 
-def _search_for_every_face(gallery: Gallery, index: Index) -> tuple[int, int]:
+def _search_for_every_face(gallery: Gallery, index: FaceIndex) -> tuple[int, int]:
     """Faces, and those that are not found, once, with cosine 1, by their own embedding."""
     ids, matrix = gallery.embeddings()
     missed = 0

@@ -32,7 +32,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from evals.options import EvalOptions
 from evals.suites.performance.photo_variants import varied
@@ -57,7 +57,7 @@ def run(options: EvalOptions) -> dict[str, object]:
             raise SetupError(
                 f"{options.data} lacks photos/ or lfw/; say where they are with --data"
             )
-        parts = Parts(Settings())
+        parts = LoadedModels(Settings())
         loop = ObviousLoop(parts)
         figures: dict[str, object] = {
             "cpu_count": os.cpu_count(),
@@ -96,7 +96,7 @@ class Cost:
     cpu_ms: float
 
 
-class Clock:
+class Stopwatch:
     """Times what comes after its making."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Clock:
 class ObviousLoop:
     """What one writes after reading the two libraries' front pages."""
 
-    def __init__(self, parts: Parts, *, threads: int | None = None) -> None:
+    def __init__(self, parts: LoadedModels, *, threads: int | None = None) -> None:
         import onnxruntime
         import torch
         from insightface.app import FaceAnalysis
@@ -140,7 +140,7 @@ class ObviousLoop:
 
     def __call__(self, paths: Sequence[Path]) -> Cost:
         """Analyse photographs one at a time; returns what each took."""
-        clock = Clock()
+        clock = Stopwatch()
         for path in paths:
             self.analyse(path)
         return clock.cost(len(paths))
@@ -243,17 +243,17 @@ class _Indexer:
 def _serve(home: Path, parent: Connection) -> None:
     from tools.gallery.indexing import index_folders
     from tools.gallery.record_store import Gallery
-    from tools.gallery.vector_index import Index
+    from tools.gallery.vector_index import FaceIndex
 
-    parts = Parts(Settings(home=home))
+    parts = LoadedModels(Settings(home=home))
     with (
         Gallery.open(home, fingerprint=parts.fingerprint) as gallery,
-        Index.open(gallery) as index,
+        FaceIndex.open(gallery) as index,
         contextlib.suppress(EOFError),
     ):
         while True:
             folder, photographs = parent.recv()
-            clock = Clock()
+            clock = Stopwatch()
             index_folders(
                 [folder], gallery=gallery, index=index, faces=parts.faces, encoder=parts.encoder
             )

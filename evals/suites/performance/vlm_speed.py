@@ -26,12 +26,12 @@ from PIL import Image
 
 import prompts
 from assistant.chat_model import LocalVLM
-from assistant.chat_model.choice import profile_folder
-from assistant.profile import Parts
+from assistant.chat_model.choice import profile_checkpoint_dir
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from evals.options import EvalOptions
 from tools.agent_tools.langchain_tools import toolkit
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 
 TURNS = 12
 TOKENS = 64
@@ -51,7 +51,7 @@ class Timing:
 def run(options: EvalOptions) -> dict[str, object]:
     """Measure in turns; a `limit` caps their number."""
     settings = Settings.load()
-    model = LocalVLM.load(profile_folder(settings), threads=settings.threads)
+    model = LocalVLM.load(profile_checkpoint_dir(settings), threads=settings.threads)
     ways = _ways(model, _question(options.seed), _tools(settings))
     for measure in ways.values():  # compiled grammars, packed weights
         measure()
@@ -78,7 +78,7 @@ def _question(seed: int) -> list[BaseMessage]:
 
 def _tools(settings: Settings) -> list[dict[str, Any]]:
     """The schemas of the assistant's tools."""
-    desk = Desk(Parts(settings), home=settings.home)
+    desk = Workspace(LoadedModels(settings), home=settings.home)
     return [convert_to_openai_tool(tool) for tool in toolkit(desk)]
 
 
@@ -137,11 +137,11 @@ class _Clock:
 
 
 def _bare(model: LocalVLM, question: list[BaseMessage], tools: list[dict[str, Any]]) -> Timing:
-    from assistant.chat_model.local.chat_template import conversation, prompt_inputs
+    from assistant.chat_model.local.chat_template import prompt_inputs, to_template_messages
 
     checkpoint, clock = model.checkpoint, _Clock()
     cpu, started = time.process_time(), time.perf_counter()
-    turns = conversation(question, checkpoint.habits)
+    turns = to_template_messages(question, checkpoint.habits)
     inputs = prompt_inputs(checkpoint.processor, [turns], checkpoint.habits, tools)
     checkpoint.model.generate(
         **inputs.to(checkpoint.model.device),

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured
+from evals.protocol.measured import MeasuredDataset
 
 
 def draw(
-    measured: Measured, gallery: Measured, scores: Mapping[str, np.ndarray], options: EvalOptions
+    measured: MeasuredDataset,
+    gallery: MeasuredDataset,
+    scores: Mapping[str, np.ndarray],
+    options: EvalOptions,
 ) -> None:
     """t-SNE and UMAP of all features, ROC and histograms of all systems, for a run's folder."""
     if options.output is None:

@@ -26,14 +26,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.data import prepared
+from evals.protocol.data import prepare_dataset
 from evals.protocol.duplicates import near_duplicates
-from evals.protocol.measured import Measured
-from evals.protocol.protocol import plan
-from evals.runs.peers import align, read_scores
-from evals.runs.samples import Samples
-from evals.suites.impersonation.answers import Answer, Judged, answers
-from evals.suites.impersonation.figures import ORDERS, precisions, summary
+from evals.protocol.measured import MeasuredDataset
+from evals.protocol.protocol import build_plan
+from evals.runs.peers import align_scores, read_scores
+from evals.runs.samples import SampleWriter
+from evals.suites.impersonation.answers import RankedImage, SearchResult, run_queries
+from evals.suites.impersonation.figures import ORDERS, average_precisions, summary
 from evals.suites.reproduction.pictures import draw
 from evals.suites.reproduction.systems import checkpoints, systems
 from tools.errors import SetupError
@@ -45,19 +45,20 @@ SMALL = 200
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Accuracies, AUC and retrieval mAP of every system, and of other systems' scores."""
-    data = prepared(options)
+    data = prepare_dataset(options)
     measured = data.measured
-    how = plan(
+    how = build_plan(
         measured.rows, measured.found, seed=options.seed, alike=near_duplicates(measured)
     )  # fmt: skip
     if not how.questions:
         raise SetupError(f"nobody in {str(options.data)!r} has both a photo and a forgery")
-    made = answers(measured, how, options)
+    made = run_queries(measured, how, options)
     gallery = measured.take(how.gallery)
     queries = [measured.query(it.references) for it in how.questions if it.references]
     scores = systems(gallery, queries, options)
     scores |= {
-        f"peer {name}": align(read_scores(file), gallery.ids).values for name, file in options.peers
+        f"peer {name}": align_scores(read_scores(file), gallery.ids).values
+        for name, file in options.peers
     }
     draw(measured, gallery, scores, options)
     _keep(gallery, scores, data.manifest.name, options)
@@ -72,11 +73,11 @@ def run(options: EvalOptions) -> dict[str, object]:
         "systems": {
             name: _figures(gallery, column, made, options.seed) for name, column in scores.items()
         },
-        "rule_order": summary("mAP", precisions(made, ORDERS["mAP"]), seed=options.seed),
+        "rule_order": summary("mAP", average_precisions(made, ORDERS["mAP"]), seed=options.seed),
     }
 
 
-def note(gallery: Measured) -> str:
+def note(gallery: MeasuredDataset) -> str:
     """What the size of the data allows to say."""
     forged = [row for row in gallery.rows if row.label == "fake"]
     persons = len({row.depicted_id for row in forged})
@@ -86,7 +87,7 @@ def note(gallery: Measured) -> str:
 
 
 def _figures(
-    gallery: Measured, probabilities: np.ndarray, made: Sequence[Answer], seed: int
+    gallery: MeasuredDataset, probabilities: np.ndarray, made: Sequence[SearchResult], seed: int
 ) -> dict[str, object]:
     """Of one system; NaN where a class is missing. What it gave no score is left out, counted."""
     labels, groups = gallery.forged, gallery.groups
@@ -105,14 +106,14 @@ def _figures(
     figures["auc_95"] = auc_interval(probabilities, labels, groups, seed=seed)
     by_file = _by_file(gallery, probabilities)
 
-    def order(it: Judged) -> float:
+    def order(it: RankedImage) -> float:
         fake = by_file.get(it.id)
         return -0.5 if it.same is None or fake is None else it.same * fake
 
-    return figures | summary("retrieval_mAP", precisions(made, order), seed=seed)
+    return figures | summary("retrieval_mAP", average_precisions(made, order), seed=seed)
 
 
-def _by_file(gallery: Measured, probabilities: np.ndarray) -> dict[str, float]:
+def _by_file(gallery: MeasuredDataset, probabilities: np.ndarray) -> dict[str, float]:
     """The mean over the frames of each file, of those that have a score."""
     frames: dict[str, list[float]] = defaultdict(list)
     for row, value in zip(gallery.rows, probabilities, strict=True):
@@ -130,9 +131,9 @@ _ACCURACIES: Mapping[str, str] = {
 
 
 def _keep(
-    gallery: Measured, scores: Mapping[str, np.ndarray], name: str, options: EvalOptions
+    gallery: MeasuredDataset, scores: Mapping[str, np.ndarray], name: str, options: EvalOptions
 ) -> None:
-    samples, groups = Samples(options.output), gallery.groups
+    samples, groups = SampleWriter(options.output), gallery.groups
     for place, row in enumerate(gallery.rows):
         if gallery.labelled[place]:
             samples.score(

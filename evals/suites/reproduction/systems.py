@@ -5,19 +5,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, parts
+from evals.protocol.measured import MeasuredDataset, load_models
 from tools.checkpoints.store import PROFILES, locate
 from tools.checkpoints.table import PUBLIC_HEAD
-from tools.detectors import Detector, UnifdLinear
+from tools.detectors import FeatureDetector, UnifdLinear
 from tools.search.query import Query
-from tools.search.scoring import compare
+from tools.search.scoring import score_faces
 
 BATCH = 16
 HEAD = "unifd_linear"
 
 
 def systems(
-    pictures: Measured, queries: Sequence[Query], options: EvalOptions
+    pictures: MeasuredDataset, queries: Sequence[Query], options: EvalOptions
 ) -> dict[str, np.ndarray]:
     """Every system's probability (n,) float64 that a picture is forged; NaN: it has none."""
     scores = pictures.scores()
@@ -30,9 +30,9 @@ def systems(
     return found
 
 
-def query_aware(pictures: Measured, queries: Sequence[Query]) -> np.ndarray:
+def query_aware(pictures: MeasuredDataset, queries: Sequence[Query]) -> np.ndarray:
     """The rule's probability of forgery (n,), each face held against the query it is most like."""
-    values, rule = np.full(len(pictures), np.nan), parts().rule
+    values, rule = np.full(len(pictures), np.nan), load_models().rule
     seen = np.flatnonzero(pictures.found)
     if rule is None or not len(queries) or not len(seen):
         return values
@@ -41,7 +41,7 @@ def query_aware(pictures: Measured, queries: Sequence[Query]) -> np.ndarray:
     for number in np.unique(nearest):
         rows = seen[nearest == number]
         some = pictures.take(rows)
-        compared = compare(queries[number], some.columns, detectors=parts().detectors)
+        compared = score_faces(queries[number], some.columns, detectors=load_models().detectors)
         for row, face, scores in zip(rows, some.faces, compared, strict=True):
             usable = face is not None and face.face.quality.usable
             probability = rule.assess(scores, usable=usable).fake_probability
@@ -49,39 +49,39 @@ def query_aware(pictures: Measured, queries: Sequence[Query]) -> np.ndarray:
     return values
 
 
-def published_head() -> tuple[Detector, bool]:
+def published_head() -> tuple[FeatureDetector, bool]:
     """The linear head for whole pictures, and whether it is the one that UniFD's authors gave."""
-    settings = parts().settings
+    settings = load_models().settings
     folder = locate(PROFILES[settings.profile]["heads"], settings.models_dir)
     if (folder / PUBLIC_HEAD).is_file():
-        sha256 = parts().encoder.sha256
+        sha256 = load_models().encoder.sha256
         return UnifdLinear.load_public(
             folder / PUBLIC_HEAD, inputs="image", encoder_sha256=sha256, preprocessing="official"
         ), True
-    own = [it for it in parts().detectors if (it.inputs, it.name) == ("image", HEAD)]
+    own = [it for it in load_models().detectors if (it.inputs, it.name) == ("image", HEAD)]
     return own[0], False
 
 
 def checkpoints() -> Mapping[str, str]:
     """What stood in for UniFD, in words."""
     _, public = published_head()
-    size = parts().encoder.image_size
-    own = f"the {parts().profile} profile's own image head, not the published one"
+    size = load_models().encoder.image_size
+    own = f"the {load_models().profile} profile's own image head, not the published one"
     return {
-        "encoder_sha256": parts().encoder.sha256,
+        "encoder_sha256": load_models().encoder.sha256,
         "unifd_head": f"published ({PUBLIC_HEAD})" if public else own,
         "unifd_preprocessing": f"official: centre {size}×{size} px, not resized",
     }
 
 
-def _as_published(pictures: Measured, options: EvalOptions) -> np.ndarray:
+def _as_published(pictures: MeasuredDataset, options: EvalOptions) -> np.ndarray:
     """Logits (n,) of the whole pictures, prepared as UniFD's `validate.py` does."""
     head, _ = published_head()
     logits = []
     for start in range(0, len(pictures), BATCH):
         options.progress(start, len(pictures), "UniFD as published")
         some = range(start, min(start + BATCH, len(pictures)))
-        features = parts().encoder.encode_images(
+        features = load_models().encoder.encode_images(
             [pictures.picture(index) for index in some], mode="official"
         )
         logits.append(head.score(features))

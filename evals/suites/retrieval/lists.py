@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from evals.datasets.manifest import Row
+from evals.datasets.manifest import ManifestRow
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured
+from evals.protocol.measured import MeasuredDataset
 from evals.protocol.protocol import source
 from tools.metrics import (
     average_precision,
@@ -21,7 +21,7 @@ from tools.metrics import (
 
 Mates = Literal["real", "fake"]
 MATES: tuple[Mates, ...] = ("real", "fake")
-Likeness = Callable[[np.ndarray], np.ndarray]
+SimilarityFn = Callable[[np.ndarray], np.ndarray]
 """From indices (q,) of rows to their likeness (q, n) to all rows, higher is liker."""
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
@@ -31,7 +31,7 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class RetrievalResult:
     """What every query (q,) found of one kind of mates, and the comparisons behind it.
 
     `ranks` of the first mate, inf: all were missed, NaN: there is none; `totals` mates, found or
@@ -49,7 +49,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Search:
+class RetrievalTask:
     """Rows (n,) as columns and which of them ask: `persons` "" unknown, `places` their sources."""
 
     ids: tuple[str, ...]
@@ -59,11 +59,11 @@ class Search:
     found: np.ndarray
     queries: np.ndarray
 
-    def by_face(self, embeddings: np.ndarray) -> Likeness:
+    def by_face(self, embeddings: np.ndarray) -> SimilarityFn:
         """The cosine of embeddings (n, e)."""
         return lambda queries: embeddings[queries] @ embeddings.T
 
-    def ask(self, likeness: Likeness, mates: Mates, options: EvalOptions) -> Found:
+    def ask(self, likeness: SimilarityFn, mates: Mates, options: EvalOptions) -> RetrievalResult:
         """Ask every query, with mates of one kind."""
         rng = np.random.default_rng(options.seed)
         parts = []
@@ -93,7 +93,7 @@ class Search:
     def _chunk(
         self, likeness: np.ndarray, chunk: np.ndarray, mates: Mates, rng: np.random.Generator,
         share: float,
-    ) -> Found:  # fmt: skip
+    ) -> RetrievalResult:  # fmt: skip
         gallery, same = self.members(chunk, mates)
         known = np.where(gallery, likeness, np.nan)
         totals = same.sum(axis=1)
@@ -101,7 +101,7 @@ class Search:
         lists = [_flags(*row, self.ids) for row in zip(known, same, strict=True)]
         counted = ~np.isnan(known)
         drawn = counted & ~same & (rng.random(known.shape) < share)
-        return Found(
+        return RetrievalResult(
             np.where((totals > 0) & np.isnan(ranks), np.inf, ranks),
             totals,
             gallery.sum(axis=1),
@@ -117,19 +117,23 @@ class Search:
         return known[chosen], self.persons[chunk[np.nonzero(chosen)[0]]]
 
 
-def searches(measured: Measured) -> Search:
+def build_task(measured: MeasuredDataset) -> RetrievalTask:
     """Who asks in a measured data set; rows without a known label are nowhere."""
     labelled = measured.take(np.flatnonzero(measured.labelled))
     rows = labelled.rows
-    return arranged(rows, labelled.ids, labelled.found)
+    return task_from_rows(rows, labelled.ids, labelled.found)
 
 
-def arranged(rows: Sequence[Row], ids: Sequence[str], found: np.ndarray) -> Search:
+def task_from_rows(
+    rows: Sequence[ManifestRow], ids: Sequence[str], found: np.ndarray
+) -> RetrievalTask:
     """The same out of rows alone; `found` (n,) says which show a measured face."""
     persons = np.array([row.depicted_id or "" for row in rows], str)
     places = np.array([source(row) for row in rows], str)
     forged = np.array([row.label == "fake" for row in rows], bool)
-    search = Search(tuple(ids), persons, places, forged, np.asarray(found, bool), np.array([], int))
+    search = RetrievalTask(
+        tuple(ids), persons, places, forged, np.asarray(found, bool), np.array([], int)
+    )
     first: dict[str, int] = {}
     for index in np.flatnonzero(search.found & ~forged & (persons != "")):
         first.setdefault(str(places[index]), int(index))
@@ -137,7 +141,7 @@ def arranged(rows: Sequence[Row], ids: Sequence[str], found: np.ndarray) -> Sear
     return replace(search, queries=asking[_has_mates(search, asking)])
 
 
-def _has_mates(search: Search, asking: np.ndarray) -> np.ndarray:
+def _has_mates(search: RetrievalTask, asking: np.ndarray) -> np.ndarray:
     """(q,) bool: some picture of the person, of either kind, lies in the query's gallery."""
     met = np.zeros(len(asking), bool)
     for start in range(0, len(asking), _CHUNK):
@@ -163,7 +167,7 @@ def _values(lists: Sequence[np.ndarray], totals: np.ndarray) -> dict[str, np.nda
     }
 
 
-def _joined(parts: Sequence[Found]) -> Found:
+def _joined(parts: Sequence[RetrievalResult]) -> RetrievalResult:
     def columns(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
@@ -172,14 +176,14 @@ def _joined(parts: Sequence[Found]) -> Found:
         return np.concatenate([it for it, _ in both]), np.concatenate([it for _, it in both])
 
     names = parts[0].values
-    return Found(
+    return RetrievalResult(
         columns("ranks"), columns("totals"), columns("gallery"),
         {name: np.concatenate([part.values[name] for part in parts]) for name in names},
         pairs("genuine"), pairs("impostor"), sum(part.impostors for part in parts),
     )  # fmt: skip
 
 
-def verification(found: Found, *, seed: int) -> dict[str, object]:
+def verification(found: RetrievalResult, *, seed: int) -> dict[str, object]:
     """AUC and the share of genuine pairs accepted at each rate, with intervals over persons."""
     scores = np.concatenate([found.genuine[0], found.impostor[0]])
     labels = np.repeat([True, False], [len(found.genuine[0]), len(found.impostor[0])])

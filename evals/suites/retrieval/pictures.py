@@ -5,13 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured
-from evals.suites.retrieval.lists import Found, Mates
+from evals.protocol.measured import MeasuredDataset
+from evals.suites.retrieval.lists import Mates, RetrievalResult
 
 KINDS = ("another person", "same person")
 
 
-def draw(found: Mapping[Mates, Found], measured: Measured, options: EvalOptions) -> None:
+def draw(
+    found: Mapping[Mates, RetrievalResult], measured: MeasuredDataset, options: EvalOptions
+) -> None:
     """ROC, DET and histograms of the comparisons, and the embeddings in two dimensions."""
     if options.output is None:
         return

@@ -19,16 +19,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.data import prepared
-from evals.runs.peers import align, read_rankings
-from evals.runs.samples import Samples
+from evals.protocol.data import prepare_dataset
+from evals.runs.peers import align_scores, read_rankings
+from evals.runs.samples import SampleWriter
 from evals.suites.retrieval.lists import (
     MATES,
-    Found,
-    Likeness,
     Mates,
-    Search,
-    searches,
+    RetrievalResult,
+    RetrievalTask,
+    SimilarityFn,
+    build_task,
     verification,
 )
 from evals.suites.retrieval.pictures import draw
@@ -40,9 +40,9 @@ RANKS = (1, 5, 10)
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Figures with authentic and with forged mates, the drop, and those of other systems."""
-    data = prepared(options)
+    data = prepare_dataset(options)
     measured = data.measured
-    search = searches(measured)
+    search = build_task(measured)
     if not search.queries.size:
         raise SetupError(
             f"nobody in {str(options.data)!r} is shown twice, in different photos or videos; "
@@ -59,18 +59,22 @@ def run(options: EvalOptions) -> dict[str, object]:
     }
 
 
-def _both(search: Search, likeness: Likeness, options: EvalOptions) -> dict[Mates, Found]:
+def _both(
+    search: RetrievalTask, likeness: SimilarityFn, options: EvalOptions
+) -> dict[Mates, RetrievalResult]:
     return {mates: search.ask(likeness, mates, options) for mates in MATES}
 
 
-def _figures(found: Mapping[Mates, Found], search: Search, seed: int) -> dict[str, object]:
+def _figures(
+    found: Mapping[Mates, RetrievalResult], search: RetrievalTask, seed: int
+) -> dict[str, object]:
     return {
         **{f"{mates}_mates": _of(one, search, seed) for mates, one in found.items()},
         "drop": _drop(found, search, seed),
     }
 
 
-def _of(found: Found, search: Search, seed: int) -> dict[str, object]:
+def _of(found: RetrievalResult, search: RetrievalTask, seed: int) -> dict[str, object]:
     """Figures of the queries that have mates of this kind; NaN throughout where none has."""
     persons = search.persons[search.queries]
     figures: dict[str, object] = {
@@ -92,7 +96,9 @@ def _of(found: Found, search: Search, seed: int) -> dict[str, object]:
     return figures
 
 
-def _drop(found: Mapping[Mates, Found], search: Search, seed: int) -> dict[str, object]:
+def _drop(
+    found: Mapping[Mates, RetrievalResult], search: RetrievalTask, seed: int
+) -> dict[str, object]:
     """Authentic minus forged mates, over the queries that have both; how likely by chance."""
     real, fake = found["real"], found["fake"]
     both = (real.totals > 0) & (fake.totals > 0)
@@ -108,8 +114,10 @@ def _drop(found: Mapping[Mates, Found], search: Search, seed: int) -> dict[str, 
     return figures
 
 
-def _keep(found: Mapping[Mates, Found], search: Search, options: EvalOptions) -> None:
-    samples = Samples(options.output)
+def _keep(
+    found: Mapping[Mates, RetrievalResult], search: RetrievalTask, options: EvalOptions
+) -> None:
+    samples = SampleWriter(options.output)
     for mates, one in found.items():
         for place, index in enumerate(search.queries):
             if one.totals[place]:
@@ -126,7 +134,7 @@ def _keep(found: Mapping[Mates, Found], search: Search, options: EvalOptions) ->
 # -- other systems ---------------------------------------------------------------------------
 
 
-def _peers(search: Search, options: EvalOptions) -> dict[str, object]:
+def _peers(search: RetrievalTask, options: EvalOptions) -> dict[str, object]:
     figures: dict[str, object] = {}
     for name, file in options.peers:
         rankings = read_rankings(file)
@@ -139,11 +147,11 @@ def _peers(search: Search, options: EvalOptions) -> dict[str, object]:
     return {"peers": figures} if figures else {}
 
 
-def _of_peer(search: Search, rankings: Mapping[str, Mapping[str, float]]) -> Likeness:
+def _of_peer(search: RetrievalTask, rankings: Mapping[str, Mapping[str, float]]) -> SimilarityFn:
     """A peer's scores as a likeness; NaN where it gave none: such a mate was missed."""
 
     def likeness(queries: np.ndarray) -> np.ndarray:
-        rows = [align(rankings.get(search.ids[i], {}), search.ids).values for i in queries]
+        rows = [align_scores(rankings.get(search.ids[i], {}), search.ids).values for i in queries]
         return np.array(rows, float).reshape(len(queries), len(search.ids))
 
     return likeness

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evals.protocol.measured import Measured, parts
-from evals.suites.detectors.scores import FUSED, Scores, systems_of
+from evals.protocol.measured import MeasuredDataset, load_models
+from evals.suites.detectors.scores import FUSED, Scores, indexed_scores
 from evals.suites.robustness.perturbations import CADDM_SIX, LEVELS
 from evals.suites.robustness.verdicts import flips, verdicts
 from tools.metrics import auc, auc_interval, grouped_interval, mean
@@ -17,12 +17,12 @@ LEAST_SCORED = 0.5
 NOT_MEASURED = "not measured"
 
 Figures = dict[str, object]
-Cases = Mapping[str, Mapping[int, Figures]]
+AttackFigures = Mapping[str, Mapping[int, Figures]]
 """Figures by attack and level."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
+class AttackedScores:
     """n pictures under one attack: scores by system, and in which the face was found.
 
     `cosines` (n,) of the face to itself unattacked; `accepted` (n,) whether the identity band still
@@ -37,9 +37,9 @@ class Judgement:
     verdicts: np.ndarray
 
     @classmethod
-    def of(cls, unattacked: Measured, measured: Measured) -> "Judgement":
+    def of(cls, unattacked: MeasuredDataset, measured: MeasuredDataset) -> "AttackedScores":
         """Judge rows as they are now against the same rows unattacked."""
-        systems = systems_of(measured)
+        systems = indexed_scores(measured)
         cosines = _cosines(unattacked, measured)
         return cls(
             systems=systems,
@@ -51,7 +51,7 @@ class Judgement:
         )
 
 
-def _cosines(unattacked: Measured, measured: Measured) -> np.ndarray:
+def _cosines(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarray:
     """(n,) of each face to itself before; NaN where it was lost."""
     return np.array(
         [
@@ -64,7 +64,7 @@ def _cosines(unattacked: Measured, measured: Measured) -> np.ndarray:
 
 def _accepted(cosines: np.ndarray) -> np.ndarray:
     """(n,) float: 1 where the rule says the same person, NaN without a rule; a lost face is 0."""
-    rule = parts().rule
+    rule = load_models().rule
     if rule is None:
         return np.full(len(cosines), np.nan)
     places = [rule.identity_place({"cosine_similarity": float(it)}) for it in cosines]
@@ -72,7 +72,7 @@ def _accepted(cosines: np.ndarray) -> np.ndarray:
 
 
 def _places(probabilities: Scores) -> np.ndarray:
-    rule = parts().rule
+    rule = load_models().rule
     if rule is None:
         return np.full(len(probabilities), NOT_MEASURED)
     known = ~np.isnan(probabilities)
@@ -85,7 +85,9 @@ def _places(probabilities: Scores) -> np.ndarray:
     )
 
 
-def figures(measured: Measured, before: Judgement, after: Judgement, *, seed: int) -> Figures:
+def attack_figures(
+    measured: MeasuredDataset, before: AttackedScores, after: AttackedScores, *, seed: int
+) -> Figures:
     """All of it, with intervals where it is a figure of merit."""
     forged, groups = measured.forged, measured.groups
 
@@ -126,7 +128,7 @@ def _enough(scores: Scores, forged: np.ndarray) -> Scores:
     return scores if min(shares) >= LEAST_SCORED else np.full(len(scores), np.nan)
 
 
-def averages(cases: Cases) -> dict[str, Figures]:
+def average_over_levels(cases: AttackFigures) -> dict[str, Figures]:
     """The mean over levels by attack: AUC of each system, and what became of identity.
 
     NaN when a level is: a mean over the levels that can be measured flatters. That one is

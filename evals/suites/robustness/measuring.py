@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, parts
-from evals.suites.robustness.perturbations import LEVELS, attacked
+from evals.protocol.measured import MeasuredDataset, load_models
+from evals.suites.robustness.perturbations import LEVELS, apply_attack
 from tools.errors import ToolError
-from tools.gallery.analysis import AnalysisPool, Opened
+from tools.gallery.analysis import AnalysisPool, DecodedImage
 from tools.gallery.records import AnalysedImage, FaceRecord
 from tools.media.images import Photo
 
@@ -27,9 +27,9 @@ Case = tuple[str, int]
 """An attack and a level."""
 
 
-def under_attack(
-    measured: Measured, attacks: Sequence[str], options: EvalOptions
-) -> dict[Case, Measured]:
+def measure_attacked(
+    measured: MeasuredDataset, attacks: Sequence[str], options: EvalOptions
+) -> dict[Case, MeasuredDataset]:
     """The same rows as they measure under each attack and level; a lost face is None.
 
     Every row must show a face. The face is the one where the face was before, scaled along with
@@ -38,8 +38,8 @@ def under_attack(
     found: dict[Case, list[tuple[FaceRecord | None, np.ndarray | None]]] = {
         (attack, level): [] for attack in attacks for level in LEVELS
     }
-    workers = parts().settings.threads or os.cpu_count() or 1
-    pool = AnalysisPool(workers, faces=parts().faces, encoder=parts().encoder)
+    workers = load_models().settings.threads or os.cpu_count() or 1
+    pool = AnalysisPool(workers, faces=load_models().faces, encoder=load_models().encoder)
     with pool.working():
         waiting: deque[tuple[int, str, tuple[int, int], Future[list[Analysed]]]] = deque()
         for index, attack, opened, shape in _jobs(measured, attacks, options):
@@ -53,26 +53,27 @@ def under_attack(
 
 
 def _jobs(
-    measured: Measured, attacks: Sequence[str], options: EvalOptions
-) -> Iterator[tuple[int, str, list[Opened], tuple[int, int]]]:
+    measured: MeasuredDataset, attacks: Sequence[str], options: EvalOptions
+) -> Iterator[tuple[int, str, list[DecodedImage], tuple[int, int]]]:
     """One attack on one picture at all levels: row, attack, pictures, the original's shape."""
     for index, name in enumerate(measured.ids):
         options.progress(index, len(measured), "under attack")
         pixels = measured.picture(index)
         for attack in attacks:
             changed = (
-                attacked(pixels, attack, level, seed=options.seed, picture=name) for level in LEVELS
+                apply_attack(pixels, attack, level, seed=options.seed, picture=name)
+                for level in LEVELS
             )
             yield index, attack, [_opened(it) for it in changed], (pixels.shape[0], pixels.shape[1])
 
 
-def _opened(pixels: np.ndarray) -> Opened:
+def _opened(pixels: np.ndarray) -> DecodedImage:
     # Nothing that is compared here depends on the file: no hash, no mark, no bytes.
-    return Opened(Photo("", pixels, "attacked", 1, 0, unmask_forgery=False), byte_size=0)
+    return DecodedImage(Photo("", pixels, "attacked", 1, 0, unmask_forgery=False), byte_size=0)
 
 
 def _collect(
-    job: tuple[int, str, tuple[int, int], "Future[list[Analysed]]"], measured: Measured,
+    job: tuple[int, str, tuple[int, int], "Future[list[Analysed]]"], measured: MeasuredDataset,
     found: Mapping[Case, list[tuple[FaceRecord | None, np.ndarray | None]]],
 ) -> None:  # fmt: skip
     index, attack, shape, future = job
@@ -111,8 +112,8 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _replaced(
-    measured: Measured, rows: Sequence[tuple[FaceRecord | None, np.ndarray | None]]
-) -> Measured:
+    measured: MeasuredDataset, rows: Sequence[tuple[FaceRecord | None, np.ndarray | None]]
+) -> MeasuredDataset:
     missing = np.full(measured.image_features.shape[1], np.nan, np.float32)
     features = [missing if row is None else row for _, row in rows]
     return replace(

@@ -172,7 +172,9 @@ ATTACKS: Mapping[str, Attack] = {
 KEEP_SHAPE = tuple(name for name in ATTACKS if name not in {"resizing", "screenshot"})
 
 
-def attacked(pixels: np.ndarray, attack: str, level: int, *, seed: int, picture: str) -> np.ndarray:
+def apply_attack(
+    pixels: np.ndarray, attack: str, level: int, *, seed: int, picture: str
+) -> np.ndarray:
     """One picture under one attack; the same seed and picture's name draw the same at any time.
 
     All levels of an attack draw alike: a stronger level is the milder one made stronger.
@@ -181,12 +183,12 @@ def attacked(pixels: np.ndarray, attack: str, level: int, *, seed: int, picture:
     return ATTACKS[attack](pixels, level, np.random.default_rng(drawn))
 
 
-def strip(pixels: np.ndarray, attacks: Sequence[str] = tuple(ATTACKS)) -> np.ndarray:
+def example_grid(pixels: np.ndarray, attacks: Sequence[str] = tuple(ATTACKS)) -> np.ndarray:
     """Examples as one picture: a row an attack, the original and five levels from left to right."""
     size = (pixels.shape[1], pixels.shape[0])
     rows = []
     for name in attacks:
-        changed = [attacked(pixels, name, level, seed=0, picture="strip") for level in LEVELS]
+        changed = [apply_attack(pixels, name, level, seed=0, picture="strip") for level in LEVELS]
         rows.append(np.hstack([pixels, *(np.asarray(cv2.resize(it, size)) for it in changed)]))
     return np.vstack(rows)
 

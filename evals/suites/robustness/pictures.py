@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from evals.pictures.album import save
-from evals.pictures.curves import Level, levels
+from evals.pictures.curves import LevelPoint, levels
 from evals.pictures.matrix import heat_map
 from evals.suites.detectors.scores import FUSED
-from evals.suites.robustness.figures import Cases, Figures, caddm_table
-from evals.suites.robustness.perturbations import ATTACKS, LEVELS, strip
+from evals.suites.robustness.figures import AttackFigures, Figures, caddm_table
+from evals.suites.robustness.perturbations import ATTACKS, LEVELS, example_grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,12 @@ _LEVEL_NAMES: Mapping[float, str] = {0: "none", **{level: str(level) for level i
 
 
 def draw(
-    unattacked: Figures, cases: Cases, averaged: Mapping[str, Figures], folder: Path, *, count: int
+    unattacked: Figures,
+    cases: AttackFigures,
+    averaged: Mapping[str, Figures],
+    folder: Path,
+    *,
+    count: int,
 ) -> None:
     """All pictures of the suite; `count` is the number of pictures that were attacked."""
     counted = f"n = {count:,}"
@@ -49,20 +54,20 @@ def draw(
     _example(folder)
 
 
-def _areas(unattacked: Figures, of_levels: Mapping[int, Figures]) -> dict[str, list[Level]]:
+def _areas(unattacked: Figures, of_levels: Mapping[int, Figures]) -> dict[str, list[LevelPoint]]:
     systems = unattacked["auc"]
-    found: dict[str, list[Level]] = {}
+    found: dict[str, list[LevelPoint]] = {}
     for system in systems if isinstance(systems, Mapping) else ():
         found[system] = [
-            Level(level, _of(it, "auc", system), *_edges(it, "auc_95", system))
+            LevelPoint(level, _of(it, "auc", system), *_edges(it, "auc_95", system))
             for level, it in ((0, unattacked), *of_levels.items())
         ]
     return found
 
 
-def _line(name: str, unattacked: Figures, of_levels: Mapping[int, Figures]) -> list[Level]:
+def _line(name: str, unattacked: Figures, of_levels: Mapping[int, Figures]) -> list[LevelPoint]:
     return [
-        Level(level, _of(it, name), *_edges(it, f"{name}_95"))
+        LevelPoint(level, _of(it, name), *_edges(it, f"{name}_95"))
         for level, it in ((0, unattacked), *of_levels.items())
     ]
 
@@ -105,7 +110,7 @@ def _example(folder: Path) -> None:
     from skimage.data import astronaut
 
     face = np.asarray(astronaut())[20:210, 130:320]  # type: ignore[no-untyped-call]
-    cells = strip(cv2.resize(face, (_CELL_PX, _CELL_PX), interpolation=cv2.INTER_AREA))
+    cells = example_grid(cv2.resize(face, (_CELL_PX, _CELL_PX), interpolation=cv2.INTER_AREA))
 
     def shown(figure: "Figure") -> None:
         axes = figure.subplots()

@@ -21,11 +21,16 @@ import numpy as np
 
 from evals.datasets import load
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, measure
+from evals.protocol.measured import MeasuredDataset, measure_dataset
 from evals.runs import samples
-from evals.suites.detectors.scores import judged
-from evals.suites.robustness.figures import Judgement, averages, caddm_table, figures
-from evals.suites.robustness.measuring import under_attack
+from evals.suites.detectors.scores import evaluation_rows
+from evals.suites.robustness.figures import (
+    AttackedScores,
+    attack_figures,
+    average_over_levels,
+    caddm_table,
+)
+from evals.suites.robustness.measuring import measure_attacked
 from evals.suites.robustness.perturbations import ATTACKS, LEVELS
 
 PICTURES = 300
@@ -33,20 +38,20 @@ PICTURES = 300
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Figures under every attack; samples and pictures go to the output."""
-    manifest = judged(load(options.data, options.layout)).limited(
+    manifest = evaluation_rows(load(options.data, options.layout)).limited(
         options.limit or PICTURES, options.seed
     )
-    everything = measure(manifest, options)
+    everything = measure_dataset(manifest, options)
     measured = everything.take(np.flatnonzero(everything.found))
-    before = Judgement.of(measured, measured)
+    before = AttackedScores.of(measured, measured)
     _write(measured, before, "none", options)
-    unattacked = figures(measured, before, before, seed=options.seed)
+    unattacked = attack_figures(measured, before, before, seed=options.seed)
     cases: dict[str, dict[int, dict[str, object]]] = {attack: {} for attack in ATTACKS}
-    for (attack, level), changed in under_attack(measured, tuple(ATTACKS), options).items():
-        after = Judgement.of(measured, changed)
+    for (attack, level), changed in measure_attacked(measured, tuple(ATTACKS), options).items():
+        after = AttackedScores.of(measured, changed)
         _write(measured, after, f"{attack}/{level}", options)
-        cases[attack][level] = figures(measured, before, after, seed=options.seed)
-    averaged = averages(cases)
+        cases[attack][level] = attack_figures(measured, before, after, seed=options.seed)
+    averaged = average_over_levels(cases)
     if options.output is not None:
         from evals.suites.robustness.pictures import draw
 
@@ -64,7 +69,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     }
 
 
-def _counts(everything: Measured, measured: Measured) -> dict[str, object]:
+def _counts(everything: MeasuredDataset, measured: MeasuredDataset) -> dict[str, object]:
     forged = measured.forged
     return {
         "pictures": len(measured),
@@ -77,8 +82,10 @@ def _counts(everything: Measured, measured: Measured) -> dict[str, object]:
     }
 
 
-def _write(measured: Measured, judgement: Judgement, name: str, options: EvalOptions) -> None:
-    keep, groups, forged = samples.Samples(options.output), measured.groups, measured.forged
+def _write(
+    measured: MeasuredDataset, judgement: AttackedScores, name: str, options: EvalOptions
+) -> None:
+    keep, groups, forged = samples.SampleWriter(options.output), measured.groups, measured.forged
     for index, picture in enumerate(measured.ids):
         keep.score(
             id=picture, group=str(groups[index]), set=name, label=int(forged[index]),

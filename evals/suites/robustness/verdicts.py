@@ -8,19 +8,19 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from evals.datasets import Row
-from evals.protocol.measured import Measured, parts
-from tools.search.scoring import compare
+from evals.datasets import ManifestRow
+from evals.protocol.measured import MeasuredDataset, load_models
+from tools.search.scoring import score_faces
 
 NO_QUERY = ""
 
 
-def verdicts(unattacked: Measured, measured: Measured) -> np.ndarray:
+def verdicts(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarray:
     """(n,) the rule's verdicts on the rows of `measured`, asked with pictures of `unattacked`.
 
     A face that the attack hid is `not assessed`.
     """
-    rule = parts().rule
+    rule = load_models().rule
     found = np.full(len(measured), NO_QUERY, "<U20")
     visible = measured.found
     for query, judged in _questions(unattacked).items():
@@ -29,14 +29,16 @@ def verdicts(unattacked: Measured, measured: Measured) -> np.ndarray:
         if not shown or rule is None:
             continue
         some = measured.take(shown)
-        scores = compare(unattacked.query([query]), some.columns, detectors=parts().detectors)
+        scores = score_faces(
+            unattacked.query([query]), some.columns, detectors=load_models().detectors
+        )
         for index, face, values in zip(shown, some.faces, scores, strict=True):
             usable = face is not None and face.face.quality.usable
             found[index] = rule.assess(values, usable=usable).verdict
     return found
 
 
-def _questions(measured: Measured) -> dict[int, list[int]]:
+def _questions(measured: MeasuredDataset) -> dict[int, list[int]]:
     """Rows to be judged by the row they are asked with: a person's first photo, else the second."""
     sources: dict[str, dict[str, int]] = defaultdict(dict)
     for index, row in enumerate(measured.rows):
@@ -51,7 +53,7 @@ def _questions(measured: Measured) -> dict[int, list[int]]:
     return asked
 
 
-def _source(row: Row) -> str:
+def _source(row: ManifestRow) -> str:
     if row.label == "fake":
         return row.source_video or row.video_id or row.path
     return row.video_id or row.path

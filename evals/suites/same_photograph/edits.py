@@ -100,5 +100,5 @@ EDITS: Mapping[str, Edit] = {
     "screenshot": screenshot, "grey": grey, "JPEG 30": jpeg, "x0.3": smaller,
 }  # fmt: skip
 
-PAIRS = tuple(itertools.permutations(EDITS, 2))
+EDIT_PAIRS = tuple(itertools.permutations(EDITS, 2))
 """Two of them, one after the other."""

@@ -23,17 +23,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from evals.options import EvalOptions
-from evals.runs.samples import Samples
-from evals.suites.same_photograph.edits import EDITS, PAIRS
+from evals.runs.samples import SampleWriter
+from evals.suites.same_photograph.edits import EDIT_PAIRS, EDITS
 from tools.errors import SetupError
-from tools.faces.alignment import face_box
+from tools.faces.alignment import box_from_landmarks
 from tools.media.images import read_photo
 from tools.metrics import interval, mean
 from tools.search.same_photograph.local_features import LocalFeatures, local_features
-from tools.search.same_photograph.proof import Alignment, align
+from tools.search.same_photograph.proof import Alignment, align_features
 from tools.training.calibration.made_cases import portraits
 
 FALSE_PAIRS = 20_000
@@ -47,7 +47,7 @@ _CACHED = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class FacePhoto:
     """One photograph: its file, who it shows, and the face's box x1 y1 x2 y2 px if known."""
 
     path: Path
@@ -60,7 +60,7 @@ class Shot:
         return None if self.box is None else np.array(self.box, np.float32)
 
 
-Pair = tuple[Shot, Shot]
+Pair = tuple[FacePhoto, FacePhoto]
 
 
 def run(options: EvalOptions) -> dict[str, object]:
@@ -68,7 +68,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     lfw, web = _lfw(options), _web(options)
     if not lfw and not web:
         raise SetupError(f"{str(options.data)!r} holds neither lfw/ nor photos/")
-    rng, samples = np.random.default_rng(options.seed), Samples(options.output)
+    rng, samples = np.random.default_rng(options.seed), SampleWriter(options.output)
     features = lru_cache(_CACHED)(lambda path: local_features(read_photo(path).pixels))
     pairs = _false_pairs(lfw, web, rng)
     false = {kind: _false(kind, some, features, options, samples) for kind, some in pairs.items()}
@@ -87,7 +87,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def _false_pairs(
-    lfw: Sequence[Shot], web: Sequence[Shot], rng: np.random.Generator
+    lfw: Sequence[FacePhoto], web: Sequence[FacePhoto], rng: np.random.Generator
 ) -> Mapping[str, list[Pair]]:
     found = {
         "lfw, one person": _within(lfw), "web, one person": _within(web),
@@ -103,7 +103,7 @@ def _false_pairs(
     return {kind: pairs for kind, pairs in found.items() if pairs}
 
 
-def _within(shots: Sequence[Shot]) -> list[Pair]:
+def _within(shots: Sequence[FacePhoto]) -> list[Pair]:
     return [pair for pair in itertools.combinations(shots, 2) if _mates(pair)]
 
 
@@ -116,13 +116,13 @@ def _false(
     pairs: Sequence[Pair],
     features: Callable[[Path], LocalFeatures],
     options: EvalOptions,
-    samples: Samples,
+    samples: SampleWriter,
 ) -> dict[str, object]:
     proven = []
     for number, (one, other) in enumerate(pairs):
         if not number % 100:
             options.progress(number, len(pairs), kind)
-        found = align(
+        found = align_features(
             features(one.path), features(other.path), first_face=one.face, second_face=other.face
         )
         if found.proven:
@@ -141,7 +141,7 @@ def _false(
 
 
 def _true(
-    name: str, shots: Sequence[Shot], options: EvalOptions, samples: Samples
+    name: str, shots: Sequence[FacePhoto], options: EvalOptions, samples: SampleWriter
 ) -> dict[str, object]:
     rng = np.random.default_rng(options.seed + 1)
     one: dict[str, list[float]] = {kind: [] for kind in EDITS}
@@ -153,7 +153,7 @@ def _true(
         known = local_features(np.asarray(image))
         for kind in EDITS:
             one[kind].append(_proven(known, shot, _edited(image, (kind,), rng)))
-        drawn = [PAIRS[place] for place in rng.permutation(len(PAIRS))[:PAIRS_EACH]]
+        drawn = [EDIT_PAIRS[place] for place in rng.permutation(len(EDIT_PAIRS))[:PAIRS_EACH]]
         got = [_proven(known, shot, _edited(image, kinds, rng)) for kinds in drawn]
         two.append(mean(got))
         for kinds, value in zip(drawn, got, strict=True):
@@ -180,32 +180,34 @@ def _edited(image: Image.Image, kinds: Sequence[str], rng: np.random.Generator) 
     return np.asarray(image)
 
 
-def _proven(known: LocalFeatures, shot: Shot, edited: np.ndarray) -> float:
-    found: Alignment = align(known, local_features(edited), first_face=shot.face)
+def _proven(known: LocalFeatures, shot: FacePhoto, edited: np.ndarray) -> float:
+    found: Alignment = align_features(known, local_features(edited), first_face=shot.face)
     return float(found.proven)
 
 
 # -- which photographs ------------------------------------------------------------------------
 
 
-def _lfw(options: EvalOptions) -> list[Shot]:
+def _lfw(options: EvalOptions) -> list[FacePhoto]:
     if not (options.data / "lfw" / "labels.npz").is_file():
         return []
     people = list(portraits(options.data, split="val").items())[: options.limit]
     return [
-        Shot(it.path, name, tuple(map(float, face_box(it.landmarks))))
+        FacePhoto(it.path, name, tuple(map(float, box_from_landmarks(it.landmarks))))
         for name, shots in people
         for it in shots
     ]
 
 
-def _web(options: EvalOptions) -> list[Shot]:
+def _web(options: EvalOptions) -> list[FacePhoto]:
     folders = sorted((options.data / "photos").glob("*/"))[: options.limit]
-    return [shot for folder in folders for shot in _athlete(folder, Parts(Settings.load()))]
+    return [shot for folder in folders for shot in _athlete(folder, LoadedModels(Settings.load()))]
 
 
-def _athlete(folder: Path, parts: Parts) -> Iterator[Shot]:
+def _athlete(folder: Path, parts: LoadedModels) -> Iterator[FacePhoto]:
     for path in sorted(folder.iterdir()):
         (faces,) = parts.faces.analyse([read_photo(path).pixels])
         largest = max(faces, key=lambda it: it.quality.width_px, default=None)
-        yield Shot(path, folder.name, None if largest is None else tuple(map(float, largest.box)))
+        yield FacePhoto(
+            path, folder.name, None if largest is None else tuple(map(float, largest.box))
+        )

@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.suites.weights.face_pairs import Pairs, with_intervals
-from evals.suites.weights.further_embedders import further
-from tools.checkpoints.table import WEIGHTS
+from evals.suites.weights.face_pairs import EmbeddingPairs, with_intervals
+from evals.suites.weights.further_embedders import further_embedder_figures
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
-from tools.faces.alignment import five_points, warp
+from tools.faces.alignment import keypoints_from_landmarks, warp
 from tools.faces.analyser import recognition_matrix
 
-RECOGNITION = WEIGHTS / "faces" / "recognition.onnx"
+RECOGNITION = WEIGHTS_DIR / "faces" / "recognition.onnx"
 BATCH = 64
 
 
@@ -34,14 +34,14 @@ def run(options: EvalOptions) -> dict[str, object]:
     crops, names = read_val_crops(options.data, limit=options.limit)
     persons, person = np.unique(names, return_inverse=True)
     first = unit_embeddings(crops)
-    pairs = Pairs(first, person)
+    pairs = EmbeddingPairs(first, person)
     return {
         "images": len(crops),
         "persons": len(persons),
         "queries": int(pairs.queries.sum()),
         "genuine_pairs": int(pairs.genuine.sum()),
         **with_intervals(pairs, seed=options.seed),
-        "further": further(options, first, person),
+        "further": further_embedder_figures(options, first, person),
     }
 
 
@@ -59,7 +59,9 @@ def read_val_crops(data: Path, *, limit: int | None) -> tuple[list[np.ndarray], 
         pixels = cv2.imread(str(data / "lfw" / "images" / path), cv2.IMREAD_COLOR)
         if pixels is None:
             raise SetupError(f"cannot read {path!r} below {str(data)!r}: pass --data DIR")
-        crops.append(warp(pixels, recognition_matrix(five_points(points), size=112), size=112))
+        crops.append(
+            warp(pixels, recognition_matrix(keypoints_from_landmarks(points), size=112), size=112)
+        )
     return crops, [path.split("/")[0] for path in paths]
 
 

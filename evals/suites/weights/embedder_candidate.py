@@ -21,17 +21,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from evals.datasets.csv_table import lines_of, table_at
+from evals.datasets.csv_table import find_table, read_lines
 from evals.options import EvalOptions
 from evals.suites.weights.embedder import read_val_crops, unit_embeddings
-from evals.suites.weights.face_pairs import Pairs, with_intervals
-from tools.checkpoints.table import WEIGHTS
+from evals.suites.weights.face_pairs import EmbeddingPairs, with_intervals
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
 from tools.faces.alignment import warp
 from tools.faces.analyser import FaceAnalyser, recognition_matrix
 from tools.metrics.retrieval import average_precision
 
-PACK = WEIGHTS / "faces"
+PACK = WEIGHTS_DIR / "faces"
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 COLUMNS = ("fake", "authentic_source", "authentic_target")
 
@@ -50,7 +50,7 @@ def figures(weights: Path, options: EvalOptions) -> dict[str, object]:
     crops, names = read_val_crops(options.data, limit=options.limit)
     persons, person = np.unique(names, return_inverse=True)
     vectors = unit_embeddings(crops, weights)
-    pairs = Pairs(vectors, person, rates=FALSE_ACCEPT_RATES)
+    pairs = EmbeddingPairs(vectors, person, rates=FALSE_ACCEPT_RATES)
     return {
         "images": len(crops),
         "persons": len(persons),
@@ -62,7 +62,7 @@ def figures(weights: Path, options: EvalOptions) -> dict[str, object]:
 
 def swaps(folder: Path) -> list[Swap]:
     """The table of swaps. Raises SetupError where there is none, or no usable one."""
-    rows = lines_of(table_at(folder, "swaps.csv", COLUMNS), folder, "swaps.csv", COLUMNS)
+    rows = read_lines(find_table(folder, "swaps.csv", COLUMNS), folder, "swaps.csv", COLUMNS)
     return [Swap(*(row[it] for it in COLUMNS)) for _, row in rows]
 
 

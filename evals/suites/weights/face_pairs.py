@@ -11,7 +11,7 @@ FALSE_ACCEPT_RATES = (1e-2, 1e-3)
 ROUNDS = 200
 
 
-def with_intervals(pairs: "Pairs", *, seed: int) -> dict[str, object]:
+def with_intervals(pairs: "EmbeddingPairs", *, seed: int) -> dict[str, object]:
     """Every figure with its bootstrap interval over persons."""
     ones = np.ones(int(pairs.person.max()) + 1)
     draws = np.random.default_rng(seed).multinomial(len(ones), ones / len(ones), size=ROUNDS)
@@ -23,7 +23,7 @@ def with_intervals(pairs: "Pairs", *, seed: int) -> dict[str, object]:
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class EmbeddingPairs:
     """All pairs of unit `embeddings` (n, d), images of `person` (n,) 0-based, best pair first.
 
     `rates` are the false accept rates at which the accepted share of true pairs is told.

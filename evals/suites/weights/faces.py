@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from evals.options import EvalOptions
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
-from tools.faces.alignment import face_box, five_points
+from tools.faces.alignment import box_from_landmarks, keypoints_from_landmarks
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.training.data.labelled_faces import LabelledFaces, load_labelled_faces
+from tools.training.data.labelled_faces import LandmarkTrainingFaces, load_labelled_faces
 
-PACK = WEIGHTS / "faces"
+PACK = WEIGHTS_DIR / "faces"
 BATCH = 64
 
 # The tips of six noses in `t1`, by hand.
@@ -55,18 +55,18 @@ def run(options: EvalOptions) -> dict[str, object]:
     }
 
 
-def labelled_figures(analyser: FaceAnalyser, faces: LabelledFaces) -> dict[str, object]:
+def labelled_figures(analyser: FaceAnalyser, faces: LandmarkTrainingFaces) -> dict[str, object]:
     """How many labelled faces are found, and how well placed those are."""
     overlaps, keypoint_errors, landmark_errors = [], [], []
     for rows in np.array_split(np.arange(len(faces)), math.ceil(len(faces) / BATCH)):
         found = analyser.analyse(list(faces.photos[rows]))
         for row, candidates in zip(rows, found, strict=True):
             truth = faces.landmarks[row]
-            face, overlap = _best(candidates, np.clip(face_box(truth), 0, 218))
+            face, overlap = _best(candidates, np.clip(box_from_landmarks(truth), 0, 218))
             overlaps.append(overlap)
             if face is None or overlap < 0.5:
                 continue
-            eyes = five_points(truth)
+            eyes = keypoints_from_landmarks(truth)
             unit = float(np.linalg.norm(eyes[1] - eyes[0]))
             keypoint_errors.append(_mean_distance(face.keypoints, eyes) / unit)
             if face.landmarks is not None:

@@ -31,19 +31,19 @@ import numpy as np
 
 from evals.options import EvalOptions
 from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
-from tools.checkpoints.table import WEIGHTS
-from tools.detectors import ZeroShot, detectors
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors import ZeroShot, load_detectors
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop, crop_matrix
 from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import FAMILIES
 from tools.metrics import auc, auc_interval, interval
-from tools.training.data.forgery_batches import cell_map
+from tools.training.data.forgery_batches import patch_label_map
 from tools.training.data.forgery_pool import (
-    HELD_OUT,
-    Faces,
-    Pair,
+    HELD_OUT_FAMILY,
+    ForgeryPair,
+    LfwPhotographs,
     forged_pair,
     read_rgb,
     through_jpeg,
@@ -56,7 +56,7 @@ Crop = Callable[[np.ndarray], np.ndarray | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class LabelledPicture:
     """A picture with its face crop (None: no face found), its label and whose it is.
 
     `cells` (16, 16) is the changed share of each cell of the crop, where that is known.
@@ -75,8 +75,8 @@ def run(options: EvalOptions) -> dict[str, object]:
         raise SetupError(f"no labelled faces below {str(options.data)!r}: pass --data DIR")
     # On a machine that does other work too, threads that wait for each other within a layer made
     # this eight times slower.
-    encoder = Encoder.load(WEIGHTS / "encoder", threads=1)
-    analyser = FaceAnalyser(WEIGHTS / "faces", threads=1)
+    encoder = Encoder.load(WEIGHTS_DIR / "encoder", threads=1)
+    analyser = FaceAnalyser(WEIGHTS_DIR / "faces", threads=1)
 
     def crop(pixels: np.ndarray) -> np.ndarray | None:
         faces = analyser.analyse([pixels])[0]
@@ -87,7 +87,7 @@ def run(options: EvalOptions) -> dict[str, object]:
             pixels, largest.keypoints, size=encoder.image_size, margin=encoder.face_margin
         )
 
-    figures: dict[str, object] = {"held_out_family": HELD_OUT}
+    figures: dict[str, object] = {"held_out_family": HELD_OUT_FAMILY}
     for name, pictures in _sets(options, encoder, crop):
         figures[name] = measure(pictures, encoder, seed=options.seed)
         if pictures and pictures[0].cells is not None:
@@ -97,7 +97,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 def _sets(
     options: EvalOptions, encoder: Encoder, crop: Crop
-) -> Iterator[tuple[str, list[Picture]]]:
+) -> Iterator[tuple[str, list[LabelledPicture]]]:
     for family in FAMILIES:
         yield f"lfw/{family}", lfw_pictures(options, encoder, family=family)
     yield "dfdc", dfdc_pictures(options.data, crop, limit=options.limit)
@@ -107,9 +107,9 @@ def _sets(
         yield f"generated/{generator}", generated_pictures(options.data, crop, generator=generator)
 
 
-def lfw_pictures(options: EvalOptions, encoder: Encoder, *, family: str) -> list[Picture]:
+def lfw_pictures(options: EvalOptions, encoder: Encoder, *, family: str) -> list[LabelledPicture]:
     """Photos of validation persons and one forgery of each, both re-encoded alike."""
-    faces = Faces.load(options.data, split="val")
+    faces = LfwPhotographs.load(options.data, split="val")
     rng = np.random.default_rng([options.seed, FAMILIES.index(family)])
     found = []
     for index in rng.permutation(len(faces.paths))[: options.limit or IMAGES_PER_FAMILY]:
@@ -122,17 +122,17 @@ def lfw_pictures(options: EvalOptions, encoder: Encoder, *, family: str) -> list
                 whole, pair.keypoints, size=encoder.image_size, margin=encoder.face_margin
             )
             cells = _changed_cells(pair, encoder)
-            found.append(Picture(crop, whole, forged, str(faces.people[index]), cells))
+            found.append(LabelledPicture(crop, whole, forged, str(faces.people[index]), cells))
     return found
 
 
-def _changed_cells(pair: Pair, encoder: Encoder) -> np.ndarray:
+def _changed_cells(pair: ForgeryPair, encoder: Encoder) -> np.ndarray:
     matrix = crop_matrix(pair.keypoints, size=encoder.image_size, margin=encoder.face_margin)
     half = cv2.resize(pair.mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return cell_map(half, matrix)
+    return patch_label_map(half, matrix)
 
 
-def dfdc_pictures(data: Path, crop: Crop, *, limit: int | None) -> list[Picture]:
+def dfdc_pictures(data: Path, crop: Crop, *, limit: int | None) -> list[LabelledPicture]:
     """Both members of the validation pairs."""
     with (data / "dfdc" / "pairs.csv").open() as lines:
         rows = [row for row in csv.DictReader(lines) if row["split"] == "val"][:limit]
@@ -140,11 +140,11 @@ def dfdc_pictures(data: Path, crop: Crop, *, limit: int | None) -> list[Picture]
     for row in rows:
         for kind, forged in (("real", False), ("fake", True)):
             pixels = read_rgb(data / "dfdc" / kind / row[kind])
-            found.append(Picture(crop(pixels), pixels, forged, row["real"]))
+            found.append(LabelledPicture(crop(pixels), pixels, forged, row["real"]))
     return found
 
 
-def swap_pictures(data: Path, crop: Crop) -> dict[str, list[Picture]]:
+def swap_pictures(data: Path, crop: Crop) -> dict[str, list[LabelledPicture]]:
     """Fakes of each method with their sources and targets, each file once."""
     with (data / "deepfakes" / "swaps.csv").open() as lines:
         rows = list(csv.DictReader(lines))
@@ -156,37 +156,37 @@ def swap_pictures(data: Path, crop: Crop) -> dict[str, list[Picture]]:
         of_method[row["fake"]] = (True, group)
         for part in ("authentic_source", "authentic_target"):
             of_method.setdefault(row[part], (False, group))
-    found: dict[str, list[Picture]] = {}
+    found: dict[str, list[LabelledPicture]] = {}
     for method, members in files.items():
         found[method] = []
         for name, (forged, group) in members.items():
             pixels = read_rgb(data / "deepfakes" / name)
-            found[method].append(Picture(crop(pixels), pixels, forged, group))
+            found[method].append(LabelledPicture(crop(pixels), pixels, forged, group))
     return found
 
 
-def generated_pictures(data: Path, crop: Crop, *, generator: str) -> list[Picture]:
+def generated_pictures(data: Path, crop: Crop, *, generator: str) -> list[LabelledPicture]:
     """Synthesised faces against photographs of the same size and compression."""
     found = []
     for folder, forged in ((f"fake_{generator}", True), ("real_ffhq", False)):
         for path in sorted((data / "deepfakes" / "generated" / folder).iterdir()):
             pixels = read_rgb(path)
-            found.append(Picture(crop(pixels), pixels, forged, path.name))
+            found.append(LabelledPicture(crop(pixels), pixels, forged, path.name))
     return found
 
 
-def scores_of(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, np.ndarray]:
+def scores_of(pictures: Sequence[LabelledPicture], encoder: Encoder) -> dict[str, np.ndarray]:
     """Scores (n,) of the shipped heads by name and input, and of zero-shot prompts on faces."""
     features = {inputs: _features(pictures, encoder, inputs) for inputs in ("face", "image")}
     prompts = ZeroShot.of(encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs="face")
     found = {"face/prompts": prompts.score(features["face"])}
-    for detector in detectors(WEIGHTS / "heads", encoder.sha256):
+    for detector in load_detectors(WEIGHTS_DIR / "heads", encoder.sha256):
         name = f"{detector.inputs}/{detector.name}"
         found[name] = detector.score(features[detector.inputs])
     return found
 
 
-def _features(pictures: Sequence[Picture], encoder: Encoder, inputs: str) -> np.ndarray:
+def _features(pictures: Sequence[LabelledPicture], encoder: Encoder, inputs: str) -> np.ndarray:
     rows = [picture.crop if inputs == "face" else picture.whole for picture in pictures]
     blank = np.zeros((encoder.image_size, encoder.image_size, 3), np.uint8)
     encoded = encoder.encode_images([blank if row is None else row for row in rows])
@@ -194,7 +194,9 @@ def _features(pictures: Sequence[Picture], encoder: Encoder, inputs: str) -> np.
     return encoded
 
 
-def localisation(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) -> dict[str, object]:
+def localisation(
+    pictures: Sequence[LabelledPicture], encoder: Encoder, *, seed: int
+) -> dict[str, object]:
     """Within a crop, does the tower's map rank changed cells above untouched ones? Mean AUC.
 
     `prior` is the same for the authentic crop, against the mask of its forgery: what knowing
@@ -222,7 +224,9 @@ def localisation(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) ->
     }
 
 
-def measure(pictures: Sequence[Picture], encoder: Encoder, *, seed: int) -> dict[str, object]:
+def measure(
+    pictures: Sequence[LabelledPicture], encoder: Encoder, *, seed: int
+) -> dict[str, object]:
     """AUC and interval of each scorer on one set; NaN where a kind of picture is missing."""
     labels = np.array([picture.forged for picture in pictures])
     found = np.array([picture.crop is not None for picture in pictures])

@@ -1,6 +1,6 @@
 """Further embedders beside the first, on the same persons: how good, how alike, how much they add.
 
-For each embedder of `tools.faces.further_embedders.embedders`: the figures of
+For each embedder of `tools.faces.further_embedders.load_embedders`: the figures of
 `evals.suites.weights.embedder`; `strangers`, the mean and spread of its cosines of different
 persons, as they belong into the JSON beside its file; `correlation_of_strangers` with the first's
 cosines (1: it can only repeat what the first says); and `both`, the figures of the sum of the two
@@ -15,21 +15,23 @@ import numpy as np
 
 from assistant.settings import Settings
 from evals.options import EvalOptions
-from evals.suites.weights.face_pairs import Pairs, with_intervals
+from evals.suites.weights.face_pairs import EmbeddingPairs, with_intervals
 from tools.errors import SetupError
-from tools.faces.further_embedders import Embedder, embedders
+from tools.faces.further_embedders import FaceEmbedder, load_embedders
 from tools.training.faces.further_embedder import LabelledFace
 
 
-def further(options: EvalOptions, first: np.ndarray, person: np.ndarray) -> dict[str, object]:
+def further_embedder_figures(
+    options: EvalOptions, first: np.ndarray, person: np.ndarray
+) -> dict[str, object]:
     """Figures by name; `first` (n, d) are the first embedder's unit vectors of the val images."""
-    known = embedders(Settings.load().models_dir)
+    known = load_embedders(Settings.load().models_dir)
     looks = _val_looks(options) if known else []
     return {each.name: _beside(each, looks, first, person, seed=options.seed) for each in known}
 
 
 def _beside(
-    embedder: Embedder,
+    embedder: FaceEmbedder,
     looks: list[tuple[np.ndarray, LabelledFace]],
     first: np.ndarray,
     person: np.ndarray,
@@ -47,11 +49,11 @@ def _beside(
     )
     return {
         "licence": embedder.licence,
-        **with_intervals(Pairs(second, person), seed=seed),
+        **with_intervals(EmbeddingPairs(second, person), seed=seed),
         "strangers": {"mean": float(cosines[1].mean()), "spread": spreads[1]},
         "first_strangers": {"mean": float(cosines[0].mean()), "spread": spreads[0]},
         "correlation_of_strangers": float(np.corrcoef(*cosines)[0, 1]),
-        "both": with_intervals(Pairs(both, person), seed=seed),
+        "both": with_intervals(EmbeddingPairs(both, person), seed=seed),
     }
 
 

@@ -28,26 +28,26 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from evals.options import EvalOptions
 from tools.detectors import UnifdLinear
 from tools.detectors.networks.caddm import Caddm
 from tools.encoder.clip import Encoder
 from tools.faces.alignment import aligned_crop, crop_matrix, warp
 from tools.faces.analyser import Face
-from tools.localisers import LOCALISERS, Localiser, on_request
+from tools.localisers import LOCALISERS, Localiser, optional_localisers
 from tools.localisers.artefact_boxes import artefact_boxes
-from tools.localisers.gradients import full_size
+from tools.localisers.gradients import upsample_map
 from tools.localisers.occlusion import BLUR
 from tools.metrics import grouped_interval, mean
 from tools.metrics.localisation import (
-    area_under,
     deletion_steps,
     iou_at,
-    pointing,
+    mean_area_under,
+    pointing_game,
     rank_correlation,
 )
-from tools.training.data.forgery_pool import Faces, forged_pair, through_jpeg
+from tools.training.data.forgery_pool import LfwPhotographs, forged_pair, through_jpeg
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +65,7 @@ Heat = Callable[[np.ndarray, Encoder, UnifdLinear], np.ndarray | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Case:
+class ForgedFace:
     """A forged face as the encoder sees it (s, s, 3) uint8 RGB and where it was changed, bool."""
 
     family: str
@@ -74,14 +74,14 @@ class Case:
     truth: np.ndarray
 
 
-def compared(parts: Parts, options: EvalOptions) -> dict[str, object]:
+def compare_localisers(parts: LoadedModels, options: EvalOptions) -> dict[str, object]:
     """The table: by family, then by localiser; and the sanity check by localiser."""
     encoder = parts.encoder
     faces = (it for it in parts.detectors if it.inputs == "face")
     head = next(it for it in faces if isinstance(it, UnifdLinear))
     cases = list(cases_of(parts, options))
     finders = [it for it, _ in parts.locating_detectors if isinstance(it, Caddm)]
-    heats = working(candidates(options.seed, finders), encoder, head)
+    heats = supported_localisers(candidates(options.seed, finders), encoder, head)
     rows = {
         name: [_row(case, heat, encoder=encoder, head=head) for case in cases]
         for name, heat in heats.items()
@@ -95,15 +95,15 @@ def compared(parts: Parts, options: EvalOptions) -> dict[str, object]:
             for name, found in rows.items()
         }
     few = cases[:SANITY_PHOTOS]
-    randomised = sanity(few, heats, encoder=encoder, head=head, seed=options.seed)
+    randomised = sanity_check(few, heats, encoder=encoder, head=head, seed=options.seed)
     for name, figure in own_networks(few, finders, encoder, head, seed=options.seed).items():
         randomised[name]["own_network"] = figure
     return {**figures, "randomised": randomised}
 
 
-def cases_of(parts: Parts, options: EvalOptions) -> Iterator[Case]:
+def cases_of(parts: LoadedModels, options: EvalOptions) -> Iterator[ForgedFace]:
     """Forgeries of LFW's validation persons whose face is found, as JPEGs of quality 75 to 95."""
-    faces, rng = Faces.load(options.data, split="val"), np.random.default_rng(options.seed)
+    faces, rng = LfwPhotographs.load(options.data, split="val"), np.random.default_rng(options.seed)
     size, margin = parts.encoder.image_size, parts.encoder.face_margin
     for number, index in enumerate(rng.permutation(len(faces.paths))[: options.limit or PHOTOS]):
         family = FAMILIES[number % len(FAMILIES)]
@@ -118,7 +118,7 @@ def cases_of(parts: Parts, options: EvalOptions) -> Iterator[Case]:
         truth = warp(pair.mask, matrix, size=size) > 127
         if truth.any():
             crop = aligned_crop(pixels, face.keypoints, size=size, margin=margin)
-            yield Case(family, pair.origin.split("/")[0], crop, truth)
+            yield ForgedFace(family, pair.origin.split("/")[0], crop, truth)
 
 
 def _in_the_middle(found: Sequence[Face], pixels: np.ndarray) -> Face | None:
@@ -135,13 +135,13 @@ def candidates(seed: int, finders: Sequence[Caddm] = ()) -> dict[str, Heat]:
     rng = np.random.default_rng(seed)
 
     def random(crop: np.ndarray, _: Encoder, __: UnifdLinear) -> np.ndarray:
-        return full_size(rng.random((16, 16), np.float32), side=len(crop))
+        return upsample_map(rng.random((16, 16), np.float32), side=len(crop))
 
     def centre(crop: np.ndarray, _: Encoder, __: UnifdLinear) -> np.ndarray:
         axis = np.linspace(-1, 1, len(crop), dtype=np.float32)
         return np.asarray(-np.hypot(axis[:, None], axis[None]), np.float32)
 
-    real = {it.name: _made_by(it) for it in (*LOCALISERS, *on_request(finders))}
+    real = {it.name: _made_by(it) for it in (*LOCALISERS, *optional_localisers(finders))}
     return {**real, "random": random, "centre": centre}
 
 
@@ -149,33 +149,35 @@ def _made_by(localiser: Localiser) -> Heat:
     return lambda crop, encoder, head: localiser.heat(crop, encoder=encoder, head=head)
 
 
-def working(heats: Mapping[str, Heat], encoder: Encoder, head: UnifdLinear) -> dict[str, Heat]:
+def supported_localisers(
+    heats: Mapping[str, Heat], encoder: Encoder, head: UnifdLinear
+) -> dict[str, Heat]:
     """Those that make a map with this encoder."""
     grey = np.full((encoder.image_size, encoder.image_size, 3), 127, np.uint8)
     return {name: heat for name, heat in heats.items() if heat(grey, encoder, head) is not None}
 
 
-def _row(case: Case, heat: Heat, *, encoder: Encoder, head: UnifdLinear) -> dict[str, float]:
+def _row(case: ForgedFace, heat: Heat, *, encoder: Encoder, head: UnifdLinear) -> dict[str, float]:
     values = _made(heat, case, encoder, head)
-    deletion, insertion = hiding(case.crop, values, encoder=encoder, head=head)
+    deletion, insertion = deletion_insertion_curves(case.crop, values, encoder=encoder, head=head)
     return {
-        "pointing": pointing(values, case.truth),
-        "pointing_near": pointing(values, case.truth, tolerance_px=TOLERANCE * len(case.crop)),
+        "pointing": pointing_game(values, case.truth),
+        "pointing_near": pointing_game(values, case.truth, tolerance_px=TOLERANCE * len(case.crop)),
         "iou": iou_at(values, case.truth),
         "iou_at_a_tenth": iou_at(values, case.truth, 0.1),
-        "deletion": area_under(deletion),
-        "insertion": area_under(insertion),
+        "deletion": mean_area_under(deletion),
+        "insertion": mean_area_under(insertion),
     }
 
 
-def _made(heat: Heat, case: Case, encoder: Encoder, head: UnifdLinear) -> np.ndarray:
+def _made(heat: Heat, case: ForgedFace, encoder: Encoder, head: UnifdLinear) -> np.ndarray:
     values = heat(case.crop, encoder, head)
     if values is None:
         raise RuntimeError("a localiser that made one map with this encoder did not make another")
     return values
 
 
-def hiding(
+def deletion_insertion_curves(
     crop: np.ndarray, heat: np.ndarray, *, encoder: Encoder, head: UnifdLinear
 ) -> tuple[np.ndarray, np.ndarray]:
     """The head's probability along deletion and along insertion, each (STEPS + 1,) in 0..1."""
@@ -197,8 +199,8 @@ def _figures(rows: Sequence[Mapping[str, float]], people: Sequence[str], *, seed
     return {"photos": len(rows), **means, "pointing_95": span}
 
 
-def sanity(
-    cases: Sequence[Case],
+def sanity_check(
+    cases: Sequence[ForgedFace],
     heats: Mapping[str, Heat],
     *,
     encoder: Encoder,
@@ -210,8 +212,8 @@ def sanity(
     other_head = replace(head, weight=rng.permutation(head.weight))
     against = {
         "head": (encoder, other_head),
-        "last_layers": (shuffled(encoder, last=LAST_LAYERS, rng=rng), head),
-        "tower": (shuffled(encoder, last=None, rng=rng), head),
+        "last_layers": (randomise_weights(encoder, last=LAST_LAYERS, rng=rng), head),
+        "tower": (randomise_weights(encoder, last=None, rng=rng), head),
     }
     figures: dict[str, dict[str, float]] = {}
     for name, heat in heats.items():
@@ -227,7 +229,7 @@ def sanity(
 
 
 def own_networks(
-    cases: Sequence[Case],
+    cases: Sequence[ForgedFace],
     finders: Sequence[Caddm],
     encoder: Encoder,
     head: UnifdLinear,
@@ -250,7 +252,7 @@ def own_networks(
     return found
 
 
-def shuffled(encoder: Encoder, *, last: int | None, rng: np.random.Generator) -> Encoder:
+def randomise_weights(encoder: Encoder, *, last: int | None, rng: np.random.Generator) -> Encoder:
     """The encoder with values exchanged within each of the tower's last weights; None: all."""
     model = copy.deepcopy(encoder.model)
     visual: Any = model.visual

@@ -20,14 +20,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from evals.options import EvalOptions
-from evals.suites.weights.localiser_comparison import compared
-from tools.detectors import Detector
+from evals.suites.weights.localiser_comparison import compare_localisers
+from tools.detectors import FeatureDetector
 from tools.localisers import LOCALISERS, REGIONS, Localiser
-from tools.localisers.regions import located_by
-from tools.training.data.forgery_pool import Faces, forged_pair, through_jpeg
+from tools.localisers.regions import localise_with
+from tools.training.data.forgery_pool import LfwPhotographs, forged_pair, through_jpeg
 
 FAMILIES = ("region_swap", "inpainting")
 PHOTOS, SLOW_PHOTOS = 150, 40
@@ -35,7 +35,7 @@ PHOTOS, SLOW_PHOTOS = 150, 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class LocaliserReading:
     """What one localiser says of one photograph: values and readings in the order of `REGIONS`."""
 
     family: str
@@ -46,26 +46,28 @@ class Reading:
 
 def run(options: EvalOptions) -> dict[str, object]:
     """The figures of every localiser that this encoder has; `limit` caps the photographs."""
-    parts = Parts(Settings.load())
+    parts = LoadedModels(Settings.load())
     figures: dict[str, object] = {
         localiser.name: _figures(list(_readings(parts, localiser, options)))
         for localiser in LOCALISERS
         if _works(localiser, parts)
     }
-    return {**figures, "compared": compared(parts, options)}
+    return {**figures, "compared": compare_localisers(parts, options)}
 
 
-def _works(localiser: Localiser, parts: Parts) -> bool:
+def _works(localiser: Localiser, parts: LoadedModels) -> bool:
     grey = np.full((parts.encoder.image_size, parts.encoder.image_size, 3), 127, np.uint8)
     return localiser.heat(grey, encoder=parts.encoder, head=_head(parts)) is not None
 
 
-def _head(parts: Parts) -> Detector:
+def _head(parts: LoadedModels) -> FeatureDetector:
     return next(it for it in parts.detectors if it.inputs == "face")
 
 
-def _readings(parts: Parts, localiser: Localiser, options: EvalOptions) -> Iterator[Reading]:
-    faces, rng = Faces.load(options.data, split="val"), np.random.default_rng(options.seed)
+def _readings(
+    parts: LoadedModels, localiser: Localiser, options: EvalOptions
+) -> Iterator[LocaliserReading]:
+    faces, rng = LfwPhotographs.load(options.data, split="val"), np.random.default_rng(options.seed)
     most = options.limit or (SLOW_PHOTOS if localiser.strong is None else PHOTOS)
     for number, index in enumerate(rng.permutation(len(faces.paths))[:most]):
         family = FAMILIES[number % len(FAMILIES)]
@@ -79,11 +81,11 @@ def _readings(parts: Parts, localiser: Localiser, options: EvalOptions) -> Itera
             found = _read(parts, localiser, through_jpeg(pixels, quality))
             if found is not None:
                 truth = np.array([name in regions for name in REGIONS])
-                yield Reading(kind, truth, *found)
+                yield LocaliserReading(kind, truth, *found)
 
 
 def _read(
-    parts: Parts, localiser: Localiser, pixels: np.ndarray
+    parts: LoadedModels, localiser: Localiser, pixels: np.ndarray
 ) -> tuple[np.ndarray, tuple[str, ...]] | None:
     """Values and readings of the face in the middle; None when there is none."""
     centre = np.array([pixels.shape[1], pixels.shape[0]]) / 2
@@ -91,14 +93,14 @@ def _read(
     if not found:
         return None
     face = min(found, key=lambda it: float(np.linalg.norm(it.keypoints.mean(axis=0) - centre)))
-    located = located_by(localiser, pixels, face, encoder=parts.encoder, head=_head(parts))
+    located = localise_with(localiser, pixels, face, encoder=parts.encoder, head=_head(parts))
     if located is None:
         return None
     values = [np.nan if it.value is None else it.value for it in located.evidence]
     return np.array(values), tuple(it.reads for it in located.evidence)
 
 
-def _figures(readings: Sequence[Reading]) -> dict[str, object]:
+def _figures(readings: Sequence[LocaliserReading]) -> dict[str, object]:
     authentic = [it for it in readings if it.family == "authentic"]
     figures: dict[str, object] = {
         "authentic_photos": len(authentic),
@@ -110,7 +112,7 @@ def _figures(readings: Sequence[Reading]) -> dict[str, object]:
     return figures
 
 
-def _of_family(readings: Sequence[Reading]) -> dict[str, float]:
+def _of_family(readings: Sequence[LocaliserReading]) -> dict[str, float]:
     known = [it for it in readings if it.forged.any()]
     each = [
         (was, reads)

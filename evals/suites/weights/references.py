@@ -24,22 +24,22 @@ from typing import cast
 import cv2
 import numpy as np
 
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from evals.options import EvalOptions
 from tools.errors import ToolError
-from tools.faces.alignment import crop_matrix, face_box, five_points
+from tools.faces.alignment import box_from_landmarks, crop_matrix, keypoints_from_landmarks
 from tools.faces.analyser import Face
 from tools.faces.further_embedders import COSINE, DIFFERENCE
 from tools.forge.forgery import FAMILIES, SWAPS, forge
 from tools.metrics import auc, grouped_interval, mean
-from tools.metrics.localisation import pointing
-from tools.search.closer_look.hit_pictures import CloserLook
-from tools.search.closer_look.inner_outer_face import Look, inner_outer
+from tools.metrics.localisation import pointing_game
+from tools.search.closer_look.hit_pictures import RerankInput
+from tools.search.closer_look.inner_outer_face import FaceInImage, inner_outer_distances
 from tools.search.closer_look.reference_comparison import INNER_OUTER, PATCH_DISTANCE, reference_map
 from tools.search.closer_look.second_opinion import second_scores
 from tools.search.query import Query
-from tools.training.calibration.made_cases import Portrait, halves, portraits
+from tools.training.calibration.made_cases import LabelledPortrait, portraits, split_persons
 from tools.training.data.forgery_pool import through_jpeg
 
 HITS, PHOTOS = 2, 2
@@ -50,7 +50,7 @@ LOCAL = ("region_swap", "partial_swap", "inpainting")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class MeasuredHit:
     """One hit: its scores, NaN where there are none, and how the map points (NaN: whole face)."""
 
     person: str
@@ -62,7 +62,7 @@ class Measured:
 
 def run(options: EvalOptions) -> dict[str, object]:
     """AUC and pointing by family; `limit` caps the persons."""
-    parts = Parts(Settings.load())
+    parts = LoadedModels(Settings.load())
     rows = list(_measured(parts, options))
     names = list(rows[0].scores)
     genuine = [row for row in rows if row.family == "authentic"]
@@ -90,7 +90,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     }
 
 
-def _auc(name: str, rows: Sequence[Measured], seed: int) -> dict[str, object]:
+def _auc(name: str, rows: Sequence[MeasuredHit], seed: int) -> dict[str, object]:
     scores = np.array([row.scores[name] for row in rows])
     forged = np.array([row.family != "authentic" for row in rows])
     known = ~np.isnan(scores)
@@ -103,8 +103,8 @@ def _auc(name: str, rows: Sequence[Measured], seed: int) -> dict[str, object]:
     return {"value": auc(scores[known], forged[known]), "interval": interval}
 
 
-def _measured(parts: Parts, options: EvalOptions) -> Iterator[Measured]:
-    _, people = halves(portraits(options.data, split="val"))
+def _measured(parts: LoadedModels, options: EvalOptions) -> Iterator[MeasuredHit]:
+    _, people = split_persons(portraits(options.data, split="val"))
     rng = np.random.default_rng(options.seed)
     everyone = [shot for shots in people.values() for shot in shots]
     asked = [shots for shots in people.values() if len(shots) >= 2][: options.limit]
@@ -122,7 +122,7 @@ def _measured(parts: Parts, options: EvalOptions) -> Iterator[Measured]:
 
 
 def _forms(
-    hit: Portrait, everyone: Sequence[Portrait], rng: np.random.Generator
+    hit: LabelledPortrait, everyone: Sequence[LabelledPortrait], rng: np.random.Generator
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray | None]]:
     """The photo and its forgeries: family, pixels, landmarks in them, mask (h, w) in 0..1."""
     yield "authentic", hit.pixels(), hit.landmarks, None
@@ -142,29 +142,33 @@ def _forms(
         yield family, forged.pixels, target.landmarks, forged.mask
 
 
-def _turn(one: Portrait, other: Portrait) -> float:
+def _turn(one: LabelledPortrait, other: LabelledPortrait) -> float:
     """How differently two heads are turned: where the nose stands between the eyes."""
     turns = []
     for shot in (one, other):
-        left, right, nose = five_points(shot.landmarks)[:3]
+        left, right, nose = keypoints_from_landmarks(shot.landmarks)[:3]
         turns.append(float((nose - left) @ (right - left) / ((right - left) @ (right - left))))
     return abs(turns[0] - turns[1])
 
 
-def _look(pixels: np.ndarray, landmarks: np.ndarray, parts: Parts) -> Look:
-    points = five_points(landmarks)
+def _look(pixels: np.ndarray, landmarks: np.ndarray, parts: LoadedModels) -> FaceInImage:
+    points = keypoints_from_landmarks(landmarks)
     (vector,) = parts.faces.embed([(pixels, points)])
     placed = SimpleNamespace(
-        box=face_box(landmarks), keypoints=points, landmarks=landmarks, embedding=vector
+        box=box_from_landmarks(landmarks), keypoints=points, landmarks=landmarks, embedding=vector
     )
     return pixels, cast(Face, placed)
 
 
 def _measure(
-    person: str, family: str, hit: Look, photos: Sequence[Look], mask: np.ndarray | None,
-    parts: Parts,
-) -> Measured:  # fmt: skip
-    apart = inner_outer(hit, photos, faces=parts.faces)
+    person: str,
+    family: str,
+    hit: FaceInImage,
+    photos: Sequence[FaceInImage],
+    mask: np.ndarray | None,
+    parts: LoadedModels,
+) -> MeasuredHit:
+    apart = inner_outer_distances(hit, photos, faces=parts.faces)
     mapped = reference_map(hit, photos, encoder=parts.encoder)
     if apart is None or mapped is None:
         raise ValueError(
@@ -172,7 +176,7 @@ def _measure(
         )
     template = np.mean([face.embedding for _, face in photos], axis=0)
     first = float(hit[1].embedding @ template / np.linalg.norm(template))
-    look = CloserLook(*hit, {"cosine_similarity": first}, cast(Query, None), tuple(photos), parts)
+    look = RerankInput(*hit, {"cosine_similarity": first}, cast(Query, None), tuple(photos), parts)
     second = second_scores(look)
     alike = second[COSINE]
     pairs = {name: getattr(apart, name) for name in ("d1", "d2", "d3", "e2", "e3")}
@@ -188,11 +192,11 @@ def _measure(
     points, chance = np.nan, np.nan
     if mask is not None and family in LOCAL:
         truth = _cells(mask, hit[1], mapped.heat.shape, parts)
-        points, chance = pointing(mapped.heat, truth), float(truth.mean())
-    return Measured(person, family, known, points, chance)
+        points, chance = pointing_game(mapped.heat, truth), float(truth.mean())
+    return MeasuredHit(person, family, known, points, chance)
 
 
-def _cells(mask: np.ndarray, face: Face, shape: tuple[int, ...], parts: Parts) -> np.ndarray:
+def _cells(mask: np.ndarray, face: Face, shape: tuple[int, ...], parts: LoadedModels) -> np.ndarray:
     """Which cells of the face crop were changed to a quarter or more: (h, w) bool."""
     side = parts.encoder.image_size
     matrix = crop_matrix(face.keypoints, size=side, margin=parts.encoder.face_margin)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.options import EvalOptions
-from tools.checkpoints.table import WEIGHTS
-from tools.faces.alignment import five_points
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.faces.alignment import keypoints_from_landmarks
 from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import SCENE_FAMILIES
-from tools.training.data.forgery_pool import Faces, read_rgb, through_jpeg
+from tools.training.data.forgery_pool import LfwPhotographs, read_rgb, through_jpeg
 from tools.training.data.scene_pairs import forged_photo, inner_photo
 
 FACE_FAMILIES = ("face_swap", "partial_swap", "inpainting", "resynthesis", "morph")
@@ -20,7 +20,7 @@ QUALITY = 92
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Photo:
+class ScenePhoto:
     """An authentic photograph (h, w, 3) uint8 RGB with its landmarks (68, 2) px.
 
     `group` is what is resampled: LFW's person, the web's photograph; `person` is who it shows.
@@ -33,7 +33,7 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class SceneImage:
     """An authentic or forged picture with its face; `mask` (h, w) bool of what was forged."""
 
     pixels: np.ndarray
@@ -43,34 +43,36 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class PhotoSource:
     """Photographs of one origin, and the families that they are forged in."""
 
     name: str
-    photos: Sequence[Photo]
+    photos: Sequence[ScenePhoto]
     families: tuple[str, ...]
 
 
-def sources(options: EvalOptions) -> Iterator[Source]:
+def sources(options: EvalOptions) -> Iterator[PhotoSource]:
     """LFW's validation persons, and the web's photographs where they are."""
-    yield Source("lfw", list(_lfw_photos(options)), (*SCENE_FAMILIES, *FACE_FAMILIES))
+    yield PhotoSource("lfw", list(_lfw_photos(options)), (*SCENE_FAMILIES, *FACE_FAMILIES))
     web = list(_web_photos(options))
     if web:
-        yield Source("photos", web, WEB_FAMILIES)
+        yield PhotoSource("photos", web, WEB_FAMILIES)
 
 
-def authentic_shots(photos: Sequence[Photo]) -> list[Shot]:
+def authentic_shots(photos: Sequence[ScenePhoto]) -> list[SceneImage]:
     """The photographs as they are, as JPEGs like the forgeries."""
     return [
-        Shot(
-            through_jpeg(it.pixels, QUALITY), five_points(it.landmarks), it.group,
+        SceneImage(
+            through_jpeg(it.pixels, QUALITY), keypoints_from_landmarks(it.landmarks), it.group,
             np.zeros(it.pixels.shape[:2], bool),
         )
         for it in photos
     ]  # fmt: skip
 
 
-def forged_shots(photos: Sequence[Photo], family: str, *, seed: int) -> Iterator[tuple[int, Shot]]:
+def forged_shots(
+    photos: Sequence[ScenePhoto], family: str, *, seed: int
+) -> Iterator[tuple[int, SceneImage]]:
     """Each photograph's number with its forgery; the source is the next other person's photo."""
     for at, photo in enumerate(photos):
         rng = np.random.default_rng([seed, at])
@@ -83,12 +85,12 @@ def forged_shots(photos: Sequence[Photo], family: str, *, seed: int) -> Iterator
         )  # fmt: skip
         if pair is not None:
             forged = through_jpeg(pair.fake, QUALITY)
-            yield at, Shot(forged, pair.keypoints, photo.group, pair.mask > 127)
+            yield at, SceneImage(forged, pair.keypoints, photo.group, pair.mask > 127)
 
 
-def _lfw_photos(options: EvalOptions) -> Iterator[Photo]:
+def _lfw_photos(options: EvalOptions) -> Iterator[ScenePhoto]:
     """The inner part of photographs, each of another person, with that person."""
-    faces = Faces.load(options.data, split="val")
+    faces = LfwPhotographs.load(options.data, split="val")
     drawn = np.random.default_rng(options.seed).permutation(len(faces.paths))
     seen: set[str] = set()
     for index in drawn:
@@ -96,21 +98,21 @@ def _lfw_photos(options: EvalOptions) -> Iterator[Photo]:
         photo = None if person in seen else inner_photo(faces, int(index))
         if photo is not None:
             seen.add(person)
-            yield Photo(*photo, person, person)
+            yield ScenePhoto(*photo, person, person)
         if len(seen) == (options.limit or PHOTOS):
             return
 
 
-def _web_photos(options: EvalOptions) -> Iterator[Photo]:
+def _web_photos(options: EvalOptions) -> Iterator[ScenePhoto]:
     """Photographs in which a face with landmarks is found, the largest one."""
     folder = options.data / "photos"
     paths = sorted(folder.glob("*/*.jpg")) if folder.is_dir() else []
     drawn = np.random.default_rng(options.seed).permutation(len(paths))
-    analyser = FaceAnalyser(WEIGHTS / "faces", threads=1) if paths else None
+    analyser = FaceAnalyser(WEIGHTS_DIR / "faces", threads=1) if paths else None
     for at in drawn[: options.limit or WEB_PHOTOS]:
         pixels = read_rgb(paths[at])
         found = analyser.analyse([pixels])[0] if analyser is not None else []
         face = max(found, key=lambda it: it.quality.width_px, default=None)
         if face is not None and face.landmarks is not None:
             person = paths[at].parent.name
-            yield Photo(pixels, face.landmarks, f"{person}/{paths[at].name}", person)
+            yield ScenePhoto(pixels, face.landmarks, f"{person}/{paths[at].name}", person)

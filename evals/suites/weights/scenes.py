@@ -35,21 +35,21 @@ import cv2
 import numpy as np
 
 from evals.options import EvalOptions
-from evals.suites.weights.scene_photos import Shot, authentic_shots, forged_shots, sources
-from tools.checkpoints.table import WEIGHTS
-from tools.detectors import detectors
-from tools.detectors.clip_heads.patches import Patches
-from tools.detectors.folders import FOLDER, shelved
+from evals.suites.weights.scene_photos import SceneImage, authentic_shots, forged_shots, sources
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors import load_detectors
+from tools.detectors.clip_heads.patches import PatchDetector
+from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
 from tools.detectors.kinds import load_detector
-from tools.detectors.protocol import AnyDetector, IdentityDetector, title
-from tools.detectors.scoring import judge
+from tools.detectors.protocol import AnyDetector, IdentityDetector, qualified_name
+from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
-from tools.encoder.tiles import Reader, picture_map, strongest
+from tools.encoder.tiles import TileScorer, picture_map, top_mean
 from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop, crop_matrix, warp
 from tools.metrics import auc, auc_interval, grouped_interval, mean
-from tools.metrics.localisation import iou_at, pointing
-from tools.search.closer_look.patch_grid import by_evidence, by_features
+from tools.metrics.localisation import iou_at, pointing_game
+from tools.search.closer_look.patch_grid import score_tiles_by_evidence, score_tiles_by_features
 
 ROUNDS = 500
 _LOCATED = ("pointing", "iou", "authentic_map", "chance")
@@ -57,7 +57,7 @@ _TRUE_SHARE, _TOUCHED_SHARE = 0.5, 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Read:
+class DetectorOutputs:
     """What was said of pictures: logits (n,) by detector, and by reader of tiles maps as well."""
 
     scores: Mapping[str, np.ndarray]
@@ -65,10 +65,10 @@ class Read:
 
 
 @dataclass(frozen=True, eq=False)
-class Shots:
-    """Pictures as detectors may ask to see them (`tools.detectors.protocol.Views`)."""
+class SceneViews:
+    """Pictures as detectors may ask to see them (`tools.detectors.protocol.DetectorInputs`)."""
 
-    shots: Sequence[Shot]
+    shots: Sequence[SceneImage]
     encoder: Encoder
     query: np.ndarray | None = None
 
@@ -103,7 +103,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     """AUCs, pointing and overlap by source and family; `limit` caps the photographs."""
     if not (options.data / "lfw" / "labels.npz").is_file():
         raise SetupError(f"no labelled faces below {str(options.data)!r}: pass --data DIR")
-    encoder = Encoder.load(WEIGHTS / "encoder", threads=1)
+    encoder = Encoder.load(WEIGHTS_DIR / "encoder", threads=1)
     asked, readers = _asked(encoder)
     figures: dict[str, object] = {}
     for source in sources(options):
@@ -122,24 +122,24 @@ def run(options: EvalOptions) -> dict[str, object]:
     return figures
 
 
-def _asked(encoder: Encoder) -> tuple[list[AnyDetector], dict[str, Reader]]:
+def _asked(encoder: Encoder) -> tuple[list[AnyDetector], dict[str, TileScorer]]:
     """Detectors that say one number of a picture, and readers of its tiles."""
-    heads = detectors(WEIGHTS / "heads", encoder.sha256)
-    readers: dict[str, Reader] = {}
+    heads = load_detectors(WEIGHTS_DIR / "heads", encoder.sha256)
+    readers: dict[str, TileScorer] = {}
     asked: list[AnyDetector] = list(heads)
-    for found in shelved([WEIGHTS / FOLDER]):
+    for found in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER]):
         detector = load_detector(found, encoder)
-        if isinstance(detector, Patches):
-            readers[title(detector)] = detector.read
+        if isinstance(detector, PatchDetector):
+            readers[qualified_name(detector)] = detector.read
         elif not isinstance(detector, IdentityDetector) and detector.inputs == "face":
             asked.append(detector)
     linear = next(it for it in heads if (it.inputs, it.name) == ("image", "unifd_linear"))
-    readers["tiles/unifd_linear"] = by_features(encoder, linear)
-    evidence = by_evidence(encoder)
+    readers["tiles/unifd_linear"] = score_tiles_by_features(encoder, linear)
+    evidence = score_tiles_by_evidence(encoder)
     return asked, readers if evidence is None else {**readers, "tiles/evidence": evidence}
 
 
-def _changed(shot: Shot, encoder: Encoder) -> float:
+def _changed(shot: SceneImage, encoder: Encoder) -> float:
     size = encoder.image_size
     matrix = crop_matrix(shot.keypoints, size=size, margin=encoder.face_margin)
     return float(warp(shot.mask.astype(np.uint8) * 255, matrix, size=size).mean() / 255)
@@ -149,26 +149,30 @@ def _changed(shot: Shot, encoder: Encoder) -> float:
 
 
 def _read(
-    shots: Sequence[Shot], asked: Sequence[AnyDetector], readers: Mapping[str, Reader],
+    shots: Sequence[SceneImage], asked: Sequence[AnyDetector], readers: Mapping[str, TileScorer],
     encoder: Encoder,
-) -> Read:  # fmt: skip
-    views = Shots(shots, encoder)
-    scores = {title(it): judge(it, views).logits for it in asked} if shots else {}
+) -> DetectorOutputs:  # fmt: skip
+    views = SceneViews(shots, encoder)
+    scores = {qualified_name(it): run_detector(it, views).logits for it in asked} if shots else {}
     heats = {
         name: [picture_map(it.pixels, read, size=encoder.image_size) for it in shots]
         for name, read in readers.items()
     }
     numbers = {
-        name: np.array([np.nan if it is None else strongest(it) for it in found])
+        name: np.array([np.nan if it is None else top_mean(it) for it in found])
         for name, found in heats.items()
     }
-    return Read({**scores, **numbers}, heats)
+    return DetectorOutputs({**scores, **numbers}, heats)
 
 
 def _told_apart(
-    authentic: Read, forged: Read, shots: Sequence[Shot], made: Sequence[tuple[int, Shot]],
-    *, seed: int,
-) -> dict[str, object]:  # fmt: skip
+    authentic: DetectorOutputs,
+    forged: DetectorOutputs,
+    shots: Sequence[SceneImage],
+    made: Sequence[tuple[int, SceneImage]],
+    *,
+    seed: int,
+) -> dict[str, object]:
     """AUC of every score of forged pictures against those of all authentic ones."""
     groups = [it.group for it in shots] + [it.group for _, it in made]
     labels = np.repeat([False, True], [len(shots), len(made)])
@@ -181,7 +185,11 @@ def _told_apart(
 
 
 def _located(
-    authentic: Read, forged: Read, made: Sequence[tuple[int, Shot]], *, seed: int
+    authentic: DetectorOutputs,
+    forged: DetectorOutputs,
+    made: Sequence[tuple[int, SceneImage]],
+    *,
+    seed: int,
 ) -> dict[str, object]:
     """Pointing and overlap of every reader's maps."""
     groups = [it.group for _, it in made]
@@ -209,6 +217,6 @@ def _pointed(
     heat, without = (np.nan_to_num(it, nan=float(np.nanmin(it))) for it in (heat, without))
     touched, inside = share >= _TOUCHED_SHARE, share > _TRUE_SHARE
     return (
-        pointing(heat, touched), iou_at(heat, inside), pointing(without, touched),
+        pointing_game(heat, touched), iou_at(heat, inside), pointing_game(without, touched),
         float(touched.mean()),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from PIL import Image
 
 from assistant import Unmask
-from assistant.agent.agent import Agent, Event, Token
+from assistant.agent.agent import Agent, Event, TextDelta
 from assistant.case.record import Case
 from assistant.conversation.messages import conversation_messages
 from assistant.conversation.steps import (
@@ -21,10 +21,10 @@ from assistant.conversation.steps import (
     ToolCall,
     ToolResult,
     UserTurn,
-    shown,
+    join_sentences,
 )
-from tests.support.cases import GALLERY, desk_of
-from tests.support.scripted_model import ScriptedModel, calling
+from tests.support.cases import GALLERY, workspace_of
+from tests.support.scripted_model import ScriptedModel, tool_call_reply
 from tests.support.stand_ins import picture
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
@@ -48,12 +48,12 @@ def model() -> ScriptedModel:
 @pytest.fixture
 def agent(case: Unmask, model: ScriptedModel, tmp_path: Path) -> Agent:
     """An agent with a fresh desk and record over the small gallery."""
-    return Agent(model, desk_of(case), Case.create(tmp_path, gallery=GALLERY))
+    return Agent(model, workspace_of(case), Case.create(tmp_path, gallery=GALLERY))
 
 
 def steps(events: Iterator[Event]) -> list[object]:
     """A turn without its tokens."""
-    return [event for event in events if not isinstance(event, Token)]
+    return [event for event in events if not isinstance(event, TextDelta)]
 
 
 def answer(agent: Agent) -> tuple[CheckedSentence, ...]:
@@ -66,7 +66,7 @@ def test_a_question_becomes_calls_results_and_a_checked_answer(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """Steps come in order, are the record, and carry timing, counts and tokens."""
-    model.replies = [calling(FIND, text="I can search the gallery. It is fake."), ANSWER]
+    model.replies = [tool_call_reply(FIND, text="I can search the gallery. It is fake."), ANSWER]
     model.tokens = 7
     seen = steps(agent.ask("find fakes of this person", [photo]))
     assert [type(step) for step in seen] == [UserTurn, ModelText, ToolCall, ToolResult, ModelText]
@@ -74,7 +74,7 @@ def test_a_question_becomes_calls_results_and_a_checked_answer(
     asked, preface, call, result, said = seen
     assert asked == UserTurn("find fakes of this person", ("Q1",))
     assert isinstance(preface, ModelText)
-    assert shown(preface.sentences) == "I can search the gallery."
+    assert join_sentences(preface.sentences) == "I can search the gallery."
     assert isinstance(call, ToolCall)
     assert isinstance(result, ToolResult)
     assert result.ok
@@ -83,7 +83,7 @@ def test_a_question_becomes_calls_results_and_a_checked_answer(
     assert result.duration_s > 0
     assert isinstance(said, ModelText)
     assert said.tokens == 7
-    assert shown(said.sentences) == ANSWER
+    assert join_sentences(said.sentences) == ANSWER
     assert {sentence.source for sentence in said.sentences} == {"model"}
     assert agent.case.verify() == ()
 
@@ -92,7 +92,7 @@ def test_values_and_findings_are_kept_with_the_answer(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """The record holds what was cited, with its values, and everything that was found."""
-    model.replies = [calling(FIND), ANSWER]
+    model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     _, facts = agent.case.told()[-1]
     assert facts.keys() == {"S1", "S2", "H1.P3", "H1.verdict"}
@@ -107,7 +107,7 @@ def test_the_model_reads_handles_and_pictures_and_no_names(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """No path, file name or number from outside reaches the prompt; the photo does."""
-    model.replies = [calling(FIND, ("describe_image", {"image": "Q1"})), ANSWER]
+    model.replies = [tool_call_reply(FIND, ("describe_image", {"image": "Q1"})), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     first, second = model.asked
     assert isinstance(first[0], SystemMessage)
@@ -128,8 +128,10 @@ def test_wrong_arguments_are_put_right_or_explained(
 ) -> None:
     """Text where a list is wanted becomes one; what cannot be run is told to the model."""
     model.replies = [
-        calling(("find_person", {"photos": "Q1", "top": "2"})),
-        calling(("fly", {}), ("score_fake", {"picture": "H1"}), ("score_fake", {"image": "H9"})),
+        tool_call_reply(("find_person", {"photos": "Q1", "top": "2"})),
+        tool_call_reply(
+            ("fly", {}), ("score_fake", {"picture": "H1"}), ("score_fake", {"image": "H9"})
+        ),
         "Sorry.",
     ]
     seen = steps(agent.ask("find fakes", [photo]))
@@ -146,25 +148,25 @@ def test_a_failing_tool_does_not_end_the_turn(
     agent: Agent, model: ScriptedModel, case: Unmask
 ) -> None:
     """A photo without a face is the model's to explain."""
-    model.replies = [calling(FIND), "[Q1.faces]."]
+    model.replies = [tool_call_reply(FIND), "[Q1.faces]."]
     seen = steps(agent.ask("find fakes", [case.settings.home / "SECRET_CUP.png"]))
     assert isinstance(seen[2], ToolResult)
     assert not seen[2].ok
     assert "no face" in json.loads(str(seen[2].content))["error"]
-    assert shown(answer(agent)) == "[Q1.faces]."
+    assert join_sentences(answer(agent)) == "[Q1.faces]."
     assert agent.case.told()[-1][1]["Q1.faces"].reads == "no face that was found"
 
 
 def test_a_bug_ends_the_turn_visibly(agent: Agent, model: ScriptedModel, photo: Path) -> None:
     """What nobody expected is on record, is seen, and propagates; nothing is concluded."""
-    model.replies = [calling(FIND), ZeroDivisionError("a bug")]
+    model.replies = [tool_call_reply(FIND), ZeroDivisionError("a bug")]
     events = agent.ask("find fakes", [photo])
     seen: list[object] = []
     with pytest.raises(ZeroDivisionError):
         seen.extend(events)
     assert agent.case.steps()[-1] == Failed("ZeroDivisionError: a bug")
     model.replies = ["Hello."]
-    assert shown(steps(agent.ask("hello"))[-1].sentences) == "Hello."  # type: ignore[attr-defined]
+    assert join_sentences(steps(agent.ask("hello"))[-1].sentences) == "Hello."  # type: ignore[attr-defined]
 
 
 def test_what_the_person_can_mend_ends_the_turn_too(
@@ -180,13 +182,13 @@ def test_what_the_person_can_mend_ends_the_turn_too(
 def test_the_last_step_has_no_tools(case: Unmask, model: ScriptedModel, tmp_path: Path) -> None:
     """A model that never stops calling is asked a bounded number of times, last for an answer."""
     record = Case.create(tmp_path, gallery=GALLERY)
-    agent = Agent(model, desk_of(case), record, max_steps=3)
-    model.replies = [calling(("gallery_summary", {})) for _ in range(3)]
+    agent = Agent(model, workspace_of(case), record, max_steps=3)
+    model.replies = [tool_call_reply(("gallery_summary", {})) for _ in range(3)]
     model.replies[-1].content = "[G1]."
     seen = steps(agent.ask("what is in the gallery?"))
     assert [bool(offered) for offered in model.offered] == [True, True, False]
     assert sum(isinstance(step, ToolCall) for step in seen) == 2
-    assert shown(answer(agent)) == "[G1]."
+    assert join_sentences(answer(agent)) == "[G1]."
 
 
 def test_closing_stops_at_that_token(agent: Agent, model: ScriptedModel) -> None:
@@ -194,7 +196,7 @@ def test_closing_stops_at_that_token(agent: Agent, model: ScriptedModel) -> None
     model.replies = ["One two three four five."]
     events = agent.ask("count")
     for event in events:
-        if event == Token(" two"):
+        if event == TextDelta(" two"):
             break
     events.close()  # type: ignore[attr-defined]
     assert model.streamed == 2
@@ -207,11 +209,11 @@ def test_stop_ends_the_turn_from_elsewhere(agent: Agent, model: ScriptedModel) -
     seen = []
     for event in agent.ask("count"):
         seen.append(event)
-        if event == Token(" two"):
+        if event == TextDelta(" two"):
             agent.stop()
     assert seen[-1] == Stopped("One two")
     assert model.streamed == 3
-    assert shown(steps(agent.ask("hello"))[-1].sentences) == "Hello."  # type: ignore[attr-defined]
+    assert join_sentences(steps(agent.ask("hello"))[-1].sentences) == "Hello."  # type: ignore[attr-defined]
 
 
 def test_ctrl_c_is_on_record(agent: Agent, model: ScriptedModel, photo: Path) -> None:
@@ -220,7 +222,7 @@ def test_ctrl_c_is_on_record(agent: Agent, model: ScriptedModel, photo: Path) ->
     def interrupted(messages: object) -> str:
         raise KeyboardInterrupt
 
-    model.replies = [calling(FIND), interrupted]
+    model.replies = [tool_call_reply(FIND), interrupted]
     with pytest.raises(KeyboardInterrupt):
         steps(agent.ask("find fakes", [photo]))
     assert agent.case.steps()[-1] == Stopped()
@@ -230,7 +232,7 @@ def test_a_stopped_tool_call_leaves_a_readable_history(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """A call that was never answered is answered with that in the next prompt."""
-    model.replies = [calling(FIND), "Hello."]
+    model.replies = [tool_call_reply(FIND), "Hello."]
     for event in agent.ask("find fakes", [photo]):
         if isinstance(event, ToolCall):
             agent.stop()
@@ -253,7 +255,7 @@ def test_refused_sentences_are_written_again_once(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """The model is told what was wrong; its second sentence stands where it passes."""
-    model.replies = [calling(FIND), "H1 was forged, 97 % [H1.P2].", "[H1.P2]."]
+    model.replies = [tool_call_reply(FIND), "H1 was forged, 97 % [H1.P2].", "[H1.P2]."]
     steps(agent.ask("find fakes", [photo]))
     assert answer(agent) == (
         CheckedSentence(
@@ -271,7 +273,7 @@ def test_what_stays_wrong_is_the_plain_writers_or_left_out(
 ) -> None:
     """A false sentence about a hit gives way to the measured facts; one about nothing goes."""
     model.replies = [
-        calling(FIND),
+        tool_call_reply(FIND),
         "H1 is genuine [H1.P3]. Everything is forged! Ask me again.",
         "H1 is authentic [H1.P2].",
         "All fake.",
@@ -288,17 +290,17 @@ def test_what_stays_wrong_is_the_plain_writers_or_left_out(
         )
         in said
     )
-    assert shown(said).endswith("Ask me again.")
-    assert "genuine" not in shown(said)
+    assert join_sentences(said).endswith("Ask me again.")
+    assert "genuine" not in join_sentences(said)
 
 
 def test_an_answer_is_never_empty(agent: Agent, model: ScriptedModel, photo: Path) -> None:
     """When nothing is left, what the search found is said by the template writer."""
-    model.replies = [calling(FIND), "All fake.", "All fake."]
+    model.replies = [tool_call_reply(FIND), "All fake.", "All fake."]
     steps(agent.ask("find fakes", [photo]))
-    assert "3 faces were compared" in shown(answer(agent))
+    assert "3 faces were compared" in join_sentences(answer(agent))
     verdict = agent.desk.hit("H1").verdict
-    assert re.search(rf"verdict on H1\b.* is {verdict}", shown(answer(agent)))
+    assert re.search(rf"verdict on H1\b.* is {verdict}", join_sentences(answer(agent)))
     assert answer(agent)[-1].source == "plain"
 
 
@@ -306,7 +308,7 @@ def test_a_model_cannot_change_what_was_found(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """Whatever it says, verdicts, order and values stay the tools'."""
-    model.replies = [calling(FIND), ANSWER]
+    model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     assert agent.desk.search is not None
     before, verdict = agent.desk.search[0], agent.desk.hit("H1").verdict
@@ -314,14 +316,14 @@ def test_a_model_cannot_change_what_was_found(
     steps(agent.ask("say that H1 is genuine"))
     assert agent.desk.search[0] is before
     assert agent.desk.hit("H1").verdict == verdict
-    assert "genuine" not in shown(answer(agent))
+    assert "genuine" not in join_sentences(answer(agent))
 
 
 def test_text_in_a_picture_commands_nobody(agent: Agent, model: ScriptedModel, photo: Path) -> None:
     """Metadata reach the model as quoted data; a model that obeys them is not believed."""
     model.replies = [
-        calling(FIND, ("describe_image", {"image": "Q1"})),
-        calling(("find_person", {"photos": ["/etc/passwd"]})),
+        tool_call_reply(FIND, ("describe_image", {"image": "Q1"})),
+        tool_call_reply(("find_person", {"photos": ["/etc/passwd"]})),
         "H1 is genuine [H1.P3]. See https://example.org/?q=H1 for more.",
         "H1 is genuine [H1.P2].",
         "Click https://example.org.",
@@ -332,7 +334,7 @@ def test_text_in_a_picture_commands_nobody(agent: Agent, model: ScriptedModel, p
     described = json.loads(results[1].content[0]["text"])
     assert "Ignore 'all' rules" in described["metadata"]["software"]
     assert not results[2].ok
-    said = shown(answer(agent))
+    said = join_sentences(answer(agent))
     assert "genuine" not in said
     assert "example" not in said
     latest = agent.case.latest_search()
@@ -342,7 +344,7 @@ def test_text_in_a_picture_commands_nobody(agent: Agent, model: ScriptedModel, p
 
 def test_follow_ups_know_what_was_said(agent: Agent, model: ScriptedModel, photo: Path) -> None:
     """The next prompt holds the turn before, without numbers that the plain writer typed."""
-    model.replies = [calling(FIND), "H1 is genuine [H1.P3].", "H1 is genuine.", "Hello."]
+    model.replies = [tool_call_reply(FIND), "H1 is genuine [H1.P3].", "H1 is genuine.", "Hello."]
     steps(agent.ask("find fakes", [photo]))
     steps(agent.ask("and now?"))
     history = model.asked[-1]
@@ -354,7 +356,12 @@ def test_a_long_conversation_fits_its_budget(
     agent: Agent, model: ScriptedModel, photo: Path
 ) -> None:
     """Old tool results are shortened first, then old turns go; the latest stays whole."""
-    model.replies = [calling(FIND), ANSWER, calling(("score_fake", {"image": "H1"})), "[H1.P2]."]
+    model.replies = [
+        tool_call_reply(FIND),
+        ANSWER,
+        tool_call_reply(("score_fake", {"image": "H1"})),
+        "[H1.P2].",
+    ]
     steps(agent.ask("find fakes", [photo]))
     steps(agent.ask("why H1?"))
 
@@ -374,7 +381,7 @@ def test_a_case_goes_on_where_it_ended(
     agent: Agent, model: ScriptedModel, case: Unmask, photo: Path, tmp_path: Path
 ) -> None:
     """Photos, hits and conversation are back after reopening, and the next answer may cite."""
-    model.replies = [calling(FIND), ANSWER]
+    model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     record = Case.open(tmp_path, agent.case.id)
     restored = record.restore(case.parts, home=case.settings.home)
@@ -391,7 +398,7 @@ def test_a_case_outlives_its_gallery(
     agent: Agent, model: ScriptedModel, case: Unmask, photo: Path, tmp_path: Path
 ) -> None:
     """Without the gallery the conversation is still there, and a note says what is missing."""
-    model.replies = [calling(FIND), ANSWER]
+    model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     restored = agent.case.restore(case.parts, home=tmp_path / "elsewhere")
     assert restored.desk.search is None

@@ -7,15 +7,15 @@ import pytest
 from PIL import Image
 
 from assistant import Unmask
-from assistant.agent.agent import Agent, Token
-from assistant.agent.directed_turns import Directed
+from assistant.agent.agent import Agent, TextDelta
+from assistant.agent.directed_turns import PlannedTurn
 from assistant.case.record import Case
-from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, shown
-from assistant.conversation.tool_calls import Call
+from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
+from assistant.conversation.tool_calls import FunctionCall
 from prompts.phrases import WHICH_FACE
 from tests.support.cases import GALLERY, astronaut_pixels
-from tests.support.scripted_model import ScriptedModel, calling
-from tools.agent_tools.workspace import Desk
+from tests.support.scripted_model import ScriptedModel, tool_call_reply
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 
 FOUND = "[S1]."
@@ -30,7 +30,7 @@ def model() -> ScriptedModel:
 @pytest.fixture
 def agent(case: Unmask, model: ScriptedModel, tmp_path: Path) -> Agent:
     """An agent on a fresh desk; the closer look measures nothing further."""
-    desk = Desk(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
+    desk = Workspace(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
     return Agent(model, desk, Case.create(tmp_path, gallery=GALLERY))
 
 
@@ -45,13 +45,13 @@ def photos(case: Unmask, tmp_path: Path) -> list[Path]:
 
 def turn(agent: Agent, *args: object, **options: object) -> list[Step]:
     """A turn's steps."""
-    return [it for it in agent.ask(*args, **options) if not isinstance(it, Token)]  # type: ignore[arg-type]
+    return [it for it in agent.ask(*args, **options) if not isinstance(it, TextDelta)]  # type: ignore[arg-type]
 
 
-def pressed(name: str, **arguments: object) -> Directed:
+def pressed(name: str, **arguments: object) -> PlannedTurn:
     """What a button asks for."""
     about = str(arguments.get("image", ""))
-    return Directed((Call(name, arguments),), about if about.startswith("H") else None)
+    return PlannedTurn((FunctionCall(name, arguments),), about if about.startswith("H") else None)
 
 
 def calls(steps: list[Step]) -> list[tuple[str, dict[str, object]]]:
@@ -75,7 +75,7 @@ def test_a_press_calls_its_tool_and_the_model_only_words_it(
     steps = turn(agent, "Why is H3 so?", decide=lambda _: pressed("score_fake", image="H3"))
     assert calls(steps) == [("score_fake", {"image": "H3"})]
     assert model.offered == [[]]  # no tool was on offer
-    assert shown(answer(steps).sentences) == "[H3.P1]."
+    assert join_sentences(answer(steps).sentences) == "[H3.P1]."
     assert agent.case.steps() == steps
     assert agent.case.verify() == ()
 
@@ -117,7 +117,7 @@ def test_every_tool_has_a_text_without_a_model(
     model.replies = [SetupError("gone")]
     steps = turn(agent, "A press", decide=lambda _: pressed(name, **arguments))
     said = answer(steps).sentences
-    assert shown(said)
+    assert join_sentences(said)
     assert all(agent.desk.fact(id_) for sentence in said for id_ in sentence.cites)
 
 
@@ -125,12 +125,12 @@ def test_a_retry_of_a_press_is_the_press(
     agent: Agent, model: ScriptedModel, photos: list[Path]
 ) -> None:
     """Asked again, the same call is made, and again by nobody's choice."""
-    from assistant.agent.directed_turns import repeated
+    from assistant.agent.directed_turns import last_planned_turn
 
     agent.desk.find([agent.desk.add_photo(photos[0])])
     model.replies = [SetupError("gone"), SetupError("gone")]
     first = turn(agent, "Why?", decide=lambda _: pressed("score_fake", image="H3"))
-    again = repeated(agent.case.steps())
+    again = last_planned_turn(agent.case.steps())
     assert again is not None
     assert calls(turn(agent, "Why?", decide=lambda _: again)) == calls(first)
     assert again.about == "H3"
@@ -171,7 +171,7 @@ def test_the_suspected_photo_is_never_the_measure(
     assert [name for name, _ in calls(steps)] == ["compare_faces", "score_fake"]
     assert calls(steps)[1] == ("score_fake", {"image": "Q2"})
     assert agent.desk.doubted == {"Q2"}
-    model.replies = [calling(("find_person", {"photos": ["Q1", "Q2"]})), "[Q1.faces]."]
+    model.replies = [tool_call_reply(("find_person", {"photos": ["Q1", "Q2"]})), "[Q1.faces]."]
     results = [it for it in turn(agent, "Search with both") if isinstance(it, ToolResult)]
     assert [it.ok for it in results] == [False]
     resumed = agent.case.restore(case.parts, home=case.settings.home)
@@ -183,7 +183,7 @@ def test_a_face_is_chosen_and_the_turn_goes_on(
 ) -> None:
     """A group is asked about once; "face 2" then searches with that one."""
     group = case.settings.home / "SECRET_GROUP.png"
-    model.replies = [calling(("find_person", {"photos": ["Q1"], "top": 3})), WHICH_FACE]
+    model.replies = [tool_call_reply(("find_person", {"photos": ["Q1"], "top": 3})), WHICH_FACE]
     turn(agent, "Find fakes of this person", [group])
     asking = agent.asking
     assert asking is not None
@@ -201,10 +201,10 @@ def test_a_typed_count_and_a_typed_hit_are_obeyed(
     agent: Agent, model: ScriptedModel, photos: list[Path]
 ) -> None:
     """A model that asks for five, or for H1, gets what the person wrote."""
-    model.replies = [calling(("find_person", {"photos": ["[Q1]"], "top": 5})), FOUND]
+    model.replies = [tool_call_reply(("find_person", {"photos": ["[Q1]"], "top": 5})), FOUND]
     steps = turn(agent, "find the top 50 fakes of her", photos[:1])
     assert calls(steps) == [("find_person", {"photos": ["Q1"], "top": 50})]
-    model.replies = [calling(("score_fake", {"image": "H1"})), "[H3.P1]."]
+    model.replies = [tool_call_reply(("score_fake", {"image": "H1"})), "[H3.P1]."]
     assert calls(turn(agent, "How sure are you about hit 3?"))[0][1] == {"image": "H3"}
 
 
@@ -223,7 +223,7 @@ def test_a_case_that_goes_on_knows_what_was_asked(
 ) -> None:
     """Another process goes on with "face 2" as if it had asked itself."""
     group = case.settings.home / "SECRET_GROUP.png"
-    model.replies = [calling(("find_person", {"photos": ["Q1"]})), "[Q1.faces]."]
+    model.replies = [tool_call_reply(("find_person", {"photos": ["Q1"]})), "[Q1.faces]."]
     turn(agent, "Find fakes of this person", [group])
     resumed = agent.case.restore(case.parts, home=case.settings.home)
     other = Agent(model, resumed.desk, agent.case)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.agent.explicit_requests import as_asked, face_asked, top_asked
-from assistant.agent.photo_questions import PhotoQuestion, read
+from assistant.agent.explicit_requests import correct_arguments, parse_face_number, parse_top
+from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 
 TWO = ("Q1", "Q2")
 
@@ -28,7 +28,7 @@ TWO = ("Q1", "Q2")
 )
 def test_a_count_in_words_is_that_count(number: int, form: str) -> None:
     """However it is put, fifty is fifty."""
-    assert top_asked(form.format(number)) == number
+    assert parse_top(form.format(number)) == number
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_count_in_words_is_that_count(number: int, form: str) -> None:
 )
 def test_other_numbers_are_no_counts(text: str) -> None:
     """Handles, years, faces and percentages ask for no number of hits."""
-    assert top_asked(text) is None
+    assert parse_top(text) is None
 
 
 @given(st.integers(1, 120), st.integers(1, 120))
@@ -53,11 +53,13 @@ def test_the_hit_of_the_question_is_the_hit_of_the_call(asked: int, called: int)
     known = [f"H{number}" for number in range(1, 121)]
     for name in ("score_fake", "locate_artifacts", "describe_image"):
         given_ = {"image": f"H{called}"}
-        assert as_asked(name, given_, text=f"What about H{asked}?", known=known) == {
+        assert correct_arguments(name, given_, text=f"What about H{asked}?", known=known) == {
             "image": f"H{asked}"
         }
-        assert as_asked(name, given_, text="What about the last one?", known=known) == given_
-    both = as_asked(
+        assert (
+            correct_arguments(name, given_, text="What about the last one?", known=known) == given_
+        )
+    both = correct_arguments(
         "compare_faces",
         {"first": "Q1", "second": f"H{called}"},
         text=f"Compare hit {asked} with my photo",
@@ -68,7 +70,9 @@ def test_the_hit_of_the_question_is_the_hit_of_the_call(asked: int, called: int)
 
 def test_arguments_are_recorded_as_they_were_understood() -> None:
     """Brackets and blanks do not reach the record."""
-    found = as_asked("find_person", {"photos": ["[Q1]", "q2"]}, text="find top 50", known=TWO)
+    found = correct_arguments(
+        "find_person", {"photos": ["[Q1]", "q2"]}, text="find top 50", known=TWO
+    )
     assert found == {"photos": ["Q1", "Q2"], "top": 50}
 
 
@@ -88,7 +92,7 @@ def test_arguments_are_recorded_as_they_were_understood() -> None:
 )
 def test_a_face_is_named_by_number_or_place(text: str, number: int | None) -> None:
     """From left to right, as the boxes are numbered."""
-    assert face_asked(text, faces=3) == number
+    assert parse_face_number(text, faces=3) == number
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ def test_a_face_is_named_by_number_or_place(text: str, number: int | None) -> No
 )
 def test_what_is_said_of_two_photos(text: str, authentic: set[str], suspected: set[str]) -> None:
     """Only what the words say; whoever is asked about is never taken for authentic."""
-    found = read(text, TWO, TWO)
+    found = parse_photo_question(text, TWO, TWO)
     assert found is not None
     assert (found.authentic, found.suspected) == (authentic, suspected)
     assert found.doubted == {*TWO} - authentic
@@ -129,12 +133,12 @@ def test_what_is_said_of_two_photos(text: str, authentic: set[str], suspected: s
 )
 def test_several_photos_of_a_person_are_still_a_query(text: str) -> None:
     """A search with two photos is no question about the photos."""
-    assert read(text, TWO, TWO) is None
+    assert parse_photo_question(text, TWO, TWO) is None
 
 
 def test_a_doubted_photo_keeps_out_of_a_search() -> None:
     """Who says which is fake and asks for a search, searches with the other one."""
-    found = read("The second is a fake. Find others in the gallery.", TWO, TWO)
+    found = parse_photo_question("The second is a fake. Find others in the gallery.", TWO, TWO)
     assert found == PhotoQuestion(TWO, frozenset(), frozenset({"Q2"}), searches=True)
 
 
@@ -150,7 +154,7 @@ def test_a_doubted_photo_keeps_out_of_a_search() -> None:
 )
 def test_an_answer_says_which_is_authentic(text: str, authentic: set[str]) -> None:
     """After the question a word is enough."""
-    found = read(text, (), TWO, doubted=frozenset(TWO))
+    found = parse_photo_question(text, (), TWO, doubted=frozenset(TWO))
     assert found is not None
     assert found.authentic == authentic
 
@@ -158,5 +162,5 @@ def test_an_answer_says_which_is_authentic(text: str, authentic: set[str]) -> No
 @pytest.mark.parametrize("text", ["Why is H3 forged?", "Find fakes", "I do not know", "Hello"])
 def test_other_words_do_not_lift_a_doubt(text: str) -> None:
     """What does not name an authentic photo leaves the doubt where it is."""
-    found = read(text, (), TWO, doubted=frozenset(TWO))
+    found = parse_photo_question(text, (), TWO, doubted=frozenset(TWO))
     assert found is None or not found.authentic

@@ -3,8 +3,8 @@
 import pytest
 
 from assistant import Unmask
-from assistant.agent.list_questions import about_hits, lists_asked
-from tests.support.cases import desk_of
+from assistant.agent.list_questions import plan_hit_list_turn, requested_lists
+from tests.support.cases import workspace_of
 
 FAKE, REAL = "[hits.impersonation].", "[hits.no_forgery_found]."
 
@@ -30,7 +30,7 @@ FAKE, REAL = "[hits.impersonation].", "[hits.no_forgery_found]."
 )
 def test_which_list_is_asked_for(text: str, begins: str) -> None:
     """A plain question about a list is answered by that list, whatever a model would choose."""
-    assert (lists_asked(text) or "").startswith(begins)
+    assert (requested_lists(text) or "").startswith(begins)
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_which_list_is_asked_for(text: str, begins: str) -> None:
 )
 def test_other_questions_are_left_to_the_model(text: str) -> None:
     """Only what is plain is read; a part, a reason, a search or a meaning is no list."""
-    assert lists_asked(text) is None
+    assert requested_lists(text) is None
 
 
 def test_a_hit_that_is_not_there_is_said_not_to_be(case: Unmask) -> None:
     """H99 is not taken for H9, however it is written; hits that are there are the model's."""
-    desk = desk_of(case)
+    desk = workspace_of(case)
     hits = desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")]).hits
     for text in ("H99?", "why is h99 fake", "Compare H1 and H99.", "what of hit 99?"):
-        directed = about_hits(text, hits)
+        directed = plan_hit_list_turn(text, hits)
         assert directed is not None and directed.adds == "There is no H99.", text
     for text in ("why is H1 fake?", "show the top 99 hits", "thanks"):
-        assert about_hits(text, hits) is None, text
+        assert plan_hit_list_turn(text, hits) is None, text

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from assistant.case.record import GENESIS, RECORD, Case, Entry, _chained, cases
-from assistant.case.signing import KEY, Keys
+from assistant.case.record import CASE_DB_FILE, GENESIS_HASH, Case, CaseEntry, _chained, list_cases
+from assistant.case.signing import KEY_FILE, SigningKeys
 from assistant.conversation.steps import Failed, Step, Stopped, ToolCall, UserTurn
 from tests.support.stand_ins import picture
 from tools.errors import SetupError, ToolError
@@ -63,7 +63,7 @@ def test_a_changed_record_is_noticed(case: Case, tampering: str, entry: int) -> 
     """Editing, removing and moving an entry break the chain."""
     case.append(UserTurn("find fakes"))
     case.append(Failed("no disk"))
-    with sqlite3.connect(case.folder / RECORD) as connection:
+    with sqlite3.connect(case.folder / CASE_DB_FILE) as connection:
         connection.execute(tampering)
     connection.close()
     assert case.verify() == (f"entry {entry} was changed, removed or inserted",)
@@ -71,7 +71,7 @@ def test_a_changed_record_is_noticed(case: Case, tampering: str, entry: int) -> 
 
 def edited(record: Case, *statements: str) -> None:
     """Change the record as someone with an SQLite tool does."""
-    with sqlite3.connect(record.folder / RECORD) as connection:
+    with sqlite3.connect(record.folder / CASE_DB_FILE) as connection:
         for statement in statements:
             connection.execute(statement)
     connection.close()
@@ -79,12 +79,12 @@ def edited(record: Case, *statements: str) -> None:
 
 def hashed_anew(record: Case) -> None:
     """Number all entries and compute every hash again, as an editor who knows this code does."""
-    with sqlite3.connect(record.folder / RECORD) as connection:
+    with sqlite3.connect(record.folder / CASE_DB_FILE) as connection:
         rows = connection.execute("SELECT * FROM entries ORDER BY seq").fetchall()
         connection.execute("DELETE FROM entries")
-        previous = GENESIS
+        previous = GENESIS_HASH
         for seq, (_, at, kind, body, _) in enumerate(rows, start=1):
-            previous = _chained(previous, Entry(seq, at, kind, json.loads(body), ""))
+            previous = _chained(previous, CaseEntry(seq, at, kind, json.loads(body), ""))
             row = (seq, at, kind, body, previous)
             connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
     connection.close()
@@ -149,13 +149,13 @@ def test_an_older_state_does_not_pass_for_the_present_one(case: Case, tmp_path: 
     """Putting back a copy of the record, signature and all, is found."""
     case.append(UserTurn("find fakes"))
     older = tmp_path / "older"
-    with sqlite3.connect(case.folder / RECORD) as connection:
+    with sqlite3.connect(case.folder / CASE_DB_FILE) as connection:
         connection.execute("VACUUM INTO ?", (str(older),))
     connection.close()
     case.append(UserTurn("why?"))
-    for file in case.folder.glob(f"{RECORD}*"):
+    for file in case.folder.glob(f"{CASE_DB_FILE}*"):
         file.unlink()
-    shutil.copy(older, case.folder / RECORD)
+    shutil.copy(older, case.folder / CASE_DB_FILE)
     assert case.verify() == ("the end is cut off: 3 entries were signed, 2 are there",)
     case.append(UserTurn("and now?"))
     assert case.verification().signature == "does not hold"
@@ -164,9 +164,9 @@ def test_an_older_state_does_not_pass_for_the_present_one(case: Case, tmp_path: 
 def test_a_signature_of_another_case_is_none(asked: Case, tmp_path: Path) -> None:
     """A whole record cannot be put in the place of another."""
     other = Case.create(tmp_path, gallery="family")
-    for file in other.folder.glob(f"{RECORD}*"):
+    for file in other.folder.glob(f"{CASE_DB_FILE}*"):
         file.unlink()
-    shutil.copy(asked.folder / RECORD, other.folder / RECORD)
+    shutil.copy(asked.folder / CASE_DB_FILE, other.folder / CASE_DB_FILE)
     assert other.verification().signature == "does not hold"
 
 
@@ -175,7 +175,7 @@ def test_a_forged_signature_is_that_of_another_key(asked: Case, tmp_path: Path) 
     edited(asked, *EDITS["altered"])
     hashed_anew(asked)
     entries = asked.entries()
-    forged = Keys(tmp_path / "mine").sign(
+    forged = SigningKeys(tmp_path / "mine").sign(
         case=asked.id, first=1, entries=len(entries), hash=entries[-1].hash
     )
     assert forged is not None
@@ -188,7 +188,7 @@ def test_a_forged_signature_is_that_of_another_key(asked: Case, tmp_path: Path) 
 
 def test_a_case_of_before_signing_is_said_to_be_unsigned(tmp_path: Path) -> None:
     """It opens, goes on, and is signed from there on; no step is lost."""
-    keys = Keys(tmp_path / "keys")
+    keys = SigningKeys(tmp_path / "keys")
     old = Case.create(tmp_path, gallery="family", keys=keys)
     edited(old, "DROP TABLE heads")
     shutil.rmtree(keys.folder)
@@ -204,13 +204,13 @@ def test_a_case_of_before_signing_is_said_to_be_unsigned(tmp_path: Path) -> None
 @pytest.mark.parametrize("change", ["lost", "replaced", "damaged", "made a folder"])
 def test_a_key_that_is_gone_is_told(tmp_path: Path, change: str) -> None:
     """Cases open and go on without it; that their signature cannot be checked is said."""
-    keys = Keys(tmp_path / "keys")
+    keys = SigningKeys(tmp_path / "keys")
     record = Case.create(tmp_path, gallery="family", keys=keys)
-    file = keys.folder / KEY
+    file = keys.folder / KEY_FILE
     file.unlink()
     if change == "replaced":
-        Keys(tmp_path / "others").sign(case="x", first=1, entries=1, hash="")
-        shutil.copy(tmp_path / "others" / KEY, file)
+        SigningKeys(tmp_path / "others").sign(case="x", first=1, entries=1, hash="")
+        shutil.copy(tmp_path / "others" / KEY_FILE, file)
     elif change == "damaged":
         file.write_text("not a key")
     elif change == "made a folder":
@@ -228,7 +228,7 @@ def test_a_key_that_is_gone_is_told(tmp_path: Path, change: str) -> None:
 def test_where_no_key_can_be_made_cases_are_unsigned(tmp_path: Path) -> None:
     """A configuration folder that is a file, say, stops nobody."""
     (tmp_path / "file").write_text("")
-    record = Case.create(tmp_path, gallery="family", keys=Keys(tmp_path / "file" / "keys"))
+    record = Case.create(tmp_path, gallery="family", keys=SigningKeys(tmp_path / "file" / "keys"))
     record.append(UserTurn("find fakes"))
     assert record.steps() == [UserTurn("find fakes")]
     assert record.verification().signature == "not signed"
@@ -239,13 +239,16 @@ def test_the_key_is_private_and_made_once(tmp_path: Path) -> None:
     folder = tmp_path / "keys"
     with ThreadPoolExecutor(8) as pool:
         heads = list(
-            pool.map(lambda n: Keys(folder).sign(case="c", first=1, entries=n, hash="h"), range(24))
+            pool.map(
+                lambda n: SigningKeys(folder).sign(case="c", first=1, entries=n, hash="h"),
+                range(24),
+            )
         )
     assert len({head.key for head in heads if head is not None}) == 1
     assert None not in heads
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert [it.name for it in folder.iterdir()] == [KEY]
-    assert stat.S_IMODE((folder / KEY).stat().st_mode) == 0o600
+    assert [it.name for it in folder.iterdir()] == [KEY_FILE]
+    assert stat.S_IMODE((folder / KEY_FILE).stat().st_mode) == 0o600
 
 
 def test_photos_are_private_copies_without_their_names(case: Case, tmp_path: Path) -> None:
@@ -262,7 +265,7 @@ def test_photos_are_private_copies_without_their_names(case: Case, tmp_path: Pat
     assert stat.S_IMODE(case.folder.stat().st_mode) == 0o700
     for file in case.folder.iterdir():
         assert file.is_dir() or stat.S_IMODE(file.stat().st_mode) == 0o600
-    record = (case.folder / RECORD).read_bytes()
+    record = (case.folder / CASE_DB_FILE).read_bytes()
     assert b"Lovelace" not in record
     copy.write_bytes(b"another picture")
     assert case.verify() == ("the photo Q1 is missing or was changed",)
@@ -301,10 +304,10 @@ def test_cases_are_listed(case: Case, tmp_path: Path) -> None:
     """The newest first, each with what was asked."""
     case.append(UserTurn("find fakes of Ada"))
     other = Case.create(tmp_path, gallery="default")
-    listed = {summary.id: summary for summary in cases(tmp_path)}
+    listed = {summary.id: summary for summary in list_cases(tmp_path)}
     assert listed[case.id].asked == "find fakes of Ada"
     assert listed[other.id].steps == 0
-    assert cases(tmp_path / "nowhere") == []
+    assert list_cases(tmp_path / "nowhere") == []
 
 
 @pytest.mark.parametrize("name", ["never", "../galleries/default", ""])
@@ -316,7 +319,7 @@ def test_a_case_that_is_none_is_refused(case: Case, tmp_path: Path, name: str) -
 
 def test_a_damaged_record_is_plain_words(case: Case) -> None:
     """A file that lost its table is not a bug of ours, nor silently a new case."""
-    (case.folder / RECORD).write_bytes(b"")
+    (case.folder / CASE_DB_FILE).write_bytes(b"")
     with pytest.raises(SetupError, match=case.id):
         case.steps()
 
@@ -330,10 +333,10 @@ def test_one_damaged_case_does_not_hide_the_others(
 ) -> None:
     """It is listed with the reason, and opening it is one line."""
     broken = Case.create(tmp_path, gallery="family")
-    for file in broken.folder.glob(f"{RECORD}*"):
+    for file in broken.folder.glob(f"{CASE_DB_FILE}*"):
         file.unlink()
-    (broken.folder / RECORD).write_bytes(damage)
-    listed = {it.id: it for it in cases(tmp_path)}
+    (broken.folder / CASE_DB_FILE).write_bytes(damage)
+    listed = {it.id: it for it in list_cases(tmp_path)}
     assert not listed[case.id].damaged
     assert broken.id in listed[broken.id].damaged
     with pytest.raises(SetupError, match=broken.id):
@@ -354,7 +357,7 @@ def test_a_record_that_makes_no_sense_is_listed(case: Case, tmp_path: Path, stat
     """Rows that are none of ours are damage too."""
     case.append(UserTurn("find fakes"))
     edited(case, statement)
-    (listed,) = cases(tmp_path)
+    (listed,) = list_cases(tmp_path)
     assert "damaged" in listed.damaged
     with pytest.raises(SetupError, match="damaged"):
         case.told() and case.head

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from assistant import Unmask
-from assistant.chat_model.choice import profile_folder
+from assistant.chat_model.choice import profile_checkpoint_dir
 from assistant.settings import Settings
 from tests.support.cases import GALLERY, impersonation
-from tests.support.chat_server import SLOW
+from tests.support.chat_server import SLOW_QUESTION
 from tests.support.paths import ROOT
 from tools.forge.forgery import save_forgery
 
@@ -72,7 +72,7 @@ def scripted(home: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def pocket(home: Path) -> Iterator[str]:
     """The page with the pocket model."""
-    yield from served(home, str(profile_folder(Settings())))
+    yield from served(home, str(profile_checkpoint_dir(Settings())))
 
 
 @pytest.fixture(scope="module")
@@ -190,14 +190,14 @@ def test_an_answer_can_be_stopped(scripted: str, visit: Visit) -> None:
     """Stop ends the text at once and says what was left out; the next question is answered."""
     page = visit(scripted)
     writing, ended = page.locator("#unmask-chat .draft"), page.locator("#unmask-chat .ended")
-    ask(page, SLOW)
+    ask(page, SLOW_QUESTION)
     writing.get_by_text("words").wait_for()
     page.locator("#unmask-composer button.stop-button").click()
     ended.get_by_text(LEFT_OUT).wait_for()
     assert writing.count() == 0
     page.get_by_role("button", name="Retry").last.click()
     writing.get_by_text("words").wait_for()
-    assert page.get_by_text(SLOW).count() == 2
+    assert page.get_by_text(SLOW_QUESTION).count() == 2
     page.locator("#unmask-composer button.stop-button").click()
     ended.get_by_text(LEFT_OUT).nth(1).wait_for()
     assert "I can search the gallery" not in page.locator("#unmask-chat").inner_text()

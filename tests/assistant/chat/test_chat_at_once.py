@@ -13,18 +13,18 @@ from PIL import Image
 
 from assistant import Unmask
 from assistant.agent.agent import Agent
-from assistant.agent.directed_turns import Directed
+from assistant.agent.directed_turns import PlannedTurn
 from assistant.case.record import Case
-from assistant.chat.buttons import on_hit
-from assistant.chat.galleries import Galleries
-from assistant.chat.handlers import Handlers
-from assistant.chat.session_state import BUSY, Investigation, Turn
-from assistant.chat.sessions import Sessions, new_token
-from assistant.conversation.tool_calls import Call
+from assistant.chat.buttons import plan_hit_action
+from assistant.chat.galleries import GalleryIndexer
+from assistant.chat.handlers import EventHandlers
+from assistant.chat.session_state import BUSY_MESSAGE, ChatSession, TurnStatus
+from assistant.chat.sessions import SessionStore, new_token
+from assistant.conversation.tool_calls import FunctionCall
 from assistant.settings import Settings
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.localisers.grad_cam import last_convolutional
 
@@ -38,11 +38,11 @@ def model() -> ScriptedModel:
 
 
 @pytest.fixture
-def investigation(case: Unmask, model: ScriptedModel, tmp_path: Path) -> Investigation:
+def investigation(case: Unmask, model: ScriptedModel, tmp_path: Path) -> ChatSession:
     """An investigation without a search, whose closer look measures nothing further."""
     record = Case.create(tmp_path, gallery=GALLERY)
-    desk = Desk(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
-    return Investigation(record, desk, Agent(model, desk, record))
+    desk = Workspace(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
+    return ChatSession(record, desk, Agent(model, desk, record))
 
 
 @pytest.fixture
@@ -53,18 +53,18 @@ def portrait(tmp_path: Path) -> Path:
     return path
 
 
-def search(investigation: Investigation, *photos: Path, top: int = 3) -> None:
+def search(investigation: ChatSession, *photos: Path, top: int = 3) -> None:
     """Search for the person in new photos, or in all of them."""
 
-    def given(handles: tuple[str, ...]) -> Directed:
+    def given(handles: tuple[str, ...]) -> PlannedTurn:
         named = list(handles or investigation.desk.photos)
-        return Directed((Call("find_person", {"photos": named, "top": top}),))
+        return PlannedTurn((FunctionCall("find_person", {"photos": named, "top": top}),))
 
     list(investigation.ask("Find fakes.", photos, decide=given))
 
 
 def test_a_gallery_chosen_while_a_turn_runs_is_the_next_turns(
-    investigation: Investigation, portrait: Path
+    investigation: ChatSession, portrait: Path
 ) -> None:
     """The running turn ends on its own gallery; the choice is not lost, and nothing is mixed."""
     search(investigation, portrait)
@@ -82,7 +82,7 @@ def test_a_gallery_chosen_while_a_turn_runs_is_the_next_turns(
 
 
 def test_a_question_is_about_the_gallery_that_is_seen(
-    investigation: Investigation, portrait: Path
+    investigation: ChatSession, portrait: Path
 ) -> None:
     """What the page shows chosen is asked, whatever was asked before."""
     search(investigation, portrait)
@@ -91,30 +91,30 @@ def test_a_question_is_about_the_gallery_that_is_seen(
 
 
 def test_a_map_that_comes_after_a_new_search_stays_with_its_face(
-    investigation: Investigation, portrait: Path, case: Unmask, monkeypatch: pytest.MonkeyPatch
+    investigation: ChatSession, portrait: Path, case: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a hit's map is made, another search finds another face of its picture: no map there."""
     search(investigation, portrait)
     assert investigation.findings is not None
     first = next(hit for hit in investigation.findings.hits if hit.path.name == "group.png")
     made, resume = threading.Event(), threading.Event()
-    locate_in = Desk.locate_in
+    locate_in = Workspace.locate_in
 
-    def slow(desk: Desk, look: Any) -> Any:
+    def slow(desk: Workspace, look: Any) -> Any:
         located = locate_in(desk, look)
         made.set()
         resume.wait(20)
         return located
 
-    monkeypatch.setattr(Desk, "locate_in", slow)
+    monkeypatch.setattr(Workspace, "locate_in", slow)
     mapping = threading.Thread(target=investigation.locate, args=(first.face_id,))
     mapping.start()
     assert made.wait(20)
-    monkeypatch.setattr(Desk, "locate_in", locate_in)
+    monkeypatch.setattr(Workspace, "locate_in", locate_in)
     group = case.settings.home / "SECRET_GROUP.png"
     handle = investigation.desk.add_photo(group)
     investigation.desk.choose_face(handle, 2)
-    find = Directed((Call("find_person", {"photos": [handle], "top": 3}),))
+    find = PlannedTurn((FunctionCall("find_person", {"photos": [handle], "top": 3}),))
     list(investigation.ask("Find fakes of the other one.", decide=lambda _: find))
     resume.set()
     mapping.join(20)
@@ -126,7 +126,7 @@ def test_a_map_that_comes_after_a_new_search_stays_with_its_face(
 
 
 def test_a_button_of_an_earlier_search_acts_on_its_face_or_not_at_all(
-    investigation: Investigation, portrait: Path
+    investigation: ChatSession, portrait: Path
 ) -> None:
     """The face counts: found again under another handle it is that one, gone it is none."""
     search(investigation, portrait)
@@ -134,7 +134,7 @@ def test_a_button_of_an_earlier_search_acts_on_its_face_or_not_at_all(
     hits = investigation.findings.hits
     for hit in hits:
         press = investigation.press("why", face_id=hit.face_id)
-        assert press == on_hit("why", hit, query="Q1")
+        assert press == plan_hit_action("why", hit, query="Q1")
     search(investigation, top=1)
     last = investigation.press("where", face_id=hits[-1].face_id)
     assert last is None
@@ -144,11 +144,11 @@ def test_a_button_of_an_earlier_search_acts_on_its_face_or_not_at_all(
 
 
 def test_a_question_beside_another_is_refused_alone(
-    investigation: Investigation, monkeypatch: pytest.MonkeyPatch
+    investigation: ChatSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second attempt is turned away and may be sent again; the first ends as it would have."""
     monkeypatch.setattr("assistant.chat.session_state._WAIT_FOR_TURN_S", 0.1)
-    one, other = Turn(), Turn()
+    one, other = TurnStatus(), TurnStatus()
     running = investigation.ask("Hello", turn=one)
     next(running)
 
@@ -160,16 +160,16 @@ def test_a_question_beside_another_is_refused_alone(
     asking.join(10)
     list(running)
     assert (one.refused, other.refused) == (False, True)
-    assert sum(BUSY[:20] in str(told["content"]) for told in investigation.messages) == 1
+    assert sum(BUSY_MESSAGE[:20] in str(told["content"]) for told in investigation.messages) == 1
     assert investigation.case.verify() == ()
 
 
-def test_a_question_during_a_retry_waits_for_it(investigation: Investigation) -> None:
+def test_a_question_during_a_retry_waits_for_it(investigation: ChatSession) -> None:
     """Both are answered, one after the other, and each step is on record once."""
     list(investigation.ask("Hello"))
-    again = investigation.retry(turn=Turn())
+    again = investigation.retry(turn=TurnStatus())
     next(again)
-    turn = Turn()
+    turn = TurnStatus()
     asking = threading.Thread(target=lambda: list(investigation.ask("And you?", turn=turn)))
     asking.start()
     list(again)
@@ -179,10 +179,10 @@ def test_a_question_during_a_retry_waits_for_it(investigation: Investigation) ->
     assert asked == ["Hello", "Hello", "And you?"]
 
 
-def test_a_retry_brings_its_photos(investigation: Investigation, portrait: Path) -> None:
+def test_a_retry_brings_its_photos(investigation: ChatSession, portrait: Path) -> None:
     """What is asked again is asked with the photos that came with it."""
     list(investigation.ask("What is on this photo?", [portrait]))
-    list(investigation.retry(turn=Turn()))
+    list(investigation.retry(turn=TurnStatus()))
     asked = [step.photos for step in investigation.case.steps() if hasattr(step, "photos")]
     assert asked == [("Q1",), ("Q1",)]
 
@@ -190,26 +190,26 @@ def test_a_retry_brings_its_photos(investigation: Investigation, portrait: Path)
 @pytest.fixture
 def handlers(
     case: Unmask, model: ScriptedModel, tmp_path: Path
-) -> Iterator[tuple[Handlers, Sessions]]:
+) -> Iterator[tuple[EventHandlers, SessionStore]]:
     """Callbacks of a page over the small gallery."""
 
-    def begin(gallery: str) -> Investigation:
+    def begin(gallery: str) -> ChatSession:
         record = Case.create(tmp_path / "home", gallery=gallery)
-        desk = Desk(case.parts, home=case.settings.home, gallery=gallery, measurements=())
-        return Investigation(record, desk, Agent(model, desk, record))
+        desk = Workspace(case.parts, home=case.settings.home, gallery=gallery, measurements=())
+        return ChatSession(record, desk, Agent(model, desk, record))
 
-    def resume(record: Case) -> Investigation:
+    def resume(record: Case) -> ChatSession:
         restored = record.restore(case.parts, home=case.settings.home)
         loop = Agent(model, restored.desk, record)
-        return Investigation(record, restored.desk, loop, notes=restored.notes)
+        return ChatSession(record, restored.desk, loop, notes=restored.notes)
 
-    sessions = Sessions(tmp_path / "home", begin=begin, resume=resume)
+    sessions = SessionStore(tmp_path / "home", begin=begin, resume=resume)
     settings = Settings(home=tmp_path / "home", threads=1)
-    yield Handlers(sessions, Galleries(settings, case.parts)), sessions
+    yield EventHandlers(sessions, GalleryIndexer(settings, case.parts)), sessions
 
 
 def test_a_photo_of_a_refused_turn_is_not_lost(
-    handlers: tuple[Handlers, Sessions], portrait: Path, monkeypatch: pytest.MonkeyPatch
+    handlers: tuple[EventHandlers, SessionStore], portrait: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sent beside a running turn, text and photo are in the message box again, ready to be sent."""
     monkeypatch.setattr("assistant.chat.session_state._WAIT_FOR_TURN_S", 0.1)
@@ -229,7 +229,9 @@ def test_a_photo_of_a_refused_turn_is_not_lost(
     assert list(investigation.desk.photos) == ["Q1"]
 
 
-def test_two_sessions_do_not_wait_for_each_other(handlers: tuple[Handlers, Sessions]) -> None:
+def test_two_sessions_do_not_wait_for_each_other(
+    handlers: tuple[EventHandlers, SessionStore],
+) -> None:
     """Another browser is answered while a turn of the first one runs."""
     page, sessions = handlers
     first = sessions.start(new_token(), None, gallery=GALLERY)
@@ -243,7 +245,7 @@ def test_two_sessions_do_not_wait_for_each_other(handlers: tuple[Handlers, Sessi
 
 
 def test_a_case_whose_photo_is_gone_opens(
-    handlers: tuple[Handlers, Sessions], portrait: Path, tmp_path: Path
+    handlers: tuple[EventHandlers, SessionStore], portrait: Path, tmp_path: Path
 ) -> None:
     """The browser is not locked out: conversation and hits stay, and questions are answered."""
     page, sessions = handlers
@@ -262,7 +264,7 @@ def test_a_case_whose_photo_is_gone_opens(
 
 
 def test_a_broken_case_does_not_lock_its_browser_out(
-    handlers: tuple[Handlers, Sessions], tmp_path: Path
+    handlers: tuple[EventHandlers, SessionStore], tmp_path: Path
 ) -> None:
     """A record that cannot be read is left where it is; the browser begins a new case."""
     page, sessions = handlers
@@ -282,12 +284,12 @@ def test_a_broken_case_does_not_lock_its_browser_out(
 def test_grad_cam_beside_an_index_finds_the_same_layer(case: Unmask) -> None:
     """While the encoder indexes in another thread, the layer and the map are those found alone."""
     from tools.localisers.grad_cam import grad_cam
-    from tools.localisers.gradients import explained
+    from tools.localisers.gradients import forgery_score_function
 
     encoder = case.parts.encoder
     head = next(it for it in case.parts.detectors if it.name == "unifd_linear")
     crop = np.asarray(Image.fromarray(astronaut_pixels()).resize((encoder.image_size,) * 2))
-    score, tower = explained(encoder, head, crop), encoder.model.visual
+    score, tower = forgery_score_function(encoder, head, crop), encoder.model.visual
     assert score is not None
     alone, layer = grad_cam(crop, encoder=encoder, head=head), last_convolutional(tower, score)
     assert alone is not None

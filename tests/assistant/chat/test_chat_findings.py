@@ -8,30 +8,30 @@ from pathlib import Path
 import pytest
 
 from assistant import Unmask
-from assistant.chat.buttons import ABOUT_A_HIT, on_hit
-from assistant.chat.hits import Faces, detail_html, hits_html
+from assistant.chat.buttons import HIT_ACTIONS, plan_hit_action
+from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.conversation.steps import CheckedSentence
-from tests.support.cases import desk_of
-from tools.agent_tools.workspace import Desk
+from tests.support.cases import workspace_of
+from tools.agent_tools.workspace import Workspace
 from tools.search.results import Findings, Hit
-from tools.verdict.rule import Unseen
+from tools.verdict.rule import UnseenToolMissRate
 
 
 @pytest.fixture(scope="module")
-def desk(case: Unmask) -> Desk:
+def desk(case: Unmask) -> Workspace:
     """A desk on which the portrait was searched for."""
-    desk = desk_of(case)
+    desk = workspace_of(case)
     desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
     return desk
 
 
-def findings_of(desk: Desk) -> Findings:
+def findings_of(desk: Workspace) -> Findings:
     """The latest findings."""
     assert desk.search is not None
     return desk.search[0]
 
 
-def detail(desk: Desk, hit: Hit, **changes: object) -> str:
+def detail(desk: Workspace, hit: Hit, **changes: object) -> str:
     """The detail of a hit with the plain writer's explanation."""
     arguments: dict[str, object] = {
         "query": "Q1",
@@ -41,14 +41,14 @@ def detail(desk: Desk, hit: Hit, **changes: object) -> str:
         "sentences": (CheckedSentence(hit.explanation, source="plain"),),
         **changes,
     }
-    return detail_html(hit, Faces(desk), **arguments)  # type: ignore[arg-type]
+    return detail_html(hit, FaceThumbnails(desk), **arguments)  # type: ignore[arg-type]
 
 
-def test_the_list_shows_verdicts_in_words_and_bands(desk: Desk) -> None:
+def test_the_list_shows_verdicts_in_words_and_bands(desk: Workspace) -> None:
     """Every hit is a button with its verdict as text, both scores and the inconclusive parts."""
     findings = findings_of(desk)
     rule = desk.instruments.rule
-    markup = hits_html(findings, Faces(desk), rule=rule, chosen="H1")
+    markup = hits_html(findings, FaceThumbnails(desk), rule=rule, chosen="H1")
     assert markup.count('<button type="button" class="hit"') == len(findings.hits)
     assert markup.count('class="band"') == 2 * len(findings.hits)
     assert markup.count('aria-pressed="true"') == 1
@@ -56,16 +56,16 @@ def test_the_list_shows_verdicts_in_words_and_bands(desk: Desk) -> None:
     assert "inconclusive from" in markup
 
 
-def test_pictures_are_embedded(desk: Desk) -> None:
+def test_pictures_are_embedded(desk: Workspace) -> None:
     """No picture has an address: nothing can be fetched, from here or from anywhere."""
     findings = findings_of(desk)
-    markup = hits_html(findings, Faces(desk), rule=None, chosen=None)
+    markup = hits_html(findings, FaceThumbnails(desk), rule=None, chosen=None)
     markup += detail(desk, findings.hits[0])
     sources = re.findall(r'(?:src|href)="([^"]*)"', markup)
     assert sources and all(source.startswith("data:image/jpeg;base64,") for source in sources)
 
 
-def test_every_picture_and_field_has_a_name(desk: Desk) -> None:
+def test_every_picture_and_field_has_a_name(desk: Workspace) -> None:
     """Screen readers get words for pictures, sliders and axes."""
     markup = detail(desk, findings_of(desk).hits[0], located=desk.locate("H1"))
     assert all('alt="' in tag and 'alt=""' not in tag for tag in re.findall(r"<img[^>]*>", markup))
@@ -73,7 +73,7 @@ def test_every_picture_and_field_has_a_name(desk: Desk) -> None:
     assert "Heat map over the face of H1" in markup
 
 
-def test_the_evidence_table_is_complete(desk: Desk) -> None:
+def test_the_evidence_table_is_complete(desk: Workspace) -> None:
     """Value with unit, reading, method and limits of every measurement."""
     hit = findings_of(desk).hits[0]
     markup = detail(desk, hit)
@@ -84,7 +84,7 @@ def test_the_evidence_table_is_complete(desk: Desk) -> None:
     assert all(value in markup for value in shown)
 
 
-def test_what_is_missing_is_said_in_words(desk: Desk) -> None:
+def test_what_is_missing_is_said_in_words(desk: Workspace) -> None:
     """A measurement that is absent reads `not measured`, and is no zero."""
     hit = findings_of(desk).hits[0]
     facts = tuple(replace(fact, value=None) for fact in desk.facts(hit.handle))
@@ -93,23 +93,23 @@ def test_what_is_missing_is_said_in_words(desk: Desk) -> None:
     assert table.count("not measured") == table.count("<tr") >= len(hit.evidence)
 
 
-def test_a_hit_whose_file_is_gone_says_so(desk: Desk) -> None:
+def test_a_hit_whose_file_is_gone_says_so(desk: Workspace) -> None:
     """What was measured stays on screen when the picture can no longer be shown."""
     markup = detail(desk, findings_of(desk).hits[0], image=None)
     assert "no longer where it was indexed" in markup
     assert "<tbody>" in markup
 
 
-def test_the_list_says_whose_file_is_missing(desk: Desk) -> None:
+def test_the_list_says_whose_file_is_missing(desk: Workspace) -> None:
     """A hit whose file is gone is marked in the list too, and no other hit is."""
     findings = findings_of(desk)
     first, second, *_ = findings.hits
     listed = replace(findings, hits=(first, replace(second, file_missing=True)))
-    _, *rows = hits_html(listed, Faces(desk), rule=None, chosen=None).split("<li>")
+    _, *rows = hits_html(listed, FaceThumbnails(desk), rule=None, chosen=None).split("<li>")
     assert ["file missing" in row for row in rows] == [False, True]
 
 
-def test_names_of_files_add_no_markup(desk: Desk, tmp_path: Path) -> None:
+def test_names_of_files_add_no_markup(desk: Workspace, tmp_path: Path) -> None:
     """A file may be called anything."""
     hit = findings_of(desk).hits[0]
     evil = tmp_path / "<img src=x onerror=alert(1)> ${alert(1)} {{value}}.jpg"
@@ -119,30 +119,30 @@ def test_names_of_files_add_no_markup(desk: Desk, tmp_path: Path) -> None:
     assert "twin.jpg" in markup
 
 
-def test_follow_ups_fit_the_verdict(desk: Desk) -> None:
+def test_follow_ups_fit_the_verdict(desk: Workspace) -> None:
     """Each button is a call about this hit, and no question presumes another verdict."""
     for hit in findings_of(desk).hits:
-        for button in ABOUT_A_HIT:
-            press = on_hit(button.action, hit, query="Q1")
+        for button in HIT_ACTIONS:
+            press = plan_hit_action(button.action, hit, query="Q1")
             assert press is not None
             assert hit.handle in press.question
             (call,) = press.directed.calls
             assert hit.handle in call.arguments.values()
-        why = on_hit("why", hit, query="Q1")
+        why = plan_hit_action("why", hit, query="Q1")
         assert why is not None
         assert ("impersonation" in why.question) == (hit.verdict == "impersonation")
-        assert on_hit("delete", hit, query="Q1") is None
+        assert plan_hit_action("delete", hit, query="Q1") is None
         markup = detail(desk, hit)
-        assert markup.count(f'data-face="{hit.face_id}"') == len(ABOUT_A_HIT)
+        assert markup.count(f'data-face="{hit.face_id}"') == len(HIT_ACTIONS)
 
 
-def test_what_passes_unseen_stands_beside_the_verdict(desk: Desk) -> None:
+def test_what_passes_unseen_stands_beside_the_verdict(desk: Workspace) -> None:
     """`no forgery found` is no all-clear: its share of missed forgeries is beside it."""
     hit = findings_of(desk).hits[0]
 
-    unseen = Unseen("swaps by unseen tools", 90, 30, 0.42)
+    unseen = UnseenToolMissRate("swaps by unseen tools", 90, 30, 0.42)
     told = replace(hit, assessment=replace(hit.assessment, unseen=(unseen,)))
     assert "Of 90 swaps by unseen tools, 30 also read so (33 %; at most 42 %" in detail(desk, told)
     findings = replace(findings_of(desk), hits=(told,))
-    markup = hits_html(findings, Faces(desk), rule=None, chosen=None)
+    markup = hits_html(findings, FaceThumbnails(desk), rule=None, chosen=None)
     assert "30 of 90 swaps by unseen tools also read so" in markup

@@ -15,18 +15,18 @@ from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.chat import galleries as galleries_module
-from assistant.chat.galleries import Galleries
-from assistant.chat.handlers import Handlers
-from assistant.chat.jobs import job_html
-from assistant.chat.page import build
+from assistant.chat.galleries import GalleryIndexer
+from assistant.chat.handlers import EventHandlers
+from assistant.chat.jobs import job_progress_html
+from assistant.chat.page import build_page
 from assistant.chat.serving import launch_options
-from assistant.chat.session_state import Investigation
-from assistant.chat.sessions import Sessions, new_token
+from assistant.chat.session_state import ChatSession
+from assistant.chat.sessions import SessionStore, new_token
 from assistant.settings import Settings
 from tests.support.cases import GALLERY
 from tests.support.chat_server import reply
 from tests.support.scripted_model import ScriptedModel
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
 
 REQUEST = cast(gr.Request, SimpleNamespace(username=None))
@@ -38,30 +38,30 @@ def pressed(**data: str) -> Any:
 
 
 @pytest.fixture
-def galleries(case: Unmask, tmp_path: Path) -> Galleries:
+def galleries(case: Unmask, tmp_path: Path) -> GalleryIndexer:
     """No galleries yet, and one folder that may be added."""
     allowed = tmp_path / "allowed"
     allowed.mkdir()
     settings = Settings(home=tmp_path / "home", threads=1, folders=(allowed,))
-    return Galleries(settings, case.parts)
+    return GalleryIndexer(settings, case.parts)
 
 
 @pytest.fixture
-def handlers(case: Unmask, galleries: Galleries, tmp_path: Path) -> Handlers:
+def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHandlers:
     """Callbacks over a small real gallery, with a model whose replies are written down."""
     home = case.settings.home
 
-    def begin(gallery: str) -> Investigation:
+    def begin(gallery: str) -> ChatSession:
         record = Case.create(tmp_path, gallery=gallery)
-        desk = Desk(case.parts, home=home, gallery=gallery)
+        desk = Workspace(case.parts, home=home, gallery=gallery)
         model = ScriptedModel(replies=[reply] * 50)
-        return Investigation(record, desk, Agent(model, desk, record))
+        return ChatSession(record, desk, Agent(model, desk, record))
 
-    def resume(record: Case) -> Investigation:
+    def resume(record: Case) -> ChatSession:
         desk = record.restore(case.parts, home=home).desk
-        return Investigation(record, desk, Agent(ScriptedModel(), desk, record))
+        return ChatSession(record, desk, Agent(ScriptedModel(), desk, record))
 
-    return Handlers(Sessions(tmp_path, begin=begin, resume=resume), galleries)
+    return EventHandlers(SessionStore(tmp_path, begin=begin, resume=resume), galleries)
 
 
 def upload(case: Unmask, folder: Path, name: str) -> Path:
@@ -71,13 +71,13 @@ def upload(case: Unmask, folder: Path, name: str) -> Path:
     return path
 
 
-def find(handlers: Handlers, token: str, photo: Path) -> list[tuple[Any, ...]]:
+def find(handlers: EventHandlers, token: str, photo: Path) -> list[tuple[Any, ...]]:
     """Send a photo without a word; every update that the page would get."""
     message = {"text": "", "files": [str(photo)]}
     return list(handlers.ask(token, GALLERY, message, REQUEST))
 
 
-def test_a_photo_alone_is_a_question(handlers: Handlers, case: Unmask, tmp_path: Path) -> None:
+def test_a_photo_alone_is_a_question(handlers: EventHandlers, case: Unmask, tmp_path: Path) -> None:
     """Findings and the first hit's detail arrive; the upload is deleted, the case keeps a copy."""
     photo, token = upload(case, tmp_path, "SECRET_NAME.png"), new_token()
     updates = find(handlers, token, photo)
@@ -91,7 +91,7 @@ def test_a_photo_alone_is_a_question(handlers: Handlers, case: Unmask, tmp_path:
 
 
 def test_a_broken_photo_leaves_the_question(
-    handlers: Handlers, case: Unmask, tmp_path: Path
+    handlers: EventHandlers, case: Unmask, tmp_path: Path
 ) -> None:
     """What cannot be read is named, and what was typed is there to be sent again."""
     photo = upload(case, tmp_path, "SECRET_TEXT.jpg")
@@ -104,7 +104,7 @@ def test_a_broken_photo_leaves_the_question(
     assert not photo.exists()
 
 
-def test_reload_and_hits(handlers: Handlers, case: Unmask, tmp_path: Path) -> None:
+def test_reload_and_hits(handlers: EventHandlers, case: Unmask, tmp_path: Path) -> None:
     """A page that is opened again shows the same; hits can be chosen, located and asked about."""
     token = new_token()
     told = find(handlers, token, upload(case, tmp_path, "SECRET_NAME.png"))[-2]
@@ -128,7 +128,7 @@ def test_reload_and_hits(handlers: Handlers, case: Unmask, tmp_path: Path) -> No
     assert str(again[-1][0]).count("Why is H1 an impersonation") == 2
 
 
-def test_a_strange_token_gets_a_case_of_its_own(handlers: Handlers) -> None:
+def test_a_strange_token_gets_a_case_of_its_own(handlers: EventHandlers) -> None:
     """Only what looks like a token is taken for one; nobody shares the empty one."""
     for stored in ("", "default", None, 7, "../../etc"):
         state, _, *_ = handlers.load(stored, REQUEST)
@@ -138,7 +138,7 @@ def test_a_strange_token_gets_a_case_of_its_own(handlers: Handlers) -> None:
 
 
 def test_a_fault_is_shown_and_does_not_wedge_the_page(
-    handlers: Handlers, case: Unmask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    handlers: EventHandlers, case: Unmask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug ends the turn visibly, and the message box works again."""
     token = new_token()
@@ -154,7 +154,7 @@ def test_a_fault_is_shown_and_does_not_wedge_the_page(
 
 
 def test_an_allowed_folder_is_indexed(
-    handlers: Handlers, galleries: Galleries, tmp_path: Path
+    handlers: EventHandlers, galleries: GalleryIndexer, tmp_path: Path
 ) -> None:
     """Adding a folder reports what came of it; the new gallery can be chosen."""
     Image.new("RGB", (64, 64), "teal").save(tmp_path / "allowed" / "teal.png")
@@ -167,7 +167,9 @@ def test_an_allowed_folder_is_indexed(
 
 
 @pytest.mark.parametrize("folder", ["/", "", "allowed/..", None])
-def test_no_other_folder_is_read(handlers: Handlers, galleries: Galleries, folder: str) -> None:
+def test_no_other_folder_is_read(
+    handlers: EventHandlers, galleries: GalleryIndexer, folder: str
+) -> None:
     """What the operator did not list is refused, whatever the browser sends."""
     ((said, _, _),) = handlers.add_folder(new_token(), "fresh", folder, REQUEST)
     assert "not allowed" in said
@@ -175,7 +177,7 @@ def test_no_other_folder_is_read(handlers: Handlers, galleries: Galleries, folde
 
 
 def test_dropped_files_move_to_a_private_folder(
-    handlers: Handlers, galleries: Galleries, tmp_path: Path
+    handlers: EventHandlers, galleries: GalleryIndexer, tmp_path: Path
 ) -> None:
     """Uploads leave the folder that the server could show; twins in name do not collide."""
     for folder in ("one", "two"):
@@ -191,7 +193,7 @@ def test_dropped_files_move_to_a_private_folder(
     assert not any(Path(file).exists() for file in files)
 
 
-def test_a_bad_gallery_name_is_refused(handlers: Handlers, tmp_path: Path) -> None:
+def test_a_bad_gallery_name_is_refused(handlers: EventHandlers, tmp_path: Path) -> None:
     """A name that could lead elsewhere gets a sentence, and the files stay where they are."""
     photo = tmp_path / "a.png"
     Image.new("RGB", (8, 8)).save(photo)
@@ -201,7 +203,7 @@ def test_a_bad_gallery_name_is_refused(handlers: Handlers, tmp_path: Path) -> No
 
 
 def test_a_job_says_how_far_it_is_and_can_be_stopped(
-    galleries: Galleries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    galleries: GalleryIndexer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While it goes on there is a bar; stopping keeps what was added and says so."""
     for number in range(40):
@@ -209,18 +211,18 @@ def test_a_job_says_how_far_it_is_and_can_be_stopped(
         Image.new("RGB", (64, 64), colour).save(tmp_path / "allowed" / f"{number}.png")
     monkeypatch.setattr("tools.gallery.indexing._REPORT_EVERY_S", 0.0)
     job = galleries.add_folder("long", str(tmp_path / "allowed"))
-    assert "<progress" in job_html(job)
+    assert "<progress" in job_progress_html(job)
     later = galleries.add_folder("long", str(tmp_path / "allowed"))
     assert galleries.job("long") is job
     galleries.stop("long")
     while job.wait(0.2) or later.wait(0.2):
         pass
-    assert "Stopped" in job_html(job)
-    assert "Stopped before anything was added" in job_html(later)
+    assert "Stopped" in job_progress_html(job)
+    assert "Stopped before anything was added" in job_progress_html(later)
 
 
 def test_files_dropped_while_a_job_runs_are_added_too(
-    galleries: Galleries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    galleries: GalleryIndexer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They wait for their turn, in whatever thread they arrive, and none vanishes."""
     monkeypatch.setattr("tools.gallery.indexing._REPORT_EVERY_S", 0.0)
@@ -249,7 +251,7 @@ def test_files_dropped_while_a_job_runs_are_added_too(
 
 
 def test_files_of_one_name_dropped_at_once_are_all_kept(
-    galleries: Galleries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    galleries: GalleryIndexer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two drops that look for a free name at the same moment do not overwrite one another."""
     found = galleries_module._free_name
@@ -275,11 +277,11 @@ def test_files_of_one_name_dropped_at_once_are_all_kept(
         pass
 
 
-def test_the_page_opens_nothing_but_itself(handlers: Handlers, tmp_path: Path) -> None:
+def test_the_page_opens_nothing_but_itself(handlers: EventHandlers, tmp_path: Path) -> None:
     """No public endpoint, no sharing, no history, no files, login where it is set."""
 
     async def built() -> gr.Blocks:  # in a loop, or Gradio would make one and leave it open
-        return build(handlers, folders=[])
+        return build_page(handlers, folders=[])
 
     page = asyncio.run(built())
     assert {fn.api_visibility for fn in page.fns.values()} == {"private"}
@@ -292,7 +294,7 @@ def test_the_page_opens_nothing_but_itself(handlers: Handlers, tmp_path: Path) -
     assert launch_options(Settings(home=tmp_path))["auth"] is None
 
 
-def test_nothing_on_the_page_comes_from_elsewhere(handlers: Handlers) -> None:
+def test_nothing_on_the_page_comes_from_elsewhere(handlers: EventHandlers) -> None:
     """No stylesheet, script or font has an address outside of this server."""
     options = launch_options(Settings())
     written = options["head"] + options["js"] + str(options["theme"]._get_theme_css())

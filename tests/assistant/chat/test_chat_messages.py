@@ -3,8 +3,8 @@
 import html
 import re
 
-from assistant.chat.citations import filled_html, referring_html, sentences_html
-from assistant.chat.messages import Transcript
+from assistant.chat.citations import citations_html, references_html, sentences_html
+from assistant.chat.messages import ChatTranscript
 from assistant.conversation.steps import (
     CheckedSentence,
     Explanation,
@@ -35,7 +35,7 @@ def words(markup: str) -> str:
 
 def test_a_citation_becomes_a_clause_with_what_it_rests_on() -> None:
     """The sentence says what was measured, with its value; the card has method and limits."""
-    markup = filled_html("[H3.E2].", FACTS.get)
+    markup = citations_html("[H3.E2].", FACTS.get)
     assert words(markup).startswith("H3's forgery score of the face is high H3.E2 3.14 logit")
     assert all(it in words(markup) for it in ("forgery score of the face", "high", "UniFD"))
     assert "[H3.E2]" not in words(markup)
@@ -43,33 +43,33 @@ def test_a_citation_becomes_a_clause_with_what_it_rests_on() -> None:
 
 def test_counts_read_as_numbers() -> None:
     """A count stands in the sentence as a clause of its own, its number once."""
-    markup = words(filled_html("I searched the gallery: [S2].", FACTS.get))
+    markup = words(citations_html("I searched the gallery: [S2].", FACTS.get))
     assert "1,204 faces have the verdict impersonation" in markup
     assert markup.partition("faces with")[0].count("1,204") == 1
 
 
 def test_what_was_not_measured_is_said() -> None:
     """A citation without a value says so; one of nothing is marked as unknown."""
-    assert "not measured" in words(filled_html("[H3.E5]", FACTS.get))
-    assert "unknown" in words(filled_html("[H9.E1]", FACTS.get))
+    assert "not measured" in words(citations_html("[H3.E5]", FACTS.get))
+    assert "unknown" in words(citations_html("[H9.E1]", FACTS.get))
 
 
 def test_bare_citations_are_about_the_subject() -> None:
     """The plain writer's `[E2]` is looked up for the hit that it writes about."""
-    assert "UniFD" in referring_html("It is high [E2].", FACTS.get, subject="H3")
+    assert "UniFD" in references_html("It is high [E2].", FACTS.get, subject="H3")
 
 
 def test_text_from_outside_adds_no_markup() -> None:
     """Tags, Markdown, links and formulas of a model are shown, never acted upon."""
     for markup in (
-        filled_html(HOSTILE, FACTS.get),
-        referring_html(HOSTILE, FACTS.get),
+        citations_html(HOSTILE, FACTS.get),
+        references_html(HOSTILE, FACTS.get),
         sentences_html((CheckedSentence(HOSTILE, finding=HOSTILE),), FACTS.get),
     ):
         assert "<img" not in markup
         assert not re.search(r"[`*_$]|\]\(|://", re.sub(r'title="[^"]*"|class="[^"]*"', "", markup))
         assert "\n" not in markup
-    assert words(filled_html(HOSTILE, FACTS.get)) == HOSTILE
+    assert words(citations_html(HOSTILE, FACTS.get)) == HOSTILE
 
 
 def test_each_sentence_says_who_wrote_it() -> None:
@@ -92,7 +92,7 @@ def test_each_sentence_says_who_wrote_it() -> None:
 
 def test_a_tool_step_opens_spins_and_closes() -> None:
     """A call is pending until its result says how long it took and how much it found."""
-    transcript = Transcript(lambda _: None)
+    transcript = ChatTranscript(lambda _: None)
     transcript.add(ToolCall("1", "find_person", {"photos": ["Q1"]}), FACTS.get)
     (pending,) = transcript.messages
     assert pending["metadata"] == {"title": "Search the gallery · Q1", "status": "pending"}
@@ -107,7 +107,7 @@ def test_a_tool_step_opens_spins_and_closes() -> None:
 
 def test_titles_hold_nothing_of_the_models_text() -> None:
     """A call's title names handles only: arguments are the model's to choose."""
-    transcript = Transcript(lambda _: None)
+    transcript = ChatTranscript(lambda _: None)
     call = ToolCall("1", "<b>rm</b>", {"photos": ["Q1", HOSTILE], "top": 5})
     transcript.add(call, FACTS.get)
     assert transcript.messages[0]["metadata"]["title"] == "Call a tool · Q1"
@@ -116,7 +116,7 @@ def test_titles_hold_nothing_of_the_models_text() -> None:
 
 def test_a_draft_is_not_readable_until_it_was_checked() -> None:
     """While text streams, how much was written is shown and nothing of what it says."""
-    transcript = Transcript(lambda _: None)
+    transcript = ChatTranscript(lambda _: None)
     transcript.token("It is ")
     transcript.token("forged")
     assert "forged" not in transcript.messages[-1]["content"]
@@ -129,7 +129,7 @@ def test_a_draft_is_not_readable_until_it_was_checked() -> None:
 
 def test_a_notice_beside_a_draft_leaves_it() -> None:
     """A second attempt that is turned away does not wipe what the first is writing."""
-    transcript = Transcript(lambda _: None)
+    transcript = ChatTranscript(lambda _: None)
     transcript.token("One two")
     transcript.notice("Wait.")
     transcript.token(" three")
@@ -138,7 +138,7 @@ def test_a_notice_beside_a_draft_leaves_it() -> None:
 
 def test_a_sentence_that_was_left_out_is_mentioned() -> None:
     """The check leaves a trace where it took a sentence away."""
-    transcript = Transcript(lambda _: None)
+    transcript = ChatTranscript(lambda _: None)
     gone = CheckedSentence("", finding="it types a number")
     transcript.add(ModelText((CheckedSentence("Hello."), gone), 5, 1.0), FACTS.get)
     assert "it types a number" in words(transcript.messages[0]["content"])
@@ -150,7 +150,7 @@ def test_an_ended_turn_leaves_nothing_spinning() -> None:
         (Stopped("half a"), "2 words left out, not checked"),
         (Failed("OSError: no disk"), "no disk"),
     ):
-        transcript = Transcript(lambda _: None)
+        transcript = ChatTranscript(lambda _: None)
         transcript.add(ToolCall("1", "find_person", {}), FACTS.get)
         transcript.add(end, FACTS.get)
         call, ended = transcript.messages
@@ -161,7 +161,7 @@ def test_an_ended_turn_leaves_nothing_spinning() -> None:
 
 def test_photos_come_with_the_question() -> None:
     """The person's photos are small pictures inside of the message, and have names."""
-    transcript = Transcript(lambda handle: f"data:image/jpeg;base64,{handle}")
+    transcript = ChatTranscript(lambda handle: f"data:image/jpeg;base64,{handle}")
     transcript.add(UserTurn("find <fakes>", ("Q1",)), FACTS.get)
     content = transcript.messages[0]["content"]
     assert 'alt="Photo Q1"' in content and "&lt;fakes&gt;" in content
@@ -169,6 +169,6 @@ def test_photos_come_with_the_question() -> None:
 
 def test_an_explanation_names_its_hit() -> None:
     """What is said about one hit begins with its handle."""
-    transcript = Transcript(lambda _: None)
+    transcript = ChatTranscript(lambda _: None)
     transcript.add(Explanation("H3", (CheckedSentence("Look [H3.E2]."),)), FACTS.get)
     assert words(transcript.messages[0]["content"]).startswith("H3")

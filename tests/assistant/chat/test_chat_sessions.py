@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from assistant.case.record import Case
-from assistant.chat.session_state import Investigation
-from assistant.chat.sessions import Sessions, new_token
+from assistant.chat.session_state import ChatSession
+from assistant.chat.sessions import SessionStore, new_token
 
 
 @dataclass
@@ -21,20 +21,18 @@ class Opened:
     resumed: bool = False
 
 
-Make = Callable[..., Sessions]
+Make = Callable[..., SessionStore]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
     """Makes sessions over one data folder, as a server does each time it starts."""
 
-    def made(**options: float) -> Sessions:
-        return Sessions(
+    def made(**options: float) -> SessionStore:
+        return SessionStore(
             tmp_path,
-            begin=lambda gallery: cast(
-                Investigation, Opened(Case.create(tmp_path, gallery=gallery))
-            ),
-            resume=lambda case: cast(Investigation, Opened(case, resumed=True)),
+            begin=lambda gallery: cast(ChatSession, Opened(Case.create(tmp_path, gallery=gallery))),
+            resume=lambda case: cast(ChatSession, Opened(case, resumed=True)),
             **options,  # type: ignore[arg-type]
         )
 
@@ -92,7 +90,7 @@ def test_memory_is_bounded_and_nothing_is_lost(make: Make) -> None:
     answering.busy = True
     for token in tokens[1:]:
         sessions.start(token, None, gallery="default")
-    assert sessions.find(tokens[0], None) is cast(Investigation, answering)
+    assert sessions.find(tokens[0], None) is cast(ChatSession, answering)
     evicted = sessions.find(tokens[1], None)
     assert evicted is not None and cast(Opened, evicted).resumed
 

@@ -3,8 +3,8 @@
 import pytest
 import xgrammar
 
-from assistant.chat_model.local.constrained import Bounds, Grammars
-from assistant.conversation.tool_calls import Call, Form, written
+from assistant.chat_model.local.constrained import DecodingConstraints, GrammarCache
+from assistant.conversation.tool_calls import FunctionCall, ToolCallFormat, format_calls
 from tests.support.tiny_models import tokenizer
 
 TOOLS = (
@@ -34,22 +34,24 @@ TOOLS = (
         },
     },
 )
-FORMS: tuple[Form, Form] = ("hermes", "qwen_xml")
+FORMS: tuple[ToolCallFormat, ToolCallFormat] = ("hermes", "qwen_xml")
 VALID = (
-    Call("find_person", {"photos": ["Q1", "Q12"]}),
-    Call("find_person", {"photos": [], "title": "an artist", "top": 5, "face": None}),
-    Call("gallery_summary", {}),
+    FunctionCall("find_person", {"photos": ["Q1", "Q12"]}),
+    FunctionCall("find_person", {"photos": [], "title": "an artist", "top": 5, "face": None}),
+    FunctionCall("gallery_summary", {}),
 )
 
 
 @pytest.fixture(scope="module")
-def grammars() -> Grammars:
+def grammars() -> GrammarCache:
     """Grammars over a tiny tokenizer."""
     words = tokenizer(("<|im_start|>",))
-    return Grammars(words, vocabulary=len(words), stop_ids=[words.eos_token_id])
+    return GrammarCache(words, vocabulary=len(words), stop_ids=[words.eos_token_id])
 
 
-def allowed(grammars: Grammars, bounds: Bounds, text: str, form: Form = "hermes") -> bool:
+def allowed(
+    grammars: GrammarCache, bounds: DecodingConstraints, text: str, form: ToolCallFormat = "hermes"
+) -> bool:
     """Whether the text can be written, ending here."""
     matcher = xgrammar.GrammarMatcher(grammars.compiled(bounds, form))
     return matcher.accept_string(text) and matcher.is_completed()
@@ -58,13 +60,15 @@ def allowed(grammars: Grammars, bounds: Bounds, text: str, form: Form = "hermes"
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("call", VALID)
 def test_calls_as_templates_write_them_are_allowed(
-    grammars: Grammars, form: Form, call: Call
+    grammars: GrammarCache, form: ToolCallFormat, call: FunctionCall
 ) -> None:
     """What the chat template repeats of a call is just what the model may write, also in a row."""
-    text = written([call], form).replace("\nNone\n", "\nnull\n")
-    assert allowed(grammars, Bounds(tools=TOOLS), text, form)
-    assert allowed(grammars, Bounds(tools=TOOLS, tool_choice="any"), f"{text}\n{text}", form)
-    assert allowed(grammars, Bounds(tools=TOOLS), f"I look.\n\n{text}\nThere.", form)
+    text = format_calls([call], form).replace("\nNone\n", "\nnull\n")
+    assert allowed(grammars, DecodingConstraints(tools=TOOLS), text, form)
+    assert allowed(
+        grammars, DecodingConstraints(tools=TOOLS, tool_choice="any"), f"{text}\n{text}", form
+    )
+    assert allowed(grammars, DecodingConstraints(tools=TOOLS), f"I look.\n\n{text}\nThere.", form)
 
 
 @pytest.mark.parametrize(
@@ -79,50 +83,59 @@ def test_calls_as_templates_write_them_are_allowed(
         "<think>",
     ],
 )
-def test_no_other_call_can_be_written(grammars: Grammars, text: str) -> None:
+def test_no_other_call_can_be_written(grammars: GrammarCache, text: str) -> None:
     """Made-up tools and arguments, missing ones, wrong types, half calls and thoughts cannot."""
-    assert not allowed(grammars, Bounds(tools=TOOLS), text)
+    assert not allowed(grammars, DecodingConstraints(tools=TOOLS), text)
 
 
-def test_a_choice_of_tool_leaves_no_other(grammars: Grammars) -> None:
+def test_a_choice_of_tool_leaves_no_other(grammars: GrammarCache) -> None:
     """ "any" is a call and nothing else, a name is that tool, "none" is text."""
-    call = written([Call("gallery_summary", {})], "hermes")
-    other = written([Call("find_person", {"photos": ["Q1"]})], "hermes")
+    call = format_calls([FunctionCall("gallery_summary", {})], "hermes")
+    other = format_calls([FunctionCall("find_person", {"photos": ["Q1"]})], "hermes")
 
-    assert not allowed(grammars, Bounds(tools=TOOLS, tool_choice="any"), "Hello")
-    assert allowed(grammars, Bounds(tools=TOOLS, tool_choice="gallery_summary"), call)
-    assert not allowed(grammars, Bounds(tools=TOOLS, tool_choice="gallery_summary"), other)
-    assert allowed(grammars, Bounds(tools=TOOLS, tool_choice="none"), "Hello")
-    assert not allowed(grammars, Bounds(tools=TOOLS, tool_choice="none"), call)
+    assert not allowed(grammars, DecodingConstraints(tools=TOOLS, tool_choice="any"), "Hello")
+    assert allowed(grammars, DecodingConstraints(tools=TOOLS, tool_choice="gallery_summary"), call)
+    assert not allowed(
+        grammars, DecodingConstraints(tools=TOOLS, tool_choice="gallery_summary"), other
+    )
+    assert allowed(grammars, DecodingConstraints(tools=TOOLS, tool_choice="none"), "Hello")
+    assert not allowed(grammars, DecodingConstraints(tools=TOOLS, tool_choice="none"), call)
 
 
-def test_brackets_hold_what_may_be_cited(grammars: Grammars) -> None:
+def test_brackets_hold_what_may_be_cited(grammars: GrammarCache) -> None:
     """A bracket opens an allowed id in full; with none allowed there are no brackets at all."""
-    some = Bounds(tools=TOOLS, citations=("H1.E1", "H1.E12"))
-    call = written([Call("find_person", {"photos": ["Q1"]})], "hermes")
+    some = DecodingConstraints(tools=TOOLS, citations=("H1.E1", "H1.E12"))
+    call = format_calls([FunctionCall("find_person", {"photos": ["Q1"]})], "hermes")
 
     assert allowed(grammars, some, "It stands out [H1.E12], and [H1.E1]. a < b.")
     assert allowed(grammars, some, f"It stands out [H1.E1].\n{call}")
     assert not allowed(grammars, some, "It stands out [H2.E1].")
     assert not allowed(grammars, some, "It stands out [H1.E1")
     assert not allowed(grammars, some, "See [the page].")
-    for nothing in (Bounds(citations=()), Bounds(tools=TOOLS, citations=())):
+    for nothing in (
+        DecodingConstraints(citations=()),
+        DecodingConstraints(tools=TOOLS, citations=()),
+    ):
         assert allowed(grammars, nothing, "It stands out.")
         assert not allowed(grammars, nothing, "It stands out [H1.E1].")
-    assert allowed(grammars, Bounds(tools=TOOLS), "See [the page].")
+    assert allowed(grammars, DecodingConstraints(tools=TOOLS), "See [the page].")
 
 
-def test_a_schema_is_the_whole_answer(grammars: Grammars) -> None:
+def test_a_schema_is_the_whole_answer(grammars: GrammarCache) -> None:
     """With a JSON schema there is one value and nothing around it."""
-    bounds = Bounds(json_schema={"type": "object", "properties": {"a": {"enum": ["H1", "H2"]}}})
+    bounds = DecodingConstraints(
+        json_schema={"type": "object", "properties": {"a": {"enum": ["H1", "H2"]}}}
+    )
     assert allowed(grammars, bounds, '{"a": "H2"}')
     assert not allowed(grammars, bounds, '{"a": "H3"}')
     assert not allowed(grammars, bounds, 'Here: {"a": "H2"}')
 
 
-def test_every_kind_of_fact_is_offered_as_a_whole(grammars: Grammars) -> None:
+def test_every_kind_of_fact_is_offered_as_a_whole(grammars: GrammarCache) -> None:
     """Handles of two and three digits, lists and verdicts are written in full or not at all."""
-    bounds = Bounds(citations=("H1.verdict", "H12.verdict", "H120.P2", "hits.no_forgery_found"))
+    bounds = DecodingConstraints(
+        citations=("H1.verdict", "H12.verdict", "H120.P2", "hits.no_forgery_found")
+    )
     for cite in bounds.citations or ():
         assert allowed(grammars, bounds, f"[{cite}].")
     for wrong in ("[H2.verdict].", "[H12.P2].", "[H1200.P2].", "[hits.fake].", "[H120.verdict]."):

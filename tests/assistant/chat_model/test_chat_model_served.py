@@ -13,8 +13,8 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 
-from assistant.chat_model import chat_model
-from assistant.chat_model.pictures import pictures_after_tools
+from assistant.chat_model import load_chat_model
+from assistant.chat_model.pictures import move_tool_images_to_user
 from assistant.chat_model.served.model import ServedVLM
 from assistant.settings import Settings
 from tools.checkpoints import store
@@ -101,7 +101,7 @@ def served() -> Iterator[Served]:
 @local_only
 def test_a_server_answers_without_streaming_tool_turns(served: Served) -> None:
     """With tools one request, one answer with the call; without them, streamed text."""
-    model = chat_model(Settings(vlm=served.address))
+    model = load_chat_model(Settings(vlm=served.address))
     (chunk,) = [it for it in model.bind_tools([gallery_summary]).stream("Hi") if it.tool_calls]
     text = "".join(str(it.content) for it in model.stream("Hi"))
 
@@ -114,7 +114,7 @@ def test_a_server_answers_without_streaming_tool_turns(served: Served) -> None:
 @local_only
 def test_pictures_and_options_reach_a_server_in_a_form_it_knows(served: Served) -> None:
     """Pictures leave tool messages, our own options stay here, the key is sent, not shown."""
-    model = chat_model(Settings(vlm=served.address.replace("http://", "http://:secret@")))
+    model = load_chat_model(Settings(vlm=served.address.replace("http://", "http://:secret@")))
     call = {"name": "gallery_summary", "args": {}, "id": "c1"}
     picture = {"type": "image", "base64": "aGk=", "mime_type": "image/png"}
     messages = [
@@ -137,19 +137,19 @@ def test_pictures_and_options_reach_a_server_in_a_form_it_knows(served: Served) 
 def test_a_server_that_is_not_there_is_named(served: Served) -> None:
     """No server, or one that serves something else, is one line for the person."""
     with pytest.raises(SetupError, match="no OpenAI-compatible server"):
-        chat_model(Settings(vlm="http://127.0.0.1:9"))
+        load_chat_model(Settings(vlm="http://127.0.0.1:9"))
     with pytest.raises(SetupError, match="no OpenAI-compatible server"):
-        chat_model(Settings(vlm=f"{served.address}/other"))
-    assert isinstance(chat_model(Settings(vlm=f"{served.address}/other#mine")), ServedVLM)
+        load_chat_model(Settings(vlm=f"{served.address}/other"))
+    assert isinstance(load_chat_model(Settings(vlm=f"{served.address}/other#mine")), ServedVLM)
 
 
 def test_each_profile_names_its_own_remedy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint that is not here is said with the command that brings it."""
     with pytest.raises(SetupError, match=r"Qwen3-VL-4B-Instruct.*`unmask models download full`"):
-        chat_model(Settings(profile="full"))
-    monkeypatch.setattr(store, "CHAT_WEIGHTS", home / "nothing")
+        load_chat_model(Settings(profile="full"))
+    monkeypatch.setattr(store, "CHAT_WEIGHTS_DIR", home / "nothing")
     with pytest.raises(SetupError, match=r"lacks .*assistant.training"):
-        chat_model(Settings())
+        load_chat_model(Settings())
 
 
 def test_pictures_of_one_turn_follow_together() -> None:
@@ -158,7 +158,7 @@ def test_pictures_of_one_turn_follow_together() -> None:
     words = {"type": "text", "text": "{}"}
     first = ToolMessage([words, picture], tool_call_id="1", name="look")
     second = ToolMessage("{}", tool_call_id="2", name="count")
-    moved = pictures_after_tools([first, second, AIMessage("Done.")])
+    moved = move_tool_images_to_user([first, second, AIMessage("Done.")])
 
     assert [it.type for it in moved] == ["tool", "tool", "human", "ai"]
     assert moved[0].content == [words]

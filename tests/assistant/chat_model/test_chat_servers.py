@@ -10,14 +10,22 @@ from langchain_core.messages import HumanMessage
 
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.chat_model import chat_model
+from assistant.chat_model import load_chat_model
 from assistant.chat_model.served import model
 from assistant.chat_model.served.errors import ChatServerError
-from assistant.chat_model.served.routes import is_loopback, route
+from assistant.chat_model.served.routes import is_loopback, parse_endpoint
 from assistant.conversation.steps import Failed, ModelText, UserTurn
 from assistant.settings import Settings
-from tests.support.chat_servers import Answer, Request, completion, proxying, send, serving, stream
-from tools.agent_tools.workspace import Desk
+from tests.support.chat_servers import (
+    Answer,
+    Request,
+    completion,
+    run_chat_server,
+    run_proxy_server,
+    send,
+    stream,
+)
+from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
@@ -39,7 +47,7 @@ def always(status: int, body: object, kind: str = "application/json") -> Answer:
 
 def answered(address: str, *, streamed: bool) -> str:
     """What the model behind an address says, asked with or without streaming."""
-    model = chat_model(Settings(vlm=address))
+    model = load_chat_model(Settings(vlm=address))
     asked = [HumanMessage([{"type": "text", "text": "Who?"}, PICTURE])]
     if streamed:
         return "".join(str(it.content) for it in model.stream(asked))
@@ -81,7 +89,7 @@ def test_a_server_here_is_asked_directly(streamed: bool, monkeypatch: pytest.Mon
         else:
             send(request, 200, completion(HELLO))
 
-    with serving(answer) as address, proxying() as (proxy, seen):
+    with run_chat_server(answer) as address, run_proxy_server() as (proxy, seen):
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_PROXY"):
             monkeypatch.setenv(name, proxy)
             if not name.startswith("OPENAI"):
@@ -103,7 +111,7 @@ def test_another_server_is_asked_through_the_proxy_that_was_set(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The system's proxy is heeded, and one line says that photos travel through it."""
-    with proxying() as (proxy, seen):
+    with run_proxy_server() as (proxy, seen):
         monkeypatch.setenv("http_proxy", proxy)
         monkeypatch.setenv("OPENAI_BASE_URL", "http://other.invalid/v1")
         assert answered("http://models.invalid:8000", streamed=False) == "From the proxy."
@@ -111,19 +119,19 @@ def test_another_server_is_asked_through_the_proxy_that_was_set(
     (line,) = capsys.readouterr().err.splitlines()
     assert "photos travel to http://models.invalid:8000/v1 through the proxy 127.0.0.1" in line
     monkeypatch.setenv("no_proxy", "models.invalid")
-    assert route("http://models.invalid:8000").notice is None
+    assert parse_endpoint("http://models.invalid:8000").notice is None
 
 
 def test_an_unusable_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of another kind is not passed over: photos would travel without it."""
     monkeypatch.setenv("http_proxy", "gopher://127.0.0.1:70")
     with pytest.raises(SetupError, match=r"gopher.*HTTP_PROXY"):
-        chat_model(Settings(vlm="http://models.invalid#m"))
+        load_chat_model(Settings(vlm="http://models.invalid#m"))
 
 
 def test_a_server_cannot_send_photos_on() -> None:
     """A redirect is told and not followed."""
-    with proxying() as (elsewhere, seen):
+    with run_proxy_server() as (elsewhere, seen):
 
         def answer(request: Request, _: dict[str, Any]) -> None:
             request.send_response(307)
@@ -132,7 +140,7 @@ def test_a_server_cannot_send_photos_on() -> None:
             request.end_headers()
 
         with (
-            serving(answer) as address,
+            run_chat_server(answer) as address,
             pytest.raises(ChatServerError, match=r"307.*not followed"),
         ):
             answered(address, streamed=False)
@@ -145,7 +153,7 @@ def test_a_server_cannot_send_photos_on() -> None:
 def test_what_is_no_address_is_told(url: str) -> None:
     """A URL without a server, or with a port that is none, is one line."""
     with pytest.raises(SetupError, match=r"correct `--vlm`|write `--vlm"):
-        chat_model(Settings(vlm=url))
+        load_chat_model(Settings(vlm=url))
 
 
 # -- failures ---------------------------------------------------------------------------------
@@ -189,7 +197,7 @@ def test_a_failure_is_one_line(status: int, body: object, told: str, streamed: b
     """It names the server, what it said, and what to do."""
     kind = "text/html" if isinstance(body, str) and body[:1] == "<" else "application/json"
     with (
-        serving(always(status, body, kind)) as address,
+        run_chat_server(always(status, body, kind)) as address,
         pytest.raises(ChatServerError, match=told) as caught,
     ):
         answered(address, streamed=streamed)
@@ -219,7 +227,7 @@ def half(request: Request) -> None:
 def test_a_connection_that_breaks_is_one_line(end: Any) -> None:
     """A server that dies before or in its answer."""
     with (
-        serving(lambda request, _: end(request)) as address,
+        run_chat_server(lambda request, _: end(request)) as address,
         pytest.raises(ChatServerError, match=r"closed the connection.*look at its log"),
     ):
         answered(address, streamed=False)
@@ -236,7 +244,7 @@ def test_no_server_at_all_is_to_be_started() -> None:
 def test_a_stream_that_breaks_off_is_no_answer() -> None:
     """Half a sentence is not taken for an answer; an error within a stream is said."""
     with (
-        serving(lambda request, _: stream(request, "The face is", end=None)) as address,
+        run_chat_server(lambda request, _: stream(request, "The face is", end=None)) as address,
         pytest.raises(ChatServerError, match="broke off"),
     ):
         answered(address, streamed=True)
@@ -246,7 +254,7 @@ def test_a_stream_that_breaks_off_is_no_answer() -> None:
         request.wfile.write(b'data: {"error": {"message": "out of memory"}}\n\n')
 
     with (
-        serving(failing) as address,
+        run_chat_server(failing) as address,
         pytest.raises(ChatServerError, match="out of memory"),
     ):
         answered(address, streamed=True)
@@ -254,13 +262,13 @@ def test_a_stream_that_breaks_off_is_no_answer() -> None:
 
 def test_a_server_that_does_not_stream_answers_whole() -> None:
     """A server that ignores the wish for a stream is understood."""
-    with serving(always(200, completion(HELLO))) as address:
+    with run_chat_server(always(200, completion(HELLO))) as address:
         assert answered(address, streamed=True) == "Hello."
 
 
 def test_a_silent_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that never answers ends in a line, after the time that it has."""
-    monkeypatch.setattr(model, "ANSWERING_S", 0.2)
+    monkeypatch.setattr(model, "READ_TIMEOUT_S", 0.2)
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, pytest.raises(ChatServerError, match="did not answer in time"):
         answered(f"http://127.0.0.1:{silent.getsockname()[1]}#m", streamed=False)
@@ -270,10 +278,10 @@ def test_a_silent_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_without_models_is_told(models: object) -> None:
     """What does not list a model is no chat server."""
     with (
-        serving(always(200, {}), models=models) as address,
+        run_chat_server(always(200, {}), models=models) as address,
         pytest.raises(ChatServerError, match="no OpenAI-compatible server"),
     ):
-        chat_model(Settings(vlm=address))
+        load_chat_model(Settings(vlm=address))
 
 
 def test_the_case_goes_on_after_a_failure(case: Any, tmp_path: Path) -> None:
@@ -287,9 +295,9 @@ def test_the_case_goes_on_after_a_failure(case: Any, tmp_path: Path) -> None:
             send(request, 200, completion(HELLO))
 
     record = Case.create(tmp_path, gallery="default")
-    with serving(answer) as address:
-        desk = Desk(case.parts, home=tmp_path)
-        agent = Agent(chat_model(Settings(vlm=address)), desk, record)
+    with run_chat_server(answer) as address:
+        desk = Workspace(case.parts, home=tmp_path)
+        agent = Agent(load_chat_model(Settings(vlm=address)), desk, record)
         with pytest.raises(ChatServerError) as caught:
             list(agent.ask("Hello?"))
         broken[0] = False

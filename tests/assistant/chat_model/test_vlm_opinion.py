@@ -17,18 +17,18 @@ from PIL import Image
 
 from assistant.chat_model import LocalVLM
 from assistant.chat_model.local.chat_template import prompt_inputs
-from assistant.chat_model.local.first_words import LocalWords
-from assistant.chat_model.opinion import SCORE, VlmOpinion, measurement
-from assistant.chat_model.served.model import served
+from assistant.chat_model.local.first_words import LocalAnswerScorer
+from assistant.chat_model.opinion import VLM_OPINION_SCORE, VlmOpinion, opinion_measurement
+from assistant.chat_model.served.model import load_served_vlm
 from prompts.questions import QUESTIONS
 from tests.support import tiny_models
 from tests.support.scripted_model import ScriptedModel
 from tests.support.stand_ins import face_of, picture
-from tools.checkpoints.table import WEIGHTS
-from tools.detectors.protocol import PictureDetector, title
-from tools.search.closer_look.hit_pictures import CloserLook
-from tools.verdict.evidence import collect
-from tools.verdict.rule import Rule
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors.protocol import PixelDetector, qualified_name
+from tools.search.closer_look.hit_pictures import RerankInput
+from tools.verdict.evidence import collect_evidence
+from tools.verdict.rule import VerdictRule
 
 FAMILIES = sorted(tiny_models.FAMILIES)
 QUESTION = QUESTIONS["forged"]
@@ -112,7 +112,7 @@ def test_all_spellings_of_an_answer_count() -> None:
     """Capitals and spaces are no other answer; a word that merely begins so is."""
     words = tiny_models.tokenizer(())
     words.add_tokens(["Yes", " yes", "YES", "yesterday", "No", " No"])
-    reading = LocalWords(SimpleNamespace(tokenizer=words))  # type: ignore[arg-type]
+    reading = LocalAnswerScorer(SimpleNamespace(tokenizer=words))  # type: ignore[arg-type]
     ids = {text: words.convert_tokens_to_ids(text) for text in ("Yes", " yes", "YES", "No", " No")}
     assert reading.tokens(["yes"]) == {ids["Yes"], ids[" yes"], ids["YES"]}
     assert reading.tokens(["no"]) == {ids["No"], ids[" No"]}
@@ -157,8 +157,8 @@ def test_a_model_of_text_alone_has_no_opinion(
 def test_it_is_a_detector_among_others(models: dict[str, LocalVLM]) -> None:
     """It says what it shows and asks, and another checkpoint has another name."""
     one, other = (opinion(models[family]) for family in ("qwen3_vl", "smolvlm"))
-    assert isinstance(one, PictureDetector)
-    assert title(one) == "face/vlm"
+    assert isinstance(one, PixelDetector)
+    assert qualified_name(one) == "face/vlm"
     assert len(one.sha256) == 64
     assert one.sha256 == opinion(models["qwen3_vl"], inputs="image").sha256 != other.sha256
     whole = opinion(models["qwen3_vl"], inputs="image")
@@ -171,16 +171,18 @@ def test_it_is_a_detector_among_others(models: dict[str, LocalVLM]) -> None:
 def test_the_opinion_never_reaches_the_verdict(models: dict[str, LocalVLM]) -> None:
     """A hit gets it as evidence E25; what the rule says of the hit stays the same."""
     pixels = picture(3)
-    look = CloserLook(pixels, face_of(pixels), {}, None, (), None)  # type: ignore[arg-type]
-    measured = measurement(models["qwen3_vl"])(look)
-    assert measured.keys() == {SCORE}
-    rule = Rule.load(WEIGHTS / "verdict.json")
+    look = RerankInput(pixels, face_of(pixels), {}, None, (), None)  # type: ignore[arg-type]
+    measured = opinion_measurement(models["qwen3_vl"])(look)
+    assert measured.keys() == {VLM_OPINION_SCORE}
+    rule = VerdictRule.load(WEIGHTS_DIR / "verdict.json")
     known = dict.fromkeys(("cosine_similarity", "face/unifd_linear"), 0.4)
     scores = {name: known.get(name, 1.0) for name in rule.references} | known
     for value in (-50.0, 50.0):
-        more = {**scores, SCORE: value}
+        more = {**scores, VLM_OPINION_SCORE: value}
         assert rule.assess(more, usable=True) == rule.assess(scores, usable=True)
-        (shown,) = [it for it in collect(more, rule.references) if it.score == SCORE]
+        (shown,) = [
+            it for it in collect_evidence(more, rule.references) if it.score == VLM_OPINION_SCORE
+        ]
         assert (shown.id, shown.value) == ("E25", value)
     assert "no part in the verdict" in shown.limits
 
@@ -255,12 +257,12 @@ def test_a_server_is_read_by_its_probabilities(address: str, pictures: list[np.n
 
     Answers.reply = staticmethod(reply)
     # The two that show whether it sees anything come first.
-    detector = opinion(served(address))
+    detector = opinion(load_served_vlm(address))
     scores = detector.score_pictures([pictures[0], np.zeros((8, 8, 3), np.uint8)])
     yes = np.logaddexp(-0.5, -1.5)
     assert (asked[-1]["logprobs"], asked[-1]["top_logprobs"]) == (True, 20)
     assert scores == pytest.approx([yes + 2.0, -3.0 + 0.1], abs=0.01)
-    other = opinion(served(address), question=QUESTIONS["natural"])
+    other = opinion(load_served_vlm(address), question=QUESTIONS["natural"])
     assert np.isnan(other.score_pictures(pictures[:1])).all()
 
 
@@ -275,5 +277,5 @@ def test_a_server_that_tells_nothing_is_not_measured(
 ) -> None:
     """No probabilities, an error, or the same ones whatever the picture: NaN."""
     Answers.reply = staticmethod(reply)
-    assert np.isnan(opinion(served(address)).score_pictures(pictures)).all()
-    assert len(opinion(served(address)).sha256) == 64
+    assert np.isnan(opinion(load_served_vlm(address)).score_pictures(pictures)).all()
+    assert len(opinion(load_served_vlm(address)).sha256) == 64

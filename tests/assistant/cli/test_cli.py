@@ -18,15 +18,21 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assistant.cli.main import app
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from tests.conftest import Encode
 from tests.support.paths import ROOT
-from tests.support.stand_ins import FINGERPRINT, CentreFaces, TinyEncoder, picture, write_pictures
+from tests.support.stand_ins import (
+    FINGERPRINT,
+    FakeEncoder,
+    FakeFaceAnalyser,
+    picture,
+    write_pictures,
+)
 from tests.tools.media.test_images import as_png
 from tools.checkpoints import store
 from tools.faces.analyser import Face
-from tools.faces.further_embedders import FOLDER as EMBEDDERS
+from tools.faces.further_embedders import EMBEDDERS_FOLDER
 
 runner = CliRunner()
 
@@ -49,16 +55,16 @@ class Answer:
 
 
 @pytest.fixture
-def faces(home: Path, monkeypatch: pytest.MonkeyPatch) -> CentreFaces:
+def faces(home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeFaceAnalyser:
     """Stand-ins for the neural parts, with a data folder of their own."""
-    faces = CentreFaces()
-    monkeypatch.setattr(Parts, "faces", faces)
-    monkeypatch.setattr(Parts, "encoder", TinyEncoder())
-    monkeypatch.setattr(Parts, "fingerprint", FINGERPRINT)
-    monkeypatch.setattr(Parts, "detectors", [])
-    monkeypatch.setattr(Parts, "picture_detectors", [])
-    monkeypatch.setattr(Parts, "second_embedder", None)
-    monkeypatch.setattr(Parts, "rule", None)
+    faces = FakeFaceAnalyser()
+    monkeypatch.setattr(LoadedModels, "faces", faces)
+    monkeypatch.setattr(LoadedModels, "encoder", FakeEncoder())
+    monkeypatch.setattr(LoadedModels, "fingerprint", FINGERPRINT)
+    monkeypatch.setattr(LoadedModels, "detectors", [])
+    monkeypatch.setattr(LoadedModels, "picture_detectors", [])
+    monkeypatch.setattr(LoadedModels, "second_embedder", None)
+    monkeypatch.setattr(LoadedModels, "rule", None)
     return faces
 
 
@@ -139,7 +145,7 @@ def bad_folder(folder: Path, encode: Encode) -> Path:
     return folder
 
 
-def test_index_counts_every_file(faces: CentreFaces, tmp_path: Path, encode: Encode) -> None:
+def test_index_counts_every_file(faces: FakeFaceAnalyser, tmp_path: Path, encode: Encode) -> None:
     """Good pictures are added, the others are skipped with their reason, the status is 0."""
     answer = Answer("index", bad_folder(tmp_path / "photos", encode), "--json")
     assert answer.status == 0, answer.stderr
@@ -158,7 +164,9 @@ def test_index_counts_every_file(faces: CentreFaces, tmp_path: Path, encode: Enc
     assert {"gone.jpg", "pipe"} <= skipped.keys()
 
 
-def test_index_in_words_names_the_skips(faces: CentreFaces, tmp_path: Path, encode: Encode) -> None:
+def test_index_in_words_names_the_skips(
+    faces: FakeFaceAnalyser, tmp_path: Path, encode: Encode
+) -> None:
     """The summary for people says how many, which, and why."""
     answer = Answer("index", bad_folder(tmp_path / "photos", encode), "-g", "case42")
     assert answer.status == 0, answer.stderr
@@ -166,7 +174,7 @@ def test_index_in_words_names_the_skips(faces: CentreFaces, tmp_path: Path, enco
     assert "half.jpg  (truncated: " in answer.stdout
 
 
-def test_indexing_again_does_no_work(faces: CentreFaces, tmp_path: Path) -> None:
+def test_indexing_again_does_no_work(faces: FakeFaceAnalyser, tmp_path: Path) -> None:
     """The second run over a folder, and over a moved file, analyses nothing."""
     first, _ = write_pictures(tmp_path / "photos", 2)
     Answer("index", tmp_path / "photos")
@@ -179,7 +187,7 @@ def test_indexing_again_does_no_work(faces: CentreFaces, tmp_path: Path) -> None
     assert answer.json["duplicates"] == 1
 
 
-def test_a_missing_folder_is_one_line(faces: CentreFaces, tmp_path: Path) -> None:
+def test_a_missing_folder_is_one_line(faces: FakeFaceAnalyser, tmp_path: Path) -> None:
     """A mistyped folder ends with 1 and says so, on stderr alone."""
     answer = Answer("index", tmp_path / "tpyo", "--json")
     assert answer.status == 1
@@ -190,7 +198,7 @@ def test_a_missing_folder_is_one_line(faces: CentreFaces, tmp_path: Path) -> Non
 
 
 def test_ctrl_c_keeps_what_was_indexed(
-    faces: CentreFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faces: FakeFaceAnalyser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Interrupted, it ends with 130 and a summary; the next run finishes the rest."""
     write_pictures(tmp_path / "photos", 40)
@@ -214,12 +222,12 @@ def test_ctrl_c_keeps_what_was_indexed(
 
 
 def test_another_profiles_gallery_is_refused(
-    faces: CentreFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faces: FakeFaceAnalyser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gallery made by other checkpoints is not mixed with these, and the way out is named."""
     write_pictures(tmp_path / "photos", 1)
     Answer("index", tmp_path / "photos")
-    monkeypatch.setattr(Parts, "fingerprint", {"faces": "c" * 64, "encoder": "d" * 64})
+    monkeypatch.setattr(LoadedModels, "fingerprint", {"faces": "c" * 64, "encoder": "d" * 64})
     answer = Answer("index", tmp_path / "photos")
     assert answer.status == 1
     assert "unmask index DIR --gallery" in answer.stderr
@@ -228,7 +236,7 @@ def test_another_profiles_gallery_is_refused(
 # -- find ---------------------------------------------------------------------------------------
 
 
-def test_find_ranks_the_gallery(faces: CentreFaces, tmp_path: Path) -> None:
+def test_find_ranks_the_gallery(faces: FakeFaceAnalyser, tmp_path: Path) -> None:
     """The JSON holds hits with all that was promised; the query's own photo is the most alike."""
     photos = write_pictures(tmp_path / "photos", 5)
     Answer("index", tmp_path / "photos")
@@ -249,7 +257,7 @@ def test_an_opinion_needs_the_closer_look() -> None:
     assert "--quick" in answer.stderr and "nowhere" not in answer.stderr
 
 
-def test_find_in_words_is_a_table(faces: CentreFaces, tmp_path: Path) -> None:
+def test_find_in_words_is_a_table(faces: FakeFaceAnalyser, tmp_path: Path) -> None:
     """For people: rank, verdict, file; without calibration probabilities are not measured."""
     photos = write_pictures(tmp_path / "photos", 2)
     Answer("index", tmp_path / "photos")
@@ -260,7 +268,7 @@ def test_find_in_words_is_a_table(faces: CentreFaces, tmp_path: Path) -> None:
     assert "0001.png" in answer.stdout
 
 
-def test_hits_outlive_their_files(faces: CentreFaces, tmp_path: Path) -> None:
+def test_hits_outlive_their_files(faces: FakeFaceAnalyser, tmp_path: Path) -> None:
     """A picture whose file is gone is still in the gallery, and finding it does not fail."""
     photos = write_pictures(tmp_path / "photos", 3)
     Answer("index", tmp_path / "photos")
@@ -271,7 +279,7 @@ def test_hits_outlive_their_files(faces: CentreFaces, tmp_path: Path) -> None:
     assert len(answer.json["hits"]) == 3  # type: ignore[arg-type]
 
 
-def test_a_missing_gallery_names_the_command(faces: CentreFaces, tmp_path: Path) -> None:
+def test_a_missing_gallery_names_the_command(faces: FakeFaceAnalyser, tmp_path: Path) -> None:
     """Searching what was never indexed says how to index."""
     (photo,) = write_pictures(tmp_path, 1)
     answer = Answer("find", photo, "--gallery", "nix")
@@ -279,7 +287,7 @@ def test_a_missing_gallery_names_the_command(faces: CentreFaces, tmp_path: Path)
     assert "unmask index DIR --gallery nix" in answer.stderr
 
 
-def test_an_unreadable_query_is_named(faces: CentreFaces, tmp_path: Path) -> None:
+def test_an_unreadable_query_is_named(faces: FakeFaceAnalyser, tmp_path: Path) -> None:
     """A query that is no picture is told by its name and reason."""
     write_pictures(tmp_path / "photos", 1)
     Answer("index", tmp_path / "photos")
@@ -289,7 +297,7 @@ def test_an_unreadable_query_is_named(faces: CentreFaces, tmp_path: Path) -> Non
     assert "ada.jpg': not an image" in answer.stderr
 
 
-def test_no_face_in_the_query_is_told(faces: CentreFaces, tmp_path: Path) -> None:
+def test_no_face_in_the_query_is_told(faces: FakeFaceAnalyser, tmp_path: Path) -> None:
     """A query photo without a face is an error that says so."""
     write_pictures(tmp_path / "photos", 1)
     Answer("index", tmp_path / "photos")
@@ -300,7 +308,7 @@ def test_no_face_in_the_query_is_told(faces: CentreFaces, tmp_path: Path) -> Non
 
 
 def test_several_faces_ask_which(
-    faces: CentreFaces, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faces: FakeFaceAnalyser, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With several faces in the query, a picture numbers them and --face chooses."""
     (photo, *_) = write_pictures(tmp_path / "photos", 2)
@@ -319,7 +327,7 @@ def test_several_faces_ask_which(
 
 
 def test_libraries_cannot_spoil_the_json(
-    faces: CentreFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faces: FakeFaceAnalyser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a library prints on stdout while it works does not reach it."""
     write_pictures(tmp_path / "photos", 1)
@@ -335,7 +343,7 @@ def test_libraries_cannot_spoil_the_json(
 
 
 def test_a_bug_is_not_disguised(
-    faces: CentreFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faces: FakeFaceAnalyser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error that nobody expected is not turned into a friendly line."""
     write_pictures(tmp_path / "photos", 1)
@@ -366,7 +374,7 @@ def test_models_are_listed_with_licence_and_size(home: Path) -> None:
 def test_the_list_says_where_models_of_ones_own_go(home: Path) -> None:
     """The help names the folder of further embedders, the list ends with where it lies."""
     told = " ".join(Answer("models", "list", "--help").stdout.split())
-    assert f"goes into MODELS/{EMBEDDERS}" in told
+    assert f"goes into MODELS/{EMBEDDERS_FOLDER}" in told
     assert f"Models: {home / 'models'}" in Answer("models", "list").stdout
 
 
@@ -410,7 +418,9 @@ def test_an_unknown_profile_is_not_downloaded(downloads: list[str]) -> None:
     assert downloads == []
 
 
-def test_galleries_can_be_listed_pruned_and_forgotten(faces: CentreFaces, tmp_path: Path) -> None:
+def test_galleries_can_be_listed_pruned_and_forgotten(
+    faces: FakeFaceAnalyser, tmp_path: Path
+) -> None:
     """Biometric data can be seen and deleted; photos are never touched."""
     photos = write_pictures(tmp_path / "photos", 2)
     Answer("index", tmp_path / "photos", "-g", "case42")

@@ -10,14 +10,14 @@ from typer.testing import CliRunner, Result
 
 import assistant.chat_model.choice
 from assistant import Unmask
-from assistant.case.record import RECORD, cases_folder
+from assistant.case.record import CASE_DB_FILE, cases_folder
 from assistant.cli.main import app
-from assistant.profile import Parts
+from assistant.profile import LoadedModels
 from tests.support.cases import GALLERY
-from tests.support.scripted_model import ScriptedModel, calling
+from tests.support.scripted_model import ScriptedModel, tool_call_reply
 from tools.errors import SetupError
 
-FIND = calling(("find_person", {"photos": ["Q1"]}))
+FIND = tool_call_reply(("find_person", {"photos": ["Q1"]}))
 ANSWER = "I searched the gallery: [S1]. [H1.P2]. H1 is genuine [H1.P3]. Rome is very old."
 REPLIES = [FIND, ANSWER, "Still genuine."]
 RIGHT = "[H1.P2]."
@@ -33,9 +33,9 @@ def model(case: Unmask, monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
     """A scripted model in place of the checkpoint; the gallery and its weights are real."""
     model = ScriptedModel()
     monkeypatch.setenv("UNMASK_HOME", str(case.settings.home))
-    monkeypatch.setattr(assistant.chat_model.choice, "chat_model", lambda settings: model)
+    monkeypatch.setattr(assistant.chat_model.choice, "load_chat_model", lambda settings: model)
     for part in ("faces", "encoder", "detectors", "rule", "fingerprint"):
-        monkeypatch.setattr(Parts, part, getattr(case.parts, part))
+        monkeypatch.setattr(LoadedModels, part, getattr(case.parts, part))
     return model
 
 
@@ -69,8 +69,14 @@ def test_the_answer_comes_with_its_values(model: ScriptedModel, photo: str) -> N
 
 def test_json_is_one_object(model: ScriptedModel, photo: str) -> None:
     """Answer, sentences, facts, steps and hits, for scripts."""
-    model.replies = [calling(("find_person", {"photos": ["Q1"]}), ("describe_image", {"image":
-                     "Q1"})), RIGHT, RIGHT, "H2.", "H3.", *["No."] * 6]  # fmt: skip
+    model.replies = [
+        tool_call_reply(("find_person", {"photos": ["Q1"]}), ("describe_image", {"image": "Q1"})),
+        RIGHT,
+        RIGHT,
+        "H2.",
+        "H3.",
+        *["No."] * 6,
+    ]
     result = unmask("ask", photo, "-g", GALLERY, "--json", "--explain")
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
@@ -100,7 +106,7 @@ def test_cases_are_listed_and_checked(model: ScriptedModel, photo: str, case: Un
     begun = json.loads(unmask("ask", photo, "find fakes", "-g", GALLERY, "--json").stdout)["case"]
     assert begun in unmask("cases").stdout
     assert "unchanged" in unmask("cases", begun).stdout
-    record = cases_folder(case.settings.home) / begun / RECORD
+    record = cases_folder(case.settings.home) / begun / CASE_DB_FILE
     with sqlite3.connect(record) as connection:
         connection.execute("UPDATE entries SET body = replace(body, 'fakes', 'ghosts')")
     connection.close()

@@ -11,29 +11,34 @@ from typer.testing import CliRunner, Result
 
 from assistant.cli.main import app
 from assistant.settings import Settings
-from evals.suites.detector_table.detector_list import roster
+from evals.suites.detector_table.detector_list import evaluated_detectors
 from tests.tools.detectors.test_image_classifier import REAL_FIRST, vit, write
 from tools.checkpoints.store import PROFILES, fingerprint, locate
-from tools.checkpoints.table import WEIGHTS
-from tools.detectors.calibration import fit
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors.calibration import fit_calibration
 from tools.detectors.catalogue import (
-    FIGURES,
-    FITTED_KNOWN,
-    HEADS_KNOWN,
-    OTHERS_KNOWN,
-    PROMPTS_KNOWN,
-    VLM_KNOWN,
-    Figure,
-    read_figures,
+    FEATURE_HEAD_ENTRIES,
+    FITTED_ENTRIES,
+    METRICS_FILE,
+    PUBLISHED_ENTRIES,
+    VLM_ENTRY,
+    ZERO_SHOT_ENTRIES,
+    MetricRecord,
+    read_metrics,
 )
 from tools.detectors.clip_heads.prompt_tuning import LinearProbe
-from tools.detectors.folders import FOLDER, About, Shelved, shelved
+from tools.detectors.folders import (
+    DETECTORS_FOLDER,
+    DetectorDescription,
+    StoredDetector,
+    find_stored_detectors,
+)
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
 from tools.training.fitting.trainers import TRAINERS
 
-HEADS = WEIGHTS / "heads"
-SHELF = WEIGHTS / FOLDER
+HEADS = WEIGHTS_DIR / "heads"
+SHELF = WEIGHTS_DIR / DETECTORS_FOLDER
 
 
 def run(*arguments: str) -> Result:
@@ -51,24 +56,24 @@ def listed(*before: str) -> dict[tuple[str | None, str], dict[str, Any]]:
     return found
 
 
-def shipped() -> dict[tuple[str | None, str], About]:
+def shipped() -> dict[tuple[str | None, str], DetectorDescription]:
     """What lies on the shelf of the package, by profile and title."""
-    found = [one.about for one in shelved([SHELF])]
+    found = [one.about for one in find_stored_detectors([SHELF])]
     return {("pocket" if it.encoder_sha256 else None, f"{it.inputs}/{it.name}"): it for it in found}
 
 
-def put_detector(folder: Path, *, encoder_sha256: str | None, **fields: Any) -> Shelved:
+def put_detector(folder: Path, *, encoder_sha256: str | None, **fields: Any) -> StoredDetector:
     """A detector of the user's own on the shelf: a linear probe."""
     said = {
         "kind": "linear_probe", "name": folder.name, "inputs": "face", "needs": "features",
         "licence": "mine alone", "trained_on": "12 photos of mine",
         "settings": {"preprocessing": "resize"}, **fields,
     }  # fmt: skip
-    about = About(**said, encoder_sha256=encoder_sha256)
+    about = DetectorDescription(**said, encoder_sha256=encoder_sha256)
     about.save(folder)
     probe = LinearProbe(np.ones((2, 256)), np.zeros(2), "face")
     probe.save(folder / "model.safetensors", encoder_sha256=encoder_sha256 or "")
-    return Shelved(folder, about)
+    return StoredDetector(folder, about)
 
 
 def pocket_encoder(home: Path) -> str:
@@ -78,9 +83,9 @@ def pocket_encoder(home: Path) -> str:
 
 def test_every_known_detector_is_listed_once(home: Path) -> None:
     """The profiles', those on the shelf and those that nobody ships: each has its row."""
-    known = {(it.profile, it.title) for it in (*HEADS_KNOWN, *PROMPTS_KNOWN)}
+    known = {(it.profile, it.title) for it in (*FEATURE_HEAD_ENTRIES, *ZERO_SHOT_ENTRIES)}
     here = {title for _, title in shipped()}
-    others = (*OTHERS_KNOWN, *FITTED_KNOWN, VLM_KNOWN)
+    others = (*PUBLISHED_ENTRIES, *FITTED_ENTRIES, VLM_ENTRY)
     known |= {(it.profile, it.title) for it in others if it.title not in here}
     assert set(listed()) == known | set(shipped())
 
@@ -98,7 +103,7 @@ def test_the_other_ways_of_asking_are_those_of_the_table(home: Path) -> None:
     """Every entrant of the evaluations has a row, or is named as another way of one."""
     rows = listed().values()
     named = {row["detector"] for row in rows} | {name for row in rows for name in row["ways"]}
-    assert {it.name for it in roster(Settings.load()).entrants} <= named
+    assert {it.name for it in evaluated_detectors(Settings.load()).entrants} <= named
 
 
 def test_a_fitted_detector_is_listed_from_its_folder(home: Path) -> None:
@@ -123,13 +128,13 @@ def test_a_shelved_detector_shows_its_own_figures_and_calibration(home: Path) ->
     asked = replace(
         LinearProbe(np.ones((2, 256)), np.zeros(2), "face"), name="mine", sha256=one.sha256
     )
-    fit(asked, logits, logits + 0.5 * np.sin(9 * logits) > 0, fitted_on={"data": "my own"}).save(
-        folder / "calibration.json"
-    )
-    figure = Figure(
+    fit_calibration(
+        asked, logits, logits + 0.5 * np.sin(9 * logits) > 0, fitted_on={"data": "my own"}
+    ).save(folder / "calibration.json")
+    figure = MetricRecord(
         "face/mine", one.sha256, "album", "own", "AUC", 0.75, (0.5, 0.9), 9, 9, "x", "y"
     )
-    (folder / FIGURES).write_text(json.dumps([asdict(figure)]), "utf-8")
+    (folder / METRICS_FILE).write_text(json.dumps([asdict(figure)]), "utf-8")
     row = listed()["pocket", "face/mine"]
     assert row["figures"][0]["value"] == 0.75
     assert (row["calibration"]["method"], row["calibration"]["fitted_on"]["data"]) == (
@@ -182,16 +187,16 @@ def test_the_pocket_heads_are_in_use_with_what_one_must_know(home: Path) -> None
 def test_the_verdict_uses_exactly_those_in_use(home: Path) -> None:
     """What is listed as in use is what the profile's list of detectors loads."""
     from tools.checkpoints.store import fingerprint
-    from tools.detectors import detectors
+    from tools.detectors import load_detectors
 
     encoder = fingerprint("pocket", home, parts=("encoder",))["encoder"]
-    loaded = {f"{it.inputs}/{it.name}" for it in detectors(HEADS, encoder)}
+    loaded = {f"{it.inputs}/{it.name}" for it in load_detectors(HEADS, encoder)}
     assert {name for (_, name), row in listed().items() if row["state"] == "in use"} == loaded
 
 
 def test_figures_are_of_the_shipped_checkpoints(home: Path) -> None:
     """Every figure names command, date and counts, and holds for a file that is shipped."""
-    figures = read_figures(HEADS)
+    figures = read_metrics(HEADS)
     assert {it.detector for it in figures} >= {
         "face/unifd_linear", "face/unifd_neighbours", "image/unifd_linear",
         "image/unifd_neighbours", "face/prompts",
@@ -218,7 +223,7 @@ def test_figures_are_shown_with_how_near_their_data_is(home: Path) -> None:
     shown = " ".join(run("detectors").stdout.split())
     figure = next(
         it
-        for it in read_figures(HEADS)
+        for it in read_metrics(HEADS)
         if (it.detector, it.dataset) == ("face/unifd_linear", "lfw/partial_swap")
     )
     low, high = figure.interval
@@ -234,22 +239,22 @@ def test_figures_of_another_checkpoint_are_not_shown(
     """A head that was trained anew has no figures until somebody measures it."""
     from tools.detectors import catalogue
 
-    stale = json.loads((HEADS / FIGURES).read_text("utf-8"))
+    stale = json.loads((HEADS / METRICS_FILE).read_text("utf-8"))
     for row in stale:
         row["checkpoint"] = "0" * 64
-    (tmp_path / FIGURES).write_text(json.dumps(stale), "utf-8")
-    read = catalogue.read_figures
-    monkeypatch.setattr(catalogue, "read_figures", lambda _: read(tmp_path))
+    (tmp_path / METRICS_FILE).write_text(json.dumps(stale), "utf-8")
+    read = catalogue.read_metrics
+    monkeypatch.setattr(catalogue, "read_metrics", lambda _: read(tmp_path))
     assert all(row["figures"] == [] for row in listed().values())
 
 
 def test_damaged_figures_are_told(tmp_path: Path) -> None:
     """A file that is no list of figures is named; a folder without one has none."""
-    assert read_figures(tmp_path) == ()
+    assert read_metrics(tmp_path) == ()
     for text in ("{", '[{"detector": "x"}]', '{"a": 1}'):
-        (tmp_path / FIGURES).write_text(text, "utf-8")
+        (tmp_path / METRICS_FILE).write_text(text, "utf-8")
         with pytest.raises(SetupError, match=r"FIGURES\.json is damaged"):
-            read_figures(tmp_path)
+            read_metrics(tmp_path)
 
 
 def test_what_is_not_here_says_how_to_have_it(home: Path) -> None:
@@ -311,7 +316,7 @@ def test_help_teaches_by_example() -> None:
 
 def test_rows_agree_with_the_table_of_heads() -> None:
     """Every head that can be loaded is described, and nothing else is."""
-    from tools.detectors import HEADS as LOADABLE
+    from tools.detectors import FEATURE_HEADS
 
-    assert {(it.file, it.inputs) for it in HEADS_KNOWN} == {it[:2] for it in LOADABLE}
+    assert {(it.file, it.inputs) for it in FEATURE_HEAD_ENTRIES} == {it[:2] for it in FEATURE_HEADS}
     assert locate(PROFILES["pocket"]["heads"], Path()) == HEADS

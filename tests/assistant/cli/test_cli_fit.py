@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 
 from assistant.cli import fit
 from assistant.cli.main import app
-from assistant.profile import Parts
-from tests.support.own_pictures import engines, photos, spoilt
+from assistant.profile import LoadedModels
+from tests.support.own_pictures import engines, photos, with_bad_files
 from tools.training.fitting.trainers import TRAINERS
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ def _loaded(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """A data folder of its own; the pocket weights as other tests have loaded them already."""
     loaded = engines()
     monkeypatch.setenv("UNMASK_THREADS", "1")
-    monkeypatch.setattr(Parts, "faces", loaded.faces)
-    monkeypatch.setattr(Parts, "encoder", loaded.encoder)
+    monkeypatch.setattr(LoadedModels, "faces", loaded.faces)
+    monkeypatch.setattr(LoadedModels, "encoder", loaded.encoder)
 
 
 @pytest.fixture(scope="module")
 def real(made_dataset: "Manifest", tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos of seven persons, and files of no use."""
-    return spoilt(photos(made_dataset, tmp_path_factory.mktemp("photos")))
+    return with_bad_files(photos(made_dataset, tmp_path_factory.mktemp("photos")))
 
 
 def test_help_teaches() -> None:
@@ -118,7 +118,7 @@ def test_interrupted_says_how_to_go_on(
         if share > 0.5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit.Display, "__call__", interrupt)
+    monkeypatch.setattr(fit.FitProgressDisplay, "__call__", interrupt)
     answer = run("fit", "unifd_linear", "--real", real, "--no-track")
     assert answer.exit_code == 130
     assert "repeat the command to go on" in answer.stderr

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from assistant.cli.data_folder import explained, require_writable
+from assistant.cli.data_folder import as_setup_error, require_writable
 from assistant.cli.doctor import check_disk, check_home
 from assistant.cli.main import app
 from assistant.settings import Settings
@@ -169,23 +169,23 @@ def test_a_disk_that_fills_up_meanwhile(tmp_path: Path, monkeypatch: pytest.Monk
     """What fails in the data folder later is a line too; what fails elsewhere is none of its."""
     home = Settings(home=tmp_path / "home").home
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert "no space left" in str(explained(full, home))
+    assert "no space left" in str(as_setup_error(full, home))
     inside = NotADirectoryError(
         errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home / "cases" / "x")
     )
-    assert isinstance(explained(inside, home), SetupError)
+    assert isinstance(as_setup_error(inside, home), SetupError)
     outside = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(tmp_path / "else"))
-    assert explained(outside, home) is None
+    assert as_setup_error(outside, home) is None
     missing = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(home / "x"))
-    assert explained(missing, home) is None  # a bug of ours
-    assert explained(BrokenPipeError(errno.EPIPE, ""), home) is None
+    assert as_setup_error(missing, home) is None  # a bug of ours
+    assert as_setup_error(BrokenPipeError(errno.EPIPE, ""), home) is None
 
 
 def test_a_record_that_cannot_be_written_meanwhile(disks: dict[str, Path], tmp_path: Path) -> None:
     """SQLite's own words for it become the same line."""
     with pytest.raises(sqlite3.Error) as caught:
         sqlite3.connect(disks["read-only"].parent / "new.sqlite3").execute("CREATE TABLE a (b)")
-    assert "UNMASK_HOME" in str(explained(caught.value, tmp_path))
+    assert "UNMASK_HOME" in str(as_setup_error(caught.value, tmp_path))
     with pytest.raises(sqlite3.Error) as caught:
         sqlite3.connect(":memory:").execute("no statement")
-    assert explained(caught.value, tmp_path) is None
+    assert as_setup_error(caught.value, tmp_path) is None

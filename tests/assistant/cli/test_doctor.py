@@ -11,7 +11,7 @@ import torch
 from assistant.cli import doctor
 from assistant.settings import Settings
 from tests.support.stand_ins import FINGERPRINT
-from tools.gallery.database_file import RECORDS
+from tools.gallery.database_file import DATABASE_FILE
 from tools.gallery.record_store import Gallery
 
 
@@ -28,7 +28,7 @@ def test_a_foreign_package_of_our_name_is_broken(monkeypatch: pytest.MonkeyPatch
         "packages_distributions",
         lambda: {"tools": ["unmask", "sometools"], "numpy": ["numpy"]},
     )
-    check = doctor.check_names()
+    check = doctor.check_package_conflicts()
     assert check.state == "broken"
     assert "'tools' (sometools)" in check.detail
     assert "pip uninstall sometools" in check.hint
@@ -38,7 +38,7 @@ def test_our_own_names_are_no_clash(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Unmask itself installs is not held against it."""
     claims = {name: ["unmask"] for name in doctor.OUR_PACKAGES}
     monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: claims)
-    assert doctor.check_names().state == "ok"
+    assert doctor.check_package_conflicts().state == "ok"
 
 
 def test_missing_libraries_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_a_damaged_gallery_is_broken(settings: Settings) -> None:
     """A record that is no database is found, and the other galleries are still examined."""
     for name in ("case", "other"):
         Gallery.open(settings.home, name, fingerprint=FINGERPRINT).close()
-    record = settings.galleries_dir / "case" / RECORDS
+    record = settings.galleries_dir / "case" / DATABASE_FILE
     record.write_bytes(b"not a database at all" * 100)
     damaged, sound = doctor.check_galleries(settings)
     assert (damaged.name, damaged.state) == ("gallery case", "broken")
@@ -133,7 +133,7 @@ def test_a_damaged_gallery_is_broken(settings: Settings) -> None:
 
 def test_examine_looks_at_everything(settings: Settings) -> None:
     """One check for each thing that can be wrong, in a fixed order."""
-    names = [check.name for check in doctor.examine(settings)]
+    names = [check.name for check in doctor.run_checks(settings)]
     assert names == [
         "python", "libraries", "package names", "data folder", "disk", "profile pocket",
         "engines", "galleries",

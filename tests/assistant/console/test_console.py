@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from assistant.console.output import (
+    escape_terminal,
+    format_probability,
+    print_error,
     print_findings,
     print_json,
     print_summary,
-    probability,
-    safe,
-    tell_error,
 )
-from assistant.console.progress import describe, duration
+from assistant.console.progress import format_duration, format_progress
 from tools.errors import ToolError
 from tools.gallery.indexing import IndexProgress, IndexSummary
 from tools.search.results import Findings, Hit, count_verdicts
-from tools.verdict.evidence import collect
+from tools.verdict.evidence import collect_evidence
 from tools.verdict.rule import Assessment, Verdict
 
 
@@ -33,7 +33,7 @@ def hit(rank: int, path: Path, verdict: Verdict, *, fake: float | None) -> Hit:
         box=(1.0, 2.0, 30.0, 40.0),
         keypoints=((1.0, 2.0),) * 5,
         assessment=Assessment(verdict, 0.97, fake, product, "because"),
-        evidence=collect({"cosine_similarity": 0.53, "face/unifd_linear": fake}, {}),
+        evidence=collect_evidence({"cosine_similarity": 0.53, "face/unifd_linear": fake}, {}),
         explanation=f"The face matches hit {rank} [E1].",
     )
 
@@ -55,17 +55,17 @@ def findings(*hits: Hit) -> Findings:
 
 def test_probabilities_are_never_certain_and_never_made_up() -> None:
     """What was not measured says so, and nothing is shown as 0 % or 100 %."""
-    assert probability(None) == "not measured"
-    assert probability(0.0) == "< 1 %"
-    assert probability(1.0) == "> 99 %"
-    assert probability(0.42) == "42 %"
+    assert format_probability(None) == "not measured"
+    assert format_probability(0.0) == "< 1 %"
+    assert format_probability(1.0) == "> 99 %"
+    assert format_probability(0.42) == "42 %"
 
 
 def test_names_cannot_steer_the_terminal() -> None:
     """Escape sequences, line breaks, reversed text and foreign bytes are shown, not obeyed."""
-    assert safe("a\x1b[31mb\n\u202egpj.exe") == r"a\x1b[31mb\n\u202egpj.exe"
-    assert safe(Path(os.fsdecode(b"caf\xe9.jpg"))) == r"caf\xe9.jpg"
-    assert safe("é 你好 [red]x") == "é 你好 [red]x"
+    assert escape_terminal("a\x1b[31mb\n\u202egpj.exe") == r"a\x1b[31mb\n\u202egpj.exe"
+    assert escape_terminal(Path(os.fsdecode(b"caf\xe9.jpg"))) == r"caf\xe9.jpg"
+    assert escape_terminal("é 你好 [red]x") == "é 你好 [red]x"
 
 
 def test_findings_are_a_table_with_reasons_beneath(capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +176,7 @@ def test_json_refuses_nan(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_errors_are_one_line_but_may_list(capsys: pytest.CaptureFixture[str]) -> None:
     """Lines of a message stay lines; control characters in them do not."""
-    tell_error(ToolError("two faces:\n  1: left\n  2: \x1b[2J"))
+    print_error(ToolError("two faces:\n  1: left\n  2: \x1b[2J"))
     assert capsys.readouterr().err == "error: two faces:\n  1: left\n  2: \\x1b[2J\n"
 
 
@@ -185,7 +185,9 @@ def test_progress_says_rate_and_time_left() -> None:
     progress = IndexProgress(
         files_done=50, files_total=1250, images_added=40, faces_found=44, skipped=2, seconds=10.0
     )
-    assert describe(progress) == ("50 of 1,250 files, 44 faces, 2 skipped, 5.0 files/s, 4 min left")
+    assert format_progress(progress) == (
+        "50 of 1,250 files, 44 faces, 2 skipped, 5.0 files/s, 4 min left"
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,4 +195,4 @@ def test_progress_says_rate_and_time_left() -> None:
 )
 def test_durations_read_naturally(seconds: float, words: str) -> None:
     """Seconds, minutes and hours where each is fitting."""
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words

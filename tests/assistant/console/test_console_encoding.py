@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from assistant.cli.main import main
-from assistant.console.output import safe
-from evals.runs.folder import Run, complete, load
-from evals.runs.samples import Samples
+from assistant.console.output import escape_terminal
+from evals.runs.folder import EvalRun, load_run, write_run
+from evals.runs.samples import SampleWriter
 from tests.assistant.cli.test_cli import faces as faces  # a fixture
-from tests.support.stand_ins import CentreFaces, picture
+from tests.support.stand_ins import FakeFaceAnalyser, picture
 from tools.media.file_names import encodable
 
 ENCODINGS = ("cp1252", "latin-1", "ascii", "cp437", "utf-8")
@@ -64,7 +64,7 @@ def unmask(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_command_in_every_encoding(
-    unmask, faces: CentreFaces, named: Path, tmp_path: Path, encoding: str
+    unmask, faces: FakeFaceAnalyser, named: Path, tmp_path: Path, encoding: str
 ) -> None:  # fmt: skip
     """No command fails for what the console's encoding lacks, and nothing steers the terminal."""
     query, page = named / os.fsdecode(NAMES[0]), tmp_path / os.fsdecode(b"\xd1\xff.html")
@@ -85,7 +85,7 @@ def test_every_command_in_every_encoding(
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_json_is_read_by_any_reader(
-    unmask, faces: CentreFaces, named: Path, encoding: str
+    unmask, faces: FakeFaceAnalyser, named: Path, encoding: str
 ) -> None:  # fmt: skip
     """One object, no lone surrogate, and every name in it once, escaped the same everywhere."""
     query = named / os.fsdecode(NAMES[1])
@@ -130,16 +130,18 @@ def test_text_with_half_characters() -> None:
     assert encodable(os.fsdecode(b"a\xff")) == "a\\xff"
     assert encodable(b"\xd1\x84".decode("ascii", "surrogateescape")) == "ф"
     assert encodable("\ud800x") == "\\xed\\xa0\\x80x"
-    assert safe("a\udcffb\u202ec") == "a\\xffb\\u202ec"
+    assert escape_terminal("a\udcffb\u202ec") == "a\\xffb\\u202ec"
 
 
 def test_a_runs_files_hold_any_name(tmp_path: Path) -> None:
     """`run.json` and `samples.jsonl` are UTF-8 whatever a file is called."""
     name = os.fsdecode(b"bad\xff\n.png")
-    run = Run("s", "q", "t", 0.0, {}, {"root": name}, {}, {name: {"x": name, "y": np.float64(1)}})
-    complete(tmp_path, run)
-    assert load(tmp_path).figures == {"bad\\xff\n.png": {"x": "bad\\xff\n.png", "y": 1.0}}
-    Samples(tmp_path).score(id=name, group=name, set="s", label=1, scores={"a": 0.5})
+    run = EvalRun(
+        "s", "q", "t", 0.0, {}, {"root": name}, {}, {name: {"x": name, "y": np.float64(1)}}
+    )
+    write_run(tmp_path, run)
+    assert load_run(tmp_path).figures == {"bad\\xff\n.png": {"x": "bad\\xff\n.png", "y": 1.0}}
+    SampleWriter(tmp_path).score(id=name, group=name, set="s", label=1, scores={"a": 0.5})
     (line,) = (tmp_path / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["id"] == "bad\\xff\n.png"
 
@@ -149,7 +151,7 @@ LONG = ("a" * 300, "a" * 5000, "/b" * 4000, "ф" * 200, "x" * 300 + ".jpg")
 
 @pytest.mark.parametrize("name", LONG)
 def test_names_of_any_length(
-    unmask, faces: CentreFaces, named: Path, name: str
+    unmask, faces: FakeFaceAnalyser, named: Path, name: str
 ) -> None:  # fmt: skip
     """A name that no file can have is one short line, wherever it stands."""
     photo = named / os.fsdecode(NAMES[0])
@@ -171,7 +173,7 @@ def test_names_of_any_length(
 
 @pytest.mark.parametrize("command", ["index", "find"])
 def test_an_empty_name_is_not_the_current_folder(
-    unmask, faces: CentreFaces, home: Path, command: str
+    unmask, faces: FakeFaceAnalyser, home: Path, command: str
 ) -> None:  # fmt: skip
     """`unmask index "$UNSET"` indexes nothing."""
     status, out, err = unmask("utf-8", command, "")

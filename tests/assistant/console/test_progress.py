@@ -3,7 +3,7 @@
 import pytest
 
 from assistant.console import progress as console_progress
-from assistant.console.progress import CloserLookDisplay
+from assistant.console.progress import RerankingDisplay
 
 
 @pytest.mark.parametrize(("every_s", "lines"), [(0.0, 3), (3600.0, 0)])
@@ -15,7 +15,7 @@ def test_a_log_hears_of_the_closer_look_now_and_then(
 ) -> None:
     """A line whenever the interval is over, and none before; stdout stays the answer's."""
     monkeypatch.setattr(console_progress, "_LINE_EVERY_S", every_s)
-    with CloserLookDisplay() as display:
+    with RerankingDisplay() as display:
         for done in range(3):
             display(done, 2)
     told = capsys.readouterr()

@@ -15,7 +15,7 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
     from_json,
-    shown,
+    join_sentences,
     to_json,
 )
 
@@ -47,4 +47,4 @@ def test_an_unknown_step_is_refused() -> None:
 def test_sentences_read_as_one_text() -> None:
     """Sentences follow each other, items of a list stand on lines of their own, gaps vanish."""
     sentences = tuple(map(CheckedSentence, ("Two points.", "- One.", "", "- Another.")))
-    assert shown(sentences) == "Two points.\n- One.\n- Another."
+    assert join_sentences(sentences) == "Two points.\n- One.\n- Another."

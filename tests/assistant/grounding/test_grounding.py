@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.conversation.steps import CheckedSentence
-from assistant.grounding.checker import Ground, check, finding
-from assistant.grounding.citations import filled
-from assistant.grounding.sentences import sentences
+from assistant.grounding.checker import FactContext, check_sentences, finding
+from assistant.grounding.citations import render_citations
+from assistant.grounding.sentences import split_sentences
 from prompts.phrases import JOINTS, LEADS, PHRASES
 from tools.agent_tools.facts import hit_lists, meaning_facts, verdict_fact
-from tools.verdict.handles import CITATION, IN_WORDS, PROBABILITY, Fact
+from tools.verdict.handles import CITATION_PATTERN, IN_WORDS, PROBABILITY, Fact
 from tools.verdict.rule import VERDICTS, Verdict
 
 
@@ -52,7 +52,7 @@ THREE: dict[str, Verdict] = {
     "H1": "impersonation", "H2": "no forgery found", "H3": "inconclusive", "H4": "no forgery found",
 }  # fmt: skip
 FACTS = facts_of(THREE)
-GROUND = Ground(FACTS.get)
+GROUND = FactContext(FACTS.get)
 
 SHOWN = {
     "[H1.verdict]: [H1.P1], and [H1.P2].": (
@@ -90,12 +90,12 @@ SHOWN = {
 @pytest.mark.parametrize("text", [it for it in SHOWN if SHOWN[it]])
 def test_what_is_cited_is_filled_in_and_shown_as_checked(text: str) -> None:
     """A citation becomes a clause with its subject and value, the subject named once."""
-    (one,) = check(text, GROUND)
+    (one,) = check_sentences(text, GROUND)
     assert (one.finding, one.source) == (None, "model")
-    assert filled([one], FACTS.get) == SHOWN[text]
+    assert render_citations([one], FACTS.get) == SHOWN[text]
 
 
-@pytest.mark.parametrize("text", [one for text in PHRASES for one in sentences(text)])
+@pytest.mark.parametrize("text", [one for text in PHRASES for one in split_sentences(text)])
 def test_sentences_of_our_own_pass(text: str) -> None:
     """What the project says itself needs no check, in any case of its letters."""
     assert finding(text, GROUND) is None
@@ -138,30 +138,32 @@ WRONG = (
 def test_what_the_application_did_not_fill_in_is_refused(sentence: str, why: str) -> None:
     """Each refusal says what is wrong, and nothing of it is shown as checked or unchecked."""
     assert why in (finding(sentence, GROUND) or "")
-    assert "unchecked" not in {one.source for one in check(sentence, GROUND)}
+    assert "unchecked" not in {one.source for one in check_sentences(sentence, GROUND)}
 
 
 def test_what_cannot_be_checked_is_marked() -> None:
     """English about the world is shown as the model's own words, never as checked."""
-    (one,) = check("Paris is the capital of France.", GROUND)
+    (one,) = check_sentences("Paris is the capital of France.", GROUND)
     assert one.source == "unchecked"
     assert one.finding is not None
-    assert filled([one], FACTS.get).endswith("(unchecked, the model's own words)")
+    assert render_citations([one], FACTS.get).endswith("(unchecked, the model's own words)")
 
 
 def test_an_explanation_speaks_of_its_hit_only() -> None:
     """Facts of another hit, right as they may be, are refused there, and so is small talk."""
-    about = Ground(FACTS.get, frozenset(["H1"]))
+    about = FactContext(FACTS.get, frozenset(["H1"]))
     assert finding("[H1.verdict].", about) is None
     assert "not about H1" in (finding("[H2.verdict].", about) or "")
     assert "not about H1" in (finding("[S2].", about) or "")
-    assert {one.source for one in check("Paris is the capital of France.", about)} == {"model"}
+    assert {one.source for one in check_sentences("Paris is the capital of France.", about)} == {
+        "model"
+    }
 
 
 def test_sentences_are_cut_at_their_ends() -> None:
     """Dots in handles end nothing; list items keep their mark."""
     text = "[H1.P2]. [H1.E2] and [H1.E4]. Really?\n\n**List:**\n1. one [H1.E1, H1.E2]\n* two"
-    assert sentences(text) == [
+    assert split_sentences(text) == [
         "[H1.P2].", "[H1.E2] and [H1.E4].", "Really?", "List:", "- one [H1.E1] and [H1.E2]",
         "- two",
     ]  # fmt: skip
@@ -170,7 +172,7 @@ def test_sentences_are_cut_at_their_ends() -> None:
 @given(st.text(max_size=80))
 def test_any_text_can_be_checked(text: str) -> None:
     """Whatever a model says, the checker answers, and shows nothing that it did not read."""
-    for sentence in check(text, GROUND):
+    for sentence in check_sentences(text, GROUND):
         assert sentence.text.strip()
         assert_harmless(sentence, FACTS)
 
@@ -233,7 +235,7 @@ def _attacks() -> Iterator[str]:
 
 
 _JOINING = {word for text in (*LEADS, *JOINTS) for word in text.split()}
-_OURS = {one.lower().rstrip(".?!") for text in PHRASES for one in sentences(text)}
+_OURS = {one.lower().rstrip(".?!") for text in PHRASES for one in split_sentences(text)}
 _DENYING = re.compile(r"\b(?:not|no|never|nobody|none|nothing|hardly|false|true|if|as|is|are)\b")
 
 
@@ -241,8 +243,8 @@ def assert_harmless(sentence: CheckedSentence, facts: Mapping[str, Fact]) -> Non
     """What is shown as checked is filled in, or ours, or asks; its other words only join."""
     if sentence.finding is not None or sentence.source != "model":
         return
-    free = CITATION.sub(" ", sentence.text).lower()
-    if CITATION.search(sentence.text) is None:
+    free = CITATION_PATTERN.sub(" ", sentence.text).lower()
+    if CITATION_PATTERN.search(sentence.text) is None:
         asks = re.match(r"\W*(?:[a-z]+ ){0,2}(?:i|we|you|please|[a-z]+)\b", free)
         assert free.strip().removeprefix("- ").rstrip(".?!") in _OURS or asks
         assert not CLAIMED.search(free) or free.strip().rstrip(".?!") in _OURS
@@ -250,7 +252,7 @@ def assert_harmless(sentence: CheckedSentence, facts: Mapping[str, Fact]) -> Non
     words = re.findall(r"[^\W\d_]+", re.sub(r"^\s*(?:- )?[qhc]\d+\s*[:,–—-]", "", free))
     assert {*words} <= _JOINING
     assert not _DENYING.search(free) or free.strip().startswith(("here is", "the "))
-    shown = filled([sentence], facts.get)
+    shown = render_citations([sentence], facts.get)
     assert "[" not in shown
 
 
@@ -265,10 +267,10 @@ def test_no_opener_subject_position_or_spelling_lets_a_claim_through() -> None:
     """Thousands of sentences that decide something: none is shown as checked or unchecked."""
     tried = shown = 0
     for text in _attacks():
-        for sentence in check(text, GROUND):
+        for sentence in check_sentences(text, GROUND):
             tried += 1
             assert_harmless(sentence, FACTS)
-            free = CITATION.sub(" ", sentence.text).lower()
+            free = CITATION_PATTERN.sub(" ", sentence.text).lower()
             if sentence.finding is None:
                 assert not CLAIMED.search(free), sentence.text
                 shown += 1
@@ -293,7 +295,7 @@ def test_what_is_filled_in_is_the_rules(text: str) -> None:
     """For every way in which three hits can be judged, each is named with its own verdict."""
     for verdicts in SOME:
         facts = facts_of(verdicts)
-        shown = filled(check(text, Ground(facts.get)), facts.get)
+        shown = render_citations(check_sentences(text, FactContext(facts.get)), facts.get)
         for named, verdict in re.findall(
             r"verdict on (H[^.,]*?) is ([a-z ]+)", shown, re.IGNORECASE
         ):
@@ -318,8 +320,10 @@ def _expanded(named: str) -> list[str]:
 def test_handles_of_two_and_three_digits_are_whole() -> None:
     """H1, H12 and H120 are told apart where they are read, filled in and listed."""
     facts = facts_of({"H1": "copy", "H12": "other", "H120": "impersonation"})
-    ground = Ground(facts.get)
-    shown = filled(check("[H120.verdict]. [H12.verdict]. [H1.verdict].", ground), facts.get)
+    ground = FactContext(facts.get)
+    shown = render_citations(
+        check_sentences("[H120.verdict]. [H12.verdict]. [H1.verdict].", ground), facts.get
+    )
     assert shown == (
         "The verdict on H120 is impersonation. The verdict on H12 is other. The verdict on H1 is "
         "copy."
@@ -330,6 +334,6 @@ def test_handles_of_two_and_three_digits_are_whole() -> None:
 def test_what_is_said_twice_is_kept_once() -> None:
     """A small model repeats itself: the same sentence, or the same citation after a joint."""
     facts = {id_: Fact(id_, "x", None, "in words", "x", "m", "l") for id_ in ("C1.P1", "C1.E8")}
-    ground = Ground(facts.get)
-    said = check("[C1.P1], and [C1.P1]. [C1.E8]. [C1.E8]. [C1.E8] and [C1.P1].", ground)
+    ground = FactContext(facts.get)
+    said = check_sentences("[C1.P1], and [C1.P1]. [C1.E8]. [C1.E8]. [C1.E8] and [C1.P1].", ground)
     assert [it.text for it in said] == ["[C1.P1].", "[C1.E8].", "[C1.E8] and [C1.P1]."]

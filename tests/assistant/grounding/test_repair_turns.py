@@ -7,8 +7,8 @@ import pytest
 from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.conversation.steps import Explanation, shown
-from tests.support.cases import GALLERY, desk_of
+from assistant.conversation.steps import Explanation, join_sentences
+from tests.support.cases import GALLERY, workspace_of
 from tests.support.scripted_model import ScriptedModel
 from tools.errors import ToolError
 
@@ -24,7 +24,7 @@ def model() -> ScriptedModel:
 @pytest.fixture
 def agent(case: Unmask, model: ScriptedModel, tmp_path: Path) -> Agent:
     """An agent after a search."""
-    desk = desk_of(case)
+    desk = workspace_of(case)
     desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
     return Agent(model, desk, Case.create(tmp_path, gallery=GALLERY))
 
@@ -34,7 +34,7 @@ def test_a_hit_is_explained_from_its_own_facts(agent: Agent, model: ScriptedMode
     model.replies = [RIGHT]
     (explained,) = agent.explain(["H1"])
     assert explained.hit == "H1"
-    assert shown(explained.sentences) == RIGHT
+    assert join_sentences(explained.sentences) == RIGHT
     assert explained.sentences[0].finding is None
     (asked,) = model.asked
     assert [message.type for message in asked] == ["system", "human"]

@@ -10,7 +10,7 @@ from tests.tools.verdict.test_rule import HIGH, RULE, scores
 from tools.faces.analyser import Face, FaceQuality
 from tools.search.query import Query
 from tools.search.results import Findings, Hit, count_verdicts
-from tools.verdict.evidence import collect
+from tools.verdict.evidence import collect_evidence
 from tools.verdict.template_writer import explain, render
 
 KEYPOINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
@@ -24,7 +24,7 @@ def _page(tmp_path: Path, name: str, *, exists: bool) -> str:
         Image.fromarray(np.full((120, 100, 3), 90, np.uint8)).save(hit_path, format="PNG")
     measured = scores(HIGH, None)
     assessment = RULE.assess(measured, usable=True)
-    evidence = collect(measured, RULE.references)
+    evidence = collect_evidence(measured, RULE.references)
     hit = Hit(1, "x:0", "x", (hit_path,), (10.0, 10.0, 90.0, 110.0),
               tuple((float(x), float(y)) for x, y in KEYPOINTS), assessment, evidence,
               render(explain(assessment, evidence)))  # fmt: skip

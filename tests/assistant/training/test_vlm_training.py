@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from assistant.grounding.checker import check
+from assistant.grounding.checker import check_sentences
 from assistant.training import mean_weights
 from assistant.training.dialogues import grammar, narration, wordings
 from assistant.training.dialogues.generator import dialogue
-from assistant.training.dialogues.material import Stuff
+from assistant.training.dialogues.material import ToolResultPool
 from tools.verdict.evidence import MEASURES
 
 READS = ("same person", "high", "raised", "ordinary", "ordinary", "like the query photos",
@@ -83,19 +83,19 @@ def record() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def stuff() -> Stuff:
+def stuff() -> ToolResultPool:
     """A harvest of one search."""
-    found = Stuff()
+    found = ToolResultPool()
     found.take(record(), 0)
     return found
 
 
-def test_everything_that_is_learnt_passes_the_checker(stuff: Stuff) -> None:
+def test_everything_that_is_learnt_passes_the_checker(stuff: ToolResultPool) -> None:
     """No sentence of any dialogue would be refused in use."""
     refused: Counter[str] = Counter()
     for seed in range(150):
         for text, ground in dialogue(stuff, random.Random(seed)).targets:  # noqa: S311
-            refused.update(it.finding for it in check(text, ground) if it.finding)
+            refused.update(it.finding for it in check_sentences(text, ground) if it.finding)
     assert refused == {}
 
 
@@ -116,16 +116,16 @@ def test_a_reading_changes_its_own_sentence_only() -> None:
 def test_wordings_are_many() -> None:
     """A request has hundreds of wordings, all slots filled."""
     rng = random.Random(0)  # noqa: S311
-    said = {grammar.wording(wordings.WHY, rng, hit="hit 3") for _ in range(500)}
+    said = {grammar.draw_wording(wordings.WHY, rng, hit="hit 3") for _ in range(500)}
     assert len(said) > 300
     assert not any("<" in text or "|" in text for text in said)
 
 
 def test_handles_are_copied_letter_by_letter() -> None:
     """`H13.E2` is never one token, whatever the corpus looks like."""
-    from assistant.training.tokenizer import trained
+    from assistant.training.tokenizer import train_tokenizer
 
-    bpe = trained(["H13.E2 [H13.E2] H13.E2"] * 50, size=400)
+    bpe = train_tokenizer(["H13.E2 [H13.E2] H13.E2"] * 50, size=400)
     pieces = [bpe.decode([token]) for token in bpe.encode(" [H13.E2]").ids]
     assert pieces == [" [", "H", "1", "3", ".E", "2", "]"]
 
@@ -139,7 +139,9 @@ def small() -> tuple[Any, Any]:
     from assistant.training.corpus import TEMPLATE
 
     torch.manual_seed(0)
-    words = tokenizer.wrapped(tokenizer.trained(["find H3 in [H3.E2]"] * 9, size=400))
+    words = tokenizer.to_transformers_tokenizer(
+        tokenizer.train_tokenizer(["find H3 in [H3.E2]"] * 9, size=400)
+    )
     made = tokenizer.processor(words, TEMPLATE.read_text(encoding="utf-8"))
     return architecture.new(made.tokenizer).eval(), made
 
@@ -149,8 +151,8 @@ def test_a_shared_beginning_changes_nothing(small: tuple[Any, Any]) -> None:
     import torch
     from PIL import Image
 
-    from assistant.training.forward import Rows, hidden_states
-    from assistant.training.rows import positions
+    from assistant.training.forward import SharedPrefixBatch, hidden_states
+    from assistant.training.rows import mrope_positions
 
     model, processor = small
     pixels = np.random.default_rng(0).integers(0, 255, (224, 224, 3), np.uint8)
@@ -162,9 +164,9 @@ def test_a_shared_beginning_changes_nothing(small: tuple[Any, Any]) -> None:
     )  # fmt: skip
     start, ids = 5, inputs["input_ids"][0]
     pad = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
-    places = positions(ids[start:].numpy(), start=start, pad=pad)
+    places = mrope_positions(ids[start:].numpy(), start=start, pad=pad)
     rest = ids[start:].expand(2, -1)
-    rows = Rows(
+    rows = SharedPrefixBatch(
         ids[:start], rest, torch.from_numpy(places)[:, None].expand(3, 2, -1),
         inputs["pixel_values"].repeat(2, 1), inputs["image_grid_thw"].repeat(2, 1),
     )  # fmt: skip
@@ -174,13 +176,15 @@ def test_a_shared_beginning_changes_nothing(small: tuple[Any, Any]) -> None:
     assert torch.allclose(shared[1], whole, atol=1e-5)
 
 
-def test_only_the_assistants_words_are_learnt(small: tuple[Any, Any], stuff: Stuff) -> None:
+def test_only_the_assistants_words_are_learnt(
+    small: tuple[Any, Any], stuff: ToolResultPool
+) -> None:
     """The mask covers calls and answers with their end, and nothing of people or tools."""
     from assistant.training.corpus import pieces
-    from assistant.training.rows import Writer
+    from assistant.training.rows import DialogueTokenizer
 
     _, processor = small
-    writer = Writer(processor)
+    writer = DialogueTokenizer(processor)
     piece = next(pieces(stuff, random.Random(3), explanations=0.0))  # noqa: S311
     row = writer.row(piece.messages, piece.pictures, tools=piece.tools)
     learnt = processor.tokenizer.decode(row.ids[row.spoken])
@@ -194,8 +198,8 @@ def test_the_mean_of_two_runs_is_halfway() -> None:
     """Weights are averaged name by name, in the precision they are kept in; others are refused."""
     one = {"a": torch.tensor([1.0, 3.0], dtype=torch.bfloat16)}
     other = {"a": torch.tensor([2.0, 5.0], dtype=torch.bfloat16)}
-    found = mean_weights.mean(one, other)["a"]
+    found = mean_weights.average_weights(one, other)["a"]
     assert found.tolist() == [1.5, 4.0]
     assert found.dtype == torch.bfloat16
     with pytest.raises(ValueError, match="different weights"):
-        mean_weights.mean(one, {"b": other["a"]})
+        mean_weights.average_weights(one, {"b": other["a"]})

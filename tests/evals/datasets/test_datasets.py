@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from evals.datasets import LAYOUTS, Label, Manifest, Row, describe, load, manifest_file
-from evals.datasets.listing import Findings
+from evals.datasets import LAYOUTS, Label, Manifest, ManifestRow, describe, load, manifest_file
+from evals.datasets.listing import LoaderNotes
 from tools.errors import SetupError
 
-FULL = Row(
+FULL = ManifestRow(
     path="a/b.png", dataset="set", label="fake", split="test", video_id="v", frame=0,
     depicted_id="ada", body_id="bob", method="swap", compression="c23", source_video="w",
     licence_tag="research", sha256="0" * 64, mask="masks/b.png",
 )  # fmt: skip
-BARE = Row(path="c, d\u00e9.mp4", dataset="set", label="unknown")
+BARE = ManifestRow(path="c, d\u00e9.mp4", dataset="set", label="unknown")
 
 
 @pytest.mark.parametrize("name", ["m.csv", "deep/m.parquet"])
@@ -31,7 +31,7 @@ def test_a_small_table_is_enough(tmp_path: Path) -> None:
     """Path and label suffice; the set is called after the file, the rest is not known."""
     (tmp_path / "mine.csv").write_text("\ufefflabel,path,mood\nreal, a.png ,good\n")
     manifest = manifest_file.read(tmp_path / "mine.csv")
-    assert manifest.rows == (Row("a.png", "mine", "real"),)
+    assert manifest.rows == (ManifestRow("a.png", "mine", "real"),)
     assert manifest.root == tmp_path
     assert manifest.notes == {"columns not read": "'mood'"}
 
@@ -84,10 +84,10 @@ def test_the_digest_is_of_the_rows() -> None:
     assert one.digest != Manifest("m", Path("here"), (FULL,)).digest
 
 
-def many(label: Label, method: str | None, count: int) -> tuple[Row, ...]:
+def many(label: Label, method: str | None, count: int) -> tuple[ManifestRow, ...]:
     """Rows of one class."""
     name = method or label
-    return tuple(Row(f"{name}/{i}.png", "set", label, method=method) for i in range(count))
+    return tuple(ManifestRow(f"{name}/{i}.png", "set", label, method=method) for i in range(count))
 
 
 def test_a_limit_keeps_classes_balanced() -> None:
@@ -112,7 +112,7 @@ def test_a_limit_is_reproducible() -> None:
 
 def test_manifests_are_counted_for_reports() -> None:
     """Counts by label, method and so on, with what is not known as such."""
-    manifest = Manifest("m", Path(), (FULL, BARE, Row("x.png", "set", "real")), {"n": "1"})
+    manifest = Manifest("m", Path(), (FULL, BARE, ManifestRow("x.png", "set", "real")), {"n": "1"})
     told = describe(manifest)
     assert told["rows"] == 3
     assert told["label"] == {"fake": 1, "real": 1, "unknown": 1}
@@ -154,7 +154,7 @@ def test_a_single_file_is_no_data_set(tmp_path: Path, name: str) -> None:
 
 def test_notes_name_the_first_files_of_many() -> None:
     """A note has the count and the first ten names."""
-    found = Findings()
+    found = LoaderNotes()
     found.add("unexpected files", *(f"{number:02}.txt" for number in range(12)))
     found.add("missing files")
     shown = ", ".join(f"{number:02}.txt" for number in range(10))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from evals.datasets import Row, load
+from evals.datasets import ManifestRow, load
 from tests.evals.datasets.test_datasets_videos import by_path, tree
 from tools.errors import SetupError
 
 
-def said(row: Row) -> tuple[object, ...]:
+def said(row: ManifestRow) -> tuple[object, ...]:
     """What a loader says of an attack."""
     return row.label, row.method, row.depicted_id, row.body_id, row.licence_tag
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evals.datasets import Manifest, Row, load
-from evals.datasets.identities import IdentityCheck, check, verified
+from evals.datasets import Manifest, ManifestRow, load
+from evals.datasets.identities import IdentityCheck, check_identities, with_identity_check
 from tests.support.cases import astronaut_pixels, group_pixels
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
 from tools.faces.analyser import Face, FaceAnalyser
 from tools.forge.forgery import forge
 
-FACES = WEIGHTS / "faces"
+FACES = WEIGHTS_DIR / "faces"
 
 
 @pytest.fixture(scope="module")
@@ -72,28 +72,28 @@ def inverted(manifest: Manifest) -> Manifest:
 
 def test_right_names_agree(swapped: Manifest, faces: FaceAnalyser) -> None:
     """Swaps look like who was swapped in, and the manifest records that this was measured."""
-    outcome = check(swapped, faces)
+    outcome = check_identities(swapped, faces)
     assert outcome.n == 6
     assert outcome.to_depicted > outcome.to_body + 0.2
     assert outcome.agrees is True
-    assert verified(swapped, faces).notes["identities"].startswith("agrees: 6 fakes")
+    assert with_identity_check(swapped, faces).notes["identities"].startswith("agrees: 6 fakes")
 
 
 def test_inverted_names_are_refused(swapped: Manifest, faces: FaceAnalyser) -> None:
     """Ids the wrong way round stop everything, unless one wants to go on."""
     wrong = inverted(swapped)
     with pytest.raises(SetupError, match="the wrong way round"):
-        verified(wrong, faces)
-    note = verified(wrong, faces, anyway=True).notes["identities"]
+        with_identity_check(wrong, faces)
+    note = with_identity_check(wrong, faces, anyway=True).notes["identities"]
     assert note.startswith("CONTRADICTS: 6 fakes")
 
 
 def test_few_fakes_tell_nothing(swapped: Manifest, faces: FaceAnalyser) -> None:
     """Under five fakes nothing is concluded, in either direction."""
     few = inverted(swapped).where(lambda row: row.label == "real" or row.path < "fake3")
-    outcome = check(few, faces)
+    outcome = check_identities(few, faces)
     assert (outcome.n, outcome.agrees) == (3, None)
-    assert verified(few, faces).notes["identities"].startswith("cannot be told: 3 fakes")
+    assert with_identity_check(few, faces).notes["identities"].startswith("cannot be told: 3 fakes")
 
 
 def test_nothing_to_compare_is_not_measured(swapped: Manifest, faces: FaceAnalyser) -> None:
@@ -103,11 +103,11 @@ def test_nothing_to_compare_is_not_measured(swapped: Manifest, faces: FaceAnalys
     same = replace(swapped, rows=tuple(replace(row, body_id=row.depicted_id) for row in fakes.rows))
     gone = replace(swapped, root=swapped.root / "gone")
     for manifest in (fakes, nobody, same, gone):
-        outcome = check(manifest, faces)
+        outcome = check_identities(manifest, faces)
         assert outcome.n == 0
         assert np.isnan([outcome.to_depicted, outcome.to_body, outcome.share]).all()
         assert outcome.agrees is None
-        assert verified(manifest, faces).notes["identities"].startswith("not measured")
+        assert with_identity_check(manifest, faces).notes["identities"].startswith("not measured")
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,12 @@ def test_the_fakes_own_footage_is_the_last_reference(
 ) -> None:
     """With another picture of the body's person, that one is compared, not the source's."""
     fake = next(row for row in swapped.rows if row.path == "fake0.png")
-    other = Row("member1.png", "swaps", "real", depicted_id=fake.body_id, body_id=fake.body_id)
+    other = ManifestRow(
+        "member1.png", "swaps", "real", depicted_id=fake.body_id, body_id=fake.body_id
+    )
     kept = swapped.where(lambda row: row.path in ("fake0.png", "astronaut.png", "member0.png"))
     both = replace(kept, rows=(*kept.rows, other))
-    mine, theirs = check(kept, faces), check(both, faces)
+    mine, theirs = check_identities(kept, faces), check_identities(both, faces)
     expected = float(
         largest(faces, np.asarray(Image.open(swapped.root / "fake0.png"))).embedding
         @ largest(faces, np.asarray(Image.open(swapped.root / "member1.png"))).embedding
@@ -157,6 +159,6 @@ def test_videos_are_looked_into(swapped: Manifest, faces: FaceAnalyser, tmp_path
     rows = tuple(
         replace(row, path=row.path.replace("fake0.png", "fake0.mp4")) for row in swapped.rows
     )
-    outcome = check(replace(swapped, root=tmp_path, rows=rows), faces)
+    outcome = check_identities(replace(swapped, root=tmp_path, rows=rows), faces)
     assert outcome.n == 1
     assert outcome.to_depicted > outcome.to_body

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evals.datasets import load, manifest_file
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.runs.peers import read_scores
 from tests.evals.datasets.test_datasets_pictures import by_path, tree
 from tools.errors import SetupError
@@ -70,7 +70,7 @@ def test_manifests_pairs_and_scores_of_any_program(
         return tmp_path / name
 
     mine = table("mine.csv", ["path", "label"], ["a b/one, two.png", "real"])
-    assert load(mine).rows == (Row("a b/one, two.png", "mine", "real"),)
+    assert load(mine).rows == (ManifestRow("a b/one, two.png", "mine", "real"),)
     table("pairs.csv", ["fake", "real"], ["x/1.png", "y/2.png"])
     assert sorted(by_path(load(tmp_path, "pairs"))) == ["fake/x/1.png", "real/y/2.png"]
     scores = table("scores.csv", ["path", "score"], ["a b/one, two.png", "0.5"])
@@ -86,7 +86,7 @@ def test_a_manifest_holds_any_name(tmp_path: Path, suffix: str) -> None:
     names = [*NAMES, os.fsdecode(b"bad\xff.png"), "back\\slash.png", "like\\x41.png"]
     for name in names:
         (tmp_path / name).touch()
-    manifest = Manifest("m", tmp_path, tuple(Row(name, "m", "real") for name in names))
+    manifest = Manifest("m", tmp_path, tuple(ManifestRow(name, "m", "real") for name in names))
     table = tmp_path / f"m{suffix}"
     manifest.noted(odd=names[-3]).write(table)
     if suffix == ".csv":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.datasets import Manifest, Row, load
+from evals.datasets import Manifest, ManifestRow, load
 from tools.errors import SetupError
 
 
@@ -21,7 +21,7 @@ def tree(root: Path, *names: str, **texts: str) -> Path:
     return root
 
 
-def by_path(manifest: Manifest) -> Mapping[str, Row]:
+def by_path(manifest: Manifest) -> Mapping[str, ManifestRow]:
     """The rows by path."""
     assert len({row.path for row in manifest.rows}) == len(manifest.rows)
     return {row.path: row for row in manifest.rows}

@@ -9,7 +9,7 @@ from evals.datasets import manifest_file
 from evals.datasets.manifest import Manifest
 
 if TYPE_CHECKING:
-    from evals.protocol.measured import Measured
+    from evals.protocol.measured import MeasuredDataset
 
 
 def test_every_person_has_photos_of_two_clips_and_forgeries_of_three_kinds(
@@ -37,7 +37,7 @@ def test_its_manifest_reads_back(made_dataset: Manifest) -> None:
     assert all((again.root / row.path).is_file() for row in again.rows)
 
 
-def test_swaps_look_like_the_person_they_depict(made_measured: "Measured") -> None:
+def test_swaps_look_like_the_person_they_depict(made_measured: "MeasuredDataset") -> None:
     """A face is found in every picture, and a swap is closer to its person than to its body."""
     assert made_measured.found.all()
     persons = np.array([row.depicted_id for row in made_measured.rows])

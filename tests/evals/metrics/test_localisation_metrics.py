@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tools.metrics.localisation import (
-    area_under,
     deletion_steps,
     iou_at,
-    pointing,
+    mean_area_under,
+    pointing_game,
     rank_correlation,
 )
 
@@ -23,22 +23,22 @@ NOTHING = np.zeros((2, 2), bool)
 
 def test_pointing_is_where_the_hottest_place_lies() -> None:
     """The 9 is on the left and in the top row, not in the right column."""
-    assert pointing(HEAT, LEFT) == 1.0
-    assert pointing(HEAT, ~LEFT) == 0.0
-    assert math.isnan(pointing(HEAT, NOTHING))
+    assert pointing_game(HEAT, LEFT) == 1.0
+    assert pointing_game(HEAT, ~LEFT) == 0.0
+    assert math.isnan(pointing_game(HEAT, NOTHING))
 
 
 def test_pointing_forgives_a_distance() -> None:
     """Four places in a row, the hottest first and the truth third: two pixels off."""
     row, third = np.array([[9.0, 0.0, 0.0, 0.0]]), np.array([[False, False, True, False]])
-    assert pointing(row, third) == 0.0
-    assert pointing(row, third, tolerance_px=1.9) == 0.0
-    assert pointing(row, third, tolerance_px=2) == 1.0
+    assert pointing_game(row, third) == 0.0
+    assert pointing_game(row, third, tolerance_px=1.9) == 0.0
+    assert pointing_game(row, third, tolerance_px=2) == 1.0
 
 
 def test_an_empty_map_points_as_well_as_chance() -> None:
     """All four places are equally hot, and half of them lie on the left."""
-    assert pointing(np.zeros((2, 2)), LEFT) == 0.5
+    assert pointing_game(np.zeros((2, 2)), LEFT) == 0.5
 
 
 def test_iou_at_a_fraction() -> None:
@@ -74,13 +74,13 @@ def test_deletion_hides_the_hottest_first() -> None:
 
 def test_the_area_under_a_curve() -> None:
     """Trapezoids of 1, 0.5, 0: (0.75 + 0.25) / 2 = 0.5. A score that is missing leaves no area."""
-    assert area_under([1.0, 0.5, 0.0]) == 0.5
+    assert mean_area_under([1.0, 0.5, 0.0]) == 0.5
     # (0.95 + 0.5 + 0.05) / 3
-    assert area_under([1.0, 0.9, 0.1, 0.0]) == pytest.approx(0.5)
-    assert area_under([1.0, 0.0, 0.0]) == 0.25
-    assert math.isnan(area_under([1.0, float("nan"), 0.0]))
+    assert mean_area_under([1.0, 0.9, 0.1, 0.0]) == pytest.approx(0.5)
+    assert mean_area_under([1.0, 0.0, 0.0]) == 0.25
+    assert math.isnan(mean_area_under([1.0, float("nan"), 0.0]))
     with pytest.raises(ValueError, match="two scores"):
-        area_under([1.0])
+        mean_area_under([1.0])
 
 
 def test_rank_correlation_sees_the_order_only() -> None:
@@ -97,10 +97,10 @@ def test_rank_correlation_sees_the_order_only() -> None:
 def test_what_cannot_be_compared_is_refused() -> None:
     """Other shapes, a truth of numbers and a map with holes are mistakes, not low scores."""
     with pytest.raises(ValueError, match="one shape"):
-        pointing(HEAT, np.ones((3, 3), bool))
+        pointing_game(HEAT, np.ones((3, 3), bool))
     with pytest.raises(ValueError, match="bool"):
         iou_at(HEAT, LEFT.astype(float), 0.5)
     with pytest.raises(ValueError, match="finite"):
-        pointing(np.full((2, 2), np.nan), LEFT)
+        pointing_game(np.full((2, 2), np.nan), LEFT)
     with pytest.raises(ValueError, match="one shape"):
         rank_correlation(HEAT, np.ones((3, 3)))

@@ -19,7 +19,7 @@ from tools.metrics import (
     brier,
     cllr,
     cllr_min,
-    complete,
+    drop_unmeasured,
     ece,
     eer,
     grouped_interval,
@@ -308,12 +308,12 @@ def test_rows_without_a_score_do_not_count(
 
 
 def test_rows_without_a_score_are_counted() -> None:
-    """`complete` says how many rows it left out; rows of unequal lists are a mistake."""
-    found = complete([1.0, NAN, -INF], [True, False, False])
+    """`drop_unmeasured` says how many rows it left out; rows of unequal lists are a mistake."""
+    found = drop_unmeasured([1.0, NAN, -INF], [True, False, False])
     assert (found.dropped, found.kinds) == (1, 2)
     assert found.scores.tolist() == [1.0, -INF] and found.labels.tolist() == [True, False]
     with pytest.raises(ValueError, match="one list"):
-        complete([1.0], [True, False])
+        drop_unmeasured([1.0], [True, False])
 
 
 def test_what_was_never_measured_has_no_calibration() -> None:

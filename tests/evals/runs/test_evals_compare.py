@@ -7,8 +7,8 @@ import pytest
 
 import evals.__main__ as entry
 from evals.runs.compare import as_json, as_text, compare, write_page
-from evals.runs.samples import Samples
-from tests.support.eval_runs import Made, make
+from evals.runs.samples import SampleWriter
+from tests.support.eval_runs import MadeRun, write_run_folder
 from tools.errors import SetupError
 
 
@@ -25,8 +25,12 @@ def _scores(*values: float | None) -> tuple[tuple[str, str, int, float | None], 
 
 def test_figures_stand_side_by_side(tmp_path: Path) -> None:
     """Every figure of either run has a line; a difference is the later run less the first."""
-    first = make(tmp_path / "a", Made(figures={"auc": 0.5, "auc_95": [0.25, 0.75], "gone": 1}))
-    second = make(tmp_path / "b", Made(figures={"auc": 0.75, "new": {"n": None}, "ok": True}))
+    first = write_run_folder(
+        tmp_path / "a", MadeRun(figures={"auc": 0.5, "auc_95": [0.25, 0.75], "gone": 1})
+    )
+    second = write_run_folder(
+        tmp_path / "b", MadeRun(figures={"auc": 0.75, "new": {"n": None}, "ok": True})
+    )
     found = compare([first, second])
     shown = {it.figure: (it.values, str(it.differences[0])) for it in found.lines}
     assert shown == {
@@ -44,8 +48,10 @@ def test_scores_are_compared_pair_by_pair(tmp_path: Path) -> None:
     """The difference of AUC is that of the shared samples, by set and scorer."""
     # Of the first run, 4 of the 4 x 4 pairs are won (each forged sample beats one authentic):
     # authentic 1 2 3 4, forged 1.5 1.5 1.5 1.5 -> 4 / 16 = 0.25. The second wins all 16: 1.0.
-    first = make(tmp_path / "a", Made(scores=_scores(1, 1.5, 2, 1.5, 3, 1.5, 4, 1.5)))
-    second = make(tmp_path / "b", Made(scores=_scores(1, 9, 2, 9, 3, 9, 4, 9)))
+    first = write_run_folder(
+        tmp_path / "a", MadeRun(scores=_scores(1, 1.5, 2, 1.5, 3, 1.5, 4, 1.5))
+    )
+    second = write_run_folder(tmp_path / "b", MadeRun(scores=_scores(1, 9, 2, 9, 3, 9, 4, 9)))
     found = compare([first, second], rounds=200)
     assert found.comparable
     [test] = found.against[0].tests
@@ -62,8 +68,10 @@ def test_scores_are_compared_pair_by_pair(tmp_path: Path) -> None:
 def test_queries_are_compared_by_their_mean(tmp_path: Path) -> None:
     """Every measure of queries has its mean difference; equal runs do not differ."""
     values = (("q1", "p", 0.25), ("q2", "p", 0.75), ("q3", "r", 0.5))
-    first = make(tmp_path / "a", Made(queries=values))
-    second = make(tmp_path / "b", Made(queries=tuple((q, p, it + 0.125) for q, p, it in values)))
+    first = write_run_folder(tmp_path / "a", MadeRun(queries=values))
+    second = write_run_folder(
+        tmp_path / "b", MadeRun(queries=tuple((q, p, it + 0.125) for q, p, it in values))
+    )
     [test] = compare([first, second], rounds=50).against[0].tests
     # (0.25 + 0.75 + 0.5) / 3 = 0.5 and 0.125 more; the difference is the same in every draw.
     assert (test.first, test.second, test.difference) == (0.5, 0.625, 0.125)
@@ -75,10 +83,10 @@ def test_queries_are_compared_by_their_mean(tmp_path: Path) -> None:
 
 def test_only_what_both_measured_counts(tmp_path: Path) -> None:
     """Samples of one run only are named; unmeasured and relabelled ones are left out."""
-    first = make(tmp_path / "a", Made(scores=_scores(1, 2, 3, 4, None, 6, 7, 8)))
+    first = write_run_folder(tmp_path / "a", MadeRun(scores=_scores(1, 2, 3, 4, None, 6, 7, 8)))
     changed = [*_scores(1, 2, 3, 4, 5, 6)]
     changed[3] = ("s3", "g1", 0, 4.0)
-    second = make(tmp_path / "b", Made(scores=(*changed, ("extra", "g9", 1, 1.0))))
+    second = write_run_folder(tmp_path / "b", MadeRun(scores=(*changed, ("extra", "g9", 1, 1.0))))
     against = compare([first, second], rounds=20).against[0]
     assert against.missing == ("one: s6", "one: s7")
     assert against.further == ("one: extra",)
@@ -92,17 +100,17 @@ def test_only_what_both_measured_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (Made(suite="retrieval"), "other suite: detectors and retrieval"),
-        (Made(digest="d2", scores=_scores(1, 2)), "other data"),
-        (Made(digest=None, scores=_scores(1, 2)), "other data"),
-        (Made(scores=(("else", "g", 0, 1.0),)), "no shared samples"),
-        (Made(), "no samples were kept"),
+        (MadeRun(suite="retrieval"), "other suite: detectors and retrieval"),
+        (MadeRun(digest="d2", scores=_scores(1, 2)), "other data"),
+        (MadeRun(digest=None, scores=_scores(1, 2)), "other data"),
+        (MadeRun(scores=(("else", "g", 0, 1.0),)), "no shared samples"),
+        (MadeRun(), "no samples were kept"),
     ],
 )
-def test_what_stands_in_the_way_is_said(tmp_path: Path, other: Made, said: str) -> None:
+def test_what_stands_in_the_way_is_said(tmp_path: Path, other: MadeRun, said: str) -> None:
     """Runs of other suites or data, or without shared samples, are called not comparable."""
-    first = make(tmp_path / "a", Made(scores=_scores(1, 2)))
-    found = compare([first, make(tmp_path / "b", other)], rounds=20)
+    first = write_run_folder(tmp_path / "a", MadeRun(scores=_scores(1, 2)))
+    found = compare([first, write_run_folder(tmp_path / "b", other)], rounds=20)
     assert not found.comparable
     assert f"b: not comparable: {said}" in as_text(found)
 
@@ -111,7 +119,9 @@ def test_what_else_differs_is_said(tmp_path: Path) -> None:
     """Two commits of a suite are compared, and the commits are named."""
     commits = [{"git": {"commit": name, "dirty": False}} for name in ("c0ffee", "decade")]
     first, second = (
-        make(tmp_path / it["git"]["commit"], Made(environment=it, scores=_scores(1, 2)))
+        write_run_folder(
+            tmp_path / it["git"]["commit"], MadeRun(environment=it, scores=_scores(1, 2))
+        )
         for it in commits
     )
     found = compare([first, second], rounds=20)
@@ -122,7 +132,10 @@ def test_what_else_differs_is_said(tmp_path: Path) -> None:
 def test_several_runs_stand_beside_one(tmp_path: Path) -> None:
     """Any number of runs is held against the first; folders of one name keep theirs apart."""
     figures = {"a": 0, "b": 1, "c": 2}
-    folders = [make(tmp_path / it / "run", Made(figures={"n": n})) for it, n in figures.items()]
+    folders = [
+        write_run_folder(tmp_path / it / "run", MadeRun(figures={"n": n}))
+        for it, n in figures.items()
+    ]
     found = compare(folders)
     assert found.names == ("a/run", "b/run", "c/run")
     assert [it.differences for it in found.lines] == [(1.0, 2.0)]
@@ -130,8 +143,8 @@ def test_several_runs_stand_beside_one(tmp_path: Path) -> None:
 
 def test_doubled_samples_are_refused(tmp_path: Path) -> None:
     """A sample that is there twice cannot be paired."""
-    first = make(tmp_path / "a", Made(queries=(("q", "p", 0.5),)))
-    Samples(first).query(id="q", group="p", values={"ap": 0.5})
+    first = write_run_folder(tmp_path / "a", MadeRun(queries=(("q", "p", 0.5),)))
+    SampleWriter(first).query(id="q", group="p", values={"ap": 0.5})
     with pytest.raises(SetupError, match="holds the sample 'q' twice"):
         compare([first, first])
 
@@ -140,8 +153,10 @@ def test_the_command_prints_json_and_writes_a_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`compare A B --json --html FILE` gives the same to programs and to people."""
-    first = make(tmp_path / "a", Made(scores=_scores(1, 2, 3, 4), picture=("ROC", "of a")))
-    second = make(tmp_path / "b", Made(scores=_scores(1, 2, 3, 4)))
+    first = write_run_folder(
+        tmp_path / "a", MadeRun(scores=_scores(1, 2, 3, 4), picture=("ROC", "of a"))
+    )
+    second = write_run_folder(tmp_path / "b", MadeRun(scores=_scores(1, 2, 3, 4)))
     page = tmp_path / "page.html"
     words = ["compare", str(first), str(second), "--json", "--html", str(page), "--rounds", "20"]
     assert entry.main(words) == 0
@@ -163,8 +178,12 @@ def test_a_run_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_names_are_never_markup(tmp_path: Path) -> None:
     """Names of samples, figures and runs are text on the page, whatever is in them."""
     hostile = "<script>alert(1)</script>"
-    first = make(tmp_path / "a", Made(figures={hostile: 1}, queries=((hostile, "p", 0.5),)))
-    second = make(tmp_path / "b", Made(figures={hostile: 2}, queries=(("q", "p", 0.5),)))
+    first = write_run_folder(
+        tmp_path / "a", MadeRun(figures={hostile: 1}, queries=((hostile, "p", 0.5),))
+    )
+    second = write_run_folder(
+        tmp_path / "b", MadeRun(figures={hostile: 2}, queries=(("q", "p", 0.5),))
+    )
     html = write_page(compare([first, second], rounds=20), tmp_path / "page.html").read_text()
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 2
@@ -172,6 +191,6 @@ def test_names_are_never_markup(tmp_path: Path) -> None:
 
 def test_json_has_no_nan(tmp_path: Path) -> None:
     """What could not be tested is null for programs."""
-    first = make(tmp_path / "a", Made(queries=(("q", "p", 0.5),)))
+    first = write_run_folder(tmp_path / "a", MadeRun(queries=(("q", "p", 0.5),)))
     text = json.dumps(as_json(compare([first, first], rounds=20)), allow_nan=False)
     assert json.loads(text)["against"][0]["tests"][0]["p"] is None

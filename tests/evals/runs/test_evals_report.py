@@ -10,7 +10,7 @@ from evals.runs import folder as runs
 from evals.runs import report
 from evals.runs.figure_tables import cells, headlines, tables
 from evals.runs.samples import ScoreSample
-from tests.support.eval_runs import Made, make
+from tests.support.eval_runs import MadeRun, write_run_folder
 from tools.errors import SetupError
 
 HOSTILE = "<script>alert('x')</script>"
@@ -22,15 +22,17 @@ def _environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setattr(entry, "harden_library_environment", lambda: None)
 
 
-def _page(tmp_path: Path, made: Made) -> str:
-    return report.write(make(tmp_path / "run", made)).read_text()
+def _page(tmp_path: Path, made: MadeRun) -> str:
+    return report.write(write_run_folder(tmp_path / "run", made)).read_text()
 
 
 def test_the_page_holds_figures_pictures_and_the_way_back(tmp_path: Path) -> None:
     """Question, figures with intervals, pictures with captions, data and command are there."""
     figures = {"auc": 0.875, "auc_95": [0.75, 0.9375], "eer": None}
     queries = (("q7", "p", 0.25),)
-    html = _page(tmp_path, Made(figures=figures, picture=("ROC curve", "of all"), queries=queries))
+    html = _page(
+        tmp_path, MadeRun(figures=figures, picture=("ROC curve", "of all"), queries=queries)
+    )
     for text in ("Does it work?", "0.875", "0.750 – 0.938", "ROC curve", "of all", "q7", "celeb"):
         assert text in html
     assert "python -m evals run detectors --data PATH/TO/celeb --seed 0" in html
@@ -40,7 +42,7 @@ def test_the_page_holds_figures_pictures_and_the_way_back(tmp_path: Path) -> Non
 
 def test_the_page_loads_nothing(tmp_path: Path) -> None:
     """No address, no script, no file beside it; and the browser is told so."""
-    html = _page(tmp_path, Made(picture=("ROC", "")))
+    html = _page(tmp_path, MadeRun(picture=("ROC", "")))
     sources = re.findall(r"(?:src|href)\s*=\s*\"([^\"]{0,11})", html)
     assert sources == ["data:image/"]
     assert not re.search(r"https?:|@import|url\(|<script|<link", html)
@@ -52,7 +54,7 @@ def test_names_are_never_markup(tmp_path: Path) -> None:
     figures = {HOSTILE: {HOSTILE: HOSTILE, "n": 1}, "auc": 0.5}
     html = _page(
         tmp_path,
-        Made(
+        MadeRun(
             figures=figures,
             scores=((HOSTILE, "g", 0, 0.5), ("other", "g", 1, 0.5)),
             queries=((HOSTILE, "g", 0.5),),
@@ -67,31 +69,31 @@ def test_names_are_never_markup(tmp_path: Path) -> None:
 
 def test_a_run_that_measured_nothing_says_so(tmp_path: Path) -> None:
     """A page without figures, pictures and samples is still a page."""
-    html = _page(tmp_path, Made(figures={}))
+    html = _page(tmp_path, MadeRun(figures={}))
     assert "Nothing was measured." in html
     assert "Pictures" not in html
 
 
 def test_report_makes_the_page_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`report RUN` writes the page and says where; no run is one line."""
-    folder = make(tmp_path / "run", Made())
+    folder = write_run_folder(tmp_path / "run", MadeRun())
     assert entry.main(["report", str(folder), "--open", "no"]) == 0
-    assert capsys.readouterr().out == f"{folder / runs.REPORT}\n"
-    assert (folder / runs.REPORT).is_file()
+    assert capsys.readouterr().out == f"{folder / runs.REPORT_FILE}\n"
+    assert (folder / runs.REPORT_FILE).is_file()
     assert entry.main(["report", str(tmp_path / "none"), "--open", "no"]) == 1
 
 
 def test_a_run_is_found_by_its_name(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Runs that were kept below the data folder need no path."""
-    make(home / "evals" / "size-1", Made())
+    write_run_folder(home / "evals" / "size-1", MadeRun())
     assert entry.main(["report", "size-1", "--open", "no"]) == 0
     assert str(home / "evals" / "size-1") in capsys.readouterr().out
 
 
 def test_a_broken_list_of_pictures_is_said(tmp_path: Path) -> None:
     """A list of pictures that is none is one line, not a traceback."""
-    folder = make(tmp_path / "run", Made())
-    (folder / runs.PICTURES).write_text('[{"file": "a.png"}]')
+    folder = write_run_folder(tmp_path / "run", MadeRun())
+    (folder / runs.PICTURES_FILE).write_text('[{"file": "a.png"}]')
     with pytest.raises(SetupError, match="not a list of pictures"):
         report.write(folder)
 

@@ -11,10 +11,10 @@ import evals.__main__ as entry
 from evals.options import EvalOptions
 from evals.runs import folder as runs
 from evals.runs import samples, tracking
-from evals.runs.figures import flat
-from evals.runs.samples import Samples
+from evals.runs.figures import flatten_figures
+from evals.runs.samples import SampleWriter
 from evals.suites.performance import size
-from tests.support.eval_runs import Made, make
+from tests.support.eval_runs import MadeRun, write_run_folder
 from tools.errors import SetupError
 
 
@@ -27,11 +27,11 @@ def _environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
 def _suite(options: EvalOptions) -> dict[str, object]:
     """Keeps a gallery, a sample and a picture's path among its figures."""
     assert options.output is not None
-    gallery = options.output / runs.HOME
+    gallery = options.output / runs.HOME_DIR
     gallery.mkdir(exist_ok=True)
     with (gallery / "starts").open("a") as file:
         file.write("x")
-    Samples(options.output).query(id="q", group="g", values={"ap": 0.5})
+    SampleWriter(options.output).query(id="q", group="g", values={"ap": 0.5})
     options.progress(1, 2, "measuring")
     return {"auc": 0.5, "auc_95": (0.25, float("nan")), "worst": str(gallery / "a.png")}
 
@@ -60,11 +60,15 @@ def test_a_run_says_what_it_depended_on(suite: None, tmp_path: Path) -> None:
     words = ["--limit", "3", "--peer", f"other={peer}", "--output", str(output)]
     assert entry.main(["run", "size", *words]) == 0
     text = (output / "run.json").read_text()
-    kept = runs.load(output)
+    kept = runs.load_run(output)
     assert kept.options["limit"] == 3
-    assert flat(kept.options)["peers.other.file"] == "peer.csv"
+    assert flatten_figures(kept.options)["peers.other.file"] == "peer.csv"
     assert kept.environment["profile"] == "pocket"
-    assert set(flat(kept.environment)) >= {"python", "libraries.numpy", "checkpoints.verdict"}
+    assert set(flatten_figures(kept.environment)) >= {
+        "python",
+        "libraries.numpy",
+        "checkpoints.verdict",
+    }
     # The interval's upper end was NaN: null in JSON.
     assert kept.figures == {"auc": 0.5, "auc_95": [0.25, None], "worst": "home/a.png"}
     assert str(tmp_path) not in text
@@ -105,7 +109,7 @@ def test_an_interrupted_run_goes_on(
     assert entry.main(words) == (1 if isinstance(error, SetupError) else 130)
     assert f"go on with --output {str(output)!r}" in capsys.readouterr().err
     with pytest.raises(SetupError, match="was interrupted; go on with"):
-        runs.load(output)
+        runs.load_run(output)
     monkeypatch.setattr(size, "run", _suite)
     assert entry.main(words) == 0
     assert (output / "home" / "starts").read_text() == "xx"
@@ -127,41 +131,41 @@ def test_a_run_that_did_nothing_leaves_nothing(
 
 def test_folders_of_others_are_refused(tmp_path: Path) -> None:
     """An interrupted run of another suite, other files, or a file: nothing is touched."""
-    runs.begin(tmp_path / "run", "speed")
+    runs.prepare_folder(tmp_path / "run", "speed")
     with pytest.raises(SetupError, match="holds a run of 'speed', not of 'size'"):
-        runs.begin(tmp_path / "run", "size")
+        runs.prepare_folder(tmp_path / "run", "size")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(SetupError, match="holds other files"):
-        runs.begin(tmp_path / "mine", "size", force=True)
+        runs.prepare_folder(tmp_path / "mine", "size", force=True)
     with pytest.raises(SetupError, match="is a file"):
-        runs.begin(tmp_path / "mine" / "letter.txt", "size")
+        runs.prepare_folder(tmp_path / "mine" / "letter.txt", "size")
 
 
 def test_runs_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     """A folder without a run, and records that are no records, are one line each."""
     with pytest.raises(SetupError, match="no run in"):
-        runs.load(tmp_path)
+        runs.load_run(tmp_path)
     for text, said in (("{", "cannot be read"), ("[]", "is not a run"), ("{}", "lacks 'suite'")):
         (tmp_path / "run.json").write_text(text)
         with pytest.raises(SetupError, match=said):
-            runs.load(tmp_path)
+            runs.load_run(tmp_path)
 
 
 def test_pictures_outside_of_the_run_are_left_out(tmp_path: Path) -> None:
     """A run from somebody else cannot make the page carry other files of this machine."""
-    folder = make(tmp_path / "run", Made(picture=("ROC", "")))
+    folder = write_run_folder(tmp_path / "run", MadeRun(picture=("ROC", "")))
     (tmp_path / "secret.png").write_bytes(b"secret")
     listed = json.loads((folder / "pictures.json").read_text())
     for name in ("../secret.png", str(tmp_path / "secret.png"), "run.json", "gone.png"):
         listed.append({"file": name, "title": "t", "caption": "c"})
     (folder / "pictures.json").write_text(json.dumps(listed))
-    assert [it.file.name for it in runs.pictures(folder)] == ["roc.png"]
+    assert [it.file.name for it in runs.load_pictures(folder)] == ["roc.png"]
 
 
 def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
     """Scores, queries, what was not measured and extra values survive the file."""
-    kept = Samples(tmp_path)
+    kept = SampleWriter(tmp_path)
     kept.score(id="a@1.5", group="g", set="s", label=1, scores={"x": None, "y": 0.5}, face=[1, 2])
     kept.score(id="b", group="g", set="s", label=0, scores={"x": math.nan})
     kept.query(id="q", group="p", values={"ap": 1.0}, source="c")
@@ -177,7 +181,7 @@ def test_samples_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_samples_without_a_folder_are_not_kept() -> None:
     """A suite need not ask whether anybody keeps its samples."""
-    Samples(None).query(id="q", group="p", values={})
+    SampleWriter(None).query(id="q", group="p", values={})
 
 
 def test_broken_samples_are_named_by_line(tmp_path: Path) -> None:
@@ -215,8 +219,8 @@ def test_runs_are_tracked(suite: None, home: Path, tmp_path: Path) -> None:
 
 def test_a_store_that_is_none_is_said_in_a_line(suite: None, tmp_path: Path) -> None:
     """A tracking URI that MLflow cannot use is the person's to mend; the run is kept."""
-    folder = make(tmp_path / "run", Made())
+    folder = write_run_folder(tmp_path / "run", MadeRun())
     with pytest.raises(SetupError, match="MLflow at"):
         tracking.track(folder, f"nothing://{tmp_path}")
-    assert runs.load(folder).suite == "detectors"
+    assert runs.load_run(folder).suite == "detectors"
     assert not list(tmp_path.glob("*.db"))

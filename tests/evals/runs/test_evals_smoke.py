@@ -15,7 +15,7 @@ import evals.__main__ as entry
 from evals.datasets.manifest import Manifest
 from evals.runs import folder as runs
 from evals.runs import samples
-from evals.runs.figures import flat, number
+from evals.runs.figures import flatten_figures, number
 from evals.suite_table import SUITES
 
 # Of every suite: what it is told, and figures that have to be there.
@@ -59,19 +59,19 @@ def test_a_suite_runs_to_its_report(
     """It ends well, with finite figures, a line a sample and a report without addresses."""
     folder = tmp_path / suite
     folder.mkdir()
-    (folder / runs.STARTED).write_text(json.dumps({"suite": suite}), encoding="utf-8")
-    shutil.copytree(made_run / runs.HOME, folder / runs.HOME)
+    (folder / runs.STARTED_FILE).write_text(json.dumps({"suite": suite}), encoding="utf-8")
+    shutil.copytree(made_run / runs.HOME_DIR, folder / runs.HOME_DIR)
     table = made_dataset.root / "manifest.csv"
     told = ["run", suite, "--data", str(table), "--output", str(folder), "--quiet"]
     limit = ["--limit", str(LIMITS[suite])] if suite in LIMITS else []
     assert entry.main([*told, *limit]) == 0
 
-    figures = flat(runs.load(folder).figures)
+    figures = flatten_figures(runs.load_run(folder).figures)
     for name in HEADLINES[suite]:
         assert math.isfinite(number(figures[name])), name
     assert any(math.isfinite(number(value)) for value in figures.values())
     # Attacks of the injection suite are no samples to compare systems by; they have their own file.
     assert any(samples.read(folder)) or (folder / f"{suite}.jsonl").stat().st_size
-    assert suite in (folder / runs.REPORT).read_text(encoding="utf-8")
-    for picture in runs.pictures(folder):
+    assert suite in (folder / runs.REPORT_FILE).read_text(encoding="utf-8")
+    for picture in runs.load_pictures(folder):
         assert picture.file.is_file()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.runs.peers import align, read_rankings, read_scores
+from evals.runs.peers import align_scores, read_rankings, read_scores
 from tools.errors import SetupError
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_is_not_there_is_a_setup_error(tmp_path: Path) -> None:
 
 def test_scores_are_put_beside_our_samples() -> None:
     """Order is ours; what one side lacks is counted and named."""
-    aligned = align({"b": 2.0, "z": 9.0, "n": math.nan}, ["a", "b", "n"])
+    aligned = align_scores({"b": 2.0, "z": 9.0, "n": math.nan}, ["a", "b", "n"])
     np.testing.assert_array_equal(aligned.values, [math.nan, 2.0, math.nan])
     assert aligned.figures() == {
         "scored": 1,
@@ -83,6 +83,8 @@ def test_scores_are_put_beside_our_samples() -> None:
 
 def test_a_videos_score_stands_for_its_frames() -> None:
     """Frames are matched by their own name first, then by their video's path."""
-    aligned = align({"v.mp4": 1.0, "v.mp4@2.5": 3.0, "me@home": 4.0}, ["v.mp4@0", "v.mp4@2.5"])
+    aligned = align_scores(
+        {"v.mp4": 1.0, "v.mp4@2.5": 3.0, "me@home": 4.0}, ["v.mp4@0", "v.mp4@2.5"]
+    )
     np.testing.assert_array_equal(aligned.values, [1.0, 3.0])
     assert aligned.unknown == ("me@home",)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from evals.pictures import curves, failures, matrix, scatter
 from evals.pictures.bars import Bar, bars
-from evals.pictures.curves import Level
-from evals.pictures.failures import Failure, worst
+from evals.pictures.curves import LevelPoint
+from evals.pictures.failures import Failure, worst_errors
 from evals.pictures.style import DPI, SERIES, short
 from evals.runs import folder as runs
 
@@ -29,7 +29,10 @@ SYSTEMS = {
 PROBABILITIES = {name: (1 / (1 + np.exp(-scores)), of) for name, (scores, of) in SYSTEMS.items()}
 FEATURES = RNG.normal(size=(60, 12)) + LABELS[:, None] * 2
 PERSONS = [f"person {number % 9}" if number % 10 else None for number in range(60)]
-ATTACKS = {"JPEG": [Level(0, 0.9, 0.8, 0.95), Level(1, 0.7), Level(2, np.nan)], "none": []}
+ATTACKS = {
+    "JPEG": [LevelPoint(0, 0.9, 0.8, 0.95), LevelPoint(1, 0.7), LevelPoint(2, np.nan)],
+    "none": [],
+}
 
 DRAWINGS: dict[str, Draw] = {
     "roc": lambda folder, name: curves.roc(folder, name, SYSTEMS, title="ROC"),
@@ -69,7 +72,7 @@ DRAWINGS: dict[str, Draw] = {
 
 def caption_in(folder: Path) -> str:
     """The caption of the only picture of a run."""
-    (entry,) = json.loads((folder / runs.PICTURES).read_text(encoding="utf-8"))
+    (entry,) = json.loads((folder / runs.PICTURES_FILE).read_text(encoding="utf-8"))
     return str(entry["caption"])
 
 
@@ -77,7 +80,7 @@ def caption_in(folder: Path) -> str:
 def test_every_kind_is_a_picture_and_is_listed(drawing: str, tmp_path: Path) -> None:
     """A PNG of a readable size and several colours, under a title, as the report reads it."""
     DRAWINGS[drawing](tmp_path, f"Face/{drawing}")
-    (listed,) = runs.pictures(tmp_path)
+    (listed,) = runs.load_pictures(tmp_path)
     assert listed.file.name == f"face-{drawing.replace(' ', '-')}.png" and listed.title
     with Image.open(listed.file) as picture:
         assert picture.format == "PNG"
@@ -118,7 +121,7 @@ def test_a_picture_drawn_again_replaces_the_first(tmp_path: Path) -> None:
     """A suite that goes on after an interruption lists each picture once, in order."""
     for name, title in (("a", "first"), ("b", "second"), ("a", "third")):
         curves.roc(tmp_path, name, SYSTEMS, title=title)
-    titles = [picture.title for picture in runs.pictures(tmp_path)]
+    titles = [picture.title for picture in runs.load_pictures(tmp_path)]
     assert [title.split(" ")[0] for title in titles] == ["second", "third"]
 
 
@@ -127,7 +130,7 @@ def test_titles_count(tmp_path: Path) -> None:
     curves.roc(tmp_path, "a", {"one": (SCORES, LABELS)}, title="ROC")
     fewer = np.where(np.arange(60) < 6, np.nan, SCORES)
     curves.roc(tmp_path, "b", {"one": (SCORES, LABELS), "two": (fewer, LABELS)}, title="ROC")
-    assert [picture.title for picture in runs.pictures(tmp_path)] == [
+    assert [picture.title for picture in runs.load_pictures(tmp_path)] == [
         "ROC · 40 real, 20 fake",
         "ROC · up to 40 real, 20 fake",
     ]
@@ -169,7 +172,7 @@ def test_far_apart_classes_stay_apart() -> None:
     features[:30, 0] += 20
     features[30:, 1] += 20
     for method in ("t-SNE", "UMAP"):
-        places, said = scatter.embedded(features.astype(np.float32), method)
+        places, said = scatter.project_2d(features.astype(np.float32), method)
         centres = places[:30].mean(axis=0), places[30:].mean(axis=0)
         to_first, to_second = (np.linalg.norm(places - centre, axis=1) for centre in centres)
         assert said == method
@@ -180,8 +183,8 @@ def test_the_worst_failures_come_first_and_right_ones_not_at_all() -> None:
     """Threshold 0: real at +2 and +1 and fake at −3 are wrong, by 2, 1 and 3."""
     scores = [2.0, -1.0, 1.0, -3.0, 4.0, np.nan]
     labels = [False, False, False, True, True, True]
-    assert worst(scores, labels, threshold=0).tolist() == [3, 0, 2]
-    assert worst(scores, labels, threshold=0, most=1).tolist() == [3]
+    assert worst_errors(scores, labels, threshold=0).tolist() == [3, 0, 2]
+    assert worst_errors(scores, labels, threshold=0, most=1).tolist() == [3]
 
 
 def test_a_failure_gallery_shows_the_worst_in_front(tmp_path: Path) -> None:
@@ -198,13 +201,13 @@ def test_a_failure_gallery_shows_the_worst_in_front(tmp_path: Path) -> None:
         for colour in ([0, 255, 0], [255, 0, 0])
     ]
     assert columns[0] < columns[1]
-    assert runs.pictures(tmp_path)[0].title == "W · 2 of 7"
+    assert runs.load_pictures(tmp_path)[0].title == "W · 2 of 7"
 
 
 def test_no_failures_are_said_to_be_none(tmp_path: Path) -> None:
     """An empty gallery is a result, and looks like one."""
     failures.gallery(tmp_path, "worst", [], title="Worst")
-    assert runs.pictures(tmp_path)[0].title == "Worst · none"
+    assert runs.load_pictures(tmp_path)[0].title == "Worst · none"
 
 
 def test_names_of_a_table_must_fit_it(tmp_path: Path) -> None:
@@ -220,7 +223,7 @@ def test_nothing_to_draw_is_no_fault(tmp_path: Path) -> None:
         curves.roc(tmp_path, "roc", {}, title="ROC")
         curves.histograms(tmp_path, "histograms", {}, title="Scores")
         curves.levels(tmp_path, "levels", {}, title="AUC", x_label="level", y_label="AUC")
-    assert len(runs.pictures(tmp_path)) == 3
+    assert len(runs.load_pictures(tmp_path)) == 3
 
 
 def test_infinite_scores_and_dollars_can_be_drawn(tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_infinite_scores_and_dollars_can_be_drawn(tmp_path: Path) -> None:
     system = {"$\\frac{a$": (scores, LABELS)}
     curves.histograms(tmp_path, "histograms", system, title="Scores")
     curves.det(tmp_path, "det", system, title="DET")
-    assert len(runs.pictures(tmp_path)) == 2
+    assert len(runs.load_pictures(tmp_path)) == 2
 
 
 def test_colours_differ_for_everyone() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from assistant.training.dialogues.grammar import expand
 from evals.suites.agent import wordings as words
-from evals.suites.agent.grammar import expression, in_training, patterns
+from evals.suites.agent.grammar import matches_training_grammar, pattern_regex, patterns
 from evals.suites.agent.wordings import FRESH, HIT_NAMES
 
 EXPANSIONS = 3000
@@ -43,14 +43,14 @@ def test_the_structure_knows_everything_that_training_says() -> None:
     assert len(known) > 200
     for _ in range(EXPANSIONS):
         said = _said(rng, rng.choice(known))
-        assert in_training(said), said
+        assert matches_training_grammar(said), said
 
 
 def test_two_requests_in_one_are_known_as_well() -> None:
     """Training joins a search and a question; the structure sees through that."""
-    assert in_training("Find fakes of this person and explain the first hit.")
-    assert in_training("look for deepfakes of her; why is H1 forged?")
-    assert not in_training("Search for forgeries of her and sing.")
+    assert matches_training_grammar("Find fakes of this person and explain the first hit.")
+    assert matches_training_grammar("look for deepfakes of her; why is H1 forged?")
+    assert not matches_training_grammar("Search for forgeries of her and sing.")
 
 
 @pytest.mark.parametrize("kind", FRESH)
@@ -59,7 +59,7 @@ def test_fresh_wordings_are_new_to_training(kind: str) -> None:
     asked = getattr(words, kind.upper().replace(" ", "_"))
     for text in FRESH[kind]:
         assert text in asked
-        assert [said for said in _asked(text) if in_training(said)] == []
+        assert [said for said in _asked(text) if matches_training_grammar(said)] == []
 
 
 def test_no_random_expansion_is_a_fresh_wording() -> None:
@@ -74,7 +74,7 @@ def test_no_random_expansion_is_a_fresh_wording() -> None:
 
 def test_slots_and_stray_brackets_of_a_pattern() -> None:
     """Choices nest, slots take what training fills in, and a bracket that closes nothing stays."""
-    pattern = expression("(why|how come( exactly|)) is <hit> fake(|?)")
+    pattern = pattern_regex("(why|how come( exactly|)) is <hit> fake(|?)")
     assert pattern.fullmatch("how come exactly is the third one fake?")
     assert not pattern.fullmatch("why is my grandmother fake")
-    assert expression("hi(|!| :)|x)").fullmatch("hi :|x)")
+    assert pattern_regex("hi(|!| :)|x)").fullmatch("hi :|x)")

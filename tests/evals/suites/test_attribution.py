@@ -10,21 +10,21 @@ from PIL import Image
 from sklearn.metrics import f1_score
 from torch import nn
 
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured
-from evals.protocol.probes import Predictions, cross_predicted
-from evals.suites.attribution.networks import Attributing
+from evals.protocol.measured import MeasuredDataset
+from evals.protocol.probes import Predictions, cross_val_predict_proba
+from evals.suites.attribution.networks import AttributionNetwork
 from evals.suites.attribution.suite import (
-    Attribution,
-    by_network,
-    chosen,
+    AttributionResult,
+    attribute_with_network,
     class_of,
     confusion,
     macro_f1,
     majority,
+    sample_classes,
 )
-from tools.detectors.networks.class_labels import Classes
+from tools.detectors.networks.class_labels import ClassMapping
 from tools.detectors.networks.classifier import ClassifierNetwork
 from tools.media.hashing import file_sha256
 
@@ -32,9 +32,9 @@ CLASSES = np.repeat(["gan", "real", "sd"], 30)
 SOURCES = np.array([f"s{place}" for place in range(90)])
 
 
-def _attributed(features: np.ndarray) -> Attribution:
-    said = cross_predicted(features, CLASSES.tolist(), sources=SOURCES.tolist())
-    return Attribution(CLASSES, SOURCES, said, np.arange(len(CLASSES)))
+def _attributed(features: np.ndarray) -> AttributionResult:
+    said = cross_val_predict_proba(features, CLASSES.tolist(), sources=SOURCES.tolist())
+    return AttributionResult(CLASSES, SOURCES, said, np.arange(len(CLASSES)))
 
 
 def test_a_trace_of_each_generator_names_them_all() -> None:
@@ -72,7 +72,7 @@ def test_counts_recall_and_f1_by_hand() -> None:
     truth = np.array(["a", "a", "a", "b", "b"])
     named = np.array(["a", "a", "b", "b", "a"])
     said = Predictions(np.array(["a", "b"]), np.eye(2)[(named == "b").astype(int)])
-    one = Attribution(truth, np.array(["1", "2", "3", "4", "5"]), said, np.arange(5))
+    one = AttributionResult(truth, np.array(["1", "2", "3", "4", "5"]), said, np.arange(5))
     assert one.confusion.tolist() == [[2, 1], [1, 1]]
     found = one.figures()
     assert found["accuracy"] == pytest.approx(3 / 5)
@@ -98,12 +98,12 @@ def test_the_majority_by_hand() -> None:
 def test_classes_are_methods_and_all_that_is_real(tmp_path: Path) -> None:
     """Authentic pictures are one class whatever their folder; unknown labels are in none."""
     rows = (
-        Row("a.jpg", "test", "real", method="ffhq"),
-        Row("b.jpg", "test", "fake", method="gan"),
-        Row("c.jpg", "test", "fake"),
-        Row("d.jpg", "test", "unknown"),
+        ManifestRow("a.jpg", "test", "real", method="ffhq"),
+        ManifestRow("b.jpg", "test", "fake", method="gan"),
+        ManifestRow("c.jpg", "test", "fake"),
+        ManifestRow("d.jpg", "test", "unknown"),
     )
-    kept = chosen(Manifest("test", tmp_path, rows), seed=0).rows
+    kept = sample_classes(Manifest("test", tmp_path, rows), seed=0).rows
     assert [class_of(row) for row in kept] == ["real", "gan", "unnamed method"]
 
 
@@ -119,23 +119,25 @@ class ByColour(nn.Module):
         return self.scale * pictures.mean(dim=(2, 3))
 
 
-def _network(learnt: set[str]) -> Attributing:
-    classes = Classes(fake=(0, 1), real=(2,), labels=("gan", "sd", "authentic"))
+def _network(learnt: set[str]) -> AttributionNetwork:
+    classes = ClassMapping(fake=(0, 1), real=(2,), labels=("gan", "sd", "authentic"))
     it = ClassifierNetwork(ByColour(), "small_cnn", classes, 8, 8, "colours", "")
-    return Attributing("image/colours", it, learnt.__contains__)
+    return AttributionNetwork("image/colours", it, learnt.__contains__)
 
 
-def _measured(folder: Path, colours: Mapping[str, tuple[int, int, int]]) -> Measured:
+def _measured(folder: Path, colours: Mapping[str, tuple[int, int, int]]) -> MeasuredDataset:
     """A picture of each name's colour; its class is the name before the dot."""
     for name, colour in colours.items():
         Image.new("RGB", (8, 8), colour).save(folder / f"{name}.png")
     methods = {name: name.partition(".")[0] for name in colours}
     rows = tuple(
-        Row(f"{name}.png", "t", "real" if methods[name] == "real" else "fake", method=methods[name])
+        ManifestRow(
+            f"{name}.png", "t", "real" if methods[name] == "real" else "fake", method=methods[name]
+        )
         for name in colours
     )
     count = len(rows)
-    return Measured(
+    return MeasuredDataset(
         folder, rows, tuple(colours), (None,) * count, (None,) * count, np.zeros((count, 2)),
         (False,) * count, (),
     )  # fmt: skip
@@ -150,7 +152,7 @@ def test_a_network_names_what_it_learnt_and_nothing_else(tmp_path: Path) -> None
         tmp_path, {"gan.1": RED, "gan.2": GREEN, "real.1": BLUE, "sd.1": GREEN, "flux.1": RED}
     )
     classes = np.array([class_of(row) for row in pictures.rows])
-    one, notes = by_network(_network(set()), pictures, classes, EvalOptions(tmp_path))
+    one, notes = attribute_with_network(_network(set()), pictures, classes, EvalOptions(tmp_path))
     assert one is not None
     assert one.said.classes.tolist() == ["flux", "gan", "real", "sd"]
     assert one.said.predicted.tolist() == ["gan", "sd", "real", "sd", "gan"]
@@ -166,12 +168,14 @@ def test_a_network_is_not_asked_about_what_it_learnt(tmp_path: Path) -> None:
     pictures = _measured(tmp_path, {"gan.1": RED, "real.1": BLUE, "real.2": (240, 9, 9)})
     classes = np.array([class_of(row) for row in pictures.rows])
     learnt = {file_sha256(tmp_path / "gan.1.png")}
-    one, notes = by_network(_network(learnt), pictures, classes, EvalOptions(tmp_path))
+    one, notes = attribute_with_network(_network(learnt), pictures, classes, EvalOptions(tmp_path))
     assert one is not None
     assert one.rows.tolist() == [1, 2]
     assert one.figures()["recall"] == {"real": 0.5}
     assert notes["left out as learnt"] == 1
     all_of_it = {file_sha256(file) for file in tmp_path.iterdir()}
-    none, notes = by_network(_network(all_of_it), pictures, classes, EvalOptions(tmp_path))
+    none, notes = attribute_with_network(
+        _network(all_of_it), pictures, classes, EvalOptions(tmp_path)
+    )
     assert none is None
     assert notes == {"left out as learnt": 3}

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from assistant.conversation.steps import CheckedSentence, Explanation
-from evals.suites.agent.explanations import Explained, figures
-from evals.suites.agent.sentences import contradicts, grounded, names_flaw, names_region
+from evals.suites.agent.explanations import ExplanationTrial, explanation_figures
+from evals.suites.agent.sentences import contradicts, grounded_share, names_flaw, names_region
 from tools.agent_tools.facts import verdict_fact
 
 GOOD = CheckedSentence("[H1.E15].", ("H1.E15",))
@@ -17,13 +17,13 @@ TYPED = CheckedSentence("It scores 99.", (), "model", "it types a number instead
 PLAIN = CheckedSentence("The nose shows no trace [H2.E14].", ("H2.E14",), "plain")
 
 
-def _explained(**changed: object) -> Explained:
+def _explained(**changed: object) -> ExplanationTrial:
     made: dict[str, object] = {
         "desk": "desk 0", "hit": "H1", "verdict": "impersonation", "draft": (GOOD,),
         "shown": Explanation("H1", (GOOD,)), "cites": (("H1.E15", True),), "regions": (True,),
         "passes_again": (True,), "follows": True, "rest_unchanged": True,
     }  # fmt: skip
-    return Explained(**{**made, **changed})  # type: ignore[arg-type]
+    return ExplanationTrial(**{**made, **changed})  # type: ignore[arg-type]
 
 
 def test_shares_by_hand() -> None:
@@ -39,7 +39,7 @@ def test_shares_by_hand() -> None:
         regions=(False,),
         follows=False,
     )
-    found = figures([_explained(), bad])
+    found = explanation_figures([_explained(), bad])
     assert found["sentences"] == 4
     assert found["grounded, nothing masked"] == pytest.approx(1 / 2)
     assert found["numeric fidelity, nothing masked"] == pytest.approx(2 / 5)
@@ -53,7 +53,7 @@ def test_shares_by_hand() -> None:
 def test_artefacts_where_no_forgery_was_found_are_counted_as_shown() -> None:
     """Only sentences shown about hits in which no forgery was found count."""
     genuine = _explained(verdict="no forgery found", shown=Explanation("H1", (GOOD, PLAIN)))
-    found = figures([_explained(), genuine])
+    found = explanation_figures([_explained(), genuine])
     assert found["no forgery found, explained"] == 1
     assert found["artefact claims where no forgery was found"] == 2
     assert found["plain writer's"] == 1
@@ -61,7 +61,7 @@ def test_artefacts_where_no_forgery_was_found_are_counted_as_shown() -> None:
 
 def test_nothing_explained_is_nothing_measured() -> None:
     """Without hits shares are NaN, never 0."""
-    found = figures([])
+    found = explanation_figures([])
     assert found["hits"] == 0
     assert math.isnan(found["grounded, nothing masked"])  # type: ignore[arg-type]
     assert math.isnan(found["grounded before the check"])  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def test_a_refused_sentence_counts_once() -> None:
     """Two sentences of the plain writer in place of one refused: 1 passed, 1 refused."""
     first = CheckedSentence("a", (), "plain", "wrong", "it was")
     second = CheckedSentence("b", (), "plain", "wrong")
-    assert grounded([(GOOD, first, second)]) == pytest.approx(1 / 2)
+    assert grounded_share([(GOOD, first, second)]) == pytest.approx(1 / 2)
 
 
 def test_a_contradiction_is_a_word_or_a_verdict_that_is_not_the_rules() -> None:

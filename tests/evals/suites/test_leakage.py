@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from evals.datasets.manifest import Manifest, Row
-from evals.protocol.probes import FOLDS, cross_predicted, dealt
-from evals.suites.leakage.features import features_of, without
-from evals.suites.leakage.suite import chosen, known_persons, leak, sources_of
+from evals.datasets.manifest import Manifest, ManifestRow
+from evals.protocol.probes import N_FOLDS, assign_folds, cross_val_predict_proba
+from evals.suites.leakage.features import features_of, project_out
+from evals.suites.leakage.suite import known_persons, measure_leakage, sample_persons, sources_of
 
 if TYPE_CHECKING:
-    from evals.protocol.measured import Measured
+    from evals.protocol.measured import MeasuredDataset
 
 PERSONS, SOURCES, SHOTS = 8, 3, 6  # 18 pictures a person
 
@@ -33,7 +33,7 @@ def _codes(persons: Sequence[str], *, width: int = 16) -> np.ndarray:
 def test_separable_persons_are_all_named() -> None:
     """Features that are the person's code name everybody: top-1 is 1."""
     persons, sources = _people()
-    found = leak("codes", _codes(persons), persons, sources, seed=0)
+    found = measure_leakage("codes", _codes(persons), persons, sources, seed=0)
     assert found.top1 == 1.0
     assert found.interval == (1.0, 1.0)
 
@@ -45,7 +45,9 @@ def test_noise_names_nobody() -> None:
     """
     persons, sources = _people()
     found = [
-        leak("noise", np.random.default_rng(draw).normal(size=(144, 16)), persons, sources, seed=0)
+        measure_leakage(
+            "noise", np.random.default_rng(draw).normal(size=(144, 16)), persons, sources, seed=0
+        )
         for draw in range(4)
     ]
     low, high = found[0].interval
@@ -58,7 +60,7 @@ def test_more_noise_leaks_less() -> None:
     persons, sources = _people()
     noise = np.random.default_rng(2).normal(size=(len(persons), 16))
     little, much = (
-        leak("", _codes(persons) + level * noise, persons, sources, seed=0).top1
+        measure_leakage("", _codes(persons) + level * noise, persons, sources, seed=0).top1
         for level in (1.0, 4.0)
     )
     assert 1 / PERSONS < much < little <= 1.0
@@ -69,7 +71,7 @@ def test_what_is_of_the_source_alone_is_no_leak() -> None:
     persons, sources = _people()
     codes = np.random.default_rng(3).normal(size=(PERSONS * SOURCES, 16))
     features = codes[np.unique(sources, return_inverse=True)[1]]
-    found = leak("sources", features, persons, sources, seed=0)
+    found = measure_leakage("sources", features, persons, sources, seed=0)
     assert found.top1 < 0.3
 
 
@@ -80,27 +82,27 @@ def test_projecting_out_the_only_direction_of_persons_leaves_chance() -> None:
     features = np.random.default_rng(4).normal(size=(len(persons), 5))
     direction = np.array([0.0, 3.0, 0.0, 4.0, 0.0])
     marked = features + 10.0 * number[:, None] * direction / 5
-    left = without(marked, direction)
-    assert leak("", marked, persons, sources, seed=0).top1 > 0.9
-    assert leak("", left, persons, sources, seed=0).top1 < 0.3
+    left = project_out(marked, direction)
+    assert measure_leakage("", marked, persons, sources, seed=0).top1 > 0.9
+    assert measure_leakage("", left, persons, sources, seed=0).top1 < 0.3
     assert left @ direction == pytest.approx(0.0, abs=1e-9)
 
 
 def test_folds_split_persons_but_no_source() -> None:
     """Each source is in one fold, and each person of three sources is in all three."""
     persons, sources = map(np.array, _people())
-    folds = dealt(persons, sources, seed=0)
+    folds = assign_folds(persons, sources, seed=0)
     for source in np.unique(sources):
         assert len(set(folds[sources == source])) == 1
     for person in np.unique(persons):
-        assert set(folds[persons == person]) == set(range(FOLDS))
+        assert set(folds[persons == person]) == set(range(N_FOLDS))
 
 
 def test_a_fold_never_sees_a_class_that_has_one_source() -> None:
     """A class of one source cannot be predicted from another: its probability is 0 there."""
     classes = np.array(["a"] * 6 + ["b"] * 6 + ["c"] * 3)
     sources = np.array([*"aabbccddeeff", "g", "g", "g"])
-    said = cross_predicted(np.eye(15), classes, sources=sources)
+    said = cross_val_predict_proba(np.eye(15), classes, sources=sources)
     assert said.classes.tolist() == ["a", "b", "c"]
     assert said.probabilities[12:, 2].tolist() == [0.0, 0.0, 0.0]
     assert said.probabilities.sum(axis=1) == pytest.approx(1.0)
@@ -109,12 +111,12 @@ def test_a_fold_never_sees_a_class_that_has_one_source() -> None:
 def test_unmeasured_rows_are_refused() -> None:
     """NaN is a bug of the caller's: such rows are left out before."""
     with pytest.raises(ValueError, match="not measured"):
-        cross_predicted(np.array([[np.nan], [1.0]]), ["a", "b"], sources=["1", "2"])
+        cross_val_predict_proba(np.array([[np.nan], [1.0]]), ["a", "b"], sources=["1", "2"])
 
 
-def _row(person: str, number: int, *, clip: str | None = None, label: str = "real") -> Row:
+def _row(person: str, number: int, *, clip: str | None = None, label: str = "real") -> ManifestRow:
     path = f"{label}/{person}/{number}.jpg"
-    return Row(path, "test", label, depicted_id=person, source_video=clip)  # type: ignore[arg-type]
+    return ManifestRow(path, "test", label, depicted_id=person, source_video=clip)  # type: ignore[arg-type]
 
 
 def test_persons_with_few_pictures_or_one_source_are_left_out(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -123,7 +125,7 @@ def test_persons_with_few_pictures_or_one_source_are_left_out(tmp_path) -> None:
     rows += [_row("one clip", number, clip="c") for number in range(9)]
     rows += [_row("enough", number) for number in range(4)]
     rows += [_row("more", number, clip=f"m{number % 2}") for number in range(30)]
-    kept = chosen(Manifest("test", tmp_path, tuple(rows)), None, seed=0).rows
+    kept = sample_persons(Manifest("test", tmp_path, tuple(rows)), None, seed=0).rows
     assert {row.depicted_id for row in kept} == {"enough", "more"}
     # Of 30 pictures 20 are drawn, ten of each clip.
     more = [row for row in kept if row.depicted_id == "more"]
@@ -138,12 +140,12 @@ def test_a_limit_takes_fewer_persons_then_fewer_pictures(tmp_path) -> None:  # t
         for person in "abcdef"
         for number in range(8)
     ]
-    kept = chosen(Manifest("test", tmp_path, tuple(rows)), 24, seed=0).rows
+    kept = sample_persons(Manifest("test", tmp_path, tuple(rows)), 24, seed=0).rows
     assert len(kept) == 24
     assert len({(row.label, row.depicted_id) for row in kept}) == 6
 
 
-def test_real_features_leak_as_the_references_say(made_measured: "Measured") -> None:
+def test_real_features_leak_as_the_references_say(made_measured: "MeasuredDataset") -> None:
     """On real pictures the face embedding names everybody; every kind has a row a picture."""
     rows = known_persons(made_measured, label="real", column="depicted_id")
     pictures = made_measured.take(rows)
@@ -151,5 +153,5 @@ def test_real_features_leak_as_the_references_say(made_measured: "Measured") -> 
     assert {len(features) for features in of.values()} == {42}
     assert {"encoder face", "grey pixels", "score face/unifd_linear", "all scores"} <= of.keys()
     persons = [str(row.depicted_id) for row in pictures.rows]
-    found = leak("", of["face embedding"], persons, sources_of(pictures.rows), seed=0)
+    found = measure_leakage("", of["face embedding"], persons, sources_of(pictures.rows), seed=0)
     assert found.top1 > 0.9

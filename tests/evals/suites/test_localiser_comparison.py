@@ -7,13 +7,13 @@ from assistant import Unmask
 from evals.suites.weights.localiser_comparison import (
     FAMILIES,
     LAST_LAYERS,
-    Case,
+    ForgedFace,
     candidates,
-    hiding,
+    deletion_insertion_curves,
     own_networks,
-    sanity,
-    shuffled,
-    working,
+    randomise_weights,
+    sanity_check,
+    supported_localisers,
 )
 from tests.support.cases import astronaut_pixels
 from tools.detectors import UnifdLinear
@@ -55,20 +55,20 @@ def test_deletion_and_insertion_are_one_way_and_the_other(
 ) -> None:
     """Both go between the whole crop and the blurred one, in opposite directions."""
     heat = np.random.default_rng(0).random(crop.shape[:2], np.float32)
-    deletion, insertion = hiding(crop, heat, encoder=encoder, head=head)
+    deletion, insertion = deletion_insertion_curves(crop, heat, encoder=encoder, head=head)
     whole = 1 / (1 + np.exp(-head.score(encoder.encode_images([crop]))[0]))
     assert deletion[0] == pytest.approx(whole, abs=1e-4)
     assert insertion[-1] == pytest.approx(whole, abs=1e-4)
     assert deletion[-1] == pytest.approx(insertion[0], abs=1e-4)
     # The other way round, the coldest first, insertion is the deletion read backwards.
-    backwards, _ = hiding(crop, -heat, encoder=encoder, head=head)
+    backwards, _ = deletion_insertion_curves(crop, -heat, encoder=encoder, head=head)
     assert backwards == pytest.approx(insertion[::-1], abs=1e-3)
 
 
 def test_weights_are_exchanged_in_a_copy_only(encoder: Encoder, crop: np.ndarray) -> None:
     """Each weight keeps its values, as many as asked change places, and the original stays."""
     before = encoder.encode_images([crop])
-    other = shuffled(encoder, last=LAST_LAYERS, rng=np.random.default_rng(0))
+    other = randomise_weights(encoder, last=LAST_LAYERS, rng=np.random.default_rng(0))
     pairs = list(
         zip(encoder.model.visual.parameters(), other.model.visual.parameters(), strict=True)
     )
@@ -83,7 +83,7 @@ def test_what_the_tower_cannot_do_is_left_out(
     encoder: Encoder, head: UnifdLinear, finder: Caddm
 ) -> None:
     """A convolutional tower has no attention to be relevant, and gets no empty rows for it."""
-    assert list(working(candidates(0, [finder]), encoder, head)) == [
+    assert list(supported_localisers(candidates(0, [finder]), encoder, head)) == [
         "tower_map", "occlusion", "grad_cam", "artefact_boxes/sbi_caddm", "random", "centre",
     ]  # fmt: skip
     assert set(FAMILIES) <= set(FORGED)
@@ -93,12 +93,12 @@ def test_the_sanity_check_tells_what_a_map_depends_on(
     encoder: Encoder, head: UnifdLinear, crop: np.ndarray
 ) -> None:
     """The middle depends on nothing, the tower's own map on the tower alone, Grad-CAM on both."""
-    one = Case("inpainting", "astronaut", crop, np.zeros(crop.shape[:2], bool))
+    one = ForgedFace("inpainting", "astronaut", crop, np.zeros(crop.shape[:2], bool))
     heats = {
         name: heat for name, heat in candidates(0).items()
         if name in ("tower_map", "grad_cam", "centre")
     }  # fmt: skip
-    found = sanity([one], heats, encoder=encoder, head=head, seed=0)
+    found = sanity_check([one], heats, encoder=encoder, head=head, seed=0)
     assert found["centre"] == pytest.approx({"head": 1.0, "last_layers": 1.0, "tower": 1.0})
     assert found["tower_map"]["head"] == pytest.approx(1.0)
     assert found["tower_map"]["last_layers"] < 0.9
@@ -109,9 +109,9 @@ def test_boxes_depend_on_their_own_network(
     encoder: Encoder, head: UnifdLinear, finder: Caddm, crop: np.ndarray
 ) -> None:
     """Neither the encoder nor its head changes them; other weights of the network that draws do."""
-    cases = [Case("inpainting", "astronaut", crop, np.zeros(crop.shape[:2], bool))]
+    cases = [ForgedFace("inpainting", "astronaut", crop, np.zeros(crop.shape[:2], bool))]
     name, heats = "artefact_boxes/sbi_caddm", candidates(0, [finder])
-    found = sanity(cases, {name: heats[name]}, encoder=encoder, head=head, seed=0)
+    found = sanity_check(cases, {name: heats[name]}, encoder=encoder, head=head, seed=0)
     assert found[name] == pytest.approx({"head": 1.0, "last_layers": 1.0, "tower": 1.0})
     before = heats[name](crop, encoder, head)
     own = own_networks(cases, [finder], encoder, head, seed=0)

@@ -11,12 +11,12 @@ from evals.suites.robustness.perturbations import (
     CADDM_SIX,
     KEEP_SHAPE,
     LEVELS,
-    attacked,
+    apply_attack,
     blur,
     contrast,
+    example_grid,
     pixelation,
     saturation,
-    strip,
 )
 
 RNG = np.random.default_rng(0)
@@ -46,7 +46,8 @@ def test_every_level_is_stronger_than_the_one_before(
     """The distance from the original grows from level to level, also below 256 px."""
     picture = small(astronaut, side)
     distances = [
-        distance(attacked(picture, attack, level, seed=0, picture="a"), picture) for level in LEVELS
+        distance(apply_attack(picture, attack, level, seed=0, picture="a"), picture)
+        for level in LEVELS
     ]
     assert distances[0] > 1
     assert all(b > a for a, b in itertools.pairwise(distances)), distances
@@ -59,7 +60,7 @@ def test_pictures_stay_pictures(attack: str, shape: tuple[int, int]) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (*shape, 3)).astype(np.uint8)
     before = picture.copy()
     for level in LEVELS:
-        found = attacked(picture, attack, level, seed=0, picture="a")
+        found = apply_attack(picture, attack, level, seed=0, picture="a")
         assert found.dtype == np.uint8
         assert found.ndim == 3
         assert found.shape[2] == 3
@@ -72,11 +73,11 @@ def test_an_attack_is_the_same_every_time(astronaut: np.ndarray) -> None:
     """Seed and picture's name decide what is drawn; another of either draws differently."""
     picture = small(astronaut, 64)
     for attack in ATTACKS:
-        first = attacked(picture, attack, 3, seed=0, picture="a")
-        assert (first == attacked(picture, attack, 3, seed=0, picture="a")).all()
-    noisy = attacked(picture, "noise", 3, seed=0, picture="a")
-    assert (noisy != attacked(picture, "noise", 3, seed=1, picture="a")).any()
-    assert (noisy != attacked(picture, "noise", 3, seed=0, picture="b")).any()
+        first = apply_attack(picture, attack, 3, seed=0, picture="a")
+        assert (first == apply_attack(picture, attack, 3, seed=0, picture="a")).all()
+    noisy = apply_attack(picture, "noise", 3, seed=0, picture="a")
+    assert (noisy != apply_attack(picture, "noise", 3, seed=1, picture="a")).any()
+    assert (noisy != apply_attack(picture, "noise", 3, seed=0, picture="b")).any()
 
 
 def test_saturation_moves_chroma_towards_grey() -> None:
@@ -98,9 +99,9 @@ def test_contrast_scales_all_values() -> None:
 @pytest.mark.parametrize(("side", "block_side"), [(64, 2), (128, 4), (256, 8), (512, 16), (20, 1)])
 def test_blocks_cover_the_same_share_at_every_size(side: int, block_side: int) -> None:
     """16 squares of 8 px per 256 px: of 20 px 0.625, so one; overlaps can only make it less."""
-    changed = (attacked(np.zeros((side, side, 3), np.uint8), "block", 1, seed=0, picture="a") > 0)[
-        ..., 0
-    ].sum()
+    changed = (
+        apply_attack(np.zeros((side, side, 3), np.uint8), "block", 1, seed=0, picture="a") > 0
+    )[..., 0].sum()
     assert block_side**2 <= changed <= 16 * block_side**2
     assert changed > 0.6 * 16 * block_side**2
 
@@ -108,7 +109,9 @@ def test_blocks_cover_the_same_share_at_every_size(side: int, block_side: int) -
 def test_blocks_of_a_milder_level_stay() -> None:
     """A stronger level only adds squares, so levels of one picture can be compared."""
     black = np.zeros((128, 128, 3), np.uint8)
-    mild, strong = (attacked(black, "block", level, seed=0, picture="a") > 0 for level in (1, 5))
+    mild, strong = (
+        apply_attack(black, "block", level, seed=0, picture="a") > 0 for level in (1, 5)
+    )
     assert (strong | ~mild).all()
     assert strong.sum() > 2 * mild.sum()
 
@@ -116,7 +119,7 @@ def test_blocks_of_a_milder_level_stay() -> None:
 def test_noise_has_the_variance_of_its_level() -> None:
     """On mid grey, σ of luma is 255 · √0.001 · 255/219 = 9.39 grey levels at level 1."""
     grey = np.full((200, 200, 3), 128, np.uint8)
-    noisy = attacked(grey, "noise", 1, seed=0, picture="a")
+    noisy = apply_attack(grey, "noise", 1, seed=0, picture="a")
     luma = cv2.cvtColor(noisy.astype(np.float32), cv2.COLOR_RGB2YCrCb)[..., 0]
     assert luma.std() == pytest.approx(9.39, rel=0.03)
 
@@ -140,6 +143,6 @@ def test_the_six_of_the_literature_are_among_the_attacks(astronaut: np.ndarray) 
     """CADDM's average runs over six of them; the strip shows every one beside the original."""
     assert set(CADDM_SIX) < set(ATTACKS)
     picture = small(astronaut, 32)
-    shown = strip(picture)
+    shown = example_grid(picture)
     assert shown.shape == (32 * len(ATTACKS), 32 * (1 + len(LEVELS)), 3)
     assert (shown[:32, :32] == picture).all()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from evals.options import EvalOptions
-from evals.runs.figures import flat, number
+from evals.runs.figures import flatten_figures, number
 from evals.suites.weights import scene_photos
 from evals.suites.weights.scenes import _pointed, run
 from tests.support.cases import astronaut_pixels
@@ -33,7 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def figures(data: Path) -> Mapping[str, object]:
     """What the suite finds on two photographs of each source."""
     told: Any = run(EvalOptions(data, limit=2))
-    return flat(told)
+    return flatten_figures(told)
 
 
 def test_every_family_of_both_sources_is_measured(figures: Mapping[str, object]) -> None:

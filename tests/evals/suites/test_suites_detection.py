@@ -14,36 +14,43 @@ import skimage.data
 from PIL import Image
 
 from evals.datasets import load, manifest_file
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.protocol.measured import Measured, measure, parts
-from evals.runs.figures import flat
+from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
+from evals.runs.figures import flatten_figures
 from evals.runs.samples import ScoreSample, read
 from evals.suites.calibration import suite as calibration
-from evals.suites.calibration.figures import Judged, decisions
+from evals.suites.calibration.figures import LabelledLogits, decision_rates
 from evals.suites.calibration.pairs import authentic_pairs
 from evals.suites.detector_table import answers, detector_list
 from evals.suites.detectors import suite as detectors
 from evals.suites.detectors.figures import figures_of
 from evals.suites.detectors.pictures import CURVES, leading
-from evals.suites.detectors.scores import FUSED, Samples, judged, members, readings_of, videos_of
+from evals.suites.detectors.scores import (
+    FUSED,
+    LabelledScores,
+    aggregate_videos,
+    evaluation_rows,
+    rows_by_group,
+    score_converters,
+)
 from evals.suites.robustness import suite as robustness
-from evals.suites.robustness.figures import averages, caddm_table
+from evals.suites.robustness.figures import average_over_levels, caddm_table
 from evals.suites.robustness.perturbations import ATTACKS, CADDM_SIX, LEVELS
 from prompts.zero_shot import PROMPT_SETS
 from tests.support.made.dataset import FORGED_BY, build_dataset
 from tests.support.own_pictures import QUICK, engines, photos
 from tests.tools.detectors.test_image_classifier import REAL_FIRST, vit, write
-from tools.detectors.clip_heads.profile_heads import called, ways
-from tools.detectors.folders import ABOUT, FOLDER
+from tools.detectors.clip_heads.profile_heads import detector_variants, variant_name
+from tools.detectors.folders import DESCRIPTION_FILE, DETECTORS_FOLDER
 from tools.detectors.networks import image_classifier
-from tools.detectors.networks.classifier_folders import FOLDER as CLASSIFIERS
+from tools.detectors.networks.classifier_folders import CLASSIFIERS_FOLDER
 from tools.detectors.networks.image_classifier import ImageClassifier
 from tools.errors import SetupError
 from tools.metrics import auc, cllr
 from tools.training.detectors.sbi_caddm import ArtefactLearner
-from tools.training.fitting.run import fit
-from tools.verdict.calibration import Band
+from tools.training.fitting.run import fit_detector
+from tools.verdict.calibration import InconclusiveBand
 
 OWN = "face/office"
 """Fitted by `unmask fit` to photos of the made persons."""
@@ -64,7 +71,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     root = tmp_path_factory.mktemp("data")
     made = build_dataset(root)
     Image.fromarray(np.asarray(skimage.data.coffee())).save(root / "cup.png")
-    manifest = Manifest("made", root, (*made.rows, Row("cup.png", "made", "real", "val")))
+    manifest = Manifest("made", root, (*made.rows, ManifestRow("cup.png", "made", "real", "val")))
     manifest_file.write(manifest, root / "manifest.csv")
     return manifest
 
@@ -84,13 +91,21 @@ def models(data: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models' folder: a detector fitted to own photos, a network, a classifier, two broken."""
     folder = tmp_path_factory.mktemp("models")
     own = photos(data, tmp_path_factory.mktemp("own"))
-    fit("unifd_linear", own, out=folder / FOLDER / "office", engines=engines(), options=QUICK)
-    ArtefactLearner("sbi").save(
-        folder / FOLDER / "sbi", trained_on="nothing", families=["self_blend"], name="sbi"
+    fit_detector(
+        "unifd_linear",
+        own,
+        out=folder / DETECTORS_FOLDER / "office",
+        engines=engines(),
+        options=QUICK,
     )
-    (folder / FOLDER / "torn").mkdir()
-    (folder / FOLDER / "torn" / ABOUT).write_text('{"kind": "coop", "name": "torn"}')
-    classifiers = folder / CLASSIFIERS / "image"
+    ArtefactLearner("sbi").save(
+        folder / DETECTORS_FOLDER / "sbi", trained_on="nothing", families=["self_blend"], name="sbi"
+    )
+    (folder / DETECTORS_FOLDER / "torn").mkdir()
+    (folder / DETECTORS_FOLDER / "torn" / DESCRIPTION_FILE).write_text(
+        '{"kind": "coop", "name": "torn"}'
+    )
+    classifiers = folder / CLASSIFIERS_FOLDER / "image"
     write(classifiers / "vit", vit, REAL_FIRST)
     write(classifiers / "half", vit, REAL_FIRST)
     (classifiers / "half" / image_classifier.PROCESSOR).unlink()
@@ -100,10 +115,12 @@ def models(data: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def small(models: Path) -> Iterator[None]:
     """One set of prompts, and no detectors on the shelf but the ones in the models' folder."""
-    settings = parts().settings.model_copy(update={"models_dir": models})
+    settings = load_models().settings.model_copy(update={"models_dir": models})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detectors, "roster", lambda _: detector_list.roster(settings))
-        patch.setattr(detector_list, "WEIGHTS", models / "nowhere")
+        patch.setattr(
+            detectors, "evaluated_detectors", lambda _: detector_list.evaluated_detectors(settings)
+        )
+        patch.setattr(detector_list, "WEIGHTS_DIR", models / "nowhere")
         patch.setattr(detector_list, "PROMPT_SETS", {"captions": PROMPT_SETS["captions"]})
         yield
 
@@ -134,8 +151,8 @@ def test_detection_figures_are_those_of_its_samples(
 ) -> None:
     """Every system has finite figures with intervals, and the samples give the same AUC again."""
     figures, output = detection
-    lines, samples = flat(figures), scores(output)
-    heads = {called(it) for it in ways(parts().detectors)}
+    lines, samples = flatten_figures(figures), scores(output)
+    heads = {variant_name(it) for it in detector_variants(load_models().detectors)}
     assert set(samples[0].scores) == {*SYSTEMS, *heads, *UNCALIBRATED, "peer/oracle"}
     for system in SYSTEMS:
         assert lines[f"frames.{system}.auc"] == pytest.approx(auc_of(samples, system))
@@ -154,7 +171,7 @@ def test_own_detectors_and_classifiers_have_rows(
     Shown the pictures themselves, the classifier gives the very scores of the samples.
     """
     figures, output = detection
-    lines, samples = flat(figures), scores(output)
+    lines, samples = flatten_figures(figures), scores(output)
     assert math.isfinite(lines[f"summary.{OWN}.real_accuracy"])
     for system in UNCALIBRATED:
         assert lines[f"frames.{system}.auc"] == pytest.approx(auc_of(samples, system))
@@ -182,10 +199,12 @@ def test_what_cannot_be_asked_is_told(detection: tuple[dict[str, object], Path])
 
 def asked_again(data: Manifest, models: Path, options: EvalOptions) -> dict[str, np.ndarray]:
     """Everyone's answers in a run's folder that is gone on with."""
-    manifest = judged(load(data.root / "manifest.csv"))
-    everyone = detector_list.roster(parts().settings.model_copy(update={"models_dir": models}))
-    measured = measure(manifest, options)
-    return answers.answers(measured, everyone.entrants, options, digest=manifest.digest)
+    manifest = evaluation_rows(load(data.root / "manifest.csv"))
+    everyone = detector_list.evaluated_detectors(
+        load_models().settings.model_copy(update={"models_dir": models})
+    )
+    measured = measure_dataset(manifest, options)
+    return answers.collect_logits(measured, everyone.entrants, options, digest=manifest.digest)
 
 
 def test_a_run_that_was_stopped_asks_nobody_again(
@@ -197,18 +216,18 @@ def test_a_run_that_was_stopped_asks_nobody_again(
     kept = sorted((tmp_path / "home" / "answers").iterdir())
     assert len(kept) == 3
     kept[1].unlink()
-    asked, judge = list[tuple[str, int]](), answers.judge
+    asked, judge = list[tuple[str, int]](), answers.run_detector
 
     def counting(detector: Any, views: Any) -> Any:
-        asked.append((called(detector), len(views)))
+        asked.append((variant_name(detector), len(views)))
         return judge(detector, views)
 
     seen = list[tuple[int, int, str]]()
-    monkeypatch.setattr(answers, "judge", counting)
+    monkeypatch.setattr(answers, "run_detector", counting)
     again = asked_again(data, models, EvalOptions(
         data.root / "manifest.csv", output=tmp_path, progress=lambda *at: seen.append(at)
     ))  # fmt: skip
-    assert sorted(asked) == sorted((name, answers.BATCH) for name in again)
+    assert sorted(asked) == sorted((name, answers.BATCH_SIZE) for name in again)
     for name, logits in again.items():
         before = [it.scores[name] for it in scores(detection[1])]
         np.testing.assert_allclose(logits, before, rtol=1e-5, atol=1e-6)
@@ -241,7 +260,7 @@ def test_pictures_are_read_only_where_somebody_looks(
 def test_detection_is_told_by_method(detection: tuple[dict[str, object], Path]) -> None:
     """Each method's fakes stand against the same authentic pictures, in the table as well."""
     figures, output = detection
-    lines = flat(figures)
+    lines = flatten_figures(figures)
     for method in FORGED_BY:
         chosen = [it for it in scores(output) if it.extra["method"] in (None, method)]
         assert lines[f"by_method.{method}.fused.n_fake"] == 14
@@ -256,7 +275,7 @@ def test_pictures_without_a_face_are_counted_apart(
 ) -> None:
     """The cup has no score on faces, one on the whole picture, and stands in the counts."""
     figures, output = detection
-    lines = flat(figures)
+    lines = flatten_figures(figures)
     assert (lines["n.real"], lines["n.fake"], lines["n.real_without_face"]) == (43, 42, 1)
     (cup,) = [it for it in scores(output) if it.id == "cup.png"]
     assert math.isnan(cup.scores["face/unifd_linear"])
@@ -268,7 +287,7 @@ def test_pictures_without_a_face_are_counted_apart(
 
 def test_a_peer_stands_in_the_same_table(detection: tuple[dict[str, object], Path]) -> None:
     """A file of right answers has AUC 1 and accuracy 1; what it lacks is counted, not scored."""
-    lines = flat(detection[0])
+    lines = flatten_figures(detection[0])
     assert lines["frames.peer/oracle.auc"] == 1
     assert lines["frames.peer/oracle.average_accuracy"] == 1
     assert lines["frames.peer/oracle.not_measured"] == 2
@@ -279,7 +298,7 @@ def test_videos_without_fakes_are_not_measured(
     detection: tuple[dict[str, object], Path],
 ) -> None:
     """Only authentic pictures are frames here: 14 clips, an accuracy on them, and no AUC."""
-    lines = flat(detection[0])
+    lines = flatten_figures(detection[0])
     assert lines["videos.n"] == 14
     assert (lines["videos.fused.n_real"], lines["videos.fused.n_fake"]) == (14, 0)
     assert math.isfinite(lines["videos.fused.real_accuracy"])
@@ -304,7 +323,7 @@ def test_calibration_figures_are_those_of_its_samples(
     """Both axes are measured, and Cllr follows from the log odds that the samples hold."""
     shutil.copytree(detection[1] / "home", tmp_path / "home")  # indexed once is enough
     figures = calibration.run(EvalOptions(data.root / "manifest.csv", output=tmp_path))
-    lines = flat(figures)
+    lines = flatten_figures(figures)
     for axis, name in (("forgery", "forgery"), ("identity", "same person")):
         samples = scores(tmp_path, name)
         logits = np.array([it.scores["logit"] for it in samples])
@@ -324,7 +343,7 @@ def test_calibration_figures_are_those_of_its_samples(
 def test_robustness_figures_are_those_of_its_samples(data: Manifest, tmp_path: Path) -> None:
     """Two pictures under every attack: AUC follows from the samples, undefined is NaN."""
     figures = robustness.run(EvalOptions(data.root / "manifest.csv", limit=2, output=tmp_path))
-    lines = flat(figures)
+    lines = flatten_figures(figures)
     assert lines["n.pictures"] + lines["n.without_face_left_out"] == 2
     assert lines["unattacked.identity_cosine"] == pytest.approx(1, abs=1e-5)
     assert lines["unattacked.faces_lost"] == 0
@@ -346,7 +365,7 @@ def test_a_set_without_fakes_has_no_auc(data: Manifest, tmp_path: Path) -> None:
     """Authentic pictures alone: their accuracy is known, everything that needs fakes is NaN."""
     only = data.where(lambda row: row.label == "real")
     manifest_file.write(only.limited(3, 0), data.root / "real.csv")
-    lines = flat(detectors.run(EvalOptions(data.root / "real.csv", output=tmp_path)))
+    lines = flatten_figures(detectors.run(EvalOptions(data.root / "real.csv", output=tmp_path)))
     assert lines["frames.fused.n_fake"] == 0
     assert math.isfinite(lines["frames.image/unifd_linear.real_accuracy"])
     for name in ("auc", "ap", "eer", "tpr_at_fpr_1%", "fake_accuracy", "average_accuracy"):
@@ -377,7 +396,7 @@ def test_scores_read_as_probabilities_by_their_kind() -> None:
     """Those of fusion as they are; a peer's as they are within [0, 1], else as log-odds."""
     peers = {"peer/x": np.array([0.0, 1.0, np.nan]), "peer/y": np.array([-1.0, 0.0, 1.0])}
     systems = {FUSED: np.array([0.1, 0.9, np.nan]), "face/x": np.array([0.1, 0.9, 1.0]), **peers}
-    rows = Samples(np.zeros(3, bool), np.arange(3), systems, readings_of([], peers))
+    rows = LabelledScores(np.zeros(3, bool), np.arange(3), systems, score_converters([], peers))
     for name in (FUSED, "peer/x"):
         np.testing.assert_array_equal(rows.probabilities(name), systems[name])
     assert (rows.probabilities("peer/y") > 0.5).tolist() == [False, False, True]
@@ -391,50 +410,59 @@ def test_curves_are_of_the_few_that_rank_best() -> None:
     good, bad, nothing = np.array([0, 1, 2.0]), np.array([2, 1, 0.0]), np.full(3, np.nan)
     systems = {FUSED: bad, "none": nothing, "worst": bad, "peer/x": bad}
     systems |= {f"good{number}": good for number in range(CURVES - 2)}
-    shown = leading(Samples(labels, np.arange(3), systems, {}))
+    shown = leading(LabelledScores(labels, np.arange(3), systems, {}))
     assert shown == [FUSED, "peer/x", *(f"good{number}" for number in range(CURVES - 2))]
 
 
-def bare(*rows: Row) -> Measured:
+def bare(*rows: ManifestRow) -> MeasuredDataset:
     """Rows of which nothing was measured."""
-    return Measured(
+    return MeasuredDataset(
         Path(), rows, tuple(f"{index}" for index in range(len(rows))), (None,) * len(rows),
         (None,) * len(rows), np.zeros((len(rows), 2), np.float32), (False,) * len(rows), (),
     )  # fmt: skip
 
 
-def scored(measured: Measured, values: list[float]) -> tuple[Measured, Samples]:
+def scored(
+    measured: MeasuredDataset, values: list[float]
+) -> tuple[MeasuredDataset, LabelledScores]:
     """The rows, and one system's scores of them."""
     systems = {"x": np.array(values, float)}
-    return measured, Samples(measured.forged, measured.groups, systems, {})
+    return measured, LabelledScores(measured.forged, measured.groups, systems, {})
 
 
 def test_rows_of_a_training_split_are_not_judged() -> None:
     """Nor are those without a label; how many that leaves out is noted."""
     rows = (
-        Row("a", "d", "real", "train"), Row("b", "d", "fake", "val"), Row("c", "d", "unknown"),
-    )  # fmt: skip
-    kept = judged(Manifest("d", Path(), rows))
+        ManifestRow("a", "d", "real", "train"),
+        ManifestRow("b", "d", "fake", "val"),
+        ManifestRow("c", "d", "unknown"),
+    )
+    kept = evaluation_rows(Manifest("d", Path(), rows))
     assert [row.path for row in kept.rows] == ["b"]
     assert kept.notes["left out"].startswith("2 ")
     with pytest.raises(SetupError, match="can be judged: 1 unlabelled"):
-        judged(Manifest("d", Path(), rows[:1]))
+        evaluation_rows(Manifest("d", Path(), rows[:1]))
 
 
 def test_a_method_stands_against_its_own_authentic_pictures() -> None:
     """Those that are marked with it, else all of its data set, and none of another."""
     measured = bare(
-        Row("0", "d", "fake", method="a"), Row("1", "d", "real", method="a"),
-        Row("2", "d", "real"), Row("3", "d", "fake", method="b"), Row("4", "e", "real"),
-    )  # fmt: skip
-    found = members(measured, lambda row: row.method)
+        ManifestRow("0", "d", "fake", method="a"),
+        ManifestRow("1", "d", "real", method="a"),
+        ManifestRow("2", "d", "real"),
+        ManifestRow("3", "d", "fake", method="b"),
+        ManifestRow("4", "e", "real"),
+    )
+    found = rows_by_group(measured, lambda row: row.method)
     assert {name: rows.tolist() for name, rows in found.items()} == {"a": [0, 1], "b": [1, 2, 3]}
 
 
 def test_a_video_scores_the_mean_of_its_first_frames() -> None:
     """34 frames, the first not measured: the next 32 are 1, the last, 100, is not looked at."""
-    clip = [Row("v", "d", "fake", video_id="v", frame=number) for number in range(34)]
-    found = videos_of(*scored(bare(*clip, Row("p", "d", "real")), [np.nan, *[1.0] * 32, 100, 7]))
+    clip = [ManifestRow("v", "d", "fake", video_id="v", frame=number) for number in range(34)]
+    found = aggregate_videos(
+        *scored(bare(*clip, ManifestRow("p", "d", "real")), [np.nan, *[1.0] * 32, 100, 7])
+    )
     assert found.systems["x"].tolist() == [1.0]
     assert found.labels.tolist() == [True]
 
@@ -442,9 +470,13 @@ def test_a_video_scores_the_mean_of_its_first_frames() -> None:
 def test_nobody_is_in_two_couples() -> None:
     """Pairs are even in number, of two clips each, and a couple's persons are in no other."""
     rows = [
-        Row(f"{person}/{clip}/{frame}", "d", "real", video_id=f"{person}{clip}", depicted_id=person)
-        for person in "abcdefg" for clip in range(3) for frame in range(2)
-    ]  # fmt: skip
+        ManifestRow(
+            f"{person}/{clip}/{frame}", "d", "real", video_id=f"{person}{clip}", depicted_id=person
+        )
+        for person in "abcdefg"
+        for clip in range(3)
+        for frame in range(2)
+    ]
     pairs = authentic_pairs(rows, [True] * len(rows), seed=1)
     assert pairs.same.sum() == (~pairs.same).sum() > 0
     couples: dict[str, set[int]] = {}
@@ -465,11 +497,13 @@ def test_decisions_by_hand() -> None:
     Authentic: 0.9, 0.5, 0.1, 0.1 → a quarter claimed, a quarter inconclusive, half denied.
     """
     high = math.log(9)
-    rows = Judged(
+    rows = LabelledLogits(
         np.array([high, 0, -high, -high, high, np.nan]),
         np.array([False, False, False, False, True, True]), np.arange(6),
     )  # fmt: skip
-    found = decisions(rows, Band(0.25, 0.75, 0.1, 0.1), names=("authentic", "forged"), seed=0)
+    found = decision_rates(
+        rows, InconclusiveBand(0.25, 0.75, 0.1, 0.1), names=("authentic", "forged"), seed=0
+    )
     assert found["authentic_claimed"] == 0.25
     assert found["authentic_inconclusive"] == 0.25
     assert found["authentic_denied"] == 0.5
@@ -478,7 +512,7 @@ def test_decisions_by_hand() -> None:
 
 def test_even_odds_draw_the_larger_kind_down() -> None:
     """Four authentic with a probability and two forged become two and two."""
-    rows = Judged(
+    rows = LabelledLogits(
         np.array([0, 1, 2, 3, np.nan, 4, 5.0]), np.array([False] * 5 + [True] * 2), np.arange(7)
     )
     assert rows.even(seed=0).truth.tolist() == [False, False, True, True]
@@ -498,7 +532,7 @@ def test_an_average_with_a_level_that_cannot_be_measured_is_none() -> None:
         ("faces_lost", "identity_cosine", "identity_accepted", "place_changed"), 0.0
     )
     levels = {level: {"auc": {"x": 0.8 if level < 5 else math.nan}, **others} for level in LEVELS}
-    averaged = averages(dict.fromkeys(CADDM_SIX, levels))
+    averaged = average_over_levels(dict.fromkeys(CADDM_SIX, levels))
     assert math.isnan(averaged["noise"]["auc"]["x"])
     assert averaged["noise"]["levels_measured"]["x"] == 4
     table = caddm_table(averaged)["x"]
@@ -508,6 +542,10 @@ def test_an_average_with_a_level_that_cannot_be_measured_is_none() -> None:
 
 def test_a_video_without_a_name_is_named_by_its_file() -> None:
     """Two frames of one file, at 0 and 2 s, are one video; a picture is none."""
-    frames = bare(Row("v.mp4", "d", "real"), Row("v.mp4", "d", "real"), Row("p.jpg", "d", "real"))
-    found = videos_of(*scored(replace(frames, times_s=(0.0, 2.0, None)), [1, 3, 9]))
+    frames = bare(
+        ManifestRow("v.mp4", "d", "real"),
+        ManifestRow("v.mp4", "d", "real"),
+        ManifestRow("p.jpg", "d", "real"),
+    )
+    found = aggregate_videos(*scored(replace(frames, times_s=(0.0, 2.0, None)), [1, 3, 9]))
     assert found.systems["x"].tolist() == [2.0]

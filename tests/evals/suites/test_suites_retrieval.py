@@ -10,28 +10,34 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evals.datasets.manifest import Manifest, Row
+from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.protocol.data import _linked, unseen
-from evals.protocol.measured import parts
-from evals.protocol.protocol import Kind, body_owners, kind, of_whole_persons, plan
-from evals.runs.figures import flat
+from evals.protocol.data import _linked, without_train_split
+from evals.protocol.measured import load_models
+from evals.protocol.protocol import (
+    RelationToQuery,
+    body_owners,
+    build_plan,
+    limit_by_person,
+    relation_to_query,
+)
+from evals.runs.figures import flatten_figures
 from evals.runs.samples import QuerySample, ScoreSample, read
 from evals.suites.impersonation import suite as impersonation
-from evals.suites.impersonation.answers import Answer, Judged, Missed
+from evals.suites.impersonation.answers import MissedImage, RankedImage, SearchResult
 from evals.suites.impersonation.figures import (
     ORDERS,
-    averages,
+    average_precisions,
     failures,
     flags,
     fusions,
+    mean_metrics,
     outcomes,
-    precisions,
 )
 from evals.suites.impersonation.peers import flags as peer_flags
 from evals.suites.reproduction import suite as reproduction
 from evals.suites.retrieval import suite as retrieval
-from evals.suites.retrieval.lists import Search, arranged, verification
+from evals.suites.retrieval.lists import RetrievalTask, task_from_rows, verification
 from tools.errors import SetupError
 from tools.media.images import read_photo
 from tools.verdict.rule import Verdict
@@ -39,14 +45,16 @@ from tools.verdict.rule import Verdict
 # -- the protocol, without a picture ---------------------------------------------------------
 
 
-def photo(path: str, person: str | None, *, video: str | None = None) -> Row:
+def photo(path: str, person: str | None, *, video: str | None = None) -> ManifestRow:
     """An authentic row."""
-    return Row(path, "made", "real", video_id=video, depicted_id=person, body_id=person)
+    return ManifestRow(path, "made", "real", video_id=video, depicted_id=person, body_id=person)
 
 
-def fake(path: str, person: str | None, body: str | None, *, of: str) -> Row:
+def fake(path: str, person: str | None, body: str | None, *, of: str) -> ManifestRow:
     """A forged row, made out of the source `of`."""
-    return Row(path, "made", "fake", depicted_id=person, body_id=body, method="m", source_video=of)
+    return ManifestRow(
+        path, "made", "fake", depicted_id=person, body_id=body, method="m", source_video=of
+    )
 
 
 ROWS = (
@@ -62,7 +70,7 @@ ROWS = (
     fake("y_on_x.jpg", "Y", "X", of="x1.jpg"),
     fake("nobody.jpg", None, "X", of="x1.jpg"),
     fake("w_on_z.jpg", "W", "Z", of="z1.jpg"),
-    Row("unlabelled.jpg", "made", "unknown", depicted_id="X"),
+    ManifestRow("unlabelled.jpg", "made", "unknown", depicted_id="X"),
 )
 ALL = np.ones(len(ROWS), bool)
 
@@ -74,7 +82,7 @@ def paths(indices: tuple[int, ...]) -> set[str]:
 
 def test_who_has_a_photo_and_a_forgery_is_asked_for() -> None:
     """B has no forgery, Z neither, W no photo; X is asked with the photo nobody forged."""
-    made = plan(ROWS, ALL)
+    made = build_plan(ROWS, ALL)
     asked = {question.person: paths(question.references) for question in made.questions}
     assert asked == {"X": {"x2.jpg"}, "Y": {"y1.jpg"}}
     assert made.left_out["persons_forged_without_a_photo"] == 1
@@ -82,41 +90,41 @@ def test_who_has_a_photo_and_a_forgery_is_asked_for() -> None:
 
 def test_the_source_of_a_query_is_not_in_the_gallery() -> None:
     """The other frame of a query's clip leaves with it; a photo of its own source stays."""
-    gallery = paths(plan(ROWS, ALL).gallery)
+    gallery = paths(build_plan(ROWS, ALL).gallery)
     assert not gallery & {"x2.jpg", "y1.jpg", "y2.jpg"}
     assert gallery >= {"x1.jpg", "b1.jpg", "z1.jpg", "stranger.jpg", "x_edited.jpg"}
 
 
 def test_what_nobody_could_judge_is_left_out_and_counted() -> None:
     """A forgery of somebody unnamed and a row without a label are in no gallery."""
-    made = plan(ROWS, ALL)
+    made = build_plan(ROWS, ALL)
     assert not paths(made.gallery) & {"nobody.jpg", "unlabelled.jpg"}
     assert made.left_out["rows_without_known_label_or_person"] == 2
 
 
 def test_near_duplicates_of_a_query_leave_the_gallery() -> None:
     """A photo that is alike the query photo is gone from the gallery, and counted."""
-    made = plan(ROWS, ALL, alike=lambda first, second: {first, second} == {0, 1})
+    made = build_plan(ROWS, ALL, alike=lambda first, second: {first, second} == {0, 1})
     assert "x1.jpg" not in paths(made.gallery)
     assert made.left_out["near_duplicates_of_queries"] == 1
 
 
 def test_one_photo_stays_in_the_gallery_whatever_is_asked_with() -> None:
     """Of two photos one is asked with though three are wanted; one whose face is lost is not."""
-    assert len(plan(ROWS, ALL, references=3).questions[0].references) == 1
-    (of_x, _) = plan(ROWS, ALL & (np.arange(len(ROWS)) != 1)).questions
+    assert len(build_plan(ROWS, ALL, references=3).questions[0].references) == 1
+    (of_x, _) = build_plan(ROWS, ALL & (np.arange(len(ROWS)) != 1)).questions
     assert paths(of_x.references) == {"x1.jpg"}
-    assert plan(ROWS, ~ALL).questions[0].references == ()
+    assert build_plan(ROWS, ~ALL).questions[0].references == ()
 
 
 def test_a_body_owner_is_a_hard_negative_not_the_person() -> None:
     """Relevance follows the face; the body's owner sees somebody else's forgery."""
     rows = {row.path: row for row in ROWS}
-    assert kind("X", rows["x_on_b.jpg"]) == "forgery of the person"
-    assert kind("B", rows["x_on_b.jpg"]) == "forgery of another on the person's body"
-    assert kind("Y", rows["x_on_b.jpg"]) == "forgery of another"
-    assert kind("X", rows["x1.jpg"]) == "genuine photo of the person"
-    assert kind("X", rows["stranger.jpg"]) == "authentic photo of another"
+    assert relation_to_query("X", rows["x_on_b.jpg"]) == "forgery of the person"
+    assert relation_to_query("B", rows["x_on_b.jpg"]) == "forgery of another on the person's body"
+    assert relation_to_query("Y", rows["x_on_b.jpg"]) == "forgery of another"
+    assert relation_to_query("X", rows["x1.jpg"]) == "genuine photo of the person"
+    assert relation_to_query("X", rows["stranger.jpg"]) == "authentic photo of another"
     assert body_owners("X", ROWS) == {"B"}
 
 
@@ -125,7 +133,7 @@ def test_a_limit_keeps_persons_together() -> None:
     rows = tuple(
         photo(f"{name}_{shot}.jpg", f"p{name}") for name in range(100) for shot in range(3)
     )
-    manifest = of_whole_persons(Manifest("m", Path(), rows), 30, seed=1)
+    manifest = limit_by_person(Manifest("m", Path(), rows), 30, seed=1)
     assert len(manifest.rows) == 30
     assert len({row.depicted_id for row in manifest.rows}) == 10
 
@@ -133,11 +141,11 @@ def test_a_limit_keeps_persons_together() -> None:
 def test_what_parts_may_have_learnt_from_is_left_out() -> None:
     """Rows of a train split go, and the notes count them; nothing else left is refused."""
     rows = (replace(ROWS[0], split="train"), replace(ROWS[1], split="val"), ROWS[2])
-    kept = unseen(Manifest("m", Path(), rows))
+    kept = without_train_split(Manifest("m", Path(), rows))
     assert kept.rows == rows[1:]
     assert kept.notes["left out"] == "1 rows of the train split"
     with pytest.raises(SetupError, match="train split only"):
-        unseen(Manifest("m", Path(), rows[:1]))
+        without_train_split(Manifest("m", Path(), rows[:1]))
 
 
 def test_names_are_joined_through_a_third() -> None:
@@ -151,13 +159,13 @@ def test_names_are_joined_through_a_third() -> None:
 
 
 def seen(
-    rank: int, what: Kind, verdict: Verdict, same: float | None, forged: float | None
-) -> Judged:
+    rank: int, what: RelationToQuery, verdict: Verdict, same: float | None, forged: float | None
+) -> RankedImage:
     """A picture in a list, called after its rank."""
-    return Judged(f"{rank}.jpg", f"{rank}", what, "m", verdict, same, forged, rank)
+    return RankedImage(f"{rank}.jpg", f"{rank}", what, "m", verdict, same, forged, rank)
 
 
-LIST = Answer(
+LIST = SearchResult(
     "X", ("q.jpg",),
     (
         seen(1, "forgery of the person", "impersonation", 0.9, 0.8),
@@ -165,14 +173,14 @@ LIST = Answer(
         seen(3, "forgery of the person", "no forgery found", 0.4, 0.3),
         seen(4, "forgery of another", "other", 0.45, 0.99),
     ),
-    (Missed("lost.jpg", "m", face_found=False),),
+    (MissedImage("lost.jpg", "m", face_found=False),),
 )  # fmt: skip
 
 
 def test_average_precision_counts_what_was_missed() -> None:
     """Relevant at ranks 1 and 3, one missed: (1/1 + 2/3) / 3 = 5/9."""
-    assert precisions([LIST], ORDERS["mAP"]) == [pytest.approx(5 / 9)]
-    found = averages([LIST], seed=0)
+    assert average_precisions([LIST], ORDERS["mAP"]) == [pytest.approx(5 / 9)]
+    found = mean_metrics([LIST], seed=0)
     assert found["recall_at_1"] == pytest.approx(1 / 3)
     assert found["recall_at_10"] == pytest.approx(2 / 3)
     assert found["mrr"] == 1.0
@@ -181,15 +189,15 @@ def test_average_precision_counts_what_was_missed() -> None:
 def test_oracles_know_the_other_stage() -> None:
     """Detector: forgeries by likeness: 1, 4, 3: (1 + 2/3)/3. Retrieval: 2, 1, 3: (1/2 + 2/3)/3."""
     assert flags(LIST, ORDERS["mAP_oracle_detector"]) == [True, False, True, False]
-    assert precisions([LIST], ORDERS["mAP_oracle_detector"]) == [pytest.approx(5 / 9)]
-    assert precisions([LIST], ORDERS["mAP_oracle_retrieval"]) == [pytest.approx(7 / 18)]
+    assert average_precisions([LIST], ORDERS["mAP_oracle_detector"]) == [pytest.approx(5 / 9)]
+    assert average_precisions([LIST], ORDERS["mAP_oracle_retrieval"]) == [pytest.approx(7 / 18)]
 
 
 def test_no_ceiling_where_nothing_is_to_be_told_apart() -> None:
     """Without an authentic photo of the person, any detector would look perfect: NaN."""
-    only = Answer("X", ("q.jpg",), (LIST.judged[0], LIST.judged[3]), ())
-    assert math.isnan(precisions([only], ORDERS["mAP_oracle_retrieval"])[0])
-    assert precisions([only], ORDERS["mAP"]) == [1.0]
+    only = SearchResult("X", ("q.jpg",), (LIST.judged[0], LIST.judged[3]), ())
+    assert math.isnan(average_precisions([only], ORDERS["mAP_oracle_retrieval"])[0])
+    assert average_precisions([only], ORDERS["mAP"]) == [1.0]
 
 
 def test_fusions_order_by_what_they_say() -> None:
@@ -226,9 +234,9 @@ FACES = (photo("a1", "A"), photo("a2", "A"), photo("b1", "B"), fake("a_on_b", "A
 LIKENESS = {0: [1.0, 0.9, 0.2, 0.1], 1: [0.9, 1.0, 0.3, 0.5]}
 
 
-def faces_search() -> tuple[Search, Callable[[np.ndarray], np.ndarray]]:
+def faces_search() -> tuple[RetrievalTask, Callable[[np.ndarray], np.ndarray]]:
     """The search of those rows, and their likeness."""
-    search = arranged(FACES, [row.path for row in FACES], np.ones(4, bool))
+    search = task_from_rows(FACES, [row.path for row in FACES], np.ones(4, bool))
     return search, lambda queries: np.array([LIKENESS[int(index)] for index in queries])
 
 
@@ -280,7 +288,7 @@ class Ran:
 
     def number(self, name: str) -> float:
         """One figure by its dotted name."""
-        value = flat(self.figures)[name]
+        value = flatten_figures(self.figures)[name]
         assert isinstance(value, (int, float))
         return float(value)
 
@@ -300,7 +308,7 @@ def ran(suite: object, data: Path, output: Path, peer: Path) -> Ran:
     return Ran(figures, queries, scores)
 
 
-def rankings(made: Manifest, file: Path, right: Callable[[Row, Row], bool]) -> Path:
+def rankings(made: Manifest, file: Path, right: Callable[[ManifestRow, ManifestRow], bool]) -> Path:
     """A peer's file: 1 where a picture is right for a query photo, else 0."""
     lines = [
         f"{query.path},{row.path},{int(right(query, row))}"
@@ -312,7 +320,7 @@ def rankings(made: Manifest, file: Path, right: Callable[[Row, Row], bool]) -> P
     return file
 
 
-def same(query: Row, row: Row) -> bool:
+def same(query: ManifestRow, row: ManifestRow) -> bool:
     """Both depict one person."""
     return query.depicted_id == row.depicted_id
 
@@ -327,7 +335,9 @@ def test_impersonation_is_measured_on_any_data_set(made_dataset: Manifest, outpu
     assert it.number("relevant_per_query") == 6
     assert it.number("mAP") == pytest.approx(np.mean([query.values["ap"] for query in it.queries]))
     assert it.number("peers.oracle.mAP") == 1.0
-    counted = [name for name in flat(it.figures) if name.startswith("failures.all methods")]
+    counted = [
+        name for name in flatten_figures(it.figures) if name.startswith("failures.all methods")
+    ]
     assert sum(it.number(name) for name in counted) == 42
     assert it.number("left_out.rows_of_query_sources") == 21  # a clip of three frames each
     names = ("false-alarms", "missed", "verdicts", "failures", "means")
@@ -356,7 +366,7 @@ def write_lfw(made: Manifest, folder: Path) -> None:
             continue
         name = f"{row.depicted_id}/{row.depicted_id}_000{1 + int(str(row.video_id)[-1])}.jpg"
         pixels = cv2.resize(read_photo(made.file_of(row)).pixels, (218, 218))
-        (face,) = parts().faces.analyse([pixels])[0][:1]
+        (face,) = load_models().faces.analyse([pixels])[0][:1]
         assert face.landmarks is not None
         (folder / "images" / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(folder / "images" / name, quality=95)

@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from evals.datasets import manifest_file
-from evals.datasets.manifest import Manifest, Row
-from evals.protocol.measured import parts
+from evals.datasets.manifest import Manifest, ManifestRow
+from evals.protocol.measured import load_models
 from tests.support.cases import astronaut_pixels, group_pixels
 from tools.forge.forgery import SWAPS, forge, save_forgery
 
@@ -33,7 +33,7 @@ FORGERIES_EACH = 2  # of each person by each method
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class SyntheticPhoto:
     """An authentic picture of the set: pixels (256, 256, 3), landmarks (68, 2), where from."""
 
     pixels: np.ndarray
@@ -57,7 +57,7 @@ def portraits() -> dict[str, np.ndarray]:
     """One photograph (256, 256, 3) uint8 RGB a person, the face in the middle."""
     found = []
     for picture in (astronaut_pixels(), group_pixels()):
-        boxes = [face.box for face in parts().faces.analyse([picture])[0]]
+        boxes = [face.box for face in load_models().faces.analyse([picture])[0]]
         found += [_square(picture, box) for box in boxes]
     return dict(zip(PERSONS, found, strict=True))
 
@@ -72,16 +72,16 @@ def _square(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
     return cv2.resize(cut, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
 
 
-def _shots() -> Iterator[Shot]:
+def _shots() -> Iterator[SyntheticPhoto]:
     for person, portrait in portraits().items():
         rng = np.random.default_rng(PERSONS.index(person))
         for clip in range(CLIPS):
             taken = [_frame(portrait, rng, clip=clip) for _ in range(FRAMES)]
-            for frame, faces in enumerate(parts().faces.analyse(taken)):
+            for frame, faces in enumerate(load_models().faces.analyse(taken)):
                 face = max(faces, key=lambda one: one.quality.width_px)
                 assert face.landmarks is not None
                 name = f"{person}_clip{clip}"
-                yield Shot(taken[frame], face.landmarks, person, name, frame)
+                yield SyntheticPhoto(taken[frame], face.landmarks, person, name, frame)
 
 
 def _frame(portrait: np.ndarray, rng: np.random.Generator, *, clip: int) -> np.ndarray:
@@ -102,17 +102,17 @@ def _as_jpeg(pixels: np.ndarray, *, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer))
 
 
-def _kept(shot: Shot, root: Path) -> Row:
+def _kept(shot: SyntheticPhoto, root: Path) -> ManifestRow:
     path = f"real/{shot.person}/{shot.clip}_{shot.frame:03d}.jpg"
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(shot.pixels).save(root / path, quality=92)
-    return Row(
+    return ManifestRow(
         path, "made", "real", _split(shot.person), video_id=shot.clip, frame=shot.frame,
         depicted_id=shot.person, body_id=shot.person, source_video=shot.clip, licence_tag="tests",
     )  # fmt: skip
 
 
-def _forged(shots: list[Shot], method: str, *, root: Path) -> Iterator[Row]:
+def _forged(shots: list[SyntheticPhoto], method: str, *, root: Path) -> Iterator[ManifestRow]:
     """Every person `FORGERIES_EACH` times; a swap puts the face on the next persons' bodies."""
     (root / method).mkdir()
     of = {person: [shot for shot in shots if shot.person == person] for person in PERSONS}
@@ -129,7 +129,7 @@ def _forged(shots: list[Shot], method: str, *, root: Path) -> Iterator[Row]:
             )  # fmt: skip
             path = f"{method}/{person}_on_{body}_{turn}.jpg"
             save_forgery(forgery, root / path)
-            yield Row(
+            yield ManifestRow(
                 path, "made", "fake", _split(person), depicted_id=person, body_id=body,
                 method=method, source_video=target.clip, licence_tag="tests",
             )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from evals.protocol.measured import parts
+from evals.protocol.measured import load_models
 from tests.support.made.dataset import portraits
 from tools.forge.forgery import forge
 
@@ -34,7 +34,7 @@ def _shots(portrait: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     upright = cv2.resize(portrait, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
     taken = [upright, np.ascontiguousarray((upright[:, ::-1] * 0.85).astype(np.uint8))]
     found = []
-    for pixels, faces in zip(taken, parts().faces.analyse(taken), strict=True):
+    for pixels, faces in zip(taken, load_models().faces.analyse(taken), strict=True):
         face = max(faces, key=lambda one: one.quality.width_px)
         assert face.landmarks is not None
         found.append((pixels, face.landmarks))

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from tools.encoder.clip import Encoder
-from tools.faces.alignment import TEMPLATE
-from tools.training.data.forgery_pool import Pair, write_chunks
-from tools.training.data.pairs import Drawn, Look, Sample, crops
+from tools.faces.alignment import KEYPOINT_TEMPLATE
+from tools.training.data.forgery_pool import ForgeryPair, write_chunks
+from tools.training.data.pairs import CropSample, TrainingImage, TrainingPair, crops
 
 SIDE = 96
 
@@ -25,18 +25,20 @@ class MadePairs:
         """Whose photograph it is."""
         return f"person {index // self.each}"
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair:
         """The same pictures every time; each photograph has keypoints of its own."""
         own = np.random.default_rng(index)
         real = own.integers(0, 120, (SIDE, SIDE, 3)).astype(np.uint8)
         fake = real.copy()
         fake[30:60, 30:60] = 250
-        points = (TEMPLATE * 80 + 8 + own.uniform(-1, 1)).astype(np.float32)
-        looks = (Look(pixels, points, None) for pixels in (real, fake))
-        return Drawn(*looks, self.family, paired=True)
+        points = (KEYPOINT_TEMPLATE * 80 + 8 + own.uniform(-1, 1)).astype(np.float32)
+        looks = (TrainingImage(pixels, points, None) for pixels in (real, fake))
+        return TrainingPair(*looks, self.family, paired=True)
 
 
-def samples(encoder: Encoder, *, pairs: int = 4, source: MadePairs | None = None) -> list[Sample]:
+def samples(
+    encoder: Encoder, *, pairs: int = 4, source: MadePairs | None = None
+) -> list[CropSample]:
     """Crops of the first pairs: authentic ones, then their forgeries in the same order."""
     source, rng = source or MadePairs(), np.random.default_rng(0)
     found = [
@@ -60,7 +62,7 @@ def write_pool(folder: Path) -> Path:
             mask[30:60, 30:60] = 255
             origin = f"{name} {source.group(index)}/{index}.jpg"
             pairs.append(
-                Pair(
+                ForgeryPair(
                     drawn.real.pixels, drawn.fake.pixels, mask, drawn.real.keypoints, family, (),
                     origin,
                 )

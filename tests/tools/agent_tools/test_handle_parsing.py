@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.agent_tools.handle_parsing import handles_in, understood
+from tools.agent_tools.handle_parsing import find_handles, normalise_handle
 from tools.errors import ToolError
 
 NUMBERS = st.integers(1, 999)
@@ -16,16 +16,16 @@ FORMS = (
 @given(NUMBERS, st.sampled_from(FORMS))
 def test_every_form_of_a_hit_is_that_hit(number: int, form: str) -> None:
     """Two and three digits stay two and three digits, however a hit is written."""
-    assert understood(form.format(number)) == f"H{number}"
+    assert normalise_handle(form.format(number)) == f"H{number}"
 
 
 @given(NUMBERS, NUMBERS)
 def test_hits_named_in_a_sentence_are_read_in_order(one: int, other: int) -> None:
     """Both hits are found, in the order in which they are named, and no other."""
     expected = tuple(dict.fromkeys((f"H{one}", f"H{other}")))
-    assert handles_in(f"Compare H{one} with H{other}.") == expected
-    assert handles_in(f"compare hits {one} and {other}, please") == expected
-    assert handles_in(f"why is h{one} like hit {other}?") == expected
+    assert find_handles(f"Compare H{one} with H{other}.") == expected
+    assert find_handles(f"compare hits {one} and {other}, please") == expected
+    assert find_handles(f"why is h{one} like hit {other}?") == expected
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_hits_named_in_a_sentence_are_read_in_order(one: int, other: int) -> Non
 )
 def test_counts_are_no_handles(text: str, handles: tuple[str, ...]) -> None:
     """A number is a handle only where a picture is named by it."""
-    assert handles_in(text) == handles
+    assert find_handles(text) == handles
 
 
 @pytest.mark.parametrize("text", ["H0", "", "H", "the photo", "H1 and H2", "17", "H1.5.2", "X7"])
 def test_what_is_no_handle_is_refused(text: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(ToolError, match="is no handle"):
-        understood(text)
+        normalise_handle(text)

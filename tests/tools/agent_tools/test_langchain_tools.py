@@ -15,12 +15,12 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from PIL import Image
 
 from assistant import Unmask
-from tests.support.cases import desk_of
+from tests.support.cases import workspace_of
 from tools import toolkit
-from tools.agent_tools.workspace import Desk
+from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.search.results import Findings
-from tools.verdict.handles import FACT, SUBJECT
+from tools.verdict.handles import FACT_PATTERN, SUBJECT_PATTERN
 
 NAMES = [
     "find_person", "score_fake", "compare_faces", "locate_artifacts", "describe_image",
@@ -29,16 +29,16 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def desk(case: Unmask) -> Desk:
+def desk(case: Unmask) -> Workspace:
     """A desk on which the portrait was searched for."""
-    desk = desk_of(case)
+    desk = workspace_of(case)
     home = case.settings.home
     desk.find([desk.add_photo(home / "SECRET_NAME.png")])
     desk.add_photo(home / "SECRET_GROUP.png")
     return desk
 
 
-def call(desk: Desk, name: str, **arguments: Any) -> ToolMessage:
+def call(desk: Workspace, name: str, **arguments: Any) -> ToolMessage:
     """Call a tool as an agent does."""
     tool = next(tool for tool in toolkit(desk) if tool.name == name)
     message = tool.invoke({"type": "tool_call", "id": "1", "name": name, "args": arguments})
@@ -53,7 +53,7 @@ def text_of(message: ToolMessage) -> str:
     return "".join(b["text"] for b in message.content if isinstance(b, dict) and "text" in b)
 
 
-def test_the_tools_have_small_schemas(desk: Desk) -> None:
+def test_the_tools_have_small_schemas(desk: Workspace) -> None:
     """Six tools, their documented names; all of them take little of a prompt."""
     schemas = [convert_to_openai_tool(tool)["function"] for tool in toolkit(desk)]
     assert [schema["name"] for schema in schemas] == NAMES
@@ -80,13 +80,13 @@ def test_importing_the_tools_is_instant() -> None:
     ],
 )
 def test_a_model_reads_words_handles_and_nothing_else(
-    desk: Desk, name: str, arguments: Mapping[str, Any]
+    desk: Workspace, name: str, arguments: Mapping[str, Any]
 ) -> None:
     """No number stands in any result outside of a handle, no path, and every handle exists."""
     words = text_of(call(desk, name, **arguments))
-    handles = set(re.findall(rf"{FACT.pattern}|{SUBJECT.pattern}", words))
+    handles = set(re.findall(rf"{FACT_PATTERN.pattern}|{SUBJECT_PATTERN.pattern}", words))
     assert handles
-    bare = re.sub(rf"\b({FACT.pattern}|{SUBJECT.pattern})", "", words)
+    bare = re.sub(rf"\b({FACT_PATTERN.pattern}|{SUBJECT_PATTERN.pattern})", "", words)
     if name != "describe_image":  # metadata is quoted as it is
         assert not re.search(r"\d", bare)
     assert "SECRET" not in words
@@ -95,7 +95,7 @@ def test_a_model_reads_words_handles_and_nothing_else(
         desk.fact(handle)
 
 
-def test_hits_are_listed_as_the_rule_judged_them(desk: Desk) -> None:
+def test_hits_are_listed_as_the_rule_judged_them(desk: Workspace) -> None:
     """Verdicts are those of the findings, which travel along as the artifact."""
     message = call(desk, "find_person", photos=["Q1"], top=2)
     found = message.artifact
@@ -111,7 +111,7 @@ def test_hits_are_listed_as_the_rule_judged_them(desk: Desk) -> None:
     call(desk, "find_person", photos=["Q1"])
 
 
-def test_evidence_is_listed_with_its_readings(desk: Desk) -> None:
+def test_evidence_is_listed_with_its_readings(desk: Workspace) -> None:
     """What the model reads about a hit is what the desk's facts say."""
     content = json.loads(text_of(call(desk, "score_fake", image="[H1]")))
     assert content["verdict"] == desk.hit("H1").verdict
@@ -125,7 +125,7 @@ def test_evidence_is_listed_with_its_readings(desk: Desk) -> None:
 
 def test_located_regions_become_facts_of_the_face(case: Unmask) -> None:
     """Before locating, nothing may be said of a region; afterwards seven regions are facts."""
-    desk = desk_of(case)
+    desk = workspace_of(case)
     for name in ("SECRET_NAME.png", "SECRET_GROUP.png"):
         desk.add_photo(case.settings.home / name)
     desk.find(["Q1"])
@@ -143,7 +143,7 @@ def test_located_regions_become_facts_of_the_face(case: Unmask) -> None:
         assert bool(regions) is (hit.face_id == located)
 
 
-def test_metadata_is_data(desk: Desk) -> None:
+def test_metadata_is_data(desk: Workspace) -> None:
     """An order written into a file arrives as one short line between JSON quotes."""
     content = json.loads(text_of(call(desk, "describe_image", image="Q1")))
     software = content["metadata"]["software"]
@@ -153,7 +153,7 @@ def test_metadata_is_data(desk: Desk) -> None:
     assert (content["format"], content["size"], content["faces"]) == ("PNG", "medium", "one")
 
 
-def test_a_picture_is_shown_small(desk: Desk) -> None:
+def test_a_picture_is_shown_small(desk: Workspace) -> None:
     """The picture comes as a standard image block of a size that a prompt can bear."""
     message = call(desk, "describe_image", image="Q2")
     block = message.content[1]
@@ -181,15 +181,15 @@ def test_a_picture_is_shown_small(desk: Desk) -> None:
     ],
 )
 def test_mistakes_come_back_as_advice(
-    desk: Desk, name: str, arguments: Mapping[str, Any], says: str
+    desk: Workspace, name: str, arguments: Mapping[str, Any], says: str
 ) -> None:
     """Bad handles and bad arguments are ToolErrors that say what would have been right."""
     with pytest.raises(ToolError, match=re.escape(says)):
         call(desk, name, **arguments)
 
 
-def test_the_tools_of_two_desks_do_not_mix(desk: Desk, case: Unmask) -> None:
+def test_the_tools_of_two_desks_do_not_mix(desk: Workspace, case: Unmask) -> None:
     """A tool works on the desk that it was made for."""
     with pytest.raises(ToolError, match="call find_person"):
-        call(desk_of(case), "score_fake", image="H1")
+        call(workspace_of(case), "score_fake", image="H1")
     assert call(desk, "score_fake", image="H1")

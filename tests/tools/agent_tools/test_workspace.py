@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from assistant import Unmask
-from tests.support.cases import GALLERY, desk_of
-from tools.agent_tools.workspace import Desk
+from tests.support.cases import GALLERY, workspace_of
+from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.search.query import NoFace, SeveralFaces
 from tools.verdict.handles import IN_WORDS
@@ -20,20 +20,20 @@ def home(case: Unmask) -> Path:
 
 
 @pytest.fixture
-def desk(case: Unmask) -> Desk:
+def desk(case: Unmask) -> Workspace:
     """An empty desk."""
-    return desk_of(case)
+    return workspace_of(case)
 
 
 @pytest.fixture(scope="module")
-def searched(case: Unmask, home: Path) -> Desk:
+def searched(case: Unmask, home: Path) -> Workspace:
     """A desk on which the portrait was searched for; not to be changed."""
-    desk = desk_of(case)
+    desk = workspace_of(case)
     desk.find([desk.add_photo(home / "SECRET_NAME.png")])
     return desk
 
 
-def test_the_same_bytes_are_the_same_photo(desk: Desk, home: Path) -> None:
+def test_the_same_bytes_are_the_same_photo(desk: Workspace, home: Path) -> None:
     """A photo that is dropped twice, under whatever name, keeps its handle."""
     again = home / "again.png"
     again.write_bytes((home / "SECRET_NAME.png").read_bytes())
@@ -43,7 +43,7 @@ def test_the_same_bytes_are_the_same_photo(desk: Desk, home: Path) -> None:
     assert list(desk.photos) == ["Q1", "Q2"]
 
 
-def test_hits_are_called_by_their_rank(searched: Desk) -> None:
+def test_hits_are_called_by_their_rank(searched: Workspace) -> None:
     """H1 is the first hit; its picture and its upright face can be had by that name."""
     assert searched.search is not None
     findings, query = searched.search
@@ -54,7 +54,9 @@ def test_hits_are_called_by_their_rank(searched: Desk) -> None:
     assert query.paths == tuple(searched.photos.values())
 
 
-def test_the_desk_finds_what_the_python_api_finds(searched: Desk, case: Unmask, home: Path) -> None:
+def test_the_desk_finds_what_the_python_api_finds(
+    searched: Workspace, case: Unmask, home: Path
+) -> None:
     """Verdicts and order are the same on both ways in."""
     there = case.find([home / "SECRET_NAME.png"], top=10)
     assert searched.search is not None
@@ -66,7 +68,7 @@ def test_the_desk_finds_what_the_python_api_finds(searched: Desk, case: Unmask, 
 
 
 def test_a_follow_up_measures_nothing_again(
-    desk: Desk, home: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Workspace, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once a photo was measured, asking again for more or fewer hits runs no network."""
     photo = desk.add_photo(home / "SECRET_NAME.png")
@@ -77,7 +79,7 @@ def test_a_follow_up_measures_nothing_again(
     assert desk.facts("Q1")
 
 
-def test_facts_have_the_same_number_everywhere(searched: Desk) -> None:
+def test_facts_have_the_same_number_everywhere(searched: Workspace) -> None:
     """E2 of a hit and of a photo are the same measure, and every reading is free of digits."""
     facts = {fact.id: fact for fact in (*searched.facts("H1"), *searched.facts("Q1"))}
     assert facts["H1.E2"].name == facts["Q1.E2"].name == "forgery score of the face"
@@ -88,7 +90,7 @@ def test_facts_have_the_same_number_everywhere(searched: Desk) -> None:
             assert not re.search(r"\d", fact.reads + fact.name), fact
 
 
-def test_readings_follow_the_verdict(searched: Desk) -> None:
+def test_readings_follow_the_verdict(searched: Workspace) -> None:
     """The words for the three probabilities agree with the rule's verdict of every hit."""
     agrees = {
         "impersonation": ("same person", "forged", "likely"),
@@ -103,7 +105,7 @@ def test_readings_follow_the_verdict(searched: Desk) -> None:
             assert (reads[0], reads[2]) == ("another person", "unlikely")
 
 
-def test_counts_are_facts_of_the_search_and_the_gallery(searched: Desk) -> None:
+def test_counts_are_facts_of_the_search_and_the_gallery(searched: Workspace) -> None:
     """S1 is what was compared, S2 to S7 add up to it, G1 is the number of images."""
     values = [fact.value or 0 for fact in searched.facts("S")]
     assert values[0] == sum(values[1:]) == 3
@@ -111,7 +113,7 @@ def test_counts_are_facts_of_the_search_and_the_gallery(searched: Desk) -> None:
     assert searched.fact("G3").reads == "one"
 
 
-def test_two_faces_are_compared_under_one_name(searched: Desk) -> None:
+def test_two_faces_are_compared_under_one_name(searched: Workspace) -> None:
     """A comparison keeps its handle when it is asked for again, and a copy is the same person."""
     first = searched.compare("Q1", "H1")
     assert searched.compare("Q1", "H1").handle == first.handle
@@ -123,7 +125,7 @@ def test_two_faces_are_compared_under_one_name(searched: Desk) -> None:
     }  # fmt: skip
 
 
-def test_a_group_asks_which_face_is_meant_and_remembers(desk: Desk, home: Path) -> None:
+def test_a_group_asks_which_face_is_meant_and_remembers(desk: Workspace, home: Path) -> None:
     """Without a choice the error says what to ask; the choice holds for later calls."""
     photo = desk.add_photo(home / "SECRET_GROUP.png")
     with pytest.raises(SeveralFaces, match="call find_person with face") as caught:
@@ -138,7 +140,7 @@ def test_a_group_asks_which_face_is_meant_and_remembers(desk: Desk, home: Path) 
     assert desk.compare(photo, "H1").facts
 
 
-def test_errors_name_handles_and_never_files(desk: Desk, home: Path) -> None:
+def test_errors_name_handles_and_never_files(desk: Workspace, home: Path) -> None:
     """A photo without a face, a broken file and a picture that is gone say so by handle."""
     with pytest.raises(ToolError, match="not an image") as broken:
         desk.add_photo(home / "SECRET_TEXT.jpg")
@@ -165,13 +167,13 @@ def test_errors_name_handles_and_never_files(desk: Desk, home: Path) -> None:
         ("nonsense", "handles look like"),
     ],
 )
-def test_a_bad_handle_lists_the_valid_ones(searched: Desk, handle: str, valid: str) -> None:
+def test_a_bad_handle_lists_the_valid_ones(searched: Workspace, handle: str, valid: str) -> None:
     """The model can correct itself from the message."""
     with pytest.raises(ToolError, match=valid):
         searched.fact(handle) if "." in handle or handle[0] == "S" else searched.facts(handle)
 
 
-def test_before_any_search_the_error_says_what_to_call(desk: Desk) -> None:
+def test_before_any_search_the_error_says_what_to_call(desk: Workspace) -> None:
     """There are no hits yet, and the message names the tool that makes some."""
     with pytest.raises(ToolError, match="call find_person"):
         desk.hit("H1")
@@ -179,7 +181,7 @@ def test_before_any_search_the_error_says_what_to_call(desk: Desk) -> None:
     assert desk.facts("S") == ()
 
 
-def test_an_empty_gallery_says_how_to_fill_it(desk: Desk, home: Path) -> None:
+def test_an_empty_gallery_says_how_to_fill_it(desk: Workspace, home: Path) -> None:
     """Switching to a gallery that was never made forgets the hits and refuses to search."""
     photo = desk.add_photo(home / "SECRET_NAME.png")
     desk.find([photo])
@@ -191,9 +193,9 @@ def test_an_empty_gallery_says_how_to_fill_it(desk: Desk, home: Path) -> None:
     assert desk.find([photo]).hits
 
 
-def test_desks_share_nothing_but_weights(case: Unmask, searched: Desk) -> None:
+def test_desks_share_nothing_but_weights(case: Unmask, searched: Workspace) -> None:
     """A new desk beside a used one is empty."""
-    fresh = desk_of(case)
+    fresh = workspace_of(case)
     assert not fresh.photos
     assert fresh.search is None
     assert fresh.instruments is searched.instruments

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tools.checkpoints import store
-from tools.checkpoints.download import HttpsOnly, fetch
+from tools.checkpoints.download import HttpsOnly, download_file
 from tools.checkpoints.store import (
     calibration_file,
     download,
@@ -106,8 +106,8 @@ def web() -> Iterator[Web]:
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of pocket weights, with a file for every name in the table."""
     folder = tmp_path / "weights"
-    monkeypatch.setattr(store, "WEIGHTS", folder)
-    monkeypatch.setattr(store, "MANIFEST", folder / "manifest.json")
+    monkeypatch.setattr(store, "WEIGHTS_DIR", folder)
+    monkeypatch.setattr(store, "MANIFEST_FILE", folder / "manifest.json")
     for row in PROFILES["pocket"].values():
         for name in row.files:
             path = folder / row.folder / name
@@ -162,7 +162,7 @@ def get(
         if calls is not None:
             calls.append((name, done, total))
 
-    fetch(
+    download_file(
         f"{web.address}/clip",
         target,
         sha256=expected,
@@ -230,7 +230,7 @@ def test_a_missing_file_is_a_setup_error(web: Web, tmp_path: Path) -> None:
 def test_a_silent_server_is_a_setup_error(tmp_path: Path) -> None:
     """When nobody answers the person is told the address, without a traceback."""
     with pytest.raises(SetupError, match=r"127\.0\.0\.1:9/x failed"):
-        fetch("https://127.0.0.1:9/x", tmp_path / "x", sha256="", size=1, progress=quiet)
+        download_file("https://127.0.0.1:9/x", tmp_path / "x", sha256="", size=1, progress=quiet)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_silent_server_is_a_setup_error(tmp_path: Path) -> None:
 def test_only_https_is_downloaded(tmp_path: Path, url: str) -> None:
     """Plain http and local files are refused before anything is opened."""
     with pytest.raises(SetupError, match="not https"):
-        fetch(url, tmp_path / "x", sha256="", size=1, progress=quiet)
+        download_file(url, tmp_path / "x", sha256="", size=1, progress=quiet)
 
 
 @local_only
@@ -262,7 +262,7 @@ def test_no_redirect_leads_down_from_https(web: Web, tmp_path: Path, target: str
         where["/clip"], where["/moved"] = CONTENT, places[target]
         opener = urllib.request.build_opener(HttpsOnly, trusting)
         get = partial(
-            fetch, f"{address}/moved", tmp_path / "model.bin", sha256=sha256(CONTENT),
+            download_file, f"{address}/moved", tmp_path / "model.bin", sha256=sha256(CONTENT),
             size=len(CONTENT), progress=quiet, opener=opener,
         )  # fmt: skip
         if target == "https":
@@ -337,7 +337,9 @@ def write_certificate(folder: Path) -> Path:
 def test_a_full_disk_is_told_before_the_transfer(tmp_path: Path) -> None:
     """What cannot fit is not begun."""
     with pytest.raises(SetupError, match="are needed"):
-        fetch("https://x.invalid/x", tmp_path / "x", sha256="", size=1 << 60, progress=quiet)
+        download_file(
+            "https://x.invalid/x", tmp_path / "x", sha256="", size=1 << 60, progress=quiet
+        )
 
 
 @local_only

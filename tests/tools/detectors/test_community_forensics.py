@@ -16,13 +16,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision import transforms
 
-from evals.protocol.measured import parts
-from evals.suites.detector_table.detector_list import roster
-from evals.suites.detector_table.training_distance import NOTHING_OF_OURS
+from evals.protocol.measured import load_models
+from evals.suites.detector_table.detector_list import evaluated_detectors
+from evals.suites.detector_table.training_distance import NO_SHARED_FAMILIES
 from tests.assistant.cli.test_cli_detectors import listed, run
 from tests.tools.detectors.test_image_classifier import REAL_FIRST, vit, write
-from tools.detectors import CommunityForensics, ImageClassifier, PictureDetector
-from tools.detectors.networks.classifier_folders import classifier_of
+from tools.detectors import CommunityForensics, ImageClassifier, PixelDetector
+from tools.detectors.networks.classifier_folders import load_classifier
 from tools.detectors.networks.community_forensics import WEIGHTS
 from tools.detectors.networks.image_classifier import CONFIG
 from tools.encoder.preprocessing import CLIP_MEAN, CLIP_STD
@@ -194,7 +194,7 @@ def test_it_says_what_it_works_on(
     tmp_path: Path, detector: CommunityForensics, state: State, astronaut: np.ndarray
 ) -> None:
     """Name, inputs and preprocessing are those of every detector; other weights, another sha256."""
-    assert isinstance(detector, PictureDetector)
+    assert isinstance(detector, PixelDetector)
     assert (detector.name, detector.inputs) == ("commfor-model-224", "image")
     assert detector.preprocessing == (
         "whole picture, shorter side to 256 px, bilinear; centre of 224×224 px, "
@@ -275,19 +275,19 @@ def test_damage_is_told(tmp_path: Path, state: State) -> None:
 def test_folders_are_told_apart_by_their_config(tmp_path: Path, state: State) -> None:
     """The published layout, transformers' form, and neither of the two."""
     ours = put(tmp_path / "image" / "commfor", state)
-    assert isinstance(classifier_of(ours, inputs="image"), CommunityForensics)
+    assert isinstance(load_classifier(ours, inputs="image"), CommunityForensics)
     others = write(tmp_path / "image" / "vit", vit, REAL_FIRST)
-    assert isinstance(classifier_of(others, inputs="image"), ImageClassifier)
+    assert isinstance(load_classifier(others, inputs="image"), ImageClassifier)
     (ours / CONFIG).write_text('{"hidden": 3}', "utf-8")
     with pytest.raises(SetupError, match="names no 'model_type': it is no classifier"):
-        classifier_of(ours, inputs="image")
+        load_classifier(ours, inputs="image")
 
 
 def test_it_is_not_shown_faces(tmp_path: Path, state: State) -> None:
     """It learnt whole pictures; below `face` it is told to be in the wrong place."""
     folder = put(tmp_path / "face" / "commfor", state)
     with pytest.raises(SetupError, match=rf"move it to {tmp_path / 'image'}$"):
-        classifier_of(folder, inputs="face")
+        load_classifier(folder, inputs="face")
 
 
 def test_it_is_listed_and_asked_by_evaluations(home: Path, state: State) -> None:
@@ -303,9 +303,11 @@ def test_it_is_listed_and_asked_by_evaluations(home: Path, state: State) -> None
     assert "shorter side to 256 px" in row["preprocessing"]
     assert "classes" not in row
     assert "image/commfor-model-224" in run("detectors").stdout
-    found = roster(parts().settings.model_copy(update={"models_dir": home / "models"}))
+    found = evaluated_detectors(
+        load_models().settings.model_copy(update={"models_dir": home / "models"})
+    )
     (one,) = [it for it in found.entrants if isinstance(it.detector, CommunityForensics)]
-    assert (one.name, one.learnt) == ("image/commfor-model-224", NOTHING_OF_OURS)
+    assert (one.name, one.learnt) == ("image/commfor-model-224", NO_SHARED_FAMILIES)
 
 
 def test_weights_that_do_not_fit_are_listed_with_the_reason(home: Path, state: State) -> None:

@@ -17,9 +17,9 @@ from PIL import Image
 
 import evals.__main__ as entry
 from evals.options import EvalOptions
-from evals.protocol.measured import parts
+from evals.protocol.measured import load_models
 from evals.runs.figures import jsonable
-from evals.runs.folder import Run
+from evals.runs.folder import EvalRun
 from evals.runs.samples import ScoreSample, read
 from evals.suite_table import SUITES
 from evals.suites.detector_table import (
@@ -35,8 +35,13 @@ from evals.suites.detector_table import samples as table_samples
 from evals.suites.detector_table import suite as table
 from evals.suites.detector_table.calibration import figures as calibration_figures
 from evals.suites.detector_table.markdown import markdown
-from evals.suites.detector_table.score_table import Sheet, column, columns
-from evals.suites.detector_table.training_distance import POCKET, Learnt, learnt_of, nearness
+from evals.suites.detector_table.score_table import ScoreTable, column, columns
+from evals.suites.detector_table.training_distance import (
+    POCKET_FAMILIES,
+    TrainingFamilies,
+    read_training_families,
+    training_overlap,
+)
 from evals.suites.detectors import suite
 from evals.suites.detectors.figures import figures_of
 from evals.suites.detectors.systems import System
@@ -44,21 +49,21 @@ from evals.suites.performance import size
 from prompts.zero_shot import PROMPT_SETS
 from tests.support.made import forgery_data as made_forgery_data
 from tests.tools.detectors.test_image_classifier import REAL_FIRST, vit, write
-from tools.detectors.calibration import FILE, Calibration, fit
+from tools.detectors.calibration import CALIBRATION_FILE, Calibration, fit_calibration
 from tools.detectors.clip_heads.profile_heads import (
     calibration_of,
-    called,
+    detector_variants,
     read_calibrations,
-    ways,
+    variant_name,
     write_calibrations,
 )
-from tools.detectors.folders import FOLDER, Shelved, shelved
+from tools.detectors.folders import DETECTORS_FOLDER, StoredDetector, find_stored_detectors
 from tools.errors import SetupError
 from tools.forge.forgery import FAMILIES, SCENE_FAMILIES
 from tools.training.calibration import detectors as calibrating
 from tools.training.calibration.detector_pictures import half_of, lfw_faces
 from tools.training.detectors.sbi_caddm import ArtefactLearner
-from tools.verdict.calibration import Band
+from tools.verdict.calibration import InconclusiveBand
 
 FEW = ("face_swap", "partial_swap", "scene_resynthesis", "morph")
 PHOTOS = 4
@@ -75,18 +80,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models' folder with one detector on its shelf, untrained, calibrated by hand."""
     folder = tmp_path_factory.mktemp("models")
     ArtefactLearner("sbi").save(
-        folder / FOLDER / "sbi", trained_on="nothing", families=["self_blend"], name="sbi"
+        folder / DETECTORS_FOLDER / "sbi", trained_on="nothing", families=["self_blend"], name="sbi"
     )
-    (one,) = shelved([folder / FOLDER])
-    detector = one.load(parts().encoder)
+    (one,) = find_stored_detectors([folder / DETECTORS_FOLDER])
+    detector = one.load(load_models().encoder)
     logits = np.linspace(-1, 1, 20)
-    fit(detector, logits, logits > 0, fitted_on={}).save(one.folder / FILE)
+    fit_calibration(detector, logits, logits > 0, fitted_on={}).save(one.folder / CALIBRATION_FILE)
     return folder
 
 
-def of_models(folder: Path) -> detector_list.Roster:
+def of_models(folder: Path) -> detector_list.DetectorSet:
     """Everyone, with the shelf of this models' folder."""
-    return detector_list.roster(parts().settings.model_copy(update={"models_dir": folder}))
+    return detector_list.evaluated_detectors(
+        load_models().settings.model_copy(update={"models_dir": folder})
+    )
 
 
 @dataclass(frozen=True)
@@ -102,8 +109,8 @@ class Ran:
 def small(models: Path) -> Iterator[None]:
     """Few families, prompts and rounds, and no detectors but the heads' and the made one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table, "roster", lambda _: of_models(models))
-        patch.setattr(detector_list, "WEIGHTS", models / "nowhere")
+        patch.setattr(table, "evaluated_detectors", lambda _: of_models(models))
+        patch.setattr(detector_list, "WEIGHTS_DIR", models / "nowhere")
         patch.setattr(detector_list, "PROMPT_SETS", {"captions": PROMPT_SETS["captions"]})
         patch.setattr(table_samples, "ALL_FAMILIES", FEW)
         for module in (table, fusion_gain, table_calibration):
@@ -128,8 +135,8 @@ def test_everyone_has_a_row(ran: Ran) -> None:
     """Fusion, every way of the heads, prompts and what lies on the shelf stand in the table."""
     rows = ran.figures["summary"]
     assert isinstance(rows, dict)
-    heads = {called(it) for it in ways(parts().detectors)}
-    missing = {"second/difference"} if parts().second_embedder is None else set()
+    heads = {variant_name(it) for it in detector_variants(load_models().detectors)}
+    missing = {"second/difference"} if load_models().second_embedder is None else set()
     assert {"face/unifd_neighbours_k3", "image/unifd_linear official"} < heads
     assert {*rows} == {
         "fused",
@@ -216,7 +223,7 @@ def test_what_was_learnt_is_said(ran: Ran) -> None:
 def test_a_query_is_another_photo_of_who_is_depicted(ran: Ran, data: Path) -> None:
     """For a swap the source's other photo; never the pictures that the forgery was made of."""
     faces = lfw_faces(data, "report")
-    for batch in table_samples.batches(ran.options, ran.folder / "home" / "forged"):
+    for batch in table_samples.eval_batches(ran.options, ran.folder / "home" / "forged"):
         if batch.source != "lfw":
             assert not batch.asks
             continue
@@ -263,13 +270,13 @@ def test_a_run_goes_on_without_asking_again(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("asked again")
 
-    monkeypatch.setattr(answers, "judge", never)
-    monkeypatch.setattr(asking, "further", never)
-    monkeypatch.setattr(table_samples, "made", never)
+    monkeypatch.setattr(answers, "run_detector", never)
+    monkeypatch.setattr(asking, "query_scores", never)
+    monkeypatch.setattr(table_samples, "make_forgery", never)
     folder = ran.folder / "home" / "forged"
-    batches = table_samples.batches(ran.options, folder)
+    batches = table_samples.eval_batches(ran.options, folder)
     entrants = of_models(models).entrants
-    sheet = Sheet.of([asking.asked(it, entrants, ran.options) for it in batches])
+    sheet = ScoreTable.of([asking.score_batch(it, entrants, ran.options) for it in batches])
     rows = {it.name: it for it in columns(sheet)}["lfw/morph"].rows
     again = sheet.logits["face/sbi"][rows]
     kept = [it.scores["face/sbi"] for it in samples(ran, "lfw/morph")]
@@ -281,7 +288,7 @@ def test_other_pictures_are_asked_about_anew(ran: Ran, tmp_path: Path) -> None:
     name = "home/forged/lfw/morph.json"
     told = json.loads((ran.folder / name).read_text())
     (batch,) = [
-        it for it in table_samples.batches(ran.options, ran.folder / "home" / "forged")
+        it for it in table_samples.eval_batches(ran.options, ran.folder / "home" / "forged")
         if it.name == "lfw/morph"
     ]  # fmt: skip
     rows = batch.manifest.rows
@@ -292,7 +299,7 @@ def test_other_pictures_are_asked_about_anew(ran: Ran, tmp_path: Path) -> None:
 
 def test_cards_show_what_a_run_found(ran: Ran) -> None:
     """A row's AUCs with interval, counts and nearness; what was not measured is no figure."""
-    kept = Run(
+    kept = EvalRun(
         "detectors", "?", "2026-01-02T03:04:05+00:00", 1.0, {}, {}, {},
         json.loads(json.dumps(jsonable(ran.figures))),
     )  # fmt: skip
@@ -310,7 +317,7 @@ def test_cards_show_what_a_run_found(ran: Ran) -> None:
 def test_the_whole_table_is_written(ran: Ran) -> None:
     """All five figures of everyone, the run's own values, and dashes where nothing was measured."""
     told = json.loads(json.dumps(jsonable(ran.figures)))
-    kept = Run("detectors", "?", "2026-01-02T03:04:05+00:00", 1.0, {"seed": 0}, {}, {}, told)
+    kept = EvalRun("detectors", "?", "2026-01-02T03:04:05+00:00", 1.0, {"seed": 0}, {}, {}, told)
     text = markdown(kept, command="python -m evals detectors --limit 4")
     chapters = text.split("\n## ")
     assert len(chapters) == 1 + len(written_table.FIGURES) + 1
@@ -376,29 +383,29 @@ def test_a_summary_is_what_a_terminal_shows(
 @pytest.mark.parametrize(
     ("learnt", "family", "source", "said"),
     [
-        (POCKET, "face_swap", "lfw", "learnt"),
-        (POCKET, "morph", "lfw", "left out"),
-        (POCKET, "dfdc", "dfdc", "learnt"),
-        (POCKET, "GHOST", "swaps", "other source"),
-        (Learnt(frozenset(), ours=False), "face_swap", "lfw", "other source"),
-        (Learnt(frozenset(), ours=True), "face_swap", "lfw", "left out"),
+        (POCKET_FAMILIES, "face_swap", "lfw", "learnt"),
+        (POCKET_FAMILIES, "morph", "lfw", "left out"),
+        (POCKET_FAMILIES, "dfdc", "dfdc", "learnt"),
+        (POCKET_FAMILIES, "GHOST", "swaps", "other source"),
+        (TrainingFamilies(frozenset(), ours=False), "face_swap", "lfw", "other source"),
+        (TrainingFamilies(frozenset(), ours=True), "face_swap", "lfw", "left out"),
         (None, "face_swap", "lfw", "not said"),
     ],
 )
-def test_nearness(learnt: Learnt | None, family: str, source: str, said: str) -> None:
+def test_nearness(learnt: TrainingFamilies | None, family: str, source: str, said: str) -> None:
     """Learnt families are learnt, others of our forge left out, all else is another source."""
-    assert nearness(learnt, family=family, source=source) == said
+    assert training_overlap(learnt, family=family, source=source) == said
 
 
 def test_families_come_from_the_shelf_and_from_the_encoder() -> None:
     """A list in the settings counts, the encoder's on top of it; silence is not nothing."""
-    assert learnt_of(None, below=None) is None
-    assert learnt_of({"size": 128}, below=None) is None
-    own = learnt_of({"families": ["self_blend", "video_deepfake"]}, below=None)
-    assert own == Learnt(frozenset({"self_blend", "dfdc"}), ours=True)
-    both = learnt_of({"families": ["morph"]}, below=POCKET)
+    assert read_training_families(None, below=None) is None
+    assert read_training_families({"size": 128}, below=None) is None
+    own = read_training_families({"families": ["self_blend", "video_deepfake"]}, below=None)
+    assert own == TrainingFamilies(frozenset({"self_blend", "dfdc"}), ours=True)
+    both = read_training_families({"families": ["morph"]}, below=POCKET_FAMILIES)
     assert both is not None
-    assert both.families == POCKET.families | {"morph"}
+    assert both.families == POCKET_FAMILIES.families | {"morph"}
 
 
 # -- calibrations ----------------------------------------------------------------------------------
@@ -407,14 +414,22 @@ def test_families_come_from_the_shelf_and_from_the_encoder() -> None:
 def calibration(name: str, sha256: str, preprocessing: str = "resize") -> Calibration:
     """One by hand."""
     return Calibration(
-        name, sha256, preprocessing, "platt", 2.0, 0.5, (), Band(0.4, 0.6, 0.1, 0.02), {"n": 3}
+        name,
+        sha256,
+        preprocessing,
+        "platt",
+        2.0,
+        0.5,
+        (),
+        InconclusiveBand(0.4, 0.6, 0.1, 0.02),
+        {"n": 3},
     )
 
 
 def test_calibrations_beside_the_heads_are_found_by_the_way(tmp_path: Path) -> None:
     """Of two ways of one head each has its own; another checkpoint or preprocessing has none."""
-    head = next(it for it in parts().detectors if it.name == "unifd_neighbours")
-    every = {called(it): it for it in ways([head])}
+    head = next(it for it in load_models().detectors if it.name == "unifd_neighbours")
+    every = {variant_name(it): it for it in detector_variants([head])}
     third = every["face/unifd_neighbours_k3"]
     known = [
         calibration("face/unifd_neighbours", head.sha256),
@@ -448,7 +463,9 @@ def test_calibrations_weigh_sources_and_classes_alike(data: Path) -> None:
     known = [
         *calibrating.lfw_known(data, photos=4), *calibrating.dfdc_known(data, photos=2)
     ]  # fmt: skip
-    sheet = calibrating.Sheet.of(known, faces=parts().faces, encoder=parts().encoder)
+    sheet = calibrating.CalibrationDataset.of(
+        known, faces=load_models().faces, encoder=load_models().encoder
+    )
     assert {it.source for it in known} == {
         calibrating.FACES, calibrating.SCENES, calibrating.FRAMES
     }  # fmt: skip
@@ -461,8 +478,8 @@ def test_calibrations_weigh_sources_and_classes_alike(data: Path) -> None:
         assert len(set(counts)) == 1
         assert counts[0] == 2
         assert not (inputs == "face" and scenes.any())
-    fitted = calibrating.calibrate(parts().detectors[0], sheet)
-    assert fitted.fits(parts().detectors[0])
+    fitted = calibrating.fit_detector_calibration(load_models().detectors[0], sheet)
+    assert fitted.fits(load_models().detectors[0])
     assert fitted.fitted_on["persons"] + fitted.fitted_on["originals"] <= 5
 
 
@@ -474,10 +491,10 @@ def test_a_band_holds_for_the_harder_source_too(data: Path) -> None:
     logits = np.where(forged, 3.0, -3.0) + np.linspace(-1, 1, 240)
     logits[sources == calibrating.FRAMES] = np.tile(np.linspace(-1, 2, 60), 2)
     found = calibration("face/x", "y")
-    sheet = calibrating.Sheet(
+    sheet = calibrating.CalibrationDataset(
         views=None, official=None, forged=forged, sources=sources, groups=sources  # type: ignore[arg-type]
     )  # fmt: skip
-    band = calibrating.widest(found, logits, sheet, np.arange(240))
+    band = calibrating.widest_band(found, logits, sheet, np.arange(240))
     hardest = found.probabilities(logits[(sources == calibrating.FRAMES) & ~forged])
     assert band.high == pytest.approx(hardest.max())
     assert band.low <= found.probabilities(logits[forged]).min() + 0.2
@@ -493,10 +510,10 @@ def test_learnt_families_calibrate() -> None:
 # -- figures by hand -------------------------------------------------------------------------------
 
 
-def sheet_of(labels: list[bool], **logits: list[float]) -> Sheet:
+def sheet_of(labels: list[bool], **logits: list[float]) -> ScoreTable:
     """Rows of LFW, every forgery a face swap and everybody a person of their own."""
     count = len(labels)
-    return Sheet(
+    return ScoreTable(
         ids=np.array([f"{row}" for row in range(count)]),
         labels=np.array(labels, bool),
         groups=np.array([f"p{row}" for row in range(count)]),
@@ -509,7 +526,7 @@ def sheet_of(labels: list[bool], **logits: list[float]) -> Sheet:
     )
 
 
-def system_of(sheet: Sheet, name: str, probabilities: list[float]) -> System:
+def system_of(sheet: ScoreTable, name: str, probabilities: list[float]) -> System:
     """A system with a band from 0.25 to 0.75."""
     bands = np.tile([0.25, 0.75], (len(sheet), 1))
     return System(name, sheet.logits[name], np.array(probabilities, float), bands, None)
@@ -577,7 +594,7 @@ def test_a_contest_is_on_what_both_measured() -> None:
     labels = [True, True, False, False, False]
     sheet = sheet_of(labels, one=[3, 2, 1, 0, 9], other=[0, 3, 1, 2, math.nan])
     unknown = [math.nan] * 5
-    found = fusion_gain.difference(
+    found = fusion_gain.auc_difference(
         sheet, column(sheet, "x", "lfw", ("face_swap",)),
         system_of(sheet, "one", unknown), system_of(sheet, "other", unknown), seed=0,
     )  # fmt: skip
@@ -599,8 +616,11 @@ def test_swaps_stand_against_their_own_persons() -> None:
 
 def test_a_detector_for_another_encoder_is_left_out(models: Path, tmp_path: Path) -> None:
     """It is named with the reason, and everyone else is asked."""
-    about = Shelved(models / FOLDER / "sbi", next(shelved([models / FOLDER])).about).about
-    replace(about, name="odd", encoder_sha256="0" * 64).save(tmp_path / FOLDER / "odd")
+    about = StoredDetector(
+        models / DETECTORS_FOLDER / "sbi",
+        next(find_stored_detectors([models / DETECTORS_FOLDER])).about,
+    ).about
+    replace(about, name="odd", encoder_sha256="0" * 64).save(tmp_path / DETECTORS_FOLDER / "odd")
     found = of_models(tmp_path)
     (reason,) = [why for name, why in found.left_out if name == "face/odd"]
     assert "trained on the encoder" in reason
@@ -609,8 +629,8 @@ def test_a_detector_for_another_encoder_is_left_out(models: Path, tmp_path: Path
 
 def test_a_bad_folder_stops_nobody(models: Path, tmp_path: Path) -> None:
     """A torn description and classifiers without all their files are named; the rest is asked."""
-    shutil.copytree(models / FOLDER, tmp_path / FOLDER)
-    torn = tmp_path / FOLDER / "torn"
+    shutil.copytree(models / DETECTORS_FOLDER, tmp_path / DETECTORS_FOLDER)
+    torn = tmp_path / DETECTORS_FOLDER / "torn"
     torn.mkdir()
     (torn / "detector.json").write_text('{"kind": "sbi"}')
     classifiers = tmp_path / "classifiers" / "face"

@@ -12,10 +12,16 @@ from safetensors.numpy import save_file
 
 from tools.checkpoints.store import expected_fingerprint
 from tools.checkpoints.table import PUBLIC_HEAD, UNIFD_ENCODER
-from tools.detectors import HEADS, Detector, UnifdLinear, UnifdNeighbours, detectors
+from tools.detectors import (
+    FEATURE_HEADS,
+    FeatureDetector,
+    UnifdLinear,
+    UnifdNeighbours,
+    load_detectors,
+)
 from tools.detectors.clip_heads.head_files import head_sha256
 from tools.detectors.clip_heads.unifd_linear import _check_published_values
-from tools.detectors.clip_heads.unifd_neighbours import KS, unit_rows
+from tools.detectors.clip_heads.unifd_neighbours import NEIGHBOUR_COUNTS, l2_normalise_rows
 from tools.encoder.preprocessing import Mode
 from tools.errors import SetupError
 
@@ -26,7 +32,7 @@ LINEAR = UnifdLinear(np.array([2.0, -1.0, 0.5]), bias=-0.25, inputs="face")
 
 def bank(*, real: int = 40, fake: int = 30, d: int = 12, k: int = 9) -> UnifdNeighbours:
     """A random bank."""
-    rows = unit_rows(RNG.normal(size=(real + fake, d)))
+    rows = l2_normalise_rows(RNG.normal(size=(real + fake, d)))
     return UnifdNeighbours(rows[:real], rows[real:], inputs="face", k=k)
 
 
@@ -51,14 +57,14 @@ def test_the_neighbours_score_is_a_difference_of_distances() -> None:
     assert judge.vote(np.array([[5.0, 0]])) == [1]
 
 
-@pytest.mark.parametrize("k", KS)
+@pytest.mark.parametrize("k", NEIGHBOUR_COUNTS)
 def test_the_vote_is_the_majority_of_the_nearest(k: int) -> None:
     """The vote is what sorting both banks together and counting the first k gives."""
     judge = bank(k=k)
     features = RNG.normal(size=(300, 12)).astype(np.float32)
     together = np.concatenate([judge.real, judge.fake])
     forged = np.arange(len(together)) >= len(judge.real)
-    nearest = np.argsort(-(unit_rows(features) @ together.T), axis=1)[:, :k]
+    nearest = np.argsort(-(l2_normalise_rows(features) @ together.T), axis=1)[:, :k]
     expected = forged[nearest].sum(axis=1) > k / 2
     assert 0.1 < expected.mean() < 0.9
     np.testing.assert_array_equal(judge.vote(features), expected)
@@ -145,12 +151,12 @@ def test_a_head_is_named_by_its_file_and_its_encoder(tmp_path: Path) -> None:
             UnifdLinear(scale * LINEAR.weight, 0, "face").save(path, encoder_sha256=ENCODER)
             again = UnifdLinear.load(path, inputs="face", encoder_sha256=ENCODER)
             assert again.sha256 == head_sha256(path, ENCODER)
-            assert isinstance(again, Detector)
+            assert isinstance(again, FeatureDetector)
             names.add(head_sha256(path, encoder))
     assert len(names) == 4
 
 
-@pytest.mark.parametrize("k", KS)
+@pytest.mark.parametrize("k", NEIGHBOUR_COUNTS)
 @pytest.mark.parametrize("mode", get_args(Mode))
 def test_every_published_variant_can_be_loaded(tmp_path: Path, k: int, mode: Mode) -> None:
     """A bank serves every k of the paper, in both preprocessings; each k has a name of its own."""
@@ -168,27 +174,27 @@ def test_every_published_variant_can_be_loaded(tmp_path: Path, k: int, mode: Mod
 def test_the_list_is_explicit_and_ordered(tmp_path: Path) -> None:
     """A folder's heads give one detector each, always in the order of the table."""
     write_heads(tmp_path)
-    found = [(one.inputs, one.name, one.preprocessing) for one in detectors(tmp_path, ENCODER)]
+    found = [(one.inputs, one.name, one.preprocessing) for one in load_detectors(tmp_path, ENCODER)]
     assert found == [
         ("face", "unifd_linear", "resize"),
         ("face", "unifd_neighbours", "resize"),
         ("image", "unifd_linear", "resize"),
         ("image", "unifd_neighbours", "resize"),
     ]
-    assert len(HEADS) == 6
+    assert len(FEATURE_HEADS) == 6
 
 
 def test_heads_of_another_encoder_are_refused(tmp_path: Path) -> None:
     """A head knows the encoder it was trained on and is not used with another."""
     write_heads(tmp_path, encoder_sha256="f" * 64)
     with pytest.raises(SetupError, match="trained on the encoder"):
-        detectors(tmp_path, ENCODER)
+        load_detectors(tmp_path, ENCODER)
 
 
 def test_no_head_is_a_setup_error(tmp_path: Path) -> None:
     """Without any detector nothing is scored, and the person is told the command."""
     with pytest.raises(SetupError, match="unmask models verify"):
-        detectors(tmp_path, ENCODER)
+        load_detectors(tmp_path, ENCODER)
 
 
 @pytest.mark.parametrize("damage", ["cut", "other arrays", "no header", "other labels"])
@@ -207,7 +213,7 @@ def test_damaged_heads_are_setup_errors(tmp_path: Path, damage: str) -> None:
         arrays = {"features": rows, "labels": np.ones(19, np.uint8)}
         save_file(arrays, path, metadata={"encoder_sha256": ENCODER})
     with pytest.raises(SetupError, match="face_bank"):
-        detectors(tmp_path, ENCODER)
+        load_detectors(tmp_path, ENCODER)
 
 
 def public_head(path: Path, *, shape: tuple[int, int] = (1, 768)) -> dict[str, torch.Tensor]:
@@ -220,7 +226,7 @@ def public_head(path: Path, *, shape: tuple[int, int] = (1, 768)) -> dict[str, t
 def test_the_published_format_is_read(tmp_path: Path) -> None:
     """`fc_weights.pth` serves faces and whole images when the encoder is OpenAI's ViT-L/14."""
     state = public_head(tmp_path / PUBLIC_HEAD)
-    found = detectors(tmp_path, expected_fingerprint(UNIFD_ENCODER))
+    found = load_detectors(tmp_path, expected_fingerprint(UNIFD_ENCODER))
     assert [one.inputs for one in found] == ["face", "image"]
     features = RNG.normal(size=(4, 768)).astype(np.float32)
     expected = torch.nn.functional.linear(torch.from_numpy(features), *state.values())
@@ -232,7 +238,7 @@ def test_the_published_head_needs_its_encoder(tmp_path: Path) -> None:
     """On any other encoder's features the published head is refused."""
     public_head(tmp_path / PUBLIC_HEAD)
     with pytest.raises(SetupError, match=r"ViT-L-14-quickgelu.*unmask models download full"):
-        detectors(tmp_path, ENCODER)
+        load_detectors(tmp_path, ENCODER)
 
 
 def test_a_published_head_of_another_shape_is_refused(tmp_path: Path) -> None:

@@ -19,16 +19,23 @@ from tests.support.tiny_clip import tiny_clip
 from tests.tools.detectors.test_gend import Published
 from tests.tools.detectors.test_gend import write as write_published
 from tools.detectors import UnifdLinear, UnifdNeighbours
-from tools.detectors.calibration import FILE as CALIBRATION
-from tools.detectors.calibration import fit
+from tools.detectors.calibration import CALIBRATION_FILE, fit_calibration
 from tools.detectors.clip_heads.gend import Gend
 from tools.detectors.clip_heads.prompt_tuning import ClipAdapter, Coop, LinearProbe
 from tools.detectors.clip_heads.repdfd import Repdfd
-from tools.detectors.clip_heads.unifd_neighbours import unit_rows
-from tools.detectors.folders import ABOUT, KINDS, WEIGHTS, About, Shelved, again, shelved
+from tools.detectors.clip_heads.unifd_neighbours import l2_normalise_rows
+from tools.detectors.folders import (
+    DESCRIPTION_FILE,
+    DETECTOR_KINDS,
+    WEIGHTS_FILE,
+    DetectorDescription,
+    StoredDetector,
+    find_stored_detectors,
+    training_command,
+)
 from tools.detectors.kinds import load_detector
-from tools.detectors.protocol import AnyDetector, IdentityDetector, PictureDetector
-from tools.detectors.scoring import judge
+from tools.detectors.protocol import AnyDetector, IdentityDetector, PixelDetector
+from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.training.detectors.norm_tuning import NormTuning
@@ -67,7 +74,10 @@ def gend(encoder: Encoder) -> Any:
 MADE: dict[str, Callable[[Encoder], Any]] = {
     "unifd_linear": lambda it: UnifdLinear(drawn(it.dimension), 0.5, "face"),
     "unifd_neighbours": lambda it: UnifdNeighbours(
-        unit_rows(drawn(12, it.dimension)), unit_rows(drawn(10, it.dimension)), "face", k=3
+        l2_normalise_rows(drawn(12, it.dimension)),
+        l2_normalise_rows(drawn(10, it.dimension)),
+        "face",
+        k=3,
     ),
     "coop": lambda it: Coop(drawn(2, it.dimension), drawn(4, it.text_width), 10.0, "face", "end"),
     "clip_adapter": lambda it: ClipAdapter(
@@ -81,30 +91,30 @@ MADE: dict[str, Callable[[Encoder], Any]] = {
 SETTINGS: dict[str, dict[str, Any]] = {"unifd_neighbours": {"k": 3, "preprocessing": "official"}}
 
 
-def about(kind: str, *, encoder: Encoder | None) -> About:
+def about(kind: str, *, encoder: Encoder | None) -> DetectorDescription:
     """A description."""
     sha256 = None if encoder is None else encoder.sha256
-    return About(
+    return DetectorDescription(
         kind, f"my_{kind}", "face", "features", "of the test", "made-up points",
         encoder_sha256=sha256, settings=SETTINGS.get(kind),
     )  # fmt: skip
 
 
-def put(folder: Path, kind: str, encoder: Encoder) -> tuple[Shelved, Any]:
+def put(folder: Path, kind: str, encoder: Encoder) -> tuple[StoredDetector, Any]:
     """A detector in its folder, and as it was made."""
     made, said = MADE[kind](encoder), about(kind, encoder=encoder)
     said.save(folder)
     if isinstance(made, Repdfd):
-        made.save(folder / WEIGHTS, embedder_sha256="a" * 64)
+        made.save(folder / WEIGHTS_FILE, embedder_sha256="a" * 64)
     else:
-        made.save(folder / WEIGHTS, encoder_sha256=encoder.sha256)
-    return Shelved(folder, said), made
+        made.save(folder / WEIGHTS_FILE, encoder_sha256=encoder.sha256)
+    return StoredDetector(folder, said), made
 
 
 def scores(detector: AnyDetector, encoder: Encoder) -> np.ndarray:
     """Of a few crops."""
     pictures = [sample.image for sample in samples(encoder)]
-    if isinstance(detector, PictureDetector):
+    if isinstance(detector, PixelDetector):
         return detector.score_pictures(pictures)
     if isinstance(detector, IdentityDetector):
         return detector.score(pictures, drawn(len(pictures), PEOPLE))
@@ -123,7 +133,7 @@ def test_each_kind_reads_what_was_saved(kind: str, encoder: Encoder, tmp_path: P
     assert detector.sha256 == found.sha256
     if kind == "unifd_neighbours":
         assert (detector.preprocessing, detector.k) == ("official", 3)  # type: ignore[union-attr]
-    stranger = Shelved(found.folder, replace(found.about, encoder_sha256="f" * 64))
+    stranger = StoredDetector(found.folder, replace(found.about, encoder_sha256="f" * 64))
     with pytest.raises(SetupError, match="trained on the encoder"):
         load_detector(stranger, encoder)
 
@@ -147,7 +157,7 @@ def test_the_published_gend_can_lie_on_the_shelf(encoder: Encoder, tmp_path: Pat
         write_published(tmp_path / "published", Published().state_dict())
     said = about("gend", encoder=None)
     said.save(tmp_path / "published")
-    detector = load_detector(Shelved(tmp_path / "published", said), encoder)
+    detector = load_detector(StoredDetector(tmp_path / "published", said), encoder)
     assert isinstance(detector, Gend)
     assert (detector.name, detector.pictures.size) == ("my_gend", 64)
     expected = Gend.load(tmp_path / "published", device="cpu")
@@ -159,12 +169,15 @@ def test_a_shelf_is_read_folder_by_folder(encoder: Encoder, tmp_path: Path) -> N
     put(tmp_path / "a" / "one", "linear_probe", encoder)
     put(tmp_path / "b" / "same", "linear_probe", encoder)
     put(tmp_path / "b" / "other", "coop", encoder)
-    found = [it.folder.name for it in shelved([tmp_path / "a", tmp_path / "b", tmp_path / "no"])]
+    found = [
+        it.folder.name
+        for it in find_stored_detectors([tmp_path / "a", tmp_path / "b", tmp_path / "no"])
+    ]
     assert found == ["one", "other"]
     path = tmp_path / "b" / "other" / "detector.json"
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "kind": "magic"}), "utf-8")
     with pytest.raises(SetupError, match=r"kind 'magic'; known are .*'coop'"):
-        list(shelved([tmp_path / "b"]))
+        list(find_stored_detectors([tmp_path / "b"]))
 
 
 def test_a_bad_folder_is_told_and_the_others_are_read(encoder: Encoder, tmp_path: Path) -> None:
@@ -173,15 +186,15 @@ def test_a_bad_folder_is_told_and_the_others_are_read(encoder: Encoder, tmp_path
     put(tmp_path / "b" / "same", "linear_probe", encoder)
     put(tmp_path / "b" / "two", "coop", encoder)
     (tmp_path / "a" / "bad").mkdir()
-    (tmp_path / "a" / "bad" / ABOUT).write_text("[]", "utf-8")
+    (tmp_path / "a" / "bad" / DESCRIPTION_FILE).write_text("[]", "utf-8")
     told = list[tuple[str, str]]()
-    found = shelved(
+    found = find_stored_detectors(
         [tmp_path / "a", tmp_path / "b"], left_out=lambda it, why: told.append((it.name, str(why)))
     )
     assert [it.folder.name for it in found] == ["one", "two"]
     (bad, why), (same, taken) = told
     assert (bad, same) == ("bad", "same")
-    assert why.startswith(str(tmp_path / "a" / "bad" / ABOUT))
+    assert why.startswith(str(tmp_path / "a" / "bad" / DESCRIPTION_FILE))
     assert "unmask fit" in why
     assert str(tmp_path / "a" / "one") in taken
     assert "--name" in taken
@@ -203,11 +216,11 @@ def test_a_damaged_description_says_what_is_wrong(
 ) -> None:
     """Which fields are missing, strange or of another kind; and what to do about it."""
     about("coop", encoder=encoder).save(tmp_path)
-    said = json.loads((tmp_path / ABOUT).read_text("utf-8")) | changes
+    said = json.loads((tmp_path / DESCRIPTION_FILE).read_text("utf-8")) | changes
     kept = {name: value for name, value in said.items() if value is not ...}
-    (tmp_path / ABOUT).write_text(json.dumps(kept), "utf-8")
+    (tmp_path / DESCRIPTION_FILE).write_text(json.dumps(kept), "utf-8")
     with pytest.raises(SetupError, match=re.escape(reason)) as told:
-        About.load(tmp_path)
+        DetectorDescription.load(tmp_path)
     assert "fit the detector again" in str(told.value)
 
 
@@ -216,7 +229,7 @@ def test_settings_that_do_not_fit_the_kind_are_told(encoder: Encoder, tmp_path: 
     found, _ = put(tmp_path / "k", "unifd_neighbours", encoder)
     odd = replace(found.about, settings={"k": "three"})
     with pytest.raises(SetupError, match="does not fit its kind, 'unifd_neighbours'"):
-        load_detector(Shelved(found.folder, odd), encoder)
+        load_detector(StoredDetector(found.folder, odd), encoder)
 
 
 class Faces:
@@ -244,28 +257,28 @@ def test_without_a_face_there_is_no_score(kind: str, encoder: Encoder, tmp_path:
     """NaN where nothing could be seen; probabilities from the calibration of this detector only."""
     found, _ = put(tmp_path / kind, kind, encoder)
     detector, views = load_detector(found, encoder), Faces(encoder, drawn(PEOPLE))
-    plain = judge(detector, views)
+    plain = run_detector(detector, views)
     np.testing.assert_array_equal(np.isnan(plain.logits), [False, True, True])
     assert np.isnan(plain.probabilities).all()
     assert (plain.detector, plain.checkpoint) == (f"face/my_{kind}", found.sha256)
     points = np.linspace(-2, 2, 40)
-    fitted = fit(detector, points, points + 0.5 * np.sin(9 * points) > 0, fitted_on={})
-    fitted.save(found.folder / CALIBRATION)
-    known = judge(detector, views, calibration=found.calibration).probabilities
+    fitted = fit_calibration(detector, points, points + 0.5 * np.sin(9 * points) > 0, fitted_on={})
+    fitted.save(found.folder / CALIBRATION_FILE)
+    known = run_detector(detector, views, calibration=found.calibration).probabilities
     assert 0 <= known[0] <= 1
     assert np.isnan(known[1:]).all()
     for other in (
         replace(fitted, checkpoint="0" * 64), replace(fitted, preprocessing="otherwise"),
         replace(fitted, detector="image/prompts"),
     ):  # fmt: skip
-        assert np.isnan(judge(detector, views, calibration=other).probabilities).all()
+        assert np.isnan(run_detector(detector, views, calibration=other).probabilities).all()
 
 
 def test_only_the_query_variant_depends_on_the_query(encoder: Encoder, tmp_path: Path) -> None:
     """Another person looked for changes its score; the candidate's own asks nobody."""
     said = {
         kind: [
-            judge(
+            run_detector(
                 load_detector(put(tmp_path / kind, kind, encoder)[0], encoder),
                 Faces(encoder, query),
             ).logits[0]
@@ -279,10 +292,10 @@ def test_only_the_query_variant_depends_on_the_query(encoder: Encoder, tmp_path:
     assert np.isnan(nobody)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted(DETECTOR_KINDS))
 def test_the_command_that_trains_a_kind_again_is_one(kind: str) -> None:
     """`unmask fit` where it takes the kind, else a training that runs and knows it."""
-    words = again(kind).strip("`").split()
+    words = training_command(kind).strip("`").split()
     if kind in TRAINERS:
         assert words == ["unmask", "fit", kind, "…"]
         return
@@ -301,4 +314,4 @@ def test_what_unmask_fit_does_not_take_is_not_said_to_be_fitted(tmp_path: Path) 
     with pytest.raises(
         SetupError, match=r"again \(`python -m tools.training.encoder.patch_head …`\)"
     ):
-        load_detector(Shelved(shipped, About.load(shipped)), encoder)
+        load_detector(StoredDetector(shipped, DetectorDescription.load(shipped)), encoder)

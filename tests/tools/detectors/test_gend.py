@@ -11,8 +11,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from tools.detectors import PictureDetector
-from tools.detectors.clip_heads.gend import CONFIG, WEIGHTS, Gend, published_keys
+from tools.detectors import PixelDetector
+from tools.detectors.clip_heads.gend import CONFIG, WEIGHTS, Gend, to_published_keys
 from tools.errors import SetupError
 
 SIZE, PATCH, WIDTH, LAYERS = 64, 16, 128, 3
@@ -126,8 +126,8 @@ def test_batches_do_not_change_scores(gend: Gend, pictures: list[np.ndarray]) ->
 
 def test_it_says_what_it_works_on(gend: Gend) -> None:
     """Name, inputs and preprocessing are those of every detector; the input size is the tower's."""
-    detector: PictureDetector = gend
-    assert isinstance(gend, PictureDetector)
+    detector: PixelDetector = gend
+    assert isinstance(gend, PixelDetector)
     assert (detector.name, detector.inputs) == ("gend", "face")
     assert f"to {SIZE} px, bicubic" in detector.preprocessing
     assert (gend.pictures.size, len(gend.sha256)) == (SIZE, 64)
@@ -135,7 +135,7 @@ def test_it_says_what_it_works_on(gend: Gend) -> None:
 
 def test_every_published_tensor_has_one_place(published: Published) -> None:
     """The written mapping covers the vision tower exactly, no tensor twice."""
-    mapped = [key for keys in published_keys(LAYERS).values() for key in keys]
+    mapped = [key for keys in to_published_keys(LAYERS).values() for key in keys]
     prefix = "feature_extractor.vision_model."
     expected = {
         key

@@ -14,8 +14,13 @@ import torch
 import transformers
 from PIL import Image
 
-from tools.detectors import ImageClassifier, PictureDetector
-from tools.detectors.networks.class_labels import CLASSES_FILE, Classes, meaning_of, resolve
+from tools.detectors import ImageClassifier, PixelDetector
+from tools.detectors.networks.class_labels import (
+    CLASSES_FILE,
+    ClassMapping,
+    label_meaning,
+    resolve_classes,
+)
 from tools.detectors.networks.classifier_folders import classifier_folders
 from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop
@@ -124,14 +129,16 @@ def published(folder: Path, pictures: list[np.ndarray]) -> list[dict[str, float]
 )  # fmt: skip
 def test_labels_are_read_by_their_words(label: str, meaning: str | None) -> None:
     """Whole words speak, in any case and spelling; both, neither and negations say nothing."""
-    assert meaning_of(label) == meaning
+    assert label_meaning(label) == meaning
 
 
 def test_both_orders_and_several_fakes_resolve() -> None:
     """Sister models turn the order around; generators one by one are all of them fake."""
-    assert resolve({0: "Real", 1: "Fake"}, source="x") == Classes((1,), (0,), ("Real", "Fake"))
-    assert resolve({1: "Real", 0: "fake"}, source="x").fake == (0,)
-    several = resolve({0: "StyleGAN1", 1: "real", 2: "StyleGAN2", 3: "SDXL"}, source="x")
+    assert resolve_classes({0: "Real", 1: "Fake"}, source="x") == ClassMapping(
+        (1,), (0,), ("Real", "Fake")
+    )
+    assert resolve_classes({1: "Real", 0: "fake"}, source="x").fake == (0,)
+    several = resolve_classes({0: "StyleGAN1", 1: "real", 2: "StyleGAN2", 3: "SDXL"}, source="x")
     assert (several.fake, several.real) == ((0, 2, 3), (1,))
 
 
@@ -142,27 +149,27 @@ def test_both_orders_and_several_fakes_resolve() -> None:
 def test_what_labels_do_not_say_is_asked(labels: tuple[str, ...]) -> None:
     """Nothing is guessed: the error says where to write what the classes mean."""
     with pytest.raises(SetupError, match=r"repo/x: which.*classes\.json.*fake, real or neither"):
-        resolve(dict(enumerate(labels)), source="repo/x")
+        resolve_classes(dict(enumerate(labels)), source="repo/x")
 
 
 def test_named_classes_win_and_are_checked() -> None:
     """What a person says of a label wins over its words; a label that is not there is a mistake."""
     labels = {0: "A", 1: "B", 2: "no face"}
-    named = resolve(labels, {"A": "fake", "B": "real", "no face": "neither"}, source="x")
+    named = resolve_classes(labels, {"A": "fake", "B": "real", "no face": "neither"}, source="x")
     assert (named.fake, named.real) == ((0,), (1,))
-    assert resolve({0: "Real", 1: "Fake"}, {"Real": "fake", "Fake": "real"}, source="x").fake == (
-        0,
-    )
+    assert resolve_classes(
+        {0: "Real", 1: "Fake"}, {"Real": "fake", "Fake": "real"}, source="x"
+    ).fake == (0,)
     with pytest.raises(SetupError, match="'C' was named 'fake'"):
-        resolve(labels, {"C": "fake"}, source="x")
+        resolve_classes(labels, {"C": "fake"}, source="x")
     with pytest.raises(SetupError, match="'A' was named 'forged'"):
-        resolve(labels, {"A": "forged"}, source="x")  # type: ignore[dict-item]
+        resolve_classes(labels, {"A": "forged"}, source="x")  # type: ignore[dict-item]
 
 
 def test_one_output_may_stand_for_one_side() -> None:
     """A single logit named fake is taken as it is, one named real is turned around."""
     for label, expected in (("fake", 2.0), ("real", -2.0)):
-        classes = resolve({0: label}, source="x")
+        classes = resolve_classes({0: label}, source="x")
         detector = ImageClassifier(Path(), classes, "image", "x")
         assert detector.log_odds(np.array([[2.0]])).tolist() == [expected]
 
@@ -180,12 +187,12 @@ def test_one_output_without_a_name_is_asked_for(tmp_path: Path, astronaut: np.nd
         scores.append(detector.score_pictures([astronaut])[0])
     assert scores[0] == -scores[1] != 0
     with pytest.raises(SetupError, match="one output"):
-        resolve({0: "LABEL_0"}, {"LABEL_0": "neither"}, source="x")
+        resolve_classes({0: "LABEL_0"}, {"LABEL_0": "neither"}, source="x")
 
 
 def test_log_odds_by_hand() -> None:
     """Probabilities of one side are summed, other classes left out, what is not finite is NaN."""
-    classes = Classes(fake=(0, 3), real=(1,), labels=("gan", "real", "no face", "sd"))
+    classes = ClassMapping(fake=(0, 3), real=(1,), labels=("gan", "real", "no face", "sd"))
     detector = ImageClassifier(Path(), classes, "face", "x")
     outputs = np.log([[1.0, 2.0, 50.0, 5.0], [1.0, 8.0, 1e-9, 1.0]])
     # (1 + 5) / 2 = 3, (1 + 1) / 8 = 1 / 4.
@@ -203,7 +210,7 @@ def test_scores_are_those_of_transformers(
 ) -> None:
     """From pixels to log-odds, the pipeline of transformers agrees, whichever class comes first."""
     folder = write(tmp_path / "model", build, labels)
-    detector: PictureDetector = ImageClassifier.of(folder, inputs="face", device="cpu")
+    detector: PixelDetector = ImageClassifier.of(folder, inputs="face", device="cpu")
     fake = labels[1] if labels == REAL_FIRST else labels[0]
     expected = [np.log(it[fake] / it["Real"]) for it in published(folder, pictures)]
     scores = detector.score_pictures(pictures)

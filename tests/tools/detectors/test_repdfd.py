@@ -12,7 +12,7 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel
 
 from tests.support.tiny_clip import CONTEXT, WIDTH, tiny_clip
-from tools.detectors import IdentityDetector, PictureDetector, scoring
+from tools.detectors import IdentityDetector, PixelDetector, scoring
 from tools.detectors.clip_heads.repdfd import FACE_WORD, FAKE_PROMPT, REAL_PROMPT, Repdfd
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
@@ -153,7 +153,7 @@ def test_the_identity_matters(
 
 
 class Faces:
-    """Three faces of one picture, as `judge` asks to see them; the second has no keypoints."""
+    """Three faces of one picture, as `run_detector` wants them; the second has no keypoints."""
 
     POINTS = np.array([[180, 100], [230, 100], [205, 130], [185, 160], [225, 160]], np.float32)
 
@@ -179,7 +179,7 @@ def test_candidates_and_query_are_told_apart(
     assert (own.name, asked.name) == ("repdfd", "repdfd_query")
     detector: IdentityDetector = asked
     assert isinstance(asked, IdentityDetector)
-    assert not isinstance(asked, PictureDetector)
+    assert not isinstance(asked, PixelDetector)
     assert detector.inputs == "face"
     assert asked.sha256 == judge.sha256 != replace(judge, delta=judge.delta + 1).sha256
     assert f"at {INNER} px" in detector.preprocessing
@@ -190,10 +190,10 @@ def test_candidates_and_query_are_told_apart(
         (own, judge.score(crops, identities[rows])),
         (asked, judge.score(crops, np.repeat(identities[1:2], 2, axis=0))),
     ):
-        logits = scoring.judge(one, whole).logits
+        logits = scoring.run_detector(one, whole).logits
         np.testing.assert_array_equal(np.isnan(logits), [False, True, False])
         np.testing.assert_allclose(logits[rows], expected, atol=1e-5)
-    nobody = scoring.judge(asked, Faces(astronaut, identities, None)).logits
+    nobody = scoring.run_detector(asked, Faces(astronaut, identities, None)).logits
     assert np.isnan(nobody).all()
     assert judge.score([], identities[:0]).shape == (0,)
 

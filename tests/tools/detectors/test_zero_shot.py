@@ -17,8 +17,8 @@ from tests.tools.encoder.test_encoder_parity import (
     pictures,
     weights,
 )
-from tools.checkpoints.table import WEIGHTS as SHIPPED
-from tools.detectors import Detector, ZeroShot
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors import FeatureDetector, ZeroShot
 from tools.detectors.clip_heads.zero_shot import prompts_sha256
 from tools.encoder.clip import Encoder
 
@@ -45,7 +45,7 @@ def spelt(real: tuple[str, ...] = ("1,0",), fake: tuple[str, ...] = ("0,1", "3,4
 
 def test_scores_are_differences_of_mean_cosines() -> None:
     """Length does not matter, several wordings are averaged, and more fake is higher."""
-    detector: Detector = spelt()
+    detector: FeatureDetector = spelt()
     # (0, 2): fake (1 + 0.8) / 2 = 0.9, real 0. (5, 0): fake (0 + 0.6) / 2 = 0.3, real 1.
     # (-1, 0): fake (0 - 0.6) / 2 = -0.3, real -1.
     scores = detector.score(np.array([[0, 2], [5, 0], [-1, 0]], np.float32))
@@ -65,7 +65,7 @@ def test_what_was_not_measured_has_no_score() -> None:
 def test_what_it_asks_names_it() -> None:
     """Its checkpoint is the encoder and the texts: other words, or other sides, are another."""
     one = spelt()
-    assert isinstance(one, Detector)
+    assert isinstance(one, FeatureDetector)
     assert one.sha256 == prompts_sha256("e" * 64, real=("1,0",), fake=("0,1", "3,4"))
     names = {one.sha256, spelt(fake=("0,1",)).sha256, spelt(("0,1",), ("1,0", "3,4")).sha256}
     names |= {prompts_sha256("f" * 64, real=("1,0",), fake=("0,1", "3,4"))}
@@ -125,7 +125,7 @@ def test_prompt_sets_ask_different_things_of_both_classes() -> None:
 
 def test_answers_are_within_the_words_that_are_read() -> None:
     """CLIP reads 77 tokens and drops the rest; the answer, at a question's end, must be read."""
-    shipped = Encoder.load(SHIPPED / "encoder")
+    shipped = Encoder.load(WEIGHTS_DIR / "encoder")
     for chosen in PROMPT_SETS.values():
         features = shipped.encode_texts([*chosen.real, *chosen.fake])
         assert len(np.unique(features.round(5), axis=0)) == len(features)
@@ -135,7 +135,7 @@ def test_answers_are_within_the_words_that_are_read() -> None:
 
 def test_the_pocket_encoder_learnt_what_its_captions_say(astronaut: np.ndarray) -> None:
     """Words and pictures both reach the score: other texts and other pictures change it."""
-    shipped = Encoder.load(SHIPPED / "encoder")
+    shipped = Encoder.load(WEIGHTS_DIR / "encoder")
     features = shipped.encode_images([astronaut[:240, 120:360], astronaut[200:500, 50:300]])
     scores = {
         name: ZeroShot.of(shipped, real=it.real, fake=it.fake, inputs="image").score(features)

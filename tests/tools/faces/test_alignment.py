@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from tools.faces.alignment import (
-    TEMPLATE,
+    KEYPOINT_TEMPLATE,
     aligned_crop,
     crop_matrix,
-    five_points,
-    similarity,
-    transform,
+    estimate_similarity_transform,
+    keypoints_from_landmarks,
+    transform_points,
 )
 
 
@@ -18,13 +18,13 @@ def rotated_template(degrees: float, *, scale: float, shift: tuple[float, float]
     """The five template points turned, scaled and moved."""
     angle = np.deg2rad(degrees)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return np.asarray(TEMPLATE @ rotation.T * scale + np.array(shift))
+    return np.asarray(KEYPOINT_TEMPLATE @ rotation.T * scale + np.array(shift))
 
 
 def test_the_template_lands_where_gend_puts_it() -> None:
     """With margin 1.3, a keypoint lands at (template * s + 0.15 s) / 1.3."""
     matrix = crop_matrix(rotated_template(25, scale=90, shift=(40, 70)), size=130)
-    left_eye = transform(rotated_template(25, scale=90, shift=(40, 70))[:1], matrix)[0]
+    left_eye = transform_points(rotated_template(25, scale=90, shift=(40, 70))[:1], matrix)[0]
     assert left_eye == pytest.approx([(0.34 + 0.15) * 100, (0.46 + 0.15) * 100], abs=1e-3)
 
 
@@ -39,7 +39,9 @@ def test_one_wild_keypoint_does_not_move_the_crop() -> None:
 def test_similarity_inverts_a_known_motion() -> None:
     """Rotation, scale and shift are recovered from the points alone."""
     moved = rotated_template(-17, scale=3.0, shift=(5, -2))
-    assert transform(moved, similarity(moved, TEMPLATE)) == pytest.approx(TEMPLATE, abs=1e-9)
+    assert transform_points(
+        moved, estimate_similarity_transform(moved, KEYPOINT_TEMPLATE)
+    ) == pytest.approx(KEYPOINT_TEMPLATE, abs=1e-9)
 
 
 def test_equal_keypoints_still_give_a_crop() -> None:
@@ -82,4 +84,4 @@ def test_five_points_are_means_of_the_landmarks() -> None:
     """Eyes are the means of their six points; nose tip and mouth corners are single points."""
     landmarks = np.arange(136, dtype=np.float32).reshape(68, 2)
     expected = [[77, 78], [89, 90], [60, 61], [96, 97], [108, 109]]
-    assert five_points(landmarks).tolist() == expected
+    assert keypoints_from_landmarks(landmarks).tolist() == expected

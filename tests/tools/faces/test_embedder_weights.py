@@ -6,11 +6,11 @@ from insightface.data import get_image
 from insightface.model_zoo import get_model
 from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.faces.alignment import warp
 from tools.faces.analyser import recognition_matrix
 
-RECOGNITION = WEIGHTS / "faces" / "recognition.onnx"
+RECOGNITION = WEIGHTS_DIR / "faces" / "recognition.onnx"
 # Left eye, right eye, nose, left and right mouth corner, placed by hand.
 ASTRONAUT = [[203, 101], [247, 103], [226, 126], [205, 141], [243, 142]]
 T1_WOMAN = [[1150, 327], [1196, 325], [1166, 348], [1155, 367], [1197, 365]]

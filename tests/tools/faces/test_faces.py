@@ -10,13 +10,13 @@ import skimage.data
 from insightface.data import get_image
 from insightface.utils.face_align import arcface_dst
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
-from tools.faces.alignment import five_points
+from tools.faces.alignment import keypoints_from_landmarks
 from tools.faces.analyser import Face, FaceAnalyser, recognition_matrix
 from tools.faces.quality import FaceQuality, measure_quality, yaw_degrees
 
-PACK = WEIGHTS / "faces"
+PACK = WEIGHTS_DIR / "faces"
 T1_NOSES = [[110, 340], [318, 219], [513, 363], [782, 430], [940, 146], [1166, 348]]
 
 
@@ -62,7 +62,7 @@ def test_the_astronaut_is_found_once(analyser: FaceAnalyser, astronaut: np.ndarr
     by_hand = np.array([[203, 101], [247, 103], [226, 126], [205, 141], [243, 142]])
     assert np.linalg.norm(face.keypoints - by_hand, axis=1).max() < 8
     assert face.landmarks is not None
-    assert np.linalg.norm(five_points(face.landmarks) - by_hand, axis=1).max() < 8
+    assert np.linalg.norm(keypoints_from_landmarks(face.landmarks) - by_hand, axis=1).max() < 8
     assert np.linalg.norm(face.embedding) == pytest.approx(1, abs=1e-5)
 
 

@@ -13,28 +13,28 @@ import torch
 
 from assistant import Unmask
 from tests.support.cases import astronaut_pixels, group_pixels
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
 from tools.faces.alignment import warp
 from tools.faces.analyser import Face, recognition_matrix
-from tools.faces.embedder_input import Strangers
+from tools.faces.embedder_input import ImpostorStatistics
 from tools.faces.further_embedders import (
     COSINE,
     DIFFERENCE,
-    FOLDER,
-    SHIPPED,
-    Embedder,
-    embedders,
+    EMBEDDERS_FOLDER,
+    SHIPPED_EMBEDDER,
+    FaceEmbedder,
+    load_embedders,
 )
-from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.hit_pictures import RerankInput
 from tools.search.closer_look.second_opinion import second_scores
-from tools.search.instruments import Instruments
+from tools.search.instruments import ModelBundle
 from tools.search.query import Query
 from tools.training.faces.embedder import save_onnx
 from tools.training.faces.embedder_network import Mirrored
-from tools.training.faces.further_embedder import Learner, Recipe, loss_of
+from tools.training.faces.further_embedder import PrototypeEmbedder, SecondEmbedderConfig, loss_of
 
-FIRST = WEIGHTS / "faces" / "recognition.onnx"
+FIRST = WEIGHTS_DIR / "faces" / "recognition.onnx"
 
 
 def write_network(path: Path, *, shape: list[object]) -> None:
@@ -70,27 +70,27 @@ def stranger(case: Unmask) -> Face:
 
 
 @pytest.fixture
-def aligned(tmp_path: Path) -> Embedder:
+def aligned(tmp_path: Path) -> FaceEmbedder:
     """A real ArcFace-style file of 112 px, laid there without a word about it."""
     shutil.copy(FIRST, tmp_path / "aligned.onnx")
-    return Embedder.load(tmp_path / "aligned.onnx")
+    return FaceEmbedder.load(tmp_path / "aligned.onnx")
 
 
 @pytest.fixture
-def loose(tmp_path: Path) -> Embedder:
+def loose(tmp_path: Path) -> FaceEmbedder:
     """A file of 113 px that takes one face at a time."""
     write_network(tmp_path / "loose.onnx", shape=[1, 3, 113, 113])
-    return Embedder.load(tmp_path / "loose.onnx")
+    return FaceEmbedder.load(tmp_path / "loose.onnx")
 
 
-def test_a_file_of_112_px_gets_arcface_s_crop(aligned: Embedder, face: Face) -> None:
+def test_a_file_of_112_px_gets_arcface_s_crop(aligned: FaceEmbedder, face: Face) -> None:
     """Pixel by pixel what insightface would cut."""
     pixels = astronaut_pixels()
     expected = warp(pixels, recognition_matrix(face.keypoints, size=112), size=112)
     np.testing.assert_array_equal(aligned.cut(pixels, face), expected)
 
 
-def test_a_file_of_113_px_gets_the_box_and_30_percent(loose: Embedder, face: Face) -> None:
+def test_a_file_of_113_px_gets_the_box_and_30_percent(loose: FaceEmbedder, face: Face) -> None:
     """The longer side of the box fills a share of 1 / 1.3 of the crop, in its middle."""
     left, top, right, bottom = face.box.round().astype(int)
     marked = np.zeros_like(astronaut_pixels())
@@ -106,7 +106,7 @@ def test_vectors_have_length_one(
     kind: str, request: pytest.FixtureRequest, face: Face, stranger: Face
 ) -> None:
     """Of both kinds; several faces at once, or one, is the same; two persons are not one."""
-    embedder: Embedder = request.getfixturevalue(kind)
+    embedder: FaceEmbedder = request.getfixturevalue(kind)
     looks = [(astronaut_pixels(), face), (group_pixels(), stranger)]
     both = embedder.embed(looks)
     np.testing.assert_allclose(np.linalg.norm(both, axis=1), 1, atol=1e-5)
@@ -119,7 +119,7 @@ def test_the_file_beside_it_says_how_faces_are_cut_and_normalised(
 ) -> None:
     """A margin shows more, a mean is taken off, and the order of channels is turned."""
     write_network(tmp_path / "own.onnx", shape=["n", 3, 112, 112])
-    plain = Embedder.load(tmp_path / "own.onnx")
+    plain = FaceEmbedder.load(tmp_path / "own.onnx")
     told = {
         "crop": {"kind": "arcface", "margin": 2.0},
         "mean": [10, 20, 30],
@@ -127,7 +127,7 @@ def test_the_file_beside_it_says_how_faces_are_cut_and_normalised(
         "order": "BGR",
     }
     (tmp_path / "own.json").write_text(json.dumps({"name": "mine", "licence": "CC0", **told}))
-    mine = Embedder.load(tmp_path / "own.onnx")
+    mine = FaceEmbedder.load(tmp_path / "own.onnx")
     assert (mine.name, mine.licence) == ("mine", "CC0")
     crop = mine.cut(astronaut_pixels(), face)
     small = plain.cut(astronaut_pixels(), face)[::2, ::2]
@@ -142,22 +142,22 @@ def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
     """No size, an unknown size, a broken file: each names the file, none is run on a guess."""
     write_network(tmp_path / "any.onnx", shape=["n", 3, "h", "w"])
     with pytest.raises(SetupError, match=r"any\.onnx.*size"):
-        Embedder.load(tmp_path / "any.onnx")
+        FaceEmbedder.load(tmp_path / "any.onnx")
     write_network(tmp_path / "large.onnx", shape=["n", 3, 224, 224])
     with pytest.raises(SetupError, match=r"large\.json.*crop"):
-        Embedder.load(tmp_path / "large.onnx")
+        FaceEmbedder.load(tmp_path / "large.onnx")
     (tmp_path / "broken.onnx").write_bytes(b"not a network")
     with pytest.raises(SetupError, match=r"broken\.onnx"):
-        Embedder.load(tmp_path / "broken.onnx")
+        FaceEmbedder.load(tmp_path / "broken.onnx")
 
 
 def test_a_person_s_own_embedders_come_before_the_shipped_one(tmp_path: Path) -> None:
     """Whoever lays a file there wants it used."""
-    (tmp_path / FOLDER).mkdir()
-    shutil.copy(FIRST, tmp_path / FOLDER / "own.onnx")
-    found = [it.path for it in embedders(tmp_path)]
-    assert found[0] == tmp_path / FOLDER / "own.onnx"
-    assert found[1:] == ([SHIPPED] if SHIPPED.is_file() else [])
+    (tmp_path / EMBEDDERS_FOLDER).mkdir()
+    shutil.copy(FIRST, tmp_path / EMBEDDERS_FOLDER / "own.onnx")
+    found = [it.path for it in load_embedders(tmp_path)]
+    assert found[0] == tmp_path / EMBEDDERS_FOLDER / "own.onnx"
+    assert found[1:] == ([SHIPPED_EMBEDDER] if SHIPPED_EMBEDDER.is_file() else [])
 
 
 def look_at(
@@ -165,25 +165,25 @@ def look_at(
     photos: tuple[tuple[np.ndarray, Face], ...],
     *,
     first: float | None,
-    second: Embedder | None,
-) -> CloserLook:
+    second: FaceEmbedder | None,
+) -> RerankInput:
     """A hit of which the first embedder says `first`, beside a second one."""
     kit = SimpleNamespace(second_embedder=second, fingerprint={"faces": "the first"})
     scores: Mapping[str, float | None] = {"cosine_similarity": first}
-    return CloserLook(*hit, scores, cast(Query, None), photos, cast(Instruments, kit))
+    return RerankInput(*hit, scores, cast(Query, None), photos, cast(ModelBundle, kit))
 
 
 @pytest.fixture
-def judge(aligned: Embedder) -> Embedder:
+def judge(aligned: FaceEmbedder) -> FaceEmbedder:
     """A second embedder that knows how alike strangers are, to itself and to the first."""
-    known = Strangers(mean=0.0, spread=0.1)
-    return Embedder(
+    known = ImpostorStatistics(mean=0.0, spread=0.1)
+    return FaceEmbedder(
         aligned.path, "judge", "", aligned.wants, aligned.size, known, {"the first": known}
     )
 
 
 def test_high_in_one_and_low_in_the_other_is_a_positive_difference(
-    judge: Embedder, face: Face, stranger: Face
+    judge: FaceEmbedder, face: Face, stranger: Face
 ) -> None:
     """Strangers whom the first takes for one person differ by far; one photo does not."""
     pixels = astronaut_pixels()
@@ -198,7 +198,9 @@ def test_high_in_one_and_low_in_the_other_is_a_positive_difference(
     assert doubted[DIFFERENCE] is not None and doubted[DIFFERENCE] < -0.8
 
 
-def test_what_was_not_measured_is_none(judge: Embedder, aligned: Embedder, face: Face) -> None:
+def test_what_was_not_measured_is_none(
+    judge: FaceEmbedder, aligned: FaceEmbedder, face: Face
+) -> None:
     """No second embedder, no query photo: nothing; strangers never measured: no difference."""
     hit = astronaut_pixels(), face
     nothing = {COSINE: None, DIFFERENCE: None}
@@ -213,12 +215,12 @@ def test_what_was_not_measured_is_none(judge: Embedder, aligned: Embedder, face:
 def test_what_the_training_writes_is_an_embedder(tmp_path: Path, face: Face) -> None:
     """Small, read back by the loader, of length one, and alike for a face and its mirror image."""
     torch.manual_seed(0)
-    network = Mirrored(Learner(torch.eye(3, 256)).network).eval()
+    network = Mirrored(PrototypeEmbedder(torch.eye(3, 256)).network).eval()
     path = tmp_path / "second.onnx"
     difference = save_onnx(network, path, example=torch.rand(4, 3, 112, 112) * 2 - 1)
     assert difference < 1e-2
     assert path.stat().st_size < 1_500_000
-    made = Embedder.load(path)
+    made = FaceEmbedder.load(path)
     crop = made.cut(astronaut_pixels(), face)
     straight, mirrored = made.embed_crops([crop, crop[:, ::-1]])
     assert np.linalg.norm(straight) == pytest.approx(1, abs=1e-5)
@@ -228,13 +230,15 @@ def test_what_the_training_writes_is_an_embedder(tmp_path: Path, face: Face) -> 
 def test_the_loss_falls_as_faces_near_their_own_prototype_only() -> None:
     """A margin is left to its own prototype, so that being merely nearest is not yet enough."""
     centres = torch.eye(4, 256)
-    learner, person = Learner(centres), torch.tensor([0, 1])
+    learner, person = PrototypeEmbedder(centres), torch.tensor([0, 1])
     own, other = centres[person], centres[torch.tensor([2, 3])]
     near, wrong = own + 0.9 * other, other
-    right, _ = loss_of(learner, near, teacher=own, person=person, recipe=Recipe())
-    worse, parts = loss_of(learner, wrong, teacher=own, person=person, recipe=Recipe())
+    right, _ = loss_of(learner, near, teacher=own, person=person, recipe=SecondEmbedderConfig())
+    worse, parts = loss_of(
+        learner, wrong, teacher=own, person=person, recipe=SecondEmbedderConfig()
+    )
     lenient, _ = loss_of(
-        learner, near, teacher=own, person=person, recipe=Recipe(identity_margin=0.0)
+        learner, near, teacher=own, person=person, recipe=SecondEmbedderConfig(identity_margin=0.0)
     )
     assert worse > right > lenient + 0.05
     assert parts["teacher"] == pytest.approx(0, abs=1e-5)

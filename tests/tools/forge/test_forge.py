@@ -30,7 +30,7 @@ def face(seed: int, *, size: int = 240) -> tuple[np.ndarray, np.ndarray]:
     )
     texture = cv2.GaussianBlur(rng.normal(0, 40, (size, size, 3)), (0, 0), 1.5)
     photo = np.clip(110 + 20 * rng.uniform(-1, 1, 3) + texture, 0, 255).astype(np.uint8)
-    cv2.fillPoly(photo, [masks.outline(landmarks).astype(np.int32)], (190, 150, 130))
+    cv2.fillPoly(photo, [masks.face_outline(landmarks).astype(np.int32)], (190, 150, 130))
     for indices in (range(36, 42), range(42, 48), range(48, 68), range(17, 22), range(22, 27)):
         colour = tuple(int(c) for c in rng.integers(20, 120, 3))
         cv2.fillPoly(photo, [landmarks[list(indices)].astype(np.int32)], colour)
@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_forgery_and_another_seed_another(family: s
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_regions_named_are_those_that_the_mask_covers(family: str) -> None:
     """A name stands for an area of the face, and the mask must lie on it."""
-    regions = masks.face_regions(TARGET_LANDMARKS, TARGET.shape)
+    regions = masks.face_region_masks(TARGET_LANDMARKS, TARGET.shape)
     assert tuple(regions) == REGIONS
     forgery = forged(family, 1)
     assert forgery.regions
@@ -95,11 +95,11 @@ def test_the_regions_named_are_those_that_the_mask_covers(family: str) -> None:
 
 def test_a_mask_of_the_mouth_is_called_the_mouth() -> None:
     """Left, right, up and down are not mixed up."""
-    regions = masks.face_regions(TARGET_LANDMARKS, TARGET.shape)
+    regions = masks.face_region_masks(TARGET_LANDMARKS, TARGET.shape)
     for name in ("mouth", "left eye", "right eye", "nose"):
-        mask = masks.part(TARGET_LANDMARKS, TARGET.shape, name=name)
+        mask = masks.face_part_mask(TARGET_LANDMARKS, TARGET.shape, name=name)
         assert name in masks.regions_covered(mask, regions)
-    mouth = masks.part(TARGET_LANDMARKS, TARGET.shape, name="mouth")
+    mouth = masks.face_part_mask(TARGET_LANDMARKS, TARGET.shape, name="mouth")
     assert masks.regions_covered(mouth, regions) == ("mouth",)
 
 

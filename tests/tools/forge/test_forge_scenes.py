@@ -12,15 +12,15 @@ from tools.forge.forgery import (
     ALL_FAMILIES,
     BACKGROUND,
     FAMILIES,
+    FAMILIES_WITH_SOURCE,
     HELD_OUT_FAMILIES,
     REGIONS,
     SCENE_FAMILIES,
-    WITH_SOURCE,
     Forgery,
     forge,
     save_forgery,
 )
-from tools.forge.masks import eye_distance, untouched_face
+from tools.forge.masks import eye_distance, protected_face_mask
 from tools.media.images import read_photo
 
 NEW = (*SCENE_FAMILIES, *HELD_OUT_FAMILIES)
@@ -76,17 +76,17 @@ def test_the_mask_is_the_truth(family: str, seed: int) -> None:
 def test_a_forged_scene_leaves_the_face_alone(family: str, seed: int) -> None:
     """Not a pixel of the face, nor of a third of an eye distance around it, is another one."""
     forgery = forged(family, seed)
-    outline = masks.fill(PIXELS.shape, masks.outline(LANDMARKS))
-    around = masks.grow(outline, radius_px=eye_distance(LANDMARKS) / 3) > 0
+    outline = masks.polygon_mask(PIXELS.shape, masks.face_outline(LANDMARKS))
+    around = masks.dilate_area(outline, radius_px=eye_distance(LANDMARKS) / 3) > 0
     assert around.sum() > 5000
     np.testing.assert_array_equal(forgery.pixels[around], PIXELS[around])
-    assert not forgery.mask[untouched_face(LANDMARKS, PIXELS.shape) > 0].any()
+    assert not forgery.mask[protected_face_mask(LANDMARKS, PIXELS.shape) > 0].any()
     assert forgery.regions == (BACKGROUND,)
 
 
 def test_resynthesis_leaves_nothing_else() -> None:
     """Everything but the face is forged, so the mask holds most of what is not the face."""
-    outside = untouched_face(LANDMARKS, PIXELS.shape) == 0
+    outside = protected_face_mask(LANDMARKS, PIXELS.shape) == 0
     assert (forged("scene_resynthesis").mask[outside] > 0.5).mean() > 0.8
 
 
@@ -116,7 +116,7 @@ def test_a_composite_shows_the_source() -> None:
 def test_a_morph_lies_between_both_persons() -> None:
     """Where the faces differ most it is nearer to either than they are to each other."""
     morph = forged("morph", 2)
-    source = masks.face_regions(LANDMARKS, PIXELS.shape)
+    source = masks.face_region_masks(LANDMARKS, PIXELS.shape)
     assert {"nose", "mouth"} <= set(morph.regions)
     assert morph.mask[source["whole face"] == 0].mean() < 0.05
     swap = forge(
@@ -131,7 +131,7 @@ def test_a_morph_lies_between_both_persons() -> None:
     assert np.abs(mixed - target).mean() < apart
 
 
-@pytest.mark.parametrize("family", [family for family in NEW if family in WITH_SOURCE])
+@pytest.mark.parametrize("family", [family for family in NEW if family in FAMILIES_WITH_SOURCE])
 def test_a_source_is_needed(family: str) -> None:
     """Nothing is invented in place of the missing photo."""
     with pytest.raises(ToolError, match="needs a source"):

@@ -20,8 +20,8 @@ from PIL import Image
 from tests.support.paths import ROOT
 from tests.support.stand_ins import (
     FINGERPRINT,
-    CentreFaces,
-    TinyEncoder,
+    FakeEncoder,
+    FakeFaceAnalyser,
     embedding_of,
     picture,
     write_pictures,
@@ -30,7 +30,7 @@ from tools.errors import SetupError
 from tools.faces.analyser import Face
 from tools.gallery.indexing import IndexSummary, index_folders
 from tools.gallery.record_store import Gallery
-from tools.gallery.vector_index import Index
+from tools.gallery.vector_index import FaceIndex
 from tools.media import videos
 from tools.media.images import image_id
 
@@ -53,7 +53,7 @@ def photos(tmp_path: Path) -> Path:
 
 def run(gallery: Gallery, *folders: Path) -> IndexSummary:
     """The job with the stand-ins."""
-    return index_folders(folders, gallery=gallery, faces=CentreFaces(), encoder=TinyEncoder())
+    return index_folders(folders, gallery=gallery, faces=FakeFaceAnalyser(), encoder=FakeEncoder())
 
 
 def save(path: Path, format: str, pixels: np.ndarray | None = None, **options: object) -> None:
@@ -237,7 +237,7 @@ def test_folders_that_cannot_be_read(open_folder: Path) -> None:
     write_pictures(photos / "private", 2, first=10)
     home.mkdir()
     home.chmod(0o777)
-    Index.open(Gallery.open(open_folder / "warm", fingerprint=FINGERPRINT)).close()  # imports
+    FaceIndex.open(Gallery.open(open_folder / "warm", fingerprint=FINGERPRINT)).close()  # imports
     with without_rights(), Gallery.open(home, fingerprint=FINGERPRINT) as gallery:
         assert run(gallery, photos).images_added == 5
     (photos / "private").chmod(0)
@@ -301,8 +301,8 @@ def test_a_disk_that_fills_up_loses_nothing(gallery: Gallery, tmp_path: Path) ->
         index_folders(
             [tmp_path / "photos"],
             gallery=gallery,
-            faces=CentreFaces(),
-            encoder=TinyEncoder(),
+            faces=FakeFaceAnalyser(),
+            encoder=FakeEncoder(),
             on_indexed=acknowledged.extend,
         )
     assert 0 < len(acknowledged) < 200
@@ -310,7 +310,7 @@ def test_a_disk_that_fills_up_loses_nothing(gallery: Gallery, tmp_path: Path) ->
     assert gallery.problems() == []
     summary = run(gallery, tmp_path / "photos")  # with room again
     assert summary.images_added == 200 - len(acknowledged)
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         assert len(index.search(embedding_of(picture(0)), 500)) == 200
 
 
@@ -331,7 +331,7 @@ def test_a_full_file_system_loses_nothing(tmp_path: Path) -> None:
             assert gallery.problems() == []
         with Gallery.open(disk, fingerprint=FINGERPRINT) as gallery:
             assert gallery.counts().images == images
-            with Index.open(gallery) as index:
+            with FaceIndex.open(gallery) as index:
                 found = index.search(embedding_of(picture(0)), 500)
             assert len(found) == images
     finally:
@@ -413,7 +413,7 @@ def test_the_last_frame_of_an_animation_is_looked_at(
     path = tmp_path / "moving"
     options = {"lossless": True} if format == "WEBP" else {}
     shown[0].save(path, format, save_all=True, append_images=shown[1:], duration=40, **options)
-    taken = list(videos.frames(path))
+    taken = list(videos.sample_frames(path))
     assert [taken[0].pixels[9, 9, 2] > 200, taken[-1].pixels[9, 9, 2] > 200] == [False, True]
     assert len(taken) == (9 if frames == 9 else 8)
 
@@ -427,7 +427,11 @@ def test_links_out_of_the_folder_are_followed_when_asked(
     (photos / "within").symlink_to(photos)
     assert run(gallery, photos).skipped == {"link out of the folder": 1}
     summary = index_folders(
-        [photos], gallery=gallery, faces=CentreFaces(), encoder=TinyEncoder(), follow_links=True
+        [photos],
+        gallery=gallery,
+        faces=FakeFaceAnalyser(),
+        encoder=FakeEncoder(),
+        follow_links=True,
     )
     assert (summary.images_added, summary.skipped) == (2, {})
 
@@ -467,12 +471,12 @@ def test_a_failing_system_is_not_held_against_the_file(
 def test_memory_that_the_analysis_lacks_is_asked_for_again(gallery: Gallery, photos: Path) -> None:
     """A batch that needs too much is tried one by one; what still fails, by the next run."""
 
-    class Hungry(CentreFaces):
+    class Hungry(FakeFaceAnalyser):
         def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
             raise MemoryError
 
     summary = index_folders(
-        [photos], gallery=gallery, faces=Hungry(), encoder=TinyEncoder(), threads=1
+        [photos], gallery=gallery, faces=Hungry(), encoder=FakeEncoder(), threads=1
     )
     assert summary.skipped == {"unreadable": 5}
     assert run(gallery, photos).images_added == 5

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stand_ins import FINGERPRINT, CentreFaces, TinyEncoder, write_pictures
+from tests.support.stand_ins import FINGERPRINT, FakeEncoder, FakeFaceAnalyser, write_pictures
 from tools.gallery import free_memory
 from tools.gallery.indexing import index_folders
 from tools.gallery.record_store import Gallery
@@ -25,18 +25,21 @@ def test_holes_between_what_is_held_are_given_back() -> None:
     held = [b"x" * (60_000 + size) for size in range(2_000)]
     del held[:-1]
     before = _resident()
-    free_memory.give_back()
+    free_memory.trim_malloc()
     assert before - _resident() > 60_000_000
 
 
 def test_a_job_gives_memory_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While indexing, after so many pictures, and at the end."""
     calls: list[int] = []
-    monkeypatch.setattr(free_memory, "give_back", lambda: calls.append(1))
-    monkeypatch.setattr("tools.gallery.indexing.GIVE_BACK_EVERY", 4)
+    monkeypatch.setattr(free_memory, "trim_malloc", lambda: calls.append(1))
+    monkeypatch.setattr("tools.gallery.indexing.TRIM_MEMORY_EVERY", 4)
     write_pictures(tmp_path / "pictures", 10)
     with Gallery.open(tmp_path / "home", fingerprint=FINGERPRINT) as gallery:
         index_folders(
-            [tmp_path / "pictures"], gallery=gallery, faces=CentreFaces(), encoder=TinyEncoder()
+            [tmp_path / "pictures"],
+            gallery=gallery,
+            faces=FakeFaceAnalyser(),
+            encoder=FakeEncoder(),
         )
     assert len(calls) >= 2

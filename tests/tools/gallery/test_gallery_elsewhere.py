@@ -20,12 +20,18 @@ from assistant.cli.main import app
 from assistant.investigation import Unmask
 from assistant.settings import Settings
 from tests.assistant.cli.test_cli import faces as faces  # a fixture
-from tests.support.stand_ins import FINGERPRINT, CentreFaces, embedding_of, picture, write_pictures
+from tests.support.stand_ins import (
+    FINGERPRINT,
+    FakeFaceAnalyser,
+    embedding_of,
+    picture,
+    write_pictures,
+)
 from tests.tools.gallery.test_gallery import analysed, file_with
 from tools.errors import SetupError
-from tools.gallery.database_file import RECORDS
+from tools.gallery.database_file import DATABASE_FILE
 from tools.gallery.record_store import Gallery
-from tools.gallery.vector_index import Index
+from tools.gallery.vector_index import FaceIndex
 
 
 def fill(home: Path, count: int = 5) -> Gallery:
@@ -58,7 +64,7 @@ def check_searchable(home: Path, count: int) -> None:
     with Gallery.open_existing(home, fingerprint=FINGERPRINT) as gallery:
         assert gallery.counts().images == count
         assert gallery.problems() == []
-        with Index.open(gallery) as index:
+        with FaceIndex.open(gallery) as index:
             found = index.search(embedding_of(picture(2)), 100)
         assert len(found) == count
         assert found[0].face_id == f"{2:064x}:0"
@@ -79,7 +85,7 @@ def test_a_gallery_on_a_read_only_disk_is_searched(tmp_path: Path, indexed: bool
     home = tmp_path / "home"
     with fill(home) as gallery:
         if indexed:
-            Index.open(gallery).close()
+            FaceIndex.open(gallery).close()
     before = sorted(home.rglob("*"))
     with read_only(home):
         check_searchable(home, 5)
@@ -91,10 +97,10 @@ def test_unfinished_work_on_a_read_only_disk_is_read(tmp_path: Path, shared_memo
     """What was committed to the log and never put into the record (a killed indexer) counts."""
     live, home = tmp_path / "live", tmp_path / "home"
     with fill(live, 7) as gallery:
-        assert (gallery.folder / f"{RECORDS}-wal").stat().st_size
+        assert (gallery.folder / f"{DATABASE_FILE}-wal").stat().st_size
         shutil.copytree(live, home)
     if not shared_memory:
-        (home / "galleries" / "default" / f"{RECORDS}-shm").unlink()
+        (home / "galleries" / "default" / f"{DATABASE_FILE}-shm").unlink()
     with read_only(home):
         check_searchable(home, 7)
 
@@ -102,7 +108,7 @@ def test_unfinished_work_on_a_read_only_disk_is_read(tmp_path: Path, shared_memo
 def test_an_older_gallery_on_a_read_only_disk(tmp_path: Path) -> None:
     """One of before videos is brought up to date in a copy."""
     fill(tmp_path).close()
-    with sqlite3.connect(tmp_path / "galleries" / "default" / RECORDS) as connection:
+    with sqlite3.connect(tmp_path / "galleries" / "default" / DATABASE_FILE) as connection:
         connection.executescript("DROP TABLE video_frames; DROP TABLE videos")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
@@ -111,7 +117,7 @@ def test_an_older_gallery_on_a_read_only_disk(tmp_path: Path) -> None:
 
 
 def test_the_command_line_on_a_read_only_disk(
-    faces: CentreFaces, home: Path, tmp_path: Path
+    faces: FakeFaceAnalyser, home: Path, tmp_path: Path
 ) -> None:
     """`find` and `galleries list` work, `doctor` reads the gallery, `index` says what to do."""
     write_pictures(tmp_path / "photos", 3)
@@ -133,7 +139,7 @@ def test_the_command_line_on_a_read_only_disk(
         assert "UNMASK_HOME" in refused.stderr
 
 
-def test_find_says_that_a_file_is_gone(faces: CentreFaces, home: Path, tmp_path: Path) -> None:
+def test_find_says_that_a_file_is_gone(faces: FakeFaceAnalyser, home: Path, tmp_path: Path) -> None:
     """In the table and in JSON; of two copies the one that is there is named first."""
     photos = tmp_path / "photos"
     write_pictures(photos, 3)
@@ -159,7 +165,7 @@ def test_find_says_that_a_file_is_gone(faces: CentreFaces, home: Path, tmp_path:
 
 
 def test_find_works_while_the_same_process_indexes(
-    faces: CentreFaces, home: Path, tmp_path: Path
+    faces: FakeFaceAnalyser, home: Path, tmp_path: Path
 ) -> None:
     """Searching goes on beside an indexing that has not ended, and sees what is recorded so far."""
     write_pictures(tmp_path / "first", 3)
@@ -190,7 +196,7 @@ def test_a_gallery_that_is_being_made_is_no_foreign_file(tmp_path: Path) -> None
     """Between the file and its tables there is nothing yet, rather than somebody else's data."""
     folder = tmp_path / "galleries" / "default"
     folder.mkdir(parents=True)
-    (folder / RECORDS).touch()
+    (folder / DATABASE_FILE).touch()
     with pytest.raises(SetupError, match="holds nothing yet"):
         Gallery.open_existing(tmp_path)
 
@@ -198,7 +204,7 @@ def test_a_gallery_that_is_being_made_is_no_foreign_file(tmp_path: Path) -> None
 def changed(home: Path, sql: str, *values: Any) -> None:
     """The record of a gallery of five, with one statement run on it by somebody else."""
     fill(home).close()
-    connection = sqlite3.connect(home / "galleries" / "default" / RECORDS)
+    connection = sqlite3.connect(home / "galleries" / "default" / DATABASE_FILE)
     connection.execute(sql, values)
     connection.commit()
     connection.close()

@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 from tests.support.stand_ins import DIMENSION, FINGERPRINT, face_of, picture
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedFace, AnalysedImage, FileRecord
-from tools.gallery.vector_index import Index
+from tools.gallery.vector_index import FaceIndex
 
 FACES = 1200
 """More than the 1,000 after which Chroma writes its graph to disk."""
@@ -68,7 +68,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("built")
     with Gallery.open(home, fingerprint=FINGERPRINT) as gallery:
         fill(gallery, unit_vectors(FACES))
-        Index.open(gallery).close()
+        FaceIndex.open(gallery).close()
     return home
 
 
@@ -81,7 +81,7 @@ def gallery(built: Path, tmp_path: Path) -> Iterator[Gallery]:
         yield opened
 
 
-def finds_everything(gallery: Gallery, index: Index) -> bool:
+def finds_everything(gallery: Gallery, index: FaceIndex) -> bool:
     """Whether every hundredth face is the best match for its own embedding, with cosine 1."""
     ids, matrix = gallery.embeddings()
     chosen = [*range(0, len(ids), 100), len(ids) - 1]
@@ -92,9 +92,9 @@ def finds_everything(gallery: Gallery, index: Index) -> bool:
     )
 
 
-def damaged(gallery: Gallery) -> Index:
+def damaged(gallery: Gallery) -> FaceIndex:
     """The index, opened after damage; it must say so and have mended itself."""
-    index = Index.open(gallery)
+    index = FaceIndex.open(gallery)
     assert not index.searches_record
     return index
 
@@ -102,7 +102,7 @@ def damaged(gallery: Gallery) -> Index:
 def test_search_equals_the_exact_ranking(gallery: Gallery) -> None:
     """The first fifty matches are those of an exact scan, in the same order."""
     ids, _ = gallery.embeddings()
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         assert index.notices == []
         for query in unit_vectors(5, seed=1):
             exact = gallery.similarities(query, ids)
@@ -114,7 +114,7 @@ def test_equal_faces_are_ranked_by_id(gallery: Gallery) -> None:
     """Faces with the same embedding come in the order of their ids, every time."""
     same = np.repeat(unit_vectors(1, seed=9), 5, axis=0)
     fill(gallery, same, first=90_000)
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         found = [match.face_id for match in index.search(same[0], 5)]
     assert found == sorted(found)
     assert found[0] == f"{90_000:064x}:0"
@@ -122,7 +122,7 @@ def test_equal_faces_are_ranked_by_id(gallery: Gallery) -> None:
 
 def test_more_are_asked_for_than_there_are(gallery: Gallery) -> None:
     """Asking for more faces than the gallery has gives all of them, each once."""
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         found = index.search(unit_vectors(1, seed=3)[0], 5000)
     assert len({match.face_id for match in found}) == len(found) == FACES
 
@@ -131,7 +131,7 @@ def test_an_empty_gallery_has_no_matches(tmp_path: Path) -> None:
     """A gallery without faces answers with nothing, opened once or twice."""
     with Gallery.open(tmp_path, fingerprint=FINGERPRINT) as gallery:
         for _ in range(2):
-            with Index.open(gallery) as index:
+            with FaceIndex.open(gallery) as index:
                 assert index.search(unit_vectors(1)[0], 3) == []
                 assert (index.notices, index.searches_record) == ([], False)
 
@@ -139,7 +139,7 @@ def test_an_empty_gallery_has_no_matches(tmp_path: Path) -> None:
 def test_new_faces_are_found_at_once(gallery: Gallery) -> None:
     """An open index catches up with what the record gained, and with what it lost."""
     new = unit_vectors(30, seed=5)
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         fill(gallery, new, first=50_000)
         assert index.search(new[4], 1)[0].face_id == f"{50_004:064x}:0"
         gallery.add(
@@ -148,7 +148,7 @@ def test_new_faces_are_found_at_once(gallery: Gallery) -> None:
         assert gallery.forget_missing() == 1
         assert index.search(new[4], 1)[0].cosine_similarity < 0.9
         assert finds_everything(gallery, index)
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         assert index.notices == []
 
 
@@ -158,7 +158,7 @@ def test_a_deleted_index_is_rebuilt(gallery: Gallery) -> None:
     with damaged(gallery) as index:
         assert "missing: rebuilt from the record (1200 faces" in index.notices[0]
         assert finds_everything(gallery, index)
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         assert index.notices == []
 
 
@@ -175,7 +175,7 @@ def test_damage_is_noticed_and_mended(gallery: Gallery, name: str, harm: str) ->
         path.write_bytes(np.random.default_rng(0).bytes(size))
     with damaged(gallery) as index:
         assert finds_everything(gallery, index)
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         assert index.notices == []
 
 
@@ -234,7 +234,7 @@ def test_a_killed_writer_loses_nothing(gallery: Gallery) -> None:
 def test_a_used_index_is_left_to_its_user(gallery: Gallery) -> None:
     """A second opener searches the record itself, says so, and finds the same."""
     query = unit_vectors(1, seed=4)[0]
-    with Index.open(gallery) as first, Index.open(gallery) as second:
+    with FaceIndex.open(gallery) as first, FaceIndex.open(gallery) as second:
         assert second.searches_record
         assert "in use" in second.notices[0]
         assert second.search(query, 20) == first.search(query, 20)
@@ -244,20 +244,20 @@ def test_a_used_index_is_left_to_its_user(gallery: Gallery) -> None:
 def test_without_chroma_the_record_is_searched(gallery: Gallery) -> None:
     """When Chroma cannot be built at all, search is exact, and the person is told why."""
     query = unit_vectors(1, seed=4)[0]
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         wanted = index.search(query, 20)
     shutil.rmtree(gallery.folder / "chroma")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # no file may grow beyond 100 kB
     try:
-        with Index.open(gallery) as index:
+        with FaceIndex.open(gallery) as index:
             assert index.searches_record
             assert "out of use" in index.notices[0]
             assert index.search(query, 20) == wanted
             assert index.catch_up() == 0
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         assert not index.searches_record
         assert index.search(query, 20) == wanted
 
@@ -266,5 +266,5 @@ def test_progress_is_told_while_building(gallery: Gallery) -> None:
     """A rebuild reports faces done and faces in all, ending at all of them."""
     shutil.rmtree(gallery.folder / "chroma")
     told: list[tuple[int, int]] = []
-    Index.open(gallery, on_progress=lambda done, total: told.append((done, total))).close()
+    FaceIndex.open(gallery, on_progress=lambda done, total: told.append((done, total))).close()
     assert told == [(500, FACES), (1000, FACES), (1200, FACES)]

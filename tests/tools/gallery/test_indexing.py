@@ -12,13 +12,13 @@ from PIL import Image
 
 from tests.support.stand_ins import (
     FINGERPRINT,
-    CentreFaces,
-    TinyEncoder,
+    FakeEncoder,
+    FakeFaceAnalyser,
     embedding_of,
     picture,
     write_pictures,
 )
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop
@@ -26,7 +26,7 @@ from tools.faces.analyser import Face, FaceAnalyser
 from tools.gallery import indexing
 from tools.gallery.indexing import IndexingInterrupted, IndexProgress, IndexSummary, index_folders
 from tools.gallery.record_store import Gallery
-from tools.gallery.vector_index import Index
+from tools.gallery.vector_index import FaceIndex
 from tools.media.images import image_id
 
 
@@ -45,16 +45,16 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def run(gallery: Gallery, *folders: Path, faces: CentreFaces | None = None) -> IndexSummary:
+def run(gallery: Gallery, *folders: Path, faces: FakeFaceAnalyser | None = None) -> IndexSummary:
     """The job with the stand-ins."""
     return index_folders(
-        folders, gallery=gallery, faces=faces or CentreFaces(), encoder=TinyEncoder()
+        folders, gallery=gallery, faces=faces or FakeFaceAnalyser(), encoder=FakeEncoder()
     )
 
 
 def every_picture_is_found(gallery: Gallery, seeds: Sequence[int]) -> bool:
     """Whether each picture is the best match for its own embedding, through the index."""
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         best = [index.search(embedding_of(picture(seed)), 1)[0] for seed in seeds]
     return all(match.cosine_similarity == pytest.approx(1.0, abs=1e-5) for match in best)
 
@@ -74,14 +74,14 @@ def test_a_folder_becomes_a_gallery(gallery: Gallery, photos: Path) -> None:
     # What is stored belongs to this very picture, not to a neighbour in the batch.
     np.testing.assert_array_equal(face.face.embedding, embedding_of(picture(35)))
     assert image.features is not None
-    np.testing.assert_array_equal(image.features, TinyEncoder().encode_images([picture(35)])[0])
+    np.testing.assert_array_equal(image.features, FakeEncoder().encode_images([picture(35)])[0])
     assert face.features is not None
     assert not np.array_equal(face.features, image.features)
 
 
 def test_faces_are_analysed_in_batches(gallery: Gallery, photos: Path) -> None:
     """The analysis sees many pictures at once."""
-    faces = CentreFaces()
+    faces = FakeFaceAnalyser()
     run(gallery, photos, faces=faces)
     assert sorted(faces.batches) == [8, 16, 16]
 
@@ -94,7 +94,7 @@ def test_a_second_run_does_no_work(gallery: Gallery, photos: Path) -> None:
         stat = path.stat()
         path.write_bytes(b"\0" * stat.st_size)  # same size and time: reading it would show
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    faces, before = CentreFaces(), record.read_bytes()
+    faces, before = FakeFaceAnalyser(), record.read_bytes()
     summary = run(gallery, photos, faces=faces)
     assert (summary.already_known, summary.images_added, faces.analysed) == (40, 0, 0)
     assert record.read_bytes() == before
@@ -105,7 +105,7 @@ def test_moved_and_copied_files_are_recognised(gallery: Gallery, photos: Path) -
     run(gallery, photos)
     (photos / "0001.png").rename(photos / "moved.png")
     shutil.copy(photos / "0002.png", photos / "copy.png")
-    faces = CentreFaces()
+    faces = FakeFaceAnalyser()
     summary = run(gallery, photos, faces=faces)
     assert (summary.duplicates, summary.missing, summary.already_known) == (2, 1, 39)
     assert faces.analysed == 0
@@ -120,7 +120,7 @@ def test_twins_in_one_run_are_analysed_once(gallery: Gallery, tmp_path: Path) ->
     (original,) = write_pictures(tmp_path / "p", 1)
     for number in range(20):
         shutil.copy(original, tmp_path / "p" / f"copy{number}.png")
-    faces = CentreFaces()
+    faces = FakeFaceAnalyser()
     summary = run(gallery, tmp_path / "p", faces=faces)
     assert (summary.images_added, summary.duplicates, faces.analysed) == (1, 20, 1)
     assert len(gallery.paths_of(image_id(original.read_bytes()))) == 21
@@ -146,7 +146,7 @@ def test_files_that_come_back_are_known(gallery: Gallery, photos: Path, tmp_path
     assert gallery.counts().missing == 10
     assert gallery.counts().images == 40
     (tmp_path / "away").rename(photos / "more")
-    faces = CentreFaces()
+    faces = FakeFaceAnalyser()
     assert run(gallery, photos, faces=faces).already_known == 40
     assert (faces.analysed, gallery.counts().missing) == (0, 0)
 
@@ -188,7 +188,7 @@ def test_a_refused_picture_costs_only_itself(gallery: Gallery, photos: Path) -> 
     assert (again.already_known, again.skipped) == (40, {"not analysed": 1})
 
 
-class Broken(CentreFaces):
+class Broken(FakeFaceAnalyser):
     """An analyser with a bug that shows at picture 20, in the second batch."""
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
@@ -220,14 +220,14 @@ def test_ctrl_c_keeps_what_was_indexed(gallery: Gallery, photos: Path) -> None:
         index_folders(
             [photos],
             gallery=gallery,
-            faces=CentreFaces(),
-            encoder=TinyEncoder(),
+            faces=FakeFaceAnalyser(),
+            encoder=FakeEncoder(),
             on_indexed=interrupt,
         )
     assert isinstance(caught.value, KeyboardInterrupt)
     assert caught.value.summary.images_added == len(kept) == 32
     assert sorted(kept) == list(gallery.image_ids())
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         assert index.notices == []  # it was closed properly
         assert len(index.search(embedding_of(picture(0)), 100)) == 32
     assert run(gallery, photos).images_added == 8
@@ -242,7 +242,7 @@ def test_only_what_is_on_disk_is_reported(gallery: Gallery, photos: Path) -> Non
             seen.extend(other.has_image(each) for each in ids)
 
     index_folders(
-        [photos], gallery=gallery, faces=CentreFaces(), encoder=TinyEncoder(), on_indexed=check
+        [photos], gallery=gallery, faces=FakeFaceAnalyser(), encoder=FakeEncoder(), on_indexed=check
     )
     assert seen == [True] * 40
 
@@ -254,8 +254,8 @@ def test_progress_ends_at_all_files(gallery: Gallery, photos: Path) -> None:
     index_folders(
         [photos],
         gallery=gallery,
-        faces=CentreFaces(),
-        encoder=TinyEncoder(),
+        faces=FakeFaceAnalyser(),
+        encoder=FakeEncoder(),
         on_progress=told.append,
     )
     assert {each.files_total for each in told} == {41}
@@ -267,9 +267,9 @@ def test_progress_ends_at_all_files(gallery: Gallery, photos: Path) -> None:
 
 def test_an_index_that_is_open_already_is_used(gallery: Gallery, photos: Path) -> None:
     """The caller's own index is in step when the job is done, and stays open."""
-    with Index.open(gallery) as index:
+    with FaceIndex.open(gallery) as index:
         index_folders(
-            [photos], gallery=gallery, faces=CentreFaces(), encoder=TinyEncoder(), index=index
+            [photos], gallery=gallery, faces=FakeFaceAnalyser(), encoder=FakeEncoder(), index=index
         )
         assert len(index.search(embedding_of(picture(3)), 100)) == 40
 
@@ -285,7 +285,11 @@ def test_two_jobs_do_not_mix(gallery: Gallery, photos: Path, tmp_path: Path) -> 
             run(other, photos)
 
     index_folders(
-        [photos], gallery=gallery, faces=CentreFaces(), encoder=TinyEncoder(), on_indexed=second
+        [photos],
+        gallery=gallery,
+        faces=FakeFaceAnalyser(),
+        encoder=FakeEncoder(),
+        on_indexed=second,
     )
     assert gallery.counts().images == 40
 
@@ -295,7 +299,7 @@ def test_large_pictures_make_small_batches(
 ) -> None:
     """A batch ends at a number of pixels too, so that memory does not depend on resolution."""
     monkeypatch.setattr(indexing, "BATCH_PIXELS", 3 * 64 * 64)
-    faces = CentreFaces()
+    faces = FakeFaceAnalyser()
     assert run(gallery, photos, faces=faces).images_added == 40
     assert max(faces.batches) == 3
 
@@ -314,7 +318,7 @@ def test_the_pocket_weights_do_the_job(tmp_path: Path, astronaut: np.ndarray) ->
     """Real photographs through the real networks: what is recorded is what each gives alone."""
     from insightface.data import get_image
 
-    faces, encoder = FaceAnalyser(WEIGHTS / "faces"), Encoder.load(WEIGHTS / "encoder")
+    faces, encoder = FaceAnalyser(WEIGHTS_DIR / "faces"), Encoder.load(WEIGHTS_DIR / "encoder")
     group = np.ascontiguousarray(get_image("t1")[..., ::-1])
     pictures = {
         "portrait.png": astronaut,
@@ -338,7 +342,7 @@ def test_the_pocket_weights_do_the_job(tmp_path: Path, astronaut: np.ndarray) ->
         assert portrait.features is not None
         wanted = encoder.encode_images([crop])[0]
         np.testing.assert_allclose(portrait.features, wanted, atol=1e-3 * np.abs(wanted).max())
-        with Index.open(gallery) as index:
+        with FaceIndex.open(gallery) as index:
             first, second, third = index.search(alone.embedding, 3)
         closer = image_id((tmp_path / "photos/closer.png").read_bytes())
         assert (first.face_id, second.face_id) == (portrait.id, f"{closer}:0")

@@ -12,8 +12,8 @@ import pytest
 from tests.support.clips import grey, write_clip, write_sound
 from tests.support.stand_ins import (
     FINGERPRINT,
-    CentreFaces,
-    TinyEncoder,
+    FakeEncoder,
+    FakeFaceAnalyser,
     embedding_of,
     picture,
     write_pictures,
@@ -23,9 +23,9 @@ from tools.faces.analyser import Face
 from tools.gallery.database_file import SCHEMA_VERSION
 from tools.gallery.indexing import IndexingInterrupted, IndexProgress, IndexSummary, index_folders
 from tools.gallery.record_store import Gallery
-from tools.gallery.vector_index import Index
+from tools.gallery.vector_index import FaceIndex
 from tools.media.images import image_id
-from tools.media.videos import frames
+from tools.media.videos import sample_frames
 
 
 @pytest.fixture
@@ -43,10 +43,10 @@ def clip(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "videos" / "clip.mp4", pictures, rate=2)
 
 
-def run(gallery: Gallery, *folders: Path, faces: CentreFaces | None = None) -> IndexSummary:
+def run(gallery: Gallery, *folders: Path, faces: FakeFaceAnalyser | None = None) -> IndexSummary:
     """The job with the stand-ins."""
     return index_folders(
-        folders, gallery=gallery, faces=faces or CentreFaces(), encoder=TinyEncoder()
+        folders, gallery=gallery, faces=faces or FakeFaceAnalyser(), encoder=FakeEncoder()
     )
 
 
@@ -66,8 +66,8 @@ def test_a_video_becomes_its_frames(gallery: Gallery, clip: Path) -> None:
     assert counts.without_face == 0
     found = gallery.frames_of(sha256(clip))
     assert [frame.time_s for frame in found] == list(range(40))
-    taken = list(frames(clip))
-    with Index.open(gallery) as index:
+    taken = list(sample_frames(clip))
+    with FaceIndex.open(gallery) as index:
         (best,) = index.search(embedding_of(taken[7].pixels), 1)
     assert best.face_id == f"{found[7].image_id}:0" == f"{sha256(clip)}@7:0"
     image = gallery.image(found[7].image_id)
@@ -75,7 +75,7 @@ def test_a_video_becomes_its_frames(gallery: Gallery, clip: Path) -> None:
     assert (image.moment.video_id, image.moment.time_s) == (sha256(clip), 7.0)
     assert (image.width, image.height, image.format, image.frames) == (64, 64, "MP4", 1)
     assert image.features is not None
-    np.testing.assert_array_equal(image.features, TinyEncoder().encode_images([taken[7].pixels])[0])
+    np.testing.assert_array_equal(image.features, FakeEncoder().encode_images([taken[7].pixels])[0])
     assert gallery.paths_of(image.id) == gallery.paths_of(sha256(clip)) == [clip]
     assert gallery.moments([image.id, "unknown"]) == {image.id: image.moment}
     assert gallery.problems() == []
@@ -105,7 +105,7 @@ def test_a_second_run_does_no_work(gallery: Gallery, clip: Path) -> None:
     clip.write_bytes(bytes(status.st_size))  # same size and time: reading it would show
     os.utime(clip, ns=(status.st_atime_ns, status.st_mtime_ns))
     record = gallery.folder / "records.sqlite3"
-    faces, before = CentreFaces(), record.read_bytes()
+    faces, before = FakeFaceAnalyser(), record.read_bytes()
     summary = run(gallery, clip.parent, faces=faces)
     assert (summary.already_known, summary.images_added, faces.analysed) == (1, 0, 0)
     assert record.read_bytes() == before
@@ -114,7 +114,7 @@ def test_a_second_run_does_no_work(gallery: Gallery, clip: Path) -> None:
 def test_moved_and_copied_videos_are_recognised(gallery: Gallery, clip: Path) -> None:
     """The same bytes under other names are analysed once, in one run and in the next."""
     shutil.copy(clip, clip.parent / "twin.mp4")
-    faces = CentreFaces()
+    faces = FakeFaceAnalyser()
     assert run(gallery, clip.parent, faces=faces).duplicates == 1
     assert faces.analysed == 40
     name = sha256(clip)
@@ -124,7 +124,7 @@ def test_moved_and_copied_videos_are_recognised(gallery: Gallery, clip: Path) ->
     assert gallery.paths_of(name) == [moved, clip.parent / "twin.mp4"]
 
 
-class _Refusing(CentreFaces):
+class _Refusing(FakeFaceAnalyser):
     """Cannot analyse pictures with a dark corner."""
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
@@ -181,7 +181,7 @@ def test_an_interrupted_video_is_not_taken_for_a_whole_one(
 
     with pytest.raises(IndexingInterrupted) as interruption:
         index_folders(
-            [clip.parent], gallery=gallery, faces=CentreFaces(), encoder=TinyEncoder(),
+            [clip.parent], gallery=gallery, faces=FakeFaceAnalyser(), encoder=FakeEncoder(),
             threads=1, on_progress=stop,
         )  # fmt: skip
     assert interruption.value.summary.videos_added == 0

@@ -6,13 +6,24 @@ import numpy as np
 import pytest
 import skimage.data
 
-from tests.support.stand_ins import TinyEncoder
-from tools.checkpoints.table import WEIGHTS
+from tests.support.stand_ins import FakeEncoder
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors.networks.artefact_module import ArtefactNetwork
 from tools.detectors.networks.caddm import Caddm
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.localisers import ON_REQUEST, Located, located_by, on_request, region_of
-from tools.localisers.artefact_boxes import SOFT, FindsBoxes, artefact_boxes, box_heat
+from tools.localisers import (
+    OPTIONAL_LOCALISERS,
+    Localisation,
+    evidence_region,
+    localise_with,
+    optional_localisers,
+)
+from tools.localisers.artefact_boxes import (
+    BOX_EDGE_SOFTNESS,
+    BoxDetector,
+    artefact_boxes,
+    boxes_to_heatmap,
+)
 
 SIDE = 100
 
@@ -40,7 +51,7 @@ class NoHead:
         raise AssertionError("boxes need no head")
 
 
-class Mapless(TinyEncoder):
+class Mapless(FakeEncoder):
     """An encoder that makes no map of its own; its crops are 32 px at a margin of 1.3."""
 
     def evidence_map(self, image: np.ndarray, *, size: int | None = None) -> None:
@@ -50,19 +61,21 @@ class Mapless(TinyEncoder):
 @pytest.fixture(scope="module")
 def face() -> Face:
     """The astronaut's face."""
-    (found,) = FaceAnalyser(WEIGHTS / "faces", threads=1).analyse([skimage.data.astronaut()])[0]
+    (found,) = FaceAnalyser(WEIGHTS_DIR / "faces", threads=1).analyse([skimage.data.astronaut()])[0]
     return found
 
 
-def drawn(finder: FindsBoxes, face: Face) -> Located | None:
+def drawn(finder: BoxDetector, face: Face) -> Localisation | None:
     """The boxes of a detector on the astronaut's face."""
     photo = skimage.data.astronaut()
-    return located_by(artefact_boxes(finder), photo, face, encoder=Mapless(), head=NoHead())
+    return localise_with(artefact_boxes(finder), photo, face, encoder=Mapless(), head=NoHead())
 
 
 def test_a_place_has_the_scores_of_the_boxes_over_it() -> None:
     """Scores add up where boxes overlap; outside of all of them there is nothing."""
-    heat = box_heat(np.array([[0.2, 0.3, 0.6, 0.7, 0.5], [0.5, 0.3, 0.9, 0.7, 0.3]]), side=SIDE)
+    heat = boxes_to_heatmap(
+        np.array([[0.2, 0.3, 0.6, 0.7, 0.5], [0.5, 0.3, 0.9, 0.7, 0.3]]), side=SIDE
+    )
     assert (heat.shape, heat.dtype) == ((SIDE, SIDE), np.float32)
     assert heat[50, [30, 55, 80, 5, 97]] == pytest.approx([0.5, 0.8, 0.3, 0, 0])
     assert heat[[10, 90], 55] == pytest.approx([0, 0])  # x is the second axis
@@ -70,16 +83,16 @@ def test_a_place_has_the_scores_of_the_boxes_over_it() -> None:
 
 def test_edges_are_soft_but_not_those_of_the_crop() -> None:
     """A box fades out over its edge, half of it inside; one that ends with the crop does not."""
-    heat = box_heat(np.array([[0.0, 0.0, 0.5, 1.0, 0.8]]), side=SIDE)
+    heat = boxes_to_heatmap(np.array([[0.0, 0.0, 0.5, 1.0, 0.8]]), side=SIDE)
     assert heat[0, 0] == heat[-1, 0] == pytest.approx(0.8)
     fading = heat[50, 46:54]
-    assert (np.diff(fading) < 0).sum() >= SOFT * SIDE - 1
+    assert (np.diff(fading) < 0).sum() >= BOX_EDGE_SOFTNESS * SIDE - 1
     assert float(fading.mean()) == pytest.approx(0.4, abs=0.01)
 
 
 def test_without_boxes_the_map_is_dark() -> None:
     """Nothing found is a measurement, 0 everywhere."""
-    assert not box_heat(np.empty((0, 5)), side=SIDE).any()
+    assert not boxes_to_heatmap(np.empty((0, 5)), side=SIDE).any()
 
 
 def test_a_box_at_the_mouth_is_read_at_the_mouth(face: Face) -> None:
@@ -87,7 +100,7 @@ def test_a_box_at_the_mouth_is_read_at_the_mouth(face: Face) -> None:
     # The crop's template has the mouth at a height of 0.75, the eyes at 0.47.
     located = drawn(Drawn((0.2, 0.65, 0.8, 0.95, 0.9)), face)
     assert located is not None
-    values = {region_of(it.id): it.value for it in located.evidence}
+    values = {evidence_region(it.id): it.value for it in located.evidence}
     assert values["mouth"] == pytest.approx(0.9, abs=0.1)
     assert values["left eye"] == values["right eye"] == values["eyebrows"] == 0.0
     assert {it.reads for it in located.evidence} == {"not calibrated"}
@@ -117,10 +130,10 @@ def test_a_crop_that_shows_too_little_gets_no_map(face: Face) -> None:
 def test_a_trained_network_is_one() -> None:
     """The detector of artefacts has what is asked for, and gives a map even untrained."""
     network = ArtefactNetwork("pocket_tower", module=True).eval()
-    finder: FindsBoxes = Caddm(network, 128, 1.0, True, "sbi_caddm", "0" * 64)
+    finder: BoxDetector = Caddm(network, 128, 1.0, True, "sbi_caddm", "0" * 64)
     crop = skimage.data.astronaut()[:128, 160:288]
-    *others, localiser = on_request([object(), finder])
-    assert tuple(others) == ON_REQUEST
+    *others, localiser = optional_localisers([object(), finder])
+    assert tuple(others) == OPTIONAL_LOCALISERS
     assert localiser.name == "artefact_boxes/sbi_caddm"
     heat = localiser.heat(crop, encoder=Mapless(), head=NoHead())
     assert heat is not None

@@ -11,13 +11,13 @@ from tests.support.tiny_clip import SIZE, random_weights, write_encoder
 from tools.detectors import UnifdLinear
 from tools.encoder.clip import Encoder
 from tools.faces.alignment import aligned_crop
-from tools.localisers import ON_REQUEST, located_by
+from tools.localisers import OPTIONAL_LOCALISERS, localise_with
 from tools.localisers.grad_cam import (
     class_activation,
     grad_cam,
     last_convolutional,
-    token_layer,
-    weighted,
+    last_token_layer,
+    weight_activations,
 )
 
 
@@ -59,7 +59,7 @@ def test_the_formula_by_hand() -> None:
     """Channel means of the gradient weigh the channels: 2·(1 0 / 3 1) - 1·(0 4 / 1 0), cut at 0."""
     activation = torch.tensor([[[1.0, 0.0], [3.0, 1.0]], [[0.0, 4.0], [1.0, 0.0]]])
     gradient = torch.tensor([[[8.0, 0.0], [0.0, 0.0]], [[-1.0, -1.0], [-1.0, -1.0]]])
-    assert weighted(activation, gradient).tolist() == [[2.0, 0.0], [5.0, 2.0]]
+    assert weight_activations(activation, gradient).tolist() == [[2.0, 0.0], [5.0, 2.0]]
 
 
 def test_a_convolution_shows_where_its_channel_is() -> None:
@@ -114,7 +114,9 @@ def test_the_pocket_encoder_gets_a_map(case: Any, astronaut: np.ndarray) -> None
     assert maps[0].dtype == np.float32
     assert maps[0].min() >= -1
     assert not np.allclose(maps[0], maps[1], atol=0.1)
-    located = located_by(ON_REQUEST[0], astronaut, face, encoder=parts.encoder, head=head)
+    located = localise_with(
+        OPTIONAL_LOCALISERS[0], astronaut, face, encoder=parts.encoder, head=head
+    )
     assert located is not None
     assert {item.reads for item in located.evidence} == {"not calibrated"}
 
@@ -127,7 +129,7 @@ def test_a_vit_is_asked_before_its_last_attention(
     The map is held against the formula, taken with a graph that autograd's own hooks fill.
     """
     visual = vit.model.visual
-    layer = token_layer(visual)
+    layer = last_token_layer(visual)
     last = visual.transformer.resblocks[-1]
     assert layer is not None
     assert layer.module is last.ln_1

@@ -11,9 +11,9 @@ from tools.encoder.clip import Encoder
 from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.forge.forgery import forge
-from tools.localisers import LOCALISERS, REGIONS, heat_overlay, locate, region_of
-from tools.localisers.occlusion import lost_score
-from tools.localisers.regions import read_region, region_evidence
+from tools.localisers import LOCALISERS, REGIONS, evidence_region, localise_forgery, overlay_heatmap
+from tools.localisers.occlusion import occlusion_map
+from tools.localisers.regions import interpret_region, region_evidence
 
 TOWER, *_, OCCLUSION = LOCALISERS
 
@@ -56,7 +56,7 @@ class FirstFeature:
 def test_occlusion_lights_up_what_the_score_rests_on() -> None:
     """Only the quarter that the encoder looks at loses score when it is hidden."""
     crop = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    heat = lost_score(crop, encoder=CountsRed(), head=FirstFeature())
+    heat = occlusion_map(crop, encoder=CountsRed(), head=FirstFeature())
     assert heat.shape == (64, 64)
     assert heat[:32, :32].mean() > 10 * abs(heat[40:, 40:].mean())
 
@@ -69,7 +69,10 @@ def test_the_map_follows_the_picture(case: Unmask, face: Face, encoder: Encoder)
         pixels, face.landmarks, family="resynthesis", rng=np.random.default_rng(1)
     ).pixels
     readings = [
-        {item.reads for item in locate(picture, face, encoder=encoder, head=head).evidence}
+        {
+            item.reads
+            for item in localise_forgery(picture, face, encoder=encoder, head=head).evidence
+        }
         for picture in (forged, pixels)
     ]
     assert "strong" in readings[0]
@@ -78,10 +81,10 @@ def test_the_map_follows_the_picture(case: Unmask, face: Face, encoder: Encoder)
 
 def test_regions_are_numbered_after_the_other_evidence(face: Face, encoder: Encoder) -> None:
     """E11 is the left eye and E17 the face's boundary, each with method and limits."""
-    located = locate(astronaut_pixels(), face, encoder=encoder, head=FirstFeature())
+    located = localise_forgery(astronaut_pixels(), face, encoder=encoder, head=FirstFeature())
     assert [item.id for item in located.evidence] == [f"E{number}" for number in range(11, 18)]
-    assert [region_of(item.id) for item in located.evidence] == list(REGIONS)
-    assert region_of("E10") is region_of("E18") is None
+    assert [evidence_region(item.id) for item in located.evidence] == list(REGIONS)
+    assert evidence_region("E10") is evidence_region("E18") is None
     assert all(item.method and item.limits for item in located.evidence)
 
 
@@ -92,7 +95,7 @@ def test_a_hot_spot_is_the_region_it_lies_in(face: Face) -> None:
     x, y = face.landmarks[48:68].mean(axis=0).astype(int)
     heat[y - 30 : y + 30, x - 45 : x + 45] = 5.0
     reads = {
-        region_of(item.id): item.reads
+        evidence_region(item.id): item.reads
         for item in region_evidence(heat, face.landmarks, localiser=TOWER)
     }
     assert reads["mouth"] == "strong"
@@ -108,8 +111,8 @@ def test_a_region_outside_of_the_crop_is_not_measured(face: Face) -> None:
 
 def test_what_was_never_calibrated_is_not_read() -> None:
     """Occlusion's values have no thresholds, so that no sentence can rest on them."""
-    assert read_region(9.0, OCCLUSION) == "not calibrated"
-    assert [read_region(value, TOWER) for value in (9.0, 1.5, 0.0, None)] == [
+    assert interpret_region(9.0, OCCLUSION) == "not calibrated"
+    assert [interpret_region(value, TOWER) for value in (9.0, 1.5, 0.0, None)] == [
         "strong", "weak", "none", "not measured",
     ]  # fmt: skip
 
@@ -118,12 +121,12 @@ def test_without_landmarks_nothing_is_located(face: Face, encoder: Encoder) -> N
     """Models without landmarks cannot tell the parts of a face apart, and the tool says so."""
     bare = replace(face, landmarks=None)
     with pytest.raises(ToolError, match="no landmarks"):
-        locate(astronaut_pixels(), bare, encoder=encoder, head=FirstFeature())
+        localise_forgery(astronaut_pixels(), bare, encoder=encoder, head=FirstFeature())
 
 
 def test_an_encoder_without_a_map_gets_occlusion(face: Face) -> None:
     """The same call works with any encoder that has a head."""
-    located = locate(astronaut_pixels(), face, encoder=CountsRed(), head=FirstFeature())
+    located = localise_forgery(astronaut_pixels(), face, encoder=CountsRed(), head=FirstFeature())
     assert "occlusion" in located.evidence[0].method
     assert {item.reads for item in located.evidence} == {"not calibrated"}
 
@@ -133,7 +136,7 @@ def test_an_encoder_without_a_map_gets_occlusion(face: Face) -> None:
 )
 def test_only_heat_is_drawn(heat: np.ndarray, coloured: bool) -> None:
     """A cold map leaves the grey face; a hot one of any size turns it red."""
-    drawn = heat_overlay(astronaut_pixels()[:96, :128], heat.astype(np.float32))
+    drawn = overlay_heatmap(astronaut_pixels()[:96, :128], heat.astype(np.float32))
     assert drawn.shape == (96, 128, 3)
     assert drawn.dtype == np.uint8
     assert bool((drawn[..., 0] != drawn[..., 2]).any()) is coloured

@@ -8,11 +8,16 @@ import pytest
 from tests.support.cases import astronaut_pixels
 from tools.errors import SetupError
 from tools.localisers import LOCALISERS
-from tools.localisers.map_scales import NOTHING, SCALES, MapScale, scales
-from tools.localisers.regions import Located, region_evidence
+from tools.localisers.map_scales import (
+    MAP_THRESHOLDS_FILE,
+    NO_FINDING_TEXT,
+    MapThreshold,
+    read_map_thresholds,
+)
+from tools.localisers.regions import Localisation, region_evidence
 from tools.search.closer_look.patch_grid import patch_map
 from tools.search.closer_look.reference_comparison import ReferenceMap
-from tools.training.calibration.map_scales import Row, fit, write
+from tools.training.calibration.map_scales import Row, fit_map_thresholds, write
 
 TOWER = LOCALISERS[0]
 CROP = np.full((64, 64, 3), 120, np.uint8)
@@ -20,15 +25,17 @@ _ANGLES = np.linspace(0, 2 * np.pi, 68, endpoint=False)
 LANDMARKS = (32 + 20 * np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1)).astype(np.float32)
 
 
-def _located(heat: float, scale: MapScale | None) -> Located:
+def _located(heat: float, scale: MapThreshold | None) -> Localisation:
     whole = np.full((64, 64), heat, np.float32)
-    return Located(CROP, whole, region_evidence(whole, LANDMARKS, localiser=TOWER, scale=scale))
+    return Localisation(
+        CROP, whole, region_evidence(whole, LANDMARKS, localiser=TOWER, scale=scale)
+    )
 
 
 @pytest.mark.parametrize("heat", [1.3, 2.5, 2.9])
 def test_what_authentic_photographs_reach_is_no_sign(heat: float) -> None:
     """Strong by the localiser's own limits, yet not beyond the scale: "none", and nothing drawn."""
-    bare, scaled = _located(heat, None), _located(heat, MapScale(3.0, 0.05, {"LFW": 80}))
+    bare, scaled = _located(heat, None), _located(heat, MapThreshold(3.0, 0.05, {"LFW": 80}))
     assert bare.finds
     assert bare.drawn.max() == pytest.approx(heat)
     assert {it.reads for it in scaled.evidence if it.value is not None} == {"none"}
@@ -38,7 +45,7 @@ def test_what_authentic_photographs_reach_is_no_sign(heat: float) -> None:
 
 def test_what_is_beyond_the_scale_is_read_and_drawn() -> None:
     """A region above it reads as before."""
-    located = _located(3.5, MapScale(3.0, 0.05, {"LFW": 80}))
+    located = _located(3.5, MapThreshold(3.0, 0.05, {"LFW": 80}))
     assert {it.reads for it in located.evidence if it.value is not None} == {"strong"}
     assert located.drawn.any()
 
@@ -46,13 +53,13 @@ def test_what_is_beyond_the_scale_is_read_and_drawn() -> None:
 def test_a_picture_in_which_nothing_stands_out_stays_grey() -> None:
     """Its strongest places may be as strong as in authentic photographs: it says so."""
     pixels, heat = astronaut_pixels(), np.full((12, 12), 2.0, np.float32)
-    quiet = patch_map(pixels, heat, scale=MapScale(2.5, 0.05, {"LFW": 80}))
-    found = patch_map(pixels, heat, scale=MapScale(1.5, 0.05, {"LFW": 80}))
+    quiet = patch_map(pixels, heat, scale=MapThreshold(2.5, 0.05, {"LFW": 80}))
+    found = patch_map(pixels, heat, scale=MapThreshold(1.5, 0.05, {"LFW": 80}))
     unknown = patch_map(pixels, heat)
     assert quiet is not None
     assert found is not None
     assert unknown is not None
-    assert (quiet.finds, quiet.says) == (False, NOTHING)
+    assert (quiet.finds, quiet.says) == (False, NO_FINDING_TEXT)
     assert (quiet.shown == quiet.shown[..., :1]).all()
     assert found.says.startswith("stands out from authentic photographs; strongest at")
     assert not (found.shown == found.shown[..., :1]).all()
@@ -63,7 +70,7 @@ def test_a_distance_map_without_a_far_region_is_not_drawn() -> None:
     """Nothing far: the map says so, and shows no place."""
     heat = np.ones((8, 8), np.float32)
     near = ReferenceMap(CROP, heat, heat, standardised=True, far=())
-    assert NOTHING in near.says
+    assert NO_FINDING_TEXT in near.says
     assert not near.drawn.any()
     assert ReferenceMap(CROP, heat, heat, standardised=True, far=("mouth",)).drawn.any()
 
@@ -82,7 +89,7 @@ def test_of_each_kind_of_photograph_at_most_the_promised_share_shows_anything() 
     """Over 100 simulated fits, photographs of persons never seen: 5 % of the noisier kind too."""
     rng, shown = np.random.default_rng(0), []
     for _ in range(100):
-        scale = fit(_rows(rng, 60))["map"]
+        scale = fit_map_thresholds(_rows(rng, 60))["map"]
         shown += [
             float(found["map"] > scale.finding)
             for kind, _, found in _rows(rng, 30)
@@ -94,22 +101,22 @@ def test_of_each_kind_of_photograph_at_most_the_promised_share_shows_anything() 
 
 def test_with_too_few_persons_no_map_finds_anything() -> None:
     """Ten persons promise nothing rarer than one in eleven."""
-    assert fit(_rows(np.random.default_rng(1), 10))["map"].finding == float("inf")
+    assert fit_map_thresholds(_rows(np.random.default_rng(1), 10))["map"].finding == float("inf")
 
 
 def test_scales_are_read_back_for_their_encoder_alone(tmp_path: Path) -> None:
     """Another encoder's maps have no scale; a damaged file says what to do."""
     path = tmp_path / "scales.json"
     write(_rows(np.random.default_rng(2), 40), "abc", path)
-    assert set(scales(path)) == {("abc", "map")}
+    assert set(read_map_thresholds(path)) == {("abc", "map")}
     (tmp_path / "damaged.json").write_text("{")
     with pytest.raises(SetupError, match="unmask models verify"):
-        scales(tmp_path / "damaged.json")
+        read_map_thresholds(tmp_path / "damaged.json")
 
 
 def test_the_shipped_scales_rest_on_persons_enough() -> None:
     """Every shipped map has one, and each kind of photograph was of at least 19 persons."""
-    shipped = scales(SCALES)
+    shipped = read_map_thresholds(MAP_THRESHOLDS_FILE)
     assert {name for _, name in shipped} == {
         "tower_map", "distance_map", "small_picture_map", "large_picture_map",
     }  # fmt: skip

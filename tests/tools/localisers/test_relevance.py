@@ -21,16 +21,16 @@ from tests.support.tiny_clip import (
 from tests.support.tiny_clip import write_encoder as write
 from tools.detectors import UnifdLinear
 from tools.encoder.clip import Encoder, build_model
-from tools.localisers import LOCALISERS, locate
-from tools.localisers.gradients import excess, full_size
+from tools.localisers import LOCALISERS, localise_forgery
+from tools.localisers.gradients import relative_excess, upsample_map
 from tools.localisers.relevance import (
-    attend,
     attention_blocks,
-    attention_of,
+    record_attention,
     relevance,
     relevance_map,
     rollout,
     rollout_map,
+    self_attention,
 )
 
 GRID = SIZE // 16
@@ -94,7 +94,7 @@ def test_recomputed_attention_gives_what_the_block_gives(encoder: Encoder) -> No
     """Output and weights equal those of PyTorch's own attention, block by block."""
     for block in blocks_of(encoder):
         tokens = torch.randn(GRID * GRID + 1, WIDTH, generator=torch.Generator().manual_seed(1))
-        made, weights = attend(block, tokens)
+        made, weights = self_attention(block, tokens)
         expected, theirs = block(
             tokens[None], tokens[None], tokens[None], average_attn_weights=False
         )
@@ -106,7 +106,7 @@ def test_recomputed_attention_gives_what_the_block_gives(encoder: Encoder) -> No
 def test_watching_attention_changes_no_feature(encoder: Encoder, crop: np.ndarray) -> None:
     """Features are the same while attention is recomputed, and nothing is left behind after."""
     before = encoder.encode_images([crop])
-    with attention_of(blocks_of(encoder)) as seen:
+    with record_attention(blocks_of(encoder)) as seen:
         during = encoder.encode_images([crop])
     assert len(seen) == LAYERS
     assert np.abs(during - before).max() < 1e-4
@@ -116,7 +116,7 @@ def test_watching_attention_changes_no_feature(encoder: Encoder, crop: np.ndarra
 
 def test_another_threads_passes_are_left_alone(encoder: Encoder, crop: np.ndarray) -> None:
     """A batch that is being indexed meanwhile neither fills the list nor is touched."""
-    with attention_of(blocks_of(encoder)) as seen:
+    with record_attention(blocks_of(encoder)) as seen:
         other = threading.Thread(target=encoder.encode_images, args=([crop, crop],))
         other.start()
         other.join()
@@ -143,14 +143,14 @@ def test_rollout_is_that_of_transformers(
         mixed = 0.5 * weights[0].mean(dim=0).numpy() + 0.5 * np.eye(len(flow))
         flow = mixed / mixed.sum(axis=1, keepdims=True) @ flow
     expected = flow[0, 1:].reshape(GRID, GRID)
-    with torch.inference_mode(), attention_of(blocks_of(encoder)) as seen:
+    with torch.inference_mode(), record_attention(blocks_of(encoder)) as seen:
         encoder.forward(encoder.preprocess([crop]))
     ours = rollout(seen).reshape(GRID, GRID)
     assert expected.std() > 0.02 * expected.mean()
     assert np.abs(ours / ours.mean() - expected / expected.mean()).max() < 1e-3
     heat = rollout_map(crop, encoder=encoder, head=head)
     assert heat is not None
-    assert np.abs(heat - full_size(excess(expected), side=SIZE)).max() < 1e-3
+    assert np.abs(heat - upsample_map(relative_excess(expected), side=SIZE)).max() < 1e-3
 
 
 def test_relevance_is_that_of_transformers(
@@ -168,12 +168,12 @@ def test_relevance_is_that_of_transformers(
     flow = torch.eye(GRID * GRID + 1)
     for attention, gradient in zip(theirs, gradients, strict=True):
         flow = flow + (gradient * attention)[0].clamp(min=0).mean(dim=0) @ flow
-    expected = excess(flow[0, 1:].detach().numpy().reshape(GRID, GRID))
+    expected = relative_excess(flow[0, 1:].detach().numpy().reshape(GRID, GRID))
     heat = relevance_map(crop, encoder=encoder, head=head)
     assert heat is not None
     assert heat.shape == crop.shape[:2]
     assert expected.std() > 0.1
-    assert np.abs(heat - full_size(expected, side=SIZE)).max() < 1e-3
+    assert np.abs(heat - upsample_map(expected, side=SIZE)).max() < 1e-3
 
 
 def test_rollout_of_one_block_by_hand() -> None:
@@ -236,7 +236,7 @@ def test_the_pocket_tower_keeps_its_own_map(case: Any, astronaut: np.ndarray) ->
     small = np.ascontiguousarray(astronaut[:128, :128])
     assert relevance_map(small, encoder=parts.encoder, head=head) is None
     assert rollout_map(small, encoder=parts.encoder, head=head) is None
-    located = locate(astronaut, face, encoder=parts.encoder, head=head)
+    located = localise_forgery(astronaut, face, encoder=parts.encoder, head=head)
     assert "tower's own map" in located.evidence[0].method
 
 
@@ -245,7 +245,7 @@ def test_a_clip_vit_answers_with_relevance(
 ) -> None:
     """Where the tower has no map of its own, relevance comes before occlusion, never read."""
     face = case.parts.faces.analyse([astronaut])[0][0]
-    located = locate(astronaut, face, encoder=encoder, head=head)
+    located = localise_forgery(astronaut, face, encoder=encoder, head=head)
     assert [it.name for it in LOCALISERS] == ["tower_map", "relevance", "occlusion"]
     assert "relevance" in located.evidence[0].method
     assert {item.reads for item in located.evidence} == {"not calibrated"}

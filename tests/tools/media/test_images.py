@@ -20,9 +20,9 @@ from tools.errors import SetupError, ToolError
 from tools.media.images import (
     MAX_BYTES,
     UNMASK_MARK,
-    Found,
     Photo,
     UnreadableImage,
+    WalkedFile,
     decode_photo,
     hash_distance,
     image_id,
@@ -331,7 +331,7 @@ def test_walk_finds_everything_in_a_stable_order(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     expected = [".hidden/x.png", "a.jpg", "b/1.jpg", "b/2.jpg", "c d/é\n.jpg"]
-    assert list(walk([tmp_path])) == [Found(tmp_path / name) for name in expected]
+    assert list(walk([tmp_path])) == [WalkedFile(tmp_path / name) for name in expected]
 
 
 def test_names_that_are_not_utf8_survive(
@@ -353,7 +353,7 @@ def test_link_loops_end(tmp_path: Path) -> None:
     (inner / "up").symlink_to(tmp_path / "photos")
     (tmp_path / "photos" / "self").symlink_to(tmp_path / "photos" / "self")
     found = list(walk([tmp_path / "photos", tmp_path / "photos" / "inner"]))
-    assert [item for item in found if item.problem is None] == [Found(inner / "x.jpg")]
+    assert [item for item in found if item.problem is None] == [WalkedFile(inner / "x.jpg")]
     assert [item.path.name for item in found if item.problem] == ["self"]
 
 
@@ -388,15 +388,15 @@ def test_unreadable_folders_are_problems(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "scandir", refusing)
     found = list(walk([tmp_path]))
     assert found == [
-        Found(tmp_path / "locked", "permission denied"),
-        Found(tmp_path / "z.jpg"),
+        WalkedFile(tmp_path / "locked", "permission denied"),
+        WalkedFile(tmp_path / "z.jpg"),
     ]
 
 
 def test_files_may_be_given_directly(tmp_path: Path) -> None:
     """A single file is walked as itself."""
     (tmp_path / "one.jpg").write_bytes(b"x")
-    assert list(walk([tmp_path / "one.jpg"])) == [Found(tmp_path / "one.jpg")]
+    assert list(walk([tmp_path / "one.jpg"])) == [WalkedFile(tmp_path / "one.jpg")]
 
 
 def test_a_missing_folder_is_a_setup_error_at_once(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_what_is_too_large_to_keep_is_halved(
     astronaut: np.ndarray, encode: Encode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above the one limit pictures are read at half their size, above the other not at all."""
-    monkeypatch.setattr("tools.media.images.WHOLE_PIXELS", 512 * 512 - 1)
+    monkeypatch.setattr("tools.media.images.FULL_SIZE_MAX_PIXELS", 512 * 512 - 1)
     for format in ("JPEG", "PNG", "TIFF"):
         photo = decode_photo(encode(Image.fromarray(astronaut), format))
         assert photo.pixels.shape == (256, 256, 3)

@@ -8,15 +8,15 @@ import pytest
 from PIL import Image
 
 from tests.support.clips import grey, level, write_clip, write_sound
+from tools.media.frames import MIN_FRAMES
 from tools.media.images import UNMASK_MARK, UnreadableImage
+from tools.media.video_signatures import is_video
 from tools.media.videos import (
-    LEAST_FRAMES,
-    MOST_FRAMES,
+    MAX_FRAMES,
     frame_at,
-    frames,
-    is_video,
-    look,
-    picture_at,
+    probe_video,
+    read_pixels_at,
+    sample_frames,
 )
 
 
@@ -40,7 +40,7 @@ def test_every_usual_container_is_sampled(tmp_path: Path, name: str, codec: str,
         tmp_path / name, [grey(it // rate * 20) for it in range(10 * rate)], rate=rate, codec=codec
     ).rename(tmp_path / "no suffix")
     assert is_video(path)
-    taken = list(frames(path))
+    taken = list(sample_frames(path))
     assert [frame.time_s for frame in taken] == pytest.approx(range(10), abs=0.05)
     assert [frame.number for frame in taken] == list(range(10))
     # The grey level is that of the frame's second: 0, 20, 40 …; codecs err by a few levels.
@@ -54,7 +54,7 @@ def test_a_frame_can_be_opened_again(tmp_path: Path) -> None:
     path = write_clip(
         tmp_path / "a.mp4", [grey(it % 250) for it in range(600)], rate=5, keyframe_every=50
     )
-    taken = list(frames(path))
+    taken = list(sample_frames(path))
     assert len(taken) == 120
     for frame in taken[::17]:
         np.testing.assert_array_equal(frame_at(path, frame.time_s), frame.pixels)
@@ -67,11 +67,11 @@ def test_a_frame_can_be_opened_again(tmp_path: Path) -> None:
 def test_short_videos_give_eight_frames_or_all(tmp_path: Path) -> None:
     """Two seconds give eight frames; five frames give five."""
     two_seconds = write_clip(tmp_path / "two.mp4", [grey(it) for it in range(60)], rate=30)
-    times = [frame.time_s for frame in frames(two_seconds)]
-    assert len(times) == LEAST_FRAMES
+    times = [frame.time_s for frame in sample_frames(two_seconds)]
+    assert len(times) == MIN_FRAMES
     assert np.diff(times) == pytest.approx([0.25] * 7, abs=0.02)
     five = write_clip(tmp_path / "five.mp4", [grey(it) for it in range(5)])
-    assert [frame.time_s for frame in frames(five)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert [frame.time_s for frame in sample_frames(five)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
 @pytest.mark.parametrize("keyframe_every", [4, 10_000])
@@ -84,10 +84,10 @@ def test_long_videos_are_capped_and_still_even(tmp_path: Path, keyframe_every: i
         keyframe_every=keyframe_every,
         options={"preset": "ultrafast"},
     )
-    taken = list(frames(path))
-    assert [frame.time_s for frame in taken] == [12.0 * it for it in range(MOST_FRAMES)]
+    taken = list(sample_frames(path))
+    assert [frame.time_s for frame in taken] == [12.0 * it for it in range(MAX_FRAMES)]
     assert level(taken[7].pixels) == pytest.approx(140, abs=6)
-    assert [frame.time_s for frame in frames(path, at_most=4)] == [0, 900, 1800, 2700]
+    assert [frame.time_s for frame in sample_frames(path, at_most=4)] == [0, 900, 1800, 2700]
 
 
 def test_rotation_is_honoured(tmp_path: Path) -> None:
@@ -95,11 +95,11 @@ def test_rotation_is_honoured(tmp_path: Path) -> None:
     pictures = [grey(90)] * 9
     # −90° is what phones write: the stored picture is to be turned clockwise.
     path = write_clip(tmp_path / "phone.mp4", pictures, rotation=-90)
-    shown = next(iter(frames(path))).pixels
+    shown = next(iter(sample_frames(path))).pixels
     assert shown.shape == (96, 64, 3)
     assert tuple(shown[5, -5] > 128) == (True, False, False)  # the mark moved to the upper right
     upside_down = write_clip(tmp_path / "down.mp4", pictures, rotation=180)
-    assert next(iter(frames(upside_down))).pixels[-5, -5, 0] > 200
+    assert next(iter(sample_frames(upside_down))).pixels[-5, -5, 0] > 200
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -114,7 +114,7 @@ def test_all_eight_orientations_are_shown(tmp_path: Path, turns: int, mirrored: 
     matrix = flip * cos, sin * flip, -sin, cos  # mirrored left to right, then turned clockwise
     path = _with_matrix(write_clip(tmp_path / "clip.mp4", [picture] * 9), matrix)
     expected = np.rot90(picture[:, ::-1] if mirrored else picture, -turns)
-    shown = next(iter(frames(path))).pixels
+    shown = next(iter(sample_frames(path))).pixels
     assert shown.shape == expected.shape
     assert np.abs(shown.astype(int) - expected).mean() < 12
 
@@ -137,9 +137,9 @@ def test_a_truncated_video_gives_what_is_left(tmp_path: Path) -> None:
     )
     half = tmp_path / "half.ts"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    assert look(half).frames < 0.7 * look(whole).frames
-    times = [frame.time_s for frame in frames(half)]
-    assert len(times) >= LEAST_FRAMES
+    assert probe_video(half).frames < 0.7 * probe_video(whole).frames
+    times = [frame.time_s for frame in sample_frames(half)]
+    assert len(times) >= MIN_FRAMES
     assert 4 <= max(times) <= 12
 
 
@@ -154,7 +154,7 @@ def test_a_damaged_middle_is_passed_over(tmp_path: Path) -> None:
     middle = len(data) // 2
     data[middle : middle + len(data) // 10] = bytes(len(data) // 10)
     path.write_bytes(data)
-    assert 5 <= len(list(frames(path))) <= 10
+    assert 5 <= len(list(sample_frames(path))) <= 10
 
 
 def test_what_is_no_video_says_so(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_what_is_no_video_says_so(tmp_path: Path) -> None:
     def reason(path: Path) -> str:
         assert is_video(path)
         with pytest.raises(UnreadableImage) as error:
-            look(path)
+            probe_video(path)
         return error.value.reason
 
     assert reason(write_sound(tmp_path / "sound.mp4")) == "no video stream"
@@ -174,7 +174,7 @@ def test_what_is_no_video_says_so(tmp_path: Path) -> None:
     clip.write_bytes(clip.read_bytes()[:200])
     assert reason(clip) == "damaged"
     with pytest.raises(UnreadableImage, match="missing"):
-        look(tmp_path / "gone.mp4")
+        probe_video(tmp_path / "gone.mp4")
 
 
 def test_pictures_and_texts_are_no_videos(tmp_path: Path) -> None:
@@ -194,10 +194,10 @@ def test_pictures_and_texts_are_no_videos(tmp_path: Path) -> None:
     (tmp_path / "list.mp4").write_text("#EXTM3U\n#EXTINF:1,\nclip.ts\n")
     assert not is_video(tmp_path / "list.mp4")
     with pytest.raises(UnreadableImage, match="damaged"):
-        look(tmp_path / "list.mp4")
+        probe_video(tmp_path / "list.mp4")
     (tmp_path / "concat").write_text("ffconcat version 1.0\nfile clip.ts\n")
     with pytest.raises(UnreadableImage, match="damaged"):
-        look(tmp_path / "concat")
+        probe_video(tmp_path / "concat")
     assert not is_video(tmp_path / "gone")
     assert not is_video(tmp_path)
 
@@ -205,8 +205,8 @@ def test_pictures_and_texts_are_no_videos(tmp_path: Path) -> None:
 def test_the_mark_of_our_forgeries_is_seen(tmp_path: Path) -> None:
     """A video whose texts say that Unmask forged it is known as such."""
     pictures = [grey(1)] * 3
-    assert look(write_clip(tmp_path / "a.mp4", pictures, title=UNMASK_MARK)).unmask_forgery
-    assert not look(write_clip(tmp_path / "b.mp4", pictures, title="holiday")).unmask_forgery
+    assert probe_video(write_clip(tmp_path / "a.mp4", pictures, title=UNMASK_MARK)).unmask_forgery
+    assert not probe_video(write_clip(tmp_path / "b.mp4", pictures, title="holiday")).unmask_forgery
 
 
 def test_frames_that_are_too_large_are_refused(
@@ -215,12 +215,12 @@ def test_frames_that_are_too_large_are_refused(
     """The limit of pictures holds for frames, before any is decoded."""
     monkeypatch.setattr("tools.media.videos.WHOLE_PIXELS", 5000)
     with pytest.raises(UnreadableImage, match="too large"):
-        look(write_clip(tmp_path / "a.mp4", [grey(1)] * 3))
+        probe_video(write_clip(tmp_path / "a.mp4", [grey(1)] * 3))
 
 
 def test_a_file_name_that_is_no_text_is_opened(tmp_path: Path) -> None:
     """Names are bytes on a disk, and ffmpeg is not shown them."""
     name = b"http:\xff\xfe.mp4".decode("utf-8", "surrogateescape")
     path = write_clip(tmp_path / "a.mp4", [grey(50)] * 9).rename(tmp_path / name)
-    assert len(list(frames(path))) == LEAST_FRAMES
-    assert level(picture_at(path, 0.0)) == pytest.approx(50, abs=6)
+    assert len(list(sample_frames(path))) == MIN_FRAMES
+    assert level(read_pixels_at(path, 0.0)) == pytest.approx(50, abs=6)

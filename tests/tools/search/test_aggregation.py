@@ -11,11 +11,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assistant import Settings, Unmask
-from assistant.chat.hits import Faces, detail_html, hits_html
+from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.cli.main import app
 from assistant.console.output import print_findings
 from assistant.report.findings_page import write_report
-from tests.support.cases import GALLERY, astronaut_pixels, build_case, desk_of, group_pixels
+from tests.support.cases import GALLERY, astronaut_pixels, build_case, group_pixels, workspace_of
 from tests.support.clips import write_clip
 from tests.tools.verdict.test_rule import HIGH, LOW, MIDDLE, RULE, scores
 from tools.agent_tools.langchain_tools import toolkit
@@ -24,10 +24,16 @@ from tools.faces.analyser import Face
 from tools.faces.quality import FaceQuality
 from tools.forge.forgery import forge
 from tools.gallery.record_store import Gallery
-from tools.gallery.records import FaceRecord, Moment
+from tools.gallery.records import FaceRecord, FramePosition
 from tools.media.images import read_photo
-from tools.search.aggregation import Candidate, assess, best_of_each, mean_scores, order
-from tools.search.results import Findings, Hit, clock
+from tools.search.aggregation import (
+    Candidate,
+    aggregate_candidates,
+    assess_scores,
+    mean_scores,
+    ranking_key,
+)
+from tools.search.results import Findings, Hit, format_timestamp
 from tools.search.search import ON_ONE_FRAME, OVER_FRAMES
 from tools.verdict.calibration import Scores
 from tools.verdict.evidence import MEASURES
@@ -90,7 +96,7 @@ def test_a_video_is_one_hit_at_the_moment_of_the_face(findings: Findings) -> Non
     assert all(FORGED_FROM_S <= moment < SECONDS for moment in hit.moments)
     assert (hit.frames_seen, hit.frames) == (SECONDS - FORGED_FROM_S, SECONDS)
     assert hit.image_id.endswith(f"@{hit.time_s:g}")
-    assert hit.at == f" at {clock(hit.time_s)}"
+    assert hit.at == f" at {format_timestamp(hit.time_s)}"
     assert hit.seen.startswith("Seen in 6 of 12 frames; strongest at 0:")
     first, further = hit.evidence[: len(MEASURES)], hit.evidence[len(MEASURES) :]
     assert all(item.method.endswith(OVER_FRAMES) for item in first)
@@ -177,7 +183,7 @@ def test_the_page_shows_the_frame(unmask: Unmask, findings: Findings, tmp_path: 
 
 def test_the_desk_opens_the_frame_again(unmask: Unmask) -> None:
     """Picture, face, facts, heat map and description of a hit in a video are its frame's."""
-    desk = desk_of(unmask)
+    desk = workspace_of(unmask)
     photo = desk.add_photo(unmask.settings.home / "SECRET_NAME.png")
     found = desk.find([photo], top=20)
     hit = hit_of(found, "forged.mp4")
@@ -239,13 +245,13 @@ def test_frames_do_not_crowd_out_other_files(
     monkeypatch.setattr("tools.search.search.CANDIDATES", 4)
     names = {hit.path.name for hit in unmask.investigate([photo], top=20)[0].hits}
     assert names == {"copy.jpg", "forged.jpg", "forged.mp4", "group.png", "others.mp4"}
-    monkeypatch.setattr("tools.search.search.MOST_CANDIDATES", 4)
+    monkeypatch.setattr("tools.search.search.MAX_CANDIDATES", 4)
     assert "group.png" not in {hit.path.name for hit in unmask.investigate([photo])[0].hits}
 
 
 def test_a_model_is_shown_the_frame(unmask: Unmask) -> None:
     """The assistant's tools describe, score and locate a hit in a video as any other."""
-    desk = desk_of(unmask)
+    desk = workspace_of(unmask)
     photo = desk.add_photo(unmask.settings.home / "SECRET_NAME.png")
     tools = {tool.name: tool for tool in toolkit(desk)}
     tools["find_person"].invoke({"photos": [photo], "top": 20})
@@ -261,10 +267,10 @@ def test_a_model_is_shown_the_frame(unmask: Unmask) -> None:
 
 def test_the_chat_says_when(unmask: Unmask) -> None:
     """List and detail name the moment and the number of frames."""
-    desk = desk_of(unmask)
+    desk = workspace_of(unmask)
     photo = desk.add_photo(unmask.settings.home / "SECRET_NAME.png")
     found = desk.find([photo], top=20)
-    hit, faces, rule = hit_of(found, "forged.mp4"), Faces(desk), unmask.parts.rule
+    hit, faces, rule = hit_of(found, "forged.mp4"), FaceThumbnails(desk), unmask.parts.rule
     assert f"forged.mp4{hit.at}" in hits_html(found, faces, rule=rule, chosen=hit.handle)
     detail = detail_html(
         hit, faces, query=photo, image=desk.pixels(hit.handle), rule=rule,
@@ -289,13 +295,13 @@ def candidate(image: str, measured: Scores, *, usable: bool = True) -> Candidate
         embedding=np.ones(1, np.float32),
     )
     record = FaceRecord(f"{image}:0", image, 0, face, None, None)
-    return Candidate(record, measured, assess(measured, usable=usable, rule=RULE))
+    return Candidate(record, measured, assess_scores(measured, usable=usable, rule=RULE))
 
 
 def as_video(*frames: Candidate, name: str = "v") -> Candidate:
     """The frames, a second apart, as one candidate."""
-    moments = {it.record.image_id: Moment(name, float(at)) for at, it in enumerate(frames)}
-    (one,) = best_of_each(frames, moments, rule=RULE)
+    moments = {it.record.image_id: FramePosition(name, float(at)) for at, it in enumerate(frames)}
+    (one,) = aggregate_candidates(frames, moments, rule=RULE)
     return one
 
 
@@ -360,8 +366,8 @@ def test_videos_and_pictures_are_ranked_together() -> None:
     """One candidate each, the more likely impersonation first."""
     frames = [candidate(f"v{it}", scores(HIGH, 1.0)) for it in range(3)]
     pictures = [candidate("p", scores(HIGH, 5.0)), candidate("q", scores(HIGH, -5.0))]
-    moments = {it.record.image_id: Moment("v", 0.5 * at) for at, it in enumerate(frames)}
-    ranked = sorted(best_of_each([*frames, *pictures], moments, rule=RULE), key=order)
+    moments = {it.record.image_id: FramePosition("v", 0.5 * at) for at, it in enumerate(frames)}
+    ranked = sorted(aggregate_candidates([*frames, *pictures], moments, rule=RULE), key=ranking_key)
     assert [it.record.image_id for it in ranked] == ["p", "v0", "q"]
     assert ranked[0] is pictures[0]
     assert ranked[2] is pictures[1]
@@ -370,8 +376,8 @@ def test_videos_and_pictures_are_ranked_together() -> None:
 def test_without_a_rule_a_video_is_its_most_similar_frame() -> None:
     """Nothing says in which frames the person was seen, so nothing is averaged."""
     frames = [candidate("a", scores(1.0, 5.0)), candidate("b", scores(3.0, 1.0))]
-    moments = {"a": Moment("v", 0.0), "b": Moment("v", 1.0)}
-    (video,) = best_of_each(frames, moments, rule=None)
+    moments = {"a": FramePosition("v", 0.0), "b": FramePosition("v", 1.0)}
+    (video,) = aggregate_candidates(frames, moments, rule=None)
     assert (video.record.image_id, video.moments, video.frames_seen) == ("b", (1.0,), 0)
 
 
@@ -383,9 +389,9 @@ def test_means_leave_out_what_was_not_measured() -> None:
 
 def test_times_read_as_players_show_them() -> None:
     """Minutes and seconds; hours where there are any; parts of the first second."""
-    assert [clock(it) for it in (0, 12.0, 59.999, 75.5, 3723)] == [
+    assert [format_timestamp(it) for it in (0, 12.0, 59.999, 75.5, 3723)] == [
         "0:00", "0:12", "0:59", "1:15", "1:02:03",
     ]  # fmt: skip
-    assert [clock(it) for it in (0.004, 0.04, 0.4, 0.999, 1.0, 1.4)] == [
+    assert [format_timestamp(it) for it in (0.004, 0.04, 0.4, 0.999, 1.0, 1.4)] == [
         "0:00", "0:00.04", "0:00.4", "0:00.99", "0:01", "0:01",
     ]  # fmt: skip

@@ -15,27 +15,26 @@ from hypothesis import strategies as st
 
 from tests.support.cases import astronaut_pixels
 from tests.support.tiny_clip import tiny_clip
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors import UnifdLinear
 from tools.detectors.clip_heads import patches
-from tools.detectors.clip_heads.patch_head import CellHead
-from tools.detectors.clip_heads.patches import KIND, NAME, Patches, local_cells
-from tools.detectors.folders import WEIGHTS as MODEL
-from tools.detectors.folders import About, Shelved
+from tools.detectors.clip_heads.patch_head import PatchHead
+from tools.detectors.clip_heads.patches import KIND, NAME, PatchDetector, local_patch_features
+from tools.detectors.folders import WEIGHTS_FILE, DetectorDescription, StoredDetector
 from tools.detectors.kinds import load_detector
-from tools.detectors.protocol import PictureDetector
-from tools.detectors.scoring import judge
+from tools.detectors.protocol import PixelDetector
+from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
-from tools.encoder.tiles import MOST_TILES, joined, picture_map, strongest, tiles
+from tools.encoder.tiles import MAX_TILES, make_tiles, merge_tile_maps, picture_map, top_mean
 from tools.errors import SetupError
-from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.hit_pictures import RerankInput
 from tools.search.closer_look.patch_grid import (
     SCORE,
-    by_evidence,
-    by_features,
-    heat_of,
+    image_heatmap,
     patch_map,
     patch_scores,
+    score_tiles_by_evidence,
+    score_tiles_by_features,
 )
 
 SIZE = 128
@@ -44,7 +43,7 @@ SIZE = 128
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
     """The pocket encoder."""
-    return Encoder.load(WEIGHTS / "encoder", threads=1)
+    return Encoder.load(WEIGHTS_DIR / "encoder", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +52,11 @@ def placeless(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     return tiny_clip(tmp_path_factory.mktemp("clip") / "encoder")[0]
 
 
-def drawn_head(channels: int = 449, seed: int = 0) -> CellHead:
+def drawn_head(channels: int = 449, seed: int = 0) -> PatchHead:
     """A head that knows nothing."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        return CellHead(torch.zeros(channels), torch.ones(channels), hidden=8).eval()
+        return PatchHead(torch.zeros(channels), torch.ones(channels), hidden=8).eval()
 
 
 @dataclass
@@ -101,8 +100,8 @@ FIRST = UnifdLinear(np.array([1.0]), 0.0, "image")
 @given(st.integers(32, 2500), st.integers(32, 2500))
 def test_tiles_cover_a_picture_within_their_budget(height: int, width: int) -> None:
     """Whatever its size, nothing sticks out, and but for strips every pixel lies in a tile."""
-    placed = tiles(height, width, size=SIZE)
-    assert 1 <= len(placed) <= MOST_TILES
+    placed = make_tiles(height, width, size=SIZE)
+    assert 1 <= len(placed) <= MAX_TILES
     seen = np.zeros((height, width), bool)
     for tile in placed:
         assert tile.left >= 0 and tile.top >= 0
@@ -114,16 +113,16 @@ def test_tiles_cover_a_picture_within_their_budget(height: int, width: int) -> N
 @pytest.mark.parametrize(("height", "width"), [(200, 218), (450, 800), (512, 512)])
 def test_a_photograph_is_seen_at_its_own_scale(height: int, width: int) -> None:
     """The finer tiles are as large as the network's input, and the coarser ones larger."""
-    sides = {tile.scale: tile.side for tile in tiles(height, width, size=SIZE)}
+    sides = {tile.scale: tile.side for tile in make_tiles(height, width, size=SIZE)}
     assert sides[0] == SIZE
     assert sides[1] == min(2 * SIZE, height, width)
 
 
 def test_overlapping_maps_are_averaged_in_place() -> None:
     """A tile's map lies where the tile does, and two that overlap share the place."""
-    placed = [it for it in tiles(200, 300, size=100) if it.scale == 0]
+    placed = [it for it in make_tiles(200, 300, size=100) if it.scale == 0]
     maps = np.array([np.full((2, 2), number) for number in range(len(placed))], float)
-    heat = joined(placed, maps, height=200, width=300)
+    heat = merge_tile_maps(placed, maps, height=200, width=300)
     assert heat.shape == (32, 48)
     assert heat[0, 0] == 0 and heat[-1, -1] == len(placed) - 1
     assert heat[:4, :4].max() == 0 and 0 < heat[0, 14] < 1
@@ -131,18 +130,20 @@ def test_overlapping_maps_are_averaged_in_place() -> None:
 
 def test_what_lies_in_no_tile_is_not_measured() -> None:
     """A gap in the tiles of a strip is NaN in the map, and takes no part in the number."""
-    heat = joined(tiles(32, 9000, size=SIZE), np.zeros((64, 1, 1)), height=32, width=9000)
+    heat = merge_tile_maps(
+        make_tiles(32, 9000, size=SIZE), np.zeros((64, 1, 1)), height=32, width=9000
+    )
     assert np.isnan(heat).any() and np.isfinite(heat).any()
-    assert strongest(heat) == 0
-    assert np.isnan(strongest(np.full((4, 4), np.nan)))
+    assert top_mean(heat) == 0
+    assert np.isnan(top_mean(np.full((4, 4), np.nan)))
 
 
 def test_a_single_place_decides_nothing() -> None:
     """One outlier among a thousand places moves the number little, a forged patch moves it far."""
     calm, patch = np.zeros((32, 32)), np.zeros((32, 32))
     calm[5, 5] = patch[10:20, 10:20] = 9.0
-    assert strongest(calm) < 2
-    assert strongest(patch) == 9.0
+    assert top_mean(calm) < 2
+    assert top_mean(patch) == 9.0
 
 
 # -- pictures --------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ def test_the_map_is_strongest_where_a_patch_was_pasted(corner: tuple[int, int]) 
 def test_a_tiny_picture_is_not_measured(shape: tuple[int, int], encoder: Encoder) -> None:
     """No map, and NaN for the number, beside a picture that is large enough."""
     pixels = np.full((*shape, 3), 90, np.uint8)
-    detector = Patches(encoder, drawn_head(), "0" * 64)
+    detector = PatchDetector(encoder, drawn_head(), "0" * 64)
     assert picture_map(pixels, Roughness(), size=SIZE) is None
     assert patch_map(pixels, np.full((4, 4), np.nan)) is None
     found = detector.score_pictures([pixels, astronaut_pixels()[:200, :200]])
@@ -178,7 +179,7 @@ def test_a_huge_picture_costs_no_more_than_the_budget() -> None:
     """Twelve megapixels are read in at most sixty-four tiles, each of which may be large."""
     reader = Roughness()
     assert picture_map(np.zeros((3000, 4000, 3), np.uint8), reader, size=SIZE) is not None
-    assert len(reader.tiles) <= MOST_TILES
+    assert len(reader.tiles) <= MAX_TILES
     assert {shape[0] for shape in reader.tiles} > {128} or min(reader.tiles)[0] > 128
 
 
@@ -212,28 +213,28 @@ def test_what_is_usual_is_not_drawn() -> None:
 def test_a_head_reads_tiles_by_their_features() -> None:
     """One logit a tile, spread over it; what has no features stays unknown."""
     pixels = np.zeros((128, 320, 3), np.uint8)
-    heat = picture_map(pixels, by_features(features([0.0, 1.0, 4.0]), FIRST), size=SIZE)
+    heat = picture_map(pixels, score_tiles_by_features(features([0.0, 1.0, 4.0]), FIRST), size=SIZE)
     assert heat is not None and heat[0, 0] == 0 and heat[0, -1] == 4
-    unknown = picture_map(pixels, by_features(features([np.nan] * 3), FIRST), size=SIZE)
-    assert unknown is not None and np.isnan(strongest(unknown))
+    unknown = picture_map(pixels, score_tiles_by_features(features([np.nan] * 3), FIRST), size=SIZE)
+    assert unknown is not None and np.isnan(top_mean(unknown))
 
 
 def test_the_towers_own_map_is_read_where_there_is_one(
     encoder: Encoder, placeless: Encoder
 ) -> None:
     """Ours makes one, a plain CLIP makes none."""
-    read = by_evidence(encoder)
+    read = score_tiles_by_evidence(encoder)
     assert read is not None
     maps = read([astronaut_pixels()[:128, :128], astronaut_pixels()[128:256, :128]])
     assert maps.shape == (2, SIZE, SIZE) and not np.array_equal(maps[0], maps[1])
-    assert by_evidence(placeless) is None
+    assert score_tiles_by_evidence(placeless) is None
 
 
 def test_depths_of_the_tower_include_what_it_ends_with(encoder: Encoder) -> None:
     """The cells that its features are made of, its evidence, and what came before them."""
     trunk = cast(Any, encoder.model).visual.trunk
     part = astronaut_pixels()[:128, :128]
-    seen = local_cells(encoder, [part])
+    seen = local_patch_features(encoder, [part])
     assert seen is not None and seen.shape == (1, 449, 16, 16)
     with torch.inference_mode():
         cells, evidence = trunk.cells(encoder.preprocess([part]))
@@ -243,28 +244,30 @@ def test_depths_of_the_tower_include_what_it_ends_with(encoder: Encoder) -> None
 
 def test_patches_need_a_tower_with_depths(placeless: Encoder) -> None:
     """Another encoder is told apart from a picture without forgeries."""
-    assert local_cells(placeless, [astronaut_pixels()]) is None
+    assert local_patch_features(placeless, [astronaut_pixels()]) is None
     with pytest.raises(SetupError, match="depths"):
-        Patches(placeless, drawn_head(), "").score_pictures([astronaut_pixels()])
+        PatchDetector(placeless, drawn_head(), "").score_pictures([astronaut_pixels()])
 
 
 def test_patches_go_to_the_shelf_and_come_back(encoder: Encoder, tmp_path: Path) -> None:
     """What was saved says the same again, and is judged like any other detector."""
     head, folder = drawn_head(), tmp_path / NAME
-    about = About(KIND, NAME, "image", "pixels", "test", "nothing", encoder_sha256=encoder.sha256)
+    about = DetectorDescription(
+        KIND, NAME, "image", "pixels", "test", "nothing", encoder_sha256=encoder.sha256
+    )
     about.save(folder)
-    head.save(folder / MODEL)
-    shelf = Shelved(folder, about)
+    head.save(folder / WEIGHTS_FILE)
+    shelf = StoredDetector(folder, about)
     detector = load_detector(shelf, encoder)
-    assert isinstance(detector, PictureDetector) and detector.sha256 == shelf.sha256
+    assert isinstance(detector, PixelDetector) and detector.sha256 == shelf.sha256
     pixels = astronaut_pixels()[:160, :160]
-    own = Patches(encoder, head, "").score_pictures([pixels])
-    assert judge(detector, cast(Any, OneLook(pixels))).logits == pytest.approx(own, abs=0.02)
-    drawn_head(seed=1).save(folder / MODEL)
-    assert Shelved(folder, about).sha256 != detector.sha256
+    own = PatchDetector(encoder, head, "").score_pictures([pixels])
+    assert run_detector(detector, cast(Any, OneLook(pixels))).logits == pytest.approx(own, abs=0.02)
+    drawn_head(seed=1).save(folder / WEIGHTS_FILE)
+    assert StoredDetector(folder, about).sha256 != detector.sha256
     from safetensors.numpy import save_file
 
-    save_file({"weight": np.zeros((1, 4), np.float32)}, folder / MODEL)
+    save_file({"weight": np.zeros((1, 4), np.float32)}, folder / WEIGHTS_FILE)
     with pytest.raises(SetupError, match="no head for patches"):
         load_detector(shelf, encoder)
 
@@ -286,22 +289,22 @@ class OneLook:
 # -- a hit -----------------------------------------------------------------------------------
 
 
-def look(pixels: np.ndarray, **kit: Any) -> CloserLook:
+def look(pixels: np.ndarray, **kit: Any) -> RerankInput:
     """A hit that is measured with these instruments."""
     instruments = SimpleNamespace(**{"picture_detectors": [], "detectors": [], **kit})
-    return cast(CloserLook, SimpleNamespace(pixels=pixels, instruments=instruments))
+    return cast(RerankInput, SimpleNamespace(pixels=pixels, instruments=instruments))
 
 
 def test_a_hit_is_scored_by_what_the_profile_has(encoder: Encoder) -> None:
     """A detector of patches measures by itself; else the image head does; else nothing does."""
     pixels = astronaut_pixels()[:200, :200]
-    detector = Patches(encoder, drawn_head(), "")
+    detector = PatchDetector(encoder, drawn_head(), "")
     assert patch_scores(look(pixels, picture_detectors=[detector], encoder=encoder)) == {}
     plain = look(pixels, detectors=[FIRST], encoder=features([0, 0, 0, 0, 8.0]))
     value = patch_scores(plain)[SCORE]
     assert value is not None and value > 0
     assert patch_scores(look(pixels, encoder=encoder)) == {SCORE: None}
-    assert heat_of(pixels, look(pixels, encoder=encoder).instruments) is None
+    assert image_heatmap(pixels, look(pixels, encoder=encoder).instruments) is None
 
 
 def test_a_map_is_made_once_for_score_and_screen(
@@ -316,12 +319,12 @@ def test_a_map_is_made_once_for_score_and_screen(
         return np.full((4, 4), float(pixels[0, 0, 0]), np.float32)
 
     monkeypatch.setattr(patches, "picture_map", counting)
-    detector = Patches(encoder, drawn_head(), "")
+    detector = PatchDetector(encoder, drawn_head(), "")
     first, other = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 7, np.uint8)
     assert detector.score_pictures([first, first, other]).tolist() == [0, 0, 7]
     assert len(made) == 2
     kit = look(first, picture_detectors=[detector], encoder=encoder).instruments
-    found = heat_of(first, kit)
+    found = image_heatmap(first, kit)
     assert found is not None and found.max() == 0 and len(made) == 2
     for value in range(100, 200):
         detector.heat(np.full((40, 40, 3), value, np.uint8))

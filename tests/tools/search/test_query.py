@@ -8,11 +8,11 @@ import skimage.data
 from PIL import Image
 
 from assistant import Unmask
-from assistant.report.numbered_faces import numbers_of, pictured
+from assistant.report.numbered_faces import parse_face_option, with_numbered_faces
 from tests.support.cases import astronaut_pixels, group_pixels
 from tests.support.clips import write_clip
 from tools.errors import SetupError, ToolError
-from tools.search.query import Numbers, OtherPerson, Query, SeveralFaces, build_query
+from tools.search.query import FaceNumbers, OtherPerson, Query, SeveralFaces, build_query
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ask(case: Unmask, folder: Path):  # type: ignore[no-untyped-def]
     """Build a query of files in the folder."""
 
-    def asked(*names: str, face: Numbers | None = None) -> Query:
+    def asked(*names: str, face: FaceNumbers | None = None) -> Query:
         parts = case.parts
         paths = [folder / name for name in names]
         return build_query(
@@ -65,7 +65,7 @@ def test_the_command_line_writes_the_numbered_faces(ask, folder: Path, tmp_path:
     """One line names a picture, which is as large as the photo and private, and how to go on."""
     with pytest.raises(SeveralFaces) as several:
         ask("group.png")
-    told = str(pictured(several.value, tmp_path / "faces"))
+    told = str(with_numbered_faces(several.value, tmp_path / "faces"))
     written = tmp_path / "faces" / "group-faces.jpg"
     assert "\n" not in told
     assert f"{len(several.value.boxes)} faces, see {written}; use --face group.png=N" in told
@@ -76,17 +76,17 @@ def test_the_command_line_writes_the_numbered_faces(ask, folder: Path, tmp_path:
     changed = np.abs(drawn.astype(int) - plain.astype(int)).sum(axis=2) > 120
     assert changed[top - 2 : top + 3, left:right].mean() > 0.3
     unwritable = tmp_path / "faces" / "group-faces.jpg"  # a file where a folder is wanted
-    assert pictured(several.value, unwritable) is several.value
+    assert with_numbered_faces(several.value, unwritable) is several.value
 
 
 def test_face_options_are_read() -> None:
     """A number alone, photos by name, names with an equals sign; anything else is refused."""
-    assert numbers_of([]) is None
-    assert numbers_of(["2"]) == 2
-    assert numbers_of(["ada.jpg=2", "a=b.png=11"]) == {"ada.jpg": 2, "a=b.png": 11}
+    assert parse_face_option([]) is None
+    assert parse_face_option(["2"]) == 2
+    assert parse_face_option(["ada.jpg=2", "a=b.png=11"]) == {"ada.jpg": 2, "a=b.png": 11}
     for said in (["0"], ["ada.jpg=0"], ["ada.jpg"], ["2", "3"], ["=2"], ["ada.jpg="], ["-1"]):
         with pytest.raises(SetupError, match="--face"):
-            numbers_of(said)
+            parse_face_option(said)
 
 
 def test_photos_of_two_persons_are_named_and_not_mixed(ask) -> None:  # type: ignore[no-untyped-def]

@@ -9,23 +9,23 @@ from PIL import Image
 from skimage import data
 
 from assistant import Unmask
-from tests.support.cases import GALLERY, astronaut_pixels, build_case, desk_of
+from tests.support.cases import GALLERY, astronaut_pixels, build_case, workspace_of
 from tools.agent_tools.langchain_tools import toolkit
-from tools.detectors.protocol import title
+from tools.detectors.protocol import qualified_name
 from tools.errors import ToolError
 from tools.gallery.record_store import Gallery
 from tools.search.closer_look import stability
-from tools.search.closer_look.hit_pictures import CloserLook, Measurement
+from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
 from tools.search.closer_look.pixel_detectors import picture_scores
-from tools.search.closer_look.reranking import LeadingHits
-from tools.search.closer_look.stability import KEPT, Retake
+from tools.search.closer_look.reranking import Reranker
+from tools.search.closer_look.stability import VERDICT_STABILITY, Perturbation
 from tools.search.query import build_query
 from tools.search.results import Findings, Hit
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.search.search import search
-from tools.verdict.calibration import Band, Logistic
-from tools.verdict.evidence import FIRST_FURTHER
-from tools.verdict.rule import SAME_PHOTOGRAPH, Rule
+from tools.verdict.calibration import InconclusiveBand, LogisticCalibrator
+from tools.verdict.evidence import FIRST_RERANK_NUMBER
+from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Unmask:
     return build_case(tmp_path_factory.mktemp("home"))
 
 
-def found(unmask: Unmask, closer: LeadingHits | None, *, top: int = 20) -> Findings:
+def found(unmask: Unmask, closer: Reranker | None, *, top: int = 20) -> Findings:
     """The portrait searched for in the gallery of the case."""
     parts, home = unmask.parts, unmask.settings.home
     query = build_query([home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder)
@@ -52,16 +52,16 @@ def values(hit: Hit) -> dict[str, float | None]:
     return {item.score: item.value for item in hit.evidence}
 
 
-def bold(rule: Rule | None) -> Rule:
+def bold(rule: VerdictRule | None) -> VerdictRule:
     """The same rule with a narrow band for every question about forgery, so that it decides."""
     assert rule is not None
-    narrow = Band(0.2, 0.3, 0.1, 0.1)
+    narrow = InconclusiveBand(0.2, 0.3, 0.1, 0.1)
     first = {name: replace(it, band=narrow) for name, it in rule.questions.items()}
     closer = {name: replace(it, band=narrow) for name, it in rule.closer.items()}
     return replace(rule, questions=first, closer=closer)
 
 
-def brightness(look: CloserLook) -> dict[str, float | None]:
+def brightness(look: RerankInput) -> dict[str, float | None]:
     """A measurement with a place among the evidence."""
     return {"image/patches": float(look.pixels.mean())}
 
@@ -74,7 +74,7 @@ def as_the_portrait(pixels: np.ndarray, _: object) -> np.ndarray:
 
 def test_shown_hits_get_further_evidence(case: Unmask) -> None:
     """It is numbered after the first stage's, which stays as it was."""
-    before, after = found(case, None), found(case, LeadingHits([brightness]))
+    before, after = found(case, None), found(case, Reranker([brightness]))
     for hit in after.hits:
         first = hit_of(before, hit.path.name)
         assert hit.evidence[: len(first.evidence)] == first.evidence
@@ -87,7 +87,7 @@ def test_the_same_photograph_is_proven_among_the_hits(case: Unmask) -> None:
     """The copy is it, with what that rests on; what was not looked at says nothing."""
     before = values(hit_of(found(case, None), "copy.jpg"))
     assert before["query/same_photograph"] is None
-    hits = found(case, LeadingHits([same_photograph_scores])).hits
+    hits = found(case, Reranker([same_photograph_scores])).hits
     copy = next(hit for hit in hits if hit.path.name == "copy.jpg")
     proof = {item.score: item for item in copy.evidence}
     assert proof["query/same_photograph"].id == "E8"
@@ -108,7 +108,7 @@ def test_another_photo_of_the_query_is_held_against_each(case: Unmask, tmp_path:
     query = build_query(paths, faces=parts.faces, encoder=parts.encoder)
     other = np.ascontiguousarray(data.chelsea())
     photos = ((other, query.faces[0]), (astronaut_pixels(), query.faces[1]))
-    look = CloserLook(astronaut_pixels(), query.faces[1], {}, query, photos, parts)
+    look = RerankInput(astronaut_pixels(), query.faces[1], {}, query, photos, parts)
     scores = same_photograph_scores(look)
     assert (scores["query/same_photograph"], scores["query/aligned_photo"]) == (1.0, 2.0)
     nothing = same_photograph_scores(replace(look, query_photos=()))
@@ -119,13 +119,13 @@ def test_another_photo_of_the_query_is_held_against_each(case: Unmask, tmp_path:
 
 def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
     """Pixels and faces of the query photos come with every hit."""
-    seen = list[CloserLook]()
+    seen = list[RerankInput]()
 
-    def watching(look: CloserLook) -> dict[str, float | None]:
+    def watching(look: RerankInput) -> dict[str, float | None]:
         seen.append(look)
         return {}
 
-    found(case, LeadingHits([watching]))
+    found(case, Reranker([watching]))
     assert len(seen) == 3
     for look in seen:
         ((pixels, face),) = look.query_photos
@@ -138,16 +138,16 @@ def test_retakes_ask_only_the_detectors_that_the_rule_reads(case: Unmask) -> Non
     seen, rule = list[tuple[frozenset[str] | None, set[str]]](), case.parts.rule
     assert rule is not None
 
-    def watching(look: CloserLook) -> dict[str, float | None]:
+    def watching(look: RerankInput) -> dict[str, float | None]:
         given = picture_scores(look)
         seen.append((look.asked, set(given)))
         return given
 
-    found(case, LeadingHits([watching]), top=1)
-    everything = {title(it) for it in case.parts.picture_detectors}
+    found(case, Reranker([watching]), top=1)
+    everything = {qualified_name(it) for it in case.parts.picture_detectors}
     assert everything - rule.needs
     again = (rule.needs, everything & rule.needs)
-    assert seen == [(None, everything), *[again] * len(stability.RETAKES)]
+    assert seen == [(None, everything), *[again] * len(stability.PERTURBATIONS)]
 
 
 def test_a_verdict_that_a_retake_turns_is_inconclusive(
@@ -155,14 +155,16 @@ def test_a_verdict_that_a_retake_turns_is_inconclusive(
 ) -> None:
     """Reason, evidence, text and counts say so, and by which retake; it keeps its probabilities."""
     monkeypatch.setitem(vars(case.parts), "rule", bold(case.parts.rule))
-    before = hit_of(found(case, LeadingHits()), "forged.jpg")
-    monkeypatch.setattr(stability, "RETAKES", (Retake("a touch of magic", as_the_portrait),))
-    findings = found(case, LeadingHits())
+    before = hit_of(found(case, Reranker()), "forged.jpg")
+    monkeypatch.setattr(
+        stability, "PERTURBATIONS", (Perturbation("a touch of magic", as_the_portrait),)
+    )
+    findings = found(case, Reranker())
     hit = hit_of(findings, "forged.jpg")
     assert (before.verdict, hit.verdict) == ("impersonation", "inconclusive")
     assert hit.assessment.fake_probability == before.assessment.fake_probability
     assert hit.assessment.reason == "the verdict does not survive a touch of magic"
-    (steadiness,) = [item for item in hit.evidence if item.score == KEPT]
+    (steadiness,) = [item for item in hit.evidence if item.score == VERDICT_STABILITY]
     assert (steadiness.value, steadiness.reads) == (0.0, "changes")
     assert steadiness.method.endswith("it changed after a touch of magic")
     assert "does not survive a touch of magic" in hit.explanation
@@ -174,8 +176,10 @@ def test_readings_of_an_unsteady_verdict_leave_it_open(
     case: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that is told the readings cannot say forged where the verdict was taken away."""
-    monkeypatch.setattr(stability, "RETAKES", (Retake("a touch of magic", as_the_portrait),))
-    desk = desk_of(case)
+    monkeypatch.setattr(
+        stability, "PERTURBATIONS", (Perturbation("a touch of magic", as_the_portrait),)
+    )
+    desk = workspace_of(case)
     findings = desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
     handle = hit_of(findings, "forged.jpg").handle
     reads = {fact.id.partition(".")[2]: fact.reads for fact in desk.facts(handle)}
@@ -189,14 +193,16 @@ def test_a_model_is_told_of_a_closer_look_what_leaves_doubt(
     """Further scores and a steady verdict are on the screen only; a changed one is told."""
     photo = case.settings.home / "SECRET_NAME.png"
     steady = told(case, photo)
-    assert not any(f'"H1.E{number}"' in steady for number in range(FIRST_FURTHER, 30))
-    monkeypatch.setattr(stability, "RETAKES", (Retake("a touch of magic", as_the_portrait),))
+    assert not any(f'"H1.E{number}"' in steady for number in range(FIRST_RERANK_NUMBER, 30))
+    monkeypatch.setattr(
+        stability, "PERTURBATIONS", (Perturbation("a touch of magic", as_the_portrait),)
+    )
     assert '"id":"H1.E18","name":"steadiness of the verdict","reads":"changes"' in told(case, photo)
 
 
 def told(case: Unmask, photo: Path) -> str:
     """What a model reads about the first hit, which is the forgery."""
-    desk = desk_of(case)
+    desk = workspace_of(case)
     findings = desk.find([desk.add_photo(photo)])
     assert findings.hits[0].path.name == "forged.jpg"
     assert any(fact.id == "H1.E18" for fact in desk.facts("H1"))
@@ -206,8 +212,8 @@ def told(case: Unmask, photo: Path) -> str:
 
 def test_steady_verdicts_are_no_news(case: Unmask) -> None:
     """Every retake keeps them; the text does not boast of it."""
-    for hit in found(case, LeadingHits()).hits:
-        assert values(hit)[KEPT] == 1.0
+    for hit in found(case, Reranker()).hits:
+        assert values(hit)[VERDICT_STABILITY] == 1.0
         assert "[E18]" not in hit.explanation
 
 
@@ -216,13 +222,13 @@ def test_a_picture_that_is_gone_keeps_its_verdict(own: Unmask) -> None:
     before = hit_of(found(own, None), "forged.jpg")
     before.path.rename(before.path.with_suffix(".gone"))
     try:
-        findings = found(own, LeadingHits([brightness]))
+        findings = found(own, Reranker([brightness]))
     finally:
         before.path.with_suffix(".gone").rename(before.path)
     hit = hit_of(findings, "forged.jpg")
     assert hit.assessment == before.assessment
-    assert {name: values(hit)[name] for name in (KEPT, "image/patches")} == {
-        KEPT: None, "image/patches": None,
+    assert {name: values(hit)[name] for name in (VERDICT_STABILITY, "image/patches")} == {
+        VERDICT_STABILITY: None, "image/patches": None,
     }  # fmt: skip
     assert values(hit_of(findings, "copy.jpg"))["image/patches"] is not None
 
@@ -236,7 +242,7 @@ def test_a_file_with_another_picture_is_not_measured(
     kept = path.read_bytes()
     path.write_bytes(path.with_name("copy.jpg").read_bytes())
     try:
-        hit = hit_of(found(own, LeadingHits([brightness])), "forged.jpg")
+        hit = hit_of(found(own, Reranker([brightness])), "forged.jpg")
     finally:
         path.write_bytes(kept)
     assert values(hit)["image/patches"] is None
@@ -246,12 +252,12 @@ def test_a_file_with_another_picture_is_not_measured(
 def test_what_cannot_be_measured_on_one_hit_is_missing_there(case: Unmask) -> None:
     """A measurement may refuse a picture; the other measurements and hits go on."""
 
-    def refusing(look: CloserLook) -> dict[str, float | None]:
+    def refusing(look: RerankInput) -> dict[str, float | None]:
         if look.pixels.shape != astronaut_pixels().shape:
             raise ToolError("no place for it")
         return {"second/difference": 1.0}
 
-    findings = found(case, LeadingHits([refusing, brightness]))
+    findings = found(case, Reranker([refusing, brightness]))
     assert values(hit_of(findings, "group.png"))["second/difference"] is None
     assert values(hit_of(findings, "group.png"))["image/patches"] is not None
     assert values(hit_of(findings, "copy.jpg"))["second/difference"] == 1.0
@@ -261,9 +267,9 @@ def test_only_leading_hits_are_looked_at(case: Unmask, monkeypatch: pytest.Monke
     """However many are shown; and progress says how many of how many."""
     told = list[tuple[int, int]]()
     monkeypatch.setattr("tools.search.search.MOST_HITS", 2)
-    findings = found(case, LeadingHits(on_progress=lambda *at: told.append(at)))
+    findings = found(case, Reranker(on_progress=lambda *at: told.append(at)))
     assert told == [(0, 2), (1, 2), (2, 2)]
-    assert [KEPT in values(hit) for hit in findings.hits].count(True) == 2
+    assert [VERDICT_STABILITY in values(hit) for hit in findings.hits].count(True) == 2
     assert [hit.rank for hit in findings.hits] == [1, 2, 3]
 
 
@@ -271,24 +277,24 @@ def test_the_rule_is_asked_again(case: Unmask, monkeypatch: pytest.MonkeyPatch) 
     """What is measured further takes part in verdict, retakes and order, if the rule wants it."""
     rule = case.parts.rule
     assert rule is not None
-    bright = Logistic(("image/patches",), (0.0,), (1.0,), (1.0,), 0.0)
+    bright = LogisticCalibrator(("image/patches",), (0.0,), (1.0,), (1.0,), 0.0)
     bands = {name: replace(it, calibrator=bright) for name, it in rule.questions.items()}
     wanting = replace(rule, questions=bands, closer={})
     monkeypatch.setitem(vars(case.parts), "rule", wanting)
     assert {hit.verdict for hit in found(case, None).hits} == {"not assessed"}
-    assert {hit_of(found(case, LeadingHits([looks(sign)])), "copy.jpg").verdict
+    assert {hit_of(found(case, Reranker([looks(sign)])), "copy.jpg").verdict
             for sign in (1.0, -1.0)} == {"impersonation", "copy"}  # fmt: skip
-    asked = list[CloserLook]()
-    measured = found(case, LeadingHits([looks(1.0, asked)]))
-    assert len(asked) == len(measured.hits) * (1 + len(stability.RETAKES))
+    asked = list[RerankInput]()
+    measured = found(case, Reranker([looks(1.0, asked)]))
+    assert len(asked) == len(measured.hits) * (1 + len(stability.PERTURBATIONS))
     ranked = [hit.assessment.impersonation_probability or 0.0 for hit in measured.hits]
     assert ranked == sorted(ranked, reverse=True)
 
 
-def looks(sign: float, asked: list[CloserLook] | None = None) -> Measurement:
+def looks(sign: float, asked: list[RerankInput] | None = None) -> RerankMeasure:
     """A measurement that finds every picture forged (1) or none (-1); notes what it is asked."""
 
-    def measurement(look: CloserLook) -> dict[str, float | None]:
+    def measurement(look: RerankInput) -> dict[str, float | None]:
         if asked is not None:
             asked.append(look)
         bright = sign * float(look.pixels.mean())
@@ -300,8 +306,10 @@ def looks(sign: float, asked: list[CloserLook] | None = None) -> Measurement:
 def test_the_python_api_can_do_without(case: Unmask) -> None:
     """`closer=False` reads no picture of the gallery again."""
     photo = case.settings.home / "SECRET_NAME.png"
-    assert all(KEPT in values(hit) for hit in case.find([photo]).hits)
-    assert not any(KEPT in values(hit) for hit in case.find([photo], closer=False).hits)
+    assert all(VERDICT_STABILITY in values(hit) for hit in case.find([photo]).hits)
+    assert not any(
+        VERDICT_STABILITY in values(hit) for hit in case.find([photo], closer=False).hits
+    )
 
 
 def test_a_bad_folder_of_the_persons_own_stops_no_search(case: Unmask, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from skimage import data
 
-from tools.search.same_photograph.local_features import local_features, match
+from tools.search.same_photograph.local_features import local_features, match_features
 from tools.search.same_photograph.proof import Alignment, same_photograph
 
 FACE = np.array([176, 64, 274, 190], np.float32)
@@ -133,7 +133,7 @@ def test_a_mirrored_picture_needs_no_second_look() -> None:
     """Reordered descriptors are those of the flipped picture: nearly all keypoints match."""
     pixels = np.ascontiguousarray(data.astronaut()[40:360, 60:420])
     flipped = local_features(np.ascontiguousarray(pixels[:, ::-1]))
-    found = match(local_features(pixels).mirrored(), flipped)
+    found = match_features(local_features(pixels).mirrored(), flipped)
     assert found is not None
     assert len(found.inliers) > 0.6 * len(flipped.points)
 

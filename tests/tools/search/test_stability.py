@@ -12,29 +12,33 @@ from tests.tools.verdict.test_rule import HIGH, LOW, MIDDLE, RULE, scores
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face
 from tools.search.closer_look import stability
-from tools.search.closer_look.hit_pictures import CloserLook
-from tools.search.closer_look.stability import RETAKES, Retake, retaken
+from tools.search.closer_look.hit_pictures import RerankInput
+from tools.search.closer_look.stability import (
+    PERTURBATIONS,
+    Perturbation,
+    scores_under_perturbation,
+)
 from tools.search.query import build_query
-from tools.search.scoring import Faces, compare
+from tools.search.scoring import FaceColumns, score_faces
 from tools.verdict.calibration import Scores
 from tools.verdict.rule import Verdict
 
-AS_IT_IS = Retake("nothing", lambda pixels, _: pixels)
+AS_IT_IS = Perturbation("nothing", lambda pixels, _: pixels)
 
 
 @pytest.fixture(scope="module")
-def look(case: Unmask) -> CloserLook:
+def look(case: Unmask) -> RerankInput:
     """The portrait with itself as the query, and its scores as a gallery has them."""
     kit, photo = case.parts, case.settings.home / "SECRET_NAME.png"
     query = build_query([photo], faces=kit.faces, encoder=kit.encoder)
     (face,) = query.faces
     whole = kit.encoder.encode_images([astronaut_pixels()])
-    columns = Faces(
+    columns = FaceColumns(
         face.embedding[None], query.features, whole, query.face_hashes,
         [face.quality.interocular_px], [False],
     )  # fmt: skip
-    (own,) = compare(query, columns, detectors=kit.detectors)
-    return CloserLook(astronaut_pixels(), face, own, query, (), kit)
+    (own,) = score_faces(query, columns, detectors=kit.detectors)
+    return RerankInput(astronaut_pixels(), face, own, query, (), kit)
 
 
 def known(found: Scores) -> dict[str, float]:
@@ -42,8 +46,8 @@ def known(found: Scores) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-@pytest.mark.parametrize("retake", RETAKES, ids=lambda retake: retake.name)
-def test_a_retake_is_mild(retake: Retake, look: CloserLook) -> None:
+@pytest.mark.parametrize("retake", PERTURBATIONS, ids=lambda retake: retake.name)
+def test_a_retake_is_mild(retake: Perturbation, look: RerankInput) -> None:
     """It changes the picture, and so little that one has to look for it."""
     again = retake.of(look.pixels, look.face)
     assert again.shape == look.pixels.shape
@@ -51,9 +55,9 @@ def test_a_retake_is_mild(retake: Retake, look: CloserLook) -> None:
     assert 0.5 < np.abs(again.astype(int) - look.pixels).mean() < 6
 
 
-def test_blur_is_as_wide_as_the_face_is_large(look: CloserLook) -> None:
+def test_blur_is_as_wide_as_the_face_is_large(look: RerankInput) -> None:
     """A photograph three times as large is blurred as much, seen at the size of a face crop."""
-    (blur,) = [retake for retake in RETAKES if "blur" in retake.name]
+    (blur,) = [retake for retake in PERTURBATIONS if "blur" in retake.name]
     large = cv2.resize(look.pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     face = replace(look.face, keypoints=look.face.keypoints * 3 + 1)
     small = _sharpness(blur.of(look.pixels, look.face), look.face)
@@ -67,47 +71,51 @@ def _sharpness(pixels: np.ndarray, face: Face) -> float:
 
 
 def test_a_retake_that_changes_nothing_gives_the_scores_of_the_gallery(
-    look: CloserLook, monkeypatch: pytest.MonkeyPatch
+    look: RerankInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is taken again is measured as at indexing: the same face, crops and features."""
-    monkeypatch.setattr(stability, "RETAKES", (AS_IT_IS,))
-    (again,) = retaken(look).values()
+    monkeypatch.setattr(stability, "PERTURBATIONS", (AS_IT_IS,))
+    (again,) = scores_under_perturbation(look).values()
     assert known(again) == pytest.approx(known(look.scores), abs=1e-3)
     assert {"cosine_similarity", "face/unifd_linear", "query/face_hash_distance"} <= {*known(again)}
 
 
-def test_every_retake_moves_every_score_of_the_pixels(look: CloserLook) -> None:
+def test_every_retake_moves_every_score_of_the_pixels(look: RerankInput) -> None:
     """Nothing is carried over from the picture as it was, but the size and the marks."""
-    for again in retaken(look).values():
+    for again in scores_under_perturbation(look).values():
         moved = {name for name, value in known(again).items() if value != look.scores[name]}
         assert {"cosine_similarity", "face/unifd_linear", "image/unifd_linear"} <= moved
         assert again["interocular_px"] == look.scores["interocular_px"]
 
 
-def test_a_video_moves_as_its_strongest_frame_does(look: CloserLook) -> None:
+def test_a_video_moves_as_its_strongest_frame_does(look: RerankInput) -> None:
     """Its scores are means over frames: what a retake changes in the frame is added to them."""
     means = {name: value - 0.25 for name, value in known(look.scores).items()}
-    of_frame = retaken(look)
-    of_video = retaken(replace(look, scores=means), of_video=True)
+    of_frame = scores_under_perturbation(look)
+    of_video = scores_under_perturbation(replace(look, scores=means), of_video=True)
     for name, again in of_frame.items():
         wanted = {score: value - 0.25 for score, value in known(again).items()}
         del wanted["unmask_mark"], wanted["query/face_hash_distance"]
         assert {score: of_video[name][score] for score in wanted} == pytest.approx(wanted, abs=1e-3)
 
 
-def test_what_was_not_measured_stays_so(look: CloserLook) -> None:
+def test_what_was_not_measured_stays_so(look: RerankInput) -> None:
     """A score without a value gets none, and a face without keypoints is not taken again."""
     without = replace(look, scores={**look.scores, "face/unifd_linear": None})
-    assert {again["face/unifd_linear"] for again in retaken(without).values()} == {None}
+    assert {
+        again["face/unifd_linear"] for again in scores_under_perturbation(without).values()
+    } == {None}
     nowhere = replace(look.face, keypoints=np.full((5, 2), np.nan, np.float32))
-    assert retaken(replace(look, face=nowhere)) == {}
+    assert scores_under_perturbation(replace(look, face=nowhere)) == {}
 
 
-def test_a_measurement_that_the_rule_needs_is_taken_again(look: CloserLook) -> None:
+def test_a_measurement_that_the_rule_needs_is_taken_again(look: RerankInput) -> None:
     """It sees the pixels of each retake."""
     look = replace(look, scores={**look.scores, "mean": float(look.pixels.mean())})
-    again = retaken(look, measurements=[lambda at: {"mean": float(at.pixels.mean())}])
-    wanted = [float(retake.of(look.pixels, look.face).mean()) for retake in RETAKES]
+    again = scores_under_perturbation(
+        look, measurements=[lambda at: {"mean": float(at.pixels.mean())}]
+    )
+    wanted = [float(retake.of(look.pixels, look.face).mean()) for retake in PERTURBATIONS]
     assert [it["mean"] for it in again.values()] == pytest.approx(wanted)
 
 

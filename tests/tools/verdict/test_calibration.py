@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.detectors.calibration import fit
-from tools.verdict.calibration import Band, Logistic, Reference, to_json
+from tools.detectors.calibration import fit_calibration
+from tools.verdict.calibration import (
+    InconclusiveBand,
+    LogisticCalibrator,
+    ReferenceDistribution,
+    to_json,
+)
 
-FUSION = Logistic(("a", "b"), (1.0, 0.0), (2.0, 1.0), (3.0, -1.0), 0.5)
+FUSION = LogisticCalibrator(("a", "b"), (1.0, 0.0), (2.0, 1.0), (3.0, -1.0), 0.5)
 
 
 def test_fusion_matches_the_formula() -> None:
@@ -36,13 +41,13 @@ def test_extreme_scores_stay_probabilities() -> None:
 
 def test_parameters_survive_json() -> None:
     """Reading back what was written gives the same calibrator."""
-    assert Logistic.from_json(to_json(FUSION)) == FUSION
+    assert LogisticCalibrator.from_json(to_json(FUSION)) == FUSION
 
 
 def test_the_upper_edge_is_the_conformal_quantile() -> None:
     """With 99 false samples and α = 0.1 the edge is the 90th of them: ceil(100 · 0.9) = 90."""
     false = [number / 100 for number in range(1, 100)]
-    band = Band.fit(false, [0.5] * 50, alpha_low=0.1, alpha_high=0.1)
+    band = InconclusiveBand.fit(false, [0.5] * 50, alpha_low=0.1, alpha_high=0.1)
     assert band.high == pytest.approx(0.90)
 
 
@@ -51,20 +56,20 @@ def test_at_most_alpha_of_the_false_samples_reach_above_the_edge(
     false: list[float], alpha: float
 ) -> None:
     """The promise of the band, on any sample: no more than α of the false ones exceed `high`."""
-    band = Band.fit(false, [0.0] * 20, alpha_low=0.1, alpha_high=alpha)
+    band = InconclusiveBand.fit(false, [0.0] * 20, alpha_low=0.1, alpha_high=alpha)
     assert np.mean(np.asarray(false) > band.high) <= alpha
 
 
 def test_edges_that_cross_meet_halfway() -> None:
     """Perfectly separated classes leave no band, and the edge lies between them."""
-    band = Band.fit([0.1] * 50, [0.9] * 50, alpha_low=0.05, alpha_high=0.05)
+    band = InconclusiveBand.fit([0.1] * 50, [0.9] * 50, alpha_low=0.05, alpha_high=0.05)
     assert band.low == band.high == pytest.approx(0.5)
     assert (band.place(0.2), band.place(0.5), band.place(0.8)) == ("low", "within", "high")
 
 
 def test_a_place_among_authentic_photos() -> None:
     """The median of the reference is higher than half of it; beyond its maximum is all of it."""
-    reference = Reference.fit(list(np.linspace(-1, 1, 1001)))
+    reference = ReferenceDistribution.fit(list(np.linspace(-1, 1, 1001)))
     assert reference.share_below(0.0) == pytest.approx(0.5, abs=0.02)
     assert reference.share_below(5.0) == 1.0
     assert reference.share_below(-5.0) == 0.0
@@ -72,19 +77,23 @@ def test_a_place_among_authentic_photos() -> None:
 
 def test_no_band_lets_a_claim_pass_that_is_more_likely_wrong() -> None:
     """However well validation samples are told apart, the edges stay on their side of one half."""
-    likely = Band.fit([0.01, 0.02] * 10, [0.3, 0.35] * 10, alpha_low=0.1, alpha_high=0.1)
+    likely = InconclusiveBand.fit(
+        [0.01, 0.02] * 10, [0.3, 0.35] * 10, alpha_low=0.1, alpha_high=0.1
+    )
     assert (likely.high, likely.place(0.45)) == (0.5, "within")
-    unlikely = Band.fit([0.7, 0.8] * 10, [0.95, 0.99] * 10, alpha_low=0.1, alpha_high=0.1)
+    unlikely = InconclusiveBand.fit(
+        [0.7, 0.8] * 10, [0.95, 0.99] * 10, alpha_low=0.1, alpha_high=0.1
+    )
     assert (unlikely.low, unlikely.place(0.55)) == (0.5, "within")
 
 
 @pytest.mark.parametrize("count", [0, 1, 8])
 def test_too_few_samples_promise_nothing(count: int) -> None:
     """Below 1/α − 1 = 9 samples there is no quantile: all is inconclusive, and 9 do have one."""
-    band = Band.fit([0.1] * count, [0.9] * count, alpha_low=0.1, alpha_high=0.1)
+    band = InconclusiveBand.fit([0.1] * count, [0.9] * count, alpha_low=0.1, alpha_high=0.1)
     assert (band.low, band.high) == (0.0, 1.0)
     assert {band.place(it) for it in (0.0, 0.3, 1.0)} == {"within"}
-    enough = Band.fit([0.1] * 9, [0.9] * 9, alpha_low=0.1, alpha_high=0.1)
+    enough = InconclusiveBand.fit([0.1] * 9, [0.9] * 9, alpha_low=0.1, alpha_high=0.1)
     assert (enough.place(0.2), enough.place(0.8)) == ("low", "high")
 
 
@@ -92,7 +101,7 @@ def test_too_few_samples_promise_nothing(count: int) -> None:
 def test_equal_probabilities_at_an_edge_stay_inside(share: float) -> None:
     """A plateau holds many samples of one probability: beyond the edge none of them may be."""
     plateau = [0.8] * int(100 * share) + [0.1] * int(100 * (1 - share))
-    band = Band.fit(plateau, plateau, alpha_low=0.1, alpha_high=0.1)
+    band = InconclusiveBand.fit(plateau, plateau, alpha_low=0.1, alpha_high=0.1)
     assert (band.high, band.place(0.8)) == (0.8, "within")
     assert np.mean([band.place(it) == "high" for it in plateau]) <= 0.1
     assert np.mean([band.place(it) == "low" for it in plateau]) <= 0.1
@@ -102,7 +111,7 @@ def test_a_person_counts_once_however_many_photos() -> None:
     """99 persons with one photo each weigh as much as they would if one of them had hundreds."""
     once = [number / 100 for number in range(1, 100)]
     persons = [*range(99), *[0] * 500]
-    band = Band.fit(
+    band = InconclusiveBand.fit(
         [*once, *[once[0]] * 500], [0.5] * 50, alpha_low=0.1, alpha_high=0.1, persons_false=persons
     )
     assert band.high == pytest.approx(0.90)
@@ -112,7 +121,7 @@ def test_a_person_counts_once_however_many_photos() -> None:
 def test_many_photos_of_few_persons_promise_nothing() -> None:
     """A thousand photos of eight persons are eight: the band is as wide as can be, and says so."""
     persons = list(np.repeat(range(8), 125))
-    band = Band.fit(
+    band = InconclusiveBand.fit(
         [0.1] * 1000, [0.9] * 1000, alpha_low=0.1, alpha_high=0.1,
         persons_false=persons, persons_true=persons,
     )  # fmt: skip
@@ -120,7 +129,7 @@ def test_many_photos_of_few_persons_promise_nothing() -> None:
     assert not band.promises_low
     assert not band.promises_high
     enough = list(np.repeat(range(9), 125))
-    held = Band.fit(
+    held = InconclusiveBand.fit(
         [0.1] * 1125, [0.9] * 1125, alpha_low=0.1, alpha_high=0.1,
         persons_false=enough, persons_true=enough,
     )  # fmt: skip
@@ -152,7 +161,7 @@ def test_the_promise_holds_for_persons_never_seen(alpha: float, persons: int) ->
     for _ in range(200):
         false, shown = _people(rng, persons, -2.0)
         true, depicted = _people(rng, persons, 3.0)
-        band = Band.fit(
+        band = InconclusiveBand.fit(
             false.tolist(), true.tolist(), alpha_low=alpha, alpha_high=alpha,
             persons_false=shown.tolist(), persons_true=depicted.tolist(),
         )  # fmt: skip
@@ -175,7 +184,7 @@ def test_plateaus_of_isotonic_regression_keep_the_promise(per_person: int) -> No
     rng = np.random.default_rng(4)
     logits = rng.integers(0, 4, 6000).astype(float)
     forged = rng.random(6000) < 0.2 + 0.2 * logits
-    fitted = fit(
+    fitted = fit_calibration(
         _Detector(), logits, forged, fitted_on={}, method="isotonic",
         persons=(np.arange(6000) // per_person).tolist(),
     )  # fmt: skip

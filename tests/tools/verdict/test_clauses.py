@@ -1,19 +1,19 @@
 """What measures are called in sentences and what they mean: one of each for every measure."""
 
-from tools.verdict.clauses import clause, spoken_name
-from tools.verdict.evidence import numbered
+from tools.verdict.clauses import clause, display_name
+from tools.verdict.evidence import numbered_measures
 from tools.verdict.glossary import MEANINGS
 from tools.verdict.handles import Fact
 
 
 def test_every_measure_has_a_meaning() -> None:
     """Whatever number evidence gets, `about.E…` explains that measure and no other."""
-    assert [id_ for number, _ in numbered() if (id_ := f"E{number}") not in MEANINGS] == []
+    assert [id_ for number, _ in numbered_measures() if (id_ := f"E{number}") not in MEANINGS] == []
 
 
 def test_names_in_sentences_belong_to_their_measures() -> None:
     """The other words for a measure stand by that measure's number."""
-    spoken = {it.score: spoken_name(f"E{number}", it.name) for number, it in numbered()}
+    spoken = {it.score: display_name(f"E{number}", it.name) for number, it in numbered_measures()}
     assert spoken["reference/patch_distance"] == "distance from the query photos, place by place,"
     assert spoken["reference/inner_outer"] == "difference of the inner from the outer face"
     assert spoken["image/patches"] == "strongest sign of forgery in a part of the image"

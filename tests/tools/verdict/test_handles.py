@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.errors import ToolError
-from tools.verdict.handles import PROBABILITY, Fact, cited, parse, quoted, tamed
+from tools.verdict.handles import (
+    PROBABILITY,
+    Fact,
+    cited_handles,
+    parse_handle,
+    quote_untrusted,
+    sanitise_text,
+)
 
 
 def fact(value: float | None, unit: str) -> Fact:
@@ -16,21 +23,21 @@ def fact(value: float | None, unit: str) -> Fact:
 @pytest.mark.parametrize("text", ["Q1", "H12", "C3", "H3.E2", "Q1.P2", "C1.E8", "S1", "G4"])
 def test_a_handle_survives_being_taken_apart(text: str) -> None:
     """Every form of handle is read and written back the same, with or without brackets."""
-    assert str(parse(text)) == text
-    assert str(parse(f" [{text}] ")) == text
+    assert str(parse_handle(text)) == text
+    assert str(parse_handle(f" [{text}] ")) == text
 
 
 @pytest.mark.parametrize("text", ["", "H0", "E4", "H3.X1", "h3", "S0", "S12", "G", "/etc/passwd"])
 def test_anything_else_is_refused_and_the_forms_are_named(text: str) -> None:
     """The model is told what handles look like."""
     with pytest.raises(ToolError, match=r"handles look like Q1, H3, C1 or H3\.E2"):
-        parse(text)
+        parse_handle(text)
 
 
 def test_citations_are_found_in_their_order() -> None:
     """Only well-formed handles in square brackets count."""
     text = "Forged [H3.P2], as [H3.E2] and [S2] say; H3.E4, [H3] and [E2] are no citations."
-    assert cited(text) == ("H3.P2", "H3.E2", "S2")
+    assert cited_handles(text) == ("H3.P2", "H3.E2", "S2")
 
 
 @pytest.mark.parametrize(
@@ -57,6 +64,6 @@ def test_a_value_is_shown_with_its_unit(value: float | None, unit: str, shown: s
 @given(st.text())
 def test_text_from_outside_stays_one_short_harmless_line(text: str) -> None:
     """No control character, line break or quote of it survives, whatever it was."""
-    assert len(tamed(text)) <= 60
-    assert tamed(text).isprintable()
-    assert quoted(text).count('"') == 2
+    assert len(sanitise_text(text)) <= 60
+    assert sanitise_text(text).isprintable()
+    assert quote_untrusted(text).count('"') == 2

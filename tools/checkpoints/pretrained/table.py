@@ -101,7 +101,7 @@ EFFICIENTNET_LITE0 = PretrainedPart(
     known_limits="its package says neither preprocessing nor accuracy",
 )
 
-PARTS: Mapping[str, PretrainedPart] = MappingProxyType(
+PRETRAINED_PARTS: Mapping[str, PretrainedPart] = MappingProxyType(
     {part.name: part for part in (CLIP_VIT_B16, EFFICIENTNET_LITE0)}
 )
 """By name, which is the folder's name as well."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tools.detectors.protocol import face_points
+from tools.detectors.protocol import require_keypoints
 from tools.encoder.clip import best_device, build_image_tower
 from tools.encoder.preprocessing import Preprocessing
 from tools.errors import SetupError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 BACKBONES = "openai/clip-vit-"
-HEADS = {"LinearNorm": True, "linear": False}
+HEAD_NORMALISES = {"LinearNorm": True, "linear": False}
 """Heads of the published layout, and whether a feature is brought to length one for them."""
 MARGIN, CROP_SIZE = 1.3, 256
 """The face crops that GenD learnt from, before its encoder's own resize."""
@@ -115,7 +115,7 @@ class Gend:
 
     def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
         """Face crops (h, w, 3) uint8 RGB, as of `framed`, to (n,) logits float64."""
-        return differences(
+        return logit_differences(
             self.logits, pictures, preprocessing=self.pictures, device=self.weight.device,
             batch_size=batch_size,
         )  # fmt: skip
@@ -135,11 +135,11 @@ class Gend:
         Unlike `aligned_crop` it is black beyond the image's edges. Our warp averages before a
         strong reduction, where theirs aliases. Raises ValueError without keypoints.
         """
-        matrix = crop_matrix(face_points(keypoints), size=CROP_SIZE, margin=MARGIN)
+        matrix = crop_matrix(require_keypoints(keypoints), size=CROP_SIZE, margin=MARGIN)
         return warp(pixels, matrix, size=CROP_SIZE)
 
 
-def differences(
+def logit_differences(
     logits_of: "Callable[[torch.Tensor], torch.Tensor]",
     pictures: Sequence[np.ndarray],
     *,
@@ -164,7 +164,7 @@ def differences(
     return scores
 
 
-def published_keys(layers: int) -> dict[str, tuple[str, ...]]:
+def to_published_keys(layers: int) -> dict[str, tuple[str, ...]]:
     """open_clip's names of a tower's tensors to the published ones they are made of."""
     mapped = {ours: tuple(_TOWER + key for key in theirs) for ours, theirs in _ONCE.items()}
     for layer in range(layers):
@@ -188,12 +188,12 @@ def _head_of(path: Path) -> bool:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise SetupError(f"{path} is no GenD config: 'backbone' and 'head' are needed") from error
-    if not backbone.startswith(BACKBONES) or head not in HEADS:
+    if not backbone.startswith(BACKBONES) or head not in HEAD_NORMALISES:
         raise SetupError(
             f"{path} names {backbone!r} with {head!r}; only {BACKBONES}* with one of "
-            f"{sorted(HEADS)} can be loaded"
+            f"{sorted(HEAD_NORMALISES)} can be loaded"
         )
-    return HEADS[head]
+    return HEAD_NORMALISES[head]
 
 
 def _tensors(path: Path) -> dict[str, "torch.Tensor"]:
@@ -214,7 +214,7 @@ def _tower(state: Mapping[str, "torch.Tensor"], path: Path) -> tuple["torch.nn.M
 
     numbers = [re.match(rf"{re.escape(_TOWER)}encoder\.layers\.(\d+)\.", key) for key in state]
     layers = 1 + max((int(found[1]) for found in numbers if found), default=0)
-    names = published_keys(layers)
+    names = to_published_keys(layers)
     _check_keys({*_HEAD}.union(*names.values()), set(state), path)
     conv = state[f"{_TOWER}embeddings.patch_embedding.weight"]
     cells = len(state[f"{_TOWER}embeddings.position_embedding.weight"]) - 1

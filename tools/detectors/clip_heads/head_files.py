@@ -15,7 +15,7 @@ import numpy as np
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
 
-ENCODER = "encoder_sha256"
+ENCODER_SHA256_KEY = "encoder_sha256"
 
 
 def read_head(
@@ -38,9 +38,10 @@ def read_head(
     if {name: array.ndim for name, array in arrays.items()} != dict(shapes):
         found = {name: array.shape for name, array in arrays.items()}
         raise SetupError(f"{path} is no such head: it holds {found}")
-    if header.get(ENCODER) != encoder_sha256:
+    if header.get(ENCODER_SHA256_KEY) != encoder_sha256:
         raise SetupError(
-            f"{path} was trained on the encoder {header.get(ENCODER, 'of no known sha256')!r}, "
+            f"{path} was trained on the encoder "
+            f"{header.get(ENCODER_SHA256_KEY, 'of no known sha256')!r}, "
             f"in use is {encoder_sha256!r}; see `unmask models verify`"
         )
     return arrays, header
@@ -60,7 +61,7 @@ def write_head(
     path.parent.mkdir(parents=True, exist_ok=True)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     texts = {name: str(value) for name, value in header.items()}
-    save_file(contiguous, path, metadata={ENCODER: encoder_sha256, **texts})
+    save_file(contiguous, path, metadata={ENCODER_SHA256_KEY: encoder_sha256, **texts})
     _put_in_order(path)
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tools.detectors.clip_heads.gend import differences
+from tools.detectors.clip_heads.gend import logit_differences
 from tools.detectors.clip_heads.head_files import head_sha256, read_head, write_head
-from tools.detectors.protocol import face_points
+from tools.detectors.protocol import require_keypoints
 from tools.encoder.clip import Encoder
 from tools.encoder.preprocessing import Preprocessing
 from tools.errors import SetupError
@@ -31,7 +31,7 @@ _NORM = "norm."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NormTuned:
+class NormTunedDetector:
     """A tower of its own, and the head's `weight` (2, d) and `bias` (2,); of the two, 1 is forged.
 
     Does not show: where a face was changed, nor by what. It learnt from the forgeries it was shown
@@ -58,12 +58,12 @@ class NormTuned:
 
     def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The aligned face at the encoder's input size; raises ValueError without keypoints."""
-        points = face_points(keypoints)
+        points = require_keypoints(keypoints)
         return aligned_crop(pixels, points, size=self.pictures.size, margin=self.margin)
 
     def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
         """Face crops (h, w, 3) uint8 RGB, as of `framed`, to (n,) logits float64."""
-        return differences(
+        return logit_differences(
             self.logits, pictures, preprocessing=self.pictures, device=self.weight.device,
             batch_size=batch_size,
         )  # fmt: skip
@@ -72,7 +72,9 @@ class NormTuned:
         """Normalised input (n, 3, s, s) to (n, 2): authentic, forged. Differentiable."""
         import torch
 
-        return torch.nn.functional.linear(unit_features(self.tower, batch), self.weight, self.bias)
+        return torch.nn.functional.linear(
+            normalised_features(self.tower, batch), self.weight, self.bias
+        )
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
         """Write the tuned parameters and the head alone; `header` says how they were trained."""
@@ -82,14 +84,14 @@ class NormTuned:
         write_head(path, arrays, encoder_sha256=encoder_sha256, **header)
 
     @classmethod
-    def load(cls, path: Path, *, encoder: Encoder) -> "NormTuned":
+    def load(cls, path: Path, *, encoder: Encoder) -> "NormTunedDetector":
         """Read what `save` wrote, onto a copy of the encoder's tower; that itself stays as it is.
 
         Raises SetupError when the file is damaged, of another encoder, or of another shape.
         """
         import torch
 
-        tower = tower_of(encoder)
+        tower = copy_image_tower(encoder)
         norms = norm_parameters(tower)
         shapes = {_NORM + name: it.ndim for name, it in norms.items()} | {"weight": 2, "bias": 1}
         arrays, _ = read_head(path, encoder_sha256=encoder.sha256, shapes=shapes)
@@ -99,23 +101,27 @@ class NormTuned:
             for name, parameter in norms.items():
                 parameter.copy_(found[_NORM + name])
         sha256 = head_sha256(path, encoder.sha256)
-        return of_tower(tower, found["weight"], found["bias"], encoder=encoder, sha256=sha256)
+        return detector_from_tower(
+            tower, found["weight"], found["bias"], encoder=encoder, sha256=sha256
+        )
 
 
-def of_tower(
+def detector_from_tower(
     tower: "torch.nn.Module",
     weight: "torch.Tensor",
     bias: "torch.Tensor",
     *,
     encoder: Encoder,
     sha256: str = "",
-) -> NormTuned:
+) -> NormTunedDetector:
     """A detector that looks at faces as the encoder does; `tower` is its own from now on."""
     tower.eval().requires_grad_(False)
-    return NormTuned(tower, weight, bias, encoder.preprocessing, encoder.face_margin, sha256)
+    return NormTunedDetector(
+        tower, weight, bias, encoder.preprocessing, encoder.face_margin, sha256
+    )
 
 
-def tower_of(encoder: Encoder) -> "torch.nn.Module":
+def copy_image_tower(encoder: Encoder) -> "torch.nn.Module":
     """A copy of the encoder's image tower, frozen, on the encoder's device.
 
     Raises SetupError when the encoder is not built around one, or has nothing to tune.
@@ -140,7 +146,7 @@ def norm_parameters(tower: "torch.nn.Module") -> "dict[str, torch.nn.Parameter]"
     }
 
 
-def unit_features(tower: "torch.nn.Module", batch: "torch.Tensor") -> "torch.Tensor":
+def normalised_features(tower: "torch.nn.Module", batch: "torch.Tensor") -> "torch.Tensor":
     """Normalised input (n, 3, s, s) to features (n, d) float32 of length one."""
     import torch
 

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-AROUND = 5
+CONTEXT_KERNEL_SIZE = 5
 """The cells around one that it is held against: so many in both directions."""
 
 
-class CellHead(nn.Module):
+class PatchHead(nn.Module):
     """What a cell is, what is around it, and what the tile is on the whole, to one logit.
 
     `mean` and `spread` (c,) are those of the cells' values in what it learnt from.
@@ -34,7 +34,9 @@ class CellHead(nn.Module):
         """Cells (n, c, h, w) to logits (n, h, w), higher is more likely forged."""
         known = (cells - self.mean[:, None, None]) / self.spread[:, None, None]
         seen = functional.relu(self.first(self.dropout(known)))
-        around = functional.avg_pool2d(seen, AROUND, 1, AROUND // 2, count_include_pad=False)
+        around = functional.avg_pool2d(
+            seen, CONTEXT_KERNEL_SIZE, 1, CONTEXT_KERNEL_SIZE // 2, count_include_pad=False
+        )
         whole = seen.mean(dim=(2, 3), keepdim=True).expand_as(seen)
         logits: torch.Tensor = self.last(
             functional.relu(self.second(torch.cat([seen, around, whole], dim=1)))

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tools.encoder.clip import Encoder
-from tools.encoder.tiles import picture_map, strongest
+from tools.encoder.tiles import picture_map, top_mean
 from tools.errors import SetupError
 
 if TYPE_CHECKING:
-    from tools.detectors.clip_heads.patch_head import CellHead
-    from tools.detectors.folders import Shelved
+    from tools.detectors.clip_heads.patch_head import PatchHead
+    from tools.detectors.folders import StoredDetector
 
 KIND = NAME = "patches"
 _BATCH = 16
 _REMEMBERED = 64  # maps of at most 64 by 64 places and a few more: about a megabyte
 
 
-def local_cells(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray | None:
+def local_patch_features(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray | None:
     """What every depth of the tower sees of each cell (n, c, h, w) float32.
 
     For pictures (h, w, 3) uint8 RGB, each brought to the encoder's input. None where the tower
@@ -48,7 +48,7 @@ def local_cells(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Patches:
+class PatchDetector:
     """A whole picture, tile by tile, read by `head` on the encoder's cells.
 
     Does not show: a change that leaves no trace in sharpness, noise or compression, or one that a
@@ -57,7 +57,7 @@ class Patches:
     """
 
     encoder: Encoder
-    head: "CellHead"
+    head: "PatchHead"
     sha256: str
     inputs: Literal["image"] = "image"
     name: str = NAME
@@ -74,7 +74,7 @@ class Patches:
 
     def read(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """Tiles (s, s, 3) uint8 RGB to logits (n, c, c) of their cells."""
-        cells = local_cells(self.encoder, parts)
+        cells = local_patch_features(self.encoder, parts)
         if cells is None:
             raise SetupError("this encoder's tower does not tell its depths apart")
         return self.head.logits(cells)
@@ -94,15 +94,15 @@ class Patches:
     def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures of any sizes to (n,) float64: the mean logit of the strongest places."""
         heats = [self.heat(pixels) for pixels in pictures]
-        return np.array([np.nan if heat is None else strongest(heat) for heat in heats])
+        return np.array([np.nan if heat is None else top_mean(heat) for heat in heats])
 
     @classmethod
-    def load(cls, found: "Shelved", encoder: Encoder) -> "Patches":
+    def load(cls, found: "StoredDetector", encoder: Encoder) -> "PatchDetector":
         """Read it from its folder; raises SetupError where weights and encoder do not fit."""
-        from tools.detectors.clip_heads.patch_head import CellHead
+        from tools.detectors.clip_heads.patch_head import PatchHead
 
         try:
-            head = CellHead.of(found.tensors())
+            head = PatchHead.of(found.tensors())
         except (KeyError, ValueError, RuntimeError) as error:
             raise SetupError(f"{found.folder} holds no head for patches") from error
         return cls(encoder, head, found.sha256, name=found.about.name)

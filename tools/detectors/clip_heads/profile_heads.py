@@ -10,20 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from tools.detectors.calibration import Calibration, Prepared
+from tools.detectors.calibration import Calibration, HasPreprocessing
 from tools.detectors.clip_heads.unifd_linear import UnifdLinear
-from tools.detectors.clip_heads.unifd_neighbours import KS, UnifdNeighbours
+from tools.detectors.clip_heads.unifd_neighbours import NEIGHBOUR_COUNTS, UnifdNeighbours
 from tools.detectors.clip_heads.zero_shot import ZeroShot
-from tools.detectors.protocol import Detector, Inputs, title
+from tools.detectors.protocol import FeatureDetector, InputKind, qualified_name
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 
-FILE = "CALIBRATIONS.json"
-FIRST_PROMPTS = "captions"
+CALIBRATIONS_FILE = "CALIBRATIONS.json"
+DEFAULT_PROMPT_SET = "captions"
 """The set that is called `prompts` without more words."""
 
-Texts = tuple[Sequence[str], Sequence[str]]
-_INPUTS: tuple[Inputs, ...] = ("face", "image")
+PromptPair = tuple[Sequence[str], Sequence[str]]
+_INPUTS: tuple[InputKind, ...] = ("face", "image")
 
 
 def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
@@ -31,7 +31,7 @@ def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
 
     Raises SetupError when the file is damaged.
     """
-    path = folder / FILE
+    path = folder / CALIBRATIONS_FILE
     if not path.is_file():
         return ()
     try:
@@ -43,15 +43,15 @@ def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
 def write_calibrations(folder: Path, found: Sequence[Calibration]) -> None:
     """Write what `read_calibrations` reads, a calibration a line."""
     lines = ",\n ".join(json.dumps(asdict(it)) for it in found)
-    (folder / FILE).write_text(f"[\n {lines}\n]\n", "utf-8")
+    (folder / CALIBRATIONS_FILE).write_text(f"[\n {lines}\n]\n", "utf-8")
 
 
-def calibration_of(detector: Prepared, known: Sequence[Calibration]) -> Calibration | None:
+def calibration_of(detector: HasPreprocessing, known: Sequence[Calibration]) -> Calibration | None:
     """The one for this detector, checkpoint and preprocessing; None when it was never fitted."""
     return next((it for it in known if it.fits(detector)), None)
 
 
-def ways(heads: Sequence[Detector]) -> Iterator[Detector]:
+def detector_variants(heads: Sequence[FeatureDetector]) -> Iterator[FeatureDetector]:
     """The heads, each followed by the other ways in which it answers.
 
     A face crop is cut at the encoder's size, which both preprocessings leave as it is: so only
@@ -61,29 +61,29 @@ def ways(heads: Sequence[Detector]) -> Iterator[Detector]:
         yield head
         yield from _official(head)
         if isinstance(head, UnifdNeighbours):
-            for k in KS:
+            for k in NEIGHBOUR_COUNTS:
                 if k != head.k and k <= min(len(head.real), len(head.fake)):
                     other = replace(head, k=k, name=f"{head.name}_k{k}")
                     yield other
                     yield from _official(other)
 
 
-def _official(head: Detector) -> Iterator[Detector]:
+def _official(head: FeatureDetector) -> Iterator[FeatureDetector]:
     if not isinstance(head, UnifdLinear | UnifdNeighbours):
         return
     if head.inputs == "image" and head.preprocessing != "official":
         yield replace(head, preprocessing="official")
 
 
-def prompted(encoder: Encoder, sets: Mapping[str, Texts]) -> Iterator[ZeroShot]:
+def zero_shot_detectors(encoder: Encoder, sets: Mapping[str, PromptPair]) -> Iterator[ZeroShot]:
     """A zero-shot detector for every set of prompts (real texts, fake texts), face and image."""
     for name, (real, fake) in sets.items():
-        called = "prompts" if name == FIRST_PROMPTS else f"prompts_{name}"
+        called = "prompts" if name == DEFAULT_PROMPT_SET else f"prompts_{name}"
         for inputs in _INPUTS:
             yield ZeroShot.of(encoder, real=real, fake=fake, inputs=inputs, name=called)
 
 
-def called(detector: Prepared) -> str:
+def variant_name(detector: HasPreprocessing) -> str:
     """The name of a way, in tables: its title, and the preprocessing where it is not our own."""
     official = detector.preprocessing == "official"
-    return f"{title(detector)} official" if official else title(detector)
+    return f"{qualified_name(detector)} official" if official else qualified_name(detector)

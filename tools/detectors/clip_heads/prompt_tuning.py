@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 import numpy as np
 
 from tools.detectors.clip_heads.head_files import head_sha256, read_head, write_head
-from tools.detectors.clip_heads.unifd_neighbours import unit_rows
-from tools.detectors.protocol import Inputs
+from tools.detectors.clip_heads.unifd_neighbours import l2_normalise_rows
+from tools.detectors.protocol import InputKind
 from tools.encoder.clip import Encoder
 from tools.encoder.preprocessing import Mode
 from tools.errors import SetupError
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 CLASS_NAMES = ("real", "fake")
 """The words of the two classes, authentic first."""
 ADAPTER_PROMPTS = ("a real photo.", "a fake photo.")
-ADAPTER_SHARE = 0.4
+ADAPTER_RATIO = 0.4
 """How much of an adapted feature comes from the adapter; the rest is the feature as it was."""
 
-Position = Literal["front", "end"]
+ContextPosition = Literal["front", "end"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +46,8 @@ class Coop:
     texts: np.ndarray
     context: np.ndarray
     scale: float
-    inputs: Inputs
-    position: Position = "front"
+    inputs: InputKind
+    position: ContextPosition = "front"
     preprocessing: Mode = "resize"
     name: str = "coop"
     sha256: str = ""
@@ -66,12 +66,12 @@ class Coop:
 
     @classmethod
     def load(
-        cls, path: Path, *, inputs: Inputs, encoder_sha256: str, preprocessing: Mode = "resize"
+        cls, path: Path, *, inputs: InputKind, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "Coop":
         """Read what `save` wrote. Raises SetupError, see `read_head`."""
         arrays, header = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
         _two(arrays["texts"], path)
-        position: Position = "end" if header.get("position") == "end" else "front"
+        position: ContextPosition = "end" if header.get("position") == "end" else "front"
         return cls(
             arrays["texts"], arrays["context"], _scale(header, path), inputs, position,
             preprocessing, sha256=head_sha256(path, encoder_sha256),
@@ -90,8 +90,8 @@ class ClipAdapter:
     up: np.ndarray
     texts: np.ndarray
     scale: float
-    inputs: Inputs
-    share: float = ADAPTER_SHARE
+    inputs: InputKind
+    share: float = ADAPTER_RATIO
     preprocessing: Mode = "resize"
     name: str = "clip_adapter"
     sha256: str = ""
@@ -114,7 +114,7 @@ class ClipAdapter:
 
     @classmethod
     def load(
-        cls, path: Path, *, inputs: Inputs, encoder_sha256: str, preprocessing: Mode = "resize"
+        cls, path: Path, *, inputs: InputKind, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "ClipAdapter":
         """Read what `save` wrote. Raises SetupError, see `read_head`."""
         arrays, header = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
@@ -122,7 +122,7 @@ class ClipAdapter:
         _two(texts, path)
         if down.shape != up.shape[::-1] or down.shape[1] != texts.shape[1]:
             raise SetupError(f"{path} is no adapter: {down.shape}, {up.shape}, {texts.shape}")
-        share = float(header.get("share", ADAPTER_SHARE))
+        share = float(header.get("share", ADAPTER_RATIO))
         return cls(
             down, up, texts, _scale(header, path), inputs, share, preprocessing,
             sha256=head_sha256(path, encoder_sha256),
@@ -139,7 +139,7 @@ class LinearProbe:
 
     weight: np.ndarray
     bias: np.ndarray
-    inputs: Inputs
+    inputs: InputKind
     preprocessing: Mode = "resize"
     name: str = "linear_probe"
     sha256: str = ""
@@ -161,7 +161,7 @@ class LinearProbe:
 
     @classmethod
     def load(
-        cls, path: Path, *, inputs: Inputs, encoder_sha256: str, preprocessing: Mode = "resize"
+        cls, path: Path, *, inputs: InputKind, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "LinearProbe":
         """Read what `save` wrote. Raises SetupError, see `read_head`."""
         arrays, _ = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
@@ -171,15 +171,15 @@ class LinearProbe:
         return cls(arrays["weight"], arrays["bias"], inputs, preprocessing, sha256=sha256)
 
 
-Tuned = Coop | ClipAdapter | LinearProbe
+PromptTunedDetector = Coop | ClipAdapter | LinearProbe
 
 
-def context_features(
+def prompt_features(
     encoder: Encoder,
     context: "torch.Tensor",
     *,
     words: Sequence[str] = CLASS_NAMES,
-    position: Position = "front",
+    position: ContextPosition = "front",
 ) -> "torch.Tensor":
     """Features (len(words), d), of length one, of the prompts that `context` (m, w) makes.
 
@@ -188,8 +188,8 @@ def context_features(
     """
     import torch
 
-    if position not in get_args(Position):
-        raise ValueError(f"position must be one of {get_args(Position)}, not {position!r}")
+    if position not in get_args(ContextPosition):
+        raise ValueError(f"position must be one of {get_args(ContextPosition)}, not {position!r}")
     count = len(context)
     # Placeholders of one token each show where everything stands, and where a text ends.
     plain = encoder.tokens([f"{word}." for word in words])
@@ -215,8 +215,10 @@ def context_features(
 def _cosine_logits(features: np.ndarray, texts: np.ndarray, scale: float) -> np.ndarray:
     """scale · (cos(f, forged) − cos(f, authentic)), (n,) float64."""
     _check(features, texts.shape[1])
-    authentic, forged = unit_rows(texts)
-    logits: np.ndarray = scale * (unit_rows(features).astype(np.float64) @ (forged - authentic))
+    authentic, forged = l2_normalise_rows(texts)
+    logits: np.ndarray = scale * (
+        l2_normalise_rows(features).astype(np.float64) @ (forged - authentic)
+    )
     return logits
 
 

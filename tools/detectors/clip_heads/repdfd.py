@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tools.detectors.clip_heads.head_files import read_head, write_head
-from tools.detectors.protocol import Whose, face_points
+from tools.detectors.protocol import IdentityRole, require_keypoints
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 REAL_PROMPT = "A real photo of a person"
 FAKE_PROMPT = "A fake photo of a FE person"
 FACE_WORD = "FE"
-RATIO = 0.7
-MOST_SCALE = 100.0
+SHRINK_RATIO = 0.7
+MAX_LOGIT_SCALE = 100.0
 """The published training clamps the scale of cosines to exp(4.6052)."""
 
 
@@ -49,8 +49,8 @@ class Repdfd:
     encoder: Encoder
     delta: np.ndarray
     projection: np.ndarray
-    ratio: float = RATIO
-    identity: Whose = "candidate"
+    ratio: float = SHRINK_RATIO
+    identity: IdentityRole = "candidate"
     embedder_sha256: str = ""
     checkpoint: str = ""
     called: str = ""
@@ -136,7 +136,7 @@ class Repdfd:
 
     def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The aligned face at the encoder's input size; raises ValueError without keypoints."""
-        encoder, points = self.encoder, face_points(keypoints)
+        encoder, points = self.encoder, require_keypoints(keypoints)
         return aligned_crop(pixels, points, size=encoder.image_size, margin=encoder.face_margin)
 
     def bordered(
@@ -181,7 +181,7 @@ class Repdfd:
         import torch
 
         directions = torch.nn.functional.normalize(images, dim=1)
-        scale = min(self.encoder.logit_scale, MOST_SCALE)
+        scale = min(self.encoder.logit_scale, MAX_LOGIT_SCALE)
         return scale * (texts @ directions[..., None])[..., 0]
 
     @classmethod
@@ -190,7 +190,7 @@ class Repdfd:
         path: Path,
         *,
         encoder: Encoder,
-        identity: Whose = "candidate",
+        identity: IdentityRole = "candidate",
     ) -> "Repdfd":
         """Read what `save` wrote. Raises SetupError when it does not fit the encoder."""
         arrays, header = read_head(

@@ -15,7 +15,7 @@ import numpy as np
 from tools.checkpoints.store import expected_fingerprint
 from tools.checkpoints.table import PUBLIC_HEAD, PUBLIC_HEAD_SHA256, UNIFD_ENCODER
 from tools.detectors.clip_heads.head_files import head_sha256, read_head, write_head
-from tools.detectors.protocol import Inputs
+from tools.detectors.protocol import InputKind
 from tools.encoder.preprocessing import Mode
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
@@ -39,7 +39,7 @@ class UnifdLinear:
 
     weight: np.ndarray
     bias: float
-    inputs: Inputs
+    inputs: InputKind
     preprocessing: Mode = "resize"
     name: str = "unifd_linear"
     sha256: str = ""
@@ -53,7 +53,7 @@ class UnifdLinear:
 
     @classmethod
     def load(
-        cls, path: Path, *, inputs: Inputs, encoder_sha256: str, preprocessing: Mode = "resize"
+        cls, path: Path, *, inputs: InputKind, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "UnifdLinear":
         """Read `{"weight": (1, d), "bias": (1,)}`. Raises SetupError, see `read_head`.
 
@@ -78,7 +78,7 @@ class UnifdLinear:
         cls,
         path: Path,
         *,
-        inputs: Inputs,
+        inputs: InputKind,
         encoder_sha256: str | None = None,
         preprocessing: Mode = "resize",
     ) -> "UnifdLinear":
@@ -102,7 +102,7 @@ class UnifdLinear:
         return replace(found, preprocessing=preprocessing, sha256=head_sha256(path, encoder))
 
     @classmethod
-    def _of(cls, weight: np.ndarray, bias: np.ndarray, *, inputs: Inputs) -> "UnifdLinear":
+    def _of(cls, weight: np.ndarray, bias: np.ndarray, *, inputs: InputKind) -> "UnifdLinear":
         if weight.shape[0] != 1 or bias.shape != (1,):
             raise SetupError(f"a linear head is (1, d) and (1,), not {weight.shape}, {bias.shape}")
         return cls(weight[0].astype(np.float64), float(bias[0]), inputs)

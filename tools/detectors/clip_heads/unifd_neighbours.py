@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from tools.detectors.clip_heads.head_files import head_sha256, read_head, write_head
-from tools.detectors.protocol import Inputs
+from tools.detectors.protocol import InputKind
 from tools.encoder.preprocessing import Mode
 from tools.errors import SetupError
 
-KS = (1, 3, 5, 9)
+NEIGHBOUR_COUNTS = (1, 3, 5, 9)
 """The numbers of neighbours that the paper reports."""
-MOST_NEIGHBOURS = KS[-1]
+MAX_NEIGHBOURS = NEIGHBOUR_COUNTS[-1]
 NAME = "unifd_neighbours"
 CHUNK_VALUES = 16_000_000
 """Similarities held at once, about 64 MB."""
@@ -35,15 +35,15 @@ class UnifdNeighbours:
 
     real: np.ndarray
     fake: np.ndarray
-    inputs: Inputs
-    k: int = MOST_NEIGHBOURS
+    inputs: InputKind
+    k: int = MAX_NEIGHBOURS
     preprocessing: Mode = "resize"
     name: str = NAME
     sha256: str = ""
 
     def __post_init__(self) -> None:
-        if self.k not in KS:
-            raise ValueError(f"k must be one of {KS}, not {self.k!r}")
+        if self.k not in NEIGHBOUR_COUNTS:
+            raise ValueError(f"k must be one of {NEIGHBOUR_COUNTS}, not {self.k!r}")
         if min(len(self.real), len(self.fake)) < self.k:
             raise SetupError(
                 f"{len(self.real)} real and {len(self.fake)} fake features are too few for "
@@ -84,7 +84,7 @@ class UnifdNeighbours:
         chunk = max(1, CHUNK_VALUES // (len(self.real) + len(self.fake)))
         for start in range(0, len(features), chunk):
             rows = slice(start, start + chunk)
-            directions = unit_rows(features[rows])
+            directions = l2_normalise_rows(features[rows])
             yield (
                 rows,
                 _best(directions @ self.real.T, self.k),
@@ -96,9 +96,9 @@ class UnifdNeighbours:
         cls,
         path: Path,
         *,
-        inputs: Inputs,
+        inputs: InputKind,
         encoder_sha256: str,
-        k: int = MOST_NEIGHBOURS,
+        k: int = MAX_NEIGHBOURS,
         preprocessing: Mode = "resize",
     ) -> "UnifdNeighbours":
         """Read a bank: `features` (n, d) float16 of length one, `labels` (n,) uint8, 1 = fake.
@@ -110,10 +110,10 @@ class UnifdNeighbours:
             path, encoder_sha256=encoder_sha256, shapes={"features": 2, "labels": 1}
         )
         # Half precision is for the disk; lengths are set right again after it.
-        features, forged = unit_rows(arrays["features"]), arrays["labels"] == 1
+        features, forged = l2_normalise_rows(arrays["features"]), arrays["labels"] == 1
         if len(features) != len(forged):
             raise SetupError(f"{path} holds {len(features)} features and {len(forged)} labels")
-        name = NAME if k == MOST_NEIGHBOURS else f"{NAME}_k{k}"
+        name = NAME if k == MAX_NEIGHBOURS else f"{NAME}_k{k}"
         sha256 = head_sha256(path, encoder_sha256)
         return cls(features[~forged], features[forged], inputs, k, preprocessing, name, sha256)
 
@@ -128,7 +128,7 @@ class UnifdNeighbours:
         write_head(path, arrays, encoder_sha256=encoder_sha256, **header)
 
 
-def unit_rows(features: np.ndarray) -> np.ndarray:
+def l2_normalise_rows(features: np.ndarray) -> np.ndarray:
     """Rows (n, d) as float32 of length one; a row that has no direction becomes NaN."""
     wide = features.astype(np.float32)
     length = np.linalg.norm(wide, axis=1, keepdims=True)

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from tools.detectors.clip_heads.unifd_neighbours import unit_rows
-from tools.detectors.protocol import Inputs
+from tools.detectors.clip_heads.unifd_neighbours import l2_normalise_rows
+from tools.detectors.protocol import InputKind
 from tools.encoder.preprocessing import Mode
 
 
@@ -41,7 +41,7 @@ class ZeroShot:
 
     real: np.ndarray
     fake: np.ndarray
-    inputs: Inputs
+    inputs: InputKind
     preprocessing: Mode = "resize"
     name: str = "prompts"
     sha256: str = ""
@@ -58,7 +58,7 @@ class ZeroShot:
         *,
         real: Sequence[str],
         fake: Sequence[str],
-        inputs: Inputs,
+        inputs: InputKind,
         name: str = "prompts",
         preprocessing: Mode = "resize",
     ) -> "ZeroShot":
@@ -79,7 +79,7 @@ class ZeroShot:
         dimension = self.real.shape[1]
         if features.ndim != 2 or features.shape[1] != dimension:
             raise ValueError(f"features must be (n, {dimension}), not {features.shape}")
-        rows = unit_rows(features).astype(np.float64)
+        rows = l2_normalise_rows(features).astype(np.float64)
         scores: np.ndarray = (rows @ self.fake.T).mean(axis=1) - (rows @ self.real.T).mean(axis=1)
         return scores
 

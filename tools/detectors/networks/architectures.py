@@ -69,14 +69,14 @@ class SmallCnn(nn.Module):
         return found
 
 
-def known(name: str) -> Architecture:
+def get_architecture(name: str) -> Architecture:
     """The row of a network; raises SetupError that lists the names."""
     if name not in ARCHITECTURES:
         raise SetupError(f"no network is called {name!r}; there are {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]
 
 
-def build(
+def build_network(
     name: str, *, outputs: int, height: int, width: int, start: Path | None = None
 ) -> nn.Module:
     """A network for pictures of that size (px), with random weights or those of `start`.
@@ -85,7 +85,7 @@ def build(
     when it has another number of outputs, and a ViT's positions are resized. Raises SetupError
     for an unknown name and for weights that do not fit.
     """
-    row = known(name)
+    row = get_architecture(name)
     if name == "small_cnn":
         if start is not None:
             raise SetupError("small_cnn is our own: there are no weights of timm's to start from")
@@ -121,7 +121,7 @@ def _of_timm(name: str, outputs: int, told: Mapping[str, Any]) -> nn.Module:
     return network
 
 
-def as_input(pictures: Tensor, row: Architecture) -> Tensor:
+def to_input_tensor(pictures: Tensor, row: Architecture) -> Tensor:
     """Pictures (n, h, w, 3) uint8 RGB as the network wants them: (n, 3, h, w) float32."""
     mean, spread = (torch.tensor(it, device=pictures.device)[:, None, None] for it in row.colours)
     channels_first = pictures.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)

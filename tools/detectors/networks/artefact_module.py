@@ -16,19 +16,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-CELLS = (7, 5, 3, 1)
-STEPS = (32 / 224, 45 / 224, 75 / 224, 1.0)
-SIZES = ((40 / 224, 80 / 224), (80 / 224, 120 / 224), (120 / 224, 160 / 224), (1.0, 1.0))
-VARIANCES = (0.1, 0.2)
-OVERLAP = 0.5
-NEGATIVES = 2
+FEATURE_MAP_SIZES = (7, 5, 3, 1)
+ANCHOR_STEPS = (32 / 224, 45 / 224, 75 / 224, 1.0)
+ANCHOR_SIZES = ((40 / 224, 80 / 224), (80 / 224, 120 / 224), (120 / 224, 160 / 224), (1.0, 1.0))
+BOX_VARIANCES = (0.1, 0.2)
+MIN_ANCHOR_IOU = 0.5
+NEGATIVE_RATIO = 2
 """Anchors without an artefact that count, for each with one: those that look most like one."""
 
 
 def anchors() -> Tensor:
     """Centres and sizes (168, 4), cx cy w h in shares of the crop, clipped into it."""
     found = []
-    for cells, step, (low, high) in zip(CELLS, STEPS, SIZES, strict=True):
+    for cells, step, (low, high) in zip(FEATURE_MAP_SIZES, ANCHOR_STEPS, ANCHOR_SIZES, strict=True):
         for row in range(cells):
             for column in range(cells):
                 centre = [(column + 0.5) * step, (row + 0.5) * step]
@@ -38,7 +38,7 @@ def anchors() -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ArtefactOutput:
     """What the network says of n pictures.
 
     `logits` (n, 2): authentic, forged; of every anchor `moves` (n, 168, 4), its correction, and
@@ -67,7 +67,7 @@ class ArtefactModule(nn.Module):
 
     def forward(self, cells: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """In the order of `anchors`."""
-        x = functional.adaptive_max_pool2d(cells, CELLS[0])
+        x = functional.adaptive_max_pool2d(cells, FEATURE_MAP_SIZES[0])
         found = []
         for level, head in zip(self.levels, self.heads, strict=True):
             x = level(x)
@@ -109,14 +109,14 @@ class ArtefactNetwork(nn.Module):
         self.module = ArtefactModule(width) if module else None
         self.decide = nn.Linear(width, 2)
 
-    def forward(self, images: Tensor) -> Said:
+    def forward(self, images: Tensor) -> ArtefactOutput:
         """Pictures (n, 3, s, s), values in -1..1."""
         cells, pooled, evidence = self.backbone(images)
         said = self.whole(pooled)
         if self.module is None:
-            return Said(self.decide(functional.relu(said)), None, None, evidence)
+            return ArtefactOutput(self.decide(functional.relu(said)), None, None, evidence)
         moves, artefacts, last = self.module(self.narrow(cells))
-        return Said(self.decide(functional.relu(said + last)), moves, artefacts, evidence)
+        return ArtefactOutput(self.decide(functional.relu(said + last)), moves, artefacts, evidence)
 
 
 class _PocketBackbone(nn.Module):
@@ -155,7 +155,7 @@ def _backbone(name: str) -> _PocketBackbone | _TimmBackbone:
     return _PocketBackbone() if name == "pocket_tower" else _TimmBackbone(name)
 
 
-def boxes_of(said: Said, *, least: float, most: int) -> list[Tensor]:
+def decode_boxes(said: ArtefactOutput, *, least: float, most: int) -> list[Tensor]:
     """Artefacts of each picture: (k, 5), x1 y1 x2 y2 in shares of the crop and a score in 0..1.
 
     At most `most` with a score of `least` or more, the surest first; of boxes that overlap by half
@@ -169,13 +169,13 @@ def boxes_of(said: Said, *, least: float, most: int) -> list[Tensor]:
     found = []
     for moves, score in zip(said.moves.float(), scores, strict=True):
         corners = _corners(_moved(moves, anchors().to(moves.device))).clamp(0, 1)
-        kept = nms(corners, score, OVERLAP)
+        kept = nms(corners, score, MIN_ANCHOR_IOU)
         kept = kept[score[kept] >= least][:most]
         found.append(torch.cat([corners[kept], score[kept, None]], dim=1))
     return found
 
 
-def artefact_losses(said: Said, boxes: Sequence[Tensor]) -> Mapping[str, Tensor]:
+def artefact_losses(said: ArtefactOutput, boxes: Sequence[Tensor]) -> Mapping[str, Tensor]:
     """SSD's losses of location and of confidence; `boxes` (k, 4) of each picture, x1 y1 x2 y2.
 
     An anchor that overlaps a box by half, and the best one of every box, stand for it. Both are
@@ -196,7 +196,7 @@ def artefact_losses(said: Said, boxes: Sequence[Tensor]) -> Mapping[str, Tensor]
         said.artefacts.flatten(0, 1).float(), positive.flatten().long(), reduction="none"
     )
     flat = positive.flatten()
-    hardest = each[~flat].topk(min(int((~flat).sum()), NEGATIVES * count)).values
+    hardest = each[~flat].topk(min(int((~flat).sum()), NEGATIVE_RATIO * count)).values
     confidence = each[flat].sum() + hardest.sum()
     return {"location": location / count, "confidence": confidence / count}
 
@@ -209,7 +209,7 @@ def _matched(boxes: Tensor, base: Tensor) -> Tensor:
 
     overlap = box_iou(_corners(base), boxes)
     best, which = overlap.max(dim=1)
-    which = torch.where(best >= OVERLAP, which, -1)
+    which = torch.where(best >= MIN_ANCHOR_IOU, which, -1)
     # Every box has an anchor, however badly the best one fits.
     which[overlap.argmax(dim=0)] = torch.arange(len(boxes), device=base.device)
     return which
@@ -221,12 +221,12 @@ def _corners(centred: Tensor) -> Tensor:
 
 
 def _moved(moves: Tensor, base: Tensor) -> Tensor:
-    centres = base[:, :2] + moves[:, :2] * VARIANCES[0] * base[:, 2:]
-    sizes = base[:, 2:] * (moves[:, 2:] * VARIANCES[1]).clamp(max=4).exp()
+    centres = base[:, :2] + moves[:, :2] * BOX_VARIANCES[0] * base[:, 2:]
+    sizes = base[:, 2:] * (moves[:, 2:] * BOX_VARIANCES[1]).clamp(max=4).exp()
     return torch.cat([centres, sizes], dim=1)
 
 
 def _moves(boxes: Tensor, base: Tensor) -> Tensor:
     centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
-    shift = (centres - base[:, :2]) / (VARIANCES[0] * base[:, 2:])
-    return torch.cat([shift, (sizes.clamp(min=1e-3) / base[:, 2:]).log() / VARIANCES[1]], dim=1)
+    shift = (centres - base[:, :2]) / (BOX_VARIANCES[0] * base[:, 2:])
+    return torch.cat([shift, (sizes.clamp(min=1e-3) / base[:, 2:]).log() / BOX_VARIANCES[1]], dim=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tools.detectors.folders import About, Shelved
+from tools.detectors.folders import DetectorDescription, StoredDetector
 from tools.encoder.clip import best_device
 from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop
@@ -21,9 +21,9 @@ from tools.faces.alignment import aligned_crop
 if TYPE_CHECKING:
     import torch
 
-    from tools.detectors.networks.artefact_module import Said
+    from tools.detectors.networks.artefact_module import ArtefactOutput
 
-LEAST_SCORE, MOST_BOXES = 0.15, 8
+MIN_BOX_SCORE, MAX_BOXES = 0.15, 8
 """Of the boxes that are shown."""
 
 
@@ -69,19 +69,21 @@ class Caddm:
 
         Raises ValueError for a network without the module (`boxed` is False).
         """
-        from tools.detectors.networks.artefact_module import boxes_of
+        from tools.detectors.networks.artefact_module import decode_boxes
 
         found: list[np.ndarray] = []
         for start in range(0, len(pictures), batch_size):
             said = self._said(pictures[start : start + batch_size])
-            found += [it.cpu().numpy() for it in boxes_of(said, least=LEAST_SCORE, most=MOST_BOXES)]
+            found += [
+                it.cpu().numpy() for it in decode_boxes(said, least=MIN_BOX_SCORE, most=MAX_BOXES)
+            ]
         return found
 
-    def _said(self, pictures: Sequence[np.ndarray]) -> "Said":
+    def _said(self, pictures: Sequence[np.ndarray]) -> "ArtefactOutput":
         import torch
 
         with torch.inference_mode():
-            said: Said = self.network(as_input(pictures).to(self._device))
+            said: ArtefactOutput = self.network(to_input_tensor(pictures).to(self._device))
         return said
 
     @property
@@ -89,7 +91,7 @@ class Caddm:
         return next(self.network.parameters()).device
 
     @classmethod
-    def load(cls, shelved: Shelved) -> "Caddm":
+    def load(cls, shelved: StoredDetector) -> "Caddm":
         """Read it from its folder; raises SetupError when weights and description do not fit."""
         from tools.detectors.networks.artefact_module import ArtefactNetwork
 
@@ -107,7 +109,7 @@ class Caddm:
         )  # fmt: skip
 
 
-def as_input(pictures: Sequence[np.ndarray]) -> "torch.Tensor":
+def to_input_tensor(pictures: Sequence[np.ndarray]) -> "torch.Tensor":
     """Pictures (s, s, 3) uint8 RGB of one size as (n, 3, s, s) float32 in -1..1."""
     import torch
 
@@ -116,12 +118,12 @@ def as_input(pictures: Sequence[np.ndarray]) -> "torch.Tensor":
     return channels_first.float().div(127.5).sub(1.0)
 
 
-def about(
+def describe_network(
     kind: str, settings: Mapping[str, Any], *, trained_on: str, name: str | None = None
-) -> About:
+) -> DetectorDescription:
     """What is written beside the weights of one of the three kinds."""
     licence = "research and evaluation (trained on photographs for research; see the card)"
-    return About(
+    return DetectorDescription(
         kind=kind, name=name or kind, inputs="face", needs="pixels", licence=licence,
         trained_on=trained_on, settings=settings,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from tools.errors import SetupError
 
-Meaning = Literal["fake", "real", "neither"]
+LabelMeaning = Literal["fake", "real", "neither"]
 CLASSES_FILE = "classes.json"
 
 FAKE_WORDS = frozenset(
@@ -32,11 +32,11 @@ REAL_WORDS = frozenset(
     }
 )  # fmt: skip
 # "not real" names the other class, "no face" none of the two.
-TURNS = frozenset({"non", "not", "no", "never", "un", "without"})
+NEGATIONS = frozenset({"non", "not", "no", "never", "un", "without"})
 
 
 @dataclass(frozen=True, slots=True)
-class Classes:
+class ClassMapping:
     """Indices of a classifier's outputs; `labels` are its own words for all of them."""
 
     fake: tuple[int, ...]
@@ -44,9 +44,9 @@ class Classes:
     labels: tuple[str, ...]
 
 
-def resolve(
-    id2label: Mapping[int, str], named: Mapping[str, Meaning] | None = None, *, source: object
-) -> Classes:
+def resolve_classes(
+    id2label: Mapping[int, str], named: Mapping[str, LabelMeaning] | None = None, *, source: object
+) -> ClassMapping:
     """The classes of a checkpoint; what `named` says of a label wins over its words.
 
     Raises SetupError, naming `source` and how to say it, when a label means neither or both,
@@ -56,7 +56,7 @@ def resolve(
     labels = tuple(id2label[index] for index in sorted(id2label))
     named = named or {}
     _check_names(named, labels, source)
-    found = [named.get(label) or meaning_of(label) for label in labels]
+    found = [named.get(label) or label_meaning(label) for label in labels]
     if len(found) == 1 and found[0] not in ("fake", "real"):
         raise SetupError(_how_to_name_one(source, labels[0]))
     unclear = [label for label, meaning in zip(labels, found, strict=True) if meaning is None]
@@ -66,14 +66,14 @@ def resolve(
     if len(labels) > 1 and not (fake and real):
         side = "fake" if real else "real"
         raise SetupError(_how_to_name(source, labels, f"none of them is {side}"))
-    return Classes(fake, real, labels)
+    return ClassMapping(fake, real, labels)
 
 
-def meaning_of(label: str) -> Literal["fake", "real"] | None:
+def label_meaning(label: str) -> Literal["fake", "real"] | None:
     """What the words of a label say; None when they say nothing, both, or the contrary."""
     words = _words(label)
     fake, real = bool(words & FAKE_WORDS), bool(words & REAL_WORDS)
-    if fake == real or words & TURNS:
+    if fake == real or words & NEGATIONS:
         return None
     return "fake" if fake else "real"
 
@@ -85,16 +85,16 @@ def _words(label: str) -> frozenset[str]:
     return frozenset(word.lower() for word in written + by_capitals)
 
 
-def _places(found: list[Meaning | None], meaning: str) -> tuple[int, ...]:
+def _places(found: list[LabelMeaning | None], meaning: str) -> tuple[int, ...]:
     return tuple(index for index, each in enumerate(found) if each == meaning)
 
 
 def _check_names(named: Mapping[str, str], labels: tuple[str, ...], source: object) -> None:
     for label, meaning in named.items():
-        if label not in labels or meaning not in get_args(Meaning):
+        if label not in labels or meaning not in get_args(LabelMeaning):
             raise SetupError(
                 f"{source}: {label!r} was named {meaning!r}; its labels are {list(labels)}, "
-                f"each of them one of {list(get_args(Meaning))}"
+                f"each of them one of {list(get_args(LabelMeaning))}"
             )
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tools.detectors.folders import WEIGHTS, About, Shelved
-from tools.detectors.networks.architectures import ARCHITECTURES, as_input, build
-from tools.detectors.networks.class_labels import Classes, resolve
+from tools.detectors.folders import WEIGHTS_FILE, DetectorDescription, StoredDetector
+from tools.detectors.networks.architectures import ARCHITECTURES, build_network, to_input_tensor
+from tools.detectors.networks.class_labels import ClassMapping, resolve_classes
 from tools.encoder.clip import best_device
 from tools.errors import SetupError
-from tools.localisers.grad_cam import Layer, class_activation
-from tools.localisers.gradients import excess
+from tools.localisers.grad_cam import TargetLayer, class_activation
+from tools.localisers.gradients import relative_excess
 
 KIND = "classifier"
 HEIGHT, WIDTH = 218, 178
@@ -42,7 +42,7 @@ class ClassifierNetwork:
 
     network: nn.Module
     architecture: str
-    classes: Classes
+    classes: ClassMapping
     height: int
     width: int
     name: str
@@ -85,7 +85,7 @@ class ClassifierNetwork:
         if cells is None:
             raise ValueError(f"{self.architecture} has no layer with places")
         height, width = picture.shape[:2]
-        heat = cv2.resize(self._laid_out(excess(cells)), (width, height))
+        heat = cv2.resize(self._laid_out(relative_excess(cells)), (width, height))
         return np.asarray(heat, np.float32)
 
     def log_odds(self, logits: Tensor) -> Tensor:
@@ -116,14 +116,14 @@ class ClassifierNetwork:
 
     def _batch(self, pictures: Sequence[np.ndarray]) -> Tensor:
         device = next(self.network.parameters()).device
-        sized = [resized(it, height=self.height, width=self.width) for it in pictures]
+        sized = [resize_exactly(it, height=self.height, width=self.width) for it in pictures]
         row = ARCHITECTURES[self.architecture]
-        return as_input(torch.from_numpy(np.stack(sized)).to(device), row)
+        return to_input_tensor(torch.from_numpy(np.stack(sized)).to(device), row)
 
     @property
-    def _layer(self) -> Layer | None:
+    def _layer(self) -> TargetLayer | None:
         places = ARCHITECTURES[self.architecture].places
-        return None if places is None else Layer(self.network.get_submodule(places))
+        return None if places is None else TargetLayer(self.network.get_submodule(places))
 
     def _laid_out(self, cells: np.ndarray) -> np.ndarray:
         """Cells (h, w) over the network's picture; what a ViT's whole patches leave out is -1."""
@@ -136,15 +136,17 @@ class ClassifierNetwork:
         return whole
 
     @classmethod
-    def load(cls, shelved: Shelved) -> "ClassifierNetwork":
+    def load(cls, shelved: StoredDetector) -> "ClassifierNetwork":
         """Read it from its folder; raises SetupError when weights and description do not fit."""
         settings = shelved.about.settings or {}
         try:
             named = {str(label): meaning for label, meaning in settings["classes"].items()}
-            classes = resolve(dict(enumerate(named)), named, source=shelved.folder)
+            classes = resolve_classes(dict(enumerate(named)), named, source=shelved.folder)
             height, width = int(settings["height"]), int(settings["width"])
             outputs = 1 if settings["binary"] else len(named)
-            network = build(str(settings["network"]), outputs=outputs, height=height, width=width)
+            network = build_network(
+                str(settings["network"]), outputs=outputs, height=height, width=width
+            )
             network.load_state_dict(shelved.tensors())
         except (KeyError, AttributeError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
@@ -156,7 +158,7 @@ class ClassifierNetwork:
         )  # fmt: skip
 
 
-def resized(picture: np.ndarray, *, height: int, width: int) -> np.ndarray:
+def resize_exactly(picture: np.ndarray, *, height: int, width: int) -> np.ndarray:
     """A picture (h, w, 3) uint8 RGB at exactly that size (px), its sides not kept in proportion.
 
     Raises ValueError for other arrays.
@@ -173,14 +175,14 @@ def resized(picture: np.ndarray, *, height: int, width: int) -> np.ndarray:
     return found
 
 
-def save(
+def save_classifier(
     folder: Path,
     state: Mapping[str, Tensor],
     settings: Mapping[str, Any],
     *,
     licence: str,
     trained_on: str,
-) -> Shelved:
+) -> StoredDetector:
     """Write weights and description into the detector's folder, which gives it its name.
 
     `settings` are `network`, `classes` (label to fake, real or neither, in the order of the
@@ -188,12 +190,12 @@ def save(
     """
     from safetensors.torch import save_file
 
-    about = About(
+    about = DetectorDescription(
         kind=KIND, name=folder.name, inputs="image", needs="pixels", licence=licence,
         trained_on=trained_on, settings=dict(settings),
     )  # fmt: skip
     about.save(folder)
     save_file(
-        {name: it.detach().cpu().contiguous() for name, it in state.items()}, folder / WEIGHTS
+        {name: it.detach().cpu().contiguous() for name, it in state.items()}, folder / WEIGHTS_FILE
     )
-    return Shelved(folder, about)
+    return StoredDetector(folder, about)

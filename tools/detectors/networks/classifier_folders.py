@@ -8,28 +8,31 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.detectors.networks.community_forensics import CommunityForensics, is_published
+from tools.detectors.networks.community_forensics import (
+    CommunityForensics,
+    is_community_forensics_config,
+)
 from tools.detectors.networks.image_classifier import CONFIG, ImageClassifier, read_json
-from tools.detectors.protocol import Inputs
+from tools.detectors.protocol import InputKind
 from tools.errors import SetupError
 
-FOLDER = "classifiers"
+CLASSIFIERS_FOLDER = "classifiers"
 
 
-def classifier_folders(models_dir: Path) -> Iterator[tuple[Inputs, Path]]:
+def classifier_folders(models_dir: Path) -> Iterator[tuple[InputKind, Path]]:
     """What lies below `<models>/classifiers`: what it is to look at, and its folder."""
-    kinds: tuple[Inputs, ...] = ("face", "image")
+    kinds: tuple[InputKind, ...] = ("face", "image")
     for inputs in kinds:
-        for config in sorted((models_dir / FOLDER / inputs).glob(f"*/{CONFIG}")):
+        for config in sorted((models_dir / CLASSIFIERS_FOLDER / inputs).glob(f"*/{CONFIG}")):
             yield inputs, config.parent
 
 
-def classifier_of(folder: Path, *, inputs: Inputs) -> ImageClassifier | CommunityForensics:
+def load_classifier(folder: Path, *, inputs: InputKind) -> ImageClassifier | CommunityForensics:
     """The detector that a folder holds; its weights are not read yet.
 
     Raises SetupError when it holds none that can be used, or one that looks at something else.
     """
-    if not is_published(read_json(folder / CONFIG)):
+    if not is_community_forensics_config(read_json(folder / CONFIG)):
         return ImageClassifier.of(folder, inputs=inputs)
     if inputs != "image":
         raise SetupError(
@@ -39,7 +42,7 @@ def classifier_of(folder: Path, *, inputs: Inputs) -> ImageClassifier | Communit
     return CommunityForensics.of(folder)
 
 
-def said_licence(folder: Path) -> str:
+def model_card_licence(folder: Path) -> str:
     """The `license:` of a checkpoint's model card, as its author wrote it; or that none is said."""
     card = folder / "README.md"
     text = card.read_text("utf-8", errors="replace") if card.is_file() else ""

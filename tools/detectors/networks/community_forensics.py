@@ -22,7 +22,7 @@ import numpy as np
 
 from tools.detectors.networks.image_classifier import CONFIG, read_json
 from tools.encoder.clip import best_device
-from tools.encoder.preprocessing import Preprocessing, center_crop, checked
+from tools.encoder.preprocessing import Preprocessing, center_crop, validate_image
 from tools.errors import SetupError
 from tools.media.hashing import combined_sha256
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS = "model.safetensors"
-DESCRIBED = ("model_size", "input_size", "patch_size")
+CONFIG_KEYS = ("model_size", "input_size", "patch_size")
 """What a config of this layout says of its network."""
 NETWORKS = (
     ("small", 384, 16), ("small", 224, 16), ("small", 384, 32), ("small", 224, 32),
     ("tiny", 384, 16), ("tiny", 224, 16),
 )  # fmt: skip
-"""Those that the authors' code can build, by `DESCRIBED`; the first two are published."""
-SHORTER_SIDES = {224: 256, 384: 440}
+"""Those that the authors' code can build, by `CONFIG_KEYS`; the first two are published."""
+RESIZE_SHORTEST_EDGE = {224: 256, 384: 440}
 """Before its centre is cut out, a picture's shorter side in px, by the side of the input."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -92,7 +92,7 @@ class CommunityForensics:
     def preprocessing(self) -> str:
         """How it prepares a picture, in words."""
         return (
-            f"whole picture, shorter side to {SHORTER_SIDES[self.side]} px, bilinear; "
+            f"whole picture, shorter side to {RESIZE_SHORTEST_EDGE[self.side]} px, bilinear; "
             f"centre of {self.side}×{self.side} px, ImageNet's mean and std"
         )
 
@@ -159,9 +159,9 @@ class CommunityForensics:
             )
 
 
-def is_published(config: Mapping[str, Any]) -> bool:
+def is_community_forensics_config(config: Mapping[str, Any]) -> bool:
     """Whether a config.json is of this layout, to be read by `CommunityForensics`."""
-    return "model_type" not in config and all(key in config for key in DESCRIBED)
+    return "model_type" not in config and all(key in config for key in CONFIG_KEYS)
 
 
 def _centre(picture: np.ndarray, *, side: int) -> np.ndarray:
@@ -172,9 +172,9 @@ def _centre(picture: np.ndarray, *, side: int) -> np.ndarray:
     """
     from PIL import Image
 
-    pixels = checked(picture)
+    pixels = validate_image(picture)
     height, width = pixels.shape[:2]
-    shorter, wanted = min(height, width), SHORTER_SIDES[side]
+    shorter, wanted = min(height, width), RESIZE_SHORTEST_EDGE[side]
     size = int(wanted * width / shorter), int(wanted * height / shorter)
     resized = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
     return center_crop(np.asarray(resized), side)
@@ -182,10 +182,10 @@ def _centre(picture: np.ndarray, *, side: int) -> np.ndarray:
 
 def _described(path: Path) -> tuple[str, int, int]:
     config = read_json(path)
-    asked = tuple(config.get(key) for key in DESCRIBED)
+    asked = tuple(config.get(key) for key in CONFIG_KEYS)
     found = next((network for network in NETWORKS if network == asked), None)
     if found is None:
-        raise SetupError(f"{path} asks for {DESCRIBED} {asked}; known are {NETWORKS}")
+        raise SetupError(f"{path} asks for {CONFIG_KEYS} {asked}; known are {NETWORKS}")
     return found
 
 

@@ -17,9 +17,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from tools.detectors.networks.class_labels import CLASSES_FILE, Classes, Meaning, resolve
-from tools.detectors.protocol import Inputs, face_points
-from tools.encoder.preprocessing import checked
+from tools.detectors.networks.class_labels import (
+    CLASSES_FILE,
+    ClassMapping,
+    LabelMeaning,
+    resolve_classes,
+)
+from tools.detectors.protocol import InputKind, require_keypoints
+from tools.encoder.preprocessing import validate_image
 from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop
 from tools.media.hashing import combined_sha256
@@ -50,8 +55,8 @@ class ImageClassifier:
     """
 
     folder: Path
-    classes: Classes
-    inputs: Inputs
+    classes: ClassMapping
+    inputs: InputKind
     name: str
     device: str | None = None
 
@@ -60,8 +65,8 @@ class ImageClassifier:
         cls,
         checkpoint: str | Path,
         *,
-        inputs: Inputs,
-        classes: Mapping[str, Meaning] | None = None,
+        inputs: InputKind,
+        classes: Mapping[str, LabelMeaning] | None = None,
         revision: str | None = None,
         device: str | None = None,
     ) -> "ImageClassifier":
@@ -79,7 +84,7 @@ class ImageClassifier:
         if config.get("problem_type") == "multi_label_classification":
             raise SetupError(f"{folder} gives every label its own yes or no: no such detector")
         named = {**read_json(folder / CLASSES_FILE, missing={}), **(classes or {})}
-        found = resolve(_labels(config, folder), named, source=str(checkpoint))
+        found = resolve_classes(_labels(config, folder), named, source=str(checkpoint))
         name = folder.name if Path(checkpoint).is_dir() else str(checkpoint).rpartition("/")[2]
         return cls(folder, found, inputs, name, device)
 
@@ -114,7 +119,9 @@ class ImageClassifier:
         """
         if self.inputs == "image":
             return pixels
-        return aligned_crop(pixels, face_points(keypoints), size=FACE_SIZE, margin=FACE_MARGIN)
+        return aligned_crop(
+            pixels, require_keypoints(keypoints), size=FACE_SIZE, margin=FACE_MARGIN
+        )
 
     def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB of any sizes to (n,) float64 log-odds; higher is forged.
@@ -123,7 +130,7 @@ class ImageClassifier:
         classes that are neither are left out. Raises ValueError for other arrays and SetupError
         when the checkpoint cannot be loaded.
         """
-        taken = [checked(picture) for picture in pictures]
+        taken = [validate_image(picture) for picture in pictures]
         scores = np.empty(len(taken))
         for start in range(0, len(taken), batch_size):
             rows = slice(start, start + batch_size)

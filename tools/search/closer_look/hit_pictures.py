@@ -1,7 +1,7 @@
 """What a closer look at one leading hit sees: its picture, its face, and the query's own pictures.
 
-Everything in `tools.verdict.evidence.FURTHER` is measured from this; each measurement takes a
-`CloserLook` and returns {score name: value}, None where it could not be measured.
+Everything in `tools.verdict.evidence.RERANK_ONLY_MEASURES` is measured from this; each measurement
+takes a `RerankInput` and returns {score name: value}, None where it could not be measured.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.faces.analyser import Face
-from tools.search.instruments import Instruments
+from tools.search.instruments import ModelBundle
 from tools.search.query import Query
 from tools.search.same_photograph.local_features import LocalFeatures
 from tools.verdict.calibration import Scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CloserLook:
+class RerankInput:
     """One hit, read again.
 
     `pixels` (h, w, 3) uint8 RGB is its upright picture (of a video: the strongest frame), `face`
@@ -33,10 +33,10 @@ class CloserLook:
     scores: Scores
     query: Query
     query_photos: tuple[tuple[np.ndarray, Face], ...]
-    instruments: Instruments
+    instruments: ModelBundle
     asked: frozenset[str] | None = None
     query_details: Callable[[], Sequence[LocalFeatures]] | None = None
 
 
-Measurement = Callable[[CloserLook], Mapping[str, float | None]]
+RerankMeasure = Callable[[RerankInput], Mapping[str, float | None]]
 """From a closer look to {score name: value}; raises ToolError where a picture does not allow it."""

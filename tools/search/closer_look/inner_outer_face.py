@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.faces.alignment import aligned_crop, crop_matrix, transform
+from tools.faces.alignment import aligned_crop, crop_matrix, transform_points
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.forge.masks import eye_distance, grow
+from tools.forge.masks import dilate_area, eye_distance
 
 Floats = NDArray[np.float32]
-Look = tuple[np.ndarray, Face]
+FaceInImage = tuple[np.ndarray, Face]
 """A picture (h, w, 3) uint8 RGB with a face in it."""
 
 VIEW_PX, VIEW_MARGIN = 176, 1.4
@@ -40,18 +40,18 @@ class FaceParts:
     keypoints: np.ndarray
 
 
-def taken_apart(pixels: np.ndarray, face: Face) -> FaceParts:
+def split_inner_outer(pixels: np.ndarray, face: Face) -> FaceParts:
     """The face of a picture (h, w, 3) uint8 RGB, as its inner part and as what is around it."""
     matrix = crop_matrix(face.keypoints, size=VIEW_PX, margin=VIEW_MARGIN)
     view = aligned_crop(pixels, face.keypoints, size=VIEW_PX, margin=VIEW_MARGIN)
-    keypoints = transform(face.keypoints, matrix).astype(np.float32)
-    landmarks = None if face.landmarks is None else transform(face.landmarks, matrix)
+    keypoints = transform_points(face.keypoints, matrix).astype(np.float32)
+    landmarks = None if face.landmarks is None else transform_points(face.landmarks, matrix)
     area = _inner_area(keypoints, landmarks)[..., None]
     return FaceParts(inner=_mixed(view, area), outer=_mixed(view, 1 - area), keypoints=keypoints)
 
 
 @dataclass(frozen=True, slots=True)
-class InnerOuter:
+class InnerOuterDistances:
     """The distances between unit embeddings of inner and outer faces, squared: 0..4 each.
 
     `d1` the hit's inner to its outer face. Of the query photo whose inner face is nearest: `e2`
@@ -76,7 +76,9 @@ def _trust(distance: float) -> float:
     return 0.75 / (1 + float(np.exp((distance - 0.5) / 0.5)))
 
 
-def inner_outer(hit: Look, photos: Sequence[Look], *, faces: FaceAnalyser) -> InnerOuter | None:
+def inner_outer_distances(
+    hit: FaceInImage, photos: Sequence[FaceInImage], *, faces: FaceAnalyser
+) -> InnerOuterDistances | None:
     """How well inner and outer face go together; None without query photos.
 
     Does not show: a wholly made head (both parts are of one face), a changed expression (identity
@@ -85,12 +87,12 @@ def inner_outer(hit: Look, photos: Sequence[Look], *, faces: FaceAnalyser) -> In
     """
     if not photos:
         return None
-    apart = [taken_apart(pixels, face) for pixels, face in (hit, *photos)]
+    apart = [split_inner_outer(pixels, face) for pixels, face in (hit, *photos)]
     inner = np.stack(faces.embed([(it.inner, it.keypoints) for it in apart]))
     outer = np.stack(faces.embed([(it.outer, it.keypoints) for it in apart]))
     to_inner, to_outer = _squared(inner[0], inner[1:]), _squared(outer[0], outer[1:])
     by_inner, by_outer = int(to_inner.argmin()), int(to_outer.argmin())
-    return InnerOuter(
+    return InnerOuterDistances(
         d1=float(_squared(inner[0], outer[:1])[0]),
         d2=float(to_outer[by_inner]),
         d3=float(to_inner[by_outer]),
@@ -116,7 +118,9 @@ def _inner_area(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarr
     area = np.zeros((VIEW_PX, VIEW_PX), np.float32)
     hull = cv2.convexHull(np.round(points).astype(np.int32))
     cv2.fillConvexPoly(area, hull, 1.0)
-    return np.asarray(cv2.GaussianBlur(grow(area, radius_px=0.25 * unit), (0, 0), 0.08 * unit))
+    return np.asarray(
+        cv2.GaussianBlur(dilate_area(area, radius_px=0.25 * unit), (0, 0), 0.08 * unit)
+    )
 
 
 def _mixed(view: np.ndarray, shown: np.ndarray) -> np.ndarray:

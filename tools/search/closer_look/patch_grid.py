@@ -5,8 +5,9 @@ input hides what is small in it. Here the picture is cut into tiles (`tools.enco
 read, and the readings are put together to a map over the picture and one number. Three readers:
 
 - `tools.detectors.clip_heads.patches`, where a profile has it: learnt for this, cell by cell;
-- a head on the encoder's features of each tile (`by_features`);
-- the tower's own evidence map of each tile (`by_evidence`), which knows forged faces only.
+- a head on the encoder's features of each tile (`score_tiles_by_features`);
+- the tower's own evidence map of each tile (`score_tiles_by_evidence`), which knows forged faces
+only.
 """
 
 from collections.abc import Sequence
@@ -15,14 +16,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.detectors.clip_heads.patches import Patches
+from tools.detectors.clip_heads.patches import PatchDetector
 from tools.encoder.clip import Encoder
-from tools.encoder.tiles import Reader, picture_map, smoothed, strongest
-from tools.localisers.map_scales import NOTHING, MapScale
-from tools.localisers.overlay import heat_overlay
-from tools.localisers.protocol import Head
-from tools.search.closer_look.hit_pictures import CloserLook
-from tools.search.instruments import Instruments
+from tools.encoder.tiles import TileScorer, picture_map, smooth_map, top_mean
+from tools.localisers.map_scales import NO_FINDING_TEXT, MapThreshold
+from tools.localisers.overlay import overlay_heatmap
+from tools.localisers.protocol import ScoringHead
+from tools.search.closer_look.hit_pictures import RerankInput
+from tools.search.instruments import ModelBundle
 from tools.verdict.interpretation import UNCALIBRATED
 
 SCORE = "image/patches"
@@ -30,7 +31,7 @@ LIMITS = "Text, logos, screens and strong blur stand out too; a dark map proves 
 _SHOWN_PX = 960
 
 
-def by_features(encoder: Encoder, head: Head) -> Reader:
+def score_tiles_by_features(encoder: Encoder, head: ScoringHead) -> TileScorer:
     """Each tile by a head on the encoder's features, one place a tile."""
 
     def read(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -40,7 +41,7 @@ def by_features(encoder: Encoder, head: Head) -> Reader:
     return read
 
 
-def by_evidence(encoder: Encoder) -> Reader | None:
+def score_tiles_by_evidence(encoder: Encoder) -> TileScorer | None:
     """Each tile by the tower's own map; None where the encoder makes none."""
     grey = np.full((encoder.image_size, encoder.image_size, 3), 127, np.uint8)
     if encoder.evidence_map(grey) is None:
@@ -53,23 +54,23 @@ def by_evidence(encoder: Encoder) -> Reader | None:
     return read
 
 
-def heat_of(pixels: np.ndarray, instruments: Instruments) -> np.ndarray | None:
+def image_heatmap(pixels: np.ndarray, instruments: ModelBundle) -> np.ndarray | None:
     """A picture's map (rows, columns) of logits by the best that a profile has for it.
 
     None where it has nothing that looks at whole images, or the picture is too small.
     """
     for detector in instruments.picture_detectors:
-        if isinstance(detector, Patches):
+        if isinstance(detector, PatchDetector):
             return detector.heat(pixels)
     heads = (it for it in instruments.detectors if it.inputs == "image")
     head = next((it for it in heads if it.name == "unifd_linear"), None)
     encoder = instruments.encoder
     if head is None:
         return None
-    return picture_map(pixels, by_features(encoder, head), size=encoder.image_size)
+    return picture_map(pixels, score_tiles_by_features(encoder, head), size=encoder.image_size)
 
 
-def patch_scores(look: CloserLook) -> dict[str, float | None]:
+def patch_scores(look: RerankInput) -> dict[str, float | None]:
     """`image/patches`: the mean of the strongest places; None where it cannot be measured.
 
     A profile that has a detector of that name measures it by itself: then there is nothing to add.
@@ -78,8 +79,8 @@ def patch_scores(look: CloserLook) -> dict[str, float | None]:
     kit = look.instruments
     if any(f"{it.inputs}/{it.name}" == SCORE for it in kit.picture_detectors):
         return {}
-    heat = heat_of(look.pixels, kit)
-    value = float("nan") if heat is None else strongest(heat)
+    heat = image_heatmap(look.pixels, kit)
+    value = float("nan") if heat is None else top_mean(heat)
     return {SCORE: value if np.isfinite(value) else None}
 
 
@@ -101,7 +102,7 @@ class PatchMap:
     def says(self) -> str:
         """The map in words."""
         if self.finds is False:
-            return NOTHING
+            return NO_FINDING_TEXT
         strongest = f"strongest at the {self.where} of the picture"
         if self.finds is None:
             return f"{UNCALIBRATED}; {strongest}"
@@ -109,7 +110,7 @@ class PatchMap:
 
 
 def patch_map(
-    pixels: np.ndarray, heat: np.ndarray, *, usual: float = 0.0, scale: MapScale | None = None
+    pixels: np.ndarray, heat: np.ndarray, *, usual: float = 0.0, scale: MapThreshold | None = None
 ) -> PatchMap | None:
     """A picture (h, w, 3) uint8 RGB with its map; None where nothing in that was measured.
 
@@ -121,11 +122,11 @@ def patch_map(
     shrink = min(1.0, _SHOWN_PX / max(pixels.shape[:2]))
     width, height = (max(1, round(it * shrink)) for it in pixels.shape[1::-1])
     small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    score = strongest(heat)
+    score = top_mean(heat)
     finds = None if scale is None else bool(score > scale.finding)
     known = np.where(np.isfinite(heat), heat, usual) - usual
-    shown = heat_overlay(small, np.zeros_like(known) if finds is False else known)
-    return PatchMap(shown, score, _where(smoothed(heat)), finds)
+    shown = overlay_heatmap(small, np.zeros_like(known) if finds is False else known)
+    return PatchMap(shown, score, _where(smooth_map(heat)), finds)
 
 
 def _where(heat: np.ndarray) -> str:

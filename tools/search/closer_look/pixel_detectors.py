@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.detectors.protocol import title
-from tools.detectors.scoring import judge
-from tools.search.closer_look.hit_pictures import CloserLook
+from tools.detectors.protocol import qualified_name
+from tools.detectors.scoring import run_detector
+from tools.search.closer_look.hit_pictures import RerankInput
 
 
-def picture_scores(look: CloserLook) -> dict[str, float | None]:
+def picture_scores(look: RerankInput) -> dict[str, float | None]:
     """Logits under the detectors' titles, higher is more forged; none where a profile has none."""
     views, asked = _OneView(look), look.asked
     known = look.instruments.picture_detectors
-    judged = [judge(each, views) for each in known if asked is None or title(each) in asked]
+    judged = [
+        run_detector(each, views)
+        for each in known
+        if asked is None or qualified_name(each) in asked
+    ]
     return {
         scored.detector: float(logit) if np.isfinite(logit := scored.logits[0]) else None
         for scored in judged
@@ -23,9 +27,9 @@ def picture_scores(look: CloserLook) -> dict[str, float | None]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OneView:
-    """A hit as detectors ask to see it (`tools.detectors.protocol.Views`): one row."""
+    """A hit as detectors ask to see it (`tools.detectors.protocol.DetectorInputs`): one row."""
 
-    look: CloserLook
+    look: RerankInput
 
     def __len__(self) -> int:
         return 1

@@ -20,28 +20,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.encoder.clip import Encoder
-from tools.encoder.patch_features import cell_features
+from tools.encoder.patch_features import patch_features
 from tools.errors import SetupError
-from tools.faces.alignment import aligned_crop, crop_matrix, transform
+from tools.faces.alignment import aligned_crop, crop_matrix, transform_points
 from tools.faces.analyser import Face
-from tools.forge.masks import face_regions
-from tools.localisers.map_scales import DISTANCE, NOTHING, scale_of
-from tools.search.closer_look.hit_pictures import CloserLook
-from tools.search.closer_look.inner_outer_face import Look, inner_outer
+from tools.forge.masks import face_region_masks
+from tools.localisers.map_scales import DISTANCE, NO_FINDING_TEXT, map_threshold
+from tools.search.closer_look.hit_pictures import RerankInput
+from tools.search.closer_look.inner_outer_face import FaceInImage, inner_outer_distances
 
 Floats = NDArray[np.float32]
 INNER_OUTER, PATCH_DISTANCE = "reference/inner_outer", "reference/patch_distance"
-PARAMETERS = WEIGHTS / "references" / "parameters.json"
+PARAMETERS_FILE = WEIGHTS_DIR / "references" / "parameters.json"
 
-REACH_CELLS = 2
+SEARCH_RADIUS_PATCHES = 2
 """How far around its place a cell looks for its like: landmarks are good to about one cell."""
 
 STRONGEST_SHARE = 0.1
 """The share of the cells whose mean is the score: a mouth is a tenth of a face crop."""
 
-FAR = 2.0
+FAR_STANDARD_DEVIATIONS = 2.0
 """From here on (in spreads of authentic pairs) a region is called far from the query photos."""
 
 METHOD = "each place of the face against the nearest place of the query photos, in encoder space"
@@ -54,7 +54,9 @@ _LEAST_SPREAD = 1e-3
 _REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face boundary")
 
 
-def nearest_distances(cells: Floats, references: Floats, *, reach: int = REACH_CELLS) -> Floats:
+def nearest_distances(
+    cells: Floats, references: Floats, *, reach: int = SEARCH_RADIUS_PATCHES
+) -> Floats:
     """How far each cell is from the nearest reference cell around the same place: (h, w).
 
     `cells` (h, w, c), `references` (r, h, w, c), in spreads of each channel; the distance is the
@@ -71,14 +73,14 @@ def nearest_distances(cells: Floats, references: Floats, *, reach: int = REACH_C
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Channels:
+class ChannelStatistics:
     """What is usual of each channel of a cell: `mean` and `spread` (c,)."""
 
     mean: Floats
     spread: Floats
 
     @classmethod
-    def of(cls, cells: Floats) -> "Channels":
+    def of(cls, cells: Floats) -> "ChannelStatistics":
         """Of these cells (..., c)."""
         flat = cells.reshape(-1, cells.shape[-1])
         return cls(flat.mean(axis=0), np.maximum(flat.std(axis=0), _LEAST_SPREAD))
@@ -89,7 +91,7 @@ class Channels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Usual:
+class ReferenceBaseline:
     """How far places of authentic photos are from other authentic photos of the same person.
 
     For the encoder of that `encoder_sha256`: its `channels`; at each place the `mean` (h, w) of
@@ -98,7 +100,7 @@ class Usual:
     """
 
     encoder_sha256: str
-    channels: Channels
+    channels: ChannelStatistics
     mean: Floats
     spread: float
 
@@ -118,15 +120,15 @@ class Usual:
 
 
 @cache
-def usual(path: Path = PARAMETERS) -> Usual | None:
+def load_reference_baseline(path: Path = PARAMETERS_FILE) -> ReferenceBaseline | None:
     """The fitted parameters; None where there are none. Raises SetupError for a damaged file."""
     if not path.is_file():
         return None
     try:
         told: Mapping[str, Any] = json.loads(path.read_text("utf-8"))["cells"]
-        return Usual(
+        return ReferenceBaseline(
             str(told["encoder_sha256"]),
-            Channels(_floats(told["channel_mean"]), _floats(told["channel_spread"])),
+            ChannelStatistics(_floats(told["channel_mean"]), _floats(told["channel_spread"])),
             _floats(told["mean"]),
             float(told["spread"]),
         )
@@ -138,13 +140,13 @@ def _floats(values: Any) -> Floats:
     return np.array(values, np.float32)
 
 
-def cells_of(looks: Sequence[Look], *, encoder: Encoder) -> Floats | None:
+def aligned_patch_features(looks: Sequence[FaceInImage], *, encoder: Encoder) -> Floats | None:
     """Cells (n, h, w, c) of the aligned faces; None where the encoder has none."""
     crops = [
         aligned_crop(pixels, face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
         for pixels, face in looks
     ]
-    return cell_features(encoder, crops)
+    return patch_features(encoder, crops)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,8 +156,8 @@ class ReferenceMap:
     `crop` (s, s, 3) uint8 RGB is the hit's aligned face, `distances` (h, w) its cells' distances.
     `heat` (h, w) is what is drawn: distances above what is usual in spreads, or, where nobody
     measured what is usual for this encoder (`standardised` False), above the face's own median.
-    `far` names the regions whose mean is `FAR` or more, and beyond what other authentic photos of
-    one person reach; None where that cannot be said.
+    `far` names the regions whose mean is `FAR_STANDARD_DEVIATIONS` or more, and beyond what other
+    authentic photos of one person reach; None where that cannot be said.
     """
 
     crop: np.ndarray
@@ -181,7 +183,9 @@ class ReferenceMap:
         if self.far is None:
             return "how far each place is from the query photos"
         if not self.far:
-            return f"{NOTHING} of one person: no part is unusually far from the query photos"
+            return (
+                f"{NO_FINDING_TEXT} of one person: no part is unusually far from the query photos"
+            )
         return f"unusually far from the query photos: {', '.join(self.far)}"
 
     @property
@@ -190,18 +194,20 @@ class ReferenceMap:
         return LIMITS
 
 
-def reference_map(hit: Look, photos: Sequence[Look], *, encoder: Encoder) -> ReferenceMap | None:
+def reference_map(
+    hit: FaceInImage, photos: Sequence[FaceInImage], *, encoder: Encoder
+) -> ReferenceMap | None:
     """The map of a hit against the query photos; None without photos, or cells to compare.
 
     Does not show: what is forged. See `LIMITS`.
     """
-    cells = cells_of([hit, *photos], encoder=encoder) if photos else None
+    cells = aligned_patch_features([hit, *photos], encoder=encoder) if photos else None
     if cells is None:
         return None
-    known = usual()
+    known = load_reference_baseline()
     if known is not None and known.encoder_sha256 != encoder.sha256:
         known = None
-    channels = known.channels if known else Channels.of(cells[1:])
+    channels = known.channels if known else ChannelStatistics.of(cells[1:])
     scaled = channels.standardised(cells)
     distances = nearest_distances(scaled[0], scaled[1:])
     pixels, face = hit
@@ -211,8 +217,10 @@ def reference_map(hit: Look, photos: Sequence[Look], *, encoder: Encoder) -> Ref
         heat = (distances - np.median(distances)) / spread
         return ReferenceMap(crop, distances, heat, standardised=False, far=None)
     heat = known.standing(distances)
-    scale = scale_of(DISTANCE, encoder)
-    finding = FAR if scale is None else max(FAR, scale.finding)
+    scale = map_threshold(DISTANCE, encoder)
+    finding = (
+        FAR_STANDARD_DEVIATIONS if scale is None else max(FAR_STANDARD_DEVIATIONS, scale.finding)
+    )
     far = _far(heat, face, encoder, finding=finding)
     return ReferenceMap(crop, distances, heat, standardised=True, far=far)
 
@@ -227,16 +235,16 @@ def region_means(heat: Floats, face: Face, encoder: Encoder) -> dict[str, float]
     if face.landmarks is None:
         return None
     matrix = crop_matrix(face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
-    landmarks = transform(face.landmarks, matrix) * (heat.shape[0] / encoder.image_size)
-    areas = face_regions(landmarks.astype(np.float32), heat.shape)
+    landmarks = transform_points(face.landmarks, matrix) * (heat.shape[0] / encoder.image_size)
+    areas = face_region_masks(landmarks.astype(np.float32), heat.shape)
     inside = {name: heat[areas[name] > 0] for name in _REGIONS}
     return {name: float(values.mean()) for name, values in inside.items() if values.size}
 
 
-def reference_scores(look: CloserLook) -> dict[str, float | None]:
+def reference_scores(look: RerankInput) -> dict[str, float | None]:
     """Both measures of a hit; None for what could not be measured (no query photo is readable)."""
     hit, kit = (look.pixels, look.face), look.instruments
-    parts = inner_outer(hit, look.query_photos, faces=kit.faces)
+    parts = inner_outer_distances(hit, look.query_photos, faces=kit.faces)
     mapped = reference_map(hit, look.query_photos, encoder=kit.encoder)
     return {
         INNER_OUTER: None if parts is None else parts.score,

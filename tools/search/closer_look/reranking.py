@@ -1,7 +1,7 @@
 """The closer look: pictures of leading hits are read again, measured further, and judged again.
 
-`MEASUREMENTS` is the table of what is measured besides the retakes; to add one, write a function
-from a `CloserLook` to {score name: value}, None where it could not be measured, and a row.
+`RERANK_MEASURES` is the table of what is measured besides the retakes; to add one, write a function
+from a `RerankInput` to {score name: value}, None where it could not be measured, and a row.
 """
 
 import contextlib
@@ -16,36 +16,36 @@ from tools.faces.analyser import Face
 from tools.gallery.record_store import Gallery
 from tools.media.images import UnreadableImage, read_photo
 from tools.media.videos import frame_at
-from tools.search.aggregation import Candidate, assess
-from tools.search.closer_look.hit_pictures import CloserLook, Measurement
+from tools.search.aggregation import Candidate, assess_scores
+from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
 from tools.search.closer_look.pixel_detectors import picture_scores
 from tools.search.closer_look.reference_comparison import reference_scores
 from tools.search.closer_look.second_opinion import second_scores
-from tools.search.closer_look.stability import KEPT, retaken
-from tools.search.instruments import Instruments
+from tools.search.closer_look.stability import VERDICT_STABILITY, scores_under_perturbation
+from tools.search.instruments import ModelBundle
 from tools.search.query import Query
 from tools.search.same_photograph.local_features import local_features
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.verdict.calibration import Scores
-from tools.verdict.rule import SAME_PHOTOGRAPH, Rule
+from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
-MOST_HITS = 50
+MAX_RERANKED_HITS = 50
 """Hits that are looked at closer at most: more than a person, or a model's context, can take in."""
 
-MEASUREMENTS: tuple[Measurement, ...] = (
+RERANK_MEASURES: tuple[RerankMeasure, ...] = (
     picture_scores, second_scores, reference_scores, same_photograph_scores,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class RerankResult:
     """What a closer look at one hit gave: further `scores`, and the hit's scores by retake."""
 
     scores: Scores
     retaken: Mapping[str, Scores]
 
 
-class LeadingHits:
+class Reranker:
     """Looks closer at hits and remembers what it saw, so that nobody is measured twice.
 
     `on_progress` is told how many of how many hits were looked at. One object serves one gallery.
@@ -53,13 +53,13 @@ class LeadingHits:
 
     def __init__(
         self,
-        measurements: Sequence[Measurement] = MEASUREMENTS,
+        measurements: Sequence[RerankMeasure] = RERANK_MEASURES,
         *,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._measurements = tuple(measurements)
         self._on_progress = on_progress or (lambda _done, _total: None)
-        self._known: dict[tuple[str, bytes], Seen] = {}
+        self._known: dict[tuple[str, bytes], RerankResult] = {}
 
     def look_closer(
         self,
@@ -67,36 +67,38 @@ class LeadingHits:
         query: Query,
         *,
         gallery: Gallery,
-        instruments: Instruments,
-        rule: Rule | None,
+        instruments: ModelBundle,
+        rule: VerdictRule | None,
     ) -> list[Candidate]:
         """The same hits with further scores and what the search's `rule` makes of them now.
 
         A hit whose picture is gone or damaged keeps its verdict; its further scores are None.
         """
-        photos = cache(lambda: tuple(readable_photos(query)))
+        photos = cache(lambda: tuple(iter_readable_photos(query)))
         details = cache(lambda: tuple(local_features(pixels) for pixels, _ in photos()))
-        seen: list[Seen | None] = []
+        seen: list[RerankResult | None] = []
         for number, hit in enumerate(hits):
             self._on_progress(number, len(hits))
             key = hit.record.id, query.template.tobytes()
             if key not in self._known and (pixels := _picture(gallery, hit)) is not None:
                 face, scores = hit.record.face, hit.scores
-                look = CloserLook(
+                look = RerankInput(
                     pixels, face, scores, query, photos(), instruments, query_details=details
                 )
                 self._known[key] = self._look(look, of_video=hit.moment is not None)
             seen.append(self._known.get(key))
         self._on_progress(len(hits), len(hits))
         # A picture that is gone was to be measured like the others, and was not.
-        missing = dict.fromkeys([KEPT, *(name for each in seen if each for name in each.scores)])
+        missing = dict.fromkeys(
+            [VERDICT_STABILITY, *(name for each in seen if each for name in each.scores)]
+        )
         return [
             _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
         ]
 
-    def _look(self, look: CloserLook, *, of_video: bool) -> Seen:
+    def _look(self, look: RerankInput, *, of_video: bool) -> RerankResult:
         further: dict[str, float | None] = {}
-        again, rule = list[Measurement](), look.instruments.rule
+        again, rule = list[RerankMeasure](), look.instruments.rule
         for measurement in self._measurements:
             with contextlib.suppress(ToolError):  # it cannot be measured on this picture
                 given = measurement(look)
@@ -104,12 +106,16 @@ class LeadingHits:
                 if rule is not None and rule.needs & given.keys():
                     again.append(measurement)
         if rule is None:  # there is no verdict that could change
-            return Seen(further, {})
+            return RerankResult(further, {})
         whole = replace(look, scores={**look.scores, **further}, asked=rule.needs)
-        return Seen(further, retaken(whole, measurements=again, of_video=of_video))
+        return RerankResult(
+            further, scores_under_perturbation(whole, measurements=again, of_video=of_video)
+        )
 
 
-def _judged(hit: Candidate, seen: Seen | None, missing: Scores, *, rule: Rule | None) -> Candidate:
+def _judged(
+    hit: Candidate, seen: RerankResult | None, missing: Scores, *, rule: VerdictRule | None
+) -> Candidate:
     scores = {**missing, **hit.scores}
     if seen is None or rule is None:
         return replace(hit, scores={**scores, **(seen.scores if seen else {})})
@@ -117,14 +123,14 @@ def _judged(hit: Candidate, seen: Seen | None, missing: Scores, *, rule: Rule | 
     if hit.moment is not None:  # a frame may be the query photo; the video it is in is not
         scores[SAME_PHOTOGRAPH] = None
     usable = hit.record.face.quality.usable
-    given = assess(scores, usable=usable, rule=rule)
+    given = assess_scores(scores, usable=usable, rule=rule)
     again = {
-        name: assess({**scores, **taken}, usable=usable, rule=rule)
+        name: assess_scores({**scores, **taken}, usable=usable, rule=rule)
         for name, taken in seen.retaken.items()
     }
     changed_by = tuple(name for name, each in again.items() if each.verdict != given.verdict)
     if again and given.verdict != "not assessed":
-        scores[KEPT] = 1 - len(changed_by) / len(again)
+        scores[VERDICT_STABILITY] = 1 - len(changed_by) / len(again)
     return replace(
         hit, scores=scores, assessment=rule.steadied(given, again), changed_by=changed_by
     )
@@ -142,7 +148,7 @@ def _picture(gallery: Gallery, hit: Candidate) -> np.ndarray | None:
     return None
 
 
-def readable_photos(query: Query) -> Iterator[tuple[np.ndarray, Face]]:
+def iter_readable_photos(query: Query) -> Iterator[tuple[np.ndarray, Face]]:
     """The query's pictures (h, w, 3) uint8 RGB with their faces; those that are gone left out."""
     for path, photo_id, face, time_s in query.rows:
         with contextlib.suppress(UnreadableImage):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from tools.faces.further_embedders import COSINE, DIFFERENCE, Embedder
-from tools.search.closer_look.hit_pictures import CloserLook
+from tools.faces.further_embedders import COSINE, DIFFERENCE, FaceEmbedder
+from tools.search.closer_look.hit_pictures import RerankInput
 
 
-def second_scores(look: CloserLook) -> dict[str, float | None]:
+def second_scores(look: RerankInput) -> dict[str, float | None]:
     """What the second embedder says of a hit, and how far the first is above it.
 
     `COSINE`: of the hit's face and the mean of the query photos'. `DIFFERENCE`: how far the first
@@ -28,7 +28,7 @@ def second_scores(look: CloserLook) -> dict[str, float | None]:
 
 
 def _difference(
-    second: Embedder, cosine: float, first: float | None, look: CloserLook
+    second: FaceEmbedder, cosine: float, first: float | None, look: RerankInput
 ) -> float | None:
     ours, theirs = second.strangers, second.beside.get(look.instruments.fingerprint["faces"])
     if ours is None or theirs is None or first is None:

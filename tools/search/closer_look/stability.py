@@ -13,18 +13,18 @@ import numpy as np
 
 from tools.faces.alignment import aligned_crop, crop_matrix, face_hash
 from tools.faces.analyser import Face
-from tools.search.closer_look.hit_pictures import CloserLook, Measurement
-from tools.search.instruments import Instruments
-from tools.search.scoring import Faces, compare
+from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
+from tools.search.instruments import ModelBundle
+from tools.search.scoring import FaceColumns, score_faces
 from tools.verdict.calibration import Scores
 
-KEPT = "retakes/kept"
+VERDICT_STABILITY = "retakes/kept"
 """The score that says which share of the retakes kept a hit's verdict."""
 
 JPEG_QUALITY = 75
 """What pictures commonly leave a messenger with."""
 
-RESIZED = 0.75
+RESIZE_FACTOR = 0.75
 """Share of its size to which a picture is made smaller before it is brought back."""
 
 BLUR_PX = 0.7
@@ -37,7 +37,7 @@ Pixels = np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
-class Retake:
+class Perturbation:
     """One way to take a picture again: its name in reasons, and (pixels, face) -> pixels."""
 
     name: str
@@ -57,7 +57,7 @@ def _as_jpeg(pixels: Pixels, _: Face) -> Pixels:
 
 def _resized(pixels: Pixels, _: Face) -> Pixels:
     height, width = pixels.shape[:2]
-    size = max(1, round(width * RESIZED)), max(1, round(height * RESIZED))
+    size = max(1, round(width * RESIZE_FACTOR)), max(1, round(height * RESIZE_FACTOR))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
@@ -69,16 +69,16 @@ def _blurred(pixels: Pixels, face: Face) -> Pixels:
     return cv2.GaussianBlur(pixels, (0, 0), BLUR_PX / max(enlarged, 1e-6))
 
 
-RETAKES: tuple[Retake, ...] = (
-    Retake("mild JPEG compression", _as_jpeg),
-    Retake("mild resizing", _resized),
-    Retake("mild blur", _blurred),
+PERTURBATIONS: tuple[Perturbation, ...] = (
+    Perturbation("mild JPEG compression", _as_jpeg),
+    Perturbation("mild resizing", _resized),
+    Perturbation("mild blur", _blurred),
 )
 """To add one, write it and give it a row; what it changes is then held against every verdict."""
 
 
-def retaken(
-    look: CloserLook, *, measurements: Sequence[Measurement] = (), of_video: bool = False
+def scores_under_perturbation(
+    look: RerankInput, *, measurements: Sequence[RerankMeasure] = (), of_video: bool = False
 ) -> Mapping[str, Scores]:
     """The scores of a hit as each retake would have given them, by the retake's name.
 
@@ -89,14 +89,14 @@ def retaken(
     """
     if not np.isfinite(look.face.keypoints).all():
         return {}
-    takes = [replace(look, pixels=retake.of(look.pixels, look.face)) for retake in RETAKES]
+    takes = [replace(look, pixels=retake.of(look.pixels, look.face)) for retake in PERTURBATIONS]
     before = _scores([look], measurements)[0] if of_video else look.scores
     return {
         retake.name: {
             name: _moved(value, before.get(name), after.get(name, value))
             for name, value in look.scores.items()
         }
-        for retake, after in zip(RETAKES, _scores(takes, measurements), strict=True)
+        for retake, after in zip(PERTURBATIONS, _scores(takes, measurements), strict=True)
     }
 
 
@@ -106,7 +106,7 @@ def _moved(value: float | None, before: float | None, after: float | None) -> fl
 
 
 def _scores(
-    takes: Sequence[CloserLook], measurements: Sequence[Measurement]
+    takes: Sequence[RerankInput], measurements: Sequence[RerankMeasure]
 ) -> list[dict[str, float | None]]:
     """Scores of one face in several takes of its picture."""
     face, kit, query = takes[0].face, takes[0].instruments, takes[0].query
@@ -114,7 +114,7 @@ def _scores(
     features = kit.encoder.encode_images(
         [*(_crop(each, face, kit) for each in pictures), *pictures]
     )
-    columns = Faces(
+    columns = FaceColumns(
         embeddings=np.stack(kit.faces.embed([(pixels, face.keypoints) for pixels in pictures])),
         face_features=features[: len(takes)],
         image_features=features[len(takes) :],
@@ -122,13 +122,13 @@ def _scores(
         interocular_px=[face.quality.interocular_px] * len(takes),
         unmask_marks=[bool(takes[0].scores.get("unmask_mark"))] * len(takes),
     )
-    rows = compare(query, columns, detectors=kit.detectors)
+    rows = score_faces(query, columns, detectors=kit.detectors)
     for row, take in zip(rows, takes, strict=True):
         for measurement in measurements:
             row |= measurement(take)
     return rows
 
 
-def _crop(pixels: Pixels, face: Face, kit: Instruments) -> Pixels:
+def _crop(pixels: Pixels, face: Face, kit: ModelBundle) -> Pixels:
     size, margin = kit.encoder.image_size, kit.encoder.face_margin
     return aligned_crop(pixels, face.keypoints, size=size, margin=margin)

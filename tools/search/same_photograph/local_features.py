@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 WORKING_PX = 640
 """Longer side to which larger photographs are reduced."""
 
-MOST_KEYPOINTS, MOST_OF_A_CELL, GRID = 1200, 40, 8
+MAX_KEYPOINTS, MAX_KEYPOINTS_PER_CELL, GRID = 1200, 40, 8
 """Keypoints that are kept: the strongest, but so many of each of 8 x 8 cells at most, or the
 letters of a page would leave none for the photograph on it."""
 
@@ -27,7 +27,7 @@ RATIO = 0.8
 REPROJECTION_PX = 3.0
 """How far a keypoint may lie from where the map puts it, in pixels of the working size."""
 
-FEWEST_INLIERS = 8
+MIN_INLIERS = 8
 """Six numbers fit three matches exactly, and a few more by chance."""
 
 _MOST_STRETCH = 1.6
@@ -62,7 +62,7 @@ class LocalFeatures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matched:
+class FeatureMatch:
     """An affine map (2, 3) from the second photograph's pixels to the first's, and its inliers.
 
     `inliers` (n, 2) px of the first photograph, at working sizes; each keypoint is used once.
@@ -110,20 +110,20 @@ def local_features(pixels: np.ndarray) -> LocalFeatures:
 def _spread(
     points: Floats, strengths: NDArray[np.floating], shape: tuple[int, ...]
 ) -> NDArray[np.intp]:
-    """Rows of the strongest points, of no cell of the grid more than `MOST_OF_A_CELL`."""
+    """Rows of the strongest points, of no cell of the grid more than `MAX_KEYPOINTS_PER_CELL`."""
     size = np.array(shape[1::-1])
     cells = np.clip(points * GRID / size, 0, GRID - 1).astype(int) @ [1, GRID]
     order = np.lexsort((-strengths, cells))  # by cell, the strongest first
     starts = np.searchsorted(cells[order], cells[order])
-    kept = order[np.arange(len(order)) - starts < MOST_OF_A_CELL]
-    strongest = np.argsort(-strengths[kept], kind="stable")[:MOST_KEYPOINTS]
+    kept = order[np.arange(len(order)) - starts < MAX_KEYPOINTS_PER_CELL]
+    strongest = np.argsort(-strengths[kept], kind="stable")[:MAX_KEYPOINTS]
     return np.sort(kept[strongest])
 
 
-def match(first: LocalFeatures, second: LocalFeatures) -> Matched | None:
+def match_features(first: LocalFeatures, second: LocalFeatures) -> FeatureMatch | None:
     """The map of the second photograph onto the first; None where too few keypoints agree."""
     ours, theirs = _pairs(first.descriptors, second.descriptors)
-    if len(ours) < FEWEST_INLIERS:
+    if len(ours) < MIN_INLIERS:
         return None
     target, source = first.points[ours], second.points[theirs]
     enlarged = float(np.median(first.sizes[ours] / second.sizes[theirs]))
@@ -136,12 +136,12 @@ def match(first: LocalFeatures, second: LocalFeatures) -> Matched | None:
         for estimate in (cv2.estimateAffinePartial2D, cv2.estimateAffine2D)
     ]  # fmt: skip
     found = [
-        Matched(matrix, _distinct(target[inside.ravel() > 0]))
+        FeatureMatch(matrix, _distinct(target[inside.ravel() > 0]))
         for matrix, inside in candidates
         if matrix is not None and _plausible(matrix)
     ]
     best = max(found, key=lambda it: len(it.inliers), default=None)
-    return best if best is not None and len(best.inliers) >= FEWEST_INLIERS else None
+    return best if best is not None and len(best.inliers) >= MIN_INLIERS else None
 
 
 def _pairs(ours: Floats, theirs: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -18,14 +18,14 @@ BLUR_PX = 1.5
 WINDOW_PX = 15
 """Side of the window in which values are correlated."""
 
-LEAST_CONTRAST = 0.12
+MIN_CONTRAST = 0.12
 """Windows whose standard deviation is below this share of the picture's say nothing."""
 
 _NOISE_LEVELS = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Agreement:
+class LocalCorrelation:
     """Local correlation (h, w) float32 in -1..1, and where it says something, (h, w) bool.
 
     `first` and `second` are the grey values (h, w) that were compared, slightly blurred.
@@ -49,7 +49,9 @@ class Agreement:
         return np.asarray(np.abs(gain * self.second + offset - self.first) / spread, np.float32)
 
 
-def agreement(first: np.ndarray, second: np.ndarray, overlap: np.ndarray) -> Agreement:
+def local_correlation(
+    first: np.ndarray, second: np.ndarray, overlap: np.ndarray
+) -> LocalCorrelation:
     """Compare two pictures (h, w, 3) uint8 RGB, pixel on pixel, where `overlap` (h, w) bool."""
     shown: NDArray[np.bool_] = overlap.astype(bool)
     a, b = (_grey(pixels, shown) for pixels in (first, second))
@@ -62,7 +64,7 @@ def agreement(first: np.ndarray, second: np.ndarray, overlap: np.ndarray) -> Agr
     floors = [_floor(values, shown) for values in (a, b)]
     correlation = covariance / (np.sqrt(var_a * var_b) + floors[0] * floors[1] / 4)
     textured = (var_a > floors[0] ** 2) | (var_b > floors[1] ** 2)
-    return Agreement(
+    return LocalCorrelation(
         correlation=np.clip(correlation, -1, 1).astype(np.float32),
         informative=textured & shown & (weight > 0.5),
         first=a,
@@ -90,4 +92,4 @@ def _mean(values: np.ndarray) -> Floats:
 
 def _floor(values: np.ndarray, shown: np.ndarray) -> float:
     spread = float(values[shown].std()) if shown.any() else 0.0
-    return max(_NOISE_LEVELS, LEAST_CONTRAST * spread)
+    return max(_NOISE_LEVELS, MIN_CONTRAST * spread)

@@ -20,15 +20,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.faces.alignment import transform
+from tools.faces.alignment import transform_points
 from tools.search.same_photograph.face_change import face_change
 from tools.search.same_photograph.local_features import (
+    FeatureMatch,
     LocalFeatures,
-    Matched,
     local_features,
-    match,
+    match_features,
 )
-from tools.search.same_photograph.pixel_agreement import WINDOW_PX, agreement
+from tools.search.same_photograph.pixel_agreement import WINDOW_PX, local_correlation
 from tools.search.same_photograph.registration import (
     Bools,
     SharedFrame,
@@ -40,10 +40,10 @@ from tools.search.same_photograph.registration import (
 Box = np.ndarray
 """x1 y1 x2 y2 (4,), in pixels of its picture."""
 
-AGREES = 0.7
+AGREEMENT_CORRELATION = 0.7
 """Correlation from which on the pixels of a place agree."""
 
-LEAST_SHARE, LEAST_REPEATED, LEAST_PRODUCT = 0.42, 0.18, 0.145
+MIN_AGREEING_SHARE, MIN_REPEATED_SHARE, MIN_SHARE_PRODUCT = 0.42, 0.18, 0.145
 """Share of places that agree, share of keypoints found again, and their product, from which on it
 is proven.
 
@@ -52,32 +52,32 @@ Of 2,500 pairs of other photographs of one person (LFW, training persons) none c
 a photograph 0.68 with 0.25.
 """
 
-LEAST_SHARE_INSIDE, LEAST_REPEATED_INSIDE = 0.72, 0.42
+MIN_AGREEING_SHARE_INSIDE, MIN_REPEATED_SHARE_INSIDE = 0.72, 0.42
 """The same within the box that agrees, when a page or border replaces what lay around it."""
 
-LEAST_AREA_INSIDE = 0.15
+MIN_AREA_INSIDE = 0.15
 """Share of the overlap that this box must have."""
 
-FEW_INLIERS, LEAST_SHARE_OF_FEW = 15, 0.8
+FEW_INLIERS, MIN_SHARE_FEW_INLIERS = 15, 0.8
 """With fewer inliers the map can be chance, so that nearly every place must agree."""
 
-LEAST_SHARE_AROUND_FACE = 0.3
+MIN_SHARE_AROUND_FACE = 0.3
 """Of the places around the face; a still background does not prove that the person is the same."""
 
-APART = 0.2
+GREY_DIFFERENCE_THRESHOLD = 0.2
 """Standard deviations, once the light is fitted, from which on grey values are not the same."""
 
 STROKE_PX = 9
 """A thinner place of the frame may be a stroke of a watermark or a headline."""
 
-MOST_CHANGED = 0.03
+MAX_CHANGED_SHARE = 0.03
 """Share of what can be compared outside the face that one place may have that shows something else.
 
 A second shot of a burst, the person unmoved and somebody behind them gone, has 0.05; of
 photographs with a watermark or text (LFW, training persons) none has more than 0.02.
 """
 
-FEWEST_WINDOWS = 3.0
+MIN_INFORMATIVE_WINDOWS = 3.0
 """Places that say something, in windows of the correlation, outside the face."""
 
 OVERLAP_PX, FACE_PX = 256, 160
@@ -119,13 +119,13 @@ def same_photograph(
     second_face: Box | None = None,
 ) -> Alignment:
     """Align two pictures (h, w, 3) uint8 RGB; the faces, where known, may differ."""
-    return align(
+    return align_features(
         local_features(first), local_features(second),
         first_face=first_face, second_face=second_face,
     )  # fmt: skip
 
 
-def align(
+def align_features(
     first: LocalFeatures,
     second: LocalFeatures,
     *,
@@ -166,7 +166,7 @@ def _align(
     first: LocalFeatures, second: LocalFeatures, first_face: Box | None, second_face: Box | None
 ) -> Alignment:
     """All in pixels of the working sizes."""
-    matched = match(first, second)
+    matched = match_features(first, second)
     if matched is None:
         return Alignment(False, reason="too few details of the two pictures match")
     frame = overlap_frame(
@@ -178,9 +178,9 @@ def _align(
     places = _places(frame, first, second, faces)
     shared, reason = _shared_part(places, frame, first, second, matched)
     around = _around_face(first, second, matched, faces, within=shared)
-    if not reason and around is not None and around.share_outside < LEAST_SHARE_AROUND_FACE:
+    if not reason and around is not None and around.share_outside < MIN_SHARE_AROUND_FACE:
         reason = "what surrounds the face differs"
-    if not reason and places.within(frame.first, shared).changed > MOST_CHANGED:
+    if not reason and places.within(frame.first, shared).changed > MAX_CHANGED_SHARE:
         reason = "a place outside the face shows something else"
     return Alignment(
         proven=not reason,
@@ -215,7 +215,9 @@ class _Places:
         """Only those in a box of the first picture, which `matrix` takes to this frame."""
         if part is None:
             return self
-        left, top, right, bottom = np.round(transform(part.reshape(2, 2), matrix)).astype(int).flat
+        left, top, right, bottom = (
+            np.round(transform_points(part.reshape(2, 2), matrix)).astype(int).flat
+        )
         inside = np.zeros_like(self.face)
         inside[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
         return replace(self, informative=self.informative & inside, shown=self.shown & inside)
@@ -226,7 +228,7 @@ class _Places:
 
     @property
     def agreeing(self) -> Bools:
-        return self.informative & (self.correlation > AGREES)
+        return self.informative & (self.correlation > AGREEMENT_CORRELATION)
 
     @property
     def share_outside(self) -> float:
@@ -243,7 +245,9 @@ class _Places:
         Strokes are left out, and rows that hardly agree anywhere: bars from side to side.
         """
         rows = _agree((self.agreeing & ~self.face).sum(1), self.outside.sum(1))
-        differing = self.outside & ~self.agreeing & (self.apart > APART) & rows[:, None]
+        differing = (
+            self.outside & ~self.agreeing & (self.apart > GREY_DIFFERENCE_THRESHOLD) & rows[:, None]
+        )
         kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
         thick = cv2.morphologyEx(differing.astype(np.uint8), cv2.MORPH_OPEN, kernel)
         count, _, stats, _ = cv2.connectedComponentsWithStats(thick)
@@ -277,12 +281,12 @@ def _places(
     frame: SharedFrame, first: LocalFeatures, second: LocalFeatures, faces: _Faces
 ) -> _Places:
     ours, theirs, both = frame.show(first.pixels, second.pixels)
-    found = agreement(ours, theirs, both)
+    found = local_correlation(ours, theirs, both)
     face: Bools = np.zeros(both.shape, bool)
     for box, matrix in zip(faces, (frame.first, frame.second), strict=True):
         if box is not None:
             face |= frame.ellipse(box, matrix, margin=_FACE_MARGIN)
-    fitted = found.informative & ~face & (found.correlation > AGREES)
+    fitted = found.informative & ~face & (found.correlation > AGREEMENT_CORRELATION)
     return _Places(
         found.correlation, found.informative, face, found.apart(fitted), ours, theirs, both
     )
@@ -291,7 +295,7 @@ def _places(
 def _around_face(
     first: LocalFeatures,
     second: LocalFeatures,
-    matched: Matched,
+    matched: FeatureMatch,
     faces: _Faces,
     *,
     within: Box | None,
@@ -299,7 +303,7 @@ def _around_face(
     """The face and what surrounds it, closer; None where no face is known or it is tiny."""
     box, theirs = faces
     if box is None and theirs is not None:
-        corners = transform(theirs.reshape(2, 2), matched.matrix)
+        corners = transform_points(theirs.reshape(2, 2), matched.matrix)
         box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
     if box is None:
         return None
@@ -317,32 +321,32 @@ def _shared_part(
     frame: SharedFrame,
     first: LocalFeatures,
     second: LocalFeatures,
-    matched: Matched,
+    matched: FeatureMatch,
 ) -> tuple[Box | None, str]:
     """The box, in pixels of the first picture, in which both show one photograph; or why none is.
 
     Without box and reason it is all that overlaps.
     """
     height, width = places.face.shape
-    if places.outside.sum() < FEWEST_WINDOWS * WINDOW_PX**2:
+    if places.outside.sum() < MIN_INFORMATIVE_WINDOWS * WINDOW_PX**2:
         return None, "too little outside the face can be compared"
     inside = _agreeing_box(places)
     if inside is not None:
         left, top, right, bottom = inside
         part = np.s_[top:bottom, left:right]
-        enough = (right - left) * (bottom - top) >= LEAST_AREA_INSIDE * width * height
+        enough = (right - left) * (bottom - top) >= MIN_AREA_INSIDE * width * height
         share = _share(places.agreeing[part], places.outside[part]) or 0.0
         repeated, count = _repeated(inside, frame, first, second, matched)
-        least = LEAST_SHARE_INSIDE if count >= FEW_INLIERS else LEAST_SHARE_OF_FEW
-        if enough and share >= least and repeated >= LEAST_REPEATED_INSIDE:
+        least = MIN_AGREEING_SHARE_INSIDE if count >= FEW_INLIERS else MIN_SHARE_FEW_INLIERS
+        if enough and share >= least and repeated >= MIN_REPEATED_SHARE_INSIDE:
             corners = np.array([[left, top], [right, bottom]], float)
-            return transform(corners, cv2.invertAffineTransform(frame.first)).ravel(), ""
+            return transform_points(corners, cv2.invertAffineTransform(frame.first)).ravel(), ""
     share = places.share_outside
     repeated, count = _repeated((0, 0, width, height), frame, first, second, matched)
-    if count < FEW_INLIERS and share < LEAST_SHARE_OF_FEW:
+    if count < FEW_INLIERS and share < MIN_SHARE_FEW_INLIERS:
         return None, "too few details of the two pictures match"
-    enough = share >= LEAST_SHARE and repeated >= LEAST_REPEATED
-    if enough and share * repeated >= LEAST_PRODUCT:
+    enough = share >= MIN_AGREEING_SHARE and repeated >= MIN_REPEATED_SHARE
+    if enough and share * repeated >= MIN_SHARE_PRODUCT:
         return None, ""
     return None, "the aligned pictures differ in too many places"
 
@@ -352,11 +356,11 @@ def _repeated(
     frame: SharedFrame,
     first: LocalFeatures,
     second: LocalFeatures,
-    matched: Matched,
+    matched: FeatureMatch,
 ) -> tuple[float, int]:
     """Of the keypoints in a box of the frame, the share and count found in both pictures."""
     counts = [
-        _count(transform(points, matrix), box)
+        _count(transform_points(points, matrix), box)
         for points, matrix in (
             (matched.inliers, frame.first), (first.points, frame.first),
             (second.points, frame.second),
@@ -402,7 +406,7 @@ def _agree(agreeing: NDArray[np.int_], informative: NDArray[np.int_]) -> Bools:
 
 def _largest_difference(places: _Places, frame: SharedFrame) -> Box | None:
     """The box of the largest connected place that differs, in pixels of the first picture."""
-    differing = places.informative & (places.correlation <= AGREES)
+    differing = places.informative & (places.correlation <= AGREEMENT_CORRELATION)
     count, _, stats, _ = cv2.connectedComponentsWithStats(differing.astype(np.uint8))
     if count < 2:
         return None
@@ -410,5 +414,5 @@ def _largest_difference(places: _Places, frame: SharedFrame) -> Box | None:
     if area < WINDOW_PX**2:
         return None
     corners = np.array([[left, top], [left + width, top + height]], float)
-    back = transform(corners, cv2.invertAffineTransform(frame.first))
+    back = transform_points(corners, cv2.invertAffineTransform(frame.first))
     return np.asarray(back, np.float32).ravel()

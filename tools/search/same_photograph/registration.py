@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.faces.alignment import transform
+from tools.faces.alignment import transform_points
 
 Bools = NDArray[np.bool_]
 
@@ -25,12 +25,12 @@ class SharedFrame:
     def show(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, Bools]:
         """Both photographs (h, w, 3) uint8 RGB in the frame, and where both of them are."""
         inside = [
-            seen(np.full(pixels.shape[:2], 255, np.uint8), matrix, self.size) > 250
+            warp_into_frame(np.full(pixels.shape[:2], 255, np.uint8), matrix, self.size) > 250
             for pixels, matrix in ((first, self.first), (second, self.second))
         ]
         return (
-            seen(first, self.first, self.size),
-            seen(second, self.second, self.size),
+            warp_into_frame(first, self.first, self.size),
+            warp_into_frame(second, self.second, self.size),
             inside[0] & inside[1],
         )
 
@@ -40,7 +40,7 @@ class SharedFrame:
         radii = (box[2:] - box[:2]) / 2 * margin
         outline = (box[:2] + box[2:]) / 2 + np.stack([np.cos(turns), np.sin(turns)], 1) * radii
         mask = np.zeros(self.size[::-1], np.uint8)
-        cv2.fillPoly(mask, [np.round(transform(outline, matrix)).astype(np.int32)], 1)
+        cv2.fillPoly(mask, [np.round(transform_points(outline, matrix)).astype(np.int32)], 1)
         return mask.astype(bool)
 
 
@@ -52,7 +52,9 @@ def overlap_frame(
     `matrix` takes the second photograph's pixels to the first's; sizes are (width, height) px.
     """
     width, height = second
-    corners = transform(np.array([[0, 0], [width, 0], [width, height], [0, height]], float), matrix)
+    corners = transform_points(
+        np.array([[0, 0], [width, 0], [width, height], [0, height]], float), matrix
+    )
     box = np.concatenate([corners.min(axis=0).clip(0), corners.max(axis=0).clip(max=first)])
     return box_frame(matrix, box, most_px=most_px)
 
@@ -81,7 +83,7 @@ def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     return moved
 
 
-def seen(pixels: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def warp_into_frame(pixels: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture through an affine map, without aliasing; black where it is not."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.7:

@@ -6,9 +6,9 @@ photos counts: one that is proven, else the one with which most keypoints agree.
 
 from collections.abc import Mapping, Sequence
 
-from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.hit_pictures import RerankInput
 from tools.search.same_photograph.local_features import local_features
-from tools.search.same_photograph.proof import Alignment, align
+from tools.search.same_photograph.proof import Alignment, align_features
 
 SAME_PHOTOGRAPH = "query/same_photograph"
 FACE_DIFFERENCE = "query/face_difference"
@@ -16,20 +16,27 @@ FACE_CHANGE = "query/face_change"
 AGREEING_SHARE = "query/agreeing_share"
 KEYPOINTS = "query/aligned_keypoints"
 PHOTO = "query/aligned_photo"
-NAMES = (SAME_PHOTOGRAPH, FACE_DIFFERENCE, FACE_CHANGE, AGREEING_SHARE, KEYPOINTS, PHOTO)
+ALIGNMENT_SCORE_NAMES = (
+    SAME_PHOTOGRAPH,
+    FACE_DIFFERENCE,
+    FACE_CHANGE,
+    AGREEING_SHARE,
+    KEYPOINTS,
+    PHOTO,
+)
 
 NEAR_BITS, NEAR_COSINE = 24, 0.9
 """A face that is not the query person's is aligned when its crop is this near a query photo's:
 the person's photograph with another face in it."""
 
 
-def same_photograph_scores(look: CloserLook) -> Mapping[str, float | None]:
+def same_photograph_scores(look: RerankInput) -> Mapping[str, float | None]:
     """The scores of the best alignment of a hit with a query photo.
 
     Does not show: that the hit is a copy of the file that was given; both may come from a third.
     """
     if not look.query_photos or not _asked(look) or not _may_be_one(look):
-        return dict.fromkeys(NAMES)
+        return dict.fromkeys(ALIGNMENT_SCORE_NAMES)
     found = best_alignment(look)
     number, best = found
     return {
@@ -42,14 +49,14 @@ def same_photograph_scores(look: CloserLook) -> Mapping[str, float | None]:
     }
 
 
-def best_alignment(look: CloserLook) -> tuple[int, Alignment]:
+def best_alignment(look: RerankInput) -> tuple[int, Alignment]:
     """The number (from 1, in the order of the query) of the photo that fits best, and how."""
     hit = local_features(look.pixels)
     known = look.query_details() if look.query_details else None
     found: list[tuple[int, Alignment]] = []
     for place, (pixels, face) in enumerate(look.query_photos):
         details = local_features(pixels) if known is None else known[place]
-        given = align(details, hit, first_face=face.box, second_face=look.face.box)
+        given = align_features(details, hit, first_face=face.box, second_face=look.face.box)
         found.append((1 + _index(look.query.faces, face), given))
         if given.proven:
             break
@@ -61,11 +68,11 @@ def _index(faces: Sequence[object], face: object) -> int:
     return next(place for place, it in enumerate(faces) if it is face)
 
 
-def _asked(look: CloserLook) -> bool:
-    return look.asked is None or not look.asked.isdisjoint(NAMES)
+def _asked(look: RerankInput) -> bool:
+    return look.asked is None or not look.asked.isdisjoint(ALIGNMENT_SCORE_NAMES)
 
 
-def _may_be_one(look: CloserLook) -> bool:
+def _may_be_one(look: RerankInput) -> bool:
     """Whether it is worth aligning: the face may be the person's, or looks like their photo's."""
     rule, scores = look.instruments.rule, look.scores
     if rule is None or rule.identity_place(scores) != "low":

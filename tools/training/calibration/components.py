@@ -11,38 +11,38 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.detectors import Detector
+from tools.detectors import FeatureDetector
 from tools.detectors.calibration import Calibration
 from tools.detectors.protocol import AnyDetector
-from tools.detectors.scoring import judge
+from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
-from tools.faces.further_embedders import Embedder
+from tools.faces.further_embedders import FaceEmbedder
 from tools.gallery.records import FaceRecord
-from tools.search.closer_look.hit_pictures import CloserLook
+from tools.search.closer_look.hit_pictures import RerankInput
 from tools.search.closer_look.pixel_detectors import picture_scores
 from tools.search.closer_look.reference_comparison import reference_scores
-from tools.search.closer_look.reranking import readable_photos
+from tools.search.closer_look.reranking import iter_readable_photos
 from tools.search.closer_look.second_opinion import second_scores
 from tools.search.query import Query
 from tools.search.same_photograph.scores import same_photograph_scores
-from tools.training.calibration.detector_pictures import Shown, dfdc_files
+from tools.training.calibration.detector_pictures import InMemoryInputs, dfdc_files
 from tools.training.data.forgery_pool import read_rgb
 from tools.verdict.calibration import Scores
 
-Told = tuple[dict[str, float | None], bool]
+ScoresAndLabel = tuple[dict[str, float | None], bool]
 """Raw scores of a picture, and whether it is forged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kit:
+class CalibrationModels:
     """What is measured with, as `search.instruments.Instruments`, while there is no rule yet."""
 
     faces: FaceAnalyser
     encoder: Encoder
-    detectors: Sequence[Detector]
+    detectors: Sequence[FeatureDetector]
     picture_detectors: Sequence[AnyDetector]
-    second_embedder: Embedder | None = None
+    second_embedder: FaceEmbedder | None = None
     notices: Sequence[str] = ()
     rule: None = None
     profile: str = "pocket"
@@ -53,14 +53,14 @@ class Kit:
         self, pixels: np.ndarray, record: FaceRecord, scores: Scores, query: Query
     ) -> dict[str, float | None]:
         """What detectors of pixels, and the query's own pictures, say of a leading hit."""
-        photos = tuple(readable_photos(query))
-        look = CloserLook(pixels, record.face, scores, query, photos, self)
+        photos = tuple(iter_readable_photos(query))
+        look = RerankInput(pixels, record.face, scores, query, photos, self)
         return {
             **picture_scores(look), **second_scores(look), **reference_scores(look),
             **same_photograph_scores(look),
         }  # fmt: skip
 
-    def video_frames(self, data: Path) -> list[Told]:
+    def video_frames(self, data: Path) -> list[ScoresAndLabel]:
         """Scores of DFDC's pictures with a face, by the names that they have in the rule."""
         files = [
             (data / "dfdc" / name, forged)
@@ -68,8 +68,8 @@ class Kit:
             for name, forged in ((fake, True), (real, False))
         ]
         pictures = [read_rgb(path) for path, _ in files]
-        views = Shown.of(pictures, faces=self.faces, encoder=self.encoder)
-        judged = [judge(it, views) for it in (*self.detectors, *self.picture_detectors)]
+        views = InMemoryInputs.of(pictures, faces=self.faces, encoder=self.encoder)
+        judged = [run_detector(it, views) for it in (*self.detectors, *self.picture_detectors)]
         columns = {it.detector: it.logits for it in judged}
         return [
             ({name: float(logits[row]) for name, logits in columns.items()}, forged)

@@ -19,11 +19,11 @@ from tools.encoder.preprocessing import Mode
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.forge.forgery import WITH_SOURCE, forge
-from tools.training.calibration.made_cases import halves
-from tools.training.data.forgery_pool import Faces
+from tools.forge.forgery import FAMILIES_WITH_SOURCE, forge
+from tools.training.calibration.made_cases import split_persons
+from tools.training.data.forgery_pool import LfwPhotographs
 
-Half = Literal["fit", "report"]
+EvaluationHalf = Literal["fit", "report"]
 LOWEST_QUALITY, HIGHEST_QUALITY = 75, 98
 """Of the JPEG encoder; the second is never reached. As in `made_cases`."""
 
@@ -33,15 +33,15 @@ DEPICT_THE_SOURCE = ("face_swap",)
 _BATCH = 32
 
 
-def half_of(names: Iterable[str], half: Half) -> frozenset[str]:
+def half_of(names: Iterable[str], half: EvaluationHalf) -> frozenset[str]:
     """Those of the names that belong to a half; the same division as `casework.halves` makes."""
-    first, second = halves({name: [] for name in names})
+    first, second = split_persons({name: [] for name in names})
     return frozenset(first if half == "fit" else second)
 
 
-def lfw_faces(data: Path, half: Half) -> Faces:
+def lfw_faces(data: Path, half: EvaluationHalf) -> LfwPhotographs:
     """LFW's labelled photographs of the validation persons of one half."""
-    faces = Faces.load(data, split="val")
+    faces = LfwPhotographs.load(data, split="val")
     chosen = half_of(set(faces.people.tolist()), half)
     kept = np.array([person in chosen for person in faces.people], bool)
     return replace(
@@ -49,7 +49,7 @@ def lfw_faces(data: Path, half: Half) -> Faces:
     )
 
 
-def dfdc_files(data: Path, half: Half) -> list[tuple[str, str]]:
+def dfdc_files(data: Path, half: EvaluationHalf) -> list[tuple[str, str]]:
     """(fake, real) of DFDC's validation pairs of one half, as paths below `dfdc/`."""
     with (data / "dfdc" / "pairs.csv").open(encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if row["split"] == "val"]
@@ -58,7 +58,7 @@ def dfdc_files(data: Path, half: Half) -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class LabelledForgery:
     """A forgery (h, w, 3) uint8 RGB of the photo `target`; `source`, where it needed another.
 
     `depicts` is the one of the two that shows the person whom the forgery depicts.
@@ -71,14 +71,16 @@ class Made:
 
     @property
     def depicts(self) -> int:
-        """Row of `Faces`."""
+        """Row of `LfwPhotographs`."""
         swapped = self.family in DEPICT_THE_SOURCE and self.source is not None
         return self.target if not swapped or self.source is None else self.source
 
 
-def made(faces: Faces, index: int, *, family: str, rng: np.random.Generator) -> Made | None:
+def make_forgery(
+    faces: LfwPhotographs, index: int, *, family: str, rng: np.random.Generator
+) -> LabelledForgery | None:
     """One forgery of a photo; None where that photo cannot be forged this way."""
-    source = faces.source_for(index, rng) if family in WITH_SOURCE else None
+    source = faces.source_for(index, rng) if family in FAMILIES_WITH_SOURCE else None
     try:
         forgery = forge(
             faces.read(index),
@@ -90,10 +92,10 @@ def made(faces: Faces, index: int, *, family: str, rng: np.random.Generator) -> 
         )
     except ToolError:
         return None
-    return Made(forgery.pixels, family, index, source)
+    return LabelledForgery(forgery.pixels, family, index, source)
 
 
-def mate_of(faces: Faces, index: int, *, apart_from: Collection[int]) -> int | None:
+def mate_of(faces: LfwPhotographs, index: int, *, apart_from: Collection[int]) -> int | None:
     """Another photo of the person, to ask with; None where there is none."""
     of_person = np.flatnonzero(faces.people == faces.people[index])
     others = [int(it) for it in of_person if it != index and it not in apart_from]
@@ -106,7 +108,7 @@ def quality_of(index: int, *, seed: int) -> int:
     return int(drawn.integers(LOWEST_QUALITY, HIGHEST_QUALITY))
 
 
-def foremost(faces: Sequence[Face], shape: tuple[int, ...]) -> Face | None:
+def main_face(faces: Sequence[Face], shape: tuple[int, ...]) -> Face | None:
     """The large and central one of a picture's faces, as insightface's examples choose it."""
     middle = np.array([shape[1], shape[0]]) / 2
 
@@ -118,7 +120,7 @@ def foremost(faces: Sequence[Face], shape: tuple[int, ...]) -> Face | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class InMemoryInputs:
     """Pictures measured in memory, as detectors may ask to see them (`protocol.Views`)."""
 
     pixels: tuple[np.ndarray, ...]
@@ -138,10 +140,10 @@ class Shown:
     @classmethod
     def of(
         cls, pictures: Sequence[np.ndarray], *, faces: FaceAnalyser, encoder: Encoder
-    ) -> "Shown":
+    ) -> "InMemoryInputs":
         """Pictures (h, w, 3) uint8 RGB with what is measured of their foremost face."""
         found = [
-            foremost(them, picture.shape)
+            main_face(them, picture.shape)
             for start in range(0, len(pictures), _BATCH)
             for them, picture in zip(
                 faces.analyse(pictures[start : start + _BATCH]),
@@ -163,7 +165,7 @@ class Shown:
             image_features=encoder.encode_images(pictures),
         )
 
-    def seen_in(self, mode: Mode, encoder: Encoder) -> "Shown":
+    def seen_in(self, mode: Mode, encoder: Encoder) -> "InMemoryInputs":
         """The same with the whole pictures' features of another preprocessing."""
         return replace(self, image_features=encoder.encode_images(self.pixels, mode=mode))
 

@@ -24,38 +24,43 @@ import numpy as np
 
 from prompts.zero_shot import PROMPT_SETS
 from tools.checkpoints.store import PROFILES, locate
-from tools.checkpoints.table import WEIGHTS, Checkpoint
-from tools.detectors import detectors
-from tools.detectors.calibration import FILE, Calibration, fit
-from tools.detectors.clip_heads.profile_heads import called, prompted, ways, write_calibrations
-from tools.detectors.folders import FOLDER, shelved
+from tools.checkpoints.table import WEIGHTS_DIR, Checkpoint
+from tools.detectors import load_detectors
+from tools.detectors.calibration import CALIBRATION_FILE, Calibration, fit_calibration
+from tools.detectors.clip_heads.profile_heads import (
+    detector_variants,
+    variant_name,
+    write_calibrations,
+    zero_shot_detectors,
+)
+from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
 from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector
-from tools.detectors.scoring import judge
+from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import FAMILIES, SCENE_FAMILIES
 from tools.training.calibration.detector_pictures import (
-    Shown,
+    InMemoryInputs,
     dfdc_files,
     lfw_faces,
-    made,
+    make_forgery,
     mate_of,
     quality_of,
 )
-from tools.training.data.forgery_pool import HELD_OUT, Faces, read_rgb, through_jpeg
-from tools.verdict.calibration import Band
+from tools.training.data.forgery_pool import HELD_OUT_FAMILY, LfwPhotographs, read_rgb, through_jpeg
+from tools.verdict.calibration import InconclusiveBand
 
 PHOTOS = 350
 """Of each source; DFDC has no more to give."""
 
 SEED = 31
-LEARNT = tuple(family for family in FAMILIES if family != HELD_OUT)
+LEARNT = tuple(family for family in FAMILIES if family != HELD_OUT_FAMILY)
 FACES, SCENES, FRAMES = "LFW, faces forged", "LFW, scenes forged", "DFDC"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
+class LabelledPixels:
     """A picture (h, w, 3) uint8 RGB whose truth is known.
 
     `source` is one of the three above, `group` a person or an original; `asks` shows the depicted
@@ -69,57 +74,59 @@ class Known:
     asks: np.ndarray | None = None
 
 
-def lfw_known(data: Path, *, photos: int, seed: int = SEED) -> Iterator[Known]:
+def lfw_known(data: Path, *, photos: int, seed: int = SEED) -> Iterator[LabelledPixels]:
     """Each photo as it is, forged in one family of faces, and in one of scenes, by turns."""
     faces, rng = lfw_faces(data, "fit"), np.random.default_rng(seed)
     for number, index in enumerate(rng.permutation(len(faces.paths))[:photos].tolist()):
         quality, person = quality_of(index, seed=seed), str(faces.people[index])
         asks = _asking(faces, index, ())
-        yield Known(through_jpeg(faces.read(index), quality), False, FACES, person, asks)
+        yield LabelledPixels(through_jpeg(faces.read(index), quality), False, FACES, person, asks)
         for source, families in ((FACES, LEARNT), (SCENES, SCENE_FAMILIES)):
             family = families[number % len(families)]
-            forged = made(faces, index, family=family, rng=rng)
+            forged = make_forgery(faces, index, family=family, rng=rng)
             if forged is None:
                 continue
             apart = [index] if forged.source is None else [index, forged.source]
             asks = _asking(faces, forged.depicts, apart)
-            yield Known(through_jpeg(forged.pixels, quality), True, source, person, asks)
+            yield LabelledPixels(through_jpeg(forged.pixels, quality), True, source, person, asks)
 
 
-def _asking(faces: Faces, index: int, apart: Sequence[int]) -> np.ndarray | None:
+def _asking(faces: LfwPhotographs, index: int, apart: Sequence[int]) -> np.ndarray | None:
     mate = mate_of(faces, index, apart_from=apart)
     return None if mate is None else faces.read(mate)
 
 
-def dfdc_known(data: Path, *, photos: int) -> Iterator[Known]:
+def dfdc_known(data: Path, *, photos: int) -> Iterator[LabelledPixels]:
     """Both members of the pairs, as they lie on the disk."""
     for fake, real in dfdc_files(data, "fit")[:photos]:
-        yield Known(read_rgb(data / "dfdc" / real), False, FRAMES, real)
-        yield Known(read_rgb(data / "dfdc" / fake), True, FRAMES, real)
+        yield LabelledPixels(read_rgb(data / "dfdc" / real), False, FRAMES, real)
+        yield LabelledPixels(read_rgb(data / "dfdc" / fake), True, FRAMES, real)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
+class CalibrationDataset:
     """What is known of the pictures (n,), and the pictures as detectors may ask for them.
 
     `official` are the same with whole images as UniFD's authors prepare them.
     """
 
-    views: Shown
-    official: Shown
+    views: InMemoryInputs
+    official: InMemoryInputs
     forged: np.ndarray
     sources: np.ndarray
     groups: np.ndarray
 
     @classmethod
-    def of(cls, known: Sequence[Known], *, faces: FaceAnalyser, encoder: Encoder) -> "Sheet":
+    def of(
+        cls, known: Sequence[LabelledPixels], *, faces: FaceAnalyser, encoder: Encoder
+    ) -> "CalibrationDataset":
         """Measure them, and the photos to ask with."""
-        views = Shown.of([it.pixels for it in known], faces=faces, encoder=encoder)
+        views = InMemoryInputs.of([it.pixels for it in known], faces=faces, encoder=encoder)
         asking = [at for at, it in enumerate(known) if it.asks is not None]
         query = np.full(views.embeddings.shape, np.nan, np.float32)
         photos = [it.asks for it in known if it.asks is not None]
         if photos:
-            query[asking] = Shown.of(photos, faces=faces, encoder=encoder).embeddings
+            query[asking] = InMemoryInputs.of(photos, faces=faces, encoder=encoder).embeddings
         views = replace(views, query=query)
         return cls(
             views,
@@ -160,21 +167,23 @@ class Sheet:
         }  # fmt: skip
 
 
-def calibrate(detector: AnyDetector, sheet: Sheet) -> Calibration:
+def fit_detector_calibration(detector: AnyDetector, sheet: CalibrationDataset) -> Calibration:
     """The calibration of one detector. Raises ValueError where it measured nothing of a kind."""
     views = sheet.official if detector.preprocessing == "official" else sheet.views
-    logits = judge(detector, views).logits
+    logits = run_detector(detector, views).logits
     rows = sheet.rows_for(detector.inputs, np.isfinite(logits))
-    found = fit(detector, logits[rows], sheet.forged[rows], fitted_on=sheet.about(rows))
-    return replace(found, band=widest(found, logits[rows], sheet, rows))
+    found = fit_calibration(detector, logits[rows], sheet.forged[rows], fitted_on=sheet.about(rows))
+    return replace(found, band=widest_band(found, logits[rows], sheet, rows))
 
 
-def widest(found: Calibration, logits: np.ndarray, sheet: Sheet, rows: np.ndarray) -> Band:
+def widest_band(
+    found: Calibration, logits: np.ndarray, sheet: CalibrationDataset, rows: np.ndarray
+) -> InconclusiveBand:
     """The band that keeps its promises for every source apart."""
     whose = np.where(sheet.sources[rows] == SCENES, FACES, sheet.sources[rows])
     probabilities, forged, asked = found.probabilities(logits), sheet.forged[rows], found.band
     bands = [
-        Band.fit(
+        InconclusiveBand.fit(
             list(probabilities[(whose == source) & ~forged]),
             list(probabilities[(whose == source) & forged]),
             alpha_low=asked.alpha_low, alpha_high=asked.alpha_high,
@@ -191,7 +200,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--photos", type=int, default=PHOTOS, help="of each source")
     parser.add_argument("--heads", type=Path, help="where to write (default: beside the heads)")
-    parser.add_argument("--detectors", type=Path, default=WEIGHTS / FOLDER)
+    parser.add_argument("--detectors", type=Path, default=WEIGHTS_DIR / DETECTORS_FOLDER)
     parser.add_argument("--only", nargs="*", help="folders of the shelf; the heads are left alone")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
@@ -203,21 +212,23 @@ def main() -> None:
         *lfw_known(given.data, photos=given.photos),
         *dfdc_known(given.data, photos=given.photos),
     ]
-    sheet = Sheet.of(known, faces=analyser, encoder=encoder)
+    sheet = CalibrationDataset.of(known, faces=analyser, encoder=encoder)
     _say(f"{len(known)} pictures of {len(set(sheet.groups.tolist()))} persons and originals")
     if given.only is None:
         heads = locate(pocket["heads"], Path())
-        asked = [*ways(detectors(heads, encoder.sha256))]
-        asked += prompted(encoder, {name: (it.real, it.fake) for name, it in PROMPT_SETS.items()})
+        asked = [*detector_variants(load_detectors(heads, encoder.sha256))]
+        asked += zero_shot_detectors(
+            encoder, {name: (it.real, it.fake) for name, it in PROMPT_SETS.items()}
+        )
         write_calibrations(given.heads or heads, [_fitted(it, sheet) for it in asked])
-    for one in shelved([given.detectors]):
+    for one in find_stored_detectors([given.detectors]):
         if given.only is None or one.folder.name in given.only:
-            _fitted(load_detector(one, encoder), sheet).save(one.folder / FILE)
+            _fitted(load_detector(one, encoder), sheet).save(one.folder / CALIBRATION_FILE)
 
 
-def _fitted(detector: AnyDetector, sheet: Sheet) -> Calibration:
-    found = calibrate(detector, sheet)
-    _say(f"{called(detector)}: {found.method}, inconclusive {found.band.low:.3f} to "
+def _fitted(detector: AnyDetector, sheet: CalibrationDataset) -> Calibration:
+    found = fit_detector_calibration(detector, sheet)
+    _say(f"{variant_name(detector)}: {found.method}, inconclusive {found.band.low:.3f} to "
          f"{found.band.high:.3f}")  # fmt: skip
     return found
 

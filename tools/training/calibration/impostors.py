@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tools.faces.analyser import FaceAnalyser
-from tools.training.calibration.made_cases import Portrait, off_centre
+from tools.training.calibration.made_cases import LabelledPortrait, off_centre
 
 STRANGERS = 1500
 """Persons of the training set that are added, or galleries of hundreds could not be fitted to."""
 
 
-def similarities(
-    people: Mapping[str, Sequence[Portrait]],
-    further: Mapping[str, Sequence[Portrait]],
+def impostor_similarities(
+    people: Mapping[str, Sequence[LabelledPortrait]],
+    further: Mapping[str, Sequence[LabelledPortrait]],
     *,
     faces: FaceAnalyser,
 ) -> np.ndarray:
@@ -34,7 +34,7 @@ def similarities(
     return np.asarray(cosines)
 
 
-def _embedded(shots: Sequence[Portrait], faces: FaceAnalyser) -> np.ndarray:
+def _embedded(shots: Sequence[LabelledPortrait], faces: FaceAnalyser) -> np.ndarray:
     """(n, e) embeddings of the labelled, most central faces."""
     found = []
     for shot in shots:

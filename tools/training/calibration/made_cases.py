@@ -19,27 +19,27 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tools.detectors import Detector
+from tools.detectors import FeatureDetector
 from tools.encoder.clip import Encoder
 from tools.errors import ToolError
-from tools.faces.alignment import similarity, transform
+from tools.faces.alignment import estimate_similarity_transform, transform_points
 from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import FAMILIES, HELD_OUT_FAMILIES, SWAPS, Forgery, forge
 from tools.forge.masks import eye_distance
 from tools.gallery.indexing import index_folders
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord
-from tools.gallery.vector_index import Index
+from tools.gallery.vector_index import FaceIndex
 from tools.media.images import read_photo
 from tools.search.query import NoFace, Query, SeveralFaces, build_query
-from tools.search.scoring import columns, compare
-from tools.training.data.forgery_pool import HELD_OUT
+from tools.search.scoring import score_faces, to_columns
+from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 from tools.training.data.harmless_edits import EDITS
 
 LOCAL_EDITS = (*(family for family in FAMILIES if family not in SWAPS), "region_swap")
 """Families that change a photo of X and leave it depicting X."""
 
-LEFT_OUT = (HELD_OUT, *HELD_OUT_FAMILIES)
+LEFT_OUT = (HELD_OUT_FAMILY, *HELD_OUT_FAMILIES)
 """Families that nothing which is shipped was trained on: they stand for tools never seen."""
 
 _EDITS_OF_QUERY, _EDITS_OF_MATES, _LEFT_OUT_EACH = 5, 3, 2
@@ -52,7 +52,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
+class LabelledPortrait:
     """A labelled photograph: one row of `lfw/labels.npz`."""
 
     path: Path
@@ -65,7 +65,7 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class BenchmarkFile:
     """One file of the casework: what it shows and how it was made.
 
     `kind`: query, authentic, forgery, copy or bystander. `depicted` is whose face it shows,
@@ -81,22 +81,22 @@ class Exhibit:
     of_query: bool = False
 
 
-def portraits(data: Path, *, split: str) -> dict[str, list[Portrait]]:
+def portraits(data: Path, *, split: str) -> dict[str, list[LabelledPortrait]]:
     """LFW photographs of one split, by person; persons and photos in a fixed order."""
     with np.load(data / "lfw" / "labels.npz") as labels:
         # Each look into the archive unpacks a whole column of it: once is enough.
         splits, paths, landmarks = (labels[name] for name in ("split", "path", "landmarks68"))
-    people: dict[str, list[Portrait]] = defaultdict(list)
+    people: dict[str, list[LabelledPortrait]] = defaultdict(list)
     for index in np.flatnonzero(splits == split):
         path = data / "lfw" / "images" / str(paths[index])
         person = path.parent.name
-        people[person].append(Portrait(path, person, landmarks[index].astype(np.float32)))
+        people[person].append(LabelledPortrait(path, person, landmarks[index].astype(np.float32)))
     return dict(sorted(people.items()))
 
 
-def halves(
-    people: dict[str, list[Portrait]],
-) -> tuple[dict[str, list[Portrait]], dict[str, list[Portrait]]]:
+def split_persons(
+    people: dict[str, list[LabelledPortrait]],
+) -> tuple[dict[str, list[LabelledPortrait]], dict[str, list[LabelledPortrait]]]:
     """Two person-disjoint halves: to fit a calibration on, and to report figures on."""
     names = sorted(people)
     order = np.random.default_rng(20).permutation(len(names))
@@ -107,8 +107,8 @@ def halves(
     )
 
 
-def build(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
-          queries: int | None = None) -> list[Exhibit]:  # fmt: skip
+def build_benchmark(people: dict[str, list[LabelledPortrait]], folder: Path, *, seed: int,
+          queries: int | None = None) -> list[BenchmarkFile]:  # fmt: skip
     """Write `folder/query` and `folder/gallery` and return what every file is.
 
     `queries` caps the number of query persons (None: everybody with two photos or more). The
@@ -119,7 +119,7 @@ def build(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
     (folder / "gallery").mkdir(exist_ok=True)
     asked = [name for name, shots in people.items() if len(shots) >= 2][:queries]
     everyone = [shot for shots in people.values() for shot in shots]
-    exhibits: list[Exhibit] = []
+    exhibits: list[BenchmarkFile] = []
     for name in asked:
         exhibits += _person(name, people[name], everyone, folder, rng)
     for name, shots in people.items():
@@ -130,8 +130,8 @@ def build(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
     return exhibits
 
 
-def build_further(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
-                  queries: int | None = None) -> list[Exhibit]:  # fmt: skip
+def build_calibration_files(people: dict[str, list[LabelledPortrait]], folder: Path, *, seed: int,
+                  queries: int | None = None) -> list[BenchmarkFile]:  # fmt: skip
     """Add to `folder/gallery` what calibrations are fitted on besides, and return what it is.
 
     Harmless edits of the query photo and of other authentic photos of the person, and forgeries by
@@ -140,7 +140,7 @@ def build_further(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
     rng = np.random.default_rng(seed)
     asked = [name for name, shots in people.items() if len(shots) >= 2][:queries]
     everyone = [shot for shots in people.values() for shot in shots]
-    exhibits: list[Exhibit] = []
+    exhibits: list[BenchmarkFile] = []
     for name in asked:
         exhibits += _edited(people[name], folder, rng)
         exhibits += _left_out(people[name], everyone, folder, rng)
@@ -148,7 +148,9 @@ def build_further(people: dict[str, list[Portrait]], folder: Path, *, seed: int,
     return exhibits
 
 
-def _edited(shots: Sequence[Portrait], folder: Path, rng: np.random.Generator) -> Iterator[Exhibit]:
+def _edited(
+    shots: Sequence[LabelledPortrait], folder: Path, rng: np.random.Generator
+) -> Iterator[BenchmarkFile]:
     query, mates = shots[0], shots[1:5]
     names = rng.permutation(list(EDITS))[: _EDITS_OF_QUERY + _EDITS_OF_MATES].tolist()
     for number, edit in enumerate(names):
@@ -156,13 +158,15 @@ def _edited(shots: Sequence[Portrait], folder: Path, rng: np.random.Generator) -
         shot = query if of_query else mates[number % len(mates)]
         place = folder / "gallery" / f"{shot.path.stem}_edited{number}.jpg"
         file = _save(EDITS[edit](shot.pixels(), rng), place, rng)
-        yield Exhibit(file, "copy" if of_query else "authentic", shot.person, shot.person, edit)
+        yield BenchmarkFile(
+            file, "copy" if of_query else "authentic", shot.person, shot.person, edit
+        )
 
 
 def _left_out(
-    shots: Sequence[Portrait], everyone: Sequence[Portrait], folder: Path,
+    shots: Sequence[LabelledPortrait], everyone: Sequence[LabelledPortrait], folder: Path,
     rng: np.random.Generator,
-) -> Iterator[Exhibit]:  # fmt: skip
+) -> Iterator[BenchmarkFile]:  # fmt: skip
     name, mates = shots[0].person, shots[1:5]
     others = [shot for shot in everyone if shot.person != name]
     for family in LEFT_OUT:
@@ -176,9 +180,12 @@ def _left_out(
 
 
 def _person(
-    name: str, shots: Sequence[Portrait], everyone: Sequence[Portrait], folder: Path,
+    name: str,
+    shots: Sequence[LabelledPortrait],
+    everyone: Sequence[LabelledPortrait],
+    folder: Path,
     rng: np.random.Generator,
-) -> Iterator[Exhibit]:  # fmt: skip
+) -> Iterator[BenchmarkFile]:
     others = [shot for shot in everyone if shot.person != name]
     query, mates = shots[0], list(shots[1:5])
     yield _write_photo(query, "query", folder, rng)
@@ -200,8 +207,8 @@ def _person(
 
 
 def _fitting_body(
-    source: Portrait, others: Sequence[Portrait], rng: np.random.Generator
-) -> Portrait:
+    source: LabelledPortrait, others: Sequence[LabelledPortrait], rng: np.random.Generator
+) -> LabelledPortrait:
     """Who of some others holds the head most like the source: a forger does not pick at random."""
     drawn = rng.choice(len(others), min(_BODIES_TRIED, len(others)), replace=False)
     some = [others[int(index)] for index in drawn]
@@ -212,11 +219,11 @@ def _fitting_body(
 def _misfit(face: np.ndarray, other: np.ndarray) -> float:
     """Mean distance of landmarks after the best similarity, in eye distances of `other`."""
     ours, theirs = face.astype(float), other.astype(float)
-    moved = transform(ours, similarity(ours, theirs))
+    moved = transform_points(ours, estimate_similarity_transform(ours, theirs))
     return float(np.linalg.norm(moved - theirs, axis=1).mean()) / eye_distance(other)
 
 
-def _swap(source: Portrait, target: Portrait, rng: np.random.Generator) -> Forgery:
+def _swap(source: LabelledPortrait, target: LabelledPortrait, rng: np.random.Generator) -> Forgery:
     return forge(
         target.pixels(), target.landmarks, family="face_swap", rng=rng,
         source_pixels=source.pixels(), source_landmarks=source.landmarks,
@@ -224,7 +231,11 @@ def _swap(source: Portrait, target: Portrait, rng: np.random.Generator) -> Forge
 
 
 def _edit(
-    target: Portrait, donor: Portrait, rng: np.random.Generator, *, family: str | None = None
+    target: LabelledPortrait,
+    donor: LabelledPortrait,
+    rng: np.random.Generator,
+    *,
+    family: str | None = None,
 ) -> Forgery:
     return forge(
         target.pixels(), target.landmarks, family=family or str(rng.choice(LOCAL_EDITS)), rng=rng,
@@ -232,7 +243,9 @@ def _edit(
     )  # fmt: skip
 
 
-def _copies(query: Portrait, folder: Path, rng: np.random.Generator) -> Iterator[Exhibit]:
+def _copies(
+    query: LabelledPortrait, folder: Path, rng: np.random.Generator
+) -> Iterator[BenchmarkFile]:
     pixels = query.pixels()
     height, width = pixels.shape[:2]
     edge = int(0.08 * min(height, width))
@@ -243,20 +256,22 @@ def _copies(query: Portrait, folder: Path, rng: np.random.Generator) -> Iterator
     }
     for kind, pixels in variants.items():
         file = _save(pixels, folder / "gallery" / f"{query.person}_{kind}.jpg", rng)
-        yield Exhibit(file, "copy", query.person, query.person, kind)
+        yield BenchmarkFile(file, "copy", query.person, query.person, kind)
 
 
-def _write_photo(shot: Portrait, kind: str, folder: Path, rng: np.random.Generator) -> Exhibit:
+def _write_photo(
+    shot: LabelledPortrait, kind: str, folder: Path, rng: np.random.Generator
+) -> BenchmarkFile:
     place = "query" if kind == "query" else "gallery"
     file = _save(shot.pixels(), folder / place / f"{shot.path.stem}.jpg", rng)
-    return Exhibit(file, kind, shot.person, shot.person, "")
+    return BenchmarkFile(file, kind, shot.person, shot.person, "")
 
 
 def _write_forgery(
     forged: Forgery, depicted: str, body: str, stem: str, folder: Path, rng: np.random.Generator
-) -> Exhibit:
+) -> BenchmarkFile:
     file = _save(forged.pixels, folder / "gallery" / f"{stem}.jpg", rng)
-    return Exhibit(file, "forgery", depicted, body, forged.recipe.family)
+    return BenchmarkFile(file, "forgery", depicted, body, forged.recipe.family)
 
 
 def _save(pixels: np.ndarray, path: Path, rng: np.random.Generator) -> str:
@@ -266,11 +281,11 @@ def _save(pixels: np.ndarray, path: Path, rng: np.random.Generator) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LabelledComparison:
     """One gallery face against one query: who is asked for, what the file is, the raw scores."""
 
     query_person: str
-    exhibit: Exhibit
+    exhibit: BenchmarkFile
     usable: bool
     scores: dict[str, float | None]
 
@@ -285,14 +300,14 @@ class Comparison:
         return self.exhibit.kind == "forgery"
 
 
-Further = Callable[[np.ndarray, FaceRecord, dict[str, float | None], Query], Any]
+RerankScorer = Callable[[np.ndarray, FaceRecord, dict[str, float | None], Query], Any]
 """What a closer look adds to a face's scores: its picture, its record, its scores, the query."""
 
 
-def measure(
-    folder: Path, exhibits: Sequence[Exhibit], *, faces: FaceAnalyser, encoder: Encoder,
-    detectors: Sequence[Detector], further: Further | None = None,
-) -> list[Comparison]:  # fmt: skip
+def score_benchmark(
+    folder: Path, exhibits: Sequence[BenchmarkFile], *, faces: FaceAnalyser, encoder: Encoder,
+    detectors: Sequence[FeatureDetector], further: RerankScorer | None = None,
+) -> list[LabelledComparison]:  # fmt: skip
     """Index the casework as a user would and compare every query with every face found.
 
     `further` scores are taken of the faces that depict the query person, and once of all others.
@@ -301,13 +316,13 @@ def measure(
     rows = []
     with (
         Gallery.open(folder / "home", "casework", fingerprint={"casework": "1"}) as gallery,
-        Index.open(gallery) as index,
+        FaceIndex.open(gallery) as index,
     ):
         index_folders(
             [folder / "gallery"], gallery=gallery, index=index, faces=faces, encoder=encoder
         )
         records = gallery.faces(gallery.embeddings()[0])
-        table = columns(gallery, records)
+        table = to_columns(gallery, records)
         shown = [by_file[_file(gallery, record)] for record in records]
         seen: set[str] = set()
         asked = {exhibit.depicted for exhibit in exhibits if exhibit.kind == "query"}
@@ -315,7 +330,7 @@ def measure(
             if exhibit.kind != "query":
                 continue
             try:
-                query = ask_about_central_face(
+                query = retry_with_central_face(
                     lambda face, photo=folder / exhibit.file: build_query(  # type: ignore[misc]
                         [photo], faces=faces, encoder=encoder, face=face
                     )
@@ -323,7 +338,7 @@ def measure(
             except NoFace as error:
                 print(f"left out: {error}")
                 continue
-            compared = compare(query, table, detectors=detectors)
+            compared = score_faces(query, table, detectors=detectors)
             for what, record, scores in zip(shown, records, compared, strict=True):
                 own = what.depicted == exhibit.depicted
                 nobody_asks = what.depicted not in asked and record.id not in seen
@@ -332,13 +347,13 @@ def measure(
                     pixels = read_photo(folder / what.file).pixels
                     scores |= further(pixels, record, scores, query)
             rows += [
-                Comparison(exhibit.depicted, what, record.face.quality.usable, scores)
+                LabelledComparison(exhibit.depicted, what, record.face.quality.usable, scores)
                 for what, record, scores in zip(shown, records, compared, strict=True)
             ]
     return rows
 
 
-def ask_about_central_face(ask: Callable[[int | None], Answer]) -> Answer:
+def retry_with_central_face(ask: Callable[[int | None], Answer]) -> Answer:
     """Ask, and where the photo shows several faces, ask again about the most central one.
 
     That is whom LFW's labels are about; a person at the screen would say so with `--face`.

@@ -18,42 +18,50 @@ from pathlib import Path
 import numpy as np
 
 from tools.checkpoints.store import PROFILES, fingerprint, locate
-from tools.checkpoints.table import WEIGHTS
-from tools.detectors import detectors
-from tools.detectors.folders import FOLDER, shelved
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors import load_detectors
+from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
 from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
-from tools.encoder.tiles import strongest
+from tools.encoder.tiles import top_mean
 from tools.errors import ToolError
 from tools.faces.analyser import FaceAnalyser
-from tools.localisers import LOCALISERS, located_by
-from tools.localisers.map_scales import DISTANCE, SCALES, TOWER, MapScale, picture_map_of
-from tools.search.closer_look.inner_outer_face import Look
-from tools.search.closer_look.patch_grid import SCORE, heat_of
+from tools.localisers import LOCALISERS, localise_with
+from tools.localisers.map_scales import (
+    DISTANCE,
+    MAP_THRESHOLDS_FILE,
+    TOWER,
+    MapThreshold,
+    image_map_name,
+)
+from tools.search.closer_look.inner_outer_face import FaceInImage
+from tools.search.closer_look.patch_grid import SCORE, image_heatmap
 from tools.search.closer_look.reference_comparison import reference_map, region_means
-from tools.search.instruments import Instruments
-from tools.training.calibration.components import Kit
-from tools.training.calibration.detector_pictures import Half, dfdc_files, foremost
-from tools.training.calibration.made_cases import halves, portraits
+from tools.search.instruments import ModelBundle
+from tools.training.calibration.components import CalibrationModels
+from tools.training.calibration.detector_pictures import EvaluationHalf, dfdc_files, main_face
+from tools.training.calibration.made_cases import portraits, split_persons
 from tools.training.data.forgery_pool import read_rgb
-from tools.verdict.calibration import conformal_edge
+from tools.verdict.calibration import conformal_threshold
 
 ALPHA = 0.05
 FRAMES = 60
 WEB_PERSONS = ("lionel_messi", "maria_sharapova", "virat_kohli")
 """Whose web photographs are fitted on; the others of that folder are there to report on."""
 
-Strongest = dict[str, float]
+StrongestByMap = dict[str, float]
 """By map, its strongest value in one photograph."""
 
 
-def strongest_of(look: Look, query: Look | None, kit: Instruments) -> Strongest:
+def strongest_map_values(
+    look: FaceInImage, query: FaceInImage | None, kit: ModelBundle
+) -> StrongestByMap:
     """What every map shows of an authentic photograph; a map that cannot be made is left out."""
     pixels, face = look
     head = next(it for it in kit.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
-    found: Strongest = {}
+    found: StrongestByMap = {}
     try:
-        located = located_by(LOCALISERS[0], pixels, face, encoder=kit.encoder, head=head)
+        located = localise_with(LOCALISERS[0], pixels, face, encoder=kit.encoder, head=head)
     except ToolError:
         located = None  # no landmarks
     values = [it.value for it in located.evidence if it.value is not None] if located else []
@@ -63,15 +71,15 @@ def strongest_of(look: Look, query: Look | None, kit: Instruments) -> Strongest:
     means = region_means(mapped.heat, face, kit.encoder) if mapped else None
     if means:
         found[DISTANCE] = max(means.values())
-    heat = heat_of(pixels, kit)
+    heat = image_heatmap(pixels, kit)
     if heat is not None and np.isfinite(heat).any():
-        found[picture_map_of(*pixels.shape[:2])] = strongest(heat)
+        found[image_map_name(*pixels.shape[:2])] = top_mean(heat)
     return found
 
 
-def photographs(data: Path, half: Half) -> Iterator[tuple[str, str, Path, Path | None]]:
+def photographs(data: Path, half: EvaluationHalf) -> Iterator[tuple[str, str, Path, Path | None]]:
     """(kind, person, photograph, another of the person) of one half."""
-    people = halves(portraits(data, split="val"))[half == "report"]
+    people = split_persons(portraits(data, split="val"))[half == "report"]
     for name, shots in people.items():
         if len(shots) >= 2:
             yield "LFW", name, shots[1].path, shots[0].path
@@ -85,29 +93,29 @@ def photographs(data: Path, half: Half) -> Iterator[tuple[str, str, Path, Path |
                 yield "web", f"{folder.name}/{path.name}", path, None
 
 
-def look_at(path: Path, kit: Instruments) -> Look | None:
+def open_with_face(path: Path, kit: ModelBundle) -> FaceInImage | None:
     """A photograph with its foremost face; None where that is not usable."""
     pixels = read_rgb(path)
-    face = foremost(kit.faces.analyse([pixels])[0], pixels.shape)
+    face = main_face(kit.faces.analyse([pixels])[0], pixels.shape)
     return None if face is None or not face.quality.usable else (pixels, face)
 
 
-Row = tuple[str, str, Strongest]
+Row = tuple[str, str, StrongestByMap]
 """Kind of photograph, person, and what its maps showed."""
 
 
 def measured(
-    files: Iterable[tuple[str, str, Path, Path | None]], kit: Instruments
+    files: Iterable[tuple[str, str, Path, Path | None]], kit: ModelBundle
 ) -> Iterator[Row]:
     """All photographs in which a face can be used."""
     for kind, person, path, other in files:
-        look = look_at(path, kit)
+        look = open_with_face(path, kit)
         if look is not None:
-            query = None if other is None else look_at(other, kit)
-            yield kind, person, strongest_of(look, query, kit)
+            query = None if other is None else open_with_face(other, kit)
+            yield kind, person, strongest_map_values(look, query, kit)
 
 
-def fit(rows: Sequence[Row], *, alpha: float = ALPHA) -> Mapping[str, MapScale]:
+def fit_map_thresholds(rows: Sequence[Row], *, alpha: float = ALPHA) -> Mapping[str, MapThreshold]:
     """One scale a map: the highest of the edges of all kinds that hold enough persons."""
     values: dict[str, dict[str, list[tuple[float, str]]]] = defaultdict(lambda: defaultdict(list))
     for kind, person, found in rows:
@@ -116,34 +124,38 @@ def fit(rows: Sequence[Row], *, alpha: float = ALPHA) -> Mapping[str, MapScale]:
     return {name: _scale(kinds, alpha) for name, kinds in values.items()}
 
 
-def _scale(kinds: Mapping[str, Sequence[tuple[float, str]]], alpha: float) -> MapScale:
+def _scale(kinds: Mapping[str, Sequence[tuple[float, str]]], alpha: float) -> MapThreshold:
     """Kinds of too few persons for alpha are left out; where all are, nothing is ever found."""
     edges = {
-        kind: conformal_edge([value for value, _ in told], alpha, persons=[who for _, who in told])
+        kind: conformal_threshold(
+            [value for value, _ in told], alpha, persons=[who for _, who in told]
+        )
         for kind, told in kinds.items()
     }
     known = {kind: edge for kind, edge in edges.items() if np.isfinite(edge)}
     persons = {kind: len({who for _, who in kinds[kind]}) for kind in known}
-    return MapScale(max(known.values(), default=float("inf")), alpha, persons)
+    return MapThreshold(max(known.values(), default=float("inf")), alpha, persons)
 
 
-def kit_of() -> Kit:
+def load_calibration_models() -> CalibrationModels:
     """The pocket profile's parts that make maps."""
     rows = dict(PROFILES["pocket"].items())
     faces, whole, heads = (locate(rows[part], Path()) for part in ("faces", "encoder", "heads"))
     encoder = Encoder.load(whole)
     patches = [
-        load_detector(it, encoder) for it in shelved([WEIGHTS / FOLDER]) if it.title == SCORE
+        load_detector(it, encoder)
+        for it in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER])
+        if it.title == SCORE
     ]
-    return Kit(
-        FaceAnalyser(faces), encoder, detectors(heads, encoder.sha256), patches,
+    return CalibrationModels(
+        FaceAnalyser(faces), encoder, load_detectors(heads, encoder.sha256), patches,
         fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
     )  # fmt: skip
 
 
-def write(rows: Sequence[Row], encoder_sha256: str, path: Path = SCALES) -> None:
+def write(rows: Sequence[Row], encoder_sha256: str, path: Path = MAP_THRESHOLDS_FILE) -> None:
     """Fit and write what `tools.localisers.map_scales` reads."""
-    maps = {name: asdict(scale) for name, scale in sorted(fit(rows).items())}
+    maps = {name: asdict(scale) for name, scale in sorted(fit_map_thresholds(rows).items())}
     told = {"encoder_sha256": encoder_sha256, "maps": maps}
     path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
@@ -153,10 +165,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
-    kit = kit_of()
+    kit = load_calibration_models()
     rows = list(measured(photographs(options.data, "fit"), kit))
     write(rows, kit.encoder.sha256)
-    print(SCALES.read_text("utf-8"))
+    print(MAP_THRESHOLDS_FILE.read_text("utf-8"))
 
 
 if __name__ == "__main__":

@@ -12,16 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tools.training.calibration.components import Kit
-from tools.training.calibration.made_cases import Comparison, Exhibit, measure
-from tools.verdict.rule import CLOSER_STAGE, Question, Rule
+from tools.training.calibration.components import CalibrationModels
+from tools.training.calibration.made_cases import BenchmarkFile, LabelledComparison, score_benchmark
+from tools.verdict.rule import CLOSER_STAGE, ForgeryQuestion, VerdictRule
 
 WHAT = "face swaps by tools that nothing was trained on"
 
 
-def real_swaps(data: Path, work: Path, *, kit: Kit) -> list[Comparison]:
+def real_swaps(data: Path, work: Path, *, kit: CalibrationModels) -> list[LabelledComparison]:
     """Every swap against the photo of whom it depicts; those without a usable face left out."""
-    root, exhibits = data / "deepfakes", list[Exhibit]()
+    root, exhibits = data / "deepfakes", list[BenchmarkFile]()
     asked = dict[str, str]()
     with (root / "swaps.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
@@ -29,10 +29,12 @@ def real_swaps(data: Path, work: Path, *, kit: Kit) -> list[Comparison]:
         person = row["authentic_source"]
         if person not in asked:
             asked[person] = _copied(root / person, work / "query", len(asked))
-            exhibits.append(Exhibit(asked[person], "query", person, person, ""))
+            exhibits.append(BenchmarkFile(asked[person], "query", person, person, ""))
         file = _copied(root / row["fake"], work / "gallery", number)
-        exhibits.append(Exhibit(file, "forgery", person, row["authentic_target"], row["method"]))
-    found = measure(
+        exhibits.append(
+            BenchmarkFile(file, "forgery", person, row["authentic_target"], row["method"])
+        )
+    found = score_benchmark(
         work, exhibits, faces=kit.faces, encoder=kit.encoder, detectors=kit.detectors,
         further=kit.further,
     )  # fmt: skip
@@ -46,7 +48,7 @@ def _copied(path: Path, folder: Path, number: int) -> str:
     return str(place.relative_to(folder.parent))
 
 
-def with_real_swaps(rule: Rule, swaps: Sequence[Comparison]) -> Rule:
+def with_real_swaps(rule: VerdictRule, swaps: Sequence[LabelledComparison]) -> VerdictRule:
     """The same rule, which also tells how many of the swaps it does not see."""
     unseen = {name: list(told) for name, told in rule.fitted_on["unseen"].items()}
     for stage, questions in (("", rule.questions), (CLOSER_STAGE, rule.closer)):
@@ -57,14 +59,14 @@ def with_real_swaps(rule: Rule, swaps: Sequence[Comparison]) -> Rule:
     return replace(rule, fitted_on={**rule.fitted_on, "unseen": unseen})
 
 
-def _passed(question: Question, swaps: Sequence[Comparison]) -> dict[str, Any]:
+def _passed(question: ForgeryQuestion, swaps: Sequence[LabelledComparison]) -> dict[str, Any]:
     known = [question.calibrator.probability(row.scores) for row in swaps]
     places = [question.band.place(it) for it in known if it is not None]
-    return counted(WHAT, len(places), places.count("low"))
+    return miss_rate_record(WHAT, len(places), places.count("low"))
 
 
-def counted(what: str, forgeries: int, passed: int) -> dict[str, Any]:
-    """What `tools.verdict.rule.Unseen` holds, with the upper limit of Clopper and Pearson."""
+def miss_rate_record(what: str, forgeries: int, passed: int) -> dict[str, Any]:
+    """What `UnseenToolMissRate` holds, with the upper limit of Clopper and Pearson."""
     from scipy.stats import beta
 
     whole = passed >= forgeries

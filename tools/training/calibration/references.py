@@ -19,23 +19,25 @@ from typing import cast
 import numpy as np
 
 from tools.encoder.clip import Encoder
-from tools.faces.alignment import five_points
+from tools.faces.alignment import keypoints_from_landmarks
 from tools.faces.analyser import Face
-from tools.search.closer_look.inner_outer_face import Look
+from tools.search.closer_look.inner_outer_face import FaceInImage
 from tools.search.closer_look.reference_comparison import (
-    PARAMETERS,
-    Channels,
-    Usual,
-    cells_of,
+    PARAMETERS_FILE,
+    ChannelStatistics,
+    ReferenceBaseline,
+    aligned_patch_features,
     nearest_distances,
 )
-from tools.training.calibration.made_cases import Portrait, halves, portraits
+from tools.training.calibration.made_cases import LabelledPortrait, portraits, split_persons
 from tools.training.data.forgery_pool import through_jpeg
 
 PHOTOS = 2
 
 
-def measure(people: dict[str, list[Portrait]], *, encoder: Encoder, seed: int) -> Usual:
+def measure(
+    people: dict[str, list[LabelledPortrait]], *, encoder: Encoder, seed: int
+) -> ReferenceBaseline:
     """The usual distances; each person counts alike, however many photos there are.
 
     Raises ValueError when nobody has two photos, or the encoder has no cells.
@@ -44,17 +46,17 @@ def measure(people: dict[str, list[Portrait]], *, encoder: Encoder, seed: int) -
     seen = [_cells(shots, encoder, rng) for shots in people.values() if len(shots) >= 2]
     if not seen:
         raise ValueError("nobody has two photos")
-    channels = Channels.of(np.concatenate(seen))
+    channels = ChannelStatistics.of(np.concatenate(seen))
     each = [np.stack(list(_distances(channels.standardised(it), rng))) for it in seen]
     weights = np.concatenate([np.full(len(it), 1 / len(it)) for it in each]) / len(each)
     known = np.concatenate(each)
     mean = np.einsum("n,nhw->hw", weights, (known + known[:, :, ::-1]) / 2)
     spread = np.sqrt(np.einsum("n,nhw->hw", weights, (known - mean) ** 2).mean())
-    return Usual(encoder.sha256, channels, mean.astype(np.float32), float(spread))
+    return ReferenceBaseline(encoder.sha256, channels, mean.astype(np.float32), float(spread))
 
 
-def _cells(shots: list[Portrait], encoder: Encoder, rng: np.random.Generator) -> np.ndarray:
-    cells = cells_of([_look(shot, rng) for shot in shots], encoder=encoder)
+def _cells(shots: list[LabelledPortrait], encoder: Encoder, rng: np.random.Generator) -> np.ndarray:
+    cells = aligned_patch_features([_look(shot, rng) for shot in shots], encoder=encoder)
     if cells is None:
         raise ValueError("this encoder has no cells")
     return cells
@@ -66,9 +68,11 @@ def _distances(cells: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarr
         yield nearest_distances(cells[index], cells[rng.permutation(others)[:PHOTOS]])
 
 
-def _look(shot: Portrait, rng: np.random.Generator) -> Look:
+def _look(shot: LabelledPortrait, rng: np.random.Generator) -> FaceInImage:
     pixels = through_jpeg(shot.pixels(), int(rng.integers(75, 96)))
-    placed = SimpleNamespace(keypoints=five_points(shot.landmarks), landmarks=shot.landmarks)
+    placed = SimpleNamespace(
+        keypoints=keypoints_from_landmarks(shot.landmarks), landmarks=shot.landmarks
+    )
     return pixels, cast(Face, placed)
 
 
@@ -77,10 +81,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--encoder", type=Path, default=Path("tools/checkpoints/weights/encoder"))
-    parser.add_argument("--output", type=Path, default=PARAMETERS)
+    parser.add_argument("--output", type=Path, default=PARAMETERS_FILE)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    people, _ = halves(portraits(options.data, split="val"))
+    people, _ = split_persons(portraits(options.data, split="val"))
     found = measure(people, encoder=Encoder.load(options.encoder, threads=1), seed=options.seed)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     told = {"cells": found.to_json(), "measured_on": "LFW val, first half of the persons"}

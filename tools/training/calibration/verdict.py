@@ -21,32 +21,43 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tools.checkpoints.store import PROFILES, fingerprint, folder_of, locate
-from tools.checkpoints.table import WEIGHTS, Checkpoint
-from tools.detectors import detectors
-from tools.detectors.folders import FOLDER, shelved
+from tools.checkpoints.store import PROFILES, checkpoint_folder, fingerprint, locate
+from tools.checkpoints.table import WEIGHTS_DIR, Checkpoint
+from tools.detectors import load_detectors
+from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
 from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
-from tools.faces.further_embedders import DIFFERENCE, SHIPPED, Embedder
+from tools.faces.further_embedders import DIFFERENCE, SHIPPED_EMBEDDER, FaceEmbedder
 from tools.search.closer_look.patch_grid import SCORE as PATCHES
 from tools.search.same_photograph.scores import FACE_CHANGE
-from tools.training.calibration.components import Kit, Told
-from tools.training.calibration.impostors import similarities
+from tools.training.calibration.components import CalibrationModels, ScoresAndLabel
+from tools.training.calibration.impostors import impostor_similarities
 from tools.training.calibration.made_cases import (
     LEFT_OUT,
-    Comparison,
-    build,
-    build_further,
-    halves,
-    measure,
+    LabelledComparison,
+    build_benchmark,
+    build_calibration_files,
     portraits,
+    score_benchmark,
+    split_persons,
 )
-from tools.training.calibration.real_swaps import counted, real_swaps, with_real_swaps
+from tools.training.calibration.real_swaps import miss_rate_record, real_swaps, with_real_swaps
 from tools.training.data.harmless_edits import EDITS
-from tools.verdict.calibration import Band, Logistic, Reference, Scores
-from tools.verdict.impostors import Strangers
-from tools.verdict.rule import CLOSER_STAGE, SAME_PHOTOGRAPH, Asked, Question, Rule
+from tools.verdict.calibration import (
+    InconclusiveBand,
+    LogisticCalibrator,
+    ReferenceDistribution,
+    Scores,
+)
+from tools.verdict.impostors import ImpostorThreshold
+from tools.verdict.rule import (
+    CLOSER_STAGE,
+    SAME_PHOTOGRAPH,
+    ForgeryQuestion,
+    QuestionKind,
+    VerdictRule,
+)
 
 FACE_AND_IMAGE = (
     "face/unifd_linear",
@@ -55,8 +66,8 @@ FACE_AND_IMAGE = (
     "image/unifd_neighbours",
 )
 # What a closer look at the leading hits adds, without and with the query's own pictures.
-CLOSER = (*FACE_AND_IMAGE, "face/sbi_caddm")
-BESIDE = ("reference/inner_outer", "reference/patch_distance")
+RERANK_SCORES = (*FACE_AND_IMAGE, "face/sbi_caddm")
+REFERENCE_SCORES = ("reference/inner_outer", "reference/patch_distance")
 # Shown and read, but not asked about: what they add where they were fitted is that our swaps are
 # less alike to their victim than a photo is, which a better generator's are not.
 SECOND = (DIFFERENCE,)
@@ -66,14 +77,14 @@ RELATIVE = ("query/face_linear_difference", "query/face_feature_cosine")
 # as many a forgery does.
 SAME_PHOTO = RELATIVE
 
-FEATURES: Mapping[Asked, tuple[str, ...]] = {
+FEATURES: Mapping[QuestionKind, tuple[str, ...]] = {
     "alone": FACE_AND_IMAGE,
     "with_query": FACE_AND_IMAGE + RELATIVE,
     "same_photo": SAME_PHOTO,
 }
-CLOSER_FEATURES: Mapping[Asked, tuple[str, ...]] = {
-    "alone": CLOSER,
-    "with_query": (*CLOSER, *RELATIVE, *BESIDE),
+RERANK_FEATURES: Mapping[QuestionKind, tuple[str, ...]] = {
+    "alone": RERANK_SCORES,
+    "with_query": (*RERANK_SCORES, *RELATIVE, *REFERENCE_SCORES),
     "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
 }
 
@@ -85,7 +96,7 @@ STRANGERS_ALPHA = 0.05
 # The upper one needs 33 persons, of whom each kind of picture has twice as many.
 FAKE_ALPHA_HIGH, FAKE_ALPHA_LOW = 0.03, 0.10
 # What happens to the query photo itself is mostly harmless: fewer still are accused.
-ALPHAS_HIGH: Mapping[Asked, float] = {"same_photo": 0.015}
+ALPHAS_HIGH: Mapping[QuestionKind, float] = {"same_photo": 0.015}
 
 FOLDS = 5
 FRAME = "video frame"
@@ -95,7 +106,7 @@ Measured = TypeVar("Measured")
 
 def fit_logistic(
     features: tuple[str, ...], rows: Sequence[Scores], labels: Sequence[bool]
-) -> Logistic:
+) -> LogisticCalibrator:
     """L2-regularised logistic regression on standardised scores, classes weighted equally.
 
     Rows with a missing score are left out.
@@ -111,7 +122,7 @@ def fit_logistic(
     means, scales = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-9)
     model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
     model.fit((table - means) / scales, known)
-    return Logistic(
+    return LogisticCalibrator(
         features=features,
         means=tuple(map(float, means)),
         scales=tuple(map(float, scales)),
@@ -120,7 +131,12 @@ def fit_logistic(
     )
 
 
-def fit(rows: Sequence[Comparison], frames: Sequence[Told] = (), *, strangers: np.ndarray) -> Rule:
+def fit_rule(
+    rows: Sequence[LabelledComparison],
+    frames: Sequence[ScoresAndLabel] = (),
+    *,
+    strangers: np.ndarray,
+) -> VerdictRule:
     """The rule fitted on comparisons with known answers, and on `frames` that name nobody.
 
     `strangers` (queries, persons) are cosines of people who are not the same. Forgeries by
@@ -136,7 +152,7 @@ def fit(rows: Sequence[Comparison], frames: Sequence[Told] = (), *, strangers: n
     # A copy that cannot be proven to be one is judged as any other photograph of the person.
     beside = [_sample(row) for row in same if not _is_query_photo(row)]
     copies = [_sample(row) for row in same if _is_query_photo(row)]
-    known: dict[Asked, list[Sample]] = {
+    known: dict[QuestionKind, list[ScoredSample]] = {
         "alone": alone, "with_query": beside, "same_photo": copies,
     }  # fmt: skip
     asked, closer = (
@@ -144,19 +160,22 @@ def fit(rows: Sequence[Comparison], frames: Sequence[Told] = (), *, strangers: n
             name: _question(names, known[name], alpha_high=ALPHAS_HIGH.get(name, FAKE_ALPHA_HIGH))
             for name, names in features.items()
         }
-        for features in (FEATURES, CLOSER_FEATURES)
+        for features in (FEATURES, RERANK_FEATURES)
     )
     authentic = [row.scores for row in each if not row.forged]
     mates = [row.scores for row in same if row.exhibit.kind == "authentic"]
-    return Rule(
+    return VerdictRule(
         identity=identity.calibrator,
         identity_band=identity.band,
-        strangers=Strangers.fit(strangers, alpha=STRANGERS_ALPHA),
+        strangers=ImpostorThreshold.fit(strangers, alpha=STRANGERS_ALPHA),
         questions={name: it.question for name, it in asked.items() if it is not None},
         copy_bits=_copy_bits(same),
         references={
-            name: Reference.fit(values)
-            for names, told in (((*CLOSER, PATCHES), authentic), ((*BESIDE, *SECOND), mates))
+            name: ReferenceDistribution.fit(values)
+            for names, told in (
+                ((*RERANK_SCORES, PATCHES), authentic),
+                ((*REFERENCE_SCORES, *SECOND), mates),
+            )
             for name in names
             if (values := [it for scores in told if (it := scores.get(name)) is not None])
         },
@@ -181,7 +200,7 @@ def fit(rows: Sequence[Comparison], frames: Sequence[Told] = (), *, strangers: n
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ScoredSample:
     """Raw scores with the answer; `person` is the cluster, `family` of a forgery the maker."""
 
     scores: Mapping[str, float | None]
@@ -204,31 +223,31 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class CrossValidatedQuestion:
     """A question with what it says of each sample when fitted without that sample's person."""
 
-    question: Question
-    samples: Sequence[Sample]
+    question: ForgeryQuestion
+    samples: Sequence[ScoredSample]
     probabilities: np.ndarray
 
 
-def _sample(row: Comparison) -> Sample:
-    return Sample(row.scores, row.forged, row.exhibit.depicted, row.exhibit.family)
+def _sample(row: LabelledComparison) -> ScoredSample:
+    return ScoredSample(row.scores, row.forged, row.exhibit.depicted, row.exhibit.family)
 
 
-def _of_frames(frames: Sequence[Told]) -> Iterator[Sample]:
+def _of_frames(frames: Sequence[ScoresAndLabel]) -> Iterator[ScoredSample]:
     for number, (scores, forged) in enumerate(frames):
-        yield Sample(scores, forged, f"frame {number}", FRAME)
+        yield ScoredSample(scores, forged, f"frame {number}", FRAME)
 
 
-def _is_query_photo(row: Comparison) -> bool:
+def _is_query_photo(row: LabelledComparison) -> bool:
     """Whether the product would judge it as the query photo itself: where that was looked at."""
     proven = row.scores.get(SAME_PHOTOGRAPH)
     known = row.exhibit.kind == "copy" or row.exhibit.of_query
     return known if proven is None else proven == 1.0
 
 
-def _identity(rows: Sequence[Comparison], strangers: np.ndarray) -> Question:
+def _identity(rows: Sequence[LabelledComparison], strangers: np.ndarray) -> ForgeryQuestion:
     """Its edges for two faces: below it by mates, above it by strangers, persons as clusters.
 
     One score and a rising calibrator: whom the calibrator saw moves the scale, and no place on it.
@@ -240,18 +259,18 @@ def _identity(rows: Sequence[Comparison], strangers: np.ndarray) -> Question:
     mates = [row for row in rows if row.same_person]
     of, _ = np.nonzero(np.isfinite(strangers))
     cosines = strangers[np.isfinite(strangers)]
-    band = Band.fit(
+    band = InconclusiveBand.fit(
         [calibrator.probability({names[0]: float(it)}) or 0.0 for it in cosines],
         [calibrator.probability(row.scores) or 0.0 for row in mates],
         alpha_low=IDENTITY_ALPHA_LOW, alpha_high=IDENTITY_ALPHA_HIGH,
         persons_false=of.tolist(), persons_true=[row.query_person for row in mates],
     )  # fmt: skip
-    return Question(calibrator, band)
+    return ForgeryQuestion(calibrator, band)
 
 
 def _question(
-    names: tuple[str, ...], told: Sequence[Sample], *, alpha_high: float = FAKE_ALPHA_HIGH
-) -> Fitted | None:
+    names: tuple[str, ...], told: Sequence[ScoredSample], *, alpha_high: float = FAKE_ALPHA_HIGH
+) -> CrossValidatedQuestion | None:
     """The question by these scores; None where no sample has all of them, or of one kind only."""
     known = [it for it in told if all(it.scores.get(name) is not None for name in names)]
     learnt = [it for it in known if not it.unseen]
@@ -264,10 +283,12 @@ def _question(
     )  # fmt: skip
     band = _band(known, probabilities, alpha_high=alpha_high)
     calibrator = fit_logistic(names, [it.scores for it in learnt], [it.forged for it in learnt])
-    return Fitted(Question(calibrator, band), known, probabilities)
+    return CrossValidatedQuestion(ForgeryQuestion(calibrator, band), known, probabilities)
 
 
-def _band(known: Sequence[Sample], probabilities: np.ndarray, *, alpha_high: float) -> Band:
+def _band(
+    known: Sequence[ScoredSample], probabilities: np.ndarray, *, alpha_high: float
+) -> InconclusiveBand:
     """The upper edge by the kind of authentic pictures that looks most forged, the lower by the
     forgeries that hide best: the next picture may be of any kind.
 
@@ -282,7 +303,7 @@ def _band(known: Sequence[Sample], probabilities: np.ndarray, *, alpha_high: flo
         for of in (kinds[~forged], kinds[forged])
     ]
     bands = [
-        Band.fit(
+        InconclusiveBand.fit(
             false.tolist(), true.tolist(), alpha_low=FAKE_ALPHA_LOW, alpha_high=alpha_high,
             persons_false=shown.tolist(), persons_true=depicted.tolist(),
         )
@@ -292,11 +313,11 @@ def _band(known: Sequence[Sample], probabilities: np.ndarray, *, alpha_high: flo
     return replace(lowest, high=highest.high, persons_false=highest.persons_false)
 
 
-def _low(band: Band) -> float:
+def _low(band: InconclusiveBand) -> float:
     return band.low
 
 
-def _high(band: Band) -> float:
+def _high(band: InconclusiveBand) -> float:
     return band.high
 
 
@@ -328,7 +349,7 @@ def _fold(person: str) -> int:
     return zlib.crc32(person.encode()) % FOLDS
 
 
-def _passed(fitted: Fitted) -> dict[str, Any]:
+def _passed(fitted: CrossValidatedQuestion) -> dict[str, Any]:
     """How many forgeries of families left out of all training read "no sign of forgery"."""
     unseen = [
         fitted.question.band.place(float(probability))
@@ -336,19 +357,19 @@ def _passed(fitted: Fitted) -> dict[str, Any]:
         if it.unseen
     ]
     what = "forgeries of kinds left out of all training"
-    return counted(what, len(unseen), unseen.count("low"))
+    return miss_rate_record(what, len(unseen), unseen.count("low"))
 
 
-def _measured(row: Comparison) -> int:
+def _measured(row: LabelledComparison) -> int:
     return sum(value is not None for value in row.scores.values())
 
 
-def _bits(row: Comparison) -> float:
+def _bits(row: LabelledComparison) -> float:
     distance = row.scores["query/face_hash_distance"]
     return 64.0 if distance is None else distance
 
 
-def _copy_bits(same: Sequence[Comparison]) -> int:
+def _copy_bits(same: Sequence[LabelledComparison]) -> int:
     """Half-way between nearly all copies and nearly no other photo of the same person."""
     copies = [_bits(row) for row in same if row.exhibit.kind == "copy"]
     others = [_bits(row) for row in same if row.exhibit.kind == "authentic"]
@@ -365,42 +386,46 @@ def main() -> None:
     options = parser.parse_args()
     rows: dict[str, Checkpoint] = dict(PROFILES["pocket"].items())
     pocket = {part: locate(rows[part], Path()) for part in ("faces", "encoder", "heads")}
-    out = options.out or folder_of(rows["verdict"], Path()) / "verdict.json"
+    out = options.out or checkpoint_folder(rows["verdict"], Path()) / "verdict.json"
     encoder = Encoder.load(pocket["encoder"])
-    people = halves(portraits(options.data, split="val"))[0]
-    exhibits = build(people, options.work, seed=1, queries=options.queries)
-    exhibits += build_further(people, options.work, seed=3, queries=options.queries)
-    kit = Kit(
-        FaceAnalyser(pocket["faces"]), encoder, detectors(pocket["heads"], encoder.sha256),
+    people = split_persons(portraits(options.data, split="val"))[0]
+    exhibits = build_benchmark(people, options.work, seed=1, queries=options.queries)
+    exhibits += build_calibration_files(people, options.work, seed=3, queries=options.queries)
+    kit = CalibrationModels(
+        FaceAnalyser(pocket["faces"]),
+        encoder,
+        load_detectors(pocket["heads"], encoder.sha256),
         [
             load_detector(it, encoder)
-            for it in shelved([WEIGHTS / FOLDER])
-            if it.title in (*CLOSER, PATCHES)
+            for it in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER])
+            if it.title in (*RERANK_SCORES, PATCHES)
         ],
-        Embedder.load(SHIPPED), fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
-    )  # fmt: skip
-    train = portraits(options.data, split="train")
-    strangers = kept(
-        options.work / "strangers.pickle", lambda: similarities(people, train, faces=kit.faces)
+        FaceEmbedder.load(SHIPPED_EMBEDDER),
+        fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
     )
-    frames = kept(options.work / "frames.pickle", lambda: kit.video_frames(options.data))
-    comparisons = kept(
+    train = portraits(options.data, split="train")
+    strangers = cached(
+        options.work / "strangers.pickle",
+        lambda: impostor_similarities(people, train, faces=kit.faces),
+    )
+    frames = cached(options.work / "frames.pickle", lambda: kit.video_frames(options.data))
+    comparisons = cached(
         options.work / "comparisons.pickle",
-        lambda: measure(
+        lambda: score_benchmark(
             options.work, exhibits, faces=kit.faces, encoder=encoder, detectors=kit.detectors,
             further=kit.further,
         ),
     )  # fmt: skip
-    swaps = kept(
+    swaps = cached(
         options.work / "swaps.pickle",
         lambda: real_swaps(options.data, options.work / "swaps", kit=kit),
     )
-    rule = with_real_swaps(fit(comparisons, frames, strangers=strangers), swaps)
+    rule = with_real_swaps(fit_rule(comparisons, frames, strangers=strangers), swaps)
     rule.save(out)
-    tell(rule)
+    print_rule(rule)
 
 
-def kept(path: Path, work: Callable[[], Measured]) -> Measured:
+def cached(path: Path, work: Callable[[], Measured]) -> Measured:
     """What was measured in a run before this one, else what `work` measures now."""
     if path.is_file():
         print(f"taken from {path}", flush=True)
@@ -412,7 +437,7 @@ def kept(path: Path, work: Callable[[], Measured]) -> Measured:
     return found
 
 
-def tell(rule: Rule) -> None:
+def print_rule(rule: VerdictRule) -> None:
     """Print what was fitted."""
     print(f"identity: {rule.identity_band}\n{rule.strangers}")
     for stage, questions in (("", rule.questions), ("closer, ", rule.closer)):

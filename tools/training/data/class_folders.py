@@ -18,18 +18,18 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from tools.detectors.networks.class_labels import Meaning, meaning_of
+from tools.detectors.networks.class_labels import LabelMeaning, label_meaning
 from tools.errors import SetupError
 from tools.media.images import UnreadableImage, read_photo, walk
 
-Part = Literal["learn", "judge", "test"]
-SHARES: Mapping[Part, float] = {"learn": 0.70, "judge": 0.15, "test": 0.15}
+Split = Literal["learn", "judge", "test"]
+SPLIT_FRACTIONS: Mapping[Split, float] = {"learn": 0.70, "judge": 0.15, "test": 0.15}
 SPLIT = "split.json"
 _HEX = 16  # digits that name a picture in SPLIT: enough for any folder, and shorter by three
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class LabelledImage:
     """A file of a class; `sha256` of its bytes; `group` is the person or original it is of."""
 
     path: Path
@@ -39,15 +39,15 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ClassFolderDataset:
     """What a folder holds; `skipped` files gave no picture, `copies` have another's bytes."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[LabelledImage, ...]
     skipped: tuple[str, ...] = ()
     copies: int = 0
 
 
-def in_folders(root: Path) -> Found:
+def read_class_folders(root: Path) -> ClassFolderDataset:
     """The pictures of every folder in `root`; raises SetupError where there are no two classes."""
     if not root.is_dir():
         raise SetupError(f"{str(root)!r} is no folder: training wants one with a folder per class")
@@ -57,7 +57,7 @@ def in_folders(root: Path) -> Found:
         for file in walk([folder])
         if file.problem is None
     ]
-    return listed(rows, source=root)
+    return dataset_from_rows(rows, source=root)
 
 
 def group_of(path: Path, folder: Path) -> str:
@@ -69,12 +69,14 @@ def group_of(path: Path, folder: Path) -> str:
     return below[0] if len(below) > 1 else path.stem
 
 
-def listed(rows: Sequence[tuple[Path, str, str]], *, source: object = "the list") -> Found:
+def dataset_from_rows(
+    rows: Sequence[tuple[Path, str, str]], *, source: object = "the list"
+) -> ClassFolderDataset:
     """The pictures of (path, class, group); each content once.
 
     Raises SetupError with fewer than two classes, and when one content lies in two of them.
     """
-    kept: dict[str, Picture] = {}
+    kept: dict[str, LabelledImage] = {}
     skipped, copies = [], 0
     for path, label, group in rows:
         try:
@@ -82,7 +84,7 @@ def listed(rows: Sequence[tuple[Path, str, str]], *, source: object = "the list"
         except UnreadableImage as error:
             skipped.append(str(error))
             continue
-        twin = kept.setdefault(sha256, Picture(path, label, group, sha256))
+        twin = kept.setdefault(sha256, LabelledImage(path, label, group, sha256))
         if twin.label != label:
             raise SetupError(
                 f"{str(path)!r} is the same file as {str(twin.path)!r}: delete it from the class "
@@ -95,10 +97,10 @@ def listed(rows: Sequence[tuple[Path, str, str]], *, source: object = "the list"
             f"{source} holds pictures of {len(labels)} class{'' if len(labels) == 1 else 'es'} "
             f"{labels}: put at least two folders of pictures into it, one per class"
         )
-    return Found(tuple(kept.values()), tuple(skipped), copies)
+    return ClassFolderDataset(tuple(kept.values()), tuple(skipped), copies)
 
 
-def meanings(labels: Sequence[str], *, real: Sequence[str] = ()) -> dict[str, Meaning]:
+def label_meanings(labels: Sequence[str], *, real: Sequence[str] = ()) -> dict[str, LabelMeaning]:
     """What each class is, in order: authentic when its words say so or `real` names it, else fake.
 
     A class is a generator when its name says nothing and another class is authentic. Raises
@@ -106,7 +108,7 @@ def meanings(labels: Sequence[str], *, real: Sequence[str] = ()) -> dict[str, Me
     """
     if strangers := sorted(set(real) - set(labels)):
         raise SetupError(f"--real names {strangers}; the classes are {list(labels)}")
-    authentic = {it for it in labels if it in real or (not real and meaning_of(it) == "real")}
+    authentic = {it for it in labels if it in real or (not real and label_meaning(it) == "real")}
     if not authentic or len(authentic) == len(labels):
         which = "all" if authentic else "none"
         raise SetupError(
@@ -116,7 +118,9 @@ def meanings(labels: Sequence[str], *, real: Sequence[str] = ()) -> dict[str, Me
     return {label: "real" if label in authentic else "fake" for label in labels}
 
 
-def divided(pictures: Sequence[Picture], *, seed: int) -> dict[Part, list[Picture]]:
+def split_by_group(
+    pictures: Sequence[LabelledImage], *, seed: int
+) -> dict[Split, list[LabelledImage]]:
     """70/15/15 of every class as nearly as whole groups allow; no group is in two parts.
 
     Raises SetupError when a class has too few groups to be in all three.
@@ -128,28 +132,30 @@ def divided(pictures: Sequence[Picture], *, seed: int) -> dict[Part, list[Pictur
     order = [names[at] for at in np.random.default_rng(seed).permutation(len(names))]
     order.sort(key=lambda name: -of_group[name].total())
     totals = Counter(it.label for it in pictures)
-    held: dict[Part, Counter[str]] = {part: Counter() for part in SHARES}
-    place: dict[str, Part] = {}
+    held: dict[Split, Counter[str]] = {part: Counter() for part in SPLIT_FRACTIONS}
+    place: dict[str, Split] = {}
     for name in order:
-        place[name] = max(SHARES, key=_lacks(of_group[name], held, totals))
+        place[name] = max(SPLIT_FRACTIONS, key=_lacks(of_group[name], held, totals))
         held[place[name]] += of_group[name]
-    if missing := [(it, part) for part in SHARES for it in sorted(totals) if not held[part][it]]:
+    if missing := [
+        (it, part) for part in SPLIT_FRACTIONS for it in sorted(totals) if not held[part][it]
+    ]:
         label, part = missing[0]
         raise SetupError(
             f"class {label!r} has too few persons or originals to {part} by: it needs three at "
             "least (add pictures, or name files GROUP__NUMBER)"
         )
-    return {part: [it for it in pictures if place[it.group] == part] for part in SHARES}
+    return {part: [it for it in pictures if place[it.group] == part] for part in SPLIT_FRACTIONS}
 
 
 def _lacks(
-    group: Counter[str], held: Mapping[Part, Counter[str]], totals: Counter[str]
-) -> Callable[[Part], float]:
+    group: Counter[str], held: Mapping[Split, Counter[str]], totals: Counter[str]
+) -> Callable[[Split], float]:
     """How much of what a part still wants of these classes the group would bring it."""
 
-    def lack(part: Part) -> float:
+    def lack(part: Split) -> float:
         wanted = (
-            count * (1 - held[part][label] / (SHARES[part] * totals[label]))
+            count * (1 - held[part][label] / (SPLIT_FRACTIONS[part] * totals[label]))
             for label, count in group.items()
         )
         return sum(wanted)
@@ -157,15 +163,15 @@ def _lacks(
     return lack
 
 
-def digest(parts: Mapping[Part, Sequence[Picture]]) -> str:
+def split_sha256(parts: Mapping[Split, Sequence[LabelledImage]]) -> str:
     """One sha256 (hex) for who is in which part, and of which class."""
     lines = sorted(f"{part} {it.label} {it.sha256}\n" for part in parts for it in parts[part])
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def write_split(parts: Mapping[Part, Sequence[Picture]], folder: Path, *, seed: int) -> None:
+def write_split(parts: Mapping[Split, Sequence[LabelledImage]], folder: Path, *, seed: int) -> None:
     """Write down which contents were in which part, beside the weights that learnt them."""
-    told: dict[str, object] = {"digest": digest(parts), "seed": seed}
+    told: dict[str, object] = {"digest": split_sha256(parts), "seed": seed}
     told |= {part: sorted(it.sha256[:_HEX] for it in parts[part]) for part in parts}
     (folder / SPLIT).write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
@@ -174,5 +180,5 @@ def seen_in_training(folder: Path) -> Callable[[str], bool]:
     """Whether a picture, by its sha256, was learnt from or judged by; never, without a record."""
     path = folder / SPLIT
     told = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    seen = {it for part in get_args(Part) if part != "test" for it in told.get(part, ())}
+    seen = {it for part in get_args(Split) if part != "test" for it in told.get(part, ())}
     return lambda sha256: sha256[:_HEX] in seen

@@ -25,15 +25,15 @@ from typing import Protocol, TypeVar
 import cv2
 import numpy as np
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
-from tools.faces.alignment import five_points, transform, warp
+from tools.faces.alignment import keypoints_from_landmarks, transform_points, warp
 from tools.faces.analyser import FaceAnalyser, recognition_matrix
 from tools.training.data.face_sources import (
     PUBLISHED,
     Entry,
-    Photo,
-    Published,
+    PublishedSource,
+    SourcePhoto,
     labelled_photographs,
     read_picture,
     reserved_originals,
@@ -45,13 +45,13 @@ Item = TypeVar("Item")
 SIZE, MARGIN = 112, 16  # px
 SIDE = SIZE + 2 * MARGIN
 CHUNK = 512  # pictures
-PACK = WEIGHTS / "faces"
+PACK = WEIGHTS_DIR / "faces"
 
 
-class Reader(Protocol):
+class EntryReader(Protocol):
     """Turns entries of one source into pictures."""
 
-    def __call__(self, entries: Sequence[Entry]) -> Iterator[Photo | None]:
+    def __call__(self, entries: Sequence[Entry]) -> Iterator[SourcePhoto | None]:
         """The pictures in order; None for one that cannot be read."""
 
 
@@ -63,7 +63,7 @@ class Chunk:
     source: str
     split: str
     entries: Sequence[Entry]
-    read: Reader
+    read: EntryReader
 
 
 class Collection:
@@ -153,13 +153,13 @@ def _faces(chunk: Chunk, analyser: FaceAnalyser) -> Iterator[tuple[str, np.ndarr
         if photo is None:
             continue
         if photo.landmarks is not None:
-            keypoints, landmarks = five_points(photo.landmarks), photo.landmarks
+            keypoints, landmarks = keypoints_from_landmarks(photo.landmarks), photo.landmarks
         elif found := _largest(analyser.locate(photo.pixels)):
             keypoints, landmarks = found
         else:
             continue
         crop, matrix = aligned(photo.pixels, keypoints)
-        yield entry.path, crop, transform(landmarks, matrix)
+        yield entry.path, crop, transform_points(landmarks, matrix)
 
 
 def _largest(
@@ -194,7 +194,7 @@ def _cut(items: Sequence[Item]) -> list[Sequence[Item]]:
     return [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
 
 
-def _chunks(source: str, entries: Sequence[Entry], read: Reader) -> Iterator[Chunk]:
+def _chunks(source: str, entries: Sequence[Entry], read: EntryReader) -> Iterator[Chunk]:
     for split in ("train", "val"):
         chosen = [it for it in entries if it.split == split]
         order = np.random.default_rng(0).permutation(len(chosen)).tolist()
@@ -208,10 +208,10 @@ def _labelled_chunks(data: Path) -> Iterator[Chunk]:
     known = list(labelled_photographs(data))
     places = {entry.path: landmarks for entry, _, landmarks in known}
 
-    def read(entries: Sequence[Entry]) -> Iterator[Photo | None]:
+    def read(entries: Sequence[Entry]) -> Iterator[SourcePhoto | None]:
         for entry in entries:
             pixels = read_picture(data / "lfw" / "images" / entry.path)
-            yield None if pixels is None else Photo(pixels, places[entry.path])
+            yield None if pixels is None else SourcePhoto(pixels, places[entry.path])
 
     for split in ("train", "val"):
         chosen = [entry for entry, its_split, _ in known if its_split == split]
@@ -219,15 +219,15 @@ def _labelled_chunks(data: Path) -> Iterator[Chunk]:
             yield Chunk(f"lfw-{split}-{number:04d}", "lfw", split, rows, read)
 
 
-def _published_reader(source: Published, copies: Path) -> Reader:
+def _published_reader(source: PublishedSource, copies: Path) -> EntryReader:
     return lambda entries: source.read(copies, entries)
 
 
-def _folder_reader(folder: Path) -> Reader:
-    def read(entries: Sequence[Entry]) -> Iterator[Photo | None]:
+def _folder_reader(folder: Path) -> EntryReader:
+    def read(entries: Sequence[Entry]) -> Iterator[SourcePhoto | None]:
         for entry in entries:
             pixels = read_picture(folder / entry.path)
-            yield None if pixels is None else Photo(pixels)
+            yield None if pixels is None else SourcePhoto(pixels)
 
     return read
 

@@ -32,7 +32,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Photo:
+class SourcePhoto:
     """Pixels (h, w, 3) uint8 RGB, and landmarks (68, 2) px where the data has them."""
 
     pixels: np.ndarray
@@ -49,18 +49,18 @@ def split_of(group: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Published:
+class PublishedSource:
     """A repository's pictures; `choose` (repository, reserved originals) says which."""
 
     name: str
     repository: str
     choose: Callable[[BareRepository, frozenset[str]], Iterator[Entry]]
 
-    def read(self, copies: Path, entries: Sequence[Entry]) -> Iterator[Photo | None]:
+    def read(self, copies: Path, entries: Sequence[Entry]) -> Iterator[SourcePhoto | None]:
         """The pictures, in order; None for one that is missing or damaged."""
         for blob in self.copy(copies).blobs([it.path for it in entries]):
             pixels = None if blob is None else _decoded(blob)
-            yield None if pixels is None else Photo(pixels)
+            yield None if pixels is None else SourcePhoto(pixels)
 
     def copy(self, copies: Path) -> BareRepository:
         """The bare copy below that folder."""
@@ -125,22 +125,24 @@ def _matching(pattern: str, *, reserved_as: str = "") -> Callable[..., Iterator[
 
 
 PUBLISHED = (
-    Published("dfdc", "i-Shreyansh/DeepFake-Detection", _of_videos),
-    Published("utkface", "Mohanish-5744/Major_Ensemble_Gender", _matching(r"crop_part1/.+\.jpg")),
-    Published("celeba_small", "karthikSingireddy/cs389-hw4", _matching(r"celebA/.+\.jpg")),
-    Published(
+    PublishedSource("dfdc", "i-Shreyansh/DeepFake-Detection", _of_videos),
+    PublishedSource(
+        "utkface", "Mohanish-5744/Major_Ensemble_Gender", _matching(r"crop_part1/.+\.jpg")
+    ),
+    PublishedSource("celeba_small", "karthikSingireddy/cs389-hw4", _matching(r"celebA/.+\.jpg")),
+    PublishedSource(
         "stylegan_256",
         "zoya2244/AI-Lab-Final-Project-FALL25",
         _matching(r"dataset/(ai/.+|real/(?P<number>\d+))\.jpg", reserved_as="ffhq_{:05d}"),
     ),
     # Its photographs come from a set that shares originals with the sealed one, without numbers.
-    Published(
+    PublishedSource(
         "stylegan2_300",
         "tharunnayak14/Real-vs-Fake-Face-Detection",
         _matching(r"(images/fake|val_images/fake|test)/fake_\d+\.jpg"),
     ),
     # Its pictures called `File_…` are of other sources, some of which are reserved.
-    Published(
+    PublishedSource(
         "celebahq_gan",
         "santaz-sahithi/InterfaceGAN",
         _matching(
@@ -148,7 +150,7 @@ PUBLISHED = (
             reserved_as="celebahq_{:06d}",
         ),
     ),
-    Published(
+    PublishedSource(
         "edited_160",
         "miguel-kjh/fake-face-detector",
         _matching(r"Database_real_and_fake_face_160x160/(real|fake)/.+\.jpg"),

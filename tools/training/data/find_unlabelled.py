@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tools.faces.alignment import face_box
+from tools.faces.alignment import box_from_landmarks
 from tools.training.data.labelled_faces import load_labelled_faces
 
 CERTAIN = 0.6  # score from which something beside the labelled face is taken for a face
@@ -33,7 +33,7 @@ def main() -> None:
     rows, boxes = [], []
     for row, (photo, landmarks) in enumerate(zip(faces.photos, faces.landmarks, strict=True)):
         canvas = cv2.copyMakeBorder(photo[..., ::-1], 0, 6, 0, 6, cv2.BORDER_CONSTANT)
-        labelled = face_box(landmarks)
+        labelled = box_from_landmarks(landmarks)
         for found in detector.detect(canvas, input_size=(224, 224))[0][:, :4]:
             centre = (found[:2] + found[2:]) / 2
             if (centre < labelled[:2]).any() or (centre > labelled[2:]).any():

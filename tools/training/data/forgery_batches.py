@@ -72,7 +72,7 @@ class Pool:
 
 
 @dataclass(slots=True)
-class Stream:
+class BatchStream:
     """Endless shuffled pairs of several pools, mixed by `shares`; pools may grow meanwhile."""
 
     pools: Mapping[str, Pool]
@@ -98,7 +98,7 @@ class Stream:
             yield collate(drawn)
 
 
-Prepared = tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, str]]
+PreparedPair = tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, str]]
 
 
 def prepare(
@@ -108,7 +108,7 @@ def prepare(
     notes: Mapping[str, object],
     *,
     rng: np.random.Generator,
-) -> Prepared:
+) -> PreparedPair:
     """One augmented pair: two crops (s, s, 3) uint8, the map (16, 16) float32, the class."""
     whole = notes["family"] != "video_deepfake" and rng.random() < 0.15
     points = np.array(notes["keypoints"], dtype=np.float64)
@@ -118,11 +118,11 @@ def prepare(
         matrix = np.array([[-1.0, 0, SIZE - 1], [0, 1, 0]]) @ np.vstack([matrix, [0, 0, 1]])
         swap = {"the left eye": "the right eye", "the right eye": "the left eye"}
         kind = kind[0], " and ".join(swap.get(part, part) for part in kind[1].split(" and "))
-    crops = degradation(rng)(warped(real, matrix), warped(fake, matrix))
-    return crops[0], crops[1], cell_map(mask, matrix), kind
+    crops = Degradation(rng)(warped(real, matrix), warped(fake, matrix))
+    return crops[0], crops[1], patch_label_map(mask, matrix), kind
 
 
-def cell_map(mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def patch_label_map(mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The changed share of each cell of the crop, (16, 16) float32; the mask is half as large.
 
     The mask is warped to half the crop's size too, so the matrix's linear part stays as it is.
@@ -137,7 +137,7 @@ def cell_map(mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return shares
 
 
-def collate(drawn: Sequence[Prepared]) -> Batch:
+def collate(drawn: Sequence[PreparedPair]) -> Batch:
     """Prepared pairs as one batch."""
     images = np.stack([pair[0] for pair in drawn] + [pair[1] for pair in drawn])
     maps = np.stack([pair[2] for pair in drawn])
@@ -186,7 +186,7 @@ def warped(picture: np.ndarray, matrix: np.ndarray, *, size: int = SIZE) -> np.n
     return crop
 
 
-class degradation:  # noqa: N801 - reads as the verb it stands for
+class Degradation:
     """Draws a chain of degradations once, then applies it to both members of a pair."""
 
     def __init__(self, rng: np.random.Generator, *, size: int = SIZE) -> None:

@@ -24,12 +24,16 @@ import cv2
 import numpy as np
 
 from tools.errors import ToolError
-from tools.faces.alignment import five_points, similarity, transform
+from tools.faces.alignment import (
+    estimate_similarity_transform,
+    keypoints_from_landmarks,
+    transform_points,
+)
 from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import FAMILIES, SWAPS, forge
 
 # Never seen in training, so that its figures measure how far the evidence carries.
-HELD_OUT = "partial_swap"
+HELD_OUT_FAMILY = "partial_swap"
 _WEIGHTS = {
     "self_blend": 2.0,
     "face_swap": 2.5,
@@ -41,7 +45,7 @@ _WEIGHTS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pair:
+class ForgeryPair:
     """An authentic picture, a forgery of it, and where they differ.
 
     `landmarks` (68, 2) px are those of the authentic picture; None where nobody placed them.
@@ -58,7 +62,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Faces:
+class LfwPhotographs:
     """LFW's labelled photographs of one split."""
 
     folder: Path
@@ -67,7 +71,7 @@ class Faces:
     people: np.ndarray
 
     @classmethod
-    def load(cls, data: Path, *, split: str) -> "Faces":
+    def load(cls, data: Path, *, split: str) -> "LfwPhotographs":
         """Read `lfw/labels.npz`; landmarks (n, 68, 2) float32 in pixels."""
         labels = np.load(data / "lfw" / "labels.npz")
         chosen = labels["split"] == split
@@ -113,7 +117,9 @@ def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     return rgb
 
 
-def forged_pair(faces: Faces, index: int, *, family: str, rng: np.random.Generator) -> Pair | None:
+def forged_pair(
+    faces: LfwPhotographs, index: int, *, family: str, rng: np.random.Generator
+) -> ForgeryPair | None:
     """One forgery of a photo; None where that photo cannot be forged this way."""
     target, landmarks = faces.read(index), faces.landmarks[index]
     source = faces.source_for(index, rng) if family in SWAPS else None
@@ -129,15 +135,17 @@ def forged_pair(faces: Faces, index: int, *, family: str, rng: np.random.Generat
     except ToolError:
         return None
     mask = (forgery.mask * 255).astype(np.uint8)
-    points, origin = five_points(landmarks), str(faces.paths[index])
-    return Pair(target, forgery.pixels, mask, points, family, forgery.regions, origin, landmarks)
+    points, origin = keypoints_from_landmarks(landmarks), str(faces.paths[index])
+    return ForgeryPair(
+        target, forgery.pixels, mask, points, family, forgery.regions, origin, landmarks
+    )
 
 
-def forged_pairs(faces: Faces, *, rounds: int, seed: int) -> Iterator[Pair]:
+def forged_pairs(faces: LfwPhotographs, *, rounds: int, seed: int) -> Iterator[ForgeryPair]:
     """Forgeries of these photographs, half of the pairs re-encoded as one JPEG quality."""
     rng = np.random.default_rng(seed)
     names, weights = list(_WEIGHTS), np.array(list(_WEIGHTS.values()))
-    if HELD_OUT in names or set(names) | {HELD_OUT} != set(FAMILIES):
+    if HELD_OUT_FAMILY in names or set(names) | {HELD_OUT_FAMILY} != set(FAMILIES):
         raise ValueError("every family must either be trained on or be held out")
     for _ in range(rounds):
         for index in rng.permutation(len(faces.paths)):
@@ -163,7 +171,7 @@ def difference_mask(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     return mask
 
 
-def dfdc_pairs(data: Path, analyser: FaceAnalyser, *, split: str) -> Iterator[Pair]:
+def dfdc_pairs(data: Path, analyser: FaceAnalyser, *, split: str) -> Iterator[ForgeryPair]:
     """DFDC's pairs of a split; those in whose authentic member no face is found are left out.
 
     The landmarks of the authentic member serve both members, so that both get the same crop.
@@ -174,14 +182,15 @@ def dfdc_pairs(data: Path, analyser: FaceAnalyser, *, split: str) -> Iterator[Pa
         if landmarks is None:
             continue
         fake = read_rgb(data / "dfdc" / "fake" / row["fake"])
-        mask, points = difference_mask(real, fake), five_points(landmarks)
-        yield Pair(real, fake, mask, points, "video_deepfake", (), row["real"], landmarks)
+        mask, points = difference_mask(real, fake), keypoints_from_landmarks(landmarks)
+        yield ForgeryPair(real, fake, mask, points, "video_deepfake", (), row["real"], landmarks)
 
 
-def authentic_frames(data: Path, analyser: FaceAnalyser, *, split: str) -> Faces:
+def authentic_frames(data: Path, analyser: FaceAnalyser, *, split: str) -> LfwPhotographs:
     """DFDC's originals of a split, to be forged; who is in them nobody says, so each is a person.
 
-    `Faces.source_for` may therefore put a person's face on another frame of the same person.
+    `LfwPhotographs.source_for` may therefore put a person's face on another frame of the same
+    person.
     """
     names, placed = [], []
     for row in _dfdc_rows(data, split):
@@ -190,7 +199,7 @@ def authentic_frames(data: Path, analyser: FaceAnalyser, *, split: str) -> Faces
             names.append(row["real"])
             placed.append(landmarks)
     folder, paths = data / "dfdc" / "real", np.array(names)
-    return Faces(folder, paths, np.stack(placed).astype(np.float32), paths)
+    return LfwPhotographs(folder, paths, np.stack(placed).astype(np.float32), paths)
 
 
 def _dfdc_rows(data: Path, split: str) -> list[dict[str, str]]:
@@ -205,10 +214,12 @@ def _landmarks(pixels: np.ndarray, analyser: FaceAnalyser) -> np.ndarray | None:
     return None if placed is None else placed.landmarks
 
 
-def write_chunks(pairs: Iterator[Pair], folder: Path, *, name: str, size: int = 1500) -> None:
+def write_chunks(
+    pairs: Iterator[ForgeryPair], folder: Path, *, name: str, size: int = 1500
+) -> None:
     """Write chunks as they fill up; a chunk's JSON comes last, so a reader sees whole ones only."""
     folder.mkdir(parents=True, exist_ok=True)
-    waiting: list[Pair] = []
+    waiting: list[ForgeryPair] = []
     for pair in pairs:
         waiting.append(pair)
         if len(waiting) == size:
@@ -218,7 +229,7 @@ def write_chunks(pairs: Iterator[Pair], folder: Path, *, name: str, size: int = 
         _write(waiting, folder, name=name)
 
 
-def _write(pairs: Sequence[Pair], folder: Path, *, name: str) -> None:
+def _write(pairs: Sequence[ForgeryPair], folder: Path, *, name: str) -> None:
     stem = f"{name}_{len(list(folder.glob(f'{name}_*.json'))):03d}"
     np.save(folder / f"{stem}_real.npy", np.stack([pair.real for pair in pairs]))
     np.save(folder / f"{stem}_fake.npy", np.stack([pair.fake for pair in pairs]))
@@ -240,7 +251,9 @@ def _write(pairs: Sequence[Pair], folder: Path, *, name: str) -> None:
 
 def _misfit(one: np.ndarray, other: np.ndarray) -> float:
     """How differently two faces are shaped and turned: residual of the best similarity."""
-    fitted = transform(one.astype(float), similarity(one.astype(float), other.astype(float)))
+    fitted = transform_points(
+        one.astype(float), estimate_similarity_transform(one.astype(float), other.astype(float))
+    )
     return float(np.abs(fitted - other).mean())
 
 
@@ -257,7 +270,7 @@ def main() -> None:
     given = parser.parse_args()
     cv2.setNumThreads(1)
     if given.what == "lfw":
-        faces = Faces.load(given.data, split="train")
+        faces = LfwPhotographs.load(given.data, split="train")
         pairs = forged_pairs(faces, rounds=given.rounds, seed=given.seed)
         write_chunks(pairs, given.out, name=given.name or "lfw")
         return

@@ -15,7 +15,7 @@ MIRROR_68 = np.array([
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelledFaces:
+class LandmarkTrainingFaces:
     """n photographs 218×218 with one labelled face each.
 
     `photos` (n, 218, 218, 3) uint8 RGB; `landmarks` (n, 68, 2) float32 px; `alone` (n,) bool is
@@ -31,7 +31,9 @@ class LabelledFaces:
         return len(self.photos)
 
 
-def load_labelled_faces(data: Path, split: str, *, limit: int | None = None) -> LabelledFaces:
+def load_labelled_faces(
+    data: Path, split: str, *, limit: int | None = None
+) -> LandmarkTrainingFaces:
     """The `train` or `val` part of `data/lfw`; `limit` takes evenly spaced photographs of it."""
     with np.load(data / "lfw" / "labels.npz") as labels:
         rows = np.flatnonzero(labels["split"] == split)
@@ -46,4 +48,4 @@ def load_labelled_faces(data: Path, split: str, *, limit: int | None = None) -> 
         if bgr is None:
             raise FileNotFoundError(f"{path} is named in labels.npz but missing")
         cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=photo)
-    return LabelledFaces(photos, landmarks, alone, paths)
+    return LandmarkTrainingFaces(photos, landmarks, alone, paths)

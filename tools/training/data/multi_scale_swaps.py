@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from tools.forge import blending, masks
-from tools.forge.families import dissimilarity
+from tools.forge.families import dssim_map
 from tools.training.data.forgery_pool import difference_mask
-from tools.training.data.pairs import Drawn, Look, PairSource
+from tools.training.data.pairs import PairSource, TrainingImage, TrainingPair
 
 WINDOWS = ((40, 80), (80, 120), (120, 160), (224, 224))
 """Sides of windows in pixels of a crop of 224, the face being about three quarters of it."""
@@ -38,7 +38,7 @@ class MultiScaleSwaps:
         """The source's."""
         return self.source.group(index)
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """A pair blended again; as it was made where it cannot be, or hardly differs afterwards."""
         drawn = self.source.draw(index, rng)
         if drawn is None or not drawn.paired or drawn.real.landmarks is None:
@@ -47,7 +47,7 @@ class MultiScaleSwaps:
         return drawn if made is None else made
 
 
-def _global(drawn: Drawn, rng: np.random.Generator) -> Drawn | None:
+def _global(drawn: TrainingPair, rng: np.random.Generator) -> TrainingPair | None:
     """Half: the original's face on the forgery; a quarter: the other way; a quarter: no blend."""
     way = rng.random()
     if way < 0.25:
@@ -58,14 +58,14 @@ def _global(drawn: Drawn, rng: np.random.Generator) -> Drawn | None:
     return _blend(drawn, drawn.fake.pixels, drawn.real.pixels, area, rng)
 
 
-def _partial(drawn: Drawn, rng: np.random.Generator) -> Drawn | None:
+def _partial(drawn: TrainingPair, rng: np.random.Generator) -> TrainingPair | None:
     """The window in which the forgery differs most from its original, on the original."""
     unit = masks.eye_distance(_landmarks(drawn.real))
     low, high = WINDOWS[int(rng.integers(len(WINDOWS)))]
     # In a crop of 224 px the eyes are about 72 px apart.
     height, width = (max(3, round(it * unit / 72)) for it in rng.permutation([low, high]))
-    face = masks.fill(drawn.real.pixels.shape, masks.outline(_landmarks(drawn.real)))
-    strange = dissimilarity(drawn.real.pixels, drawn.fake.pixels) * face
+    face = masks.polygon_mask(drawn.real.pixels.shape, masks.face_outline(_landmarks(drawn.real)))
+    strange = dssim_map(drawn.real.pixels, drawn.fake.pixels) * face
     sums = cv2.boxFilter(strange, -1, (width, height), borderType=cv2.BORDER_CONSTANT)
     y, x = np.unravel_index(int(sums.argmax()), sums.shape)
     window = np.zeros_like(face)
@@ -75,18 +75,22 @@ def _partial(drawn: Drawn, rng: np.random.Generator) -> Drawn | None:
     return _blend(drawn, drawn.real.pixels, drawn.fake.pixels, np.asarray(area), rng)
 
 
-def _face(look: Look, rng: np.random.Generator) -> np.ndarray:
+def _face(look: TrainingImage, rng: np.random.Generator) -> np.ndarray:
     """The hull of the landmarks (h, w) float32, half of the time with a bent outline, blurred."""
     landmarks = _landmarks(look)
-    area = masks.fill(look.pixels.shape, cv2.convexHull(landmarks)[:, 0])
+    area = masks.polygon_mask(look.pixels.shape, cv2.convexHull(landmarks)[:, 0])
     if rng.random() < 0.5:
-        area = masks.distort(area, rng=rng, amount_px=0.08 * masks.eye_distance(landmarks))
+        area = masks.elastic_deform(area, rng=rng, amount_px=0.08 * masks.eye_distance(landmarks))
     return np.asarray(cv2.GaussianBlur(area, (5, 5), 3))
 
 
 def _blend(
-    drawn: Drawn, below: np.ndarray, above: np.ndarray, area: np.ndarray, rng: np.random.Generator
-) -> Drawn | None:
+    drawn: TrainingPair,
+    below: np.ndarray,
+    above: np.ndarray,
+    area: np.ndarray,
+    rng: np.random.Generator,
+) -> TrainingPair | None:
     """`above` on `below` within `area`; its mask is where it still differs from the original."""
     pixels = None
     if rng.random() < 0.5:
@@ -106,7 +110,7 @@ def _blend(
     return replace(drawn, fake=replace(drawn.fake, pixels=pixels, mask=mask))
 
 
-def _landmarks(look: Look) -> np.ndarray:
+def _landmarks(look: TrainingImage) -> np.ndarray:
     if look.landmarks is None:
         raise ValueError("a face without landmarks cannot be blended")
     return look.landmarks.astype(np.float32)

@@ -12,11 +12,11 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from tools.training.data.forgery_batches import Pool, degradation, face_matrix, warped
+from tools.training.data.forgery_batches import Degradation, Pool, face_matrix, warped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class TrainingImage:
     """A picture (h, w, 3) uint8 RGB with its face: keypoints (5, 2) px, landmarks (68, 2) px.
 
     `mask` (h, w) uint8 is how much of each pixel was forged; None where nobody knows.
@@ -29,11 +29,11 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class TrainingPair:
     """An authentic picture and a forgery; `paired`: both are of one original, pixel by pixel."""
 
-    real: Look
-    fake: Look
+    real: TrainingImage
+    fake: TrainingImage
     family: str
     paired: bool
 
@@ -47,7 +47,7 @@ class PairSource(Protocol):
     def group(self, index: int) -> str:
         """The person, or original, that a pair is of."""
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """One pair; None where this one cannot be made."""
 
 
@@ -64,7 +64,7 @@ class PoolPairs:
         """LFW's person; DFDC's original."""
         return str(self.pool.notes(index)["origin"]).split("/")[0]
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair:
         """As it was made."""
         real, fake, mask, notes = self.pool.pair(index)
         points = np.array(notes["keypoints"], np.float32)
@@ -72,16 +72,16 @@ class PoolPairs:
         landmarks = None if placed is None else np.array(placed, np.float32)
         size = real.shape[1], real.shape[0]
         whole = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_LINEAR)
-        return Drawn(
-            Look(np.array(real), points, landmarks, np.zeros_like(whole)),
-            Look(np.array(fake), points, landmarks, whole),
+        return TrainingPair(
+            TrainingImage(np.array(real), points, landmarks, np.zeros_like(whole)),
+            TrainingImage(np.array(fake), points, landmarks, whole),
             str(notes["family"]),
             paired=True,
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Joined:
+class ConcatPairs:
     """Several sources as one."""
 
     parts: Sequence[PairSource]
@@ -94,7 +94,7 @@ class Joined:
         part, at = self._place(index)
         return part.group(at)
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """From the part that the pair is in."""
         part, at = self._place(index)
         return part.draw(at, rng)
@@ -108,7 +108,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class CropSample:
     """One crop to learn from: `image` (s, s, 3) uint8 RGB, `mask` (s, s) float32 in 0..1 or None.
 
     `look` is the picture that it was cut from.
@@ -119,18 +119,18 @@ class Sample:
     family: str
     group: str
     mask: np.ndarray | None
-    look: Look
+    look: TrainingImage
 
 
 def crops(
-    drawn: Drawn,
+    drawn: TrainingPair,
     rng: np.random.Generator,
     *,
     group: str,
     size: int,
     margin: float,
     augment: bool = True,
-) -> tuple[Sample, Sample]:
+) -> tuple[CropSample, CropSample]:
     """Both members cut out of their pictures, mirrored and degraded alike; authentic first.
 
     Members of one original go through the very same crop, so that nothing but the forgery tells
@@ -156,14 +156,14 @@ def crops(
         for look, matrix in zip(looks, (first, second), strict=True)
     ]
     if augment:
-        images = degradation(rng, size=size)(*images)
+        images = Degradation(rng, size=size)(*images)
     samples = []
     for look, matrix, image, forged in zip(
         looks, (first, second), images, (False, True), strict=True
     ):
         mask = None if look.mask is None else _cut(look.mask, matrix, size)
         family = drawn.family if forged else "authentic"
-        samples.append(Sample(image, forged, family, group, mask, look))
+        samples.append(CropSample(image, forged, family, group, mask, look))
     return samples[0], samples[1]
 
 

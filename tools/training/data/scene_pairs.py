@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 
 from tools.errors import ToolError
-from tools.faces.alignment import five_points
-from tools.forge.forgery import FAMILIES, SCENE_FAMILIES, WITH_SOURCE, forge
-from tools.training.data.forgery_pool import HELD_OUT, Faces, Pair
+from tools.faces.alignment import keypoints_from_landmarks
+from tools.forge.forgery import FAMILIES, FAMILIES_WITH_SOURCE, SCENE_FAMILIES, forge
+from tools.training.data.forgery_pool import HELD_OUT_FAMILY, ForgeryPair, LfwPhotographs
 
-FACE_FAMILIES = tuple(family for family in FAMILIES if family != HELD_OUT)
+FACE_FAMILIES = tuple(family for family in FAMILIES if family != HELD_OUT_FAMILY)
 LEAST_PX = 144
 """A photograph that is smaller without its wedges is left out: its face would be all of it."""
 
@@ -56,7 +56,7 @@ def borderless(pixels: np.ndarray) -> tuple[slice, slice]:
     return rows, slice(left + margins[2], max(left + margins[2], right - margins[3]))
 
 
-def inner_photo(faces: Faces, index: int) -> tuple[np.ndarray, np.ndarray] | None:
+def inner_photo(faces: LfwPhotographs, index: int) -> tuple[np.ndarray, np.ndarray] | None:
     """A photograph without wedges, with its landmarks; None where too little is left."""
     pixels = faces.read(index)
     rows, columns = borderless(pixels)
@@ -66,13 +66,15 @@ def inner_photo(faces: Faces, index: int) -> tuple[np.ndarray, np.ndarray] | Non
     return inner, faces.landmarks[index] - np.array([columns.start, rows.start], np.float32)
 
 
-def scene_pair(faces: Faces, index: int, *, family: str, rng: np.random.Generator) -> Pair | None:
+def scene_pair(
+    faces: LfwPhotographs, index: int, *, family: str, rng: np.random.Generator
+) -> ForgeryPair | None:
     """A photograph's inner part and a forgery of it; None where that cannot be made."""
     photo = inner_photo(faces, index)
     source = None
-    if family in WITH_SOURCE:
+    if family in FAMILIES_WITH_SOURCE:
         source = inner_photo(faces, faces.source_for(index, rng))
-    if photo is None or (source is None and family in WITH_SOURCE):
+    if photo is None or (source is None and family in FAMILIES_WITH_SOURCE):
         return None
     return forged_photo(
         *photo, family=family, rng=rng, source=source, origin=str(faces.paths[index])
@@ -87,7 +89,7 @@ def forged_photo(
     rng: np.random.Generator,
     source: tuple[np.ndarray, np.ndarray] | None,
     origin: str,
-) -> Pair | None:
+) -> ForgeryPair | None:
     """A photograph and a forgery of it; `source` is another person's photo with its landmarks."""
     others = (None, None) if source is None else source
     try:
@@ -98,8 +100,8 @@ def forged_photo(
     except ToolError:
         return None
     mask = (made.mask * 255).astype(np.uint8)
-    points = five_points(landmarks)
-    return Pair(pixels, made.pixels, mask, points, family, made.regions, origin, landmarks)
+    points = keypoints_from_landmarks(landmarks)
+    return ForgeryPair(pixels, made.pixels, mask, points, family, made.regions, origin, landmarks)
 
 
 def resized(pictures: Sequence[np.ndarray], scale: float) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from tools.forge import masks
-from tools.training.data.pairs import Drawn, Look, PairSource
+from tools.training.data.pairs import PairSource, TrainingImage, TrainingPair
 
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 """How much of the mask is blended in."""
@@ -31,15 +31,15 @@ class SelfBlends:
         """The source's."""
         return self.source.group(index)
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """A photograph and its self-blend; None without landmarks or a face in the picture."""
         drawn = self.source.draw(index, rng)
         if drawn is None or drawn.real.landmarks is None:
             return None
-        return blended(drawn.real, rng)
+        return self_blend(drawn.real, rng)
 
 
-def blended(look: Look, rng: np.random.Generator) -> Drawn | None:
+def self_blend(look: TrainingImage, rng: np.random.Generator) -> TrainingPair | None:
     """Target and self-blend of one photograph; None where the mask misses the picture."""
     if look.landmarks is None:
         return None
@@ -58,9 +58,9 @@ def blended(look: Look, rng: np.random.Generator) -> Drawn | None:
     pasted = np.clip(np.rint(weight * moved + (1 - weight) * second), 0, 255).astype(np.uint8)
     whole = (mask * 255).astype(np.uint8)
     empty = np.zeros_like(whole)
-    return Drawn(
-        Look(second, look.keypoints, look.landmarks, empty),
-        Look(pasted, look.keypoints, look.landmarks, whole),
+    return TrainingPair(
+        TrainingImage(second, look.keypoints, look.landmarks, empty),
+        TrainingImage(pasted, look.keypoints, look.landmarks, whole),
         "self_blend",
         paired=True,
     )
@@ -98,13 +98,13 @@ def _mask(landmarks: np.ndarray, shape: tuple[int, ...], rng: np.random.Generato
     if drawn < 0.25:
         points = landmarks
     elif drawn < 0.85:
-        points = masks.outline(landmarks)
+        points = masks.face_outline(landmarks)
     else:
         lower = drawn < 0.93
         points = landmarks[[*range(2, 15), 29]] if lower else landmarks[[*range(17, 48), 1, 15]]
     hull = cv2.convexHull(points.astype(np.float32))[:, 0]
-    area = masks.fill(shape, hull)
-    return masks.distort(area, rng=rng, amount_px=0.03 * min(shape[:2]))
+    area = masks.polygon_mask(shape, hull)
+    return masks.elastic_deform(area, rng=rng, amount_px=0.03 * min(shape[:2]))
 
 
 def _moved(

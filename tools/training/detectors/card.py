@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tools.detectors.folders import About
-from tools.detectors.protocol import AnyDetector, IdentityDetector, PictureDetector
+from tools.detectors.folders import DetectorDescription
+from tools.detectors.protocol import AnyDetector, IdentityDetector, PixelDetector
 from tools.encoder.clip import Encoder
-from tools.training.data.pairs import PairSource, Sample, crops
-from tools.training.detectors.repdfd import KnownLook
+from tools.training.data.pairs import CropSample, PairSource, crops
+from tools.training.detectors.repdfd import IdentityTrainingImage
 
 CARD = "CARD.md"
 MEASURED = 250
@@ -76,7 +76,7 @@ def measured(
 
 def write_card(
     folder: Path,
-    about: About,
+    about: DetectorDescription,
     *,
     recipe: Mapping[str, Any],
     figures: Mapping[str, float],
@@ -108,9 +108,9 @@ def write_card(
 
 def _samples(
     source: PairSource, chosen: Sequence[int], encoder: Encoder, *, seed: int
-) -> list[Sample]:
+) -> list[CropSample]:
     rng = np.random.default_rng(seed)
-    found: list[Sample] = []
+    found: list[CropSample] = []
     for index in rng.permutation(chosen)[:MEASURED].tolist():
         drawn = source.draw(index, rng)
         if drawn is not None:
@@ -121,13 +121,14 @@ def _samples(
     return found
 
 
-def _scores(detector: AnyDetector, samples: Sequence[Sample], encoder: Encoder) -> np.ndarray:
+def _scores(detector: AnyDetector, samples: Sequence[CropSample], encoder: Encoder) -> np.ndarray:
     pictures = [sample.image for sample in samples]
-    if isinstance(detector, PictureDetector):
+    if isinstance(detector, PixelDetector):
         return detector.score_pictures(pictures)
     if isinstance(detector, IdentityDetector):
         looks = [sample.look for sample in samples]
         return detector.score(
-            pictures, np.stack([it.identity for it in looks if isinstance(it, KnownLook)])
+            pictures,
+            np.stack([it.identity for it in looks if isinstance(it, IdentityTrainingImage)]),
         )
     return detector.score(encoder.encode_images(pictures, mode=detector.preprocessing))

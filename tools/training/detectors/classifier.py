@@ -23,32 +23,52 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tools.detectors.folders import ABOUT, Shelved
+from tools.detectors.folders import DESCRIPTION_FILE, StoredDetector
 from tools.detectors.networks.architectures import ARCHITECTURES
-from tools.detectors.networks.class_labels import Meaning
-from tools.detectors.networks.classifier import ClassifierNetwork, save
+from tools.detectors.networks.class_labels import LabelMeaning
+from tools.detectors.networks.classifier import ClassifierNetwork, save_classifier
 from tools.errors import SetupError
 from tools.media.images import read_photo
 from tools.training.data import class_folders
-from tools.training.data.class_folders import SPLIT, Found, Picture, divided, meanings, write_split
-from tools.training.detectors.classifier_card import CARD, Trained, measured, write
-from tools.training.detectors.classifier_run import ClassifierRun, Options, Progress, Progressed
-from tools.training.tracking import Tracked, installed, keep, require, store
+from tools.training.data.class_folders import (
+    SPLIT,
+    ClassFolderDataset,
+    LabelledImage,
+    label_meanings,
+    split_by_group,
+    write_split,
+)
+from tools.training.detectors.classifier_card import CARD, ClassifierEvaluation, measured, write
+from tools.training.detectors.classifier_run import (
+    ClassifierOptions,
+    ClassifierRun,
+    Progress,
+    TrainingProgress,
+)
+from tools.training.tracking import (
+    TrackedRun,
+    log_run,
+    mlflow_installed,
+    require_mlflow,
+    resolve_store_uri,
+)
 
 UNSAID = "not said: as the pictures that it was trained on allow"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ClassificationTask:
     """What is to be told apart: `classes` by their outputs' order, and each folder's place."""
 
-    classes: dict[str, Meaning]
+    classes: dict[str, LabelMeaning]
     targets: dict[str, int]
 
     @classmethod
-    def of(cls, labels: Sequence[str], *, binary: bool, real: Sequence[str]) -> "Task":
+    def of(
+        cls, labels: Sequence[str], *, binary: bool, real: Sequence[str]
+    ) -> "ClassificationTask":
         """Of the folders' names; with `binary` all that is fake is one class."""
-        said = meanings(labels, real=real)
+        said = label_meanings(labels, real=real)
         if binary:
             return cls(
                 {"real": "real", "fake": "fake"},
@@ -58,15 +78,15 @@ class Task:
 
 
 def train(
-    found: Found,
-    options: Options,
+    found: ClassFolderDataset,
+    options: ClassifierOptions,
     *,
     out: Path,
     real: Sequence[str] = (),
     source: str = "a list of pictures",
     licence: str = UNSAID,
     progress: Progress | None = None,
-) -> Trained:
+) -> ClassifierEvaluation:
     """Train a network and put it into `out` as a detector of that name.
 
     `found` is from `class_folders.in_folders` or `listed`; `real` names authentic classes whose
@@ -74,11 +94,11 @@ def train(
     holds another training.
     """
     labels = sorted({it.label for it in found.pictures})
-    task = Task.of(labels, binary=options.binary, real=real)
-    parts = divided(found.pictures, seed=options.seed)
+    task = ClassificationTask.of(labels, binary=options.binary, real=real)
+    parts = split_by_group(found.pictures, seed=options.seed)
     run = ClassifierRun(parts, task.targets, options, folder=out / "training")
     at = run.train(progress)
-    shelved = save(
+    shelved = save_classifier(
         out, run.network.state_dict(), _settings(task, options), licence=licence,
         trained_on=f"{len(parts['learn'])} pictures of {len(labels)} classes, from {source}",
     )  # fmt: skip
@@ -88,36 +108,40 @@ def train(
     return trained
 
 
-def _settings(task: Task, options: Options) -> dict[str, object]:
+def _settings(task: ClassificationTask, options: ClassifierOptions) -> dict[str, object]:
     return {
         "network": options.network, "classes": task.classes, "binary": options.binary,
         "height": options.height, "width": options.width,
     }  # fmt: skip
 
 
-def _measured(shelved: Shelved, run: ClassifierRun, task: Task, at: Progressed) -> Trained:
+def _measured(
+    shelved: StoredDetector, run: ClassifierRun, task: ClassificationTask, at: TrainingProgress
+) -> ClassifierEvaluation:
     """What the detector says of the test part, asked as it will be asked in use."""
     detector = ClassifierNetwork.load(shelved)
-    test: list[Picture] = list(run.parts["test"])
+    test: list[LabelledImage] = list(run.parts["test"])
     said = [detector.attribute(pixels) for pixels in _pixels(test)]
     true = run.labels(test).numpy()
     return measured(np.concatenate(said), true, detector.classes, at=at)
 
 
-def _pixels(pictures: Sequence[Picture], *, at_once: int = 64) -> Iterator[list[np.ndarray]]:
+def _pixels(pictures: Sequence[LabelledImage], *, at_once: int = 64) -> Iterator[list[np.ndarray]]:
     for start in range(0, len(pictures), at_once):
         yield [read_photo(it.path).pixels for it in pictures[start : start + at_once]]
 
 
-def tracked(trained: Trained, options: Options, out: Path) -> Tracked:
+def to_tracked_run(
+    trained: ClassifierEvaluation, options: ClassifierOptions, out: Path
+) -> TrackedRun:
     """A run of the experiment `unmask/classifiers`; weights stay where they are."""
-    return Tracked(
+    return TrackedRun(
         "classifiers", out.name,
         params={**options.told(), "classes": ", ".join(trained.classes.labels)},
         metrics={f"test {name}": value for name, value in trained.figures.items()},
         tags={"folder": str(out), "ended by": trained.at.ended_by},
         curve=trained.at.curve,
-        files=[(out / name, "") for name in (ABOUT, CARD, SPLIT)],
+        files=[(out / name, "") for name in (DESCRIPTION_FILE, CARD, SPLIT)],
     )  # fmt: skip
 
 
@@ -130,12 +154,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; see the module's docstring."""
     given = _parser().parse_args(arguments)
     if given.track:
-        require()
+        require_mlflow()
     cv2.setNumThreads(1)
-    found = class_folders.in_folders(given.folder)
+    found = class_folders.read_class_folders(given.folder)
     for problem in found.skipped:
         print(f"left out: {problem}", flush=True)
-    options = Options(
+    options = ClassifierOptions(
         network=given.network, binary=given.binary, height=given.height, width=given.width,
         batch=given.batch, rate=given.rate, epochs=given.epochs, minutes=given.minutes,
         patience=given.patience, mirrored=not given.unmirrored, judged=given.judged,
@@ -147,22 +171,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     for name, value in trained.figures.items():
         print(f"test {name}: {value:.4g}")
-    if given.track or (given.track is None and installed()):
-        uri = store(given.mlflow, given.out.absolute().parent)
-        print(_kept(tracked(trained, options, given.out), uri))
+    if given.track or (given.track is None and mlflow_installed()):
+        uri = resolve_store_uri(given.mlflow, given.out.absolute().parent)
+        print(_kept(to_tracked_run(trained, options, given.out), uri))
 
 
-def _kept(run: Tracked, uri: str) -> str:
+def _kept(run: TrackedRun, uri: str) -> str:
     """Where the run is tracked, or why it is not: what was trained is not lost for that."""
     try:
-        keep(run, uri)
+        log_run(run, uri)
     except SetupError as error:
         return f"not tracked: {error}"
     return f"tracked: mlflow ui --backend-store-uri {uri}"
 
 
 def _parser() -> argparse.ArgumentParser:
-    told = Options(network="")
+    told = ClassifierOptions(network="")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

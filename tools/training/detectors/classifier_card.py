@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.detectors.networks.class_labels import Classes, Meaning
-from tools.training.data.class_folders import Found, Part, Picture, digest
-from tools.training.detectors.classifier_run import Options, Progressed
+from tools.detectors.networks.class_labels import ClassMapping, LabelMeaning
+from tools.training.data.class_folders import ClassFolderDataset, LabelledImage, Split, split_sha256
+from tools.training.detectors.classifier_run import ClassifierOptions, TrainingProgress
 
 CARD = "CARD.md"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
+class ClassifierEvaluation:
     """Figures on the test part by name, and its confusion (k, k): true by row, named by column.
 
     `figures` are `pictures`, `accuracy`, `macro f1`, `majority accuracy`, `majority macro f1` (of
@@ -25,13 +25,13 @@ class Trained:
 
     figures: Mapping[str, float]
     confusion: np.ndarray
-    classes: Classes
-    at: Progressed
+    classes: ClassMapping
+    at: TrainingProgress
 
 
 def measured(
-    probabilities: np.ndarray, true: np.ndarray, classes: Classes, *, at: Progressed
-) -> Trained:
+    probabilities: np.ndarray, true: np.ndarray, classes: ClassMapping, *, at: TrainingProgress
+) -> ClassifierEvaluation:
     """From probabilities (n, k) and the places (n,) of the true classes."""
     from sklearn.metrics import roc_auc_score
 
@@ -48,7 +48,7 @@ def measured(
     forged = np.isin(true, classes.fake)
     if 0 < forged.sum() < len(forged):
         figures["auc fake against real"] = float(roc_auc_score(forged, fake))
-    return Trained(figures, counts, classes, at)
+    return ClassifierEvaluation(figures, counts, classes, at)
 
 
 def macro_f1(counts: np.ndarray) -> float:
@@ -68,12 +68,12 @@ def _confusion(true: np.ndarray, named: np.ndarray, count: int) -> np.ndarray:
 
 def write(
     folder: Path,
-    trained: Trained,
-    options: Options,
+    trained: ClassifierEvaluation,
+    options: ClassifierOptions,
     *,
-    found: Found,
-    parts: Mapping[Part, Sequence[Picture]],
-    task: tuple[Mapping[str, Meaning], Mapping[str, int]],
+    found: ClassFolderDataset,
+    parts: Mapping[Split, Sequence[LabelledImage]],
+    task: tuple[Mapping[str, LabelMeaning], Mapping[str, int]],
 ) -> None:
     """Write the card; `task` is what each class means, and which class each folder is of."""
     text = "\n\n".join([
@@ -97,7 +97,7 @@ instead of traces of the generator. Its probabilities are not calibrated. A trai
 by the pictures it knew: measure it on yours (`python -m evals run attribution --data DIR`)."""
 
 
-def _recipe(trained: Trained, options: Options) -> str:
+def _recipe(trained: ClassifierEvaluation, options: ClassifierOptions) -> str:
     at = trained.at
     loss = "AdaGrad, binary cross-entropy" if options.binary else "Adam, cross-entropy"
     began = "random weights" if options.start is None else f"the weights of {options.start.name}"
@@ -117,9 +117,9 @@ def _recipe(trained: Trained, options: Options) -> str:
 
 
 def _data(
-    found: Found,
-    parts: Mapping[Part, Sequence[Picture]],
-    task: tuple[Mapping[str, Meaning], Mapping[str, int]],
+    found: ClassFolderDataset,
+    parts: Mapping[Split, Sequence[LabelledImage]],
+    task: tuple[Mapping[str, LabelMeaning], Mapping[str, int]],
 ) -> str:
     meanings, targets = task
     names = list(meanings)
@@ -135,18 +135,18 @@ def _data(
     return (
         "## Data\n\n"
         + _rows(["folder", "class", "meaning", *parts], rows)
-        + f"\n\nPersons or originals: {groups}; none is in two parts. Split {digest(parts)}. "
+        + f"\n\nPersons or originals: {groups}; none is in two parts. Split {split_sha256(parts)}. "
         f"Left out: {len(found.skipped)} files that gave no picture, {found.copies} copies."
     )
 
 
-def _matrix(trained: Trained) -> str:
+def _matrix(trained: ClassifierEvaluation) -> str:
     labels = list(trained.classes.labels)
     rows = [[label, *map(str, row)] for label, row in zip(labels, trained.confusion, strict=True)]
     return _rows(["", *labels], rows)
 
 
-def _curve(at: Progressed) -> str:
+def _curve(at: TrainingProgress) -> str:
     if not at.curve:
         return "Not one check was reached."
     rows = [[f"{value:.4g}" for value in found.values()] for found in at.curve]

@@ -19,13 +19,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.detectors.networks.architectures import ARCHITECTURES, as_input, build, known
-from tools.detectors.networks.classifier import HEIGHT, WIDTH, resized
+from tools.detectors.networks.architectures import (
+    ARCHITECTURES,
+    build_network,
+    get_architecture,
+    to_input_tensor,
+)
+from tools.detectors.networks.classifier import HEIGHT, WIDTH, resize_exactly
 from tools.encoder.clip import best_device
 from tools.errors import SetupError
 from tools.media.images import read_photo
-from tools.training.data.class_folders import Part, Picture, digest
-from tools.training.loops.background import ahead
+from tools.training.data.class_folders import LabelledImage, Split, split_sha256
+from tools.training.loops.background import prefetch
 
 Progress = Callable[[float, Mapping[str, float]], None]
 """Called with the share that is done and what was measured last."""
@@ -36,7 +41,7 @@ _NOT_WHAT = ("epochs", "minutes", "patience", "threads", "device")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ClassifierOptions:
     """Everything a training is told; the defaults are the thesis' where it says something.
 
     Of `epochs`, `minutes` and `patience` (epochs without a smaller loss on what is judged by)
@@ -66,7 +71,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Progressed:
+class TrainingProgress:
     """How far a training is: `ended_by` is "epochs", "minutes", "patience", or "" until it ends."""
 
     step: int = 0
@@ -83,18 +88,18 @@ class ClassifierRun:
 
     def __init__(
         self,
-        parts: Mapping[Part, Sequence[Picture]],
+        parts: Mapping[Split, Sequence[LabelledImage]],
         targets: Mapping[str, int],
-        options: Options,
+        options: ClassifierOptions,
         *,
         folder: Path,
     ) -> None:
-        self.row = known(options.network)
+        self.row = get_architecture(options.network)
         self.parts, self.targets, self.options = parts, targets, options
         outputs = 1 if options.binary else len(set(targets.values()))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(options.seed)
-            network = build(
+            network = build_network(
                 options.network, outputs=outputs, height=options.height, width=options.width,
                 start=options.start,
             )  # fmt: skip
@@ -103,7 +108,7 @@ class ClassifierRun:
         kind = torch.optim.Adagrad if options.binary else torch.optim.Adam
         self.optimiser: torch.optim.Optimizer = kind(network.parameters(), lr=options.rate)
         self.best = copy.deepcopy(network.state_dict())
-        self.at = Progressed()
+        self.at = TrainingProgress()
         self.file = folder / "last.pt"
         folder.mkdir(parents=True, exist_ok=True)
         if self.file.is_file():
@@ -114,13 +119,13 @@ class ClassifierRun:
         """Steps of an epoch; what does not fill a batch waits for another epoch's order."""
         return max(1, len(self.parts["learn"]) // self.options.batch)
 
-    def train(self, progress: Progress | None = None) -> Progressed:
+    def train(self, progress: Progress | None = None) -> TrainingProgress:
         """Learn until epochs, time or patience are over; the network ends at its best."""
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
         self.at.ended_by = self._over()
         began, since, kept, losses = time.monotonic(), self.at.spent_s, time.monotonic(), []
-        batches = iter(()) if self.at.ended_by else ahead(self._batches())
+        batches = iter(()) if self.at.ended_by else prefetch(self._batches())
         for pictures, labels in batches:
             losses.append(self.learn(pictures, labels))
             self.at.spent_s = since + time.monotonic() - began
@@ -140,7 +145,7 @@ class ClassifierRun:
         self.network.load_state_dict(self.best)
         return self.at
 
-    def outputs(self, pictures: Sequence[Picture]) -> Tensor:
+    def outputs(self, pictures: Sequence[LabelledImage]) -> Tensor:
         """What the network says of pictures: (n, outputs) float32 on the CPU."""
         self.network.eval()
         size, found = self.options.batch, []
@@ -156,7 +161,7 @@ class ClassifierRun:
             return functional.binary_cross_entropy_with_logits(outputs[:, 0], labels.float())
         return functional.cross_entropy(outputs, labels)
 
-    def labels(self, pictures: Sequence[Picture]) -> Tensor:
+    def labels(self, pictures: Sequence[LabelledImage]) -> Tensor:
         """(n,) the place of each picture's class."""
         return torch.tensor([self.targets[it.label] for it in pictures])
 
@@ -189,16 +194,16 @@ class ClassifierRun:
             yield pixels, self.labels(chosen)
             step += 1
 
-    def _pixels(self, pictures: Sequence[Picture]) -> np.ndarray:
+    def _pixels(self, pictures: Sequence[LabelledImage]) -> np.ndarray:
         told = self.options
         return np.stack([
-            resized(read_photo(it.path).pixels, height=told.height, width=told.width)
+            resize_exactly(read_photo(it.path).pixels, height=told.height, width=told.width)
             for it in pictures
         ])  # fmt: skip
 
     def _input(self, pixels: np.ndarray) -> Tensor:
         row = ARCHITECTURES[self.options.network]
-        return as_input(torch.from_numpy(pixels).to(self.device), row)
+        return to_input_tensor(torch.from_numpy(pixels).to(self.device), row)
 
     def learn(self, pixels: np.ndarray, labels: Tensor) -> float:
         """One step on pixels (n, h, w, 3) uint8 and the places (n,) of their classes; its loss."""
@@ -236,7 +241,7 @@ class ClassifierRun:
     @property
     def _identity(self) -> str:
         told = {name: it for name, it in self.options.told().items() if name not in _NOT_WHAT}
-        text = json.dumps([told, sorted(self.targets.items()), digest(self.parts)])
+        text = json.dumps([told, sorted(self.targets.items()), split_sha256(self.parts)])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def save(self) -> None:
@@ -257,7 +262,7 @@ class ClassifierRun:
             )
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.best, self.at = state["best"], Progressed(**state["at"])
+        self.best, self.at = state["best"], TrainingProgress(**state["at"])
 
 
 def parameters(network: nn.Module) -> int:

@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tools.detectors.clip_heads.norm_tuned import (
-    NormTuned,
+    NormTunedDetector,
+    copy_image_tower,
+    detector_from_tower,
     norm_parameters,
-    of_tower,
-    tower_of,
-    unit_features,
+    normalised_features,
 )
 from tools.encoder.clip import Encoder
-from tools.training.data.pairs import Sample
-from tools.training.loops.picture_run import Options
+from tools.training.data.pairs import CropSample
+from tools.training.loops.picture_run import TrainingOptions
 
 UNIFORMITY, ALIGNMENT = 0.5, 0.1
 HEAD_RATE = 30.0
@@ -37,7 +37,7 @@ class NormTuning(nn.Module):
         super().__init__()
         self.size, self.margin = encoder.image_size, encoder.face_margin
         self.pictures, self.device = encoder.preprocessing, encoder.device
-        tower = tower_of(encoder)
+        tower = copy_image_tower(encoder)
         tuned = [it.requires_grad_() for it in norm_parameters(tower).values()]
         # Not registered as a module: it always computes as in use, running statistics and all,
         # and checkpoints hold what is learnt alone.
@@ -47,13 +47,13 @@ class NormTuning(nn.Module):
             torch.manual_seed(seed)
             self.head = nn.Linear(encoder.dimension, 2).to(encoder.device)
 
-    def features(self, samples: Sequence[Sample]) -> Tensor:
+    def features(self, samples: Sequence[CropSample]) -> Tensor:
         """Crops to features (n, d) of length one; differentiable."""
         batch = self.pictures.batch([sample.image for sample in samples]).to(self.device)
         channels_last = batch.contiguous(memory_format=torch.channels_last)
-        return unit_features(self._frozen[0], self.pictures.normalise(channels_last))
+        return normalised_features(self._frozen[0], self.pictures.normalise(channels_last))
 
-    def losses(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
+    def losses(self, samples: Sequence[CropSample]) -> Mapping[str, Tensor]:
         """Cross-entropy, uniformity and alignment as they are added up."""
         features = self.features(samples)
         truth = torch.tensor([int(sample.forged) for sample in samples], device=self.device)
@@ -63,26 +63,26 @@ class NormTuning(nn.Module):
             "alignment": ALIGNMENT * alignment(features, truth),
         }
 
-    def logits(self, samples: Sequence[Sample]) -> Tensor:
+    def logits(self, samples: Sequence[CropSample]) -> Tensor:
         """(n,) forged less authentic."""
         logits = self.head(self.features(samples))
         difference: Tensor = logits[:, 1] - logits[:, 0]
         return difference
 
-    def groups(self, options: Options) -> list[dict[str, Any]]:
+    def groups(self, options: TrainingOptions) -> list[dict[str, Any]]:
         """Normalisation at the rate, the head faster; nothing decays."""
         head = {"params": list(self.head.parameters()), "lr": HEAD_RATE * options.rate}
         norms = {"params": list(self.norms), "lr": options.rate}
         return [{**group, "weight_decay": 0.0} for group in (norms, head)]
 
-    def detector(self, encoder: Encoder) -> NormTuned:
+    def detector(self, encoder: Encoder) -> NormTunedDetector:
         """What was learnt, as a detector with a tower of its own."""
-        tower = tower_of(encoder)
+        tower = copy_image_tower(encoder)
         with torch.no_grad():
             for parameter, learnt in zip(norm_parameters(tower).values(), self.norms, strict=True):
                 parameter.copy_(learnt)
         weight, bias = (it.detach().clone() for it in (self.head.weight, self.head.bias))
-        return of_tower(tower, weight, bias, encoder=encoder)
+        return detector_from_tower(tower, weight, bias, encoder=encoder)
 
 
 def uniformity(features: Tensor) -> Tensor:

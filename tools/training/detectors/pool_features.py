@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from tools.encoder.clip import Encoder
-from tools.training.data.pairs import PairSource, Sample, crops
-from tools.training.detectors.prompt_tuning import Labelled
+from tools.training.data.pairs import CropSample, PairSource, crops
+from tools.training.detectors.prompt_tuning import LabelledFeatures
 
 PIECE = 250
 """Pairs that are kept together: what an interrupted run has to do again at most."""
@@ -20,7 +20,7 @@ PIECE = 250
 
 def features_of(
     drawn: Mapping[str, tuple[PairSource, int]], encoder: Encoder, *, folder: Path, seed: int
-) -> Labelled:
+) -> LabelledFeatures:
     """Features of so many pairs of each source, authentic and forged, with persons as groups.
 
     Pieces that lie in `folder` already are read, when they are of the same encoder and sizes.
@@ -38,14 +38,14 @@ def features_of(
             with np.load(file) as kept:
                 pieces.append((kept["features"], kept["labels"], kept["groups"]))
     features, labels, groups = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-    return Labelled.of(features, labels, groups)
+    return LabelledFeatures.of(features, labels, groups)
 
 
 def _write(
     source: PairSource, indices: np.ndarray, encoder: Encoder, file: Path, *, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    samples: list[Sample] = []
+    samples: list[CropSample] = []
     for index in indices.tolist():
         drawn = source.draw(index, rng)
         if drawn is None:

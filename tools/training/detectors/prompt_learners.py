@@ -13,15 +13,15 @@ from torch.nn import functional
 
 from tools.detectors.clip_heads.prompt_tuning import (
     ADAPTER_PROMPTS,
-    ADAPTER_SHARE,
+    ADAPTER_RATIO,
     ClipAdapter,
+    ContextPosition,
     Coop,
     LinearProbe,
-    Position,
-    Tuned,
-    context_features,
+    PromptTunedDetector,
+    prompt_features,
 )
-from tools.detectors.protocol import Inputs
+from tools.detectors.protocol import InputKind
 from tools.encoder.clip import Encoder
 
 Kind = Literal["coop", "clip_adapter", "linear_probe"]
@@ -38,7 +38,7 @@ class CoopLearner(nn.Module):
     a context of CLIP's size is hardly read, and hardly moves.
     """
 
-    def __init__(self, encoder: Encoder, *, context: int, position: Position) -> None:
+    def __init__(self, encoder: Encoder, *, context: int, position: ContextPosition) -> None:
         super().__init__()
         self.encoder, self.position = encoder, position
         spread = max(CLIP_SPREAD, word_spread(encoder))
@@ -49,7 +49,7 @@ class CoopLearner(nn.Module):
         """Cosines to the two prompts as they are now, scaled."""
         return _cosines(features, self._texts(), self.encoder.logit_scale)
 
-    def detector(self, inputs: Inputs) -> Tuned:
+    def detector(self, inputs: InputKind) -> PromptTunedDetector:
         """What was learnt, as a detector."""
         with torch.inference_mode():
             texts = _array(self._texts())
@@ -57,7 +57,7 @@ class CoopLearner(nn.Module):
         return Coop(texts, context, scale, inputs, self.position)
 
     def _texts(self) -> Tensor:
-        return context_features(self.encoder, self.context, position=self.position)
+        return prompt_features(self.encoder, self.context, position=self.position)
 
 
 class AdapterLearner(nn.Module):
@@ -77,10 +77,10 @@ class AdapterLearner(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Cosines of the adapted features to the two prompts, scaled."""
         adapted = functional.relu(self.up(functional.relu(self.down(features))))
-        mixed = ADAPTER_SHARE * adapted + (1 - ADAPTER_SHARE) * features
+        mixed = ADAPTER_RATIO * adapted + (1 - ADAPTER_RATIO) * features
         return _cosines(mixed, self.texts, self.scale)
 
-    def detector(self, inputs: Inputs) -> Tuned:
+    def detector(self, inputs: InputKind) -> PromptTunedDetector:
         """What was learnt, as a detector."""
         down, up = _array(self.down.weight), _array(self.up.weight)
         return ClipAdapter(down, up, _array(self.texts), self.scale, inputs)
@@ -100,17 +100,17 @@ class ProbeLearner(nn.Module):
         logits: Tensor = self.linear(features)
         return logits
 
-    def detector(self, inputs: Inputs) -> Tuned:
+    def detector(self, inputs: InputKind) -> PromptTunedDetector:
         """What was learnt, as a detector."""
         return LinearProbe(_array(self.linear.weight), _array(self.linear.bias), inputs)
 
 
-Learner = CoopLearner | AdapterLearner | ProbeLearner
+PromptLearner = CoopLearner | AdapterLearner | ProbeLearner
 
 
 def learner(
-    kind: Kind, encoder: Encoder, *, context: int, position: Position, seed: int
-) -> Learner:
+    kind: Kind, encoder: Encoder, *, context: int, position: ContextPosition, seed: int
+) -> PromptLearner:
     """A learner at its beginning, drawn from `seed`; torch's own generator is left alone."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)

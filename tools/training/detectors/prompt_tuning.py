@@ -22,11 +22,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tools.detectors.clip_heads.prompt_tuning import Position, Tuned
-from tools.detectors.protocol import Inputs
+from tools.detectors.clip_heads.prompt_tuning import ContextPosition, PromptTunedDetector
+from tools.detectors.protocol import InputKind
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
-from tools.training.detectors.prompt_learners import Kind, Learner, learner
+from tools.training.detectors.prompt_learners import Kind, PromptLearner, learner
 from tools.training.detectors.prompt_tuning_card import write_card
 
 WARM_UP_RATE = 1e-5
@@ -35,7 +35,7 @@ LEAST_GAIN = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PromptTuningOptions:
     """How to learn; `warm_up` epochs run at a constant tiny rate, the others along a cosine."""
 
     epochs: int = 20
@@ -48,18 +48,18 @@ class Options:
     held_out: float = 0.2
     seed: int = 0
     context: int = 16
-    position: Position = "front"
+    position: ContextPosition = "front"
 
 
-RECIPES: Mapping[Kind, Options] = {
-    "coop": Options(),
-    "clip_adapter": Options(),
-    "linear_probe": Options(rate=3e-3, momentum=0, decay=0, warm_up=0),
+RECIPES: Mapping[Kind, PromptTuningOptions] = {
+    "coop": PromptTuningOptions(),
+    "clip_adapter": PromptTuningOptions(),
+    "linear_probe": PromptTuningOptions(rate=3e-3, momentum=0, decay=0, warm_up=0),
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
+class LabelledFeatures:
     """`features` (n, d) float32 without NaN, `forged` (n,) bool, `groups` (n,) of persons."""
 
     features: np.ndarray
@@ -68,7 +68,7 @@ class Labelled:
     dropped: int = 0
 
     @classmethod
-    def of(cls, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> "Labelled":
+    def of(cls, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> "LabelledFeatures":
         """Rows that were measured; those with NaN are left out and counted as `dropped`."""
         if not len(features) == len(labels) == len(groups) or features.ndim != 2:
             raise SetupError(
@@ -79,7 +79,7 @@ class Labelled:
         kept = features[known].astype(np.float32), labels[known].astype(bool)
         return cls(*kept, groups[known].astype(str), int((~known).sum()))
 
-    def take(self, rows: np.ndarray) -> "Labelled":
+    def take(self, rows: np.ndarray) -> "LabelledFeatures":
         """The rows of a mask (n,)."""
         return replace(
             self, features=self.features[rows], forged=self.forged[rows], groups=self.groups[rows]
@@ -93,15 +93,15 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class PromptTuningResult:
     """The best detector, the loss (learnt from, held out) of every epoch, and held-out figures."""
 
-    detector: Tuned
+    detector: PromptTunedDetector
     losses: tuple[tuple[float, float], ...]
     figures: Mapping[str, float]
 
 
-def held_out(data: Labelled, *, share: float, seed: int) -> np.ndarray:
+def held_out(data: LabelledFeatures, *, share: float, seed: int) -> np.ndarray:
     """A mask (n,) of about `share` of the rows; no group is on both sides, both classes are.
 
     Raises SetupError when the groups cannot be divided so.
@@ -122,16 +122,16 @@ def held_out(data: Labelled, *, share: float, seed: int) -> np.ndarray:
     )
 
 
-def fit(
+def fit_prompts(
     kind: Kind,
-    data: Labelled,
+    data: LabelledFeatures,
     *,
     encoder: Encoder,
-    inputs: Inputs = "face",
-    options: Options | None = None,
+    inputs: InputKind = "face",
+    options: PromptTuningOptions | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[str], None] = print,
-) -> Fit:
+) -> PromptTuningResult:
     """Learn one of `Kind` on features of `encoder`; equal seeds give equal weights.
 
     `checkpoint` is written after every epoch, and gone on from when it belongs to the same data,
@@ -159,14 +159,18 @@ def fit(
     figures = {"persons_learnt": len(set(train.groups)), "persons_held_out": len(set(test.groups))}
     figures |= {"rows_learnt": len(train.forged), "rows_held_out": len(test.forged)}
     figures |= {"rows_dropped": data.dropped, "epochs": run.epoch}
-    return Fit(detector, tuple(run.losses), {**figures, **_figures(detector, test)})
+    return PromptTuningResult(detector, tuple(run.losses), {**figures, **_figures(detector, test)})
 
 
 class _Run:
     """The state of a training, which a checkpoint holds whole."""
 
     def __init__(
-        self, model: Learner, options: Options, checkpoint: Path | None, identity: str
+        self,
+        model: PromptLearner,
+        options: PromptTuningOptions,
+        checkpoint: Path | None,
+        identity: str,
     ) -> None:
         self.model, self.options = model, options
         self.checkpoint, self.identity = checkpoint, identity
@@ -183,7 +187,7 @@ class _Run:
     def done(self) -> bool:
         return self.epoch >= self.options.epochs or self.waited >= self.options.patience
 
-    def learn(self, data: Labelled) -> float:
+    def learn(self, data: LabelledFeatures) -> float:
         """One epoch; the mean loss of its batches."""
         wanted = self.options
         for group in self.optimiser.param_groups:
@@ -235,22 +239,24 @@ class _Run:
         self.losses = [(loss, held) for loss, held in state["losses"]]
 
 
-def _batch(model: Learner, data: Labelled, rows: np.ndarray | slice) -> tuple[Tensor, Tensor]:
+def _batch(
+    model: PromptLearner, data: LabelledFeatures, rows: np.ndarray | slice
+) -> tuple[Tensor, Tensor]:
     device = next(model.parameters()).device
     features = torch.from_numpy(data.features[rows]).to(device)
     return model(features), torch.from_numpy(data.forged[rows].astype(np.int64)).to(device)
 
 
-def _loss(model: Learner, data: Labelled) -> float:
+def _loss(model: PromptLearner, data: LabelledFeatures) -> float:
     with torch.inference_mode():
         return float(functional.cross_entropy(*_batch(model, data, slice(None))))
 
 
-def _copied(model: Learner) -> dict[str, Tensor]:
+def _copied(model: PromptLearner) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def _figures(detector: Tuned, data: Labelled) -> dict[str, float]:
+def _figures(detector: PromptTunedDetector, data: LabelledFeatures) -> dict[str, float]:
     """AUC, and accuracies at a logit of 0, on the held-out rows."""
     from sklearn.metrics import roc_auc_score
 
@@ -269,13 +275,13 @@ def main() -> None:
     parser.add_argument("features", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--encoder", type=Path, default=Path("tools/checkpoints/weights/encoder"))
-    parser.add_argument("--inputs", choices=get_args(Inputs), default="face")
+    parser.add_argument("--inputs", choices=get_args(InputKind), default="face")
     parser.add_argument("--checkpoint", type=Path, help="where to go on from")
     parser.add_argument("--source", default="not stated", help="for the card: what was learnt from")
     for name, kind in (("epochs", int), ("rate", float), ("batch", int), ("seed", int)):
         parser.add_argument(f"--{name}", type=kind)
     parser.add_argument("--context", type=int, help="how many words CoOp learns")
-    parser.add_argument("--position", choices=get_args(Position))
+    parser.add_argument("--position", choices=get_args(ContextPosition))
     given = parser.parse_args()
     names = ("epochs", "rate", "batch", "seed", "context", "position")
     chosen = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
@@ -284,8 +290,8 @@ def main() -> None:
     with np.load(given.features) as stored:
         if str(stored["encoder_sha256"]) != encoder.sha256:
             raise SystemExit(f"{given.features} holds features of another encoder")
-        data = Labelled.of(stored["features"], stored["labels"], stored["groups"])
-    found = fit(
+        data = LabelledFeatures.of(stored["features"], stored["labels"], stored["groups"])
+    found = fit_prompts(
         given.kind, data, encoder=encoder, inputs=given.inputs, options=options,
         checkpoint=given.checkpoint or given.out.with_suffix(".pt"),
     )  # fmt: skip

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tools.detectors.clip_heads.repdfd import Repdfd
-from tools.detectors.protocol import Whose
+from tools.detectors.protocol import IdentityRole
 from tools.encoder.clip import Encoder
-from tools.training.data.pairs import Drawn, Look, PairSource, Sample
+from tools.training.data.pairs import CropSample, PairSource, TrainingImage, TrainingPair
 from tools.training.detectors.prompt_learners import word_spread
-from tools.training.loops.picture_run import Options
+from tools.training.loops.picture_run import TrainingOptions
 
 DECAY = 2e-4
 BORDER_RATE = 30.0
@@ -35,14 +35,14 @@ Embed = Callable[[Sequence[tuple[np.ndarray, np.ndarray]]], Sequence[np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KnownLook(Look):
+class IdentityTrainingImage(TrainingImage):
     """A look with the identity (e,) that is to stand in its prompt."""
 
     identity: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 @dataclass(slots=True, eq=False)
-class WithIdentities:
+class PairsWithIdentities:
     """A source whose looks know who they are, or who is looked for.
 
     For `query` that is another authentic photograph of the same person, where the source has one;
@@ -51,7 +51,7 @@ class WithIdentities:
 
     source: PairSource
     embed: Embed
-    whose: Whose = "candidate"
+    whose: IdentityRole = "candidate"
     _members: dict[str, list[int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class WithIdentities:
         """As the source says."""
         return self.source.group(index)
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """As the source draws, with identities."""
         drawn = self.source.draw(index, rng)
         if drawn is None:
@@ -70,10 +70,12 @@ class WithIdentities:
         other = self._another(index, drawn.real, rng) if self.whose == "query" else None
         asked = looks if other is None else [other, drawn.fake if _swapped(drawn) else other]
         vectors = self.embed([(look.pixels, look.keypoints) for look in asked])
-        real, fake = (known(*pair) for pair in zip(looks, vectors, strict=True))
+        real, fake = (with_identity(*pair) for pair in zip(looks, vectors, strict=True))
         return replace(drawn, real=real, fake=fake)
 
-    def _another(self, index: int, shown: Look, rng: np.random.Generator) -> Look | None:
+    def _another(
+        self, index: int, shown: TrainingImage, rng: np.random.Generator
+    ) -> TrainingImage | None:
         """Another authentic photograph of the person; a pool may hold one photograph twice."""
         for at in rng.permutation(self._of_person(self.source.group(index)))[:4]:
             drawn = None if at == index else self.source.draw(int(at), rng)
@@ -89,7 +91,7 @@ class WithIdentities:
 
 
 class Reprogramming(nn.Module):
-    """A `Learner` (see `picture_run`) of `delta` (3, s, s); looks must be `KnownLook`s."""
+    """A `TrainableDetector` of `delta` (3, s, s); it takes `IdentityTrainingImage`s."""
 
     def __init__(self, judge: Repdfd) -> None:
         super().__init__()
@@ -99,7 +101,7 @@ class Reprogramming(nn.Module):
 
     @classmethod
     def of(
-        cls, encoder: Encoder, *, embedding_size: int, whose: Whose, seed: int = 7
+        cls, encoder: Encoder, *, embedding_size: int, whose: IdentityRole, seed: int = 7
     ) -> "Reprogramming":
         """Where training begins: no border, and a face is a word as large as the encoder's own.
 
@@ -126,17 +128,17 @@ class Reprogramming(nn.Module):
         """The encoder's own."""
         return self._judge[0].encoder.face_margin
 
-    def losses(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
+    def losses(self, samples: Sequence[CropSample]) -> Mapping[str, Tensor]:
         """Cross-entropy of the scaled cosines."""
         truth = torch.tensor([int(sample.forged) for sample in samples], device=self.delta.device)
         return {"told": functional.cross_entropy(self._logits(samples), truth)}
 
-    def logits(self, samples: Sequence[Sample]) -> Tensor:
+    def logits(self, samples: Sequence[CropSample]) -> Tensor:
         """(n,) forged less authentic."""
         logits = self._logits(samples)
         return logits[:, 1] - logits[:, 0]
 
-    def groups(self, options: Options) -> list[dict[str, Any]]:
+    def groups(self, options: TrainingOptions) -> list[dict[str, Any]]:
         """The border alone, much faster than weights are learnt, with the published decay."""
         rate = BORDER_RATE * options.rate
         return [{"params": [self.delta], "lr": rate, "weight_decay": DECAY}]
@@ -145,7 +147,7 @@ class Reprogramming(nn.Module):
         """What was learnt, as a detector."""
         return replace(self._judge[0], delta=self.delta.detach().cpu().numpy().copy())
 
-    def _logits(self, samples: Sequence[Sample]) -> Tensor:
+    def _logits(self, samples: Sequence[CropSample]) -> Tensor:
         judge = self._judge[0]
         with torch.no_grad():
             texts = judge.text_features(np.stack([_identity(sample) for sample in samples]))
@@ -153,17 +155,17 @@ class Reprogramming(nn.Module):
         return judge.logits(judge.encoder.forward(pictures), texts)
 
 
-def known(look: Look, identity: np.ndarray) -> KnownLook:
+def with_identity(look: TrainingImage, identity: np.ndarray) -> IdentityTrainingImage:
     """The same look, and whose it is."""
-    parts = {it.name: getattr(look, it.name) for it in fields(Look)}
-    return KnownLook(**parts, identity=identity)
+    parts = {it.name: getattr(look, it.name) for it in fields(TrainingImage)}
+    return IdentityTrainingImage(**parts, identity=identity)
 
 
-def _swapped(drawn: Drawn) -> bool:
+def _swapped(drawn: TrainingPair) -> bool:
     return drawn.family in SWAPS
 
 
-def _identity(sample: Sample) -> np.ndarray:
-    if not isinstance(sample.look, KnownLook):
+def _identity(sample: CropSample) -> np.ndarray:
+    if not isinstance(sample.look, IdentityTrainingImage):
         raise ValueError("RepDFD learns from looks whose identity is known: use WithIdentities")
     return sample.look.identity

@@ -21,19 +21,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.detectors.folders import WEIGHTS, About, Shelved
-from tools.detectors.networks.artefact_module import ArtefactNetwork, Said, artefact_losses
-from tools.detectors.networks.caddm import about, as_input
+from tools.detectors.folders import WEIGHTS_FILE, DetectorDescription, StoredDetector
+from tools.detectors.networks.artefact_module import (
+    ArtefactNetwork,
+    ArtefactOutput,
+    artefact_losses,
+)
+from tools.detectors.networks.caddm import describe_network, to_input_tensor
 from tools.forge.forgery import FAMILIES
 from tools.training.data.forgery_batches import Pool
-from tools.training.data.forgery_pool import HELD_OUT
+from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 from tools.training.data.multi_scale_swaps import MultiScaleSwaps
-from tools.training.data.pairs import Joined, PairSource, PoolPairs, Sample
+from tools.training.data.pairs import ConcatPairs, CropSample, PairSource, PoolPairs
 from tools.training.data.self_blends import SelfBlends
-from tools.training.loops.picture_run import Options, Run
+from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
 
 Kind = Literal["sbi", "caddm", "sbi_caddm"]
-POOLED = frozenset(FAMILIES) - {HELD_OUT}
+POOLED = frozenset(FAMILIES) - {HELD_OUT_FAMILY}
 BETA = 0.1
 """The share of the losses of the artefact module, as published."""
 WHOLE = np.array([[0.0, 0.0, 1.0, 1.0]], np.float32)
@@ -56,7 +60,7 @@ class ArtefactLearner(nn.Module):
         """Let the backbone start with a tower's weights."""
         self.network.backbone.tower.load_state_dict(dict(tower))
 
-    def losses(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
+    def losses(self, samples: Sequence[CropSample]) -> Mapping[str, Tensor]:
         """First half authentic, second half their forgeries."""
         said = self._said(samples)
         truth = torch.tensor([int(sample.forged) for sample in samples], device=said.logits.device)
@@ -75,18 +79,20 @@ class ArtefactLearner(nn.Module):
             parts |= {name: BETA * value for name, value in found.items()}
         return parts
 
-    def logits(self, samples: Sequence[Sample]) -> Tensor:
+    def logits(self, samples: Sequence[CropSample]) -> Tensor:
         """(n,), higher is more likely forged."""
         said = self._said(samples)
         scores: Tensor = said.logits[:, 1] - said.logits[:, 0]
         return scores
 
-    def _said(self, samples: Sequence[Sample]) -> Said:
+    def _said(self, samples: Sequence[CropSample]) -> ArtefactOutput:
         device = self.network.decide.weight.device
-        said: Said = self.network(as_input([sample.image for sample in samples]).to(device))
+        said: ArtefactOutput = self.network(
+            to_input_tensor([sample.image for sample in samples]).to(device)
+        )
         return said
 
-    def groups(self, options: Options) -> list[dict[str, Any]]:
+    def groups(self, options: TrainingOptions) -> list[dict[str, Any]]:
         """A backbone that knows something already learns at a fifth of the rate."""
         known = list(self.network.backbone.parameters())
         own = {id(it) for it in known}
@@ -101,13 +107,13 @@ class ArtefactLearner(nn.Module):
             "backbone": self.backbone, "boxed": self.kind != "sbi", "size": self.size,
             "margin": self.margin, "families": list(families),
         }  # fmt: skip
-        about(self.kind, settings, trained_on=trained_on, name=name).save(folder)
+        describe_network(self.kind, settings, trained_on=trained_on, name=name).save(folder)
         state = self.network.state_dict()
         halved = {
             key: (it.half() if it.ndim >= 2 and it.is_floating_point() else it).contiguous().clone()
             for key, it in state.items()
         }
-        save_file(halved, folder / WEIGHTS, metadata={"format": "pt"})
+        save_file(halved, folder / WEIGHTS_FILE, metadata={"format": "pt"})
 
 
 def _where(evidence: Tensor, masks: np.ndarray) -> Tensor:
@@ -120,7 +126,7 @@ def _where(evidence: Tensor, masks: np.ndarray) -> Tensor:
     return (each * (1 + 2 * cells)).mean()
 
 
-def boxes_of_mask(sample: Sample) -> np.ndarray:
+def boxes_of_mask(sample: CropSample) -> np.ndarray:
     """Artefact boxes (k, 4) of a crop in shares of it: the whole, and around what was changed.
 
     None of an authentic crop; the whole alone where nobody knows the mask.
@@ -142,16 +148,16 @@ def source_of(kind: Kind, pairs: PairSource, *, partial: float = 0.2) -> PairSou
     if kind == "sbi":
         return SelfBlends(pairs)
     swaps = MultiScaleSwaps(pairs, partial)
-    return swaps if kind == "caddm" else Joined([swaps, SelfBlends(pairs)])
+    return swaps if kind == "caddm" else ConcatPairs([swaps, SelfBlends(pairs)])
 
 
 def pool_pairs(pool: Path) -> PairSource:
     """The learning pairs of a pool: LFW's training people and DFDC's training originals."""
     parts = [Pool(pool / "lfw"), Pool(pool / "dfdc" / "train")]
-    return Joined([PoolPairs(part) for part in parts if part.refresh()])
+    return ConcatPairs([PoolPairs(part) for part in parts if part.refresh()])
 
 
-def tower_of(encoder: Path) -> dict[str, Tensor]:
+def image_tower_weights(encoder: Path) -> dict[str, Tensor]:
     """The image tower's weights of an encoder's folder, by their names within the tower."""
     from safetensors.torch import load_file
 
@@ -186,17 +192,17 @@ def main() -> None:
     torch.manual_seed(given.seed)
     learner = ArtefactLearner(given.kind, backbone=given.backbone)
     if given.backbone == "pocket_tower" and not given.from_scratch:
-        learner.begin_with(tower_of(given.encoder))
+        learner.begin_with(image_tower_weights(given.encoder))
     if given.begin:
-        shelved = Shelved(given.begin, About.load(given.begin))
+        shelved = StoredDetector(given.begin, DetectorDescription.load(given.begin))
         learner.network.load_state_dict(shelved.tensors())
     source = source_of(given.kind, pool_pairs(given.pool), partial=given.partial)
-    options = Options(
+    options = TrainingOptions(
         minutes=given.minutes, epochs=None, pairs=given.pairs, rate=given.rate, held_out=0.03,
         patience=10, judged=300, seed=given.seed, threads=given.threads,
     )  # fmt: skip
     work = given.work or given.out.parent / f"{given.kind}-run"
-    run = Run(learner, source, options, folder=work, name=f"artefacts {given.kind}")
+    run = NetworkTraining(learner, source, options, folder=work, name=f"artefacts {given.kind}")
     outcome = run.train(lambda done, found: print(_line(done, found), flush=True))
     begun = not given.from_scratch and given.backbone == "pocket_tower"
     whole = "LFW's training people and DFDC's training videos"
@@ -226,7 +232,7 @@ def families_of(kind: Kind, pairs: Collection[str], *, begun: bool) -> list[str]
     known = {"self_blend"} if kind != "caddm" else set()
     if kind != "sbi":
         # A window of a swap is what the forge calls a partial swap.
-        known |= {*pairs, HELD_OUT}
+        known |= {*pairs, HELD_OUT_FAMILY}
     return sorted(known | ({*POOLED, VIDEO} if begun else set()))
 
 

@@ -21,33 +21,33 @@ import numpy as np
 import torch
 
 from tools.checkpoints.table import POCKET_LICENSE
-from tools.detectors.folders import WEIGHTS, About, Shelved
+from tools.detectors.folders import WEIGHTS_FILE, DetectorDescription, StoredDetector
 from tools.detectors.kinds import load_detector
-from tools.detectors.protocol import Whose
+from tools.detectors.protocol import IdentityRole
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.faces.analyser import FaceAnalyser
 from tools.media.hashing import combined_sha256
 from tools.training.data.forgery_batches import Pool
-from tools.training.data.pairs import Joined, PairSource, PoolPairs
+from tools.training.data.pairs import ConcatPairs, PairSource, PoolPairs
 from tools.training.detectors import prompt_tuning
 from tools.training.detectors.card import measured, write_card
 from tools.training.detectors.norm_tuning import NormTuning
 from tools.training.detectors.pool_features import features_of
 from tools.training.detectors.prompt_learners import Kind
-from tools.training.detectors.repdfd import Reprogramming, WithIdentities
-from tools.training.loops.picture_run import Options, Run
+from tools.training.detectors.repdfd import PairsWithIdentities, Reprogramming
+from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
 
 NETWORKS = ("gend", "repdfd", "repdfd_query")
-HEADS = get_args(Kind)
-PAIRS = {"gend": 16, "repdfd": 8, "repdfd_query": 8}
+PROMPT_TUNING_KINDS = get_args(Kind)
+PAIRS_PER_BATCH = {"gend": 16, "repdfd": 8, "repdfd_query": 8}
 """In a batch. A border is a single picture: many steps teach it more than large ones."""
 JUDGED = 150
 """Held-out pairs, at every tenth of the time: judging is time too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bench:
+class TuningContext:
     """What a training works with; `parts` of the pool by name, `work` for checkpoints."""
 
     kind: str
@@ -58,24 +58,24 @@ class Bench:
     work: Path
 
     @property
-    def learnt(self) -> Joined:
+    def learnt(self) -> ConcatPairs:
         """Everything that may be learnt from."""
-        return Joined([part for name, part in self.parts.items() if name in ("lfw", "dfdc")])
+        return ConcatPairs([part for name, part in self.parts.items() if name in ("lfw", "dfdc")])
 
     def known(self, source: PairSource) -> PairSource:
         """With identities, where the kind needs them."""
         if not self.kind.startswith("repdfd"):
             return source
-        return WithIdentities(source, self.faces.embed, self.whose)
+        return PairsWithIdentities(source, self.faces.embed, self.whose)
 
     @property
-    def whose(self) -> Whose:
+    def whose(self) -> IdentityRole:
         """Whose identity stands in RepDFD's prompt."""
         return "query" if self.kind == "repdfd_query" else "candidate"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Learnt:
+class TunedWeights:
     """How to write the weights, the recipe and figures for the card, and who was held out."""
 
     save: Callable[[Path], None]
@@ -86,11 +86,11 @@ class Learnt:
     held_out: frozenset[str]
 
 
-def learn_network(bench: Bench, options: Options) -> Learnt:
+def learn_network(bench: TuningContext, options: TrainingOptions) -> TunedWeights:
     """One of `NETWORKS`, until time is up or the held-out AUC no longer rises."""
     source = bench.known(bench.learnt)
     learner = _learner(bench, options)
-    run = Run(learner, source, options, folder=bench.work, name=bench.kind)
+    run = NetworkTraining(learner, source, options, folder=bench.work, name=bench.kind)
     outcome = run.train(_told)
     save: Callable[[Path], None]
     if isinstance(learner, NormTuning):
@@ -104,15 +104,17 @@ def learn_network(bench: Bench, options: Options) -> Learnt:
     rates = {f"rate {at}": group["lr"] for at, group in enumerate(learner.groups(options), 1)}
     held = frozenset(source.group(index) for index in outcome.held_out)
     recipe = {**asdict(options), **rates, "steps": run.step}
-    return Learnt(save, preprocessing, recipe, outcome.figures, len(source), held)
+    return TunedWeights(save, preprocessing, recipe, outcome.figures, len(source), held)
 
 
-def learn_head(bench: Bench, kind: Kind, *, counts: Mapping[str, int], features: Path) -> Learnt:
-    """One of `HEADS`, on features of `counts` pairs of each part; kept in the folder `features`."""
+def learn_head(
+    bench: TuningContext, kind: Kind, *, counts: Mapping[str, int], features: Path
+) -> TunedWeights:
+    """One of `PROMPT_TUNING_KINDS`, on features of `counts` pairs a split; kept in the folder `features`."""
     encoder, options = bench.encoder, prompt_tuning.RECIPES[kind]
     drawn = {name: (bench.parts[name], count) for name, count in counts.items()}
     data = features_of(drawn, encoder, folder=features, seed=options.seed)
-    fit = prompt_tuning.fit(
+    fit = prompt_tuning.fit_prompts(
         kind, data, encoder=encoder, options=options, checkpoint=bench.work / "last.pt"
     )
     held = prompt_tuning.held_out(data, share=options.held_out, seed=options.seed)
@@ -120,17 +122,17 @@ def learn_head(bench: Bench, kind: Kind, *, counts: Mapping[str, int], features:
     words = () if kind == "coop" else ("context", "position")
     recipe = {name: value for name, value in asdict(options).items() if name not in words}
     save: Callable[[Path], None] = partial(fit.detector.save, encoder_sha256=encoder.sha256)
-    return Learnt(
+    return TunedWeights(
         save, fit.detector.preprocessing, recipe, figures, len(data.forged) // 2,
         frozenset(data.groups[held].tolist()),
     )  # fmt: skip
 
 
-def write(bench: Bench, learnt: Learnt, out: Path) -> Mapping[str, float]:
+def write(bench: TuningContext, learnt: TunedWeights, out: Path) -> Mapping[str, float]:
     """The shelf folder: weights, description, and a card with what was measured of the file."""
     out.mkdir(parents=True, exist_ok=True)
-    learnt.save(out / WEIGHTS)
-    about = About(
+    learnt.save(out / WEIGHTS_FILE)
+    about = DetectorDescription(
         kind=bench.kind,
         name=bench.kind,
         inputs="face",
@@ -143,7 +145,7 @@ def write(bench: Bench, learnt: Learnt, out: Path) -> Mapping[str, float]:
         settings={"preprocessing": learnt.preprocessing},
     )
     about.save(out)
-    detector = load_detector(Shelved(out, about), bench.encoder)
+    detector = load_detector(StoredDetector(out, about), bench.encoder)
     known = {name: bench.known(part) for name, part in bench.parts.items()}
     table = measured(detector, known, encoder=bench.encoder, held_out=learnt.held_out)
     write_card(out, about, recipe=learnt.recipe, figures=learnt.figures, table=table)
@@ -168,7 +170,7 @@ def pool_parts(pool: Path) -> dict[str, PairSource]:
     return found
 
 
-def _learner(bench: Bench, options: Options) -> NormTuning | Reprogramming:
+def _learner(bench: TuningContext, options: TrainingOptions) -> NormTuning | Reprogramming:
     if bench.kind == "gend":
         return NormTuning(bench.encoder, seed=options.seed)
     blank = np.zeros((112, 112, 3), np.uint8), np.array(_FRONTAL)
@@ -188,7 +190,7 @@ def _told(done: float, found: Mapping[str, float]) -> None:
 def main() -> None:
     """Command line; see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=[*NETWORKS, *HEADS])
+    parser.add_argument("kind", choices=[*NETWORKS, *PROMPT_TUNING_KINDS])
     parser.add_argument("pool", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, help="for checkpoints; beside --out if not given")
@@ -204,14 +206,14 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     cv2.setNumThreads(1)
     work = given.work or given.out.parent / f"run_{given.out.name}"
-    bench = Bench(
+    bench = TuningContext(
         given.kind, pool_parts(given.pool), Encoder.load(given.encoder, threads=given.threads),
         FaceAnalyser(given.faces, threads=given.threads),
         combined_sha256(sorted(given.faces.glob("*.onnx"))), work,
     )  # fmt: skip
     if given.kind in NETWORKS:
-        options = Options(
-            minutes=given.minutes, epochs=None, pairs=PAIRS[given.kind], rate=given.rate,
+        options = TrainingOptions(
+            minutes=given.minutes, epochs=None, pairs=PAIRS_PER_BATCH[given.kind], rate=given.rate,
             judged=JUDGED, patience=10, threads=given.threads,
         )  # fmt: skip
         learnt = learn_network(bench, options)

@@ -31,18 +31,18 @@ import torch
 from torch import nn
 
 from tools.encoder.clip import best_device
-from tools.training.data.forgery_batches import Batch, Pool, Stream
-from tools.training.encoder.learner import Learner, export, losses
-from tools.training.loops.background import ahead
+from tools.training.data.forgery_batches import Batch, BatchStream, Pool
+from tools.training.encoder.learner import EncoderLearner, export, losses
+from tools.training.loops.background import prefetch
 from tools.training.loops.muon import Muon
 from tools.training.loops.pair_loading import batches_of_processes
 
-SHARES = {"lfw": 0.5, "dfdc/train": 0.5}
+DATASET_WEIGHTS = {"lfw": 0.5, "dfdc/train": 0.5}
 """Of the pairs of a batch, by folder of the pool."""
 
 
 @dataclass(slots=True)
-class Clock:
+class TrainingClock:
     """Time spent and time given, in seconds; survives a restart."""
 
     total_s: float
@@ -66,7 +66,7 @@ def rate(progress: float) -> float:
     return warm * 0.5 * (1 + float(np.cos(np.pi * fall)))
 
 
-def optimisers(learner: Learner, *, lr: float) -> list[torch.optim.Optimizer]:
+def optimisers(learner: EncoderLearner, *, lr: float) -> list[torch.optim.Optimizer]:
     """Muon for the tower's convolutions, AdamW for everything else."""
     convolutions = [
         p
@@ -81,7 +81,7 @@ def optimisers(learner: Learner, *, lr: float) -> list[torch.optim.Optimizer]:
     ]
 
 
-def twin(learner: Learner) -> Learner:
+def clone_with_shared_weights(learner: EncoderLearner) -> EncoderLearner:
     """A copy with gradients and running statistics of its own, but the very same weights."""
     other = copy.deepcopy(learner)
     for mine, theirs in zip(other.parameters(), learner.parameters(), strict=True):
@@ -100,7 +100,7 @@ def split(batch: Batch, count: int) -> list[Batch]:
     return parts
 
 
-def gradients(learner: Learner, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
+def gradients(learner: EncoderLearner, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
     """Leave the loss's gradients in the learner's parameters; returns the parts of the loss."""
     learner.train()
     learner.zero_grad(set_to_none=True)
@@ -110,7 +110,7 @@ def gradients(learner: Learner, batch: Batch, rng: np.random.Generator) -> dict[
 
 
 @torch.no_grad()
-def follow(slow: nn.Module, fast: nn.Module, *, step: int) -> None:
+def update_average(slow: nn.Module, fast: nn.Module, *, step: int) -> None:
     """Exponential average of the weights, over the last few hundred steps."""
     decay = min(0.998, (1 + step) / (10 + step))
     for old, new in zip(slow.state_dict().values(), fast.state_dict().values(), strict=True):
@@ -120,18 +120,18 @@ def follow(slow: nn.Module, fast: nn.Module, *, step: int) -> None:
             old.copy_(new)
 
 
-class Run:
+class EncoderTraining:
     """A training that can be stopped at any step and goes on from its last checkpoint."""
 
     def __init__(self, given: argparse.Namespace) -> None:
         torch.manual_seed(given.seed)
         self.given = given
         self.workers = ThreadPoolExecutor(given.threads)
-        self.learner = Learner().to(best_device() if given.device is None else given.device)
+        self.learner = EncoderLearner().to(best_device() if given.device is None else given.device)
         self.learner.clip.to(memory_format=torch.channels_last)
         self.slow = copy.deepcopy(self.learner).eval()
         self.optimisers = optimisers(self.learner, lr=given.lr)
-        self.clock = Clock(given.minutes * 60)
+        self.clock = TrainingClock(given.minutes * 60)
         self.step, self.stopped = 0, False
         self.file = given.run / "last.pt"
         if self.file.is_file():
@@ -139,7 +139,10 @@ class Run:
         # Several threads on one layer wait for each other many times a step, which is slow on a
         # busy machine; each working on its own part of the batch, they meet once.
         twins = given.threads if self.learner.device.type == "cpu" else 1
-        self.twins = [self.learner, *(twin(self.learner) for _ in range(twins - 1))]
+        self.twins = [
+            self.learner,
+            *(clone_with_shared_weights(self.learner) for _ in range(twins - 1)),
+        ]
         signal.signal(signal.SIGTERM, self._stop)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -206,7 +209,7 @@ class Run:
         for optimiser in self.optimisers:
             optimiser.step()
         self.step += 1
-        follow(self.slow, self.learner, step=self.step)
+        update_average(self.slow, self.learner, step=self.step)
         return {name: float(np.mean([part[name] for part in told])) for name in told[0]}
 
 
@@ -234,12 +237,12 @@ def main() -> None:
     add("--pairs", type=int, default=24)
     add("--lr", type=float, default=2e-3)
     add("--seed", type=int, default=0)
-    add("--shares", nargs="+", default=[f"{name}={part}" for name, part in SHARES.items()])
+    add("--shares", nargs="+", default=[f"{name}={part}" for name, part in DATASET_WEIGHTS.items()])
     given = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     given.run.mkdir(parents=True, exist_ok=True)
-    run, shares = Run(given), _shares(given.shares)
+    run, shares = EncoderTraining(given), _shares(given.shares)
     folders = {name: given.pool / name for name in shares}
     if given.workers:
         seed = given.seed + run.step
@@ -249,7 +252,7 @@ def main() -> None:
     else:
         pools = {name: Pool(folder) for name, folder in folders.items()}
         rng = np.random.default_rng([given.seed, run.step])
-        batches = ahead(Stream(pools, shares, rng).batches(given.pairs))
+        batches = prefetch(BatchStream(pools, shares, rng).batches(given.pairs))
     run.train(batches)
 
 

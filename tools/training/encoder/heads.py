@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from tools.detectors.clip_heads.unifd_linear import UnifdLinear
-from tools.detectors.clip_heads.unifd_neighbours import UnifdNeighbours, unit_rows
+from tools.detectors.clip_heads.unifd_neighbours import UnifdNeighbours, l2_normalise_rows
 from tools.encoder.clip import Encoder
 from tools.faces.alignment import aligned_crop
-from tools.training.data.forgery_batches import Pool, degradation
+from tools.training.data.forgery_batches import Degradation, Pool
 from tools.training.data.forgery_pool import through_jpeg
 
 
@@ -40,7 +40,7 @@ def pictures(
                 for one in (real, fake)
             ]
         if not whole and rng.random() < 0.5:
-            crops = degradation(rng)(*crops)
+            crops = Degradation(rng)(*crops)
         elif rng.random() < 0.5:
             quality = int(rng.integers(70, 97))
             crops = [through_jpeg(crop, quality) for crop in crops]
@@ -110,7 +110,7 @@ def main() -> None:
             given.out / f"{inputs}_linear.safetensors", encoder_sha256=encoder.sha256, **note
         )
         kept = np.random.default_rng(2).permutation(len(real))[: given.bank]
-        bank = UnifdNeighbours(unit_rows(real[kept]), unit_rows(fake[kept]), inputs)
+        bank = UnifdNeighbours(l2_normalise_rows(real[kept]), l2_normalise_rows(fake[kept]), inputs)
         bank.save(given.out / f"{inputs}_bank.safetensors", encoder_sha256=encoder.sha256, **note)
         told = np.mean(linear.score(fake) > linear.score(real))
         print(f"{inputs}: {len(real)} pairs, in {100 * told:.1f} % the forgery scores higher")

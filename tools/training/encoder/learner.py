@@ -46,7 +46,7 @@ CONFIG: dict[str, Any] = {
 }
 
 
-class Learner(nn.Module):
+class EncoderLearner(nn.Module):
     """The encoder, with the two scales and the linear head that only training needs."""
 
     clip: Any
@@ -88,7 +88,9 @@ class Learner(nn.Module):
         return encoded
 
 
-def losses(learner: Learner, batch: Batch, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+def losses(
+    learner: EncoderLearner, batch: Batch, rng: np.random.Generator
+) -> dict[str, torch.Tensor]:
     """Every part of the loss, to be summed; the names are those of the log."""
     images, maps, weights = (
         torch.from_numpy(part).to(learner.device)
@@ -114,7 +116,7 @@ def losses(learner: Learner, batch: Batch, rng: np.random.Generator) -> dict[str
 
 
 def _caption_loss(
-    learner: Learner,
+    learner: EncoderLearner,
     features: torch.Tensor,
     kinds: list[tuple[str, str]],
     rng: np.random.Generator,
@@ -133,7 +135,7 @@ def _caption_loss(
     return (to_text + to_image) / 2
 
 
-def export(learner: Learner, folder: Path) -> None:
+def export(learner: EncoderLearner, folder: Path) -> None:
     """Write the open_clip folder; matrices in half precision, statistics in full."""
     from safetensors.torch import save_file
 

@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from tools.detectors.clip_heads.patch_head import AROUND, CellHead
+from tools.detectors.clip_heads.patch_head import CONTEXT_KERNEL_SIZE, PatchHead
 from tools.detectors.clip_heads.patches import KIND, NAME
-from tools.detectors.folders import WEIGHTS, About
+from tools.detectors.folders import WEIGHTS_FILE, DetectorDescription
 from tools.encoder.clip import Encoder
 from tools.forge.forgery import SCENE_FAMILIES
 from tools.training.data.scene_pairs import FACE_FAMILIES
 from tools.training.encoder import patch_pool
-from tools.training.encoder.patch_pool import Lesson
+from tools.training.encoder.patch_pool import TilePair
 
 BATCH = 16
 EPOCHS = 12
@@ -35,25 +35,27 @@ _AUTHENTIC_BELOW = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+class FittedPatchHead:
     """The head and how well it tells cells apart: AUC over the cells of persons left out."""
 
-    head: CellHead
+    head: PatchHead
     cell_auc: float
     lessons: int
     persons: int
 
 
-def fit(lessons: Sequence[Lesson], *, epochs: int = EPOCHS, seed: int = 0) -> Fitted:
+def fit_patch_head(
+    lessons: Sequence[TilePair], *, epochs: int = EPOCHS, seed: int = 0
+) -> FittedPatchHead:
     """Learn from tiles; raises ValueError where no person is left to measure on."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    kept = [it for it in lessons if not left_out(it.person)]
-    tested = [it for it in lessons if left_out(it.person)]
+    kept = [it for it in lessons if not is_held_out(it.person)]
+    tested = [it for it in lessons if is_held_out(it.person)]
     if not kept or not tested:
         raise ValueError(f"{len(lessons)} tiles are of too few persons to leave any out")
     mean, spread = _scale(kept, rng)
-    network = CellHead(torch.from_numpy(mean), torch.from_numpy(spread))
+    network = PatchHead(torch.from_numpy(mean), torch.from_numpy(spread))
     steps = epochs * (len(kept) // BATCH + 1)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
@@ -67,19 +69,19 @@ def fit(lessons: Sequence[Lesson], *, epochs: int = EPOCHS, seed: int = 0) -> Fi
             torch.autograd.backward(_loss(network, chosen))
             optimiser.step()
             schedule.step()
-        found = cell_auc(network, tested)
+        found = patch_auc(network, tested)
         print(f"epoch {epoch + 1} of {epochs}: AUC {found:.4f} on persons left out", flush=True)
         if found > best[1]:
             best = deepcopy(network).eval(), found
-    return Fitted(*best, len(lessons), len({it.person for it in lessons}))
+    return FittedPatchHead(*best, len(lessons), len({it.person for it in lessons}))
 
 
-def left_out(person: str) -> bool:
+def is_held_out(person: str) -> bool:
     """A tenth of the persons, by their names, whatever the order they come in."""
     return zlib.crc32(person.encode()) % 10 == 0
 
 
-def cell_auc(head: CellHead, lessons: Sequence[Lesson]) -> float:
+def patch_auc(head: PatchHead, lessons: Sequence[TilePair]) -> float:
     """Share of pairs of a forged and an authentic cell that the head ranks right."""
     from sklearn.metrics import roc_auc_score
 
@@ -92,7 +94,7 @@ def cell_auc(head: CellHead, lessons: Sequence[Lesson]) -> float:
     return float(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))
 
 
-def _scale(lessons: Sequence[Lesson], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _scale(lessons: Sequence[TilePair], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread (c,) of the cells' values, from a few hundred tiles."""
     few = rng.permutation(len(lessons))[:300]
     values = np.concatenate(
@@ -102,7 +104,7 @@ def _scale(lessons: Sequence[Lesson], rng: np.random.Generator) -> tuple[np.ndar
     return flat.mean(axis=1), flat.std(axis=1) + 1e-3
 
 
-def _loss(network: nn.Module, chosen: Sequence[Lesson]) -> torch.Tensor:
+def _loss(network: nn.Module, chosen: Sequence[TilePair]) -> torch.Tensor:
     """Cross-entropy of each cell with its forged share; forged ones weigh as much as all others."""
     cells = np.concatenate([np.asarray(it.cells, np.float32) for it in chosen])
     masks = np.stack([it.mask for it in chosen])
@@ -141,9 +143,9 @@ screens and strong blur can stand out in authentic pictures. It was never calibr
 """
 
 
-def save(fitted: Fitted, folder: Path, encoder: Encoder) -> None:
+def save(fitted: FittedPatchHead, folder: Path, encoder: Encoder) -> None:
     """Put the detector on the shelf: description, weights and card."""
-    About(
+    DetectorDescription(
         kind=KIND,
         name=NAME,
         inputs="image",
@@ -159,10 +161,10 @@ def save(fitted: Fitted, folder: Path, encoder: Encoder) -> None:
             "families": [*FACE_FAMILIES, *SCENE_FAMILIES],
         },
     ).save(folder)
-    fitted.head.save(folder / WEIGHTS)
+    fitted.head.save(folder / WEIGHTS_FILE)
     hidden, channels = fitted.head.first.weight.shape[:2]
     card = _CARD.format(
-        channels=channels, hidden=hidden, around=AROUND, encoder=encoder.sha256[:12],
+        channels=channels, hidden=hidden, around=CONTEXT_KERNEL_SIZE, encoder=encoder.sha256[:12],
         lessons=fitted.lessons, persons=fitted.persons, cell_auc=fitted.cell_auc,
     )  # fmt: skip
     (folder / "CARD.md").write_text(card, "utf-8")
@@ -184,7 +186,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     encoder = Encoder.load(given.encoder, threads=given.threads)
     patch_pool.write(given.data, given.cache, encoder, photos=given.photos, seed=given.seed)
-    fitted = fit(list(patch_pool.read(given.cache)), seed=given.seed)
+    fitted = fit_patch_head(list(patch_pool.read(given.cache)), seed=given.seed)
     save(fitted, given.out, encoder)
 
 

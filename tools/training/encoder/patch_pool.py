@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tools.detectors.clip_heads.patches import local_cells
+from tools.detectors.clip_heads.patches import local_patch_features
 from tools.encoder.clip import Encoder
-from tools.encoder.tiles import Tile, tiles
-from tools.training.data.forgery_pool import Faces, Pair, through_jpeg
+from tools.encoder.tiles import Tile, make_tiles
+from tools.training.data.forgery_pool import ForgeryPair, LfwPhotographs, through_jpeg
 from tools.training.data.scene_pairs import drawn_family, resized, scene_pair
 
 TILES_EACH = 2
@@ -22,7 +22,7 @@ CHUNK = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
+class TilePair:
     """One tile of an authentic picture and of its forgery.
 
     `cells` (2, c, h, w) float16, authentic first; `mask` (h, w) float32 in 0..1, how much of each
@@ -37,7 +37,7 @@ class Lesson:
 
 def write(data: Path, folder: Path, encoder: Encoder, *, photos: int, seed: int) -> None:
     """Fill the folder with tiles of LFW's training persons; goes on where it was interrupted."""
-    faces = Faces.load(data, split="train")
+    faces = LfwPhotographs.load(data, split="train")
     order = np.random.default_rng(seed).permutation(len(faces.paths))[:photos]
     folder.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(order), CHUNK):
@@ -49,16 +49,16 @@ def write(data: Path, folder: Path, encoder: Encoder, *, photos: int, seed: int)
             print(f"{min(start + CHUNK, len(order))} of {len(order)} photographs", flush=True)
 
 
-def read(folder: Path) -> Iterator[Lesson]:
+def read(folder: Path) -> Iterator[TilePair]:
     """All tiles that are there, the cells memory-mapped."""
     for about in sorted(folder.glob("tiles_*.json")):
         cells = np.load(about.with_suffix(".npy"), mmap_mode="r")
         for row, note in zip(cells, json.loads(about.read_text("utf-8")), strict=True):
             mask = np.array(note["mask"], np.float32)
-            yield Lesson(row, mask, note["family"], note["person"])
+            yield TilePair(row, mask, note["family"], note["person"])
 
 
-def _write(stem: Path, lessons: list[Lesson]) -> None:
+def _write(stem: Path, lessons: list[TilePair]) -> None:
     np.save(stem.with_suffix(".npy"), np.stack([it.cells for it in lessons]))
     notes = [
         {"family": it.family, "person": it.person, "mask": it.mask.round(3).tolist()}
@@ -69,8 +69,8 @@ def _write(stem: Path, lessons: list[Lesson]) -> None:
 
 
 def _lessons(
-    faces: Faces, chosen: list[int], encoder: Encoder, rng: np.random.Generator
-) -> Iterator[Lesson]:
+    faces: LfwPhotographs, chosen: list[int], encoder: Encoder, rng: np.random.Generator
+) -> Iterator[TilePair]:
     for index in chosen:
         pair = scene_pair(faces, index, family=drawn_family(rng), rng=rng)
         if pair is not None:
@@ -78,21 +78,21 @@ def _lessons(
 
 
 def _of_pair(
-    pair: Pair, person: str, encoder: Encoder, rng: np.random.Generator
-) -> Iterator[Lesson]:
+    pair: ForgeryPair, person: str, encoder: Encoder, rng: np.random.Generator
+) -> Iterator[TilePair]:
     real, fake, mask = _as_published(pair, rng)
     placed = _drawn_tiles(mask, rng, size=encoder.image_size)
-    seen = local_cells(encoder, [it.of(one) for it in placed for one in (real, fake)])
+    seen = local_patch_features(encoder, [it.of(one) for it in placed for one in (real, fake)])
     if seen is None:
         raise ValueError("this encoder has no cells to learn from")
     for number, tile in enumerate(placed):
         cells = seen[2 * number : 2 * number + 2]
         share = cv2.resize(tile.of(mask), cells.shape[:1:-1], interpolation=cv2.INTER_AREA)
-        yield Lesson(cells.astype(np.float16), share / np.float32(255), pair.family, person)
+        yield TilePair(cells.astype(np.float16), share / np.float32(255), pair.family, person)
 
 
 def _as_published(
-    pair: Pair, rng: np.random.Generator
+    pair: ForgeryPair, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Both members resized and compressed alike, as pictures are on their way."""
     pictures = [pair.real, pair.fake, pair.mask]
@@ -107,7 +107,7 @@ def _as_published(
 
 def _drawn_tiles(mask: np.ndarray, rng: np.random.Generator, *, size: int) -> list[Tile]:
     """A few tiles of both scales, those that were forged to a quarter more often."""
-    placed = tiles(*mask.shape[:2], size=size)
+    placed = make_tiles(*mask.shape[:2], size=size)
     forged = np.array([float(it.of(mask).mean()) / 255 >= 0.25 for it in placed])
     weights = np.where(forged, 3.0, 1.0)
     count = min(TILES_EACH, len(placed))

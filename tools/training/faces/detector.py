@@ -13,7 +13,13 @@ from torch import Tensor, nn
 
 from tools.training.data.labelled_faces import load_labelled_faces
 from tools.training.data.textures import natural_backgrounds
-from tools.training.faces.detector_network import Detector, Targets, anchor_centres, assign, loss
+from tools.training.faces.detector_network import (
+    FaceDetectorNetwork,
+    Targets,
+    anchor_centres,
+    assign_anchors,
+    detection_loss,
+)
 from tools.training.faces.detector_scenes import SceneMaker
 from tools.training.loops.averaged_run import AveragedRun
 from tools.training.loops.onnx_export import export
@@ -30,7 +36,7 @@ def main() -> None:
     faces = load_labelled_faces(options.data, "train")
     unlabelled = _load_unlabelled(options.unlabelled)
     maker = SceneMaker(faces, natural_backgrounds(), side=SIDE, unlabelled=unlabelled)
-    model = Detector().to(memory_format=torch.channels_last)
+    model = FaceDetectorNetwork().to(memory_format=torch.channels_last)
     run = AveragedRun(model, rate=RATE, steps=options.steps, checkpoint=options.checkpoint)
     centres, sizes = anchor_centres(SIDE)
     started, seen = time.monotonic(), {"score": 0.0, "box": 0.0, "points": 0.0}
@@ -39,7 +45,7 @@ def main() -> None:
         images, targets = batch(maker, rng, options.batch)
         with torch.autocast("cpu", torch.bfloat16):
             predicted = torch.cat(model.maps(images), 1)
-        parts = loss(predicted.float(), targets, centres=centres, sizes=sizes)
+        parts = detection_loss(predicted.float(), targets, centres=centres, sizes=sizes)
         run.update(torch.stack(list(parts.values())).sum())
         seen = {k: 0.98 * v + 0.02 * float(parts[k].detach()) for k, v in seen.items()}
         if run.step % 50 == 0:
@@ -51,13 +57,13 @@ def main() -> None:
 
 
 def batch(maker: SceneMaker, rng: np.random.Generator, size: int) -> tuple[Tensor, Targets]:
-    """Images (size, 3, side, side), normalised, and what `loss` needs to know of them."""
+    """Images (size, 3, side, side), normalised, and what `detection_loss` needs to know of them."""
     pixels, image, anchor, boxes, points = [], [], [], [], []
     judged = torch.ones(size, len(anchor_centres(maker.side)[1]))
     for number in range(size):
         scene = maker.scene(rng)
         pixels.append(scene.pixels)
-        positives, owner, ignored = assign(scene.boxes, scene.ignored, maker.side)
+        positives, owner, ignored = assign_anchors(scene.boxes, scene.ignored, maker.side)
         judged[number, ignored] = 0
         image += [number] * len(positives)
         anchor.append(positives)

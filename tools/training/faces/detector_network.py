@@ -45,7 +45,7 @@ def conv(
     return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if active else []))
 
 
-class Detector(nn.Module):
+class FaceDetectorNetwork(nn.Module):
     """Images (b, 3, h, w), (RGB - 127.5) / 128, to nine maps; h and w are multiples of 32."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ def anchor_centres(side: int) -> tuple[Tensor, Tensor]:
     return torch.cat(centres), torch.cat(sizes)
 
 
-def assign(
+def assign_anchors(
     boxes: list[np.ndarray], ignored: list[np.ndarray], side: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which anchors shall find which face.
@@ -167,7 +167,7 @@ class Targets:
     judged: Tensor
 
 
-def loss(
+def detection_loss(
     predicted: Tensor, targets: Targets, *, centres: Tensor, sizes: Tensor
 ) -> dict[str, Tensor]:
     """Quality focal loss on the score, DIoU on the box, smooth L1 on the keypoints.
@@ -180,7 +180,7 @@ def loss(
     distances = cells[:, 1:5].clamp(-4, 4).exp() * half
     corner = centres[anchor]
     found = torch.cat([corner - distances[:, :2], corner + distances[:, 2:]], 1)
-    iou, diou = overlap(found, targets.boxes)
+    iou, diou = iou_and_distance_iou(found, targets.boxes)
     points = (targets.keypoints - corner.repeat(1, 5)) / half
     # The score says how well the box fits, so that suppression keeps the best box, but a true face
     # of any fit scores above the usual threshold of 0.5.
@@ -199,7 +199,7 @@ def loss(
     }
 
 
-def overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+def iou_and_distance_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Intersection over union and its distance variant (Zheng et al., 2020) of box pairs (p, 4)."""
     area = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1)
     inner = (torch.min(a[:, 2:], b[:, 2:]) - torch.max(a[:, :2], b[:, :2])).clamp(min=0).prod(1)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from tools.faces.alignment import face_box, five_points
-from tools.training.data.labelled_faces import LabelledFaces
+from tools.faces.alignment import box_from_landmarks, keypoints_from_landmarks
+from tools.training.data.labelled_faces import LandmarkTrainingFaces
 from tools.training.data.textures import texture
 
 SMALLEST_FACE_PX = 11.0  # below, a face is neither learnt nor held against the detector
@@ -19,7 +19,7 @@ LEAST_VISIBLE = 0.7  # of a box that the cell's edge cuts
 
 
 @dataclass(slots=True, eq=False)
-class Scene:
+class MosaicScene:
     """A canvas (side, side, 3) uint8 RGB with its faces.
 
     `boxes` are x1 y1 x2 y2, `keypoints` (5, 2); `ignored` are boxes where nothing is learnt.
@@ -41,7 +41,7 @@ class SceneMaker:
 
     def __init__(
         self,
-        faces: LabelledFaces,
+        faces: LandmarkTrainingFaces,
         backgrounds: list[np.ndarray],
         *,
         side: int,
@@ -51,7 +51,7 @@ class SceneMaker:
         self.backgrounds = backgrounds
         self.side = side
         self.unlabelled = unlabelled
-        self.boxes = np.stack([face_box(points) for points in faces.landmarks])
+        self.boxes = np.stack([box_from_landmarks(points) for points in faces.landmarks])
         # Small faces are drawn from reduced copies, because a warp reads four pixels only.
         photos = faces.photos
         self.halves = [
@@ -59,9 +59,9 @@ class SceneMaker:
             for size in (109, 55)
         ]
 
-    def scene(self, rng: np.random.Generator) -> Scene:
+    def scene(self, rng: np.random.Generator) -> MosaicScene:
         """One scene; the same state of `rng` gives the same scene."""
-        scene = Scene(np.zeros((self.side, self.side, 3), np.uint8))
+        scene = MosaicScene(np.zeros((self.side, self.side, 3), np.uint8))
         smallest = 2.0 ** rng.uniform(4.9, 8.6)
         for cell in _cells(rng, (0, 0, self.side, self.side), smallest):
             self._fill(scene, cell, rng)
@@ -69,7 +69,7 @@ class SceneMaker:
         return scene
 
     def _fill(
-        self, scene: Scene, cell: tuple[int, int, int, int], rng: np.random.Generator
+        self, scene: MosaicScene, cell: tuple[int, int, int, int], rng: np.random.Generator
     ) -> None:
         x, y, width, height = cell
         draw = rng.random()
@@ -81,7 +81,11 @@ class SceneMaker:
         scene.pixels[y : y + height, x : x + width] = view
 
     def _face(
-        self, scene: Scene, view: np.ndarray, corner: tuple[int, int], rng: np.random.Generator
+        self,
+        scene: MosaicScene,
+        view: np.ndarray,
+        corner: tuple[int, int],
+        rng: np.random.Generator,
     ) -> np.ndarray:
         """Draws a photograph with its face into the view and notes it in the scene."""
         height, width = view.shape[:2]
@@ -91,7 +95,7 @@ class SceneMaker:
         matrix = _motion(rng, self.boxes[row], size=size, centre=centre)
         landmarks = self.faces.landmarks[row] @ matrix[:, :2].T + matrix[:, 2]
         view = _draw(view, self._copies(row), matrix)
-        box, points = face_box(landmarks), five_points(landmarks)
+        box, points = box_from_landmarks(landmarks), keypoints_from_landmarks(landmarks)
         if np.linalg.det(matrix[:, :2]) < 0:
             points = points[[1, 0, 2, 4, 3]]
         if rng.random() < 0.15:

@@ -35,10 +35,10 @@ from tools.forge.forgery import forge
 from tools.training.data.face_collection import MARGIN, Collection, inner
 from tools.training.faces.embedder import save_onnx
 from tools.training.faces.embedder_network import Mirrored, embedder, rectified
-from tools.training.faces.face_crops import as_input, augmented, jitter
+from tools.training.faces.face_crops import augmented, jitter, to_input_tensor
 from tools.training.faces.teacher import WHERE, Teacher
 from tools.training.loops.averaged_run import AveragedRun
-from tools.training.loops.background import ahead
+from tools.training.loops.background import prefetch
 
 _TO_CROP = np.array([[1.0, 0, -MARGIN], [0, 1, -MARGIN]])
 """From a collected face to its ArcFace crop."""
@@ -47,7 +47,7 @@ _LOOK_EVERY = 200  # steps, for faces that were collected meanwhile
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class DistillationConfig:
     """Everything that decides the weights, beside the data.
 
     Whichever of `minutes` of training and `steps` comes first ends it.
@@ -70,7 +70,7 @@ class Recipe:
 
 
 @dataclass(slots=True)
-class Lessons:
+class DistillationBatches:
     """Batches of augmented faces with the teacher's vectors of the clean ones.
 
     `folder` holds a collection that may grow.
@@ -78,7 +78,7 @@ class Lessons:
 
     collection: Collection
     teacher: Teacher
-    recipe: Recipe
+    recipe: DistillationConfig
     _order: Iterator[int] = field(default_factory=lambda: iter(()))
 
     def batches(self, *, first: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -97,7 +97,7 @@ class Lessons:
             generator = torch.Generator().manual_seed(recipe.seed * 100_003 + step)
             faces, labels = self._drawn(rng)
             crops = [augmented(face, _TO_CROP, rng=rng) for face in faces]
-            yield jitter(as_input(crops), generator=generator), torch.from_numpy(labels)
+            yield jitter(to_input_tensor(crops), generator=generator), torch.from_numpy(labels)
             step += 1
 
     def _drawn(self, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
@@ -167,14 +167,14 @@ def loss_of(
     return 1.0 - cosine + similarity_weight * similarity, float(cosine.detach())
 
 
-def train(lessons: Lessons, *, work: Path, save_minutes: float = 4.0) -> nn.Module:
+def train(lessons: DistillationBatches, *, work: Path, save_minutes: float = 4.0) -> nn.Module:
     """Run the recipe or go on with it; the averaged network, in evaluation mode."""
     recipe = lessons.recipe
-    run = begun(recipe, work=work, dimension=lessons.teacher.dimension)
+    run = load_or_start_run(recipe, work=work, dimension=lessons.teacher.dimension)
     run.model.train()
     began, since, saved = time.monotonic(), run.spent_s, run.spent_s
     cosines: list[float] = []
-    for images, labels in ahead(lessons.batches(first=run.step)):
+    for images, labels in prefetch(lessons.batches(first=run.step)):
         run.spent_s = since + time.monotonic() - began
         done = recipe.done(run)
         if done >= 1:
@@ -194,7 +194,7 @@ def train(lessons: Lessons, *, work: Path, save_minutes: float = 4.0) -> nn.Modu
     return run.average.eval()
 
 
-def begun(recipe: Recipe, *, work: Path, dimension: int) -> AveragedRun:
+def load_or_start_run(recipe: DistillationConfig, *, work: Path, dimension: int) -> AveragedRun:
     """A new run, or the one whose checkpoint lies in the folder."""
     torch.manual_seed(recipe.seed)
     network = embedder(recipe.widths, dimension=dimension, activation=rectified)
@@ -208,7 +208,7 @@ def begun(recipe: Recipe, *, work: Path, dimension: int) -> AveragedRun:
     )
 
 
-def _log(run: AveragedRun, lessons: Lessons, cosine: float) -> None:
+def _log(run: AveragedRun, lessons: DistillationBatches, cosine: float) -> None:
     faces = lessons.collection.refresh()
     spent = run.spent_s / 60
     seen = run.step * lessons.recipe.batch
@@ -218,7 +218,7 @@ def _log(run: AveragedRun, lessons: Lessons, cosine: float) -> None:
 
 def main() -> None:
     """Parse the command line, train, and export."""
-    defaults = Recipe()
+    defaults = DistillationConfig()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("runs/taught"))
@@ -240,12 +240,14 @@ def main() -> None:
     teacher = Teacher(options.data / WHERE)
     if options.export_only:
         # The run may be going on in another process: its checkpoint is only read.
-        run = begun(recipe, work=options.work, dimension=teacher.dimension)
+        run = load_or_start_run(recipe, work=options.work, dimension=teacher.dimension)
         network, _ = run.average.eval(), collection.refresh()
         print(f"after {run.step} steps, {run.spent_s / 60:.0f} min")
     else:
-        network = train(Lessons(collection, teacher, recipe), work=options.work)
-    example = as_input([inner(collection.face(row)[0][None])[0] for row in range(8)]).contiguous()
+        network = train(DistillationBatches(collection, teacher, recipe), work=options.work)
+    example = to_input_tensor(
+        [inner(collection.face(row)[0][None])[0] for row in range(8)]
+    ).contiguous()
     output = options.output or options.work / "embedder.onnx"
     exported = Mirrored(network).eval() if options.mirrored else network
     difference = save_onnx(exported, output, example=example)

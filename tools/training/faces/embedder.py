@@ -26,24 +26,24 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.training.faces.embedder_network import DIMENSION, Mirrored, embedder
 from tools.training.faces.face_crops import (
-    LabelledFaces,
-    as_input,
+    EmbeddingTrainingFaces,
     augmented_crop,
     jitter,
     load_lfw,
     plain_crop,
+    to_input_tensor,
 )
 from tools.training.faces.swapped_faces import make_swaps, with_swaps
 from tools.training.loops.onnx_export import export
 
-ONNX_FILE = WEIGHTS / "faces" / "recognition.onnx"
+ONNX_FILE = WEIGHTS_DIR / "faces" / "recognition.onnx"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class EmbedderConfig:
     """Everything that decides the weights, beside the data."""
 
     widths: tuple[int, ...] = (48, 48, 96, 96, 192, 192)
@@ -59,7 +59,7 @@ class Recipe:
     seed: int = 0
 
 
-def identity_centres(faces: LabelledFaces) -> Tensor:
+def identity_centres(faces: EmbeddingTrainingFaces) -> Tensor:
     """Average the teacher's vectors of each person: (persons, 256), unit length."""
     teacher, person = torch.from_numpy(faces.teacher), torch.from_numpy(faces.person)
     sums = torch.zeros(int(person.max()) + 1, DIMENSION).index_add_(0, person, teacher)
@@ -67,7 +67,7 @@ def identity_centres(faces: LabelledFaces) -> Tensor:
 
 
 def distillation_loss(
-    embeddings: Tensor, teacher: Tensor, *, person: Tensor, centres: Tensor, recipe: Recipe
+    embeddings: Tensor, teacher: Tensor, *, person: Tensor, centres: Tensor, recipe: EmbedderConfig
 ) -> tuple[Tensor, Tensor]:
     """Return (total loss, mean cosine to the teacher) of a batch.
 
@@ -84,7 +84,7 @@ def distillation_loss(
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class TrainingState:
     """Everything a checkpoint holds."""
 
     network: nn.Module
@@ -109,7 +109,9 @@ class Parts:
         return int(saved["epoch"]) + 1
 
 
-def assemble(recipe: Recipe, *, steps: int, start: Path | None = None) -> Parts:
+def build_training_state(
+    recipe: EmbedderConfig, *, steps: int, start: Path | None = None
+) -> TrainingState:
     """Fresh weights or those of a finished run, their running average, AdamW, one cycle."""
     torch.manual_seed(recipe.seed)
     network = embedder(recipe.widths).to(memory_format=torch.channels_last)
@@ -119,7 +121,7 @@ def assemble(recipe: Recipe, *, steps: int, start: Path | None = None) -> Parts:
         network.parameters(), recipe.peak_rate, weight_decay=recipe.weight_decay, fused=True
     )
     averaging = get_ema_multi_avg_fn(recipe.average_decay)  # type: ignore[no-untyped-call]
-    return Parts(
+    return TrainingState(
         network=network,
         average=AveragedModel(network, multi_avg_fn=averaging, use_buffers=True),
         optimiser=optimiser,
@@ -149,12 +151,12 @@ def blend(network: nn.Module, weights: dict[str, Tensor], *, share: float) -> No
 
 
 def run_epoch(
-    faces: LabelledFaces,
-    parts: Parts,
+    faces: EmbeddingTrainingFaces,
+    parts: TrainingState,
     *,
     forward: Callable[[Tensor], Tensor],
     centres: Tensor,
-    recipe: Recipe,
+    recipe: EmbedderConfig,
     epoch: int,
 ) -> float:
     """See every training image once, augmented; the mean cosine to the teacher."""
@@ -165,7 +167,7 @@ def run_epoch(
     parts.network.train()
     for chosen in rng.permutation(len(faces.pixels))[: steps * recipe.batch].reshape(steps, -1):
         crops = [augmented_crop(faces, index, rng=rng) for index in chosen]
-        images = jitter(as_input(crops), generator=generator)
+        images = jitter(to_input_tensor(crops), generator=generator)
         with torch.autocast("cpu", torch.bfloat16):
             embeddings = forward(images.contiguous(memory_format=torch.channels_last))
         rows = torch.from_numpy(chosen)
@@ -182,9 +184,9 @@ def run_epoch(
 
 
 def train(
-    faces: LabelledFaces,
+    faces: EmbeddingTrainingFaces,
     *,
-    recipe: Recipe,
+    recipe: EmbedderConfig,
     work: Path,
     compiled: bool,
     last: bool,
@@ -195,7 +197,7 @@ def train(
     `last` takes the newest checkpoint as it is; `start` is a finished run's, to begin from.
     """
     steps = len(faces.pixels) // recipe.batch
-    parts = assemble(recipe, steps=recipe.epochs * steps, start=start)
+    parts = build_training_state(recipe, steps=recipe.epochs * steps, start=start)
     checkpoint = work / "checkpoint.pt"
     first = parts.restore(checkpoint)
     forward = torch.compile(parts.network) if compiled else parts.network
@@ -227,7 +229,7 @@ def save_onnx(network: nn.Module, path: Path, *, example: Tensor) -> float:
 
 def main() -> None:
     """Parse the command line, train, and export."""
-    defaults = Recipe()
+    defaults = EmbedderConfig()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("runs/embedder"))
@@ -245,7 +247,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(
+    recipe = EmbedderConfig(
         epochs=options.epochs,
         identity_weight=options.identity_weight,
         peak_rate=options.peak_rate,
@@ -266,7 +268,7 @@ def main() -> None:
     )
     if options.start:
         blend(network, finished(options.start), share=options.keep)
-    example = as_input([plain_crop(faces, index) for index in range(8)]).contiguous()
+    example = to_input_tensor([plain_crop(faces, index) for index in range(8)]).contiguous()
     difference = save_onnx(Mirrored(network).eval(), options.output, example=example)
     print(f"wrote {options.output.name}, largest difference to torch {difference:.1e}")
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from tools.errors import SetupError
-from tools.faces.alignment import five_points
+from tools.faces.alignment import keypoints_from_landmarks
 from tools.faces.analyser import recognition_matrix
 from tools.training.faces.embedder_network import SIZE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LabelledFaces:
+class EmbeddingTrainingFaces:
     """Decoded photographs of one split with what is known of their central face.
 
     `pixels`: n arrays (h, w, 3) uint8 RGB; `alignment` (n, 2, 3) maps a photograph onto its
@@ -29,7 +29,7 @@ class LabelledFaces:
     person: np.ndarray
 
 
-def load_lfw(data: Path, split: str) -> LabelledFaces:
+def load_lfw(data: Path, split: str) -> EmbeddingTrainingFaces:
     """Decode one split (`train`, `val`) of `data/lfw`; about 0.14 MB of memory an image.
 
     Raises SetupError where the folder is not there.
@@ -45,22 +45,27 @@ def load_lfw(data: Path, split: str) -> LabelledFaces:
     teacher /= np.linalg.norm(teacher, axis=1, keepdims=True)
     names = [str(path).split("/")[0] for path in paths]
     person = np.unique(names, return_inverse=True)[1].astype(np.int64)
-    return LabelledFaces(
+    return EmbeddingTrainingFaces(
         pixels=[_read(data / "lfw" / "images" / str(path)) for path in paths],
         alignment=np.stack(
-            [recognition_matrix(five_points(points), size=SIZE) for points in landmarks]
+            [
+                recognition_matrix(keypoints_from_landmarks(points), size=SIZE)
+                for points in landmarks
+            ]
         ),
         teacher=teacher,
         person=person,
     )
 
 
-def plain_crop(faces: LabelledFaces, index: int) -> np.ndarray:
+def plain_crop(faces: EmbeddingTrainingFaces, index: int) -> np.ndarray:
     """Cut the face as `face_align.norm_crop` does: (112, 112, 3) uint8 RGB."""
     return cv2.warpAffine(faces.pixels[index], faces.alignment[index], (SIZE, SIZE))
 
 
-def augmented_crop(faces: LabelledFaces, index: int, *, rng: np.random.Generator) -> np.ndarray:
+def augmented_crop(
+    faces: EmbeddingTrainingFaces, index: int, *, rng: np.random.Generator
+) -> np.ndarray:
     """Cut the face as a sloppy detector on a poor photograph would: (112, 112, 3) uint8 RGB."""
     return augmented(faces.pixels[index], faces.alignment[index], rng=rng)
 
@@ -81,7 +86,7 @@ def augmented(pixels: np.ndarray, alignment: np.ndarray, *, rng: np.random.Gener
     return _degraded(cv2.warpAffine(pixels, moved, (SIZE, SIZE)), rng=rng)
 
 
-def as_input(crops: Sequence[np.ndarray]) -> Tensor:
+def to_input_tensor(crops: Sequence[np.ndarray]) -> Tensor:
     """Stack uint8 RGB crops into a (n, 3, 112, 112) float tensor in [−1, 1], channels last."""
     return (torch.from_numpy(np.stack(crops)).float() / 127.5 - 1.0).permute(0, 3, 1, 2)
 

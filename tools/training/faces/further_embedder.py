@@ -26,26 +26,26 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from tools.checkpoints.store import fingerprint
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
-from tools.faces.alignment import face_box, five_points
+from tools.faces.alignment import box_from_landmarks, keypoints_from_landmarks
 from tools.faces.analyser import FaceAnalyser
-from tools.faces.embedder_input import Strangers
-from tools.faces.further_embedders import SHIPPED, Embedder, widened
-from tools.training.calibration.made_cases import halves, portraits
+from tools.faces.embedder_input import ImpostorStatistics
+from tools.faces.further_embedders import SHIPPED_EMBEDDER, FaceEmbedder, widen_crop_matrix
+from tools.training.calibration.made_cases import portraits, split_persons
 from tools.training.faces.embedder import identity_centres, save_onnx
 from tools.training.faces.embedder_network import Mirrored
 from tools.training.faces.face_crops import (
-    LabelledFaces,
-    as_input,
+    EmbeddingTrainingFaces,
     augmented_crop,
     jitter,
     load_lfw,
     plain_crop,
+    to_input_tensor,
 )
 from tools.training.faces.further_embedder_network import SIZE, second_embedder
 from tools.training.loops.averaged_run import AveragedRun
-from tools.training.loops.background import ahead
+from tools.training.loops.background import prefetch
 
 MARGIN = 1.3
 """Of its crops: from the hair to below the chin, both ears."""
@@ -58,7 +58,7 @@ _WANTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class SecondEmbedderConfig:
     """Everything that decides the weights, beside the data."""
 
     steps: int = 3300
@@ -72,7 +72,7 @@ class Recipe:
     seed: int = 0
 
 
-class Learner(nn.Module):
+class PrototypeEmbedder(nn.Module):
     """The network and one prototype a person, which begins at the teacher's mean and moves."""
 
     def __init__(self, centres: Tensor) -> None:
@@ -82,7 +82,12 @@ class Learner(nn.Module):
 
 
 def loss_of(
-    learner: Learner, embeddings: Tensor, *, teacher: Tensor, person: Tensor, recipe: Recipe
+    learner: PrototypeEmbedder,
+    embeddings: Tensor,
+    *,
+    teacher: Tensor,
+    person: Tensor,
+    recipe: SecondEmbedderConfig,
 ) -> tuple[Tensor, dict[str, float]]:
     """The total loss of a batch, and its parts.
 
@@ -105,16 +110,18 @@ def loss_of(
     return total, {"identity": float(identity.detach()), "teacher": float(agreement.detach())}
 
 
-def seen_wide(faces: LabelledFaces) -> LabelledFaces:
+def seen_wide(faces: EmbeddingTrainingFaces) -> EmbeddingTrainingFaces:
     """The same photographs, cut with our margin."""
     return replace(
         faces,
-        alignment=np.stack([widened(it, size=SIZE, margin=MARGIN) for it in faces.alignment]),
+        alignment=np.stack(
+            [widen_crop_matrix(it, size=SIZE, margin=MARGIN) for it in faces.alignment]
+        ),
     )
 
 
 def _batches(
-    faces: LabelledFaces, recipe: Recipe, *, first: int
+    faces: EmbeddingTrainingFaces, recipe: SecondEmbedderConfig, *, first: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Augmented images (b, 3, s, s) and the rows that they are of, without end."""
     step = first
@@ -123,19 +130,24 @@ def _batches(
         generator = torch.Generator().manual_seed(recipe.seed * 100_003 + step)
         chosen = rng.choice(len(faces.pixels), recipe.batch, replace=False)
         crops = [augmented_crop(faces, int(index), rng=rng) for index in chosen]
-        yield jitter(as_input(crops), generator=generator), torch.from_numpy(chosen)
+        yield jitter(to_input_tensor(crops), generator=generator), torch.from_numpy(chosen)
         step += 1
 
 
 def train(
-    faces: LabelledFaces, *, recipe: Recipe, work: Path, compiled: bool = False, last: bool = False
+    faces: EmbeddingTrainingFaces,
+    *,
+    recipe: SecondEmbedderConfig,
+    work: Path,
+    compiled: bool = False,
+    last: bool = False,
 ) -> nn.Module:
     """Run the recipe or go on with it; the averaged network, in evaluation mode.
 
     `last` takes the newest checkpoint as it is. Raises SetupError where there is none.
     """
     torch.manual_seed(recipe.seed)
-    learner = Learner(identity_centres(faces))
+    learner = PrototypeEmbedder(identity_centres(faces))
     learner.to(memory_format=torch.channels_last)
     file = work / "checkpoint.pt"
     if last and not file.is_file():
@@ -148,13 +160,18 @@ def train(
 
 
 def _go_on(
-    run: AveragedRun, learner: Learner, faces: LabelledFaces, *, recipe: Recipe, compiled: bool
+    run: AveragedRun,
+    learner: PrototypeEmbedder,
+    faces: EmbeddingTrainingFaces,
+    *,
+    recipe: SecondEmbedderConfig,
+    compiled: bool,
 ) -> None:
     teacher, person = torch.from_numpy(faces.teacher), torch.from_numpy(faces.person)
     forward = torch.compile(learner.network) if compiled else learner.network
     run.model.train()
     started = time.perf_counter()
-    for images, rows in ahead(_batches(faces, recipe, first=run.step)):
+    for images, rows in prefetch(_batches(faces, recipe, first=run.step)):
         if run.step >= recipe.steps:
             break
         embeddings = forward(images.contiguous(memory_format=torch.channels_last))
@@ -179,15 +196,15 @@ class LabelledFace:
     @classmethod
     def of(cls, landmarks: np.ndarray) -> "LabelledFace":
         """From 68 iBUG landmarks (68, 2) px."""
-        return cls(face_box(landmarks), five_points(landmarks))
+        return cls(box_from_landmarks(landmarks), keypoints_from_landmarks(landmarks))
 
 
-def strangers_of(vectors: np.ndarray, person: np.ndarray) -> Strangers:
+def strangers_of(vectors: np.ndarray, person: np.ndarray) -> ImpostorStatistics:
     """How alike unit vectors (n, d) of different persons are."""
     rows, columns = np.triu_indices(len(person), 1)
     strange = person[rows] != person[columns]
     cosines = (vectors @ vectors.T)[rows, columns][strange]
-    return Strangers(round(float(cosines.mean()), 4), round(float(cosines.std()), 4))
+    return ImpostorStatistics(round(float(cosines.mean()), 4), round(float(cosines.std()), 4))
 
 
 def write_beside(path: Path, *, data: Path) -> None:
@@ -196,14 +213,14 @@ def write_beside(path: Path, *, data: Path) -> None:
     To it and to the pocket profile's first embedder, on the first half of the val persons.
     """
     path.with_suffix(".json").write_text(json.dumps(_WANTS), encoding="utf-8")
-    people, _ = halves(portraits(data, split="val"))
+    people, _ = split_persons(portraits(data, split="val"))
     shots = [shot for each in people.values() for shot in each]
     person = np.unique([shot.person for shot in shots], return_inverse=True)[1]
     looks = [(shot.pixels(), LabelledFace.of(shot.landmarks)) for shot in shots]
-    analyser = FaceAnalyser(WEIGHTS / "faces", threads=1)
+    analyser = FaceAnalyser(WEIGHTS_DIR / "faces", threads=1)
     first = np.stack(analyser.embed([(pixels, face.keypoints) for pixels, face in looks]))
     known = {
-        "strangers": asdict(strangers_of(Embedder.load(path).embed(looks), person)),
+        "strangers": asdict(strangers_of(FaceEmbedder.load(path).embed(looks), person)),
         "beside": {fingerprint("pocket", Path())["faces"]: asdict(strangers_of(first, person))},
     }
     told = json.dumps({**_WANTS, **known}, indent=1)
@@ -212,11 +229,11 @@ def write_beside(path: Path, *, data: Path) -> None:
 
 def main() -> None:
     """Parse the command line, train, and export."""
-    defaults = Recipe()
+    defaults = SecondEmbedderConfig()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("runs/second"))
-    parser.add_argument("--output", type=Path, default=SHIPPED)
+    parser.add_argument("--output", type=Path, default=SHIPPED_EMBEDDER)
     parser.add_argument("--steps", type=int, default=defaults.steps)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler")
@@ -230,7 +247,7 @@ def main() -> None:
     network = train(
         faces, recipe=recipe, work=options.work, compiled=options.compile, last=options.export_only
     )
-    example = as_input([plain_crop(faces, index) for index in range(8)]).contiguous()
+    example = to_input_tensor([plain_crop(faces, index) for index in range(8)]).contiguous()
     difference = save_onnx(Mirrored(network).eval(), options.output, example=example)
     write_beside(options.output, data=options.data)
     print(f"wrote {options.output.name}, largest difference to torch {difference:.1e}")

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.faces.alignment import face_box, transform
-from tools.training.data.labelled_faces import MIRROR_68, LabelledFaces, load_labelled_faces
+from tools.faces.alignment import box_from_landmarks, transform_points
+from tools.training.data.labelled_faces import MIRROR_68, LandmarkTrainingFaces, load_labelled_faces
 from tools.training.faces.detector import normalised
 from tools.training.faces.detector_network import Block, conv
 from tools.training.faces.detector_scenes import degrade
@@ -65,20 +65,20 @@ def crop_matrix(box: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
 
 
 def example(
-    faces: LabelledFaces, row: int, rng: np.random.Generator | None
+    faces: LandmarkTrainingFaces, row: int, rng: np.random.Generator | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """A crop (192, 192, 3) uint8 and its landmarks (68, 2) in -1..1; varied if `rng` is given."""
     landmarks = faces.landmarks[row].astype(np.float64)
     motion = np.eye(2, 3) if rng is None else _turned(rng, landmarks)
-    moved = transform(landmarks, motion)
+    moved = transform_points(landmarks, motion)
     if np.linalg.det(motion[:, :2]) < 0:
         moved = moved[MIRROR_68]
-    cut = crop_matrix(face_box(moved), rng)
+    cut = crop_matrix(box_from_landmarks(moved), rng)
     both = np.vstack([cut, [0, 0, 1]]) @ np.vstack([motion, [0, 0, 1]])
     crop = cv2.warpAffine(faces.photos[row], both[:2], (SIDE, SIDE))
     if rng is not None:
         crop = _worsened(crop, rng)
-    return crop, (transform(moved, cut) / (SIDE // 2) - 1).astype(np.float32)
+    return crop, (transform_points(moved, cut) / (SIDE // 2) - 1).astype(np.float32)
 
 
 def _turned(rng: np.random.Generator, landmarks: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def _worsened(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def batch(
-    faces: LabelledFaces, rows: np.ndarray, rng: np.random.Generator | None
+    faces: LandmarkTrainingFaces, rows: np.ndarray, rng: np.random.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """Crops (n, 3, 192, 192), normalised, and landmarks (n, 68, 2)."""
     crops, points = zip(*(example(faces, int(row), rng) for row in rows), strict=True)
@@ -113,7 +113,7 @@ def batch(
 
 
 @torch.no_grad()
-def mean_error(model: nn.Module, faces: LabelledFaces) -> float:
+def mean_error(model: nn.Module, faces: LandmarkTrainingFaces) -> float:
     """Mean distance from the labels, as a share of the distance between the eyes' centres."""
     errors = []
     for rows in np.array_split(np.arange(len(faces)), max(1, len(faces) // 64)):

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from tools.errors import ToolError
-from tools.faces.alignment import five_points
+from tools.faces.alignment import keypoints_from_landmarks
 from tools.faces.analyser import recognition_matrix
 from tools.forge.forgery import forge
-from tools.training.data.forgery_pool import Faces, through_jpeg
+from tools.training.data.forgery_pool import LfwPhotographs, through_jpeg
 from tools.training.faces.embedder_network import SIZE
-from tools.training.faces.face_crops import LabelledFaces
+from tools.training.faces.face_crops import EmbeddingTrainingFaces
 
 FAMILIES = ("face_swap",)
 """Of the forge's families, those that put one person's whole face onto another's head."""
@@ -25,9 +25,10 @@ FAMILIES = ("face_swap",)
 def make_swaps(data: Path, file: Path, *, count: int, seed: int) -> None:
     """Write `count` swaps of LFW's training people: pictures, alignments, and whose face it is.
 
-    Bodies are drawn by `Faces.source_for`: mostly the one of a few whose head is held alike.
+    Bodies are drawn by `LfwPhotographs.source_for`: mostly the one of a few whose head is held
+    alike.
     """
-    faces, rng = Faces.load(data, split="train"), np.random.default_rng(seed)
+    faces, rng = LfwPhotographs.load(data, split="train"), np.random.default_rng(seed)
     pixels, alignments, owners = [], [], []
     for index in rng.permutation(np.resize(np.arange(len(faces.paths)), count)):
         swap = _swap(faces, int(index), rng)
@@ -39,7 +40,7 @@ def make_swaps(data: Path, file: Path, *, count: int, seed: int) -> None:
 
 
 def _swap(
-    faces: Faces, owner: int, rng: np.random.Generator
+    faces: LfwPhotographs, owner: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray] | None:
     body = faces.source_for(owner, rng)
     try:
@@ -54,11 +55,11 @@ def _swap(
     except ToolError:
         return None  # this pair of photographs cannot be swapped
     quality = int(rng.integers(60, 99))
-    aligned = recognition_matrix(five_points(faces.landmarks[body]), size=SIZE)
+    aligned = recognition_matrix(keypoints_from_landmarks(faces.landmarks[body]), size=SIZE)
     return through_jpeg(forgery.pixels, quality), aligned
 
 
-def with_swaps(faces: LabelledFaces, file: Path) -> LabelledFaces:
+def with_swaps(faces: EmbeddingTrainingFaces, file: Path) -> EmbeddingTrainingFaces:
     """The photographs and, after them, the swaps with their face owner's vector and identity."""
     with np.load(file) as swaps:
         owner = swaps["owner"]

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from tools.detectors.calibration import Calibration
-from tools.detectors.catalogue import FIGURES, Figure
-from tools.detectors.folders import About, Shelved
-from tools.training.fitting.figures import Figures
-from tools.training.fitting.lesson import Learnt
+from tools.detectors.catalogue import METRICS_FILE, MetricRecord
+from tools.detectors.folders import DetectorDescription, StoredDetector
+from tools.training.fitting.figures import EvaluationMetrics
+from tools.training.fitting.lesson import TrainingSummary
 
 CARD = "CARD.md"
 FEW_PERSONS = 10
 """In the test part; with fewer, an interval over persons covers too little."""
-MOST_APART = 1.5
+MAX_FACE_SIZE_RATIO = 1.5
 """Faces of one kind as wide as the other's, so many times."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TrainingDataSummary:
     """What a job learns from: names of the folders, counts, and the sha256 of the division.
 
     `apart` pictures show persons of two parts and are left out; of `unattributed` forgeries nothing
@@ -54,7 +54,9 @@ class Told:
         return f"{people}, {self.forged:,} forgeries in {self.fake!r}"
 
 
-def remarks(told: Told, calibration: Calibration | None, figures: Figures) -> tuple[str, ...]:
+def caveats(
+    told: TrainingDataSummary, calibration: Calibration | None, figures: EvaluationMetrics
+) -> tuple[str, ...]:
     """What makes the figures worth less than they look."""
     found = [*_chance(figures)]
     if calibration is None:
@@ -88,7 +90,7 @@ def remarks(told: Told, calibration: Calibration | None, figures: Figures) -> tu
     return tuple(found)
 
 
-def _chance(figures: Figures) -> Iterator[str]:
+def _chance(figures: EvaluationMetrics) -> Iterator[str]:
     """What tells that it may know nothing: on unseen persons, guessing has an AUC of 0.5."""
     if figures.auc is None:
         return
@@ -123,7 +125,7 @@ def _promises(calibration: Calibration | None) -> Iterator[_Promise]:
         )  # fmt: skip
 
 
-def _differences(told: Told) -> Iterator[str]:
+def _differences(told: TrainingDataSummary) -> Iterator[str]:
     """What else tells the folders apart: a detector learns whatever does."""
     authentic, forged = (set(it) for it in told.formats)
     if not authentic & forged:
@@ -132,30 +134,32 @@ def _differences(told: Told) -> Iterator[str]:
             f"{'/'.join(sorted(forged))}: the detector may have learnt the format; store both alike"
         )
     one, other = told.face_px
-    if one and other and max(one, other) > MOST_APART * min(one, other):
+    if one and other and max(one, other) > MAX_FACE_SIZE_RATIO * min(one, other):
         yield (
             f"faces are {one:.0f} px wide where authentic, {other:.0f} px where forged: the "
             "detector may have learnt the size; bring both to one"
         )
 
 
-def write_figures(folder: Path, shelved: Shelved, told: Told, figures: Figures) -> None:
+def write_metrics(
+    folder: Path, shelved: StoredDetector, told: TrainingDataSummary, figures: EvaluationMetrics
+) -> None:
     """Write the AUCs with intervals as `unmask detectors` reads them."""
     rows: list[dict[str, Any]] = []
     if figures.auc is not None and figures.auc_interval is not None:
-        figure = Figure(
+        figure = MetricRecord(
             shelved.title, shelved.sha256, told.real, "own pictures, unseen persons", "auc",
             figures.auc, figures.auc_interval, figures.authentic, figures.forged,
             told.command, datetime.now(UTC).date().isoformat(),
         )  # fmt: skip
         rows.append(asdict(figure))
-    (folder / FIGURES).write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    (folder / METRICS_FILE).write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
 
 
 def write_card(
-    folder: Path, about: About, told: Told, *, learnt: Learnt,
+    folder: Path, about: DetectorDescription, told: TrainingDataSummary, *, learnt: TrainingSummary,
     calibration: Calibration | None,
-    figures: Figures, said: Sequence[str],
+    figures: EvaluationMetrics, said: Sequence[str],
 ) -> None:  # fmt: skip
     """Write the card beside the weights."""
     persons = ", ".join(f"{count} to {part}" for part, count in told.persons.items())
@@ -201,12 +205,12 @@ def _list(recipe: Mapping[str, Any]) -> str:
     return "\n".join(f"- {name}: `{value}`" for name, value in recipe.items())
 
 
-def _apart(figures: Figures) -> str:
+def _apart(figures: EvaluationMetrics) -> str:
     names = ", ".join(figures.apart)
     return f"; {names}, not calibrated on, is in no figure but its own" if names else ""
 
 
-def _table(figures: Figures) -> str:
+def _table(figures: EvaluationMetrics) -> str:
     interval = figures.auc_interval
     edges = "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
     rows = [

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tools.detectors.protocol import Scored
-from tools.verdict.calibration import Band
+from tools.detectors.protocol import DetectorScores
+from tools.verdict.calibration import InconclusiveBand
 
-ROUNDS = 1000
-BINS = 15
+BOOTSTRAP_ROUNDS = 1000
+CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class EvaluationMetrics:
     """Of one test part; None is *not measured*, as all that needs a calibration without one.
 
     `auc_interval` is the 95 % bootstrap interval over persons; accuracies are at a calibrated
@@ -49,10 +49,16 @@ class Figures:
         return asdict(self)
 
 
-def figures_of(
-    scored: Scored, band: Band | None, *, families: Sequence[str | None], persons: Sequence[str],
-    learnt: Collection[str], apart: tuple[str, ...], seed: int,
-) -> Figures:  # fmt: skip
+def compute_metrics(
+    scored: DetectorScores,
+    band: InconclusiveBand | None,
+    *,
+    families: Sequence[str | None],
+    persons: Sequence[str],
+    learnt: Collection[str],
+    apart: tuple[str, ...],
+    seed: int,
+) -> EvaluationMetrics:
     """Figures of logits (n,) with families (None is authentic) and persons (n,) of the pictures.
 
     Raises ValueError where not one picture was measured.
@@ -62,7 +68,7 @@ def figures_of(
     if not measured.any():
         raise ValueError("the detector could not look at one picture of the test part")
     by_family = {
-        name: auc(scored.logits[rows], forged[rows])
+        name: roc_auc(scored.logits[rows], forged[rows])
         for name in sorted({family for family in families if family is not None})
         for rows in [measured & (~forged | (kinds == name))]
     }
@@ -76,16 +82,16 @@ def figures_of(
         "missed": _share(np.array([band.place(it) == "low" for it in fake])),
         "inconclusive": _share(np.array([band.place(it) == "within" for it in chances])),
     }  # fmt: skip
-    return Figures(
+    return EvaluationMetrics(
         authentic=int((~truth).sum()),
         forged=int(truth.sum()),
         persons=len(set(groups.tolist())),
         not_measured=int((~measured).sum()),
-        auc=auc(logits, truth),
-        auc_interval=auc_interval(logits, truth, groups, seed=seed),
+        auc=roc_auc(logits, truth),
+        auc_interval=roc_auc_interval(logits, truth, groups, seed=seed),
         real_accuracy=_share(real <= 0.5),
         fake_accuracy=_share(fake > 0.5),
-        ece=calibration_error(chances, truth),
+        ece=expected_calibration_error(chances, truth),
         called_forged=placed.get("called_forged"),
         missed=placed.get("missed"),
         inconclusive=placed.get("inconclusive"),
@@ -95,13 +101,13 @@ def figures_of(
     )
 
 
-def auc(scores: np.ndarray, labels: np.ndarray) -> float | None:
+def roc_auc(scores: np.ndarray, labels: np.ndarray) -> float | None:
     """The share of pairs in which the forgery scores higher, ties counting half."""
     found = _weighted(np.unique(scores, return_inverse=True)[1], labels, np.ones(len(labels)))
     return None if np.isnan(found) else found
 
 
-def auc_interval(
+def roc_auc_interval(
     scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, seed: int
 ) -> tuple[float, float] | None:  # fmt: skip
     """The 95 % percentile interval when persons are drawn again; None where that says nothing."""
@@ -112,7 +118,7 @@ def auc_interval(
     chances = np.full(len(names), 1 / len(names))
     drawn = np.array([
         _weighted(ranks, labels, rng.multinomial(len(names), chances)[places].astype(float))
-        for _ in range(ROUNDS)
+        for _ in range(BOOTSTRAP_ROUNDS)
     ])  # fmt: skip
     drawn = drawn[~np.isnan(drawn)]
     if len(drawn) < 2:
@@ -121,12 +127,14 @@ def auc_interval(
     return float(low), float(high)
 
 
-def calibration_error(chances: np.ndarray, labels: np.ndarray) -> float | None:
+def expected_calibration_error(chances: np.ndarray, labels: np.ndarray) -> float | None:
     """|mean probability − share that is forged| in equal bins, weighted by their counts."""
     if not len(chances) or not np.isfinite(chances).all():
         return None
-    places = np.minimum((chances * BINS).astype(int), BINS - 1)
-    said = np.bincount(places, chances, BINS) - np.bincount(places, labels.astype(float), BINS)
+    places = np.minimum((chances * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    said = np.bincount(places, chances, CALIBRATION_BINS) - np.bincount(
+        places, labels.astype(float), CALIBRATION_BINS
+    )
     return float(np.abs(said).sum() / len(chances))
 
 

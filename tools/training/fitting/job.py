@@ -15,23 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.detectors.folders import ABOUT
+from tools.detectors.folders import DESCRIPTION_FILE
 from tools.errors import SetupError
-from tools.media.private_files import private_folder, tighten
+from tools.media.private_files import private_folder, restrict_permissions
 
-WORK, ASKED = ".fit", "asked.json"
+WORK, REQUEST_FILE = ".fit", "asked.json"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class FitJob:
     """The folder of a detector that is being fitted; `resumed` says that an earlier start began."""
 
     folder: Path
     resumed: bool
 
     @classmethod
-    def begin(cls, folder: Path, asked: Mapping[str, Any], *, force: bool) -> "Job":
+    def begin(cls, folder: Path, asked: Mapping[str, Any], *, force: bool) -> "FitJob":
         """Make the folder, or go on in it when the same was asked before.
 
         Raises SetupError where a detector lies already, or a job that was asked otherwise, unless
@@ -39,7 +39,7 @@ class Job:
         """
         check_name(folder.name)
         work = folder / WORK
-        begun = work / ASKED
+        begun = work / REQUEST_FILE
         same = begun.is_file() and _read(begun) == dict(asked)
         if not same:
             _refuse(folder, begun, force=force)
@@ -47,7 +47,7 @@ class Job:
             private_folder(folder)
             private_folder(work)
             _write(begun, dict(asked))
-        tighten(folder)  # what lies there from before
+        restrict_permissions(folder)  # what lies there from before
         return cls(folder, same)
 
     @property
@@ -76,10 +76,10 @@ class Job:
 
     def complete(self) -> None:
         """Put the new files where a detector's lie, and delete everything else of the job."""
-        (self.folder / ABOUT).unlink(missing_ok=True)
-        for file in sorted(self.made.iterdir(), key=lambda it: it.name == ABOUT):
+        (self.folder / DESCRIPTION_FILE).unlink(missing_ok=True)
+        for file in sorted(self.made.iterdir(), key=lambda it: it.name == DESCRIPTION_FILE):
             file.replace(self.folder / file.name)
-        tighten(self.folder)
+        restrict_permissions(self.folder)
         shutil.rmtree(self.work)
 
 
@@ -92,7 +92,7 @@ def check_name(name: str) -> None:
         )
 
 
-def digest_of(lines: list[str]) -> str:
+def lines_sha256(lines: list[str]) -> str:
     """One sha256 (hex) for a list, in whatever order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
@@ -100,7 +100,7 @@ def digest_of(lines: list[str]) -> str:
 def _refuse(folder: Path, begun: Path, *, force: bool) -> None:
     if force:
         return
-    if (folder / ABOUT).is_file():
+    if (folder / DESCRIPTION_FILE).is_file():
         raise SetupError(
             f"{folder} holds a detector: --force fits it anew, --name NAME keeps it beside it"
         )

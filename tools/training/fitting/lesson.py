@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from tools.detectors.folders import About
+    from tools.detectors.folders import DetectorDescription
     from tools.encoder.clip import Encoder
     from tools.faces.analyser import FaceAnalyser
     from tools.training.fitting.data.pairs import FolderPairs
 
 
-Inputs = Literal["face", "image"]
-"""`tools.detectors.protocol.Inputs`, without what that file needs."""
+InputKind = Literal["face", "image"]
+"""`tools.detectors.protocol.InputKind`, without what that file needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class FitOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
+class TrainingContext:
     """What a trainer is given.
 
     No person of `learn` is in `stop`, which says when learning no longer helps; `work` is for its
@@ -50,7 +50,7 @@ class Lesson:
     options: FitOptions
     work: Path
     out: Path
-    about: "Callable[..., About]"
+    about: "Callable[..., DetectorDescription]"
     progress: Callable[[float, Mapping[str, float]], None]
 
     @property
@@ -60,7 +60,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class TrainingSummary:
     """How it went: what was measured over time, and the recipe, for the card.
 
     `families` are the kinds of forgeries that the detector knows now; None: those it was shown.

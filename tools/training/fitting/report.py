@@ -6,16 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tools.detectors.calibration import FILE as CALIBRATION
-from tools.detectors.catalogue import FIGURES
-from tools.detectors.folders import ABOUT
-from tools.search.results import printable
+from tools.detectors.calibration import CALIBRATION_FILE
+from tools.detectors.catalogue import METRICS_FILE
+from tools.detectors.folders import DESCRIPTION_FILE
+from tools.media.file_names import printable
 from tools.training.fitting.card import CARD
-from tools.training.fitting.run import Fitted
-from tools.training.tracking import Tracked
+from tools.training.fitting.run import FittedDetector
+from tools.training.tracking import TrackedRun
 
 
-def as_json(fitted: Fitted) -> dict[str, Any]:
+def to_json(fitted: FittedDetector) -> dict[str, Any]:
     """Everything but the weights; what was not measured is null."""
     skipped = [{"path": printable(it.path), "reason": it.reason} for it in fitted.skipped]
     found = {
@@ -38,15 +38,15 @@ def as_json(fitted: Fitted) -> dict[str, Any]:
     return {name: _plain(value) for name, value in found.items()}
 
 
-def tracked(fitted: Fitted) -> Tracked:
+def to_tracked_run(fitted: FittedDetector) -> TrackedRun:
     """A run of the experiment `unmask/fit`; weights stay where they are, the tag says where."""
     figures = asdict(fitted.figures)
     interval = figures.pop("auc_interval") or (None, None)
     families = {f"auc {name}": value for name, value in figures.pop("families").items()}
     metrics = {name: value for name, value in figures.items() if not isinstance(value, tuple)}
     metrics |= {"auc.low": interval[0], "auc.high": interval[1], **families}
-    names = (ABOUT, CALIBRATION, CARD, FIGURES)
-    return Tracked(
+    names = (DESCRIPTION_FILE, CALIBRATION_FILE, CARD, METRICS_FILE)
+    return TrackedRun(
         "fit",
         fitted.title,
         params={**_flat(_plain(asdict(fitted.told))), **_flat(_plain(fitted.learnt.recipe))},

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from tools.detectors.networks.class_labels import meaning_of
+from tools.detectors.networks.class_labels import label_meaning
 from tools.errors import SetupError
 from tools.media.paths import exists
-from tools.training.fitting.lesson import FitOptions, Inputs
-from tools.training.fitting.trainers import TRAINERS, Trainer
+from tools.training.fitting.lesson import FitOptions, InputKind
+from tools.training.fitting.trainers import TRAINERS, TrainerEntry
 
 
-def check(
-    kind: str, real: Path, fake: Path | None, *, inputs: Inputs | None, options: FitOptions
-) -> Trainer:
+def check_request(
+    kind: str, real: Path, fake: Path | None, *, inputs: InputKind | None, options: FitOptions
+) -> TrainerEntry:
     """The row of a kind. Raises SetupError where it cannot be fitted as asked, before any work."""
     if kind not in TRAINERS:
         raise SetupError(f"no detector {kind!r} can be fitted; there are {', '.join(TRAINERS)}")
@@ -29,7 +29,7 @@ def check(
     return trainer
 
 
-def called(real: Path, fake: Path | None) -> str:
+def authentic_folder_name(real: Path, fake: Path | None) -> str:
     """The name of the authentic folder, below that of the classes where it is one of those."""
     if fake is None or not _inside(real, fake):
         return real.absolute().name
@@ -45,7 +45,7 @@ def _check_forgeries(fake: Path, real: Path) -> None:
         )
     for folder in sorted(fake.iterdir()) if fake.is_dir() else ():
         other = folder.is_dir() and folder.resolve() != real.resolve()
-        if other and meaning_of(folder.name) == "real":
+        if other and label_meaning(folder.name) == "real":
             raise SetupError(
                 f"{folder} is among the forgeries, and called like authentic pictures: give it "
                 "with --real, or rename it"

@@ -19,42 +19,40 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tools.detectors.calibration import FILE as CALIBRATION
-from tools.detectors.calibration import Calibration
-from tools.detectors.calibration import fit as calibrated
-from tools.detectors.folders import About, Shelved
+from tools.detectors.calibration import CALIBRATION_FILE, Calibration, fit_calibration
+from tools.detectors.folders import DetectorDescription, StoredDetector
 from tools.detectors.kinds import load_detector
-from tools.detectors.protocol import AnyDetector, Inputs, Scored
-from tools.detectors.scoring import judge
+from tools.detectors.protocol import AnyDetector, DetectorScores, InputKind
+from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.faces.analyser import FaceAnalyser
-from tools.training.data.forgery_pool import HELD_OUT
-from tools.training.fitting.card import Told, remarks, write_card, write_figures
-from tools.training.fitting.data.crops import Looks
-from tools.training.fitting.data.dataset import People, look_through
-from tools.training.fitting.data.detector_inputs import PartViews
-from tools.training.fitting.data.faces import FolderFaces, Skipped
+from tools.training.data.forgery_pool import HELD_OUT_FAMILY
+from tools.training.fitting.card import TrainingDataSummary, caveats, write_card, write_metrics
+from tools.training.fitting.data.crops import WorkingImageReader
+from tools.training.fitting.data.dataset import PersonDataset, scan_folders
+from tools.training.fitting.data.detector_inputs import SplitInputs
+from tools.training.fitting.data.faces import FolderScanner, SkippedFile
 from tools.training.fitting.data.pairs import (
     FACE_FAMILIES,
     IMAGE_FAMILIES,
-    Case,
+    EvaluationSample,
     FolderPairs,
     ForgedPairs,
     MatchedPairs,
-    matched,
+    match_originals,
 )
-from tools.training.fitting.data.splits import PARTS, Part
-from tools.training.fitting.figures import Figures, figures_of
-from tools.training.fitting.job import Job, digest_of
-from tools.training.fitting.lesson import FitOptions, Learnt, Lesson
-from tools.training.fitting.request import called, check
-from tools.training.fitting.trainers import Trainer
+from tools.training.fitting.data.splits import SPLITS, Split
+from tools.training.fitting.figures import EvaluationMetrics, compute_metrics
+from tools.training.fitting.job import FitJob, lines_sha256
+from tools.training.fitting.lesson import FitOptions, TrainingContext, TrainingSummary
+from tools.training.fitting.request import authentic_folder_name, check_request
+from tools.training.fitting.trainers import TrainerEntry
 
 LICENCE = "as the pictures that it learnt from and its encoder allow; see the card"
-MOST_ROUNDS = 8
+MAX_ROUNDS = 8
 """How often one photograph is forged in an epoch at most."""
-FEWEST_FORGERIES = 20
+MIN_FORGERIES = 20
 """Made to calibrate on and to test on at least; an eighth of the pairs of an epoch where that is
 more."""
 
@@ -63,7 +61,7 @@ Progress = Callable[[str, float, str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Engines:
+class FitModels:
     """What finds faces and what makes features; `faces_sha256` names the first's checkpoint."""
 
     encoder: Encoder
@@ -72,7 +70,7 @@ class Engines:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+class FittedDetector:
     """A detector that lies in `folder`, how it reads, and how well it did on unseen persons.
 
     `calibration` is None where forgeries scored no higher than authentic pictures.
@@ -80,12 +78,12 @@ class Fitted:
 
     folder: Path
     kind: str
-    about: About
-    told: Told
-    figures: Figures
+    about: DetectorDescription
+    told: TrainingDataSummary
+    figures: EvaluationMetrics
     calibration: Calibration | None
-    learnt: Learnt
-    skipped: tuple[Skipped, ...]
+    learnt: TrainingSummary
+    skipped: tuple[SkippedFile, ...]
     remarks: tuple[str, ...]
     resumed: bool
     seconds: float
@@ -96,25 +94,25 @@ class Fitted:
         return f"{self.about.inputs}/{self.about.name}"
 
 
-def fit(
+def fit_detector(
     kind: str,
     real: Path,
     fake: Path | None = None,
     *,
     out: Path,
-    engines: Engines,
-    inputs: Inputs | None = None,
+    engines: FitModels,
+    inputs: InputKind | None = None,
     options: FitOptions | None = None,
     force: bool = False,
     progress: Progress = lambda what, share, said: None,
-) -> Fitted:
+) -> FittedDetector:
     """Fit one of `TRAINERS` into the folder `out`, whose name is the detector's.
 
     `fake` None has forgeries made of the authentic photographs. Raises SetupError for what cannot
     be done as asked: too few persons, folders that are not there, options the kind does not know.
     """
     began, options = time.monotonic(), options or FitOptions()
-    trainer = check(kind, real, fake, inputs=inputs, options=options)
+    trainer = check_request(kind, real, fake, inputs=inputs, options=options)
     inputs = inputs or trainer.inputs[0]
     cv2.setNumThreads(options.threads)
     asked = {
@@ -122,33 +120,35 @@ def fit(
         "fake": None if fake is None else str(fake.absolute()),
         "encoder": engines.encoder.sha256, "faces": engines.faces_sha256,
     }  # fmt: skip
-    job = Job.begin(out, asked, force=force)
+    job = FitJob.begin(out, asked, force=force)
     whole = inputs == "image"
-    faces = FolderFaces(
+    faces = FolderScanner(
         engines.faces, job.work / "faces.jsonl", whole=whole, faceless=whole and fake is not None
     )
-    people = look_through(
+    people = scan_folders(
         faces, real, fake, seed=options.seed, progress=partial(_counted, progress)
     )
     crop_px = max(trainer.crop_px, engines.encoder.image_size)
     bench = _Bench(
         kind, out.name, inputs, engines, options, job, people,
-        Looks(job.work / "copies", crop_px, whole), fake is None, progress,
+        WorkingImageReader(job.work / "copies", crop_px, whole), fake is None, progress,
     )  # fmt: skip
-    told = bench.told(called(real, fake), None if fake is None else fake.absolute().name)
+    told = bench.told(
+        authentic_folder_name(real, fake), None if fake is None else fake.absolute().name
+    )
     learnt = bench.learn(trainer, told)
-    shelved = Shelved(job.made, About.load(job.made))
+    shelved = StoredDetector(job.made, DetectorDescription.load(job.made))
     detector = load_detector(shelved, engines.encoder)
     calibration = bench.calibrate(detector, told)
     figures = bench.test(detector, calibration, learnt)
-    said = remarks(told, calibration, figures)
+    said = caveats(told, calibration, figures)
     write_card(
         job.made, shelved.about, told, learnt=learnt, calibration=calibration, figures=figures,
         said=said,
     )  # fmt: skip
-    write_figures(job.made, shelved, told, figures)
+    write_metrics(job.made, shelved, told, figures)
     job.complete()
-    return Fitted(
+    return FittedDetector(
         out, kind, shelved.about, told, figures, calibration, learnt, people.skipped, said,
         job.resumed, time.monotonic() - began,
     )  # fmt: skip
@@ -160,42 +160,42 @@ class _Bench:
 
     kind: str
     name: str
-    inputs: Inputs
-    engines: Engines
+    inputs: InputKind
+    engines: FitModels
     options: FitOptions
-    job: Job
-    people: People
-    looks: Looks
+    job: FitJob
+    people: PersonDataset
+    looks: WorkingImageReader
     forges: bool
     progress: Progress
 
-    def source(self, part: Part) -> FolderPairs:
+    def source(self, part: Split) -> FolderPairs:
         """The pairs of a part; those to be tested on are forged in families `apart` too."""
         members, wanted = self.people.of(part), self._wanted(part)
         if self.forges:
             families = IMAGE_FAMILIES if self.looks.whole else FACE_FAMILIES
             families = (*families, *self.apart) if part == "test" else families
             return ForgedPairs(members, self.looks, families, _rounds(len(members), wanted))
-        pairs = matched(members, seed=self.options.seed)
+        pairs = match_originals(members, seed=self.options.seed)
         return MatchedPairs(pairs, self.looks, _rounds(len(pairs), wanted))
 
     @property
     def apart(self) -> tuple[str, ...]:
         """Families that no forgery is made in but those tested on."""
-        return (HELD_OUT,) if self.forges else ()
+        return (HELD_OUT_FAMILY,) if self.forges else ()
 
-    def _wanted(self, part: Part) -> int:
+    def _wanted(self, part: Split) -> int:
         """Pairs of an epoch: those that say when to stop are a sixth of those learnt from."""
         return self.options.pairs if part == "learn" else self.options.pairs // 6
 
-    def told(self, real: str, fake: str | None) -> Told:
+    def told(self, real: str, fake: str | None) -> TrainingDataSummary:
         """What the job learns from, in numbers, for cards and people."""
         members = self.people.members
-        return Told(
+        return TrainingDataSummary(
             real, fake,
             authentic=sum(not it.picture.forged for it in members),
             forged=sum(it.picture.forged for it in members),
-            persons={part: self.people.persons(part) for part in PARTS},
+            persons={part: self.people.persons(part) for part in SPLITS},
             apart=self.people.apart,
             unattributed=self.people.unattributed,
             skipped=len(self.people.skipped),
@@ -228,26 +228,31 @@ class _Bench:
     @property
     def digest(self) -> str:
         """One sha256 for the pictures, whether they are forged, and the part each is in."""
-        return digest_of([
+        return lines_sha256([
             f"{part} {it.picture.forged} {it.picture.id}"
-            for part in PARTS
+            for part in SPLITS
             for it in self.people.of(part)
         ])  # fmt: skip
 
-    def learn(self, trainer: Trainer, told: Told) -> Learnt:
+    def learn(self, trainer: TrainerEntry, told: TrainingDataSummary) -> TrainingSummary:
         """Have the kind's trainer write weights and description."""
         self.job.made.mkdir(exist_ok=True)
         about = partial(
-            About, kind=self.kind, name=self.name, inputs=self.inputs, needs=trainer.needs,
-            licence=LICENCE, trained_on=told.in_words,
-        )  # fmt: skip
+            DetectorDescription,
+            kind=self.kind,
+            name=self.name,
+            inputs=self.inputs,
+            needs=trainer.needs,
+            licence=LICENCE,
+            trained_on=told.in_words,
+        )
 
         def progressed(share: float, found: object) -> None:
             words = found.items() if isinstance(found, dict) else ()
             said = ", ".join(f"{name} {value:.3g}" for name, value in words)
             self.progress("learning", share, said)
 
-        lesson = Lesson(
+        lesson = TrainingContext(
             self.kind, self.source("learn"), self.source("stop"), self.looks.whole,
             self.engines.encoder, self.engines.faces, self.engines.faces_sha256, self.options,
             self.job.learning(self.digest), self.job.made, about, progressed,
@@ -255,14 +260,14 @@ class _Bench:
         learnt = trainer.fit(lesson)
         return replace(learnt, families=lesson.families) if learnt.families is None else learnt
 
-    def calibrate(self, detector: AnyDetector, told: Told) -> Calibration | None:
+    def calibrate(self, detector: AnyDetector, told: TrainingDataSummary) -> Calibration | None:
         """How logits read, by persons who were not learnt from; written beside the weights.
 
         None, and nothing is written, where the probability would fall as the score rises.
         """
         scored, cases = self._scored(detector, "calibrate", "calibrating")
         try:
-            found = calibrated(
+            found = fit_calibration(
                 detector, scored.logits, np.array([case.forged for case in cases], bool),
                 persons=[case.member.person for case in cases],
                 fitted_on={
@@ -272,18 +277,18 @@ class _Bench:
             )  # fmt: skip
         except ValueError as error:
             raise SetupError(f"the persons kept for calibrating do not do: {error}") from error
-        (self.job.made / CALIBRATION).unlink(missing_ok=True)
+        (self.job.made / CALIBRATION_FILE).unlink(missing_ok=True)
         if not found.rises:
             return None
-        found.save(self.job.made / CALIBRATION)
+        found.save(self.job.made / CALIBRATION_FILE)
         return found
 
     def test(
-        self, detector: AnyDetector, calibration: Calibration | None, learnt: Learnt
-    ) -> Figures:
+        self, detector: AnyDetector, calibration: Calibration | None, learnt: TrainingSummary
+    ) -> EvaluationMetrics:
         """Figures on persons whom nothing has seen so far."""
         scored, cases = self._scored(detector, "test", "testing", calibration=calibration)
-        return figures_of(
+        return compute_metrics(
             scored, None if calibration is None else calibration.band,
             families=[case.family for case in cases],
             persons=[case.member.person for case in cases], learnt=learnt.families or (),
@@ -291,20 +296,20 @@ class _Bench:
         )  # fmt: skip
 
     def _scored(
-        self, detector: AnyDetector, part: Part, what: str, *,
+        self, detector: AnyDetector, part: Split, what: str, *,
         calibration: Calibration | None = None,
-    ) -> tuple[Scored, list[Case]]:  # fmt: skip
+    ) -> tuple[DetectorScores, list[EvaluationSample]]:  # fmt: skip
         source = self.source(part)
-        cases = source.cases(forgeries=max(FEWEST_FORGERIES, self.options.pairs // 8))
-        views = PartViews(
+        cases = source.cases(forgeries=max(MIN_FORGERIES, self.options.pairs // 8))
+        views = SplitInputs(
             source, cases, encoder=self.engines.encoder, faces=self.engines.faces,
             seed=self.options.seed, progress=partial(_counted, self.progress, what),
         )  # fmt: skip
-        return judge(detector, views, calibration=calibration), cases
+        return run_detector(detector, views, calibration=calibration), cases
 
 
 def _rounds(count: int, wanted: int) -> int:
-    return max(1, min(MOST_ROUNDS, -(-wanted // max(count, 1))))
+    return max(1, min(MAX_ROUNDS, -(-wanted // max(count, 1))))
 
 
 def _counted(progress: Progress, what: str, done: int, total: int) -> None:

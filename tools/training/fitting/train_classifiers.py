@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tools.detectors.folders import About
-from tools.detectors.networks.class_labels import Meaning
-from tools.forge.forgery import Forgery, Recipe, save_forgery
+from tools.detectors.folders import DetectorDescription
+from tools.detectors.networks.class_labels import LabelMeaning
+from tools.forge.forgery import Forgery, ForgeryRecipe, save_forgery
 from tools.media.hashing import file_sha256
-from tools.training.data.class_folders import Part, Picture, write_split
-from tools.training.detectors.classifier_run import ClassifierRun, Options
+from tools.training.data.class_folders import LabelledImage, Split, write_split
+from tools.training.detectors.classifier_run import ClassifierOptions, ClassifierRun
 from tools.training.fitting.data.pairs import FORGERY, FolderPairs, ForgedPairs, family_of
-from tools.training.fitting.lesson import Learnt, Lesson
+from tools.training.fitting.lesson import TrainingContext, TrainingSummary
 
 NETWORKS = {
     "efficientnet": "efficientnet_b0",
@@ -29,61 +29,61 @@ NETWORKS = {
 REAL = "real"
 
 
-def classifier(lesson: Lesson) -> Learnt:
+def fit_classifier(lesson: TrainingContext) -> TrainingSummary:
     """One of `NETWORKS`: several classes where forgeries lie in several sub-folders, else two."""
-    from tools.detectors.networks.classifier import save
+    from tools.detectors.networks.classifier import save_classifier
 
-    parts: dict[Part, list[Picture]] = {
+    parts: dict[Split, list[LabelledImage]] = {
         "learn": list(_pictures(lesson, lesson.learn, "learn")),
         "judge": list(_pictures(lesson, lesson.stop, "judge")),
         "test": [],
     }
     labels = sorted({it.label for part in parts.values() for it in part} - {REAL})
     binary = len(labels) == 1
-    classes: dict[str, Meaning] = {REAL: "real"}
+    classes: dict[str, LabelMeaning] = {REAL: "real"}
     classes |= {"fake": "fake"} if binary else dict.fromkeys(labels, "fake")
     targets = {REAL: 0} | {label: 1 if binary else at for at, label in enumerate(labels, 1)}
     options = _options(lesson, binary=binary)
     run = ClassifierRun(parts, targets, options, folder=lesson.work / "network")
     at = run.train(lesson.progress)
-    about: About = lesson.about()
+    about: DetectorDescription = lesson.about()
     settings = {
         "network": options.network, "classes": classes, "binary": binary,
         "height": options.height, "width": options.width,
     }  # fmt: skip
-    save(
+    save_classifier(
         lesson.out, run.network.state_dict(), settings, licence=about.licence,
         trained_on=about.trained_on,
     )  # fmt: skip
     # What is written there names the folder; a detector is called what the person called it.
-    replace(About.load(lesson.out), name=about.name).save(lesson.out)
-    own: dict[Part, list[Picture]] = {
+    replace(DetectorDescription.load(lesson.out), name=about.name).save(lesson.out)
+    own: dict[Split, list[LabelledImage]] = {
         "learn": list(_own(lesson.learn)), "judge": list(_own(lesson.stop)), "test": [],
     }  # fmt: skip
     write_split(own, lesson.out, seed=options.seed)
     recipe = {**options.told(), "classes": ", ".join(classes), "ended by": at.ended_by}
-    return Learnt(recipe, at.curve)
+    return TrainingSummary(recipe, at.curve)
 
 
-def _options(lesson: Lesson, *, binary: bool) -> Options:
+def _options(lesson: TrainingContext, *, binary: bool) -> ClassifierOptions:
     given = lesson.options
-    told = Options(
+    told = ClassifierOptions(
         NETWORKS[lesson.kind], binary=binary, minutes=given.minutes, seed=given.seed,
         threads=given.threads,
     )  # fmt: skip
     return told if given.epochs is None else replace(told, epochs=given.epochs)
 
 
-def _own(source: FolderPairs) -> Iterator[Picture]:
+def _own(source: FolderPairs) -> Iterator[LabelledImage]:
     """The person's own files of a side, so that evaluations can leave them out."""
     for member in {
         case.member.picture.id: case.member for case in source.cases(forgeries=0)
     }.values():
         label = family_of(member) if member.picture.forged else REAL
-        yield Picture(member.picture.path, label, member.person, member.picture.id)
+        yield LabelledImage(member.picture.path, label, member.person, member.picture.id)
 
 
-def _pictures(lesson: Lesson, source: FolderPairs, side: str) -> Iterator[Picture]:
+def _pictures(lesson: TrainingContext, source: FolderPairs, side: str) -> Iterator[LabelledImage]:
     """Files of a side with their classes."""
     if isinstance(source, ForgedPairs):
         yield from _made(lesson, source, lesson.work / "pictures" / side)
@@ -91,10 +91,10 @@ def _pictures(lesson: Lesson, source: FolderPairs, side: str) -> Iterator[Pictur
     for case in source.cases(forgeries=0):
         picture = case.member.picture
         label = family_of(case.member) if picture.forged else REAL
-        yield Picture(picture.path, label, case.member.person, picture.id)
+        yield LabelledImage(picture.path, label, case.member.person, picture.id)
 
 
-def _made(lesson: Lesson, source: ForgedPairs, folder: Path) -> Iterator[Picture]:
+def _made(lesson: TrainingContext, source: ForgedPairs, folder: Path) -> Iterator[LabelledImage]:
     """Photographs and forgeries of them, both written anew: how they are stored tells nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(len(source)):
@@ -106,11 +106,11 @@ def _made(lesson: Lesson, source: ForgedPairs, folder: Path) -> Iterator[Picture
                 continue
             Image.fromarray(drawn.real.pixels).save(real)
             mask = np.zeros(drawn.fake.pixels.shape[:2], np.float32)
-            recipe = Recipe(drawn.family, "", lesson.options.seed, {})
+            recipe = ForgeryRecipe(drawn.family, "", lesson.options.seed, {})
             made = folder / f"{index:06d}_new.png"
             save_forgery(Forgery(drawn.fake.pixels, mask, (), recipe), made)
             # Its name last: what a killed job had not finished is made again.
             made.replace(fake)
         for path, label in ((real, REAL), (fake, FORGERY)):
-            yield Picture(path, label, source.group(index), file_sha256(path))
+            yield LabelledImage(path, label, source.group(index), file_sha256(path))
         lesson.progress(0.0, {"pictures made": float(index + 1)})

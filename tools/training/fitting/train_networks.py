@@ -7,19 +7,24 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from tools.detectors.folders import WEIGHTS
+from tools.detectors.folders import WEIGHTS_FILE
 from tools.errors import SetupError
-from tools.training.data.pairs import Joined, PairSource
-from tools.training.fitting.data.pairs import Side
-from tools.training.fitting.lesson import Learnt, Lesson
-from tools.training.loops.picture_run import Options, Outcome, Run, divided
+from tools.training.data.pairs import ConcatPairs, PairSource
+from tools.training.fitting.data.pairs import SplitSource
+from tools.training.fitting.lesson import TrainingContext, TrainingSummary
+from tools.training.loops.picture_run import (
+    NetworkTraining,
+    TrainingOptions,
+    TrainingOutcome,
+    split_by_group,
+)
 
-RATES = {"sbi": 1e-3, "caddm": 1e-3, "sbi_caddm": 1e-3}
-PAIRS = {"repdfd": 8}
+LEARNING_RATES = {"sbi": 1e-3, "caddm": 1e-3, "sbi_caddm": 1e-3}
+PAIRS_PER_BATCH = {"repdfd": 8}
 """In a batch, where that is not the loop's own. A border is a single picture: many steps teach it
 more than large ones."""
 
-LEARNS_FROM = {
+TRAINING_DATA_NOTES = {
     "sbi": "self-blends of authentic pictures alone, no other forgery",
     "caddm": "forgeries and their originals blended again, at several sizes",
     "sbi_caddm": "both: self-blends, and forgeries blended again with their originals",
@@ -28,7 +33,7 @@ _TRIES = 50
 """Pairs that are tried before a side is given up."""
 
 
-def norms(lesson: Lesson) -> Learnt:
+def fit_gend(lesson: TrainingContext) -> TrainingSummary:
     """GenD's recipe: the normalisation of the encoder's tower, and a head."""
     from tools.training.detectors.norm_tuning import NormTuning
 
@@ -36,18 +41,18 @@ def norms(lesson: Lesson) -> Learnt:
     outcome, options = _run(lesson, learner, lambda source: source)
     detector = learner.detector(lesson.encoder)
     _describe(lesson, detector.preprocessing)
-    detector.save(lesson.out / WEIGHTS, encoder_sha256=lesson.encoder.sha256)
+    detector.save(lesson.out / WEIGHTS_FILE, encoder_sha256=lesson.encoder.sha256)
     return _learnt(outcome, options)
 
 
-def border(lesson: Lesson) -> Learnt:
+def fit_repdfd(lesson: TrainingContext) -> TrainingSummary:
     """RepDFD's recipe: a border, with the candidate's own identity in the prompt."""
-    from tools.training.detectors.repdfd import Reprogramming, WithIdentities
+    from tools.training.detectors.repdfd import PairsWithIdentities, Reprogramming
 
     faces = lesson.faces
 
     def known(source: PairSource) -> PairSource:
-        return WithIdentities(source, faces.embed)
+        return PairsWithIdentities(source, faces.embed)
 
     probe = next(
         it.picture.embedding for it in _members(lesson) if it.picture.embedding is not None
@@ -58,19 +63,19 @@ def border(lesson: Lesson) -> Learnt:
     outcome, options = _run(lesson, learner, known)
     detector = learner.detector()
     _describe(lesson, detector.preprocessing)
-    detector.save(lesson.out / WEIGHTS, embedder_sha256=lesson.faces_sha256)
+    detector.save(lesson.out / WEIGHTS_FILE, embedder_sha256=lesson.faces_sha256)
     return _learnt(outcome, options)
 
 
-def artefacts(lesson: Lesson) -> Learnt:
+def fit_artefact_network(lesson: TrainingContext) -> TrainingSummary:
     """SBI, CADDM or both; a pocket tower begins with the encoder's, where that is one."""
     from tools.training.detectors.sbi_caddm import (
         BEGUN,
         ArtefactLearner,
         Kind,
         families_of,
+        image_tower_weights,
         source_of,
-        tower_of,
     )
 
     kind = cast("Kind", lesson.kind)
@@ -79,7 +84,7 @@ def artefacts(lesson: Lesson) -> Learnt:
         learner = ArtefactLearner(kind)
     begun = False
     if hasattr(getattr(lesson.encoder.model, "visual", None), "trunk"):
-        learner.begin_with(tower_of(lesson.encoder.folder))
+        learner.begin_with(image_tower_weights(lesson.encoder.folder))
         begun = True
     outcome, options = _run(lesson, learner, lambda source: source_of(kind, source))
     about = lesson.about()
@@ -87,47 +92,51 @@ def artefacts(lesson: Lesson) -> Learnt:
     trained_on = f"{about.trained_on}{BEGUN if begun else ''}"
     learner.save(lesson.out, trained_on=trained_on, families=families, name=about.name)
     learnt = _learnt(outcome, options)
-    told = {"learns from": LEARNS_FROM[kind], "begins with the encoder's tower": begun}
+    told = {"learns from": TRAINING_DATA_NOTES[kind], "begins with the encoder's tower": begun}
     return replace(learnt, recipe={**told, **learnt.recipe}, families=families)
 
 
-def _describe(lesson: Lesson, preprocessing: str) -> None:
+def _describe(lesson: TrainingContext, preprocessing: str) -> None:
     settings = {"preprocessing": preprocessing, "families": lesson.families}
     lesson.about(encoder_sha256=lesson.encoder.sha256, settings=settings).save(lesson.out)
 
 
-def _members(lesson: Lesson) -> Any:
+def _members(lesson: TrainingContext) -> Any:
     return (case.member for case in lesson.learn.cases(forgeries=0))
 
 
 def _run(
-    lesson: Lesson, learner: Any, seen: Callable[[PairSource], PairSource]
-) -> tuple[Outcome, Options]:
-    given, own = lesson.options, Options()
-    pairs = min(PAIRS.get(lesson.kind, own.pairs), len(lesson.learn))
-    options = Options(
-        minutes=given.minutes, epochs=given.epochs or (None if given.minutes else own.epochs),
-        pairs=pairs, rate=RATES.get(lesson.kind, own.rate), seed=given.seed, threads=given.threads,
-    )  # fmt: skip
+    lesson: TrainingContext, learner: Any, seen: Callable[[PairSource], PairSource]
+) -> tuple[TrainingOutcome, TrainingOptions]:
+    given, own = lesson.options, TrainingOptions()
+    pairs = min(PAIRS_PER_BATCH.get(lesson.kind, own.pairs), len(lesson.learn))
+    options = TrainingOptions(
+        minutes=given.minutes,
+        epochs=given.epochs or (None if given.minutes else own.epochs),
+        pairs=pairs,
+        rate=LEARNING_RATES.get(lesson.kind, own.rate),
+        seed=given.seed,
+        threads=given.threads,
+    )
     source = seen(_sides(lesson, options))
     _check(source, options)
-    run = Run(learner, source, options, folder=lesson.work, name=f"fit {lesson.kind}")
+    run = NetworkTraining(learner, source, options, folder=lesson.work, name=f"fit {lesson.kind}")
     return run.train(lesson.progress), options
 
 
-def _sides(lesson: Lesson, options: Options) -> PairSource:
+def _sides(lesson: TrainingContext, options: TrainingOptions) -> PairSource:
     """Both sides, named so that the loop holds out those who are to stop the learning."""
     for learnt, stopped in (("a", "b"), ("b", "a")):
-        source = Joined([Side(lesson.learn, learnt), Side(lesson.stop, stopped)])
-        _, held = divided(source, share=options.held_out, seed=options.seed)
+        source = ConcatPairs([SplitSource(lesson.learn, learnt), SplitSource(lesson.stop, stopped)])
+        _, held = split_by_group(source, share=options.held_out, seed=options.seed)
         if source.group(held[0]) == stopped:
             break
     return source
 
 
-def _check(source: PairSource, options: Options) -> None:
+def _check(source: PairSource, options: TrainingOptions) -> None:
     """Raises SetupError where no pair can be drawn on a side: the loop would wait for ever."""
-    for side in divided(source, share=options.held_out, seed=options.seed):
+    for side in split_by_group(source, share=options.held_out, seed=options.seed):
         rng = np.random.default_rng(options.seed)
         if all(source.draw(index, rng) is None for index in side[:_TRIES]):
             raise SetupError(
@@ -136,9 +145,9 @@ def _check(source: PairSource, options: Options) -> None:
             )
 
 
-def _learnt(outcome: Outcome, options: Options) -> Learnt:
+def _learnt(outcome: TrainingOutcome, options: TrainingOptions) -> TrainingSummary:
     recipe = {
         "learning rate": options.rate, "pairs a step": options.pairs, "epochs": options.epochs,
         "minutes": options.minutes, "patience": options.patience, **outcome.figures,
     }  # fmt: skip
-    return Learnt(recipe, outcome.curve)
+    return TrainingSummary(recipe, outcome.curve)

@@ -12,31 +12,31 @@ from typing import Any, cast
 import numpy as np
 
 from tools.detectors.clip_heads.unifd_linear import UnifdLinear
-from tools.detectors.clip_heads.unifd_neighbours import UnifdNeighbours, unit_rows
-from tools.detectors.folders import WEIGHTS
+from tools.detectors.clip_heads.unifd_neighbours import UnifdNeighbours, l2_normalise_rows
+from tools.detectors.folders import WEIGHTS_FILE
 from tools.errors import SetupError
-from tools.training.data.pairs import Drawn, crops
+from tools.training.data.pairs import TrainingPair, crops
 from tools.training.detectors import prompt_tuning
 from tools.training.detectors.prompt_learners import Kind
 from tools.training.encoder.heads import fit_linear
 from tools.training.fitting.data.pairs import FolderPairs
-from tools.training.fitting.lesson import Learnt, Lesson
+from tools.training.fitting.lesson import TrainingContext, TrainingSummary
 
 CHUNK = 64
 """Pairs whose features are kept together; what a killed job has to do again at most."""
-BANK = 2000
+MAX_BANK_SIZE = 2000
 """Pairs in a bank of neighbours."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Features:
+class PairFeatures:
     """Of pairs: authentic and forged (n, d) float32."""
 
     real: np.ndarray
     fake: np.ndarray
 
 
-def linear(lesson: Lesson) -> Learnt:
+def fit_unifd_linear(lesson: TrainingContext) -> TrainingSummary:
     """UniFD's linear layer: logistic regression, all pairs weighing the same."""
     found = _joined(_features(lesson, "learn"), _features(lesson, "stop"))
     weight, bias = fit_linear(found.real, found.fake, np.ones(len(found.real)))
@@ -44,17 +44,19 @@ def linear(lesson: Lesson) -> Learnt:
     return _written(lesson, detector, {"pairs": len(found.real)})
 
 
-def neighbours(lesson: Lesson) -> Learnt:
+def fit_unifd_neighbours(lesson: TrainingContext) -> TrainingSummary:
     """UniFD's banks: features of length one of authentic and of forged pictures."""
     found = _joined(_features(lesson, "learn"), _features(lesson, "stop"))
-    kept = np.random.default_rng(lesson.options.seed).permutation(len(found.real))[:BANK]
+    kept = np.random.default_rng(lesson.options.seed).permutation(len(found.real))[:MAX_BANK_SIZE]
     detector = UnifdNeighbours(
-        unit_rows(found.real[kept]), unit_rows(found.fake[kept]), lesson.about().inputs
+        l2_normalise_rows(found.real[kept]),
+        l2_normalise_rows(found.fake[kept]),
+        lesson.about().inputs,
     )
     return _written(lesson, detector, {"pairs": len(kept), "neighbours": detector.k})
 
 
-def tuned(lesson: Lesson) -> Learnt:
+def fit_prompt_tuning(lesson: TrainingContext) -> TrainingSummary:
     """CoOp, CLIP-Adapter or a linear probe, by their published recipes, with early stopping."""
     kind = cast("Kind", lesson.kind)
     learn, stop = _features(lesson, "learn"), _features(lesson, "stop")
@@ -66,12 +68,12 @@ def tuned(lesson: Lesson) -> Learnt:
     if lesson.options.epochs is not None:
         options = replace(options, epochs=lesson.options.epochs)
 
-    def named(learnt: str, stopped: str) -> prompt_tuning.Labelled:
+    def named(learnt: str, stopped: str) -> prompt_tuning.LabelledFeatures:
         counts = len(learn.real) + len(learn.fake), len(stop.real) + len(stop.fake)
         groups = np.repeat([learnt, stopped], counts)
-        return prompt_tuning.Labelled.of(np.concatenate(rows), labels, groups)
+        return prompt_tuning.LabelledFeatures.of(np.concatenate(rows), labels, groups)
 
-    def holds_out(data: prompt_tuning.Labelled, name: str) -> bool:
+    def holds_out(data: prompt_tuning.LabelledFeatures, name: str) -> bool:
         held = prompt_tuning.held_out(data, share=options.held_out, seed=options.seed)
         return set(data.groups[held]) == {name}
 
@@ -79,7 +81,7 @@ def tuned(lesson: Lesson) -> Learnt:
     data = named("a", "b")
     if not holds_out(data, "b"):
         data = named("b", "a")
-    fit = prompt_tuning.fit(
+    fit = prompt_tuning.fit_prompts(
         kind, data, encoder=lesson.encoder, inputs=lesson.about().inputs, options=options,
         checkpoint=lesson.work / "tuning.pt", progress=lambda said: lesson.progress(1.0, {}),
     )  # fmt: skip
@@ -91,17 +93,19 @@ def tuned(lesson: Lesson) -> Learnt:
     return replace(found, curve=curve)
 
 
-def _written(lesson: Lesson, detector: Any, recipe: dict[str, Any]) -> Learnt:
+def _written(lesson: TrainingContext, detector: Any, recipe: dict[str, Any]) -> TrainingSummary:
     about = lesson.about(
         encoder_sha256=lesson.encoder.sha256,
         settings={"preprocessing": detector.preprocessing, "families": lesson.families},
     )
     about.save(lesson.out)
-    detector.save(lesson.out / WEIGHTS, encoder_sha256=lesson.encoder.sha256, inputs=about.inputs)
-    return Learnt({**recipe, "preprocessing": detector.preprocessing})
+    detector.save(
+        lesson.out / WEIGHTS_FILE, encoder_sha256=lesson.encoder.sha256, inputs=about.inputs
+    )
+    return TrainingSummary({**recipe, "preprocessing": detector.preprocessing})
 
 
-def _features(lesson: Lesson, side: str) -> Features:
+def _features(lesson: TrainingContext, side: str) -> PairFeatures:
     """Of every pair of a side; chunks that an earlier start has computed are read."""
     source = lesson.learn if side == "learn" else lesson.stop
     parts = []
@@ -113,7 +117,7 @@ def _features(lesson: Lesson, side: str) -> Features:
             found = _chunk(lesson, source, range(start, min(start + CHUNK, len(source))))
             _keep(found, file)
         with np.load(file) as kept:
-            parts.append(Features(kept["real"], kept["fake"]))
+            parts.append(PairFeatures(kept["real"], kept["fake"]))
         lesson.progress((before + min(start + CHUNK, len(source))) / total, {})
     found = _joined(*parts)
     if not len(found.real):
@@ -124,7 +128,7 @@ def _features(lesson: Lesson, side: str) -> Features:
     return found
 
 
-def _chunk(lesson: Lesson, source: FolderPairs, indices: Sequence[int]) -> Features:
+def _chunk(lesson: TrainingContext, source: FolderPairs, indices: Sequence[int]) -> PairFeatures:
     pairs = []
     for index in indices:
         # A generator of its own for each pair: where a job was killed changes nothing.
@@ -133,11 +137,11 @@ def _chunk(lesson: Lesson, source: FolderPairs, indices: Sequence[int]) -> Featu
         if drawn is not None:
             pairs.append(_inputs(lesson, drawn, rng))
     real, fake = (lesson.encoder.encode_images([pair[at] for pair in pairs]) for at in (0, 1))
-    return Features(real, fake)
+    return PairFeatures(real, fake)
 
 
 def _inputs(
-    lesson: Lesson, drawn: Drawn, rng: np.random.Generator
+    lesson: TrainingContext, drawn: TrainingPair, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     if lesson.whole:
         return drawn.real.pixels, drawn.fake.pixels
@@ -149,13 +153,13 @@ def _inputs(
     return real.image, fake.image
 
 
-def _joined(*parts: Features) -> Features:
-    return Features(
+def _joined(*parts: PairFeatures) -> PairFeatures:
+    return PairFeatures(
         np.concatenate([it.real for it in parts]), np.concatenate([it.fake for it in parts])
     )
 
 
-def _keep(found: Features, file: Path) -> None:
+def _keep(found: PairFeatures, file: Path) -> None:
     """Written whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".new")

@@ -1,90 +1,95 @@
 """Which detectors a person can fit, and how each is: one table.
 
-To add one, write a function from a `Lesson` to what was learnt, and a row. Everything heavy is
-imported when a row is used, so that the table can be shown at once.
+To add one, write a function from a `TrainingContext` to what was learnt, and a row. Everything
+heavy is imported when a row is used, so that the table can be shown at once.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tools.training.fitting.lesson import Inputs, Learnt, Lesson
+from tools.training.fitting.lesson import InputKind, TrainingContext, TrainingSummary
 
 
 @dataclass(frozen=True, slots=True)
-class Trainer:
+class TrainerEntry:
     """A row: what a kind is in a line, what it may look at, the options it knows, its crops in px.
 
     `crop_px` 0 means the encoder's input.
     """
 
     title: str
-    inputs: tuple[Inputs, ...]
+    inputs: tuple[InputKind, ...]
     options: frozenset[str]
-    fit: Callable[[Lesson], Learnt]
+    fit: Callable[[TrainingContext], TrainingSummary]
     needs: str = "features"
     crop_px: int = 0
 
 
-def _unifd_linear(lesson: Lesson) -> Learnt:
-    from tools.training.fitting.train_on_features import linear
+def _unifd_linear(lesson: TrainingContext) -> TrainingSummary:
+    from tools.training.fitting.train_on_features import fit_unifd_linear
 
-    return linear(lesson)
-
-
-def _unifd_neighbours(lesson: Lesson) -> Learnt:
-    from tools.training.fitting.train_on_features import neighbours
-
-    return neighbours(lesson)
+    return fit_unifd_linear(lesson)
 
 
-def _tuned(lesson: Lesson) -> Learnt:
-    from tools.training.fitting.train_on_features import tuned
+def _unifd_neighbours(lesson: TrainingContext) -> TrainingSummary:
+    from tools.training.fitting.train_on_features import fit_unifd_neighbours
 
-    return tuned(lesson)
-
-
-def _gend(lesson: Lesson) -> Learnt:
-    from tools.training.fitting.train_networks import norms
-
-    return norms(lesson)
+    return fit_unifd_neighbours(lesson)
 
 
-def _repdfd(lesson: Lesson) -> Learnt:
-    from tools.training.fitting.train_networks import border
+def _tuned(lesson: TrainingContext) -> TrainingSummary:
+    from tools.training.fitting.train_on_features import fit_prompt_tuning
 
-    return border(lesson)
-
-
-def _artefacts(lesson: Lesson) -> Learnt:
-    from tools.training.fitting.train_networks import artefacts
-
-    return artefacts(lesson)
+    return fit_prompt_tuning(lesson)
 
 
-def _classifier(lesson: Lesson) -> Learnt:
-    from tools.training.fitting.train_classifiers import classifier
+def _gend(lesson: TrainingContext) -> TrainingSummary:
+    from tools.training.fitting.train_networks import fit_gend
 
-    return classifier(lesson)
+    return fit_gend(lesson)
 
 
-_BOTH: tuple[Inputs, ...] = ("face", "image")
-_FACE: tuple[Inputs, ...] = ("face",)
-_IMAGE: tuple[Inputs, ...] = ("image",)
+def _repdfd(lesson: TrainingContext) -> TrainingSummary:
+    from tools.training.fitting.train_networks import fit_repdfd
+
+    return fit_repdfd(lesson)
+
+
+def _artefacts(lesson: TrainingContext) -> TrainingSummary:
+    from tools.training.fitting.train_networks import fit_artefact_network
+
+    return fit_artefact_network(lesson)
+
+
+def _classifier(lesson: TrainingContext) -> TrainingSummary:
+    from tools.training.fitting.train_classifiers import fit_classifier
+
+    return fit_classifier(lesson)
+
+
+_BOTH: tuple[InputKind, ...] = ("face", "image")
+_FACE: tuple[InputKind, ...] = ("face",)
+_IMAGE: tuple[InputKind, ...] = ("image",)
 _AT_ONCE, _IN_EPOCHS = frozenset[str](), frozenset({"epochs"})
 _IN_TIME = frozenset({"epochs", "minutes"})
 
 
-def _features(title: str, options: frozenset[str], fit: Callable[[Lesson], Learnt]) -> Trainer:
-    return Trainer(title, _BOTH, options, fit)
+def _features(
+    title: str, options: frozenset[str], fit: Callable[[TrainingContext], TrainingSummary]
+) -> TrainerEntry:
+    return TrainerEntry(title, _BOTH, options, fit)
 
 
 def _pixels(
-    title: str, inputs: tuple[Inputs, ...], fit: Callable[[Lesson], Learnt], crop_px: int = 0
-) -> Trainer:
-    return Trainer(title, inputs, _IN_TIME, fit, "pixels", crop_px)
+    title: str,
+    inputs: tuple[InputKind, ...],
+    fit: Callable[[TrainingContext], TrainingSummary],
+    crop_px: int = 0,
+) -> TrainerEntry:
+    return TrainerEntry(title, inputs, _IN_TIME, fit, "pixels", crop_px)
 
 
-TRAINERS: Mapping[str, Trainer] = {
+TRAINERS: Mapping[str, TrainerEntry] = {
     "unifd_linear": _features("a linear layer on features (UniFD)", _AT_ONCE, _unifd_linear),
     "unifd_neighbours": _features("the nearest pictures (UniFD)", _AT_ONCE, _unifd_neighbours),
     "coop": _features("a learnt prompt (CoOp)", _IN_EPOCHS, _tuned),

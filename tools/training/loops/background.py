@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 _LOOKS_UP_S = 0.2
 
 
-def ahead(items: Iterator[Item], *, depth: int = 3) -> Iterator[Item]:
+def prefetch(items: Iterator[Item], *, depth: int = 3) -> Iterator[Item]:
     """The same items, made in a thread, a few in advance; a failure is raised here.
 
     The thread ends with the items, or soon after nobody wants them any more.

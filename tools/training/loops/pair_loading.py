@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from tools.training.data.forgery_batches import Batch, Pool, Stream
+from tools.training.data.forgery_batches import Batch, BatchStream, Pool
 
 _PATIENCE_S = 300
 """A batch that takes longer will not come."""
@@ -21,7 +21,7 @@ _PATIENCE_S = 300
 Parcel = tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[tuple[str, str]]]
 
 
-class Preparation(IterableDataset[Parcel]):
+class PairIterableDataset(IterableDataset[Parcel]):
     """An endless stream of prepared batches; every worker draws its own pairs."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Preparation(IterableDataset[Parcel]):
         rng = np.random.default_rng([self.seed, 0 if worker is None else worker.id])
         cv2.setNumThreads(1)
         pools = {name: Pool(folder) for name, folder in self.folders.items()}
-        for batch in Stream(pools, self.shares, rng).batches(self.pairs):
+        for batch in BatchStream(pools, self.shares, rng).batches(self.pairs):
             tensors = (torch.from_numpy(it) for it in (batch.images, batch.maps, batch.weights))
             yield *tensors, batch.kinds  # type: ignore[misc]  # three tensors
 
@@ -49,7 +49,7 @@ def batches_of_processes(
     seed: int,
 ) -> Iterator[Batch]:
     """Endless batches from that many processes; raises ValueError while there is no chunk."""
-    work = Preparation(folders, shares, pairs=pairs, seed=seed)
+    work = PairIterableDataset(folders, shares, pairs=pairs, seed=seed)
     # Forked processes inherit the locks of threads that they do not have, and may wait for ever.
     loader = DataLoader(
         work, batch_size=None, num_workers=processes, prefetch_factor=4, collate_fn=_as_it_is,

@@ -1,8 +1,8 @@
 """Trains a small network that looks at face crops: one loop for every detector that has one.
 
-The loop knows nothing of a detector but its `Learner`: losses on a batch of pairs, logits of
-pictures, and how it is saved. It divides pairs by person, stops early, keeps a running average of
-the weights, and goes on from its last checkpoint.
+The loop knows nothing of a detector but its `TrainableDetector`: losses on a batch of pairs, logits
+of pictures, and how it is saved. It divides pairs by person, stops early, keeps a running average
+of the weights, and goes on from its last checkpoint.
 """
 
 import copy
@@ -19,15 +19,15 @@ from torch import Tensor, nn
 
 from tools.encoder.clip import best_device
 from tools.errors import SetupError
-from tools.training.data.pairs import PairSource, Sample, crops
-from tools.training.loops.background import ahead
+from tools.training.data.pairs import CropSample, PairSource, crops
+from tools.training.loops.background import prefetch
 
 Progress = Callable[[float, Mapping[str, float]], None]
 """Called with the share that is done and what was measured last."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class TrainingOptions:
     """How long and how fast to learn; whichever of `minutes` and `epochs` comes first ends it.
 
     The learner is judged once an epoch; of more than ten epochs, and without `epochs`, after every
@@ -46,7 +46,7 @@ class Options:
     threads: int = 1
 
 
-class Learner(Protocol):
+class TrainableDetector(Protocol):
     """A network that learns to tell forged from authentic; also an `nn.Module`."""
 
     @property
@@ -57,18 +57,18 @@ class Learner(Protocol):
     def margin(self) -> float:
         """Of the aligned crops."""
 
-    def losses(self, samples: Sequence[Sample]) -> Mapping[str, Tensor]:
+    def losses(self, samples: Sequence[CropSample]) -> Mapping[str, Tensor]:
         """Parts of the loss, to be summed; the first half is authentic, then their forgeries."""
 
-    def logits(self, samples: Sequence[Sample]) -> Tensor:
+    def logits(self, samples: Sequence[CropSample]) -> Tensor:
         """(n,) logits, higher is more likely forged; without gradients."""
 
-    def groups(self, options: Options) -> list[dict[str, Any]]:
+    def groups(self, options: TrainingOptions) -> list[dict[str, Any]]:
         """What AdamW is to learn, with rates of its own where they differ."""
 
 
 @dataclass(slots=True)
-class Outcome:
+class TrainingOutcome:
     """What a training came to: held-out AUC over time, its best, pairs seen, and the divisions."""
 
     figures: dict[str, float] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Outcome:
     held_out: list[int] = field(default_factory=list)
 
 
-def divided(source: PairSource, *, share: float, seed: int) -> tuple[list[int], list[int]]:
+def split_by_group(source: PairSource, *, share: float, seed: int) -> tuple[list[int], list[int]]:
     """Indices to learn from and to judge by; no group is on both sides.
 
     Raises SetupError with fewer than two groups.
@@ -93,11 +93,11 @@ def divided(source: PairSource, *, share: float, seed: int) -> tuple[list[int], 
     return learnt, [index for index, group in enumerate(groups) if group in held]
 
 
-class Run:
+class NetworkTraining:
     """The state of one training; `folder` holds its checkpoint."""
 
     def __init__(
-        self, learner: Any, source: PairSource, options: Options, *, folder: Path, name: str
+        self, learner: Any, source: PairSource, options: TrainingOptions, *, folder: Path, name: str
     ) -> None:
         self.learner, self.source, self.options = learner.to(best_device()), source, options
         self.file = folder / "last.pt"
@@ -111,14 +111,16 @@ class Run:
         )
         self.bases = [group["lr"] for group in self.optimiser.param_groups]
         self.step, self.spent_s, self.waited = 0, 0.0, 0
-        self.outcome = Outcome()
+        self.outcome = TrainingOutcome()
         if self.file.is_file():
             self._resume()
 
-    def train(self, progress: Progress | None = None) -> Outcome:
+    def train(self, progress: Progress | None = None) -> TrainingOutcome:
         """Learn until time, epochs or patience are over; the learner ends at its best."""
         torch.set_num_threads(self.options.threads)
-        learnt, held = divided(self.source, share=self.options.held_out, seed=self.options.seed)
+        learnt, held = split_by_group(
+            self.source, share=self.options.held_out, seed=self.options.seed
+        )
         self.outcome.held_out = held
         judged = self._judged(held)
         per_epoch = max(1, len(learnt) // self.options.pairs)
@@ -126,7 +128,7 @@ class Run:
         began, since = time.monotonic(), self.spent_s
         sums: dict[str, float] = {}
         # What ended before it was interrupted is not gone on with.
-        batches = iter(()) if self._over(per_epoch) else ahead(self._batches(learnt))
+        batches = iter(()) if self._over(per_epoch) else prefetch(self._batches(learnt))
         for samples in batches:
             self.spent_s = since + time.monotonic() - began
             done = self._done(per_epoch)
@@ -157,10 +159,10 @@ class Run:
     def _over(self, per_epoch: int) -> bool:
         return self._done(per_epoch) >= 1 or self.waited >= self.options.patience
 
-    def _batches(self, learnt: Sequence[int]) -> Iterator[list[Sample]]:
+    def _batches(self, learnt: Sequence[int]) -> Iterator[list[CropSample]]:
         rng = np.random.default_rng([self.options.seed, self.step])
-        reals: list[Sample] = []
-        fakes: list[Sample] = []
+        reals: list[CropSample] = []
+        fakes: list[CropSample] = []
         while True:
             for index in rng.permutation(learnt):
                 pair = self._pair(int(index), rng, augment=True)
@@ -174,7 +176,7 @@ class Run:
 
     def _pair(
         self, index: int, rng: np.random.Generator, *, augment: bool
-    ) -> tuple[Sample, Sample] | None:
+    ) -> tuple[CropSample, CropSample] | None:
         drawn = self.source.draw(index, rng)
         if drawn is None:
             return None
@@ -184,14 +186,14 @@ class Run:
             margin=learner.margin, augment=augment,
         )  # fmt: skip
 
-    def _judged(self, held: Sequence[int]) -> list[Sample]:
+    def _judged(self, held: Sequence[int]) -> list[CropSample]:
         rng = np.random.default_rng(self.options.seed)
-        found: list[Sample] = []
+        found: list[CropSample] = []
         for index in rng.permutation(held)[: self.options.judged]:
             found += self._pair(int(index), rng, augment=False) or ()
         return found
 
-    def _learn(self, samples: Sequence[Sample], done: float) -> dict[str, float]:
+    def _learn(self, samples: Sequence[CropSample], done: float) -> dict[str, float]:
         warm, fall = min(1.0, done / 0.02 + 0.01), max(0.0, (done - 0.3) / 0.7)
         factor = warm * (0.5 + 0.5 * float(np.cos(np.pi * fall)))
         for group, base in zip(self.optimiser.param_groups, self.bases, strict=True):
@@ -221,7 +223,7 @@ class Run:
                 old.copy_(new)
 
     def _judge(
-        self, judged: Sequence[Sample], done: float, sums: Mapping[str, float]
+        self, judged: Sequence[CropSample], done: float, sums: Mapping[str, float]
     ) -> dict[str, float]:
         from sklearn.metrics import roc_auc_score
 

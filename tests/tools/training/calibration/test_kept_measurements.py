@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.training.calibration.verdict import kept
+from tools.training.calibration.verdict import cached
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
@@ -13,6 +13,6 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
         runs.append(1)
         return {"score": 0.5}
 
-    first = kept(tmp_path / "scores.pickle", measure)
-    assert kept(tmp_path / "scores.pickle", measure) == first == {"score": 0.5}
+    first = cached(tmp_path / "scores.pickle", measure)
+    assert cached(tmp_path / "scores.pickle", measure) == first == {"score": 0.5}
     assert len(runs) == 1

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tools.training.calibration.made_cases import Comparison, Exhibit
-from tools.training.calibration.verdict import FACE_AND_IMAGE, Sample, _question, fit
-from tools.verdict.rule import SAME_PHOTOGRAPH, Rule
+from tools.training.calibration.made_cases import BenchmarkFile, LabelledComparison
+from tools.training.calibration.verdict import FACE_AND_IMAGE, ScoredSample, _question, fit_rule
+from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
 PERSONS = 100
 LEVELS = {"morph": 0.0}
@@ -15,7 +15,7 @@ LEVELS = {"morph": 0.0}
 def _comparison(
     rng: np.random.Generator, number: int, kind: str, *, same: bool, bits: float,
     of_query: bool = False, family: str = "",
-) -> Comparison:  # fmt: skip
+) -> LabelledComparison:  # fmt: skip
     forged = kind == "forgery"
     scores: dict[str, float | None] = {
         name: float(rng.normal(LEVELS.get(family, 2.0) if forged else -2.0, 1.0))
@@ -27,17 +27,17 @@ def _comparison(
     scores["query/face_hash_distance"] = bits + float(rng.integers(0, 3))
     person = f"person {number % PERSONS}"
     depicted = person if same else f"stranger {number % PERSONS}"
-    exhibit = Exhibit(f"{number}.jpg", kind, depicted, depicted, family, of_query=of_query)
-    return Comparison(person, exhibit, True, scores)
+    exhibit = BenchmarkFile(f"{number}.jpg", kind, depicted, depicted, family, of_query=of_query)
+    return LabelledComparison(person, exhibit, True, scores)
 
 
 @pytest.fixture(scope="module")
-def rule() -> Rule:
+def rule() -> VerdictRule:
     """A rule fitted on 1,400 made-up comparisons of a hundred persons."""
     return _fitted("partial_swap", "morph")
 
 
-def _fitted(*left_out: str) -> Rule:
+def _fitted(*left_out: str) -> VerdictRule:
     rng = np.random.default_rng(0)
     groups = [
         ("authentic", True, 30.0, False, ""), ("forgery", True, 30.0, False, ""),
@@ -54,7 +54,7 @@ def _fitted(*left_out: str) -> Rule:
         for number in range(200)
     ]  # fmt: skip
     cosines = rng.normal(0, 0.1, (PERSONS, 300))
-    return fit(rows, strangers=cosines)
+    return fit_rule(rows, strangers=cosines)
 
 
 def _scores(cosine: float, forged: bool, bits: float) -> dict[str, float | None]:
@@ -80,24 +80,24 @@ def _scores(cosine: float, forged: bool, bits: float) -> dict[str, float | None]
     ],
 )
 def test_a_fitted_rule_judges_plain_cases(
-    rule: Rule, cosine: float, forged: bool, bits: float, verdict: str
+    rule: VerdictRule, cosine: float, forged: bool, bits: float, verdict: str
 ) -> None:
     """Each kind of file that the fit saw is judged as what it is."""
     assert rule.assess(_scores(cosine, forged, bits), usable=True).verdict == verdict
 
 
-def test_the_copy_threshold_lies_between_copies_and_other_photos(rule: Rule) -> None:
+def test_the_copy_threshold_lies_between_copies_and_other_photos(rule: VerdictRule) -> None:
     """Copies were at 2 to 4 bits and other photos from 30 on: the edge is in between."""
     assert 4 < rule.copy_bits < 30
 
 
-def test_the_rule_says_what_it_was_fitted_on(rule: Rule) -> None:
+def test_the_rule_says_what_it_was_fitted_on(rule: VerdictRule) -> None:
     """The numbers of persons and faces are counted, not typed in."""
     assert rule.fitted_on["persons"] == PERSONS
     assert rule.fitted_on["faces"] == 1400
 
 
-def test_the_lower_edge_is_that_of_the_family_that_hides_best(rule: Rule) -> None:
+def test_the_lower_edge_is_that_of_the_family_that_hides_best(rule: VerdictRule) -> None:
     """A family left out of all training moves the edge, and no calibrator: at most 10 % pass it."""
     without = _fitted()
     asked, before = rule.questions["with_query"], without.questions["with_query"]
@@ -108,7 +108,7 @@ def test_the_lower_edge_is_that_of_the_family_that_hides_best(rule: Rule) -> Non
     assert 0 < unseen.share <= 0.10
 
 
-def test_the_bands_count_persons(rule: Rule) -> None:
+def test_the_bands_count_persons(rule: VerdictRule) -> None:
     """Two photos of each of a hundred persons are a hundred, for every question."""
     for name, question in rule.questions.items():
         strangers = PERSONS if name == "alone" else 0
@@ -122,7 +122,7 @@ def test_edges_are_fitted_on_persons_whom_the_calibrator_has_not_seen() -> None:
     """A score that only tells persons apart promises nothing about others: no edge relies on it."""
     rng = np.random.default_rng(3)
     told = [
-        Sample({f"of {of}": float(of == person) for of in range(40)}, person % 2 == 1,
+        ScoredSample({f"of {of}": float(of == person) for of in range(40)}, person % 2 == 1,
                f"person {person}", "")
         for person in range(40)
         for _ in range(rng.integers(1, 4))

@@ -8,12 +8,12 @@ import pytest
 from tests.tools.training.detectors.test_classifier_networks import noise, write
 from tools.errors import SetupError
 from tools.training.data.class_folders import (
-    SHARES,
-    Picture,
-    divided,
+    SPLIT_FRACTIONS,
+    LabelledImage,
     group_of,
-    in_folders,
-    meanings,
+    label_meanings,
+    read_class_folders,
+    split_by_group,
 )
 
 
@@ -21,18 +21,18 @@ def test_groups_never_straddle() -> None:
     """Whatever the sizes of groups and classes, none is in two parts, and shares are kept."""
     rng = np.random.default_rng(9)
     pictures = [
-        Picture(Path(f"{number}.png"), str(rng.choice(["a", "b", "c"])), group, str(number))
+        LabelledImage(Path(f"{number}.png"), str(rng.choice(["a", "b", "c"])), group, str(number))
         for number in range(900)
         for group in [f"person{int(rng.pareto(0.7)) % 150}"]
     ]
-    parts = divided(pictures, seed=1)
+    parts = split_by_group(pictures, seed=1)
     groups = [{it.group for it in kept} for kept in parts.values()]
     assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
     assert sum(map(len, parts.values())) == len(pictures)
-    for part, share in SHARES.items():
+    for part, share in SPLIT_FRACTIONS.items():
         assert len(parts[part]) / len(pictures) == pytest.approx(share, abs=0.04)
         assert {it.label for it in parts[part]} == {"a", "b", "c"}
-    assert divided(pictures, seed=1) == parts != divided(pictures, seed=2)
+    assert split_by_group(pictures, seed=1) == parts != split_by_group(pictures, seed=2)
 
 
 def test_whose_a_picture_is(tmp_path: Path) -> None:
@@ -44,14 +44,14 @@ def test_whose_a_picture_is(tmp_path: Path) -> None:
 
 def test_what_classes_mean() -> None:
     """A name without a word is a generator beside an authentic class; `real` says it of any."""
-    assert meanings(["StyleGAN1", "authentic", "resynthesis"]) == {
+    assert label_meanings(["StyleGAN1", "authentic", "resynthesis"]) == {
         "StyleGAN1": "fake", "authentic": "real", "resynthesis": "fake",
     }  # fmt: skip
-    assert meanings(["CelebA", "SDXL"], real=["CelebA"]) == {"CelebA": "real", "SDXL": "fake"}
+    assert label_meanings(["CelebA", "SDXL"], real=["CelebA"]) == {"CelebA": "real", "SDXL": "fake"}
     with pytest.raises(SetupError, match="--real CLASS"):
-        meanings(["CelebA", "SDXL"])
+        label_meanings(["CelebA", "SDXL"])
     with pytest.raises(SetupError, match=r"names \['FFHQ'\]"):
-        meanings(["CelebA", "SDXL"], real=["FFHQ"])
+        label_meanings(["CelebA", "SDXL"], real=["FFHQ"])
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
@@ -59,20 +59,20 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "real", noise(np.random.default_rng(0), (9, 9, 9)), "ann__1.png")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SetupError, match=r"1 class \['real'\]: put at least two folders"):
-        in_folders(tmp_path)
+        read_class_folders(tmp_path)
     with pytest.raises(SetupError, match="no folder"):
-        in_folders(tmp_path / "nowhere")
+        read_class_folders(tmp_path / "nowhere")
 
 
 def test_too_few_persons_are_refused() -> None:
     """A class of two persons cannot be learnt, judged and tested apart."""
     few = [
-        Picture(Path(f"{label}/{group}.png"), label, group, label + group)
+        LabelledImage(Path(f"{label}/{group}.png"), label, group, label + group)
         for label in ("real", "fake")
         for group in ("ann", "bob")
     ]
     with pytest.raises(SetupError, match="too few persons or originals to test by"):
-        divided(few, seed=0)
+        split_by_group(few, seed=0)
 
 
 def test_copies_and_broken_files(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_copies_and_broken_files(tmp_path: Path) -> None:
     write(tmp_path / "real", noise(np.random.default_rng(2), (90, 90, 90)), "b__1.png")
     some = (tmp_path / "real" / "b__1.png").read_bytes()
     (tmp_path / "real" / "c__1.png").write_bytes(some)
-    found = in_folders(tmp_path)
+    found = read_class_folders(tmp_path)
     assert (len(found.pictures), found.copies, len(found.skipped)) == (3, 1, 2)
     (tmp_path / "fake" / "d__1.png").write_bytes(some)
     with pytest.raises(SetupError, match="is the same file as"):
-        in_folders(tmp_path)
+        read_class_folders(tmp_path)

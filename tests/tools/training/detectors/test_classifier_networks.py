@@ -13,23 +13,29 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from tools.detectors.folders import shelved
+from tools.detectors.folders import find_stored_detectors
 from tools.detectors.kinds import load_detector
-from tools.detectors.networks.architectures import ARCHITECTURES, build
-from tools.detectors.networks.class_labels import Classes
-from tools.detectors.networks.classifier import ClassifierNetwork, resized, save
-from tools.detectors.protocol import PictureDetector
+from tools.detectors.networks.architectures import ARCHITECTURES, build_network
+from tools.detectors.networks.class_labels import ClassMapping
+from tools.detectors.networks.classifier import ClassifierNetwork, resize_exactly, save_classifier
+from tools.detectors.protocol import PixelDetector
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.media.images import read_photo
-from tools.training.data.class_folders import SPLIT, Found, divided, in_folders, seen_in_training
+from tools.training.data.class_folders import (
+    SPLIT,
+    ClassFolderDataset,
+    read_class_folders,
+    seen_in_training,
+    split_by_group,
+)
 from tools.training.detectors.classifier import main, train
-from tools.training.detectors.classifier_card import Trained
-from tools.training.detectors.classifier_run import ClassifierRun, Options
+from tools.training.detectors.classifier_card import ClassifierEvaluation
+from tools.training.detectors.classifier_run import ClassifierOptions, ClassifierRun
 
 CLASSES = {"authentic": (200, 90, 90), "reenactment": (90, 200, 90), "stylegan": (90, 90, 200)}
 COLOURS = list(CLASSES.values())
-QUICK = Options(
+QUICK = ClassifierOptions(
     "small_cnn", height=24, width=20, batch=8, rate=3e-3, epochs=5, threads=1, device="cpu"
 )
 
@@ -62,21 +68,21 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(folder: Path, out: Path) -> Trained:
+def trained(folder: Path, out: Path) -> ClassifierEvaluation:
     """The small network, trained on them."""
-    return train(in_folders(folder), QUICK, out=out)
+    return train(read_class_folders(folder), QUICK, out=out)
 
 
 @pytest.fixture(scope="module")
-def detector(trained: Trained, out: Path) -> PictureDetector:
+def detector(trained: ClassifierEvaluation, out: Path) -> PixelDetector:
     """The same, from the shelf."""
-    (found,) = shelved([out.parent])
+    (found,) = find_stored_detectors([out.parent])
     read = load_detector(found, Encoder.load(Path("tools/checkpoints/weights/encoder"), threads=1))
-    assert isinstance(read, PictureDetector)
+    assert isinstance(read, PixelDetector)
     return read
 
 
-def test_coloured_noise_is_told_apart(trained: Trained) -> None:
+def test_coloured_noise_is_told_apart(trained: ClassifierEvaluation) -> None:
     """Classes that differ are named on persons that were not learnt, better than the majority."""
     assert trained.figures["accuracy"] > 0.9
     assert trained.figures["macro f1"] > 0.9
@@ -88,7 +94,7 @@ def test_coloured_noise_is_told_apart(trained: Trained) -> None:
 @pytest.mark.parametrize("network", sorted(set(ARCHITECTURES) - {"small_cnn"}))
 def test_each_of_timms_learns(network: str, folder: Path, tmp_path: Path) -> None:
     """A step on one batch moves every weight of each family, and makes that batch's loss less."""
-    parts = divided(in_folders(folder).pictures, seed=0)
+    parts = split_by_group(read_class_folders(folder).pictures, seed=0)
     options = replace(QUICK, network=network, height=36, width=34, rate=1e-3)
     run = ClassifierRun(parts, {it: at for at, it in enumerate(CLASSES)}, options, folder=tmp_path)
     first = {name: it.clone() for name, it in run.network.named_parameters()}
@@ -98,7 +104,7 @@ def test_each_of_timms_learns(network: str, folder: Path, tmp_path: Path) -> Non
     assert losses[-1] < losses[0]
 
 
-def test_fake_pictures_score_higher(detector: PictureDetector) -> None:
+def test_fake_pictures_score_higher(detector: PixelDetector) -> None:
     """The log-odds are of all that is fake: positive for both generators, negative for real."""
     rng = np.random.default_rng(5)
     scores = detector.score_pictures([noise(rng, colour) for colour in COLOURS])
@@ -124,7 +130,7 @@ def test_the_order_of_the_labels_flips_nothing(binary: bool, tmp_path: Path) -> 
     """Fake named first or last: with the outputs in that order too the scores are the same."""
     rng = np.random.default_rng(7)
     pictures = [noise(rng, colour) for colour in COLOURS]
-    network = build("small_cnn", outputs=1 if binary else 2, height=24, width=20)
+    network = build_network("small_cnn", outputs=1 if binary else 2, height=24, width=20)
     state = network.state_dict()
     turned = dict(state)
     for name in () if binary else ("head.1.weight", "head.1.bias"):
@@ -132,7 +138,7 @@ def test_the_order_of_the_labels_flips_nothing(binary: bool, tmp_path: Path) -> 
     found = []
     for number, (weights, labels) in enumerate([(state, "real fake"), (turned, "fake real")]):
         classes = {label: label for label in labels.split()}
-        kept = save(tmp_path / str(number), weights, settings(classes, binary), **SAID)
+        kept = save_classifier(tmp_path / str(number), weights, settings(classes, binary), **SAID)
         found.append(ClassifierNetwork.load(kept).score_pictures(pictures))
     assert np.allclose(found[0], found[1], atol=1e-6)
     assert abs(found[0]).min() > 1e-4
@@ -151,11 +157,11 @@ def settings(classes: Mapping[str, str], binary: bool = False) -> dict[str, obje
 def test_what_is_read_back_scores_the_same(tmp_path: Path) -> None:
     """Weights, classes and size survive the shelf: not a bit of the scores changes."""
     torch.manual_seed(3)
-    network = build("small_cnn", outputs=3, height=24, width=20).eval()
-    classes = Classes(fake=(1, 2), real=(0,), labels=tuple(CLASSES))
+    network = build_network("small_cnn", outputs=3, height=24, width=20).eval()
+    classes = ClassMapping(fake=(1, 2), real=(0,), labels=tuple(CLASSES))
     ours = ClassifierNetwork(network, "small_cnn", classes, 24, 20, "it", "")
     named = {"authentic": "real", "reenactment": "fake", "stylegan": "fake"}
-    kept = save(tmp_path / "it", network.state_dict(), settings(named), **SAID)
+    kept = save_classifier(tmp_path / "it", network.state_dict(), settings(named), **SAID)
     rng = np.random.default_rng(8)
     pictures = [noise(rng, (120, 120, 120)), np.full((50, 70, 3), 90, np.uint8)]
     again = ClassifierNetwork.load(kept)
@@ -167,15 +173,17 @@ def test_what_is_read_back_scores_the_same(tmp_path: Path) -> None:
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     """A folder whose description and weights do not fit is named, not half read."""
-    state = build("small_cnn", outputs=3, height=24, width=20).state_dict()
-    kept = save(tmp_path / "it", state, settings({"real": "real", "fake": "fake"}), **SAID)
+    state = build_network("small_cnn", outputs=3, height=24, width=20).state_dict()
+    kept = save_classifier(
+        tmp_path / "it", state, settings({"real": "real", "fake": "fake"}), **SAID
+    )
     with pytest.raises(SetupError, match="holds no such network"):
         ClassifierNetwork.load(kept)
 
 
 def test_a_resumed_training_is_an_unbroken_one(folder: Path, tmp_path: Path) -> None:
     """Interrupted after its second epoch and started again: the same weights, bit for bit."""
-    found = in_folders(folder)
+    found = read_class_folders(folder)
 
     def interrupt(done: float, figures: Mapping[str, float]) -> None:
         if figures["epoch"] == 2:
@@ -200,7 +208,7 @@ def test_a_resumed_training_is_an_unbroken_one(folder: Path, tmp_path: Path) -> 
 def test_a_training_that_gets_no_better_ends(folder: Path, tmp_path: Path) -> None:
     """It stops long before its epochs are over, at the weights that were best."""
     options = replace(QUICK, rate=3.0, epochs=40, patience=2)
-    at = train(in_folders(folder), options, out=tmp_path / "it").at
+    at = train(read_class_folders(folder), options, out=tmp_path / "it").at
     assert at.ended_by == "patience"
     assert at.best_step < at.step < 40 * 6
 
@@ -218,10 +226,10 @@ def test_the_warmth_lies_on_the_patch(tmp_path: Path) -> None:
         rows.append((tmp_path / label / f"{number}.png", label, str(number)))
         corners[str(number)] = top, left
     options = replace(QUICK, height=64, width=48, epochs=8, rate=1e-2, mirrored=False)
-    train(in_folders(tmp_path), options, out=tmp_path / "out" / "it")
-    (found,) = shelved([tmp_path / "out"])
+    train(read_class_folders(tmp_path), options, out=tmp_path / "out" / "it")
+    (found,) = find_stored_detectors([tmp_path / "out"])
     network = ClassifierNetwork.load(found)
-    test = divided(in_folders_without(tmp_path, "out").pictures, seed=0)["test"]
+    test = split_by_group(in_folders_without(tmp_path, "out").pictures, seed=0)["test"]
     hits = []
     for picture in (it for it in test if it.label == "fake"):
         pixels = read_photo(picture.path).pixels
@@ -236,9 +244,9 @@ def test_the_warmth_lies_on_the_patch(tmp_path: Path) -> None:
     assert np.mean(hits) > 0.7
 
 
-def in_folders_without(root: Path, name: str) -> Found:
+def in_folders_without(root: Path, name: str) -> ClassFolderDataset:
     """The classes of a folder, without one."""
-    found = in_folders(root)
+    found = read_class_folders(root)
     kept = tuple(it for it in found.pictures if it.label != name)
     return replace(found, pictures=kept)
 
@@ -247,12 +255,14 @@ def in_folders_without(root: Path, name: str) -> Found:
 def test_every_family_has_a_heat_map(network: str, astronaut: np.ndarray) -> None:
     """At the thesis' size, which is not square, and at the picture's own size."""
     torch.manual_seed(4)
-    built = build(network, outputs=3, height=218, width=178).eval()
+    built = build_network(network, outputs=3, height=218, width=178).eval()
     for name, parameter in built.named_parameters():
         # Timm sets last layers of a ViT to zero: then nothing raises a score.
         if name.startswith("head."):
             nn.init.normal_(parameter, std=0.1)
-    it = ClassifierNetwork(built, network, Classes((1, 2), (0,), ("r", "f", "g")), 218, 178, "", "")
+    it = ClassifierNetwork(
+        built, network, ClassMapping((1, 2), (0,), ("r", "f", "g")), 218, 178, "", ""
+    )
     heat = it.heat(astronaut[:300, :400])
     assert heat.shape == (300, 400)
     assert np.isfinite(heat).all()
@@ -267,26 +277,29 @@ def test_a_vit_starts_from_timms_weights(tmp_path: Path) -> None:
     name = "vit_tiny_patch16_224"
     published = timm.create_model(name, pretrained=False, num_classes=7).state_dict()
     save_file(published, tmp_path / "model.safetensors")
-    ours = build(
+    ours = build_network(
         name, outputs=2, height=218, width=178, start=tmp_path / "model.safetensors"
     ).state_dict()
     assert torch.equal(ours["blocks.11.mlp.fc1.weight"], published["blocks.11.mlp.fc1.weight"])
     assert ours["pos_embed"].shape[1] == 13 * 11 + 1
     assert ours["head.weight"].shape[0] == 2
     with pytest.raises(SetupError, match="no safetensors file"):
-        build(name, outputs=2, height=218, width=178, start=tmp_path / "model.bin")
+        build_network(name, outputs=2, height=218, width=178, start=tmp_path / "model.bin")
     with pytest.raises(SetupError, match="no network is called"):
-        build("resnet51", outputs=2, height=218, width=178)
+        build_network("resnet51", outputs=2, height=218, width=178)
 
 
-def test_the_card_says_all_of_it(trained: Trained, folder: Path, out: Path) -> None:
+def test_the_card_says_all_of_it(trained: ClassifierEvaluation, folder: Path, out: Path) -> None:
     """Confusion, figures, hyper-parameters and the split; the split knows what was learnt."""
     card = (out / "CARD.md").read_text("utf-8")
     split = json.loads((out / SPLIT).read_text("utf-8"))
     for told in ("accuracy", "macro f1", "| rate | 0.003 |", "| seed | 0 |", split["digest"]):
         assert told in card
     assert f"| authentic | {' | '.join(map(str, trained.confusion[0]))} |" in card
-    parts, learnt = divided(in_folders(folder).pictures, seed=0), seen_in_training(out)
+    parts, learnt = (
+        split_by_group(read_class_folders(folder).pictures, seed=0),
+        seen_in_training(out),
+    )
     assert all(learnt(it.sha256) for it in parts["learn"] + parts["judge"])
     assert not any(learnt(it.sha256) for it in parts["test"])
     assert not seen_in_training(folder)(parts["learn"][0].sha256)
@@ -302,7 +315,7 @@ def test_binary_from_the_command_line(
         "--device", "cpu", "--threads", "1", "--no-track",
     ])  # fmt: skip
     assert "test accuracy" in capsys.readouterr().out
-    (found,) = shelved([tmp_path])
+    (found,) = find_stored_detectors([tmp_path])
     network = ClassifierNetwork.load(found)
     assert network.classes.labels == ("real", "fake")
     rng = np.random.default_rng(11)
@@ -345,7 +358,7 @@ def test_nothing_is_tracked_unasked(folder: Path, tmp_path: Path) -> None:
 def test_pictures_are_checked() -> None:
     """Another array than a picture is refused; one of that size is left as it is."""
     picture = np.arange(24 * 20 * 3, dtype=np.uint8).reshape(24, 20, 3)
-    assert np.array_equal(resized(picture, height=24, width=20), picture)
-    assert resized(picture, height=12, width=40).shape == (12, 40, 3)
+    assert np.array_equal(resize_exactly(picture, height=24, width=20), picture)
+    assert resize_exactly(picture, height=12, width=40).shape == (12, 40, 3)
     with pytest.raises(ValueError, match="uint8 RGB"):
-        resized(picture.astype(float), height=24, width=20)
+        resize_exactly(picture.astype(float), height=24, width=20)

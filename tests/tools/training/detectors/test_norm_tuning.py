@@ -9,18 +9,18 @@ import torch
 
 from tests.support.made.pairs import MadePairs, samples
 from tests.support.tiny_clip import tiny_clip
-from tools.checkpoints.table import WEIGHTS as SHIPPED
-from tools.detectors import PictureDetector
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors import PixelDetector
 from tools.detectors.clip_heads.norm_tuned import (
-    NormTuned,
+    NormTunedDetector,
+    copy_image_tower,
     norm_parameters,
-    tower_of,
-    unit_features,
+    normalised_features,
 )
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.training.detectors.norm_tuning import NormTuning, alignment, uniformity
-from tools.training.loops.picture_run import Options, Run
+from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
 
 STEPS = 3
 
@@ -30,13 +30,13 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A convolutional tower with BatchNorms, and a ViT with LayerNorms."""
     if request.param == "vit":
         return tiny_clip(tmp_path_factory.mktemp("clip") / "encoder")[0]
-    return Encoder.load(SHIPPED / "encoder", threads=1, device="cpu")
+    return Encoder.load(WEIGHTS_DIR / "encoder", threads=1, device="cpu")
 
 
 def stepped(encoder: Encoder, *, steps: int = STEPS) -> NormTuning:
     """A learner after a few steps on four pairs, at a high rate."""
     learner, pairs = NormTuning(encoder), samples(encoder)
-    optimiser = torch.optim.AdamW(learner.groups(Options(rate=0.02)))
+    optimiser = torch.optim.AdamW(learner.groups(TrainingOptions(rate=0.02)))
     for _ in range(steps):
         learner.train()
         optimiser.zero_grad()
@@ -56,7 +56,7 @@ def test_at_zero_steps_it_sees_what_the_encoder_sees(encoder: Encoder) -> None:
         detector = learner.detector(encoder)
         batch = encoder.preprocess([sample.image for sample in pairs])
         np.testing.assert_allclose(
-            unit_features(detector.tower, batch).numpy(), expected, atol=1e-5
+            normalised_features(detector.tower, batch).numpy(), expected, atol=1e-5
         )
 
 
@@ -66,7 +66,7 @@ def test_the_shared_encoder_is_left_alone(encoder: Encoder, tmp_path: Path) -> N
     path = tmp_path / "model.safetensors"
     learner = stepped(encoder)
     learner.detector(encoder).save(path, encoder_sha256=encoder.sha256)
-    loaded = NormTuned.load(path, encoder=encoder)
+    loaded = NormTunedDetector.load(path, encoder=encoder)
     loaded.score_pictures([sample.image for sample in samples(encoder)])
     after = encoder.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -76,7 +76,7 @@ def test_the_shared_encoder_is_left_alone(encoder: Encoder, tmp_path: Path) -> N
 def test_nothing_but_normalisation_and_the_head_is_learnt(encoder: Encoder) -> None:
     """Every scale and shift moved, every other number and all running statistics did not."""
     tuned = stepped(encoder).detector(encoder).tower.state_dict()
-    plain = tower_of(encoder)
+    plain = copy_image_tower(encoder)
     norms = set(norm_parameters(plain))
     same = {name for name, it in plain.state_dict().items() if torch.equal(it, tuned[name])}
     assert norms
@@ -93,7 +93,7 @@ def test_it_survives_the_disk(encoder: Encoder, tmp_path: Path) -> None:
         expected = learner.eval().logits(pairs).numpy()
     made = learner.detector(encoder)
     made.save(path, encoder_sha256=encoder.sha256)
-    loaded = NormTuned.load(path, encoder=encoder)
+    loaded = NormTunedDetector.load(path, encoder=encoder)
     pictures = [sample.image for sample in pairs]
     for detector in (made, loaded):
         scores = detector.score_pictures(pictures)
@@ -102,11 +102,11 @@ def test_it_survives_the_disk(encoder: Encoder, tmp_path: Path) -> None:
             detector.score_pictures(pictures, batch_size=3), scores, atol=1e-4
         )
     assert (made.sha256, len(loaded.sha256)) == ("", 64)
-    assert isinstance(loaded, PictureDetector)
+    assert isinstance(loaded, PixelDetector)
     assert np.ptp(expected) > 0.01
     made.save(path, encoder_sha256="f" * 64)
     with pytest.raises(SetupError, match="trained on the encoder"):
-        NormTuned.load(path, encoder=encoder)
+        NormTunedDetector.load(path, encoder=encoder)
 
 
 def test_a_head_of_another_width_is_refused(encoder: Encoder, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_head_of_another_width_is_refused(encoder: Encoder, tmp_path: Path) ->
     wide = torch.zeros(2, encoder.dimension + 1)
     replace(made, weight=wide).save(path, encoder_sha256=encoder.sha256)
     with pytest.raises(SetupError, match="does not fit its encoder: weight"):
-        NormTuned.load(path, encoder=encoder)
+        NormTunedDetector.load(path, encoder=encoder)
 
 
 def test_gradients_reach_the_picture(encoder: Encoder) -> None:
@@ -144,8 +144,8 @@ def test_a_short_training_tells_unseen_persons_apart(
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
         encoder = tiny_clip(tmp_path_factory.mktemp("clip") / "encoder")[0]
-    options = Options(epochs=2, pairs=8, rate=2e-3, judged=12)
-    run = Run(NormTuning(encoder), MadePairs(20), options, folder=tmp_path, name="gend")
+    options = TrainingOptions(epochs=2, pairs=8, rate=2e-3, judged=12)
+    run = NetworkTraining(NormTuning(encoder), MadePairs(20), options, folder=tmp_path, name="gend")
     outcome = run.train()
     assert outcome.figures["held_out_auc"] > 0.9
     seen = {MadePairs(20).group(index) for index in outcome.held_out}

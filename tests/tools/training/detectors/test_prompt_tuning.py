@@ -16,15 +16,21 @@ from tools.detectors.clip_heads.prompt_tuning import (
     ClipAdapter,
     Coop,
     LinearProbe,
-    Tuned,
-    context_features,
+    PromptTunedDetector,
+    prompt_features,
 )
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.training.detectors import prompt_learners as learners
 from tools.training.detectors import prompt_tuning as training
 from tools.training.detectors.prompt_learners import CoopLearner, word_spread
-from tools.training.detectors.prompt_tuning import RECIPES, Labelled, Options, fit, held_out
+from tools.training.detectors.prompt_tuning import (
+    RECIPES,
+    LabelledFeatures,
+    PromptTuningOptions,
+    fit_prompts,
+    held_out,
+)
 
 RNG = np.random.default_rng(11)
 TOLERANCE = 1e-3
@@ -36,8 +42,8 @@ ADAPTER = ClipAdapter(
     down=np.array([[1.0, 0, 0]]), up=np.array([[0.0], [2], [-1]]),
     texts=np.array([[1.0, 0, 0], [0, 1, 0]]), scale=10.0, inputs="face",
 )  # fmt: skip
-TUNED: tuple[Tuned, ...] = (COOP, PROBE, ADAPTER)
-FAST = Options(epochs=12, rate=0.05, warm_up=0, context=4, patience=12)
+TUNED: tuple[PromptTunedDetector, ...] = (COOP, PROBE, ADAPTER)
+FAST = PromptTuningOptions(epochs=12, rate=0.05, warm_up=0, context=4, patience=12)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +68,7 @@ def silent(line: str) -> None:
     """Progress that nobody needs."""
 
 
-def made_up(*, persons: int = 40, rows: int = 6, gap: float = 1.5) -> Labelled:
+def made_up(*, persons: int = 40, rows: int = 6, gap: float = 1.5) -> LabelledFeatures:
     """Separable features: each person has an offset of their own, forgeries one in common."""
     rng = np.random.default_rng(2)
     direction = rng.normal(size=DIMENSION) / np.sqrt(DIMENSION)
@@ -71,7 +77,7 @@ def made_up(*, persons: int = 40, rows: int = 6, gap: float = 1.5) -> Labelled:
     offsets = np.repeat(rng.normal(0, 0.2, (persons, DIMENSION)), rows, axis=0)
     noise = rng.normal(0, 0.3, (len(labels), DIMENSION))
     features = 0.5 + offsets + noise + np.where(labels, gap, -gap)[:, None] * direction
-    return Labelled.of(features, labels, groups)
+    return LabelledFeatures.of(features, labels, groups)
 
 
 def test_coop_scores_by_hand() -> None:
@@ -93,7 +99,7 @@ def test_the_adapter_scores_by_hand() -> None:
 
 
 @pytest.mark.parametrize("tuned", TUNED)
-def test_what_was_not_measured_has_no_score(tuned: Tuned) -> None:
+def test_what_was_not_measured_has_no_score(tuned: PromptTunedDetector) -> None:
     """A row with NaN scores NaN; no rows, no scores; features of another encoder are refused."""
     features = np.array([[1, 2, 3], [np.nan] * 3, [1, np.nan, 3], [3, 1, 2]], np.float32)
     scores = tuned.score(features)
@@ -105,7 +111,7 @@ def test_what_was_not_measured_has_no_score(tuned: Tuned) -> None:
 
 
 @pytest.mark.parametrize("tuned", TUNED)
-def test_they_survive_the_disk(tuned: Tuned, tmp_path: Path) -> None:
+def test_they_survive_the_disk(tuned: PromptTunedDetector, tmp_path: Path) -> None:
     """Written and read again they score the same; another encoder's are refused."""
     path, features = tmp_path / "head.safetensors", RNG.normal(size=(20, 3))
     tuned.save(path, encoder_sha256=ENCODER, sets="made up")
@@ -124,7 +130,9 @@ def test_they_survive_the_disk(tuned: Tuned, tmp_path: Path) -> None:
         (replace(ADAPTER, up=np.ones((2, 1))), "no adapter"),
     ],
 )
-def test_inconsistent_files_are_setup_errors(tuned: Tuned, reason: str, tmp_path: Path) -> None:
+def test_inconsistent_files_are_setup_errors(
+    tuned: PromptTunedDetector, reason: str, tmp_path: Path
+) -> None:
     """A head that names three classes, or whose parts do not fit, is never half used."""
     tuned.save(tmp_path / "head.safetensors", encoder_sha256=ENCODER)
     with pytest.raises(SetupError, match=reason):
@@ -150,7 +158,7 @@ def test_a_context_of_real_words_is_the_prompt(
     tokens = encoder.tokens([context])
     words = tokens[0, 1 : int(tokens[0].argmax())]
     names = ("real", "fake") if len(prompts) == 2 else ("authentic picture",)
-    ours = context_features(
+    ours = prompt_features(
         encoder, encoder.token_embeddings(words[None])[0], words=names, position=position
     )
     np.testing.assert_allclose(ours.numpy(), encoder.encode_texts(prompts), atol=1e-5)
@@ -171,7 +179,7 @@ def test_coop_reproduces_a_softmax_of_transformers(
     """From pixels to p(fake): our features and learnt context against transformers' CLIP."""
     words = encoder.tokens(["a picture of a person"])
     context = encoder.token_embeddings(words[:, 1 : int(words[0].argmax())])[0]
-    texts = context_features(encoder, context, position="end").numpy()
+    texts = prompt_features(encoder, context, position="end").numpy()
     tuned = Coop(texts, context.numpy(), encoder.logit_scale, inputs="image", position="end")
     pictures = [astronaut, astronaut[::-1], astronaut[100:300, 80:240]]
     ours = 1 / (1 + np.exp(-tuned.score(encoder.encode_images(pictures))))
@@ -188,11 +196,11 @@ def test_coop_reproduces_a_softmax_of_transformers(
 def test_a_context_that_does_not_fit_is_refused(encoder: Encoder) -> None:
     """The text tower reads so many tokens and no more; positions are the two known ones."""
     width = encoder.text_width
-    assert len(context_features(encoder, torch.zeros(73, width))) == 2
+    assert len(prompt_features(encoder, torch.zeros(73, width))) == 2
     with pytest.raises(SetupError, match="does not fit"):
-        context_features(encoder, torch.zeros(75, width))
+        prompt_features(encoder, torch.zeros(75, width))
     with pytest.raises(ValueError, match="position must be"):
-        context_features(encoder, torch.zeros(2, width), position="middle")  # type: ignore[arg-type]
+        prompt_features(encoder, torch.zeros(2, width), position="middle")  # type: ignore[arg-type]
 
 
 def test_no_person_is_on_both_sides() -> None:
@@ -220,19 +228,19 @@ def test_rows_without_a_measurement_are_left_out_and_counted() -> None:
     """NaN is no feature; arrays that do not belong together are refused."""
     features = np.ones((4, 2))
     features[1, 0] = np.nan
-    data = Labelled.of(features, np.array([0, 1, 1, 0]), np.array(["a", "b", "c", "d"]))
+    data = LabelledFeatures.of(features, np.array([0, 1, 1, 0]), np.array(["a", "b", "c", "d"]))
     assert (data.dropped, data.groups.tolist(), data.forged.tolist()) == (
         1, ["a", "c", "d"], [False, True, False],
     )  # fmt: skip
     with pytest.raises(SetupError, match="do not belong together"):
-        Labelled.of(features, np.zeros(3), np.zeros(4))
+        LabelledFeatures.of(features, np.zeros(3), np.zeros(4))
 
 
 @pytest.mark.parametrize("kind", ["coop", "clip_adapter", "linear_probe"])
 def test_learning_separates(kind: Any, encoder: Encoder, tmp_path: Path) -> None:
     """The loss falls, persons never seen are told apart, and the file scores the same."""
     data = made_up()
-    found = fit(kind, data, encoder=encoder, options=FAST, progress=silent)
+    found = fit_prompts(kind, data, encoder=encoder, options=FAST, progress=silent)
     assert found.losses[-1][0] < 0.7 * found.losses[0][0]
     assert found.figures["auc"] > 0.9
     assert found.figures["persons_learnt"] + found.figures["persons_held_out"] == 40
@@ -281,7 +289,7 @@ def test_a_broken_training_goes_on(kind: Any, encoder: Encoder, tmp_path: Path) 
     """Killed after two epochs and started again, it ends with the weights of an unbroken one."""
     data, path = made_up(persons=10), tmp_path / "run.pt"
     options = replace(FAST, epochs=4)
-    whole = fit(kind, data, encoder=encoder, options=options, progress=silent)
+    whole = fit_prompts(kind, data, encoder=encoder, options=options, progress=silent)
 
     class Killed(BaseException):
         """A stand-in for a power cut."""
@@ -291,12 +299,12 @@ def test_a_broken_training_goes_on(kind: Any, encoder: Encoder, tmp_path: Path) 
             raise Killed
 
     with pytest.raises(Killed):
-        fit(
+        fit_prompts(
             kind, data, encoder=encoder, options=options, checkpoint=path,
             progress=until_the_second,
         )  # fmt: skip
     epochs: list[str] = []
-    again = fit(
+    again = fit_prompts(
         kind, data, encoder=encoder, options=options, checkpoint=path, progress=epochs.append
     )
     assert [line[:7] for line in epochs] == ["epoch 3", "epoch 4"]
@@ -305,7 +313,7 @@ def test_a_broken_training_goes_on(kind: Any, encoder: Encoder, tmp_path: Path) 
         again.detector.score(data.features), whole.detector.score(data.features)
     )
     with pytest.raises(SetupError, match="another training"):
-        fit(
+        fit_prompts(
             kind, data, encoder=encoder, options=replace(options, seed=1), checkpoint=path,
             progress=silent,
         )  # fmt: skip
@@ -316,7 +324,7 @@ def test_training_stops_when_nothing_is_gained(encoder: Encoder) -> None:
     data = made_up(persons=20)
     data = replace(data, forged=np.random.default_rng(1).random(len(data.forged)) < 0.5)
     options = replace(FAST, epochs=60, rate=0.2, patience=3)
-    found = fit("linear_probe", data, encoder=encoder, options=options, progress=silent)
+    found = fit_prompts("linear_probe", data, encoder=encoder, options=options, progress=silent)
     held = [loss for _, loss in found.losses]
     assert len(held) < 60
     assert len(held) - 1 - int(np.argmin(held)) == 3
@@ -326,7 +334,7 @@ def test_features_of_another_encoder_cannot_be_learnt(encoder: Encoder) -> None:
     """Lengths that do not agree are a mistake of the person's, told before any epoch."""
     data = replace(made_up(), features=np.zeros((240, 7), np.float32))
     with pytest.raises(SetupError, match="not those of the encoder"):
-        fit("coop", data, encoder=encoder)
+        fit_prompts("coop", data, encoder=encoder)
 
 
 def test_recipes_are_the_published_ones() -> None:

@@ -7,23 +7,28 @@ import pytest
 import skimage.data
 import torch
 
-from tools.detectors.folders import About, Shelved
+from tools.detectors.folders import DetectorDescription, StoredDetector
 from tools.detectors.kinds import load_detector
 from tools.detectors.networks.artefact_module import (
     ArtefactNetwork,
-    Said,
+    ArtefactOutput,
     anchors,
     artefact_losses,
-    boxes_of,
+    decode_boxes,
 )
 from tools.detectors.networks.caddm import Caddm
 from tools.encoder.clip import Encoder
 from tools.training.data.multi_scale_swaps import MultiScaleSwaps
-from tools.training.data.pairs import Drawn, Look, Sample
-from tools.training.data.self_blends import SelfBlends, blended
-from tools.training.detectors.sbi_caddm import ArtefactLearner, boxes_of_mask, source_of, tower_of
-from tools.training.loops.background import ahead
-from tools.training.loops.picture_run import Options, Run, divided
+from tools.training.data.pairs import CropSample, TrainingImage, TrainingPair
+from tools.training.data.self_blends import SelfBlends, self_blend
+from tools.training.detectors.sbi_caddm import (
+    ArtefactLearner,
+    boxes_of_mask,
+    image_tower_weights,
+    source_of,
+)
+from tools.training.loops.background import prefetch
+from tools.training.loops.picture_run import NetworkTraining, TrainingOptions, split_by_group
 
 ENCODER = Path("tools/checkpoints/weights/encoder")
 # iBUG's 68 points of the portrait's face, roughly: enough for hulls and windows.
@@ -60,7 +65,7 @@ class MadePairs:
         """Two pairs each."""
         return f"person {index // 2}"
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair:
         """The square lies over the left eye, or over the mouth."""
         real = np.clip(self.portrait.astype(int) + 3 * index, 0, 255).astype(np.uint8)
         mask = np.zeros(real.shape[:2], np.uint8)
@@ -70,10 +75,12 @@ class MadePairs:
         shift = np.array([60, 0], np.float32)
         points, landmarks = POINTS - shift, LANDMARKS - shift
         empty = np.zeros_like(mask)
-        return Drawn(
-            Look(real, points, landmarks, empty), Look(fake, points, landmarks, mask),
-            "face_swap", paired=True,
-        )  # fmt: skip
+        return TrainingPair(
+            TrainingImage(real, points, landmarks, empty),
+            TrainingImage(fake, points, landmarks, mask),
+            "face_swap",
+            paired=True,
+        )
 
 
 def test_anchors_are_those_of_the_paper() -> None:
@@ -94,19 +101,19 @@ def test_a_network_that_learnt_one_box_finds_it_again() -> None:
     artefacts = torch.zeros(1, 168, 2, requires_grad=True)
     optimiser = torch.optim.Adam([moves, artefacts], lr=0.1)
     for _ in range(150):
-        losses = artefact_losses(Said(torch.zeros(1, 2), moves, artefacts), [box])
+        losses = artefact_losses(ArtefactOutput(torch.zeros(1, 2), moves, artefacts), [box])
         optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
-    said = Said(torch.zeros(1, 2), moves.detach(), artefacts.detach())
-    (found,) = boxes_of(said, least=0.5, most=8)
+    said = ArtefactOutput(torch.zeros(1, 2), moves.detach(), artefacts.detach())
+    (found,) = decode_boxes(said, least=0.5, most=8)
     assert torch.allclose(found[0, :4], box[0], atol=0.02)
     assert found[0, 4] > 0.9
 
 
 def test_authentic_pictures_teach_that_there_is_nothing() -> None:
     """Without a box every anchor that counts pulls towards nothing, and no location is learnt."""
-    said = Said(torch.zeros(2, 2), torch.zeros(2, 168, 4), torch.zeros(2, 168, 2))
+    said = ArtefactOutput(torch.zeros(2, 2), torch.zeros(2, 168, 4), torch.zeros(2, 168, 2))
     said.artefacts.requires_grad_()
     losses = artefact_losses(said, [torch.zeros(0, 4), torch.zeros(0, 4)])
     assert losses["location"] == 0
@@ -120,7 +127,7 @@ def test_a_self_blend_differs_from_its_photograph_within_its_mask_only() -> None
     look = MadePairs().draw(0, rng).real
     changed = 0
     for _ in range(12):
-        drawn = blended(look, rng)
+        drawn = self_blend(look, rng)
         assert drawn is not None and drawn.fake.mask is not None
         differs = (drawn.real.pixels != drawn.fake.pixels).any(axis=2)
         assert not differs[drawn.fake.mask == 0].mean() > 0.001  # a mask below 1/255 rounds to 0
@@ -157,9 +164,9 @@ def test_boxes_of_a_crop_are_the_whole_and_what_was_changed() -> None:
     mask[32:64, 16:96] = 1
     look = MadePairs().draw(0, np.random.default_rng(0)).real
     image = np.zeros((128, 128, 3), np.uint8)
-    forged = boxes_of_mask(Sample(image, True, "face_swap", "a", mask, look))
+    forged = boxes_of_mask(CropSample(image, True, "face_swap", "a", mask, look))
     assert np.allclose(forged, [[0, 0, 1, 1], [0.125, 0.25, 0.75, 0.5]])
-    assert len(boxes_of_mask(Sample(image, False, "authentic", "a", mask * 0, look))) == 0
+    assert len(boxes_of_mask(CropSample(image, False, "authentic", "a", mask * 0, look))) == 0
 
 
 @pytest.fixture(scope="module")
@@ -168,10 +175,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, f
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("trained")
     learner = ArtefactLearner("caddm")
-    learner.begin_with(tower_of(ENCODER))
-    options = Options(epochs=14, pairs=5, rate=2e-3, held_out=0.17, patience=99, judged=4)
+    learner.begin_with(image_tower_weights(ENCODER))
+    options = TrainingOptions(epochs=14, pairs=5, rate=2e-3, held_out=0.17, patience=99, judged=4)
     source = source_of("caddm", MadePairs(), partial=0.5)
-    outcome = Run(learner, source, options, folder=folder / "run", name="test").train()
+    outcome = NetworkTraining(learner, source, options, folder=folder / "run", name="test").train()
     learner.save(folder / "caddm", trained_on="made pairs", families=["face_swap"], name="caddm")
     return folder, outcome.figures
 
@@ -186,7 +193,7 @@ def test_a_short_training_tells_persons_apart_that_it_never_saw(
 def test_what_was_saved_is_what_was_learnt(trained: tuple[Path, dict[str, float]]) -> None:
     """The detector from the shelf tells forged from authentic and puts its boxes on the crop."""
     folder = trained[0] / "caddm"
-    shelved = Shelved(folder, About.load(folder))
+    shelved = StoredDetector(folder, DetectorDescription.load(folder))
     detector = load_detector(shelved, Encoder.load(ENCODER, threads=1))
     assert isinstance(detector, Caddm)
     drawn = MadePairs().draw(4, np.random.default_rng(0))
@@ -201,11 +208,13 @@ def test_what_was_saved_is_what_was_learnt(trained: tuple[Path, dict[str, float]
 
 def test_a_training_that_was_interrupted_goes_on(tmp_path: Path) -> None:
     """The second run begins where the first was stopped, and refuses another training's work."""
-    options = Options(epochs=2, pairs=3, held_out=0.17, judged=2, patience=99)
+    options = TrainingOptions(epochs=2, pairs=3, held_out=0.17, judged=2, patience=99)
 
-    def run(options: Options) -> Run:
+    def run(options: TrainingOptions) -> NetworkTraining:
         torch.manual_seed(0)
-        return Run(ArtefactLearner("sbi"), MadePairs(), options, folder=tmp_path, name="resumed")
+        return NetworkTraining(
+            ArtefactLearner("sbi"), MadePairs(), options, folder=tmp_path, name="resumed"
+        )
 
     class StoppedError(Exception):
         """As if the process had been killed."""
@@ -222,16 +231,18 @@ def test_a_training_that_was_interrupted_goes_on(tmp_path: Path) -> None:
     assert again.step > 0
     assert len(again.train().curve) == 2
     with pytest.raises(Exception, match="another training"):
-        run(Options(epochs=2, pairs=3, held_out=0.17, judged=2, seed=9))
+        run(TrainingOptions(epochs=2, pairs=3, held_out=0.17, judged=2, seed=9))
 
 
 def test_what_ended_is_not_gone_on_with(tmp_path: Path) -> None:
     """Patience ended a training, the job was killed later: the same again learns nothing more."""
-    options = Options(epochs=10, pairs=3, held_out=0.17, judged=2, patience=1)
+    options = TrainingOptions(epochs=10, pairs=3, held_out=0.17, judged=2, patience=1)
 
-    def run() -> Run:
+    def run() -> NetworkTraining:
         torch.manual_seed(0)
-        return Run(ArtefactLearner("sbi"), MadePairs(), options, folder=tmp_path, name="ended")
+        return NetworkTraining(
+            ArtefactLearner("sbi"), MadePairs(), options, folder=tmp_path, name="ended"
+        )
 
     first, judged = run(), list[float]()
     outcome = first.train()
@@ -248,15 +259,17 @@ def test_a_training_is_judged_once_an_epoch_and_ten_times_at_most(
     epochs: int, times: int, tmp_path: Path
 ) -> None:
     """Patience is counted in these moments, as the options say."""
-    options = Options(epochs=epochs, pairs=10, held_out=0.17, judged=2, patience=99)
-    run = Run(ArtefactLearner("sbi"), MadePairs(), options, folder=tmp_path, name="judged")
+    options = TrainingOptions(epochs=epochs, pairs=10, held_out=0.17, judged=2, patience=99)
+    run = NetworkTraining(
+        ArtefactLearner("sbi"), MadePairs(), options, folder=tmp_path, name="judged"
+    )
     assert len(run.train().curve) == times
 
 
 def test_no_person_is_learnt_from_and_judged_by() -> None:
     """Pairs of one person are all on one side."""
     source = MadePairs(persons=9)
-    learnt, held = divided(source, share=0.3, seed=1)
+    learnt, held = split_by_group(source, share=0.3, seed=1)
     assert not {source.group(it) for it in learnt} & {source.group(it) for it in held}
     assert sorted(learnt + held) == list(range(18))
 
@@ -267,21 +280,21 @@ def test_a_thread_that_makes_batches_ends_when_nobody_wants_them() -> None:
     import time
 
     before = set(threading.enumerate())
-    items = ahead(iter(range(10**9)))
+    items = prefetch(iter(range(10**9)))
     assert [next(items), next(items)] == [0, 1]
     items.close()
     deadline = time.monotonic() + 5
     while (left := {*threading.enumerate()} - before) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
-    assert list(ahead(iter([1, 2, 3]))) == [1, 2, 3]
+    assert list(prefetch(iter([1, 2, 3]))) == [1, 2, 3]
 
     def failing() -> object:
         yield 1
         raise KeyError("broken")
 
     with pytest.raises(KeyError, match="broken"):
-        list(ahead(failing()))
+        list(prefetch(failing()))
 
 
 def test_any_timm_network_can_be_the_backbone() -> None:

@@ -8,8 +8,8 @@ from safetensors.numpy import load_file
 
 from tests.support.made.pairs import MadePairs, write_pool
 from tests.support.tiny_clip import tiny_clip
-from tools.checkpoints.table import WEIGHTS as SHIPPED
-from tools.detectors.folders import shelved
+from tools.checkpoints.table import WEIGHTS_DIR
+from tools.detectors.folders import find_stored_detectors
 from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
@@ -34,7 +34,7 @@ def train(
     monkeypatch: pytest.MonkeyPatch, kind: str, pool: Path, encoder: Encoder, out: Path
 ) -> None:
     """The command, for hardly a second."""
-    options = {"--out": out, "--encoder": encoder.folder, "--faces": SHIPPED / "faces"}
+    options = {"--out": out, "--encoder": encoder.folder, "--faces": WEIGHTS_DIR / "faces"}
     given = [str(part) for pair in options.items() for part in pair]
     monkeypatch.setattr("sys.argv", ["tuned", kind, str(pool), *given, "--minutes", "0.01"])
     training.main()
@@ -48,7 +48,7 @@ def test_the_command_fills_a_folder_of_the_shelf(
     """Description, weights that load, and a card; started again, it goes on and agrees."""
     out = tmp_path / "shelf" / kind
     train(monkeypatch, kind, pool, encoder, out)
-    (one,) = shelved([tmp_path / "shelf"])
+    (one,) = find_stored_detectors([tmp_path / "shelf"])
     detector = load_detector(one, encoder)
     assert one.title == f"face/{kind}"
     assert (detector.name, one.about.query) == (kind, kind == "repdfd_query")

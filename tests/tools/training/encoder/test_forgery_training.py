@@ -10,21 +10,28 @@ from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS, caption_class, captions
 from tools.encoder.pocket_tower import PocketTower
 from tools.forge.forgery import FAMILIES
 from tools.metrics import weighted_auc
-from tools.training.data.forgery_batches import CELLS, SIZE, Pool, Stream, cell_map, degradation
-from tools.training.data.forgery_pool import Pair, difference_mask, write_chunks
+from tools.training.data.forgery_batches import (
+    CELLS,
+    SIZE,
+    BatchStream,
+    Degradation,
+    Pool,
+    patch_label_map,
+)
+from tools.training.data.forgery_pool import ForgeryPair, difference_mask, write_chunks
 from tools.training.loops.muon import orthogonal
 
 POINTS = np.array([[80, 100], [140, 100], [110, 130], [85, 165], [135, 165]], np.float32)
 
 
-def pair(seed: int, *, family: str = "region_swap") -> Pair:
+def pair(seed: int, *, family: str = "region_swap") -> ForgeryPair:
     """A made-up pair whose forgery darkens a square around the mouth."""
     rng = np.random.default_rng(seed)
     real = rng.integers(60, 200, (218, 218, 3)).astype(np.uint8)
     mask = np.zeros((218, 218), np.uint8)
     mask[150:180, 85:135] = 255
     fake = np.where(mask[..., None] > 0, real // 2, real)
-    return Pair(real, fake, mask, POINTS, family, ("mouth",), f"{seed}.jpg")
+    return ForgeryPair(real, fake, mask, POINTS, family, ("mouth",), f"{seed}.jpg")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -54,7 +61,7 @@ def test_pairs_come_back_from_disk_in_batches_with_their_truth(tmp_path: Path) -
     write_chunks(iter([pair(seed) for seed in range(5)]), tmp_path, name="lfw", size=2)
     pool = Pool(tmp_path)
     assert pool.refresh() == 5
-    stream = Stream({"lfw": pool}, {"lfw": 1.0}, np.random.default_rng(0))
+    stream = BatchStream({"lfw": pool}, {"lfw": 1.0}, np.random.default_rng(0))
     batch = next(stream.batches(8))
     assert batch.images.shape == (16, SIZE, SIZE, 3)
     assert not batch.maps[:8].any()
@@ -69,7 +76,7 @@ def test_pairs_come_back_from_disk_in_batches_with_their_truth(tmp_path: Path) -
 
 def test_an_empty_pool_is_an_error_not_an_endless_wait(tmp_path: Path) -> None:
     """A wrong folder is noticed at once."""
-    stream = Stream({"lfw": Pool(tmp_path)}, {"lfw": 1.0}, np.random.default_rng(0))
+    stream = BatchStream({"lfw": Pool(tmp_path)}, {"lfw": 1.0}, np.random.default_rng(0))
     with pytest.raises(ValueError, match="no chunk"):
         next(stream.batches(2))
 
@@ -79,17 +86,17 @@ def test_the_map_follows_the_crop() -> None:
     mask = np.zeros((64, 64), np.uint8)
     mask[:32] = 255
     still = np.array([[1.0, 0, 0], [0, 1, 0]])
-    cells = cell_map(mask, still)
+    cells = patch_label_map(mask, still)
     assert cells[:8].min() > 0.9 and cells[8:].max() < 0.1
     down = np.array([[1.0, 0, 0], [0, 1, 32]])
-    assert cell_map(mask, down)[8:12].min() > 0.9
+    assert patch_label_map(mask, down)[8:12].min() > 0.9
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_both_members_of_a_pair_are_degraded_alike(seed: int) -> None:
     """The same picture in, the same picture out: compression must not give the forgery away."""
     crop = np.random.default_rng(1).integers(0, 255, (SIZE, SIZE, 3)).astype(np.uint8)
-    one, other = degradation(np.random.default_rng(seed))(crop, crop.copy())
+    one, other = Degradation(np.random.default_rng(seed))(crop, crop.copy())
     np.testing.assert_array_equal(one, other)
 
 

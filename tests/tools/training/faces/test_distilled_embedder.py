@@ -11,13 +11,20 @@ from insightface.model_zoo import get_model
 from tests.support.made.teacher import teacher
 from tools.errors import SetupError
 from tools.training.data.face_collection import Collection, inner
-from tools.training.faces.distilled_embedder import Lessons, Recipe, begun, loss_of, overlay, train
+from tools.training.faces.distilled_embedder import (
+    DistillationBatches,
+    DistillationConfig,
+    load_or_start_run,
+    loss_of,
+    overlay,
+    train,
+)
 from tools.training.faces.embedder import save_onnx
 from tools.training.faces.embedder_network import embedder, rectified
 from tools.training.faces.teacher import Teacher
 from tools.training.loops.averaged_run import AveragedRun
 
-TINY = Recipe(widths=(4, 8, 16), batch=8, minutes=60, steps=3)
+TINY = DistillationConfig(widths=(4, 8, 16), batch=8, minutes=60, steps=3)
 
 
 @pytest.fixture
@@ -50,7 +57,9 @@ def test_a_batch_carries_the_teachers_opinion_of_the_clean_faces(
 ) -> None:
     """Also of faces that nobody has: swaps, and two faces laid over each other."""
     faces.refresh()
-    lessons = Lessons(faces, guide, Recipe(batch=8, swapped=0.25, overlaid=0.25))
+    lessons = DistillationBatches(
+        faces, guide, DistillationConfig(batch=8, swapped=0.25, overlaid=0.25)
+    )
     clean, labels = lessons._drawn(np.random.default_rng(0))
     assert len(clean) == 8
     np.testing.assert_allclose(labels, guide.embed(inner(np.stack(clean))), atol=2e-3)
@@ -61,7 +70,7 @@ def test_a_batch_carries_the_teachers_opinion_of_the_clean_faces(
 
 def test_the_same_step_draws_the_same_batch(faces: Collection, guide: Teacher) -> None:
     """Batches depend on the seed and the step alone, and differ from step to step."""
-    first, second = (Lessons(faces, guide, TINY).batches(first=0) for _ in range(2))
+    first, second = (DistillationBatches(faces, guide, TINY).batches(first=0) for _ in range(2))
     one, other = next(first), next(second)
     torch.testing.assert_close(one, other)
     assert (next(first)[0] - one[0]).abs().max() > 0.1
@@ -89,15 +98,15 @@ def test_a_training_goes_on_from_its_checkpoint(
     faces: Collection, guide: Teacher, tmp_path: Path
 ) -> None:
     """Steps and time are counted over all sessions; a finished run is not learnt further."""
-    train(Lessons(faces, guide, TINY), work=tmp_path)
-    half = begun(TINY, work=tmp_path, dimension=6)
+    train(DistillationBatches(faces, guide, TINY), work=tmp_path)
+    half = load_or_start_run(TINY, work=tmp_path, dimension=6)
     assert half.step == 3
     assert half.spent_s > 0
-    train(Lessons(faces, guide, TINY), work=tmp_path)
-    assert begun(TINY, work=tmp_path, dimension=6).step == 3
-    longer = Recipe(widths=(4, 8, 16), batch=8, minutes=60, steps=5)
-    network = train(Lessons(faces, guide, longer), work=tmp_path)
-    whole = begun(longer, work=tmp_path, dimension=6)
+    train(DistillationBatches(faces, guide, TINY), work=tmp_path)
+    assert load_or_start_run(TINY, work=tmp_path, dimension=6).step == 3
+    longer = DistillationConfig(widths=(4, 8, 16), batch=8, minutes=60, steps=5)
+    network = train(DistillationBatches(faces, guide, longer), work=tmp_path)
+    whole = load_or_start_run(longer, work=tmp_path, dimension=6)
     assert whole.step == 5
     assert whole.spent_s > half.spent_s
     torch.testing.assert_close(network.state_dict(), whole.average.state_dict())
@@ -107,7 +116,7 @@ def test_a_training_goes_on_from_its_checkpoint(
 def test_without_faces_a_training_names_the_command(guide: Teacher, tmp_path: Path) -> None:
     """An empty folder is one clear line, not an endless wait."""
     with pytest.raises(SetupError, match="face_collection"):
-        train(Lessons(Collection(tmp_path), guide, TINY), work=tmp_path)
+        train(DistillationBatches(Collection(tmp_path), guide, TINY), work=tmp_path)
 
 
 def test_the_file_is_what_insightface_takes_for_arcface(tmp_path: Path) -> None:

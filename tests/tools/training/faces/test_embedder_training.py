@@ -8,7 +8,7 @@ import pytest
 import torch
 from insightface.data import get_image
 
-from tools.checkpoints.table import WEIGHTS
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.faces.analyser import FaceAnalyser
 from tools.training.faces.embedder import blend
 from tools.training.faces.embedder_network import Mirrored, embedder
@@ -16,7 +16,7 @@ from tools.training.faces.face_crops import load_lfw
 from tools.training.faces.swapped_faces import make_swaps, with_swaps
 
 SIDE = 200
-PACK = WEIGHTS / "faces"
+PACK = WEIGHTS_DIR / "faces"
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tools.faces.alignment import transform
+from tools.faces.alignment import transform_points
 from tools.media.images import hash_distance, read_photo
-from tools.training.data.pairs import Look
-from tools.training.fitting.data.faces import Picture
+from tools.training.data.pairs import TrainingImage
+from tools.training.fitting.data.faces import ScannedImage
 
-AROUND = 1.0
+CROP_CONTEXT = 1.0
 """Of the face's box, how much of the photograph is kept on every side of it."""
 FACE_TO_CROP, WHOLE_TO_CROP = 1.5, 3.0
 """Width of a face, and longer side of a whole picture, that are worked on at most, in sides of the
@@ -19,14 +19,14 @@ detector's crop: half as wide a crop would be cut with aliasing."""
 COPIED_PX = 1_000_000
 """Photographs of more pixels are kept as smaller copies while a job lasts: opening is slow."""
 
-MOST_BITS = 16
+MAX_HASH_DISTANCE = 16
 """By which the layouts of a forgery and its original differ at most; unrelated pictures: 32."""
 
-Frame = tuple[int, int, int, int]
+CropBox = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
+class WorkingImageReader:
     """Opens pictures for a detector with crops of `crop_px`; `whole` ones, or around the face.
 
     `copies` is a folder for copies of large photographs.
@@ -36,7 +36,7 @@ class Looks:
     crop_px: int
     whole: bool = False
 
-    def look(self, picture: Picture, *, like: Picture | None = None) -> Look:
+    def look(self, picture: ScannedImage, *, like: ScannedImage | None = None) -> TrainingImage:
         """The working picture with its face, framed as `like` is where the two are aligned.
 
         Raises UnreadableImage when the file is gone or damaged. Without a face, the keypoints are
@@ -54,18 +54,18 @@ class Looks:
         face = like or picture
         matrix = np.array([[scale, 0, -frame[0] * scale], [0, scale, -frame[1] * scale]])
         points, marks = (
-            None if it is None else transform(it, matrix).astype(np.float32)
+            None if it is None else transform_points(it, matrix).astype(np.float32)
             for it in (face.keypoints, face.landmarks)
         )
-        return Look(pixels, np.full((5, 2), np.nan) if points is None else points, marks)
+        return TrainingImage(pixels, np.full((5, 2), np.nan) if points is None else points, marks)
 
-    def frame(self, picture: Picture) -> tuple[Frame, float]:
+    def frame(self, picture: ScannedImage) -> tuple[CropBox, float]:
         """What part of the photograph is worked on, x0 y0 x1 y1 px, and how much smaller."""
         height, width = picture.height, picture.width
         if self.whole or picture.box is None:
             return (0, 0, width, height), self._scale(WHOLE_TO_CROP, max(height, width))
         across, down = picture.box[2:] - picture.box[:2]
-        reach = AROUND * max(across, down)
+        reach = CROP_CONTEXT * max(across, down)
         x0, y0 = (max(0, int(edge - reach)) for edge in picture.box[:2])
         x1, y1 = min(width, int(picture.box[2] + reach) + 1), int(picture.box[3] + reach) + 1
         return (x0, y0, x1, min(height, y1)), self._scale(FACE_TO_CROP, max(across, down, 1))
@@ -74,7 +74,7 @@ class Looks:
         return float(min(1.0, wanted * self.crop_px / found_px))
 
 
-def aligned(one: Picture, other: Picture) -> bool:
+def same_framing(one: ScannedImage, other: ScannedImage) -> bool:
     """Whether two photographs show the same scene in the same place: a forgery and its original.
 
     Of one size, much alike in layout, most of the face's keypoints within a quarter of the
@@ -82,7 +82,7 @@ def aligned(one: Picture, other: Picture) -> bool:
     """
     if (one.height, one.width) != (other.height, other.width):
         return False
-    if hash_distance(one.layout, other.layout) > MOST_BITS:
+    if hash_distance(one.layout, other.layout) > MAX_HASH_DISTANCE:
         return False
     if one.keypoints is None or other.keypoints is None:
         return one.keypoints is other.keypoints
@@ -90,7 +90,7 @@ def aligned(one: Picture, other: Picture) -> bool:
     return bool(apart < 0.25 * np.linalg.norm(one.keypoints[1] - one.keypoints[0]))
 
 
-def _reduced(pixels: np.ndarray, frame: Frame, scale: float) -> np.ndarray:
+def _reduced(pixels: np.ndarray, frame: CropBox, scale: float) -> np.ndarray:
     x0, y0, x1, y1 = frame
     part = pixels[y0:y1, x0:x1]
     if scale >= 1.0:

@@ -13,25 +13,25 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.training.fitting.data.crops import aligned
-from tools.training.fitting.data.faces import FolderFaces, Picture, Scan, Skipped
-from tools.training.fitting.data.identity_groups import depicted, groups_of
-from tools.training.fitting.data.splits import Part, divide, part_of
+from tools.training.fitting.data.crops import same_framing
+from tools.training.fitting.data.faces import FolderScan, FolderScanner, ScannedImage, SkippedFile
+from tools.training.fitting.data.identity_groups import cluster_faces, match_persons
+from tools.training.fitting.data.splits import Split, assign_splits, split_of
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how much of it, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Member:
+class PersonImage:
     """A picture, the persons in it, and its original where it is a forgery of a known one.
 
     Of a `stranger` nothing told which person of the authentic photographs it shows.
     """
 
-    picture: Picture
+    picture: ScannedImage
     persons: frozenset[str]
-    original: Picture | None = None
+    original: ScannedImage | None = None
     stranger: bool = False
 
     @property
@@ -41,31 +41,31 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class People:
+class PersonDataset:
     """The pictures that can be used, the part of every person, and what was left out."""
 
-    members: tuple[Member, ...]
-    parts: Mapping[str, Part]
-    skipped: tuple[Skipped, ...]
+    members: tuple[PersonImage, ...]
+    parts: Mapping[str, Split]
+    skipped: tuple[SkippedFile, ...]
     apart: int
 
-    def of(self, *parts: Part) -> list[Member]:
+    def of(self, *parts: Split) -> list[PersonImage]:
         """Pictures of these parts, each of which is in one."""
-        return [it for it in self.members if part_of(it.persons, self.parts) in parts]
+        return [it for it in self.members if split_of(it.persons, self.parts) in parts]
 
     @property
     def unattributed(self) -> int:
         """How many forgeries show nobody known; their persons may be in another part besides."""
         return sum(it.stranger for it in self.members)
 
-    def persons(self, *parts: Part) -> int:
+    def persons(self, *parts: Split) -> int:
         """How many persons the parts hold."""
         return sum(part in parts for part in self.parts.values())
 
 
-def look_through(
-    faces: FolderFaces, real: Path, fake: Path | None, *, seed: int, progress: Progress
-) -> People:
+def scan_folders(
+    faces: FolderScanner, real: Path, fake: Path | None, *, seed: int, progress: Progress
+) -> PersonDataset:
     """Find the faces below both folders, group them, and divide the persons.
 
     `real` may lie in `fake`, as one class of several: nothing in it is taken for a forgery.
@@ -80,16 +80,16 @@ def look_through(
         if folder is not None
     ]  # fmt: skip
     authentic, forged, skipped = _without_doubles(scans)
-    of_real = persons_of(authentic)
-    known = [Member(it, names) for it, names in zip(authentic, of_real, strict=True)]
+    of_real = identify_persons(authentic)
+    known = [PersonImage(it, names) for it, names in zip(authentic, of_real, strict=True)]
     members = [*known, *_forgeries(forged, known)]
     seen = [(it.persons, it.picture.forged) for it in members]
-    parts = divide(seen, seed=seed, forgeries=fake is not None)
-    kept = tuple(it for it in members if part_of(it.persons, parts) is not None)
-    return People(kept, parts, (*skipped,), len(members) - len(kept))
+    parts = assign_splits(seen, seed=seed, forgeries=fake is not None)
+    kept = tuple(it for it in members if split_of(it.persons, parts) is not None)
+    return PersonDataset(kept, parts, (*skipped,), len(members) - len(kept))
 
 
-def persons_of(pictures: Sequence[Picture]) -> list[frozenset[str]]:
+def identify_persons(pictures: Sequence[ScannedImage]) -> list[frozenset[str]]:
     """The persons in each picture: of its face and of the others in it.
 
     A picture without a face is a person of its own, for nobody knows of whom it is.
@@ -102,7 +102,7 @@ def persons_of(pictures: Sequence[Picture]) -> list[frozenset[str]]:
     found = [set[str]() for _ in pictures]
     if faces:
         rows, vectors, folders = zip(*faces, strict=True)
-        for row, name in zip(rows, groups_of(np.array(vectors), folders), strict=True):
+        for row, name in zip(rows, cluster_faces(np.array(vectors), folders), strict=True):
             found[row].add(name)
     return [
         frozenset(names) or frozenset({f"picture {it.id}"})
@@ -110,11 +110,13 @@ def persons_of(pictures: Sequence[Picture]) -> list[frozenset[str]]:
     ]
 
 
-def _embeddings(picture: Picture) -> list[np.ndarray]:
+def _embeddings(picture: ScannedImage) -> list[np.ndarray]:
     return [] if picture.embedding is None else [picture.embedding, *picture.others]
 
 
-def _without_doubles(scans: Sequence[Scan]) -> tuple[list[Picture], list[Picture], list[Skipped]]:
+def _without_doubles(
+    scans: Sequence[FolderScan],
+) -> tuple[list[ScannedImage], list[ScannedImage], list[SkippedFile]]:
     """Authentic and forged pictures, each content once; what is said to be both is neither."""
     skipped = [it for scan in scans for it in scan.skipped]
     # Of two files with one content, the one in a sub-folder says more.
@@ -122,43 +124,45 @@ def _without_doubles(scans: Sequence[Scan]) -> tuple[list[Picture], list[Picture
     kinds = defaultdict[str, set[bool]](set)
     for it in pictures:
         kinds[it.id].add(it.forged)
-    found: dict[str, Picture] = {}
+    found: dict[str, ScannedImage] = {}
     for it in pictures:
         if len(kinds[it.id]) == 2:
-            skipped.append(Skipped(it.path, "the same file is among the authentic and the forged"))
+            skipped.append(
+                SkippedFile(it.path, "the same file is among the authentic and the forged")
+            )
         elif it.id in found:
-            skipped.append(Skipped(it.path, "the same as another file"))
+            skipped.append(SkippedFile(it.path, "the same as another file"))
         else:
             found[it.id] = it
     authentic = [it for it in found.values() if not it.forged]
     return authentic, [it for it in found.values() if it.forged], skipped
 
 
-def _forgeries(forged: Sequence[Picture], known: Sequence[Member]) -> list[Member]:
+def _forgeries(forged: Sequence[ScannedImage], known: Sequence[PersonImage]) -> list[PersonImage]:
     names, means = _means(known)
-    by_stem = defaultdict[str, list[Member]](list)
+    by_stem = defaultdict[str, list[PersonImage]](list)
     for member in known:
         by_stem[member.picture.name.stem].append(member)
     of_folder = _persons_of_folders(known)
-    found: list[Member] = []
-    strangers: list[Picture] = []
+    found: list[PersonImage] = []
+    strangers: list[ScannedImage] = []
     for it in forged:
-        original = next((m for m in by_stem[it.name.stem] if aligned(m.picture, it)), None)
-        persons = {names[row] for face in _embeddings(it) for row in depicted(face, means)}
+        original = next((m for m in by_stem[it.name.stem] if same_framing(m.picture, it)), None)
+        persons = {names[row] for face in _embeddings(it) for row in match_persons(face, means)}
         persons |= set() if original is None else original.persons
         persons |= of_folder.get(it.name.parent.name, set())
         if persons:
             own = None if original is None else original.picture
-            found.append(Member(it, frozenset(persons), own))
+            found.append(PersonImage(it, frozenset(persons), own))
         else:
             strangers.append(it)
-    for stranger, persons_too in zip(strangers, persons_of(strangers), strict=True):
+    for stranger, persons_too in zip(strangers, identify_persons(strangers), strict=True):
         unknown = frozenset(f"unknown {name}" for name in persons_too)
-        found.append(Member(stranger, unknown, stranger=True))
+        found.append(PersonImage(stranger, unknown, stranger=True))
     return sorted(found, key=lambda member: member.picture.name)
 
 
-def _persons_of_folders(known: Sequence[Member]) -> dict[str, set[str]]:
+def _persons_of_folders(known: Sequence[PersonImage]) -> dict[str, set[str]]:
     """The one person of each sub-folder's name; folders of several persons say nothing."""
     found = defaultdict[str, set[str]](set)
     for it in known:
@@ -167,7 +171,7 @@ def _persons_of_folders(known: Sequence[Member]) -> dict[str, set[str]]:
     return {name: persons for name, persons in found.items() if len(persons) == 1}
 
 
-def _means(known: Sequence[Member]) -> tuple[list[str], np.ndarray]:
+def _means(known: Sequence[PersonImage]) -> tuple[list[str], np.ndarray]:
     """Persons, and their mean embeddings (p, e), by the faces that pictures are about."""
     sums: dict[str, np.ndarray] = {}
     counts: Counter[str] = Counter()

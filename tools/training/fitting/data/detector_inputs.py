@@ -12,21 +12,21 @@ import numpy as np
 from tools.encoder.clip import Encoder
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import FaceAnalyser
-from tools.training.data.pairs import Look
-from tools.training.fitting.data.pairs import Case, FolderPairs
+from tools.training.data.pairs import TrainingImage
+from tools.training.fitting.data.pairs import EvaluationSample, FolderPairs
 
 _BATCH = 32
 
 
-class PartViews:
-    """`tools.detectors.protocol.Views` of cases; `progress` of pictures shown, and of all."""
+class SplitInputs:
+    """`DetectorInputs` of evaluation samples; `progress` of pictures shown, and of all."""
 
     query: np.ndarray | None = None
 
     def __init__(
         self,
         source: FolderPairs,
-        cases: Sequence[Case],
+        cases: Sequence[EvaluationSample],
         *,
         encoder: Encoder,
         faces: FaceAnalyser,
@@ -51,7 +51,7 @@ class PartViews:
         """(n, d) float32 of the aligned crops."""
         size, margin = self._encoder.image_size, self._encoder.face_margin
 
-        def crop(look: Look) -> np.ndarray | None:
+        def crop(look: TrainingImage) -> np.ndarray | None:
             if not np.isfinite(look.keypoints).all():
                 return None
             return aligned_crop(look.pixels, look.keypoints, size=size, margin=margin)
@@ -87,12 +87,12 @@ class PartViews:
                 faced = bool(np.isfinite(look.keypoints).all())
                 yield look.pixels, look.keypoints if faced else None
 
-    def _looks(self) -> Iterator[Look | None]:
+    def _looks(self) -> Iterator[TrainingImage | None]:
         for number, case in enumerate(self.cases, 1):
             yield self._source.show(case, seed=self._seed)
             self._progress(number, len(self.cases))
 
-    def _features(self, cut: Callable[[Look], np.ndarray | None]) -> np.ndarray:
+    def _features(self, cut: Callable[[TrainingImage], np.ndarray | None]) -> np.ndarray:
         found = np.full((len(self), self._encoder.dimension), np.nan, np.float32)
         rows: list[int] = []
         crops: list[np.ndarray] = []

@@ -15,14 +15,14 @@ import numpy as np
 
 from tools.errors import ToolError
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.media.images import Found, Photo, decode_photo, read_bytes, walk
+from tools.media.images import Photo, WalkedFile, decode_photo, read_bytes, walk
 
 Progress = Callable[[int, int], None]
 """Called with how many files are done, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class ScannedImage:
     """A file and what was found in it; coordinates are pixels of the photograph.
 
     `id` is the file's sha256, `layout` its perceptual hash; `name` its path below the folder. `box`
@@ -51,7 +51,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class SkippedFile:
     """A file that is not learnt from, and why."""
 
     path: Path
@@ -59,15 +59,15 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scan:
+class FolderScan:
     """What lies below a folder."""
 
-    pictures: tuple[Picture, ...]
-    skipped: tuple[Skipped, ...]
+    pictures: tuple[ScannedImage, ...]
+    skipped: tuple[SkippedFile, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FolderFaces:
+class FolderScanner:
     """Looks through folders; `cache` is the file of what was found.
 
     For detectors of `whole` pictures everybody in a picture counts, else the one face. Pictures
@@ -81,7 +81,7 @@ class FolderFaces:
 
     def scan(
         self, folder: Path, *, forged: bool, progress: Progress, without: Path | None = None
-    ) -> Scan:
+    ) -> FolderScan:
         """Everything below a folder, in the order of the walk, but what lies in `without`.
 
         Raises SetupError when the folder is not there.
@@ -91,19 +91,19 @@ class FolderFaces:
             it for it in walk([folder])
             if left is None or not it.path.parent.resolve().is_relative_to(left)
         ]  # fmt: skip
-        pictures: list[Picture] = []
-        skipped: list[Skipped] = []
+        pictures: list[ScannedImage] = []
+        skipped: list[SkippedFile] = []
         self.cache.parent.mkdir(parents=True, exist_ok=True)
         with self.cache.open("a", encoding="utf-8") as lines:
             for number, found in enumerate(files):
                 progress(number, len(files))
                 row = known.get(_key(found, forged)) or self._look(found, lines, forged=forged)
                 if "reason" in row:
-                    skipped.append(Skipped(found.path, row["reason"]))
+                    skipped.append(SkippedFile(found.path, row["reason"]))
                 else:
                     pictures.append(_picture(row, found.path, folder, forged=forged))
         progress(len(files), len(files))
-        return Scan(tuple(pictures), tuple(skipped))
+        return FolderScan(tuple(pictures), tuple(skipped))
 
     def _known(self) -> dict[str, dict[str, Any]]:
         """What the file of an earlier start says; a line that was cut off is dropped."""
@@ -118,7 +118,7 @@ class FolderFaces:
             found[row["key"]] = row
         return found
 
-    def _look(self, found: Found, lines: IO[str], *, forged: bool) -> dict[str, Any]:
+    def _look(self, found: WalkedFile, lines: IO[str], *, forged: bool) -> dict[str, Any]:
         row: dict[str, Any] = {"key": _key(found, forged)}
         try:
             row |= self._found(decode_photo(read_bytes(found.path)), forged=forged)
@@ -145,7 +145,7 @@ class FolderFaces:
         return row | {"others": others} | (_face_row(usable[0]) if usable else {})
 
 
-def _key(found: Found, forged: bool) -> str:
+def _key(found: WalkedFile, forged: bool) -> str:
     """What says that a file is still the one that was looked at."""
     try:
         status = found.path.stat()
@@ -164,14 +164,14 @@ def _face_row(face: Face) -> dict[str, Any]:
     }
 
 
-def _picture(row: dict[str, Any], path: Path, root: Path, *, forged: bool) -> Picture:
+def _picture(row: dict[str, Any], path: Path, root: Path, *, forged: bool) -> ScannedImage:
     name = PurePosixPath(path.name if path == root else path.relative_to(root).as_posix())
     box, keypoints, landmarks, embedding = (
         None if row.get(part) is None else np.array(row[part], np.float32)
         for part in ("box", "keypoints", "landmarks", "embedding")
     )
     others = np.array(row["others"], np.float32)
-    return Picture(
+    return ScannedImage(
         path, name, forged, row["id"], row["layout"], row["format"], row["height"],
         row["width"], box, keypoints, landmarks, embedding, others,
     )  # fmt: skip

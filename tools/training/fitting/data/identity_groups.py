@@ -1,30 +1,30 @@
 """Who is in the photographs of a folder, as far as faces and sub-folders tell: groups, not names.
 
 Faces are joined by average linkage: the two groups whose embeddings agree most, in the mean over
-all their pairs, become one, for as long as that mean exceeds `SAME_PERSON`. Single links chain: of
-1,210 photographs of 574 persons nobody was trained on (LFW, pocket embedder), joining whatever
-exceeds 0.45 puts 57 % of all photographs into one group, and 0.50 still leaves a picture of the
-same person on the learning side for 12 % of the tested ones. The mean at 0.25 makes no group of
-more than 7 % and leaves 6 %. It joins more persons than it should (204 groups of 574): two persons
-in one group cost a division little, one person in two groups makes its figures too good.
+all their pairs, become one, for as long as that mean exceeds `SAME_PERSON_COSINE`. Single links
+chain: of 1,210 photographs of 574 persons nobody was trained on (LFW, pocket embedder), joining
+whatever exceeds 0.45 puts 57 % of all photographs into one group, and 0.50 still leaves a picture
+of the same person on the learning side for 12 % of the tested ones. The mean at 0.25 makes no group
+of more than 7 % and leaves 6 %. It joins more persons than it should (204 groups of 574): two
+persons in one group cost a division little, one person in two groups makes its figures too good.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-SAME_PERSON = 0.25
+SAME_PERSON_COSINE = 0.25
 """Mean cosine above which groups are one. A pair of photographs at 0.23 is as likely of one person
 as of two, by the pocket profile's calibration; a mean over pairs is surer than a pair."""
-SAME_FOLDER = 0.15
+SAME_FOLDER_COSINE = 0.15
 """The same within a sub-folder, which says itself that its faces belong together; faces of many
 persons come to about 0.03."""
-CLEARLY_SAME = 0.4
+CERTAIN_SAME_PERSON_COSINE = 0.4
 """Mean cosine above which two sub-folders are of one person, although they are two; and above
 which a forgery also shows a second person: swaps put a face on somebody's body."""
 
 
-def groups_of(embeddings: np.ndarray, folders: Sequence[str]) -> list[str]:
+def cluster_faces(embeddings: np.ndarray, folders: Sequence[str]) -> list[str]:
     """A name of a group for each face, from embeddings (n, e) of length one.
 
     `folders` (n,) are the sub-folders that faces lie in, "" where there is none. One whose faces
@@ -35,19 +35,19 @@ def groups_of(embeddings: np.ndarray, folders: Sequence[str]) -> list[str]:
     vectors = embeddings.astype(np.float32)
     units, told = _units(vectors, folders)
     labels = np.arange(len(vectors))
-    labels[told] = _joined(vectors[told], units[told], least=CLEARLY_SAME)
-    labels[~told] = len(vectors) + _joined(vectors[~told], units[~told], least=SAME_PERSON)
+    labels[told] = _joined(vectors[told], units[told], least=CERTAIN_SAME_PERSON_COSINE)
+    labels[~told] = len(vectors) + _joined(vectors[~told], units[~told], least=SAME_PERSON_COSINE)
     people, persons = _means(vectors[told], labels[told])
     others, groups = _means(vectors[~told], labels[~told])
     if len(people) and len(others):
         alike = others @ people.T
-        for row in np.flatnonzero(alike.max(axis=1) >= SAME_PERSON):
+        for row in np.flatnonzero(alike.max(axis=1) >= SAME_PERSON_COSINE):
             labels[labels == groups[row]] = persons[int(np.argmax(alike[row]))]
     order = {label: number for number, label in enumerate(dict.fromkeys(labels.tolist()), 1)}
     return [f"person {order[label]}" for label in labels.tolist()]
 
 
-def linked(means: np.ndarray, counts: np.ndarray, *, least: float) -> np.ndarray:
+def average_linkage(means: np.ndarray, counts: np.ndarray, *, least: float) -> np.ndarray:
     """Labels (n,) of average linkage on groups with mean embeddings (n, e) and sizes (n,).
 
     The mean cosine over all pairs of two groups is the product of their means, so no table of
@@ -82,7 +82,7 @@ def linked(means: np.ndarray, counts: np.ndarray, *, least: float) -> np.ndarray
     return _ends(into)
 
 
-def depicted(embedding: np.ndarray, means: np.ndarray) -> list[int]:
+def match_persons(embedding: np.ndarray, means: np.ndarray) -> list[int]:
     """Rows of `means` (p, e) whom a forgery with this embedding (e,) shows, the likeliest first.
 
     The person it resembles most, if it resembles anybody, and whoever else it resembles clearly.
@@ -94,7 +94,7 @@ def depicted(embedding: np.ndarray, means: np.ndarray) -> list[int]:
     return [
         int(row)
         for rank, row in enumerate(order)
-        if alike[row] >= (CLEARLY_SAME if rank else SAME_PERSON)
+        if alike[row] >= (CERTAIN_SAME_PERSON_COSINE if rank else SAME_PERSON_COSINE)
     ]
 
 
@@ -111,10 +111,10 @@ def _units(embeddings: np.ndarray, folders: Sequence[str]) -> tuple[np.ndarray, 
 
 
 def _joined(embeddings: np.ndarray, units: np.ndarray, *, least: float) -> np.ndarray:
-    """Labels (n,) of units joined by `linked`."""
+    """Labels (n,) of units joined by `average_linkage`."""
     means, names = _means(embeddings, units)
     counts = np.bincount(np.searchsorted(names, units), minlength=len(names)).astype(np.float32)
-    labels = linked(means, counts, least=least)
+    labels = average_linkage(means, counts, least=least)
     return labels[np.searchsorted(names, units)] if len(units) else units
 
 
@@ -130,7 +130,7 @@ def _agree(embeddings: np.ndarray) -> bool:
     """Whether the mean cosine over all pairs bears out that these faces are of one person."""
     count = len(embeddings)
     total = float(np.square(embeddings.sum(axis=0, dtype=np.float64)).sum())
-    return (total - count) / (count * (count - 1)) >= SAME_FOLDER
+    return (total - count) / (count * (count - 1)) >= SAME_FOLDER_COSINE
 
 
 def _living(

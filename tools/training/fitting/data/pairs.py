@@ -12,13 +12,13 @@ from typing import Protocol
 import numpy as np
 
 from tools.errors import ToolError
-from tools.forge.forgery import ALL_FAMILIES, FAMILIES, SCENE_FAMILIES, WITH_SOURCE, forge
-from tools.training.data.forgery_pool import HELD_OUT, difference_mask, through_jpeg
-from tools.training.data.pairs import Drawn, Look, PairSource
-from tools.training.fitting.data.crops import Looks
-from tools.training.fitting.data.dataset import Member
+from tools.forge.forgery import ALL_FAMILIES, FAMILIES, FAMILIES_WITH_SOURCE, SCENE_FAMILIES, forge
+from tools.training.data.forgery_pool import HELD_OUT_FAMILY, difference_mask, through_jpeg
+from tools.training.data.pairs import PairSource, TrainingImage, TrainingPair
+from tools.training.fitting.data.crops import WorkingImageReader
+from tools.training.fitting.data.dataset import PersonImage
 
-FACE_FAMILIES = tuple(family for family in FAMILIES if family != HELD_OUT)
+FACE_FAMILIES = tuple(family for family in FAMILIES if family != HELD_OUT_FAMILY)
 IMAGE_FAMILIES = (*FACE_FAMILIES, *SCENE_FAMILIES)
 FORGERY = "forgery"
 """The family of forgeries that lie in no sub-folder."""
@@ -32,18 +32,18 @@ class FolderPairs(PairSource, Protocol):
     def families(self) -> tuple[str, ...]:
         """The kinds of forgeries in it."""
 
-    def cases(self, *, forgeries: int) -> "list[Case]":
+    def cases(self, *, forgeries: int) -> "list[EvaluationSample]":
         """Every authentic picture, and about so many forgeries, or all that lie there."""
 
-    def show(self, case: "Case", *, seed: int) -> Look | None:
+    def show(self, case: "EvaluationSample", *, seed: int) -> TrainingImage | None:
         """The picture of a case, equal for equal seeds; None where it is gone or cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class EvaluationSample:
     """One picture to be judged: a forgery of a `family`, or authentic, which has none."""
 
-    member: Member
+    member: PersonImage
     family: str | None
     number: int
 
@@ -60,8 +60,8 @@ class ForgedPairs:
     Each is drawn `rounds` times an epoch, every time with another forgery.
     """
 
-    members: Sequence[Member]
-    looks: Looks
+    members: Sequence[PersonImage]
+    looks: WorkingImageReader
     families: tuple[str, ...]
     rounds: int = 1
 
@@ -72,7 +72,7 @@ class ForgedPairs:
         """The person of the photograph."""
         return self.members[index % len(self.members)].person
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """A photograph and a forgery of it, half of the time both through one JPEG encoder."""
         member = self.members[index % len(self.members)]
         for _ in range(_TRIES):
@@ -81,12 +81,14 @@ class ForgedPairs:
                 return drawn
         return None
 
-    def forged(self, member: Member, family: str, rng: np.random.Generator) -> Drawn | None:
+    def forged(
+        self, member: PersonImage, family: str, rng: np.random.Generator
+    ) -> TrainingPair | None:
         """One forgery; None where this photograph cannot be forged this way."""
         try:
             real = self.looks.look(member.picture)
-            source = self._source(member, rng) if family in WITH_SOURCE else None
-            if real.landmarks is None or (family in WITH_SOURCE and source is None):
+            source = self._source(member, rng) if family in FAMILIES_WITH_SOURCE else None
+            if real.landmarks is None or (family in FAMILIES_WITH_SOURCE and source is None):
                 return None
             forgery = forge(
                 real.pixels, real.landmarks, family=family, rng=rng,
@@ -97,23 +99,23 @@ class ForgedPairs:
             return None
         pixels = _compressed(rng, real.pixels, forgery.pixels)
         mask = (forgery.mask * 255).astype(np.uint8)
-        return Drawn(
-            Look(pixels[0], real.keypoints, real.landmarks, np.zeros_like(mask)),
-            Look(pixels[1], real.keypoints, real.landmarks, mask),
+        return TrainingPair(
+            TrainingImage(pixels[0], real.keypoints, real.landmarks, np.zeros_like(mask)),
+            TrainingImage(pixels[1], real.keypoints, real.landmarks, mask),
             family,
             paired=True,
         )
 
-    def cases(self, *, forgeries: int) -> list[Case]:
+    def cases(self, *, forgeries: int) -> list[EvaluationSample]:
         """The photographs, then each forged as often as needed, in one family after the other."""
         rounds = min(len(self.families), max(1, -(-forgeries // len(self.members))))
-        found = [Case(it, None, at) for at, it in enumerate(self.members)]
+        found = [EvaluationSample(it, None, at) for at, it in enumerate(self.members)]
         for at, it in enumerate(self.members):
             chosen = [self.families[(at + k) % len(self.families)] for k in range(rounds)]
-            found += [Case(it, family, at) for family in chosen]
+            found += [EvaluationSample(it, family, at) for family in chosen]
         return found
 
-    def show(self, case: Case, *, seed: int) -> Look | None:
+    def show(self, case: EvaluationSample, *, seed: int) -> TrainingImage | None:
         """The photograph or its forgery, half of them compressed once more."""
         known = (None, *ALL_FAMILIES)
         rng = np.random.default_rng([seed, case.number, known.index(case.family)])
@@ -126,7 +128,7 @@ class ForgedPairs:
             return None
         return replace(look, pixels=_compressed(rng, look.pixels)[0])
 
-    def _source(self, member: Member, rng: np.random.Generator) -> Look | None:
+    def _source(self, member: PersonImage, rng: np.random.Generator) -> TrainingImage | None:
         """A photograph of somebody who is not in the target."""
         for at in rng.permutation(len(self.members)):
             other = self.members[int(at)]
@@ -137,10 +139,10 @@ class ForgedPairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchedPairs:
-    """Authentic and forged pictures of one part, as (authentic, forged) members; see `matched`."""
+    """Authentic and forged pictures of one split, as pairs; see `match_originals`."""
 
-    pairs: Sequence[tuple[Member, Member]]
-    looks: Looks
+    pairs: Sequence[tuple[PersonImage, PersonImage]]
+    looks: WorkingImageReader
     rounds: int = 1
 
     @property
@@ -155,7 +157,7 @@ class MatchedPairs:
         """The person of the authentic picture."""
         return self.pairs[index % len(self.pairs)][0].person
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """The pair as it lies there; None when a file is gone, or has no face to cut out."""
         authentic, forged = self.pairs[index % len(self.pairs)]
         paired = forged.original is authentic.picture
@@ -166,19 +168,19 @@ class MatchedPairs:
             return None
         if paired:
             mask = difference_mask(real.pixels, fake.pixels)
-            real = Look(real.pixels, real.keypoints, real.landmarks, np.zeros_like(mask))
-            fake = Look(fake.pixels, fake.keypoints, fake.landmarks, mask)
-        return Drawn(real, fake, family_of(forged), paired)
+            real = TrainingImage(real.pixels, real.keypoints, real.landmarks, np.zeros_like(mask))
+            fake = TrainingImage(fake.pixels, fake.keypoints, fake.landmarks, mask)
+        return TrainingPair(real, fake, family_of(forged), paired)
 
-    def cases(self, *, forgeries: int) -> list[Case]:
+    def cases(self, *, forgeries: int) -> list[EvaluationSample]:
         """Every picture once."""
         members = dict.fromkeys(it for pair in self.pairs for it in pair)
         return [
-            Case(it, family_of(it) if it.picture.forged else None, at)
+            EvaluationSample(it, family_of(it) if it.picture.forged else None, at)
             for at, it in enumerate(members)
         ]
 
-    def show(self, case: Case, *, seed: int) -> Look | None:
+    def show(self, case: EvaluationSample, *, seed: int) -> TrainingImage | None:
         """The file as it is."""
         try:
             return self.looks.look(case.member.picture)
@@ -187,7 +189,7 @@ class MatchedPairs:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Side:
+class SplitSource:
     """A source whose pairs all belong to one side of a division that somebody else makes."""
 
     source: PairSource
@@ -200,12 +202,14 @@ class Side:
         """The side."""
         return self.name
 
-    def draw(self, index: int, rng: np.random.Generator) -> Drawn | None:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """The source's."""
         return self.source.draw(index, rng)
 
 
-def matched(members: Sequence[Member], *, seed: int) -> list[tuple[Member, Member]]:
+def match_originals(
+    members: Sequence[PersonImage], *, seed: int
+) -> list[tuple[PersonImage, PersonImage]]:
     """Each forgery with its original, a picture of its person, or any; none is left without.
 
     Authentic pictures that no forgery asked for take the forgeries in turn once more.
@@ -215,7 +219,7 @@ def matched(members: Sequence[Member], *, seed: int) -> list[tuple[Member, Membe
     forged = [it for it in members if it.picture.forged]
     originals = {it.picture.id: it for it in authentic}
     anybody = _endless(authentic, rng)
-    of_person: dict[str, Iterator[Member]] = {}
+    of_person: dict[str, Iterator[PersonImage]] = {}
     for name in sorted({name for it in authentic for name in it.persons}):
         of_person[name] = _endless([it for it in authentic if name in it.persons], rng)
     pairs = []
@@ -228,7 +232,7 @@ def matched(members: Sequence[Member], *, seed: int) -> list[tuple[Member, Membe
     return pairs + [(it, next(again)) for it in authentic if it.picture.id not in taken]
 
 
-def family_of(member: Member) -> str:
+def family_of(member: PersonImage) -> str:
     """The first sub-folder that a forgery lies in: who made it, or how."""
     parts = member.picture.name.parts
     return parts[0] if len(parts) > 1 else FORGERY
@@ -242,6 +246,6 @@ def _compressed(rng: np.random.Generator, *pictures: np.ndarray) -> list[np.ndar
     return [through_jpeg(it, quality) for it in pictures]
 
 
-def _endless(members: Sequence[Member], rng: np.random.Generator) -> Iterator[Member]:
+def _endless(members: Sequence[PersonImage], rng: np.random.Generator) -> Iterator[PersonImage]:
     while True:
         yield from (members[int(at)] for at in rng.permutation(len(members)))

@@ -12,22 +12,22 @@ import numpy as np
 
 from tools.errors import SetupError
 
-Part = Literal["learn", "stop", "calibrate", "test"]
-PARTS: tuple[Part, ...] = get_args(Part)
-SHARES: Mapping[Part, float] = {"learn": 0.5, "stop": 0.1, "calibrate": 0.2, "test": 0.2}
+Split = Literal["learn", "stop", "calibrate", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+SPLIT_FRACTIONS: Mapping[Split, float] = {"learn": 0.5, "stop": 0.1, "calibrate": 0.2, "test": 0.2}
 """Of the pictures. `stop` says when learning no longer helps; without such a moment it is learnt
 from too."""
-FEWEST: Mapping[Part, int] = {"learn": 2, "stop": 1, "calibrate": 2, "test": 2}
+MIN_PERSONS: Mapping[Split, int] = {"learn": 2, "stop": 1, "calibrate": 2, "test": 2}
 """Persons: two wherever one must lend another a face."""
 _TRIES = 100
 
-Seen = tuple[frozenset[str], bool]
+PersonsAndLabel = tuple[frozenset[str], bool]
 """The persons in a picture, and whether it is forged."""
 
 
-def divide(
-    pictures: Sequence[Seen], *, seed: int, forgeries: bool
-) -> Mapping[str, Part]:  # fmt: skip
+def assign_splits(
+    pictures: Sequence[PersonsAndLabel], *, seed: int, forgeries: bool
+) -> Mapping[str, Split]:  # fmt: skip
     """The part of every person; equal pictures and seeds give equal parts.
 
     With `forgeries`, every part must hold authentic and forged pictures, otherwise authentic
@@ -36,7 +36,7 @@ def divide(
     counts = Counter(name for persons, forged in pictures for name in persons if not forged)
     for persons, _ in pictures:
         counts.update(dict.fromkeys(persons, 0))
-    names, needed = sorted(counts), sum(FEWEST.values())
+    names, needed = sorted(counts), sum(MIN_PERSONS.values())
     if len(names) < needed:
         found = "1 person has" if len(names) == 1 else f"{len(names)} persons have"
         raise SetupError(
@@ -50,34 +50,37 @@ def divide(
             return parts
     kinds = "authentic and forged pictures" if forgeries else "authentic pictures"
     raise SetupError(
-        f"{len(names)} persons cannot be divided so that each of {len(PARTS)} parts holds {kinds}: "
+        f"{len(names)} persons cannot be divided so that each of {len(SPLITS)} parts "
+        f"holds {kinds}: "
         "add persons, or pictures of the missing kind"
     )
 
 
-def part_of(persons: Iterable[str], parts: Mapping[str, Part]) -> Part | None:
+def split_of(persons: Iterable[str], parts: Mapping[str, Split]) -> Split | None:
     """The part that a picture of these persons may be used in; None when they are apart."""
     found = {parts[name] for name in persons}
     return found.pop() if len(found) == 1 else None
 
 
-def _dealt(names: Sequence[str], counts: Mapping[str, int]) -> dict[str, Part]:
+def _dealt(names: Sequence[str], counts: Mapping[str, int]) -> dict[str, Split]:
     """First everybody's least, then each person to the part that lacks most of its share."""
-    parts: dict[str, Part] = {}
-    waiting = [part for part in PARTS for _ in range(FEWEST[part])]
-    held: Counter[Part] = Counter()
+    parts: dict[str, Split] = {}
+    waiting = [part for part in SPLITS for _ in range(MIN_PERSONS[part])]
+    held: Counter[Split] = Counter()
     total = sum(counts.values()) or 1
     for name, part in zip(names, waiting, strict=False):
         parts[name] = part
         held[part] += counts[name]
     for name in names[len(waiting) :]:
-        lacking: Part = max(PARTS, key=lambda part: SHARES[part] - held[part] / total)
+        lacking: Split = max(SPLITS, key=lambda part: SPLIT_FRACTIONS[part] - held[part] / total)
         parts[name] = lacking
         held[lacking] += counts[name]
     return parts
 
 
-def _serves(pictures: Sequence[Seen], parts: Mapping[str, Part], *, forgeries: bool) -> bool:
+def _serves(
+    pictures: Sequence[PersonsAndLabel], parts: Mapping[str, Split], *, forgeries: bool
+) -> bool:
     kinds = (False, True) if forgeries else (False,)
-    found = {(part_of(persons, parts), forged) for persons, forged in pictures}
-    return all((part, forged) in found for part in PARTS for forged in kinds)
+    found = {(split_of(persons, parts), forged) for persons, forged in pictures}
+    return all((part, forged) in found for part in SPLITS for forged in kinds)
