@@ -110,7 +110,7 @@ def learn_network(bench: TuningContext, options: TrainingOptions) -> TunedWeight
 def learn_head(
     bench: TuningContext, kind: Kind, *, counts: Mapping[str, int], features: Path
 ) -> TunedWeights:
-    """One of `PROMPT_TUNING_KINDS`, on features of `counts` pairs a split; kept in the folder `features`."""
+    """One of `PROMPT_TUNING_KINDS`, on features of `counts` pairs a split, kept in `features`."""
     encoder, options = bench.encoder, prompt_tuning.RECIPES[kind]
     drawn = {name: (bench.parts[name], count) for name, count in counts.items()}
     data = features_of(drawn, encoder, folder=features, seed=options.seed)
