@@ -1,8 +1,8 @@
 """The one place that reads the environment: where Unmask keeps its state, and with what it works.
 
 A `Settings` is passed down, never global. Variables: `UNMASK_HOME`, `UNMASK_MODELS_DIR`,
-`UNMASK_CONFIG_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`, `UNMASK_VLM`, `UNMASK_AUTH`,
-`UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`.
+`UNMASK_CONFIG_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`, `UNMASK_VLM`, `UNMASK_VLM_WAIT_S`,
+`UNMASK_AUTH`, `UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`.
 """
 
 import os
@@ -19,6 +19,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tools.errors import SetupError
 
 ProfileName = Literal["pocket", "full"]
+VLM_WAIT_S = 600.0
+"""How long a chat server may be silent. On a CPU a large model reads a long conversation (6,000
+tokens at 20 a second) for five minutes, and what may call tools comes as a whole (300 tokens at 2
+a second): seven and a half. Meanwhile the wait is shown, and can be stopped."""
+
 PROFILE_NAMES: tuple[ProfileName, ...] = get_args(ProfileName)
 
 
@@ -39,9 +44,9 @@ class Settings(BaseSettings):
     checkpoints; `threads` caps the threads of every engine (None: they choose).
 
     For the assistant: `vlm` is the chat model, as a folder, an id or the URL of a server (None:
-    the profile's). For the chat page: `auth` holds the logins as "name:password[,name:password]"
-    (None: no login); `folders` are those that may be indexed from the page; `host` and `port` say
-    where it listens.
+    the profile's); `vlm_wait_s` is how many seconds a server may be silent. For the chat page:
+    `auth` holds the logins as "name:password[,name:password]" (None: no login); `folders` are
+    those that may be indexed from the page; `host` and `port` say where it listens.
     """
 
     model_config = SettingsConfigDict(env_prefix="UNMASK_", frozen=True, env_ignore_empty=True)
@@ -52,6 +57,7 @@ class Settings(BaseSettings):
     profile: ProfileName = "pocket"
     threads: int | None = Field(default=None, ge=1)
     vlm: str | None = None
+    vlm_wait_s: float = Field(default=VLM_WAIT_S, gt=0)
     auth: SecretStr | None = None
     folders: Annotated[tuple[Path, ...], NoDecode] = ()
     host: str = "127.0.0.1"

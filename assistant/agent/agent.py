@@ -5,6 +5,7 @@ seen. Works with any langchain chat model; what tools decide (verdicts, scores, 
 passes through it.
 """
 
+import contextlib
 import json
 import threading
 import time
@@ -34,6 +35,7 @@ from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 from assistant.case.record import Case
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS, conversation_messages
 from assistant.conversation.quotations import strip_quotations
+from assistant.conversation.server_wait import Silence
 from assistant.conversation.steps import (
     CheckedSentence,
     Explanation,
@@ -69,6 +71,10 @@ from tools.errors import SetupError, ToolError
 from tools.search.query import SeveralFaces
 from tools.search.results import Findings
 
+WAITING_AFTER_S = 3
+"""From so many seconds of silence on the person is told that a chat server is waited for: models
+on a fast machine answer sooner."""
+
 MAX_STEPS = 6
 """Times that the model is asked in one turn; the last time without tools."""
 
@@ -80,7 +86,18 @@ class TextDelta:
     text: str
 
 
-Event = TextDelta | Step
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing has come from the chat server at this address for so many whole seconds."""
+
+    server: str
+    seconds: int
+
+
+Passing = TextDelta | Waiting
+"""What is seen while a step is being made, and is not recorded."""
+
+Event = Passing | Step
 
 TurnPlanner = Callable[[tuple[str, ...]], PlannedTurn]
 """A turn's calls, given the handles of the photos that came with it."""
@@ -126,10 +143,10 @@ class Agent:
         """One turn: what the person says, and photos that come with it.
 
         `decide` gives the tool calls of a press of a button, which no model chooses; what the
-        application then waits to be told is in `asking`. Yields tokens as they stream and steps
-        as they are recorded; the last step is the checked answer, `Stopped` or `Failed`. Closing
-        the iterator stops at that token. Raises UnreadableImage before anything is recorded; a
-        bug or SetupError after `Failed`.
+        application then waits to be told is in `asking`. Yields tokens as they stream, `Waiting`
+        while a chat server is silent, and steps as they are recorded; the last step is the checked
+        answer, `Stopped` or `Failed`. Closing the iterator stops at that token. Raises
+        UnreadableImage before anything is recorded; a bug or SetupError after `Failed`.
         """
         self._stopping.clear()
         spoken: list[str] = []
@@ -138,7 +155,8 @@ class Agent:
             yield asked
             directed = self._decided(decide, asked.photos) if decide else self._read(asked)
             for event in self._turn() if directed is None else self._directed(directed):
-                spoken = [*spoken, event.text] if isinstance(event, TextDelta) else []
+                if not isinstance(event, Waiting):
+                    spoken = [*spoken, event.text] if isinstance(event, TextDelta) else []
                 yield event
         except TurnCancelled:
             yield self._record(Stopped("".join(spoken)))
@@ -157,17 +175,20 @@ class Agent:
         """Why hits got their verdicts, in the model's words, checked; ToolError for no hit."""
         self._stopping.clear()
         score_fake = self._tools["score_fake"]
-        for explanation in explain_hits(
+        explained = explain_hits(
             self.model,
             self.desk,
             handles,
             evidence=lambda hit: str(score_fake.invoke({"image": hit})),
-        ):
-            if self._stopping.is_set():
-                return
-            self._record(explanation)
-            self._record_facts(explanation.sentences)
-            yield explanation
+            wait=self._waited,
+        )
+        with contextlib.suppress(TurnCancelled):
+            for explanation in explained:
+                if self._stopping.is_set():
+                    return
+                self._record(explanation)
+                self._record_facts(explanation.sentences)
+                yield explanation
 
     # -- a turn that the application has decided ---------------------------------------------
 
@@ -274,9 +295,9 @@ class Agent:
         said, until = "", time.monotonic() + NARRATION_TIMEOUT_S
         speaking = self._said(asked, with_tools=False)
         try:
-            for token in speaking:
-                said += token.text
-                yield token
+            for event in speaking:
+                said += event.text if isinstance(event, TextDelta) else ""
+                yield event
                 if time.monotonic() > until:
                     return ()
         except (SetupError, ToolError) as error:
@@ -312,7 +333,7 @@ class Agent:
 
     def _said(
         self, asked: list[BaseMessage], *, with_tools: bool
-    ) -> Generator[TextDelta, None, AIMessage]:
+    ) -> Generator[Passing, None, AIMessage]:
         """The model's next message; its text leaves as tokens on the way."""
         options = self._options()
         tools = [*self._tools.values()]
@@ -320,11 +341,16 @@ class Agent:
             self.model.bind_tools(tools, **options) if with_tools else self.model.bind(**options)
         )
         whole: Any = None
-        stream = model.stream(asked)
+        stream, waited = self._heard(lambda: model.stream(asked)), 0
         try:
             for chunk in stream:
                 if self._stopping.is_set():
                     raise TurnCancelled
+                if isinstance(chunk, Silence):
+                    before, waited = waited, int(chunk.seconds)
+                    if waited >= WAITING_AFTER_S and waited != before:
+                        yield Waiting(chunk.server, waited)
+                    continue
                 whole = chunk if whole is None else whole + chunk
                 if chunk.text:
                     yield TextDelta(chunk.text)
@@ -332,6 +358,24 @@ class Agent:
             # Closing it ends the generation; the garbage collector would do so some time later.
             getattr(stream, "close", lambda: None)()
         return whole if whole is not None else AIMessage("")
+
+    def _heard(self, begin: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        """What a call to the model yields; of a served one with `Silence`, during which to stop."""
+        listen = getattr(self.model, "heard", None)
+        return begin() if listen is None else listen(begin)
+
+    def _waited(self, call: Callable[[], list[str]]) -> list[str]:
+        """What a call to the model returns; StopAsked as soon as the person wants it to end."""
+        hearing = self._heard(lambda: iter((call(),)))
+        answers: list[str] = []
+        try:
+            for each in hearing:
+                if self._stopping.is_set():
+                    raise TurnCancelled
+                answers = answers if isinstance(each, Silence) else each
+        finally:
+            getattr(hearing, "close", lambda: None)()
+        return answers
 
     def _options(self) -> dict[str, Any]:
         """For a model that can be held to it: the facts that exist are all that it may cite."""
@@ -373,7 +417,7 @@ class Agent:
 
     def _pieces(self, prompt: list[BaseMessage]) -> Iterator[str]:
         speaking = self._said(prompt, with_tools=False)
-        yield from (token.text for token in speaking)
+        yield from (event.text for event in speaking if isinstance(event, TextDelta))
 
     def _preface(self, text: str) -> tuple[CheckedSentence, ...]:
         """What is said before a tool call: what does not pass is left out."""
@@ -430,7 +474,9 @@ class Agent:
             content = json.dumps({"error": str(error)}, ensure_ascii=False)
             return ToolResult(call.id, call.name, content, False, time.perf_counter() - began)
         if isinstance(answer.artifact, Findings):
-            self.case.record_search(call.arguments, answer.artifact.to_json())
+            self.case.record_search(
+                call.arguments, answer.artifact.to_json(), chosen=self.desk.chosen_faces
+            )
         duration_s = time.perf_counter() - began
         return ToolResult(
             call.id, call.name, answer.content, True, duration_s, _count(answer.artifact)

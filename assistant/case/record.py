@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -30,7 +31,6 @@ from assistant.settings import Settings
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.gallery.database_file import transaction
-from tools.media.images import read_bytes, read_photo
 from tools.media.private_files import (
     open_private,
     private_file,
@@ -38,6 +38,7 @@ from tools.media.private_files import (
     restrict_permissions,
 )
 from tools.search.instruments import ModelBundle
+from tools.search.query_files import readable
 from tools.verdict.handles import Fact
 
 CASE_DB_FILE = "case.sqlite3"
@@ -172,14 +173,14 @@ class Case:
         return self.keep_photos([path])[0]
 
     def keep_photos(self, paths: Sequence[Path]) -> list[Path]:
-        """Private copies of several photos: of all of them, or of none where one is no picture."""
-        copies = [self.photos_folder / read_photo(path).id for path in paths]
+        """Private copies of several photos or videos: of all, or of none where one is neither."""
+        copies = [self.photos_folder / readable(path) for path in paths]
         try:
             for path, copy in zip(paths, copies, strict=True):
                 if not is_intact(copy):
                     whole = copy.with_suffix(f".{secrets.token_hex(4)}")
-                    with open_private(whole, "wb") as file:
-                        file.write(read_bytes(path))
+                    with path.open("rb") as given, open_private(whole, "wb") as file:
+                        shutil.copyfileobj(given, file)
                     whole.replace(copy)
         except OSError as error:
             raise SetupError(
@@ -213,12 +214,25 @@ class Case:
         if name != self.gallery:
             self._add((_GALLERY, {"name": name}))
 
-    def record_search(self, arguments: Mapping[str, Any], findings: Mapping[str, Any]) -> None:
-        """Record a search: what was asked, and all that was found."""
-        self._add((_SEARCH, {"arguments": dict(arguments), "findings": dict(findings)}))
+    def record_search(
+        self,
+        arguments: Mapping[str, Any],
+        findings: Mapping[str, Any],
+        *,
+        chosen: Mapping[str, int] | None = None,
+    ) -> None:
+        """Record a search: what was asked, and all that was found.
+
+        `chosen` says which face was meant in photos that show several, by their handles.
+        """
+        asked = {"arguments": dict(arguments), "chosen": dict(chosen or {})}
+        self._add((_SEARCH, {**asked, "findings": dict(findings)}))
 
     def latest_search(self) -> Mapping[str, Any] | None:
-        """`arguments` and `findings` of the latest search on the present gallery; None: none."""
+        """`arguments`, `chosen` faces and `findings` of the latest search on the present gallery.
+
+        None before the first; cases of before have no `chosen`.
+        """
         latest = None
         for entry in self.entries():
             if entry.kind in (_SEARCH, _GALLERY):
@@ -251,9 +265,13 @@ class Case:
         latest = self.latest_search()
         if latest is None:
             return None
+        # Cases of before hold arguments as the model wrote them.
+        arguments, chosen = normalise_arguments(latest["arguments"]), latest.get("chosen", {})
         try:
-            # Cases of before hold arguments as the model wrote them.
-            found = desk.find(**normalise_arguments(latest["arguments"]))
+            for handle, number in chosen.items():
+                desk.choose_face(handle, number)
+                arguments.pop("face", None)  # it is one of those
+            found = desk.find(**arguments)
         except (ToolError, SetupError) as error:
             return f"the latest search could not be run again: {error}"
         before = [hit["image_id"] for hit in latest["findings"]["hits"]]

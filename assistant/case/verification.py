@@ -7,7 +7,8 @@ from typing import Literal
 
 from assistant.case.entry import CaseEntry
 from assistant.case.signing import SignedHead, SigningKeys
-from tools.media.images import image_id
+from tools.media.images import UnreadableImage
+from tools.media.video_signatures import video_sha256
 
 Signature = Literal["valid", "not signed", "cannot be checked", "does not hold"]
 
@@ -58,8 +59,8 @@ def verify_record(
 def is_intact(copy: Path) -> bool:
     """Whether a private copy of a photo is there with the bytes that its name stands for."""
     try:
-        return image_id(copy.read_bytes()) == copy.name
-    except OSError:
+        return video_sha256(copy) == copy.name
+    except UnreadableImage:
         return False
 
 

@@ -54,22 +54,28 @@ class ChatTranscript:
         self._photo_uri = photo_uri
         self._told: list[Message] = []
         self._calls: dict[str, tuple[Message, ToolCall]] = {}
-        self._draft = ""
+        self._draft = self._waiting = ""
 
     @property
     def messages(self) -> list[Message]:
-        """All messages, with what is being said right now as the last."""
+        """All messages, with what is being said or waited for right now as the last."""
+        if self._waiting:
+            return [*self._told, _said(_busy(self._waiting))]
         if not self._draft:
             return list(self._told)
-        return [*self._told, _said(_writing(self._draft))]
+        return [*self._told, _said(_busy(f"writing… ({_counted(self._draft)}, being checked)"))]
 
     def token(self, text: str) -> None:
         """A piece of text that the model is writing."""
-        self._draft += text
+        self._draft, self._waiting = self._draft + text, ""
+
+    def waiting(self, server: str, seconds: int) -> None:
+        """Nothing has come from a chat server for so long."""
+        self._waiting = f"waiting for the chat server at {server}… ({seconds} s)"
 
     def add(self, step: Step, fact: FactLookup) -> None:
         """A finished step; `fact` gives what it cites, with the values as they were then."""
-        self._draft = ""
+        self._draft = self._waiting = ""
         match step:
             case UserTurn():
                 self._told.append({"role": "user", "content": self._asked(step)})
@@ -131,11 +137,11 @@ def _said(html: str) -> Message:
     return {"role": "assistant", "content": html}
 
 
-def _writing(draft: str) -> str:
-    """That something is being written, and how much: unchecked words are nobody's answer."""
+def _busy(what: str) -> str:
+    """That something is being written or waited for: unchecked words are nobody's answer."""
     return (
         '<div class="answer draft"><span class="writing" aria-hidden="true"></span>'
-        f"writing… ({_counted(draft)}, being checked)</div>"
+        f"{escape_html(what)}</div>"
     )
 
 

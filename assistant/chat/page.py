@@ -15,7 +15,11 @@ from assistant.chat.handlers import EventHandlers
 from assistant.chat.hits import placeholder_html
 
 IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
-VIDEO_TYPES = ["video", ".mkv", ".avi", ".mov", ".flv", ".wmv", ".ts", ".mts"]
+# By name as well: which endings count as "video" is each system's own list.
+VIDEO_TYPES = [
+    "video", ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".flv", ".wmv", ".asf", ".ts", ".mts",
+    ".m2ts", ".mpg", ".mpeg", ".vob", ".ogv", ".mxf", ".3gp", ".3g2",
+]  # fmt: skip
 CACHE_FOR_S = 900
 """Uploads that nobody sent are deleted after so long."""
 
@@ -125,9 +129,9 @@ def _talk() -> ConversationPane:
             placeholder=_PROMISE, examples=[{"text": text} for text in EXAMPLE_TURNS],
         )  # fmt: skip
         box = gr.MultimodalTextbox(
-            label="Your message", show_label=False, file_types=IMAGE_TYPES,
+            label="Your message", show_label=False, file_types=IMAGE_TYPES + VIDEO_TYPES,
             file_count="multiple", sources=["upload"], max_lines=6, elem_id="unmask-composer",
-            placeholder="Drop a photo and ask: find fakes of this person", stop_btn=False,
+            placeholder="Drop a photo or video and ask: find fakes of this person", stop_btn=False,
             interactive=False,  # until the page knows whose case it shows
         )  # fmt: skip
     return ConversationPane(chat, box)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from assistant.agent.agent import Event, TextDelta, TurnPlanner
+from assistant.agent.agent import Event, TextDelta, TurnPlanner, Waiting
 from assistant.agent.directed_turns import PendingQuestion, last_planned_turn
 from assistant.case.record import Case
 from assistant.chat.buttons import ActionTurn, plan_hit_action, plan_search_again
@@ -72,7 +72,7 @@ class AgentProtocol(Protocol):
     def ask(
         self, text: str, photos: Sequence[Path] = (), *, decide: TurnPlanner | None = None
     ) -> Iterator[Event]:
-        """One turn: tokens as they come, and every finished step."""
+        """One turn: tokens and silence as they come, and every finished step."""
 
     def explain(self, handles: Sequence[str]) -> Iterator[Explanation]:
         """Why hits got their verdicts."""
@@ -120,7 +120,7 @@ class ChatSession:
     def messages(self) -> list[Message]:
         """The conversation as chat messages, with what the application asks as the last."""
         asking = None if self.busy else self._loop.asking
-        asked = None if asking is None else clarification_message(asking, self._image)
+        asked = None if asking is None else clarification_message(asking, self._everybody)
         return [*self.transcript.messages, *([] if asked is None else [asked])]
 
     def ask(
@@ -216,6 +216,8 @@ class ChatSession:
         for event in self._loop.ask(text, photos, decide=decide):
             if isinstance(event, TextDelta):
                 self.transcript.token(event.text)
+            elif isinstance(event, Waiting):
+                self.transcript.waiting(event.server, event.seconds)
             else:
                 turn.failed = isinstance(event, Failed)
                 self._show(event, self._fact, live=True)
@@ -393,9 +395,19 @@ class ChatSession:
         except ToolError:
             return None
 
+    def _everybody(self, handle: str) -> np.ndarray | None:
+        """The picture that numbers the faces of a query photo or video."""
+        try:
+            return self.desk.everybody(handle)
+        except ToolError:
+            return None
+
     def _photo_uri(self, handle: str) -> str | None:
-        image = self._image(handle)
-        return None if image is None else data_uri(thumbnail(image, longest_px=_PHOTO_PX))
+        try:
+            image = self.desk.cover(handle)
+        except ToolError:
+            return None
+        return data_uri(thumbnail(image, longest_px=_PHOTO_PX))
 
     def _fact(self, handle: str) -> Fact | None:
         try:

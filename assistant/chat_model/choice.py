@@ -26,7 +26,7 @@ def load_chat_model(settings: Settings) -> BaseChatModel:
 
         if notice := parse_endpoint(chosen).notice:
             print_remarks([notice])
-        return load_served_vlm(chosen)
+        return load_served_vlm(chosen, wait_s=settings.vlm_wait_s)
     return load_local_vlm(chosen or profile_checkpoint_dir(settings), settings)
 
 

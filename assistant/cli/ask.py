@@ -78,13 +78,13 @@ def ask(
     """
     from assistant.cli.transcript import TurnReporter
     from assistant.console.progress import RerankingDisplay
-    from tools.media.images import read_photo
+    from tools.search.query_files import readable
 
     photos, question = _parted(words)
     settings = _settings(context, vlm)
     with redirect_library_output(context):
         for photo in photos:
-            read_photo(photo)  # a broken one is refused before a model is loaded
+            readable(photo)  # a broken one is refused before a model is loaded
         agent, notes = _agent(settings, gallery=gallery, case_id=case)
     print_remarks(notes)
     told = TurnReporter(agent, show=not json)

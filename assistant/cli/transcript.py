@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.agent.agent import Agent, TextDelta
+from assistant.agent.agent import WAITING_AFTER_S, Agent, TextDelta, Waiting
 from assistant.console.output import (
     escape_terminal,
     print_remarks,
@@ -39,7 +39,9 @@ class TurnReporter:
     def turn(self, question: str, photos: Sequence[Path]) -> None:
         """Ask, and tell each tool's name, duration and count when it has answered."""
         for event in self._agent.ask(question, photos):
-            if not isinstance(event, TextDelta):
+            if isinstance(event, Waiting):
+                self._wait(event)
+            elif not isinstance(event, TextDelta):
                 self._steps.append(event)
                 self._tell(event)
 
@@ -97,6 +99,12 @@ class TurnReporter:
             self._console.print(
                 f"{escape_terminal(step.name)}  {step.duration_s:.1f} s  {found}", style="dim"
             )
+
+    def _wait(self, waiting: Waiting) -> None:
+        """At once, and then every half a minute."""
+        if self._show and (waiting.seconds == WAITING_AFTER_S or waiting.seconds % 30 == 0):
+            told = f"waiting for the chat server at {waiting.server}, {waiting.seconds} s so far"
+            self._console.print(escape_terminal(f"{told}; Ctrl-C stops"), style="dim")
 
     def _answer(self) -> tuple[CheckedSentence, ...]:
         said = [step for step in self._steps if isinstance(step, ModelText)]

@@ -40,17 +40,26 @@ class ModelDraft:
     ground: FactContext
 
 
+Wait = Callable[[Callable[[], list[str]]], list[str]]
+"""How a call to the model is waited for."""
+
+
 def explain_hits(
-    model: BaseChatModel, desk: Workspace, handles: Sequence[str], *, evidence: Callable[[str], str]
+    model: BaseChatModel,
+    desk: Workspace,
+    handles: Sequence[str],
+    *,
+    evidence: Callable[[str], str],
+    wait: Wait = lambda call: call(),
 ) -> Iterator[Explanation]:
     """Why each hit got its verdict; `evidence` gives `score_fake`'s text for a hit.
 
-    Raises ToolError for a handle that is no hit.
+    `wait` makes each call to the model, and may raise. ToolError for a handle that is no hit.
     """
     hits = [desk.hit(handle) for handle in handles]
     for start in range(0, len(hits), EXPLANATION_BATCH_SIZE):
         part = hits[start : start + EXPLANATION_BATCH_SIZE]
-        ask = batch_generator(model, desk)
+        ask = batch_generator(model, desk, wait=wait)
         drafts = _drafts(ask, desk, part, evidence)
         for hit, sentences in zip(part, repair_drafts(drafts, desk, ask), strict=True):
             if is_empty_answer(sentences):
@@ -58,7 +67,9 @@ def explain_hits(
             yield Explanation(hit.handle, sentences)
 
 
-def batch_generator(model: BaseChatModel, desk: Workspace) -> GenerateFn:
+def batch_generator(
+    model: BaseChatModel, desk: Workspace, *, wait: Wait = lambda call: call()
+) -> GenerateFn:
     """The model as a function from prompts to texts, all prompts in one batch."""
 
     def ask(prompts: Sequence[GroundedPrompt]) -> list[str]:
@@ -68,7 +79,9 @@ def batch_generator(model: BaseChatModel, desk: Workspace) -> GenerateFn:
                 citable_fact_ids(desk, [*sorted(ground.about or ())]) for _, ground in prompts
             ]
             limits = {"allowed_citations": allowed}
-        return [answer.text for answer in model.batch([asked for asked, _ in prompts], **limits)]
+        return wait(
+            lambda: [it.text for it in model.batch([asked for asked, _ in prompts], **limits)]
+        )
 
     return ask
 

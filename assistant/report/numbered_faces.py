@@ -11,8 +11,8 @@ from assistant.report.data_uris import draw_numbered_boxes
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.media.file_names import printable
+from tools.media.images import read_photo
 from tools.media.private_files import open_private, private_folder
-from tools.media.videos import read_pixels_at
 from tools.search.query import FaceNumbers, SeveralFaces
 
 
@@ -50,7 +50,8 @@ def with_numbered_faces(error: SeveralFaces, folder: Path) -> ToolError:
     """
     photo = Path(error.photo)
     try:
-        path = _written(read_pixels_at(photo, error.time_s), error.boxes, folder, photo.stem)
+        shown = read_photo(photo).pixels if error.picture is None else error.picture
+        path = _written(shown, error.boxes, folder, photo.stem)
     except (OSError, ToolError):
         return error
     faces = len(error.boxes)
@@ -66,7 +67,7 @@ def clarification_text(asking: PendingQuestion, desk: Workspace, folder: Path) -
         return f"answer for example “{asking.photos[0]} is authentic”, or “both are authentic”"
     (photo, *_), faces = asking.photos, len(asking.boxes)
     try:
-        where = f", see {_written(desk.pixels(photo), asking.boxes, folder, photo)}"
+        where = f", see {_written(desk.everybody(photo), asking.boxes, folder, photo)}"
     except (OSError, ToolError):
         where = ""
     return f"{photo} shows {faces} faces{where}; answer for example “face 2”"

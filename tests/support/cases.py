@@ -23,9 +23,14 @@ def group_pixels() -> np.ndarray:
     return _sample("t1")
 
 
+def other_pixels() -> np.ndarray:
+    """insightface's portrait of another man, (h, w, 3) uint8 RGB."""
+    return _sample("Tom_Hanks_54745")
+
+
 def impersonation(unmask: Unmask, *, seed: int) -> Forgery:
     """The portrait's face on another man's photo: far beyond both bands of the shipped rule."""
-    portrait, other = astronaut_pixels(), _sample("Tom_Hanks_54745")
+    portrait, other = astronaut_pixels(), other_pixels()
     ((face,), (onto,)) = unmask.parts.faces.analyse([portrait, other])
     assert face.landmarks is not None and onto.landmarks is not None
     return forge(

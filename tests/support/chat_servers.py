@@ -67,6 +67,21 @@ def run_chat_server(answer: Answer, *, models: object = None) -> Iterator[str]:
         yield address
 
 
+class Silent:
+    """A server that takes questions and says nothing; how many, and whether somebody hung up."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.hung_up = threading.Event()
+
+    def __call__(self, request: Request, _: dict[str, Any]) -> None:
+        """Wait until the other side closes the connection."""
+        self.asked += 1
+        with contextlib.suppress(ConnectionError):
+            request.connection.recv(1)
+        self.hung_up.set()
+
+
 @contextlib.contextmanager
 def run_proxy_server() -> Iterator[tuple[str, list[str]]]:
     """A proxy that answers itself, whatever it is asked; its address, and what it was asked."""

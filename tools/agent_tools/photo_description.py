@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from tools.gallery.records import AnalysedImage
 from tools.media.images import Photo
 from tools.search.query import NoFace, SeveralFaces
 from tools.search.scoring import EmbeddedFace
@@ -35,8 +34,8 @@ class ImageSource(Protocol):
     def metadata(self, handle: str) -> Mapping[str, str]:
         """What its file says about itself."""
 
-    def measured(self, handle: str) -> AnalysedImage:
-        """What was measured on it."""
+    def count_faces(self, handle: str) -> int:
+        """How many faces were found in it; of a query video, how many persons."""
 
     def face(self, handle: str) -> EmbeddedFace:
         """The face that is meant."""
@@ -79,7 +78,7 @@ def describe(pictures: ImageSource, handle: str) -> Description:
         handle=handle,
         format=photo.format,
         pixels=photo.pixels,
-        faces=len(pictures.measured(handle).faces),
+        faces=pictures.count_faces(handle),
         quality=_quality(pictures, handle),
         metadata=pictures.metadata(handle),
     )

@@ -1,38 +1,55 @@
 """The query photos of one investigation by handle, measured once, with the face that is meant."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tools.errors import ToolError
-from tools.gallery.analysis import DecodedImage, FaceAnalysisProtocol, ImageEncoder, analyse_batch
+from tools.gallery.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage
 from tools.media.images import Photo, decode_photo, image_id, read_bytes
+from tools.media.video_signatures import video_sha256
 from tools.search.query import NoFace, Query, QueryFace, SeveralFaces, assemble_query
+from tools.search.query_files import several_frames
+from tools.search.query_videos import Cast, QueryVideo
 from tools.verdict.handles import quote_untrusted
 from tools.verdict.rule import VerdictRule
 
 
 class QueryPhotos:
-    """Photos Q1, Q2 …; the same bytes are the same photo. Messages name handles, never files.
+    """Photos and videos Q1, Q2 …; the same bytes have one handle. Messages name handles, not files.
 
-    `doubted` are photos of which nobody said that they are authentic, though somebody asked: they
-    are compared and looked at, but never searched with.
+    `faces` and `encoder` measure them, when that is needed. `doubted` are photos of which nobody
+    said that they are authentic, though somebody asked: they are compared and looked at, but never
+    searched with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> None:
+        self._faces, self._encoder = faces, encoder
         self._paths: dict[str, Path] = {}
         self._ids: dict[str, str] = {}
+        self._videos: dict[str, QueryVideo] = {}
         self._measured: dict[str, AnalysedImage] = {}
         self._chosen: dict[str, int] = {}
         self.doubted: frozenset[str] = frozenset()
 
     def add(self, path: Path) -> str:
-        """Take a photo in; UnreadableImage (a ToolError, without the path) when it is none."""
-        data = read_bytes(path)
-        name = image_id(data)
-        if name not in self._ids:
+        """Take a photo, a video or an animation in.
+
+        Raises UnreadableImage (a ToolError, without the path) when it is none.
+        """
+        video = several_frames(path)
+        data = b"" if video else read_bytes(path)
+        name = video_sha256(path) if video else image_id(data)
+        known = self._ids.get(name)
+        handle = known or f"Q{len(self._ids) + 1}"
+        if video is not None and handle not in self._videos:
+            self._videos[handle] = QueryVideo(video, name=handle)
+        elif video is None and known is None:
             decode_photo(data)
-        handle = self._ids.setdefault(name, f"Q{len(self._ids) + 1}")
+        self._ids[name] = handle
         self._paths.setdefault(handle, path)
         return handle
 
@@ -45,6 +62,11 @@ class QueryPhotos:
         """The files by handle, in the order in which they came."""
         return dict(self._paths)
 
+    @property
+    def chosen(self) -> Mapping[str, int]:
+        """The face that was chosen, 1-based from the left, by the photos that show several."""
+        return dict(self._chosen)
+
     def path(self, handle: str) -> Path:
         """The file of a photo; ToolError, which lists the photos, for an unknown handle."""
         if handle in self._ids.values() and handle not in self._paths:
@@ -54,73 +76,128 @@ class QueryPhotos:
             raise ToolError(f"there is no photo {quote_untrusted(handle)}; {valid}")
         return self._paths[handle]
 
-    def measure(
-        self, handle: str, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
-    ) -> AnalysedImage:
-        """Everything that is measured on a photo; the second time it costs nothing."""
+    def is_video(self, handle: str) -> bool:
+        """Whether a handle means a video, an animation or a document: several frames."""
+        return handle in self._videos
+
+    # -- pictures -----------------------------------------------------------------------------
+
+    def cover(self, handle: str) -> Photo:
+        """The picture of a photo; of a video a frame that is the same whatever was measured."""
+        path = self.path(handle)
+        video = self._videos.get(handle)
+        return decode_photo(read_bytes(path)) if video is None else video.cover()
+
+    def photo(self, handle: str) -> Photo:
+        """The picture that measurements are of: of a video, a frame of the person that is meant.
+
+        While nobody said who is meant, it is the first frame that shows most of them.
+        """
+        path = self.path(handle)
+        video = self._videos.get(handle)
+        return decode_photo(read_bytes(path)) if video is None else video.frame(self._time(handle))
+
+    def everybody(self, handle: str) -> np.ndarray:
+        """The picture in which the faces are counted: (h, w, 3) uint8 RGB."""
+        if handle in self._videos and self._boxes(handle):
+            return self._cast(handle).picture
+        return self.photo(handle).pixels
+
+    def measure(self, handle: str) -> AnalysedImage:
+        """Everything that is measured on the picture; the second time it costs nothing."""
+        path = self.path(handle)
+        if handle in self._videos:
+            at = self._time(handle)
+            return self._videos[handle].image(at, faces=self._faces, encoder=self._encoder)
         if handle not in self._measured:
-            self._measured[handle] = measure_file(self.path(handle), faces=faces, encoder=encoder)
+            self._measured[handle] = self._measure_file(path)
         return self._measured[handle]
 
-    def face(self, handle: str, image: AnalysedImage, *, number: int | None = None) -> AnalysedFace:
+    # -- faces --------------------------------------------------------------------------------
+
+    def count(self, handle: str) -> int:
+        """How many faces a photo shows, or how many persons a video."""
+        return len(self._boxes(handle))
+
+    def face(self, handle: str, *, number: int | None = None) -> AnalysedFace:
         """The face that is meant; `number` (1-based, from the left) is kept for the next time.
 
         Raises NoFace, and SeveralFaces while nobody said which one.
         """
-        found = image.faces
-        if not found:
-            raise NoFace(f"no face was found in {handle}; ask for a sharper or larger photo")
-        if len(found) == 1:
-            return found[0]
+        place = self._which(handle, number)
+        if handle not in self._videos:
+            return self.measure(handle).faces[place]
+        row = self._cast(handle).rows[place][0]
+        return self._videos[handle].face(row, self.measure(handle))
+
+    def _which(self, handle: str, number: int | None = None) -> int:
+        """The place of the face that is meant."""
+        there = self.count(handle)
+        if not there:
+            where = "any frame that was searched in " if handle in self._videos else ""
+            raise NoFace(f"no face was found in {where}{handle}; ask for a sharper or larger photo")
+        if there == 1:
+            return 0
         wanted = number or self._chosen.get(handle)
-        if wanted is None or not 1 <= wanted <= len(found):
-            raise SeveralFaces(
+        if wanted is None or not 1 <= wanted <= there:
+            raise self._several(
+                handle,
                 f"{handle} shows several faces; ask which one is meant, counted from the left, "
                 "then call find_person with face"
                 if wanted is None
                 else f"{handle} does not show that many faces; ask again which one is meant",
-                [each.face for each in found],
-                photo=handle,
             )
         self._chosen[handle] = wanted
-        return found[wanted - 1]
+        return wanted - 1
+
+    def _several(self, handle: str, message: str) -> SeveralFaces:
+        picture = self._cast(handle).picture if handle in self._videos else None
+        return SeveralFaces(message, self._boxes(handle), photo=handle, picture=picture)
+
+    def _boxes(self, handle: str) -> Sequence[Sequence[float]]:
+        """The faces, or one of each person, in `everybody`."""
+        if handle in self._videos:
+            return self._cast(handle).boxes
+        return [[*each.face.box] for each in self.measure(handle).faces]
+
+    def _cast(self, handle: str) -> Cast:
+        self.path(handle)
+        return self._videos[handle].cast(faces=self._faces, encoder=self._encoder)
+
+    def _time(self, handle: str) -> float:
+        """Of a video: when the frame of the person is shown that is meant."""
+        cast = self._cast(handle)
+        one = 0 if len(cast.rows) == 1 else None
+        chosen = self._chosen[handle] - 1 if handle in self._chosen else one
+        return self._videos[handle].time_s(cast, chosen)
+
+    # -- the query ----------------------------------------------------------------------------
 
     def query(
-        self,
-        handles: Sequence[str],
-        *,
-        faces: FaceAnalysisProtocol,
-        encoder: ImageEncoder,
-        face: int | None = None,
-        rule: VerdictRule | None = None,
+        self, handles: Sequence[str], *, face: int | None = None, rule: VerdictRule | None = None
     ) -> Query:
         """The photos as one query; `face` says which is meant in the one that shows several."""
         if not handles:
             raise ToolError(f"name at least one photo: {', '.join(self._paths) or 'ask for one'}")
         named = tuple(dict.fromkeys(handles))
         self._refuse_doubted(named)
-        images = {it: self.measure(it, faces=faces, encoder=encoder) for it in named}
-        numbers = self._numbers(images, face)
-        return assemble_query(
-            [
-                self._row(it, image, self.face(it, image, number=numbers.get(it)))
-                for it, image in images.items()
-            ],
-            rule=rule,
-        )
+        numbers = self._numbers(named, face)
+        rows = [row for it in named for row in self._rows(it, numbers.get(it))]
+        query = assemble_query(rows, rule=rule)
+        notes = [note for it in named if it in self._videos for note in self._cast(it).notes]
+        return replace(query, warnings=(*query.warnings, *notes))
 
-    def _numbers(self, images: Mapping[str, AnalysedImage], face: int | None) -> dict[str, int]:
+    def _numbers(self, handles: Sequence[str], face: int | None) -> dict[str, int]:
         """Of which photo a face's number is: the one that shows several and has none chosen yet."""
+        several = [it for it in handles if self.count(it) > 1]
         if face is None:
             return {}
-        several = [it for it, image in images.items() if len(image.faces) > 1]
         asking = [it for it in several if it not in self._chosen] or several
         if len(asking) > 1:
-            raise SeveralFaces(
+            raise self._several(
+                asking[0],
                 f"{' and '.join(asking)} show several faces each; ask which one is meant in "
                 f"{asking[0]} first",
-                [each.face for each in images[asking[0]].faces],
-                photo=asking[0],
             )
         return dict.fromkeys(asking, face)
 
@@ -134,33 +211,28 @@ class QueryPhotos:
                 f"can be searched with: {instead}ask which photo is authentic"
             )
 
-    def _row(self, handle: str, image: AnalysedImage, chosen: AnalysedFace) -> QueryFace:
+    def _rows(self, handle: str, number: int | None) -> Sequence[QueryFace]:
+        """One row of a photo, several of a video."""
+        if handle in self._videos:
+            return self._cast(handle).rows[self._which(handle, number)]
+        image, chosen = self.measure(handle), self.face(handle, number=number)
         if chosen.features is None or chosen.face_hash is None:
             raise NoFace(f"the face in {handle} cannot be measured; ask for another photo")
-        return QueryFace(
-            photo_id=image.id,
-            path=self._paths[handle],
-            name=handle,
-            marked=image.unmask_forgery,
-            face=chosen.face,
-            features=chosen.features,
-            face_hash=chosen.face_hash,
+        return [
+            QueryFace(
+                photo_id=image.id,
+                path=self._paths[handle],
+                name=handle,
+                marked=image.unmask_forgery,
+                face=chosen.face,
+                features=chosen.features,
+                face_hash=chosen.face_hash,
+            )
+        ]
+
+    def _measure_file(self, path: Path) -> AnalysedImage:
+        """Measure one file as indexing does; ToolError, without the path, when that fails."""
+        data = read_bytes(path)
+        return analyse_photo(
+            decode_photo(data), len(data), faces=self._faces, encoder=self._encoder
         )
-
-
-def measure_file(
-    path: Path, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
-) -> AnalysedImage:
-    """Measure one file as indexing does; ToolError, without the path, when that fails."""
-    data = read_bytes(path)
-    return measure_photo(decode_photo(data), len(data), faces=faces, encoder=encoder)
-
-
-def measure_photo(
-    photo: Photo, byte_size: int, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
-) -> AnalysedImage:
-    """Measure one picture as indexing does; ToolError when that fails."""
-    (analysed,) = analyse_batch([DecodedImage(photo, byte_size)], faces=faces, encoder=encoder)
-    if isinstance(analysed, ToolError):
-        raise analysed
-    return analysed

@@ -4,7 +4,8 @@ Everything that a session knows lies here, and nothing of it is shared: weights 
 instruments), a desk is not. The gallery is opened for the length of one call only.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,11 +24,11 @@ from tools.agent_tools.facts import (
     search_facts,
 )
 from tools.agent_tools.photo_description import Description, describe
-from tools.agent_tools.query_photos import QueryPhotos, measure_photo
+from tools.agent_tools.query_photos import QueryPhotos
 from tools.detectors import FeatureDetector
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
-from tools.faces.analyser import Face
+from tools.gallery.analysis import analyse_photo
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedImage, GalleryCounts
 from tools.localisers import Localisation, localise_forgery
@@ -86,7 +87,7 @@ class Workspace:
         self.instruments = instruments
         self.home = home
         self._gallery = gallery
-        self._photos = QueryPhotos()
+        self._photos = QueryPhotos(faces=instruments.faces, encoder=instruments.encoder)
         self._leading = Reranker(measurements, on_progress=self._tell_progress)
         self.on_progress: Callable[[int, int], None] | None = None
         self._search: SearchOutcome | None = None
@@ -98,9 +99,9 @@ class Workspace:
     # -- photos and pictures ------------------------------------------------------------------
 
     def add_photo(self, path: Path) -> str:
-        """Put a query photo on the desk; the same bytes get the same handle.
+        """Put a query photo or video on the desk; the same bytes get the same handle.
 
-        Raises UnreadableImage (a ToolError, without the path) when it is no picture.
+        Raises UnreadableImage (a ToolError, without the path) when it is neither.
         """
         return self._photos.add(path)
 
@@ -125,11 +126,30 @@ class Workspace:
 
     def choose_face(self, handle: str, number: int) -> None:
         """Say which face of a photo is meant, 1-based from the left. Raises SeveralFaces."""
-        self._photos.face(handle, self.measured(handle), number=number)
+        self._photos.face(handle, number=number)
 
-    def faces_in(self, handle: str) -> tuple[Face, ...]:
-        """All faces of a query photo, from left to right."""
-        return tuple(each.face for each in self.measured(handle).faces)
+    @property
+    def chosen_faces(self) -> Mapping[str, int]:
+        """Which face is meant, 1-based from the left, by the photos of which somebody said so."""
+        return self._photos.chosen
+
+    def count_faces(self, handle: str) -> int:
+        """How many faces a query photo or a hit's picture shows, or how many persons a video."""
+        if _is_hit(handle):
+            return len(self.measured(handle).faces)
+        return self._photos.count(handle)
+
+    def everybody(self, handle: str) -> np.ndarray:
+        """The picture in which the faces of a query are counted: (h, w, 3) uint8 RGB.
+
+        Of a photo it is the photo; of a video, a frame or several side by side.
+        """
+        return self._photos.everybody(handle)
+
+    def cover(self, handle: str) -> np.ndarray:
+        """What a query photo or video is known by: (h, w, 3) uint8 RGB, the same at any time."""
+        with _without_path(handle):
+            return self._photos.cover(handle).pixels
 
     @property
     def photos(self) -> Mapping[str, Path]:
@@ -141,16 +161,14 @@ class Workspace:
         return self.hit(handle).path if _is_hit(handle) else self._photos.path(handle)
 
     def photo(self, handle: str) -> Photo:
-        """The picture of a query photo or a hit, decoded: of a hit in a video, its frame.
+        """The picture of a query photo or a hit, decoded: of a video, the frame that is meant.
 
         ToolError, without the path, when its file is gone or damaged.
         """
         if _is_hit(handle):
             return _picture_of(self.hit(handle))
-        try:
-            return decode_photo(read_bytes(self._photos.path(handle)))
-        except UnreadableImage as error:
-            raise ToolError(f"the file of {handle} cannot be read: {error.reason}") from error
+        with _without_path(handle):
+            return self._photos.photo(handle)
 
     def pixels(self, handle: str) -> np.ndarray:
         """The picture of a query photo or a hit, (h, w, 3) uint8 RGB."""
@@ -158,7 +176,9 @@ class Workspace:
 
     def metadata(self, handle: str) -> Mapping[str, str]:
         """Texts that the file of a query photo or a hit carries about itself: data, not facts."""
-        if _is_hit(handle) and self.hit(handle).time_s is not None:
+        hit = _is_hit(handle)
+        moving = self.hit(handle).time_s is not None if hit else self._photos.is_video(handle)
+        if moving:
             return video_metadata_texts(self.photo_path(handle))
         return metadata_texts(read_bytes(self.photo_path(handle)))
 
@@ -173,11 +193,11 @@ class Workspace:
 
     def measured(self, handle: str) -> AnalysedImage:
         """Everything that is measured on the picture of a query photo or a hit."""
+        if not _is_hit(handle):
+            return self._photos.measure(handle)
         faces, encoder = self.instruments.faces, self.instruments.encoder
-        if _is_hit(handle):
-            photo, size = self.photo(handle), self.photo_path(handle).stat().st_size
-            return measure_photo(photo, size, faces=faces, encoder=encoder)
-        return self._photos.measure(handle, faces=faces, encoder=encoder)
+        photo, size = self.photo(handle), self.photo_path(handle).stat().st_size
+        return analyse_photo(photo, size, faces=faces, encoder=encoder)
 
     def face(self, handle: str) -> EmbeddedFace:
         """The face meant by a handle: the hit's, or the one chosen in a query photo.
@@ -185,7 +205,7 @@ class Workspace:
         Raises NoFace, and SeveralFaces while nobody said which one is meant.
         """
         if not _is_hit(handle):
-            return self._photos.face(handle, self.measured(handle))
+            return self._photos.face(handle)
         # Read once: another search may end at any moment, in the thread that answers.
         search, hit = _found(self._search, handle)
         return search.records[hit.rank - 1]
@@ -200,10 +220,7 @@ class Workspace:
         """
         if top < 1:
             raise ToolError("top must be at least one")
-        faces, encoder = self.instruments.faces, self.instruments.encoder
-        query = self._photos.query(
-            photos, faces=faces, encoder=encoder, face=face, rule=self.instruments.rule
-        )
+        query = self._photos.query(photos, face=face, rule=self.instruments.rule)
         with self._opened_gallery() as gallery:
             found = search(
                 gallery,
@@ -382,14 +399,14 @@ class Workspace:
             return gallery_facts(None)
 
     def _photo_facts(self, handle: str) -> tuple[Fact, ...]:
-        image, face = self.measured(handle), self.face(handle)
+        face, image = self.face(handle), self.measured(handle)
         scores = photo_scores(image, face, detectors=self.instruments.detectors)
         usable, rule = face.face.quality.usable, self.instruments.rule
         facts = photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
         return (*facts, *self._faces_facts(handle))
 
     def _faces_facts(self, handle: str) -> tuple[Fact, ...]:
-        return (faces_fact(handle, len(self.measured(handle).faces)),)
+        return (faces_fact(handle, self.count_faces(handle)),)
 
     def _regions(self, handle: str) -> tuple[Evidence, ...]:
         located = self._located.get(self._face_key(handle))
@@ -431,12 +448,19 @@ def _found(search: SearchOutcome | None, handle: str) -> tuple[SearchOutcome, Hi
 
 def _picture_of(hit: Hit) -> Photo:
     """The picture of a hit; ToolError, without the path, when its file is gone or damaged."""
-    try:
+    with _without_path(hit.handle):
         if hit.time_s is not None:
             return photo_at(hit.path, hit.time_s, image_id=hit.image_id)
         return decode_photo(read_bytes(hit.path))
+
+
+@contextlib.contextmanager
+def _without_path(handle: str) -> Iterator[None]:
+    """A file that cannot be read is named by the handle."""
+    try:
+        yield
     except UnreadableImage as error:
-        raise ToolError(f"the file of {hit.handle} cannot be read: {error.reason}") from error
+        raise ToolError(f"the file of {handle} cannot be read: {error.reason}") from error
 
 
 def _makes_maps(detector: FeatureDetector) -> bool:

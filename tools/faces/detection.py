@@ -1,11 +1,13 @@
 """Runs a face detector over a photograph: at which sizes and turns, and what counts as found.
 
 A photograph is looked at as a whole; in quarter turns as well, if no face in it is found for sure
-upright; and tile by tile, if it is so large that small faces vanish in the look at the whole.
+upright; and tile by tile, if it is so large that small faces vanish in the look at the whole; at
+turned crops of what tiles show faintly, if all that has found no face that surely stands.
 Works on insightface's SCRFD objects, which `faces.py` loads; the same for pocket and full models.
 """
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +58,14 @@ COARSER_TILES = 4
 # What only tiles show must be of use: there are many tiles, and each may raise a false alarm.
 TILE_DETECTION_THRESHOLD = 0.8
 SMALLEST_INTEROCULAR_PX = 20.0
+# A small face that lies is a faint sign in an upright tile. Where a picture has shown no upright
+# face by any other look, the strongest signs are cut out, turned, and looked at all together: in
+# rows of three turns, some beside each other (evals/LOG.md). Larger ones show in the turned looks.
+FAINT = 0.05
+MOST_SIGNS = 16
+SIGN_PX = (2 * SMALLEST_INTEROCULAR_PX, LARGE_FACE_PX * TILE_REDUCTION)
+SIGN_CROP_PX = 96
+SIGN_ROWS = 6
 BLANK_TILE_STD = 2.0  # grey levels; a tile of sky, wall or screen background shows no face
 
 
@@ -81,8 +91,10 @@ def detect_faces(detector: Any, image: np.ndarray) -> list[FaceDetection]:
     reduction = max(image.shape[:2]) / DETECTION_SIDE_PX
     if reduction > LARGEST_REDUCTION:
         turned = np.ascontiguousarray(np.rot90(image, turn))
-        found += [_back(face, turn, image) for face in _in_tiles(detector, turned, reduction)]
-        found = _distinct(found)
+        seen = list(_in_tiles(_faint(detector), turned, reduction))
+        found = _distinct([*found, *(_back(there, turn, image) for there, sure in seen if sure)])
+        if turn == 0 and not any(_is_upright(detector, image, face) for face in found):
+            found = _distinct([*found, *_lying(detector, image, [there for there, _ in seen])])
     inside = [face for face in found if _area(clip_box(face.box, image)) > 0]
     return sorted(inside, key=lambda face: (float(face.box[0]), float(face.box[1])))
 
@@ -126,13 +138,18 @@ def _is_upright(detector: Any, image: np.ndarray, face: FaceDetection) -> bool:
 
 def _score_turned(detector: Any, image: np.ndarray, face: FaceDetection, turn: int) -> float:
     """The score of a face in a crop of it that is turned by quarters; 0 where none is upright."""
+    crop = warp(image, _into_crop(face, turn, size=TURNED_CROP_PX), size=TURNED_CROP_PX)
+    upright = (it for it in _look(detector, crop, TURNED_CROP_PX) if not quarter_turns(it))
+    return max((it.score for it in upright), default=0.0)
+
+
+def _into_crop(face: FaceDetection, turn: int, *, size: int) -> np.ndarray:
+    """The map (2, 3) from an image into a crop around a face that is turned by quarters."""
     scale = FACE_IN_TURNED_CROP_PX / max(face.box[2:] - face.box[:2])
     cos, sin = scale * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)][turn])
     linear = np.array([[cos, sin], [-sin, cos]])
-    moved = TURNED_CROP_PX / 2 - linear @ (face.box[:2] + face.box[2:]) / 2
-    crop = warp(image, np.column_stack([linear, moved]), size=TURNED_CROP_PX)
-    upright = (it for it in _look(detector, crop, TURNED_CROP_PX) if not quarter_turns(it))
-    return max((it.score for it in upright), default=0.0)
+    moved = size / 2 - linear @ (face.box[:2] + face.box[2:]) / 2
+    return np.column_stack([linear, moved])
 
 
 def _turned(detector: Any, image: np.ndarray) -> Iterator[FaceDetection]:
@@ -146,8 +163,13 @@ def _turned(detector: Any, image: np.ndarray) -> Iterator[FaceDetection]:
                 yield _placed(_back(face, turn, small), scale=reduction)
 
 
-def _in_tiles(detector: Any, image: np.ndarray, reduction: float) -> Iterator[FaceDetection]:
-    """Sure faces in overlapping tiles, at every reduction that is missing below the whole's."""
+def _in_tiles(
+    detector: Any, image: np.ndarray, reduction: float
+) -> Iterator[tuple[FaceDetection, bool]]:
+    """What overlapping tiles show, at every reduction that is missing below the whole's.
+
+    Each with whether it is a sure face.
+    """
     finer = TILE_REDUCTION
     while finer < reduction:
         for left, top, right, bottom in _tiles(image, finer, fixed=detector.static_input_size):
@@ -157,9 +179,51 @@ def _in_tiles(detector: Any, image: np.ndarray, reduction: float) -> Iterator[Fa
             for face in _look(detector, tile, max(tile.shape[:2])):
                 there = _placed(face, scale=scale, left=left, top=top)
                 cut = _is_cut(there.box, (left, top, right, bottom), image, margin=2 * finer)
-                if _of_use(there) and not cut:
-                    yield there
+                yield there, _of_use(there) and not cut
         finer *= COARSER_TILES
+
+
+def _faint(detector: Any) -> Any:
+    """The same detector, which tells of faint signs, too; others may be using it meanwhile."""
+    faint = copy.copy(detector)
+    faint.det_thresh = FAINT
+    return faint
+
+
+def _lying(
+    detector: Any, image: np.ndarray, signs: Sequence[FaceDetection]
+) -> Iterator[FaceDetection]:
+    """Sure faces where there are signs of them, upright once they are turned."""
+    least, most = SIGN_PX
+    small = [it for it in signs if least <= max(it.box[2:] - it.box[:2]) <= most]
+    maps = [_into_crop(it, 0, size=SIGN_CROP_PX) for it in _distinct(small)[:MOST_SIGNS]]
+    if not maps:
+        return
+    crops = [warp(image, each, size=SIGN_CROP_PX) for each in maps]
+    sheet = np.zeros((SIGN_ROWS, 3 * -(-len(maps) // SIGN_ROWS), *crops[0].shape), np.uint8)
+    for number, crop in enumerate(crops):
+        for turn in (1, 2, 3):
+            sheet[number % SIGN_ROWS, number // SIGN_ROWS * 3 + turn - 1] = np.rot90(crop, turn)
+    rows, columns = sheet.shape[:2]
+    picture = sheet.swapaxes(1, 2).reshape(rows * SIGN_CROP_PX, columns * SIGN_CROP_PX, 3)
+    for face in _look(detector, picture, max(picture.shape[:2])):
+        corner = face.box.reshape(2, 2).mean(axis=0) // SIGN_CROP_PX
+        column, row = (int(it) for it in np.clip(corner, 0, [columns - 1, rows - 1]))
+        number, turn = row + SIGN_ROWS * (column // 3), column % 3 + 1
+        if face.score < ROTATED_DETECTION_THRESHOLD or quarter_turns(face) or number >= len(maps):
+            continue
+        left, top = -SIGN_CROP_PX * column, -SIGN_CROP_PX * row
+        upright = _back(_placed(face, scale=1, left=left, top=top), turn, crops[number])
+        there = _mapped_back(upright, maps[number])
+        if _of_use(there):
+            yield there
+
+
+def _mapped_back(found: FaceDetection, matrix: np.ndarray) -> FaceDetection:
+    """A face of a crop, in pixels of the image of which `matrix` (2, 3) made it, unturned."""
+    scale, moved = 1 / matrix[0, 0], matrix[:, 2]
+    left, top = -scale * moved
+    return _placed(found, scale=scale, left=left, top=top)
 
 
 def _tiles(

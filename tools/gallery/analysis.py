@@ -111,6 +111,16 @@ def analyse_batch(
         return [analyse_batch([each], faces=faces, encoder=encoder)[0] for each in batch]
 
 
+def analyse_photo(
+    photo: Photo, byte_size: int, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
+) -> AnalysedImage:
+    """Analyse one picture; ToolError when that fails."""
+    (analysed,) = analyse_batch([DecodedImage(photo, byte_size)], faces=faces, encoder=encoder)
+    if isinstance(analysed, ToolError):
+        raise analysed
+    return analysed
+
+
 def _analyse(
     batch: Sequence[DecodedImage], faces: FaceAnalysisProtocol, encoder: ImageEncoder
 ) -> list[AnalysedImage]:

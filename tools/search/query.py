@@ -11,7 +11,9 @@ from tools.encoder.clip import Encoder
 from tools.errors import SetupError, ToolError
 from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.search.query_files import FaceAppearance, QueryFile, read_query_files
+from tools.gallery.analysis import ImageEncoder
+from tools.search.query_files import QueryFile, read_query_files
+from tools.search.shown_persons import Shown, in_one_picture
 from tools.verdict.rule import VerdictRule
 
 Floats = NDArray[np.float32]
@@ -25,20 +27,20 @@ class SeveralFaces(ToolError):
     """A query photo shows several faces and nobody said which one is meant.
 
     `boxes` (x1, y1, x2, y2 in px) are the faces from left to right, in `photo`, a file or a
-    handle; of a video, in its frame at `time_s`.
+    handle; of a video, in the `picture` (h, w, 3) uint8 RGB of the persons in it.
     """
 
     def __init__(
         self,
         message: str,
-        detected: Sequence[Face],
+        boxes: Sequence[Sequence[float]],
         *,
         photo: Path | str = "",
-        time_s: float | None = None,
+        picture: np.ndarray | None = None,
     ) -> None:
         super().__init__(message)
-        self.boxes = [tuple(float(edge) for edge in face.box) for face in detected]
-        self.photo, self.time_s = photo, time_s
+        self.boxes = [tuple(float(edge) for edge in box) for box in boxes]
+        self.photo, self.picture = photo, picture
 
 
 class OtherPerson(ToolError):
@@ -102,7 +104,7 @@ def build_query(
                 raise
             warnings.append(f"left out: {str(error).splitlines()[0]}")
         else:
-            rows += _measure(chosen, name=repr(each.path.name), encoder=encoder)
+            rows += query_faces(chosen, name=repr(each.path.name), encoder=encoder)
     if not rows:
         raise NoFace("; ".join(warnings) or "the query holds no picture")
     query = assemble_query(rows, rule=rule)
@@ -138,16 +140,20 @@ def _named(name: Path | str, paths: Sequence[Path]) -> Path:
     return found[0]
 
 
-def _choose(each: QueryFile, number: int | None) -> Sequence[FaceAppearance]:
+def _choose(each: QueryFile, number: int | None) -> Sequence[Shown]:
     """The looks at the person that is meant: one of a photo, several of a video."""
     name, persons = each.path.name, each.persons
     if not persons:
         raise NoFace(f"no face was found in {name!r}; use a sharper or larger photo")
     if len(persons) == 1:
         return persons[0]
-    detected = [person[0].face for person in persons]
+    detected = [look.face for look in each.together]
     if number is not None and 1 <= number <= len(detected):
         return persons[number - 1]
+    picture: np.ndarray | None = None
+    boxes: Sequence[Sequence[float]] = [[*face.box] for face in detected]
+    if each.together[0].time_s is not None:
+        picture, boxes = in_one_picture(each.together)
     what = (
         f"{name!r} shows {len(detected)} faces; say which one is meant with --face {name}=N "
         "(from left to right)"
@@ -155,10 +161,7 @@ def _choose(each: QueryFile, number: int | None) -> Sequence[FaceAppearance]:
         else f"{name!r} has faces 1 to {len(detected)}"
     )
     raise SeveralFaces(
-        f"{what}:\n{_listing(detected)}",
-        detected,
-        photo=each.path,
-        time_s=persons[0][0].time_s,
+        f"{what}:\n{_listing(each.together)}", boxes, photo=each.path, picture=picture
     )
 
 
@@ -171,16 +174,18 @@ def _chose_nothing(found: Sequence[QueryFile], wanted: Mapping[Path, int]) -> li
     ]
 
 
-def _listing(detected: Sequence[Face]) -> str:
+def _listing(looks: Sequence[Shown]) -> str:
     return "\n".join(
-        f"  {number}: {face.quality.width_px:.0f} px wide, "
-        f"centred at x={(face.box[0] + face.box[2]) / 2:.0f}, "
-        f"y={(face.box[1] + face.box[3]) / 2:.0f}"
-        for number, face in enumerate(detected, start=1)
+        f"  {number}: {look.face.quality.width_px:.0f} px wide, "
+        f"centred at x={(look.face.box[0] + look.face.box[2]) / 2:.0f}, "
+        f"y={(look.face.box[1] + look.face.box[3]) / 2:.0f}"
+        + ("" if look.time_s is None else f", {look.time_s:.1f} s into it")
+        for number, look in enumerate(looks, start=1)
     )
 
 
-def _measure(looks: Sequence[FaceAppearance], *, name: str, encoder: Encoder) -> "list[QueryFace]":
+def query_faces(looks: Sequence[Shown], *, name: str, encoder: ImageEncoder) -> "list[QueryFace]":
+    """The looks at one person, measured; `name` is what warnings call the file."""
     crops = [
         aligned_crop(look.photo.pixels, look.face.keypoints, size=encoder.image_size,
                      margin=encoder.face_margin)

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
 import openai
@@ -16,7 +16,8 @@ _CHANGE = "or choose another server or model with `--vlm`"
 _TOO_LONG = ("context", "too long", "too many tokens", "maximum length", "input tokens")
 _NO_TOOLS = ("tool", "function")
 # By name: newer releases of openai bring another httpx (httpx2) along than older ones use.
-_BROKEN_OFF = ("ReadError", "RemoteProtocolError")
+_BROKEN_OFF = ("ReadError", "RemoteProtocolError")  # it took the question: it needs no start
+_NOT_REACHED = ("ConnectTimeout",)
 _TO_DO = {
     401: "put its key into the URL, as in `--vlm http://:KEY@HOST:PORT`",
     403: "put a key that may use it into the URL, as in `--vlm http://:KEY@HOST:PORT`",
@@ -46,12 +47,17 @@ def translate_server_errors(server: str) -> Iterator[None]:
     except openai.APIStatusError as error:
         raise _refused(server, error) from error
     except openai.APITimeoutError as error:
+        if _is(error, _NOT_REACHED):
+            raise ChatServerError(
+                f"no chat server can be reached at {server}; start it, or correct `--vlm`, then "
+                "ask again"
+            ) from error
         raise ChatServerError(
             f"the chat server at {server} did not answer in time; look whether it still works, "
-            f"then ask again, {_CHANGE}"
+            f"set UNMASK_VLM_WAIT_S to more seconds if it is slow, then ask again, {_CHANGE}"
         ) from error
     except (openai.APIConnectionError, httpx.HTTPError) as error:
-        if _was_there(error):
+        if _is(error, _BROKEN_OFF):
             raise ChatServerError(
                 f"the chat server at {server} closed the connection before its answer was whole "
                 f"({_innermost(error)}); look at its log, then ask again, {_CHANGE}"
@@ -127,10 +133,10 @@ def _short(text: object) -> str:
     return f'"{sanitise_text(text, longest=_LONGEST_QUOTE)}"'
 
 
-def _was_there(error: BaseException | None) -> bool:
-    """Whether a server took the question: it is running, and needs no start."""
+def _is(error: BaseException | None, names: Sequence[str]) -> bool:
+    """Whether an error, or what it comes from, has one of these names."""
     while error is not None:
-        if type(error).__name__ in _BROKEN_OFF:
+        if type(error).__name__ in names:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -1,7 +1,7 @@
 """A model behind an OpenAI-compatible server (vLLM, llama.cpp, Ollama, transformers serve)."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import openai
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -18,9 +18,15 @@ from assistant.chat_model.served.errors import (
     unexpected_response,
 )
 from assistant.chat_model.served.routes import ServerEndpoint, parse_endpoint
+from assistant.conversation.server_wait import Silence, heard
+from assistant.settings import VLM_WAIT_S
 
-LIST_MODELS_TIMEOUT_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 20.0, 20.0, 600.0
-"""How long to wait for the list of models, for a connection, for the next piece of an answer."""
+CONNECT_TIMEOUT_S, LIST_MODELS_TIMEOUT_S = 5.0, 10.0
+"""How long to wait for a connection (a lost packet is sent again after 1 and 3 s), and for the
+list of models, for which a server needs no model. The next piece of an answer may take
+`Settings.vlm_wait_s`. Nothing is asked twice: a server that was silent once would be again."""
+
+T = TypeVar("T")
 
 
 class ServedVLM(ChatOpenAI):
@@ -33,6 +39,10 @@ class ServedVLM(ChatOpenAI):
 
     server: str
     """Its address, as it stands in messages to the person."""
+
+    def heard(self, begin: Callable[[], Iterator[T]]) -> Iterator[T | Silence]:
+        """What a call to this model yields, with `Silence` meanwhile; closing it hangs up."""
+        return heard(begin, server=self.server)
 
     def _get_request_payload(
         self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
@@ -147,11 +157,12 @@ class _Models(BaseModel):
     data: list[_Listed] = Field(min_length=1)
 
 
-def load_served_vlm(url: str) -> ServedVLM:
+def load_served_vlm(url: str, *, wait_s: float = VLM_WAIT_S) -> ServedVLM:
     """The model that a server serves (the first, when it has several).
 
-    `url` as in "http://localhost:8000" or with its path, "http://:KEY@host:8000/v1"; "#NAME" at
-    its end chooses among several models. Raises ChatServerError when the server does not answer.
+    `wait_s` is how long it may be silent. `url` as in "http://localhost:8000" or with its path,
+    "http://:KEY@host:8000/v1"; "#NAME" at its end chooses among several models. Raises
+    ChatServerError when the server does not answer.
     """
     way = parse_endpoint(url)
     return ServedVLM(
@@ -161,9 +172,9 @@ def load_served_vlm(url: str) -> ServedVLM:
         api_key=SecretStr(way.key),
         openai_proxy=None,
         http_client=way.client(),
-        timeout=openai.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+        timeout=openai.Timeout(wait_s, connect=CONNECT_TIMEOUT_S),
         temperature=0.0,
-        max_retries=1,
+        max_retries=0,
         disable_streaming="tool_calling",
         use_responses_api=False,
         output_version=None,
@@ -177,7 +188,7 @@ def _first_model(way: ServerEndpoint) -> str:
             base_url=way.base,
             api_key=way.key,
             http_client=http,
-            timeout=LIST_MODELS_TIMEOUT_S,
+            timeout=openai.Timeout(LIST_MODELS_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             max_retries=0,
         )
         answer = client.models.with_raw_response.list().http_response

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import openai
 
+from assistant.conversation.server_wait import line
 from assistant.settings import proxy_for
 from tools.errors import SetupError
 
@@ -61,12 +62,18 @@ class ServerEndpoint:
             ) from error
 
     def _bare(self, request: Any) -> None:
-        """Nothing in a request but what it needs: no header out of the environment."""
+        """Nothing in a request but what it needs: no header out of the environment.
+
+        Each question has a connection of its own, on which the person who asks can hang up.
+        """
         for name in [it for it in request.headers if it.lower() not in _HEADERS]:
             del request.headers[name]
         request.headers["Host"] = urlsplit(str(request.url)).netloc
         request.headers["Authorization"] = f"Bearer {self.key}"
         request.headers["User-Agent"] = "unmask"
+        request.headers["Connection"] = "close"
+        if (calling := line()) is not None:
+            request.extensions["trace"] = calling.trace
 
 
 def parse_endpoint(url: str) -> ServerEndpoint:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from assistant.agent.agent import Agent, TextDelta
+from assistant.agent.agent import Agent, Passing
 from assistant.conversation.steps import CheckedSentence, ModelText, Step, ToolCall, ToolResult
 from assistant.grounding.checker import FactContext, check_sentences
 from evals.suites.agent import wordings as words
@@ -74,7 +74,7 @@ class ScriptedUser:
     ) -> TurnOutcome:  # fmt: skip
         """One turn; with `says`, one of these words must be in the answer, and no call."""
         steps: list[Step] = [
-            event for event in self.agent.ask(text, photos) if not isinstance(event, TextDelta)
+            event for event in self.agent.ask(text, photos) if not isinstance(event, Passing)
         ]
         made = tuple((step.name, step.arguments) for step in steps if isinstance(step, ToolCall))
         bad = [step for step in steps if isinstance(step, ToolResult) and not step.ok]

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import assistant
-import tools
 from evals.options import EvalOptions
+from tools.checkpoints.table import CHAT_WEIGHTS_DIR, WEIGHTS_DIR
 
 LIMIT_MB = 60.0
 IMPORT_LIMIT_S = 0.3
@@ -51,8 +51,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 def weight_folders() -> list[Path]:
     """The folders of shipped weights that exist."""
-    roots = (Path(str(module.__file__)).parent for module in (tools, assistant))
-    return [root / "weights" for root in roots if (root / "weights").is_dir()]
+    return [folder for folder in (WEIGHTS_DIR, CHAT_WEIGHTS_DIR) if folder.is_dir()]
 
 
 def size_mb(part: Path) -> float:

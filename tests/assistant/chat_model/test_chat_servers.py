@@ -1,24 +1,35 @@
 """Photos reach a chat server on the way that was configured; its failures are one line each."""
 
+import contextlib
 import socket
 import struct
+import threading
+import time
+from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
 
+from assistant.agent import agent as agent_module
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
+from assistant.chat.buttons import plan_search
+from assistant.chat.session_state import ChatSession
 from assistant.chat_model import load_chat_model
 from assistant.chat_model.served import model
 from assistant.chat_model.served.errors import ChatServerError
 from assistant.chat_model.served.routes import is_loopback, parse_endpoint
+from assistant.cli import transcript
 from assistant.conversation.steps import Failed, ModelText, UserTurn
 from assistant.settings import Settings
+from tests.support.cases import GALLERY
 from tests.support.chat_servers import (
     Answer,
     Request,
+    Silent,
     completion,
     run_chat_server,
     run_proxy_server,
@@ -45,9 +56,9 @@ def always(status: int, body: object, kind: str = "application/json") -> Answer:
     return lambda request, _: send(request, status, body, kind)
 
 
-def answered(address: str, *, streamed: bool) -> str:
+def answered(address: str, *, streamed: bool, wait_s: float = 20) -> str:
     """What the model behind an address says, asked with or without streaming."""
-    model = load_chat_model(Settings(vlm=address))
+    model = load_chat_model(Settings(vlm=address, vlm_wait_s=wait_s))
     asked = [HumanMessage([{"type": "text", "text": "Who?"}, PICTURE])]
     if streamed:
         return "".join(str(it.content) for it in model.stream(asked))
@@ -266,12 +277,131 @@ def test_a_server_that_does_not_stream_answers_whole() -> None:
         assert answered(address, streamed=True) == "Hello."
 
 
-def test_a_silent_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that never answers ends in a line, after the time that it has."""
-    monkeypatch.setattr(model, "READ_TIMEOUT_S", 0.2)
-    silent = socket.create_server(("127.0.0.1", 0))
-    with silent, pytest.raises(ChatServerError, match="did not answer in time"):
-        answered(f"http://127.0.0.1:{silent.getsockname()[1]}#m", streamed=False)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_silent_server_is_asked_once(streamed: bool) -> None:
+    """A server that never answers ends in a line, after the time that it has, and not twice."""
+    silent = Silent()
+    with (
+        run_chat_server(silent) as address,
+        pytest.raises(ChatServerError, match=r"did not answer in time.*UNMASK_VLM_WAIT_S"),
+    ):
+        answered(address, streamed=streamed, wait_s=0.3)
+    assert silent.hung_up.wait(5)
+    assert silent.asked == 1
+
+
+def test_what_breaks_is_not_asked_twice() -> None:
+    """The person asks again, having read what went wrong."""
+    asked = list[str]()
+
+    def broken(request: Request, _: dict[str, Any]) -> None:
+        asked.append(request.path)
+        reset(request)
+
+    with run_chat_server(broken) as address, pytest.raises(ChatServerError):
+        answered(address, streamed=False)
+    with run_chat_server(always(200, {"data": [{"id": "m"}]})) as address:
+        assert load_chat_model(Settings(vlm=address)).max_retries == 0  # type: ignore[attr-defined]
+    assert len(asked) == 1
+
+
+def test_a_machine_that_does_not_answer_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody takes the connection: soon a line says so, and does not speak of a slow answer."""
+    monkeypatch.setattr(model, "CONNECT_TIMEOUT_S", 0.3)
+    with contextlib.ExitStack() as held:
+        full = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # what the system takes on its own; the rest is left waiting
+            caller = held.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        address = f"http://127.0.0.1:{full.getsockname()[1]}#m"
+        with pytest.raises(ChatServerError, match=r"no chat server can be reached.*start it"):
+            answered(address, streamed=False)
+
+
+def test_how_long_a_server_may_be_silent_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read from the environment, and never nothing."""
+    monkeypatch.setenv("UNMASK_VLM_WAIT_S", "90")
+    assert Settings.load().vlm_wait_s == 90
+    monkeypatch.setenv("UNMASK_VLM_WAIT_S", "0")
+    with pytest.raises(SetupError, match="UNMASK_VLM_WAIT_S"):
+        Settings.load()
+
+
+@contextlib.contextmanager
+def investigating(case: Any, folder: Path, address: str) -> Iterator[ChatSession]:
+    """An investigation whose model is behind an address."""
+    record = Case.create(folder, gallery=GALLERY)
+    desk = Workspace(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
+    agent = Agent(load_chat_model(Settings(vlm=address)), desk, record)
+    yield ChatSession(record, desk, agent)
+
+
+def test_a_wait_is_shown_and_can_be_stopped(
+    case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page counts the seconds; Stop ends the turn at once and hangs up on the server."""
+    monkeypatch.setattr(agent_module, "WAITING_AFTER_S", 1)
+    silent = Silent()
+    with run_chat_server(silent) as address, investigating(case, tmp_path, address) as found:
+        turn = found.ask("Hello?")
+        seen = next(it for _ in turn if "waiting" in (it := found.messages[-1]["content"]))
+        assert f"waiting for the chat server at {address}/v1… (1 s)" in unescape(seen)
+        found.stop()
+        began = time.monotonic()
+        list(turn)
+        assert time.monotonic() - began < 3
+        assert "Stopped." in found.messages[-1]["content"]
+        assert silent.hung_up.wait(5)
+        assert not found.busy
+    assert silent.asked == 1
+
+
+def test_an_explanation_that_does_not_come_can_be_stopped(case: Any, tmp_path: Path) -> None:
+    """Stop ends it, whatever the server does; nothing was explained."""
+    silent = Silent()
+    with run_chat_server(silent) as address, investigating(case, tmp_path, address) as found:
+        desk = found.desk
+        desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
+        threading.Timer(0.5, found.stop).start()
+        began = time.monotonic()
+        list(found.explain("all"))
+        assert time.monotonic() - began < 20
+        assert silent.hung_up.wait(5)
+    assert found.case.steps() == []
+
+
+def test_a_press_does_not_wait_for_words(
+    case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A button's tool has answered: without words of the model the template's stand soon."""
+    monkeypatch.setattr(agent_module, "NARRATION_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(agent_module, "WAITING_AFTER_S", 1)
+    silent = Silent()
+    photo = tmp_path / "ada.png"
+    photo.write_bytes((case.settings.home / "SECRET_NAME.png").read_bytes())
+    with run_chat_server(silent) as address, investigating(case, tmp_path, address) as found:
+        list(found.ask("Find fakes of this person.", [photo], decide=plan_search))
+        assert silent.hung_up.wait(5)
+    (said,) = [step for step in found.case.steps() if isinstance(step, ModelText)]
+    assert {sentence.source for sentence in said.sentences} == {"plain"}
+
+
+def test_a_terminal_says_what_it_waits_for(
+    case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line on stderr names the server and how to stop."""
+    for module in (agent_module, transcript):
+        monkeypatch.setattr(module, "WAITING_AFTER_S", 1)
+    record = Case.create(tmp_path, gallery=GALLERY)
+    with run_chat_server(Silent()) as address:
+        model = load_chat_model(Settings(vlm=address, vlm_wait_s=1.6))
+        told = transcript.TurnReporter(
+            Agent(model, Workspace(case.parts, home=tmp_path), record), show=True
+        )
+        with pytest.raises(ChatServerError, match="did not answer in time"):
+            told.turn("Hello?", [])
+    assert "waiting for the chat server at" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("models", [{}, {"data": []}, {"data": None}, [], "text"])

@@ -23,7 +23,7 @@ REPLIES = [FIND, ANSWER, "Still genuine."]
 RIGHT = "[H1.P2]."
 
 FORGED = re.compile(
-    r"(?:H1 was most likely forged|Whether H1 was forged is uncertain) \(\d\d %\)\."
+    r"(?:H1 was most likely forged|Whether H1 was forged is uncertain) \((?:over )?\d\d %\)\."
 )
 """As a fitted rule may read the forged hit of `tests.support.cases`, filled in with its value."""
 

@@ -58,6 +58,7 @@ from tools.detectors.clip_heads.profile_heads import (
     write_calibrations,
 )
 from tools.detectors.folders import DETECTORS_FOLDER, StoredDetector, find_stored_detectors
+from tools.detectors.kinds import load_detector
 from tools.errors import SetupError
 from tools.forge.forgery import FAMILIES, SCENE_FAMILIES
 from tools.training.calibration import detectors as calibrating
@@ -83,7 +84,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / DETECTORS_FOLDER / "sbi", trained_on="nothing", families=["self_blend"], name="sbi"
     )
     (one,) = find_stored_detectors([folder / DETECTORS_FOLDER])
-    detector = one.load(load_models().encoder)
+    detector = load_detector(one, load_models().encoder)
     logits = np.linspace(-1, 1, 20)
     fit_calibration(detector, logits, logits > 0, fitted_on={}).save(one.folder / CALIBRATION_FILE)
     return folder

@@ -285,6 +285,26 @@ def test_small_faces_in_large_pictures_are_found(
         assert any(np.abs(face.keypoints.mean(axis=0) - centre).max() < 40 for face in faces)
 
 
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_small_face_that_lies_in_a_large_picture_is_found(
+    analyser: FaceAnalyser, astronaut: np.ndarray, turn: int
+) -> None:
+    """30 px between the eyes, on its side or head, in 12 megapixels: once, and the same person."""
+    portrait = cv2.resize(
+        astronaut[0:250, 130:330], None, fx=0.68, fy=0.68, interpolation=cv2.INTER_AREA
+    )
+    lying = np.rot90(portrait, turn)
+    brick = np.repeat(np.asarray(skimage.data.brick())[..., None], 3, axis=2)
+    picture = cv2.resize(brick, (4000, 3000), interpolation=cv2.INTER_CUBIC)
+    picture[1700 : 1700 + lying.shape[0], 2900 : 2900 + lying.shape[1]] = lying
+    (face,) = analyser.analyse([picture])[0]
+    (upright,) = analyser.analyse([astronaut])[0]
+    (alone,) = analyser.analyse([np.ascontiguousarray(lying)])[0]
+    assert face.quality.usable
+    assert np.abs(face.keypoints - alone.keypoints - (2900, 1700)).max() < 4
+    assert float(face.embedding @ upright.embedding) > 0.7
+
+
 @pytest.mark.parametrize("side", [300, 1280])
 def test_a_face_that_fills_a_turned_photo_is_found(
     analyser: FaceAnalyser, astronaut: np.ndarray, side: int

@@ -482,7 +482,7 @@ def test_a_folder_a_class_is_fitted_and_calibrated(real: Path, fake: Path, tmp_p
     assert set(found.figures.families) <= {"patched", "smudged"}
     (shelf,) = find_stored_detectors([tmp_path / "shelf"])
     assert shelf.calibration is not None
-    assert shelf.calibration.fits(shelf.load(engines().encoder))
+    assert shelf.calibration.fits(load_detector(shelf, engines().encoder))
     assert "--real classes/real --fake classes" in (found.folder / "CARD.md").read_text()
 
 
