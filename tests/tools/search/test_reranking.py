@@ -266,7 +266,7 @@ def test_what_cannot_be_measured_on_one_hit_is_missing_there(case: Unmask) -> No
 def test_only_leading_hits_are_looked_at(case: Unmask, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many are shown; and progress says how many of how many."""
     told = list[tuple[int, int]]()
-    monkeypatch.setattr("tools.search.search.MOST_HITS", 2)
+    monkeypatch.setattr("tools.search.search.MAX_RERANKED_HITS", 2)
     findings = found(case, Reranker(on_progress=lambda *at: told.append(at)))
     assert told == [(0, 2), (1, 2), (2, 2)]
     assert [VERDICT_STABILITY in values(hit) for hit in findings.hits].count(True) == 2
