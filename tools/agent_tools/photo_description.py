@@ -27,7 +27,7 @@ _WITHOUT_DIGITS = {"JPEG2000": "JPEG", "MP4": "MPEG video"}
 
 
 class ImageSource(Protocol):
-    """Where pictures come from by handle; a Desk is one."""
+    """Where pictures come from by handle; a Workspace is one."""
 
     def photo(self, handle: str) -> Photo:
         """The picture, decoded."""
@@ -35,7 +35,7 @@ class ImageSource(Protocol):
     def metadata(self, handle: str) -> Mapping[str, str]:
         """What its file says about itself."""
 
-    def measured(self, handle: str) -> AnalysedImage:
+    def analysis(self, handle: str) -> AnalysedImage:
         """What was measured on it."""
 
     def face(self, handle: str) -> EmbeddedFace:
@@ -79,7 +79,7 @@ def describe(pictures: ImageSource, handle: str) -> Description:
         handle=handle,
         format=photo.format,
         pixels=photo.pixels,
-        faces=len(pictures.measured(handle).faces),
+        faces=len(pictures.analysis(handle).faces),
         quality=_quality(pictures, handle),
         metadata=pictures.metadata(handle),
     )

@@ -296,8 +296,8 @@ def test_the_case_goes_on_after_a_failure(case: Any, tmp_path: Path) -> None:
 
     record = Case.create(tmp_path, gallery="default")
     with run_chat_server(answer) as address:
-        desk = Workspace(case.parts, home=tmp_path)
-        agent = Agent(load_chat_model(Settings(vlm=address)), desk, record)
+        workspace = Workspace(case.models, home=tmp_path)
+        agent = Agent(load_chat_model(Settings(vlm=address)), workspace, record)
         with pytest.raises(ChatServerError) as caught:
             list(agent.ask("Hello?"))
         broken[0] = False
