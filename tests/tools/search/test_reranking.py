@@ -127,10 +127,10 @@ def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
 
     found(case, Reranker([watching]))
     assert len(seen) == 3
-    for look in seen:
-        ((pixels, face),) = look.query_photos
+    for rerank_input in seen:
+        ((pixels, face),) = rerank_input.query_photos
         assert np.array_equal(pixels, astronaut_pixels())
-        assert face is look.query.faces[0]
+        assert face is rerank_input.query.faces[0]
 
 
 def test_retakes_ask_only_the_detectors_that_the_rule_reads(case: Unmask) -> None:

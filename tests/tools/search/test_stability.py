@@ -27,7 +27,7 @@ AS_IT_IS = Perturbation("nothing", lambda pixels, _: pixels)
 
 
 @pytest.fixture(scope="module")
-def look(case: Unmask) -> RerankInput:
+def rerank_input(case: Unmask) -> RerankInput:
     """The portrait with itself as the query, and its scores as a gallery has them."""
     models, photo = case.models, case.settings.home / "SECRET_NAME.png"
     query = build_query([photo], faces=models.faces, encoder=models.encoder)
