@@ -68,11 +68,11 @@ def run_demo(
     private_folder(home)
     private_folder(folder)
     unmask = Unmask(settings, gallery=DEMO_GALLERY)
-    query, answers = write_demo_images(folder, unmask.parts.faces)
+    query, answers = write_demo_images(folder, unmask.models.faces)
     summary = unmask.index([folder], on_progress=on_progress)
     findings, measured = unmask.investigate([query], top=len(answers))
     page = write_report(
-        findings, measured, home / "report.html", rule=unmask.parts.rule, instruments=unmask.parts
+        findings, measured, home / "report.html", rule=unmask.models.rule, instruments=unmask.models
     )
     (home / "answers.json").write_text(json.dumps(answers, indent=1))
     restrict_permissions(home)

@@ -26,7 +26,7 @@ class Unmask:
     """Index folders into a gallery and search it for impersonations of a person.
 
     `settings` default to the environment's; `gallery` names the collection. Weights load on
-    first use and are kept; `parts` are those of another object, to share them. Folders and
+    first use and are kept; `models` are those of another object, to share them. Folders and
     photos are one path or several. Raises SetupError for what the person can fix (a missing
     gallery, missing checkpoints, an empty list), ToolError for photos that cannot serve as a query.
     """
@@ -36,15 +36,15 @@ class Unmask:
         settings: Settings | None = None,
         gallery: str = "default",
         *,
-        parts: LoadedModels | None = None,
+        models: LoadedModels | None = None,
     ) -> None:
         self.settings = settings or Settings.load()
         self.gallery_name = gallery
-        if parts is not None:
-            self.parts = parts
+        if models is not None:
+            self.models = models
 
     @cached_property
-    def parts(self) -> LoadedModels:
+    def models(self) -> LoadedModels:
         """The profile's checkpoints, loaded when first needed."""
         return LoadedModels(self.settings)
 
@@ -61,7 +61,7 @@ class Unmask:
         unless `follow_links`.
         """
         paths = _listed(folders, "index", "folders or files")
-        home, parts = self.settings.home, self.parts
+        home, parts = self.settings.home, self.models
         with (
             Gallery.open(home, self.gallery_name, fingerprint=parts.fingerprint) as gallery,
             FaceIndex.open(gallery) as index,
@@ -83,19 +83,19 @@ class Unmask:
         *,
         top: int = 20,
         face: FaceNumbers | None = None,
-        closer: bool = True,
+        rerank: bool = True,
         opinion: bool = False,
     ) -> Findings:
         """Rank the gallery by the probability that a face impersonates the person in `photos`.
 
         `photos` are authentic and show one person: photos, folders of photos, or videos. `face`
         (1-based, left to right) says which, where a photo shows several: a number for the only
-        photo, or `{"ada.jpg": 2}`. At most `top` hits are returned. With `closer`, pictures of
+        photo, or `{"ada.jpg": 2}`. At most `top` hits are returned. With `rerank`, pictures of
         the leading ones are read again and measured further, and a verdict that mild JPEG,
         resizing or blur would change becomes inconclusive. With `opinion`, the chat model is asked
         about each of them as well: weak evidence that has no part in the verdict.
         """
-        return self.investigate(photos, top=top, face=face, closer=closer, opinion=opinion)[0]
+        return self.investigate(photos, top=top, face=face, rerank=rerank, opinion=opinion)[0]
 
     def investigate(
         self,
@@ -103,7 +103,7 @@ class Unmask:
         *,
         top: int = 20,
         face: FaceNumbers | None = None,
-        closer: bool = True,
+        rerank: bool = True,
         opinion: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> tuple[Findings, Query]:
@@ -112,16 +112,16 @@ class Unmask:
         `on_progress` is told how many of how many hits were looked at closer.
         """
         paths = _listed(photos, "find", "one or more photos of the person")
-        parts = self.parts
-        asked = (self._opinion(),) if closer and opinion else ()
-        leading = Reranker((*RERANK_MEASURES, *asked), on_progress=on_progress) if closer else None
+        parts = self.models
+        asked = (self._opinion(),) if rerank and opinion else ()
+        leading = Reranker((*RERANK_MEASURES, *asked), on_progress=on_progress) if rerank else None
         with Gallery.open_existing(
             self.settings.home, self.gallery_name, fingerprint=parts.fingerprint
         ) as gallery:
             query = build_query(
                 paths, faces=parts.faces, encoder=parts.encoder, face=face, rule=parts.rule
             )
-            found = search(gallery, query, instruments=parts, top=top, closer=leading)
+            found = search(gallery, query, instruments=parts, top=top, reranker=leading)
             return found.findings, query
 
     def _opinion(self) -> RerankMeasure:

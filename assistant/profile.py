@@ -65,7 +65,7 @@ class LoadedModels:
         return load_detectors(folder, self.encoder.sha256)
 
     @cached_property
-    def picture_detectors(self) -> list[AnyDetector]:
+    def pixel_detectors(self) -> list[AnyDetector]:
         """Shelved detectors that look at pixels: those that have a place among the evidence.
 
         One that was trained on another profile's encoder is left out.
@@ -99,12 +99,12 @@ class LoadedModels:
         return found, tuple(f"a detector is left out: {it}" for it in said)
 
     @cached_property
-    def locating_detectors(self) -> list[tuple[AnyDetector, Calibration | None]]:
+    def localising_detectors(self) -> list[tuple[AnyDetector, Calibration | None]]:
         """Shelved detectors whose network itself says where, and how each reads.
 
         One that cannot be read is left out; `unmask detectors` says why.
         """
-        known = {qualified_name(it): it for it in self.picture_detectors}
+        known = {qualified_name(it): it for it in self.pixel_detectors}
         found: list[tuple[AnyDetector, Calibration | None]] = []
         for one in self._shelf[0]:
             if _says_where(one.about):

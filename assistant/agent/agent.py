@@ -108,7 +108,7 @@ class TurnCancelled(Exception):
 
 
 class Agent:
-    """One conversation: a model, a desk with photos and hits, and the case that records it.
+    """One conversation: a model, a workspace with photos and hits, and the case that records it.
 
     Serves one turn at a time. Tools run where `ask` is iterated; `stop` may be called from any
     thread.
@@ -117,35 +117,35 @@ class Agent:
     def __init__(
         self,
         model: BaseChatModel,
-        desk: Workspace,
+        workspace: Workspace,
         case: Case,
         *,
         max_steps: int = MAX_STEPS,
         budget: int = CONTEXT_BUDGET_CHARS,
     ) -> None:
         self.model = model
-        self.desk = desk
+        self.workspace = workspace
         self.case = case
         self.max_steps = max_steps
         self.budget = budget
-        self._tools = {tool.name: tool for tool in toolkit(desk)}
+        self._tools = {tool.name: tool for tool in toolkit(workspace)}
         self._schemas = {
             name: convert_to_openai_tool(tool)["function"]["parameters"]
             for name, tool in self._tools.items()
         }
         self._stopping = threading.Event()
-        self.asking: PendingQuestion | None = None
+        self.pending_question: PendingQuestion | None = None
         self._go_on(case.steps())
 
     def ask(
-        self, text: str, photos: Sequence[Path] = (), *, decide: TurnPlanner | None = None
+        self, text: str, photos: Sequence[Path] = (), *, plan: TurnPlanner | None = None
     ) -> Iterator[Event]:
         """One turn: what the person says, and photos that come with it.
 
-        `decide` gives the tool calls of a press of a button, which no model chooses; what the
-        application then waits to be told is in `asking`. Yields tokens as they stream, `Waiting`
-        while a chat server is silent, and steps as they are recorded; the last step is the checked
-        answer, `Stopped` or `Failed`. Closing the iterator stops at that token. Raises
+        `plan` gives the tool calls of a press of a button, which no model chooses; what the
+        application then waits to be told is in `pending_question`. Yields tokens as they stream,
+        `Waiting` while a chat server is silent, and steps as they are recorded; the last step is
+        the checked answer, `Stopped` or `Failed`. Closing the iterator stops at that token. Raises
         UnreadableImage before anything is recorded; a bug or SetupError after `Failed`.
         """
         self._stopping.clear()
@@ -153,7 +153,7 @@ class Agent:
         asked = self._begun(text, photos)
         try:
             yield asked
-            directed = self._decided(decide, asked.photos) if decide else self._read(asked)
+            directed = self._decided(plan, asked.photos) if plan else self._read(asked)
             for event in self._turn() if directed is None else self._directed(directed):
                 if not isinstance(event, Waiting):
                     spoken = [*spoken, event.text] if isinstance(event, TextDelta) else []
@@ -177,7 +177,7 @@ class Agent:
         score_fake = self._tools["score_fake"]
         explained = explain_hits(
             self.model,
-            self.desk,
+            self.workspace,
             handles,
             evidence=lambda hit: str(score_fake.invoke({"image": hit})),
             wait=self._waited,
@@ -199,19 +199,21 @@ class Agent:
             if isinstance(step, UserTurn):
                 begun, question = at, self._doubt(step)
                 open_ = question is not None and not (question.authentic or question.searches)
-                self.asking = PendingQuestion(question.photos) if question and open_ else None
+                self.pending_question = (
+                    PendingQuestion(question.photos) if question and open_ else None
+                )
         refused = {it.call_id for it in steps[begun:] if isinstance(it, ToolResult) and not it.ok}
         for call in steps[begun:]:
             if isinstance(call, ToolCall) and call.id in refused:
-                self.asking = self._several_faces(call) or self.asking
+                self.pending_question = self._several_faces(call) or self.pending_question
 
     def _several_faces(self, call: ToolCall) -> PendingQuestion | None:
         """Which face a refused call needs to be told, if that is why it was refused."""
         values = [*call.arguments.values()]
         named = [it for value in values for it in (value if isinstance(value, list) else [value])]
-        for photo in (it for it in named if it in [*self.desk.photos]):
+        for photo in (it for it in named if it in [*self.workspace.photos]):
             try:
-                self.desk.face(photo)
+                self.workspace.face(photo)
             except SeveralFaces as several:
                 again = PlannedTurn((FunctionCall(call.name, call.arguments),))
                 return PendingQuestion((photo,), tuple(several.boxes), again)
@@ -219,36 +221,44 @@ class Agent:
                 continue
         return None
 
-    def _decided(self, decide: TurnPlanner, handles: tuple[str, ...]) -> PlannedTurn:
-        self.asking = None
-        return decide(handles)
+    def _decided(self, plan: TurnPlanner, handles: tuple[str, ...]) -> PlannedTurn:
+        self.pending_question = None
+        return plan(handles)
 
     def _read(self, asked: UserTurn) -> PlannedTurn | None:
         """The calls that a person's words leave no choice about; None: the model chooses."""
-        asking, self.asking = self.asking, None
-        if asking is not None and asking.boxes and not asked.photos:
-            number = parse_face_number(asked.text, faces=len(asking.boxes))
+        pending_question, self.pending_question = self.pending_question, None
+        if pending_question is not None and pending_question.boxes and not asked.photos:
+            number = parse_face_number(asked.text, faces=len(pending_question.boxes))
             if number is not None:
-                self.desk.choose_face(asking.photos[0], number)
-                if self.desk.doubted:
-                    self.asking = PendingQuestion(tuple(sorted(self.desk.doubted)))
-                return asking.goes_on
+                self.workspace.choose_face(pending_question.photos[0], number)
+                if self.workspace.excluded_photos:
+                    self.pending_question = PendingQuestion(
+                        tuple(sorted(self.workspace.excluded_photos))
+                    )
+                return pending_question.resume_with
         question = self._doubt(asked)
-        if question is None and not asked.photos and self.desk.search is not None:
-            return plan_hit_list_turn(strip_quotations(asked.text), self.desk.search[0].hits)
+        if question is None and not asked.photos and self.workspace.last_search is not None:
+            return plan_hit_list_turn(
+                strip_quotations(asked.text), self.workspace.last_search[0].hits
+            )
         if question is None or question.searches:
             return None
         if not question.authentic:
-            self.asking = PendingQuestion(question.photos)
+            self.pending_question = PendingQuestion(question.photos)
         return plan_photo_comparison(question)
 
     def _doubt(self, asked: UserTurn) -> PhotoQuestion | None:
         """What a turn says of photos, and which of them are not searched with from now on."""
-        desk = self.desk
+        workspace = self.workspace
         text = strip_quotations(asked.text)
-        question = parse_photo_question(text, asked.photos, [*desk.photos], doubted=desk.doubted)
+        question = parse_photo_question(
+            text, asked.photos, [*workspace.photos], doubted=workspace.excluded_photos
+        )
         if question is not None:
-            desk.doubt((desk.doubted | question.doubted) - question.authentic)
+            workspace.exclude_photos(
+                (workspace.excluded_photos | question.doubted) - question.authentic
+            )
         return question
 
     def _directed(self, directed: PlannedTurn) -> Iterator[Event]:
@@ -262,8 +272,8 @@ class Agent:
             result = self._result(step, None)
             yield self._record(result)
             answered.append((step, result))
-        if self.asking is not None and self.asking.boxes:
-            self.asking = replace(self.asking, goes_on=directed)
+        if self.pending_question is not None and self.pending_question.boxes:
+            self.pending_question = replace(self.pending_question, resume_with=directed)
         yield from self._worded(directed, answered)
 
     def _worded(
@@ -274,11 +284,17 @@ class Agent:
         if answered and all(result.ok for _, result in answered):
             sentences = yield from self._narrated(directed)
         if not any(it.source == "model" and it.text for it in sentences):
-            sentences = (*sentences, *written(self.desk, answered, asking=self.asking))
+            sentences = (
+                *sentences,
+                *written(self.workspace, answered, pending_question=self.pending_question),
+            )
         if directed.cites:
-            sentences = (*sentences, *filled_in(directed.cites, FactContext.of(self.desk).fact))
-        if directed.adds:
-            sentences = (*sentences, CheckedSentence(directed.adds, (), "plain"))
+            sentences = (
+                *sentences,
+                *filled_in(directed.cites, FactContext.of(self.workspace).fact),
+            )
+        if directed.extra_text:
+            sentences = (*sentences, CheckedSentence(directed.extra_text, (), "plain"))
         yield self._record(ModelText(sentences, None, time.perf_counter() - began))
         self._record_facts(sentences)
 
@@ -291,7 +307,7 @@ class Agent:
         """
         steps = self.case.steps()
         turn = max(at for at, step in enumerate(steps) if isinstance(step, UserTurn))
-        asked = conversation_messages(steps[turn:], self.desk, budget=self.budget)
+        asked = conversation_messages(steps[turn:], self.workspace, budget=self.budget)
         said, until = "", time.monotonic() + NARRATION_TIMEOUT_S
         speaking = self._said(asked, with_tools=False)
         try:
@@ -304,7 +320,7 @@ class Agent:
             return (model_error_sentence(error),)
         finally:
             speaking.close()
-        sentences = check_sentences(said, FactContext.of(self.desk, about=directed.about))
+        sentences = check_sentences(said, FactContext.of(self.workspace, about=directed.about))
         sound = [sentence for sentence in sentences if sentence.finding is None]
         whole = len(sound) == len(sentences) and addresses_question(directed, sentences)
         return sentences if whole else ()
@@ -314,13 +330,13 @@ class Agent:
     def _turn(self) -> Iterator[Event]:
         for left in reversed(range(self.max_steps)):
             began = time.perf_counter()
-            asked = conversation_messages(self.case.steps(), self.desk, budget=self.budget)
+            asked = conversation_messages(self.case.steps(), self.workspace, budget=self.budget)
             message = yield from self._said(asked, with_tools=left > 0)
             calls = [*message.tool_calls, *message.invalid_tool_calls] if left else []
             sentences = (
                 self._preface(message.text)
                 if calls
-                else self._checked(ModelDraft(asked, message.text, FactContext.of(self.desk)))
+                else self._checked(ModelDraft(asked, message.text, FactContext.of(self.workspace)))
             )
             if sentences:
                 tokens = message.usage_metadata["output_tokens"] if message.usage_metadata else None
@@ -381,19 +397,19 @@ class Agent:
         """For a model that can be held to it: the facts that exist are all that it may cite."""
         if not supports_citation_constraint(self.model):
             return {}
-        return {"allowed_citations": citable_fact_ids(self.desk, self._subjects())}
+        return {"allowed_citations": citable_fact_ids(self.workspace, self._subjects())}
 
     def _subjects(self) -> tuple[str, ...]:
         """Everything that has facts by now."""
-        hits = self.desk.search[0].hits if self.desk.search else ()
+        hits = self.workspace.last_search[0].hits if self.workspace.last_search else ()
         comparisons = takewhile(self._has_facts, (f"C{number}" for number in count(1)))
-        seen = (f"{photo}.faces" for photo in self.desk.photos)
-        others = filter(self._has_facts, ("S", "G", "hits", "about", *seen, *self.desk.photos))
+        seen = (f"{photo}.faces" for photo in self.workspace.photos)
+        others = filter(self._has_facts, ("S", "G", "hits", "about", *seen, *self.workspace.photos))
         return (*(hit.handle for hit in hits), *comparisons, *others)
 
     def _has_facts(self, subject: str) -> bool:
         try:
-            self.desk.facts(subject)
+            self.workspace.facts(subject)
         except (ToolError, SetupError):
             # No face in the photo, no such comparison; a gallery that is empty or not ours, which
             # the tools report when they are asked.
@@ -402,14 +418,14 @@ class Agent:
 
     def _checked(self, draft: ModelDraft) -> tuple[CheckedSentence, ...]:
         """The sentences of an answer: checked, repaired, replaced; never none."""
-        (sentences,) = repair_drafts([draft], self.desk, self._asked_again)
+        (sentences,) = repair_drafts([draft], self.workspace, self._asked_again)
         sentences = once(sentences)  # a repaired one may repeat another
         if not is_empty_answer(sentences):
             return sentences
         turn = _latest_turn(self.case.steps())
         calls = [step for step in turn if isinstance(step, ToolCall)]
         results = [step for step in turn if isinstance(step, ToolResult)]
-        return (*sentences, *answer(self.desk, calls, results))
+        return (*sentences, *answer(self.workspace, calls, results))
 
     def _asked_again(self, prompts: Sequence[GroundedPrompt]) -> list[str]:
         """Repairs, one after the other, so that each can be stopped at any token."""
@@ -421,9 +437,9 @@ class Agent:
 
     def _preface(self, text: str) -> tuple[CheckedSentence, ...]:
         """What is said before a tool call: what does not pass is left out."""
-        ground = FactContext.of(self.desk)
+        context = FactContext.of(self.workspace)
         return tuple(
-            sentence for sentence in check_sentences(text, ground) if sentence.finding is None
+            sentence for sentence in check_sentences(text, context) if sentence.finding is None
         )
 
     # -- tools -------------------------------------------------------------------------------
@@ -454,8 +470,8 @@ class Agent:
         if isinstance(call, InvalidFunctionCall):
             return ToolCall(call_id, name, arguments), repair_text([call])
         said = [step.text for step in self.case.steps() if isinstance(step, UserTurn)]
-        hits = self.desk.search[0].hits if self.desk.search else ()
-        known = [*self.desk.photos, *(hit.handle for hit in hits)]
+        hits = self.workspace.last_search[0].hits if self.workspace.last_search else ()
+        known = [*self.workspace.photos, *(hit.handle for hit in hits)]
         text = strip_quotations(said[-1]) if said else ""
         asked = correct_arguments(name, call.arguments, text=text, known=known)
         return ToolCall(call_id, name, asked), None
@@ -470,12 +486,14 @@ class Agent:
         except ToolError as error:
             if isinstance(error, SeveralFaces):
                 again = PlannedTurn((FunctionCall(call.name, call.arguments),))
-                self.asking = PendingQuestion((str(error.photo),), tuple(error.boxes), again)
+                self.pending_question = PendingQuestion(
+                    (str(error.photo),), tuple(error.boxes), again
+                )
             content = json.dumps({"error": str(error)}, ensure_ascii=False)
             return ToolResult(call.id, call.name, content, False, time.perf_counter() - began)
         if isinstance(answer.artifact, Findings):
             self.case.record_search(
-                call.arguments, answer.artifact.to_json(), chosen=self.desk.chosen_faces
+                call.arguments, answer.artifact.to_json(), chosen=self.workspace.chosen_faces
             )
         duration_s = time.perf_counter() - began
         return ToolResult(
@@ -485,11 +503,11 @@ class Agent:
     # -- the record --------------------------------------------------------------------------
 
     def _begun(self, text: str, photos: Sequence[Path]) -> UserTurn:
-        """The turn, recorded with private copies of its photos, which lie on the desk: all of it
+        """The turn, recorded with private copies of its photos, which lie in the workspace: all
         or, where one photo is broken, nothing."""
         copies = self.case.keep_photos(photos)
-        handles = {self.desk.add_photo(copy): copy for copy in copies}
-        return self.case.begin_turn(text, handles, gallery=self.desk.gallery)
+        handles = {self.workspace.add_photo(copy): copy for copy in copies}
+        return self.case.begin_turn(text, handles, gallery=self.workspace.gallery)
 
     def _record(self, step: Step) -> Step:
         self.case.append(step)
@@ -497,12 +515,12 @@ class Agent:
 
     def _record_facts(self, sentences: Sequence[CheckedSentence]) -> None:
         """What was cited, with the values of now: the next search renumbers the hits."""
-        ground = FactContext.of(self.desk)
+        context = FactContext.of(self.workspace)
         ids = dict.fromkeys(id_ for sentence in sentences for id_ in sentence.cites)
-        facts = (ground.fact(id_) for id_ in ids)
+        facts = (context.fact(id_) for id_ in ids)
         known = tuple(fact for fact in facts if fact is not None)
         if known:
-            self.case.append_facts(known)
+            self.case.record_facts(known)
 
 
 def _in_words(error: Exception) -> str:

@@ -27,12 +27,12 @@ NARRATION_TIMEOUT_S = 30.0
 class PlannedTurn:
     """A turn's calls; what it is about, and what the application says besides.
 
-    `adds` are words as they stand, `cites` a text of citations to be filled in.
+    `extra_text` are words as they stand, `cites` a text of citations to be filled in.
     """
 
     calls: tuple[FunctionCall, ...] = ()
     about: str | None = None
-    adds: str = ""
+    extra_text: str = ""
     cites: str = ""
 
 
@@ -46,7 +46,7 @@ class PendingQuestion:
 
     photos: tuple[str, ...]
     boxes: tuple[tuple[float, ...], ...] = ()
-    goes_on: PlannedTurn = PlannedTurn()
+    resume_with: PlannedTurn = PlannedTurn()
 
 
 def plan_photo_comparison(asked: PhotoQuestion) -> PlannedTurn:
@@ -56,9 +56,9 @@ def plan_photo_comparison(asked: PhotoQuestion) -> PlannedTurn:
         FunctionCall("compare_faces", {"first": base, "second": other}) for other in others[:4]
     ]
     looked = [
-        FunctionCall("score_fake", {"image": it}) for it in asked.photos if it in asked.suspected
+        FunctionCall("score_fake", {"image": it}) for it in asked.photos if it in asked.claimed_fake
     ]
-    return PlannedTurn((*compared, *(looked if asked.authentic else ())), adds=_which(asked))
+    return PlannedTurn((*compared, *(looked if asked.authentic else ())), extra_text=_which(asked))
 
 
 def _which(asked: PhotoQuestion) -> str:
@@ -89,23 +89,29 @@ def last_planned_turn(steps: Sequence[Step]) -> PlannedTurn | None:
 
 
 def written(
-    desk: Workspace,
+    workspace: Workspace,
     results: Sequence[tuple[ToolCall, ToolResult]],
     *,
-    asking: PendingQuestion | None,
+    pending_question: PendingQuestion | None,
 ) -> list[CheckedSentence]:
     """What the tools answered, filled into templates; of a refused call what it refused for."""
     said: list[CheckedSentence] = []
     for call, result in results:
-        said += describe_result(desk, call, result) if result.ok else _refused(result, asking)
+        said += (
+            describe_result(workspace, call, result)
+            if result.ok
+            else _refused(result, pending_question)
+        )
     return list({sentence.text: sentence for sentence in said}.values())
 
 
-def _refused(result: ToolResult, asking: PendingQuestion | None) -> Iterator[CheckedSentence]:
-    if asking is not None and asking.boxes:
+def _refused(
+    result: ToolResult, pending_question: PendingQuestion | None
+) -> Iterator[CheckedSentence]:
+    if pending_question is not None and pending_question.boxes:
         text = (
-            f"{asking.photos[0]} shows several people, so nothing was measured yet; answer with "
-            "the number of the face, from left to right."
+            f"{pending_question.photos[0]} shows several people, so nothing was measured yet; "
+            "answer with the number of the face, from left to right."
         )
     else:
         error = str(json.loads(str(result.content))["error"])

@@ -59,7 +59,9 @@ def plan_hit_list_turn(text: str, hits: Sequence[Hit]) -> PlannedTurn | None:
     named = [it for it in find_handles(text) if it.startswith("H")] if not parse_top(text) else []
     missing = [handle for handle in named if handle not in there]
     if missing:
-        return PlannedTurn(cites="[hits.all].", adds=f"There is no {' and no '.join(missing)}.")
+        return PlannedTurn(
+            cites="[hits.all].", extra_text=f"There is no {' and no '.join(missing)}."
+        )
     cites = requested_lists(text)
     return None if cites is None else PlannedTurn(cites=cites)
 

@@ -48,13 +48,13 @@ _ABOUT_IT = re.compile(r"\bthese|\bthem\b|\bboth\b|\btwo (?:photos|pictures|imag
 class PhotoQuestion:
     """A question about given photos, in the order in which they are compared.
 
-    `authentic` and `suspected` are those of which the words say so; `searches` says that a gallery
-    is to be searched too.
+    `authentic` and `claimed_fake` are those of which the words say so; `searches` says that a
+    gallery is to be searched too.
     """
 
     photos: tuple[str, ...]
     authentic: frozenset[str] = field(default=frozenset())
-    suspected: frozenset[str] = field(default=frozenset())
+    claimed_fake: frozenset[str] = field(default=frozenset())
     searches: bool = False
 
     @property
@@ -113,7 +113,7 @@ def _answered(text: str, scope: Sequence[str], doubted: frozenset[str]) -> Photo
     if not authentic and not suspected:
         return None
     if suspected and not authentic and len(photos) == 2 and len(suspected) == 1:
-        return PhotoQuestion(photos, suspected=suspected)
+        return PhotoQuestion(photos, claimed_fake=suspected)
     first = sorted(photos, key=lambda it: it not in authentic)
     return PhotoQuestion(tuple(first), authentic, frozenset(photos) - authentic)
 

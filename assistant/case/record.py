@@ -58,9 +58,9 @@ _STEP, _PHOTO, _GALLERY, _SEARCH, _FACTS = "step", "photo", "gallery", "search",
 
 @dataclass(frozen=True, slots=True)
 class RestoredCase:
-    """A desk as the case left it; `notes` are sentences for the person about what differs."""
+    """A workspace as the case left it; `notes` are sentences for the person about what differs."""
 
-    desk: Workspace
+    workspace: Workspace
     notes: tuple[str, ...]
 
 
@@ -150,11 +150,11 @@ class Case:
         with self._reading():
             return [from_json(entry.body) for entry in self.entries() if entry.kind == _STEP]
 
-    def append_facts(self, facts: tuple[Fact, ...]) -> None:
+    def record_facts(self, facts: tuple[Fact, ...]) -> None:
         """Record what the step before cites, with the values as they were then."""
         self._add((_FACTS, {"facts": [fact.to_json() for fact in facts]}))
 
-    def told(self) -> list[tuple[Step, dict[str, Fact]]]:
+    def steps_with_facts(self) -> list[tuple[Step, dict[str, Fact]]]:
         """All steps, each with the facts that it cites as they were then."""
         told: list[tuple[Step, dict[str, Fact]]] = []
         with self._reading():
@@ -240,27 +240,27 @@ class Case:
         return latest
 
     def restore(self, instruments: ModelBundle, *, home: Path) -> RestoredCase:
-        """Put photos, gallery and the latest search back on a desk, to go on with the case.
+        """Put photos, gallery and the latest search back on a workspace, to go on with the case.
 
         The search is run again, on the gallery as it is now; comparisons are not.
         """
-        desk = Workspace(instruments, home=home, gallery=self.gallery)
-        notes = self._put_back_photos(desk)
-        note = self._search_again(desk)
-        return RestoredCase(desk, (*notes, *([note] if note else [])))
+        workspace = Workspace(instruments, home=home, gallery=self.gallery)
+        notes = self._put_back_photos(workspace)
+        note = self._search_again(workspace)
+        return RestoredCase(workspace, (*notes, *([note] if note else [])))
 
-    def _put_back_photos(self, desk: Workspace) -> list[str]:
+    def _put_back_photos(self, workspace: Workspace) -> list[str]:
         """Photos under the handles that they had; those that are gone keep theirs too."""
         notes = []
         for handle, copy in self.photos().items():
             if is_intact(copy):
-                desk.add_photo(copy)
+                workspace.add_photo(copy)
             else:
-                desk.reserve_photo(copy)
+                workspace.add_missing_photo(copy)
                 notes.append(f"the photo {handle} is missing or was changed, and left out")
         return notes
 
-    def _search_again(self, desk: Workspace) -> str | None:
+    def _search_again(self, workspace: Workspace) -> str | None:
         """Run the latest search; a sentence about what differs."""
         latest = self.latest_search()
         if latest is None:
@@ -269,9 +269,9 @@ class Case:
         arguments, chosen = normalise_arguments(latest["arguments"]), latest.get("chosen", {})
         try:
             for handle, number in chosen.items():
-                desk.choose_face(handle, number)
+                workspace.choose_face(handle, number)
                 arguments.pop("face", None)  # it is one of those
-            found = desk.find(**arguments)
+            found = workspace.find_person(**arguments)
         except (ToolError, SetupError) as error:
             return f"the latest search could not be run again: {error}"
         before = [hit["image_id"] for hit in latest["findings"]["hits"]]
@@ -328,7 +328,7 @@ class Case:
     ) -> SignedHead | None:
         """Sign the head as it is now, unless the record is not what was signed before."""
         connection.execute(_HEADS)
-        mine, kept = self.keys.id, self.keys.kept(self.id)
+        mine, kept = self.keys.id, self.keys.latest_head(self.id)
         own = next((head for head in _heads(connection) if head.key == mine), None)
         if kept is not None and kept.key != mine:
             kept = None
@@ -351,7 +351,9 @@ class Case:
         """
         if own is None:
             return kept is None
-        same = own.case == self.id and (own.entries, own.hash) == before and self.keys.holds(own)
+        same = (
+            own.case == self.id and (own.entries, own.hash) == before and self.keys.verify_head(own)
+        )
         lags = kept is None or kept.entries < own.entries or kept == own
         return same and lags
 

@@ -76,7 +76,7 @@ class SigningKeys:
         bare = SignedHead(case, first, entries, hash, _name(key), "")
         return SignedHead(case, first, entries, hash, bare.key, key.sign(bare.message).hex())
 
-    def holds(self, head: SignedHead) -> bool:
+    def verify_head(self, head: SignedHead) -> bool:
         """Whether the key that is there has made this signature."""
         key = self._loaded()
         if key is None or head.key != _name(key):
@@ -97,7 +97,7 @@ class SigningKeys:
                 json.dump(asdict(head), file)
             draft.replace(place)
 
-    def kept(self, case: str) -> SignedHead | None:
+    def latest_head(self, case: str) -> SignedHead | None:
         """The newest head of a case that was noted here, by whatever key; None: none."""
         try:
             head = SignedHead(**json.loads(self._place(case).read_text("utf-8")))

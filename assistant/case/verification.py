@@ -67,7 +67,7 @@ def is_intact(copy: Path) -> bool:
 def _signature(
     case: str, entries: Sequence[CaseEntry], heads: Sequence[SignedHead], keys: SigningKeys
 ) -> tuple[Signature, list[str], str]:
-    mine, kept = keys.id, keys.kept(case)
+    mine, kept = keys.id, keys.latest_head(case)
     known = [head for head in (*heads, *([kept] if kept else [])) if head.key == mine and mine]
     others = {head.key: head for head in (*heads, *([kept] if kept else [])) if head.key != mine}
     wrong = [_other_key(head, keys) for head in others.values()]
@@ -97,7 +97,7 @@ def _fault(
     """What is wrong with a record that this head was signed for."""
     if head.case != case:
         return f"its signature is that of another case, {head.case!r}"
-    if not keys.holds(head):
+    if not keys.verify_head(head):
         return "its signature was changed"
     if head.entries > len(entries):
         return f"the end is cut off: {head.entries} entries were signed, {len(entries)} are there"

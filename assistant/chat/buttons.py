@@ -50,8 +50,8 @@ HIT_ACTIONS = (
 
 EXAMPLE_TURNS: Mapping[str, PlannedTurn] = {
     "What is in the gallery?": PlannedTurn((FunctionCall("gallery_summary", {}),)),
-    "What can you do?": PlannedTurn(adds=CAPABILITIES_TEXT),
-    "How do I add images?": PlannedTurn(adds=ADD_IMAGES_TEXT),
+    "What can you do?": PlannedTurn(extra_text=CAPABILITIES_TEXT),
+    "How do I add images?": PlannedTurn(extra_text=ADD_IMAGES_TEXT),
 }
 """What the empty conversation offers."""
 

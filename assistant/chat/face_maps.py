@@ -17,10 +17,10 @@ from tools.search.query import Query
 
 @dataclass(frozen=True, slots=True)
 class FaceMaps:
-    """Everything that can be shown over a face; `departs` is relative to the query photos."""
+    """All maps of a face; `reference_distance_map` is relative to the query photos."""
 
     located: Localisation | None = None
-    departs: ReferenceMap | None = None
+    reference_distance_map: ReferenceMap | None = None
     picture: MapView | None = None
     further: Sequence[MapView] = ()
 
@@ -34,17 +34,17 @@ def face_key(face_id: str, query: Query | None) -> FaceKey:
     return face_id, b"" if query is None else query.template.tobytes()
 
 
-def compute_face_maps(look: FaceSnapshot, desk: Workspace) -> FaceMaps:
+def compute_face_maps(look: FaceSnapshot, workspace: Workspace) -> FaceMaps:
     """All maps of a face as it was looked at. Raises ToolError when its parts cannot be told."""
-    kit, face = desk.instruments, look.face.face
-    located = desk.locate_in(look)
-    departs = None
+    models, face = workspace.instruments, look.face.face
+    located = workspace.localise_snapshot(look)
+    reference_distance_map = None
     if look.query is not None:
         photos = list(iter_readable_photos(look.query))
-        departs = reference_map((look.pixels, face), photos, encoder=kit.encoder)
+        reference_distance_map = reference_map((look.pixels, face), photos, encoder=models.encoder)
     return FaceMaps(
         located,
-        departs,
-        picture_view(look.pixels, kit),
-        extra_map_views(look.pixels, face, instruments=kit),
+        reference_distance_map,
+        picture_view(look.pixels, models),
+        extra_map_views(look.pixels, face, instruments=models),
     )

@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class IndexingJob:
-    """One filling of a gallery; `problem` is for the person, `waits` while others go first."""
+    """One filling of a gallery; `problem` is for the person, `is_queued` while others go first."""
 
     gallery: str
     progress: IndexProgress | None = None
     summary: IndexSummary | None = None
     stopped: bool = False
     problem: str = ""
-    waits: bool = True
+    is_queued: bool = True
     changed: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -105,7 +105,7 @@ class GalleryIndexer:
         return self._start(DEMO_GALLERY, self._settings.demo_dir / "pictures", demo=True)
 
     @property
-    def demo_query(self) -> Path:
+    def demo_photo(self) -> Path:
         """The photo that the demo asks about."""
         return self._settings.demo_dir / "query.png"
 
@@ -124,13 +124,13 @@ class GalleryIndexer:
     def _run(self, job: IndexingJob, folder: Path, demo: bool) -> None:
         try:
             with self._one_at_a_time:
-                job.waits = False
+                job.is_queued = False
                 if job.stopped:
                     job.problem = "Stopped before anything was added; what was dropped is kept."
                     return
                 if demo:
                     self._make_demo(folder)
-                unmask = Unmask(self._settings, job.gallery, parts=self._parts)
+                unmask = Unmask(self._settings, job.gallery, models=self._parts)
                 job.summary = unmask.index([folder], on_progress=lambda it: _report(job, it))
         except IndexingInterrupted as stop:
             job.summary = stop.summary
@@ -144,7 +144,7 @@ class GalleryIndexer:
             job.changed.set()
 
     def _make_demo(self, folder: Path) -> None:
-        if self.demo_query.is_file() and any(folder.glob("*.jpg")):
+        if self.demo_photo.is_file() and any(folder.glob("*.jpg")):
             return
         private_folder(folder)
         write_demo_images(folder, self._parts.faces)

@@ -76,15 +76,15 @@ class EventHandlers:
         yield (gr.skip(), gr.skip(), gr.skip(), gr.update(value=_message("")))
         turn = TurnStatus()
         try:
-            decide = None if typed else plan_search
+            plan = None if typed else plan_search
             yield from self._answer(
-                token, gallery, text, photos, request, turn=turn, decide=decide
+                token, gallery, text, photos, request, turn=turn, plan=plan
             )  # fmt: skip
         finally:
             # Uploads lie where every user of the page could read them; the case has its copies. A
             # turn that was refused has none: its photos stay in the message box, to be sent again.
             for photo in photos:
-                if not turn.refused or photo == turn.broken:
+                if not turn.refused or photo == turn.unreadable_photo:
                     photo.unlink(missing_ok=True)
 
     def ask_again(self, token: str, gallery: str, request: gr.Request) -> Iterator[Updates]:
@@ -116,7 +116,7 @@ class EventHandlers:
             return
         action, face = (str(getattr(event, name, "")) for name in ("action", "face"))
         top = str(getattr(event, "top", ""))
-        press = found.press(action, face_id=face, top=int(top) if top.isdecimal() else 0)
+        press = found.run_action(action, face_id=face, top=int(top) if top.isdecimal() else 0)
         if press is None:
             gr.Warning(STALE_HIT_MESSAGE, title="An earlier search's button")
             yield (*_everything(found), gr.skip())
@@ -147,17 +147,17 @@ class EventHandlers:
         request: gr.Request,
         *,
         turn: TurnStatus | None = None,
-        decide: TurnPlanner | None = None,
+        plan: TurnPlanner | None = None,
     ) -> Iterator[Updates]:
         investigation, turn = self._start(token, gallery, request), turn or TurnStatus()
         steps = investigation.ask(
-            text, photos, turn=turn, decide=decide, gallery=gallery or DEFAULT_GALLERY
+            text, photos, turn=turn, plan=plan, gallery=gallery or DEFAULT_GALLERY
         )
         yield from self._turn(investigation, turn, steps, text, photos)
 
     def _pressed(self, found: ChatSession, press: ActionTurn) -> Iterator[Updates]:
         turn = TurnStatus()
-        steps = found.ask(press.question, turn=turn, decide=lambda _: press.directed)
+        steps = found.ask(press.question, turn=turn, plan=lambda _: press.directed)
         yield from self._turn(found, turn, steps, "", ())
 
     def _turn(
@@ -171,7 +171,7 @@ class EventHandlers:
         """A turn as it goes on; what was refused is in the message box again, to be sent."""
         yield (gr.skip(), gr.skip(), gr.skip(), busy_composer())
         yield from _following(found, turn, steps)
-        left = [photo for photo in photos if photo != turn.broken and photo.is_file()]
+        left = [photo for photo in photos if photo != turn.unreadable_photo and photo.is_file()]
         kept = idle_composer(text=text, photos=left) if turn.refused else idle_composer()
         yield (found.messages, gr.skip(), gr.skip(), kept)
 
@@ -259,9 +259,9 @@ class EventHandlers:
             found.transcript.notice(job.problem)
             yield (gr.skip(), found.messages, gr.skip(), gr.skip(), idle_composer())
             return
-        turn, photos = TurnStatus(), (self._galleries.demo_query,)
+        turn, photos = TurnStatus(), (self._galleries.demo_photo,)
         steps = found.ask(
-            DEFAULT_QUESTION, photos, turn=turn, decide=plan_search, gallery=DEMO_GALLERY
+            DEFAULT_QUESTION, photos, turn=turn, plan=plan_search, gallery=DEMO_GALLERY
         )
         for update in self._turn(found, turn, steps, "", ()):
             yield (gr.skip(), *update)

@@ -34,7 +34,7 @@ _NEAR_BITS = 6
 
 
 class CaseImages(Protocol):
-    """Where the pictures of a case come from; a Desk is one."""
+    """Where the pictures of a case come from; a Workspace is one."""
 
     def pixels(self, handle: str) -> np.ndarray:
         """The picture behind a handle: (h, w, 3) uint8 RGB."""
@@ -127,15 +127,15 @@ def detail_html(
     facts: Sequence[Fact],
     sentences: Sequence[SentenceLike],
     located: Localisation | None = None,
-    departs: ReferenceMap | None = None,
+    reference_distance_map: ReferenceMap | None = None,
     picture: MapView | None = None,
     further: Sequence[MapView] = (),
     others: Sequence[str] = (),
 ) -> str:
     """One hit with everything that was measured; `query` is the photo to lay beside it.
 
-    `image` is the hit's whole picture, None when it is gone; `located`, `departs`, `picture` and
-    `further` are its maps, once they were made; `others` are the other hits' handles.
+    `image` is the hit's whole picture, None when it is gone; `located`, `reference_distance_map`,
+    `picture` and `further` are its maps, once they were made; `others` are the other hits' handles.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
@@ -156,7 +156,7 @@ def detail_html(
         paths=[printable(path) for path in hit.paths],
         near=faces.near(hit.handle, others),
         heat=None if located is None else forgery_view(located),
-        distance=None if departs is None else distance_view(departs),
+        distance=None if reference_distance_map is None else distance_view(reference_distance_map),
         picture=picture,
         further=further,
     )

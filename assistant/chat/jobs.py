@@ -39,7 +39,7 @@ def _bar(job: IndexingJob) -> str:
 def _state(job: IndexingJob) -> str:
     if job.stopped:
         return "stopping after this batch; what was added stays"
-    if job.waits:
+    if job.is_queued:
         return "waiting until what was dropped before is added"
     return format_progress(job.progress) if job.progress else "getting ready"
 

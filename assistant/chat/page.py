@@ -78,10 +78,10 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
         browser = gr.BrowserState("", storage_key=_STORAGE_KEY, secret=_STORAGE_WORD)
         bar, panel = _bar(), _panel(folders)
         with gr.Row(elem_id="unmask-main", equal_height=False):
-            talk, shown = _talk(), _shown()
-        _wire_session(page, handlers, token, browser, bar, talk, shown)
-        _wire_talk(handlers, token, bar, talk, shown)
-        _wire_galleries(handlers, token, bar, panel, shown, talk)
+            pane, shown = _talk(), _shown()
+        _wire_session(page, handlers, token, browser, bar, pane, shown)
+        _wire_talk(handlers, token, bar, pane, shown)
+        _wire_galleries(handlers, token, bar, panel, shown, pane)
     return page
 
 
@@ -156,10 +156,10 @@ def _wire_session(
     token: gr.State,
     browser: gr.BrowserState,
     bar: Toolbar,
-    talk: ConversationPane,
+    pane: ConversationPane,
     shown: FindingsPane,
 ) -> None:
-    whole = [talk.chat, *shown, talk.composer]
+    whole = [pane.chat, *shown, pane.composer]
     _on(page.load, handlers.load, [browser], [token, browser, bar.gallery, *whole])
     _on(bar.new_case.click, handlers.new_case, [token], [token, browser, *whole])
 
@@ -168,16 +168,16 @@ def _wire_talk(
     handlers: EventHandlers,
     token: gr.State,
     bar: Toolbar,
-    talk: ConversationPane,
+    pane: ConversationPane,
     shown: FindingsPane,
 ) -> None:
-    view = [talk.chat, *shown, talk.composer]
+    view = [pane.chat, *shown, pane.composer]
     here = [token, bar.gallery]
-    _on(talk.composer.submit, handlers.ask, [*here, talk.composer], view)
-    _on(talk.composer.stop, handlers.stop, [token], None, queue=False)
-    _on(talk.chat.retry, handlers.ask_again, here, view)
-    _on(talk.chat.example_select, handlers.run_example, here, view)
-    _on(talk.chat.option_select, handlers.choose_option, here, view)
+    _on(pane.composer.submit, handlers.ask, [*here, pane.composer], view)
+    _on(pane.composer.stop, handlers.stop, [token], None, queue=False)
+    _on(pane.chat.retry, handlers.ask_again, here, view)
+    _on(pane.chat.example_select, handlers.run_example, here, view)
+    _on(pane.chat.option_select, handlers.choose_option, here, view)
     for html in shown:
         _on(html.ask, handlers.ask_from_page, here, view)
         _on(html.press, handlers.press, [token], view)
@@ -192,7 +192,7 @@ def _wire_galleries(
     bar: Toolbar,
     panel: UploadPanel,
     shown: FindingsPane,
-    talk: ConversationPane,
+    pane: ConversationPane,
 ) -> None:
     here = [token, bar.gallery]
     progress = [panel.progress, bar.gallery, panel.files]
@@ -201,7 +201,7 @@ def _wire_galleries(
     _on(panel.add_files.click, handlers.add_files, [*here, panel.files], progress, **adding)
     _on(panel.add_folder.click, handlers.add_folder, [*here, panel.folder], progress, **adding)
     _on(panel.stop.click, handlers.stop_adding, [bar.gallery], None, queue=False)
-    view = [bar.gallery, talk.chat, *shown, talk.composer]
+    view = [bar.gallery, pane.chat, *shown, pane.composer]
     _on(bar.demo.click, handlers.demo, [token], view, **adding)
 
 

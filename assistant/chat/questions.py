@@ -18,18 +18,18 @@ PixelsLookup = Callable[[str], np.ndarray | None]
 _PICTURE_PX = 640
 
 
-def clarification_message(asking: PendingQuestion, picture: PixelsLookup) -> Message:
+def clarification_message(pending_question: PendingQuestion, picture: PixelsLookup) -> Message:
     """The question as a message whose options are buttons."""
-    if asking.boxes:
-        return _which_face(asking, picture(asking.photos[0]))
-    options = [f"{photo} is authentic" for photo in asking.photos]
+    if pending_question.boxes:
+        return _which_face(pending_question, picture(pending_question.photos[0]))
+    options = [f"{photo} is authentic" for photo in pending_question.photos]
     said = "Answer here, or in your own words:"
     every = "Both are authentic" if len(options) == 2 else "All are authentic"
     return _message(f'<div class="asks-back">{escape(said)}</div>', [*options, every])
 
 
-def _which_face(asking: PendingQuestion, pixels: np.ndarray | None) -> Message:
-    (photo, *_), boxes = asking.photos, asking.boxes
+def _which_face(pending_question: PendingQuestion, pixels: np.ndarray | None) -> Message:
+    (photo, *_), boxes = pending_question.photos, pending_question.boxes
     said = f"{photo} shows {len(boxes)} faces. Which one is meant?"
     shown = "" if pixels is None else _clickable(photo, pixels, boxes)
     options = [f"Face {number}" for number in range(1, len(boxes) + 1)]

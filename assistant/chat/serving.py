@@ -114,16 +114,16 @@ def _begin(
     settings: Settings, parts: LoadedModels, model: BaseChatModel, gallery: str
 ) -> ChatSession:
     case = Case.create(settings.home, gallery=gallery)
-    desk = Workspace(parts, home=settings.home, gallery=gallery)
-    return ChatSession(case, desk, Agent(model, desk, case))
+    workspace = Workspace(parts, home=settings.home, gallery=gallery)
+    return ChatSession(case, workspace, Agent(model, workspace, case))
 
 
 def _resume(
     settings: Settings, parts: LoadedModels, model: BaseChatModel, case: Case
 ) -> ChatSession:
     restored = case.restore(parts, home=settings.home)
-    loop = Agent(model, restored.desk, case)
-    return ChatSession(case, restored.desk, loop, notes=restored.notes)
+    loop = Agent(model, restored.workspace, case)
+    return ChatSession(case, restored.workspace, loop, notes=restored.notes)
 
 
 def _model_of(settings: Settings) -> BaseChatModel:

@@ -1,7 +1,7 @@
 """One person's investigation as the page shows it: the conversation, the findings, the detail.
 
-Everything of a session lives here: its case, its desk, its agent. The page asks for HTML and for
-chat messages and knows nothing else of it.
+Everything of a session lives here: its case, its workspace, its agent. The page asks for HTML and
+for chat messages and knows nothing else of it.
 """
 
 import threading
@@ -53,24 +53,24 @@ class TurnStatus:
     """What became of one attempt at a turn; each attempt has its own, two may overlap.
 
     `refused`: it could not be asked or ended with an error, and may be sent again as it stands.
-    `failed`: the case has recorded its error, which the conversation shows. `broken` is the photo
-    for which it was refused.
+    `failed`: the case has recorded its error, which the conversation shows. `unreadable_photo` is
+    the photo for which it was refused.
     """
 
     refused: bool = True
     failed: bool = False
-    broken: Path | None = None
+    unreadable_photo: Path | None = None
 
 
 class AgentProtocol(Protocol):
     """What answers: the agent of this case."""
 
     @property
-    def asking(self) -> PendingQuestion | None:
+    def pending_question(self) -> PendingQuestion | None:
         """What the application waits to be told, if anything."""
 
     def ask(
-        self, text: str, photos: Sequence[Path] = (), *, decide: TurnPlanner | None = None
+        self, text: str, photos: Sequence[Path] = (), *, plan: TurnPlanner | None = None
     ) -> Iterator[Event]:
         """One turn: tokens and silence as they come, and every finished step."""
 
@@ -82,27 +82,27 @@ class AgentProtocol(Protocol):
 
 
 class ChatSession:
-    """A case, its desk and its agent, and how they look; `version` grows as findings change.
+    """A case, its workspace and its agent, and how they look; `version` grows as findings change.
 
     Turns go one at a time, whoever asks; what is looked at meanwhile is bound to faces. `told`
     are the steps of a case that is opened again, each with its facts as they were then.
     """
 
     def __init__(
-        self, case: Case, desk: Workspace, loop: AgentProtocol, *, notes: Sequence[str] = ()
+        self, case: Case, workspace: Workspace, loop: AgentProtocol, *, notes: Sequence[str] = ()
     ) -> None:
-        self.case, self.desk = case, desk
+        self.case, self.workspace = case, workspace
         self.version = 0
         self.transcript = ChatTranscript(self._photo_uri)
         self._loop = loop
-        self._faces = FaceThumbnails(desk)
+        self._faces = FaceThumbnails(workspace)
         self._chosen: str | None = None
         self._maps: dict[FaceKey, FaceMaps] = {}
         self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
         self._calls: dict[str, ToolCall] = {}
         self._turn = threading.Lock()
         self._wanted: str | None = None
-        for step, facts in case.told():
+        for step, facts in case.steps_with_facts():
             self._show(step, facts.get, live=False)
         for note in notes:
             # The hits may be others than those that the old explanations are about.
@@ -119,8 +119,12 @@ class ChatSession:
     @property
     def messages(self) -> list[Message]:
         """The conversation as chat messages, with what the application asks as the last."""
-        asking = None if self.busy else self._loop.asking
-        asked = None if asking is None else clarification_message(asking, self._everybody)
+        pending_question = None if self.busy else self._loop.pending_question
+        asked = (
+            None
+            if pending_question is None
+            else clarification_message(pending_question, self._everybody)
+        )
         return [*self.transcript.messages, *([] if asked is None else [asked])]
 
     def ask(
@@ -129,7 +133,7 @@ class ChatSession:
         photos: Sequence[Path] = (),
         *,
         turn: TurnStatus | None = None,
-        decide: TurnPlanner | None = None,
+        plan: TurnPlanner | None = None,
         gallery: str | None = None,
     ) -> Iterator[None]:
         """One turn; yields whenever there is something new to show.
@@ -138,13 +142,13 @@ class ChatSession:
         """
         turn = turn or TurnStatus()
         try:
-            yield from self._taking_turns(turn, self._asked(turn, text, photos, decide), gallery)
+            yield from self._taking_turns(turn, self._asked(turn, text, photos, plan), gallery)
         except UnreadableImage as error:
-            turn.broken = next((it for it in photos if repr(str(it)) in str(error)), None)
-            self.transcript.notice(_unreadable(error, turn.broken))
+            turn.unreadable_photo = next((it for it in photos if repr(str(it)) in str(error)), None)
+            self.transcript.notice(_unreadable(error, turn.unreadable_photo))
             yield
 
-    def press(self, action: str, *, face_id: str, top: int = 0) -> ActionTurn | None:
+    def run_action(self, action: str, *, face_id: str, top: int = 0) -> ActionTurn | None:
         """The turn of a button about a listed face, or about the search; None: there is none.
 
         The face counts, wherever it stands by now.
@@ -170,12 +174,12 @@ class ChatSession:
         asked = [step for step in steps if isinstance(step, UserTurn)]
         if not asked:
             return
-        files = self.desk.photos
+        files = self.workspace.photos
         photos = [files[it] for it in asked[-1].photos if it in files and files[it].is_file()]
         again = last_planned_turn(steps)
-        decide = None if again is None else lambda _: again
+        plan = None if again is None else lambda _: again
         yield from self.ask(
-            asked[-1].text, photos, turn=turn, decide=decide, gallery=None if again else gallery
+            asked[-1].text, photos, turn=turn, plan=plan, gallery=None if again else gallery
         )
 
     def stop(self) -> None:
@@ -211,9 +215,9 @@ class ChatSession:
             self._switch_as_wanted()
 
     def _asked(
-        self, turn: TurnStatus, text: str, photos: Sequence[Path], decide: TurnPlanner | None
+        self, turn: TurnStatus, text: str, photos: Sequence[Path], plan: TurnPlanner | None
     ) -> Iterator[None]:
-        for event in self._loop.ask(text, photos, decide=decide):
+        for event in self._loop.ask(text, photos, plan=plan):
             if isinstance(event, TextDelta):
                 self.transcript.token(event.text)
             elif isinstance(event, Waiting):
@@ -250,7 +254,7 @@ class ChatSession:
         if handle is None or self._hit(handle) is None:
             return
         if result.name == "locate_artifacts" and live:
-            self._make_maps(self.desk.look_at(handle))
+            self._make_maps(self.workspace.take_snapshot(handle))
         self.choose(handle)
 
     # -- what there is to see -----------------------------------------------------------------
@@ -258,7 +262,7 @@ class ChatSession:
     @property
     def findings(self) -> Findings | None:
         """The latest search's."""
-        return None if self.desk.search is None else self.desk.search[0]
+        return None if self.workspace.last_search is None else self.workspace.last_search[0]
 
     def switch_gallery(self, name: str) -> None:
         """Investigate another gallery; the findings of the present one leave the screen.
@@ -279,15 +283,15 @@ class ChatSession:
             self._turn.release()
 
     def _switch(self, name: str) -> None:
-        if name != self.desk.gallery:
-            self.desk.gallery = name
+        if name != self.workspace.gallery:
+            self.workspace.gallery = name
             self.case.switch_gallery(name)
             self._look_at_findings()
 
     @property
     def gallery(self) -> str:
         """The gallery that is investigated, or will be once the running turn has ended."""
-        return self._wanted or self.desk.gallery
+        return self._wanted or self.workspace.gallery
 
     def choose(self, handle: str) -> None:
         """Show a hit, by its handle or face; anything else is ignored: it is of an old page."""
@@ -305,7 +309,7 @@ class ChatSession:
         hit = self._of_face(face_id) or self._hit(face_id)
         if hit is None:
             raise ToolError(STALE_HIT_MESSAGE)
-        look = self.desk.look_at(hit.handle)
+        look = self.workspace.take_snapshot(hit.handle)
         if look.face_id != hit.face_id:  # another search ended between the two lines
             raise ToolError(STALE_HIT_MESSAGE)
         self.choose(hit.handle)  # now: whoever chooses another one meanwhile keeps that
@@ -336,12 +340,12 @@ class ChatSession:
         findings = self.findings
         if findings is None:
             return None
-        rule = self.desk.instruments.rule
+        rule = self.workspace.instruments.rule
         offers = any(hit.handle not in self._explained for hit in findings.hits)
         return hits_html(findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers)
 
     def _detail_html(self) -> str:
-        hit, search = self._hit(self._chosen or ""), self.desk.search
+        hit, search = self._hit(self._chosen or ""), self.workspace.last_search
         if hit is None or search is None:
             return ""
         maps = self._maps.get(face_key(hit.face_id, search[1]), FaceMaps())
@@ -350,22 +354,22 @@ class ChatSession:
             self._faces,
             query=self._query_handle(),
             image=self._image(hit.handle),
-            rule=self.desk.instruments.rule,
-            facts=self.desk.facts(hit.handle),
+            rule=self.workspace.instruments.rule,
+            facts=self.workspace.facts(hit.handle),
             sentences=self._explained.get(hit.handle, _plain(hit)),
             located=maps.located,
-            departs=maps.departs,
+            reference_distance_map=maps.reference_distance_map,
             picture=maps.picture,
             further=maps.further,
             others=[other.handle for other in search[0].hits],
         )
 
     def _make_maps(self, look: FaceSnapshot) -> None:
-        self._maps[face_key(look.face_id, look.query)] = compute_face_maps(look, self.desk)
+        self._maps[face_key(look.face_id, look.query)] = compute_face_maps(look, self.workspace)
         self.version += 1
 
     def _look_at_findings(self) -> None:
-        self._faces = FaceThumbnails(self.desk)
+        self._faces = FaceThumbnails(self.workspace)
         self._explained.clear()
         hits = self.findings.hits if self.findings else ()
         self._chosen = hits[0].handle if hits else None
@@ -381,37 +385,37 @@ class ChatSession:
 
     def _searched_photos(self) -> tuple[str, ...]:
         searched = self.findings.query_paths if self.findings else ()
-        return tuple(handle for handle, path in self.desk.photos.items() if path in searched)
+        return tuple(handle for handle, path in self.workspace.photos.items() if path in searched)
 
     def _query_handle(self) -> str:
         """The query photo to lay beside hits: the first that was searched with."""
         searched = self.findings.query_paths[0] if self.findings else None
-        photos = self.desk.photos
+        photos = self.workspace.photos
         return next((it for it, path in photos.items() if path == searched), next(iter(photos)))
 
     def _image(self, handle: str) -> np.ndarray | None:
         try:
-            return self.desk.pixels(handle)
+            return self.workspace.pixels(handle)
         except ToolError:
             return None
 
     def _everybody(self, handle: str) -> np.ndarray | None:
         """The picture that numbers the faces of a query photo or video."""
         try:
-            return self.desk.everybody(handle)
+            return self.workspace.everybody(handle)
         except ToolError:
             return None
 
     def _photo_uri(self, handle: str) -> str | None:
         try:
-            image = self.desk.cover(handle)
+            image = self.workspace.cover(handle)
         except ToolError:
             return None
         return data_uri(thumbnail(image, longest_px=_PHOTO_PX))
 
     def _fact(self, handle: str) -> Fact | None:
         try:
-            return self.desk.fact(handle)
+            return self.workspace.fact(handle)
         except ToolError:
             return None
 

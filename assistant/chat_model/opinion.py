@@ -5,7 +5,7 @@ text: what such models write about forgeries is fluent and unreliable (arXiv 250
 are to come from the probabilities (arXiv 2507.22469). It has no part in any verdict: no rule names
 its score.
 
-    VlmOpinion(LocalVLM.load(folder)).score_pictures(crops)
+    VlmOpinion(LocalVLM.load(folder)).score_images(crops)
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,8 @@ class VlmOpinion:
     """A `PictureDetector` that is the chat model; `model` a LocalVLM, or a server's.
 
     Scores are log-odds of the answer that says forged; NaN for a model that cannot see pictures,
-    whose probabilities are not told, or that says neither answer with `least_share` in 0..1.
+    whose probabilities are not told, or that says neither answer with `min_answer_probability` in
+    0..1.
 
     Does not show: whether a face was forged. Models that were not tuned for it are hardly better
     than chance, and judge how natural a picture looks. The pocket model never learnt to look: with
@@ -57,7 +58,7 @@ class VlmOpinion:
     model: "BaseChatModel"
     inputs: InputKind = "face"
     question: Question = QUESTIONS["forged"]
-    least_share: float = MIN_ANSWER_PROBABILITY
+    min_answer_probability: float = MIN_ANSWER_PROBABILITY
     name = "vlm"
 
     @property
@@ -80,17 +81,17 @@ class VlmOpinion:
         served = f"{getattr(named, 'openai_api_base', '')} {getattr(named, 'model_name', '')}"
         return sha256(served.encode()).hexdigest()
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The upright face with some of what surrounds it, or the whole image, made smaller."""
         if self.inputs == "face" and keypoints is not None:
             return aligned_crop(pixels, keypoints, size=CROP_PX, margin=CROP_MARGIN)
         return thumbnail(pixels, longest_px=LONGEST_PX)
 
-    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB to log-odds (n,) float64, above 0 rather forged."""
         told = self.ask(pictures)
         # NaN is no share either.
-        return np.where(told.share >= self.least_share, told.log_odds, np.nan)
+        return np.where(told.share >= self.min_answer_probability, told.log_odds, np.nan)
 
     def ask(self, pictures: Sequence[np.ndarray]) -> "AnswerLogOdds":
         """The log-odds, and how much of the probability the two answers have."""
@@ -115,7 +116,7 @@ def opinion_measurement(model: "BaseChatModel") -> RerankMeasure:
     opinion = VlmOpinion(model)
 
     def measured(look: RerankInput) -> Mapping[str, float | None]:
-        (odds,) = opinion.score_pictures([opinion.framed(look.pixels, look.face.keypoints)])
+        (odds,) = opinion.score_images([opinion.crop_input(look.pixels, look.face.keypoints)])
         return {VLM_OPINION_SCORE: None if np.isnan(odds) else float(odds)}
 
     return measured

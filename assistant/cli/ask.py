@@ -90,7 +90,7 @@ def ask(
     told = TurnReporter(agent, show=not json)
     try:
         with redirect_library_output(context), RerankingDisplay() as display:
-            agent.desk.on_progress = display
+            agent.workspace.on_progress = display
             told.turn(question, photos)
             told.explain(DEFAULT_EXPLAIN_COUNT if explain else 0)
     except SetupError as error:
@@ -256,9 +256,9 @@ def _agent(
     model = load_chat_model(settings)
     if opened is None:
         name = gallery or "default"
-        desk = Workspace(parts, home=home, gallery=name)
-        return Agent(model, desk, Case.create(home, gallery=name)), ()
+        workspace = Workspace(parts, home=home, gallery=name)
+        return Agent(model, workspace, Case.create(home, gallery=name)), ()
     restored = opened.restore(parts, home=home)
     if gallery is not None:
-        restored.desk.gallery = gallery
-    return Agent(model, restored.desk, opened), restored.notes
+        restored.workspace.gallery = gallery
+    return Agent(model, restored.workspace, opened), restored.notes

@@ -78,7 +78,7 @@ def prune(context: typer.Context, name: GalleryArgument) -> None:
     from tools.gallery.record_store import Gallery
 
     with Gallery.open_existing(load_settings(context).home, name) as gallery:
-        forgotten = gallery.forget_missing()
+        forgotten = gallery.delete_missing()
     stdout_console().print(f"Forgot {pluralize(forgotten, 'image')} of gallery {name!r}.")
 
 

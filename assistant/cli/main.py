@@ -288,12 +288,12 @@ def find(
         unmask = Unmask(settings, gallery)
         try:
             findings, query = unmask.investigate(
-                photos, top=top, face=chosen, closer=not quick, opinion=opinion, on_progress=display
+                photos, top=top, face=chosen, rerank=not quick, opinion=opinion, on_progress=display
             )
         except SeveralFaces as several:
             raise with_numbered_faces(several, settings.home / "faces") from several
         if page is not None:
-            write_report(findings, query, page, rule=unmask.parts.rule, instruments=unmask.parts)
+            write_report(findings, query, page, rule=unmask.models.rule, instruments=unmask.models)
     print_remarks(findings.warnings)
     if json:
         print_json(findings.to_json())

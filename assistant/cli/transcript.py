@@ -47,7 +47,7 @@ class TurnReporter:
 
     def explain(self, count: int) -> None:
         """Explanations of the leading hits, if there are any."""
-        searched = self._agent.desk.search
+        searched = self._agent.workspace.last_search
         if count and searched is not None:
             handles = [hit.handle for hit in searched[0].hits[:count]]
             self._steps += self._agent.explain(handles)
@@ -64,10 +64,16 @@ class TurnReporter:
                 stdout_console().print(
                     f"\n{step.hit}  {self._filled(step.sentences)}", soft_wrap=True
                 )
-        asking = self._agent.asking
-        if asking is not None:
+        pending_question = self._agent.pending_question
+        if pending_question is not None:
             print_remarks(
-                [clarification_text(asking, self._agent.desk, self._agent.desk.home / "faces")]
+                [
+                    clarification_text(
+                        pending_question,
+                        self._agent.workspace,
+                        self._agent.workspace.home / "faces",
+                    )
+                ]
             )
         print_remarks(
             f"a sentence was left out, for {sentence.finding}"
@@ -81,7 +87,7 @@ class TurnReporter:
         explained = [it for it in self._steps if isinstance(it, Explanation)]
         return {
             "case": self._agent.case.id,
-            "gallery": self._agent.desk.gallery,
+            "gallery": self._agent.workspace.gallery,
             "question": question,
             "answer": self._filled(self._answer(), mark=False),
             "sentences": _last_sentences(steps),
@@ -111,14 +117,14 @@ class TurnReporter:
         return said[-1].sentences if said else ()
 
     def _hits(self) -> Sequence[Hit]:
-        searched = self._agent.desk.search
+        searched = self._agent.workspace.last_search
         return () if searched is None else searched[0].hits
 
     def _facts(self) -> dict[str, Any]:
         return {id_: fact.to_json() for id_, fact in self._cited().items()}
 
     def _cited(self) -> Mapping[str, Fact]:
-        told = self._agent.case.told()[-len(self._steps) :]
+        told = self._agent.case.steps_with_facts()[-len(self._steps) :]
         return {id_: fact for _, facts in told for id_, fact in facts.items()}
 
     def _filled(self, sentences: Sequence[CheckedSentence], *, mark: bool = True) -> str:

@@ -50,7 +50,7 @@ ContentBlock = dict[Any, Any]
 
 
 class PromptImages(Protocol):
-    """Where the pictures of a conversation come from; a Desk is one."""
+    """Where the pictures of a conversation come from; a Workspace is one."""
 
     def pixels(self, handle: str) -> np.ndarray:
         """The picture behind a handle: (h, w, 3) uint8 RGB."""
@@ -60,7 +60,7 @@ class PromptImages(Protocol):
 
 
 def conversation_messages(
-    steps: Sequence[Step], desk: PromptImages, *, budget: int = CONTEXT_BUDGET_CHARS
+    steps: Sequence[Step], workspace: PromptImages, *, budget: int = CONTEXT_BUDGET_CHARS
 ) -> list[BaseMessage]:
     """The prompt for the next turn of the model: system prompt, then everything that was said.
 
@@ -68,13 +68,13 @@ def conversation_messages(
     are left out; the latest turn stays whole.
     """
     turns = _turns(steps)
-    messages = [list(_messages(turn, desk)) for turn in turns]
+    messages = [list(_messages(turn, workspace)) for turn in turns]
     _shorten(messages, budget)
     return [SystemMessage(prompts.text("assistant")), *(each for turn in messages for each in turn)]
 
 
 def explanation_messages(
-    desk: PromptImages, *, hit: str, photo: str, evidence: str
+    workspace: PromptImages, *, hit: str, photo: str, evidence: str
 ) -> list[BaseMessage]:
     """The prompt that asks why a hit got its verdict: query face, hit's face, the hit's facts.
 
@@ -82,7 +82,10 @@ def explanation_messages(
     """
     blocks: list[str | ContentBlock] = []
     for handle in (photo, hit):
-        blocks += [_text(f"{handle}:"), image_content_block(desk.aligned(handle, PICTURE_SIDE_PX))]
+        blocks += [
+            _text(f"{handle}:"),
+            image_content_block(workspace.aligned(handle, PICTURE_SIDE_PX)),
+        ]
     blocks.append(_text(prompts.text("explanation", hit=hit, evidence=evidence)))
     return [SystemMessage(prompts.text("assistant")), HumanMessage(blocks)]
 
@@ -95,21 +98,21 @@ def repair_messages(
     return [*asked, AIMessage(draft), HumanMessage(again)]
 
 
-def user_message(turn: UserTurn, desk: PromptImages) -> HumanMessage:
+def user_message(turn: UserTurn, workspace: PromptImages) -> HumanMessage:
     """The person's words, after the photos that came with them, each under its handle.
 
     Words of somebody else that they quote are left out: see `quotations`.
     """
     blocks: list[str | ContentBlock] = []
     for handle in turn.photos:
-        blocks += [_text(f"{handle}:"), _photo_block(desk, handle)]
+        blocks += [_text(f"{handle}:"), _photo_block(workspace, handle)]
     return HumanMessage([*blocks, _text(strip_quotations(turn.text))])
 
 
-def _photo_block(desk: PromptImages, handle: str) -> ContentBlock:
+def _photo_block(workspace: PromptImages, handle: str) -> ContentBlock:
     """A query photo; a conversation goes on where its file is gone."""
     try:
-        return image_content_block(desk.pixels(handle))
+        return image_content_block(workspace.pixels(handle))
     except ToolError:
         return _text("(the file of this photo is gone)")
 
@@ -141,7 +144,7 @@ def _turns(steps: Sequence[Step]) -> list[list[Step]]:
     return turns
 
 
-def _messages(turn: Sequence[Step], desk: PromptImages) -> Iterator[BaseMessage]:
+def _messages(turn: Sequence[Step], workspace: PromptImages) -> Iterator[BaseMessage]:
     """One turn; what the model said and asked for together is one message."""
     said, calls = "", list[ToolCall]()
     open_calls: dict[str, ToolCall] = {}
@@ -152,7 +155,7 @@ def _messages(turn: Sequence[Step], desk: PromptImages) -> Iterator[BaseMessage]
             said, calls = "", []
         match step:
             case UserTurn():
-                yield user_message(step, desk)
+                yield user_message(step, workspace)
             case ModelText():
                 said = _history_text(step.sentences)
             case ToolCall():

@@ -3,8 +3,8 @@
 A sentence is shown as checked when its form allows it (`assistant.grounding.statements`) and
 everything that it cites exists: then the application writes what was measured. So no verdict,
 count, likeness, place or "nothing found" is ever in a model's own words. English that speaks of
-nothing on the desk is shown as unchecked; everything else is a finding. Pure: the same text and
-facts give the same findings.
+nothing on the workspace is shown as unchecked; everything else is a finding. Pure: the same text
+and facts give the same findings.
 
 Does not show: that the citations are well chosen, or complete.
 """
@@ -28,37 +28,37 @@ class FactContext:
     """What a text is held against.
 
     `fact` gives a fact by its id, measured or not, None when there is none; `about` limits whom
-    the text may speak of (None: everything on the desk).
+    the text may speak of (None: everything on the workspace).
     """
 
     fact: Callable[[str], Fact | None]
     about: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, desk: Workspace, *, about: str | None = None) -> Self:
-        """The facts of a desk, or those of one hit only."""
+    def of(cls, workspace: Workspace, *, about: str | None = None) -> Self:
+        """The facts of a workspace, or those of one hit only."""
         # Facts of a photo are measured, those of the gallery read from disk: once a text.
-        facts = cache(lambda group: _facts(desk, group))
+        facts = cache(lambda group: _facts(workspace, group))
         return cls(
             fact=lambda id_: facts(parse_handle(id_).group).get(id_),
             about=None if about is None else frozenset([about]),
         )
 
 
-def _facts(desk: Workspace, group: str) -> dict[str, Fact]:
+def _facts(workspace: Workspace, group: str) -> dict[str, Fact]:
     try:
-        return {fact.id: fact for fact in desk.facts(group)}
+        return {fact.id: fact for fact in workspace.facts(group)}
     except (ToolError, SetupError):  # no such hit, no face in the photo, no gallery: no facts
         return {}
 
 
-def check_sentences(text: str, ground: FactContext) -> tuple[CheckedSentence, ...]:
+def check_sentences(text: str, context: FactContext) -> tuple[CheckedSentence, ...]:
     """The sentences of a model's text, each with what is wrong with it, or None.
 
     What a small model says twice is kept once.
     """
     once = dict.fromkeys(map(_without_repeats, split_sentences(text)))
-    return tuple(_checked(sentence, ground) for sentence in once)
+    return tuple(_checked(sentence, context) for sentence in once)
 
 
 def once(said: Sequence[CheckedSentence]) -> tuple[CheckedSentence, ...]:
@@ -84,9 +84,9 @@ def _without_repeats(sentence: str) -> str:
     return kept + sentence[end:]
 
 
-def _checked(sentence: str, ground: FactContext) -> CheckedSentence:
-    wrong = finding(sentence, ground)
-    if wrong is not None and ground.about is None and is_allowed_unchecked(sentence):
+def _checked(sentence: str, context: FactContext) -> CheckedSentence:
+    wrong = finding(sentence, context)
+    if wrong is not None and context.about is None and is_allowed_unchecked(sentence):
         return CheckedSentence(sentence, (), "unchecked", UNCHECKED_REASON)
     return CheckedSentence(sentence, cited_handles(sentence), "model", wrong)
 
@@ -95,16 +95,16 @@ UNCHECKED_REASON = "no tool measures what it says"
 """Why a sentence is shown as the model's own, unchecked words."""
 
 
-def finding(sentence: str, ground: FactContext) -> str | None:
+def finding(sentence: str, context: FactContext) -> str | None:
     """What is wrong with a sentence, in words for model and person; None when nothing is."""
-    return form_error(sentence) or _wrong_citation(sentence, ground)
+    return form_error(sentence) or _wrong_citation(sentence, context)
 
 
-def _wrong_citation(sentence: str, ground: FactContext) -> str | None:
+def _wrong_citation(sentence: str, context: FactContext) -> str | None:
     for id_ in cited_handles(sentence):
         subject = parse_handle(id_).subject
-        if ground.about is not None and subject not in ground.about:
-            return f"it cites {id_}, which is not about {' or '.join(sorted(ground.about))}"
-        if ground.fact(id_) is None:
+        if context.about is not None and subject not in context.about:
+            return f"it cites {id_}, which is not about {' or '.join(sorted(context.about))}"
+        if context.fact(id_) is None:
             return f"it cites {id_}, which does not exist"
     return None

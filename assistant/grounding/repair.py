@@ -37,7 +37,7 @@ class ModelDraft:
 
     asked: list[BaseMessage]
     text: str
-    ground: FactContext
+    context: FactContext
 
 
 Wait = Callable[[Callable[[], list[str]]], list[str]]
@@ -46,7 +46,7 @@ Wait = Callable[[Callable[[], list[str]]], list[str]]
 
 def explain_hits(
     model: BaseChatModel,
-    desk: Workspace,
+    workspace: Workspace,
     handles: Sequence[str],
     *,
     evidence: Callable[[str], str],
@@ -56,19 +56,19 @@ def explain_hits(
 
     `wait` makes each call to the model, and may raise. ToolError for a handle that is no hit.
     """
-    hits = [desk.hit(handle) for handle in handles]
+    hits = [workspace.hit(handle) for handle in handles]
     for start in range(0, len(hits), EXPLANATION_BATCH_SIZE):
         part = hits[start : start + EXPLANATION_BATCH_SIZE]
-        ask = batch_generator(model, desk, wait=wait)
-        drafts = _drafts(ask, desk, part, evidence)
-        for hit, sentences in zip(part, repair_drafts(drafts, desk, ask), strict=True):
+        ask = batch_generator(model, workspace, wait=wait)
+        drafts = _drafts(ask, workspace, part, evidence)
+        for hit, sentences in zip(part, repair_drafts(drafts, workspace, ask), strict=True):
             if is_empty_answer(sentences):
-                sentences = (*sentences, *explain_hit(desk, hit.handle))
+                sentences = (*sentences, *explain_hit(workspace, hit.handle))
             yield Explanation(hit.handle, sentences)
 
 
 def batch_generator(
-    model: BaseChatModel, desk: Workspace, *, wait: Wait = lambda call: call()
+    model: BaseChatModel, workspace: Workspace, *, wait: Wait = lambda call: call()
 ) -> GenerateFn:
     """The model as a function from prompts to texts, all prompts in one batch."""
 
@@ -76,7 +76,8 @@ def batch_generator(
         limits: dict[str, Any] = {}
         if supports_citation_constraint(model):
             allowed = [
-                citable_fact_ids(desk, [*sorted(ground.about or ())]) for _, ground in prompts
+                citable_fact_ids(workspace, [*sorted(context.about or ())])
+                for _, context in prompts
             ]
             limits = {"allowed_citations": allowed}
         return wait(
@@ -86,12 +87,12 @@ def batch_generator(
     return ask
 
 
-def citable_fact_ids(desk: Workspace, groups: Iterable[str]) -> list[str]:
+def citable_fact_ids(workspace: Workspace, groups: Iterable[str]) -> list[str]:
     """The ids of all facts of hits, photos, comparisons, or of a group ("S", "hits", "about").
 
     Second names are among them: models find `[H1.forgery]` easier than `[H1.P2]`.
     """
-    first = [fact.id for one in groups for fact in desk.facts(one)]
+    first = [fact.id for one in groups for fact in workspace.facts(one)]
     return [*first, *(name for id_ in first for name in _second_names(id_))]
 
 
@@ -110,16 +111,16 @@ def supports_citation_constraint(model: BaseChatModel) -> bool:
 
 
 def repair_drafts(
-    drafts: Sequence[ModelDraft], desk: Workspace, ask: GenerateFn
+    drafts: Sequence[ModelDraft], workspace: Workspace, ask: GenerateFn
 ) -> Iterator[tuple[CheckedSentence, ...]]:  # fmt: skip
     """Each draft's sentences, checked; a refused one is asked for again, once, then replaced.
 
     At most `MAX_REPAIRS` of a draft are asked for again. Where nothing checked is left, the
     template writer must answer.
     """
-    checked = [check_sentences(draft.text, draft.ground) for draft in drafts]
+    checked = [check_sentences(draft.text, draft.context) for draft in drafts]
     prompts = [
-        (_repair(draft, one.text, one.finding or ""), draft.ground)
+        (_repair(draft, one.text, one.finding or ""), draft.context)
         for draft, sentences in zip(drafts, checked, strict=True)
         for one in _asked_again(sentences)
     ]
@@ -127,12 +128,12 @@ def repair_drafts(
     for draft, sentences in zip(drafts, checked, strict=True):
         again = _asked_again(sentences)
         judged = [
-            _mended(one, next(answers), draft.ground)
+            _mended(one, next(answers), draft.context)
             if any(one is it for it in again)
             else _Judged(one, refused=_refused(one))
             for one in sentences
         ]
-        yield tuple(_replaced(judged, desk, draft.ground))
+        yield tuple(_replaced(judged, workspace, draft.context))
 
 
 def _asked_again(sentences: Sequence[CheckedSentence]) -> list[CheckedSentence]:
@@ -157,31 +158,33 @@ def _repair(draft: ModelDraft, sentence: str, finding: str) -> list[BaseMessage]
 
 
 def _drafts(
-    ask: GenerateFn, desk: Workspace, hits: Sequence[Hit], evidence: Callable[[str], str]
+    ask: GenerateFn, workspace: Workspace, hits: Sequence[Hit], evidence: Callable[[str], str]
 ) -> list[ModelDraft]:  # fmt: skip
-    photo = first_query_photo(desk)
+    photo = first_query_photo(workspace)
     prompts: list[GroundedPrompt] = [
         (
-            explanation_messages(desk, hit=hit.handle, photo=photo, evidence=evidence(hit.handle)),
-            FactContext.of(desk, about=hit.handle),
+            explanation_messages(
+                workspace, hit=hit.handle, photo=photo, evidence=evidence(hit.handle)
+            ),
+            FactContext.of(workspace, about=hit.handle),
         )
         for hit in hits
     ]
     return [
-        ModelDraft(asked, text, ground)
-        for (asked, ground), text in zip(prompts, ask(prompts), strict=True)
+        ModelDraft(asked, text, context)
+        for (asked, context), text in zip(prompts, ask(prompts), strict=True)
     ]
 
 
-def first_query_photo(desk: Workspace) -> str:
+def first_query_photo(workspace: Workspace) -> str:
     """The handle of the first photo of the latest search."""
-    searched = desk.search[0].query_paths if desk.search else ()
-    return next(handle for handle, path in desk.photos.items() if path in searched)
+    searched = workspace.last_search[0].query_paths if workspace.last_search else ()
+    return next(handle for handle, path in workspace.photos.items() if path in searched)
 
 
-def _mended(refused: CheckedSentence, answer: str, ground: FactContext) -> _Judged:
+def _mended(refused: CheckedSentence, answer: str, context: FactContext) -> _Judged:
     """The sentence as the model wrote it again, if that passes; why it had to stays on record."""
-    again = check_sentences(answer, ground)
+    again = check_sentences(answer, context)
     cites = tuple(id_ for sentence in again for id_ in sentence.cites)
     if not cites or any(sentence.finding for sentence in again):
         return _Judged(refused, refused=True)
@@ -192,31 +195,33 @@ def _mended(refused: CheckedSentence, answer: str, ground: FactContext) -> _Judg
 
 
 def _replaced(
-    judged: Sequence[_Judged], desk: Workspace, ground: FactContext
+    judged: Sequence[_Judged], workspace: Workspace, context: FactContext
 ) -> Iterator[CheckedSentence]:  # fmt: skip
     """What is still refused becomes the plain writer's sentences about its hits, or is dropped."""
     written: set[str] = set()
     for each in judged:
-        hits = _hits_of(each.sentence, desk, ground) if each.refused else []
+        hits = _hits_of(each.sentence, workspace, context) if each.refused else []
         new = [handle for handle in hits if handle not in written]
         written |= {*new}
         if not each.refused:
             yield each.sentence
         elif new:
-            yield from plain(desk, new, instead_of=each.sentence)
+            yield from plain(workspace, new, instead_of=each.sentence)
         else:
             yield CheckedSentence("", (), "model", each.sentence.finding, each.sentence.text)
 
 
-def _hits_of(sentence: CheckedSentence, desk: Workspace, ground: FactContext) -> list[str]:
+def _hits_of(sentence: CheckedSentence, workspace: Workspace, context: FactContext) -> list[str]:
     """The hits that a sentence speaks of, or must speak of."""
-    there = {hit.handle for hit in desk.search[0].hits} if desk.search else set()
-    spoken = ground.about or {match[0] for match in SUBJECT_PATTERN.finditer(sentence.text)}
+    there = (
+        {hit.handle for hit in workspace.last_search[0].hits} if workspace.last_search else set()
+    )
+    spoken = context.about or {match[0] for match in SUBJECT_PATTERN.finditer(sentence.text)}
     return sorted(spoken & there, key=lambda handle: int(handle[1:]))
 
 
 def plain(
-    desk: Workspace, handles: Sequence[str], *, instead_of: CheckedSentence
+    workspace: Workspace, handles: Sequence[str], *, instead_of: CheckedSentence
 ) -> Iterator[CheckedSentence]:
     """The plain writer about hits: all it has to say of one, its first sentence of several.
 
@@ -224,7 +229,7 @@ def plain(
     """
     refused: str | None = instead_of.text
     for handle in handles:
-        said = explain_hit(desk, handle)
+        said = explain_hit(workspace, handle)
         for one in said if len(handles) == 1 else said[:1]:
             item = "- " if len(handles) > 1 else ""
             yield replace(

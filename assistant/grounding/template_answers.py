@@ -1,7 +1,7 @@
 """The template writer's answers: what to say when nothing of a model's answer is left.
 
 It answers what was asked by what the turn's tools answered last, and without any by what lies on
-the desk; so there is always an answer, and it is about the latest measurements.
+the workspace; so there is always an answer, and it is about the latest measurements.
 """
 
 import json
@@ -20,28 +20,28 @@ from tools.verdict.template_writer import explain
 
 
 def answer(
-    desk: Workspace, asked: Sequence[ToolCall], told: Sequence[ToolResult]
+    workspace: Workspace, asked: Sequence[ToolCall], told: Sequence[ToolResult]
 ) -> tuple[CheckedSentence, ...]:
     """Sentences about the latest results of a turn, at least one."""
     said: tuple[CheckedSentence, ...] = ()
     if told:
         calls = {call.id: call for call in asked}
-        said = describe_result(desk, calls.get(told[-1].call_id), told[-1])
-    return said or written(_of_the_desk(desk), FactContext.of(desk).fact)
+        said = describe_result(workspace, calls.get(told[-1].call_id), told[-1])
+    return said or written(_of_the_workspace(workspace), FactContext.of(workspace).fact)
 
 
 def describe_result(
-    desk: Workspace, call: ToolCall | None, result: ToolResult
+    workspace: Workspace, call: ToolCall | None, result: ToolResult
 ) -> tuple[CheckedSentence, ...]:
     """What there is to say of one result; nothing where another search has overtaken it."""
     image = str(call.arguments.get("image", "")).strip("[] ") if call else ""
     if result.ok and result.name == "score_fake" and image.startswith("H"):
         try:
-            return tuple(explain_hit(desk, image))
+            return tuple(explain_hit(workspace, image))
         except ToolError:
             return ()
     text = _about(result, image) if result.ok else _refusal(call)
-    return written(text, FactContext.of(desk).fact)
+    return written(text, FactContext.of(workspace).fact)
 
 
 def written(text: str, fact: FactLookup) -> tuple[CheckedSentence, ...]:
@@ -58,9 +58,9 @@ def written(text: str, fact: FactLookup) -> tuple[CheckedSentence, ...]:
     return tuple(said)
 
 
-def explain_hit(desk: Workspace, handle: str) -> list[CheckedSentence]:
+def explain_hit(workspace: Workspace, handle: str) -> list[CheckedSentence]:
     """The plain writer's explanation of a hit."""
-    hit = desk.hit(handle)
+    hit = workspace.hit(handle)
     return [
         _cited(sentence.text, [f"{handle}.{id_}" for id_ in sentence.cites])
         for sentence in explain(hit.assessment, hit.evidence, whom=handle)
@@ -124,7 +124,7 @@ SEARCH_TEMPLATE = (
 """What to say of a search."""
 
 
-def _of_the_desk(desk: Workspace) -> str:
-    if desk.search is not None:
+def _of_the_workspace(workspace: Workspace) -> str:
+    if workspace.last_search is not None:
         return SEARCH_TEMPLATE
-    return phrases.SEARCH_FIRST if desk.photos else phrases.ASK_PHOTO
+    return phrases.SEARCH_FIRST if workspace.photos else phrases.ASK_PHOTO

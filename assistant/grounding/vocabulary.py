@@ -51,7 +51,7 @@ _ACT = re.compile(
 )
 """An act that is asked for, offered or refused, in one clause: a bare noun would be a claim."""
 
-_ABOUT_THE_DESK = frozenset(
+_ABOUT_THE_WORKSPACE = frozenset(
     """
     it its they them their theirs these those this that he him his she her hers one ones both all
     every everyone everybody everything each any anyone anybody anything someone somebody something
@@ -123,9 +123,9 @@ def is_non_assertive(text: str) -> bool:
 
 
 def is_off_topic(text: str) -> bool:
-    """Whether a sentence is English and speaks of nothing that lies on the desk, nor says yes."""
+    """Whether a sentence is English, speaks of nothing in the workspace and does not say yes."""
     said = [part for word in tokenize(text) for part in re.split("[-’']", word)]
     english = sum(word in _ENGLISH or word in _OURS for word in said)
     # A word that long is several, written as one.
     clear = is_plain_text(text) and len(said) > 2 and max(map(len, said)) < _LONGEST
-    return clear and 2 * english >= len(said) and not _ABOUT_THE_DESK & {*said}
+    return clear and 2 * english >= len(said) and not _ABOUT_THE_WORKSPACE & {*said}

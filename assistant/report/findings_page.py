@@ -48,7 +48,7 @@ def write_report(
         findings=findings,
         verdicts=VERDICTS,
         queries=[_query_view(photo, look) for photo, look in zip(query.paths, photos, strict=True)],
-        hits=[_hit_view(hit, photos, rule=rule, kit=instruments) for hit in findings.hits],
+        hits=[_hit_view(hit, photos, rule=rule, models=instruments) for hit in findings.hits],
     )
     try:
         with open_private(path) as file:
@@ -69,7 +69,7 @@ def _query_view(path: Path, look: FaceInImage) -> dict[str, Any]:
 
 
 def _hit_view(
-    hit: Hit, photos: Sequence[FaceInImage], *, rule: VerdictRule | None, kit: ModelBundle | None
+    hit: Hit, photos: Sequence[FaceInImage], *, rule: VerdictRule | None, models: ModelBundle | None
 ) -> dict[str, Any]:
     view: dict[str, Any] = {
         "hit": hit,
@@ -87,10 +87,10 @@ def _hit_view(
         return view  # moved or deleted since it was indexed; the page says so
     view["image"] = data_uri(draw_box(pixels, np.asarray(hit.box)))
     view["face"] = data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX))
-    face = None if kit is None else _same_face(hit, kit.faces.analyse([pixels])[0])
-    if kit is not None and face is not None:
-        view["maps"] = map_views(pixels, face, photos, instruments=kit)
-        view["further"] = extra_map_views(pixels, face, instruments=kit)
+    face = None if models is None else _same_face(hit, models.faces.analyse([pixels])[0])
+    if models is not None and face is not None:
+        view["maps"] = map_views(pixels, face, photos, instruments=models)
+        view["further"] = extra_map_views(pixels, face, instruments=models)
     return view
 
 

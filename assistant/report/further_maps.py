@@ -48,7 +48,7 @@ class ExplainableClassifier(PixelDetector, Protocol):
     def attribute(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB to (n, classes) in 0..1, each row summing to one."""
 
-    def heat(self, picture: np.ndarray) -> np.ndarray:
+    def heatmap(self, picture: np.ndarray) -> np.ndarray:
         """Where in a picture (h, w, 3) uint8 RGB its score was raised: (h, w) float32."""
 
 
@@ -58,20 +58,20 @@ def extra_map_views(pixels: np.ndarray, face: Face, *, instruments: ModelBundle)
         *_of_the_face(pixels, face, instruments),
         *(
             grad_cam_view(pixels, detector, calibration)
-            for detector, calibration in instruments.locating_detectors
+            for detector, calibration in instruments.localising_detectors
             if isinstance(detector, ExplainableClassifier)
         ),
     ]
 
 
-def _of_the_face(pixels: np.ndarray, face: Face, kit: ModelBundle) -> Iterator[MapView]:
-    head = map_detector(kit)
+def _of_the_face(pixels: np.ndarray, face: Face, models: ModelBundle) -> Iterator[MapView]:
+    head = map_detector(models)
     if head is None:
         return
-    for localiser in optional_localisers(detector for detector, _ in kit.locating_detectors):
+    for localiser in optional_localisers(detector for detector, _ in models.localising_detectors):
         # A face without landmarks, by whose parts a map is read, has none.
         with contextlib.suppress(ToolError):
-            located = localise_with(localiser, pixels, face, encoder=kit.encoder, head=head)
+            located = localise_with(localiser, pixels, face, encoder=models.encoder, head=head)
             if located is not None:
                 kind, _, whose = localiser.name.partition("/")
                 called = f"{TITLES[kind]} of {whose}" if whose else TITLES[kind]
@@ -84,7 +84,7 @@ def grad_cam_view(
     """Grad-CAM of a network over the whole picture, with its opinion in words."""
     # As large as it is shown: a map of all pixels of a photograph has no more cells.
     small = thumbnail(pixels, longest_px=_PICTURE_PX)
-    image = data_uri(overlay_heatmap(small, network.heat(small)))
+    image = data_uri(overlay_heatmap(small, network.heatmap(small)))
     says = describe_prediction(pixels, network, calibration)
     return MapView(f"Grad-CAM of {network.name}", image, says, LIMITS, over="the whole picture")
 
@@ -98,10 +98,8 @@ def describe_prediction(
     sum to one, never were.
     """
     forged = UNCALIBRATED
-    if calibration is not None and calibration.fits(network):
-        forged = format_percent(
-            float(calibration.probabilities(network.score_pictures([pixels]))[0])
-        )
+    if calibration is not None and calibration.matches_detector(network):
+        forged = format_percent(float(calibration.probabilities(network.score_images([pixels]))[0]))
     said = f"probability of a forgery: {forged}"
     labels = network.classes.labels
     if len(labels) <= 2:

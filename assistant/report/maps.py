@@ -34,11 +34,11 @@ _USUAL_SHARE = 0.80
 
 @dataclass(frozen=True, slots=True)
 class MapView:
-    """One map to show: `image` is a data URI, `says` the map in words, `limits` what it hides."""
+    """One map to show: `image` is a data URI, `text` the map in words, `limits` what it hides."""
 
     title: str
     image: str
-    says: str
+    text: str
     limits: str
     over: str = "the face"
 
@@ -47,27 +47,33 @@ def forgery_view(
     located: Localisation, *, title: str = FORGERY_MAP_TITLE, full_heat: float = FULL_HEAT
 ) -> MapView:
     """A map of the signs of forgery."""
-    image = _drawn(located.crop, located.drawn, full_heat=full_heat)
+    image = _drawn(located.crop, located.displayed_heatmap, full_heat=full_heat)
     return MapView(title, image, _strongest(located), located.limits)
 
 
 def distance_view(mapped: ReferenceMap) -> MapView:
     """The map of the distance from the query photos; nothing usual is drawn."""
     return MapView(
-        DISTANCE_MAP_TITLE, _drawn(mapped.crop, mapped.drawn), mapped.says, mapped.limits
+        DISTANCE_MAP_TITLE,
+        _drawn(mapped.crop, mapped.displayed_heatmap),
+        mapped.text,
+        mapped.limits,
     )
 
 
-def picture_view(pixels: np.ndarray, kit: ModelBundle) -> MapView | None:
+def picture_view(pixels: np.ndarray, models: ModelBundle) -> MapView | None:
     """The map of the whole picture; None where it is too small, or the profile has no reader."""
-    heat, known = image_heatmap(pixels, kit), kit.rule.references.get(SCORE) if kit.rule else None
+    heat, known = (
+        image_heatmap(pixels, models),
+        models.rule.references.get(SCORE) if models.rule else None,
+    )
     usual = known.quantile(_USUAL_SHARE) if known else 0.0
-    scale = map_threshold(image_map_name(*pixels.shape[:2]), kit.encoder)
+    scale = map_threshold(image_map_name(*pixels.shape[:2]), models.encoder)
     found = None if heat is None else patch_map(pixels, heat, usual=usual, scale=scale)
     if found is None:
         return None
     return MapView(
-        PICTURE_MAP_TITLE, data_uri(found.shown), found.says, LIMITS, over="the whole picture"
+        PICTURE_MAP_TITLE, data_uri(found.shown), found.text, LIMITS, over="the whole picture"
     )
 
 
@@ -81,24 +87,24 @@ def map_views(
     return list(_views(pixels, face, photos, instruments))
 
 
-def map_detector(kit: ModelBundle) -> FeatureDetector | None:
+def map_detector(models: ModelBundle) -> FeatureDetector | None:
     """The profile's detector whose score maps of the face are of; None where there is none."""
-    heads = (it for it in kit.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
+    heads = (it for it in models.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
     return next(heads, None)
 
 
 def _views(
-    pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], kit: ModelBundle
+    pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], models: ModelBundle
 ) -> Iterator[MapView]:
-    head = map_detector(kit)
+    head = map_detector(models)
     if head is not None:
         # A face without landmarks, by whose parts the map is read, has none.
         with contextlib.suppress(ToolError):
-            yield forgery_view(localise_forgery(pixels, face, encoder=kit.encoder, head=head))
-    mapped = reference_map((pixels, face), photos, encoder=kit.encoder)
+            yield forgery_view(localise_forgery(pixels, face, encoder=models.encoder, head=head))
+    mapped = reference_map((pixels, face), photos, encoder=models.encoder)
     if mapped is not None:
         yield distance_view(mapped)
-    picture = picture_view(pixels, kit)
+    picture = picture_view(pixels, models)
     if picture is not None:
         yield picture
 
@@ -115,6 +121,6 @@ def _strongest(located: Localisation) -> str:
         if named:
             return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
     if any(item.reads == UNCALIBRATED for item in located.evidence):
-        found = "places to look at" if located.heat.max() > 0 else "no place stands out"
+        found = "places to look at" if located.heatmap.max() > 0 else "no place stands out"
         return f"{found}; {UNCALIBRATED}, so no part of the face is read by it"
     return NO_FINDING_TEXT

@@ -61,13 +61,17 @@ def with_numbered_faces(error: SeveralFaces, folder: Path) -> ToolError:
     )
 
 
-def clarification_text(asking: PendingQuestion, desk: Workspace, folder: Path) -> str:
+def clarification_text(
+    pending_question: PendingQuestion, workspace: Workspace, folder: Path
+) -> str:
     """What a turn on the command line waits to be told, and how to say it."""
-    if not asking.boxes:
-        return f"answer for example “{asking.photos[0]} is authentic”, or “both are authentic”"
-    (photo, *_), faces = asking.photos, len(asking.boxes)
+    (photo, *_), faces = pending_question.photos, len(pending_question.boxes)
+    if not faces:
+        return f"answer for example “{photo} is authentic”, or “both are authentic”"
     try:
-        where = f", see {_written(desk.everybody(photo), asking.boxes, folder, photo)}"
+        where = (
+            f", see {_written(workspace.everybody(photo), pending_question.boxes, folder, photo)}"
+        )
     except (OSError, ToolError):
         where = ""
     return f"{photo} shows {faces} faces{where}; answer for example “face 2”"

@@ -25,7 +25,7 @@ class DialogueBatch:
     wanted: Tensor
 
     @property
-    def spoken(self) -> int:
+    def loss_mask(self) -> int:
         """How many tokens are learnt."""
         return int((self.wanted >= 0).sum())
 
@@ -82,7 +82,7 @@ class DialogueSampler:
     def _plan(self, rng: np.random.Generator, tokens: int) -> list[list[DialogueRow]]:
         by_beginning: dict[str, list[DialogueRow]] = defaultdict(list)
         for place in rng.permutation(len(self.rows)):
-            by_beginning[self.rows[int(place)].beginning].append(self.rows[int(place)])
+            by_beginning[self.rows[int(place)].prefix].append(self.rows[int(place)])
         plan: list[list[DialogueRow]] = []
         for rows in by_beginning.values():
             # Sorted by length, but coarsely: neighbours differ from round to round.
@@ -99,7 +99,7 @@ class DialogueSampler:
 
     def batch(self, rows: Sequence[DialogueRow]) -> DialogueBatch:
         """Rows of one beginning, padded on the right."""
-        beginning = self.beginnings[rows[0].beginning]
+        beginning = self.beginnings[rows[0].prefix]
         longest = max(len(row.ids) for row in rows)
         rest = torch.full((len(rows), longest), self.pad)
         wanted = torch.full((len(rows), longest), -100)
@@ -107,7 +107,7 @@ class DialogueSampler:
         for number, row in enumerate(rows):
             ids = row.ids.astype(np.int64)
             rest[number, : len(ids)] = torch.from_numpy(ids)
-            aims = np.where(row.spoken[1:], ids[1:], -100)
+            aims = np.where(row.loss_mask[1:], ids[1:], -100)
             wanted[number, : len(aims)] = torch.from_numpy(aims)
             places[:, number, : len(ids)] = torch.from_numpy(
                 mrope_positions(ids, start=len(beginning), pad=self.image)

@@ -51,53 +51,53 @@ class TrainingExample:
 
 
 def pieces(
-    stuff: ToolResultPool, rng: random.Random, *, explanations: float
+    tool_results: ToolResultPool, rng: random.Random, *, explanations: float
 ) -> Iterator[TrainingExample]:
     """The pieces of one draw: an explanation, or a dialogue; some with a repair beside it."""
     if rng.random() < explanations:
-        yield from _explanation(stuff, rng)
+        yield from _explanation(tool_results, rng)
     else:
-        yield from _dialogue(stuff, rng)
+        yield from _dialogue(tool_results, rng)
 
 
 def _passes(targets: Sequence[tuple[str, FactContext]]) -> bool:
     return all(
-        one.finding is None for text, ground in targets for one in check_sentences(text, ground)
+        one.finding is None for text, context in targets for one in check_sentences(text, context)
     )
 
 
-def _dialogue(stuff: ToolResultPool, rng: random.Random) -> Iterator[TrainingExample]:
-    talk = dialogue(stuff, rng)
-    if not _passes(talk.targets):
+def _dialogue(tool_results: ToolResultPool, rng: random.Random) -> Iterator[TrainingExample]:
+    builder = dialogue(tool_results, rng)
+    if not _passes(builder.targets):
         return
-    messages = conversation_messages(talk.steps, BlankImages())
+    messages = conversation_messages(builder.steps, BlankImages())
     if any("shortened; call" in message.text for message in messages):
         return  # what was said then does not follow from what is left
-    yield TrainingExample(messages, tuple(talk.shown), tools=True)
+    yield TrainingExample(messages, tuple(builder.shown), tools=True)
     if rng.random() < 0.05:
-        text, ground = talk.targets[-1]
-        yield from _repair(messages[:-1], text, ground, tuple(talk.shown), rng)
+        text, context = builder.targets[-1]
+        yield from _repair(messages[:-1], text, context, tuple(builder.shown), rng)
 
 
-def _explanation(stuff: ToolResultPool, rng: random.Random) -> Iterator[TrainingExample]:
-    talk = DialogueBuilder(stuff, rng)
-    talk.new_photo()
-    search = stuff.search(rng, top=rng.choice((3, 10, 10, 26)))
+def _explanation(tool_results: ToolResultPool, rng: random.Random) -> Iterator[TrainingExample]:
+    builder = DialogueBuilder(tool_results, rng)
+    builder.new_photo()
+    search = tool_results.search(rng, top=rng.choice((3, 10, 10, 26)))
     if not search.hits:
         return
-    talk.searched(search)
-    photo, hit = talk.photos["Q1"], rng.choice(search.hits)
+    builder.set_search(search)
+    photo, hit = builder.photos["Q1"], rng.choice(search.hits)
     name = hit.line["id"]
     if rng.random() < 0.1:
         hit.score["evidence"] += [
             {"id": item["id"], "name": f"signs of forgery at the {item['region']}",
              "reads": item["reads"]} for item in hit.located["evidence"]
         ]  # fmt: skip
-        talk.learn(hit.score)
+        builder.learn(hit.score)
     text = say.explained(hit.score)
-    base = talk.ground()
-    ground = FactContext(base.fact, frozenset([name]))
-    if not _passes([(text, ground)]):
+    base = builder.context()
+    context = FactContext(base.fact, frozenset([name]))
+    if not _passes([(text, context)]):
         return
     asked = explanation_messages(
         BlankImages(), hit=name, photo="Q1", evidence=to_compact_json(hit.score)
@@ -105,18 +105,18 @@ def _explanation(stuff: ToolResultPool, rng: random.Random) -> Iterator[Training
     pictures = (photo.face, hit.face)
     yield TrainingExample([*asked, AIMessage(text)], pictures, tools=False)
     if rng.random() < 0.08:
-        yield from _repair(asked, text, ground, pictures, rng)
+        yield from _repair(asked, text, context, pictures, rng)
 
 
 def _repair(
-    asked: Sequence[BaseMessage], text: str, ground: FactContext, pictures: tuple[int, ...],
+    asked: Sequence[BaseMessage], text: str, context: FactContext, pictures: tuple[int, ...],
     rng: random.Random,
 ) -> Iterator[TrainingExample]:  # fmt: skip
     """A sentence that was spoilt, refused by the checker, and is written again as it should be."""
     parts = split_sentences(text)
     place = rng.randrange(len(parts))
     spoilt = _spoilt(parts[place], rng)
-    found = [one.finding for one in check_sentences(spoilt, ground) if one.finding]
+    found = [one.finding for one in check_sentences(spoilt, context) if one.finding]
     if len(found) != 1:
         return
     draft = " ".join([*parts[:place], spoilt, *parts[place + 1 :]])
@@ -142,11 +142,11 @@ _TYPED = ("forged", "fake", "authentic", "the same person", "another person", "r
 def _drawn(given: tuple[list[Path], int, int, float]) -> list[TrainingExample]:
     """Pieces from one seed; runs in a process of its own."""
     folders, seed, count, explanations = given
-    stuff = ToolResultPool.read(*folders)
+    tool_results = ToolResultPool.read(*folders)
     found = []
     for number in range(count):
         rng = random.Random(f"{seed}-{number}")  # noqa: S311 - not for secrets
-        found += [*pieces(stuff, rng, explanations=explanations)]
+        found += [*pieces(tool_results, rng, explanations=explanations)]
     return found
 
 
@@ -159,7 +159,7 @@ def _rows(given: tuple[list[Path], int, int, float, Path]) -> list[DialogueRow]:
         writer.row(piece.messages, piece.pictures, tools=piece.tools, last_only=piece.last_only)
         for piece in _drawn(tuple(rest))  # type: ignore[arg-type]
     ]
-    return [row for row in rows if len(row.ids) <= MOST_TOKENS and row.spoken.any()]
+    return [row for row in rows if len(row.ids) <= MOST_TOKENS and row.loss_mask.any()]
 
 
 def fit_tokenizer(folders: list[Path], folder: Path, *, count: int = 1500) -> None:
@@ -214,7 +214,7 @@ def main() -> None:
                 rows += some
     arrays: dict[str, Any] = {**rows_to_arrays(rows)}
     np.savez_compressed(given.corpus / f"{given.name}.npz", **arrays)
-    spoken = sum(int(row.spoken.sum()) for row in rows)
+    spoken = sum(int(row.loss_mask.sum()) for row in rows)
     tokens = sum(len(row.ids) for row in rows)
     print(json.dumps({"rows": len(rows), "tokens": tokens, "spoken": spoken}))
 

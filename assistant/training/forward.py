@@ -20,13 +20,13 @@ _MASKED = -30000.0
 
 @dataclass(frozen=True, slots=True)
 class SharedPrefixBatch:
-    """A batch: `beginning` (p,) tokens and the `rest` (b, t) of every row.
+    """A batch: `prefix` (p,) tokens and the `rest` (b, t) of every row.
 
     `positions` (3, b, t) are those of the rest, as time, height and width. `patches` (n, d) are
     all pictures of the batch in row order, `grids` (k, 3) their sizes; None without pictures.
     """
 
-    beginning: Tensor
+    prefix: Tensor
     rest: Tensor
     positions: Tensor
     patches: Tensor | None
@@ -36,8 +36,8 @@ class SharedPrefixBatch:
 def hidden_states(model: Any, rows: SharedPrefixBatch) -> Tensor:
     """(b, t, d): the last hidden states of the rest of every row; feed them to `lm_head`."""
     text = model.model.language_model
-    start, (count, length) = len(rows.beginning), rows.rest.shape
-    flat = torch.cat([rows.beginning, rows.rest.flatten()])
+    start, (count, length) = len(rows.prefix), rows.rest.shape
+    flat = torch.cat([rows.prefix, rows.rest.flatten()])
     x = text.embed_tokens(flat)
     seen, levels = None, []
     if rows.patches is not None:

@@ -183,7 +183,7 @@ class TrainingRun:
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = self.given.lr * factor
-        spoken = [batch.spoken for batch in batches]
+        spoken = [batch.loss_mask for batch in batches]
         shares = [count / sum(spoken) for count in spoken]
         told = [*self.workers.map(gradients, self.twins, batches, shares)]
         for same in zip(*(one.parameters() for one in self.twins), strict=True):
@@ -212,7 +212,7 @@ def shelves(given: argparse.Namespace, processor: Any) -> tuple[DialogueSampler,
     ]
     writer, words = DialogueTokenizer(processor), processor.tokenizer
     beginnings = {
-        "tools": writer.beginning(tools=True), "plain": writer.beginning(tools=False)
+        "tools": writer.prefix(tools=True), "plain": writer.prefix(tools=False)
     }  # fmt: skip
     pictures = PatchStore(given.harvest, processor)
     pad, image = (words.convert_tokens_to_ids(it) for it in ("<|endoftext|>", "<|image_pad|>"))

@@ -21,7 +21,9 @@ from assistant.training.dialogues.builder import PLACEHOLDER_IMAGE
 from tools import toolkit
 
 IMAGE_TOKENS = 16
-_HABITS = TemplateCapabilities(form="hermes", tool_pictures=True, text_parts=True, thinks=False)
+_HABITS = TemplateCapabilities(
+    form="hermes", tool_pictures=True, text_parts=True, supports_thinking=False
+)
 _SPOKEN = re.compile(r"(?<=<\|im_start\|>assistant\n).*?<\|im_end\|>", re.DOTALL)
 _PAD = "<|image_pad|>"
 
@@ -40,14 +42,14 @@ class BlankImages:
 
 @dataclass(frozen=True, slots=True)
 class DialogueRow:
-    """One dialogue: `beginning` names the common opening; ids and mask are of the rest.
+    """One dialogue: `prefix` names the common opening; ids and mask are of the rest.
 
     `pictures` are numbers of harvested pictures, in the order of their places.
     """
 
-    beginning: str
+    prefix: str
     ids: np.ndarray
-    spoken: np.ndarray
+    loss_mask: np.ndarray
     pictures: tuple[int, ...]
 
 
@@ -60,8 +62,8 @@ class DialogueTokenizer:
     @cached_property
     def schemas(self) -> list[dict[str, Any]]:
         """The tools as a chat model is told of them."""
-        desk: Any = None  # schemas are the same for every desk
-        return [convert_to_openai_tool(tool) for tool in toolkit(desk)]
+        workspace: Any = None  # schemas are the same for every workspace
+        return [convert_to_openai_tool(tool) for tool in toolkit(workspace)]
 
     def text(self, messages: Sequence[BaseMessage], *, tools: bool) -> str:
         """The whole prompt and its answers as text; a picture is one pad."""
@@ -89,7 +91,7 @@ class DialogueTokenizer:
         ids = np.array(coded["input_ids"], np.int16)
         return DialogueRow("tools" if tools else "plain", ids, spoken, tuple(pictures))
 
-    def beginning(self, *, tools: bool) -> np.ndarray:
+    def prefix(self, *, tools: bool) -> np.ndarray:
         """The token ids of the common opening."""
         from langchain_core.messages import HumanMessage, SystemMessage
 
@@ -123,9 +125,9 @@ def rows_to_arrays(rows: Sequence[DialogueRow]) -> dict[str, np.ndarray]:
     """Rows as arrays for one .npz file."""
     return {
         "ids": np.concatenate([row.ids for row in rows]),
-        "spoken": np.concatenate([row.spoken for row in rows]),
+        "spoken": np.concatenate([row.loss_mask for row in rows]),
         "lengths": np.array([len(row.ids) for row in rows]),
-        "tools": np.array([row.beginning == "tools" for row in rows]),
+        "tools": np.array([row.prefix == "tools" for row in rows]),
         "pictures": np.array([number for row in rows for number in row.pictures], np.int32),
         "picture_counts": np.array([len(row.pictures) for row in rows]),
     }

@@ -84,7 +84,7 @@ def with_identity_check(
             f"{manifest.name!r} at {str(manifest.root)!r} names persons the wrong way round "
             f"({outcome.told()}); swap depicted_id and body_id in its table, or go on regardless"
         )
-    return manifest.noted(**{NOTE: outcome.told()})
+    return manifest.with_notes(**{NOTE: outcome.told()})
 
 
 def check_identities(

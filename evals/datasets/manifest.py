@@ -77,12 +77,12 @@ class Manifest:
         """The rows that the predicate keeps, in their order."""
         return replace(self, rows=tuple(row for row in self.rows if predicate(row)))
 
-    def noted(self, **notes: str) -> Self:
+    def with_notes(self, **notes: str) -> Self:
         """The same rows with further notes; underscores in names become spaces."""
         further = {name.replace("_", " "): text for name, text in notes.items()}
         return replace(self, notes={**self.notes, **further})
 
-    def limited(self, limit: int | None, seed: int = 0) -> Self:
+    def sample(self, limit: int | None, seed: int = 0) -> Self:
         """At most `limit` rows, drawn evenly from real and fake, and evenly from the methods.
 
         The same rows for the same seed, whatever the order they were read in; kept in order. A

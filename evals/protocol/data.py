@@ -67,7 +67,7 @@ def without_train_split(manifest: Manifest) -> Manifest:
     count = len(manifest.rows) - len(kept.rows)
     if not kept.rows:
         raise SetupError(f"{manifest.name!r} holds rows of a train split only; nothing to judge")
-    return kept.noted(left_out=f"{count:,} rows of the train split") if count else kept
+    return kept.with_notes(left_out=f"{count:,} rows of the train split") if count else kept
 
 
 def same_persons(measured: MeasuredDataset) -> dict[str, str]:

@@ -116,7 +116,7 @@ class MeasuredDataset:
         values = np.full(len(self), np.nan)
         for index in range(len(self)) if rule else ():
             one = {name: float(column[index]) for name, column in found.items()}
-            probability = rule.alone(one)[0] if rule else None
+            probability = rule.assess_without_query(one)[0] if rule else None
             values[index] = np.nan if probability is None else probability
         return values
 
@@ -172,7 +172,7 @@ def measure_dataset(manifest: Manifest, options: EvalOptions) -> MeasuredDataset
     picture the large and central one is taken, as insightface's examples do.
     """
     if options.limit is not None:
-        manifest = manifest.limited(options.limit, options.seed)
+        manifest = manifest.sample(options.limit, options.seed)
     options.record(manifest)
     with tempfile.TemporaryDirectory() as temporary:
         home = (options.output or Path(temporary)) / "home"
@@ -182,7 +182,7 @@ def measure_dataset(manifest: Manifest, options: EvalOptions) -> MeasuredDataset
             json.dumps(load_models().fingerprint, sort_keys=True).encode()
         ).hexdigest()
         name = f"measured-{marks[:12]}"
-        unmask = Unmask(settings, gallery=name, parts=load_models())
+        unmask = Unmask(settings, gallery=name, models=load_models())
         named = (manifest.root / row.path for row in manifest.rows)
         files = [file for file in named if file.exists()]  # the others are skipped as missing
         unmask.index(

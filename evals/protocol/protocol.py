@@ -194,4 +194,4 @@ def _some(
     manifest: Manifest, rows: Sequence[ManifestRow], most: int, seed: int
 ) -> set[ManifestRow]:
     chosen = set(rows)
-    return {*manifest.where(chosen.__contains__).limited(most, seed).rows}
+    return {*manifest.where(chosen.__contains__).sample(most, seed).rows}

@@ -100,7 +100,7 @@ def test_another_photo_gives_another_answer(
     unmask: Unmask, demo: DemoResult, tmp_path: Path
 ) -> None:
     """Asking for another person of the gallery changes who is found."""
-    found = unmask.find([demo.folder / "person_3.jpg"], top=50, closer=False)
+    found = unmask.find([demo.folder / "person_3.jpg"], top=50, rerank=False)
     verdicts = {hit.path.name: hit.verdict for hit in found.hits}
     assert verdicts["person_3.jpg"] == "copy"
     assert verdicts["query_reencoded.jpg"] in ("other", "inconclusive")
@@ -110,15 +110,15 @@ def test_one_path_is_as_good_as_a_list_of_one(unmask: Unmask, demo: DemoResult) 
     """A path, or its text, is one photo or folder, not a sequence of letters."""
     query = demo.folder.parent / "query.png"
     for given in (query, str(query)):
-        assert unmask.find(given, top=1, closer=False).query_paths == (query,)
+        assert unmask.find(given, top=1, rerank=False).query_paths == (query,)
     assert unmask.index(str(demo.folder)).images_added == 0
 
 
 def test_a_face_number_that_chose_nothing_is_said(unmask: Unmask, demo: DemoResult) -> None:
     """The third face of a portrait is its only one, and the person hears of it."""
     query = demo.folder.parent / "query.png"
-    assert any("--face 3" in note for note in unmask.find(query, face=3, closer=False).warnings)
-    assert not unmask.find(query, face=1, closer=False).warnings
+    assert any("--face 3" in note for note in unmask.find(query, face=3, rerank=False).warnings)
+    assert not unmask.find(query, face=1, rerank=False).warnings
 
 
 def test_an_empty_list_says_what_is_wanted(unmask: Unmask) -> None:
@@ -166,7 +166,7 @@ def test_a_group_photo_asks_which_face_is_meant(unmask: Unmask, tmp_path: Path) 
         unmask.find([group])
     with pytest.raises(SeveralFaces, match="faces 1 to"):
         unmask.find([group], face=99)
-    found = unmask.find([group], face=2, top=50, closer=False)
+    found = unmask.find([group], face=2, top=50, rerank=False)
     verdicts = {hit.path.name: hit.verdict for hit in found.hits}
     assert verdicts["query_reencoded.jpg"] in ("other", "inconclusive")
 

@@ -31,7 +31,7 @@ def other_pixels() -> np.ndarray:
 def impersonation(unmask: Unmask, *, seed: int) -> Forgery:
     """The portrait's face on another man's photo: far beyond both bands of the shipped rule."""
     portrait, other = astronaut_pixels(), other_pixels()
-    ((face,), (onto,)) = unmask.parts.faces.analyse([portrait, other])
+    ((face,), (onto,)) = unmask.models.faces.analyse([portrait, other])
     assert face.landmarks is not None and onto.landmarks is not None
     return forge(
         other,
@@ -58,7 +58,7 @@ def build_case(home: Path) -> Unmask:
     Image.fromarray(portrait).save(folder / "copy.jpg", quality=90)
     Image.fromarray(group_pixels()).save(folder / "group.png")
     Image.fromarray(np.asarray(skimage.data.coffee())).save(folder / "coffee.png")
-    (face,) = unmask.parts.faces.analyse([portrait])[0]
+    (face,) = unmask.models.faces.analyse([portrait])[0]
     assert face.landmarks is not None
     forged = forge(portrait, face.landmarks, family="resynthesis", rng=np.random.default_rng(1))
     save_forgery(forged, folder / "forged.jpg")
@@ -78,5 +78,5 @@ def write_queries(home: Path) -> None:
 
 
 def workspace_of(unmask: Unmask) -> Workspace:
-    """A fresh desk over the case's gallery."""
-    return Workspace(unmask.parts, home=unmask.settings.home, gallery=GALLERY)
+    """A fresh workspace over the case's gallery."""
+    return Workspace(unmask.models, home=unmask.settings.home, gallery=GALLERY)

@@ -15,13 +15,13 @@ CROWD = "crowd"
 
 def build_crowd(home: Path, *, unmask: Unmask | None = None) -> Unmask:
     """Index two dozen pictures of the portrait's person, and a group of others."""
-    made = Unmask(Settings(home=home), gallery=CROWD, parts=unmask.parts if unmask else None)
+    made = Unmask(Settings(home=home), gallery=CROWD, models=unmask.models if unmask else None)
     folder = home / "crowd"
     folder.mkdir(parents=True)
     portrait = astronaut_pixels()
     for number, pixels in enumerate(_edits(portrait)):
         Image.fromarray(pixels).save(folder / f"edit {number:02}.jpg", quality=90)
-    (face,) = made.parts.faces.analyse([portrait])[0]
+    (face,) = made.models.faces.analyse([portrait])[0]
     assert face.landmarks is not None
     for seed in range(6):
         rng = np.random.default_rng(seed)

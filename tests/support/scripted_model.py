@@ -23,13 +23,14 @@ class ScriptedModel(BaseChatModel):
     """Says what stands in `replies`, one after the other.
 
     A reply is text, a message (`tool_call_reply` makes one that calls tools), an exception to
-    raise, or a function of the messages. `asked` holds the messages of every request, `offered` the
-    names of the tools that came with it, `streamed` counts the pieces that left.
+    raise, or a function of the messages. `received_prompts` holds the messages of every request,
+    `offered_tools` the names of the tools that came with it, `streamed` counts the pieces that
+    left.
     """
 
     replies: list[Any] = Field(default_factory=list)
-    asked: list[list[BaseMessage]] = Field(default_factory=list)
-    offered: list[list[str]] = Field(default_factory=list)
+    received_prompts: list[list[BaseMessage]] = Field(default_factory=list)
+    offered_tools: list[list[str]] = Field(default_factory=list)
     streamed: int = 0
     tokens: int | None = None
 
@@ -85,8 +86,8 @@ class ScriptedModel(BaseChatModel):
         yield ChatGenerationChunk(message=last)
 
     def _reply(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> AIMessage:
-        self.asked.append(list(messages))
-        self.offered.append(list(kwargs.get("tools") or []))
+        self.received_prompts.append(list(messages))
+        self.offered_tools.append(list(kwargs.get("tools") or []))
         if not self.replies:
             raise AssertionError("the script is over, and the model was asked again")
         reply: Reply = self.replies.pop(0)

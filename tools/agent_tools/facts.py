@@ -55,7 +55,7 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
             hit.handle,
             given.verdict,
             reason=given.reason,
-            beside=[it.briefly for it in given.unseen],
+            beside=[it.short_text for it in given.unseen],
         ),
         _probability(hit.handle, 1, given.identity_probability, reads=interpret_person(given)),
         _probability(hit.handle, 2, given.fake_probability, reads=interpret_forgery(given)),
@@ -138,7 +138,7 @@ def photo_facts(
     """
     evidence = collect_evidence(scores, rule.references if rule else {}, rule=rule)
     chosen = [evidence[number - 1] for number in _OF_A_PHOTO]
-    fake, place = rule.alone(scores) if rule is not None and usable else (None, None)
+    fake, place = rule.assess_without_query(scores) if rule is not None and usable else (None, None)
     regions = tuple(regions)
     return (
         _probability(handle, 2, fake, reads=interpret_forgery_position(place)),

@@ -1,4 +1,4 @@
-"""The tools that a language model calls, as LangChain tools over one desk.
+"""The tools that a language model calls, as LangChain tools over one workspace.
 
 Every tool answers with compact JSON made of words: handles, verdicts, readings, never a number
 and never a path. The typed result travels beside it as the message's artifact. What the model
@@ -26,9 +26,9 @@ from tools.verdict.rule import VERDICTS
 ContentBlocks = list[str | dict[str, Any]]
 
 
-def toolkit(desk: Workspace) -> list[BaseTool]:
-    """The assistant's tools over one desk; each answers (content for the model, typed result)."""
-    tools = _Tools(desk)
+def toolkit(workspace: Workspace) -> list[BaseTool]:
+    """The assistant's tools over one workspace; each answers (content for the model, result)."""
+    tools = _Tools(workspace)
     return [
         StructuredTool.from_function(
             each, response_format="content_and_artifact", handle_validation_error=_refuse
@@ -47,14 +47,16 @@ def toolkit(desk: Workspace) -> list[BaseTool]:
 class _Tools:
     """The methods are the tools: names, annotations and docstrings go into every prompt."""
 
-    def __init__(self, desk: Workspace) -> None:
-        self._desk = desk
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
 
     def find_person(
         self, photos: list[str], top: int = 10, face: int | None = None
     ) -> tuple[str, Findings]:
         """Search the gallery for the person in the photos; face: which one, from the left."""
-        findings = self._desk.find([_picture(photo) for photo in photos], top=top, face=face)
+        findings = self._workspace.find_person(
+            [_picture(photo) for photo in photos], top=top, face=face
+        )
         content = {
             "hits": [self._hit_line(hit.handle) for hit in findings.hits],
             "counts": {
@@ -68,15 +70,15 @@ class _Tools:
     def score_fake(self, image: str) -> tuple[str, tuple[Fact, ...]]:
         """Verdict, probabilities and evidence about one photo or hit."""
         handle = _picture(image)
-        facts = self._desk.facts(handle)
+        facts = self._workspace.facts(handle)
         content: dict[str, Any] = {"image": handle}
         if handle.startswith("H"):
-            content["verdict"] = self._desk.hit(handle).verdict
+            content["verdict"] = self._workspace.hit(handle).verdict
         return _compact(content | _probabilities(facts) | {"evidence": _evidence(facts)}), facts
 
     def compare_faces(self, first: str, second: str) -> tuple[str, FaceComparison]:
         """Compare two faces: the same person, the same photograph?"""
-        found = self._desk.compare(_picture(first), _picture(second))
+        found = self._workspace.compare(_picture(first), _picture(second))
         content = {
             "comparison": found.handle,
             "faces": found.faces,
@@ -88,7 +90,7 @@ class _Tools:
     def locate_artifacts(self, image: str) -> tuple[str, Localisation]:
         """Where on the face of a photo or hit the signs of forgery lie."""
         handle = _picture(image)
-        found = self._desk.locate(handle)
+        found = self._workspace.localise_forgery(handle)
         content = {
             "image": handle,
             "evidence": [
@@ -105,15 +107,15 @@ class _Tools:
 
     def describe_image(self, image: str) -> tuple[ContentBlocks, Description]:
         """Look at a photo or hit: the picture, its format, quality and metadata."""
-        found = self._desk.describe(_picture(image))
+        found = self._workspace.describe(_picture(image))
         text = {"type": "text", "text": _compact(found.to_words())}
         return [text, image_content_block(found.pixels)], found
 
     def gallery_summary(self) -> tuple[str, GalleryCounts]:
         """What the gallery holds."""
-        counts = self._desk.counts()
+        counts = self._workspace.counts()
         content = {
-            "gallery": self._desk.gallery,
+            "gallery": self._workspace.gallery,
             "images": "G1",
             "faces": "G2",
             "without face": "G3",
@@ -123,22 +125,22 @@ class _Tools:
         return _compact(content), counts
 
     def _hit_line(self, handle: str) -> dict[str, str]:
-        reads = {fact.id: fact.reads for fact in self._desk.facts(handle)}
+        reads = {fact.id: fact.reads for fact in self._workspace.facts(handle)}
         return {
             "id": handle,
-            "verdict": self._desk.hit(handle).verdict,
+            "verdict": self._workspace.hit(handle).verdict,
             "identity": reads[f"{handle}.P1"],
             "forgery": reads[f"{handle}.P2"],
         }
 
     def _warnings(self, findings: Findings) -> list[str]:
-        latest = self._desk.search
+        latest = self._workspace.last_search
         notes = list(latest[1].warnings) if latest else []
         return notes if findings.hits else [*notes, "no face in the gallery could be compared"]
 
 
 def _picture(handle: str) -> str:
-    """A picture's handle as the desk knows it, however it was written."""
+    """A picture's handle as the workspace knows it, however it was written."""
     return normalise_handle(handle)
 
 

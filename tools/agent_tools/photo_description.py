@@ -26,7 +26,7 @@ _WITHOUT_DIGITS = {"JPEG2000": "JPEG", "MP4": "MPEG video"}
 
 
 class ImageSource(Protocol):
-    """Where pictures come from by handle; a Desk is one."""
+    """Where pictures come from by handle; a Workspace is one."""
 
     def photo(self, handle: str) -> Photo:
         """The picture, decoded."""

@@ -21,9 +21,9 @@ from tools.verdict.rule import VerdictRule
 class QueryPhotos:
     """Photos and videos Q1, Q2 …; the same bytes have one handle. Messages name handles, not files.
 
-    `faces` and `encoder` measure them, when that is needed. `doubted` are photos of which nobody
-    said that they are authentic, though somebody asked: they are compared and looked at, but never
-    searched with.
+    `faces` and `encoder` measure them, when that is needed. `excluded_photos` are photos of which
+    nobody said that they are authentic, though somebody asked: they are compared and looked at, but
+    never searched with.
     """
 
     def __init__(self, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> None:
@@ -33,7 +33,7 @@ class QueryPhotos:
         self._videos: dict[str, QueryVideo] = {}
         self._measured: dict[str, AnalysedImage] = {}
         self._chosen: dict[str, int] = {}
-        self.doubted: frozenset[str] = frozenset()
+        self.excluded_photos: frozenset[str] = frozenset()
 
     def add(self, path: Path) -> str:
         """Take a photo, a video or an animation in.
@@ -53,7 +53,7 @@ class QueryPhotos:
         self._paths.setdefault(handle, path)
         return handle
 
-    def reserve(self, path: Path) -> str:
+    def add_missing(self, path: Path) -> str:
         """The handle of a photo whose file is gone; `path` is named by its sha256."""
         return self._ids.setdefault(path.name, f"Q{len(self._ids) + 1}")
 
@@ -202,9 +202,9 @@ class QueryPhotos:
         return dict.fromkeys(asking, face)
 
     def _refuse_doubted(self, handles: Sequence[str]) -> None:
-        doubted = [handle for handle in handles if handle in self.doubted]
+        doubted = [handle for handle in handles if handle in self.excluded_photos]
         if doubted:
-            sure = [handle for handle in self._paths if handle not in self.doubted]
+            sure = [handle for handle in self._paths if handle not in self.excluded_photos]
             instead = f"search with {' or '.join(sure)}, or " if sure else ""
             raise ToolError(
                 f"nobody said that {' and '.join(doubted)} is authentic, and only authentic photos "

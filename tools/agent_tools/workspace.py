@@ -1,7 +1,7 @@
-"""The desk: one investigation's photos, latest search, comparisons and facts, by their handles.
+"""The workspace: one investigation's photos, latest search, comparisons and facts, by handle.
 
 Everything that a session knows lies here, and nothing of it is shared: weights are (the
-instruments), a desk is not. The gallery is opened for the length of one call only.
+instruments), a workspace is not. The gallery is opened for the length of one call only.
 """
 
 import contextlib
@@ -99,30 +99,30 @@ class Workspace:
     # -- photos and pictures ------------------------------------------------------------------
 
     def add_photo(self, path: Path) -> str:
-        """Put a query photo or video on the desk; the same bytes get the same handle.
+        """Put a query photo or video on the workspace; the same bytes get the same handle.
 
         Raises UnreadableImage (a ToolError, without the path) when it is neither.
         """
         return self._photos.add(path)
 
-    def reserve_photo(self, path: Path) -> str:
+    def add_missing_photo(self, path: Path) -> str:
         """The handle of a photo that lay here once and whose file is gone; nobody else gets it.
 
         `path` is named by the sha256 of the bytes; when they are added again, it is theirs.
         """
-        return self._photos.reserve(path)
+        return self._photos.add_missing(path)
 
-    def doubt(self, handles: Iterable[str]) -> None:
+    def exclude_photos(self, handles: Iterable[str]) -> None:
         """Say which photos nobody called authentic: they are not searched with, all others may be.
 
         Unknown handles are ignored.
         """
-        self._photos.doubted = frozenset(handles) & self.photos.keys()
+        self._photos.excluded_photos = frozenset(handles) & self.photos.keys()
 
     @property
-    def doubted(self) -> frozenset[str]:
+    def excluded_photos(self) -> frozenset[str]:
         """The photos that are not searched with."""
-        return self._photos.doubted
+        return self._photos.excluded_photos
 
     def choose_face(self, handle: str, number: int) -> None:
         """Say which face of a photo is meant, 1-based from the left. Raises SeveralFaces."""
@@ -136,7 +136,7 @@ class Workspace:
     def count_faces(self, handle: str) -> int:
         """How many faces a query photo or a hit's picture shows, or how many persons a video."""
         if _is_hit(handle):
-            return len(self.measured(handle).faces)
+            return len(self.analysis(handle).faces)
         return self._photos.count(handle)
 
     def everybody(self, handle: str) -> np.ndarray:
@@ -191,7 +191,7 @@ class Workspace:
         wide = self.instruments.encoder.face_margin if margin is None else margin
         return aligned_crop(self.pixels(handle), keypoints, size=size, margin=wide)
 
-    def measured(self, handle: str) -> AnalysedImage:
+    def analysis(self, handle: str) -> AnalysedImage:
         """Everything that is measured on the picture of a query photo or a hit."""
         if not _is_hit(handle):
             return self._photos.measure(handle)
@@ -212,7 +212,9 @@ class Workspace:
 
     # -- the search ---------------------------------------------------------------------------
 
-    def find(self, photos: Sequence[str], *, top: int = 10, face: int | None = None) -> Findings:
+    def find_person(
+        self, photos: Sequence[str], *, top: int = 10, face: int | None = None
+    ) -> Findings:
         """Search the gallery for the person in `photos` (handles); hits become H1, H2 …
 
         `face` (1-based, left to right) says which face is meant where a photo shows several.
@@ -227,7 +229,7 @@ class Workspace:
                 query,
                 instruments=self.instruments,
                 top=min(top, MAX_RERANKED_HITS),
-                closer=self._leading,
+                reranker=self._leading,
             )
         if gallery.name != self._gallery:
             raise ToolError("another gallery was chosen while this one was searched; ask again")
@@ -239,7 +241,7 @@ class Workspace:
             self.on_progress(done, total)
 
     @property
-    def search(self) -> tuple[Findings, Query] | None:
+    def last_search(self) -> tuple[Findings, Query] | None:
         """The latest search, if there was one."""
         return None if self._search is None else (self._search.findings, self._search.query)
 
@@ -247,7 +249,7 @@ class Workspace:
         """A hit of the latest search."""
         return _found(self._search, handle)[1]
 
-    def look_at(self, handle: str) -> "FaceSnapshot":
+    def take_snapshot(self, handle: str) -> "FaceSnapshot":
         """A photo or hit with everything that its maps are made of, as they are now.
 
         What is made of it stays about this face, whatever is searched for meanwhile.
@@ -319,11 +321,11 @@ class Workspace:
             first_face=self.face(first).face.box, second_face=self.face(second).face.box,
         )  # fmt: skip
 
-    def locate(self, handle: str) -> Localisation:
+    def localise_forgery(self, handle: str) -> Localisation:
         """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""
-        return self.locate_in(self.look_at(handle))
+        return self.localise_snapshot(self.take_snapshot(handle))
 
-    def locate_in(self, look: "FaceSnapshot") -> Localisation:
+    def localise_snapshot(self, look: "FaceSnapshot") -> Localisation:
         """The same of a look that was taken before."""
         if look.face_id not in self._located:
             head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
@@ -399,7 +401,7 @@ class Workspace:
             return gallery_facts(None)
 
     def _photo_facts(self, handle: str) -> tuple[Fact, ...]:
-        face, image = self.face(handle), self.measured(handle)
+        face, image = self.face(handle), self.analysis(handle)
         scores = photo_scores(image, face, detectors=self.instruments.detectors)
         usable, rule = face.face.quality.usable, self.instruments.rule
         facts = photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)

@@ -107,7 +107,8 @@ def expected_files(checkpoint: Checkpoint) -> dict[str, str | None]:
         known = _manifest().get(checkpoint.part, {})
         return {name: known.get(name) for name in checkpoint.files}
     written = {
-        name: hashlib.sha256(text.encode()).hexdigest() for name, text in checkpoint.written.items()
+        name: hashlib.sha256(text.encode()).hexdigest()
+        for name, text in checkpoint.generated_files.items()
     }
     return {**checkpoint.files, **written}
 
@@ -166,7 +167,7 @@ def download(
         }
         if any(states[name] != "ok" for name in checkpoint.files):
             _download(checkpoint, folder, partial(download_file, progress=progress, opener=opener))
-        for name, text in checkpoint.written.items():
+        for name, text in checkpoint.generated_files.items():
             (folder / name).write_text(text, "utf-8", newline="\n")
 
 

@@ -32,8 +32,8 @@ class Checkpoint:
     is None here and stands in the manifest. `source` is the address of the one file (or of the
     zip archive that holds them all, with its own `archive_sha256`; or of the folder that holds
     them, with a "/" at its end and the `sizes` of the files), or, for pocket, the command that
-    makes it. `written` are small files that we put beside a download; `size_bytes` is what a
-    download transfers.
+    makes it. `generated_files` are small files that we put beside a download; `size_bytes` is what
+    a download transfers.
     """
 
     part: Component
@@ -47,7 +47,7 @@ class Checkpoint:
     preprocessing: str
     validated_on: str
     archive_sha256: str | None = None
-    written: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    generated_files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     folder: str = ""
     sizes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -202,7 +202,7 @@ UNIFD_ENCODER = Checkpoint(
     ),
     revision="18d0535469bb561bf468d76c1d73aa35156c922b",
     files={"model.safetensors": "9ce2e8a8ebfff3793d7d375ad6d3c35cb9aebf3de7ace0fc7308accab7cd207e"},
-    written={
+    generated_files={
         CONFIG: json.dumps(
             {
                 # Not `ViT-L-14`: open_clip would build plain GELU for weights that need QuickGELU.

@@ -45,13 +45,13 @@ class Calibration:
     band: InconclusiveBand
     fitted_on: Mapping[str, Any]
 
-    def fits(self, detector: "HasPreprocessing") -> bool:
+    def matches_detector(self, detector: "HasPreprocessing") -> bool:
         """Whether it was fitted for this detector, this checkpoint and this preprocessing."""
         asked = qualified_name(detector), detector.sha256, detector.preprocessing
         return asked == (self.detector, self.checkpoint, self.preprocessing)
 
     @property
-    def rises(self) -> bool:
+    def is_increasing(self) -> bool:
         """Whether a higher logit means a higher probability; where not, nothing was learnt."""
         return self.slope > 0
 

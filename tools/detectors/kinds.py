@@ -44,7 +44,7 @@ def _repdfd(found: StoredDetector, encoder: Encoder) -> AnyDetector:
 
     whose: IdentityRole = "query" if found.about.kind == "repdfd_query" else "candidate"
     read = Repdfd.load(found.folder / WEIGHTS_FILE, encoder=encoder, identity=whose)
-    return replace(read, called=found.about.name, checkpoint=found.sha256)
+    return replace(read, display_name=found.about.name, checkpoint=found.sha256)
 
 
 def _patches(found: StoredDetector, encoder: Encoder) -> AnyDetector:

@@ -5,7 +5,7 @@ Three kinds, told apart by what they need to see:
 | needs | protocol | asked by | costs |
 |---|---|---|---|
 | the encoder's features | `FeatureDetector` | `score(features)` | a matrix product |
-| pixels | `PixelDetector` | `score_pictures(pictures)` | a network per picture |
+| pixels | `PixelDetector` | `score_images(pictures)` | a network per picture |
 | pixels and an identity | `IdentityDetector` | `score(pictures, identities)` | likewise |
 
 `tools.detectors.scoring.run_detector` asks any of them about `DetectorInputs` and gives
@@ -63,7 +63,7 @@ class _Looks(DetectorMetadata, Protocol):
     def preprocessing(self) -> str:
         """How it prepares a picture, in words."""
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """What it wants to see of a picture (h, w, 3) uint8 RGB: its own crop of the face.
 
         `keypoints` (5, 2) px are the face's; image detectors are asked without.
@@ -74,8 +74,8 @@ class _Looks(DetectorMetadata, Protocol):
 class PixelDetector(_Looks, Protocol):
     """Scores pictures by their pixels."""
 
-    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Pictures as of `framed`, of any sizes, to (n,) float64 logits."""
+    def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Pictures as of `crop_input`, of any sizes, to (n,) float64 logits."""
 
 
 @runtime_checkable
@@ -91,7 +91,7 @@ class IdentityDetector(_Looks, Protocol):
         """The face embedder whose embeddings it learnt with; empty where that is not known."""
 
     def score(self, pictures: Sequence[np.ndarray], identities: np.ndarray) -> np.ndarray:
-        """Face crops as of `framed` and embeddings (n, e) to (n,) float64 logits."""
+        """Face crops as of `crop_input` and embeddings (n, e) to (n,) float64 logits."""
 
 
 AnyDetector = FeatureDetector | PixelDetector | IdentityDetector
@@ -122,7 +122,7 @@ class DetectorInputs(Protocol):
     def query(self) -> np.ndarray | None:
         """(e,) float32 of length one: who is looked for; None when nobody is."""
 
-    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+    def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         """Pixels (h, w, 3) uint8 RGB and keypoints (5, 2) px of each row, read as they are asked.
 
         No pixels where the file is gone or damaged, no keypoints where there is no face.

@@ -28,7 +28,7 @@ def run_detector(
     A `calibration` of another detector, checkpoint or preprocessing gives no probabilities.
     """
     logits = _logits(detector, views)
-    fits = calibration is not None and calibration.fits(detector)
+    fits = calibration is not None and calibration.matches_detector(detector)
     probabilities = (
         calibration.probabilities(logits)
         if calibration is not None and fits
@@ -57,7 +57,7 @@ def _looked_at(detector: PixelDetector | IdentityDetector, views: DetectorInputs
         if not seen:
             continue
         if isinstance(detector, PixelDetector):
-            logits[rows] = detector.score_pictures(seen)
+            logits[rows] = detector.score_images(seen)
         else:
             logits[rows] = detector.score(seen, _identities(detector, views)[rows])
     return logits
@@ -66,7 +66,7 @@ def _looked_at(detector: PixelDetector | IdentityDetector, views: DetectorInputs
 def _batches(
     detector: PixelDetector | IdentityDetector, views: DetectorInputs
 ) -> Iterator[tuple[int, list[np.ndarray | None]]]:
-    framed, start = (_framed(detector, *look) for look in views.looks()), 0
+    framed, start = (_framed(detector, *look) for look in views.images_with_keypoints()), 0
     while batch := list(islice(framed, BATCH_SIZE)):
         yield start, batch
         start += len(batch)
@@ -79,7 +79,7 @@ def _framed(
 ) -> np.ndarray | None:
     if pixels is None or (detector.inputs == "face" and keypoints is None):
         return None
-    return detector.framed(pixels, keypoints if detector.inputs == "face" else None)
+    return detector.crop_input(pixels, keypoints if detector.inputs == "face" else None)
 
 
 def _identities(detector: IdentityDetector, views: DetectorInputs) -> np.ndarray:

@@ -87,7 +87,7 @@ class FaceAnalyser:
         )
         return [[next(done) for _ in range(count)] for count in counts]
 
-    def locate(self, image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    def find_faces(self, image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Where `analyse` finds faces in an image (h, w, 3) uint8 RGB, without who they are.
 
         Keypoints (5, 2) px and landmarks (68, 2) px of each; None where the models have none.

@@ -27,7 +27,7 @@ class ImpostorStatistics:
     mean: float
     spread: float
 
-    def alike(self, cosine: float) -> float:
+    def similarity_fraction(self, cosine: float) -> float:
         """How far a cosine is on the way from strangers (0 on average) to the same picture (1)."""
         return (cosine - self.mean) / (1 - self.mean)
 

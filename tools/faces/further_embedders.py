@@ -58,7 +58,7 @@ class FaceEmbedder:
     path: Path
     name: str
     licence: str
-    wants: EmbedderPreprocessing
+    preprocessing: EmbedderPreprocessing
     size: int
     strangers: ImpostorStatistics | None = None
     beside: Mapping[str, ImpostorStatistics] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class FaceEmbedder:
                 path=path,
                 name=str(told.get("name", path.stem)),
                 licence=str(told.get("licence", "not said")),
-                wants=resolve_preprocessing(told, size),
+                preprocessing=resolve_preprocessing(told, size),
                 size=size,
                 strangers=ImpostorStatistics(**told["strangers"]) if "strangers" in told else None,
                 beside={
@@ -95,9 +95,9 @@ class FaceEmbedder:
         """What names this embedder in reports."""
         return combined_sha256([self.path])
 
-    def cut(self, pixels: np.ndarray, face: HasBoxAndKeypoints) -> np.ndarray:
+    def crop_face(self, pixels: np.ndarray, face: HasBoxAndKeypoints) -> np.ndarray:
         """The face of a picture (h, w, 3) uint8 RGB as it wants it: (s, s, 3) uint8 RGB."""
-        wants = self.wants
+        wants = self.preprocessing
         if wants.crop == "arcface":
             matrix = recognition_matrix(face.keypoints, size=self.size)
             return warp(
@@ -110,10 +110,10 @@ class FaceEmbedder:
 
     def embed(self, looks: Sequence[tuple[np.ndarray, HasBoxAndKeypoints]]) -> np.ndarray:
         """Who the faces of pictures are: (n, d) float32, of length one."""
-        return self.embed_crops([self.cut(pixels, face) for pixels, face in looks])
+        return self.embed_crops([self.crop_face(pixels, face) for pixels, face in looks])
 
     def embed_crops(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """The same of crops (s, s, 3) uint8 RGB that `cut` made."""
+        """The same of crops (s, s, 3) uint8 RGB that `crop_face` made."""
         batches = [self._run(crops[at : at + _BATCH]) for at in range(0, len(crops), _BATCH)]
         vectors = np.concatenate(batches)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -121,7 +121,7 @@ class FaceEmbedder:
         return unit
 
     def _run(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        wants = self.wants
+        wants = self.preprocessing
         batch: np.ndarray = np.stack(crops).astype(np.float32)
         if wants.order == "BGR":
             batch = batch[..., ::-1]

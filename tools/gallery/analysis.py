@@ -71,7 +71,7 @@ class AnalysisPool:
         return self._executor.submit(analyse_batch, batch, faces=self._faces, encoder=self._encoder)
 
     @contextlib.contextmanager
-    def working(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         """Within this, batches are analysed; what is not begun at the end is dropped."""
         free_memory.limit_malloc_arenas()
         torch = sys.modules.get("torch")  # not there when the encoder needs none

@@ -125,18 +125,18 @@ def index_folders(
     """
     # Resolved, so that one file has one name however its folder was given.
     roots = [Path(folder).resolve() for folder in folders]
-    with gallery.writer(), contextlib.ExitStack() as stack:
+    with gallery.write_lock(), contextlib.ExitStack() as stack:
         index = index or stack.enter_context(FaceIndex.open(gallery))
         workers = min(threads or os.cpu_count() or 1, _MOST_WORKERS)
         pool = AnalysisPool(workers, faces=faces, encoder=encoder)
         job = _Job(gallery, index, pool, workers, on_progress, on_indexed, follow_links)
         try:
-            with pool.working():
+            with pool.running():
                 job.run(roots)
         except KeyboardInterrupt as stop:
-            index.catch_up()
+            index.sync()
             raise IndexingInterrupted(job.summary()) from stop
-        index.catch_up()
+        index.sync()
         return job.summary()
 
 
@@ -254,7 +254,7 @@ class _Job:
                 before = self.gallery.file(file.path)
                 touched = before is not None and before.image_id == opened.image_id
                 self.tally["known" if touched else "duplicates"] += 1
-                pool.give_back(0 if photo is None else pixel_count(photo))
+                pool.release(0 if photo is None else pixel_count(photo))
             elif opened.video is not None:
                 problem = self._take_apart(opened.image_id, opened.video, file, pool)
             elif photo is not None:
@@ -304,13 +304,13 @@ class _Job:
             for image_id, result in zip(batch.photos, results, strict=True)
             if isinstance(result, UnreadableImage) and result.reason in RETRIED_REASONS
         }
-        pictures = self.footage.sort_in(analysed)
+        pictures = self.footage.collect_frames(analysed)
         whole = {video_id: self.footage.whole(video_id) for video_id in batch.videos}
         self.failed |= {video_id for video_id, video in whole.items() if video is None}
         videos = [video for video in whole.values() if video is not None]
         files = [self._without_failed(file) for file in batch.files]
         self.gallery.add(pictures, files, videos=videos)
-        pool.give_back(batch.lent_pixels)
+        pool.release(batch.lent_pixels)
         frames = [image for video in videos for image in video.images]
         images = [*pictures, *frames]
         faces = sum(len(image.faces) for image in images)
@@ -319,7 +319,7 @@ class _Job:
             self.on_indexed([image.id for image in images])
         self.behind += faces
         if self.behind >= INDEX_EVERY:
-            self.index.catch_up()
+            self.index.sync()
             self.behind = 0
         self.held += len(images)
         if self.held >= TRIM_MEMORY_EVERY:

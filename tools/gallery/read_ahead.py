@@ -64,7 +64,7 @@ class PixelBudget:
             self._next = order
             self._changed.notify_all()
 
-    def give_back(self, pixels: int) -> None:
+    def release(self, pixels: int) -> None:
         """Say that pixels are no longer held."""
         with self._changed:
             self._used -= pixels
@@ -119,9 +119,9 @@ class FileLoader:
             yield ahead.popleft().result()
             handed_over += 1
 
-    def give_back(self, pixels: int) -> None:
+    def release(self, pixels: int) -> None:
         """Say that so many handed-over pixels are no longer held."""
-        self._budget.give_back(pixels)
+        self._budget.release(pixels)
 
     def _open(self, file: FileToOpen, order: int) -> OpenedFile:
         try:

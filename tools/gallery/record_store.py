@@ -189,7 +189,7 @@ class Gallery:
     # -- writing ------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def writer(self) -> Iterator[None]:
+    def write_lock(self) -> Iterator[None]:
         """Be the only indexer of this gallery; `SetupError` when another process is."""
         with database_file.translate_database_errors(self.name):
             lock = database_file.try_lock(self.folder / "writer.lock")
@@ -237,12 +237,12 @@ class Gallery:
                 row = (image.id, image.moment.video_id, image.moment.time_s)
                 self._connection.execute(sql.INSERT_FRAME, row)
 
-    def forget_missing(self) -> int:
+    def delete_missing(self) -> int:
         """Delete the pictures and frames none of whose files exists any more; returns how many.
 
         Indexing alone never does this: an unplugged disk looks like deleted files.
         """
-        with self.writer(), self._turns(), database_file.transaction(self._connection):
+        with self.write_lock(), self._turns(), database_file.transaction(self._connection):
             before = self.counts().images
             cursor = self._connection.execute(sql.DELETE_MISSING)
             self._connection.execute("DELETE FROM files WHERE missing")

@@ -87,7 +87,7 @@ class FaceIndex:
         return index
 
     @property
-    def searches_record(self) -> bool:
+    def searches_exactly(self) -> bool:
         """Whether Chroma is out of use and the record itself is searched: exact, but slower."""
         return self._client is None
 
@@ -114,7 +114,7 @@ class FaceIndex:
 
         Approximate: more than asked for, for an exact ranking by the caller, or by `search`.
         """
-        self.catch_up()
+        self.sync()
         wanted = min(_over_fetched(n), self._covered.faces)
         if self._collection is not None:
             with self._giving_up_on_failure():
@@ -124,7 +124,7 @@ class FaceIndex:
                     include=[],
                 )
                 return list(found["ids"][0])
-        if not self.searches_record:
+        if not self.searches_exactly:
             return []  # no face in the gallery yet
         return [match.face_id for match in self._scan(query, _over_fetched(n))]
 
@@ -144,7 +144,7 @@ class FaceIndex:
 
     # -- keeping in step ----------------------------------------------------------------------
 
-    def catch_up(self) -> int:
+    def sync(self) -> int:
         """Add the faces that the record gained since; returns how many (0 without Chroma)."""
         if self._client is None:
             return 0
@@ -178,12 +178,12 @@ class FaceIndex:
         if covered is not None:
             fault = self._reopen(covered)
         if covered is not None and fault is None:
-            self.catch_up()
+            self.sync()
             return
         started = time.monotonic()
         self._start_anew()
-        added = self.catch_up()
-        if fault is not None and not self.searches_record:
+        added = self.sync()
+        if fault is not None and not self.searches_exactly:
             self._notice(
                 f"the search index was {fault}: rebuilt from the record ({added} faces, "
                 f"{time.monotonic() - started:.1f} s), nothing is lost"

@@ -54,7 +54,7 @@ class VideoAssembler:
             del self._underway[video_id]
             raise UnreadableImage("damaged", "no frame can be decoded")
 
-    def sort_in(self, images: Iterable[AnalysedImage]) -> list[AnalysedImage]:
+    def collect_frames(self, images: Iterable[AnalysedImage]) -> list[AnalysedImage]:
         """Keep the frames among the pictures until their videos are whole; returns the rest."""
         rest = []
         for image in images:

@@ -28,7 +28,7 @@ LOCALISERS: tuple[Localiser, ...] = (
     Localiser(
         "tower_map",
         tower_map.tower_map,
-        over_region=lambda inside: float(np.quantile(inside, 0.8)),
+        aggregate_region=lambda inside: float(np.quantile(inside, 0.8)),
         unit="logit",
         method=tower_map.METHOD,
         limits=tower_map.LIMITS,
@@ -39,7 +39,7 @@ LOCALISERS: tuple[Localiser, ...] = (
     Localiser(
         "relevance",
         relevance.relevance_map,
-        over_region=_mean,
+        aggregate_region=_mean,
         unit=UNIT,
         method=relevance.METHOD,
         limits=relevance.LIMITS,
@@ -49,7 +49,7 @@ LOCALISERS: tuple[Localiser, ...] = (
     Localiser(
         "occlusion",
         occlusion.occlusion_map,
-        over_region=_mean,
+        aggregate_region=_mean,
         unit="logit",
         method=occlusion.METHOD,
         limits=occlusion.LIMITS,
@@ -62,7 +62,7 @@ OPTIONAL_LOCALISERS: tuple[Localiser, ...] = (
     Localiser(
         "grad_cam",
         grad_cam.grad_cam,
-        over_region=_mean,
+        aggregate_region=_mean,
         unit=UNIT,
         method=grad_cam.METHOD,
         limits=grad_cam.LIMITS,
@@ -72,7 +72,7 @@ OPTIONAL_LOCALISERS: tuple[Localiser, ...] = (
     Localiser(
         "rollout",
         relevance.rollout_map,
-        over_region=_mean,
+        aggregate_region=_mean,
         unit=UNIT,
         method=relevance.ROLLOUT_METHOD,
         limits=relevance.ROLLOUT_LIMITS,

@@ -70,7 +70,7 @@ def artefact_boxes(finder: BoxDetector) -> Localiser:
     return Localiser(
         f"{NAME}/{finder.name}",
         heat,
-        over_region=lambda inside: float(inside.mean()),
+        aggregate_region=lambda inside: float(inside.mean()),
         unit=UNIT,
         method=METHOD,
         limits=LIMITS,

@@ -77,8 +77,8 @@ class Localiser:
     """
 
     name: str
-    heat: HeatmapFunction
-    over_region: Callable[[np.ndarray], float]
+    heatmap: HeatmapFunction
+    aggregate_region: Callable[[np.ndarray], float]
     unit: str
     method: str
     limits: str

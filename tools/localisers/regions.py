@@ -30,23 +30,23 @@ if FIRST_REGION_NUMBER + len(REGIONS) != FIRST_RERANK_NUMBER:
 class Localisation:
     """A face with its heat map and what the map says of each region.
 
-    `crop` (s, s, 3) uint8 RGB is the aligned face; `heat` (s, s) float32 in the evidence's unit.
+    `crop` (s, s, 3) uint8 RGB is the aligned face; `heatmap` (s, s) float32 in the evidence's unit.
     """
 
     crop: np.ndarray
-    heat: np.ndarray
+    heatmap: np.ndarray
     evidence: tuple[Evidence, ...]
 
     @property
-    def finds(self) -> bool:
+    def has_finding(self) -> bool:
         """Whether some region stands out from authentic photographs."""
         return any(item.reads in (STRONG, WEAK) for item in self.evidence)
 
     @property
-    def drawn(self) -> np.ndarray:
+    def displayed_heatmap(self) -> np.ndarray:
         """The heat to be shown: none where it is known that nothing stands out."""
         read = any(item.reads in (STRONG, WEAK, NO_SIGNS) for item in self.evidence)
-        return np.zeros_like(self.heat) if read and not self.finds else self.heat
+        return np.zeros_like(self.heatmap) if read and not self.has_finding else self.heatmap
 
     @property
     def limits(self) -> str:
@@ -68,7 +68,7 @@ def localise_with(
     landmarks = transform_points(
         face.landmarks, crop_matrix(face.keypoints, size=size, margin=margin)
     )
-    heat = localiser.heat(crop, encoder=encoder, head=head)
+    heat = localiser.heatmap(crop, encoder=encoder, head=head)
     if heat is None:
         return None
     scale = map_threshold(localiser.name, encoder)
@@ -129,4 +129,4 @@ def evidence_region(evidence_id: str) -> str | None:
 
 def _over(heat: np.ndarray, area: np.ndarray, localiser: Localiser) -> float | None:
     inside = heat[area > 0]
-    return localiser.over_region(inside) if inside.size else None
+    return localiser.aggregate_region(inside) if inside.size else None

@@ -36,11 +36,11 @@ class ModelBundle(Protocol):
         """Scores of authenticity over the encoder's features."""
 
     @property
-    def picture_detectors(self) -> Sequence[AnyDetector]:
+    def pixel_detectors(self) -> Sequence[AnyDetector]:
         """Scores of authenticity over pixels, for the leading hits only; may be none."""
 
     @property
-    def locating_detectors(self) -> Sequence[tuple[AnyDetector, Calibration | None]]:
+    def localising_detectors(self) -> Sequence[tuple[AnyDetector, Calibration | None]]:
         """Those with a network that itself says where, and how each reads; may be none."""
 
     @property

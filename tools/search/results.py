@@ -185,7 +185,7 @@ def _edges(band: InconclusiveBand | None) -> dict[str, Any] | None:
     if band is None:
         return None
     return {
-        **to_json(band), "promises_low": band.promises_low, "promises_high": band.promises_high,
+        **to_json(band), "promises_low": band.guarantees_low, "promises_high": band.guarantees_high,
     }  # fmt: skip
 
 

@@ -45,12 +45,12 @@ def search(
     *,
     instruments: ModelBundle,
     top: int,
-    closer: Reranker | None = None,
+    reranker: Reranker | None = None,
 ) -> SearchOutcome:
     """Rank the gallery by the probability that a face impersonates the query person.
 
     At most `top` hits are returned, of which up to `MAX_RERANKED_HITS` are looked at closer, if
-    `closer` is given. The counts cover everything that was compared.
+    `reranker` is given. The counts cover everything that was compared.
     """
     with FaceIndex.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
@@ -59,18 +59,16 @@ def search(
         if record.image_id in query.photo_ids:  # the very same bytes need no alignment
             row["query/same_photograph"] = 1.0
     faces = gallery.counts().faces
-    rule = None if instruments.rule is None else instruments.rule.among(faces)
+    rule = None if instruments.rule is None else instruments.rule.for_gallery_size(faces)
     scored = [
         Candidate(record, row, assess_scores(row, usable=record.face.quality.usable, rule=rule))
         for record, row in zip(records, rows, strict=True)
     ]
     ranked = sorted(aggregate_candidates(scored, moments, rule=rule), key=ranking_key)
     shown, rest = ranked[:top], ranked[top:]
-    if closer is not None:
+    if reranker is not None:
         leading, others = shown[:MAX_RERANKED_HITS], shown[MAX_RERANKED_HITS:]
-        seen = closer.look_closer(
-            leading, query, gallery=gallery, instruments=instruments, rule=rule
-        )
+        seen = reranker.rerank(leading, query, gallery=gallery, instruments=instruments, rule=rule)
         shown = sorted([*seen, *others], key=ranking_key)
     hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
     findings = Findings(

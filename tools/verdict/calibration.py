@@ -84,12 +84,12 @@ class InconclusiveBand:
     persons_true: int | None = None
 
     @property
-    def promises_high(self) -> bool:
+    def guarantees_high(self) -> bool:
         """Whether there were persons enough to call anything high."""
         return self.high < 1 and _enough(self.persons_false, self.alpha_high)
 
     @property
-    def promises_low(self) -> bool:
+    def guarantees_low(self) -> bool:
         """Whether there were persons enough to call anything low."""
         return self.low > 0 and _enough(self.persons_true, self.alpha_low)
 

@@ -35,7 +35,7 @@ class ImpostorThreshold:
     rise: float
     queries: int
 
-    def edge(self, faces: int) -> float:
+    def threshold(self, faces: int) -> float:
         """The cosine similarity that is exceeded by chance too rarely, among so many faces."""
         size, last = math.log(max(faces, 1)), math.log(self.sizes[-1])
         inside = float(np.interp(size, np.log(self.sizes), self.edges))
@@ -46,7 +46,7 @@ class ImpostorThreshold:
         return faces <= self.sizes[-1]
 
     @property
-    def promises(self) -> bool:
+    def has_guarantee(self) -> bool:
         """Whether there were persons enough for `alpha`."""
         return self.queries + 1 >= 1 / self.alpha
 

@@ -65,7 +65,7 @@ class UnseenToolMissRate:
         return self.passed / self.forgeries
 
     @property
-    def briefly(self) -> str:
+    def short_text(self) -> str:
         """The same within a sentence that goes on."""
         return (
             f"{self.passed} of {self.forgeries} {self.what} also read so, at most "
@@ -73,7 +73,7 @@ class UnseenToolMissRate:
         )
 
     @property
-    def in_words(self) -> str:
+    def text(self) -> str:
         """What stands beside a verdict that finds nothing."""
         return (
             f"of {self.forgeries} {self.what}, {self.passed} also read so "
@@ -113,7 +113,7 @@ class Assessment:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know of the verdict, in words: what passes unseen, among how many, promises."""
-        return (*(it.in_words for it in self.unseen), *_notes(self))
+        return (*(it.text for it in self.unseen), *_notes(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class VerdictRule:
     where all its scores were measured, on the leading hits. Every question has a band of its own.
 
     `identity_band` is that of two faces. Among `faces` of a gallery the identity must exceed what
-    the likeliest of so many `strangers` reaches too (`among`).
+    the likeliest of so many `strangers` reaches too (`for_gallery_size`).
     Both axes are for prior odds of one to one; the ranking assumes that a face is anybody's with
     `CROWD_PRIOR_ODDS` for the query person, or every good forgery of somebody else would outrank
     the less certain forgeries of the person.
@@ -157,10 +157,10 @@ class VerdictRule:
     closer: Mapping[QuestionKind, ForgeryQuestion] = field(default_factory=dict)
     faces: int = 1
 
-    def among(self, faces: int) -> "VerdictRule":
+    def for_gallery_size(self, faces: int) -> "VerdictRule":
         """The same rule for a search among so many faces, of which any may be taken for someone."""
-        edge = self.identity.probability({"cosine_similarity": self.strangers.edge(faces)})
-        high = 1.0 if edge is None or not self.strangers.promises else edge
+        edge = self.identity.probability({"cosine_similarity": self.strangers.threshold(faces)})
+        high = 1.0 if edge is None or not self.strangers.has_guarantee else edge
         band = replace(self.identity_band, high=max(self.identity_band.high, high))
         return replace(self, identity_band=band, faces=faces)
 
@@ -186,7 +186,7 @@ class VerdictRule:
             unseen=self.unseen(asked, question) if verdict in ("no forgery found", "copy") else (),
         )  # fmt: skip
 
-    def alone(self, scores: Scores) -> tuple[float | None, BandPosition | None]:
+    def assess_without_query(self, scores: Scores) -> tuple[float | None, BandPosition | None]:
         """The probability that a face is forged, judged without a query, and where it lies."""
         question = self.question("alone", scores)
         fake = question.calibrator.probability(scores)
@@ -207,7 +207,7 @@ class VerdictRule:
         same = self.identity.probability(scores)
         return None if same is None else self.identity_band.place(same)
 
-    def steadied(self, given: Assessment, retaken: Mapping[str, Assessment]) -> Assessment:
+    def check_stability(self, given: Assessment, retaken: Mapping[str, Assessment]) -> Assessment:
         """A verdict held against those of mild retakes of the same picture, by the retake's name.
 
         One that a retake turns into another decided verdict, or that most retakes leave open,
@@ -334,7 +334,7 @@ def _notes(given: Assessment) -> Iterator[str]:
             "is extrapolated from fewer"
         )
     for axis, band in (("identity", given.identity_band), ("forgery", given.fake_band)):
-        if band is not None and not (band.promises_low and band.promises_high):
+        if band is not None and not (band.guarantees_low and band.guarantees_high):
             yield f"the inconclusive band of {axis} is wide: too few persons to promise more"
 
 

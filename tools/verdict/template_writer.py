@@ -95,7 +95,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
 
 def _passing(assessment: Assessment) -> str:
     """What a verdict that finds nothing must have beside it."""
-    told = "; ".join(unseen.briefly for unseen in assessment.unseen)
+    told = "; ".join(unseen.short_text for unseen in assessment.unseen)
     return f" ({told})" if told else ""
 
 

@@ -57,15 +57,15 @@ class ResponseStream:
     `bad` ones do not. `tokens` counts the stop token too; `stopped`: it ended by itself.
     """
 
-    def __init__(self, checkpoint: LoadedCheckpoint, bounds: DecodingConstraints) -> None:
+    def __init__(self, checkpoint: LoadedCheckpoint, constraints: DecodingConstraints) -> None:
         self.text = self.raw = ""
         self.calls: list[FunctionCall] = []
         self.bad: list[InvalidFunctionCall] = []
         self.tokens = 0
         self.stopped = False
-        self._schemas = _schemas(bounds)
+        self._schemas = _schemas(constraints)
         self._stops = frozenset(checkpoint.stop_ids)
-        self._silent = frozenset(checkpoint.silent_ids)
+        self._silent = frozenset(checkpoint.suppressed_ids)
         self._words = checkpoint.tokenizer.backend_tokenizer
         self._stream = DecodeStream(skip_special_tokens=False)
         self._reader = ToolCallParser(checkpoint.habits.form)
@@ -96,27 +96,27 @@ class ResponseStream:
         return piece
 
 
-def _schemas(bounds: DecodingConstraints) -> dict[str, Mapping[str, Any]]:
-    functions = [tool["function"] for tool in bounds.callable]
+def _schemas(constraints: DecodingConstraints) -> dict[str, Mapping[str, Any]]:
+    functions = [tool["function"] for tool in constraints.callable]
     return {it["name"]: it.get("parameters") or {"type": "object"} for it in functions}
 
 
 def generate(
     checkpoint: LoadedCheckpoint,
     messages: ChatPrompt,
-    bounds: DecodingConstraints,
+    constraints: DecodingConstraints,
     sampling: SamplingParams,
 ) -> Generator[str, None, GenerationResult]:
     """Yield the text as it is said; returns the outcome. Closing it ends the generation.
 
     When calls are invalid the model is told why and asked once more; what it calls then counts.
     """
-    first = yield from _turn(checkpoint, messages, bounds, sampling)
-    if not first.bad or not bounds.callable:
+    first = yield from _turn(checkpoint, messages, constraints, sampling)
+    if not first.bad or not constraints.callable:
         return first
     if first.text:
         yield "\n"
-    again = yield from _turn(checkpoint, _with_complaint(messages, first), bounds, sampling)
+    again = yield from _turn(checkpoint, _with_complaint(messages, first), constraints, sampling)
     return _joined(first, again)
 
 
@@ -146,10 +146,10 @@ def _joined(first: _Turn, again: _Turn) -> GenerationResult:
 def _turn(
     checkpoint: LoadedCheckpoint,
     messages: ChatPrompt,
-    bounds: DecodingConstraints,
+    constraints: DecodingConstraints,
     sampling: SamplingParams,
 ) -> Generator[str, None, _Turn]:
-    hearing = _Hearing(checkpoint, [messages], [bounds], sampling)
+    hearing = _Hearing(checkpoint, [messages], [constraints], sampling)
     for _, piece in hearing:
         yield piece
     return hearing.turns()[0]
@@ -158,15 +158,15 @@ def _turn(
 def generate_batch(
     checkpoint: LoadedCheckpoint,
     prompts: Sequence[ChatPrompt],
-    bounds: Sequence[DecodingConstraints],
+    constraints: Sequence[DecodingConstraints],
     sampling: SamplingParams,
 ) -> list[GenerationResult]:
     """Answers to several prompts in one padded pass; those with invalid calls are asked again."""
-    hearing = _Hearing(checkpoint, prompts, bounds, sampling)
+    hearing = _Hearing(checkpoint, prompts, constraints, sampling)
     for _ in hearing:
         pass
     outcomes: list[GenerationResult] = []
-    for messages, held, turn in zip(prompts, bounds, hearing.turns(), strict=True):
+    for messages, held, turn in zip(prompts, constraints, hearing.turns(), strict=True):
         if turn.bad and held.callable:
             again = _Hearing(checkpoint, [_with_complaint(messages, turn)], [held], sampling)
             for _ in again:
@@ -193,16 +193,16 @@ class _Hearing:
         self,
         checkpoint: LoadedCheckpoint,
         prompts: Sequence[ChatPrompt],
-        bounds: Sequence[DecodingConstraints],
+        constraints: Sequence[DecodingConstraints],
         sampling: SamplingParams,
     ) -> None:
-        if len({held.tools_text for held in bounds}) > 1:
+        if len({held.tools_text for held in constraints}) > 1:
             raise ValueError("the prompts of one batch have the same tools")
         self._checkpoint = checkpoint
         self._prompts = prompts
-        self._bounds = bounds
+        self._bounds = constraints
         self._sampling = sampling
-        self._transcripts = [ResponseStream(checkpoint, held) for held in bounds]
+        self._transcripts = [ResponseStream(checkpoint, held) for held in constraints]
         self._input_tokens = [0] * len(prompts)
         self._started = perf_counter()
         self._first_s = [0.0] * len(prompts)
@@ -236,7 +236,7 @@ class _Hearing:
             max_new_tokens=sampling.max_new_tokens,
             temperature=sampling.temperature,
             seed=sampling.seed,
-            silenced=self._silenced(),
+            suppressed=self._silenced(),
             processors=self._processors(),
             prefix=self._prefix(tools) if len(self._prompts) == 1 else None,
         )
@@ -245,20 +245,22 @@ class _Hearing:
         """The key of what this prompt shares with every other of its system prompt and tools."""
         first = self._prompts[0][0]
         checkpoint = self._checkpoint
-        if not isinstance(first, SystemMessage) or not checkpoint.prefixes.enabled:
+        if not isinstance(first, SystemMessage) or not checkpoint.prefix_cache.enabled:
             return None
         key = f"{first.content}\n{self._bounds[0].tools_text}"
         with checkpoint.lock, torch.inference_mode():
-            if key not in checkpoint.prefixes:
-                checkpoint.prefixes.learn(key, *(_ids(checkpoint, first, it, tools) for it in "ab"))
+            if key not in checkpoint.prefix_cache:
+                checkpoint.prefix_cache.learn(
+                    key, *(_ids(checkpoint, first, it, tools) for it in "ab")
+                )
         return key
 
     def _silenced(self) -> list[int]:
         """With no tool to call in any prompt, calls are not begun."""
-        opening = self._checkpoint.opening_id
+        opening = self._checkpoint.tool_call_open_id
         callable_ = any(held.callable for held in self._bounds)
         extra = [] if callable_ or opening is None else [opening]
-        return [*self._checkpoint.silent_ids, *extra]
+        return [*self._checkpoint.suppressed_ids, *extra]
 
     def _processors(self) -> list[GrammarLogitsProcessor]:
         checkpoint = self._checkpoint

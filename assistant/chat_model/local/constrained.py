@@ -75,21 +75,21 @@ class GrammarCache:
         self._compiler = xgrammar.GrammarCompiler(info, max_threads=2, cache_limit_bytes=1 << 27)
 
     def compiled(
-        self, bounds: DecodingConstraints, form: ToolCallFormat
+        self, constraints: DecodingConstraints, form: ToolCallFormat
     ) -> xgrammar.CompiledGrammar:
         """The grammar of an answer within the bounds."""
-        if bounds.json_schema is not None:
+        if constraints.json_schema is not None:
             return self._compiler.compile_json_schema(
-                json.dumps(bounds.json_schema), any_whitespace=False
+                json.dumps(constraints.json_schema), any_whitespace=False
             )
-        tag = StructuralTag(format=_answer(bounds, form))
+        tag = StructuralTag(format=_answer(constraints, form))
         return self._compiler.compile_structural_tag(tag)
 
 
-def _answer(bounds: DecodingConstraints, form: ToolCallFormat) -> Format:
-    calls = [_call(tool["function"], form) for tool in bounds.callable]
-    if bounds.tool_choice not in (AUTO, NONE):
-        named = bounds.tool_choice != ANY
+def _answer(constraints: DecodingConstraints, form: ToolCallFormat) -> Format:
+    calls = [_call(tool["function"], form) for tool in constraints.callable]
+    if constraints.tool_choice not in (AUTO, NONE):
+        named = constraints.tool_choice != ANY
         return TagsWithSeparatorFormat(
             tags=calls, separator="\n", at_least_one=True, stop_after_first=named
         )
@@ -99,10 +99,10 @@ def _answer(bounds: DecodingConstraints, form: ToolCallFormat) -> Format:
         rules.append((CALL_OPEN, OrFormat(elements=[_after_opening(call) for call in calls])))
     else:
         excluded.append(CALL_OPEN)
-    if bounds.citations:
-        ids: list[Format] = [ConstStringFormat(value=f"{it}]") for it in bounds.citations]
+    if constraints.citations:
+        ids: list[Format] = [ConstStringFormat(value=f"{it}]") for it in constraints.citations]
         rules.append(("[", OrFormat(elements=ids)))
-    elif bounds.citations is not None:
+    elif constraints.citations is not None:
         excluded.append("[")
     if not rules:
         return AnyTextFormat(excludes=excluded)

@@ -21,16 +21,16 @@ def generate_token_ids(
     max_new_tokens: int,
     temperature: float = 0.0,
     seed: int | None = None,
-    silenced: Sequence[int] = (),
+    suppressed: Sequence[int] = (),
     processors: Sequence[transformers.LogitsProcessor] = (),
     prefix: str | None = None,
 ) -> Iterator[list[int | None]]:
     """One token id a prompt and step; None for prompts whose answer has ended.
 
     Ends when all have, or after `max_new_tokens` steps. `temperature` 0 takes the likeliest.
-    `silenced` tokens are never said; the stop token comes out as the last one. `prefix` is the
-    key of a beginning in the checkpoint's `prefixes`. Nothing is computed between two steps, and
-    nothing is left running when the iterator is closed.
+    `suppressed` tokens are never said; the stop token comes out as the last one. `prefix` is the
+    key of a beginning in the checkpoint's `prefix_cache`. Nothing is computed between two steps,
+    and nothing is left running when the iterator is closed.
     """
     model = checkpoint.model
     config = transformers.GenerationConfig(
@@ -39,7 +39,7 @@ def generate_token_ids(
         temperature=temperature if temperature > 0 else None,
         eos_token_id=[*checkpoint.stop_ids],
         pad_token_id=_padding(checkpoint),
-        suppress_tokens=[*silenced] or None,
+        suppress_tokens=[*suppressed] or None,
     )
     random = None if seed is None else torch.Generator(model.device).manual_seed(seed)
     with checkpoint.lock, torch.inference_mode():
@@ -62,7 +62,7 @@ def generate_token_ids(
 
 
 def _known(checkpoint: LoadedCheckpoint, prefix: str | None, input_ids: torch.Tensor) -> Any:
-    return None if prefix is None else checkpoint.prefixes.cache(prefix, input_ids)
+    return None if prefix is None else checkpoint.prefix_cache.cache(prefix, input_ids)
 
 
 def _padding(checkpoint: LoadedCheckpoint) -> int:

@@ -136,9 +136,9 @@ class LocalAnswerScorer:
                 return_dict_in_generate=True,
             )
         logits = told.logits[0].to("cpu", torch.float32, copy=True)
-        logits[:, [*checkpoint.silent_ids]] = -math.inf
-        if checkpoint.opening_id is not None:
-            logits[:, checkpoint.opening_id] = -math.inf
+        logits[:, [*checkpoint.suppressed_ids]] = -math.inf
+        if checkpoint.tool_call_open_id is not None:
+            logits[:, checkpoint.tool_call_open_id] = -math.inf
         chances: torch.Tensor = logits.log_softmax(dim=-1)
         return chances
 

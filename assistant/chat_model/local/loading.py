@@ -52,7 +52,7 @@ class LoadedCheckpoint:
         return tuple({int(it) for it in (*ids, self.tokenizer.eos_token_id) if it is not None})
 
     @cached_property
-    def silent_ids(self) -> tuple[int, ...]:
+    def suppressed_ids(self) -> tuple[int, ...]:
         """Tokens that no answer holds: those that open turns or stand for pictures."""
         known = self.tokenizer.get_vocab()
         silent = {*self.tokenizer.all_special_ids, *(known.get(it) for it in _RESPONSE)}
@@ -60,7 +60,7 @@ class LoadedCheckpoint:
         return tuple(sorted(silent - spoken - {None}))
 
     @cached_property
-    def opening_id(self) -> int | None:
+    def tool_call_open_id(self) -> int | None:
         """The one token that opens a tool call, where there is one."""
         found = self.tokenizer.get_vocab().get(CALL_OPEN)
         return None if found is None else int(found)
@@ -76,7 +76,7 @@ class LoadedCheckpoint:
         return GrammarCache(self.tokenizer, vocabulary=self.vocabulary, stop_ids=self.stop_ids)
 
     @cached_property
-    def prefixes(self) -> PrefixCache:
+    def prefix_cache(self) -> PrefixCache:
         """What the model has read of beginnings that prompts share."""
         return PrefixCache(self.model)
 

@@ -112,8 +112,8 @@ class LocalVLM(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        bounds, sampling = self._request(stop, kwargs)
-        spoken = generate(self.checkpoint, messages, bounds, sampling)
+        constraints, sampling = self._request(stop, kwargs)
+        spoken = generate(self.checkpoint, messages, constraints, sampling)
         outcome = yield from _chunks(spoken)
         yield ChatGenerationChunk(message=_last_chunk(self._message(outcome)))
 
@@ -124,8 +124,8 @@ class LocalVLM(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        bounds, sampling = self._request(stop, kwargs)
-        (outcome,) = generate_batch(self.checkpoint, [messages], [bounds], sampling)
+        constraints, sampling = self._request(stop, kwargs)
+        (outcome,) = generate_batch(self.checkpoint, [messages], [constraints], sampling)
         return ChatResult(generations=[ChatGeneration(message=self._message(outcome))])
 
     def batch(
@@ -148,8 +148,8 @@ class LocalVLM(BaseChatModel):
         answers: list[AIMessage] = []
         for start in range(0, len(prompts), self.batch_limit):
             part = slice(start, start + self.batch_limit)
-            bounds = [held for held, _ in asked[part]]
-            outcomes = generate_batch(self.checkpoint, prompts[part], bounds, asked[start][1])
+            constraints = [held for held, _ in asked[part]]
+            outcomes = generate_batch(self.checkpoint, prompts[part], constraints, asked[start][1])
             answers += [self._message(outcome) for outcome in outcomes]
         return answers
 
@@ -161,7 +161,7 @@ class LocalVLM(BaseChatModel):
         if unknown := options.keys() - _OPTIONS:
             raise TypeError(f"LocalVLM takes no option {', '.join(sorted(unknown))}")
         citations = options.get("allowed_citations")
-        bounds = DecodingConstraints(
+        constraints = DecodingConstraints(
             tools=tuple(convert_to_openai_tool(tool) for tool in options.get("tools") or ()),
             tool_choice=_choice(options.get("tool_choice")),
             citations=None if citations is None else tuple(citations),
@@ -173,7 +173,7 @@ class LocalVLM(BaseChatModel):
             seed=options.get("seed"),
             constrained=options.get("constrained", self.constrained),
         )
-        return bounds, sampling
+        return constraints, sampling
 
     def _message(self, outcome: GenerationResult) -> AIMessage:
         tokens = UsageMetadata(

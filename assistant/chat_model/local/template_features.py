@@ -35,12 +35,12 @@ class TemplateCapabilities:
     form: ToolCallFormat
     tool_pictures: bool
     text_parts: bool
-    thinks: bool
+    supports_thinking: bool
 
     @property
     def options(self) -> dict[str, bool]:
         """Variables for the template: no thinking aloud; the evidence is what is to be said."""
-        return {"enable_thinking": False} if self.thinks else {}
+        return {"enable_thinking": False} if self.supports_thinking else {}
 
 
 def probe_template(name: str, processor: Any) -> TemplateCapabilities:

@@ -1,4 +1,4 @@
-"""One dialogue in the making: typed steps, what is on the desk, and what may be cited.
+"""One dialogue in the making: typed steps, what is on the workspace, and what may be cited.
 
 The steps are those of a real conversation (`assistant.conversation.steps`), so that a dialogue is
 rendered and checked by the very code that serves people.
@@ -38,8 +38,8 @@ PLACEHOLDER_IMAGE = np.zeros((2, 2, 3), np.uint8)
 class DialogueBuilder:
     """Steps so far, and the state that the next turn builds on."""
 
-    def __init__(self, stuff: ToolResultPool, rng: random.Random) -> None:
-        self.stuff, self.rng = stuff, rng
+    def __init__(self, tool_results: ToolResultPool, rng: random.Random) -> None:
+        self.tool_results, self.rng = tool_results, rng
         self.steps: list[Step] = []
         self.photos: dict[str, HarvestedPicture] = {}
         self.person: list[str] = []  # the photos of the person asked about now
@@ -52,12 +52,12 @@ class DialogueBuilder:
         self._calls = 0
         for fact in meaning_facts():
             self.facts[fact.id] = fact
-        self.knows("hits.all")
-        self.knows("G5")
+        self.allow_citation("hits.all")
+        self.allow_citation("G5")
 
     # -- steps --------------------------------------------------------------------------------
 
-    def asks(self, text: str, *, photos: tuple[str, ...] = ()) -> None:
+    def add_user_turn(self, text: str, *, photos: tuple[str, ...] = ()) -> None:
         """The person says something."""
         self.steps.append(UserTurn(text, photos))
         self.shown += [self.photos[handle].picture for handle in photos]
@@ -68,7 +68,9 @@ class DialogueBuilder:
         self.steps.append(ToolCall(f"call_{self._calls}", name, arguments))
         return f"call_{self._calls}"
 
-    def gets(self, call: str, name: str, content: Mapping[str, Any], *, picture: str = "") -> None:
+    def add_tool_result(
+        self, call: str, name: str, content: Mapping[str, Any], *, picture: str = ""
+    ) -> None:
         """The tool answers; with a picture, `picture` says whose."""
         text = to_compact_json(content)
         blocks: Any = text
@@ -77,44 +79,44 @@ class DialogueBuilder:
             self.shown.append(self.hit(picture).picture)
         self.steps.append(ToolResult(call, name, blocks, True, 0.0))
 
-    def refuses(self, call: str, name: str, message: str) -> None:
+    def add_tool_error(self, call: str, name: str, message: str) -> None:
         """The tool has a ToolError."""
         self.steps.append(ToolResult(call, name, _error(message), False, 0.0))
 
-    def says(self, text: str) -> None:
+    def add_answer(self, text: str) -> None:
         """The model answers."""
-        self.targets.append((text, self.ground()))
+        self.targets.append((text, self.context()))
         self.steps.append(ModelText((CheckedSentence(text),), None, 0.0))
 
-    # -- the desk -----------------------------------------------------------------------------
+    # -- the workspace -----------------------------------------------------------------------------
 
     def new_photo(self) -> str:
-        """A photo comes onto the desk."""
+        """A photo comes onto the workspace."""
         handle = f"Q{len(self.photos) + 1}"
-        subject = self.stuff.photo(handle, self.rng)
+        subject = self.tool_results.photo(handle, self.rng)
         self.photos[handle] = subject
-        self.knows(f"{handle}.faces")
+        self.allow_citation(f"{handle}.faces")
         self.learn(subject.score)
         return handle
 
-    def searched(self, search: SampledSearch) -> None:
+    def set_search(self, search: SampledSearch) -> None:
         """The hits are those of a new search."""
         self.search, self.focus = search, None
         for name in [name for name in self.facts if name.startswith(("H", "S"))]:
             del self.facts[name]
         for hit in search.hits:
             self.learn(hit.score)
-            self.knows(f"{hit.line['id']}.verdict")
+            self.allow_citation(f"{hit.line['id']}.verdict")
         for number in range(1, 9):
-            self.knows(f"S{number}")
+            self.allow_citation(f"S{number}")
         for key in VERDICT_KEYS:
-            self.knows(f"hits.{key}")
+            self.allow_citation(f"hits.{key}")
 
-    def knows(self, handle: str) -> None:
+    def allow_citation(self, handle: str) -> None:
         """A fact can be cited from now on; what it says is for the application to fill in."""
         self.facts[handle] = _fact(handle, "")
 
-    def looked(self, handle: str, described: Json) -> None:
+    def add_file_fact(self, handle: str, described: Json) -> None:
         """What the file of a picture is can be cited from now on."""
         self.facts[f"{handle}.file"] = file_fact(handle, described)
 
@@ -132,7 +134,7 @@ class DialogueBuilder:
         assert self.search is not None  # noqa: S101 - turns about hits need a search
         return self.search.hits[int(handle[1:]) - 1]
 
-    def ground(self) -> FactContext:
+    def context(self) -> FactContext:
         """What a text may say at this point, for the checker."""
         return FactContext(fact=dict(self.facts).get)
 

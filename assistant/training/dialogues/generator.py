@@ -53,252 +53,293 @@ TOP = 10
 Turn = Callable[[DialogueBuilder], None]
 
 
-def dialogue(stuff: ToolResultPool, rng: random.Random) -> DialogueBuilder:
+def dialogue(tool_results: ToolResultPool, rng: random.Random) -> DialogueBuilder:
     """A whole conversation of one to eight turns."""
-    talk = DialogueBuilder(stuff, rng)
+    builder = DialogueBuilder(tool_results, rng)
     if rng.random() < 0.06:
-        greeting(talk)
+        greeting(builder)
     opening = rng.choices(
         (first_search, own_photo_first, without_photo, small_talk),
         (0.72, 0.08, 0.13, 0.07),
     )[0]
-    opening(talk)
+    opening(builder)
     turns = rng.choice((0, 1, 1, 2, 2, 3, 4, 5, 6, 7))
     for _ in range(turns):
-        follow_up(talk)
-    return talk
+        follow_up(builder)
+    return builder
 
 
 # -- openings --------------------------------------------------------------------------------
 
 
-def first_search(talk: DialogueBuilder) -> None:
+def first_search(builder: DialogueBuilder) -> None:
     """One to three photos, and what is to be found."""
-    count = talk.rng.choice((1, 1, 1, 1, 2, 3))
-    photos = tuple(talk.new_photo() for _ in range(count))
-    talk.person = [*photos]
-    if talk.rng.random() < 0.2:
-        number, named = draw_hit_count(talk.rng)
-        talk.asks(draw_wording(words.FIND_TOP, talk.rng, top=named), photos=photos)
-        search(talk, top=number)
+    count = builder.rng.choice((1, 1, 1, 1, 2, 3))
+    photos = tuple(builder.new_photo() for _ in range(count))
+    builder.person = [*photos]
+    if builder.rng.random() < 0.2:
+        number, named = draw_hit_count(builder.rng)
+        builder.add_user_turn(draw_wording(words.FIND_TOP, builder.rng, top=named), photos=photos)
+        search(builder, top=number)
     else:
-        canned = talk.rng.random() < 0.1
-        text = talk.rng.choice(words.CANNED_FIND) if canned else draw_wording(words.FIND, talk.rng)
-        talk.asks(text, photos=photos)
-        search(talk)
+        canned = builder.rng.random() < 0.1
+        text = (
+            builder.rng.choice(words.CANNED_FIND)
+            if canned
+            else draw_wording(words.FIND, builder.rng)
+        )
+        builder.add_user_turn(text, photos=photos)
+        search(builder)
 
 
-def own_photo_first(talk: DialogueBuilder) -> None:
+def own_photo_first(builder: DialogueBuilder) -> None:
     """Is this photo authentic?"""
-    photo = talk.new_photo()
-    talk.person = [photo]
-    talk.asks(draw_wording(words.OWN_PHOTO, talk.rng, photo=photo), photos=(photo,))
-    score_of(talk, photo)
+    photo = builder.new_photo()
+    builder.person = [photo]
+    builder.add_user_turn(draw_wording(words.OWN_PHOTO, builder.rng, photo=photo), photos=(photo,))
+    score_of(builder, photo)
 
 
-def without_photo(talk: DialogueBuilder) -> None:
+def without_photo(builder: DialogueBuilder) -> None:
     """A request that needs a photo, and none is there."""
-    kind = talk.rng.random()
+    kind = builder.rng.random()
     if kind < 0.5:
-        _, named = draw_hit_count(talk.rng)
-        talk.asks(draw_wording((*words.FIND, *words.FIND_TOP), talk.rng, top=named))
-        talk.says(say.ASK_PHOTO)
-        if talk.rng.random() < 0.7:
-            photo = talk.new_photo()
-            talk.person = [photo]
-            text = "" if talk.rng.random() < 0.3 else draw_wording(words.FIND, talk.rng)
-            talk.asks(text or "here it is", photos=(photo,))
-            search(talk)
+        _, named = draw_hit_count(builder.rng)
+        builder.add_user_turn(draw_wording((*words.FIND, *words.FIND_TOP), builder.rng, top=named))
+        builder.add_answer(say.ASK_PHOTO)
+        if builder.rng.random() < 0.7:
+            photo = builder.new_photo()
+            builder.person = [photo]
+            text = "" if builder.rng.random() < 0.3 else draw_wording(words.FIND, builder.rng)
+            builder.add_user_turn(text or "here it is", photos=(photo,))
+            search(builder)
     elif kind < 0.8:
-        _about_nothing(talk)
-        talk.says(say.NO_SEARCH)
+        _about_nothing(builder)
+        builder.add_answer(say.NO_SEARCH)
     else:
-        gallery(talk)
+        gallery(builder)
 
 
-def _about_nothing(talk: DialogueBuilder) -> None:
-    name, photo = hit_name(talk.rng.randint(1, 9), talk.rng), "Q1"
-    patterns = talk.rng.choice((words.WHY, words.WHERE, words.SURE, words.COMPARE, words.DESCRIBE,
-                                words.SAME_PERSON, *words.WHICH.values(), words.WORST,
-                                words.COUNTS, words.TOP, words.COMPARE_TWO))  # fmt: skip
-    _, named = draw_hit_count(talk.rng)
-    talk.asks(draw_wording(patterns, talk.rng, hit=name, photo=photo, top=named, other="hit two"))
+def _about_nothing(builder: DialogueBuilder) -> None:
+    name, photo = hit_name(builder.rng.randint(1, 9), builder.rng), "Q1"
+    patterns = builder.rng.choice(
+        (
+            words.WHY,
+            words.WHERE,
+            words.SURE,
+            words.COMPARE,
+            words.DESCRIBE,
+            words.SAME_PERSON,
+            *words.WHICH.values(),
+            words.WORST,
+            words.COUNTS,
+            words.TOP,
+            words.COMPARE_TWO,
+        )
+    )
+    _, named = draw_hit_count(builder.rng)
+    builder.add_user_turn(
+        draw_wording(patterns, builder.rng, hit=name, photo=photo, top=named, other="hit two")
+    )
 
 
-def small_talk(talk: DialogueBuilder) -> None:
+def small_talk(builder: DialogueBuilder) -> None:
     """Something that needs no tool."""
-    talk.rng.choice(
+    builder.rng.choice(
         (greeting, abilities, outside, outside, how_to_index, meaning, injection, reliability)
-    )(talk)
+    )(builder)
 
 
 # -- searching -------------------------------------------------------------------------------
 
 
-def search(talk: DialogueBuilder, *, top: int | None = None, first: bool = True) -> None:
+def search(builder: DialogueBuilder, *, top: int | None = None, first: bool = True) -> None:
     """The search, with what may come in its way: several faces, no face, an empty gallery."""
-    luck = talk.rng.random() if first else 1.0
-    arguments = {"photos": [*talk.person], **({} if top is None else {"top": top})}
-    call = talk.calls("find_person", **arguments)
-    photo = talk.person[-1]
+    luck = builder.rng.random() if first else 1.0
+    arguments = {"photos": [*builder.person], **({} if top is None else {"top": top})}
+    call = builder.calls("find_person", **arguments)
+    photo = builder.person[-1]
     if luck < 0.07:
-        talk.refuses(call, "find_person", (
-            f"{photo} shows several faces; ask which one is meant, counted from the left, "
-            "then call find_person with face"
-        ))  # fmt: skip
-        talk.says(say.which_face(photo))
-        _which_face(talk, arguments)
+        builder.add_tool_error(
+            call,
+            "find_person",
+            (
+                f"{photo} shows several faces; ask which one is meant, counted from the left, "
+                "then call find_person with face"
+            ),
+        )
+        builder.add_answer(say.which_face(photo))
+        _which_face(builder, arguments)
     elif luck < 0.09:
         message = f"no face was found in {photo}; ask for a sharper or larger photo"
-        talk.refuses(call, "find_person", message)
-        talk.says(say.no_face(photo))
-        new = talk.new_photo()
-        talk.person = [new]
-        talk.asks(
-            draw_wording(("(here|try|take|use) (this one|another one|this photo)",), talk.rng),
+        builder.add_tool_error(call, "find_person", message)
+        builder.add_answer(say.no_face(photo))
+        new = builder.new_photo()
+        builder.person = [new]
+        builder.add_user_turn(
+            draw_wording(("(here|try|take|use) (this one|another one|this photo)",), builder.rng),
             photos=(new,),
         )
-        search(talk, top=top, first=False)
+        search(builder, top=top, first=False)
     elif luck < 0.12:
-        talk.refuses(call, "find_person", _empty(talk))
-        talk.says(say.EMPTY)
+        builder.add_tool_error(call, "find_person", _empty(builder))
+        builder.add_answer(say.EMPTY)
     else:
-        _found(talk, call, top=top or TOP)
+        _found(builder, call, top=top or TOP)
 
 
-def _empty(talk: DialogueBuilder) -> str:
-    name = talk.rng.choice(("default", "default", "case", "photos", "press"))
+def _empty(builder: DialogueBuilder) -> str:
+    name = builder.rng.choice(("default", "default", "case", "photos", "press"))
     return f"the gallery {name!r} is empty; add images with the Gallery panel or `unmask index DIR`"
 
 
-def _which_face(talk: DialogueBuilder, arguments: dict[str, object]) -> None:
-    number = talk.rng.choice((1, 1, 2, 2, 3, 4))
+def _which_face(builder: DialogueBuilder, arguments: dict[str, object]) -> None:
+    number = builder.rng.choice((1, 1, 2, 2, 3, 4))
     named = ORDINALS[number]
     if number == 1:
-        named = talk.rng.choice(("first", "left", "leftmost", "one on the left,"))
+        named = builder.rng.choice(("first", "left", "leftmost", "one on the left,"))
     elif number < 4:
-        named = talk.rng.choice((named, f"{named} from the left,"))
-    shown = talk.rng.choice((str(number), NUMBER_WORDS[number]))
-    talk.asks(draw_wording(words.ASK_FACE, talk.rng, face=named, facenumber=shown))
-    call = talk.calls("find_person", **arguments, face=number)
-    _found(talk, call, top=int(str(arguments.get("top", TOP))))
+        named = builder.rng.choice((named, f"{named} from the left,"))
+    shown = builder.rng.choice((str(number), NUMBER_WORDS[number]))
+    builder.add_user_turn(draw_wording(words.ASK_FACE, builder.rng, face=named, facenumber=shown))
+    call = builder.calls("find_person", **arguments, face=number)
+    _found(builder, call, top=int(str(arguments.get("top", TOP))))
 
 
-def _found(talk: DialogueBuilder, call: str, *, top: int) -> None:
-    result = talk.stuff.search(talk.rng, top=top)
-    talk.gets(call, "find_person", result.answer)
-    talk.searched(result)
-    talk.says(say.found(result.answer))
+def _found(builder: DialogueBuilder, call: str, *, top: int) -> None:
+    result = builder.tool_results.search(builder.rng, top=top)
+    builder.add_tool_result(call, "find_person", result.answer)
+    builder.set_search(result)
+    builder.add_answer(say.found(result.answer))
     if result.hits:
-        talk.focus = result.hits[0].line["id"]
+        builder.focus = result.hits[0].line["id"]
 
 
-def again_top(talk: DialogueBuilder) -> None:
+def again_top(builder: DialogueBuilder) -> None:
     """Only the worst five."""
-    number, named = draw_hit_count(talk.rng)
-    talk.asks(draw_wording(words.TOP, talk.rng, top=named))
-    search(talk, top=number, first=False)
+    number, named = draw_hit_count(builder.rng)
+    builder.add_user_turn(draw_wording(words.TOP, builder.rng, top=named))
+    search(builder, top=number, first=False)
 
 
-def again(talk: DialogueBuilder) -> None:
+def again(builder: DialogueBuilder) -> None:
     """The same search once more."""
-    talk.asks(draw_wording(words.AGAIN, talk.rng))
-    search(talk, first=False)
+    builder.add_user_turn(draw_wording(words.AGAIN, builder.rng))
+    search(builder, first=False)
 
 
-def compare_photos(talk: DialogueBuilder) -> None:
+def compare_photos(builder: DialogueBuilder) -> None:
     """Two photos beside each other."""
-    one, other = talk.rng.sample([*talk.photos], 2)
-    said = expand(talk.rng.choice(words.COMPARE_PHOTOS), talk.rng)
+    one, other = builder.rng.sample([*builder.photos], 2)
+    said = expand(builder.rng.choice(words.COMPARE_PHOTOS), builder.rng)
     if "<photo>" not in said:
-        one, other = [*talk.photos][:2]
-    talk.asks(draw_wording((said,), talk.rng, photo=one, other=other))
-    compared(talk, one, other, None)
+        one, other = [*builder.photos][:2]
+    builder.add_user_turn(draw_wording((said,), builder.rng, photo=one, other=other))
+    compared(builder, one, other, None)
 
 
-def next_person(talk: DialogueBuilder) -> None:
+def next_person(builder: DialogueBuilder) -> None:
     """Another person's photo."""
-    photo = talk.new_photo()
-    talk.person = [photo]
+    photo = builder.new_photo()
+    builder.person = [photo]
     patterns = (*words.NEXT_PERSON, *words.NEXT_PERSON, *words.FIND)
-    talk.asks(draw_wording(patterns, talk.rng), photos=(photo,))
-    search(talk)
+    builder.add_user_turn(draw_wording(patterns, builder.rng), photos=(photo,))
+    search(builder)
 
 
-def more_photos(talk: DialogueBuilder) -> None:
+def more_photos(builder: DialogueBuilder) -> None:
     """More photos of the same person."""
-    photos = tuple(talk.new_photo() for _ in range(talk.rng.choice((1, 1, 2))))
-    talk.person = [*talk.person, *photos]
-    talk.asks(draw_wording(words.MORE_PHOTOS, talk.rng), photos=photos)
-    search(talk, first=False)
+    photos = tuple(builder.new_photo() for _ in range(builder.rng.choice((1, 1, 2))))
+    builder.person = [*builder.person, *photos]
+    builder.add_user_turn(draw_wording(words.MORE_PHOTOS, builder.rng), photos=photos)
+    search(builder, first=False)
 
 
 # -- about hits ------------------------------------------------------------------------------
 
 
-def bad_handle(talk: DialogueBuilder) -> None:
+def bad_handle(builder: DialogueBuilder) -> None:
     """A hit that is not there."""
-    assert talk.search is not None  # noqa: S101 - guarded by `follow_up`
-    count = len(talk.search.hits)
-    number = count + talk.rng.randint(1, 9)
+    assert builder.search is not None  # noqa: S101 - guarded by `follow_up`
+    count = len(builder.search.hits)
+    number = count + builder.rng.randint(1, 9)
     name = f"H{number}"
-    tool, patterns = talk.rng.choice((
-        ("score_fake", words.WHY), ("locate_artifacts", words.WHERE),
-        ("describe_image", words.DESCRIBE), ("compare_faces", words.COMPARE),
-    ))  # fmt: skip
-    said = expand(talk.rng.choice(patterns), talk.rng)
-    photo = talk.person[0]
-    talk.asks(draw_wording((said,), talk.rng, hit=hit_name(number, talk.rng), photo=photo))
+    tool, patterns = builder.rng.choice(
+        (
+            ("score_fake", words.WHY),
+            ("locate_artifacts", words.WHERE),
+            ("describe_image", words.DESCRIBE),
+            ("compare_faces", words.COMPARE),
+        )
+    )
+    said = expand(builder.rng.choice(patterns), builder.rng)
+    photo = builder.person[0]
+    builder.add_user_turn(
+        draw_wording((said,), builder.rng, hit=hit_name(number, builder.rng), photo=photo)
+    )
     arguments = {"image": name}
     if tool == "compare_faces":
         arguments = {"first": photo, "second": name}
-    call = talk.calls(tool, **arguments)
-    talk.refuses(call, tool, f'there is no hit "{name}"; hits are H1 to H{count}')
-    talk.says(say.NO_SUCH_HIT)
+    call = builder.calls(tool, **arguments)
+    builder.add_tool_error(call, tool, f'there is no hit "{name}"; hits are H1 to H{count}')
+    builder.add_answer(say.NO_SUCH_HIT)
 
 
-def find_and_more(talk: DialogueBuilder) -> None:
+def find_and_more(builder: DialogueBuilder) -> None:
     """Two requests in one: search, then look into the first hit."""
-    photo = talk.new_photo()
-    talk.person = [photo]
-    patterns, then = talk.rng.choice(((words.WHY, "score_fake"), (words.WHERE, "locate_artifacts")))
-    name = talk.rng.choice(("the first hit", "the worst one", "the first one", "hit 1", "H1",
-                            "the top hit", "the strongest one"))  # fmt: skip
-    text = draw_wording(words.FIND, talk.rng).rstrip(".?! ")
-    more = draw_wording(patterns, talk.rng, hit=name)
-    talk.asks(f"{text}{talk.rng.choice((' and ', ', then ', '. ', '; '))}{more}", photos=(photo,))
-    call = talk.calls("find_person", photos=[photo])
-    result = talk.stuff.search(talk.rng, top=TOP)
-    talk.gets(call, "find_person", result.answer)
-    talk.searched(result)
+    photo = builder.new_photo()
+    builder.person = [photo]
+    patterns, then = builder.rng.choice(
+        ((words.WHY, "score_fake"), (words.WHERE, "locate_artifacts"))
+    )
+    name = builder.rng.choice(
+        (
+            "the first hit",
+            "the worst one",
+            "the first one",
+            "hit 1",
+            "H1",
+            "the top hit",
+            "the strongest one",
+        )
+    )
+    text = draw_wording(words.FIND, builder.rng).rstrip(".?! ")
+    more = draw_wording(patterns, builder.rng, hit=name)
+    builder.add_user_turn(
+        f"{text}{builder.rng.choice((' and ', ', then ', '. ', '; '))}{more}", photos=(photo,)
+    )
+    call = builder.calls("find_person", photos=[photo])
+    result = builder.tool_results.search(builder.rng, top=TOP)
+    builder.add_tool_result(call, "find_person", result.answer)
+    builder.set_search(result)
     if not result.hits:
-        talk.says(say.found(result.answer))
+        builder.add_answer(say.found(result.answer))
         return
-    (score_of if then == "score_fake" else locate_on)(talk, "H1")
+    (score_of if then == "score_fake" else locate_on)(builder, "H1")
 
 
 # -- in general ------------------------------------------------------------------------------
 
 
-def gallery(talk: DialogueBuilder) -> None:
+def gallery(builder: DialogueBuilder) -> None:
     """What is in the gallery?"""
-    talk.asks(draw_wording(words.GALLERY, talk.rng))
-    call = talk.calls("gallery_summary")
-    if talk.rng.random() < 0.15 and talk.search is None:
-        talk.refuses(call, "gallery_summary", _empty(talk))
-        talk.says(say.EMPTY)
+    builder.add_user_turn(draw_wording(words.GALLERY, builder.rng))
+    call = builder.calls("gallery_summary")
+    if builder.rng.random() < 0.15 and builder.search is None:
+        builder.add_tool_error(call, "gallery_summary", _empty(builder))
+        builder.add_answer(say.EMPTY)
         return
-    talk.gets(call, "gallery_summary", talk.stuff.gallery)
+    builder.add_tool_result(call, "gallery_summary", builder.tool_results.gallery)
     for handle in ("G1", "G2", "G3", "G4"):
-        talk.knows(handle)
-    talk.says(say.gallery())
+        builder.allow_citation(handle)
+    builder.add_answer(say.gallery())
 
 
-def unanswerable(talk: DialogueBuilder) -> None:
+def unanswerable(builder: DialogueBuilder) -> None:
     """A question about the hits that no tool measures."""
-    _, name = pick(talk)
-    talk.asks(draw_wording(UNANSWERABLE, talk.rng, hit=name))
-    talk.says(say.UNANSWERABLE)
+    _, name = pick(builder)
+    builder.add_user_turn(draw_wording(UNANSWERABLE, builder.rng, hit=name))
+    builder.add_answer(say.UNANSWERABLE)
 
 
 _ABOUT_HITS: tuple[tuple[Turn, float], ...] = (
@@ -316,29 +357,29 @@ _WITHOUT_HITS: tuple[tuple[Turn, float], ...] = (
 )  # fmt: skip
 
 
-def follow_up(talk: DialogueBuilder) -> None:
-    """One more turn that fits what is on the desk."""
-    hits = talk.search.hits if talk.search else ()
+def follow_up(builder: DialogueBuilder) -> None:
+    """One more turn that fits what is on the workspace."""
+    hits = builder.search.hits if builder.search else ()
     if not hits:
         turns = [*_WITHOUT_HITS]
-        if talk.search is None and talk.photos:
+        if builder.search is None and builder.photos:
             turns += [(search_first, 3), (own_photo, 2), (search_now, 5)]
-        if talk.search is not None:
+        if builder.search is not None:
             turns += [(which, 2), (counts, 1)]
     else:
         turns = [(turn, weight) for turn, weight in _ABOUT_HITS
                  if (turn is not compare_two or len(hits) > 1)
-                 and (turn is not compare_photos or len(talk.photos) > 1)]  # fmt: skip
-    talk.rng.choices([turn for turn, _ in turns], [weight for _, weight in turns])[0](talk)
+                 and (turn is not compare_photos or len(builder.photos) > 1)]  # fmt: skip
+    builder.rng.choices([turn for turn, _ in turns], [weight for _, weight in turns])[0](builder)
 
 
-def search_now(talk: DialogueBuilder) -> None:
+def search_now(builder: DialogueBuilder) -> None:
     """The photo is there already."""
-    talk.asks(draw_wording(words.FIND, talk.rng))
-    search(talk)
+    builder.add_user_turn(draw_wording(words.FIND, builder.rng))
+    search(builder)
 
 
-def search_first(talk: DialogueBuilder) -> None:
-    """About hits, before any search, with a photo on the desk."""
-    _about_nothing(talk)
-    talk.says(say.SEARCH_FIRST)
+def search_first(builder: DialogueBuilder) -> None:
+    """About hits, before any search, with a photo on the workspace."""
+    _about_nothing(builder)
+    builder.add_answer(say.SEARCH_FIRST)

@@ -54,7 +54,7 @@ class HarvestedPicture:
     picture: int
     face: int
 
-    def under(self, handle: str) -> "HarvestedPicture":
+    def with_handle(self, handle: str) -> "HarvestedPicture":
         """The same with its handle filled in."""
         return HarvestedPicture(
             line=_renamed(self.line, "@", handle),
@@ -92,12 +92,12 @@ class ToolResultPool:
     @classmethod
     def read(cls, *folders: Path) -> "ToolResultPool":
         """The records of one or several harvests; picture numbers count through all of them."""
-        stuff, offset = cls(), 0
+        tool_results, offset = cls(), 0
         for folder in folders:
             for line in (folder / "records.jsonl").read_text().splitlines():
-                stuff.take(json.loads(line), offset)
+                tool_results.take(json.loads(line), offset)
             offset += len([*(folder / "pictures").glob("*.jpg")])
-        return stuff
+        return tool_results
 
     def take(self, record: Json, offset: int) -> None:
         """Take one search's results apart."""
@@ -131,7 +131,7 @@ class ToolResultPool:
         subject = _varied(rng.choice(self.photos), rng)
         if rng.random() < 0.7:  # the real ones are nearly all alike
             _set(subject.score, "P2", rng.choice(("forged", "uncertain", "no sign of forgery")))
-        return subject.under(handle)
+        return subject.with_handle(handle)
 
     def search(self, rng: random.Random, *, top: int) -> SampledSearch:
         """A search with up to `top` hits, of any mixture of verdicts."""
@@ -141,7 +141,7 @@ class ToolResultPool:
         size = rng.choice((0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 20, 30, 50))
         drawn = rng.choices(VERDICTS, shares, k=size)
         order = sorted(drawn, key=lambda name: VERDICTS.index(name) + rng.gauss(0, 0.9))
-        shown = [self._hit(name, rng).under(f"H{n}") for n, name in enumerate(order[:top], 1)]
+        shown = [self._hit(name, rng).with_handle(f"H{n}") for n, name in enumerate(order[:top], 1)]
         counts = {
             f"S{number} {name}": _word(drawn.count(name))
             for number, name in enumerate(VERDICTS, start=2)

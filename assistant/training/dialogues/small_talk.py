@@ -151,58 +151,58 @@ INJECTION = (
 )
 
 
-def greeting(talk: DialogueBuilder) -> None:
+def greeting(builder: DialogueBuilder) -> None:
     """Hello."""
-    talk.asks(draw_wording(GREETING, talk.rng))
-    talk.says(say.GREETING)
+    builder.add_user_turn(draw_wording(GREETING, builder.rng))
+    builder.add_answer(say.GREETING)
 
 
-def meaning(talk: DialogueBuilder) -> None:
+def meaning(builder: DialogueBuilder) -> None:
     """What does E4 mean?"""
-    fact = talk.rng.choice([*say.MEANINGS])
-    if talk.rng.random() < 0.35 and fact[0] in "EP":
-        shown = f"{talk.rng.choice('HHHQC')}{talk.rng.randint(1, 10)}.{fact}"
+    fact = builder.rng.choice([*say.MEANINGS])
+    if builder.rng.random() < 0.35 and fact[0] in "EP":
+        shown = f"{builder.rng.choice('HHHQC')}{builder.rng.randint(1, 10)}.{fact}"
     else:
-        shown = fact if talk.rng.random() < 0.85 else fact.lower()
-    if talk.rng.random() < 0.1:
+        shown = fact if builder.rng.random() < 0.85 else fact.lower()
+    if builder.rng.random() < 0.1:
         shown = f"[{shown}]"
-    talk.asks(draw_wording(MEANING, talk.rng, fact=shown))
-    talk.says(say.meaning(fact))
+    builder.add_user_turn(draw_wording(MEANING, builder.rng, fact=shown))
+    builder.add_answer(say.meaning(fact))
 
 
-def abilities(talk: DialogueBuilder) -> None:
+def abilities(builder: DialogueBuilder) -> None:
     """What can you do?"""
-    talk.asks(draw_wording(ABILITIES, talk.rng))
-    talk.says(say.ABILITIES)
+    builder.add_user_turn(draw_wording(ABILITIES, builder.rng))
+    builder.add_answer(say.ABILITIES)
 
 
-def reliability(talk: DialogueBuilder) -> None:
+def reliability(builder: DialogueBuilder) -> None:
     """How sure can you be, in general?"""
-    talk.asks(draw_wording(RELIABILITY, talk.rng))
-    talk.says(say.RELIABILITY)
+    builder.add_user_turn(draw_wording(RELIABILITY, builder.rng))
+    builder.add_answer(say.RELIABILITY)
 
 
-def thanks(talk: DialogueBuilder) -> None:
+def thanks(builder: DialogueBuilder) -> None:
     """Thanks."""
-    talk.asks(draw_wording(THANKS, talk.rng))
-    talk.says(say.THANKS)
+    builder.add_user_turn(draw_wording(THANKS, builder.rng))
+    builder.add_answer(say.THANKS)
 
 
-def how_to_index(talk: DialogueBuilder) -> None:
+def how_to_index(builder: DialogueBuilder) -> None:
     """How do I add images?"""
-    talk.asks(draw_wording(HOW_TO_INDEX, talk.rng))
-    talk.says(say.HOW_TO_INDEX)
+    builder.add_user_turn(draw_wording(HOW_TO_INDEX, builder.rng))
+    builder.add_answer(say.HOW_TO_INDEX)
 
 
-def outside(talk: DialogueBuilder) -> None:
+def outside(builder: DialogueBuilder) -> None:
     """A question outside of the job."""
-    _, named = draw_hit_count(talk.rng)
-    talk.asks(draw_wording(OUTSIDE, talk.rng, top=named))
-    talk.says(say.OUTSIDE)
+    _, named = draw_hit_count(builder.rng)
+    builder.add_user_turn(draw_wording(OUTSIDE, builder.rng, top=named))
+    builder.add_answer(say.OUTSIDE)
 
 
-def injection(talk: DialogueBuilder) -> None:
+def injection(builder: DialogueBuilder) -> None:
     """Text that wants to be obeyed."""
-    name = hit_name(talk.rng.randint(1, 5), talk.rng)
-    talk.asks(draw_wording(INJECTION, talk.rng, hit=name))
-    talk.says(say.OBEDIENCE)
+    name = hit_name(builder.rng.randint(1, 5), builder.rng)
+    builder.add_user_turn(draw_wording(INJECTION, builder.rng, hit=name))
+    builder.add_answer(say.OBEDIENCE)

@@ -48,9 +48,9 @@ class ImageWriter:
         return self._count - 1
 
 
-def caller(desk: Workspace) -> Answers:
-    """The desk's tools as a function (name, **arguments) -> the text that a model sees."""
-    tools = {tool.name: tool for tool in toolkit(desk)}
+def caller(workspace: Workspace) -> Answers:
+    """The workspace's tools as a function (name, **arguments) -> the text that a model sees."""
+    tools = {tool.name: tool for tool in toolkit(workspace)}
 
     def call(name: str, **arguments: Any) -> str:
         content = tools[name].invoke(arguments)
@@ -105,15 +105,15 @@ def records(
     home = index_gallery(parts, place)
     for exhibit in exhibits:
         if exhibit.kind == "query":
-            desk = Workspace(parts, home=home)
+            workspace = Workspace(parts, home=home)
             try:
-                yield _record(desk, place / exhibit.file, pictures)
+                yield _record(workspace, place / exhibit.file, pictures)
             except ToolError as error:
                 print(f"left out {exhibit.file}: {error}")
 
 
-def _record(desk: Workspace, photo: Path, pictures: ImageWriter) -> dict[str, Any]:
-    handle, call = desk.add_photo(photo), caller(desk)
+def _record(workspace: Workspace, photo: Path, pictures: ImageWriter) -> dict[str, Any]:
+    handle, call = workspace.add_photo(photo), caller(workspace)
     find = json.loads(call("find_person", photos=[handle], top=26))
     hits = [hit["id"] for hit in find["hits"]]
     rng = np.random.default_rng(len(hits) + pictures._count)
@@ -131,8 +131,8 @@ def _record(desk: Workspace, photo: Path, pictures: ImageWriter) -> dict[str, An
             for first, second in pairs
             if first != second
         ],
-        "pictures": {name: pictures.keep(desk.pixels(name)) for name in [handle, *hits[:12]]},
-        "faces": {name: pictures.keep(desk.aligned(name, FACE_SIDE_PX))
+        "pictures": {name: pictures.keep(workspace.pixels(name)) for name in [handle, *hits[:12]]},
+        "faces": {name: pictures.keep(workspace.aligned(name, FACE_SIDE_PX))
                   for name in [handle, *hits[:12]]},
     }  # fmt: skip
 

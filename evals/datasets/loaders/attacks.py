@@ -78,7 +78,7 @@ def load(root: Path) -> Manifest:
         raise SetupError(f"no attacks in {str(root)!r}: put them into fake/METHOD/PERSON/")
     found.add("depicting nobody known", *(it.path for it in fakes if it.depicted_id is None))
     manifest = Manifest(name_of(root), root, tuple(rows), found.notes())
-    return manifest.noted(methods=_counted(row.method for row in fakes))
+    return manifest.with_notes(methods=_counted(row.method for row in fakes))
 
 
 def _row(path: str, place: FolderLabels, said: Said, *, dataset: str) -> ManifestRow:

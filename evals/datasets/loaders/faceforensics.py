@@ -69,7 +69,7 @@ def load(root: Path) -> Manifest:
     manifest = Manifest("faceforensics", root, tuple(rows), found.notes())
     if known:
         return manifest
-    return manifest.noted(ids="are videos, not persons: one person may have two ids")
+    return manifest.with_notes(ids="are videos, not persons: one person may have two ids")
 
 
 def persons(name: str, *, method: str | None) -> tuple[str, str] | None:

@@ -100,7 +100,7 @@ def load(root: Path) -> Manifest:
     )
     counted = Counter(klass for _, klass in by_class.values())
     said = ", ".join(f"{'/'.join(it)} = {known[it][0]} ({counted[it]})" for it in classes)
-    return Manifest(name_of(root), root, rows, found.notes()).noted(classes=said)
+    return Manifest(name_of(root), root, rows, found.notes()).with_notes(classes=said)
 
 
 def _row(path: str, label: Label, method: str | None, *, split: str, dataset: str) -> ManifestRow:

@@ -1,4 +1,4 @@
-"""Desks for the suites `agent` and `explanations`: galleries that were indexed, query photos.
+"""Workspaces for the suites `agent` and `explanations`: galleries that were indexed, query photos.
 
 Where the data are the folders that come with the project: casework out of persons of LFW's `val`
 split, whom no training of ours saw. Any other data set that says who is depicted: its pictures, all
@@ -26,7 +26,7 @@ Place = tuple[Workspace, list[Path]]
 
 
 def make_workspaces(options: EvalOptions, folder: Path, *, turns: int) -> Iterator[Place]:
-    """Fresh desks over indexed galleries, with two query photos of different persons each."""
+    """Fresh workspaces over indexed galleries, with two query photos of different persons each."""
     if is_casework_source(options.data):
         yield from _of_casework(options, folder, turns)
     else:
@@ -54,11 +54,13 @@ def _of_manifest(options: EvalOptions, folder: Path, turns: int) -> Iterator[Pla
         )
     asked = {row.path for row in queries}
     rest = manifest.where(lambda row: row.path not in asked)
-    kept = rest.limited(FEW if turns <= FEW else MOST_PICTURES, options.seed)
+    kept = rest.sample(FEW if turns <= FEW else MOST_PICTURES, options.seed)
     options.record(replace(kept, rows=(*queries, *kept.rows)))
     parts, home = measured.load_models(), folder / "home"
     settings = Settings.load().model_copy(update={"home": home})
-    Unmask(settings, gallery="default", parts=parts).index([kept.file_of(row) for row in kept.rows])
+    Unmask(settings, gallery="default", models=parts).index(
+        [kept.file_of(row) for row in kept.rows]
+    )
     photos = [manifest.file_of(row) for row in queries]
     for first, second in _pairs(photos, 3 if turns <= FEW else 24):
         yield Workspace(parts, home=home), [first, second]

@@ -41,7 +41,7 @@ from tools.metrics import grouped_interval, mean
 from tools.verdict.handles import cited_handles
 
 HITS = 72
-HITS_A_DESK = 4
+HITS_PER_WORKSPACE = 4
 SCORES = ("high", "raised", "ordinary")
 FORGERY_FACTS = ("E2", "E3", "E4", "E5")
 
@@ -54,7 +54,7 @@ class ExplanationTrial:
     each sentence of it that names a part of the face whether it is cited as it was located.
     """
 
-    desk: str
+    workspace: str
     hit: str
     verdict: str
     draft: tuple[CheckedSentence, ...]
@@ -79,13 +79,15 @@ def run(options: EvalOptions) -> dict[str, object]:
     found: list[ExplanationTrial] = []
     with tempfile.TemporaryDirectory() as folder:
         work = options.output or Path(folder)
-        for number, (desk, photos) in enumerate(make_workspaces(options, work, turns=most * 4)):
+        for number, (workspace, photos) in enumerate(
+            make_workspaces(options, work, turns=most * 4)
+        ):
             if number % 3:
-                continue  # those desks are for short conversations in `evals.suites.agent.suite`
+                continue  # those are for short conversations in `evals.suites.agent.suite`
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
             agent = Agent(
                 model,
-                desk,
+                workspace,
                 Case.create(
                     Path(folder) / "cases",
                     gallery="default",
@@ -93,7 +95,7 @@ def run(options: EvalOptions) -> dict[str, object]:
                 ),
             )
             hits = searched(agent, photos[0])
-            some = rng.sample(hits, min(HITS_A_DESK, len(hits), most - len(found)))
+            some = rng.sample(hits, min(HITS_PER_WORKSPACE, len(hits), most - len(found)))
             found += explained(agent, model, some, name=f"desk {number}", rng=rng)
             options.progress(len(found), most, "explaining")
             if len(found) >= most:
@@ -104,18 +106,22 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 def searched(agent: Agent, photo: Path) -> list[str]:
     """The hits of a search for the person of a photo; none where the search refuses."""
-    handle = agent.desk.add_photo(photo)
+    handle = agent.workspace.add_photo(photo)
     try:
         agent._tools["find_person"].invoke({"photos": [handle]})
     except ToolError:  # several faces, no face
         return []
-    return [hit.handle for hit in agent.desk.search[0].hits] if agent.desk.search else []
+    return (
+        [hit.handle for hit in agent.workspace.last_search[0].hits]
+        if agent.workspace.last_search
+        else []
+    )
 
 
 def explained(
     agent: Agent, model: LocalVLM, hits: Sequence[str], *, name: str, rng: random.Random
 ) -> list[ExplanationTrial]:
-    """The explanations of some hits of a desk."""
+    """The explanations of some hits of a workspace."""
     drafts = model.batch([_prompt(agent, hit) for hit in hits]) if hits else []
     shown = [*agent.explain(hits)]
     return [
@@ -127,30 +133,30 @@ def explained(
 def _judged(
     agent: Agent, hit: str, draft: str, shown: Explanation, name: str, flip: tuple[bool, bool]
 ) -> ExplanationTrial:
-    ground = FactContext.of(agent.desk, about=hit)
-    sentences = check_sentences(draft, ground)
+    context = FactContext.of(agent.workspace, about=hit)
+    sentences = check_sentences(draft, context)
     cites = tuple(cited_handles(draft))
     return ExplanationTrial(
-        desk=name,
+        workspace=name,
         hit=hit,
-        verdict=agent.desk.hit(hit).verdict,
+        verdict=agent.workspace.hit(hit).verdict,
         draft=sentences,
         shown=shown,
-        cites=tuple((cite, _measured(ground, cite)) for cite in cites),
+        cites=tuple((cite, _measured(context, cite)) for cite in cites),
         regions=tuple(it.finding is None for it in sentences if names_flaw(it.text)),
         passes_again=tuple(
             again.finding is None
             for it in shown.sentences
             if it.source == "model" and it.text
-            for again in check_sentences(it.text, ground)
+            for again in check_sentences(it.text, context)
         ),
         follows=flip[0],
         rest_unchanged=flip[1],
     )
 
 
-def _measured(ground: FactContext, cite: str) -> bool:
-    fact = ground.fact(cite)
+def _measured(context: FactContext, cite: str) -> bool:
+    fact = context.fact(cite)
     return fact is not None and fact.value is not None
 
 
@@ -163,7 +169,7 @@ def _evidence(agent: Agent, hit: str) -> str:
 
 def _prompt(agent: Agent, hit: str, evidence: str | None = None) -> Any:
     return explanation_messages(
-        agent.desk, hit=hit, photo=first_query_photo(agent.desk),
+        agent.workspace, hit=hit, photo=first_query_photo(agent.workspace),
         evidence=evidence or _evidence(agent, hit),
     )  # fmt: skip
 
@@ -178,7 +184,8 @@ def _flipped(agent: Agent, model: LocalVLM, hit: str, rng: random.Random) -> tup
     changed = json.dumps(evidence, ensure_ascii=False, separators=(",", ":"))
     after = model.invoke(_prompt(agent, hit, changed)).text
     passes = all(
-        one.finding is None for one in check_sentences(after, FactContext.of(agent.desk, about=hit))
+        one.finding is None
+        for one in check_sentences(after, FactContext.of(agent.workspace, about=hit))
     )
     due = evidence["verdict"] not in ("other", "not assessed")
     follows = passes and (item["id"] in cited_handles(after)) == due
@@ -195,7 +202,7 @@ def _rest(text: str) -> list[str]:
 
 
 def explanation_figures(found: Sequence[ExplanationTrial]) -> dict[str, object]:
-    """All figures; shares with intervals over desks where they are of whole explanations."""
+    """All figures; shares with intervals over workspaces where they are of whole explanations."""
     free = [sentence for one in found for sentence in one.draft]
     clear = [one for one in found if one.verdict == "no forgery found"]
     told = [_names_artefact(one) for one in clear]
@@ -205,7 +212,7 @@ def explanation_figures(found: Sequence[ExplanationTrial]) -> dict[str, object]:
         "grounded, nothing masked": mean([it.finding is None for it in free]),
         "grounded, nothing masked_95": grouped_interval(
             mean,
-            [one.desk for one in found for _ in one.draft],
+            [one.workspace for one in found for _ in one.draft],
             [float(it.finding is None) for it in free],
         ),
         "grounded before the check": grounded_share([one.shown.sentences for one in found]),
@@ -244,7 +251,7 @@ def _keep(found: Sequence[ExplanationTrial], options: EvalOptions) -> None:
             "rest unchanged": float(one.rest_unchanged),
         }
         samples.query(
-            id=f"{one.desk}/{one.hit}", group=one.desk, values=values, verdict=one.verdict,
-            draft=[[it.text, it.finding] for it in one.draft],
+            id=f"{one.workspace}/{one.hit}", group=one.workspace, values=values,
+            verdict=one.verdict, draft=[[it.text, it.finding] for it in one.draft],
             shown=[[it.text, it.source] for it in one.shown.sentences],
         )  # fmt: skip

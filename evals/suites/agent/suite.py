@@ -38,18 +38,18 @@ REFUSALS = ("outside", "unanswerable", "no photo", "no search", "injection")
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedTurn:
-    """A turn and the desk it was asked at; turns of one desk are no independent evidence."""
+    """A turn and the workspace it was asked in; turns of one workspace are not independent."""
 
-    desk: str
+    workspace: str
     outcome: TurnOutcome
     new: bool
     fresh: bool
 
     @classmethod
-    def of(cls, desk: str, outcome: TurnOutcome) -> "EvaluatedTurn":
+    def of(cls, workspace: str, outcome: TurnOutcome) -> "EvaluatedTurn":
         """With whether its wording is new to training, and whether it was written after it."""
         asked = outcome.asked
-        return cls(desk, outcome, not matches_training_grammar(asked), is_fresh(asked))
+        return cls(workspace, outcome, not matches_training_grammar(asked), is_fresh(asked))
 
 
 def run(options: EvalOptions) -> dict[str, object]:
@@ -61,11 +61,11 @@ def run(options: EvalOptions) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         # A folder for output keeps the galleries as well: they take longer than the questions.
         work = options.output or Path(folder)
-        for number, (desk, photos) in enumerate(make_workspaces(options, work, turns=most)):
+        for number, (workspace, photos) in enumerate(make_workspaces(options, work, turns=most)):
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
             agent = Agent(
                 model,
-                desk,
+                workspace,
                 Case.create(
                     Path(folder) / "cases",
                     gallery="default",
@@ -115,7 +115,7 @@ def _calling(turns: Sequence[EvaluatedTurn]) -> dict[str, object]:
 
 def _right(name: str, turns: Sequence[EvaluatedTurn]) -> dict[str, object]:
     right = [float(turn.outcome.right) for turn in turns]
-    places = [turn.desk for turn in turns]
+    places = [turn.workspace for turn in turns]
     return {name: mean(right), f"{name}_95": grouped_interval(mean, places, right)}
 
 
@@ -168,10 +168,10 @@ def _keep(turns: Sequence[EvaluatedTurn], options: EvalOptions) -> None:
             "recognised": None if it.recognised is None else float(it.recognised),
             "grounded": float(it.grounded) if it.sentences else None,
         }
-        count[turn.desk] += 1
+        count[turn.workspace] += 1
         samples.query(
-            id=f"{turn.desk}/{count[turn.desk]}", group=turn.desk, values=values, about=it.kind,
-            asked=it.asked, new=turn.new, fresh=turn.fresh, text=it.text,
+            id=f"{turn.workspace}/{count[turn.workspace]}", group=turn.workspace, values=values,
+            about=it.kind, asked=it.asked, new=turn.new, fresh=turn.fresh, text=it.text,
             expected=[[*call] for call in it.expected], made=[[*call] for call in it.made],
             findings=[one.finding for one in it.sentences if one.finding],
         )  # fmt: skip

@@ -81,9 +81,9 @@ class ScriptedUser:
         texts = [step for step in steps if isinstance(step, ModelText)]
         sentences = tuple(it for step in texts for it in step.sentences)
         said = " ".join(sentence.text for sentence in sentences).lower()
-        searched = self.agent.desk.search
+        searched = self.agent.workspace.last_search
         verdicts = {hit.handle: hit.verdict for hit in searched[0].hits} if searched else {}
-        fact = FactContext.of(self.agent.desk).fact
+        fact = FactContext.of(self.agent.workspace).fact
         outcome = TurnOutcome(
             kind=kind,
             asked=text,
@@ -101,9 +101,9 @@ class ScriptedUser:
         return outcome
 
     def _grounded(self, sentences: Sequence[CheckedSentence]) -> bool:
-        ground = FactContext.of(self.agent.desk)
+        context = FactContext.of(self.agent.workspace)
         shown = [it.text for it in sentences if it.source == "model" and it.text]
-        return all(one.finding is None for text in shown for one in check_sentences(text, ground))
+        return all(one.finding is None for text in shown for one in check_sentences(text, context))
 
     def pick(self, patterns: Sequence[Any]) -> Any:
         """One of several wordings."""
@@ -111,7 +111,7 @@ class ScriptedUser:
 
     def hits(self) -> list[str]:
         """The handles of the latest search."""
-        searched = self.agent.desk.search
+        searched = self.agent.workspace.last_search
         return [hit.handle for hit in searched[0].hits] if searched else []
 
     def named(self, patterns: Sequence[str]) -> tuple[str, str]:
@@ -124,7 +124,7 @@ class ScriptedUser:
 
     def search(self, photo: Path) -> str:
         """A first question with a photo; returns its handle."""
-        handle = f"Q{len(self.agent.desk.photos) + 1}"
+        handle = f"Q{len(self.agent.workspace.photos) + 1}"
         if self.rng.random() < 0.3:
             text, top = self.pick(words.FIND_TOP)
             call = ("find_person", {"photos": [handle], "top": top})
@@ -264,7 +264,7 @@ def long_conversation(
     if len(examiner.outcomes) >= most:
         yield from examiner.outcomes
         return
-    new = f"Q{len(agent.desk.photos) + 1}"
+    new = f"Q{len(agent.workspace.photos) + 1}"
     examiner.ask("next person", examiner.pick(words.NEXT_PERSON),
                  ("find_person", {"photos": [new]}), photos=[photos[1]])  # fmt: skip
     examiner.follow_ups(new, min(4, most - len(examiner.outcomes)))
@@ -294,7 +294,7 @@ def short_conversations(agent: Agent, rng: random.Random, photos: Sequence[Path]
             text = examiner.pick(words.FIND_AND_WHY)
             examiner.ask("find and why", text, *calls, photos=[photos[0]])
         case _:
-            agent.desk.gallery = "nothing"
+            agent.workspace.gallery = "nothing"
             examiner.ask("empty gallery", examiner.pick(words.FIND),
                          ("find_person", {"photos": ["Q1"]}), photos=[photos[0]])  # fmt: skip
             examiner.small_talk()

@@ -103,7 +103,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     """Name the generator from features of the face, of the picture and of both; ask networks."""
     manifest = sample_classes(load(options.data, options.layout), seed=options.seed)
     measured = measure_dataset(
-        manifest.limited(options.limit, options.seed), replace(options, limit=None)
+        manifest.sample(options.limit, options.seed), replace(options, limit=None)
     )
     kept = _enough(measured)
     classes = np.array([class_of(row) for row in kept.rows])

@@ -24,12 +24,12 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FacePairs:
-    """m pairs: `first` and `second` (m,) are rows, `same` (m,) bool, `couples` (m,) int."""
+    """m pairs: `first` and `second` (m,) are rows, `same` (m,) bool, `person_pair_ids` (m,) int."""
 
     first: np.ndarray
     second: np.ndarray
     same: np.ndarray
-    couples: np.ndarray
+    person_pair_ids: np.ndarray
     persons: int
 
     def __len__(self) -> int:
@@ -105,6 +105,6 @@ def _pairs(drawn: Sequence[tuple[Pair, int]], *, same: int, persons: int) -> Fac
         first=np.array([pair[0] for pair, _ in drawn], int),
         second=np.array([pair[1] for pair, _ in drawn], int),
         same=np.arange(len(drawn)) < same,
-        couples=np.array([couple for _, couple in drawn], int),
+        person_pair_ids=np.array([couple for _, couple in drawn], int),
         persons=persons,
     )

@@ -46,7 +46,9 @@ def run(options: EvalOptions) -> dict[str, object]:
     forgery = LabelledLogits(forgery_logits(measured, rule), measured.forged, measured.groups)
     pairs = authentic_pairs(measured.rows, measured.found.tolist(), seed=options.seed)
     mates = forged_pairs(measured.rows, measured.found.tolist(), seed=options.seed)
-    identity = LabelledLogits(identity_logits(measured, pairs, rule), pairs.same, pairs.couples)
+    identity = LabelledLogits(
+        identity_logits(measured, pairs, rule), pairs.same, pairs.person_pair_ids
+    )
     _write(measured, forgery, pairs, identity, options)
     if options.output is not None:
         from evals.suites.calibration.pictures import draw
@@ -135,7 +137,7 @@ def _mates(
     """How often a forgery of a person passes for that person; no kind to hold it against."""
     logits = identity_logits(measured, mates, rule)
     found = decision_rates(
-        LabelledLogits(logits, mates.same, mates.couples), rule.identity_band,
+        LabelledLogits(logits, mates.same, mates.person_pair_ids), rule.identity_band,
         names=("different", "mates"), seed=seed,
     )  # fmt: skip
     of_mates = {name: value for name, value in found.items() if "different" not in name}

@@ -57,15 +57,15 @@ class LogitCache:
         self,
         entrants: Sequence[EvaluatedDetector],
         views: MeasuredViews,
-        coming: Callable[[int, str], None],
+        on_detector: Callable[[int, str], None],
     ) -> dict[str, np.ndarray]:
         """Logits (n,) by name; NaN where somebody could not look. Nobody is asked a second time.
 
-        `coming` is told who comes next, by number and name.
+        `on_detector` is told who comes next, by number and name.
         """
         official: MeasuredViews | None = None
         for number, it in enumerate(entrants):
-            coming(number, it.name)
+            on_detector(number, it.name)
             if it.key in self.logits:
                 continue
             shown = views
@@ -97,8 +97,8 @@ def collect_logits(
         views = MeasuredViews.of(some)
         if any(_looks(it) for it in entrants if it.key not in kept.logits):
             views = views.held()
-        coming = partial(_tell, options, start, len(measured))
-        for name, logits in kept.ask(entrants, views, coming).items():
+        on_detector = partial(_tell, options, start, len(measured))
+        for name, logits in kept.ask(entrants, views, on_detector).items():
             found[name][rows] = logits
     return found
 

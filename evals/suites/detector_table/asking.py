@@ -51,16 +51,16 @@ def score_batch(
     measured = measure_dataset(batch.manifest, plain)
     queries = _queries(batch, measured, plain)
     wanted = [it for it in entrants if not (batch.scenes and it.detector.inputs == "face")]
-    told = [batch.manifest.digest, measured.ids, sorted(batch.asks.items())]
+    told = [batch.manifest.digest, measured.ids, sorted(batch.query_photo_of.items())]
     kept = LogitCache.of(batch.name.replace("/", "-"), told, options.output)
     views = _views(measured, queries)
     if not kept.holds([*_closer_keys().values(), *(it.key for it in wanted)]):
         views = views.held()
 
-    def coming(number: int, name: str) -> None:
+    def on_detector(number: int, name: str) -> None:
         options.progress(number, len(wanted), f"{batch.name}: {name}")
 
-    logits = kept.ask(wanted, views, coming)
+    logits = kept.ask(wanted, views, on_detector)
     if batch.scenes:
         return BatchLogits(batch, measured, logits, {})
     alone = scores_by_row(logits)
@@ -82,7 +82,7 @@ def _queries(
     batch: EvalBatch, measured: MeasuredDataset, options: EvalOptions
 ) -> list[Query | None]:
     """Who would be asked for beside each picture, where there is a photo that shows a face."""
-    if batch.photos is None or not batch.asks:
+    if batch.photos is None or not batch.query_photo_of:
         return [None] * len(measured)
     # The same pictures may stand in the batch itself: then nothing is measured a second time.
     photos = measured if batch.photos is batch.manifest else measure_dataset(batch.photos, options)
@@ -90,7 +90,7 @@ def _queries(
     made: dict[str, Query] = {}
     found: list[Query | None] = []
     for row in measured.rows:
-        path = batch.asks.get(row.path, "")
+        path = batch.query_photo_of.get(row.path, "")
         if path in place and path not in made:
             made[path] = photos.query([place[path]])
         found.append(made.get(path))

@@ -33,12 +33,12 @@ from tools.errors import SetupError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluatedDetector:
-    """A row of the table; `learnt` None: nobody says what from."""
+    """A row of the table; `training_families` None: nobody says what from."""
 
     name: str
     detector: AnyDetector
     calibration: Calibration | None
-    learnt: TrainingFamilies | None
+    training_families: TrainingFamilies | None
 
     @property
     def wants_query(self) -> bool:
@@ -55,7 +55,7 @@ class EvaluatedDetector:
 class DetectorSet:
     """Those who are asked, and why others could not be: (name, reason)."""
 
-    entrants: tuple[EvaluatedDetector, ...]
+    evaluated_detectors: tuple[EvaluatedDetector, ...]
     left_out: tuple[tuple[str, str], ...]
 
 
@@ -118,18 +118,18 @@ def _of_shelf(one: StoredDetector) -> EvaluatedDetector:
     embedder = load_models().fingerprint["faces"]
     detector = load_detector(one, load_models().encoder, embedder_sha256=embedder)
     calibration = one.calibration
-    fits = calibration is not None and calibration.fits(detector)
+    fits = calibration is not None and calibration.matches_detector(detector)
     on_encoder = one.about.encoder_sha256 is not None
     encoder = below(load_models().settings) if on_encoder else None
-    learnt = read_training_families(one.about.settings, below=encoder)
+    training_families = read_training_families(one.about.settings, below=encoder)
     return EvaluatedDetector(
-        variant_name(detector), detector, calibration if fits else None, learnt
+        variant_name(detector), detector, calibration if fits else None, training_families
     )
 
 
 def _of_classifier(inputs: InputKind, folder: Path) -> EvaluatedDetector:
     # Its weights are read before anybody is asked: a broken one is told now, not after hours.
-    classifier = load_classifier(folder, inputs=inputs).loaded()
+    classifier = load_classifier(folder, inputs=inputs).with_weights_loaded()
     return EvaluatedDetector(variant_name(classifier), classifier, None, NO_SHARED_FAMILIES)
 
 

@@ -84,7 +84,7 @@ def query_scores(views: MeasuredViews, queries: Sequence[Query | None]) -> dict[
     """What a closer look adds (n,), by name; NaN without a query or a face."""
     found = {name: np.full(len(views), np.nan) for name in ALL_QUERY_SCORES}
     photos = {id(it): tuple(iter_readable_photos(it)) for it in queries if it is not None}
-    looks = zip(views.looks(), views.measured.faces, queries, strict=True)
+    looks = zip(views.images_with_keypoints(), views.measured.faces, queries, strict=True)
     for index, ((pixels, keypoints), face, query) in enumerate(looks):
         if pixels is None or keypoints is None or face is None or query is None:
             continue

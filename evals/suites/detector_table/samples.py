@@ -40,15 +40,15 @@ LFW, DFDC, SWAPS, GENERATED = "lfw", "dfdc", "swaps", "generated"
 class EvalBatch:
     """Files that are measured together.
 
-    `asks` gives for a row's path the file below `photos.root` that shows the depicted person in
-    another authentic photo, where there is one. `scenes`: the faces in it are authentic, only
-    detectors of whole images are asked.
+    `query_photo_of` gives for a row's path the file below `photos.root` that shows the depicted
+    person in another authentic photo, where there is one. `scenes`: the faces in it are authentic,
+    only detectors of whole images are asked.
     """
 
     name: str
     source: str
     manifest: Manifest
-    asks: Mapping[str, str] = field(default_factory=dict)
+    query_photo_of: Mapping[str, str] = field(default_factory=dict)
     photos: Manifest | None = None
     scenes: bool = False
 
@@ -70,7 +70,7 @@ def eval_batches(options: EvalOptions, folder: Path) -> Iterator[EvalBatch]:
         yield real_swaps(data, photos=photos, seed=options.seed)
     if (data / "deepfakes" / "generated").is_dir():
         found = load(data / "deepfakes" / "generated")
-        yield EvalBatch(GENERATED, GENERATED, found.limited(_most(options, 3), options.seed))
+        yield EvalBatch(GENERATED, GENERATED, found.sample(_most(options, 3), options.seed))
 
 
 def _most(options: EvalOptions, times: int) -> int | None:
@@ -178,7 +178,7 @@ def real_swaps(data: Path, *, photos: int, seed: int) -> EvalBatch:
 
     Another frame of the same clip is no other photo: beside it everything looks authentic.
     """
-    found = load(data / "deepfakes" / "swaps.csv").limited(photos, seed)
+    found = load(data / "deepfakes" / "swaps.csv").sample(photos, seed)
     authentic = [row for row in found.rows if row.label == "real"]
     asks = {}
     for row in found.rows:

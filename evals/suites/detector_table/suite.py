@@ -52,7 +52,7 @@ def evaluate_all(options: EvalOptions) -> dict[str, object]:
         folder = (options.output or Path(temporary)) / "home" / "forged"
         everyone = evaluated_detectors(load_models().settings)
         answers = [
-            score_batch(batch, everyone.entrants, options)
+            score_batch(batch, everyone.evaluated_detectors, options)
             for batch in eval_batches(options, folder)
         ]
         return _told(answers, everyone, options)
@@ -65,7 +65,7 @@ def _told(
     peers, coverage = peer_scores(options.peers, sheet.ids.tolist())
     rows = build_systems(
         sheet,
-        everyone.entrants,
+        everyone.evaluated_detectors,
         rule=load_models().rule,
         below=below(load_models().settings),
         peers=peers,

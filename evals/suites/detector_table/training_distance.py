@@ -54,11 +54,11 @@ def _names(said: object) -> Iterable[str]:
 
 
 def training_overlap(
-    learnt: TrainingFamilies | None, *, family: str, source: str
+    training_families: TrainingFamilies | None, *, family: str, source: str
 ) -> TrainingOverlap:
     """Of the pictures of one family and source; `source` "lfw" is where our forge was at work."""
-    if learnt is None:
+    if training_families is None:
         return "not said"
-    if family in learnt.families:
+    if family in training_families.families:
         return "learnt"
-    return "left out" if learnt.ours and source == "lfw" else "other source"
+    return "left out" if training_families.ours and source == "lfw" else "other source"

@@ -39,7 +39,7 @@ class MeasuredViews:
     def __len__(self) -> int:
         return len(self.measured)
 
-    def looks(self) -> Iterator[Look]:
+    def images_with_keypoints(self) -> Iterator[Look]:
         """Pixels and keypoints of each row; no pixels where the file cannot be read any more."""
         yield from self._read() if self.kept is None else self.kept
 
@@ -58,7 +58,7 @@ class MeasuredViews:
     def seen_in(self, mode: Mode, encoder: Encoder) -> "MeasuredViews":
         """The same with the whole pictures' features of another preprocessing."""
         features = np.full((len(self), encoder.dimension), np.nan, np.float32)
-        for index, (pixels, _) in enumerate(self.looks()):
+        for index, (pixels, _) in enumerate(self.images_with_keypoints()):
             if pixels is not None:
                 features[index] = encoder.encode_images([pixels], mode=mode)[0]
         return replace(self, image_features=features)

@@ -38,23 +38,25 @@ Reading = Callable[[Scores], Scores]
 class LabelledScores:
     """Rows to be judged: `labels` (n,) True is forged, `groups` (n,) str, `systems` (n,) each.
 
-    `readings` say what a system's scores mean; without one they only rank.
+    `to_probability` say what a system's scores mean; without one they only rank.
     """
 
     labels: np.ndarray
     groups: np.ndarray
     systems: Systems
-    readings: Mapping[str, Reading]
+    to_probability: Mapping[str, Reading]
 
     def probabilities(self, name: str) -> Scores:
         """(n,) of one system; NaN where it was not measured, everywhere if it only ranks."""
-        scores, reading = self.systems[name], self.readings.get(name)
+        scores, reading = self.systems[name], self.to_probability.get(name)
         return np.full(len(scores), np.nan) if reading is None else reading(scores)
 
     def take(self, indices: np.ndarray) -> "LabelledScores":
         """Some of the rows."""
         systems = {name: scores[indices] for name, scores in self.systems.items()}
-        return LabelledScores(self.labels[indices], self.groups[indices], systems, self.readings)
+        return LabelledScores(
+            self.labels[indices], self.groups[indices], systems, self.to_probability
+        )
 
 
 def evaluation_rows(manifest: Manifest) -> Manifest:
@@ -67,7 +69,7 @@ def evaluation_rows(manifest: Manifest) -> Manifest:
     left_out = f"{len(manifest.rows) - len(kept.rows)} unlabelled or of `train`"
     if not kept.rows:
         raise SetupError(f"nothing in {str(manifest.root)!r} can be judged: {left_out}")
-    return kept.noted(left_out=left_out)
+    return kept.with_notes(left_out=left_out)
 
 
 def indexed_scores(measured: MeasuredDataset) -> dict[str, Scores]:
@@ -89,7 +91,9 @@ def indexed_scores(measured: MeasuredDataset) -> dict[str, Scores]:
 
 
 def _prompts(inputs: InputKind) -> ZeroShot:
-    return ZeroShot.of(load_models().encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs=inputs)
+    return ZeroShot.from_prompts(
+        load_models().encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs=inputs
+    )
 
 
 def peer_scores(

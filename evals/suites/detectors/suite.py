@@ -56,8 +56,8 @@ def run(options: EvalOptions) -> dict[str, object]:
         return table_of_all.evaluate_all(options)
     manifest = evaluation_rows(load(options.data, options.layout))
     everyone = evaluated_detectors(load_models().settings)
-    entrants = [it for it in everyone.entrants if not it.wants_query]
-    queried = [(it.name, NO_QUERY) for it in everyone.entrants if it.wants_query]
+    entrants = [it for it in everyone.evaluated_detectors if not it.wants_query]
+    queried = [(it.name, NO_QUERY) for it in everyone.evaluated_detectors if it.wants_query]
     measured = measure_dataset(manifest, options)
     found = collect_logits(measured, entrants, options, digest=manifest.digest)
     peers, coverage = peer_scores(options.peers, measured.ids)

@@ -23,14 +23,14 @@ from tools.verdict.rule import VerdictRule
 class System:
     """A row: logits (n,), calibrated probabilities (n,) and bands (n, 2), NaN where missing.
 
-    `learnt` None: nobody says what from.
+    `training_families` None: nobody says what from.
     """
 
     name: str
     logits: np.ndarray
     probabilities: np.ndarray
     bands: np.ndarray
-    learnt: TrainingFamilies | None
+    training_families: TrainingFamilies | None
 
     @property
     def calibrated(self) -> bool:
@@ -40,7 +40,8 @@ class System:
     def near(self, column: Column) -> TrainingOverlap:
         """How near a column is to what it learnt; of several families the nearest."""
         found = [
-            training_overlap(self.learnt, family=it, source=column.source) for it in column.families
+            training_overlap(self.training_families, family=it, source=column.source)
+            for it in column.families
         ]
         return min(found, key=TRAINING_OVERLAPS.index, default="not said")
 
@@ -68,8 +69,8 @@ def build_systems(
     """
     found = []
     if rule is not None:
-        learnt = learnt_by_fusion(entrants, rule)
-        found += [_fused(sheet, name, learnt) for name in RULE_METHODS]
+        training_families = learnt_by_fusion(entrants, rule)
+        found += [_fused(sheet, name, training_families) for name in RULE_METHODS]
     found += [_of(sheet, entrant) for entrant in entrants]
     found += [
         _bare(name, sheet.logits[name], below) for name in QUERY_SCORES if name in sheet.logits
@@ -81,29 +82,31 @@ def learnt_by_fusion(
     entrants: Sequence[EvaluatedDetector], rule: VerdictRule
 ) -> TrainingFamilies | None:
     """All that the detectors in the rule learnt from; None while one of them does not say."""
-    each = [it.learnt for it in entrants if it.name in rule.needs]
+    each = [it.training_families for it in entrants if it.name in rule.needs]
     known = [it for it in each if it is not None]
     return reduce(or_, known) if known and len(known) == len(each) else None
 
 
-def _fused(sheet: ScoreTable, name: str, learnt: TrainingFamilies | None) -> System:
+def _fused(sheet: ScoreTable, name: str, training_families: TrainingFamilies | None) -> System:
     logits = sheet.logits.get(name, np.full(len(sheet), np.nan))
     probabilities = 1 / (1 + np.exp(-np.clip(logits, -40, 40)))
     bands = sheet.bands.get(name, np.full((len(sheet), 2), np.nan))
-    return System(name, logits, probabilities, bands, learnt)
+    return System(name, logits, probabilities, bands, training_families)
 
 
 def _of(sheet: ScoreTable, entrant: EvaluatedDetector) -> System:
     logits, calibration = sheet.logits[entrant.name], entrant.calibration
     if calibration is None:
-        return _bare(entrant.name, logits, entrant.learnt)
+        return _bare(entrant.name, logits, entrant.training_families)
     edges = calibration.band.low, calibration.band.high
     bands = np.broadcast_to(edges, (len(logits), 2))
     probabilities = calibration.probabilities(logits)
-    return System(entrant.name, logits, probabilities, bands, entrant.learnt)
+    return System(entrant.name, logits, probabilities, bands, entrant.training_families)
 
 
-def _bare(name: str, logits: np.ndarray, learnt: TrainingFamilies | None) -> System:
+def _bare(name: str, logits: np.ndarray, training_families: TrainingFamilies | None) -> System:
     """Nobody calibrated it."""
     count = len(logits)
-    return System(name, logits, np.full(count, np.nan), np.full((count, 2), np.nan), learnt)
+    return System(
+        name, logits, np.full(count, np.nan), np.full((count, 2), np.nan), training_families
+    )

@@ -139,7 +139,7 @@ def _judged(
     """A gallery against a query, in the application's order; a video is judged as a whole."""
     owners, files = body_owners(person, measured.rows), gallery.nearest(query)
     rule = load_models().rule
-    rule = None if rule is None else rule.among(len(gallery.indices))
+    rule = None if rule is None else rule.for_gallery_size(len(gallery.indices))
     candidates = _candidates(measured, query, [i for rows in files.values() for i in rows], rule)
     ranked = sorted(
         ((_of_file([candidates[i] for i in rows], rule), rows[0]) for rows in files.values()),

@@ -49,7 +49,7 @@ def run_casework(options: EvalOptions, folder: Path) -> CaseworkResult:
     exhibits = build_benchmark(people, folder, seed=SEED, queries=options.limit)
     # The settings of the machine, but for the state: an evaluation leaves the user's alone.
     settings = Settings.load().model_copy(update={"home": folder / "home"})
-    unmask = Unmask(settings, gallery=GALLERY, parts=load_models())
+    unmask = Unmask(settings, gallery=GALLERY, models=load_models())
     files = sum(exhibit.kind != "query" for exhibit in exhibits)
     unmask.index(
         [folder / "gallery"],
@@ -70,7 +70,7 @@ def _answer(
     try:
         findings = retry_with_central_face(
             # Of the whole list, what a closer look makes of its first hits is another question.
-            lambda face: unmask.find([folder / query.file], top=EVERYTHING, face=face, closer=False)
+            lambda face: unmask.find([folder / query.file], top=EVERYTHING, face=face, rerank=False)
         )
         judged = _judged(findings, person, exhibits)
     except NoFace:

@@ -125,7 +125,7 @@ class AttackScenes:
             keys[image_id(path.read_bytes())] = name
         gallery = words if channel == "gallery name" else GALLERY
         settings = Settings(home=home, threads=self._threads)
-        Unmask(settings, gallery, parts=self.parts).index([folder])
+        Unmask(settings, gallery, models=self.parts).index([folder])
         return home, gallery, keys
 
     def _new(self, what: str) -> Path:

@@ -1,11 +1,11 @@
 """Do words in pictures, metadata, names, tool results and captions change what Unmask does?
 
-Each attack is a whole case through the real parts (indexing, desk, tools, agent, checker, screen,
-report) with the shipped pocket VLM in four bits, held against a control with harmless words in
-the same place. Verdicts, order, probabilities and tool calls must be the same; what is said must
+Each attack is a whole case through the real parts (indexing, workspace, tools, agent, checker,
+screen, report) with the shipped pocket VLM in four bits, held against a control with harmless words
+in the same place. Verdicts, order, probabilities and tool calls must be the same; what is said must
 be grounded; no instruction, path or other session may leak; no markup may come alive. Needs no
-data: faces come with packages, forgeries from the forge. `--limit` takes that many attacks,
-evenly spread.
+data: faces come with packages, forgeries from the forge. `--limit` takes that many attacks, evenly
+spread.
 
 Does not show: what other models do, or attacks that adapt to the answers. Drawing changes pixels:
 there the control has neutral words of the same length in the same place, and probabilities may
@@ -119,11 +119,11 @@ class AttackTrials:
     def observe(self, attack: Attack) -> Observation:
         """The whole case of an attack."""
         made = self._scene.prepared(attack)
-        desk = Workspace(made.parts, home=made.home, gallery=made.gallery)
+        workspace = Workspace(made.parts, home=made.home, gallery=made.gallery)
         case = Case.create(
             self._cases, gallery=made.gallery, keys=SigningKeys(self._cases / "keys")
         )
-        agent = Agent(self._model, desk, case)
+        agent = Agent(self._model, workspace, case)
         if attack.channel == "tool result":
             inject_into_tool(agent, attack)
         return observe_case(

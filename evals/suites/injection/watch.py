@@ -73,27 +73,27 @@ def observe_case(
 
     "{hit}" in a question is the hit that shows the `target` picture.
     """
-    investigation = ChatSession(case, agent.desk, agent)
+    investigation = ChatSession(case, agent.workspace, agent)
     wrong: list[str] = []
     calls: list[tuple[str, ...]] = []
     if upload is not None:
         _drain(investigation.ask(questions[0], [upload]))
     for place, question in enumerate(questions):
         before = len(case.steps())
-        asked = question.replace("{hit}", handle_of(agent.desk, keys, target))
+        asked = question.replace("{hit}", handle_of(agent.workspace, keys, target))
         _drain(investigation.ask(asked, [photo] if place == 0 else []))
         steps = case.steps()[before:]
         calls.append(tuple(_call(step) for step in steps if isinstance(step, ToolCall)))
-        wrong += _wrong(steps, agent.desk)
+        wrong += _wrong(steps, agent.workspace)
     if explain:
         before = len(case.steps())
-        _drain(investigation.explain(handle_of(agent.desk, keys, target)))
-        wrong += _wrong(case.steps()[before:], agent.desk)
-    pages = [*_pages(investigation), _report(agent.desk, case.folder / "report.html")]
+        _drain(investigation.explain(handle_of(agent.workspace, keys, target)))
+        wrong += _wrong(case.steps()[before:], agent.workspace)
+    pages = [*_pages(investigation), _report(agent.workspace, case.folder / "report.html")]
     seen = [read_page(page) for page in pages]
     return Observation(
-        hits=_hits(agent.desk, keys), calls=tuple(calls), said=_said(case.steps()),
-        told=_told(case, agent.desk), wrong=tuple(wrong),
+        hits=_hits(agent.workspace, keys), calls=tuple(calls), said=_said(case.steps()),
+        told=_told(case, agent.workspace), wrong=tuple(wrong),
         screen="\n".join(text for page in seen for text in page.texts),
         markup=frozenset(pair for page in seen for pair in page.pairs),
         loads=tuple(load for page in seen for load in page.loads),
@@ -106,16 +106,16 @@ def _drain(events: Iterable[object]) -> None:
         pass
 
 
-def handle_of(desk: Workspace, keys: Mapping[str, str], target: str) -> str:
+def handle_of(workspace: Workspace, keys: Mapping[str, str], target: str) -> str:
     """The hit that shows a picture; H1 before there is one."""
-    hits = desk.search[0].hits if desk.search else ()
+    hits = workspace.last_search[0].hits if workspace.last_search else ()
     return next((hit.handle for hit in hits if keys[hit.image_id] == target), "H1")
 
 
 def _hits(
-    desk: Workspace, keys: Mapping[str, str]
+    workspace: Workspace, keys: Mapping[str, str]
 ) -> tuple[tuple[str, str, tuple[float | None, ...]], ...]:
-    hits = desk.search[0].hits if desk.search else ()
+    hits = workspace.last_search[0].hits if workspace.last_search else ()
     return tuple(
         (keys[hit.image_id], hit.verdict,
          (hit.assessment.identity_probability, hit.assessment.fake_probability))
@@ -145,29 +145,29 @@ def _said(steps: Sequence[Step]) -> str:
     return " ".join(said)
 
 
-def _wrong(steps: Sequence[Step], desk: Workspace) -> list[str]:
+def _wrong(steps: Sequence[Step], workspace: Workspace) -> list[str]:
     """Shown sentences that the checker refuses or that cite what does not exist."""
     wrong = []
     for sentence, about in _sentences(steps):
-        ground = FactContext.of(desk, about=about) if about else FactContext.of(desk)
+        context = FactContext.of(workspace, about=about) if about else FactContext.of(workspace)
         refused = sentence.source == "model" and any(
-            one.finding for one in check_sentences(sentence.text, ground)
+            one.finding for one in check_sentences(sentence.text, context)
         )
-        if refused or not all(_exists(desk, id_) for id_ in sentence.cites):
+        if refused or not all(_exists(workspace, id_) for id_ in sentence.cites):
             wrong.append(sentence.text)
     return wrong
 
 
-def _exists(desk: Workspace, id_: str) -> bool:
+def _exists(workspace: Workspace, id_: str) -> bool:
     try:
-        return desk.fact(id_) is not None
+        return workspace.fact(id_) is not None
     except ToolError:
         return False
 
 
-def _told(case: Case, desk: Workspace) -> str:
+def _told(case: Case, workspace: Workspace) -> str:
     """What the model reads in the end, its instructions aside."""
-    return "\n".join(message.text for message in conversation_messages(case.steps(), desk)[1:])
+    return "\n".join(message.text for message in conversation_messages(case.steps(), workspace)[1:])
 
 
 # -- the screen --------------------------------------------------------------------------------
@@ -187,11 +187,11 @@ def _pages(investigation: ChatSession) -> list[str]:
     return [*messages, *rendered, *(markdown.render(title) for title in titles), *shown]
 
 
-def _report(desk: Workspace, path: Path) -> str:
-    if desk.search is None:
+def _report(workspace: Workspace, path: Path) -> str:
+    if workspace.last_search is None:
         return ""
-    findings, query = desk.search
-    write_report(findings, query, path, rule=desk.instruments.rule)
+    findings, query = workspace.last_search
+    write_report(findings, query, path, rule=workspace.instruments.rule)
     return path.read_text(encoding="utf-8")
 
 

@@ -166,7 +166,7 @@ class _Bench:
             self.tally["duplicated"] += sum(count > 1 for count in kept.values())
             self.tally["duplicated"] += len(acknowledged) - len(set(acknowledged))
             with FaceIndex.open(gallery) as index:
-                self.tally["index_unusable"] += index.searches_record
+                self.tally["index_unusable"] += index.searches_exactly
                 self.tally["index_rebuilt"] += bool(index.notices)
                 self.tally["index_continued"] += not index.notices
                 checked, missed = _search_for_every_face(gallery, index)
@@ -219,7 +219,7 @@ class _Bench:
         with Gallery.open_existing(copy) as gallery, FaceIndex.open(gallery) as index:
             _, missed = _search_for_every_face(gallery, index)
             rebuilt = any("rebuilt" in notice for notice in index.notices)
-            unusable = index.searches_record
+            unusable = index.searches_exactly
         shutil.rmtree(copy)
         return Counter(
             tried=1, rebuilt=rebuilt, unusable=unusable, missed=missed,

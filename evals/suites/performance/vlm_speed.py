@@ -78,8 +78,8 @@ def _question(seed: int) -> list[BaseMessage]:
 
 def _tools(settings: Settings) -> list[dict[str, Any]]:
     """The schemas of the assistant's tools."""
-    desk = Workspace(LoadedModels(settings), home=settings.home)
-    return [convert_to_openai_tool(tool) for tool in toolkit(desk)]
+    workspace = Workspace(LoadedModels(settings), home=settings.home)
+    return [convert_to_openai_tool(tool) for tool in toolkit(workspace)]
 
 
 def _ways(
@@ -103,7 +103,7 @@ def _ways(
 @contextmanager
 def _nothing_remembered(model: LocalVLM) -> Iterator[None]:
     """The prompt is read whole, as `generate` does."""
-    prefixes = model.checkpoint.prefixes
+    prefixes = model.checkpoint.prefix_cache
     known, prefixes.enabled = prefixes.enabled, False
     try:
         yield
@@ -147,7 +147,7 @@ def _bare(model: LocalVLM, question: list[BaseMessage], tools: list[dict[str, An
         **inputs.to(checkpoint.model.device),
         max_new_tokens=TOKENS,
         do_sample=False,
-        suppress_tokens=[*checkpoint.silent_ids],
+        suppress_tokens=[*checkpoint.suppressed_ids],
         eos_token_id=[*checkpoint.stop_ids],
         pad_token_id=checkpoint.tokenizer.pad_token_id,
         streamer=clock,

@@ -63,7 +63,7 @@ class RetrievalTask:
         """The cosine of embeddings (n, e)."""
         return lambda queries: embeddings[queries] @ embeddings.T
 
-    def ask(self, likeness: SimilarityFn, mates: Mates, options: EvalOptions) -> RetrievalResult:
+    def ask(self, similarity: SimilarityFn, mates: Mates, options: EvalOptions) -> RetrievalResult:
         """Ask every query, with mates of one kind."""
         rng = np.random.default_rng(options.seed)
         parts = []
@@ -71,7 +71,7 @@ class RetrievalTask:
             options.progress(start, len(self.queries), f"asking for {mates} mates")
             chunk = self.queries[start : start + _CHUNK]
             share = MOST_IMPOSTORS / max(1, len(self.queries) * len(self.ids))
-            parts.append(self._chunk(likeness(chunk), chunk, mates, rng, share))
+            parts.append(self._chunk(similarity(chunk), chunk, mates, rng, share))
         return _joined(parts)
 
     def same(self, chunk: np.ndarray) -> np.ndarray:
@@ -91,11 +91,11 @@ class RetrievalTask:
         return gallery, gallery & same
 
     def _chunk(
-        self, likeness: np.ndarray, chunk: np.ndarray, mates: Mates, rng: np.random.Generator,
+        self, similarity: np.ndarray, chunk: np.ndarray, mates: Mates, rng: np.random.Generator,
         share: float,
     ) -> RetrievalResult:  # fmt: skip
         gallery, same = self.members(chunk, mates)
-        known = np.where(gallery, likeness, np.nan)
+        known = np.where(gallery, similarity, np.nan)
         totals = same.sum(axis=1)
         ranks = mate_ranks(known, same)
         lists = [_flags(*row, self.ids) for row in zip(known, same, strict=True)]
@@ -151,10 +151,10 @@ def _has_mates(search: RetrievalTask, asking: np.ndarray) -> np.ndarray:
     return met
 
 
-def _flags(likeness: np.ndarray, mates: np.ndarray, ids: Sequence[str]) -> np.ndarray:
+def _flags(similarity: np.ndarray, mates: np.ndarray, ids: Sequence[str]) -> np.ndarray:
     """Which places of a list hold a mate, best first; equals are ordered as the rows are."""
-    order = np.argsort(-likeness, kind="stable")
-    flags: np.ndarray = mates[order][: int((~np.isnan(likeness)).sum())]
+    order = np.argsort(-similarity, kind="stable")
+    flags: np.ndarray = mates[order][: int((~np.isnan(similarity)).sum())]
     return flags
 
 

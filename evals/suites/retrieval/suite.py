@@ -60,9 +60,9 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def _both(
-    search: RetrievalTask, likeness: SimilarityFn, options: EvalOptions
+    search: RetrievalTask, similarity: SimilarityFn, options: EvalOptions
 ) -> dict[Mates, RetrievalResult]:
-    return {mates: search.ask(likeness, mates, options) for mates in MATES}
+    return {mates: search.ask(similarity, mates, options) for mates in MATES}
 
 
 def _figures(
@@ -138,11 +138,11 @@ def _peers(search: RetrievalTask, options: EvalOptions) -> dict[str, object]:
     figures: dict[str, object] = {}
     for name, file in options.peers:
         rankings = read_rankings(file)
-        likeness = _of_peer(search, rankings)
+        similarity = _of_peer(search, rankings)
         asked = [search.ids[index] for index in search.queries]
         figures[name] = {
             "queries_unanswered": sum(query not in rankings for query in asked),
-            **_figures(_both(search, likeness, options), search, options.seed),
+            **_figures(_both(search, similarity, options), search, options.seed),
         }
     return {"peers": figures} if figures else {}
 
@@ -150,8 +150,8 @@ def _peers(search: RetrievalTask, options: EvalOptions) -> dict[str, object]:
 def _of_peer(search: RetrievalTask, rankings: Mapping[str, Mapping[str, float]]) -> SimilarityFn:
     """A peer's scores as a likeness; NaN where it gave none: such a mate was missed."""
 
-    def likeness(queries: np.ndarray) -> np.ndarray:
+    def similarity(queries: np.ndarray) -> np.ndarray:
         rows = [align_scores(rankings.get(search.ids[i], {}), search.ids).values for i in queries]
         return np.array(rows, float).reshape(len(queries), len(search.ids))
 
-    return likeness
+    return similarity

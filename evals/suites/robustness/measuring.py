@@ -40,7 +40,7 @@ def measure_attacked(
     }
     workers = load_models().settings.threads or os.cpu_count() or 1
     pool = AnalysisPool(workers, faces=load_models().faces, encoder=load_models().encoder)
-    with pool.working():
+    with pool.running():
         waiting: deque[tuple[int, str, tuple[int, int], Future[list[Analysed]]]] = deque()
         for index, attack, opened, shape in _jobs(measured, attacks, options):
             waiting.append((index, attack, shape, pool.submit(opened)))

@@ -38,7 +38,7 @@ PICTURES = 300
 
 def run(options: EvalOptions) -> dict[str, object]:
     """Figures under every attack; samples and pictures go to the output."""
-    manifest = evaluation_rows(load(options.data, options.layout)).limited(
+    manifest = evaluation_rows(load(options.data, options.layout)).sample(
         options.limit or PICTURES, options.seed
     )
     everything = measure_dataset(manifest, options)

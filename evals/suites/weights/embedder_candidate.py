@@ -115,7 +115,7 @@ def embedded(folder: Path, paths: list[str], weights: Path) -> dict[str, np.ndar
         bgr = cv2.imread(str(folder / path), cv2.IMREAD_COLOR)
         if bgr is None:
             raise SetupError(f"cannot read {path!r} below {str(folder)!r}: pass --data DIR")
-        places = [points for points, _ in analyser.locate(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))]
+        places = [points for points, _ in analyser.find_faces(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))]
         if places:
             largest = max(places, key=lambda it: float(np.ptp(it, axis=0).prod()))
             crops[path] = warp(bgr, recognition_matrix(largest, size=112), size=112)

@@ -178,7 +178,7 @@ def generated_pictures(data: Path, crop: Crop, *, generator: str) -> list[Labell
 def scores_of(pictures: Sequence[LabelledPicture], encoder: Encoder) -> dict[str, np.ndarray]:
     """Scores (n,) of the shipped heads by name and input, and of zero-shot prompts on faces."""
     features = {inputs: _features(pictures, encoder, inputs) for inputs in ("face", "image")}
-    prompts = ZeroShot.of(encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs="face")
+    prompts = ZeroShot.from_prompts(encoder, real=REAL_PROMPTS, fake=FAKE_PROMPTS, inputs="face")
     found = {"face/prompts": prompts.score(features["face"])}
     for detector in load_detectors(WEIGHTS_DIR / "heads", encoder.sha256):
         name = f"{detector.inputs}/{detector.name}"

@@ -69,5 +69,5 @@ def _val_looks(options: EvalOptions) -> list[tuple[np.ndarray, LabelledFace]]:
         if pixels is None:
             raise SetupError(f"cannot read {path!r} below {str(options.data)!r}: pass --data DIR")
         rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-        looks.append((rgb, LabelledFace.of(points)))
+        looks.append((rgb, LabelledFace.from_landmarks(points)))
     return looks

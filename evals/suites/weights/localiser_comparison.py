@@ -80,7 +80,7 @@ def compare_localisers(parts: LoadedModels, options: EvalOptions) -> dict[str, o
     faces = (it for it in parts.detectors if it.inputs == "face")
     head = next(it for it in faces if isinstance(it, UnifdLinear))
     cases = list(cases_of(parts, options))
-    finders = [it for it, _ in parts.locating_detectors if isinstance(it, Caddm)]
+    finders = [it for it, _ in parts.localising_detectors if isinstance(it, Caddm)]
     heats = supported_localisers(candidates(options.seed, finders), encoder, head)
     rows = {
         name: [_row(case, heat, encoder=encoder, head=head) for case in cases]
@@ -146,7 +146,7 @@ def candidates(seed: int, finders: Sequence[Caddm] = ()) -> dict[str, Heat]:
 
 
 def _made_by(localiser: Localiser) -> Heat:
-    return lambda crop, encoder, head: localiser.heat(crop, encoder=encoder, head=head)
+    return lambda crop, encoder, head: localiser.heatmap(crop, encoder=encoder, head=head)
 
 
 def supported_localisers(

@@ -57,7 +57,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 def _works(localiser: Localiser, parts: LoadedModels) -> bool:
     grey = np.full((parts.encoder.image_size, parts.encoder.image_size, 3), 127, np.uint8)
-    return localiser.heat(grey, encoder=parts.encoder, head=_head(parts)) is not None
+    return localiser.heatmap(grey, encoder=parts.encoder, head=_head(parts)) is not None
 
 
 def _head(parts: LoadedModels) -> FeatureDetector:

@@ -191,8 +191,8 @@ def _measure(
     known = {name: np.nan if value is None else float(value) for name, value in scores.items()}
     points, chance = np.nan, np.nan
     if mask is not None and family in LOCAL:
-        truth = _cells(mask, hit[1], mapped.heat.shape, parts)
-        points, chance = pointing_game(mapped.heat, truth), float(truth.mean())
+        truth = _cells(mask, hit[1], mapped.heatmap.shape, parts)
+        points, chance = pointing_game(mapped.heatmap, truth), float(truth.mean())
     return MeasuredHit(person, family, known, points, chance)
 
 

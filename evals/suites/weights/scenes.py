@@ -94,7 +94,7 @@ class SceneViews:
         """Nobody is measured: detectors of identities are not asked."""
         return np.full((len(self.shots), 1), np.nan, np.float32)
 
-    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+    def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         """Pixels and keypoints."""
         yield from ((it.pixels, it.keypoints) for it in self.shots)
 

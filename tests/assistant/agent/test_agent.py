@@ -47,7 +47,7 @@ def model() -> ScriptedModel:
 
 @pytest.fixture
 def agent(case: Unmask, model: ScriptedModel, tmp_path: Path) -> Agent:
-    """An agent with a fresh desk and record over the small gallery."""
+    """An agent with a fresh workspace and record over the small gallery."""
     return Agent(model, workspace_of(case), Case.create(tmp_path, gallery=GALLERY))
 
 
@@ -94,13 +94,13 @@ def test_values_and_findings_are_kept_with_the_answer(
     """The record holds what was cited, with its values, and everything that was found."""
     model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
-    _, facts = agent.case.told()[-1]
+    _, facts = agent.case.steps_with_facts()[-1]
     assert facts.keys() == {"S1", "S2", "H1.P3", "H1.verdict"}
-    assert facts["H1.P3"] == agent.desk.fact("H1.P3")
+    assert facts["H1.P3"] == agent.workspace.fact("H1.P3")
     latest = agent.case.latest_search()
     assert latest is not None
     assert latest["arguments"] == {"photos": ["Q1"]}
-    assert latest["findings"]["hits"][0]["verdict"] == agent.desk.hit("H1").verdict
+    assert latest["findings"]["hits"][0]["verdict"] == agent.workspace.hit("H1").verdict
 
 
 def test_the_model_reads_handles_and_pictures_and_no_names(
@@ -109,7 +109,7 @@ def test_the_model_reads_handles_and_pictures_and_no_names(
     """No path, file name or number from outside reaches the prompt; the photo does."""
     model.replies = [tool_call_reply(FIND, ("describe_image", {"image": "Q1"})), ANSWER]
     steps(agent.ask("find fakes", [photo]))
-    first, second = model.asked
+    first, second = model.received_prompts
     assert isinstance(first[0], SystemMessage)
     assert isinstance(first[1], HumanMessage)
     blocks = first[1].content
@@ -119,8 +119,8 @@ def test_the_model_reads_handles_and_pictures_and_no_names(
     assert [type(it) for it in second[2:]] == [AIMessage, ToolMessage, ToolMessage]
     everything = " ".join(message.text for message in second)
     assert "SECRET" not in everything
-    assert str(agent.desk.home) not in everything
-    assert agent.desk.hit("H1").path.name not in everything
+    assert str(agent.workspace.home) not in everything
+    assert agent.workspace.hit("H1").path.name not in everything
 
 
 def test_wrong_arguments_are_put_right_or_explained(
@@ -154,7 +154,7 @@ def test_a_failing_tool_does_not_end_the_turn(
     assert not seen[2].ok
     assert "no face" in json.loads(str(seen[2].content))["error"]
     assert join_sentences(answer(agent)) == "[Q1.faces]."
-    assert agent.case.told()[-1][1]["Q1.faces"].reads == "no face that was found"
+    assert agent.case.steps_with_facts()[-1][1]["Q1.faces"].reads == "no face that was found"
 
 
 def test_a_bug_ends_the_turn_visibly(agent: Agent, model: ScriptedModel, photo: Path) -> None:
@@ -186,7 +186,7 @@ def test_the_last_step_has_no_tools(case: Unmask, model: ScriptedModel, tmp_path
     model.replies = [tool_call_reply(("gallery_summary", {})) for _ in range(3)]
     model.replies[-1].content = "[G1]."
     seen = steps(agent.ask("what is in the gallery?"))
-    assert [bool(offered) for offered in model.offered] == [True, True, False]
+    assert [bool(offered) for offered in model.offered_tools] == [True, True, False]
     assert sum(isinstance(step, ToolCall) for step in seen) == 2
     assert join_sentences(answer(agent)) == "[G1]."
 
@@ -237,7 +237,7 @@ def test_a_stopped_tool_call_leaves_a_readable_history(
         if isinstance(event, ToolCall):
             agent.stop()
     steps(agent.ask("hello"))
-    kinds = [message.type for message in model.asked[-1]]
+    kinds = [message.type for message in model.received_prompts[-1]]
     assert kinds == ["system", "human", "ai", "tool", "ai", "human"]
 
 
@@ -247,7 +247,7 @@ def test_a_broken_photo_is_refused_before_anything_happens(
     """The model is not asked, and the record stays as it was."""
     with pytest.raises(UnreadableImage, match=r"SECRET_TEXT\.jpg"):
         steps(agent.ask("find fakes", [case.settings.home / "SECRET_TEXT.jpg"]))
-    assert model.asked == []
+    assert model.received_prompts == []
     assert agent.case.steps() == []
 
 
@@ -263,7 +263,7 @@ def test_refused_sentences_are_written_again_once(
             'it types "forged" instead of citing it', "H1 was forged, 97 % [H1.P2].",
         ),
     )  # fmt: skip
-    repair = model.asked[-1][-1].text
+    repair = model.received_prompts[-1][-1].text
     assert "97 %" in repair
     assert "it types" in repair
 
@@ -299,7 +299,7 @@ def test_an_answer_is_never_empty(agent: Agent, model: ScriptedModel, photo: Pat
     model.replies = [tool_call_reply(FIND), "All fake.", "All fake."]
     steps(agent.ask("find fakes", [photo]))
     assert "3 faces were compared" in join_sentences(answer(agent))
-    verdict = agent.desk.hit("H1").verdict
+    verdict = agent.workspace.hit("H1").verdict
     assert re.search(rf"verdict on H1\b.* is {verdict}", join_sentences(answer(agent)))
     assert answer(agent)[-1].source == "plain"
 
@@ -310,12 +310,12 @@ def test_a_model_cannot_change_what_was_found(
     """Whatever it says, verdicts, order and values stay the tools'."""
     model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
-    assert agent.desk.search is not None
-    before, verdict = agent.desk.search[0], agent.desk.hit("H1").verdict
+    assert agent.workspace.last_search is not None
+    before, verdict = agent.workspace.last_search[0], agent.workspace.hit("H1").verdict
     model.replies = ["H1 is genuine [H1.P3].", "H1 is genuine."]
     steps(agent.ask("say that H1 is genuine"))
-    assert agent.desk.search[0] is before
-    assert agent.desk.hit("H1").verdict == verdict
+    assert agent.workspace.last_search[0] is before
+    assert agent.workspace.hit("H1").verdict == verdict
     assert "genuine" not in join_sentences(answer(agent))
 
 
@@ -339,7 +339,7 @@ def test_text_in_a_picture_commands_nobody(agent: Agent, model: ScriptedModel, p
     assert "example" not in said
     latest = agent.case.latest_search()
     assert latest is not None
-    assert agent.desk.hit("H1").verdict == latest["findings"]["hits"][0]["verdict"]
+    assert agent.workspace.hit("H1").verdict == latest["findings"]["hits"][0]["verdict"]
 
 
 def test_follow_ups_know_what_was_said(agent: Agent, model: ScriptedModel, photo: Path) -> None:
@@ -347,7 +347,7 @@ def test_follow_ups_know_what_was_said(agent: Agent, model: ScriptedModel, photo
     model.replies = [tool_call_reply(FIND), "H1 is genuine [H1.P3].", "H1 is genuine.", "Hello."]
     steps(agent.ask("find fakes", [photo]))
     steps(agent.ask("and now?"))
-    history = model.asked[-1]
+    history = model.received_prompts[-1]
     assert [it.type for it in history] == ["system", "human", "ai", "tool", "ai", "human"]
     assert not re.search(r"\d+ %|\d\.\d", history[4].text)
 
@@ -366,7 +366,7 @@ def test_a_long_conversation_fits_its_budget(
     steps(agent.ask("why H1?"))
 
     def prompt(budget: int) -> list[str]:
-        messages = conversation_messages(agent.case.steps(), agent.desk, budget=budget)
+        messages = conversation_messages(agent.case.steps(), agent.workspace, budget=budget)
         return [message.text for message in messages[1:]]
 
     whole = prompt(10**6)
@@ -384,14 +384,14 @@ def test_a_case_goes_on_where_it_ended(
     model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
     record = Case.open(tmp_path, agent.case.id)
-    restored = record.restore(case.parts, home=case.settings.home)
+    restored = record.restore(case.models, home=case.settings.home)
     assert restored.notes == ()
-    assert list(restored.desk.photos) == ["Q1"]
-    again = Agent(model, restored.desk, record)
+    assert list(restored.workspace.photos) == ["Q1"]
+    again = Agent(model, restored.workspace, record)
     model.replies = ["[H1.P2]."]
     steps(again.ask("why?"))
     assert answer(again)[0].finding is None
-    assert [message.type for message in model.asked[-1]].count("human") == 2
+    assert [message.type for message in model.received_prompts[-1]].count("human") == 2
 
 
 def test_a_case_outlives_its_gallery(
@@ -400,11 +400,11 @@ def test_a_case_outlives_its_gallery(
     """Without the gallery the conversation is still there, and a note says what is missing."""
     model.replies = [tool_call_reply(FIND), ANSWER]
     steps(agent.ask("find fakes", [photo]))
-    restored = agent.case.restore(case.parts, home=tmp_path / "elsewhere")
-    assert restored.desk.search is None
+    restored = agent.case.restore(case.models, home=tmp_path / "elsewhere")
+    assert restored.workspace.last_search is None
     assert "could not be run again" in restored.notes[0]
     with pytest.raises(ToolError):
-        restored.desk.hit("H1")
+        restored.workspace.hit("H1")
 
 
 def test_a_photo_that_is_gone_locks_nobody_out(case: Unmask, tmp_path: Path) -> None:
@@ -417,15 +417,15 @@ def test_a_photo_that_is_gone_locks_nobody_out(case: Unmask, tmp_path: Path) -> 
     first, second = record.keep_photos(photos)
     record.begin_turn("who?", {"Q1": first, "Q2": second}, gallery=GALLERY)
     first.unlink()
-    restored = record.restore(case.parts, home=case.settings.home)
-    assert list(restored.desk.photos) == ["Q2"]
+    restored = record.restore(case.models, home=case.settings.home)
+    assert list(restored.workspace.photos) == ["Q2"]
     assert restored.notes == ("the photo Q1 is missing or was changed, and left out",)
     model = ScriptedModel()
     model.replies = [AIMessage("Which person is meant?")] * 3
-    events = list(Agent(model, restored.desk, record).ask("go on"))
+    events = list(Agent(model, restored.workspace, record).ask("go on"))
     assert not any(isinstance(event, Failed) for event in events)
     (kept,) = record.keep_photos(photos[:1])
-    assert restored.desk.add_photo(kept) == "Q1"
+    assert restored.workspace.add_photo(kept) == "Q1"
 
 
 def test_a_case_of_before_with_brackets_in_its_calls_resumes(
@@ -436,5 +436,5 @@ def test_a_case_of_before_with_brackets_in_its_calls_resumes(
     copy = record.keep_photo(photo)
     record.begin_turn("who?", {"Q1": copy}, gallery=GALLERY)
     record.record_search({"photos": ["[Q1]"], "top": 3}, {"hits": []})
-    restored = record.restore(case.parts, home=case.settings.home)
-    assert restored.desk.search is not None
+    restored = record.restore(case.models, home=case.settings.home)
+    assert restored.workspace.last_search is not None

@@ -29,9 +29,9 @@ def model() -> ScriptedModel:
 
 @pytest.fixture
 def agent(case: Unmask, model: ScriptedModel, tmp_path: Path) -> Agent:
-    """An agent on a fresh desk; the closer look measures nothing further."""
-    desk = Workspace(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
-    return Agent(model, desk, Case.create(tmp_path, gallery=GALLERY))
+    """An agent on a fresh workspace; the closer look measures nothing further."""
+    workspace = Workspace(case.models, home=case.settings.home, gallery=GALLERY, measurements=())
+    return Agent(model, workspace, Case.create(tmp_path, gallery=GALLERY))
 
 
 @pytest.fixture
@@ -70,11 +70,11 @@ def test_a_press_calls_its_tool_and_the_model_only_words_it(
     agent: Agent, model: ScriptedModel, photos: list[Path]
 ) -> None:
     """A model that would look at H1 has no say: H3 is read, recorded and spoken of."""
-    agent.desk.find([agent.desk.add_photo(photos[0])])
+    agent.workspace.find_person([agent.workspace.add_photo(photos[0])])
     model.replies = ["[H3.P1]."]
-    steps = turn(agent, "Why is H3 so?", decide=lambda _: pressed("score_fake", image="H3"))
+    steps = turn(agent, "Why is H3 so?", plan=lambda _: pressed("score_fake", image="H3"))
     assert calls(steps) == [("score_fake", {"image": "H3"})]
-    assert model.offered == [[]]  # no tool was on offer
+    assert model.offered_tools == [[]]  # no tool was on offer
     assert join_sentences(answer(steps).sentences) == "[H3.P1]."
     assert agent.case.steps() == steps
     assert agent.case.verify() == ()
@@ -88,9 +88,9 @@ def test_a_model_that_fails_or_strays_is_replaced(
     agent: Agent, model: ScriptedModel, photos: list[Path], reply: object
 ) -> None:
     """Words about another hit, none, false ones or a dead server: the template's about H2."""
-    agent.desk.find([agent.desk.add_photo(photos[0])])
+    agent.workspace.find_person([agent.workspace.add_photo(photos[0])])
     model.replies = [reply]
-    steps = turn(agent, "Why is H2 so?", decide=lambda _: pressed("score_fake", image="H2"))
+    steps = turn(agent, "Why is H2 so?", plan=lambda _: pressed("score_fake", image="H2"))
     said = answer(steps).sentences
     assert {sentence.source for sentence in said} == {"plain"}
     assert any(id_.startswith("H2.") for sentence in said for id_ in sentence.cites)
@@ -113,12 +113,12 @@ def test_every_tool_has_a_text_without_a_model(
     agent: Agent, model: ScriptedModel, photos: list[Path], name: str, arguments: dict[str, object]
 ) -> None:
     """Whatever was called, there is something to read that cites only what exists."""
-    agent.desk.find([agent.desk.add_photo(photos[0])])
+    agent.workspace.find_person([agent.workspace.add_photo(photos[0])])
     model.replies = [SetupError("gone")]
-    steps = turn(agent, "A press", decide=lambda _: pressed(name, **arguments))
+    steps = turn(agent, "A press", plan=lambda _: pressed(name, **arguments))
     said = answer(steps).sentences
     assert join_sentences(said)
-    assert all(agent.desk.fact(id_) for sentence in said for id_ in sentence.cites)
+    assert all(agent.workspace.fact(id_) for sentence in said for id_ in sentence.cites)
 
 
 def test_a_retry_of_a_press_is_the_press(
@@ -127,12 +127,12 @@ def test_a_retry_of_a_press_is_the_press(
     """Asked again, the same call is made, and again by nobody's choice."""
     from assistant.agent.directed_turns import last_planned_turn
 
-    agent.desk.find([agent.desk.add_photo(photos[0])])
+    agent.workspace.find_person([agent.workspace.add_photo(photos[0])])
     model.replies = [SetupError("gone"), SetupError("gone")]
-    first = turn(agent, "Why?", decide=lambda _: pressed("score_fake", image="H3"))
+    first = turn(agent, "Why?", plan=lambda _: pressed("score_fake", image="H3"))
     again = last_planned_turn(agent.case.steps())
     assert again is not None
-    assert calls(turn(agent, "Why?", decide=lambda _: again)) == calls(first)
+    assert calls(turn(agent, "Why?", plan=lambda _: again)) == calls(first)
     assert again.about == "H3"
 
 
@@ -144,22 +144,22 @@ def test_two_photos_are_compared_and_the_authentic_one_is_asked_for(
     model.replies = ["[C1.P1]."]
     steps = turn(agent, text, photos)
     assert calls(steps) == [("compare_faces", {"first": "Q1", "second": "Q2"})]
-    assert agent.asking is not None
-    assert agent.asking.photos == ("Q1", "Q2")
+    assert agent.pending_question is not None
+    assert agent.pending_question.photos == ("Q1", "Q2")
     assert "Which of them is authentic" in answer(steps).sentences[-1].text
     with pytest.raises(ToolError, match="only authentic photos"):
-        agent.desk.find(["Q1", "Q2"])
+        agent.workspace.find_person(["Q1", "Q2"])
     with pytest.raises(ToolError, match="only authentic photos"):
-        agent.desk.find(["Q1"])
+        agent.workspace.find_person(["Q1"])
 
     model.replies = ["[C1.P1]."]
     steps = turn(agent, "Q2 is authentic")
     assert [name for name, _ in calls(steps)] == ["compare_faces", "score_fake"]
     assert calls(steps)[1] == ("score_fake", {"image": "Q1"})
-    assert agent.asking is None
-    assert agent.desk.find(["Q2"]).hits
+    assert agent.pending_question is None
+    assert agent.workspace.find_person(["Q2"]).hits
     with pytest.raises(ToolError, match="search with Q2"):
-        agent.desk.find(["Q1"])
+        agent.workspace.find_person(["Q1"])
 
 
 def test_the_suspected_photo_is_never_the_measure(
@@ -170,12 +170,12 @@ def test_the_suspected_photo_is_never_the_measure(
     steps = turn(agent, "Is the second a fake of the first?", photos)
     assert [name for name, _ in calls(steps)] == ["compare_faces", "score_fake"]
     assert calls(steps)[1] == ("score_fake", {"image": "Q2"})
-    assert agent.desk.doubted == {"Q2"}
+    assert agent.workspace.excluded_photos == {"Q2"}
     model.replies = [tool_call_reply(("find_person", {"photos": ["Q1", "Q2"]})), "[Q1.faces]."]
     results = [it for it in turn(agent, "Search with both") if isinstance(it, ToolResult)]
     assert [it.ok for it in results] == [False]
-    resumed = agent.case.restore(case.parts, home=case.settings.home)
-    assert Agent(model, resumed.desk, agent.case).desk.doubted == {"Q2"}
+    resumed = agent.case.restore(case.models, home=case.settings.home)
+    assert Agent(model, resumed.workspace, agent.case).workspace.excluded_photos == {"Q2"}
 
 
 def test_a_face_is_chosen_and_the_turn_goes_on(
@@ -185,16 +185,16 @@ def test_a_face_is_chosen_and_the_turn_goes_on(
     group = case.settings.home / "SECRET_GROUP.png"
     model.replies = [tool_call_reply(("find_person", {"photos": ["Q1"], "top": 3})), WHICH_FACE]
     turn(agent, "Find fakes of this person", [group])
-    asking = agent.asking
-    assert asking is not None
-    assert len(asking.boxes) == agent.desk.count_faces("Q1") > 2
+    pending_question = agent.pending_question
+    assert pending_question is not None
+    assert len(pending_question.boxes) == agent.workspace.count_faces("Q1") > 2
     model.replies = [FOUND]
     steps = turn(agent, "face 2")
     assert calls(steps) == [("find_person", {"photos": ["Q1"], "top": 3})]
-    assert agent.asking is None
-    assert agent.desk.search is not None
-    chosen = agent.desk.search[1].faces[0].box
-    assert tuple(float(edge) for edge in chosen) == asking.boxes[1]
+    assert agent.pending_question is None
+    assert agent.workspace.last_search is not None
+    chosen = agent.workspace.last_search[1].faces[0].box
+    assert tuple(float(edge) for edge in chosen) == pending_question.boxes[1]
 
 
 def test_a_typed_count_and_a_typed_hit_are_obeyed(
@@ -215,7 +215,7 @@ def test_one_broken_photo_records_nothing(agent: Agent, photos: list[Path], tmp_
     with pytest.raises(ToolError, match=r"broken\.jpg"):
         turn(agent, "find fakes", [photos[0], tmp_path / "broken.jpg"])
     assert agent.case.entries() == before
-    assert not agent.desk.photos
+    assert not agent.workspace.photos
 
 
 def test_a_case_that_goes_on_knows_what_was_asked(
@@ -225,9 +225,9 @@ def test_a_case_that_goes_on_knows_what_was_asked(
     group = case.settings.home / "SECRET_GROUP.png"
     model.replies = [tool_call_reply(("find_person", {"photos": ["Q1"]})), "[Q1.faces]."]
     turn(agent, "Find fakes of this person", [group])
-    resumed = agent.case.restore(case.parts, home=case.settings.home)
-    other = Agent(model, resumed.desk, agent.case)
-    assert other.asking == agent.asking
-    assert other.asking is not None
+    resumed = agent.case.restore(case.models, home=case.settings.home)
+    other = Agent(model, resumed.workspace, agent.case)
+    assert other.pending_question == agent.pending_question
+    assert other.pending_question is not None
     model.replies = [FOUND]
     assert calls(turn(other, "the second one")) == [("find_person", {"photos": ["Q1"]})]

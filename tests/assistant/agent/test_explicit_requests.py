@@ -117,7 +117,7 @@ def test_what_is_said_of_two_photos(text: str, authentic: set[str], suspected: s
     """Only what the words say; whoever is asked about is never taken for authentic."""
     found = parse_photo_question(text, TWO, TWO)
     assert found is not None
-    assert (found.authentic, found.suspected) == (authentic, suspected)
+    assert (found.authentic, found.claimed_fake) == (authentic, suspected)
     assert found.doubted == {*TWO} - authentic
     assert {*found.photos} == {*TWO}
 

@@ -54,10 +54,10 @@ def test_other_questions_are_left_to_the_model(text: str) -> None:
 
 def test_a_hit_that_is_not_there_is_said_not_to_be(case: Unmask) -> None:
     """H99 is not taken for H9, however it is written; hits that are there are the model's."""
-    desk = workspace_of(case)
-    hits = desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")]).hits
+    workspace = workspace_of(case)
+    hits = workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")]).hits
     for text in ("H99?", "why is h99 fake", "Compare H1 and H99.", "what of hit 99?"):
         directed = plan_hit_list_turn(text, hits)
-        assert directed is not None and directed.adds == "There is no H99.", text
+        assert directed is not None and directed.extra_text == "There is no H99.", text
     for text in ("why is H1 fake?", "show the top 99 hits", "thanks"):
         assert plan_hit_list_turn(text, hits) is None, text

@@ -282,13 +282,13 @@ def test_a_broken_photo_is_not_kept(case: Case, tmp_path: Path) -> None:
 def test_values_are_kept_as_they_were(case: Case) -> None:
     """What a text cited can be read long after the gallery is gone."""
     case.append(UserTurn("why?"))
-    case.append_facts((FACT,))
+    case.record_facts((FACT,))
     case.append(Stopped())
-    assert case.told() == [(UserTurn("why?"), {"H1.E1": FACT}), (Stopped(), {})]
+    assert case.steps_with_facts() == [(UserTurn("why?"), {"H1.E1": FACT}), (Stopped(), {})]
 
 
 def test_the_latest_search_belongs_to_the_gallery(case: Case) -> None:
-    """Switching the gallery forgets the search, as the desk does; switching to itself does not."""
+    """Switching the gallery forgets the search, as the workspace does; to itself it does not."""
     assert case.latest_search() is None
     case.record_search({"photos": ["Q1"], "top": 5}, {"hits": []})
     case.switch_gallery("family")
@@ -360,7 +360,7 @@ def test_a_record_that_makes_no_sense_is_listed(case: Case, tmp_path: Path, stat
     (listed,) = list_cases(tmp_path)
     assert "damaged" in listed.damaged
     with pytest.raises(SetupError, match="damaged"):
-        case.told() and case.head
+        case.steps_with_facts() and case.head
         case.head  # noqa: B018
 
 

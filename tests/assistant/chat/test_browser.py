@@ -47,7 +47,7 @@ def home(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(case.settings.home, home)
     swapped = home / "collection" / "swapped.jpg"
     save_forgery(impersonation(case, seed=0), swapped)
-    Unmask(Settings(home=home), gallery=GALLERY, parts=case.parts).index([swapped])
+    Unmask(Settings(home=home), gallery=GALLERY, models=case.models).index([swapped])
     return home
 
 

@@ -41,8 +41,8 @@ def model() -> ScriptedModel:
 def investigation(case: Unmask, model: ScriptedModel, tmp_path: Path) -> ChatSession:
     """An investigation without a search, whose closer look measures nothing further."""
     record = Case.create(tmp_path, gallery=GALLERY)
-    desk = Workspace(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
-    return ChatSession(record, desk, Agent(model, desk, record))
+    workspace = Workspace(case.models, home=case.settings.home, gallery=GALLERY, measurements=())
+    return ChatSession(record, workspace, Agent(model, workspace, record))
 
 
 @pytest.fixture
@@ -57,10 +57,10 @@ def search(investigation: ChatSession, *photos: Path, top: int = 3) -> None:
     """Search for the person in new photos, or in all of them."""
 
     def given(handles: tuple[str, ...]) -> PlannedTurn:
-        named = list(handles or investigation.desk.photos)
+        named = list(handles or investigation.workspace.photos)
         return PlannedTurn((FunctionCall("find_person", {"photos": named, "top": top}),))
 
-    list(investigation.ask("Find fakes.", photos, decide=given))
+    list(investigation.ask("Find fakes.", photos, plan=given))
 
 
 def test_a_gallery_chosen_while_a_turn_runs_is_the_next_turns(
@@ -74,10 +74,10 @@ def test_a_gallery_chosen_while_a_turn_runs_is_the_next_turns(
     chooser.start()
     chooser.join(5)
     assert not chooser.is_alive()
-    assert investigation.desk.gallery == GALLERY
+    assert investigation.workspace.gallery == GALLERY
     assert investigation.gallery == "elsewhere"
     list(running)
-    assert investigation.desk.gallery == investigation.case.gallery == "elsewhere"
+    assert investigation.workspace.gallery == investigation.case.gallery == "elsewhere"
     assert investigation.findings is None
 
 
@@ -87,7 +87,7 @@ def test_a_question_is_about_the_gallery_that_is_seen(
     """What the page shows chosen is asked, whatever was asked before."""
     search(investigation, portrait)
     list(investigation.ask("Hello", gallery="elsewhere"))
-    assert investigation.desk.gallery == "elsewhere"
+    assert investigation.workspace.gallery == "elsewhere"
 
 
 def test_a_map_that_comes_after_a_new_search_stays_with_its_face(
@@ -98,24 +98,24 @@ def test_a_map_that_comes_after_a_new_search_stays_with_its_face(
     assert investigation.findings is not None
     first = next(hit for hit in investigation.findings.hits if hit.path.name == "group.png")
     made, resume = threading.Event(), threading.Event()
-    locate_in = Workspace.locate_in
+    localise_snapshot = Workspace.localise_snapshot
 
-    def slow(desk: Workspace, look: Any) -> Any:
-        located = locate_in(desk, look)
+    def slow(workspace: Workspace, look: Any) -> Any:
+        located = localise_snapshot(workspace, look)
         made.set()
         resume.wait(20)
         return located
 
-    monkeypatch.setattr(Workspace, "locate_in", slow)
+    monkeypatch.setattr(Workspace, "localise_snapshot", slow)
     mapping = threading.Thread(target=investigation.locate, args=(first.face_id,))
     mapping.start()
     assert made.wait(20)
-    monkeypatch.setattr(Workspace, "locate_in", locate_in)
+    monkeypatch.setattr(Workspace, "localise_snapshot", localise_snapshot)
     group = case.settings.home / "SECRET_GROUP.png"
-    handle = investigation.desk.add_photo(group)
-    investigation.desk.choose_face(handle, 2)
+    handle = investigation.workspace.add_photo(group)
+    investigation.workspace.choose_face(handle, 2)
     find = PlannedTurn((FunctionCall("find_person", {"photos": [handle], "top": 3}),))
-    list(investigation.ask("Find fakes of the other one.", decide=lambda _: find))
+    list(investigation.ask("Find fakes of the other one.", plan=lambda _: find))
     resume.set()
     mapping.join(20)
     now = next(hit for hit in investigation.findings.hits if hit.path == first.path)
@@ -133,12 +133,12 @@ def test_a_button_of_an_earlier_search_acts_on_its_face_or_not_at_all(
     assert investigation.findings is not None
     hits = investigation.findings.hits
     for hit in hits:
-        press = investigation.press("why", face_id=hit.face_id)
+        press = investigation.run_action("why", face_id=hit.face_id)
         assert press == plan_hit_action("why", hit, query="Q1")
     search(investigation, top=1)
-    last = investigation.press("where", face_id=hits[-1].face_id)
+    last = investigation.run_action("where", face_id=hits[-1].face_id)
     assert last is None
-    assert investigation.press("why", face_id="") is None
+    assert investigation.run_action("why", face_id="") is None
     with pytest.raises(ToolError, match="earlier search"):
         investigation.locate(hits[-1].face_id)
 
@@ -195,17 +195,19 @@ def handlers(
 
     def begin(gallery: str) -> ChatSession:
         record = Case.create(tmp_path / "home", gallery=gallery)
-        desk = Workspace(case.parts, home=case.settings.home, gallery=gallery, measurements=())
-        return ChatSession(record, desk, Agent(model, desk, record))
+        workspace = Workspace(
+            case.models, home=case.settings.home, gallery=gallery, measurements=()
+        )
+        return ChatSession(record, workspace, Agent(model, workspace, record))
 
     def resume(record: Case) -> ChatSession:
-        restored = record.restore(case.parts, home=case.settings.home)
-        loop = Agent(model, restored.desk, record)
-        return ChatSession(record, restored.desk, loop, notes=restored.notes)
+        restored = record.restore(case.models, home=case.settings.home)
+        loop = Agent(model, restored.workspace, record)
+        return ChatSession(record, restored.workspace, loop, notes=restored.notes)
 
     sessions = SessionStore(tmp_path / "home", begin=begin, resume=resume)
     settings = Settings(home=tmp_path / "home", threads=1)
-    yield EventHandlers(sessions, GalleryIndexer(settings, case.parts)), sessions
+    yield EventHandlers(sessions, GalleryIndexer(settings, case.models)), sessions
 
 
 def test_a_photo_of_a_refused_turn_is_not_lost(
@@ -226,7 +228,7 @@ def test_a_photo_of_a_refused_turn_is_not_lost(
     updates = list(page.ask(token, GALLERY, message, REQUEST))
     assert "value" not in updates[-1][3]
     assert not portrait.exists()
-    assert list(investigation.desk.photos) == ["Q1"]
+    assert list(investigation.workspace.photos) == ["Q1"]
 
 
 def test_two_sessions_do_not_wait_for_each_other(
@@ -286,8 +288,8 @@ def test_grad_cam_beside_an_index_finds_the_same_layer(case: Unmask) -> None:
     from tools.localisers.grad_cam import grad_cam
     from tools.localisers.gradients import forgery_score_function
 
-    encoder = case.parts.encoder
-    head = next(it for it in case.parts.detectors if it.name == "unifd_linear")
+    encoder = case.models.encoder
+    head = next(it for it in case.models.detectors if it.name == "unifd_linear")
     crop = np.asarray(Image.fromarray(astronaut_pixels()).resize((encoder.image_size,) * 2))
     score, tower = forgery_score_function(encoder, head, crop), encoder.model.visual
     assert score is not None

@@ -18,37 +18,37 @@ from tools.verdict.rule import UnseenToolMissRate
 
 
 @pytest.fixture(scope="module")
-def desk(case: Unmask) -> Workspace:
-    """A desk on which the portrait was searched for."""
-    desk = workspace_of(case)
-    desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
-    return desk
+def workspace(case: Unmask) -> Workspace:
+    """A workspace on which the portrait was searched for."""
+    workspace = workspace_of(case)
+    workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
+    return workspace
 
 
-def findings_of(desk: Workspace) -> Findings:
+def findings_of(workspace: Workspace) -> Findings:
     """The latest findings."""
-    assert desk.search is not None
-    return desk.search[0]
+    assert workspace.last_search is not None
+    return workspace.last_search[0]
 
 
-def detail(desk: Workspace, hit: Hit, **changes: object) -> str:
+def detail(workspace: Workspace, hit: Hit, **changes: object) -> str:
     """The detail of a hit with the plain writer's explanation."""
     arguments: dict[str, object] = {
         "query": "Q1",
-        "image": desk.pixels(hit.handle),
-        "rule": desk.instruments.rule,
-        "facts": desk.facts(hit.handle),
+        "image": workspace.pixels(hit.handle),
+        "rule": workspace.instruments.rule,
+        "facts": workspace.facts(hit.handle),
         "sentences": (CheckedSentence(hit.explanation, source="plain"),),
         **changes,
     }
-    return detail_html(hit, FaceThumbnails(desk), **arguments)  # type: ignore[arg-type]
+    return detail_html(hit, FaceThumbnails(workspace), **arguments)  # type: ignore[arg-type]
 
 
-def test_the_list_shows_verdicts_in_words_and_bands(desk: Workspace) -> None:
+def test_the_list_shows_verdicts_in_words_and_bands(workspace: Workspace) -> None:
     """Every hit is a button with its verdict as text, both scores and the inconclusive parts."""
-    findings = findings_of(desk)
-    rule = desk.instruments.rule
-    markup = hits_html(findings, FaceThumbnails(desk), rule=rule, chosen="H1")
+    findings = findings_of(workspace)
+    rule = workspace.instruments.rule
+    markup = hits_html(findings, FaceThumbnails(workspace), rule=rule, chosen="H1")
     assert markup.count('<button type="button" class="hit"') == len(findings.hits)
     assert markup.count('class="band"') == 2 * len(findings.hits)
     assert markup.count('aria-pressed="true"') == 1
@@ -56,72 +56,74 @@ def test_the_list_shows_verdicts_in_words_and_bands(desk: Workspace) -> None:
     assert "inconclusive from" in markup
 
 
-def test_pictures_are_embedded(desk: Workspace) -> None:
+def test_pictures_are_embedded(workspace: Workspace) -> None:
     """No picture has an address: nothing can be fetched, from here or from anywhere."""
-    findings = findings_of(desk)
-    markup = hits_html(findings, FaceThumbnails(desk), rule=None, chosen=None)
-    markup += detail(desk, findings.hits[0])
+    findings = findings_of(workspace)
+    markup = hits_html(findings, FaceThumbnails(workspace), rule=None, chosen=None)
+    markup += detail(workspace, findings.hits[0])
     sources = re.findall(r'(?:src|href)="([^"]*)"', markup)
     assert sources and all(source.startswith("data:image/jpeg;base64,") for source in sources)
 
 
-def test_every_picture_and_field_has_a_name(desk: Workspace) -> None:
+def test_every_picture_and_field_has_a_name(workspace: Workspace) -> None:
     """Screen readers get words for pictures, sliders and axes."""
-    markup = detail(desk, findings_of(desk).hits[0], located=desk.locate("H1"))
+    markup = detail(
+        workspace, findings_of(workspace).hits[0], located=workspace.localise_forgery("H1")
+    )
     assert all('alt="' in tag and 'alt=""' not in tag for tag in re.findall(r"<img[^>]*>", markup))
     assert all("aria-label=" in tag for tag in re.findall(r"<input[^>]*>", markup))
     assert "Heat map over the face of H1" in markup
 
 
-def test_the_evidence_table_is_complete(desk: Workspace) -> None:
+def test_the_evidence_table_is_complete(workspace: Workspace) -> None:
     """Value with unit, reading, method and limits of every measurement."""
-    hit = findings_of(desk).hits[0]
-    markup = detail(desk, hit)
+    hit = findings_of(workspace).hits[0]
+    markup = detail(workspace, hit)
     for item in hit.evidence:
         assert f"{item.method}." in markup.replace("&#39;", "'")
         assert item.limits in markup.replace("&#39;", "'")
-    shown = [fact.shown for fact in desk.facts(hit.handle) if ".E" in fact.id]
+    shown = [fact.shown for fact in workspace.facts(hit.handle) if ".E" in fact.id]
     assert all(value in markup for value in shown)
 
 
-def test_what_is_missing_is_said_in_words(desk: Workspace) -> None:
+def test_what_is_missing_is_said_in_words(workspace: Workspace) -> None:
     """A measurement that is absent reads `not measured`, and is no zero."""
-    hit = findings_of(desk).hits[0]
-    facts = tuple(replace(fact, value=None) for fact in desk.facts(hit.handle))
-    markup = detail(desk, hit, facts=facts)
+    hit = findings_of(workspace).hits[0]
+    facts = tuple(replace(fact, value=None) for fact in workspace.facts(hit.handle))
+    markup = detail(workspace, hit, facts=facts)
     table = markup[markup.index("<tbody>") : markup.index("</tbody>")]
     assert table.count("not measured") == table.count("<tr") >= len(hit.evidence)
 
 
-def test_a_hit_whose_file_is_gone_says_so(desk: Workspace) -> None:
+def test_a_hit_whose_file_is_gone_says_so(workspace: Workspace) -> None:
     """What was measured stays on screen when the picture can no longer be shown."""
-    markup = detail(desk, findings_of(desk).hits[0], image=None)
+    markup = detail(workspace, findings_of(workspace).hits[0], image=None)
     assert "no longer where it was indexed" in markup
     assert "<tbody>" in markup
 
 
-def test_the_list_says_whose_file_is_missing(desk: Workspace) -> None:
+def test_the_list_says_whose_file_is_missing(workspace: Workspace) -> None:
     """A hit whose file is gone is marked in the list too, and no other hit is."""
-    findings = findings_of(desk)
+    findings = findings_of(workspace)
     first, second, *_ = findings.hits
     listed = replace(findings, hits=(first, replace(second, file_missing=True)))
-    _, *rows = hits_html(listed, FaceThumbnails(desk), rule=None, chosen=None).split("<li>")
+    _, *rows = hits_html(listed, FaceThumbnails(workspace), rule=None, chosen=None).split("<li>")
     assert ["file missing" in row for row in rows] == [False, True]
 
 
-def test_names_of_files_add_no_markup(desk: Workspace, tmp_path: Path) -> None:
+def test_names_of_files_add_no_markup(workspace: Workspace, tmp_path: Path) -> None:
     """A file may be called anything."""
-    hit = findings_of(desk).hits[0]
+    hit = findings_of(workspace).hits[0]
     evil = tmp_path / "<img src=x onerror=alert(1)> ${alert(1)} {{value}}.jpg"
     shutil.copy(hit.path, evil)
-    markup = detail(desk, replace(hit, paths=(evil, tmp_path / "twin.jpg")))
+    markup = detail(workspace, replace(hit, paths=(evil, tmp_path / "twin.jpg")))
     assert "<img src=x" not in markup
     assert "twin.jpg" in markup
 
 
-def test_follow_ups_fit_the_verdict(desk: Workspace) -> None:
+def test_follow_ups_fit_the_verdict(workspace: Workspace) -> None:
     """Each button is a call about this hit, and no question presumes another verdict."""
-    for hit in findings_of(desk).hits:
+    for hit in findings_of(workspace).hits:
         for button in HIT_ACTIONS:
             press = plan_hit_action(button.action, hit, query="Q1")
             assert press is not None
@@ -132,17 +134,19 @@ def test_follow_ups_fit_the_verdict(desk: Workspace) -> None:
         assert why is not None
         assert ("impersonation" in why.question) == (hit.verdict == "impersonation")
         assert plan_hit_action("delete", hit, query="Q1") is None
-        markup = detail(desk, hit)
+        markup = detail(workspace, hit)
         assert markup.count(f'data-face="{hit.face_id}"') == len(HIT_ACTIONS)
 
 
-def test_what_passes_unseen_stands_beside_the_verdict(desk: Workspace) -> None:
+def test_what_passes_unseen_stands_beside_the_verdict(workspace: Workspace) -> None:
     """`no forgery found` is no all-clear: its share of missed forgeries is beside it."""
-    hit = findings_of(desk).hits[0]
+    hit = findings_of(workspace).hits[0]
 
     unseen = UnseenToolMissRate("swaps by unseen tools", 90, 30, 0.42)
     told = replace(hit, assessment=replace(hit.assessment, unseen=(unseen,)))
-    assert "Of 90 swaps by unseen tools, 30 also read so (33 %; at most 42 %" in detail(desk, told)
-    findings = replace(findings_of(desk), hits=(told,))
-    markup = hits_html(findings, FaceThumbnails(desk), rule=None, chosen=None)
+    assert "Of 90 swaps by unseen tools, 30 also read so (33 %; at most 42 %" in detail(
+        workspace, told
+    )
+    findings = replace(findings_of(workspace), hits=(told,))
+    markup = hits_html(findings, FaceThumbnails(workspace), rule=None, chosen=None)
     assert "30 of 90 swaps by unseen tools also read so" in markup

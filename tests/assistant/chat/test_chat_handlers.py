@@ -43,7 +43,7 @@ def galleries(case: Unmask, tmp_path: Path) -> GalleryIndexer:
     allowed = tmp_path / "allowed"
     allowed.mkdir()
     settings = Settings(home=tmp_path / "home", threads=1, folders=(allowed,))
-    return GalleryIndexer(settings, case.parts)
+    return GalleryIndexer(settings, case.models)
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
 
     def begin(gallery: str) -> ChatSession:
         record = Case.create(tmp_path, gallery=gallery)
-        desk = Workspace(case.parts, home=home, gallery=gallery)
+        workspace = Workspace(case.models, home=home, gallery=gallery)
         model = ScriptedModel(replies=[reply] * 50)
-        return ChatSession(record, desk, Agent(model, desk, record))
+        return ChatSession(record, workspace, Agent(model, workspace, record))
 
     def resume(record: Case) -> ChatSession:
-        desk = record.restore(case.parts, home=home).desk
-        return ChatSession(record, desk, Agent(ScriptedModel(), desk, record))
+        workspace = record.restore(case.models, home=home).workspace
+        return ChatSession(record, workspace, Agent(ScriptedModel(), workspace, record))
 
     return EventHandlers(SessionStore(tmp_path, begin=begin, resume=resume), galleries)
 

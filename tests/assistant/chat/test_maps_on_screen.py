@@ -56,8 +56,8 @@ def report(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     photo = case.settings.home / "SECRET_NAME.png"
     findings, query = case.investigate([photo], top=4)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    rule = case.parts.rule
-    return write_report(findings, query, path, rule=rule, instruments=case.parts)
+    rule = case.models.rule
+    return write_report(findings, query, path, rule=rule, instruments=case.models)
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def test_it_says_what_transformers_says(models: dict[str, LocalVLM], family: str
             **inputs,
             max_new_tokens=24,
             do_sample=False,
-            suppress_tokens=[*checkpoint.silent_ids, checkpoint.opening_id],
+            suppress_tokens=[*checkpoint.suppressed_ids, checkpoint.tool_call_open_id],
             pad_token_id=checkpoint.tokenizer.pad_token_id,
         )[0, inputs["input_ids"].shape[1] :]
     ids = [token for token in said.tolist() if token not in checkpoint.stop_ids]
@@ -379,7 +379,7 @@ def test_control_tokens_in_data_are_plain_text(qwen: LocalVLM) -> None:
         )["input_ids"][0].tolist()
         for text in ("harmless", evil)
     ]
-    special = set(checkpoint.tokenizer.all_special_ids) | {checkpoint.opening_id}
+    special = set(checkpoint.tokenizer.all_special_ids) | {checkpoint.tool_call_open_id}
     assert [it for it in ids[0] if it in special] == [it for it in ids[1] if it in special]
 
 

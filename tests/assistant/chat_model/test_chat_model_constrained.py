@@ -50,10 +50,13 @@ def grammars() -> GrammarCache:
 
 
 def allowed(
-    grammars: GrammarCache, bounds: DecodingConstraints, text: str, form: ToolCallFormat = "hermes"
+    grammars: GrammarCache,
+    constraints: DecodingConstraints,
+    text: str,
+    form: ToolCallFormat = "hermes",
 ) -> bool:
     """Whether the text can be written, ending here."""
-    matcher = xgrammar.GrammarMatcher(grammars.compiled(bounds, form))
+    matcher = xgrammar.GrammarMatcher(grammars.compiled(constraints, form))
     return matcher.accept_string(text) and matcher.is_completed()
 
 
@@ -123,20 +126,20 @@ def test_brackets_hold_what_may_be_cited(grammars: GrammarCache) -> None:
 
 def test_a_schema_is_the_whole_answer(grammars: GrammarCache) -> None:
     """With a JSON schema there is one value and nothing around it."""
-    bounds = DecodingConstraints(
+    constraints = DecodingConstraints(
         json_schema={"type": "object", "properties": {"a": {"enum": ["H1", "H2"]}}}
     )
-    assert allowed(grammars, bounds, '{"a": "H2"}')
-    assert not allowed(grammars, bounds, '{"a": "H3"}')
-    assert not allowed(grammars, bounds, 'Here: {"a": "H2"}')
+    assert allowed(grammars, constraints, '{"a": "H2"}')
+    assert not allowed(grammars, constraints, '{"a": "H3"}')
+    assert not allowed(grammars, constraints, 'Here: {"a": "H2"}')
 
 
 def test_every_kind_of_fact_is_offered_as_a_whole(grammars: GrammarCache) -> None:
     """Handles of two and three digits, lists and verdicts are written in full or not at all."""
-    bounds = DecodingConstraints(
+    constraints = DecodingConstraints(
         citations=("H1.verdict", "H12.verdict", "H120.P2", "hits.no_forgery_found")
     )
-    for cite in bounds.citations or ():
-        assert allowed(grammars, bounds, f"[{cite}].")
+    for cite in constraints.citations or ():
+        assert allowed(grammars, constraints, f"[{cite}].")
     for wrong in ("[H2.verdict].", "[H12.P2].", "[H1200.P2].", "[hits.fake].", "[H120.verdict]."):
-        assert not allowed(grammars, bounds, wrong)
+        assert not allowed(grammars, constraints, wrong)

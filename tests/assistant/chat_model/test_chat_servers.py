@@ -332,9 +332,9 @@ def test_how_long_a_server_may_be_silent_is_a_setting(monkeypatch: pytest.Monkey
 def investigating(case: Any, folder: Path, address: str) -> Iterator[ChatSession]:
     """An investigation whose model is behind an address."""
     record = Case.create(folder, gallery=GALLERY)
-    desk = Workspace(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
-    agent = Agent(load_chat_model(Settings(vlm=address)), desk, record)
-    yield ChatSession(record, desk, agent)
+    workspace = Workspace(case.models, home=case.settings.home, gallery=GALLERY, measurements=())
+    agent = Agent(load_chat_model(Settings(vlm=address)), workspace, record)
+    yield ChatSession(record, workspace, agent)
 
 
 def test_a_wait_is_shown_and_can_be_stopped(
@@ -361,8 +361,8 @@ def test_an_explanation_that_does_not_come_can_be_stopped(case: Any, tmp_path: P
     """Stop ends it, whatever the server does; nothing was explained."""
     silent = Silent()
     with run_chat_server(silent) as address, investigating(case, tmp_path, address) as found:
-        desk = found.desk
-        desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
+        workspace = found.workspace
+        workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
         threading.Timer(0.5, found.stop).start()
         began = time.monotonic()
         list(found.explain("all"))
@@ -381,7 +381,7 @@ def test_a_press_does_not_wait_for_words(
     photo = tmp_path / "ada.png"
     photo.write_bytes((case.settings.home / "SECRET_NAME.png").read_bytes())
     with run_chat_server(silent) as address, investigating(case, tmp_path, address) as found:
-        list(found.ask("Find fakes of this person.", [photo], decide=plan_search))
+        list(found.ask("Find fakes of this person.", [photo], plan=plan_search))
         assert silent.hung_up.wait(5)
     (said,) = [step for step in found.case.steps() if isinstance(step, ModelText)]
     assert {sentence.source for sentence in said.sentences} == {"plain"}
@@ -397,7 +397,7 @@ def test_a_terminal_says_what_it_waits_for(
     with run_chat_server(Silent()) as address:
         model = load_chat_model(Settings(vlm=address, vlm_wait_s=1.6))
         told = transcript.TurnReporter(
-            Agent(model, Workspace(case.parts, home=tmp_path), record), show=True
+            Agent(model, Workspace(case.models, home=tmp_path), record), show=True
         )
         with pytest.raises(ChatServerError, match="did not answer in time"):
             told.turn("Hello?", [])
@@ -426,8 +426,8 @@ def test_the_case_goes_on_after_a_failure(case: Any, tmp_path: Path) -> None:
 
     record = Case.create(tmp_path, gallery="default")
     with run_chat_server(answer) as address:
-        desk = Workspace(case.parts, home=tmp_path)
-        agent = Agent(load_chat_model(Settings(vlm=address)), desk, record)
+        workspace = Workspace(case.models, home=tmp_path)
+        agent = Agent(load_chat_model(Settings(vlm=address)), workspace, record)
         with pytest.raises(ChatServerError) as caught:
             list(agent.ask("Hello?"))
         broken[0] = False

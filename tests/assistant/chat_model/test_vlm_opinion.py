@@ -54,7 +54,7 @@ def pictures() -> list[np.ndarray]:
 
 def opinion(model: Any, **options: Any) -> VlmOpinion:
     """Whatever the share: random weights say anything equally often."""
-    return VlmOpinion(model, **{"least_share": 0.0, **options})
+    return VlmOpinion(model, **{"min_answer_probability": 0.0, **options})
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -63,7 +63,7 @@ def test_scores_are_those_of_a_forward_pass(
 ) -> None:
     """In one padded batch and alone, log p(yes) - log p(no) is what transformers computes."""
     model, (first, second, third) = models[family].checkpoint, pictures
-    together = opinion(models[family]).score_pictures([first, second, third])
+    together = opinion(models[family]).score_images([first, second, third])
     for ours, shown in zip(together, pictures, strict=True):
         content = [
             {"type": "image", "image": Image.fromarray(shown)},
@@ -78,7 +78,7 @@ def test_scores_are_those_of_a_forward_pass(
         ids = {word: model.tokenizer.convert_tokens_to_ids([*word]) for word in ("Yy", "Nn")}
         expected = float(chances[ids["Yy"]].sum().log() - chances[ids["Nn"]].sum().log())
         assert ours == pytest.approx(expected, abs=1e-3)
-        assert opinion(models[family]).score_pictures([shown]) == pytest.approx(ours, abs=1e-3)
+        assert opinion(models[family]).score_images([shown]) == pytest.approx(ours, abs=1e-3)
     assert np.ptp(together) > 4e-3  # another picture, another score
 
 
@@ -88,13 +88,13 @@ def test_exchanged_answers_turn_the_sign(
 ) -> None:
     """What says forged counts for forged; the words asked with matter as well."""
     model = models["qwen3_vl"]
-    scores = opinion(model, question=QUESTIONS[name]).score_pictures(pictures)
-    turned = opinion(model, question=QUESTIONS[name].turned).score_pictures(pictures)
+    scores = opinion(model, question=QUESTIONS[name]).score_images(pictures)
+    turned = opinion(model, question=QUESTIONS[name].turned).score_images(pictures)
     assert scores == pytest.approx(-turned)
     assert (np.abs(scores) > 1e-3).all()
     if name != "forged":
         asked = opinion(model, question=replace(QUESTIONS[name], text=QUESTION.text))
-        assert np.abs(scores - asked.score_pictures(pictures)).max() > 1e-3
+        assert np.abs(scores - asked.score_images(pictures)).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -125,7 +125,7 @@ def test_answers_that_cannot_be_told_apart_are_none(
 ) -> None:
     """Two words that begin alike leave nothing to read."""
     same = replace(QUESTION, forged=("never",), authentic=("nothing",))
-    scores = opinion(models["qwen3_vl"], question=same).score_pictures(pictures)
+    scores = opinion(models["qwen3_vl"], question=same).score_images(pictures)
     assert np.isnan(scores).all()
 
 
@@ -137,7 +137,7 @@ def test_a_model_that_says_neither_has_no_opinion(
     share = opinion(model).ask(pictures).share
     assert ((share > 0) & (share < 0.2)).all()
     between = float(np.sort(share)[1]) - 1e-9
-    scores = opinion(model, least_share=between).score_pictures(pictures)
+    scores = opinion(model, min_answer_probability=between).score_images(pictures)
     assert np.isnan(scores).tolist() == (share < between).tolist()
     assert np.isnan(scores).sum() == 1
 
@@ -150,8 +150,8 @@ def test_a_model_of_text_alone_has_no_opinion(
     words = SimpleNamespace(tokenizer=seeing.checkpoint.tokenizer)
     blind = LocalVLM(checkpoint=replace(seeing.checkpoint, processor=words))
     for model in (blind, ScriptedModel(replies=["Yes."] * 3)):
-        assert np.isnan(opinion(model).score_pictures(pictures)).tolist() == [True] * 3
-    assert opinion(seeing).score_pictures([]).shape == (0,)
+        assert np.isnan(opinion(model).score_images(pictures)).tolist() == [True] * 3
+    assert opinion(seeing).score_images([]).shape == (0,)
 
 
 def test_it_is_a_detector_among_others(models: dict[str, LocalVLM]) -> None:
@@ -164,8 +164,8 @@ def test_it_is_a_detector_among_others(models: dict[str, LocalVLM]) -> None:
     whole = opinion(models["qwen3_vl"], inputs="image")
     assert "forged" in one.preprocessing != whole.preprocessing
     photo = skimage.data.astronaut()
-    assert whole.framed(photo, None).shape == (512, 512, 3)
-    assert one.framed(photo, face_of(photo).keypoints).shape == (336, 336, 3)
+    assert whole.crop_input(photo, None).shape == (512, 512, 3)
+    assert one.crop_input(photo, face_of(photo).keypoints).shape == (336, 336, 3)
 
 
 def test_the_opinion_never_reaches_the_verdict(models: dict[str, LocalVLM]) -> None:
@@ -258,12 +258,12 @@ def test_a_server_is_read_by_its_probabilities(address: str, pictures: list[np.n
     Answers.reply = staticmethod(reply)
     # The two that show whether it sees anything come first.
     detector = opinion(load_served_vlm(address))
-    scores = detector.score_pictures([pictures[0], np.zeros((8, 8, 3), np.uint8)])
+    scores = detector.score_images([pictures[0], np.zeros((8, 8, 3), np.uint8)])
     yes = np.logaddexp(-0.5, -1.5)
     assert (asked[-1]["logprobs"], asked[-1]["top_logprobs"]) == (True, 20)
     assert scores == pytest.approx([yes + 2.0, -3.0 + 0.1], abs=0.01)
     other = opinion(load_served_vlm(address), question=QUESTIONS["natural"])
-    assert np.isnan(other.score_pictures(pictures[:1])).all()
+    assert np.isnan(other.score_images(pictures[:1])).all()
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
@@ -277,5 +277,5 @@ def test_a_server_that_tells_nothing_is_not_measured(
 ) -> None:
     """No probabilities, an error, or the same ones whatever the picture: NaN."""
     Answers.reply = staticmethod(reply)
-    assert np.isnan(opinion(load_served_vlm(address)).score_pictures(pictures)).all()
+    assert np.isnan(opinion(load_served_vlm(address)).score_images(pictures)).all()
     assert len(opinion(load_served_vlm(address)).sha256) == 64

@@ -62,7 +62,7 @@ def faces(home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeFaceAnalyser:
     monkeypatch.setattr(LoadedModels, "encoder", FakeEncoder())
     monkeypatch.setattr(LoadedModels, "fingerprint", FINGERPRINT)
     monkeypatch.setattr(LoadedModels, "detectors", [])
-    monkeypatch.setattr(LoadedModels, "picture_detectors", [])
+    monkeypatch.setattr(LoadedModels, "pixel_detectors", [])
     monkeypatch.setattr(LoadedModels, "second_embedder", None)
     monkeypatch.setattr(LoadedModels, "rule", None)
     return faces

@@ -35,7 +35,7 @@ def model(case: Unmask, monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
     monkeypatch.setenv("UNMASK_HOME", str(case.settings.home))
     monkeypatch.setattr(assistant.chat_model.choice, "load_chat_model", lambda settings: model)
     for part in ("faces", "encoder", "detectors", "rule", "fingerprint"):
-        monkeypatch.setattr(LoadedModels, part, getattr(case.parts, part))
+        monkeypatch.setattr(LoadedModels, part, getattr(case.models, part))
     return model
 
 
@@ -120,7 +120,7 @@ def test_mistakes_are_one_line(model: ScriptedModel, case: Unmask) -> None:
     broken = unmask("ask", str(case.settings.home / "SECRET_TEXT.jpg"), "find fakes", "-g", GALLERY)
     assert broken.exit_code == 1
     assert "SECRET_TEXT.jpg" in broken.stderr
-    assert model.asked == []
+    assert model.received_prompts == []
     model.replies = [SetupError("no server at that address")]
     gone = unmask("ask", "hello")
     assert gone.exit_code == 1

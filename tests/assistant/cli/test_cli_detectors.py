@@ -103,7 +103,7 @@ def test_the_other_ways_of_asking_are_those_of_the_table(home: Path) -> None:
     """Every entrant of the evaluations has a row, or is named as another way of one."""
     rows = listed().values()
     named = {row["detector"] for row in rows} | {name for row in rows for name in row["ways"]}
-    assert {it.name for it in evaluated_detectors(Settings.load()).entrants} <= named
+    assert {it.name for it in evaluated_detectors(Settings.load()).evaluated_detectors} <= named
 
 
 def test_a_fitted_detector_is_listed_from_its_folder(home: Path) -> None:

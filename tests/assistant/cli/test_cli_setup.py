@@ -13,7 +13,7 @@ from tools.checkpoints.pretrained import PretrainedPart
 @pytest.fixture(autouse=True)
 def only_ours(home: Path, part: PretrainedPart, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """The made-up part is the only one there is."""
-    monkeypatch.setattr("tools.checkpoints.pretrained.PARTS", {part.name: part})
+    monkeypatch.setattr("tools.checkpoints.pretrained.PRETRAINED_PARTS", {part.name: part})
 
 
 def test_nothing_is_fetched_without_consent(index: Path, home: Path) -> None:  # noqa: F811

@@ -320,20 +320,20 @@ def _expanded(named: str) -> list[str]:
 def test_handles_of_two_and_three_digits_are_whole() -> None:
     """H1, H12 and H120 are told apart where they are read, filled in and listed."""
     facts = facts_of({"H1": "copy", "H12": "other", "H120": "impersonation"})
-    ground = FactContext(facts.get)
+    context = FactContext(facts.get)
     shown = render_citations(
-        check_sentences("[H120.verdict]. [H12.verdict]. [H1.verdict].", ground), facts.get
+        check_sentences("[H120.verdict]. [H12.verdict]. [H1.verdict].", context), facts.get
     )
     assert shown == (
         "The verdict on H120 is impersonation. The verdict on H12 is other. The verdict on H1 is "
         "copy."
     )
-    assert finding("[H2.verdict].", ground) is not None
+    assert finding("[H2.verdict].", context) is not None
 
 
 def test_what_is_said_twice_is_kept_once() -> None:
     """A small model repeats itself: the same sentence, or the same citation after a joint."""
     facts = {id_: Fact(id_, "x", None, "in words", "x", "m", "l") for id_ in ("C1.P1", "C1.E8")}
-    ground = FactContext(facts.get)
-    said = check_sentences("[C1.P1], and [C1.P1]. [C1.E8]. [C1.E8]. [C1.E8] and [C1.P1].", ground)
+    context = FactContext(facts.get)
+    said = check_sentences("[C1.P1], and [C1.P1]. [C1.E8]. [C1.E8]. [C1.E8] and [C1.P1].", context)
     assert [it.text for it in said] == ["[C1.P1].", "[C1.E8].", "[C1.E8] and [C1.P1]."]

@@ -24,9 +24,9 @@ def model() -> ScriptedModel:
 @pytest.fixture
 def agent(case: Unmask, model: ScriptedModel, tmp_path: Path) -> Agent:
     """An agent after a search."""
-    desk = workspace_of(case)
-    desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
-    return Agent(model, desk, Case.create(tmp_path, gallery=GALLERY))
+    workspace = workspace_of(case)
+    workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
+    return Agent(model, workspace, Case.create(tmp_path, gallery=GALLERY))
 
 
 def test_a_hit_is_explained_from_its_own_facts(agent: Agent, model: ScriptedModel) -> None:
@@ -36,14 +36,14 @@ def test_a_hit_is_explained_from_its_own_facts(agent: Agent, model: ScriptedMode
     assert explained.hit == "H1"
     assert join_sentences(explained.sentences) == RIGHT
     assert explained.sentences[0].finding is None
-    (asked,) = model.asked
+    (asked,) = model.received_prompts
     assert [message.type for message in asked] == ["system", "human"]
     kinds = [block["type"] for block in asked[1].content]  # type: ignore[index]
     assert kinds == ["text", "image", "text", "image", "text"]
     assert "H1.E2" in asked[1].text
     assert "H2.E2" not in asked[1].text
     assert agent.case.steps() == [explained]
-    assert "H1.P2" in agent.case.told()[0][1]
+    assert "H1.P2" in agent.case.steps_with_facts()[0][1]
 
 
 def test_another_hits_facts_are_refused(agent: Agent, model: ScriptedModel) -> None:
@@ -82,7 +82,7 @@ def test_a_hit_that_is_none_is_refused(agent: Agent, model: ScriptedModel) -> No
     """The valid ones are named, and the model is not asked."""
     with pytest.raises(ToolError, match="H1"):
         list(agent.explain(["H77"]))
-    assert model.asked == []
+    assert model.received_prompts == []
 
 
 def test_stopping_ends_the_explanations(agent: Agent, model: ScriptedModel) -> None:

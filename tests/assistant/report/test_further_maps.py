@@ -48,7 +48,7 @@ def parts(case: Unmask, tmp_path: Path) -> LoadedModels:
 @pytest.fixture(scope="module")
 def face(case: Unmask) -> Face:
     """The astronaut's."""
-    return case.parts.faces.analyse([astronaut_pixels()])[0][0]
+    return case.models.faces.analyse([astronaut_pixels()])[0][0]
 
 
 def views(face: Face, parts: LoadedModels) -> list[MapView]:
@@ -91,7 +91,7 @@ def put_classifier(
 def calibrate(shelved: StoredDetector) -> Calibration:
     """Platt's, put beside its weights: steep, and at the astronaut 1 / (1 + exp(-1)) = 0.73."""
     network = ClassifierNetwork.load(shelved)
-    (logit,) = network.score_pictures([astronaut_pixels()])
+    (logit,) = network.score_images([astronaut_pixels()])
     fitted = Calibration(
         shelved.title, network.sha256, network.preprocessing, "platt",
         1e3, 1 - 1e3 * float(logit), (),
@@ -107,7 +107,7 @@ def test_the_pocket_profile_shows_its_boxes(parts: LoadedModels, face: Face) -> 
     assert [it.title for it in found] == POCKET
     assert all(it.image.startswith("data:image/jpeg;base64,") for it in found)
     assert len({it.image for it in found}) == len(found)
-    assert all(UNCALIBRATED in it.says for it in found)
+    assert all(UNCALIBRATED in it.text for it in found)
     assert found[1].limits == BOXES_LIMITS
 
 
@@ -120,8 +120,8 @@ def test_fitted_boxes_are_drawn_too(parts: LoadedModels, face: Face) -> None:
 
 def test_a_network_is_loaded_once(parts: LoadedModels) -> None:
     """The one that gives evidence draws the boxes."""
-    (boxes,) = [it for it, _ in parts.locating_detectors]
-    assert any(it is boxes for it in parts.picture_detectors)
+    (boxes,) = [it for it, _ in parts.localising_detectors]
+    assert any(it is boxes for it in parts.pixel_detectors)
 
 
 def test_a_fitted_classifier_shows_where_and_names_whom(parts: LoadedModels, face: Face) -> None:
@@ -135,7 +135,7 @@ def test_a_fitted_classifier_shows_where_and_names_whom(parts: LoadedModels, fac
     assert coloured(heat)
     (shares,) = ClassifierNetwork.load(kept).attribute([astronaut_pixels()])
     named, share = list(GENERATORS)[shares.argmax()], round(100 * shares.max())
-    assert heat.says == (
+    assert heat.text == (
         f"probability of a forgery: {UNCALIBRATED}; names {named} ({share} %, {UNCALIBRATED})"
     )
 
@@ -154,7 +154,7 @@ def test_a_calibration_gives_the_probability(parts: LoadedModels, face: Face) ->
     fitted, network = calibrate(kept), ClassifierNetwork.load(kept)
     assert isinstance(network, ExplainableClassifier)
     told = "probability of a forgery: 73 %; names "
-    assert views(face, parts)[-1].says.startswith(told)
+    assert views(face, parts)[-1].text.startswith(told)
     white = np.full((60, 50, 3), 255, np.uint8)
     assert not describe_prediction(white, network, fitted).startswith(told)
 
@@ -164,13 +164,13 @@ def test_a_calibration_of_another_network_says_nothing(parts: LoadedModels, face
     kept = put_classifier(parts, "thesis", GENERATORS)
     calibrate(kept)
     put_classifier(parts, "thesis", {**GENERATORS, "camera": "real"})
-    assert f"probability of a forgery: {UNCALIBRATED}" in views(face, parts)[-1].says
+    assert f"probability of a forgery: {UNCALIBRATED}" in views(face, parts)[-1].text
 
 
 def test_of_two_classes_none_is_named(parts: LoadedModels, face: Face) -> None:
     """Fake or real is its probability, no generator."""
     put_classifier(parts, "two", {"real": "real", "fake": "fake"})
-    assert views(face, parts)[-1].says == f"probability of a forgery: {UNCALIBRATED}"
+    assert views(face, parts)[-1].text == f"probability of a forgery: {UNCALIBRATED}"
 
 
 def test_a_damaged_network_costs_its_own_map_only(parts: LoadedModels, face: Face) -> None:
@@ -201,27 +201,27 @@ def test_opinions_change_no_verdict(case: Unmask, parts: LoadedModels) -> None:
     before = judged(case)
     calibrate(put_classifier(parts, "thesis", GENERATORS))
     put_boxes(parts, "office")
-    beside = Unmask(parts.settings, gallery=GALLERY, parts=parts)
-    assert len(parts.locating_detectors) == 3
+    beside = Unmask(parts.settings, gallery=GALLERY, models=parts)
+    assert len(parts.localising_detectors) == 3
     assert judged(beside) == before
 
 
 def test_report_and_chat_show_them(case: Unmask, parts: LoadedModels, tmp_path: Path) -> None:
     """Folded, each picture once a hit, with words and limits; a label is text, no markup."""
     put_classifier(parts, "thesis", {name: GENERATORS[name] for name in sorted(GENERATORS)})
-    unmask = Unmask(parts.settings, gallery=GALLERY, parts=parts)
+    unmask = Unmask(parts.settings, gallery=GALLERY, models=parts)
     photo = case.settings.home / "SECRET_NAME.png"
-    findings, query = unmask.investigate([photo], top=2, closer=False)
+    findings, query = unmask.investigate([photo], top=2, rerank=False)
     page = write_report(
         findings, query, tmp_path / "page.html", rule=parts.rule, instruments=parts
     ).read_text()
-    desk = Workspace(parts, home=case.settings.home, gallery=GALLERY, measurements=())
-    desk.find([desk.add_photo(photo)])
-    pixels, seen = desk.pixels("H1"), desk.face("H1").face
+    workspace = Workspace(parts, home=case.settings.home, gallery=GALLERY, measurements=())
+    workspace.find_person([workspace.add_photo(photo)])
+    pixels, seen = workspace.pixels("H1"), workspace.face("H1").face
     further = extra_map_views(pixels, seen, instruments=parts)
     chat = detail_html(
-        desk.hit("H1"), FaceThumbnails(desk), query="Q1", image=pixels, rule=parts.rule, facts=(),
-        sentences=(), further=further,
+        workspace.hit("H1"), FaceThumbnails(workspace), query="Q1", image=pixels, rule=parts.rule,
+        facts=(), sentences=(), further=further,
     )  # fmt: skip
     for markup, whose, hits in ((page, "hit 1", len(findings.hits)), (chat, "H1", 1)):
         assert markup.count("<summary>Further maps</summary>") == hits
@@ -233,13 +233,13 @@ def test_report_and_chat_show_them(case: Unmask, parts: LoadedModels, tmp_path: 
 
 def test_without_further_maps_nothing_is_folded(case: Unmask) -> None:
     """Before they were asked for, the detail has no place for them."""
-    desk = Workspace(case.parts, home=case.settings.home, gallery=GALLERY, measurements=())
-    desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
+    workspace = Workspace(case.models, home=case.settings.home, gallery=GALLERY, measurements=())
+    workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
     chat = detail_html(
-        desk.hit("H1"),
-        FaceThumbnails(desk),
+        workspace.hit("H1"),
+        FaceThumbnails(workspace),
         query="Q1",
-        image=desk.pixels("H1"),
+        image=workspace.pixels("H1"),
         rule=None,
         facts=(),
         sentences=(),

@@ -83,18 +83,18 @@ def record() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def stuff() -> ToolResultPool:
+def tool_results() -> ToolResultPool:
     """A harvest of one search."""
     found = ToolResultPool()
     found.take(record(), 0)
     return found
 
 
-def test_everything_that_is_learnt_passes_the_checker(stuff: ToolResultPool) -> None:
+def test_everything_that_is_learnt_passes_the_checker(tool_results: ToolResultPool) -> None:
     """No sentence of any dialogue would be refused in use."""
     refused: Counter[str] = Counter()
     for seed in range(150):
-        for text, ground in dialogue(stuff, random.Random(seed)).targets:  # noqa: S311
+        for text, ground in dialogue(tool_results, random.Random(seed)).targets:  # noqa: S311
             refused.update(it.finding for it in check_sentences(text, ground) if it.finding)
     assert refused == {}
 
@@ -177,7 +177,7 @@ def test_a_shared_beginning_changes_nothing(small: tuple[Any, Any]) -> None:
 
 
 def test_only_the_assistants_words_are_learnt(
-    small: tuple[Any, Any], stuff: ToolResultPool
+    small: tuple[Any, Any], tool_results: ToolResultPool
 ) -> None:
     """The mask covers calls and answers with their end, and nothing of people or tools."""
     from assistant.training.corpus import pieces
@@ -185,9 +185,9 @@ def test_only_the_assistants_words_are_learnt(
 
     _, processor = small
     writer = DialogueTokenizer(processor)
-    piece = next(pieces(stuff, random.Random(3), explanations=0.0))  # noqa: S311
+    piece = next(pieces(tool_results, random.Random(3), explanations=0.0))  # noqa: S311
     row = writer.row(piece.messages, piece.pictures, tools=piece.tools)
-    learnt = processor.tokenizer.decode(row.ids[row.spoken])
+    learnt = processor.tokenizer.decode(row.ids[row.loss_mask])
     spoken = [message for message in piece.messages if message.type == "ai"]
     assert learnt.count("<|im_end|>") == len(spoken)
     assert all(message.text in learnt for message in spoken)

@@ -93,10 +93,10 @@ def many(label: Label, method: str | None, count: int) -> tuple[ManifestRow, ...
 def test_a_limit_keeps_classes_balanced() -> None:
     """Real and fake get half each, methods equal shares; a class that runs out leaves its share."""
     rows = many("real", None, 50) + many("fake", "a", 50) + many("fake", "b", 1)
-    some = Manifest("m", Path(), rows).limited(10, seed=3)
+    some = Manifest("m", Path(), rows).sample(10, seed=3)
     # 5 real, 5 fake: b has one row only, so a gives four.
     assert Counter(row.method for row in some.rows) == {None: 5, "a": 4, "b": 1}
-    few = Manifest("m", Path(), rows[:2] + rows[50:]).limited(10, seed=3)
+    few = Manifest("m", Path(), rows[:2] + rows[50:]).sample(10, seed=3)
     assert Counter(row.label for row in few.rows) == {"real": 2, "fake": 8}
 
 
@@ -104,10 +104,10 @@ def test_a_limit_is_reproducible() -> None:
     """The same seed draws the same rows from any order, and keeps the order it was given."""
     rows = many("real", None, 50) + many("fake", "a", 50)
     forth, back = Manifest("m", Path(), rows), Manifest("m", Path(), rows[::-1])
-    assert {*forth.limited(9, seed=1).rows} == {*back.limited(9, seed=1).rows}
-    assert {*forth.limited(9, seed=1).rows} != {*forth.limited(9, seed=2).rows}
-    assert [*forth.limited(9).rows] == sorted(forth.limited(9).rows, key=rows.index)
-    assert forth.limited(None) is forth.limited(100) is forth
+    assert {*forth.sample(9, seed=1).rows} == {*back.sample(9, seed=1).rows}
+    assert {*forth.sample(9, seed=1).rows} != {*forth.sample(9, seed=2).rows}
+    assert [*forth.sample(9).rows] == sorted(forth.sample(9).rows, key=rows.index)
+    assert forth.sample(None) is forth.sample(100) is forth
 
 
 def test_manifests_are_counted_for_reports() -> None:

@@ -88,7 +88,7 @@ def test_a_manifest_holds_any_name(tmp_path: Path, suffix: str) -> None:
         (tmp_path / name).touch()
     manifest = Manifest("m", tmp_path, tuple(ManifestRow(name, "m", "real") for name in names))
     table = tmp_path / f"m{suffix}"
-    manifest_file.write(manifest.noted(odd=names[-3]), table)
+    manifest_file.write(manifest.with_notes(odd=names[-3]), table)
     if suffix == ".csv":
         assert table.read_bytes().decode("utf-8")
     assert [row.path for row in manifest_file.read(table).rows] == names

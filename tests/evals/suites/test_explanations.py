@@ -19,7 +19,7 @@ PLAIN = CheckedSentence("The nose shows no trace [H2.E14].", ("H2.E14",), "plain
 
 def _explained(**changed: object) -> ExplanationTrial:
     made: dict[str, object] = {
-        "desk": "desk 0", "hit": "H1", "verdict": "impersonation", "draft": (GOOD,),
+        "workspace": "desk 0", "hit": "H1", "verdict": "impersonation", "draft": (GOOD,),
         "shown": Explanation("H1", (GOOD,)), "cites": (("H1.E15", True),), "regions": (True,),
         "passes_again": (True,), "follows": True, "rest_unchanged": True,
     }  # fmt: skip
@@ -33,7 +33,7 @@ def test_shares_by_hand() -> None:
     2 of 5. Citations of the right hit: 1 of 1 and 2 of 3, 3/4. Regions: 1 of 1 and 0 of 1, 1/2.
     """
     bad = _explained(
-        desk="desk 3",
+        workspace="desk 3",
         draft=(GOOD, WRONG, TYPED),
         cites=(("H1.E15", True), ("H1.E99", False), ("H2.E1", False)),
         regions=(False,),

@@ -26,26 +26,26 @@ from tools.forge.forgery import FAMILIES as FORGED
 @pytest.fixture(scope="module")
 def encoder(case: Unmask) -> Encoder:
     """The pocket encoder."""
-    return case.parts.encoder
+    return case.models.encoder
 
 
 @pytest.fixture(scope="module")
 def head(case: Unmask) -> UnifdLinear:
     """The pocket's linear head."""
-    return next(it for it in case.parts.detectors if isinstance(it, UnifdLinear))
+    return next(it for it in case.models.detectors if isinstance(it, UnifdLinear))
 
 
 @pytest.fixture(scope="module")
 def finder(case: Unmask) -> Caddm:
     """The shipped detector that draws boxes."""
-    return next(it for it, _ in case.parts.locating_detectors if isinstance(it, Caddm))
+    return next(it for it, _ in case.models.localising_detectors if isinstance(it, Caddm))
 
 
 @pytest.fixture(scope="module")
 def crop(case: Unmask) -> np.ndarray:
     """The astronaut's aligned face."""
-    pixels, encoder = astronaut_pixels(), case.parts.encoder
-    face = case.parts.faces.analyse([pixels])[0][0]
+    pixels, encoder = astronaut_pixels(), case.models.encoder
+    face = case.models.faces.analyse([pixels])[0][0]
     size, margin = encoder.image_size, encoder.face_margin
     return aligned_crop(pixels, face.keypoints, size=size, margin=margin)
 

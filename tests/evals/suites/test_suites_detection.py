@@ -177,11 +177,13 @@ def test_own_detectors_and_classifiers_have_rows(
         assert lines[f"frames.{system}.auc"] == pytest.approx(auc_of(samples, system))
         assert math.isnan(lines[f"frames.{system}.real_accuracy"])
         assert math.isnan(lines[f"summary.{system}.fake_accuracy"])
-    classifier = ImageClassifier.of(models / "classifiers" / "image" / "vit", inputs="image")
+    classifier = ImageClassifier.from_checkpoint(
+        models / "classifiers" / "image" / "vit", inputs="image"
+    )
     for row in (samples[0], samples[40], samples[-1]):
         pixels = np.asarray(Image.open(data.root / row.id).convert("RGB"))
         assert row.scores["image/vit"] == pytest.approx(
-            classifier.score_pictures([pixels])[0], abs=1e-4
+            classifier.score_images([pixels])[0], abs=1e-4
         )
 
 
@@ -204,7 +206,9 @@ def asked_again(data: Manifest, models: Path, options: EvalOptions) -> dict[str,
         load_models().settings.model_copy(update={"models_dir": models})
     )
     measured = measure_dataset(manifest, options)
-    return answers.collect_logits(measured, everyone.entrants, options, digest=manifest.digest)
+    return answers.collect_logits(
+        measured, everyone.evaluated_detectors, options, digest=manifest.digest
+    )
 
 
 def test_a_run_that_was_stopped_asks_nobody_again(
@@ -364,7 +368,7 @@ def test_robustness_figures_are_those_of_its_samples(data: Manifest, tmp_path: P
 def test_a_set_without_fakes_has_no_auc(data: Manifest, tmp_path: Path) -> None:
     """Authentic pictures alone: their accuracy is known, everything that needs fakes is NaN."""
     only = data.where(lambda row: row.label == "real")
-    manifest_file.write(only.limited(3, 0), data.root / "real.csv")
+    manifest_file.write(only.sample(3, 0), data.root / "real.csv")
     lines = flatten_figures(detectors.run(EvalOptions(data.root / "real.csv", output=tmp_path)))
     assert lines["frames.fused.n_fake"] == 0
     assert math.isfinite(lines["frames.image/unifd_linear.real_accuracy"])
@@ -481,7 +485,7 @@ def test_nobody_is_in_two_couples() -> None:
     assert pairs.same.sum() == (~pairs.same).sum() > 0
     couples: dict[str, set[int]] = {}
     for first, second, same, couple in zip(
-        pairs.first, pairs.second, pairs.same, pairs.couples, strict=True
+        pairs.first, pairs.second, pairs.same, pairs.person_pair_ids, strict=True
     ):
         assert (rows[first].depicted_id == rows[second].depicted_id) == same
         assert rows[first].video_id != rows[second].video_id

@@ -242,10 +242,10 @@ def faces_search() -> tuple[RetrievalTask, Callable[[np.ndarray], np.ndarray]]:
 
 def test_the_drop_is_between_authentic_and_forged_mates() -> None:
     """a1 and a2 find each other first; the forgery is second for a1 (b1 is liker), first for a2."""
-    search, likeness = faces_search()
+    search, similarity = faces_search()
     options = EvalOptions(Path())
     assert [search.ids[index] for index in search.queries] == ["a1", "a2"]
-    real, forged = search.ask(likeness, "real", options), search.ask(likeness, "fake", options)
+    real, forged = search.ask(similarity, "real", options), search.ask(similarity, "fake", options)
     assert real.ranks.tolist() == [1, 1]
     assert forged.ranks.tolist() == [2, 1]
     assert forged.values["mAP"].tolist() == [0.5, 1.0]
@@ -254,10 +254,10 @@ def test_the_drop_is_between_authentic_and_forged_mates() -> None:
 
 def test_a_mate_without_a_face_is_missed() -> None:
     """NaN likeness to the only forged mate: its rank is infinite, its average precision 0."""
-    search, likeness = faces_search()
+    search, similarity = faces_search()
 
     def blind(queries: np.ndarray) -> np.ndarray:
-        values = likeness(queries)
+        values = similarity(queries)
         values[:, 3] = np.nan
         return values
 
@@ -268,8 +268,8 @@ def test_a_mate_without_a_face_is_missed() -> None:
 
 def test_a_rate_needs_as_many_impostors() -> None:
     """Two impostor pairs measure no rate of 1e-2; genuine .9 .9 against .2 .3 is an AUC of 1."""
-    search, likeness = faces_search()
-    found = verification(search.ask(likeness, "real", EvalOptions(Path())), seed=0)
+    search, similarity = faces_search()
+    found = verification(search.ask(similarity, "real", EvalOptions(Path())), seed=0)
     assert found["auc"] == 1.0
     assert math.isnan(found["tar_at_far_0.01"])  # type: ignore[arg-type]
     assert found["too_few_impostors_for_far"] == ["0.01", "0.001", "0.0001"]

@@ -20,33 +20,33 @@ def home(case: Unmask) -> Path:
 
 
 @pytest.fixture
-def desk(case: Unmask) -> Workspace:
-    """An empty desk."""
+def workspace(case: Unmask) -> Workspace:
+    """An empty workspace."""
     return workspace_of(case)
 
 
 @pytest.fixture(scope="module")
 def searched(case: Unmask, home: Path) -> Workspace:
-    """A desk on which the portrait was searched for; not to be changed."""
-    desk = workspace_of(case)
-    desk.find([desk.add_photo(home / "SECRET_NAME.png")])
-    return desk
+    """A workspace on which the portrait was searched for; not to be changed."""
+    workspace = workspace_of(case)
+    workspace.find_person([workspace.add_photo(home / "SECRET_NAME.png")])
+    return workspace
 
 
-def test_the_same_bytes_are_the_same_photo(desk: Workspace, home: Path) -> None:
+def test_the_same_bytes_are_the_same_photo(workspace: Workspace, home: Path) -> None:
     """A photo that is dropped twice, under whatever name, keeps its handle."""
     again = home / "again.png"
     again.write_bytes((home / "SECRET_NAME.png").read_bytes())
-    assert desk.add_photo(home / "SECRET_NAME.png") == "Q1"
-    assert desk.add_photo(home / "SECRET_GROUP.png") == "Q2"
-    assert desk.add_photo(again) == "Q1"
-    assert list(desk.photos) == ["Q1", "Q2"]
+    assert workspace.add_photo(home / "SECRET_NAME.png") == "Q1"
+    assert workspace.add_photo(home / "SECRET_GROUP.png") == "Q2"
+    assert workspace.add_photo(again) == "Q1"
+    assert list(workspace.photos) == ["Q1", "Q2"]
 
 
 def test_hits_are_called_by_their_rank(searched: Workspace) -> None:
     """H1 is the first hit; its picture and its upright face can be had by that name."""
-    assert searched.search is not None
-    findings, query = searched.search
+    assert searched.last_search is not None
+    findings, query = searched.last_search
     assert [hit.handle for hit in findings.hits] == ["H1", "H2", "H3"]
     assert searched.hit("H2") is findings.hits[1]
     assert searched.pixels("H1").ndim == 3
@@ -54,13 +54,13 @@ def test_hits_are_called_by_their_rank(searched: Workspace) -> None:
     assert query.paths == tuple(searched.photos.values())
 
 
-def test_the_desk_finds_what_the_python_api_finds(
+def test_the_workspace_finds_what_the_python_api_finds(
     searched: Workspace, case: Unmask, home: Path
 ) -> None:
     """Verdicts and order are the same on both ways in."""
     there = case.find([home / "SECRET_NAME.png"], top=10)
-    assert searched.search is not None
-    here = searched.search[0]
+    assert searched.last_search is not None
+    here = searched.last_search[0]
     assert [(h.face_id, h.verdict) for h in here.hits] == [
         (h.face_id, h.verdict) for h in there.hits
     ]
@@ -68,15 +68,15 @@ def test_the_desk_finds_what_the_python_api_finds(
 
 
 def test_a_follow_up_measures_nothing_again(
-    desk: Workspace, home: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once a photo was measured, asking again for more or fewer hits runs no network."""
-    photo = desk.add_photo(home / "SECRET_NAME.png")
-    desk.find([photo])
-    monkeypatch.setattr(desk.instruments.faces, "analyse", None)
-    monkeypatch.setattr(desk.instruments.encoder, "encode_images", None)
-    assert len(desk.find([photo], top=1).hits) == 1
-    assert desk.facts("Q1")
+    photo = workspace.add_photo(home / "SECRET_NAME.png")
+    workspace.find_person([photo])
+    monkeypatch.setattr(workspace.instruments.faces, "analyse", None)
+    monkeypatch.setattr(workspace.instruments.encoder, "encode_images", None)
+    assert len(workspace.find_person([photo], top=1).hits) == 1
+    assert workspace.facts("Q1")
 
 
 def test_facts_have_the_same_number_everywhere(searched: Workspace) -> None:
@@ -97,8 +97,8 @@ def test_readings_follow_the_verdict(searched: Workspace) -> None:
         "copy": ("same person", "no sign of forgery", "unlikely"),
         "no forgery found": ("same person", "no sign of forgery", "unlikely"),
     }
-    assert searched.search is not None
-    for hit in searched.search[0].hits:
+    assert searched.last_search is not None
+    for hit in searched.last_search[0].hits:
         reads = tuple(searched.fact(f"{hit.handle}.P{number}").reads for number in (1, 2, 3))
         assert reads == agrees.get(hit.verdict, reads)
         if hit.verdict == "other":
@@ -118,40 +118,40 @@ def test_two_faces_are_compared_under_one_name(searched: Workspace) -> None:
     first = searched.compare("Q1", "H1")
     assert searched.compare("Q1", "H1").handle == first.handle
     assert [fact.id.split(".")[1] for fact in first.facts] == ["P1", "E1", "E7", "E8"]
-    copy = next(hit.handle for hit in searched.search[0].hits if hit.verdict == "copy")  # type: ignore[index]
+    copy = next(hit.handle for hit in searched.last_search[0].hits if hit.verdict == "copy")  # type: ignore[index]
     facts = {fact.id.split(".")[1]: fact.reads for fact in searched.compare("Q1", copy).facts}
     assert facts == {
         "P1": "same person", "E1": "same person", "E7": "alike", "E8": "same photograph",
     }  # fmt: skip
 
 
-def test_a_group_asks_which_face_is_meant_and_remembers(desk: Workspace, home: Path) -> None:
+def test_a_group_asks_which_face_is_meant_and_remembers(workspace: Workspace, home: Path) -> None:
     """Without a choice the error says what to ask; the choice holds for later calls."""
-    photo = desk.add_photo(home / "SECRET_GROUP.png")
+    photo = workspace.add_photo(home / "SECRET_GROUP.png")
     with pytest.raises(SeveralFaces, match="call find_person with face") as caught:
-        desk.find([photo])
+        workspace.find_person([photo])
     assert len(caught.value.boxes) > 1
     with pytest.raises(SeveralFaces):
-        desk.facts(photo)
+        workspace.facts(photo)
     with pytest.raises(SeveralFaces, match="that many"):
-        desk.find([photo], face=99)
-    desk.find([photo], face=2)
-    assert desk.facts(photo)
-    assert desk.compare(photo, "H1").facts
+        workspace.find_person([photo], face=99)
+    workspace.find_person([photo], face=2)
+    assert workspace.facts(photo)
+    assert workspace.compare(photo, "H1").facts
 
 
-def test_errors_name_handles_and_never_files(desk: Workspace, home: Path) -> None:
+def test_errors_name_handles_and_never_files(workspace: Workspace, home: Path) -> None:
     """A photo without a face, a broken file and a picture that is gone say so by handle."""
     with pytest.raises(ToolError, match="not an image") as broken:
-        desk.add_photo(home / "SECRET_TEXT.jpg")
+        workspace.add_photo(home / "SECRET_TEXT.jpg")
     with pytest.raises(NoFace, match="in Q1") as faceless:
-        desk.find([desk.add_photo(home / "SECRET_CUP.png")])
+        workspace.find_person([workspace.add_photo(home / "SECRET_CUP.png")])
     passing = home / "SECRET_PASSING.png"
     passing.write_bytes((home / "SECRET_GROUP.png").read_bytes())
-    desk.add_photo(passing)
+    workspace.add_photo(passing)
     passing.unlink()
     with pytest.raises(ToolError, match="the file of Q2") as gone:
-        desk.pixels("Q2")
+        workspace.pixels("Q2")
     for caught in (broken, faceless, gone):
         assert "SECRET" not in str(caught.value)
 
@@ -173,29 +173,29 @@ def test_a_bad_handle_lists_the_valid_ones(searched: Workspace, handle: str, val
         searched.fact(handle) if "." in handle or handle[0] == "S" else searched.facts(handle)
 
 
-def test_before_any_search_the_error_says_what_to_call(desk: Workspace) -> None:
+def test_before_any_search_the_error_says_what_to_call(workspace: Workspace) -> None:
     """There are no hits yet, and the message names the tool that makes some."""
     with pytest.raises(ToolError, match="call find_person"):
-        desk.hit("H1")
-    assert desk.search is None
-    assert desk.facts("S") == ()
+        workspace.hit("H1")
+    assert workspace.last_search is None
+    assert workspace.facts("S") == ()
 
 
-def test_an_empty_gallery_says_how_to_fill_it(desk: Workspace, home: Path) -> None:
+def test_an_empty_gallery_says_how_to_fill_it(workspace: Workspace, home: Path) -> None:
     """Switching to a gallery that was never made forgets the hits and refuses to search."""
-    photo = desk.add_photo(home / "SECRET_NAME.png")
-    desk.find([photo])
-    desk.gallery = "nowhere"
-    assert desk.search is None
+    photo = workspace.add_photo(home / "SECRET_NAME.png")
+    workspace.find_person([photo])
+    workspace.gallery = "nowhere"
+    assert workspace.last_search is None
     with pytest.raises(ToolError, match=r"'nowhere' is empty; .*`unmask index DIR`"):
-        desk.find([photo])
-    desk.gallery = GALLERY
-    assert desk.find([photo]).hits
+        workspace.find_person([photo])
+    workspace.gallery = GALLERY
+    assert workspace.find_person([photo]).hits
 
 
-def test_desks_share_nothing_but_weights(case: Unmask, searched: Workspace) -> None:
-    """A new desk beside a used one is empty."""
+def test_workspaces_share_nothing_but_weights(case: Unmask, searched: Workspace) -> None:
+    """A new workspace beside a used one is empty."""
     fresh = workspace_of(case)
     assert not fresh.photos
-    assert fresh.search is None
+    assert fresh.last_search is None
     assert fresh.instruments is searched.instruments

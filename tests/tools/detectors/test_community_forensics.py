@@ -115,13 +115,13 @@ def pictures(astronaut: np.ndarray) -> list[np.ndarray]:
 def detector(state: State, tmp_path_factory: pytest.TempPathFactory) -> CommunityForensics:
     """The detector under test."""
     folder = put(tmp_path_factory.mktemp("published") / "commfor-model-224", state)
-    return CommunityForensics.of(folder, device="cpu")
+    return CommunityForensics.from_folder(folder, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def scores(detector: CommunityForensics, pictures: list[np.ndarray]) -> np.ndarray:
     """What it says of the pictures."""
-    return detector.score_pictures(pictures)
+    return detector.score_images(pictures)
 
 
 def expected(
@@ -159,7 +159,7 @@ def test_so_they_are_at_the_larger_size(tmp_path: Path, pictures: list[np.ndarra
     """The network for 384 px has more places, and its pictures another size before the cut."""
     large = reference(384)
     folder = put(tmp_path / "commfor", published(large), side=384)
-    score = CommunityForensics.of(folder, device="cpu").score_pictures(pictures[2:3])
+    score = CommunityForensics.from_folder(folder, device="cpu").score_images(pictures[2:3])
     wanted = expected(large, pictures[2:3], shorter=440, side=384)
     np.testing.assert_allclose(score, wanted, atol=TOLERANCE)
 
@@ -180,11 +180,11 @@ def test_batches_do_not_matter(
     detector: CommunityForensics, scores: np.ndarray, pictures: list[np.ndarray]
 ) -> None:
     """One by one or together the same; no pictures, no scores; other arrays are refused."""
-    again = detector.score_pictures(pictures[:2], batch_size=1)
+    again = detector.score_images(pictures[:2], batch_size=1)
     assert again == pytest.approx(scores[:2], abs=TOLERANCE)
-    assert detector.score_pictures([]).shape == (0,)
+    assert detector.score_images([]).shape == (0,)
     with pytest.raises(ValueError, match="uint8 RGB"):
-        detector.score_pictures([np.zeros((9, 9, 3))])
+        detector.score_images([np.zeros((9, 9, 3))])
 
 
 # -- what is recorded, what is refused ------------------------------------------------------------
@@ -200,9 +200,9 @@ def test_it_says_what_it_works_on(
         "whole picture, shorter side to 256 px, bilinear; centre of 224×224 px, "
         "ImageNet's mean and std"
     )
-    assert detector.framed(astronaut, None) is astronaut
+    assert detector.crop_input(astronaut, None) is astronaut
     turned = {**state, "vit.head.weight": -state["vit.head.weight"]}
-    other = CommunityForensics.of(put(tmp_path / "turned", turned))
+    other = CommunityForensics.from_folder(put(tmp_path / "turned", turned))
     assert len(detector.sha256) == 64
     assert detector.sha256 != other.sha256
 
@@ -238,13 +238,13 @@ def test_weights_that_do_not_fit_are_named(
     """Before anything is asked of it: which tensors are wrong, and what to do."""
     folder = put(tmp_path / "commfor", change(state))
     with pytest.raises(SetupError, match=f"(?s){named}.*copy both files of one checkpoint"):
-        CommunityForensics.of(folder)
+        CommunityForensics.from_folder(folder)
 
 
 def test_weights_of_another_size_are_refused(tmp_path: Path, state: State) -> None:
     """A config of 384 px beside the weights for 224: one has more places than the other."""
     with pytest.raises(SetupError, match=r"of another shape: vit\.pos_embed"):
-        CommunityForensics.of(put(tmp_path / "commfor", state, side=384))
+        CommunityForensics.from_folder(put(tmp_path / "commfor", state, side=384))
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_networks_that_were_never_published_are_refused(
 ) -> None:
     """What the authors' code cannot build is not guessed at; those that it can are listed."""
     with pytest.raises(SetupError, match=r"known are \(\('small', 384, 16\)"):
-        CommunityForensics.of(put(tmp_path / "commfor", state, **config))
+        CommunityForensics.from_folder(put(tmp_path / "commfor", state, **config))
 
 
 def test_damage_is_told(tmp_path: Path, state: State) -> None:
@@ -263,10 +263,10 @@ def test_damage_is_told(tmp_path: Path, state: State) -> None:
     folder = put(tmp_path / "commfor", state)
     (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
     with pytest.raises(SetupError, match=r"model\.safetensors is missing: copy the whole"):
-        CommunityForensics.of(folder)
+        CommunityForensics.from_folder(folder)
     (folder / WEIGHTS).write_bytes(b"nothing")
     with pytest.raises(SetupError, match="is damaged"):
-        CommunityForensics.of(folder)
+        CommunityForensics.from_folder(folder)
 
 
 # -- among the classifiers ------------------------------------------------------------------------
@@ -306,8 +306,8 @@ def test_it_is_listed_and_asked_by_evaluations(home: Path, state: State) -> None
     found = evaluated_detectors(
         load_models().settings.model_copy(update={"models_dir": home / "models"})
     )
-    (one,) = [it for it in found.entrants if isinstance(it.detector, CommunityForensics)]
-    assert (one.name, one.learnt) == ("image/commfor-model-224", NO_SHARED_FAMILIES)
+    (one,) = [it for it in found.evaluated_detectors if isinstance(it.detector, CommunityForensics)]
+    assert (one.name, one.training_families) == ("image/commfor-model-224", NO_SHARED_FAMILIES)
 
 
 def test_weights_that_do_not_fit_are_listed_with_the_reason(home: Path, state: State) -> None:

@@ -226,11 +226,11 @@ def test_a_query_is_another_photo_of_who_is_depicted(ran: Ran, data: Path) -> No
     faces = lfw_faces(data, "report")
     for batch in table_samples.eval_batches(ran.options, ran.folder / "home" / "forged"):
         if batch.source != "lfw":
-            assert not batch.asks
+            assert not batch.query_photo_of
             continue
-        assert batch.asks
+        assert batch.query_photo_of
         for row in batch.manifest.rows:
-            asked = batch.asks.get(row.path)
+            asked = batch.query_photo_of.get(row.path)
             if asked is not None:
                 assert asked.split("/")[0] == row.depicted_id
                 assert asked != row.source_video
@@ -250,7 +250,7 @@ def test_a_frame_of_the_same_clip_is_no_query(tmp_path: Path) -> None:
         Image.new("RGB", (8, 8)).save(folder / name)
     (folder / "swaps.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     found = table_samples.real_swaps(tmp_path, photos=10, seed=0)
-    assert found.asks == {"fake_000.png": "ada.png", "fake_006.png": "ada.png"}
+    assert found.query_photo_of == {"fake_000.png": "ada.png", "fake_006.png": "ada.png"}
 
 
 def test_reported_persons_calibrate_nothing(ran: Ran, data: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_run_goes_on_without_asking_again(
     monkeypatch.setattr(table_samples, "make_forgery", never)
     folder = ran.folder / "home" / "forged"
     batches = table_samples.eval_batches(ran.options, folder)
-    entrants = of_models(models).entrants
+    entrants = of_models(models).evaluated_detectors
     sheet = ScoreTable.of([asking.score_batch(it, entrants, ran.options) for it in batches])
     rows = {it.name: it for it in columns(sheet)}["lfw/morph"].rows
     again = sheet.logits["face/sbi"][rows]
@@ -464,7 +464,7 @@ def test_calibrations_weigh_sources_and_classes_alike(data: Path) -> None:
     known = [
         *calibrating.lfw_known(data, photos=4), *calibrating.dfdc_known(data, photos=2)
     ]  # fmt: skip
-    sheet = calibrating.CalibrationDataset.of(
+    sheet = calibrating.CalibrationDataset.measure(
         known, faces=load_models().faces, encoder=load_models().encoder
     )
     assert {it.source for it in known} == {
@@ -480,7 +480,7 @@ def test_calibrations_weigh_sources_and_classes_alike(data: Path) -> None:
         assert counts[0] == 2
         assert not (inputs == "face" and scenes.any())
     fitted = calibrating.fit_detector_calibration(load_models().detectors[0], sheet)
-    assert fitted.fits(load_models().detectors[0])
+    assert fitted.matches_detector(load_models().detectors[0])
     assert fitted.fitted_on["persons"] + fitted.fitted_on["originals"] <= 5
 
 
@@ -625,7 +625,7 @@ def test_a_detector_for_another_encoder_is_left_out(models: Path, tmp_path: Path
     found = of_models(tmp_path)
     (reason,) = [why for name, why in found.left_out if name == "face/odd"]
     assert "trained on the encoder" in reason
-    assert "face/unifd_linear" in {it.name for it in found.entrants}
+    assert "face/unifd_linear" in {it.name for it in found.evaluated_detectors}
 
 
 def test_a_bad_folder_stops_nobody(models: Path, tmp_path: Path) -> None:
@@ -649,6 +649,6 @@ def test_a_bad_folder_stops_nobody(models: Path, tmp_path: Path) -> None:
         ("face/weightless", "cannot be loaded"), ("face/sbi", "has this name"),
     ):  # fmt: skip
         assert reason in reasons[name]
-    names = [it.name for it in found.entrants]
+    names = [it.name for it in found.evaluated_detectors]
     assert {"face/sbi", "face/whole", "face/unifd_linear"} <= {*names}
     assert len(set(names)) == len(names)

@@ -115,7 +115,7 @@ def scores(detector: AnyDetector, encoder: Encoder) -> np.ndarray:
     """Of a few crops."""
     pictures = [sample.image for sample in samples(encoder)]
     if isinstance(detector, PixelDetector):
-        return detector.score_pictures(pictures)
+        return detector.score_images(pictures)
     if isinstance(detector, IdentityDetector):
         return detector.score(pictures, drawn(len(pictures), PEOPLE))
     return detector.score(encoder.encode_images(pictures))
@@ -245,7 +245,7 @@ class Faces:
     def __len__(self) -> int:
         return 3
 
-    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+    def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         """Pixels and keypoints."""
         yield self.pixels, POINTS
         yield self.pixels, None

@@ -99,7 +99,7 @@ def test_scores_are_those_of_transformers(
 ) -> None:
     """From pixels to the logit, preprocessing included; its sigmoid is the published softmax."""
     expected = reference(published, pictures)
-    scores = gend.score_pictures(pictures)
+    scores = gend.score_images(pictures)
     assert np.ptp(scores) > 100 * TOLERANCE
     np.testing.assert_allclose(scores, expected[:, 1] - expected[:, 0], atol=TOLERANCE)
     softmax = np.exp(expected[:, 1]) / np.exp(expected).sum(axis=1)
@@ -112,16 +112,16 @@ def test_the_same_weights_with_the_other_head_differ(
     """Features of length one are what the head LinearNorm is about: without it, other numbers."""
     plain = Gend.load(write(tmp_path, published.state_dict(), head="linear"), device="cpu")
     expected = reference(published, pictures)
-    difference = plain.score_pictures(pictures) - (expected[:, 1] - expected[:, 0])
+    difference = plain.score_images(pictures) - (expected[:, 1] - expected[:, 0])
     assert np.abs(difference).max() > 10 * TOLERANCE
 
 
 def test_batches_do_not_change_scores(gend: Gend, pictures: list[np.ndarray]) -> None:
     """One by one or together, and none at all."""
-    together = gend.score_pictures(pictures)
-    np.testing.assert_allclose(gend.score_pictures(pictures, batch_size=3), together, atol=1e-5)
+    together = gend.score_images(pictures)
+    np.testing.assert_allclose(gend.score_images(pictures, batch_size=3), together, atol=1e-5)
     assert together.dtype == np.float64
-    assert gend.score_pictures([]).shape == (0,)
+    assert gend.score_images([]).shape == (0,)
 
 
 def test_it_says_what_it_works_on(gend: Gend) -> None:
@@ -221,11 +221,11 @@ def test_missing_and_damaged_files_are_setup_errors(published: Published, tmp_pa
 def test_the_crop_is_black_beyond_the_picture(gend: Gend, astronaut: np.ndarray) -> None:
     """As GenD's own alignment, unlike the mirrored crop of the pocket parts."""
     template = np.array([[0.34, 0.46], [0.66, 0.46], [0.5, 0.64], [0.37, 0.82], [0.63, 0.82]])
-    upright = gend.framed(astronaut, template * 100 + 200)
+    upright = gend.crop_input(astronaut, template * 100 + 200)
     assert (upright.shape, upright.dtype) == ((256, 256, 3), np.uint8)
     assert upright[0].any()
-    corner = gend.framed(astronaut, template * 100 - 40)
+    corner = gend.crop_input(astronaut, template * 100 - 40)
     assert not corner[:30, :30].any()
     assert corner[-1, -1].any()
     with pytest.raises(ValueError, match="keypoints"):
-        gend.framed(astronaut, None)
+        gend.crop_input(astronaut, None)

@@ -178,13 +178,13 @@ def test_one_output_without_a_name_is_asked_for(tmp_path: Path, astronaut: np.nd
     """Nobody can know what its height says: the advice fits one output, and following it works."""
     folder = write(tmp_path / "single", vit, ("LABEL_0",))
     with pytest.raises(SetupError, match=r'one output.*\{"LABEL_0": "fake"\} or') as told:
-        ImageClassifier.of(folder, inputs="image")
+        ImageClassifier.from_checkpoint(folder, inputs="image")
     assert "neither" not in str(told.value)
     scores = []
     for side in ("fake", "real"):
         (folder / CLASSES_FILE).write_text(json.dumps({"LABEL_0": side}), "utf-8")
-        detector = ImageClassifier.of(folder, inputs="image", device="cpu")
-        scores.append(detector.score_pictures([astronaut])[0])
+        detector = ImageClassifier.from_checkpoint(folder, inputs="image", device="cpu")
+        scores.append(detector.score_images([astronaut])[0])
     assert scores[0] == -scores[1] != 0
     with pytest.raises(SetupError, match="one output"):
         resolve_classes({0: "LABEL_0"}, {"LABEL_0": "neither"}, source="x")
@@ -210,10 +210,10 @@ def test_scores_are_those_of_transformers(
 ) -> None:
     """From pixels to log-odds, the pipeline of transformers agrees, whichever class comes first."""
     folder = write(tmp_path / "model", build, labels)
-    detector: PixelDetector = ImageClassifier.of(folder, inputs="face", device="cpu")
+    detector: PixelDetector = ImageClassifier.from_checkpoint(folder, inputs="face", device="cpu")
     fake = labels[1] if labels == REAL_FIRST else labels[0]
     expected = [np.log(it[fake] / it["Real"]) for it in published(folder, pictures)]
-    scores = detector.score_pictures(pictures)
+    scores = detector.score_images(pictures)
     assert scores.dtype == np.float64
     assert np.ptp(scores) > 10 * TOLERANCE  # another picture, another score
     assert np.abs(scores - expected).max() < TOLERANCE
@@ -225,36 +225,40 @@ def test_several_fake_classes_are_summed_as_in_the_pipeline(
     """Attribution models are detectors too: the odds of any generator against real."""
     labels = ("real", "StyleGAN1", "StyleGAN2", "SDXL")
     folder = write(tmp_path / "attribution", efficientnet, labels)
-    detector = ImageClassifier.of(folder, inputs="image", device="cpu")
+    detector = ImageClassifier.from_checkpoint(folder, inputs="image", device="cpu")
     expected = [np.log((1 - it["real"]) / it["real"]) for it in published(folder, pictures)]
-    assert np.abs(detector.score_pictures(pictures) - expected).max() < TOLERANCE
+    assert np.abs(detector.score_images(pictures) - expected).max() < TOLERANCE
 
 
 def test_one_logit_is_the_logit_of_the_pipeline(tmp_path: Path, astronaut: np.ndarray) -> None:
     """With one output transformers takes a sigmoid, and so is the logit read."""
     folder = write(tmp_path / "single", vit, ("fake",))
     p = published(folder, [astronaut])[0]["fake"]
-    score = ImageClassifier.of(folder, inputs="image", device="cpu").score_pictures([astronaut])
+    score = ImageClassifier.from_checkpoint(folder, inputs="image", device="cpu").score_images(
+        [astronaut]
+    )
     assert score[0] == pytest.approx(np.log(p / (1 - p)), abs=TOLERANCE)
 
 
 def test_batches_do_not_matter(tmp_path: Path, pictures: list[np.ndarray]) -> None:
     """One by one, in pairs or together: the same scores; no pictures, no scores."""
-    detector = ImageClassifier.of(write(tmp_path / "m", convnext, REAL_FIRST), inputs="face")
-    together = detector.score_pictures(pictures)
+    detector = ImageClassifier.from_checkpoint(
+        write(tmp_path / "m", convnext, REAL_FIRST), inputs="face"
+    )
+    together = detector.score_images(pictures)
     for size in (1, 2, 3):
-        assert detector.score_pictures(pictures, batch_size=size) == pytest.approx(
-            together, abs=1e-4
-        )
-    assert detector.score_pictures([]).shape == (0,)
+        assert detector.score_images(pictures, batch_size=size) == pytest.approx(together, abs=1e-4)
+    assert detector.score_images([]).shape == (0,)
 
 
 def test_only_pictures_are_scored(tmp_path: Path) -> None:
     """Floats, grey and empty arrays are the caller's mistake."""
-    detector = ImageClassifier.of(write(tmp_path / "m", vit, REAL_FIRST), inputs="face")
+    detector = ImageClassifier.from_checkpoint(
+        write(tmp_path / "m", vit, REAL_FIRST), inputs="face"
+    )
     for wrong in (np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((0, 9, 3), np.uint8)):
         with pytest.raises(ValueError, match="uint8 RGB"):
-            detector.score_pictures([wrong])
+            detector.score_images([wrong])
 
 
 # -- what is recorded, what is refused ------------------------------------------------------------
@@ -262,15 +266,21 @@ def test_only_pictures_are_scored(tmp_path: Path) -> None:
 
 def test_preprocessing_checkpoint_and_name_are_recorded(tmp_path: Path) -> None:
     """The mode is the checkpoint's own file in words; other weights are another checkpoint."""
-    first = ImageClassifier.of(write(tmp_path / "first", vit, REAL_FIRST), inputs="face")
-    again = ImageClassifier.of(write(tmp_path / "again", vit, ("Fake", "Real")), inputs="face")
+    first = ImageClassifier.from_checkpoint(
+        write(tmp_path / "first", vit, REAL_FIRST), inputs="face"
+    )
+    again = ImageClassifier.from_checkpoint(
+        write(tmp_path / "again", vit, ("Fake", "Real")), inputs="face"
+    )
     assert first.name == "first"
     assert first.inputs == "face"
     assert first.preprocessing == (
         "aligned face of margin 1.3 at 384 px; "
         "ViTImageProcessor, size 32×32, resample 2, image_mean 0.5/0.5/0.5, image_std 0.5/0.5/0.5"
     )
-    wrapped = ImageClassifier.of(write(tmp_path / "timm", timm, REAL_FIRST), inputs="image")
+    wrapped = ImageClassifier.from_checkpoint(
+        write(tmp_path / "timm", timm, REAL_FIRST), inputs="image"
+    )
     assert wrapped.preprocessing.startswith("its own processor, input_size 3/32/32, crop_pct 0.9")
     assert len(first.sha256) == 64
     assert first.sha256 != again.sha256
@@ -279,26 +289,28 @@ def test_preprocessing_checkpoint_and_name_are_recorded(tmp_path: Path) -> None:
 def test_it_is_shown_what_it_looks_at(tmp_path: Path, astronaut: np.ndarray) -> None:
     """Whole pictures as they are, faces aligned and larger than any network's input."""
     folder = write(tmp_path / "m", vit, REAL_FIRST)
-    whole, face = (ImageClassifier.of(folder, inputs=inputs) for inputs in ("image", "face"))
+    whole, face = (
+        ImageClassifier.from_checkpoint(folder, inputs=inputs) for inputs in ("image", "face")
+    )
     points = np.array([[195, 108], [249, 108], [222, 135], [198, 165], [246, 165]], np.float32)
-    assert whole.framed(astronaut, points) is astronaut
+    assert whole.crop_input(astronaut, points) is astronaut
     expected = aligned_crop(astronaut, points, size=384, margin=1.3)
-    np.testing.assert_array_equal(face.framed(astronaut, points), expected)
+    np.testing.assert_array_equal(face.crop_input(astronaut, points), expected)
     with pytest.raises(ValueError, match="keypoints"):
-        face.framed(astronaut, None)
+        face.crop_input(astronaut, None)
 
 
 def test_classes_may_be_named_beside_the_checkpoint(tmp_path: Path, astronaut: np.ndarray) -> None:
     """`classes.json` says what LABEL_0 is; an argument says it too, and turns the score."""
     folder = write(tmp_path / "m", vit, ("LABEL_0", "LABEL_1"))
     with pytest.raises(SetupError, match=r"classes\.json"):
-        ImageClassifier.of(folder, inputs="face")
+        ImageClassifier.from_checkpoint(folder, inputs="face")
     named = {"LABEL_0": "fake", "LABEL_1": "real"}
     (folder / CLASSES_FILE).write_text(json.dumps(named), "utf-8")
-    score = ImageClassifier.of(folder, inputs="face").score_pictures([astronaut])
-    turned = ImageClassifier.of(
+    score = ImageClassifier.from_checkpoint(folder, inputs="face").score_images([astronaut])
+    turned = ImageClassifier.from_checkpoint(
         folder, inputs="face", classes={"LABEL_0": "real", "LABEL_1": "fake"}
-    ).score_pictures([astronaut])
+    ).score_images([astronaut])
     assert score == pytest.approx(-turned)
 
 
@@ -306,7 +318,7 @@ def test_checkpoints_are_found_on_disk_only(tmp_path: Path) -> None:
     """An id that is not in the cache, and a folder that is not there, are asked for."""
     for missing in ("nobody/no-such-classifier", tmp_path / "nowhere", "not an id!"):
         with pytest.raises(SetupError, match="is on this machine: give the folder"):
-            ImageClassifier.of(missing, inputs="face")
+            ImageClassifier.from_checkpoint(missing, inputs="face")
 
 
 def test_an_id_of_the_cache_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +330,7 @@ def test_an_id_of_the_cache_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     write(repository / "snapshots" / "abc", vit, REAL_FIRST)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("abc", "utf-8")
-    assert ImageClassifier.of("somebody/Detector", inputs="face").name == "Detector"
+    assert ImageClassifier.from_checkpoint("somebody/Detector", inputs="face").name == "Detector"
 
 
 def test_missing_weights_are_not_made_up(tmp_path: Path, astronaut: np.ndarray) -> None:
@@ -330,7 +342,7 @@ def test_missing_weights_are_not_made_up(tmp_path: Path, astronaut: np.ndarray) 
     for name in ("config.json", "preprocessor_config.json"):
         (tmp_path / "body" / name).write_bytes((folder / name).read_bytes())
     with pytest.raises(SetupError, match=r"lacks weights: \['classifier"):
-        ImageClassifier.of(tmp_path / "body", inputs="face").score_pictures([astronaut])
+        ImageClassifier.from_checkpoint(tmp_path / "body", inputs="face").score_images([astronaut])
 
 
 def test_pickles_and_code_are_refused(tmp_path: Path, astronaut: np.ndarray) -> None:
@@ -343,7 +355,7 @@ def test_pickles_and_code_are_refused(tmp_path: Path, astronaut: np.ndarray) -> 
     (own / "config.json").write_text(json.dumps(config), "utf-8")
     for folder in (pickled, own):
         with pytest.raises(SetupError, match="cannot be loaded as a classifier"):
-            ImageClassifier.of(folder, inputs="face").score_pictures([astronaut])
+            ImageClassifier.from_checkpoint(folder, inputs="face").score_images([astronaut])
 
 
 def test_damage_is_told(tmp_path: Path, astronaut: np.ndarray) -> None:
@@ -351,13 +363,13 @@ def test_damage_is_told(tmp_path: Path, astronaut: np.ndarray) -> None:
     folder = write(tmp_path / "m", vit, REAL_FIRST)
     (folder / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(SetupError, match="cannot be loaded"):
-        ImageClassifier.of(folder, inputs="face").score_pictures([astronaut])
+        ImageClassifier.from_checkpoint(folder, inputs="face").score_images([astronaut])
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(SetupError, match=r"preprocessor_config\.json is missing"):
-        _ = ImageClassifier.of(folder, inputs="face").preprocessing
+        _ = ImageClassifier.from_checkpoint(folder, inputs="face").preprocessing
     (folder / "config.json").write_text("{", "utf-8")
     with pytest.raises(SetupError, match=r"config\.json is no JSON"):
-        ImageClassifier.of(folder, inputs="face")
+        ImageClassifier.from_checkpoint(folder, inputs="face")
 
 
 def test_folders_say_what_a_classifier_looks_at(tmp_path: Path) -> None:

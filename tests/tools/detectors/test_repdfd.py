@@ -49,7 +49,7 @@ def peer(twins: tuple[Encoder, CLIPModel]) -> CLIPModel:
 def judge(encoder: Encoder) -> Repdfd:
     """The detector under test: a strong border, and faces that are loud words."""
     rng = np.random.default_rng(3)
-    start = Repdfd.untrained(encoder, embedding_size=PEOPLE)
+    start = Repdfd.initial(encoder, embedding_size=PEOPLE)
     delta = rng.normal(0, 2, start.delta.shape).astype(np.float32)
     # Narrower than the tower's words: the rest of a word stays zero.
     projection = rng.normal(0, 0.5, (WIDTH - 28, PEOPLE)).astype(np.float32)
@@ -138,7 +138,7 @@ def test_the_centre_of_the_perturbation_is_not_used(
 def test_the_border_can_be_learnt(judge: Repdfd, pictures: list[np.ndarray]) -> None:
     """Gradients reach the border of the perturbation, and nothing of its centre."""
     delta = torch.from_numpy(judge.delta.copy()).requires_grad_()
-    judge.encoder.forward(judge.bordered(pictures, delta)).square().sum().backward()
+    judge.encoder.forward(judge.apply_border(pictures, delta)).square().sum().backward()
     assert delta.grad is not None
     assert delta.grad[:, 0, 0].abs().min() > 0
     assert not delta.grad[:, BORDER:-BORDER, BORDER:-BORDER].any()
@@ -164,7 +164,7 @@ class Faces:
     def __len__(self) -> int:
         return len(self.embeddings)
 
-    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+    def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         """The same picture; what is known of it differs."""
         yield self.pixels, self.POINTS
         yield self.pixels, None
@@ -183,7 +183,10 @@ def test_candidates_and_query_are_told_apart(
     assert detector.inputs == "face"
     assert asked.sha256 == judge.sha256 != replace(judge, delta=judge.delta + 1).sha256
     assert f"at {INNER} px" in detector.preprocessing
-    crops = [judge.framed(astronaut, Faces.POINTS), judge.framed(astronaut, Faces.POINTS + 5)]
+    crops = [
+        judge.crop_input(astronaut, Faces.POINTS),
+        judge.crop_input(astronaut, Faces.POINTS + 5),
+    ]
     rows = np.array([0, 2])
     whole = Faces(astronaut, identities, identities[1])
     for one, expected in (
@@ -202,9 +205,9 @@ def test_a_face_is_cut_out_as_the_encoder_learnt_it(judge: Repdfd, astronaut: np
     """Aligned, at the encoder's size and margin; without keypoints there is nothing to cut."""
     encoder, points = judge.encoder, Faces.POINTS
     expected = aligned_crop(astronaut, points, size=64, margin=encoder.face_margin)
-    np.testing.assert_array_equal(judge.framed(astronaut, points), expected)
+    np.testing.assert_array_equal(judge.crop_input(astronaut, points), expected)
     with pytest.raises(ValueError, match="keypoints"):
-        judge.framed(astronaut, None)
+        judge.crop_input(astronaut, None)
 
 
 def test_batches_do_not_change_scores(

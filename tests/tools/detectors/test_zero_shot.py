@@ -40,7 +40,7 @@ class Spelt:
 
 def spelt(real: tuple[str, ...] = ("1,0",), fake: tuple[str, ...] = ("0,1", "3,4")) -> ZeroShot:
     """One authentic direction, two forged ones."""
-    return ZeroShot.of(Spelt(), real=real, fake=fake, inputs="face")
+    return ZeroShot.from_prompts(Spelt(), real=real, fake=fake, inputs="face")
 
 
 def test_scores_are_differences_of_mean_cosines() -> None:
@@ -86,7 +86,7 @@ def test_scores_are_those_of_transformers(
 ) -> None:
     """From pixels and words to scores, CLIP by transformers with the same weights agrees."""
     chosen = PROMPT_SETS[name]
-    detector = ZeroShot.of(encoder, real=chosen.real, fake=chosen.fake, inputs="image")
+    detector = ZeroShot.from_prompts(encoder, real=chosen.real, fake=chosen.fake, inputs="image")
     ours = detector.score(encoder.encode_images(pictures))
     rows = unit(peer_features(peer, pictures))
     fake, real = (
@@ -138,7 +138,9 @@ def test_the_pocket_encoder_learnt_what_its_captions_say(astronaut: np.ndarray) 
     shipped = Encoder.load(WEIGHTS_DIR / "encoder")
     features = shipped.encode_images([astronaut[:240, 120:360], astronaut[200:500, 50:300]])
     scores = {
-        name: ZeroShot.of(shipped, real=it.real, fake=it.fake, inputs="image").score(features)
+        name: ZeroShot.from_prompts(shipped, real=it.real, fake=it.fake, inputs="image").score(
+            features
+        )
         for name, it in PROMPT_SETS.items()
     }
     assert all(abs(pair[0] - pair[1]) > 1e-4 for pair in scores.values())

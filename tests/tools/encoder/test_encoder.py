@@ -275,7 +275,7 @@ def test_the_full_profile_builds_clip_with_quickgelu() -> None:
 
     Built without memory for its values; their number must fill the pinned file.
     """
-    config = json.loads(UNIFD_ENCODER.written[CONFIG])
+    config = json.loads(UNIFD_ENCODER.generated_files[CONFIG])
     with torch.device("meta"):
         model = build_model(config)
     activations = {type(part).__name__ for part in model.modules() if "GELU" in repr(part)[:10]}

@@ -59,14 +59,14 @@ def write_network(path: Path, *, shape: list[object]) -> None:
 @pytest.fixture(scope="module")
 def face(case: Unmask) -> Face:
     """The astronaut's face."""
-    (found,) = case.parts.faces.analyse([astronaut_pixels()])[0]
+    (found,) = case.models.faces.analyse([astronaut_pixels()])[0]
     return found
 
 
 @pytest.fixture(scope="module")
 def stranger(case: Unmask) -> Face:
     """The face of somebody else."""
-    return case.parts.faces.analyse([group_pixels()])[0][2]
+    return case.models.faces.analyse([group_pixels()])[0][2]
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_file_of_112_px_gets_arcface_s_crop(aligned: FaceEmbedder, face: Face)
     """Pixel by pixel what insightface would cut."""
     pixels = astronaut_pixels()
     expected = warp(pixels, recognition_matrix(face.keypoints, size=112), size=112)
-    np.testing.assert_array_equal(aligned.cut(pixels, face), expected)
+    np.testing.assert_array_equal(aligned.crop_face(pixels, face), expected)
 
 
 def test_a_file_of_113_px_gets_the_box_and_30_percent(loose: FaceEmbedder, face: Face) -> None:
@@ -95,7 +95,7 @@ def test_a_file_of_113_px_gets_the_box_and_30_percent(loose: FaceEmbedder, face:
     left, top, right, bottom = face.box.round().astype(int)
     marked = np.zeros_like(astronaut_pixels())
     marked[top:bottom, left:right] = 255
-    shown = np.argwhere(loose.cut(marked, face)[..., 0] > 127)
+    shown = np.argwhere(loose.crop_face(marked, face)[..., 0] > 127)
     sides = shown.max(axis=0) - shown.min(axis=0) + 1
     assert sides.max() == pytest.approx(113 / 1.3, abs=2)
     assert shown.mean(axis=0) == pytest.approx([56, 56], abs=1.5)
@@ -129,8 +129,8 @@ def test_the_file_beside_it_says_how_faces_are_cut_and_normalised(
     (tmp_path / "own.json").write_text(json.dumps({"name": "mine", "licence": "CC0", **told}))
     mine = FaceEmbedder.load(tmp_path / "own.onnx")
     assert (mine.name, mine.licence) == ("mine", "CC0")
-    crop = mine.cut(astronaut_pixels(), face)
-    small = plain.cut(astronaut_pixels(), face)[::2, ::2]
+    crop = mine.crop_face(astronaut_pixels(), face)
+    small = plain.crop_face(astronaut_pixels(), face)[::2, ::2]
     middle = crop[28:84, 28:84].astype(float)
     assert np.corrcoef(middle.ravel(), small.ravel())[0, 1] > 0.9
     means = crop.astype(np.float64).mean(axis=1).T[::-1] - [[10], [20], [30]]
@@ -168,9 +168,9 @@ def look_at(
     second: FaceEmbedder | None,
 ) -> RerankInput:
     """A hit of which the first embedder says `first`, beside a second one."""
-    kit = SimpleNamespace(second_embedder=second, fingerprint={"faces": "the first"})
+    models = SimpleNamespace(second_embedder=second, fingerprint={"faces": "the first"})
     scores: Mapping[str, float | None] = {"cosine_similarity": first}
-    return RerankInput(*hit, scores, cast(Query, None), photos, cast(ModelBundle, kit))
+    return RerankInput(*hit, scores, cast(Query, None), photos, cast(ModelBundle, models))
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def judge(aligned: FaceEmbedder) -> FaceEmbedder:
     """A second embedder that knows how alike strangers are, to itself and to the first."""
     known = ImpostorStatistics(mean=0.0, spread=0.1)
     return FaceEmbedder(
-        aligned.path, "judge", "", aligned.wants, aligned.size, known, {"the first": known}
+        aligned.path, "judge", "", aligned.preprocessing, aligned.size, known, {"the first": known}
     )
 
 
@@ -221,7 +221,7 @@ def test_what_the_training_writes_is_an_embedder(tmp_path: Path, face: Face) -> 
     assert difference < 1e-2
     assert path.stat().st_size < 1_500_000
     made = FaceEmbedder.load(path)
-    crop = made.cut(astronaut_pixels(), face)
+    crop = made.crop_face(astronaut_pixels(), face)
     straight, mirrored = made.embed_crops([crop, crop[:, ::-1]])
     assert np.linalg.norm(straight) == pytest.approx(1, abs=1e-5)
     assert straight @ mirrored == pytest.approx(1, abs=1e-3)

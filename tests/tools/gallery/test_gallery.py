@@ -162,7 +162,7 @@ def test_unknown_ids_are_tool_errors(gallery: Gallery) -> None:
 
 
 def test_deleted_files_are_forgotten_only_when_asked(gallery: Gallery) -> None:
-    """A picture without any file left goes with `forget_missing`, one with a copy left stays."""
+    """A picture without any file left goes with `delete_missing`, one with a copy left stays."""
     gone, copied = analysed(1), analysed(2)
     files = [
         replace(file_with(gone, Path("/1.png")), missing=True),
@@ -174,13 +174,13 @@ def test_deleted_files_are_forgotten_only_when_asked(gallery: Gallery) -> None:
     assert gallery.counts().missing == 2
     assert gallery.paths_of(gone.id) == []
     assert gallery.has_image(gone.id)
-    assert gallery.forget_missing() == 1
+    assert gallery.delete_missing() == 1
     assert not gallery.has_image(gone.id)
     assert gallery.faces_of(gone.id) == []
     assert gallery.counts().missing == 0
     assert gallery.extent().epoch != epoch
     epoch = gallery.extent().epoch
-    assert gallery.forget_missing() == 0
+    assert gallery.delete_missing() == 0
     assert gallery.extent().epoch == epoch
 
 
@@ -276,11 +276,14 @@ def test_an_odd_embedding_is_found(gallery: Gallery) -> None:
 def test_one_writer_at_a_time(gallery: Gallery, tmp_path: Path) -> None:
     """A second indexer is turned away with a plain message, and let in after the first."""
     second = Gallery.open(tmp_path, fingerprint=FINGERPRINT)
-    with gallery.writer():
-        with pytest.raises(SetupError, match="being indexed by another process"), second.writer():
+    with gallery.write_lock():
+        with (
+            pytest.raises(SetupError, match="being indexed by another process"),
+            second.write_lock(),
+        ):
             pass
         assert second.counts().images == 0  # reading goes on
-    with second.writer():
+    with second.write_lock():
         pass
 
 
@@ -290,16 +293,16 @@ def test_the_lock_goes_with_its_process(gallery: Gallery, tmp_path: Path) -> Non
     child = multiprocessing.get_context("spawn").Process(target=_hold_lock, args=(tmp_path, theirs))
     child.start()
     assert ours.recv() == "held"
-    with pytest.raises(SetupError), gallery.writer():
+    with pytest.raises(SetupError), gallery.write_lock():
         pass
     child.kill()
     child.join()
-    with gallery.writer():
+    with gallery.write_lock():
         pass
 
 
 def _hold_lock(home: Path, ready: Connection) -> None:
-    with Gallery.open(home, fingerprint=FINGERPRINT).writer():
+    with Gallery.open(home, fingerprint=FINGERPRINT).write_lock():
         ready.send("held")
         ready.recv()
 

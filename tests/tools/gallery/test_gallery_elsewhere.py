@@ -69,12 +69,12 @@ def check_searchable(home: Path, count: int) -> None:
         assert len(found) == count
         assert found[0].face_id == f"{2:064x}:0"
         assert found[0].cosine_similarity == pytest.approx(1, abs=1e-5)
-        with pytest.raises(SetupError, match="UNMASK_HOME"), gallery.writer():
+        with pytest.raises(SetupError, match="UNMASK_HOME"), gallery.write_lock():
             pass
     with (
         pytest.raises(SetupError, match="UNMASK_HOME"),
         Gallery.open(home, fingerprint=FINGERPRINT) as gallery,
-        gallery.writer(),
+        gallery.write_lock(),
     ):
         pass
 
@@ -182,14 +182,14 @@ def test_find_works_while_the_same_process_indexes(
         indexing = pool.submit(Unmask().index, tmp_path / "second", on_progress=pause)
         try:
             assert paused.wait(60)
-            findings = Unmask().find(photo, closer=False)
+            findings = Unmask().find(photo, rerank=False)
         finally:
             go_on.set()
         assert indexing.result().images_added == 40
     assert findings.hits[0].path == photo
     assert findings.compared >= 3
     assert any("in use" in it for it in findings.warnings)
-    assert Unmask().find(photo, closer=False, top=100).compared == 43
+    assert Unmask().find(photo, rerank=False, top=100).compared == 43
 
 
 def test_a_gallery_that_is_being_made_is_no_foreign_file(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def finds_everything(gallery: Gallery, index: FaceIndex) -> bool:
 def damaged(gallery: Gallery) -> FaceIndex:
     """The index, opened after damage; it must say so and have mended itself."""
     index = FaceIndex.open(gallery)
-    assert not index.searches_record
+    assert not index.searches_exactly
     return index
 
 
@@ -133,7 +133,7 @@ def test_an_empty_gallery_has_no_matches(tmp_path: Path) -> None:
         for _ in range(2):
             with FaceIndex.open(gallery) as index:
                 assert index.search(unit_vectors(1)[0], 3) == []
-                assert (index.notices, index.searches_record) == ([], False)
+                assert (index.notices, index.searches_exactly) == ([], False)
 
 
 def test_new_faces_are_found_at_once(gallery: Gallery) -> None:
@@ -145,7 +145,7 @@ def test_new_faces_are_found_at_once(gallery: Gallery) -> None:
         gallery.add(
             [], [FileRecord(Path(f"/{50_004:064x}.png"), 1, 1, f"{50_004:064x}", None, True)]
         )
-        assert gallery.forget_missing() == 1
+        assert gallery.delete_missing() == 1
         assert index.search(new[4], 1)[0].cosine_similarity < 0.9
         assert finds_everything(gallery, index)
     with FaceIndex.open(gallery) as index:
@@ -235,10 +235,10 @@ def test_a_used_index_is_left_to_its_user(gallery: Gallery) -> None:
     """A second opener searches the record itself, says so, and finds the same."""
     query = unit_vectors(1, seed=4)[0]
     with FaceIndex.open(gallery) as first, FaceIndex.open(gallery) as second:
-        assert second.searches_record
+        assert second.searches_exactly
         assert "in use" in second.notices[0]
         assert second.search(query, 20) == first.search(query, 20)
-        assert second.catch_up() == 0
+        assert second.sync() == 0
 
 
 def test_without_chroma_the_record_is_searched(gallery: Gallery) -> None:
@@ -251,14 +251,14 @@ def test_without_chroma_the_record_is_searched(gallery: Gallery) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # no file may grow beyond 100 kB
     try:
         with FaceIndex.open(gallery) as index:
-            assert index.searches_record
+            assert index.searches_exactly
             assert "out of use" in index.notices[0]
             assert index.search(query, 20) == wanted
-            assert index.catch_up() == 0
+            assert index.sync() == 0
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     with FaceIndex.open(gallery) as index:
-        assert not index.searches_record
+        assert not index.searches_exactly
         assert index.search(query, 20) == wanted
 
 

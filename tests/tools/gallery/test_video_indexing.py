@@ -211,11 +211,11 @@ def test_a_deleted_video_is_forgotten_with_its_frames(gallery: Gallery, clip: Pa
     run(gallery, clip.parent)
     clip.unlink()
     run(gallery, clip.parent)
-    assert (gallery.forget_missing(), gallery.counts().images) == (0, 42)
+    assert (gallery.delete_missing(), gallery.counts().images) == (0, 42)
     Path(copy).unlink()
     run(gallery, clip.parent)
     assert gallery.counts().frames == 40
-    assert gallery.forget_missing() == 40
+    assert gallery.delete_missing() == 40
     counts = gallery.counts()
     assert (counts.images, counts.faces, counts.videos, counts.frames) == (2, 2, 0, 0)
     assert gallery.problems() == []

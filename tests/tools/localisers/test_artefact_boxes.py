@@ -113,7 +113,7 @@ def test_the_detector_sees_the_crop_that_it_wants(face: Face) -> None:
     located = drawn(same, face), drawn(inner, face)
     assert located[0] is not None
     assert located[1] is not None
-    crop, heat = located[0].crop, located[1].heat
+    crop, heat = located[0].crop, located[1].heatmap
     assert np.array_equal(same.shown[0], crop)
     assert inner.shown[0].shape == (20, 20, 3)
     assert abs(inner.shown[0].mean() - crop[8:24, 8:24].mean()) < 2
@@ -135,6 +135,6 @@ def test_a_trained_network_is_one() -> None:
     *others, localiser = optional_localisers([object(), finder])
     assert tuple(others) == OPTIONAL_LOCALISERS
     assert localiser.name == "artefact_boxes/sbi_caddm"
-    heat = localiser.heat(crop, encoder=Mapless(), head=NoHead())
+    heat = localiser.heatmap(crop, encoder=Mapless(), head=NoHead())
     assert heat is not None
     assert heat.shape == (128, 128)

@@ -91,7 +91,7 @@ def test_a_network_without_places_has_no_map() -> None:
 
 def test_the_pocket_towers_last_layer_with_places(case: Any, astronaut: np.ndarray) -> None:
     """Of the pocket tower it is the mixing layer, not the one-channel map behind it."""
-    encoder = case.parts.encoder
+    encoder = case.models.encoder
     small = np.ascontiguousarray(astronaut[:128, :128])
     visual = encoder.model.visual
     layer = last_convolutional(visual, lambda: encoder.forward(encoder.preprocess([small])))
@@ -101,7 +101,7 @@ def test_the_pocket_towers_last_layer_with_places(case: Any, astronaut: np.ndarr
 
 def test_the_pocket_encoder_gets_a_map(case: Any, astronaut: np.ndarray) -> None:
     """A map of the crop's size that the opposite head would not give; nothing of it is read."""
-    parts = case.parts
+    parts = case.models
     head = next(it for it in parts.detectors if it.inputs == "face")
     against = UnifdLinear(-head.weight, -head.bias, "face")
     face = parts.faces.analyse([astronaut])[0][0]

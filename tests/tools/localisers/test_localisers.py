@@ -21,14 +21,14 @@ TOWER, *_, OCCLUSION = LOCALISERS
 @pytest.fixture(scope="module")
 def face(case: Unmask) -> Face:
     """The astronaut's face."""
-    (found,) = case.parts.faces.analyse([astronaut_pixels()])[0]
+    (found,) = case.models.faces.analyse([astronaut_pixels()])[0]
     return found
 
 
 @pytest.fixture(scope="module")
 def encoder(case: Unmask) -> Encoder:
     """The pocket encoder."""
-    return case.parts.encoder
+    return case.models.encoder
 
 
 class CountsRed:

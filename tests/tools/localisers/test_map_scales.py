@@ -36,18 +36,18 @@ def _located(heat: float, scale: MapThreshold | None) -> Localisation:
 def test_what_authentic_photographs_reach_is_no_sign(heat: float) -> None:
     """Strong by the localiser's own limits, yet not beyond the scale: "none", and nothing drawn."""
     bare, scaled = _located(heat, None), _located(heat, MapThreshold(3.0, 0.05, {"LFW": 80}))
-    assert bare.finds
-    assert bare.drawn.max() == pytest.approx(heat)
+    assert bare.has_finding
+    assert bare.displayed_heatmap.max() == pytest.approx(heat)
     assert {it.reads for it in scaled.evidence if it.value is not None} == {"none"}
-    assert not scaled.finds
-    assert not scaled.drawn.any()
+    assert not scaled.has_finding
+    assert not scaled.displayed_heatmap.any()
 
 
 def test_what_is_beyond_the_scale_is_read_and_drawn() -> None:
     """A region above it reads as before."""
     located = _located(3.5, MapThreshold(3.0, 0.05, {"LFW": 80}))
     assert {it.reads for it in located.evidence if it.value is not None} == {"strong"}
-    assert located.drawn.any()
+    assert located.displayed_heatmap.any()
 
 
 def test_a_picture_in_which_nothing_stands_out_stays_grey() -> None:
@@ -59,20 +59,20 @@ def test_a_picture_in_which_nothing_stands_out_stays_grey() -> None:
     assert quiet is not None
     assert found is not None
     assert unknown is not None
-    assert (quiet.finds, quiet.says) == (False, NO_FINDING_TEXT)
+    assert (quiet.has_finding, quiet.text) == (False, NO_FINDING_TEXT)
     assert (quiet.shown == quiet.shown[..., :1]).all()
-    assert found.says.startswith("stands out from authentic photographs; strongest at")
+    assert found.text.startswith("stands out from authentic photographs; strongest at")
     assert not (found.shown == found.shown[..., :1]).all()
-    assert "not calibrated" in unknown.says
+    assert "not calibrated" in unknown.text
 
 
 def test_a_distance_map_without_a_far_region_is_not_drawn() -> None:
     """Nothing far: the map says so, and shows no place."""
     heat = np.ones((8, 8), np.float32)
     near = ReferenceMap(CROP, heat, heat, standardised=True, far=())
-    assert NO_FINDING_TEXT in near.says
-    assert not near.drawn.any()
-    assert ReferenceMap(CROP, heat, heat, standardised=True, far=("mouth",)).drawn.any()
+    assert NO_FINDING_TEXT in near.text
+    assert not near.displayed_heatmap.any()
+    assert ReferenceMap(CROP, heat, heat, standardised=True, far=("mouth",)).displayed_heatmap.any()
 
 
 def _rows(rng: np.random.Generator, persons: int) -> list[Row]:

@@ -230,7 +230,7 @@ def test_a_head_that_is_not_linear_gets_no_relevance(
 
 def test_the_pocket_tower_keeps_its_own_map(case: Any, astronaut: np.ndarray) -> None:
     """A convolutional tower has no attention; what the shipped weights show stays what it was."""
-    parts = case.parts
+    parts = case.models
     face = parts.faces.analyse([astronaut])[0][0]
     head = next(it for it in parts.detectors if it.inputs == "face")
     small = np.ascontiguousarray(astronaut[:128, :128])
@@ -244,7 +244,7 @@ def test_a_clip_vit_answers_with_relevance(
     case: Any, encoder: Encoder, astronaut: np.ndarray, head: UnifdLinear
 ) -> None:
     """Where the tower has no map of its own, relevance comes before occlusion, never read."""
-    face = case.parts.faces.analyse([astronaut])[0][0]
+    face = case.models.faces.analyse([astronaut])[0][0]
     located = localise_forgery(astronaut, face, encoder=encoder, head=head)
     assert [it.name for it in LOCALISERS] == ["tower_map", "relevance", "occlusion"]
     assert "relevance" in located.evidence[0].method

@@ -213,7 +213,7 @@ def test_frames_that_are_too_large_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of pictures holds for frames, before any is decoded."""
-    monkeypatch.setattr("tools.media.videos.WHOLE_PIXELS", 5000)
+    monkeypatch.setattr("tools.media.videos.FULL_SIZE_MAX_PIXELS", 5000)
     with pytest.raises(UnreadableImage, match="too large"):
         probe_video(write_clip(tmp_path / "a.mp4", [grey(1)] * 3))
 

@@ -64,7 +64,7 @@ def unmask(tmp_path_factory: pytest.TempPathFactory) -> Unmask:
 
 def _forged(unmask: Unmask) -> np.ndarray:
     pixels = astronaut_pixels()
-    (face,) = unmask.parts.faces.analyse([pixels])[0]
+    (face,) = unmask.models.faces.analyse([pixels])[0]
     assert face.landmarks is not None
     made = forge(pixels, face.landmarks, family="resynthesis", rng=np.random.default_rng(1))
     return np.asarray(made.pixels)
@@ -118,7 +118,7 @@ def test_the_evidence_is_the_mean_over_the_frames(unmask: Unmask, findings: Find
     """Every score is that of the frames, each asked for as a photograph, on average."""
     hit = hit_of(findings, "forged.mp4")
     own = {item.score: item.value for item in hit.evidence}
-    linear = next(it for it in unmask.parts.detectors if (it.inputs, it.name) == FACE_LINEAR)
+    linear = next(it for it in unmask.models.detectors if (it.inputs, it.name) == FACE_LINEAR)
     with Gallery.open_existing(unmask.settings.home, GALLERY) as held:
         records = [
             face
@@ -174,42 +174,42 @@ def test_the_page_shows_the_frame(unmask: Unmask, findings: Findings, tmp_path: 
     """The report decodes the frame again and says where it is from."""
     photo = unmask.settings.home / "SECRET_NAME.png"
     found, query = unmask.investigate([photo], top=20)
-    page = write_report(found, query, tmp_path / "page.html", rule=unmask.parts.rule).read_text()
+    page = write_report(found, query, tmp_path / "page.html", rule=unmask.models.rule).read_text()
     hit = hit_of(findings, "forged.mp4")
     assert f"forged.mp4{hit.at}" in page
     assert f"the frame{hit.at}" in page
     assert "no longer where it was indexed" not in page
 
 
-def test_the_desk_opens_the_frame_again(unmask: Unmask) -> None:
+def test_the_workspace_opens_the_frame_again(unmask: Unmask) -> None:
     """Picture, face, facts, heat map and description of a hit in a video are its frame's."""
-    desk = workspace_of(unmask)
-    photo = desk.add_photo(unmask.settings.home / "SECRET_NAME.png")
-    found = desk.find([photo], top=20)
+    workspace = workspace_of(unmask)
+    photo = workspace.add_photo(unmask.settings.home / "SECRET_NAME.png")
+    found = workspace.find_person([photo], top=20)
     hit = hit_of(found, "forged.mp4")
     forged = read_photo(unmask.settings.home / "collection" / "forged.jpg").pixels
-    pixels = desk.pixels(hit.handle)
+    pixels = workspace.pixels(hit.handle)
     number = round((hit.time_s or 0) - FORGED_FROM_S)
     assert pixels.shape == forged.shape
     assert np.abs(pixels.astype(int) - _shifted(forged, number)).mean() < 6
-    (measured,) = desk.measured(hit.handle).faces
+    (measured,) = workspace.analysis(hit.handle).faces
     np.testing.assert_allclose(
-        measured.face.embedding, desk.face(hit.handle).face.embedding, atol=1e-4
+        measured.face.embedding, workspace.face(hit.handle).face.embedding, atol=1e-4
     )
-    assert desk.locate(hit.handle).heat.shape
-    assert desk.compare(photo, hit.handle).facts
-    assert desk.metadata(hit.handle)
+    assert workspace.localise_forgery(hit.handle).heatmap.shape
+    assert workspace.compare(photo, hit.handle).facts
+    assert workspace.metadata(hit.handle)
     hit.path.rename(hit.path.with_suffix(".gone"))
     try:
         with pytest.raises(ToolError, match="cannot be read: missing"):
-            desk.pixels(hit.handle)
+            workspace.pixels(hit.handle)
     finally:
         hit.path.with_suffix(".gone").rename(hit.path)
 
 
 def test_what_was_overwritten_is_no_hit(unmask: Unmask, tmp_path: Path) -> None:
     """A file with other content than before leaves no hit without a place, and none for itself."""
-    other = Unmask(Settings(home=tmp_path / "home"), gallery="other", parts=unmask.parts)
+    other = Unmask(Settings(home=tmp_path / "home"), gallery="other", models=unmask.models)
     folder, cup = tmp_path / "files", np.asarray(skimage.data.coffee())
     folder.mkdir()
     photo, clip = folder / "photo.png", folder / "clip.mp4"
@@ -251,11 +251,11 @@ def test_frames_do_not_crowd_out_other_files(
 
 def test_a_model_is_shown_the_frame(unmask: Unmask) -> None:
     """The assistant's tools describe, score and locate a hit in a video as any other."""
-    desk = workspace_of(unmask)
-    photo = desk.add_photo(unmask.settings.home / "SECRET_NAME.png")
-    tools = {tool.name: tool for tool in toolkit(desk)}
+    workspace = workspace_of(unmask)
+    photo = workspace.add_photo(unmask.settings.home / "SECRET_NAME.png")
+    tools = {tool.name: tool for tool in toolkit(workspace)}
     tools["find_person"].invoke({"photos": [photo], "top": 20})
-    searched = desk.search
+    searched = workspace.last_search
     assert searched is not None
     hit = hit_of(searched[0], "forged.mp4")
     text, picture = tools["describe_image"].invoke({"image": hit.handle})
@@ -267,14 +267,14 @@ def test_a_model_is_shown_the_frame(unmask: Unmask) -> None:
 
 def test_the_chat_says_when(unmask: Unmask) -> None:
     """List and detail name the moment and the number of frames."""
-    desk = workspace_of(unmask)
-    photo = desk.add_photo(unmask.settings.home / "SECRET_NAME.png")
-    found = desk.find([photo], top=20)
-    hit, faces, rule = hit_of(found, "forged.mp4"), FaceThumbnails(desk), unmask.parts.rule
+    workspace = workspace_of(unmask)
+    photo = workspace.add_photo(unmask.settings.home / "SECRET_NAME.png")
+    found = workspace.find_person([photo], top=20)
+    hit, faces, rule = hit_of(found, "forged.mp4"), FaceThumbnails(workspace), unmask.models.rule
     assert f"forged.mp4{hit.at}" in hits_html(found, faces, rule=rule, chosen=hit.handle)
     detail = detail_html(
-        hit, faces, query=photo, image=desk.pixels(hit.handle), rule=rule,
-        facts=desk.facts(hit.handle), sentences=(),
+        hit, faces, query=photo, image=workspace.pixels(hit.handle), rule=rule,
+        facts=workspace.facts(hit.handle), sentences=(),
     )  # fmt: skip
     assert "Seen in 6 of 12 frames" in detail
     assert f"the whole frame{hit.at}" in detail

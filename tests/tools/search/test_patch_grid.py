@@ -171,7 +171,7 @@ def test_a_tiny_picture_is_not_measured(shape: tuple[int, int], encoder: Encoder
     detector = PatchDetector(encoder, drawn_head(), "0" * 64)
     assert picture_map(pixels, Roughness(), size=SIZE) is None
     assert patch_map(pixels, np.full((4, 4), np.nan)) is None
-    found = detector.score_pictures([pixels, astronaut_pixels()[:200, :200]])
+    found = detector.score_images([pixels, astronaut_pixels()[:200, :200]])
     assert np.isnan(found).tolist() == [True, False]
 
 
@@ -246,7 +246,7 @@ def test_patches_need_a_tower_with_depths(placeless: Encoder) -> None:
     """Another encoder is told apart from a picture without forgeries."""
     assert local_patch_features(placeless, [astronaut_pixels()]) is None
     with pytest.raises(SetupError, match="depths"):
-        PatchDetector(placeless, drawn_head(), "").score_pictures([astronaut_pixels()])
+        PatchDetector(placeless, drawn_head(), "").score_images([astronaut_pixels()])
 
 
 def test_patches_go_to_the_shelf_and_come_back(encoder: Encoder, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_patches_go_to_the_shelf_and_come_back(encoder: Encoder, tmp_path: Path)
     detector = load_detector(shelf, encoder)
     assert isinstance(detector, PixelDetector) and detector.sha256 == shelf.sha256
     pixels = astronaut_pixels()[:160, :160]
-    own = PatchDetector(encoder, head, "").score_pictures([pixels])
+    own = PatchDetector(encoder, head, "").score_images([pixels])
     assert run_detector(detector, cast(Any, OneLook(pixels))).logits == pytest.approx(own, abs=0.02)
     drawn_head(seed=1).save(folder / WEIGHTS_FILE)
     assert StoredDetector(folder, about).sha256 != detector.sha256
@@ -281,7 +281,7 @@ class OneLook:
     def __len__(self) -> int:
         return 1
 
-    def looks(self) -> Any:
+    def images_with_keypoints(self) -> Any:
         """Its pixels."""
         yield self.pixels, None
 
@@ -289,9 +289,9 @@ class OneLook:
 # -- a hit -----------------------------------------------------------------------------------
 
 
-def look(pixels: np.ndarray, **kit: Any) -> RerankInput:
+def look(pixels: np.ndarray, **models: Any) -> RerankInput:
     """A hit that is measured with these instruments."""
-    instruments = SimpleNamespace(**{"picture_detectors": [], "detectors": [], **kit})
+    instruments = SimpleNamespace(**{"pixel_detectors": [], "detectors": [], **models})
     return cast(RerankInput, SimpleNamespace(pixels=pixels, instruments=instruments))
 
 
@@ -299,7 +299,7 @@ def test_a_hit_is_scored_by_what_the_profile_has(encoder: Encoder) -> None:
     """A detector of patches measures by itself; else the image head does; else nothing does."""
     pixels = astronaut_pixels()[:200, :200]
     detector = PatchDetector(encoder, drawn_head(), "")
-    assert patch_scores(look(pixels, picture_detectors=[detector], encoder=encoder)) == {}
+    assert patch_scores(look(pixels, pixel_detectors=[detector], encoder=encoder)) == {}
     plain = look(pixels, detectors=[FIRST], encoder=features([0, 0, 0, 0, 8.0]))
     value = patch_scores(plain)[SCORE]
     assert value is not None and value > 0
@@ -321,14 +321,14 @@ def test_a_map_is_made_once_for_score_and_screen(
     monkeypatch.setattr(patches, "picture_map", counting)
     detector = PatchDetector(encoder, drawn_head(), "")
     first, other = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 7, np.uint8)
-    assert detector.score_pictures([first, first, other]).tolist() == [0, 0, 7]
+    assert detector.score_images([first, first, other]).tolist() == [0, 0, 7]
     assert len(made) == 2
-    kit = look(first, picture_detectors=[detector], encoder=encoder).instruments
-    found = image_heatmap(first, kit)
+    models = look(first, pixel_detectors=[detector], encoder=encoder).instruments
+    found = image_heatmap(first, models)
     assert found is not None and found.max() == 0 and len(made) == 2
     for value in range(100, 200):
-        detector.heat(np.full((40, 40, 3), value, np.uint8))
-    detector.heat(first)
+        detector.heatmap(np.full((40, 40, 3), value, np.uint8))
+    detector.heatmap(first)
     assert len(made) == 103
 
 

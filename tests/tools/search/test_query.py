@@ -32,7 +32,7 @@ def ask(case: Unmask, folder: Path):  # type: ignore[no-untyped-def]
     """Build a query of files in the folder."""
 
     def asked(*names: str, face: FaceNumbers | None = None) -> Query:
-        parts = case.parts
+        parts = case.models
         paths = [folder / name for name in names]
         return build_query(
             paths, faces=parts.faces, encoder=parts.encoder, face=face, rule=parts.rule
@@ -105,7 +105,7 @@ def test_a_folder_of_photos_is_a_query(case: Unmask, folder: Path, tmp_path: Pat
     for name in ("ada.png", "mirrored.png", "group.png", "cup.png"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "notes.txt").write_text("Ada, 1952")
-    parts = case.parts
+    parts = case.models
     query = build_query([tmp_path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
     assert [path.name for path in query.paths] == ["ada.png", "mirrored.png"]
     said = " ".join(query.warnings)
@@ -121,7 +121,7 @@ def test_a_folder_of_photos_is_a_query(case: Unmask, folder: Path, tmp_path: Pat
 def test_a_video_is_a_query(case: Unmask, tmp_path: Path) -> None:
     """The frames that show the person are the query, as like the portrait as the portrait is."""
     clip = write_clip(tmp_path / "ada.mp4", [astronaut_pixels()] * 12, rate=4)
-    parts = case.parts
+    parts = case.models
     query = build_query([clip], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
     assert set(query.paths) == {clip}
     assert len(query.paths) > 1
@@ -130,7 +130,7 @@ def test_a_video_is_a_query(case: Unmask, tmp_path: Path) -> None:
         [case.settings.home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder
     )
     assert float(query.template @ still.template) > 0.8
-    found = case.find([clip], top=2, closer=False)
+    found = case.find([clip], top=2, rerank=False)
     assert found.hits[0].assessment.identity_probability > 0.9  # type: ignore[operator]
 
 
@@ -142,7 +142,7 @@ def test_a_face_in_a_later_frame_is_a_query(case: Unmask, tmp_path: Path, format
     path = tmp_path / "ada"
     times = {} if format == "TIFF" else {"duration": 400}
     black.save(path, format, save_all=True, append_images=[face, face], **times)
-    parts = case.parts
+    parts = case.models
     query = build_query([path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
     assert set(query.times_s) <= {0.4, 0.8, 1.0, 2.0}
     assert query.warnings == ()
@@ -156,6 +156,6 @@ def test_pages_that_a_query_leaves_out_are_told(case: Unmask, tmp_path: Path) ->
     """Of a long document some pages are searched; that the person is on another is possible."""
     page = Image.fromarray(astronaut_pixels())
     page.save(tmp_path / "ada.tif", save_all=True, append_images=[page] * 29)
-    parts = case.parts
+    parts = case.models
     query = build_query([tmp_path / "ada.tif"], faces=parts.faces, encoder=parts.encoder)
     assert "'ada.tif' has 30 pages, of which 24 were searched" in query.warnings

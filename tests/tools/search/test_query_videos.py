@@ -34,20 +34,22 @@ REQUEST = cast(gr.Request, SimpleNamespace(username=None))
 def pages(case: Unmask, folder: Path) -> EventHandlers:
     """Callbacks over the small case, whose records lie in a folder."""
 
-    def opened(record: Case, desk: Workspace) -> ChatSession:
-        return ChatSession(record, desk, Agent(ScriptedModel(replies=[reply] * 50), desk, record))
+    def opened(record: Case, workspace: Workspace) -> ChatSession:
+        return ChatSession(
+            record, workspace, Agent(ScriptedModel(replies=[reply] * 50), workspace, record)
+        )
 
     def begin(gallery: str) -> ChatSession:
         record = Case.create(folder, gallery=gallery)
-        desk = Workspace(case.parts, home=case.settings.home, gallery=gallery)
-        return opened(record, desk)
+        workspace = Workspace(case.models, home=case.settings.home, gallery=gallery)
+        return opened(record, workspace)
 
     def resume(record: Case) -> ChatSession:
-        restored = record.restore(case.parts, home=case.settings.home)
+        restored = record.restore(case.models, home=case.settings.home)
         assert not any("could not" in note or "left out" in note for note in restored.notes)
-        return opened(record, restored.desk)
+        return opened(record, restored.workspace)
 
-    galleries = GalleryIndexer(Settings(home=folder / "home", threads=1), case.parts)
+    galleries = GalleryIndexer(Settings(home=folder / "home", threads=1), case.models)
     return EventHandlers(SessionStore(folder, begin=begin, resume=resume), galleries)
 
 
@@ -68,8 +70,8 @@ def sent(handlers: EventHandlers, token: str, *files: Path, text: str = "") -> t
 def queries_of(handlers: EventHandlers, token: str) -> Any:
     """The query of the latest search."""
     found = handlers._sessions.find(token, None)
-    assert found is not None and found.desk.search is not None
-    return found.desk.search[1]
+    assert found is not None and found.workspace.last_search is not None
+    return found.workspace.last_search[1]
 
 
 def animation(path: Path, format: str, *pictures: np.ndarray) -> Path:
@@ -106,7 +108,7 @@ def test_its_frames_of_the_person_are_the_query(
     assert not path.exists()
     (kept,) = tmp_path.glob("cases/*/photos/*")
     assert kept.read_bytes() == data
-    parts, query = case.parts, queries_of(handlers, token)
+    parts, query = case.models, queries_of(handlers, token)
     other = build_query([kept], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
     assert query.times_s == other.times_s and len(query.times_s) > 1
     np.testing.assert_allclose(query.template, other.template, atol=1e-5)
@@ -126,7 +128,7 @@ def test_a_case_with_a_video_goes_on(handlers: EventHandlers, case: Unmask, tmp_
     text = "Compare Q1 and H1"
     asked = list(again.ask(token, GALLERY, {"text": text, "files": []}, REQUEST))
     assert "fault" not in str(asked[-1][0][-1])
-    assert again._sessions.find(token, None).desk.compare("Q1", "H1").facts  # type: ignore[union-attr]
+    assert again._sessions.find(token, None).workspace.compare("Q1", "H1").facts  # type: ignore[union-attr]
 
 
 def test_several_persons_in_one_frame_are_asked_about(
@@ -147,7 +149,7 @@ def test_several_persons_in_one_frame_are_asked_about(
     messages, findings, *_ = sent(handlers, token, text="Face 2")
     assert "options" not in messages[-1] and "hits in" in findings
     still = build_query(
-        [photo], faces=case.parts.faces, encoder=case.parts.encoder, face=2, rule=case.parts.rule
+        [photo], faces=case.models.faces, encoder=case.models.encoder, face=2, rule=case.models.rule
     )
     assert float(queries_of(handlers, token).template @ still.template) > 0.8
     again = pages(case, tmp_path)
@@ -156,25 +158,25 @@ def test_several_persons_in_one_frame_are_asked_about(
 
 
 def _count(case: Unmask, photo: Path) -> int:
-    desk = workspace_of(case)
-    return desk.count_faces(desk.add_photo(photo))
+    workspace = workspace_of(case)
+    return workspace.count_faces(workspace.add_photo(photo))
 
 
 def test_persons_of_different_scenes_are_shown_beside_each_other(
     case: Unmask, tmp_path: Path
 ) -> None:
     """Each number stands on the face that it chooses, in the page and in the terminal."""
-    clip, parts = scenes(tmp_path / "two.mp4"), case.parts
-    desk = workspace_of(case)
-    handle = desk.add_photo(clip)
-    assert desk.count_faces(handle) == 2
+    clip, parts = scenes(tmp_path / "two.mp4"), case.models
+    workspace = workspace_of(case)
+    handle = workspace.add_photo(clip)
+    assert workspace.count_faces(handle) == 2
     with pytest.raises(SeveralFaces) as asked:
-        desk.find([handle])
+        workspace.find_person([handle])
     with pytest.raises(SeveralFaces) as terminal:
         build_query([clip], faces=parts.faces, encoder=parts.encoder)
     assert asked.value.boxes == terminal.value.boxes
     assert "into it" in str(terminal.value)
-    shown = desk.everybody(handle)
+    shown = workspace.everybody(handle)
     np.testing.assert_array_equal(shown, terminal.value.picture)
     told = str(with_numbered_faces(terminal.value, tmp_path / "faces"))
     with Image.open(tmp_path / "faces" / "two-faces.jpg") as written:
@@ -185,12 +187,12 @@ def test_persons_of_different_scenes_are_shown_beside_each_other(
         room = (right - left) // 2
         crop = shown[max(0, top - room) : bottom + room, max(0, left - room) : right + room]
         (face,) = parts.faces.analyse([np.ascontiguousarray(crop)])[0]
-        desk.choose_face(handle, number)
-        assert float(face.embedding @ desk.face(handle).face.embedding) > 0.6
-        (seen,) = parts.faces.analyse([desk.pixels(handle)])[0]
-        np.testing.assert_allclose(seen.box, desk.face(handle).face.box, atol=1)
+        workspace.choose_face(handle, number)
+        assert float(face.embedding @ workspace.face(handle).face.embedding) > 0.6
+        (seen,) = parts.faces.analyse([workspace.pixels(handle)])[0]
+        np.testing.assert_allclose(seen.box, workspace.face(handle).face.box, atol=1)
         chosen = build_query([clip], faces=parts.faces, encoder=parts.encoder, face=number)
-        assert desk.find([handle], face=number).query_ids == chosen.photo_ids
+        assert workspace.find_person([handle], face=number).query_ids == chosen.photo_ids
 
 
 def test_a_video_without_a_face_says_so(handlers: EventHandlers, tmp_path: Path) -> None:
@@ -223,33 +225,33 @@ def test_an_unreadable_video_leaves_the_question(
 
 def test_a_desk_looks_at_a_video_as_at_a_photo(case: Unmask, tmp_path: Path) -> None:
     """The frame, its face and its facts belong together; a file that is gone is told by handle."""
-    clip, desk = tmp_path / "ada.mp4", workspace_of(case)
+    clip, workspace = tmp_path / "ada.mp4", workspace_of(case)
     face = astronaut_pixels()
     write_clip(clip, [np.zeros_like(face), face, face, face], rate=2, title="Holiday")
-    handle = desk.add_photo(clip)
-    assert desk.add_photo(clip) == handle == "Q1"
-    (seen,) = case.parts.faces.analyse([desk.pixels(handle)])[0]
-    np.testing.assert_allclose(seen.keypoints, desk.face(handle).face.keypoints, atol=1)
-    assert desk.metadata(handle)["title"] == "Holiday"
-    said = [fact.shown for fact in desk.facts(handle)]
+    handle = workspace.add_photo(clip)
+    assert workspace.add_photo(clip) == handle == "Q1"
+    (seen,) = case.models.faces.analyse([workspace.pixels(handle)])[0]
+    np.testing.assert_allclose(seen.keypoints, workspace.face(handle).face.keypoints, atol=1)
+    assert workspace.metadata(handle)["title"] == "Holiday"
+    said = [fact.shown for fact in workspace.facts(handle)]
     assert any("one face" in text for text in said)
-    found = desk.describe(handle).to_words()
+    found = workspace.describe(handle).to_words()
     assert found["faces"] == "one" and found["format"] == "MPEG video"
-    assert desk.aligned(handle, 64).shape == (64, 64, 3)
+    assert workspace.aligned(handle, 64).shape == (64, 64, 3)
     clip.unlink()
     with pytest.raises(ToolError, match="the file of Q1 cannot be read") as gone:
-        desk.pixels(handle)
+        workspace.pixels(handle)
     assert str(tmp_path) not in str(gone.value)
 
 
 def test_a_video_of_a_wall_has_a_picture(case: Unmask, tmp_path: Path) -> None:
     """Without a face the middle frame stands for it."""
-    desk = workspace_of(case)
-    handle = desk.add_photo(write_clip(tmp_path / "wall.mp4", [grey(90)] * 6, rate=2))
-    assert desk.pixels(handle).shape == (64, 96, 3)
-    assert desk.measured(handle).faces == ()
+    workspace = workspace_of(case)
+    handle = workspace.add_photo(write_clip(tmp_path / "wall.mp4", [grey(90)] * 6, rate=2))
+    assert workspace.pixels(handle).shape == (64, 96, 3)
+    assert workspace.analysis(handle).faces == ()
     with pytest.raises(NoFace):
-        desk.face(handle)
+        workspace.face(handle)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "b.MOV", "c.mkv", "d.webm", "e.m2ts", "f.3gp", "g.gif"])

@@ -43,26 +43,26 @@ from tools.search.query import Query
 @pytest.fixture(scope="module")
 def portrait(case: Unmask) -> FaceInImage:
     """The astronaut."""
-    (face,) = case.parts.faces.analyse([astronaut_pixels()])[0]
+    (face,) = case.models.faces.analyse([astronaut_pixels()])[0]
     return astronaut_pixels(), face
 
 
 @pytest.fixture(scope="module")
 def others(case: Unmask) -> list[FaceInImage]:
     """Other persons."""
-    return [(group_pixels(), face) for face in case.parts.faces.analyse([group_pixels()])[0]]
+    return [(group_pixels(), face) for face in case.models.faces.analyse([group_pixels()])[0]]
 
 
 @pytest.fixture(scope="module")
 def encoder(case: Unmask) -> Encoder:
     """The pocket encoder."""
-    return case.parts.encoder
+    return case.models.encoder
 
 
 @pytest.fixture(scope="module")
 def faces(case: Unmask) -> FaceAnalyser:
     """The pocket analyser."""
-    return case.parts.faces
+    return case.models.faces
 
 
 def test_a_vit_s_cells_are_its_patches(tmp_path: Path) -> None:
@@ -176,25 +176,25 @@ def test_a_reference_counts_as_far_as_it_is_near() -> None:
 
 def test_without_query_photos_nothing_is_measured(portrait: FaceInImage, case: Unmask) -> None:
     """None, not zero; with one, both are measured."""
-    kit = cast(ModelBundle, case.parts)
-    alone = RerankInput(*portrait, {}, cast(Query, None), (), kit)
-    beside = RerankInput(*portrait, {}, cast(Query, None), (portrait,), kit)
+    models = cast(ModelBundle, case.models)
+    alone = RerankInput(*portrait, {}, cast(Query, None), (), models)
+    beside = RerankInput(*portrait, {}, cast(Query, None), (portrait,), models)
     assert reference_scores(alone) == {INNER_OUTER: None, PATCH_DISTANCE: None}
     assert all(value is not None for value in reference_scores(beside).values())
 
 
 def test_maps_are_pictures_with_their_limits(portrait: FaceInImage, case: Unmask) -> None:
     """All maps of a hit, each with words, and with what it does not show."""
-    views = map_views(*portrait, [portrait], instruments=case.parts)
+    views = map_views(*portrait, [portrait], instruments=case.models)
     assert [view.title for view in views] == [
         FORGERY_MAP_TITLE,
         DISTANCE_MAP_TITLE,
         PICTURE_MAP_TITLE,
     ]
     assert all(view.image.startswith("data:image/jpeg;base64,") for view in views)
-    assert all(view.says and view.limits for view in views)
-    mapped = reference_map(portrait, [portrait], encoder=case.parts.encoder)
+    assert all(view.text and view.limits for view in views)
+    mapped = reference_map(portrait, [portrait], encoder=case.models.encoder)
     assert mapped is not None
     assert distance_view(mapped).image == views[1].image
-    alone = map_views(*portrait, [], instruments=case.parts)
+    alone = map_views(*portrait, [], instruments=case.models)
     assert [view.title for view in alone] == [FORGERY_MAP_TITLE, PICTURE_MAP_TITLE]

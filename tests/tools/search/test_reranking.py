@@ -34,12 +34,12 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Unmask:
     return build_case(tmp_path_factory.mktemp("home"))
 
 
-def found(unmask: Unmask, closer: Reranker | None, *, top: int = 20) -> Findings:
+def found(unmask: Unmask, reranker: Reranker | None, *, top: int = 20) -> Findings:
     """The portrait searched for in the gallery of the case."""
-    parts, home = unmask.parts, unmask.settings.home
+    parts, home = unmask.models, unmask.settings.home
     query = build_query([home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder)
     with Gallery.open_existing(home, GALLERY, fingerprint=parts.fingerprint) as gallery:
-        return search(gallery, query, instruments=parts, top=top, closer=closer).findings
+        return search(gallery, query, instruments=parts, top=top, reranker=reranker).findings
 
 
 def hit_of(findings: Findings, name: str) -> Hit:
@@ -61,9 +61,9 @@ def bold(rule: VerdictRule | None) -> VerdictRule:
     return replace(rule, questions=first, closer=closer)
 
 
-def brightness(look: RerankInput) -> dict[str, float | None]:
+def brightness(rerank_input: RerankInput) -> dict[str, float | None]:
     """A measurement with a place among the evidence."""
-    return {"image/patches": float(look.pixels.mean())}
+    return {"image/patches": float(rerank_input.pixels.mean())}
 
 
 def as_the_portrait(pixels: np.ndarray, _: object) -> np.ndarray:
@@ -100,7 +100,7 @@ def test_the_same_photograph_is_proven_among_the_hits(case: Unmask) -> None:
 
 def test_another_photo_of_the_query_is_held_against_each(case: Unmask, tmp_path: Path) -> None:
     """With several query photos the best one counts, and is named by its place among them."""
-    parts = case.parts
+    parts = case.models
     portrait = Image.fromarray(astronaut_pixels())
     paths = [tmp_path / "turned.png", tmp_path / "portrait.png"]
     portrait.resize((300, 512)).rotate(25).save(paths[0])
@@ -108,12 +108,12 @@ def test_another_photo_of_the_query_is_held_against_each(case: Unmask, tmp_path:
     query = build_query(paths, faces=parts.faces, encoder=parts.encoder)
     other = np.ascontiguousarray(data.chelsea())
     photos = ((other, query.faces[0]), (astronaut_pixels(), query.faces[1]))
-    look = RerankInput(astronaut_pixels(), query.faces[1], {}, query, photos, parts)
-    scores = same_photograph_scores(look)
+    rerank_input = RerankInput(astronaut_pixels(), query.faces[1], {}, query, photos, parts)
+    scores = same_photograph_scores(rerank_input)
     assert (scores["query/same_photograph"], scores["query/aligned_photo"]) == (1.0, 2.0)
-    nothing = same_photograph_scores(replace(look, query_photos=()))
+    nothing = same_photograph_scores(replace(rerank_input, query_photos=()))
     assert set(nothing.values()) == {None}
-    stranger = replace(look, pixels=data.coffee())
+    stranger = replace(rerank_input, pixels=data.coffee())
     assert same_photograph_scores(stranger)["query/same_photograph"] == 0.0
 
 
@@ -121,30 +121,30 @@ def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
     """Pixels and faces of the query photos come with every hit."""
     seen = list[RerankInput]()
 
-    def watching(look: RerankInput) -> dict[str, float | None]:
-        seen.append(look)
+    def watching(rerank_input: RerankInput) -> dict[str, float | None]:
+        seen.append(rerank_input)
         return {}
 
     found(case, Reranker([watching]))
     assert len(seen) == 3
-    for look in seen:
-        ((pixels, face),) = look.query_photos
+    for rerank_input in seen:
+        ((pixels, face),) = rerank_input.query_photos
         assert np.array_equal(pixels, astronaut_pixels())
-        assert face is look.query.faces[0]
+        assert face is rerank_input.query.faces[0]
 
 
 def test_retakes_ask_only_the_detectors_that_the_rule_reads(case: Unmask) -> None:
     """All of the profile's are asked once; of them, each retake asks those of the rule again."""
-    seen, rule = list[tuple[frozenset[str] | None, set[str]]](), case.parts.rule
+    seen, rule = list[tuple[frozenset[str] | None, set[str]]](), case.models.rule
     assert rule is not None
 
-    def watching(look: RerankInput) -> dict[str, float | None]:
-        given = picture_scores(look)
-        seen.append((look.asked, set(given)))
+    def watching(rerank_input: RerankInput) -> dict[str, float | None]:
+        given = picture_scores(rerank_input)
+        seen.append((rerank_input.requested_scores, set(given)))
         return given
 
     found(case, Reranker([watching]), top=1)
-    everything = {qualified_name(it) for it in case.parts.picture_detectors}
+    everything = {qualified_name(it) for it in case.models.pixel_detectors}
     assert everything - rule.needs
     again = (rule.needs, everything & rule.needs)
     assert seen == [(None, everything), *[again] * len(stability.PERTURBATIONS)]
@@ -154,7 +154,7 @@ def test_a_verdict_that_a_retake_turns_is_inconclusive(
     case: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reason, evidence, text and counts say so, and by which retake; it keeps its probabilities."""
-    monkeypatch.setitem(vars(case.parts), "rule", bold(case.parts.rule))
+    monkeypatch.setitem(vars(case.models), "rule", bold(case.models.rule))
     before = hit_of(found(case, Reranker()), "forged.jpg")
     monkeypatch.setattr(
         stability, "PERTURBATIONS", (Perturbation("a touch of magic", as_the_portrait),)
@@ -179,10 +179,10 @@ def test_readings_of_an_unsteady_verdict_leave_it_open(
     monkeypatch.setattr(
         stability, "PERTURBATIONS", (Perturbation("a touch of magic", as_the_portrait),)
     )
-    desk = workspace_of(case)
-    findings = desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
+    workspace = workspace_of(case)
+    findings = workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
     handle = hit_of(findings, "forged.jpg").handle
-    reads = {fact.id.partition(".")[2]: fact.reads for fact in desk.facts(handle)}
+    reads = {fact.id.partition(".")[2]: fact.reads for fact in workspace.facts(handle)}
     assert (reads["P1"], reads["P2"], reads["P3"]) == ("same person", "uncertain", "uncertain")
     assert reads["E18"] == "changes"
 
@@ -202,11 +202,11 @@ def test_a_model_is_told_of_a_closer_look_what_leaves_doubt(
 
 def told(case: Unmask, photo: Path) -> str:
     """What a model reads about the first hit, which is the forgery."""
-    desk = workspace_of(case)
-    findings = desk.find([desk.add_photo(photo)])
+    workspace = workspace_of(case)
+    findings = workspace.find_person([workspace.add_photo(photo)])
     assert findings.hits[0].path.name == "forged.jpg"
-    assert any(fact.id == "H1.E18" for fact in desk.facts("H1"))
-    score_fake = next(tool for tool in toolkit(desk) if tool.name == "score_fake")
+    assert any(fact.id == "H1.E18" for fact in workspace.facts("H1"))
+    score_fake = next(tool for tool in toolkit(workspace) if tool.name == "score_fake")
     return str(score_fake.invoke({"image": "H1"}))
 
 
@@ -237,7 +237,7 @@ def test_a_file_with_another_picture_is_not_measured(
     own: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What lies there now was not indexed, and is not taken for what was."""
-    monkeypatch.setitem(vars(own.parts), "rule", bold(own.parts.rule))
+    monkeypatch.setitem(vars(own.models), "rule", bold(own.models.rule))
     path = hit_of(found(own, None), "forged.jpg").path
     kept = path.read_bytes()
     path.write_bytes(path.with_name("copy.jpg").read_bytes())
@@ -252,8 +252,8 @@ def test_a_file_with_another_picture_is_not_measured(
 def test_what_cannot_be_measured_on_one_hit_is_missing_there(case: Unmask) -> None:
     """A measurement may refuse a picture; the other measurements and hits go on."""
 
-    def refusing(look: RerankInput) -> dict[str, float | None]:
-        if look.pixels.shape != astronaut_pixels().shape:
+    def refusing(rerank_input: RerankInput) -> dict[str, float | None]:
+        if rerank_input.pixels.shape != astronaut_pixels().shape:
             raise ToolError("no place for it")
         return {"second/difference": 1.0}
 
@@ -275,12 +275,12 @@ def test_only_leading_hits_are_looked_at(case: Unmask, monkeypatch: pytest.Monke
 
 def test_the_rule_is_asked_again(case: Unmask, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is measured further takes part in verdict, retakes and order, if the rule wants it."""
-    rule = case.parts.rule
+    rule = case.models.rule
     assert rule is not None
     bright = LogisticCalibrator(("image/patches",), (0.0,), (1.0,), (1.0,), 0.0)
     bands = {name: replace(it, calibrator=bright) for name, it in rule.questions.items()}
     wanting = replace(rule, questions=bands, closer={})
-    monkeypatch.setitem(vars(case.parts), "rule", wanting)
+    monkeypatch.setitem(vars(case.models), "rule", wanting)
     assert {hit.verdict for hit in found(case, None).hits} == {"not assessed"}
     assert {hit_of(found(case, Reranker([looks(sign)])), "copy.jpg").verdict
             for sign in (1.0, -1.0)} == {"impersonation", "copy"}  # fmt: skip
@@ -294,21 +294,21 @@ def test_the_rule_is_asked_again(case: Unmask, monkeypatch: pytest.MonkeyPatch) 
 def looks(sign: float, asked: list[RerankInput] | None = None) -> RerankMeasure:
     """A measurement that finds every picture forged (1) or none (-1); notes what it is asked."""
 
-    def measurement(look: RerankInput) -> dict[str, float | None]:
+    def measurement(rerank_input: RerankInput) -> dict[str, float | None]:
         if asked is not None:
-            asked.append(look)
-        bright = sign * float(look.pixels.mean())
+            asked.append(rerank_input)
+        bright = sign * float(rerank_input.pixels.mean())
         return {"image/patches": bright, SAME_PHOTOGRAPH: 1.0}
 
     return measurement
 
 
 def test_the_python_api_can_do_without(case: Unmask) -> None:
-    """`closer=False` reads no picture of the gallery again."""
+    """`rerank=False` reads no picture of the gallery again."""
     photo = case.settings.home / "SECRET_NAME.png"
     assert all(VERDICT_STABILITY in values(hit) for hit in case.find([photo]).hits)
     assert not any(
-        VERDICT_STABILITY in values(hit) for hit in case.find([photo], closer=False).hits
+        VERDICT_STABILITY in values(hit) for hit in case.find([photo], rerank=False).hits
     )
 
 

@@ -27,18 +27,18 @@ AS_IT_IS = Perturbation("nothing", lambda pixels, _: pixels)
 
 
 @pytest.fixture(scope="module")
-def look(case: Unmask) -> RerankInput:
+def rerank_input(case: Unmask) -> RerankInput:
     """The portrait with itself as the query, and its scores as a gallery has them."""
-    kit, photo = case.parts, case.settings.home / "SECRET_NAME.png"
-    query = build_query([photo], faces=kit.faces, encoder=kit.encoder)
+    models, photo = case.models, case.settings.home / "SECRET_NAME.png"
+    query = build_query([photo], faces=models.faces, encoder=models.encoder)
     (face,) = query.faces
-    whole = kit.encoder.encode_images([astronaut_pixels()])
+    whole = models.encoder.encode_images([astronaut_pixels()])
     columns = FaceColumns(
         face.embedding[None], query.features, whole, query.face_hashes,
         [face.quality.interocular_px], [False],
     )  # fmt: skip
-    (own,) = score_faces(query, columns, detectors=kit.detectors)
-    return RerankInput(astronaut_pixels(), face, own, query, (), kit)
+    (own,) = score_faces(query, columns, detectors=models.detectors)
+    return RerankInput(astronaut_pixels(), face, own, query, (), models)
 
 
 def known(found: Scores) -> dict[str, float]:
@@ -47,22 +47,22 @@ def known(found: Scores) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("retake", PERTURBATIONS, ids=lambda retake: retake.name)
-def test_a_retake_is_mild(retake: Perturbation, look: RerankInput) -> None:
+def test_a_retake_is_mild(retake: Perturbation, rerank_input: RerankInput) -> None:
     """It changes the picture, and so little that one has to look for it."""
-    again = retake.of(look.pixels, look.face)
-    assert again.shape == look.pixels.shape
+    again = retake.of(rerank_input.pixels, rerank_input.face)
+    assert again.shape == rerank_input.pixels.shape
     assert again.dtype == np.uint8
-    assert 0.5 < np.abs(again.astype(int) - look.pixels).mean() < 6
+    assert 0.5 < np.abs(again.astype(int) - rerank_input.pixels).mean() < 6
 
 
-def test_blur_is_as_wide_as_the_face_is_large(look: RerankInput) -> None:
+def test_blur_is_as_wide_as_the_face_is_large(rerank_input: RerankInput) -> None:
     """A photograph three times as large is blurred as much, seen at the size of a face crop."""
     (blur,) = [retake for retake in PERTURBATIONS if "blur" in retake.name]
-    large = cv2.resize(look.pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    face = replace(look.face, keypoints=look.face.keypoints * 3 + 1)
-    small = _sharpness(blur.of(look.pixels, look.face), look.face)
+    large = cv2.resize(rerank_input.pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    face = replace(rerank_input.face, keypoints=rerank_input.face.keypoints * 3 + 1)
+    small = _sharpness(blur.of(rerank_input.pixels, rerank_input.face), rerank_input.face)
     assert _sharpness(blur.of(large, face), face) == pytest.approx(small, rel=0.1)
-    assert small < 0.8 * _sharpness(look.pixels, look.face)
+    assert small < 0.8 * _sharpness(rerank_input.pixels, rerank_input.face)
 
 
 def _sharpness(pixels: np.ndarray, face: Face) -> float:
@@ -71,51 +71,55 @@ def _sharpness(pixels: np.ndarray, face: Face) -> float:
 
 
 def test_a_retake_that_changes_nothing_gives_the_scores_of_the_gallery(
-    look: RerankInput, monkeypatch: pytest.MonkeyPatch
+    rerank_input: RerankInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is taken again is measured as at indexing: the same face, crops and features."""
     monkeypatch.setattr(stability, "PERTURBATIONS", (AS_IT_IS,))
-    (again,) = scores_under_perturbation(look).values()
-    assert known(again) == pytest.approx(known(look.scores), abs=1e-3)
+    (again,) = scores_under_perturbation(rerank_input).values()
+    assert known(again) == pytest.approx(known(rerank_input.scores), abs=1e-3)
     assert {"cosine_similarity", "face/unifd_linear", "query/face_hash_distance"} <= {*known(again)}
 
 
-def test_every_retake_moves_every_score_of_the_pixels(look: RerankInput) -> None:
+def test_every_retake_moves_every_score_of_the_pixels(rerank_input: RerankInput) -> None:
     """Nothing is carried over from the picture as it was, but the size and the marks."""
-    for again in scores_under_perturbation(look).values():
-        moved = {name for name, value in known(again).items() if value != look.scores[name]}
+    for again in scores_under_perturbation(rerank_input).values():
+        moved = {name for name, value in known(again).items() if value != rerank_input.scores[name]}
         assert {"cosine_similarity", "face/unifd_linear", "image/unifd_linear"} <= moved
-        assert again["interocular_px"] == look.scores["interocular_px"]
+        assert again["interocular_px"] == rerank_input.scores["interocular_px"]
 
 
-def test_a_video_moves_as_its_strongest_frame_does(look: RerankInput) -> None:
+def test_a_video_moves_as_its_strongest_frame_does(rerank_input: RerankInput) -> None:
     """Its scores are means over frames: what a retake changes in the frame is added to them."""
-    means = {name: value - 0.25 for name, value in known(look.scores).items()}
-    of_frame = scores_under_perturbation(look)
-    of_video = scores_under_perturbation(replace(look, scores=means), of_video=True)
+    means = {name: value - 0.25 for name, value in known(rerank_input.scores).items()}
+    of_frame = scores_under_perturbation(rerank_input)
+    of_video = scores_under_perturbation(replace(rerank_input, scores=means), of_video=True)
     for name, again in of_frame.items():
         wanted = {score: value - 0.25 for score, value in known(again).items()}
         del wanted["unmask_mark"], wanted["query/face_hash_distance"]
         assert {score: of_video[name][score] for score in wanted} == pytest.approx(wanted, abs=1e-3)
 
 
-def test_what_was_not_measured_stays_so(look: RerankInput) -> None:
+def test_what_was_not_measured_stays_so(rerank_input: RerankInput) -> None:
     """A score without a value gets none, and a face without keypoints is not taken again."""
-    without = replace(look, scores={**look.scores, "face/unifd_linear": None})
+    without = replace(rerank_input, scores={**rerank_input.scores, "face/unifd_linear": None})
     assert {
         again["face/unifd_linear"] for again in scores_under_perturbation(without).values()
     } == {None}
-    nowhere = replace(look.face, keypoints=np.full((5, 2), np.nan, np.float32))
-    assert scores_under_perturbation(replace(look, face=nowhere)) == {}
+    nowhere = replace(rerank_input.face, keypoints=np.full((5, 2), np.nan, np.float32))
+    assert scores_under_perturbation(replace(rerank_input, face=nowhere)) == {}
 
 
-def test_a_measurement_that_the_rule_needs_is_taken_again(look: RerankInput) -> None:
+def test_a_measurement_that_the_rule_needs_is_taken_again(rerank_input: RerankInput) -> None:
     """It sees the pixels of each retake."""
-    look = replace(look, scores={**look.scores, "mean": float(look.pixels.mean())})
-    again = scores_under_perturbation(
-        look, measurements=[lambda at: {"mean": float(at.pixels.mean())}]
+    rerank_input = replace(
+        rerank_input, scores={**rerank_input.scores, "mean": float(rerank_input.pixels.mean())}
     )
-    wanted = [float(retake.of(look.pixels, look.face).mean()) for retake in PERTURBATIONS]
+    again = scores_under_perturbation(
+        rerank_input, measurements=[lambda at: {"mean": float(at.pixels.mean())}]
+    )
+    wanted = [
+        float(retake.of(rerank_input.pixels, rerank_input.face).mean()) for retake in PERTURBATIONS
+    ]
     assert [it["mean"] for it in again.values()] == pytest.approx(wanted)
 
 
@@ -135,7 +139,7 @@ def steadied(verdict: Verdict, *again: Verdict) -> Verdict:
     """What is left of a verdict whose retakes have these."""
     retakes = {f"retake {number}": RULE.assess(GIVEN[it], usable=True)
                for number, it in enumerate(again)}  # fmt: skip
-    return RULE.steadied(RULE.assess(GIVEN[verdict], usable=True), retakes).verdict
+    return RULE.check_stability(RULE.assess(GIVEN[verdict], usable=True), retakes).verdict
 
 
 @pytest.mark.parametrize(

@@ -126,15 +126,15 @@ def test_many_photos_of_few_persons_promise_nothing() -> None:
         persons_false=persons, persons_true=persons,
     )  # fmt: skip
     assert (band.low, band.high) == (0.0, 1.0)
-    assert not band.promises_low
-    assert not band.promises_high
+    assert not band.guarantees_low
+    assert not band.guarantees_high
     enough = list(np.repeat(range(9), 125))
     held = InconclusiveBand.fit(
         [0.1] * 1125, [0.9] * 1125, alpha_low=0.1, alpha_high=0.1,
         persons_false=enough, persons_true=enough,
     )  # fmt: skip
-    assert held.promises_low
-    assert held.promises_high
+    assert held.guarantees_low
+    assert held.guarantees_high
 
 
 def _people(rng: np.random.Generator, count: int, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -108,9 +108,9 @@ def test_every_question_is_judged_by_its_own_band() -> None:
 
 def test_the_assessment_says_where_it_was_placed_and_by_what() -> None:
     """Both places, both bands, among how many faces, and what forgeries pass unseen."""
-    given = RULE.among(100).assess(scores(HIGH, LOW), usable=True)
+    given = RULE.for_gallery_size(100).assess(scores(HIGH, LOW), usable=True)
     assert (given.identity_place, given.fake_place, given.faces) == ("high", "low", 100)
-    assert given.identity_band == RULE.among(100).identity_band
+    assert given.identity_band == RULE.for_gallery_size(100).identity_band
     assert given.notes[0] == (
         "of 40 made-up swaps, 10 also read so (25 %; at most 39 % at 95 % confidence)"
     )
@@ -121,7 +121,10 @@ def test_the_assessment_says_where_it_was_placed_and_by_what() -> None:
 @hypothesis.given(st.floats(-3, 6), st.lists(st.integers(1, 10**7), min_size=2, max_size=6))
 def test_a_larger_gallery_never_makes_a_face_surer(identity: float, sizes: list[int]) -> None:
     """What is the same person among many faces is so among fewer; the probability stays."""
-    given = [RULE.among(size).assess(scores(identity, LOW), usable=True) for size in sorted(sizes)]
+    given = [
+        RULE.for_gallery_size(size).assess(scores(identity, LOW), usable=True)
+        for size in sorted(sizes)
+    ]
     order = ["high", "within", "low"]
     places = [order.index(it.identity_place or "") for it in given]
     assert places == sorted(places)
@@ -130,10 +133,10 @@ def test_a_larger_gallery_never_makes_a_face_surer(identity: float, sizes: list[
 
 def test_more_faces_than_were_tried_are_told() -> None:
     """Beyond the sizes that were fitted the edge still rises, and the text says what it is."""
-    given = RULE.among(5000).assess(scores(9.0, LOW), usable=True)
+    given = RULE.for_gallery_size(5000).assess(scores(9.0, LOW), usable=True)
     assert not given.faces_measured
     assert "5,000 faces were never tried" in " ".join(given.notes)
-    assert RULE.among(100).assess(scores(9.0, LOW), usable=True).faces_measured
+    assert RULE.for_gallery_size(100).assess(scores(9.0, LOW), usable=True).faces_measured
 
 
 def test_a_wide_band_says_so() -> None:
@@ -190,7 +193,7 @@ def test_query_evidence_counts_only_for_the_same_person() -> None:
     """The query-relative score moves the forgery probability of the same person alone."""
     same = scores(HIGH, 0.5) | {"query/face_linear_difference": 3.0}
     other = scores(LOW, 0.5) | {"query/face_linear_difference": 3.0}
-    alone, _ = RULE.alone(other)
+    alone, _ = RULE.assess_without_query(other)
     assert RULE.assess(other, usable=True).fake_probability == alone
     assert (RULE.assess(same, usable=True).fake_probability or 0) > (alone or 0)
 

@@ -113,8 +113,8 @@ class Gend:
             f"{self.pictures.size} px, {self.pictures.interpolation}, CLIP's mean and std"
         )
 
-    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
-        """Face crops (h, w, 3) uint8 RGB, as of `framed`, to (n,) logits float64."""
+    def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
+        """Face crops (h, w, 3) uint8 RGB, as of `crop_input`, to (n,) logits float64."""
         return logit_differences(
             self.logits, pictures, preprocessing=self.pictures, device=self.weight.device,
             batch_size=batch_size,
@@ -129,7 +129,7 @@ class Gend:
             features = torch.nn.functional.normalize(features, dim=1)
         return torch.nn.functional.linear(features, self.weight, self.bias)
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The face (256, 256, 3) uint8 RGB as GenD learnt it, from five keypoints (5, 2).
 
         Unlike `aligned_crop` it is black beyond the image's edges. Our warp averages before a

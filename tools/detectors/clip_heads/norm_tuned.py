@@ -56,13 +56,13 @@ class NormTunedDetector:
             f"{self.pictures.interpolation}, as its encoder normalises"
         )
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The aligned face at the encoder's input size; raises ValueError without keypoints."""
         points = require_keypoints(keypoints)
         return aligned_crop(pixels, points, size=self.pictures.size, margin=self.margin)
 
-    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
-        """Face crops (h, w, 3) uint8 RGB, as of `framed`, to (n,) logits float64."""
+    def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
+        """Face crops (h, w, 3) uint8 RGB, as of `crop_input`, to (n,) logits float64."""
         return logit_differences(
             self.logits, pictures, preprocessing=self.pictures, device=self.weight.device,
             batch_size=batch_size,

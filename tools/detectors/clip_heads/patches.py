@@ -68,7 +68,7 @@ class PatchDetector:
         """How it prepares a picture, in words."""
         return f"overlapping tiles at two scales, each at {self.encoder.image_size} px"
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The whole picture as it is."""
         return pixels
 
@@ -79,7 +79,7 @@ class PatchDetector:
             raise SetupError("this encoder's tower does not tell its depths apart")
         return self.head.logits(cells)
 
-    def heat(self, pixels: np.ndarray) -> np.ndarray | None:
+    def heatmap(self, pixels: np.ndarray) -> np.ndarray | None:
         """A picture (h, w, 3) uint8 RGB to its map (rows, columns) of logits; None: too small.
 
         The latest ones are remembered: who is given the score of a hit soon asks for its map.
@@ -91,9 +91,9 @@ class PatchDetector:
             self._known[key] = picture_map(pixels, self.read, size=self.encoder.image_size)
         return self._known[key]
 
-    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures of any sizes to (n,) float64: the mean logit of the strongest places."""
-        heats = [self.heat(pixels) for pixels in pictures]
+        heats = [self.heatmap(pixels) for pixels in pictures]
         return np.array([np.nan if heat is None else top_mean(heat) for heat in heats])
 
     @classmethod

@@ -48,7 +48,7 @@ def write_calibrations(folder: Path, found: Sequence[Calibration]) -> None:
 
 def calibration_of(detector: HasPreprocessing, known: Sequence[Calibration]) -> Calibration | None:
     """The one for this detector, checkpoint and preprocessing; None when it was never fitted."""
-    return next((it for it in known if it.fits(detector)), None)
+    return next((it for it in known if it.matches_detector(detector)), None)
 
 
 def detector_variants(heads: Sequence[FeatureDetector]) -> Iterator[FeatureDetector]:
@@ -80,7 +80,7 @@ def zero_shot_detectors(encoder: Encoder, sets: Mapping[str, PromptPair]) -> Ite
     for name, (real, fake) in sets.items():
         called = "prompts" if name == DEFAULT_PROMPT_SET else f"prompts_{name}"
         for inputs in _INPUTS:
-            yield ZeroShot.of(encoder, real=real, fake=fake, inputs=inputs, name=called)
+            yield ZeroShot.from_prompts(encoder, real=real, fake=fake, inputs=inputs, name=called)
 
 
 def variant_name(detector: HasPreprocessing) -> str:

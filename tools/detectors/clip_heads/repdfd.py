@@ -41,9 +41,9 @@ class Repdfd:
 
     s is the encoder's input and e the length of a face embedding; `identity` says whose embedding
     it is to be given, and `embedder_sha256` whose embeddings it learnt with, where that is known.
-    One that lies on a shelf is `called` as its folder says, and its `checkpoint` is that folder's.
-    Does not show: where a face was changed. A score taken with another person's embedding than
-    the trained convention is a different measurement, and is named differently.
+    One that lies on a shelf is `display_name` as its folder says, and its `checkpoint` is that
+    folder's. Does not show: where a face was changed. A score taken with another person's embedding
+    than the trained convention is a different measurement, and is named differently.
     """
 
     encoder: Encoder
@@ -53,7 +53,7 @@ class Repdfd:
     identity: IdentityRole = "candidate"
     embedder_sha256: str = ""
     checkpoint: str = ""
-    called: str = ""
+    display_name: str = ""
     inputs: Literal["face"] = "face"
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class Repdfd:
     @property
     def name(self) -> str:
         """`repdfd`, or `repdfd_query` where it is told whom to expect, if not called otherwise."""
-        return self.called or ("repdfd" if self.identity == "candidate" else "repdfd_query")
+        return self.display_name or ("repdfd" if self.identity == "candidate" else "repdfd_query")
 
     @property
     def preprocessing(self) -> str:
@@ -91,7 +91,7 @@ class Repdfd:
         return hashlib.sha256(self.delta.tobytes() + self.projection.tobytes() + note).hexdigest()
 
     @classmethod
-    def untrained(
+    def initial(
         cls, encoder: Encoder, *, embedding_size: int = 512, spread: float | None = None,
         seed: int = 7,
     ) -> "Repdfd":  # fmt: skip
@@ -129,17 +129,17 @@ class Repdfd:
                 # One query is encoded once, however many faces are held against it.
                 people, whose = np.unique(identities[rows], axis=0, return_inverse=True)
                 texts = self.text_features(people)[whose.reshape(-1)]
-                images = self.encoder.forward(self.bordered([pictures[row] for row in rows]))
+                images = self.encoder.forward(self.apply_border([pictures[row] for row in rows]))
                 logits = self.logits(images, texts)
                 scores[rows] = (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
         return scores
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The aligned face at the encoder's input size; raises ValueError without keypoints."""
         encoder, points = self.encoder, require_keypoints(keypoints)
         return aligned_crop(pixels, points, size=encoder.image_size, margin=encoder.face_margin)
 
-    def bordered(
+    def apply_border(
         self, pictures: Sequence[np.ndarray], delta: "torch.Tensor | None" = None
     ) -> "torch.Tensor":
         """Pictures to the encoder's input (n, 3, s, s); differentiable in `delta`, if given."""

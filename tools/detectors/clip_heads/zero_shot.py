@@ -52,7 +52,7 @@ class ZeroShot:
             raise ValueError(f"texts must be (r, d) and (f, d), at least one each, not {shapes}")
 
     @classmethod
-    def of(
+    def from_prompts(
         cls,
         encoder: TextEncoder,
         *,

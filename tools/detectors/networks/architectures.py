@@ -27,18 +27,18 @@ class Architecture:
     """A row: mean and spread of the colours (0..1) it is used to, and where it has places last.
 
     `places` names the module whose output is channels over places; None for a ViT, whose tokens
-    Grad-CAM finds itself. `sized`: the size of its pictures is fixed when it is built.
+    Grad-CAM finds itself. `needs_image_size`: the size of its pictures is fixed when it is built.
     """
 
-    colours: tuple[_Colour, _Colour]
+    mean_and_std: tuple[_Colour, _Colour]
     places: str | None
-    sized: bool = False
+    needs_image_size: bool = False
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "efficientnet_b0": Architecture(_IMAGENET, "bn2"),
     "resnet50": Architecture(_IMAGENET, "layer4"),
-    "vit_tiny_patch16_224": Architecture(_EVEN, None, sized=True),
+    "vit_tiny_patch16_224": Architecture(_EVEN, None, needs_image_size=True),
     "small_cnn": Architecture(_EVEN, "features"),
 }
 
@@ -90,7 +90,7 @@ def build_network(
         if start is not None:
             raise SetupError("small_cnn is our own: there are no weights of timm's to start from")
         return _laid_out(SmallCnn(outputs))
-    told: dict[str, Any] = {"img_size": (height, width)} if row.sized else {}
+    told: dict[str, Any] = {"img_size": (height, width)} if row.needs_image_size else {}
     if start is not None:
         told |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(_file(start))}}
     return _laid_out(_of_timm(name, outputs, told))
@@ -123,6 +123,8 @@ def _of_timm(name: str, outputs: int, told: Mapping[str, Any]) -> nn.Module:
 
 def to_input_tensor(pictures: Tensor, row: Architecture) -> Tensor:
     """Pictures (n, h, w, 3) uint8 RGB as the network wants them: (n, 3, h, w) float32."""
-    mean, spread = (torch.tensor(it, device=pictures.device)[:, None, None] for it in row.colours)
+    mean, spread = (
+        torch.tensor(it, device=pictures.device)[:, None, None] for it in row.mean_and_std
+    )
     channels_first = pictures.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
     return (channels_first.float() / 255 - mean) / spread

@@ -41,14 +41,14 @@ def anchors() -> Tensor:
 class ArtefactOutput:
     """What the network says of n pictures.
 
-    `logits` (n, 2): authentic, forged; of every anchor `moves` (n, 168, 4), its correction, and
-    `artefacts` (n, 168, 2), nothing or an artefact. Without the module the two are None.
+    `logits` (n, 2): authentic, forged; of every anchor `box_offsets` (n, 168, 4), its correction,
+    and `box_logits` (n, 168, 2), nothing or an artefact. Without the module the two are None.
     `evidence` (n, h, w) are the pocket tower's own logits of each cell; None of other backbones.
     """
 
     logits: Tensor
-    moves: Tensor | None
-    artefacts: Tensor | None
+    box_offsets: Tensor | None
+    box_logits: Tensor | None
     evidence: Tensor | None = None
 
 
@@ -163,11 +163,11 @@ def decode_boxes(said: ArtefactOutput, *, least: float, most: int) -> list[Tenso
     """
     from torchvision.ops import nms
 
-    if said.moves is None or said.artefacts is None:
+    if said.box_offsets is None or said.box_logits is None:
         raise ValueError("a network without the artefact module finds no boxes")
-    scores = said.artefacts.float().softmax(dim=2)[..., 1]
+    scores = said.box_logits.float().softmax(dim=2)[..., 1]
     found = []
-    for moves, score in zip(said.moves.float(), scores, strict=True):
+    for moves, score in zip(said.box_offsets.float(), scores, strict=True):
         corners = _corners(_moved(moves, anchors().to(moves.device))).clamp(0, 1)
         kept = nms(corners, score, MIN_ANCHOR_IOU)
         kept = kept[score[kept] >= least][:most]
@@ -181,19 +181,21 @@ def artefact_losses(said: ArtefactOutput, boxes: Sequence[Tensor]) -> Mapping[st
     An anchor that overlaps a box by half, and the best one of every box, stand for it. Both are
     divided by how many do; of the others the hardest count, two for each.
     """
-    if said.moves is None or said.artefacts is None:
+    if said.box_offsets is None or said.box_logits is None:
         raise ValueError("a network without the artefact module has no such losses")
-    base = anchors().to(said.moves.device)
+    base = anchors().to(said.box_offsets.device)
     matched = [_matched(box, base) for box in boxes]
     positive = torch.stack([which >= 0 for which in matched])
     count = max(1, int(positive.sum()))
-    wanted = torch.zeros_like(said.moves)
+    wanted = torch.zeros_like(said.box_offsets)
     for row, (which, box) in enumerate(zip(matched, boxes, strict=True)):
         if len(box):
             wanted[row] = _moves(box[which.clamp(min=0)], base)
-    location = functional.smooth_l1_loss(said.moves[positive], wanted[positive], reduction="sum")
+    location = functional.smooth_l1_loss(
+        said.box_offsets[positive], wanted[positive], reduction="sum"
+    )
     each = functional.cross_entropy(
-        said.artefacts.flatten(0, 1).float(), positive.flatten().long(), reduction="none"
+        said.box_logits.flatten(0, 1).float(), positive.flatten().long(), reduction="none"
     )
     flat = positive.flatten()
     hardest = each[~flat].topk(min(int((~flat).sum()), NEGATIVE_RATIO * count)).values

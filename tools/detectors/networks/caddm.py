@@ -29,7 +29,7 @@ MIN_BOX_SCORE, MAX_BOXES = 0.15, 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Caddm:
-    """A network on aligned faces of `size` px and `margin`; `boxed` when it also finds boxes.
+    """A network on aligned faces of `size` px and `margin`; `predicts_boxes` if it finds boxes too.
 
     Does not show: which tool made a forgery. It learnt seams, colours and textures that do not
     fit their surroundings; a face that was made as a whole has none. The sigmoid of its logit is
@@ -39,7 +39,7 @@ class Caddm:
     network: "torch.nn.Module"
     size: int
     margin: float
-    boxed: bool
+    predicts_boxes: bool
     name: str
     sha256: str
     inputs: Literal["face"] = "face"
@@ -49,13 +49,13 @@ class Caddm:
         """How it prepares a picture, in words."""
         return f"aligned face of margin {self.margin:g} at {self.size} px, values in -1..1"
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The aligned face (size, size, 3); raises ValueError without keypoints."""
         if keypoints is None:
             raise ValueError("a face detector needs the face's keypoints")
         return aligned_crop(pixels, keypoints, size=self.size, margin=self.margin)
 
-    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 32) -> np.ndarray:
+    def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 32) -> np.ndarray:
         """Face crops (s, s, 3) uint8 RGB to (n,) logits float64, higher = more likely forged."""
         scores = np.empty(len(pictures))
         for start in range(0, len(pictures), batch_size):
@@ -67,7 +67,7 @@ class Caddm:
     def boxes(self, pictures: Sequence[np.ndarray], *, batch_size: int = 32) -> list[np.ndarray]:
         """Artefacts of each face crop: (k, 5), x1 y1 x2 y2 in shares of the crop and a score.
 
-        Raises ValueError for a network without the module (`boxed` is False).
+        Raises ValueError for a network without the module (`predicts_boxes` is False).
         """
         from tools.detectors.networks.artefact_module import decode_boxes
 

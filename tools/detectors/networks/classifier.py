@@ -3,7 +3,7 @@
 The models of Goia, "Deepfake Detection in Facial Images": EfficientNet, ResNet-50, a ViT and a
 small CNN (`classifier_architectures`), trained on a folder per class by
 `python -m tools.training.detectors.classifier`. As a detector it gives the log-odds of its fake
-classes; `attribute` gives the probability of every class, `heat` what raised the fake log-odds.
+classes; `attribute` gives the probability of every class, `heatmap` what raised the fake log-odds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,14 +52,14 @@ class ClassifierNetwork:
     @property
     def preprocessing(self) -> str:
         """How it prepares a picture, in words."""
-        mean, spread = ARCHITECTURES[self.architecture].colours
+        mean, spread = ARCHITECTURES[self.architecture].mean_and_std
         return f"whole picture at {self.height}×{self.width} px, mean {mean}, spread {spread}"
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The picture itself: it looks at all of it, whatever its face."""
         return pixels
 
-    def score_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB to (n,) float64: log p(fake classes) / p(real classes)."""
         return self.log_odds(self._logits(pictures)).numpy()
 
@@ -68,7 +68,7 @@ class ClassifierNetwork:
         found: np.ndarray = self._logits(pictures).softmax(dim=1).numpy()
         return found
 
-    def heat(self, picture: np.ndarray) -> np.ndarray:
+    def heatmap(self, picture: np.ndarray) -> np.ndarray:
         """Grad-CAM of the fake log-odds on a picture (h, w, 3) uint8 RGB: (h, w) float32 around 0.
 
         0 is a place that raised it as much as the mean did, 1 twice as much, -1 not at all.

@@ -33,13 +33,13 @@ def load_classifier(folder: Path, *, inputs: InputKind) -> ImageClassifier | Com
     Raises SetupError when it holds none that can be used, or one that looks at something else.
     """
     if not is_community_forensics_config(read_json(folder / CONFIG)):
-        return ImageClassifier.of(folder, inputs=inputs)
+        return ImageClassifier.from_checkpoint(folder, inputs=inputs)
     if inputs != "image":
         raise SetupError(
             f"{folder} is Community Forensics, which looks at whole pictures: "
             f"move it to {folder.parent.with_name('image')}"
         )
-    return CommunityForensics.of(folder)
+    return CommunityForensics.from_folder(folder)
 
 
 def model_card_licence(folder: Path) -> str:

@@ -46,7 +46,7 @@ _PREFIX = "vit."
 
 @dataclass(frozen=True, eq=False)
 class CommunityForensics:
-    """A checkpoint that lies in `folder`; `of` checks it, its weights are read when it is asked.
+    """A checkpoint in `folder`; `from_folder` checks it, its weights are read when it is asked.
 
     Its logit is the log-odds of made by a generator: it was trained on 1 for fake, 0 for real.
 
@@ -62,7 +62,7 @@ class CommunityForensics:
     inputs: Literal["image"] = "image"
 
     @classmethod
-    def of(cls, folder: Path, *, device: str | None = None) -> "CommunityForensics":
+    def from_folder(cls, folder: Path, *, device: str | None = None) -> "CommunityForensics":
         """The checkpoint of a folder of the published layout.
 
         Raises SetupError for a network that the authors' code does not know, and naming the
@@ -73,7 +73,7 @@ class CommunityForensics:
         found._check_weights()
         return found
 
-    def loaded(self) -> "CommunityForensics":
+    def with_weights_loaded(self) -> "CommunityForensics":
         """Itself, with its weights read now."""
         _ = self._loaded
         return self
@@ -96,11 +96,11 @@ class CommunityForensics:
             f"centre of {self.side}×{self.side} px, ImageNet's mean and std"
         )
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The picture itself: it looks at the whole, whatever its face."""
         return pixels
 
-    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
+    def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB of any sizes to (n,) logits float64; higher is forged.
 
         Raises ValueError for other arrays.

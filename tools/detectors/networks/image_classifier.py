@@ -47,7 +47,7 @@ class _Loaded:
 
 @dataclass(frozen=True, eq=False)
 class ImageClassifier:
-    """A classifier that lies in `folder`; `of` finds it and reads its labels, not its weights.
+    """A classifier in `folder`; `from_checkpoint` finds it and reads its labels, not its weights.
 
     Does not show: where, nor why. It knows the generators and the sources that it was trained
     on; figures of its authors, taken on such pictures, say little of others. Its probabilities
@@ -61,7 +61,7 @@ class ImageClassifier:
     device: str | None = None
 
     @classmethod
-    def of(
+    def from_checkpoint(
         cls,
         checkpoint: str | Path,
         *,
@@ -88,7 +88,7 @@ class ImageClassifier:
         name = folder.name if Path(checkpoint).is_dir() else str(checkpoint).rpartition("/")[2]
         return cls(folder, found, inputs, name, device)
 
-    def loaded(self) -> "ImageClassifier":
+    def with_weights_loaded(self) -> "ImageClassifier":
         """Itself, with its weights read now; raises SetupError when they cannot be."""
         _ = self._loaded
         return self
@@ -112,7 +112,7 @@ class ImageClassifier:
                 said.append(f"{key} {_plain(wanted[key])}")
         return ", ".join(said)
 
-    def framed(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
+    def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
         """The picture as it is, or the aligned face; raises ValueError for that without keypoints.
 
         `keypoints` are not looked at where the whole image is to be seen.
@@ -123,7 +123,7 @@ class ImageClassifier:
             pixels, require_keypoints(keypoints), size=FACE_SIZE, margin=FACE_MARGIN
         )
 
-    def score_pictures(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
+    def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB of any sizes to (n,) float64 log-odds; higher is forged.
 
         Probabilities of several fake classes are summed, so are those of several real ones;

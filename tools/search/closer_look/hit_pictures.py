@@ -23,9 +23,10 @@ class RerankInput:
     `pixels` (h, w, 3) uint8 RGB is its upright picture (of a video: the strongest frame), `face`
     the face in it, in pixels of it; `scores` are those of the first stage. `query_photos` are the
     query's pictures and faces, in the order of `query.faces`; a photo that can no longer be read
-    is left out, so there may be none. `asked` are the scores that matter, None for all there are:
-    a measurement may leave out what is costly and not among them. `query_details`, where given,
-    are the local features of `query_photos`, computed once for all hits.
+    is left out, so there may be none. `requested_scores` are the scores that matter, None for all
+    there are: a measurement may leave out what is costly and not among them.
+    `query_local_features`, where given, are the local features of `query_photos`, computed once for
+    all hits.
     """
 
     pixels: np.ndarray
@@ -34,8 +35,8 @@ class RerankInput:
     query: Query
     query_photos: tuple[tuple[np.ndarray, Face], ...]
     instruments: ModelBundle
-    asked: frozenset[str] | None = None
-    query_details: Callable[[], Sequence[LocalFeatures]] | None = None
+    requested_scores: frozenset[str] | None = None
+    query_local_features: Callable[[], Sequence[LocalFeatures]] | None = None
 
 
 RerankMeasure = Callable[[RerankInput], Mapping[str, float | None]]

@@ -59,9 +59,9 @@ def image_heatmap(pixels: np.ndarray, instruments: ModelBundle) -> np.ndarray | 
 
     None where it has nothing that looks at whole images, or the picture is too small.
     """
-    for detector in instruments.picture_detectors:
+    for detector in instruments.pixel_detectors:
         if isinstance(detector, PatchDetector):
-            return detector.heat(pixels)
+            return detector.heatmap(pixels)
     heads = (it for it in instruments.detectors if it.inputs == "image")
     head = next((it for it in heads if it.name == "unifd_linear"), None)
     encoder = instruments.encoder
@@ -70,16 +70,16 @@ def image_heatmap(pixels: np.ndarray, instruments: ModelBundle) -> np.ndarray | 
     return picture_map(pixels, score_tiles_by_features(encoder, head), size=encoder.image_size)
 
 
-def patch_scores(look: RerankInput) -> dict[str, float | None]:
+def patch_scores(rerank_input: RerankInput) -> dict[str, float | None]:
     """`image/patches`: the mean of the strongest places; None where it cannot be measured.
 
     A profile that has a detector of that name measures it by itself: then there is nothing to add.
     Does not show: a change without a trace in sharpness, noise or compression.
     """
-    kit = look.instruments
-    if any(f"{it.inputs}/{it.name}" == SCORE for it in kit.picture_detectors):
+    models = rerank_input.instruments
+    if any(f"{it.inputs}/{it.name}" == SCORE for it in models.pixel_detectors):
         return {}
-    heat = image_heatmap(look.pixels, kit)
+    heat = image_heatmap(rerank_input.pixels, models)
     value = float("nan") if heat is None else top_mean(heat)
     return {SCORE: value if np.isfinite(value) else None}
 
@@ -89,22 +89,22 @@ class PatchMap:
     """The whole picture with its map over it.
 
     `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` as `patch_scores` gives it;
-    `where` in the picture its strongest place lies, in words; `finds` says whether it is stronger
-    than in authentic photographs, None where nobody measured those.
+    `where` in the picture its strongest place lies, in words; `has_finding` says whether it is
+    stronger than in authentic photographs, None where nobody measured those.
     """
 
     shown: np.ndarray
     score: float
     where: str
-    finds: bool | None = None
+    has_finding: bool | None = None
 
     @property
-    def says(self) -> str:
+    def text(self) -> str:
         """The map in words."""
-        if self.finds is False:
+        if self.has_finding is False:
             return NO_FINDING_TEXT
         strongest = f"strongest at the {self.where} of the picture"
-        if self.finds is None:
+        if self.has_finding is None:
             return f"{UNCALIBRATED}; {strongest}"
         return f"stands out from authentic photographs; {strongest}"
 

@@ -10,10 +10,10 @@ from tools.detectors.scoring import run_detector
 from tools.search.closer_look.hit_pictures import RerankInput
 
 
-def picture_scores(look: RerankInput) -> dict[str, float | None]:
+def picture_scores(rerank_input: RerankInput) -> dict[str, float | None]:
     """Logits under the detectors' titles, higher is more forged; none where a profile has none."""
-    views, asked = _OneView(look), look.asked
-    known = look.instruments.picture_detectors
+    views, asked = _OneView(rerank_input), rerank_input.requested_scores
+    known = rerank_input.instruments.pixel_detectors
     judged = [
         run_detector(each, views)
         for each in known
@@ -54,7 +54,7 @@ class _OneView:
         """(e,) float32: who is looked for."""
         return self.look.query.template
 
-    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+    def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         """The picture, and the face's keypoints where it has any."""
         points = self.look.face.keypoints
         yield self.look.pixels, points if np.isfinite(points).all() else None

@@ -104,7 +104,7 @@ class ReferenceBaseline:
     mean: Floats
     spread: float
 
-    def standing(self, distances: Floats) -> Floats:
+    def standardise(self, distances: Floats) -> Floats:
         """Distances (h, w) above what is usual at their place, in spreads."""
         return np.asarray((distances - self.mean) / self.spread, np.float32)
 
@@ -154,7 +154,7 @@ class ReferenceMap:
     """Where a face departs from the query photos.
 
     `crop` (s, s, 3) uint8 RGB is the hit's aligned face, `distances` (h, w) its cells' distances.
-    `heat` (h, w) is what is drawn: distances above what is usual in spreads, or, where nobody
+    `heatmap` (h, w) is what is drawn: distances above what is usual in spreads, or, where nobody
     measured what is usual for this encoder (`standardised` False), above the face's own median.
     `far` names the regions whose mean is `FAR_STANDARD_DEVIATIONS` or more, and beyond what other
     authentic photos of one person reach; None where that cannot be said.
@@ -162,23 +162,23 @@ class ReferenceMap:
 
     crop: np.ndarray
     distances: Floats
-    heat: Floats
+    heatmap: Floats
     standardised: bool
     far: tuple[str, ...] | None
 
     @property
     def score(self) -> float:
         """The mean of the strongest cells: spreads, or plain distance where not standardised."""
-        shown = np.sort((self.heat if self.standardised else self.distances).ravel())
+        shown = np.sort((self.heatmap if self.standardised else self.distances).ravel())
         return float(shown[-max(1, round(STRONGEST_SHARE * shown.size)) :].mean())
 
     @property
-    def drawn(self) -> Floats:
+    def displayed_heatmap(self) -> Floats:
         """The heat to be shown: none where it is known that nothing stands out."""
-        return np.zeros_like(self.heat) if self.far == () else self.heat
+        return np.zeros_like(self.heatmap) if self.far == () else self.heatmap
 
     @property
-    def says(self) -> str:
+    def text(self) -> str:
         """The map in words."""
         if self.far is None:
             return "how far each place is from the query photos"
@@ -216,7 +216,7 @@ def reference_map(
         spread = max(float(distances.std()), _LEAST_SPREAD)
         heat = (distances - np.median(distances)) / spread
         return ReferenceMap(crop, distances, heat, standardised=False, far=None)
-    heat = known.standing(distances)
+    heat = known.standardise(distances)
     scale = map_threshold(DISTANCE, encoder)
     finding = (
         FAR_STANDARD_DEVIATIONS if scale is None else max(FAR_STANDARD_DEVIATIONS, scale.finding)
@@ -241,11 +241,11 @@ def region_means(heat: Floats, face: Face, encoder: Encoder) -> dict[str, float]
     return {name: float(values.mean()) for name, values in inside.items() if values.size}
 
 
-def reference_scores(look: RerankInput) -> dict[str, float | None]:
+def reference_scores(rerank_input: RerankInput) -> dict[str, float | None]:
     """Both measures of a hit; None for what could not be measured (no query photo is readable)."""
-    hit, kit = (look.pixels, look.face), look.instruments
-    parts = inner_outer_distances(hit, look.query_photos, faces=kit.faces)
-    mapped = reference_map(hit, look.query_photos, encoder=kit.encoder)
+    hit, models = (rerank_input.pixels, rerank_input.face), rerank_input.instruments
+    parts = inner_outer_distances(hit, rerank_input.query_photos, faces=models.faces)
+    mapped = reference_map(hit, rerank_input.query_photos, encoder=models.encoder)
     return {
         INNER_OUTER: None if parts is None else parts.score,
         PATCH_DISTANCE: None if mapped is None else mapped.score,

@@ -42,7 +42,7 @@ class RerankResult:
     """What a closer look at one hit gave: further `scores`, and the hit's scores by retake."""
 
     scores: Scores
-    retaken: Mapping[str, Scores]
+    perturbed_scores: Mapping[str, Scores]
 
 
 class Reranker:
@@ -61,7 +61,7 @@ class Reranker:
         self._on_progress = on_progress or (lambda _done, _total: None)
         self._known: dict[tuple[str, bytes], RerankResult] = {}
 
-    def look_closer(
+    def rerank(
         self,
         hits: Sequence[Candidate],
         query: Query,
@@ -82,10 +82,10 @@ class Reranker:
             key = hit.record.id, query.template.tobytes()
             if key not in self._known and (pixels := _picture(gallery, hit)) is not None:
                 face, scores = hit.record.face, hit.scores
-                look = RerankInput(
-                    pixels, face, scores, query, photos(), instruments, query_details=details
+                rerank_input = RerankInput(
+                    pixels, face, scores, query, photos(), instruments, query_local_features=details
                 )
-                self._known[key] = self._look(look, of_video=hit.moment is not None)
+                self._known[key] = self._look(rerank_input, of_video=hit.moment is not None)
             seen.append(self._known.get(key))
         self._on_progress(len(hits), len(hits))
         # A picture that is gone was to be measured like the others, and was not.
@@ -96,18 +96,20 @@ class Reranker:
             _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
         ]
 
-    def _look(self, look: RerankInput, *, of_video: bool) -> RerankResult:
+    def _look(self, rerank_input: RerankInput, *, of_video: bool) -> RerankResult:
         further: dict[str, float | None] = {}
-        again, rule = list[RerankMeasure](), look.instruments.rule
+        again, rule = list[RerankMeasure](), rerank_input.instruments.rule
         for measurement in self._measurements:
             with contextlib.suppress(ToolError):  # it cannot be measured on this picture
-                given = measurement(look)
+                given = measurement(rerank_input)
                 further |= given
                 if rule is not None and rule.needs & given.keys():
                     again.append(measurement)
         if rule is None:  # there is no verdict that could change
             return RerankResult(further, {})
-        whole = replace(look, scores={**look.scores, **further}, asked=rule.needs)
+        whole = replace(
+            rerank_input, scores={**rerank_input.scores, **further}, requested_scores=rule.needs
+        )
         return RerankResult(
             further, scores_under_perturbation(whole, measurements=again, of_video=of_video)
         )
@@ -126,13 +128,13 @@ def _judged(
     given = assess_scores(scores, usable=usable, rule=rule)
     again = {
         name: assess_scores({**scores, **taken}, usable=usable, rule=rule)
-        for name, taken in seen.retaken.items()
+        for name, taken in seen.perturbed_scores.items()
     }
     changed_by = tuple(name for name, each in again.items() if each.verdict != given.verdict)
     if again and given.verdict != "not assessed":
         scores[VERDICT_STABILITY] = 1 - len(changed_by) / len(again)
     return replace(
-        hit, scores=scores, assessment=rule.steadied(given, again), changed_by=changed_by
+        hit, scores=scores, assessment=rule.check_stability(given, again), changed_by=changed_by
     )
 
 

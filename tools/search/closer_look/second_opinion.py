@@ -6,7 +6,7 @@ from tools.faces.further_embedders import COSINE, DIFFERENCE, FaceEmbedder
 from tools.search.closer_look.hit_pictures import RerankInput
 
 
-def second_scores(look: RerankInput) -> dict[str, float | None]:
+def second_scores(rerank_input: RerankInput) -> dict[str, float | None]:
     """What the second embedder says of a hit, and how far the first is above it.
 
     `COSINE`: of the hit's face and the mean of the query photos'. `DIFFERENCE`: how far the first
@@ -17,20 +17,23 @@ def second_scores(look: RerankInput) -> dict[str, float | None]:
     Does not show: who is right. Turned, small and made-up faces move two embedders apart as well,
     and a swap by a generator that knows neither may please both or none.
     """
-    second = look.instruments.second_embedder
-    if second is None or not look.query_photos:
+    second = rerank_input.instruments.second_embedder
+    if second is None or not rerank_input.query_photos:
         return {COSINE: None, DIFFERENCE: None}
-    vectors = second.embed([(look.pixels, look.face), *look.query_photos])
+    vectors = second.embed([(rerank_input.pixels, rerank_input.face), *rerank_input.query_photos])
     template = vectors[1:].mean(axis=0)
     cosine = float(vectors[0] @ template / np.linalg.norm(template))
-    first = look.scores.get("cosine_similarity")
-    return {COSINE: cosine, DIFFERENCE: _difference(second, cosine, first, look)}
+    first = rerank_input.scores.get("cosine_similarity")
+    return {COSINE: cosine, DIFFERENCE: _difference(second, cosine, first, rerank_input)}
 
 
 def _difference(
-    second: FaceEmbedder, cosine: float, first: float | None, look: RerankInput
+    second: FaceEmbedder, cosine: float, first: float | None, rerank_input: RerankInput
 ) -> float | None:
-    ours, theirs = second.strangers, second.beside.get(look.instruments.fingerprint["faces"])
+    ours, theirs = (
+        second.strangers,
+        second.beside.get(rerank_input.instruments.fingerprint["faces"]),
+    )
     if ours is None or theirs is None or first is None:
         return None
-    return theirs.alike(first) - ours.alike(cosine)
+    return theirs.similarity_fraction(first) - ours.similarity_fraction(cosine)

@@ -78,7 +78,7 @@ PERTURBATIONS: tuple[Perturbation, ...] = (
 
 
 def scores_under_perturbation(
-    look: RerankInput, *, measurements: Sequence[RerankMeasure] = (), of_video: bool = False
+    rerank_input: RerankInput, *, measurements: Sequence[RerankMeasure] = (), of_video: bool = False
 ) -> Mapping[str, Scores]:
     """The scores of a hit as each retake would have given them, by the retake's name.
 
@@ -87,14 +87,17 @@ def scores_under_perturbation(
     in that one is added to the means. What was not measured stays so; without keypoints nothing
     is taken again.
     """
-    if not np.isfinite(look.face.keypoints).all():
+    if not np.isfinite(rerank_input.face.keypoints).all():
         return {}
-    takes = [replace(look, pixels=retake.of(look.pixels, look.face)) for retake in PERTURBATIONS]
-    before = _scores([look], measurements)[0] if of_video else look.scores
+    takes = [
+        replace(rerank_input, pixels=retake.of(rerank_input.pixels, rerank_input.face))
+        for retake in PERTURBATIONS
+    ]
+    before = _scores([rerank_input], measurements)[0] if of_video else rerank_input.scores
     return {
         retake.name: {
             name: _moved(value, before.get(name), after.get(name, value))
-            for name, value in look.scores.items()
+            for name, value in rerank_input.scores.items()
         }
         for retake, after in zip(PERTURBATIONS, _scores(takes, measurements), strict=True)
     }
@@ -109,26 +112,26 @@ def _scores(
     takes: Sequence[RerankInput], measurements: Sequence[RerankMeasure]
 ) -> list[dict[str, float | None]]:
     """Scores of one face in several takes of its picture."""
-    face, kit, query = takes[0].face, takes[0].instruments, takes[0].query
+    face, models, query = takes[0].face, takes[0].instruments, takes[0].query
     pictures = [take.pixels for take in takes]
-    features = kit.encoder.encode_images(
-        [*(_crop(each, face, kit) for each in pictures), *pictures]
+    features = models.encoder.encode_images(
+        [*(_crop(each, face, models) for each in pictures), *pictures]
     )
     columns = FaceColumns(
-        embeddings=np.stack(kit.faces.embed([(pixels, face.keypoints) for pixels in pictures])),
+        embeddings=np.stack(models.faces.embed([(pixels, face.keypoints) for pixels in pictures])),
         face_features=features[: len(takes)],
         image_features=features[len(takes) :],
         face_hashes=[face_hash(pixels, face) for pixels in pictures],
         interocular_px=[face.quality.interocular_px] * len(takes),
         unmask_marks=[bool(takes[0].scores.get("unmask_mark"))] * len(takes),
     )
-    rows = score_faces(query, columns, detectors=kit.detectors)
+    rows = score_faces(query, columns, detectors=models.detectors)
     for row, take in zip(rows, takes, strict=True):
         for measurement in measurements:
             row |= measurement(take)
     return rows
 
 
-def _crop(pixels: Pixels, face: Face, kit: ModelBundle) -> Pixels:
-    size, margin = kit.encoder.image_size, kit.encoder.face_margin
+def _crop(pixels: Pixels, face: Face, models: ModelBundle) -> Pixels:
+    size, margin = models.encoder.image_size, models.encoder.face_margin
     return aligned_crop(pixels, face.keypoints, size=size, margin=margin)

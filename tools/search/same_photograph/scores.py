@@ -30,14 +30,14 @@ NEAR_BITS, NEAR_COSINE = 24, 0.9
 the person's photograph with another face in it."""
 
 
-def same_photograph_scores(look: RerankInput) -> Mapping[str, float | None]:
+def same_photograph_scores(rerank_input: RerankInput) -> Mapping[str, float | None]:
     """The scores of the best alignment of a hit with a query photo.
 
     Does not show: that the hit is a copy of the file that was given; both may come from a third.
     """
-    if not look.query_photos or not _asked(look) or not _may_be_one(look):
+    if not rerank_input.query_photos or not _asked(rerank_input) or not _may_be_one(rerank_input):
         return dict.fromkeys(ALIGNMENT_SCORE_NAMES)
-    found = best_alignment(look)
+    found = best_alignment(rerank_input)
     number, best = found
     return {
         SAME_PHOTOGRAPH: float(best.proven),
@@ -49,15 +49,15 @@ def same_photograph_scores(look: RerankInput) -> Mapping[str, float | None]:
     }
 
 
-def best_alignment(look: RerankInput) -> tuple[int, Alignment]:
+def best_alignment(rerank_input: RerankInput) -> tuple[int, Alignment]:
     """The number (from 1, in the order of the query) of the photo that fits best, and how."""
-    hit = local_features(look.pixels)
-    known = look.query_details() if look.query_details else None
+    hit = local_features(rerank_input.pixels)
+    known = rerank_input.query_local_features() if rerank_input.query_local_features else None
     found: list[tuple[int, Alignment]] = []
-    for place, (pixels, face) in enumerate(look.query_photos):
+    for place, (pixels, face) in enumerate(rerank_input.query_photos):
         details = local_features(pixels) if known is None else known[place]
-        given = align_features(details, hit, first_face=face.box, second_face=look.face.box)
-        found.append((1 + _index(look.query.faces, face), given))
+        given = align_features(details, hit, first_face=face.box, second_face=rerank_input.face.box)
+        found.append((1 + _index(rerank_input.query.faces, face), given))
         if given.proven:
             break
     return max(found, key=lambda it: (it[1].proven, it[1].inliers))
@@ -68,13 +68,15 @@ def _index(faces: Sequence[object], face: object) -> int:
     return next(place for place, it in enumerate(faces) if it is face)
 
 
-def _asked(look: RerankInput) -> bool:
-    return look.asked is None or not look.asked.isdisjoint(ALIGNMENT_SCORE_NAMES)
+def _asked(rerank_input: RerankInput) -> bool:
+    return rerank_input.requested_scores is None or not rerank_input.requested_scores.isdisjoint(
+        ALIGNMENT_SCORE_NAMES
+    )
 
 
-def _may_be_one(look: RerankInput) -> bool:
+def _may_be_one(rerank_input: RerankInput) -> bool:
     """Whether it is worth aligning: the face may be the person's, or looks like their photo's."""
-    rule, scores = look.instruments.rule, look.scores
+    rule, scores = rerank_input.instruments.rule, rerank_input.scores
     if rule is None or rule.identity_place(scores) != "low":
         return True
     bits, cosine = scores.get("query/face_hash_distance"), scores.get("query/face_feature_cosine")

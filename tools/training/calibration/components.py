@@ -41,13 +41,13 @@ class CalibrationModels:
     faces: FaceAnalyser
     encoder: Encoder
     detectors: Sequence[FeatureDetector]
-    picture_detectors: Sequence[AnyDetector]
+    pixel_detectors: Sequence[AnyDetector]
     second_embedder: FaceEmbedder | None = None
     notices: Sequence[str] = ()
     rule: None = None
     profile: str = "pocket"
     fingerprint: Mapping[str, str] = field(default_factory=dict)
-    locating_detectors: Sequence[tuple[AnyDetector, Calibration | None]] = ()
+    localising_detectors: Sequence[tuple[AnyDetector, Calibration | None]] = ()
 
     def further(
         self, pixels: np.ndarray, record: FaceRecord, scores: Scores, query: Query
@@ -68,8 +68,8 @@ class CalibrationModels:
             for name, forged in ((fake, True), (real, False))
         ]
         pictures = [read_rgb(path) for path, _ in files]
-        views = InMemoryInputs.of(pictures, faces=self.faces, encoder=self.encoder)
-        judged = [run_detector(it, views) for it in (*self.detectors, *self.picture_detectors)]
+        views = InMemoryInputs.from_pictures(pictures, faces=self.faces, encoder=self.encoder)
+        judged = [run_detector(it, views) for it in (*self.detectors, *self.pixel_detectors)]
         columns = {it.detector: it.logits for it in judged}
         return [
             ({name: float(logits[row]) for name, logits in columns.items()}, forged)

@@ -133,12 +133,12 @@ class InMemoryInputs:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+    def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         """Pixels and keypoints of each."""
         return zip(self.pixels, self.keypoints, strict=True)
 
     @classmethod
-    def of(
+    def from_pictures(
         cls, pictures: Sequence[np.ndarray], *, faces: FaceAnalyser, encoder: Encoder
     ) -> "InMemoryInputs":
         """Pictures (h, w, 3) uint8 RGB with what is measured of their foremost face."""

@@ -117,16 +117,20 @@ class CalibrationDataset:
     groups: np.ndarray
 
     @classmethod
-    def of(
+    def measure(
         cls, known: Sequence[LabelledPixels], *, faces: FaceAnalyser, encoder: Encoder
     ) -> "CalibrationDataset":
         """Measure them, and the photos to ask with."""
-        views = InMemoryInputs.of([it.pixels for it in known], faces=faces, encoder=encoder)
+        views = InMemoryInputs.from_pictures(
+            [it.pixels for it in known], faces=faces, encoder=encoder
+        )
         asking = [at for at, it in enumerate(known) if it.asks is not None]
         query = np.full(views.embeddings.shape, np.nan, np.float32)
         photos = [it.asks for it in known if it.asks is not None]
         if photos:
-            query[asking] = InMemoryInputs.of(photos, faces=faces, encoder=encoder).embeddings
+            query[asking] = InMemoryInputs.from_pictures(
+                photos, faces=faces, encoder=encoder
+            ).embeddings
         views = replace(views, query=query)
         return cls(
             views,
@@ -212,7 +216,7 @@ def main() -> None:
         *lfw_known(given.data, photos=given.photos),
         *dfdc_known(given.data, photos=given.photos),
     ]
-    sheet = CalibrationDataset.of(known, faces=analyser, encoder=encoder)
+    sheet = CalibrationDataset.measure(known, faces=analyser, encoder=encoder)
     _say(f"{len(known)} pictures of {len(set(sheet.groups.tolist()))} persons and originals")
     if given.only is None:
         heads = locate(pocket["heads"], Path())

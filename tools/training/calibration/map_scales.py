@@ -54,24 +54,24 @@ StrongestByMap = dict[str, float]
 
 
 def strongest_map_values(
-    look: FaceInImage, query: FaceInImage | None, kit: ModelBundle
+    look: FaceInImage, query: FaceInImage | None, models: ModelBundle
 ) -> StrongestByMap:
     """What every map shows of an authentic photograph; a map that cannot be made is left out."""
     pixels, face = look
-    head = next(it for it in kit.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
+    head = next(it for it in models.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
     found: StrongestByMap = {}
     try:
-        located = localise_with(LOCALISERS[0], pixels, face, encoder=kit.encoder, head=head)
+        located = localise_with(LOCALISERS[0], pixels, face, encoder=models.encoder, head=head)
     except ToolError:
         located = None  # no landmarks
     values = [it.value for it in located.evidence if it.value is not None] if located else []
     if values:
         found[TOWER] = max(values)
-    mapped = reference_map(look, [query], encoder=kit.encoder) if query else None
-    means = region_means(mapped.heat, face, kit.encoder) if mapped else None
+    mapped = reference_map(look, [query], encoder=models.encoder) if query else None
+    means = region_means(mapped.heatmap, face, models.encoder) if mapped else None
     if means:
         found[DISTANCE] = max(means.values())
-    heat = image_heatmap(pixels, kit)
+    heat = image_heatmap(pixels, models)
     if heat is not None and np.isfinite(heat).any():
         found[image_map_name(*pixels.shape[:2])] = top_mean(heat)
     return found
@@ -93,10 +93,10 @@ def photographs(data: Path, half: EvaluationHalf) -> Iterator[tuple[str, str, Pa
                 yield "web", f"{folder.name}/{path.name}", path, None
 
 
-def open_with_face(path: Path, kit: ModelBundle) -> FaceInImage | None:
+def open_with_face(path: Path, models: ModelBundle) -> FaceInImage | None:
     """A photograph with its foremost face; None where that is not usable."""
     pixels = read_rgb(path)
-    face = main_face(kit.faces.analyse([pixels])[0], pixels.shape)
+    face = main_face(models.faces.analyse([pixels])[0], pixels.shape)
     return None if face is None or not face.quality.usable else (pixels, face)
 
 
@@ -105,14 +105,14 @@ Row = tuple[str, str, StrongestByMap]
 
 
 def measured(
-    files: Iterable[tuple[str, str, Path, Path | None]], kit: ModelBundle
+    files: Iterable[tuple[str, str, Path, Path | None]], models: ModelBundle
 ) -> Iterator[Row]:
     """All photographs in which a face can be used."""
     for kind, person, path, other in files:
-        look = open_with_face(path, kit)
+        look = open_with_face(path, models)
         if look is not None:
-            query = None if other is None else open_with_face(other, kit)
-            yield kind, person, strongest_map_values(look, query, kit)
+            query = None if other is None else open_with_face(other, models)
+            yield kind, person, strongest_map_values(look, query, models)
 
 
 def fit_map_thresholds(rows: Sequence[Row], *, alpha: float = ALPHA) -> Mapping[str, MapThreshold]:
@@ -165,9 +165,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
-    kit = load_calibration_models()
-    rows = list(measured(photographs(options.data, "fit"), kit))
-    write(rows, kit.encoder.sha256)
+    models = load_calibration_models()
+    rows = list(measured(photographs(options.data, "fit"), models))
+    write(rows, models.encoder.sha256)
     print(MAP_THRESHOLDS_FILE.read_text("utf-8"))
 
 

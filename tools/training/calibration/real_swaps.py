@@ -19,7 +19,7 @@ from tools.verdict.rule import CLOSER_STAGE, ForgeryQuestion, VerdictRule
 WHAT = "face swaps by tools that nothing was trained on"
 
 
-def real_swaps(data: Path, work: Path, *, kit: CalibrationModels) -> list[LabelledComparison]:
+def real_swaps(data: Path, work: Path, *, models: CalibrationModels) -> list[LabelledComparison]:
     """Every swap against the photo of whom it depicts; those without a usable face left out."""
     root, exhibits = data / "deepfakes", list[BenchmarkFile]()
     asked = dict[str, str]()
@@ -35,8 +35,8 @@ def real_swaps(data: Path, work: Path, *, kit: CalibrationModels) -> list[Labell
             BenchmarkFile(file, "forgery", person, row["authentic_target"], row["method"])
         )
     found = score_benchmark(
-        work, exhibits, faces=kit.faces, encoder=kit.encoder, detectors=kit.detectors,
-        further=kit.further,
+        work, exhibits, faces=models.faces, encoder=models.encoder, detectors=models.detectors,
+        further=models.further,
     )  # fmt: skip
     return [row for row in found if row.same_person and row.usable]
 

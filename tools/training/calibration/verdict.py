@@ -391,7 +391,7 @@ def main() -> None:
     people = split_persons(portraits(options.data, split="val"))[0]
     exhibits = build_benchmark(people, options.work, seed=1, queries=options.queries)
     exhibits += build_calibration_files(people, options.work, seed=3, queries=options.queries)
-    kit = CalibrationModels(
+    models = CalibrationModels(
         FaceAnalyser(pocket["faces"]),
         encoder,
         load_detectors(pocket["heads"], encoder.sha256),
@@ -406,19 +406,19 @@ def main() -> None:
     train = portraits(options.data, split="train")
     strangers = cached(
         options.work / "strangers.pickle",
-        lambda: impostor_similarities(people, train, faces=kit.faces),
+        lambda: impostor_similarities(people, train, faces=models.faces),
     )
-    frames = cached(options.work / "frames.pickle", lambda: kit.video_frames(options.data))
+    frames = cached(options.work / "frames.pickle", lambda: models.video_frames(options.data))
     comparisons = cached(
         options.work / "comparisons.pickle",
         lambda: score_benchmark(
-            options.work, exhibits, faces=kit.faces, encoder=encoder, detectors=kit.detectors,
-            further=kit.further,
+            options.work, exhibits, faces=models.faces, encoder=encoder, detectors=models.detectors,
+            further=models.further,
         ),
     )  # fmt: skip
     swaps = cached(
         options.work / "swaps.pickle",
-        lambda: real_swaps(options.data, options.work / "swaps", kit=kit),
+        lambda: real_swaps(options.data, options.work / "swaps", models=models),
     )
     rule = with_real_swaps(fit_rule(comparisons, frames, strangers=strangers), swaps)
     rule.save(out)

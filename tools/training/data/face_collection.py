@@ -154,7 +154,7 @@ def _faces(chunk: Chunk, analyser: FaceAnalyser) -> Iterator[tuple[str, np.ndarr
             continue
         if photo.landmarks is not None:
             keypoints, landmarks = keypoints_from_landmarks(photo.landmarks), photo.landmarks
-        elif found := _largest(analyser.locate(photo.pixels)):
+        elif found := _largest(analyser.find_faces(photo.pixels)):
             keypoints, landmarks = found
         else:
             continue

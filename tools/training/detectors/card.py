@@ -124,7 +124,7 @@ def _samples(
 def _scores(detector: AnyDetector, samples: Sequence[CropSample], encoder: Encoder) -> np.ndarray:
     pictures = [sample.image for sample in samples]
     if isinstance(detector, PixelDetector):
-        return detector.score_pictures(pictures)
+        return detector.score_images(pictures)
     if isinstance(detector, IdentityDetector):
         looks = [sample.look for sample in samples]
         return detector.score(

@@ -64,7 +64,7 @@ class ClassificationTask:
     targets: dict[str, int]
 
     @classmethod
-    def of(
+    def from_labels(
         cls, labels: Sequence[str], *, binary: bool, real: Sequence[str]
     ) -> "ClassificationTask":
         """Of the folders' names; with `binary` all that is fake is one class."""
@@ -94,7 +94,7 @@ def train(
     holds another training.
     """
     labels = sorted({it.label for it in found.pictures})
-    task = ClassificationTask.of(labels, binary=options.binary, real=real)
+    task = ClassificationTask.from_labels(labels, binary=options.binary, real=real)
     parts = split_by_group(found.pictures, seed=options.seed)
     run = ClassifierRun(parts, task.targets, options, folder=out / "training")
     at = run.train(progress)

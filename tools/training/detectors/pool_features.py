@@ -38,7 +38,7 @@ def features_of(
             with np.load(file) as kept:
                 pieces.append((kept["features"], kept["labels"], kept["groups"]))
     features, labels, groups = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-    return LabelledFeatures.of(features, labels, groups)
+    return LabelledFeatures.from_rows(features, labels, groups)
 
 
 def _write(

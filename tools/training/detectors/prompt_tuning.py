@@ -68,7 +68,9 @@ class LabelledFeatures:
     dropped: int = 0
 
     @classmethod
-    def of(cls, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> "LabelledFeatures":
+    def from_rows(
+        cls, features: np.ndarray, labels: np.ndarray, groups: np.ndarray
+    ) -> "LabelledFeatures":
         """Rows that were measured; those with NaN are left out and counted as `dropped`."""
         if not len(features) == len(labels) == len(groups) or features.ndim != 2:
             raise SetupError(
@@ -290,7 +292,7 @@ def main() -> None:
     with np.load(given.features) as stored:
         if str(stored["encoder_sha256"]) != encoder.sha256:
             raise SystemExit(f"{given.features} holds features of another encoder")
-        data = LabelledFeatures.of(stored["features"], stored["labels"], stored["groups"])
+        data = LabelledFeatures.from_rows(stored["features"], stored["labels"], stored["groups"])
     found = fit_prompts(
         given.kind, data, encoder=encoder, inputs=given.inputs, options=options,
         checkpoint=given.checkpoint or given.out.with_suffix(".pt"),

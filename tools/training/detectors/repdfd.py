@@ -100,14 +100,14 @@ class Reprogramming(nn.Module):
         self.delta = nn.Parameter(begun)
 
     @classmethod
-    def of(
+    def initial(
         cls, encoder: Encoder, *, embedding_size: int, whose: IdentityRole, seed: int = 7
     ) -> "Reprogramming":
         """Where training begins: no border, and a face is a word as large as the encoder's own.
 
         A smaller one would be drowned by the words around it, whoever it is.
         """
-        judge = Repdfd.untrained(
+        judge = Repdfd.initial(
             encoder, embedding_size=embedding_size, spread=word_spread(encoder), seed=seed
         )
         return cls(replace(judge, identity=whose))
@@ -151,7 +151,7 @@ class Reprogramming(nn.Module):
         judge = self._judge[0]
         with torch.no_grad():
             texts = judge.text_features(np.stack([_identity(sample) for sample in samples]))
-        pictures = judge.bordered([sample.image for sample in samples], self.delta)
+        pictures = judge.apply_border([sample.image for sample in samples], self.delta)
         return judge.logits(judge.encoder.forward(pictures), texts)
 
 

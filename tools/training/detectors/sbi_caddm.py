@@ -56,7 +56,7 @@ class ArtefactLearner(nn.Module):
         self.network = ArtefactNetwork(backbone, module=kind != "sbi")
         self.network.to(memory_format=torch.channels_last)
 
-    def begin_with(self, tower: Mapping[str, Tensor]) -> None:
+    def load_backbone(self, tower: Mapping[str, Tensor]) -> None:
         """Let the backbone start with a tower's weights."""
         self.network.backbone.tower.load_state_dict(dict(tower))
 
@@ -73,7 +73,7 @@ class ArtefactLearner(nn.Module):
         known = [sample.mask for sample in samples if sample.mask is not None]
         if said.evidence is not None and len(known) == len(samples):
             parts["where"] = _where(said.evidence, np.stack(known))
-        if said.moves is not None:
+        if said.box_offsets is not None:
             boxes = [torch.from_numpy(boxes_of_mask(it)).to(truth.device) for it in samples]
             found = artefact_losses(said, boxes)
             parts |= {name: BETA * value for name, value in found.items()}
@@ -192,7 +192,7 @@ def main() -> None:
     torch.manual_seed(given.seed)
     learner = ArtefactLearner(given.kind, backbone=given.backbone)
     if given.backbone == "pocket_tower" and not given.from_scratch:
-        learner.begin_with(image_tower_weights(given.encoder))
+        learner.load_backbone(image_tower_weights(given.encoder))
     if given.begin:
         shelved = StoredDetector(given.begin, DetectorDescription.load(given.begin))
         learner.network.load_state_dict(shelved.tensors())

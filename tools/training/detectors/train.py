@@ -175,7 +175,7 @@ def _learner(bench: TuningContext, options: TrainingOptions) -> NormTuning | Rep
         return NormTuning(bench.encoder, seed=options.seed)
     blank = np.zeros((112, 112, 3), np.uint8), np.array(_FRONTAL)
     (embedding,) = bench.faces.embed([blank])
-    return Reprogramming.of(bench.encoder, embedding_size=len(embedding), whose=bench.whose)
+    return Reprogramming.initial(bench.encoder, embedding_size=len(embedding), whose=bench.whose)
 
 
 _FRONTAL = [[38.0, 52], [74, 52], [56, 72], [42, 92], [71, 92]]

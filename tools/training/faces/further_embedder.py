@@ -194,7 +194,7 @@ class LabelledFace:
     keypoints: np.ndarray
 
     @classmethod
-    def of(cls, landmarks: np.ndarray) -> "LabelledFace":
+    def from_landmarks(cls, landmarks: np.ndarray) -> "LabelledFace":
         """From 68 iBUG landmarks (68, 2) px."""
         return cls(box_from_landmarks(landmarks), keypoints_from_landmarks(landmarks))
 
@@ -216,7 +216,7 @@ def write_beside(path: Path, *, data: Path) -> None:
     people, _ = split_persons(portraits(data, split="val"))
     shots = [shot for each in people.values() for shot in each]
     person = np.unique([shot.person for shot in shots], return_inverse=True)[1]
-    looks = [(shot.pixels(), LabelledFace.of(shot.landmarks)) for shot in shots]
+    looks = [(shot.pixels(), LabelledFace.from_landmarks(shot.landmarks)) for shot in shots]
     analyser = FaceAnalyser(WEIGHTS_DIR / "faces", threads=1)
     first = np.stack(analyser.embed([(pixels, face.keypoints) for pixels, face in looks]))
     known = {

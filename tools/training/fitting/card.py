@@ -44,7 +44,7 @@ class TrainingDataSummary:
     command: str
 
     @property
-    def in_words(self) -> str:
+    def text(self) -> str:
         """In a line, as lists of detectors show it."""
         people = (
             f"{self.authentic:,} photos of {sum(self.persons.values()):,} persons in {self.real!r}"

@@ -31,7 +31,7 @@ class FitJob:
     resumed: bool
 
     @classmethod
-    def begin(cls, folder: Path, asked: Mapping[str, Any], *, force: bool) -> "FitJob":
+    def create_or_resume(cls, folder: Path, asked: Mapping[str, Any], *, force: bool) -> "FitJob":
         """Make the folder, or go on in it when the same was asked before.
 
         Raises SetupError where a detector lies already, or a job that was asked otherwise, unless
@@ -60,7 +60,7 @@ class FitJob:
         """Where the new files lie until all of them are there."""
         return self.work / "made"
 
-    def learning(self, pictures: str) -> Path:
+    def training_folder(self, pictures: str) -> Path:
         """The folder of what was learnt from pictures with this digest; of others' it is cleared.
 
         So a folder that changed since a job was interrupted is learnt from anew, and nothing of

@@ -120,7 +120,7 @@ def fit_detector(
         "fake": None if fake is None else str(fake.absolute()),
         "encoder": engines.encoder.sha256, "faces": engines.faces_sha256,
     }  # fmt: skip
-    job = FitJob.begin(out, asked, force=force)
+    job = FitJob.create_or_resume(out, asked, force=force)
     whole = inputs == "image"
     faces = FolderScanner(
         engines.faces, job.work / "faces.jsonl", whole=whole, faceless=whole and fake is not None
@@ -244,7 +244,7 @@ class _Bench:
             inputs=self.inputs,
             needs=trainer.needs,
             licence=LICENCE,
-            trained_on=told.in_words,
+            trained_on=told.text,
         )
 
         def progressed(share: float, found: object) -> None:
@@ -255,7 +255,7 @@ class _Bench:
         lesson = TrainingContext(
             self.kind, self.source("learn"), self.source("stop"), self.looks.whole,
             self.engines.encoder, self.engines.faces, self.engines.faces_sha256, self.options,
-            self.job.learning(self.digest), self.job.made, about, progressed,
+            self.job.training_folder(self.digest), self.job.made, about, progressed,
         )  # fmt: skip
         learnt = trainer.fit(lesson)
         return replace(learnt, families=lesson.families) if learnt.families is None else learnt
@@ -271,14 +271,14 @@ class _Bench:
                 detector, scored.logits, np.array([case.forged for case in cases], bool),
                 persons=[case.member.person for case in cases],
                 fitted_on={
-                    "data": told.in_words, "persons": told.persons["calibrate"],
+                    "data": told.text, "persons": told.persons["calibrate"],
                     "pictures_sha256": told.pictures_sha256, "prior_odds": "1:1",
                 },
             )  # fmt: skip
         except ValueError as error:
             raise SetupError(f"the persons kept for calibrating do not do: {error}") from error
         (self.job.made / CALIBRATION_FILE).unlink(missing_ok=True)
-        if not found.rises:
+        if not found.is_increasing:
             return None
         found.save(self.job.made / CALIBRATION_FILE)
         return found
@@ -300,7 +300,7 @@ class _Bench:
         calibration: Calibration | None = None,
     ) -> tuple[DetectorScores, list[EvaluationSample]]:  # fmt: skip
         source = self.source(part)
-        cases = source.cases(forgeries=max(MIN_FORGERIES, self.options.pairs // 8))
+        cases = source.evaluation_samples(forgeries=max(MIN_FORGERIES, self.options.pairs // 8))
         views = SplitInputs(
             source, cases, encoder=self.engines.encoder, faces=self.engines.faces,
             seed=self.options.seed, progress=partial(_counted, self.progress, what),

@@ -77,7 +77,7 @@ def _options(lesson: TrainingContext, *, binary: bool) -> ClassifierOptions:
 def _own(source: FolderPairs) -> Iterator[LabelledImage]:
     """The person's own files of a side, so that evaluations can leave them out."""
     for member in {
-        case.member.picture.id: case.member for case in source.cases(forgeries=0)
+        case.member.picture.id: case.member for case in source.evaluation_samples(forgeries=0)
     }.values():
         label = family_of(member) if member.picture.forged else REAL
         yield LabelledImage(member.picture.path, label, member.person, member.picture.id)
@@ -88,7 +88,7 @@ def _pictures(lesson: TrainingContext, source: FolderPairs, side: str) -> Iterat
     if isinstance(source, ForgedPairs):
         yield from _made(lesson, source, lesson.work / "pictures" / side)
         return
-    for case in source.cases(forgeries=0):
+    for case in source.evaluation_samples(forgeries=0):
         picture = case.member.picture
         label = family_of(case.member) if picture.forged else REAL
         yield LabelledImage(picture.path, label, case.member.person, picture.id)

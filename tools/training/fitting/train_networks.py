@@ -57,7 +57,7 @@ def fit_repdfd(lesson: TrainingContext) -> TrainingSummary:
     probe = next(
         it.picture.embedding for it in _members(lesson) if it.picture.embedding is not None
     )
-    learner = Reprogramming.of(
+    learner = Reprogramming.initial(
         lesson.encoder, embedding_size=len(probe), whose="candidate", seed=lesson.options.seed
     )
     outcome, options = _run(lesson, learner, known)
@@ -84,7 +84,7 @@ def fit_artefact_network(lesson: TrainingContext) -> TrainingSummary:
         learner = ArtefactLearner(kind)
     begun = False
     if hasattr(getattr(lesson.encoder.model, "visual", None), "trunk"):
-        learner.begin_with(image_tower_weights(lesson.encoder.folder))
+        learner.load_backbone(image_tower_weights(lesson.encoder.folder))
         begun = True
     outcome, options = _run(lesson, learner, lambda source: source_of(kind, source))
     about = lesson.about()
@@ -102,7 +102,7 @@ def _describe(lesson: TrainingContext, preprocessing: str) -> None:
 
 
 def _members(lesson: TrainingContext) -> Any:
-    return (case.member for case in lesson.learn.cases(forgeries=0))
+    return (case.member for case in lesson.learn.evaluation_samples(forgeries=0))
 
 
 def _run(

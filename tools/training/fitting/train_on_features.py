@@ -71,7 +71,7 @@ def fit_prompt_tuning(lesson: TrainingContext) -> TrainingSummary:
     def named(learnt: str, stopped: str) -> prompt_tuning.LabelledFeatures:
         counts = len(learn.real) + len(learn.fake), len(stop.real) + len(stop.fake)
         groups = np.repeat([learnt, stopped], counts)
-        return prompt_tuning.LabelledFeatures.of(np.concatenate(rows), labels, groups)
+        return prompt_tuning.LabelledFeatures.from_rows(np.concatenate(rows), labels, groups)
 
     def holds_out(data: prompt_tuning.LabelledFeatures, name: str) -> bool:
         held = prompt_tuning.held_out(data, share=options.held_out, seed=options.seed)

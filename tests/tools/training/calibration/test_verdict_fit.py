@@ -114,8 +114,8 @@ def test_the_bands_count_persons(rule: VerdictRule) -> None:
         strangers = PERSONS if name == "alone" else 0
         counted = question.band.persons_true, question.band.persons_false
         assert counted == (PERSONS, PERSONS + strangers)
-        assert question.band.promises_low
-        assert question.band.promises_high
+        assert question.band.guarantees_low
+        assert question.band.guarantees_high
 
 
 def test_edges_are_fitted_on_persons_whom_the_calibrator_has_not_seen() -> None:

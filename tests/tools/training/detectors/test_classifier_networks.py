@@ -107,7 +107,7 @@ def test_each_of_timms_learns(network: str, folder: Path, tmp_path: Path) -> Non
 def test_fake_pictures_score_higher(detector: PixelDetector) -> None:
     """The log-odds are of all that is fake: positive for both generators, negative for real."""
     rng = np.random.default_rng(5)
-    scores = detector.score_pictures([noise(rng, colour) for colour in COLOURS])
+    scores = detector.score_images([noise(rng, colour) for colour in COLOURS])
     assert scores.dtype == np.float64
     assert scores[0] < 0 < min(scores[1:])
 
@@ -121,8 +121,8 @@ def test_attribution_is_a_distribution(detector: ClassifierNetwork) -> None:
     assert said.sum(axis=1) == pytest.approx(1)
     assert said.argmax(axis=1).tolist() == [0, 1, 2]
     odds = np.log((said[:, 1] + said[:, 2]) / said[:, 0])
-    assert detector.score_pictures(pictures) == pytest.approx(odds, abs=1e-4)
-    assert detector.score_pictures([]).shape == (0,)
+    assert detector.score_images(pictures) == pytest.approx(odds, abs=1e-4)
+    assert detector.score_images([]).shape == (0,)
 
 
 @pytest.mark.parametrize("binary", [False, True])
@@ -139,7 +139,7 @@ def test_the_order_of_the_labels_flips_nothing(binary: bool, tmp_path: Path) -> 
     for number, (weights, labels) in enumerate([(state, "real fake"), (turned, "fake real")]):
         classes = {label: label for label in labels.split()}
         kept = save_classifier(tmp_path / str(number), weights, settings(classes, binary), **SAID)
-        found.append(ClassifierNetwork.load(kept).score_pictures(pictures))
+        found.append(ClassifierNetwork.load(kept).score_images(pictures))
     assert np.allclose(found[0], found[1], atol=1e-6)
     assert abs(found[0]).min() > 1e-4
 
@@ -167,7 +167,7 @@ def test_what_is_read_back_scores_the_same(tmp_path: Path) -> None:
     again = ClassifierNetwork.load(kept)
     assert again.name == "it"
     assert again.sha256 == kept.sha256
-    assert np.array_equal(ours.score_pictures(pictures), again.score_pictures(pictures))
+    assert np.array_equal(ours.score_images(pictures), again.score_images(pictures))
     assert np.array_equal(ours.attribute(pictures), again.attribute(pictures))
 
 
@@ -233,7 +233,7 @@ def test_the_warmth_lies_on_the_patch(tmp_path: Path) -> None:
     hits = []
     for picture in (it for it in test if it.label == "fake"):
         pixels = read_photo(picture.path).pixels
-        heat = network.heat(pixels)
+        heat = network.heatmap(pixels)
         assert heat.shape == pixels.shape[:2]
         assert heat.dtype == np.float32
         top, left = corners[picture.group]
@@ -263,7 +263,7 @@ def test_every_family_has_a_heat_map(network: str, astronaut: np.ndarray) -> Non
     it = ClassifierNetwork(
         built, network, ClassMapping((1, 2), (0,), ("r", "f", "g")), 218, 178, "", ""
     )
-    heat = it.heat(astronaut[:300, :400])
+    heat = it.heatmap(astronaut[:300, :400])
     assert heat.shape == (300, 400)
     assert np.isfinite(heat).all()
     assert heat.min() >= -1
@@ -320,7 +320,7 @@ def test_binary_from_the_command_line(
     assert network.classes.labels == ("real", "fake")
     rng = np.random.default_rng(11)
     pictures = [noise(rng, colour) for colour in COLOURS]
-    scores = network.score_pictures(pictures)
+    scores = network.score_images(pictures)
     assert scores[0] < min(scores[1:])
     assert network.attribute(pictures)[:, 1] == pytest.approx(1 / (1 + np.exp(-scores)))
     assert "AdaGrad, binary cross-entropy" in (tmp_path / "it" / "CARD.md").read_text("utf-8")

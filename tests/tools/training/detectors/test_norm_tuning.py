@@ -67,7 +67,7 @@ def test_the_shared_encoder_is_left_alone(encoder: Encoder, tmp_path: Path) -> N
     learner = stepped(encoder)
     learner.detector(encoder).save(path, encoder_sha256=encoder.sha256)
     loaded = NormTunedDetector.load(path, encoder=encoder)
-    loaded.score_pictures([sample.image for sample in samples(encoder)])
+    loaded.score_images([sample.image for sample in samples(encoder)])
     after = encoder.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert not any(it.requires_grad for it in encoder.model.parameters())
@@ -96,11 +96,9 @@ def test_it_survives_the_disk(encoder: Encoder, tmp_path: Path) -> None:
     loaded = NormTunedDetector.load(path, encoder=encoder)
     pictures = [sample.image for sample in pairs]
     for detector in (made, loaded):
-        scores = detector.score_pictures(pictures)
+        scores = detector.score_images(pictures)
         np.testing.assert_allclose(scores, expected, atol=1e-4)
-        np.testing.assert_allclose(
-            detector.score_pictures(pictures, batch_size=3), scores, atol=1e-4
-        )
+        np.testing.assert_allclose(detector.score_images(pictures, batch_size=3), scores, atol=1e-4)
     assert (made.sha256, len(loaded.sha256)) == ("", 64)
     assert isinstance(loaded, PixelDetector)
     assert np.ptp(expected) > 0.01

@@ -77,7 +77,7 @@ def made_up(*, persons: int = 40, rows: int = 6, gap: float = 1.5) -> LabelledFe
     offsets = np.repeat(rng.normal(0, 0.2, (persons, DIMENSION)), rows, axis=0)
     noise = rng.normal(0, 0.3, (len(labels), DIMENSION))
     features = 0.5 + offsets + noise + np.where(labels, gap, -gap)[:, None] * direction
-    return LabelledFeatures.of(features, labels, groups)
+    return LabelledFeatures.from_rows(features, labels, groups)
 
 
 def test_coop_scores_by_hand() -> None:
@@ -228,12 +228,14 @@ def test_rows_without_a_measurement_are_left_out_and_counted() -> None:
     """NaN is no feature; arrays that do not belong together are refused."""
     features = np.ones((4, 2))
     features[1, 0] = np.nan
-    data = LabelledFeatures.of(features, np.array([0, 1, 1, 0]), np.array(["a", "b", "c", "d"]))
+    data = LabelledFeatures.from_rows(
+        features, np.array([0, 1, 1, 0]), np.array(["a", "b", "c", "d"])
+    )
     assert (data.dropped, data.groups.tolist(), data.forged.tolist()) == (
         1, ["a", "c", "d"], [False, True, False],
     )  # fmt: skip
     with pytest.raises(SetupError, match="do not belong together"):
-        LabelledFeatures.of(features, np.zeros(3), np.zeros(4))
+        LabelledFeatures.from_rows(features, np.zeros(3), np.zeros(4))
 
 
 @pytest.mark.parametrize("kind", ["coop", "clip_adapter", "linear_probe"])

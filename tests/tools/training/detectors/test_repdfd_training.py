@@ -88,7 +88,7 @@ def known(encoder: Encoder) -> list[CropSample]:
 
 def test_a_learner_and_its_detector_are_one_function(encoder: Encoder) -> None:
     """What was optimised is what scores; only the border was, and the encoder is left alone."""
-    learner = Reprogramming.of(encoder, embedding_size=PEOPLE, whose="query")
+    learner = Reprogramming.initial(encoder, embedding_size=PEOPLE, whose="query")
     before = {name: value.clone() for name, value in encoder.model.state_dict().items()}
     pairs = known(encoder)
     optimiser = torch.optim.AdamW(learner.groups(TrainingOptions()))
@@ -113,7 +113,7 @@ def test_a_learner_and_its_detector_are_one_function(encoder: Encoder) -> None:
 
 def test_a_copy_learns_apart_and_shares_the_encoder(encoder: Encoder) -> None:
     """The running average of a training has a border of its own, and no second encoder."""
-    learner = Reprogramming.of(encoder, embedding_size=PEOPLE, whose="candidate")
+    learner = Reprogramming.initial(encoder, embedding_size=PEOPLE, whose="candidate")
     twin = copy.deepcopy(learner)
     with torch.no_grad():
         twin.delta += 1
@@ -123,7 +123,7 @@ def test_a_copy_learns_apart_and_shares_the_encoder(encoder: Encoder) -> None:
 
 def test_looks_without_an_identity_are_refused(encoder: Encoder) -> None:
     """A pair that nobody gave an identity is a mistake of the caller's."""
-    learner = Reprogramming.of(encoder, embedding_size=PEOPLE, whose="candidate")
+    learner = Reprogramming.initial(encoder, embedding_size=PEOPLE, whose="candidate")
     with pytest.raises(ValueError, match="WithIdentities"):
         learner.logits(samples(encoder))
 
@@ -131,7 +131,7 @@ def test_looks_without_an_identity_are_refused(encoder: Encoder) -> None:
 def test_a_short_training_beats_no_border(encoder: Encoder, tmp_path: Path) -> None:
     """On persons never seen the learnt border tells more pairs apart than none at all."""
     source = PairsWithIdentities(MadePairs(20), embed)
-    learner = Reprogramming.of(encoder, embedding_size=PEOPLE, whose="candidate")
+    learner = Reprogramming.initial(encoder, embedding_size=PEOPLE, whose="candidate")
     options = TrainingOptions(epochs=6, pairs=8, judged=20, rate=1e-2)
     outcome = NetworkTraining(learner, source, options, folder=tmp_path, name="repdfd").train()
     assert outcome.figures["held_out_auc"] > 0.9

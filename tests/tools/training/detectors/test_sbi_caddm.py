@@ -114,11 +114,11 @@ def test_a_network_that_learnt_one_box_finds_it_again() -> None:
 def test_authentic_pictures_teach_that_there_is_nothing() -> None:
     """Without a box every anchor that counts pulls towards nothing, and no location is learnt."""
     said = ArtefactOutput(torch.zeros(2, 2), torch.zeros(2, 168, 4), torch.zeros(2, 168, 2))
-    said.artefacts.requires_grad_()
+    said.box_logits.requires_grad_()
     losses = artefact_losses(said, [torch.zeros(0, 4), torch.zeros(0, 4)])
     assert losses["location"] == 0
     losses["confidence"].backward()
-    assert said.artefacts.grad[..., 1].min() >= 0 and said.artefacts.grad[..., 1].max() > 0
+    assert said.box_logits.grad[..., 1].min() >= 0 and said.box_logits.grad[..., 1].max() > 0
 
 
 def test_a_self_blend_differs_from_its_photograph_within_its_mask_only() -> None:
@@ -175,7 +175,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, f
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("trained")
     learner = ArtefactLearner("caddm")
-    learner.begin_with(image_tower_weights(ENCODER))
+    learner.load_backbone(image_tower_weights(ENCODER))
     options = TrainingOptions(epochs=14, pairs=5, rate=2e-3, held_out=0.17, patience=99, judged=4)
     source = source_of("caddm", MadePairs(), partial=0.5)
     outcome = NetworkTraining(learner, source, options, folder=folder / "run", name="test").train()
@@ -197,10 +197,10 @@ def test_what_was_saved_is_what_was_learnt(trained: tuple[Path, dict[str, float]
     detector = load_detector(shelved, Encoder.load(ENCODER, threads=1))
     assert isinstance(detector, Caddm)
     drawn = MadePairs().draw(4, np.random.default_rng(0))
-    crops = [detector.framed(it.pixels, it.keypoints) for it in (drawn.real, drawn.fake)]
-    authentic, forged = detector.score_pictures(crops)
+    crops = [detector.crop_input(it.pixels, it.keypoints) for it in (drawn.real, drawn.fake)]
+    authentic, forged = detector.score_images(crops)
     assert forged > authentic
-    batched = detector.score_pictures([*crops, *crops], batch_size=3)
+    batched = detector.score_images([*crops, *crops], batch_size=3)
     assert np.allclose(batched[:2], batched[2:], atol=1e-4)
     for found in detector.boxes(crops):
         assert found.shape[1] == 5 and ((found >= 0) & (found <= 1)).all()
@@ -301,4 +301,4 @@ def test_any_timm_network_can_be_the_backbone() -> None:
     """A network without a tower of ours gives the same kinds of outputs."""
     said = ArtefactNetwork("resnet18", module=True).eval()(torch.zeros(2, 3, 128, 128))
     assert said.logits.shape == (2, 2)
-    assert said.moves is not None and said.moves.shape == (2, 168, 4)
+    assert said.box_offsets is not None and said.box_offsets.shape == (2, 168, 4)

@@ -263,7 +263,7 @@ def test_no_name_of_a_folder_makes_a_forgery_authentic(
     members = [_renamed(it, f"authentic/{it.picture.name.name}") for it in beside.of("learn")]
     source = MatchedPairs(match_originals(members, seed=0), WorkingImageReader(tmp_path, 128))
     assert source.families == ("authentic",)
-    found = {case.member.picture.id: case.forged for case in source.cases(forgeries=0)}
+    found = {case.member.picture.id: case.forged for case in source.evaluation_samples(forgeries=0)}
     assert found == {it.picture.id: it.picture.forged for it in members}
     assert set(found.values()) == {True, False}
 
@@ -317,7 +317,7 @@ def test_a_fitted_detector_is_on_the_shelf(fitted: FittedDetector) -> None:
     (found,) = find_stored_detectors([fitted.folder.parent])
     assert (found.title, fitted.title) == ("face/mine", "face/mine")
     detector = load_detector(found, engines().encoder)
-    assert found.calibration is not None and found.calibration.fits(detector)
+    assert found.calibration is not None and found.calibration.matches_detector(detector)
     assert found.calibration == fitted.calibration
     assert {it.name for it in fitted.folder.iterdir()} == {
         "detector.json", "model.safetensors", "calibration.json", "CARD.md", "FIGURES.json",
@@ -482,7 +482,7 @@ def test_a_folder_a_class_is_fitted_and_calibrated(real: Path, fake: Path, tmp_p
     assert set(found.figures.families) <= {"patched", "smudged"}
     (shelf,) = find_stored_detectors([tmp_path / "shelf"])
     assert shelf.calibration is not None
-    assert shelf.calibration.fits(load_detector(shelf, engines().encoder))
+    assert shelf.calibration.matches_detector(load_detector(shelf, engines().encoder))
     assert "--real classes/real --fake classes" in (found.folder / "CARD.md").read_text()
 
 
@@ -526,7 +526,7 @@ def test_every_kind_of_the_table_is_fitted(kind: str, alone: PersonDataset, tmp_
         StoredDetector(lesson.out, DetectorDescription.load(lesson.out)), lesson.encoder
     )
     assert (detector.name, detector.inputs) == ("mine", TRAINERS[kind].inputs[0])
-    cases = test.cases(forgeries=4)
+    cases = test.evaluation_samples(forgeries=4)
     views = SplitInputs(
         test, cases, encoder=lesson.encoder, faces=lesson.faces, seed=0,
         progress=lambda done, total: None,

@@ -26,13 +26,13 @@ Progress = Callable[[str, int, int], None]
 class PersonImage:
     """A picture, the persons in it, and its original where it is a forgery of a known one.
 
-    Of a `stranger` nothing told which person of the authentic photographs it shows.
+    Of a `unidentified` nothing told which person of the authentic photographs it shows.
     """
 
     picture: ScannedImage
     persons: frozenset[str]
     original: ScannedImage | None = None
-    stranger: bool = False
+    unidentified: bool = False
 
     @property
     def person(self) -> str:
@@ -56,7 +56,7 @@ class PersonDataset:
     @property
     def unattributed(self) -> int:
         """How many forgeries show nobody known; their persons may be in another part besides."""
-        return sum(it.stranger for it in self.members)
+        return sum(it.unidentified for it in self.members)
 
     def persons(self, *parts: Split) -> int:
         """How many persons the parts hold."""
@@ -158,7 +158,7 @@ def _forgeries(forged: Sequence[ScannedImage], known: Sequence[PersonImage]) -> 
             strangers.append(it)
     for stranger, persons_too in zip(strangers, identify_persons(strangers), strict=True):
         unknown = frozenset(f"unknown {name}" for name in persons_too)
-        found.append(PersonImage(stranger, unknown, stranger=True))
+        found.append(PersonImage(stranger, unknown, unidentified=True))
     return sorted(found, key=lambda member: member.picture.name)
 
 

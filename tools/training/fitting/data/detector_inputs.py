@@ -26,25 +26,25 @@ class SplitInputs:
     def __init__(
         self,
         source: FolderPairs,
-        cases: Sequence[EvaluationSample],
+        evaluation_samples: Sequence[EvaluationSample],
         *,
         encoder: Encoder,
         faces: FaceAnalyser,
         seed: int,
         progress: Callable[[int, int], None],
     ) -> None:
-        self.cases = cases
+        self.evaluation_samples = evaluation_samples
         self._source, self._seed = source, seed
         self._encoder, self._faces = encoder, faces
         self._progress = progress
 
     def __len__(self) -> int:
-        return len(self.cases)
+        return len(self.evaluation_samples)
 
     @property
     def forged(self) -> np.ndarray:
         """(n,) bool."""
-        return np.array([case.forged for case in self.cases])
+        return np.array([case.forged for case in self.evaluation_samples])
 
     @cached_property
     def face_features(self) -> np.ndarray:
@@ -78,7 +78,7 @@ class SplitInputs:
         missing = np.full(width, np.nan, np.float32)
         return np.array([missing if row is None else row for row in rows], np.float32)
 
-    def looks(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
+    def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         """Pixels and keypoints of each; see `Views`."""
         for look in self._looks():
             if look is None:
@@ -88,9 +88,9 @@ class SplitInputs:
                 yield look.pixels, look.keypoints if faced else None
 
     def _looks(self) -> Iterator[TrainingImage | None]:
-        for number, case in enumerate(self.cases, 1):
+        for number, case in enumerate(self.evaluation_samples, 1):
             yield self._source.show(case, seed=self._seed)
-            self._progress(number, len(self.cases))
+            self._progress(number, len(self.evaluation_samples))
 
     def _features(self, cut: Callable[[TrainingImage], np.ndarray | None]) -> np.ndarray:
         found = np.full((len(self), self._encoder.dimension), np.nan, np.float32)

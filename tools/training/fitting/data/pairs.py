@@ -32,7 +32,7 @@ class FolderPairs(PairSource, Protocol):
     def families(self) -> tuple[str, ...]:
         """The kinds of forgeries in it."""
 
-    def cases(self, *, forgeries: int) -> "list[EvaluationSample]":
+    def evaluation_samples(self, *, forgeries: int) -> "list[EvaluationSample]":
         """Every authentic picture, and about so many forgeries, or all that lie there."""
 
     def show(self, case: "EvaluationSample", *, seed: int) -> TrainingImage | None:
@@ -106,7 +106,7 @@ class ForgedPairs:
             paired=True,
         )
 
-    def cases(self, *, forgeries: int) -> list[EvaluationSample]:
+    def evaluation_samples(self, *, forgeries: int) -> list[EvaluationSample]:
         """The photographs, then each forged as often as needed, in one family after the other."""
         rounds = min(len(self.families), max(1, -(-forgeries // len(self.members))))
         found = [EvaluationSample(it, None, at) for at, it in enumerate(self.members)]
@@ -172,7 +172,7 @@ class MatchedPairs:
             fake = TrainingImage(fake.pixels, fake.keypoints, fake.landmarks, mask)
         return TrainingPair(real, fake, family_of(forged), paired)
 
-    def cases(self, *, forgeries: int) -> list[EvaluationSample]:
+    def evaluation_samples(self, *, forgeries: int) -> list[EvaluationSample]:
         """Every picture once."""
         members = dict.fromkeys(it for pair in self.pairs for it in pair)
         return [
