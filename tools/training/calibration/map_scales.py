@@ -4,12 +4,13 @@
 
 Photographs of the half of LFW's validation persons that is for fitting, each with another photo of
 the person as query, and frames of DFDC's originals of that half. The strongest value of each map is
-taken; what 95 % of each kind do not exceed, persons as clusters, is no finding. Large photographs
-are there of few persons only: of these each photograph counts by itself.
+taken; what all but `ALPHA` of each kind do not exceed, persons as clusters, is no finding. Large photographs
+(portraits of FFHQ, web photographs) have no names or few: of these each counts by itself.
 """
 
 import argparse
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -44,7 +45,10 @@ from tools.training.calibration.made_cases import portraits, split_persons
 from tools.training.data.forgery_pool import read_rgb
 from tools.verdict.calibration import conformal_threshold
 
-ALPHA = 0.05
+SHOWN, MAPS = 0.05, 2
+ALPHA = SHOWN / MAPS
+"""A photograph has a map of its face and one of the whole picture: each gets half of what may show
+anything on authentic photographs."""
 FRAMES = 60
 WEB_PERSONS = ("lionel_messi", "maria_sharapova", "virat_kohli")
 """Whose web photographs are fitted on; the others of that folder are there to report on."""
@@ -91,6 +95,9 @@ def photographs(data: Path, half: EvaluationHalf) -> Iterator[tuple[str, str, Pa
         if (folder.name in WEB_PERSONS) == (half == "fit"):
             for path in sorted(folder.glob("*.jpg")):
                 yield "web", f"{folder.name}/{path.name}", path, None
+    for path in sorted((data / "deepfakes" / "generated" / "real_ffhq").glob("*.jpg")):
+        if (zlib.crc32(path.name.encode()) % 2 == 0) == (half == "fit"):
+            yield "portrait", path.name, path, None
 
 
 def open_with_face(path: Path, models: ModelBundle) -> FaceInImage | None:
