@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant.cli import ask, detectors, fit, galleries, models, setup
+from assistant.cli import ask, detectors, explain, fit, galleries, models, setup
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -362,6 +362,7 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
 
 ask.register(app)
 detectors.register(app)
+explain.register(app)
 fit.register(app)
 setup.register(app)
 
