@@ -25,13 +25,16 @@ _REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
 SOURCE_LABELS = {
     "model": (
         "model",
-        "Composed by the language model of what was measured; the application filled it in.",
+        "Composed by the language model from measured facts, which the application inserted.",
     ),
     "unchecked": (
         "unchecked, the model's own words",
-        "No measurement stands behind this: the language model said it by itself.",
+        "No measurement supports this: it is the language model's own statement.",
     ),
-    "plain": ("plain writer", "Filled from the measurements by fixed rules, without a model."),
+    "plain": (
+        "plain writer",
+        "Written from the measurements by fixed templates, without a language model.",
+    ),
 }
 
 

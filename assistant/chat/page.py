@@ -114,7 +114,7 @@ def _panel(folders: list[str]) -> UploadPanel:
         with gr.Column(min_width=280):
             folder = gr.Dropdown(
                 label="A folder on the server", choices=folders, interactive=bool(folders),
-                info="The operator lists folders in UNMASK_FOLDERS; none may be used else.",
+                info="Only folders that the operator lists in UNMASK_FOLDERS can be added.",
             )  # fmt: skip
             add_folder = gr.Button("Add this folder", size="sm", interactive=bool(folders))
         with gr.Column(min_width=280):

@@ -160,9 +160,9 @@ def test_what_passes_unseen_stands_beside_the_verdict(workspace: Workspace) -> N
 
     unseen = UnseenToolMissRate("swaps by unseen tools", 90, 30, 0.42)
     told = replace(hit, assessment=replace(hit.assessment, unseen=(unseen,)))
-    assert "Of 90 swaps by unseen tools, 30 also read so (33 %; at most 42 %" in detail(
+    assert "30 of 90 swaps by unseen tools also passed (33 %; at most 42 %" in detail(
         workspace, told
     )
     findings = replace(findings_of(workspace), hits=(told,))
     markup = hits_html(findings, FaceThumbnails(workspace), rule=None, chosen=None)
-    assert "30 of 90 swaps by unseen tools also read so" in markup
+    assert "30 of 90 swaps by unseen tools also passed" in markup
