@@ -66,8 +66,8 @@ def _which(asked: PhotoQuestion) -> str:
         return ""
     names = " or ".join(asked.photos) if len(asked.photos) < 3 else ", ".join(asked.photos)
     return (
-        f"Which of them is authentic, {names}? Only an authentic photo can serve as the measure; "
-        "until one is named, a gallery is searched with none of them."
+        f"Which of them is authentic, {names}? Only an authentic photo can serve as a reference; "
+        "until you name one, they are not used for a search."
     )
 
 
@@ -129,4 +129,4 @@ def addresses_question(directed: PlannedTurn, said: Sequence[CheckedSentence]) -
 
 def model_error_sentence(error: SetupError | ToolError) -> CheckedSentence:
     """What to say of a chat model that gave no words."""
-    return CheckedSentence(f"The chat model gave no words for this: {error}", (), "plain")
+    return CheckedSentence(f"The chat model gave no answer: {error}", (), "plain")

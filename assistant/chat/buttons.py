@@ -19,8 +19,8 @@ CAPABILITIES_TEXT = (
 )
 ADD_IMAGES_TEXT = (
     "Open “Add images and videos to this gallery” above the conversation: drop files there, or "
-    "choose a folder that the operator allowed. On the command line, `unmask index FOLDER` does "
-    "the same. What is known already costs nothing."
+    "choose a folder that the operator allows. On the command line, `unmask index FOLDER` does "
+    "the same. Images that are already in the gallery cost nothing."
 )
 
 

@@ -16,6 +16,7 @@ from assistant.grounding.citations import (
     format_fact_value,
     split_citations,
 )
+from assistant.report.explained_terms import explained_html, term_meaning
 from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, format_percent
 
 _REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
@@ -24,13 +25,16 @@ _REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
 SOURCE_LABELS = {
     "model": (
         "model",
-        "Composed by the language model of what was measured; the application filled it in.",
+        "Composed by the language model from measured facts, which the application inserted.",
     ),
     "unchecked": (
         "unchecked, the model's own words",
-        "No measurement stands behind this: the language model said it by itself.",
+        "No measurement supports this: it is the language model's own statement.",
     ),
-    "plain": ("plain writer", "Filled from the measurements by fixed rules, without a model."),
+    "plain": (
+        "plain writer",
+        "Written from the measurements by fixed templates, without a language model.",
+    ),
 }
 
 
@@ -119,18 +123,20 @@ def _chip(handle: str, fact: Fact | None, *, valued: bool = True) -> str:
 
 def _face(fact: Fact, *, valued: bool) -> str:
     """What stands in the sentence: the fact's name, with its value where it has one."""
-    name = f'<span class="of">{escape(fact.id)}</span>'
+    meaning = term_meaning(fact.id)
+    title = f' title="{escape(meaning)}"' if meaning else ""
+    name = f'<span class="of"{title}>{escape(fact.id)}</span>'
     value = format_fact_value(fact) if valued else ""
     return f"{name} {escape(value)}" if value else name
 
 
 def _card(fact: Fact) -> str:
     lines = [
-        f"<b>{escape(fact.name)}</b>",
-        f"{escape(_shown(fact))}{_reading(fact)}",
+        f"<b>{explained_html(fact.name)}</b>",
+        f"{explained_html(_shown(fact))}{_reading(fact)}",
         _place(fact),
-        f"<i>How:</i> {escape(fact.method)}" if fact.method else "",
-        f"<i>Limits:</i> {escape(fact.limits)}" if fact.limits else "",
+        f"<i>How:</i> {explained_html(fact.method)}" if fact.method else "",
+        f"<i>Limits:</i> {explained_html(fact.limits)}" if fact.limits else "",
     ]
     rows = "".join(f"<span>{line}</span>" for line in lines if line)
     return f'<span class="card">{rows}</span>'

@@ -84,7 +84,7 @@ class GalleryIndexer:
         """Index a folder that the operator allowed. Raises SetupError for any other."""
         if folder not in self.allowed_folders():
             raise SetupError(
-                "this folder was not allowed; the operator lists folders in UNMASK_FOLDERS"
+                "this folder is not allowed: only folders listed in UNMASK_FOLDERS can be added"
             )
         return self._start(gallery, Path(folder))
 
@@ -126,7 +126,7 @@ class GalleryIndexer:
             with self._one_at_a_time:
                 job.is_queued = False
                 if job.stopped:
-                    job.problem = "Stopped before anything was added; what was dropped is kept."
+                    job.problem = "Stopped before anything was added; the dropped files are kept."
                     return
                 if demo:
                     self._make_demo(folder)
@@ -138,7 +138,9 @@ class GalleryIndexer:
             job.problem = str(error)
         except Exception as bug:
             logger.exception("filling a gallery ended with a fault")
-            job.problem = f"A fault in Unmask ended this ({type(bug).__name__}); see its log."
+            job.problem = (
+                f"An internal error ended this ({type(bug).__name__}); see the server's log."
+            )
         finally:
             job.done.set()
             job.changed.set()

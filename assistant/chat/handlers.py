@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_GALLERY = "default"
 _UPDATE_EVERY_S = 0.08
 _POLL_S = 0.3
-_FAULT = "A fault in Unmask ended this. Nothing was concluded. The server's log says more: "
+_FAULT = "An internal error ended this turn without a result; the server's log says more: "
 
 Updates = tuple[Any, ...]
 """Updates of chatbot, findings, detail and composer, in this order."""

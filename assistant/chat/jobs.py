@@ -38,9 +38,9 @@ def _bar(job: IndexingJob) -> str:
 
 def _state(job: IndexingJob) -> str:
     if job.stopped:
-        return "stopping after this batch; what was added stays"
+        return "stopping after this batch; added images stay"
     if job.is_queued:
-        return "waiting until what was dropped before is added"
+        return "waiting for the files that were dropped before"
     return format_progress(job.progress) if job.progress else "getting ready"
 
 
@@ -48,7 +48,7 @@ def _summary(gallery: str, summary: IndexSummary, *, stopped: bool) -> str:
     begun = "Stopped. " if stopped else ""
     lines = [
         f"{begun}Gallery “{escape(gallery)}”: {pluralize(summary.images_added, 'image')} added "
-        f"with {pluralize(summary.faces_found, 'face')}, {summary.already_known:,} known already, "
+        f"with {pluralize(summary.faces_found, 'face')}, {summary.already_known:,} already known, "
         f"{pluralize(summary.duplicates, 'duplicate')}."
     ]
     if summary.videos_added:

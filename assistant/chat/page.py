@@ -13,6 +13,7 @@ import gradio as gr
 from assistant.chat.buttons import EXAMPLE_TURNS
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.hits import placeholder_html
+from assistant.report.templating import render_template
 
 IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
 # By name as well: which endings count as "video" is each system's own list.
@@ -30,7 +31,6 @@ _STORAGE_WORD = "unmask"
 # Clicks inside of findings become events; focus survives when the server draws them anew.
 _FINDINGS_JS = (Path(__file__).parent / "static" / "findings.js").read_text("utf-8")
 
-_HEAD = "<h1>Unmask</h1><p>Which images show this person, and which of them are forged?</p>"
 _PROMISE = "Nothing leaves this machine. Scores are fallible: a person must check every hit."
 
 
@@ -87,7 +87,10 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
 
 def _bar() -> Toolbar:
     with gr.Row(elem_id="unmask-bar", equal_height=True):
-        gr.HTML(_HEAD, elem_id="unmask-head", apply_default_css=False, min_width=260, scale=3)
+        gr.HTML(
+            render_template("chat_head.html"), elem_id="unmask-head", apply_default_css=False,
+            min_width=260, scale=3,
+        )  # fmt: skip
         gallery = gr.Dropdown(
             label="Gallery to search", choices=["default"], value="default", scale=2,
             allow_custom_value=True, min_width=200, elem_id="unmask-gallery",
@@ -111,7 +114,7 @@ def _panel(folders: list[str]) -> UploadPanel:
         with gr.Column(min_width=280):
             folder = gr.Dropdown(
                 label="A folder on the server", choices=folders, interactive=bool(folders),
-                info="The operator lists folders in UNMASK_FOLDERS; none may be used else.",
+                info="Only folders that the operator lists in UNMASK_FOLDERS can be added.",
             )  # fmt: skip
             add_folder = gr.Button("Add this folder", size="sm", interactive=bool(folders))
         with gr.Column(min_width=280):

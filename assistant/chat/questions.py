@@ -23,7 +23,7 @@ def clarification_message(pending_question: PendingQuestion, picture: PixelsLook
     if pending_question.boxes:
         return _which_face(pending_question, picture(pending_question.photos[0]))
     options = [f"{photo} is authentic" for photo in pending_question.photos]
-    said = "Answer here, or in your own words:"
+    said = "Choose an answer, or type your own:"
     every = "Both are authentic" if len(options) == 2 else "All are authentic"
     return _message(f'<div class="asks-back">{escape(said)}</div>', [*options, every])
 

@@ -39,12 +39,12 @@ from tools.verdict.handles import Fact, parse_handle
 
 _PHOTO_PX = 160
 _WAIT_FOR_TURN_S = 10.0
-BUSY_MESSAGE = "The answer before this one is still being written: wait for it, or stop it."
+BUSY_MESSAGE = "The previous answer is still being written: wait for it, or stop it."
 
 
 STALE_HIT_MESSAGE = (
     "This button belongs to an earlier search: that hit is no longer listed. Nothing was done; "
-    "press a button of the present list."
+    "use the buttons of the current list."
 )
 
 
@@ -423,7 +423,7 @@ class ChatSession:
 def _unreadable(error: UnreadableImage, photo: Path | None) -> str:
     """Which photo gives no picture, by the name that the person knows."""
     broken = "The photo" if photo is None else photo.name
-    return f"{broken}: {error.reason}. Nothing was asked yet; choose another photo and send again."
+    return f"{broken}: {error.reason}. Nothing was sent; choose another photo and send again."
 
 
 def _plain(hit: Hit) -> tuple[CheckedSentence, ...]:

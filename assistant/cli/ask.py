@@ -32,14 +32,15 @@ DEFAULT_EXPLAIN_COUNT = 5
 VlmOption = Annotated[
     str | None,
     typer.Option(
-        metavar="MODEL", help="Chat model: a folder, an id, or the URL of an OpenAI-like server."
+        metavar="MODEL",
+        help="Chat model: a folder, an id, or the URL of an OpenAI-compatible server.",
     ),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    app.command(short_help="Ask the assistant, who calls the tools.")(ask)
+    app.command(short_help="Ask the assistant, which calls the tools.")(ask)
     app.command(short_help="Open the chat in a browser.")(chat)
     app.command(short_help="List or check the records of past cases.")(cases)
 
@@ -48,15 +49,13 @@ def ask(
     context: typer.Context,
     words: Annotated[
         list[str],
-        typer.Argument(
-            metavar="[PHOTO]... DEFAULT_ASK_QUESTION", help="Photos, then the question."
-        ),
+        typer.Argument(metavar="[PHOTO]... QUESTION", help="Photos, then the question."),
     ],
     gallery: Annotated[
         str | None, typer.Option("--gallery", "-g", metavar="NAME", help="Which collection.")
     ] = None,
     case: Annotated[
-        str | None, typer.Option(metavar="ID", help="Go on with a case instead of a new one.")
+        str | None, typer.Option(metavar="ID", help="Continue a case instead of starting one.")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also explain the leading hits.")
@@ -71,10 +70,10 @@ def ask(
     unmask ask ada.jpg --explain
     unmask ask "why is H1 an impersonation?" --case 20261120-193816-0fecd7
 
-    What the answer says of photos and hits is filled in from the measurements, with values in
-    brackets. Sentences marked (plain) are not the model's: fixed templates wrote them, where the
-    model's own were refused. What no tool measures is marked (unchecked). Every question is
-    recorded as a case in the data folder, with private copies of the photos.
+    Statements about photos and hits are inserted from the measurements, with values in brackets.
+    Sentences marked (plain) come from fixed templates, which replace refused sentences of the
+    model. Sentences that no measurement supports are marked (unchecked). Every question is recorded
+    as a case in the data folder, with private copies of the photos.
     """
     from assistant.cli.transcript import TurnReporter
     from assistant.console.progress import RerankingDisplay
@@ -94,7 +93,7 @@ def ask(
             told.turn(question, photos)
             told.explain(DEFAULT_EXPLAIN_COUNT if explain else 0)
     except SetupError as error:
-        raise SetupError(f"{error} (the case goes on: add `--case {agent.case.id}`)") from error
+        raise SetupError(f"{error} (continue the case with `--case {agent.case.id}`)") from error
     if json:
         print_json(told.to_json(question))
     else:
@@ -105,10 +104,11 @@ def ask(
 def chat(
     context: typer.Context,
     host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where to listen; this machine only.")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Address to listen on; default: this machine only."),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, metavar="N", help="At which port.")
+        int | None, typer.Option(min=0, max=65535, metavar="N", help="Port to listen on.")
     ] = None,
     folders: Annotated[
         list[Path] | None,
@@ -126,7 +126,7 @@ def chat(
     unmask chat --folder ~/collection --port 8000
     UNMASK_AUTH=ada:secret unmask chat --host 0.0.0.0
 
-    Serves this machine only, until Ctrl-C. To let others in, set UNMASK_AUTH to logins and
+    Serves this machine only, until Ctrl-C. To give others access, set logins in UNMASK_AUTH and
     listen on another address.
     """
     changes = {"host": host, "port": port, "folders": folders}
@@ -134,7 +134,7 @@ def chat(
     if settings.host not in ("127.0.0.1", "localhost", "::1") and not settings.logins:
         raise SetupError(
             f"anyone who reaches {settings.host} could use the chat: set UNMASK_AUTH to "
-            "name:password, or leave --host away"
+            "name:password, or omit --host"
         )
     from assistant.chat.serving import serve
 
@@ -149,20 +149,20 @@ def cases(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """List the cases, or check that the records of some were not changed.
+    """List the cases, or check that their records were not changed.
 
     \b
     unmask cases
     unmask cases verify
     unmask cases verify 20261120-193816-0fecd7
 
-    Every step of a case is chained to the one before, and the head of the chain is signed with a
-    key that lies apart from the cases (UNMASK_CONFIG_DIR moves it). The check finds a step that
-    was changed, removed, inserted, moved or cut off at the end, also by someone who computes all
-    hashes anew, and photos that were changed. It does not find what someone has done who can read
-    that key, for he can sign again, nor that a whole case was deleted. Without the key a
-    signature cannot be checked, and a case of before signing is "not signed": such a record shows
-    accidents only. The exit status is 1 where a record does not hold, or cannot be checked.
+    Every step of a case is chained to the previous one, and the head of the chain is signed with a
+    key that is kept apart from the cases (UNMASK_CONFIG_DIR moves it). The check detects photos
+    that were changed, and steps that were changed, removed, inserted, moved or cut off, even if
+    all hashes were computed again. It cannot detect changes by a person who can read the key and
+    sign again, or the deletion of a whole case. Without the key, a signature cannot be checked.
+    Cases recorded before signing was introduced are "not signed": the check detects only accidents
+    in them. The exit status is 1 if a record is damaged or cannot be checked.
     """
     from assistant.case.record import list_cases as all_cases
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _STATES = {
     "in use": "In use: their scores make the verdict",
-    "here": "Here: asked by evaluations and from Python, not part of the verdict",
-    "unusable": "Here, but not usable as they are",
-    "not here": "Known, but not here",
+    "here": "Installed: for evaluations and Python, not part of the verdict",
+    "unusable": "Installed, but not usable",
+    "not here": "Known, but not installed",
 }
 _SHORT = 8
 """Characters of a sha256 on the screen; --json has them all."""
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def detectors(context: typer.Context, json: JsonOption = False) -> None:
-    """List every detector, here or not: what it looks at, its licence, training and figures.
+    """List every detector, installed or not: input, licence, training data and figures.
 
     \b
     unmask detectors
@@ -46,18 +46,18 @@ def detectors(context: typer.Context, json: JsonOption = False) -> None:
     unmask detectors --json | jq '.detectors[] | select(.state == "in use") | .detector'
 
     Detectors that need features cost next to nothing on an indexed gallery; those that need
-    pixels look at each picture again. "face" detectors see the aligned face crop, "image"
-    detectors the whole picture. Figures are AUCs, each with its 95 % interval: 1 tells every
-    forgery from every photo, 0.5 is chance, below 0.5 forgeries are taken for more authentic
-    than photos. An AUC of one data set promises nothing about another; where nothing was
-    measured, that is said. A detector that is calibrated gives probabilities, the others only
-    scores to rank by. No detector's score is a verdict.
+    pixels read each picture again. "face" detectors see the aligned face crop, "image" detectors
+    the whole picture. Figures are AUCs with their 95 % intervals: 1 separates every forgery from
+    every photo, 0.5 is chance, and below 0.5 forgeries score as more authentic than photos. An AUC
+    on one data set promises nothing about another; missing measurements are stated. Calibrated
+    detectors give probabilities, the others only scores for ranking. No detector's score is a
+    verdict.
 
-    Detectors that you fit yourself lie below MODELS/detectors, a folder each.
-    Any image classifier of transformers becomes a detector when its folder (config.json,
-    preprocessor_config.json, safetensors) lies below MODELS/classifiers/face or
-    MODELS/classifiers/image, and so does Community Forensics as published (config.json,
-    model.safetensors) below the latter; MODELS is shown at the end of the list.
+    Detectors that you fit are stored in MODELS/detectors, one folder each. Any image classifier of
+    transformers becomes a detector when its folder (config.json, preprocessor_config.json,
+    safetensors) is in MODELS/classifiers/face or MODELS/classifiers/image. Community Forensics as
+    published (config.json, model.safetensors) belongs into the latter. The end of the list shows
+    where MODELS is.
     """
     settings = load_settings(context)
     rows = list(_rows(settings))

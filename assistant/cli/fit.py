@@ -90,7 +90,7 @@ def fit(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Fit a detector to your own pictures: learn, calibrate, test, each on people of their own.
+    """Fit a detector to your own pictures: train, calibrate and test it on different people.
 
     \b
     unmask fit unifd_linear --real ~/photos
@@ -101,19 +101,19 @@ def fit(
     \b
     KINDS
 
-    Without --fake, forgeries are made of the photos. Give photos of at least seven people, better
-    of fifty; a sub-folder for each person helps, otherwise faces tell who is who. A sub-folder of
-    --fake is a kind of forgery; a forgery called like a photo is taken for one of it. --real may
-    be one of those sub-folders: of a folder a class, it is the authentic one. Networks on whole
-    pictures name the class. Nobody who is learnt from is calibrated or tested on, so the figures
-    are for people it has never seen; forgeries of which neither face, name nor folder tells whom
-    they show are counted, for they may be exceptions.
+    Without --fake, forgeries are made of the photos. Provide photos of at least seven people,
+    better fifty. One sub-folder per person helps; otherwise the faces decide who is who. Each
+    sub-folder of --fake is a kind of forgery; a forgery with the name of a photo counts as a
+    forgery of it. If every class has a folder, --real is the authentic one, and networks on whole
+    pictures name the class. Training, calibration and test use different people, so the figures
+    are for people the detector has never seen. Forgeries whose face, name and folder do not say
+    whom they show may be exceptions; they are counted.
 
-    The first three take minutes on a processor; networks want a GPU, which is used if there is
-    one, or patience. After Ctrl-C or a crash, the same command goes on where it stopped. Files
-    that cannot be used are listed with the reason. Weights, calibration and a card are put below
-    the models' folder, where `unmask detectors` and evaluations find them; the verdict does not
-    change. Nothing leaves this machine.
+    The first three take minutes on a processor; networks need a GPU, which is used if there is
+    one, or patience. After Ctrl-C or a crash, the same command continues where it stopped.
+    Unusable files are listed with the reason. Weights, calibration and a card are stored in the
+    models folder, where `unmask detectors` and evaluations find them; the verdict does not change.
+    Nothing leaves this machine.
     """
     settings = load_settings(context, writes=True)
     chosen = FitOptions(epochs, minutes, seed, threads or settings.threads or _cores())
@@ -208,7 +208,7 @@ def _fit(
                 **more,
             )
     except KeyboardInterrupt:
-        print_remarks(["what was done is kept: repeat the command to go on"])
+        print_remarks(["all progress is kept: repeat the command to continue"])
         raise
 
 
@@ -242,7 +242,7 @@ def _print(fitted: "FittedDetector", kept: dict[str, str] | None) -> None:
     )
     _print_skipped(fitted)
     console.print()
-    known = ", but for forgeries of nobody known" if told.unattributed else ""
+    known = ", except forgeries of unknown people" if told.unattributed else ""
     print_table((f"on people it has never seen{known}", ""), _rows(fitted))
     console.print(
         f"\nIn {escape_terminal(fitted.folder)}; the card beside the weights says more.",

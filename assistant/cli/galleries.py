@@ -72,8 +72,8 @@ def _describe(settings: "Settings", name: str) -> dict[str, Any]:
 def prune(context: typer.Context, name: GalleryArgument) -> None:
     """Forget images whose files are gone.
 
-    Indexing never does this by itself: an unplugged disk looks like deleted files. Run `unmask
-    index` on the folders first; it notes what is gone.
+    Indexing never does this by itself, because an unplugged disk looks like deleted files. Run
+    `unmask index` on the folders first; it notes which files are gone.
     """
     from tools.gallery.record_store import Gallery
 

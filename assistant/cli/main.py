@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant.cli import ask, detectors, fit, galleries, models, setup
+from assistant.cli import ask, detectors, explain, fit, galleries, models, setup
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -72,7 +72,7 @@ def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
 
     fault = as_setup_error(error, Settings.load().home)
     if fault is None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        return SetupError(f"{error.filename!r}: a name that is too long for any file")
+        return SetupError(f"{error.filename!r}: the name is too long for a file")
     return fault
 
 
@@ -141,7 +141,7 @@ def unmask(
         context.with_resource(private_umask())
 
 
-@app.command(short_help="Add the images and videos below folders to a gallery.")
+@app.command(short_help="Add images and videos to a gallery.")
 def index(
     context: typer.Context,
     folders: Annotated[
@@ -152,25 +152,24 @@ def index(
     ],
     gallery: GalleryOption = "default",
     follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Also what links out of the folders lead to.")
+        bool, typer.Option("--follow-links", help="Follow links that leave the folders.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Add the images and videos below folders to a gallery.
+    """Add the images and videos in folders to a gallery.
 
     \b
     unmask index ~/collection
     unmask index /media/disk1 /media/disk2 --gallery case42
     unmask index clip.mp4
 
-    Videos and animations are sampled at about one frame a second: at least 8 frames of a short
-    one, at most 300 of a long one, and every picture of a slide show of up to 32. TIFF and HEIF
-    files are indexed page by page, up to 300 pages; of a longer one 300 pages, evenly spaced, and
-    a notice says so.
+    Videos and animations are sampled at about 1 frame/s, with at least 8 and at most 300 frames.
+    Slide shows of up to 32 pictures are indexed in full. TIFF and HEIF files are indexed page by
+    page; files with more than 300 pages contribute 300 evenly spaced ones, and a notice says so.
 
-    Run it again at any time: what is known costs nothing, moved and copied files are recognised
-    by their content, and after Ctrl-C or a crash it goes on where it stopped. Files that are no
-    usable image or video are skipped and listed with the reason; the exit status is 0 all the same.
+    Run it again at any time: known files cost nothing, moved and copied files are recognised by
+    their content, and after Ctrl-C or a crash indexing continues where it stopped. Files that are
+    not usable images or videos are skipped and listed with the reason; the exit status is still 0.
     """
     with redirect_library_output(context):
         summary, interrupted = _index(context, folders, gallery, follow_links=follow_links)
@@ -180,7 +179,7 @@ def index(
     else:
         print_summary(summary, gallery)
     if interrupted:
-        print_remarks(["interrupted; all of this is kept: run the same command again to go on"])
+        print_remarks(["interrupted; all of this is kept: run the same command again to continue"])
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
@@ -235,12 +234,12 @@ def find(
         bool,
         typer.Option(
             "--quick",
-            help="Skip the closer look at hits: only identical files are then copies.",
+            help="Skip the closer look at hits; only identical files then count as copies.",
         ),
     ] = False,
     opinion: Annotated[
         bool,
-        typer.Option("--opinion", help="Also ask the chat model about each: weak, and slow."),
+        typer.Option("--opinion", help="Also ask the chat model about each hit: weak and slow."),
     ] = False,
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write an HTML page with pictures.")
@@ -255,23 +254,23 @@ def find(
     unmask find ada.jpg party.jpg --face party.jpg=3 --page findings.html
     unmask find ada.jpg --json | jq '.hits[] | select(.verdict == "impersonation") | .path'
 
-    Several photos of the person make the answer better; a folder of photos or a video will do too,
-    and photos of two persons are refused. Where a photo shows several faces, a picture with their
-    numbers is written and named; --face 3 is enough for one photo alone.
+    Several photos of the person improve the result. A folder of photos or a video works too;
+    photos of two different people are refused. If a photo shows several faces, Unmask writes a
+    picture with numbered faces and names it; for a single photo, --face 3 is enough.
 
-    A video is one hit: it is judged by the mean over its frames that show the person, and points
-    at the strongest moment. Verdicts:
+    A video is one hit: it is judged by the mean over the frames that show the person, and the hit
+    names the strongest moment. Verdicts:
     impersonation (the same person, forged), no forgery found, copy (the query photo itself), other
     (another person), inconclusive, not assessed (no usable face, or a measurement is missing).
 
-    The hits that are shown, fifty at most, are looked at closer: their pictures are read again and
-    measured further. A verdict that mild JPEG, resizing or blur turns into another one, or that
-    most of the three leave open, is inconclusive. With --opinion the chat model is asked as well;
-    what it thinks is shown and decides nothing.
+    The hits shown, at most 50, get a closer look: their pictures are read again and measured
+    further. A verdict becomes inconclusive if mild JPEG compression, resizing or blur turns it
+    into another one, or if most of the three leave it open. With --opinion the chat model is asked
+    too; its opinion is shown but decides nothing. `unmask explain TERM` explains a word.
     """
     if quick and opinion:
         raise typer.BadParameter(
-            "is asked in the closer look, which --quick skips", param_hint="--opinion"
+            "needs the closer look, which --quick skips", param_hint="--opinion"
         )
     from assistant.console.progress import RerankingDisplay
     from assistant.investigation import Unmask
@@ -340,12 +339,12 @@ def demo(
         typer.launch(result.page.as_uri())
 
 
-@app.command(short_help="Look for what is broken.")
+@app.command(short_help="Check the installation, the models and the galleries.")
 def doctor(context: typer.Context, json: JsonOption = False) -> None:
-    """Look at the installation, the models, the engines and the galleries.
+    """Check the installation, the models, the engines and the galleries.
 
-    Changes nothing. Every finding comes with the command that mends it; the exit status is 1
-    when something is broken.
+    Changes nothing. Every problem comes with the command that fixes it; the exit status is 1 if
+    something is broken.
     """
     from assistant.cli.doctor import print_checks, run_checks
 
@@ -362,6 +361,7 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
 
 ask.register(app)
 detectors.register(app)
+explain.register(app)
 fit.register(app)
 setup.register(app)
 

@@ -28,10 +28,10 @@ ProfileArgument = Annotated[
 def list_models(context: typer.Context, json: JsonOption = False) -> None:
     """List models with licence, size and state.
 
-    A face embedder of your own, an ArcFace-style ONNX file, goes into MODELS/embedders: the first
-    by name gives the second opinion on identity, in place of ours. A JSON of the same name may say
-    what it wants (tools/faces/embedder_input.py). For detectors of your own: unmask detectors
-    --help. MODELS is shown at the end of the list.
+    Put a face embedder of your own, an ArcFace-style ONNX file, into MODELS/embedders: the first
+    by name replaces our second embedder. A JSON of the same name can describe its input
+    (tools/faces/embedder_input.py). For detectors of your own, see unmask detectors --help. The end
+    of the list shows where MODELS is.
     """
     from tools.checkpoints.store import PROFILES
 
@@ -87,9 +87,9 @@ def megabytes(size_bytes: int) -> str:
 def verify(
     context: typer.Context, profile: ProfileArgument = None, json: JsonOption = False
 ) -> None:
-    """Check every file of a profile.
+    """Check every file of a profile by its sha256.
 
-    By its sha256; the exit status is 1 unless all are as they should be.
+    The exit status is 1 if a file is missing or damaged.
     """
     from tools.checkpoints import store
 
@@ -119,14 +119,14 @@ def download(
     profile: Annotated[str, typer.Argument(metavar="PROFILE", help="full")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Download what a profile lacks.
+    """Download the missing models of a profile.
 
-    Sizes and licences are shown, and you are asked, before anything is fetched.
+    Sizes and licences are shown, and you are asked, before anything is downloaded.
 
     \b
     unmask models download full
 
-    Goes on where an earlier download broke off; every file is checked by its sha256.
+    Interrupted downloads continue where they stopped; every file is checked by its sha256.
     """
     from assistant.console.progress import DownloadDisplay
     from assistant.settings import harden_library_environment

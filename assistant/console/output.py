@@ -125,8 +125,8 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
         console.print(f"  {format_frame_counts(summary)}")
     rest = {
         "already known": summary.already_known,
-        "the same as another file": summary.duplicates,
-        "no longer there": summary.missing,
+        "identical to another file": summary.duplicates,
+        "no longer found": summary.missing,
     }
     for words, number in rest.items():
         if number:

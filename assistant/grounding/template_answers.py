@@ -27,7 +27,7 @@ def answer(
     if told:
         calls = {call.id: call for call in asked}
         said = describe_result(workspace, calls.get(told[-1].call_id), told[-1])
-    return said or written(_of_the_workspace(workspace), FactContext.of(workspace).fact)
+    return said or _of_the_workspace(workspace)
 
 
 def describe_result(
@@ -35,6 +35,8 @@ def describe_result(
 ) -> tuple[CheckedSentence, ...]:
     """What there is to say of one result; nothing where another search has overtaken it."""
     image = str(call.arguments.get("image", "")).strip("[] ") if call else ""
+    if result.ok and result.name == "find_person":
+        return describe_search(workspace)
     if result.ok and result.name == "score_fake" and image.startswith("H"):
         try:
             return tuple(explain_hit(workspace, image))
@@ -75,8 +77,6 @@ def _cited(text: str, ids: Sequence[str]) -> CheckedSentence:
 def _about(result: ToolResult, image: str) -> str:
     """A text of citations about one result; `image` is the handle that it was asked about."""
     match result.name:
-        case "find_person":
-            return SEARCH_TEMPLATE
         case "score_fake":
             return f"[{image}.P2]. [{image}.E2] and [{image}.E4]. [{image}.E9]."
         case "compare_faces":
@@ -117,14 +117,29 @@ def _each(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else [value]
 
 
-SEARCH_TEMPLATE = (
-    "[S1], and [S2]. [hits.impersonation], and [hits.inconclusive]. [hits.no_forgery_found]. "
-    f"{phrases.NO_PROOF}"
+def describe_search(workspace: Workspace) -> tuple[CheckedSentence, ...]:
+    """What to say of a search: `I compared 175 faces and found 3 likely impersonations.`, which."""
+    fact = FactContext.of(workspace).fact
+    faces, found = (int(known.value or 0) for known in map(fact, ("S1", "S2")) if known is not None)
+    text = (
+        f"I compared {_number(faces, 'face')} and found {_number(found, 'likely impersonation')}."
+    )
+    return (CheckedSentence(text, ("S1", "S2"), "plain"), *written(_LISTED, fact))
+
+
+_LISTED = (
+    f"[hits.impersonation], and [hits.inconclusive]. [hits.no_forgery_found]. {phrases.NO_PROOF}"
 )
-"""What to say of a search."""
+"""Which hits a search found."""
 
 
-def _of_the_workspace(workspace: Workspace) -> str:
+def _number(count: int, noun: str) -> str:
+    """`no face`, `1 face`, `1,204 faces`."""
+    return f"{count:,} {noun}s" if count > 1 else f"{count or 'no'} {noun}"
+
+
+def _of_the_workspace(workspace: Workspace) -> tuple[CheckedSentence, ...]:
     if workspace.last_search is not None:
-        return SEARCH_TEMPLATE
-    return phrases.SEARCH_FIRST if workspace.photos else phrases.ASK_PHOTO
+        return describe_search(workspace)
+    text = phrases.SEARCH_FIRST if workspace.photos else phrases.ASK_PHOTO
+    return written(text, FactContext.of(workspace).fact)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from assistant.report.explained_terms import explained_html, term_meaning
 from tools.verdict.handles import format_percent
 from tools.verdict.rule import Assessment
+from tools.verdict.term_lookup import glossary
 
 
 def render_template(name: str, /, **values: object) -> str:
@@ -28,6 +30,9 @@ def _environment() -> Any:
     made = jinja_environment("assistant.report")
     made.filters["percent"] = format_percent
     made.filters["value"] = _value
+    made.filters["explained"] = explained_html
+    made.filters["meaning"] = term_meaning
+    made.globals["glossary"] = glossary
     return made
 
 

@@ -1,7 +1,7 @@
-"""The README is true: its commands exist, its example runs, its tree lists the files there are."""
+"""The README is true: commands exist, examples run, figures and folders are the ones there are."""
 
+import json
 import re
-import subprocess
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -12,10 +12,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from assistant.cli.main import app
+from evals.suite_table import SUITES
 from tests.support.paths import ROOT
 from tools.errors import SetupError
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ("README.md", "evals/README.md", "evals/RESULTS.md", "tools/checkpoints/README.md")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_the_two_commands_come_first_and_ci_runs_them() -> None:
@@ -54,52 +57,90 @@ def test_no_dependency_is_held_back_without_a_reason() -> None:
         assert before.startswith("#"), held
 
 
-def test_every_unmask_command_in_it_exists() -> None:
-    """Each `unmask COMMAND --option` of the README is known to the command line."""
-    for command, rest in re.findall(r"unmask (\w+)([^`\n#|]*)", README):
-        if command in ("is", "finds") or f"unmask {command}" not in README:
-            continue
-        shown = CliRunner().invoke(app, [command, "--help"])
-        assert shown.exit_code == 0, command
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_exists(page: str) -> None:
+    """Each `unmask COMMAND --option` and each suite that a page names is known."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for command, rest in re.findall(
+        r"(?:^|`|&& )unmask (?!--)(\w+)([^`\n#|]*)", text, re.MULTILINE
+    ):
+        words = [command, *re.findall(r"^ (list|verify|download|forget)\b", rest)]
+        words = words if command in ("models", "galleries") else [command]
+        shown = CliRunner().invoke(app, [*words, "--help"])
+        assert shown.exit_code == 0, words
         for option in re.findall(r"--[a-z]+", rest):
             assert option in shown.output, f"{command} {option}"
+    assert set(re.findall(r"python -m evals run (\w+)", text)) <= SUITES.keys()
 
 
-def test_the_python_example_runs(
+@pytest.mark.parametrize("page", PAGES)
+def test_every_named_file_exists(page: str) -> None:
+    """Links lead somewhere, from where the page lies; paths of ours in backticks are there."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert "://" in target or (ROOT / page).parent.joinpath(target).exists(), target
+    for path in re.findall(r"`((?:assistant|tools|prompts|evals|tests)/[^`\s]*)`", text):
+        assert (ROOT / path).exists(), path
+
+
+def run_example(code: str) -> None:
+    """Execute a code block as it stands."""
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
+
+
+def test_the_python_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path, astronaut: np.ndarray,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """The code block of the README works as it stands, on a collection of one photo."""
+    """Search and toolkit work as they stand, on a collection of one photo."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "collection").mkdir()
     Image.fromarray(astronaut).save(tmp_path / "ada.jpg")
     Image.fromarray(astronaut[:, ::-1]).save(tmp_path / "collection" / "found.jpg")
-    code = re.search(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert code is not None
-    exec(compile(code.group(1), "README.md", "exec"), {})  # noqa: S102 - our own README
+    run_example(EXAMPLES[0])
     printed = capsys.readouterr().out
     assert "found.jpg" in printed
     assert "E1 identity similarity" in printed
+    run_example(EXAMPLES[1])
+    found, scored = capsys.readouterr().out.strip().split("\n")
+    assert '"H1"' in found or "H1" in json.loads(found)["hits"][0]
+    assert json.loads(scored)["image"] == "H1"
+    assert json.loads(scored)["evidence"]
 
 
 def test_the_fitting_example_asks_for_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
-    """The second code block builds its engines, and `fit` goes as far as to miss the photos."""
+    """The last code block builds its engines, and the fit goes as far as to miss the photos."""
     monkeypatch.chdir(tmp_path)
-    code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)[1]
     with pytest.raises(SetupError, match="photos"):
-        exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own README
+        run_example(EXAMPLES[2])
 
 
-def test_the_tree_lists_every_python_file() -> None:
-    """A file that is added, moved or removed must be so in the README's tree."""
-    listing = subprocess.run(
-        ["git", "ls-files", "*.py"],  # noqa: S607 - git from the PATH
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
-    tree = README.split("## Architecture")[1]
-    for name in listing:
-        path = Path(name)
-        if path.parts[0] != "tests" and path.name not in ("__init__.py", "__main__.py"):
-            assert re.search(rf"\b{re.escape(path.name)}\b", tree), name
+def test_what_it_says_of_the_rule_is_in_the_rule() -> None:
+    """The forgeries that pass unseen are those that the shipped rule counted."""
+    rule = json.loads((ROOT / "tools/checkpoints/weights/verdict.json").read_text("utf-8"))
+    seen = rule["fitted_on"]["unseen"]
+    assert seen["with_query"] == seen["closer/with_query"]
+    swaps, left_out = seen["with_query"]
+    assert f"{swaps['passed']} of {swaps['forgeries']} face swaps by unseen tools" in README
+    assert f"{left_out['passed']} of {left_out['forgeries']} forgeries of families left" in README
+    bands = [it["band"] for it in (*rule["questions"].values(), *rule["closer"].values())]
+    assert {band["alpha_low"] for band in bands} == {0.1}, "at most one in ten forgeries"
+
+
+def test_the_map_shows_every_folder() -> None:
+    """The packages and every folder right below them stand in the map, and no other."""
+    tree = README.split("## Folders")[1].split("```")[1].removeprefix("text\n")
+    assert len(tree.strip().splitlines()) <= 26
+    shown, top = set[str](), ""
+    for line in tree.strip().splitlines():
+        names = re.findall(r"([a-z_]+)/", line[:28])
+        if line.startswith(" "):
+            shown |= {f"{top}/{name}" for name in names}
+        else:
+            (top,) = names
+            shown.add(top)
+    tops = ("assistant", "tools", "prompts", "evals", "tests")
+    below = chain.from_iterable((ROOT / top).glob("*/__init__.py") for top in tops)
+    assert shown == {*tops} | {str(path.parent.relative_to(ROOT)) for path in below}

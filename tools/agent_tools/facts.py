@@ -94,13 +94,13 @@ def region_facts(
         if names
     ]
     if verdict in _UNREAD:
-        text = f"no part of {{it}} is named, for the verdict is {verdict}"
+        text = f"no part of {{it}} is named, because the verdict is {verdict}"
     elif said:
         text = " and ".join(said).replace(" and {its} map is", " and")
     elif all(item.value is None for item in regions):
         text = "{its} map was not measured at any place"
     else:
-        text = "{its} map does not reach a sign of forgery at any place"
+        text = "no place on {its} map reaches a sign of forgery"
     about = f"{handle}.regions", "where the map shows signs of forgery"
     return (Fact(*about, None, IN_WORDS, text, regions[0].method, regions[0].limits),)
 
@@ -212,7 +212,7 @@ def _all_counts(findings: Findings) -> str:
 def list_facts(findings: Findings | None) -> tuple[Fact, ...]:
     """Which hits of the latest search are shown, and which of them got each verdict."""
     if findings is None:
-        return (_worded("hits.all", "the hits", "nothing was searched for yet"),)
+        return (_worded("hits.all", "the hits", "there was no search yet"),)
     numbers = {
         verdict: [hit.rank for hit in findings.hits if hit.verdict == verdict]
         for verdict in VERDICTS
@@ -225,7 +225,7 @@ def hit_lists(numbers: Mapping[Verdict, Sequence[int]]) -> tuple[Fact, ...]:
     every = sorted(number for some in numbers.values() for number in some)
     whole = f"the hits are {format_hit_ranges(every)}" if len(every) > 1 else "the only hit is H1"
     return (
-        _worded("hits.all", "the hits", whole if every else "the search lists no hit"),
+        _worded("hits.all", "the hits", whole if every else "the search found no hit"),
         *(
             _worded(f"hits.{key}", f"hits with verdict {verdict!r}", _having(verdict, numbers))
             for key, verdict in zip(VERDICT_KEYS, VERDICTS, strict=True)
@@ -236,7 +236,7 @@ def hit_lists(numbers: Mapping[Verdict, Sequence[int]]) -> tuple[Fact, ...]:
 def _having(verdict: Verdict, numbers: Mapping[Verdict, Sequence[int]]) -> str:
     having = numbers.get(verdict, ())
     if not having:
-        return f"no hit that is listed has the verdict {verdict}"
+        return f"no listed hit has the verdict {verdict}"
     return f"the verdict on {format_hit_ranges(having)} is {verdict}"
 
 
@@ -266,7 +266,7 @@ def gallery_facts(counts: GalleryCounts | None) -> tuple[Fact, ...]:
 
 def faces_fact(handle: str, count: int) -> Fact:
     """How many faces were found in a photo."""
-    said = {0: "no face that was found", 1: "one face"}.get(count, "several faces")
+    said = {0: "no detectable face", 1: "one face"}.get(count, "several faces")
     return _worded(f"{handle}.faces", "faces found", said, method="the face detector")
 
 
@@ -275,9 +275,9 @@ def file_fact(handle: str, words: Mapping[str, Any]) -> Fact:
     faces = {"none": "no face", "one": "one face"}.get(words["faces"], "several faces")
     said = f"a {words['size']} {words['format']} image with {faces} found"
     if words["quality"]:
-        said += f", its quality limited ({join_with_and(words['quality'])})"
+        said += f", of limited quality ({join_with_and(words['quality'])})"
     if words["metadata"]:
-        said += ", with metadata, which is data only"
+        said += ", with metadata"
     return _worded(f"{handle}.file", "what the file is", said, method="the file itself")
 
 

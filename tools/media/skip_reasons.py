@@ -4,10 +4,10 @@ RETRIED_REASONS = frozenset(("unreadable", "missing"))
 """Reasons that say nothing about the file: rights, disks and memory change without touching it."""
 
 _WAYS_ON = {
-    "unreadable": "the system would not read it now: it is tried again next time",
-    "missing": "it went away meanwhile: it is tried again next time",
+    "unreadable": "the system could not read it; the next run tries again",
+    "missing": "it disappeared during indexing; the next run tries again",
     "empty": "copy it again from where it came",
-    "not an image": "no picture and no video that is known here: export it as JPEG, PNG or MP4",
+    "not an image": "not a known image or video format: export it as JPEG, PNG or MP4",
     "too large": "at most 200 megapixels and 256 MB (frames of videos: 110 megapixels): "
     "save a smaller copy",
     "truncated": "its end is missing: copy it again from where it came",
@@ -15,14 +15,14 @@ _WAYS_ON = {
     "camera raw, not read": "export a JPEG or TIFF",
     "no video stream": "it holds sound only",
     "not analysed": "export it as JPEG or PNG and index that",
-    "not a regular file": "copy what it gives into a file",
+    "not a regular file": "copy its content into a file",
     "broken link": "restore what it points to, or remove it",
-    "link out of the folder": "--follow-links follows it",
-    "permission denied": "change its permissions; it is tried again next time",
-    "too many open files": "it is tried again next time",
+    "link out of the folder": "use --follow-links to follow it",
+    "permission denied": "change its permissions; the next run tries again",
+    "too many open files": "the next run tries again",
 }
 
 
 def remedy(reason: str) -> str:
     """What to do about a file that was skipped; what no one can foresee is tried again."""
-    return _WAYS_ON.get(reason, "it is tried again next time")
+    return _WAYS_ON.get(reason, "the next run tries again")

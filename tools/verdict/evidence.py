@@ -120,7 +120,7 @@ MEASURES: tuple[Measure, ...] = (
 RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
     Measure(
         "retakes/kept", "steadiness of the verdict", "share of retakes",
-        "the image measured again after mild JPEG, resizing and blur; how often the verdict stayed",
+        "share of mild retakes (JPEG, resizing, blur) in which the verdict stays the same",
         "Steady is not right: a wrong verdict can be steady too.",
     ),
     Measure(
@@ -134,14 +134,15 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "second/difference", "lead of the identity similarity over the second embedder's", "share",
-        "both similarities as shares of the way from strangers to one picture, the first less the "
-        "second",
+        "both similarities on a scale from strangers (0) to the same picture (1), the first minus "
+        "the second",
         "Swaps made to please one embedder stand out; pose and quality move it as well.",
     ),
     Measure(
         "reference/inner_outer", "difference of the inner from the outer face", "squared distance",
-        "identity of the inner face against that of the outer, weighed by the query photos (ICT)",
-        "Says nothing where a whole head was made, or where only an expression was changed.",
+        "identity of the inner face compared with that of the outer face, weighted by the query "
+        "photos (ICT)",
+        "Says nothing if a whole head was generated or only an expression was changed.",
     ),
     Measure(
         "reference/patch_distance", "distance from the query photos, place by place", "distance",
@@ -161,12 +162,12 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "query/face_difference", "difference of the face from the same photograph", "correlation",
-        "how much less the aligned face correlates with the query photo's than what surrounds it",
+        "correlation with the aligned query photo: that of the surroundings minus that of the face",
         "Another expression a moment later differs as well; a retouched eye may not.",
     ),
     Measure(
         "query/agreeing_share", "agreement with the aligned query photo", "share",
-        "places outside the face whose pixels agree, of those that can be compared",
+        "share of the comparable places outside the face whose pixels agree",
         "Plain areas say nothing; text, watermarks and borders lower it.",
     ),
     Measure(
@@ -181,7 +182,8 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "query/face_change", "change of the face since the same photograph", "log ratio",
-        "what is left of its colours, fitted around the face, against what is left around it",
+        "colour difference that remains in the face, relative to the surroundings, after the "
+        "colours around the face were fitted",
         "A face that was forged faintly or compressed strongly hardly stands out.",
     ),
 )  # fmt: skip

@@ -68,7 +68,7 @@ class UnseenToolMissRate:
     def short_text(self) -> str:
         """The same within a sentence that goes on."""
         return (
-            f"{self.passed} of {self.forgeries} {self.what} also read so, at most "
+            f"{self.passed} of {self.forgeries} {self.what} also passed, at most "
             f"{100 * self.most:.0f} % at 95 % confidence"
         )
 
@@ -76,7 +76,7 @@ class UnseenToolMissRate:
     def text(self) -> str:
         """What stands beside a verdict that finds nothing."""
         return (
-            f"of {self.forgeries} {self.what}, {self.passed} also read so "
+            f"{self.passed} of {self.forgeries} {self.what} also passed "
             f"({100 * self.share:.0f} %; at most {100 * self.most:.0f} % at 95 % confidence)"
         )
 
@@ -321,7 +321,7 @@ def _decide(
         return "inconclusive", "authenticity lies in the inconclusive band"
     if same_photo:
         return "copy", "the same photograph as the query, unaltered as far as was measured"
-    return "no forgery found", "same person, and no sign of forgery above the band"
+    return "no forgery found", "same person, and no sign of forgery"
 
 
 def _notes(given: Assessment) -> Iterator[str]:
@@ -330,12 +330,12 @@ def _notes(given: Assessment) -> Iterator[str]:
         yield f"identity was judged among {given.faces:,} {'face' if given.faces == 1 else 'faces'}"
     if given.faces is not None and not given.faces_measured:
         yield (
-            f"so many as {given.faces:,} faces were never tried: what strangers reach among them "
-            "is extrapolated from fewer"
+            f"{given.faces:,} faces are more than were ever tested: how similar strangers can be "
+            "among so many is extrapolated"
         )
     for axis, band in (("identity", given.identity_band), ("forgery", given.fake_band)):
         if band is not None and not (band.guarantees_low and band.guarantees_high):
-            yield f"the inconclusive band of {axis} is wide: too few persons to promise more"
+            yield f"the inconclusive band of {axis} is wide: it was fitted on too few people"
 
 
 _STEADIED = ("impersonation", "no forgery found", "other")

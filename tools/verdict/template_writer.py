@@ -33,14 +33,13 @@ _SHARE_HIGH, _SHARE_ORDINARY = 0.95, 0.80
 second."""
 
 _NEXT = {
-    "impersonation": "Look at the map of the face and for the picture's source before you rely on "
-    "this: a verdict is a reason to look, not a proof.",
-    "no forgery found": "This does not prove the photo authentic: look for its source before you "
-    "rely on it.",
+    "impersonation": "Check the map of the face and the picture's source before you rely on this: "
+    "a verdict is a reason to look, not a proof.",
+    "no forgery found": "This does not prove that the photo is authentic: check its source before "
+    "you rely on it.",
     "copy": "Compare it with the query photo side by side: a small edit can go unnoticed.",
-    "other": "A disguise or a poor picture can hide a person: look at both faces yourself.",
-    "inconclusive": "Give another photo of the person, or a better copy of this picture, to learn "
-    "more.",
+    "other": "A disguise or a poor picture can hide a person: compare both faces yourself.",
+    "inconclusive": "Another photo of the person or a better copy of this picture may help.",
     "not assessed": "Look for a larger or sharper copy of the picture.",
 }
 
@@ -86,7 +85,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
         "no forgery found": f"{it} shows the query person {sure}, and no forgery was found in it"
         + _passing(assessment),
         "copy": f"{it} is the query photo itself, re-uploaded, cropped or re-encoded {sure}; "
-        "nothing measured says that it was altered",
+        "no measurement says that it was altered",
         "other": f"{it} most likely shows another person {sure}",
         "inconclusive": f"{it} is inconclusive, because {assessment.reason} {sure}",
     }[assessment.verdict]
@@ -105,11 +104,11 @@ def _how(assessment: Assessment) -> str:
 
 
 def _among(assessment: Assessment) -> str:
-    """Among how many faces that was judged: the more, the liker is the likest stranger."""
+    """Among how many faces that was judged: the more, the more alike the likeliest stranger."""
     if assessment.faces is None or assessment.faces < 2:
         return ""
     text = f", judged among {assessment.faces:,} faces"
-    return text if assessment.faces_measured else f"{text}, more than were ever tried"
+    return text if assessment.faces_measured else f"{text}, more than were ever tested"
 
 
 def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
@@ -126,13 +125,13 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
     ordinary = [item for item in placed if (item.share_of_authentic_below or 0.0) < _SHARE_ORDINARY]
     if high:
         share = format_percent(high[0].share_of_authentic_below)
-        text += f": the {_name(high[0])} is higher than that of {share} of authentic photos"
+        text += f": the {_name(high[0])} is higher than in {share} of authentic photos"
         text += f", and the {_name(high[1])} stands out as well" if len(high) > 1 else ""
         text += f", but {_are_ordinary(ordinary)}" if ordinary else ""
     elif placed:
-        text += ", and no score behind it stands out from those of authentic photos"
+        text += ", and no score behind it stands out from authentic photos"
     elif asked and all(item.score.startswith("query/") for item in asked):
-        text += ", by nothing but what differs from the query photo"
+        text += ", based only on the differences from the query photo"
     return Sentence(f"{text}.", tuple(item.id for item in asked))
 
 
@@ -172,8 +171,8 @@ def _copy(known: Mapping[str, Evidence]) -> Sentence | None:
     if proven is None or not proven.value or agreeing is None:
         return None
     return Sentence(
-        f"Aligned with the query photo, {format_percent(agreeing.value)} of the places that can be "
-        "compared outside the face agree.",
+        f"After alignment with the query photo, {format_percent(agreeing.value)} of the comparable "
+        "places outside the face agree.",
         (proven.id, agreeing.id),
     )
 
@@ -182,8 +181,8 @@ def _unsteady(assessment: Assessment) -> str:
     if assessment.unsteady:
         return "Mild JPEG compression, resizing or blur was enough to change the verdict"
     if assessment.verdict == "inconclusive":
-        return "Mild JPEG compression, resizing or blur is enough to give it another verdict"
-    return "Against this, not every mild retake of the image keeps the verdict"
+        return "Mild JPEG compression, resizing or blur is enough to change this"
+    return "However, some mild retakes of the image change the verdict"
 
 
 def _not_assessed(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> Sentence:

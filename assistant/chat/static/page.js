@@ -22,9 +22,15 @@
     if (box) document.dispatchEvent(new CustomEvent("unmask-say", { detail: box.value }));
   });
 
-  // A citation that was opened closes when something else is pressed.
+  // A citation or the glossary closes when something else is pressed, the glossary on Escape too.
   document.addEventListener("click", (event) => {
-    for (const cite of document.querySelectorAll("details.cite[open]"))
-      if (!cite.contains(event.target)) cite.removeAttribute("open");
+    for (const opened of document.querySelectorAll("details.cite[open], details.glossary[open]"))
+      if (!opened.contains(event.target)) opened.removeAttribute("open");
+  });
+  document.addEventListener("keydown", (event) => {
+    const glossary = document.querySelector("details.glossary[open]");
+    if (event.key !== "Escape" || !glossary) return;
+    glossary.removeAttribute("open");
+    glossary.querySelector("summary").focus();
   });
 }

@@ -154,7 +154,7 @@ def test_a_failing_tool_does_not_end_the_turn(
     assert not seen[2].ok
     assert "no face" in json.loads(str(seen[2].content))["error"]
     assert join_sentences(answer(agent)) == "[Q1.faces]."
-    assert agent.case.steps_with_facts()[-1][1]["Q1.faces"].reads == "no face that was found"
+    assert agent.case.steps_with_facts()[-1][1]["Q1.faces"].reads == "no detectable face"
 
 
 def test_a_bug_ends_the_turn_visibly(agent: Agent, model: ScriptedModel, photo: Path) -> None:
@@ -298,7 +298,7 @@ def test_an_answer_is_never_empty(agent: Agent, model: ScriptedModel, photo: Pat
     """When nothing is left, what the search found is said by the template writer."""
     model.replies = [tool_call_reply(FIND), "All fake.", "All fake."]
     steps(agent.ask("find fakes", [photo]))
-    assert "3 faces were compared" in join_sentences(answer(agent))
+    assert "I compared 3 faces and found " in join_sentences(answer(agent))
     verdict = agent.workspace.hit("H1").verdict
     assert re.search(rf"verdict on H1\b.* is {verdict}", join_sentences(answer(agent)))
     assert answer(agent)[-1].source == "plain"

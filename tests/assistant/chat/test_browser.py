@@ -144,6 +144,7 @@ def test_an_investigation(pocket: str, visit: Visit, home: Path) -> None:
     """Upload, find, hits, detail, heat map, citation, follow-up: one person's way through."""
     page = visit(pocket)
     shot(page, "1-empty")
+    look_up_a_word(page)
     choose_gallery(page)
     ask(page, "Find fakes of this person.", home / "SECRET_NAME.png")
     page.locator("button.hit").first.wait_for()
@@ -166,9 +167,17 @@ def test_an_investigation(pocket: str, visit: Visit, home: Path) -> None:
     page.get_by_role("button", name="Show a heat map").click()
     page.get_by_alt_text("Heat map over the face of H1").wait_for()
 
+    hints = page.locator("#unmask-one .evidence .term")
+    assert "scale without limits" in (
+        hints.filter(has_text=re.compile("^logit$")).first.get_attribute("title") or ""
+    )
+    badge = page.locator("#unmask-one .badge").get_attribute("title")
+    assert badge is not None and "reason to look, not proof" in badge
+
     mark = page.locator("#unmask-one details.cite").first
     mark.locator("summary").click()
     assert mark.locator(".card").is_visible()
+    assert mark.locator("summary .of").get_attribute("title")
     shot(page, "3-detail")
     page.get_by_role("heading", name="Evidence").click()
     assert not mark.locator(".card").is_visible()
@@ -176,6 +185,19 @@ def test_an_investigation(pocket: str, visit: Visit, home: Path) -> None:
     answered(page, 2)
     assert page.locator("#unmask-chat .cite").count() > 0
     shot(page, "4-follow-up")
+
+
+def look_up_a_word(page: "Page") -> None:
+    """The question mark opens the glossary; Escape closes it, and so does a press outside."""
+    opener = page.locator("#unmask-head .glossary > summary")
+    terms = page.get_by_role("region", name="Glossary")
+    assert not terms.is_visible()
+    for close in (lambda: page.keyboard.press("Escape"), page.locator("#unmask-findings").click):
+        opener.click()
+        terms.get_by_text("Equal error rate").wait_for()
+        shot(page, "1-glossary")
+        close()
+        terms.wait_for(state="hidden")
 
 
 def choose_gallery(page: "Page") -> None:

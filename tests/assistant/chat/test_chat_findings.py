@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -78,12 +79,27 @@ def test_every_picture_and_field_has_a_name(workspace: Workspace) -> None:
 def test_the_evidence_table_is_complete(workspace: Workspace) -> None:
     """Value with unit, reading, method and limits of every measurement."""
     hit = findings_of(workspace).hits[0]
-    markup = detail(workspace, hit)
+    tooltips = re.compile(r'<span class="term" title="[^"]*">([^<]*)</span>')
+    markup = unescape(tooltips.sub(r"\1", detail(workspace, hit)))
     for item in hit.evidence:
-        assert f"{item.method}." in markup.replace("&#39;", "'")
-        assert item.limits in markup.replace("&#39;", "'")
+        assert f"{item.method}." in markup
+        assert item.limits in markup
     shown = [fact.shown for fact in workspace.facts(hit.handle) if ".E" in fact.id]
     assert all(value in markup for value in shown)
+
+
+def test_words_of_the_field_are_explained_where_they_stand(workspace: Workspace) -> None:
+    """Verdicts, bands, numbers and technical terms carry their meaning as a tooltip."""
+    hit = findings_of(workspace).hits[0]
+    listed = hits_html(findings_of(workspace), FaceThumbnails(workspace), rule=None, chosen=None)
+    for markup in (listed, detail(workspace, hit)):
+        titles = dict(re.findall(r'title="([^"]*)"[^>]*>([^<]*)<', markup))
+        explained = {word: title for title, word in titles.items()}
+        assert "reason to look, not proof" in explained["impersonation"]
+        assert "shows the query person" in explained["same person"]
+        assert re.search(r'class="band" title="The hatched part', markup)
+    shown = re.findall(r'title="[^"]+">([^<]+)</span>', detail(workspace, hit))
+    assert {"E1", "E2", "logit", "cosine", "forgery score", "prior odds"} <= {*shown}
 
 
 def test_what_is_missing_is_said_in_words(workspace: Workspace) -> None:
@@ -144,9 +160,9 @@ def test_what_passes_unseen_stands_beside_the_verdict(workspace: Workspace) -> N
 
     unseen = UnseenToolMissRate("swaps by unseen tools", 90, 30, 0.42)
     told = replace(hit, assessment=replace(hit.assessment, unseen=(unseen,)))
-    assert "Of 90 swaps by unseen tools, 30 also read so (33 %; at most 42 %" in detail(
+    assert "30 of 90 swaps by unseen tools also passed (33 %; at most 42 %" in detail(
         workspace, told
     )
     findings = replace(findings_of(workspace), hits=(told,))
     markup = hits_html(findings, FaceThumbnails(workspace), rule=None, chosen=None)
-    assert "30 of 90 swaps by unseen tools also read so" in markup
+    assert "30 of 90 swaps by unseen tools also passed" in markup

@@ -374,7 +374,7 @@ def test_models_are_listed_with_licence_and_size(home: Path) -> None:
 def test_the_list_says_where_models_of_ones_own_go(home: Path) -> None:
     """The help names the folder of further embedders, the list ends with where it lies."""
     told = " ".join(Answer("models", "list", "--help").stdout.split())
-    assert f"goes into MODELS/{EMBEDDERS_FOLDER}" in told
+    assert f"into MODELS/{EMBEDDERS_FOLDER}" in told
     assert f"Models: {home / 'models'}" in Answer("models", "list").stdout
 
 

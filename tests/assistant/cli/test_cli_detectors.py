@@ -295,7 +295,7 @@ def test_a_classifier_that_does_not_say_its_fake_class_is_unusable(home: Path) -
     assert row["state"] == "unusable"
     assert "classes.json" in row["problem"]
     assert "ask its author" in row["licence"]
-    assert "not usable as they are" in run("detectors").stdout
+    assert "Installed, but not usable" in run("detectors").stdout
 
 
 def test_a_classifier_without_its_processor_is_unusable(home: Path) -> None:

@@ -40,7 +40,7 @@ def real(made_dataset: "Manifest", tmp_path_factory: pytest.TempPathFactory) -> 
 def test_help_teaches() -> None:
     """The help shows commands to copy, every kind with what it is, and what the figures are of."""
     shown = run("fit", "--help").stdout
-    for words in ("unmask fit unifd_linear --real ~/photos", "goes on where it stopped", "seven"):
+    for words in ("unmask fit unifd_linear --real ~/photos", "continues where it stopped", "seven"):
         assert words in " ".join(shown.split())
     for kind, row in TRAINERS.items():
         assert f"{kind:<18}{row.title}" in shown
@@ -112,7 +112,7 @@ def test_json_is_one_object_and_the_run_is_tracked(real: Path, home: Path) -> No
 def test_interrupted_says_how_to_go_on(
     real: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C ends with 130 and says that the same command goes on; nothing is listed yet."""
+    """Ctrl-C ends with 130 and says how to continue; nothing is listed yet."""
 
     def interrupt(self: object, what: str, share: float, said: str) -> None:
         if share > 0.5:
@@ -121,7 +121,7 @@ def test_interrupted_says_how_to_go_on(
     monkeypatch.setattr(fit.FitProgressDisplay, "__call__", interrupt)
     answer = run("fit", "unifd_linear", "--real", real, "--no-track")
     assert answer.exit_code == 130
-    assert "repeat the command to go on" in answer.stderr
+    assert "repeat the command to continue" in answer.stderr
     folder = home / "models" / "detectors" / "my_unifd_linear"
     assert [it.name for it in folder.iterdir()] == [".fit"]
 

@@ -71,8 +71,7 @@ SHOWN = {
     ),
     "[count.copy].": "No face has the verdict copy.",
     "[hits.no forgery found], and [hits.copy].": (
-        "The verdict on H2 and H4 is no forgery found, and no hit that is listed has the verdict "
-        "copy."
+        "The verdict on H2 and H4 is no forgery found, and no listed hit has the verdict copy."
     ),
     "[hits.all].": "The hits are H1 to H4.",
     "Please note that [H1.regions].": "Please note that H1's map is strong at the nose.",

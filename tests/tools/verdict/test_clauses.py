@@ -22,7 +22,7 @@ def test_names_in_sentences_belong_to_their_measures() -> None:
 
 def test_what_stands_beside_a_verdict_is_set_apart() -> None:
     """A sentence that goes on after the verdict still reads."""
-    words = "no forgery found (3 of 90 swaps also read so)"
+    words = "no forgery found (3 of 90 swaps also passed)"
     fact = Fact("H3.verdict", "verdict", None, "in words", words, "rule", "")
     assert clause(fact).startswith("the verdict on {it} is no forgery found (")
 

@@ -112,7 +112,7 @@ def test_the_assessment_says_where_it_was_placed_and_by_what() -> None:
     assert (given.identity_place, given.fake_place, given.faces) == ("high", "low", 100)
     assert given.identity_band == RULE.for_gallery_size(100).identity_band
     assert given.notes[0] == (
-        "of 40 made-up swaps, 10 also read so (25 %; at most 39 % at 95 % confidence)"
+        "10 of 40 made-up swaps also passed (25 %; at most 39 % at 95 % confidence)"
     )
     assert "among 100 faces" in " ".join(given.notes)
     assert not RULE.assess(scores(HIGH, HIGH), usable=True).unseen
@@ -135,7 +135,7 @@ def test_more_faces_than_were_tried_are_told() -> None:
     """Beyond the sizes that were fitted the edge still rises, and the text says what it is."""
     given = RULE.for_gallery_size(5000).assess(scores(9.0, LOW), usable=True)
     assert not given.faces_measured
-    assert "5,000 faces were never tried" in " ".join(given.notes)
+    assert "5,000 faces are more than were ever tested" in " ".join(given.notes)
     assert RULE.for_gallery_size(100).assess(scores(9.0, LOW), usable=True).faces_measured
 
 

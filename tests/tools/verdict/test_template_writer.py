@@ -86,7 +86,7 @@ def test_an_altered_query_photo_is_not_compared_with_scores_that_were_not_asked(
             collect_evidence(measured, RULE.references, rule=RULE),
         )
     )
-    assert "98 %, by nothing but what differs from the query photo [E6]" in text
+    assert "98 %, based only on the differences from the query photo [E6]" in text
     assert "stands out" not in text
 
 
