@@ -4,8 +4,9 @@
 
 Photographs of the half of LFW's validation persons that is for fitting, each with another photo of
 the person as query, and frames of DFDC's originals of that half. The strongest value of each map is
-taken; what all but `ALPHA` of each kind do not exceed, persons as clusters, is no finding. Large photographs
-(portraits of FFHQ, web photographs) have no names or few: of these each counts by itself.
+taken; what all but `ALPHA` of each kind do not exceed, persons as clusters, is no finding. Large
+photographs (portraits of FFHQ, web photographs) have no names or few: of these each counts by
+itself.
 """
 
 import argparse
