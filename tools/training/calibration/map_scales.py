@@ -46,10 +46,7 @@ from tools.training.calibration.made_cases import portraits, split_persons
 from tools.training.data.forgery_pool import read_rgb
 from tools.verdict.calibration import conformal_threshold
 
-SHOWN, MAPS = 0.05, 2
-ALPHA = SHOWN / MAPS
-"""A photograph has a map of its face and one of the whole picture: each gets half of what may show
-anything on authentic photographs."""
+ALPHA = 0.05
 FRAMES = 60
 WEB_PERSONS = ("lionel_messi", "maria_sharapova", "virat_kohli")
 """Whose web photographs are fitted on; the others of that folder are there to report on."""
