@@ -433,7 +433,7 @@ def test_a_case_of_before_with_brackets_in_its_calls_resumes(
 ) -> None:
     """Handles that a model wrote in brackets mean the photos that they meant then."""
     record = Case.create(tmp_path, gallery=GALLERY)
-    copy = record.keep_photo(photo)
+    (copy,) = record.keep_photos([photo])
     record.begin_turn("who?", {"Q1": copy}, gallery=GALLERY)
     record.record_search({"photos": ["[Q1]"], "top": 3}, {"hits": []})
     restored = record.restore(case.models, home=case.settings.home)
