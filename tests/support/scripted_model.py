@@ -81,6 +81,7 @@ class ScriptedModel(BaseChatModel):
                 }
                 for place, call in enumerate(reply.tool_calls)
             ],
+            invalid_tool_calls=reply.invalid_tool_calls,
             usage_metadata=reply.usage_metadata,
         )
         yield ChatGenerationChunk(message=last)

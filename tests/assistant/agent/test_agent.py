@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    HumanMessage,
+    InvalidToolCall,
+    SystemMessage,
+    ToolMessage,
+)
 from PIL import Image
 
 from assistant import Unmask
@@ -142,6 +148,21 @@ def test_wrong_arguments_are_put_right_or_explained(
     assert "find_person" in str(results[1].content)
     assert "image" in str(results[2].content)
     assert "H2" in str(results[3].content)
+
+
+def test_a_call_that_cannot_be_read_is_asked_for_again(
+    agent: Agent, model: ScriptedModel, photo: Path
+) -> None:
+    """The reason is the call's result, which the model reads; its next call runs."""
+    bad = InvalidToolCall(
+        type="invalid_tool_call", id="1", name="find_person", args="{", error="it breaks off"
+    )
+    model.replies = [AIMessage("", invalid_tool_calls=[bad]), tool_call_reply(FIND), ANSWER]
+    seen = steps(agent.ask("find fakes", [photo]))
+    results = [step for step in seen if isinstance(step, ToolResult)]
+    assert [result.ok for result in results] == [False, True]
+    assert results[0].data == {"error": "it breaks off"}
+    assert "it breaks off" in model.received_prompts[1][-1].text
 
 
 def test_a_failing_tool_does_not_end_the_turn(
