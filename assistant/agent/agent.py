@@ -455,7 +455,7 @@ class Agent:
         asked += [
             (
                 ToolCall(bad["name"] or "", {}, bad["id"] or f"bad_{place}"),
-                ToolError(bad["error"] or "the call cannot be read"),
+                ToolError(bad["error"] or f"the call cannot be read: {bad['args']}"),
             )
             for place, bad in enumerate(message.invalid_tool_calls)
         ]

@@ -229,20 +229,22 @@ def _chunks(
 
 def _last_chunk(message: AIMessage) -> AIMessageChunk:
     """Everything of the message but its text, which was streamed."""
+    asked: list[Any] = [(it["name"], it["args"], it["id"]) for it in message.tool_calls]
+    # The reason in the place of arguments: langchain reads a text as no call, and keeps it.
+    asked += [(it["name"], it["error"], it["id"]) for it in message.invalid_tool_calls]
     calls = [
         ToolCallChunk(
             type="tool_call_chunk",
-            name=call["name"],
-            args=json.dumps(call["args"], ensure_ascii=False),
-            id=call["id"],
+            name=name,
+            args=json.dumps(told, ensure_ascii=False),
+            id=call_id,
             index=index,
         )
-        for index, call in enumerate(message.tool_calls)
+        for index, (name, told, call_id) in enumerate(asked)
     ]
     return AIMessageChunk(
         content="",
         tool_call_chunks=calls,
-        invalid_tool_calls=[] if calls else message.invalid_tool_calls,
         usage_metadata=message.usage_metadata,
         response_metadata=message.response_metadata,
         chunk_position="last",

@@ -155,14 +155,14 @@ def test_a_call_that_cannot_be_read_is_asked_for_again(
 ) -> None:
     """The reason is the call's result, which the model reads; its next call runs."""
     bad = InvalidToolCall(
-        type="invalid_tool_call", id="1", name="find_person", args="{", error="it breaks off"
+        type="invalid_tool_call", id="1", name="find_person", args="[", error=None
     )
     model.replies = [AIMessage("", invalid_tool_calls=[bad]), tool_call_reply(FIND), ANSWER]
     seen = steps(agent.ask("find fakes", [photo]))
     results = [step for step in seen if isinstance(step, ToolResult)]
     assert [result.ok for result in results] == [False, True]
-    assert results[0].data == {"error": "it breaks off"}
-    assert "it breaks off" in model.received_prompts[1][-1].text
+    assert results[0].data == {"error": "the call cannot be read: ["}
+    assert "cannot be read" in model.received_prompts[1][-1].text
 
 
 def test_a_failing_tool_does_not_end_the_turn(

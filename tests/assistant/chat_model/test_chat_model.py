@@ -235,9 +235,12 @@ def test_an_invalid_call_is_reported(qwen: LocalVLM) -> None:
     """A call that breaks off is handed on as invalid, with the reason, for the agent to answer."""
     model = qwen.bind_tools(TOOLS, tool_choice="find_person")
     message = model.invoke(asked("Find."), max_new_tokens=12)
+    chunks = [AIMessageChunk("I search."), *model.stream(asked("Find."), max_new_tokens=12)]
 
     assert message.tool_calls == []
     assert "breaks off" in str(message.invalid_tool_calls[0]["error"])
+    assert "breaks off" in str(whole(chunks).invalid_tool_calls[0]["args"])
+    assert whole(chunks).tool_calls == []
     assert message.usage_metadata is not None
     assert message.usage_metadata["output_tokens"] == 12
 

@@ -6,7 +6,7 @@ import xgrammar
 from assistant.chat_model.local.constrained import DecodingConstraints, GrammarCache
 from assistant.conversation.steps import ToolCall
 from assistant.conversation.tool_calls import ToolCallFormat
-from tests.support.model_texts import format_calls
+from tests.support.scripted_model import format_calls
 from tests.support.tiny_models import tokenizer
 
 TOOLS = (

@@ -13,7 +13,7 @@ from assistant.conversation.tool_calls import (
     ToolCallParser,
     detect_format,
 )
-from tests.support.model_texts import format_calls, parse_text
+from tests.support.scripted_model import format_calls, parse_text
 
 CALLS = (
     ToolCall("find_person", {"photos": ["Q1", "Q2"], "top": 5}),
