@@ -8,7 +8,7 @@ A `Settings` is passed down, never global. Variables: `UNMASK_HOME`, `UNMASK_MOD
 import os
 import urllib.request
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -23,8 +23,6 @@ VLM_WAIT_S = 600.0
 """How long a chat server may be silent. On a CPU a large model reads a long conversation (6,000
 tokens at 20 a second) for five minutes, and what may call tools comes as a whole (300 tokens at 2
 a second): seven and a half. Meanwhile the wait is shown, and can be stopped."""
-
-PROFILE_NAMES: tuple[ProfileName, ...] = get_args(ProfileName)
 
 
 def _user_data_folder() -> Path:
@@ -93,11 +91,6 @@ class Settings(BaseSettings):
         """(name, password) of everyone who may use the chat page; empty: no login is asked."""
         pairs = _logins(self.auth) if self.auth else []
         return tuple(pair for pair in pairs if pair is not None)
-
-    @property
-    def cases_dir(self) -> Path:
-        """Where each case has a folder of its own."""
-        return self.home / "cases"
 
     @property
     def keys_dir(self) -> Path:

@@ -13,11 +13,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from assistant.agent.directed_turns import (
     NARRATION_TIMEOUT_S,
@@ -47,12 +46,6 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
 )
-from assistant.conversation.tool_calls import (
-    FunctionCall,
-    InvalidFunctionCall,
-    repair_text,
-    validate_call,
-)
 from assistant.grounding.checker import FactContext, check_sentences, once
 from assistant.grounding.repair import (
     GroundedPrompt,
@@ -66,8 +59,10 @@ from assistant.grounding.repair import (
 from assistant.grounding.template_answers import answer
 from assistant.grounding.template_answers import written as filled_in
 from tools import toolkit
+from tools.agent_tools.langchain_tools import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
+from tools.search.instruments import ModelBundle
 from tools.search.query import SeveralFaces
 from tools.search.results import Findings
 
@@ -111,7 +106,7 @@ class Agent:
     """One conversation: a model, a workspace with photos and hits, and the case that records it.
 
     Serves one turn at a time. Tools run where `ask` is iterated; `stop` may be called from any
-    thread.
+    thread. `notes` are sentences for the person about a case that goes on.
     """
 
     def __init__(
@@ -122,20 +117,30 @@ class Agent:
         *,
         max_steps: int = MAX_STEPS,
         budget: int = CONTEXT_BUDGET_CHARS,
+        notes: Sequence[str] = (),
     ) -> None:
         self.model = model
         self.workspace = workspace
         self.case = case
         self.max_steps = max_steps
         self.budget = budget
+        self.notes = notes
         self._tools = {tool.name: tool for tool in toolkit(workspace)}
-        self._schemas = {
-            name: convert_to_openai_tool(tool)["function"]["parameters"]
-            for name, tool in self._tools.items()
-        }
         self._stopping = threading.Event()
         self.pending_question: PendingQuestion | None = None
         self._go_on(case.steps())
+
+    @classmethod
+    def begin(cls, model: BaseChatModel, models: ModelBundle, *, home: Path, gallery: str) -> Self:
+        """A new case on a gallery."""
+        workspace = Workspace(models, home=home, gallery=gallery)
+        return cls(model, workspace, Case.create(home, gallery=gallery))
+
+    @classmethod
+    def resume(cls, model: BaseChatModel, models: ModelBundle, case: Case, *, home: Path) -> Self:
+        """A recorded case that goes on."""
+        restored = case.restore(models, home=home)
+        return cls(model, restored.workspace, case, notes=restored.notes)
 
     def ask(
         self, text: str, photos: Sequence[Path] = (), *, plan: TurnPlanner | None = None
@@ -209,14 +214,11 @@ class Agent:
 
     def _several_faces(self, call: ToolCall) -> PendingQuestion | None:
         """Which face a refused call needs to be told, if that is why it was refused."""
-        values = [*call.arguments.values()]
-        named = [it for value in values for it in (value if isinstance(value, list) else [value])]
-        for photo in (it for it in named if it in [*self.workspace.photos]):
+        for photo in (it for it in call.handles if it in self.workspace.photos):
             try:
                 self.workspace.face(photo)
             except SeveralFaces as several:
-                again = PlannedTurn((FunctionCall(call.name, call.arguments),))
-                return PendingQuestion((photo,), tuple(several.boxes), again)
+                return PendingQuestion((photo,), tuple(several.boxes), PlannedTurn((call,)))
             except ToolError:
                 continue
         return None
@@ -267,9 +269,9 @@ class Agent:
         for number, call in enumerate(directed.calls, start=1):
             if self._stopping.is_set():
                 raise TurnCancelled
-            step = ToolCall(f"{PLANNED_CALL_PREFIX}{number}", call.name, call.arguments)
+            step = replace(call, id=f"{PLANNED_CALL_PREFIX}{number}")
             yield self._record(step)
-            result = self._result(step, None)
+            result = self._result(step)
             yield self._record(result)
             answered.append((step, result))
         if self.pending_question is not None and self.pending_question.boxes:
@@ -446,46 +448,46 @@ class Agent:
 
     def _called(self, message: AIMessage) -> Iterator[Step]:
         """All calls of one message, then their results, in order."""
-        asked: list[tuple[ToolCall, str | None]] = []
-        for place, call in enumerate(message.tool_calls):
-            asked.append(self._accepted(call["id"] or f"call_{place}", call["name"], call["args"]))
-        for place, bad in enumerate(message.invalid_tool_calls):
-            wrong = InvalidFunctionCall(
-                bad["args"] or "", bad["error"] or "the call cannot be read"
+        asked = [
+            self._checked_call(ToolCall(call["name"], call["args"], call["id"] or f"call_{place}"))
+            for place, call in enumerate(message.tool_calls)
+        ]
+        asked += [
+            (
+                ToolCall(bad["name"] or "", {}, bad["id"] or f"bad_{place}"),
+                ToolError(bad["error"] or f"the call cannot be read: {bad['args']}"),
             )
-            call_id = bad["id"] or f"bad_{place}"
-            asked.append((ToolCall(call_id, bad["name"] or "", {}), repair_text([wrong])))
+            for place, bad in enumerate(message.invalid_tool_calls)
+        ]
         for step, _ in asked:
             yield self._record(step)
-        for step, wrong_with_it in asked:
+        for step, wrong in asked:
             if self._stopping.is_set():
                 raise TurnCancelled
-            yield self._record(self._result(step, wrong_with_it))
+            yield self._record(self._result(step, wrong))
 
-    def _accepted(
-        self, call_id: str, name: str, arguments: dict[str, Any]
-    ) -> tuple[ToolCall, str | None]:
-        """The call with its arguments put right, or what the model must put right itself."""
-        call = validate_call(FunctionCall(name, arguments), self._schemas)
-        if isinstance(call, InvalidFunctionCall):
-            return ToolCall(call_id, name, arguments), repair_text([call])
+    def _checked_call(self, call: ToolCall) -> tuple[ToolCall, ToolError | None]:
+        """The call with its arguments put right, or with what the model must put right itself."""
         said = [step.text for step in self.case.steps() if isinstance(step, UserTurn)]
         hits = self.workspace.last_search[0].hits if self.workspace.last_search else ()
         known = [*self.workspace.photos, *(hit.handle for hit in hits)]
         text = strip_quotations(said[-1]) if said else ""
-        asked = correct_arguments(name, call.arguments, text=text, known=known)
-        return ToolCall(call_id, name, asked), None
+        asked = correct_arguments(call.name, call.arguments, text=text, known=known)
+        try:
+            return replace(call, arguments=check_arguments(self._tools, call.name, asked)), None
+        except ToolError as error:
+            return call, error
 
-    def _result(self, call: ToolCall, wrong: str | None) -> ToolResult:
+    def _result(self, call: ToolCall, wrong: ToolError | None = None) -> ToolResult:
         began = time.perf_counter()
         try:
             if wrong is not None:
-                raise ToolError(wrong)
+                raise wrong
             request = {"type": "tool_call", "id": call.id, "name": call.name}
             answer = self._tools[call.name].invoke({**request, "args": dict(call.arguments)})
         except ToolError as error:
             if isinstance(error, SeveralFaces):
-                again = PlannedTurn((FunctionCall(call.name, call.arguments),))
+                again = PlannedTurn((call,))
                 self.pending_question = PendingQuestion(
                     (str(error.photo),), tuple(error.boxes), again
                 )

@@ -5,13 +5,11 @@ names a call, the application makes it, and the model only words the result; whe
 slow or says what the measurements do not bear out, the template's text stands instead.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from assistant.agent.photo_questions import PhotoQuestion
 from assistant.conversation.steps import CheckedSentence, Step, ToolCall, ToolResult, UserTurn
-from assistant.conversation.tool_calls import FunctionCall
 from assistant.grounding.template_answers import describe_result
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
@@ -30,7 +28,7 @@ class PlannedTurn:
     `extra_text` are words as they stand, `cites` a text of citations to be filled in.
     """
 
-    calls: tuple[FunctionCall, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
     about: str | None = None
     extra_text: str = ""
     cites: str = ""
@@ -52,11 +50,9 @@ class PendingQuestion:
 def plan_photo_comparison(asked: PhotoQuestion) -> PlannedTurn:
     """Compare the photos of a question, and look at the suspected ones."""
     base, *others = asked.photos
-    compared = [
-        FunctionCall("compare_faces", {"first": base, "second": other}) for other in others[:4]
-    ]
+    compared = [ToolCall("compare_faces", {"first": base, "second": other}) for other in others[:4]]
     looked = [
-        FunctionCall("score_fake", {"image": it}) for it in asked.photos if it in asked.claimed_fake
+        ToolCall("score_fake", {"image": it}) for it in asked.photos if it in asked.claimed_fake
     ]
     return PlannedTurn((*compared, *(looked if asked.authentic else ())), extra_text=_which(asked))
 
@@ -82,7 +78,7 @@ def last_planned_turn(steps: Sequence[Step]) -> PlannedTurn | None:
         return None
     pictures = [str(call.arguments.get("image", "")) for call in calls]
     about = pictures[0] if len(calls) == 1 and pictures[0].startswith("H") else None
-    return PlannedTurn(tuple(FunctionCall(call.name, call.arguments) for call in calls), about)
+    return PlannedTurn(tuple(calls), about)
 
 
 # -- the template's text ------------------------------------------------------------------------
@@ -114,7 +110,7 @@ def _refused(
             "answer with the number of the face, from left to right."
         )
     else:
-        error = str(json.loads(str(result.content))["error"])
+        error = str(result.data["error"])
         text = f"{error[:1].upper()}{error[1:]}."
     yield CheckedSentence(text, (), "plain")
 

@@ -25,7 +25,6 @@ from typing import Any, Self
 from assistant.case.entry import CaseEntry
 from assistant.case.signing import SignedHead, SigningKeys
 from assistant.case.verification import Verification, is_intact, verify_record
-from assistant.conversation.arguments import normalise_arguments
 from assistant.conversation.steps import Step, UserTurn, from_json, to_json
 from assistant.settings import Settings
 from tools.agent_tools.workspace import Workspace
@@ -165,15 +164,11 @@ class Case:
                     told[-1][1].update({row["id"]: _fact(row) for row in entry.body["facts"]})
         return told
 
-    def keep_photo(self, path: Path) -> Path:
-        """A private copy of a photo, named by its content; the same bytes are kept once.
-
-        Raises UnreadableImage, which names the file, for one that is no picture.
-        """
-        return self.keep_photos([path])[0]
-
     def keep_photos(self, paths: Sequence[Path]) -> list[Path]:
-        """Private copies of several photos or videos: of all, or of none where one is neither."""
+        """Private copies of photos or videos, named by their content; the same bytes are kept once.
+
+        Of all of them, or of none where one is neither: UnreadableImage, which names the file.
+        """
         copies = [self.photos_folder / readable(path) for path in paths]
         try:
             for path, copy in zip(paths, copies, strict=True):
@@ -188,11 +183,6 @@ class Case:
                 "the disk, or choose another data folder by setting UNMASK_HOME"
             ) from error
         return copies
-
-    def record_photo(self, handle: str, copy: Path) -> None:
-        """Record which handle a kept photo got, once."""
-        if handle not in self.photos():
-            self._add((_PHOTO, {"handle": handle, "sha256": copy.name}))
 
     def photos(self) -> dict[str, Path]:
         """The private copies by handle, in the order in which they came."""
@@ -265,17 +255,21 @@ class Case:
         latest = self.latest_search()
         if latest is None:
             return None
-        # Cases of before hold arguments as the model wrote them.
-        arguments, chosen = normalise_arguments(latest["arguments"]), latest.get("chosen", {})
+        arguments, chosen = dict(latest["arguments"]), latest.get("chosen", {})
         try:
+            from tools import toolkit  # LangChain, which only this needs here
+
             for handle, number in chosen.items():
                 workspace.choose_face(handle, number)
                 arguments.pop("face", None)  # it is one of those
-            found = workspace.find_person(**arguments)
+            # Through the tool: cases of before hold arguments as the model wrote them.
+            find_person = next(tool for tool in toolkit(workspace) if tool.name == "find_person")
+            find_person.invoke(arguments)
         except (ToolError, SetupError) as error:
             return f"the latest search could not be run again: {error}"
         before = [hit["image_id"] for hit in latest["findings"]["hits"]]
-        same = before == [hit.image_id for hit in found.hits]
+        found = workspace.last_search[0].hits if workspace.last_search else ()
+        same = before == [hit.image_id for hit in found]
         return None if same else "the gallery has changed since: the hits are numbered anew"
 
     @property

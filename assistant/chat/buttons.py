@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assistant.agent.directed_turns import PlannedTurn
-from assistant.conversation.tool_calls import FunctionCall
+from assistant.conversation.steps import ToolCall
 from tools.search.results import Hit
 
 CAPABILITIES_TEXT = (
@@ -49,7 +49,7 @@ HIT_ACTIONS = (
 )
 
 EXAMPLE_TURNS: Mapping[str, PlannedTurn] = {
-    "What is in the gallery?": PlannedTurn((FunctionCall("gallery_summary", {}),)),
+    "What is in the gallery?": PlannedTurn((ToolCall("gallery_summary", {}),)),
     "What can you do?": PlannedTurn(extra_text=CAPABILITIES_TEXT),
     "How do I add images?": PlannedTurn(extra_text=ADD_IMAGES_TEXT),
 }
@@ -64,26 +64,26 @@ def plan_hit_action(action: str, hit: Hit, *, query: str) -> ActionTurn | None:
     look = {"image": handle}
     match action:
         case "why":
-            return ActionTurn(_why(hit), _about(handle, FunctionCall("score_fake", look)))
+            return ActionTurn(_why(hit), _about(handle, ToolCall("score_fake", look)))
         case "sure":
             question = f"How sure are you about {handle}?"
-            return ActionTurn(question, _about(handle, FunctionCall("score_fake", look)))
+            return ActionTurn(question, _about(handle, ToolCall("score_fake", look)))
         case "where":
             question = f"Where does {handle} look forged?"
-            return ActionTurn(question, _about(handle, FunctionCall("locate_artifacts", look)))
+            return ActionTurn(question, _about(handle, ToolCall("locate_artifacts", look)))
         case "describe":
             return ActionTurn(
-                f"Describe {handle}.", _about(handle, FunctionCall("describe_image", look))
+                f"Describe {handle}.", _about(handle, ToolCall("describe_image", look))
             )
         case "compare":
-            call = FunctionCall("compare_faces", {"first": query, "second": handle})
+            call = ToolCall("compare_faces", {"first": query, "second": handle})
             return ActionTurn(f"Compare {handle} with {query}.", PlannedTurn((call,)))
     return None
 
 
 def plan_search_again(photos: tuple[str, ...], top: int) -> ActionTurn:
     """The same search with another number of hits."""
-    call = FunctionCall("find_person", {"photos": list(photos), "top": top})
+    call = ToolCall("find_person", {"photos": list(photos), "top": top})
     return ActionTurn(f"Search again for the top {top}.", PlannedTurn((call,)))
 
 
@@ -93,7 +93,7 @@ DEFAULT_TOP = 20
 
 def plan_search(photos: tuple[str, ...]) -> PlannedTurn:
     """Photos came without a word: the person in them is searched for."""
-    return PlannedTurn((FunctionCall("find_person", {"photos": list(photos), "top": DEFAULT_TOP}),))
+    return PlannedTurn((ToolCall("find_person", {"photos": list(photos), "top": DEFAULT_TOP}),))
 
 
 def plan_example(text: str) -> ActionTurn | None:
@@ -102,7 +102,7 @@ def plan_example(text: str) -> ActionTurn | None:
     return None if directed is None else ActionTurn(text, directed)
 
 
-def _about(handle: str, call: FunctionCall) -> PlannedTurn:
+def _about(handle: str, call: ToolCall) -> PlannedTurn:
     return PlannedTurn((call,), about=handle)
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
 
+from assistant.conversation.steps import CheckedSentence
 from assistant.grounding.citations import (
     FactLookup,
-    SentenceLike,
     displayed_source,
     format_fact_value,
     split_citations,
@@ -39,7 +39,7 @@ SOURCE_LABELS = {
 
 
 def sentences_html(
-    sentences: Sequence[SentenceLike], fact: FactLookup, *, subject: str = ""
+    sentences: Sequence[CheckedSentence], fact: FactLookup, *, subject: str = ""
 ) -> str:
     """Sentences as runs of one writer each, marked with whose they are.
 
@@ -50,14 +50,14 @@ def sentences_html(
     return "".join(_run(source, tuple(said), fact, subject) for source, said in runs)
 
 
-def _run(source: str, sentences: Iterable[SentenceLike], fact: FactLookup, subject: str) -> str:
+def _run(source: str, sentences: Iterable[CheckedSentence], fact: FactLookup, subject: str) -> str:
     name, meaning = SOURCE_LABELS[source]
     said = " ".join(_sentence(sentence, fact, subject) for sentence in sentences)
     mark = f'<span class="who" title="{escape(meaning)}">{escape(name)}</span>'
     return f'<div class="said by-{escape(source)}">{said} {mark}</div>'
 
 
-def _sentence(sentence: SentenceLike, fact: FactLookup, subject: str) -> str:
+def _sentence(sentence: CheckedSentence, fact: FactLookup, subject: str) -> str:
     item = sentence.text.startswith("- ")
     said = sentence.text.removeprefix("- ")
     writer = displayed_source(sentence)

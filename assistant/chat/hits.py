@@ -5,14 +5,15 @@ Pictures are made small and embedded; no file of a gallery is ever exposed by it
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 from assistant.chat.buttons import HIT_ACTIONS
 from assistant.chat.citations import sentences_html
-from assistant.grounding.citations import SentenceLike
+from assistant.conversation.messages import PromptImages
+from assistant.conversation.steps import CheckedSentence
 from assistant.report.data_uris import data_uri, draw_box
 from assistant.report.maps import MapView, distance_view, forgery_view
 from assistant.report.templating import inconclusive_bands, render_template
@@ -33,20 +34,10 @@ _NEAR_BITS = 6
 """Hits whose aligned faces differ in at most so many bits of 64 look almost the same."""
 
 
-class CaseImages(Protocol):
-    """Where the pictures of a case come from; a Workspace is one."""
-
-    def pixels(self, handle: str) -> np.ndarray:
-        """The picture behind a handle: (h, w, 3) uint8 RGB."""
-
-    def aligned(self, handle: str, size: int) -> np.ndarray:
-        """Its face, upright and aligned: (size, size, 3) uint8 RGB."""
-
-
 class FaceThumbnails:
     """Faces of one search as data URIs, each made once."""
 
-    def __init__(self, pictures: CaseImages) -> None:
+    def __init__(self, pictures: PromptImages) -> None:
         self._pictures = pictures
         self._made: dict[tuple[str, int], tuple[str | None, int]] = {}
 
@@ -125,7 +116,7 @@ def detail_html(
     image: np.ndarray | None,
     rule: VerdictRule | None,
     facts: Sequence[Fact],
-    sentences: Sequence[SentenceLike],
+    sentences: Sequence[CheckedSentence],
     located: Localisation | None = None,
     reference_distance_map: ReferenceMap | None = None,
     picture: MapView | None = None,

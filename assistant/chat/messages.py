@@ -5,7 +5,6 @@ after a reload. Everything in them was escaped here; nothing that a model, a fil
 wrote is taken for markup.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
@@ -19,12 +18,10 @@ from assistant.conversation.steps import (
     Step,
     Stopped,
     ToolCall,
-    ToolContent,
     ToolResult,
     UserTurn,
 )
 from assistant.grounding.citations import FactLookup
-from tools.verdict.handles import SUBJECT_PATTERN
 
 Message = dict[str, Any]
 PhotoUri = Callable[[str], str | None]
@@ -116,7 +113,7 @@ class ChatTranscript:
             return
         message, call = self._calls.pop(result.call_id)
         shown = message | {
-            "content": message["content"] + _code(_words(result.content)),
+            "content": message["content"] + _code(_lines(result.data)),
             "metadata": {
                 "title": _title(call),
                 "status": "done",
@@ -179,14 +176,8 @@ def _dropped(sentences: tuple[CheckedSentence, ...]) -> str:
 
 def _title(call: ToolCall) -> str:
     """What a call does, with the handles that it is about: the rest of it is the model's text."""
-    names = [name for value in call.arguments.values() for name in _handles(value)]
     title = _TITLES.get(call.name, "Call a tool")
-    return f"{title} · {', '.join(names)}" if names else title
-
-
-def _handles(value: object) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    return [each for each in values if isinstance(each, str) and SUBJECT_PATTERN.fullmatch(each)]
+    return f"{title} · {', '.join(call.handles)}" if call.handles else title
 
 
 def _log(result: ToolResult) -> str:
@@ -196,21 +187,6 @@ def _log(result: ToolResult) -> str:
         return ""
     one, many = _COUNTED.get(result.name, ("result", "results"))
     return f"{result.count} {one if result.count == 1 else many}"
-
-
-def _words(content: ToolContent) -> str:
-    """What a tool told the model, pictures aside."""
-    if isinstance(content, str):
-        return _laid_out(content)
-    texts = [str(block["text"]) for block in content if block.get("type") == "text"]
-    return "\n".join(_laid_out(text) for text in texts)
-
-
-def _laid_out(text: str) -> str:
-    try:
-        return _lines(json.loads(text))
-    except ValueError:
-        return text
 
 
 def _lines(value: object) -> str:

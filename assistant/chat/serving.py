@@ -4,22 +4,18 @@ No sharing, no analytics, no history of calls, no monitoring, no API, no MCP: Gr
 not protect MCP. No folder of this machine is readable through the server.
 """
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from assistant.agent.agent import Agent
-from assistant.case.record import Case
 from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore
 from assistant.console.output import stdout_console
 from assistant.profile import LoadedModels
 from assistant.settings import Settings, set_upload_dir
-from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
 
@@ -64,8 +60,12 @@ def build_app(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[st
 
     parts = LoadedModels(settings)
     galleries = GalleryIndexer(settings, parts)
-    begin, resume = _openers(settings, parts, model)
-    handlers = EventHandlers(SessionStore(settings.home, begin=begin, resume=resume), galleries)
+    sessions = SessionStore(
+        home := settings.home,
+        begin=lambda gallery: ChatSession(Agent.begin(model, parts, home=home, gallery=gallery)),
+        resume=lambda case: ChatSession(Agent.resume(model, parts, case, home=home)),
+    )
+    handlers = EventHandlers(sessions, galleries)
     page = build_page(handlers, folders=galleries.allowed_folders())
     page.queue(api_open=False, default_concurrency_limit=4)
     return page, launch_options(settings)
@@ -104,29 +104,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _openers(
-    settings: Settings, parts: LoadedModels, model: BaseChatModel
-) -> tuple[Callable[[str], ChatSession], Callable[[Case], ChatSession]]:
-    return partial(_begin, settings, parts, model), partial(_resume, settings, parts, model)
-
-
-def _begin(
-    settings: Settings, parts: LoadedModels, model: BaseChatModel, gallery: str
-) -> ChatSession:
-    case = Case.create(settings.home, gallery=gallery)
-    workspace = Workspace(parts, home=settings.home, gallery=gallery)
-    return ChatSession(case, workspace, Agent(model, workspace, case))
-
-
-def _resume(
-    settings: Settings, parts: LoadedModels, model: BaseChatModel, case: Case
-) -> ChatSession:
-    restored = case.restore(parts, home=settings.home)
-    loop = Agent(model, restored.workspace, case)
-    return ChatSession(case, restored.workspace, loop, notes=restored.notes)
-
-
 def _model_of(settings: Settings) -> BaseChatModel:
-    from assistant.chat_model import load_chat_model
+    from assistant.chat_model.choice import load_chat_model
 
     return load_chat_model(settings)

@@ -8,13 +8,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from assistant.agent.agent import Event, TextDelta, TurnPlanner, Waiting
-from assistant.agent.directed_turns import PendingQuestion, last_planned_turn
-from assistant.case.record import Case
+from assistant.agent.agent import Agent, TextDelta, TurnPlanner, Waiting
+from assistant.agent.directed_turns import last_planned_turn
 from assistant.chat.buttons import ActionTurn, plan_hit_action, plan_search_again
 from assistant.chat.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
@@ -31,11 +29,11 @@ from assistant.conversation.steps import (
 )
 from assistant.grounding.citations import FactLookup
 from assistant.report.data_uris import data_uri, thumbnail
-from tools.agent_tools.workspace import FaceSnapshot, Workspace
+from tools.agent_tools.workspace import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
 from tools.search.results import Findings, Hit
-from tools.verdict.handles import Fact, parse_handle
+from tools.verdict.handles import Fact
 
 _PHOTO_PX = 160
 _WAIT_FOR_TURN_S = 10.0
@@ -62,49 +60,26 @@ class TurnStatus:
     unreadable_photo: Path | None = None
 
 
-class AgentProtocol(Protocol):
-    """What answers: the agent of this case."""
-
-    @property
-    def pending_question(self) -> PendingQuestion | None:
-        """What the application waits to be told, if anything."""
-
-    def ask(
-        self, text: str, photos: Sequence[Path] = (), *, plan: TurnPlanner | None = None
-    ) -> Iterator[Event]:
-        """One turn: tokens and silence as they come, and every finished step."""
-
-    def explain(self, handles: Sequence[str]) -> Iterator[Explanation]:
-        """Why hits got their verdicts."""
-
-    def stop(self) -> None:
-        """End the running turn at the next token."""
-
-
 class ChatSession:
-    """A case, its workspace and its agent, and how they look; `version` grows as findings change.
+    """An agent with its case and workspace, and how they look; `version` grows as findings change.
 
-    Turns go one at a time, whoever asks; what is looked at meanwhile is bound to faces. `told`
-    are the steps of a case that is opened again, each with its facts as they were then.
+    Turns go one at a time, whoever asks; what is looked at meanwhile is bound to faces.
     """
 
-    def __init__(
-        self, case: Case, workspace: Workspace, loop: AgentProtocol, *, notes: Sequence[str] = ()
-    ) -> None:
-        self.case, self.workspace = case, workspace
+    def __init__(self, agent: Agent) -> None:
+        self.agent, self.case, self.workspace = agent, agent.case, agent.workspace
         self.version = 0
         self.transcript = ChatTranscript(self._photo_uri)
-        self._loop = loop
-        self._faces = FaceThumbnails(workspace)
+        self._faces = FaceThumbnails(self.workspace)
         self._chosen: str | None = None
         self._maps: dict[FaceKey, FaceMaps] = {}
         self._explained: dict[str, tuple[CheckedSentence, ...]] = {}
         self._calls: dict[str, ToolCall] = {}
         self._turn = threading.Lock()
         self._wanted: str | None = None
-        for step, facts in case.steps_with_facts():
+        for step, facts in self.case.steps_with_facts():
             self._show(step, facts.get, live=False)
-        for note in notes:
+        for note in agent.notes:
             # The hits may be others than those that the old explanations are about.
             self._explained.clear()
             self.transcript.notice(f"{note[:1].upper()}{note[1:]}.")
@@ -119,12 +94,8 @@ class ChatSession:
     @property
     def messages(self) -> list[Message]:
         """The conversation as chat messages, with what the application asks as the last."""
-        pending_question = None if self.busy else self._loop.pending_question
-        asked = (
-            None
-            if pending_question is None
-            else clarification_message(pending_question, self._everybody)
-        )
+        asking = None if self.busy else self.agent.pending_question
+        asked = None if asking is None else clarification_message(asking, self._everybody)
         return [*self.transcript.messages, *([] if asked is None else [asked])]
 
     def ask(
@@ -185,7 +156,7 @@ class ChatSession:
     def stop(self) -> None:
         """End the running turn, if there is one, at its next token."""
         if self.busy:
-            self._loop.stop()
+            self.agent.stop()
 
     def say(self, text: str, turn: TurnStatus | None = None) -> None:
         """A sentence of the application, unless the turn has ended with its own about an error."""
@@ -217,7 +188,7 @@ class ChatSession:
     def _asked(
         self, turn: TurnStatus, text: str, photos: Sequence[Path], plan: TurnPlanner | None
     ) -> Iterator[None]:
-        for event in self._loop.ask(text, photos, plan=plan):
+        for event in self.agent.ask(text, photos, plan=plan):
             if isinstance(event, TextDelta):
                 self.transcript.token(event.text)
             elif isinstance(event, Waiting):
@@ -228,7 +199,7 @@ class ChatSession:
             yield
 
     def _explaining(self, handles: Sequence[str]) -> Iterator[None]:
-        for explanation in self._loop.explain(handles):
+        for explanation in self.agent.explain(handles):
             self._explained[explanation.hit] = explanation.sentences
             self.version += 1
             yield
@@ -250,12 +221,12 @@ class ChatSession:
             self._look_at_findings()
             return
         call = self._calls.get(result.call_id)
-        handle = _a_hit(list(call.arguments.values()) if call else [])
-        if handle is None or self._hit(handle) is None:
+        hit = next(filter(None, map(self._hit, call.handles if call else ())), None)
+        if hit is None:
             return
         if result.name == "locate_artifacts" and live:
-            self._make_maps(self.workspace.take_snapshot(handle))
-        self.choose(handle)
+            self._make_maps(self.workspace.take_snapshot(hit.handle))
+        self.choose(hit.handle)
 
     # -- what there is to see -----------------------------------------------------------------
 
@@ -428,15 +399,3 @@ def _unreadable(error: UnreadableImage, photo: Path | None) -> str:
 
 def _plain(hit: Hit) -> tuple[CheckedSentence, ...]:
     return (CheckedSentence(hit.explanation, source="plain"),)
-
-
-def _a_hit(arguments: Sequence[object]) -> str | None:
-    """The hit that a call was about, if it was about one."""
-    for argument in arguments:
-        try:
-            handle = parse_handle(str(argument))
-        except ToolError:
-            continue
-        if handle.subject.startswith("H") and not handle.kind:
-            return handle.subject
-    return None

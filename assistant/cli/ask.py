@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
     escape_terminal,
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from assistant.agent.agent import Agent
     from assistant.case.record import CaseSummary
     from assistant.settings import Settings
-
-DEFAULT_ASK_QUESTION = "Find fakes of this person."
-"""What is asked when only photos are given."""
 
 DEFAULT_EXPLAIN_COUNT = 5
 """Leading hits that `--explain` explains."""
@@ -84,8 +82,8 @@ def ask(
     with redirect_library_output(context):
         for photo in photos:
             readable(photo)  # a broken one is refused before a model is loaded
-        agent, notes = _agent(settings, gallery=gallery, case_id=case)
-    print_remarks(notes)
+        agent = _agent(settings, gallery=gallery, case_id=case)
+    print_remarks(agent.notes)
     told = TurnReporter(agent, show=not json)
     try:
         with redirect_library_output(context), RerankingDisplay() as display:
@@ -237,28 +235,23 @@ def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
     """Photos and the question; without a question the usual one, where the last is a file."""
     *photos, last = words
     if is_file(last):
-        return [Path(word) for word in words], DEFAULT_ASK_QUESTION
+        return [Path(word) for word in words], DEFAULT_QUESTION
     return [Path(word) for word in photos], last
 
 
-def _agent(
-    settings: "Settings", *, gallery: str | None, case_id: str | None
-) -> tuple["Agent", tuple[str, ...]]:
-    """The assistant on a new case, or on one that goes on; with notes for the person."""
+def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) -> "Agent":
+    """The assistant on a new case, or on one that goes on."""
     from assistant.agent.agent import Agent
     from assistant.case.record import Case
-    from assistant.chat_model import load_chat_model
+    from assistant.chat_model.choice import load_chat_model
     from assistant.profile import LoadedModels
-    from tools.agent_tools.workspace import Workspace
 
     home, parts = settings.home, LoadedModels(settings)
     opened = None if case_id is None else Case.open(home, case_id)
     model = load_chat_model(settings)
     if opened is None:
-        name = gallery or "default"
-        workspace = Workspace(parts, home=home, gallery=name)
-        return Agent(model, workspace, Case.create(home, gallery=name)), ()
-    restored = opened.restore(parts, home=home)
+        return Agent.begin(model, parts, home=home, gallery=gallery or "default")
+    agent = Agent.resume(model, parts, opened, home=home)
     if gallery is not None:
-        restored.workspace.gallery = gallery
-    return Agent(model, restored.workspace, opened), restored.notes
+        agent.workspace.gallery = gallery
+    return agent

@@ -1,16 +1,12 @@
 """`unmask fit`: a detector learnt from a person's own pictures."""
 
 import os
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from assistant.cli.options import JsonOption, load_settings, redirect_library_output
@@ -20,10 +16,9 @@ from assistant.console.output import (
     print_json,
     print_remarks,
     print_table,
-    stderr_console,
     stdout_console,
 )
-from assistant.console.progress import format_duration
+from assistant.console.progress import FitDisplay, format_duration
 from tools.errors import SetupError
 from tools.training.fitting.lesson import FitOptions
 from tools.training.fitting.trainers import TRAINERS
@@ -32,7 +27,6 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
     from tools.training.fitting.run import FittedDetector
 
-_LINE_EVERY_S = 30.0
 _SKIPS_SHOWN = 10
 _KINDS = "\n".join(f"{name:<18}{row.title}" for name, row in TRAINERS.items())
 
@@ -130,44 +124,6 @@ def fit(
         _print(fitted, kept)
 
 
-class FitProgressDisplay:
-    """What is being done and how far it is: a bar on a terminal, a line now and then in a log."""
-
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
-            TextColumn("{task.fields[said]}"),
-            console=stderr_console(), transient=True, disable=not sys.stderr.isatty(),
-        )  # fmt: skip
-        self._task: TaskID | None = None
-        self._what = ""
-        self._last_line = time.monotonic()
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def __call__(self, what: str, share: float, said: str) -> None:
-        """Take note of how far a step is."""
-        if self._task is None or what != self._what:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._task, self._what = self._bar.add_task(what, total=1.0, said=said), what
-        self._bar.update(self._task, completed=share, said=escape_terminal(said))
-        now = time.monotonic()
-        if self._bar.disable and now - self._last_line >= _LINE_EVERY_S:
-            self._last_line = now
-            sys.stderr.write(f"{what}: {share:.0%}, {escape_terminal(said)}\n")
-
-
 def _cores() -> int:
     return os.cpu_count() or 1
 
@@ -197,7 +153,7 @@ def _fit(
     engines = FitModels(parts.encoder, parts.faces, parts.fingerprint["faces"])
     real, fake = folders
     try:
-        with FitProgressDisplay() as display:
+        with FitDisplay() as display:
             return fit_detector(
                 kind,
                 real,

@@ -2,10 +2,19 @@
 
 import sys
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from assistant.console.output import escape_terminal, pluralize, stderr_console
 
@@ -15,75 +24,100 @@ if TYPE_CHECKING:
 _LINE_EVERY_S = 30.0
 
 
-class _Display:
-    """A bar while it is entered; where stderr is no terminal, a line now and then instead."""
+class ProgressDisplay(Progress):
+    """Bars while it is entered; where stderr is no terminal, a line now and then instead."""
 
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
+    def __init__(
+        self, *columns: str | ProgressColumn, transient: bool = True, quiet: bool = False
+    ) -> None:
+        hidden = quiet or not sys.stderr.isatty()
+        super().__init__(*columns, console=stderr_console(), transient=transient, disable=hidden)
+        self._bars: dict[str, TaskID] = {}
         self._last_line = time.monotonic()
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
+    def show(self, name: str, done: float, total: float | None, **changes: Any) -> None:
+        """Move the bar of this name, which is there from its first call on."""
+        if name not in self._bars:
+            self._bars[name] = self.add_task(escape_terminal(name), total=total, **changes)
+        self.update(self._bars[name], completed=done, total=total, **changes)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def _log(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
+        """The same for a log, unless a line was written a moment ago."""
         now = time.monotonic()
-        if self._bar.disable and now - self._last_line >= _LINE_EVERY_S:
+        if self.disable and now - self._last_line >= _LINE_EVERY_S:
             self._last_line = now
             sys.stderr.write(f"{line}\n")
 
 
-class IndexingDisplay(_Display):
+class IndexingDisplay(ProgressDisplay):
     """Shows indexing with its rate and the time that is left; call it with each progress."""
 
     def __init__(self) -> None:
-        bar = Progress(
-            TextColumn("indexing"), BarColumn(), TextColumn("{task.fields[state]}"),
-            console=stderr_console(), transient=True, disable=not sys.stderr.isatty(),
-        )  # fmt: skip
-        super().__init__(bar)
-        self._task: TaskID | None = None
+        super().__init__("indexing", BarColumn(), "{task.fields[state]}")
 
     def __call__(self, progress: "IndexProgress") -> None:
         """Take note of how far indexing is."""
         state = format_progress(progress)
-        if self._task is None:
-            self._task = self._bar.add_task("", total=progress.files_total, state=state)
-        self._bar.update(
-            self._task, total=progress.files_total, completed=progress.files_done, state=state
-        )
-        self._log(f"indexing: {state}")
+        self.show("", progress.files_done, progress.files_total, state=state)
+        self.write_line(f"indexing: {state}")
 
 
-class RerankingDisplay(_Display):
+class RerankingDisplay(ProgressDisplay):
     """Shows how many of the leading hits were looked at closer; call it with both numbers."""
 
     def __init__(self) -> None:
-        bar = Progress(
-            TextColumn("looking closer"), BarColumn(),
-            TextColumn("{task.completed} of {task.total}"),
-            console=stderr_console(), transient=True, disable=not sys.stderr.isatty(),
-        )  # fmt: skip
-        super().__init__(bar)
-        self._task: TaskID | None = None
+        super().__init__("looking closer", BarColumn(), "{task.completed} of {task.total}")
 
     def __call__(self, done: int, total: int) -> None:
         """Take note of how far the closer look is."""
-        if self._task is None:
-            self._task = self._bar.add_task("", total=total)
         # Gone at once when it is done: what is said next takes its place.
-        self._bar.update(
-            self._task, completed=done, total=total, visible=done < total, refresh=done == total
+        self.show("", done, total, visible=done < total)
+        self.refresh()
+        self.write_line(f"looking closer: {done} of {total}")
+
+
+class DownloadDisplay(ProgressDisplay):
+    """Shows downloads, a bar a file; call it with name, bytes here, bytes in all."""
+
+    def __init__(self) -> None:
+        name = TextColumn("{task.description}", markup=False)
+        super().__init__(name, BarColumn(), DownloadColumn(), transient=False)
+
+    __call__ = ProgressDisplay.show
+
+
+class FitDisplay(ProgressDisplay):
+    """Shows the step of a fitting, how far it is and what is said of it."""
+
+    def __init__(self) -> None:
+        name, said = (
+            TextColumn(f"{{task.{of}}}", markup=False) for of in ("description", "fields[said]")
         )
-        self._log(f"looking closer: {done} of {total}")
+        super().__init__(name, BarColumn(), TimeElapsedColumn(), said)
+
+    def __call__(self, what: str, share: float, said: str) -> None:
+        """Take note of how far a step is; the step before it is over."""
+        said = escape_terminal(said)
+        for before in [name for name in self._bars if name != what]:
+            self.remove_task(self._bars.pop(before))
+        self.show(what, share, 1.0, said=said)
+        self.write_line(f"{what}: {share:.0%}, {said}")
+
+
+class EvaluationDisplay(ProgressDisplay):
+    """Shows how far an evaluation is, on a terminal only; call it as `EvalOptions.progress`."""
+
+    def __init__(self, suite: str, *, quiet: bool = False) -> None:
+        what = TextColumn("{task.fields[what]}", markup=False)
+        super().__init__(
+            SpinnerColumn(), TextColumn("{task.description}", markup=False), what, BarColumn(),
+            MofNCompleteColumn(), TimeElapsedColumn(), quiet=quiet,
+        )  # fmt: skip
+        self._suite = suite
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Take note of how far it is; a `total` of 0 is not known."""
+        self.show(self._suite, done, total or None, what=escape_terminal(what))
 
 
 def format_progress(progress: "IndexProgress") -> str:
@@ -102,21 +136,3 @@ def format_duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-class DownloadDisplay(_Display):
-    """Shows downloads, a bar a file; call it with name, bytes here, bytes in all."""
-
-    def __init__(self) -> None:
-        bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
-            console=stderr_console(), disable=not sys.stderr.isatty(),
-        )  # fmt: skip
-        super().__init__(bar)
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, name: str, done_bytes: int, total_bytes: int) -> None:
-        """Take note of how much of a file is here."""
-        if name not in self._tasks:
-            self._tasks[name] = self._bar.add_task(escape_terminal(name), total=total_bytes)
-        self._bar.update(self._tasks[name], completed=done_bytes, total=total_bytes)

@@ -4,9 +4,12 @@ One list of steps is the conversation; the screen, the replay, the case record a
 prompt are views of it. Steps are frozen and survive a trip through JSON unchanged.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from tools.verdict.handles import SUBJECT_PATTERN
 
 ToolContent = str | list[dict[str, Any]]
 """What a tool tells the model: text, or content blocks (text and pictures)."""
@@ -48,11 +51,18 @@ class ModelText:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model asks for a tool."""
+    """A tool is asked for, by the model or by a button; `id` is the model's, or made here."""
 
-    id: str
     name: str
     arguments: Mapping[str, Any]
+    id: str = ""
+
+    @property
+    def handles(self) -> tuple[str, ...]:
+        """The photos, hits and comparisons that it is about."""
+        values = self.arguments.values()
+        named = [each for it in values for each in (it if isinstance(it, list) else [it])]
+        return tuple(it for it in named if isinstance(it, str) and SUBJECT_PATTERN.fullmatch(it))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,12 @@ class ToolResult:
     ok: bool
     duration_s: float
     count: int | None = None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the tool told in words, pictures aside; of a refusal its `error`."""
+        text = self.content if isinstance(self.content, str) else self.content[0]["text"]
+        return dict(json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)

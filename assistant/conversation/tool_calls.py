@@ -6,8 +6,7 @@
     {"name": "find_person", "arguments": {"photos": ["Q1"]}}
     </tool_call>
 
-*Qwen XML* (Qwen3-Coder, Qwen3.5 and later) has a tag an argument, so that types are lost and
-come back from the tool's schema (`validate_call`):
+*Qwen XML* (Qwen3-Coder, Qwen3.5 and later) has a tag an argument; one that is JSON is read as that:
 
     <tool_call>
     <function=find_person>
@@ -17,21 +16,19 @@ come back from the tool's schema (`validate_call`):
     </function>
     </tool_call>
 
-Pure: no model, no tokenizer. What cannot be run becomes a `InvalidFunctionCall`, whose `error` is
-written for the model: one repair turn shows it.
+Pure: no model, no tokenizer, no schema. What cannot be read becomes an `InvalidToolCall`, whose
+`error` is written for the model. Whether arguments fit, the tools say (`check_arguments`).
 """
 
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from assistant.conversation.arguments import coerce, validation_error
+from assistant.conversation.steps import ToolCall
 
 ToolCallFormat = Literal["hermes", "qwen_xml"]
-Schema = Mapping[str, Any]
 
 CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
@@ -43,15 +40,7 @@ _PARAMETER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionCall:
-    """One tool call: `arguments` by name, typed once `validate_call`."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class InvalidFunctionCall:
+class InvalidToolCall:
     """What the model meant as a call and nothing can run; `error` tells the model why."""
 
     text: str
@@ -66,33 +55,7 @@ def detect_format(template: str) -> ToolCallFormat | None:
     return "qwen_xml" if "<function=" in template else "hermes"
 
 
-def format_calls(calls: Iterable[FunctionCall], form: ToolCallFormat) -> str:
-    """The calls as a model of this form writes them, one below the other."""
-    body = _xml_body if form == "qwen_xml" else _json_body
-    return "\n".join(f"{CALL_OPEN}\n{body(call)}\n{CALL_CLOSE}" for call in calls)
-
-
-def _json_body(call: FunctionCall) -> str:
-    return json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
-
-
-def _xml_body(call: FunctionCall) -> str:
-    parameters = (
-        f"<parameter={name}>\n{_xml_value(value)}\n</parameter>\n"
-        for name, value in call.arguments.items()
-    )
-    return f"<function={call.name}>\n{''.join(parameters)}</function>"
-
-
-def _xml_value(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)  # as the templates' `| string`: True, None, 10
-
-
-def parse_call(body: str, form: ToolCallFormat) -> FunctionCall | InvalidFunctionCall:
+def parse_call(body: str, form: ToolCallFormat) -> ToolCall | InvalidToolCall:
     """What stands between the tags, as a call; arguments are not yet checked."""
     # A model may write the other form than its template's: the text itself decides.
     if form == "qwen_xml" or "<function=" in body:
@@ -100,60 +63,41 @@ def parse_call(body: str, form: ToolCallFormat) -> FunctionCall | InvalidFunctio
     return _from_json(body)
 
 
-def _from_xml(body: str) -> FunctionCall | InvalidFunctionCall:
+def _from_xml(body: str) -> ToolCall | InvalidToolCall:
     function = _FUNCTION.search(body)
     if function is None:
-        return InvalidFunctionCall(body.strip(), "the call has no <function=NAME>")
+        return InvalidToolCall(body.strip(), "the call has no <function=NAME>")
     arguments = {
-        found.group(1).strip(): found.group(2) for found in _PARAMETER.finditer(function.group(2))
+        found.group(1).strip(): _from_xml_value(found.group(2))
+        for found in _PARAMETER.finditer(function.group(2))
     }
-    return FunctionCall(function.group(1).strip(), arguments)
+    return ToolCall(function.group(1).strip(), arguments)
 
 
-def _from_json(body: str) -> FunctionCall | InvalidFunctionCall:
+def _from_xml_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _from_json(body: str) -> ToolCall | InvalidToolCall:
     text = body.strip()
     try:
         spoken = json.loads(text)
     except json.JSONDecodeError as error:
-        return InvalidFunctionCall(
+        return InvalidToolCall(
             text, f"the call is not JSON: {error.msg} at character {error.pos + 1}"
         )
     if not isinstance(spoken, dict) or not isinstance(spoken.get("name"), str):
-        return InvalidFunctionCall(text, 'the call is not {"name": …, "arguments": {…}}')
+        return InvalidToolCall(text, 'the call is not {"name": …, "arguments": {…}}')
     arguments = spoken.get("arguments", {})
     if isinstance(arguments, str):  # encoded twice, as OpenAI's API has it
         with contextlib.suppress(json.JSONDecodeError):
             arguments = json.loads(arguments)
     if not isinstance(arguments, dict):
-        return InvalidFunctionCall(text, '"arguments" is not an object', name=spoken["name"])
-    return FunctionCall(spoken["name"], arguments)
-
-
-def validate_call(
-    call: FunctionCall, schemas: Mapping[str, Schema]
-) -> FunctionCall | InvalidFunctionCall:
-    """The call with arguments of the types that its tool's schema asks for, or what is wrong.
-
-    `schemas` has the JSON schema of the arguments by tool name. A value of another type is
-    turned into the right one where that loses nothing: "10" into 10, "Q1" into ["Q1"].
-    """
-    text = json.dumps({"name": call.name, "arguments": dict(call.arguments)}, ensure_ascii=False)
-    if call.name not in schemas:
-        known = ", ".join(schemas) or "none"
-        return InvalidFunctionCall(
-            text, f"no tool is called {call.name!r}; there are: {known}", name=call.name
-        )
-    schema = schemas[call.name]
-    arguments = coerce(dict(call.arguments), schema)
-    if wrong := validation_error(arguments, schema):
-        return InvalidFunctionCall(text, f"{call.name}: {wrong}", name=call.name)
-    return FunctionCall(call.name, arguments)
-
-
-def repair_text(bad: Sequence[InvalidFunctionCall]) -> str:
-    """What the model is told when calls cannot be run."""
-    reasons = "; ".join(call.error for call in bad)
-    return f"No call was run: {reasons}. Write the calls again, corrected."
+        return InvalidToolCall(text, '"arguments" is not an object', name=spoken["name"])
+    return ToolCall(spoken["name"], arguments)
 
 
 class ToolCallParser:
@@ -165,16 +109,11 @@ class ToolCallParser:
 
     def __init__(self, form: ToolCallFormat) -> None:
         self.form = form
-        self.calls: list[FunctionCall | InvalidFunctionCall] = []
+        self.calls: list[ToolCall | InvalidToolCall] = []
         self._buffer = ""
         self._closing = ""  # the tag that ends what is being read; "" in text
         self._shown = False
         self._fresh = True  # at the start, or after a tag: white space is still dropped
-
-    @property
-    def in_call(self) -> bool:
-        """Whether a call has begun and not ended."""
-        return self._closing == CALL_CLOSE
 
     def feed(self, piece: str) -> str:
         """Take the next piece of text; returns what can be shown now."""
@@ -188,7 +127,7 @@ class ToolCallParser:
         """The text has ended: the last that can be shown; a call cut off is a bad one."""
         rest, self._buffer = self._buffer, ""
         if self._closing == CALL_CLOSE:
-            self.calls.append(InvalidFunctionCall(rest.strip(), "the call breaks off"))
+            self.calls.append(InvalidToolCall(rest.strip(), "the call breaks off"))
             rest = ""
         elif self._closing:
             rest = ""
@@ -243,13 +182,3 @@ def _undecided(text: str) -> int:
 
 def _may_open(end: str) -> bool:
     return CALL_OPEN.startswith(end) or THINK_OPEN.startswith(end)
-
-
-def parse_text(
-    text: str, form: ToolCallFormat
-) -> tuple[str, tuple[FunctionCall | InvalidFunctionCall, ...]]:
-    """A whole text at once: what people may see, and the calls."""
-    reader = ToolCallParser(form)
-    shown = reader.feed(text)
-    shown += reader.finish()
-    return shown, tuple(reader.calls)

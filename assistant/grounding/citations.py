@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from assistant.conversation.steps import CheckedSentence, join_sentences
 from assistant.grounding.sentences import split_sentences
@@ -12,22 +11,6 @@ from tools.verdict.clauses import clause
 from tools.verdict.handles import CITATION_PATTERN, NOT_MEASURED, Fact, parse_handle
 
 FactLookup = Callable[[str], Fact | None]
-
-
-class SentenceLike(Protocol):
-    """A sentence that was held against the facts."""
-
-    @property
-    def text(self) -> str:
-        """What it says, with citations in square brackets."""
-
-    @property
-    def source(self) -> str:
-        """Who wrote it: "model", "plain" or "unchecked"."""
-
-    @property
-    def finding(self) -> str | None:
-        """What the checker found wrong with the model's sentence that this one replaces."""
 
 
 UNCHECKED_MARK = "(unchecked, the model's own words)"
@@ -118,7 +101,7 @@ def _text(sentence: CheckedSentence, fact: FactLookup, *, mark: bool) -> str:
     return "".join(_piece(piece) for piece in split_citations(text, fact))
 
 
-def displayed_source(sentence: SentenceLike) -> str:
+def displayed_source(sentence: CheckedSentence) -> str:
     """Whose words a sentence is shown as: a model's are checked only in a form that allows it.
 
     Records of older versions, and edited ones, hold sentences that were never held to that form.

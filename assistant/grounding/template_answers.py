@@ -4,7 +4,6 @@ It answers what was asked by what the turn's tools answered last, and without an
 the workspace; so there is always an answer, and it is about the latest measurements.
 """
 
-import json
 from collections.abc import Sequence
 
 from assistant.conversation.steps import CheckedSentence, ToolCall, ToolResult
@@ -15,7 +14,7 @@ from assistant.grounding.statements import form_error
 from prompts import phrases
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
-from tools.verdict.handles import CITATION_PATTERN, SUBJECT_PATTERN, cited_handles
+from tools.verdict.handles import CITATION_PATTERN, cited_handles
 from tools.verdict.template_writer import explain
 
 
@@ -34,7 +33,7 @@ def describe_result(
     workspace: Workspace, call: ToolCall | None, result: ToolResult
 ) -> tuple[CheckedSentence, ...]:
     """What there is to say of one result; nothing where another search has overtaken it."""
-    image = str(call.arguments.get("image", "")).strip("[] ") if call else ""
+    image = str(call.arguments.get("image", "")) if call else ""
     if result.ok and result.name == "find_person":
         return describe_search(workspace)
     if result.ok and result.name == "score_fake" and image.startswith("H"):
@@ -80,7 +79,7 @@ def _about(result: ToolResult, image: str) -> str:
         case "score_fake":
             return f"[{image}.P2]. [{image}.E2] and [{image}.E4]. [{image}.E9]."
         case "compare_faces":
-            name = _comparison(result)
+            name = result.data["comparison"]
             return f"[{name}.P1]. [{name}.E7], and [{name}.E8]."
         case "locate_artifacts":
             return (
@@ -95,26 +94,16 @@ def _about(result: ToolResult, image: str) -> str:
     return ""
 
 
-def _comparison(result: ToolResult) -> str:
-    return str(json.loads(str(result.content))["comparison"])
-
-
 def _refusal(call: ToolCall | None) -> str:
     """What is known of the things that a refused call was about; nothing of what it said."""
-    named = (
-        [str(each) for value in call.arguments.values() for each in _each(value)] if call else []
-    )
-    photos = [name for name in named if name.startswith("Q") and SUBJECT_PATTERN.fullmatch(name)]
+    named = call.handles if call else ()
+    photos = [name for name in named if name.startswith("Q")]
     said = [phrases.TOOL_REFUSED, *(f"[{photo}.faces]." for photo in photos)]
     if any(name.startswith("H") for name in named):
         said += ["[hits.all].", phrases.WHICH_HIT]
     elif call is None or call.name in ("find_person", "gallery_summary"):
         said.append("[G5].")
     return " ".join(said)
-
-
-def _each(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) else [value]
 
 
 def describe_search(workspace: Workspace) -> tuple[CheckedSentence, ...]:

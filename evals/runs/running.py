@@ -12,9 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assistant.console.progress import EvaluationDisplay
 from assistant.settings import Settings
 from evals.options import EvalOptions
-from evals.progress import ProgressLine
 from evals.runs import folder as runs
 from evals.runs import report, tracking
 from evals.runs.environment import environment
@@ -86,7 +86,7 @@ def _check(suite: Suite, request: RunRequest) -> None:
 def _measure(request: RunRequest, folder: Path, begun: datetime, settings: Settings) -> EvalRun:
     suite, manifests = SUITES[request.suite], list["Manifest"]()
     clock = time.perf_counter()
-    with ProgressLine(request.suite, quiet=request.quiet) as watch:
+    with EvaluationDisplay(request.suite, quiet=request.quiet) as watch:
         options = dataclasses.replace(
             request.options, output=folder, progress=watch, record=manifests.append
         )

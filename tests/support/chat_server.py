@@ -85,7 +85,7 @@ def main(home: Path, name: str) -> None:
     settings = Settings(home=home, port=0, threads=1, folders=(home / "collection",), vlm=name)
 
     from assistant.chat.serving import build_app
-    from assistant.chat_model import load_chat_model
+    from assistant.chat_model.choice import load_chat_model
 
     script = {"scripted": reply, "stubborn": stubborn}.get(name)
     model = SlowModel(replies=[script] * 1000) if script else load_chat_model(settings)

@@ -5,16 +5,25 @@ Replies are a queue; what was asked is kept. It streams, calls tools and fails a
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import Field
+
+from assistant.conversation.steps import ToolCall
+from assistant.conversation.tool_calls import (
+    CALL_CLOSE,
+    CALL_OPEN,
+    InvalidToolCall,
+    ToolCallFormat,
+    ToolCallParser,
+)
 
 Reply = str | AIMessage | Exception | Callable[[list[BaseMessage]], str | AIMessage]
 
@@ -69,17 +78,15 @@ class ScriptedModel(BaseChatModel):
         for piece in re.findall(r"\s*\S+", reply.text):
             self.streamed += 1
             yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
+        asked: list[Any] = [
+            (it["name"], json.dumps(it["args"]), it["id"]) for it in reply.tool_calls
+        ]
+        asked += [(it["name"], it["args"], it["id"]) for it in reply.invalid_tool_calls]
         last = AIMessageChunk(
             content="",
             tool_call_chunks=[
-                {
-                    "name": call["name"],
-                    "args": json.dumps(call["args"]),
-                    "id": call["id"],
-                    "index": place,
-                    "type": "tool_call_chunk",
-                }
-                for place, call in enumerate(reply.tool_calls)
+                ToolCallChunk(type="tool_call_chunk", name=name, args=args, id=id_, index=place)
+                for place, (name, args, id_) in enumerate(asked)
             ],
             usage_metadata=reply.usage_metadata,
         )
@@ -112,3 +119,39 @@ def tool_call_reply(*calls: tuple[str, dict[str, Any]], text: str = "") -> AIMes
             for place, (name, arguments) in enumerate(calls, start=1)
         ],
     )
+
+
+def format_calls(calls: Iterable[ToolCall], form: ToolCallFormat) -> str:
+    """The calls as a model of this form writes them, one below the other."""
+    body = _xml_body if form == "qwen_xml" else _json_body
+    return "\n".join(f"{CALL_OPEN}\n{body(call)}\n{CALL_CLOSE}" for call in calls)
+
+
+def _json_body(call: ToolCall) -> str:
+    return json.dumps({"name": call.name, "arguments": call.arguments}, ensure_ascii=False)
+
+
+def _xml_body(call: ToolCall) -> str:
+    parameters = (
+        f"<parameter={name}>\n{_xml_value(value)}\n</parameter>\n"
+        for name, value in call.arguments.items()
+    )
+    return f"<function={call.name}>\n{''.join(parameters)}</function>"
+
+
+def _xml_value(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)  # as the templates' `| string`: True, None, 10
+
+
+def parse_text(
+    text: str, form: ToolCallFormat
+) -> tuple[str, tuple[ToolCall | InvalidToolCall, ...]]:
+    """A whole text at once: what people may see, and the calls."""
+    reader = ToolCallParser(form)
+    shown = reader.feed(text)
+    shown += reader.finish()
+    return shown, tuple(reader.calls)

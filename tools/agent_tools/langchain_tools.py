@@ -6,11 +6,11 @@ can do something about is a ToolError whose message says what.
 """
 
 import json
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, NoReturn
 
 from langchain_core.tools import BaseTool, StructuredTool
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from tools.agent_tools.facts import count_in_words, facts_for_model
 from tools.agent_tools.handle_parsing import normalise_handle
@@ -24,6 +24,33 @@ from tools.verdict.handles import Fact, parse_handle
 from tools.verdict.rule import VERDICTS
 
 ContentBlocks = list[str | dict[str, Any]]
+
+
+def _handle(written: Any) -> Any:
+    """A picture's handle as the workspace knows it, however it was written."""
+    return normalise_handle(written) if isinstance(written, str) else written
+
+
+def _several(written: Any) -> Any:
+    """One handle, or a list written as text, as the list that it stands for."""
+    if not isinstance(written, str):
+        return written
+    try:
+        listed = json.loads(written)
+    except json.JSONDecodeError:
+        listed = written
+    return listed if isinstance(listed, list) else [written]
+
+
+def _number(written: Any) -> Any:
+    if isinstance(written, bool):
+        raise ValueError(f"{written} is no number")
+    return written
+
+
+Picture = Annotated[str, BeforeValidator(_handle)]
+Pictures = Annotated[list[Picture], BeforeValidator(_several)]
+Number = Annotated[int, BeforeValidator(_number)]
 
 
 def toolkit(workspace: Workspace) -> list[BaseTool]:
@@ -51,12 +78,10 @@ class _Tools:
         self._workspace = workspace
 
     def find_person(
-        self, photos: list[str], top: int = 10, face: int | None = None
+        self, photos: Pictures, top: Number = 10, face: Number | None = None
     ) -> tuple[str, Findings]:
         """Search the gallery for the person in the photos; face: which one, from the left."""
-        findings = self._workspace.find_person(
-            [_picture(photo) for photo in photos], top=top, face=face
-        )
+        findings = self._workspace.find_person(photos, top=top, face=face)
         content = {
             "hits": [self._hit_line(hit.handle) for hit in findings.hits],
             "counts": {
@@ -67,18 +92,17 @@ class _Tools:
         }
         return _compact(content), findings
 
-    def score_fake(self, image: str) -> tuple[str, tuple[Fact, ...]]:
+    def score_fake(self, image: Picture) -> tuple[str, tuple[Fact, ...]]:
         """Verdict, probabilities and evidence about one photo or hit."""
-        handle = _picture(image)
-        facts = self._workspace.facts(handle)
-        content: dict[str, Any] = {"image": handle}
-        if handle.startswith("H"):
-            content["verdict"] = self._workspace.hit(handle).verdict
+        facts = self._workspace.facts(image)
+        content: dict[str, Any] = {"image": image}
+        if image.startswith("H"):
+            content["verdict"] = self._workspace.hit(image).verdict
         return _compact(content | _probabilities(facts) | {"evidence": _evidence(facts)}), facts
 
-    def compare_faces(self, first: str, second: str) -> tuple[str, FaceComparison]:
+    def compare_faces(self, first: Picture, second: Picture) -> tuple[str, FaceComparison]:
         """Compare two faces: the same person, the same photograph?"""
-        found = self._workspace.compare(_picture(first), _picture(second))
+        found = self._workspace.compare(first, second)
         content = {
             "comparison": found.handle,
             "faces": found.faces,
@@ -87,15 +111,14 @@ class _Tools:
         }
         return _compact(content), found
 
-    def locate_artifacts(self, image: str) -> tuple[str, Localisation]:
+    def locate_artifacts(self, image: Picture) -> tuple[str, Localisation]:
         """Where on the face of a photo or hit the signs of forgery lie."""
-        handle = _picture(image)
-        found = self._workspace.localise_forgery(handle)
+        found = self._workspace.localise_forgery(image)
         content = {
-            "image": handle,
+            "image": image,
             "evidence": [
                 {
-                    "id": f"{handle}.{item.id}",
+                    "id": f"{image}.{item.id}",
                     "region": evidence_region(item.id),
                     "reads": item.reads,
                 }
@@ -105,9 +128,9 @@ class _Tools:
         }
         return _compact(content), found
 
-    def describe_image(self, image: str) -> tuple[ContentBlocks, Description]:
+    def describe_image(self, image: Picture) -> tuple[ContentBlocks, Description]:
         """Look at a photo or hit: the picture, its format, quality and metadata."""
-        found = self._workspace.describe(_picture(image))
+        found = self._workspace.describe(image)
         text = {"type": "text", "text": _compact(found.to_words())}
         return [text, image_content_block(found.pixels)], found
 
@@ -139,11 +162,6 @@ class _Tools:
         return notes if findings.hits else [*notes, "no face in the gallery could be compared"]
 
 
-def _picture(handle: str) -> str:
-    """A picture's handle as the workspace knows it, however it was written."""
-    return normalise_handle(handle)
-
-
 def _probabilities(facts: Sequence[Fact]) -> dict[str, Any]:
     return {
         "probabilities": {
@@ -162,6 +180,29 @@ def _evidence(facts: Sequence[Fact]) -> list[dict[str, str]]:
 
 def _compact(content: dict[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def check_arguments(
+    tools: Mapping[str, BaseTool], name: str, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments that a model wrote as the tool takes them; ToolError says what does not fit.
+
+    Models write numbers as text, one photo where a list is wanted, "None" for no value. Names that
+    the tool does not know are wrong: they are made up, and it would ignore them.
+    """
+    if name not in tools:
+        raise ToolError(f"no tool is called {name!r}; there are: {', '.join(tools) or 'none'}")
+    takes = tools[name].args
+    if unknown := [it for it in given if it not in takes]:
+        known = ", ".join(takes) or "no arguments"
+        raise ToolError(f"{name}: no argument is called {unknown[0]!r}; it takes: {known}")
+    stated = {it: value for it, value in given.items() if value not in (None, "None", "null", "")}
+    schema: Any = tools[name].args_schema
+    try:
+        checked: dict[str, Any] = schema.model_validate(stated).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        _refuse(error)
+    return checked
 
 
 def _refuse(error: ValidationError) -> NoReturn:

@@ -1,25 +1,20 @@
-"""One answer: from token ids to the text that is shown, the calls, and one repair turn."""
+"""One answer: from token ids to the text that is shown, and the calls."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import torch
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from tokenizers.decoders import DecodeStream
 
 from assistant.chat_model.local.chat_template import prompt_inputs, to_template_messages
 from assistant.chat_model.local.constrained import DecodingConstraints, GrammarLogitsProcessor
 from assistant.chat_model.local.decoding import generate_token_ids
 from assistant.chat_model.local.loading import LoadedCheckpoint
-from assistant.conversation.tool_calls import (
-    FunctionCall,
-    InvalidFunctionCall,
-    ToolCallParser,
-    repair_text,
-    validate_call,
-)
+from assistant.conversation.steps import ToolCall
+from assistant.conversation.tool_calls import InvalidToolCall, ToolCallParser
 
 ChatPrompt = Sequence[BaseMessage]
 
@@ -37,33 +32,29 @@ class SamplingParams:
 @dataclass(frozen=True)
 class GenerationResult:
     """A finished answer. Times in seconds from the request, the prompt's included; `finish` is
-    "stop", "length" or "tool_calls"; `repaired`: its first calls were invalid."""
+    "stop", "length" or "tool_calls"."""
 
     text: str
-    calls: tuple[FunctionCall, ...]
-    bad: tuple[InvalidFunctionCall, ...]
+    calls: tuple[ToolCall, ...]
+    bad: tuple[InvalidToolCall, ...]
     input_tokens: int
     output_tokens: int
     first_token_s: float
     duration_s: float
     finish: str
-    repaired: bool = False
 
 
 class ResponseStream:
     """What a model says in one answer, token by token.
 
-    `text` is what was shown, `raw` what was said; after `finish`, `calls` fit their schemas and
-    `bad` ones do not. `tokens` counts the stop token too; `stopped`: it ended by itself.
+    `text` is what was shown; after `finish`, `calls` can be read and `bad` ones cannot. `tokens`
+    counts the stop token too; `stopped`: it ended by itself.
     """
 
-    def __init__(self, checkpoint: LoadedCheckpoint, constraints: DecodingConstraints) -> None:
-        self.text = self.raw = ""
-        self.calls: list[FunctionCall] = []
-        self.bad: list[InvalidFunctionCall] = []
+    def __init__(self, checkpoint: LoadedCheckpoint) -> None:
+        self.text = ""
         self.tokens = 0
         self.stopped = False
-        self._schemas = _schemas(constraints)
         self._stops = frozenset(checkpoint.stop_ids)
         self._silent = frozenset(checkpoint.suppressed_ids)
         self._words = checkpoint.tokenizer.backend_tokenizer
@@ -77,28 +68,25 @@ class ResponseStream:
         if self.stopped or token in self._silent:
             return ""
         piece = self._stream.step(self._words, token) or ""
-        self.raw += piece
         return self._show(self._reader.feed(piece))
 
     def finish(self) -> str:
-        """The answer has ended: the last text to show; calls are checked."""
-        last = self._show(self._reader.finish())
-        for call in self._reader.calls:
-            result = validate_call(call, self._schemas) if isinstance(call, FunctionCall) else call
-            if isinstance(result, FunctionCall):
-                self.calls.append(result)
-            else:
-                self.bad.append(result)
-        return last
+        """The answer has ended: the last text to show."""
+        return self._show(self._reader.finish())
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """What the model called."""
+        return tuple(it for it in self._reader.calls if isinstance(it, ToolCall))
+
+    @property
+    def bad(self) -> tuple[InvalidToolCall, ...]:
+        """What it meant as a call."""
+        return tuple(it for it in self._reader.calls if isinstance(it, InvalidToolCall))
 
     def _show(self, piece: str) -> str:
         self.text += piece
         return piece
-
-
-def _schemas(constraints: DecodingConstraints) -> dict[str, Mapping[str, Any]]:
-    functions = [tool["function"] for tool in constraints.callable]
-    return {it["name"]: it.get("parameters") or {"type": "object"} for it in functions}
 
 
 def generate(
@@ -107,52 +95,11 @@ def generate(
     constraints: DecodingConstraints,
     sampling: SamplingParams,
 ) -> Generator[str, None, GenerationResult]:
-    """Yield the text as it is said; returns the outcome. Closing it ends the generation.
-
-    When calls are invalid the model is told why and asked once more; what it calls then counts.
-    """
-    first = yield from _turn(checkpoint, messages, constraints, sampling)
-    if not first.bad or not constraints.callable:
-        return first
-    if first.text:
-        yield "\n"
-    again = yield from _turn(checkpoint, _with_complaint(messages, first), constraints, sampling)
-    return _joined(first, again)
-
-
-@dataclass(frozen=True)
-class _Turn(GenerationResult):
-    raw: str = ""
-
-
-def _with_complaint(messages: ChatPrompt, first: _Turn) -> list[BaseMessage]:
-    return [*messages, AIMessage(first.raw), HumanMessage(repair_text(first.bad))]
-
-
-def _joined(first: _Turn, again: _Turn) -> GenerationResult:
-    return GenerationResult(
-        text=f"{first.text}\n{again.text}" if first.text else again.text,
-        calls=again.calls,
-        bad=again.bad,
-        input_tokens=first.input_tokens + again.input_tokens,
-        output_tokens=first.output_tokens + again.output_tokens,
-        first_token_s=first.first_token_s,
-        duration_s=first.duration_s + again.duration_s,
-        finish=again.finish,
-        repaired=True,
-    )
-
-
-def _turn(
-    checkpoint: LoadedCheckpoint,
-    messages: ChatPrompt,
-    constraints: DecodingConstraints,
-    sampling: SamplingParams,
-) -> Generator[str, None, _Turn]:
+    """Yield the text as it is said; returns the outcome. Closing it ends the generation."""
     hearing = _Hearing(checkpoint, [messages], [constraints], sampling)
     for _, piece in hearing:
         yield piece
-    return hearing.turns()[0]
+    return hearing.results()[0]
 
 
 def generate_batch(
@@ -161,20 +108,11 @@ def generate_batch(
     constraints: Sequence[DecodingConstraints],
     sampling: SamplingParams,
 ) -> list[GenerationResult]:
-    """Answers to several prompts in one padded pass; those with invalid calls are asked again."""
+    """Answers to several prompts in one padded pass."""
     hearing = _Hearing(checkpoint, prompts, constraints, sampling)
     for _ in hearing:
         pass
-    outcomes: list[GenerationResult] = []
-    for messages, held, turn in zip(prompts, constraints, hearing.turns(), strict=True):
-        if turn.bad and held.callable:
-            again = _Hearing(checkpoint, [_with_complaint(messages, turn)], [held], sampling)
-            for _ in again:
-                pass
-            outcomes.append(_joined(turn, again.turns()[0]))
-        else:
-            outcomes.append(turn)
-    return outcomes
+    return hearing.results()
 
 
 def _ids(
@@ -202,7 +140,7 @@ class _Hearing:
         self._prompts = prompts
         self._bounds = constraints
         self._sampling = sampling
-        self._transcripts = [ResponseStream(checkpoint, held) for held in constraints]
+        self._transcripts = [ResponseStream(checkpoint) for _ in prompts]
         self._input_tokens = [0] * len(prompts)
         self._started = perf_counter()
         self._first_s = [0.0] * len(prompts)
@@ -274,19 +212,18 @@ class _Hearing:
             [GrammarLogitsProcessor(grammars, width=checkpoint.vocabulary)] if any(grammars) else []
         )
 
-    def turns(self) -> list[_Turn]:
+    def results(self) -> list[GenerationResult]:
         """The outcomes, once the text has ended."""
         return [
-            _Turn(
+            GenerationResult(
                 text=it.text,
-                calls=tuple(it.calls),
-                bad=tuple(it.bad),
+                calls=it.calls,
+                bad=it.bad,
                 input_tokens=input_tokens,
                 output_tokens=it.tokens,
                 first_token_s=first_s,
                 duration_s=last_s,
                 finish="length" if not it.stopped else "tool_calls" if it.calls else "stop",
-                raw=it.raw,
             )
             for it, input_tokens, first_s, last_s in zip(
                 self._transcripts, self._input_tokens, self._first_s, self._last_s, strict=True

@@ -38,13 +38,12 @@ class DecodingConstraints:
 
     `tools` in OpenAI's form; `tool_choice` is "auto", "any" (a call and nothing else), "none" or
     a tool's name; `citations` are the ids that a `[` may open (None: brackets are free, empty:
-    there are none); `json_schema` makes the whole answer one JSON value.
+    there are none).
     """
 
     tools: tuple[Mapping[str, Any], ...] = ()
     tool_choice: str = AUTO
     citations: tuple[str, ...] | None = None
-    json_schema: Mapping[str, Any] | None = None
 
     @property
     def callable(self) -> tuple[Mapping[str, Any], ...]:
@@ -61,7 +60,7 @@ class DecodingConstraints:
     @property
     def free(self) -> bool:
         """Whether anything may be said."""
-        return not self.tools and self.citations is None and self.json_schema is None
+        return not self.tools and self.citations is None
 
 
 class GrammarCache:
@@ -78,10 +77,6 @@ class GrammarCache:
         self, constraints: DecodingConstraints, form: ToolCallFormat
     ) -> xgrammar.CompiledGrammar:
         """The grammar of an answer within the bounds."""
-        if constraints.json_schema is not None:
-            return self._compiler.compile_json_schema(
-                json.dumps(constraints.json_schema), any_whitespace=False
-            )
         tag = StructuralTag(format=_answer(constraints, form))
         return self._compiler.compile_structural_tag(tag)
 

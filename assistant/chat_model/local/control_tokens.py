@@ -14,8 +14,6 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 
-from assistant.conversation.tool_calls import CALL_CLOSE, CALL_OPEN
-
 TemplateMessages = list[dict[str, Any]]
 
 _MARKERS = re.compile("[\U000f0000\U000f0001]")
@@ -30,20 +28,14 @@ _SERVERS = re.compile(
 
 
 def escape_control_tokens(conversation: TemplateMessages, tokenizer: Any) -> TemplateMessages:
-    """A conversation in which no text holds a control token; the template writes its own.
-
-    In the model's own words the tags of calls stay: one that could not be run is shown it again.
-    """
+    """A conversation in which no text holds a control token; the template writes its own."""
     tokens = tuple(
         token.content
         for token in tokenizer.added_tokens_decoder.values()
         if len(token.content.strip()) > 1 and (token.special or token.content[0] in "<[")
     )
-    others, own = (
-        _any_of(tokens),
-        _any_of(tuple(it for it in tokens if it not in (CALL_OPEN, CALL_CLOSE))),
-    )
-    return [_plain(turn, own if turn["role"] == "assistant" else others) for turn in conversation]
+    pattern = _any_of(tokens)
+    return [_plain(turn, pattern) for turn in conversation]
 
 
 @lru_cache(maxsize=8)

@@ -17,12 +17,11 @@ from langchain_core.messages import (
     ToolCallChunk,
     UsageMetadata,
 )
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-from pydantic import BaseModel, Field, InstanceOf
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import Field, InstanceOf
 
 from assistant.chat_model.local.answering import (
     GenerationResult,
@@ -90,21 +89,6 @@ class LocalVLM(BaseChatModel):
             require_tools(self.checkpoint.processor, formatted, self.checkpoint.name)
         return self.bind(tools=formatted, tool_choice=tool_choice, **kwargs)
 
-    def with_structured_output(
-        self, schema: Any, *, include_raw: bool = False, **kwargs: Any
-    ) -> Runnable[LanguageModelInput, Any]:
-        """Answers that are one JSON value of the schema, by grammar: a dict, or the pydantic
-        model when `schema` is one."""
-        if include_raw:
-            raise NotImplementedError("include_raw: bind json_schema and parse the message")
-        is_model = isinstance(schema, type) and issubclass(schema, BaseModel)
-        parser: Any = (
-            PydanticOutputParser(pydantic_object=schema) if is_model else JsonOutputParser()
-        )
-        bound = self.bind(json_schema=convert_to_json_schema(schema), **kwargs)
-        chain: Runnable[LanguageModelInput, Any] = bound | parser
-        return chain
-
     def _stream(
         self,
         messages: list[BaseMessage],
@@ -165,7 +149,6 @@ class LocalVLM(BaseChatModel):
             tools=tuple(convert_to_openai_tool(tool) for tool in options.get("tools") or ()),
             tool_choice=_choice(options.get("tool_choice")),
             citations=None if citations is None else tuple(citations),
-            json_schema=options.get("json_schema"),
         )
         sampling = SamplingParams(
             max_new_tokens=options.get("max_new_tokens", self.max_new_tokens),
@@ -203,13 +186,12 @@ class LocalVLM(BaseChatModel):
                 "finish_reason": outcome.finish,
                 "first_token_s": outcome.first_token_s,
                 "duration_s": outcome.duration_s,
-                "repaired": outcome.repaired,
             },
         )
 
 
 _OPTIONS = {
-    "allowed_citations", "constrained", "json_schema", "max_new_tokens", "seed", "temperature",
+    "allowed_citations", "constrained", "max_new_tokens", "seed", "temperature",
     "tool_choice", "tools",
 }  # fmt: skip
 
@@ -247,20 +229,22 @@ def _chunks(
 
 def _last_chunk(message: AIMessage) -> AIMessageChunk:
     """Everything of the message but its text, which was streamed."""
+    asked: list[Any] = [(it["name"], it["args"], it["id"]) for it in message.tool_calls]
+    # The reason in the place of arguments: langchain reads a text as no call, and keeps it.
+    asked += [(it["name"], it["error"], it["id"]) for it in message.invalid_tool_calls]
     calls = [
         ToolCallChunk(
             type="tool_call_chunk",
-            name=call["name"],
-            args=json.dumps(call["args"], ensure_ascii=False),
-            id=call["id"],
+            name=name,
+            args=json.dumps(told, ensure_ascii=False),
+            id=call_id,
             index=index,
         )
-        for index, call in enumerate(message.tool_calls)
+        for index, (name, told, call_id) in enumerate(asked)
     ]
     return AIMessageChunk(
         content="",
         tool_call_chunks=calls,
-        invalid_tool_calls=[] if calls else message.invalid_tool_calls,
         usage_metadata=message.usage_metadata,
         response_metadata=message.response_metadata,
         chunk_position="last",

@@ -17,7 +17,7 @@ from assistant.chat_model.served.errors import (
     translate_server_errors,
     unexpected_response,
 )
-from assistant.chat_model.served.routes import ServerEndpoint, parse_endpoint
+from assistant.chat_model.served.routes import parse_endpoint
 from assistant.conversation.server_wait import Silence, heard
 from assistant.settings import VLM_WAIT_S
 
@@ -165,9 +165,9 @@ def load_served_vlm(url: str, *, wait_s: float = VLM_WAIT_S) -> ServedVLM:
     ChatServerError when the server does not answer.
     """
     way = parse_endpoint(url)
-    return ServedVLM(
+    served = ServedVLM(
         server=way.base,
-        model=way.model or _first_model(way),
+        model=way.model,
         base_url=way.base,
         api_key=SecretStr(way.key),
         openai_proxy=None,
@@ -180,17 +180,14 @@ def load_served_vlm(url: str, *, wait_s: float = VLM_WAIT_S) -> ServedVLM:
         output_version=None,
         stream_usage=False,
     )
+    served.model_name = way.model or _first_model(served)
+    return served
 
 
-def _first_model(way: ServerEndpoint) -> str:
-    with translate_server_errors(way.base), way.client() as http:
-        client = openai.OpenAI(
-            base_url=way.base,
-            api_key=way.key,
-            http_client=http,
-            timeout=openai.Timeout(LIST_MODELS_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-            max_retries=0,
-        )
+def _first_model(served: ServedVLM) -> str:
+    timeout = openai.Timeout(LIST_MODELS_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+    client = served.root_client.with_options(timeout=timeout, max_retries=0)
+    with translate_server_errors(served.server):
         answer = client.models.with_raw_response.list().http_response
         return _Models.model_validate_json(answer.content).data[0].id
 

@@ -65,7 +65,7 @@ class DialogueBuilder:
     def calls(self, name: str, **arguments: Any) -> str:
         """The model calls a tool; returns the call's id."""
         self._calls += 1
-        self.steps.append(ToolCall(f"call_{self._calls}", name, arguments))
+        self.steps.append(ToolCall(name, arguments, f"call_{self._calls}"))
         return f"call_{self._calls}"
 
     def add_tool_result(

@@ -21,7 +21,7 @@ from typing import Any
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
-from assistant.chat_model import LocalVLM
+from assistant.chat_model.local.model import LocalVLM
 from assistant.conversation.messages import explanation_messages
 from assistant.conversation.steps import CheckedSentence, Explanation
 from assistant.grounding.checker import FactContext, check_sentences

@@ -20,7 +20,7 @@ from pathlib import Path
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
-from assistant.chat_model import LocalVLM
+from assistant.chat_model.local.model import LocalVLM
 from evals.options import EvalOptions
 from evals.runs.samples import SampleWriter
 from evals.suites.agent.desks import make_workspaces

@@ -26,7 +26,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
-from assistant.chat_model import LocalVLM
+from assistant.chat_model.local.model import LocalVLM
 from evals.options import EvalOptions, no_progress
 from evals.suites.injection.attacks import CHANNELS, GOALS, LEADS, Attack, sample_attacks
 from evals.suites.injection.scene import TARGET, AttackScenes, inject_into_tool

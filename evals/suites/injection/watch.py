@@ -73,7 +73,7 @@ def observe_case(
 
     "{hit}" in a question is the hit that shows the `target` picture.
     """
-    investigation = ChatSession(case, agent.workspace, agent)
+    investigation = ChatSession(agent)
     wrong: list[str] = []
     calls: list[tuple[str, ...]] = []
     if upload is not None:

@@ -25,8 +25,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from PIL import Image
 
 import prompts
-from assistant.chat_model import LocalVLM
 from assistant.chat_model.choice import profile_checkpoint_dir
+from assistant.chat_model.local.model import LocalVLM
 from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from evals.options import EvalOptions

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    HumanMessage,
+    InvalidToolCall,
+    SystemMessage,
+    ToolMessage,
+)
 from PIL import Image
 
 from assistant import Unmask
@@ -142,6 +148,21 @@ def test_wrong_arguments_are_put_right_or_explained(
     assert "find_person" in str(results[1].content)
     assert "image" in str(results[2].content)
     assert "H2" in str(results[3].content)
+
+
+def test_a_call_that_cannot_be_read_is_asked_for_again(
+    agent: Agent, model: ScriptedModel, photo: Path
+) -> None:
+    """The reason is the call's result, which the model reads; its next call runs."""
+    bad = InvalidToolCall(
+        type="invalid_tool_call", id="1", name="find_person", args="[", error=None
+    )
+    model.replies = [AIMessage("", invalid_tool_calls=[bad]), tool_call_reply(FIND), ANSWER]
+    seen = steps(agent.ask("find fakes", [photo]))
+    results = [step for step in seen if isinstance(step, ToolResult)]
+    assert [result.ok for result in results] == [False, True]
+    assert results[0].data == {"error": "the call cannot be read: ["}
+    assert "cannot be read" in model.received_prompts[1][-1].text
 
 
 def test_a_failing_tool_does_not_end_the_turn(
@@ -433,7 +454,7 @@ def test_a_case_of_before_with_brackets_in_its_calls_resumes(
 ) -> None:
     """Handles that a model wrote in brackets mean the photos that they meant then."""
     record = Case.create(tmp_path, gallery=GALLERY)
-    copy = record.keep_photo(photo)
+    (copy,) = record.keep_photos([photo])
     record.begin_turn("who?", {"Q1": copy}, gallery=GALLERY)
     record.record_search({"photos": ["[Q1]"], "top": 3}, {"hits": []})
     restored = record.restore(case.models, home=case.settings.home)

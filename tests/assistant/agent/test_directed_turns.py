@@ -11,7 +11,6 @@ from assistant.agent.agent import Agent, TextDelta
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.case.record import Case
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
-from assistant.conversation.tool_calls import FunctionCall
 from prompts.phrases import WHICH_FACE
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel, tool_call_reply
@@ -51,7 +50,7 @@ def turn(agent: Agent, *args: object, **options: object) -> list[Step]:
 def pressed(name: str, **arguments: object) -> PlannedTurn:
     """What a button asks for."""
     about = str(arguments.get("image", ""))
-    return PlannedTurn((FunctionCall(name, arguments),), about if about.startswith("H") else None)
+    return PlannedTurn((ToolCall(name, arguments),), about if about.startswith("H") else None)
 
 
 def calls(steps: list[Step]) -> list[tuple[str, dict[str, object]]]:

@@ -31,7 +31,7 @@ def test_steps_come_back_in_order(case: Case, tmp_path: Path) -> None:
     """What was appended is there after opening the case again."""
     steps: list[Step] = [
         UserTurn("find fakes", ("Q1",)),
-        ToolCall("1", "find_person", {"photos": ["Q1"]}),
+        ToolCall("find_person", {"photos": ["Q1"]}, "1"),
         Stopped(),
     ]
     for step in steps:
@@ -255,10 +255,9 @@ def test_photos_are_private_copies_without_their_names(case: Case, tmp_path: Pat
     """Only the owner reads them, no file name survives, and a changed copy is noticed."""
     path = tmp_path / "Ada Lovelace.png"
     Image.fromarray(picture(1)).save(path)
-    copy = case.keep_photo(path)
-    case.record_photo("Q1", copy)
-    case.record_photo("Q1", copy)
-    assert case.keep_photo(path) == copy
+    (copy,) = case.keep_photos([path])
+    case.begin_turn("who?", {"Q1": copy}, gallery=case.gallery)
+    assert case.keep_photos([path]) == [copy]
     assert case.photos() == {"Q1": copy}
     assert copy.read_bytes() == path.read_bytes()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
@@ -275,7 +274,7 @@ def test_a_broken_photo_is_not_kept(case: Case, tmp_path: Path) -> None:
     """A file that is no picture is refused by name and leaves nothing behind."""
     (tmp_path / "ada.jpg").write_text("not a picture")
     with pytest.raises(ToolError, match=r"ada\.jpg"):
-        case.keep_photo(tmp_path / "ada.jpg")
+        case.keep_photos([tmp_path / "ada.jpg"])
     assert list(case.photos_folder.iterdir()) == []
 
 
@@ -379,7 +378,7 @@ def test_a_turn_is_recorded_at_once(case: Case, tmp_path: Path) -> None:
     """Gallery, photos and words, in that order; photos that are known once."""
     path = tmp_path / "good.png"
     Image.fromarray(picture(1)).save(path)
-    copy = case.keep_photo(path)
+    (copy,) = case.keep_photos([path])
     assert case.begin_turn("who?", {"Q1": copy}, gallery="work") == UserTurn("who?", ("Q1",))
     case.begin_turn("and?", {"Q1": copy}, gallery="work")
     kinds = [entry.kind for entry in case.entries()]

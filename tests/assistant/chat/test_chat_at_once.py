@@ -20,7 +20,7 @@ from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.session_state import BUSY_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, new_token
-from assistant.conversation.tool_calls import FunctionCall
+from assistant.conversation.steps import ToolCall
 from assistant.settings import Settings
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel
@@ -42,7 +42,7 @@ def investigation(case: Unmask, model: ScriptedModel, tmp_path: Path) -> ChatSes
     """An investigation without a search, whose closer look measures nothing further."""
     record = Case.create(tmp_path, gallery=GALLERY)
     workspace = Workspace(case.models, home=case.settings.home, gallery=GALLERY, measurements=())
-    return ChatSession(record, workspace, Agent(model, workspace, record))
+    return ChatSession(Agent(model, workspace, record))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def search(investigation: ChatSession, *photos: Path, top: int = 3) -> None:
 
     def given(handles: tuple[str, ...]) -> PlannedTurn:
         named = list(handles or investigation.workspace.photos)
-        return PlannedTurn((FunctionCall("find_person", {"photos": named, "top": top}),))
+        return PlannedTurn((ToolCall("find_person", {"photos": named, "top": top}),))
 
     list(investigation.ask("Find fakes.", photos, plan=given))
 
@@ -114,7 +114,7 @@ def test_a_map_that_comes_after_a_new_search_stays_with_its_face(
     group = case.settings.home / "SECRET_GROUP.png"
     handle = investigation.workspace.add_photo(group)
     investigation.workspace.choose_face(handle, 2)
-    find = PlannedTurn((FunctionCall("find_person", {"photos": [handle], "top": 3}),))
+    find = PlannedTurn((ToolCall("find_person", {"photos": [handle], "top": 3}),))
     list(investigation.ask("Find fakes of the other one.", plan=lambda _: find))
     resume.set()
     mapping.join(20)
@@ -198,12 +198,11 @@ def handlers(
         workspace = Workspace(
             case.models, home=case.settings.home, gallery=gallery, measurements=()
         )
-        return ChatSession(record, workspace, Agent(model, workspace, record))
+        return ChatSession(Agent(model, workspace, record))
 
     def resume(record: Case) -> ChatSession:
         restored = record.restore(case.models, home=case.settings.home)
-        loop = Agent(model, restored.workspace, record)
-        return ChatSession(record, restored.workspace, loop, notes=restored.notes)
+        return ChatSession(Agent(model, restored.workspace, record, notes=restored.notes))
 
     sessions = SessionStore(tmp_path / "home", begin=begin, resume=resume)
     settings = Settings(home=tmp_path / "home", threads=1)

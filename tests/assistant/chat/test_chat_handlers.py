@@ -55,11 +55,11 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
         record = Case.create(tmp_path, gallery=gallery)
         workspace = Workspace(case.models, home=home, gallery=gallery)
         model = ScriptedModel(replies=[reply] * 50)
-        return ChatSession(record, workspace, Agent(model, workspace, record))
+        return ChatSession(Agent(model, workspace, record))
 
     def resume(record: Case) -> ChatSession:
         workspace = record.restore(case.models, home=home).workspace
-        return ChatSession(record, workspace, Agent(ScriptedModel(), workspace, record))
+        return ChatSession(Agent(ScriptedModel(), workspace, record))
 
     return EventHandlers(SessionStore(tmp_path, begin=begin, resume=resume), galleries)
 

@@ -93,7 +93,7 @@ def test_each_sentence_says_who_wrote_it() -> None:
 def test_a_tool_step_opens_spins_and_closes() -> None:
     """A call is pending until its result says how long it took and how much it found."""
     transcript = ChatTranscript(lambda _: None)
-    transcript.add(ToolCall("1", "find_person", {"photos": ["Q1"]}), FACTS.get)
+    transcript.add(ToolCall("find_person", {"photos": ["Q1"]}, "1"), FACTS.get)
     (pending,) = transcript.messages
     assert pending["metadata"] == {"title": "Search the gallery · Q1", "status": "pending"}
     result = ToolResult("1", "find_person", '{"hits":[{"id":"H1"}]}', True, 1.234, count=1)
@@ -108,7 +108,7 @@ def test_a_tool_step_opens_spins_and_closes() -> None:
 def test_titles_hold_nothing_of_the_models_text() -> None:
     """A call's title names handles only: arguments are the model's to choose."""
     transcript = ChatTranscript(lambda _: None)
-    call = ToolCall("1", "<b>rm</b>", {"photos": ["Q1", HOSTILE], "top": 5})
+    call = ToolCall("<b>rm</b>", {"photos": ["Q1", HOSTILE], "top": 5}, "1")
     transcript.add(call, FACTS.get)
     assert transcript.messages[0]["metadata"]["title"] == "Call a tool · Q1"
     assert "<b>" not in transcript.messages[0]["content"]
@@ -151,7 +151,7 @@ def test_an_ended_turn_leaves_nothing_spinning() -> None:
         (Failed("OSError: no disk"), "no disk"),
     ):
         transcript = ChatTranscript(lambda _: None)
-        transcript.add(ToolCall("1", "find_person", {}), FACTS.get)
+        transcript.add(ToolCall("find_person", {}, "1"), FACTS.get)
         transcript.add(end, FACTS.get)
         call, ended = transcript.messages
         assert call["metadata"]["status"] == "done"

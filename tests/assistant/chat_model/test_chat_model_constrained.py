@@ -4,7 +4,9 @@ import pytest
 import xgrammar
 
 from assistant.chat_model.local.constrained import DecodingConstraints, GrammarCache
-from assistant.conversation.tool_calls import FunctionCall, ToolCallFormat, format_calls
+from assistant.conversation.steps import ToolCall
+from assistant.conversation.tool_calls import ToolCallFormat
+from tests.support.scripted_model import format_calls
 from tests.support.tiny_models import tokenizer
 
 TOOLS = (
@@ -36,9 +38,9 @@ TOOLS = (
 )
 FORMS: tuple[ToolCallFormat, ToolCallFormat] = ("hermes", "qwen_xml")
 VALID = (
-    FunctionCall("find_person", {"photos": ["Q1", "Q12"]}),
-    FunctionCall("find_person", {"photos": [], "title": "an artist", "top": 5, "face": None}),
-    FunctionCall("gallery_summary", {}),
+    ToolCall("find_person", {"photos": ["Q1", "Q12"]}),
+    ToolCall("find_person", {"photos": [], "title": "an artist", "top": 5, "face": None}),
+    ToolCall("gallery_summary", {}),
 )
 
 
@@ -63,7 +65,7 @@ def allowed(
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("call", VALID)
 def test_calls_as_templates_write_them_are_allowed(
-    grammars: GrammarCache, form: ToolCallFormat, call: FunctionCall
+    grammars: GrammarCache, form: ToolCallFormat, call: ToolCall
 ) -> None:
     """What the chat template repeats of a call is just what the model may write, also in a row."""
     text = format_calls([call], form).replace("\nNone\n", "\nnull\n")
@@ -93,8 +95,8 @@ def test_no_other_call_can_be_written(grammars: GrammarCache, text: str) -> None
 
 def test_a_choice_of_tool_leaves_no_other(grammars: GrammarCache) -> None:
     """ "any" is a call and nothing else, a name is that tool, "none" is text."""
-    call = format_calls([FunctionCall("gallery_summary", {})], "hermes")
-    other = format_calls([FunctionCall("find_person", {"photos": ["Q1"]})], "hermes")
+    call = format_calls([ToolCall("gallery_summary", {})], "hermes")
+    other = format_calls([ToolCall("find_person", {"photos": ["Q1"]})], "hermes")
 
     assert not allowed(grammars, DecodingConstraints(tools=TOOLS, tool_choice="any"), "Hello")
     assert allowed(grammars, DecodingConstraints(tools=TOOLS, tool_choice="gallery_summary"), call)
@@ -108,7 +110,7 @@ def test_a_choice_of_tool_leaves_no_other(grammars: GrammarCache) -> None:
 def test_brackets_hold_what_may_be_cited(grammars: GrammarCache) -> None:
     """A bracket opens an allowed id in full; with none allowed there are no brackets at all."""
     some = DecodingConstraints(tools=TOOLS, citations=("H1.E1", "H1.E12"))
-    call = format_calls([FunctionCall("find_person", {"photos": ["Q1"]})], "hermes")
+    call = format_calls([ToolCall("find_person", {"photos": ["Q1"]})], "hermes")
 
     assert allowed(grammars, some, "It stands out [H1.E12], and [H1.E1]. a < b.")
     assert allowed(grammars, some, f"It stands out [H1.E1].\n{call}")
@@ -122,16 +124,6 @@ def test_brackets_hold_what_may_be_cited(grammars: GrammarCache) -> None:
         assert allowed(grammars, nothing, "It stands out.")
         assert not allowed(grammars, nothing, "It stands out [H1.E1].")
     assert allowed(grammars, DecodingConstraints(tools=TOOLS), "See [the page].")
-
-
-def test_a_schema_is_the_whole_answer(grammars: GrammarCache) -> None:
-    """With a JSON schema there is one value and nothing around it."""
-    constraints = DecodingConstraints(
-        json_schema={"type": "object", "properties": {"a": {"enum": ["H1", "H2"]}}}
-    )
-    assert allowed(grammars, constraints, '{"a": "H2"}')
-    assert not allowed(grammars, constraints, '{"a": "H3"}')
-    assert not allowed(grammars, constraints, 'Here: {"a": "H2"}')
 
 
 def test_every_kind_of_fact_is_offered_as_a_whole(grammars: GrammarCache) -> None:

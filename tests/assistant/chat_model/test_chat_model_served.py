@@ -13,7 +13,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 
-from assistant.chat_model import load_chat_model
+from assistant.chat_model.choice import load_chat_model
 from assistant.chat_model.pictures import move_tool_images_to_user
 from assistant.chat_model.served.model import ServedVLM
 from assistant.settings import Settings

@@ -18,7 +18,7 @@ from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.chat.buttons import plan_search
 from assistant.chat.session_state import ChatSession
-from assistant.chat_model import load_chat_model
+from assistant.chat_model.choice import load_chat_model
 from assistant.chat_model.served import model
 from assistant.chat_model.served.errors import ChatServerError
 from assistant.chat_model.served.routes import is_loopback, parse_endpoint
@@ -334,7 +334,7 @@ def investigating(case: Any, folder: Path, address: str) -> Iterator[ChatSession
     record = Case.create(folder, gallery=GALLERY)
     workspace = Workspace(case.models, home=case.settings.home, gallery=GALLERY, measurements=())
     agent = Agent(load_chat_model(Settings(vlm=address)), workspace, record)
-    yield ChatSession(record, workspace, agent)
+    yield ChatSession(agent)
 
 
 def test_a_wait_is_shown_and_can_be_stopped(

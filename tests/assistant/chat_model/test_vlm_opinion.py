@@ -15,9 +15,9 @@ import skimage.data
 import torch
 from PIL import Image
 
-from assistant.chat_model import LocalVLM
 from assistant.chat_model.local.chat_template import prompt_inputs
 from assistant.chat_model.local.first_words import LocalAnswerScorer
+from assistant.chat_model.local.model import LocalVLM
 from assistant.chat_model.opinion import VLM_OPINION_SCORE, VlmOpinion, opinion_measurement
 from assistant.chat_model.served.model import load_served_vlm
 from prompts.questions import QUESTIONS

@@ -118,7 +118,7 @@ def test_interrupted_says_how_to_go_on(
         if share > 0.5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit.FitProgressDisplay, "__call__", interrupt)
+    monkeypatch.setattr(fit.FitDisplay, "__call__", interrupt)
     answer = run("fit", "unifd_linear", "--real", real, "--no-track")
     assert answer.exit_code == 130
     assert "repeat the command to continue" in answer.stderr

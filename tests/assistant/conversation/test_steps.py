@@ -23,7 +23,7 @@ SENTENCE = CheckedSentence("H1 is forged [H1.P2].", ("H1.P2",), "plain", "it typ
 EVERY_KIND: list[Step] = [
     UserTurn("find fakes of this person", ("Q1", "Q2")),
     ModelText((SENTENCE, CheckedSentence("Ask on.")), tokens=None, duration_s=0.5),
-    ToolCall("call_1", "find_person", {"photos": ["Q1"], "top": 5}),
+    ToolCall("find_person", {"photos": ["Q1"], "top": 5}, "call_1"),
     ToolResult("call_1", "find_person", '{"hits": []}', ok=True, duration_s=0.1, count=0),
     ToolResult("call_2", "describe_image", [{"type": "text", "text": "{}"}], False, 0.1),
     Explanation("H1", (SENTENCE,)),

@@ -6,35 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assistant.conversation.steps import ToolCall
 from assistant.conversation.tool_calls import (
-    FunctionCall,
-    InvalidFunctionCall,
+    InvalidToolCall,
     ToolCallFormat,
     ToolCallParser,
     detect_format,
-    format_calls,
-    parse_text,
-    repair_text,
-    validate_call,
 )
+from tests.support.scripted_model import format_calls, parse_text
 
-FIND = {
-    "type": "object",
-    "properties": {
-        "photos": {"type": "array", "items": {"type": "string"}},
-        "top": {"type": "integer", "default": 10},
-        "face": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
-        "exact": {"type": "boolean"},
-        "share": {"type": "number"},
-        "note": {"type": "string"},
-        "range": {"type": "object", "properties": {"least": {"type": "integer"}}},
-    },
-    "required": ["photos"],
-}
-SCHEMAS = {"find_person": FIND, "gallery_summary": {"type": "object", "properties": {}}}
 CALLS = (
-    FunctionCall("find_person", {"photos": ["Q1", "Q2"], "top": 5}),
-    FunctionCall("gallery_summary", {}),
+    ToolCall("find_person", {"photos": ["Q1", "Q2"], "top": 5}),
+    ToolCall("gallery_summary", {}),
 )
 FORMS: tuple[ToolCallFormat, ToolCallFormat] = ("hermes", "qwen_xml")
 
@@ -45,10 +28,7 @@ def test_what_is_written_is_read_back(form: ToolCallFormat) -> None:
     shown, calls = parse_text(f"I search.\n\n{format_calls(CALLS, form)}", form)
 
     assert shown == "I search."
-    assert (
-        tuple(validate_call(call, SCHEMAS) for call in calls if isinstance(call, FunctionCall))
-        == CALLS
-    )
+    assert calls == CALLS
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -99,57 +79,8 @@ def test_what_is_no_call_says_why(text: str, error: str) -> None:
     shown, (call,) = parse_text(text, "hermes")
 
     assert shown == ""
-    assert isinstance(call, InvalidFunctionCall)
+    assert isinstance(call, InvalidToolCall)
     assert error in call.error
-    assert call.error in repair_text([call])
-
-
-@pytest.mark.parametrize(
-    ("given_arguments", "expected"),
-    [
-        ({"photos": "Q1"}, {"photos": ["Q1"]}),
-        ({"photos": '["Q1", "Q2"]', "top": "5"}, {"photos": ["Q1", "Q2"], "top": 5}),
-        ({"photos": ["Q1"], "top": 5.0}, {"photos": ["Q1"], "top": 5}),
-        ({"photos": ["Q1"], "top": None}, {"photos": ["Q1"]}),
-        ({"photos": ["Q1"], "face": "None"}, {"photos": ["Q1"], "face": None}),
-        ({"photos": ["Q1"], "face": "2"}, {"photos": ["Q1"], "face": 2}),
-        ({"photos": ["Q1"], "exact": "True"}, {"photos": ["Q1"], "exact": True}),
-        ({"photos": ["Q1"], "share": "0.5"}, {"photos": ["Q1"], "share": 0.5}),
-        ({"photos": ["Q1"], "note": 7}, {"photos": ["Q1"], "note": "7"}),
-        ({"photos": ["Q1"], "range": '{"least": "3"}'}, {"photos": ["Q1"], "range": {"least": 3}}),
-    ],
-)
-def test_arguments_get_the_types_of_the_schema(given_arguments: dict, expected: dict) -> None:
-    """Text becomes the number, list or nothing that it stands for; nothing else changes."""
-    assert validate_call(FunctionCall("find_person", given_arguments), SCHEMAS) == FunctionCall(
-        "find_person", expected
-    )
-
-
-@pytest.mark.parametrize(
-    ("call", "error"),
-    [
-        (
-            FunctionCall("find", {}),
-            "no tool is called 'find'; there are: find_person, gallery_summary",
-        ),
-        (FunctionCall("find_person", {}), "'photos' is a required property"),
-        (
-            FunctionCall("find_person", {"photos": ["Q1"], "top": "many"}),
-            "top: 'many' is not of type",
-        ),
-        (FunctionCall("find_person", {"photos": ["Q1"], "top": True}), "top: True is not of type"),
-        (
-            FunctionCall("gallery_summary", {"of": 1}),
-            "no argument is called 'of'; it takes: no arguments",
-        ),
-    ],
-)
-def test_wrong_arguments_are_named(call: FunctionCall, error: str) -> None:
-    """What cannot be put right is told to the model with the argument's name."""
-    bad = validate_call(call, SCHEMAS)
-    assert isinstance(bad, InvalidFunctionCall)
-    assert error in bad.error
 
 
 def test_the_form_is_read_from_the_template() -> None:

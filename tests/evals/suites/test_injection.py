@@ -10,8 +10,8 @@ import transformers
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from pydantic import SecretStr
 
-from assistant.chat_model import LocalVLM
 from assistant.chat_model.local.chat_template import prompt_inputs, to_template_messages
+from assistant.chat_model.local.model import LocalVLM
 from assistant.chat_model.local.template_features import probe_template
 from assistant.chat_model.served.model import ServedVLM
 from assistant.conversation.quotations import strip_quotations

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from PIL import Image
 
 from assistant import Unmask
 from tests.support.cases import workspace_of
 from tools import toolkit
+from tools.agent_tools.langchain_tools import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.search.results import Findings
@@ -38,10 +40,16 @@ def workspace(case: Unmask) -> Workspace:
     return workspace
 
 
+def tools_of(workspace: Workspace) -> dict[str, BaseTool]:
+    """The tools by name."""
+    return {tool.name: tool for tool in toolkit(workspace)}
+
+
 def call(workspace: Workspace, name: str, **arguments: Any) -> ToolMessage:
     """Call a tool as an agent does."""
-    tool = next(tool for tool in toolkit(workspace) if tool.name == name)
-    message = tool.invoke({"type": "tool_call", "id": "1", "name": name, "args": arguments})
+    message = tools_of(workspace)[name].invoke(
+        {"type": "tool_call", "id": "1", "name": name, "args": arguments}
+    )
     assert isinstance(message, ToolMessage)
     return message
 
@@ -59,6 +67,44 @@ def test_the_tools_have_small_schemas(workspace: Workspace) -> None:
     assert [schema["name"] for schema in schemas] == NAMES
     assert len(json.dumps(schemas)) < 2000
     assert schemas[0]["parameters"]["required"] == ["photos"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"photos": "Q1"}, {"photos": ["Q1"]}),
+        ({"photos": '["Q1", "[q2]"]', "top": "5"}, {"photos": ["Q1", "Q2"], "top": 5}),
+        ({"photos": ["hit 3"], "top": 5.0}, {"photos": ["H3"], "top": 5}),
+        ({"photos": ["Q1"], "top": None}, {"photos": ["Q1"]}),
+        ({"photos": ["Q1"], "face": "None"}, {"photos": ["Q1"]}),
+        ({"photos": ["Q1"], "face": "2"}, {"photos": ["Q1"], "face": 2}),
+    ],
+)
+def test_arguments_get_the_types_of_the_tool(
+    workspace: Workspace, given: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    """Text becomes the number, list, handle or nothing that it stands for."""
+    assert check_arguments(tools_of(workspace), "find_person", given) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "error"),
+    [
+        ("find", {}, "no tool is called 'find'; there are: find_person, score_fake"),
+        ("find_person", {}, "photos: field required"),
+        ("find_person", {"photos": ["Q1"], "top": "many"}, "top: input should be a valid integer"),
+        ("find_person", {"photos": ["Q1"], "top": True}, "top: .*true is no number"),
+        ("find_person", {"photos": [3]}, "photos.0: input should be a valid string"),
+        ("score_fake", {"image": "the sky"}, '"the sky" is no handle'),
+        ("gallery_summary", {"of": 1}, "no argument is called 'of'; it takes: no arguments"),
+    ],
+)
+def test_wrong_arguments_are_named(
+    workspace: Workspace, name: str, given: dict[str, Any], error: str
+) -> None:
+    """What cannot be put right is told to the model with the argument's name."""
+    with pytest.raises(ToolError, match=error):
+        check_arguments(tools_of(workspace), name, given)
 
 
 def test_importing_the_tools_is_instant() -> None:
@@ -171,7 +217,7 @@ def test_a_picture_is_shown_small(workspace: Workspace) -> None:
         ("find_person", {"photos": ["Q9"]}, "photos are Q1, Q2"),
         ("find_person", {"photos": ["Q2"]}, "ask which one is meant"),
         ("find_person", {"photos": ["Q1"], "top": 0}, "at least one"),
-        ("find_person", {"photos": "everyone"}, "the arguments do not fit: photos"),
+        ("find_person", {"photos": "everyone"}, '"everyone" is no handle'),
         ("score_fake", {}, "image: field required"),
         ("score_fake", {"image": "/etc/passwd"}, "handles look like"),
         ("score_fake", {"image": "H99"}, "hits are H1 to"),

@@ -35,9 +35,7 @@ def pages(case: Unmask, folder: Path) -> EventHandlers:
     """Callbacks over the small case, whose records lie in a folder."""
 
     def opened(record: Case, workspace: Workspace) -> ChatSession:
-        return ChatSession(
-            record, workspace, Agent(ScriptedModel(replies=[reply] * 50), workspace, record)
-        )
+        return ChatSession(Agent(ScriptedModel(replies=[reply] * 50), workspace, record))
 
     def begin(gallery: str) -> ChatSession:
         record = Case.create(folder, gallery=gallery)
