@@ -10,7 +10,8 @@ from pathlib import Path
 from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from tools.errors import SetupError
-from tools.gallery.indexing import IndexProgress, IndexSummary, index_folders
+from tools.gallery.indexing.job import index_folders
+from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.search.closer_look.hit_pictures import RerankMeasure

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tools.errors import ToolError
-from tools.gallery.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
+from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage
 from tools.media.images import Photo, decode_photo, image_id, read_bytes
 from tools.media.video_signatures import video_sha256

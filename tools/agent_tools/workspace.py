@@ -28,7 +28,7 @@ from tools.agent_tools.query_photos import QueryPhotos
 from tools.detectors import FeatureDetector
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
-from tools.gallery.analysis import analyse_photo
+from tools.gallery.indexing.analysis import analyse_photo
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedImage, GalleryCounts
 from tools.localisers import Localisation, localise_forgery

@@ -11,7 +11,7 @@ from tools.encoder.clip import Encoder
 from tools.errors import SetupError, ToolError
 from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.gallery.analysis import ImageEncoder
+from tools.gallery.indexing.analysis import ImageEncoder
 from tools.search.query_files import QueryFile, read_query_files
 from tools.search.shown_persons import Shown, in_one_picture
 from tools.verdict.rule import VerdictRule

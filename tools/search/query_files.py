@@ -14,7 +14,7 @@ import numpy as np
 
 from tools.errors import ToolError
 from tools.faces.analyser import FaceAnalyser
-from tools.gallery.analysis import FaceAnalysisProtocol
+from tools.gallery.indexing.analysis import FaceAnalysisProtocol
 from tools.gallery.records import FramePosition
 from tools.media.animations import MULTIPAGE_FORMATS, file_may_be_animated, probe_animation_bytes
 from tools.media.frames import Video, VideoFrame

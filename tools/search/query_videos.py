@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.gallery.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
+from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage, FramePosition
 from tools.media.frames import Video
 from tools.media.images import Photo

@@ -26,7 +26,7 @@ from tools.faces.alignment import estimate_similarity_transform, transform_point
 from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import FAMILIES, HELD_OUT_FAMILIES, SWAPS, Forgery, forge
 from tools.forge.masks import eye_distance
-from tools.gallery.indexing import index_folders
+from tools.gallery.indexing.job import index_folders
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord
 from tools.gallery.vector_index import FaceIndex
