@@ -16,7 +16,8 @@ from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.search.closer_look.hit_pictures import RerankMeasure
 from tools.search.closer_look.reranking import RERANK_MEASURES, Reranker
-from tools.search.query import FaceNumbers, Query, build_query
+from tools.search.query import Query
+from tools.search.query_files import FaceNumbers, query_from_files
 from tools.search.results import Findings
 from tools.search.search import search
 
@@ -119,7 +120,7 @@ class Unmask:
         with Gallery.open_existing(
             self.settings.home, self.gallery_name, fingerprint=parts.fingerprint
         ) as gallery:
-            query = build_query(
+            query = query_from_files(
                 paths, faces=parts.faces, encoder=parts.encoder, face=face, rule=parts.rule
             )
             found = search(gallery, query, instruments=parts, top=top, reranker=leading)
