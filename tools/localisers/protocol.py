@@ -82,6 +82,6 @@ class Localiser:
     unit: str
     method: str
     limits: str
-    strong: float | None
-    weak: float | None
+    strong: float | None = None
+    weak: float | None = None
     full_heat: float = FULL_HEAT
