@@ -28,7 +28,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def test_a_search_decodes_each_picture_once(case: Unmask, decoded: Counter[str]) -> None:
     """The query photo is measured and looked at closer as it was read; hits are read once."""
-    findings = Unmask(case.settings, GALLERY, parts=case.parts).find(
+    findings = Unmask(case.settings, GALLERY, models=case.models).find(
         case.settings.home / "SECRET_NAME.png"
     )
     assert {*findings.query_ids, *(hit.image_id for hit in findings.hits)} == decoded.keys()
@@ -37,22 +37,22 @@ def test_a_search_decodes_each_picture_once(case: Unmask, decoded: Counter[str])
 
 def test_a_workspace_decodes_a_query_photo_once(case: Unmask, decoded: Counter[str]) -> None:
     """Adding, measuring, the closer look, its facts and looking at it need one reading."""
-    desk = workspace_of(case)
-    photo = desk.add_photo(case.settings.home / "SECRET_NAME.png")
-    findings = desk.find([photo])
-    assert desk.facts(photo)
-    desk.describe(photo)
+    workspace = workspace_of(case)
+    photo = workspace.add_photo(case.settings.home / "SECRET_NAME.png")
+    findings = workspace.find_person([photo])
+    assert workspace.facts(photo)
+    workspace.describe(photo)
     assert decoded[findings.query_ids[0]] == 1
 
 
 def test_looking_at_a_hit_again_decodes_nothing(case: Unmask, decoded: Counter[str]) -> None:
     """After a search a hit is read once more, however many tools look at it."""
-    desk = workspace_of(case)
-    desk.find([desk.add_photo(case.settings.home / "SECRET_NAME.png")])
-    desk.pixels("H1")
+    workspace = workspace_of(case)
+    workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
+    workspace.pixels("H1")
     before = decoded.copy()
-    desk.describe("H1")
-    desk.compare("Q1", "H1")
+    workspace.describe("H1")
+    workspace.compare("Q1", "H1")
     assert decoded == before
 
 
