@@ -20,7 +20,7 @@ from assistant.report.findings_page import write_report
 from assistant.settings import Settings
 from tools.faces.analyser import Face, FaceAnalyser
 from tools.forge.forgery import SWAPS, forge, save_forgery
-from tools.gallery.indexing import IndexProgress, IndexSummary
+from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.media.private_files import private_folder, restrict_permissions
 from tools.search.results import Findings
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from tools.errors import SetupError
-from tools.gallery.indexing import IndexProgress, IndexSummary, index_folders
+from tools.gallery.indexing.job import index_folders
+from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.search.closer_look.hit_pictures import RerankMeasure
 from tools.search.closer_look.reranking import RERANK_MEASURES, Reranker
-from tools.search.query import FaceNumbers, Query, build_query
+from tools.search.query import Query
+from tools.search.query_files import FaceNumbers, query_from_files
 from tools.search.results import Findings
 from tools.search.search import search
 
@@ -118,7 +120,7 @@ class Unmask:
         with Gallery.open_existing(
             self.settings.home, self.gallery_name, fingerprint=parts.fingerprint
         ) as gallery:
-            query = build_query(
+            query = query_from_files(
                 paths, faces=parts.faces, encoder=parts.encoder, face=face, rule=parts.rule
             )
             found = search(gallery, query, instruments=parts, top=top, reranker=leading)

@@ -18,7 +18,7 @@ from assistant.profile import LoadedModels
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.database_file import gallery_folder
-from tools.gallery.indexing import IndexingInterrupted, IndexProgress, IndexSummary
+from tools.gallery.indexing.progress import IndexingInterrupted, IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.media.private_files import private_folder, restrict_permissions
 

@@ -7,7 +7,7 @@ from assistant.chat.galleries import IndexingJob
 from assistant.chat.messages import Message
 from assistant.console.output import format_frame_counts, pluralize
 from assistant.console.progress import format_progress
-from tools.gallery.indexing import IndexSummary
+from tools.gallery.indexing.progress import IndexSummary
 
 
 def job_progress_html(job: IndexingJob | None, problem: str = "") -> str:

@@ -188,7 +188,7 @@ def _index(
 ) -> tuple[Any, bool]:
     from assistant.console.progress import IndexingDisplay
     from assistant.investigation import Unmask
-    from tools.gallery.indexing import IndexingInterrupted
+    from tools.gallery.indexing.progress import IndexingInterrupted
 
     unmask = Unmask(load_settings(context, writes=True), gallery)
     try:

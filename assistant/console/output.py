@@ -21,7 +21,7 @@ from rich.text import Text
 from tools.media.file_names import encodable, printable
 
 if TYPE_CHECKING:
-    from tools.gallery.indexing import IndexSummary
+    from tools.gallery.indexing.progress import IndexSummary
     from tools.search.results import Findings, Hit
     from tools.verdict.evidence import Evidence
 

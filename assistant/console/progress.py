@@ -19,7 +19,7 @@ from rich.progress import (
 from assistant.console.output import escape_terminal, pluralize, stderr_console
 
 if TYPE_CHECKING:
-    from tools.gallery.indexing import IndexProgress
+    from tools.gallery.indexing.progress import IndexProgress
 
 _LINE_EVERY_S = 30.0
 

@@ -13,7 +13,8 @@ from tools.errors import SetupError, ToolError
 from tools.media.file_names import printable
 from tools.media.images import read_photo
 from tools.media.private_files import open_private, private_folder
-from tools.search.query import FaceNumbers, SeveralFaces
+from tools.search.query import SeveralFaces
+from tools.search.query_files import FaceNumbers
 
 
 def parse_face_option(said: Sequence[str]) -> FaceNumbers | None:

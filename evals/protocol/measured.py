@@ -23,7 +23,7 @@ from tools.faces.alignment import aligned_crop
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord, ImageRecord
 from tools.media.videos import read_pixels_at
-from tools.search.query import Query, QueryFace, assemble_query
+from tools.search.query import Query, QueryFace, build_query
 from tools.search.scoring import FaceColumns, detector_scores
 
 MAX_FRAMES_PER_VIDEO = 32
@@ -136,21 +136,19 @@ class MeasuredDataset:
 
     def query(self, indices: Sequence[int]) -> Query:
         """The query that these pictures of one person make; each must show a face."""
-        return assemble_query([self._query_face(int(index)) for index in indices])
+        return build_query([self._query_face(int(index)) for index in indices])
 
     def _query_face(self, index: int) -> QueryFace:
         face = self.faces[index]
-        if face is None or face.features is None or face.face_hash is None:
+        if face is None:
             raise ValueError(f"{self.ids[index]} shows no face that can be measured")
         path = self.root / self.rows[index].path
-        return QueryFace(
+        return QueryFace.of(
+            face,
             photo_id=face.image_id,
             path=path,
             name=repr(path.name),
             marked=self.marks[index],
-            face=face.face,
-            features=face.features,
-            face_hash=face.face_hash,
         )
 
     def picture(self, index: int) -> np.ndarray:

@@ -1,17 +1,17 @@
 """The query photos of one investigation by handle, measured once, with the face that is meant."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tools.errors import ToolError
-from tools.gallery.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
+from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder, analyse_photo
 from tools.gallery.records import AnalysedFace, AnalysedImage
-from tools.media.images import Photo, decode_photo, image_id, read_bytes
+from tools.media.images import Photo, UnreadableImage, decode_photo, image_id, read_bytes
 from tools.media.video_signatures import video_sha256
-from tools.search.query import NoFace, Query, QueryFace, SeveralFaces, assemble_query
+from tools.search.photo_cache import PhotoCache
+from tools.search.query import Query, QueryFace, SeveralFaces, build_query, choose_person
 from tools.search.query_files import several_frames
 from tools.search.query_videos import Cast, QueryVideo
 from tools.verdict.handles import quote_untrusted
@@ -23,7 +23,7 @@ class QueryPhotos:
 
     `faces` and `encoder` measure them, when that is needed. `excluded_photos` are photos of which
     nobody said that they are authentic, though somebody asked: they are compared and looked at, but
-    never searched with.
+    never searched with. `decoded` holds the pictures met last.
     """
 
     def __init__(self, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> None:
@@ -33,6 +33,7 @@ class QueryPhotos:
         self._videos: dict[str, QueryVideo] = {}
         self._measured: dict[str, AnalysedImage] = {}
         self._chosen: dict[str, int] = {}
+        self.decoded = PhotoCache()
         self.excluded_photos: frozenset[str] = frozenset()
 
     def add(self, path: Path) -> str:
@@ -48,7 +49,7 @@ class QueryPhotos:
         if video is not None and handle not in self._videos:
             self._videos[handle] = QueryVideo(video, name=handle)
         elif video is None and known is None:
-            decode_photo(data)
+            self.decoded.keep(decode_photo(data), path)
         self._ids[name] = handle
         self._paths.setdefault(handle, path)
         return handle
@@ -86,7 +87,7 @@ class QueryPhotos:
         """The picture of a photo; of a video a frame that is the same whatever was measured."""
         path = self.path(handle)
         video = self._videos.get(handle)
-        return decode_photo(read_bytes(path)) if video is None else video.cover()
+        return self._decode(path) if video is None else video.cover()
 
     def photo(self, handle: str) -> Photo:
         """The picture that measurements are of: of a video, a frame of the person that is meant.
@@ -95,7 +96,11 @@ class QueryPhotos:
         """
         path = self.path(handle)
         video = self._videos.get(handle)
-        return decode_photo(read_bytes(path)) if video is None else video.frame(self._time(handle))
+        if video is None:
+            return self._decode(path)
+        time_s = self._time(handle)
+        known = self.decoded.get(path, time_s)
+        return known or self.decoded.keep(video.frame(time_s), path, time_s)
 
     def everybody(self, handle: str) -> np.ndarray:
         """The picture in which the faces are counted: (h, w, 3) uint8 RGB."""
@@ -132,23 +137,23 @@ class QueryPhotos:
 
     def _which(self, handle: str, number: int | None = None) -> int:
         """The place of the face that is meant."""
-        there = self.count(handle)
-        if not there:
-            where = "any frame that was searched in " if handle in self._videos else ""
-            raise NoFace(f"no face was found in {where}{handle}; ask for a sharper or larger photo")
-        if there == 1:
-            return 0
-        wanted = number or self._chosen.get(handle)
-        if wanted is None or not 1 <= wanted <= there:
-            raise self._several(
+        there, wanted = self.count(handle), number or self._chosen.get(handle)
+        where = "any frame that was searched in " if handle in self._videos else ""
+        place = choose_person(
+            range(there),
+            wanted,
+            no_face=f"no face was found in {where}{handle}; ask for a sharper or larger photo",
+            several=lambda: self._several(
                 handle,
                 f"{handle} shows several faces; ask which one is meant, counted from the left, "
                 "then call find_person with face"
                 if wanted is None
                 else f"{handle} does not show that many faces; ask again which one is meant",
-            )
-        self._chosen[handle] = wanted
-        return wanted - 1
+            ),
+        )
+        if there > 1:
+            self._chosen[handle] = place + 1
+        return place
 
     def _several(self, handle: str, message: str) -> SeveralFaces:
         picture = self._cast(handle).picture if handle in self._videos else None
@@ -183,9 +188,8 @@ class QueryPhotos:
         self._refuse_doubted(named)
         numbers = self._numbers(named, face)
         rows = [row for it in named for row in self._rows(it, numbers.get(it))]
-        query = assemble_query(rows, rule=rule)
         notes = [note for it in named if it in self._videos for note in self._cast(it).notes]
-        return replace(query, warnings=(*query.warnings, *notes))
+        return build_query(rows, rule=rule, warnings=notes, decoded=self.decoded)
 
     def _numbers(self, handles: Sequence[str], face: int | None) -> dict[str, int]:
         """Of which photo a face's number is: the one that shows several and has none chosen yet."""
@@ -216,23 +220,30 @@ class QueryPhotos:
         if handle in self._videos:
             return self._cast(handle).rows[self._which(handle, number)]
         image, chosen = self.measure(handle), self.face(handle, number=number)
-        if chosen.features is None or chosen.face_hash is None:
-            raise NoFace(f"the face in {handle} cannot be measured; ask for another photo")
         return [
-            QueryFace(
+            QueryFace.of(
+                chosen,
                 photo_id=image.id,
                 path=self._paths[handle],
                 name=handle,
                 marked=image.unmask_forgery,
-                face=chosen.face,
-                features=chosen.features,
-                face_hash=chosen.face_hash,
             )
         ]
 
+    def _decode(self, path: Path) -> Photo:
+        """The picture of a file; UnreadableImage, without the path, when it is gone or damaged."""
+        known = self.decoded.get(path)
+        return known or self.decoded.keep(decode_photo(read_bytes(path)), path)
+
     def _measure_file(self, path: Path) -> AnalysedImage:
         """Measure one file as indexing does; ToolError, without the path, when that fails."""
-        data = read_bytes(path)
-        return analyse_photo(
-            decode_photo(data), len(data), faces=self._faces, encoder=self._encoder
-        )
+        photo = self._decode(path)
+        return analyse_photo(photo, byte_size(path), faces=self._faces, encoder=self._encoder)
+
+
+def byte_size(path: Path) -> int:
+    """The size of a file; UnreadableImage when it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise UnreadableImage("missing") from error

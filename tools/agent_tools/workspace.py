@@ -24,11 +24,11 @@ from tools.agent_tools.facts import (
     search_facts,
 )
 from tools.agent_tools.photo_description import Description, describe
-from tools.agent_tools.query_photos import QueryPhotos
+from tools.agent_tools.query_photos import QueryPhotos, byte_size
 from tools.detectors import FeatureDetector
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
-from tools.gallery.analysis import analyse_photo
+from tools.gallery.indexing.analysis import analyse_photo
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedImage, GalleryCounts
 from tools.localisers import Localisation, localise_forgery
@@ -166,9 +166,23 @@ class Workspace:
         ToolError, without the path, when its file is gone or damaged.
         """
         if _is_hit(handle):
-            return _picture_of(self.hit(handle))
+            return self._picture_of(self.hit(handle))
         with _without_path(handle):
             return self._photos.photo(handle)
+
+    def _picture_of(self, hit: Hit) -> Photo:
+        """The picture of a hit; ToolError, without the path, when its file is gone or damaged."""
+        decoded, path, time_s = self._photos.decoded, hit.path, hit.time_s
+        known = decoded.get(path, time_s)
+        if known is not None:
+            return known
+        with _without_path(hit.handle):
+            photo = (
+                decode_photo(read_bytes(path))
+                if time_s is None
+                else photo_at(path, time_s, image_id=hit.image_id)
+            )
+            return decoded.keep(photo, path, time_s)
 
     def pixels(self, handle: str) -> np.ndarray:
         """The picture of a query photo or a hit, (h, w, 3) uint8 RGB."""
@@ -196,7 +210,7 @@ class Workspace:
         if not _is_hit(handle):
             return self._photos.measure(handle)
         faces, encoder = self.instruments.faces, self.instruments.encoder
-        photo, size = self.photo(handle), self.photo_path(handle).stat().st_size
+        photo, size = self.photo(handle), byte_size(self.photo_path(handle))
         return analyse_photo(photo, size, faces=faces, encoder=encoder)
 
     def face(self, handle: str) -> EmbeddedFace:
@@ -259,7 +273,7 @@ class Workspace:
             return FaceSnapshot(self._photo_key(handle, face), handle, self.pixels(handle), face)
         search, hit = _found(self._search, handle)
         record = search.records[hit.rank - 1]
-        return FaceSnapshot(hit.face_id, handle, _picture_of(hit).pixels, record, search.query)
+        return FaceSnapshot(hit.face_id, handle, self._picture_of(hit).pixels, record, search.query)
 
     # -- the gallery --------------------------------------------------------------------------
 
@@ -446,14 +460,6 @@ def _found(search: SearchOutcome | None, handle: str) -> tuple[SearchOutcome, Hi
     else:
         valid = f"hits are H1 to H{len(hits)}" if hits else "the search found no face"
     raise ToolError(f"there is no hit {quote_untrusted(handle)}; {valid}")
-
-
-def _picture_of(hit: Hit) -> Photo:
-    """The picture of a hit; ToolError, without the path, when its file is gone or damaged."""
-    with _without_path(hit.handle):
-        if hit.time_s is not None:
-            return photo_at(hit.path, hit.time_s, image_id=hit.image_id)
-        return decode_photo(read_bytes(hit.path))
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ nothing.
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -146,17 +146,7 @@ def fit_calibration(
         persons_true=whose[labels].tolist(),
     )  # fmt: skip
     counts = {"authentic": int((~labels).sum()), "forged": int(labels.sum())}
-    return Calibration(
-        qualified_name(detector),
-        detector.sha256,
-        detector.preprocessing,
-        chosen,
-        slope,
-        bias,
-        knots,
-        band,
-        {**counts, **fitted_on},
-    )
+    return replace(provisional, band=band, fitted_on={**counts, **fitted_on})
 
 
 _Parameters = tuple[float, float, tuple[tuple[float, float], ...]]

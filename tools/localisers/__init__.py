@@ -43,8 +43,6 @@ LOCALISERS: tuple[Localiser, ...] = (
         unit=UNIT,
         method=relevance.METHOD,
         limits=relevance.LIMITS,
-        strong=None,
-        weak=None,
     ),
     Localiser(
         "occlusion",
@@ -53,8 +51,6 @@ LOCALISERS: tuple[Localiser, ...] = (
         unit="logit",
         method=occlusion.METHOD,
         limits=occlusion.LIMITS,
-        strong=None,
-        weak=None,
     ),
 )
 
@@ -66,8 +62,6 @@ OPTIONAL_LOCALISERS: tuple[Localiser, ...] = (
         unit=UNIT,
         method=grad_cam.METHOD,
         limits=grad_cam.LIMITS,
-        strong=None,
-        weak=None,
     ),
     Localiser(
         "rollout",
@@ -76,8 +70,6 @@ OPTIONAL_LOCALISERS: tuple[Localiser, ...] = (
         unit=UNIT,
         method=relevance.ROLLOUT_METHOD,
         limits=relevance.ROLLOUT_LIMITS,
-        strong=None,
-        weak=None,
     ),
 )
 """Never chosen by themselves: no better than those above, or the same map for any detector."""

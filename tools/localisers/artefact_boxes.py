@@ -74,8 +74,6 @@ def artefact_boxes(finder: BoxDetector) -> Localiser:
         unit=UNIT,
         method=METHOD,
         limits=LIMITS,
-        strong=None,
-        weak=None,
         full_heat=FULL_HEAT,
     )
 

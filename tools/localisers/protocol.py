@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from tools.gallery.analysis import ImageEncoder
+from tools.gallery.indexing.analysis import ImageEncoder
 from tools.localisers.overlay import FULL_HEAT
 
 if TYPE_CHECKING:
@@ -82,6 +82,6 @@ class Localiser:
     unit: str
     method: str
     limits: str
-    strong: float | None
-    weak: float | None
+    strong: float | None = None
+    weak: float | None = None
     full_heat: float = FULL_HEAT

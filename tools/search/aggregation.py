@@ -88,7 +88,7 @@ def _best_face_per_image(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _as_one(frames: Sequence[Candidate], rule: VerdictRule | None) -> Candidate:
-    certain, uncertain = _frames_with_the_person(frames, rule)
+    certain, uncertain = _frames_with_the_person(frames)
     seen = sorted(certain or uncertain, key=ranking_key)
     if not seen:
         usable = [frame for frame in frames if frame.record.face.quality.usable] or frames
@@ -105,14 +105,12 @@ def _as_one(frames: Sequence[Candidate], rule: VerdictRule | None) -> Candidate:
 
 
 def _frames_with_the_person(
-    frames: Sequence[Candidate], rule: VerdictRule | None
+    frames: Sequence[Candidate],
 ) -> tuple[list[Candidate], list[Candidate]]:
     """The usable frames that show the person, and those of which it is uncertain."""
-    if rule is None:
-        return [], []
     places: dict[str, list[Candidate]] = {"high": [], "within": [], "low": []}
     for frame in frames:
-        place = rule.identity_place(frame.scores)
+        place = frame.assessment.identity_place
         if place is not None and frame.record.face.quality.usable:
             places[place].append(frame)
     return places["high"], places["within"]

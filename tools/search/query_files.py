@@ -1,4 +1,4 @@
-"""What a person gives as a query, as pictures with faces: photos, folders of photos, videos.
+"""The query of files: photos, folders of photos and videos, and the face that is meant in each.
 
 The query of a video, an animation or a document of several pages is its frames of the person,
 evenly spaced as in `tools.media.videos`; who is who over the frames is told by the faces'
@@ -6,22 +6,34 @@ embeddings.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from tools.errors import ToolError
+from tools.encoder.clip import Encoder
+from tools.errors import SetupError, ToolError
+from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import FaceAnalyser
-from tools.gallery.analysis import FaceAnalysisProtocol
+from tools.gallery.indexing.analysis import FaceAnalysisProtocol, ImageEncoder
 from tools.gallery.records import FramePosition
 from tools.media.animations import MULTIPAGE_FORMATS, file_may_be_animated, probe_animation_bytes
 from tools.media.frames import Video, VideoFrame
 from tools.media.images import UnreadableImage, read_bytes, read_photo, walk
 from tools.media.video_signatures import is_video, video_sha256
 from tools.media.videos import frame_to_photo, probe_video, sample_frames
-from tools.search.shown_persons import Shown, in_order
+from tools.search.photo_cache import PhotoCache
+from tools.search.query import (
+    NoFace,
+    Query,
+    QueryFace,
+    SeveralFaces,
+    build_query,
+    choose_person,
+)
+from tools.search.shown_persons import Shown, in_one_picture, in_order
+from tools.verdict.rule import VerdictRule
 
 MAX_FOLDER_PHOTOS = 60
 """Photos of a folder that are used at most: more add nothing to a mean."""
@@ -48,7 +60,144 @@ class QueryFile:
     notes: tuple[str, ...] = field(default=())
 
 
-def read_query_files(paths: Sequence[Path], *, faces: FaceAnalyser) -> list[QueryFile]:
+FaceNumbers = int | Mapping[Path | str, int]
+"""Which face is meant, from left to right, 1-based: of the only photo, or by the photo's path or
+file name."""
+
+
+def query_from_files(
+    paths: Sequence[Path],
+    *,
+    faces: FaceAnalyser,
+    encoder: Encoder,
+    face: FaceNumbers | None = None,
+    rule: VerdictRule | None = None,
+) -> Query:
+    """Measure the query: photos, folders of photos, or videos, all of one person.
+
+    `face` says which face is meant where a photo shows several; a number alone is for one photo.
+    `rule` tells persons apart; without it a low similarity does. Raises NoFace, SeveralFaces,
+    OtherPerson, SetupError for a face of a photo that was not given, and UnreadableImage for a
+    file that is no picture.
+    """
+    decoded = PhotoCache()
+    found = _read(paths, faces=faces)
+    wanted = _numbers(face, found)
+    rows, warnings = list[QueryFace](), list[str]()
+    for each in found:
+        try:
+            chosen = _choose(each, wanted.get(each.path))
+        except (NoFace, SeveralFaces) as error:
+            if not each.from_folder:
+                raise
+            warnings.append(f"left out: {str(error).splitlines()[0]}")
+        else:
+            rows += query_faces(chosen, name=repr(each.path.name), encoder=encoder)
+            for look in chosen:
+                decoded.keep(look.photo, look.path, look.time_s)
+    if not rows:
+        raise NoFace("; ".join(warnings) or "the query holds no picture")
+    warnings += [note for each in found for note in each.notes]
+    warnings += _chose_nothing(found, wanted)
+    return build_query(rows, rule=rule, warnings=warnings, decoded=decoded)
+
+
+def _numbers(face: FaceNumbers | None, found: Sequence[QueryFile]) -> dict[Path, int]:
+    """The face that is meant, by the photo's path."""
+    if face is None:
+        return {}
+    paths = [each.path for each in found]
+    if isinstance(face, int):
+        if len(paths) > 1:
+            named = f"{paths[0].name}={face}"
+            raise SetupError(
+                f"--face {face} does not say of which of {len(paths)} photos: name it, as in "
+                f"--face {named}"
+            )
+        return dict.fromkeys(paths, face)
+    return {_named(name, paths): number for name, number in face.items()}
+
+
+def _named(name: Path | str, paths: Sequence[Path]) -> Path:
+    """The photo of this path or file name; SetupError when there is none, or more than one."""
+    same = [path for path in paths if path == Path(name)]
+    found = same or [path for path in paths if path.name == str(name)]
+    if len(set(found)) != 1:
+        given = ", ".join(str(path) for path in (found or paths)[:5])
+        what = "several photos are" if found else "no photo is"
+        raise SetupError(f"--face: {what} called {str(name)!r}; the photos are {given}")
+    return found[0]
+
+
+def _choose(each: QueryFile, number: int | None) -> Sequence[Shown]:
+    """The looks at the person that is meant: one of a photo, several of a video."""
+    name = each.path.name
+    return choose_person(
+        each.persons,
+        number,
+        no_face=f"no face was found in {name!r}; use a sharper or larger photo",
+        several=lambda: _several(each, number),
+    )
+
+
+def _several(each: QueryFile, number: int | None) -> SeveralFaces:
+    """What is asked of a person while nobody said which of the faces is meant."""
+    name, looks = each.path.name, each.together
+    picture: np.ndarray | None = None
+    boxes: Sequence[Sequence[float]] = [[*look.face.box] for look in looks]
+    if looks[0].time_s is not None:
+        picture, boxes = in_one_picture(looks)
+    what = (
+        f"{name!r} shows {len(looks)} faces; say which one is meant with --face {name}=N "
+        "(from left to right)"
+        if number is None
+        else f"{name!r} has faces 1 to {len(looks)}"
+    )
+    return SeveralFaces(f"{what}:\n{_listing(looks)}", boxes, photo=each.path, picture=picture)
+
+
+def _chose_nothing(found: Sequence[QueryFile], wanted: Mapping[Path, int]) -> list[str]:
+    """A number above one for a photo with a single face chose nothing, and is probably a slip."""
+    return [
+        f"--face {wanted[each.path]} chose nothing: {each.path.name!r} shows one face"
+        for each in found
+        if wanted.get(each.path, 1) > 1 and len(each.persons) == 1
+    ]
+
+
+def _listing(looks: Sequence[Shown]) -> str:
+    return "\n".join(
+        f"  {number}: {look.face.quality.width_px:.0f} px wide, "
+        f"centred at x={(look.face.box[0] + look.face.box[2]) / 2:.0f}, "
+        f"y={(look.face.box[1] + look.face.box[3]) / 2:.0f}"
+        + ("" if look.time_s is None else f", {look.time_s:.1f} s into it")
+        for number, look in enumerate(looks, start=1)
+    )
+
+
+def query_faces(looks: Sequence[Shown], *, name: str, encoder: ImageEncoder) -> list[QueryFace]:
+    """The looks at one person, measured; `name` is what warnings call the file."""
+    crops = [
+        aligned_crop(look.photo.pixels, look.face.keypoints, size=encoder.image_size,
+                     margin=encoder.face_margin)
+        for look in looks
+    ]  # fmt: skip
+    return [
+        QueryFace(
+            photo_id=look.photo.id,
+            path=look.path,
+            name=name,
+            marked=look.photo.unmask_forgery,
+            face=look.face,
+            features=features,
+            face_hash=face_hash(look.photo.pixels, look.face),
+            time_s=look.time_s,
+        )
+        for look, features in zip(looks, encoder.encode_images(crops), strict=True)
+    ]
+
+
+def _read(paths: Sequence[Path], *, faces: FaceAnalyser) -> list[QueryFile]:
     """Every photo, video and animation that is meant, with its faces.
 
     Raises UnreadableImage for a named file that is no picture, ToolError for a folder without any.

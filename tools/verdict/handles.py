@@ -10,11 +10,9 @@ better (`ALIASES`). The model never sees a path, never types a number and never 
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tools.errors import ToolError
-
-Subject = Literal["Q", "H", "C"]
 
 VERDICT_KEYS = (
     "impersonation", "inconclusive", "no_forgery_found", "copy", "other", "not_assessed",

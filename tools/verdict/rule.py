@@ -299,10 +299,6 @@ def _questions(data: Mapping[QuestionKind, Any]) -> dict[QuestionKind, ForgeryQu
     }
 
 
-SAME_AND_FORGED = "same person, and forged"
-"""Why most impersonations are called so."""
-
-
 def _decide(
     identity: BandPosition, fake: BandPosition | None, asked: QuestionKind
 ) -> tuple[Verdict, str]:
@@ -315,8 +311,9 @@ def _decide(
         return "inconclusive", "identity lies in the inconclusive band"
     same_photo = asked == "same_photo"
     if fake == "high":
-        altered = "the query photo, but altered" if same_photo else SAME_AND_FORGED
-        return "impersonation", altered
+        return "impersonation", (
+            "the query photo, but altered" if same_photo else "same person, and forged"
+        )
     if fake == "within":
         return "inconclusive", "authenticity lies in the inconclusive band"
     if same_photo:

@@ -13,7 +13,7 @@ from tools.verdict.clauses import display_name, join_with_and
 from tools.verdict.evidence import Evidence
 from tools.verdict.handles import format_percent
 from tools.verdict.interpretation import CHANGES
-from tools.verdict.rule import SAME_AND_FORGED, Assessment
+from tools.verdict.rule import Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,6 @@ def _passing(assessment: Assessment) -> str:
     """What a verdict that finds nothing must have beside it."""
     told = "; ".join(unseen.short_text for unseen in assessment.unseen)
     return f" ({told})" if told else ""
-
-
-def _how(assessment: Assessment) -> str:
-    """What the rule's reason adds to the verdict."""
-    return "" if assessment.reason == SAME_AND_FORGED else f" ({assessment.reason})"
 
 
 def _among(assessment: Assessment) -> str:

@@ -22,7 +22,7 @@ from assistant.settings import Settings
 from tools import toolkit
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
-from tools.gallery.indexing import index_folders
+from tools.gallery.indexing.job import index_folders
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.training.calibration.made_cases import BenchmarkFile, build_benchmark, portraits

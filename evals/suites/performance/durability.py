@@ -27,7 +27,7 @@ import numpy as np
 
 from evals.options import EvalOptions
 from evals.suites.performance.photo_variants import write_variants
-from tools.gallery.indexing import BATCH_IMAGES
+from tools.gallery.indexing.batches import BATCH_IMAGES
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.media.images import image_id
@@ -75,9 +75,9 @@ def index_in_child(home: str, photos: str, acknowledged: str) -> None:
     """Index a folder with the pocket weights, writing down what is acknowledged."""
     from assistant.profile import LoadedModels
     from assistant.settings import Settings
-    from tools.gallery import indexing
+    from tools.gallery.indexing import committing, job
 
-    indexing.INDEX_EVERY = 1
+    committing.INDEX_EVERY = 1
     parts = LoadedModels(Settings(home=Path(home)))
     with (
         Path(acknowledged).open("a", encoding="ascii") as log,
@@ -91,7 +91,7 @@ def index_in_child(home: str, photos: str, acknowledged: str) -> None:
 
         faces, encoder = parts.faces, parts.encoder
         print("begun", flush=True)
-        summary = indexing.index_folders(
+        summary = job.index_folders(
             [Path(photos)], gallery=gallery, faces=faces, encoder=encoder, on_indexed=write_down
         )
     print(f"added {summary.images_added}", flush=True)

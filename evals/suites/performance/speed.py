@@ -241,7 +241,7 @@ class _Indexer:
 
 
 def _serve(home: Path, parent: Connection) -> None:
-    from tools.gallery.indexing import index_folders
+    from tools.gallery.indexing.job import index_folders
     from tools.gallery.record_store import Gallery
     from tools.gallery.vector_index import FaceIndex
 

@@ -15,7 +15,7 @@ from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset, load_models
 from evals.suites.robustness.perturbations import LEVELS, apply_attack
 from tools.errors import ToolError
-from tools.gallery.analysis import AnalysisPool, DecodedImage
+from tools.gallery.indexing.analysis import AnalysisPool, DecodedImage
 from tools.gallery.records import AnalysedImage, FaceRecord
 from tools.media.images import Photo
 

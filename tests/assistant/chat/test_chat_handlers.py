@@ -209,7 +209,7 @@ def test_a_job_says_how_far_it_is_and_can_be_stopped(
     for number in range(40):
         colour = (number * 6, 90, 30)
         Image.new("RGB", (64, 64), colour).save(tmp_path / "allowed" / f"{number}.png")
-    monkeypatch.setattr("tools.gallery.indexing._REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr("tools.gallery.indexing.progress._REPORT_EVERY_S", 0.0)
     job = galleries.add_folder("long", str(tmp_path / "allowed"))
     assert "<progress" in job_progress_html(job)
     later = galleries.add_folder("long", str(tmp_path / "allowed"))
@@ -225,7 +225,7 @@ def test_files_dropped_while_a_job_runs_are_added_too(
     galleries: GalleryIndexer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They wait for their turn, in whatever thread they arrive, and none vanishes."""
-    monkeypatch.setattr("tools.gallery.indexing._REPORT_EVERY_S", 0.0)
+    monkeypatch.setattr("tools.gallery.indexing.progress._REPORT_EVERY_S", 0.0)
     jobs, threads = [], []
 
     def drop(number: int) -> None:

@@ -16,7 +16,7 @@ from assistant.console.output import (
 )
 from assistant.console.progress import format_duration, format_progress
 from tools.errors import ToolError
-from tools.gallery.indexing import IndexProgress, IndexSummary
+from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.search.results import Findings, Hit, count_verdicts
 from tools.verdict.evidence import collect_evidence
 from tools.verdict.rule import Assessment, Verdict

@@ -54,20 +54,6 @@ def test_the_neighbours_score_is_a_difference_of_distances() -> None:
     real, fake = np.array([[0.6, 0.8], [-1, 0]]), np.array([[0.8, -0.6], [0, -1]])
     judge = UnifdNeighbours(real.astype(np.float32), fake.astype(np.float32), "face", k=1)
     np.testing.assert_allclose(judge.score(np.array([[5.0, 0]])), [0.2], atol=1e-6)
-    assert judge.vote(np.array([[5.0, 0]])) == [1]
-
-
-@pytest.mark.parametrize("k", NEIGHBOUR_COUNTS)
-def test_the_vote_is_the_majority_of_the_nearest(k: int) -> None:
-    """The vote is what sorting both banks together and counting the first k gives."""
-    judge = bank(k=k)
-    features = RNG.normal(size=(300, 12)).astype(np.float32)
-    together = np.concatenate([judge.real, judge.fake])
-    forged = np.arange(len(together)) >= len(judge.real)
-    nearest = np.argsort(-(l2_normalise_rows(features) @ together.T), axis=1)[:, :k]
-    expected = forged[nearest].sum(axis=1) > k / 2
-    assert 0.1 < expected.mean() < 0.9
-    np.testing.assert_array_equal(judge.vote(features), expected)
 
 
 def test_neighbours_ignore_the_length_of_a_feature() -> None:
@@ -79,17 +65,16 @@ def test_neighbours_ignore_the_length_of_a_feature() -> None:
 def test_chunks_do_not_change_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any number of features is scored piece by piece with the same result."""
     judge, features = bank(), RNG.normal(size=(50, 12))
-    at_once = judge.score(features), judge.vote(features)
+    at_once = judge.score(features)
     monkeypatch.setattr("tools.detectors.clip_heads.unifd_neighbours.CHUNK_VALUES", 200)
-    np.testing.assert_allclose(judge.score(features), at_once[0], atol=1e-6)
-    np.testing.assert_array_equal(judge.vote(features), at_once[1])
+    np.testing.assert_allclose(judge.score(features), at_once, atol=1e-6)
 
 
 def test_a_picture_of_the_bank_is_recognised() -> None:
     """A known forgery is nearest to itself, a known original too."""
     judge = bank(k=1)
-    assert judge.vote(judge.fake).all()
-    assert not judge.vote(judge.real).any()
+    assert (judge.score(judge.fake) > 0).all()
+    assert (judge.score(judge.real) < 0).all()
 
 
 @pytest.mark.parametrize("judge", [LINEAR, bank(d=3)])
@@ -101,12 +86,6 @@ def test_what_was_not_measured_has_no_score(judge: Any) -> None:
     np.testing.assert_array_equal(np.isnan(scores), [False, True, True, False])
     np.testing.assert_allclose(scores[[0, 3]], judge.score(features[[0, 3]]))
     assert judge.score(features[:0]).shape == (0,)
-
-
-def test_a_vote_on_nothing_is_no_vote() -> None:
-    """A row of NaN, or of zeros, which has no direction, is neither authentic nor forged."""
-    votes = bank(d=3).vote(np.array([[np.nan] * 3, [0, 0, 0], [1, 2, 3]]))
-    np.testing.assert_array_equal(np.isnan(votes), [True, True, False])
 
 
 @pytest.mark.parametrize("judge", [LINEAR, bank(d=3)])

@@ -28,7 +28,8 @@ from tests.support.stand_ins import (
 )
 from tools.errors import SetupError
 from tools.faces.analyser import Face
-from tools.gallery.indexing import IndexSummary, index_folders
+from tools.gallery.indexing.job import index_folders
+from tools.gallery.indexing.progress import IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.media import videos
@@ -345,7 +346,7 @@ def test_ctrl_c_ends_a_real_process(tmp_path: Path) -> None:
         "import os, signal, sys; from pathlib import Path\n"
         "from tests.support.stand_ins import *\n"
         "from tools.gallery.record_store import Gallery\n"
-        "from tools.gallery.indexing import index_folders\n"
+        "from tools.gallery.indexing.job import index_folders\n"
         "g = Gallery.open(Path(sys.argv[1]), fingerprint=FINGERPRINT)\n"
         "index_folders([Path(sys.argv[2])], gallery=g, faces=CentreFaces(), encoder=TinyEncoder(),"
         " on_indexed=lambda ids: os.kill(os.getpid(), signal.SIGINT))"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.stand_ins import FINGERPRINT, FakeEncoder, FakeFaceAnalyser, write_pictures
-from tools.gallery import free_memory
-from tools.gallery.indexing import index_folders
+from tools.gallery.indexing import free_memory
+from tools.gallery.indexing.job import index_folders
 from tools.gallery.record_store import Gallery
 
 GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim")
@@ -33,7 +33,7 @@ def test_a_job_gives_memory_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """While indexing, after so many pictures, and at the end."""
     calls: list[int] = []
     monkeypatch.setattr(free_memory, "trim_malloc", lambda: calls.append(1))
-    monkeypatch.setattr("tools.gallery.indexing.TRIM_MEMORY_EVERY", 4)
+    monkeypatch.setattr("tools.gallery.indexing.committing.TRIM_MEMORY_EVERY", 4)
     write_pictures(tmp_path / "pictures", 10)
     with Gallery.open(tmp_path / "home", fingerprint=FINGERPRINT) as gallery:
         index_folders(

@@ -23,8 +23,9 @@ from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.gallery import indexing
-from tools.gallery.indexing import IndexingInterrupted, IndexProgress, IndexSummary, index_folders
+from tools.gallery.indexing import batches
+from tools.gallery.indexing.job import index_folders
+from tools.gallery.indexing.progress import IndexingInterrupted, IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.media.images import image_id
@@ -298,7 +299,7 @@ def test_large_pictures_make_small_batches(
     gallery: Gallery, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch ends at a number of pixels too, so that memory does not depend on resolution."""
-    monkeypatch.setattr(indexing, "BATCH_PIXELS", 3 * 64 * 64)
+    monkeypatch.setattr(batches, "BATCH_PIXELS", 3 * 64 * 64)
     faces = FakeFaceAnalyser()
     assert run(gallery, photos, faces=faces).images_added == 40
     assert max(faces.batches) == 3

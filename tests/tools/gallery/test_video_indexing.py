@@ -21,7 +21,8 @@ from tests.support.stand_ins import (
 from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.gallery.database_file import SCHEMA_VERSION
-from tools.gallery.indexing import IndexingInterrupted, IndexProgress, IndexSummary, index_folders
+from tools.gallery.indexing.job import index_folders
+from tools.gallery.indexing.progress import IndexingInterrupted, IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.media.images import image_id

@@ -37,6 +37,7 @@ from tools.search.results import Findings, Hit, format_timestamp
 from tools.search.search import ON_ONE_FRAME, OVER_FRAMES
 from tools.verdict.calibration import Scores
 from tools.verdict.evidence import MEASURES
+from tools.verdict.rule import VerdictRule
 
 FORGED_FROM_S, SECONDS = 6, 12
 FACE_LINEAR = ("face", "unifd_linear")
@@ -284,7 +285,9 @@ def test_the_chat_says_when(unmask: Unmask) -> None:
 # -- by hand ------------------------------------------------------------------------------------
 
 
-def candidate(image: str, measured: Scores, *, usable: bool = True) -> Candidate:
+def candidate(
+    image: str, measured: Scores, *, usable: bool = True, rule: VerdictRule | None = RULE
+) -> Candidate:
     """A face in a picture, judged by the test rule."""
     problems = () if usable else ("blurred",)
     face = Face(
@@ -295,7 +298,7 @@ def candidate(image: str, measured: Scores, *, usable: bool = True) -> Candidate
         embedding=np.ones(1, np.float32),
     )
     record = FaceRecord(f"{image}:0", image, 0, face, None, None)
-    return Candidate(record, measured, assess_scores(measured, usable=usable, rule=RULE))
+    return Candidate(record, measured, assess_scores(measured, usable=usable, rule=rule))
 
 
 def as_video(*frames: Candidate, name: str = "v") -> Candidate:
@@ -375,7 +378,9 @@ def test_videos_and_pictures_are_ranked_together() -> None:
 
 def test_without_a_rule_a_video_is_its_most_similar_frame() -> None:
     """Nothing says in which frames the person was seen, so nothing is averaged."""
-    frames = [candidate("a", scores(1.0, 5.0)), candidate("b", scores(3.0, 1.0))]
+    frames = [
+        candidate("a", scores(1.0, 5.0), rule=None), candidate("b", scores(3.0, 1.0), rule=None),
+    ]  # fmt: skip
     moments = {"a": FramePosition("v", 0.0), "b": FramePosition("v", 1.0)}
     (video,) = aggregate_candidates(frames, moments, rule=None)
     assert (video.record.image_id, video.moments, video.frames_seen) == ("b", (1.0,), 0)

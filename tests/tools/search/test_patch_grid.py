@@ -27,15 +27,13 @@ from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
 from tools.encoder.tiles import MAX_TILES, make_tiles, merge_tile_maps, picture_map, top_mean
 from tools.errors import SetupError
-from tools.search.closer_look.hit_pictures import RerankInput
 from tools.search.closer_look.patch_grid import (
-    SCORE,
     image_heatmap,
     patch_map,
-    patch_scores,
     score_tiles_by_evidence,
     score_tiles_by_features,
 )
+from tools.search.instruments import ModelBundle
 
 SIZE = 128
 
@@ -289,22 +287,22 @@ class OneLook:
 # -- a hit -----------------------------------------------------------------------------------
 
 
-def look(pixels: np.ndarray, **models: Any) -> RerankInput:
-    """A hit that is measured with these instruments."""
-    instruments = SimpleNamespace(**{"pixel_detectors": [], "detectors": [], **models})
-    return cast(RerankInput, SimpleNamespace(pixels=pixels, instruments=instruments))
+def bundle(**parts: Any) -> ModelBundle:
+    """A profile of these parts."""
+    return cast(ModelBundle, SimpleNamespace(**{"pixel_detectors": [], "detectors": [], **parts}))
 
 
 def test_a_hit_is_scored_by_what_the_profile_has(encoder: Encoder) -> None:
     """A detector of patches measures by itself; else the image head does; else nothing does."""
     pixels = astronaut_pixels()[:200, :200]
     detector = PatchDetector(encoder, drawn_head(), "")
-    assert patch_scores(look(pixels, pixel_detectors=[detector], encoder=encoder)) == {}
-    plain = look(pixels, detectors=[FIRST], encoder=features([0, 0, 0, 0, 8.0]))
-    value = patch_scores(plain)[SCORE]
-    assert value is not None and value > 0
-    assert patch_scores(look(pixels, encoder=encoder)) == {SCORE: None}
-    assert image_heatmap(pixels, look(pixels, encoder=encoder).instruments) is None
+    own = image_heatmap(pixels, bundle(pixel_detectors=[detector], encoder=encoder))
+    assert own is not None
+    np.testing.assert_array_equal(own, detector.heatmap(pixels))
+    head = bundle(detectors=[FIRST], encoder=features([0, 0, 0, 0, 8.0]))
+    found = image_heatmap(pixels, head)
+    assert found is not None and top_mean(found) > 0
+    assert image_heatmap(pixels, bundle(encoder=encoder)) is None
 
 
 def test_a_map_is_made_once_for_score_and_screen(
@@ -323,8 +321,8 @@ def test_a_map_is_made_once_for_score_and_screen(
     first, other = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 7, np.uint8)
     assert detector.score_images([first, first, other]).tolist() == [0, 0, 7]
     assert len(made) == 2
-    models = look(first, pixel_detectors=[detector], encoder=encoder).instruments
-    found = image_heatmap(first, models)
+    kit = bundle(pixel_detectors=[detector], encoder=encoder)
+    found = image_heatmap(first, kit)
     assert found is not None and found.max() == 0 and len(made) == 2
     for value in range(100, 200):
         detector.heatmap(np.full((40, 40, 3), value, np.uint8))
@@ -336,4 +334,5 @@ def test_a_map_is_made_once_for_score_and_screen(
 def test_what_cannot_be_measured_is_none_and_never_zero(pixels: np.ndarray) -> None:
     """A picture too small to cut, and features that are not there."""
     unknown = features([np.nan] * 5)
-    assert patch_scores(look(pixels, detectors=[FIRST], encoder=unknown)) == {SCORE: None}
+    found = image_heatmap(pixels, bundle(detectors=[FIRST], encoder=unknown))
+    assert found is None or patch_map(pixels, found) is None

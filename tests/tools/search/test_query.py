@@ -12,7 +12,8 @@ from assistant.report.numbered_faces import parse_face_option, with_numbered_fac
 from tests.support.cases import astronaut_pixels, group_pixels
 from tests.support.clips import write_clip
 from tools.errors import SetupError, ToolError
-from tools.search.query import FaceNumbers, OtherPerson, Query, SeveralFaces, build_query
+from tools.search.query import OtherPerson, Query, SeveralFaces
+from tools.search.query_files import FaceNumbers, query_from_files
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def ask(case: Unmask, folder: Path):  # type: ignore[no-untyped-def]
     def asked(*names: str, face: FaceNumbers | None = None) -> Query:
         parts = case.models
         paths = [folder / name for name in names]
-        return build_query(
+        return query_from_files(
             paths, faces=parts.faces, encoder=parts.encoder, face=face, rule=parts.rule
         )
 
@@ -106,7 +107,7 @@ def test_a_folder_of_photos_is_a_query(case: Unmask, folder: Path, tmp_path: Pat
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "notes.txt").write_text("Ada, 1952")
     parts = case.models
-    query = build_query([tmp_path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
+    query = query_from_files([tmp_path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
     assert [path.name for path in query.paths] == ["ada.png", "mirrored.png"]
     said = " ".join(query.warnings)
     assert "cup.png" in said
@@ -115,18 +116,18 @@ def test_a_folder_of_photos_is_a_query(case: Unmask, folder: Path, tmp_path: Pat
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(ToolError, match="holds no picture"):
-        build_query([empty], faces=parts.faces, encoder=parts.encoder)
+        query_from_files([empty], faces=parts.faces, encoder=parts.encoder)
 
 
 def test_a_video_is_a_query(case: Unmask, tmp_path: Path) -> None:
     """The frames that show the person are the query, as like the portrait as the portrait is."""
     clip = write_clip(tmp_path / "ada.mp4", [astronaut_pixels()] * 12, rate=4)
     parts = case.models
-    query = build_query([clip], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
+    query = query_from_files([clip], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
     assert set(query.paths) == {clip}
     assert len(query.paths) > 1
     assert all(time is not None for time in query.times_s)
-    still = build_query(
+    still = query_from_files(
         [case.settings.home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder
     )
     assert float(query.template @ still.template) > 0.8
@@ -143,10 +144,10 @@ def test_a_face_in_a_later_frame_is_a_query(case: Unmask, tmp_path: Path, format
     times = {} if format == "TIFF" else {"duration": 400}
     black.save(path, format, save_all=True, append_images=[face, face], **times)
     parts = case.models
-    query = build_query([path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
+    query = query_from_files([path], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
     assert set(query.times_s) <= {0.4, 0.8, 1.0, 2.0}
     assert query.warnings == ()
-    still = build_query(
+    still = query_from_files(
         [case.settings.home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder
     )
     assert float(query.template @ still.template) > 0.8
@@ -157,5 +158,5 @@ def test_pages_that_a_query_leaves_out_are_told(case: Unmask, tmp_path: Path) ->
     page = Image.fromarray(astronaut_pixels())
     page.save(tmp_path / "ada.tif", save_all=True, append_images=[page] * 29)
     parts = case.models
-    query = build_query([tmp_path / "ada.tif"], faces=parts.faces, encoder=parts.encoder)
+    query = query_from_files([tmp_path / "ada.tif"], faces=parts.faces, encoder=parts.encoder)
     assert "'ada.tif' has 30 pages, of which 24 were searched" in query.warnings

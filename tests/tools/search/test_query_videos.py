@@ -26,7 +26,8 @@ from tests.support.clips import grey, write_clip, write_sound
 from tests.support.scripted_model import ScriptedModel
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
-from tools.search.query import NoFace, SeveralFaces, build_query
+from tools.search.query import NoFace, SeveralFaces
+from tools.search.query_files import query_from_files
 
 REQUEST = cast(gr.Request, SimpleNamespace(username=None))
 
@@ -107,7 +108,7 @@ def test_its_frames_of_the_person_are_the_query(
     (kept,) = tmp_path.glob("cases/*/photos/*")
     assert kept.read_bytes() == data
     parts, query = case.models, queries_of(handlers, token)
-    other = build_query([kept], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
+    other = query_from_files([kept], faces=parts.faces, encoder=parts.encoder, rule=parts.rule)
     assert query.times_s == other.times_s and len(query.times_s) > 1
     np.testing.assert_allclose(query.template, other.template, atol=1e-5)
     assert {row.name for row in query.paths} == {kept.name}
@@ -146,7 +147,7 @@ def test_several_persons_in_one_frame_are_asked_about(
     assert messages[-1]["content"].count('class="face-box"') == faces
     messages, findings, *_ = sent(handlers, token, text="Face 2")
     assert "options" not in messages[-1] and "hits in" in findings
-    still = build_query(
+    still = query_from_files(
         [photo], faces=case.models.faces, encoder=case.models.encoder, face=2, rule=case.models.rule
     )
     assert float(queries_of(handlers, token).template @ still.template) > 0.8
@@ -171,7 +172,7 @@ def test_persons_of_different_scenes_are_shown_beside_each_other(
     with pytest.raises(SeveralFaces) as asked:
         workspace.find_person([handle])
     with pytest.raises(SeveralFaces) as terminal:
-        build_query([clip], faces=parts.faces, encoder=parts.encoder)
+        query_from_files([clip], faces=parts.faces, encoder=parts.encoder)
     assert asked.value.boxes == terminal.value.boxes
     assert "into it" in str(terminal.value)
     shown = workspace.everybody(handle)
@@ -189,7 +190,7 @@ def test_persons_of_different_scenes_are_shown_beside_each_other(
         assert float(face.embedding @ workspace.face(handle).face.embedding) > 0.6
         (seen,) = parts.faces.analyse([workspace.pixels(handle)])[0]
         np.testing.assert_allclose(seen.box, workspace.face(handle).face.box, atol=1)
-        chosen = build_query([clip], faces=parts.faces, encoder=parts.encoder, face=number)
+        chosen = query_from_files([clip], faces=parts.faces, encoder=parts.encoder, face=number)
         assert workspace.find_person([handle], face=number).query_ids == chosen.photo_ids
 
 

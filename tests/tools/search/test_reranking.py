@@ -19,7 +19,7 @@ from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
 from tools.search.closer_look.pixel_detectors import picture_scores
 from tools.search.closer_look.reranking import Reranker
 from tools.search.closer_look.stability import VERDICT_STABILITY, Perturbation
-from tools.search.query import build_query
+from tools.search.query_files import query_from_files
 from tools.search.results import Findings, Hit
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.search.search import search
@@ -37,7 +37,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Unmask:
 def found(unmask: Unmask, reranker: Reranker | None, *, top: int = 20) -> Findings:
     """The portrait searched for in the gallery of the case."""
     parts, home = unmask.models, unmask.settings.home
-    query = build_query([home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder)
+    query = query_from_files([home / "SECRET_NAME.png"], faces=parts.faces, encoder=parts.encoder)
     with Gallery.open_existing(home, GALLERY, fingerprint=parts.fingerprint) as gallery:
         return search(gallery, query, instruments=parts, top=top, reranker=reranker).findings
 
@@ -105,7 +105,7 @@ def test_another_photo_of_the_query_is_held_against_each(case: Unmask, tmp_path:
     paths = [tmp_path / "turned.png", tmp_path / "portrait.png"]
     portrait.resize((300, 512)).rotate(25).save(paths[0])
     portrait.save(paths[1])
-    query = build_query(paths, faces=parts.faces, encoder=parts.encoder)
+    query = query_from_files(paths, faces=parts.faces, encoder=parts.encoder)
     other = np.ascontiguousarray(data.chelsea())
     photos = ((other, query.faces[0]), (astronaut_pixels(), query.faces[1]))
     rerank_input = RerankInput(astronaut_pixels(), query.faces[1], {}, query, photos, parts)

@@ -18,7 +18,7 @@ from tools.search.closer_look.stability import (
     Perturbation,
     scores_under_perturbation,
 )
-from tools.search.query import build_query
+from tools.search.query_files import query_from_files
 from tools.search.scoring import FaceColumns, score_faces
 from tools.verdict.calibration import Scores
 from tools.verdict.rule import Verdict
@@ -30,7 +30,7 @@ AS_IT_IS = Perturbation("nothing", lambda pixels, _: pixels)
 def rerank_input(case: Unmask) -> RerankInput:
     """The portrait with itself as the query, and its scores as a gallery has them."""
     models, photo = case.models, case.settings.home / "SECRET_NAME.png"
-    query = build_query([photo], faces=models.faces, encoder=models.encoder)
+    query = query_from_files([photo], faces=models.faces, encoder=models.encoder)
     (face,) = query.faces
     whole = models.encoder.encode_images([astronaut_pixels()])
     columns = FaceColumns(

@@ -9,12 +9,10 @@ variant.
 """
 
 import hashlib
-import pickle
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -207,33 +205,3 @@ class Repdfd:
         }
         note = {"embedder_sha256": embedder_sha256, "ratio": self.ratio, **header}
         write_head(path, arrays, encoder_sha256=self.encoder.sha256, **note)
-
-    @classmethod
-    def load_published(cls, path: Path, *, encoder: Encoder) -> "Repdfd":
-        """Read the authors' `Deepfakes_best.pth` (only tensors are unpickled).
-
-        It was trained on OpenAI's ViT-L/14 through open_clip and embeddings of TransFace, of
-        length as they came; the file says neither which release of open_clip, and so which
-        activation, nor the embedder's hash. Raises SetupError when the file is no such checkpoint.
-        """
-        state = _unpickled(path)
-        try:
-            delta = state["perturb_dict"]["delta"]
-            projection = state["face_random_proj_dict"]["weight"]
-        except (KeyError, TypeError) as error:
-            raise SetupError(f"{path} is no checkpoint of RepDFD's: no {error}") from error
-        return cls(encoder, delta.float().numpy(), projection.float().numpy())
-
-
-def _unpickled(path: Path) -> Any:
-    import torch
-
-    if not path.is_file():
-        raise SetupError(f"{path} is missing: RepDFD's authors publish it as checkpoints/*.pth")
-    if not zipfile.is_zipfile(path):
-        raise SetupError(f"{path} is refused: not a file of tensors as PyTorch writes them")
-    try:
-        # weights_only refuses every object that is no tensor: a pickle could run a program.
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError) as error:
-        raise SetupError(f"{path} is refused: {str(error).partition(chr(10))[0]}") from error

@@ -62,21 +62,6 @@ class UnifdNeighbours:
             scores[rows] = fake.mean(axis=1) - real.mean(axis=1)
         return scores
 
-    def vote(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n,) float64: 1 forged, 0 authentic, NaN not measured.
-
-        The majority among the k nearest of both banks together; for k = 1, whose bank holds the
-        nearest. An exact tie of distances goes to authentic.
-        """
-        votes = np.empty(len(features))
-        middle = self.k // 2
-        for rows, real, fake in self._nearest(features):
-            # Of k = 2m - 1 neighbours m are fake exactly when the m-th nearest fake is nearer
-            # than the m-th nearest original, so the two banks need not be sorted together.
-            forged = (fake[:, middle] > real[:, middle]).astype(np.float64)
-            votes[rows] = np.where(np.isnan(fake[:, middle]), np.nan, forged)
-        return votes
-
     def _nearest(self, features: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Chunks of rows with their k highest similarities to each bank, best first."""
         if features.ndim != 2 or features.shape[1] != self.real.shape[1]:

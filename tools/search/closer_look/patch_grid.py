@@ -22,7 +22,6 @@ from tools.encoder.tiles import TileScorer, picture_map, smooth_map, top_mean
 from tools.localisers.map_scales import NO_FINDING_TEXT, MapThreshold
 from tools.localisers.overlay import overlay_heatmap
 from tools.localisers.protocol import ScoringHead
-from tools.search.closer_look.hit_pictures import RerankInput
 from tools.search.instruments import ModelBundle
 from tools.verdict.interpretation import UNCALIBRATED
 
@@ -70,26 +69,12 @@ def image_heatmap(pixels: np.ndarray, instruments: ModelBundle) -> np.ndarray | 
     return picture_map(pixels, score_tiles_by_features(encoder, head), size=encoder.image_size)
 
 
-def patch_scores(rerank_input: RerankInput) -> dict[str, float | None]:
-    """`image/patches`: the mean of the strongest places; None where it cannot be measured.
-
-    A profile that has a detector of that name measures it by itself: then there is nothing to add.
-    Does not show: a change without a trace in sharpness, noise or compression.
-    """
-    models = rerank_input.instruments
-    if any(f"{it.inputs}/{it.name}" == SCORE for it in models.pixel_detectors):
-        return {}
-    heat = image_heatmap(rerank_input.pixels, models)
-    value = float("nan") if heat is None else top_mean(heat)
-    return {SCORE: value if np.isfinite(value) else None}
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchMap:
     """The whole picture with its map over it.
 
-    `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` as `patch_scores` gives it;
-    `where` in the picture its strongest place lies, in words; `has_finding` says whether it is
+    `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` is the mean of its strongest
+    places; `where` in the picture the strongest lies, in words; `has_finding` says whether it is
     stronger than in authentic photographs, None where nobody measured those.
     """
 

@@ -80,7 +80,7 @@ class Reranker:
         for number, hit in enumerate(hits):
             self._on_progress(number, len(hits))
             key = hit.record.id, query.template.tobytes()
-            if key not in self._known and (pixels := _picture(gallery, hit)) is not None:
+            if key not in self._known and (pixels := _picture(gallery, hit, query)) is not None:
                 face, scores = hit.record.face, hit.scores
                 rerank_input = RerankInput(
                     pixels, face, scores, query, photos(), instruments, query_local_features=details
@@ -138,13 +138,13 @@ def _judged(
     )
 
 
-def _picture(gallery: Gallery, hit: Candidate) -> np.ndarray | None:
+def _picture(gallery: Gallery, hit: Candidate, query: Query) -> np.ndarray | None:
     """The picture that was indexed, from wherever it still lies; None when it lies nowhere."""
     for path in gallery.paths_of(hit.record.image_id):
         with contextlib.suppress(UnreadableImage):
             if hit.moment is not None:
                 return frame_at(path, hit.moment.time_s)
-            photo = read_photo(path)
+            photo = query.decoded.get(path) or read_photo(path)
             if photo.id == hit.record.image_id:  # else it was overwritten with another one
                 return photo.pixels
     return None
@@ -153,10 +153,9 @@ def _picture(gallery: Gallery, hit: Candidate) -> np.ndarray | None:
 def iter_readable_photos(query: Query) -> Iterator[tuple[np.ndarray, Face]]:
     """The query's pictures (h, w, 3) uint8 RGB with their faces; those that are gone left out."""
     for path, photo_id, face, time_s in query.rows:
+        known = query.decoded.get(path, time_s)
         with contextlib.suppress(UnreadableImage):
             if time_s is not None:
-                yield frame_at(path, time_s), face
-                continue
-            photo = read_photo(path)
-            if photo.id == photo_id:
+                yield frame_at(path, time_s) if known is None else known.pixels, face
+            elif (photo := known or query.decoded.keep(read_photo(path), path)).id == photo_id:
                 yield photo.pixels, face

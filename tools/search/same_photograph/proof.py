@@ -91,8 +91,7 @@ class Alignment:
 
     `matrix` (2, 3) takes pixels of the second picture to those of the first; with `mirrored` it
     also flips them. `inliers` keypoints agree on it. `agreeing_share` is the share of the
-    overlapping area outside the faces that agrees, `face_agreeing_share` that inside them (None:
-    no face is known, or nothing there says anything). `face_difference` is how much more the face
+    overlapping area outside the faces that agrees. `face_difference` is how much more the face
     differs than what surrounds it (0: alike; near 1: another face), and `face_change` the same of
     colours (`tools.search.same_photograph.face_change`; log ratio); None unless proven.
     `differs` is the box of the largest place that differs, in pixels of the first picture.
@@ -104,7 +103,6 @@ class Alignment:
     matrix: np.ndarray | None = None
     inliers: int = 0
     agreeing_share: float | None = None
-    face_agreeing_share: float | None = None
     face_difference: float | None = None
     face_change: float | None = None
     differs: Box | None = None
@@ -187,7 +185,6 @@ def _align(
         matrix=matched.matrix,
         inliers=len(matched.inliers),
         agreeing_share=places.within(frame.first, shared).share_outside,
-        face_agreeing_share=places.share_of_face,
         face_difference=around.face_difference if around is not None and not reason else None,
         face_change=around.face_change if around is not None and not reason else None,
         differs=_largest_difference(places.within(frame.first, shared), frame),
@@ -233,10 +230,6 @@ class _Places:
     @property
     def share_outside(self) -> float:
         return _share(self.agreeing, self.outside) or 0.0
-
-    @property
-    def share_of_face(self) -> float | None:
-        return _share(self.agreeing, self.informative & self.face)
 
     @property
     def changed(self) -> float:

@@ -16,12 +16,11 @@ import numpy as np
 
 from tools.encoder.clip import Encoder
 from tools.encoder.preprocessing import Mode
-from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face, FaceAnalyser
-from tools.forge.forgery import FAMILIES_WITH_SOURCE, forge
+from tools.forge.forgery import FAMILIES_WITH_SOURCE
 from tools.training.calibration.made_cases import split_persons
-from tools.training.data.forgery_pool import LfwPhotographs
+from tools.training.data.forgery_pool import LfwPhotographs, forge_photo
 
 EvaluationHalf = Literal["fit", "report"]
 LOWEST_QUALITY, HIGHEST_QUALITY = 75, 98
@@ -81,18 +80,9 @@ def make_forgery(
 ) -> LabelledForgery | None:
     """One forgery of a photo; None where that photo cannot be forged this way."""
     source = faces.source_for(index, rng) if family in FAMILIES_WITH_SOURCE else None
-    try:
-        forgery = forge(
-            faces.read(index),
-            faces.landmarks[index],
-            family=family,
-            rng=rng,
-            source_pixels=None if source is None else faces.read(source),
-            source_landmarks=None if source is None else faces.landmarks[source],
-        )
-    except ToolError:
-        return None
-    return LabelledForgery(forgery.pixels, family, index, source)
+    pixels = faces.read(index)
+    forgery = forge_photo(faces, index, pixels, source=source, family=family, rng=rng)
+    return None if forgery is None else LabelledForgery(forgery.pixels, family, index, source)
 
 
 def mate_of(faces: LfwPhotographs, index: int, *, apart_from: Collection[int]) -> int | None:

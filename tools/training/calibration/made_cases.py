@@ -26,12 +26,13 @@ from tools.faces.alignment import estimate_similarity_transform, transform_point
 from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import FAMILIES, HELD_OUT_FAMILIES, SWAPS, Forgery, forge
 from tools.forge.masks import eye_distance
-from tools.gallery.indexing import index_folders
+from tools.gallery.indexing.job import index_folders
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord
 from tools.gallery.vector_index import FaceIndex
 from tools.media.images import read_photo
-from tools.search.query import NoFace, Query, SeveralFaces, build_query
+from tools.search.query import NoFace, Query, SeveralFaces
+from tools.search.query_files import query_from_files
 from tools.search.scoring import score_faces, to_columns
 from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 from tools.training.data.harmless_edits import EDITS
@@ -331,7 +332,7 @@ def score_benchmark(
                 continue
             try:
                 query = retry_with_central_face(
-                    lambda face, photo=folder / exhibit.file: build_query(  # type: ignore[misc]
+                    lambda face, photo=folder / exhibit.file: query_from_files(  # type: ignore[misc]
                         [photo], faces=faces, encoder=encoder, face=face
                     )
                 )

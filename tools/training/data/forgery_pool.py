@@ -30,7 +30,7 @@ from tools.faces.alignment import (
     transform_points,
 )
 from tools.faces.analyser import FaceAnalyser
-from tools.forge.forgery import FAMILIES, SWAPS, forge
+from tools.forge.forgery import FAMILIES, SWAPS, Forgery, forge
 
 # Never seen in training, so that its figures measure how far the evidence carries.
 HELD_OUT_FAMILY = "partial_swap"
@@ -117,22 +117,37 @@ def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     return rgb
 
 
-def forged_pair(
-    faces: LfwPhotographs, index: int, *, family: str, rng: np.random.Generator
-) -> ForgeryPair | None:
-    """One forgery of a photo; None where that photo cannot be forged this way."""
-    target, landmarks = faces.read(index), faces.landmarks[index]
-    source = faces.source_for(index, rng) if family in SWAPS else None
+def forge_photo(
+    faces: LfwPhotographs,
+    index: int,
+    pixels: np.ndarray,
+    *,
+    source: int | None,
+    family: str,
+    rng: np.random.Generator,
+) -> Forgery | None:
+    """A photo with those pixels forged, by the photo `source`; None where that cannot be done."""
     try:
-        forgery = forge(
-            target,
-            landmarks,
+        return forge(
+            pixels,
+            faces.landmarks[index],
             family=family,
             rng=rng,
             source_pixels=None if source is None else faces.read(source),
             source_landmarks=None if source is None else faces.landmarks[source],
         )
     except ToolError:
+        return None
+
+
+def forged_pair(
+    faces: LfwPhotographs, index: int, *, family: str, rng: np.random.Generator
+) -> ForgeryPair | None:
+    """One forgery of a photo; None where that photo cannot be forged this way."""
+    source = faces.source_for(index, rng) if family in SWAPS else None
+    target, landmarks = faces.read(index), faces.landmarks[index]
+    forgery = forge_photo(faces, index, target, source=source, family=family, rng=rng)
+    if forgery is None:
         return None
     mask = (forgery.mask * 255).astype(np.uint8)
     points, origin = keypoints_from_landmarks(landmarks), str(faces.paths[index])

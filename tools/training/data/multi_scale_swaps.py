@@ -15,7 +15,7 @@ import numpy as np
 from tools.forge import blending, masks
 from tools.forge.families import dssim_map
 from tools.training.data.forgery_pool import difference_mask
-from tools.training.data.pairs import PairSource, TrainingImage, TrainingPair
+from tools.training.data.pairs import DerivedPairs, TrainingImage, TrainingPair
 
 WINDOWS = ((40, 80), (80, 120), (120, 160), (224, 224))
 """Sides of windows in pixels of a crop of 224, the face being about three quarters of it."""
@@ -24,19 +24,11 @@ LEAST_CHANGE = 0.004
 """Of the picture's area: what differs less is hardly a forgery and is drawn as it was made."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MultiScaleSwaps:
+@dataclass(slots=True, eq=False)
+class MultiScaleSwaps(DerivedPairs):
     """A source's pairs, a share `partial` of them as windows; the paper takes 0.2."""
 
-    source: PairSource
     partial: float = 0.2
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def group(self, index: int) -> str:
-        """The source's."""
-        return self.source.group(index)
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """A pair blended again; as it was made where it cannot be, or hardly differs afterwards."""

@@ -51,6 +51,20 @@ class PairSource(Protocol):
         """One pair; None where this one cannot be made."""
 
 
+@dataclass(slots=True, eq=False)
+class DerivedPairs:
+    """The pairs of a source made into others; as many, of the same persons."""
+
+    source: PairSource
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def group(self, index: int) -> str:
+        """The source's."""
+        return self.source.group(index)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PoolPairs:
     """The pairs of a pool on disk (`tools.training.data.forgery_pool`)."""

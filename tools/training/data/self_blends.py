@@ -6,30 +6,18 @@ coarsened or sharpened; the copy that is pasted slightly moved; a mask from the 
 blurred; the blend. Lengths are in shares of the picture, as published.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from tools.forge import masks
-from tools.training.data.pairs import PairSource, TrainingImage, TrainingPair
+from tools.training.data.pairs import DerivedPairs, TrainingImage, TrainingPair
 
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 """How much of the mask is blended in."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SelfBlends:
+class SelfBlends(DerivedPairs):
     """The authentic members of a source, each blended with itself."""
-
-    source: PairSource
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def group(self, index: int) -> str:
-        """The source's."""
-        return self.source.group(index)
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """A photograph and its self-blend; None without landmarks or a face in the picture."""

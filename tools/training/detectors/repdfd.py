@@ -18,7 +18,7 @@ from torch.nn import functional
 from tools.detectors.clip_heads.repdfd import Repdfd
 from tools.detectors.protocol import IdentityRole
 from tools.encoder.clip import Encoder
-from tools.training.data.pairs import CropSample, PairSource, TrainingImage, TrainingPair
+from tools.training.data.pairs import CropSample, DerivedPairs, TrainingImage, TrainingPair
 from tools.training.detectors.prompt_learners import word_spread
 from tools.training.loops.picture_run import TrainingOptions
 
@@ -42,24 +42,16 @@ class IdentityTrainingImage(TrainingImage):
 
 
 @dataclass(slots=True, eq=False)
-class PairsWithIdentities:
+class PairsWithIdentities(DerivedPairs):
     """A source whose looks know who they are, or who is looked for.
 
     For `query` that is another authentic photograph of the same person, where the source has one;
     of a swap it is the forged face's own embedding, since that is the person it depicts.
     """
 
-    source: PairSource
     embed: Embed
     whose: IdentityRole = "candidate"
     _members: dict[str, list[int]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def group(self, index: int) -> str:
-        """As the source says."""
-        return self.source.group(index)
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
         """As the source draws, with identities."""

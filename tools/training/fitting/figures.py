@@ -1,7 +1,4 @@
-"""How well a fitted detector does on persons it never saw: with how sure one can be of it.
-
-The same figures as those of `tools.metrics`, for trainings, which may not import it.
-"""
+"""How well a fitted detector does on persons it never saw: with how sure one can be of it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from tools.detectors.protocol import DetectorScores
+from tools.metrics import auc, auc_interval, ece
 from tools.verdict.calibration import InconclusiveBand
-
-BOOTSTRAP_ROUNDS = 1000
-CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +63,7 @@ def compute_metrics(
     if not measured.any():
         raise ValueError("the detector could not look at one picture of the test part")
     by_family = {
-        name: roc_auc(scored.logits[rows], forged[rows])
+        name: _known(auc(scored.logits[rows], forged[rows]))
         for name in sorted({family for family in families if family is not None})
         for rows in [measured & (~forged | (kinds == name))]
     }
@@ -87,11 +82,11 @@ def compute_metrics(
         forged=int(truth.sum()),
         persons=len(set(groups.tolist())),
         not_measured=int((~measured).sum()),
-        auc=roc_auc(logits, truth),
-        auc_interval=roc_auc_interval(logits, truth, groups, seed=seed),
+        auc=_known(auc(logits, truth)),
+        auc_interval=_interval(auc_interval(logits, truth, groups, seed=seed)),
         real_accuracy=_share(real <= 0.5),
         fake_accuracy=_share(fake > 0.5),
-        ece=expected_calibration_error(chances, truth),
+        ece=_known(ece(chances, truth)) if np.isfinite(chances).all() else None,
         called_forged=placed.get("called_forged"),
         missed=placed.get("missed"),
         inconclusive=placed.get("inconclusive"),
@@ -101,50 +96,12 @@ def compute_metrics(
     )
 
 
-def roc_auc(scores: np.ndarray, labels: np.ndarray) -> float | None:
-    """The share of pairs in which the forgery scores higher, ties counting half."""
-    found = _weighted(np.unique(scores, return_inverse=True)[1], labels, np.ones(len(labels)))
-    return None if np.isnan(found) else found
+def _interval(edges: tuple[float, float]) -> tuple[float, float] | None:
+    return None if np.isnan(edges).any() else edges
 
 
-def roc_auc_interval(
-    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, seed: int
-) -> tuple[float, float] | None:  # fmt: skip
-    """The 95 % percentile interval when persons are drawn again; None where that says nothing."""
-    names, places = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
-        return None
-    ranks, rng = np.unique(scores, return_inverse=True)[1], np.random.default_rng(seed)
-    chances = np.full(len(names), 1 / len(names))
-    drawn = np.array([
-        _weighted(ranks, labels, rng.multinomial(len(names), chances)[places].astype(float))
-        for _ in range(BOOTSTRAP_ROUNDS)
-    ])  # fmt: skip
-    drawn = drawn[~np.isnan(drawn)]
-    if len(drawn) < 2:
-        return None
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def expected_calibration_error(chances: np.ndarray, labels: np.ndarray) -> float | None:
-    """|mean probability − share that is forged| in equal bins, weighted by their counts."""
-    if not len(chances) or not np.isfinite(chances).all():
-        return None
-    places = np.minimum((chances * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    said = np.bincount(places, chances, CALIBRATION_BINS) - np.bincount(
-        places, labels.astype(float), CALIBRATION_BINS
-    )
-    return float(np.abs(said).sum() / len(chances))
-
-
-def _weighted(ranks: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
-    levels = int(ranks.max(initial=-1)) + 1
-    forged = np.bincount(ranks[labels], weights[labels], levels)
-    authentic = np.bincount(ranks[~labels], weights[~labels], levels)
-    pairs = forged.sum() * authentic.sum()
-    below = np.cumsum(authentic) - authentic
-    return float(forged @ (below + authentic / 2) / pairs) if pairs > 0 else float("nan")
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _share(of: np.ndarray) -> float | None:

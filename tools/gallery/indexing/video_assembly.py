@@ -8,7 +8,7 @@ as a whole or not at all: after a crash it is a file that nobody has looked at y
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tools.gallery.analysis import DecodedImage
+from tools.gallery.indexing.analysis import DecodedImage
 from tools.gallery.records import AnalysedImage, AnalysedVideo, FramePosition
 from tools.media.frames import Video
 from tools.media.images import UnreadableImage

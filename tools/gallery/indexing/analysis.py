@@ -12,7 +12,7 @@ import numpy as np
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop, face_hash
 from tools.faces.analyser import Face
-from tools.gallery import free_memory
+from tools.gallery.indexing import free_memory
 from tools.gallery.records import AnalysedFace, AnalysedImage, FramePosition, Vector
 from tools.media.images import Photo, UnreadableImage
 

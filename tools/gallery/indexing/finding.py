@@ -1,0 +1,99 @@
+"""Finding: the files below the folders, which of them are new or changed, and which are gone."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tools.gallery.indexing.progress import IndexTally
+from tools.gallery.indexing.read_ahead import FileToOpen
+from tools.gallery.record_store import Gallery
+from tools.gallery.records import FileRecord
+from tools.media.images import WalkedFile, walk
+from tools.media.skip_reasons import RETRIED_REASONS
+
+
+class FileFinder:
+    """Walks folders and holds what lies there against what a gallery knows.
+
+    `on_return` gets the record of a file that was missing and is back.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        roots: Sequence[Path],
+        *,
+        follow_links: bool,
+        tally: IndexTally,
+        on_return: Callable[[FileRecord], None],
+    ) -> None:
+        self._gallery, self._roots, self._follow_links = gallery, roots, follow_links
+        self._tally, self._on_return = tally, on_return
+
+    def count(self) -> int:
+        """How many files there are; walking twice is cheap beside remembering every path."""
+        return sum(1 for _ in self._walked())
+
+    def to_open(self) -> Iterator[FileToOpen]:
+        """The files that are new or have changed; the others are counted."""
+        for found in self._walked():
+            self._tally.report()
+            status = None if found.problem else _status(found.path)
+            if status is None:
+                self._tally.files_done += 1
+                self._tally.skip(found.path, found.problem or "missing")
+                continue
+            known = self._gallery.file(found.path)
+            if known is None or not _settled(known, status):
+                yield FileToOpen(found.path, status.st_size, status.st_mtime_ns)
+            else:
+                self._met_again(known)
+
+    def gone(self) -> Iterator[FileRecord]:
+        """Known files that are gone; one that merely cannot be looked at is not gone."""
+        for root in self._roots:
+            for file in self._gallery.files_below(root):
+                if not file.missing and _is_gone(file.path):
+                    yield replace(file, missing=True)
+
+    def _walked(self) -> Iterator[WalkedFile]:
+        galleries = self._gallery.folder.parent
+        home = galleries.parent
+        # Photos that someone keeps in the data folder and names are indexed; what Unmask keeps
+        # there (copies of query photos, what it forged) never is.
+        asked_for = any(root.is_relative_to(home) for root in self._roots)
+        ours = (galleries, home / "cases") if asked_for else (home,)
+        return walk(self._roots, follow_links=self._follow_links, without=ours)
+
+    def _met_again(self, known: FileRecord) -> None:
+        self._tally.files_done += 1
+        if known.missing:
+            self._on_return(replace(known, missing=False))
+        if known.problem is not None:
+            self._tally.skip(known.path, known.problem)
+        else:
+            self._tally.counts["known"] += 1
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # gone since it was listed
+        return None
+
+
+def _settled(known: FileRecord, status: os.stat_result) -> bool:
+    """Whether reading the file again could tell nothing new."""
+    same = known.same_state(status.st_size, status.st_mtime_ns)
+    return same and known.problem not in RETRIED_REASONS
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,159 @@
+"""The job: walk folders, analyse every picture once, record it, keep the index in step.
+
+Reading and decoding run in threads beside the analysis; the analysis runs on batches, one a core;
+every batch is one commit, made by the thread that called, which also decodes videos meanwhile.
+How much is held in memory does not depend on how many files there are, nor on how long they are.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.gallery.indexing.analysis import (
+    AnalysisPool,
+    DecodedImage,
+    FaceAnalysisProtocol,
+    ImageEncoder,
+)
+from tools.gallery.indexing.batches import BATCH_PIXELS, BatchQueue
+from tools.gallery.indexing.committing import Committer
+from tools.gallery.indexing.finding import FileFinder
+from tools.gallery.indexing.progress import (
+    IndexingInterrupted,
+    IndexProgress,
+    IndexSummary,
+    IndexTally,
+)
+from tools.gallery.indexing.read_ahead import FileLoader, FileToOpen, OpenedFile, pixel_count
+from tools.gallery.indexing.video_assembly import VideoAssembler
+from tools.gallery.record_store import Gallery
+from tools.gallery.records import FileRecord
+from tools.gallery.vector_index import FaceIndex
+from tools.media.animations import MULTIPAGE_FORMATS
+from tools.media.frames import MAX_FRAMES, Video
+from tools.media.images import UnreadableImage
+
+_MOST_WORKERS = 8  # each may hold a batch of decoded pictures
+
+
+def index_folders(
+    folders: Sequence[Path],
+    *,
+    gallery: Gallery,
+    faces: FaceAnalysisProtocol,
+    encoder: ImageEncoder,
+    index: FaceIndex | None = None,
+    threads: int | None = None,
+    on_progress: Callable[[IndexProgress], None] | None = None,
+    on_indexed: Callable[[Sequence[str]], None] | None = None,
+    follow_links: bool = False,
+) -> IndexSummary:
+    """Bring a gallery up to date with folders (or single files).
+
+    A file that has not changed since the last run is not even read; one whose bytes are known is
+    not analysed again; one that gives no picture is skipped, counted and remembered until it
+    changes. A video gives its frames (`tools.media.videos`), recorded together when it is done.
+    `index` is the gallery's, if it is open already; `threads` is how many batches are analysed at a
+    time, one core each (None: all cores). Links that lead out of the folders are skipped unless
+    `follow_links`; the data folder of the gallery is passed over when it lies in one of them.
+    `on_indexed` gets the ids of pictures once they are safely on the disk. Raises `SetupError`
+    (folder missing, disk full, gallery in use; what was indexed before is kept) and
+    `IndexingInterrupted`.
+    """
+    # Resolved, so that one file has one name however its folder was given.
+    roots = [Path(folder).resolve() for folder in folders]
+    with gallery.write_lock(), contextlib.ExitStack() as stack:
+        index = index or stack.enter_context(FaceIndex.open(gallery))
+        workers = min(threads or os.cpu_count() or 1, _MOST_WORKERS)
+        pool = AnalysisPool(workers, faces=faces, encoder=encoder)
+        batches, videos, tally = BatchQueue(pool), VideoAssembler(), IndexTally(on_progress)
+        finder = FileFinder(
+            gallery, roots, follow_links=follow_links, tally=tally, on_return=batches.add_file
+        )
+        committer = Committer(gallery, index, videos, tally=tally, on_indexed=on_indexed)
+        # A batch for every worker, and one that is being opened.
+        loader = FileLoader(gallery.has_image, budget_pixels=(workers + 1) * BATCH_PIXELS)
+        try:
+            with pool.running(), loader:
+                if on_progress is not None:
+                    tally.files_total = finder.count()
+                job = _Job(gallery, loader, batches, videos, committer, tally, workers)
+                job.run(finder)
+        except KeyboardInterrupt as stop:
+            index.sync()
+            raise IndexingInterrupted(tally.summary(index.notices)) from stop
+        index.sync()
+        return tally.summary(index.notices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Hands what is found to the analysis, and what is analysed to the record."""
+
+    gallery: Gallery
+    loader: FileLoader
+    batches: BatchQueue
+    videos: VideoAssembler
+    committer: Committer
+    tally: IndexTally
+    workers: int
+
+    def run(self, finder: FileFinder) -> None:
+        for opened in self.loader.opened(finder.to_open()):
+            self._take_in(opened)
+            self._move_on()
+        self.batches.submit()
+        self._commit(waiting=0)
+        self.committer.mark_missing(finder.gone())
+        self.tally.report(now=True)
+
+    def _take_in(self, opened: OpenedFile) -> None:
+        file, photo, problem = opened.file, opened.photo, opened.problem
+        if problem is None and opened.image_id is not None:
+            if self._already_have(opened.image_id):
+                before = self.gallery.file(file.path)
+                touched = before is not None and before.image_id == opened.image_id
+                self.tally.counts["known" if touched else "duplicates"] += 1
+                self.loader.release(0 if photo is None else pixel_count(photo))
+            elif opened.video is not None:
+                problem = self._take_apart(opened.image_id, opened.video, file)
+            elif photo is not None:
+                self.batches.add_picture(DecodedImage(photo, byte_size=file.size))
+                self.batches.gathered.lent_pixels += pixel_count(photo)
+        self.tally.files_done += 1
+        name = opened.image_id if problem is None else None
+        self.batches.add_file(FileRecord(file.path, file.size, file.mtime_ns, name, problem))
+        if problem is not None:
+            self.tally.skip(file.path, problem)
+
+    def _take_apart(self, video_id: str, video: Video, file: FileToOpen) -> str | None:
+        """Send a video's frames off as pictures; the problem, when it has none."""
+        try:
+            for opened in self.videos.opened(video_id, video, byte_size=file.size):
+                self.batches.add_picture(opened)
+                self._move_on()
+                self.tally.report()
+        except UnreadableImage as error:
+            return error.reason
+        if video.format in MULTIPAGE_FORMATS and video.frames > MAX_FRAMES:
+            self.tally.long_documents.append(file.path.name)
+        self.batches.gathered.videos.append(video_id)
+        return None
+
+    def _already_have(self, image_id: str) -> bool:
+        # The record is asked again: a twin may have been committed after this file was opened.
+        waiting = image_id in self.batches or image_id in self.videos
+        return waiting or self.gallery.has_image(image_id)
+
+    def _move_on(self) -> None:
+        if self.batches.gathered.full:
+            self.batches.submit()
+            self._commit(waiting=self.workers)
+
+    def _commit(self, *, waiting: int) -> None:
+        """Commit the oldest batches until no more than so many are under analysis."""
+        while (batch := self.batches.next(waiting=waiting)) is not None:
+            self.committer.commit(batch)
+            self.loader.release(batch.lent_pixels)
