@@ -14,10 +14,10 @@ from tools.gallery.indexing.job import index_folders
 from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
-from tools.search.closer_look.hit_pictures import RerankMeasure
-from tools.search.closer_look.reranking import RERANK_MEASURES, Reranker
 from tools.search.query import Query
 from tools.search.query_files import FaceNumbers, query_from_files
+from tools.search.reranking.rerank_input import RerankMeasure
+from tools.search.reranking.reranker import RERANK_MEASURES, Reranker
 from tools.search.results import Findings
 from tools.search.search import search
 

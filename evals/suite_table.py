@@ -38,7 +38,7 @@ SUITES: Mapping[str, Suite] = {
         "suite",
     ),
     "detectors": Suite(
-        "evals.suites.detectors.suite",
+        "evals.suites.detection.suite",
         "How well does every detector tell forged from authentic, method by method?",
         "suite",
     ),

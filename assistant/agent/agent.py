@@ -47,6 +47,8 @@ from assistant.conversation.steps import (
     UserTurn,
 )
 from assistant.grounding.checker import FactContext, check_sentences, once
+from assistant.grounding.fallback_answers import answer
+from assistant.grounding.fallback_answers import written as filled_in
 from assistant.grounding.repair import (
     GroundedPrompt,
     ModelDraft,
@@ -56,13 +58,11 @@ from assistant.grounding.repair import (
     repair_drafts,
     supports_citation_constraint,
 )
-from assistant.grounding.template_answers import answer
-from assistant.grounding.template_answers import written as filled_in
 from tools import toolkit
 from tools.agent_tools.langchain_tools import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.search.query import SeveralFaces
 from tools.search.results import Findings
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from assistant.agent.photo_questions import PhotoQuestion
 from assistant.conversation.steps import CheckedSentence, Step, ToolCall, ToolResult, UserTurn
-from assistant.grounding.template_answers import describe_result
+from assistant.grounding.fallback_answers import describe_result
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 

@@ -36,7 +36,7 @@ from tools.media.private_files import (
     private_folder,
     restrict_permissions,
 )
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.search.query_files import readable
 from tools.verdict.handles import Fact
 

@@ -10,9 +10,9 @@ from assistant.report.further_maps import extra_map_views
 from assistant.report.maps import MapView, picture_view
 from tools.agent_tools.workspace import FaceSnapshot, Workspace
 from tools.localisers import Localisation
-from tools.search.closer_look.reference_comparison import ReferenceMap, reference_map
-from tools.search.closer_look.reranking import iter_readable_photos
 from tools.search.query import Query
+from tools.search.reranking.reference_comparison import ReferenceMap, reference_map
+from tools.search.reranking.reranker import iter_readable_photos
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import gradio as gr
 
 from assistant.agent.agent import TurnPlanner
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
-from assistant.chat.buttons import ActionTurn, plan_example, plan_search
+from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
 from assistant.chat.galleries import GalleryIndexer, IndexingJob
 from assistant.chat.hits import placeholder_html
 from assistant.chat.jobs import job_message, job_progress_html

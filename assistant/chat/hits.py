@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from assistant.chat.buttons import HIT_ACTIONS
+from assistant.chat.button_actions import HIT_ACTIONS
 from assistant.chat.citations import sentences_html
 from assistant.conversation.messages import PromptImages
 from assistant.conversation.steps import CheckedSentence
@@ -21,8 +21,8 @@ from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
 from tools.media.images import hash_distance, perceptual_hash
-from tools.search.closer_look.reference_comparison import ReferenceMap
-from tools.search.closer_look.reranking import MAX_RERANKED_HITS
+from tools.search.reranking.reference_comparison import ReferenceMap
+from tools.search.reranking.reranker import MAX_RERANKED_HITS
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import Fact
 from tools.verdict.rule import VERDICTS, VerdictRule

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from assistant.chat.buttons import EXAMPLE_TURNS
+from assistant.chat.button_actions import EXAMPLE_TURNS
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.hits import placeholder_html
 from assistant.report.templating import render_template

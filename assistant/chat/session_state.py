@@ -13,7 +13,7 @@ import numpy as np
 
 from assistant.agent.agent import Agent, TextDelta, TurnPlanner, Waiting
 from assistant.agent.directed_turns import last_planned_turn
-from assistant.chat.buttons import ActionTurn, plan_hit_action, plan_search_again
+from assistant.chat.button_actions import ActionTurn, plan_hit_action, plan_search_again
 from assistant.chat.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.chat.messages import ChatTranscript, Message

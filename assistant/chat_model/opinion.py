@@ -23,12 +23,12 @@ from tools.detectors.protocol import InputKind
 from tools.faces.alignment import aligned_crop
 from tools.media.hashing import combined_sha256
 from tools.media.paths import is_folder
-from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
+from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from assistant.chat_model.local.first_words import AnswerLogOdds, AnswerScorer
+    from assistant.chat_model.local.answer_scoring import AnswerLogOdds, AnswerScorer
 
 VLM_OPINION_SCORE = "vlm/opinion"
 """Its name among the scores of a hit."""
@@ -95,7 +95,7 @@ class VlmOpinion:
 
     def ask(self, pictures: Sequence[np.ndarray]) -> "AnswerLogOdds":
         """The log-odds, and how much of the probability the two answers have."""
-        from assistant.chat_model.local.first_words import AnswerLogOdds
+        from assistant.chat_model.local.answer_scoring import AnswerLogOdds
 
         if self._reader is None:
             return AnswerLogOdds.none(len(pictures))
@@ -106,7 +106,7 @@ class VlmOpinion:
 
     @cached_property
     def _reader(self) -> "AnswerScorer | None":
-        from assistant.chat_model.local.first_words import answer_scorer
+        from assistant.chat_model.local.answer_scoring import answer_scorer
 
         return answer_scorer(self.model)
 

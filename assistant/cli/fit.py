@@ -20,8 +20,8 @@ from assistant.console.output import (
 )
 from assistant.console.progress import FitDisplay, format_duration
 from tools.errors import SetupError
-from tools.training.fitting.lesson import FitOptions
 from tools.training.fitting.trainers import TRAINERS
+from tools.training.fitting.training_context import FitOptions
 
 if TYPE_CHECKING:
     from assistant.settings import Settings

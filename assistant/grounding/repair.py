@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 from assistant.conversation.messages import explanation_messages, repair_messages
 from assistant.conversation.steps import CheckedSentence, Explanation
 from assistant.grounding.checker import FactContext, check_sentences
-from assistant.grounding.template_answers import explain_hit
+from assistant.grounding.fallback_answers import explain_hit
 from tools.agent_tools.workspace import Workspace
 from tools.search.results import Hit
 from tools.verdict.handles import ALIASES, SUBJECT_PATTERN

@@ -20,9 +20,9 @@ from tools.faces.analyser import Face
 from tools.media.file_names import printable
 from tools.media.private_files import open_private
 from tools.media.videos import read_pixels_at
-from tools.search.closer_look.inner_outer_face import FaceInImage
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking.inner_outer_face import FaceInImage
 from tools.search.results import Findings, Hit
 from tools.verdict.rule import VERDICTS, VerdictRule
 

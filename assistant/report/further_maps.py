@@ -20,7 +20,7 @@ from tools.detectors.protocol import PixelDetector
 from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.localisers import localise_with, optional_localisers, overlay_heatmap
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.verdict.handles import format_percent
 from tools.verdict.interpretation import UNCALIBRATED
 

@@ -1,8 +1,8 @@
 """Maps over a hit's face as pictures, with what they say and what they do not show.
 
 Three kinds: where the detector sees signs of forgery (`tools.localisers`), where the face departs
-from the query photos (`tools.search.closer_look.reference_comparison`), and what stands out in the
-whole picture (`tools.search.closer_look.patch_grid`). Page and report show the same pictures;
+from the query photos (`tools.search.reranking.reference_comparison`), and what stands out in the
+whole picture (`tools.search.reranking.patch_grid`). Page and report show the same pictures;
 `assistant.report.further_maps` has more.
 """
 
@@ -20,10 +20,10 @@ from tools.faces.analyser import Face
 from tools.localisers import Localisation, evidence_region, localise_forgery, overlay_heatmap
 from tools.localisers.map_scales import NO_FINDING_TEXT, image_map_name, map_threshold
 from tools.localisers.overlay import FULL_HEAT
-from tools.search.closer_look.inner_outer_face import FaceInImage
-from tools.search.closer_look.patch_grid import LIMITS, SCORE, image_heatmap, patch_map
-from tools.search.closer_look.reference_comparison import ReferenceMap, reference_map
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
+from tools.search.reranking.inner_outer_face import FaceInImage
+from tools.search.reranking.patch_grid import LIMITS, SCORE, image_heatmap, patch_map
+from tools.search.reranking.reference_comparison import ReferenceMap, reference_map
 from tools.verdict.interpretation import UNCALIBRATED
 
 FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE, PICTURE_MAP_TITLE = "Heat map", "Distance map", "Picture map"

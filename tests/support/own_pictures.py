@@ -10,8 +10,8 @@ from PIL import Image
 from evals.datasets.manifest import Manifest
 from evals.protocol.measured import load_models
 from tools.forge.forgery import forge, save_forgery
-from tools.training.fitting.lesson import FitOptions
 from tools.training.fitting.run import FitModels
+from tools.training.fitting.training_context import FitOptions
 
 QUICK = FitOptions(pairs=24)
 TAKEN = ("clip0_000", "clip1_001")

@@ -34,12 +34,12 @@ from tools.gallery.records import AnalysedImage, GalleryCounts
 from tools.localisers import Localisation, localise_forgery
 from tools.media.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
 from tools.media.videos import photo_at, video_metadata_texts
-from tools.search.closer_look.hit_pictures import RerankMeasure
-from tools.search.closer_look.reranking import MAX_RERANKED_HITS, RERANK_MEASURES, Reranker
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking.rerank_input import RerankMeasure
+from tools.search.reranking.reranker import MAX_RERANKED_HITS, RERANK_MEASURES, Reranker
 from tools.search.results import Findings, Hit
-from tools.search.same_photograph.proof import Alignment, same_photograph
+from tools.search.same_photograph.decision import Alignment, same_photograph
 from tools.search.scoring import EmbeddedFace, pair_scores
 from tools.search.search import SearchOutcome, search
 from tools.verdict.evidence import Evidence

@@ -17,7 +17,7 @@ from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord
 from tools.media.images import hash_distance
 from tools.search.query import Query
-from tools.search.same_photograph.proof import Alignment
+from tools.search.same_photograph.decision import Alignment
 
 Floats = NDArray[np.float32]
 

@@ -13,10 +13,10 @@ from tools.gallery.records import FaceRecord, FramePosition
 from tools.gallery.vector_index import FaceIndex, Neighbour
 from tools.media.animations import MULTIPAGE_FORMATS
 from tools.search.aggregation import Candidate, aggregate_candidates, assess_scores, ranking_key
-from tools.search.closer_look.reranking import MAX_RERANKED_HITS, Reranker
-from tools.search.closer_look.stability import VERDICT_STABILITY
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking.reranker import MAX_RERANKED_HITS, Reranker
+from tools.search.reranking.stability import VERDICT_STABILITY
 from tools.search.results import Findings, Hit, count_verdicts
 from tools.search.scoring import score_faces, to_columns
 from tools.verdict.evidence import RERANK_ONLY_MEASURES, Evidence, collect_evidence

@@ -25,7 +25,7 @@ from evals.protocol.protocol import limit_by_person
 from evals.runs import samples
 from evals.suites.calibration.figures import LabelledLogits, calibration_metrics, decision_rates
 from evals.suites.calibration.pairs import FacePairs, authentic_pairs, forged_pairs
-from evals.suites.detectors.scores import GROUPINGS, evaluation_rows, rows_by_group
+from evals.suites.detection.scores import GROUPINGS, evaluation_rows, rows_by_group
 from tools.errors import SetupError
 from tools.verdict.rule import VerdictRule
 

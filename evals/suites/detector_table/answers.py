@@ -13,8 +13,8 @@ from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset, load_models
 from evals.runs.figures import jsonable
 from evals.runs.folder import write_atomically
+from evals.suites.detection.detector_inputs import MeasuredViews
 from evals.suites.detector_table.detector_list import EvaluatedDetector
-from evals.suites.detectors.detector_inputs import MeasuredViews
 from tools.detectors.protocol import IdentityDetector, PixelDetector
 from tools.detectors.scoring import BATCH_SIZE, run_detector
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
+from evals.suites.detection.detector_inputs import MeasuredViews
 from evals.suites.detector_table.answers import LogitCache
 from evals.suites.detector_table.detector_list import EvaluatedDetector
 from evals.suites.detector_table.fusion import (
@@ -23,7 +24,6 @@ from evals.suites.detector_table.fusion import (
     scores_by_row,
 )
 from evals.suites.detector_table.samples import EvalBatch
-from evals.suites.detectors.detector_inputs import MeasuredViews
 from tools.search.query import Query
 
 

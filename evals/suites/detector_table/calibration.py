@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from evals.suites.detection.systems import System
 from evals.suites.detector_table.samples import DFDC, LFW
 from evals.suites.detector_table.score_table import (
     SEEN_FAMILIES,
@@ -18,7 +19,6 @@ from evals.suites.detector_table.score_table import (
     ScoreTable,
     column,
 )
-from evals.suites.detectors.systems import System
 from tools.metrics import resamples
 
 ROUNDS, BINS = 200, 15

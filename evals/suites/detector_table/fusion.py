@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.protocol.measured import MeasuredDataset, load_models
-from evals.suites.detectors.detector_inputs import MeasuredViews
+from evals.suites.detection.detector_inputs import MeasuredViews
 from tools.errors import ToolError
 from tools.faces.further_embedders import COSINE, DIFFERENCE
-from tools.search.closer_look.hit_pictures import RerankInput
-from tools.search.closer_look.pixel_detectors import picture_scores
-from tools.search.closer_look.reference_comparison import INNER_OUTER, PATCH_DISTANCE
-from tools.search.closer_look.reranking import RERANK_MEASURES, iter_readable_photos
 from tools.search.query import Query
+from tools.search.reranking.pixel_detectors import picture_scores
+from tools.search.reranking.reference_comparison import INNER_OUTER, PATCH_DISTANCE
+from tools.search.reranking.rerank_input import RerankInput
+from tools.search.reranking.reranker import RERANK_MEASURES, iter_readable_photos
 from tools.search.scoring import score_faces
 from tools.verdict.calibration import Scores
 from tools.verdict.rule import QuestionKind, VerdictRule

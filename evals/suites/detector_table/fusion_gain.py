@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from evals.suites.detection.systems import System
 from evals.suites.detector_table.fusion import FUSED_ALONE, FUSED_WITH_QUERY
 from evals.suites.detector_table.score_table import Column, ScoreTable
-from evals.suites.detectors.systems import System
 from tools.metrics import mean, paired_difference, weighted_auc
 
 ROUNDS = 300

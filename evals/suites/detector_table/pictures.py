@@ -9,12 +9,12 @@ from evals.pictures.curves import reliability
 from evals.pictures.failures import Failure, gallery
 from evals.pictures.matrix import heat_map
 from evals.protocol.measured import load_models
+from evals.suites.detection.systems import System
 from evals.suites.detector_table.asking import BatchLogits
 from evals.suites.detector_table.calibration import calibration_columns
 from evals.suites.detector_table.fusion import FUSED_ALONE
 from evals.suites.detector_table.score_table import Column, ScoreTable
 from evals.suites.detector_table.training_distance import TrainingOverlap
-from evals.suites.detectors.systems import System
 
 CROP_PX, WORST, CURVES = 128, 24, 6
 

@@ -27,6 +27,9 @@ import numpy as np
 from evals.options import EvalOptions
 from evals.protocol.measured import load_models
 from evals.runs import samples
+from evals.suites.detection.figures import figures_of
+from evals.suites.detection.scores import peer_scores
+from evals.suites.detection.systems import System, build_systems
 from evals.suites.detector_table.asking import BatchLogits, score_batch
 from evals.suites.detector_table.calibration import POOLED, calibration_by_source
 from evals.suites.detector_table.detector_list import DetectorSet, below, evaluated_detectors
@@ -34,9 +37,6 @@ from evals.suites.detector_table.fusion import FUSED_ALONE
 from evals.suites.detector_table.fusion_gain import compare_fusion
 from evals.suites.detector_table.samples import LFW, eval_batches
 from evals.suites.detector_table.score_table import Column, ScoreTable, columns, summary_columns
-from evals.suites.detectors.figures import figures_of
-from evals.suites.detectors.scores import peer_scores
-from evals.suites.detectors.systems import System, build_systems
 
 ROUNDS = 200
 FIGURES = ("auc", "ap", "eer", "real_accuracy", "fake_accuracy")

@@ -25,7 +25,7 @@ from evals.pictures.bars import Bar, bars
 from evals.protocol.measured import MeasuredDataset, measure_dataset
 from evals.protocol.probes import cross_val_predict_proba
 from evals.runs.samples import SampleWriter
-from evals.suites.detectors.scores import evaluation_rows
+from evals.suites.detection.scores import evaluation_rows
 from evals.suites.leakage.features import features_of
 from tools.errors import SetupError
 from tools.metrics import grouped_interval, mean

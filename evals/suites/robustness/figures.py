@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.protocol.measured import MeasuredDataset, load_models
-from evals.suites.detectors.scores import FUSED, Scores, indexed_scores
+from evals.suites.detection.scores import FUSED, Scores, indexed_scores
 from evals.suites.robustness.perturbations import CADDM_SIX, LEVELS
 from evals.suites.robustness.verdicts import flips, verdicts
 from tools.metrics import auc, auc_interval, grouped_interval, mean

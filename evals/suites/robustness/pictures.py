@@ -10,7 +10,7 @@ import numpy as np
 from evals.pictures.album import save
 from evals.pictures.curves import LevelPoint, levels
 from evals.pictures.matrix import heat_map
-from evals.suites.detectors.scores import FUSED
+from evals.suites.detection.scores import FUSED
 from evals.suites.robustness.figures import AttackFigures, Figures, caddm_table
 from evals.suites.robustness.perturbations import ATTACKS, LEVELS, example_grid
 

@@ -23,7 +23,7 @@ from evals.datasets import load
 from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset, measure_dataset
 from evals.runs import samples
-from evals.suites.detectors.scores import evaluation_rows
+from evals.suites.detection.scores import evaluation_rows
 from evals.suites.robustness.figures import (
     AttackedScores,
     attack_figures,

@@ -32,8 +32,8 @@ from tools.errors import SetupError
 from tools.faces.alignment import box_from_landmarks
 from tools.media.images import read_photo
 from tools.metrics import interval, mean
+from tools.search.same_photograph.decision import Alignment, align_features
 from tools.search.same_photograph.local_features import LocalFeatures, local_features
-from tools.search.same_photograph.proof import Alignment, align_features
 from tools.training.calibration.made_cases import portraits
 
 FALSE_PAIRS = 20_000

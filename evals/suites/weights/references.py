@@ -4,7 +4,7 @@ LFW's `val` persons of the second half (`casework.halves`; what is usual was mea
 with two photos or more. Each of up to two photos a person is a hit, held against up to two others
 of the same person: as it is, and forged in every family (`face_swap` puts its face onto another
 body, the others change the photo itself); all as JPEGs of one quality. Faces lie where the labels
-say. The scores are those of `tools.search.closer_look.reference_comparison` and
+say. The scores are those of `tools.search.reranking.reference_comparison` and
 `tools.faces.further_embedders`.
 
 - `auc`: of each score, by family and over all, forged against genuine, with its interval over
@@ -34,11 +34,11 @@ from tools.faces.further_embedders import COSINE, DIFFERENCE
 from tools.forge.forgery import FAMILIES, SWAPS, forge
 from tools.metrics import auc, grouped_interval, mean
 from tools.metrics.localisation import pointing_game
-from tools.search.closer_look.hit_pictures import RerankInput
-from tools.search.closer_look.inner_outer_face import FaceInImage, inner_outer_distances
-from tools.search.closer_look.reference_comparison import INNER_OUTER, PATCH_DISTANCE, reference_map
-from tools.search.closer_look.second_opinion import second_scores
 from tools.search.query import Query
+from tools.search.reranking.inner_outer_face import FaceInImage, inner_outer_distances
+from tools.search.reranking.reference_comparison import INNER_OUTER, PATCH_DISTANCE, reference_map
+from tools.search.reranking.rerank_input import RerankInput
+from tools.search.reranking.second_opinion import second_scores
 from tools.training.calibration.made_cases import LabelledPortrait, portraits, split_persons
 from tools.training.data.forgery_pool import through_jpeg
 

@@ -13,7 +13,7 @@ quality 92. Faces of LFW are cropped by the labelled landmarks, those of the web
 authentic picture.
 
 - AUC of the face detectors, of the whole-image heads, and of three readings of the patch grid
-  (`tools.search.closer_look.patch_grid`): `image/patches` where its weights are on the shelf, the
+  (`tools.search.reranking.patch_grid`): `image/patches` where its weights are on the shelf, the
   shipped image head on each tile, the tower's own evidence; their number is the mean of the
   strongest twentieth of the map.
 - `pointing`: how often the strongest place of the map was forged (a quarter of it at least);
@@ -49,7 +49,7 @@ from tools.errors import SetupError
 from tools.faces.alignment import aligned_crop, crop_matrix, warp
 from tools.metrics import auc, auc_interval, grouped_interval, mean
 from tools.metrics.localisation import iou_at, pointing_game
-from tools.search.closer_look.patch_grid import score_tiles_by_evidence, score_tiles_by_features
+from tools.search.reranking.patch_grid import score_tiles_by_evidence, score_tiles_by_features
 
 ROUNDS = 500
 _LOCATED = ("pointing", "iou", "authentic_map", "chance")

@@ -15,7 +15,7 @@ from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.case.record import Case
-from assistant.chat.buttons import plan_hit_action
+from assistant.chat.button_actions import plan_hit_action
 from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.handlers import EventHandlers
 from assistant.chat.session_state import BUSY_MESSAGE, ChatSession, TurnStatus

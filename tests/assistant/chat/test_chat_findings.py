@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assistant import Unmask
-from assistant.chat.buttons import HIT_ACTIONS, plan_hit_action
+from assistant.chat.button_actions import HIT_ACTIONS, plan_hit_action
 from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.conversation.steps import CheckedSentence
 from tests.support.cases import workspace_of

@@ -16,7 +16,7 @@ from langchain_core.messages import HumanMessage
 from assistant.agent import agent as agent_module
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
-from assistant.chat.buttons import plan_search
+from assistant.chat.button_actions import plan_search
 from assistant.chat.session_state import ChatSession
 from assistant.chat_model.choice import load_chat_model
 from assistant.chat_model.served import model

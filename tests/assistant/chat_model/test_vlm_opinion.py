@@ -15,8 +15,8 @@ import skimage.data
 import torch
 from PIL import Image
 
+from assistant.chat_model.local.answer_scoring import LocalAnswerScorer
 from assistant.chat_model.local.chat_template import prompt_inputs
-from assistant.chat_model.local.first_words import LocalAnswerScorer
 from assistant.chat_model.local.model import LocalVLM
 from assistant.chat_model.opinion import VLM_OPINION_SCORE, VlmOpinion, opinion_measurement
 from assistant.chat_model.served.model import load_served_vlm
@@ -26,7 +26,7 @@ from tests.support.scripted_model import ScriptedModel
 from tests.support.stand_ins import face_of, picture
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors.protocol import PixelDetector, qualified_name
-from tools.search.closer_look.hit_pictures import RerankInput
+from tools.search.reranking.rerank_input import RerankInput
 from tools.verdict.evidence import collect_evidence
 from tools.verdict.rule import VerdictRule
 

@@ -22,11 +22,10 @@ from evals.runs.samples import ScoreSample, read
 from evals.suites.calibration import suite as calibration
 from evals.suites.calibration.figures import LabelledLogits, decision_rates
 from evals.suites.calibration.pairs import authentic_pairs
-from evals.suites.detector_table import answers, detector_list
-from evals.suites.detectors import suite as detectors
-from evals.suites.detectors.figures import figures_of
-from evals.suites.detectors.pictures import CURVES, leading
-from evals.suites.detectors.scores import (
+from evals.suites.detection import suite as detectors
+from evals.suites.detection.figures import figures_of
+from evals.suites.detection.pictures import CURVES, leading
+from evals.suites.detection.scores import (
     FUSED,
     LabelledScores,
     aggregate_videos,
@@ -34,6 +33,7 @@ from evals.suites.detectors.scores import (
     rows_by_group,
     score_converters,
 )
+from evals.suites.detector_table import answers, detector_list
 from evals.suites.robustness import suite as robustness
 from evals.suites.robustness.figures import average_over_levels, caddm_table
 from evals.suites.robustness.perturbations import ATTACKS, CADDM_SIX, LEVELS

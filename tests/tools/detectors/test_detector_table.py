@@ -22,6 +22,9 @@ from evals.runs.figures import jsonable
 from evals.runs.folder import EvalRun
 from evals.runs.samples import ScoreSample, read
 from evals.suite_table import SUITES
+from evals.suites.detection import suite
+from evals.suites.detection.figures import figures_of
+from evals.suites.detection.systems import System
 from evals.suites.detector_table import (
     answers,
     asking,
@@ -42,9 +45,6 @@ from evals.suites.detector_table.training_distance import (
     read_training_families,
     training_overlap,
 )
-from evals.suites.detectors import suite
-from evals.suites.detectors.figures import figures_of
-from evals.suites.detectors.systems import System
 from evals.suites.performance import size
 from prompts.zero_shot import PROMPT_SETS
 from tests.support.made import forgery_data as made_forgery_data

@@ -26,10 +26,10 @@ from tools.faces.further_embedders import (
     FaceEmbedder,
     load_embedders,
 )
-from tools.search.closer_look.hit_pictures import RerankInput
-from tools.search.closer_look.second_opinion import second_scores
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking.rerank_input import RerankInput
+from tools.search.reranking.second_opinion import second_scores
 from tools.training.faces.embedder import save_onnx
 from tools.training.faces.embedder_network import Mirrored
 from tools.training.faces.further_embedder import PrototypeEmbedder, SecondEmbedderConfig, loss_of

@@ -15,8 +15,8 @@ from tools.localisers.map_scales import (
     read_map_thresholds,
 )
 from tools.localisers.regions import Localisation, region_evidence
-from tools.search.closer_look.patch_grid import patch_map
-from tools.search.closer_look.reference_comparison import ReferenceMap
+from tools.search.reranking.patch_grid import patch_map
+from tools.search.reranking.reference_comparison import ReferenceMap
 from tools.training.calibration.map_scales import Row, fit_map_thresholds, write
 
 TOWER = LOCALISERS[0]

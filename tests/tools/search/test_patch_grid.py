@@ -27,13 +27,13 @@ from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
 from tools.encoder.tiles import MAX_TILES, make_tiles, merge_tile_maps, picture_map, top_mean
 from tools.errors import SetupError
-from tools.search.closer_look.patch_grid import (
+from tools.search.model_bundle import ModelBundle
+from tools.search.reranking.patch_grid import (
     image_heatmap,
     patch_map,
     score_tiles_by_evidence,
     score_tiles_by_features,
 )
-from tools.search.instruments import ModelBundle
 
 SIZE = 128
 

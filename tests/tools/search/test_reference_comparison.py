@@ -22,22 +22,22 @@ from tools.encoder.patch_features import patch_features
 from tools.faces.alignment import crop_matrix, transform_points
 from tools.faces.analyser import Face, FaceAnalyser
 from tools.forge.forgery import forge
-from tools.search.closer_look.hit_pictures import RerankInput
-from tools.search.closer_look.inner_outer_face import (
+from tools.search.model_bundle import ModelBundle
+from tools.search.query import Query
+from tools.search.reranking.inner_outer_face import (
     FaceInImage,
     InnerOuterDistances,
     inner_outer_distances,
     split_inner_outer,
 )
-from tools.search.closer_look.reference_comparison import (
+from tools.search.reranking.reference_comparison import (
     INNER_OUTER,
     PATCH_DISTANCE,
     nearest_distances,
     reference_map,
     reference_scores,
 )
-from tools.search.instruments import ModelBundle
-from tools.search.query import Query
+from tools.search.reranking.rerank_input import RerankInput
 
 
 @pytest.fixture(scope="module")

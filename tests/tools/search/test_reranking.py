@@ -14,12 +14,12 @@ from tools.agent_tools.langchain_tools import toolkit
 from tools.detectors.protocol import qualified_name
 from tools.errors import ToolError
 from tools.gallery.record_store import Gallery
-from tools.search.closer_look import stability
-from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
-from tools.search.closer_look.pixel_detectors import picture_scores
-from tools.search.closer_look.reranking import Reranker
-from tools.search.closer_look.stability import VERDICT_STABILITY, Perturbation
 from tools.search.query_files import query_from_files
+from tools.search.reranking import stability
+from tools.search.reranking.pixel_detectors import picture_scores
+from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
+from tools.search.reranking.reranker import Reranker
+from tools.search.reranking.stability import VERDICT_STABILITY, Perturbation
 from tools.search.results import Findings, Hit
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.search.search import search

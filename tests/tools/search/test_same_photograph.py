@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from skimage import data
 
+from tools.search.same_photograph.decision import Alignment, same_photograph
 from tools.search.same_photograph.local_features import local_features, match_features
-from tools.search.same_photograph.proof import Alignment, same_photograph
 
 FACE = np.array([176, 64, 274, 190], np.float32)
 """The astronaut's face in her portrait, x1 y1 x2 y2 px."""

@@ -11,14 +11,14 @@ from tests.support.cases import astronaut_pixels
 from tests.tools.verdict.test_rule import HIGH, LOW, MIDDLE, RULE, scores
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face
-from tools.search.closer_look import stability
-from tools.search.closer_look.hit_pictures import RerankInput
-from tools.search.closer_look.stability import (
+from tools.search.query_files import query_from_files
+from tools.search.reranking import stability
+from tools.search.reranking.rerank_input import RerankInput
+from tools.search.reranking.stability import (
     PERTURBATIONS,
     Perturbation,
     scores_under_perturbation,
 )
-from tools.search.query_files import query_from_files
 from tools.search.scoring import FaceColumns, score_faces
 from tools.verdict.calibration import Scores
 from tools.verdict.rule import Verdict

@@ -6,9 +6,9 @@ photos counts: one that is proven, else the one with which most keypoints agree.
 
 from collections.abc import Mapping, Sequence
 
-from tools.search.closer_look.hit_pictures import RerankInput
+from tools.search.reranking.rerank_input import RerankInput
+from tools.search.same_photograph.decision import Alignment, align_features
 from tools.search.same_photograph.local_features import local_features
-from tools.search.same_photograph.proof import Alignment, align_features
 
 SAME_PHOTOGRAPH = "query/same_photograph"
 FACE_DIFFERENCE = "query/face_difference"

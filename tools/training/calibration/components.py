@@ -19,12 +19,12 @@ from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder
 from tools.gallery.records import FaceRecord
-from tools.search.closer_look.hit_pictures import RerankInput
-from tools.search.closer_look.pixel_detectors import picture_scores
-from tools.search.closer_look.reference_comparison import reference_scores
-from tools.search.closer_look.reranking import iter_readable_photos
-from tools.search.closer_look.second_opinion import second_scores
 from tools.search.query import Query
+from tools.search.reranking.pixel_detectors import picture_scores
+from tools.search.reranking.reference_comparison import reference_scores
+from tools.search.reranking.rerank_input import RerankInput
+from tools.search.reranking.reranker import iter_readable_photos
+from tools.search.reranking.second_opinion import second_scores
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.training.calibration.detector_pictures import InMemoryInputs, dfdc_files
 from tools.training.data.forgery_pool import read_rgb

@@ -36,10 +36,10 @@ from tools.localisers.map_scales import (
     MapThreshold,
     image_map_name,
 )
-from tools.search.closer_look.inner_outer_face import FaceInImage
-from tools.search.closer_look.patch_grid import SCORE, image_heatmap
-from tools.search.closer_look.reference_comparison import reference_map, region_means
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
+from tools.search.reranking.inner_outer_face import FaceInImage
+from tools.search.reranking.patch_grid import SCORE, image_heatmap
+from tools.search.reranking.reference_comparison import reference_map, region_means
 from tools.training.calibration.components import CalibrationModels
 from tools.training.calibration.detector_pictures import EvaluationHalf, dfdc_files, main_face
 from tools.training.calibration.made_cases import portraits, split_persons

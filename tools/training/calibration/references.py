@@ -21,8 +21,8 @@ import numpy as np
 from tools.encoder.clip import Encoder
 from tools.faces.alignment import keypoints_from_landmarks
 from tools.faces.analyser import Face
-from tools.search.closer_look.inner_outer_face import FaceInImage
-from tools.search.closer_look.reference_comparison import (
+from tools.search.reranking.inner_outer_face import FaceInImage
+from tools.search.reranking.reference_comparison import (
     PARAMETERS_FILE,
     ChannelStatistics,
     ReferenceBaseline,

@@ -29,7 +29,7 @@ from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import DIFFERENCE, SHIPPED_EMBEDDER, FaceEmbedder
-from tools.search.closer_look.patch_grid import SCORE as PATCHES
+from tools.search.reranking.patch_grid import SCORE as PATCHES
 from tools.search.same_photograph.scores import FACE_CHANGE
 from tools.training.calibration.components import CalibrationModels, ScoresAndLabel
 from tools.training.calibration.impostors import impostor_similarities

@@ -11,7 +11,7 @@ from tools.detectors.calibration import Calibration
 from tools.detectors.catalogue import METRICS_FILE, MetricRecord
 from tools.detectors.folders import DetectorDescription, StoredDetector
 from tools.training.fitting.figures import EvaluationMetrics
-from tools.training.fitting.lesson import TrainingSummary
+from tools.training.fitting.training_context import TrainingSummary
 
 CARD = "CARD.md"
 FEW_PERSONS = 10

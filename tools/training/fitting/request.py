@@ -5,8 +5,8 @@ from pathlib import Path
 from tools.detectors.networks.class_labels import label_meaning
 from tools.errors import SetupError
 from tools.media.paths import exists
-from tools.training.fitting.lesson import FitOptions, InputKind
 from tools.training.fitting.trainers import TRAINERS, TrainerEntry
+from tools.training.fitting.training_context import FitOptions, InputKind
 
 
 def check_request(

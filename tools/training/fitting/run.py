@@ -1,8 +1,8 @@
 """Fits a detector to a person's own pictures: learnt, calibrated and tested on different persons.
 
-    from tools.training.fitting.run import Engines, fit
+    from tools.training.fitting.run import FitModels, fit_detector
 
-    fit("unifd_linear", Path("photos"), out=Path("detectors/mine"), engines=Engines(...))
+    fit_detector("unifd_linear", Path("photos"), out=Path("mine"), engines=FitModels(...))
 
 Authentic photographs alone are enough: forgeries are made of them (`tools.forge.forgery`). Persons
 are divided first. One part is learnt from, one says when to stop, one calibrates, one is tested on
@@ -45,9 +45,9 @@ from tools.training.fitting.data.pairs import (
 from tools.training.fitting.data.splits import SPLITS, Split
 from tools.training.fitting.figures import EvaluationMetrics, compute_metrics
 from tools.training.fitting.job import FitJob, lines_sha256
-from tools.training.fitting.lesson import FitOptions, TrainingContext, TrainingSummary
 from tools.training.fitting.request import authentic_folder_name, check_request
 from tools.training.fitting.trainers import TrainerEntry
+from tools.training.fitting.training_context import FitOptions, TrainingContext, TrainingSummary
 
 LICENCE = "as the pictures that it learnt from and its encoder allow; see the card"
 MAX_ROUNDS = 8

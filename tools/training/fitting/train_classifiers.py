@@ -18,7 +18,7 @@ from tools.media.hashing import file_sha256
 from tools.training.data.class_folders import LabelledImage, Split, write_split
 from tools.training.detectors.classifier_run import ClassifierOptions, ClassifierRun
 from tools.training.fitting.data.pairs import FORGERY, FolderPairs, ForgedPairs, family_of
-from tools.training.fitting.lesson import TrainingContext, TrainingSummary
+from tools.training.fitting.training_context import TrainingContext, TrainingSummary
 
 NETWORKS = {
     "efficientnet": "efficientnet_b0",

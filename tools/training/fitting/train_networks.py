@@ -11,7 +11,7 @@ from tools.detectors.folders import WEIGHTS_FILE
 from tools.errors import SetupError
 from tools.training.data.pairs import ConcatPairs, PairSource
 from tools.training.fitting.data.pairs import SplitSource
-from tools.training.fitting.lesson import TrainingContext, TrainingSummary
+from tools.training.fitting.training_context import TrainingContext, TrainingSummary
 from tools.training.loops.picture_run import (
     NetworkTraining,
     TrainingOptions,

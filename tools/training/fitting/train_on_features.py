@@ -20,7 +20,7 @@ from tools.training.detectors import prompt_tuning
 from tools.training.detectors.prompt_learners import Kind
 from tools.training.encoder.heads import fit_linear
 from tools.training.fitting.data.pairs import FolderPairs
-from tools.training.fitting.lesson import TrainingContext, TrainingSummary
+from tools.training.fitting.training_context import TrainingContext, TrainingSummary
 
 CHUNK = 64
 """Pairs whose features are kept together; what a killed job has to do again at most."""

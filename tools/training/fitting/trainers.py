@@ -7,7 +7,7 @@ heavy is imported when a row is used, so that the table can be shown at once.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tools.training.fitting.lesson import InputKind, TrainingContext, TrainingSummary
+from tools.training.fitting.training_context import InputKind, TrainingContext, TrainingSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,11 @@ from tools.training.fitting.data.pairs import (
 )
 from tools.training.fitting.data.splits import MIN_PERSONS, SPLITS, assign_splits, split_of
 from tools.training.fitting.figures import compute_metrics
-from tools.training.fitting.lesson import FitOptions, TrainingContext
 from tools.training.fitting.report import to_json
 from tools.training.fitting.run import FitModels, FittedDetector, fit_detector
 from tools.training.fitting.train_classifiers import NETWORKS
 from tools.training.fitting.trainers import TRAINERS
+from tools.training.fitting.training_context import FitOptions, TrainingContext
 from tools.verdict.calibration import InconclusiveBand
 
 if TYPE_CHECKING:

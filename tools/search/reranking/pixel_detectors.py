@@ -7,7 +7,7 @@ import numpy as np
 
 from tools.detectors.protocol import qualified_name
 from tools.detectors.scoring import run_detector
-from tools.search.closer_look.hit_pictures import RerankInput
+from tools.search.reranking.rerank_input import RerankInput
 
 
 def picture_scores(rerank_input: RerankInput) -> dict[str, float | None]:

@@ -26,12 +26,8 @@ from evals.datasets import load
 from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
 from evals.runs import samples
-from evals.suites.detector_table import suite as table_of_all
-from evals.suites.detector_table.answers import collect_logits
-from evals.suites.detector_table.detector_list import evaluated_detectors
-from evals.suites.detector_table.samples import is_full_data_folder
-from evals.suites.detectors.figures import ROUNDS, figures_of
-from evals.suites.detectors.scores import (
+from evals.suites.detection.figures import ROUNDS, figures_of
+from evals.suites.detection.scores import (
     FUSED,
     GROUPINGS,
     LabelledScores,
@@ -41,6 +37,10 @@ from evals.suites.detectors.scores import (
     rows_by_group,
     score_converters,
 )
+from evals.suites.detector_table import suite as table_of_all
+from evals.suites.detector_table.answers import collect_logits
+from evals.suites.detector_table.detector_list import evaluated_detectors
+from evals.suites.detector_table.samples import is_full_data_folder
 
 ROUNDS_OF_PARTS = 200
 TABLES = ("auc", "real_accuracy", "fake_accuracy", "average_accuracy")
@@ -70,7 +70,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     by_part = _parts(measured, rows, options)
     frames = _figures(rows, seed=options.seed, rounds=ROUNDS)
     if options.output is not None:
-        from evals.suites.detectors.pictures import draw
+        from evals.suites.detection.pictures import draw
 
         draw(measured, rows, by_part, options.output)
     return {

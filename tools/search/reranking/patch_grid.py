@@ -22,7 +22,7 @@ from tools.encoder.tiles import TileScorer, picture_map, smooth_map, top_mean
 from tools.localisers.map_scales import NO_FINDING_TEXT, MapThreshold
 from tools.localisers.overlay import overlay_heatmap
 from tools.localisers.protocol import ScoringHead
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.verdict.interpretation import UNCALIBRATED
 
 SCORE = "image/patches"

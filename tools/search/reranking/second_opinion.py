@@ -3,7 +3,7 @@
 import numpy as np
 
 from tools.faces.further_embedders import COSINE, DIFFERENCE, FaceEmbedder
-from tools.search.closer_look.hit_pictures import RerankInput
+from tools.search.reranking.rerank_input import RerankInput
 
 
 def second_scores(rerank_input: RerankInput) -> dict[str, float | None]:

@@ -10,7 +10,7 @@ from evals.pictures.failures import Failure, gallery, worst_errors
 from evals.pictures.matrix import heat_map
 from evals.protocol.measured import MeasuredDataset
 from evals.protocol.measured import load_models as loaded
-from evals.suites.detectors.scores import FUSED, LabelledScores
+from evals.suites.detection.scores import FUSED, LabelledScores
 from tools.metrics import auc
 
 CROP_PX = 128

@@ -13,8 +13,8 @@ import numpy as np
 
 from tools.faces.alignment import aligned_crop, crop_matrix, face_hash
 from tools.faces.analyser import Face
-from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
+from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
 from tools.search.scoring import FaceColumns, score_faces
 from tools.verdict.calibration import Scores
 

@@ -1,6 +1,6 @@
 """A hit held against the authentic photos of the person: where it departs from them.
 
-Two measures. *Inner against outer face* (`tools.search.closer_look.inner_outer_face`) asks whether
+Two measures. *Inner against outer face* (`tools.search.reranking.inner_outer_face`) asks whether
 the inner face and the head around it belong to one person. *Distance place by place* asks of every
 cell of the face how far it is from the nearest cell of the query photos around the same place, in
 encoder space (PatchCore: Roth et al., CVPR 2022; the idea that CLAD, arXiv 2412.00890, uses for
@@ -28,8 +28,8 @@ from tools.faces.alignment import aligned_crop, crop_matrix, transform_points
 from tools.faces.analyser import Face
 from tools.forge.masks import face_region_masks
 from tools.localisers.map_scales import DISTANCE, NO_FINDING_TEXT, map_threshold
-from tools.search.closer_look.hit_pictures import RerankInput
-from tools.search.closer_look.inner_outer_face import FaceInImage, inner_outer_distances
+from tools.search.reranking.inner_outer_face import FaceInImage, inner_outer_distances
+from tools.search.reranking.rerank_input import RerankInput
 
 Floats = NDArray[np.float32]
 INNER_OUTER, PATCH_DISTANCE = "reference/inner_outer", "reference/patch_distance"

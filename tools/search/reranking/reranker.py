@@ -17,13 +17,13 @@ from tools.gallery.record_store import Gallery
 from tools.media.images import UnreadableImage, read_photo
 from tools.media.videos import frame_at
 from tools.search.aggregation import Candidate, assess_scores
-from tools.search.closer_look.hit_pictures import RerankInput, RerankMeasure
-from tools.search.closer_look.pixel_detectors import picture_scores
-from tools.search.closer_look.reference_comparison import reference_scores
-from tools.search.closer_look.second_opinion import second_scores
-from tools.search.closer_look.stability import VERDICT_STABILITY, scores_under_perturbation
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking.pixel_detectors import picture_scores
+from tools.search.reranking.reference_comparison import reference_scores
+from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
+from tools.search.reranking.second_opinion import second_scores
+from tools.search.reranking.stability import VERDICT_STABILITY, scores_under_perturbation
 from tools.search.same_photograph.local_features import local_features
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.verdict.calibration import Scores

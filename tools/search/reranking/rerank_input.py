@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.faces.analyser import Face
-from tools.search.instruments import ModelBundle
+from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.same_photograph.local_features import LocalFeatures
 from tools.verdict.calibration import Scores
