@@ -1,7 +1,8 @@
-"""Why files are left out of a gallery, and what a person can do about each reason."""
+"""Reasons why files are skipped when a gallery is indexed, with a remedy for each."""
 
 RETRIED_REASONS = frozenset(("unreadable", "missing"))
-"""Reasons that say nothing about the file: rights, disks and memory change without touching it."""
+"""Reasons that do not depend on the file's content (permissions, disk, memory): retried next
+time."""
 
 _WAYS_ON = {
     "unreadable": "the system could not read it; the next run tries again",
@@ -24,5 +25,5 @@ _WAYS_ON = {
 
 
 def remedy(reason: str) -> str:
-    """What to do about a file that was skipped; what no one can foresee is tried again."""
+    """What a person can do about a skipped file; unknown reasons are retried."""
     return _WAYS_ON.get(reason, "the next run tries again")
