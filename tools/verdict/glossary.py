@@ -1,7 +1,7 @@
-"""What measures, verdicts and terms mean, in a sentence or two: the only definitions shown.
+"""Glossary of measures, verdicts and terms, a sentence or two each: the only definitions shown.
 
-`MEANINGS` are clauses that a text cites as `[about.E2]`; `GLOSSARY_SECTIONS` are the words of the
-screens, found by `tools.verdict.term_lookup`.
+`MEANINGS` are clauses that a text cites as `[about.E2]`; `GLOSSARY_SECTIONS` are the terms on the
+screens, looked up by `tools.verdict.term_lookup`.
 """
 
 from collections.abc import Mapping
