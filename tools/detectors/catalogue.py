@@ -113,7 +113,7 @@ PUBLISHED_ENTRIES = (
     CatalogueEntry("coop", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
     CatalogueEntry("clip_adapter", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
     CatalogueEntry("linear_probe", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
-    CatalogueEntry("Deep-Fake-Detector-Model", "face", "pixels", "not said by its author in detail",
+    CatalogueEntry("Deep-Fake-Detector-Model", "face", "pixels", "not documented by its author",
           "its own image processor", licence="Apache-2.0",
           get="put prithivMLmods/Deep-Fake-Detector-Model below {classifiers}/face"),
     *(

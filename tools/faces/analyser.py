@@ -30,7 +30,7 @@ from tools.faces.detection import (
 )
 from tools.faces.quality import FaceQuality, measure_quality
 
-EMBEDDING_BATCH = 64  # faces; bounds the memory when many photographs come at once
+EMBEDDING_BATCH = 64  # faces; bounds memory for many photographs
 # Mean distance between the detector's and the landmarks' keypoints, divided by the distance from
 # an eye to the opposite corner of the mouth; good landmarks differ by 0.05.
 MAX_LANDMARK_DISAGREEMENT = 0.3
@@ -193,10 +193,10 @@ def _load(pack: Path, threads: int) -> dict[str, Any]:
             allowed_modules=tasks,
             providers=[name for name in wanted if name in available],
             sess_options=sessions,
-            # Otherwise every new image size loads the detector once more and keeps it.
+            # Otherwise every new image size loads and keeps another copy of the detector.
             static_shape_sessions=False,
         )
-    except AssertionError as error:  # insightface's way to say that there is no detector
+    except AssertionError as error:  # insightface raises this if there is no detector
         raise SetupError(f"no face detector in {str(pack)!r}: {_ADVICE}") from error
     if "recognition" not in analysis.models:
         raise SetupError(f"no face recogniser in {str(pack)!r}: {_ADVICE}")
@@ -231,7 +231,7 @@ def _refined(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
         return keypoints
     finer = keypoints_from_landmarks(landmarks)
     apart = np.linalg.norm(finer - keypoints, axis=1).mean()
-    unit = np.linalg.norm(keypoints[0] - keypoints[4])  # diagonal: shrinks least with head pose
+    unit = np.linalg.norm(keypoints[0] - keypoints[4])  # diagonal: yaw shrinks only part
     return finer if apart < MAX_LANDMARK_DISAGREEMENT * unit else keypoints
 
 

@@ -87,17 +87,19 @@ def detect_faces(detector: Any, image: np.ndarray) -> list[FaceDetection]:
     Coordinates are those of the image as given. Rotated faces have rotated keypoints;
     `quarter_turns` gives the rotation.
     """
-    found, turn = _whole(detector, image), 0
+    found, turn = _in_whole_image(detector, image), 0
     if not any(_is_upright(detector, image, face) for face in found):
-        found = _distinct([*found, *_turned(detector, image)])
+        found = _distinct([*found, *_in_rotated_copies(detector, image)])
         turn = quarter_turns(max(found, key=lambda face: face.score)) if found else 0
     reduction = max(image.shape[:2]) / DETECTION_SIDE_PX
     if reduction > LARGEST_REDUCTION:
         turned = np.ascontiguousarray(np.rot90(image, turn))
-        seen = list(_in_tiles(_faint(detector), turned, reduction))
-        found = _distinct([*found, *(_back(there, turn, image) for there, sure in seen if sure)])
+        weak = list(_in_tiles(_with_low_threshold(detector), turned, reduction))
+        sure = (_unrotated(face, turn, image) for face, is_sure in weak if is_sure)
+        found = _distinct([*found, *sure])
         if turn == 0 and not any(_is_upright(detector, image, face) for face in found):
-            found = _distinct([*found, *_lying(detector, image, [there for there, _ in seen])])
+            rotated = _in_rotated_crops(detector, image, [face for face, _ in weak])
+            found = _distinct([*found, *rotated])
     inside = [face for face in found if _area(clip_box(face.box, image)) > 0]
     return sorted(inside, key=lambda face: (float(face.box[0]), float(face.box[1])))
 
@@ -117,15 +119,15 @@ def clip_box(box: np.ndarray, image: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(box, 0, [width, height, width, height]), dtype=np.float32)
 
 
-def _whole(detector: Any, image: np.ndarray) -> list[FaceDetection]:
+def _in_whole_image(detector: Any, image: np.ndarray) -> list[FaceDetection]:
     """Faces found in the whole image at the detector's size and at a third of it."""
     longer = max(image.shape[:2])
     side = min(longer, DETECTION_SIDE_PX)
-    found = _look(detector, image, side)
+    found = _detect(detector, image, side)
     if side <= LARGE_FACE_PX:
         return found
     large = LARGE_FACE_PX * longer / side
-    again = _look(detector, image, side // SECOND_PASS_REDUCTION)
+    again = _detect(detector, image, side // SECOND_PASS_REDUCTION)
     return _distinct(found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large])
 
 
@@ -142,7 +144,7 @@ def _is_upright(detector: Any, image: np.ndarray, face: FaceDetection) -> bool:
 def _score_turned(detector: Any, image: np.ndarray, face: FaceDetection, turn: int) -> float:
     """Score of the face in a crop rotated by quarter turns; 0 if no upright face is found."""
     crop = warp(image, _into_crop(face, turn, size=TURNED_CROP_PX), size=TURNED_CROP_PX)
-    upright = (it for it in _look(detector, crop, TURNED_CROP_PX) if not quarter_turns(it))
+    upright = (it for it in _detect(detector, crop, TURNED_CROP_PX) if not quarter_turns(it))
     return max((it.score for it in upright), default=0.0)
 
 
@@ -155,15 +157,15 @@ def _into_crop(face: FaceDetection, turn: int, *, size: int) -> np.ndarray:
     return np.column_stack([linear, moved])
 
 
-def _turned(detector: Any, image: np.ndarray) -> Iterator[FaceDetection]:
+def _in_rotated_copies(detector: Any, image: np.ndarray) -> Iterator[FaceDetection]:
     """High-scoring faces that are upright in one of the other quarter turns of the image."""
     longer = max(image.shape[:2])
     side = np.clip(longer / TURNED_REDUCTION, MIN_ROTATED_SIDE_PX, DETECTION_SIDE_PX)
     small, reduction = _reduced(image, max(1.0, longer / float(side)))
     for turn in (1, 2, 3):
-        for face in _whole(detector, np.ascontiguousarray(np.rot90(small, turn))):
+        for face in _in_whole_image(detector, np.ascontiguousarray(np.rot90(small, turn))):
             if face.score >= ROTATED_DETECTION_THRESHOLD and not quarter_turns(face):
-                yield _placed(_back(face, turn, small), scale=reduction)
+                yield _placed(_unrotated(face, turn, small), scale=reduction)
 
 
 def _in_tiles(
@@ -179,21 +181,21 @@ def _in_tiles(
             tile, scale = _reduced(image[top:bottom, left:right], finer)
             if cv2.meanStdDev(tile)[1].max() < BLANK_TILE_STD:
                 continue
-            for face in _look(detector, tile, max(tile.shape[:2])):
+            for face in _detect(detector, tile, max(tile.shape[:2])):
                 there = _placed(face, scale=scale, left=left, top=top)
                 cut = _is_cut(there.box, (left, top, right, bottom), image, margin=2 * finer)
-                yield there, _of_use(there) and not cut
+                yield there, _is_usable(there) and not cut
         finer *= COARSER_TILES
 
 
-def _faint(detector: Any) -> Any:
+def _with_low_threshold(detector: Any) -> Any:
     """A copy of the detector with a lower threshold; other threads may be using the original."""
     faint = copy.copy(detector)
     faint.det_thresh = FAINT
     return faint
 
 
-def _lying(
+def _in_rotated_crops(
     detector: Any, image: np.ndarray, signs: Sequence[FaceDetection]
 ) -> Iterator[FaceDetection]:
     """High-scoring rotated faces, found in rotated crops around weak detections."""
@@ -209,16 +211,16 @@ def _lying(
             sheet[number % SIGN_ROWS, number // SIGN_ROWS * 3 + turn - 1] = np.rot90(crop, turn)
     rows, columns = sheet.shape[:2]
     picture = sheet.swapaxes(1, 2).reshape(rows * SIGN_CROP_PX, columns * SIGN_CROP_PX, 3)
-    for face in _look(detector, picture, max(picture.shape[:2])):
+    for face in _detect(detector, picture, max(picture.shape[:2])):
         corner = face.box.reshape(2, 2).mean(axis=0) // SIGN_CROP_PX
         column, row = (int(it) for it in np.clip(corner, 0, [columns - 1, rows - 1]))
         number, turn = row + SIGN_ROWS * (column // 3), column % 3 + 1
         if face.score < ROTATED_DETECTION_THRESHOLD or quarter_turns(face) or number >= len(maps):
             continue
         left, top = -SIGN_CROP_PX * column, -SIGN_CROP_PX * row
-        upright = _back(_placed(face, scale=1, left=left, top=top), turn, crops[number])
+        upright = _unrotated(_placed(face, scale=1, left=left, top=top), turn, crops[number])
         there = _mapped_back(upright, maps[number])
-        if _of_use(there):
+        if _is_usable(there):
             yield there
 
 
@@ -248,7 +250,7 @@ def _spans(length: int, longest: int, reduction: float) -> list[tuple[int, int]]
     return [(start, min(length, start + each)) for start in starts]
 
 
-def _of_use(found: FaceDetection) -> bool:
+def _is_usable(found: FaceDetection) -> bool:
     apart = float(np.linalg.norm(found.keypoints[1] - found.keypoints[0]))
     return found.score >= TILE_DETECTION_THRESHOLD and apart >= SMALLEST_INTEROCULAR_PX
 
@@ -285,7 +287,7 @@ def _placed(
     return FaceDetection(box=box, score=found.score, keypoints=found.keypoints * scale + corner)
 
 
-def _back(found: FaceDetection, turn: int, image: np.ndarray) -> FaceDetection:
+def _unrotated(found: FaceDetection, turn: int, image: np.ndarray) -> FaceDetection:
     """A face of an image rotated by `np.rot90`, in pixels of the unrotated image."""
     height, width = image.shape[:2]
 
@@ -315,7 +317,7 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
     return shared > SAME_FACE_IOU * union or shared > CONTAINED_BOX_SHARE * smaller
 
 
-def _look(detector: Any, image: np.ndarray, side: int) -> list[FaceDetection]:
+def _detect(detector: Any, image: np.ndarray, side: int) -> list[FaceDetection]:
     """Detections in a copy whose longer side is at most `side` px, in pixels of the image."""
     canvas, scale = _canvas(image, side=side, fixed=detector.static_input_size)
     if canvas is None:

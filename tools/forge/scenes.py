@@ -69,7 +69,7 @@ SCENE_FAMILY_FUNCTIONS: dict[str, ForgeryFunction] = {
 }
 
 
-# -- where -----------------------------------------------------------------------------------
+# -- areas -----------------------------------------------------------------------------------
 
 
 def _outside(scene: ForgeryContext) -> np.ndarray:
@@ -126,7 +126,7 @@ def _side(scene: ForgeryContext) -> np.ndarray:
     return area
 
 
-# -- what ------------------------------------------------------------------------------------
+# -- pixels ----------------------------------------------------------------------------------
 
 
 def _regenerated(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:

@@ -31,12 +31,12 @@ MULTIPAGE_FORMATS = frozenset(("TIFF", "HEIF"))
 _MOVING = frozenset(("GIF", "WEBP", "PNG", "AVIF"))
 _SIGNATURES = (b"GIF8", b"\x89PNG", b"II*\0", b"MM\0*")
 _BRANDS = (b"ftypavi", b"ftyphei", b"ftypmif1", b"ftypmsf1", b"ftyphev")
-_ALL_OF = 4 * MIN_FRAMES
+_MAX_FRAMES_IN_FULL = 4 * MIN_FRAMES
 """Animations with at most this many frames are decoded whole: one frame may be shown only
 briefly."""
 
-_UNSAID_S = 0.1  # browsers' default for a missing or implausible frame duration
-_SHORTEST_S = 0.011
+_DEFAULT_DURATION_S = 0.1  # browsers' default for a missing or implausible frame duration
+_MIN_DURATION_S = 0.011
 _SUBFILE_TYPE, _REDUCED_OR_MASK = 254, 0b101
 
 
@@ -76,13 +76,14 @@ def _animation_in(data: bytes, path: Path) -> Video | None:
         times = _frame_times(image)
         if list(times) == [0]:
             return None
-        last = max(times.values()) + (1.0 if image.format in MULTIPAGE_FORMATS else _shown_s(image))
+        is_document = image.format in MULTIPAGE_FORMATS
+        duration_s = max(times.values()) + (1.0 if is_document else _frame_duration_s(image))
         return Video(
             path=path,
             format=image.format or "",
             frames=len(times),
             first_s=0.0,
-            duration_s=last,
+            duration_s=duration_s,
             texts=metadata_texts(data),
         )
 
@@ -105,7 +106,7 @@ def sample_frames(video: Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoF
     """
     given, problem = 0, None
     wanted = sampled_frame_count(video, at_most)
-    if video.frames <= _ALL_OF:
+    if video.frames <= _MAX_FRAMES_IN_FULL:
         wanted = min(video.frames, at_most)
     with open_image(read_bytes(video.path)) as image:
         for number, time_s in _spread(list(_frame_times(image).items()), wanted):
@@ -160,7 +161,7 @@ def _frame_times(image: Image.Image) -> dict[int, float]:
         if image.format in MULTIPAGE_FORMATS and _is_thumbnail(image):
             continue
         times[each] = round(time_s, 3)
-        time_s += 1.0 if image.format in MULTIPAGE_FORMATS else _shown_s(image)
+        time_s += 1.0 if image.format in MULTIPAGE_FORMATS else _frame_duration_s(image)
     return times or {0: 0.0}
 
 
@@ -169,14 +170,14 @@ def _is_thumbnail(image: Image.Image) -> bool:
     return isinstance(kind, int) and bool(kind & _REDUCED_OR_MASK)
 
 
-def _shown_s(image: Image.Image) -> float:
+def _frame_duration_s(image: Image.Image) -> float:
     """How long the current frame is shown, in s; WebP and AVIF know this only after decoding."""
     if image.format in ("WEBP", "AVIF"):
         with translate_decoder_errors():
             image.load()
     duration_ms = image.info.get("duration", 0)
     seconds = duration_ms / 1000 if isinstance(duration_ms, (int, float)) else 0.0
-    return seconds if seconds >= _SHORTEST_S else _UNSAID_S
+    return seconds if seconds >= _MIN_DURATION_S else _DEFAULT_DURATION_S
 
 
 def _pixels(image: Image.Image, number: int) -> Pixels:

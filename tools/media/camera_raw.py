@@ -110,7 +110,7 @@ def read_camera_raw(data: bytes) -> CameraRaw | None:
 
 
 def tiff_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of the largest picture that a TIFF's directories tell of, else None."""
+    """Width and height of the largest image in a TIFF's directories; None for other files."""
     order = _ORDERS.get(data[:2])
     if order is None or len(data) < 8 or struct.unpack_from(f"{order}H", data, 2)[0] != 42:
         return None

@@ -13,6 +13,6 @@ def encodable(text: str) -> str:
     r"""Escape lone surrogates in text that may contain such a path: `\xff`."""
     try:
         data = text.encode("utf-8", errors="surrogateescape")
-    except UnicodeEncodeError:  # surrogates that stand for no byte
+    except UnicodeEncodeError:  # surrogates that encode no byte
         data = text.encode("utf-8", errors="surrogatepass")
     return data.decode("utf-8", errors="backslashreplace")

@@ -72,7 +72,7 @@ _EXIF_TEXTS = {
 }
 _EXIF_ORIENTATION = 0x0112
 _DARK = 64  # of 255; a 16-bit image that stays below uses only its lower bits
-_large_ones = threading.Lock()
+_large_image_lock = threading.Lock()
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -170,48 +170,46 @@ def decode_photo(data: bytes) -> Photo:
         raise UnreadableImage("empty")
     raw = camera_raw.read_camera_raw(data)
     if raw is None:
-        return replace(_decoded(data), id=image_id(data))
+        return replace(_decode_or_repair(data), id=image_id(data))
     if raw.preview is None:
         raise UnreadableImage("camera raw, not read", "export a JPEG or TIFF")
-    photo = _decoded(raw.preview, orientation=raw.orientation)
+    photo = _decode_or_repair(raw.preview, orientation=raw.orientation)
     return replace(photo, id=image_id(data), format=camera_raw.FORMAT)
 
 
-def _decoded(data: bytes, *, orientation: int = 1) -> Photo:
+def _decode_or_repair(data: bytes, *, orientation: int = 1) -> Photo:
     """Decode the bytes; if the decoder refuses, try again after repair."""
     try:
-        return _decoded_as_it_is(data, orientation)
+        return _decode(data, orientation)
     except UnreadableImage as error:
         if error.reason not in ("damaged", "truncated", "not an image"):
             raise
-        photo = _decoded_when_mended(data, orientation)
+        photo = _decode_repaired(data, orientation)
         if photo is None:
             raise
         return photo
 
 
-def _decoded_when_mended(data: bytes, orientation: int) -> Photo | None:
+def _decode_repaired(data: bytes, orientation: int) -> Photo | None:
     for less in (repair.strip_leading_junk(data), repair.strip_ancillary_chunks(data)):
         if less is not None and less != data:
             with contextlib.suppress(UnreadableImage):
-                return _decoded(less, orientation=orientation)
+                return _decode_or_repair(less, orientation=orientation)
     with contextlib.suppress(UnreadableImage):
-        photos = [
-            _decoded_as_it_is(it, orientation) for it in repair.append_jpeg_end_marker(data) or ()
-        ]
+        photos = [_decode(it, orientation) for it in repair.append_jpeg_end_marker(data) or ()]
         if photos and np.array_equal(photos[0].pixels, photos[1].pixels):
             return photos[0]
     size = camera_raw.tiff_size(data)
     if size is None or size[0] * size[1] > FULL_SIZE_MAX_PIXELS:
         return None
-    samples = _unchanged(data)  # Pillow cannot read floating-point colours, for example
+    samples = _decode_with_opencv(data)  # Pillow cannot read floating-point colours, for example
     return None if samples is None else _photo(Image.fromarray(samples), "TIFF")
 
 
-def _decoded_as_it_is(data: bytes, orientation: int) -> Photo:
+def _decode(data: bytes, orientation: int) -> Photo:
     with open_image(data) as image:
         large = image.width * image.height > FULL_SIZE_MAX_PIXELS
-        with _large_ones if large else contextlib.nullcontext():
+        with _large_image_lock if large else contextlib.nullcontext():
             with translate_decoder_errors():
                 frames = int(getattr(image, "n_frames", 1))
                 deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
@@ -219,7 +217,7 @@ def _decoded_as_it_is(data: bytes, orientation: int) -> Photo:
                     image.draft(image.mode, (image.width // 2, image.height // 2))
                 image.load()
             if deep and max(high for _, high in _extrema(image)) < _DARK:
-                samples = _unchanged(data)
+                samples = _decode_with_opencv(data)
                 shown = image if samples is None else Image.fromarray(samples)
             else:
                 shown = image
@@ -250,7 +248,7 @@ def _photo(upright: Image.Image, format: str, *, marked: bool = False) -> Photo:
     )
 
 
-def _unchanged(data: bytes) -> Pixels | None:
+def _decode_with_opencv(data: bytes) -> Pixels | None:
     """Decode with OpenCV at full bit depth, then reduce to 8-bit RGB."""
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
@@ -454,7 +452,7 @@ def _walk(
             else:
                 yield WalkedFile(path, "not a regular file")
         except OSError as error:
-            yield WalkedFile(path, _why(error, path))
+            yield WalkedFile(path, _walk_problem(error, path))
 
 
 def _leads_out(link: Path, folders: Sequence[Path]) -> bool:
@@ -468,6 +466,6 @@ def _children_last_first(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _why(error: OSError, path: Path) -> str:
+def _walk_problem(error: OSError, path: Path) -> str:
     # Includes "too many levels of symbolic links", which stat() reports as a separate error.
     return "broken link" if path.is_symlink() else (error.strerror or str(error)).lower()

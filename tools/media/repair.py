@@ -51,7 +51,7 @@ def strip_ancillary_chunks(data: bytes) -> bytes | None:
 
 def _is_kept(chunk: bytes) -> bool:
     kind = chunk[4:8]
-    if not kind[0] & 0x20:  # a capital: critical (PNG specification, 5.4)
+    if not kind[0] & 0x20:  # upper-case letter: critical chunk (PNG specification, 5.4)
         return True
     if kind not in _NEEDED and not (kind == _TEXT and len(chunk) <= _LONGEST_TEXT):
         return False

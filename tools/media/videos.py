@@ -100,9 +100,9 @@ def sample_frames(video: Path | Video, *, at_most: int = MAX_FRAMES) -> Iterator
     targets = [video.first_s + number * step - half_a_frame for number in range(wanted)]
     with _opened(video.path) as (container, stream):
         taken = (
-            _later_and_later(_decoded(container, stream))
+            _strictly_later(_decoded(container, stream))
             if wanted == video.frames
-            else _at(targets, container, stream, jumping=step >= _SEEK_FROM_S)
+            else _frames_at(targets, container, stream, jumping=step >= _SEEK_FROM_S)
         )
         for number, (time_s, decoded) in enumerate(taken):
             yield VideoFrame(time_s=time_s, number=number, pixels=_upright(decoded, stream))
@@ -117,7 +117,7 @@ def frame_at(path: Path, time_s: float) -> Pixels:
         return animations.frame_at(path, time_s)
     tolerance = 5e-4  # times are kept to the millisecond
     with _opened(path) as (container, stream):
-        _jump(time_s, container, stream)
+        _seek(time_s, container, stream)
         for found_s, decoded in _decoded(container, stream):
             if abs(found_s - time_s) <= tolerance:
                 return _upright(decoded, stream)
@@ -167,7 +167,7 @@ def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
             os.fdopen(os.open(path, os.O_RDONLY), "rb") as file,
             av.open(file, "r", options=options, metadata_errors="replace") as container,
         ):
-            stream = _moving(container)
+            stream = _video_stream(container)
             stream.codec_context.options = {"max_pixels": str(FULL_SIZE_MAX_PIXELS)}
             stream.codec_context.thread_type = "AUTO"  # slice threads alone mostly use one core
             stream.codec_context.thread_count = _DECODING_THREADS
@@ -183,7 +183,7 @@ def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
         raise UnreadableImage("unreadable", error.strerror or str(error)) from error
 
 
-def _moving(container: "InputContainer") -> "VideoStream":
+def _video_stream(container: "InputContainer") -> "VideoStream":
     from av.stream import Disposition
 
     for stream in container.streams.video:
@@ -220,7 +220,7 @@ def _packets(container: "InputContainer", stream: "VideoStream") -> "Iterator[Pa
                 yield packet
 
 
-def _at(
+def _frames_at(
     targets: Sequence[float],
     container: "InputContainer",
     stream: "VideoStream",
@@ -234,7 +234,7 @@ def _at(
         if target <= last:
             continue
         if jumping and np.isfinite(last):
-            _jump(target, container, stream)
+            _seek(target, container, stream)
             coming = _decoded(container, stream)
         for time_s, decoded in coming:
             if time_s <= last:
@@ -247,7 +247,7 @@ def _at(
             return
 
 
-def _later_and_later(
+def _strictly_later(
     decoded: "Iterable[tuple[float, Decoded]]",
 ) -> "Iterator[tuple[float, Decoded]]":
     """All frames whose time is later than that of the previous frame."""
@@ -282,7 +282,7 @@ def _decoded(
                     yield count / _rate(stream) if time_s is None else time_s, each
 
 
-def _jump(time_s: float, container: "InputContainer", stream: "VideoStream") -> None:
+def _seek(time_s: float, container: "InputContainer", stream: "VideoStream") -> None:
     """Seek to the keyframe before a time; stay if the file cannot be sought."""
     import av
 

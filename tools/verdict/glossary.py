@@ -71,7 +71,7 @@ MEANINGS: Mapping[str, str] = {
 
 
 _Rows = tuple[tuple[str, str], ...]
-"""Terms with their meanings; names after a `|` are other words for the first one."""
+"""Terms with their meanings; further names of a term follow after `|`."""
 
 _VERDICT_TERMS: _Rows = (
     (
@@ -389,4 +389,4 @@ GLOSSARY_SECTIONS: Mapping[str, _Rows] = {
     "Statistics": _STATISTICS_TERMS,
     "Conversation": _CHAT_TERMS,
 }
-"""The terms as they are listed."""
+"""The terms, in the order displayed."""

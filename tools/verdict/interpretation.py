@@ -71,8 +71,8 @@ def interpret_score(
         case "query/same_photograph":
             return "same photograph" if value else "another photograph"
         case "query/face_linear_difference" if rule is not None:
-            return _beside_query(value, rule.references.get("face/unifd_linear"))
-    return UNCALIBRATED if share is None else _standing(share)
+            return _interpret_difference(value, rule.references.get("face/unifd_linear"))
+    return UNCALIBRATED if share is None else _interpret_share(share)
 
 
 def interpret_identity(scores: Scores, rule: VerdictRule | None) -> str:
@@ -115,13 +115,13 @@ def interpret_impersonation(assessment: Assessment) -> str:
     return _IMPERSONATION.get(assessment.verdict, NOT_MEASURED)
 
 
-def _standing(share: float) -> str:
+def _interpret_share(share: float) -> str:
     if share >= HIGH_SHARE:
         return "high"
     return "raised" if share >= RAISED_SHARE else "ordinary"
 
 
-def _beside_query(difference: float, authentic: ReferenceDistribution | None) -> str:
+def _interpret_difference(difference: float, authentic: ReferenceDistribution | None) -> str:
     if authentic is None:
         return UNCALIBRATED
     # The difference of two authentic photographs has √2 times the standard deviation of one,

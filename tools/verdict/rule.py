@@ -177,7 +177,7 @@ class VerdictRule:
         fake_place = None if fake is None else question.band.place(fake)
         verdict, reason = _decide(place, fake_place, asked)
         return Assessment(
-            verdict, same, fake, None if fake is None else self._in_a_crowd(same) * fake, reason,
+            verdict, same, fake, None if fake is None else self._at_crowd_odds(same) * fake, reason,
             fake_scores=() if fake is None else question.calibrator.features,
             identity_place=place, fake_place=fake_place, identity_band=self.identity_band,
             fake_band=None if fake is None else question.band,
@@ -217,7 +217,7 @@ class VerdictRule:
         """
         changing = {name: it for name, it in retaken.items() if it.verdict != given.verdict}
         turned = [name for name, it in changing.items() if it.verdict in _DECIDED]
-        if given.verdict not in _STEADIED or not (turned or 2 * len(changing) > len(retaken)):
+        if given.verdict not in _RETESTED or not (turned or 2 * len(changing) > len(retaken)):
             return given
         moved = [it.identity_place != given.identity_place for it in changing.values()]
         axes: dict[Axis, bool] = {"identity": any(moved), "forgery": not all(moved)}
@@ -240,7 +240,7 @@ class VerdictRule:
             return closer
         return self.questions[asked]
 
-    def _in_a_crowd(self, same: float) -> float:
+    def _at_crowd_odds(self, same: float) -> float:
         """Same-person probability at the prior odds of a collection of many people."""
         odds = same / max(1.0 - same, 1e-9) * CROWD_PRIOR_ODDS
         return odds / (1.0 + odds)
@@ -335,8 +335,8 @@ def _notes(given: Assessment) -> Iterator[str]:
             yield f"the inconclusive band of {axis} is wide: it was fitted on too few people"
 
 
-_STEADIED = ("impersonation", "no forgery found", "other")
-_DECIDED = (*_STEADIED, "copy")
+_RETESTED = ("impersonation", "no forgery found", "other")
+_DECIDED = (*_RETESTED, "copy")
 
 NOT_ASSESSED = Assessment(
     "not assessed", None, None, None, "this profile has no fitted calibration"

@@ -60,7 +60,7 @@ def explain(
         about.append(_copy(known))
     elif assessment.verdict != "other":
         about.append(_forgery(assessment, known))
-    about.append(_besides(assessment, known))
+    about.append(_further_fact(assessment, known))
     sentences = [sentence for sentence in about if sentence is not None]
     return (*sentences, Sentence(_NEXT[assessment.verdict]))
 
@@ -75,7 +75,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
     same = format_percent(assessment.identity_probability)
     cosine = known.get("cosine_similarity")
     alike = "" if cosine is None else f", cosine {_number(cosine.value)}"
-    sure = f"(probability of the same person {same}{alike}{_among(assessment)})"
+    sure = f"(probability of the same person {same}{alike}{_gallery_size(assessment)})"
     altered = (
         ", in what is otherwise the query photo" if assessment.question == "same_photo" else ""
     )
@@ -83,7 +83,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
         "impersonation": f"{it} likely impersonates the query person: it shows their face {sure}, "
         f"and the face was likely forged{altered}",
         "no forgery found": f"{it} shows the query person {sure}, and no forgery was found in it"
-        + _passing(assessment),
+        + _miss_rates(assessment),
         "copy": f"{it} is the query photo itself, re-uploaded, cropped or re-encoded {sure}; "
         "no measurement says that it was altered",
         "other": f"{it} most likely shows another person {sure}",
@@ -98,7 +98,7 @@ def _passing(assessment: Assessment) -> str:
     return f" ({told})" if told else ""
 
 
-def _among(assessment: Assessment) -> str:
+def _gallery_size(assessment: Assessment) -> str:
     """The number of faces in the search: with more faces, the best impostor is more similar."""
     if assessment.faces is None or assessment.faces < 2:
         return ""
@@ -139,7 +139,7 @@ def _name(item: Evidence) -> str:
     return display_name(item.id, item.name)
 
 
-def _besides(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
+def _further_fact(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
     """The most important further fact: a forgery mark, instability, or the query photos' scores."""
     mark, kept = known.get("unmask_mark"), known.get("retakes/kept")
     if mark is not None and mark.value:

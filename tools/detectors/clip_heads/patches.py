@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KIND = NAME = "patches"
 _BATCH = 16
-_REMEMBERED = 64  # cached maps of about 64 × 64 cells: about a megabyte
+_MAX_CACHED_MAPS = 64  # cached maps of about 64 × 64 cells: about a megabyte
 
 
 def local_patch_features(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray | None:
@@ -86,7 +86,7 @@ class PatchDetector:
         """
         key = repr(pixels.shape).encode() + hashlib.blake2b(pixels.tobytes()).digest()
         if key not in self._known:
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= _MAX_CACHED_MAPS:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = picture_map(pixels, self.read, size=self.encoder.image_size)
         return self._known[key]

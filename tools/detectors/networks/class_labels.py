@@ -79,7 +79,7 @@ def label_meaning(label: str) -> Literal["fake", "real"] | None:
 
 
 def _words(label: str) -> frozenset[str]:
-    """Lower-case words, both of "DeepFake" as written and of its capitals; digits part words."""
+    """Lower-case words of a label, as written and split at capitals (DeepFake); without digits."""
     written = re.findall(r"[^\W\d_]+", label)
     by_capitals = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", label)
     return frozenset(word.lower() for word in written + by_capitals)
@@ -100,9 +100,9 @@ def _check_names(named: Mapping[str, str], labels: tuple[str, ...], source: obje
 
 def _how_to_name_one(source: object, label: str) -> str:
     return (
-        f"{source}: its single label {label!r} does not show whether the output is higher for "
-        f"forged or for authentic images: see its model card, and write {CLASSES_FILE} beside its "
-        f'config.json, as {{"{label}": "fake"}} or {{"{label}": "real"}}'
+        f"{source}: its one output, {label!r}, may be higher for forged or for authentic images: "
+        f"see its model card, and write {CLASSES_FILE} beside its config.json, as "
+        f'{{"{label}": "fake"}} or {{"{label}": "real"}}'
     )
 
 
