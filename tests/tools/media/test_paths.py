@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from assistant.cli.ask import DEFAULT_ASK_QUESTION, _parted
+from assistant.agent.explicit_requests import DEFAULT_QUESTION
+from assistant.cli.ask import _parted
 from assistant.cli.main import app
 from evals.__main__ import main as evals_main
 from tools.media.paths import exists, is_file, is_folder
@@ -34,7 +35,7 @@ def test_the_last_photo_is_a_photo(tmp_path: Path) -> None:
     """Where only photos are given the usual question is asked."""
     photo = tmp_path / "ada.jpg"
     photo.touch()
-    assert _parted([str(photo)]) == ([photo], DEFAULT_ASK_QUESTION)
+    assert _parted([str(photo)]) == ([photo], DEFAULT_QUESTION)
 
 
 LONG = "x" * 300
