@@ -92,10 +92,10 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
     return Sentence(f"{text}.", _ids(known, ("cosine_similarity",)))
 
 
-def _passing(assessment: Assessment) -> str:
-    """What a verdict that finds nothing must have beside it."""
-    told = "; ".join(unseen.short_text for unseen in assessment.unseen)
-    return f" ({told})" if told else ""
+def _miss_rates(assessment: Assessment) -> str:
+    """The miss rates that must accompany a verdict that finds nothing."""
+    rates = "; ".join(unseen.short_text for unseen in assessment.unseen)
+    return f" ({rates})" if rates else ""
 
 
 def _gallery_size(assessment: Assessment) -> str:
