@@ -1,1 +1,1 @@
-"""Checkpoints: which there are, where they lie, whether they are intact, how to get them."""
+"""Checkpoints: table of weights, their locations, integrity checks and downloads."""

@@ -1,4 +1,4 @@
-"""Fetches one file: resumes, checks its sha256, and puts it in place whole or not at all."""
+"""File download over HTTPS: resumes, checks the SHA-256, and replaces the target atomically."""
 
 import hashlib
 import http.client
@@ -12,7 +12,7 @@ from urllib.request import OpenerDirector
 from tools.errors import SetupError
 
 Progress = Callable[[str, int, int], None]
-"""Called with the file's name, the bytes that are here and the bytes there will be."""
+"""Called with the file name, the bytes received and the total bytes."""
 
 CHUNK = 1 << 20
 TIMEOUT_S = 60
@@ -20,16 +20,16 @@ RESUME_HINT = "run the same command again to go on"
 
 
 class HttpsOnly(urllib.request.BaseHandler):
-    """Refuses every address that is not https, also one that a server redirects to."""
+    """Rejects every URL that is not https, including redirects."""
 
     def default_open(self, request: urllib.request.Request) -> None:
-        """Asked before any handler of a scheme is; None leaves the request to those."""
+        """Called before the handler of a scheme; None passes the request on to it."""
         if request.type != "https":
             raise SetupError(f"refusing to download {request.full_url!r}: not https")
 
 
 HTTPS = urllib.request.build_opener(HttpsOnly)
-"""What files are fetched with."""
+"""Opener used for downloads."""
 
 
 def download_file(
@@ -43,9 +43,9 @@ def download_file(
 ) -> None:
     """Download `url` to `target`.
 
-    What arrived stays in `<target>.part` when the connection breaks, and the next call goes on
-    from there. Raises SetupError when the transfer breaks, the disk is too small, or the content
-    is not that of `sha256`; then `target` is untouched.
+    Partial content stays in `<target>.part` if the connection breaks; the next call resumes from
+    there. Raises SetupError if the transfer fails, the disk is too small, or the content does not
+    match `sha256`; then `target` is unchanged.
     """
     request = _request(url)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def _opened(request: urllib.request.Request, opener: OpenerDirector, *, have: in
 
 
 def _append(answer: Any, part: Path, *, size: int, progress: Progress) -> None:
-    # A server that ignores the range answers 200 and sends everything.
+    # A server that does not support ranges replies with 200 and the whole file.
     mode = "ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb"
     with part.open(mode) as file:
         while file.tell() < size and (chunk := answer.read(CHUNK)):
@@ -94,7 +94,7 @@ def _put_in_place(part: Path, target: Path, *, url: str, sha256: str) -> None:
     if found != sha256:
         part.unlink()
         raise SetupError(
-            f"{url} has sha256 {found}, expected is {sha256}; it was thrown away. If it happens "
-            "again the file was replaced at its source: do not use it"
+            f"{url} has sha256 {found}, expected {sha256}; the download was deleted. If this "
+            "happens again, the file was replaced at its source: do not use it"
         )
     part.replace(target)

@@ -1,8 +1,8 @@
-"""Where checkpoints lie, whether they are intact, and how to get those of the full profile.
+"""Checkpoint store: locates and verifies the files of a profile, and downloads the full one.
 
-`pocket` was trained by this project and lies in the package; the hashes of its files are in
-`weights/manifest.json`, rewritten by `python -m tools.checkpoints.store` after a training. `full`
-is downloaded when a person asks for it and lies in their data folder. The rows are in `table.py`.
+`pocket` was trained by this project and ships in the package; `weights/manifest.json` holds its
+hashes, rewritten by `python -m tools.checkpoints.store` after a training. `full` is downloaded on
+request to the user's data folder. The rows are in `table.py`.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 EMBEDDING_PARTS: tuple[Component, ...] = ("faces", "encoder")
-"""The parts whose output a gallery keeps; another head or calibration needs no new indexing."""
+"""The parts whose output a gallery stores; changing a head or calibration needs no re-indexing."""
 MANIFEST_FILE = WEIGHTS_DIR / "manifest.json"
 
 
@@ -54,7 +54,7 @@ MANIFEST_FILE = WEIGHTS_DIR / "manifest.json"
 class FileStatus:
     """One file of a checkpoint: `state` is `ok`, `missing` or `wrong sha256`.
 
-    `not in the manifest` means that nothing says what the file should be.
+    `not in the manifest` means that no expected hash is recorded for the file.
     """
 
     part: Component
@@ -64,16 +64,16 @@ class FileStatus:
 
 
 def checkpoint_folder(checkpoint: Checkpoint, models_dir: Path) -> Path:
-    """Where a checkpoint lies, or would lie: the package for pocket, the data folder for full."""
+    """Folder of a checkpoint, existing or not: in the package (pocket) or data folder (full)."""
     if checkpoint.profile == "pocket":
         return (CHAT_WEIGHTS_DIR if checkpoint.part == "vlm" else WEIGHTS_DIR) / checkpoint.folder
     return models_dir / checkpoint.profile / checkpoint.part
 
 
 def locate(checkpoint: Checkpoint, models_dir: Path) -> Path:
-    """The folder of a checkpoint whose files are all there (their content is `verify`'s matter).
+    """Folder of a checkpoint whose files all exist; `verify` checks their content.
 
-    Raises SetupError, with the command that helps, when a file is missing.
+    Raises SetupError, with the command that helps, if a file is missing.
     """
     folder = checkpoint_folder(checkpoint, models_dir)
     missing = [name for name in expected_files(checkpoint) if not (folder / name).is_file()]
@@ -90,9 +90,9 @@ def locate(checkpoint: Checkpoint, models_dir: Path) -> Path:
 
 
 def calibration_file(profile: Profile, models_dir: Path) -> Path | None:
-    """The calibration in force: this machine's own fit, else the profile's, else None.
+    """The active calibration: this machine's own fit, otherwise the profile's, otherwise None.
 
-    None means that the profile's probabilities were never measured.
+    None means that the profile's scores have not been calibrated, so it has no probabilities.
     """
     own = models_dir / profile / "verdict" / "verdict.json"
     if own.is_file():
@@ -102,7 +102,7 @@ def calibration_file(profile: Profile, models_dir: Path) -> Path | None:
 
 
 def expected_files(checkpoint: Checkpoint) -> dict[str, str | None]:
-    """Names to sha256: from the row, for pocket from the manifest; None where nobody knows."""
+    """File names to sha256, from the row or (pocket) the manifest; None if not recorded."""
     if checkpoint.profile == "pocket":
         known = _manifest().get(checkpoint.part, {})
         return {name: known.get(name) for name in checkpoint.files}
@@ -114,7 +114,7 @@ def expected_files(checkpoint: Checkpoint) -> dict[str, str | None]:
 
 
 def expected_fingerprint(checkpoint: Checkpoint) -> str:
-    """What `fingerprint` gives for an intact download of this row."""
+    """The `fingerprint` of an intact download of this row."""
     lines = sorted(f"{name} {sha256}\n" for name, sha256 in expected_files(checkpoint).items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -122,9 +122,9 @@ def expected_fingerprint(checkpoint: Checkpoint) -> str:
 def fingerprint(
     profile: Profile, models_dir: Path, *, parts: Sequence[Component] = EMBEDDING_PARTS
 ) -> dict[str, str]:
-    """sha256 per part, over the names and contents of its files; binds a gallery to them.
+    """sha256 per part, over the names and contents of its files; ties a gallery to them.
 
-    Raises SetupError when a part is not there.
+    Raises SetupError if a part is missing.
     """
     rows = {part: PROFILES[profile][part] for part in parts if part in PROFILES[profile]}
     return {
@@ -152,10 +152,9 @@ def verify(profile: Profile, models_dir: Path) -> list[FileStatus]:
 def download(
     profile: Profile, models_dir: Path, progress: Progress, *, opener: OpenerDirector = HTTPS
 ) -> None:
-    """Fetch what a profile lacks. Only ever called because a person asked for it.
+    """Download the missing files of a profile. Called only on the user's request.
 
-    Files that are there and intact are kept. Raises SetupError, see `download_file`; calling again
-    goes on where it broke off.
+    Existing intact files are kept. Raises SetupError, see `download_file`; calling again resumes.
     """
     if profile == "pocket":
         raise SetupError("the pocket profile is part of Unmask: nothing to download")
@@ -172,12 +171,12 @@ def download(
 
 
 def write_manifest() -> list[Path]:
-    """Record the sha256 of the pocket files that exist; the paths of those that do not."""
+    """Record the sha256 of the existing pocket files; returns the paths of the missing ones."""
     rows = PROFILES["pocket"].values()
     known: dict[str, dict[str, str]] = {}
     missing = []
     for row, name in [(each, name) for each in rows for name in sorted(each.files)]:
-        # Pocket files lie in the package, wherever downloads go.
+        # Pocket files are in the package, independent of the download folder.
         path = checkpoint_folder(row, WEIGHTS_DIR) / name
         if path.is_file():
             known.setdefault(row.part, {})[name] = file_sha256(path)
@@ -206,7 +205,7 @@ def _download(checkpoint: Checkpoint, folder: Path, fetched: Callable[..., None]
 
 
 def _download_each(checkpoint: Checkpoint, folder: Path, fetched: Callable[..., None]) -> None:
-    """The files of a row whose source is a folder, one after the other; intact ones are kept."""
+    """Download the files of a row whose source is a folder; intact ones are kept."""
     for name, sha256 in checkpoint.files.items():
         target = folder / name
         if sha256 is None:
@@ -217,7 +216,7 @@ def _download_each(checkpoint: Checkpoint, folder: Path, fetched: Callable[..., 
 
 
 def _unpack(archive: Path, checkpoint: Checkpoint) -> None:
-    """Take the row's files out of an archive, by name, and nothing else."""
+    """Extract only the row's files from an archive, by name."""
     with zipfile.ZipFile(archive) as bundle:
         members = {Path(member).name: member for member in bundle.namelist()}
         for name, sha256 in checkpoint.files.items():

@@ -1,7 +1,7 @@
-"""The checkpoints themselves, as rows: what each profile is made of and where it comes from.
+"""Table of checkpoints: the parts of each profile, with source, hashes, licence and preprocessing.
 
-The sha256 of buffalo_l, of OpenAI's ViT-L/14 and of Qwen3-VL are those that several independent
-public projects pin for these files; that of UniFD's head was measured on the file itself.
+The sha256 of buffalo_l, OpenAI's ViT-L/14 and Qwen3-VL are those pinned by several independent
+public projects; that of UniFD's head was measured on the file itself.
 """
 
 import json
@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Literal
 
 WEIGHTS_DIR = Path(__file__).parent / "weights"
-"""The weights that are shipped, a folder a part."""
+"""The shipped weights, one folder per part."""
 CHAT_WEIGHTS_DIR = Path(__file__).parents[2] / "assistant" / "chat_model" / "weights"
-"""Those of the language model lie beside what runs them."""
+"""The chat model's weights lie beside the code that runs it."""
 
 Component = Literal["faces", "encoder", "heads", "detectors", "embedders", "verdict", "vlm"]
 Profile = Literal["pocket", "full"]
@@ -28,12 +28,11 @@ PUBLIC_HEAD_SHA256 = "477100745713bcc957beb2b40859536859b6483fd6301b3b9293151b19
 class Checkpoint:
     """One row: a part of a profile.
 
-    `files` maps names inside the checkpoint's folder to their sha256. For pocket rows the hash
-    is None here and stands in the manifest. `source` is the address of the one file (or of the
-    zip archive that holds them all, with its own `archive_sha256`; or of the folder that holds
-    them, with a "/" at its end and the `sizes` of the files), or, for pocket, the command that
-    makes it. `generated_files` are small files that we put beside a download; `size_bytes` is what
-    a download transfers.
+    `files` maps names inside the checkpoint's folder to their sha256; for pocket rows it is None
+    here and recorded in the manifest. `source` is the URL of the single file, of the zip archive
+    that holds them all (with its `archive_sha256`), or of a folder (ending in "/", with the `sizes`
+    of the files); for pocket it is the command that makes them. `generated_files` are small files
+    that we write beside a download; `size_bytes` is the download size.
     """
 
     part: Component
@@ -108,7 +107,7 @@ SHIPPED_DETECTORS = (
     "repdfd_query",
     "sbi_caddm",
 )
-"""The detectors that are shipped besides the heads, a folder each (`tools.detectors.folders`)."""
+"""Detectors shipped in addition to the heads, one folder each (`tools.detectors.folders`)."""
 
 POCKET_DETECTORS = Checkpoint(
     part="detectors",
@@ -180,7 +179,7 @@ BUFFALO_L = Checkpoint(
     profile="full",
     source="https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_l.zip",
     revision="v0.7",
-    # Of the pack's five networks the ones in use: no guessing of age and gender.
+    # Only the networks we use of the pack's five: no age or gender estimation.
     files={
         "det_10g.onnx": "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
         "1k3d68.onnx": "df5c06b8a0c12e422b2ed8947b8869faa4105387f199c477af038aa01f9a45cc",
@@ -302,8 +301,8 @@ PROFILES: Mapping[Profile, Mapping[Component, Checkpoint]] = MappingProxyType(
             "verdict": POCKET_VERDICT,
             "vlm": POCKET_VLM,
         },
-        # No `verdict`: nobody measured how the full profile's scores are to be read, so its
-        # probabilities are not measured until somebody runs a fit on labelled data of their own.
+        # No `verdict`: the full profile's scores have not been calibrated. It has no probabilities
+        # until a user fits a calibration on their own labelled data.
         "full": {
             "faces": BUFFALO_L,
             "encoder": UNIFD_ENCODER,

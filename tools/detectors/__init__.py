@@ -1,12 +1,12 @@
-"""Detectors score authenticity, from features, pictures or identities; one file each.
+"""Forgery detectors for faces and images, from CLIP features, pixels or identities.
 
-What a detector is stands in `protocol`; `judging` asks any of them, `calibrating` reads their
-logits as probabilities. Features are computed once, at indexing, so a `FeatureDetector` scores any
-number of faces again at next to no cost; those that look at pixels are for the leading hits.
+`protocol` defines what a detector is, `scoring` runs one, `calibration` turns its logits into
+probabilities. Features are computed once, at indexing, so a `FeatureDetector` can score any number
+of faces again at almost no cost; detectors that need pixels are for the leading hits.
 
-Two lists say which there are. `FEATURE_HEADS` are the files of a profile, whose detectors make its
-verdict: to add one, write a class with the protocol's members and a line there. `shelf.KINDS` are
-those that lie in folders of their own, shipped or fitted by the user.
+Two lists define the available detectors. `FEATURE_HEADS` are the head files of a profile, whose
+detectors make its verdict: to add one, write a class that implements the protocol and a line there.
+`folders.DETECTOR_KINDS` are those in folders of their own, shipped or fitted by the user.
 """
 
 from collections.abc import Callable
@@ -27,23 +27,23 @@ from tools.detectors.protocol import (
 )
 from tools.errors import SetupError
 
-# File in the heads' folder, what it works on, how it is read.
+# File in the heads folder, input kind, loader.
 FEATURE_HEADS: tuple[tuple[str, InputKind, Callable[..., FeatureDetector]], ...] = (
     ("face_linear.safetensors", "face", UnifdLinear.load),
     ("face_bank.safetensors", "face", UnifdNeighbours.load),
     ("image_linear.safetensors", "image", UnifdLinear.load),
     ("image_bank.safetensors", "image", UnifdNeighbours.load),
-    # The head its authors published; it serves both, see its docstring.
+    # The head published by UniFD's authors, used for both inputs; see its docstring.
     (PUBLIC_HEAD, "face", UnifdLinear.load_public),
     (PUBLIC_HEAD, "image", UnifdLinear.load_public),
 )
 
 
 def load_detectors(folder: Path, encoder_sha256: str) -> list[FeatureDetector]:
-    """The detectors whose heads lie in `folder`, in a fixed order.
+    """Load the detectors whose heads are in `folder`, in a fixed order.
 
-    Raises SetupError when there is none, and when a head was trained on another encoder than the
-    one whose `sha256` is given: its scores would be numbers without meaning.
+    Raises SetupError if there is none, or if a head was trained on an encoder other than
+    `encoder_sha256`: its scores would be meaningless.
     """
     found = [
         load(folder / file, inputs=inputs, encoder_sha256=encoder_sha256)
@@ -51,7 +51,7 @@ def load_detectors(folder: Path, encoder_sha256: str) -> list[FeatureDetector]:
         if (folder / file).is_file()
     ]
     if not found:
-        raise SetupError(f"no detector's head lies in {folder}; see `unmask models verify`")
+        raise SetupError(f"{folder} has no detector head; see `unmask models verify`")
     return found
 
 

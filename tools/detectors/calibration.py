@@ -1,10 +1,9 @@
-"""A detector's logits to calibrated probabilities, and the band in which it should not decide.
+"""Calibration of detectors: logits to probabilities, and an inconclusive band.
 
-Three calibrators (`methods` as published): temperature σ(z / T) (Guo et al., ICML 2017, section
-4.2), Platt's σ(a·z + b) (1999), and isotonic regression (Zadrozny & Elkan, KDD 2002), which needs
-`MIN_ISOTONIC_SAMPLES` samples of each kind before it is more than a drawing of the noise. One
-belongs to one detector, one checkpoint and one way of preparing pictures; on others it says
-nothing.
+Three published `methods`: temperature scaling σ(z / T) (Guo et al., ICML 2017, section 4.2), Platt
+scaling σ(a·z + b) (1999), and isotonic regression (Zadrozny & Elkan, KDD 2002), which overfits with
+fewer than `MIN_ISOTONIC_SAMPLES` samples per class. A calibration is valid for one detector, one
+checkpoint and one preprocessing only.
 """
 
 import json
@@ -22,17 +21,17 @@ from tools.verdict.calibration import InconclusiveBand
 CalibrationMethod = Literal["temperature", "platt", "isotonic"]
 CALIBRATION_FILE = "calibration.json"
 MIN_ISOTONIC_SAMPLES = 1000
-"""Samples of each kind; with fewer isotonic regression follows chance."""
+"""Minimum per class; with fewer samples isotonic regression fits noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Parameters of one calibrator, and what they were fitted on.
+    """Parameters of one calibrator, and the data it was fitted on.
 
-    `knots` are (logit, probability) pairs: of `temperature` and `platt` there are none, and
-    p = σ(slope · z + bias). `fitted_on` says of which data, of how many persons, and by its sha256.
-    Does not show: anything about other sources; a calibrator fitted on news photographs is too
-    sure of itself on video frames.
+    `knots` are (logit, probability) pairs for `isotonic`; `temperature` and `platt` have none and
+    give p = σ(slope · z + bias). `fitted_on` names the data, their sha256 and the number of
+    persons. Does not show: anything about other sources; a calibrator fitted on news photographs is
+    overconfident on video frames.
     """
 
     detector: str
@@ -46,17 +45,17 @@ class Calibration:
     fitted_on: Mapping[str, Any]
 
     def matches_detector(self, detector: "HasPreprocessing") -> bool:
-        """Whether it was fitted for this detector, this checkpoint and this preprocessing."""
+        """Whether it was fitted for this detector, checkpoint and preprocessing."""
         asked = qualified_name(detector), detector.sha256, detector.preprocessing
         return asked == (self.detector, self.checkpoint, self.preprocessing)
 
     @property
     def is_increasing(self) -> bool:
-        """Whether a higher logit means a higher probability; where not, nothing was learnt."""
+        """Whether the probability rises with the logit; if not, the detector learned nothing."""
         return self.slope > 0
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """(n,) logits to (n,) probabilities of forgery in 0..1; NaN stays NaN."""
+        """Logits (n,) to probabilities of forgery (n,) in 0..1; NaN stays NaN."""
         wide = np.asarray(logits, np.float64)
         if self.method == "isotonic":
             at, values = np.array(self.knots).T
@@ -65,12 +64,12 @@ class Calibration:
         return _sigmoid(self.slope * wide + self.bias)
 
     def save(self, path: Path) -> None:
-        """Write what `load` reads."""
+        """Save as JSON for `load`."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Calibration":
-        """Read one; raises SetupError when the file is damaged."""
+        """Load from JSON; raises SetupError if the file is damaged."""
         try:
             return cls.from_json(json.loads(path.read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -78,17 +77,17 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
-        """What `dataclasses.asdict` gave."""
+        """From the output of `dataclasses.asdict`."""
         knots = tuple((float(at), float(value)) for at, value in data["knots"])
         return cls(**{**data, "knots": knots, "band": InconclusiveBand(**data["band"])})
 
 
 class HasPreprocessing(DetectorMetadata, Protocol):
-    """A detector that says how it prepares pictures."""
+    """A detector that describes its preprocessing."""
 
     @property
     def preprocessing(self) -> str:
-        """In words, or the encoder's mode."""
+        """A description, or the encoder's mode."""
 
 
 def fit_calibration(
@@ -102,15 +101,15 @@ def fit_calibration(
     alpha_high: float = 0.02,
     alpha_low: float = 0.10,
 ) -> Calibration:
-    """Fit a calibrator and its conformal band on (n,) logits and labels; NaN rows are left out.
+    """Fit a calibrator and its conformal band on logits (n,) and labels (n,), without NaN rows.
 
-    Without a `method`: isotonic where there is enough data, else Platt. Classes weigh the same,
-    so that a probability is for prior odds of one to one. At most `alpha_high` of authentic
-    pictures lie above the band and `alpha_low` of forgeries below it; `persons` (n,) names whom
-    each picture shows, so that many of one person count once. The edges may be fitted on what the
-    calibrator was: one rising score keeps its order in any calibrator, and where isotonic
-    regression makes many logits one probability, that plateau is never beyond an edge. Raises
-    ValueError where a kind is missing, and for isotonic regression on too few samples.
+    Default `method`: isotonic if there are enough samples, otherwise Platt. Classes have equal
+    weight, so a probability is for prior odds of one to one. At most `alpha_high` of authentic
+    images lie above the band and `alpha_low` of forgeries below it; `persons` (n,) names the person
+    in each image, so that many images of one person count once. The band may be fitted on the same
+    data as the calibrator: a calibrator keeps the order of scores, and a plateau of isotonic
+    regression, which maps many logits to one probability, never lies beyond an edge of the band.
+    Raises ValueError if a class is missing, and for isotonic regression on too few samples.
     """
     known = np.isfinite(logits)
     scores, labels = np.asarray(logits, np.float64)[known], np.asarray(forged, bool)[known]
@@ -175,7 +174,7 @@ def _platt(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> _Para
 def _isotonic(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> _Parameters:
     from sklearn.isotonic import IsotonicRegression
 
-    # Never quite 0 or 1: no sample says that something cannot happen.
+    # Never exactly 0 or 1: a finite sample cannot show that something is impossible.
     edge = 1 / (2 * min(labels.sum(), (~labels).sum()))
     model = IsotonicRegression(y_min=edge, y_max=1 - edge, out_of_bounds="clip")
     model.fit(scores, labels.astype(float), weights)

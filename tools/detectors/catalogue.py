@@ -1,8 +1,8 @@
-"""Every detector that Unmask knows, here or not, and what was measured of those that are here.
+"""Catalogue of all known detectors, installed or not, with the measured metrics of installed ones.
 
-A row says what a person must know before believing a score: what it looks at, under which licence
-it may be used, what it learnt from. Figures lie beside the weights in one file, each with the
-checkpoint that it was measured on: another checkpoint has no figures until somebody measures it.
+A row gives what a user must know before trusting a score: input, licence and training data. Metrics
+are stored beside the weights, each with the checkpoint it was measured on: another checkpoint has
+none until it is measured.
 """
 
 import json
@@ -29,11 +29,11 @@ METRICS_FILE = "FIGURES.json"
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """A detector as it is spoken of: `<inputs>/<name>`.
+    """A known detector, called `<inputs>/<name>`.
 
-    With a `profile` it reads that profile's encoder; its head is `file`, or nothing for prompts,
-    and the licence stands in the table of checkpoints. Without one, `get` says how to have it.
-    `query`: it may also be told who is looked for.
+    With a `profile` it uses that profile's encoder; its head is `file` (None for prompts) and its
+    licence is in the table of checkpoints. Without a profile, `get` says how to install it.
+    `query`: it can also take the query person's identity.
     """
 
     name: str
@@ -49,7 +49,7 @@ class CatalogueEntry:
 
     @property
     def title(self) -> str:
-        """As it is called in evaluations."""
+        """Its name in evaluations."""
         return f"{self.inputs}/{self.name}"
 
 
@@ -90,7 +90,7 @@ FEATURE_HEAD_ENTRIES = (
     CatalogueEntry("unifd_linear", "face", "features", _PROGAN, profile="full", file=PUBLIC_HEAD),
     CatalogueEntry("unifd_linear", "image", "features", _PROGAN, profile="full", file=PUBLIC_HEAD),
 )
-"""Read from the profile's encoder features; those of the profile in use make the verdict."""
+"""Heads on the profile's encoder features; those of the active profile make the verdict."""
 
 ZERO_SHOT_ENTRIES = (
     CatalogueEntry("prompts", "face", "features", _CAPTIONS, profile="pocket"),
@@ -98,7 +98,7 @@ ZERO_SHOT_ENTRIES = (
     CatalogueEntry("prompts", "face", "features", _CLIP, profile="full"),
     CatalogueEntry("prompts", "image", "features", _CLIP, profile="full"),
 )
-"""Zero-shot: whatever encoder is there can be asked in words."""
+"""Zero-shot: text prompts work with any encoder."""
 
 _GENERATORS = "pictures of about 4,800 generators against photographs, as published"
 _UNTRAINED = "no weights are shipped or downloaded: give the file to its `load` in Python"
@@ -113,7 +113,7 @@ PUBLISHED_ENTRIES = (
     CatalogueEntry("coop", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
     CatalogueEntry("clip_adapter", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
     CatalogueEntry("linear_probe", "face", "features", _PROGAN, licence="MIT", get=_UNTRAINED),
-    CatalogueEntry("Deep-Fake-Detector-Model", "face", "pixels", "not said by its author in detail",
+    CatalogueEntry("Deep-Fake-Detector-Model", "face", "pixels", "not documented by its author",
           "its own image processor", licence="Apache-2.0",
           get="put prithivMLmods/Deep-Fake-Detector-Model below {classifiers}/face"),
     *(
@@ -127,9 +127,9 @@ PUBLISHED_ENTRIES = (
 
 @dataclass(frozen=True, slots=True)
 class MetricRecord:
-    """One measured value with its 95 % interval; `checkpoint` is the sha256 it holds for.
+    """One measured value with its 95 % interval; valid for the `checkpoint` with this sha256.
 
-    `note` says how near the data set is to what the detector learnt from.
+    `note` says how similar the data set is to the detector's training data.
     """
 
     detector: str
@@ -147,9 +147,9 @@ class MetricRecord:
 
 @dataclass(frozen=True, slots=True)
 class InstalledDetector:
-    """A detector's folder as it is listed; `problem` says why it cannot be used, if it cannot.
+    """A detector folder as listed; `problem` says why it cannot be used (empty if it can).
 
-    `calibration` and `figures` are those of the weights that lie there, and none of others.
+    `calibration` and `figures` belong to the weights in the folder, never to others.
     """
 
     folder: Path
@@ -174,22 +174,22 @@ FITTED_ENTRIES = tuple(
           licence="that of your pictures", get=f"unmask fit {name} --real DIR")
     for name, inputs, trained_on in _TO_FIT
 )  # fmt: skip
-"""Kinds of which no weights are shipped: they are fitted to a person's own pictures."""
+"""Detector kinds without shipped weights: users fit them to their own images."""
 
 VLM_ENTRY = CatalogueEntry(
     "vlm", "face", "pixels", "what its makers taught the chat model; ours never learnt to look",
     "aligned face crop, beside a question", licence="the chat model's, see `unmask models list`",
     get="unmask find PHOTO --opinion asks it",
 )  # fmt: skip
-"""The chat model's own yes or no, from token probabilities; it has no part in any verdict."""
+"""The chat model's own yes or no, from token probabilities; it is not part of any verdict."""
 
 
 def installed_detectors(
     folders: Sequence[Path], *, encoders: Mapping[str, Profile]
 ) -> Iterator[InstalledDetector]:
-    """What lies in these folders, usable or not; of two with one title the first.
+    """The detectors in these folders, usable or not; of two with the same title, the first.
 
-    `encoders` are the profiles that are here by their encoder's sha256. No weights are loaded.
+    `encoders` maps the sha256 of each installed encoder to its profile. No weights are loaded.
     """
     seen: set[str] = set()
     for path in (
@@ -227,8 +227,8 @@ def _listed(folder: Path, encoders: Mapping[str, Profile]) -> InstalledDetector:
 def _known(
     about: DetectorDescription, encoders: Mapping[str, Profile], calibration: Calibration | None
 ) -> CatalogueEntry:
-    # A detector with a network of its own says how it prepares pictures once it is loaded, and so
-    # does the calibration that was fitted on its scores.
+    # A detector with its own network describes its preprocessing only once it is loaded; a
+    # calibration fitted on its scores has a copy of that description.
     fitted = "see its card" if calibration is None else calibration.preprocessing
     prepared = (about.settings or {}).get("preprocessing", fitted)
     return CatalogueEntry(
@@ -239,9 +239,9 @@ def _known(
 
 
 def read_metrics(folder: Path) -> tuple[MetricRecord, ...]:
-    """What was measured of the weights in a folder; nothing when the file is not there.
+    """Read the metrics measured for the weights in a folder; empty if there is no such file.
 
-    Raises SetupError when the file cannot be read as such.
+    Raises SetupError if the file is damaged.
     """
     path = folder / METRICS_FILE
     if not path.is_file():

@@ -1,11 +1,11 @@
-"""Detectors that lie in folders, shipped and fitted by the user alike: one layout, one table.
+"""Detector folders, shipped or fitted by the user: file layout, description and discovery.
 
-    <folder>/<name>/detector.json       what it is: `kind`, `inputs`, `licence`, `trained_on` …
-    <folder>/<name>/model.safetensors   its weights
-    <folder>/<name>/calibration.json    how its logits read, when it was calibrated
-    <folder>/<name>/CARD.md             data, recipe, figures, limits
+    <folder>/<name>/detector.json       description: `kind`, `inputs`, `licence`, `trained_on` …
+    <folder>/<name>/model.safetensors   weights
+    <folder>/<name>/calibration.json    logits to probabilities, if calibrated
+    <folder>/<name>/CARD.md             data, recipe, metrics, limits
 
-`tools.detectors.kinds` reads them.
+`tools.detectors.kinds` loads them.
 """
 
 import json
@@ -40,17 +40,17 @@ DETECTOR_KINDS = frozenset(
         "patches",
     }
 )
-"""What a folder may say that it holds; `tools.detectors.kinds` has what reads each."""
+"""Valid `kind` values; `tools.detectors.kinds` has the loader of each."""
 DESCRIPTION_FILE, WEIGHTS_FILE = "detector.json", "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorDescription:
-    """What `detector.json` says.
+    """The content of `detector.json`.
 
-    `needs` is what the detector looks at, `query` whether it may be told who is looked for,
-    `encoder_sha256` the encoder it works with (None: it has a network of its own), `settings`
-    what its kind wants to know besides.
+    `needs` is the detector's input, `query` whether it can take the query person's identity,
+    `encoder_sha256` the encoder it works with (None: its own network), `settings` further
+    parameters of its kind.
     """
 
     kind: str
@@ -64,47 +64,47 @@ class DetectorDescription:
     settings: Mapping[str, Any] | None = None
 
     def save(self, folder: Path) -> None:
-        """Write it into the detector's folder, which is made if need be."""
+        """Write it to the detector's folder, creating the folder if needed."""
         folder.mkdir(parents=True, exist_ok=True)
         fields = {name: getattr(self, name) for name in self.__slots__}
         (folder / DESCRIPTION_FILE).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> "DetectorDescription":
-        """Read it; raises SetupError when it is damaged or of an unknown kind."""
+        """Read it; raises SetupError if it is damaged or of an unknown kind."""
         path = folder / DESCRIPTION_FILE
         try:
-            said = json.loads(path.read_text("utf-8"))
+            content = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise SetupError(f"{path} cannot be read: {error}; {MEND}") from error
-        if problem := _problem(said):
+        if problem := _problem(content):
             raise SetupError(f"{path} {problem}; {MEND}")
-        return cls(**said)
+        return cls(**content)
 
 
-MEND = "fit the detector again (`unmask fit`), or take its folder away"
+MEND = "fit the detector again (`unmask fit`), or remove its folder"
 
 
-def _problem(said: object) -> str:
-    """What is wrong with the content of a `detector.json`; nothing where all is well."""
-    if not isinstance(said, dict):
-        return "holds no JSON object"
+def _problem(content: object) -> str:
+    """What is wrong with the content of a `detector.json`; empty if it is valid."""
+    if not isinstance(content, dict):
+        return "is not a JSON object"
     known = {it.name: it for it in fields(DetectorDescription)}
     needed = [name for name, it in known.items() if it.default is MISSING]
-    if lacking := [name for name in needed if name not in said]:
+    if lacking := [name for name in needed if name not in content]:
         return f"lacks {_listed(lacking)}"
-    if strange := [name for name in said if name not in known]:
-        return f"says {_listed(strange)}, which Unmask does not know"
-    if wrong := [name for name in needed if not isinstance(said[name], str)]:
-        return f"holds no text as {_listed(wrong)}"
-    if said["kind"] not in DETECTOR_KINDS:
-        return f"is of kind {said['kind']!r}; known are {sorted(DETECTOR_KINDS)}"
-    if said["inputs"] not in get_args(InputKind):
-        return f"has inputs {said['inputs']!r}; known are {_listed(get_args(InputKind))}"
-    if not isinstance(said.get("encoder_sha256") or "", str):
-        return "holds no text as 'encoder_sha256'"
-    if not isinstance(said.get("settings") or {}, dict):
-        return "holds no JSON object as 'settings'"
+    if strange := [name for name in content if name not in known]:
+        return f"has unknown fields: {_listed(strange)}"
+    if wrong := [name for name in needed if not isinstance(content[name], str)]:
+        return f"must have text in {_listed(wrong)}"
+    if content["kind"] not in DETECTOR_KINDS:
+        return f"has kind {content['kind']!r}; known are {sorted(DETECTOR_KINDS)}"
+    if content["inputs"] not in get_args(InputKind):
+        return f"has inputs {content['inputs']!r}; known are {_listed(get_args(InputKind))}"
+    if not isinstance(content.get("encoder_sha256") or "", str):
+        return "must have text in 'encoder_sha256'"
+    if not isinstance(content.get("settings") or {}, dict):
+        return "must have a JSON object in 'settings'"
     return ""
 
 
@@ -114,7 +114,7 @@ def _listed(names: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredDetector:
-    """A detector that lies in `folder`, read when it is asked for."""
+    """A detector in `folder`; its files are read on access."""
 
     folder: Path
     about: DetectorDescription
@@ -126,17 +126,17 @@ class StoredDetector:
 
     @property
     def sha256(self) -> str:
-        """What names its checkpoint: description and weights."""
+        """Identifies its checkpoint: description and weights."""
         return combined_sha256([self.folder / DESCRIPTION_FILE, self.folder / WEIGHTS_FILE])
 
     @property
     def calibration(self) -> Calibration | None:
-        """How its logits read; None when it was never calibrated."""
+        """Its calibration; None if it was never calibrated."""
         path = self.folder / CALIBRATION_FILE
         return Calibration.load(path) if path.is_file() else None
 
     def tensors(self) -> "dict[str, torch.Tensor]":
-        """Its weights as float32; raises SetupError when they are missing or damaged."""
+        """Its weights as float32; raises SetupError if they are missing or damaged."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -147,7 +147,7 @@ class StoredDetector:
             found = load_file(path)
         except SafetensorError as error:
             raise SetupError(f"{path} is damaged: {error}") from error
-        # Matrices are kept in half precision on disk.
+        # Matrices are stored in half precision.
         return {name: it.float() if it.is_floating_point() else it for name, it in found.items()}
 
 
@@ -156,11 +156,11 @@ _TRAININGS = {
     "classifier": "tools.training.detectors.classifier",
     "patches": "tools.training.encoder.patch_head",
 }
-"""What trains the kinds that `unmask fit` does not take."""
+"""Training modules of the kinds that `unmask fit` does not support."""
 
 
 def training_command(kind: str) -> str:
-    """The command that trains a kind, for messages."""
+    """The command that trains a kind, for error messages."""
     training = _TRAININGS.get(kind)
     return f"`unmask fit {kind} …`" if training is None else f"`python -m {training} …`"
 
@@ -168,10 +168,11 @@ def training_command(kind: str) -> str:
 def find_stored_detectors(
     folders: Sequence[Path], *, left_out: Callable[[Path, SetupError], None] | None = None
 ) -> Iterator[StoredDetector]:
-    """The detectors in these folders, by name; of two with one title the first is taken.
+    """The detectors in these folders, by name; of two with the same title the first is used.
 
-    A folder whose description is damaged is told to `left_out` with the reason, and so is one
-    whose title is taken; without it the first raises SetupError, the second is passed over.
+    `left_out` is called with each skipped folder and the reason: a damaged description, or a title
+    already in use. Without it, a damaged description raises SetupError and a duplicate is skipped
+    silently.
     """
     seen: dict[str, Path] = {}
     for path in (
@@ -188,5 +189,5 @@ def find_stored_detectors(
         if first is found.folder:
             yield found
         elif left_out is not None:
-            taken = f"{found.folder} is called {found.title!r}, as {first} is"
+            taken = f"{found.folder} has the same name {found.title!r} as {first}"
             left_out(found.folder, SetupError(f"{taken}: fit it again under another --name"))

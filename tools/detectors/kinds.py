@@ -1,6 +1,7 @@
-"""Reads a detector from its folder, whatever its kind: one table.
+"""Loads a detector of any kind from its folder.
 
-To add a kind, write its detector, a row in `DETECTOR_LOADERS`, and its name in `folders.KINDS`.
+To add a kind, write its detector, a row in `DETECTOR_LOADERS`, and its name in
+`folders.DETECTOR_KINDS`.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +32,7 @@ def _gend(found: StoredDetector, encoder: Encoder) -> AnyDetector:
     from tools.detectors.clip_heads import gend
     from tools.detectors.clip_heads.norm_tuned import NormTunedDetector
 
-    # The published layout brings a config, and a tower of its own.
+    # The published layout has a config and its own tower.
     if (found.folder / gend.CONFIG).is_file():
         published = gend.Gend.load(found.folder)
         return replace(published, name=found.about.name, sha256=found.sha256)
@@ -54,9 +55,9 @@ def _patches(found: StoredDetector, encoder: Encoder) -> AnyDetector:
 
 
 def _head(found: StoredDetector, encoder: Encoder) -> AnyDetector:
-    """One that reads the encoder's features and is called what its folder says.
+    """A detector on the encoder's features, named as in its folder's description.
 
-    `settings` may name their preprocessing and, for neighbours, `k`.
+    `settings` may set its preprocessing and, for neighbours, `k`.
     """
     from tools.detectors.clip_heads.prompt_tuning import ClipAdapter, Coop, LinearProbe
     from tools.detectors.clip_heads.unifd_linear import UnifdLinear
@@ -94,17 +95,17 @@ DETECTOR_LOADERS: Mapping[str, DetectorLoader] = {
     "sbi_caddm": _caddm,
     "patches": _patches,
 }
-"""Every kind of detector by name, and what reads it from its folder."""
+"""Loaders of all detector kinds, by name."""
 
 
 def load_detector(
     found: StoredDetector, encoder: Encoder, *, embedder_sha256: str | None = None
 ) -> AnyDetector:
-    """The detector, ready to be asked. Raises SetupError where encoder or weights do not fit.
+    """Load a detector. Raises SetupError if its encoder or weights do not match.
 
-    `encoder` is the profile's; a detector with a network of its own does without. So does one
-    that is told who a face is with `embedder_sha256`, the face embedder in use: an embedding
-    of another would be a word of another language. None where no embedding will be given.
+    `encoder` is the profile's; detectors with their own network ignore it. `embedder_sha256` is the
+    face embedder in use: detectors that take an identity accept only the embedder they were trained
+    with. Pass None if no embedding will be given.
     """
     wanted = found.about.encoder_sha256
     if wanted not in (None, encoder.sha256):

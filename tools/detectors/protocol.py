@@ -1,16 +1,16 @@
-"""What a detector is: something that gives a logit to faces or images; higher is more forged.
+"""Detector protocols: a detector gives faces or images a logit; higher means more likely forged.
 
-Three kinds, told apart by what they need to see:
+Three kinds, by their input:
 
-| needs | protocol | asked by | costs |
+| input | protocol | call | cost |
 |---|---|---|---|
 | the encoder's features | `FeatureDetector` | `score(features)` | a matrix product |
-| pixels | `PixelDetector` | `score_images(pictures)` | a network per picture |
+| pixels | `PixelDetector` | `score_images(pictures)` | a network per image |
 | pixels and an identity | `IdentityDetector` | `score(pictures, identities)` | likewise |
 
-`tools.detectors.scoring.run_detector` asks any of them about `DetectorInputs` and gives
-`DetectorScores`: logits, calibrated probabilities, preprocessing and checkpoint, NaN for what was
-not measured.
+`tools.detectors.scoring.run_detector` runs any of them on `DetectorInputs` and returns
+`DetectorScores`: logits, calibrated probabilities, preprocessing and checkpoint; NaN means not
+measured.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,26 +26,26 @@ IdentityRole = Literal["candidate", "query"]
 
 
 class DetectorMetadata(Protocol):
-    """What every detector says of itself; `<inputs>/<name>` is what it is called."""
+    """Properties common to all detectors; `<inputs>/<name>` is the full name."""
 
     @property
     def name(self) -> str:
-        """The one name in code, evidence and evaluations."""
+        """Its single name in code, evidence and evaluations."""
 
     @property
     def inputs(self) -> InputKind:
-        """Whether it looks at the aligned face crop or at the whole image."""
+        """Whether the input is the aligned face crop or the whole image."""
 
     @property
     def sha256(self) -> str:
-        """What names its checkpoint; the encoder's, for one that has no weights of its own."""
+        """Identifies its checkpoint; the encoder's, for a detector without weights of its own."""
 
 
 @runtime_checkable
 class FeatureDetector(DetectorMetadata, Protocol):
-    """Scores features, which are computed once, at indexing.
+    """Scores encoder features, which are computed once, at indexing.
 
-    `preprocessing` is how the encoder must have made them.
+    The features must have been computed with its `preprocessing`.
     """
 
     @property
@@ -53,89 +53,89 @@ class FeatureDetector(DetectorMetadata, Protocol):
         """The encoder's mode."""
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features, not normalised, to (n,) float64; a row with NaN scores NaN."""
+        """Features (n, d), not normalised, to scores (n,) float64; a row with NaN scores NaN."""
 
 
-class _Looks(DetectorMetadata, Protocol):
-    """Wants pixels."""
+class _PixelInput(DetectorMetadata, Protocol):
+    """A detector that needs pixels."""
 
     @property
     def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
+        """Description of its image preprocessing."""
 
     def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
-        """What it wants to see of a picture (h, w, 3) uint8 RGB: its own crop of the face.
+        """Its input from an image (h, w, 3) uint8 RGB: its own crop of the face, or the image.
 
-        `keypoints` (5, 2) px are the face's; image detectors are asked without.
+        `keypoints` (5, 2) px are the face's; None for image detectors.
         """
 
 
 @runtime_checkable
-class PixelDetector(_Looks, Protocol):
-    """Scores pictures by their pixels."""
+class PixelDetector(_PixelInput, Protocol):
+    """Scores images by their pixels."""
 
     def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Pictures as of `crop_input`, of any sizes, to (n,) float64 logits."""
+        """Outputs of `crop_input`, of any sizes, to logits (n,) float64."""
 
 
 @runtime_checkable
-class IdentityDetector(_Looks, Protocol):
-    """Scores faces by their pixels and by who they are, or who is looked for."""
+class IdentityDetector(_PixelInput, Protocol):
+    """Scores faces by their pixels and an identity: the face's own, or the query person's."""
 
     @property
     def identity(self) -> IdentityRole:
-        """Whose embedding it is to be given."""
+        """Whose embedding it takes."""
 
     @property
     def embedder_sha256(self) -> str:
-        """The face embedder whose embeddings it learnt with; empty where that is not known."""
+        """The face embedder it was trained with; empty if unknown."""
 
     def score(self, pictures: Sequence[np.ndarray], identities: np.ndarray) -> np.ndarray:
-        """Face crops as of `crop_input` and embeddings (n, e) to (n,) float64 logits."""
+        """Face crops from `crop_input` and embeddings (n, e) to logits (n,) float64."""
 
 
 AnyDetector = FeatureDetector | PixelDetector | IdentityDetector
 
 
 class DetectorInputs(Protocol):
-    """n faces, and the images they are in, as detectors may ask to see them.
+    """n faces with their images, in every form that detectors may need.
 
-    Whatever is not there is not measured: a row of NaN, or None for a picture.
+    Missing data are not measured: a row of NaN, or None for an image.
     """
 
     def __len__(self) -> int:
-        """How many."""
+        """Number of faces."""
 
     @property
     def face_features(self) -> np.ndarray:
-        """(n, d) float32 of the aligned crops, by the encoder."""
+        """Encoder features (n, d) float32 of the aligned crops."""
 
     @property
     def image_features(self) -> np.ndarray:
-        """(n, d) float32 of the whole images, by the encoder."""
+        """Encoder features (n, d) float32 of the whole images."""
 
     @property
     def embeddings(self) -> np.ndarray:
-        """(n, e) float32 of length one: who each face is."""
+        """Face embeddings (n, e) float32, unit length."""
 
     @property
     def query(self) -> np.ndarray | None:
-        """(e,) float32 of length one: who is looked for; None when nobody is."""
+        """The query person's embedding (e,) float32, unit length; None if there is no query."""
 
     def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
-        """Pixels (h, w, 3) uint8 RGB and keypoints (5, 2) px of each row, read as they are asked.
+        """Yield pixels (h, w, 3) uint8 RGB and keypoints (5, 2) px of each row, read lazily.
 
-        No pixels where the file is gone or damaged, no keypoints where there is no face.
+        Pixels are None if the file is missing or damaged, keypoints if there is no face.
         """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorScores:
-    """What one detector says of n faces or images.
+    """One detector's output for n faces or images.
 
     `logits` (n,) float64, higher is more likely forged; `probabilities` (n,) in 0..1 are
-    calibrated. Both are NaN where nothing was measured, probabilities everywhere when this
-    detector was never calibrated for this `preprocessing`. `checkpoint` is a sha256.
+    calibrated. Both are NaN if not measured; all probabilities are NaN if the detector was never
+    calibrated for this `preprocessing`. `checkpoint` is a sha256.
     """
 
     detector: str
@@ -146,12 +146,12 @@ class DetectorScores:
 
 
 def require_keypoints(keypoints: np.ndarray | None) -> np.ndarray:
-    """The keypoints that a face detector needs; raises ValueError where there are none."""
+    """The keypoints; raises ValueError if a face detector gets none."""
     if keypoints is None:
         raise ValueError("a face detector needs the face's keypoints")
     return keypoints
 
 
 def qualified_name(detector: DetectorMetadata) -> str:
-    """`<inputs>/<name>`: what a detector is called in evidence, tables and files."""
+    """`<inputs>/<name>`: a detector's name in evidence, tables and files."""
     return f"{detector.inputs}/{detector.name}"

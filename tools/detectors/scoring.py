@@ -1,4 +1,4 @@
-"""Asks any detector about faces and images, in batches: logits and calibrated probabilities."""
+"""Runs any detector on faces and images in batches: logits and calibrated probabilities."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -17,15 +17,15 @@ from tools.detectors.protocol import (
 )
 
 BATCH_SIZE = 32
-"""Pictures that are held at once."""
+"""Images held in memory at once."""
 
 
 def run_detector(
     detector: AnyDetector, views: DetectorInputs, *, calibration: Calibration | None = None
 ) -> DetectorScores:
-    """What a detector says of every row; NaN where it could not look.
+    """Score every row with a detector; NaN if its input is missing.
 
-    A `calibration` of another detector, checkpoint or preprocessing gives no probabilities.
+    A `calibration` of another detector, checkpoint or preprocessing is ignored: no probabilities.
     """
     logits = _logits(detector, views)
     fits = calibration is not None and calibration.matches_detector(detector)
@@ -41,15 +41,15 @@ def run_detector(
 
 def _logits(detector: AnyDetector, views: DetectorInputs) -> np.ndarray:
     if isinstance(detector, PixelDetector):
-        return _looked_at(detector, views)
+        return _score_pixels(detector, views)
     if isinstance(detector, IdentityDetector):
-        return _looked_at(detector, views)
+        return _score_pixels(detector, views)
     features = views.face_features if detector.inputs == "face" else views.image_features
-    # Not one picture was measured: there are no features at all.
+    # Empty if no image was measured.
     return detector.score(features) if features.size else np.full(len(views), np.nan)
 
 
-def _looked_at(detector: PixelDetector | IdentityDetector, views: DetectorInputs) -> np.ndarray:
+def _score_pixels(detector: PixelDetector | IdentityDetector, views: DetectorInputs) -> np.ndarray:
     logits = np.full(len(views), np.nan)
     for start, pictures in _batches(detector, views):
         rows = np.array([start + at for at, picture in enumerate(pictures) if picture is not None])
@@ -66,13 +66,13 @@ def _looked_at(detector: PixelDetector | IdentityDetector, views: DetectorInputs
 def _batches(
     detector: PixelDetector | IdentityDetector, views: DetectorInputs
 ) -> Iterator[tuple[int, list[np.ndarray | None]]]:
-    framed, start = (_framed(detector, *look) for look in views.images_with_keypoints()), 0
-    while batch := list(islice(framed, BATCH_SIZE)):
+    crops, start = (_crop(detector, *look) for look in views.images_with_keypoints()), 0
+    while batch := list(islice(crops, BATCH_SIZE)):
         yield start, batch
         start += len(batch)
 
 
-def _framed(
+def _crop(
     detector: PixelDetector | IdentityDetector,
     pixels: np.ndarray | None,
     keypoints: np.ndarray | None,

@@ -1,1 +1,1 @@
-"""The CLIP image encoder: preprocessing, features of pictures, and features of their patches."""
+"""CLIP image encoder: preprocessing, image features and patch features."""

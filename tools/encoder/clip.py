@@ -1,10 +1,10 @@
-"""Features of pictures and texts from an open_clip model that lies in a folder.
+"""CLIP image and text features from an open_clip checkpoint in a local folder.
 
-The folder holds `open_clip_config.json` and `model.safetensors`; nothing is fetched from a hub
-and no pickle is read. The config is open_clip's (`model_cfg`, `preprocess_cfg`) with our
+The folder holds `open_clip_config.json` and `model.safetensors`; nothing is downloaded from a hub
+and no pickle is read. The config is open_clip's (`model_cfg`, `preprocess_cfg`) plus our
 `face_margin`, the margin of the face crops that the checkpoint was trained on. Instead of
-`model_cfg` it may name one of open_clip's own architectures (`model_name`) and the weights it is
-meant for (`pretrained_tag`); then the activation is checked, see `_known_architecture`.
+`model_cfg` it may name an open_clip architecture (`model_name`) and its weights (`pretrained_tag`);
+then the activation is checked, see `_known_architecture`.
 """
 
 import json
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Encoder:
-    """A frozen open_clip model and the preprocessing it was trained with. Made by `load`."""
+    """A frozen open_clip model with the preprocessing it was trained with; created by `load`."""
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class Encoder:
     def load(
         cls, folder: Path, *, threads: int | None = None, device: str | None = None
     ) -> "Encoder":
-        """Load the checkpoint of a folder, on the GPU when there is one.
+        """Load the checkpoint of a folder, on the GPU if there is one.
 
-        `threads` limits torch's threads in this whole process. Raises SetupError when the folder
-        holds no such checkpoint, when weights and architecture do not fit each other, or when
-        the weights would be run with the wrong activation.
+        `threads` limits torch's threads in the whole process. Raises SetupError if the folder has
+        no such checkpoint, if weights and architecture do not match, or if the architecture's
+        activation is not the one the weights need.
         """
         import open_clip
         import torch
@@ -72,14 +72,13 @@ class Encoder:
         except (RuntimeError, KeyError, SafetensorError) as error:
             reason = str(error).splitlines()[0]
             raise SetupError(
-                f"{folder / WEIGHTS} does not hold the model of {CONFIG}: {reason}; "
-                "see `unmask models verify`"
+                f"{folder / WEIGHTS} does not match {CONFIG}: {reason}; see `unmask models verify`"
             ) from error
         target = torch.device(device) if device else best_device()
         log.info("encoder loaded", extra={"device": str(target)})
         return cls(
             folder,
-            # Channels last: convolutions are a tenth faster on a CPU.
+            # Channels last: convolutions are about 10 % faster on a CPU.
             model.eval().requires_grad_(False).to(memory_format=torch.channels_last).to(target),
             preprocessing=Preprocessing.from_config(
                 config.get("preprocess_cfg", {}), size=_input_size(config)
@@ -90,26 +89,26 @@ class Encoder:
 
     @cached_property
     def dimension(self) -> int:
-        """Length d of a feature, of pictures and texts alike."""
+        """Dimension d of image and text features."""
         return int(model_config(read_config(self.folder))["embed_dim"])
 
     @property
     def image_size(self) -> int:
-        """Side of the square input, in pixels; the size to ask face crops at."""
+        """Side of the square input in px; the size for face crops."""
         return self.preprocessing.size
 
     @cached_property
     def sha256(self) -> str:
-        """What names this checkpoint, config and weights, in galleries and in heads' headers."""
+        """Identifies this checkpoint (config and weights) in galleries and head files."""
         return combined_sha256([self.folder / CONFIG, self.folder / WEIGHTS])
 
     def encode_images(
         self, images: Sequence[np.ndarray], *, mode: Mode = "resize", batch_size: int = 16
     ) -> np.ndarray:
-        """Pictures (h, w, 3) uint8 RGB to features (n, d) float32, *not* normalised.
+        """Encode images (h, w, 3) uint8 RGB to features (n, d) float32, *not* normalised.
 
-        UniFD's linear head works on the length of a feature too, so it is kept. Batches beyond
-        16 no longer fit into a processor's caches: they take longer per picture.
+        UniFD's linear head also uses a feature's norm, so it is kept. Batches above 16 exceed a
+        CPU's caches and take longer per image.
         """
         import torch
 
@@ -121,7 +120,7 @@ class Encoder:
         return features
 
     def encode_texts(self, texts: Sequence[str], *, batch_size: int = 64) -> np.ndarray:
-        """Texts to features (n, d) float32 of length one; words past the context are dropped."""
+        """Encode texts to features (n, d) float32 of unit length; truncated to the context."""
         import torch
 
         features = np.empty((len(texts), self.dimension), dtype=np.float32)
@@ -134,7 +133,7 @@ class Encoder:
         return features
 
     def preprocess(self, images: Sequence[np.ndarray], *, mode: Mode = "resize") -> "torch.Tensor":
-        """Pictures to the normalised input (n, 3, s, s) float32, on the encoder's device."""
+        """Preprocess images to normalised input (n, 3, s, s) float32 on the encoder's device."""
         import torch
 
         batch = self.preprocessing.batch(images, mode=mode)
@@ -142,33 +141,33 @@ class Encoder:
         return self.preprocessing.normalise(moved)
 
     def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Input of `preprocess` to features (n, d); differentiable, for localisers."""
+        """Features (n, d) of an input from `preprocess`; differentiable, for localisers."""
         features: torch.Tensor = self.model.encode_image(batch)  # type: ignore[operator]
         return features.float()
 
     def tokens(self, texts: Sequence[str]) -> "torch.Tensor":
-        """Texts to token ids (n, context length), on the encoder's device."""
+        """Token ids (n, context length) of texts, on the encoder's device."""
         tokens: torch.Tensor = self._tokenizer(list(texts)).to(self.device)
         return tokens
 
     def token_embeddings(self, tokens: "torch.Tensor") -> "torch.Tensor":
-        """Token ids (n, l) to what the text tower reads: (n, l, w), w being its width."""
+        """Embed token ids (n, l) to the text tower's input (n, l, w), w being its width."""
         embedded: torch.Tensor = self._text_tower.token_embedding(tokens)
         return embedded
 
     def encode_embeddings(self, embedded: "torch.Tensor", tokens: "torch.Tensor") -> "torch.Tensor":
         """Text features (n, d), not normalised, of token embeddings (n, l, w); differentiable.
 
-        The same arithmetic as `encode_texts`, for texts of which some words are no words but
-        learned or measured vectors. `tokens` (n, l) say where each text ends.
-        Raises SetupError for a text tower that pools in another way than CLIP's.
+        Same computation as `encode_texts`, for texts in which some tokens are replaced by learned
+        or computed vectors. `tokens` (n, l) mark the end of each text. Raises SetupError if the
+        text tower pools differently from CLIP's.
         """
         import torch
 
         tower = self._text_tower
         states = tower.transformer(embedded + tower.positional_embedding, attn_mask=tower.attn_mask)
         states = tower.ln_final(states)
-        # The end of a text has the highest id of all tokens.
+        # The end-of-text token has the highest id.
         rows = torch.arange(len(states), device=states.device)
         ends = states[rows, tokens.argmax(dim=1)]
         projection = tower.text_projection
@@ -177,12 +176,12 @@ class Encoder:
 
     @property
     def text_width(self) -> int:
-        """Length w of a token's embedding."""
+        """Width w of a token embedding."""
         return int(self._text_tower.token_embedding.embedding_dim)
 
     @property
     def logit_scale(self) -> float:
-        """What cosines are multiplied with before a softmax; 100 for OpenAI's CLIP."""
+        """Factor applied to cosines before a softmax; 100 for OpenAI's CLIP."""
         return float(self.model.logit_scale.exp())  # type: ignore[operator]
 
     @cached_property
@@ -192,16 +191,16 @@ class Encoder:
         plain = getattr(tower, "cls_emb", None) is None and not getattr(tower, "use_pad_mask", 0)
         if pooled != "argmax" or not plain or tower.text_projection is None:
             raise SetupError(
-                f"{self.folder} has no text tower like CLIP's: prompts cannot be tuned"
+                f"the text tower in {self.folder} is not CLIP's: prompts cannot be tuned"
             )
         return tower
 
     def evidence_map(self, image: np.ndarray, *, size: int | None = None) -> np.ndarray | None:
-        """Where the image tower itself sees a forgery: (s, s) float32 logits, s = `image_size`.
+        """The image tower's own forgery map: (s, s) float32 logits, s = `image_size`.
 
-        For a picture (h, w, 3) uint8 RGB, looked at at `size` px instead, if it is given. None when
-        the architecture makes no such map; ours does (`tools.encoder.pocket_tower`), which takes
-        any size, those of the publishers do not.
+        `image` is (h, w, 3) uint8 RGB, resized to `size` px if given, otherwise to `image_size`.
+        None if the architecture has no such map; only our pocket tower
+        (`tools.encoder.pocket_tower`) has one, and it accepts any size.
         """
         import torch
 
@@ -226,16 +225,16 @@ class Encoder:
 
 
 def build_model(config: dict[str, Any]) -> "torch.nn.Module":
-    """The architecture of a config, with random weights; also where a training begins."""
+    """Build a config's architecture with random weights, as for the start of a training."""
     import open_clip
 
-    import tools.encoder.pocket_tower  # noqa: F401 - its import tells timm about our own tower
+    import tools.encoder.pocket_tower  # noqa: F401 - registers our own tower with timm
 
     wanted = model_config(config)
     custom_text = wanted.pop("custom_text", False)
     wanted["vision_cfg"]["timm_model_pretrained"] = False
     if "hf_model_name" in wanted["text_cfg"]:
-        raise SetupError("text towers that are fetched from a hub are not supported")
+        raise SetupError("text towers from a hub are not supported")
     architecture = open_clip.CustomTextCLIP if custom_text else open_clip.CLIP
     model: torch.nn.Module = architecture(**wanted)
     return model
@@ -244,10 +243,10 @@ def build_model(config: dict[str, Any]) -> "torch.nn.Module":
 def build_image_tower(
     *, image_size: int, patch_size: int, width: int, layers: int, hidden: int
 ) -> "torch.nn.Module":
-    """OpenAI's ViT of any size, with random weights, its class token (n, width) as output.
+    """OpenAI's ViT of any size with random weights; outputs its class token (n, width).
 
-    As transformers' `CLIPVisionModel`: heads of 64, QuickGELU, an MLP of `hidden` values, a last
-    LayerNorm, and no projection into the space of texts.
+    Like transformers' `CLIPVisionModel`: 64-dimensional heads, QuickGELU, an MLP of `hidden` units,
+    a final LayerNorm, and no projection to the text space.
     """
     from open_clip.transformer import QuickGELU, VisionTransformer
 
@@ -265,7 +264,7 @@ def build_image_tower(
 
 
 def model_config(config: dict[str, Any]) -> dict[str, Any]:
-    """open_clip's `model_cfg` of a config, as a copy of its own."""
+    """A copy of open_clip's `model_cfg` from a config."""
     if "model_name" in config:
         return _known_architecture(config["model_name"], config.get("pretrained_tag"))
     if "model_cfg" not in config:
@@ -275,29 +274,29 @@ def model_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`open_clip_config.json` of a checkpoint's folder. Raises SetupError when unusable."""
+    """Read a checkpoint folder's `open_clip_config.json`. Raises SetupError if it is invalid."""
     path = _existing(folder / CONFIG)
     try:
         config = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise SetupError(f"{path} is no JSON: {error}; see `unmask models verify`") from error
+        raise SetupError(f"{path} is not JSON: {error}; see `unmask models verify`") from error
     if not isinstance(config, dict):
-        raise SetupError(f"{path} is no JSON object; see `unmask models verify`")
+        raise SetupError(f"{path} is not a JSON object; see `unmask models verify`")
     return config
 
 
 def best_device() -> "torch.device":
-    """The one place where the encoder's device is chosen."""
+    """The encoder's device: CUDA if available, otherwise CPU."""
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _known_architecture(name: str, tag: str | None) -> dict[str, Any]:
-    """An architecture of open_clip's own list, checked against the weights it is meant for.
+    """One of open_clip's architectures, checked against the weights it is used with.
 
     OpenAI's weights need the QuickGELU activation. Since 2.29 open_clip builds plain GELU for
-    `ViT-L-14` with `openai` and merely warns; every feature would be slightly wrong.
+    `ViT-L-14` with `openai` and only warns; every feature would be slightly wrong.
     """
     import open_clip
 

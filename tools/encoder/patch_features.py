@@ -1,7 +1,7 @@
-"""What an encoder's tower sees at each place of a picture, before it is made one feature.
+"""Patch features: an encoder's local features at each position of an image, before pooling.
 
-One function for every architecture: the pocket tower's cells, the patch tokens of a ViT, the last
-map of a convolutional tower.
+One function for every architecture: the pocket tower's cells, a ViT's patch tokens, or the last
+feature map of a convolutional tower.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from tools.encoder.clip import Encoder
 
 
 def patch_features(encoder: Encoder, crops: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Features of every cell of pictures (s, s, 3) uint8 RGB: (n, h, w, c) float32.
+    """Features of every cell of images (s, s, 3) uint8 RGB: (n, h, w, c) float32.
 
-    Row by row as in the picture. None where the architecture has no places to tell apart.
+    In image order. None if the architecture gives no spatial features.
     """
     import torch
 
@@ -30,7 +30,7 @@ def patch_features(encoder: Encoder, crops: Sequence[np.ndarray]) -> np.ndarray 
         if own is not None:
             maps = looks(batch)[0]
         else:
-            # Of a ViT's tokens those of the patches; the class token has no place.
+            # For a ViT, the patch tokens only: the class token has no position.
             maps = looks(batch, indices=1, intermediates_only=True)["image_intermediates"][-1]
         cells: np.ndarray = maps.permute(0, 2, 3, 1).float().cpu().numpy()
     return cells

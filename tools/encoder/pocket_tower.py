@@ -1,9 +1,8 @@
 """The pocket encoder's image tower: a small convolutional network that keeps local evidence.
 
-Importing this module registers the tower with timm, so that open_clip can build it by name.
-A forged mouth fills a hundredth of a crop: averaging over the picture would wash it out. The
-tower therefore scores every cell, and lets the cells with the strongest evidence speak for the
-picture beside the mean of all.
+Importing this module registers the tower with timm, so that open_clip can build it by name. A
+forged mouth covers 1 % of a crop, so average pooling would lose it. The tower therefore scores
+every cell, and pools the cells with the strongest evidence in addition to the mean of all cells.
 """
 
 from typing import ClassVar
@@ -14,15 +13,15 @@ from torch import nn
 from torch.nn import functional
 
 NAME = "unmask_pocket_tower"
-# How many cells of the 16 × 16 count as "the strongest": a mouth, and a third of a face.
+# Numbers of strongest cells (of 16 × 16) that are averaged: a mouth, and a third of a face.
 _TOP_CELLS = (8, 40)
 
 
 class PocketTower(nn.Module):
     """Images (n, 3, s, s), normalised, to features (n, `num_features`), with a map on the way.
 
-    `evidence(x)` gives the logit map (n, s/8, s/8) that training supervised with where a forgery
-    is. Does not show: which tool made a forgery, or whether an unscored cell is authentic.
+    `evidence(x)` gives the logit map (n, s/8, s/8), supervised in training with the forged region.
+    Does not show: which tool made a forgery, or whether a cell without a score is authentic.
     """
 
     default_cfg: ClassVar[dict[str, object]] = {"pool_size": None, "input_size": (3, 128, 128)}
@@ -38,19 +37,19 @@ class PocketTower(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(1.0))
         self.num_features = 2 * 160 + len(_TOP_CELLS) + 1
         if self.score.bias is not None:
-            # Most cells of most pictures are authentic: begin there.
+            # Most cells of most images are authentic: start with a low logit.
             nn.init.constant_(self.score.bias, -2.0)
 
     def cells(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features of each cell (n, 160, h, w), and its evidence as a logit (n, h, w)."""
+        """Features of each cell (n, 160, h, w), and its evidence logit (n, h, w)."""
         *_, mixed = self._depths(images)
         return mixed, self.score(mixed).squeeze(1)
 
     def local(self, images: torch.Tensor) -> torch.Tensor:
-        """Each cell as every depth of the tower sees it (n, 449, s/8, s/8) float32.
+        """Features of each cell from every depth of the tower: (n, 449, s/8, s/8) float32.
 
-        For heads that look for other traces than the tower was trained on: what its last layers
-        leave out, its first ones still have.
+        For heads that detect other traces than the tower was trained on: the first layers still
+        hold what the last ones discard.
         """
         stem, fine, middle, mixed = self._depths(images)
         mean = functional.avg_pool2d(fine, 2)
@@ -59,7 +58,7 @@ class PocketTower(nn.Module):
         return torch.cat(seen, dim=1).float()
 
     def _depths(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        # What the eye does not see is where forging shows: the fine residual, made louder.
+        # Forgery traces are mostly in the fine, invisible residual: amplify it.
         residual = 3 * (images - _blurred(images))
         stem = self.stem(torch.cat([images, residual], dim=1))
         fine = self.fine(stem)
@@ -70,37 +69,38 @@ class PocketTower(nn.Module):
         return stem, fine, middle, self.mix(middle + context)
 
     def pool(self, cells: torch.Tensor, evidence: torch.Tensor) -> torch.Tensor:
-        """The features of a picture: mean, evidence-weighted mean, and the strongest logits."""
+        """Image features: mean, evidence-weighted mean, strongest logits, mean logit."""
         flat, logits = cells.flatten(2).float(), evidence.flatten(1).float()
         weights = torch.softmax(self.sharpness * logits, dim=1)
-        spoken = torch.einsum("ncl,nl->nc", flat, weights)
+        weighted = torch.einsum("ncl,nl->nc", flat, weights)
         ranked = logits.sort(dim=1, descending=True).values
         tops = [ranked[:, :count].mean(dim=1, keepdim=True) for count in _TOP_CELLS]
-        return torch.cat([flat.mean(dim=2), spoken, *tops, logits.mean(dim=1, keepdim=True)], dim=1)
+        parts = [flat.mean(dim=2), weighted, *tops, logits.mean(dim=1, keepdim=True)]
+        return torch.cat(parts, dim=1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Features (n, `num_features`) float32."""
         return self.pool(*self.cells(images))
 
     def evidence(self, images: torch.Tensor) -> torch.Tensor:
-        """Where the forgery is: logits (n, s/8, s/8)."""
+        """Forgery logits (n, s/8, s/8)."""
         return self.cells(images)[1]
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Nothing to reset: the tower has no classifier. (timm's models are asked for this.)"""
+        """Does nothing: the tower has no classifier. timm calls this on its models."""
         if num_classes:
             raise ValueError("the pocket tower gives features; open_clip adds the projection")
 
 
 def _blurred(images: torch.Tensor) -> torch.Tensor:
-    """The mean of 3 × 3 pixels; by sums of slices, which are faster than pooling on a CPU."""
+    """3 × 3 box blur; sums of slices are faster than pooling on a CPU."""
     padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
     rows = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]
     return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
 
 
 class _Block(nn.Module):
-    """Two dense 3 × 3 convolutions around a shortcut."""
+    """Residual block of two dense 3 × 3 convolutions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ def _conv(width_in: int, width_out: int, *, stride: int = 1, size: int = 3) -> n
 
 @register_model
 def unmask_pocket_tower(pretrained: bool = False, **_: object) -> PocketTower:
-    """timm's entry point; there are no weights to fetch, they come with the open_clip folder."""
+    """timm's entry point; the weights come with the open_clip folder, none are downloaded."""
     if pretrained:
         raise ValueError("the pocket tower's weights lie in tools/checkpoints/weights/encoder")
     return PocketTower()

@@ -1,9 +1,9 @@
-"""Pictures into the batch a checkpoint was trained on; the checkpoint's own file says how.
+"""Image preprocessing for CLIP checkpoints, as specified in the checkpoint's own config.
 
-Two modes. `resize` brings the whole picture to the input size. `official` is the evaluation of
-UniversalFakeDetect (`validate.py`): the centre of the picture at its own scale, never resized,
-on black where the picture is smaller. `official` is for comparing with published figures: of a
-900×500 video frame it sees a 224×224 patch only.
+Two modes. `resize` scales the whole image to the input size. `official` is the evaluation of
+UniversalFakeDetect (`validate.py`): an unscaled centre crop, padded with black if the image is
+smaller. `official` is for comparison with published figures: of a 900×500 video frame it uses only
+a 224×224 patch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,17 +21,17 @@ Mode = Literal["resize", "official"]
 INTERPOLATIONS = ("bicubic", "bilinear")
 RESIZE_MODES = ("shortest", "squash")
 
-# What OpenAI trained CLIP with, and open_clip's default.
+# OpenAI's CLIP; also open_clip's default.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a checkpoint wants its pictures; `mean` and `std` are of RGB values in 0..1.
+    """A checkpoint's preprocessing; `mean` and `std` are of RGB values in 0..1.
 
-    `resize_mode` is open_clip's: `shortest` makes the shorter side fit and cuts the rest off,
-    `squash` makes both sides fit. A square crop is treated alike by both.
+    `resize_mode` is open_clip's: `shortest` fits the shorter side and crops the rest, `squash` fits
+    both sides. For a square crop the two are the same.
     """
 
     size: int
@@ -42,10 +42,10 @@ class Preprocessing:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, size: int) -> "Preprocessing":
-        """Out of open_clip's `preprocess_cfg`; `size` is the input size of the model itself.
+        """From open_clip's `preprocess_cfg`; `size` is the input size of the model itself.
 
-        Raises SetupError for what we cannot reproduce, so that a checkpoint is never fed pictures
-        prepared in a way it was not trained on.
+        Raises SetupError for settings that we cannot reproduce, so that a checkpoint never gets
+        images prepared differently from its training.
         """
         wanted = config.get("size", size)
         if wanted not in (size, [size, size], (size, size)):
@@ -65,9 +65,9 @@ class Preprocessing:
         return chosen
 
     def batch(self, images: Sequence[np.ndarray], *, mode: Mode = "resize") -> "Tensor":
-        """Pictures (h, w, 3) uint8 RGB of any sizes to one (n, 3, size, size) uint8 tensor.
+        """Images (h, w, 3) uint8 RGB of any sizes to one (n, 3, size, size) uint8 tensor.
 
-        Raises ValueError for anything else than 8-bit RGB pictures and for an unknown mode.
+        Raises ValueError for images that are not 8-bit RGB, and for an unknown mode.
         """
         import torch
 
@@ -79,7 +79,7 @@ class Preprocessing:
         return torch.stack(rows)
 
     def normalise(self, batch: "Tensor") -> "Tensor":
-        """(n, 3, s, s) uint8 to float32 of zero mean and unit spread, on the batch's device."""
+        """Normalise (n, 3, s, s) uint8 by mean and std to float32, on the batch's device."""
         import torch
 
         mean = torch.tensor(self.mean, device=batch.device).view(1, 3, 1, 1)
@@ -94,8 +94,8 @@ class Preprocessing:
         height, width = self._resized(*pixels.shape[:2])
         picture = torch.from_numpy(pixels).permute(2, 0, 1)[None]
         if (height, width) != pixels.shape[:2]:
-            # On 8-bit pictures this is the arithmetic of Pillow's antialiased resize, which CLIP
-            # was trained with, several times faster; OpenCV's cubic resize would alias.
+            # For 8-bit images this computes Pillow's antialiased resize, which CLIP was trained
+            # with, but several times faster; OpenCV's cubic resize would alias.
             picture = torch.nn.functional.interpolate(
                 picture, size=(height, width), mode=self.interpolation, antialias=True
             )
@@ -111,9 +111,9 @@ class Preprocessing:
 
 
 def center_crop(pixels: np.ndarray, size: int) -> np.ndarray:
-    """The centre (size, size, 3) of a picture, on black where it is smaller.
+    """The centre (size, size, 3) of an image, padded with black if the image is smaller.
 
-    Rounds as torchvision's CenterCrop does, so that features can be compared to the pixel.
+    Rounds like torchvision's CenterCrop, so that features can be compared exactly.
     """
     height, width = pixels.shape[:2]
     missing_y, missing_x = max(size - height, 0), max(size - width, 0)
@@ -127,10 +127,10 @@ def center_crop(pixels: np.ndarray, size: int) -> np.ndarray:
 
 
 def validate_image(image: np.ndarray) -> np.ndarray:
-    """A picture (h, w, 3) uint8 RGB, contiguous; raises ValueError for anything else."""
+    """An image (h, w, 3) uint8 RGB, made contiguous; raises ValueError for anything else."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"a picture is (h, w, 3) uint8 RGB, not {image.shape} {image.dtype}")
-    # torch refuses negative strides and warns about arrays that cannot be written.
+    # torch rejects negative strides and warns about read-only arrays.
     return np.require(image, requirements=["C", "W"])
 
 

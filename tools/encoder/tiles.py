@@ -1,7 +1,7 @@
-"""A whole picture as overlapping square tiles at two scales, and tile maps as one map again.
+"""Overlapping square tiles of a whole image at two scales, and merging of their maps.
 
-A network with a small input sees little of a large picture: squeezed into 128 pixels, a forged
-hand is three pixels wide. Tiles show it the picture at its own scale, within a budget of tiles.
+A network with a small input sees little of a large image: at 128 px, a forged hand is three pixels
+wide. Tiles show it the image at its own scale, with a limited number of tiles.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,10 +12,10 @@ import numpy as np
 
 MAX_TILES = 64
 LEAST_PX = 32
-"""A picture whose shorter side is smaller has nothing to cut into tiles."""
+"""Minimum shorter side in px; smaller images are not tiled."""
 
 TileScorer = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""Tiles (s, s, 3) uint8 RGB to logits (n, c, c): c by c places of each, or one."""
+"""Tiles (s, s, 3) uint8 RGB to logits (n, c, c): a c × c map of each tile, or c = 1."""
 
 _STRIDE = 0.75
 _COARSER = 2.0
@@ -28,7 +28,7 @@ _LEAST_PLACES = 3
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A square part of a picture, in pixels; `scale` 0 is the finer grid, 1 the coarser."""
+    """A square part of an image, in pixels; `scale` 0 is the finer grid, 1 the coarser."""
 
     left: int
     top: int
@@ -36,17 +36,16 @@ class Tile:
     scale: int
 
     def of(self, pixels: np.ndarray) -> np.ndarray:
-        """The part itself, (side, side, 3)."""
+        """The tile's pixels (side, side, 3)."""
         return pixels[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
 def make_tiles(height: int, width: int, *, size: int, most: int = MAX_TILES) -> tuple[Tile, ...]:
-    """At most `most` tiles that cover a picture twice: closely, and from twice as far.
+    """At most `most` tiles that cover an image twice: on a fine grid and one twice as coarse.
 
-    The finer ones are `size` pixels wide, which is the network's input, where that many suffice;
-    in a larger picture they are as much larger as it takes, in a smaller one as wide as it is. A
-    strip dozens of times as long as it is wide is seen in samples. None for a picture with a side
-    below `LEAST_PX`.
+    Fine tiles have a side of `size` px, the network's input; they are larger if the limit requires
+    it, and smaller if the image is. An image dozens of times longer than wide is only sampled.
+    Returns no tiles if a side is below `LEAST_PX`.
     """
     shorter = min(height, width)
     if shorter < LEAST_PX:
@@ -88,10 +87,10 @@ def _thinned(row: tuple[Tile, ...], most: int) -> tuple[Tile, ...]:
 def merge_tile_maps(
     placed: Sequence[Tile], maps: np.ndarray, *, height: int, width: int
 ) -> np.ndarray:
-    """Maps (n, c, c) of tiles as one map (rows, columns) float32 of the picture.
+    """Merge tile maps (n, c, c) into one map (rows, columns) float32 of the image.
 
-    A place of the map is a sixteenth of a finer tile wide. Where tiles of one scale overlap their
-    maps are averaged, and so are the two scales; NaN where no tile lies.
+    A cell of the map is a sixteenth of a fine tile wide. Overlapping tiles of one scale are
+    averaged, then the two scales; NaN in cells without a tile.
     """
     step = placed[0].side / _CELLS_PER_TILE
     rows, columns = max(1, round(height / step)), max(1, round(width / step))
@@ -120,7 +119,7 @@ def _stretched(one: np.ndarray, area: tuple[slice, slice]) -> np.ndarray:
 
 
 def _mean(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean of maps, place by place, of those that are there."""
+    """Mean of maps per cell, ignoring missing values."""
     known = [np.isfinite(one) for one in maps]
     count = np.sum(known, axis=0)
     total = np.sum(
@@ -130,9 +129,9 @@ def _mean(maps: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def picture_map(pixels: np.ndarray, read: TileScorer, *, size: int) -> np.ndarray | None:
-    """A picture (h, w, 3) uint8 RGB, tile by tile, as one map of logits; None: too small to cut.
+    """Logit map of an image (h, w, 3) uint8 RGB, computed by tiles; None if it is too small.
 
-    `size` is what `read` brings tiles to, in pixels.
+    `size` is the side to which `read` resizes tiles, in px.
     """
     height, width = pixels.shape[:2]
     placed = make_tiles(height, width, size=size)
@@ -143,9 +142,9 @@ def picture_map(pixels: np.ndarray, read: TileScorer, *, size: int) -> np.ndarra
 
 
 def top_mean(heat: np.ndarray) -> float:
-    """The mean of the strongest twentieth of a map, at least three places; NaN for an empty one.
+    """Mean of the highest 5 % of a map, at least three cells; NaN for an empty map.
 
-    Every place is first averaged with those around it, so that a single one decides nothing.
+    The map is smoothed first, so that no single cell decides.
     """
     if not np.isfinite(heat).any():
         return float("nan")
@@ -155,7 +154,7 @@ def top_mean(heat: np.ndarray) -> float:
 
 
 def smooth_map(heat: np.ndarray) -> np.ndarray:
-    """A map, every place averaged with those around it; where no tile lies, as is usual in it."""
+    """Box-blur a map; cells without a tile are filled with the map's median first."""
     known = np.isfinite(heat)
     filled = np.where(known, heat, np.median(heat[known])).astype(np.float32)
     smooth: np.ndarray = cv2.blur(filled, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)

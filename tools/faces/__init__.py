@@ -1,1 +1,1 @@
-"""Faces of photographs: found, aligned, rated and embedded."""
+"""Face detection, landmarks, alignment, quality and embeddings."""

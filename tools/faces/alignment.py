@@ -1,7 +1,7 @@
-"""Upright, tight crops of a face from its five keypoints.
+"""Face alignment: upright, tight face crops from five keypoints.
 
-The template and margin are those of GenD (WACV 2026, `detector.py`), which are also the five
-points insightface's detectors give, so one crop serves pocket and full checkpoints alike.
+The template and margin are those of GenD (WACV 2026, `detector.py`). They use the same five points
+as insightface's detectors, so pocket and full checkpoints share one crop.
 """
 
 from typing import Protocol
@@ -18,17 +18,18 @@ KEYPOINT_TEMPLATE = np.array(
 
 
 def keypoints_from_landmarks(landmarks: np.ndarray) -> np.ndarray:
-    """Five keypoints (5, 2) float32 out of 68 iBUG landmarks (68, 2), in the same pixels."""
+    """Five keypoints (5, 2) float32 from 68 iBUG landmarks (68, 2), in the same pixels."""
     eyes = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
     return np.stack([*eyes, landmarks[30], landmarks[48], landmarks[54]]).astype(np.float32)
 
 
 def box_from_landmarks(landmarks: np.ndarray) -> np.ndarray:
-    """The face's box x1 y1 x2 y2 (4,) float32 that 68 iBUG landmarks (68, 2) imply.
+    """The face box x1 y1 x2 y2 (4,) float32 implied by 68 iBUG landmarks (68, 2).
 
-    From ear to ear and from chin to the middle of the forehead, as WIDER FACE annotates and SCRFD
-    detects: landmarks end at the eyebrows, so these are also lifted by 0.6 of the distance from
-    the mouth to the eyes, in whichever direction is up for this face.
+    It spans from ear to ear and from the chin to the middle of the forehead, as WIDER FACE
+    annotates and SCRFD detects. Landmarks end at the eyebrows, so the eyebrow points are also
+    raised by 0.6 of the distance from the mouth to the eyes, in the direction that is up for this
+    face.
     """
     eyes, mouth = landmarks[36:48].mean(axis=0), landmarks[48:60].mean(axis=0)
     forehead = landmarks[17:27] + 0.6 * (eyes - mouth)
@@ -39,27 +40,28 @@ def box_from_landmarks(landmarks: np.ndarray) -> np.ndarray:
 def aligned_crop(
     pixels: np.ndarray, keypoints: np.ndarray, *, size: int, margin: float = 1.3
 ) -> np.ndarray:
-    """The face turned upright: (size, size, 3) uint8 RGB from (h, w, 3) uint8 RGB.
+    """The upright face crop: (size, size, 3) uint8 RGB from an image (h, w, 3) uint8 RGB.
 
-    `keypoints` (5, 2) are in pixels of the image; `margin` 1.0 is the template itself, 1.3 adds
-    15 % of context on every side. What lies outside of the image is mirrored, because a black
-    border would tell a detector where the photograph was cut.
-    Raises ValueError when the keypoints are no (5, 2) array of finite numbers.
+    `keypoints` (5, 2) are in pixels of the image. `margin` 1.0 is the template itself, 1.3 adds 15
+    % of context on every side. Areas outside the image are mirrored, because a black border would
+    show a detector where the photograph was cut. Raises ValueError if the keypoints are not a
+    finite (5, 2) array.
     """
     matrix = crop_matrix(keypoints, size=size, margin=margin)
     return warp(pixels, matrix, size=size, border=cv2.BORDER_REFLECT_101)
 
 
 def face_hash(pixels: np.ndarray, face: "HasKeypoints") -> int:
-    """64-bit perceptual hash of the aligned face alone: copies of one face agree in most bits.
+    """64-bit perceptual hash of the aligned face: copies of one face agree in most bits.
 
-    Does not show: that two faces are one person's; pose and light change it as much as identity.
+    Does not show: that two faces belong to one person; pose and light change it as much as
+    identity.
     """
     return perceptual_hash(aligned_crop(pixels, face.keypoints, size=128, margin=1.0))
 
 
 class HasKeypoints(Protocol):
-    """A face that knows its five keypoints (5, 2) px."""
+    """A face with five keypoints (5, 2) px."""
 
     @property
     def keypoints(self) -> np.ndarray:
@@ -69,9 +71,9 @@ class HasKeypoints(Protocol):
 def warp(
     pixels: np.ndarray, matrix: np.ndarray, *, size: int, border: int = cv2.BORDER_CONSTANT
 ) -> np.ndarray:
-    """(size, size, 3) uint8 seen through the affine `matrix` (2, 3), without aliasing.
+    """Resample an image by the affine `matrix` (2, 3) to (size, size, 3) uint8, without aliasing.
 
-    `border` is OpenCV's rule for what lies outside of the image; the default is black.
+    `border` is OpenCV's border mode outside the image; the default is black.
     """
     scale = _scale(matrix)
     if scale < 0.5:
@@ -85,13 +87,13 @@ def warp(
 
 
 def crop_matrix(keypoints: np.ndarray, *, size: int, margin: float = 1.3) -> np.ndarray:
-    """The similarity (2, 3) float64 that takes image pixels to pixels of the aligned crop."""
+    """Similarity transform (2, 3) float64 from image pixels to pixels of the aligned crop."""
     points = np.asarray(keypoints, dtype=np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise ValueError(f"keypoints must be (5, 2) finite numbers, not {points.shape}")
     target = (KEYPOINT_TEMPLATE * size + size * (margin - 1) / 2) / margin
-    # The median-based fit ignores one keypoint that is off; it draws at random, but from a
-    # generator that OpenCV seeds anew on every call, so the same points give the same crop.
+    # Least median of squares ignores one outlying keypoint. OpenCV seeds its random generator on
+    # every call, so the same points give the same crop.
     matrix, _ = cv2.estimateAffinePartial2D(points, target, method=cv2.LMEDS)
     if matrix is None or not np.isfinite(matrix).all() or _scale(matrix) < 1e-6:
         matrix = estimate_similarity_transform(points, target)
@@ -99,9 +101,10 @@ def crop_matrix(keypoints: np.ndarray, *, size: int, margin: float = 1.3) -> np.
 
 
 def estimate_similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Least-squares similarity (2, 3) taking source (n, 2) to target (n, 2) (Umeyama, 1991).
+    """Least-squares similarity (2, 3) from source (n, 2) to target (n, 2) (Umeyama, 1991).
 
-    Points that all coincide carry no scale or rotation: they are moved to the target's centre.
+    If all points coincide, scale and rotation are undefined: the points are moved to the target's
+    centre.
     """
     source_centre, target_centre = source.mean(axis=0), target.mean(axis=0)
     source_rest, target_rest = source - source_centre, target - target_centre
@@ -118,7 +121,7 @@ def estimate_similarity_transform(source: np.ndarray, target: np.ndarray) -> np.
 
 
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Points (n, 2) moved by an affine matrix (2, 3)."""
+    """Apply an affine matrix (2, 3) to points (n, 2)."""
     moved: np.ndarray = points @ matrix[:, :2].T + matrix[:, 2]
     return moved
 
@@ -130,7 +133,7 @@ def _scale(matrix: np.ndarray) -> float:
 def _reduce(
     pixels: np.ndarray, matrix: np.ndarray, *, size: int, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The image part under the crop, shrunk by area, and the matrix for that part."""
+    """The part of the image under the crop, area-averaged, and the matrix for that part."""
     height, width = pixels.shape[:2]
     inverse = cv2.invertAffineTransform(matrix)
     corners = transform_points(

@@ -1,7 +1,7 @@
-"""Finds the faces of photographs, places their landmarks and embeds them.
+"""Face analysis of photographs: detection, landmarks and embeddings.
 
-The one home of insightface. Any folder of models in its formats works, the pocket weights of this
-project as well as `buffalo_l`; only the detector, the recogniser and 68 landmarks are used of it.
+The only runtime user of insightface. Any model folder in its formats works, this project's pocket
+weights as well as `buffalo_l`; only the detector, the recogniser and the 68 landmarks are used.
 """
 
 import os
@@ -30,9 +30,9 @@ from tools.faces.detection import (
 )
 from tools.faces.quality import FaceQuality, measure_quality
 
-EMBEDDING_BATCH = 64  # faces; bounds the memory when many photographs come at once
-# Between detector's and landmarks' keypoints, in shares of the way from an eye to the far corner of
-# the mouth; good ones differ by a twentieth.
+EMBEDDING_BATCH = 64  # faces; bounds memory for many photographs
+# Mean distance between the detector's and the landmarks' keypoints, divided by the distance from
+# an eye to the opposite corner of the mouth; good landmarks differ by 0.05.
 MAX_LANDMARK_DISAGREEMENT = 0.3
 
 _ADVICE = "run `unmask models download full`"
@@ -42,11 +42,11 @@ _ADVICE = "run `unmask models download full`"
 class Face:
     """One face of a photograph; all coordinates are pixels of that photograph.
 
-    `box` (4,) float32 x1 y1 x2 y2 inside of the photograph; `keypoints` (5, 2) float32: left eye,
+    `box` (4,) float32 x1 y1 x2 y2, clipped to the photograph; `keypoints` (5, 2) float32: left eye,
     right eye, nose, left and right mouth corner as seen with the face upright; `landmarks` (68, 2)
-    float32 in iBUG order, None when the models have none; `embedding` (d,) float32, unit length.
-    Of a face that lies on its side or its head all are where they are in the photograph as it is
-    stored: crops by keypoints come out upright, and the line of the eyes tells the turn.
+    float32 in iBUG order, or None if the models have none; `embedding` (d,) float32, unit length.
+    Coordinates refer to the photograph as stored, even if a face lies on its side or upside down:
+    crops by keypoints come out upright, and the line of the eyes gives the rotation.
     """
 
     box: np.ndarray
@@ -57,11 +57,11 @@ class Face:
 
 
 class FaceAnalyser:
-    """Detector, landmarks and embedder of one folder, loaded once.
+    """Detector, landmark model and embedder of one folder, loaded once.
 
-    `pack` is a folder of ONNX files in insightface's formats; `threads` limits the processor's
-    cores (None: all). A GPU is used where onnxruntime has CUDA. Raises SetupError when the folder
-    lacks a detector or a recogniser.
+    `pack` is a folder of ONNX files in insightface's formats; `threads` limits the CPU cores (None:
+    all). A GPU is used if onnxruntime has CUDA. Raises SetupError if the folder lacks a detector or
+    a recogniser.
     """
 
     def __init__(self, pack: Path, *, threads: int | None = None) -> None:
@@ -69,15 +69,15 @@ class FaceAnalyser:
         self._detector = models["detection"]
         self._recogniser = models["recognition"]
         self._landmarker = models.get("landmark_2d_68") or models.get("landmark_3d_68")
-        # The pocket recogniser learnt faces aligned by 68 landmarks, which see the face larger
-        # than the pocket detector does. buffalo_l's recogniser was aligned by its own detector.
+        # The pocket recogniser was trained on faces aligned by 68 landmarks, which place the face
+        # larger than the pocket detector does. buffalo_l's was aligned by its own detector.
         self._refines = "landmark_2d_68" in models
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """The faces of every image (h, w, 3) uint8 RGB, each list from left to right.
+        """The faces of each image (h, w, 3) uint8 RGB, sorted from left to right.
 
-        All faces of all images go through landmarks and embedder together. Batching does not
-        change what is found; embeddings agree to about six digits.
+        The faces of all images share the batches of the landmark model and the embedder. Batching
+        does not change which faces are found; embeddings agree to about six digits.
         """
         pairs, landmarks, counts = self._locate(images)
         embeddings = self._embed([(image, face.keypoints) for image, face in pairs])
@@ -88,9 +88,10 @@ class FaceAnalyser:
         return [[next(done) for _ in range(count)] for count in counts]
 
     def find_faces(self, image: np.ndarray) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """Where `analyse` finds faces in an image (h, w, 3) uint8 RGB, without who they are.
+        """Keypoints and landmarks of the faces `analyse` finds in an image, without embeddings.
 
-        Keypoints (5, 2) px and landmarks (68, 2) px of each; None where the models have none.
+        `image` is (h, w, 3) uint8 RGB. Returns keypoints (5, 2) px and landmarks (68, 2) px of each
+        face; landmarks are None if the models have none.
         """
         pairs, landmarks, _ = self._locate([image])
         return [
@@ -98,10 +99,10 @@ class FaceAnalyser:
         ]
 
     def embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
-        """Who known faces are: an embedding (d,) float32 of length one for each.
+        """Embeddings (d,) float32 of unit length, one per known face.
 
-        `looks` are pictures (h, w, 3) uint8 RGB, each with a face's keypoints (5, 2) px as
-        `analyse` gave them: nothing is looked for, and nothing is placed anew.
+        `looks` are images (h, w, 3) uint8 RGB, each with one face's keypoints (5, 2) px from
+        `analyse`: no face is detected or aligned again.
         """
         return self._embed([
             (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR), keypoints)
@@ -111,7 +112,7 @@ class FaceAnalyser:
     def _locate(
         self, images: Sequence[np.ndarray]
     ) -> tuple[list[tuple[np.ndarray, FaceDetection]], list[np.ndarray | None], list[int]]:
-        # insightface's models read blue first.
+        # insightface's models expect BGR.
         reversed_images = [
             cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR) for image in images
         ]
@@ -138,12 +139,12 @@ class FaceAnalyser:
             warp(image, matrix, size=side)
             for (image, _), matrix in zip(pairs, matrices, strict=True)
         ]
-        # Some published landmark models were exported for one face at a time.
+        # Some published landmark models were exported with batch size 1.
         batch = 1 if model.session.get_outputs()[0].shape[0] == 1 else EMBEDDING_BATCH
         raw = np.concatenate([
             _run(model, crops[start : start + batch]) for start in range(0, len(crops), batch)
         ])  # fmt: skip
-        # Models with more points (1k3d68) have the 68 last, with a depth that we do not use.
+        # Models with more points (1k3d68) output the 68 last, with a depth that we do not use.
         points = raw.reshape(len(crops), -1, model.lmk_dim)[:, -68:, :2]
         points = (points + 1) * (side // 2)
         return [
@@ -166,7 +167,7 @@ class FaceAnalyser:
 
 
 def recognition_matrix(keypoints: np.ndarray, *, size: int) -> np.ndarray:
-    """The similarity (2, 3) to ArcFace's template, as insightface's `norm_crop` finds it."""
+    """Similarity transform (2, 3) to ArcFace's template, like insightface's `norm_crop`."""
     from insightface.utils.face_align import arcface_dst
 
     target = arcface_dst.astype(np.float64) * size / 112
@@ -181,7 +182,7 @@ def _load(pack: Path, threads: int) -> dict[str, Any]:
 
     sessions = onnxruntime.SessionOptions()
     sessions.intra_op_num_threads = threads
-    # Without it, idle threads burn their cores between two photographs.
+    # Otherwise idle threads keep their cores busy between two photographs.
     sessions.add_session_config_entry("session.intra_op.allow_spinning", "0")
     available = onnxruntime.get_available_providers()
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -192,10 +193,10 @@ def _load(pack: Path, threads: int) -> dict[str, Any]:
             allowed_modules=tasks,
             providers=[name for name in wanted if name in available],
             sess_options=sessions,
-            # Otherwise every new image size loads the detector once more and keeps it.
+            # Otherwise every new image size loads and keeps another copy of the detector.
             static_shape_sessions=False,
         )
-    except AssertionError as error:  # insightface's way to say that there is no detector
+    except AssertionError as error:  # insightface raises this if there is no detector
         raise SetupError(f"no face detector in {str(pack)!r}: {_ADVICE}") from error
     if "recognition" not in analysis.models:
         raise SetupError(f"no face recogniser in {str(pack)!r}: {_ADVICE}")
@@ -211,9 +212,9 @@ def _run(model: Any, crops: list[np.ndarray]) -> np.ndarray:
 
 
 def _landmark_matrix(face: FaceDetection, side: int) -> np.ndarray:
-    """insightface's crop for landmarks: centred on the box, 1.5 times as large, and upright.
+    """insightface's landmark crop: centred on the box, 1.5 times as large, and upright.
 
-    Upright to the quarter turn: the models know heads that lean, but none that lie.
+    Upright to the nearest quarter turn: the models were trained on tilted heads, not on lying ones.
     """
     left, top, right, bottom = face.box
     scale = side / (max(right - left, bottom - top) * 1.5)
@@ -225,12 +226,12 @@ def _landmark_matrix(face: FaceDetection, side: int) -> np.ndarray:
 
 
 def _refined(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
-    """Five points of the landmarks, unless these contradict the detector and so are wrong."""
+    """Five keypoints from the landmarks, or the detector's own if the two disagree."""
     if landmarks is None:
         return keypoints
     finer = keypoints_from_landmarks(landmarks)
     apart = np.linalg.norm(finer - keypoints, axis=1).mean()
-    unit = np.linalg.norm(keypoints[0] - keypoints[4])  # across the face: turning spares one
+    unit = np.linalg.norm(keypoints[0] - keypoints[4])  # diagonal: yaw shrinks only part
     return finer if apart < MAX_LANDMARK_DISAGREEMENT * unit else keypoints
 
 

@@ -1,9 +1,10 @@
-"""Runs a face detector over a photograph: at which sizes and turns, and what counts as found.
+"""Face detection in a photograph: at several scales, in rotated copies and in tiles.
 
-A photograph is looked at as a whole; in quarter turns as well, if no face in it is found for sure
-upright; and tile by tile, if it is so large that small faces vanish in the look at the whole; at
-turned crops of what tiles show faintly, if all that has found no face that surely stands.
-Works on insightface's SCRFD objects, which `faces.py` loads; the same for pocket and full models.
+The detector sees the whole photograph. If no face is surely upright, it also sees the photograph in
+the other quarter turns. Large photographs, whose small faces vanish in the reduced copy, are also
+searched tile by tile; if still no face is surely upright, rotated crops around weak detections in
+tiles are searched too. Works on insightface's SCRFD objects, which `analyser.py` loads; the same
+for pocket and full models.
 """
 
 import copy
@@ -16,62 +17,64 @@ import numpy as np
 
 from tools.faces.alignment import warp
 
-# Photographs are shown to the detector no larger than this: 640 px is what SCRFD is trained for.
-# Smaller ones are not enlarged, which is most of the time saved over insightface's own choice.
+# Maximum side of the detector's input; SCRFD is trained at 640 px. Smaller photographs are not
+# enlarged, which saves most of the time compared with insightface's default.
 DETECTION_SIDE_PX = 640
-# A second look at a copy of a third of that size: large faces are found more surely there.
+# A second pass at a third of that size finds large faces more reliably.
 SECOND_PASS_REDUCTION = 3
-LARGE_FACE_PX = 160  # in the first look; smaller ones are placed better by that
-SAME_FACE_IOU = 0.4  # intersection over union, as insightface suppresses
-CONTAINED_BOX_SHARE = 0.8  # of the smaller box that lies in the larger one
+LARGE_FACE_PX = 160  # in the first pass, which locates smaller faces more precisely
+SAME_FACE_IOU = 0.4  # non-maximum suppression, as in insightface
+CONTAINED_BOX_SHARE = 0.8  # share of the smaller box inside the larger one: the same face
 DETECTION_THRESHOLD = 0.5
-SMALLEST_SIDE_PX = 10  # of what the detector sees; below there is no room for a face
+SMALLEST_SIDE_PX = 10  # of the detector's input; smaller inputs cannot contain a face
 
-# A face on its head is often found as if it were upright, with the eyes where the mouth is, and
-# with a lower score than it has when it is turned. Below the first score a picture is looked at in
-# the other quarter turns, too. From there on crops of the face alone decide whether it is turned:
-# on its head, or below the second score in any way. Above the last nothing is asked. Of 315
-# upright photographs 98 % need no turned look; of the same in the other turns none is taken for
-# upright (evals/LOG.md).
+# An upside-down face is often detected as upright, with the eyes where the mouth is and a lower
+# score than in the rotated image. Below the first score, the other quarter turns of the photograph
+# are searched too. From the first score on, rotated crops of the face decide whether it is upright:
+# all three other turns up to the second score, upside down only above it. From the last score on,
+# there is no check. Of 315 upright photographs 98 % need no rotated pass; of their rotated copies
+# none is taken for upright (evals/LOG.md).
 CHECK_ROTATION_BELOW_SCORE = 0.7
 CHECK_SIDEWAYS_BELOW_SCORE = 0.85
 UPRIGHT_SCORE = 0.94
 TURNED_CROP_PX = 64
 FACE_IN_TURNED_CROP_PX = 48
-# Turned looks are at copies reduced so far, which leaves 6 px between the eyes of the smallest
-# faces that are of use; but no smaller than this.
+# Rotated passes use copies reduced by this factor, which leaves 6 px between the eyes of the
+# smallest usable faces; but no smaller than the minimum side.
 TURNED_REDUCTION = 4.0
 MIN_ROTATED_SIDE_PX = 320
-# What only a turned look shows needs a higher score than usual: three more looks must not bring
-# three times the false alarms.
+# Faces found only in rotated passes need a higher score: three more passes must not triple the
+# false alarms.
 ROTATED_DETECTION_THRESHOLD = 0.8
 
-# From here on a picture is also looked at in tiles. Faces of 24 px between the eyes, the smallest
-# that are of use, keep 8 px in the look at the whole up to this reduction, and are found there.
+# Above this reduction a photograph is also searched in tiles. Up to it, the smallest usable faces
+# (24 px between the eyes) keep 8 px in the reduced copy and are found there.
 LARGEST_REDUCTION = 3.0
-# In tiles they keep 9.6 px.
+# In tiles, the smallest usable faces keep 9.6 px between the eyes.
 TILE_REDUCTION = 2.5
-TILE_SIDE_PX = 960  # at most, of what the detector sees
-# Larger faces may be cut by every tile; the next coarser look, 4 times or less, sees them whole.
+TILE_SIDE_PX = 960  # maximum, in pixels of the detector's input
+# Faces larger than the overlap may be cut by every tile; the next coarser pass (by 4 or less)
+# sees them whole.
 TILE_OVERLAP_PX = 96
 COARSER_TILES = 4
-# What only tiles show must be of use: there are many tiles, and each may raise a false alarm.
+# Faces found only in tiles must be usable: each of the many tiles may raise a false alarm.
 TILE_DETECTION_THRESHOLD = 0.8
 SMALLEST_INTEROCULAR_PX = 20.0
-# A small face that lies is a faint sign in an upright tile. Where a picture has shown no upright
-# face by any other look, the strongest signs are cut out, turned, and looked at all together: in
-# rows of three turns, some beside each other (evals/LOG.md). Larger ones show in the turned looks.
+# A small rotated face is only a weak detection in an upright tile. If no other pass has found an
+# upright face, the strongest weak detections are cropped, rotated and searched together on one
+# contact sheet: three turns in a row, several rows and columns (evals/LOG.md). Larger rotated faces
+# are found in the rotated passes.
 FAINT = 0.05
 MOST_SIGNS = 16
 SIGN_PX = (2 * SMALLEST_INTEROCULAR_PX, LARGE_FACE_PX * TILE_REDUCTION)
 SIGN_CROP_PX = 96
 SIGN_ROWS = 6
-BLANK_TILE_STD = 2.0  # grey levels; a tile of sky, wall or screen background shows no face
+BLANK_TILE_STD = 2.0  # grey levels; more uniform tiles (sky, walls, screens) are skipped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceDetection:
-    """A detection: `box` (4,) as the detector gave it, `score` 0..1, `keypoints` (5, 2)."""
+    """A detection: `box` (4,) as output by the detector, `score` 0..1, `keypoints` (5, 2)."""
 
     box: np.ndarray
     score: float
@@ -79,55 +82,57 @@ class FaceDetection:
 
 
 def detect_faces(detector: Any, image: np.ndarray) -> list[FaceDetection]:
-    """The faces of an image (h, w, 3) uint8, blue first, from left to right.
+    """The faces of an image (h, w, 3) uint8 BGR, sorted from left to right.
 
-    Coordinates are those of the image as it is given. A face that lies on its side or on its head
-    is one whose keypoints do: `quarter_turns` tells.
+    Coordinates are those of the image as given. Rotated faces have rotated keypoints;
+    `quarter_turns` gives the rotation.
     """
-    found, turn = _whole(detector, image), 0
+    found, turn = _in_whole_image(detector, image), 0
     if not any(_is_upright(detector, image, face) for face in found):
-        found = _distinct([*found, *_turned(detector, image)])
+        found = _distinct([*found, *_in_rotated_copies(detector, image)])
         turn = quarter_turns(max(found, key=lambda face: face.score)) if found else 0
     reduction = max(image.shape[:2]) / DETECTION_SIDE_PX
     if reduction > LARGEST_REDUCTION:
         turned = np.ascontiguousarray(np.rot90(image, turn))
-        seen = list(_in_tiles(_faint(detector), turned, reduction))
-        found = _distinct([*found, *(_back(there, turn, image) for there, sure in seen if sure)])
+        weak = list(_in_tiles(_with_low_threshold(detector), turned, reduction))
+        sure = (_unrotated(face, turn, image) for face, is_sure in weak if is_sure)
+        found = _distinct([*found, *sure])
         if turn == 0 and not any(_is_upright(detector, image, face) for face in found):
-            found = _distinct([*found, *_lying(detector, image, [there for there, _ in seen])])
+            rotated = _in_rotated_crops(detector, image, [face for face, _ in weak])
+            found = _distinct([*found, *rotated])
     inside = [face for face in found if _area(clip_box(face.box, image)) > 0]
     return sorted(inside, key=lambda face: (float(face.box[0]), float(face.box[1])))
 
 
 def quarter_turns(found: FaceDetection) -> int:
-    """How often `np.rot90` must turn the picture for the face to be upright: 0 to 3.
+    """Number of `np.rot90` turns (0 to 3) that make the face upright.
 
-    The direction from the eyes to the mouth tells; no other record of the turn is kept.
+    Computed from the direction from the eyes to the mouth; the rotation is stored nowhere else.
     """
     down = found.keypoints[3:5].mean(axis=0) - found.keypoints[:2].mean(axis=0)
     return -round(float(np.arctan2(down[0], down[1]) / (np.pi / 2))) % 4
 
 
 def clip_box(box: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """The part of a box x1 y1 x2 y2 that lies in the image."""
+    """Clip a box x1 y1 x2 y2 to the image."""
     height, width = image.shape[:2]
     return np.asarray(np.clip(box, 0, [width, height, width, height]), dtype=np.float32)
 
 
-def _whole(detector: Any, image: np.ndarray) -> list[FaceDetection]:
-    """The faces of an image in a look at the detector's size, and in one further reduced."""
+def _in_whole_image(detector: Any, image: np.ndarray) -> list[FaceDetection]:
+    """Faces found in the whole image at the detector's size and at a third of it."""
     longer = max(image.shape[:2])
     side = min(longer, DETECTION_SIDE_PX)
-    found = _look(detector, image, side)
+    found = _detect(detector, image, side)
     if side <= LARGE_FACE_PX:
         return found
     large = LARGE_FACE_PX * longer / side
-    again = _look(detector, image, side // SECOND_PASS_REDUCTION)
+    again = _detect(detector, image, side // SECOND_PASS_REDUCTION)
     return _distinct(found + [face for face in again if max(face.box[2:] - face.box[:2]) >= large])
 
 
 def _is_upright(detector: Any, image: np.ndarray, face: FaceDetection) -> bool:
-    """Whether a face surely stands: it has a high score, and none as high when it is turned."""
+    """Whether a face is surely upright: a high score that no rotated crop exceeds."""
     if face.score < CHECK_ROTATION_BELOW_SCORE or quarter_turns(face):
         return False
     if face.score >= UPRIGHT_SCORE:
@@ -137,14 +142,14 @@ def _is_upright(detector: Any, image: np.ndarray, face: FaceDetection) -> bool:
 
 
 def _score_turned(detector: Any, image: np.ndarray, face: FaceDetection, turn: int) -> float:
-    """The score of a face in a crop of it that is turned by quarters; 0 where none is upright."""
+    """Score of the face in a crop rotated by quarter turns; 0 if no upright face is found."""
     crop = warp(image, _into_crop(face, turn, size=TURNED_CROP_PX), size=TURNED_CROP_PX)
-    upright = (it for it in _look(detector, crop, TURNED_CROP_PX) if not quarter_turns(it))
+    upright = (it for it in _detect(detector, crop, TURNED_CROP_PX) if not quarter_turns(it))
     return max((it.score for it in upright), default=0.0)
 
 
 def _into_crop(face: FaceDetection, turn: int, *, size: int) -> np.ndarray:
-    """The map (2, 3) from an image into a crop around a face that is turned by quarters."""
+    """Affine matrix (2, 3) from the image to a crop around a face, rotated by quarter turns."""
     scale = FACE_IN_TURNED_CROP_PX / max(face.box[2:] - face.box[:2])
     cos, sin = scale * np.array([(1, 0), (0, 1), (-1, 0), (0, -1)][turn])
     linear = np.array([[cos, sin], [-sin, cos]])
@@ -152,23 +157,23 @@ def _into_crop(face: FaceDetection, turn: int, *, size: int) -> np.ndarray:
     return np.column_stack([linear, moved])
 
 
-def _turned(detector: Any, image: np.ndarray) -> Iterator[FaceDetection]:
-    """Sure faces that are upright in one of the other quarter turns of an image."""
+def _in_rotated_copies(detector: Any, image: np.ndarray) -> Iterator[FaceDetection]:
+    """High-scoring faces that are upright in one of the other quarter turns of the image."""
     longer = max(image.shape[:2])
     side = np.clip(longer / TURNED_REDUCTION, MIN_ROTATED_SIDE_PX, DETECTION_SIDE_PX)
     small, reduction = _reduced(image, max(1.0, longer / float(side)))
     for turn in (1, 2, 3):
-        for face in _whole(detector, np.ascontiguousarray(np.rot90(small, turn))):
+        for face in _in_whole_image(detector, np.ascontiguousarray(np.rot90(small, turn))):
             if face.score >= ROTATED_DETECTION_THRESHOLD and not quarter_turns(face):
-                yield _placed(_back(face, turn, small), scale=reduction)
+                yield _placed(_unrotated(face, turn, small), scale=reduction)
 
 
 def _in_tiles(
     detector: Any, image: np.ndarray, reduction: float
 ) -> Iterator[tuple[FaceDetection, bool]]:
-    """What overlapping tiles show, at every reduction that is missing below the whole's.
+    """Faces found in overlapping tiles, at each reduction finer than that of the whole image.
 
-    Each with whether it is a sure face.
+    Yields each detection and whether it is sure: usable and not cut by its tile.
     """
     finer = TILE_REDUCTION
     while finer < reduction:
@@ -176,24 +181,24 @@ def _in_tiles(
             tile, scale = _reduced(image[top:bottom, left:right], finer)
             if cv2.meanStdDev(tile)[1].max() < BLANK_TILE_STD:
                 continue
-            for face in _look(detector, tile, max(tile.shape[:2])):
+            for face in _detect(detector, tile, max(tile.shape[:2])):
                 there = _placed(face, scale=scale, left=left, top=top)
                 cut = _is_cut(there.box, (left, top, right, bottom), image, margin=2 * finer)
-                yield there, _of_use(there) and not cut
+                yield there, _is_usable(there) and not cut
         finer *= COARSER_TILES
 
 
-def _faint(detector: Any) -> Any:
-    """The same detector, which tells of faint signs, too; others may be using it meanwhile."""
+def _with_low_threshold(detector: Any) -> Any:
+    """A copy of the detector with a lower threshold; other threads may be using the original."""
     faint = copy.copy(detector)
     faint.det_thresh = FAINT
     return faint
 
 
-def _lying(
+def _in_rotated_crops(
     detector: Any, image: np.ndarray, signs: Sequence[FaceDetection]
 ) -> Iterator[FaceDetection]:
-    """Sure faces where there are signs of them, upright once they are turned."""
+    """High-scoring rotated faces, found in rotated crops around weak detections."""
     least, most = SIGN_PX
     small = [it for it in signs if least <= max(it.box[2:] - it.box[:2]) <= most]
     maps = [_into_crop(it, 0, size=SIGN_CROP_PX) for it in _distinct(small)[:MOST_SIGNS]]
@@ -206,21 +211,21 @@ def _lying(
             sheet[number % SIGN_ROWS, number // SIGN_ROWS * 3 + turn - 1] = np.rot90(crop, turn)
     rows, columns = sheet.shape[:2]
     picture = sheet.swapaxes(1, 2).reshape(rows * SIGN_CROP_PX, columns * SIGN_CROP_PX, 3)
-    for face in _look(detector, picture, max(picture.shape[:2])):
+    for face in _detect(detector, picture, max(picture.shape[:2])):
         corner = face.box.reshape(2, 2).mean(axis=0) // SIGN_CROP_PX
         column, row = (int(it) for it in np.clip(corner, 0, [columns - 1, rows - 1]))
         number, turn = row + SIGN_ROWS * (column // 3), column % 3 + 1
         if face.score < ROTATED_DETECTION_THRESHOLD or quarter_turns(face) or number >= len(maps):
             continue
         left, top = -SIGN_CROP_PX * column, -SIGN_CROP_PX * row
-        upright = _back(_placed(face, scale=1, left=left, top=top), turn, crops[number])
+        upright = _unrotated(_placed(face, scale=1, left=left, top=top), turn, crops[number])
         there = _mapped_back(upright, maps[number])
-        if _of_use(there):
+        if _is_usable(there):
             yield there
 
 
 def _mapped_back(found: FaceDetection, matrix: np.ndarray) -> FaceDetection:
-    """A face of a crop, in pixels of the image of which `matrix` (2, 3) made it, unturned."""
+    """A face of a crop in pixels of the image; `matrix` (2, 3) maps image to crop, unrotated."""
     scale, moved = 1 / matrix[0, 0], matrix[:, 2]
     left, top = -scale * moved
     return _placed(found, scale=scale, left=left, top=top)
@@ -229,7 +234,7 @@ def _mapped_back(found: FaceDetection, matrix: np.ndarray) -> FaceDetection:
 def _tiles(
     image: np.ndarray, reduction: float, *, fixed: tuple[int, int] | None
 ) -> Iterator[tuple[int, int, int, int]]:
-    """Left, top, right and bottom of tiles that overlap and cover the image, as few as may be."""
+    """Left, top, right, bottom of the fewest overlapping tiles that cover the image."""
     height, width = image.shape[:2]
     widest, highest = fixed or (TILE_SIDE_PX, TILE_SIDE_PX)
     for top, bottom in _spans(height, round(highest * reduction), reduction):
@@ -245,7 +250,7 @@ def _spans(length: int, longest: int, reduction: float) -> list[tuple[int, int]]
     return [(start, min(length, start + each)) for start in starts]
 
 
-def _of_use(found: FaceDetection) -> bool:
+def _is_usable(found: FaceDetection) -> bool:
     apart = float(np.linalg.norm(found.keypoints[1] - found.keypoints[0]))
     return found.score >= TILE_DETECTION_THRESHOLD and apart >= SMALLEST_INTEROCULAR_PX
 
@@ -253,7 +258,7 @@ def _of_use(found: FaceDetection) -> bool:
 def _is_cut(
     box: np.ndarray, tile: tuple[int, int, int, int], image: np.ndarray, *, margin: float
 ) -> bool:
-    """Whether a box reaches an edge of its tile where the image goes on."""
+    """Whether a box touches a tile edge that is not an edge of the image."""
     height, width = image.shape[:2]
     left, top, right, bottom = tile
     return bool(
@@ -265,7 +270,7 @@ def _is_cut(
 
 
 def _reduced(image: np.ndarray, by: float) -> tuple[np.ndarray, float]:
-    """An image with its sides divided, and by how much they were."""
+    """The image reduced by a factor, and that factor."""
     if by == 1.0:
         return image, by
     height, width = image.shape[:2]
@@ -276,14 +281,14 @@ def _reduced(image: np.ndarray, by: float) -> tuple[np.ndarray, float]:
 def _placed(
     found: FaceDetection, *, scale: float, left: float = 0.0, top: float = 0.0
 ) -> FaceDetection:
-    """A face of a reduced part of an image, in pixels of the image."""
+    """A face of a reduced part of the image, in pixels of the image."""
     corner = np.array([left, top], np.float32)
     box = found.box * scale + np.tile(corner, 2)
     return FaceDetection(box=box, score=found.score, keypoints=found.keypoints * scale + corner)
 
 
-def _back(found: FaceDetection, turn: int, image: np.ndarray) -> FaceDetection:
-    """A face of an image turned by `np.rot90`, in pixels of the image before."""
+def _unrotated(found: FaceDetection, turn: int, image: np.ndarray) -> FaceDetection:
+    """A face of an image rotated by `np.rot90`, in pixels of the unrotated image."""
     height, width = image.shape[:2]
 
     def back(points: np.ndarray) -> np.ndarray:
@@ -297,7 +302,7 @@ def _back(found: FaceDetection, turn: int, image: np.ndarray) -> FaceDetection:
 
 
 def _distinct(found: list[FaceDetection]) -> list[FaceDetection]:
-    """The surest of every group of boxes that show one face."""
+    """Non-maximum suppression: the highest-scoring box of each face."""
     kept: list[FaceDetection] = []
     for face in sorted(found, key=lambda face: -face.score):
         if not any(_same(face.box, other.box) for other in kept):
@@ -312,7 +317,7 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
     return shared > SAME_FACE_IOU * union or shared > CONTAINED_BOX_SHARE * smaller
 
 
-def _look(detector: Any, image: np.ndarray, side: int) -> list[FaceDetection]:
+def _detect(detector: Any, image: np.ndarray, side: int) -> list[FaceDetection]:
     """Detections in a copy whose longer side is at most `side` px, in pixels of the image."""
     canvas, scale = _canvas(image, side=side, fixed=detector.static_input_size)
     if canvas is None:
@@ -328,9 +333,9 @@ def _look(detector: Any, image: np.ndarray, side: int) -> list[FaceDetection]:
 def _canvas(
     image: np.ndarray, *, side: int, fixed: tuple[int, int] | None
 ) -> tuple[np.ndarray | None, float]:
-    """The image reduced to the side, padded in black to multiples of 32, and the reduction.
+    """The image reduced to `side` px and padded in black to multiples of 32, and the reduction.
 
-    `fixed` (width, height) is the only size that some exported detectors accept.
+    `fixed` (width, height) is the only input size that some exported detectors accept.
     """
     height, width = image.shape[:2]
     limits = fixed or (side, side)

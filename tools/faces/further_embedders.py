@@ -1,12 +1,12 @@
-"""Further face embedders beside the first: ONNX files in a folder, as a second opinion on identity.
+"""Further face embedders (ONNX files in a folder): a second opinion on identity.
 
-Any ArcFace-style network (VPL and AdaFace ones among them: 112×112, aligned) and any of the
-VGGFace2 kind (113×113, the box and 30 % more; SqueezeFacePoseNet's) can be laid there. The input's
-size is read from the file; a JSON of the same name can say the rest (`tools.faces.embedder_input`).
+Supports ArcFace-style networks (112×112, aligned; VPL and AdaFace among them) and VGGFace2-style
+networks (113×113, the box enlarged by 30 %, such as SqueezeFacePoseNet). The input size is read
+from the file; a JSON file of the same name can specify the rest (`tools.faces.embedder_input`).
 
-What a second embedder is good for is disagreement: a swap whose generator was steered by one
-embedder stands high in that one and lower in another. Cosines of two embedders are not on one
-scale; each is therefore read as its share of the way from strangers to the same picture.
+A second embedder is useful where it disagrees: a face swap whose generator was guided by one
+embedder scores high in that one and lower in another. Cosines of two embedders are not on one
+scale, so each is rescaled between the impostor mean (0) and an identical image (1).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ _BATCH = 32
 
 
 class HasBoxAndKeypoints(Protocol):
-    """A face that was found: where it is, in pixels of its picture; an `analyser.Face` is one."""
+    """A detected face, in pixels of its image; an `analyser.Face` is one."""
 
     @property
     def box(self) -> np.ndarray:
@@ -49,10 +49,11 @@ class HasBoxAndKeypoints(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FaceEmbedder:
-    """One ONNX file that says who a face is; loaded on first use.
+    """A face embedder in one ONNX file; loaded on first use.
 
-    `strangers` is how alike strangers are to it, `beside` the same of first embedders, by the
-    sha256 of their part in a profile's fingerprint; None and empty where nobody measured it.
+    `strangers` are its impostor statistics; `beside` are those in comparison with a first embedder,
+    keyed by the sha256 of that embedder's part in a profile's fingerprint. They are None and empty
+    if not measured.
     """
 
     path: Path
@@ -66,25 +67,23 @@ class FaceEmbedder:
 
     @classmethod
     def load(cls, path: Path, *, threads: int | None = None) -> "FaceEmbedder":
-        """Read what the file, and the JSON beside it, say of the embedder.
+        """Load an embedder's metadata from its ONNX file and the JSON beside it.
 
-        Raises SetupError when they cannot be understood, or leave open how to cut a face.
+        Raises SetupError if they are invalid or do not determine the face crop.
         """
-        told = read_embedder_json(path.with_suffix(".json"))
-        size = _input_size(path) or told.get("size")
+        config = read_embedder_json(path.with_suffix(".json"))
+        size = _input_size(path) or config.get("size")
         if not isinstance(size, int):
-            raise SetupError(f'{path.name} takes any size: say which in a JSON beside it, "size"')
+            raise SetupError(f'{path.name} accepts any size: set "size" in a JSON file beside it')
         try:
             return cls(
                 path=path,
-                name=str(told.get("name", path.stem)),
-                licence=str(told.get("licence", "not said")),
-                preprocessing=resolve_preprocessing(told, size),
+                name=str(config.get("name", path.stem)),
+                licence=str(config.get("licence", "not stated")),
+                preprocessing=resolve_preprocessing(config, size),
                 size=size,
-                strangers=ImpostorStatistics(**told["strangers"]) if "strangers" in told else None,
-                beside={
-                    key: ImpostorStatistics(**it) for key, it in told.get("beside", {}).items()
-                },
+                strangers=_statistics(config["strangers"]) if "strangers" in config else None,
+                beside={key: _statistics(value) for key, value in config.get("beside", {}).items()},
                 threads=threads or 1,
             )
         except (TypeError, ValueError, AttributeError) as error:
@@ -92,11 +91,11 @@ class FaceEmbedder:
 
     @cached_property
     def sha256(self) -> str:
-        """What names this embedder in reports."""
+        """Identifies this embedder in reports."""
         return combined_sha256([self.path])
 
     def crop_face(self, pixels: np.ndarray, face: HasBoxAndKeypoints) -> np.ndarray:
-        """The face of a picture (h, w, 3) uint8 RGB as it wants it: (s, s, 3) uint8 RGB."""
+        """Crop the face of an image (h, w, 3) uint8 RGB for this embedder: (s, s, 3) uint8 RGB."""
         wants = self.preprocessing
         if wants.crop == "arcface":
             matrix = recognition_matrix(face.keypoints, size=self.size)
@@ -109,11 +108,11 @@ class FaceEmbedder:
                     size=self.size)  # fmt: skip
 
     def embed(self, looks: Sequence[tuple[np.ndarray, HasBoxAndKeypoints]]) -> np.ndarray:
-        """Who the faces of pictures are: (n, d) float32, of length one."""
+        """Embeddings of faces in images: (n, d) float32, unit length."""
         return self.embed_crops([self.crop_face(pixels, face) for pixels, face in looks])
 
     def embed_crops(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """The same of crops (s, s, 3) uint8 RGB that `crop_face` made."""
+        """Embeddings of crops (s, s, 3) uint8 RGB from `crop_face`: (n, d) float32, unit length."""
         batches = [self._run(crops[at : at + _BATCH]) for at in range(0, len(crops), _BATCH)]
         vectors = np.concatenate(batches)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -128,7 +127,7 @@ class FaceEmbedder:
         batch = (batch - np.array(wants.mean, np.float32)) / np.array(wants.std, np.float32)
         ready = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
         (name,) = (it.name for it in self._session.get_inputs())
-        # Some files were exported for one face at a time.
+        # Some files were exported with batch size 1.
         rows = [ready] if self._takes_batches else list(ready[:, None])
         done = [self._session.run(None, {name: row})[0] for row in rows]
         return np.concatenate([it.reshape(len(it), -1) for it in done])
@@ -143,17 +142,21 @@ class FaceEmbedder:
 
 
 def load_embedders(models_dir: Path, *, threads: int | None = None) -> list[FaceEmbedder]:
-    """The embedders of a person's own folder, by name, and after them the one that is shipped."""
+    """The embedders in the user's folder, sorted by name, then the shipped one."""
     own = sorted((models_dir / EMBEDDERS_FOLDER).glob("*.onnx"))
     shipped = [SHIPPED_EMBEDDER] if SHIPPED_EMBEDDER.is_file() else []
     return [FaceEmbedder.load(path, threads=threads) for path in (*own, *shipped)]
 
 
 def widen_crop_matrix(matrix: np.ndarray, *, size: int, margin: float) -> np.ndarray:
-    """The similarity (2, 3) to a crop of `size` px, now showing `margin` times as much."""
+    """Scale a crop matrix (2, 3) of `size` px so that the crop shows `margin` times as much."""
     shrunk: np.ndarray = matrix / margin
     shrunk[:, 2] += (size - 1) / 2 * (1 - 1 / margin)
     return shrunk
+
+
+def _statistics(values: Mapping[str, float]) -> ImpostorStatistics:
+    return ImpostorStatistics(**values)
 
 
 def _box_matrix(box: np.ndarray, *, size: int, margin: float) -> np.ndarray:
@@ -164,16 +167,16 @@ def _box_matrix(box: np.ndarray, *, size: int, margin: float) -> np.ndarray:
 
 
 def _input_size(path: Path) -> int | None:
-    """The side of the square input in px; None when the file leaves it open."""
+    """The side of the square input in px; None if the file leaves it dynamic."""
     inputs = _session(path, threads=1).get_inputs()
     shape = inputs[0].shape
     if len(inputs) != 1 or len(shape) != 4 or shape[1] not in (3, "3"):
-        raise SetupError(f"{path.name} is no embedder of faces: its input is {shape}")
+        raise SetupError(f"{path.name} is not a face embedder: its input is {shape}")
     height, width = shape[2:]
     if not isinstance(height, int) or not isinstance(width, int):
         return None
     if height != width:
-        raise SetupError(f"{path.name} takes no square pictures but {shape}")
+        raise SetupError(f"{path.name} must take square images, not {shape}")
     return height
 
 

@@ -1,36 +1,36 @@
-"""Whether a face is good enough to be compared and judged, in measures a person can check."""
+"""Face quality: whether a face is good enough to be compared and judged, in checkable measures."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-# The least (for yaw: the most) that makes a face usable.
+# Minimum (for yaw: maximum) of each measure for a usable face.
 QUALITY_LIMITS = {
     # Below 24 px between the eyes a 112 px crop is mostly interpolation (design note §11.2).
     "too small": 24.0,
     # Variance of the Laplacian. Labelled Faces in the Wild, 42 px between the eyes: median 138,
     # above 25 for 99.5 %; blurred by sigma = 2 px, 80 % of them are below.
     "blurred": 25.0,
-    # Beyond, one eye is hidden and neither embedder nor forgery detector knows such faces.
+    # At larger yaw one eye is hidden; embedders and detectors were not trained on such faces.
     "extreme pose": 55.0,
-    # Faces are reported from 0.5; on web photographs, few of those below this are usable faces.
+    # Detections are reported from 0.5; on web photographs few below this limit are usable faces.
     "low detector score": 0.55,
 }
 
-# A nose tip stands out from the plane of eyes and mouth by about half of the eyes' distance
-# (0.50 in the mean of 68 three-dimensional landmarks that insightface ships).
+# Height of the nose tip above the plane of eyes and mouth, divided by the interocular distance
+# (from the mean 3D shape of 68 landmarks shipped with insightface).
 NOSE_TO_EYES = 0.50
 
 
 @dataclass(frozen=True, slots=True)
 class FaceQuality:
-    """What can be measured of a face before anything is concluded from it.
+    """Measured quality of a face, checked before any conclusion is drawn from it.
 
     `width_px` and `interocular_px` in pixels of the photograph; `sharpness` is the variance of the
-    Laplacian of the grey 112 px crop (0 for a flat picture); `yaw_deg` is positive when the nose
-    points to the right of the picture; `detector_score` 0..1. `problems` are short names of the
-    limits it fails, the keys of `QUALITY_LIMITS`.
+    Laplacian of the grey 112 px crop (0 for a flat image); `yaw_deg` is positive if the nose points
+    to the right of the image; `detector_score` 0..1. `problems` are the limits it fails, as keys of
+    `QUALITY_LIMITS`.
 
     Does not show: whether the face is authentic. A good forgery passes; so does a statue.
     """
@@ -44,7 +44,7 @@ class FaceQuality:
 
     @property
     def usable(self) -> bool:
-        """No limit is failed."""
+        """Whether the face passes every limit."""
         return not self.problems
 
 
@@ -56,7 +56,7 @@ def measure_quality(
     sharpness = float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
     yaw = yaw_degrees(keypoints)
     failed = {
-        # A turned head brings the eyes together without making the face smaller.
+        # Yaw reduces the interocular distance without making the face smaller.
         "too small": interocular / max(np.cos(np.deg2rad(yaw)), 0.5) < QUALITY_LIMITS["too small"],
         "blurred": sharpness < QUALITY_LIMITS["blurred"],
         "extreme pose": abs(yaw) > QUALITY_LIMITS["extreme pose"],
@@ -73,10 +73,11 @@ def measure_quality(
 
 
 def yaw_degrees(keypoints: np.ndarray) -> float:
-    """How far the head is turned, -90..90, positive when the nose points to the picture's right.
+    """Head yaw from five keypoints, -90..90°, positive if the nose points to the image's right.
 
-    Weak perspective: the eyes' distance shrinks with the cosine, the nose tip moves sideways from
-    the line between eyes and mouth with the sine. Independent of roll and size; about 10° coarse.
+    Weak perspective: the interocular distance shrinks with the cosine of yaw, and the nose tip
+    moves sideways from the line between eyes and mouth with its sine. Independent of roll and size;
+    accurate to about 10°.
     """
     left, right, nose, mouth_left, mouth_right = np.asarray(keypoints, dtype=np.float64)
     eyes, mouth = (left + right) / 2, (mouth_left + mouth_right) / 2
@@ -84,7 +85,7 @@ def yaw_degrees(keypoints: np.ndarray) -> float:
     length = float(np.linalg.norm(down))
     if length < 1e-6:
         return 0.0
-    # Perpendicular to the face's vertical, towards the picture's right for an upright face.
+    # Perpendicular to the face's vertical axis, towards the image's right for an upright face.
     across = np.array([down[1], -down[0]]) / length
     sideways = float((nose - eyes) @ across) / NOSE_TO_EYES
     return float(np.rad2deg(np.arctan2(sideways, max(float((right - left) @ across), 0.0))))

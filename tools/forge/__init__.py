@@ -1,1 +1,1 @@
-"""The forge: forgeries with ground truth, by recipe."""
+"""The forge: makes forgeries with ground-truth masks, from reproducible recipes."""

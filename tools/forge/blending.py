@@ -1,7 +1,7 @@
-"""Bringing pixels from one face onto another: warping, colour, and the seam.
+"""Blending of one face onto another: warping, colour matching, alpha and Poisson blending.
 
-Clean-room from the published descriptions of multi-scale facial swaps (CADDM, CVPR 2023) and
-self-blended images (CVPR 2022); no code of theirs was used.
+Clean-room implementation from the published descriptions of multi-scale facial swaps (CADDM, CVPR
+2023) and self-blended images (CVPR 2022); none of their code was used.
 """
 
 import cv2
@@ -18,10 +18,10 @@ def warp_face(
     *,
     shape: tuple[int, ...],
 ) -> np.ndarray:
-    """The source face bent, triangle by triangle, into the target's shape: (h, w, 3) uint8.
+    """Warp the source face piecewise-affinely to the target's landmarks: (h, w, 3) uint8.
 
-    Triangles span the 68 landmarks, an estimated forehead and a ring outside of the face; the
-    ring and everything beyond it follow the similarity between the two faces.
+    Triangles span the 68 landmarks, an estimated forehead and a ring outside the face; the ring and
+    everything beyond it follow the similarity between the two faces.
     """
     there, here = _anchors(source_landmarks), _anchors(target_landmarks)
     whole = estimate_similarity_transform(
@@ -62,7 +62,7 @@ def _piecewise_map(
     a, b = second - first, third - first
     triangles = triangles[np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) > 1e-3]
     labels = np.full((height, width), len(triangles), np.int32)
-    # Each triangle's affine matrix maps a pixel here to its place there.
+    # Each triangle's affine matrix maps a pixel here to its position there.
     corners = np.concatenate([here[triangles], np.ones((len(triangles), 3, 1))], axis=2)
     affine = np.linalg.solve(corners, there[triangles]).transpose(0, 2, 1)
     for index, triangle in enumerate(triangles):
@@ -79,7 +79,7 @@ def _piecewise_map(
 def match_colour(
     pixels: np.ndarray, like: np.ndarray, *, area: np.ndarray, strength: float = 1.0
 ) -> np.ndarray:
-    """`pixels` with mean and spread of their Lab colours inside `area` moved to those of `like`."""
+    """Match the mean and std of Lab colours inside `area` to those of `like`."""
     inside = area > 0.5
     if not inside.any():
         return pixels
@@ -95,7 +95,7 @@ def match_colour(
 
 
 def alpha_blend(target: np.ndarray, new: np.ndarray, *, mask: np.ndarray) -> np.ndarray:
-    """`new` over `target` by weights `mask` (h, w) in 0..1; untouched exactly where it is 0."""
+    """Blend `new` over `target` by weights `mask` (h, w) in 0..1; exact `target` where it is 0."""
     weight = mask[..., None]
     mixed = weight * new.astype(np.float32) + (1 - weight) * target
     blended = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
@@ -104,10 +104,10 @@ def alpha_blend(target: np.ndarray, new: np.ndarray, *, mask: np.ndarray) -> np.
 
 
 def poisson_blend(target: np.ndarray, new: np.ndarray, *, mask: np.ndarray) -> np.ndarray | None:
-    """Gradient-domain blending (Pérez et al., 2003); None where OpenCV cannot solve it here.
+    """Gradient-domain blending (Pérez et al., 2003); None if OpenCV cannot solve it.
 
-    OpenCV pastes around the centre of the mask's bounding box, so a box that reaches the border
-    of the image would be pasted off its place: such masks are refused.
+    OpenCV pastes around the centre of the mask's bounding box, so a box that reaches the image
+    border would be displaced: such masks are refused.
     """
     area = (mask > 0.02).astype(np.uint8) * 255
     x, y, width, height = cv2.boundingRect(area)
@@ -124,7 +124,7 @@ def poisson_blend(target: np.ndarray, new: np.ndarray, *, mask: np.ndarray) -> n
 
 
 def coarsen(pixels: np.ndarray, *, factor: float, interpolation: int) -> np.ndarray:
-    """Pixels reduced by `factor` and brought back, as a generator of low resolution gives them."""
+    """Downsample by `factor` and upsample again, like the output of a low-resolution generator."""
     height, width = pixels.shape[:2]
     small = (max(2, round(width / factor)), max(2, round(height / factor)))
     reduced = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)

@@ -1,8 +1,8 @@
-"""The families of forgeries: each turns a scene into new pixels and a mask of where they go.
+"""Face forgery families: each turns a context into new pixels and a mask.
 
-Clean-room from the published descriptions of multi-scale facial swaps (CADDM, CVPR 2023) and
-self-blended images (CVPR 2022); no code of theirs was used. Lengths are drawn in units of the
-distance between the eyes, so that a forgery looks alike in a small and in a large photo.
+Clean-room implementation from the published descriptions of multi-scale facial swaps (CADDM, CVPR
+2023) and self-blended images (CVPR 2022); none of their code was used. Lengths are drawn in units
+of the interocular distance, so that a forgery looks alike in small and large photos.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ Value = str | float | int
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForgeryContext:
-    """What a family works with: the target, the source warped onto it, and the drawn numbers.
+    """Input of a family: the target, the source warped to it, and the drawn parameters.
 
-    `source` is None for families that use the target's own pixels only. `photo` is the source as
-    it was taken, with its landmarks; None where `source` is all that is needed.
+    `source` is None for families that use only the target's own pixels. `photo` is the original
+    source with its landmarks; None if `source` is sufficient.
     """
 
     target: np.ndarray
@@ -33,24 +33,24 @@ class ForgeryContext:
 
     @property
     def unit(self) -> float:
-        """The distance between the eyes in pixels."""
+        """The interocular distance in px."""
         return masks.eye_distance(self.landmarks)
 
     def draw(self, name: str, low: float, high: float) -> float:
-        """A uniform number that the recipe remembers."""
+        """Draw a uniform number and record it in the recipe."""
         value = round(float(self.rng.uniform(low, high)), 4)
         self.drawn[name] = value
         return value
 
     def choose(self, name: str, options: tuple[str, ...]) -> str:
-        """One of some words, which the recipe remembers."""
+        """Choose one of the options and record it in the recipe."""
         value = options[int(self.rng.integers(len(options)))]
         self.drawn[name] = value
         return value
 
 
 def face_mask(scene: ForgeryContext) -> np.ndarray:
-    """The inner face with an outline, reach and softness of its own."""
+    """Mask of the inner face with a random outline, size and softness."""
     landmarks = scene.landmarks
     outline = masks.face_outline(landmarks)
     if scene.choose("forehead", ("with", "with", "without")) == "without":
@@ -66,7 +66,7 @@ def face_mask(scene: ForgeryContext) -> np.ndarray:
 def feather_inside(
     scene: ForgeryContext, area: np.ndarray, *, low: float, high: float
 ) -> np.ndarray:
-    """The area with a soft edge of a drawn width, in eye distances, inside of it."""
+    """Soften the area inwards by a random width, in interocular distances."""
     return masks.feather(area, sigma_px=scene.draw("softness", low, high) * scene.unit)
 
 
@@ -80,9 +80,9 @@ def _recoloured(scene: ForgeryContext, area: np.ndarray) -> np.ndarray:
 
 
 def imitate_generator_output(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:
-    """Pixels as a generator returns them whose faces are coarser than the photo's.
+    """Imitate a generator whose faces are coarser than the photo's.
 
-    Autoencoders of 64 to 256 px are pasted into frames whose faces are one to four times larger.
+    Autoencoder outputs of 64 to 256 px are pasted into frames with faces one to four times larger.
     """
     factor = scene.draw("coarseness", 1.25, 3.0)
     up = {"bilinear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
@@ -97,14 +97,14 @@ def _face_swap(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _partial_swap(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """The window of one of several sizes where source and target differ most."""
+    """Swap the window, of random size, where source and target differ most."""
     face = masks.polygon_mask(scene.target.shape, masks.face_outline(scene.landmarks))
     new = _recoloured(scene, face)
     width = round(scene.draw("window_width", 0.7, 1.7) * scene.unit)
     height = round(scene.draw("window_height", 0.5, 1.3) * scene.unit)
     difference = dssim_map(scene.target, new) * face
     content = cv2.boxFilter(difference, -1, (width, height), borderType=cv2.BORDER_CONSTANT)
-    # Some chance in the choice, or the same feature would win in every photo.
+    # Randomised, otherwise the same feature would win in every photo.
     content *= cv2.resize(
         scene.rng.uniform(0.5, 1.0, (5, 5)).astype(np.float32), content.shape[::-1]
     )
@@ -137,7 +137,7 @@ _FEATURES = ("eyes", "mouth", "nose", "eyes and eyebrows", "nose and mouth")
 
 
 def _region_swap(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """Features of another person's face, in the outline that the landmarks give them."""
+    """Swap features of another person's face, within the outlines of their landmarks."""
     names = {
         "eyes": ("left eye", "right eye"),
         "mouth": ("mouth",),
@@ -154,7 +154,7 @@ def _region_swap(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _self_blend(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """The photo pasted onto itself, slightly moved, recoloured or coarsened."""
+    """Paste the photo onto itself, slightly moved, recoloured or coarsened."""
     mask = face_mask(scene) * float(scene.rng.choice([0.5, 0.75, 1.0, 1.0]))
     new = jitter_light(scene, scene.target)
     match scene.choose("texture", ("coarse", "sharp", "same")):
@@ -180,7 +180,7 @@ def _self_blend(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
 
 
 def jitter_light(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:
-    """Another light: gain, offset and gamma, a little different per channel."""
+    """Random gain, offset and gamma, slightly different per channel."""
     gain = scene.draw("gain", 0.88, 1.12) * scene.rng.uniform(0.97, 1.03, 3)
     shift = scene.draw("shift", -10, 10) + scene.rng.uniform(-6, 6, 3)
     curve = 255 * (np.linspace(0, 1, 256) ** scene.draw("gamma", 0.85, 1.18))
@@ -190,7 +190,7 @@ def jitter_light(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:
 
 
 def _reenactment(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """The mouth, jaw or brows moved into another expression, by the photo's own pixels."""
+    """Move the mouth, jaw or brows to another expression, using the photo's own pixels."""
     moved = scene.landmarks.copy()
     up = moved[27] - moved[8]
     up = up / max(1.0, float(np.linalg.norm(up)))
@@ -221,7 +221,7 @@ def _reenactment(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _inpainting(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """A patch of the face painted over from its surroundings, or smoothed like a beauty filter."""
+    """Inpaint a patch of the face from its surroundings, or smooth it like a beauty filter."""
     face = masks.polygon_mask(scene.target.shape, masks.face_outline(scene.landmarks))
     if scene.choose("how", ("paint", "smooth")) == "smooth":
         sigma = scene.draw("sigma", 0.05, 0.12) * scene.unit
@@ -244,7 +244,7 @@ def _inpainting(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _resynthesis(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """The face as it leaves a decoder: coarse, resampled, with a faint grid of the up-sampling."""
+    """The face as a decoder's output: coarse, resampled, with a faint upsampling grid."""
     mask = face_mask(scene)
     new = imitate_generator_output(scene, scene.target)
     if scene.rng.random() < 0.5:
@@ -254,7 +254,7 @@ def _resynthesis(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add_checkerboard(pixels: np.ndarray, *, period: int, amount: float) -> np.ndarray:
-    """The checkerboard that transposed convolutions leave (Odena et al., 2016), in grey levels."""
+    """Checkerboard artefact of transposed convolutions (Odena et al., 2016), in grey levels."""
     height, width = pixels.shape[:2]
     wave_y = np.where(np.arange(height) % period < period // 2, 1.0, -1.0)
     wave_x = np.where(np.arange(width) % period < period // 2, 1.0, -1.0)

@@ -1,9 +1,9 @@
-"""Forgeries with ground truth: what was changed, where, and by which recipe.
+"""Makes forgeries with ground truth: the changed pixels, the mask and the recipe.
 
-The families follow what deepfakes do (swap a face, swap a part of it, move it, synthesise it
-again) and what detectors are known to learn from (self-blending). Scene families leave the face
-and who it is alone and forge something else of the picture. They imitate the traces of real
-generators; being good at them proves nothing about any particular generator.
+Face families follow the operations of deepfakes (swap a face or a part of it, move it, resynthesise
+it) and known training targets of detectors (self-blending). Scene families leave the face and the
+identity unchanged and forge another part of the image. They imitate the traces of real generators;
+success on them proves nothing about any particular generator.
 """
 
 import json
@@ -30,17 +30,17 @@ FAMILIES = (
     "inpainting",
     "resynthesis",
 )
-# Families that put another person's pixels into the photo, and so need a source.
+# Families that insert another person's pixels, so they need a source.
 SWAPS = ("face_swap", "partial_swap", "region_swap")
 SCENE_FAMILIES = ("scene_inpainting", "scene_composite", "scene_resynthesis")
-"""The face stays as it is; something else of the picture is forged."""
+"""The face stays unchanged; another part of the image is forged."""
 
 HELD_OUT_FAMILIES = ("morph",)
-"""Nothing that is shipped was trained on these."""
+"""No shipped model was trained on these."""
 
 ALL_FAMILIES = (*FAMILIES, *SCENE_FAMILIES, *HELD_OUT_FAMILIES)
 FAMILIES_WITH_SOURCE = (*SWAPS, "scene_composite", "morph")
-"""Those that need another person's photo."""
+"""Families that need another person's photo."""
 
 FAMILY_FUNCTIONS: Mapping[str, ForgeryFunction] = {
     **FACE_FAMILY_FUNCTIONS,
@@ -52,7 +52,7 @@ UNMASK_MARK = "Forgery made by Unmask"
 
 @dataclass(frozen=True, slots=True)
 class ForgeryRecipe:
-    """How a forgery was made: the family, the blend, and the numbers that were drawn."""
+    """How a forgery was made: family, blending method, seed and drawn parameters."""
 
     family: str
     blend: str
@@ -68,11 +68,11 @@ class ForgeryRecipe:
 class Forgery:
     """A forged photo with its ground truth.
 
-    `pixels` (h, w, 3) uint8 RGB; `mask` (h, w) float32, the share of each pixel that does not
-    come from the target photo (exactly 0 where the target is untouched); `regions` are the names
-    of the parts of the face that the mask changes, left and right as seen in the image, and
-    `BACKGROUND` alone for a forged scene. A swap depicts the person of the source on the body of
-    the target, a morph depicts both.
+    `pixels` (h, w, 3) uint8 RGB; `mask` (h, w) float32, the share of each pixel that does not come
+    from the target photo (exactly 0 where the target is unchanged); `regions` are the names of the
+    parts of the face that the mask changes, left and right as seen in the image, or `BACKGROUND`
+    alone for a forged scene. A swap depicts the person of the source on the body of the target, a
+    morph depicts both.
     """
 
     pixels: np.ndarray
@@ -90,12 +90,12 @@ def forge(
     source_pixels: np.ndarray | None = None,
     source_landmarks: np.ndarray | None = None,
 ) -> Forgery:
-    """A forgery of one family out of an authentic photo; the same `rng` state gives the same one.
+    """Make a forgery of one family from an authentic photo; equal `rng` states give equal results.
 
-    Pixels are (h, w, 3) uint8 RGB and landmarks (68, 2) in iBUG order, in pixels. Families of
-    `FAMILIES_WITH_SOURCE` need a source: a photo of another person with its landmarks.
-    Raises ToolError for an unknown family, a missing source, a face too small or too far outside
-    of the photo to leave anything to forge, and a photo that is all face where the scene is forged.
+    Pixels are (h, w, 3) uint8 RGB and landmarks (68, 2) in iBUG order, in px. Families in
+    `FAMILIES_WITH_SOURCE` need a source: a photo of another person with its landmarks. Raises
+    ToolError for an unknown family, a missing source, a face that is too small or too far outside
+    the photo, and, for scene families, a photo filled by the face.
     """
     if family not in ALL_FAMILIES:
         raise ToolError(f"no family of forgeries is called {family!r}; there are {ALL_FAMILIES}")
@@ -108,7 +108,7 @@ def forge(
         photo = source_pixels, there
     if family in SWAPS and photo is not None:
         source = blending.warp_face(*photo, landmarks, shape=target_pixels.shape)
-    # The seed that the recipe names starts the forgery anew, whatever was drawn before.
+    # The recipe's seed alone reproduces the forgery, independent of earlier draws.
     seed = int(rng.integers(2**31))
     drawing = np.random.default_rng(seed)
     scene = ForgeryContext(target_pixels, landmarks, source, drawing, {}, photo)
@@ -126,10 +126,10 @@ def forge(
 
 
 def save_forgery(forgery: Forgery, path: Path, *, quality: int = 92) -> None:
-    """Write a JPEG or PNG whose metadata says that it is a forgery made by Unmask.
+    """Save as JPEG or PNG with metadata that mark the image as a forgery made by Unmask.
 
-    The mark and the recipe stand in EXIF's ImageDescription and in the JPEG comment or PNG text.
-    Raises ToolError for another suffix: formats without such fields would lose the mark.
+    The mark and the recipe are written to EXIF ImageDescription and to the JPEG comment or PNG
+    text. Raises ToolError for another suffix: other formats would lose the mark.
     """
     from PIL import ExifTags, Image
     from PIL.PngImagePlugin import PngInfo
@@ -154,9 +154,9 @@ def save_forgery(forgery: Forgery, path: Path, *, quality: int = 92) -> None:
 def _blend(
     scene: ForgeryContext, new: np.ndarray, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Of what comes from another photo, two in five are blended in the gradient domain."""
+    """Blend by alpha; 40 % of forgeries with a source are blended in the gradient domain."""
     if scene.photo is not None and scene.rng.random() < 0.4:
-        # The gradient domain hides the seam by itself: a wide alpha ramp would show the target.
+        # Gradient-domain blending hides the seam; a wide alpha ramp would show the target.
         firm = np.minimum(1, mask * 3).astype(np.float32)
         cloned = blending.poisson_blend(scene.target, new, mask=firm)
         if cloned is not None:

@@ -1,8 +1,8 @@
-"""A morph: one face out of two persons, which passes for either of them.
+"""Face morphing: one face made from two persons, which matches either of them.
 
-Clean-room from the survey of Venkatesh, Ramachandra, Raja & Busch, "Face Morphing Attack
-Generation & Detection" (IEEE TTS 2021), its landmark-based recipe: both faces are bent onto the
-average of their landmarks, their textures are mixed, and the result is pasted into one of the two
+Clean-room implementation of the landmark-based recipe in the survey of Venkatesh, Ramachandra, Raja
+& Busch, "Face Morphing Attack Generation & Detection" (IEEE TTS 2021): both faces are warped to
+their average landmarks, the textures are mixed, and the result is pasted into one of the two
 photographs (a "spliced" morph).
 """
 
@@ -16,7 +16,7 @@ from tools.forge.families import ForgeryContext, face_mask, imitate_generator_ou
 
 
 def morph(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """The average of target and source in shape and texture, in the target's place and colours."""
+    """Average target and source in shape and texture, with the target's position and colours."""
     if scene.photo is None:
         raise ValueError("a morph was started without a source")
     pixels, there = scene.photo
@@ -33,5 +33,5 @@ def morph(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
     share = scene.draw("texture_share", 0.35, 0.65)
     mixed = (1 - share) * one.astype(np.float32) + share * other
     new = np.rint(mixed).astype(np.uint8)
-    # Some morphs are retouched by a generator afterwards, which hides the doubled contours.
+    # Some morphs are retouched by a generator afterwards, which hides double contours.
     return imitate_generator_output(scene, new) if scene.rng.random() < 0.3 else new, mask

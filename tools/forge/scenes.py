@@ -1,10 +1,10 @@
-"""Forged scenes: the face and who it is stay untouched, something else of the picture is forged.
+"""Scene forgery families: the face and identity stay unchanged, another part is forged.
 
-Imitations of what prompt-guided inpainting, compositing and image-to-image generation leave
-behind: a region that is coarser, with other noise and colours than the rest; pixels of another
-photograph with another scale and compression; everything but the face out of a decoder. What is
-shown in the region is no better than a texture: a detector can learn the traces from it, nothing
-about what generators choose to paint.
+They imitate the traces of prompt-guided inpainting, compositing and image-to-image generation: a
+region that is coarser than the rest, with other noise and colours; pixels of another photograph
+with another scale and compression; everything but the face from a decoder. The content of the
+region is only a texture: a detector can learn the traces from it, but nothing about what generators
+choose to paint.
 """
 
 import cv2
@@ -22,12 +22,12 @@ from tools.forge.families import (
 
 _TRIES = 12
 _LEAST_SHARE = 0.02
-"""Of the picture; a smaller region is drawn again."""
+"""Minimum share of the image; smaller regions are drawn again."""
 _WORKING_PX = 256
 
 
 def _inpainting(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """A region painted anew: out of its surroundings, other parts of the photo, or a texture."""
+    """Repaint a region: from its surroundings, from other parts of the photo, or as a texture."""
     area = _region(scene)
     match scene.choose("how", ("diffused", "borrowed", "textured")):
         case "diffused":
@@ -41,7 +41,7 @@ def _inpainting(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _composite(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """A part of another photo, with its own scale and compression, in the target's colours."""
+    """Insert part of another photo, with its own scale and compression, in the target's colours."""
     if scene.photo is None:
         raise ValueError("a composite was started without a source")
     pixels, landmarks = scene.photo
@@ -56,7 +56,7 @@ def _composite(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _resynthesis(scene: ForgeryContext) -> tuple[np.ndarray, np.ndarray]:
-    """Everything but the face as it leaves a decoder, the face pasted back over it."""
+    """Everything but the face as a decoder's output; the original face is pasted back."""
     return _regenerated(scene, scene.target), feather_inside(
         scene, _outside(scene), low=0.05, high=0.3
     )
@@ -69,17 +69,17 @@ SCENE_FAMILY_FUNCTIONS: dict[str, ForgeryFunction] = {
 }
 
 
-# -- where -----------------------------------------------------------------------------------
+# -- areas -----------------------------------------------------------------------------------
 
 
 def _outside(scene: ForgeryContext) -> np.ndarray:
-    """All that may be changed; nothing where there is no face to leave alone."""
+    """The area that may change; empty if no face is visible to protect."""
     face = masks.protected_face_mask(scene.landmarks, scene.target.shape)
     return 1 - face if face.sum() >= 16 else np.zeros_like(face)
 
 
 def _region(scene: ForgeryContext) -> np.ndarray:
-    """Part of the outside: a blob, or all that lies to one side of the face."""
+    """A random part of the outside: a blob, or everything on one side of the face."""
     outside = _outside(scene)
     if not outside.any():
         return outside
@@ -96,7 +96,7 @@ def _region(scene: ForgeryContext) -> np.ndarray:
 
 
 def _blob(scene: ForgeryContext, centre: tuple[int, int]) -> np.ndarray:
-    """An ellipse with a bent outline, a tenth to a third of the picture's shorter side in reach."""
+    """A deformed ellipse; semi-axes of 12 to 32 % of the image's shorter side."""
     height, width = scene.target.shape[:2]
     canvas = np.zeros((height, width), np.uint8)
     reach = scene.rng.uniform(0.12, 0.32, 2) * min(height, width)
@@ -109,7 +109,7 @@ def _blob(scene: ForgeryContext, centre: tuple[int, int]) -> np.ndarray:
 
 
 def _side(scene: ForgeryContext) -> np.ndarray:
-    """Above, below, left or right of the face's outline."""
+    """Everything above, below, left or right of the face outline."""
     outline = masks.face_outline(scene.landmarks)
     area = np.zeros(scene.target.shape[:2], np.float32)
     left, top = np.maximum(np.floor(outline.min(axis=0)).astype(int), 0)
@@ -126,11 +126,11 @@ def _side(scene: ForgeryContext) -> np.ndarray:
     return area
 
 
-# -- what ------------------------------------------------------------------------------------
+# -- pixels ----------------------------------------------------------------------------------
 
 
 def _regenerated(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:
-    """Pixels as a decoder returns them: coarser, with other noise, sometimes a grid and a tint."""
+    """Imitate a decoder: coarser, with other noise, sometimes with a grid and a tint."""
     new = imitate_generator_output(scene, pixels)
     if scene.rng.random() < 0.4:
         period = int(scene.rng.choice([2, 4]))
@@ -140,13 +140,13 @@ def _regenerated(scene: ForgeryContext, pixels: np.ndarray) -> np.ndarray:
     sigma = scene.draw("noise", 0.0, 4.0)
     noise: np.ndarray = scene.rng.normal(0, sigma, new.shape).astype(np.float32)
     if scene.rng.random() < 0.5:
-        # A generator's grain need not be as fine as a sensor's.
+        # A generator's noise may be coarser than a sensor's.
         noise = cv2.GaussianBlur(noise, (0, 0), 0.8)
     return np.asarray(np.clip(np.rint(new + noise), 0, 255), np.uint8)
 
 
 def _diffused(target: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """The area filled from its edges (Telea, 2004), at the scale of a small picture."""
+    """The area filled from its edges (Telea, 2004), computed at a reduced size."""
     shrink = min(1.0, _WORKING_PX / max(area.shape))
     size = (max(2, round(area.shape[1] * shrink)), max(2, round(area.shape[0] * shrink)))
     small = cv2.resize(target, size, interpolation=cv2.INTER_AREA)
@@ -164,13 +164,13 @@ def _flat(target: np.ndarray, area: np.ndarray) -> np.ndarray:
 
 
 def _textured(scene: ForgeryContext, pixels: np.ndarray, *, strength: float) -> np.ndarray:
-    """Pixels with random structure of several sizes, coloured, as strong as the photo's own."""
+    """Add random coloured structure at several scales, as strong as the photo's own contrast."""
     height, width = pixels.shape[:2]
     spread = max(4.0, float(scene.target.std())) * strength * scene.draw("structure", 0.3, 0.9)
     field = np.zeros((height, width, 3), np.float32)
     for octave in range(1, 6):
         cells = scene.rng.standard_normal((2**octave + 1, 2**octave + 1, 3)).astype(np.float32)
-        # Mostly grey: colours of nearby things differ less than their brightness.
+        # Mostly grey: nearby colours differ less than brightness.
         cells = 0.85 * cells.mean(axis=2, keepdims=True) + 0.15 * cells
         smooth = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
         field += 0.7**octave * smooth
@@ -186,9 +186,9 @@ def _moved(
     area: np.ndarray,
     scale: float = 1.0,
 ) -> np.ndarray:
-    """The photo moved so that a part without its face lies on the area, as large as the target.
+    """Move the photo so that a part without its face covers the area; same size as the target.
 
-    Of several places the first that hides the face, else the one that shows least of it.
+    Takes the first random position that hides the face, otherwise the one that shows least of it.
     """
     height, width = area.shape
     ys, xs = np.nonzero(area)
@@ -211,7 +211,7 @@ def _moved(
 
 
 def _recompressed(pixels: np.ndarray, *, quality: int) -> np.ndarray:
-    """Pixels as a JPEG of that quality gives them back: a composite has two histories."""
+    """JPEG-compress at this quality and decode: a composite has two compression histories."""
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)

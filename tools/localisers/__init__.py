@@ -1,8 +1,8 @@
-"""Localisers say where on a face the signs of forgery lie; one file each, one table.
+"""Forgery localisation: heat maps of the signs of forgery on a face, and where they are strong.
 
-They work with the encoder and the linear head that are loaded already. `LOCALISERS` lists them, the
-better first; the first that works with an encoder makes the map. `optional_localisers` gives
-further ones for `localise_with`, to look at and to compare. `regions.py` reads a map by named parts
+Localisers use the encoder and linear head that are already loaded. `LOCALISERS` lists them, best
+first; the first one that supports an encoder makes the map. `optional_localisers` gives further
+ones for `localise_with`, for display and comparison. `regions.py` summarises a map by named parts
 of the face, `overlay.py` draws it. To add one, write a function and a row.
 """
 
@@ -35,7 +35,8 @@ LOCALISERS: tuple[Localiser, ...] = (
         strong=tower_map.STRONG_LOGITS,
         weak=tower_map.WEAK_LOGITS,
     ),
-    # Before occlusion: one pass forth and back instead of 65 forth, over a minute of a ViT-L.
+    # Before occlusion: one forward and backward pass instead of 65 forward passes, which take over
+    # a minute with a ViT-L.
     Localiser(
         "relevance",
         relevance.relevance_map,
@@ -72,11 +73,11 @@ OPTIONAL_LOCALISERS: tuple[Localiser, ...] = (
         limits=relevance.ROLLOUT_LIMITS,
     ),
 )
-"""Never chosen by themselves: no better than those above, or the same map for any detector."""
+"""Never chosen automatically: no better than those above, or independent of the detector."""
 
 
 def optional_localisers(detectors: Iterable[object]) -> tuple[Localiser, ...]:
-    """`OPTIONAL_LOCALISERS`, and after them the boxes of those among `detectors` that draw any."""
+    """`OPTIONAL_LOCALISERS`, then a box localiser for each of the `detectors` that has boxes."""
     boxes = (artefact_boxes(it) for it in detectors if isinstance(it, BoxDetector))
     return (*OPTIONAL_LOCALISERS, *boxes)
 
@@ -84,9 +85,9 @@ def optional_localisers(detectors: Iterable[object]) -> tuple[Localiser, ...]:
 def localise_forgery(
     pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: ScoringHead
 ) -> Localisation:
-    """Say where the signs of forgery lie on a face in a picture (h, w, 3) uint8 RGB.
+    """Localise signs of forgery on a face in an image (h, w, 3) uint8 RGB.
 
-    Raises ToolError when the face has no landmarks, by which its parts are told apart.
+    Raises ToolError if the face has no landmarks, which define its regions.
     """
     for localiser in LOCALISERS:
         located = localise_with(localiser, pixels, face, encoder=encoder, head=head)

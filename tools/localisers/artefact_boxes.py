@@ -1,10 +1,10 @@
-"""Where a detector drew boxes around artefacts: its boxes as a heat map (CADDM's, as published).
+"""A detector's artefact boxes as a heat map (CADDM's, as published).
 
 Dong et al., "Implicit Identity Leakage", CVPR 2023 (arXiv 2210.14457): the artifact detection
-module says where on a face something does not fit. Boxes are its own output, not an explanation
-made afterwards. Unlike the other localisers this one brings a detector of its own, so it is a
-function that makes a `Localiser`, not a row of the table; `on_request` makes one of every such
-detector that it is given.
+module locates regions of a face that do not match the rest. Boxes are the detector's own output,
+not a post-hoc explanation. Unlike the other localisers, this one needs a detector of its own, so it
+is a function that makes a `Localiser`, not a row of the table; `optional_localisers` makes one for
+every such detector.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ LIMITS = (
 )
 
 BOX_EDGE_SOFTNESS = 0.06
-"""Over how wide a strip a box fades out at its edges, as a share of the crop's side."""
+"""Width of a box's fading edge, as a fraction of the crop's side."""
 
 FULL_HEAT = 1.0
-"""One box of which the detector is sure."""
+"""The heat of one box with a score of 1."""
 
 
 @runtime_checkable
@@ -37,27 +37,28 @@ class BoxDetector(Protocol):
 
     @property
     def name(self) -> str:
-        """What the detector is called."""
+        """The detector's name."""
 
     @property
     def size(self) -> int:
-        """Side of the crop that it looks at, px."""
+        """Side of its input crop, px."""
 
     @property
     def margin(self) -> float:
-        """Of that crop, as of `tools.faces.alignment.aligned_crop`."""
+        """Margin of that crop, see `tools.faces.alignment.aligned_crop`."""
 
     def boxes(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Crops (size, size, 3) uint8 RGB to (k, 5) each: x1 y1 x2 y2 in shares, score in 0..1."""
+        """Crops (size, size, 3) uint8 RGB to (k, 5) each: x1 y1 x2 y2 as fractions, score 0..1."""
 
 
 def artefact_boxes(finder: BoxDetector) -> Localiser:
-    """The localiser that draws the boxes of this detector, `artefact_boxes/<its name>`.
+    """A localiser that draws the boxes of this detector, `artefact_boxes/<its name>`.
 
-    It makes no map (None) with an encoder whose crop shows less than the detector wants to see.
-    Region values were never held against the truth, so they are not read as words.
+    It makes no map (None) with an encoder whose crop is smaller than the detector's. Region values
+    were never compared with the truth, so they are not interpreted.
 
-    Does not show: how a place was changed. A box around the whole face is a verdict, not a place.
+    Does not show: how a region was changed. A box around the whole face is a verdict, not a
+    location.
     """
 
     def heat(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
@@ -79,11 +80,11 @@ def artefact_boxes(finder: BoxDetector) -> Localiser:
 
 
 def boxes_to_heatmap(boxes: np.ndarray, *, side: int) -> np.ndarray:
-    """Boxes (k, 5), x1 y1 x2 y2 in shares of the crop and a score, as (side, side) float32 ≥ 0.
+    """Boxes (k, 5), x1 y1 x2 y2 as fractions of the crop and a score, to (side, side) float32 ≥ 0.
 
-    A place has the sum of the scores of the boxes that cover it; boxes fade out over
-    `BOX_EDGE_SOFTNESS`, half of it inside, and not where they end with the crop. Without boxes all
-    is 0.
+    Each pixel is the sum of the scores of the boxes that cover it. Boxes fade out over
+    `BOX_EDGE_SOFTNESS`, half of it inside the box, except at the edges of the crop. Without boxes,
+    all zeros.
     """
     at = (np.arange(side) + 0.5) / side
     total = np.zeros((side, side), np.float64)
@@ -93,7 +94,7 @@ def boxes_to_heatmap(boxes: np.ndarray, *, side: int) -> np.ndarray:
 
 
 def _covered(at: np.ndarray, start: float, end: float) -> np.ndarray:
-    """How much of a box there is at each place along one side, 0..1."""
+    """Weight of a box at each position along one axis, 0..1."""
     rising = (
         np.ones_like(at) if start <= 0 else np.clip((at - start) / BOX_EDGE_SOFTNESS + 0.5, 0, 1)
     )
@@ -102,7 +103,7 @@ def _covered(at: np.ndarray, start: float, end: float) -> np.ndarray:
 
 
 def _middle(crop: np.ndarray, *, share: float, size: int) -> np.ndarray:
-    """The middle `share` of the crop, (size, size, 3): the same face with a smaller margin."""
+    """The central `share` of the crop, (size, size, 3): the same face with a smaller margin."""
     side = crop.shape[0]
     edge = round((1 - share) / 2 * side)
     inner = crop[edge : side - edge, edge : side - edge]
@@ -113,7 +114,7 @@ def _middle(crop: np.ndarray, *, share: float, size: int) -> np.ndarray:
 
 
 def _widened(boxes: np.ndarray, *, share: float) -> np.ndarray:
-    """The same boxes in shares of the whole crop."""
+    """The same boxes as fractions of the whole crop."""
     found = np.array(boxes, np.float64).reshape(-1, 5)
     found[:, :4] = 0.5 + (found[:, :4] - 0.5) * share
     return found

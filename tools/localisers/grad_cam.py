@@ -1,9 +1,9 @@
-"""Grad-CAM: where the last layer that still has places raised the forgery score.
+"""Grad-CAM: which cells of the last spatial layer raised the forgery score.
 
 Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
 Localization", ICCV 2017, eq. 1 and 2. For a ViT the layer is the norm before the last attention,
-its patches as places: after it only the class token reaches the score, and patches have no
-gradient. These lines instead of the package `grad-cam`, because that brings a second OpenCV
+with its patches as cells: after it only the class token reaches the score, so patches have no
+gradient. We do not use the package `grad-cam` because it installs a second OpenCV
 (`opencv-python-headless`), which overwrites the one in use.
 """
 
@@ -32,14 +32,14 @@ LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class TargetLayer:
-    """A module whose output has places; `grid` for tokens, of which the first `prefix` are none."""
+    """A module with spatial output; for tokens, their `grid` and the number of `prefix` tokens."""
 
     module: "torch.nn.Module"
     grid: tuple[int, int] | None = None
     prefix: int = 0
 
     def places(self, output: "torch.Tensor") -> "torch.Tensor":
-        """The output for one picture as (channels, h, w)."""
+        """The output for one image as (channels, h, w)."""
         if self.grid is None:
             return output[0]
         tokens = output.reshape(-1, output.shape[-1])[self.prefix :]
@@ -47,14 +47,13 @@ class TargetLayer:
 
 
 def grad_cam(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
-    """Grad-CAM on an aligned face (s, s, 3) uint8 RGB: (s, s) float32 around 0, or None.
+    """Grad-CAM of an aligned face (s, s, 3) uint8 RGB: (s, s) float32 around 0, or None.
 
-    0 is a place that raised the score as much as the mean did, 1 twice as much, -1 not at all.
-    None when the encoder's tower cannot be differentiated or has no layer with places, or the
-    head is not linear.
+    0 means the mean contribution, 1 twice the mean, -1 none. None if the encoder's tower is not
+    differentiable or has no spatial layer, or if the head is not linear.
 
-    Does not show: where a face was forged, nor what lowered the score; a cell is as coarse as
-    the layer (an eighth to a thirty-second of the crop) and sees its surroundings too.
+    Does not show: where a face was forged, nor what lowered the score; a cell is as coarse as the
+    layer (an eighth to a thirty-second of the crop) and also depends on its surroundings.
     """
     if not isinstance(encoder, GradientEncoder) or not isinstance(head, LinearHead):
         return None
@@ -72,10 +71,10 @@ def class_activation(
     *,
     layer: TargetLayer | None = None,
 ) -> np.ndarray | None:
-    """Grad-CAM of any network: (h, w) float32 ≥ 0 cells; None when no layer of it has places.
+    """Grad-CAM of any network: (h, w) float32 ≥ 0 cells; None if it has no spatial layer.
 
-    `score()` runs the tower on one picture and gives one number, e.g. a classifier's fake logit.
-    `layer` is to be named where pictures are not square: only square maps are found unaided.
+    `score()` runs the tower on one image and returns one number, e.g. a classifier's fake logit.
+    `layer` is required for images that are not square: automatic detection finds only square maps.
     """
     import torch
 
@@ -89,7 +88,7 @@ def class_activation(
 
 
 def weight_activations(activation: "torch.Tensor", gradient: "torch.Tensor") -> np.ndarray:
-    """Both (channels, h, w): channels weighted by their mean gradient, summed, negatives cut."""
+    """Weight channels by their mean gradient, sum them and clip at 0; both (channels, h, w)."""
     weights = gradient.float().mean(dim=(1, 2))
     cells = (weights[:, None, None] * activation.float()).sum(dim=0).clamp(min=0)
     found: np.ndarray = cells.cpu().numpy()
@@ -113,16 +112,16 @@ def last_token_layer(tower: "torch.nn.Module") -> TargetLayer | None:
 def last_convolutional(
     tower: "torch.nn.Module", score: "Callable[[], torch.Tensor]"
 ) -> TargetLayer | None:
-    """The module that last gave channels over places, found by running the tower once.
+    """The last module with a spatial output, found by running the tower once.
 
-    One channel alone is a map already, and one place alone is pooled: neither counts.
+    A single channel is already a map, and a single cell is pooled: neither counts.
     """
     import torch
 
     ours, found = threading.get_ident(), list[torch.nn.Module]()
 
     def hook(module: torch.nn.Module, _: object, output: object) -> None:
-        # The encoder may be indexing in another thread, whose pass is at another layer.
+        # The encoder may be indexing in another thread, whose forward pass also calls this hook.
         if threading.get_ident() != ours:
             return
         if isinstance(output, torch.Tensor) and output.ndim == 4:
@@ -143,7 +142,7 @@ def last_convolutional(
 def _watched(
     module: "torch.nn.Module", score: "Callable[[], torch.Tensor]"
 ) -> "tuple[torch.Tensor, torch.Tensor]":
-    """The score, and what the module gave while it was computed."""
+    """The score, and the module's output while it was computed."""
     ours, seen = threading.get_ident(), []
 
     def hook(_: object, __: object, output: "torch.Tensor") -> None:

@@ -1,9 +1,9 @@
-"""From what strength on a map says anything: what authentic photographs reach too is no finding.
+"""Map thresholds: a heat map shows a finding only above the values of authentic photographs.
 
-A map lights up somewhere in every picture. Its strongest value is held against those of authentic
-photographs of persons whom nothing was trained on: of each kind of photograph at most a share
-`alpha` shows anything. Fitted by `python -m tools.training.calibration.map_scales` for one encoder;
-for another one nothing is known, and its maps stay as they are.
+Every map has a maximum somewhere. It is compared with the maxima of authentic photographs of
+persons not used in any training: of each kind of photograph at most a share `alpha` shows a
+finding. Fitted by `python -m tools.training.calibration.map_scales` for one encoder; for other
+encoders there is no threshold, and their maps stay unchanged.
 """
 
 import json
@@ -17,24 +17,24 @@ from tools.errors import SetupError
 
 MAP_THRESHOLDS_FILE = WEIGHTS_DIR / "references" / "map_scales.json"
 TOWER, DISTANCE = "tower_map", "distance_map"
-"""Strongest region of the face, farthest region from the query photos."""
+"""Maps whose maximum is the strongest region, or the region farthest from the query photos."""
 
 SMALL_PICTURE, LARGE_PICTURE = "small_picture_map", "large_picture_map"
-"""Strongest places of a whole picture. A large one has more of them, and sharper ones."""
+"""Whole-image maps, by their strongest cells. Large images have more and sharper cells."""
 
 SMALL_PX = 320
-"""Longest side of a small picture."""
+"""Maximum longest side of a small image, in px."""
 
 NO_FINDING_TEXT = "nothing stands out from authentic photographs"
 
 
 @dataclass(frozen=True, slots=True)
 class MapThreshold:
-    """A map whose strongest value is above `finding` says something, in the map's own unit.
+    """A map with a maximum above `finding`, in the map's own unit, shows a finding.
 
-    At most `alpha` of the authentic photographs of each kind do; `persons` were counted by kind
-    (of web photographs, which show few persons, the photographs).
-    Does not show: what other kinds of photographs do, such as scans or screens.
+    At most `alpha` of the authentic photographs of each kind exceed it; `persons` counts the
+    persons by kind (for web photographs, with few persons, the photographs). Does not show: the
+    rate for other kinds of photographs, such as scans or screens.
     """
 
     finding: float
@@ -43,29 +43,29 @@ class MapThreshold:
 
 
 def image_map_name(height: int, width: int) -> str:
-    """The name of the map of a whole picture of this size (px)."""
+    """Name of the whole-image map for an image of this size (px)."""
     return SMALL_PICTURE if max(height, width) <= SMALL_PX else LARGE_PICTURE
 
 
 def map_threshold(
     name: str, encoder: object, *, path: Path = MAP_THRESHOLDS_FILE
 ) -> MapThreshold | None:
-    """How a map by this encoder is to be read; None where nobody measured it."""
+    """The threshold of a map by this encoder; None if it was not measured."""
     return read_map_thresholds(path).get((str(getattr(encoder, "sha256", "")), name))
 
 
 @cache
 def read_map_thresholds(path: Path = MAP_THRESHOLDS_FILE) -> Mapping[tuple[str, str], MapThreshold]:
-    """By (sha256 of the encoder, name of the map); raises SetupError for a damaged file."""
+    """By (encoder sha256, map name); raises SetupError if the file is damaged."""
     if not path.is_file():
         return {}
     try:
-        told = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
         return {
-            (str(told["encoder_sha256"]), str(name)): MapThreshold(
-                float(it["finding"]), float(it["alpha"]), dict(it["persons"])
+            (str(content["encoder_sha256"]), str(name)): MapThreshold(
+                float(row["finding"]), float(row["alpha"]), dict(row["persons"])
             )
-            for name, it in told["maps"].items()
+            for name, row in content["maps"].items()
         }
     except (ValueError, KeyError, TypeError) as error:
         raise SetupError(f"{path} cannot be used: {error}; see `unmask models verify`") from error

@@ -1,7 +1,7 @@
-"""Where a face's forgery score comes from: it is measured again with one patch hidden at a time.
+"""Occlusion map: the loss of a face's forgery score when one patch at a time is hidden.
 
 Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, §4.2, with a
-blurred copy in place of their grey patch, because a grey square is an artefact of its own.
+blurred copy in place of their grey patch, because a grey square is itself an artefact.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ GRID = 8
 """Patches along each side of the crop; GRID² crops are encoded."""
 
 PATCH_RADIUS = 0.16
-"""Of a patch, as a share of the crop's side; patches have soft edges and overlap."""
+"""Patch radius as a fraction of the crop's side; patches have soft edges and overlap."""
 
 BLUR = 0.06
-"""Standard deviation of the blur that hides a patch, as a share of the crop's side."""
+"""Standard deviation of the blur that hides a patch, as a fraction of the crop's side."""
 
 
 METHOD = "mean loss of the face's forgery score when patches of the region are blurred (occlusion)"
@@ -27,16 +27,16 @@ LIMITS = "Says what this detector's score depends on, which need not be where a 
 
 
 def occlusion_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray:
-    """How much of the forgery score is lost around each pixel: (h, w) float32, in logits.
+    """Loss of the forgery score when each pixel is hidden: (h, w) float32, in logits.
 
-    `crop` (h, w, 3) uint8 RGB is the aligned face as the encoder sees it. Positive where hiding
-    lowers the score, so where the score rests; negative where hiding raises it.
+    `crop` (h, w, 3) uint8 RGB is the aligned face at the encoder's input size. Positive where
+    hiding lowers the score: the score depends on these pixels; negative where hiding raises it.
 
     Does not show: where a face was forged. It explains this detector's score, and a detector that
-    compares a face with its surroundings loses it when the surroundings are hidden: with the
-    pocket encoder the region that scored highest had been forged in 39 % of 51 forgeries, below
-    chance (54 %); whole regions hidden, patches kept instead of hidden, and integrated gradients
-    did no better. So its regions are not read as words.
+    compares a face with its surroundings loses score when the surroundings are hidden: with the
+    pocket encoder the region with the highest value had been forged in 39 % of 51 forgeries, below
+    chance (54 %); hiding whole regions, keeping patches instead of hiding them, and integrated
+    gradients did no better. So its regions are not interpreted.
     """
     side = crop.shape[0]
     patches = _patches(side)
@@ -58,7 +58,7 @@ def _covered(
 
 @lru_cache(maxsize=4)
 def _patches(side: int) -> np.ndarray:
-    """(GRID², side, side) float32 in 0..1: discs with soft edges, evenly over the crop."""
+    """(GRID², side, side) float32 in 0..1: discs with soft edges on a regular grid."""
     centres = (np.arange(GRID) + 0.5) * side / GRID
     axis = np.arange(side)
     along = np.exp(-((axis[None] - centres[:, None]) ** 2) / (2 * (PATCH_RADIUS * side / 1.5) ** 2))

@@ -1,4 +1,4 @@
-"""A heat map laid over a face, for screen and report."""
+"""Heat map overlay on a face, for screen and report."""
 
 import cv2
 import numpy as np
@@ -10,17 +10,17 @@ _STRONGEST = 0.65
 def overlay_heatmap(
     aligned: np.ndarray, heat: np.ndarray, *, full_heat: float = FULL_HEAT
 ) -> np.ndarray:
-    """The face (h, w, 3) uint8 RGB with the heat over it, uint8 RGB of the same size.
+    """Overlay a heat map on a face (h, w, 3) uint8 RGB; same size, uint8 RGB.
 
-    `heat` of any size is in logits, or in the unit of `full_heat`: nothing below zero is drawn,
-    and from `full_heat` on the colour no longer grows, so that maps of different faces can be
-    compared and an empty map stays dark. The face beneath is grey, the heat yellow to red.
+    `heat` of any size is in logits, or in the unit of `full_heat`. Values below zero are not drawn,
+    and the colour is constant from `full_heat` on, so that maps of different faces can be compared
+    and an empty map stays dark. The face is grey, the heat yellow to red.
     """
     height, width = aligned.shape[:2]
     scaled = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     amount = np.clip(scaled / full_heat, 0, 1)[..., None]
     grey = cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-    # From yellow to red, readable in both themes and for most colour-blind people by lightness.
+    # Yellow to red: differs in lightness, so it works in both themes and for colour-blind people.
     colour = np.concatenate(
         [np.full_like(amount, 255.0), 210.0 * (1 - amount), 40.0 * (1 - amount)], axis=2
     )

@@ -1,4 +1,4 @@
-"""What a localiser is, and what it works with."""
+"""Localiser protocols: heat map functions, and the encoders and heads they use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
 
 
 class MapEncoder(ImageEncoder, Protocol):
-    """An encoder whose tower may make a map of its own; `tools.encoder.clip.Encoder` is one."""
+    """An encoder that may have its own forgery map; `tools.encoder.clip.Encoder` is one."""
 
     def evidence_map(self, image: np.ndarray, *, size: int | None = None) -> np.ndarray | None:
-        """(s, s) float32 logits, looked at at `size` px; None: the architecture makes no map."""
+        """(s, s) float32 logits, computed at `size` px; None: the architecture has no map."""
 
 
 class ScoringHead(Protocol):
-    """Scores features, higher is more forged; a face detector."""
+    """A face detector on features; higher is more forged."""
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n,) scores."""
+        """Features (n, d) to scores (n,)."""
 
 
 @runtime_checkable
 class GradientEncoder(Protocol):
-    """An encoder whose features can be differentiated; `tools.encoder.clip.Encoder` is one."""
+    """An encoder with differentiable features; `tools.encoder.clip.Encoder` is one."""
 
     @property
     def model(self) -> "torch.nn.Module":
         """The network; its image tower is `visual`."""
 
     def preprocess(self, images: Sequence[np.ndarray]) -> "torch.Tensor":
-        """Pictures (h, w, 3) uint8 RGB to the network's input (n, 3, s, s)."""
+        """Images (h, w, 3) uint8 RGB to the network's input (n, 3, s, s)."""
 
     def forward(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Input to features (n, d), differentiable."""
+        """Input to features (n, d); differentiable."""
 
 
 @runtime_checkable
 class LinearHead(Protocol):
-    """A head whose score is `features @ weight + bias`, (d,) and a number."""
+    """A head with score `features @ weight + bias`: (d,) and a number."""
 
     @property
     def weight(self) -> np.ndarray:
@@ -55,25 +55,25 @@ class LinearHead(Protocol):
         """Added to every score."""
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n,) scores."""
+        """Features (n, d) to scores (n,)."""
 
 
 class HeatmapFunction(Protocol):
-    """The one thing that a localiser does."""
+    """The function of a localiser."""
 
     def __call__(
         self, crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead
     ) -> np.ndarray | None:
-        """The aligned crop (s, s, 3) uint8 RGB to (s, s) float32; None: not with this encoder."""
+        """Aligned crop (s, s, 3) uint8 RGB to a map (s, s) float32; None: encoder not supported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Localiser:
-    """A way to make a heat map, and how its regions are to be read.
+    """A heat map method, and how to interpret its regions.
 
-    From `strong` and `weak` on (in the heat's unit) a region reads so; None where that was never
-    calibrated: then the map can be looked at, and nothing may be said of a region. From
-    `full_heat` on its colour no longer grows.
+    A region reads strong or weak from the thresholds `strong` and `weak` on (in the heat's unit).
+    They are None if not calibrated: then the map can be displayed, but no region may be
+    interpreted. `full_heat` is the top of the colour scale.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""From a heat map over the aligned face to evidence about its named parts: E11 to E17."""
+"""Region evidence E11 to E17: a heat map summarised over the named parts of the aligned face."""
 
 from dataclasses import dataclass
 
@@ -17,18 +17,18 @@ from tools.verdict.interpretation import UNCALIBRATED
 STRONG, WEAK, NO_SIGNS = "strong", "weak", "none"
 
 REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face boundary")
-"""In the order of their evidence; left and right as seen in the picture."""
+"""In the order of their evidence; left and right as seen in the image."""
 
 FIRST_REGION_NUMBER = len(MEASURES) + 1
-"""The number of the first region's evidence."""
+"""Evidence number of the first region."""
 
 if FIRST_REGION_NUMBER + len(REGIONS) != FIRST_RERANK_NUMBER:
-    raise ValueError("the regions' evidence and that of a closer look have the same numbers")
+    raise ValueError("the evidence numbers of regions and of reranking overlap")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Localisation:
-    """A face with its heat map and what the map says of each region.
+    """A face with its heat map and the evidence for each region.
 
     `crop` (s, s, 3) uint8 RGB is the aligned face; `heatmap` (s, s) float32 in the evidence's unit.
     """
@@ -44,22 +44,22 @@ class Localisation:
 
     @property
     def displayed_heatmap(self) -> np.ndarray:
-        """The heat to be shown: none where it is known that nothing stands out."""
+        """The heat map to display: zeros if it is known that nothing stands out."""
         read = any(item.reads in (STRONG, WEAK, NO_SIGNS) for item in self.evidence)
         return np.zeros_like(self.heatmap) if read and not self.has_finding else self.heatmap
 
     @property
     def limits(self) -> str:
-        """What the map does not say."""
+        """What the map does not show."""
         return self.evidence[0].limits
 
 
 def localise_with(
     localiser: Localiser, pixels: np.ndarray, face: Face, *, encoder: MapEncoder, head: ScoringHead
 ) -> Localisation | None:
-    """One localiser's map of a face in a picture; None when it cannot work with this encoder.
+    """One localiser's map of a face in an image; None if it does not support this encoder.
 
-    Raises ToolError when the face has no landmarks, by which its parts are told apart.
+    Raises ToolError if the face has no landmarks, which define its regions.
     """
     if face.landmarks is None:
         raise ToolError("its regions cannot be told apart: the face has no landmarks")
@@ -84,10 +84,10 @@ def region_evidence(
     localiser: Localiser,
     scale: MapThreshold | None = None,
 ) -> tuple[Evidence, ...]:
-    """One piece of evidence a region, E11 the left eye to E17 the face's boundary.
+    """One piece of evidence per region, from E11 (left eye) to E17 (face boundary).
 
-    `heat` (s, s) as the localiser made it; `landmarks` (68, 2) iBUG in its pixels. A region that
-    lies outside of the crop is not measured; what authentic photographs reach too reads "none".
+    `heat` (s, s) from the localiser; `landmarks` (68, 2) iBUG in its pixels. A region outside the
+    crop is not measured; values that authentic photographs also reach read "none".
     """
     areas = face_region_masks(np.asarray(landmarks, np.float32), heat.shape)
     values = [_over(heat, areas[name], localiser) for name in REGIONS]
@@ -111,7 +111,7 @@ def region_evidence(
 def interpret_region(
     value: float | None, localiser: Localiser, *, scale: MapThreshold | None = None
 ) -> str:
-    """Strong, weak or none: what a region's value means for this localiser."""
+    """Strong, weak or none: the interpretation of a region's value for this localiser."""
     if value is None:
         return NOT_MEASURED
     if localiser.strong is None or localiser.weak is None:
@@ -122,7 +122,7 @@ def interpret_region(
 
 
 def evidence_region(evidence_id: str) -> str | None:
-    """The region that an evidence id like "E15" speaks of; None for other evidence."""
+    """The region of an evidence id such as "E15"; None for other evidence."""
     number = int(evidence_id.removeprefix("E")) - FIRST_REGION_NUMBER
     return REGIONS[number] if 0 <= number < len(REGIONS) else None
 

@@ -1,12 +1,12 @@
-"""Which patches a CLIP ViT attended to, and which of them spoke for forgery.
+"""Attention rollout and gradient-weighted relevance of a CLIP ViT's patches.
 
-Rollout: Abnar & Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020. Relevance:
-Chefer, Gur & Wolf, "Generic Attention-model Explainability for Interpreting Bi-Modal and
-Encoder-Decoder Transformers", ICCV 2021, eq. 5 and 6 for self-attention.
+Rollout: Abnar & Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020. Relevance: Chefer,
+Gur & Wolf, "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder
+Transformers", ICCV 2021, eq. 5 and 6 for self-attention.
 
-open_clip's blocks ask their attention for no weights, and PyTorch's own are no part of the graph
-that made the output, so they have no gradient. Here each block's attention is computed again from
-queries and keys while a map is made, and its output takes the place of PyTorch's, which it equals.
+open_clip's blocks do not request attention weights, and those of PyTorch are not part of the graph
+that computes the output, so they have no gradient. Therefore each block's attention is recomputed
+from queries and keys while a map is made; its output, which is equal, replaces PyTorch's.
 """
 
 import threading
@@ -42,12 +42,11 @@ ROLLOUT_LIMITS = (
 def relevance_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
     """Relevance for the forgery score: (s, s) float32 around 0, or None.
 
-    `crop` (s, s, 3) uint8 RGB is the aligned face. 0 is a place as relevant as the mean, 1 one
-    twice as relevant, -1 one of no relevance. None when the tower is no CLIP ViT that pools its
-    class token, or the head is not linear.
+    `crop` (s, s, 3) uint8 RGB is the aligned face. 0 means mean relevance, 1 twice the mean, -1
+    none. None if the tower is not a CLIP ViT with class-token pooling, or the head is not linear.
 
-    Does not show: where a face was forged, nor whether: only what raised this detector's score
-    above what it would be without, relative to the rest of the same face.
+    Does not show: where a face was forged, or whether it was; only what raised this detector's
+    score, relative to the rest of the same face.
     """
     if not isinstance(encoder, GradientEncoder) or not isinstance(head, LinearHead):
         return None
@@ -60,9 +59,9 @@ def relevance_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -
 
 
 def rollout_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> np.ndarray | None:
-    """Where the class token's attention came from, by the same scale; `head` has no part in it.
+    """Attention rollout to the class token, on the same scale; `head` is not used.
 
-    Does not show: what the attended places say, for or against a forgery.
+    Does not show: whether the attended regions count for or against a forgery.
     """
     import torch
 
@@ -77,9 +76,10 @@ def rollout_map(crop: np.ndarray, *, encoder: MapEncoder, head: ScoringHead) -> 
 
 
 def rollout(attention: "Sequence[torch.Tensor]") -> np.ndarray:
-    """Attention of each block (heads, t, t) to what reaches the class token from the rest (t-1,).
+    """Attention of each block (heads, t, t) to its rollout from the other tokens (t-1,).
 
-    A block's matrix is half its heads' mean and half the identity, for the shortcut around it.
+    The class token's row. A block's matrix is half the mean over heads and half the identity, for
+    the residual connection.
     """
     import torch
 
@@ -94,7 +94,7 @@ def rollout(attention: "Sequence[torch.Tensor]") -> np.ndarray:
 def relevance(
     attention: "Sequence[torch.Tensor]", gradients: "Sequence[torch.Tensor]"
 ) -> np.ndarray:
-    """Attention and the score's gradients to it, each (heads, t, t), to relevance (t-1,) ≥ 0.
+    """Attention and the score's gradients, each (heads, t, t), to relevance (t-1,) ≥ 0.
 
     R starts as the identity; each block adds the mean over heads of (gradient × attention)⁺ times
     R. The class token's row, without itself, is the relevance.
@@ -110,9 +110,9 @@ def relevance(
 
 
 def attention_blocks(model: "torch.nn.Module") -> "list[torch.nn.MultiheadAttention] | None":
-    """The self-attentions of an open_clip ViT in order; None for any other tower.
+    """The self-attention modules of an open_clip ViT in order; None for any other tower.
 
-    A tower that pools otherwise than by its class token is another: its rows mean something else.
+    A tower without class-token pooling is not supported: its rows have a different meaning.
     """
     from torch import nn
 
@@ -129,9 +129,9 @@ def attention_blocks(model: "torch.nn.Module") -> "list[torch.nn.MultiheadAttent
 def record_attention(
     blocks: "Sequence[torch.nn.MultiheadAttention]",
 ) -> "Iterator[list[torch.Tensor]]":
-    """While it lasts, a forward pass of one picture fills the list: (heads, t, t) of each block.
+    """While active, a forward pass of one image fills the list: (heads, t, t) per block.
 
-    Only passes of this thread count: the encoder may be indexing in another one.
+    Only passes in this thread count: the encoder may be indexing in another one.
     """
     seen: list[torch.Tensor] = []
     handles = [block.register_forward_hook(_recomputing(seen)) for block in blocks]
@@ -145,9 +145,9 @@ def record_attention(
 def self_attention(
     module: "torch.nn.MultiheadAttention", tokens: "torch.Tensor"
 ) -> "tuple[torch.Tensor, torch.Tensor]":
-    """Self-attention (t, d) -> its output (t, d) and its weights (heads, t, t), both in the graph.
+    """Self-attention (t, d) -> its output (t, d) and weights (heads, t, t), both in the graph.
 
-    softmax(q kᵀ / √d_head) v, as `nn.MultiheadAttention` with one matrix for q, k and v.
+    softmax(q kᵀ / √d_head) v, like `nn.MultiheadAttention` with one matrix for q, k and v.
     """
     from torch.nn.functional import linear
 

@@ -1,1 +1,1 @@
-"""Pictures, animations and videos as files: told apart, opened safely, hashed, kept private."""
+"""Image, animation and video files: type detection, safe decoding, hashing, private permissions."""

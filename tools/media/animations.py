@@ -1,7 +1,7 @@
-"""Animated pictures and documents of several pages, frame by frame, as if they were videos.
+"""Decodes animated images and multi-page documents frame by frame, as if they were videos.
 
-GIF, WebP, PNG and AVIF may move; a TIFF or HEIF may hold several pages. Further pictures in a
-camera's JPEG (MPO) are no frames: they are maps of depth and light, and previews.
+GIF, WebP, PNG and AVIF can be animated; TIFF and HEIF can hold several pages. The extra images in a
+camera's JPEG (MPO) are not frames: they are depth maps, gain maps and previews.
 """
 
 import bisect
@@ -26,27 +26,28 @@ from tools.media.images import (
 from tools.media.skip_reasons import RETRIED_REASONS
 
 MULTIPAGE_FORMATS = frozenset(("TIFF", "HEIF"))
-"""The formats whose frames are pages, and have a number rather than a time."""
+"""Formats whose frames are pages: they have a number, not a time."""
 
 _MOVING = frozenset(("GIF", "WEBP", "PNG", "AVIF"))
 _SIGNATURES = (b"GIF8", b"\x89PNG", b"II*\0", b"MM\0*")
 _BRANDS = (b"ftypavi", b"ftyphei", b"ftypmif1", b"ftypmsf1", b"ftyphev")
-_ALL_OF = 4 * MIN_FRAMES
-"""An animation of so few frames is looked at whole: a picture may be shown for a moment only."""
+_MAX_FRAMES_IN_FULL = 4 * MIN_FRAMES
+"""Animations with at most this many frames are decoded whole: one frame may be shown only
+briefly."""
 
-_UNSAID_S = 0.1  # what browsers take where an animation says nothing, or nothing sensible
-_SHORTEST_S = 0.011
+_DEFAULT_DURATION_S = 0.1  # browsers' default for a missing or implausible frame duration
+_MIN_DURATION_S = 0.011
 _SUBFILE_TYPE, _REDUCED_OR_MASK = 254, 0b101
 
 
 def may_be_animated(head: bytes) -> bool:
-    """Whether bytes begin as those of a format that may hold several frames do."""
+    """Whether the bytes start with the signature of a format that can hold several frames."""
     webp = head.startswith(b"RIFF") and head[8:12] == b"WEBP"
     return webp or head.startswith(_SIGNATURES) or head[4:12].startswith(_BRANDS)
 
 
 def file_may_be_animated(path: Path) -> bool:
-    """The same of a file; False for what cannot be read: reading it says why."""
+    """Like `may_be_animated`, for a file; False if unreadable (decoding it reports the reason)."""
     try:
         with path.open("rb") as file:
             return may_be_animated(file.read(16))
@@ -55,10 +56,10 @@ def file_may_be_animated(path: Path) -> bool:
 
 
 def probe_animation_bytes(data: bytes, path: Path) -> Video | None:
-    """What the bytes of a file hold, when that is more than one picture; else None.
+    """The animation or document in a file's bytes; None if they hold a single image.
 
-    None as well for what cannot be opened: `decode_photo` mends it, or says why not. Raises
-    `UnreadableImage` when the system fails.
+    Also None if the bytes cannot be opened: `decode_photo` repairs them or reports why not. Raises
+    `UnreadableImage` on a system failure (I/O, memory).
     """
     if not may_be_animated(data) or camera_raw.read_camera_raw(data) is not None:
         return None
@@ -75,19 +76,20 @@ def _animation_in(data: bytes, path: Path) -> Video | None:
         times = _frame_times(image)
         if list(times) == [0]:
             return None
-        last = max(times.values()) + (1.0 if image.format in MULTIPAGE_FORMATS else _shown_s(image))
+        is_document = image.format in MULTIPAGE_FORMATS
+        duration_s = max(times.values()) + (1.0 if is_document else _frame_duration_s(image))
         return Video(
             path=path,
             format=image.format or "",
             frames=len(times),
             first_s=0.0,
-            duration_s=last,
+            duration_s=duration_s,
             texts=metadata_texts(data),
         )
 
 
 def probe_animation(path: Path) -> Video:
-    """The animation in a file, one of a single frame if it holds one picture."""
+    """The animation in a file; a file with a single image counts as one frame of 1 s."""
     data = read_bytes(path)
     found = probe_animation_bytes(data, path)
     if found is None:
@@ -97,14 +99,14 @@ def probe_animation(path: Path) -> Video:
 
 
 def sample_frames(video: Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoFrame]:
-    """Evenly spaced frames in order, first and last among them, of a few all.
+    """Yield evenly spaced frames in order, including the first and last; short animations in full.
 
-    Those that cannot be decoded are passed over. Raises `UnreadableImage` when that is all of
-    them, or when the system fails.
+    Frames that cannot be decoded are skipped. Raises `UnreadableImage` if no frame can be decoded,
+    or on a system failure.
     """
     given, problem = 0, None
     wanted = sampled_frame_count(video, at_most)
-    if video.frames <= _ALL_OF:
+    if video.frames <= _MAX_FRAMES_IN_FULL:
         wanted = min(video.frames, at_most)
     with open_image(read_bytes(video.path)) as image:
         for number, time_s in _spread(list(_frame_times(image).items()), wanted):
@@ -122,7 +124,7 @@ def sample_frames(video: Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoF
 
 
 def frame_at(path: Path, time_s: float) -> Pixels:
-    """The frame that `sample_frames` took at a time, decoded again: (h, w, 3) uint8 RGB."""
+    """Decode again the frame that `sample_frames` took at `time_s`: (h, w, 3) uint8 RGB."""
     with open_image(read_bytes(path)) as image:
         for number, at in _frame_times(image).items():
             if abs(at - time_s) < 5e-4:
@@ -141,7 +143,7 @@ def _spread(places: list[tuple[int, float]], wanted: int) -> list[tuple[int, flo
 
 
 def _frame_times(image: Image.Image) -> dict[int, float]:
-    """When each frame begins, by its number in the file; without thumbnails and masks."""
+    """Start time in s of each frame, by its index in the file; without thumbnails and masks."""
     with translate_decoder_errors():
         number = int(getattr(image, "n_frames", 1))
     if number == 1 or image.format not in MULTIPAGE_FORMATS | _MOVING:
@@ -155,11 +157,11 @@ def _frame_times(image: Image.Image) -> dict[int, float]:
         except UnreadableImage as error:
             if error.reason == "unreadable" or not times:
                 raise
-            break  # a file that is cut off holds the frames before
+            break  # a truncated file still holds the frames before this one
         if image.format in MULTIPAGE_FORMATS and _is_thumbnail(image):
             continue
         times[each] = round(time_s, 3)
-        time_s += 1.0 if image.format in MULTIPAGE_FORMATS else _shown_s(image)
+        time_s += 1.0 if image.format in MULTIPAGE_FORMATS else _frame_duration_s(image)
     return times or {0: 0.0}
 
 
@@ -168,14 +170,14 @@ def _is_thumbnail(image: Image.Image) -> bool:
     return isinstance(kind, int) and bool(kind & _REDUCED_OR_MASK)
 
 
-def _shown_s(image: Image.Image) -> float:
-    """How long the current frame is shown; WebP and AVIF tell it of a decoded one only."""
+def _frame_duration_s(image: Image.Image) -> float:
+    """How long the current frame is shown, in s; WebP and AVIF know this only after decoding."""
     if image.format in ("WEBP", "AVIF"):
         with translate_decoder_errors():
             image.load()
-    said = image.info.get("duration", 0)
-    seconds = said / 1000 if isinstance(said, (int, float)) else 0.0
-    return seconds if seconds >= _SHORTEST_S else _UNSAID_S
+    duration_ms = image.info.get("duration", 0)
+    seconds = duration_ms / 1000 if isinstance(duration_ms, (int, float)) else 0.0
+    return seconds if seconds >= _MIN_DURATION_S else _DEFAULT_DURATION_S
 
 
 def _pixels(image: Image.Image, number: int) -> Pixels:

@@ -1,21 +1,21 @@
-"""Samples of more than 8 bits, and floating-point ones, as the 8 bits that everything else sees."""
+"""Converts samples of more than 8 bits, and floating-point samples, to 8 bits."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Scanners and cameras leave the upper bits of their two bytes empty: the least of these that
-# holds all values is taken for white.
+# Scanners and cameras leave the upper bits of a 16-bit sample empty: white is the smallest of
+# these levels that holds all values.
 _WHITE_LEVELS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
-_BRIGHTEST_SHARE = 0.995  # of the values; what is brighter in a picture without a limit is clipped
+_BRIGHTEST_SHARE = 0.995  # quantile that becomes white in HDR images; brighter values are clipped
 _BRIGHTEST_LINEAR = 32.0
 
 
 def to_uint8(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Reduce samples of any type to 8 bits by the range that their values show.
+    """Convert samples of any type to 8 bits, with the range taken from their values.
 
-    Integers: the depth (8, 10, 12, 14, 16 bits) that holds them. Floats: 0 to 1, or one of those
-    depths; pictures of high dynamic range, whose lamps shine far above 1, are clipped. Values
-    below zero make the least value black. What is no number is black.
+    Integers: the bit depth (8, 10, 12, 14, 16) that holds them. Floats: 0 to 1, or one of those
+    depths; HDR images, whose lamps lie far above 1, are clipped. If there are negative values, the
+    minimum becomes black. NaN and infinities become black.
     """
     values = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     least, largest = float(values.min(initial=0.0)), float(values.max(initial=0.0))

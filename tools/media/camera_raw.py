@@ -1,10 +1,10 @@
-"""Camera raw files: told from other TIFFs, and the camera's own full picture taken out of them.
+"""Camera raw files: recognises them and extracts the camera's full-size embedded JPEG.
 
-A raw file holds what the sensor measured, which is no picture before it is developed, and one or
-more JPEGs that the camera made of it. The full-size one is the photograph as the camera showed
-it; the thumbnail is never taken for it. An own walk through the directories rather than LibRaw
-(`rawpy`): that would develop the sensor's data at a cost of seconds a file, and the pixels would
-be those of a program that was not there when the picture was taken.
+A raw file holds undeveloped sensor data and one or more JPEGs made by the camera. The full-size
+JPEG is the photograph as the camera showed it; thumbnails are never used in its place. We parse the
+TIFF directories ourselves rather than use LibRaw (`rawpy`), which would develop the sensor data at
+a cost of seconds a file; its pixels would also come from a program that was not there when the
+photograph was taken.
 """
 
 import struct
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MIN_PREVIEW_SIDE_PX = 1000
-"""Of an embedded picture's longer side; a smaller one must be as large as the sensor's."""
+"""Minimum longer side of an embedded JPEG; a smaller one must be as large as the sensor image."""
 
 FORMAT = "camera raw"
 
@@ -30,14 +30,14 @@ _DNG_VERSION, _MOSAIC_TAGS = 50706, (33421, 33422)
 _MOSAIC_COLOURS = (32803, 34892)  # colour filter array, linear raw
 _MAKERS_COMPRESSIONS = (32767, 32769, 32770, 34713, 34316, 65535)
 _JPEG_COMPRESSIONS = (6, 7)
-_FRAMES = (0xC0, 0xC1, 0xC2)  # lossless JPEG (0xC3) is how sensors' data are packed
+_FRAMES = (0xC0, 0xC1, 0xC2)  # not lossless JPEG (0xC3): it packs sensor data
 
 
 @dataclass(frozen=True, slots=True)
 class CameraRaw:
-    """A camera raw: its `preview` (a JPEG's bytes), None when there is none large enough.
+    """A camera raw: `preview` holds a JPEG's bytes, or None if no embedded JPEG is large enough.
 
-    `orientation` is the file's, as in EXIF, 1 to 8.
+    `orientation` is the file's EXIF orientation, 1 to 8.
     """
 
     preview: bytes | None
@@ -74,7 +74,7 @@ class _Walk:
     def _entry(self, at: int) -> tuple[int, tuple[int, ...]]:
         tag, kind, count = struct.unpack_from(f"{self.order}HHI", self.data, at)
         size = _SIZES.get(kind, 0)
-        if tag == _PANASONIC_JPEG and size == 1:  # the picture itself, by place and length
+        if tag == _PANASONIC_JPEG and size == 1:  # the JPEG itself, as offset and length
             return tag, (struct.unpack_from(f"{self.order}I", self.data, at + 8)[0], count)
         if not size or count > _MOST_VALUES:
             return tag, ()
@@ -88,7 +88,7 @@ class _Walk:
 
 
 def read_camera_raw(data: bytes) -> CameraRaw | None:
-    """A camera raw file; None for anything else, TIFFs that are photographs among them."""
+    """Parse a camera raw file; None for any other file, including ordinary TIFF photographs."""
     if data.startswith(_FUJI):
         at, size = struct.unpack_from(">II", data.ljust(92, b"\0"), 84)
         return CameraRaw(_large_enough([data[at : at + size]], 0), 1)
@@ -110,7 +110,7 @@ def read_camera_raw(data: bytes) -> CameraRaw | None:
 
 
 def tiff_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of the largest picture that a TIFF's directories tell of, else None."""
+    """Width and height of the largest image in a TIFF's directories; None for other files."""
     order = _ORDERS.get(data[:2])
     if order is None or len(data) < 8 or struct.unpack_from(f"{order}H", data, 2)[0] != 42:
         return None
@@ -133,7 +133,7 @@ def _is_raw(directories: list[dict[int, tuple[int, ...]]]) -> bool:
 
 
 def _jpegs(walk: _Walk) -> Iterator[bytes]:
-    """The streams that the directories call JPEG, in the order met."""
+    """The JPEG streams listed in the directories, in the order found."""
     for entries in walk.directories:
         places = [(_one(entries, _JPEG_AT), _one(entries, _JPEG_SIZE))]
         if len(entries.get(_PANASONIC_JPEG, ())) == 2:
@@ -145,7 +145,7 @@ def _jpegs(walk: _Walk) -> Iterator[bytes]:
 
 
 def _large_enough(jpegs: list[bytes], sensor_side: int) -> bytes | None:
-    """The largest that is large enough; of what is no JPEG, or a lossless one, none."""
+    """The largest JPEG, if large enough; data that are not JPEG, or lossless JPEG, do not count."""
     sides = [max(_jpeg_size(jpeg)) for jpeg in jpegs]
     largest = max(sides, default=0)
     if largest >= MIN_PREVIEW_SIDE_PX or 0 < 0.9 * sensor_side <= largest:
@@ -154,7 +154,7 @@ def _large_enough(jpegs: list[bytes], sensor_side: int) -> bytes | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """Width and height by the frame header of a JPEG that shows a picture; (0, 0) otherwise."""
+    """Width and height from the frame header of a displayable JPEG; (0, 0) otherwise."""
     at = 2 if data.startswith(b"\xff\xd8") else len(data)
     while at + 9 <= len(data) and data[at] == 0xFF:
         kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")

@@ -1,18 +1,18 @@
-"""File names as text: on Unix they are bytes, and need not be UTF-8."""
+"""File names as printable text: on Unix they are bytes and need not be UTF-8."""
 
 import os
 from pathlib import Path
 
 
 def printable(path: Path) -> str:
-    """A path as text that JSON and terminals can hold; undecodable bytes are escaped."""
+    """A path as text that JSON and terminals accept; undecodable bytes are escaped."""
     return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
 
 def encodable(text: str) -> str:
-    r"""The same for text that may hold parts of such a path (lone surrogates): `\xff`."""
+    r"""Escape lone surrogates in text that may contain such a path: `\xff`."""
     try:
         data = text.encode("utf-8", errors="surrogateescape")
-    except UnicodeEncodeError:  # surrogates that stand for no byte
+    except UnicodeEncodeError:  # surrogates that encode no byte
         data = text.encode("utf-8", errors="surrogatepass")
     return data.decode("utf-8", errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""What videos, animations and documents of several pages have in common: frames, some looked at."""
+"""Frame sampling for videos, animations and multi-page documents: data types and limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +7,26 @@ from pathlib import Path
 from tools.media.images import UNMASK_MARK, Pixels
 
 FRAME_INTERVAL_S = 1.0
-"""Seconds between frames: what is shown stays on the screen for a second or more, and detectors
-gain little from a second look at nearly the same picture (FaceForensics++ and DeepfakeBench test
-on 10 to 32 frames of clips of ten seconds or so)."""
+"""Sampling interval in seconds: shots usually last a second or more, and detectors gain little from
+nearly identical frames (FaceForensics++ and DeepfakeBench test on 10 to 32 frames of clips of about
+ten seconds)."""
 
 MIN_FRAMES = 8
-"""Taken of shorter videos too, where there are so many: a mean over fewer is not worth its name."""
+"""Minimum number of frames, also for shorter videos if they have that many: a mean over fewer
+frames is not meaningful."""
 
 MAX_FRAMES = 300
-"""Taken of longer videos: five minutes at full rate, a look every 12 s of an hour. It bounds what
-one video costs (as much as so many photographs) and how much of it is held until it is whole."""
+"""Maximum number of frames: five minutes at the full rate, or one frame every 12 s of an hour. It
+limits the cost of one video (as much as 300 photographs) and how much of it is held in memory until
+the video is complete."""
 
 MIN_SLIDE_DURATION_S = 0.25
-"""Frames that stay so long on average are slides, each a picture of its own, and all are taken."""
+"""If frames last at least this long on average, they are slides: separate pictures, all sampled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoFrame:
-    """One frame: `time_s` from the video's beginning, `number` among those taken, from 0.
+    """One sampled frame: `time_s` from the start of the video, `number` among the samples, from 0.
 
     `pixels` are (h, w, 3) uint8 RGB, upright.
     """
@@ -36,11 +38,11 @@ class VideoFrame:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """What a video or an animation holds: `frames` from `first_s` on, lasting `duration_s`.
+    """A video or animation: its number of `frames`, the time of the first, and its duration.
 
-    Counted, not believed: a truncated file's header tells of frames that are gone. `texts` are
-    those that the file carries about itself: data, never obeyed. Pages of a document last a second
-    each, so that `time_s` + 1 is the number of a page.
+    Frames and times are counted in the stream, not read from the header: a truncated file's header
+    still lists the missing frames. `texts` are the file's own metadata: data, never obeyed. Each
+    page of a document lasts one second, so page number = `time_s` + 1.
     """
 
     path: Path
@@ -52,12 +54,12 @@ class Video:
 
     @property
     def unmask_forgery(self) -> bool:
-        """Whether the texts carry the mark of our forgeries."""
+        """Whether the metadata carry the mark of our own forgeries."""
         return any(UNMASK_MARK in text for text in self.texts.values())
 
 
 def sampled_frame_count(video: Video, at_most: int = MAX_FRAMES) -> int:
-    """How many frames are looked at: about one a second, of slides and pages each."""
+    """How many frames are sampled: about one per second, or every slide or page."""
     if video.duration_s >= MIN_SLIDE_DURATION_S * video.frames and video.frames <= MIN_FRAMES * 4:
         return min(video.frames, at_most)
     return min(video.frames, at_most, max(MIN_FRAMES, round(video.duration_s / FRAME_INTERVAL_S)))

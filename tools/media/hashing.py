@@ -1,4 +1,4 @@
-"""sha256 of files: what says that two checkpoints are the same one."""
+"""SHA-256 of files: identifies checkpoints by their content."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,17 +7,17 @@ from pathlib import Path
 
 
 def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file's content.
+    """Hex SHA-256 of a file's content.
 
-    Remembered in this process for as long as the file keeps its time and size, so that asking on
-    every start of an investigation does not read a gigabyte again.
+    Cached in this process while the file's modification time and size stay the same, so that
+    starting an investigation does not read a gigabyte again.
     """
     state = path.stat()
     return _sha256(path.resolve(), state.st_mtime_ns, state.st_size)
 
 
 def combined_sha256(paths: Sequence[Path]) -> str:
-    """One hex sha256 for several files: of their names and contents, whatever their order."""
+    """One hex SHA-256 over the names and contents of several files, independent of their order."""
     lines = sorted(f"{path.name} {file_sha256(path)}\n" for path in paths)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

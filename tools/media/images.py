@@ -1,7 +1,7 @@
-"""Opens photographs safely, identifies them and finds them in folders.
+"""Opens photographs safely, identifies them by content and finds them in folders.
 
-What a file is called decides nothing; its bytes do. The pixels that leave here are always
-(h, w, 3) uint8 RGB, upright, and nothing else of the file (profiles, thumbnails) travels along.
+Files are recognised by their bytes, never by their names. Pixels are returned as (h, w, 3) uint8
+RGB, upright; nothing else in the file (profiles, thumbnails) is passed on.
 """
 
 import contextlib
@@ -27,28 +27,28 @@ from tools.media import camera_raw, repair
 from tools.media.bit_depth import to_uint8
 
 FULL_SIZE_MAX_PIXELS = 110_000_000
-"""Width × height up to which pictures are read as they are (330 MB as RGB); larger ones are halved
-on the way in, one at a time, so that memory stays bounded. Cameras "of 100 megapixels" have 101.8
-million pixels, telephones "of 108" have 12,000 × 9,000."""
+"""Width × height up to which images are decoded at full size (330 MB as RGB). Larger ones are
+halved while decoding, one at a time, so that memory stays bounded. Cameras "of 100 megapixels" have
+101.8 million pixels, telephones "of 108" have 12,000 × 9,000."""
 
 MAX_PIXELS = 200_000_000
-"""Width × height above which a picture is refused before its pixels are decoded."""
+"""Width × height above which an image is refused before its pixels are decoded."""
 
 MAX_BYTES = 256 * 1024 * 1024
-"""File size above which a file is refused unread: it is an archive, not a photograph."""
+"""File size above which a file is refused unread: an archive, not a photograph."""
 
 UNMASK_MARK = "Forgery made by Unmask"
-"""What `tools.forge.forgery` writes into the metadata of everything it saves."""
+"""`tools.forge.forgery` writes this into the metadata of everything it saves."""
 
-# Without the rest of Pillow's formats: EPS starts Ghostscript, TGA has no signature (any file
-# may pass for one), and nobody keeps photographs as FLI or MSP.
+# Pillow's other formats are left out: EPS starts Ghostscript, TGA has no signature (any file may
+# pass for one), and photographs are not stored as FLI or MSP.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "MPO", "HEIF", "AVIF", "TIFF", "BMP", "JPEG2000", "PPM")
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")
 _BRANDS = (b"ftypavi", b"ftyphei", b"ftypmif1")  # AVIF and HEIF; other `ftyp` are videos
 
-# Pillow's decoders answer hostile bytes with any of these, depending on the format. Only calls of
-# Pillow stand where they are caught: an error of ours must not pass for a damaged file.
+# Pillow's decoders raise any of these on malformed bytes, depending on the format. They are caught
+# only around calls of Pillow: a bug of ours must not look like a damaged file.
 _DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -71,8 +71,8 @@ _EXIF_TEXTS = {
     "description": _EXIF_DESCRIPTION,
 }
 _EXIF_ORIENTATION = 0x0112
-_DARK = 64  # of 255; a 16-bit picture below has its values in the lower bits
-_large_ones = threading.Lock()
+_DARK = 64  # of 255; a 16-bit image that stays below uses only its lower bits
+_large_image_lock = threading.Lock()
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -87,11 +87,11 @@ Pixels = NDArray[np.uint8]
 
 
 class UnreadableImage(ToolError):
-    """A file that gives no picture; `reason` is one of a few, so that skips can be counted.
+    """A file that cannot be decoded as an image; `reason` is one of a fixed set of texts.
 
-    "missing", "unreadable" (the system refuses, or has no memory left), "empty", "not an image",
-    "too large", "truncated", "damaged" or "camera raw, not read". `tools.media.skip_reasons` says
-    which of them pass by themselves, and what to do about each.
+    "missing", "unreadable" (the system refuses, or is out of memory), "empty", "not an image", "too
+    large", "truncated", "damaged" or "camera raw, not read". `tools.media.skip_reasons` lists which
+    of them are retried, and the remedy for each.
     """
 
     def __init__(self, reason: str, detail: str = "", *, path: Path | None = None) -> None:
@@ -103,12 +103,12 @@ class UnreadableImage(ToolError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
-    """One picture, decoded.
+    """One decoded image.
 
-    `id` is the sha256 (hex) of the file's bytes; `pixels` are (h, w, 3) uint8 RGB, turned upright
-    by EXIF; of several `frames` they are the first; `perceptual_hash` is unsigned, 64 bits;
-    `unmask_forgery` says that the metadata carry `UNMASK_MARK`: a hint of a forgery when true, for
-    anyone can write and remove metadata, and of nothing when false.
+    `id` is the SHA-256 (hex) of the file's bytes; `pixels` are (h, w, 3) uint8 RGB, turned upright
+    by EXIF, of the first of `frames`; `perceptual_hash` is an unsigned 64-bit integer;
+    `unmask_forgery` is True if the metadata carry `UNMASK_MARK`. Anyone can write or remove
+    metadata, so True is only a hint of a forgery and False means nothing.
     """
 
     id: str
@@ -121,19 +121,19 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class WalkedFile:
-    """Something met while walking folders: a file, or (with `problem`) what could not be read."""
+    """A file found while walking folders, or, with `problem`, an entry that could not be read."""
 
     path: Path
     problem: str | None = None
 
 
 def image_id(data: bytes) -> str:
-    """Name an image by its content: the sha256 of its bytes, 64 hex digits."""
+    """An image's identifier: the SHA-256 of its bytes, 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def read_photo(path: Path) -> Photo:
-    """Open one file as a photograph; `UnreadableImage`, which names it, when it is none."""
+    """Decode a file as a photograph; raises `UnreadableImage` with the path in its message."""
     try:
         return decode_photo(read_bytes(path))
     except UnreadableImage as error:
@@ -141,7 +141,7 @@ def read_photo(path: Path) -> Photo:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a regular file of at most `MAX_BYTES`; `UnreadableImage` otherwise."""
+    """Read a regular file of at most `MAX_BYTES`; raises `UnreadableImage` otherwise."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -158,60 +158,58 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode_photo(data: bytes) -> Photo:
-    """Decode a file's bytes, whatever its format, mode and orientation; first frame only.
+    """Decode a file's bytes in any format, mode and orientation; first frame only.
 
-    Alpha is laid over white, as viewers show it: the colours under full transparency are arbitrary.
-    16-bit and float samples are reduced to 8 bits. Colour profiles are left alone: the pixels are
-    the stored ones, not a screen's rendering. More than `FULL_SIZE_MAX_PIXELS` are halved in both
-    directions. Of a camera raw it is the full-size picture that the camera made, if it holds one.
-    Raises `UnreadableImage`.
+    Transparency is composited over white, as viewers do: the colours of fully transparent pixels
+    are arbitrary. 16-bit and float samples are reduced to 8 bits. Colour profiles are not applied:
+    the pixels are the stored values, not a screen's rendering. Images above `FULL_SIZE_MAX_PIXELS`
+    are halved in both directions. A camera raw is decoded from its full-size embedded JPEG, if it
+    has one. Raises `UnreadableImage`.
     """
     if not data:
         raise UnreadableImage("empty")
     raw = camera_raw.read_camera_raw(data)
     if raw is None:
-        return replace(_decoded(data), id=image_id(data))
+        return replace(_decode_or_repair(data), id=image_id(data))
     if raw.preview is None:
         raise UnreadableImage("camera raw, not read", "export a JPEG or TIFF")
-    photo = _decoded(raw.preview, orientation=raw.orientation)
+    photo = _decode_or_repair(raw.preview, orientation=raw.orientation)
     return replace(photo, id=image_id(data), format=camera_raw.FORMAT)
 
 
-def _decoded(data: bytes, *, orientation: int = 1) -> Photo:
-    """The photo in bytes; where a decoder refuses, in bytes without what stood in its way."""
+def _decode_or_repair(data: bytes, *, orientation: int = 1) -> Photo:
+    """Decode the bytes; if the decoder refuses, try again after repair."""
     try:
-        return _decoded_as_it_is(data, orientation)
+        return _decode(data, orientation)
     except UnreadableImage as error:
         if error.reason not in ("damaged", "truncated", "not an image"):
             raise
-        photo = _decoded_when_mended(data, orientation)
+        photo = _decode_repaired(data, orientation)
         if photo is None:
             raise
         return photo
 
 
-def _decoded_when_mended(data: bytes, orientation: int) -> Photo | None:
+def _decode_repaired(data: bytes, orientation: int) -> Photo | None:
     for less in (repair.strip_leading_junk(data), repair.strip_ancillary_chunks(data)):
         if less is not None and less != data:
             with contextlib.suppress(UnreadableImage):
-                return _decoded(less, orientation=orientation)
+                return _decode_or_repair(less, orientation=orientation)
     with contextlib.suppress(UnreadableImage):
-        photos = [
-            _decoded_as_it_is(it, orientation) for it in repair.append_jpeg_end_marker(data) or ()
-        ]
+        photos = [_decode(it, orientation) for it in repair.append_jpeg_end_marker(data) or ()]
         if photos and np.array_equal(photos[0].pixels, photos[1].pixels):
             return photos[0]
     size = camera_raw.tiff_size(data)
     if size is None or size[0] * size[1] > FULL_SIZE_MAX_PIXELS:
         return None
-    samples = _unchanged(data)  # Pillow reads no floating-point colours, for one
+    samples = _decode_with_opencv(data)  # Pillow cannot read floating-point colours, for example
     return None if samples is None else _photo(Image.fromarray(samples), "TIFF")
 
 
-def _decoded_as_it_is(data: bytes, orientation: int) -> Photo:
+def _decode(data: bytes, orientation: int) -> Photo:
     with open_image(data) as image:
         large = image.width * image.height > FULL_SIZE_MAX_PIXELS
-        with _large_ones if large else contextlib.nullcontext():
+        with _large_image_lock if large else contextlib.nullcontext():
             with translate_decoder_errors():
                 frames = int(getattr(image, "n_frames", 1))
                 deep = any(";16" in str(tile) for tile in getattr(image, "tile", ()))
@@ -219,7 +217,7 @@ def _decoded_as_it_is(data: bytes, orientation: int) -> Photo:
                     image.draft(image.mode, (image.width // 2, image.height // 2))
                 image.load()
             if deep and max(high for _, high in _extrema(image)) < _DARK:
-                samples = _unchanged(data)
+                samples = _decode_with_opencv(data)
                 shown = image if samples is None else Image.fromarray(samples)
             else:
                 shown = image
@@ -235,7 +233,7 @@ def _extrema(image: Image.Image) -> list[tuple[float, float]]:
 
 
 def _photo(upright: Image.Image, format: str, *, marked: bool = False) -> Photo:
-    """A photo of decoded pixels, yet without its id."""
+    """A `Photo` of decoded pixels; its id is still empty."""
     pixels = to_rgb(upright)
     if pixels.shape[0] * pixels.shape[1] > FULL_SIZE_MAX_PIXELS:
         half = pixels.shape[1] // 2, pixels.shape[0] // 2
@@ -250,8 +248,8 @@ def _photo(upright: Image.Image, format: str, *, marked: bool = False) -> Photo:
     )
 
 
-def _unchanged(data: bytes) -> Pixels | None:
-    """A picture with all of its bits as OpenCV reads it, reduced to 8 bits of RGB."""
+def _decode_with_opencv(data: bytes) -> Pixels | None:
+    """Decode with OpenCV at full bit depth, then reduce to 8-bit RGB."""
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         return None
@@ -262,17 +260,17 @@ def _unchanged(data: bytes) -> Pixels | None:
 
 
 def metadata_texts(data: bytes) -> dict[str, str]:
-    """Texts that the file carries about itself: software, camera, author, description, comment.
+    """The file's own metadata texts: software, camera, author, description, comment.
 
-    As they stand in the file, which anyone can edit: data to be shown quoted, never obeyed.
-    Absent ones are left out; raises `UnreadableImage`.
+    Verbatim; anyone can edit them, so they are data to be shown as a quotation, never obeyed.
+    Absent ones are left out. Raises `UnreadableImage`.
     """
     raw = camera_raw.read_camera_raw(data)
     if raw is not None and not data.startswith(_SIGNATURES):
         data = raw.preview or data
     with open_image(data) as image:
         texts = {
-            # EXIF, else a PNG's text of that name.
+            # EXIF, or a PNG text chunk of that name.
             name: _exif(image, tag) or image.info.get(name.title())
             for name, tag in _EXIF_TEXTS.items()
         }
@@ -287,7 +285,7 @@ def metadata_texts(data: bytes) -> dict[str, str]:
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Open without decoding, and refuse what is too large to decode."""
+    """Open an image without decoding it; refuses images too large to decode."""
     try:
         with translate_decoder_errors():
             image = Image.open(io.BytesIO(data), formats=_known_formats())
@@ -308,9 +306,9 @@ def open_image(data: bytes) -> Image.Image:
 
 @contextlib.contextmanager
 def translate_decoder_errors() -> Iterator[None]:
-    """Around calls of Pillow alone: whatever a decoder makes of a file is `UnreadableImage`.
+    """Convert any error of a Pillow decoder into `UnreadableImage`; wrap only calls of Pillow.
 
-    A system that is out of memory or files is told apart from a damaged file: that passes.
+    Out of memory or file handles is "unreadable", not "damaged", because it is temporary.
     """
     try:
         yield
@@ -328,12 +326,12 @@ def translate_decoder_errors() -> Iterator[None]:
 
 @functools.cache
 def _known_formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow was built with; HEIF comes from its plugin."""
+    """The `FORMATS` that this build of Pillow supports; HEIF comes from its plugin."""
     import pillow_heif
 
     pillow_heif.register_heif_opener()
     Image.init()
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own limit is lower; `open_image` holds ours
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's default is lower; `open_image` enforces ours
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
@@ -343,7 +341,7 @@ def _damage(error: BaseException) -> str:
 
 
 def _exif(image: Image.Image, tag: int) -> object:
-    """One EXIF value, or None; broken EXIF hides no picture."""
+    """One EXIF value, or None; broken EXIF does not prevent decoding."""
     try:
         return image.getexif().get(tag)
     except _DECODER_ERRORS:
@@ -351,7 +349,7 @@ def _exif(image: Image.Image, tag: int) -> object:
 
 
 def has_unmask_mark(image: Image.Image) -> bool:
-    """Look where the forge writes: EXIF description, JPEG comment, PNG text (all in `info`)."""
+    """Search the fields the forge writes: EXIF description, JPEG comment, PNG text (in `info`)."""
     values: Iterable[object] = (*image.info.values(), _exif(image, _EXIF_DESCRIPTION))
     mark = UNMASK_MARK.encode()
     return any(
@@ -372,12 +370,12 @@ def _turned(image: Image.Image, orientation: int | None) -> Image.Image:
 
 
 def apply_exif_orientation(image: Image.Image) -> Image.Image:
-    """The current frame of a picture, turned by the picture's EXIF orientation."""
+    """The current frame of an image, rotated by the image's EXIF orientation."""
     return _turned(image, _orientation(image))
 
 
 def to_rgb(image: Image.Image) -> Pixels:
-    """A decoded picture of any mode as (h, w, 3) uint8 RGB, alpha laid over white."""
+    """A decoded image of any mode as (h, w, 3) uint8 RGB, transparency composited over white."""
     if image.mode == "F" or image.mode.startswith("I"):
         grey = to_uint8(np.asarray(image))
         return np.repeat(grey[:, :, None], 3, axis=2)
@@ -391,39 +389,39 @@ def to_rgb(image: Image.Image) -> Pixels:
 
 
 def perceptual_hash(pixels: Pixels) -> int:
-    """64 bits that survive re-encoding, scaling and mild changes of light (unsigned).
+    """64-bit hash (unsigned) that survives re-encoding, scaling and mild changes of light.
 
-    pHash (Zauner 2010, §3.2.1): grey 32×32, DCT-II, the 8×8 lowest frequencies without the
-    constant row and column, each against their median. Ten lines on cv2 rather than the imagehash
-    package, which would bring PyWavelets along for hashes that we do not use.
+    pHash (Zauner 2010, §3.2.1): grey 32×32, DCT-II, the 8×8 lowest frequencies without the constant
+    row and column, each compared with their median. Ten lines on cv2 replace the imagehash package,
+    which would bring PyWavelets for hashes that we do not use.
 
-    Does not show: that two pictures are the same photograph. Near-equal hashes mean near-equal
-    coarse layout; featureless pictures all look alike; a crop or a mirror image looks different.
+    Does not show: that two images are the same photograph. Near-equal hashes mean a near-equal
+    coarse layout; featureless images all look alike; a crop or a mirror image looks different.
     """
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[1:9, 1:9]
-    # Rounded: on a featureless picture the bits must not be floating-point noise.
+    # Rounded, so that the bits of a featureless image are not floating-point noise.
     low = np.round(low, 2)
     bits = np.packbits(low > np.median(low))
     return int.from_bytes(bits.tobytes(), "big")
 
 
 def hash_distance(a: int, b: int) -> int:
-    """Count the bits in which two perceptual hashes differ (0 to 64; unrelated: about 32)."""
+    """Hamming distance of two perceptual hashes: 0 to 64; about 32 for unrelated images."""
     return (a ^ b).bit_count()
 
 
 def walk(
     folders: Sequence[Path], *, follow_links: bool = True, without: Sequence[Path] = ()
 ) -> Iterator[WalkedFile]:
-    """Find every file below the folders (or the files given), in the same order every time.
+    """Yield every file below the folders (or the given files), in a reproducible order.
 
-    Hidden files count too: whoever looks for evidence wants no exceptions. Each folder is entered
-    once however many links lead to it; with `follow_links` off, links that lead out of all the
-    folders are yielded with a `problem`. Folders in `without` are passed over in silence. What
-    cannot be read, and what is neither file nor folder, is yielded with its `problem`. A path that
-    does not exist is a `SetupError`, raised before anything is yielded.
+    Hidden files are included: a search for evidence allows no exceptions. Each folder is entered
+    once, however many links lead to it. With `follow_links` off, links that lead out of all the
+    folders are yielded with a `problem`. Folders in `without` are skipped silently. Entries that
+    are unreadable, or neither file nor folder, are yielded with their `problem`. Raises
+    `SetupError` for a path that does not exist, before anything is yielded.
     """
     for path in folders:
         if not os.path.lexists(path):
@@ -436,7 +434,7 @@ def _walk(
     folders: Sequence[Path], within: tuple[Path, ...] | None, without: frozenset[Path]
 ) -> Iterator[WalkedFile]:
     entered: set[tuple[int, int]] = set()
-    waiting = list(reversed(folders))  # a stack, not recursion: trees may be deeper than ours
+    waiting = list(reversed(folders))  # a stack: trees may be deeper than the recursion limit
     while waiting:
         path = waiting.pop()
         try:
@@ -454,7 +452,7 @@ def _walk(
             else:
                 yield WalkedFile(path, "not a regular file")
         except OSError as error:
-            yield WalkedFile(path, _why(error, path))
+            yield WalkedFile(path, _walk_problem(error, path))
 
 
 def _leads_out(link: Path, folders: Sequence[Path]) -> bool:
@@ -468,6 +466,6 @@ def _children_last_first(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _why(error: OSError, path: Path) -> str:
-    # Also "too many levels of symbolic links", which stat() reports as an error of its own.
+def _walk_problem(error: OSError, path: Path) -> str:
+    # Includes "too many levels of symbolic links", which stat() reports as a separate error.
     return "broken link" if path.is_symlink() else (error.strerror or str(error)).lower()

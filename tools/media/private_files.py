@@ -1,8 +1,8 @@
-"""Files that only their owner may read: faces, names and cases are nobody else's business.
+"""Owner-only file permissions for faces, names and cases.
 
-Folders are made with the rights 0700 and files with 0600, whatever the umask; what lies there
-from before is tightened when it is opened. A file that belongs to someone else, or lies on a disk
-that cannot be written, stays as it is. (Where a system has no such rights, nothing happens.)
+Folders get mode 0700 and files 0600, whatever the umask; the permissions of existing ones are
+tightened when they are opened. A file that belongs to another user, or lies on a read-only disk,
+stays as it is. Systems without Unix permissions are left alone.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ _OTHERS = 0o077
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made with all its parents if need be, and closed to others.
+    """Create the folder with its missing parents, owner-only; returns the folder.
 
-    Parents that are there already stay as they are.
+    Existing parents keep their permissions.
     """
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(made):
@@ -30,14 +30,14 @@ def private_folder(folder: Path) -> Path:
 
 
 def private_file(path: Path) -> Path:
-    """The file, made empty if it is not there, and closed to others."""
+    """Create the file if it is missing and make it owner-only; returns the path."""
     path.touch(mode=FILE_MODE)
     _close(path)
     return path
 
 
 def open_private(path: Path, mode: str = "w") -> IO[Any]:
-    """Open a file to write UTF-8 text ("w", "a"), or bytes ("wb"), as one that is private."""
+    """Open an owner-only file for writing: UTF-8 text ("w", "a") or bytes ("wb")."""
     encoding = None if "b" in mode else "utf-8"
     file = open(path, mode, encoding=encoding, opener=_owners)  # noqa: SIM115 - `opener`
     _close(path)
@@ -45,7 +45,7 @@ def open_private(path: Path, mode: str = "w") -> IO[Any]:
 
 
 def restrict_permissions(place: Path) -> None:
-    """Close a file, or a folder with everything in it, to others; links are not followed."""
+    """Make a file, or a folder and everything in it, owner-only; links are not followed."""
     _close(place)
     if place.is_symlink() or not place.is_dir():
         return
@@ -56,7 +56,7 @@ def restrict_permissions(place: Path) -> None:
 
 @contextlib.contextmanager
 def private_umask() -> Iterator[None]:
-    """Everything that this process makes meanwhile is private, libraries' files included."""
+    """Make all files this process creates in this context private, including those of libraries."""
     before = os.umask(_OTHERS)
     try:
         yield
@@ -65,7 +65,7 @@ def private_umask() -> Iterator[None]:
 
 
 def set_private_umask() -> None:
-    """The same until the process ends."""
+    """Like `private_umask`, until the process ends."""
     os.umask(_OTHERS)
 
 
@@ -74,7 +74,7 @@ def _owners(path: str, flags: int) -> int:
 
 
 def _close(path: Path) -> None:
-    with contextlib.suppress(OSError):  # gone meanwhile, somebody else's, or on a read-only disk
+    with contextlib.suppress(OSError):  # deleted, another user's, or on a read-only disk
         mode = path.lstat().st_mode
         kind = stat.S_ISREG(mode) or stat.S_ISDIR(mode)  # not a device such as /dev/stdout
         if kind and stat.S_IMODE(mode) & _OTHERS:

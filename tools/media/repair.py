@@ -1,7 +1,7 @@
-"""Files that decoders refuse although every pixel is there, made readable without touching one.
+"""Repairs image files that decoders refuse although all pixel data are present.
 
-Nothing is guessed: what is left out decides no pixel, and where pixels are missing, the file stays
-refused.
+Nothing is guessed: only bytes that decide no pixel are removed, and a file with missing pixels
+stays refused.
 """
 
 import re
@@ -11,19 +11,19 @@ import zlib
 _PNG = b"\x89PNG\r\n\x1a\n"
 _STARTS = (b"\xff\xd8\xff", _PNG, b"GIF87a", b"GIF89a")
 _MOST_JUNK = 1024  # bytes
-# Blanks, and text such as the headers of a saved answer of a server; anything else is likelier a
-# file that merely holds a picture: an archive, a song with a cover.
+# Whitespace, and text such as the HTTP headers of a saved response. Other bytes more likely belong
+# to a file that merely contains an image: an archive, a song with a cover.
 _JUNK = re.compile(rb"(?:\xef\xbb\xbf)?[\t\n\r\0 -~]*")
 _NO_JUNK = (b"%PDF", b"%!", b"PK")
 
-# What a picture needs beside its critical chunks: transparency, animation, the way up.
+# Ancillary chunks that change the picture: transparency, animation, orientation.
 _NEEDED = frozenset((b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf"))
 _TEXT = b"tEXt"
 _LONGEST_TEXT = 64 * 1024
 
 
 def strip_leading_junk(data: bytes) -> bytes | None:
-    """The picture behind blanks or lines of text before it; None when there is none."""
+    """The image after leading whitespace or lines of text; None if there is no such prefix."""
     starts = [at for start in _STARTS if (at := data[:_MOST_JUNK].find(start)) > 0]
     if not starts or data.startswith(_NO_JUNK):
         return None
@@ -32,10 +32,10 @@ def strip_leading_junk(data: bytes) -> bytes | None:
 
 
 def strip_ancillary_chunks(data: bytes) -> bytes | None:
-    """A PNG without what decides no pixel, or is damaged beside the pixels; None for other files.
+    """A PNG without chunks that decide no pixel or have a wrong checksum; None for other files.
 
-    Left out are profiles, compressed and very long texts, and every ancillary chunk whose checksum
-    is wrong. Critical chunks stay as they are: if those are damaged, the picture is.
+    Removes colour profiles, compressed and very long texts, and every ancillary chunk with a wrong
+    checksum. Critical chunks stay: if they are damaged, so is the picture.
     """
     if not data.startswith(_PNG):
         return None
@@ -51,7 +51,7 @@ def strip_ancillary_chunks(data: bytes) -> bytes | None:
 
 def _is_kept(chunk: bytes) -> bool:
     kind = chunk[4:8]
-    if not kind[0] & 0x20:  # a capital: critical (PNG specification, 5.4)
+    if not kind[0] & 0x20:  # upper-case letter: critical chunk (PNG specification, 5.4)
         return True
     if kind not in _NEEDED and not (kind == _TEXT and len(chunk) <= _LONGEST_TEXT):
         return False
@@ -59,10 +59,10 @@ def _is_kept(chunk: bytes) -> bool:
 
 
 def append_jpeg_end_marker(data: bytes) -> tuple[bytes, bytes] | None:
-    """A JPEG without its end marker, ended in two ways; None for other files.
+    """A JPEG without an end marker, completed in two different ways; None for other files.
 
-    If both decode to the same pixels, none was missing: a decoder takes missing ones from the
-    bytes that are added here, and these differ.
+    If both versions decode to the same pixels, no pixel data were missing: a decoder would fill
+    missing pixels from the padding added here, which differs between the two.
     """
     if not data.startswith(b"\xff\xd8\xff"):
         return None

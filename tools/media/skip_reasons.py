@@ -1,19 +1,20 @@
-"""Why files are left out of a gallery, and what a person can do about each reason."""
+"""Reasons why files are skipped when a gallery is indexed, with a remedy for each."""
 
 RETRIED_REASONS = frozenset(("unreadable", "missing"))
-"""Reasons that say nothing about the file: rights, disks and memory change without touching it."""
+"""Reasons that do not depend on the file's content (permissions, disk, memory): retried next
+time."""
 
-_WAYS_ON = {
+_REMEDIES = {
     "unreadable": "the system could not read it; the next run tries again",
     "missing": "it disappeared during indexing; the next run tries again",
-    "empty": "copy it again from where it came",
+    "empty": "copy it again from its source",
     "not an image": "not a known image or video format: export it as JPEG, PNG or MP4",
     "too large": "at most 200 megapixels and 256 MB (frames of videos: 110 megapixels): "
     "save a smaller copy",
-    "truncated": "its end is missing: copy it again from where it came",
-    "damaged": "copy it again from where it came, or open it in an editor and export it",
+    "truncated": "its end is missing: copy it again from its source",
+    "damaged": "copy it again from its source, or open it in an editor and export it",
     "camera raw, not read": "export a JPEG or TIFF",
-    "no video stream": "it holds sound only",
+    "no video stream": "it contains only sound",
     "not analysed": "export it as JPEG or PNG and index that",
     "not a regular file": "copy its content into a file",
     "broken link": "restore what it points to, or remove it",
@@ -24,5 +25,5 @@ _WAYS_ON = {
 
 
 def remedy(reason: str) -> str:
-    """What to do about a file that was skipped; what no one can foresee is tried again."""
-    return _WAYS_ON.get(reason, "the next run tries again")
+    """What a person can do about a skipped file; unknown reasons are retried."""
+    return _REMEDIES.get(reason, "the next run tries again")

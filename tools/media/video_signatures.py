@@ -1,4 +1,4 @@
-"""Video files told from pictures by how they begin, and named by their content."""
+"""Recognises video files by their signatures, and identifies them by SHA-256."""
 
 import hashlib
 from pathlib import Path
@@ -13,18 +13,18 @@ _SIGNATURES = (
     b"0&\xb2u\x8ef\xcf\x11",  # ASF, WMV
     b"\x06\x0e+4\x02\x05\x01\x01",  # MXF
 )
-_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # QuickTime begins with any
+_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # any can be QuickTime's first
 _PICTURE_BRANDS = frozenset(
     (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
      b"crx ")
 )  # fmt: skip
-_TS_SYNC, _TS_PACKETS = 0x47, ((0, 188), (4, 192))  # where packets begin, and their size in bytes
+_TS_SYNC, _TS_PACKETS = 0x47, ((0, 188), (4, 192))  # packets' first offset and size in bytes
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file begins as a video does (or as sound in a video's container).
+    """Whether a file starts like a video (or like audio in a video container).
 
-    False for what cannot be read: reading it as a picture says why.
+    False for unreadable files: decoding them as an image reports the reason.
     """
     try:
         with path.open("rb") as file:
@@ -42,13 +42,13 @@ def is_video(path: Path) -> bool:
 
 
 def _brands(head: bytes) -> set[bytes]:
-    """The major and the compatible brands of an ISO file: what it may be read as."""
+    """The major and compatible brands of an ISO base media file."""
     end = int.from_bytes(head[:4], "big")
     return {head[8:12]} | {head[at : at + 4] for at in range(16, min(end, len(head)), 4)}
 
 
 def video_sha256(path: Path) -> str:
-    """Name a video by its content: the sha256 of its bytes, 64 hex digits, read piece by piece."""
+    """A video's identifier: the SHA-256 of its bytes (64 hex digits), read in chunks."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

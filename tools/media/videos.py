@@ -1,8 +1,8 @@
-"""Opens videos and animations and takes evenly spaced frames out of them; the home of PyAV.
+"""Opens videos and animations and samples evenly spaced frames; the only runtime user of PyAV.
 
-Like pictures, videos are known by their bytes, not by their names. The pixels that leave here are
-(h, w, 3) uint8 RGB, upright and with square pixels. One frame is held at a time. No other file is
-opened for a video, whatever it says: playlists and references to elsewhere are no videos here.
+Videos, like images, are recognised by their bytes, not their names. Pixels are returned as (h, w,
+3) uint8 RGB, upright and with square pixels. Only one frame is held at a time. A video never causes
+another file to be opened: playlists and external references are refused.
 """
 
 import contextlib
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _SEEK_FROM_S = 4.0
-"""Gaps from here on are jumped over; keyframes lie 1 to 10 s apart: shorter jumps gain nothing."""
+"""Minimum gap in s for seeking; keyframes lie 1 to 10 s apart, so shorter seeks gain nothing."""
 
-_DECODING_THREADS = 4  # each holds a frame or two
+_DECODING_THREADS = 4  # each holds one or two frames in memory
 
 FORMATS = {
     "mov,mp4,m4a,3gp,3g2,mj2": "MP4",
@@ -48,14 +48,14 @@ FORMATS = {
     "mpegts": "MPEG-TS",
     "mxf": "MXF",
 }
-"""The containers that are opened, by ffmpeg's names; the rest of its formats (playlists, devices,
-pictures, scripts) is left out, because some of them open other files."""
+"""Accepted containers, by ffmpeg's names. Its other formats (playlists, devices, image sequences,
+scripts) are left out because some of them open other files."""
 
 
 def probe_video(path: Path) -> Video:
-    """Read through a video without decoding it, or an animation; `UnreadableImage` when it is none.
+    """Count a video's frames by demuxing without decoding; also accepts animations.
 
-    Its reasons, beside those of pictures: "no video stream" (sound only).
+    Raises `UnreadableImage`, with the reasons for images and "no video stream" (audio only).
     """
     if animations.file_may_be_animated(path):
         return animations.probe_animation(path)
@@ -77,7 +77,7 @@ def probe_video(path: Path) -> Video:
 
 
 def video_metadata_texts(path: Path) -> dict[str, str]:
-    """The texts that a video carries about itself, without reading through it."""
+    """A video's own metadata texts, without reading the whole file."""
     if animations.file_may_be_animated(path):
         return metadata_texts(read_bytes(path))
     with _opened(path) as (container, stream):
@@ -85,10 +85,10 @@ def video_metadata_texts(path: Path) -> dict[str, str]:
 
 
 def sample_frames(video: Path | Video, *, at_most: int = MAX_FRAMES) -> Iterator[VideoFrame]:
-    """Evenly spaced frames in order, as many as `sampled_frame_count` says.
+    """Yield evenly spaced frames in order; `sampled_frame_count` gives their number.
 
-    What cannot be decoded is passed over, so that a damaged video gives fewer frames, or none.
-    Raises `UnreadableImage` when it cannot be opened, or when its frames are too large.
+    Frames that cannot be decoded are skipped, so a damaged video yields fewer frames, or none.
+    Raises `UnreadableImage` if the video cannot be opened or its frames are too large.
     """
     video = probe_video(video) if isinstance(video, Path) else video
     if animations.file_may_be_animated(video.path):
@@ -100,30 +100,30 @@ def sample_frames(video: Path | Video, *, at_most: int = MAX_FRAMES) -> Iterator
     targets = [video.first_s + number * step - half_a_frame for number in range(wanted)]
     with _opened(video.path) as (container, stream):
         taken = (
-            _later_and_later(_decoded(container, stream))
+            _strictly_later(_decoded(container, stream))
             if wanted == video.frames
-            else _at(targets, container, stream, jumping=step >= _SEEK_FROM_S)
+            else _frames_at(targets, container, stream, jumping=step >= _SEEK_FROM_S)
         )
         for number, (time_s, decoded) in enumerate(taken):
             yield VideoFrame(time_s=time_s, number=number, pixels=_upright(decoded, stream))
 
 
 def frame_at(path: Path, time_s: float) -> Pixels:
-    """The frame that `sample_frames` took at a time, decoded again: (h, w, 3) uint8 RGB.
+    """Decode again the frame that `sample_frames` took at `time_s`: (h, w, 3) uint8 RGB.
 
-    Raises `UnreadableImage`, also when there is no such frame any more.
+    Raises `UnreadableImage`, also if there is no longer a frame at that time.
     """
     if animations.file_may_be_animated(path):
         return animations.frame_at(path, time_s)
     tolerance = 5e-4  # times are kept to the millisecond
     with _opened(path) as (container, stream):
-        _jump(time_s, container, stream)
+        _seek(time_s, container, stream)
         for found_s, decoded in _decoded(container, stream):
             if abs(found_s - time_s) <= tolerance:
                 return _upright(decoded, stream)
             if found_s > time_s:
                 break
-    with _opened(path) as (container, stream):  # the jump went wrong: from the beginning
+    with _opened(path) as (container, stream):  # seeking failed: decode from the start
         for found_s, decoded in _decoded(container, stream):
             if abs(found_s - time_s) <= tolerance:
                 return _upright(decoded, stream)
@@ -131,12 +131,12 @@ def frame_at(path: Path, time_s: float) -> Pixels:
 
 
 def photo_at(path: Path, time_s: float, *, image_id: str) -> Photo:
-    """A frame as the picture that it is in a gallery, under its id there."""
+    """The frame at `time_s` as a `Photo` with its id in the gallery."""
     return frame_to_photo(probe_video(path), frame_at(path, time_s), image_id=image_id)
 
 
 def frame_to_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
-    """One frame's pixels as a picture: a frame has the format and the marks of its video."""
+    """One frame's pixels as a `Photo`, with the format and forgery mark of its video."""
     return Photo(
         id=image_id,
         pixels=pixels,
@@ -148,7 +148,7 @@ def frame_to_photo(video: Video, pixels: Pixels, *, image_id: str) -> Photo:
 
 
 def read_pixels_at(path: Path, time_s: float | None) -> Pixels:
-    """The picture of a file: of a photograph as a whole, of a video the frame at `time_s`."""
+    """The pixels of a photograph (`time_s` None), or of a video's frame at `time_s`."""
     return read_photo(path).pixels if time_s is None else frame_at(path, time_s)
 
 
@@ -157,38 +157,38 @@ def read_pixels_at(path: Path, time_s: float | None) -> Pixels:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
-    """The container and its first stream of moving pictures; closed afterwards."""
+    """The container and its first video stream; closed on exit."""
     import av
 
     options = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "none"}
     try:
-        # By descriptor: a name may be no text, or look like an address to ffmpeg.
+        # By descriptor: a path may be undecodable, or look like a URL to ffmpeg.
         with (
             os.fdopen(os.open(path, os.O_RDONLY), "rb") as file,
             av.open(file, "r", options=options, metadata_errors="replace") as container,
         ):
-            stream = _moving(container)
+            stream = _video_stream(container)
             stream.codec_context.options = {"max_pixels": str(FULL_SIZE_MAX_PIXELS)}
-            stream.codec_context.thread_type = "AUTO"  # by slices alone most videos use one core
+            stream.codec_context.thread_type = "AUTO"  # slice threads alone mostly use one core
             stream.codec_context.thread_count = _DECODING_THREADS
             _refuse_too_large(stream.codec_context.width, stream.codec_context.height)
             yield container, stream
     except FileNotFoundError as error:
         raise UnreadableImage("missing") from error
-    except MemoryError as error:  # ffmpeg's own is one, too
+    except MemoryError as error:  # also raised for ffmpeg's own out-of-memory error
         raise UnreadableImage("unreadable", "out of memory") from error
     except av.FFmpegError as error:
         raise UnreadableImage("damaged", str(error)) from error
-    except OSError as error:  # of the file system: a disk that fails, too many open files
+    except OSError as error:  # of the file system: failing disk, too many open files
         raise UnreadableImage("unreadable", error.strerror or str(error)) from error
 
 
-def _moving(container: "InputContainer") -> "VideoStream":
+def _video_stream(container: "InputContainer") -> "VideoStream":
     from av.stream import Disposition
 
     for stream in container.streams.video:
         if stream.disposition & Disposition.attached_pic:
-            continue  # the cover of a song is no video
+            continue  # a song's cover art is not a video
         if stream.codec_context is None:
             raise UnreadableImage("damaged", "no decoder knows its pictures")
         return stream
@@ -211,34 +211,34 @@ def _refuse_too_large(width: int, height: int) -> None:
 
 
 def _packets(container: "InputContainer", stream: "VideoStream") -> "Iterator[Packet[VideoStream]]":
-    """The packets that hold frames, up to where the file is broken off."""
+    """The packets that hold frames, up to the point where the file is truncated."""
     import av
 
     with contextlib.suppress(av.FFmpegError, EOFError):
         for packet in container.demux(stream):
-            if packet.size:  # the last, empty one flushes the decoder
+            if packet.size:  # the last packet is empty: it flushes the decoder
                 yield packet
 
 
-def _at(
+def _frames_at(
     targets: Sequence[float],
     container: "InputContainer",
     stream: "VideoStream",
     *,
     jumping: bool,
 ) -> "Iterator[tuple[float, Decoded]]":
-    """The first frame at or after each of the rising times, `jumping` to where it must be."""
+    """For each target time (ascending), the first frame at or after it; seeks if `jumping`."""
     coming = _decoded(container, stream)
     last = -np.inf
     for target in targets:
         if target <= last:
             continue
         if jumping and np.isfinite(last):
-            _jump(target, container, stream)
+            _seek(target, container, stream)
             coming = _decoded(container, stream)
         for time_s, decoded in coming:
             if time_s <= last:
-                jumping = False  # there is no keyframe between: going on is as fast
+                jumping = False  # no keyframe in between: decoding on is as fast
             elif time_s >= target:
                 last = time_s
                 yield time_s, decoded
@@ -247,10 +247,10 @@ def _at(
             return
 
 
-def _later_and_later(
+def _strictly_later(
     decoded: "Iterable[tuple[float, Decoded]]",
 ) -> "Iterator[tuple[float, Decoded]]":
-    """All frames, save those that no time tells from the one before."""
+    """All frames whose time is later than that of the previous frame."""
     last = -np.inf
     for time_s, each in decoded:
         if time_s > last:
@@ -261,10 +261,10 @@ def _later_and_later(
 def _decoded(
     container: "InputContainer", stream: "VideoStream"
 ) -> "Iterator[tuple[float, Decoded]]":
-    """Frames with their times, from where the container stands; damaged ones are passed over.
+    """Yield (time in s, frame) from the current position; damaged frames are skipped.
 
-    A decoder fills what is missing in a damaged frame with pixels of its own making: those are no
-    evidence of anything.
+    A decoder fills the missing parts of a damaged frame with invented pixels, which are no
+    evidence.
     """
     import av
 
@@ -282,8 +282,8 @@ def _decoded(
                     yield count / _rate(stream) if time_s is None else time_s, each
 
 
-def _jump(time_s: float, container: "InputContainer", stream: "VideoStream") -> None:
-    """Go to the keyframe before a time; where the file has no way to, stay."""
+def _seek(time_s: float, container: "InputContainer", stream: "VideoStream") -> None:
+    """Seek to the keyframe before a time; stay if the file cannot be sought."""
     import av
 
     if stream.time_base is None:
@@ -294,7 +294,7 @@ def _jump(time_s: float, container: "InputContainer", stream: "VideoStream") -> 
 
 
 def _seconds(each: "Packet[VideoStream] | Decoded", stream: "VideoStream") -> float | None:
-    """When a packet or frame is shown, in seconds from the beginning, to the millisecond."""
+    """Presentation time of a packet or frame in s from the start, rounded to 1 ms."""
     at = each.pts if each.pts is not None else each.dts
     if at is None or stream.time_base is None:
         return None
@@ -306,7 +306,7 @@ def _rate(stream: "VideoStream") -> float:
 
 
 def _upright(decoded: "Decoded", stream: "VideoStream") -> Pixels:
-    """RGB, with square pixels, turned and mirrored as the file says that it is to be shown."""
+    """RGB with square pixels, rotated and mirrored by the file's display matrix."""
     width, height = decoded.width, decoded.height
     aspect = float(stream.sample_aspect_ratio or 1)
     wide = round(width * aspect) if 0.1 < aspect < 10 else width
@@ -316,10 +316,10 @@ def _upright(decoded: "Decoded", stream: "VideoStream") -> Pixels:
 
 
 def _display_matrix(decoded: "Decoded") -> tuple[int, int, int, int]:
-    """a, b, c, d of ISO 14496-12's matrix: a stored point (x, y) is shown at (ax + cy, bx + dy)."""
+    """a, b, c, d of the ISO 14496-12 matrix: (x, y) as stored is shown at (ax + cy, bx + dy)."""
     from av.sidedata.sidedata import Type
 
-    # PyAV's stubs know one key of it only.
+    # PyAV's stubs declare only one of its keys.
     side = cast("Mapping[object, Any]", decoded.side_data).get(Type.DISPLAYMATRIX)
     if side is None:
         return 1, 0, 0, 1
@@ -328,7 +328,7 @@ def _display_matrix(decoded: "Decoded") -> tuple[int, int, int, int]:
 
 
 def _shown(pixels: Pixels, matrix: tuple[int, int, int, int]) -> Pixels:
-    """Pixels in the one of the eight orientations that a matrix is nearest to."""
+    """Pixels in that one of the eight orientations that is nearest to the matrix."""
     a, b, c, d = matrix
     if abs(b) + abs(c) > abs(a) + abs(d):  # rows become columns
         pixels, a, d = pixels.transpose(1, 0, 2), c, b

@@ -1,7 +1,7 @@
-"""Figures of merit and their uncertainty: one meaning each, undefined is NaN and never 0.
+"""Evaluation metrics and their uncertainty; an undefined metric is NaN, never 0.
 
-Scores rise with the evidence for `True` (forged; of the same person); labels are boolean. Rows
-whose score is NaN are left out of a figure, and `drop_unmeasured` says how many those are.
+Scores rise with the evidence for `True` (forged; same person); labels are boolean. Rows with a NaN
+score are excluded; `drop_unmeasured` counts them.
 """
 
 from tools.metrics.calibration import Bin, brier, cllr, cllr_min, ece, reliability

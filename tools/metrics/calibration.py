@@ -1,7 +1,7 @@
-"""Do probabilities and likelihood ratios mean what they say?
+"""Calibration of probabilities and likelihood ratios: ECE, Brier score, reliability, Cllr.
 
-`probabilities` are of `True` (forged, or same person), in [0, 1]; rows with NaN are left out.
-Likelihood ratios come as natural logarithms, so that none overflows.
+`probabilities` are of `True` (forged, or same person), in [0, 1]; rows with NaN are excluded.
+Likelihood ratios are natural logarithms, so that they do not overflow.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tools.metrics.detection import drop_unmeasured
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Predictions between two edges: how many, their mean, and the share that came true.
+    """Predictions between two edges: their count, mean prediction and observed share.
 
     Both are NaN in an empty bin. The last bin includes its upper edge.
     """
@@ -29,13 +29,13 @@ class Bin:
 def reliability(
     probabilities: ArrayLike, labels: ArrayLike, bins: int = 15
 ) -> tuple[Bin, ...]:  # fmt: skip
-    """Equal-width bins over [0, 1]. Raises ValueError for what is no probability."""
+    """Equal-width bins over [0, 1]. Raises ValueError for values outside."""
     rows = drop_unmeasured(probabilities, labels)
     if ((rows.scores < 0) | (rows.scores > 1)).any():
-        raise ValueError("probabilities lie in [0, 1]; these do not")
+        raise ValueError("probabilities must lie in [0, 1]")
     place = np.minimum((rows.scores * bins).astype(int), bins - 1)
     counts = np.bincount(place, minlength=bins)
-    # An empty bin has no mean: 0 / 0 is NaN, and meant so.
+    # An empty bin has no mean: 0 / 0 is NaN, on purpose.
     with np.errstate(invalid="ignore"):
         predicted = np.bincount(place, rows.scores, bins) / counts
         happened = np.bincount(place, rows.labels.astype(float), bins) / counts
@@ -47,10 +47,10 @@ def reliability(
 
 
 def ece(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
-    """Expected calibration error: |mean prediction − share that came true|, weighted by counts.
+    """Expected calibration error: |mean prediction − observed share|, weighted by bin counts.
 
     Guo et al. 2017, for the probability of one class. Depends on the bins; small samples raise it
-    even when the calibration is perfect. NaN without rows.
+    even if the calibration is perfect. NaN without rows.
     """
     filled = [part for part in reliability(probabilities, labels, bins) if part.count]
     total = sum(part.count for part in filled)
@@ -59,7 +59,7 @@ def ece(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
 
 
 def brier(probabilities: ArrayLike, labels: ArrayLike) -> float:
-    """The mean squared distance of a probability from what happened; 0.25 for always one half."""
+    """Mean squared error of a probability; 0.25 for a constant prediction of 0.5."""
     from sklearn.metrics import brier_score_loss
 
     rows = drop_unmeasured(probabilities, labels)
@@ -83,21 +83,21 @@ def cllr(llr_same: ArrayLike, llr_different: ArrayLike) -> float:
 
 
 def cllr_min(llr_same: ArrayLike, llr_different: ArrayLike) -> float:
-    """Cllr after the best monotone recalibration: what is lost by discrimination alone.
+    """Cllr after the best monotone recalibration: the loss due to discrimination alone.
 
-    Pool-adjacent-violators on these very comparisons, so optimistic for few of them; any scores
-    that rise with the likelihood ratio will do. Cllr − Cllr_min is lost by calibration.
+    Pool-adjacent-violators fitted on these comparisons, so optimistic for small samples; accepts
+    any scores that rise with the likelihood ratio. Cllr − Cllr_min is the calibration loss.
     """
     from sklearn.isotonic import IsotonicRegression
 
     same, different = _known(llr_same), _known(llr_different)
     if not len(same) or not len(different):
         return float("nan")
-    # Ranks order as the scores do, and stay finite where those are not.
+    # Ranks have the same order as the scores and stay finite if those are infinite.
     ranks = np.unique(np.concatenate([same, different]), return_inverse=True)[1]
     truth = np.repeat([1.0, 0.0], [len(same), len(different)])
     posterior = IsotonicRegression(y_min=0, y_max=1).fit_transform(ranks, truth)
-    # A posterior of 0 or 1 has an infinite ratio, which costs nothing here: it is never wrong.
+    # A posterior of 0 or 1 has an infinite ratio, which costs nothing: here it is never wrong.
     with np.errstate(divide="ignore"):
         llr = np.log(posterior) - np.log1p(-posterior) - np.log(len(same) / len(different))
     return cllr(llr[: len(same)], llr[len(same) :])

@@ -1,7 +1,7 @@
-"""How well scores tell two kinds apart: forged from authentic, same person from another.
+"""Binary classification metrics: AUC, AP, EER, TPR at FPR, TAR at FAR, rank-k, accuracies.
 
-All of them return NaN where a kind is missing. Scores may be infinite (a probability of exactly 1
-has such a logit): they rank first or last.
+For forged vs authentic and same vs different person. All return NaN if a class is missing. Infinite
+scores are allowed (the logit of a probability of exactly 1): they rank first or last.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredRows:
-    """Rows that have a score: `scores` (n,) float64, `labels` (n,) bool, and how many had none."""
+    """Rows with a score: `scores` (n,) float64, `labels` (n,) bool, and the number `dropped`."""
 
     scores: np.ndarray
     labels: np.ndarray
@@ -20,13 +20,13 @@ class ScoredRows:
 
     @property
     def kinds(self) -> int:
-        """How many of the two kinds there are: 0, 1 or 2."""
+        """Number of classes present: 0, 1 or 2."""
         return len(np.unique(self.labels))
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """The share found (`tpr`) with scores of at least `threshold`; inf: nothing can be accepted."""
+    """The `tpr` at scores ≥ `threshold`; a threshold of inf accepts nothing."""
 
     tpr: float
     threshold: float
@@ -34,9 +34,10 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Accuracies:
-    """Shares called right: of authentic, of forged, the mean of the two, and of all samples.
+    """Accuracy on authentic and on forged samples, their mean, and over all samples.
 
-    `accuracy` is what the field's tables often call the average: it follows the larger class.
+    `accuracy` is often called the average in the field's tables; it is dominated by the larger
+    class.
     """
 
     real: float
@@ -47,7 +48,7 @@ class Accuracies:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Roc:
-    """A receiver operating curve (m,): both rates rise from 0 to 1 while `thresholds` fall."""
+    """A ROC curve, arrays (m,): both rates rise from 0 to 1 while `thresholds` fall."""
 
     fpr: np.ndarray
     tpr: np.ndarray
@@ -55,12 +56,12 @@ class Roc:
 
     @property
     def area(self) -> float:
-        """The area under the curve, by trapezoids: ties count half."""
+        """Area under the curve by the trapezoidal rule: ties count half."""
         return float(np.trapezoid(self.tpr, self.fpr))
 
     @property
     def eer(self) -> float:
-        """The rate at which misses are as frequent as false alarms, between points linearly."""
+        """Equal error rate: where FNR = FPR, linearly interpolated between points."""
         excess = 1 - self.tpr - self.fpr
         right = int(np.argmax(excess <= 0))
         left = right - 1
@@ -68,9 +69,9 @@ class Roc:
         return float(self.fpr[left] + way * (self.fpr[right] - self.fpr[left]))
 
     def at(self, fpr: float) -> OperatingPoint:
-        """The best point of the curve with no more false alarms than that; nothing between points.
+        """The point with the highest TPR at an FPR of at most `fpr`, without interpolation.
 
-        Of several thresholds that find as much, the highest.
+        Among equal TPRs, the highest threshold.
         """
         last = int(np.searchsorted(self.fpr, fpr, side="right")) - 1
         first = int(np.searchsorted(self.tpr, self.tpr[last], side="left"))
@@ -78,7 +79,7 @@ class Roc:
 
 
 def drop_unmeasured(scores: ArrayLike, labels: ArrayLike) -> ScoredRows:
-    """The rows that were measured. Raises ValueError where the lengths differ."""
+    """The rows whose score is not NaN. Raises ValueError if the lengths differ."""
     values, flags = np.asarray(scores, float), np.asarray(labels, bool)
     if values.shape != flags.shape or values.ndim != 1:
         raise ValueError(f"scores {values.shape} and labels {flags.shape} are not rows of one list")
@@ -87,18 +88,18 @@ def drop_unmeasured(scores: ArrayLike, labels: ArrayLike) -> ScoredRows:
 
 
 def roc(scores: ArrayLike, labels: ArrayLike, *, weights: ArrayLike | None = None) -> Roc | None:
-    """The curve with all its points; None where a kind is missing. `weights` (n,) of the rows."""
+    """The ROC curve with all its points; None if a class is missing. `weights` (n,) per row."""
     from sklearn.metrics import roc_curve
 
     values = np.asarray(scores)
-    # Single precision stays what it is, and so do the thresholds.
+    # Keep the precision of floating-point scores, and so of the thresholds.
     values = values if np.issubdtype(values.dtype, np.floating) else values.astype(float)
     known = ~np.isnan(values)
     flags = np.asarray(labels, bool)[known]
     if flags.all() or not flags.any():
         return None
     weight = None if weights is None else np.asarray(weights, float)[known]
-    # Dropping points on straight stretches, scikit-learn's default, drops tied operating points.
+    # scikit-learn's default drops collinear points, and with them tied operating points.
     return Roc(
         *roc_curve(
             flags, _finite(values[known]), sample_weight=weight, drop_intermediate=False
@@ -107,7 +108,7 @@ def roc(scores: ArrayLike, labels: ArrayLike, *, weights: ArrayLike | None = Non
 
 
 def auc(scores: ArrayLike, labels: ArrayLike) -> float:
-    """The share of pairs in which the `True` one scores higher, ties counting half."""
+    """Area under the ROC curve: share of pairs in which `True` scores higher; ties count half."""
     from sklearn.metrics import roc_auc_score
 
     rows = drop_unmeasured(scores, labels)
@@ -115,7 +116,7 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float:
 
 
 def ap(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Average precision of the `True` ones over all rows, tied rows taken together."""
+    """Average precision of the `True` class over all rows; tied rows share a threshold."""
     from sklearn.metrics import average_precision_score
 
     rows = drop_unmeasured(scores, labels)
@@ -131,16 +132,16 @@ def eer(scores: ArrayLike, labels: ArrayLike) -> float:
 
 
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, fpr: float) -> float:
-    """The share of `True` rows found while at most `fpr` of the others are called so too.
+    """True positive rate at a false positive rate of at most `fpr`.
 
-    With n others, a rate below 1/n allows no false alarm at all.
+    With n negatives, an `fpr` below 1/n allows no false alarm.
     """
     curve = roc(scores, labels)
     return _NAN if curve is None else curve.at(fpr).tpr
 
 
 def tar_at_far(genuine: ArrayLike, impostor: ArrayLike, far: float) -> float:
-    """The share of genuine comparisons accepted while at most `far` of the impostors are."""
+    """True accept rate at a false accept rate of at most `far`."""
     same, different = np.asarray(genuine, float), np.asarray(impostor, float)
     labels = np.repeat([True, False], [len(same), len(different)])
     return tpr_at_fpr(np.concatenate([same, different]), labels, far)
@@ -149,8 +150,8 @@ def tar_at_far(genuine: ArrayLike, impostor: ArrayLike, far: float) -> float:
 def mate_ranks(similarity: ArrayLike, mates: ArrayLike) -> np.ndarray:
     """Rank (q,), from 1, of each query's most similar mate in the gallery.
 
-    `similarity` (q, g): NaN leaves an image out of that query's gallery; `mates` (q, g) is True
-    for the same person. Ties count against us. NaN for a query without a mate to find.
+    `similarity` (q, g): NaN excludes an image from that query's gallery; `mates` (q, g) is True for
+    the same person. Ties count as worse ranks. NaN for a query without a mate.
     """
     values, same = np.asarray(similarity, float), np.asarray(mates, bool)
     known = ~np.isnan(values)
@@ -160,9 +161,9 @@ def mate_ranks(similarity: ArrayLike, mates: ArrayLike) -> np.ndarray:
 
 
 def rank_k(ranks: ArrayLike, k: int) -> float:
-    """The share of queries whose first mate is among the k most similar; `mate_ranks` gives ranks.
+    """Share of queries whose first mate is among the k most similar, from `mate_ranks`.
 
-    Queries without a mate (NaN) do not count.
+    Queries without a mate (NaN) are excluded.
     """
     known = np.asarray(ranks, float)
     known = known[~np.isnan(known)]
@@ -172,7 +173,7 @@ def rank_k(ranks: ArrayLike, k: int) -> float:
 def accuracies(
     probabilities: ArrayLike, labels: ArrayLike, threshold: float = 0.5
 ) -> Accuracies:  # fmt: skip
-    """Called forged when above the threshold. A kind without samples has NaN, and so its mean."""
+    """Accuracies at a threshold (forged if above); NaN for a missing class, and so for the mean."""
     rows = drop_unmeasured(probabilities, labels)
     right = (rows.scores > threshold) == rows.labels
     real, fake, every = (
@@ -186,9 +187,9 @@ _NAN = float("nan")
 
 
 def _finite(scores: np.ndarray) -> np.ndarray:
-    """Infinities become very large numbers, because scikit-learn refuses them.
+    """Clip infinite scores to large finite ones, because scikit-learn rejects infinities.
 
-    It takes differences, which must not overflow either.
+    The limit leaves room for differences, which must not overflow either.
     """
     limit = np.finfo(scores.dtype).max / 4
     finite: np.ndarray = np.clip(scores, -limit, limit)

@@ -1,7 +1,7 @@
-"""How well a heat map points at what was forged, and whether it explains the score it is of.
+"""Localisation metrics of heat maps: pointing game, IoU, deletion and insertion, rank correlation.
 
-A map is (h, w) of any unit, hotter is more; the truth (h, w) bool. Only the order of a map's
-values counts, so that localisers with different units can be compared.
+A map is (h, w) in any unit, hotter means more; the truth is (h, w) bool. Only the order of a map's
+values counts, so localisers with different units can be compared.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,10 @@ import numpy as np
 
 
 def pointing_game(heat: np.ndarray, truth: np.ndarray, *, tolerance_px: float = 0) -> float:
-    """1.0 when the hottest place lies in the truth, else 0.0; NaN where nothing is true.
+    """1.0 if the hottest pixel lies in the truth, otherwise 0.0; NaN if the truth is empty.
 
-    The pointing game (Zhang et al., IJCV 2018), who count a place no further than 15 pixels off
-    as a hit. Of several places that are equally hot, the share that hits: an empty map is as good
-    as chance.
+    The pointing game (Zhang et al., IJCV 2018), which counts pixels up to 15 px away as a hit. If
+    several pixels are equally hot, the share of hits: a constant map scores like chance.
     """
     from scipy.ndimage import distance_transform_edt
 
@@ -28,7 +27,7 @@ def pointing_game(heat: np.ndarray, truth: np.ndarray, *, tolerance_px: float = 
 def iou_at(heat: np.ndarray, truth: np.ndarray, fraction: float | None = None) -> float:
     """Intersection over union of the truth with the hottest `fraction` of the map; NaN if empty.
 
-    Without a fraction, as many places as the truth has: then nothing but the order decides.
+    Without a fraction, as many pixels as the truth has: then only the order of values matters.
     """
     _check(heat, truth)
     if not truth.any():
@@ -41,16 +40,16 @@ def iou_at(heat: np.ndarray, truth: np.ndarray, fraction: float | None = None) -
 
 
 def hottest_first(heat: np.ndarray) -> np.ndarray:
-    """Places of a map as indices into its ravelled values (h·w,); equal ones in reading order."""
+    """Indices into the ravelled map (h·w,), hottest first; ties in reading order."""
     order: np.ndarray = np.argsort(-heat, axis=None, kind="stable")
     return order
 
 
 def deletion_steps(heat: np.ndarray, steps: int) -> np.ndarray:
-    """What is hidden at each step (steps + 1, h, w) bool: nothing, then hottest first, then all.
+    """Pixels hidden at each deletion step, (steps + 1, h, w) bool: none, hottest first, …, all.
 
-    Petsiuk, Das & Saenko, "RISE", BMVC 2018, §4.2. Hiding the opposite is insertion: first all,
-    and then the hottest comes back first.
+    Petsiuk, Das & Saenko, "RISE", BMVC 2018, §4.2. Insertion hides the complement: all at first,
+    then the hottest pixels are revealed first.
     """
     if steps < 1:
         raise ValueError(f"steps must be 1 or more, not {steps}")
@@ -61,26 +60,27 @@ def deletion_steps(heat: np.ndarray, steps: int) -> np.ndarray:
 
 
 def mean_area_under(scores: Sequence[float] | np.ndarray) -> float:
-    """Area under scores at even steps from 0 to 1, by trapezoids; of probabilities in 0..1.
+    """Area under scores at equal steps from 0 to 1, by the trapezoidal rule.
 
-    Deletion: the lower the better. Insertion: the higher the better. NaN when one is missing.
+    Deletion: lower is better. Insertion: higher is better. In 0..1 for probabilities; NaN if a
+    score is missing.
     """
     values = np.asarray(scores, np.float64)
     if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"two scores or more make an area, not {values.shape}")
+        raise ValueError(f"an area needs two scores or more, not {values.shape}")
     return float(((values[1:] + values[:-1]) / 2).mean())
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's correlation of two maps of one shape, -1 to 1; NaN when one is even throughout.
+    """Spearman's rank correlation of two maps of equal shape, -1 to 1; NaN if one is constant.
 
-    The measure of Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018: a map that
-    stays the same when the weights it explains are randomised does not explain them.
+    The measure of Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018: a map that stays
+    the same when the weights are randomised does not explain them.
     """
     from scipy.stats import rankdata
 
     if one.shape != other.shape:
-        raise ValueError(f"maps must be of one shape, not {one.shape} and {other.shape}")
+        raise ValueError(f"maps must have the same shape, not {one.shape} and {other.shape}")
     ranks = [rankdata(values.ravel()) for values in (one, other)]
     if any(it.std() == 0 for it in ranks):
         return float("nan")
@@ -89,7 +89,7 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 def _check(heat: np.ndarray, truth: np.ndarray) -> None:
     if heat.shape != truth.shape:
-        raise ValueError(f"map {heat.shape} and truth {truth.shape} must be of one shape")
+        raise ValueError(f"map {heat.shape} and truth {truth.shape} must have the same shape")
     if truth.dtype != bool:
         raise ValueError(f"the truth must be bool, not {truth.dtype}")
     if not np.isfinite(heat).all():

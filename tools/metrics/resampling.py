@@ -1,8 +1,8 @@
-"""How sure a figure is: bootstraps over persons or originals, and paired tests.
+"""Confidence intervals and tests: bootstraps over persons or originals, paired differences, Holm.
 
-Groups are resampled, not images: images of one person, or frames of one film, are no independent
-evidence. A group whose scores are all missing is drawn too: that is part of the sample's luck.
-Intervals are 95 % percentile intervals. They cover too little with very few groups.
+Groups are resampled, not images: images of one person, or frames of one video, are not independent.
+A group whose scores are all missing is drawn too, as part of the sampling variation. Intervals are
+95 % percentile intervals; with very few groups their coverage is too low.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ Statistic = Callable[..., float]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much one system's figure exceeds another's, its interval, and how likely by chance."""
+    """Difference of two systems' metrics, with its 95 % interval and p-value."""
 
     value: float
     low: float
@@ -25,7 +25,7 @@ class Difference:
 
 
 def mean(values: ArrayLike) -> float:
-    """The mean of what was measured; NaN when nothing was."""
+    """Mean of the values that are not NaN; NaN if there are none."""
     array = np.asarray(values, float)
     known = array[~np.isnan(array)]
     return float(known.mean()) if len(known) else float("nan")
@@ -35,10 +35,10 @@ def interval(
     values: Sequence[float], *, seed: int = 0, rounds: int = 1000,
     statistic: Callable[..., np.ndarray] = np.nanmean,
 ) -> tuple[float, float]:  # fmt: skip
-    """The 95 % percentile bootstrap interval of a mean; one value a person or original.
+    """95 % percentile bootstrap interval of a mean, with one value per person or original.
 
-    Resampling persons, not images, keeps images of one person from posing as independent.
-    NaN edges for fewer than two values.
+    Resampling persons rather than images does not treat images of one person as independent. NaN
+    bounds for fewer than two values.
     """
     known = np.asarray([value for value in values if not np.isnan(value)], float)
     if len(known) < 2:
@@ -50,7 +50,7 @@ def interval(
 
 
 def resamples(groups: ArrayLike, *, seed: int = 0, rounds: int = 1000) -> Iterator[np.ndarray]:
-    """Weights (n,) int of the rows, round by round: how often each row's group was drawn.
+    """Yield bootstrap weights (n,) int per row: how often the row's group was drawn.
 
     As many groups are drawn as there are, with replacement. `groups` (n,) are names or numbers.
     """
@@ -66,9 +66,9 @@ def resamples(groups: ArrayLike, *, seed: int = 0, rounds: int = 1000) -> Iterat
 def grouped_interval(
     statistic: Statistic, groups: ArrayLike, *arrays: ArrayLike, seed: int = 0, rounds: int = 1000
 ) -> tuple[float, float]:
-    """The interval of `statistic(*arrays)`, arrays (n, …) of rows that belong to groups (n,).
+    """Bootstrap interval of `statistic(*arrays)`; arrays (n, …) have rows in groups (n,).
 
-    Rounds in which the statistic is undefined (NaN) do not count; NaN edges without two groups.
+    Rounds with an undefined statistic (NaN) are excluded; NaN bounds with fewer than two groups.
     """
     values = _rounds(statistic, groups, (arrays,), seed=seed, rounds=rounds)[:, 0]
     return _edges(values)
@@ -80,8 +80,8 @@ def paired_difference(
 ) -> Difference:  # fmt: skip
     """statistic(*a_arrays) − statistic(*b_arrays), both resampled by the same draws of groups.
 
-    Two-sided: p = 2 · min(share of rounds with a difference ≤ 0, share with one ≥ 0), at most 1
-    and at least 1/rounds, which is all that so many rounds can tell. NaN where undefined.
+    Two-sided: p = 2 · min(share of rounds with a difference ≤ 0, share with one ≥ 0), at most 1 and
+    at least 1/rounds, the resolution of that many rounds. NaN if undefined.
     """
     both = _rounds(statistic, groups, (a_arrays, b_arrays), seed=seed, rounds=rounds)
     drawn = both[:, 0] - both[:, 1]
@@ -98,11 +98,11 @@ def _rounds(
     statistic: Statistic, groups: ArrayLike, systems: Sequence[Sequence[ArrayLike]],
     *, seed: int, rounds: int,
 ) -> np.ndarray:  # fmt: skip
-    """The statistic (rounds, systems) of each draw; no rounds when there is nothing to draw."""
+    """The statistic (rounds, systems) of each draw; no rounds with fewer than two groups."""
     columns = [[np.asarray(array) for array in arrays] for arrays in systems]
     rows = np.asarray(groups)
     if any(len(array) != len(rows) for arrays in columns for array in arrays):
-        raise ValueError("arrays and groups are not rows of one list")
+        raise ValueError("arrays and groups must have the same length")
     if len(np.unique(rows)) < 2:
         return np.empty((0, len(columns)))
     found = []
@@ -123,7 +123,7 @@ def _edges(values: np.ndarray) -> tuple[float, float]:
 def auc_interval(
     scores: ArrayLike, labels: ArrayLike, groups: ArrayLike, *, seed: int = 0, rounds: int = 1000
 ) -> tuple[float, float]:
-    """What `grouped_interval(auc, groups, scores, labels)` gives, many times faster."""
+    """Same result as `grouped_interval(auc, groups, scores, labels)`, many times faster."""
     values, flags = np.asarray(scores, float), np.asarray(labels, bool)
     if len(np.unique(np.asarray(groups))) < 2:
         return float("nan"), float("nan")
@@ -136,10 +136,10 @@ def auc_interval(
 
 
 def weighted_auc(ranks: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
-    """The weighted share of pairs in which the forged one ranks higher, ties counting half.
+    """Weighted share of pairs in which the forged one ranks higher, ties count half.
 
-    `ranks` (n,) are integers from 0, equal for equal scores: sorting once serves every round of
-    a bootstrap. NaN when a kind has no weight.
+    `ranks` (n,) are integers from 0, equal for equal scores: one sort serves every bootstrap round.
+    NaN if a class has no weight.
     """
     levels = int(ranks.max(initial=-1)) + 1
     forged = np.bincount(ranks[labels], weights[labels], levels)
@@ -150,7 +150,7 @@ def weighted_auc(ranks: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> 
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction for so many comparisons at once; NaN stays and does not count."""
+    """Holm's step-down correction for multiple comparisons; NaN stays NaN and is not counted."""
     adjusted = np.asarray(p_values, float).copy()
     known = np.flatnonzero(~np.isnan(adjusted))
     order = known[np.argsort(adjusted[known], kind="stable")]

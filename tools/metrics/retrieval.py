@@ -1,8 +1,8 @@
-"""Figures of one ranked list against what is relevant to its query.
+"""Retrieval metrics of one ranked list: AP, R@k, P@k, R-precision, reciprocal rank, NDCG.
 
-`relevant` says of each retrieved item, best first, whether it is relevant; `total` counts all
-relevant items, so that those never retrieved count as missed. A query with nothing to find
-(`total` 0) has no figure: NaN. Means over queries are `mean`'s, intervals `interval`'s.
+`relevant` flags each retrieved item, best first; `total` counts all relevant items, so those never
+retrieved count as missed. A query without relevant items (`total` 0) scores NaN. Use `mean` and
+`interval` to aggregate over queries.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 def average_precision(relevant: Sequence[bool], total: int) -> float:
     """AP = Σ_k precision(k) · relevant(k) / total, over a ranked list.
 
-    scikit-learn's `average_precision_score` is not this: it takes every relevant item as
+    Differs from scikit-learn's `average_precision_score`, which assumes every relevant item was
     retrieved, and averages over tied ranks.
     """
     if total == 0:
@@ -24,26 +24,25 @@ def average_precision(relevant: Sequence[bool], total: int) -> float:
 
 
 def recall_at(relevant: Sequence[bool], total: int, k: int) -> float:
-    """R@k: the share of all relevant items that is among the first k."""
+    """R@k: the share of all relevant items among the first k."""
     return _hits(relevant, k) / total if total else float("nan")
 
 
 def precision_at(relevant: Sequence[bool], total: int, k: int) -> float:
-    """P@k: the share of relevant ones among the first k; places left empty count as wrong.
+    """P@k: the share of relevant items among the first k; empty ranks count as wrong.
 
-    NaN where nothing is relevant, as the other figures, so that all are means over the same
-    queries.
+    NaN if nothing is relevant, like the other metrics, so that all are means over the same queries.
     """
     return _hits(relevant, k) / k if total else float("nan")
 
 
 def r_precision(relevant: Sequence[bool], total: int) -> float:
-    """The precision among as many items as are relevant; perfect lists reach 1 whatever `total`."""
+    """Precision at k = `total`: a perfect list scores 1."""
     return precision_at(relevant, total, total) if total else float("nan")
 
 
 def reciprocal_rank(relevant: Sequence[bool], total: int) -> float:
-    """1 / rank of the first relevant item; 0 when all were missed. Its mean is the MRR."""
+    """1 / rank of the first relevant item; 0 if none was retrieved. Its mean is the MRR."""
     if total == 0:
         return float("nan")
     ranks = np.flatnonzero(np.asarray(relevant, bool)) + 1
@@ -51,11 +50,11 @@ def reciprocal_rank(relevant: Sequence[bool], total: int) -> float:
 
 
 def ndcg_at(gains: Sequence[float], ideal_gains: Sequence[float], k: int) -> float:
-    """DCG@k of the list by that of the best list there could be; DCG = Σ gain / log2(1 + rank).
+    """NDCG@k: DCG@k of the list divided by that of the ideal list; DCG = Σ gain / log2(1 + rank).
 
     `gains` of the retrieved items, best first; `ideal_gains` of everything in the gallery, in any
-    order. Gains count as they are (Järvelin & Kekäläinen 2002), not as 2^gain − 1. NaN when
-    nothing has a gain. scikit-learn's `ndcg_score` cannot know what was never retrieved.
+    order. Gains are linear (Järvelin & Kekäläinen 2002), not 2^gain − 1. NaN if nothing has a gain.
+    scikit-learn's `ndcg_score` cannot account for items that were never retrieved.
     """
     _require_positive(k)
     ideal = _dcg(sorted(ideal_gains, reverse=True), k)
@@ -74,4 +73,4 @@ def _hits(relevant: Sequence[bool], k: int) -> int:
 
 def _require_positive(k: int) -> None:
     if k < 1:
-        raise ValueError(f"k counts ranks from 1, got {k!r}")
+        raise ValueError(f"k must be 1 or more, not {k!r}")

@@ -1,1 +1,1 @@
-"""The verdict: the rule, its calibration, the evidence, and how both are put into words."""
+"""The verdict: decision rule, calibration, evidence and their wording."""

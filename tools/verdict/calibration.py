@@ -1,9 +1,9 @@
-"""From raw scores to calibrated probabilities, and the bands in which nobody should decide.
+"""Score calibration and conformal inconclusive bands.
 
 Logistic calibration and fusion (`LogisticCalibrator`), the conformal review band
-(`InconclusiveBand`) and the place of a score among authentic photographs (`ReferenceDistribution`).
-Parameters are data, fitted person-disjoint by `tools.training.calibration.verdict`; nothing here is
-learnt.
+(`InconclusiveBand`) and the percentile of a score among authentic photographs
+(`ReferenceDistribution`). Parameters are data, fitted person-disjoint by
+`tools.training.calibration.verdict`; nothing is trained here.
 """
 
 from collections import Counter
@@ -19,10 +19,10 @@ Scores = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class LogisticCalibrator:
-    """p = sigmoid(bias + Σ weight · (score − mean) / scale): Platt scaling with one score or many.
+    """p = sigmoid(bias + Σ weight · (score − mean) / scale): Platt scaling of one or more scores.
 
     With several scores this is the logistic fusion of `methods`: an L2-regularised regression on
-    standardised scores. A single missing score makes the probability missing.
+    standardised scores. If one score is missing, so is the probability.
     """
 
     features: tuple[str, ...]
@@ -32,7 +32,7 @@ class LogisticCalibrator:
     bias: float
 
     def logit(self, scores: Scores) -> float | None:
-        """The fused log-odds, or None when any score it needs was not measured."""
+        """The fused log-odds, or None if a required score was not measured."""
         total = self.bias
         for name, mean, scale, weight in zip(
             self.features, self.means, self.scales, self.weights, strict=True
@@ -44,13 +44,13 @@ class LogisticCalibrator:
         return float(total)
 
     def probability(self, scores: Scores) -> float | None:
-        """The calibrated probability in (0, 1), or None when a score is missing."""
+        """The calibrated probability in (0, 1), or None if a score is missing."""
         logit = self.logit(scores)
         return None if logit is None else float(1.0 / (1.0 + np.exp(-np.clip(logit, -40, 40))))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "LogisticCalibrator":
-        """Read what `dataclasses.asdict` wrote."""
+        """From the output of `dataclasses.asdict`."""
         return cls(
             features=tuple(data["features"]),
             means=tuple(data["means"]),
@@ -61,19 +61,19 @@ class LogisticCalibrator:
 
 
 BandPosition = Literal["low", "within", "high"]
-"""Where a probability lies: below its inconclusive band, in it, or above."""
+"""Position of a probability: below its inconclusive band, within it, or above."""
 
 
 @dataclass(frozen=True, slots=True)
 class InconclusiveBand:
     """Probabilities from `low` to `high`, both edges included, are inconclusive.
 
-    Of a person never seen, a sample for which the claim is false exceeds `high` with a chance of
-    at most `alpha_high`, and one for which it is true lies below `low` with a chance of at most
-    `alpha_low` (conformal prediction for hierarchical data: Lee, Barber & Willett 2023; samples
-    of one person are a cluster, so many photos of a few persons promise little). `persons_false`
-    and `persons_true` were counted; with fewer than 1/α − 1 nothing can be promised, and that
-    edge is 1, or 0. They are None where nobody counted.
+    For an unseen person, a sample for which the claim is false exceeds `high` with a probability of
+    at most `alpha_high`, and one for which it is true lies below `low` with a probability of at
+    most `alpha_low` (conformal prediction for hierarchical data: Lee, Barber & Willett 2023; the
+    samples of one person are a cluster, so many photos of a few persons guarantee little).
+    `persons_false` and `persons_true` are the numbers of persons; with fewer than 1/α − 1 there is
+    no guarantee, and that edge is 1, or 0. They are None if not counted.
     """
 
     low: float
@@ -85,16 +85,16 @@ class InconclusiveBand:
 
     @property
     def guarantees_high(self) -> bool:
-        """Whether there were persons enough to call anything high."""
+        """Whether there were enough persons for a guarantee above the band."""
         return self.high < 1 and _enough(self.persons_false, self.alpha_high)
 
     @property
     def guarantees_low(self) -> bool:
-        """Whether there were persons enough to call anything low."""
+        """Whether there were enough persons for a guarantee below the band."""
         return self.low > 0 and _enough(self.persons_true, self.alpha_low)
 
     def place(self, probability: float) -> BandPosition:
-        """'low', 'within' or 'high'; whatever equals an edge is within."""
+        """'low', 'within' or 'high'; values equal to an edge are within."""
         if probability > self.high:
             return "high"
         return "low" if probability < self.low else "within"
@@ -110,11 +110,11 @@ class InconclusiveBand:
         persons_false: Sequence[Hashable] | None = None,
         persons_true: Sequence[Hashable] | None = None,
     ) -> "InconclusiveBand":
-        """Fit both edges; where the classes are so far apart that they cross, they meet halfway.
+        """Fit both edges; if well-separated classes make the edges cross, both move to the middle.
 
-        `persons_false` and `persons_true` name whom each sample shows; without them each sample
-        counts as a person. The band always holds 0.5: a claim that is more likely wrong than
-        right is not made, however few of the validation samples would have suffered from it.
+        `persons_false` and `persons_true` name the person in each sample; without them each sample
+        counts as one person. The band always contains 0.5: a claim that is more likely wrong than
+        right is never made, even if few validation samples contradict it.
         """
         false, count_false = _weighed(probabilities_false, persons_false)
         true, count_true = _weighed([1.0 - it for it in probabilities_true], persons_true)
@@ -126,11 +126,11 @@ class InconclusiveBand:
 
 
 _Weighed = list[tuple[float, float]]
-"""Values in rising order, each with its weight; what is missing to 1 lies above them all."""
+"""Values in ascending order with their weights; the weight missing to 1 lies above them all."""
 
 
 def _weighed(values: Sequence[float], persons: Sequence[Hashable] | None) -> tuple[_Weighed, int]:
-    """Every person weighs the same, the person never seen included; and how many there are."""
+    """Give every person equal weight, including one unseen person; also returns their number."""
     of = list(range(len(values))) if persons is None else list(persons)
     counts = Counter(of)
     weights = [1.0 / ((len(counts) + 1) * counts[person]) for person in of]
@@ -138,7 +138,7 @@ def _weighed(values: Sequence[float], persons: Sequence[Hashable] | None) -> tup
 
 
 def _upper(weighed: _Weighed, alpha: float, *, otherwise: float = 1.0) -> float:
-    """The lowest value below or at which 1 − alpha of the weight lies, if there is one."""
+    """The lowest value with at least 1 − alpha of the weight at or below it, or `otherwise`."""
     total = 0.0
     for value, weight in weighed:
         total += weight
@@ -150,9 +150,9 @@ def _upper(weighed: _Weighed, alpha: float, *, otherwise: float = 1.0) -> float:
 def conformal_threshold(
     values: Sequence[float], alpha: float, *, persons: Sequence[Hashable]
 ) -> float:
-    """What a sample of a person never seen exceeds with a chance of at most alpha; else infinity.
+    """Value that a sample of an unseen person exceeds with probability ≤ alpha; otherwise infinity.
 
-    The same as `InconclusiveBand.fit`, for values of any unit.
+    Like `InconclusiveBand.fit`, for values of any unit.
     """
     weighed, count = _weighed(values, persons)
     return _upper(weighed, alpha, otherwise=float("inf")) if _enough(count, alpha) else float("inf")
@@ -164,7 +164,7 @@ def _enough(persons: int | None, alpha: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceDistribution:
-    """The distribution of one score over authentic validation photographs, as 101 quantiles."""
+    """Distribution of one score over authentic validation photographs, as 101 quantiles."""
 
     quantiles: tuple[float, ...]
 
@@ -178,10 +178,10 @@ class ReferenceDistribution:
 
     @classmethod
     def fit(cls, values: Sequence[float]) -> "ReferenceDistribution":
-        """Summarise the scores of authentic photographs."""
+        """From the scores of authentic photographs."""
         return cls(tuple(float(q) for q in np.quantile(values, np.linspace(0, 1, 101))))
 
 
 def to_json(value: LogisticCalibrator | InconclusiveBand | ReferenceDistribution) -> dict[str, Any]:
-    """A JSON-able dict of the parameters."""
+    """The parameters as a JSON-serialisable dict."""
     return asdict(value)

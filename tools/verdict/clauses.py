@@ -1,8 +1,8 @@
-"""Facts as clauses: what stands in a sentence where a model cites one.
+"""Clauses for facts: the text that replaces a citation in a sentence.
 
-A clause is complete: it names whom it is about and says what was measured, so that no words
-around it can give it to another hit or to another measure. `{it}` and `{its}` stand for the
-subject, which is named once a sentence. Values are added by whoever shows the clause.
+A clause is complete: it names its subject and the measurement, so that the words around it cannot
+attribute it to another hit or measure. `{it}` and `{its}` stand for the subject, which is named
+once per sentence. The code that displays a clause adds its value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from tools.verdict.interpretation import UNCALIBRATED
 _NAMES: Mapping[str, str] = {
     "E23": "distance from the query photos, place by place,",
 }
-"""Names of measures that need other words in a sentence."""
+"""Names of measures that need different wording in a sentence."""
 
 _READINGS: Mapping[str, Mapping[str, str]] = {
     "P1": {
@@ -89,7 +89,7 @@ _WORDED: Mapping[str, str] = {
 
 
 def clause(fact: Fact) -> str:
-    """The clause of a fact, with `{it}`, `{its}` where its subject belongs; without its value."""
+    """The clause of a fact, with `{it}` and `{its}` for its subject, without its value."""
     handle = parse_handle(fact.id)
     if handle.kind in ("S", "G"):
         return fact.reads if fact.unit == IN_WORDS else f"{_counted(fact)}"
@@ -109,7 +109,7 @@ def clause(fact: Fact) -> str:
 
 
 def display_name(short: str, name: str) -> str:
-    """What a measure is called in a sentence; `short` is its id without a subject: E3."""
+    """Name of a measure in a sentence; `short` is its id without a subject: E3."""
     return _NAMES.get(short, name)
 
 
@@ -144,14 +144,14 @@ def join_with_and(items: Sequence[str]) -> str:
 
 
 def format_hit_ranges(numbers: Sequence[int]) -> str:
-    """`H1, H3 to H6 and H9`: hits by their numbers, three and more in a row as one."""
+    """`H1, H3 to H6 and H9`: hits by number, with runs of three or more as ranges."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
             runs[-1].append(number)
         else:
             runs.append([number])
-    said: list[str] = []
+    parts: list[str] = []
     for run in runs:
-        said += [f"H{run[0]} to H{run[-1]}"] if len(run) > 2 else [f"H{it}" for it in run]
-    return join_with_and(said)
+        parts += [f"H{run[0]} to H{run[-1]}"] if len(run) > 2 else [f"H{hit}" for hit in run]
+    return join_with_and(parts)

@@ -1,9 +1,9 @@
-"""Evidence: measured facts with an id, a value, a unit, the method and its known limits.
+"""Evidence: measured facts with an id, value, unit, method and known limits.
 
-Two tables say how each raw score is named and read: `MEASURES`, of what every face in a gallery
-has, and `RERANK_ONLY_MEASURES`, of what a closer look at the leading hits adds. `collect_evidence`
-turns the scores of one hit into E1, E2 … by fixed numbers; E11 to E17 are a map's regions
-(`tools.localisers.regions`). What was not measured is listed as such, never as zero.
+Two tables define the name and interpretation of each raw score: `MEASURES`, for every face in a
+gallery, and `RERANK_ONLY_MEASURES`, added by reranking the leading hits. `collect_evidence` turns
+the scores of one hit into E1, E2 … with fixed numbers; E11 to E17 are a map's regions
+(`tools.localisers.regions`). Missing measurements are listed as not measured, never as zero.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from tools.verdict.rule import VerdictRule
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How one score is named, in which unit, by which method, and what it does not show."""
+    """Name, unit, method and limits of one score."""
 
     score: str
     name: str
@@ -31,9 +31,9 @@ class Measure:
 class Evidence:
     """One measured fact about a hit.
 
-    `value` is None when it was not measured; `share_of_authentic_below` places it among
-    authentic validation photographs (0..1; None where no such reference exists). `reads` is a
-    word or two without digits: how the value is to be understood.
+    `value` is None if not measured; `share_of_authentic_below` is its percentile among authentic
+    validation photographs (0..1; None without such a reference). `reads` is the interpretation, a
+    word or two without digits.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Evidence:
     reads: str = NOT_MEASURED
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able dict; a missing value is null."""
+        """A JSON-serialisable dict; a missing value is null."""
         return {
             "id": self.id,
             "name": self.name,
@@ -187,14 +187,14 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
         "A face that was forged faintly or compressed strongly hardly stands out.",
     ),
 )  # fmt: skip
-"""Measured on leading hits only, because each reads pictures again."""
+"""Measured on leading hits only, because each reads images again."""
 
 FIRST_RERANK_NUMBER = 18
-"""Their first number; the ones between belong to the regions of a map."""
+"""First evidence number of the reranking measures; E11 to E17 are the regions of a map."""
 
 
 def numbered_measures() -> tuple[tuple[int, Measure], ...]:
-    """Every measure with the number that it has in all evidence."""
+    """Every measure with its fixed evidence number."""
     return (*enumerate(MEASURES, 1), *enumerate(RERANK_ONLY_MEASURES, FIRST_RERANK_NUMBER))
 
 
@@ -204,10 +204,10 @@ def collect_evidence(
     *,
     rule: VerdictRule | None = None,
 ) -> tuple[Evidence, ...]:
-    """All measures of one hit, by their numbers; of `RERANK_ONLY_MEASURES` the requested ones.
+    """All measures of one hit, by number; those of `RERANK_ONLY_MEASURES` only if in `scores`.
 
-    Ids are the same for every hit, so that E2 always means the same kind of measurement. `rule`
-    says how values read; without it some read "not calibrated".
+    Ids are the same for every hit, so E2 always means the same kind of measurement. `rule`
+    interprets the values; without it some read "not calibrated".
     """
     return tuple(
         _evidence(number, measure, scores, references, rule)

@@ -1,7 +1,7 @@
-"""What measures, verdicts and terms mean, in a sentence or two: the only definitions shown.
+"""Glossary of measures, verdicts and terms, a sentence or two each: the only definitions shown.
 
-`MEANINGS` are clauses that a text cites as `[about.E2]`; `GLOSSARY_SECTIONS` are the words of the
-screens, found by `tools.verdict.term_lookup`.
+`MEANINGS` are clauses that a text cites as `[about.E2]`; `GLOSSARY_SECTIONS` are the terms on the
+screens, looked up by `tools.verdict.term_lookup`.
 """
 
 from collections.abc import Mapping
@@ -71,7 +71,7 @@ MEANINGS: Mapping[str, str] = {
 
 
 _Rows = tuple[tuple[str, str], ...]
-"""Terms with their meanings; names after a `|` are other words for the first one."""
+"""Terms with their meanings; further names of a term follow after `|`."""
 
 _VERDICT_TERMS: _Rows = (
     (
@@ -389,4 +389,4 @@ GLOSSARY_SECTIONS: Mapping[str, _Rows] = {
     "Statistics": _STATISTICS_TERMS,
     "Conversation": _CHAT_TERMS,
 }
-"""The terms as they are listed."""
+"""The terms, in the order displayed."""

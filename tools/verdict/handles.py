@@ -1,11 +1,11 @@
-"""Handles: the short names by which a model, the screen and a case speak of what was measured.
+"""Handles: short names for measured facts, used by the chat model, the screen and the case.
 
-`Q1` is a query photo, `H3` the third hit of the latest search, `C1` a comparison of two faces.
-A fact is cited in square brackets, and the application puts a whole clause where it stands:
+`Q1` is a query photo, `H3` the third hit of the latest search, `C1` a comparison of two faces. A
+fact is cited in square brackets, and the application replaces the citation by a whole clause:
 `[H3.E2]` evidence, `[H3.P1]` a calibrated probability, `[H3.verdict]`, `[H3.regions]`, `[H3.file]`,
-`[Q1.faces]`, `[S2]` a count of the latest search, `[hits.inconclusive]` which hits got a verdict,
-`[G1]` a count of the gallery, `[about.E2]` what a measure means. Some have second names that read
-better (`ALIASES`). The model never sees a path, never types a number and never a verdict.
+`[Q1.faces]`, `[S2]` a count of the latest search, `[hits.inconclusive]` the hits with a verdict,
+`[G1]` a count of the gallery, `[about.E2]` the meaning of a measure. Some have more readable
+aliases (`ALIASES`). The model never sees a path and never writes a number or a verdict.
 """
 
 import re
@@ -28,7 +28,7 @@ ALIASES = {
     "count.all": "S8",
     "gallery": "G5",
 }
-"""Second names of facts; the first three follow a subject, as in `H3.identity`."""
+"""Aliases of facts; the first three follow a subject, as in `H3.identity`."""
 
 _SUBJECT = r"[QHC][1-9]\d{0,2}"
 _OF_SUBJECT = r"[EP][1-9]\d?|verdict|regions|file|faces|identity|forgery|impersonation"
@@ -47,10 +47,10 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """A handle taken apart: `subject` "H3" (empty for counts), `kind` of fact, its `number`.
+    """A parsed handle: `subject` "H3" (empty for counts), `kind` of fact, and its `number`.
 
-    `kind` is "E", "P", "S" or "G" with a number, a word ("verdict", "hits.copy") with number 0,
-    and empty for a bare subject, whose number is its own.
+    `kind` is "E", "P", "S" or "G" with a number; or a word ("verdict", "hits.copy") with number 0;
+    or empty for a bare subject, whose own number it is.
     """
 
     subject: str
@@ -64,16 +64,16 @@ class Handle:
 
     @property
     def group(self) -> str:
-        """What facts are kept under: the subject, else "S", "G", "hits" or "about"."""
+        """Key under which facts are stored: the subject, or "S", "G", "hits" or "about"."""
         if self.kind == "faces":
             return str(self)
         return self.subject or self.kind.partition(".")[0]
 
 
 def parse_handle(text: str) -> Handle:
-    """Read `H3`, `H3.E2`, `H3.verdict`, `S1` or `hits.copy`, with or without square brackets.
+    """Parse `H3`, `H3.E2`, `H3.verdict`, `S1` or `hits.copy`, with or without square brackets.
 
-    Second names become first ones. Raises ToolError when it is none of them.
+    Aliases are resolved. Raises ToolError for anything else.
     """
     bare = text.strip().removeprefix("[").removesuffix("]")
     if match := SUBJECT_PATTERN.fullmatch(bare):
@@ -91,19 +91,19 @@ def parse_handle(text: str) -> Handle:
 
 
 def cited_handles(text: str) -> tuple[str, ...]:
-    """The first names of all facts that a text cites, in order, repeated ones too."""
+    """Handles of all facts cited in a text, with aliases resolved, in order, with repetitions."""
     return tuple(str(parse_handle(it)) for it in CITATION_PATTERN.findall(text))
 
 
 def quote_untrusted(text: object, *, longest: int = 60) -> str:
-    """Text from outside as data between double quotes; see `sanitise_text`."""
+    """Untrusted text in double quotes, as data; see `sanitise_text`."""
     return f'"{sanitise_text(text, longest=longest)}"'
 
 
 def sanitise_text(text: object, *, longest: int = 60) -> str:
-    """Text from outside: cut, on one line, without control characters or double quotes.
+    """Untrusted text on one line, truncated, without control characters or double quotes.
 
-    For file names, metadata and arguments: whatever they say, they are shown, never obeyed.
+    For file names, metadata and arguments: they are displayed, and never followed as instructions.
     """
     plain = "".join(c if c.isprintable() else " " for c in str(text))
     plain = " ".join(plain.replace('"', "'").split())
@@ -112,12 +112,12 @@ def sanitise_text(text: object, *, longest: int = 60) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that a text may cite: one measured value and how it is to be read.
+    """A citable fact: one measured value and its interpretation.
 
-    `reads` is a word or two without digits; `value` is None when it was not measured, and where
-    `unit` is `IN_WORDS`: then `reads` is all there is. `share_of_authentic_below` (0..1) places it
-    among authentic validation photographs. `whom` names its subject in a sentence, where that is
-    not the handle's own ("Q1 and H3" of a comparison).
+    `reads` is a word or two without digits; `value` is None if not measured, or if `unit` is
+    `IN_WORDS`: then `reads` is the whole fact. `share_of_authentic_below` (0..1) is its percentile
+    among authentic validation photographs. `whom` names its subject in a sentence if that is not
+    the handle's own ("Q1 and H3" of a comparison).
     """
 
     id: str
@@ -132,7 +132,7 @@ class Fact:
 
     @property
     def shown(self) -> str:
-        """The value with its unit, as people read it."""
+        """The value with its unit, for display."""
         if self.unit == IN_WORDS:
             return self.reads
         if self.value is None:
@@ -149,7 +149,7 @@ class Fact:
         return f"{self.value:.{digits}f} {self.unit}".strip()
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able dict; a missing value is null."""
+        """A JSON-serialisable dict; a missing value is null."""
         return {
             "id": self.id,
             "name": self.name,
@@ -167,12 +167,12 @@ class Fact:
 PROBABILITY = "probability"
 IN_WORDS = "in words"
 SHARE = "share"
-"""How the unit of a share begins, as in "share of retakes": it is shown as a percentage."""
+"""Prefix of share units, as in "share of retakes"; displayed as a percentage."""
 COUNTS = {"faces": "face", "images": "image", "files": "file"}
 
 
 def format_percent(probability: float | None) -> str:
-    """A probability as people read it; never 0 % or 100 %, which no measurement supports."""
+    """A probability as text; never 0 % or 100 %, which no measurement supports."""
     if probability is None:
         return NOT_MEASURED
     if probability >= 0.995:

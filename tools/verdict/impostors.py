@@ -1,8 +1,8 @@
-"""How alike the likeliest of many strangers is: what identity must exceed in a gallery of n faces.
+"""Impostor threshold: the similarity that identity must exceed in a gallery of n faces.
 
-One face against one stranger is one chance to be wrong; a gallery of n faces holds n of them. The
-edge here bounds the chance that *any* of n strangers passes. It is fitted on queries of persons
-whom nothing was trained on, each against one photograph of every stranger.
+One face against one stranger is one chance of a false match; a gallery of n faces has n chances.
+The threshold bounds the probability that *any* of n strangers exceeds it. It is fitted on queries
+of persons that no part was trained on, each against one photograph of every stranger.
 """
 
 import math
@@ -14,19 +14,19 @@ import numpy as np
 
 Sizes = tuple[int, ...]
 DECADE = (1, 2, 5)
-"""Gallery sizes at which edges are fitted, times powers of ten."""
+"""Gallery sizes at which thresholds are fitted, times powers of ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImpostorThreshold:
-    """Cosine similarities that the likeliest of n strangers exceeds in at most `alpha` of searches.
+    """Cosine similarities that the most similar of n strangers exceeds in ≤ `alpha` of searches.
 
-    `edges` belong to `sizes` (faces), both in rising order; between them the edge is linear in
-    log n. Beyond the last size nothing was measured: the steepest rise of the last decade goes on,
-    and `measured` is False. `queries` persons were asked for; with fewer than 1/alpha − 1 of them
-    nothing can be promised, and no similarity is enough.
-    Does not show: strangers that resemble each other less at random than news photographs do, as
-    relatives, look-alikes and children.
+    `edges` are the thresholds for `sizes` (faces), both ascending; between sizes they are linear in
+    log n. Beyond the last size nothing was measured: the steepest rise of the last decade is
+    extrapolated, and `measured` is False. `queries` is the number of query persons; with fewer than
+    1/alpha − 1 there is no guarantee, and no similarity is sufficient. Does not show: strangers
+    more similar than random people in news photographs, such as relatives, look-alikes and
+    children.
     """
 
     alpha: float
@@ -36,23 +36,23 @@ class ImpostorThreshold:
     queries: int
 
     def threshold(self, faces: int) -> float:
-        """The cosine similarity that is exceeded by chance too rarely, among so many faces."""
+        """The cosine similarity threshold for a gallery of this many faces."""
         size, last = math.log(max(faces, 1)), math.log(self.sizes[-1])
         inside = float(np.interp(size, np.log(self.sizes), self.edges))
         return inside + self.rise * max(0.0, size - last)
 
     def measured(self, faces: int) -> bool:
-        """Whether so many strangers were looked at, or the edge goes on from fewer."""
+        """Whether the threshold was measured for this many strangers, not extrapolated."""
         return faces <= self.sizes[-1]
 
     @property
     def has_guarantee(self) -> bool:
-        """Whether there were persons enough for `alpha`."""
+        """Whether there were enough query persons for `alpha`."""
         return self.queries + 1 >= 1 / self.alpha
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ImpostorThreshold":
-        """Read what `dataclasses.asdict` wrote."""
+        """From the output of `dataclasses.asdict`."""
         return cls(
             float(data["alpha"]), tuple(data["sizes"]), tuple(data["edges"]),
             float(data["rise"]), int(data["queries"]),
@@ -60,16 +60,16 @@ class ImpostorThreshold:
 
     @classmethod
     def fit(cls, similarities: np.ndarray, *, alpha: float) -> "ImpostorThreshold":
-        """Fit on cosines (queries, strangers), NaN where a query and a photo are one person.
+        """Fit on cosines (queries, strangers), NaN where query and photo show the same person.
 
-        Of each query's strangers every choice of n is as likely; the chance that one of them
-        exceeds the edge is averaged over queries, and one query more, never seen, counts as one
-        that is always exceeded (split conformal prediction over persons).
+        Every subset of n strangers of a query is equally likely. The probability that one of them
+        exceeds the threshold is averaged over queries; one unseen query counts as always exceeded
+        (split conformal prediction over persons).
         """
         rows = [np.sort(row[np.isfinite(row)]) for row in similarities]
         most = min((len(row) for row in rows), default=0)
         if not most:
-            raise ValueError("a stranger's similarity needs queries and strangers")
+            raise ValueError("an impostor threshold needs queries and strangers")
         sizes = _sizes(most)
         found = [_edge(rows, size, alpha) for size in sizes]
         edges = np.maximum.accumulate(found)
@@ -83,7 +83,7 @@ def _sizes(most: int) -> Sizes:
 
 
 def _edge(rows: Sequence[np.ndarray], size: int, alpha: float) -> float:
-    """The lowest similarity that is exceeded rarely enough; above 1 where none is."""
+    """The lowest similarity exceeded in at most `alpha` of searches; above 1 if there is none."""
     low, high = -1.0, 1.0
     if _exceeded(rows, size, high) > alpha:
         return 1.0 + 1e-6
@@ -97,14 +97,14 @@ def _edge(rows: Sequence[np.ndarray], size: int, alpha: float) -> float:
 
 
 def _exceeded(rows: Sequence[np.ndarray], size: int, edge: float) -> float:
-    """How often any of `size` strangers exceeds the edge, a query never seen counted as always."""
+    """How often any of `size` strangers exceeds the edge; an unseen query counts as always."""
     chances = [_any(len(row), len(row) - int(np.searchsorted(row, edge, "right")), size)
                for row in rows]  # fmt: skip
     return (sum(chances) + 1) / (len(rows) + 1)
 
 
 def _any(total: int, above: int, drawn: int) -> float:
-    """The chance that `drawn` of `total` hold one of the `above` (hypergeometric)."""
+    """Probability that `drawn` of `total` include one of the `above` (hypergeometric)."""
     if drawn > total - above:
         return 1.0 if above else 0.0
     spared = _log_choices(total - above, drawn) - _log_choices(total, drawn)

@@ -1,7 +1,7 @@
-"""How measured values read: a word or two, chosen by the fitted rule, never by a language model.
+"""Interprets measured values in a word or two, by the fitted rule and never by a language model.
 
-A model that puts evidence into words gets these readings and no numbers, so that what counts as
-high is decided here, once, for prompts, screen and reports alike.
+A model that writes about evidence gets these readings instead of numbers, so the thresholds are
+decided here, once, for prompts, screen and reports.
 """
 
 import math
@@ -13,21 +13,18 @@ from tools.verdict.handles import NOT_MEASURED
 from tools.verdict.rule import Assessment, VerdictRule
 
 UNCALIBRATED = "not calibrated"
-"""A value was measured, but this profile has nothing to read it by."""
+"""A value was measured, but this profile has no threshold for it."""
 
 HIGH_SHARE, RAISED_SHARE = 0.95, 0.80
 """A forgery score is high, or raised, when it exceeds this share of authentic photographs."""
 
 ALIKE_COSINE = 0.70
-"""Face crops look alike from here on.
-
-Of 162 authentic pairs of one person (LFW's validation persons, pocket encoder) one in a hundred
-lies below; so do pairs of strangers hardly more often: it is the make of a photograph that the
-encoder sees, not who is in it.
-"""
+"""Threshold from which face crops look alike. Of 162 authentic pairs of one person (LFW's
+validation persons, pocket encoder) one in a hundred lies below; pairs of strangers lie below hardly
+more often: the encoder sees the style of a photograph, not the identity."""
 
 STEADY, CHANGES = "steady", "changes"
-"""Whether the verdict stayed in all mild retakes of the picture, or did not in some."""
+"""Whether the verdict stayed the same in all mild retakes of the image, or changed in some."""
 
 UNCERTAIN = "uncertain"
 
@@ -49,11 +46,11 @@ _IMPERSONATION = {
 def interpret_score(
     name: str, scores: Scores, *, share: float | None, rule: VerdictRule | None
 ) -> str:
-    """The reading of one raw score, by its name in `tools.verdict.evidence.MEASURES`.
+    """The interpretation of one raw score, by its name in `tools.verdict.evidence.MEASURES`.
 
-    `share` is the share of authentic photographs that score lower. Of the measures of a closer
-    look those of which more means forged read by it, as forgery scores do; a second embedder's
-    similarity is not among them, so that it reads as not calibrated.
+    `share` is the share of authentic photographs that score lower. Reranking measures that rise
+    with forgery are interpreted by it, like forgery scores; a second embedder's similarity does
+    not, so it reads as not calibrated.
     """
     value = scores.get(name)
     if value is None:
@@ -74,8 +71,8 @@ def interpret_score(
         case "query/same_photograph":
             return "same photograph" if value else "another photograph"
         case "query/face_linear_difference" if rule is not None:
-            return _beside_query(value, rule.references.get("face/unifd_linear"))
-    return UNCALIBRATED if share is None else _standing(share)
+            return _interpret_difference(value, rule.references.get("face/unifd_linear"))
+    return UNCALIBRATED if share is None else _interpret_share(share)
 
 
 def interpret_identity(scores: Scores, rule: VerdictRule | None) -> str:
@@ -86,7 +83,7 @@ def interpret_identity(scores: Scores, rule: VerdictRule | None) -> str:
 
 
 def interpret_person(assessment: Assessment) -> str:
-    """Whether a hit is the query person, as the verdict has it: uncertain where retakes differ."""
+    """Whether a hit is the query person, by its verdict; uncertain if retakes differ."""
     return (
         UNCERTAIN
         if "identity" in assessment.unsteady
@@ -95,15 +92,15 @@ def interpret_person(assessment: Assessment) -> str:
 
 
 def interpret_forgery(assessment: Assessment) -> str:
-    """Whether a face was forged, by the band of the question that the rule asked about it.
+    """Whether a face was forged, by the band of the question that the rule used.
 
-    Uncertain too where mild retakes moved it to another side of that band.
+    Also uncertain if mild retakes moved it to another side of that band.
     """
     return UNCERTAIN if "forgery" in assessment.unsteady else _read(_FORGERY, assessment.fake_place)
 
 
 def interpret_forgery_position(place: BandPosition | None) -> str:
-    """Whether a face was forged, from where its probability lies in the band it was judged by."""
+    """Whether a face was forged, from the position of its probability relative to its band."""
     return _read(_FORGERY, place)
 
 
@@ -112,22 +109,23 @@ def _read(words: Mapping[BandPosition, str], place: BandPosition | None) -> str:
 
 
 def interpret_impersonation(assessment: Assessment) -> str:
-    """Whether a face impersonates the query person: the verdict, as a likelihood."""
+    """Whether a face impersonates the query person: the verdict as a likelihood."""
     if assessment.impersonation_probability is None:
         return NOT_MEASURED
     return _IMPERSONATION.get(assessment.verdict, NOT_MEASURED)
 
 
-def _standing(share: float) -> str:
+def _interpret_share(share: float) -> str:
     if share >= HIGH_SHARE:
         return "high"
     return "raised" if share >= RAISED_SHARE else "ordinary"
 
 
-def _beside_query(difference: float, authentic: ReferenceDistribution | None) -> str:
+def _interpret_difference(difference: float, authentic: ReferenceDistribution | None) -> str:
     if authentic is None:
         return UNCALIBRATED
-    # Two authentic photographs differ by √2 of one's spread: half of the middle 68 %.
+    # The difference of two authentic photographs has √2 times the standard deviation of one,
+    # which is half the width of the central 68 %.
     lower, upper = (
         authentic.quantiles[len(authentic.quantiles) * 16 // 100],
         authentic.quantiles[len(authentic.quantiles) * 84 // 100],

@@ -1,8 +1,8 @@
-"""The one rule that turns measurements into a verdict; no language model comes near it.
+"""The verdict rule: turns calibrated scores into a verdict, without any language model.
 
-Two axes, each with an inconclusive band: does the face depict the query person, and was it
-forged? Parameters come from `weights/verdict.json`, fitted on persons that no other part was
-trained on. A profile without fitted parameters measures scores but assesses nothing.
+Two axes, each with an inconclusive band: does the face depict the query person, and was it forged?
+Parameters come from `weights/verdict.json`, fitted on persons that no other part was trained on. A
+profile without fitted parameters measures scores but assesses nothing.
 """
 
 import json
@@ -31,27 +31,28 @@ VERDICTS: tuple[Verdict, ...] = (
 )  # fmt: skip
 
 
-# Of 1:1 to 1:400, what ranked the calibration half best (mAP 0.60 against 0.50 at even odds).
+# Of 1:1 to 1:400, the odds that ranked the calibration half best (mAP 0.60; 0.50 at even odds).
 CROWD_PRIOR_ODDS = 1 / 20
 PRIOR_IN_WORDS = "odds of 1 to 20, about one face in twenty-one"
-"""That any face is the query person's, as the ranking assumes before it looks."""
+"""Prior odds, assumed by the ranking, that a face is the query person's."""
 
 CLOSER_STAGE = "closer/"
-"""Before the name of a question in `fitted_on` that reads scores of the closer look."""
+"""Prefix in `fitted_on` of a question that uses reranking scores."""
 
 QuestionKind = Literal["alone", "with_query", "same_photo"]
-"""The questions about forgery: of a face by itself, beside the query, of the query photo itself."""
+"""Forgery questions: about a face alone, relative to the query, or for a copy of the query
+photo."""
 
 SAME_PHOTOGRAPH = "query/same_photograph"
-"""The score that says whether a hit is a query photo: 1 proven, 0 not; None not looked at."""
+"""Score for a hit being a query photo: 1 proven, 0 not proven; None not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnseenToolMissRate:
-    """How many of the `forgeries` by tools that nothing was trained on are not told from photos.
+    """Miss rate on `forgeries` by tools that no part was trained on.
 
-    `what` says which they are, and `passed` how many of them read "no sign of forgery"; `most` is
-    the share that so few would not allow (one-sided 95 % limit, as if they were independent).
+    `what` describes them; `passed` of them read "no sign of forgery"; `most` is the one-sided 95 %
+    upper limit of the miss rate, assuming independent forgeries.
     """
 
     what: str
@@ -61,12 +62,12 @@ class UnseenToolMissRate:
 
     @property
     def share(self) -> float:
-        """0..1."""
+        """Miss rate, 0..1."""
         return self.passed / self.forgeries
 
     @property
     def short_text(self) -> str:
-        """The same within a sentence that goes on."""
+        """Wording for use inside a sentence."""
         return (
             f"{self.passed} of {self.forgeries} {self.what} also passed, at most "
             f"{100 * self.most:.0f} % at 95 % confidence"
@@ -74,7 +75,7 @@ class UnseenToolMissRate:
 
     @property
     def text(self) -> str:
-        """What stands beside a verdict that finds nothing."""
+        """Wording shown beside a verdict that finds nothing."""
         return (
             f"{self.passed} of {self.forgeries} {self.what} also passed "
             f"({100 * self.share:.0f} %; at most {100 * self.most:.0f} % at 95 % confidence)"
@@ -85,13 +86,13 @@ class UnseenToolMissRate:
 class Assessment:
     """A verdict with the calibrated probabilities behind it; None is *not measured*.
 
-    `reason` says in a few words which part of the rule decided. `unsteady` are the axes that mild
-    retakes of the picture moved to another side of their band, and so took the verdict away.
-    `fake_scores` names the scores that the forgery probability was computed from. `identity_place`
-    and `fake_place` are where the probabilities lie, by `identity_band` and `fake_band`; the
-    latter belongs to the `question` that was asked. `faces` is among how many faces the identity
-    was judged; where it is not `faces_measured`, the edge is extrapolated from fewer. `unseen`
-    stands beside a verdict that finds nothing: what forgeries pass unseen.
+    `reason` states briefly which part of the rule decided. `unsteady` are the axes on which mild
+    retakes of the image changed the side of the band, so that the verdict became inconclusive.
+    `fake_scores` are the scores that the forgery probability was computed from. `identity_place`
+    and `fake_place` are the positions of the probabilities relative to `identity_band` and
+    `fake_band`; the latter is that of the `question` used. `faces` is the number of faces in the
+    search; without `faces_measured`, its identity threshold is extrapolated from fewer faces.
+    `unseen` are the miss rates that accompany a verdict that finds nothing.
     """
 
     verdict: Verdict
@@ -112,13 +113,13 @@ class Assessment:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know of the verdict, in words: what passes unseen, among how many, promises."""
+        """Notes on the verdict: miss rates, number of faces, and missing guarantees."""
         return (*(it.text for it in self.unseen), *_notes(self))
 
 
 @dataclass(frozen=True, slots=True)
 class ForgeryQuestion:
-    """Whether a face was forged, as one calibrator answers it; undecided within its band."""
+    """A calibrator for "was the face forged?", with its inconclusive band."""
 
     calibrator: LogisticCalibrator
     band: InconclusiveBand
@@ -129,22 +130,21 @@ class VerdictRule:
     """Calibrators with their bands, and how they combine.
 
     Of `questions`, "alone" judges a face by itself; "with_query" adds evidence relative to the
-    query and is asked only when the identity band says *same person* (a reference is informative
-    only when it is the right one: ICT-Ref, SELFI). Where a hit is proven to be the same photograph
-    as a query photo, the question becomes whether this version of it was altered: "same_photo".
-    `closer` holds the same questions with the scores of a closer look among them; each is asked
-    where all its scores were measured, on the leading hits. Every question has a band of its own.
+    query and is used only if the identity band gives *same person* (a reference is informative only
+    if it is the right person: ICT-Ref, SELFI). If a hit is proven to be the same photograph as a
+    query photo, "same_photo" judges whether this version was altered. `closer` holds the same
+    questions with reranking scores; each is used if all its scores were measured, on the leading
+    hits. Every question has its own band.
 
-    `identity_band` is that of two faces. Among `faces` of a gallery the identity must exceed what
-    the likeliest of so many `strangers` reaches too (`for_gallery_size`).
-    Both axes are for prior odds of one to one; the ranking assumes that a face is anybody's with
-    `CROWD_PRIOR_ODDS` for the query person, or every good forgery of somebody else would outrank
-    the less certain forgeries of the person.
-    Up to `copy_bits` of 64 two aligned faces are alike enough to be looked at as one photograph;
-    that proves nothing, and nothing is decided by it.
+    `identity_band` is that of two faces. In a gallery of `faces` faces, the identity must also
+    exceed the similarity that the most similar of that many `strangers` reaches
+    (`for_gallery_size`). Both axes are for prior odds of one to one; the ranking uses
+    `CROWD_PRIOR_ODDS` for the query person, otherwise every good forgery of another person would
+    outrank the less certain forgeries of the query person. Aligned faces that differ in at most
+    `copy_bits` of 64 bits are compared as one photograph; that alone proves and decides nothing.
 
     Does not show: who made a forgery or why; `no forgery found` is not proof of authenticity:
-    `fitted_on` counts the forgeries by tools never seen that read so too.
+    `fitted_on` counts the forgeries by unseen tools that read so too.
     """
 
     identity: LogisticCalibrator
@@ -158,7 +158,7 @@ class VerdictRule:
     faces: int = 1
 
     def for_gallery_size(self, faces: int) -> "VerdictRule":
-        """The same rule for a search among so many faces, of which any may be taken for someone."""
+        """The same rule for a search among this many faces, with a raised identity threshold."""
         edge = self.identity.probability({"cosine_similarity": self.strangers.threshold(faces)})
         high = 1.0 if edge is None or not self.strangers.has_guarantee else edge
         band = replace(self.identity_band, high=max(self.identity_band.high, high))
@@ -177,7 +177,7 @@ class VerdictRule:
         fake_place = None if fake is None else question.band.place(fake)
         verdict, reason = _decide(place, fake_place, asked)
         return Assessment(
-            verdict, same, fake, None if fake is None else self._in_a_crowd(same) * fake, reason,
+            verdict, same, fake, None if fake is None else self._at_crowd_odds(same) * fake, reason,
             fake_scores=() if fake is None else question.calibrator.features,
             identity_place=place, fake_place=fake_place, identity_band=self.identity_band,
             fake_band=None if fake is None else question.band,
@@ -187,7 +187,7 @@ class VerdictRule:
         )  # fmt: skip
 
     def assess_without_query(self, scores: Scores) -> tuple[float | None, BandPosition | None]:
-        """The probability that a face is forged, judged without a query, and where it lies."""
+        """Forgery probability of a face without a query, and its position relative to the band."""
         question = self.question("alone", scores)
         fake = question.calibrator.probability(scores)
         return fake, None if fake is None else question.band.place(fake)
@@ -195,7 +195,7 @@ class VerdictRule:
     def unseen(
         self, asked: QuestionKind, question: ForgeryQuestion
     ) -> tuple[UnseenToolMissRate, ...]:
-        """What forgeries by tools never seen read "no sign of forgery" to it, as counted."""
+        """Measured miss rates of this question for forgeries by unseen tools."""
         stage = CLOSER_STAGE if question is self.closer.get(asked) else ""
         return tuple(
             UnseenToolMissRate(**it)
@@ -203,21 +203,21 @@ class VerdictRule:
         )
 
     def identity_place(self, scores: Scores) -> BandPosition | None:
-        """Where the probability of the same person lies; None where it was not measured."""
+        """Position of the same-person probability relative to its band; None if not measured."""
         same = self.identity.probability(scores)
         return None if same is None else self.identity_band.place(same)
 
     def check_stability(self, given: Assessment, retaken: Mapping[str, Assessment]) -> Assessment:
-        """A verdict held against those of mild retakes of the same picture, by the retake's name.
+        """Compare a verdict with those of mild retakes of the image, keyed by the retake's name.
 
-        One that a retake turns into another decided verdict, or that most retakes leave open,
-        becomes inconclusive. Retakes never decide what was left open, and the probabilities stay
-        as they were measured. A copy is told by what differs from the query photo, which a retake
-        changes by itself: it stays one.
+        It becomes inconclusive if a retake gives another decided verdict, or if most retakes give a
+        different one. Retakes never decide an inconclusive verdict, and the probabilities stay as
+        measured. A copy stays a copy: it is judged by its differences from the query photo, which
+        retakes change too.
         """
         changing = {name: it for name, it in retaken.items() if it.verdict != given.verdict}
         turned = [name for name, it in changing.items() if it.verdict in _DECIDED]
-        if given.verdict not in _STEADIED or not (turned or 2 * len(changing) > len(retaken)):
+        if given.verdict not in _RETESTED or not (turned or 2 * len(changing) > len(retaken)):
             return given
         moved = [it.identity_place != given.identity_place for it in changing.values()]
         axes: dict[Axis, bool] = {"identity": any(moved), "forgery": not all(moved)}
@@ -227,26 +227,26 @@ class VerdictRule:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The names of the scores that it asks about."""
+        """Names of all scores that the rule uses."""
         asked = [*self.questions.values(), *self.closer.values()]
         return frozenset(
             name for it in (self.identity, *(it.calibrator for it in asked)) for name in it.features
         )
 
     def question(self, asked: QuestionKind, scores: Scores) -> ForgeryQuestion:
-        """The question as these scores let it be asked: by a closer look's if they are there."""
+        """The question for these scores: the reranking variant if all its scores are present."""
         closer = self.closer.get(asked)
         if closer is not None and closer.calibrator.logit(scores) is not None:
             return closer
         return self.questions[asked]
 
-    def _in_a_crowd(self, same: float) -> float:
-        """The probability of the same person at the prior odds of a collection of many people."""
+    def _at_crowd_odds(self, same: float) -> float:
+        """Same-person probability at the prior odds of a collection of many people."""
         odds = same / max(1.0 - same, 1e-9) * CROWD_PRIOR_ODDS
         return odds / (1.0 + odds)
 
     def _asked(self, identity: BandPosition, scores: Scores) -> QuestionKind:
-        """Which question is asked about forgery."""
+        """Which forgery question applies."""
         if identity != "high":
             return "alone"
         return "same_photo" if scores.get(SAME_PHOTOGRAPH) == 1.0 else "with_query"
@@ -267,7 +267,7 @@ class VerdictRule:
 
     @classmethod
     def load(cls, path: Path) -> "VerdictRule":
-        """Read `verdict.json`; raises SetupError when it is damaged."""
+        """Load `verdict.json`; raises SetupError if it is damaged."""
         try:
             data = json.loads(path.read_text())
             return cls(
@@ -302,7 +302,7 @@ def _questions(data: Mapping[QuestionKind, Any]) -> dict[QuestionKind, ForgeryQu
 def _decide(
     identity: BandPosition, fake: BandPosition | None, asked: QuestionKind
 ) -> tuple[Verdict, str]:
-    """The table of the README: two axes in, a verdict and its reason out."""
+    """Decision table of the README: positions on the two axes to a verdict and its reason."""
     if identity == "low":
         return "other", "the face is not the query person's"
     if fake is None:
@@ -322,7 +322,7 @@ def _decide(
 
 
 def _notes(given: Assessment) -> Iterator[str]:
-    """Of identity: among how many faces it was judged; of both bands: what they cannot promise."""
+    """Identity: the number of faces in the search; both bands: missing guarantees."""
     if given.faces is not None and given.identity_place == "high":
         yield f"identity was judged among {given.faces:,} {'face' if given.faces == 1 else 'faces'}"
     if given.faces is not None and not given.faces_measured:
@@ -335,10 +335,10 @@ def _notes(given: Assessment) -> Iterator[str]:
             yield f"the inconclusive band of {axis} is wide: it was fitted on too few people"
 
 
-_STEADIED = ("impersonation", "no forgery found", "other")
-_DECIDED = (*_STEADIED, "copy")
+_RETESTED = ("impersonation", "no forgery found", "other")
+_DECIDED = (*_RETESTED, "copy")
 
 NOT_ASSESSED = Assessment(
     "not assessed", None, None, None, "this profile has no fitted calibration"
 )
-"""What every hit gets while a profile's calibration was never fitted."""
+"""The assessment of every hit in a profile without a fitted calibration."""

@@ -1,9 +1,9 @@
-"""The plain writer: two to four sentences a hit, each citing the evidence it rests on.
+"""Template writer: explains a hit in two to four sentences, each citing its evidence.
 
-Verdict and identity first, then the strongest reasons with what speaks against them, then what to
-do next. Every sentence is a template filled from measured evidence, so nothing is said that was
-not measured: no region, no artefact, no verdict but the rule's. Where evidence is missing, the
-sentence about it is missing too, or says so.
+The verdict and identity come first, then the strongest reasons and what contradicts them, then the
+next step. Every sentence is a template filled with measured evidence, so nothing unmeasured is
+stated: no region, no artefact, no verdict but the rule's. If evidence is missing, its sentence is
+left out or says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from tools.verdict.rule import Assessment
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence and the ids of the evidence it rests on, e.g. ('E1',)."""
+    """A sentence and the ids of the evidence it cites, e.g. ('E1',)."""
 
     text: str
     cites: tuple[str, ...] = ()
@@ -29,8 +29,8 @@ class Sentence:
 
 
 _SHARE_HIGH, _SHARE_ORDINARY = 0.95, 0.80
-"""A forgery score stands out above the first share of authentic photos, and is ordinary below the
-second."""
+"""A forgery score stands out above the first share of authentic photos, and is ordinary below
+the second."""
 
 _NEXT = {
     "impersonation": "Check the map of the face and the picture's source before you rely on this: "
@@ -47,7 +47,7 @@ _NEXT = {
 def explain(
     assessment: Assessment, evidence: tuple[Evidence, ...], *, whom: str = ""
 ) -> tuple[Sentence, ...]:
-    """Two to four sentences that say why the rule came to its verdict; `whom` is "H3", say.
+    """Two to four sentences that explain the rule's verdict; `whom` is, for example, "H3".
 
     Only evidence with a value is cited. Does not show anything that is not in `evidence`.
     """
@@ -60,9 +60,9 @@ def explain(
         about.append(_copy(known))
     elif assessment.verdict != "other":
         about.append(_forgery(assessment, known))
-    about.append(_besides(assessment, known))
-    said = [sentence for sentence in about if sentence is not None]
-    return (*said, Sentence(_NEXT[assessment.verdict]))
+    about.append(_further_fact(assessment, known))
+    sentences = [sentence for sentence in about if sentence is not None]
+    return (*sentences, Sentence(_NEXT[assessment.verdict]))
 
 
 def render(sentences: tuple[Sentence, ...]) -> str:
@@ -71,11 +71,11 @@ def render(sentences: tuple[Sentence, ...]) -> str:
 
 
 def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> Sentence:
-    """The verdict, and how sure it is whose face it is."""
+    """The verdict, and the certainty of the identity."""
     same = format_percent(assessment.identity_probability)
     cosine = known.get("cosine_similarity")
     alike = "" if cosine is None else f", cosine {_number(cosine.value)}"
-    sure = f"(probability of the same person {same}{alike}{_among(assessment)})"
+    sure = f"(probability of the same person {same}{alike}{_gallery_size(assessment)})"
     altered = (
         ", in what is otherwise the query photo" if assessment.question == "same_photo" else ""
     )
@@ -83,7 +83,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
         "impersonation": f"{it} likely impersonates the query person: it shows their face {sure}, "
         f"and the face was likely forged{altered}",
         "no forgery found": f"{it} shows the query person {sure}, and no forgery was found in it"
-        + _passing(assessment),
+        + _miss_rates(assessment),
         "copy": f"{it} is the query photo itself, re-uploaded, cropped or re-encoded {sure}; "
         "no measurement says that it was altered",
         "other": f"{it} most likely shows another person {sure}",
@@ -92,14 +92,14 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
     return Sentence(f"{text}.", _ids(known, ("cosine_similarity",)))
 
 
-def _passing(assessment: Assessment) -> str:
-    """What a verdict that finds nothing must have beside it."""
-    told = "; ".join(unseen.short_text for unseen in assessment.unseen)
-    return f" ({told})" if told else ""
+def _miss_rates(assessment: Assessment) -> str:
+    """The miss rates that must accompany a verdict that finds nothing."""
+    rates = "; ".join(unseen.short_text for unseen in assessment.unseen)
+    return f" ({rates})" if rates else ""
 
 
-def _among(assessment: Assessment) -> str:
-    """Among how many faces that was judged: the more, the more alike the likeliest stranger."""
+def _gallery_size(assessment: Assessment) -> str:
+    """The number of faces in the search: with more faces, the best impostor is more similar."""
     if assessment.faces is None or assessment.faces < 2:
         return ""
     text = f", judged among {assessment.faces:,} faces"
@@ -107,7 +107,7 @@ def _among(assessment: Assessment) -> str:
 
 
 def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
-    """Its probability with the evidence that it was computed from, and no other."""
+    """The forgery probability with exactly the evidence it was computed from."""
     if assessment.fake_probability is None:
         return None
     text = f"The forgery probability is {format_percent(assessment.fake_probability)}"
@@ -139,8 +139,8 @@ def _name(item: Evidence) -> str:
     return display_name(item.id, item.name)
 
 
-def _besides(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
-    """What else weighs, the weightiest that there is: a mark, unsteadiness, the query photos'."""
+def _further_fact(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence | None:
+    """The most important further fact: a forgery mark, instability, or the query photos' scores."""
     mark, kept = known.get("unmask_mark"), known.get("retakes/kept")
     if mark is not None and mark.value:
         return Sentence(
@@ -148,7 +148,7 @@ def _besides(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
             "no part in the verdict.",
             (mark.id,),
         )
-    # Of a verdict that mild retakes change, only: that one is steady proves little.
+    # Only if mild retakes change the verdict: a steady verdict proves little.
     if kept is not None and kept.reads == CHANGES:
         return Sentence(f"{_unsteady(assessment)}.", (kept.id,))
     difference = known.get("query/face_linear_difference")

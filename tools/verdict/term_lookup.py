@@ -1,4 +1,4 @@
-"""What a word of the screens means: looked up as a person writes it, or found in a text."""
+"""Glossary lookup: the meaning of a term, and the terms that occur in a text."""
 
 import difflib
 import re
@@ -12,7 +12,7 @@ from tools.verdict.glossary import GLOSSARY_SECTIONS, MEANINGS
 
 @dataclass(frozen=True, slots=True)
 class GlossaryEntry:
-    """A term, what it means in one or two sentences, and the other names it is found by."""
+    """A term, its meaning in one or two sentences, and its other names."""
 
     term: str
     meaning: str
@@ -53,7 +53,7 @@ def _by_name() -> Mapping[str, GlossaryEntry]:
 
 
 def explain_term(text: str) -> GlossaryEntry | None:
-    """The entry of a term as a person writes it: "logits", "H3.E2", "[E2]"; None where unknown."""
+    """The entry of a term as typed: "logits", "H3.E2", "[E2]"; None if unknown."""
     plain, known = _plain(text), _by_name()
     handle = re.fullmatch(r"(?:[qhc]\d+\.)?([ep]\d+)|([qhc])\d+", plain)
     if handle is not None:
@@ -63,7 +63,7 @@ def explain_term(text: str) -> GlossaryEntry | None:
 
 
 def closest_terms(text: str, *, count: int = 5) -> tuple[str, ...]:
-    """Terms that are spelt like an unknown one, or contain it, the closest first."""
+    """Terms with a similar spelling to an unknown one, or that contain it, closest first."""
     plain, known = _plain(text), _by_name()
     words = {word for word in plain.split() if len(word) > 2}
     near = difflib.get_close_matches(plain, known, n=count, cutoff=0.6)
@@ -80,7 +80,7 @@ def _plain(text: str) -> str:
 
 @cache
 def _term_pattern() -> re.Pattern[str]:
-    """Every name in `GLOSSARY_SECTIONS` as it stands in a text, the longest first."""
+    """Pattern for every name in `GLOSSARY_SECTIONS`, longest first."""
     rows = (row for section in GLOSSARY_SECTIONS.values() for row in section)
     names = {name for terms, _ in rows for name in terms.split("|")} - _PLAIN_WORDS
     longest_first = sorted(names, key=len, reverse=True)
@@ -95,13 +95,13 @@ _PLAIN_WORDS = {
     "plain", "pocket", "probability", "query", "query person", "query photo", "raised", "reading",
     "same person", "steady", "swap", "tool", "uncertain", "verdict",
 }  # fmt: skip
-"""Terms that are everyday words too: a text that uses one need not mean it as a term."""
+"""Terms that are also everyday words: in a text they need not be meant as terms."""
 
 
 def split_terms(text: str) -> Iterator[tuple[str, str]]:
-    """A text as (words, meaning) pieces; the meaning is empty where the words are no term.
+    """Split a text into (words, meaning) pieces; the meaning is empty for words that are not terms.
 
-    A term that stands several times is explained at its first place.
+    A term that occurs several times is explained only at its first occurrence.
     """
     end, seen = 0, set[str]()
     for match in _term_pattern().finditer(text):

@@ -96,11 +96,11 @@ def test_rank_correlation_sees_the_order_only() -> None:
 
 def test_what_cannot_be_compared_is_refused() -> None:
     """Other shapes, a truth of numbers and a map with holes are mistakes, not low scores."""
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         pointing_game(HEAT, np.ones((3, 3), bool))
     with pytest.raises(ValueError, match="bool"):
         iou_at(HEAT, LEFT.astype(float), 0.5)
     with pytest.raises(ValueError, match="finite"):
         pointing_game(np.full((2, 2), np.nan), LEFT)
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         rank_correlation(HEAT, np.ones((3, 3)))

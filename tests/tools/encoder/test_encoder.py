@@ -227,7 +227,7 @@ def test_weights_that_do_not_fit_are_a_setup_error(
         config["model_cfg"]["vision_cfg"]["layers"] = 3
     (tmp_path / CONFIG).write_text(json.dumps(config), "utf-8")
     (tmp_path / WEIGHTS).write_bytes(weights)
-    with pytest.raises(SetupError, match="does not hold the model"):
+    with pytest.raises(SetupError, match="does not match"):
         Encoder.load(tmp_path)
 
 

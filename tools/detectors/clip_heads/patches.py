@@ -1,10 +1,10 @@
-"""Where a picture was forged, its background included: a small head on what the encoder's tower
-sees of each place, at the picture's own scale.
+"""Patch-level forgery localisation in whole images, background included.
 
 The tower was trained on forged faces, and its own evidence map stays dark elsewhere. Its first
-layers still have what tells a re-generated or pasted region from a photograph: sharpness, noise,
-the grid of an up-sampling. The head (`tools.detectors.clip_heads.patch_head`) reads all layers of
-each cell beside those around it: what was put into a picture differs from the rest of it.
+layers still hold what distinguishes a generated or pasted region from a photograph: sharpness,
+noise, upsampling grids. The head (`tools.detectors.clip_heads.patch_head`) compares all layers of
+each cell with the cells around it: an inserted region differs from the rest of the image. Images
+are tiled at their own scale.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 KIND = NAME = "patches"
 _BATCH = 16
-_REMEMBERED = 64  # maps of at most 64 by 64 places and a few more: about a megabyte
+_MAX_CACHED_MAPS = 64  # cached maps of about 64 × 64 cells: about a megabyte
 
 
 def local_patch_features(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np.ndarray | None:
-    """What every depth of the tower sees of each cell (n, c, h, w) float32.
+    """Features of each cell from every depth of the tower: (n, c, h, w) float32.
 
-    For pictures (h, w, 3) uint8 RGB, each brought to the encoder's input. None where the tower
-    does not tell its depths apart; ours does (`tools.encoder.pocket_tower`).
+    For images (h, w, 3) uint8 RGB, each resized to the encoder's input. None if the tower has no
+    such features; only our pocket tower (`tools.encoder.pocket_tower`) has.
     """
     import torch
 
@@ -49,11 +49,11 @@ def local_patch_features(encoder: Encoder, pictures: Sequence[np.ndarray]) -> np
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchDetector:
-    """A whole picture, tile by tile, read by `head` on the encoder's cells.
+    """Scores a whole image by tiles, with `head` on the encoder's cells.
 
-    Does not show: a change that leaves no trace in sharpness, noise or compression, or one that a
-    strong compression afterwards has wiped out; nor what was there before. Text, logos, screens
-    and strongly blurred or retouched parts of authentic pictures can stand out as well.
+    Does not show: a change that leaves no trace in sharpness, noise or compression, or whose traces
+    were removed by later strong compression; nor what was there before. Text, logos, screens and
+    strongly blurred or retouched parts of authentic images can stand out as well.
     """
 
     encoder: Encoder
@@ -65,11 +65,11 @@ class PatchDetector:
 
     @property
     def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
+        """Description of its image preprocessing."""
         return f"overlapping tiles at two scales, each at {self.encoder.image_size} px"
 
     def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
-        """The whole picture as it is."""
+        """The whole image, unchanged."""
         return pixels
 
     def read(self, parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -80,29 +80,29 @@ class PatchDetector:
         return self.head.logits(cells)
 
     def heatmap(self, pixels: np.ndarray) -> np.ndarray | None:
-        """A picture (h, w, 3) uint8 RGB to its map (rows, columns) of logits; None: too small.
+        """Logit map (rows, columns) of an image (h, w, 3) uint8 RGB; None if it is too small.
 
-        The latest ones are remembered: who is given the score of a hit soon asks for its map.
+        The latest maps are cached: the map of a hit is often requested soon after its score.
         """
         key = repr(pixels.shape).encode() + hashlib.blake2b(pixels.tobytes()).digest()
         if key not in self._known:
-            if len(self._known) >= _REMEMBERED:
+            if len(self._known) >= _MAX_CACHED_MAPS:
                 self._known.pop(next(iter(self._known)))
             self._known[key] = picture_map(pixels, self.read, size=self.encoder.image_size)
         return self._known[key]
 
     def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Pictures of any sizes to (n,) float64: the mean logit of the strongest places."""
+        """Images of any sizes to scores (n,) float64: the mean logit of the strongest cells."""
         heats = [self.heatmap(pixels) for pixels in pictures]
         return np.array([np.nan if heat is None else top_mean(heat) for heat in heats])
 
     @classmethod
     def load(cls, found: "StoredDetector", encoder: Encoder) -> "PatchDetector":
-        """Read it from its folder; raises SetupError where weights and encoder do not fit."""
+        """Load it from its folder; raises SetupError if weights and encoder do not match."""
         from tools.detectors.clip_heads.patch_head import PatchHead
 
         try:
             head = PatchHead.of(found.tensors())
         except (KeyError, ValueError, RuntimeError) as error:
-            raise SetupError(f"{found.folder} holds no head for patches") from error
+            raise SetupError(f"{found.folder} does not hold a patch head") from error
         return cls(encoder, head, found.sha256, name=found.about.name)

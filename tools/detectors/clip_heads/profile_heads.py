@@ -1,8 +1,9 @@
-"""Every way in which a profile's encoder is asked, and how each of them reads.
+"""Variants of a profile's heads (k, preprocessing, prompts) and their calibrations.
 
-One head answers in several ways: the neighbours for every k that the paper reports, whole images
-also in the preprocessing of UniFD's authors. A way is a detector of its own, with a calibration of
-its own; those lie in one file beside the heads, prompts' among them, since they have no folder.
+One head has several variants: the neighbours for every k that the paper reports, and whole images
+also in the preprocessing of UniFD's authors. Each variant is a detector with its own calibration.
+The calibrations, including those of prompts, are in one file beside the heads, because variants
+have no folders.
 """
 
 import json
@@ -20,16 +21,16 @@ from tools.errors import SetupError
 
 CALIBRATIONS_FILE = "CALIBRATIONS.json"
 DEFAULT_PROMPT_SET = "captions"
-"""The set that is called `prompts` without more words."""
+"""The prompt set whose detector is named just `prompts`."""
 
 PromptPair = tuple[Sequence[str], Sequence[str]]
 _INPUTS: tuple[InputKind, ...] = ("face", "image")
 
 
 def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
-    """The calibrations that lie beside the heads; none when there is no such file.
+    """Read the calibrations beside the heads; empty if there is no such file.
 
-    Raises SetupError when the file is damaged.
+    Raises SetupError if the file is damaged.
     """
     path = folder / CALIBRATIONS_FILE
     if not path.is_file():
@@ -41,21 +42,21 @@ def read_calibrations(folder: Path) -> tuple[Calibration, ...]:
 
 
 def write_calibrations(folder: Path, found: Sequence[Calibration]) -> None:
-    """Write what `read_calibrations` reads, a calibration a line."""
+    """Write the file for `read_calibrations`, one calibration per line."""
     lines = ",\n ".join(json.dumps(asdict(it)) for it in found)
     (folder / CALIBRATIONS_FILE).write_text(f"[\n {lines}\n]\n", "utf-8")
 
 
 def calibration_of(detector: HasPreprocessing, known: Sequence[Calibration]) -> Calibration | None:
-    """The one for this detector, checkpoint and preprocessing; None when it was never fitted."""
+    """The calibration for this detector, checkpoint and preprocessing; None if never fitted."""
     return next((it for it in known if it.matches_detector(detector)), None)
 
 
 def detector_variants(heads: Sequence[FeatureDetector]) -> Iterator[FeatureDetector]:
-    """The heads, each followed by the other ways in which it answers.
+    """The heads, each followed by its other variants.
 
-    A face crop is cut at the encoder's size, which both preprocessings leave as it is: so only
-    whole images are also asked the `official` way.
+    Face crops are made at the encoder's size, which both preprocessings leave unchanged, so only
+    whole images have an `official` variant.
     """
     for head in heads:
         yield head
@@ -76,7 +77,7 @@ def _official(head: FeatureDetector) -> Iterator[FeatureDetector]:
 
 
 def zero_shot_detectors(encoder: Encoder, sets: Mapping[str, PromptPair]) -> Iterator[ZeroShot]:
-    """A zero-shot detector for every set of prompts (real texts, fake texts), face and image."""
+    """A zero-shot detector for every prompt set (real texts, fake texts), for face and image."""
     for name, (real, fake) in sets.items():
         called = "prompts" if name == DEFAULT_PROMPT_SET else f"prompts_{name}"
         for inputs in _INPUTS:
@@ -84,6 +85,6 @@ def zero_shot_detectors(encoder: Encoder, sets: Mapping[str, PromptPair]) -> Ite
 
 
 def variant_name(detector: HasPreprocessing) -> str:
-    """The name of a way, in tables: its title, and the preprocessing where it is not our own."""
+    """Name of a variant in tables: the qualified name, plus "official" for that preprocessing."""
     official = detector.preprocessing == "official"
     return f"{qualified_name(detector)} official" if official else qualified_name(detector)

@@ -1,10 +1,10 @@
-"""CLIP adapted to forgeries by learnt prompts (CoOp), an adapter, or a linear probe.
+"""CLIP adapted to forgery detection by prompt tuning (CoOp), a CLIP-Adapter, or a linear probe.
 
-Khan & Dang-Nguyen, "CLIPping the Deception: Adapting Vision-Language Models for Universal
-Deepfake Detection", ICMR 2024. The encoder stays frozen and every one of the three needs nothing
-but its features, so faces are scored without reading pictures again; `tools.training.
-prompt_tuning` learns them. Of their two classes 0 is authentic and 1 forged; a score is the
-difference of the two logits, so its sigmoid is the paper's softmax.
+Khan & Dang-Nguyen, "CLIPping the Deception: Adapting Vision-Language Models for Universal Deepfake
+Detection", ICMR 2024. The encoder stays frozen and all three need only its features, so faces are
+scored without reading images again; `tools.training.detectors.prompt_tuning` trains them. Class 0
+is authentic, 1 is forged; a score is the difference of the two logits, so its sigmoid is the
+paper's softmax.
 """
 
 from collections.abc import Sequence
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     import torch
 
 CLASS_NAMES = ("real", "fake")
-"""The words of the two classes, authentic first."""
+"""Class words, authentic first."""
 ADAPTER_PROMPTS = ("a real photo.", "a fake photo.")
 ADAPTER_RATIO = 0.4
-"""How much of an adapted feature comes from the adapter; the rest is the feature as it was."""
+"""Weight of the adapter's output in a feature; the rest is the original feature."""
 
 ContextPosition = Literal["front", "end"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coop:
-    """The class features `texts` (2, d), of length one, that `context` (m, w) led to.
+    """CoOp: class features `texts` (2, d), unit length, computed from `context` (m, w).
 
-    `position` says whether a class's word stands before its context (as published) or behind.
-    Does not show: where or how a picture was changed. Learnt words are no words: what a context
-    says cannot be read. Published ones kept ranking forgeries of other makers well while a fixed
-    threshold failed on them: calibrate before deciding.
+    `position` says whether a class word comes before its context (as published) or after it. Does
+    not show: where or how an image was changed. Learned contexts are not readable words. The
+    published ones still ranked forgeries of other generators well, but a fixed threshold failed on
+    them: calibrate before deciding.
     """
 
     texts: np.ndarray
@@ -55,11 +55,11 @@ class Coop:
     SHAPES: ClassVar[dict[str, int]] = {"texts": 2, "context": 2}
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n,) logits float64; a row with NaN, or of zeros, scores NaN."""
+        """Features (n, d) to logits (n,) float64; a row with NaN, or all zeros, scores NaN."""
         return _cosine_logits(features, self.texts, self.scale)
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
-        """Write what `load` reads; further `header` fields say how it was trained."""
+        """Save for `load`; further `header` fields describe the training."""
         note = {"scale": repr(self.scale), "position": self.position, **header}
         arrays = _float32(texts=self.texts, context=self.context)
         write_head(path, arrays, encoder_sha256=encoder_sha256, **note)
@@ -68,7 +68,7 @@ class Coop:
     def load(
         cls, path: Path, *, inputs: InputKind, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "Coop":
-        """Read what `save` wrote. Raises SetupError, see `read_head`."""
+        """Load a file from `save`. Raises SetupError, see `read_head`."""
         arrays, header = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
         _two(arrays["texts"], path)
         position: ContextPosition = "end" if header.get("position") == "end" else "front"
@@ -80,10 +80,10 @@ class Coop:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipAdapter:
-    """`down` (h, d) and `up` (d, h), and the class features `texts` (2, d), of length one.
+    """CLIP-Adapter: `down` (h, d), `up` (d, h) and unit class features `texts` (2, d).
 
-    f' = 0.4 · relu(up · relu(down · f)) + 0.6 · f, then cosines. Does not show: where or how a
-    picture was changed; it fitted to the forgeries it saw, on others it may be worse than CoOp.
+    f' = 0.4 · relu(up · relu(down · f)) + 0.6 · f, then cosines. Does not show: where or how an
+    image was changed; it fits its training forgeries, and on others may be worse than CoOp.
     """
 
     down: np.ndarray
@@ -99,7 +99,7 @@ class ClipAdapter:
     SHAPES: ClassVar[dict[str, int]] = {"down": 2, "up": 2, "texts": 2}
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features, not normalised, to (n,) logits float64; a row with NaN scores NaN."""
+        """Features (n, d), not normalised, to logits (n,) float64; a row with NaN scores NaN."""
         _check(features, self.down.shape[1])
         wide = features.astype(np.float64)
         adapted = np.maximum(np.maximum(wide @ self.down.T, 0) @ self.up.T, 0)
@@ -107,7 +107,7 @@ class ClipAdapter:
         return _cosine_logits(mixed, self.texts, self.scale)
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
-        """Write what `load` reads; further `header` fields say how it was trained."""
+        """Save for `load`; further `header` fields describe the training."""
         note = {"scale": repr(self.scale), "share": repr(self.share), **header}
         arrays = _float32(down=self.down, up=self.up, texts=self.texts)
         write_head(path, arrays, encoder_sha256=encoder_sha256, **note)
@@ -116,12 +116,12 @@ class ClipAdapter:
     def load(
         cls, path: Path, *, inputs: InputKind, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "ClipAdapter":
-        """Read what `save` wrote. Raises SetupError, see `read_head`."""
+        """Load a file from `save`. Raises SetupError, see `read_head`."""
         arrays, header = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
         down, up, texts = arrays["down"], arrays["up"], arrays["texts"]
         _two(texts, path)
         if down.shape != up.shape[::-1] or down.shape[1] != texts.shape[1]:
-            raise SetupError(f"{path} is no adapter: {down.shape}, {up.shape}, {texts.shape}")
+            raise SetupError(f"{path} is not an adapter: {down.shape}, {up.shape}, {texts.shape}")
         share = float(header.get("share", ADAPTER_RATIO))
         return cls(
             down, up, texts, _scale(header, path), inputs, share, preprocessing,
@@ -131,10 +131,10 @@ class ClipAdapter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearProbe:
-    """`weight` (2, d) and `bias` (2,) on features as they are.
+    """Linear probe: `weight` (2, d) and `bias` (2,) on unnormalised features.
 
-    Does not show: where or how a picture was changed. Of the three the one that carried over
-    least to other makers' forgeries, as published.
+    Does not show: where or how an image was changed. As published, it generalises worst of the
+    three to forgeries of other generators.
     """
 
     weight: np.ndarray
@@ -147,7 +147,7 @@ class LinearProbe:
     SHAPES: ClassVar[dict[str, int]] = {"weight": 2, "bias": 1}
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features, not normalised, to (n,) logits float64; a row with NaN scores NaN."""
+        """Features (n, d), not normalised, to logits (n,) float64; a row with NaN scores NaN."""
         _check(features, self.weight.shape[1])
         authentic, forged = self.weight.astype(np.float64)
         offset = float(self.bias[1]) - float(self.bias[0])
@@ -155,7 +155,7 @@ class LinearProbe:
         return logits
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
-        """Write what `load` reads; further `header` fields say how it was trained."""
+        """Save for `load`; further `header` fields describe the training."""
         arrays = _float32(weight=self.weight, bias=self.bias)
         write_head(path, arrays, encoder_sha256=encoder_sha256, **header)
 
@@ -163,7 +163,7 @@ class LinearProbe:
     def load(
         cls, path: Path, *, inputs: InputKind, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "LinearProbe":
-        """Read what `save` wrote. Raises SetupError, see `read_head`."""
+        """Load a file from `save`. Raises SetupError, see `read_head`."""
         arrays, _ = read_head(path, encoder_sha256=encoder_sha256, shapes=cls.SHAPES)
         _two(arrays["weight"], path)
         _two(arrays["bias"], path)
@@ -181,17 +181,18 @@ def prompt_features(
     words: Sequence[str] = CLASS_NAMES,
     position: ContextPosition = "front",
 ) -> "torch.Tensor":
-    """Features (len(words), d), of length one, of the prompts that `context` (m, w) makes.
+    """Unit text features (len(words), d) of prompts with the learned `context` (m, w).
 
-    `[V]₁…[V]ₘ word.` for `end`, `word [V]₁…[V]ₘ.` for `front`; differentiable in the context,
-    which all words share. Raises SetupError when the encoder's texts are too short for it.
+    `[V]₁…[V]ₘ word.` for `end`, `word [V]₁…[V]ₘ.` for `front`; differentiable in the context, which
+    all words share. Raises SetupError if the context does not fit into the encoder's context
+    length.
     """
     import torch
 
     if position not in get_args(ContextPosition):
         raise ValueError(f"position must be one of {get_args(ContextPosition)}, not {position!r}")
     count = len(context)
-    # Placeholders of one token each show where everything stands, and where a text ends.
+    # Single-token placeholders give the positions of the context and of the end of text.
     plain = encoder.tokens([f"{word}." for word in words])
     lengths = (plain != 0).sum(dim=1)
     if int(lengths.max()) + count > plain.shape[1]:
@@ -240,4 +241,4 @@ def _scale(header: dict[str, str], path: Path) -> float:
     try:
         return float(header["scale"])
     except (KeyError, ValueError) as error:
-        raise SetupError(f"{path} does not say what its cosines are multiplied with") from error
+        raise SetupError(f"{path} does not give the scale of its cosines") from error

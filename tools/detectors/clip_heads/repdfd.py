@@ -1,11 +1,10 @@
-"""RepDFD: CLIP reprogrammed by a learnt border around the face and a prompt with the face in it.
+"""RepDFD: CLIP reprogrammed by a learned border around the face and a prompt with its embedding.
 
 Lin et al., "Standing on the Shoulders of Giants: Reprogramming Visual-Language Model for General
-Deepfake Detection", AAAI 2025 (arXiv 2409.02664). The picture is shrunk to `ratio` of the input
-and framed by a learnt perturbation, added after normalisation; the prompt of the forged class
-holds a word that is the face's embedding, seen through a fixed random projection. The paper puts
-the candidate's own identity there; with `identity="query"` it is the query person's, which is our
-variant.
+Deepfake Detection", AAAI 2025 (arXiv 2409.02664). The image is shrunk to `ratio` of the input and
+framed by a learned perturbation, added after normalisation. The prompt of the forged class contains
+a word replaced by the face's embedding, through a fixed random projection. The paper uses the
+candidate face's own identity; `identity="query"` uses the query person's, which is our variant.
 """
 
 import hashlib
@@ -30,18 +29,18 @@ FAKE_PROMPT = "A fake photo of a FE person"
 FACE_WORD = "FE"
 SHRINK_RATIO = 0.7
 MAX_LOGIT_SCALE = 100.0
-"""The published training clamps the scale of cosines to exp(4.6052)."""
+"""The published training clamps the logit scale to exp(4.6052)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repdfd:
     """`delta` (3, s, s) float32, whose centre is not used, and `projection` (p, e) float32.
 
-    s is the encoder's input and e the length of a face embedding; `identity` says whose embedding
-    it is to be given, and `embedder_sha256` whose embeddings it learnt with, where that is known.
-    One that lies on a shelf is `display_name` as its folder says, and its `checkpoint` is that
-    folder's. Does not show: where a face was changed. A score taken with another person's embedding
-    than the trained convention is a different measurement, and is named differently.
+    s is the encoder's input size and e the embedding dimension. `identity` says whose embedding it
+    takes; `embedder_sha256` is the embedder it was trained with, if known. A detector loaded from a
+    folder has that folder's `display_name` and `checkpoint`. Does not show: where a face was
+    changed. A score with another person's embedding than in training is a different measurement,
+    and has a different name.
     """
 
     encoder: Encoder
@@ -67,12 +66,12 @@ class Repdfd:
 
     @property
     def name(self) -> str:
-        """`repdfd`, or `repdfd_query` where it is told whom to expect, if not called otherwise."""
+        """Its display name; by default `repdfd`, or `repdfd_query` for the query's identity."""
         return self.display_name or ("repdfd" if self.identity == "candidate" else "repdfd_query")
 
     @property
     def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
+        """Description of its image preprocessing."""
         outer = self.encoder.image_size
         inner = int(outer * self.ratio)
         return (
@@ -82,7 +81,7 @@ class Repdfd:
 
     @property
     def sha256(self) -> str:
-        """What names it: `checkpoint`, or its numbers and the encoder that they are for."""
+        """Identifies it: `checkpoint`, or a hash of its parameters and the encoder's sha256."""
         if self.checkpoint:
             return self.checkpoint
         note = f"{self.ratio} {self.encoder.sha256}".encode()
@@ -93,10 +92,10 @@ class Repdfd:
         cls, encoder: Encoder, *, embedding_size: int = 512, spread: float | None = None,
         seed: int = 7,
     ) -> "Repdfd":  # fmt: skip
-        """Where training begins: no perturbation, a projection drawn from N(0, `spread`²).
+        """Initial state for training: no perturbation, a projection drawn from N(0, `spread`²).
 
-        An embedding of length one becomes a word of that spread; None is the published 1/p, for
-        embeddings whose length is left as it came and not scaled to one.
+        `spread` is the standard deviation of the word that a unit-length embedding becomes; None is
+        the published 1/p, for embeddings that are not normalised.
         """
         size, width = encoder.image_size, encoder.text_width
         drawn = np.random.default_rng(seed).normal(
@@ -107,9 +106,9 @@ class Repdfd:
     def score(
         self, pictures: Sequence[np.ndarray], identities: np.ndarray, *, batch_size: int = 16
     ) -> np.ndarray:
-        """Face crops (h, w, 3) uint8 RGB and embeddings (n, e) to (n,) logits float64.
+        """Face crops (h, w, 3) uint8 RGB and embeddings (n, e) to logits (n,) float64.
 
-        Higher is more likely forged; the sigmoid is the published softmax, no calibrated
+        Higher is more likely forged; the sigmoid is the published softmax, not a calibrated
         probability. A row of `identities` with NaN scores NaN.
         """
         import torch
@@ -124,7 +123,7 @@ class Repdfd:
         with torch.inference_mode():
             for start in range(0, len(known), batch_size):
                 rows = known[start : start + batch_size]
-                # One query is encoded once, however many faces are held against it.
+                # One query is encoded once, however many faces are compared with it.
                 people, whose = np.unique(identities[rows], axis=0, return_inverse=True)
                 texts = self.text_features(people)[whose.reshape(-1)]
                 images = self.encoder.forward(self.apply_border([pictures[row] for row in rows]))
@@ -140,7 +139,7 @@ class Repdfd:
     def apply_border(
         self, pictures: Sequence[np.ndarray], delta: "torch.Tensor | None" = None
     ) -> "torch.Tensor":
-        """Pictures to the encoder's input (n, 3, s, s); differentiable in `delta`, if given."""
+        """Images to the framed input (n, 3, s, s); differentiable in `delta`, if given."""
         import torch
 
         outer = self.encoder.image_size
@@ -156,7 +155,7 @@ class Repdfd:
         return torch.nn.functional.pad(batch, (low, high, low, high)) + border * delta
 
     def text_features(self, identities: np.ndarray) -> "torch.Tensor":
-        """(n, e) to features (n, 2, d) of length one: the authentic and the forged prompt."""
+        """Embeddings (n, e) to unit text features (n, 2, d): the authentic and forged prompts."""
         import torch
 
         encoder = self.encoder
@@ -164,7 +163,7 @@ class Repdfd:
         real = encoder.encode_embeddings(encoder.token_embeddings(plain), plain)
         tokens = encoder.tokens([FAKE_PROMPT]).expand(len(identities), -1)
         words = torch.from_numpy(identities.astype(np.float32) @ self.projection.T)
-        # A projection narrower than the tower's words leaves the rest of them zero.
+        # If the projection is narrower than the tower's embeddings, the rest is zero.
         words = torch.nn.functional.pad(words, (0, encoder.text_width - words.shape[1]))
         is_face = (tokens == encoder.tokens([FACE_WORD])[0, 1])[..., None]
         embedded = encoder.token_embeddings(tokens)
@@ -175,7 +174,7 @@ class Repdfd:
         return torch.nn.functional.normalize(both, dim=2)
 
     def logits(self, images: "torch.Tensor", texts: "torch.Tensor") -> "torch.Tensor":
-        """Features (n, d) and `text_features` (n, 2, d) to (n, 2): authentic, forged."""
+        """Features (n, d) and `text_features` (n, 2, d) to logits (n, 2): authentic, forged."""
         import torch
 
         directions = torch.nn.functional.normalize(images, dim=1)
@@ -190,7 +189,7 @@ class Repdfd:
         encoder: Encoder,
         identity: IdentityRole = "candidate",
     ) -> "Repdfd":
-        """Read what `save` wrote. Raises SetupError when it does not fit the encoder."""
+        """Load a file from `save`. Raises SetupError if it does not match the encoder."""
         arrays, header = read_head(
             path, encoder_sha256=encoder.sha256, shapes={"delta": 3, "projection": 2}
         )
@@ -198,7 +197,7 @@ class Repdfd:
         return cls(encoder, arrays["delta"], arrays["projection"], ratio, identity, learnt)
 
     def save(self, path: Path, *, embedder_sha256: str, **header: object) -> None:
-        """Write what `load` reads; further `header` fields say how it was trained."""
+        """Save for `load`; further `header` fields describe the training."""
         arrays = {
             "delta": self.delta.astype(np.float32),
             "projection": self.projection.astype(np.float32),

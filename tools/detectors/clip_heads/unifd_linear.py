@@ -22,7 +22,7 @@ from tools.media.hashing import file_sha256
 
 __all__ = ["PUBLIC_HEAD", "UnifdLinear"]
 
-# Measured on the published file: length of w, b, and the first weights.
+# Measured on the published file: norm of w, b, and the first weights.
 PUBLIC_NORM, PUBLIC_BIAS = 6.2001, -0.5167
 PUBLIC_FIRST = (-0.31958, -0.11331, -0.17839)
 PUBLIC_DIMENSION = 768
@@ -30,11 +30,11 @@ PUBLIC_DIMENSION = 768
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnifdLinear:
-    """`weight` (d,) and `bias` of the linear layer, float64; no `sha256` until it is loaded.
+    """`weight` (d,) and `bias` of the linear layer, float64; `sha256` is empty unless loaded.
 
-    Does not show: where a picture was changed, nor by what. It learnt one family of forgeries;
-    on others, and after heavy recompression, its logit may say nothing. The sigmoid of its logit
-    is no calibrated probability.
+    Does not show: where an image was changed, nor by what. It was trained on one family of
+    forgeries; on others, and after heavy recompression, its logit may be uninformative. The sigmoid
+    of its logit is not a calibrated probability.
     """
 
     weight: np.ndarray
@@ -45,7 +45,7 @@ class UnifdLinear:
     sha256: str = ""
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n,) logits float64; a row with NaN scores NaN."""
+        """Features (n, d) to logits (n,) float64; a row with NaN scores NaN."""
         if features.ndim != 2 or features.shape[1] != len(self.weight):
             raise ValueError(f"features must be (n, {len(self.weight)}), not {features.shape}")
         logits: np.ndarray = features.astype(np.float64) @ self.weight + self.bias
@@ -55,10 +55,10 @@ class UnifdLinear:
     def load(
         cls, path: Path, *, inputs: InputKind, encoder_sha256: str, preprocessing: Mode = "resize"
     ) -> "UnifdLinear":
-        """Read `{"weight": (1, d), "bias": (1,)}`. Raises SetupError, see `read_head`.
+        """Load `{"weight": (1, d), "bias": (1,)}`. Raises SetupError, see `read_head`.
 
-        A head learnt from features of one `preprocessing`; its scores on the other's are another
-        measurement.
+        A head is trained on features of one `preprocessing`; its scores with the other one are a
+        different measurement.
         """
         arrays, _ = read_head(path, encoder_sha256=encoder_sha256, shapes={"weight": 2, "bias": 1})
         found = cls._of(arrays["weight"], arrays["bias"], inputs=inputs)
@@ -66,7 +66,7 @@ class UnifdLinear:
         return replace(found, preprocessing=preprocessing, sha256=sha256)
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
-        """Write what `load` reads; further `header` fields say how it was trained."""
+        """Save for `load`; further `header` fields describe the training."""
         arrays = {
             "weight": self.weight[None].astype(np.float32),
             "bias": np.array([self.bias], dtype=np.float32),
@@ -82,12 +82,12 @@ class UnifdLinear:
         encoder_sha256: str | None = None,
         preprocessing: Mode = "resize",
     ) -> "UnifdLinear":
-        """Read the published `fc_weights.pth` (only tensors are unpickled).
+        """Load the published `fc_weights.pth` (only tensors are unpickled).
 
         Its authors evaluate it with `preprocessing="official"`; on face crops it is used with
-        `resize`, which is our choice and was not measured by them. When `encoder_sha256` is
-        given it must be that of OpenAI's ViT-L/14, whose features it was trained on.
-        Raises SetupError when the file is no such head.
+        `resize`, which is our choice and was not measured by them. `encoder_sha256`, if given, must
+        be that of OpenAI's ViT-L/14, whose features it was trained on. Raises SetupError if the
+        file is not such a head.
         """
         encoder = expected_fingerprint(UNIFD_ENCODER)
         if encoder_sha256 not in (None, encoder):
@@ -114,10 +114,10 @@ def _unpickle_tensors(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not path.is_file():
         raise SetupError(f"{path} is missing: run `unmask models download full`")
     if not zipfile.is_zipfile(path):
-        raise SetupError(f"{path} is refused: not a file of tensors as PyTorch writes them")
+        raise SetupError(f"{path} is refused: not a PyTorch file of tensors")
     try:
-        # Saved on cuda:0. weights_only refuses every object that is no tensor: a pickle could
-        # run a program of its maker's.
+        # Saved on cuda:0. weights_only refuses objects other than tensors: a pickle can execute
+        # code.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
@@ -130,7 +130,7 @@ def _unpickle_tensors(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_published_values(weight: np.ndarray, bias: float) -> None:
-    """The right bytes must give the published numbers; anything else is a bug in our reading."""
+    """The published file must give the published values; otherwise our parsing has a bug."""
     measured = (float(np.linalg.norm(weight)), bias, *weight[:3].tolist())
     published = (PUBLIC_NORM, PUBLIC_BIAS, *PUBLIC_FIRST)
     if not np.allclose(measured, published, atol=1e-4):

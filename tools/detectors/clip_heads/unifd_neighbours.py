@@ -1,7 +1,7 @@
-"""UniFD's nearest-neighbour classifier: is a face closer to known forgeries or known originals?
+"""UniFD's nearest-neighbour classifier: is an image closer to known forgeries or to originals?
 
-Ojha, Li & Lee, CVPR 2023 (arXiv 2302.10174): cosine distance in CLIP space to a bank of real and
-a bank of fake pictures. The authors published no code for it: the vote follows the paper, the
+Ojha, Li & Lee, CVPR 2023 (arXiv 2302.10174): cosine distance in CLIP space to a bank of real and a
+bank of fake images. The authors published no code for it: the vote follows the paper, the
 continuous score is ours.
 """
 
@@ -17,20 +17,19 @@ from tools.encoder.preprocessing import Mode
 from tools.errors import SetupError
 
 NEIGHBOUR_COUNTS = (1, 3, 5, 9)
-"""The numbers of neighbours that the paper reports."""
+"""Values of k reported in the paper."""
 MAX_NEIGHBOURS = NEIGHBOUR_COUNTS[-1]
 NAME = "unifd_neighbours"
 CHUNK_VALUES = 16_000_000
-"""Similarities held at once, about 64 MB."""
+"""Similarities held in memory at once, about 64 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnifdNeighbours:
-    """Banks of real (r, d) and fake (f, d) features, float32 of length one, and the number k.
+    """Banks of real (r, d) and fake (f, d) features, float32 of unit length, and k.
 
-    It has no `sha256` until it is loaded.
-    Does not show: more than the bank contains. A forgery of a kind that the bank lacks is as far
-    from its fakes as from its originals, and then the score is near zero.
+    `sha256` is empty unless loaded. Does not show: more than the bank contains. A forgery of a kind
+    missing from the bank is as far from its fakes as from its originals, so its score is near zero.
     """
 
     real: np.ndarray
@@ -51,19 +50,19 @@ class UnifdNeighbours:
             )
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n,) float64 in -2..2; a row with NaN, or of zeros, scores NaN.
+        """Features (n, d) to scores (n,) float64 in -2..2; a row with NaN, or of zeros, scores NaN.
 
-        Mean cosine distance to the k nearest originals minus that to the k nearest forgeries:
-        0 is undecided, higher is more likely forged. Ordered like a logit, but not one.
+        Mean cosine distance to the k nearest originals minus that to the k nearest forgeries: 0 is
+        undecided, higher is more likely forged. Ordered like a logit, but not one.
         """
         scores = np.empty(len(features))
         for rows, real, fake in self._nearest(features):
-            # Distance is 1 - similarity, which turns the difference around.
+            # Distance is 1 - similarity, which reverses the difference.
             scores[rows] = fake.mean(axis=1) - real.mean(axis=1)
         return scores
 
     def _nearest(self, features: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Chunks of rows with their k highest similarities to each bank, best first."""
+        """Chunks of rows with their k highest similarities to each bank, in descending order."""
         if features.ndim != 2 or features.shape[1] != self.real.shape[1]:
             raise ValueError(f"features must be (n, {self.real.shape[1]}), not {features.shape}")
         chunk = max(1, CHUNK_VALUES // (len(self.real) + len(self.fake)))
@@ -86,15 +85,16 @@ class UnifdNeighbours:
         k: int = MAX_NEIGHBOURS,
         preprocessing: Mode = "resize",
     ) -> "UnifdNeighbours":
-        """Read a bank: `features` (n, d) float16 of length one, `labels` (n,) uint8, 1 = fake.
+        """Load a bank: `features` (n, d) float16 of unit length, `labels` (n,) uint8, 1 = fake.
 
-        With another `k` than the best published it is named after it (`unifd_neighbours_k3`), so
-        that all of them can stand in one table. Raises SetupError, see `read_head`.
+        The default `k` is the best published one; other values are part of the name
+        (`unifd_neighbours_k3`), so that all of them can be in one table. Raises SetupError, see
+        `read_head`.
         """
         arrays, _ = read_head(
             path, encoder_sha256=encoder_sha256, shapes={"features": 2, "labels": 1}
         )
-        # Half precision is for the disk; lengths are set right again after it.
+        # Stored in half precision, so normalise again after loading.
         features, forged = l2_normalise_rows(arrays["features"]), arrays["labels"] == 1
         if len(features) != len(forged):
             raise SetupError(f"{path} holds {len(features)} features and {len(forged)} labels")
@@ -103,7 +103,7 @@ class UnifdNeighbours:
         return cls(features[~forged], features[forged], inputs, k, preprocessing, name, sha256)
 
     def save(self, path: Path, *, encoder_sha256: str, **header: object) -> None:
-        """Write what `load` reads; further `header` fields say how the bank was made."""
+        """Save for `load`; further `header` fields describe how the bank was made."""
         features = np.concatenate([self.real, self.fake])
         labels = np.repeat([0, 1], [len(self.real), len(self.fake)])
         arrays: dict[str, np.ndarray] = {
@@ -114,14 +114,14 @@ class UnifdNeighbours:
 
 
 def l2_normalise_rows(features: np.ndarray) -> np.ndarray:
-    """Rows (n, d) as float32 of length one; a row that has no direction becomes NaN."""
+    """L2-normalise rows (n, d) to float32; zero rows become NaN."""
     wide = features.astype(np.float32)
     length = np.linalg.norm(wide, axis=1, keepdims=True)
     return np.asarray(wide / np.where(length > 0, length, np.nan), dtype=np.float32)
 
 
 def _best(similarities: np.ndarray, k: int) -> np.ndarray:
-    """The k highest of each row, best first, (n, k) float64."""
+    """The k highest values of each row, descending, (n, k) float64."""
     highest = np.partition(similarities, -k, axis=1)[:, -k:]
     ordered: np.ndarray = np.sort(highest, axis=1)[:, ::-1].astype(np.float64)
     return ordered

@@ -1,10 +1,10 @@
-"""Zero-shot prompts: is a picture nearer to texts that say forged, or to texts that say authentic?
+"""Zero-shot detector: is an image closer to prompts for forged or for authentic images?
 
-CLIP learnt pictures and texts in one space (Radford et al., "Learning Transferable Visual Models
-From Natural Language Supervision", ICML 2021, section 3.1), so a question in words is a detector
-that nobody trained. Several wordings of a class are averaged, as CLIP's authors do; the mean of
-the cosines is taken here instead of the cosine to the mean text, so that a wording counts the
-same however far it lies from the others.
+CLIP embeds images and texts in one space (Radford et al., "Learning Transferable Visual Models From
+Natural Language Supervision", ICML 2021, section 3.1), so text prompts make a detector without
+training. Several wordings of a class are averaged, as CLIP's authors do; here we average the
+cosines instead of the text features, so that every wording has the same weight, however far it is
+from the others.
 """
 
 import hashlib
@@ -20,23 +20,23 @@ from tools.encoder.preprocessing import Mode
 
 
 class TextEncoder(Protocol):
-    """What makes prompts into features: `tools.encoder.clip.Encoder`, or another CLIP."""
+    """Encodes prompts to features: `tools.encoder.clip.Encoder`, or another CLIP."""
 
     @property
     def sha256(self) -> str:
-        """What names its checkpoint."""
+        """Identifies its checkpoint."""
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Texts to features (n, d) of length one, in the space of the pictures' features."""
+        """Texts to features (n, d) of unit length, in the space of image features."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ZeroShot:
-    """Features of the texts, `real` (r, d) and `fake` (f, d), each of length one.
+    """Unit text features `real` (r, d) and `fake` (f, d).
 
-    Does not show: where, nor what was done. It asks whether the picture resembles pictures that
-    people describe in these words; where the words were never learnt beside forgeries, as in
-    CLIP as published, that has little to do with being forged.
+    Does not show: where, nor what was done. It measures similarity to images that people describe
+    with these words; if the words were not learned together with forgeries, as in the published
+    CLIP, that says little about being forged.
     """
 
     real: np.ndarray
@@ -62,7 +62,7 @@ class ZeroShot:
         name: str = "prompts",
         preprocessing: Mode = "resize",
     ) -> "ZeroShot":
-        """The detector that asks with these texts. Raises ValueError when a class has none.
+        """A detector for these prompts. Raises ValueError if a class has none.
 
         It has no weights of its own: its `sha256` is `prompts_sha256`.
         """
@@ -71,10 +71,10 @@ class ZeroShot:
         return cls(*texts, inputs, preprocessing, name, sha256)
 
     def score(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) features to (n,) float64 in -2..2; a row with NaN, or of zeros, scores NaN.
+        """Features (n, d) to scores (n,) float64 in -2..2; a row with NaN, or of zeros, scores NaN.
 
-        Mean cosine to the texts that say forged less that to the texts that say authentic: 0 is
-        undecided, higher is more likely forged. Ordered like a logit, but not one.
+        Mean cosine to the fake texts minus mean cosine to the real texts: 0 is undecided, higher is
+        more likely forged. Ordered like a logit, but not one.
         """
         dimension = self.real.shape[1]
         if features.ndim != 2 or features.shape[1] != dimension:
@@ -85,6 +85,6 @@ class ZeroShot:
 
 
 def prompts_sha256(encoder_sha256: str, *, real: Sequence[str], fake: Sequence[str]) -> str:
-    """What names a zero-shot detector: the encoder, and what it is asked."""
-    said = "\n".join([encoder_sha256, *real, "", *fake])
-    return hashlib.sha256(said.encode()).hexdigest()
+    """Identifies a zero-shot detector: a hash of the encoder and the prompts."""
+    content = "\n".join([encoder_sha256, *real, "", *fake])
+    return hashlib.sha256(content.encode()).hexdigest()

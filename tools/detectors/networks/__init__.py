@@ -1,1 +1,1 @@
-"""Detectors that are networks of their own."""
+"""Detectors with a network of their own: image classifiers, Community Forensics, SBI, CADDM."""

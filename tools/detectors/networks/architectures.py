@@ -1,9 +1,9 @@
-"""The networks that classify whole pictures, by name: three of timm's, and a small one of ours.
+"""Architectures of the image classifiers: three timm networks and a small CNN.
 
-Which ones: the networks of Goia, "Deepfake Detection in Facial Images" (thesis, Babeş-Bolyai
+They are the networks of Goia, "Deepfake Detection in Facial Images" (thesis, Babeş-Bolyai
 University): EfficientNet (Tan & Le, 2019), ResNet-50 (He et al., 2016), a Vision Transformer
-(Dosovitskiy et al., 2021) and a custom CNN. The thesis does not say what its own network is made
-of; ours is five convolutions.
+(Dosovitskiy et al., 2021) and a custom CNN. The thesis does not specify its CNN; ours has five
+convolutions.
 """
 
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ _EVEN: tuple[_Colour, _Colour] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A row: mean and spread of the colours (0..1) it is used to, and where it has places last.
+    """A row: colour mean and std (0..1) for normalisation, and the layer for Grad-CAM.
 
-    `places` names the module whose output is channels over places; None for a ViT, whose tokens
-    Grad-CAM finds itself. `needs_image_size`: the size of its pictures is fixed when it is built.
+    `places` names the last module with a spatial output; None for a ViT, whose tokens Grad-CAM
+    finds itself. `needs_image_size`: the image size is fixed when the network is built.
     """
 
     mean_and_std: tuple[_Colour, _Colour]
@@ -44,9 +44,9 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 
 
 class SmallCnn(nn.Module):
-    """Five convolutions of 3×3, the first at full size; the mean over places, then one layer.
+    """Five 3×3 convolutions, the first at full resolution, then global mean pooling and one layer.
 
-    The first keeps every pixel, because traces of a forgery are finer than what it shows.
+    The first keeps full resolution because forgery traces are finer than the image content.
     """
 
     def __init__(self, outputs: int) -> None:
@@ -64,56 +64,56 @@ class SmallCnn(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(widths[-1], outputs))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(n, 3, h, w) to (n, outputs) logits."""
+        """(n, 3, h, w) to logits (n, outputs)."""
         found: Tensor = self.head(self.features(pictures).mean(dim=(2, 3)))
         return found
 
 
 def get_architecture(name: str) -> Architecture:
-    """The row of a network; raises SetupError that lists the names."""
+    """The row of a network; raises SetupError with the known names."""
     if name not in ARCHITECTURES:
-        raise SetupError(f"no network is called {name!r}; there are {', '.join(ARCHITECTURES)}")
+        raise SetupError(f"unknown network {name!r}; known are {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]
 
 
 def build_network(
     name: str, *, outputs: int, height: int, width: int, start: Path | None = None
 ) -> nn.Module:
-    """A network for pictures of that size (px), with random weights or those of `start`.
+    """Build a network for images of this size (px), with random weights or those of `start`.
 
-    `start` is a safetensors file of timm's for the same architecture; its last layer is left out
-    when it has another number of outputs, and a ViT's positions are resized. Raises SetupError
-    for an unknown name and for weights that do not fit.
+    `start` is a timm safetensors file of the same architecture; its last layer is skipped if the
+    number of outputs differs, and a ViT's position embeddings are resized. Raises SetupError for an
+    unknown name and for weights that do not fit.
     """
     row = get_architecture(name)
     if name == "small_cnn":
         if start is not None:
             raise SetupError("small_cnn is our own: there are no weights of timm's to start from")
         return _laid_out(SmallCnn(outputs))
-    told: dict[str, Any] = {"img_size": (height, width)} if row.needs_image_size else {}
+    options: dict[str, Any] = {"img_size": (height, width)} if row.needs_image_size else {}
     if start is not None:
-        told |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(_file(start))}}
-    return _laid_out(_of_timm(name, outputs, told))
+        options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(_file(start))}}
+    return _laid_out(_of_timm(name, outputs, options))
 
 
 def _laid_out(network: nn.Module) -> nn.Module:
-    """With channels last in memory: half the time of a convolution on a processor."""
+    """In channels-last memory format: halves the time of convolutions on a CPU."""
     return network.to(memory_format=torch.channels_last)
 
 
 def _file(start: Path) -> Path:
     if start.suffix != ".safetensors" or not start.is_file():
-        raise SetupError(f"{start} is no safetensors file: --start takes timm's model.safetensors")
+        raise SetupError(f"{start} is not safetensors: --start takes timm's model.safetensors")
     return start
 
 
-def _of_timm(name: str, outputs: int, told: Mapping[str, Any]) -> nn.Module:
+def _of_timm(name: str, outputs: int, options: Mapping[str, Any]) -> nn.Module:
     import timm
     from safetensors import SafetensorError
 
     try:
         network: nn.Module = timm.create_model(
-            name, **{"pretrained": False, "num_classes": outputs, **told}
+            name, **{"pretrained": False, "num_classes": outputs, **options}
         )
     except (RuntimeError, SafetensorError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -122,7 +122,7 @@ def _of_timm(name: str, outputs: int, told: Mapping[str, Any]) -> nn.Module:
 
 
 def to_input_tensor(pictures: Tensor, row: Architecture) -> Tensor:
-    """Pictures (n, h, w, 3) uint8 RGB as the network wants them: (n, 3, h, w) float32."""
+    """Normalise images (n, h, w, 3) uint8 RGB to the network's input (n, 3, h, w) float32."""
     mean, spread = (
         torch.tensor(it, device=pictures.device)[:, None, None] for it in row.mean_and_std
     )

@@ -1,11 +1,11 @@
-"""CADDM's network: a backbone, and a module that finds artefacts of several sizes on its map.
+"""CADDM's network: a backbone, and a multi-scale artefact detection module.
 
 Dong et al., "Implicit Identity Leakage: The Stumbling Block to Improving Deepfake Detection
-Generalization", CVPR 2023 (arXiv 2210.14457), section 4: who is in a picture shows in the whole of
-it, artefacts show in small areas; a network that must say where they are learns less of who it is.
-Anchors of four sizes in both orientations lie on maps of 7, 5, 3 and 1 cells a side; sizes and
-steps are the paper's, in shares of the crop, so that they hold for crops of any size. Written from
-the paper's description.
+Generalization", CVPR 2023 (arXiv 2210.14457), section 4: identity shows in the whole image,
+artefacts in small areas; a network that must locate them learns less about identity. Anchors of
+four sizes in both orientations lie on maps of 7, 5, 3 and 1 cells per side; sizes and steps are the
+paper's, as fractions of the crop, so they hold for any crop size. Written from the paper's
+description.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ ANCHOR_SIZES = ((40 / 224, 80 / 224), (80 / 224, 120 / 224), (120 / 224, 160 / 2
 BOX_VARIANCES = (0.1, 0.2)
 MIN_ANCHOR_IOU = 0.5
 NEGATIVE_RATIO = 2
-"""Anchors without an artefact that count, for each with one: those that look most like one."""
+"""Hard negatives (anchors without an artefact) in the loss per positive anchor."""
 
 
 def anchors() -> Tensor:
-    """Centres and sizes (168, 4), cx cy w h in shares of the crop, clipped into it."""
+    """Anchor centres and sizes (168, 4), cx cy w h as fractions of the crop, clipped to it."""
     found = []
     for cells, step, (low, high) in zip(FEATURE_MAP_SIZES, ANCHOR_STEPS, ANCHOR_SIZES, strict=True):
         for row in range(cells):
@@ -39,11 +39,11 @@ def anchors() -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ArtefactOutput:
-    """What the network says of n pictures.
+    """The network's output for n images.
 
-    `logits` (n, 2): authentic, forged; of every anchor `box_offsets` (n, 168, 4), its correction,
-    and `box_logits` (n, 168, 2), nothing or an artefact. Without the module the two are None.
-    `evidence` (n, h, w) are the pocket tower's own logits of each cell; None of other backbones.
+    `logits` (n, 2): authentic, forged. Per anchor: `box_offsets` (n, 168, 4), and `box_logits` (n,
+    168, 2), background or artefact; both are None without the module. `evidence` (n, h, w) are the
+    pocket tower's own logits per cell; None for other backbones.
     """
 
     logits: Tensor
@@ -53,7 +53,7 @@ class ArtefactOutput:
 
 
 class ArtefactModule(nn.Module):
-    """Maps (n, width, h, w) to moves and artefacts of the anchors, and (n, width) of the last."""
+    """Maps (n, width, h, w) to anchor offsets and logits, and a final feature (n, width)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class ArtefactModule(nn.Module):
 
 
 class _Shrinking(nn.Module):
-    """Two convolutions around a shortcut of the same reach; k = 3 takes one cell off each side."""
+    """Residual block of two convolutions; k = 3 removes one cell on each side."""
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -95,9 +95,10 @@ class _Shrinking(nn.Module):
 
 
 class ArtefactNetwork(nn.Module):
-    """`backbone` is our pocket tower or the name of any timm network; `module`: with CADDM's.
+    """`backbone` is our pocket tower or any timm network; `module`: with CADDM's artefact module.
 
-    The final score sums what the whole picture gave and the module's last cell, as published.
+    The final score sums the features of the whole image and of the module's last cell, as
+    published.
     """
 
     def __init__(self, backbone: str, *, module: bool, width: int = 128) -> None:
@@ -110,13 +111,14 @@ class ArtefactNetwork(nn.Module):
         self.decide = nn.Linear(width, 2)
 
     def forward(self, images: Tensor) -> ArtefactOutput:
-        """Pictures (n, 3, s, s), values in -1..1."""
+        """Images (n, 3, s, s), values in -1..1."""
         cells, pooled, evidence = self.backbone(images)
-        said = self.whole(pooled)
+        whole = self.whole(pooled)
         if self.module is None:
-            return ArtefactOutput(self.decide(functional.relu(said)), None, None, evidence)
-        moves, artefacts, last = self.module(self.narrow(cells))
-        return ArtefactOutput(self.decide(functional.relu(said + last)), moves, artefacts, evidence)
+            return ArtefactOutput(self.decide(functional.relu(whole)), None, None, evidence)
+        offsets, artefacts, last = self.module(self.narrow(cells))
+        logits = self.decide(functional.relu(whole + last))
+        return ArtefactOutput(logits, offsets, artefacts, evidence)
 
 
 class _PocketBackbone(nn.Module):
@@ -135,7 +137,7 @@ class _PocketBackbone(nn.Module):
 
 
 class _TimmBackbone(nn.Module):
-    """The last map of a timm network, and its mean."""
+    """The last feature map of a timm network, and its mean."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -155,19 +157,19 @@ def _backbone(name: str) -> _PocketBackbone | _TimmBackbone:
     return _PocketBackbone() if name == "pocket_tower" else _TimmBackbone(name)
 
 
-def decode_boxes(said: ArtefactOutput, *, least: float, most: int) -> list[Tensor]:
-    """Artefacts of each picture: (k, 5), x1 y1 x2 y2 in shares of the crop and a score in 0..1.
+def decode_boxes(output: ArtefactOutput, *, least: float, most: int) -> list[Tensor]:
+    """Artefact boxes of each image: (k, 5), x1 y1 x2 y2 as fractions of the crop, score in 0..1.
 
-    At most `most` with a score of `least` or more, the surest first; of boxes that overlap by half
-    the surer one. Raises ValueError for a network without the module.
+    At most `most` with a score of at least `least`, highest first, after non-maximum suppression at
+    an IoU of 0.5. Raises ValueError for a network without the module.
     """
     from torchvision.ops import nms
 
-    if said.box_offsets is None or said.box_logits is None:
+    if output.box_offsets is None or output.box_logits is None:
         raise ValueError("a network without the artefact module finds no boxes")
-    scores = said.box_logits.float().softmax(dim=2)[..., 1]
+    scores = output.box_logits.float().softmax(dim=2)[..., 1]
     found = []
-    for moves, score in zip(said.box_offsets.float(), scores, strict=True):
+    for moves, score in zip(output.box_offsets.float(), scores, strict=True):
         corners = _corners(_moved(moves, anchors().to(moves.device))).clamp(0, 1)
         kept = nms(corners, score, MIN_ANCHOR_IOU)
         kept = kept[score[kept] >= least][:most]
@@ -175,27 +177,28 @@ def decode_boxes(said: ArtefactOutput, *, least: float, most: int) -> list[Tenso
     return found
 
 
-def artefact_losses(said: ArtefactOutput, boxes: Sequence[Tensor]) -> Mapping[str, Tensor]:
-    """SSD's losses of location and of confidence; `boxes` (k, 4) of each picture, x1 y1 x2 y2.
+def artefact_losses(output: ArtefactOutput, boxes: Sequence[Tensor]) -> Mapping[str, Tensor]:
+    """SSD's location and confidence losses; `boxes` (k, 4) of each image, x1 y1 x2 y2.
 
-    An anchor that overlaps a box by half, and the best one of every box, stand for it. Both are
-    divided by how many do; of the others the hardest count, two for each.
+    Positive anchors are those with an IoU of at least 0.5 with a box, and the best one of every
+    box. Both losses are divided by their number; of the negatives only the hardest count, two per
+    positive.
     """
-    if said.box_offsets is None or said.box_logits is None:
+    if output.box_offsets is None or output.box_logits is None:
         raise ValueError("a network without the artefact module has no such losses")
-    base = anchors().to(said.box_offsets.device)
+    base = anchors().to(output.box_offsets.device)
     matched = [_matched(box, base) for box in boxes]
     positive = torch.stack([which >= 0 for which in matched])
     count = max(1, int(positive.sum()))
-    wanted = torch.zeros_like(said.box_offsets)
+    wanted = torch.zeros_like(output.box_offsets)
     for row, (which, box) in enumerate(zip(matched, boxes, strict=True)):
         if len(box):
             wanted[row] = _moves(box[which.clamp(min=0)], base)
     location = functional.smooth_l1_loss(
-        said.box_offsets[positive], wanted[positive], reduction="sum"
+        output.box_offsets[positive], wanted[positive], reduction="sum"
     )
     each = functional.cross_entropy(
-        said.box_logits.flatten(0, 1).float(), positive.flatten().long(), reduction="none"
+        output.box_logits.flatten(0, 1).float(), positive.flatten().long(), reduction="none"
     )
     flat = positive.flatten()
     hardest = each[~flat].topk(min(int((~flat).sum()), NEGATIVE_RATIO * count)).values
@@ -204,7 +207,7 @@ def artefact_losses(said: ArtefactOutput, boxes: Sequence[Tensor]) -> Mapping[st
 
 
 def _matched(boxes: Tensor, base: Tensor) -> Tensor:
-    """(168,) which box each anchor stands for; -1 for none."""
+    """Index (168,) of the box each anchor is matched to; -1 for none."""
     if not len(boxes):
         return torch.full((len(base),), -1, device=base.device)
     from torchvision.ops import box_iou
@@ -212,7 +215,7 @@ def _matched(boxes: Tensor, base: Tensor) -> Tensor:
     overlap = box_iou(_corners(base), boxes)
     best, which = overlap.max(dim=1)
     which = torch.where(best >= MIN_ANCHOR_IOU, which, -1)
-    # Every box has an anchor, however badly the best one fits.
+    # Every box gets its best anchor, however small their overlap.
     which[overlap.argmax(dim=0)] = torch.arange(len(boxes), device=base.device)
     return which
 

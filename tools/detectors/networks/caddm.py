@@ -1,10 +1,10 @@
-"""SBI and CADDM: networks that learnt swaps at their seams, and where on a face those are.
+"""SBI and CADDM detectors: networks trained on the blending seams of swaps, and on their location.
 
 SBI: Shiohara & Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022 (arXiv
-2204.08376), a classifier that saw authentic photographs only, blended with themselves. CADDM: Dong
-et al., CVPR 2023, see `artefact_module`. `sbi_caddm` is the second trained on both. All of them are
-written from the papers and trained by us (`tools.training.detectors.sbi_caddm`); no weights of
-their authors are used.
+2204.08376), a classifier trained only on authentic photographs blended with themselves. CADDM: Dong
+et al., CVPR 2023, see `artefact_module`. `sbi_caddm` is CADDM trained on both kinds of data. All
+are reimplemented from the papers and trained by us (`tools.training.detectors.sbi_caddm`); no
+weights of the authors are used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from tools.detectors.networks.artefact_module import ArtefactOutput
 
 MIN_BOX_SCORE, MAX_BOXES = 0.15, 8
-"""Of the boxes that are shown."""
+"""Limits for the displayed boxes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Caddm:
-    """A network on aligned faces of `size` px and `margin`; `predicts_boxes` if it finds boxes too.
+    """A network on aligned faces of `size` px and `margin`; `predicts_boxes`: it outputs boxes too.
 
-    Does not show: which tool made a forgery. It learnt seams, colours and textures that do not
-    fit their surroundings; a face that was made as a whole has none. The sigmoid of its logit is
-    no calibrated probability.
+    Does not show: which tool made a forgery. It learned seams, colours and textures that do not
+    match their surroundings; an entirely generated face has none. The sigmoid of its logit is not a
+    calibrated probability.
     """
 
     network: "torch.nn.Module"
@@ -46,7 +46,7 @@ class Caddm:
 
     @property
     def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
+        """Description of its image preprocessing."""
         return f"aligned face of margin {self.margin:g} at {self.size} px, values in -1..1"
 
     def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
@@ -56,16 +56,16 @@ class Caddm:
         return aligned_crop(pixels, keypoints, size=self.size, margin=self.margin)
 
     def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 32) -> np.ndarray:
-        """Face crops (s, s, 3) uint8 RGB to (n,) logits float64, higher = more likely forged."""
+        """Face crops (s, s, 3) uint8 RGB to logits (n,) float64, higher = more likely forged."""
         scores = np.empty(len(pictures))
         for start in range(0, len(pictures), batch_size):
             rows = slice(start, start + batch_size)
-            logits = self._said(pictures[rows]).logits.double().cpu().numpy()
+            logits = self._run(pictures[rows]).logits.double().cpu().numpy()
             scores[rows] = logits[:, 1] - logits[:, 0]
         return scores
 
     def boxes(self, pictures: Sequence[np.ndarray], *, batch_size: int = 32) -> list[np.ndarray]:
-        """Artefacts of each face crop: (k, 5), x1 y1 x2 y2 in shares of the crop and a score.
+        """Artefact boxes of each face crop: (k, 5), x1 y1 x2 y2 as fractions of the crop, score.
 
         Raises ValueError for a network without the module (`predicts_boxes` is False).
         """
@@ -73,18 +73,17 @@ class Caddm:
 
         found: list[np.ndarray] = []
         for start in range(0, len(pictures), batch_size):
-            said = self._said(pictures[start : start + batch_size])
-            found += [
-                it.cpu().numpy() for it in decode_boxes(said, least=MIN_BOX_SCORE, most=MAX_BOXES)
-            ]
+            output = self._run(pictures[start : start + batch_size])
+            decoded = decode_boxes(output, least=MIN_BOX_SCORE, most=MAX_BOXES)
+            found += [boxes.cpu().numpy() for boxes in decoded]
         return found
 
-    def _said(self, pictures: Sequence[np.ndarray]) -> "ArtefactOutput":
+    def _run(self, pictures: Sequence[np.ndarray]) -> "ArtefactOutput":
         import torch
 
         with torch.inference_mode():
-            said: ArtefactOutput = self.network(to_input_tensor(pictures).to(self._device))
-        return said
+            output: ArtefactOutput = self.network(to_input_tensor(pictures).to(self._device))
+        return output
 
     @property
     def _device(self) -> "torch.device":
@@ -92,7 +91,7 @@ class Caddm:
 
     @classmethod
     def load(cls, shelved: StoredDetector) -> "Caddm":
-        """Read it from its folder; raises SetupError when weights and description do not fit."""
+        """Load it from its folder; raises SetupError if weights and description do not match."""
         from tools.detectors.networks.artefact_module import ArtefactNetwork
 
         settings = shelved.about.settings or {}
@@ -102,7 +101,7 @@ class Caddm:
             network.load_state_dict(shelved.tensors())
         except (KeyError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
-            raise SetupError(f"{shelved.folder} holds no such network: {reason}") from error
+            raise SetupError(f"{shelved.folder} does not hold such a network: {reason}") from error
         return cls(
             network.eval().requires_grad_(False).to(best_device()),
             size, float(settings["margin"]), boxed, shelved.about.name, shelved.sha256,
@@ -110,7 +109,7 @@ class Caddm:
 
 
 def to_input_tensor(pictures: Sequence[np.ndarray]) -> "torch.Tensor":
-    """Pictures (s, s, 3) uint8 RGB of one size as (n, 3, s, s) float32 in -1..1."""
+    """Images (s, s, 3) uint8 RGB of equal size to (n, 3, s, s) float32 in -1..1."""
     import torch
 
     stacked = torch.from_numpy(np.stack([np.ascontiguousarray(it) for it in pictures]))
@@ -121,7 +120,7 @@ def to_input_tensor(pictures: Sequence[np.ndarray]) -> "torch.Tensor":
 def describe_network(
     kind: str, settings: Mapping[str, Any], *, trained_on: str, name: str | None = None
 ) -> DetectorDescription:
-    """What is written beside the weights of one of the three kinds."""
+    """The `detector.json` description for one of the three kinds."""
     licence = "research and evaluation (trained on photographs for research; see the card)"
     return DetectorDescription(
         kind=kind, name=name or kind, inputs="face", needs="pixels", licence=licence,

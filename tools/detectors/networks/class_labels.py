@@ -1,7 +1,7 @@
-"""Which classes of a classifier mean forged: read from the words of its labels, never assumed.
+"""Determines which classes of a classifier mean forged, from the words of its labels.
 
-Published classifiers disagree about which index is the fake one, sister models of one author
-among them. A wrong guess turns every score around and looks like a working detector.
+Published classifiers disagree about the index of the fake class, even sister models of one author.
+A wrong guess inverts every score and still looks like a working detector, so no index is assumed.
 """
 
 import re
@@ -31,13 +31,13 @@ REAL_WORDS = frozenset(
         "unmanipulated", "untampered",
     }
 )  # fmt: skip
-# "not real" names the other class, "no face" none of the two.
+# "not real" means the other class, "no face" neither of the two.
 NEGATIONS = frozenset({"non", "not", "no", "never", "un", "without"})
 
 
 @dataclass(frozen=True, slots=True)
 class ClassMapping:
-    """Indices of a classifier's outputs; `labels` are its own words for all of them."""
+    """Output indices of a classifier's fake and real classes; `labels` are all its labels."""
 
     fake: tuple[int, ...]
     real: tuple[int, ...]
@@ -47,11 +47,11 @@ class ClassMapping:
 def resolve_classes(
     id2label: Mapping[int, str], named: Mapping[str, LabelMeaning] | None = None, *, source: object
 ) -> ClassMapping:
-    """The classes of a checkpoint; what `named` says of a label wins over its words.
+    """The classes of a checkpoint; `named` overrides the words of a label.
 
-    Raises SetupError, naming `source` and how to say it, when a label means neither or both,
-    when `named` speaks of a label that is not there, or when one of the two sides stays empty.
-    A single output may stand for one side alone: its logit is the log-odds of that side.
+    Raises SetupError, with `source` and instructions, if a label means neither or both, if `named`
+    has an unknown label, or if there is no fake or no real class. A single output may stand for one
+    side alone: its logit is the log-odds of that side.
     """
     labels = tuple(id2label[index] for index in sorted(id2label))
     named = named or {}
@@ -70,7 +70,7 @@ def resolve_classes(
 
 
 def label_meaning(label: str) -> Literal["fake", "real"] | None:
-    """What the words of a label say; None when they say nothing, both, or the contrary."""
+    """The meaning of a label's words; None if they mean nothing, both, or are negated."""
     words = _words(label)
     fake, real = bool(words & FAKE_WORDS), bool(words & REAL_WORDS)
     if fake == real or words & NEGATIONS:
@@ -79,7 +79,7 @@ def label_meaning(label: str) -> Literal["fake", "real"] | None:
 
 
 def _words(label: str) -> frozenset[str]:
-    """Lower-case words, both of "DeepFake" as written and of its capitals; digits part words."""
+    """Lower-case words of a label, as written and split at capitals (DeepFake); without digits."""
     written = re.findall(r"[^\W\d_]+", label)
     by_capitals = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", label)
     return frozenset(word.lower() for word in written + by_capitals)
@@ -100,16 +100,16 @@ def _check_names(named: Mapping[str, str], labels: tuple[str, ...], source: obje
 
 def _how_to_name_one(source: object, label: str) -> str:
     return (
-        f"{source}: whether its one output is higher for forged or for authentic pictures cannot "
-        f"be read from {label!r}: say it in {CLASSES_FILE} beside its config.json, as "
-        f'{{"{label}": "fake"}} or {{"{label}": "real"}}; its author\'s model card tells'
+        f"{source}: its one output, {label!r}, may be higher for forged or for authentic images: "
+        f"see its model card, and write {CLASSES_FILE} beside its config.json, as "
+        f'{{"{label}": "fake"}} or {{"{label}": "real"}}'
     )
 
 
 def _how_to_name(source: object, labels: list[str] | tuple[str, ...], why: str = "") -> str:
     example = ", ".join(f'"{label}": "fake"' for label in labels[:1])
     return (
-        f"{source}: which of its classes are fake cannot be read from {list(labels)}"
-        f"{'; ' + why if why else ''}: say it for each of them in {CLASSES_FILE} beside its "
+        f"{source}: the labels {list(labels)} do not show which classes are fake"
+        f"{'; ' + why if why else ''}: list each of them in {CLASSES_FILE} beside its "
         f"config.json, as {{{example}, ...}} with fake, real or neither"
     )

@@ -1,9 +1,10 @@
-"""A network that looks at whole pictures and names their class: authentic, or which generator.
+"""Whole-image classifier: authentic, or which generator.
 
 The models of Goia, "Deepfake Detection in Facial Images": EfficientNet, ResNet-50, a ViT and a
-small CNN (`classifier_architectures`), trained on a folder per class by
-`python -m tools.training.detectors.classifier`. As a detector it gives the log-odds of its fake
-classes; `attribute` gives the probability of every class, `heatmap` what raised the fake log-odds.
+small CNN (`architectures`), trained on one folder per class by `python -m
+tools.training.detectors.classifier`. As a detector it gives the log-odds of its fake classes;
+`attribute` gives the probability of every class, `heatmap` the regions that raised the fake
+log-odds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,18 +27,18 @@ from tools.localisers.gradients import relative_excess
 
 KIND = "classifier"
 HEIGHT, WIDTH = 218, 178
-"""Of the thesis' pictures, px: those of CelebA's aligned photographs."""
+"""Image size in the thesis, px: that of CelebA's aligned photographs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassifierNetwork:
-    """A network on pictures of `height` × `width` px and what its outputs mean.
+    """A network on images of `height` × `width` px, with the meaning of its outputs.
 
-    One output alone is the log-odds of fake against real; several are one a class.
+    A single output is the log-odds of fake against real; otherwise there is one output per class.
 
-    Does not show: which generator made a picture of one that it never learnt (it names one of its
-    own), nor that it reads traces of the generator: classes that differ in size, crop or
-    compression are told apart by that. Its probabilities are no calibrated ones.
+    Does not show: which generator made an image if it was not trained on that generator (it names
+    one of its own), nor that it uses traces of the generator: classes that differ in size, crop or
+    compression are separated by that. Its probabilities are not calibrated.
     """
 
     network: nn.Module
@@ -51,30 +52,30 @@ class ClassifierNetwork:
 
     @property
     def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
+        """Description of its image preprocessing."""
         mean, spread = ARCHITECTURES[self.architecture].mean_and_std
         return f"whole picture at {self.height}×{self.width} px, mean {mean}, spread {spread}"
 
     def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
-        """The picture itself: it looks at all of it, whatever its face."""
+        """The whole image, unchanged."""
         return pixels
 
     def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Pictures (h, w, 3) uint8 RGB to (n,) float64: log p(fake classes) / p(real classes)."""
+        """Images (h, w, 3) uint8 RGB to scores (n,) float64: log p(fake) / p(real)."""
         return self.log_odds(self._logits(pictures)).numpy()
 
     def attribute(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Pictures (h, w, 3) uint8 RGB to (n, classes) float64, columns as `classes.labels`."""
+        """Probabilities (n, classes) float64 of images (h, w, 3) uint8 RGB, as `classes.labels`."""
         found: np.ndarray = self._logits(pictures).softmax(dim=1).numpy()
         return found
 
     def heatmap(self, picture: np.ndarray) -> np.ndarray:
-        """Grad-CAM of the fake log-odds on a picture (h, w, 3) uint8 RGB: (h, w) float32 around 0.
+        """Grad-CAM of the fake log-odds on an image (h, w, 3) uint8 RGB: (h, w) float32 around 0.
 
-        0 is a place that raised it as much as the mean did, 1 twice as much, -1 not at all.
+        0 means the mean contribution, 1 twice the mean, -1 none.
 
-        Does not show: where a picture was forged, nor what lowered the log-odds; a cell is a
-        sixteenth to a thirty-second of the picture and sees its surroundings too.
+        Does not show: where an image was forged, nor what lowered the log-odds; a cell is a
+        sixteenth to a thirty-second of the image and also depends on its surroundings.
         """
         batch = self._batch([picture])
 
@@ -83,13 +84,13 @@ class ClassifierNetwork:
 
         cells = class_activation(self.network, score, layer=self._layer)
         if cells is None:
-            raise ValueError(f"{self.architecture} has no layer with places")
+            raise ValueError(f"{self.architecture} has no spatial layer")
         height, width = picture.shape[:2]
         heat = cv2.resize(self._laid_out(relative_excess(cells)), (width, height))
         return np.asarray(heat, np.float32)
 
     def log_odds(self, logits: Tensor) -> Tensor:
-        """Logits (n, classes) to (n,): fake classes together against real ones together."""
+        """Logits (n, classes) to log-odds (n,) of all fake classes against all real ones."""
         fake, real = (
             logits[:, list(places)].logsumexp(dim=1)
             for places in (self.classes.fake, self.classes.real)
@@ -97,7 +98,7 @@ class ClassifierNetwork:
         return fake - real
 
     def _logits(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> Tensor:
-        """(n, classes) float64 on the CPU."""
+        """Logits (n, classes) float64 on the CPU."""
         self.network.eval()
         found = [torch.empty(0, len(self.classes.labels), dtype=torch.float64)]
         with torch.inference_mode():
@@ -107,7 +108,7 @@ class ClassifierNetwork:
         return torch.cat(found)
 
     def _classes(self, outputs: Tensor) -> Tensor:
-        """A logit a class; those of real and fake where the network gives but their difference."""
+        """One logit per class; a single output is split into real (0) and fake."""
         if outputs.shape[1] == len(self.classes.labels):
             return outputs
         both = [torch.zeros_like(outputs[:, 0])] * 2
@@ -126,7 +127,7 @@ class ClassifierNetwork:
         return None if places is None else TargetLayer(self.network.get_submodule(places))
 
     def _laid_out(self, cells: np.ndarray) -> np.ndarray:
-        """Cells (h, w) over the network's picture; what a ViT's whole patches leave out is -1."""
+        """Resize cells (h, w) to the network's input; -1 outside a ViT's whole patches."""
         patch = getattr(getattr(self.network, "patch_embed", None), "patch_size", None)
         if patch is None:
             return cv2.resize(cells, (self.width, self.height))
@@ -137,7 +138,7 @@ class ClassifierNetwork:
 
     @classmethod
     def load(cls, shelved: StoredDetector) -> "ClassifierNetwork":
-        """Read it from its folder; raises SetupError when weights and description do not fit."""
+        """Load it from its folder; raises SetupError if weights and description do not match."""
         settings = shelved.about.settings or {}
         try:
             named = {str(label): meaning for label, meaning in settings["classes"].items()}
@@ -150,7 +151,7 @@ class ClassifierNetwork:
             network.load_state_dict(shelved.tensors())
         except (KeyError, AttributeError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise SetupError(f"{shelved.folder} holds no such network: {reason}") from error
+            raise SetupError(f"{shelved.folder} does not hold such a network: {reason}") from error
         network = network.eval().requires_grad_(False).to(best_device())
         return cls(
             network, str(settings["network"]), classes, height, width, shelved.about.name,
@@ -159,7 +160,7 @@ class ClassifierNetwork:
 
 
 def resize_exactly(picture: np.ndarray, *, height: int, width: int) -> np.ndarray:
-    """A picture (h, w, 3) uint8 RGB at exactly that size (px), its sides not kept in proportion.
+    """Resize an image (h, w, 3) uint8 RGB to exactly this size (px), ignoring its aspect ratio.
 
     Raises ValueError for other arrays.
     """
@@ -183,7 +184,7 @@ def save_classifier(
     licence: str,
     trained_on: str,
 ) -> StoredDetector:
-    """Write weights and description into the detector's folder, which gives it its name.
+    """Write weights and description to the detector's folder; the folder's name is its name.
 
     `settings` are `network`, `classes` (label to fake, real or neither, in the order of the
     outputs), `binary` (one output: fake against real), `height` and `width`.

@@ -1,15 +1,15 @@
-"""Community Forensics as its authors publish it: a ViT on whole pictures with one logit.
+"""Community Forensics, the published checkpoints: a ViT on whole images with one logit.
 
-Park and Owens, "Community Forensics: Using Thousands of Generators to Train Fake Image
-Detectors", CVPR 2025 (arXiv 2411.04125), in the layout of `OwensLab/commfor-model-384` and
-`commfor-model-224`: `config.json` beside `model.safetensors`, no image processor. Their code is
-not run: the network is timm's, under the names that it has in their file, and pictures are
-prepared as their evaluation does (github.com/JeongsooP/Community-Forensics, `main`). Its branch
-`eval_single` once took CLIP's mean and spread; the authors say that this was a mistake and that
-ImageNet's are those of training and evaluation (their issue 5).
+Park and Owens, "Community Forensics: Using Thousands of Generators to Train Fake Image Detectors",
+CVPR 2025 (arXiv 2411.04125), in the layout of `OwensLab/commfor-model-384` and `commfor-model-224`:
+`config.json` beside `model.safetensors`, no image processor. The authors' code is not run: the
+network is timm's, with the tensor names of their file, and images are preprocessed as in their
+evaluation (github.com/JeongsooP/Community-Forensics, `main`). Its branch `eval_single` once used
+CLIP's mean and std; the authors say that this was a mistake and that ImageNet's are those of
+training and evaluation (their issue 5).
 
-A copy in transformers' form is an `ImageClassifier` and goes by the image processor that came
-with it, whatever that is.
+A copy in transformers' format is an `ImageClassifier` and uses the image processor that comes with
+it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 CONFIG_KEYS = ("model_size", "input_size", "patch_size")
-"""What a config of this layout says of its network."""
+"""Keys that describe the network in a config of this layout."""
 NETWORKS = (
     ("small", 384, 16), ("small", 224, 16), ("small", 384, 32), ("small", 224, 32),
     ("tiny", 384, 16), ("tiny", 224, 16),
 )  # fmt: skip
-"""Those that the authors' code can build, by `CONFIG_KEYS`; the first two are published."""
+"""Networks that the authors' code can build, by `CONFIG_KEYS`; the first two are published."""
 RESIZE_SHORTEST_EDGE = {224: 256, 384: 440}
-"""Before its centre is cut out, a picture's shorter side in px, by the side of the input."""
+"""Shorter side in px before the centre crop, by the side of the input."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 _PREFIX = "vit."
@@ -46,13 +46,13 @@ _PREFIX = "vit."
 
 @dataclass(frozen=True, eq=False)
 class CommunityForensics:
-    """A checkpoint in `folder`; `from_folder` checks it, its weights are read when it is asked.
+    """A checkpoint in `folder`; `from_folder` checks it, and the weights are loaded on first use.
 
-    Its logit is the log-odds of made by a generator: it was trained on 1 for fake, 0 for real.
+    Its logit is the log-odds of being generated: it was trained on 1 for fake, 0 for real.
 
-    Does not show: where, nor by what; nor what lies outside the picture's square centre. It
-    learnt pictures made whole by generators against photographs; a photograph with another face
-    in it is neither. The sigmoid of its logit is no calibrated probability.
+    Does not show: where, nor by what; nor anything outside the central square. It was trained on
+    entirely generated images against photographs; a photograph with a swapped face is neither. The
+    sigmoid of its logit is not a calibrated probability.
     """
 
     folder: Path
@@ -63,10 +63,10 @@ class CommunityForensics:
 
     @classmethod
     def from_folder(cls, folder: Path, *, device: str | None = None) -> "CommunityForensics":
-        """The checkpoint of a folder of the published layout.
+        """The checkpoint in a folder of the published layout.
 
-        Raises SetupError for a network that the authors' code does not know, and naming the
-        tensors when some are missing, unexpected or of another shape.
+        Raises SetupError for a network unknown to the authors' code, and, with their names, for
+        tensors that are missing, unexpected or of another shape.
         """
         size, side, patch = _described(folder / CONFIG)
         found = cls(folder, f"vit_{size}_patch{patch}_{side}", side, device)
@@ -74,34 +74,34 @@ class CommunityForensics:
         return found
 
     def with_weights_loaded(self) -> "CommunityForensics":
-        """Itself, with its weights read now."""
+        """Load the weights now and return itself."""
         _ = self._loaded
         return self
 
     @property
     def name(self) -> str:
-        """Its folder's."""
+        """The name of its folder."""
         return self.folder.name
 
     @cached_property
     def sha256(self) -> str:
-        """What names this checkpoint: its config and weights."""
+        """Identifies this checkpoint: a hash of its config and weights."""
         return combined_sha256([self.folder / CONFIG, self.folder / WEIGHTS])
 
     @property
     def preprocessing(self) -> str:
-        """How it prepares a picture, in words."""
+        """Description of its image preprocessing."""
         return (
             f"whole picture, shorter side to {RESIZE_SHORTEST_EDGE[self.side]} px, bilinear; "
             f"centre of {self.side}×{self.side} px, ImageNet's mean and std"
         )
 
     def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
-        """The picture itself: it looks at the whole, whatever its face."""
+        """The whole image, unchanged."""
         return pixels
 
     def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
-        """Pictures (h, w, 3) uint8 RGB of any sizes to (n,) logits float64; higher is forged.
+        """Images (h, w, 3) uint8 RGB of any sizes to logits (n,) float64; higher is forged.
 
         Raises ValueError for other arrays.
         """
@@ -137,7 +137,7 @@ class CommunityForensics:
         return network.eval().requires_grad_(False).to(self._device)
 
     def _check_weights(self) -> None:
-        """That the file holds this network's tensors; reads its header only."""
+        """Check that the file holds this network's tensors; reads only its header."""
         path = self.folder / WEIGHTS
         found = _shapes(path)
         expected = {
@@ -152,23 +152,23 @@ class CommunityForensics:
             },
         }
         if any(wrong.values()):
-            said = "; ".join(f"{what}: {_listed(keys)}" for what, keys in wrong.items() if keys)
+            found_wrong = [f"{what}: {_listed(keys)}" for what, keys in wrong.items() if keys]
             raise SetupError(
-                f"{path} does not hold the {self.network} with one output that {CONFIG} "
-                f"speaks of ({said}): copy both files of one checkpoint"
+                f"{path} does not hold the {self.network} with one output described in {CONFIG} "
+                f"({'; '.join(found_wrong)}): copy both files of one checkpoint"
             )
 
 
 def is_community_forensics_config(config: Mapping[str, Any]) -> bool:
-    """Whether a config.json is of this layout, to be read by `CommunityForensics`."""
+    """Whether a config.json has this layout, for `CommunityForensics`."""
     return "model_type" not in config and all(key in config for key in CONFIG_KEYS)
 
 
 def _centre(picture: np.ndarray, *, side: int) -> np.ndarray:
-    """The square that the network sees, (side, side, 3) uint8.
+    """The network's input square, (side, side, 3) uint8.
 
-    Resized by Pillow as the authors' torchvision does: another resize that is off by one level
-    here and there moves a logit by a thousandth.
+    Resized with Pillow, like the authors' torchvision: another resize that differs by single grey
+    levels changes a logit by about 0.001.
     """
     from PIL import Image
 
@@ -190,7 +190,7 @@ def _described(path: Path) -> tuple[str, int, int]:
 
 
 def _built(name: str) -> "torch.nn.Module":
-    """timm's network with one output, whose tensors have shapes but no values yet."""
+    """timm's network with one output, on the meta device: shapes without values."""
     import timm
     import torch
 

@@ -1,11 +1,11 @@
-"""Image classifiers of transformers as detectors: any `AutoModelForImageClassification`.
+"""Detectors from transformers image classifiers: any `AutoModelForImageClassification`.
 
-The checkpoint's own image processor prepares the pictures, its own labels say which classes are
-fake (`class_labels`). Nothing is downloaded and no code of the checkpoint's runs: safetensors
-only, architectures that transformers itself knows.
+The checkpoint's own image processor prepares the images; its own labels determine which classes are
+fake (`class_labels`). Nothing is downloaded and no code from the checkpoint runs: only safetensors
+files, and architectures built into transformers.
 
-A checkpoint that is on this machine is found by its folder, or by its id in the hub's cache.
-`classifier_folders` says where folders are put for the list of detectors.
+A local checkpoint is found by its folder, or by its id in the hub's cache. `classifier_folders`
+defines the folders listed as detectors.
 """
 
 import json
@@ -31,14 +31,14 @@ from tools.media.hashing import combined_sha256
 
 CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
 FACE_SIZE, FACE_MARGIN = 384, 1.3
-"""Of the face crops that are shown, before a checkpoint's own resize: the largest that such
-networks take, with GenD's margin. What each of them learnt from is rarely said."""
+"""Face crops before a checkpoint's own resize: the largest input of such networks, with GenD's
+margin. Most checkpoints do not document the crops they were trained on."""
 _LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Loaded:
-    """Model and image processor of transformers, and the model's device."""
+    """A transformers model, its image processor and its device."""
 
     model: Any
     processor: Any
@@ -49,9 +49,8 @@ class _Loaded:
 class ImageClassifier:
     """A classifier in `folder`; `from_checkpoint` finds it and reads its labels, not its weights.
 
-    Does not show: where, nor why. It knows the generators and the sources that it was trained
-    on; figures of its authors, taken on such pictures, say little of others. Its probabilities
-    are no calibrated ones.
+    Does not show: where, nor why. It knows only the generators and sources it was trained on; its
+    authors' metrics on such images say little about others. Its probabilities are not calibrated.
     """
 
     folder: Path
@@ -70,52 +69,53 @@ class ImageClassifier:
         revision: str | None = None,
         device: str | None = None,
     ) -> "ImageClassifier":
-        """The classifier of a folder, or of a hub's id whose files are in the cache.
+        """The classifier in a folder, or of a hub id whose files are in the cache.
 
-        `classes` says what labels mean whose words do not; so does the folder's `classes.json`.
-        Raises SetupError when it is not there or its labels do not say which class is fake.
+        `classes` gives the meaning of labels whose words do not; so does the folder's
+        `classes.json`. Raises SetupError if the checkpoint is not found, or its labels do not show
+        which class is fake.
         """
         folder = _on_disk(checkpoint, revision)
         config = read_json(folder / CONFIG)
         if "model_type" not in config and "pretrained_cfg" not in config:
             raise SetupError(
-                f"{folder / CONFIG} names no 'model_type': it is no classifier of transformers"
+                f"{folder / CONFIG} has no 'model_type': it is not a transformers classifier"
             )
         if config.get("problem_type") == "multi_label_classification":
-            raise SetupError(f"{folder} gives every label its own yes or no: no such detector")
+            raise SetupError(f"{folder} is a multi-label classifier, which is not supported")
         named = {**read_json(folder / CLASSES_FILE, missing={}), **(classes or {})}
         found = resolve_classes(_labels(config, folder), named, source=str(checkpoint))
         name = folder.name if Path(checkpoint).is_dir() else str(checkpoint).rpartition("/")[2]
         return cls(folder, found, inputs, name, device)
 
     def with_weights_loaded(self) -> "ImageClassifier":
-        """Itself, with its weights read now; raises SetupError when they cannot be."""
+        """Load the weights now and return itself; raises SetupError if they cannot be loaded."""
         _ = self._loaded
         return self
 
     @cached_property
     def sha256(self) -> str:
-        """What names this checkpoint: its configs and weights."""
+        """Identifies this checkpoint: a hash of its configs and weights."""
         weights = sorted(self.folder.glob("*.safetensors"))
         configs = [self.folder / name for name in (CONFIG, PROCESSOR)]
         return combined_sha256([path for path in (*configs, *weights) if path.is_file()])
 
     @cached_property
     def preprocessing(self) -> str:
-        """The face's crop and the checkpoint's own image processor in words."""
+        """Description of the face crop and the checkpoint's own image processor."""
         wanted = _processor_config(self.folder)
         kind = wanted.get("image_processor_type") or wanted.get("feature_extractor_type")
         crop = f"aligned face of margin {FACE_MARGIN} at {FACE_SIZE} px; "
-        said = [(crop if self.inputs == "face" else "") + str(kind or "its own processor")]
+        parts = [(crop if self.inputs == "face" else "") + str(kind or "its own processor")]
         for key, step in _STEPS.items():
             if wanted.get(key) is not None and wanted.get(f"do_{step}", True):
-                said.append(f"{key} {_plain(wanted[key])}")
-        return ", ".join(said)
+                parts.append(f"{key} {_plain(wanted[key])}")
+        return ", ".join(parts)
 
     def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
-        """The picture as it is, or the aligned face; raises ValueError for that without keypoints.
+        """The whole image, or the aligned face; the latter raises ValueError without keypoints.
 
-        `keypoints` are not looked at where the whole image is to be seen.
+        `keypoints` are ignored if `inputs` is "image".
         """
         if self.inputs == "image":
             return pixels
@@ -124,11 +124,11 @@ class ImageClassifier:
         )
 
     def score_images(self, pictures: Sequence[np.ndarray], *, batch_size: int = 16) -> np.ndarray:
-        """Pictures (h, w, 3) uint8 RGB of any sizes to (n,) float64 log-odds; higher is forged.
+        """Images (h, w, 3) uint8 RGB of any sizes to log-odds (n,) float64; higher is forged.
 
-        Probabilities of several fake classes are summed, so are those of several real ones;
-        classes that are neither are left out. Raises ValueError for other arrays and SetupError
-        when the checkpoint cannot be loaded.
+        Probabilities of all fake classes are summed, and so are those of all real ones; classes
+        that are neither are ignored. Raises ValueError for other arrays, and SetupError if the
+        checkpoint cannot be loaded.
         """
         taken = [validate_image(picture) for picture in pictures]
         scores = np.empty(len(taken))
@@ -138,7 +138,7 @@ class ImageClassifier:
         return scores
 
     def log_odds(self, logits: np.ndarray) -> np.ndarray:
-        """The model's outputs (n, classes) to (n,) log p(fake) / p(real); NaN where not finite."""
+        """Logits (n, classes) to log p(fake) / p(real) (n,); NaN if not finite."""
         wide = np.where(np.isfinite(logits), logits, np.nan).astype(np.float64)
         if len(self.classes.labels) == 1:
             return wide[:, 0] if self.classes.fake else -wide[:, 0]
@@ -154,7 +154,7 @@ class ImageClassifier:
         from PIL import Image
 
         loaded = self._loaded
-        # As Pillow images: an array three pixels wide could be taken for channels first.
+        # As Pillow images: an array three pixels wide could be mistaken for channels first.
         images = [Image.fromarray(picture) for picture in pictures]
         batch = loaded.processor(images=images, return_tensors="pt").to(loaded.device)
         with torch.inference_mode():
@@ -179,7 +179,7 @@ class ImageClassifier:
             reason = str(error).strip().partition("\n")[0]
             raise SetupError(f"{self.folder} cannot be loaded as a classifier: {reason}") from error
         if report["missing_keys"]:
-            # transformers would fill them with random numbers, and every picture get a score.
+            # transformers would initialise them at random, and still score every image.
             raise SetupError(f"{self.folder} lacks weights: {sorted(report['missing_keys'])[:3]}")
         if model.config.num_labels != len(self.classes.labels):
             labels = list(self.classes.labels)
@@ -188,7 +188,7 @@ class ImageClassifier:
         return _Loaded(model.eval().requires_grad_(False).to(device), processor, device)
 
 
-# What is said of a processor, and the step that may be switched off; below, timm's own words.
+# Described settings of a processor, with the step that may be disabled; the last five are timm's.
 _STEPS = {
     "size": "resize",
     "crop_size": "center_crop",
@@ -219,13 +219,13 @@ def _on_disk(checkpoint: str | Path, revision: str | None) -> Path:
 
 
 def _processor_config(folder: Path) -> dict[str, Any]:
-    """How pictures are prepared; checkpoints of timm say it within their config."""
+    """The preprocessing config; timm checkpoints have it in their model config."""
     timm: dict[str, Any] | None = read_json(folder / CONFIG).get("pretrained_cfg")
     return read_json(folder / PROCESSOR, missing=timm)
 
 
 def _labels(config: Mapping[str, Any], folder: Path) -> dict[int, str]:
-    """`id2label`, or timm's `label_names`; without names transformers says LABEL_0, LABEL_1."""
+    """`id2label`, or timm's `label_names`; unnamed labels become LABEL_0, LABEL_1."""
     if config.get("id2label"):
         try:
             return {int(index): str(label) for index, label in config["id2label"].items()}
@@ -236,9 +236,9 @@ def _labels(config: Mapping[str, Any], folder: Path) -> dict[int, str]:
 
 
 def read_json(path: Path, *, missing: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The JSON object of a checkpoint's file; `missing` where it is not there.
+    """Read a JSON object of a checkpoint; `missing` is returned if the file does not exist.
 
-    Raises SetupError where it cannot be read, or is not there and must be.
+    Raises SetupError if it cannot be read, or does not exist and `missing` is None.
     """
     if missing is not None and not path.is_file():
         return missing
@@ -247,9 +247,9 @@ def read_json(path: Path, *, missing: dict[str, Any] | None = None) -> dict[str,
     except FileNotFoundError as error:
         raise SetupError(f"{path} is missing: copy the whole checkpoint") from error
     except ValueError as error:
-        raise SetupError(f"{path} is no JSON: {error}") from error
+        raise SetupError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise SetupError(f"{path} is no JSON object")
+        raise SetupError(f"{path} is not a JSON object")
     return cast(dict[str, Any], content)
 
 

@@ -177,7 +177,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     kept = save_classifier(
         tmp_path / "it", state, settings({"real": "real", "fake": "fake"}), **SAID
     )
-    with pytest.raises(SetupError, match="holds no such network"):
+    with pytest.raises(SetupError, match="does not hold such a network"):
         ClassifierNetwork.load(kept)
 
 
@@ -283,9 +283,9 @@ def test_a_vit_starts_from_timms_weights(tmp_path: Path) -> None:
     assert torch.equal(ours["blocks.11.mlp.fc1.weight"], published["blocks.11.mlp.fc1.weight"])
     assert ours["pos_embed"].shape[1] == 13 * 11 + 1
     assert ours["head.weight"].shape[0] == 2
-    with pytest.raises(SetupError, match="no safetensors file"):
+    with pytest.raises(SetupError, match="is not safetensors"):
         build_network(name, outputs=2, height=218, width=178, start=tmp_path / "model.bin")
-    with pytest.raises(SetupError, match="no network is called"):
+    with pytest.raises(SetupError, match="unknown network"):
         build_network("resnet51", outputs=2, height=218, width=178)
 
 

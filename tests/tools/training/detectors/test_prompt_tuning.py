@@ -127,7 +127,7 @@ def test_they_survive_the_disk(tuned: PromptTunedDetector, tmp_path: Path) -> No
     [
         (replace(COOP, texts=np.ones((3, 3))), "has 3 classes"),
         (replace(PROBE, bias=np.ones(1)), "has 1 classes"),
-        (replace(ADAPTER, up=np.ones((2, 1))), "no adapter"),
+        (replace(ADAPTER, up=np.ones((2, 1))), "not an adapter"),
     ],
 )
 def test_inconsistent_files_are_setup_errors(
