@@ -60,7 +60,7 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SetupError, match=r"1 class \['real'\]: put at least two folders"):
         read_class_folders(tmp_path)
-    with pytest.raises(SetupError, match="no folder"):
+    with pytest.raises(SetupError, match="not a folder"):
         read_class_folders(tmp_path / "nowhere")
 
 
