@@ -10,8 +10,8 @@ import numpy as np
 def natural_backgrounds() -> list[np.ndarray]:
     """Training photographs and drawings without faces (RGB uint8).
 
-    scikit-learn's two samples and six of scikit-image's, excluding those on which `evals/faces.py`
-    counts false positives.
+    scikit-learn's two samples and six of scikit-image's, excluding those on which
+    `python -m evals run faces` counts false positives.
     """
     import skimage.data
     from sklearn.datasets import load_sample_images

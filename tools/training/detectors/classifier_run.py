@@ -259,8 +259,8 @@ class ClassifierRun:
         state: dict[str, Any] = torch.load(self.file, weights_only=True, map_location=self.device)
         if state["identity"] != self._identity:
             raise SetupError(
-                f"{self.file} belongs to another training: other data or options; delete it, or use "
-                "another folder"
+                f"{self.file} belongs to another training: other data or options; delete it, or "
+                "use another folder"
             )
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
