@@ -1,4 +1,4 @@
-"""Fakes beside a crop of their own original, listed in a table.
+"""Load pairs of a fake and a crop of its original, listed in a table.
 
     dfdc/
       fake/aaaa.jpg
@@ -22,12 +22,12 @@ COLUMNS = ("fake", "real")
 
 
 def recognises(root: Path) -> bool:
-    """Whether there is a pairs.csv, or it is a table of pairs."""
+    """Whether there is a pairs.csv, or `root` is a table of pairs."""
     return find_table(root, "pairs.csv", COLUMNS) is not None
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError for a table that contradicts itself or fits no file."""
+    """The manifest; raises SetupError for a table with contradictions or without matching files."""
     table = find_table(root, "pairs.csv", COLUMNS)
     lines = read_lines(table, root, "pairs.csv", COLUMNS)
     base = root if root.is_dir() else root.parent

@@ -130,7 +130,7 @@ def test_a_plain_manifest_loads_like_any_data_set(tmp_path: Path) -> None:
     assert [row.path for row in manifest.rows] == ["a.png"]
     assert manifest.notes["missing files"] == "1: b.png"
     (tmp_path / "a.png").unlink()
-    with pytest.raises(SetupError, match="none of the files"):
+    with pytest.raises(SetupError, match="no file listed"):
         load(tmp_path / "m.csv")
 
 
@@ -140,7 +140,7 @@ def test_unknown_layouts_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "nowhere")
     with pytest.raises(SetupError, match="celeb_df"):
         load(tmp_path, "celebdf")
-    with pytest.raises(SetupError, match=r"none of the layouts.*celeb_df.*folders"):
+    with pytest.raises(SetupError, match=r"no known layout.*celeb_df.*folders"):
         load(tmp_path)
 
 

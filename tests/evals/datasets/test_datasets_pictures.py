@@ -163,7 +163,7 @@ def test_swaps_may_name_persons(tmp_path: Path) -> None:
         (SWAPS + "s/ada.jpg,s/one.png,t/two.png,X\n", "line 5: 's/ada.jpg' stands above"),
         (SWAPS + "f/x.png,,t/two.png,X\n", "line 5: column 'authentic_source': is empty"),
         (SWAPS + "f/x.png,a,b,c,d\n", "line 5: too many cells"),
-        (SWAPS.replace("png", "gif").replace("jpg", "gif"), "none of the files"),
+        (SWAPS.replace("png", "gif").replace("jpg", "gif"), "no file listed"),
     ],
 )
 def test_swaps_refuse_contradictions(tmp_path: Path, text: str, says: str) -> None:
@@ -307,7 +307,7 @@ def test_deepfakebench_other_sets_name_nobody(tmp_path: Path) -> None:
 def test_deepfakebench_refuses_what_is_not_clear(tmp_path: Path) -> None:
     """Frames that are not here, a label that says nothing, several lists: a line each."""
     listed(tmp_path, "DFDCP", {"Maybe": {"test": video("Maybe", "DFDCP", "v", "000.png")}})
-    with pytest.raises(SetupError, match="none of the frames"):
+    with pytest.raises(SetupError, match="no frame listed"):
         load(tmp_path)
     tree(tmp_path, "DFDCP/frames/v/000.png")
     with pytest.raises(SetupError, match="'Maybe' says neither"):

@@ -229,7 +229,7 @@ def test_faceforensics_tells_what_it_left(tmp_path: Path) -> None:
         ({"train": [], "val": []}, r"no test\.json"),
         ({**PAIRS, "val": [["000", "999"]]}, "'000' is in train already"),
         ({**PAIRS, "val": [["1", "2"]]}, "'1' is no video"),
-        ({**PAIRS, "val": [1, 2]}, "no list of pairs"),
+        ({**PAIRS, "val": [1, 2]}, "not a list of video pairs"),
     ],
 )
 def test_faceforensics_needs_its_lists(
