@@ -1,12 +1,11 @@
-"""Does the assistant call the right tools and say what they found, with the shipped model?
+"""Does the assistant call the right tools and report their results, with the shipped model?
 
 Scripted conversations (`evals.suites.agent.turns`) about galleries of authentic photos, forgeries,
 bodies and copies, indexed by the real pipeline (`evals.suites.agent.desks`); the real tools, agent
-and checker; the pocket VLM in four bits. A part of the wordings the grammar of training can say as
-well: turns whose wording is new to it are figures of their own. `--limit` caps the turns, but for a
-short conversation that is finished. Does not show: how other people would ask, or what happens with
-forgeries that the forge does not make; what is said of single hits is measured in
-`evals.suites.agent.explanations`.
+and checker; the pocket VLM in 4 bits. The training grammar can produce part of the wordings: turns
+with new wordings have separate figures. `--limit` caps the turns, except to finish a short
+conversation. Does not show: how other people would ask, or results on forgeries that the forge does
+not make; explanations of single hits are evaluated in `evals.suites.agent.explanations`.
 """
 
 import random
@@ -38,7 +37,7 @@ REFUSALS = ("outside", "unanswerable", "no photo", "no search", "injection")
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedTurn:
-    """A turn and the workspace it was asked in; turns of one workspace are not independent."""
+    """A turn and its workspace; turns of one workspace are not independent."""
 
     workspace: str
     outcome: TurnOutcome
@@ -47,7 +46,8 @@ class EvaluatedTurn:
 
     @classmethod
     def of(cls, workspace: str, outcome: TurnOutcome) -> "EvaluatedTurn":
-        """With whether its wording is new to training, and whether it was written after it."""
+        """Adds whether its wording is new to training, and whether it was written after
+        training."""
         asked = outcome.asked
         return cls(workspace, outcome, not matches_training_grammar(asked), is_fresh(asked))
 
@@ -59,7 +59,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     most = options.limit or TURNS
     turns: list[EvaluatedTurn] = []
     with tempfile.TemporaryDirectory() as folder:
-        # A folder for output keeps the galleries as well: they take longer than the questions.
+        # An output folder also keeps the galleries: they take longer than the questions.
         work = options.output or Path(folder)
         for number, (workspace, photos) in enumerate(make_workspaces(options, work, turns=most)):
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
@@ -90,7 +90,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def _calling(turns: Sequence[EvaluatedTurn]) -> dict[str, object]:
-    """Valid calls, right calls, refusals, by kind, and for wordings that are new to training."""
+    """Valid calls, right calls and refusals, by kind, and for wordings that are new to training."""
     outcomes = [turn.outcome for turn in turns]
     told = [bool(it.recognised) for it in outcomes if it.kind in REFUSALS]
     new = [turn for turn in turns if turn.new]

@@ -1,4 +1,4 @@
-"""Pictures of the experiment, as in the slides: features by real/fake and by person, curves."""
+"""Plots of the reproduced experiment: features by real/fake and by person, ROC, histograms."""
 
 from collections.abc import Mapping
 

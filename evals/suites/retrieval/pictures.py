@@ -1,4 +1,4 @@
-"""Pictures of face retrieval: how far persons stand apart, with authentic and with forged mates."""
+"""Plots of face retrieval: similarity distributions with authentic and with forged mates."""
 
 from collections.abc import Mapping
 

@@ -159,8 +159,8 @@ def test_swaps_may_name_persons(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("fake,authentic_source,method\n", "line 1: no column 'authentic_target'"),
-        (SWAPS + "f/triple0.png,s/ada.jpg,t/two.png,X\n", "line 5: 'f/triple0.png' stands above"),
-        (SWAPS + "s/ada.jpg,s/one.png,t/two.png,X\n", "line 5: 's/ada.jpg' stands above"),
+        (SWAPS + "f/triple0.png,s/ada.jpg,t/two.png,X\n", "line 5: 'f/triple0.png' is listed twice"),
+        (SWAPS + "s/ada.jpg,s/one.png,t/two.png,X\n", "line 5: 's/ada.jpg' is listed twice"),
         (SWAPS + "f/x.png,,t/two.png,X\n", "line 5: column 'authentic_source': is empty"),
         (SWAPS + "f/x.png,a,b,c,d\n", "line 5: too many cells"),
         (SWAPS.replace("png", "gif").replace("jpg", "gif"), "no file listed"),
@@ -203,7 +203,7 @@ def test_pairs_stay_together(tmp_path: Path) -> None:
 def test_pairs_refuse_contradictions(tmp_path: Path) -> None:
     """One original in two splits, or one fake twice, is refused."""
     tree(tmp_path, "fake/a.jpg", pairs__csv=PAIRS + "e.jpg,b.jpg,val\n")
-    with pytest.raises(SetupError, match=r"line 4: .*'b\.jpg' stands above"):
+    with pytest.raises(SetupError, match=r"line 4: .*'b\.jpg' is listed twice"):
         load(tmp_path)
     (tmp_path / "pairs.csv").write_text(PAIRS + "a.jpg,b.jpg,train\n")
     with pytest.raises(SetupError, match=r"line 4: 'a\.jpg'"):
