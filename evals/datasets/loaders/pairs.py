@@ -40,7 +40,7 @@ def load(root: Path) -> Manifest:
         if fake in rows or rows.setdefault(real, authentic) != authentic:
             where = f"{str(table)!r}: line {number}"
             raise SetupError(
-                f"{where}: {line['fake']!r} or {line['real']!r} stands above, otherwise"
+                f"{where}: {line['fake']!r} or {line['real']!r} is already listed with other values"
             )
         rows[fake] = forged
     return manifest_of(rows, base=base, table=table)

@@ -46,7 +46,7 @@ def test_a_small_table_is_enough(tmp_path: Path) -> None:
         ("path,label\n/a.png,real\n", "column 'path': '/a.png' is not relative"),
         ("path,label\n..\\a.png,real\n", "line 2: column 'path': '../a.png' is not relative"),
         ("path,label\nC:\\a.png,real\n", "column 'path': 'C:/a.png' is not relative"),
-        ("path,label,frame\na.png,real,-1\n", "line 2: column 'frame': '-1' is no frame number"),
+        ("path,label,frame\na.png,real,-1\n", "line 2: column 'frame': '-1' is not a frame number"),
         ("path,label\na.png,real\nb.png,real,x\n", "line 3: the cells do not match"),
         ("path,label\na.png,real\nb.png\n", "line 3: the cells do not match"),
         ("path,label\na.png,real\na.png,fake\n", "line 3: column 'path': 'a.png' is on line 2"),

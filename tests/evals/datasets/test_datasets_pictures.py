@@ -203,7 +203,7 @@ def test_pairs_stay_together(tmp_path: Path) -> None:
 def test_pairs_refuse_contradictions(tmp_path: Path) -> None:
     """One original in two splits, or one fake twice, is refused."""
     tree(tmp_path, "fake/a.jpg", pairs__csv=PAIRS + "e.jpg,b.jpg,val\n")
-    with pytest.raises(SetupError, match=r"line 4: .*'b\.jpg' is listed twice"):
+    with pytest.raises(SetupError, match=r"line 4: .*'b\.jpg' is already listed"):
         load(tmp_path)
     (tmp_path / "pairs.csv").write_text(PAIRS + "a.jpg,b.jpg,train\n")
     with pytest.raises(SetupError, match=r"line 4: 'a\.jpg'"):

@@ -71,7 +71,7 @@ def test_too_few_persons_are_refused() -> None:
         for label in ("real", "fake")
         for group in ("ann", "bob")
     ]
-    with pytest.raises(SetupError, match="too few persons or originals to test by"):
+    with pytest.raises(SetupError, match="too few persons or originals for the test part"):
         split_by_group(few, seed=0)
 
 
