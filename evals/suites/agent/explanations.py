@@ -1,6 +1,6 @@
 """Are explanations faithful to the measurements, before and after the checker?
 
-The shipped model explains hits of searches in galleries (see `evals.suites.agent.desks`): once
+The shipped model explains hits of searches in galleries (see `evals.suites.agent.workspaces`): once
 unconstrained, without masking or repair ("nothing masked"), and once as the user sees it. A flip
 test swaps one forgery reading in the model's input: the text must then cite that measure if one is
 due, and no sentence about other things may change. `--limit` caps the hits.
@@ -27,7 +27,6 @@ from assistant.grounding.checker import FactContext, check_sentences
 from assistant.grounding.repair import first_query_photo
 from evals.options import EvalOptions
 from evals.runs.samples import SampleWriter
-from evals.suites.agent.desks import make_workspaces
 from evals.suites.agent.sentences import (
     grounded_share,
     is_verdict_word_error,
@@ -35,6 +34,7 @@ from evals.suites.agent.sentences import (
     names_region,
 )
 from evals.suites.agent.suite import WEIGHTS
+from evals.suites.agent.workspaces import make_workspaces
 from tools.errors import ToolError
 from tools.metrics import grouped_interval, mean
 from tools.verdict.handles import cited_handles

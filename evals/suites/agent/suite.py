@@ -1,11 +1,12 @@
 """Does the assistant call the right tools and report their results, with the shipped model?
 
-Scripted conversations (`evals.suites.agent.turns`) about galleries of authentic photos, forgeries,
-bodies and copies, indexed by the real pipeline (`evals.suites.agent.desks`); the real tools, agent
-and checker; the pocket VLM in 4 bits. The training grammar can produce part of the wordings: turns
-with new wordings have separate figures. `--limit` caps the turns, except to finish a short
-conversation. Does not show: how other people would ask, or results on forgeries that the forge does
-not make; explanations of single hits are evaluated in `evals.suites.agent.explanations`.
+Scripted conversations (`evals.suites.agent.conversations`) about galleries of authentic photos,
+forgeries, bodies and copies, indexed by the real pipeline (`evals.suites.agent.workspaces`); the
+real tools, agent and checker; the pocket VLM in 4 bits. The training grammar can produce part of
+the wordings: turns with new wordings have separate figures. `--limit` caps the turns, except to
+finish a short conversation. Does not show: how other people would ask, or results on forgeries that
+the forge does not make; explanations of single hits are evaluated in
+`evals.suites.agent.explanations`.
 """
 
 import random
@@ -22,10 +23,10 @@ from assistant.case.signing import SigningKeys
 from assistant.chat_model.local.model import LocalVLM
 from evals.options import EvalOptions
 from evals.runs.samples import SampleWriter
-from evals.suites.agent.desks import make_workspaces
+from evals.suites.agent.conversations import TurnOutcome, long_conversation, short_conversations
 from evals.suites.agent.grammar import is_fresh, matches_training_grammar
 from evals.suites.agent.sentences import grounded_share, is_verdict_word_error, names_region
-from evals.suites.agent.turns import TurnOutcome, long_conversation, short_conversations
+from evals.suites.agent.workspaces import make_workspaces
 from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 from tools.metrics import grouped_interval, mean
 from tools.verdict.handles import parse_handle

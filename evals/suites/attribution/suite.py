@@ -20,7 +20,7 @@ import numpy as np
 from evals.datasets import load
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.pictures import matrix
+from evals.plots import matrix
 from evals.protocol.measured import MeasuredDataset, measure_dataset
 from evals.protocol.probes import Predictions, cross_val_predict_proba
 from evals.runs.samples import SampleWriter

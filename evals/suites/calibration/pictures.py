@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.pictures.curves import histograms, reliability
+from evals.plots.curves import histograms, reliability
 from evals.suites.calibration.figures import LabelledLogits
 from tools.verdict.rule import VerdictRule
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.pictures.curves import det, histograms, roc
-from evals.pictures.failures import Failure, gallery, worst_errors
-from evals.pictures.matrix import heat_map
+from evals.plots.curves import det, histograms, roc
+from evals.plots.failures import Failure, gallery, worst_errors
+from evals.plots.matrix import heat_map
 from evals.protocol.measured import MeasuredDataset
 from evals.protocol.measured import load_models as loaded
 from evals.suites.detection.scores import FUSED, LabelledScores

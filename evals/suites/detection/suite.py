@@ -36,8 +36,8 @@ from evals.suites.detection.scores import (
     score_converters,
 )
 from evals.suites.detector_table import suite as table_of_all
-from evals.suites.detector_table.answers import collect_logits
 from evals.suites.detector_table.detector_list import evaluated_detectors
+from evals.suites.detector_table.logit_cache import collect_logits
 from evals.suites.detector_table.samples import is_full_data_folder
 
 ROUNDS_OF_PARTS = 200

@@ -33,7 +33,7 @@ Written by `python -m evals.suites.detector_table.card_figures RUN` from a run o
 calibration; intervals are 95 % bootstrap over persons or originals. A dash means not measured: an
 uncalibrated detector has no accuracies, and face detectors are not run on scenes.
 
-*families learnt*, *left out* and *scenes* are our forge's forgeries of LFW, {lfw} per family against
+*families learnt*, *left out* and *scenes* are our forge's forgeries of LFW, {lfw} per family and
 {real} photographs; *left out* are `partial_swap` and `morph`, on which the pocket encoder was not
 trained. *real swaps* and *generated* were made by others and are few. † in the last table marks a
 family in this detector's training data. The cards describe the training; `sbi`, `caddm` and the

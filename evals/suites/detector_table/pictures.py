@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from evals.pictures.curves import reliability
-from evals.pictures.failures import Failure, gallery
-from evals.pictures.matrix import heat_map
+from evals.plots.curves import reliability
+from evals.plots.failures import Failure, gallery
+from evals.plots.matrix import heat_map
 from evals.protocol.measured import load_models
 from evals.suites.detection.systems import System
-from evals.suites.detector_table.asking import BatchLogits
+from evals.suites.detector_table.batch_scoring import BatchLogits
 from evals.suites.detector_table.calibration import calibration_columns
 from evals.suites.detector_table.fusion import FUSED_ALONE
 from evals.suites.detector_table.score_table import Column, ScoreTable

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.datasets.manifest import ManifestRow
-from evals.suites.detector_table.asking import BatchLogits
+from evals.suites.detector_table.batch_scoring import BatchLogits
 from evals.suites.detector_table.samples import DFDC, GENERATED, LFW, SWAPS
 from tools.forge.forgery import FAMILIES, HELD_OUT_FAMILIES, SCENE_FAMILIES
 from tools.training.data.forgery_pool import HELD_OUT_FAMILY

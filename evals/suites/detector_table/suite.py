@@ -30,7 +30,7 @@ from evals.runs import samples
 from evals.suites.detection.figures import figures_of
 from evals.suites.detection.scores import peer_scores
 from evals.suites.detection.systems import System, build_systems
-from evals.suites.detector_table.asking import BatchLogits, score_batch
+from evals.suites.detector_table.batch_scoring import BatchLogits, score_batch
 from evals.suites.detector_table.calibration import POOLED, calibration_by_source
 from evals.suites.detector_table.detector_list import DetectorSet, below, evaluated_detectors
 from evals.suites.detector_table.fusion import FUSED_ALONE

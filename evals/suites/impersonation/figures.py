@@ -7,7 +7,7 @@ sorted by a value of its pictures; ties are broken by name, so that results are 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from evals.suites.impersonation.answers import RankedImage, SearchResult
+from evals.suites.impersonation.search_results import RankedImage, SearchResult
 from tools.metrics import (
     average_precision,
     interval,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evals.runs.peers import align_scores, read_rankings
-from evals.suites.impersonation.answers import SearchResult
 from evals.suites.impersonation.figures import MEASURES, ORDERS, average_precisions, gain, summary
+from evals.suites.impersonation.search_results import SearchResult
 from tools.metrics import average_precision
 
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from evals.protocol.protocol import RELEVANT
-from evals.suites.impersonation.answers import RankedImage, SearchResult
 from evals.suites.impersonation.figures import FUSIONS, ORDERS, average_precisions, failures
+from evals.suites.impersonation.search_results import RankedImage, SearchResult
 from tools.metrics import interval, mean
 from tools.verdict.rule import VERDICTS
 
@@ -64,7 +64,7 @@ def draw(made: Sequence[SearchResult], read: Reader, output: Path | None, *, see
 
 
 def _gallery(folder: Path, name: str, pairs: Pairs, read: Reader, *, title: str) -> None:
-    from evals.pictures.failures import Failure, gallery
+    from evals.plots.failures import Failure, gallery
 
     shown = [
         Failure(
@@ -91,7 +91,7 @@ def _square(pixels: np.ndarray) -> np.ndarray:
 
 
 def _verdicts(made: Sequence[SearchResult], folder: Path) -> None:
-    from evals.pictures.matrix import confusion
+    from evals.plots.matrix import confusion
 
     rows = sorted({it.kind for one in made for it in one.judged})
     counts = [
@@ -106,7 +106,7 @@ def _verdicts(made: Sequence[SearchResult], folder: Path) -> None:
 
 
 def _failures(made: Sequence[SearchResult], folder: Path) -> None:
-    from evals.pictures.matrix import confusion
+    from evals.plots.matrix import confusion
 
     table = failures(made)
     columns = [*table.pop("all methods")]
@@ -122,7 +122,7 @@ def _failures(made: Sequence[SearchResult], folder: Path) -> None:
 
 
 def _means(made: Sequence[SearchResult], folder: Path, *, seed: int) -> None:
-    from evals.pictures.bars import Bar, bars
+    from evals.plots.bars import Bar, bars
 
     orders = {**ORDERS, **{name: order for name, order in FUSIONS.items() if name in NAMES}}
     shown = []

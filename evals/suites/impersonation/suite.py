@@ -26,8 +26,7 @@ from evals.protocol.data import prepare_dataset
 from evals.protocol.duplicates import near_duplicates
 from evals.protocol.protocol import build_plan
 from evals.runs.samples import SampleWriter
-from evals.suites.impersonation.answers import SearchResult, run_queries
-from evals.suites.impersonation.casework import is_casework_source, run_casework
+from evals.suites.impersonation.benchmark import is_casework_source, run_casework
 from evals.suites.impersonation.figures import (
     FUSIONS,
     MEASURES,
@@ -41,6 +40,7 @@ from evals.suites.impersonation.figures import (
 )
 from evals.suites.impersonation.peers import compare_with_peer
 from evals.suites.impersonation.pictures import Reader, draw
+from evals.suites.impersonation.search_results import SearchResult, run_queries
 from tools.errors import SetupError
 from tools.media.images import read_photo
 from tools.metrics import mean

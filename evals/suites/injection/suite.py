@@ -28,9 +28,7 @@ from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
 from assistant.chat_model.local.model import LocalVLM
 from evals.options import EvalOptions, no_progress
-from evals.suites.injection.attacks import CHANNELS, GOALS, LEADS, Attack, sample_attacks
-from evals.suites.injection.scene import TARGET, AttackScenes, inject_into_tool
-from evals.suites.injection.watch import (
+from evals.suites.injection.attack_effects import (
     EFFECTS,
     Observation,
     Pair,
@@ -38,6 +36,8 @@ from evals.suites.injection.watch import (
     largest_shift,
     observe_case,
 )
+from evals.suites.injection.attacked_cases import TARGET, AttackScenes, inject_into_tool
+from evals.suites.injection.attacks import CHANNELS, GOALS, LEADS, Attack, sample_attacks
 from tools.agent_tools.workspace import Workspace
 from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 from tools.verdict.handles import sanitise_text

@@ -22,7 +22,7 @@ import numpy as np
 from evals.datasets import load
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.pictures.bars import Bar, bars
+from evals.plots.bars import Bar, bars
 from evals.protocol.measured import MeasuredDataset, measure_dataset
 from evals.protocol.probes import cross_val_predict_proba
 from evals.runs.samples import SampleWriter

@@ -32,8 +32,8 @@ from evals.protocol.measured import MeasuredDataset
 from evals.protocol.protocol import build_plan
 from evals.runs.peers import align_scores, read_scores
 from evals.runs.samples import SampleWriter
-from evals.suites.impersonation.answers import RankedImage, SearchResult, run_queries
 from evals.suites.impersonation.figures import ORDERS, average_precisions, summary
+from evals.suites.impersonation.search_results import RankedImage, SearchResult, run_queries
 from evals.suites.reproduction.pictures import draw
 from evals.suites.reproduction.systems import checkpoints, systems
 from tools.errors import SetupError

@@ -21,7 +21,8 @@ from evals.options import EvalOptions
 from evals.protocol.data import prepare_dataset
 from evals.runs.peers import align_scores, read_rankings
 from evals.runs.samples import SampleWriter
-from evals.suites.retrieval.lists import (
+from evals.suites.retrieval.pictures import draw
+from evals.suites.retrieval.ranking import (
     MATES,
     Mates,
     RetrievalResult,
@@ -30,7 +31,6 @@ from evals.suites.retrieval.lists import (
     build_task,
     verification,
 )
-from evals.suites.retrieval.pictures import draw
 from tools.errors import SetupError
 from tools.metrics import grouped_interval, mean, paired_difference, rank_k
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from evals.pictures.album import save
-from evals.pictures.curves import LevelPoint, levels
-from evals.pictures.matrix import heat_map
+from evals.plots.curves import LevelPoint, levels
+from evals.plots.matrix import heat_map
+from evals.plots.saving import save
 from evals.suites.detection.scores import FUSED
 from evals.suites.robustness.figures import AttackFigures, Figures, caddm_table
 from evals.suites.robustness.perturbations import ATTACKS, LEVELS, example_grid

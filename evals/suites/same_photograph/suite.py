@@ -33,7 +33,7 @@ from tools.media.images import read_photo
 from tools.metrics import interval, mean
 from tools.search.same_photograph.decision import Alignment, align_features
 from tools.search.same_photograph.local_features import LocalFeatures, local_features
-from tools.training.calibration.made_cases import portraits
+from tools.training.calibration.benchmark_cases import portraits
 
 FALSE_PAIRS = 20_000
 TRUE_PHOTOS = 60

@@ -1,10 +1,10 @@
 """How much does reference comparison help: forged vs. genuine photos of the same person?
 
-LFW's `val` persons of the second half (`casework.halves`; the usual differences were fitted on the
-first), with two photos or more. Up to two photos per person are hits, each compared with up to two
-others of the same person: unchanged, and forged in every family (`face_swap` puts its face onto
-another body, the others change the photo itself); all as JPEGs of one quality. Faces are placed by
-the labels. The scores are those of `tools.search.reranking.reference_comparison` and
+LFW's `val` persons of the second half (`benchmark_cases.split_persons`; the usual differences were
+fitted on the first), with two photos or more. Up to two photos per person are hits, each compared
+with up to two others of the same person: unchanged, and forged in every family (`face_swap` puts
+its face onto another body, the others change the photo itself); all as JPEGs of one quality. Faces
+are placed by the labels. The scores are those of `tools.search.reranking.reference_comparison` and
 `tools.faces.further_embedders`.
 
 - `auc`: of each score, by family and over all, forged against genuine, with its interval over
@@ -39,7 +39,7 @@ from tools.search.reranking.inner_outer_face import FaceInImage, inner_outer_dis
 from tools.search.reranking.reference_comparison import INNER_OUTER, PATCH_DISTANCE, reference_map
 from tools.search.reranking.rerank_input import RerankInput
 from tools.search.reranking.second_opinion import second_scores
-from tools.training.calibration.made_cases import LabelledPortrait, portraits, split_persons
+from tools.training.calibration.benchmark_cases import LabelledPortrait, portraits, split_persons
 from tools.training.data.forgery_pool import through_jpeg
 
 HITS, PHOTOS = 2, 2

@@ -159,7 +159,10 @@ def test_swaps_may_name_persons(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("fake,authentic_source,method\n", "line 1: no column 'authentic_target'"),
-        (SWAPS + "f/triple0.png,s/ada.jpg,t/two.png,X\n", "line 5: 'f/triple0.png' is listed twice"),
+        (
+            SWAPS + "f/triple0.png,s/ada.jpg,t/two.png,X\n",
+            "line 5: 'f/triple0.png' is listed twice",
+        ),
         (SWAPS + "s/ada.jpg,s/one.png,t/two.png,X\n", "line 5: 's/ada.jpg' is listed twice"),
         (SWAPS + "f/x.png,,t/two.png,X\n", "line 5: column 'authentic_source': is empty"),
         (SWAPS + "f/x.png,a,b,c,d\n", "line 5: too many cells"),

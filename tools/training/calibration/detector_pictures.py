@@ -19,12 +19,12 @@ from tools.encoder.preprocessing import Mode
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face, FaceAnalyser
 from tools.forge.forgery import FAMILIES_WITH_SOURCE
-from tools.training.calibration.made_cases import split_persons
+from tools.training.calibration.benchmark_cases import split_persons
 from tools.training.data.forgery_pool import LfwPhotographs, forge_photo
 
 EvaluationHalf = Literal["fit", "report"]
 LOWEST_QUALITY, HIGHEST_QUALITY = 75, 98
-"""JPEG quality range; the upper end is exclusive. As in `made_cases`."""
+"""JPEG quality range; the upper end is exclusive. As in `benchmark_cases`."""
 
 DEPICT_THE_SOURCE = ("face_swap",)
 """Families that paste another person's whole face; the other families alter the existing face."""
@@ -33,7 +33,7 @@ _BATCH = 32
 
 
 def half_of(names: Iterable[str], half: EvaluationHalf) -> frozenset[str]:
-    """Names that belong to a half; the same split as `casework.halves`."""
+    """Names that belong to a half; the same split as `benchmark_cases.split_persons`."""
     first, second = split_persons({name: [] for name in names})
     return frozenset(first if half == "fit" else second)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tools.faces.analyser import FaceAnalyser
-from tools.training.calibration.made_cases import LabelledPortrait, off_centre
+from tools.training.calibration.benchmark_cases import LabelledPortrait, off_centre
 
 STRANGERS = 1500
 """Persons added from the training set, so that galleries of hundreds can be fitted."""

@@ -40,9 +40,9 @@ from tools.search.model_bundle import ModelBundle
 from tools.search.reranking.inner_outer_face import FaceInImage
 from tools.search.reranking.patch_grid import SCORE, image_heatmap
 from tools.search.reranking.reference_comparison import reference_map, region_means
+from tools.training.calibration.benchmark_cases import portraits, split_persons
 from tools.training.calibration.components import CalibrationModels
 from tools.training.calibration.detector_pictures import EvaluationHalf, dfdc_files, main_face
-from tools.training.calibration.made_cases import portraits, split_persons
 from tools.training.data.forgery_pool import read_rgb
 from tools.verdict.calibration import conformal_threshold
 

@@ -12,8 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tools.training.calibration.benchmark_cases import (
+    BenchmarkFile,
+    LabelledComparison,
+    score_benchmark,
+)
 from tools.training.calibration.components import CalibrationModels
-from tools.training.calibration.made_cases import BenchmarkFile, LabelledComparison, score_benchmark
 from tools.verdict.rule import CLOSER_STAGE, ForgeryQuestion, VerdictRule
 
 WHAT = "face swaps by tools that nothing was trained on"

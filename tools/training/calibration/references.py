@@ -2,11 +2,11 @@
 
     python -m tools.training.calibration.references --data ../shared/data
 
-Uses LFW's `val` persons of the first half (`casework.halves`) that have two or more photos. Each
-photo is compared with up to two others of the same person. The mean distance at each place, its
-spread, and the mean and spread of the encoder's channels are written to one small JSON file, bound
-to the encoder. Faces are symmetric, so the means are symmetrised. The second half is for `python -m
-evals run references`. Run this again after retraining the encoder.
+Uses LFW's `val` persons of the first half (`benchmark_cases.split_persons`) that have two or more
+photos. Each photo is compared with up to two others of the same person. The mean distance at each
+place, its spread, and the mean and spread of the encoder's channels are written to one small JSON
+file, bound to the encoder. Faces are symmetric, so the means are symmetrised. The second half is
+for `python -m evals run references`. Run this again after retraining the encoder.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from tools.search.reranking.reference_comparison import (
     aligned_patch_features,
     nearest_distances,
 )
-from tools.training.calibration.made_cases import LabelledPortrait, portraits, split_persons
+from tools.training.calibration.benchmark_cases import LabelledPortrait, portraits, split_persons
 from tools.training.data.forgery_pool import through_jpeg
 
 PHOTOS = 2

@@ -31,9 +31,7 @@ from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import DIFFERENCE, SHIPPED_EMBEDDER, FaceEmbedder
 from tools.search.reranking.patch_grid import SCORE as PATCHES
 from tools.search.same_photograph.scores import FACE_CHANGE
-from tools.training.calibration.components import CalibrationModels, ScoresAndLabel
-from tools.training.calibration.impostors import impostor_similarities
-from tools.training.calibration.made_cases import (
+from tools.training.calibration.benchmark_cases import (
     LEFT_OUT,
     LabelledComparison,
     build_benchmark,
@@ -42,6 +40,8 @@ from tools.training.calibration.made_cases import (
     score_benchmark,
     split_persons,
 )
+from tools.training.calibration.components import CalibrationModels, ScoresAndLabel
+from tools.training.calibration.impostors import impostor_similarities
 from tools.training.calibration.real_swaps import miss_rate_record, real_swaps, with_real_swaps
 from tools.training.data.harmless_edits import EDITS
 from tools.verdict.calibration import (

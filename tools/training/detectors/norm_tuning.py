@@ -23,7 +23,7 @@ from tools.detectors.clip_heads.norm_tuned import (
 )
 from tools.encoder.clip import Encoder
 from tools.training.data.pairs import CropSample
-from tools.training.loops.picture_run import TrainingOptions
+from tools.training.loops.detector_training import TrainingOptions
 
 UNIFORMITY, ALIGNMENT = 0.5, 0.1
 HEAD_RATE = 30.0
@@ -31,7 +31,7 @@ HEAD_RATE = 30.0
 
 
 class NormTuning(nn.Module):
-    """A `Learner` (see `picture_run`); its state holds tuned parameters only."""
+    """A `Learner` (see `detector_training`); its state holds tuned parameters only."""
 
     def __init__(self, encoder: Encoder, *, seed: int = 0) -> None:
         super().__init__()

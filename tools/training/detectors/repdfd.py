@@ -20,7 +20,7 @@ from tools.detectors.protocol import IdentityRole
 from tools.encoder.clip import Encoder
 from tools.training.data.pairs import CropSample, DerivedPairs, TrainingImage, TrainingPair
 from tools.training.detectors.prompt_learners import word_spread
-from tools.training.loops.picture_run import TrainingOptions
+from tools.training.loops.detector_training import TrainingOptions
 
 DECAY = 2e-4
 BORDER_RATE = 30.0

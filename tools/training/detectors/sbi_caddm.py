@@ -34,7 +34,7 @@ from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 from tools.training.data.multi_scale_swaps import MultiScaleSwaps
 from tools.training.data.pairs import ConcatPairs, CropSample, PairSource, PoolPairs
 from tools.training.data.self_blends import SelfBlends
-from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
+from tools.training.loops.detector_training import NetworkTraining, TrainingOptions
 
 Kind = Literal["sbi", "caddm", "sbi_caddm"]
 POOLED = frozenset(FAMILIES) - {HELD_OUT_FAMILY}

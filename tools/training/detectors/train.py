@@ -36,7 +36,7 @@ from tools.training.detectors.norm_tuning import NormTuning
 from tools.training.detectors.pool_features import features_of
 from tools.training.detectors.prompt_learners import Kind
 from tools.training.detectors.repdfd import PairsWithIdentities, Reprogramming
-from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
+from tools.training.loops.detector_training import NetworkTraining, TrainingOptions
 
 NETWORKS = ("gend", "repdfd", "repdfd_query")
 PROMPT_TUNING_KINDS = get_args(Kind)

@@ -9,7 +9,7 @@ face swaps, so a swap optimised for the first embedder matches it only through i
 
 Runs on one CPU core, writes checkpoints and resumes from them; `--export-only` writes the ONNX file
 of the newest. Only LFW's `train` persons are used for training. The impostor cosines beside the
-file are those of the first half of the `val` persons (`casework.halves`).
+file are those of the first half of the `val` persons (`benchmark_cases.split_persons`).
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tools.faces.alignment import box_from_landmarks, keypoints_from_landmarks
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.embedder_input import ImpostorStatistics
 from tools.faces.further_embedders import SHIPPED_EMBEDDER, FaceEmbedder, widen_crop_matrix
-from tools.training.calibration.made_cases import portraits, split_persons
+from tools.training.calibration.benchmark_cases import portraits, split_persons
 from tools.training.faces.embedder import identity_centres, save_onnx
 from tools.training.faces.embedder_network import Mirrored
 from tools.training.faces.face_crops import (

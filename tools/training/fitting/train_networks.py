@@ -1,4 +1,4 @@
-"""Fit network detectors on face crops, all with one training loop (`picture_run`)."""
+"""Fit network detectors on face crops, all with one training loop (`detector_training`)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tools.errors import SetupError
 from tools.training.data.pairs import ConcatPairs, PairSource
 from tools.training.fitting.data.pairs import SplitSource
 from tools.training.fitting.training_context import TrainingContext, TrainingSummary
-from tools.training.loops.picture_run import (
+from tools.training.loops.detector_training import (
     NetworkTraining,
     TrainingOptions,
     TrainingOutcome,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.pictures.album import save
-from evals.pictures.style import INK, PALE, short
+from evals.plots.saving import save
+from evals.plots.style import INK, PALE, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

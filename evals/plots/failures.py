@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.pictures.album import save
-from evals.pictures.style import PALE
+from evals.plots.saving import save
+from evals.plots.style import PALE
 from tools.metrics import drop_unmeasured
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evals.pictures.style import DPI, STYLE
+from evals.plots.style import DPI, STYLE
 from evals.runs.figures import jsonable
 from evals.runs.folder import PICTURES_FILE, write_atomically
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.pictures.album import save
-from evals.pictures.style import (
+from evals.plots.saving import save
+from evals.plots.style import (
     FAKE,
     GREY,
     INK,

@@ -16,7 +16,7 @@ from evals.datasets import load
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
 from evals.protocol import measured
-from evals.suites.impersonation.casework import is_casework_source
+from evals.suites.impersonation.benchmark import is_casework_source
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
 

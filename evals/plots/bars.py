@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evals.pictures.album import save
-from evals.pictures.style import BLUE, INK, VERMILION, short
+from evals.plots.saving import save
+from evals.plots.style import BLUE, INK, VERMILION, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

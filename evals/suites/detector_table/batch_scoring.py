@@ -10,7 +10,6 @@ import numpy as np
 from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
 from evals.suites.detection.detector_inputs import MeasuredViews
-from evals.suites.detector_table.answers import LogitCache
 from evals.suites.detector_table.detector_list import EvaluatedDetector
 from evals.suites.detector_table.fusion import (
     ALL_QUERY_SCORES,
@@ -23,6 +22,7 @@ from evals.suites.detector_table.fusion import (
     query_scores,
     scores_by_row,
 )
+from evals.suites.detector_table.logit_cache import LogitCache
 from evals.suites.detector_table.samples import EvalBatch
 from tools.search.query import Query
 

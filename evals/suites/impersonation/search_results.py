@@ -1,8 +1,8 @@
 """Search results picture by picture, the basis of all impersonation figures.
 
 Computed here for a measured data set in the same way as in the application: nearest candidates,
-scores against the query, the rule's verdicts, its order. `evals.suites.impersonation.casework` gets
-the same from the application itself.
+scores against the query, the rule's verdicts, its order. `evals.suites.impersonation.benchmark`
+gets the same from the application itself.
 """
 
 from collections.abc import Sequence

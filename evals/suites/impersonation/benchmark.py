@@ -11,11 +11,11 @@ from assistant import Settings, Unmask
 from evals.options import EvalOptions
 from evals.protocol.measured import load_models
 from evals.protocol.protocol import RELEVANT, RelationToQuery
-from evals.suites.impersonation.answers import MissedImage, RankedImage, SearchResult
+from evals.suites.impersonation.search_results import MissedImage, RankedImage, SearchResult
 from tools.gallery.record_store import Gallery
 from tools.search.query import NoFace
 from tools.search.results import Findings
-from tools.training.calibration.made_cases import (
+from tools.training.calibration.benchmark_cases import (
     BenchmarkFile,
     build_benchmark,
     portraits,

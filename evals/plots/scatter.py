@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.pictures.album import save
-from evals.pictures.style import FAKE, GREY, KINDS, REAL, SERIES, class_counts_label, short
+from evals.plots.saving import save
+from evals.plots.style import FAKE, GREY, KINDS, REAL, SERIES, class_counts_label, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
