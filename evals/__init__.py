@@ -1,1 +1,1 @@
-"""Measurements, one question a file; `python -m evals list`."""
+"""Evaluations: one suite per question; `python -m evals list` shows them."""

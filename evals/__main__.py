@@ -1,4 +1,4 @@
-"""The one entry for measurements: `python -m evals list | run SUITE | compare A B | report RUN`.
+"""Command line of the evaluations: `python -m evals list | run SUITE | compare A B | report RUN`.
 
 `python -m evals SUITE` is short for `python -m evals run SUITE`.
 """
@@ -30,17 +30,17 @@ from evals.suite_table import SUITES, listing
 from tools.errors import SetupError, ToolError
 from tools.media.private_files import private_umask
 
-EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --max is not kept"
+EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --max is not met"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status, see `EXIT_STATUS`; 130 when stopped."""
+    """Run the command line; returns the exit status, see `EXIT_STATUS`; 130 if interrupted."""
     escape_unencodable()
     parser = _parser()
     options = parser.parse_args(_in_full(sys.argv[1:] if arguments is None else arguments))
     names = [name for name, _ in getattr(options, "peer", ())]
     if len(set(names)) < len(names):
-        parser.error("every --peer needs a name of its own")
+        parser.error("every --peer needs a unique name")
     harden_library_environment()
     try:
         with private_umask():  # runs hold faces and names
@@ -58,9 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _cannot(error: OSError | sqlite3.Error) -> int:
-    """What a disk or a reader of our output did; anything else is a bug."""
+    """Report an I/O error of the disk or of the output pipe; other errors are bugs."""
     if isinstance(error, BrokenPipeError):
-        # Whoever reads our output has read enough; Python must not flush the rest at its end.
+        # The reader closed the pipe; keep Python from flushing the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     fault = as_setup_error(error, Settings.load().home)
@@ -71,7 +71,7 @@ def _cannot(error: OSError | sqlite3.Error) -> int:
 
 
 def _in_full(arguments: Sequence[str]) -> list[str]:
-    """With the word `run` where the name of a suite stands first."""
+    """Insert `run` if the first argument is a suite."""
     return ["run", *arguments] if arguments and arguments[0] in SUITES else [*arguments]
 
 
@@ -82,10 +82,11 @@ def _list(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.name not in SUITES:
-        print(f"no suite is called {options.name!r}; there are:", file=sys.stderr)
+        print(f"there is no suite {options.name!r}; the suites are:", file=sys.stderr)
         print(listing(), file=sys.stderr)
         return 2
-    # Whatever a suite or a library prints is no result: stdout carries one object or one table.
+    # Output printed by suites and libraries is not a result: stdout carries one object or one
+    # table.
     settings = Settings.load()
     (require_writable if options.output is None else require_usable_dir)(settings.home)
     with contextlib.redirect_stdout(sys.stderr):
@@ -103,7 +104,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _shown(figures: Mapping[str, object]) -> str:
-    """All figures; of a suite that has more than a screen can hold, its summary."""
+    """All figures; only the summary for a suite with more than fits on a screen."""
     short = figures.get("summary")
     if not isinstance(short, Mapping):
         return as_table(figures)
@@ -151,10 +152,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m evals", description=__doc__, epilog=EXIT_STATUS
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="say what can be measured").set_defaults(act=_list)
-    _add_run(commands.add_parser("run", help="measure one thing and keep it", epilog=EXIT_STATUS))
-    _add_compare(commands.add_parser("compare", help="hold runs of a suite against each other"))
-    again = commands.add_parser("report", help="make the page of a run again and show it")
+    commands.add_parser("list", help="list the suites").set_defaults(act=_list)
+    _add_run(commands.add_parser("run", help="run a suite and keep the run", epilog=EXIT_STATUS))
+    _add_compare(commands.add_parser("compare", help="compare runs of a suite"))
+    again = commands.add_parser("report", help="rebuild the page of a run and show it")
     again.set_defaults(act=_report)
     again.add_argument("run", metavar="RUN", help="a run's folder, or its name")
     again.add_argument(
@@ -174,14 +175,14 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help="a data set, or the folder that holds lfw/, dfdc/ and deepfakes/ (default: "
         "%(default)s)",
     )  # fmt: skip
-    run.add_argument("--layout", metavar="NAME", help="how it is laid out (default: recognised)")
+    run.add_argument("--layout", metavar="NAME", help="layout of DIR (default: detected)")
     run.add_argument("--limit", type=_positive, metavar="N", help="use at most N samples")
-    run.add_argument("--seed", type=int, default=0, help="of every random choice (default: 0)")
+    run.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     run.add_argument(
         "--output", type=Path, metavar="DIR",
-        help="the run's folder; an interrupted run in it goes on (default: below UNMASK_HOME)",
+        help="the run's folder; resumes an interrupted run (default: below UNMASK_HOME)",
     )  # fmt: skip
-    run.add_argument("--force", action="store_true", help="measure anew what DIR already holds")
+    run.add_argument("--force", action="store_true", help="replace the run that DIR already holds")
     run.add_argument(
         "--peer", type=_peer, action="append", default=[], metavar="NAME=FILE",
         help="scores of another system (CSV: path,score or query,path,score); repeatable",
@@ -196,7 +197,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help="track the run (default store: mlflow.db below UNMASK_HOME/evals)",
     )  # fmt: skip
     run.add_argument("--json", action="store_true", help="print one JSON object")
-    run.add_argument("--quiet", action="store_true", help="print no table, show no progress")
+    run.add_argument("--quiet", action="store_true", help="no table, no progress")
 
 
 _MOST: Mapping[Literal["min", "max"], str] = {"min": "least", "max": "most"}
@@ -205,12 +206,12 @@ _MOST: Mapping[Literal["min", "max"], str] = {"min": "least", "max": "most"}
 def _add_compare(run: argparse.ArgumentParser) -> None:
     run.set_defaults(act=_compare)
     run.add_argument("baseline", metavar="A", help="a run's folder, or its name")
-    run.add_argument("others", metavar="B", nargs="+", help="what is held against it")
+    run.add_argument("others", metavar="B", nargs="+", help="runs to compare with it")
     run.add_argument(
-        "--rounds", type=_positive, default=1000, help="of the bootstrap (default: 1000)"
+        "--rounds", type=_positive, default=1000, help="bootstrap rounds (default: 1000)"
     )
-    run.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
-    run.add_argument("--html", type=Path, metavar="FILE", help="write a page, pictures and all")
+    run.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
+    run.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures")
     run.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -224,7 +225,7 @@ def _positive(text: str) -> int:
 def _peer(text: str) -> tuple[str, Path]:
     name, equals, file = text.partition("=")
     if not equals or not file or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        raise argparse.ArgumentTypeError("write NAME=FILE, the name of letters, digits, - and _")
+        raise argparse.ArgumentTypeError("write NAME=FILE; a name has letters, digits, - and _")
     return name, Path(file)
 
 

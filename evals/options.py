@@ -1,4 +1,4 @@
-"""What every evaluation can be told."""
+"""Options shared by all evaluations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,26 +10,25 @@ if TYPE_CHECKING:
 
 
 def no_progress(done: int, total: int, what: str) -> None:
-    """Show nothing: the progress of a run that nobody watches."""
+    """Ignore the progress of a run."""
 
 
 def forgotten(manifest: "Manifest") -> None:
-    """Keep no record of what was measured."""
+    """Do not record the measured manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvalOptions:
-    """Where the data lies and how much of it to use.
+    """Location of the data, limits and callbacks of an evaluation.
 
     `data` is the folder that holds `lfw/`, `dfdc/` and `deepfakes/`, or one data set; `limit` caps
     the samples (None: all of them); `output` is a folder for samples, pictures and the gallery of
-    the run (None: keep nothing); `layout` names how `data` is laid out (None: recognise it);
-    `peers` are (name, file of scores) of other systems, measured by the same protocol.
+    the run (None: keep nothing); `layout` names the layout of `data` (None: detect it); `peers` are
+    (name, file of scores) of other systems, evaluated by the same protocol.
 
-    `progress(done, total, what)` is called by an evaluation as it goes on, as often as it likes:
-    `total` 0 says that the end is not known yet, `what` is a few words ("indexing", "blur 3 of 5").
-    `record(manifest)` is called with every manifest that is measured, as it is measured: its
-    digest goes into the run's record, and runs over other data are not compared.
+    `progress(done, total, what)` may be called at any rate: `total` 0 means unknown, `what` is a
+    few words ("indexing", "blur 3 of 5"). `record(manifest)` is called with every evaluated
+    manifest: its digest is stored in the run, and runs over different data are not compared.
     """
 
     data: Path

@@ -1,8 +1,8 @@
-"""The table of what can be measured.
+"""The table of evaluation suites.
 
-A suite is a module with `run(options) -> figures`. The group `suite` are the field's protocols and
-ours on top of them, for any data set and any system; `pocket` are the measurements of the weights
-that are shipped, on the folders of data that they are documented with.
+A suite is a module with `run(options) -> figures`. The group `suite` contains standard protocols
+and our extensions, for any data set and any system; `pocket` contains the measurements of the
+shipped weights on their documented data.
 """
 
 from collections.abc import Mapping
@@ -29,107 +29,109 @@ class Suite:
 SUITES: Mapping[str, Suite] = {
     "retrieval": Suite(
         "evals.suites.retrieval.suite",
-        "Are the pictures of a person found by the face alone, authentic ones and forged ones?",
+        "Does face search alone find a person's pictures, authentic and forged?",
         "suite",
     ),
     "impersonation": Suite(
         "evals.suites.impersonation.suite",
-        "Does the whole job rank a person's impersonations first?",
+        "Does the full search rank a person's impersonations first?",
         "suite",
     ),
     "detectors": Suite(
         "evals.suites.detection.suite",
-        "How well does every detector tell forged from authentic, method by method?",
+        "How well does each detector separate forged from authentic pictures, by method?",
         "suite",
     ),
     "robustness": Suite(
         "evals.suites.robustness.suite",
-        "What is left of detection and identity when pictures are attacked, by kind and level?",
+        "How much do attacks degrade detection and identification, by kind and level?",
         "suite",
     ),
     "leakage": Suite(
         "evals.suites.leakage.suite",
-        "How much of who somebody is can be read off what the detectors look at?",
+        "How much identity information do the detectors' features contain?",
         "suite",
     ),
-    "attribution": Suite("evals.suites.attribution.suite", "Which generator made it?", "suite"),
+    "attribution": Suite(
+        "evals.suites.attribution.suite", "Which generator made a picture?", "suite"
+    ),
     "calibration": Suite(
         "evals.suites.calibration.suite",
-        "Do the rule's probabilities mean what they say, and how often does it abstain?",
+        "Are the rule's probabilities calibrated, and how often does it abstain?",
         "suite",
     ),
     "reproduction": Suite(
         "evals.suites.reproduction.suite",
-        "What did each system of the first experiment call right, and what does the rule now?",
+        "How accurate are the systems of the first experiment, compared with the rule?",
         "suite",
     ),
     "agent": Suite(
         "evals.suites.agent.suite",
-        "Does the assistant call the right tools and say what they found?",
+        "Does the assistant call the right tools and report their results?",
         "suite",
     ),
     "explanations": Suite(
         "evals.suites.agent.explanations",
-        "Are explanations true to the measurements, before and after the checker?",
+        "Are explanations faithful to the measurements, before and after the checker?",
         "suite",
     ),
     "injection": Suite(
         "evals.suites.injection.suite",
-        "Do words in pictures, metadata, names and results change what Unmask does?",
+        "Can text in pictures, metadata, names and results change what Unmask does?",
         "suite",
         needs_data=False,
     ),
     "embedder": Suite(
-        "evals.suites.weights.embedder", "Does the embedder tell persons apart?", "pocket"
+        "evals.suites.weights.embedder", "How well does the embedder separate persons?", "pocket"
     ),
     "faces": Suite(
-        "evals.suites.weights.faces", "Are faces found, and landmarks put right?", "pocket"
+        "evals.suites.weights.faces", "How well are faces detected and landmarks placed?", "pocket"
     ),
     "forgeries": Suite(
         "evals.suites.weights.forgeries",
-        "Are forgeries told from photos, of families seen and unseen?",
+        "How well are forgeries of seen and unseen families detected?",
         "pocket",
     ),
     "scenes": Suite(
         "evals.suites.weights.scenes",
-        "Is what was forged beside the face seen by face crops, whole images, patches?",
+        "Do face crops, whole images or patches reveal forgeries beside the face?",
         "pocket",
     ),
     "localisers": Suite(
         "evals.suites.weights.localisers",
-        "Do heat maps point at the region that was forged?",
+        "Do heat maps point at the forged region?",
         "pocket",
     ),
     "references": Suite(
         "evals.suites.weights.references",
-        "Do query photos and a second embedder tell forged from genuine photos of a person?",
+        "Do query photos and a second embedder separate forged from genuine photos?",
         "pocket",
     ),
     "same_photograph": Suite(
         "evals.suites.same_photograph.suite",
-        "Is the same photograph proven where it is the same, and nowhere else?",
+        "Is the same photograph recognised without false matches?",
         "pocket",
     ),
     "durability": Suite(
         "evals.suites.performance.durability",
-        "Does indexing lose nothing when it is killed?",
+        "Does indexing survive a kill without losing data?",
         "pocket",
         needs_data=False,
     ),
     "speed": Suite(
         "evals.suites.performance.speed",
-        "How much faster than the obvious loop is indexing, and is memory flat?",
+        "How much faster is indexing than a simple loop, and is memory use flat?",
         "pocket",
     ),
     "vlm_speed": Suite(
         "evals.suites.performance.vlm_speed",
-        "Does streaming a chat model cost anything over bare `generate`?",
+        "How much slower is our streaming than bare `generate`?",
         "pocket",
         needs_data=False,
     ),
     "size": Suite(
         "evals.suites.performance.size",
-        "How large are the pocket weights, how fast the import?",
+        "How large are the pocket weights, and how fast is the import?",
         "pocket",
         needs_data=False,
     ),
@@ -137,7 +139,7 @@ SUITES: Mapping[str, Suite] = {
 
 
 def listing() -> str:
-    """Every suite with its question, by group."""
+    """List every suite with its question, by group."""
     width = max(map(len, SUITES))
     blocks = []
     for group, what in GROUPS.items():

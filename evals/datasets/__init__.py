@@ -1,4 +1,4 @@
-"""Data sets as manifests: one loader a family, all behind `load`."""
+"""Load data sets as manifests: one loader per family, all behind `load`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -29,10 +29,10 @@ __all__ = ["LAYOUTS", "Label", "Layout", "Manifest", "ManifestRow", "describe", 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a family of data sets lies on the disk, and who may use it.
+    """The on-disk layout of a family of data sets, and its licence.
 
-    `recognises` looks at names and beginnings of tables only; `load` raises SetupError for what
-    a person can put right.
+    `recognises` reads only names and beginnings of tables; `load` raises SetupError for problems
+    that the user can fix.
     """
 
     name: str
@@ -47,15 +47,13 @@ def _is_manifest(root: Path) -> bool:
 
 
 def _listed_files(path: Path) -> Manifest:
-    """The manifest in a file, without the rows whose files are gone; these are noted."""
+    """Read a manifest file and drop rows with missing files, which are noted."""
     manifest, found = read(path), LoaderNotes()
     kept = manifest.where(lambda row: manifest.file_of(row).is_file())
     gone = {row.path for row in manifest.rows} - {row.path for row in kept.rows}
     found.add("missing files", *gone)
     if manifest.rows and not kept.rows:
-        raise SetupError(
-            f"none of the files that {str(path)!r} lists is below {str(path.parent)!r}"
-        )
+        raise SetupError(f"no file listed in {str(path)!r} exists below {str(path.parent)!r}")
     return replace(kept, notes={**kept.notes, **found.notes()})
 
 
@@ -69,11 +67,11 @@ _TABLE = (
         pairs.recognises, pairs.load,
     ),
     Layout(
-        "manifest", "a .csv or .parquet table, one row a file", "as its column licence_tag says",
+        "manifest", "a .csv or .parquet table, one row per file", "see its column licence_tag",
         _is_manifest, _listed_files,
     ),
     Layout(
-        "celeb_df", "Celeb-DF v2: Celeb-real, Celeb-synthesis, YouTube-real, the list for testing",
+        "celeb_df", "Celeb-DF v2: Celeb-real, Celeb-synthesis, YouTube-real, list of test videos",
         celeb_df.LICENCE, celeb_df.recognises, celeb_df.load,
     ),
     Layout(
@@ -89,11 +87,11 @@ _TABLE = (
         dfdc.LICENCE, dfdcp.recognises, dfdcp.load,
     ),
     Layout(
-        "dfdc", "DFDC: a metadata.json in each part, labels.csv beside the test videos",
+        "dfdc", "DFDC: a metadata.json per part, labels.csv beside the test videos",
         dfdc.LICENCE, dfdc.recognises, dfdc.load,
     ),
     Layout(
-        "deepfakebench", "a list of DeepfakeBench (dataset_json/X.json) and its frames",
+        "deepfakebench", "a DeepfakeBench list (dataset_json/X.json) and its frames",
         deepfakebench.LICENCE, deepfakebench.recognises, deepfakebench.load,
     ),
     Layout(
@@ -105,31 +103,33 @@ _TABLE = (
         "as attack.json says", attacks.recognises, attacks.load,
     ),
     Layout(
-        "folders", "a folder a class, called e.g. real_ffhq, fake_stylegan2; or a classes.csv",
+        "folders", "a folder per class, e.g. real_ffhq, fake_stylegan2; or a classes.csv",
         "per source", folders.recognises, folders.load,
     ),
 )  # fmt: skip
 
-# By name; the first that recognises a folder reads it, so the more particular come first.
+# By name; the first layout that recognises a folder reads it, so more specific ones come first.
 LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _TABLE}
 
 
 def load(root: Path, layout: str | None = None) -> Manifest:
-    """The data set in a folder (or in a .csv or .parquet manifest) as a manifest.
+    """Load the data set in a folder (or a .csv or .parquet manifest) as a manifest.
 
-    `layout` is a name of `LAYOUTS`; None or "auto" takes the first that recognises the folder.
-    Raises SetupError, which lists the layouts, when none does.
+    `layout` is a name in `LAYOUTS`; None or "auto" uses the first that recognises the folder.
+    Raises SetupError, listing the layouts, if none does.
     """
     if not exists(root):
-        raise SetupError(f"no data at {str(root)!r}; say where they are with --data DIR")
+        raise SetupError(f"no data at {str(root)!r}; pass --data DIR")
     if layout not in (None, "auto"):
         if layout not in LAYOUTS:
-            raise SetupError(f"no layout is called {layout!r}; there are: {', '.join(LAYOUTS)}")
+            raise SetupError(
+                f"there is no layout {layout!r}; the layouts are: {', '.join(LAYOUTS)}"
+            )
         return LAYOUTS[layout].load(root)
     for known in LAYOUTS.values():
         if known.recognises(root):
             return known.load(root)
-    raise SetupError(f"{str(root)!r} is none of the layouts we know ({_listed()}); see --layout")
+    raise SetupError(f"{str(root)!r} has no known layout ({_listed()}); see --layout")
 
 
 def _listed() -> str:

@@ -1,4 +1,4 @@
-"""The small CSV tables that some data sets come with."""
+"""Read the small CSV tables that come with some data sets."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ Lines = list[tuple[int, Mapping[str, str]]]
 
 
 def find_table(root: Path, name: str, columns: Sequence[str]) -> Path | None:
-    """The table itself when `root` is one with these columns, or the one called so in it."""
+    """`root` itself if it is a table with these columns, or the file `name` in it."""
     if root.is_dir():
         return root / name if (root / name).is_file() else None
     if root.suffix != ".csv" or not root.is_file():
@@ -25,10 +25,10 @@ def read_lines(
     path: Path | None, root: Path, name: str, columns: Sequence[str], *,
     paths: Sequence[str] = (), may_be_empty: Sequence[str] = (),
 ) -> Lines:  # fmt: skip
-    """The table's lines with their numbers, the header being line 1; every cell stripped.
+    """The table's rows with line numbers (the header is line 1); every cell is stripped.
 
     `paths` are columns with paths below the table's folder. Raises SetupError for a table that is
-    missing, lacks a column or has a broken line; cells of `columns` are empty only where they
+    missing, lacks a column or has a broken line; cells of `columns` may be empty only if listed in
     `may_be_empty`.
     """
     if path is None:
@@ -54,9 +54,9 @@ def read_lines(
 
 
 def manifest_of(rows: Mapping[str, ManifestRow], *, base: Path, table: Path | None) -> Manifest:
-    """The rows (by path) whose files are there; the others, and files without a row, are noted.
+    """The rows (by path) whose files exist; missing files, and files without a row, are noted.
 
-    Raises SetupError when none is there.
+    Raises SetupError if no file exists.
     """
     present, found = {*files(base)}, LoaderNotes()
     found.add("missing files", *(rows.keys() - present))
@@ -64,10 +64,10 @@ def manifest_of(rows: Mapping[str, ManifestRow], *, base: Path, table: Path | No
     found.add("unexpected files", *(present - rows.keys() - tables))
     kept = tuple(row for path, row in rows.items() if path in present)
     if not kept:
-        raise SetupError(f"none of the files that {str(table)!r} names is below {str(base)!r}")
+        raise SetupError(f"no file listed in {str(table)!r} exists below {str(base)!r}")
     return Manifest(name_of(base), base, kept, found.notes())
 
 
 def name_of(folder: Path) -> str:
-    """What a data set without a name of its own is called: as its folder."""
+    """The name of a data set without one: its folder's."""
     return folder.resolve().name

@@ -1,7 +1,8 @@
-"""Tables as people have them: text with or without a mark of its encoding, with any line ends.
+"""Read CSV-like tables in any common encoding, with any delimiter and line ends.
 
-Cells are separated by commas, semicolons (spreadsheets of many countries) or tabs, may be quoted,
-and paths may have been written on Windows, or by `manifest_file.write` for names that are no text.
+Cells are separated by commas, semicolons (spreadsheets of many countries) or tabs and may be
+quoted. Paths may come from Windows, or from `manifest_file.write` for names that are not valid
+UTF-8.
 """
 
 import csv
@@ -17,15 +18,15 @@ _SEPARATORS = ",;\t"
 
 
 def reader_of(path: Path, columns: Sequence[str], *, strict: bool = False) -> "csv.DictReader[str]":
-    """The lines of a table below its header, in which most of `columns` should be.
+    """Reader of the lines below the header, which should contain most of `columns`.
 
-    Raises UnicodeDecodeError, when `strict`, for bytes that are no text; otherwise they stand for
-    the same bytes in the names of files.
+    Raises UnicodeDecodeError for undecodable bytes if `strict`; otherwise they stand for the same
+    bytes in file names.
     """
     text = _text(path, errors="strict" if strict else "surrogateescape")
     header = re.split(r"[\r\n]", text, maxsplit=1)[0]
     separator = max(_SEPARATORS, key=lambda it: len({*columns} & {*_cells(header, it)}))
-    # Not `splitlines`: names may hold signs that it takes for the end of a line.
+    # Not `splitlines`: names may contain characters that it treats as line ends.
     lines = io.StringIO(text, newline="")
     reader = csv.DictReader(
         lines, delimiter=separator, skipinitialspace=True, strict=strict,
@@ -48,10 +49,10 @@ def _cells(header: str, separator: str) -> list[str]:
 
 
 def path_below(base: Path, text: str) -> str:
-    r"""The path in a cell, with forward slashes, below the folder `base`.
+    r"""The path in a cell, with forward slashes, relative to the folder `base`.
 
-    A file that is called exactly so is meant first, then one in whose name bytes that are no
-    UTF-8 were written as `\xff`, then one written with Windows' separators.
+    Tries the exact name first, then a name with undecodable bytes escaped as `\xff`, then Windows
+    separators.
     """
     plain = text.strip()
     if plain == text and "\\" not in text:

@@ -1,11 +1,11 @@
-"""Who a fake depicts, and whose body it is: measured before a data set's names are believed.
+"""Check that a data set's depicted and body ids are not swapped, by face similarity.
 
-A convention read the wrong way round (the second id of `id0_id1_0000`, for one) turns every
-figure of retrieval into its opposite without any error. So: for some fakes, is the face more
-like authentic pictures of `depicted_id`, or of `body_id`?
+If a naming convention is read in the wrong order (the second id of `id0_id1_0000`, for example),
+every retrieval figure is inverted without any error. This check measures, on some fakes, whether
+the face is more similar to authentic pictures of `depicted_id` or of `body_id`.
 
-Does not show: that names are right one by one; anything about re-enactments, where both ids are
-the same person; much about swaps so poor that the face is like neither.
+Does not show: whether each single name is right; anything about re-enactments, where both ids are
+the same person; much about swaps so poor that the face is similar to neither.
 """
 
 import random
@@ -26,14 +26,14 @@ from tools.faces.analyser import Face
 from tools.media.images import UnreadableImage, read_photo
 
 FAKES = 50
-REFERENCES = 3  # authentic pictures a person
-LEAST = 5  # fakes, to say anything
-CLEAR = 2 / 3  # of the fakes must be more like one than the other
+REFERENCES = 3  # authentic pictures per person
+LEAST = 5  # minimum number of fakes for a result
+CLEAR = 2 / 3  # minimum share of the fakes that must be closer to one of the two
 NOTE = "identities"
 
 
 class FaceAnalyserLike(Protocol):
-    """Like `tools.faces.analyser.FaceAnalyser`."""
+    """Protocol of `tools.faces.analyser.FaceAnalyser`."""
 
     def analyse(self, images: Sequence[np.ndarray], /) -> list[list[Face]]:
         """The faces of every picture."""
@@ -41,11 +41,10 @@ class FaceAnalyserLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IdentityCheck:
-    """Of `n` fakes: mean cosine to the depicted person and to the body's; the share nearer to the
-    first. NaN when none could be measured.
+    """Result over `n` fakes: mean cosine to the depicted person and to the body's, and the share
+    closer to the first. NaN if none could be measured.
 
-    `agrees` is None when it cannot be told: fewer than `LEAST` fakes, or neither side has two
-    thirds of them.
+    `agrees` is None if undecided: fewer than `LEAST` fakes, or neither side has two thirds of them.
     """
 
     n: int
@@ -55,13 +54,13 @@ class IdentityCheck:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether the data set's names say who is seen."""
+        """Whether the data set's names match the faces."""
         if self.n < LEAST or 1 - CLEAR < self.share < CLEAR:
             return None
         return self.share >= CLEAR and self.to_depicted > self.to_body
 
     def told(self) -> str:
-        """The check in a line, for notes and logs."""
+        """One line for notes and logs."""
         if not self.n:
             return "not measured: no fake with authentic pictures of two different persons"
         says = {True: "agrees", False: "CONTRADICTS", None: "cannot be told"}[self.agrees]
@@ -74,9 +73,9 @@ class IdentityCheck:
 def with_identity_check(
     manifest: Manifest, faces: FaceAnalyserLike, *, seed: int = 0, anyway: bool = False
 ) -> Manifest:
-    """The manifest with the check's outcome in its notes, under "identities".
+    """The manifest with the check's result in its notes, under "identities".
 
-    Raises SetupError when the pictures clearly contradict the names, unless `anyway`.
+    Raises SetupError if the pictures clearly contradict the names, unless `anyway`.
     """
     outcome = check_identities(manifest, faces, seed=seed)
     if outcome.agrees is False and not anyway:
@@ -90,10 +89,11 @@ def with_identity_check(
 def check_identities(
     manifest: Manifest, faces: FaceAnalyserLike, *, seed: int = 0, at_most: int = FAKES
 ) -> IdentityCheck:
-    """Compare at most `at_most` fakes, of as many pairs of persons as there are, to both persons.
+    """Compare at most `at_most` fakes, from as many pairs of persons as possible, with both
+    persons.
 
-    A fake counts when it has two different ids with authentic pictures of each; the footage that
-    it was made from is a reference only where there is no other.
+    A fake is used if it has two different ids with authentic pictures of each; its own source
+    footage is a reference only if there is no other.
     """
     photos = _Photos(manifest, faces)
     references = _references(manifest.rows, seed)
@@ -126,7 +126,7 @@ def _references(rows: Sequence[ManifestRow], seed: int) -> References:
 
 
 def _drawn(rows: Sequence[ManifestRow], references: References, seed: int) -> list[ManifestRow]:
-    """Fakes to look at, taking turns among the pairs of persons."""
+    """Fakes to measure, taken in turn from the pairs of persons."""
     pairs: dict[tuple[str, str], list[ManifestRow]] = defaultdict(list)
     for row in rows:
         ids = (row.depicted_id or "", row.body_id or "")
@@ -146,7 +146,7 @@ class _Photos:
         self.embedding = lru_cache(maxsize=4096)(self._embedding)
 
     def _embedding(self, row: ManifestRow) -> np.ndarray | None:
-        """Unit vector (d,); None without a face, or for a file that cannot be read."""
+        """Unit vector (d,); None without a face or if the file cannot be read."""
         try:
             pixels = _pixels(self._manifest.file_of(row))
         except UnreadableImage:
@@ -160,7 +160,7 @@ def _area(box: np.ndarray) -> float:
 
 
 def _pixels(path: Path) -> np.ndarray | None:
-    """A picture, or a video's middle frame; None for a video without one."""
+    """A picture, or a video's middle frame; None for an empty video."""
     if not is_video(path.name):
         return read_photo(path).pixels
     from tools.media.videos import sample_frames
@@ -172,7 +172,7 @@ def _pixels(path: Path) -> np.ndarray | None:
 def _compared(
     row: ManifestRow, photos: _Photos, references: References
 ) -> tuple[float, float] | None:
-    """Cosines of a fake to the depicted person and to the body's; None when one is not there."""
+    """Cosines of a fake to the depicted person and to the body's; None if one is missing."""
     face = photos.embedding(row)
     depicted = _person(row.depicted_id or "", row, photos, references)
     body = _person(row.body_id or "", row, photos, references)
@@ -184,7 +184,8 @@ def _compared(
 def _person(
     person: str, fake: ManifestRow, photos: _Photos, references: References
 ) -> np.ndarray | None:
-    """The mean direction of a person's authentic faces, the fake's own footage only if need be."""
+    """Mean direction of a person's authentic faces; the fake's own footage is used only if
+    needed."""
     own = {fake.source_video}
     order = references[person]
     elsewhere = [row for row in order if not {row.video_id, row.path} & own]

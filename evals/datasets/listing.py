@@ -1,4 +1,4 @@
-"""What lies in a folder of data, and what a loader found there that it could not place."""
+"""List the files of a data folder, and note those that a loader could not place."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,21 +10,21 @@ NAMES_SHOWN = 10
 
 
 class LoaderNotes:
-    """Files and names by what is odd about them; they end up in a manifest's notes."""
+    """Files and names by problem, for a manifest's notes."""
 
     def __init__(self) -> None:
         self._found: dict[str, list[str]] = defaultdict(list)
 
     def add(self, what: str, *names: str) -> None:
-        """Take note of names, e.g. of "unexpected files"."""
+        """Note names under a problem, e.g. "unexpected files"."""
         self._found[what] += names
 
     def count(self, what: str) -> int:
-        """How many there are of a kind."""
+        """Number of names under a problem."""
         return len(self._found[what]) if what in self._found else 0
 
     def notes(self) -> dict[str, str]:
-        """The count of each kind and its first names: `3: a.txt, b.txt, c.txt`."""
+        """Count and first names of each problem: `3: a.txt, b.txt, c.txt`."""
         return {what: _told(names) for what, names in self._found.items() if names}
 
 
@@ -43,12 +43,12 @@ def files(folder: Path) -> list[str]:
 
 
 def is_picture(path: str) -> bool:
-    """Whether the name is a picture's."""
+    """Whether the file name has a picture suffix."""
     return Path(path).suffix.lower() in PICTURES
 
 
 def is_video(path: str) -> bool:
-    """Whether the name is a video's."""
+    """Whether the file name has a video suffix."""
     return Path(path).suffix.lower() in VIDEOS
 
 
@@ -62,13 +62,13 @@ def media(paths: Iterable[str], found: LoaderNotes) -> Iterator[str]:
 
 
 def frame_number(stem: str) -> int | None:
-    """The number that a frame's name ends in: 7 for `007` and for `frame_007`."""
+    """The number at the end of a frame's name: 7 for `007` and for `frame_007`."""
     digits = len(stem) - len(stem.rstrip("0123456789"))
     return int(stem[-digits:]) if digits and stem.isascii() else None
 
 
 def starts_with(path: Path, *texts: str) -> bool:
-    """Whether a file is there and all the texts are in its first kilobytes."""
+    """Whether the file exists and its first kilobytes contain all the texts."""
     if not path.is_file():
         return False
     with path.open(encoding="utf-8-sig", errors="replace") as file:

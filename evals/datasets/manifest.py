@@ -1,7 +1,7 @@
-"""What a data set says of its files: one row a picture or a video, whatever the data set.
+"""The manifest of a data set: one labelled row per picture or video, in one format for all data
+sets.
 
-Every loader makes a `Manifest`; every suite reads nothing else. What a data set does not say is
-None, never guessed.
+Every loader builds a `Manifest`; suites read nothing else. Unknown values are None, never guessed.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ class ManifestRow:
     """One picture, or one whole video.
 
     `path` is relative to the manifest's root, with forward slashes. A video is a row with a
-    `video_id` and no `frame`; a frame of one kept as a picture has both (frames count as the data
-    set counts them); a picture that belongs to no video has neither. `depicted_id` is the person
-    whose face is shown, `body_id` the person whose footage it is; on authentic rows both are the
-    same. `source_video` is the authentic video or picture that a fake was made from.
-    `licence_tag` names the terms the data came under. `mask` is a file that marks what was forged.
+    `video_id` and no `frame`; a frame stored as a picture has both (numbered as in the data set); a
+    picture that belongs to no video has neither. `depicted_id` is the person whose face is shown,
+    `body_id` the person whose footage it is; on authentic rows both are the same. `source_video` is
+    the authentic video or picture from which a fake was made. `licence_tag` names the licence
+    terms. `mask` is a file that marks the forged area.
     """
 
     path: str
@@ -45,7 +45,7 @@ class ManifestRow:
     mask: str | None = None
 
 
-# The order in files, of `methods` documents and of other tools that share such tables.
+# The column order in files, in `methods` documents and in other tools that share such tables.
 COLUMNS = (
     "path", "sha256", "dataset", "split", "video_id", "frame", "label", "depicted_id", "body_id",
     "method", "compression", "source_video", "licence_tag", "mask",
@@ -56,7 +56,7 @@ if {*COLUMNS} != {it.name for it in fields(ManifestRow)}:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Rows below the folder `root`, and `notes` on how they were read: counts, findings."""
+    """Rows below the folder `root`, with `notes` from loading: counts and problems."""
 
     name: str
     root: Path
@@ -65,16 +65,16 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """sha256 over the rows, whatever their order; neither root, name nor notes count."""
+        """sha256 over the rows, independent of their order; root, name and notes are excluded."""
         lines = sorted(json.dumps(asdict(row), sort_keys=True) for row in self.rows)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def file_of(self, row: ManifestRow) -> Path:
-        """Where the row's file is."""
+        """Absolute path of the row's file."""
         return self.root / row.path
 
     def where(self, predicate: Callable[[ManifestRow], bool]) -> Self:
-        """The rows that the predicate keeps, in their order."""
+        """The rows for which the predicate is true, in order."""
         return replace(self, rows=tuple(row for row in self.rows if predicate(row)))
 
     def with_notes(self, **notes: str) -> Self:
@@ -85,8 +85,8 @@ class Manifest:
     def sample(self, limit: int | None, seed: int = 0) -> Self:
         """At most `limit` rows, drawn evenly from real and fake, and evenly from the methods.
 
-        The same rows for the same seed, whatever the order they were read in; kept in order. A
-        class that runs out leaves its share to the others. None keeps everything.
+        Equal seeds give equal rows, independent of the input order; the order is kept. The share of
+        an exhausted class goes to the others. None keeps all rows.
         """
         if limit is None or limit >= len(self.rows):
             return self
@@ -95,7 +95,7 @@ class Manifest:
 
 
 def _dealt(rows: Iterable[ManifestRow], seed: int) -> list[ManifestRow]:
-    """All rows, in turns of label, within a label in turns of method, else at random."""
+    """All rows, alternating labels, and methods within a label, otherwise random."""
     shuffled = sorted(rows, key=lambda row: (row.path, -1 if row.frame is None else row.frame))
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - not for secrets
     labels = _grouped(shuffled, lambda row: row.label)

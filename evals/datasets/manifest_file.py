@@ -1,9 +1,9 @@
-"""Manifests as files: one table, CSV for people and Parquet for millions of rows.
+"""Read and write manifests as files: CSV for people, Parquet for millions of rows.
 
 Columns: path, sha256, dataset, split, video_id, frame, label, depicted_id, body_id, method,
-compression, source_video, licence_tag, mask. Only path and label are needed; an empty cell is
-"not known"; a data set without a name is called after the file. Notes lie beside the table in
-`<file>.notes.json`, so that the table stays one that any tool reads.
+compression, source_video, licence_tag, mask. Only path and label are required; an empty cell means
+"not known"; a data set without a name gets the file's. Notes are stored beside the table in
+`<file>.notes.json`, so that any tool can read the table.
 """
 
 import csv
@@ -26,10 +26,11 @@ PLAIN = ("path", "dataset", "label", "split")
 
 
 def read(path: Path, root: Path | None = None) -> Manifest:
-    """The manifest in `path`; its paths are below `root`, the file's own folder by default.
+    """Read the manifest in `path`; its paths are relative to `root`, by default the file's own
+    folder.
 
-    Raises SetupError, which names file, line and column, for a table that cannot be meant.
-    Columns that we do not know are counted in the notes.
+    Raises SetupError, naming file, line and column, for an invalid table. Unknown columns are
+    counted in the notes.
     """
     base = path.parent if root is None else root
     columns, lines = _table(path)
@@ -44,7 +45,7 @@ def read(path: Path, root: Path | None = None) -> Manifest:
 
 
 def write(manifest: Manifest, path: Path) -> None:
-    """Keep a manifest in `path`, a CSV or Parquet file by its suffix."""
+    """Write a manifest to `path`, as CSV or Parquet depending on the suffix."""
     _check_suffix(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     private_file(path)
@@ -79,7 +80,7 @@ def _notes(path: Path) -> dict[str, str]:
     try:
         notes = json.loads(beside.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise SetupError(f"{str(beside)!r} is no JSON ({error}); remove it") from error
+        raise SetupError(f"{str(beside)!r} is not JSON ({error}); remove it") from error
     return {str(name): str(text) for name, text in notes.items()}
 
 
@@ -92,7 +93,7 @@ def _check_suffix(path: Path) -> None:
 
 
 def _table(path: Path) -> tuple[list[str], Iterable[tuple[int, Mapping[str, Any]]]]:
-    """The names of the columns, and the lines with their numbers, the header being line 1."""
+    """The column names, and the rows with line numbers (the header is line 1)."""
     _check_suffix(path)
     if not path.is_file():
         raise SetupError(f"no manifest at {str(path)!r}")
@@ -116,7 +117,7 @@ def _csv_lines(
         for line in reader:
             if None in line or None in line.values():
                 raise SetupError(
-                    f"{str(path)!r}: line {reader.line_num}: not as many cells as columns"
+                    f"{str(path)!r}: line {reader.line_num}: the cells do not match the columns"
                 )
             yield reader.line_num, line
     except csv.Error as error:
@@ -194,7 +195,7 @@ def _frame(text: str | None, *, path: Path, number: int) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit()):
-        raise _wrong(path, number, "frame", f"{text!r} is no frame number (0, 1, 2, …)")
+        raise _wrong(path, number, "frame", f"{text!r} is not a frame number (0, 1, 2, …)")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""What a manifest holds, in figures for reports."""
+"""Summarise a manifest in counts, for reports."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ NOT_KNOWN = "not known"
 def describe(manifest: Manifest) -> dict[str, object]:
     """Counts of rows by label, split, method and compression; of persons, videos, pictures.
 
-    `method` and `compression` count fakes and rows; what is not known is counted as such.
+    `method` counts fakes and `compression` all rows; unknown values are counted as such.
     """
     rows = manifest.rows
     fakes = [row for row in rows if row.label == "fake"]

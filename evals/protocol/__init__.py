@@ -1,1 +1,1 @@
-"""Who is asked for, in which gallery, and what counts as found."""
+"""Evaluation protocol: measured data sets, queries, galleries and relevance."""

@@ -1,13 +1,13 @@
-"""A data set with identities, measured, after its names were held against the faces.
+"""Prepare a data set with identities: load, check ids against faces, measure, merge duplicate ids.
 
-Who is depicted is checked before anything is believed (`evals.datasets.identities`). And where
-every source has a person of its own (pairs of files, the videos of FaceForensics++), names say
-nothing about persons: sources whose authentic faces are as alike as one person's then count as one.
+The ids are checked first (`evals.datasets.identities`). If every source has its own id (pairs of
+files, the videos of FaceForensics++), ids are not persons: sources whose authentic faces are as
+similar as one person's are merged.
 
 Rows of a `train` split are left out.
 
 Does not show: how well authentic photos of merged persons are found: they were merged because the
-embedder finds them. Forgeries have no part in the merging.
+embedder finds them. Forgeries are not used for merging.
 """
 
 from collections import defaultdict
@@ -24,19 +24,19 @@ from evals.protocol.protocol import limit_by_person, source
 from tools.errors import SetupError
 
 ONE_PERSON_AT = 0.6
-"""Cosine; one in a thousand pairs of strangers reaches 0.45, so that hardly any reaches this."""
+"""Cosine; one in a thousand impostor pairs reaches 0.45, so hardly any reaches this."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentityDataset:
-    """A measured data set; `merged` are names that turned out to be one person's, as "a = b"."""
+    """A measured data set; `merged` lists ids that were merged as one person, as "a = b"."""
 
     manifest: Manifest
     measured: MeasuredDataset
     merged: tuple[str, ...]
 
     def figures(self) -> dict[str, object]:
-        """What every suite says about its data."""
+        """Figures about the data, for every suite."""
         return {
             "data": self.manifest.name,
             "pictures": len(self.measured),
@@ -48,9 +48,9 @@ class IdentityDataset:
 
 
 def prepare_dataset(options: EvalOptions) -> IdentityDataset:
-    """Load what no part learnt from, limit to whole persons, check who is depicted, measure, merge.
+    """Load, drop training rows, limit to whole persons, check ids, measure and merge.
 
-    Raises SetupError where the faces contradict the names.
+    Raises SetupError if the faces contradict the ids.
     """
     whole = datasets.load(options.data, options.layout)
     limited = limit_by_person(without_train_split(whole), options.limit, seed=options.seed)
@@ -62,16 +62,17 @@ def prepare_dataset(options: EvalOptions) -> IdentityDataset:
 
 
 def without_train_split(manifest: Manifest) -> Manifest:
-    """Without the rows of a `train` split, from which shipped parts may have learnt; noted."""
+    """Drop rows of a `train` split, on which shipped models may have been trained; noted."""
     kept = manifest.where(lambda row: row.split != "train")
     count = len(manifest.rows) - len(kept.rows)
     if not kept.rows:
-        raise SetupError(f"{manifest.name!r} holds rows of a train split only; nothing to judge")
+        raise SetupError(f"{manifest.name!r} holds rows of a train split only; nothing to evaluate")
     return kept.with_notes(left_out=f"{count:,} rows of the train split") if count else kept
 
 
 def same_persons(measured: MeasuredDataset) -> dict[str, str]:
-    """Every name with the first name of the same person; all their own where names are persons."""
+    """Canonical id of every id: the first id of the same person; the id itself if ids are
+    persons."""
     sources: dict[str, set[str]] = defaultdict(set)
     faces: dict[str, list[int]] = defaultdict(list)
     for index in np.flatnonzero(measured.found):
@@ -88,7 +89,7 @@ def same_persons(measured: MeasuredDataset) -> dict[str, str]:
 
 
 def _linked(names: list[str], faces: np.ndarray) -> dict[str, str]:
-    """Each name's group, called by its first name: groups are joined where any two are alike."""
+    """Group of each id, named after its first member: groups with any similar pair are merged."""
     first = list(range(len(names)))
     for one, other in np.argwhere(np.triu(faces @ faces.T, 1) >= ONE_PERSON_AT):
         old, new = max(first[one], first[other]), min(first[one], first[other])
@@ -97,7 +98,7 @@ def _linked(names: list[str], faces: np.ndarray) -> dict[str, str]:
 
 
 def renamed(measured: MeasuredDataset, names: dict[str, str]) -> MeasuredDataset:
-    """The same pictures under the persons' joint names."""
+    """The same pictures with the merged ids."""
 
     def row(old: ManifestRow) -> ManifestRow:
         depicted, body = old.depicted_id or "", old.body_id or ""

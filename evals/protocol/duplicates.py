@@ -1,4 +1,4 @@
-"""Near-duplicates among measured photos: what a query must not find again in its gallery."""
+"""Near-duplicate photos, which must not be in the gallery of their query."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from tools.media.images import hash_distance
 
 
 def near_duplicates(measured: MeasuredDataset) -> Callable[[int, int], bool]:
-    """Whether two rows show nearly the same photograph of a face, by the rule's own measure."""
+    """Whether two rows show nearly the same photograph of a face, by the verdict rule's measure."""
     rule = load_models().rule
     most = 0 if rule is None else rule.copy_bits
     hashes = [face.face_hash if face else None for face in measured.faces]

@@ -1,8 +1,8 @@
-"""A dataset, measured: every picture's face through the very code that indexes a folder.
+"""Measure a data set: index every picture with the application's code and collect the results.
 
-What suites work on: rows of a manifest beside the arrays that were measured for them. The
-pictures are indexed into a gallery in the run's folder, so an interrupted measurement goes on
-where it stopped, and a broken file is named and left out.
+Rows of a manifest together with their measured arrays, for all suites. The pictures are indexed
+into a gallery in the run's folder, so an interrupted run resumes; broken files are listed and left
+out.
 """
 
 import functools
@@ -27,23 +27,23 @@ from tools.search.query import Query, QueryFace, build_query
 from tools.search.scoring import FaceColumns, detector_scores
 
 MAX_FRAMES_PER_VIDEO = 32
-"""At most so many frames stand for a video, as in the field's tables."""
+"""Maximum frames per video, as is usual in the literature."""
 
 
 @functools.cache
 def load_models() -> LoadedModels:
-    """The checkpoints in use, those of the settings; loaded once a process."""
+    """The models of the current settings; loaded once per process."""
     return LoadedModels(Settings.load())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredDataset:
-    """n pictures of a dataset with what was measured on the chosen face of each.
+    """n pictures of a data set with the measurements of the chosen face of each.
 
-    `rows` from the manifest, a video's once for every sampled frame, with that frame's number;
-    `ids` are stable names, a frame's with its seconds; `times_s` None for pictures; `faces` None
-    where no face was found; `image_features` (n, d) float32 of the whole picture. `skipped` are
-    files that gave no picture, with the reason; they are in no other field.
+    `rows` come from the manifest, a video's once per sampled frame, with that frame's number; `ids`
+    are stable names, a frame's with its seconds; `times_s` is None for pictures; `faces` is None if
+    no face was found; `image_features` (n, d) float32 of the whole picture. `skipped` lists
+    unreadable files with the reason; they are in no other field.
     """
 
     root: Path
@@ -75,26 +75,26 @@ class MeasuredDataset:
 
     @property
     def groups(self) -> np.ndarray:
-        """(n,) str: the person, else the video or original; what a bootstrap draws."""
+        """(n,) str: the person, else the video or original; the units of the bootstrap."""
         return np.array(
             [row.depicted_id or row.source_video or row.video_id or row.path for row in self.rows]
         )
 
     @property
     def embeddings(self) -> np.ndarray:
-        """(n, e) float32 unit vectors; a row of NaN where there is no face."""
+        """(n, e) float32 unit vectors; NaN rows without a face."""
         return _stacked([face.face.embedding if face else None for face in self.faces])
 
     @property
     def face_features(self) -> np.ndarray:
-        """(n, d) float32 of the aligned crop, not normalised; a row of NaN where there is none."""
-        # Of the encoder that saw the whole picture too: as wide, also when no face was found.
+        """(n, d) float32 of the aligned crop, not normalised; NaN rows without a face."""
+        # The same encoder as for whole pictures: the same width, even if no face was found.
         width = self.image_features.shape[1]
         return _stacked([face.features if face else None for face in self.faces], width=width)
 
     @property
     def columns(self) -> FaceColumns:
-        """What `tools.search.scoring.score_faces` holds against a query."""
+        """Input of `tools.search.scoring.score_faces` for comparison with a query."""
         return FaceColumns(
             embeddings=self.embeddings,
             face_features=self.face_features,
@@ -111,7 +111,7 @@ class MeasuredDataset:
         return detector_scores(self.columns, detectors=load_models().detectors)
 
     def fused(self) -> np.ndarray:
-        """(n,) probability of forgery by the verdict's rule without a query; NaN: not measured."""
+        """(n,) probability of forgery by the verdict rule without a query; NaN: not measured."""
         rule, found = load_models().rule, self.scores()
         values = np.full(len(self), np.nan)
         for index in range(len(self)) if rule else ():
@@ -121,7 +121,7 @@ class MeasuredDataset:
         return values
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "MeasuredDataset":
-        """Some of the pictures, in the order given."""
+        """A subset of the pictures, in the given order."""
         kept = [int(index) for index in indices]
         return MeasuredDataset(
             root=self.root,
@@ -135,7 +135,7 @@ class MeasuredDataset:
         )
 
     def query(self, indices: Sequence[int]) -> Query:
-        """The query that these pictures of one person make; each must show a face."""
+        """A query from these pictures of one person; each must show a face."""
         return build_query([self._query_face(int(index)) for index in indices])
 
     def _query_face(self, index: int) -> QueryFace:
@@ -152,11 +152,12 @@ class MeasuredDataset:
         )
 
     def picture(self, index: int) -> np.ndarray:
-        """(h, w, 3) uint8 RGB, read again."""
+        """(h, w, 3) uint8 RGB, read from disk."""
         return read_pixels_at(self.root / self.rows[index].path, self.times_s[index])
 
     def face_crop(self, index: int, *, size: int, margin: float = 1.0) -> np.ndarray:
-        """The aligned face (size, size, 3) uint8 RGB; the whole picture, resized, without one."""
+        """The aligned face (size, size, 3) uint8 RGB; without a face, the whole picture,
+        resized."""
         pixels, face = self.picture(index), self.faces[index]
         if face is None or not _usable(face):
             return _resized(pixels, size)
@@ -164,10 +165,10 @@ class MeasuredDataset:
 
 
 def measure_dataset(manifest: Manifest, options: EvalOptions) -> MeasuredDataset:
-    """Index the pictures of a manifest and collect what is known of them.
+    """Index the pictures of a manifest and collect their measurements.
 
-    The gallery lies in `options.output / "home"`, or in a temporary folder. Of several faces in a
-    picture the large and central one is taken, as insightface's examples do.
+    The gallery is `options.output / "home"`, or in a temporary folder. Of several faces in a
+    picture the large, central one is used, as in insightface's examples.
     """
     if options.limit is not None:
         manifest = manifest.sample(options.limit, options.seed)
@@ -175,7 +176,7 @@ def measure_dataset(manifest: Manifest, options: EvalOptions) -> MeasuredDataset
     with tempfile.TemporaryDirectory() as temporary:
         home = (options.output or Path(temporary)) / "home"
         settings = Settings.load().model_copy(update={"home": home})
-        # Other checkpoints measure into another gallery.
+        # Different checkpoints use a different gallery.
         marks = hashlib.sha256(
             json.dumps(load_models().fingerprint, sort_keys=True).encode()
         ).hexdigest()
@@ -214,7 +215,7 @@ def _collected(manifest: Manifest, gallery: Gallery) -> MeasuredDataset:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Picture:
-    """A row with what the gallery holds of it, or of one frame of it."""
+    """A row with the gallery's data about it, or about one frame of it."""
 
     row: ManifestRow
     id: str
@@ -224,7 +225,7 @@ class _Picture:
 
 
 def _pictures(row: ManifestRow, image_id: str, gallery: Gallery) -> list[_Picture]:
-    """The picture of a file; of a video, evenly spaced ones of its sampled frames."""
+    """The picture of a file; for a video, evenly spaced ones of its sampled frames."""
     frames = gallery.frames_of(image_id)
     if not frames:
         return [_picture(row, row.path, image_id, None, gallery)]
@@ -253,7 +254,7 @@ def _picture(
 
 
 def _prominence(face: FaceRecord, width: int, height: int) -> float:
-    """insightface's measure: the box's area less twice the squared distance from the middle."""
+    """insightface's measure: the box's area minus twice the squared distance from the centre."""
     left, top, right, bottom = (float(edge) for edge in face.face.box)
     across, down = (left + right - width) / 2, (top + bottom - height) / 2
     return (right - left) * (bottom - top) - 2.0 * (across**2 + down**2)
@@ -264,7 +265,7 @@ def _usable(face: FaceRecord | None) -> bool:
 
 
 def _stacked(vectors: Sequence[np.ndarray | None], *, width: int = 0) -> np.ndarray:
-    """Vectors as rows (n, d) float32; a missing one becomes a row of NaN, `width` if all are."""
+    """Vectors as rows (n, d) float32; missing ones become NaN, with `width` if all are missing."""
     width = next((len(vector) for vector in vectors if vector is not None), width)
     missing = np.full(width, np.nan, np.float32)
     rows = [missing if vector is None else vector for vector in vectors]

@@ -1,7 +1,7 @@
-"""A linear layer on frozen features: what can be read off them by the simplest of readers.
+"""Linear probes: cross-validated logistic regression on frozen features.
 
-Rows are dealt to folds by their source (video, clip, or the picture itself), so that no source is
-learnt from and tested on; every row is predicted once, by a layer that has not seen its source.
+Rows are assigned to folds by source (video, clip, or the picture itself), so that no source is in
+both training and test; every row is predicted once, by a probe not trained on its source.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 N_FOLDS = 3
-# Inverse strengths of regularisation that an inner split chooses from. Many classes along one or
-# two numbers need large weights; many numbers need small ones, and large ones take for ever.
+# Inverse regularisation strengths for the inner split to choose from. Many classes along one or two
+# features need large weights; many features need small ones, and large ones take very long.
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 STRENGTHS_NARROW = (1e-1, 1.0, 1e1, 1e2, 1e3)
 NARROW = 16
@@ -19,14 +19,15 @@ NARROW = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """`classes` (k,) sorted; `probabilities` (n, k), 0 for a class the fold's layer never saw."""
+    """`classes` (k,) sorted; `probabilities` (n, k), 0 for classes absent from the fold's training
+    data."""
 
     classes: np.ndarray
     probabilities: np.ndarray
 
     @property
     def predicted(self) -> np.ndarray:
-        """(n,) the likeliest class of each row."""
+        """(n,) the most probable class of each row."""
         chosen: np.ndarray = self.classes[self.probabilities.argmax(axis=1)]
         return chosen
 
@@ -34,10 +35,11 @@ class Predictions:
 def cross_val_predict_proba(
     features: np.ndarray, classes: Sequence[str], *, sources: Sequence[str], seed: int = 0
 ) -> Predictions:
-    """What a multinomial logistic regression on standardised features (n, d) says of each row.
+    """Cross-validated probabilities of a multinomial logistic regression on standardised features
+    (n, d).
 
-    Classes weigh the same however many rows they have; regularisation is chosen within the folds
-    that are learnt from. Raises ValueError for features with NaN or infinities.
+    Classes have equal weight regardless of size; regularisation is chosen within the training
+    folds. Raises ValueError for features with NaN or infinities.
     """
     if not np.isfinite(features).all():
         raise ValueError("a row was not measured; leave it out first")
@@ -57,9 +59,9 @@ def cross_val_predict_proba(
 def assign_folds(
     classes: np.ndarray, sources: np.ndarray, *, seed: int, folds: int = N_FOLDS
 ) -> np.ndarray:
-    """The fold (n,) of each row: whole sources, each class spread as evenly as they allow.
+    """The fold (n,) of each row: whole sources, with each class spread as evenly as possible.
 
-    A class of two sources or more is in two folds at least, unless it shares its sources.
+    A class with two or more sources is in at least two folds, unless it shares its sources.
     """
     names, of_class = np.unique(classes, return_inverse=True)
     kinds, of_source = np.unique(sources, return_inverse=True)
@@ -72,7 +74,7 @@ def assign_folds(
     placed = np.zeros(len(kinds), int)
     for source in order:
         crowding = held @ (shares[source] > 0)
-        # Among folds that hold as little of its classes, the one that holds least altogether.
+        # Among folds with equally few of its classes, the smallest.
         place = min(range(folds), key=lambda fold: (crowding[fold], held[fold].sum()))
         placed[source] = place
         held[place] += shares[source]
@@ -83,7 +85,7 @@ def assign_folds(
 def _learnt(
     features: np.ndarray, classes: np.ndarray, sources: np.ndarray, others: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The classes learnt (k,) and their probabilities (m, k) for other rows."""
+    """The trained classes (k,) and their probabilities (m, k) for other rows."""
     strength = _strength(features, classes, sources, seed=seed)
     layer = _layer(strength).fit(features, classes)
     return layer.classes_, layer.predict_proba(others)
@@ -92,7 +94,7 @@ def _learnt(
 def _strength(
     features: np.ndarray, classes: np.ndarray, sources: np.ndarray, *, seed: int
 ) -> float:
-    """The regularisation that predicts a held-out fold best; the strongest of equals."""
+    """The regularisation with the best held-out fold; ties go to the strongest."""
     strengths = STRENGTHS_NARROW if features.shape[1] <= NARROW else STRENGTHS
     held = assign_folds(classes, sources, seed=seed + 1) == 0
     if len(np.unique(classes[~held])) < 2 or not held.any():
@@ -109,7 +111,7 @@ def _layer(strength: float):  # type: ignore[no-untyped-def]  # scikit-learn has
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    # Balanced: leaving a source out makes its own class rarer to learn from, and a layer that
-    # knows how common classes are would then name any other, worse than chance.
+    # Balanced: leaving a source out makes its own class rarer in training, and a probe that learns
+    # class frequencies would then prefer all other classes, worse than chance.
     regression = LogisticRegression(C=strength, max_iter=2000, tol=1e-3, class_weight="balanced")
     return make_pipeline(StandardScaler(), regression)

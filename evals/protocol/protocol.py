@@ -1,13 +1,13 @@
-"""The protocol of retrieval: who is asked for, what lies in the gallery, what is relevant.
+"""The retrieval protocol: queries, gallery, and relevance.
 
-A *source* is a video, or a photo that belongs to none. A person is asked for with authentic photos
-of one source (or of a few), and no photo of that source is in the gallery. The gallery is the same
-for all queries: forgeries of the person, further photos of the person, forgeries and photos of
-others, of whose body a forgery shows too, and people nobody asks for. Relevant is what is forged
-and depicts the person. Rows come from a manifest; nothing here looks at a picture.
+A *source* is a video, or a photo that belongs to none. The query of a person is authentic photos of
+one source (or of a few), and no photo of that source is in the gallery. The gallery is the same for
+all queries: forgeries of the person, further photos of the person, forgeries and photos of others,
+including forgeries on the person's body, and people who are not queried. Relevant pictures are
+forged and depict the person. Rows come from a manifest; no picture is read here.
 
-Forgeries made out of the query's own source stay in the gallery: somebody who has a photo of a
-person often has the one that was forged. Where a person has another source, that one is asked with.
+Forgeries made from the query's own source stay in the gallery: people who search often have the
+very photo that was forged. If a person has another source, that one is used as the query.
 """
 
 import random
@@ -35,7 +35,7 @@ _PERSONS_AT_LEAST = 4
 
 @dataclass(frozen=True, slots=True)
 class RetrievalQuery:
-    """A person and the rows of the photos that are asked with; none: no photo shows a face."""
+    """A person and the rows of the query photos; none if no photo shows a face."""
 
     person: str
     references: tuple[int, ...]
@@ -43,9 +43,9 @@ class RetrievalQuery:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalPlan:
-    """All questions and the one gallery, as indices of rows.
+    """All queries and the shared gallery, as row indices.
 
-    `left_out` counts rows that are in neither, by reason, and persons that nobody can ask for.
+    `left_out` counts rows in neither, by reason, and persons without a possible query.
     """
 
     questions: tuple[RetrievalQuery, ...]
@@ -54,14 +54,14 @@ class RetrievalPlan:
 
 
 def source(row: ManifestRow) -> str:
-    """The video or photo whose pixels a picture holds; a forgery's is what it was made from."""
+    """The video or photo that a picture's pixels come from; for a forgery, its original."""
     if row.label == "fake":
         return row.source_video or row.video_id or row.path
     return row.video_id or row.path
 
 
 def relation_to_query(person: str, row: ManifestRow) -> RelationToQuery:
-    """What a picture is to somebody who asks for that person."""
+    """Relation of a picture to the queried person."""
     if row.label == "fake":
         if row.depicted_id == person:
             return RELEVANT
@@ -72,7 +72,7 @@ def relation_to_query(person: str, row: ManifestRow) -> RelationToQuery:
 
 
 def body_owners(person: str, rows: Sequence[ManifestRow]) -> set[str]:
-    """Whose bodies bear the person's face in some forgery."""
+    """Persons on whose bodies a forgery shows the person's face."""
     forged = (row for row in rows if row.label == "fake" and row.depicted_id == person)
     return {row.body_id for row in forged if row.body_id is not None} - {person}
 
@@ -85,12 +85,12 @@ def build_plan(
     references: int = 1,
     alike: Callable[[int, int], bool] = lambda first, second: False,
 ) -> RetrievalPlan:
-    """Ask for everybody of whom there are a photo and a forgery, with `references` photos each.
+    """Query every person who has a photo and a forgery, with `references` photos each.
 
-    `usable` (n,) says in which pictures a face was measured; `alike(i, j)` whether two photos are
+    `usable` (n,) marks pictures with a measured face; `alike(i, j)` whether two photos are
     near-duplicates: those of a query photo leave the gallery with it. One source of a person stays
-    in the gallery where there are two. Left out are also rows of unknown label, and forgeries of
-    nobody known: nobody could say whether they are relevant.
+    in the gallery if there are two. Rows with unknown labels and forgeries of unknown persons are
+    left out, since their relevance is unknown.
     """
     photos, forged = _by_person(rows, "real"), _by_person(rows, "fake")
     choice = _Choice(rows, usable, frozenset(source(row) for row in rows if row.label == "fake"))
@@ -136,13 +136,13 @@ def _by_person(rows: Sequence[ManifestRow], label: str) -> dict[str, list[int]]:
 
 
 def _belongs(row: ManifestRow) -> bool:
-    # An authentic photo of somebody unnamed is a distractor; YouTube-real of Celeb-DF is such.
+    # An authentic photo of an unknown person is a distractor, such as Celeb-DF's YouTube-real.
     return row.label == "real" or (row.label == "fake" and row.depicted_id is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Choice:
-    """What a query photo is chosen by: the rows, those with a face, the sources of forgeries."""
+    """Data for choosing query photos: the rows, those with a face, the sources of forgeries."""
 
     rows: Sequence[ManifestRow]
     usable: Sequence[bool] | np.ndarray
@@ -151,7 +151,7 @@ class _Choice:
     def references(
         self, person: str, photos: Sequence[int], *, count: int, seed: int
     ) -> tuple[int, ...]:
-        """One photo of each of so many sources, of those first that no forgery was made from."""
+        """One photo from each of `count` sources, preferring sources without forgeries."""
         by_source: dict[str, list[int]] = defaultdict(list)
         for index in sorted(photos, key=self._order):
             if self.usable[index]:
@@ -167,10 +167,10 @@ class _Choice:
 
 
 def limit_by_person(manifest: Manifest, limit: int | None, *, seed: int = 0) -> Manifest:
-    """At most `limit` rows, those of some persons altogether; None keeps everything.
+    """At most `limit` rows, by whole persons; None keeps everything.
 
-    Rows drawn one by one would leave hardly anybody with two photos. Nobody takes more than a
-    quarter of the places; rows of nobody known fill what is left.
+    Drawing single rows would leave hardly any person with two photos. One person gets at most a
+    quarter of the rows; rows of unknown persons fill the rest.
     """
     if limit is None or limit >= len(manifest.rows):
         return manifest

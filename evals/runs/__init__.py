@@ -1,1 +1,1 @@
-"""A run of a suite: kept, gated, compared, tracked, shown as a page."""
+"""Runs of a suite: storage, regression gate, comparison, tracking and report page."""

@@ -1,7 +1,7 @@
-"""Runs of a suite held against each other: figures side by side, and paired tests.
+"""Compare runs of a suite: figures side by side, and paired tests.
 
-The first run is the baseline; every difference is a later run less the baseline. What makes runs
-incomparable is said before any figure.
+The first run is the baseline; every difference is a later run minus the baseline. Reasons why runs
+are not comparable are listed before any figure.
 """
 
 import math
@@ -26,9 +26,9 @@ _WIDEST = 60
 
 @dataclass(frozen=True, slots=True)
 class FigureRow:
-    """A figure in every run, and how far every later run is from the first; NaN: no number.
+    """A figure in every run, and its difference from the first run; NaN: not a number.
 
-    `cells` are the values for people, None where a run has no such figure.
+    `cells` are the displayed values, None if a run lacks the figure.
     """
 
     figure: str
@@ -38,16 +38,16 @@ class FigureRow:
 
     @property
     def changed(self) -> bool:
-        """Whether any run has another value than the first."""
+        """Whether any run differs from the first."""
         return any(value != self.values[0] for value in self.values[1:])
 
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """One run held against the baseline.
+    """One run compared with the baseline.
 
-    `obstacles` are reasons why the figures cannot be compared, `differs` what else is not the
-    same (name, there, here); `missing` are ids that only the baseline has, `further` only this run.
+    `obstacles` are reasons why the figures cannot be compared, `differs` other differences (name,
+    there, here); `missing` are ids that only the baseline has, `further` only this run.
     """
 
     name: str
@@ -71,13 +71,13 @@ class RunsComparison:
 
     @property
     def comparable(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether there are no obstacles."""
         return not any(it.obstacles for it in self.against)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What a run kept of its samples, by what identifies them."""
+    """The samples of a run, by id."""
 
     scores: paired.Scores
     queries: paired.Queries
@@ -88,7 +88,7 @@ class _Kept:
 
 
 def compare(folders: Sequence[Path], *, rounds: int = 1000, seed: int = 0) -> RunsComparison:
-    """Hold runs against the first of them. Raises SetupError when one cannot be read."""
+    """Compare runs with the first of them. Raises SetupError if one cannot be read."""
     found = [runs.load_run(folder) for folder in folders]
     kept = [_kept(folder) for folder in folders]
     names = _names(folders)
@@ -114,7 +114,7 @@ def _refuse_doubles(folder: Path, keys: Sequence[object]) -> None:
 
 
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:
-    """The folders' own names; with their parents' where they would be the same."""
+    """The folders' names, with their parents' if not unique."""
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
         names = ["/".join(folder.resolve().parts[-2:]) for folder in folders]
@@ -154,9 +154,9 @@ def _obstacles(first: EvalRun, second: EvalRun, kept: tuple[_Kept, _Kept]) -> It
         return
     digests = first.data.get("digest"), second.data.get("digest")
     if digests[0] != digests[1]:
-        yield "other data: the digests of their manifests differ"
+        yield "different data: the digests of the manifests differ"
     if kept[0].ids and kept[1].ids and not kept[0].ids & kept[1].ids:
-        yield "no shared samples: nothing can be compared sample by sample"
+        yield "no shared samples: no comparison by sample is possible"
     if not kept[0].ids or not kept[1].ids:
         yield "no samples were kept: a difference cannot be told from chance"
     changed = sum(
@@ -169,7 +169,7 @@ def _obstacles(first: EvalRun, second: EvalRun, kept: tuple[_Kept, _Kept]) -> It
 
 
 def _differs(first: EvalRun, second: EvalRun) -> Iterable[tuple[str, str, str]]:
-    """Options, versions, commit and checkpoints that are not the same."""
+    """Options, versions, commit and checkpoints that differ."""
     one, other = (
         {**flatten_figures(run.options, "options."), **flatten_figures(run.environment)}
         for run in (first, second)
@@ -198,7 +198,7 @@ def _less(value: object, baseline: object) -> float:
 
 
 def as_json(found: RunsComparison) -> object:
-    """The comparison for programs; what was not measured is null."""
+    """The comparison as JSON; not-measured values are null."""
     return jsonable(
         {
             "comparable": found.comparable,
@@ -242,7 +242,7 @@ def _remarks(it: RunComparison) -> str:
 
 
 def named(ids: Sequence[str]) -> str:
-    """The first few, and how many more."""
+    """The first few ids, and the number of the rest."""
     more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
     return ", ".join(ids[:_NAMED]) + more
 
@@ -277,7 +277,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def write_page(found: RunsComparison, path: Path) -> Path:
-    """One self-contained page, the runs' pictures side by side; its path."""
+    """Write one self-contained page with the runs' pictures side by side; returns its path."""
     page = render_page(
         "compare.html", found=found, galleries=_galleries(found.folders), named=named
     )
@@ -289,7 +289,7 @@ def write_page(found: RunsComparison, path: Path) -> Path:
 
 
 def _galleries(folders: Sequence[Path]) -> list[tuple[str, list[RunPicture | None]]]:
-    """By title of the picture: what each run shows under that file name."""
+    """By picture title: the picture of that file name in each run."""
     shown = [{it.file.name: it for it in runs.load_pictures(folder)} for folder in folders]
     titles = {name: it.title for one in shown for name, it in one.items()}
     return [(title, [one.get(name) for one in shown]) for name, title in titles.items()]

@@ -1,4 +1,4 @@
-"""What a measurement depended on besides data and options: versions, commit, checkpoints."""
+"""Record the environment of a run: versions, commit and checkpoints."""
 
 import os
 import platform
@@ -20,7 +20,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def environment(settings: Settings) -> dict[str, object]:
-    """Everything about this machine that a figure may hang on; no name of machine or person."""
+    """Everything about this machine that may affect a figure; no name of machine or person."""
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -41,7 +41,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> dict[str, object] | None:
-    """The commit of this checkout and whether files differ from it; None outside of one."""
+    """The commit of this checkout and whether files were modified; None outside a checkout."""
     git = shutil.which("git")
     if git is None or not (_ROOT / ".git").exists():
         return None
@@ -58,7 +58,7 @@ def _asked(git: str, *arguments: str) -> str | None:
 
 
 def _checkpoints(settings: Settings) -> dict[str, str] | None:
-    """sha256 by part of what scores rest on; None when the profile is not on this machine."""
+    """sha256 by part of the scoring models; None if the profile is not installed."""
     parts = [part for part in PROFILES[settings.profile] if part not in ("vlm", "verdict")]
     try:
         found = {

@@ -1,7 +1,7 @@
-"""Figures laid out for a page: headlines with their intervals, the rest as tables by topic.
+"""Lay out figures for a page: headlines with intervals, the rest as tables by topic.
 
-`name` and `name_95` become one cell. A topic whose parts all have figures of the same names
-becomes a table of parts by figures, which is how the field prints cross-dataset results.
+`name` and `name_95` become one cell. A topic whose parts all have the same figures becomes a table
+of parts by figures, the usual form for cross-dataset results.
 """
 
 import math
@@ -15,7 +15,7 @@ _INTERVAL = "_95"
 _NONE = object()  # a figure without an interval; None is an interval that was not measured
 _MOST_HEADLINES = 24
 _MOST_COLUMNS = 20
-_AT_A_GLANCE = (8, 12)  # rows and columns of a table that can be taken in at once
+_AT_A_GLANCE = (8, 12)  # maximum rows and columns of a table that is readable at a glance
 
 
 Path = tuple[str, ...]
@@ -23,7 +23,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class FormattedFigure:
-    """A figure in words, its interval in words, and, for shares, where to draw both (percent)."""
+    """A formatted figure and interval and, for shares, the positions to draw (percent)."""
 
     text: str
     interval: str = ""
@@ -37,13 +37,13 @@ class FormattedFigure:
 
     @property
     def is_long(self) -> bool:
-        """Whether it is words rather than a number."""
+        """Whether it is text rather than a number."""
         return len(self.text) > 24
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A topic: `rows` are (name, cells), a cell for every column, None where there is none."""
+    """A topic: `rows` are (name, cells), one cell per column, None if missing."""
 
     title: str
     columns: tuple[str, ...]
@@ -51,7 +51,7 @@ class Table:
 
     @property
     def leads(self) -> bool:
-        """Whether it is what a reader came for: parts by figures, few enough, with intervals."""
+        """Whether it is a main result: parts by figures, small enough, with intervals."""
         small = len(self.rows) <= _AT_A_GLANCE[0] and 1 < len(self.columns) <= _AT_A_GLANCE[1]
         return small and any(cell and cell.interval for _, row in self.rows for cell in row)
 
@@ -62,10 +62,10 @@ def cells(figures: Mapping[str, object]) -> dict[str, FormattedFigure]:
 
 
 def headlines(figures: Mapping[str, object]) -> dict[str, FormattedFigure]:
-    """What a reader looks for first: shares that stand alone, figures with an interval, counts.
+    """The most important figures: single shares, figures with an interval, counts.
 
-    What stands in a leading table is not said twice. Where there are too many, each part speaks
-    with the first of its figures only.
+    Figures of a main table are not repeated. If there are too many, each part is represented by its
+    first figure only.
     """
     led = {table.title for table in tables(figures) if table.leads}
     found = {path: cell for path, cell in _cells(figures).items() if path[0] not in led}
@@ -79,7 +79,7 @@ def headlines(figures: Mapping[str, object]) -> dict[str, FormattedFigure]:
 
 
 def tables(figures: Mapping[str, object]) -> list[Table]:
-    """All figures by topic, the single ones first."""
+    """All figures by topic, single ones first."""
     single = {name: value for name, value in figures.items() if not isinstance(value, Mapping)}
     made = [_listed("figures", single)] if single else []
     for name, value in figures.items():
@@ -102,7 +102,7 @@ def aligned(title: str, figures: Mapping[str, object]) -> str:
 
 
 def _cells(figures: Mapping[str, object], above: Path = ()) -> dict[Path, FormattedFigure]:
-    """By path and not by dotted name: names such as `tar_at_far_0.01` hold dots of their own."""
+    """Cells by path rather than dotted name: names such as `tar_at_far_0.01` contain dots."""
     found: dict[Path, FormattedFigure] = {}
     for name, value in figures.items():
         if isinstance(value, Mapping):
@@ -127,7 +127,7 @@ def _cell(value: object, interval: object) -> FormattedFigure:
 
 
 def _shown(value: object) -> str:
-    """As `format_figure`, but shares have three places each, so that columns line up."""
+    """Like `format_figure`, but shares have three decimals, so that columns align."""
     share = isinstance(value, float) and 0.001 <= value <= 1
     return f"{value:.3f}" if share else format_figure(value)
 
@@ -143,7 +143,7 @@ def _listed(title: str, figures: Mapping[str, object]) -> Table:
 
 
 def _crossed(title: str, figures: Mapping[str, object]) -> Table | None:
-    """Parts by figures; None when the parts do not have the same figures, more or less."""
+    """A table of parts by figures; None if the parts have mostly different figures."""
     rows: dict[str, dict[str, FormattedFigure]] = {}
     for path, cell in _cells(figures).items():
         rows.setdefault(".".join(path[:-1]), {})[path[-1]] = cell

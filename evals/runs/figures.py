@@ -1,4 +1,4 @@
-"""Figures as people and programs read them: nested names flattened, NaN said in words."""
+"""Format figures for people and programs: flatten nested names, replace NaN."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ NOT_MEASURED = "not measured"
 
 
 def jsonable(value: object) -> object:
-    """The same figures for JSON, which has no NaN: what was not measured becomes null.
+    """The same figures for JSON, which has no NaN: not-measured values become null.
 
-    Nor has it lone surrogates: in names that are no UTF-8 those bytes are escaped.
+    JSON has no lone surrogates either: bytes of names that are not UTF-8 are escaped.
     """
     if isinstance(value, str):
         return encodable(value)
@@ -26,7 +26,7 @@ def jsonable(value: object) -> object:
 
 
 def without_folders(value: object, folders: Sequence[str]) -> object:
-    """The same figures with the names of folders of this machine cut off the front of paths."""
+    """The same figures with this machine's folders removed from paths."""
     if isinstance(value, Mapping):
         return {key: without_folders(item, folders) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -38,7 +38,7 @@ def without_folders(value: object, folders: Sequence[str]) -> object:
 
 
 def flatten_figures(figures: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Nested figures under dotted names, in their order."""
+    """Nested figures as dotted names, in order."""
     lines: dict[str, object] = {}
     for name, value in figures.items():
         if isinstance(value, Mapping):
@@ -49,12 +49,12 @@ def flatten_figures(figures: Mapping[str, object], prefix: str = "") -> dict[str
 
 
 def number(value: object) -> float:
-    """The figure as a number; NaN when it is none or was not measured. True counts as 1."""
+    """The figure as a float; NaN if it is not a number or was not measured. True counts as 1."""
     return float(value) if isinstance(value, (bool, int, float)) else math.nan
 
 
 def format_figure(value: object) -> str:
-    """One figure in words: four digits, or that it was not measured."""
+    """One figure as text: four digits, or "not measured"."""
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else NOT_MEASURED
     if isinstance(value, (list, tuple)):
@@ -63,12 +63,12 @@ def format_figure(value: object) -> str:
 
 
 def format_difference(value: float) -> str:
-    """A difference with its sign; a dash when there is none."""
+    """A difference with its sign; a dash if there is none."""
     return f"{value:+.4g}" if math.isfinite(value) else "–"
 
 
 def as_table(figures: Mapping[str, object]) -> str:
-    """Figures as aligned lines, nested ones under dotted names."""
+    """Figures as aligned lines with dotted names."""
     lines = flatten_figures(figures)
     width = max(map(len, lines), default=0)
     return "\n".join(

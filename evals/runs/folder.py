@@ -1,9 +1,9 @@
-"""A run on the disk: one folder with what was asked, what was found and what it was found with.
+"""The folder of a run: options, figures, environment and files.
 
-`run.json` is written last and at once: a folder without it holds a run that was interrupted, which
-goes on when it is started again with the same folder. Beside it lie `samples.jsonl` (every sample),
-`pictures.json` and the pictures it names, `report.html`, and `home/`, the gallery of a run that
-measured pictures. No path of this machine is in `run.json`: of the data, the folder's name.
+`run.json` is written last and atomically: a folder without it holds an interrupted run, which
+resumes when started again with the same folder. Beside it are `samples.jsonl` (every sample),
+`pictures.json` and its pictures, `report.html`, and `home/`, the gallery of a run that measured
+pictures. `run.json` contains no absolute path: only the name of the data folder.
 """
 
 import json
@@ -30,7 +30,7 @@ _PICTURE_KINDS = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(frozen=True, slots=True)
 class EvalRun:
-    """What `run.json` holds. `started` is UTC; `figures` are nested, None is not measured."""
+    """Content of `run.json`. `started` is UTC; `figures` are nested, None is not measured."""
 
     suite: str
     question: str
@@ -44,7 +44,7 @@ class EvalRun:
 
 @dataclass(frozen=True, slots=True)
 class RunPicture:
-    """A picture of a run: its file in the folder, what it shows, and how to read it."""
+    """A picture of a run: its file in the folder, title, and caption."""
 
     file: Path
     title: str
@@ -52,7 +52,7 @@ class RunPicture:
 
 
 def new_folder(runs: Path, suite: str, *, seed: int, at: datetime) -> Path:
-    """A folder of its own below `runs` for a run that starts now."""
+    """A new folder below `runs` for a run that starts now."""
     name = f"{suite}-{at:%Y%m%dT%H%M%SZ}-{seed}"
     folder, count = runs / name, 1
     while exists(folder):
@@ -62,14 +62,14 @@ def new_folder(runs: Path, suite: str, *, seed: int, at: datetime) -> Path:
 
 
 def prepare_folder(folder: Path, suite: str, *, force: bool = False) -> None:
-    """Make the folder ready: new, or an interrupted run's, whose gallery is kept.
+    """Prepare the folder: new, or an interrupted run's, whose gallery is kept.
 
-    Raises SetupError when it holds a completed run (unless `force`), another suite's, or files
-    that are nobody's run.
+    Raises SetupError if it holds a completed run (unless `force`), another suite's run, or other
+    files.
     """
     if is_file(folder / RUN_FILE) and not force:
         raise SetupError(
-            f"{str(folder)!r} holds a completed run; choose another folder, or measure again with "
+            f"{str(folder)!r} holds a completed run; choose another folder, or replace it with "
             "--force"
         )
     if exists(folder):
@@ -79,7 +79,7 @@ def prepare_folder(folder: Path, suite: str, *, force: bool = False) -> None:
         private_folder(folder)
     except OSError as error:
         raise SetupError(
-            f"{str(folder)!r} cannot be made ({error.strerror}); choose another with --output"
+            f"{str(folder)!r} cannot be created ({error.strerror}); choose another with --output"
         ) from error
     restrict_permissions(folder)  # what an earlier start left
     write_atomically(folder / STARTED_FILE, json.dumps({"suite": suite}))
@@ -91,9 +91,7 @@ def _check_is_ours(folder: Path, suite: str, *, force: bool) -> None:
     name = RUN_FILE if is_file(folder / RUN_FILE) else STARTED_FILE
     if not is_file(folder / name):
         if any(folder.iterdir()):
-            raise SetupError(
-                f"{str(folder)!r} holds other files; --output takes a folder of its own"
-            )
+            raise SetupError(f"{str(folder)!r} holds other files; --output needs a separate folder")
         return
     other = _object(folder / name).get("suite")
     if other != suite and not force:
@@ -103,7 +101,7 @@ def _check_is_ours(folder: Path, suite: str, *, force: bool) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what an earlier start wrote, but for the gallery: samples would be there twice."""
+    """Delete the files of an earlier start except the gallery, or samples would be duplicated."""
     for picture in load_pictures(folder):
         picture.file.unlink(missing_ok=True)
     for name in (RUN_FILE, samples.NAME, PICTURES_FILE, REPORT_FILE):
@@ -111,7 +109,8 @@ def _clear(folder: Path) -> None:
 
 
 def discard_if_empty(folder: Path) -> bool:
-    """After a failure: remove a folder in which nothing was done yet; whether one is left."""
+    """After a failure, remove the folder if nothing was done in it; returns whether it still
+    exists."""
     left = [path.name for path in folder.iterdir()] if is_folder(folder) else []
     if left == [STARTED_FILE]:
         shutil.rmtree(folder)
@@ -119,7 +118,7 @@ def discard_if_empty(folder: Path) -> bool:
 
 
 def write_run(folder: Path, run: EvalRun) -> None:
-    """Write `run.json`: from here on the run is complete."""
+    """Write `run.json`, which completes the run."""
     content = json.dumps(jsonable(asdict(run)), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(folder / RUN_FILE, content + "\n")
     (folder / STARTED_FILE).unlink(missing_ok=True)
@@ -127,11 +126,11 @@ def write_run(folder: Path, run: EvalRun) -> None:
 
 
 def load_run(folder: Path) -> EvalRun:
-    """A completed run. Raises SetupError when there is none, or when it cannot be read."""
+    """A completed run. Raises SetupError if there is none or it cannot be read."""
     if not is_file(folder / RUN_FILE):
         if is_file(folder / STARTED_FILE):
             raise SetupError(
-                f"the run in {str(folder)!r} was interrupted; go on with `python -m evals run "
+                f"the run in {str(folder)!r} was interrupted; resume with `python -m evals run "
                 f"{_object(folder / STARTED_FILE).get('suite')} --output {folder}`"
             )
         raise SetupError(f"no run in {str(folder)!r}; `python -m evals run SUITE` makes one")
@@ -145,12 +144,12 @@ def load_run(folder: Path) -> EvalRun:
 
 
 def find_run(name: str, runs: Path) -> Path:
-    """The folder of a run given as a path or as the name of a folder below `runs`."""
+    """The folder of a run, given its path or its folder name below `runs`."""
     return Path(name) if exists(name) or not is_folder(runs / name) else runs / name
 
 
 def load_pictures(folder: Path) -> list[RunPicture]:
-    """The pictures that a run lists and has; what lies outside of its folder is left out."""
+    """The pictures of a run; missing files and files outside its folder are left out."""
     path = folder / PICTURES_FILE
     if not is_file(path):
         return []
@@ -164,13 +163,13 @@ def load_pictures(folder: Path) -> list[RunPicture]:
 
 
 def _is_inside(file: Path, folder: Path) -> bool:
-    """A run may come from somebody else: its page must not carry files of this machine."""
+    """A run may be from another person: its page must not include files of this machine."""
     inside = file.resolve().is_relative_to(folder.resolve())
     return inside and file.suffix.lower() in _PICTURE_KINDS and file.is_file()
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """All of the text or nothing, even when the machine stops."""
+    """Write all of the text or nothing, even if the machine stops."""
     part = path.with_name(path.name + ".part")
     with open_private(part) as file:
         file.write(text)

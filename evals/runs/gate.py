@@ -1,4 +1,4 @@
-"""Figures held against what they must reach: the gate of a regression check."""
+"""Regression gate: check figures against minimum and maximum values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from evals.runs.figures import flatten_figures, number
 
 @dataclass(frozen=True, slots=True)
 class FigureBound:
-    """A figure by its dotted name and the least (`min`) or most (`max`) that it may be.
+    """A figure by its dotted name and its least (`min`) or greatest (`max`) allowed value.
 
-    Of a figure with several values, as an interval has, one is named by its place: `auc_95.0`.
+    One value of a figure with several, such as an interval, is named by its index: `auc_95.0`.
     """
 
     kind: Literal["min", "max"]
@@ -22,7 +22,7 @@ class FigureBound:
 
 
 def gate_failures(figures: Mapping[str, object], bounds: Sequence[FigureBound]) -> list[str]:
-    """A sentence for every bound that is not kept; a figure that was not measured keeps none."""
+    """One sentence per bound that is not met; a figure that was not measured meets none."""
     values = _values(figures)
     return [said for bound in bounds if (said := _failure(values, bound)) is not None]
 
@@ -41,7 +41,7 @@ def _failure(values: Mapping[str, float], bound: FigureBound) -> str | None:
     if bound.figure not in values:
         near = get_close_matches(bound.figure, values, n=3, cutoff=0.5)
         hint = f" (there are: {', '.join(near)})" if near else ""
-        return f"{bound.figure}: not measured, there is no figure of that name{hint}"
+        return f"{bound.figure}: not measured, no figure has that name{hint}"
     value = values[bound.figure]
     if math.isnan(value):
         return f"{bound.figure}: not measured"

@@ -1,8 +1,8 @@
-"""Two runs over the same samples: by how much figures differ, and whether that could be luck.
+"""Paired significance tests between two runs over the same samples.
 
-For every set and scorer the difference of AUC, for every measure of queries the mean difference,
-both with a bootstrap that draws the same groups for both runs. Only samples that both runs
-measured count. Holm's correction is over all tests of a comparison.
+For every set and scorer the difference of AUC, for every query measure the mean difference, both
+with a bootstrap that draws the same groups for both runs. Only samples measured by both runs count.
+Holm's correction is over all tests of a comparison.
 """
 
 import math
@@ -20,10 +20,11 @@ Queries = Mapping[str, QuerySample]
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """One test. `difference` is the second run's figure less the first's.
+    """One test. `difference` is the second run's figure minus the first's.
 
-    `figure` is "AUC" or the name of a queries' measure; `part` the set and `scorer` what scored,
-    both empty for queries; `n` samples and `groups` were compared; `p_holm` counts all tests.
+    `figure` is "AUC" or the name of a query measure; `part` is the set and `scorer` the system,
+    both empty for queries; `n` samples and `groups` were compared; `p_holm` is corrected over all
+    tests.
     """
 
     part: str
@@ -41,14 +42,14 @@ class PairedTest:
 
     @property
     def sure(self) -> bool:
-        """Whether chance alone would make such a difference in fewer than one case in twenty."""
+        """Whether the corrected p-value is below 0.05."""
         return self.p_holm < 0.05
 
 
 def tests(
     first: tuple[Scores, Queries], second: tuple[Scores, Queries], *, rounds: int, seed: int = 0
 ) -> list[PairedTest]:
-    """Every test that the shared samples of two runs allow."""
+    """All tests possible on the shared samples of two runs."""
     found = [
         *_score_tests(first[0], second[0], rounds=rounds, seed=seed),
         *_query_tests(first[1], second[1], rounds=rounds, seed=seed),
@@ -84,7 +85,7 @@ def _score_tests(first: Scores, second: Scores, *, rounds: int, seed: int) -> It
 
 
 def _ranks(scores: Sequence[float]) -> np.ndarray:
-    """(n,) integers in the order of the scores, equal for equal ones."""
+    """(n,) integer ranks of the scores; ties get equal ranks."""
     return np.asarray(np.unique(np.asarray(scores), return_inverse=True)[1])
 
 

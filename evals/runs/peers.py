@@ -1,9 +1,9 @@
-"""Scores that another system wrote into a CSV file, to be measured by the same protocol as ours.
+"""Read another system's scores from CSV, for evaluation by the same protocol.
 
 Detection: columns `path,score`, higher is more forged. Retrieval: `query,path,score`, higher is
 ranked first. Paths are those of the manifest: relative to the data set, with forward slashes; a
-frame of a video may be named `path@seconds`, and a bare path stands for all frames of its video.
-Other columns are not read, least of all labels: what is true, the manifest says.
+video frame may be given as `path@seconds`, and a bare path stands for all frames of its video.
+Other columns, including labels, are ignored: the manifest is the ground truth.
 """
 
 import csv
@@ -25,8 +25,8 @@ _NAMED = 5
 class AlignedScores:
     """A peer's scores in the order of our samples.
 
-    `values` (n,) float64, NaN where the peer has none; `missing` are our samples that it did not
-    score, `unknown` the paths of its file that are not among ours.
+    `values` (n,) float64, NaN if the peer has none; `missing` are our samples that it did not
+    score, `unknown` the paths of its file that are not ours.
     """
 
     values: NDArray[np.float64]
@@ -34,7 +34,7 @@ class AlignedScores:
     unknown: tuple[str, ...]
 
     def figures(self) -> dict[str, object]:
-        """How far the file covers our samples; the first few names on each side."""
+        """How well the file covers our samples; the first few names on each side."""
         return {
             "scored": int(np.isfinite(self.values).sum()),
             "missing": len(self.missing),
@@ -45,7 +45,7 @@ class AlignedScores:
 
 
 def read_scores(file: Path) -> dict[str, float]:
-    """Score per path; an empty score is NaN. Raises SetupError naming file, line and mistake."""
+    """Score per path; an empty score is NaN. Raises SetupError naming file, line and error."""
     scores: dict[str, float] = {}
     for place, (path, score) in _rows(file, ("path", "score")):
         if path in scores:
@@ -75,13 +75,13 @@ def align_scores(scores: Mapping[str, float], ids: Sequence[str]) -> AlignedScor
 
 
 def _video(sample_id: str) -> str:
-    """The path of a frame's video; a path that merely holds an @ stays what it is."""
+    """The path of a frame's video; a path that merely contains an @ is unchanged."""
     path, at, seconds = sample_id.rpartition("@")
     return path if at and seconds.replace(".", "", 1).isdigit() else sample_id
 
 
 def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
-    """(file and line for messages, the values of the columns) of every row but the header."""
+    """(file and line for messages, values of the columns) of every row below the header."""
     try:
         reader = reader_of(file, columns, strict=True)
         _check_header(file, reader.fieldnames, columns)
@@ -120,7 +120,7 @@ def _posix(path: str) -> str:
 
 
 def _number(score: str, place: str) -> float:
-    """The score; NaN when it is empty or says so."""
+    """The score; NaN if empty or "nan"."""
     try:
         value = float(score) if score else math.nan
     except ValueError:

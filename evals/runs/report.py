@@ -1,7 +1,7 @@
-"""A run as one self-contained page: what was measured on what, figures, pictures, failures.
+"""Report page of a run: one self-contained HTML file with data, figures, pictures, failures.
 
-Everything is inside the page: pictures as data, no scripts, the system's fonts. Names of samples
-and figures are data and are escaped by the templates.
+Pictures are embedded; there are no scripts, and system fonts are used. Names of samples and figures
+are untrusted and escaped by the templates.
 """
 
 import math
@@ -23,14 +23,14 @@ _WORST = 8
 
 @dataclass(frozen=True, slots=True)
 class WorstSamples:
-    """Where a system went wrong most: what the values are, and (sample, value), worst first."""
+    """A system's worst errors: what the values are, and (sample, value), worst first."""
 
     title: str
     rows: tuple[tuple[str, float], ...]
 
 
 def write(folder: Path) -> Path:
-    """Make the page of a completed run, in its folder; its path."""
+    """Write the page of a completed run into its folder; returns its path."""
     run = runs.load_run(folder)
     scores, queries = samples.read(folder)
     page = render_page(
@@ -54,7 +54,8 @@ def write(folder: Path) -> Path:
 
 
 def command(run: EvalRun) -> str:
-    """How to measure again. Where data and scores lie is not kept: their names stand for it."""
+    """The command that repeats the run. Paths of data and scores are not stored: their names stand
+    for them."""
     words = ["python", "-m", "evals", "run", run.suite]
     if root := run.data.get("root"):
         words += ["--data", f"PATH/TO/{root}"]
@@ -68,7 +69,7 @@ def command(run: EvalRun) -> str:
 
 
 def _worst_queries(queries: Sequence[QuerySample]) -> list[WorstSamples]:
-    """The searches that went worst, by the first measure."""
+    """The worst queries, by the first measure."""
     measure = next((name for query in queries for name in query.values), None)
     if measure is None:
         return []
@@ -80,7 +81,7 @@ def _worst_queries(queries: Sequence[QuerySample]) -> list[WorstSamples]:
 
 
 def worst_scores(scores: Sequence[ScoreSample]) -> list[WorstSamples]:
-    """By set, for its first scorer: photos taken for forgeries, forgeries taken for photos."""
+    """For the first scorer of each set: photos taken for forgeries, forgeries taken for photos."""
     sets: dict[str, list[ScoreSample]] = {}
     for sample in scores:
         sets.setdefault(sample.set, []).append(sample)

@@ -1,4 +1,4 @@
-"""One run from start to end: folder made ready, suite run, everything written down."""
+"""Execute a run: prepare the folder, run the suite, write everything down."""
 
 import dataclasses
 import hashlib
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A suite's name and what to do around it.
+    """A suite's name and the options around it.
 
     `mlflow` is the URI of a tracking store, "" the default one, None no tracking.
     """
@@ -44,10 +44,10 @@ class RunRequest:
 
 
 def execute_run(request: RunRequest, settings: Settings) -> tuple[Path, EvalRun]:
-    """Run a suite and keep the run; its folder and what was found.
+    """Run a suite and keep the run; returns its folder and the figures.
 
-    Without an output folder, one is made below the data folder of the application, and the
-    gallery of the run, which holds faces, is deleted when it is complete.
+    Without an output folder, one is created below the application's data folder, and the run's
+    gallery, which holds faces, is deleted on completion.
     """
     suite, options = SUITES[request.suite], request.options
     _check(suite, request)
@@ -60,7 +60,7 @@ def execute_run(request: RunRequest, settings: Settings) -> tuple[Path, EvalRun]
         run = _measure(request, folder, begun, settings)
     except BaseException:
         if runs.discard_if_empty(folder):
-            sys.stderr.write(f"what was done is kept; go on with --output {str(folder)!r}\n")
+            sys.stderr.write(f"finished work is kept; resume with --output {str(folder)!r}\n")
         raise
     if options.output is None:
         shutil.rmtree(folder / runs.HOME_DIR, ignore_errors=True)
@@ -72,10 +72,10 @@ def execute_run(request: RunRequest, settings: Settings) -> tuple[Path, EvalRun]
 
 
 def _check(suite: Suite, request: RunRequest) -> None:
-    """What would fail after the measurement fails before it."""
+    """Check before the run for errors that would otherwise occur after it."""
     options = request.options
     if suite.needs_data and not exists(options.data):
-        raise SetupError(f"no data at {str(options.data)!r}; say where they are with --data DIR")
+        raise SetupError(f"no data at {str(options.data)!r}; pass --data DIR")
     for name, file in options.peers:
         if not is_file(file):
             raise SetupError(f"no scores of {name!r} at {str(file)!r}; see --peer NAME=FILE")
@@ -117,7 +117,7 @@ def _told(options: EvalOptions) -> dict[str, object]:
 
 
 def _data(options: EvalOptions, manifests: Sequence["Manifest"]) -> dict[str, object]:
-    """What was measured on; of the root its last part only, and no digest without manifests."""
+    """Description of the data; only the last part of its path, and no digest without manifests."""
     sets = {f"{it.name} {it.digest}": it for it in manifests}
     digests = "\n".join(sorted(it.digest for it in sets.values()))
     return {
@@ -133,12 +133,12 @@ def _data(options: EvalOptions, manifests: Sequence["Manifest"]) -> dict[str, ob
 
 
 def _folders(*folders: Path) -> list[str]:
-    """Names of folders of this machine, the longest first, as they may stand in figures."""
+    """Folders of this machine that may occur in figures, longest first."""
     names = {str(it) for it in folders} | {str(it.resolve()) for it in folders}
     return sorted(names - {".", "/"}, key=len, reverse=True)
 
 
 def _kept(values: Mapping[str, object], folders: Sequence[str]) -> dict[str, object]:
-    """As they are written down: no NaN, no folder of this machine."""
+    """Values as stored: without NaN and without folders of this machine."""
     kept = without_folders(jsonable(values), folders)
     return dict(kept) if isinstance(kept, Mapping) else {}

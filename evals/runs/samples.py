@@ -1,7 +1,7 @@
-"""What was measured on every single sample, a JSON line each: what comparisons are made of.
+"""Per-sample results of a run as JSON lines, the input of comparisons.
 
-`samples.jsonl` holds two kinds of lines. A score: one picture (or video frame) of a set, its truth
-and what each system said. A query: one search, and how well it went by each measure.
+`samples.jsonl` has two kinds of lines. A score: one picture (or video frame) of a set, its label
+and every system's score. A query: one search, and its value of each measure.
 """
 
 import json
@@ -20,7 +20,7 @@ NAME = "samples.jsonl"
 class ScoreSample:
     """One picture of a set. `label` 1 is forged; `scores` higher is more forged, NaN not measured.
 
-    `group` is what a bootstrap resamples: a person, a video, a source.
+    `group` is the unit of the bootstrap: a person, a video, a source.
     """
 
     id: str
@@ -42,10 +42,10 @@ class QuerySample:
 
 
 class SampleWriter:
-    """Appends samples to `folder/samples.jsonl`; with None for a folder it keeps nothing.
+    """Appends samples to `folder/samples.jsonl`; keeps nothing if the folder is None.
 
-    Extra values must be what JSON can hold. Ids are unique within a set (scores), or altogether
-    (queries), and stay the same from run to run: two runs are compared sample by sample.
+    Extra values must be JSON-compatible. Ids are unique within a set (scores) or overall (queries),
+    and stable between runs: two runs are compared sample by sample.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -61,14 +61,14 @@ class SampleWriter:
         scores: Mapping[str, float | None],
         **extra: object,
     ) -> None:
-        """Keep what each system said of one picture."""
+        """Add every system's score of one picture."""
         truth = {"set": set, "label": int(label), "scores": scores}
         self._append({"kind": "score", "id": id, "group": group, **truth, **extra})
 
     def query(
         self, *, id: str, group: str, values: Mapping[str, float | None], **extra: object
     ) -> None:
-        """Keep how well one search went."""
+        """Add the measures of one search."""
         self._append({"kind": "query", "id": id, "group": group, "values": values, **extra})
 
     def _append(self, sample: Mapping[str, object]) -> None:
@@ -80,9 +80,9 @@ class SampleWriter:
 
 
 def read(folder: Path) -> tuple[list[ScoreSample], list[QuerySample]]:
-    """The samples of a run in their order; none when it kept none.
+    """The samples of a run in order; none if it kept none.
 
-    Raises SetupError that names the file and the line that cannot be read.
+    Raises SetupError naming the file and the unreadable line.
     """
     path = folder / NAME
     scores: list[ScoreSample] = []

@@ -1,4 +1,4 @@
-"""Pages of runs: templates that escape every value, pictures embedded, nothing loaded."""
+"""Render run pages: templates with escaping, embedded pictures, no external resources."""
 
 import base64
 import mimetypes
@@ -14,7 +14,7 @@ _BROAD = 1.8
 
 
 def render_page(name: str, /, **values: object) -> str:
-    """The template `templates/<name>` as HTML, every value in it escaped."""
+    """Render `templates/<name>` as HTML with every value escaped."""
     return str(_environment().get_template(name).render(**values))
 
 
@@ -30,7 +30,7 @@ def _environment() -> Any:
 
 
 def moment(started: str) -> str:
-    """An ISO time in UTC as a person reads it; anything else as it is."""
+    """An ISO time in UTC in readable form; other text is unchanged."""
     try:
         return f"{datetime.fromisoformat(started).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except ValueError:
@@ -38,13 +38,13 @@ def moment(started: str) -> str:
 
 
 def embedded(file: Path) -> str:
-    """A picture's file as a data URI."""
+    """A picture file as a data URI."""
     kind = mimetypes.guess_type(file.name)[0] or "image/png"
     return f"data:{kind};base64," + base64.b64encode(file.read_bytes()).decode("ascii")
 
 
 def is_broad(file: Path) -> bool:
-    """Whether a picture needs the page's whole width; one that cannot be read does not."""
+    """Whether a picture needs the page's full width; False if it cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
     try:

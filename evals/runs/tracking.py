@@ -1,4 +1,4 @@
-"""A run as MLflow keeps it: options as parameters, figures as metrics, the folder as artefacts."""
+"""Track a run in MLflow: options as parameters, figures as metrics, the folder as artefacts."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,9 +14,9 @@ __all__ = ["require_mlflow", "resolve_store_uri", "track"]
 
 
 def track(folder: Path, uri: str) -> str:
-    """Keep a completed run in the store at `uri`; MLflow's id of it.
+    """Log a completed run to the store at `uri`; returns MLflow's id.
 
-    Figures that were not measured are no metrics; their names are in the tag `not measured`.
+    Figures that were not measured are not logged; their names are in the tag `not measured`.
     """
     run = runs.load_run(folder)
     told = {
@@ -47,7 +47,7 @@ def _tags(run: EvalRun) -> dict[str, str]:
 
 
 def _numbers(run: EvalRun) -> dict[str, float | None]:
-    """Every number; both ends of an interval as `.low` and `.high`; None for what is missing."""
+    """Every number; interval ends as `.low` and `.high`; None for missing values."""
     found: dict[str, float | None] = {}
     for name, value in flatten_figures(run.figures).items():
         if isinstance(value, list) and len(value) == 2 and name.endswith("_95"):

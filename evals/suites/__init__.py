@@ -1,1 +1,1 @@
-"""The suites: one folder a question."""
+"""Evaluation suites, one folder per question."""

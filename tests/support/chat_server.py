@@ -1,8 +1,8 @@
-"""The chat page as a process, for tests: `python -m tests.support.chat_server HOME MODEL`.
+"""Serve the chat page in a process, for tests: `python -m tests.support.chat_server HOME MODEL`.
 
-MODEL is "scripted", "stubborn" (looks at H1 whatever it is asked), or what the settings take.
-Prints the page's address, serves until its input ends. A process, because a server needs sockets
-and tests are not to have any.
+MODEL is "scripted", "stubborn" (always looks at H1), or a value of the settings. Prints the page's
+address and serves until its input ends. It is a process because a server needs sockets, which tests
+may not open.
 """
 
 import sys
@@ -19,11 +19,11 @@ from prompts.phrases import ABILITIES
 from tests.support.scripted_model import ScriptedModel, tool_call_reply
 
 SLOW_QUESTION = "Tell me everything at length"
-"""Asking this gets an answer that takes long enough to be stopped."""
+"""This question gets an answer slow enough to be stopped."""
 
 
 class SlowModel(ScriptedModel):
-    """Speaks as a model on a laptop does: word after word."""
+    """Streams word by word, like a model on a laptop."""
 
     pause_s: float = 0.02
 
@@ -34,7 +34,7 @@ class SlowModel(ScriptedModel):
 
 
 def reply(messages: list[BaseMessage]) -> str | AIMessage:
-    """What the scripted model says, by what it was asked last."""
+    """The scripted model's reply to the latest message."""
     last = messages[-1]
     if isinstance(last, ToolMessage):
         return _of_a_result(last)
@@ -62,7 +62,7 @@ def _of_a_result(result: ToolMessage) -> str:
 
 
 def stubborn(messages: list[BaseMessage]) -> str | AIMessage:
-    """What a model says that reads every hit as the first, and searches for three."""
+    """A model that treats every hit as the first, and searches for three."""
     last = messages[-1]
     if isinstance(last, HumanMessage) and "fakes" in last.text:
         return tool_call_reply(("find_person", {"photos": ["Q1"], "top": 3}))

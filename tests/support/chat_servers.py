@@ -1,4 +1,4 @@
-"""Chat servers of this machine that answer as they are told, well or badly, and a proxy."""
+"""Local fake chat servers with scripted good and bad responses, and a proxy."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ Answer = Callable[[Request, dict[str, Any]], None]
 
 
 def send(request: Request, status: int, body: object, kind: str = "application/json") -> None:
-    """Answer with a status and a body: text as it is, anything else as JSON."""
+    """Send a status and a body: text unchanged, anything else as JSON."""
     data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     request.send_response(status)
     request.send_header("Content-Type", kind)
@@ -22,7 +22,7 @@ def send(request: Request, status: int, body: object, kind: str = "application/j
 
 
 def completion(message: object, **changes: object) -> dict[str, Any]:
-    """A whole answer of OpenAI's API around a message."""
+    """A complete response of OpenAI's API around a message."""
     choice = {"index": 0, "finish_reason": "stop", "message": message}
     whole = {"id": "x", "object": "chat.completion", "created": 1, "model": "m"}
     return {**whole, "choices": [choice], **changes}
@@ -49,7 +49,7 @@ def _part(request: Request, choice: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def run_chat_server(answer: Answer, *, models: object = None) -> Iterator[str]:
-    """A server whose questions go to `answer`; its address. It lists the model "m"."""
+    """A server that passes requests to `answer`; yields its address. It lists the model "m"."""
     listed = {"object": "list", "data": [{"id": "m"}]} if models is None else models
 
     class Handler(BaseHTTPRequestHandler):
@@ -61,14 +61,14 @@ def run_chat_server(answer: Answer, *, models: object = None) -> Iterator[str]:
             answer(self, json.loads(body))
 
         def log_message(self, format: str, *args: object) -> None:
-            """Tests are quiet."""
+            """No log output in tests."""
 
     with _running(Handler) as address:
         yield address
 
 
 class Silent:
-    """A server that takes questions and says nothing; how many, and whether somebody hung up."""
+    """A server that accepts requests and never responds; counts them, and records a hang-up."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -84,7 +84,7 @@ class Silent:
 
 @contextlib.contextmanager
 def run_proxy_server() -> Iterator[tuple[str, list[str]]]:
-    """A proxy that answers itself, whatever it is asked; its address, and what it was asked."""
+    """A proxy that answers every request itself; yields its address and the requests received."""
     seen: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -102,7 +102,7 @@ def run_proxy_server() -> Iterator[tuple[str, list[str]]]:
             self.send_error(502)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Tests are quiet."""
+            """No log output in tests."""
 
     with _running(Handler) as address:
         yield address, seen

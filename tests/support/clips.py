@@ -18,7 +18,7 @@ def write_clip(
     options: dict[str, str] | None = None,
     title: str | None = None,
 ) -> Path:
-    """Pictures (h, w, 3) uint8 RGB of one size as a video of `rate` frames a second."""
+    """Write pictures (h, w, 3) uint8 RGB of one size as a video of `rate` frames/s."""
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         assert isinstance(stream, av.VideoStream)
@@ -37,7 +37,7 @@ def write_clip(
 
 
 def write_sound(path: Path) -> Path:
-    """A second of silence in a video's container."""
+    """One second of silence in a video container."""
     with av.open(path, "w") as container:
         stream = container.add_stream("aac", rate=16000)
         assert isinstance(stream, av.AudioStream)
@@ -52,12 +52,12 @@ def write_sound(path: Path) -> Path:
 
 
 def grey(value: int, *, width: int = 96, height: int = 64) -> np.ndarray:
-    """A picture of one grey, with a red mark in its upper left corner."""
+    """A uniformly grey picture with a red mark in its upper left corner."""
     picture = np.full((height, width, 3), value, np.uint8)
     picture[:20, :20] = (255, 0, 0)
     return picture
 
 
 def level(pixels: np.ndarray) -> float:
-    """The grey of a picture made by `grey`, as it came back."""
+    """The grey level of a picture made by `grey`, after decoding."""
     return float(np.median(pixels))

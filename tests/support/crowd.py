@@ -1,4 +1,4 @@
-"""A gallery with more than twenty hits of one person, edits and forgeries of one portrait."""
+"""A gallery with more than twenty hits of one person: edits and forgeries of one portrait."""
 
 from pathlib import Path
 
@@ -38,10 +38,10 @@ def build_crowd(home: Path, *, unmask: Unmask | None = None) -> Unmask:
 
 
 def _edits(portrait: np.ndarray) -> list[np.ndarray]:
-    """Sixteen harmless edits: crops, sizes, brightness, blur, grey, seen from aside.
+    """Sixteen harmless edits: crops, sizes, brightness, blur, grey, perspective.
 
-    The last is too far from the portrait to be proven the same photograph: the rule judges it as
-    another photo of the person, and finds no forgery.
+    The last is too different from the portrait to be proven the same photograph: the rule judges it
+    as another photo of the person, and finds no forgery.
     """
     edits = [portrait[at : 400 + at, at : 400 + at] for at in (0, 8, 16, 24)]
     edits += [

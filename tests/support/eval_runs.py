@@ -1,4 +1,4 @@
-"""Runs made by hand, as `python -m evals run` would have kept them."""
+"""Hand-made eval runs, in the format of `python -m evals run`."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from evals.runs.samples import SampleWriter
 
 @dataclass(frozen=True)
 class MadeRun:
-    """What a hand-made run holds; `scores` are (id, group, label, score) of the set `one`."""
+    """Content of a hand-made run; `scores` are (id, group, label, score) of the set `one`."""
 
     suite: str = "detectors"
     figures: Mapping[str, object] = field(default_factory=lambda: {"auc": 0.5})
@@ -27,7 +27,7 @@ class MadeRun:
 
 
 def write_run_folder(folder: Path, made: MadeRun) -> Path:
-    """Keep the run in a folder and return it."""
+    """Write the run to a folder and return it."""
     runs.prepare_folder(folder, made.suite)
     samples = SampleWriter(folder)
     for name, group, label, score in made.scores:

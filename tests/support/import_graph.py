@@ -1,15 +1,15 @@
-"""Which module imports which, read from the sources; and what is wrong with it."""
+"""Import graph of the source tree, and checks for cycles and crowded folders."""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 Graph = Mapping[str, frozenset[str]]
-"""Modules by dotted name, each with the modules of the same folder tree that it imports."""
+"""Modules by dotted name, each with the project modules that it imports."""
 
 
 def import_graph(root: Path, packages: Sequence[str]) -> Graph:
-    """The imports among the packages below `root`, at the top of modules and inside functions.
+    """Imports among the packages below `root`, at the top of modules and inside functions.
 
     `from package import module` counts as the module; imports for type checkers count too.
     """
@@ -41,7 +41,7 @@ def _imported(tree: ast.Module, known: Mapping[str, Path]) -> set[str]:
 
 
 def cycles(graph: Graph) -> list[set[str]]:
-    """The groups of modules that import each other, directly or by way of others."""
+    """Groups of modules that import each other, directly or indirectly."""
     reached = {module: _reachable(module, graph) for module in graph}
     groups = {frozenset(it for it in reached[module] if module in reached[it]) for module in graph}
     return [set(group) for group in groups if len(group) > 1]
@@ -58,7 +58,7 @@ def _reachable(start: str, graph: Graph) -> set[str]:
 
 
 def crowded(root: Path, packages: Sequence[str], *, most: int) -> dict[str, int]:
-    """Folders with more than `most` entries, `__init__.py` and README.md aside."""
+    """Folders with more than `most` entries, not counting `__init__.py` and README.md."""
     beside = {"__init__.py", "__pycache__", "README.md"}
     folders = (
         folder

@@ -1,4 +1,4 @@
-"""A person's own pictures, as `unmask fit` is given them: few, of few people, some of no use."""
+"""A user's own pictures as input of `unmask fit`: few pictures of few people, some unusable."""
 
 import shutil
 from pathlib import Path
@@ -15,11 +15,11 @@ from tools.training.fitting.training_context import FitOptions
 
 QUICK = FitOptions(pairs=24)
 TAKEN = ("clip0_000", "clip1_001")
-"""Two of the made pictures of each person, in two clips."""
+"""Two synthetic pictures per person, from two clips."""
 
 
 def engines() -> FitModels:
-    """The pocket profile's."""
+    """The pocket profile's models."""
     return FitModels(load_models().encoder, load_models().faces, load_models().fingerprint["faces"])
 
 
@@ -34,7 +34,7 @@ def photos(made: Manifest, root: Path) -> Path:
 
 
 def with_bad_files(root: Path) -> Path:
-    """The same folder, with a broken file, one without a face, a double, and a marked forgery."""
+    """Adds a broken file, one without a face, a duplicate, and a marked forgery to the folder."""
     some = sorted(root.glob("*/*.jpg"))
     (root / "torn.jpg").write_bytes(some[0].read_bytes()[:2000])
     (root / "letter.jpg").write_text("no picture")
@@ -51,7 +51,7 @@ def with_bad_files(root: Path) -> Path:
 
 
 def forgeries(real: Path, root: Path) -> Path:
-    """A forgery of every photo, called like it, in the sub-folder of how it was made."""
+    """A forgery of every photo, with the same name, in a sub-folder per method."""
     for number, file in enumerate(sorted(real.glob("*/*.jpg"))):
         pixels = np.asarray(Image.open(file)).copy()
         (face,) = load_models().faces.analyse([pixels])[0]

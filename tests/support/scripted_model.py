@@ -1,6 +1,6 @@
-"""A chat model whose replies are written down: for tests of the loop around a model, only.
+"""A chat model with scripted replies, for tests of the code around a model.
 
-Replies are a queue; what was asked is kept. It streams, calls tools and fails as told.
+Replies are a queue; requests are recorded. It streams, calls tools and fails as scripted.
 """
 
 import json
@@ -29,12 +29,11 @@ Reply = str | AIMessage | Exception | Callable[[list[BaseMessage]], str | AIMess
 
 
 class ScriptedModel(BaseChatModel):
-    """Says what stands in `replies`, one after the other.
+    """Returns `replies` one after the other.
 
     A reply is text, a message (`tool_call_reply` makes one that calls tools), an exception to
     raise, or a function of the messages. `received_prompts` holds the messages of every request,
-    `offered_tools` the names of the tools that came with it, `streamed` counts the pieces that
-    left.
+    `offered_tools` the names of its tools, `streamed` counts the chunks sent.
     """
 
     replies: list[Any] = Field(default_factory=list)
@@ -50,12 +49,12 @@ class ScriptedModel(BaseChatModel):
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
     ) -> Runnable[Any, AIMessage]:
-        """The model with tools on offer."""
+        """The model with these tools."""
         offered = [convert_to_openai_tool(tool)["function"]["name"] for tool in tools]
         return self.bind(tools=offered, **kwargs)
 
     def batch(self, inputs: Any, config: Any = None, **kwargs: Any) -> list[AIMessage]:
-        """One after the other: the queue has an order."""
+        """Sequential: the queue is ordered."""
         return [self.invoke(each, **kwargs) for each in inputs]
 
     def _generate(

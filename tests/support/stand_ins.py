@@ -1,4 +1,4 @@
-"""Small real stand-ins for the neural parts: fast, and their answers depend on the pixels."""
+"""Small fake face analyser and encoder: fast, with outputs that depend on the pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,17 +19,17 @@ DIMENSION = 64
 
 @dataclass
 class FakeFaceAnalyser:
-    """Finds a "face" in the middle of every picture at least 32 px large; counts its pictures.
+    """Finds a "face" in the centre of every picture of at least 32 px; counts its pictures.
 
-    Its embedding is the picture itself, 8×8, grey, without its mean. Pictures with a pure green
-    corner are refused, as a real analyser may refuse one.
+    Its embedding is the picture itself, 8×8, grey, mean-free. Pictures with a pure green corner are
+    rejected, as a real analyser may reject one.
     """
 
     analysed: int = 0
     batches: list[int] = field(default_factory=list)
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """One face or none a picture."""
+        """One face or none per picture."""
         if any(tuple(image[0, 0]) == (0, 255, 0) for image in images):
             raise ToolError("a green corner")
         self.analysed += len(images)
@@ -37,12 +37,12 @@ class FakeFaceAnalyser:
         return [[face_of(image)] if min(image.shape[:2]) >= 32 else [] for image in images]
 
     def embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
-        """Whose the "faces" are; a picture has the same one wherever it is looked for."""
+        """Embeddings of the "faces"; a picture has the same one wherever it is analysed."""
         return [embedding_of(image) for image, _ in looks]
 
 
 class FakeEncoder:
-    """Features are the picture, 4×4, in colour."""
+    """Features are the picture's pixels, 4×4, in colour."""
 
     image_size = 32
     face_margin = 1.3
@@ -60,7 +60,7 @@ def embedding_of(image: np.ndarray) -> np.ndarray:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
     small -= small.mean()
-    small[0] += 1e-3  # a flat picture has a direction too
+    small[0] += 1e-3  # so that a flat picture has a direction too
     return np.asarray(small / np.linalg.norm(small), np.float32)
 
 
@@ -91,7 +91,7 @@ def quality(*, width_px: float = 64.0, problems: tuple[str, ...] = ()) -> FaceQu
 
 
 def picture(seed: int, *, side: int = 64) -> np.ndarray:
-    """A picture of its own for every seed: (side, side, 3) uint8 RGB, coarse blocks of colour."""
+    """A different picture for every seed: (side, side, 3) uint8 RGB, coarse blocks of colour."""
     blocks = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(blocks, (side, side), interpolation=cv2.INTER_NEAREST))
 

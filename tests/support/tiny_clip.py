@@ -14,7 +14,7 @@ WIDTH, HEADS, LAYERS, SIZE, DIMENSION, CONTEXT = 128, 2, 3, 64, 48, 77
 
 
 def config(*, quick_gelu: bool) -> dict[str, Any]:
-    """A small ViT in open_clip's words."""
+    """A small ViT in open_clip's configuration format."""
     return {
         "model_cfg": {
             "embed_dim": DIMENSION,
@@ -92,9 +92,9 @@ def as_transformers(ours: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def random_weights(spread: float) -> dict[str, torch.Tensor]:
-    """A state dict of that shape: the usual start and normal noise, the same at every call.
+    """A random state dict of that shape: the usual initialisation plus normal noise, deterministic.
 
-    `build_model` draws from torch's global generator, which is wherever earlier tests left it.
+    `build_model` uses torch's global generator, whose state depends on earlier tests.
     """
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
@@ -126,6 +126,6 @@ def as_clip_model(weights: dict[str, torch.Tensor]) -> CLIPModel:
 
 
 def tiny_clip(folder: Path) -> tuple[Encoder, CLIPModel]:
-    """Both with the same weights, of a spread at which the activations' shapes matter."""
+    """Both models with the same weights, with a spread at which the activation functions matter."""
     weights = random_weights(0.05)
     return write_encoder(folder, weights, quick_gelu=True), as_clip_model(weights)

@@ -1,8 +1,8 @@
-"""Randomly initialised checkpoints of the real classes, a few hundred kB each, made in a second.
+"""Randomly initialised checkpoints of the real model classes, a few hundred kB each, in a second.
 
-Their templates are ours, in the formats of the published ones; their tokenizers are trained on
-a handful of sentences. What such a model says means nothing; that it loads in 4 bits, streams,
-looks at pictures and cannot write a wrong call is what the tests are about.
+Their templates are ours, in the formats of the published ones; their tokenizers are trained on a
+handful of sentences. The output of such a model is meaningless; the tests check that it loads in 4
+bits, streams, takes pictures and cannot write an invalid call.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 
 HERMES = (CHAT_WEIGHTS_DIR / "vlm" / "chat_template.jinja").read_text(encoding="utf-8")
 
-# Qwen3.5's form of tools and calls, in place of Hermes JSON.
+# Qwen3.5's format of tools and calls, instead of Hermes JSON.
 _XML_HELP = (
     "If you choose to call a function ONLY reply in the following format with NO suffix:\\n\\n"
     "<tool_call>\\n<function=example_function_name>\\n<parameter=example_parameter_1>\\nvalue_1\\n"
@@ -149,7 +149,7 @@ def qwen3_vl(template: str = HERMES) -> tuple[Any, Any]:
 
 
 def qwen3_5() -> tuple[Any, Any]:
-    """Qwen3.5: layers of linear attention between those of full attention; calls in XML."""
+    """Qwen3.5: linear-attention layers between full-attention ones; calls in XML."""
     words = tokenizer(_QWEN_SPECIALS)
     config = transformers.Qwen3_5Config(
         text_config={
@@ -219,7 +219,7 @@ def gemma4() -> tuple[Any, Any]:
         audio_token_id=words.convert_tokens_to_ids("<|audio|>"),
     )
     template = HERMES.replace("<|vision_start|><|image_pad|><|vision_end|>", "<|image|>")
-    # As many published templates do: a tool's answer is text, whatever else it holds.
+    # As in many published templates: a tool's result is text, whatever else it holds.
     template = template.replace(
         "parts(message.content) ~ '\\n</tool_response>'",
         "parts(message.content).replace('<|image|>', '') ~ '\\n</tool_response>'",

@@ -1,1 +1,1 @@
-"""How each pocket part was made: one runnable module a part."""
+"""Training scripts of the models in the pocket profile: one runnable module per model."""

@@ -1,8 +1,9 @@
-"""Runs and trainings as MLflow keeps them: parameters, metrics, curves, files, in a local store.
+"""MLflow tracking of eval runs and trainings: parameters, metrics, curves and files in a local
+store.
 
-The store is SQLite below the application's data folder unless another is named: MLflow no longer
-takes plain files. MLflow reports its use to its makers unless told otherwise before it is
-imported; nothing leaves this machine here, unless the person named a store that is elsewhere.
+The default store is SQLite below the application's data folder, because MLflow no longer supports
+plain files. MLflow's telemetry is disabled before it is imported, so nothing leaves this machine
+unless the user names a remote store.
 """
 
 import json
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-# MLflow does not take `DO_NOT_TRACK=1` for a yes; its log lines tell of tables that it makes.
+# MLflow does not treat `DO_NOT_TRACK=1` as true; its log lines report the tables it creates.
 _ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
 _LONGEST_TEXT = 5000
 _METRICS_AT_ONCE = 1000
@@ -31,11 +32,11 @@ _MISSING = "MLflow is not installed: run `pip install -e '.[eval]'`"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedRun:
-    """What is kept of one run, in the experiment `unmask/<experiment>`.
+    """The tracked data of one run, in the experiment `unmask/<experiment>`.
 
-    `metrics` that are None or NaN were not measured: they are no metrics, and named in a tag.
-    `curve` holds what was measured step by step. `files` go with the folder they are to lie in,
-    "" for none.
+    `metrics` that are None or NaN were not measured: they are not logged, but named in a tag.
+    `curve` holds step-by-step measurements. `files` are given with their artefact folder, "" for
+    none.
     """
 
     experiment: str
@@ -48,7 +49,7 @@ class TrackedRun:
 
 
 def mlflow_installed() -> bool:
-    """Whether MLflow and the database driver of its local store are there."""
+    """Whether MLflow and the database driver of its local store are installed."""
     return all(find_spec(name) is not None for name in ("mlflow", "sqlalchemy", "alembic"))
 
 
@@ -59,7 +60,7 @@ def require_mlflow() -> None:
 
 
 def resolve_store_uri(uri: str, folder: Path) -> str:
-    """The tracking URI; for "" the local store in `folder`, which is made."""
+    """The tracking URI; for "", the local store in `folder`, which is created."""
     if uri:
         return uri
     private_folder(folder)
@@ -67,7 +68,7 @@ def resolve_store_uri(uri: str, folder: Path) -> str:
 
 
 def log_run(tracked: TrackedRun, uri: str) -> str:
-    """Keep a run in the store at `uri`; MLflow's id of it. Raises SetupError when it cannot."""
+    """Log a run to the store at `uri` and return MLflow's id. Raises SetupError if that fails."""
     require_mlflow()
     os.environ.update(_ENVIRONMENT)
     from mlflow import MlflowClient
@@ -95,7 +96,7 @@ def _experiment(client: "MlflowClient", experiment: str, uri: str) -> str:
     known = client.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    # Beside the database, or MLflow would put artefacts into the working directory.
+    # Beside the database; otherwise MLflow would write artefacts to the working directory.
     path = uri.removeprefix("sqlite:///")
     beside = (Path(path).resolve().parent / "mlflow-artefacts" / experiment).as_uri()
     return str(client.create_experiment(name, artifact_location=beside if path != uri else None))
@@ -133,5 +134,5 @@ def _missing(value: float | None) -> bool:
 
 
 def _name(name: str) -> str:
-    """What MLflow takes for a name; everything else becomes a dash."""
+    """A name that MLflow accepts; other characters become dashes."""
     return re.sub(r"[^\w\-. :/]", "-", name)[:250]

@@ -2,9 +2,10 @@
 
     python -m assistant.training.dialogues.tool_results HARVEST --data ../shared/data --galleries 6
 
-Every gallery is made of other persons (`tools.training.calibration.made_cases`: authentic photos,
-forgeries, bodies, copies, bystanders). `HARVEST/records.jsonl` has one line a search: the tools'
-answers, with the handle of each subject, and the numbers of its pictures in `HARVEST/pictures`.
+Every gallery is made of other persons (`tools.training.calibration.benchmark_cases`: authentic
+photos, forgeries, bodies, copies, bystanders). `HARVEST/records.jsonl` has one line a search: the
+tools' answers, with the handle of each subject, and the numbers of its pictures in
+`HARVEST/pictures`.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from tools.errors import ToolError
 from tools.gallery.indexing.job import index_folders
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
-from tools.training.calibration.made_cases import BenchmarkFile, build_benchmark, portraits
+from tools.training.calibration.benchmark_cases import BenchmarkFile, build_benchmark, portraits
 
 Answers = Callable[..., str]
 

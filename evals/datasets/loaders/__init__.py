@@ -1,1 +1,1 @@
-"""One loader a family of data sets."""
+"""Data set loaders, one per family."""

@@ -1,4 +1,4 @@
-"""Attacks: what Arc2Face, DynamicFace or any other generator made of known persons.
+"""Load generated pictures of known persons (Arc2Face, DynamicFace or any other generator).
 
     root/
       [train/ val/ test/]
@@ -9,14 +9,14 @@
       …/portrait.json                says more of portrait.png alone, like attack.json
 
 Both are JSON objects and may hold "generator", "version", "licence", "depicted" and "body"; the
-nearer one counts, and other entries are left alone. The method is the generator with its version,
-or the folder's name. With a "generator" in the attack.json of root itself its folders are persons.
+nearest one applies, and other entries are ignored. The method is the generator with its version, or
+the folder's name. With a "generator" in the attack.json of root itself its folders are persons.
 
 Recognised by an attack.json in root or two levels below, by a folder within fake/METHOD/, or by a
-METHOD/PERSON whose person is in real/ too. Identity: depicted is as said, else the folder; the
-body is as said and unknown otherwise, except that an authentic picture is its person's own;
-`identities` measures whether names are right. Not known: compression, source; terms where no
-licence is said (no tag).
+METHOD/PERSON whose person is in real/ too. Identity: depicted is the JSON entry, otherwise the
+folder; the body is the JSON entry, otherwise unknown (for an authentic picture: the person itself).
+`identities` checks the names. Not known: compression, source; terms without a licence entry (no
+tag).
 """
 
 import json
@@ -40,7 +40,7 @@ Said = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class FolderLabels:
-    """What the folders of a picture say of it."""
+    """Labels of a picture from its folders."""
 
     label: Label
     split: str
@@ -49,7 +49,8 @@ class FolderLabels:
 
 
 def recognises(root: Path) -> bool:
-    """Whether attacks are described, or lie in folders of persons; see the module's docstring."""
+    """Whether there are attack descriptions, or attacks in person folders; see the module's
+    docstring."""
     if not root.is_dir():
         return False
     if any(next(root.glob(f"{above}{ABOUT}"), None) for above in ("", "*/", "*/*/")):
@@ -62,7 +63,7 @@ def recognises(root: Path) -> bool:
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError for descriptions that cannot be read, or without attacks."""
+    """The manifest; raises SetupError for unreadable descriptions or missing attacks."""
     found = LoaderNotes()
     paths = files(root)
     told = {it: _read(root / it) for it in paths if PurePosixPath(it).name == ABOUT}
@@ -112,7 +113,7 @@ def _place(path: str, said: Said, *, of_one_method: bool) -> FolderLabels:
     if of_one_method:
         return FolderLabels("fake", split, None, _at(rest, 0))
     if not rest and "generator" not in said:
-        raise SetupError(f"{path!r} is in no method's folder: put it into fake/METHOD/PERSON/")
+        raise SetupError(f"{path!r} is not in a method's folder: put it into fake/METHOD/PERSON/")
     return FolderLabels("fake", split, _at(rest, 0), _at(rest, 1))
 
 
@@ -121,7 +122,7 @@ def _at(folders: list[str], depth: int) -> str | None:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The folders directly below; those of splits are looked through."""
+    """The direct sub-folders; split folders are replaced by their sub-folders."""
     below = sorted(it for it in folder.iterdir() if it.is_dir())
     return [part for it in below for part in (_folders(it) if it.name.lower() in SPLITS else [it])]
 
@@ -131,7 +132,7 @@ def _is_real(name: str) -> bool:
 
 
 def _persons(method: Path) -> set[str]:
-    """Folders of a method that may be persons: neither numbers nor words of labels."""
+    """Sub-folders of a method that may be persons: neither numbers nor label words."""
     labels = PLAIN["real"] | PLAIN["fake"]
     return {
         it.name
@@ -144,7 +145,7 @@ def _persons(method: Path) -> set[str]:
 
 
 def _about(path: str, told: Mapping[str, Said], beside: Mapping[str, Said]) -> Said:
-    """What is said of a picture, the nearer outranking the farther."""
+    """Description of a picture; nearer files override farther ones."""
     place = PurePosixPath(path)
     said: dict[str, str] = {}
     for folder in reversed(place.parents):
@@ -162,7 +163,7 @@ def _read(path: Path) -> Said:
     except (OSError, ValueError) as error:
         raise SetupError(f"{str(path)!r} cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise SetupError(f"{str(path)!r} is no JSON object")
+        raise SetupError(f"{str(path)!r} is not a JSON object")
     said = {name: content[name] for name in SAID if content.get(name) is not None}
     for name, value in said.items():
         if not isinstance(value, str | int | float) or not str(value).strip():

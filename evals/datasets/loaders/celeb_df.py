@@ -1,4 +1,4 @@
-"""Celeb-DF v2 (and v1, which is laid out alike).
+"""Load Celeb-DF v2 (and v1, which has the same layout).
 
     Celeb-DF-v2/
       Celeb-real/id0_0000.mp4             person 0, authentic
@@ -10,10 +10,10 @@ also with `videos/` in between, or as frames: Celeb-real/frames/id0_0000/000.png
 
 Identity: of `idA_idB_NNNN` the body is A's and the depicted person is B. The author (github.com/
 yuezunli/celeb-deepfakeforensics, issue 6): "aa is the original id, bb is swapped id, cc is video
-index". `evals.datasets.identities` measures it. Split: test as listed, the rest is train; the
-list's 1 is REAL, the other way round than usual, which is checked against the folders.
-Not known: who the people of YouTube-real are (None). Terms: Celeb-DF's own, for research, after
-signing its form (tag `celeb-df-terms`).
+index". `evals.datasets.identities` measures it. Split: the listed videos are test, the rest train;
+in the list 1 means REAL, the opposite of the usual convention, which is checked against the
+folders. Not known: the people of YouTube-real (None). Terms: Celeb-DF's own, for research,
+after signing its form (tag `celeb-df-terms`).
 """
 
 import re
@@ -39,12 +39,12 @@ _NAMES = {
 
 
 def recognises(root: Path) -> bool:
-    """Whether the folder of swapped videos is there."""
+    """Whether the folder of swapped videos exists."""
     return (root / FAKE).is_dir()
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError without the list, or when list and folders contradict."""
+    """The manifest; raises SetupError without the list, or if list and folders contradict."""
     found = LoaderNotes()
     tested = _tested(root / LIST)
     paths = [path for path in files(root) if path != LIST]
@@ -61,7 +61,7 @@ def load(root: Path) -> Manifest:
 
 
 def persons(name: str, folder: str) -> tuple[str | None, str | None] | None:
-    """Who is depicted, and whose body, in a video of a folder; None when so named by nobody."""
+    """The depicted person and the body of a video in a folder; None if the name does not tell."""
     named = _NAMES[folder].fullmatch(name) if folder in _NAMES else None
     if named is None:
         return None
@@ -71,7 +71,7 @@ def persons(name: str, folder: str) -> tuple[str | None, str | None] | None:
 
 
 def original(name: str) -> str:
-    """The authentic video that a swapped one was made from: id0_id1_0002 → id0_0002."""
+    """The authentic source video of a swapped one: id0_id1_0002 → id0_0002."""
     body, _, index = name.split("_")
     return f"{body}_{index}"
 
@@ -103,7 +103,7 @@ def _orphans(rows: list[ManifestRow]) -> Iterator[str]:
 
 
 def _tested(path: Path) -> dict[str, str]:
-    """Names of the videos for testing and the folders they are listed in."""
+    """Names of the test videos, and their folders in the list."""
     if not path.is_file():
         raise SetupError(
             f"no {LIST} in {str(path.parent)!r}: it comes with Celeb-DF, with the split"

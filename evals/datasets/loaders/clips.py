@@ -17,8 +17,8 @@ HOLDERS = frozenset({"videos", "frames", "images"})
 class Clip:
     """A whole video (`frame` is None) or one frame of it.
 
-    `path` is relative to the data set; `home` is the folder without the part that only says how
-    footage is kept; `name` is the video's, without suffix.
+    `path` is relative to the data set; `home` is its folder without storage folders (`videos`,
+    `frames`, `images`); `name` is the video's, without suffix.
     """
 
     path: str
@@ -28,10 +28,10 @@ class Clip:
 
 
 def clips(paths: Iterable[str], found: LoaderNotes) -> list[Clip]:
-    """The footage among pictures and videos, each once.
+    """The videos and frames among pictures and videos, each once.
 
-    Pictures that are no numbered frame, and footage that is there twice, are noted; of footage
-    kept as a video and as frames, the frames count: somebody has prepared them.
+    Pictures that are not numbered frames, and duplicate footage, are noted; of footage stored both
+    as a video and as frames, the frames are used, since they have been prepared.
     """
     kept: dict[tuple[str, str, int | None], Clip] = {}
     for path in paths:

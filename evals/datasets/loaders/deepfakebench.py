@@ -1,4 +1,4 @@
-"""Any data set as DeepfakeBench rearranges it: frames on the disk, one JSON file a data set.
+"""Load any data set in DeepfakeBench's layout: frames on disk, one JSON file per data set.
 
     root/
       [preprocessing/]dataset_json/Celeb-DF-v2.json
@@ -6,16 +6,16 @@
       [rgb/ or datasets/rgb/]Celeb-DF-v2/Celeb-real/frames/id0_0000/000.png
                                             …/masks/… of forged frames likewise
 
-`--data` may also name the JSON file. Frames are listed as the machine that made the list saw
-them (absolute, or with backslashes): leading folders are left out until the files are found near
-the list; else the names are taken as they are. Source: github.com/SCLBD/DeepfakeBench,
+`--data` may also name the JSON file. The list has the frame paths of the machine that made it
+(absolute, or with backslashes): leading folders are dropped until the files are found near the
+list; otherwise the paths are used unchanged. Source: github.com/SCLBD/DeepfakeBench,
 preprocessing/rearrange.py.
 
-Identity: as in the data set itself: Celeb-DF, FaceForensics++ and DFD as their loaders say;
-nobody (None) in the others. Split: their lists put every Celeb-DF video into train, and DFD's into
-all of train, val and test; here a video is in one, the strictest it is listed in (test, val,
-train). Not known: terms beyond those of the data set; DeepfakeBench itself is CC BY-NC, of which
-nothing is needed here (tag `deepfakebench-cc-by-nc`).
+Identity: Celeb-DF, FaceForensics++ and DFD as in their loaders; None for the others. Split: their
+lists put every Celeb-DF video into train, and DFD's into all of train, val and test; here a video
+is in one split, the strictest one listed (test, val, train). Not known: terms beyond those of the
+data set; DeepfakeBench itself is CC BY-NC, but none of its files is used here (tag
+`deepfakebench-cc-by-nc`).
 """
 
 import json
@@ -40,7 +40,7 @@ _STRICTEST = ("test", "val", "train")
 _FOLDERS = ("", "dataset_json", "preprocessing/dataset_json")
 _FRAMES_IN = ("", "rgb", "datasets/rgb", "datasets")
 _MEANT = 5  # set, class, frames/, video, frame
-_TRIED = 200  # frames, to find out where they are
+_TRIED = 200  # frames tried, to find their folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,13 @@ class VideoEntry:
 
 
 def recognises(root: Path) -> bool:
-    """Whether it is such a list, or a folder with some."""
+    """Whether it is such a list, or a folder that contains some."""
     return bool(_lists(root))
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError when lists are several, broken, or fit no frames."""
+    """The manifest; raises SetupError if there are several lists, a broken one, or no matching
+    frames."""
     path = _the_list(root)
     found = LoaderNotes()
     entries = [*_entries(path, found)]
@@ -117,7 +118,7 @@ def _entries(path: Path, found: LoaderNotes) -> Iterator[VideoEntry]:
     try:
         tree = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise SetupError(f"{str(path)!r} is no JSON ({error})") from error
+        raise SetupError(f"{str(path)!r} is not JSON ({error})") from error
     for keys, frames in _leaves(tree, ()):
         if len(keys) == 4:
             dataset, kind, split, video = keys
@@ -147,7 +148,7 @@ def _label(kind: str, path: Path) -> Label:
 
 
 def _frames_at(path: Path, entries: list[VideoEntry]) -> tuple[Path, int]:
-    """The folder that frames lie below, and how many folders of their names to leave out."""
+    """The base folder of the frames, and how many leading folders of the paths to drop."""
     names = [_parts(name) for entry in entries for name in entry.frames[:1]]
     tried = names[:: max(1, len(names) // _TRIED)]
     above = [path.parent, *[*path.parent.resolve().parents][:2]]
@@ -159,11 +160,11 @@ def _frames_at(path: Path, entries: list[VideoEntry]) -> tuple[Path, int]:
 
 
 def _where_listed(path: Path, names: list[tuple[str, ...]]) -> tuple[Path, int]:
-    """As `_frames_at`, for lists made on this machine, whose absolute names are right."""
+    """As `_frames_at`, for lists made on this machine, whose absolute paths exist."""
     here = next((it for it in names if Path("/").joinpath(*it).is_file()), None)
     if here is None:
         raise SetupError(
-            f"none of the frames that {str(path)!r} lists is near it: put it beside their folder"
+            f"no frame listed in {str(path)!r} is near it: put the list beside the frames' folder"
         )
     shared = 0  # of all names, the folders that say what a frame is of left aside
     while shared < len(here) - _MEANT and all(
@@ -197,7 +198,7 @@ def _row(entry: VideoEntry, label: Label, path: str, found: LoaderNotes) -> Mani
 
 
 def _mask(row: ManifestRow, base: Path) -> str | None:
-    """What marks the forged area of a frame, where there is such a file; c23 has them for all."""
+    """The mask file of a frame, if there is one; masks of c23 serve all compressions."""
     for path in (row.path, row.path.replace(f"/{row.compression}/", "/c23/")):
         mask = path.replace("/frames/", "/masks/")
         if row.label == "fake" and mask != path and (base / mask).is_file():

@@ -1,4 +1,4 @@
-"""DFD, the DeepFakeDetection set of Google and Jigsaw: 28 paid actors.
+"""Load DFD, the DeepFakeDetection data set of Google and Jigsaw (28 paid actors).
 
     FaceForensics++/
       original_sequences/actors/{raw,c23,c40}/videos/01__walking_outside.mp4
@@ -8,9 +8,9 @@
 
 also as frames, as in FaceForensics++.
 
-Identity: of `AA_BB__scene__HASH` the body is taken to be AA's, the depicted person BB, as in
-FaceForensics++ whose tree it shares; no document says so, hence measure it
-(`evals.datasets.identities`) before use. Ids are actors. Not known: method; split (none was
+Identity: of `AA_BB__scene__HASH` the body is assumed to be AA's and the depicted person BB, as in
+FaceForensics++, whose tree it shares; this is undocumented, so check it with
+`evals.datasets.identities` before use. Ids are actors. Not known: method; split (none was
 published, so ""). Terms: FaceForensics' own, for research (tag `faceforensics-terms`).
 """
 
@@ -29,12 +29,12 @@ _FAKE = re.compile(r"(?P<body>\d{2})_(?P<depicted>\d{2})__(?P<scene>\w+)__[0-9A-
 
 
 def recognises(root: Path) -> bool:
-    """Whether its originals or its fakes are there."""
+    """Whether its originals or its fakes exist."""
     return (root / ORIGINAL / ORIGINALS).is_dir() or (root / MANIPULATED / FAKES).is_dir()
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError when there is no footage of actors."""
+    """The manifest; raises SetupError if there is no footage of actors."""
     found, rows = LoaderNotes(), []
     for each in sequences(root, (ORIGINALS, FAKES), found, apart=lambda _: False):
         row = _row(each)
@@ -48,7 +48,8 @@ def load(root: Path) -> Manifest:
 
 
 def persons(name: str, *, authentic: bool) -> tuple[str, str, str] | None:
-    """Who is depicted, whose body, and the scene; None for a name that is not the data set's."""
+    """The depicted person, the body and the scene; None for a name that does not follow the data
+    set's."""
     named = (_REAL if authentic else _FAKE).fullmatch(name)
     if named is None:
         return None

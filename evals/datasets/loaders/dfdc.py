@@ -1,4 +1,4 @@
-"""DFDC, the Deepfake Detection Challenge.
+"""Load DFDC, the data set of the Deepfake Detection Challenge.
 
     dfdc/
       [train/]dfdc_train_part_0/metadata.json     {"aaaa.mp4": {label, split, original}}
@@ -8,10 +8,10 @@
 
 also as frames: …/frames/aaaa/000.png. Any folder with a metadata.json or a labels.csv is a part.
 
-Identity: the persons swapped in are not published, so depicted_id and body_id are None
-(detection only). `source_video` is the original's name, where metadata.json has it. Split: as
-metadata.json says; for labels.csv the folder's name. Not known: method, compression, sources of
-the test set. Terms: the challenge's, for research on detection (tag `dfdc-terms`).
+Identity: unpublished, so depicted_id and body_id are None (detection only). `source_video` is the
+original's name, if metadata.json has it. Split: from metadata.json; for labels.csv the folder's
+name. Not known: method, compression, sources of the test set. Terms: the challenge's, for research
+on detection (tag `dfdc-terms`).
 """
 
 import json
@@ -32,7 +32,7 @@ _BY_DIGIT: Mapping[str, Label] = {"0": "real", "1": "fake"}
 
 
 def recognises(root: Path) -> bool:
-    """Whether there is a part with its table of labels, here or one or two folders below."""
+    """Whether a part with its table of labels exists, here or one or two folders below."""
     tables = (it for depth in ("", "*/", "*/*/") for it in root.glob(depth + METADATA))
     if any(starts_with(it, '"label"', '"split"') for it in tables):
         return True
@@ -40,7 +40,7 @@ def recognises(root: Path) -> bool:
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError for tables that are missing or not to be read."""
+    """The manifest; raises SetupError for missing or unreadable tables."""
     found, parts = LoaderNotes(), _parts(root)
     tables = {table.relative_to(root).as_posix() for _, table in parts.values()}
     paths = [path for path in files(root) if path not in tables]
@@ -56,7 +56,7 @@ def load(root: Path) -> Manifest:
     listed = {(part, name) for part, (labels, _) in parts.items() for name in labels}
     found.add("listed but missing", *(f"{part}/{name}" for part, name in listed - seen))
     if not rows:
-        raise SetupError(f"none of the videos that the tables list is in {str(root)!r}")
+        raise SetupError(f"no video listed in the tables is in {str(root)!r}")
     return Manifest("dfdc", root, tuple(rows), found.notes())
 
 
@@ -72,13 +72,13 @@ def _row(clip: Clip, named: Named) -> ManifestRow:
 
 
 def _above(clip: Clip) -> list[str]:
-    """The clip's folder and those above it, nearest first."""
+    """The clip's folder and its parents, nearest first."""
     home = PurePosixPath(clip.home)
     return [it.as_posix() for it in (home, *home.parents)]
 
 
 def _parts(root: Path) -> dict[str, tuple[dict[str, Named], Path]]:
-    """For every folder with a table, relative to the root: names and what is said of them."""
+    """For every folder with a table, relative to the root: video names and their labels."""
     parts = {
         path.parent.relative_to(root).as_posix(): (_metadata(path), path)
         for path in sorted(root.rglob(METADATA))
@@ -117,11 +117,11 @@ def _labels(path: Path) -> dict[str, Named]:
 
 
 def json_table(path: Path) -> dict[str, dict[str, Any]]:
-    """A JSON object of objects; raises SetupError when the file is anything else."""
+    """A JSON object of objects; raises SetupError for anything else."""
     try:
         table = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise SetupError(f"{str(path)!r} is no JSON ({error})") from error
+        raise SetupError(f"{str(path)!r} is not JSON ({error})") from error
     if not (isinstance(table, dict) and all(isinstance(it, dict) for it in table.values())):
         raise SetupError(f"{str(path)!r} is not an object with an object for each video")
     return table

@@ -1,4 +1,4 @@
-"""DFDC-P, the preview of the Deepfake Detection Challenge.
+"""Load DFDC-P, the preview data set of the Deepfake Detection Challenge.
 
     dfdcp/
       dataset.json                                {path: {label, set[, target_id, swapped_id]}}
@@ -8,11 +8,11 @@
 
 also as frames: method_A/frames/2059066_1795659_B_001/000.png (DeepfakeBench).
 
-Identity: where dataset.json has them, `swapped_id` is taken to be the depicted person and
-`target_id` the body, as the words say; no copy was at hand to check it, so measure it
-(`evals.datasets.identities`). Authentic videos are then the actor of their folder. Without those
-keys nobody is named (None). Split: `set`. Not known: compression, source video. Terms: the
-challenge's (tag `dfdc-terms`).
+Identity: if dataset.json has them, `swapped_id` is assumed to be the depicted person and
+`target_id` the body, as the names suggest; this is unverified, so check it with
+`evals.datasets.identities`. Authentic videos then show the actor of their folder. Without those
+keys ids are None. Split: `set`. Not known: compression, source video. Terms: the challenge's (tag
+`dfdc-terms`).
 """
 
 from collections.abc import Mapping
@@ -31,13 +31,13 @@ _LABELS: Mapping[str, Label] = {"real": "real", "fake": "fake"}
 
 
 def recognises(root: Path) -> bool:
-    """Whether its table is there beside one of its folders."""
+    """Whether its table exists beside one of its folders."""
     folders = (ORIGINALS, "method_A", "method_B")
     return (root / TABLE).is_file() and any((root / folder).is_dir() for folder in folders)
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError when dataset.json is missing or cannot be meant."""
+    """The manifest; raises SetupError if dataset.json is missing or invalid."""
     if not (root / TABLE).is_file():
         raise SetupError(f"no {TABLE} in {str(root)!r}: DFDC-P comes with it")
     found, table = LoaderNotes(), _table(root / TABLE)
@@ -52,7 +52,7 @@ def load(root: Path) -> Manifest:
         rows.append(_row(clip, *table[key]))
     found.add("listed but missing", *(f"{top}/{name}" for top, name in table.keys() - seen))
     if not rows:
-        raise SetupError(f"none of the videos that {TABLE} lists is in {str(root)!r}")
+        raise SetupError(f"no video listed in {TABLE} is in {str(root)!r}")
     return Manifest("dfdcp", root, tuple(rows), found.notes())
 
 
@@ -60,7 +60,7 @@ Said = tuple[Label, Mapping[str, Any], str | None]  # label, the entry, the acto
 
 
 def _table(path: Path) -> dict[tuple[str, str], Said]:
-    """Entries by top folder and name of the video: frames keep no more of the path."""
+    """Entries by top folder and video name: frames keep no more of the path."""
     entries = json_table(path)
     known = any("swapped_id" in entry for entry in entries.values())
     table: dict[tuple[str, str], Said] = {}

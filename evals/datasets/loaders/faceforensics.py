@@ -1,4 +1,4 @@
-"""FaceForensics++, every method and compression.
+"""Load FaceForensics++ with all methods and compressions.
 
     FaceForensics++/
       original_sequences/youtube/{raw,c23,c40}/videos/000.mp4
@@ -6,18 +6,17 @@
         {raw,c23,c40}/videos/000_003.mp4
         masks/videos/000_003.mp4
       [splits/]train.json val.json test.json        lists of pairs ["000", "003"]
-      [persons.csv]                                 video,person: which videos show the same
+      [persons.csv]                                 video,person: videos of the same person
 
 also as frames: …/c23/{images,frames}/000_003/0000.png, masks likewise.
 
-Identity: of `AAA_BBB` the footage is AAA. Swaps (Deepfakes, FaceSwap, FaceShifter) show the face
-of BBB; re-enactments (Face2Face, NeuralTextures) show AAA, moved as BBB moves. The data set's own
-pages do not spell this out: `evals.datasets.identities` measures it for swaps. Ids are *videos*:
-the 1,000 show about 885 persons (counted for github.com/zyainfal/
-One-Shot-Face-Swapping-on-Megapixels, issue 24), so one person may have several ids, unless an own
-persons.csv (video,person) says whose they are. DFD, which downloads into the same tree, is
-another data set: `dfd`. Not known: who the persons are. Terms: FaceForensics' own, for research,
-after signing its form (tag `faceforensics-terms`).
+Identity: of `AAA_BBB` the footage is AAA. Swaps (Deepfakes, FaceSwap, FaceShifter) show the face of
+BBB; re-enactments (Face2Face, NeuralTextures) show AAA, moved as BBB moves. This is undocumented;
+`evals.datasets.identities` checks it for swaps. Ids are *videos*: the 1,000 show about 885 persons
+(counted for github.com/zyainfal/One-Shot-Face-Swapping-on-Megapixels, issue 24), so one person may
+have several ids, unless a persons.csv of your own (video,person) maps them. DFD, which downloads
+into the same tree, has its own loader: `dfd`. Not known: the persons. Terms: FaceForensics' own,
+for research, after signing its form (tag `faceforensics-terms`).
 """
 
 import json
@@ -45,14 +44,14 @@ _LISTS = frozenset(f"{folder}{name}.json" for folder in ("", "splits/") for name
 
 
 def recognises(root: Path) -> bool:
-    """Whether its originals or one of its methods are there."""
+    """Whether its originals or one of its methods exist."""
     return (root / ORIGINAL / ORIGINALS).is_dir() or any(
         (root / MANIPULATED / method).is_dir() for method in METHODS
     )
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError when a list of the splits is missing or broken."""
+    """The manifest; raises SetupError if a split list is missing or broken."""
     found, splits, known, rows = LoaderNotes(), _splits(root), _known(root), list[ManifestRow]()
     for each in sequences(
         root, (ORIGINALS, *METHODS), found, apart={*_LISTS, PERSONS}.__contains__
@@ -73,7 +72,7 @@ def load(root: Path) -> Manifest:
 
 
 def persons(name: str, *, method: str | None) -> tuple[str, str] | None:
-    """Who is depicted, and whose footage it is; None for a name that is not the data set's.
+    """The depicted person and the body; None for a name that does not follow the data set's.
 
     `method` is None for originals.
     """
@@ -98,7 +97,7 @@ def _row(each: Sequence, who: tuple[str, str], *, split: str) -> ManifestRow:
 
 
 def _split(each: Sequence, splits: dict[str, str], found: LoaderNotes) -> str:
-    """The split of both videos; "" and a note when they have none or not the same."""
+    """The split of both videos; "" and a note if they have none or two different ones."""
     named = {splits.get(video, "") for video in each.clip.name.split("_")}
     if len(named) == 1 and "" not in named:
         return named.pop()
@@ -107,7 +106,7 @@ def _split(each: Sequence, splits: dict[str, str], found: LoaderNotes) -> str:
 
 
 def _known(root: Path) -> dict[str, str]:
-    """Whose a video is, as the optional persons.csv says."""
+    """Person by video, from the optional persons.csv."""
     path = root / PERSONS
     if not path.is_file():
         return {}
@@ -140,7 +139,7 @@ def _pairs(path: Path) -> list[str]:
         pairs = json.loads(path.read_text(encoding="utf-8-sig"))
         videos = [*chain.from_iterable(pairs)]
     except (ValueError, TypeError) as error:
-        raise SetupError(f"{str(path)!r} is no list of pairs of videos ({error})") from error
+        raise SetupError(f"{str(path)!r} is not a list of video pairs ({error})") from error
     if wrong := [it for it in videos if not (isinstance(it, str) and _REAL.fullmatch(it))]:
-        raise SetupError(f"{str(path)!r}: {wrong[0]!r} is no video; they are called '000' to '999'")
+        raise SetupError(f"{str(path)!r}: {wrong[0]!r} is not a video; names are '000' to '999'")
     return videos

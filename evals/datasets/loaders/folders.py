@@ -1,4 +1,4 @@
-"""A folder a class: authentic photographs beside what each generator made.
+"""Load a folder per class: authentic photographs and the output of each generator.
 
     root/
       [train/ val/ test/]
@@ -8,15 +8,15 @@
       [classes.csv]                          folder,label[,method]: outranks the names, also below
 
 Labels by words: real, authentic, original, genuine, pristine say real, fake, forged, generated,
-synthetic, deepfake say fake; names of data sets (CelebA, FFHQ, LFW, …) and of generators
-(StyleGAN, diffusion, …) count where no such word is. A folder without any of them is fake when
-another one is real. What is left in doubt raises SetupError. Folders called train, val or test
-(in usual spellings) are splits. Folders of digits only, of words for any data (images, dataset)
-or of both kinds at once ("Real and Fake") are no classes, nor is the one folder that holds all.
+synthetic, deepfake say fake; otherwise names of data sets (CelebA, FFHQ, LFW, …) mean real and of
+generators (StyleGAN, diffusion, …) mean fake. A folder without any of these is fake if another
+folder is real. An undecided label raises SetupError. Folders called train, val or test (in usual
+spellings) are splits. Folders named with digits, general words (images, dataset) or both labels
+("Real and Fake") are not classes, nor is a single folder that contains everything.
 
-Identity: none (None): whole-face synthesis depicts nobody, and the folders say nothing. Where they
-do, a folder a person below each method, `evals.datasets.loaders.attacks` reads them. Not known:
-source, compression, terms (no tag).
+Identity: None, since whole-face synthesis depicts no known person. Data with a folder per person
+below each method is loaded by `evals.datasets.loaders.attacks`. Not known: source, compression,
+terms (no tag).
 """
 
 import re
@@ -56,11 +56,11 @@ SPLITS = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 
-Class = tuple[str, ...]  # the folders of a class, splits and digits left out
+Class = tuple[str, ...]  # the folders of a class, without splits and digits
 
 
 def recognises(root: Path) -> bool:
-    """Whether there is a classes.csv, or every folder says what it is and both kinds are there."""
+    """Whether there is a classes.csv, or all folders have labels and both labels occur."""
     if not root.is_dir():
         return False
     if (root / TABLE).is_file():
@@ -69,7 +69,7 @@ def recognises(root: Path) -> bool:
 
 
 def _class_folders(folder: Path, *, depth: int) -> Iterator[str]:
-    """Names of the folders that may be classes: the first below those that are none."""
+    """Names of the possible class folders: the first below folders that are not classes."""
     inner = [it for it in folder.iterdir() if it.is_dir()]
     for it in inner:
         only = len(inner) == 1 and _said((it.name,)) is None
@@ -80,7 +80,7 @@ def _class_folders(folder: Path, *, depth: int) -> Iterator[str]:
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError for folders whose label is in doubt."""
+    """The manifest; raises SetupError for folders with an undecided label."""
     found = LoaderNotes()
     by_class: dict[str, tuple[str, Class]] = {}
     for path in media((it for it in files(root) if it != TABLE), found):
@@ -118,7 +118,8 @@ def _place(path: str) -> tuple[str, Class]:
 
 
 def _is_no_class(name: str) -> bool:
-    """A split, digits, a word for any data ("images"), or both kinds at once ("Real and Fake")."""
+    """Whether the name is a split, digits, a general word ("images"), or both labels ("Real and
+    Fake")."""
     words = words_of(name)
     plain = name.lower() in SPLITS or name.isdigit() or (words and not words - _ANY)
     return bool(plain) or len(_labels((name,), PLAIN)) > 1
@@ -144,7 +145,7 @@ def _labelled(
     for klass in undecided:
         if _contradicts(klass) or not a_real_one:
             raise SetupError(
-                f"folder {'/'.join(klass)!r} of {str(root)!r} says neither real nor fake: call it "
+                f"folder {'/'.join(klass)!r} of {str(root)!r} says neither real nor fake: name it "
                 f"e.g. real_{klass[-1]} or fake_{klass[-1]}, or list it in {TABLE} (folder,label)"
             )
         known[klass] = ("fake", _method(klass))
@@ -152,7 +153,7 @@ def _labelled(
 
 
 def _said(klass: Class) -> Label | None:
-    """The label that the folders' words say; None when none or both do."""
+    """The label in the folders' names; None if neither or both occur."""
     for words in (PLAIN, _SETS):
         labels = _labels(klass, words)
         if labels:
@@ -169,14 +170,14 @@ def _labels(klass: Class, words: Mapping[Label, frozenset[str]]) -> set[Label]:
 
 
 def words_of(name: str) -> set[str]:
-    """Words of a folder's name: between signs, digits and changes from small to capital letters."""
+    """Words of a folder's name, split at punctuation, digits and lower-to-upper-case changes."""
     whole = re.findall(r"[a-z]+", name.lower())
     humps = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
     return {*whole, *(it.lower() for it in humps), "".join(whole)}
 
 
 def _method(klass: Class) -> str | None:
-    """The innermost folder whose name says more than fake."""
+    """The innermost folder name that is more specific than "fake"."""
     more = [it for it in klass if words_of(it) - PLAIN["fake"]]
     return more[-1] if more else None
 

@@ -1,14 +1,14 @@
-"""Labeled Faces in the Wild, as published or with our labels beside it.
+"""Load Labeled Faces in the Wild (LFW), as published or with our labels.
 
     lfw/
       [images/]                     or the persons' folders directly below
         Ada_Lovelace/Ada_Lovelace_0001.jpg
       [labels.npz]                  `path`, `split`: train and val by person
 
-Identity: the folder's name, its own face and its own body. All rows are authentic. Split: from
-labels.npz where that is there; unknown ("") otherwise and for images that it does not list.
-Not known: which photographs show the same occasion. Terms: for research; the photographs are
-press photos whose rights are with their owners (tag `research`).
+Identity: the folder's name, as both depicted person and body. All rows are authentic. Split: from
+labels.npz if present; unknown ("") otherwise and for unlisted images. Not known: which photographs
+show the same occasion. Terms: for research; the photographs are press photos whose rights are with
+their owners (tag `research`).
 """
 
 import re
@@ -27,7 +27,7 @@ _NAME = re.compile(r"(?P<person>.+)_\d{4}")
 
 
 def recognises(root: Path) -> bool:
-    """Whether there is a folder of photographs called like it, Name/Name_0001.jpg."""
+    """Whether there is a folder of photographs with its own name, Name/Name_0001.jpg."""
     base = _base(root)
     if not base.is_dir():
         return False
@@ -35,7 +35,7 @@ def recognises(root: Path) -> bool:
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError when no photograph is called as LFW's are."""
+    """The manifest; raises SetupError if no photograph is named as in LFW."""
     base, found = _base(root), LoaderNotes()
     splits, rows = _splits(root / LABELS), []
     for path in media((it for it in files(root) if it != LABELS), found):

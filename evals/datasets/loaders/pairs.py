@@ -1,4 +1,4 @@
-"""Fakes beside a crop of their own original, listed in a table.
+"""Load pairs of a fake and a crop of its original, listed in a table.
 
     dfdc/
       fake/aaaa.jpg
@@ -22,12 +22,12 @@ COLUMNS = ("fake", "real")
 
 
 def recognises(root: Path) -> bool:
-    """Whether there is a pairs.csv, or it is a table of pairs."""
+    """Whether there is a pairs.csv, or `root` is a table of pairs."""
     return find_table(root, "pairs.csv", COLUMNS) is not None
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError for a table that contradicts itself or fits no file."""
+    """The manifest; raises SetupError for a table with contradictions or without matching files."""
     table = find_table(root, "pairs.csv", COLUMNS)
     lines = read_lines(table, root, "pairs.csv", COLUMNS)
     base = root if root.is_dir() else root.parent
@@ -40,7 +40,7 @@ def load(root: Path) -> Manifest:
         if fake in rows or rows.setdefault(real, authentic) != authentic:
             where = f"{str(table)!r}: line {number}"
             raise SetupError(
-                f"{where}: {line['fake']!r} or {line['real']!r} stands above, otherwise"
+                f"{where}: {line['fake']!r} or {line['real']!r} is already listed with other values"
             )
         rows[fake] = forged
     return manifest_of(rows, base=base, table=table)

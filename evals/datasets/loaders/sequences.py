@@ -1,11 +1,11 @@
-"""The tree that FaceForensics++ and DFD share: sequences by method and compression.
+"""Read the folder tree shared by FaceForensics++ and DFD: sequences by method and compression.
 
     original_sequences/<source>/<compression>/videos/NAME.mp4
     manipulated_sequences/<method>/<compression>/videos/NAME.mp4
     manipulated_sequences/<method>/masks/videos/NAME.mp4
 
-Frames lie in `images/` or `frames/` instead of `videos/` (NAME/0000.png), and masks of frames
-below `masks/` of the method or of one of its compressions.
+Frames are in `images/` or `frames/` instead of `videos/` (NAME/0000.png), and masks of frames below
+`masks/` of the method or of one of its compressions.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -21,7 +21,7 @@ COMPRESSIONS = {"raw": "raw", "c0": "raw", "c23": "c23", "c40": "c40"}  # c0 is 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Footage of an authentic source or of a method, at a compression, with its mask's file."""
+    """Footage of an authentic source or a method at one compression, with its mask file."""
 
     clip: Clip
     method: str
@@ -31,7 +31,7 @@ class Sequence:
 
     @property
     def video_id(self) -> str:
-        """Names the footage within the data set: `Deepfakes/c23/000_003`."""
+        """Id of the footage within the data set: `Deepfakes/c23/000_003`."""
         return f"{self.method}/{self.compression}/{self.clip.name}"
 
 
@@ -40,8 +40,8 @@ def sequences(
 ) -> Iterator[Sequence]:
     """Footage of the wanted sources and methods.
 
-    Files for which `apart` holds (lists, for one) are read elsewhere; everything else that is not
-    footage is noted.
+    Files for which `apart` is true (such as lists) are read elsewhere; other files that are not
+    footage are noted.
     """
     paths = [path for path in files(root) if not apart(path)]
     masks = [path for path in paths if "masks" in PurePosixPath(path).parts]

@@ -1,16 +1,16 @@
-"""Face swaps listed in a table with who was put on whom.
+"""Load face swaps listed in a table with source and target.
 
     deepfakes/
       swaps.csv                     fake,authentic_source,authentic_target,method
       anywhere/ada_000.png          [,depicted_id,body_id,split]: paths below the table's folder
 
-Identity (as the table's columns say): the fake depicts the person of authentic_source; the body is
-that of authentic_target. Persons are called as in the columns depicted_id and body_id where the
-table has them; else after the file: its path without suffix and without the frame number, so that
-`orig_000.png` and `orig_006.png` of one folder are one person. So two files of one person may count
-as two persons. A name that ends in `_` and three or more digits is a frame of the clip before it.
-Where a person was synthesised as a whole (Arc2Face, say) there is no body: authentic_target is
-empty. Not known: compression; terms (each source has its own, so no tag).
+Identity (from the columns): the fake depicts the person of authentic_source; the body is that of
+authentic_target. Person ids come from the columns depicted_id and body_id if the table has them,
+otherwise from the file: its path without suffix and frame number, so that `orig_000.png` and
+`orig_006.png` of one folder are one person. So two files of one person may count as two persons. A
+name that ends in `_` and three or more digits is a frame of the clip before it. For a fully
+synthesised person (e.g. by Arc2Face) there is no body: authentic_target is empty. Not known:
+compression; terms (each source has its own, so no tag).
 """
 
 import re
@@ -26,12 +26,12 @@ _FRAME = re.compile(r"(?P<clip>.+)_(?P<frame>\d{3,})")
 
 
 def recognises(root: Path) -> bool:
-    """Whether there is a swaps.csv, or it is such a table."""
+    """Whether there is a swaps.csv, or `root` is such a table."""
     return find_table(root, "swaps.csv", COLUMNS) is not None
 
 
 def load(root: Path) -> Manifest:
-    """The manifest; raises SetupError for a table that contradicts itself or fits no file."""
+    """The manifest; raises SetupError for a table with contradictions or without matching files."""
     table = find_table(root, "swaps.csv", COLUMNS)
     lines = read_lines(
         table, root, "swaps.csv", COLUMNS, paths=COLUMNS[:3], may_be_empty=("authentic_target",)
@@ -43,7 +43,7 @@ def load(root: Path) -> Manifest:
             earlier = rows.setdefault(row.path, row)
             if earlier != row or (row.label == "fake" and earlier is not row):
                 where = f"{str(table)!r}: line {number}"
-                raise SetupError(f"{where}: {row.path!r} stands above already, as something else")
+                raise SetupError(f"{where}: {row.path!r} is listed twice, with different entries")
     return manifest_of(rows, base=base, table=table)
 
 
@@ -70,13 +70,13 @@ def _swap(line: Mapping[str, str], *, dataset: str) -> Iterator[ManifestRow]:
 
 
 def _source(path: str) -> str:
-    """The clip that a fake was made from, or the picture's path."""
+    """The source clip of a fake, or the picture's path."""
     clip, frame = _clip(path)
     return path if frame is None else clip
 
 
 def _clip(path: str) -> tuple[str, int | None]:
-    """A path as clip and frame number; the whole path without suffix when it is no frame."""
+    """A path as clip and frame number; the whole path without suffix if it is not a frame."""
     place = PurePosixPath(path)
     named = _FRAME.fullmatch(place.stem)
     if named is None:

@@ -1,1 +1,1 @@
-"""The assistant, judged by what it calls and says."""
+"""Evaluate the assistant: its tool calls, answers and explanations."""

@@ -1,10 +1,9 @@
-"""Are explanations true to the measurements, before and after the checker?
+"""Are explanations faithful to the measurements, before and after the checker?
 
-Hits of searches in galleries (see `evals.suites.agent.desks`) are explained by the shipped model:
-once freely, with nothing of its output masked and nothing repaired ("nothing masked"), and once as
-a person gets it. A flip test swaps one forgery reading in what the model is told: the text must
-cite that measure where one is due, and no sentence about other things may change. `--limit` caps
-the hits.
+The shipped model explains hits of searches in galleries (see `evals.suites.agent.workspaces`): once
+unconstrained, without masking or repair ("nothing masked"), and once as the user sees it. A flip
+test swaps one forgery reading in the model's input: the text must then cite that measure if one is
+due, and no sentence about other things may change. `--limit` caps the hits.
 
 Does not show: whether people find explanations helpful or complete, whether a located region is
 where the forgery truly is (see `localisers`), nor whether it is visible in the crop.
@@ -28,7 +27,6 @@ from assistant.grounding.checker import FactContext, check_sentences
 from assistant.grounding.repair import first_query_photo
 from evals.options import EvalOptions
 from evals.runs.samples import SampleWriter
-from evals.suites.agent.desks import make_workspaces
 from evals.suites.agent.sentences import (
     grounded_share,
     is_verdict_word_error,
@@ -36,6 +34,7 @@ from evals.suites.agent.sentences import (
     names_region,
 )
 from evals.suites.agent.suite import WEIGHTS
+from evals.suites.agent.workspaces import make_workspaces
 from tools.errors import ToolError
 from tools.metrics import grouped_interval, mean
 from tools.verdict.handles import cited_handles
@@ -48,10 +47,11 @@ FORGERY_FACTS = ("E2", "E3", "E4", "E5")
 
 @dataclass(frozen=True, slots=True)
 class ExplanationTrial:
-    """A hit explained: the free draft with its findings, what is shown, and the flip test.
+    """An explained hit: the unconstrained draft with its findings, the displayed text, and the flip
+    test.
 
-    `cites` are the citations of the draft with whether each is a measured fact; `regions` says of
-    each sentence of it that names a part of the face whether it is cited as it was located.
+    `cites` are the citations of the draft with whether each is a measured fact; `regions` says for
+    each draft sentence that names a part of the face whether it is cited as located.
     """
 
     workspace: str
@@ -67,7 +67,7 @@ class ExplanationTrial:
 
     @property
     def numbers(self) -> list[bool]:
-        """Of each number in the draft, cited or typed, whether a tool gave it."""
+        """For each number in the draft, cited or typed, whether a tool measured it."""
         typed = [False for it in self.draft if "types a number" in (it.finding or "")]
         return [measured for _, measured in self.cites] + typed
 
@@ -105,7 +105,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def searched(agent: Agent, photo: Path) -> list[str]:
-    """The hits of a search for the person of a photo; none where the search refuses."""
+    """The hits of a search for the person in a photo; none if the search refuses."""
     handle = agent.workspace.add_photo(photo)
     try:
         agent._tools["find_person"].invoke({"photos": [handle]})
@@ -121,7 +121,7 @@ def searched(agent: Agent, photo: Path) -> list[str]:
 def explained(
     agent: Agent, model: LocalVLM, hits: Sequence[str], *, name: str, rng: random.Random
 ) -> list[ExplanationTrial]:
-    """The explanations of some hits of a workspace."""
+    """Explanations of some hits of a workspace."""
     drafts = model.batch([_prompt(agent, hit) for hit in hits]) if hits else []
     shown = [*agent.explain(hits)]
     return [
@@ -175,7 +175,8 @@ def _prompt(agent: Agent, hit: str, evidence: str | None = None) -> Any:
 
 
 def _flipped(agent: Agent, model: LocalVLM, hit: str, rng: random.Random) -> tuple[bool, bool]:
-    """Swap one forgery reading: does the text still cite it well, and all else as before?"""
+    """Swap one forgery reading: does the text still cite it correctly, and is the rest
+    unchanged?"""
     evidence = json.loads(_evidence(agent, hit))
     items = [it for it in evidence["evidence"] if it["id"].split(".")[1] in FORGERY_FACTS]
     item = rng.choice(items)
@@ -193,7 +194,7 @@ def _flipped(agent: Agent, model: LocalVLM, hit: str, rng: random.Random) -> tup
 
 
 def _rest(text: str) -> list[str]:
-    """The sentences that are not about forgery scores; the last ones may have had no room."""
+    """The sentences that are not about forgery scores; the last ones may be cut off."""
     kept = [it for it in text.split(". ") if not any(f".{fact}]" in it for fact in FORGERY_FACTS)]
     return [it.removesuffix(".") for it in kept if ".E6]" not in it and "not measured" not in it]
 
@@ -202,7 +203,7 @@ def _rest(text: str) -> list[str]:
 
 
 def explanation_figures(found: Sequence[ExplanationTrial]) -> dict[str, object]:
-    """All figures; shares with intervals over workspaces where they are of whole explanations."""
+    """All figures; shares of whole explanations have intervals over workspaces."""
     free = [sentence for one in found for sentence in one.draft]
     clear = [one for one in found if one.verdict == "no forgery found"]
     told = [_names_artefact(one) for one in clear]
@@ -236,7 +237,7 @@ def explanation_figures(found: Sequence[ExplanationTrial]) -> dict[str, object]:
 
 
 def _names_artefact(one: ExplanationTrial) -> int:
-    """How many sentences that are shown name a part of the face."""
+    """Number of displayed sentences that name a part of the face."""
     return sum(names_region(it.text) for it in one.shown.sentences)
 
 

@@ -1,7 +1,7 @@
-"""Whether the grammar of training could have said something: which wordings are new to a model.
+"""Check whether the training grammar could have produced a text: which wordings are new to a model.
 
-Every pattern of the training grammar becomes a regular expression, its slots filled with all that
-training fills in. Capitals, blanks and the typos that training adds make no difference.
+Every pattern of the training grammar becomes a regular expression with all slot fillers of the
+training. Case, whitespace and the typos added in training are ignored.
 """
 
 import re
@@ -14,7 +14,7 @@ from assistant.training.dialogues.grammar import NUMBER_WORDS, ORDINALS
 from evals.suites.agent.wordings import FRESH
 
 MODULES = (wordings, small_talk, about_hits, generator)
-# Building blocks of patterns, which nobody says by themselves.
+# Building blocks of patterns, not complete utterances.
 _BLOCKS = ("PLEASE", "END", "_FAKES", "_PERSON", "_FIND")
 
 _NUMBER = rf"(?:\d+|{'|'.join(NUMBER_WORDS)})"
@@ -36,19 +36,19 @@ _SLOTS: Mapping[str, str] = {
 }
 
 
-# Between two requests in one, as training joins them.
+# Separators between two requests in one message, as in training.
 _JOINTS = (" and ", ", then ", ". ", "; ")
 
 
 def matches_training_grammar(text: str) -> bool:
-    """Whether a pattern of training, or two that it joins, can become this text."""
+    """Whether a training pattern, or two joined ones, can produce this text."""
     said = re.sub(r"\s+", " ", text).strip().lower()
     halves = (said.partition(joint) for joint in _JOINTS)
     return _one(said) or any(joint and _one(one) and _one(other) for one, joint, other in halves)
 
 
 def is_fresh(text: str) -> bool:
-    """Whether a wording of FRESH, with some name of a hit in it, is this text."""
+    """Whether the text is a wording of FRESH with any name of a hit."""
     said = re.sub(r"\s+", " ", text).strip().lower()
     return any(pattern.fullmatch(said) for pattern in _fresh())
 
@@ -64,7 +64,7 @@ def _one(said: str) -> bool:
 
 
 def patterns() -> Iterator[tuple[str, str]]:
-    """Every pattern of the training grammar, with the name that it stands under."""
+    """Every pattern of the training grammar, with its constant's name."""
     for module in MODULES:
         for name, value in vars(module).items():
             if name.lstrip("_").isupper() and name not in _BLOCKS:
@@ -72,7 +72,7 @@ def patterns() -> Iterator[tuple[str, str]]:
 
 
 def _texts(value: object, module: ModuleType) -> Iterator[str]:
-    """The patterns in a constant: a tuple of texts, or a table of such tuples."""
+    """The patterns in a constant: a tuple of texts, or a mapping to such tuples."""
     if isinstance(value, Mapping):
         for each in value.values():
             yield from _texts(each, module)
@@ -86,7 +86,7 @@ def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 def pattern_regex(pattern: str) -> re.Pattern[str]:
-    """A pattern of the grammar as a regular expression over lower case; blanks are elastic."""
+    """A grammar pattern as a regular expression over lower case, with flexible whitespace."""
     made, depth = "", 0
     for piece in re.findall(r"<\w+>|[()|]|[^()|<]+|<", pattern):
         slot = _SLOTS.get(piece[1:-1]) if piece[0] == "<" else None

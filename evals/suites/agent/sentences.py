@@ -1,4 +1,4 @@
-"""What is counted in checked sentences: how many passed, what they name, if any contradicts."""
+"""Count properties of checked sentences: passed, names of regions and flaws, contradictions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ _OURS = " ".join(PHRASES)
 
 
 def grounded_share(answers: Sequence[Sequence[CheckedSentence]]) -> float:
-    """Share of the model's sentences that passed at once; NaN without any.
+    """Share of the model's sentences that passed without repair; NaN if there are none.
 
-    A refused sentence counts once, though the plain writer may have put several in its place.
+    A refused sentence counts once, even if the template writer replaced it with several.
     """
     passed, refused = 0, 0
     for sentences in answers:
@@ -39,15 +39,15 @@ def grounded_share(answers: Sequence[Sequence[CheckedSentence]]) -> float:
 
 
 def is_verdict_word_error(finding: str | None) -> bool:
-    """Whether a sentence was refused because it typed a word that decides."""
+    """Whether a sentence was refused because it typed a verdict word."""
     return re.match('it types "', finding or "") is not None
 
 
 def contradicts(sentence: CheckedSentence, verdicts: Mapping[str, str], fact: FactLookup) -> bool:
-    """Whether a sentence that is shown as checked decides anything against the rule.
+    """Whether a sentence displayed as checked contradicts the rule.
 
-    It does where a word that decides stands outside of a citation, unless the sentence is the
-    project's own, and where a verdict that is filled in is not the rule's on that hit.
+    It does if a verdict word occurs outside a citation, unless the sentence is the project's own,
+    or if an inserted verdict differs from the rule's on that hit.
     """
     if sentence.source != "model" or not sentence.text:
         return False
@@ -62,10 +62,10 @@ def contradicts(sentence: CheckedSentence, verdicts: Mapping[str, str], fact: Fa
 
 
 def names_region(text: str) -> bool:
-    """Whether a part of the face is named."""
+    """Whether the text names a part of the face."""
     return _PLACE.search(text) is not None
 
 
 def names_flaw(text: str) -> bool:
-    """Whether a part of the face is named, or a flaw that no tool measures."""
+    """Whether the text names a part of the face, or a flaw that no tool measures."""
     return names_region(text) or _FLAW.search(text) is not None

@@ -1,11 +1,11 @@
-"""Does the assistant call the right tools and say what they found, with the shipped model?
+"""Does the assistant call the right tools and report their results, with the shipped model?
 
-Scripted conversations (`evals.suites.agent.turns`) about galleries of authentic photos, forgeries,
-bodies and copies, indexed by the real pipeline (`evals.suites.agent.desks`); the real tools, agent
-and checker; the pocket VLM in four bits. A part of the wordings the grammar of training can say as
-well: turns whose wording is new to it are figures of their own. `--limit` caps the turns, but for a
-short conversation that is finished. Does not show: how other people would ask, or what happens with
-forgeries that the forge does not make; what is said of single hits is measured in
+Scripted conversations (`evals.suites.agent.conversations`) about galleries of authentic photos,
+forgeries, bodies and copies, indexed by the real pipeline (`evals.suites.agent.workspaces`); the
+real tools, agent and checker; the pocket VLM in 4 bits. The training grammar can produce part of
+the wordings: turns with new wordings have separate figures. `--limit` caps the turns, except to
+finish a short conversation. Does not show: how other people would ask, or results on forgeries that
+the forge does not make; explanations of single hits are evaluated in
 `evals.suites.agent.explanations`.
 """
 
@@ -23,10 +23,10 @@ from assistant.case.signing import SigningKeys
 from assistant.chat_model.local.model import LocalVLM
 from evals.options import EvalOptions
 from evals.runs.samples import SampleWriter
-from evals.suites.agent.desks import make_workspaces
+from evals.suites.agent.conversations import TurnOutcome, long_conversation, short_conversations
 from evals.suites.agent.grammar import is_fresh, matches_training_grammar
 from evals.suites.agent.sentences import grounded_share, is_verdict_word_error, names_region
-from evals.suites.agent.turns import TurnOutcome, long_conversation, short_conversations
+from evals.suites.agent.workspaces import make_workspaces
 from tools.checkpoints.table import CHAT_WEIGHTS_DIR
 from tools.metrics import grouped_interval, mean
 from tools.verdict.handles import parse_handle
@@ -38,7 +38,7 @@ REFUSALS = ("outside", "unanswerable", "no photo", "no search", "injection")
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedTurn:
-    """A turn and the workspace it was asked in; turns of one workspace are not independent."""
+    """A turn and its workspace; turns of one workspace are not independent."""
 
     workspace: str
     outcome: TurnOutcome
@@ -47,7 +47,8 @@ class EvaluatedTurn:
 
     @classmethod
     def of(cls, workspace: str, outcome: TurnOutcome) -> "EvaluatedTurn":
-        """With whether its wording is new to training, and whether it was written after it."""
+        """Adds whether its wording is new to training, and whether it was written after
+        training."""
         asked = outcome.asked
         return cls(workspace, outcome, not matches_training_grammar(asked), is_fresh(asked))
 
@@ -59,7 +60,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     most = options.limit or TURNS
     turns: list[EvaluatedTurn] = []
     with tempfile.TemporaryDirectory() as folder:
-        # A folder for output keeps the galleries as well: they take longer than the questions.
+        # An output folder also keeps the galleries: they take longer than the questions.
         work = options.output or Path(folder)
         for number, (workspace, photos) in enumerate(make_workspaces(options, work, turns=most)):
             rng = random.Random(f"{options.seed}-{number}")  # noqa: S311 - not for secrets
@@ -90,7 +91,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def _calling(turns: Sequence[EvaluatedTurn]) -> dict[str, object]:
-    """Valid calls, right calls, refusals, by kind, and for wordings that are new to training."""
+    """Valid calls, right calls and refusals, by kind, and for wordings that are new to training."""
     outcomes = [turn.outcome for turn in turns]
     told = [bool(it.recognised) for it in outcomes if it.kind in REFUSALS]
     new = [turn for turn in turns if turn.new]

@@ -1,12 +1,12 @@
-"""What people say to the assistant in the suite `agent`, written apart from the training grammar.
+"""User messages for the suite `agent`, written separately from the training grammar.
 
-Part of them the grammar of training can say as well (short questions have few wordings, and the
-grammar was widened after failures had been looked at): `evals.suites.agent.grammar` tells which,
-and the figures are given for those that are new to training by themselves. Those in FRESH were
-written after the last widening and before any model had answered them; they are in no grammar. When
-the grammar is widened again, they move to the others and new ones take their place.
+The training grammar can produce part of them (short questions have few wordings, and the grammar
+was widened after failure analysis): `evals.suites.agent.grammar` identifies those, and wordings new
+to training have separate figures. The ones in FRESH were written after the last widening, before
+any model had answered them; they are in no grammar. If the grammar is widened again, they move to
+the others and new ones replace them.
 
-Slots: `<hit>` is filled with one of HIT_NAMES, `<n>` with a number, `<fact>` with a measure's id.
+Slots: `<hit>` is replaced by one of HIT_NAMES, `<n>` by a number, `<fact>` by a measure's id.
 """
 
 FRESH = {

@@ -1,1 +1,1 @@
-"""Which generator made a picture?"""
+"""Attribution: which generator made a picture?"""

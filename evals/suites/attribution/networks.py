@@ -1,8 +1,8 @@
-"""Networks that were trained to name generators, asked about a data set's pictures.
+"""Evaluate trained generator classifiers on a data set's pictures.
 
-Those that lie among the detectors (`<models>/detectors`, or shipped) and tell several classes
-apart; made by `python -m tools.training.detectors.classifier`. Pictures that a network learnt from,
-or was judged by as it learnt, are not asked about: its folder says which they are.
+Uses the installed detectors (`<models>/detectors`, or shipped) with several classes, made by
+`python -m tools.training.detectors.classifier`. Pictures used to train or validate a network, as
+recorded in its folder, are excluded.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ _AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttributionNetwork:
-    """A network, what it is called, and whether it learnt a file (by its sha256)."""
+    """A network, its title, and whether a file (by sha256) was in its training data."""
 
     title: str
     network: ClassifierNetwork
@@ -32,18 +32,18 @@ class AttributionNetwork:
 
     @classmethod
     def of(cls, found: StoredDetector) -> "AttributionNetwork":
-        """The network of a folder; raises SetupError when it cannot be read."""
+        """The network of a folder; raises SetupError if it cannot be read."""
         network = ClassifierNetwork.load(found)
         return cls(found.title, network, seen_in_training(found.folder))
 
     def may_be_asked(self, pictures: MeasuredDataset, row: int) -> bool:
-        """Whether it learnt nothing of that picture's file."""
+        """Whether that picture's file was not in its training data."""
         return not self.learnt(file_sha256(pictures.root / pictures.rows[row].path))
 
     def probabilities(
         self, pictures: MeasuredDataset, rows: np.ndarray, *, real: str
     ) -> tuple[list[str], np.ndarray]:
-        """Sorted names (k,) and probabilities (n, k); what means authentic is one class, `real`."""
+        """Sorted names (k,) and probabilities (n, k); authentic classes are merged into `real`."""
         labels = self.network.classes
         of = [real if at in labels.real else name for at, name in enumerate(labels.labels)]
         names = sorted(set(of))
@@ -57,9 +57,9 @@ class AttributionNetwork:
 
 
 def installed_networks(left_out: Callable[[str], None]) -> Iterator[AttributionNetwork]:
-    """The networks on the shelves that name classes, not only fake and real.
+    """The installed networks with more classes than fake and real.
 
-    What cannot be read is left out, and `left_out` told why.
+    Unreadable ones are left out and reported to `left_out`.
     """
 
     def unread(_: Path, error: SetupError) -> None:

@@ -1,14 +1,14 @@
-"""Which generator made it? A linear layer on the encoder's features names the method.
+"""Which generator made a picture? Linear probes on the encoder's features predict the method.
 
-Data with a class a generator (folder per class, or manifests with `method`); all authentic pictures
-are one class. Every picture is predicted by a layer that has seen nothing of its source. Beside it:
-always naming the commonest class, and the shelved networks that were trained to name generators
-(`attribution_networks`).
+Needs data with a class per generator (folder per class, or manifests with `method`); all authentic
+pictures are one class. Every picture is predicted by a probe that was not trained on its source.
+Baselines: always predicting the most common class, and the installed networks trained to name
+generators (`evals.suites.attribution.networks`).
 
-Does not show: what to say of a method that no layer learnt (it is given one of the known names;
-rejecting the unseen is out of scope); nor that traces of the generator are what is read: classes
-that differ in size, crop or compression are told apart by that. A row of the confusion matrix that
-is right everywhere is a reason to look at the files first.
+Does not show: results on unknown methods (they get one of the known names; rejecting unseen methods
+is out of scope); nor that the probe uses traces of the generator: classes that differ in size, crop
+or compression can be separated by those. If a row of the confusion matrix is all correct, look at
+the files first.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ import numpy as np
 from evals.datasets import load
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.pictures import matrix
+from evals.plots import matrix
 from evals.protocol.measured import MeasuredDataset, measure_dataset
 from evals.protocol.probes import Predictions, cross_val_predict_proba
 from evals.runs.samples import SampleWriter
@@ -31,14 +31,14 @@ from tools.metrics import auc, grouped_interval, mean
 
 REAL = "real"
 _READ = {"face": "the face", "image": "the picture", "both": "face and picture"}
-FEWEST, MOST = 6, 300  # pictures of a class; above, a random choice
+FEWEST, MOST = 6, 300  # minimum and maximum pictures per class; above the maximum, a random choice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttributionResult:
-    """Pictures (n,) with their true class, their source, and what is said of them.
+    """Pictures (n,) with true class, source and prediction.
 
-    `rows` (n,) are their places among all that were measured.
+    `rows` (n,) are their indices among all measured pictures.
     """
 
     truth: np.ndarray
@@ -54,11 +54,11 @@ class AttributionResult:
 
     @property
     def confusion(self) -> np.ndarray:
-        """(k, k) counts: true class by row, named class by column."""
+        """(k, k) counts: true class by row, predicted class by column."""
         return confusion(self._code(self.truth), self._code(self.said.predicted), self._count)
 
     def figures(self) -> dict[str, object]:
-        """Accuracy, macro F1, recall by class, and how authentic is told from each method."""
+        """Accuracy, macro F1, recall by class, and separation of authentic from each method."""
         true, named = self._code(self.truth), self._code(self.said.predicted)
 
         def f1(one: np.ndarray, other: np.ndarray) -> float:
@@ -80,7 +80,7 @@ class AttributionResult:
         }
 
     def _against_real(self) -> dict[str, float]:
-        """How well the layer ranks each method's pictures above authentic ones."""
+        """How well the probe ranks each method's pictures above authentic ones."""
         logs = np.log(np.maximum(self.said.probabilities, np.finfo(float).tiny))
         column = {str(name): logs[:, place] for place, name in enumerate(self.said.classes)}
         found = {}
@@ -100,7 +100,7 @@ class AttributionResult:
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Name the generator from features of the face, of the picture and of both; ask networks."""
+    """Predict the generator from features of the face, the picture and both; evaluate networks."""
     manifest = sample_classes(load(options.data, options.layout), seed=options.seed)
     measured = measure_dataset(
         manifest.sample(options.limit, options.seed), replace(options, limit=None)
@@ -111,7 +111,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     if len(names) < 2:
         raise SetupError(
             f"fewer than two classes with {FEWEST} pictures in {str(options.data)!r}: "
-            "attribution needs a folder a generator"
+            "attribution needs a folder per generator"
         )
     found = attributions(kept, classes, options)
     not_asked: list[str] = []
@@ -138,7 +138,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 def attributions(
     pictures: MeasuredDataset, classes: np.ndarray, options: EvalOptions
 ) -> dict[str, AttributionResult]:
-    """By what the layer reads; pictures without a face are left out where the face is read."""
+    """Results by input; pictures without a face are left out for face inputs."""
     both = np.concatenate([pictures.face_features, pictures.image_features], axis=1)
     inputs = {"face": pictures.face_features, "image": pictures.image_features, "both": both}
     sources = np.array(sources_of(pictures.rows))
@@ -164,9 +164,10 @@ def attribute_with_network(
     classes: np.ndarray,
     options: EvalOptions,
 ) -> tuple[AttributionResult | None, dict[str, object]]:
-    """What a trained network says of the pictures that it did not learn from, and notes on it.
+    """A trained network's predictions on pictures outside its training data, and notes.
 
-    A class of the data that it never learnt is always named wrongly. None when it learnt all.
+    A class unknown to the network is always predicted wrongly. None if all pictures were training
+    data.
     """
     options.progress(0, 0, f"naming the generator by {network.title}")
     rows = np.array([at for at in range(len(pictures)) if network.may_be_asked(pictures, at)], int)
@@ -184,7 +185,7 @@ def attribute_with_network(
 
 
 def majority(classes: np.ndarray) -> dict[str, float]:
-    """What always naming the commonest class would give."""
+    """Result of always predicting the most common class."""
     _, true = np.unique(classes, return_inverse=True)
     counts = np.bincount(true)
     always = np.full(len(true), counts.argmax())
@@ -195,12 +196,12 @@ def majority(classes: np.ndarray) -> dict[str, float]:
 
 
 def confusion(true: np.ndarray, named: np.ndarray, count: int) -> np.ndarray:
-    """(count, count) how often each class (row) was named as each (column)."""
+    """(count, count): how often each class (row) was predicted as each (column)."""
     return np.bincount(true * count + named, minlength=count * count).reshape(count, count)
 
 
 def macro_f1(counts: np.ndarray) -> float:
-    """The mean over classes of 2·TP / (true + named), over the classes that are there at all."""
+    """Mean of 2·TP / (true + predicted) over the classes that occur."""
     sizes = counts.sum(axis=0) + counts.sum(axis=1)
     there = sizes > 0
     return mean(2 * np.diag(counts)[there] / sizes[there])
@@ -212,7 +213,7 @@ def class_of(row: ManifestRow) -> str:
 
 
 def sample_classes(manifest: Manifest, *, seed: int) -> Manifest:
-    """At most `MOST` pictures a class, at random; none whose label is unknown."""
+    """At most `MOST` random pictures per class; none with an unknown label."""
     of: Mapping[str, list[ManifestRow]] = defaultdict(list)
     for row in manifest.rows:
         if row.label != "unknown":
@@ -223,7 +224,7 @@ def sample_classes(manifest: Manifest, *, seed: int) -> Manifest:
 
 
 def _enough(measured: MeasuredDataset) -> MeasuredDataset:
-    """The classes of which there are pictures enough to learn from and to test on."""
+    """The classes with enough pictures for training and test."""
     classes = np.array([class_of(row) for row in measured.rows])
     names, counts = np.unique(classes, return_counts=True)
     return measured.take(np.flatnonzero(np.isin(classes, names[counts >= FEWEST])))
@@ -235,7 +236,7 @@ def _keep(
     found: Mapping[str, AttributionResult],
     options: EvalOptions,
 ) -> None:
-    """Samples, and a confusion matrix of each input."""
+    """Write samples, and a confusion matrix per input."""
     samples, sources = SampleWriter(options.output), sources_of(pictures.rows)
     said: dict[str, dict[str, str]] = {name: {} for name in pictures.ids}
     for name, one in found.items():
@@ -244,9 +245,9 @@ def _keep(
         matrix.confusion(
             options.output, f"attribution_{name.replace('/', '_')}", one.confusion,
             rows=[*map(str, one.said.classes)], columns=[*map(str, one.said.classes)],
-            title=f"Which generator? Read off: {_READ.get(name, name)}",
-            caption="Classes that differ in size or "
-            "compression are told apart by that as well.",
+            title=f"Which generator? Input: {_READ.get(name, name)}",
+            caption="Differences in size or "
+            "compression can also separate the classes.",
         )  # fmt: skip
     for name, source, truth in zip(pictures.ids, sources, classes, strict=True):
         values = {key: float(value == truth) for key, value in said[name].items()}

@@ -1,1 +1,1 @@
-"""Whether probabilities mean what they say."""
+"""Calibration of the verdict rule's probabilities."""

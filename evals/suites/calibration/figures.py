@@ -1,6 +1,6 @@
-"""How far a probability of the rule can be believed, and what its band decides.
+"""Calibration figures of the rule's probabilities, and rates of its decisions.
 
-For both axes alike: `true` is *forged* on one, *the same person* on the other.
+For both axes: `true` means *forged* on one, *the same person* on the other.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Figures = dict[str, object]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledLogits:
-    """n probabilities with their log odds, truth (n,) bool and groups; NaN: not measured."""
+    """n log odds with their labels (n,) bool and groups; NaN: not measured."""
 
     logits: np.ndarray
     truth: np.ndarray
@@ -30,15 +30,16 @@ class LabelledLogits:
         return np.asarray(1 / (1 + np.exp(-np.clip(self.logits, -40, 40))))
 
     def take(self, chosen: np.ndarray) -> "LabelledLogits":
-        """Some of them, by index or by mask."""
+        """A subset, by index or mask."""
         return LabelledLogits(self.logits[chosen], self.truth[chosen], self.groups[chosen])
 
     def measured(self) -> "LabelledLogits":
-        """Those that have a probability."""
+        """The rows with a probability."""
         return self.take(~np.isnan(self.logits))
 
     def even(self, seed: int) -> "LabelledLogits":
-        """As many true as false ones, the larger kind drawn down: odds that the rule assumes."""
+        """Balanced subset (the larger class is downsampled), since the rule assumes even prior
+        odds."""
         known, rng = self.measured(), np.random.default_rng(seed)
         kinds = [np.flatnonzero(known.truth == kind) for kind in (False, True)]
         count = min(map(len, kinds))
@@ -47,10 +48,11 @@ class LabelledLogits:
 
 
 def calibration_metrics(judged: LabelledLogits, *, seed: int) -> Figures:
-    """ECE and Brier score at even odds, and Cllr on all of them, with intervals; NaN without both.
+    """ECE and Brier score at even odds, and Cllr on all rows, with intervals; NaN without both
+    classes.
 
     The calibrators give log odds for even prior odds, which are log likelihood ratios. Cllr_min is
-    what would be left if only their scale were wrong.
+    the value after optimal recalibration of their scale.
     """
     even, known = judged.even(seed), judged.measured()
     return {
@@ -81,10 +83,10 @@ def _cllr_min(logits: np.ndarray, truth: np.ndarray) -> float:
 def decision_rates(
     judged: LabelledLogits, band: InconclusiveBand, *, names: tuple[str, str], seed: int
 ) -> Figures:
-    """Shares of either kind above the band, within and below, with intervals and counts.
+    """Shares of each class above, within and below the band, with intervals and counts.
 
-    `names` call the false and the true ones. At or above the band the claim is made, below it is
-    denied, within nothing is said.
+    `names` are the labels of the false and true class. At or above the band the claim is made,
+    below it is denied, within it there is no decision.
     """
     found: Figures = {"not_measured": int(np.isnan(judged.logits).sum())}
     known = judged.measured()

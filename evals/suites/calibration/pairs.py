@@ -1,8 +1,8 @@
-"""Pairs of faces of one person and of two, drawn so that a bootstrap means what it says.
+"""Draw pairs of faces of the same and of different persons, suitable for a bootstrap.
 
-Persons are put together two by two and nobody is in two couples; pairs are drawn within couples
-only. So couples know nothing of each other and may be resampled, which pairs of all with all, where
-everybody turns up in hundreds, may not.
+Persons are grouped into disjoint couples, and pairs are drawn only within a couple. Couples are
+therefore independent and can be resampled; pairs of all with all, in which each person occurs in
+hundreds, cannot.
 """
 
 import itertools
@@ -37,10 +37,10 @@ class FacePairs:
 
 
 def authentic_pairs(rows: Sequence[ManifestRow], usable: Sequence[bool], *, seed: int) -> FacePairs:
-    """Pairs of authentic pictures with a face, from two videos or photos each, even in number.
+    """Balanced pairs of authentic pictures with a face, each from two different videos or photos.
 
-    As many of different persons as of the same one, or fewer where there are no more; at most 10
-    of a person and 10,000 altogether.
+    As many pairs of different persons as of the same one, or fewer if there are no more; at most 10
+    per person and 10,000 in total.
     """
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     pictures = _by_person(rows, usable, rng=rng)
@@ -60,7 +60,7 @@ def authentic_pairs(rows: Sequence[ManifestRow], usable: Sequence[bool], *, seed
 
 
 def forged_pairs(rows: Sequence[ManifestRow], usable: Sequence[bool], *, seed: int) -> FacePairs:
-    """Forgeries of a person beside authentic pictures of that person: `same` throughout."""
+    """Pairs of a person's forgeries and authentic pictures; `same` is always true."""
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     pictures = _by_person(rows, usable, rng=rng)
     forgeries = _by_person(rows, usable, label="fake", rng=rng)
@@ -76,7 +76,7 @@ def forged_pairs(rows: Sequence[ManifestRow], usable: Sequence[bool], *, seed: i
 def _by_person(
     rows: Sequence[ManifestRow], usable: Sequence[bool], *, rng: random.Random, label: str = "real"
 ) -> dict[str, list[int]]:
-    """Up to 60 pictures with a face of each person whose name is known."""
+    """Up to 60 pictures with a face per known person."""
     found: dict[str, list[int]] = defaultdict(list)
     for index, (row, face) in enumerate(zip(rows, usable, strict=True)):
         if face and row.label == label and row.depicted_id is not None:
@@ -90,7 +90,7 @@ def _by_person(
 def _within(
     pictures: Sequence[int], rows: Sequence[ManifestRow], rng: random.Random
 ) -> Iterator[Pair]:
-    """Pairs of one person's pictures; frames of one video would be the same picture twice."""
+    """Pairs of one person's pictures; never two frames of one video, which are nearly the same."""
     apart = [
         (first, second)
         for first, second in itertools.combinations(pictures, 2)

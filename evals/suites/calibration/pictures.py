@@ -1,10 +1,10 @@
-"""Pictures of a calibration run: reliability diagrams and how log likelihood ratios spread."""
+"""Plots of a calibration run: reliability diagrams and distributions of log likelihood ratios."""
 
 from pathlib import Path
 
 import numpy as np
 
-from evals.pictures.curves import histograms, reliability
+from evals.plots.curves import histograms, reliability
 from evals.suites.calibration.figures import LabelledLogits
 from tools.verdict.rule import VerdictRule
 
@@ -12,7 +12,7 @@ from tools.verdict.rule import VerdictRule
 def draw(
     forgery: LabelledLogits, identity: LabelledLogits, rule: VerdictRule, folder: Path, *, seed: int
 ) -> None:
-    """Both axes; the one of identity only where persons are known."""
+    """Plots of both axes; identity only if persons are known."""
     band = rule.questions["alone"].band
     even = forgery.even(seed)
     reliability(

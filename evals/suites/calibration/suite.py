@@ -1,17 +1,16 @@
-"""Do the rule's probabilities mean what they say, and how often does it abstain or accuse wrongly?
+"""Are the rule's probabilities calibrated, and how often does it abstain or accuse wrongly?
 
 Forgery: the rule's probability without a query, on the faces of any labelled data set, overall, by
-method, by distance of the eyes and by sharpness. Identity: the rule's probability that two faces
-are one person's, on pairs of authentic pictures (persons in couples, nobody in two; equally many
-pairs of either kind), and how forged mates of a person fare in it.
+method, by eye distance and by sharpness. Identity: the rule's probability that two faces show one
+person, on pairs of authentic pictures (disjoint couples of persons, balanced), and on pairs with a
+person's forgeries.
 
-Figures: ECE (15 bins) and Brier score at even odds, which the rule's probabilities are meant for;
-Cllr and Cllr_min in bits (1: says nothing; above: misleads); shares claimed, inconclusive and
-denied at the rule's bands. Intervals: 95 % bootstrap over persons, videos or originals, and over
-couples.
+Figures: ECE (15 bins) and Brier score at even odds, which the rule's probabilities assume; Cllr and
+Cllr_min in bits (1: uninformative; above: misleading); shares claimed, inconclusive and denied at
+the rule's bands. Intervals: 95 % bootstrap over persons, videos or originals, and over couples.
 
 Does not show: verdicts with a query, which use another calibrator (see `impersonation`), nor how
-calibration holds on other sources: it is the first thing to go when the data changes.
+calibration holds on other sources: calibration is the first property to fail under a data shift.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,18 +28,18 @@ from evals.suites.detection.scores import GROUPINGS, evaluation_rows, rows_by_gr
 from tools.errors import SetupError
 from tools.verdict.rule import VerdictRule
 
-# From the quality gate's limit on; the last bin is open.
+# Starts at the quality gate's limit; the last bin is open.
 EYES_PX = (0, 24, 40, 60, 100)
 SHARPNESS = (0, 25, 100, 400)
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Figures of both axes; samples and reliability diagrams go to the output."""
+    """Figures of both axes; writes samples and reliability diagrams to the output."""
     rule = load_models().rule
     if rule is None:
         raise SetupError("this profile has no fitted calibration; unset UNMASK_PROFILE")
     manifest = evaluation_rows(load(options.data, options.layout))
-    # Whole persons, or hardly anybody would be left with two pictures.
+    # Whole persons; otherwise hardly any person would keep two pictures.
     manifest = limit_by_person(manifest, options.limit, seed=options.seed)
     measured = measure_dataset(manifest, options)
     forgery = LabelledLogits(forgery_logits(measured, rule), measured.forged, measured.groups)
@@ -81,7 +80,7 @@ def forgery_logits(measured: MeasuredDataset, rule: VerdictRule) -> np.ndarray:
 
 
 def identity_logits(measured: MeasuredDataset, pairs: FacePairs, rule: VerdictRule) -> np.ndarray:
-    """(m,) log odds that the faces of a pair are one person's."""
+    """(m,) log odds that the faces of a pair show one person."""
     embeddings = measured.embeddings.astype(float)
     cosines = (embeddings[pairs.first] * embeddings[pairs.second]).sum(axis=1)
     return np.array([_known(rule.identity.logit({"cosine_similarity": it})) for it in cosines])
@@ -121,7 +120,7 @@ def _quality(measured: MeasuredDataset, name: str) -> np.ndarray:
 
 
 def bins(values: np.ndarray, edges: Sequence[float]) -> Mapping[str, np.ndarray]:
-    """Rows by the bin that their value lies in, as `from-to`; NaN is in none, empty bins too."""
+    """Rows by bin of their value, as `from-to`; NaN is in none, empty bins are left out."""
     found = {}
     for low, high in zip(edges, [*edges[1:], np.inf], strict=True):
         name = f"{low:g} and more" if np.isinf(high) else f"{low:g} to {high:g}"
@@ -134,7 +133,7 @@ def bins(values: np.ndarray, edges: Sequence[float]) -> Mapping[str, np.ndarray]
 def _mates(
     measured: MeasuredDataset, mates: FacePairs, rule: VerdictRule, seed: int
 ) -> dict[str, object]:
-    """How often a forgery of a person passes for that person; no kind to hold it against."""
+    """How often a person's forgery passes as that person; there is no opposite class."""
     logits = identity_logits(measured, mates, rule)
     found = decision_rates(
         LabelledLogits(logits, mates.same, mates.person_pair_ids), rule.identity_band,

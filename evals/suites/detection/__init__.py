@@ -1,1 +1,1 @@
-"""Forged or authentic, detector by detector."""
+"""Detection: forged or authentic, by detector."""

@@ -1,4 +1,4 @@
-"""A measured data set as detectors may ask to see it: features as recorded, pixels read again."""
+"""Detector inputs of a measured data set: indexed features, and pixels read from disk."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ Look = tuple[np.ndarray | None, np.ndarray | None]
 class MeasuredViews:
     """The pictures of `measured` (`tools.detectors.protocol.DetectorInputs`).
 
-    `face_features` and `image_features` (n, d), `embeddings` (n, e), `query` (n, e): who is looked
-    for, each row its own, a row of NaN where nobody is. `kept` are the looks where they were read
-    once for many detectors; None reads them anew for each.
+    `face_features` and `image_features` (n, d), `embeddings` (n, e), `query` (n, e): the query of
+    each row, NaN if there is none. `kept` are pictures held in memory for many detectors; None
+    reads them for each detector.
     """
 
     measured: MeasuredDataset
@@ -31,7 +31,7 @@ class MeasuredViews:
 
     @classmethod
     def of(cls, measured: MeasuredDataset, *, query: np.ndarray | None = None) -> "MeasuredViews":
-        """What was measured, and who is looked for."""
+        """Inputs from the measurements and the queries."""
         return cls(
             measured, measured.face_features, measured.image_features, measured.embeddings, query
         )
@@ -40,7 +40,7 @@ class MeasuredViews:
         return len(self.measured)
 
     def images_with_keypoints(self) -> Iterator[Look]:
-        """Pixels and keypoints of each row; no pixels where the file cannot be read any more."""
+        """Pixels and keypoints of each row; no pixels if the file can no longer be read."""
         yield from self._read() if self.kept is None else self.kept
 
     def _read(self) -> Iterator[Look]:
@@ -52,11 +52,11 @@ class MeasuredViews:
                 yield None, keypoints
 
     def held(self) -> "MeasuredViews":
-        """The same with every picture in memory; for a few hundred pictures."""
+        """A copy with every picture in memory; for a few hundred pictures."""
         return replace(self, kept=tuple(self._read()))
 
     def seen_in(self, mode: Mode, encoder: Encoder) -> "MeasuredViews":
-        """The same with the whole pictures' features of another preprocessing."""
+        """A copy whose whole-picture features use another preprocessing."""
         features = np.full((len(self), encoder.dimension), np.nan, np.float32)
         for index, (pixels, _) in enumerate(self.images_with_keypoints()):
             if pixels is not None:

@@ -1,7 +1,7 @@
-"""The figures of one detector on one set of samples, each with its interval.
+"""Detection figures with bootstrap intervals: AUC, AP, EER, TPR at FPR, accuracies.
 
-One bootstrap serves them all: a round draws groups, weighs their rows, and reads every figure off
-the weighted curve. Scores are sorted once.
+All figures share one bootstrap: each round draws groups, weights their rows, and computes every
+figure on the weighted curve. Scores are sorted once.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tools.metrics.detection import Roc
 ROUNDS = 1000
 FALSE_POSITIVE_RATE = 0.01
 CHUNK_VALUES = 2_000_000
-"""Weights held at once, in a few arrays of 16 MB."""
+"""Weights in memory at a time, in a few arrays of 16 MB."""
 
 Figures = dict[str, object]
 
@@ -32,9 +32,9 @@ def figures_of(
 ) -> Figures:  # fmt: skip
     """Every figure and its 95 % interval as `<name>_95`, with counts; NaN where undefined.
 
-    `threshold` decides the accuracies: forged is what scores above it. With `probabilities` (n,)
-    it is one of them instead, and where they are missing accuracies are. `average_accuracy` is
-    the mean of the two kinds, `accuracy` counts pictures.
+    `threshold` decides the accuracies: scores above it are called forged. With `probabilities` (n,)
+    it applies to them instead, and if they are missing so are the accuracies. `average_accuracy` is
+    the mean over the two classes, `accuracy` over pictures.
     """
     rows = drop_unmeasured(scores, labels)
     known = ~np.isnan(np.asarray(scores, float))
@@ -100,9 +100,9 @@ def _edges(values: np.ndarray) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Levels:
-    """Rows (n,), the highest score first; `starts` where a score begins that is unlike the last.
+    """Rows (n,) by descending score; `starts` are the indices where the score changes.
 
-    `right` (n,) is 1 where the call was right and NaN where none was made.
+    `right` (n,) is 1 for a correct call and NaN without a call.
     """
 
     order: np.ndarray
@@ -120,9 +120,9 @@ class _Levels:
         return cls(order, falls, labels[order], right[order])
 
     def figures(self, weights: np.ndarray) -> np.ndarray:
-        """(rounds, 8) in the order of `NAMES`, row i counted `weights[:, i]` times.
+        """(rounds, 8) in the order of `NAMES`, row i weighted `weights[:, i]`.
 
-        NaN where a kind has no weight.
+        NaN if a class has no weight.
         """
         weight = weights[:, self.order].astype(float)
         forged, others = (
@@ -144,10 +144,10 @@ class _Levels:
 def _curves(
     tpr: np.ndarray, fpr: np.ndarray, forged: np.ndarray, others: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """AUC, AP, EER and TPR of every round (rounds,), as `tools.metrics` has them of one."""
+    """AUC, AP, EER and TPR of every round (rounds,), equal to `tools.metrics` for one round."""
     undefined = np.isnan(tpr[:, -1] + fpr[:, -1])
     area = (np.diff(fpr, axis=1) * (tpr[:, 1:] + tpr[:, :-1]) / 2).sum(axis=1)
-    # Where nobody was called yet, no step is taken either.
+    # A round without weight here contributes no step.
     precision = forged / np.maximum(forged + others, 1)
     average = (np.diff(tpr, axis=1) * precision).sum(axis=1)
     rows, excess = np.arange(len(tpr)), 1 - tpr - fpr
@@ -161,5 +161,5 @@ def _curves(
 
 
 def _from_zero(rates: np.ndarray) -> np.ndarray:
-    """A curve begins where nobody was called."""
+    """Prepend the curve's starting point, where nothing is called."""
     return np.pad(rates, ((0, 0), (1, 0)))

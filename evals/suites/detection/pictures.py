@@ -1,13 +1,14 @@
-"""Pictures of a detection run: curves, scores, the table of methods, and the worst mistakes."""
+"""Plots of a detection run: curves, score histograms, the table of methods, and the worst
+errors."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from evals.pictures.curves import det, histograms, roc
-from evals.pictures.failures import Failure, gallery, worst_errors
-from evals.pictures.matrix import heat_map
+from evals.plots.curves import det, histograms, roc
+from evals.plots.failures import Failure, gallery, worst_errors
+from evals.plots.matrix import heat_map
 from evals.protocol.measured import MeasuredDataset
 from evals.protocol.measured import load_models as loaded
 from evals.suites.detection.scores import FUSED, LabelledScores
@@ -44,7 +45,8 @@ def draw(
 
 
 def leading(rows: LabelledScores) -> list[str]:
-    """Fused, peers, and of the others those with the highest AUC: as many as can be told apart."""
+    """The systems to plot: fused, peers, and those with the highest AUC, up to a readable
+    number."""
     always = [it for it in rows.systems if it == FUSED or it.startswith("peer/")]
     others = [it for it in rows.systems if it not in always]
     found = np.array([auc(rows.systems[it], rows.labels) for it in others])

@@ -1,6 +1,6 @@
-"""What every system says of every picture, and how that reads as a probability.
+"""Scores of every system on every picture, and their conversion to probabilities.
 
-A system is a column of scores (n,) float64, higher is more forged, NaN where it was not measured.
+A system is a column of scores (n,) float64, higher is more forged, NaN if not measured.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from tools.errors import SetupError
 
 FUSED = "fused"
 FRAMES_PER_VIDEO = 32
-"""At most so many frames make a video's score, as in the field's tables."""
+"""Maximum frames per video score, as is usual in the literature."""
 
 GROUPINGS: Mapping[str, Callable[[ManifestRow], str | None]] = {
     "by_method": lambda row: row.method,
@@ -36,9 +36,9 @@ Reading = Callable[[Scores], Scores]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledScores:
-    """Rows to be judged: `labels` (n,) True is forged, `groups` (n,) str, `systems` (n,) each.
+    """Rows to evaluate: `labels` (n,) True is forged, `groups` (n,) str, `systems` (n,) each.
 
-    `to_probability` say what a system's scores mean; without one they only rank.
+    `to_probability` converts a system's scores; systems without one only rank.
     """
 
     labels: np.ndarray
@@ -47,12 +47,12 @@ class LabelledScores:
     to_probability: Mapping[str, Reading]
 
     def probabilities(self, name: str) -> Scores:
-        """(n,) of one system; NaN where it was not measured, everywhere if it only ranks."""
+        """(n,) of one system; NaN if not measured, and everywhere if it only ranks."""
         scores, reading = self.systems[name], self.to_probability.get(name)
         return np.full(len(scores), np.nan) if reading is None else reading(scores)
 
     def take(self, indices: np.ndarray) -> "LabelledScores":
-        """Some of the rows."""
+        """A subset of the rows."""
         systems = {name: scores[indices] for name, scores in self.systems.items()}
         return LabelledScores(
             self.labels[indices], self.groups[indices], systems, self.to_probability
@@ -60,10 +60,10 @@ class LabelledScores:
 
 
 def evaluation_rows(manifest: Manifest) -> Manifest:
-    """The rows that may be judged: those with a label, and none of a split called `train`.
+    """The rows to evaluate: labelled, and not of a split named `train`.
 
-    Shipped parts may have learnt from a `train` split; how many rows that leaves out is noted.
-    Raises SetupError when nothing is left.
+    Shipped models may have been trained on a `train` split; the number of dropped rows is noted.
+    Raises SetupError if nothing is left.
     """
     kept = manifest.where(lambda row: row.label != "unknown" and row.split != "train")
     left_out = f"{len(manifest.rows) - len(kept.rows)} unlabelled or of `train`"
@@ -73,17 +73,17 @@ def evaluation_rows(manifest: Manifest) -> Manifest:
 
 
 def indexed_scores(measured: MeasuredDataset) -> dict[str, Scores]:
-    """What indexing alone gives, by name: `<input>/<detector>`, `<input>/prompts`, `fused`.
+    """Scores from indexing alone, by name: `<input>/<detector>`, `<input>/prompts`, `fused`.
 
-    Prompts are zero-shot: the mean cosine to texts that say forged less that to texts that say
-    authentic. `fused` is the rule's probability of forgery without a query.
+    Prompts are zero-shot: the mean cosine to forged texts minus that to authentic texts. `fused` is
+    the rule's probability of forgery without a query.
     """
     found = dict(measured.scores())
     for asked, features in (
         (_prompts("face"), measured.face_features),
         (_prompts("image"), measured.image_features),
     ):
-        # Not one face was found: there are no features at all.
+        # No face was found at all: there are no features.
         missing = np.full(len(features), np.nan)
         found[f"{asked.inputs}/{asked.name}"] = asked.score(features) if features.size else missing
     found[FUSED] = measured.fused()
@@ -99,20 +99,21 @@ def _prompts(inputs: InputKind) -> ZeroShot:
 def peer_scores(
     peers: Sequence[tuple[str, Path]], ids: Sequence[str]
 ) -> tuple[dict[str, Scores], dict[str, object]]:
-    """Peers' scores for our samples as `peer/<name>`, and how far their files cover those."""
+    """Peers' scores for our samples as `peer/<name>`, and how well their files cover them."""
     aligned = {f"peer/{name}": align_scores(read_scores(file), ids) for name, file in peers}
     columns = {name: it.values for name, it in aligned.items()}
     return columns, {name: it.figures() for name, it in aligned.items()}
 
 
 def score_converters(entrants: Sequence[EvaluatedDetector], peers: Systems) -> dict[str, Reading]:
-    """How scores read: calibrated ones by their calibration, `fused` as it is, peers' by range."""
+    """Score converters: calibrations, identity for `fused`, and for peers depending on their
+    range."""
     found = {it.name: it.calibration.probabilities for it in entrants if it.calibration is not None}
     return {FUSED: _as_it_is, **found, **{name: reading_of(it) for name, it in peers.items()}}
 
 
 def reading_of(scores: Scores) -> Reading:
-    """A peer's scores are probabilities when all lie in [0, 1], else log-odds."""
+    """A peer's scores are probabilities if all are in [0, 1], otherwise log-odds."""
     known = scores[~np.isnan(scores)]
     is_probability = bool(len(known)) and known.min() >= 0 and known.max() <= 1
     return _as_it_is if is_probability else _of_log_odds
@@ -127,8 +128,8 @@ def _of_log_odds(scores: Scores) -> Scores:
 
 
 def aggregate_videos(measured: MeasuredDataset, rows: LabelledScores) -> LabelledScores:
-    """One row a video: the mean over its first 32 measured frames; no rows without videos."""
-    # A video that its data set gives no name is named by its file.
+    """One row per video: the mean over its first 32 measured frames; empty without videos."""
+    # A video without a name in its data set is named by its file.
     keys = [
         (row.dataset, row.video_id or ("" if time_s is None else row.path), row.label)
         for row, time_s in zip(measured.rows, measured.times_s, strict=True)
@@ -153,7 +154,8 @@ def _mean(scores: Scores) -> float:
 def rows_by_group(
     measured: MeasuredDataset, key: Callable[[ManifestRow], str | None]
 ) -> dict[str, np.ndarray]:
-    """Rows by part: its fakes and the authentic ones of that part, else of its data sets."""
+    """Rows by part: its fakes and the authentic pictures of that part, otherwise of its data
+    sets."""
     names = np.array([key(row) or "" for row in measured.rows])
     datasets = np.array([row.dataset for row in measured.rows])
     forged = measured.forged

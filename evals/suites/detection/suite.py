@@ -1,23 +1,21 @@
-"""How well does every detector tell forged from authentic on this data set, method by method?
+"""How well does each detector separate forged from authentic pictures, by method?
 
-Data: any data set that `evals.datasets` loads, without rows of a `train` split; of the folder that
-holds lfw/, dfdc/ and deepfakes/ the table in `evals.suites.detector_table.suite` is made. Every
-picture is indexed as `unmask index` does it and judged by the face that is largest and most
-central. Systems are the rule's fused probability without a query, everyone on the roster (heads,
-prompts, detectors shipped and fitted, classifiers of transformers), and peers' score files. For
-those who look at pixels every picture is read once more; a run that was stopped goes on. A method's
-table holds its fakes against the authentic pictures that belong to it, or all of them where the
-data set does not say.
+Data: any data set that `evals.datasets` loads, without rows of a `train` split; for the folder that
+holds lfw/, dfdc/ and deepfakes/ it makes the table of `evals.suites.detector_table.suite`. Every
+picture is indexed as by `unmask index` and evaluated on the largest, most central face. Systems are
+the rule's fused probability without a query, all detectors (heads, prompts, shipped and fitted
+detectors, classifiers from transformers), and peers' score files. For pixel detectors every picture
+is read once more; an interrupted run resumes. A method's table compares its fakes with the
+authentic pictures that belong to it, or with all of them if the data set does not say.
 
-Figures: AUC, AP, EER, TPR at 1 % FPR; accuracy on real and fake apart and their average at each
-system's own calibrated p = 0.5, not measured for one that nobody calibrated; by picture (or frame)
-and by video (mean of up to 32 frames). Intervals: 95 % bootstrap over persons, videos or originals.
-Pictures without a face are counted apart: systems that look at faces have no score for them,
-never 0.
+Figures: AUC, AP, EER, TPR at 1 % FPR; accuracy on real, on fake and their average at each system's
+own calibrated p = 0.5 (not measured for uncalibrated systems); by picture (or frame) and by video
+(mean of up to 32 frames). Intervals: 95 % bootstrap over persons, videos or originals. Pictures
+without a face are counted separately: face detectors have no score for them, never 0.
 
-Does not show: how a detector fares on what is not in the data, nor groups of people; a data set
-whose authentic and forged files were compressed differently rewards reading the compression, one
-with pictures that a detector was fitted to flatters it.
+Does not show: results on other data or on groups of people; a data set whose authentic and forged
+files were compressed differently rewards detecting the compression, and one that contains a
+detector's training pictures flatters it.
 """
 
 import numpy as np
@@ -38,20 +36,20 @@ from evals.suites.detection.scores import (
     score_converters,
 )
 from evals.suites.detector_table import suite as table_of_all
-from evals.suites.detector_table.answers import collect_logits
 from evals.suites.detector_table.detector_list import evaluated_detectors
+from evals.suites.detector_table.logit_cache import collect_logits
 from evals.suites.detector_table.samples import is_full_data_folder
 
 ROUNDS_OF_PARTS = 200
 TABLES = ("auc", "real_accuracy", "fake_accuracy", "average_accuracy")
 SUMMARY = ("auc", "auc_95", "ap", "eer", "real_accuracy", "fake_accuracy")
-NO_QUERY = "answers only when it is told who is looked for, which a data set does not say"
+NO_QUERY = "needs a query, which a data set does not provide"
 
 Table = dict[str, dict[str, dict[str, object]]]
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Figures of every system, overall and by part; samples and pictures go to the output."""
+    """Figures of every system, overall and by part; writes samples and pictures to the output."""
     if options.layout is None and is_full_data_folder(options.data):
         return table_of_all.evaluate_all(options)
     manifest = evaluation_rows(load(options.data, options.layout))
@@ -91,7 +89,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def counts(measured: MeasuredDataset) -> dict[str, object]:
-    """How many pictures there are, and in how many no face could be measured."""
+    """Number of pictures, and of those without a measurable face."""
     forged, lost = measured.forged, ~measured.found
     return {
         "pictures": len(measured),
@@ -117,7 +115,7 @@ def _figures(rows: LabelledScores, *, seed: int, rounds: int) -> dict[str, dict[
 
 
 def _videos(measured: MeasuredDataset, rows: LabelledScores, *, seed: int) -> dict[str, object]:
-    """Figures of every system on whole videos; their count alone when there are none."""
+    """Figures of every system on whole videos; only their count if there are none."""
     videos = aggregate_videos(measured, rows)
     count = len(videos.labels)
     figures = _figures(videos, seed=seed, rounds=ROUNDS) if count else {}
@@ -127,7 +125,7 @@ def _videos(measured: MeasuredDataset, rows: LabelledScores, *, seed: int) -> di
 def _parts(
     measured: MeasuredDataset, rows: LabelledScores, options: EvalOptions
 ) -> dict[str, Table]:
-    """Figures of each part that fakes belong to; one part that is everything is left out."""
+    """Figures of each part that fakes belong to; a part that is everything is left out."""
     found: dict[str, Table] = {}
     for part, key in GROUPINGS.items():
         of_part = rows_by_group(measured, key)
@@ -140,7 +138,7 @@ def _parts(
 
 
 def table(found: Table, what: str) -> dict[str, dict[str, object]]:
-    """One figure as in the field's tables: a row a system, a column a method."""
+    """One figure in the usual table form: a row per system, a column per method."""
     names = {system: None for part in found.values() for system in part}
     return {
         system: {method: part[system][what] for method, part in found.items()} for system in names

@@ -1,4 +1,4 @@
-"""The rows of the table: everyone who answered, with how their logits read."""
+"""Rows of the detector table: all scored systems with their calibrated probabilities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +21,9 @@ from tools.verdict.rule import VerdictRule
 
 @dataclass(frozen=True, slots=True, eq=False)
 class System:
-    """A row: logits (n,), calibrated probabilities (n,) and bands (n, 2), NaN where missing.
+    """A row: logits (n,), calibrated probabilities (n,) and bands (n, 2), NaN if missing.
 
-    `training_families` None: nobody says what from.
+    `training_families` None: unknown.
     """
 
     name: str
@@ -34,11 +34,11 @@ class System:
 
     @property
     def calibrated(self) -> bool:
-        """Whether it has probabilities at all."""
+        """Whether it has probabilities."""
         return bool(np.isfinite(self.probabilities).any())
 
     def near(self, column: Column) -> TrainingOverlap:
-        """How near a column is to what it learnt; of several families the nearest."""
+        """How close a column is to its training data; for several families the closest."""
         found = [
             training_overlap(self.training_families, family=it, source=column.source)
             for it in column.families
@@ -46,7 +46,7 @@ class System:
         return min(found, key=TRAINING_OVERLAPS.index, default="not said")
 
     def take(self, rows: np.ndarray) -> "System":
-        """Some of the pictures."""
+        """A subset of the pictures."""
         return replace(
             self,
             logits=self.logits[rows],
@@ -63,9 +63,9 @@ def build_systems(
     below: TrainingFamilies,
     peers: Mapping[str, np.ndarray],
 ) -> list[System]:
-    """Fused scores first, then everyone in turn, further scores, other systems' files of scores.
+    """Fused scores first, then the detectors, further scores and other systems' score files.
 
-    `below` is what the encoder learnt, in whose space further scores are taken.
+    `below` are the training families of the encoder whose features the further scores use.
     """
     found = []
     if rule is not None:
@@ -81,7 +81,7 @@ def build_systems(
 def learnt_by_fusion(
     entrants: Sequence[EvaluatedDetector], rule: VerdictRule
 ) -> TrainingFamilies | None:
-    """All that the detectors in the rule learnt from; None while one of them does not say."""
+    """Training families of all detectors in the rule; None if unknown for one of them."""
     each = [it.training_families for it in entrants if it.name in rule.needs]
     known = [it for it in each if it is not None]
     return reduce(or_, known) if known and len(known) == len(each) else None
@@ -105,7 +105,7 @@ def _of(sheet: ScoreTable, entrant: EvaluatedDetector) -> System:
 
 
 def _bare(name: str, logits: np.ndarray, training_families: TrainingFamilies | None) -> System:
-    """Nobody calibrated it."""
+    """An uncalibrated system."""
     count = len(logits)
     return System(
         name, logits, np.full(count, np.nan), np.full((count, 2), np.nan), training_families

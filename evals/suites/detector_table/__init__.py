@@ -1,1 +1,1 @@
-"""Every detector against every family of forgeries."""
+"""Benchmark table: every detector on every family of forgeries."""

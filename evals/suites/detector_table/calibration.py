@@ -1,9 +1,9 @@
-"""Do calibrated probabilities mean what they say, and what do their bands decide, by source?
+"""Calibration and decision rates of every detector, by source.
 
-ECE (15 bins) and Brier score at even odds: authentic and forged weigh the same, and where several
-sources are pooled, each of them too. The shares are of all pictures that were measured: at or
-above the band a picture is called forged, within it nothing is said. All intervals of one row
-come from the same draws of persons or originals.
+ECE (15 bins) and Brier score at even odds: authentic and forged have equal weight, and in pooled
+rows each source does too. Shares are of all measured pictures: at or above the band a picture is
+called forged, within it there is no decision. All intervals of one row use the same bootstrap draws
+of persons or originals.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ Figures = dict[str, object]
 
 
 def calibration_columns(sheet: ScoreTable) -> dict[str, Column]:
-    """What each source's calibration is measured on."""
+    """The columns on which each source's calibration is measured."""
     return {
         "lfw": column(sheet, "lfw", LFW, SEEN_FAMILIES),
         "lfw_held_out": column(sheet, "lfw_held_out", LFW, UNSEEN_FAMILIES),
@@ -39,7 +39,7 @@ def calibration_columns(sheet: ScoreTable) -> dict[str, Column]:
 def calibration_by_source(
     sheet: ScoreTable, systems: Sequence[System], *, seed: int
 ) -> dict[str, dict[str, Figures]]:
-    """By system and source; systems that nobody calibrated are left out."""
+    """By system and source; uncalibrated systems are left out."""
     sources = {name: [it.rows] for name, it in calibration_columns(sheet).items()}
     sources[POOLED] = [*sources["lfw"], *sources["dfdc"]]
     return {
@@ -54,7 +54,7 @@ def calibration_by_source(
 def figures(
     sheet: ScoreTable, system: System, sources: Sequence[np.ndarray], *, seed: int
 ) -> Figures:  # fmt: skip
-    """Of the rows of one source, or of several that weigh the same."""
+    """Figures of the rows of one source, or of several with equal weight."""
     known = [rows[np.isfinite(system.probabilities[rows])] for rows in sources]
     rows, source = np.concatenate(known), np.repeat(np.arange(len(known)), [*map(len, known)])
     forged = sheet.labels[rows]
@@ -77,9 +77,9 @@ def figures(
 def _evened(
     weights: np.ndarray, cells: np.ndarray, *, count: int
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Weights (rounds, n) with which each of `count` cells counts the same, together 1.
+    """Weights (rounds, n) that give each of `count` cells equal weight, summing to 1.
 
-    And the rounds (rounds,) in which no cell is empty: of others nothing can be said.
+    Also the rounds (rounds,) without an empty cell: the others have no figure.
     """
     within = cells[:, None] == np.arange(count)
     totals = weights @ within
@@ -88,14 +88,14 @@ def _evened(
 
 
 def _ece(even: np.ndarray, missed: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """(rounds,): by how much probabilities and what came true differ, bin by bin."""
+    """(rounds,) expected calibration error over bins."""
     places = np.minimum((probabilities * BINS).astype(int), BINS - 1)
     bins = (places[:, None] == np.arange(BINS)) * missed[:, None]
     return np.asarray(np.abs(even @ bins).sum(axis=1))
 
 
 def _decided(weights: np.ndarray, system: System, forged: np.ndarray) -> dict[str, np.ndarray]:
-    """Shares (rounds,) of either kind."""
+    """Decision shares (rounds,) of each class."""
     low, high = system.bands.T
     claimed = system.probabilities >= high
     held = {"called_forged": claimed, "inconclusive": (system.probabilities >= low) & ~claimed}

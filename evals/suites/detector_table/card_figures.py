@@ -1,10 +1,10 @@
-"""Writes the figures that `unmask detectors` shows, from a run of the table.
+"""Write the figures shown by `unmask detectors`, from a run of the detector table.
 
     python -m evals.suites.detector_table.card_figures RUN
 
-Beside the heads, and into the folder of every shipped detector on the shelf: AUCs by family with
-intervals, how near the family is to what was learnt, and the sha256 that they hold for. The whole
-table, all figures of everyone who was asked, is written to `evals/DETECTORS.md`.
+Writes them beside the heads and into the folder of every shipped detector: AUCs by family with
+intervals, how close the family is to the training data, and the sha256 of the weights they apply
+to. The whole table, with all figures of all systems, is written to `evals/DETECTORS.md`.
 """
 
 import argparse
@@ -42,7 +42,7 @@ TABLE = Path(__file__).parents[2] / "DETECTORS.md"
 
 
 def figures_of(run: EvalRun, *, detector: str, checkpoint: str) -> Iterator[MetricRecord]:
-    """The AUCs of one row of the table; what was not measured is left out."""
+    """The AUCs of one row of the table; not-measured values are left out."""
     said: Any = run.figures
     for topic in ("by_family", "by_source"):
         row = said.get(topic, {}).get("auc", {}).get(detector, {})
@@ -59,7 +59,7 @@ def figures_of(run: EvalRun, *, detector: str, checkpoint: str) -> Iterator[Metr
 
 
 def written(run: EvalRun, settings: Settings) -> Iterator[tuple[Path, list[MetricRecord]]]:
-    """Every file to write, and what it is to hold."""
+    """Every file to write, with its content."""
     heads = locate(PROFILES[settings.profile]["heads"], settings.models_dir)
     encoder = fingerprint(settings.profile, settings.models_dir, parts=("encoder",))["encoder"]
     rows: list[MetricRecord] = []
@@ -83,7 +83,7 @@ def main() -> None:
     settings = Settings.load()
     run = runs.load_run(runs.find_run(given.run, settings.evals_dir))
     if run.suite != "detectors" or "pooled" not in run.figures:
-        raise SetupError(f"{given.run!r} is no run of the table: `{COMMAND}` makes one")
+        raise SetupError(f"{given.run!r} is not a run of the table: `{COMMAND}` makes one")
     for path, rows in written(run, settings):
         lines = ",\n ".join(json.dumps(asdict(it)) for it in rows)
         path.write_text(f"[\n {lines}\n]\n" if rows else "[]\n", "utf-8")

@@ -1,4 +1,4 @@
-"""Everyone who is asked: each detector with its calibration and what it learnt from."""
+"""List of the evaluated detectors, with their calibration and training families."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from tools.errors import SetupError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvaluatedDetector:
-    """A row of the table; `training_families` None: nobody says what from."""
+    """A row of the table; `training_families` None: unknown."""
 
     name: str
     detector: AnyDetector
@@ -42,27 +42,27 @@ class EvaluatedDetector:
 
     @property
     def wants_query(self) -> bool:
-        """Whether it has no answer unless it is told who is looked for."""
+        """Whether it needs a query to give a score."""
         return isinstance(self.detector, IdentityDetector) and self.detector.identity == "query"
 
     @property
     def key(self) -> str:
-        """What its scores are kept under."""
+        """Cache key of its scores."""
         return f"{self.name} {self.detector.sha256} {self.detector.preprocessing}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorSet:
-    """Those who are asked, and why others could not be: (name, reason)."""
+    """The detectors to evaluate, and those that cannot be: (name, reason)."""
 
     evaluated_detectors: tuple[EvaluatedDetector, ...]
     left_out: tuple[tuple[str, str], ...]
 
 
 def evaluated_detectors(settings: Settings) -> DetectorSet:
-    """Heads, prompts, the shelf, classifiers; the chat model when `UNMASK_VLM` names one.
+    """Heads, prompts, installed detectors, classifiers; the chat model if `UNMASK_VLM` names one.
 
-    What cannot be used is left out with the reason, and so is what is called as another is.
+    Unusable detectors, and those with a duplicate name, are left out with the reason.
     """
     found = {it.name: it for it in _of_encoder(settings)}
     left_out: list[tuple[str, str]] = []
@@ -83,7 +83,7 @@ def evaluated_detectors(settings: Settings) -> DetectorSet:
 def _of_folders(
     settings: Settings, left_out: list[tuple[str, str]]
 ) -> Iterator[tuple[str, Callable[[], EvaluatedDetector]]]:
-    """Everything on the shelf and every classifier: its name, and what reads it."""
+    """Name and loader of every installed detector and classifier."""
 
     def unread(folder: Path, error: SetupError) -> None:
         left_out.append((folder.name, str(error)))
@@ -110,7 +110,7 @@ def _of_encoder(settings: Settings) -> Iterator[EvaluatedDetector]:
 
 
 def below(settings: Settings) -> TrainingFamilies:
-    """What the profile's encoder, and so all that reads its features, learnt from."""
+    """Training families of the profile's encoder, and so of everything on its features."""
     return POCKET_FAMILIES if settings.profile == "pocket" else NO_SHARED_FAMILIES
 
 
@@ -128,7 +128,7 @@ def _of_shelf(one: StoredDetector) -> EvaluatedDetector:
 
 
 def _of_classifier(inputs: InputKind, folder: Path) -> EvaluatedDetector:
-    # Its weights are read before anybody is asked: a broken one is told now, not after hours.
+    # Its weights are read before the evaluation: a broken file is reported now, not after hours.
     classifier = load_classifier(folder, inputs=inputs).with_weights_loaded()
     return EvaluatedDetector(variant_name(classifier), classifier, None, NO_SHARED_FAMILIES)
 

@@ -1,8 +1,8 @@
-"""What the rule makes of a picture's scores: without a query, and for the person depicted.
+"""Fused forgery scores of the verdict rule: without a query, and with one of the depicted person.
 
-As the search asks its leading hits: with all that a closer look adds, where the rule was fitted
-with it. The question is always whether the face was forged, whoever it is; that the query is of
-the right person is given here.
+As for the leading hits of a search: with all rerank scores if the rule was fitted with them. The
+question is always whether the face was forged, whoever it shows; the query is always of the right
+person here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,25 +28,25 @@ FUSED_ALONE, FUSED_WITH_QUERY = "fused", "fused with query"
 RULE_METHODS: Mapping[str, QuestionKind] = {FUSED_ALONE: "alone", FUSED_WITH_QUERY: "with_query"}
 
 QUERY_SCORES = (INNER_OUTER, PATCH_DISTANCE, DIFFERENCE)
-"""Scores of a closer look that speak of forgery, and so stand in the table."""
+"""Rerank scores about forgery, which are rows of the table."""
 
 ALL_QUERY_SCORES = (*QUERY_SCORES, COSINE)
 _OTHERS = tuple(it for it in RERANK_MEASURES if it is not picture_scores)
-"""The detectors are asked apart, many pictures at a time."""
+"""Detectors that are run separately, on many pictures at a time."""
 
 Columns = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fused:
-    """Log-odds of forgery (n,), and the band (n, 2) of each; NaN where nothing was decided."""
+    """Log-odds of forgery (n,), and the band (n, 2) of each; NaN without a decision."""
 
     logits: np.ndarray
     bands: np.ndarray
 
 
 def fuse(rule: VerdictRule, asked: QuestionKind, rows: Sequence[Scores | None]) -> Fused:
-    """What the rule says of every row; None for a row of which this cannot be asked."""
+    """The rule's result for every row; None for a row on which the question does not apply."""
     logits, bands = np.full(len(rows), np.nan), np.full((len(rows), 2), np.nan)
     for index, scores in enumerate(rows):
         if scores is None:
@@ -60,7 +60,7 @@ def fuse(rule: VerdictRule, asked: QuestionKind, rows: Sequence[Scores | None]) 
 
 
 def scores_by_row(columns: Columns) -> list[dict[str, float | None]]:
-    """A row's scores by name, as rules and evidence call them."""
+    """A row's scores by their names in rules and evidence."""
     count = min(map(len, columns.values()), default=0)
     return [{name: float(column[at]) for name, column in columns.items()} for at in range(count)]
 
@@ -68,7 +68,7 @@ def scores_by_row(columns: Columns) -> list[dict[str, float | None]]:
 def add_query_scores(
     rows: Sequence[Scores], measured: MeasuredDataset, queries: Sequence[Query | None]
 ) -> list[Scores | None]:
-    """The scores with those relative to each row's query; None where there is none, or no face."""
+    """Scores relative to each row's query; None without a query or a face."""
     found: list[Scores | None] = []
     for index, (scores, query) in enumerate(zip(rows, queries, strict=True)):
         if query is None or not measured.found[index]:
@@ -81,7 +81,7 @@ def add_query_scores(
 
 
 def query_scores(views: MeasuredViews, queries: Sequence[Query | None]) -> dict[str, np.ndarray]:
-    """What a closer look adds (n,), by name; NaN without a query or a face."""
+    """Rerank scores (n,) by name; NaN without a query or a face."""
     found = {name: np.full(len(views), np.nan) for name in ALL_QUERY_SCORES}
     photos = {id(it): tuple(iter_readable_photos(it)) for it in queries if it is not None}
     looks = zip(views.images_with_keypoints(), views.measured.faces, queries, strict=True)

@@ -1,8 +1,8 @@
-"""Is fusion better than every single detector, and with the query better than without?
+"""Does fusion beat every single detector, and does the query help?
 
-Differences of AUC on the pictures that both measured, by the same draws of persons or originals.
-A detector that was the best of many on these very pictures is flattered by the choice: beating it
-is harder than beating one that was named before.
+Differences of AUC on the pictures measured by both, with the same bootstrap draws of persons or
+originals. A detector selected as the best of many on these pictures is flattered by the selection:
+beating it is harder than beating one chosen in advance.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ Figures = dict[str, object]
 def compare_fusion(
     sheet: ScoreTable, systems: Sequence[System], summary: Sequence[Column], *, seed: int
 ) -> dict[str, dict[str, Figures]]:
-    """By topic: fused less each single detector in every column, and with the query less without.
+    """By topic: fused minus each single detector in every column, and with minus without the query.
 
-    Nothing where there is no fused score.
+    Empty if there is no fused score.
     """
     by_name = {system.name: system for system in systems}
     if FUSED_ALONE not in by_name:
@@ -52,7 +52,7 @@ def compare_fusion(
 
 
 def _called(sheet: ScoreTable, column: Column, first: System, second: System) -> Figures:
-    """Shares called forged, at or above the band, by both on the same pictures."""
+    """Shares called forged (at or above the band) by both, on the same pictures."""
     rows = column.rows
     rows = rows[np.isfinite(first.logits[rows]) & np.isfinite(second.logits[rows])]
     found = Figures()
@@ -66,7 +66,7 @@ def _called(sheet: ScoreTable, column: Column, first: System, second: System) ->
 def auc_difference(
     sheet: ScoreTable, column: Column, first: System, second: System, *, seed: int
 ) -> Figures:  # fmt: skip
-    """AUC of `first` less that of `second`, with its interval and p; NaN where undefined."""
+    """AUC of `first` minus that of `second`, with interval and p; NaN where undefined."""
     rows = column.rows
     rows = rows[np.isfinite(first.logits[rows]) & np.isfinite(second.logits[rows])]
     labels = sheet.labels[rows]

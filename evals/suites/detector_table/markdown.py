@@ -1,6 +1,6 @@
 """The whole table of a run as Markdown: every detector, every family, every figure.
 
-What a screen shows is a summary of AUCs; this is what is kept beside the code.
+The screen shows a summary of AUCs; this file is stored with the code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,28 +23,28 @@ COLUMNS: Mapping[str, str] = {
     "real_swaps": "real swaps",
     "generated_faces": "generated",
 }
-"""Of a run's pooled columns: which, and how they are headed."""
+"""The pooled columns of a run, with their headings."""
 
 INTRODUCTION = """\
 # Every detector, every family of forgeries
 
 Written by `python -m evals.suites.detector_table.card_figures RUN` from a run of `{command}`
-({date}, pocket weights, seed {seed}). Persons and originals that no detector learnt from or was
-calibrated on; intervals are 95 % bootstrap over persons or originals. A dash was not measured: a
-detector without a calibration has no accuracies, one of faces is not asked about scenes.
+({date}, pocket weights, seed {seed}). Persons and originals used neither for training nor for
+calibration; intervals are 95 % bootstrap over persons or originals. A dash means not measured: an
+uncalibrated detector has no accuracies, and face detectors are not run on scenes.
 
-*families learnt*, *left out* and *scenes* are our forge's on LFW, {lfw} forgeries of each against
-{real} photographs; *left out* are `partial_swap` and `morph`, and say what the pocket encoder did
-not learn. *real swaps* and *generated* are of others' making and few. Marked † in the last table: a
-family that this detector learnt itself. How each was trained stands on its card; `sbi`, `caddm` and
-the networks on whole pictures are not shipped, `LOG.md` says how they came about.
+*families learnt*, *left out* and *scenes* are our forge's forgeries of LFW, {lfw} per family and
+{real} photographs; *left out* are `partial_swap` and `morph`, on which the pocket encoder was not
+trained. *real swaps* and *generated* were made by others and are few. † in the last table marks a
+family in this detector's training data. The cards describe the training; `sbi`, `caddm` and the
+networks on whole pictures are not shipped, see `LOG.md`.
 """
 
 
 def markdown(run: EvalRun, *, command: str) -> str:
-    """A table a figure over the pooled columns, then the AUC of each family.
+    """One table per figure over the pooled columns, then the AUC of each family.
 
-    `run` is one of the table of detectors; figures that it lacks are dashes.
+    `run` is a run of the detector table; missing figures are dashes.
     """
     said: Any = run.figures
     counts = [it for name, it in said["n"].items() if name.startswith("lfw/")]

@@ -1,16 +1,17 @@
-"""Pictures of the table: heat maps of everyone by family, reliability, and the worst mistakes."""
+"""Plots of the detector table: heat maps by system and family, reliability, and the worst
+errors."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from evals.pictures.curves import reliability
-from evals.pictures.failures import Failure, gallery
-from evals.pictures.matrix import heat_map
+from evals.plots.curves import reliability
+from evals.plots.failures import Failure, gallery
+from evals.plots.matrix import heat_map
 from evals.protocol.measured import load_models
 from evals.suites.detection.systems import System
-from evals.suites.detector_table.asking import BatchLogits
+from evals.suites.detector_table.batch_scoring import BatchLogits
 from evals.suites.detector_table.calibration import calibration_columns
 from evals.suites.detector_table.fusion import FUSED_ALONE
 from evals.suites.detector_table.score_table import Column, ScoreTable
@@ -48,8 +49,8 @@ def draw(
             columns=[it.name for it in shown], title=title, unit=unit, low=low, digits=2,
             row_label="detector", column_label="family",
             marks=[[_MARKS[system.near(column)] for column in shown] for system in rows],
-            caption="Of unseen persons and originals. * a family that the detector did not learn, "
-            "† another source, ? nobody says; the others it learnt. “–” was not measured: "
+            caption="Unseen persons and originals. * a family not in the detector's training data, "
+            "† another source, ? unknown; the others are training families. “–” was not measured: "
             "detectors of faces are not asked about forged scenes, and accuracies need a "
             "calibration.",
         )  # fmt: skip
@@ -72,18 +73,18 @@ def _reliability(sheet: ScoreTable, rows: Sequence[System], folder: Path) -> Non
         if curves:
             reliability(
                 folder, f"reliability-{name}", curves, title=f"Probability of forgery, {name}",
-                caption="Of the first calibrated systems; forgeries are more often than authentic "
-                "pictures here, which the figures undo.",
+                caption="The first calibrated systems; there are more forgeries than authentic "
+                "pictures here, for which the figures are corrected.",
             )  # fmt: skip
 
 
 def _failures(
     answers: Sequence[BatchLogits], sheet: ScoreTable, judge: System, label: bool, folder: Path
 ) -> None:
-    """Beyond the band on the wrong side: genuine called forged, forgeries taken for genuine."""
+    """Errors beyond the band: genuine pictures called forged, and forgeries called genuine."""
     margin = load_models().encoder.face_margin
     title = "Forgeries taken for genuine" if label else "Genuine called forged"
-    # How far beyond the edge: above zero is wrong.
+    # Distance beyond the edge: above zero is wrong.
     beyond = judge.bands[:, 0] - judge.probabilities
     beyond = beyond if label else judge.probabilities - judge.bands[:, 1]
     kind = np.flatnonzero((sheet.labels == label) & (beyond > 0))
@@ -99,8 +100,8 @@ def _failures(
     gallery(
         folder, f"failures-{'fake' if label else 'real'}", pictures, total=len(wrong),
         title=f"{title} by {judge.name}", most=WORST,
-        caption="The worst first, with the probability of forgery; what lies within the band is "
-        "left open and not shown.",
+        caption="The worst first, with the probability of forgery; pictures within the band are "
+        "undecided and not shown.",
     )  # fmt: skip
 
 

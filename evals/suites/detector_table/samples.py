@@ -1,8 +1,8 @@
-"""What the table is measured on: batches of files, each with who would be asked for.
+"""Samples of the detector table: batches of files, each with a query photo if possible.
 
-Our forgeries are made once a run, of LFW's validation persons of the reporting half, and kept as
-files in the run's folder; a family that lies there whole is not made again. DFDC's validation
-originals, real swaps and generated faces are files already.
+Our forgeries are made once per run, from LFW's validation persons of the reporting half, and stored
+in the run's folder; complete families are reused. DFDC's validation originals, real swaps and
+generated faces are existing files.
 """
 
 import json
@@ -29,8 +29,8 @@ from tools.training.calibration.detector_pictures import (
 from tools.training.data.forgery_pool import LfwPhotographs
 
 PHOTOS = 150
-"""Photographs that are forged in every family; twice as many, and twice as many pairs of DFDC,
-stand for the authentic ones, of which a share of 2 % has to be told."""
+"""Photographs forged in every family. Twice as many, and twice as many DFDC pairs, are the
+authentic ones, on which a share of 2 % must be measurable."""
 
 AUTHENTIC = "authentic"
 LFW, DFDC, SWAPS, GENERATED = "lfw", "dfdc", "swaps", "generated"
@@ -40,9 +40,9 @@ LFW, DFDC, SWAPS, GENERATED = "lfw", "dfdc", "swaps", "generated"
 class EvalBatch:
     """Files that are measured together.
 
-    `query_photo_of` gives for a row's path the file below `photos.root` that shows the depicted
-    person in another authentic photo, where there is one. `scenes`: the faces in it are authentic,
-    only detectors of whole images are asked.
+    `query_photo_of` maps a row's path to a file below `photos.root` with another authentic photo of
+    the depicted person, if there is one. `scenes`: the faces are authentic, so only whole-image
+    detectors are run.
     """
 
     name: str
@@ -59,7 +59,7 @@ def is_full_data_folder(data: Path) -> bool:
 
 
 def eval_batches(options: EvalOptions, folder: Path) -> Iterator[EvalBatch]:
-    """One after the other; forgeries are kept below `folder`."""
+    """The batches in order; forgeries are stored below `folder`."""
     data, photos = options.data, options.limit or PHOTOS
     faces = lfw_faces(data, "report")
     for family in (AUTHENTIC, *ALL_FAMILIES):
@@ -105,7 +105,7 @@ def _lfw(
 def _written(
     faces: LfwPhotographs, family: str, *, photos: int, options: EvalOptions, folder: Path
 ) -> Iterator[tuple[ManifestRow, str | None]]:
-    """Every picture as a file, with its row and the photo to ask with."""
+    """Write every picture as a file; returns its row and its query photo."""
     (folder / family).mkdir(parents=True, exist_ok=True)
     drawn = np.random.default_rng(options.seed).permutation(len(faces.paths))
     indices = drawn[: photos * (2 if family == AUTHENTIC else 1)].tolist()
@@ -125,7 +125,7 @@ def _written(
 def _picture(
     faces: LfwPhotographs, index: int, family: str, *, seed: int
 ) -> tuple[np.ndarray, int, tuple[int, ...]] | None:
-    """Pixels, the photo of the person depicted, and photos that are not to be asked with."""
+    """Pixels, the photo of the depicted person, and photos that must not be the query."""
     if family == AUTHENTIC:
         return faces.read(index), index, (index,)
     rng = np.random.default_rng([seed, ALL_FAMILIES.index(family), index])
@@ -151,7 +151,7 @@ def _row(faces: LfwPhotographs, family: str, index: int, depicts: int) -> Manife
 
 
 def _write(pixels: np.ndarray, path: Path, quality: int) -> None:
-    # Without the forgeries' mark, on purpose: these files must differ in pixels alone.
+    # The forgery watermark is omitted on purpose: these files must differ in pixels only.
     blue_first = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     if not cv2.imwrite(str(path), blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality]):
         raise OSError(f"cannot write {path}")
@@ -174,9 +174,10 @@ def _dfdc(data: Path, *, pairs: int) -> EvalBatch:
 
 
 def real_swaps(data: Path, *, photos: int, seed: int) -> EvalBatch:
-    """Asked for is whom a picture depicts, by the first other authentic photo of the person.
+    """Real swaps; the query is the first other authentic photo of the depicted person.
 
-    Another frame of the same clip is no other photo: beside it everything looks authentic.
+    Another frame of the same clip does not count as another photo: compared with it everything
+    looks authentic.
     """
     found = load(data / "deepfakes" / "swaps.csv").sample(photos, seed)
     authentic = [row for row in found.rows if row.label == "real"]

@@ -1,4 +1,4 @@
-"""Everyone's answers to all pictures side by side, and the columns that they are read in."""
+"""Logits of all systems on all pictures, and the columns in which they are evaluated."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.datasets.manifest import ManifestRow
-from evals.suites.detector_table.asking import BatchLogits
+from evals.suites.detector_table.batch_scoring import BatchLogits
 from evals.suites.detector_table.samples import DFDC, GENERATED, LFW, SWAPS
 from tools.forge.forgery import FAMILIES, HELD_OUT_FAMILIES, SCENE_FAMILIES
 from tools.training.data.forgery_pool import HELD_OUT_FAMILY
@@ -19,8 +19,8 @@ UNSEEN_FAMILIES = (HELD_OUT_FAMILY, *HELD_OUT_FAMILIES)
 class ScoreTable:
     """n pictures: `labels` True is forged; `families` "" is authentic; `places` are (batch, row).
 
-    `logits` (n,) by everyone's name, `bands` (n, 2) by that of fusion. `persons` are the names of
-    whose face a row shows and whose body, "" where nobody knows.
+    `logits` (n,) by system, `bands` (n, 2) by fused score. `persons` are the persons whose face and
+    whose body a row shows, "" if unknown.
     """
 
     ids: np.ndarray
@@ -38,7 +38,7 @@ class ScoreTable:
 
     @classmethod
     def of(cls, answers: Sequence[BatchLogits]) -> "ScoreTable":
-        """All batches one below the other; who was not asked in one has NaN there."""
+        """All batches concatenated; a system not run on a batch has NaN there."""
         rows = [(batch, row) for batch in answers for row in batch.measured.rows]
         names = dict.fromkeys(name for batch in answers for name in batch.logits)
         return cls(
@@ -70,7 +70,7 @@ def _column(
 
 
 def group_of(row: ManifestRow) -> str:
-    """What a bootstrap draws: the person whose photo it was, else the original."""
+    """Bootstrap unit: the person of the photo, otherwise the original."""
     return row.body_id or row.depicted_id or row.source_video or row.path
 
 
@@ -82,7 +82,7 @@ def _family(row: ManifestRow, source: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """Forgeries of some families against authentic pictures of their source: rows of the sheet.
+    """Forgeries of some families against authentic pictures of their source, as rows of the table.
 
     `scenes`: the faces are authentic.
     """
@@ -95,7 +95,7 @@ class Column:
 
 
 def columns(sheet: ScoreTable) -> list[Column]:
-    """A column a family, in the order of the sources."""
+    """One column per family, in the order of the sources."""
     found = []
     for source in (LFW, DFDC, SWAPS, GENERATED):
         of_source = sheet.families[(sheet.sources == source) & sheet.labels]
@@ -106,7 +106,7 @@ def columns(sheet: ScoreTable) -> list[Column]:
 
 
 def column(sheet: ScoreTable, name: str, source: str, families: tuple[str, ...]) -> Column:
-    """These families' forgeries, and the authentic pictures that belong beside them."""
+    """The forgeries of these families, and the authentic pictures to compare them with."""
     fakes = (sheet.sources == source) & np.isin(sheet.families, families)
     beside = (sheet.sources == source) & ~sheet.labels
     if source == SWAPS:
@@ -116,13 +116,13 @@ def column(sheet: ScoreTable, name: str, source: str, families: tuple[str, ...])
 
 
 def _shown_in(sheet: ScoreTable, fakes: np.ndarray) -> np.ndarray:
-    """Rows of persons whose face or body some fakes show: their own sources and targets."""
+    """Rows of persons whose face or body appears in some fakes: their own sources and targets."""
     seen = {name for at in np.flatnonzero(fakes) for name in sheet.persons[at]}
     return np.array([bool(seen & set(persons)) for persons in sheet.persons], bool)
 
 
 def summary_columns(sheet: ScoreTable) -> list[Column]:
-    """The few columns that say most: families known and not, scenes, and what others made."""
+    """The pooled columns: seen and unseen families, scenes, and forgeries by others."""
     return [it for it in _summary(sheet) if sheet.labels[it.rows].any()]
 
 

@@ -1,21 +1,21 @@
-"""Every detector against every family of forgeries: the table, and how well it is calibrated.
+"""Benchmark table: every detector on every family of forgeries, with calibration.
 
-Rows: the heads in all their ways (linear, neighbours for k = 1, 3, 5, 9; whole images also in the
-preprocessing of UniFD's authors), every set of prompts, every detector on the shelf, classifiers
-of transformers, the chat model where `UNMASK_VLM` names one, what a closer look adds, and the
-rule's probability of forgery without and with a query, an authentic photo of the person depicted.
+Rows: the heads in all variants (linear, neighbours for k = 1, 3, 5, 9; whole images also with the
+preprocessing of UniFD's authors), every set of prompts, every installed detector, classifiers from
+transformers, the chat model if `UNMASK_VLM` names one, the rerank scores, and the rule's
+probability of forgery without and with a query (an authentic photo of the depicted person).
 
-Columns: the forge's families on LFW's validation persons, scenes for detectors of whole images
-alone; DFDC; real swaps by method, a handful of correlated frames; generated faces by generator.
-Only persons and originals of the reporting half: detectors are calibrated on the other
-(`tools.training.calibration.detectors`). `nearness` says of each cell whether the detector, or the
-encoder below it, learnt that family, knew the source but not the family, or nothing of either.
+Columns: the forge's families on LFW's validation persons (scenes for whole-image detectors only);
+DFDC; real swaps by method, a handful of correlated frames; generated faces by generator. Uses only
+persons and originals of the reporting half: detectors are calibrated on the other half
+(`tools.training.calibration.detectors`). `nearness` states for each cell whether the detector, or
+the encoder below it, was trained on that family, on the source but not the family, or on neither.
 
-Figures: AUC, AP, EER; accuracy on authentic and forged pictures apart at the detector's own
-calibrated p = 0.5; 95 % bootstrap over persons or originals. Of the calibrated: ECE, Brier score,
-and what their bands decide. Fusion is held against every single detector.
+Figures: AUC, AP, EER; accuracy on authentic and on forged pictures at the detector's own calibrated
+p = 0.5; 95 % bootstrap over persons or originals. For calibrated detectors also ECE, Brier score,
+and decision rates of their bands. Fusion is compared with every single detector.
 
-Does not show: generators of today, other compressions, or groups of people.
+Does not show: current generators, other compressions, or groups of people.
 """
 
 import tempfile
@@ -30,7 +30,7 @@ from evals.runs import samples
 from evals.suites.detection.figures import figures_of
 from evals.suites.detection.scores import peer_scores
 from evals.suites.detection.systems import System, build_systems
-from evals.suites.detector_table.asking import BatchLogits, score_batch
+from evals.suites.detector_table.batch_scoring import BatchLogits, score_batch
 from evals.suites.detector_table.calibration import POOLED, calibration_by_source
 from evals.suites.detector_table.detector_list import DetectorSet, below, evaluated_detectors
 from evals.suites.detector_table.fusion import FUSED_ALONE
@@ -47,7 +47,7 @@ Cells = dict[tuple[str, str], dict[str, object]]
 
 
 def evaluate_all(options: EvalOptions) -> dict[str, object]:
-    """The table and all that belongs to it; samples and pictures go to the output."""
+    """The table and everything that belongs to it; writes samples and pictures to the output."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.output or Path(temporary)) / "home" / "forged"
         everyone = evaluated_detectors(load_models().settings)
@@ -104,7 +104,7 @@ def _told(
 def _cells(
     sheet: ScoreTable, rows: Sequence[System], shown: Sequence[Column], *, seed: int
 ) -> Cells:  # fmt: skip
-    """Figures of everyone who was asked in a column, and how near it was to what they learnt."""
+    """Figures of every system in a column, and how close the column is to its training data."""
     found = {}
     for column in shown:
         labels, groups = sheet.labels[column.rows], sheet.groups[column.rows]
@@ -122,7 +122,7 @@ def _cells(
 def _tabled(
     cells: Cells, rows: Sequence[System], shown: Sequence[Column], figure: str
 ) -> dict[str, dict[str, object]]:
-    """One figure with its intervals: a row a system, a column a family; without empty rows."""
+    """One figure with intervals: a row per system, a column per family; without empty rows."""
     found: dict[str, dict[str, object]] = {}
     for system in rows:
         for column in shown:
@@ -154,7 +154,8 @@ def _counts(answers: Sequence[BatchLogits], sheet: ScoreTable, column: Column) -
 def _write(
     sheet: ScoreTable, rows: Sequence[System], shown: Sequence[Column], options: EvalOptions
 ) -> None:
-    """Authentic pictures once for every column that they stand in, so that columns compare."""
+    """Write authentic pictures once per column that contains them, so that columns can be
+    compared."""
     keep = samples.SampleWriter(options.output)
     for column in shown:
         for row in column.rows:
@@ -169,7 +170,7 @@ def _write(
 
 
 def _scores(rows: Sequence[System], row: int) -> Iterator[tuple[str, float]]:
-    """Six digits each: some thousand lines hold some dozen of them."""
+    """Six digits each: thousands of lines hold dozens of scores."""
     for system in rows:
         value = float(system.logits[row])
         if np.isfinite(value):

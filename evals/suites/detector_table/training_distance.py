@@ -1,4 +1,5 @@
-"""How near pictures are to what a detector learnt from: a figure means little without it."""
+"""How close test pictures are to a detector's training data, without which its figures mean
+little."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,10 +17,10 @@ _OTHER_NAMES = {"video_deepfake": DFDC}
 
 @dataclass(frozen=True, slots=True)
 class TrainingFamilies:
-    """The families of forgeries that a detector, or the encoder below it, was trained on.
+    """The forgery families on which a detector, or the encoder below it, was trained.
 
-    `ours`: on photographs of LFW's training people, forged by our forge. Then the forge's other
-    families are left out; for a detector of other sources everything here is of another source.
+    `ours`: forged by our forge on photographs of LFW's training people; the forge's other families
+    are then held out. For a detector trained on other sources, everything here is another source.
     """
 
     families: frozenset[str]
@@ -30,7 +31,7 @@ class TrainingFamilies:
 
 
 POCKET_FAMILIES = TrainingFamilies(frozenset({*FAMILIES, DFDC} - {HELD_OUT_FAMILY}), ours=True)
-"""The pocket encoder, its heads and the words that it knows."""
+"""The pocket encoder, its heads and its prompts."""
 
 NO_SHARED_FAMILIES = TrainingFamilies(frozenset(), ours=False)
 
@@ -38,9 +39,9 @@ NO_SHARED_FAMILIES = TrainingFamilies(frozenset(), ours=False)
 def read_training_families(
     settings: Mapping[str, Any] | None, *, below: TrainingFamilies | None
 ) -> TrainingFamilies | None:
-    """What `detector.json` says in its `families`; None where it does not say.
+    """The `families` entry of `detector.json`; None if there is none.
 
-    `below` is what the encoder knows whose features, or weights, the detector began with.
+    `below` are the families of the encoder on whose features, or weights, the detector is based.
     """
     said = (settings or {}).get("families")
     if said is None:
@@ -56,7 +57,7 @@ def _names(said: object) -> Iterable[str]:
 def training_overlap(
     training_families: TrainingFamilies | None, *, family: str, source: str
 ) -> TrainingOverlap:
-    """Of the pictures of one family and source; `source` "lfw" is where our forge was at work."""
+    """Overlap for the pictures of one family and source; `source` "lfw" means our forge."""
     if training_families is None:
         return "not said"
     if family in training_families.families:

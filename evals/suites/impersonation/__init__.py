@@ -1,1 +1,1 @@
-"""The whole job: the impersonations of a person, ranked."""
+"""The full search: a person's impersonations, ranked."""

@@ -1,13 +1,13 @@
-"""From answers to figures: how well lists rank the impersonations, and what goes wrong.
+"""Figures of ranked search results: mAP with oracles, other rankings, verdicts and failures.
 
-Every figure is a mean over the persons asked for, its interval a bootstrap over them. A list is
-ordered by a value of its pictures; equals are ordered by name, so that nothing depends on chance.
+Every figure is a mean over the queried persons with a bootstrap interval over them. A list is
+sorted by a value of its pictures; ties are broken by name, so that results are deterministic.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from evals.suites.impersonation.answers import RankedImage, SearchResult
+from evals.suites.impersonation.search_results import RankedImage, SearchResult
 from tools.metrics import (
     average_precision,
     interval,
@@ -25,7 +25,7 @@ Order = Callable[[RankedImage], float]
 Measure = Callable[[Sequence[bool], int], float]
 
 FILTER_AT = 0.5
-"""Of P(same person) at even odds: where a likelihood ratio begins to speak for the person."""
+"""Threshold of P(same person) at even odds: above it the likelihood ratio favours the person."""
 
 
 def _known(probability: float | None) -> float:
@@ -38,16 +38,17 @@ def _product(it: RankedImage) -> float:
 
 
 def _filtered(it: RankedImage) -> float:
-    """Who passes the filter is ranked by forgery, the others follow by likeness."""
+    """Pictures that pass the identity filter are ranked by forgery, the others follow by
+    similarity."""
     same = _known(it.same)
     return 2.0 + _known(it.fake) if same >= FILTER_AT else same
 
 
 ORDERS: Mapping[str, Order] = {
     "mAP": lambda it: -it.rank,
-    # Ranked by identity among true forgeries: what retrieval alone would reach.
+    # Ranked by identity among true forgeries: the ceiling of retrieval alone.
     "mAP_oracle_detector": lambda it: _known(it.same) if "forgery" in it.kind else -1.0,
-    # Ranked by forgery among files that truly depict the person: what detection alone would reach.
+    # Ranked by forgery among files that truly depict the person: the ceiling of detection alone.
     "mAP_oracle_retrieval": lambda it: _known(it.fake) if _depicted(it) else -1.0,
 }
 
@@ -68,7 +69,7 @@ MEASURES: Mapping[str, Measure] = {
     "mrr": reciprocal_rank,
 }
 
-# What a verdict on a forgery of the person means for the search.
+# Outcome of each verdict on a forgery of the person.
 _OUTCOMES: Mapping[Verdict, str] = {
     "impersonation": "correct",
     "inconclusive": "inconclusive",
@@ -85,16 +86,16 @@ def _depicted(it: RankedImage) -> bool:
 
 
 def flags(answer: SearchResult, order: Order) -> list[bool]:
-    """Which places of a list hold what is relevant, best first."""
+    """Relevance (bool) along a list, best first."""
     ordered = sorted(answer.judged, key=lambda it: (-order(it), it.tie))
     return [it.relevant for it in ordered]
 
 
 def average_precisions(answers: Sequence[SearchResult], order: Order) -> list[float]:
-    """The average precision of every answer; NaN where nothing was to be found.
+    """The average precision of every search; NaN if there is nothing to find.
 
-    With perfect retrieval and no authentic photo of the person, nothing is left to tell apart:
-    that is no ceiling of a detector, and NaN too.
+    Also NaN for perfect retrieval without an authentic photo of the person: with nothing to
+    separate, this is no ceiling for a detector.
     """
     if order is ORDERS["mAP_oracle_retrieval"]:
         return [_detected(one) for one in answers]
@@ -124,9 +125,9 @@ def summary(name: str, values: Sequence[float], *, seed: int) -> dict[str, objec
 
 
 def fusions(answers: Sequence[SearchResult], *, seed: int) -> dict[str, object]:
-    """Our rule beside the obvious ways to make one list of two probabilities.
+    """Our rule compared with simple ways to combine two probabilities into one list.
 
-    The differences are of our rule to each of the others, query by query.
+    Differences are our rule minus each of the others, query by query.
     """
     ours = average_precisions(answers, FUSIONS["whole_rule"])
     found: dict[str, object] = {}
@@ -141,14 +142,14 @@ def fusions(answers: Sequence[SearchResult], *, seed: int) -> dict[str, object]:
 def gain(
     answers: Sequence[SearchResult], ours: Sequence[float], theirs: Sequence[float], *, seed: int
 ) -> dict[str, object]:
-    """By how much our mean exceeds another's over the same persons, and how likely by chance."""
+    """Difference of our mean to another's over the same persons, and its p-value."""
     persons = [one.person for one in answers]
     found = paired_difference(mean, persons, [ours], [theirs], seed=seed)
     return {"ours_more_by": found.value, "ours_more_by_95": (found.low, found.high), "p": found.p}
 
 
 def outcomes(answers: Sequence[SearchResult]) -> dict[str, object]:
-    """Verdicts by what the file really is, as seen from each query."""
+    """Verdicts by the true kind of file, over all queries."""
     table: dict[str, Counter[str]] = defaultdict(Counter)
     by_family: dict[str, Counter[str]] = defaultdict(Counter)
     bodies: Counter[str] = Counter()
@@ -177,9 +178,9 @@ def _share(verdicts: Counter[str]) -> float:
 
 
 def failures(answers: Sequence[SearchResult]) -> dict[str, dict[str, int]]:
-    """What became of the forgeries of the persons asked for, by method: counts of five outcomes.
+    """Outcomes of the queried persons' forgeries, by method: counts of five outcomes.
 
-    *not retrieved*: taken for another person, or too unlike to be looked at; *ranked as real*:
+    *not retrieved*: taken for another person, or too dissimilar to be examined; *ranked as real*:
     called genuine, or a copy of the query.
     """
     table: dict[str, Counter[str]] = defaultdict(Counter)

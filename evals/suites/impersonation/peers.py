@@ -1,20 +1,20 @@
-"""Another system's lists over the very same gallery, beside ours."""
+"""Compare another system's ranked lists with ours, on the same gallery."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evals.runs.peers import align_scores, read_rankings
-from evals.suites.impersonation.answers import SearchResult
 from evals.suites.impersonation.figures import MEASURES, ORDERS, average_precisions, gain, summary
+from evals.suites.impersonation.search_results import SearchResult
 from tools.metrics import average_precision
 
 
 def compare_with_peer(
     made: Sequence[SearchResult], gallery: Sequence[str], file: Path, *, seed: int
 ) -> dict[str, object]:
-    """Its figures and by how much ours are better; what it did not list counts as missed.
+    """Its figures and our advantage; pictures it did not list count as missed.
 
-    `file` holds query,path,score; a query is called by its (first) photo.
+    `file` holds query,path,score; a query is named by its (first) photo.
     """
     rankings = read_rankings(file)
     lists = [rankings.get(one.photos[0], {}) if one.photos else {} for one in made]
@@ -34,7 +34,7 @@ def compare_with_peer(
 
 
 def flags(answer: SearchResult, ranking: Mapping[str, float], gallery: Sequence[str]) -> list[bool]:
-    """Which places of the list hold what is relevant, best first; equals are ordered by name."""
+    """Relevance (bool) along the list, best first; ties are broken by name."""
     relevant = {it.id for it in answer.judged if it.relevant} | {it.id for it in answer.missed}
     scores = align_scores(ranking, gallery).values
     listed = sorted((-score, name) for name, score in zip(gallery, scores, strict=True)

@@ -1,4 +1,4 @@
-"""Pictures of a search for impersonations: what went wrong, to look at, and the counts of it."""
+"""Plots of an impersonation run: galleries of errors, verdict counts and means."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 
 from evals.protocol.protocol import RELEVANT
-from evals.suites.impersonation.answers import RankedImage, SearchResult
 from evals.suites.impersonation.figures import FUSIONS, ORDERS, average_precisions, failures
+from evals.suites.impersonation.search_results import RankedImage, SearchResult
 from tools.metrics import interval, mean
 from tools.verdict.rule import VERDICTS
 
 Reader = Callable[[str], np.ndarray]
-"""From a file's name to its picture, uint8 RGB."""
+"""Maps a file name to its picture, uint8 RGB."""
 Pairs = Sequence[tuple[SearchResult, RankedImage]]
 
 SIDE_PX = 160
@@ -28,7 +28,7 @@ NAMES: Mapping[str, str] = {
 
 
 def false_alarms(made: Sequence[SearchResult]) -> Pairs:
-    """What is no impersonation but was called one, the highest ranked first."""
+    """Pictures wrongly called impersonation, highest ranked first."""
     wrong = [
         (one, it)
         for one in made
@@ -39,7 +39,7 @@ def false_alarms(made: Sequence[SearchResult]) -> Pairs:
 
 
 def taken_for_real(made: Sequence[SearchResult]) -> Pairs:
-    """Impersonations that were called something else than uncertain, the lowest ranked first."""
+    """Impersonations with another decided verdict, lowest ranked first."""
     lost = [
         (one, it)
         for one in made
@@ -54,7 +54,7 @@ def draw(made: Sequence[SearchResult], read: Reader, output: Path | None, *, see
     if output is None:
         return
     for name, pairs, title in (
-        ("false-alarms", false_alarms(made), "Called impersonation, and not one"),
+        ("false-alarms", false_alarms(made), "Wrongly called impersonation"),
         ("missed", taken_for_real(made), "Impersonations called something else"),
     ):
         _gallery(output, name, pairs, read, title=title)
@@ -64,7 +64,7 @@ def draw(made: Sequence[SearchResult], read: Reader, output: Path | None, *, see
 
 
 def _gallery(folder: Path, name: str, pairs: Pairs, read: Reader, *, title: str) -> None:
-    from evals.pictures.failures import Failure, gallery
+    from evals.plots.failures import Failure, gallery
 
     shown = [
         Failure(
@@ -75,14 +75,14 @@ def _gallery(folder: Path, name: str, pairs: Pairs, read: Reader, *, title: str)
         for place, (one, it) in enumerate(pairs[:MOST])
     ]
     caption = (
-        "Left the query photo, right the picture of the gallery: its rank, its verdict, and what "
+        "Left: the query photo. Right: the gallery picture with its rank, its verdict, and what "
         "it really is."
     )
     gallery(folder, name, shown, title=title, caption=caption, total=len(pairs), most=MOST)
 
 
 def _square(pixels: np.ndarray) -> np.ndarray:
-    """The middle of a picture (SIDE_PX, SIDE_PX, 3)."""
+    """The central square of a picture, (SIDE_PX, SIDE_PX, 3)."""
     height, width = pixels.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -91,7 +91,7 @@ def _square(pixels: np.ndarray) -> np.ndarray:
 
 
 def _verdicts(made: Sequence[SearchResult], folder: Path) -> None:
-    from evals.pictures.matrix import confusion
+    from evals.plots.matrix import confusion
 
     rows = sorted({it.kind for one in made for it in one.judged})
     counts = [
@@ -101,12 +101,12 @@ def _verdicts(made: Sequence[SearchResult], folder: Path) -> None:
     ]  # fmt: skip
     confusion(
         folder, "verdicts", np.array(counts).reshape(len(rows), len(VERDICTS)), rows=rows,
-        columns=VERDICTS, title="Verdicts by what a file is to the query",
+        columns=VERDICTS, title="Verdicts by the file's relation to the query",
     )  # fmt: skip
 
 
 def _failures(made: Sequence[SearchResult], folder: Path) -> None:
-    from evals.pictures.matrix import confusion
+    from evals.plots.matrix import confusion
 
     table = failures(made)
     columns = [*table.pop("all methods")]
@@ -116,13 +116,13 @@ def _failures(made: Sequence[SearchResult], folder: Path) -> None:
             len(table), len(columns)
         ),
         rows=[*table], columns=[name.replace("_", " ") for name in columns],
-        title="What became of the impersonations", row_label="made by",
-        column_label="what became of it",
+        title="Outcomes of the impersonations", row_label="method",
+        column_label="outcome",
     )  # fmt: skip
 
 
 def _means(made: Sequence[SearchResult], folder: Path, *, seed: int) -> None:
-    from evals.pictures.bars import Bar, bars
+    from evals.plots.bars import Bar, bars
 
     orders = {**ORDERS, **{name: order for name, order in FUSIONS.items() if name in NAMES}}
     shown = []
@@ -131,5 +131,5 @@ def _means(made: Sequence[SearchResult], folder: Path, *, seed: int) -> None:
         shown.append(Bar(NAMES[name], mean(values), *interval(values, seed=seed)))
     bars(
         folder, "means", shown, title=f"Mean average precision · {len(made):,} queries", axis="mAP",
-        caption="Oracles know the answer of the other stage; the rest are ways to make one list.",
+        caption="Oracles know the true result of the other stage; the rest are rankings.",
     )  # fmt: skip

@@ -1,18 +1,19 @@
-"""Does Unmask find the impersonations of a person? The whole job, on persons never seen.
+"""Does Unmask find the impersonations of a person? The full search, on unseen persons.
 
-Protocol: `evals.protocol`. On the project's own data the collection is casework: photos, forgeries
-by our forge and copies, of persons who fitted nothing, searched by the application itself; its
-figures say how the job holds together, not how it fares against any particular generator. Any other
-data set with identities is measured and searched by the same rule, one face a picture, a frame of a
-video being a picture. `--limit` caps the queries of the casework, the rows of a data set.
+Protocol: `evals.protocol`. On the project's own data the collection is a benchmark of photos,
+forgeries by our forge and copies, of persons used for no fitting, searched by the application
+itself; its figures show how the parts work together, not the performance on any particular
+generator. Any other data set with identities is measured and searched by the same rule, with one
+face per picture; a video frame counts as a picture. `--limit` caps the queries of the benchmark, or
+the rows of a data set.
 
-*oracle detector*: ranked by the identity probability among true forgeries (what retrieval alone
-would reach); *oracle retrieval*: ranked by the forgery probability among files that truly depict
-the person (what detection alone would reach). Another system's lists (`--peer NAME=FILE`, columns
-query,path,score) are held against the same gallery.
+*oracle detector*: ranked by the identity probability among true forgeries (the ceiling of retrieval
+alone); *oracle retrieval*: ranked by the forgery probability among files that truly depict the
+person (the ceiling of detection alone). Another system's lists (`--peer NAME=FILE`, columns
+query,path,score) are evaluated on the same gallery.
 
-Does not show: near-duplicates in the collection beyond those of the query photos, which are left
-out of a data set; nor how lists change with another prevalence.
+Does not show: the effect of near-duplicates in the collection other than those of the query photos
+(which are removed from data sets); nor of another prevalence.
 """
 
 import tempfile
@@ -25,8 +26,7 @@ from evals.protocol.data import prepare_dataset
 from evals.protocol.duplicates import near_duplicates
 from evals.protocol.protocol import build_plan
 from evals.runs.samples import SampleWriter
-from evals.suites.impersonation.answers import SearchResult, run_queries
-from evals.suites.impersonation.casework import is_casework_source, run_casework
+from evals.suites.impersonation.benchmark import is_casework_source, run_casework
 from evals.suites.impersonation.figures import (
     FUSIONS,
     MEASURES,
@@ -40,17 +40,18 @@ from evals.suites.impersonation.figures import (
 )
 from evals.suites.impersonation.peers import compare_with_peer
 from evals.suites.impersonation.pictures import Reader, draw
+from evals.suites.impersonation.search_results import SearchResult, run_queries
 from tools.errors import SetupError
 from tools.media.images import read_photo
 from tools.metrics import mean
 
 REFERENCES = 1
-"""Photos a query has on a data set; 3 and 5 are usual too."""
+"""Query photos per person on a data set; 3 and 5 are also usual."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Searched:
-    """All answers, the gallery's files by name, figures of this kind of data, how to see a file."""
+    """All results, the gallery's files by name, data-specific figures, and a picture reader."""
 
     answers: Sequence[SearchResult]
     gallery: Sequence[str]
@@ -59,7 +60,7 @@ class _Searched:
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Figures of the lists, of what became of every kind of file, and of other systems' lists."""
+    """Figures of the lists, of the outcomes by kind of file, and of other systems' lists."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.output or Path(temporary)
         searched = (
@@ -105,7 +106,7 @@ def _on_data(options: EvalOptions) -> _Searched:
     )  # fmt: skip
     if not how.questions:
         raise SetupError(
-            f"nobody in {str(options.data)!r} has both a photo and a forgery; "
+            f"no person in {str(options.data)!r} has both a photo and a forgery; "
             "to measure faces alone run `python -m evals run retrieval`"
         )
     places = {row.path: index for index, row in enumerate(measured.rows)}
@@ -127,7 +128,7 @@ def _prevalence(made: Sequence[SearchResult], gallery: int) -> dict[str, object]
 
 
 def _keep(made: Sequence[SearchResult], output: Path | None) -> None:
-    """One sample a query: every measure, by our order and by the others."""
+    """Write one sample per query: every measure, for our order and the others."""
     samples = SampleWriter(output)
     for one in made:
         ours = flags(one, ORDERS["mAP"])

@@ -1,1 +1,1 @@
-"""Words that want to be obeyed, through the real parts."""
+"""Prompt injection: hostile text in every input, through the real pipeline."""

@@ -1,1 +1,1 @@
-"""What detectors know of who somebody is."""
+"""Identity leakage: identity information in the detectors' features."""

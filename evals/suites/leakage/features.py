@@ -1,4 +1,4 @@
-"""What the suite `leakage` reads persons off: features, detectors' scores, and references."""
+"""Features probed by the suite `leakage`: detectors' inputs, scores, and references."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ BATCH = 32
 
 
 def features_of(measured: MeasuredDataset) -> dict[str, np.ndarray]:
-    """Each kind of features (n, d) by its name; all pictures must show a face.
+    """Each kind of features (n, d) by name; all pictures must show a face.
 
-    The face embedding is made to name persons and grey pixels are what needs no network: the
-    upper and the lower reference. A detector's score that is missing somewhere is left out, as
-    it cannot be compared.
+    The face embedding is trained to identify persons and grey pixels need no network: they are the
+    upper and lower reference. A detector score missing for any picture is left out, since it cannot
+    be compared.
     """
     found = {
         "face embedding": measured.embeddings,
@@ -40,7 +40,8 @@ def features_of(measured: MeasuredDataset) -> dict[str, np.ndarray]:
 
 
 def project_out(features: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """Features (n, d) less their part along a direction (d,): what a linear score cannot see."""
+    """Features (n, d) with their component along a direction (d,) removed: what a linear score
+    ignores."""
     unit = direction / np.linalg.norm(direction)
     left: np.ndarray = features - np.outer(features @ unit, unit)
     return left
@@ -66,7 +67,7 @@ def _pixels(measured: MeasuredDataset) -> np.ndarray:
 
 
 def _other_encoders(measured: MeasuredDataset) -> dict[str, np.ndarray]:
-    """Features of other profiles' encoders that are on this machine, as their makers left them."""
+    """Features of other profiles' encoders on this machine, with their original preprocessing."""
     settings = Settings.load()
     found = {}
     for profile, rows in PROFILES.items():

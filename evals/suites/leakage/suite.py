@@ -1,15 +1,16 @@
-"""How much of who somebody is can be read off what the detectors look at?
+"""How much identity information do the detectors' features contain?
 
-A detector that knows persons may call a forgery by whom it shows (implicit identity leakage,
-CADDM, CVPR 2023). The probe: a linear layer learns to name persons from frozen features, on some
-sources of each person, and is tested on the others; once on authentic pictures, once on forged
-ones. Rows of a `train` split are left out: the embedder and the encoder may have learnt to tell
-those persons apart. Beside it: chance, small grey pixels (what needs no network), the face
-embedding (made to name persons), and another profile's encoder where its checkpoint is there.
+A detector that recognises persons may call a forgery by the person it shows (implicit identity
+leakage, CADDM, CVPR 2023). Linear probes learn to identify persons from frozen features, on some
+sources of each person, and are tested on the others; once on authentic pictures, once on forged
+ones. Rows of a `train` split are left out: the embedder and the encoder may have been trained to
+separate those persons. References: chance, small grey pixels (no network needed), the face
+embedding (trained to identify persons), and another profile's encoder if its checkpoint is
+installed.
 
-Does not show: that a detector uses what can be read off; nor what a reader with more than one
-layer finds. Pictures of one person often share an occasion or a photographer: where sources are
-not known every picture counts as its own, and figures are too high for all rows alike.
+Does not show: that a detector uses this information; nor what a nonlinear probe finds. Pictures of
+one person often share an occasion or a photographer: if sources are unknown every picture counts as
+its own source, and figures are too high for all rows alike.
 """
 
 from collections import defaultdict
@@ -21,7 +22,7 @@ import numpy as np
 from evals.datasets import load
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
-from evals.pictures.bars import Bar, bars
+from evals.plots.bars import Bar, bars
 from evals.protocol.measured import MeasuredDataset, measure_dataset
 from evals.protocol.probes import cross_val_predict_proba
 from evals.runs.samples import SampleWriter
@@ -30,7 +31,7 @@ from evals.suites.leakage.features import features_of
 from tools.errors import SetupError
 from tools.metrics import grouped_interval, mean
 
-FEWEST_IMAGES, MOST_IMAGES = 4, 20  # of a person, from two sources at least
+FEWEST_IMAGES, MOST_IMAGES = 4, 20  # per person, from at least two sources
 MOST_PERSONS = 40
 SIDES = (("real", "depicted_id"), ("fake", "depicted_id"), ("fake", "body_id"))
 _TITLES = {
@@ -42,7 +43,7 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentityLeakage:
-    """How well persons are named from one kind of features: right or not, picture by picture."""
+    """How well persons are identified from one kind of features: correct or not, by picture."""
 
     name: str
     right: np.ndarray
@@ -50,7 +51,7 @@ class IdentityLeakage:
 
     @property
     def top1(self) -> float:
-        """Share of pictures whose person is named."""
+        """Share of pictures whose person is identified."""
         return mean(self.right)
 
     @property
@@ -60,13 +61,13 @@ class IdentityLeakage:
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Name persons from each kind of features; the figures, top-1 with intervals over persons."""
+    """Identify persons from each kind of features; top-1 with intervals over persons."""
     known = evaluation_rows(load(options.data, options.layout))
     manifest = sample_persons(known, options.limit, seed=options.seed)
     if not manifest.rows:
         raise SetupError(
             f"no two persons with {FEWEST_IMAGES} pictures from two sources in "
-            f"{str(options.data)!r}: leakage needs data that says who is shown"
+            f"{str(options.data)!r}: leakage needs data with identities"
         )
     measured = measure_dataset(manifest, replace(options, limit=None))
     figures: dict[str, object] = {**known.notes, "skipped files": len(measured.skipped)}
@@ -84,7 +85,7 @@ def _side(
     if column == "body_id" and all(
         measured.rows[row].body_id == measured.rows[row].depicted_id for row in rows
     ):
-        rows = []  # nobody else underneath: the same question again
+        rows = []  # same persons as before: the same question again
     persons = [str(getattr(measured.rows[row], column)) for row in rows]
     if len(set(persons)) < 2:
         return {"persons": len(set(persons)), "images": len(persons)}
@@ -103,7 +104,7 @@ def _side(
 def measure_leakage(
     name: str, features: np.ndarray, persons: Sequence[str], sources: Sequence[str], *, seed: int
 ) -> IdentityLeakage:
-    """Have a linear layer name the person of each row of features (n, d)."""
+    """Identify the person of each row of features (n, d) with linear probes."""
     said = cross_val_predict_proba(features, persons, sources=sources, seed=seed).predicted
     truth = np.asarray(persons)
     return IdentityLeakage(name, (said == truth).astype(float), truth)
@@ -129,7 +130,7 @@ def _keep(
     side: tuple[str, str],
     options: EvalOptions,
 ) -> None:
-    """Samples, and bars of top-1."""
+    """Write samples, and bars of top-1."""
     samples, title = SampleWriter(options.output), _TITLES[side]
     for place, name in enumerate(pictures.ids):
         values: Mapping[str, float | None] = {it.name: float(it.right[place]) for it in leaks}
@@ -140,10 +141,10 @@ def _keep(
         f"leakage_{title.replace(', ', '_').replace(' ', '_')}",
         [Bar(it.name, it.top1, *it.interval) for it in leaks],
         title=f"Who is it? ({title}: {persons} persons, {len(pictures)} pictures)",
-        axis="share of pictures whose person a linear layer names",
+        axis="share of pictures whose person a linear probe identifies",
         references={"chance": 1 / persons},
-        caption="The higher, the more of a person's identity can be read off. 95 % intervals over "
-        "persons. High is no proof that a detector uses it.",
+        caption="Higher means more identity information. 95 % intervals over "
+        "persons. A high value does not prove that a detector uses it.",
     )
 
 
@@ -151,12 +152,12 @@ def _keep(
 
 
 def sources_of(rows: Sequence[ManifestRow]) -> list[str]:
-    """Where each picture comes from: the clip or photo it was made of; itself when unknown."""
+    """Source of each picture: its original clip or photo; the picture itself if unknown."""
     return [row.source_video or row.video_id or row.path for row in rows]
 
 
 def sample_persons(manifest: Manifest, limit: int | None, *, seed: int) -> Manifest:
-    """The pictures of those persons of whom there are most, forged and authentic alike."""
+    """The pictures of the persons with the most pictures, forged and authentic alike."""
     sides = {row.label for row in manifest.rows if row.label != "unknown"}
     budget = (limit or 10**9) // max(1, len(sides))
     each = int(np.clip(budget // MOST_PERSONS, FEWEST_IMAGES, MOST_IMAGES))
@@ -175,13 +176,14 @@ def sample_persons(manifest: Manifest, limit: int | None, *, seed: int) -> Manif
 
 
 def _enough(rows: Sequence[ManifestRow]) -> bool:
-    """Videos give several pictures each, so two of them are enough."""
+    """Whether there are enough sources; each video gives several pictures, so two videos are
+    enough."""
     whole = any(row.video_id is not None and row.frame is None for row in rows)
     return (whole or len(rows) >= FEWEST_IMAGES) and len(set(sources_of(rows))) >= 2
 
 
 def _spread(rows: Sequence[ManifestRow], count: int, *, seed: int) -> list[ManifestRow]:
-    """So many rows at random, from as many sources as possible."""
+    """`count` random rows, from as many sources as possible."""
     order = np.random.default_rng(seed).permutation(len(rows))
     shuffled = [rows[place] for place in order]
     seen: dict[str, int] = defaultdict(int)
@@ -194,7 +196,7 @@ def _spread(rows: Sequence[ManifestRow], count: int, *, seed: int) -> list[Manif
 
 
 def known_persons(measured: MeasuredDataset, *, label: str, column: str) -> list[int]:
-    """Rows with a face whose person has enough of them, from two sources at least."""
+    """Rows with a face whose person has enough pictures, from at least two sources."""
     of: dict[str, list[int]] = defaultdict(list)
     for place, (row, found) in enumerate(zip(measured.rows, measured.found, strict=True)):
         person = getattr(row, column)

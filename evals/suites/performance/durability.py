@@ -1,15 +1,15 @@
-"""Does indexing lose nothing when it is killed, and does the index mend itself when it is harmed?
+"""Does indexing survive a kill without losing data, and does a damaged index repair itself?
 
-Protocol: real pictures are indexed with the pocket weights in a child process, which writes every
-acknowledged id to a file, through to the disk, before it goes on; it is killed (SIGKILL) at 20
-random moments (up to half a second after none to three batches), with the index kept in step
-after every batch so that its writes are hit often.
-After each kill a copy of the data folder is opened: every acknowledged picture must be there once
-and each of its faces must be found through Chroma. Then the job is finished and everything must
-be there once. Last, every file of Chroma's is deleted, cut in half and overwritten in turn.
+Protocol: a child process indexes real pictures with the pocket weights and writes every
+acknowledged id to a file, synced to disk, before it continues; it is killed (SIGKILL) at 20 random
+moments (up to half a second after none to three batches), with the index updated after every batch
+so that its writes are often interrupted. After each kill a copy of the data folder is opened: every
+acknowledged picture must be there exactly once and each of its faces must be found through Chroma.
+Then the job is finished and everything must be there once. Last, every Chroma file is deleted, cut
+in half and overwritten in turn.
 
-Does not show: what a power failure does (the record store waits for the disk at every commit, but
-a disk may lie), nor file systems that reorder writes.
+Does not show: the effect of a power failure (the record store syncs every commit, but a disk may
+lie), nor file systems that reorder writes.
 """
 
 import os
@@ -34,8 +34,8 @@ from tools.media.images import image_id
 
 KILLS = 20
 PICTURES = 500
-MOST_BATCHES = 3  # that a child may see acknowledged before its end; then
-LONGEST_REST_S = 0.5  # it may live on for at most so long
+MOST_BATCHES = 3  # acknowledged before a child is killed; after that
+LONGEST_REST_S = 0.5  # it lives on for at most this long
 
 _CHILD = (
     "import sys; from evals.suites.performance.durability import index_in_child; "
@@ -44,7 +44,7 @@ _CHILD = (
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Kill, check, finish, harm. A `limit` sets the number of pictures (kills in proportion)."""
+    """Kill, check, finish, damage. `limit` sets the number of pictures (kills in proportion)."""
     pictures = options.limit or PICTURES
     kills = min(KILLS, max(2, pictures * KILLS // PICTURES))
     rng = np.random.default_rng(options.seed)
@@ -72,7 +72,7 @@ _TALLIED = (
 
 
 def index_in_child(home: str, photos: str, acknowledged: str) -> None:
-    """Index a folder with the pocket weights, writing down what is acknowledged."""
+    """Index a folder with the pocket weights and log the acknowledged ids."""
     from assistant.profile import LoadedModels
     from assistant.settings import Settings
     from tools.gallery.indexing import committing, job
@@ -98,7 +98,7 @@ def index_in_child(home: str, photos: str, acknowledged: str) -> None:
 
 
 class _Bench:
-    """The folders of one run, and what was counted."""
+    """The folders of one run, and its counts."""
 
     def __init__(self, folder: Path, pictures: int, *, seed: int) -> None:
         self.folder = folder
@@ -130,10 +130,12 @@ class _Bench:
                 return child
         child.wait()
         said = (self.folder / "said.txt").read_text("utf-8").strip() or "nothing"
-        raise RuntimeError(f"the child could not begin to index; it said: {said.splitlines()[-1]}")
+        raise RuntimeError(
+            f"the child could not start indexing; its output: {said.splitlines()[-1]}"
+        )
 
     def kill_after(self, acknowledged: int, seconds: float) -> None:
-        """Kill a child some time after it acknowledged so many pictures more than before."""
+        """Kill a child some time after it acknowledged a number of further pictures."""
         child = self.start()
         before = len(self.acknowledged())
         while len(self.acknowledged()) < before + acknowledged and child.poll() is None:
@@ -141,7 +143,7 @@ class _Bench:
         time.sleep(seconds)
         child.send_signal(signal.SIGKILL)
         child.communicate()
-        if child.returncode == 0:  # it was done before: take a new gallery and try again
+        if child.returncode == 0:  # it had already finished: take a new gallery and try again
             self.round += 1
             self.kill_after(acknowledged // 2, seconds / 2)
             return
@@ -149,12 +151,12 @@ class _Bench:
         self.tally["kills_after_acknowledgement"] += len(self.acknowledged()) > before
 
     def acknowledged(self) -> list[str]:
-        """Every id whose line was written to its end."""
+        """Every id whose line was written completely."""
         text = self.log.read_text("ascii") if self.log.exists() else ""
         return text.split("\n")[:-1]
 
     def check_copy(self) -> None:
-        """Check what is on the disk, and leave it as it was for the next child."""
+        """Check a copy of the data folder, leaving the original for the next child."""
         copy = self.folder / "copy"
         shutil.copytree(self.home, copy)
         with Gallery.open_existing(copy) as gallery:
@@ -175,7 +177,7 @@ class _Bench:
         shutil.rmtree(copy)
 
     def finish(self) -> dict[str, object]:
-        """Let the job end, twice: the second time it must find nothing to do."""
+        """Finish the job twice: the second run must find nothing to do."""
         said = []
         for _ in range(2):
             child = self.start()
@@ -194,7 +196,7 @@ class _Bench:
             }
 
     def harm_every_file(self, rng: np.random.Generator) -> dict[str, int]:
-        """Delete, cut and overwrite each file of Chroma's in turn; the index must mend itself."""
+        """Delete, cut and overwrite each Chroma file in turn; the index must repair itself."""
         chroma = self.home / "galleries" / "default" / "chroma"
         names = [str(path.relative_to(chroma)) for path in chroma.rglob("*") if path.is_file()]
         harms: list[tuple[str, Callable[[Path], object]]] = [
@@ -228,7 +230,7 @@ class _Bench:
 
 
 def _search_for_every_face(gallery: Gallery, index: FaceIndex) -> tuple[int, int]:
-    """Faces, and those that are not found, once, with cosine 1, by their own embedding."""
+    """Number of faces, and of those not found exactly once with cosine 1 by their own embedding."""
     ids, matrix = gallery.embeddings()
     missed = 0
     for face, embedding in zip(ids, matrix, strict=True):

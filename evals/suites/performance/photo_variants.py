@@ -1,7 +1,7 @@
-"""Any number of different real photographs with faces, made of the ones that packages bring along.
+"""Generate any number of different photographs with faces from pictures in installed packages.
 
-Cuts, sizes, light and JPEG quality of scikit-image's astronaut and insightface's group `t1`: the
-files differ, the people are seven. For measuring the machinery, not for measuring recognition.
+Crops, sizes, brightness and JPEG qualities of scikit-image's astronaut and insightface's group
+`t1`: the files differ, but show only seven people. For measuring speed, not recognition.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def write_variants(folder: Path, count: int, *, seed: int, longer_side_px: int = 400) -> list[Path]:
-    """Write `count` JPEG files that all differ, and return their paths."""
+    """Write `count` different JPEG files and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     sources = _sources()
@@ -25,7 +25,7 @@ def write_variants(folder: Path, count: int, *, seed: int, longer_side_px: int =
 
 
 def _sources() -> list[np.ndarray]:
-    """Pictures (h, w, 3) uint8, blue first."""
+    """Pictures (h, w, 3) uint8 BGR."""
     from insightface.data import get_image
     from skimage.data import astronaut
 
@@ -34,7 +34,8 @@ def _sources() -> list[np.ndarray]:
 
 
 def varied(picture: np.ndarray, rng: np.random.Generator, longer_side_px: int) -> np.ndarray:
-    """A cut of a picture in another size and light, its longer side about as long as asked."""
+    """A crop of a picture with another size and brightness; its longer side is about as
+    requested."""
     height, width = picture.shape[:2]
     top, left = rng.uniform(0, 0.15, 2) * (height, width)
     bottom, right = (1 - rng.uniform(0, 0.15, 2)) * (height, width)

@@ -1,8 +1,8 @@
 """How large are the pocket weights, and how long does `import assistant` take?
 
-Covered: every file that the project ships as a weight (tools/checkpoints/weights,
-assistant/chat_model/weights), with the import timed in fresh interpreters. Not covered: downloaded
-checkpoints, and the time that the first use of a weight takes.
+Covers every shipped weight file (tools/checkpoints/weights, assistant/chat_model/weights), and the
+import timed in fresh interpreters. Does not cover downloaded checkpoints, and the time of a
+weight's first use.
 """
 
 import json
@@ -62,7 +62,8 @@ def size_mb(part: Path) -> float:
 
 
 def import_time() -> tuple[float, bool]:
-    """Median seconds of `import assistant` in fresh interpreters, and whether torch came along."""
+    """Median seconds of `import assistant` in fresh interpreters, and whether torch was
+    imported."""
     answers = [_fresh_import() for _ in range(_FRESH_IMPORTS)]
     return statistics.median(took for took, _ in answers), any(torch for _, torch in answers)
 

@@ -1,19 +1,20 @@
-"""How much faster than the obvious loop is indexing, how does that grow, and is memory flat?
+"""How much faster is indexing than a simple loop, how does it scale, and is memory use flat?
 
-The obvious loop reads a photograph, calls insightface's `FaceAnalysis.get` on it (640 × 640, as its
-examples do) and then open_clip on the picture and on each face, one at a time, with open_clip's own
-preprocessing and every library's default number of threads; it stores nothing. Ours is the whole
-job in a child process: hashing, decoding, analysis, quality, features, record store, index. The
-same checkpoints, the same pictures, in turns, so that whatever else the machine does hits both.
+The simple loop reads a photograph, calls insightface's `FaceAnalysis.get` on it (640 × 640, as in
+its examples) and then open_clip on the picture and on each face, one at a time, with open_clip's
+own preprocessing and every library's default number of threads; it stores nothing. Ours is the
+whole job in a child process: hashing, decoding, analysis, quality, features, record store, index.
+Both use the same checkpoints and pictures, alternating, so that other load on the machine affects
+both.
 
 Data: `data/photos` (web photographs up to 1,200 px, several people in many) with varied copies of
-them, and up to 10,000 photographs of `data/lfw/images` (218 × 218, mostly one person) for the
-growth. On those the loop is timed on a sample of every tenth part, because it remembers nothing.
+them, and up to 10,000 photographs of `data/lfw/images` (218 × 218, mostly one person) for scaling.
+On those the loop is timed on a sample of every tenth part, since it keeps no state.
 
-Does not show: the speed on a GPU, or of the full profile. On a busy machine the ratio on the clock
-says little: the loop's threads wait for each other, busily, and take many times as long. Compare
-`loop_on_one_thread_cpu_ms` with `ours_cpu_ms_per_photograph` there: the work that is saved, without
-what is gained by keeping all cores at it.
+Does not show: the speed on a GPU, or of the full profile. On a busy machine the wall-clock ratio is
+not meaningful: the loop's threads busy-wait for each other and take many times as long. There,
+compare `loop_on_one_thread_cpu_ms` with `ours_cpu_ms_per_photograph`: the saved work, without the
+gain from using all cores.
 """
 
 import contextlib
@@ -46,7 +47,7 @@ LOOP_SAMPLE = 32
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Compare on web photographs, then on a gallery that grows. A `limit` caps both."""
+    """Compare on web photographs, then on a growing gallery. `limit` caps both."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         count = min(WEB_PHOTOS, options.limit or WEB_PHOTOS)
@@ -54,9 +55,7 @@ def run(options: EvalOptions) -> dict[str, object]:
         small = sorted((options.data / "lfw" / "images").rglob("*.jpg"))
         small = small[: options.limit or GROWTH]
         if not web or not small:
-            raise SetupError(
-                f"{options.data} lacks photos/ or lfw/; say where they are with --data"
-            )
+            raise SetupError(f"{options.data} lacks photos/ or lfw/; pass --data DIR")
         parts = LoadedModels(Settings())
         loop = ObviousLoop(parts)
         figures: dict[str, object] = {
@@ -74,7 +73,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def _web_photos(options: EvalOptions, folder: Path, count: int) -> list[Path]:
-    """The photographs there are, then varied copies of them until there are enough."""
+    """The existing photographs, then varied copies of them until there are enough."""
     originals = sorted((options.data / "photos").rglob("*.jpg"))
     rng = np.random.default_rng(options.seed)
     folder.mkdir()
@@ -90,26 +89,26 @@ def _web_photos(options: EvalOptions, folder: Path, count: int) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds per photograph: on the clock, and of all cores together."""
+    """Milliseconds per photograph: wall clock, and CPU time of all cores."""
 
     wall_ms: float
     cpu_ms: float
 
 
 class Stopwatch:
-    """Times what comes after its making."""
+    """Measures the time since its creation."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def cost(self, photographs: int) -> Cost:
-        """What each photograph took."""
+        """Cost per photograph."""
         wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
         return Cost(wall_ms=1000 * wall / photographs, cpu_ms=1000 * cpu / photographs)
 
 
 class ObviousLoop:
-    """What one writes after reading the two libraries' front pages."""
+    """A straightforward loop as in the two libraries' introductory examples."""
 
     def __init__(self, parts: LoadedModels, *, threads: int | None = None) -> None:
         import onnxruntime
@@ -139,7 +138,7 @@ class ObviousLoop:
         ])  # fmt: skip
 
     def __call__(self, paths: Sequence[Path]) -> Cost:
-        """Analyse photographs one at a time; returns what each took."""
+        """Analyse photographs one at a time; returns the cost of each."""
         clock = Stopwatch()
         for path in paths:
             self.analyse(path)
@@ -165,7 +164,7 @@ class ObviousLoop:
 def _compare(
     loop: ObviousLoop, paths: Sequence[Path], work: Path, *, blocks: int, sample: int
 ) -> dict[str, object]:
-    """Index block by block in a child process, with the loop over a sample of each in between."""
+    """Index block by block in a child process, timing the loop on a sample of each in between."""
     size = max(1, len(paths) // blocks)
     parts = [paths[start : start + size] for start in range(0, size * blocks, size)]
     ours: list[Cost] = []
@@ -209,7 +208,7 @@ def _wall(costs: Sequence[Cost]) -> float:
 
 
 def _folder_of(folder: Path, paths: Sequence[Path]) -> Path:
-    """A folder of links to files."""
+    """A folder of links to the files."""
     folder.mkdir(parents=True)
     for number, path in enumerate(paths):
         (folder / f"{number:05}{path.suffix}").symlink_to(path.resolve())
@@ -217,14 +216,14 @@ def _folder_of(folder: Path, paths: Sequence[Path]) -> Path:
 
 
 class _Indexer:
-    """A child process with one gallery, so that its memory is its own."""
+    """A child process with one gallery, so that its memory can be measured."""
 
     def __init__(self, work: Path) -> None:
         context = multiprocessing.get_context("spawn")
         self._ours, theirs = context.Pipe()
         self._child = context.Process(target=_serve, args=(work / "home", theirs))
         self._child.start()
-        theirs.close()  # so that a child that dies is noticed, not waited for
+        theirs.close()  # so that a dead child is detected instead of waited for
 
     def __enter__(self) -> "_Indexer":
         return self
@@ -234,7 +233,7 @@ class _Indexer:
         self._child.join()
 
     def index(self, folder: Path, photographs: int) -> tuple[Cost, float, float]:
-        """What each photograph of a folder took, then resident and peak memory in MB."""
+        """Cost per photograph of a folder, then resident and peak memory in MB."""
         self._ours.send((folder, photographs))
         cost, resident, peak = self._ours.recv()
         return cost, resident, peak
@@ -262,7 +261,7 @@ def _serve(home: Path, parent: Connection) -> None:
 
 
 def _memory_mb(field: str) -> float:
-    """Resident memory (VmRSS) or its peak (VmHWM) of this process; NaN where there is no /proc."""
+    """Resident memory (VmRSS) or its peak (VmHWM) of this process; NaN without /proc."""
     status = Path("/proc/self/status")
     if not status.exists():
         return float("nan")

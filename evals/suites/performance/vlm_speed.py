@@ -1,13 +1,13 @@
 """Does streaming through LocalVLM cost anything over transformers' own `generate`?
 
-The same checkpoint in the same process, in turns, so that whatever else the machine does hits both:
-the assistant's own prompt and tools and a picture, greedy, the same tokens. Both times include
-the chat template and the processor. `bare` is `model.generate` with a streamer that reads the
-clock; `ours` is `LocalVLM.stream`, once plain as `bare` is, once with the shared beginning of the
-prompt remembered, once with calls and citations held by grammar. CPU milliseconds of the whole
-process stand beside the clock: on a busy machine they say more.
+The same checkpoint in the same process, alternating, so that other load on the machine affects
+both: the assistant's own prompt and tools and a picture, greedy, the same tokens. Both times
+include the chat template and the processor. `bare` is `model.generate` with a streamer that reads
+the clock; `ours` is `LocalVLM.stream`, once plain like `bare`, once with the prompt's shared prefix
+cached, once with calls and citations constrained by a grammar. CPU milliseconds of the whole
+process are reported too: on a busy machine they are more meaningful.
 
-The profile's own checkpoint is measured. Does not show: the speed on a GPU.
+Uses the profile's own checkpoint. Does not show: the speed on a GPU.
 """
 
 import base64
@@ -40,7 +40,7 @@ CITATIONS = tuple(f"H{hit}.E{number}" for hit in (1, 2, 3) for number in range(1
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One answer: milliseconds to its first token, tokens after it a second, and CPU time."""
+    """One answer: milliseconds to the first token, tokens/s after it, and CPU time."""
 
     first_ms: float
     tokens_per_s: float
@@ -49,7 +49,7 @@ class Timing:
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Measure in turns; a `limit` caps their number."""
+    """Measure alternately; `limit` caps the number of rounds."""
     settings = Settings.load()
     model = LocalVLM.load(profile_checkpoint_dir(settings), threads=settings.threads)
     ways = _ways(model, _question(options.seed), _tools(settings))
@@ -70,7 +70,8 @@ def _question(seed: int) -> list[BaseMessage]:
     content: list[str | dict[Any, Any]] = [
         {"type": "text", "text": "Q1:"},
         {"type": "image", "base64": encoded, "mime_type": "image/jpeg"},
-        # Answered in words: a call would be held against its schema, which costs tokens of its own.
+        # Answered in text: a tool call would be constrained by its schema, which needs extra
+        # tokens.
         {"type": "text", "text": "What can you find out?"},
     ]
     return [SystemMessage(prompts.text("assistant")), HumanMessage(content)]
@@ -102,7 +103,7 @@ def _ways(
 
 @contextmanager
 def _nothing_remembered(model: LocalVLM) -> Iterator[None]:
-    """The prompt is read whole, as `generate` does."""
+    """The whole prompt is processed, as in `generate`."""
     prefixes = model.checkpoint.prefix_cache
     known, prefixes.enabled = prefixes.enabled, False
     try:
@@ -117,13 +118,13 @@ def _ours(model: LocalVLM, question: list[BaseMessage], options: dict[str, Any])
     last = [*stream][-1]
     ended, cpu = time.perf_counter(), time.process_time() - cpu
     tokens = last.usage_metadata["output_tokens"] if last.usage_metadata else 0
-    # The first token may be half a character, or the beginning of a call: not yet a chunk.
+    # The first token may be half a character, or the start of a call: not yet a chunk.
     first_s = last.response_metadata["first_token_s"]
     return Timing(1e3 * first_s, (tokens - 1) / (ended - started - first_s), 1e3 * cpu, tokens)
 
 
 class _Clock:
-    """A streamer for `generate` that keeps when each token came."""
+    """A streamer for `generate` that records each token's time."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -133,7 +134,7 @@ class _Clock:
         self.times.append(time.perf_counter())
 
     def end(self) -> None:
-        """Nothing is left to show."""
+        """Nothing to do at the end."""
 
 
 def _bare(model: LocalVLM, question: list[BaseMessage], tools: list[dict[str, Any]]) -> Timing:
@@ -165,7 +166,7 @@ def _threads() -> int:
 
 
 def _figures(timings: dict[str, list[Timing]]) -> dict[str, object]:
-    """Medians of each way, and ours over bare turn by turn."""
+    """Medians of each variant, and the ratio of ours to bare by round."""
     bare = timings["bare"]
     figures: dict[str, object] = {}
     for way, measured in timings.items():

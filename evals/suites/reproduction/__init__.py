@@ -1,1 +1,1 @@
-"""The experiment that the project began with."""
+"""Reproduction of the project's first experiment."""

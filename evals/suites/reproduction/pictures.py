@@ -1,4 +1,4 @@
-"""Pictures of the experiment, as in the slides: features by real/fake and by person, curves."""
+"""Plots of the reproduced experiment: features by real/fake and by person, ROC, histograms."""
 
 from collections.abc import Mapping
 
@@ -17,8 +17,8 @@ def draw(
     """t-SNE and UMAP of all features, ROC and histograms of all systems, for a run's folder."""
     if options.output is None:
         return
-    from evals.pictures.curves import histograms, roc
-    from evals.pictures.scatter import tsne, umap
+    from evals.plots.curves import histograms, roc
+    from evals.plots.scatter import tsne, umap
 
     known = measured.take(np.flatnonzero(measured.labelled))
     features = {

@@ -1,23 +1,23 @@
-"""The experiment this project began with, end to end on any data set with identities.
+"""Reproduce the project's first experiment, end to end on any data set with identities.
 
-Lee & Ha 2024 detected with UniFD as published (94 % of the authentic and 42 % of the forged
-pictures of one data set called right; 99 % and 1 % of Celeb-DF's) and looked at the features of
-encoder and face embedder by real/fake and by identity. Here, on the very same pictures:
+Lee & Ha 2024 used UniFD as published (94 % of the authentic and 42 % of the forged pictures of one
+data set correct; 99 % and 1 % on Celeb-DF) and plotted the features of encoder and face embedder by
+real/fake and by identity. Here, on the same pictures:
 
 - *unifd_as_published*: the whole picture, cropped in its centre without resizing, as UniFD's own
   evaluation does; with the head that its authors published where the profile has it, else with the
   profile's own (`checkpoints` says which);
 - *unifd_whole_image*: the same on the resized picture; *unifd_face_crop*: on aligned face crops;
 - *fused*: the verdict's rule without a query;
-- *query_aware*: the rule with the query that the face is most like, whoever it depicts.
+- *query_aware*: the rule with the query most similar to the face, whoever it depicts.
 
-Each calls a picture forged above a probability of one half. *retrieval mAP*: impersonations ranked
-by P(same person) · P(forged), over the protocol of `evals.protocol`; photos that are asked with are
-in no figure. `average_accuracy` is the mean of the two classes, `accuracy` counts pictures, as the
-slides' "average" for Celeb-DF did.
+Each calls a picture forged above a probability of 0.5. *retrieval mAP*: impersonations ranked by
+P(same person) · P(forged), over the protocol of `evals.protocol`; query photos are in no figure.
+`average_accuracy` is the mean of the two classes, `accuracy` counts pictures, as the slides'
+"average" for Celeb-DF did.
 
-Does not show: how a query helps where it is of another person's (the rule then ignores it), nor
-anything general where the data are a handful of demo pictures: see `note`.
+Does not show: the effect of a query of another person (the rule then ignores it), nor general
+results if the data are a handful of demo pictures: see `note`.
 """
 
 from collections import defaultdict
@@ -32,15 +32,15 @@ from evals.protocol.measured import MeasuredDataset
 from evals.protocol.protocol import build_plan
 from evals.runs.peers import align_scores, read_scores
 from evals.runs.samples import SampleWriter
-from evals.suites.impersonation.answers import RankedImage, SearchResult, run_queries
 from evals.suites.impersonation.figures import ORDERS, average_precisions, summary
+from evals.suites.impersonation.search_results import RankedImage, SearchResult, run_queries
 from evals.suites.reproduction.pictures import draw
 from evals.suites.reproduction.systems import checkpoints, systems
 from tools.errors import SetupError
 from tools.metrics import accuracies, auc, auc_interval, grouped_interval
 
 SMALL = 200
-"""Forgeries below which figures say that the experiment runs, not how good anything is."""
+"""With fewer forgeries, figures show that the experiment runs, not performance."""
 
 
 def run(options: EvalOptions) -> dict[str, object]:
@@ -51,7 +51,7 @@ def run(options: EvalOptions) -> dict[str, object]:
         measured.rows, measured.found, seed=options.seed, alike=near_duplicates(measured)
     )  # fmt: skip
     if not how.questions:
-        raise SetupError(f"nobody in {str(options.data)!r} has both a photo and a forgery")
+        raise SetupError(f"no person in {str(options.data)!r} has both a photo and a forgery")
     made = run_queries(measured, how, options)
     gallery = measured.take(how.gallery)
     queries = [measured.query(it.references) for it in how.questions if it.references]
@@ -78,7 +78,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def note(gallery: MeasuredDataset) -> str:
-    """What the size of the data allows to say."""
+    """Limits of the conclusions, given the size of the data."""
     forged = [row for row in gallery.rows if row.label == "fake"]
     persons = len({row.depicted_id for row in forged})
     frames = sum(row.video_id is not None for row in forged)
@@ -89,7 +89,8 @@ def note(gallery: MeasuredDataset) -> str:
 def _figures(
     gallery: MeasuredDataset, probabilities: np.ndarray, made: Sequence[SearchResult], seed: int
 ) -> dict[str, object]:
-    """Of one system; NaN where a class is missing. What it gave no score is left out, counted."""
+    """Figures of one system; NaN if a class is missing. Pictures without a score are left out and
+    counted."""
     labels, groups = gallery.forged, gallery.groups
     found = accuracies(probabilities, labels)
     figures: dict[str, object] = {"without_a_score": int(np.isnan(probabilities).sum())}
@@ -114,7 +115,7 @@ def _figures(
 
 
 def _by_file(gallery: MeasuredDataset, probabilities: np.ndarray) -> dict[str, float]:
-    """The mean over the frames of each file, of those that have a score."""
+    """The mean over the scored frames of each file."""
     frames: dict[str, list[float]] = defaultdict(list)
     for row, value in zip(gallery.rows, probabilities, strict=True):
         if not np.isnan(value):

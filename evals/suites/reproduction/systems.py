@@ -1,4 +1,4 @@
-"""The systems of the experiment: from pictures to probabilities of forgery, one column each."""
+"""The systems of the reproduced experiment: probabilities of forgery, one column each."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ HEAD = "unifd_linear"
 def systems(
     pictures: MeasuredDataset, queries: Sequence[Query], options: EvalOptions
 ) -> dict[str, np.ndarray]:
-    """Every system's probability (n,) float64 that a picture is forged; NaN: it has none."""
+    """Every system's probability (n,) float64 that a picture is forged; NaN: not measured."""
     scores = pictures.scores()
     found = {"unifd_as_published": _sigmoid(_as_published(pictures, options))}
     for name, column in (("unifd_whole_image", "image"), ("unifd_face_crop", "face")):
@@ -31,7 +31,7 @@ def systems(
 
 
 def query_aware(pictures: MeasuredDataset, queries: Sequence[Query]) -> np.ndarray:
-    """The rule's probability of forgery (n,), each face held against the query it is most like."""
+    """The rule's probability of forgery (n,), each face with its most similar query."""
     values, rule = np.full(len(pictures), np.nan), load_models().rule
     seen = np.flatnonzero(pictures.found)
     if rule is None or not len(queries) or not len(seen):
@@ -50,7 +50,7 @@ def query_aware(pictures: MeasuredDataset, queries: Sequence[Query]) -> np.ndarr
 
 
 def published_head() -> tuple[FeatureDetector, bool]:
-    """The linear head for whole pictures, and whether it is the one that UniFD's authors gave."""
+    """The linear head for whole pictures, and whether it is the published UniFD head."""
     settings = load_models().settings
     folder = locate(PROFILES[settings.profile]["heads"], settings.models_dir)
     if (folder / PUBLIC_HEAD).is_file():
@@ -63,7 +63,7 @@ def published_head() -> tuple[FeatureDetector, bool]:
 
 
 def checkpoints() -> Mapping[str, str]:
-    """What stood in for UniFD, in words."""
+    """Description of the checkpoints used in place of UniFD."""
     _, public = published_head()
     size = load_models().encoder.image_size
     own = f"the {load_models().profile} profile's own image head, not the published one"
@@ -75,7 +75,7 @@ def checkpoints() -> Mapping[str, str]:
 
 
 def _as_published(pictures: MeasuredDataset, options: EvalOptions) -> np.ndarray:
-    """Logits (n,) of the whole pictures, prepared as UniFD's `validate.py` does."""
+    """Logits (n,) of the whole pictures, preprocessed as in UniFD's `validate.py`."""
     head, _ = published_head()
     logits = []
     for start in range(0, len(pictures), BATCH):

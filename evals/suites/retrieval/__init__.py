@@ -1,1 +1,1 @@
-"""Finding a person by the face alone."""
+"""Face retrieval: finding a person by the face alone."""

@@ -1,4 +1,4 @@
-"""Pictures of face retrieval: how far persons stand apart, with authentic and with forged mates."""
+"""Plots of face retrieval: similarity distributions with authentic and with forged mates."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset
-from evals.suites.retrieval.lists import Mates, RetrievalResult
+from evals.suites.retrieval.ranking import Mates, RetrievalResult
 
 KINDS = ("another person", "same person")
 
@@ -17,8 +17,8 @@ def draw(
     """ROC, DET and histograms of the comparisons, and the embeddings in two dimensions."""
     if options.output is None:
         return
-    from evals.pictures.curves import det, histograms, roc
-    from evals.pictures.scatter import tsne, umap
+    from evals.plots.curves import det, histograms, roc
+    from evals.plots.scatter import tsne, umap
 
     folder = options.output
     scored = {

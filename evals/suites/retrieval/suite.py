@@ -1,17 +1,16 @@
-"""Are the pictures of a person found by the face alone, authentic ones and forged ones?
+"""Does face search alone find a person's pictures, authentic and forged?
 
 Any data set with identities. Every authentic source (a video, or a photo that belongs to none) of a
-person with mates asks once, with its first frame that shows a face. Its gallery is every other
-source's pictures; mates are the other authentic pictures of the person in one measurement, the
-forgeries that depict the person in the other, and in each the mates of the other kind are left
-out, so that the two differ in nothing else: the drop says how much of the identity a forgery
-loses. Pictures of all others, forged or not, are impostors in both. A mate without a measured face
-was missed. *Verification* takes the same comparisons as pairs, at most half a million of the
-impostors, drawn at random.
+person with mates is one query, with its first frame that shows a face. Its gallery is every other
+source's pictures. Mates are the other authentic pictures of the person in one measurement and the
+forgeries that depict the person in the other; each measurement leaves out the other kind of mates,
+so that they differ in nothing else: the drop shows how much identity a forgery loses. Pictures of
+all others, forged or not, are impostors in both. A mate without a measured face counts as missed.
+*Verification* uses the same comparisons as pairs, with at most half a million random impostors.
 
-Intervals: 95 %, bootstrap over persons. A false accept rate that would not allow one impostor among
-those there are is not measured. Pictures made out of the query's own source are in no gallery:
-they share more with it than the face. `--peer NAME=FILE` (query,path,score) is measured alike.
+Intervals: 95 %, bootstrap over persons. A false accept rate too low for the number of impostors is
+not measured. Pictures made from the query's own source are in no gallery: they share more with it
+than the face. `--peer NAME=FILE` (query,path,score) is evaluated in the same way.
 """
 
 from collections.abc import Mapping
@@ -22,7 +21,8 @@ from evals.options import EvalOptions
 from evals.protocol.data import prepare_dataset
 from evals.runs.peers import align_scores, read_rankings
 from evals.runs.samples import SampleWriter
-from evals.suites.retrieval.lists import (
+from evals.suites.retrieval.pictures import draw
+from evals.suites.retrieval.ranking import (
     MATES,
     Mates,
     RetrievalResult,
@@ -31,7 +31,6 @@ from evals.suites.retrieval.lists import (
     build_task,
     verification,
 )
-from evals.suites.retrieval.pictures import draw
 from tools.errors import SetupError
 from tools.metrics import grouped_interval, mean, paired_difference, rank_k
 
@@ -45,7 +44,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     search = build_task(measured)
     if not search.queries.size:
         raise SetupError(
-            f"nobody in {str(options.data)!r} is shown twice, in different photos or videos; "
+            f"no person in {str(options.data)!r} is shown in two different photos or videos; "
             "the manifest's column depicted_id says who is shown"
         )
     found = _both(search, search.by_face(measured.embeddings), options)
@@ -75,7 +74,7 @@ def _figures(
 
 
 def _of(found: RetrievalResult, search: RetrievalTask, seed: int) -> dict[str, object]:
-    """Figures of the queries that have mates of this kind; NaN throughout where none has."""
+    """Figures of the queries with mates of this kind; all NaN if there are none."""
     persons = search.persons[search.queries]
     figures: dict[str, object] = {
         "queries": int((found.totals > 0).sum()),
@@ -99,7 +98,7 @@ def _of(found: RetrievalResult, search: RetrievalTask, seed: int) -> dict[str, o
 def _drop(
     found: Mapping[Mates, RetrievalResult], search: RetrievalTask, seed: int
 ) -> dict[str, object]:
-    """Authentic minus forged mates, over the queries that have both; how likely by chance."""
+    """Authentic minus forged mates, over the queries that have both, with its p-value."""
     real, fake = found["real"], found["fake"]
     both = (real.totals > 0) & (fake.totals > 0)
     persons = search.persons[search.queries][both]
@@ -148,7 +147,7 @@ def _peers(search: RetrievalTask, options: EvalOptions) -> dict[str, object]:
 
 
 def _of_peer(search: RetrievalTask, rankings: Mapping[str, Mapping[str, float]]) -> SimilarityFn:
-    """A peer's scores as a likeness; NaN where it gave none: such a mate was missed."""
+    """A peer's scores as a similarity; NaN if missing: such a mate counts as missed."""
 
     def similarity(queries: np.ndarray) -> np.ndarray:
         rows = [align_scores(rankings.get(search.ids[i], {}), search.ids).values for i in queries]

@@ -1,1 +1,1 @@
-"""What attacks leave of detection and identity."""
+"""Robustness of detection and identification under attacks."""

@@ -1,4 +1,4 @@
-"""What one attack at one level does: to detectors, to identity, to what the rule says."""
+"""Effects of one attack at one level on detectors, identification and the rule's decisions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tools.metrics import auc, auc_interval, grouped_interval, mean
 
 ROUNDS = 200
 LEAST_SCORED = 0.5
-"""An AUC on fewer of a kind's pictures than this share speaks for the survivors alone: NaN."""
+"""Below this share of a class's pictures an AUC would describe the survivors only: NaN."""
 NOT_MEASURED = "not measured"
 
 Figures = dict[str, object]
@@ -23,10 +23,10 @@ AttackFigures = Mapping[str, Mapping[int, Figures]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttackedScores:
-    """n pictures under one attack: scores by system, and in which the face was found.
+    """n pictures under one attack: scores by system, and which faces were found.
 
-    `cosines` (n,) of the face to itself unattacked; `accepted` (n,) whether the identity band still
-    calls it that person; `places` (n,) in the forgery band; `verdicts` (n,) "" without a query.
+    `cosines` (n,) of the face to its unattacked self; `accepted` (n,) whether the identity band
+    still accepts the person; `places` (n,) in the forgery band; `verdicts` (n,) "" without a query.
     """
 
     systems: Mapping[str, Scores]
@@ -38,7 +38,7 @@ class AttackedScores:
 
     @classmethod
     def of(cls, unattacked: MeasuredDataset, measured: MeasuredDataset) -> "AttackedScores":
-        """Judge rows as they are now against the same rows unattacked."""
+        """Compare attacked rows with the same rows unattacked."""
         systems = indexed_scores(measured)
         cosines = _cosines(unattacked, measured)
         return cls(
@@ -52,7 +52,7 @@ class AttackedScores:
 
 
 def _cosines(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarray:
-    """(n,) of each face to itself before; NaN where it was lost."""
+    """(n,) cosine of each face to its unattacked self; NaN if it was lost."""
     return np.array(
         [
             np.nan if not before or not after else before.face.embedding @ after.face.embedding
@@ -63,7 +63,7 @@ def _cosines(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarr
 
 
 def _accepted(cosines: np.ndarray) -> np.ndarray:
-    """(n,) float: 1 where the rule says the same person, NaN without a rule; a lost face is 0."""
+    """(n,) float: 1 if the rule says the same person, NaN without a rule; a lost face is 0."""
     rule = load_models().rule
     if rule is None:
         return np.full(len(cosines), np.nan)
@@ -88,7 +88,7 @@ def _places(probabilities: Scores) -> np.ndarray:
 def attack_figures(
     measured: MeasuredDataset, before: AttackedScores, after: AttackedScores, *, seed: int
 ) -> Figures:
-    """All of it, with intervals where it is a figure of merit."""
+    """All figures, with intervals for performance figures."""
     forged, groups = measured.forged, measured.groups
 
     def share(values: np.ndarray, rows: np.ndarray) -> float:
@@ -122,16 +122,16 @@ def attack_figures(
 
 
 def _enough(scores: Scores, forged: np.ndarray) -> Scores:
-    """The scores, or none at all when too few pictures of a kind have one."""
+    """The scores, or none if too few pictures of a class have one."""
     known = ~np.isnan(scores)
     shares = [mean(known[forged == kind].astype(float)) for kind in (False, True)]
     return scores if min(shares) >= LEAST_SCORED else np.full(len(scores), np.nan)
 
 
 def average_over_levels(cases: AttackFigures) -> dict[str, Figures]:
-    """The mean over levels by attack: AUC of each system, and what became of identity.
+    """Means over levels by attack: AUC of each system, and identity figures.
 
-    NaN when a level is: a mean over the levels that can be measured flatters. That one is
+    NaN if a level is: a mean over the measurable levels is too good. That mean is
     `auc_where_measured`, over `levels_measured`.
     """
     return {attack: _average([levels[level] for level in LEVELS]) for attack, levels in
@@ -161,9 +161,10 @@ def _mean(values: list[object]) -> float:
 
 
 def caddm_table(averaged: Mapping[str, Figures]) -> dict[str, dict[str, float]]:
-    """A row a system, a column each of CADDM's six attacks, and their average; AUC over levels.
+    """A row per system, a column for each of CADDM's six attacks, and their average; AUC over
+    levels.
 
-    `average_where_measured` is over the levels that can be measured.
+    `average_where_measured` is over the measurable levels.
     """
     rows = _six(averaged, "auc")
     known = _six(averaged, "auc_where_measured")

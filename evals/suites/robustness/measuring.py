@@ -1,4 +1,4 @@
-"""Pictures under attack, measured in memory by the very code that indexes a folder.
+"""Measure attacked pictures in memory with the code that indexes a folder.
 
 No attacked copy is written to disk; one picture at a time is decoded and attacked in every way.
 """
@@ -20,7 +20,7 @@ from tools.gallery.records import AnalysedImage, FaceRecord
 from tools.media.images import Photo
 
 SAME_FACE_OVERLAP = 0.3
-"""Intersection over union from which a face found under attack is the face that was there."""
+"""Minimum intersection over union to match an attacked face with the original one."""
 
 Analysed = AnalysedImage | ToolError
 Case = tuple[str, int]
@@ -30,10 +30,10 @@ Case = tuple[str, int]
 def measure_attacked(
     measured: MeasuredDataset, attacks: Sequence[str], options: EvalOptions
 ) -> dict[Case, MeasuredDataset]:
-    """The same rows as they measure under each attack and level; a lost face is None.
+    """The same rows measured under each attack and level; a lost face is None.
 
-    Every row must show a face. The face is the one where the face was before, scaled along with
-    the picture, not whichever is largest now.
+    Every row must show a face. The face is the one at the original place, scaled with the picture,
+    not the largest one after the attack.
     """
     found: dict[Case, list[tuple[FaceRecord | None, np.ndarray | None]]] = {
         (attack, level): [] for attack in attacks for level in LEVELS
@@ -68,7 +68,7 @@ def _jobs(
 
 
 def _opened(pixels: np.ndarray) -> DecodedImage:
-    # Nothing that is compared here depends on the file: no hash, no mark, no bytes.
+    # Nothing compared here depends on the file itself: no hash, mark or bytes.
     return DecodedImage(Photo("", pixels, "attacked", 1, 0, unmask_forgery=False), byte_size=0)
 
 
@@ -91,7 +91,7 @@ def _collect(
 def same_face(
     before: FaceRecord, shape: tuple[int, int], analysed: AnalysedImage
 ) -> FaceRecord | None:
-    """The face that overlaps most with where it was in the picture of `shape` (h, w), or None."""
+    """The face that overlaps most with its place in the picture of `shape` (h, w), or None."""
     scale = np.array([analysed.width / shape[1], analysed.height / shape[0]] * 2)
     place = before.face.box * scale
     overlaps = [_overlap(place, it.face.box) for it in analysed.faces]

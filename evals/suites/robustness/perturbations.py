@@ -1,12 +1,12 @@
-"""What happens to pictures on their way: seven attacks of the literature and four of daily life.
+"""Image perturbations for robustness: seven attacks from the literature and four everyday ones.
 
-Each is a pure function `(pixels, level, rng) -> pixels` on (h, w, 3) uint8 RGB, level 1 (mild) to
-5 (strong), applied to the whole picture before any face is looked for. The first six with their
-numbers are DeeperForensics' (Jiang et al., CVPR 2020; `perturbation/distortions.py` of its
-repository), which CADDM (CVPR 2023) averages over; what is done otherwise, each function says.
-Their "JPEG" only makes pictures coarse, so it is called `pixelation` here and `jpeg` is JPEG.
+Each is a pure function `(pixels, level, rng) -> pixels` on (h, w, 3) uint8 RGB, level 1 (mild) to 5
+(strong), applied to the whole picture before face detection. The first six, with their parameters,
+are DeeperForensics' (Jiang et al., CVPR 2020; `perturbation/distortions.py` of its repository),
+over which CADDM (CVPR 2023) averages; each function states its differences. Their "JPEG" only
+pixelates, so it is called `pixelation` here and `jpeg` is JPEG.
 
-Does not show: attacks that know the detector, beauty filters, or what one platform does.
+Does not show: attacks that know the detector, beauty filters, or any platform's processing.
 """
 
 import io
@@ -30,7 +30,7 @@ PIXEL_SIDE = (2, 3, 4, 5, 6)
 JPEG_QUALITY = (90, 70, 50, 30, 20)
 WEBP_QUALITY = (90, 70, 50, 30, 10)
 RESIZED_TO = (0.75, 0.6, 0.5, 0.4, 0.3)
-# Zoom of the display, its gamma, its warmth, and the quality at which the screenshot is sent on.
+# Display zoom, gamma and colour warmth, and the JPEG quality of the forwarded screenshot.
 SCREENS = (
     (0.9, 1.02, 0.01, 92),
     (0.75, 1.05, 0.02, 85),
@@ -38,7 +38,7 @@ SCREENS = (
     (0.5, 1.11, 0.04, 75),
     (0.4, 1.14, 0.05, 70),
 )
-# Qualities of three JPEGs in a row, and the scale at which the second is made.
+# Qualities of three consecutive JPEGs, and the scale of the second.
 CHAINS = (
     ((95, 90, 85), 0.95),
     ((85, 80, 75), 0.85),
@@ -51,7 +51,7 @@ CHAINS = (
 def saturation(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
     """Chroma c of YCbCr becomes 0.5 + (c − 0.5) · p; at level 5 the picture is grey.
 
-    DeeperForensics' CS; rounded where the original cuts the fraction off.
+    DeeperForensics' CS; rounded, while the original truncates.
     """
     ycc = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2YCrCb)
     ycc[..., 1:] = 0.5 + (ycc[..., 1:] - 0.5) * SATURATION[level - 1]
@@ -59,17 +59,17 @@ def saturation(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.n
 
 
 def contrast(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """Every value times p: DeeperForensics' CC, which darkens; rounded instead of cut off."""
+    """Every value times p: DeeperForensics' CC, which darkens; rounded instead of truncated."""
     return _eight_bit(pixels.astype(np.float32) * CONTRAST[level - 1])
 
 
 def block(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """p grey squares at random places, a stronger level keeping those of the milder ones.
+    """p grey squares at random places; a stronger level keeps those of the milder ones.
 
-    DeeperForensics' BW puts `min(h, w) // 256 · p` squares of 8 px: none on a picture below
-    256 px, and an ever smaller share of a larger one. Here it is always p squares, and their side
-    is 8 px per 256 px of the shorter side, rounded and at least one: the same at 256 px, and the
-    same share of the picture at any size.
+    DeeperForensics' BW draws `min(h, w) // 256 · p` squares of 8 px: none on a picture below 256
+    px, and a decreasing share of a larger one. Here it is always p squares with a side of 8 px per
+    256 px of the shorter side, rounded and at least one: identical at 256 px, and the same share of
+    the picture at any size.
     """
     height, width = pixels.shape[:2]
     side = max(1, round(8 * min(height, width) / 256))
@@ -99,7 +99,7 @@ def blur(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray
 
 
 def pixelation(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """Made p times smaller and large again, linearly: DeeperForensics' "JPEG"."""
+    """Downscaled by p and upscaled again, linearly: DeeperForensics' "JPEG"."""
     height, width = pixels.shape[:2]
     divisor = PIXEL_SIDE[level - 1]
     small = cv2.resize(pixels, (max(1, width // divisor), max(1, height // divisor)))
@@ -107,7 +107,7 @@ def pixelation(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.n
 
 
 def jpeg(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """JPEG at quality p, colour at half the resolution, as Pillow writes it."""
+    """JPEG at quality p with Pillow, chroma at half resolution."""
     return _through(pixels, "JPEG", JPEG_QUALITY[level - 1])
 
 
@@ -117,16 +117,15 @@ def webp(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray
 
 
 def resizing(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """Made smaller by area, to p of its sides, and left so, as uploads are: another shape."""
+    """Area-downscaled to p of its sides, and kept at that size, as uploads are."""
     return _scaled(pixels, RESIZED_TO[level - 1], cv2.INTER_AREA)
 
 
 def screenshot(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """Shown zoomed on a display, grabbed and sent on: another shape.
+    """Displayed zoomed, captured and forwarded; changes the picture's shape.
 
-    The display resamples linearly at a fraction of a pixel's offset, its gamma is a little off,
-    and it shifts colours to warm. The grab is PNG, which loses nothing; the messenger makes it
-    JPEG.
+    The display resamples linearly at a subpixel offset, with a slightly wrong gamma and a warm
+    colour shift. The capture is lossless PNG; the messenger converts it to JPEG.
     """
     zoom, gamma, warmth, quality = SCREENS[level - 1]
     height, width = (max(1, round(side * zoom)) for side in pixels.shape[:2])
@@ -143,7 +142,7 @@ def screenshot(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.n
 
 
 def reencoding(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
-    """Three JPEGs in a row at falling quality, the second of a smaller picture."""
+    """Three consecutive JPEGs at falling quality, the second of a downscaled picture."""
     (first, second, third), scale = CHAINS[level - 1]
     height, width = pixels.shape[:2]
     small = _scaled(_through(pixels, "JPEG", first), scale, cv2.INTER_AREA)
@@ -154,7 +153,7 @@ def reencoding(pixels: np.ndarray, level: int, rng: np.random.Generator) -> np.n
 
 
 CADDM_SIX = ("saturation", "contrast", "block", "noise", "blur", "pixelation")
-"""The six over which CADDM's table averages."""
+"""The six attacks over which CADDM's table averages."""
 
 ATTACKS: Mapping[str, Attack] = {
     "saturation": saturation,
@@ -175,16 +174,17 @@ KEEP_SHAPE = tuple(name for name in ATTACKS if name not in {"resizing", "screens
 def apply_attack(
     pixels: np.ndarray, attack: str, level: int, *, seed: int, picture: str
 ) -> np.ndarray:
-    """One picture under one attack; the same seed and picture's name draw the same at any time.
+    """One picture under one attack; equal seed and picture name give equal random draws.
 
-    All levels of an attack draw alike: a stronger level is the milder one made stronger.
+    All levels of an attack use the same draws: a stronger level amplifies the milder one.
     """
     drawn = [seed, zlib.crc32(picture.encode()), zlib.crc32(attack.encode())]
     return ATTACKS[attack](pixels, level, np.random.default_rng(drawn))
 
 
 def example_grid(pixels: np.ndarray, attacks: Sequence[str] = tuple(ATTACKS)) -> np.ndarray:
-    """Examples as one picture: a row an attack, the original and five levels from left to right."""
+    """Examples as one picture: a row per attack, with the original and five levels from left to
+    right."""
     size = (pixels.shape[1], pixels.shape[0])
     rows = []
     for name in attacks:

@@ -1,4 +1,4 @@
-"""Pictures of a robustness run: figures over levels, CADDM's table, and what the attacks do."""
+"""Plots of a robustness run: figures over levels, CADDM's table, and example attacks."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from evals.pictures.album import save
-from evals.pictures.curves import LevelPoint, levels
-from evals.pictures.matrix import heat_map
+from evals.plots.curves import LevelPoint, levels
+from evals.plots.matrix import heat_map
+from evals.plots.saving import save
 from evals.suites.detection.scores import FUSED
 from evals.suites.robustness.figures import AttackFigures, Figures, caddm_table
 from evals.suites.robustness.perturbations import ATTACKS, LEVELS, example_grid
@@ -29,20 +29,20 @@ def draw(
     *,
     count: int,
 ) -> None:
-    """All pictures of the suite; `count` is the number of pictures that were attacked."""
+    """All plots of the suite; `count` is the number of attacked pictures."""
     counted = f"n = {count:,}"
     for attack, of_levels in cases.items():
         levels(
             folder, f"auc-{attack}", _areas(unattacked, of_levels),
             title=f"AUC under {attack} · {counted}", x_label="level", y_label="AUC",
             caption="Level 0 is the picture as it was. Bars: 95 % bootstrap over groups. "
-            "Faces that were not found any more have no score.",
+            "Lost faces have no score.",
             chance=0.5, x_names=_LEVEL_NAMES,
         )  # fmt: skip
     for name, title in (
-        ("identity_accepted", "Share of faces that the rule still takes for the same person"),
+        ("identity_accepted", "Share of faces that the rule still accepts as the same person"),
         ("identity_cosine", "Cosine of the face to itself unattacked"),
-        ("faces_lost", "Share of faces that are not found any more"),
+        ("faces_lost", "Share of lost faces"),
     ):
         lines = {attack: _line(name, unattacked, of_levels) for attack, of_levels in cases.items()}
         levels(
@@ -106,7 +106,7 @@ def _tables(averaged: Mapping[str, Figures], folder: Path, counted: str) -> None
 
 
 def _example(folder: Path) -> None:
-    """The attacks on scikit-image's portrait, which anybody may show."""
+    """The attacks on scikit-image's portrait, which is in the public domain."""
     from skimage.data import astronaut
 
     face = np.asarray(astronaut())[20:210, 130:320]  # type: ignore[no-untyped-call]
@@ -122,6 +122,6 @@ def _example(folder: Path) -> None:
 
     save(
         folder, "attacks", shown, title="The attacks by level",
-        caption="On NASA's public-domain portrait, cut and made 112 px wide first.",
+        caption="On NASA's public-domain portrait, cropped and resized to 112 px width.",
         size=(1.05 * len(_LEVEL_NAMES) + 1.1, 1.05 * len(ATTACKS) + 0.7),
     )  # fmt: skip

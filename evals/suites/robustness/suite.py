@@ -1,20 +1,20 @@
-"""What is left of detection and identity when pictures are attacked, in kinds and levels?
+"""How much do attacks degrade detection and identification, by kind and level?
 
-Data: any data set that `evals.datasets` loads, without rows of a `train` split; at most 300
-pictures unless `--limit` says otherwise, since each is analysed once per attack and level (55
-times). Attacks (`perturbations.py`) change the whole picture before any face is looked for, and
-pictures are measured in memory by the code that indexes. Only pictures whose face is found
-unattacked take part; how many are not is said.
+Data: any data set that `evals.datasets` loads, without rows of a `train` split; by default at most
+300 pictures (`--limit`), since each is analysed once per attack and level (55 times). Attacks
+(`perturbations.py`) change the whole picture before face detection, and pictures are measured in
+memory by the indexing code. Only pictures with a detected face when unattacked are used; the number
+of the others is reported.
 
 Figures, per attack and level and averaged over the five levels: AUC of every detector and of the
-fused probability, on faces still found; faces lost; cosine of the face to itself unattacked, and
-the share that the rule's identity band still accepts (of all: a lost face is not accepted); how
-the place in the forgery band and, where persons are known, the verdict change. `caddm_table` is
-the average over levels for each of CADDM's six attacks, and over the six. An AUC is given where
-half of either kind's faces are still found, and NaN else, as is then the average. Intervals: 95 %
+fused probability, on faces still found; faces lost; cosine of the face to its unattacked self, and
+the share still accepted by the rule's identity band (of all: a lost face is not accepted); changes
+of the place in the forgery band and, if persons are known, of the verdict. `caddm_table` is the
+average over levels for each of CADDM's six attacks, and over the six. An AUC is given if at least
+half of each class's faces are still found, otherwise it and its average are NaN. Intervals: 95 %
 bootstrap over persons, videos or originals.
 
-Does not show: attacks made against these very detectors; video codecs.
+Does not show: attacks optimised against these detectors; video codecs.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ PICTURES = 300
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """Figures under every attack; samples and pictures go to the output."""
+    """Figures under every attack; writes samples and pictures to the output."""
     manifest = evaluation_rows(load(options.data, options.layout)).sample(
         options.limit or PICTURES, options.seed
     )

@@ -1,7 +1,7 @@
-"""What the whole rule says of attacked pictures when a person is asked for.
+"""Verdicts of the whole rule on attacked pictures, with a query.
 
 The query is an unattacked authentic picture of the person, from another video or photo than the
-picture that is judged; a picture of a person without such a query has no verdict.
+judged picture; a picture of a person without such a query has no verdict.
 """
 
 from collections import Counter, defaultdict
@@ -16,9 +16,9 @@ NO_QUERY = ""
 
 
 def verdicts(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarray:
-    """(n,) the rule's verdicts on the rows of `measured`, asked with pictures of `unattacked`.
+    """(n,) the rule's verdicts on the rows of `measured`, with queries from `unattacked`.
 
-    A face that the attack hid is `not assessed`.
+    A face lost to the attack is `not assessed`.
     """
     rule = load_models().rule
     found = np.full(len(measured), NO_QUERY, "<U20")
@@ -39,7 +39,7 @@ def verdicts(unattacked: MeasuredDataset, measured: MeasuredDataset) -> np.ndarr
 
 
 def _questions(measured: MeasuredDataset) -> dict[int, list[int]]:
-    """Rows to be judged by the row they are asked with: a person's first photo, else the second."""
+    """Rows to judge, by the query row: a person's first photo, otherwise the second."""
     sources: dict[str, dict[str, int]] = defaultdict(dict)
     for index, row in enumerate(measured.rows):
         if row.label == "real" and row.depicted_id is not None:
@@ -60,7 +60,7 @@ def _source(row: ManifestRow) -> str:
 
 
 def flips(before: np.ndarray, after: np.ndarray) -> dict[str, object]:
-    """How many verdicts there are, the share that an attack changes, and from what to what."""
+    """Number of verdicts, the share changed by an attack, and the transitions."""
     known = before != NO_QUERY
     pairs = [(str(b), str(a)) for b, a in zip(before[known], after[known], strict=True)]
     changed = Counter(f"{b} to {a}" for b, a in pairs if a != b)

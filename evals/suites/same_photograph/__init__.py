@@ -1,1 +1,1 @@
-"""Is the same photograph proven where it is the same, and nowhere else?"""
+"""Recognition of the same photograph, and false matches."""

@@ -1,4 +1,4 @@
-"""What happens to a photograph on its way to a second file: (image, rng) -> image, RGB."""
+"""Typical edits of re-uploaded photographs: (image, rng) -> image, RGB."""
 
 import io
 import itertools
@@ -11,7 +11,7 @@ Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 
 def crop(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """60 to 90 % of either side, from near the middle."""
+    """Crop 60 to 90 % of each side, near the centre."""
     share = rng.uniform(0.6, 0.9)
     width, height = round(image.width * share), round(image.height * share)
     left = round((image.width - width) * rng.uniform(0.3, 0.7))
@@ -20,12 +20,12 @@ def crop(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def mirror(image: Image.Image, _: np.random.Generator) -> Image.Image:
-    """Left to right."""
+    """Horizontal flip."""
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 def border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A frame of one colour, an eighth of the shorter side wide."""
+    """A border of one colour, an eighth of the shorter side wide."""
     edge = max(1, round(min(image.size) / 8))
     red, green, blue = (int(value) for value in rng.integers(0, 256, 3))
     framed = Image.new("RGB", (image.width + 2 * edge, image.height + 2 * edge), (red, green, blue))
@@ -34,7 +34,7 @@ def border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def watermark(image: Image.Image, _: np.random.Generator) -> Image.Image:
-    """An agency's name all over it, half transparent."""
+    """A half-transparent agency name over the whole picture."""
     marks = Image.new("RGBA", image.size)
     pen, size = ImageDraw.Draw(marks), max(12, image.width // 14)
     font = ImageFont.load_default(size=size)
@@ -74,7 +74,7 @@ def screenshot(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def grey(image: Image.Image, _: np.random.Generator) -> Image.Image:
-    """Without colour."""
+    """Greyscale."""
     return image.convert("L").convert("RGB")
 
 
@@ -86,7 +86,7 @@ def jpeg(image: Image.Image, _: np.random.Generator) -> Image.Image:
 
 
 def smaller(image: Image.Image, _: np.random.Generator) -> Image.Image:
-    """0.3 times as wide and high."""
+    """Resized to 0.3 of width and height."""
     return _scaled(image, 0.3)
 
 
@@ -101,4 +101,4 @@ EDITS: Mapping[str, Edit] = {
 }  # fmt: skip
 
 EDIT_PAIRS = tuple(itertools.permutations(EDITS, 2))
-"""Two of them, one after the other."""
+"""Two edits in sequence."""

@@ -1,17 +1,16 @@
-"""Is the same photograph proven where it is the same, and nowhere else?
+"""Is the same photograph recognised without false matches?
 
-- `false`: pairs of other photographs. LFW's `val` persons: every pair of photographs of one
-  person, and pairs of strangers; web photographs of one athlete and of two. What was proven is
-  named in `proven_pairs`, to be looked at: LFW holds some photographs twice.
-- `true`: a photograph and what a crop, mirror image, border, watermark, text, screenshot, grey,
-  JPEG 30 or x0.3 makes of it, and two of these one after the other; by kind, with intervals over
-  photographs.
+- `false`: pairs of other photographs. LFW's `val` persons: every pair of photographs of one person,
+  and pairs of strangers; web photographs of one athlete and of two. Proven pairs are listed in
+  `proven_pairs` for inspection: LFW holds some photographs twice.
+- `true`: a photograph and its edit by crop, mirror image, border, watermark, text, screenshot,
+  grey, JPEG 30 or x0.3, and by two of these in sequence; by kind, with intervals over photographs.
 
-Thresholds were chosen on LFW's `train` persons. Faces lie where LFW's labels, or the detector on
-web photographs, say; in the edited picture no face is known. `--limit` caps the persons.
+Thresholds were chosen on LFW's `train` persons. Faces are placed by LFW's labels, or by the
+detector on web photographs; in the edited picture no face is known. `--limit` caps the persons.
 
-Does not show: frames of one video, a moment apart, which are left out here and may be called the
-same photograph; prints photographed at an angle.
+Does not show: neighbouring frames of one video, which are left out here and may be called the same
+photograph; prints photographed at an angle.
 """
 
 import itertools
@@ -34,21 +33,21 @@ from tools.media.images import read_photo
 from tools.metrics import interval, mean
 from tools.search.same_photograph.decision import Alignment, align_features
 from tools.search.same_photograph.local_features import LocalFeatures, local_features
-from tools.training.calibration.made_cases import portraits
+from tools.training.calibration.benchmark_cases import portraits
 
 FALSE_PAIRS = 20_000
 TRUE_PHOTOS = 60
-"""Of LFW; of web photographs all."""
+"""Persons of LFW; all web photographs are used."""
 
 PAIRS_EACH = 8
-"""Of the edits two by two, so many a photograph."""
+"""Edit pairs per photograph."""
 
 _CACHED = 1500
 
 
 @dataclass(frozen=True, slots=True)
 class FacePhoto:
-    """One photograph: its file, who it shows, and the face's box x1 y1 x2 y2 px if known."""
+    """One photograph: its file, its person, and the face's box x1 y1 x2 y2 px if known."""
 
     path: Path
     person: str

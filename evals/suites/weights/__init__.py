@@ -1,1 +1,1 @@
-"""Measurements of the shipped weights, on the data that they are documented with."""
+"""Evaluations of the shipped weights, on their documented data."""

@@ -1,15 +1,15 @@
-"""Does the shipped embedder tell persons apart that it has never seen?
+"""How well does the shipped face embedder verify and identify unseen persons?
 
-Data: the `val` persons of `data/lfw` (1,211 images of 574 people), none of them trained on.
-Protocol: every image is aligned by its labelled landmarks as ArcFace does it and embedded by the
-shipped ONNX file through insightface. *Verification*: all pairs of images, genuine when of one
-person. *Rank-1*: every image of a person with two or more images is a query, its gallery is all
-other images (persons with one image are distractors), a hit when the most similar is of the same
+Data: the `val` persons of `data/lfw` (1,211 images of 574 people), none of them used in training.
+Protocol: every image is aligned by its labelled landmarks as in ArcFace and embedded by the shipped
+ONNX file through insightface. *Verification*: all pairs of images, genuine if of one person.
+*Rank-1*: every image of a person with two or more images is a query, its gallery is all other
+images (persons with one image are distractors), a hit if the most similar image is of the same
 person. Intervals: 95 %, percentile bootstrap over persons.
 
-Does not show: how the detector's keypoints move the crops, how far faces off the web (small,
-turned, made up, old photos) fall behind press photos, nor how groups of people differ: the data
-has no such labels.
+Does not show: the effect of the detector's keypoints on the crops, the gap between press photos and
+web photos (small, turned, made up, old), nor differences between groups of people: the data has no
+such labels.
 """
 
 from pathlib import Path
@@ -46,7 +46,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def read_val_crops(data: Path, *, limit: int | None) -> tuple[list[np.ndarray], list[str]]:
-    """112×112 uint8 BGR crops (insightface's order) of the val images, and whose they are."""
+    """112×112 uint8 BGR crops (insightface's order) of the val images, and their persons."""
     labels_file = data / "lfw" / "labels.npz"
     if not labels_file.is_file():
         raise SetupError(f"no labelled faces at {str(labels_file)!r}: pass --data DIR")

@@ -1,12 +1,12 @@
-"""How good is an embedder that is not shipped (yet)? A training's, or a teacher.
+"""Evaluate a face embedder that is not shipped: a training checkpoint or a teacher.
 
     python -m evals.suites.weights.embedder_candidate FILE.onnx --data ../shared/data
 
 Data: the `val` persons of `data/lfw`, and the real face swaps of `data/deepfakes`. *Verification*
 and *rank-1*: the protocol of `evals.suites.weights.embedder`, with a third false accept rate.
-*Swaps*: each person that swaps depict is a query, by the authentic picture in the table; its
-gallery are all swaps, all bodies' pictures and all `val` photographs; mAP of retrieving that
-person's swaps, and how alike a swap is to the person it depicts and to its body. Faces of
+*Swaps*: each person depicted by swaps is a query, with the authentic picture in the table; the
+gallery is all swaps, all bodies' pictures and all `val` photographs; mAP of retrieving that
+person's swaps, and the similarity of a swap to the depicted person and to its body. Faces of
 `deepfakes` are found by the shipped detector; a picture without one counts as never retrieved.
 
 Does not show: much about swaps. There are 32, most of them frames of a few clips.
@@ -38,7 +38,7 @@ COLUMNS = ("fake", "authentic_source", "authentic_target")
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A swapped picture, the authentic one of the person it depicts, and that of its body."""
+    """A swapped picture, and the authentic pictures of the depicted person and of the body."""
 
     fake: str
     source: str
@@ -61,7 +61,7 @@ def figures(weights: Path, options: EvalOptions) -> dict[str, object]:
 
 
 def swaps(folder: Path) -> list[Swap]:
-    """The table of swaps. Raises SetupError where there is none, or no usable one."""
+    """The table of swaps. Raises SetupError if it is missing or has no usable row."""
     rows = read_lines(find_table(folder, "swaps.csv", COLUMNS), folder, "swaps.csv", COLUMNS)
     return [Swap(*(row[it] for it in COLUMNS)) for _, row in rows]
 
@@ -90,7 +90,7 @@ def retrieval(
 def mean_average_precision(
     known: list[Swap], vector: Mapping[str, np.ndarray], distractors: np.ndarray
 ) -> float:
-    """Over the persons depicted whose authentic picture has a face; NaN without any."""
+    """mAP over the depicted persons whose authentic picture has a face; NaN without any."""
     gallery = [
         path
         for path in sorted({it.fake for it in known} | {it.target for it in known})
@@ -109,7 +109,8 @@ def mean_average_precision(
 
 
 def embedded(folder: Path, paths: list[str], weights: Path) -> dict[str, np.ndarray]:
-    """Unit vectors of each picture's largest face, by path; without those that have none."""
+    """Unit vectors of each picture's largest face, by path; pictures without a face are left
+    out."""
     analyser, crops = FaceAnalyser(PACK, threads=1), {}
     for path in paths:
         bgr = cv2.imread(str(folder / path), cv2.IMREAD_COLOR)

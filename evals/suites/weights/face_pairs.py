@@ -1,4 +1,4 @@
-"""All pairs of labelled faces by what an embedder says of them: verification and rank-1."""
+"""Verification and rank-1 figures over all pairs of labelled faces."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,9 +24,9 @@ def with_intervals(pairs: "EmbeddingPairs", *, seed: int) -> dict[str, object]:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingPairs:
-    """All pairs of unit `embeddings` (n, d), images of `person` (n,) 0-based, best pair first.
+    """All pairs of unit `embeddings` (n, d), images of `person` (n,) 0-based, most similar first.
 
-    `rates` are the false accept rates at which the accepted share of true pairs is told.
+    `rates` are the false accept rates at which the true accept rate is reported.
     """
 
     embeddings: np.ndarray
@@ -46,14 +46,14 @@ class EmbeddingPairs:
 
     @cached_property
     def genuine(self) -> np.ndarray:
-        """Whether each pair is of one person."""
+        """Whether each pair shows one person."""
         rows, columns = self._order
         same: np.ndarray = self.person[rows] == self.person[columns]
         return same
 
     @cached_property
     def queries(self) -> np.ndarray:
-        """Whether each image is of a person with further images."""
+        """Whether each image's person has further images."""
         more: np.ndarray = np.bincount(self.person)[self.person] > 1
         return more
 
@@ -64,10 +64,10 @@ class EmbeddingPairs:
         return mate_ranks(others, self.person[:, None] == self.person) <= 1
 
     def figures(self, weights: np.ndarray) -> dict[str, float]:
-        """Every figure when person p counts `weights[p]` times; NaN without genuine pairs."""
+        """Every figure with person p weighted `weights[p]`; NaN without genuine pairs."""
         rows, columns = self._order
         first, second = weights[self.person[rows]], weights[self.person[columns]]
-        # A person drawn twice gives its own pairs twice, not pairs between its copies.
+        # A person drawn twice doubles its own pairs, but makes no pairs between its copies.
         weight = np.where(self.genuine, first, first * second)
         kept = weight > 0
         scores = self._similarity[rows[kept], columns[kept]]

@@ -1,16 +1,16 @@
-"""Are faces found, and landmarks put right?
+"""How well are faces detected and landmarks placed?
 
-Data: the `val` persons of `data/lfw` (1,211 photographs, none of these people trained on), each
-with one labelled face; insightface's group photograph `t1`; scikit-image's pictures without a
-face. Protocol: the shipped weights through `FaceAnalyser`, as the application runs them. A labelled
-face is *found* when a box overlaps the box that its landmarks imply by half (intersection over
-union). Errors are mean distances to the labels in shares of the distance between the eyes'
-centres, over the faces found. Interval: 95 %, Wilson.
+Data: the `val` persons of `data/lfw` (1,211 photographs, none of these people used in training),
+each with one labelled face; insightface's group photograph `t1`; scikit-image's pictures without a
+face. Protocol: the shipped weights through `FaceAnalyser`, as in the application. A labelled face
+is *found* if a detection overlaps the box implied by its landmarks by half (intersection over
+union). Errors are mean distances to the labels as shares of the distance between the eyes' centres,
+over the faces found. Interval: 95 %, Wilson.
 
 Does not show: faces in profile, in the dark or below 20 px (Labelled Faces in the Wild has few, and
-a detector made the selection), nor how groups of people differ. False positives on photographs
-with people are not counted, because not all of their faces are labelled. The landmarks' labels
-are another model's opinion.
+a detector made the selection), nor differences between groups of people. False positives on
+photographs with people are not counted, because not all of their faces are labelled. The landmark
+labels come from another model.
 """
 
 import math
@@ -28,10 +28,10 @@ from tools.training.data.labelled_faces import LandmarkTrainingFaces, load_label
 PACK = WEIGHTS_DIR / "faces"
 BATCH = 64
 
-# The tips of six noses in `t1`, by hand.
+# Nose tips of the six faces in `t1`, labelled by hand.
 T1_NOSES = np.array([[110, 340], [318, 219], [513, 363], [782, 430], [940, 146], [1166, 348]])
 
-# `camera` is not among them: its man has a face, in profile.
+# Without `camera`, whose man has a face, in profile.
 WITHOUT_FACES = (
     "brick", "cat", "cell", "checkerboard", "clock", "coffee", "coins", "colorwheel", "grass",
     "gravel", "hubble_deep_field", "immunohistochemistry", "moon", "page", "retina", "rocket",
@@ -56,7 +56,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def labelled_figures(analyser: FaceAnalyser, faces: LandmarkTrainingFaces) -> dict[str, object]:
-    """How many labelled faces are found, and how well placed those are."""
+    """How many labelled faces are found, and their placement errors."""
     overlaps, keypoint_errors, landmark_errors = [], [], []
     for rows in np.array_split(np.arange(len(faces)), math.ceil(len(faces) / BATCH)):
         found = analyser.analyse(list(faces.photos[rows]))

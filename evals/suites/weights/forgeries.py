@@ -1,9 +1,9 @@
-"""Are forgeries told from photos, of families seen in training and of some that were not?
+"""How well are forgeries detected, of families seen and not seen in training?
 
-Data and protocol, everything on persons or originals that no training saw:
+Data and protocol, all on persons or originals excluded from training:
 - `lfw/<family>`: LFW's `val` persons, forged by our own forge; authentic and forged file are both
-  re-encoded as JPEG 92, crops come from the labelled landmarks. One family was held out of
-  training altogether.
+  re-encoded as JPEG 92, crops come from the labelled landmarks. One family was excluded from
+  training entirely.
 - `dfdc`: pairs of DFDC's `val` originals; crops come from the shipped face detector.
 - `swaps/<method>`: clean demo images of real face-swap generators against their own authentic
   sources and targets. A handful of correlated frames: a smoke test.
@@ -12,12 +12,12 @@ Data and protocol, everything on persons or originals that no training saw:
 Figures are AUCs of the shipped detectors, 0.5 is chance; intervals: 95 %, percentile bootstrap
 over persons or originals. `n` counts authentic and forged pictures whose face was found.
 
-What the cards of the pocket weights name, by the heads alone and on crops from labelled landmarks;
-`evals.suites.detector_table.suite` holds every detector against every family, with faces found as a
-search finds them, on the half of these persons that calibrated nothing.
+These are the figures on the cards of the pocket weights, for the heads only and on crops from
+labelled landmarks; `evals.suites.detector_table.suite` evaluates every detector on every family,
+with faces detected as in a search, on the half of these persons not used for calibration.
 
-Does not show: how generators of today fare, how thresholds hold on other sources (an AUC forgives
-a shifted scale), nor how groups of people differ: the data has no such labels.
+Does not show: results on current generators, whether thresholds hold on other sources (an AUC
+ignores a shifted scale), nor differences between groups of people: the data has no such labels.
 """
 
 import csv
@@ -57,9 +57,9 @@ Crop = Callable[[np.ndarray], np.ndarray | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPicture:
-    """A picture with its face crop (None: no face found), its label and whose it is.
+    """A picture with its face crop (None: no face found), label and group.
 
-    `cells` (16, 16) is the changed share of each cell of the crop, where that is known.
+    `cells` (16, 16) is the changed share of each cell of the crop, if known.
     """
 
     crop: np.ndarray | None
@@ -73,8 +73,8 @@ def run(options: EvalOptions) -> dict[str, object]:
     """AUC of every detector on every set, with intervals and counts."""
     if not (options.data / "lfw" / "labels.npz").is_file():
         raise SetupError(f"no labelled faces below {str(options.data)!r}: pass --data DIR")
-    # On a machine that does other work too, threads that wait for each other within a layer made
-    # this eight times slower.
+    # On a busy machine, threads that wait for each other within a layer made this eight times
+    # slower.
     encoder = Encoder.load(WEIGHTS_DIR / "encoder", threads=1)
     analyser = FaceAnalyser(WEIGHTS_DIR / "faces", threads=1)
 
@@ -108,7 +108,7 @@ def _sets(
 
 
 def lfw_pictures(options: EvalOptions, encoder: Encoder, *, family: str) -> list[LabelledPicture]:
-    """Photos of validation persons and one forgery of each, both re-encoded alike."""
+    """Photos of validation persons and one forgery of each, both re-encoded identically."""
     faces = LfwPhotographs.load(options.data, split="val")
     rng = np.random.default_rng([options.seed, FAMILIES.index(family)])
     found = []
@@ -151,7 +151,7 @@ def swap_pictures(data: Path, crop: Crop) -> dict[str, list[LabelledPicture]]:
     files: dict[str, dict[str, tuple[bool, str]]] = {}
     for row in rows:
         of_method = files.setdefault(row["method"], {})
-        # Frames of one clip are nearly the same picture, so its folder is the group.
+        # Frames of one clip are nearly identical, so its folder is the group.
         group = str(Path(row["fake"]).parent) if "/fake/" in row["fake"] else row["fake"]
         of_method[row["fake"]] = (True, group)
         for part in ("authentic_source", "authentic_target"):
@@ -197,10 +197,10 @@ def _features(pictures: Sequence[LabelledPicture], encoder: Encoder, inputs: str
 def localisation(
     pictures: Sequence[LabelledPicture], encoder: Encoder, *, seed: int
 ) -> dict[str, object]:
-    """Within a crop, does the tower's map rank changed cells above untouched ones? Mean AUC.
+    """Mean AUC of the tower's map for ranking changed cells above unchanged ones within a crop.
 
-    `prior` is the same for the authentic crop, against the mask of its forgery: what knowing
-    that faces are forged in the middle gives without seeing any forgery.
+    `prior` is the same for the authentic crop, against the mask of its forgery: the AUC from
+    knowing that faces are forged in the middle, without seeing any forgery.
     """
     import torch
 
@@ -227,7 +227,7 @@ def localisation(
 def measure(
     pictures: Sequence[LabelledPicture], encoder: Encoder, *, seed: int
 ) -> dict[str, object]:
-    """AUC and interval of each scorer on one set; NaN where a kind of picture is missing."""
+    """AUC and interval of each scorer on one set; NaN if a class is missing."""
     labels = np.array([picture.forged for picture in pictures])
     found = np.array([picture.crop is not None for picture in pictures])
     groups = [picture.group for picture in pictures]

@@ -1,12 +1,11 @@
-"""Further embedders beside the first, on the same persons: how good, how alike, how much they add.
+"""Compare further face embedders with the first: accuracy, correlation and combined gain.
 
 For each embedder of `tools.faces.further_embedders.load_embedders`: the figures of
-`evals.suites.weights.embedder`; `strangers`, the mean and spread of its cosines of different
-persons, as they belong into the JSON beside its file; `correlation_of_strangers` with the first's
-cosines (1: it can only repeat what the first says); and `both`, the figures of the sum of the two
-standings among strangers.
+`evals.suites.weights.embedder`; `strangers`, the mean and standard deviation of its impostor
+cosines, as stored in the JSON file beside it; `correlation_of_strangers` with the first's cosines
+(1: no new information); and `both`, the figures of the sum of the two normalised scores.
 
-Does not show: what a difference of the two says of forgeries; see
+Does not show: the information in a difference of the two about forgeries; see
 `evals.suites.weights.references`.
 """
 
@@ -43,7 +42,8 @@ def _beside(
     strange = person[rows] != person[columns]
     cosines = [(it @ it.T)[rows, columns][strange] for it in (first, second)]
     spreads = [float(it.std()) for it in cosines]
-    # The sum of two standings is, up to a constant, the product of vectors laid end to end.
+    # The sum of two normalised scores is, up to a constant, the dot product of concatenated
+    # vectors.
     both = np.concatenate(
         [it / np.sqrt(spread) for it, spread in zip((first, second), spreads, strict=True)], axis=1
     )

@@ -1,23 +1,23 @@
-"""Every localiser on the same forgeries, held against where the forge changed the face.
+"""Compare all localisers on the same forgeries, against the forge's ground-truth masks.
 
-Each photograph is forged once, in one of three families by turns; the truth is the forge's mask
-seen through the face crop. Beside the localisers stand two that see nothing: random cells, and
-the middle of the crop, where faces are and so most forgeries.
+Each photograph is forged once, cycling through three families; the ground truth is the forge's mask
+in the face crop. There are two baselines that ignore the picture: random cells, and the middle of
+the crop, where faces and so most forgeries are.
 
 - `pointing`: how often the hottest place was forged; `pointing_95` over persons. `pointing_near`:
-  or lay no further off than the pointing game forgives, 15 pixels of 224 (a cell of our tower).
+  the same with the pointing game's tolerance of 15 pixels of 224 (a cell of our tower).
 - `iou`: overlap of the truth with as many of the hottest places; `iou_at_a_tenth`: with the
   hottest tenth of the crop.
 - `deletion`, `insertion`: area under the head's probability while the hottest places are blurred
-  first, or come back first in a blurred crop. Low and high are good. This asks whether a map
-  explains the *head*, not whether it finds the forgery: to a detector of forgeries a blurred
-  place in a sharp face is one, so that hiding a forgery need not lower its score.
-- `randomised`: rank correlation of the map with the map after weights were exchanged among
-  themselves: the head's, the tower's last layers', the whole tower's. Near 1 says that the map
-  does not depend on them. A map that the tower makes by itself does not depend on the head; boxes
-  depend on neither, but on the weights of the network that draws them, `own_network`.
+  first, or come back first in a blurred crop. Lower deletion and higher insertion are better. This
+  measures whether a map explains the *head*, not whether it finds the forgery: a forgery detector
+  may treat a blurred place in a sharp face as forged, so hiding a forgery need not lower its score.
+- `randomised`: rank correlation of the map with the map after shuffling weights: the head's, the
+  tower's last layers', the whole tower's. Near 1 means that the map does not depend on them. A map
+  made by the tower alone does not depend on the head; boxes depend on neither, but on the weights
+  of their own network, `own_network`.
 
-Does not show: how localisers fare on forgeries that the forge does not make.
+Does not show: results on forgeries that the forge does not make.
 """
 
 import copy
@@ -56,17 +56,18 @@ FAMILIES = ("partial_swap", "region_swap", "inpainting")
 PHOTOS, SANITY_PHOTOS = 150, 20
 STEPS = 10
 TOLERANCE = 15 / 224
-"""Of the crop's side; the pointing game's."""
+"""Tolerance as a share of the crop's side; the pointing game's."""
 
 LAST_LAYERS = 4
-"""Weight matrices or kernels, from the end; a whole block of a ViT."""
+"""Number of weight matrices or kernels, from the end; a whole block of a ViT."""
 
 Heat = Callable[[np.ndarray, Encoder, UnifdLinear], np.ndarray | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForgedFace:
-    """A forged face as the encoder sees it (s, s, 3) uint8 RGB and where it was changed, bool."""
+    """A forged face as encoder input (s, s, 3) uint8 RGB, and the mask of the changed area,
+    bool."""
 
     family: str
     person: str
@@ -102,7 +103,7 @@ def compare_localisers(parts: LoadedModels, options: EvalOptions) -> dict[str, o
 
 
 def cases_of(parts: LoadedModels, options: EvalOptions) -> Iterator[ForgedFace]:
-    """Forgeries of LFW's validation persons whose face is found, as JPEGs of quality 75 to 95."""
+    """Forgeries of LFW's validation persons with a detected face, as JPEGs of quality 75 to 95."""
     faces, rng = LfwPhotographs.load(options.data, split="val"), np.random.default_rng(options.seed)
     size, margin = parts.encoder.image_size, parts.encoder.face_margin
     for number, index in enumerate(rng.permutation(len(faces.paths))[: options.limit or PHOTOS]):
@@ -131,7 +132,7 @@ def _in_the_middle(found: Sequence[Face], pixels: np.ndarray) -> Face | None:
 
 
 def candidates(seed: int, finders: Sequence[Caddm] = ()) -> dict[str, Heat]:
-    """The localisers by name, those with boxes of `finders` too, and the two that see nothing."""
+    """The localisers by name, including those with boxes of `finders`, and the two baselines."""
     rng = np.random.default_rng(seed)
 
     def random(crop: np.ndarray, _: Encoder, __: UnifdLinear) -> np.ndarray:
@@ -152,7 +153,7 @@ def _made_by(localiser: Localiser) -> Heat:
 def supported_localisers(
     heats: Mapping[str, Heat], encoder: Encoder, head: UnifdLinear
 ) -> dict[str, Heat]:
-    """Those that make a map with this encoder."""
+    """The localisers that make a map with this encoder."""
     grey = np.full((encoder.image_size, encoder.image_size, 3), 127, np.uint8)
     return {name: heat for name, heat in heats.items() if heat(grey, encoder, head) is not None}
 
@@ -173,7 +174,9 @@ def _row(case: ForgedFace, heat: Heat, *, encoder: Encoder, head: UnifdLinear) -
 def _made(heat: Heat, case: ForgedFace, encoder: Encoder, head: UnifdLinear) -> np.ndarray:
     values = heat(case.crop, encoder, head)
     if values is None:
-        raise RuntimeError("a localiser that made one map with this encoder did not make another")
+        raise RuntimeError(
+            "a localiser made a map of one crop with this encoder but not of another"
+        )
     return values
 
 
@@ -207,7 +210,7 @@ def sanity_check(
     head: UnifdLinear,
     seed: int,
 ) -> dict[str, dict[str, float]]:
-    """Mean rank correlation of maps before and after weights are exchanged among themselves."""
+    """Mean rank correlation of maps before and after shuffling weights."""
     rng = np.random.default_rng(seed)
     other_head = replace(head, weight=rng.permutation(head.weight))
     against = {
@@ -236,9 +239,9 @@ def own_networks(
     *,
     seed: int,
 ) -> dict[str, float]:
-    """The same of boxes, by localiser, the weights exchanged being those of the boxes' network.
+    """The same for boxes, by localiser, shuffling the weights of the boxes' network.
 
-    Not measured where no photograph gets boxes from both.
+    Not measured if no photograph gets boxes from both.
     """
     rng, found = np.random.default_rng(seed), {}
     for finder in finders:
@@ -253,7 +256,7 @@ def own_networks(
 
 
 def randomise_weights(encoder: Encoder, *, last: int | None, rng: np.random.Generator) -> Encoder:
-    """The encoder with values exchanged within each of the tower's last weights; None: all."""
+    """The encoder with values shuffled within each of the tower's last weights; None: all."""
     model = copy.deepcopy(encoder.model)
     visual: Any = model.visual
     _exchange(visual, last=last, rng=rng)
@@ -267,10 +270,10 @@ def randomise_weights(encoder: Encoder, *, last: int | None, rng: np.random.Gene
 
 
 def _exchange(network: "torch.nn.Module", *, last: int | None, rng: np.random.Generator) -> None:
-    """Values change places within each of a network's last weights; None: all.
+    """Shuffle the values within each of a network's last weights; None: all.
 
-    Exchanged, not drawn anew: their spread stays, and with it that of what comes after. Biases
-    and norms stay as they are.
+    Shuffled rather than redrawn, so that their distribution, and the scale of later activations,
+    stays. Biases and norms are unchanged.
     """
     import torch
 

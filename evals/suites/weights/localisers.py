@@ -1,18 +1,18 @@
-"""Do localisers point at the region that was forged, and at none of an authentic photograph?
+"""Do heat maps point at the forged region, and at none in an authentic photograph?
 
 LFW's `val` persons; region swaps and inpainting by our own forge, whose changed regions are
 known, beside the authentic photographs; both as JPEGs of one quality (75 to 95). Faces and
 landmarks come from the shipped analyser, as in an investigation.
 
-- `top_is_forged`: how often the region with the highest value was forged, beside the rate of
-  naming a region at random (`chance`).
+- `top_is_forged`: how often the region with the highest value was forged, with the rate of a random
+  region (`chance`).
 - `strong_was_forged`, `read_was_forged`: of the regions that read strong (strong or weak) in
   forgeries, the share that was forged.
 - `forged_regions_read`: of the forged regions, the share that read strong or weak.
 - `authentic_strong`, `authentic_read`: authentic photographs with at least one such region.
-- `compared`: all localisers beside each other, see `evals.suites.weights.localiser_comparison`.
+- `compared`: all localisers compared, see `evals.suites.weights.localiser_comparison`.
 
-Does not show: how localisers fare on forgeries that the forge does not make.
+Does not show: results on forgeries that the forge does not make.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,12 +31,12 @@ from tools.training.data.forgery_pool import LfwPhotographs, forged_pair, throug
 
 FAMILIES = ("region_swap", "inpainting")
 PHOTOS, SLOW_PHOTOS = 150, 40
-"""Photographs tried, each authentic and forged once; fewer with a localiser that is never read."""
+"""Photographs, each used authentic and forged once; fewer for a localiser without readings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocaliserReading:
-    """What one localiser says of one photograph: values and readings in the order of `REGIONS`."""
+    """One localiser's values and readings of one photograph, in the order of `REGIONS`."""
 
     family: str
     forged: np.ndarray
@@ -45,7 +45,7 @@ class LocaliserReading:
 
 
 def run(options: EvalOptions) -> dict[str, object]:
-    """The figures of every localiser that this encoder has; `limit` caps the photographs."""
+    """The figures of every localiser supported by this encoder; `limit` caps the photographs."""
     parts = LoadedModels(Settings.load())
     figures: dict[str, object] = {
         localiser.name: _figures(list(_readings(parts, localiser, options)))
@@ -87,7 +87,7 @@ def _readings(
 def _read(
     parts: LoadedModels, localiser: Localiser, pixels: np.ndarray
 ) -> tuple[np.ndarray, tuple[str, ...]] | None:
-    """Values and readings of the face in the middle; None when there is none."""
+    """Values and readings of the central face; None if there is none."""
     centre = np.array([pixels.shape[1], pixels.shape[0]]) / 2
     found = parts.faces.analyse([pixels])[0]
     if not found:

@@ -1,10 +1,10 @@
-"""What is reference-aware evidence worth: forged against genuine photos of the same person?
+"""How much does reference comparison help: forged vs. genuine photos of the same person?
 
-LFW's `val` persons of the second half (`casework.halves`; what is usual was measured on the first),
-with two photos or more. Each of up to two photos a person is a hit, held against up to two others
-of the same person: as it is, and forged in every family (`face_swap` puts its face onto another
-body, the others change the photo itself); all as JPEGs of one quality. Faces lie where the labels
-say. The scores are those of `tools.search.reranking.reference_comparison` and
+LFW's `val` persons of the second half (`benchmark_cases.split_persons`; the usual differences were
+fitted on the first), with two photos or more. Up to two photos per person are hits, each compared
+with up to two others of the same person: unchanged, and forged in every family (`face_swap` puts
+its face onto another body, the others change the photo itself); all as JPEGs of one quality. Faces
+are placed by the labels. The scores are those of `tools.search.reranking.reference_comparison` and
 `tools.faces.further_embedders`.
 
 - `auc`: of each score, by family and over all, forged against genuine, with its interval over
@@ -13,7 +13,7 @@ say. The scores are those of `tools.search.reranking.reference_comparison` and
 - `pointing`: how often the strongest cell of the map was forged, beside the `chance` of a random
   cell; `face_swap` and other changes of the whole face are left out.
 
-Does not show: other generators than the forge; how query photos of other years or cameras fare.
+Does not show: generators other than the forge; query photos of other years or cameras.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,19 +39,19 @@ from tools.search.reranking.inner_outer_face import FaceInImage, inner_outer_dis
 from tools.search.reranking.reference_comparison import INNER_OUTER, PATCH_DISTANCE, reference_map
 from tools.search.reranking.rerank_input import RerankInput
 from tools.search.reranking.second_opinion import second_scores
-from tools.training.calibration.made_cases import LabelledPortrait, portraits, split_persons
+from tools.training.calibration.benchmark_cases import LabelledPortrait, portraits, split_persons
 from tools.training.data.forgery_pool import through_jpeg
 
 HITS, PHOTOS = 2, 2
-"""Of one person: photos that are hits, and photos that each is held against."""
+"""Per person: photos used as hits, and photos to compare each with."""
 
 LOCAL = ("region_swap", "partial_swap", "inpainting")
-"""Families whose place is a part of the face."""
+"""Families that change only a part of the face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredHit:
-    """One hit: its scores, NaN where there are none, and how the map points (NaN: whole face)."""
+    """One hit: its scores, NaN if missing, and the map's pointing (NaN: whole face)."""
 
     person: str
     family: str
@@ -124,7 +124,7 @@ def _measured(parts: LoadedModels, options: EvalOptions) -> Iterator[MeasuredHit
 def _forms(
     hit: LabelledPortrait, everyone: Sequence[LabelledPortrait], rng: np.random.Generator
 ) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray | None]]:
-    """The photo and its forgeries: family, pixels, landmarks in them, mask (h, w) in 0..1."""
+    """The photo and its forgeries: family, pixels, landmarks, mask (h, w) in 0..1."""
     yield "authentic", hit.pixels(), hit.landmarks, None
     for family in FAMILIES:
         drawn = [everyone[int(it)] for it in rng.choice(len(everyone), 16)]
@@ -138,12 +138,12 @@ def _forms(
                 source_landmarks=source.landmarks if swap else None,
             )  # fmt: skip
         except ToolError:
-            continue  # this photo cannot be forged this way
+            continue  # this family cannot forge this photo
         yield family, forged.pixels, target.landmarks, forged.mask
 
 
 def _turn(one: LabelledPortrait, other: LabelledPortrait) -> float:
-    """How differently two heads are turned: where the nose stands between the eyes."""
+    """Difference in head rotation, from the position of the nose between the eyes."""
     turns = []
     for shot in (one, other):
         left, right, nose = keypoints_from_landmarks(shot.landmarks)[:3]
@@ -197,7 +197,7 @@ def _measure(
 
 
 def _cells(mask: np.ndarray, face: Face, shape: tuple[int, ...], parts: LoadedModels) -> np.ndarray:
-    """Which cells of the face crop were changed to a quarter or more: (h, w) bool."""
+    """Cells of the face crop of which at least a quarter was changed: (h, w) bool."""
     side = parts.encoder.image_size
     matrix = crop_matrix(face.keypoints, size=side, margin=parts.encoder.face_margin)
     seen = cv2.warpAffine(np.asarray(mask, np.float32), matrix, (side, side))

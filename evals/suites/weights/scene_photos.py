@@ -1,4 +1,5 @@
-"""Photographs that are forged beside the face, or in it: LFW's without wedges, and the web's."""
+"""Photographs with forgeries beside or in the face: LFW without black borders, and web
+photographs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ QUALITY = 92
 class ScenePhoto:
     """An authentic photograph (h, w, 3) uint8 RGB with its landmarks (68, 2) px.
 
-    `group` is what is resampled: LFW's person, the web's photograph; `person` is who it shows.
+    `group` is the unit of the bootstrap: LFW's person, or the web photograph; `person` is its
+    person.
     """
 
     pixels: np.ndarray
@@ -34,7 +36,7 @@ class ScenePhoto:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneImage:
-    """An authentic or forged picture with its face; `mask` (h, w) bool of what was forged."""
+    """An authentic or forged picture with its face; `mask` (h, w) bool marks the forged area."""
 
     pixels: np.ndarray
     keypoints: np.ndarray
@@ -44,7 +46,7 @@ class SceneImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoSource:
-    """Photographs of one origin, and the families that they are forged in."""
+    """Photographs of one origin, and the families used to forge them."""
 
     name: str
     photos: Sequence[ScenePhoto]
@@ -52,7 +54,7 @@ class PhotoSource:
 
 
 def sources(options: EvalOptions) -> Iterator[PhotoSource]:
-    """LFW's validation persons, and the web's photographs where they are."""
+    """LFW's validation persons, and the web photographs if present."""
     yield PhotoSource("lfw", list(_lfw_photos(options)), (*SCENE_FAMILIES, *FACE_FAMILIES))
     web = list(_web_photos(options))
     if web:
@@ -60,7 +62,7 @@ def sources(options: EvalOptions) -> Iterator[PhotoSource]:
 
 
 def authentic_shots(photos: Sequence[ScenePhoto]) -> list[SceneImage]:
-    """The photographs as they are, as JPEGs like the forgeries."""
+    """The unforged photographs, as JPEGs like the forgeries."""
     return [
         SceneImage(
             through_jpeg(it.pixels, QUALITY), keypoints_from_landmarks(it.landmarks), it.group,
@@ -73,7 +75,7 @@ def authentic_shots(photos: Sequence[ScenePhoto]) -> list[SceneImage]:
 def forged_shots(
     photos: Sequence[ScenePhoto], family: str, *, seed: int
 ) -> Iterator[tuple[int, SceneImage]]:
-    """Each photograph's number with its forgery; the source is the next other person's photo."""
+    """Each photograph's index and forgery; the source is the next other person's photo."""
     for at, photo in enumerate(photos):
         rng = np.random.default_rng([seed, at])
         others = (*photos[at + 1 :], *photos[:at])
@@ -89,7 +91,7 @@ def forged_shots(
 
 
 def _lfw_photos(options: EvalOptions) -> Iterator[ScenePhoto]:
-    """The inner part of photographs, each of another person, with that person."""
+    """The inner parts of photographs, each of another person, with that person."""
     faces = LfwPhotographs.load(options.data, split="val")
     drawn = np.random.default_rng(options.seed).permutation(len(faces.paths))
     seen: set[str] = set()
@@ -104,7 +106,7 @@ def _lfw_photos(options: EvalOptions) -> Iterator[ScenePhoto]:
 
 
 def _web_photos(options: EvalOptions) -> Iterator[ScenePhoto]:
-    """Photographs in which a face with landmarks is found, the largest one."""
+    """Photographs with a detected face with landmarks, the largest one."""
     folder = options.data / "photos"
     paths = sorted(folder.glob("*/*.jpg")) if folder.is_dir() else []
     drawn = np.random.default_rng(options.seed).permutation(len(paths))

@@ -1,30 +1,30 @@
-"""Does a face crop see what was forged beside the face, and do whole images and patches?
+"""Do face crops, whole images or patches reveal forgeries beside the face?
 
-Prompt-guided inpainting, compositing and re-generation leave the face and who it is alone. The
-forge imitates them (`tools.forge.scenes`); beside them stand forged faces, of which a morph and a
-partial swap are families that nothing shipped was trained on. Two sources:
+Prompt-guided inpainting, compositing and re-generation leave the face and the identity unchanged.
+The forge imitates them (`tools.forge.scenes`); they are compared with forged faces, among them two
+families excluded from the training of all shipped models, morph and partial swap. Two sources:
 
 - `lfw/<family>`: LFW's `val` persons, without the black wedges at the borders, about 200 px;
-- `photos/<family>`: web photographs of five athletes at their own size, up to 1,200 px, often with
-  several people; left out where the folder is missing.
+- `photos/<family>`: web photographs of five athletes at their original size, up to 1,200 px, often
+  with several people; left out if the folder is missing.
 
 Every photograph is forged once in each family; authentic and forged picture are both JPEGs of
 quality 92. Faces of LFW are cropped by the labelled landmarks, those of the web by ours, from the
 authentic picture.
 
 - AUC of the face detectors, of the whole-image heads, and of three readings of the patch grid
-  (`tools.search.reranking.patch_grid`): `image/patches` where its weights are on the shelf, the
+  (`tools.search.reranking.patch_grid`): `image/patches` if its weights are installed, the
   shipped image head on each tile, the tower's own evidence; their number is the mean of the
   strongest twentieth of the map.
 - `pointing`: how often the strongest place of the map was forged (a quarter of it at least);
-  `chance` is the forged share of the picture, `authentic_map` what the authentic picture's map
-  gives against the same truth. `iou`: of the truth with as many of the strongest places.
-- `crop_changed`: the share of the face crop that was forged; zero says that a face detector that
-  still tells them apart does so by chance.
+  `chance` is the forged share of the picture, `authentic_map` the result of the authentic picture's
+  map against the same truth. `iou`: of the truth with as many of the strongest places.
+- `crop_changed`: the share of the face crop that was forged; at zero, a face detector can separate
+  them only by chance.
 
-Intervals: 95 %, bootstrap over LFW's persons; over photographs on the web's, whose five persons
-are too few. Does not show: how real generators fare; the forge imitates their traces, and
-`image/patches` learnt from the same families on other persons.
+Intervals: 95 %, bootstrap over LFW's persons; over photographs on the web's, whose five persons are
+too few. Does not show: results on real generators; the forge imitates their traces, and
+`image/patches` was trained on the same families with other persons.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +58,7 @@ _TRUE_SHARE, _TOUCHED_SHARE = 0.5, 0.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorOutputs:
-    """What was said of pictures: logits (n,) by detector, and by reader of tiles maps as well."""
+    """Results on pictures: logits (n,) by detector, and maps by tile detectors."""
 
     scores: Mapping[str, np.ndarray]
     heats: Mapping[str, Sequence[np.ndarray | None]]
@@ -66,7 +66,7 @@ class DetectorOutputs:
 
 @dataclass(frozen=True, eq=False)
 class SceneViews:
-    """Pictures as detectors may ask to see them (`tools.detectors.protocol.DetectorInputs`)."""
+    """Detector inputs of pictures (`tools.detectors.protocol.DetectorInputs`)."""
 
     shots: Sequence[SceneImage]
     encoder: Encoder
@@ -91,7 +91,7 @@ class SceneViews:
 
     @property
     def embeddings(self) -> np.ndarray:
-        """Nobody is measured: detectors of identities are not asked."""
+        """No embeddings: identity detectors are not evaluated."""
         return np.full((len(self.shots), 1), np.nan, np.float32)
 
     def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
@@ -123,7 +123,7 @@ def run(options: EvalOptions) -> dict[str, object]:
 
 
 def _asked(encoder: Encoder) -> tuple[list[AnyDetector], dict[str, TileScorer]]:
-    """Detectors that say one number of a picture, and readers of its tiles."""
+    """Detectors with one score per picture, and those with a map of tiles."""
     heads = load_detectors(WEIGHTS_DIR / "heads", encoder.sha256)
     readers: dict[str, TileScorer] = {}
     asked: list[AnyDetector] = list(heads)
@@ -173,7 +173,7 @@ def _told_apart(
     *,
     seed: int,
 ) -> dict[str, object]:
-    """AUC of every score of forged pictures against those of all authentic ones."""
+    """AUC of every score of forged pictures against all authentic ones."""
     groups = [it.group for it in shots] + [it.group for _, it in made]
     labels = np.repeat([False, True], [len(shots), len(made)])
     figures: dict[str, object] = {"n": {"authentic": len(shots), "forged": len(made)}}
@@ -191,7 +191,7 @@ def _located(
     *,
     seed: int,
 ) -> dict[str, object]:
-    """Pointing and overlap of every reader's maps."""
+    """Pointing and overlap of every tile detector's maps."""
     groups = [it.group for _, it in made]
     figures: dict[str, object] = {}
     for name, heats in forged.heats.items():
@@ -213,7 +213,7 @@ def _pointed(
     if heat is None or without is None:
         return (float("nan"),) * len(_LOCATED)
     share = cv2.resize(mask.astype(np.float32), heat.shape[::-1], interpolation=cv2.INTER_AREA)
-    # Where no tile lies nothing was found.
+    # Without tiles nothing was found.
     heat, without = (np.nan_to_num(it, nan=float(np.nanmin(it))) for it in (heat, without))
     touched, inside = share >= _TOUCHED_SHARE, share > _TRUE_SHARE
     return (

@@ -59,9 +59,9 @@ def test_an_unknown_kind_is_wrong_usage(real: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--epochs", "3"), "error: unifd_linear is not learnt in epochs"),
+        (("--epochs", "3"), "error: unifd_linear is not trained in epochs"),
         (("--fake", "nowhere"), "error: 'nowhere' does not exist"),
-        (("--name", "../x"), "error: '../x' is no name for a detector"),
+        (("--name", "../x"), "error: '../x' is not a detector name"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(more: tuple[str, ...], said: str, real: Path) -> None:

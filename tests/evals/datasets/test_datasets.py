@@ -46,9 +46,9 @@ def test_a_small_table_is_enough(tmp_path: Path) -> None:
         ("path,label\n/a.png,real\n", "column 'path': '/a.png' is not relative"),
         ("path,label\n..\\a.png,real\n", "line 2: column 'path': '../a.png' is not relative"),
         ("path,label\nC:\\a.png,real\n", "column 'path': 'C:/a.png' is not relative"),
-        ("path,label,frame\na.png,real,-1\n", "line 2: column 'frame': '-1' is no frame number"),
-        ("path,label\na.png,real\nb.png,real,x\n", "line 3: not as many cells"),
-        ("path,label\na.png,real\nb.png\n", "line 3: not as many cells"),
+        ("path,label,frame\na.png,real,-1\n", "line 2: column 'frame': '-1' is not a frame number"),
+        ("path,label\na.png,real\nb.png,real,x\n", "line 3: the cells do not match"),
+        ("path,label\na.png,real\nb.png\n", "line 3: the cells do not match"),
         ("path,label\na.png,real\na.png,fake\n", "line 3: column 'path': 'a.png' is on line 2"),
         ('path,label\n"a.png,real\n', "line 2: unexpected end"),
     ],
@@ -130,7 +130,7 @@ def test_a_plain_manifest_loads_like_any_data_set(tmp_path: Path) -> None:
     assert [row.path for row in manifest.rows] == ["a.png"]
     assert manifest.notes["missing files"] == "1: b.png"
     (tmp_path / "a.png").unlink()
-    with pytest.raises(SetupError, match="none of the files"):
+    with pytest.raises(SetupError, match="no file listed"):
         load(tmp_path / "m.csv")
 
 
@@ -140,7 +140,7 @@ def test_unknown_layouts_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "nowhere")
     with pytest.raises(SetupError, match="celeb_df"):
         load(tmp_path, "celebdf")
-    with pytest.raises(SetupError, match=r"none of the layouts.*celeb_df.*folders"):
+    with pytest.raises(SetupError, match=r"no known layout.*celeb_df.*folders"):
         load(tmp_path)
 
 

@@ -91,7 +91,11 @@ def test_the_folder_of_one_method_can_be_given(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{", "cannot be read"), ("[]", "no JSON object"), ('{"depicted": ["a"]}', "must be a text")],
+    [
+        ("{", "cannot be read"),
+        ("[]", "not a JSON object"),
+        ('{"depicted": ["a"]}', "must be a text"),
+    ],
 )
 def test_descriptions_that_say_nothing_clear_are_refused(
     tmp_path: Path, text: str, says: str
@@ -107,5 +111,5 @@ def test_attacks_are_needed(tmp_path: Path) -> None:
     tree(tmp_path, "real/ada/1.jpg", attack__json='{"licence": "MIT"}')
     with pytest.raises(SetupError, match="no attacks"):
         load(tmp_path)
-    with pytest.raises(SetupError, match="no method's folder"):
+    with pytest.raises(SetupError, match="not in a method's folder"):
         load(tree(tmp_path, "1.png"))

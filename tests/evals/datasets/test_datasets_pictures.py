@@ -159,11 +159,14 @@ def test_swaps_may_name_persons(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("fake,authentic_source,method\n", "line 1: no column 'authentic_target'"),
-        (SWAPS + "f/triple0.png,s/ada.jpg,t/two.png,X\n", "line 5: 'f/triple0.png' stands above"),
-        (SWAPS + "s/ada.jpg,s/one.png,t/two.png,X\n", "line 5: 's/ada.jpg' stands above"),
+        (
+            SWAPS + "f/triple0.png,s/ada.jpg,t/two.png,X\n",
+            "line 5: 'f/triple0.png' is listed twice",
+        ),
+        (SWAPS + "s/ada.jpg,s/one.png,t/two.png,X\n", "line 5: 's/ada.jpg' is listed twice"),
         (SWAPS + "f/x.png,,t/two.png,X\n", "line 5: column 'authentic_source': is empty"),
         (SWAPS + "f/x.png,a,b,c,d\n", "line 5: too many cells"),
-        (SWAPS.replace("png", "gif").replace("jpg", "gif"), "none of the files"),
+        (SWAPS.replace("png", "gif").replace("jpg", "gif"), "no file listed"),
     ],
 )
 def test_swaps_refuse_contradictions(tmp_path: Path, text: str, says: str) -> None:
@@ -203,7 +206,7 @@ def test_pairs_stay_together(tmp_path: Path) -> None:
 def test_pairs_refuse_contradictions(tmp_path: Path) -> None:
     """One original in two splits, or one fake twice, is refused."""
     tree(tmp_path, "fake/a.jpg", pairs__csv=PAIRS + "e.jpg,b.jpg,val\n")
-    with pytest.raises(SetupError, match=r"line 4: .*'b\.jpg' stands above"):
+    with pytest.raises(SetupError, match=r"line 4: .*'b\.jpg' is already listed"):
         load(tmp_path)
     (tmp_path / "pairs.csv").write_text(PAIRS + "a.jpg,b.jpg,train\n")
     with pytest.raises(SetupError, match=r"line 4: 'a\.jpg'"):
@@ -307,7 +310,7 @@ def test_deepfakebench_other_sets_name_nobody(tmp_path: Path) -> None:
 def test_deepfakebench_refuses_what_is_not_clear(tmp_path: Path) -> None:
     """Frames that are not here, a label that says nothing, several lists: a line each."""
     listed(tmp_path, "DFDCP", {"Maybe": {"test": video("Maybe", "DFDCP", "v", "000.png")}})
-    with pytest.raises(SetupError, match="none of the frames"):
+    with pytest.raises(SetupError, match="no frame listed"):
         load(tmp_path)
     tree(tmp_path, "DFDCP/frames/v/000.png")
     with pytest.raises(SetupError, match="'Maybe' says neither"):

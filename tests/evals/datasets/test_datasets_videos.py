@@ -228,8 +228,8 @@ def test_faceforensics_tells_what_it_left(tmp_path: Path) -> None:
     [
         ({"train": [], "val": []}, r"no test\.json"),
         ({**PAIRS, "val": [["000", "999"]]}, "'000' is in train already"),
-        ({**PAIRS, "val": [["1", "2"]]}, "'1' is no video"),
-        ({**PAIRS, "val": [1, 2]}, "no list of pairs"),
+        ({**PAIRS, "val": [["1", "2"]]}, "'1' is not a video"),
+        ({**PAIRS, "val": [1, 2]}, "not a list of video pairs"),
     ],
 )
 def test_faceforensics_needs_its_lists(
@@ -300,7 +300,7 @@ def test_dfdc_may_be_frames(tmp_path: Path) -> None:
     [
         ('{"aaaa.mp4": {"label": "FAK"}}', "'aaaa.mp4': label 'FAK' is not REAL or FAKE"),
         ("[1]", "not an object"),
-        ("{", "no JSON"),
+        ("{", "is not JSON"),
     ],
 )
 def test_dfdc_refuses_broken_tables(tmp_path: Path, text: str, says: str) -> None:

@@ -101,8 +101,8 @@ def test_only_what_both_measured_counts(tmp_path: Path) -> None:
     ("other", "said"),
     [
         (MadeRun(suite="retrieval"), "other suite: detectors and retrieval"),
-        (MadeRun(digest="d2", scores=_scores(1, 2)), "other data"),
-        (MadeRun(digest=None, scores=_scores(1, 2)), "other data"),
+        (MadeRun(digest="d2", scores=_scores(1, 2)), "different data"),
+        (MadeRun(digest=None, scores=_scores(1, 2)), "different data"),
         (MadeRun(scores=(("else", "g", 0, 1.0),)), "no shared samples"),
         (MadeRun(), "no samples were kept"),
     ],

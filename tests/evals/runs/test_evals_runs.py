@@ -107,8 +107,8 @@ def test_an_interrupted_run_goes_on(
 
     monkeypatch.setattr(size, "run", stopped)
     assert entry.main(words) == (1 if isinstance(error, SetupError) else 130)
-    assert f"go on with --output {str(output)!r}" in capsys.readouterr().err
-    with pytest.raises(SetupError, match="was interrupted; go on with"):
+    assert f"resume with --output {str(output)!r}" in capsys.readouterr().err
+    with pytest.raises(SetupError, match="was interrupted; resume with"):
         runs.load_run(output)
     monkeypatch.setattr(size, "run", _suite)
     assert entry.main(words) == 0

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evals.pictures import curves, failures, matrix, scatter
-from evals.pictures.bars import Bar, bars
-from evals.pictures.curves import LevelPoint
-from evals.pictures.failures import Failure, worst_errors
-from evals.pictures.style import DPI, SERIES, short
+from evals.plots import curves, failures, matrix, scatter
+from evals.plots.bars import Bar, bars
+from evals.plots.curves import LevelPoint
+from evals.plots.failures import Failure, worst_errors
+from evals.plots.style import DPI, SERIES, short
 from evals.runs import folder as runs
 
 Draw = Callable[[Path | None, str], None]

@@ -16,21 +16,21 @@ from assistant.chat_model.local.template_features import probe_template
 from assistant.chat_model.served.model import ServedVLM
 from assistant.conversation.quotations import strip_quotations
 from evals.suites.agent import wordings as agent_wordings
+from evals.suites.injection.attack_effects import (
+    EFFECTS,
+    Observation,
+    attack_effects,
+    leaked_prompt_text,
+    read_page,
+)
+from evals.suites.injection.attacked_cases import AttackScenes
 from evals.suites.injection.attacks import ATTACKS, CHANNELS, GOALS, Attack, sample_attacks
-from evals.suites.injection.scene import AttackScenes
 from evals.suites.injection.suite import (
     AttackOutcome,
     AttackTrials,
     figures,
     questions,
     upper_bound,
-)
-from evals.suites.injection.watch import (
-    EFFECTS,
-    Observation,
-    attack_effects,
-    leaked_prompt_text,
-    read_page,
 )
 from tests.support import tiny_models
 from tools.checkpoints.table import CHAT_WEIGHTS_DIR

@@ -33,7 +33,8 @@ from evals.suites.detection.scores import (
     rows_by_group,
     score_converters,
 )
-from evals.suites.detector_table import answers, detector_list
+from evals.suites.detector_table import detector_list
+from evals.suites.detector_table import logit_cache as answers
 from evals.suites.robustness import suite as robustness
 from evals.suites.robustness.figures import average_over_levels, caddm_table
 from evals.suites.robustness.perturbations import ATTACKS, CADDM_SIX, LEVELS

@@ -24,7 +24,6 @@ from evals.protocol.protocol import (
 from evals.runs.figures import flatten_figures
 from evals.runs.samples import QuerySample, ScoreSample, read
 from evals.suites.impersonation import suite as impersonation
-from evals.suites.impersonation.answers import MissedImage, RankedImage, SearchResult
 from evals.suites.impersonation.figures import (
     ORDERS,
     average_precisions,
@@ -35,9 +34,10 @@ from evals.suites.impersonation.figures import (
     outcomes,
 )
 from evals.suites.impersonation.peers import flags as peer_flags
+from evals.suites.impersonation.search_results import MissedImage, RankedImage, SearchResult
 from evals.suites.reproduction import suite as reproduction
 from evals.suites.retrieval import suite as retrieval
-from evals.suites.retrieval.lists import RetrievalTask, task_from_rows, verification
+from evals.suites.retrieval.ranking import RetrievalTask, task_from_rows, verification
 from tools.errors import SetupError
 from tools.media.images import read_photo
 from tools.verdict.rule import Verdict

@@ -1,4 +1,4 @@
-"""A small labelled data set made in seconds: seven persons, 84 pictures of 256 px.
+"""Generate a small labelled data set in seconds: seven persons, 84 pictures of 256 px.
 
     root/
       manifest.csv                  who is depicted, whose body, by which method
@@ -6,8 +6,8 @@
       face_swap/ resynthesis/ inpainting/    14 forgeries each: a person is depicted twice in each
 
 The persons are the NASA portrait of scikit-image and the six of insightface's sample. A person's
-pictures all come from one photograph, so telling them apart is far easier than in life: figures on
-it show that a suite runs and adds up, never how good anything is.
+pictures all come from one photograph, so separating them is far easier than in practice: figures on
+it show that a suite runs consistently, never its performance.
 """
 
 import io
@@ -29,12 +29,12 @@ SIDE_PX = 256
 PERSONS = tuple(f"person_{letter}" for letter in "abcdefg")
 FORGED_BY = ("face_swap", "resynthesis", "inpainting")
 CLIPS, FRAMES = 2, 3
-FORGERIES_EACH = 2  # of each person by each method
+FORGERIES_EACH = 2  # per person and method
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SyntheticPhoto:
-    """An authentic picture of the set: pixels (256, 256, 3), landmarks (68, 2), where from."""
+    """An authentic picture of the set: pixels (256, 256, 3), landmarks (68, 2), and its source."""
 
     pixels: np.ndarray
     landmarks: np.ndarray
@@ -44,7 +44,7 @@ class SyntheticPhoto:
 
 
 def build_dataset(root: Path) -> Manifest:
-    """Make the pictures and the manifest in an empty folder; the same ones every time."""
+    """Make the pictures and the manifest in an empty folder; deterministic."""
     shots = [*_shots()]
     rows = [_kept(shot, root) for shot in shots]
     rows += [row for method in FORGED_BY for row in _forged(shots, method, root=root)]
@@ -54,7 +54,7 @@ def build_dataset(root: Path) -> Manifest:
 
 
 def portraits() -> dict[str, np.ndarray]:
-    """One photograph (256, 256, 3) uint8 RGB a person, the face in the middle."""
+    """One photograph (256, 256, 3) uint8 RGB per person, with a centred face."""
     found = []
     for picture in (astronaut_pixels(), group_pixels()):
         boxes = [face.box for face in load_models().faces.analyse([picture])[0]]
@@ -63,7 +63,7 @@ def portraits() -> dict[str, np.ndarray]:
 
 
 def _square(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The part of a picture around a face, twice as wide as the face is high."""
+    """A square part of a picture around a face, twice the face's height wide."""
     half = int(max(box[2:] - box[:2]))
     height, width = picture.shape[:2]
     across, down = (int(middle) for middle in (box[:2] + box[2:]) / 2)
@@ -85,7 +85,7 @@ def _shots() -> Iterator[SyntheticPhoto]:
 
 
 def _frame(portrait: np.ndarray, rng: np.random.Generator, *, clip: int) -> np.ndarray:
-    """A frame of a clip: the clip has its light and its side, the frame its place and size."""
+    """A frame of a clip: brightness and flip depend on the clip, position and size on the frame."""
     light = (np.array([1.0, 0.96, 0.88]), np.array([0.78, 0.82, 0.9]))[clip]
     pixels = np.clip(portrait * light, 0, 255).astype(np.uint8)
     pixels = np.ascontiguousarray(pixels[:, ::-1]) if clip else pixels
@@ -113,7 +113,8 @@ def _kept(shot: SyntheticPhoto, root: Path) -> ManifestRow:
 
 
 def _forged(shots: list[SyntheticPhoto], method: str, *, root: Path) -> Iterator[ManifestRow]:
-    """Every person `FORGERIES_EACH` times; a swap puts the face on the next persons' bodies."""
+    """Forge every person `FORGERIES_EACH` times; a swap puts the face on the next persons'
+    bodies."""
     (root / method).mkdir()
     of = {person: [shot for shot in shots if shot.person == person] for person in PERSONS}
     for number, person in enumerate(PERSONS):
@@ -122,7 +123,7 @@ def _forged(shots: list[SyntheticPhoto], method: str, *, root: Path) -> Iterator
             source, body = of[person][turn], person
             if method in SWAPS:
                 body = PERSONS[(number + 1 + turn) % len(PERSONS)]
-            target = of[body][FRAMES * turn + 1]  # a clip for each turn
+            target = of[body][FRAMES * turn + 1]  # one clip per turn
             forgery = forge(
                 target.pixels, target.landmarks, family=method, rng=rng,
                 source_pixels=source.pixels, source_landmarks=source.landmarks,

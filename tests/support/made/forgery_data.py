@@ -1,7 +1,7 @@
-"""The folder that holds lfw/ and dfdc/, made small: the persons of `made_dataset` under new names.
+"""A small version of the data folder with lfw/ and dfdc/, from the synthetic data set's persons.
 
-Everybody is a validation person with two photos. DFDC's pairs are crops of the same faces, and in
-one authentic crop there is no face.
+Every person is a validation person with two photos. DFDC's pairs are crops of the same faces, and
+one authentic crop has no face.
 """
 
 from pathlib import Path
@@ -17,12 +17,12 @@ from tools.forge.forgery import forge
 
 SIDE_PX = 218
 CUP = "person_c"
-"""Whose place the picture without a face takes; that original falls into the reporting half."""
+"""The person replaced by the faceless picture; that original is in the reporting half."""
 WITHOUT_FACE = f"dfdc/real/{CUP}_cup.jpg"
 
 
 def build(root: Path) -> Path:
-    """Make `root/lfw` and `root/dfdc`; the same every time."""
+    """Make `root/lfw` and `root/dfdc`; deterministic."""
     shots = {name: _shots(pixels) for name, pixels in portraits().items()}
     _lfw(root / "lfw", shots)
     _dfdc(root / "dfdc", shots)

@@ -1,4 +1,4 @@
-"""Pairs to learn from in seconds: noise in which every forgery has a bright square."""
+"""Synthetic training pairs: noise in which every forgery has a bright square."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SIDE = 96
 
 
 class MadePairs:
-    """`each` photographs of several made-up persons; `family` says how they were forged."""
+    """`each` photographs of several synthetic persons; `family` is the forgery family."""
 
     def __init__(self, persons: int = 10, *, each: int = 3, family: str = "inpainting") -> None:
         self.persons, self.each, self.family = persons, each, family
@@ -22,11 +22,11 @@ class MadePairs:
         return self.persons * self.each
 
     def group(self, index: int) -> str:
-        """Whose photograph it is."""
+        """Person of the photograph."""
         return f"person {index // self.each}"
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair:
-        """The same pictures every time; each photograph has keypoints of its own."""
+        """The same pictures every time; each photograph has its own keypoints."""
         own = np.random.default_rng(index)
         real = own.integers(0, 120, (SIDE, SIDE, 3)).astype(np.uint8)
         fake = real.copy()
@@ -52,7 +52,8 @@ def samples(
 
 
 def write_pool(folder: Path) -> Path:
-    """A pool on disk as `tools.training.data.forgery_pool` leaves it, of LFW's form and DFDC's."""
+    """A pool on disk in the format of `tools.training.data.forgery_pool`, with LFW and DFDC
+    parts."""
     for name, family in (("lfw", "inpainting"), ("dfdc/train", "video_deepfake")):
         source, rng = MadePairs(6, each=2, family=family), np.random.default_rng(0)
         pairs = []

@@ -1,4 +1,4 @@
-"""A teacher of embedders that knows nothing, for tests of how one is learnt from."""
+"""An untrained teacher embedder, for tests of distillation."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tools.training.loops.onnx_export import export
 
 
 def teacher(folder: Path) -> Teacher:
-    """A small network of no use, as a teacher's file."""
+    """A small untrained network, in a teacher's file format."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 7, 7), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 6))
     axes = {"image": {0: "n"}, "embedding": {0: "n"}}

@@ -25,14 +25,10 @@ from evals.suite_table import SUITES
 from evals.suites.detection import suite
 from evals.suites.detection.figures import figures_of
 from evals.suites.detection.systems import System
-from evals.suites.detector_table import (
-    answers,
-    asking,
-    card_figures,
-    detector_list,
-    fusion_gain,
-)
+from evals.suites.detector_table import batch_scoring as asking
 from evals.suites.detector_table import calibration as table_calibration
+from evals.suites.detector_table import card_figures, detector_list, fusion_gain
+from evals.suites.detector_table import logit_cache as answers
 from evals.suites.detector_table import markdown as written_table
 from evals.suites.detector_table import samples as table_samples
 from evals.suites.detector_table import suite as table
@@ -323,7 +319,7 @@ def test_the_whole_table_is_written(ran: Ran) -> None:
     chapters = text.split("\n## ")
     assert len(chapters) == 1 + len(written_table.FIGURES) + 1
     assert "`python -m evals detectors --limit 4`" in chapters[0]
-    assert f"{PHOTOS} forgeries of each against\n8 photographs" in chapters[0]
+    assert f"{PHOTOS} per family and\n8 photographs" in chapters[0]
     for chapter, figure in zip(chapters[1:], written_table.FIGURES, strict=False):
         rows = {
             line.split("|")[1].strip(): line.split("|")[2:] for line in chapter.split("\n")[4:-1]

@@ -1,1 +1,1 @@
-"""Fits what turns scores into probabilities: the verdict rule, and every detector's calibration."""
+"""Calibration: fits the verdict rule and the calibration of every detector."""

@@ -1,8 +1,8 @@
-"""What the verdict rule is fitted with while there is none: the profile's parts, and video frames.
+"""Models and video frames used to fit the verdict rule, before a rule exists.
 
-Frames of DFDC's validation originals, the half that is for fitting: without them the rule knows
-press photographs only and is too sure of itself on frames of videos. They name nobody, so they
-serve the question that is asked without a query.
+The frames come from the fitting half of DFDC's validation originals. Without them the rule would be
+fitted on press photographs only and be overconfident on video frames. DFDC does not name its
+people, so these frames serve only the question that needs no query.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ ScoresAndLabel = tuple[dict[str, float | None], bool]
 
 @dataclass(frozen=True, slots=True)
 class CalibrationModels:
-    """What is measured with, as `search.instruments.Instruments`, while there is no rule yet."""
+    """Models for measuring, as in `search.instruments.Instruments` but without a verdict rule."""
 
     faces: FaceAnalyser
     encoder: Encoder
@@ -52,7 +52,8 @@ class CalibrationModels:
     def further(
         self, pixels: np.ndarray, record: FaceRecord, scores: Scores, query: Query
     ) -> dict[str, float | None]:
-        """What detectors of pixels, and the query's own pictures, say of a leading hit."""
+        """Scores of a leading hit by pixel detectors and by comparison with the query's own
+        pictures."""
         photos = tuple(iter_readable_photos(query))
         look = RerankInput(pixels, record.face, scores, query, photos, self)
         return {
@@ -61,7 +62,7 @@ class CalibrationModels:
         }  # fmt: skip
 
     def video_frames(self, data: Path) -> list[ScoresAndLabel]:
-        """Scores of DFDC's pictures with a face, by the names that they have in the rule."""
+        """Scores of DFDC pictures that contain a face, keyed by their names in the rule."""
         files = [
             (data / "dfdc" / name, forged)
             for fake, real in dfdc_files(data, "fit")

@@ -1,9 +1,9 @@
-"""Pictures with known answers, of persons no part was trained on, to calibrate and compare with.
+"""Labelled pictures for calibrating and comparing detectors; no model was trained on these people.
 
-LFW's validation persons and DFDC's validation originals are both divided in two. On the first
-half, `fit`, detectors are calibrated (`tools.training.calibration.detectors`); figures come from
-the second, `report`, alone (`python -m evals detectors`). An authentic photograph and every
-forgery of it leave the same JPEG encoder, so that compression tells nothing.
+LFW's validation persons and DFDC's validation originals are each split in two halves. Detectors are
+calibrated on `fit` (`tools.training.calibration.detectors`); figures are reported on `report` only
+(`python -m evals detectors`). An authentic photograph and all its forgeries are encoded with the
+same JPEG encoder, so compression does not reveal the label.
 """
 
 import csv
@@ -19,27 +19,27 @@ from tools.encoder.preprocessing import Mode
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face, FaceAnalyser
 from tools.forge.forgery import FAMILIES_WITH_SOURCE
-from tools.training.calibration.made_cases import split_persons
+from tools.training.calibration.benchmark_cases import split_persons
 from tools.training.data.forgery_pool import LfwPhotographs, forge_photo
 
 EvaluationHalf = Literal["fit", "report"]
 LOWEST_QUALITY, HIGHEST_QUALITY = 75, 98
-"""Of the JPEG encoder; the second is never reached. As in `made_cases`."""
+"""JPEG quality range; the upper end is exclusive. As in `benchmark_cases`."""
 
 DEPICT_THE_SOURCE = ("face_swap",)
-"""Families that put the whole of another face into the photo; the others change a face's looks."""
+"""Families that paste another person's whole face; the other families alter the existing face."""
 
 _BATCH = 32
 
 
 def half_of(names: Iterable[str], half: EvaluationHalf) -> frozenset[str]:
-    """Those of the names that belong to a half; the same division as `casework.halves` makes."""
+    """Names that belong to a half; the same split as `benchmark_cases.split_persons`."""
     first, second = split_persons({name: [] for name in names})
     return frozenset(first if half == "fit" else second)
 
 
 def lfw_faces(data: Path, half: EvaluationHalf) -> LfwPhotographs:
-    """LFW's labelled photographs of the validation persons of one half."""
+    """LFW's labelled photographs of the validation persons in one half."""
     faces = LfwPhotographs.load(data, split="val")
     chosen = half_of(set(faces.people.tolist()), half)
     kept = np.array([person in chosen for person in faces.people], bool)
@@ -49,7 +49,7 @@ def lfw_faces(data: Path, half: EvaluationHalf) -> LfwPhotographs:
 
 
 def dfdc_files(data: Path, half: EvaluationHalf) -> list[tuple[str, str]]:
-    """(fake, real) of DFDC's validation pairs of one half, as paths below `dfdc/`."""
+    """(fake, real) DFDC validation pairs of one half, as paths below `dfdc/`."""
     with (data / "dfdc" / "pairs.csv").open(encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if row["split"] == "val"]
     chosen = half_of({row["real"] for row in rows}, half)
@@ -58,9 +58,9 @@ def dfdc_files(data: Path, half: EvaluationHalf) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledForgery:
-    """A forgery (h, w, 3) uint8 RGB of the photo `target`; `source`, where it needed another.
+    """A forgery (h, w, 3) uint8 RGB of the photo `target`; `source` if a second photo was used.
 
-    `depicts` is the one of the two that shows the person whom the forgery depicts.
+    `depicts` is whichever of the two shows the person depicted by the forgery.
     """
 
     pixels: np.ndarray
@@ -78,7 +78,7 @@ class LabelledForgery:
 def make_forgery(
     faces: LfwPhotographs, index: int, *, family: str, rng: np.random.Generator
 ) -> LabelledForgery | None:
-    """One forgery of a photo; None where that photo cannot be forged this way."""
+    """One forgery of a photo; None if the photo cannot be forged with this family."""
     source = faces.source_for(index, rng) if family in FAMILIES_WITH_SOURCE else None
     pixels = faces.read(index)
     forgery = forge_photo(faces, index, pixels, source=source, family=family, rng=rng)
@@ -86,20 +86,20 @@ def make_forgery(
 
 
 def mate_of(faces: LfwPhotographs, index: int, *, apart_from: Collection[int]) -> int | None:
-    """Another photo of the person, to ask with; None where there is none."""
+    """Another photo of the person, for use as the query; None if there is none."""
     of_person = np.flatnonzero(faces.people == faces.people[index])
     others = [int(it) for it in of_person if it != index and it not in apart_from]
     return others[0] if others else None
 
 
 def quality_of(index: int, *, seed: int) -> int:
-    """The JPEG quality of a photo and of every forgery of it."""
+    """JPEG quality of a photo and of all its forgeries."""
     drawn = np.random.default_rng([seed, index])
     return int(drawn.integers(LOWEST_QUALITY, HIGHEST_QUALITY))
 
 
 def main_face(faces: Sequence[Face], shape: tuple[int, ...]) -> Face | None:
-    """The large and central one of a picture's faces, as insightface's examples choose it."""
+    """The large, central face of a picture, chosen as in insightface's examples."""
     middle = np.array([shape[1], shape[0]]) / 2
 
     def prominence(face: Face) -> float:
@@ -111,7 +111,7 @@ def main_face(faces: Sequence[Face], shape: tuple[int, ...]) -> Face | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InMemoryInputs:
-    """Pictures measured in memory, as detectors may ask to see them (`protocol.Views`)."""
+    """Pictures measured in memory, in the form detectors take as input (`protocol.Views`)."""
 
     pixels: tuple[np.ndarray, ...]
     keypoints: tuple[np.ndarray | None, ...]
@@ -124,14 +124,14 @@ class InMemoryInputs:
         return len(self.pixels)
 
     def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
-        """Pixels and keypoints of each."""
+        """Pixels and keypoints of each picture."""
         return zip(self.pixels, self.keypoints, strict=True)
 
     @classmethod
     def from_pictures(
         cls, pictures: Sequence[np.ndarray], *, faces: FaceAnalyser, encoder: Encoder
     ) -> "InMemoryInputs":
-        """Pictures (h, w, 3) uint8 RGB with what is measured of their foremost face."""
+        """Measure the foremost face of each picture (h, w, 3) uint8 RGB."""
         found = [
             main_face(them, picture.shape)
             for start in range(0, len(pictures), _BATCH)
@@ -156,7 +156,7 @@ class InMemoryInputs:
         )
 
     def seen_in(self, mode: Mode, encoder: Encoder) -> "InMemoryInputs":
-        """The same with the whole pictures' features of another preprocessing."""
+        """A copy whose whole-picture features use another preprocessing."""
         return replace(self, image_features=encoder.encode_images(self.pixels, mode=mode))
 
 

@@ -1,14 +1,14 @@
-"""Fits how every detector's logit reads: a calibrator and a band each, on persons of their own.
+"""Calibrate every detector: fit a calibrator (logit to probability) and a decision band for each.
 
     python -m tools.training.calibration.detectors --data ../shared/data
 
-Fitted on the first half of LFW's validation persons, forged in the families that training knew,
-and of DFDC's validation originals; figures are reported on the other halves. Both sources and
-both classes weigh the same. The band holds for each source apart: it reaches as far as the source
-that needs it widest, or photographs of the harder source would be called forged too often.
+Fitted on the first halves of LFW's validation persons (forged with the families used in training)
+and of DFDC's validation originals; figures are reported on the other halves. Both sources and both
+classes have equal weight. The band must hold for each source separately, so it is as wide as the
+widest source needs; otherwise photographs of the harder source would be called forged too often.
 
-Writes `CALIBRATIONS.json` beside the heads (their ways of being asked, and prompts), and
-`calibration.json` into the folder of every detector on the shelf.
+Writes `CALIBRATIONS.json` beside the heads (including their prompts) and `calibration.json` into
+the folder of every installed detector.
 """
 
 import argparse
@@ -52,7 +52,7 @@ from tools.training.data.forgery_pool import HELD_OUT_FAMILY, LfwPhotographs, re
 from tools.verdict.calibration import InconclusiveBand
 
 PHOTOS = 350
-"""Of each source; DFDC has no more to give."""
+"""Pictures per source; DFDC has no more."""
 
 SEED = 31
 LEARNT = tuple(family for family in FAMILIES if family != HELD_OUT_FAMILY)
@@ -61,10 +61,10 @@ FACES, SCENES, FRAMES = "LFW, faces forged", "LFW, scenes forged", "DFDC"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPixels:
-    """A picture (h, w, 3) uint8 RGB whose truth is known.
+    """A labelled picture (h, w, 3) uint8 RGB.
 
-    `source` is one of the three above, `group` a person or an original; `asks` shows the depicted
-    person in another photo, where there is one.
+    `source` is one of the three above; `group` is a person or an original; `asks` is another photo
+    of the depicted person for the query, if there is one.
     """
 
     pixels: np.ndarray
@@ -75,7 +75,7 @@ class LabelledPixels:
 
 
 def lfw_known(data: Path, *, photos: int, seed: int = SEED) -> Iterator[LabelledPixels]:
-    """Each photo as it is, forged in one family of faces, and in one of scenes, by turns."""
+    """Each photo unforged, plus a face forgery or a scene forgery, alternating."""
     faces, rng = lfw_faces(data, "fit"), np.random.default_rng(seed)
     for number, index in enumerate(rng.permutation(len(faces.paths))[:photos].tolist()):
         quality, person = quality_of(index, seed=seed), str(faces.people[index])
@@ -97,7 +97,7 @@ def _asking(faces: LfwPhotographs, index: int, apart: Sequence[int]) -> np.ndarr
 
 
 def dfdc_known(data: Path, *, photos: int) -> Iterator[LabelledPixels]:
-    """Both members of the pairs, as they lie on the disk."""
+    """Both members of each DFDC pair, unmodified."""
     for fake, real in dfdc_files(data, "fit")[:photos]:
         yield LabelledPixels(read_rgb(data / "dfdc" / real), False, FRAMES, real)
         yield LabelledPixels(read_rgb(data / "dfdc" / fake), True, FRAMES, real)
@@ -105,9 +105,9 @@ def dfdc_known(data: Path, *, photos: int) -> Iterator[LabelledPixels]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationDataset:
-    """What is known of the pictures (n,), and the pictures as detectors may ask for them.
+    """Labels of the pictures (n,), and the pictures as detector inputs.
 
-    `official` are the same with whole images as UniFD's authors prepare them.
+    `official` has the whole images preprocessed as by UniFD's authors.
     """
 
     views: InMemoryInputs
@@ -120,7 +120,7 @@ class CalibrationDataset:
     def measure(
         cls, known: Sequence[LabelledPixels], *, faces: FaceAnalyser, encoder: Encoder
     ) -> "CalibrationDataset":
-        """Measure them, and the photos to ask with."""
+        """Measure the pictures and their query photos."""
         views = InMemoryInputs.from_pictures(
             [it.pixels for it in known], faces=faces, encoder=encoder
         )
@@ -141,9 +141,10 @@ class CalibrationDataset:
         )
 
     def rows_for(self, inputs: str, measured: np.ndarray) -> np.ndarray:
-        """Rows to fit on: as many of each source and class; `measured` (n,) have a logit.
+        """Rows to fit on, balanced by source and class; `measured` (n,) marks rows with a logit.
 
-        To a detector of faces a forged scene is no forgery: those rows are for images only.
+        For a face detector a forged scene is not a forgery: those rows are used for image detectors
+        only.
         """
         whose = np.where(self.sources == SCENES, FACES, self.sources)
         usable = measured & ((inputs == "image") | (self.sources != SCENES))
@@ -157,7 +158,7 @@ class CalibrationDataset:
         return np.sort(np.concatenate(drawn)) if drawn else np.zeros(0, int)
 
     def about(self, rows: np.ndarray) -> Mapping[str, Any]:
-        """On what a calibration rests, for its `fitted_on`."""
+        """Description of the calibration data, for `fitted_on`."""
         digest = hashlib.sha256()
         for row in rows:
             digest.update(np.ascontiguousarray(self.views.pixels[row]).tobytes())
@@ -172,7 +173,7 @@ class CalibrationDataset:
 
 
 def fit_detector_calibration(detector: AnyDetector, sheet: CalibrationDataset) -> Calibration:
-    """The calibration of one detector. Raises ValueError where it measured nothing of a kind."""
+    """Calibrate one detector. Raises ValueError if it has no scores for one of the classes."""
     views = sheet.official if detector.preprocessing == "official" else sheet.views
     logits = run_detector(detector, views).logits
     rows = sheet.rows_for(detector.inputs, np.isfinite(logits))
@@ -183,7 +184,7 @@ def fit_detector_calibration(detector: AnyDetector, sheet: CalibrationDataset) -
 def widest_band(
     found: Calibration, logits: np.ndarray, sheet: CalibrationDataset, rows: np.ndarray
 ) -> InconclusiveBand:
-    """The band that keeps its promises for every source apart."""
+    """The narrowest band that meets the error limits for every source separately."""
     whose = np.where(sheet.sources[rows] == SCENES, FACES, sheet.sources[rows])
     probabilities, forged, asked = found.probabilities(logits), sheet.forged[rows], found.band
     bands = [
@@ -205,7 +206,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=PHOTOS, help="of each source")
     parser.add_argument("--heads", type=Path, help="where to write (default: beside the heads)")
     parser.add_argument("--detectors", type=Path, default=WEIGHTS_DIR / DETECTORS_FOLDER)
-    parser.add_argument("--only", nargs="*", help="folders of the shelf; the heads are left alone")
+    parser.add_argument("--only", nargs="*", help="only these detectors; the heads are skipped")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     cv2.setNumThreads(1)

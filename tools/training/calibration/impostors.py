@@ -1,7 +1,7 @@
-"""One photograph of everybody against everybody else's: how alike strangers are, for the rule.
+"""Impostor similarities: one photograph per person against all other persons, for the verdict rule.
 
-Queries are persons of the half of LFW's validation set that is for fitting; strangers are the
-others of that half and persons of the training set, one photograph each.
+Queries are persons of the fitting half of LFW's validation set. Impostors are the other persons of
+that half plus persons of the training set, one photograph each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tools.faces.analyser import FaceAnalyser
-from tools.training.calibration.made_cases import LabelledPortrait, off_centre
+from tools.training.calibration.benchmark_cases import LabelledPortrait, off_centre
 
 STRANGERS = 1500
-"""Persons of the training set that are added, or galleries of hundreds could not be fitted to."""
+"""Persons added from the training set, so that galleries of hundreds can be fitted."""
 
 
 def impostor_similarities(
@@ -23,7 +23,7 @@ def impostor_similarities(
 ) -> np.ndarray:
     """Cosines (queries, strangers) of `people` against each other and against `further` persons.
 
-    NaN where both are the same person. A photo without a usable face is left out.
+    NaN where both are the same person. Photos without a usable face are left out.
     """
     names = sorted(further)
     drawn = np.random.default_rng(7).permutation(len(names))[:STRANGERS]

@@ -1,12 +1,12 @@
-"""From what strength on maps say anything: fitted on authentic photographs.
+"""Fit the thresholds above which heat maps count as findings, on authentic photographs.
 
     python -m tools.training.calibration.map_scales --data ../shared/data
 
-Photographs of the half of LFW's validation persons that is for fitting, each with another photo of
-the person as query, and frames of DFDC's originals of that half. The strongest value of each map is
-taken; what all but `ALPHA` of each kind do not exceed, persons as clusters, is no finding. Large
-photographs (portraits of FFHQ, web photographs) have no names or few: of these each counts by
-itself.
+Uses photographs of the fitting half of LFW's validation persons, each with another photo of the
+person as query, and frames of DFDC's originals of that half. Takes the strongest value of each map;
+the threshold is the value that only a share `ALPHA` of each kind exceeds, with persons as clusters.
+Large photographs (portraits of FFHQ, web photographs) have few names or none: each of these is its
+own cluster.
 """
 
 import argparse
@@ -40,25 +40,27 @@ from tools.search.model_bundle import ModelBundle
 from tools.search.reranking.inner_outer_face import FaceInImage
 from tools.search.reranking.patch_grid import SCORE, image_heatmap
 from tools.search.reranking.reference_comparison import reference_map, region_means
+from tools.training.calibration.benchmark_cases import portraits, split_persons
 from tools.training.calibration.components import CalibrationModels
 from tools.training.calibration.detector_pictures import EvaluationHalf, dfdc_files, main_face
-from tools.training.calibration.made_cases import portraits, split_persons
 from tools.training.data.forgery_pool import read_rgb
 from tools.verdict.calibration import conformal_threshold
 
 ALPHA = 0.05
 FRAMES = 60
 WEB_PERSONS = ("lionel_messi", "maria_sharapova", "virat_kohli")
-"""Whose web photographs are fitted on; the others of that folder are there to report on."""
+"""Persons whose web photographs are used for fitting; the others in that folder are for
+reporting."""
 
 StrongestByMap = dict[str, float]
-"""By map, its strongest value in one photograph."""
+"""Strongest value in one photograph, by map."""
 
 
 def strongest_map_values(
     look: FaceInImage, query: FaceInImage | None, models: ModelBundle
 ) -> StrongestByMap:
-    """What every map shows of an authentic photograph; a map that cannot be made is left out."""
+    """Strongest values of all maps of an authentic photograph; maps that cannot be made are left
+    out."""
     pixels, face = look
     head = next(it for it in models.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
     found: StrongestByMap = {}
@@ -80,7 +82,7 @@ def strongest_map_values(
 
 
 def photographs(data: Path, half: EvaluationHalf) -> Iterator[tuple[str, str, Path, Path | None]]:
-    """(kind, person, photograph, another of the person) of one half."""
+    """(kind, person, photograph, another photograph of the person) of one half."""
     people = split_persons(portraits(data, split="val"))[half == "report"]
     for name, shots in people.items():
         if len(shots) >= 2:
@@ -99,20 +101,20 @@ def photographs(data: Path, half: EvaluationHalf) -> Iterator[tuple[str, str, Pa
 
 
 def open_with_face(path: Path, models: ModelBundle) -> FaceInImage | None:
-    """A photograph with its foremost face; None where that is not usable."""
+    """A photograph with its foremost face; None if the face is not usable."""
     pixels = read_rgb(path)
     face = main_face(models.faces.analyse([pixels])[0], pixels.shape)
     return None if face is None or not face.quality.usable else (pixels, face)
 
 
 Row = tuple[str, str, StrongestByMap]
-"""Kind of photograph, person, and what its maps showed."""
+"""Kind of photograph, person, and the strongest values of its maps."""
 
 
 def measured(
     files: Iterable[tuple[str, str, Path, Path | None]], models: ModelBundle
 ) -> Iterator[Row]:
-    """All photographs in which a face can be used."""
+    """Measure all photographs that have a usable face."""
     for kind, person, path, other in files:
         look = open_with_face(path, models)
         if look is not None:
@@ -121,7 +123,7 @@ def measured(
 
 
 def fit_map_thresholds(rows: Sequence[Row], *, alpha: float = ALPHA) -> Mapping[str, MapThreshold]:
-    """One scale a map: the highest of the edges of all kinds that hold enough persons."""
+    """One scale per map: the highest threshold over all kinds that have enough persons."""
     values: dict[str, dict[str, list[tuple[float, str]]]] = defaultdict(lambda: defaultdict(list))
     for kind, person, found in rows:
         for name, value in found.items():
@@ -130,7 +132,8 @@ def fit_map_thresholds(rows: Sequence[Row], *, alpha: float = ALPHA) -> Mapping[
 
 
 def _scale(kinds: Mapping[str, Sequence[tuple[float, str]]], alpha: float) -> MapThreshold:
-    """Kinds of too few persons for alpha are left out; where all are, nothing is ever found."""
+    """Leaves out kinds with too few persons for alpha; if all are left out, nothing is ever a
+    finding."""
     edges = {
         kind: conformal_threshold(
             [value for value, _ in told], alpha, persons=[who for _, who in told]
@@ -143,7 +146,7 @@ def _scale(kinds: Mapping[str, Sequence[tuple[float, str]]], alpha: float) -> Ma
 
 
 def load_calibration_models() -> CalibrationModels:
-    """The pocket profile's parts that make maps."""
+    """Load the models of the pocket profile that make maps."""
     rows = dict(PROFILES["pocket"].items())
     faces, whole, heads = (locate(rows[part], Path()) for part in ("faces", "encoder", "heads"))
     encoder = Encoder.load(whole)
@@ -159,7 +162,7 @@ def load_calibration_models() -> CalibrationModels:
 
 
 def write(rows: Sequence[Row], encoder_sha256: str, path: Path = MAP_THRESHOLDS_FILE) -> None:
-    """Fit and write what `tools.localisers.map_scales` reads."""
+    """Fit the scales and write the file that `tools.localisers.map_scales` reads."""
     maps = {name: asdict(scale) for name, scale in sorted(fit_map_thresholds(rows).items())}
     told = {"encoder_sha256": encoder_sha256, "maps": maps}
     path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")

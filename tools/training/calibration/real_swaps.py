@@ -1,8 +1,8 @@
-"""Forgeries by tools that nothing was trained on, as the finished rule sees them.
+"""Miss rate of the fitted verdict rule on face swaps by tools never used in training.
 
-The face swaps of `deepfakes/swaps.csv`, each beside the photo of the person whose face it shows.
-They choose nothing; how many of them read "no sign of forgery" stands beside the verdict that
-finds none.
+Compares each face swap of `deepfakes/swaps.csv` with a photo of the person whose face it shows. The
+swaps are used for no fitting or selection; the share of them that reads "no sign of forgery" is
+shown beside that verdict.
 """
 
 import csv
@@ -12,15 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tools.training.calibration.benchmark_cases import (
+    BenchmarkFile,
+    LabelledComparison,
+    score_benchmark,
+)
 from tools.training.calibration.components import CalibrationModels
-from tools.training.calibration.made_cases import BenchmarkFile, LabelledComparison, score_benchmark
 from tools.verdict.rule import CLOSER_STAGE, ForgeryQuestion, VerdictRule
 
 WHAT = "face swaps by tools that nothing was trained on"
 
 
 def real_swaps(data: Path, work: Path, *, models: CalibrationModels) -> list[LabelledComparison]:
-    """Every swap against the photo of whom it depicts; those without a usable face left out."""
+    """Compare every swap with a photo of the person it depicts; swaps without a usable face are
+    left out."""
     root, exhibits = data / "deepfakes", list[BenchmarkFile]()
     asked = dict[str, str]()
     with (root / "swaps.csv").open(encoding="utf-8") as lines:
@@ -49,7 +54,7 @@ def _copied(path: Path, folder: Path, number: int) -> str:
 
 
 def with_real_swaps(rule: VerdictRule, swaps: Sequence[LabelledComparison]) -> VerdictRule:
-    """The same rule, which also tells how many of the swaps it does not see."""
+    """The same rule with the miss rate on the swaps added."""
     unseen = {name: list(told) for name, told in rule.fitted_on["unseen"].items()}
     for stage, questions in (("", rule.questions), (CLOSER_STAGE, rule.closer)):
         question = questions.get("with_query")
@@ -66,7 +71,7 @@ def _passed(question: ForgeryQuestion, swaps: Sequence[LabelledComparison]) -> d
 
 
 def miss_rate_record(what: str, forgeries: int, passed: int) -> dict[str, Any]:
-    """What `UnseenToolMissRate` holds, with the upper limit of Clopper and Pearson."""
+    """Fields of `UnseenToolMissRate`, with the Clopper-Pearson upper limit."""
     from scipy.stats import beta
 
     whole = passed >= forgeries

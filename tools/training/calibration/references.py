@@ -1,12 +1,12 @@
-"""Measure what is usual among authentic photos of one person, for `reference_comparison`.
+"""Fit the usual differences between authentic photos of one person, for `reference_comparison`.
 
     python -m tools.training.calibration.references --data ../shared/data
 
-Every photo of LFW's `val` persons of the first half (`casework.halves`) with two photos or more
-is held against up to two others of the same person; the mean distance at each place, the spread
-around it, and the mean and spread of the encoder's channels go into one small JSON, bound to the
-encoder. Faces are symmetric, and so are the means. The second half is left for
-`python -m evals run references`. To be run again whenever the encoder was trained again.
+Uses LFW's `val` persons of the first half (`benchmark_cases.split_persons`) that have two or more
+photos. Each photo is compared with up to two others of the same person. The mean distance at each
+place, its spread, and the mean and spread of the encoder's channels are written to one small JSON
+file, bound to the encoder. Faces are symmetric, so the means are symmetrised. The second half is
+for `python -m evals run references`. Run this again after retraining the encoder.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from tools.search.reranking.reference_comparison import (
     aligned_patch_features,
     nearest_distances,
 )
-from tools.training.calibration.made_cases import LabelledPortrait, portraits, split_persons
+from tools.training.calibration.benchmark_cases import LabelledPortrait, portraits, split_persons
 from tools.training.data.forgery_pool import through_jpeg
 
 PHOTOS = 2
@@ -38,14 +38,14 @@ PHOTOS = 2
 def measure(
     people: dict[str, list[LabelledPortrait]], *, encoder: Encoder, seed: int
 ) -> ReferenceBaseline:
-    """The usual distances; each person counts alike, however many photos there are.
+    """The usual distances; all persons have equal weight, regardless of their number of photos.
 
-    Raises ValueError when nobody has two photos, or the encoder has no cells.
+    Raises ValueError if no person has two photos or the encoder has no cells.
     """
     rng = np.random.default_rng(seed)
     seen = [_cells(shots, encoder, rng) for shots in people.values() if len(shots) >= 2]
     if not seen:
-        raise ValueError("nobody has two photos")
+        raise ValueError("no person has two photos")
     channels = ChannelStatistics.of(np.concatenate(seen))
     each = [np.stack(list(_distances(channels.standardised(it), rng))) for it in seen]
     weights = np.concatenate([np.full(len(it), 1 / len(it)) for it in each]) / len(each)

@@ -2,12 +2,12 @@
 
     python -m tools.training.calibration.verdict --data ../shared/data --work DIR
 
-Uses one half of the validation persons, whom no other part was trained on; the other half is
-what `python -m evals run impersonation` reports on. All probabilities are for prior odds of one
-to one, so that they say what the evidence adds, not how full of forgeries a collection is.
+Uses one half of the validation persons, on whom no model was trained; `python -m evals run
+impersonation` reports on the other half. All probabilities assume prior odds of 1:1, so they
+express the evidence and not how common forgeries are in a collection.
 
-It takes half an hour and keeps in DIR what each step measured: started again, it goes on from
-there. What was measured with other weights or other code must be deleted (`DIR/*.pickle`).
+Takes about half an hour. DIR keeps the measurements of each step, so a restarted run resumes.
+Delete `DIR/*.pickle` after changing weights or code.
 """
 
 import argparse
@@ -31,9 +31,7 @@ from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import DIFFERENCE, SHIPPED_EMBEDDER, FaceEmbedder
 from tools.search.reranking.patch_grid import SCORE as PATCHES
 from tools.search.same_photograph.scores import FACE_CHANGE
-from tools.training.calibration.components import CalibrationModels, ScoresAndLabel
-from tools.training.calibration.impostors import impostor_similarities
-from tools.training.calibration.made_cases import (
+from tools.training.calibration.benchmark_cases import (
     LEFT_OUT,
     LabelledComparison,
     build_benchmark,
@@ -42,6 +40,8 @@ from tools.training.calibration.made_cases import (
     score_benchmark,
     split_persons,
 )
+from tools.training.calibration.components import CalibrationModels, ScoresAndLabel
+from tools.training.calibration.impostors import impostor_similarities
 from tools.training.calibration.real_swaps import miss_rate_record, real_swaps, with_real_swaps
 from tools.training.data.harmless_edits import EDITS
 from tools.verdict.calibration import (
@@ -65,16 +65,16 @@ FACE_AND_IMAGE = (
     "image/unifd_linear",
     "image/unifd_neighbours",
 )
-# What a closer look at the leading hits adds, without and with the query's own pictures.
+# Extra scores of the leading hits, without and with the query's own pictures.
 RERANK_SCORES = (*FACE_AND_IMAGE, "face/sbi_caddm")
 REFERENCE_SCORES = ("reference/inner_outer", "reference/patch_distance")
-# Shown and read, but not asked about: what they add where they were fitted is that our swaps are
-# less alike to their victim than a photo is, which a better generator's are not.
+# Shown but not used in the fusion: on the fitting data these scores learn that our swaps are less
+# similar to the victim than a photo is, which does not hold for a better generator.
 SECOND = (DIFFERENCE,)
 RELATIVE = ("query/face_linear_difference", "query/face_feature_cosine")
-# The original at hand: what differs from it counts, not what the photo looks like by itself. Not
-# the hash's distance: a crop or another size moves the aligned face, and with it the hash, as far
-# as many a forgery does.
+# The original is at hand: the difference from it counts, not the photo's own appearance. The hash
+# distance is not used: a crop or a resize moves the aligned face, and so changes the hash as much
+# as many forgeries do.
 SAME_PHOTO = RELATIVE
 
 FEATURES: Mapping[QuestionKind, tuple[str, ...]] = {
@@ -88,14 +88,14 @@ RERANK_FEATURES: Mapping[QuestionKind, tuple[str, ...]] = {
     "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
 }
 
-# What an error costs decides the edges: an investigator who is told "impersonation" acts on it,
-# so authentic photos rarely may get there; a forgery that falls into the band is still looked at.
+# The costs of errors set the edges: an investigator acts on the verdict "impersonation", so
+# authentic photos must rarely get there; a forgery inside the band is still examined.
 IDENTITY_ALPHA_HIGH, IDENTITY_ALPHA_LOW = 0.01, 0.05
-# Of searches, those in which any stranger of the whole gallery is taken for the person.
+# The share of searches in which any stranger in the whole gallery is mistaken for the person.
 STRANGERS_ALPHA = 0.05
-# The upper one needs 33 persons, of whom each kind of picture has twice as many.
+# The upper edge needs 33 persons; each kind of picture has twice as many.
 FAKE_ALPHA_HIGH, FAKE_ALPHA_LOW = 0.03, 0.10
-# What happens to the query photo itself is mostly harmless: fewer still are accused.
+# Most changes to the query photo itself are harmless, so the allowed false alarm rate is lower.
 ALPHAS_HIGH: Mapping[QuestionKind, float] = {"same_photo": 0.015}
 
 FOLDS = 5
@@ -107,7 +107,7 @@ Measured = TypeVar("Measured")
 def fit_logistic(
     features: tuple[str, ...], rows: Sequence[Scores], labels: Sequence[bool]
 ) -> LogisticCalibrator:
-    """L2-regularised logistic regression on standardised scores, classes weighted equally.
+    """L2-regularised logistic regression on standardised scores, with equal class weights.
 
     Rows with a missing score are left out.
     """
@@ -137,19 +137,19 @@ def fit_rule(
     *,
     strangers: np.ndarray,
 ) -> VerdictRule:
-    """The rule fitted on comparisons with known answers, and on `frames` that name nobody.
+    """Fit the rule on labelled comparisons, and on `frames` without known persons.
 
-    `strangers` (queries, persons) are cosines of people who are not the same. Forgeries by
-    families that were left out of all training fit no calibrator: they are what the lower edge
-    of every band is fitted on, beside those that were learnt.
+    `strangers` (queries, persons) are cosines of different people. Forgeries by families excluded
+    from all training fit no calibrator: together with the trained families they set the lower edge
+    of every band.
     """
     rows = [row for row in rows if row.usable]
     same = [row for row in rows if row.same_person]
-    # Each file once, by the comparison in which it was looked at closest.
+    # Each file once: the comparison with the most scores.
     each = list({it.exhibit.file: it for it in sorted(rows, key=_measured)}.values())
     identity = _identity(rows, strangers)
     alone = [*map(_sample, each), *_of_frames(frames)]
-    # A copy that cannot be proven to be one is judged as any other photograph of the person.
+    # A copy that cannot be proven is judged like any other photograph of the person.
     beside = [_sample(row) for row in same if not _is_query_photo(row)]
     copies = [_sample(row) for row in same if _is_query_photo(row)]
     known: dict[QuestionKind, list[ScoredSample]] = {
@@ -201,7 +201,7 @@ def fit_rule(
 
 @dataclass(frozen=True, slots=True)
 class ScoredSample:
-    """Raw scores with the answer; `person` is the cluster, `family` of a forgery the maker."""
+    """Raw scores with the label; `person` is the cluster, `family` the method of a forgery."""
 
     scores: Mapping[str, float | None]
     forged: bool
@@ -210,7 +210,7 @@ class ScoredSample:
 
     @property
     def kind(self) -> str:
-        """What edges are fitted for one by one."""
+        """The kind for which a separate edge is fitted."""
         if self.forged:
             return self.family if self.unseen else "forgery learnt"
         edited = self.family in EDITS
@@ -218,13 +218,13 @@ class ScoredSample:
 
     @property
     def unseen(self) -> bool:
-        """Whether it is a forgery of a family that nothing was trained on."""
+        """Whether it is a forgery by a family excluded from all training."""
         return self.forged and self.family in LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True)
 class CrossValidatedQuestion:
-    """A question with what it says of each sample when fitted without that sample's person."""
+    """A fitted question with its cross-validated probability for each sample (person held out)."""
 
     question: ForgeryQuestion
     samples: Sequence[ScoredSample]
@@ -241,16 +241,19 @@ def _of_frames(frames: Sequence[ScoresAndLabel]) -> Iterator[ScoredSample]:
 
 
 def _is_query_photo(row: LabelledComparison) -> bool:
-    """Whether the product would judge it as the query photo itself: where that was looked at."""
+    """Whether the product would treat this comparison as the query photo itself, if it was
+    examined."""
     proven = row.scores.get(SAME_PHOTOGRAPH)
     known = row.exhibit.kind == "copy" or row.exhibit.of_query
     return known if proven is None else proven == 1.0
 
 
 def _identity(rows: Sequence[LabelledComparison], strangers: np.ndarray) -> ForgeryQuestion:
-    """Its edges for two faces: below it by mates, above it by strangers, persons as clusters.
+    """Edges of the comparison of two faces: the lower from mates, the upper from strangers, with
+    persons as clusters.
 
-    One score and a rising calibrator: whom the calibrator saw moves the scale, and no place on it.
+    With a single score and a rising calibrator, holding persons out would change the scale only and
+    not the order.
     """
     names = ("cosine_similarity",)
     calibrator = fit_logistic(
@@ -271,7 +274,8 @@ def _identity(rows: Sequence[LabelledComparison], strangers: np.ndarray) -> Forg
 def _question(
     names: tuple[str, ...], told: Sequence[ScoredSample], *, alpha_high: float = FAKE_ALPHA_HIGH
 ) -> CrossValidatedQuestion | None:
-    """The question by these scores; None where no sample has all of them, or of one kind only."""
+    """The question fitted on these scores; None if no sample has all scores, or only one class
+    does."""
     known = [it for it in told if all(it.scores.get(name) is not None for name in names)]
     learnt = [it for it in known if not it.unseen]
     if len({it.forged for it in learnt}) < 2:
@@ -289,11 +293,12 @@ def _question(
 def _band(
     known: Sequence[ScoredSample], probabilities: np.ndarray, *, alpha_high: float
 ) -> InconclusiveBand:
-    """The upper edge by the kind of authentic pictures that looks most forged, the lower by the
-    forgeries that hide best: the next picture may be of any kind.
+    """Fit both edges for the worst case, since the next picture may be of any kind: the upper edge
+    by the kind of authentic picture that looks most forged, the lower by the forgeries that hide
+    best.
 
-    Authentic are photographs, harmless edits and video frames; every family that was left out of
-    all training is a tool never seen.
+    Authentic kinds are photographs, harmless edits and video frames; every family excluded from all
+    training stands in for an unseen tool.
     """
     kinds = np.array([it.kind for it in known])
     persons = np.array([it.person for it in known])
@@ -325,9 +330,10 @@ def _across(
     names: tuple[str, ...], scores: Sequence[Mapping[str, float | None]], labels: np.ndarray,
     persons: np.ndarray, *, learnt: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """(n,) what calibrators say that were fitted without the person of each sample.
+    """(n,) cross-validated probabilities: each sample is judged by calibrators fitted without its
+    person.
 
-    `learnt` are the samples to fit on, all others are judged only.
+    `learnt` marks the samples to fit on; all others are only judged.
     """
     fold = np.array([_fold(person) for person in persons])
     usable = np.ones(len(labels), bool) if learnt is None else learnt
@@ -335,9 +341,7 @@ def _across(
     for held in range(FOLDS):
         inside = np.flatnonzero(usable & (fold != held)).tolist()
         if len(set(labels[inside].tolist())) < 2:
-            inside = np.flatnonzero(
-                usable
-            ).tolist()  # hardly anybody is there: nothing can be held out
+            inside = np.flatnonzero(usable).tolist()  # too few persons to hold any out
         chosen = fit_logistic(names, [scores[i] for i in inside], labels[inside].tolist())
         for index in np.flatnonzero(fold == held).tolist():
             probability = chosen.probability(scores[index])
@@ -350,7 +354,7 @@ def _fold(person: str) -> int:
 
 
 def _passed(fitted: CrossValidatedQuestion) -> dict[str, Any]:
-    """How many forgeries of families left out of all training read "no sign of forgery"."""
+    """How many forgeries by families excluded from all training read "no sign of forgery"."""
     unseen = [
         fitted.question.band.place(float(probability))
         for it, probability in zip(fitted.samples, fitted.probabilities, strict=True)
@@ -370,14 +374,14 @@ def _bits(row: LabelledComparison) -> float:
 
 
 def _copy_bits(same: Sequence[LabelledComparison]) -> int:
-    """Half-way between nearly all copies and nearly no other photo of the same person."""
+    """The midpoint between nearly all copies and nearly no other photo of the same person."""
     copies = [_bits(row) for row in same if row.exhibit.kind == "copy"]
     others = [_bits(row) for row in same if row.exhibit.kind == "authentic"]
     return int((np.quantile(copies, 0.98) + np.quantile(others, 0.005)) / 2)
 
 
 def main() -> None:
-    """Build the casework, measure it with the shipped parts, fit and write `verdict.json`."""
+    """Build the benchmark, measure it with the shipped models, fit and write `verdict.json`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, required=True, help="an empty folder for pictures")
@@ -426,7 +430,7 @@ def main() -> None:
 
 
 def cached(path: Path, work: Callable[[], Measured]) -> Measured:
-    """What was measured in a run before this one, else what `work` measures now."""
+    """The measurements of an earlier run if `path` exists, else run `work` now."""
     if path.is_file():
         print(f"taken from {path}", flush=True)
         found: Measured = pickle.loads(path.read_bytes())  # noqa: S301 - our own file
@@ -438,7 +442,7 @@ def cached(path: Path, work: Callable[[], Measured]) -> Measured:
 
 
 def print_rule(rule: VerdictRule) -> None:
-    """Print what was fitted."""
+    """Print the fitted rule."""
     print(f"identity: {rule.identity_band}\n{rule.strangers}")
     for stage, questions in (("", rule.questions), ("closer, ", rule.closer)):
         for asked, question in questions.items():

@@ -1,4 +1,4 @@
-"""Pictures out of a bare copy of a public repository, without checking it out."""
+"""Read pictures from a bare git clone of a public repository, without a checkout."""
 
 import os
 import subprocess
@@ -12,13 +12,13 @@ from tools.errors import SetupError
 
 @dataclass(frozen=True, eq=False)
 class BareRepository:
-    """The newest commit of a git folder without a work tree."""
+    """The newest commit of a bare git repository."""
 
     folder: Path
 
     @cached_property
     def files(self) -> dict[str, str]:
-        """Blob name by path of every file. Raises SetupError where git cannot read the folder."""
+        """Blob name by path, for every file. Raises SetupError if git cannot read the folder."""
         listed = self._git("ls-tree", "-r", "-z", "HEAD").decode("utf-8", "surrogateescape")
         rows = (row.split("\t", 1) for row in listed.split("\0") if row)
         return {path: about.split()[2] for about, path in rows}
@@ -28,7 +28,7 @@ class BareRepository:
         return self._git("cat-file", "blob", self.files[path]).decode("utf-8")
 
     def blobs(self, paths: Sequence[str]) -> Iterator[bytes | None]:
-        """The bytes of those files, in order; None for one that the copy lists but lacks."""
+        """The bytes of these files, in order; None for a file that is listed but absent."""
         asked = "".join(f"{self.files[path]}\n" for path in paths).encode()
         answer, at = self._git("cat-file", "--batch", stdin=asked), 0
         for _ in paths:
@@ -44,7 +44,7 @@ class BareRepository:
 
     def _git(self, *words: str, stdin: bytes = b"") -> bytes:
         command = ["git", f"--git-dir={self.folder}", *words]
-        # A copy without its large files would otherwise ask the network for them.
+        # Without this, a clone that lacks its large files would fetch them from the network.
         environment = {**os.environ, "GIT_NO_LAZY_FETCH": "1"}
         done = subprocess.run(
             command, input=stdin, capture_output=True, env=environment, check=False

@@ -1,11 +1,11 @@
-"""Pictures in a folder per class, and their division into parts that share no group.
+"""Datasets with one folder of pictures per class, split into parts that share no group.
 
-    DIR/<class>/<group>__<anything>.png     of one person, or made from one original
-    DIR/<class>/<group>/<anything>.png      likewise
-    DIR/<class>/<name>.png                  its group is its name: 0001 of two classes are one
+    DIR/<class>/<group>__<anything>.png     one person, or made from one original
+    DIR/<class>/<group>/<anything>.png      the same
+    DIR/<class>/<name>.png                  the name is the group: 0001 of two classes are one
 
-What is of one group is either learnt from, or judged by, or tested on, in whichever class it
-lies: a network that knows the person, or the original, would be right for the wrong reason.
+All pictures of a group are in the same part (train, validation or test), in every class: otherwise
+a network could recognise the person or the original instead of the forgery.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ from tools.media.images import UnreadableImage, read_photo, walk
 Split = Literal["learn", "judge", "test"]
 SPLIT_FRACTIONS: Mapping[Split, float] = {"learn": 0.70, "judge": 0.15, "test": 0.15}
 SPLIT = "split.json"
-_HEX = 16  # digits that name a picture in SPLIT: enough for any folder, and shorter by three
+_HEX = 16  # hex digits that identify a picture in SPLIT: unique enough for any folder
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """A file of a class; `sha256` of its bytes; `group` is the person or original it is of."""
+    """A file of a class; `sha256` of its bytes; `group` is its person or original."""
 
     path: Path
     label: str
@@ -40,7 +40,8 @@ class LabelledImage:
 
 @dataclass(frozen=True, slots=True)
 class ClassFolderDataset:
-    """What a folder holds; `skipped` files gave no picture, `copies` have another's bytes."""
+    """The pictures of a folder; `skipped` files could not be decoded, `copies` duplicate another
+    file."""
 
     pictures: tuple[LabelledImage, ...]
     skipped: tuple[str, ...] = ()
@@ -48,9 +49,11 @@ class ClassFolderDataset:
 
 
 def read_class_folders(root: Path) -> ClassFolderDataset:
-    """The pictures of every folder in `root`; raises SetupError where there are no two classes."""
+    """The pictures of every folder in `root`; raises SetupError with fewer than two classes."""
     if not root.is_dir():
-        raise SetupError(f"{str(root)!r} is no folder: training wants one with a folder per class")
+        raise SetupError(
+            f"{str(root)!r} is not a folder: training needs one with a folder per class"
+        )
     rows = [
         (file.path, folder.name, group_of(file.path, folder))
         for folder in sorted(it for it in root.iterdir() if it.is_dir())
@@ -61,7 +64,7 @@ def read_class_folders(root: Path) -> ClassFolderDataset:
 
 
 def group_of(path: Path, folder: Path) -> str:
-    """What a file in a class's folder is of, as this module's docstring has it."""
+    """The group of a file in a class folder; see the module's docstring."""
     before, marked, _ = path.name.partition("__")
     if marked:
         return before
@@ -72,9 +75,9 @@ def group_of(path: Path, folder: Path) -> str:
 def dataset_from_rows(
     rows: Sequence[tuple[Path, str, str]], *, source: object = "the list"
 ) -> ClassFolderDataset:
-    """The pictures of (path, class, group); each content once.
+    """The pictures of (path, class, group) rows, without duplicates.
 
-    Raises SetupError with fewer than two classes, and when one content lies in two of them.
+    Raises SetupError with fewer than two classes, and if two classes contain the same file.
     """
     kept: dict[str, LabelledImage] = {}
     skipped, copies = [], 0
@@ -87,8 +90,8 @@ def dataset_from_rows(
         twin = kept.setdefault(sha256, LabelledImage(path, label, group, sha256))
         if twin.label != label:
             raise SetupError(
-                f"{str(path)!r} is the same file as {str(twin.path)!r}: delete it from the class "
-                "that it is not of"
+                f"{str(path)!r} is the same file as {str(twin.path)!r}: delete it from the "
+                "wrong class"
             )
         copies += twin.path != path
     labels = sorted({it.label for it in kept.values()})
@@ -101,10 +104,10 @@ def dataset_from_rows(
 
 
 def label_meanings(labels: Sequence[str], *, real: Sequence[str] = ()) -> dict[str, LabelMeaning]:
-    """What each class is, in order: authentic when its words say so or `real` names it, else fake.
+    """Meaning of each class, in order: authentic if its name says so or `real` lists it, else fake.
 
-    A class is a generator when its name says nothing and another class is authentic. Raises
-    SetupError when none is, when all are, and when `real` names a class that is not there.
+    A class is a generator if its name says neither and another class is authentic. Raises
+    SetupError if no class is authentic, if all are, and if `real` lists an unknown class.
     """
     if strangers := sorted(set(real) - set(labels)):
         raise SetupError(f"--real names {strangers}; the classes are {list(labels)}")
@@ -121,9 +124,9 @@ def label_meanings(labels: Sequence[str], *, real: Sequence[str] = ()) -> dict[s
 def split_by_group(
     pictures: Sequence[LabelledImage], *, seed: int
 ) -> dict[Split, list[LabelledImage]]:
-    """70/15/15 of every class as nearly as whole groups allow; no group is in two parts.
+    """Split every class about 70/15/15 by whole groups; no group is in two parts.
 
-    Raises SetupError when a class has too few groups to be in all three.
+    Raises SetupError if a class has too few groups for all three parts.
     """
     of_group: dict[str, Counter[str]] = defaultdict(Counter)
     for picture in pictures:
@@ -142,8 +145,8 @@ def split_by_group(
     ]:
         label, part = missing[0]
         raise SetupError(
-            f"class {label!r} has too few persons or originals to {part} by: it needs three at "
-            "least (add pictures, or name files GROUP__NUMBER)"
+            f"class {label!r} has too few persons or originals for the {part} part: "
+            "it needs at least three (add pictures, or name files GROUP__NUMBER)"
         )
     return {part: [it for it in pictures if place[it.group] == part] for part in SPLIT_FRACTIONS}
 
@@ -151,7 +154,7 @@ def split_by_group(
 def _lacks(
     group: Counter[str], held: Mapping[Split, Counter[str]], totals: Counter[str]
 ) -> Callable[[Split], float]:
-    """How much of what a part still wants of these classes the group would bring it."""
+    """How much of a part's missing pictures of these classes the group would supply."""
 
     def lack(part: Split) -> float:
         wanted = (
@@ -164,20 +167,21 @@ def _lacks(
 
 
 def split_sha256(parts: Mapping[Split, Sequence[LabelledImage]]) -> str:
-    """One sha256 (hex) for who is in which part, and of which class."""
+    """One sha256 (hex) over which picture is in which part and class."""
     lines = sorted(f"{part} {it.label} {it.sha256}\n" for part in parts for it in parts[part])
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def write_split(parts: Mapping[Split, Sequence[LabelledImage]], folder: Path, *, seed: int) -> None:
-    """Write down which contents were in which part, beside the weights that learnt them."""
+    """Save the split by file digest, beside the weights trained on it."""
     told: dict[str, object] = {"digest": split_sha256(parts), "seed": seed}
     told |= {part: sorted(it.sha256[:_HEX] for it in parts[part]) for part in parts}
     (folder / SPLIT).write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
 def seen_in_training(folder: Path) -> Callable[[str], bool]:
-    """Whether a picture, by its sha256, was learnt from or judged by; never, without a record."""
+    """Whether a picture (by sha256) was used for training or validation; always False without a
+    record."""
     path = folder / SPLIT
     told = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     seen = {it for part in get_args(Split) if part != "test" for it in told.get(part, ())}

@@ -1,17 +1,18 @@
-"""Collect aligned faces from every source once, so that trainings only read and augment.
+"""Collect aligned faces from all sources once, so that training runs only read and augment them.
 
     python -m tools.training.data.face_collection --data ../shared/data --copies COPIES \
         --work RUN/faces
 
-COPIES holds bare copies of the repositories of `face_sources`, as `<owner>+<name>/repo`; one that
-is not there is left out with a line. Faces are found and aligned by our own detector and
-landmarks (LFW's by its labels), and embedded by the teacher. What is there is kept: run it again
-to go on, and train meanwhile on what is finished.
+COPIES holds bare clones of the repositories in `face_sources`, as `<owner>+<name>/repo`; a missing
+one is skipped with a message. Faces are detected and aligned with our own detector and landmarks
+(LFW's with its labels), and embedded by the teacher. Existing chunks are kept: a restarted run
+resumes, and training can start on the finished chunks.
 
-A chunk is three `.npy` files, to be memory-mapped, and a JSON written last: crops (n, 144, 144, 3)
-uint8 RGB, the ArcFace crop of 112 px and 16 px more on every side; landmarks (n, 68, 2) float16 in
-pixels of the crop; the teacher's unit vectors (n, d) float16; in the JSON the source, the split and
-each picture's path. Sealed groups never enter; `val` is for choosing, never to learn from.
+A chunk is three memory-mappable `.npy` files and a JSON file written last: crops (n, 144, 144, 3)
+uint8 RGB, the 112 px ArcFace crop with a 16 px margin on every side; landmarks (n, 68, 2) float16
+in pixels of the crop; the teacher's unit vectors (n, d) float16; the JSON holds the source, the
+split and each picture's path. Sealed groups are never collected; `val` is for model selection, not
+for training.
 """
 
 import argparse
@@ -49,15 +50,15 @@ PACK = WEIGHTS_DIR / "faces"
 
 
 class EntryReader(Protocol):
-    """Turns entries of one source into pictures."""
+    """Reads the pictures of one source's entries."""
 
     def __call__(self, entries: Sequence[Entry]) -> Iterator[SourcePhoto | None]:
-        """The pictures in order; None for one that cannot be read."""
+        """The pictures in order; None for an unreadable one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """Some pictures of one source and split that are worked on together."""
+    """Pictures of one source and split that are processed together."""
 
     name: str
     source: str
@@ -67,7 +68,7 @@ class Chunk:
 
 
 class Collection:
-    """The chunks that a folder holds now, of one split; memory-mapped, and it may grow."""
+    """The memory-mapped chunks of one split in a folder; the collection may grow."""
 
     def __init__(self, folder: Path, *, split: str = "train") -> None:
         self.folder, self.split = folder, split
@@ -76,7 +77,7 @@ class Collection:
         self._starts = np.zeros(1, np.int64)
 
     def refresh(self) -> int:
-        """Take in new chunks; returns how many faces there are."""
+        """Load new chunks; returns the number of faces."""
         for path in sorted(self.folder.glob(f"*-{self.split}-*.json")):
             if path.stem not in self._known:
                 self._known.add(path.stem)
@@ -103,7 +104,7 @@ def _part(folder: Path, chunk: str, part: str) -> Path:
 
 
 def planned(data: Path, copies: Path, *, seed: int = 0) -> list[Chunk]:
-    """All chunks: LFW's first, which cost least, then the other sources mixed, `val` last."""
+    """All chunks in order: LFW's first (fastest), then the other sources mixed, `val` last."""
     labelled = list(_labelled_chunks(data))
     rest: list[Chunk] = []
     reserved = reserved_originals(data)
@@ -121,7 +122,7 @@ def planned(data: Path, copies: Path, *, seed: int = 0) -> list[Chunk]:
 
 
 def collect(chunks: Sequence[Chunk], folder: Path, *, teacher: Teacher, minutes: float) -> None:
-    """Make the chunks that are missing, in their order, until the time is over."""
+    """Make the missing chunks in order until the time is up."""
     analyser, until = FaceAnalyser(PACK, threads=1), time.monotonic() + 60 * minutes
     for number, chunk in enumerate(chunks):
         done = folder / f"{chunk.name}.json"
@@ -136,14 +137,14 @@ def collect(chunks: Sequence[Chunk], folder: Path, *, teacher: Teacher, minutes:
 
 
 def aligned(pixels: np.ndarray, keypoints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The ArcFace crop with its margin, (144, 144, 3) uint8, and the matrix (2, 3) that cut it."""
+    """The ArcFace crop with margin, (144, 144, 3) uint8, and its matrix (2, 3)."""
     matrix = recognition_matrix(keypoints, size=SIZE)
     matrix[:, 2] += MARGIN
     return warp(pixels, matrix, size=SIDE), matrix
 
 
 def inner(crops: np.ndarray) -> np.ndarray:
-    """The ArcFace crops (n, 112, 112, 3) within crops with their margin."""
+    """The ArcFace crops (n, 112, 112, 3) inside crops with a margin."""
     return crops[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
@@ -204,7 +205,7 @@ def _chunks(source: str, entries: Sequence[Entry], read: EntryReader) -> Iterato
 
 
 def _labelled_chunks(data: Path) -> Iterator[Chunk]:
-    """LFW is split by its own labels, by person."""
+    """LFW's chunks, split by its own labels, by person."""
     known = list(labelled_photographs(data))
     places = {entry.path: landmarks for entry, _, landmarks in known}
 

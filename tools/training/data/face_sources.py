@@ -1,8 +1,8 @@
-"""Which pictures of faces the trainings draw on, where they lie, and which are for measuring only.
+"""Sources of face pictures for training: repositories, paths, and the sealed, val and train splits.
 
-Bare copies of public repositories (`<owner>+<name>/repo` below one folder) and the data folder.
-Whatever is split is split by group: the original of a video face, the photograph of an edited
-one, otherwise the picture itself.
+Sources are bare clones of public repositories (`<owner>+<name>/repo` below one folder) and the data
+folder. Splits are by group: the original of a video face, the photograph behind an edited picture,
+otherwise the picture itself.
 """
 
 import csv
@@ -20,7 +20,7 @@ from tools.training.data.bare_repository import BareRepository
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A picture of a source: its path there, and the group that it is split by."""
+    """A picture of a source: its path and the group used for splitting."""
 
     path: str
     group: str
@@ -33,16 +33,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourcePhoto:
-    """Pixels (h, w, 3) uint8 RGB, and landmarks (68, 2) px where the data has them."""
+    """Pixels (h, w, 3) uint8 RGB, and landmarks (68, 2) px if the data has them."""
 
     pixels: np.ndarray
     landmarks: np.ndarray | None = None
 
 
 def split_of(group: str) -> str:
-    """Two tenths of the groups are sealed, one is for choosing, the rest to learn from.
+    """Split groups 20 % sealed, 10 % validation, 70 % training.
 
-    The rule of the data folder: the sha1 of `<original>.jpg`.
+    Uses the data folder's rule: the sha1 of `<original>.jpg`.
     """
     tenth = int(hashlib.sha1(f"{group}.jpg".encode()).hexdigest(), 16) % 10  # noqa: S324 - no secret
     return "sealed" if tenth < 2 else "val" if tenth == 2 else "train"
@@ -50,7 +50,7 @@ def split_of(group: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PublishedSource:
-    """A repository's pictures; `choose` (repository, reserved originals) says which."""
+    """A repository's pictures; `choose` (repository, reserved originals) selects the files."""
 
     name: str
     repository: str
@@ -63,7 +63,7 @@ class PublishedSource:
             yield None if pixels is None else SourcePhoto(pixels)
 
     def copy(self, copies: Path) -> BareRepository:
-        """The bare copy below that folder."""
+        """Path of the bare clone in that folder."""
         return BareRepository(copies / self.repository.replace("/", "+") / "repo")
 
 
@@ -77,7 +77,7 @@ def labelled_photographs(data: Path) -> Iterator[tuple[Entry, str, np.ndarray]]:
 
 
 def synthesised(data: Path, reserved: frozenset[str]) -> Iterator[Entry]:
-    """Whole synthesised faces, and the photographs beside them, of the data folder."""
+    """The data folder's fully synthesised faces and the photographs beside them."""
     with (data / "synthesis" / "manifest.csv").open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             if row["base_id"] not in reserved:
@@ -91,7 +91,7 @@ def reserved_originals(data: Path) -> frozenset[str]:
 
 
 def read_picture(path: Path) -> np.ndarray | None:
-    """A picture file, (h, w, 3) uint8 RGB; None where it cannot be read."""
+    """A picture file, (h, w, 3) uint8 RGB; None if it cannot be read."""
     return _decoded(path.read_bytes()) if path.is_file() else None
 
 
@@ -101,7 +101,7 @@ def _decoded(blob: bytes) -> np.ndarray | None:
 
 
 def _of_videos(copy: BareRepository, _: frozenset[str]) -> Iterator[Entry]:
-    """Faces out of videos; a swapped one belongs to the video that it was made from."""
+    """Faces from videos; a swapped face is grouped with its original video."""
     for row in csv.DictReader(copy.text("metadata.csv").splitlines()):
         path = f"faces_224/{PurePosixPath(row['videoname']).stem}.jpg"
         if path in copy.files:
@@ -109,7 +109,8 @@ def _of_videos(copy: BareRepository, _: frozenset[str]) -> Iterator[Entry]:
 
 
 def _matching(pattern: str, *, reserved_as: str = "") -> Callable[..., Iterator[Entry]]:
-    """Files whose path fits; `reserved_as` turns the pattern's number into an original's name."""
+    """Files whose path matches; `reserved_as` turns the number in the path into an original's
+    name."""
 
     def choose(copy: BareRepository, reserved: frozenset[str]) -> Iterator[Entry]:
         for path in copy.files:
@@ -141,7 +142,7 @@ PUBLISHED = (
         "tharunnayak14/Real-vs-Fake-Face-Detection",
         _matching(r"(images/fake|val_images/fake|test)/fake_\d+\.jpg"),
     ),
-    # Its pictures called `File_…` are of other sources, some of which are reserved.
+    # Its pictures named `File_…` come from other sources, some of which are reserved.
     PublishedSource(
         "celebahq_gan",
         "santaz-sahithi/InterfaceGAN",
@@ -156,4 +157,4 @@ PUBLISHED = (
         _matching(r"Database_real_and_fake_face_160x160/(real|fake)/.+\.jpg"),
     ),
 )
-"""What is read, by the name that a row of the collection carries."""
+"""The sources, by the name used in the collection's rows."""

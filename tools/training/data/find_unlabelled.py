@@ -1,7 +1,7 @@
-"""Finds faces without a label: `python -m tools.training.data.find_unlabelled`.
+"""Find unlabelled faces in LFW: `python -m tools.training.data.find_unlabelled`.
 
-Every tenth photograph of Labelled Faces in the Wild shows further people. A half-trained detector
-already sees them; what it finds beside the labelled face is not judged in the rest of the training.
+Every tenth LFW photograph shows further people. A partly trained detector already finds them; the
+detector's loss ignores what it finds beside the labelled face in the rest of the training.
 """
 
 import argparse
@@ -13,11 +13,11 @@ import numpy as np
 from tools.faces.alignment import box_from_landmarks
 from tools.training.data.labelled_faces import load_labelled_faces
 
-CERTAIN = 0.6  # score from which something beside the labelled face is taken for a face
+CERTAIN = 0.6  # score above which a detection beside the labelled face counts as a face
 
 
 def main() -> None:
-    """Writes `rows` (k,) of the training photographs and `boxes` (k, 4), a little enlarged."""
+    """Write `rows` (k,) of the training photographs and `boxes` (k, 4), slightly enlarged."""
     from insightface.model_zoo.scrfd import SCRFD
 
     parser = argparse.ArgumentParser(description=__doc__)

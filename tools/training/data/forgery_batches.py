@@ -1,7 +1,7 @@
-"""Batches of authentic and forged pairs for the encoder: crops, augmentation, truth.
+"""Batches of authentic and forged pairs for training the encoder: crops, augmentation, labels.
 
-Both members of a pair go through the same crop, compression, blur and colours, so that nothing
-but the forgery tells them apart.
+Both members of a pair get the same crop, compression, blur and colour changes, so that they differ
+only in the forgery.
 """
 
 import json
@@ -25,8 +25,8 @@ MARGIN = 1.0
 class Batch:
     """Pairs: the first half authentic, the second half their forgeries in the same order.
 
-    `images` (2n, s, s, 3) uint8 RGB; `maps` (2n, 16, 16) float32 in 0..1, the changed share of
-    each cell; `weights` (2n,) how sure the image's label is; `kinds` of `caption_class`.
+    `images` (2n, s, s, 3) uint8 RGB; `maps` (2n, 16, 16) float32 in 0..1, the changed share of each
+    cell; `weights` (2n,) in 0..1, the certainty of each label; `kinds` of `caption_class`.
     """
 
     images: np.ndarray
@@ -36,7 +36,7 @@ class Batch:
 
 
 class Pool:
-    """The chunks that a folder holds now; memory-mapped, so it may be larger than memory."""
+    """The memory-mapped chunks in a folder; a pool may be larger than memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class Pool:
         self._chunks: list[tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, object]]]] = []
 
     def refresh(self) -> int:
-        """Take in new chunks; returns how many pairs there are."""
+        """Load new chunks; returns the number of pairs."""
         for path in sorted(self.folder.glob("*.json")):
             if path.stem in self._known:
                 continue
@@ -60,27 +60,27 @@ class Pool:
         return len(self._rows)
 
     def pair(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, object]]:
-        """Authentic and forged picture, mask at half their size, and the notes on the pair."""
+        """Authentic and forged picture, mask at half their size, and the pair's metadata."""
         chunk, row = self._rows[index]
         real, fake, mask, notes = self._chunks[chunk]
         return real[row], fake[row], mask[row], notes[row]
 
     def notes(self, index: int) -> dict[str, object]:
-        """The notes on a pair alone."""
+        """The pair's metadata only."""
         chunk, row = self._rows[index]
         return self._chunks[chunk][3][row]
 
 
 @dataclass(slots=True)
 class BatchStream:
-    """Endless shuffled pairs of several pools, mixed by `shares`; pools may grow meanwhile."""
+    """Endless shuffled pairs of several pools, mixed by `shares`; pools may grow during the run."""
 
     pools: Mapping[str, Pool]
     shares: Mapping[str, float]
     rng: np.random.Generator
 
     def batches(self, pairs: int) -> Iterator[Batch]:
-        """Batches of that many pairs; raises ValueError while there is nothing to draw from."""
+        """Batches of `pairs` pairs; raises ValueError if all pools are empty."""
         orders: dict[str, Iterator[int]] = {}
         while True:
             sizes = {name: pool.refresh() for name, pool in self.pools.items()}
@@ -123,9 +123,10 @@ def prepare(
 
 
 def patch_label_map(mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The changed share of each cell of the crop, (16, 16) float32; the mask is half as large.
+    """The changed share of each cell of the crop, (16, 16) float32; the mask has half the
+    resolution.
 
-    The mask is warped to half the crop's size too, so the matrix's linear part stays as it is.
+    The mask is also warped to half the crop's size, so the matrix's linear part is unchanged.
     """
     half = matrix.copy()
     half[:, 2] = (matrix[:, 2] + matrix[:, :2] @ [0.5, 0.5] - 0.5) / 2
@@ -138,10 +139,10 @@ def patch_label_map(mask: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def collate(drawn: Sequence[PreparedPair]) -> Batch:
-    """Prepared pairs as one batch."""
+    """Combine prepared pairs into one batch."""
     images = np.stack([pair[0] for pair in drawn] + [pair[1] for pair in drawn])
     maps = np.stack([pair[2] for pair in drawn])
-    # A deepfake that differs in hardly a pixel from its original is labelled, but not visibly so.
+    # A deepfake that hardly differs from its original has a label, but no visible evidence.
     sure = np.clip(maps.mean(axis=(1, 2)) / 0.01, 0.2, 1.0)
     kinds = [caption_class(None, ())] * len(drawn) + [pair[3] for pair in drawn]
     return Batch(
@@ -155,7 +156,7 @@ def collate(drawn: Sequence[PreparedPair]) -> Batch:
 def face_matrix(
     keypoints: np.ndarray, rng: np.random.Generator, *, size: int = SIZE, margin: float = MARGIN
 ) -> np.ndarray:
-    """The aligned crop (2, 3) as a detector might place it: a little off, a little turned."""
+    """Matrix (2, 3) of the aligned crop with the small shift and rotation errors of a detector."""
     points = np.array(keypoints, dtype=np.float64)
     points += rng.normal(0, 0.03 * np.linalg.norm(points[1] - points[0]), points.shape)
     matrix = crop_matrix(points, size=size, margin=margin * float(rng.uniform(0.92, 1.1)))
@@ -166,7 +167,7 @@ def face_matrix(
 
 
 def _whole_matrix(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The whole picture, or most of it."""
+    """Matrix of the whole picture, or of most of it."""
     height, width = picture.shape[:2]
     scale = SIZE / min(height, width) * float(rng.uniform(1.0, 1.2))
     slack = np.array([width, height]) * scale - SIZE
@@ -175,7 +176,7 @@ def _whole_matrix(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def warped(picture: np.ndarray, matrix: np.ndarray, *, size: int = SIZE) -> np.ndarray:
-    """A picture (h, w, 3) seen through the matrix, (size, size, 3); mirrored beyond its edges."""
+    """A picture (h, w, 3) warped by the matrix to (size, size, 3), with mirrored borders."""
     crop: np.ndarray = cv2.warpAffine(
         np.ascontiguousarray(picture),
         matrix,
@@ -187,7 +188,7 @@ def warped(picture: np.ndarray, matrix: np.ndarray, *, size: int = SIZE) -> np.n
 
 
 class Degradation:
-    """Draws a chain of degradations once, then applies it to both members of a pair."""
+    """A random chain of degradations, applied identically to both members of a pair."""
 
     def __init__(self, rng: np.random.Generator, *, size: int = SIZE) -> None:
         self.table = _colours(rng) if rng.random() < 0.6 else None
@@ -201,7 +202,7 @@ class Degradation:
         self.quality = int(rng.integers(40, 100)) if rng.random() < 0.35 else None
 
     def __call__(self, *crops: np.ndarray) -> list[np.ndarray]:
-        """The crops, all degraded alike."""
+        """The crops, all degraded identically."""
         return [self._apply(crop) for crop in crops]
 
     def _apply(self, crop: np.ndarray) -> np.ndarray:

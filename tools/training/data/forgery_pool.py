@@ -1,15 +1,14 @@
-"""A pool of authentic and forged pairs on disk, made once, so that training only augments.
+"""Build a pool of authentic and forged pairs on disk; training then only augments them.
 
     python -m tools.training.data.forgery_pool lfw OUT --data ../shared/data --rounds 2
     python -m tools.training.data.forgery_pool dfdc OUT --data ../shared/data
     python -m tools.training.data.forgery_pool frames OUT --data ../shared/data --rounds 2
 
-`lfw`: our forge's forgeries of photographs. `dfdc`: video deepfakes with their originals.
-`frames`: our forge's forgeries of those originals, so that neither source has forgeries of one
-kind only.
+`lfw`: our forge's forgeries of photographs. `dfdc`: video deepfakes with their originals. `frames`:
+our forge's forgeries of those originals, so that neither source has only one kind of forgery.
 
-A chunk is a pair of `.npy` files of whole pictures (n, s, s, 3) uint8 (authentic and forged),
-one of masks (n, s/2, s/2) uint8 and a JSON with keypoints, families and regions.
+A chunk is a pair of `.npy` files of whole pictures (n, s, s, 3) uint8 (authentic and forged), one
+of masks (n, s/2, s/2) uint8 and a JSON file with keypoints, families and regions.
 """
 
 import argparse
@@ -32,7 +31,7 @@ from tools.faces.alignment import (
 from tools.faces.analyser import FaceAnalyser
 from tools.forge.forgery import FAMILIES, SWAPS, Forgery, forge
 
-# Never seen in training, so that its figures measure how far the evidence carries.
+# Excluded from training, so that figures on it measure generalisation.
 HELD_OUT_FAMILY = "partial_swap"
 _WEIGHTS = {
     "self_blend": 2.0,
@@ -48,7 +47,7 @@ _WEIGHTS = {
 class ForgeryPair:
     """An authentic picture, a forgery of it, and where they differ.
 
-    `landmarks` (68, 2) px are those of the authentic picture; None where nobody placed them.
+    `landmarks` (68, 2) px are those of the authentic picture; None if unknown.
     """
 
     real: np.ndarray
@@ -85,7 +84,8 @@ class LfwPhotographs:
         return read_rgb(self.folder / str(self.paths[index]))
 
     def source_for(self, index: int, rng: np.random.Generator) -> int:
-        """Another person's photo; of a few, mostly the one whose face is turned the same way."""
+        """Another person's photo: usually, out of a few candidates, the one with the most similar
+        head pose."""
         size = min(int(rng.choice([1, 8, 24])), len(self.paths))
         few = rng.choice(len(self.paths), size=size, replace=False)
         few = few[self.people[few] != self.people[index]]
@@ -105,8 +105,8 @@ def read_rgb(path: Path) -> np.ndarray:
 
 
 def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
-    """The picture as a JPEG of that quality gives it back."""
-    # OpenCV writes and reads BGR, and a JPEG keeps more of the green than of the blue.
+    """The picture after JPEG encoding and decoding at this quality."""
+    # OpenCV writes and reads BGR; JPEG keeps more of green than of blue.
     _, data = cv2.imencode(
         ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
@@ -126,7 +126,7 @@ def forge_photo(
     family: str,
     rng: np.random.Generator,
 ) -> Forgery | None:
-    """A photo with those pixels forged, by the photo `source`; None where that cannot be done."""
+    """Forge these pixels of a photo, with the photo `source` for swaps; None if that fails."""
     try:
         return forge(
             pixels,
@@ -157,11 +157,12 @@ def forged_pair(
 
 
 def forged_pairs(faces: LfwPhotographs, *, rounds: int, seed: int) -> Iterator[ForgeryPair]:
-    """Forgeries of these photographs, half of the pairs re-encoded as one JPEG quality."""
+    """Forgeries of these photographs; in half of the pairs both are re-encoded at one JPEG
+    quality."""
     rng = np.random.default_rng(seed)
     names, weights = list(_WEIGHTS), np.array(list(_WEIGHTS.values()))
     if HELD_OUT_FAMILY in names or set(names) | {HELD_OUT_FAMILY} != set(FAMILIES):
-        raise ValueError("every family must either be trained on or be held out")
+        raise ValueError("every family must be either a training or a held-out family")
     for _ in range(rounds):
         for index in rng.permutation(len(faces.paths)):
             family = str(rng.choice(names, p=weights / weights.sum()))
@@ -176,9 +177,10 @@ def forged_pairs(faces: LfwPhotographs, *, rounds: int, seed: int) -> Iterator[F
 
 
 def difference_mask(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
-    """Where two aligned pictures differ, uint8: blurred absolute difference, 6 to 16 grey levels.
+    """Mask uint8 of where two aligned pictures differ: blurred absolute difference, 6 to 16 grey
+    levels.
 
-    Below 6 levels compression alone may differ; from 16 on the change is certain.
+    Differences below 6 levels may be compression; from 16 levels a change is certain.
     """
     difference = cv2.absdiff(real, fake).max(axis=2)
     blurred = cv2.GaussianBlur(difference.astype(np.float32), (0, 0), 2.5)
@@ -187,9 +189,9 @@ def difference_mask(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
 
 
 def dfdc_pairs(data: Path, analyser: FaceAnalyser, *, split: str) -> Iterator[ForgeryPair]:
-    """DFDC's pairs of a split; those in whose authentic member no face is found are left out.
+    """DFDC pairs of a split; pairs without a detected face in the authentic member are left out.
 
-    The landmarks of the authentic member serve both members, so that both get the same crop.
+    Both members use the landmarks of the authentic one, so that both get the same crop.
     """
     for row in _dfdc_rows(data, split):
         real = read_rgb(data / "dfdc" / "real" / row["real"])
@@ -202,9 +204,9 @@ def dfdc_pairs(data: Path, analyser: FaceAnalyser, *, split: str) -> Iterator[Fo
 
 
 def authentic_frames(data: Path, analyser: FaceAnalyser, *, split: str) -> LfwPhotographs:
-    """DFDC's originals of a split, to be forged; who is in them nobody says, so each is a person.
+    """DFDC originals of a split, to be forged. Their people are unknown, so each frame is a person.
 
-    `LfwPhotographs.source_for` may therefore put a person's face on another frame of the same
+    `LfwPhotographs.source_for` may therefore paste a person's face onto another frame of the same
     person.
     """
     names, placed = [], []
@@ -223,7 +225,7 @@ def _dfdc_rows(data: Path, split: str) -> list[dict[str, str]]:
 
 
 def _landmarks(pixels: np.ndarray, analyser: FaceAnalyser) -> np.ndarray | None:
-    """Of the largest face, (68, 2) px; None where none is found."""
+    """Landmarks of the largest face, (68, 2) px; None if no face is found."""
     found = analyser.analyse([pixels])[0]
     placed = max(found, key=lambda it: it.quality.width_px, default=None)
     return None if placed is None else placed.landmarks
@@ -232,7 +234,8 @@ def _landmarks(pixels: np.ndarray, analyser: FaceAnalyser) -> np.ndarray | None:
 def write_chunks(
     pairs: Iterator[ForgeryPair], folder: Path, *, name: str, size: int = 1500
 ) -> None:
-    """Write chunks as they fill up; a chunk's JSON comes last, so a reader sees whole ones only."""
+    """Write chunks as they fill up; a chunk's JSON is written last, so readers see complete chunks
+    only."""
     folder.mkdir(parents=True, exist_ok=True)
     waiting: list[ForgeryPair] = []
     for pair in pairs:
@@ -265,7 +268,7 @@ def _write(pairs: Sequence[ForgeryPair], folder: Path, *, name: str) -> None:
 
 
 def _misfit(one: np.ndarray, other: np.ndarray) -> float:
-    """How differently two faces are shaped and turned: residual of the best similarity."""
+    """Difference in face shape and pose: the residual of the best similarity transform."""
     fitted = transform_points(
         one.astype(float), estimate_similarity_transform(one.astype(float), other.astype(float))
     )

@@ -1,7 +1,7 @@
-"""What people do to a photograph without forging it: colours, filters, watermarks, sizes.
+"""Harmless edits of a photograph: colours, filters, watermarks, resizing.
 
-The verdict rule is fitted on these beside untouched photographs, so that an agency's watermark or
-a median filter does not look like a forgery to it.
+The verdict rule is fitted on these as well as on unedited photographs, so that an agency's
+watermark or a median filter does not look like a forgery.
 """
 
 from collections.abc import Callable, Mapping
@@ -167,4 +167,4 @@ EDITS: Mapping[str, Edit] = {
     "mirror": _mirrored,
     "rotation": _turned,
 }
-"""By name: (pixels (h, w, 3) uint8 RGB, rng) -> pixels. None of them changes what is depicted."""
+"""By name: (pixels (h, w, 3) uint8 RGB, rng) -> pixels. No edit changes what is depicted."""

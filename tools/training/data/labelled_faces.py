@@ -19,7 +19,7 @@ class LandmarkTrainingFaces:
     """n photographs 218×218 with one labelled face each.
 
     `photos` (n, 218, 218, 3) uint8 RGB; `landmarks` (n, 68, 2) float32 px; `alone` (n,) bool is
-    False where the landmarker of the data set saw further, unlabelled faces; `paths` (n,).
+    False if the data set's landmarker detected further, unlabelled faces; `paths` (n,).
     """
 
     photos: np.ndarray
@@ -34,7 +34,7 @@ class LandmarkTrainingFaces:
 def load_labelled_faces(
     data: Path, split: str, *, limit: int | None = None
 ) -> LandmarkTrainingFaces:
-    """The `train` or `val` part of `data/lfw`; `limit` takes evenly spaced photographs of it."""
+    """The `train` or `val` part of `data/lfw`; `limit` selects evenly spaced photographs."""
     with np.load(data / "lfw" / "labels.npz") as labels:
         rows = np.flatnonzero(labels["split"] == split)
         if limit is not None and limit < len(rows):
@@ -46,6 +46,6 @@ def load_labelled_faces(
     for photo, path in zip(photos, paths, strict=True):
         bgr = cv2.imread(str(data / "lfw" / "images" / str(path)))
         if bgr is None:
-            raise FileNotFoundError(f"{path} is named in labels.npz but missing")
+            raise FileNotFoundError(f"{path} is listed in labels.npz but missing")
         cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=photo)
     return LandmarkTrainingFaces(photos, landmarks, alone, paths)

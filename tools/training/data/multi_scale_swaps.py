@@ -1,10 +1,10 @@
-"""Multi-scale facial swaps: a forgery and its own original blended again, whole or in a window.
+"""Multi-scale facial swaps: a forgery and its original blended again, globally or in a window.
 
-Dong et al., CVPR 2023 (arXiv 2210.14457), section 4.3, written from the paper. Of a pair of one
-original, globally: the face of one member on the other within a mask of its landmarks, or the
-forgery as it is. Partially: only a window of one of four sizes of the forgery, where it differs
-most from its original (structural dissimilarity), on the original. So a network learns artefacts
-of all sizes, and is told where they are.
+Dong et al., CVPR 2023 (arXiv 2210.14457), section 4.3, written from the paper. Global: the face of
+one member is blended onto the other within a mask of its landmarks, or the forgery is used as it
+is. Partial: one window of the forgery, of one of four sizes, is blended onto the original where the
+two differ most (structural dissimilarity). The network thus learns artefacts of all sizes, with
+their location as a label.
 """
 
 from dataclasses import dataclass, replace
@@ -18,20 +18,20 @@ from tools.training.data.forgery_pool import difference_mask
 from tools.training.data.pairs import DerivedPairs, TrainingImage, TrainingPair
 
 WINDOWS = ((40, 80), (80, 120), (120, 160), (224, 224))
-"""Sides of windows in pixels of a crop of 224, the face being about three quarters of it."""
+"""Window sides in pixels of a 224 px crop, in which the face fills about three quarters."""
 
 LEAST_CHANGE = 0.004
-"""Of the picture's area: what differs less is hardly a forgery and is drawn as it was made."""
+"""Minimum changed share of the picture's area; below it the unblended pair is used."""
 
 
 @dataclass(slots=True, eq=False)
 class MultiScaleSwaps(DerivedPairs):
-    """A source's pairs, a share `partial` of them as windows; the paper takes 0.2."""
+    """A source's pairs, a share `partial` of them as windows (0.2 in the paper)."""
 
     partial: float = 0.2
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
-        """A pair blended again; as it was made where it cannot be, or hardly differs afterwards."""
+        """A re-blended pair; the original pair if blending fails or hardly changes anything."""
         drawn = self.source.draw(index, rng)
         if drawn is None or not drawn.paired or drawn.real.landmarks is None:
             return drawn
@@ -40,7 +40,7 @@ class MultiScaleSwaps(DerivedPairs):
 
 
 def _global(drawn: TrainingPair, rng: np.random.Generator) -> TrainingPair | None:
-    """Half: the original's face on the forgery; a quarter: the other way; a quarter: no blend."""
+    """Half: the original's face on the forgery; a quarter: the reverse; a quarter: no blending."""
     way = rng.random()
     if way < 0.25:
         return None
@@ -51,7 +51,8 @@ def _global(drawn: TrainingPair, rng: np.random.Generator) -> TrainingPair | Non
 
 
 def _partial(drawn: TrainingPair, rng: np.random.Generator) -> TrainingPair | None:
-    """The window in which the forgery differs most from its original, on the original."""
+    """The window with the largest difference between forgery and original, pasted onto the
+    original."""
     unit = masks.eye_distance(_landmarks(drawn.real))
     low, high = WINDOWS[int(rng.integers(len(WINDOWS)))]
     # In a crop of 224 px the eyes are about 72 px apart.
@@ -68,7 +69,8 @@ def _partial(drawn: TrainingPair, rng: np.random.Generator) -> TrainingPair | No
 
 
 def _face(look: TrainingImage, rng: np.random.Generator) -> np.ndarray:
-    """The hull of the landmarks (h, w) float32, half of the time with a bent outline, blurred."""
+    """The convex hull of the landmarks (h, w) float32, blurred; its outline is distorted half the
+    time."""
     landmarks = _landmarks(look)
     area = masks.polygon_mask(look.pixels.shape, cv2.convexHull(landmarks)[:, 0])
     if rng.random() < 0.5:
@@ -83,7 +85,8 @@ def _blend(
     area: np.ndarray,
     rng: np.random.Generator,
 ) -> TrainingPair | None:
-    """`above` on `below` within `area`; its mask is where it still differs from the original."""
+    """Blend `above` onto `below` within `area`; the mask covers what still differs from the
+    original."""
     pixels = None
     if rng.random() < 0.5:
         pixels = blending.poisson_blend(below, above, mask=area)
@@ -92,10 +95,10 @@ def _blend(
     if drawn.fake.mask is None:
         return None
     forged = drawn.fake.mask.astype(np.float32)
-    # Whichever of the two is the forgery, its mask counts where its pixels stayed.
+    # Whichever of the two is the forgery, its mask applies where its pixels remain.
     share = area if above is drawn.fake.pixels else 1 - area
     mask = (forged * share).astype(np.uint8)
-    # Blending in the gradient domain shifts colours beyond it, which are then artefacts too.
+    # Gradient-domain blending also shifts colours outside the area; those are artefacts too.
     mask = np.maximum(mask, difference_mask(drawn.real.pixels, pixels))
     if float((mask > 64).mean()) < LEAST_CHANGE:
         return None

@@ -1,8 +1,8 @@
-"""Authentic and forged pictures to train a detector on, wherever they come from.
+"""Interfaces and containers for training pairs of authentic and forged pictures.
 
-A source draws one authentic picture with one forgery; whether the two are of one original, and
-where they differ, depends on the source. Groups are persons (or originals): whatever is split is
-split by them.
+A source draws one authentic picture with one forgery. Depending on the source, both may show the
+same original, and the changed area may be known. Groups are persons (or originals); splits are made
+by group.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tools.training.data.forgery_batches import Degradation, Pool, face_matrix, 
 class TrainingImage:
     """A picture (h, w, 3) uint8 RGB with its face: keypoints (5, 2) px, landmarks (68, 2) px.
 
-    `mask` (h, w) uint8 is how much of each pixel was forged; None where nobody knows.
+    `mask` (h, w) uint8 is how much each pixel was changed; None if unknown.
     """
 
     pixels: np.ndarray
@@ -30,7 +30,7 @@ class TrainingImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingPair:
-    """An authentic picture and a forgery; `paired`: both are of one original, pixel by pixel."""
+    """An authentic picture and a forgery; `paired`: both show one original, pixel-aligned."""
 
     real: TrainingImage
     fake: TrainingImage
@@ -39,16 +39,16 @@ class TrainingPair:
 
 
 class PairSource(Protocol):
-    """Where pairs come from."""
+    """A source of pairs."""
 
     def __len__(self) -> int:
-        """How many there are to draw."""
+        """Number of pairs."""
 
     def group(self, index: int) -> str:
-        """The person, or original, that a pair is of."""
+        """The person or original of a pair."""
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
-        """One pair; None where this one cannot be made."""
+        """One pair; None if this pair cannot be made."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,11 +75,11 @@ class PoolPairs:
         return self.pool.refresh()
 
     def group(self, index: int) -> str:
-        """LFW's person; DFDC's original."""
+        """The LFW person, or the DFDC original."""
         return str(self.pool.notes(index)["origin"]).split("/")[0]
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair:
-        """As it was made."""
+        """The stored pair, unchanged."""
         real, fake, mask, notes = self.pool.pair(index)
         points = np.array(notes["keypoints"], np.float32)
         placed = notes.get("landmarks")
@@ -96,7 +96,7 @@ class PoolPairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConcatPairs:
-    """Several sources as one."""
+    """Several sources concatenated."""
 
     parts: Sequence[PairSource]
 
@@ -104,12 +104,12 @@ class ConcatPairs:
         return sum(map(len, self.parts))
 
     def group(self, index: int) -> str:
-        """Of the part that the pair is in."""
+        """The group within the part that holds the pair."""
         part, at = self._place(index)
         return part.group(at)
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
-        """From the part that the pair is in."""
+        """The pair from the part that holds it."""
         part, at = self._place(index)
         return part.draw(at, rng)
 
@@ -123,9 +123,9 @@ class ConcatPairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropSample:
-    """One crop to learn from: `image` (s, s, 3) uint8 RGB, `mask` (s, s) float32 in 0..1 or None.
+    """One training crop: `image` (s, s, 3) uint8 RGB, `mask` (s, s) float32 in 0..1 or None.
 
-    `look` is the picture that it was cut from.
+    `look` is the picture it was cut from.
     """
 
     image: np.ndarray
@@ -145,10 +145,10 @@ def crops(
     margin: float,
     augment: bool = True,
 ) -> tuple[CropSample, CropSample]:
-    """Both members cut out of their pictures, mirrored and degraded alike; authentic first.
+    """Crop both members, and mirror and degrade them identically; authentic first.
 
-    Members of one original go through the very same crop, so that nothing but the forgery tells
-    them apart; others each through one of their own. Without `augment` they are only cut out.
+    Members of one original get exactly the same crop, so that they differ only in the forgery;
+    other pairs get one crop each. Without `augment` they are only cropped.
     """
     from tools.faces.alignment import crop_matrix
 
@@ -182,6 +182,6 @@ def crops(
 
 
 def _cut(mask: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """A mask (h, w) uint8 seen through the matrix: (size, size) float32 in 0..1."""
+    """A mask (h, w) uint8 warped by the matrix: (size, size) float32 in 0..1."""
     seen = cv2.warpAffine(mask, matrix, (size, size), borderMode=cv2.BORDER_CONSTANT)
     return np.asarray(seen / 255, np.float32)

@@ -1,8 +1,8 @@
-"""Photographs and forgeries of them whose whole picture is looked at, background and all.
+"""Authentic and forged whole photographs, including the background, without black borders.
 
-LFW's photographs were turned upright, which left black wedges at their borders. Nothing about a
-forgery, but a network that sees whole pictures would learn to know the data set by them: only the
-part without wedges is used.
+LFW's photographs were rotated upright, which left black wedges at their borders. A network that
+sees whole pictures could recognise the data set by the wedges, so only the part without them is
+used.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from tools.training.data.forgery_pool import HELD_OUT_FAMILY, ForgeryPair, LfwPh
 
 FACE_FAMILIES = tuple(family for family in FAMILIES if family != HELD_OUT_FAMILY)
 LEAST_PX = 144
-"""A photograph that is smaller without its wedges is left out: its face would be all of it."""
+"""Minimum size: in a smaller cropped photograph the face would fill the picture."""
 
 _DARK = 8
 _TOLERATED = 0.01
@@ -25,15 +25,15 @@ _EDGE_PX = 2
 
 
 def drawn_family(rng: np.random.Generator, *, scenes: float = 0.6) -> str:
-    """A family to learn from: mostly a forged scene, else a forged face that is not held out."""
+    """A training family: mostly a scene forgery, otherwise a face forgery that is not held out."""
     families = SCENE_FAMILIES if rng.random() < scenes else FACE_FAMILIES
     return str(rng.choice(families))
 
 
 def borderless(pixels: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns without the black wedges that reach the border; empty where all is dark.
+    """Rows and columns without the black border wedges; empty if the whole picture is dark.
 
-    Sides are cut off, the worst first, until hardly a pixel of any of them is part of a wedge.
+    Sides are cropped, the worst first, until hardly any border pixel belongs to a wedge.
     """
     dark = (pixels.max(axis=2) < _DARK).astype(np.uint8)
     _, parts = cv2.connectedComponents(dark, connectivity=4)
@@ -48,7 +48,7 @@ def borderless(pixels: np.ndarray) -> tuple[slice, slice]:
             break
         top, bottom = top + (worst == 0), bottom - (worst == 1)
         left, right = left + (worst == 2), right - (worst == 3)
-    # The wedge's edge was blurred by the turning.
+    # The rotation blurred the wedge's edge.
     margins = [_EDGE_PX if moved else 0 for moved in (
         top > 0, bottom < wedge.shape[0], left > 0, right < wedge.shape[1],
     )]  # fmt: skip
@@ -57,7 +57,7 @@ def borderless(pixels: np.ndarray) -> tuple[slice, slice]:
 
 
 def inner_photo(faces: LfwPhotographs, index: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """A photograph without wedges, with its landmarks; None where too little is left."""
+    """A photograph without wedges, with its landmarks; None if too little remains."""
     pixels = faces.read(index)
     rows, columns = borderless(pixels)
     inner = np.ascontiguousarray(pixels[rows, columns])
@@ -69,7 +69,7 @@ def inner_photo(faces: LfwPhotographs, index: int) -> tuple[np.ndarray, np.ndarr
 def scene_pair(
     faces: LfwPhotographs, index: int, *, family: str, rng: np.random.Generator
 ) -> ForgeryPair | None:
-    """A photograph's inner part and a forgery of it; None where that cannot be made."""
+    """A photograph's inner part and a forgery of it; None if the forgery cannot be made."""
     photo = inner_photo(faces, index)
     source = None
     if family in FAMILIES_WITH_SOURCE:
@@ -105,7 +105,7 @@ def forged_photo(
 
 
 def resized(pictures: Sequence[np.ndarray], scale: float) -> list[np.ndarray]:
-    """Pictures (h, w, …) made smaller or larger alike."""
+    """Scale all pictures (h, w, …) by the same factor."""
     height, width = pictures[0].shape[:2]
     size = max(1, round(width * scale)), max(1, round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

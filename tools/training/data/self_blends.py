@@ -1,9 +1,9 @@
-"""Self-blended images: forgeries of a photograph with itself, so that no forgery has to be had.
+"""Self-blended images (SBI): training forgeries made from single authentic photographs.
 
 Shiohara & Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022 (arXiv 2204.08376),
-sections 3.2 to 3.4, written from the paper: two copies of one photograph, one of them recoloured,
-coarsened or sharpened; the copy that is pasted slightly moved; a mask from the landmarks, bent and
-blurred; the blend. Lengths are in shares of the picture, as published.
+sections 3.2 to 3.4, written from the paper. One of two copies of a photograph is recoloured,
+downscaled or sharpened; the pasted copy is shifted slightly; the mask is made from the landmarks,
+distorted and blurred; then the copies are blended. Lengths are shares of the picture, as published.
 """
 
 import cv2
@@ -13,7 +13,7 @@ from tools.forge import masks
 from tools.training.data.pairs import DerivedPairs, TrainingImage, TrainingPair
 
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
-"""How much of the mask is blended in."""
+"""Blending ratios of the mask."""
 
 
 class SelfBlends(DerivedPairs):
@@ -28,11 +28,11 @@ class SelfBlends(DerivedPairs):
 
 
 def self_blend(look: TrainingImage, rng: np.random.Generator) -> TrainingPair | None:
-    """Target and self-blend of one photograph; None where the mask misses the picture."""
+    """Target and self-blend of one photograph; None if the mask lies outside the picture."""
     if look.landmarks is None:
         return None
     first = second = look.pixels
-    # Either the pasted copy is another one than the photograph, or the photograph than the copy.
+    # Change either the pasted copy or the target photograph.
     if rng.random() < 0.5:
         first = changed(first, rng)
     else:
@@ -55,7 +55,7 @@ def self_blend(look: TrainingImage, rng: np.random.Generator) -> TrainingPair | 
 
 
 def changed(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A copy in other colours, then coarser or sharper: the paper's source-target generator."""
+    """A recoloured, then downscaled or sharpened copy: the paper's source-target generator."""
     shift = rng.uniform(-20, 20, 3) if rng.random() < 0.3 else np.zeros(3)
     table = np.clip(
         (np.arange(256)[:, None] + shift) * (1 + rng.uniform(-0.1, 0.1)) + rng.uniform(-25, 25),
@@ -63,7 +63,7 @@ def changed(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     ).astype(np.uint8)  # fmt: skip
     coloured = cv2.LUT(pixels, table[:, None, :])
     hsv = cv2.cvtColor(coloured, cv2.COLOR_RGB2HSV).astype(np.int16)
-    # A third of a step in hue and of a tenth in the others: small, as published.
+    # Up to a third of a step in hue and a tenth in the others: small, as published.
     hsv += np.round(rng.uniform(-0.3, 0.3, 3) * [10, 30, 30]).astype(np.int16)
     hsv[..., 0] %= 180
     coloured = cv2.cvtColor(np.clip(hsv, 0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB)
@@ -98,7 +98,8 @@ def _mask(landmarks: np.ndarray, shape: tuple[int, ...], rng: np.random.Generato
 def _moved(
     pixels: np.ndarray, mask: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Picture and mask moved by up to 3 % across and 1.5 % down, and scaled by up to 5 %."""
+    """Shift picture and mask by up to 3 % horizontally and 1.5 % vertically, and scale by up to 5
+    %."""
     height, width = mask.shape
     scale = float(rng.uniform(0.95, 1 / 0.95))
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0, scale)
@@ -109,7 +110,7 @@ def _moved(
 
 
 def _blurred(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Twice blurred, at a size of its own, so that no two edges agree; within the area only."""
+    """Blurred twice with independent sizes, so that no two edges match; within the area only."""
     height, width = mask.shape
     size = (int(rng.integers(192, 257)), int(rng.integers(192, 257)))
     area: np.ndarray = cv2.GaussianBlur(cv2.resize(mask, size), _kernel(rng), 0)

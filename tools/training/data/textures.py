@@ -1,4 +1,5 @@
-"""Pictures without a face: made by code, or from photographs that come with our dependencies."""
+"""Face-free pictures for training: procedural textures, and sample photographs of our
+dependencies."""
 
 from typing import Any
 
@@ -7,10 +8,10 @@ import numpy as np
 
 
 def natural_backgrounds() -> list[np.ndarray]:
-    """Photographs and drawings without faces (RGB uint8) to learn from.
+    """Training photographs and drawings without faces (RGB uint8).
 
-    scikit-learn's two samples, and six of scikit-image's; those that `evals/faces.py` counts
-    false positives on are not among them.
+    scikit-learn's two samples and six of scikit-image's, excluding those on which
+    `python -m evals run faces` counts false positives.
     """
     import skimage.data
     from sklearn.datasets import load_sample_images
@@ -23,7 +24,7 @@ def natural_backgrounds() -> list[np.ndarray]:
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A picture (height, width, 3) uint8 of one of the kinds below, in random colours."""
+    """A random procedural picture (height, width, 3) uint8 in random colours."""
     kinds = (_plain, _noise, _noise, _noise, _stripes, _discs, _writing, _boxes)
     grey = kinds[rng.integers(len(kinds))](rng, height, width)
     dark, light = rng.uniform(0, 255, (2, 3))
@@ -43,7 +44,7 @@ def _plain(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def _noise(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Sum of noises of several grain sizes, like clouds, cloth or foliage."""
+    """Sum of noise at several scales, like clouds, cloth or foliage."""
     total = np.zeros((height, width), np.float32)
     for grain in 2.0 ** rng.uniform(0, 6, rng.integers(1, 4)):
         shape = (max(2, int(height / grain)), max(2, int(width / grain * rng.uniform(0.3, 1))))

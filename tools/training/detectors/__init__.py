@@ -1,1 +1,1 @@
-"""Trains the forgery detectors that are neither the encoder nor its plain heads."""
+"""Training of the forgery detectors other than the encoder and its linear heads."""

@@ -1,4 +1,4 @@
-"""What is measured of a tuned detector's file after training, and the card beside it."""
+"""Evaluation and model card of a tuned detector, from its saved file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,16 +14,16 @@ from tools.training.detectors.repdfd import IdentityTrainingImage
 
 CARD = "CARD.md"
 MEASURED = 250
-"""Pairs of each part of the pool."""
+"""Pairs per part of the pool."""
 
 _LIMITS = {
-    "gend": "It begins with what the encoder knows of forgeries and learnt from the same ones.",
-    "repdfd": "The face is shrunk to make room for the border, and with it what is fine.",
-    "repdfd_query": "The face is shrunk to make room for the border, and with it what is fine. Of "
-    "swaps it learnt with the forged face's own embedding, since who else is in them is not known.",
-    "coop": "Learnt words cannot be read.",
-    "clip_adapter": "It fits closely to the forgeries it saw.",
-    "linear_probe": "Of prompts, adapter and probe it carried over least, as published.",
+    "gend": "It starts from the encoder, which was trained on the same forgeries.",
+    "repdfd": "The face is shrunk to make room for the border, which loses fine detail.",
+    "repdfd_query": "The face is shrunk to make room for the border, which loses fine detail. On "
+    "swaps it was trained with the forged face's own embedding, since the other person is unknown.",
+    "coop": "The learnt context is not readable as text.",
+    "clip_adapter": "It overfits to the forgeries in its training data.",
+    "linear_probe": "It generalises worst of prompt, adapter and probe, as published.",
 }
 _RECIPES = {
     "gend": "GenD (WACV 2026): cross-entropy + 0.5 · uniformity + 0.1 · alignment; only scales and "
@@ -37,7 +37,7 @@ _RECIPES = {
     "linear_probe": "the linear probe of CLIPping the Deception (ICMR 2024), on features",
 }
 Row = tuple[str, float, int]
-"""What was measured on, AUC, and how many pairs."""
+"""Part measured, AUC, and number of pairs."""
 
 
 def measured(
@@ -48,9 +48,9 @@ def measured(
     held_out: frozenset[str],
     seed: int = 0,
 ) -> list[Row]:
-    """AUCs on pairs whose person was not learnt from, by part and by family.
+    """AUCs on held-out persons, by part and by family.
 
-    A part of which nobody was held out was not learnt from at all, and is measured whole.
+    A part without held-out persons was not used in training and is measured as a whole.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -70,7 +70,7 @@ def measured(
             forged = families[of] != "authentic"
             auc = float(roc_auc_score(forged, scores[of]))
             rows.append((f"{name}: {family}" if family else name, auc, int(forged.sum())))
-    # A part of one family says twice the same.
+    # In a part with a single family both rows would be the same.
     return [row for at, row in enumerate(rows) if not at or row[1:] != rows[at - 1][1:]]
 
 
@@ -89,18 +89,18 @@ def write_card(
     text = [
         f"# {about.name}: {about.kind}, {about.inputs}",
         f"**Licence of the weights.** {about.licence[0].upper()}{about.licence[1:]}.",
-        f"**Data.** {about.trained_on}. The family partial_swap was held out altogether. "
-        f"{seen:,.0f} pairs were drawn to learn from, of persons who are not among those held out.",
+        f"**Data.** {about.trained_on}. The family partial_swap was held out entirely. "
+        f"{seen:,.0f} pairs were drawn for training, none of held-out persons.",
         f"**Recipe.** {_RECIPES[about.kind]}. `python -m tools.training.detectors.train "
         f"{about.kind} POOL`\n\n{steps}",
-        f"**Figures.** AUC {figures['held_out_auc']:.3f} on persons and originals held out, where "
-        "training stopped. Of the file as it lies here, on pictures without augmentation:\n\n"
+        f"**Figures.** AUC {figures['held_out_auc']:.3f} on held-out persons and originals, where "
+        "training stopped. The saved file, on pictures without augmentation:\n\n"
         f"| pairs of | AUC | pairs |\n|---|---|---|\n{lines}\n\n"
-        "`dfdc val` are originals that no training saw. The others are of persons held out here, "
-        "who also said when to stop; but the encoder learnt from forgeries of theirs, so these "
-        "figures are too good.",
-        f"**Limits.** {_LIMITS[about.kind]} It knows the kinds of forgery it was shown; on others "
-        "the ranking may hold where a fixed threshold fails. Its logit is no calibrated "
+        "`dfdc val` are originals excluded from all training. The others are held-out persons, "
+        "who also decided early stopping; but the encoder was trained on their forgeries, so these "
+        "figures are optimistic.",
+        f"**Limits.** {_LIMITS[about.kind]} It was trained on these kinds of forgery; on others "
+        "the ranking may hold where a fixed threshold fails. Its logit is not a calibrated "
         "probability, and it does not show where a picture was changed.",
     ]
     (folder / CARD).write_text("\n\n".join(text) + "\n", "utf-8")

@@ -1,18 +1,18 @@
-"""Trains a network on a folder per class: fake against real, or which generator made a picture.
+"""Train an image classifier on a folder per class: fake vs. real, or which generator was used.
 
     python -m tools.training.detectors.classifier NETWORK DIR --out FOLDER [--binary]
 
-NETWORK is efficientnet_b0, resnet50, vit_tiny_patch16_224 or small_cnn. Defaults are those of
-Goia, "Deepfake Detection in Facial Images": pictures of 218 × 178 px, batches of 32, a rate of
-1e-4, at most 15 epochs, Adam and cross-entropy (with --binary AdaGrad and binary cross-entropy),
-70 % to learn from, 15 % to judge by, 15 % to test on. Other than there, no person and no original
-is in two parts (`class_folders`), training stops early, and a run that was interrupted goes on
-when it is started again. The thesis started from weights of ImageNet: --start takes such a file.
+NETWORK is efficientnet_b0, resnet50, vit_tiny_patch16_224 or small_cnn. The defaults follow Goia,
+"Deepfake Detection in Facial Images": pictures of 218 × 178 px, batches of 32, learning rate 1e-4,
+at most 15 epochs, Adam and cross-entropy (with --binary AdaGrad and binary cross-entropy), 70 %
+training, 15 % validation, 15 % test. Unlike the thesis, no person and no original is in two parts
+(`class_folders`), training stops early, and an interrupted run resumes when it is started again.
+The thesis started from ImageNet weights: --start takes such a file.
 
-FOLDER then is a detector (`tools.detectors.folders`): weights, detector.json, CARD.md with what was
-measured on the test part, and split.json. FOLDER/training holds the checkpoint, and may go. Where
-MLflow is installed the run is tracked in a local store, mlflow.db beside FOLDER. The same networks
-with a calibration: `unmask fit efficientnet --real DIR/real --fake DIR`.
+FOLDER becomes a detector (`tools.detectors.folders`): weights, detector.json, CARD.md with the test
+figures, and split.json. FOLDER/training holds the checkpoint and may be deleted. If MLflow is
+installed, the run is tracked in a local store, mlflow.db beside FOLDER. The same networks with a
+calibration: `unmask fit efficientnet --real DIR/real --fake DIR`.
 """
 
 import argparse
@@ -53,12 +53,12 @@ from tools.training.tracking import (
     resolve_store_uri,
 )
 
-UNSAID = "not said: as the pictures that it was trained on allow"
+UNSAID = "not stated: depends on the licence of the training pictures"
 
 
 @dataclass(frozen=True, slots=True)
 class ClassificationTask:
-    """What is to be told apart: `classes` by their outputs' order, and each folder's place."""
+    """The classification task: `classes` in output order, and the class index of each folder."""
 
     classes: dict[str, LabelMeaning]
     targets: dict[str, int]
@@ -67,7 +67,7 @@ class ClassificationTask:
     def from_labels(
         cls, labels: Sequence[str], *, binary: bool, real: Sequence[str]
     ) -> "ClassificationTask":
-        """Of the folders' names; with `binary` all that is fake is one class."""
+        """Task from the folder names; with `binary`, all fake classes are merged."""
         said = label_meanings(labels, real=real)
         if binary:
             return cls(
@@ -87,11 +87,10 @@ def train(
     licence: str = UNSAID,
     progress: Progress | None = None,
 ) -> ClassifierEvaluation:
-    """Train a network and put it into `out` as a detector of that name.
+    """Train a network and write it to `out` as a detector of that name.
 
-    `found` is from `class_folders.in_folders` or `listed`; `real` names authentic classes whose
-    words do not say so. Raises SetupError for data that cannot be learnt from, and where `out`
-    holds another training.
+    `found` comes from `class_folders.in_folders` or `listed`; `real` names authentic classes whose
+    names do not say so. Raises SetupError for unusable data, and if `out` holds another training.
     """
     labels = sorted({it.label for it in found.pictures})
     task = ClassificationTask.from_labels(labels, binary=options.binary, real=real)
@@ -118,7 +117,7 @@ def _settings(task: ClassificationTask, options: ClassifierOptions) -> dict[str,
 def _measured(
     shelved: StoredDetector, run: ClassifierRun, task: ClassificationTask, at: TrainingProgress
 ) -> ClassifierEvaluation:
-    """What the detector says of the test part, asked as it will be asked in use."""
+    """Probabilities of the saved detector on the test part, run as in production."""
     detector = ClassifierNetwork.load(shelved)
     test: list[LabelledImage] = list(run.parts["test"])
     said = [detector.attribute(pixels) for pixels in _pixels(test)]
@@ -134,7 +133,7 @@ def _pixels(pictures: Sequence[LabelledImage], *, at_once: int = 64) -> Iterator
 def to_tracked_run(
     trained: ClassifierEvaluation, options: ClassifierOptions, out: Path
 ) -> TrackedRun:
-    """A run of the experiment `unmask/classifiers`; weights stay where they are."""
+    """A run of the MLflow experiment `unmask/classifiers`; the weights are not uploaded."""
     return TrackedRun(
         "classifiers", out.name,
         params={**options.told(), "classes": ", ".join(trained.classes.labels)},
@@ -177,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _kept(run: TrackedRun, uri: str) -> str:
-    """Where the run is tracked, or why it is not: what was trained is not lost for that."""
+    """Where the run is tracked, or why it is not: a tracking failure must not lose the training."""
     try:
         log_run(run, uri)
     except SetupError as error:
@@ -194,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     add("network", choices=[*ARCHITECTURES])
     add("folder", type=Path, metavar="DIR", help="a folder per class")
     add("--out", type=Path, required=True, metavar="FOLDER", help="the detector's folder")
-    add("--binary", action="store_true", help="fake against real, whatever made it")
+    add("--binary", action="store_true", help="fake vs. real, for all generators")
     add("--real", action="append", default=[], metavar="CLASS", help="is authentic; repeatable")
     add("--height", type=int, default=told.height, metavar="PX")
     add("--width", type=int, default=told.width, metavar="PX")
@@ -202,14 +201,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=told.rate, help="default: %(default)s")
     add("--epochs", type=int, default=told.epochs, help="at most (default: %(default)s)")
     add("--minutes", type=float, help="at most")
-    add("--patience", type=int, default=told.patience, help="epochs without getting better")
-    add("--unmirrored", action="store_true", help="show no picture the other way round")
-    add("--judged", type=int, default=told.judged, help="pictures judged by after an epoch")
+    add("--patience", type=int, default=told.patience, help="epochs without improvement")
+    add("--unmirrored", action="store_true", help="no horizontal flips")
+    add("--judged", type=int, default=told.judged, help="validation pictures per epoch")
     add("--seed", type=int, default=told.seed)
-    add("--threads", type=int, help="of the processor (default: torch's)")
-    add("--device", help="cpu, cuda … (default: the best there is)")
+    add("--threads", type=int, help="CPU threads (default: torch's)")
+    add("--device", help="cpu, cuda … (default: the best available)")
     add("--start", type=Path, metavar="FILE", help="timm's weights to start from, safetensors")
-    add("--track", action=argparse.BooleanOptionalAction, help="default: where MLflow is installed")
+    add("--track", action=argparse.BooleanOptionalAction, help="default: if MLflow is installed")
     add("--mlflow", default="", metavar="URI", help="its store (default: mlflow.db beside FOLDER)")
     add("--licence", default=UNSAID, help="of the weights, for detector.json")
     return parser

@@ -1,4 +1,4 @@
-"""What a trained classifier came to on its test part, as figures and as the card beside it."""
+"""Test figures and model card of a trained classifier."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,12 @@ CARD = "CARD.md"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassifierEvaluation:
-    """Figures on the test part by name, and its confusion (k, k): true by row, named by column.
+    """Test figures by name, and the confusion matrix (k, k): true class by row, predicted by
+    column.
 
-    `figures` are `pictures`, `accuracy`, `macro f1`, `majority accuracy`, `majority macro f1` (of
-    always naming the class that is commonest there) and `auc fake against real`; one that cannot
-    be measured is not among them.
+    `figures` are `pictures`, `accuracy`, `macro f1`, `majority accuracy`, `majority macro f1`
+    (always predicting the most common class) and `auc fake against real`; figures that cannot be
+    measured are absent.
     """
 
     figures: Mapping[str, float]
@@ -32,7 +33,7 @@ class ClassifierEvaluation:
 def measured(
     probabilities: np.ndarray, true: np.ndarray, classes: ClassMapping, *, at: TrainingProgress
 ) -> ClassifierEvaluation:
-    """From probabilities (n, k) and the places (n,) of the true classes."""
+    """Figures from probabilities (n, k) and true class indices (n,)."""
     from sklearn.metrics import roc_auc_score
 
     count = len(classes.labels)
@@ -52,7 +53,7 @@ def measured(
 
 
 def macro_f1(counts: np.ndarray) -> float:
-    """The mean over classes of 2·TP / (true + named), over the classes that are there at all."""
+    """Mean of 2·TP / (true + predicted) over the classes that occur."""
     sizes = counts.sum(axis=0) + counts.sum(axis=1)
     there = sizes > 0
     return float((2 * np.diag(counts)[there] / sizes[there]).mean())
@@ -75,15 +76,15 @@ def write(
     parts: Mapping[Split, Sequence[LabelledImage]],
     task: tuple[Mapping[str, LabelMeaning], Mapping[str, int]],
 ) -> None:
-    """Write the card; `task` is what each class means, and which class each folder is of."""
+    """Write the card; `task` gives the meaning of each class and the class of each folder."""
     text = "\n\n".join([
         f"# {folder.name}",
         _recipe(trained, options),
         _data(found, parts, task),
-        "## On the test part\n\nTaken once, after training; nothing was chosen by it.\n\n"
+        "## On the test part\n\nMeasured once, after training; not used for model selection.\n\n"
         + _rows(["figure", "value"], [[k, f"{v:.4g}"] for k, v in trained.figures.items()]),
-        "Confusion, the true class by row:\n\n" + _matrix(trained),
-        "## How it went\n\n" + _curve(trained.at),
+        "Confusion matrix, true class by row:\n\n" + _matrix(trained),
+        "## Training curve\n\n" + _curve(trained.at),
         _LIMITS,
     ])  # fmt: skip
     (folder / CARD).write_text(text + "\n", "utf-8")
@@ -91,10 +92,10 @@ def write(
 
 _LIMITS = """## Limits
 
-It names one of its own classes whatever it sees; a generator it never learnt gets the name of
-another. It may read what else differs between the folders (size, crop, compression, source)
-instead of traces of the generator. Its probabilities are not calibrated. A trained detector judges
-by the pictures it knew: measure it on yours (`python -m evals run attribution --data DIR`)."""
+It always predicts one of its own classes; an unknown generator gets the name of another. It may
+rely on other differences between the folders (size, crop, compression, source) instead of traces
+of the generator. Its probabilities are not calibrated. A detector may fail on pictures unlike its
+training data: measure it on yours (`python -m evals run attribution --data DIR`)."""
 
 
 def _recipe(trained: ClassifierEvaluation, options: ClassifierOptions) -> str:
@@ -102,15 +103,15 @@ def _recipe(trained: ClassifierEvaluation, options: ClassifierOptions) -> str:
     loss = "AdaGrad, binary cross-entropy" if options.binary else "Adam, cross-entropy"
     began = "random weights" if options.start is None else f"the weights of {options.start.name}"
     why = {
-        "epochs": "all epochs were learnt",
-        "minutes": "the time was over: it may not have converged",
-        "patience": "it had stopped getting better",
+        "epochs": "all epochs were completed",
+        "minutes": "the time limit was reached: it may not have converged",
+        "patience": "it no longer improved",
     }
     said = (
         f"{options.network} on whole pictures of {options.height} × {options.width} px, from "
         f"{began}; {loss}, constant rate. {at.step} steps in {at.spent_s / 60:.1f} minutes; ended "
-        f"because {why[at.ended_by]}. The weights are those of step {at.best_step}, where the loss "
-        f"on what it was judged by was least ({at.best_loss:.4g})."
+        f"because {why[at.ended_by]}. The weights are those of step {at.best_step}, at the "
+        f"lowest validation loss ({at.best_loss:.4g})."
     )
     told = [[name, str(value)] for name, value in options.told().items()]
     return said + "\n\n" + _rows(["told", "value"], told)
@@ -136,7 +137,7 @@ def _data(
         "## Data\n\n"
         + _rows(["folder", "class", "meaning", *parts], rows)
         + f"\n\nPersons or originals: {groups}; none is in two parts. Split {split_sha256(parts)}. "
-        f"Left out: {len(found.skipped)} files that gave no picture, {found.copies} copies."
+        f"Left out: {len(found.skipped)} undecodable files, {found.copies} copies."
     )
 
 
@@ -148,7 +149,7 @@ def _matrix(trained: ClassifierEvaluation) -> str:
 
 def _curve(at: TrainingProgress) -> str:
     if not at.curve:
-        return "Not one check was reached."
+        return "Training ended before the first validation."
     rows = [[f"{value:.4g}" for value in found.values()] for found in at.curve]
     return _rows([*at.curve[0]], rows)
 

@@ -1,8 +1,8 @@
-"""The loop that trains a network to name the class of whole pictures; it may be interrupted.
+"""Resumable training loop for whole-picture classifiers.
 
-Adam and cross-entropy for several classes, AdaGrad and binary cross-entropy for fake against real,
-at a constant rate, as in Goia's thesis. The order of the pictures and every chance within a step
-follow from the seed and the step's number, so that a resumed training is an unbroken one.
+Adam and cross-entropy for several classes, AdaGrad and binary cross-entropy for fake vs. real, at a
+constant learning rate, as in Goia's thesis. The order of the pictures and all randomness within a
+step depend only on the seed and the step number, so a resumed run equals an uninterrupted one.
 """
 
 import copy
@@ -33,20 +33,20 @@ from tools.training.data.class_folders import LabelledImage, Split, split_sha256
 from tools.training.loops.background import prefetch
 
 Progress = Callable[[float, Mapping[str, float]], None]
-"""Called with the share that is done and what was measured last."""
+"""Called with the completed share and the last measurement."""
 
 _KEEP_EVERY_S = 60.0
 _NOT_WHAT = ("epochs", "minutes", "patience", "threads", "device")
-"""Options that say how long and where to learn: a training may go on with others."""
+"""Options for duration and device: a resumed training may change them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierOptions:
-    """Everything a training is told; the defaults are the thesis' where it says something.
+    """All training options; defaults follow the thesis where it states a value.
 
-    Of `epochs`, `minutes` and `patience` (epochs without a smaller loss on what is judged by)
-    whatever comes first ends it. `judged` caps the pictures that it is judged by as it goes on;
-    `mirrored` shows half of the pictures the other way round; `start` are weights of timm's.
+    Training ends at the first of `epochs`, `minutes` and `patience` (epochs without a lower
+    validation loss). `judged` caps the number of validation pictures during training; `mirrored`
+    flips half of the pictures; `start` are timm weights.
     """
 
     network: str
@@ -66,13 +66,14 @@ class ClassifierOptions:
     start: Path | None = None
 
     def told(self) -> dict[str, object]:
-        """All of them by name, as texts and numbers."""
+        """All options by name, as texts and numbers."""
         return {name: str(it) if isinstance(it, Path) else it for name, it in asdict(self).items()}
 
 
 @dataclass(slots=True)
 class TrainingProgress:
-    """How far a training is: `ended_by` is "epochs", "minutes", "patience", or "" until it ends."""
+    """Progress of a training: `ended_by` is "epochs", "minutes", "patience", or "" while it
+    runs."""
 
     step: int = 0
     spent_s: float = 0.0
@@ -84,7 +85,7 @@ class TrainingProgress:
 
 
 class ClassifierRun:
-    """One training; `targets` are the places of the labels among the network's classes."""
+    """One training; `targets` are the class indices of the labels."""
 
     def __init__(
         self,
@@ -116,11 +117,11 @@ class ClassifierRun:
 
     @property
     def per_epoch(self) -> int:
-        """Steps of an epoch; what does not fill a batch waits for another epoch's order."""
+        """Steps per epoch; pictures that do not fill a batch wait for the next epoch's order."""
         return max(1, len(self.parts["learn"]) // self.options.batch)
 
     def train(self, progress: Progress | None = None) -> TrainingProgress:
-        """Learn until epochs, time or patience are over; the network ends at its best."""
+        """Train until epochs, time or patience run out; the network ends with its best weights."""
         if self.options.threads:
             torch.set_num_threads(self.options.threads)
         self.at.ended_by = self._over()
@@ -146,7 +147,7 @@ class ClassifierRun:
         return self.at
 
     def outputs(self, pictures: Sequence[LabelledImage]) -> Tensor:
-        """What the network says of pictures: (n, outputs) float32 on the CPU."""
+        """The network's outputs for pictures: (n, outputs) float32 on the CPU."""
         self.network.eval()
         size, found = self.options.batch, []
         with torch.inference_mode():
@@ -156,13 +157,13 @@ class ClassifierRun:
         return torch.cat(found)
 
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy; of one output the binary one, 1 is fake."""
+        """Cross-entropy; binary cross-entropy for a single output, where 1 is fake."""
         if self.options.binary:
             return functional.binary_cross_entropy_with_logits(outputs[:, 0], labels.float())
         return functional.cross_entropy(outputs, labels)
 
     def labels(self, pictures: Sequence[LabelledImage]) -> Tensor:
-        """(n,) the place of each picture's class."""
+        """(n,) class index of each picture."""
         return torch.tensor([self.targets[it.label] for it in pictures])
 
     def _over(self) -> str:
@@ -180,7 +181,7 @@ class ClassifierRun:
         return 1.0 if self.at.ended_by else min(1.0, max(by_step, by_time))
 
     def _batches(self) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """From the step that is next on, without end: pixels (n, h, w, 3) uint8 and labels."""
+        """Endless batches from the next step on: pixels (n, h, w, 3) uint8 and labels."""
         learnt, size = self.parts["learn"], self.options.batch
         step = self.at.step
         while True:
@@ -206,10 +207,11 @@ class ClassifierRun:
         return to_input_tensor(torch.from_numpy(pixels).to(self.device), row)
 
     def learn(self, pixels: np.ndarray, labels: Tensor) -> float:
-        """One step on pixels (n, h, w, 3) uint8 and the places (n,) of their classes; its loss."""
+        """One training step on pixels (n, h, w, 3) uint8 and class indices (n,); returns the
+        loss."""
         self.network.train()
         with torch.random.fork_rng(devices=[]):
-            # What dropout draws must not depend on whether the training was interrupted.
+            # Dropout must not depend on whether the training was interrupted.
             torch.manual_seed(1_000_003 * (self.options.seed + 1) + self.at.step)
             loss = self.loss(self.network(self._input(pixels)), labels.to(self.device))
         self.optimiser.zero_grad(set_to_none=True)
@@ -219,7 +221,7 @@ class ClassifierRun:
         return float(loss.detach())
 
     def _judge(self, learnt_loss: float) -> dict[str, float]:
-        """Loss and accuracy on what is judged by; the best weights so far are kept."""
+        """Validation loss and accuracy; keeps the best weights so far."""
         pictures, at = self.parts["judge"], self.at
         order = np.random.default_rng(self.options.seed).permutation(len(pictures))
         some = [pictures[place] for place in order[: self.options.judged]]
@@ -245,7 +247,7 @@ class ClassifierRun:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def save(self) -> None:
-        """Write the checkpoint whole or not at all."""
+        """Write the checkpoint atomically."""
         state = {
             "identity": self._identity, "at": asdict(self.at), "best": self.best,
             "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
@@ -257,8 +259,8 @@ class ClassifierRun:
         state: dict[str, Any] = torch.load(self.file, weights_only=True, map_location=self.device)
         if state["identity"] != self._identity:
             raise SetupError(
-                f"{self.file} is of another training: other data or options; delete it, or name "
-                "another folder"
+                f"{self.file} belongs to another training: other data or options; delete it, or "
+                "use another folder"
             )
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -266,5 +268,5 @@ class ClassifierRun:
 
 
 def parameters(network: nn.Module) -> int:
-    """How many numbers it learns."""
+    """Number of trainable parameters."""
     return sum(it.numel() for it in network.parameters())

@@ -1,7 +1,7 @@
-"""Features of pool pairs by the frozen encoder, computed once and kept in pieces.
+"""Features of pool pairs from the frozen encoder, computed once and cached in chunks.
 
-Half of the crops are degraded as in the encoder's training, so that a head learns from clean and
-from bad pictures alike.
+Half of the crops are degraded as in the encoder's training, so that a head learns from both clean
+and degraded pictures.
 """
 
 import hashlib
@@ -15,15 +15,16 @@ from tools.training.data.pairs import CropSample, PairSource, crops
 from tools.training.detectors.prompt_tuning import LabelledFeatures
 
 PIECE = 250
-"""Pairs that are kept together: what an interrupted run has to do again at most."""
+"""Pairs per chunk: the most work that an interrupted run repeats."""
 
 
 def features_of(
     drawn: Mapping[str, tuple[PairSource, int]], encoder: Encoder, *, folder: Path, seed: int
 ) -> LabelledFeatures:
-    """Features of so many pairs of each source, authentic and forged, with persons as groups.
+    """Features of the given number of pairs per source, authentic and forged, with persons as
+    groups.
 
-    Pieces that lie in `folder` already are read, when they are of the same encoder and sizes.
+    Chunks already in `folder` are reused if encoder and sizes match.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pieces = []
@@ -57,7 +58,7 @@ def _write(
     features = encoder.encode_images([sample.image for sample in samples])
     labels = np.array([sample.forged for sample in samples], np.uint8)
     groups = np.array([sample.group for sample in samples])
-    # Whole or not at all: the name must end as numpy wants it.
+    # Write atomically: numpy needs this file name ending.
     partial = file.with_name(f"partial_{file.name}")
     np.savez(partial, features=features, labels=labels, groups=groups)
     partial.replace(file)

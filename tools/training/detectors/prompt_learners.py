@@ -1,7 +1,7 @@
-"""The three things that prompt tuning learns: CoOp's context, CLIP-Adapter, a linear probe.
+"""Prompt tuning modules: CoOp's context, CLIP-Adapter and a linear probe.
 
-Each is a small module from features (n, d) to logits (n, 2), authentic and forged, and becomes
-the detector of the same arithmetic when it is done.
+Each is a small module from features (n, d) to logits (n, 2), authentic and forged. After training
+it becomes the detector with the same arithmetic.
 """
 
 from typing import Literal
@@ -28,14 +28,14 @@ Kind = Literal["coop", "clip_adapter", "linear_probe"]
 
 
 CLIP_SPREAD = 0.02
-"""CLIP's word embeddings begin at N(0, 0.02²), and published contexts too."""
+"""CLIP's word embeddings are initialised with N(0, 0.02²), as are published contexts."""
 
 
 class CoopLearner(nn.Module):
-    """`context` (m, w), shared by both classes, begun at N(0, σ²).
+    """`context` (m, w), shared by both classes, initialised with N(0, σ²).
 
-    σ is the published 0.02, or that of the encoder's own words where they are larger: among those
-    a context of CLIP's size is hardly read, and hardly moves.
+    σ is the published 0.02, or that of the encoder's own words if larger: beside larger words a
+    context of CLIP's scale has little effect and hardly trains.
     """
 
     def __init__(self, encoder: Encoder, *, context: int, position: ContextPosition) -> None:
@@ -46,11 +46,11 @@ class CoopLearner(nn.Module):
         self.context = nn.Parameter(drawn.to(encoder.device))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Cosines to the two prompts as they are now, scaled."""
+        """Scaled cosines to the two current prompts."""
         return _cosines(features, self._texts(), self.encoder.logit_scale)
 
     def detector(self, inputs: InputKind) -> PromptTunedDetector:
-        """What was learnt, as a detector."""
+        """The trained detector."""
         with torch.inference_mode():
             texts = _array(self._texts())
         scale, context = self.encoder.logit_scale, _array(self.context)
@@ -61,7 +61,7 @@ class CoopLearner(nn.Module):
 
 
 class AdapterLearner(nn.Module):
-    """Two linear layers without bias, half as wide between them."""
+    """Two linear layers without bias; the hidden layer has half the width."""
 
     texts: Tensor
 
@@ -75,19 +75,19 @@ class AdapterLearner(nn.Module):
         self.register_buffer("texts", texts, persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Cosines of the adapted features to the two prompts, scaled."""
+        """Scaled cosines of the adapted features to the two prompts."""
         adapted = functional.relu(self.up(functional.relu(self.down(features))))
         mixed = ADAPTER_RATIO * adapted + (1 - ADAPTER_RATIO) * features
         return _cosines(mixed, self.texts, self.scale)
 
     def detector(self, inputs: InputKind) -> PromptTunedDetector:
-        """What was learnt, as a detector."""
+        """The trained detector."""
         down, up = _array(self.down.weight), _array(self.up.weight)
         return ClipAdapter(down, up, _array(self.texts), self.scale, inputs)
 
 
 class ProbeLearner(nn.Module):
-    """One linear layer, begun at N(0, 0.01²) and no bias."""
+    """One linear layer, initialised with N(0, 0.01²) and zero bias."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class ProbeLearner(nn.Module):
         return logits
 
     def detector(self, inputs: InputKind) -> PromptTunedDetector:
-        """What was learnt, as a detector."""
+        """The trained detector."""
         return LinearProbe(_array(self.linear.weight), _array(self.linear.bias), inputs)
 
 
@@ -111,7 +111,7 @@ PromptLearner = CoopLearner | AdapterLearner | ProbeLearner
 def learner(
     kind: Kind, encoder: Encoder, *, context: int, position: ContextPosition, seed: int
 ) -> PromptLearner:
-    """A learner at its beginning, drawn from `seed`; torch's own generator is left alone."""
+    """A learner initialised from `seed`; torch's global generator is not used."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         if kind == "coop":
@@ -122,7 +122,7 @@ def learner(
 def word_spread(encoder: Encoder) -> float:
     """The standard deviation of the word embeddings of the two plainest prompts.
 
-    Not of all 49,408: an encoder of few captions never learnt most of them.
+    Not over all 49,408: an encoder trained on few captions never updated most of them.
     """
     with torch.inference_mode():
         tokens = encoder.tokens(ADAPTER_PROMPTS)

@@ -1,12 +1,12 @@
-"""Learns CoOp's context, CLIP-Adapter or a linear probe on features of the frozen encoder.
+"""Train CoOp's context, CLIP-Adapter or a linear probe on features of the frozen encoder.
 
     python -m tools.training.detectors.prompt_tuning coop FEATURES.npz \
         --out HEADS/face_coop.safetensors
 
 FEATURES.npz holds `features` (n, d), not normalised, `labels` (n,), 1 = forged, `groups` (n,), the
-person or original each row comes from, and `encoder_sha256`. Recipes are those of "CLIPping the
-Deception" (ICMR 2024). Held-out rows are of other groups than those learnt from; training stops
-when their loss no longer falls, goes on where a killed run stopped, and writes a card.
+person or original of each row, and `encoder_sha256`. The recipes are those of "CLIPping the
+Deception" (ICMR 2024). Held-out rows belong to other groups than the training rows; training stops
+when their loss no longer falls, resumes an interrupted run, and writes a card.
 """
 
 import argparse
@@ -31,12 +31,12 @@ from tools.training.detectors.prompt_tuning_card import write_card
 
 WARM_UP_RATE = 1e-5
 LEAST_GAIN = 1e-4
-"""A held-out loss that falls by less counts as not fallen."""
+"""Minimum decrease of the held-out loss that counts as an improvement."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptTuningOptions:
-    """How to learn; `warm_up` epochs run at a constant tiny rate, the others along a cosine."""
+    """Training options; `warm_up` epochs use a constant tiny rate, the others a cosine schedule."""
 
     epochs: int = 20
     rate: float = 2e-3
@@ -71,7 +71,7 @@ class LabelledFeatures:
     def from_rows(
         cls, features: np.ndarray, labels: np.ndarray, groups: np.ndarray
     ) -> "LabelledFeatures":
-        """Rows that were measured; those with NaN are left out and counted as `dropped`."""
+        """Measured rows; rows with NaN are left out and counted as `dropped`."""
         if not len(features) == len(labels) == len(groups) or features.ndim != 2:
             raise SetupError(
                 f"{features.shape} features, {len(labels)} labels and {len(groups)} groups "
@@ -89,14 +89,14 @@ class LabelledFeatures:
 
     @property
     def digest(self) -> str:
-        """sha256 of everything in it."""
+        """sha256 of all fields."""
         text = "\n".join(self.groups.tolist()).encode()
         return hashlib.sha256(self.features.tobytes() + self.forged.tobytes() + text).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptTuningResult:
-    """The best detector, the loss (learnt from, held out) of every epoch, and held-out figures."""
+    """The best detector, the losses (training, held out) of every epoch, and held-out figures."""
 
     detector: PromptTunedDetector
     losses: tuple[tuple[float, float], ...]
@@ -106,14 +106,14 @@ class PromptTuningResult:
 def held_out(data: LabelledFeatures, *, share: float, seed: int) -> np.ndarray:
     """A mask (n,) of about `share` of the rows; no group is on both sides, both classes are.
 
-    Raises SetupError when the groups cannot be divided so.
+    Raises SetupError if the groups cannot be split in this way.
     """
     names, which = np.unique(data.groups, return_inverse=True)
     rng = np.random.default_rng(seed)
     for _ in range(100):
         order = rng.permutation(len(names))
         rows = np.cumsum(np.bincount(which, minlength=len(names))[order])
-        # At least one group, and as many more as stay within the share.
+        # At least one group, and further groups up to the share.
         chosen = order[: max(1, int(np.searchsorted(rows, share * len(which), side="right")))]
         held = np.isin(which, chosen)
         if all(len(np.unique(data.forged[side])) == 2 for side in (held, ~held)):
@@ -134,10 +134,10 @@ def fit_prompts(
     checkpoint: Path | None = None,
     progress: Callable[[str], None] = print,
 ) -> PromptTuningResult:
-    """Learn one of `Kind` on features of `encoder`; equal seeds give equal weights.
+    """Train one of `Kind` on features of `encoder`; equal seeds give equal weights.
 
-    `checkpoint` is written after every epoch, and gone on from when it belongs to the same data,
-    options and encoder; otherwise SetupError is raised.
+    `checkpoint` is written after every epoch and resumed if it belongs to the same data, options
+    and encoder; otherwise SetupError is raised.
     """
     options = options or RECIPES[kind]
     if data.features.shape[1] != encoder.dimension:
@@ -165,7 +165,7 @@ def fit_prompts(
 
 
 class _Run:
-    """The state of a training, which a checkpoint holds whole."""
+    """The complete state of a training, as stored in a checkpoint."""
 
     def __init__(
         self,
@@ -190,12 +190,12 @@ class _Run:
         return self.epoch >= self.options.epochs or self.waited >= self.options.patience
 
     def learn(self, data: LabelledFeatures) -> float:
-        """One epoch; the mean loss of its batches."""
+        """Train one epoch; the mean loss of its batches."""
         wanted = self.options
         for group in self.optimiser.param_groups:
             wave = 0.5 + 0.5 * math.cos(math.pi * self.epoch / wanted.epochs)
             group["lr"] = WARM_UP_RATE if self.epoch < wanted.warm_up else wanted.rate * wave
-        # The order depends on seed and epoch alone, so a resumed run repeats an unbroken one.
+        # The order depends only on seed and epoch, so a resumed run equals an uninterrupted one.
         order = np.random.default_rng((wanted.seed, self.epoch)).permutation(len(data.forged))
         losses = []
         for start in range(0, len(order), wanted.batch):
@@ -219,7 +219,7 @@ class _Run:
             self._save(self.checkpoint)
 
     def _save(self, path: Path) -> None:
-        """Writes the checkpoint whole or not at all."""
+        """Write the checkpoint atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         state = {name: getattr(self, name) for name in ("identity", "epoch", "waited", "best")}
@@ -232,8 +232,8 @@ class _Run:
         state: dict[str, Any] = torch.load(path, weights_only=True)
         if state["identity"] != self.identity:
             raise SetupError(
-                f"{path} is of another training: other data, options or encoder; "
-                "delete it or name another --checkpoint"
+                f"{path} belongs to another training: other data, options or encoder; "
+                "delete it or use another --checkpoint"
             )
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -278,11 +278,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--encoder", type=Path, default=Path("tools/checkpoints/weights/encoder"))
     parser.add_argument("--inputs", choices=get_args(InputKind), default="face")
-    parser.add_argument("--checkpoint", type=Path, help="where to go on from")
-    parser.add_argument("--source", default="not stated", help="for the card: what was learnt from")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint to resume")
+    parser.add_argument("--source", default="not stated", help="training data, for the card")
     for name, kind in (("epochs", int), ("rate", float), ("batch", int), ("seed", int)):
         parser.add_argument(f"--{name}", type=kind)
-    parser.add_argument("--context", type=int, help="how many words CoOp learns")
+    parser.add_argument("--context", type=int, help="number of words that CoOp learns")
     parser.add_argument("--position", choices=get_args(ContextPosition))
     given = parser.parse_args()
     names = ("epochs", "rate", "batch", "seed", "context", "position")
@@ -303,7 +303,7 @@ def main() -> None:
     card = write_card(
         given.out, given.kind, recipe=recipe, figures=found.figures, source=given.source
     )
-    print(f"{given.out}, {card}: AUC {found.figures['auc']:.3f} on persons held out")
+    print(f"{given.out}, {card}: AUC {found.figures['auc']:.3f} on held-out persons")
 
 
 if __name__ == "__main__":

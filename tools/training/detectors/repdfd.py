@@ -1,9 +1,9 @@
-"""Learns RepDFD: a border around the face, for an encoder that stays as it is.
+"""RepDFD: learn a border around the face as a visual prompt for a frozen encoder.
 
 Recipe of "Standing on the Shoulders of Giants" (AAAI 2025, arXiv 2409.02664): the border is added
-to the normalised input, prompts hold the face's embedding through a frozen random projection,
-cross-entropy of exp(s) · cosines, AdamW with a decay of 2e-4. Two identities can stand in the
-prompt: the candidate's own, as published, or the person's that is looked for, which is ours.
+to the normalised input, prompts contain the face's embedding through a frozen random projection,
+cross-entropy of exp(s) · cosines, AdamW with weight decay 2e-4. The prompt can hold one of two
+identities: the candidate's own, as published, or the query person's, which is our variant.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,33 +20,33 @@ from tools.detectors.protocol import IdentityRole
 from tools.encoder.clip import Encoder
 from tools.training.data.pairs import CropSample, DerivedPairs, TrainingImage, TrainingPair
 from tools.training.detectors.prompt_learners import word_spread
-from tools.training.loops.picture_run import TrainingOptions
+from tools.training.loops.detector_training import TrainingOptions
 
 DECAY = 2e-4
 BORDER_RATE = 30.0
-"""A border is no weight: it may go so many times faster, at about 0.01. The published rate, 1.0,
-left the pocket encoder near chance, and 0.1 below where it began."""
+"""Learning rate factor of the border, about 0.01 in effect. The published rate, 1.0, left the
+pocket encoder near chance, and 0.1 below its starting point."""
 SWAPS = frozenset({"face_swap", "video_deepfake"})
-"""Families that put another person's face into a photograph: who is depicted is no longer its
-person, and a pool does not say who else. Of partial swaps most of the face stays."""
+"""Families that paste another person's face into a photograph: the depicted person is no longer the
+photograph's, and a pool does not record the other. Partial swaps keep most of the face."""
 
 Embed = Callable[[Sequence[tuple[np.ndarray, np.ndarray]]], Sequence[np.ndarray]]
-"""Pictures with their faces' keypoints to embeddings (e,) of length one each."""
+"""Maps pictures with face keypoints to embeddings (e,) of length one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdentityTrainingImage(TrainingImage):
-    """A look with the identity (e,) that is to stand in its prompt."""
+    """A picture with the identity embedding (e,) for its prompt."""
 
     identity: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 @dataclass(slots=True, eq=False)
 class PairsWithIdentities(DerivedPairs):
-    """A source whose looks know who they are, or who is looked for.
+    """Adds identity embeddings to a source's pictures: the candidate's own, or the query person's.
 
-    For `query` that is another authentic photograph of the same person, where the source has one;
-    of a swap it is the forged face's own embedding, since that is the person it depicts.
+    For `query` this is another authentic photograph of the same person, if the source has one; for
+    a swap it is the forged face's own embedding, since the swap depicts that person.
     """
 
     embed: Embed
@@ -54,7 +54,7 @@ class PairsWithIdentities(DerivedPairs):
     _members: dict[str, list[int]] = field(default_factory=dict)
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
-        """As the source draws, with identities."""
+        """The source's pair with identities."""
         drawn = self.source.draw(index, rng)
         if drawn is None:
             return None
@@ -95,9 +95,10 @@ class Reprogramming(nn.Module):
     def initial(
         cls, encoder: Encoder, *, embedding_size: int, whose: IdentityRole, seed: int = 7
     ) -> "Reprogramming":
-        """Where training begins: no border, and a face is a word as large as the encoder's own.
+        """Initial state: a zero border, and a face projected to the norm of the encoder's own
+        words.
 
-        A smaller one would be drowned by the words around it, whoever it is.
+        With a smaller norm the surrounding words would dominate.
         """
         judge = Repdfd.initial(
             encoder, embedding_size=embedding_size, spread=word_spread(encoder), seed=seed
@@ -112,12 +113,12 @@ class Reprogramming(nn.Module):
 
     @property
     def size(self) -> int:
-        """Side of the crops, px; they are shrunk into the border afterwards."""
+        """Side of the crops, px; they are later shrunk into the border."""
         return self._judge[0].encoder.image_size
 
     @property
     def margin(self) -> float:
-        """The encoder's own."""
+        """The encoder's margin."""
         return self._judge[0].encoder.face_margin
 
     def losses(self, samples: Sequence[CropSample]) -> Mapping[str, Tensor]:
@@ -126,17 +127,17 @@ class Reprogramming(nn.Module):
         return {"told": functional.cross_entropy(self._logits(samples), truth)}
 
     def logits(self, samples: Sequence[CropSample]) -> Tensor:
-        """(n,) forged less authentic."""
+        """(n,) forged minus authentic."""
         logits = self._logits(samples)
         return logits[:, 1] - logits[:, 0]
 
     def groups(self, options: TrainingOptions) -> list[dict[str, Any]]:
-        """The border alone, much faster than weights are learnt, with the published decay."""
+        """The border only, at a much higher rate than weights, with the published weight decay."""
         rate = BORDER_RATE * options.rate
         return [{"params": [self.delta], "lr": rate, "weight_decay": DECAY}]
 
     def detector(self) -> Repdfd:
-        """What was learnt, as a detector."""
+        """The trained detector."""
         return replace(self._judge[0], delta=self.delta.detach().cpu().numpy().copy())
 
     def _logits(self, samples: Sequence[CropSample]) -> Tensor:
@@ -148,7 +149,7 @@ class Reprogramming(nn.Module):
 
 
 def with_identity(look: TrainingImage, identity: np.ndarray) -> IdentityTrainingImage:
-    """The same look, and whose it is."""
+    """A copy of the picture with its identity embedding."""
     parts = {it.name: getattr(look, it.name) for it in fields(TrainingImage)}
     return IdentityTrainingImage(**parts, identity=identity)
 
@@ -159,5 +160,5 @@ def _swapped(drawn: TrainingPair) -> bool:
 
 def _identity(sample: CropSample) -> np.ndarray:
     if not isinstance(sample.look, IdentityTrainingImage):
-        raise ValueError("RepDFD learns from looks whose identity is known: use WithIdentities")
+        raise ValueError("RepDFD needs pictures with identities: use PairsWithIdentities")
     return sample.look.identity

@@ -1,13 +1,13 @@
-"""Trains SBI, CADDM and both together.
+"""Train SBI, CADDM and their combination.
 
     python -m tools.training.data.forgery_pool lfw POOL/lfw --rounds 1
     python -m tools.training.data.forgery_pool dfdc POOL/dfdc
     python -m tools.training.detectors.sbi_caddm sbi_caddm POOL \
         --out tools/checkpoints/weights/detectors/sbi_caddm
 
-`sbi` learns from authentic photographs alone, `caddm` from multi-scale swaps of a pool's pairs,
-`sbi_caddm` from both. A backbone may begin with the weights of the encoder's tower, which knows
-the pool's forgeries already; then its card must say so.
+`sbi` is trained on authentic photographs only, `caddm` on multi-scale swaps of a pool's pairs,
+`sbi_caddm` on both. A backbone may start from the weights of the encoder's tower, which was already
+trained on the pool's forgeries; its card must then say so.
 """
 
 import argparse
@@ -34,19 +34,19 @@ from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 from tools.training.data.multi_scale_swaps import MultiScaleSwaps
 from tools.training.data.pairs import ConcatPairs, CropSample, PairSource, PoolPairs
 from tools.training.data.self_blends import SelfBlends
-from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
+from tools.training.loops.detector_training import NetworkTraining, TrainingOptions
 
 Kind = Literal["sbi", "caddm", "sbi_caddm"]
 POOLED = frozenset(FAMILIES) - {HELD_OUT_FAMILY}
 BETA = 0.1
-"""The share of the losses of the artefact module, as published."""
+"""Weight of the artefact module's losses, as published."""
 WHOLE = np.array([[0.0, 0.0, 1.0, 1.0]], np.float32)
 
 
 class ArtefactLearner(nn.Module):
-    """Forged or authentic, order within pairs, CADDM's losses of its boxes, and a map of cells.
+    """Losses for forged vs. authentic, order within pairs, CADDM's artefact boxes, and a cell map.
 
-    The map is ours beside the boxes: where the backbone scores its cells, they are told the mask.
+    The map is our addition: if the backbone scores its cells, they are trained on the mask.
     """
 
     def __init__(self, kind: Kind, *, backbone: str = "pocket_tower", size: int = 128) -> None:
@@ -57,11 +57,11 @@ class ArtefactLearner(nn.Module):
         self.network.to(memory_format=torch.channels_last)
 
     def load_backbone(self, tower: Mapping[str, Tensor]) -> None:
-        """Let the backbone start with a tower's weights."""
+        """Initialise the backbone with a tower's weights."""
         self.network.backbone.tower.load_state_dict(dict(tower))
 
     def losses(self, samples: Sequence[CropSample]) -> Mapping[str, Tensor]:
-        """First half authentic, second half their forgeries."""
+        """Losses of a batch: first half authentic, second half their forgeries."""
         said = self._said(samples)
         truth = torch.tensor([int(sample.forged) for sample in samples], device=said.logits.device)
         logits = said.logits
@@ -93,14 +93,14 @@ class ArtefactLearner(nn.Module):
         return said
 
     def groups(self, options: TrainingOptions) -> list[dict[str, Any]]:
-        """A backbone that knows something already learns at a fifth of the rate."""
+        """Parameter groups; a pretrained backbone gets a fifth of the learning rate."""
         known = list(self.network.backbone.parameters())
         own = {id(it) for it in known}
         new = [it for it in self.network.parameters() if id(it) not in own]
         return [{"params": known, "lr": options.rate / 5}, {"params": new, "lr": options.rate}]
 
     def save(self, folder: Path, *, trained_on: str, families: Sequence[str], name: str) -> None:
-        """Write the shelf folder: description and weights, matrices in half precision."""
+        """Write the detector folder: description and weights, matrices in half precision."""
         from safetensors.torch import save_file
 
         settings = {
@@ -117,19 +117,19 @@ class ArtefactLearner(nn.Module):
 
 
 def _where(evidence: Tensor, masks: np.ndarray) -> Tensor:
-    """Cross-entropy of each cell's logit (n, h, w) and the changed share of it; masks (n, s, s)."""
+    """Cross-entropy of cell logits (n, h, w) with each cell's changed share; masks (n, s, s)."""
     truth = torch.from_numpy(masks).to(evidence.device)[:, None]
     size = evidence.shape[1], evidence.shape[2]
     cells = functional.adaptive_avg_pool2d(truth, size)[:, 0]
     each = functional.binary_cross_entropy_with_logits(evidence, cells, reduction="none")
-    # Forged cells are the rarer ones; without weight the map would learn to say "nowhere".
+    # Forged cells are rarer; without a weight the map would learn to predict none.
     return (each * (1 + 2 * cells)).mean()
 
 
 def boxes_of_mask(sample: CropSample) -> np.ndarray:
-    """Artefact boxes (k, 4) of a crop in shares of it: the whole, and around what was changed.
+    """Artefact boxes (k, 4) as shares of the crop: the whole crop, and around each changed area.
 
-    None of an authentic crop; the whole alone where nobody knows the mask.
+    Empty for an authentic crop; only the whole crop if the mask is unknown.
     """
     if not sample.forged:
         return np.zeros((0, 4), np.float32)
@@ -144,7 +144,7 @@ def boxes_of_mask(sample: CropSample) -> np.ndarray:
 
 
 def source_of(kind: Kind, pairs: PairSource, *, partial: float = 0.2) -> PairSource:
-    """What a kind learns from, out of pairs of one original."""
+    """The training source of a kind, from pairs of one original."""
     if kind == "sbi":
         return SelfBlends(pairs)
     swaps = MultiScaleSwaps(pairs, partial)
@@ -152,13 +152,13 @@ def source_of(kind: Kind, pairs: PairSource, *, partial: float = 0.2) -> PairSou
 
 
 def pool_pairs(pool: Path) -> PairSource:
-    """The learning pairs of a pool: LFW's training people and DFDC's training originals."""
+    """The training pairs of a pool: LFW's training people and DFDC's training originals."""
     parts = [Pool(pool / "lfw"), Pool(pool / "dfdc" / "train")]
     return ConcatPairs([PoolPairs(part) for part in parts if part.refresh()])
 
 
 def image_tower_weights(encoder: Path) -> dict[str, Tensor]:
-    """The image tower's weights of an encoder's folder, by their names within the tower."""
+    """Image tower weights of an encoder folder, keyed by their names in the tower."""
     from safetensors.torch import load_file
 
     start = "visual.trunk."
@@ -179,9 +179,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="for checkpoints (default: OUT/../KIND-run)")
     parser.add_argument("--encoder", type=Path, default=Path("tools/checkpoints/weights/encoder"))
     parser.add_argument("--backbone", default="pocket_tower", help="or any timm network")
-    parser.add_argument("--begin", type=Path, help="a folder of this kind to go on from")
-    parser.add_argument("--from-scratch", action="store_true", help="not with the encoder's tower")
-    parser.add_argument("--partial", type=float, default=0.4, help="windows (the paper: 0.2)")
+    parser.add_argument("--begin", type=Path, help="a trained folder of this kind to start from")
+    parser.add_argument("--from-scratch", action="store_true", help="without the encoder's tower")
+    parser.add_argument("--partial", type=float, default=0.4, help="share of windows (paper: 0.2)")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--pairs", type=int, default=24)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -225,13 +225,13 @@ VIDEO = "video_deepfake"
 
 
 def families_of(kind: Kind, pairs: Collection[str], *, begun: bool) -> list[str]:
-    """The families that a kind knows, out of pairs of these: what it was shown of or made of them.
+    """The forgery families a kind was trained on, from those in the pairs and those it generates.
 
-    `begun` adds what the pocket encoder's tower knew that it began with.
+    `begun` adds the families of the pocket encoder's tower, if training started from it.
     """
     known = {"self_blend"} if kind != "caddm" else set()
     if kind != "sbi":
-        # A window of a swap is what the forge calls a partial swap.
+        # A window of a swap is a partial swap in the forge's terms.
         known |= {*pairs, HELD_OUT_FAMILY}
     return sorted(known | ({*POOLED, VIDEO} if begun else set()))
 

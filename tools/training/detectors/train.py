@@ -1,12 +1,12 @@
-"""Trains the detectors that build on the pocket encoder, into folders of the shelf.
+"""Train the detectors that build on the pocket encoder.
 
     python -m tools.training.detectors.train KIND POOL --out FOLDER --minutes 8
 
 KIND is gend (the tower's normalisation), repdfd or repdfd_query (a border, with the candidate's or
 the query's identity in the prompt), coop, clip_adapter or linear_probe (on features). POOL holds
-pairs of `tools.training.data.forgery_pool`: `lfw/` and `dfdc/train/` are learnt from, `dfdc/val/`
-is only measured on. FOLDER is given weights, detector.json and CARD.md. A training that was
-interrupted goes on when it is started again; its checkpoints are in `--work`.
+pairs of `tools.training.data.forgery_pool`: `lfw/` and `dfdc/train/` are for training, `dfdc/val/`
+only for evaluation. FOLDER gets the weights, detector.json and CARD.md. An interrupted training
+resumes when it is started again; its checkpoints are in `--work`.
 """
 
 import argparse
@@ -36,19 +36,19 @@ from tools.training.detectors.norm_tuning import NormTuning
 from tools.training.detectors.pool_features import features_of
 from tools.training.detectors.prompt_learners import Kind
 from tools.training.detectors.repdfd import PairsWithIdentities, Reprogramming
-from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
+from tools.training.loops.detector_training import NetworkTraining, TrainingOptions
 
 NETWORKS = ("gend", "repdfd", "repdfd_query")
 PROMPT_TUNING_KINDS = get_args(Kind)
 PAIRS_PER_BATCH = {"gend": 16, "repdfd": 8, "repdfd_query": 8}
-"""In a batch. A border is a single picture: many steps teach it more than large ones."""
+"""Batch size. A border is a single picture: many steps are better than large ones."""
 JUDGED = 150
-"""Held-out pairs, at every tenth of the time: judging is time too."""
+"""Held-out pairs, evaluated ten times per training: evaluation takes time too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TuningContext:
-    """What a training works with; `parts` of the pool by name, `work` for checkpoints."""
+    """Shared state of a training; `parts` of the pool by name, `work` for checkpoints."""
 
     kind: str
     parts: Mapping[str, PairSource]
@@ -59,24 +59,24 @@ class TuningContext:
 
     @property
     def learnt(self) -> ConcatPairs:
-        """Everything that may be learnt from."""
+        """All training pairs."""
         return ConcatPairs([part for name, part in self.parts.items() if name in ("lfw", "dfdc")])
 
     def known(self, source: PairSource) -> PairSource:
-        """With identities, where the kind needs them."""
+        """Adds identities if the kind needs them."""
         if not self.kind.startswith("repdfd"):
             return source
         return PairsWithIdentities(source, self.faces.embed, self.whose)
 
     @property
     def whose(self) -> IdentityRole:
-        """Whose identity stands in RepDFD's prompt."""
+        """Whose identity is in RepDFD's prompt."""
         return "query" if self.kind == "repdfd_query" else "candidate"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TunedWeights:
-    """How to write the weights, the recipe and figures for the card, and who was held out."""
+    """Weights writer, recipe and figures for the card, and the held-out persons."""
 
     save: Callable[[Path], None]
     preprocessing: str
@@ -87,7 +87,7 @@ class TunedWeights:
 
 
 def learn_network(bench: TuningContext, options: TrainingOptions) -> TunedWeights:
-    """One of `NETWORKS`, until time is up or the held-out AUC no longer rises."""
+    """Train one of `NETWORKS` until time is up or the held-out AUC no longer rises."""
     source = bench.known(bench.learnt)
     learner = _learner(bench, options)
     run = NetworkTraining(learner, source, options, folder=bench.work, name=bench.kind)
@@ -110,7 +110,8 @@ def learn_network(bench: TuningContext, options: TrainingOptions) -> TunedWeight
 def learn_head(
     bench: TuningContext, kind: Kind, *, counts: Mapping[str, int], features: Path
 ) -> TunedWeights:
-    """One of `PROMPT_TUNING_KINDS`, on features of `counts` pairs a split, kept in `features`."""
+    """Train one of `PROMPT_TUNING_KINDS` on features of `counts` pairs per split, cached in
+    `features`."""
     encoder, options = bench.encoder, prompt_tuning.RECIPES[kind]
     drawn = {name: (bench.parts[name], count) for name, count in counts.items()}
     data = features_of(drawn, encoder, folder=features, seed=options.seed)
@@ -129,7 +130,8 @@ def learn_head(
 
 
 def write(bench: TuningContext, learnt: TunedWeights, out: Path) -> Mapping[str, float]:
-    """The shelf folder: weights, description, and a card with what was measured of the file."""
+    """Write the detector folder: weights, description, and a card with figures of the saved
+    file."""
     out.mkdir(parents=True, exist_ok=True)
     learnt.save(out / WEIGHTS_FILE)
     about = DetectorDescription(
@@ -153,9 +155,9 @@ def write(bench: TuningContext, learnt: TunedWeights, out: Path) -> Mapping[str,
 
 
 def pool_parts(pool: Path) -> dict[str, PairSource]:
-    """What a pool's folder holds by name: `lfw`, `dfdc` and, to measure on, `dfdc val`.
+    """Parts of a pool folder by name: `lfw`, `dfdc` and, for evaluation, `dfdc val`.
 
-    Raises SetupError when there is nothing to learn from.
+    Raises SetupError if there are no training pairs.
     """
     folders = {"lfw": pool / "lfw", "dfdc": pool / "dfdc" / "train", "dfdc val": pool / "dfdc/val"}
     found: dict[str, PairSource] = {}
@@ -179,7 +181,7 @@ def _learner(bench: TuningContext, options: TrainingOptions) -> NormTuning | Rep
 
 
 _FRONTAL = [[38.0, 52], [74, 52], [56, 72], [42, 92], [71, 92]]
-"""Any five keypoints: only the embedding's length is asked for."""
+"""Placeholder keypoints: only the embedding's size is needed."""
 
 
 def _told(done: float, found: Mapping[str, float]) -> None:
@@ -193,7 +195,7 @@ def main() -> None:
     parser.add_argument("kind", choices=[*NETWORKS, *PROMPT_TUNING_KINDS])
     parser.add_argument("pool", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--work", type=Path, help="for checkpoints; beside --out if not given")
+    parser.add_argument("--work", type=Path, help="for checkpoints (default: beside --out)")
     parser.add_argument("--features", type=Path, help="a folder that heads can share")
     parser.add_argument("--minutes", type=float, default=8.0, help="for networks")
     parser.add_argument("--rate", type=float, default=3e-4, help="for networks")
@@ -223,7 +225,7 @@ def main() -> None:
             bench, given.kind, counts=counts, features=given.features or work / "features"
         )
     figures = write(bench, learnt, given.out)
-    print(f"{given.out}: AUC {figures['held_out_auc']:.3f} on persons held out")
+    print(f"{given.out}: AUC {figures['held_out_auc']:.3f} on held-out persons")
 
 
 if __name__ == "__main__":

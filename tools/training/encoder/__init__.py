@@ -1,1 +1,1 @@
-"""Trains the image encoder, and the heads that read its features."""
+"""Training of the image encoder and of the detector heads on its features."""

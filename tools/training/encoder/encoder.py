@@ -1,18 +1,18 @@
-r"""Trains the pocket encoder: an open_clip model that tells authentic from forged pictures.
+r"""Train the pocket encoder: an open_clip model that separates authentic from forged pictures.
 
     python -m tools.training.data.forgery_pool lfw POOL/lfw --data ../shared/data
     python -m tools.training.data.forgery_pool dfdc POOL/dfdc --data ../shared/data
     python -m tools.training.data.forgery_pool frames POOL/frames --data ../shared/data
     python -m tools.training.encoder.encoder POOL RUN --minutes 100 --threads 2
 
-On a GPU, which learns as fast as many processors can prepare pairs:
+On a GPU, limited by how fast the CPU cores prepare pairs:
 
     python -m tools.training.encoder.encoder POOL RUN --minutes 9 --workers 14 \
         --pairs 256 --lr 3e-3 \
         --shares lfw=0.7 frames=0.2 dfdc/train=0.1
 
-What is learnt is in `encoder_learner`. The schedule follows the clock, not the steps: a run that
-is stopped goes on from its last checkpoint and still ends with the learning rate at zero.
+Network and losses are in `learner`. The schedule follows the clock, not the steps: an interrupted
+run resumes from its last checkpoint and still ends with the learning rate at zero.
 """
 
 import argparse
@@ -38,19 +38,19 @@ from tools.training.loops.muon import Muon
 from tools.training.loops.pair_loading import batches_of_processes
 
 DATASET_WEIGHTS = {"lfw": 0.5, "dfdc/train": 0.5}
-"""Of the pairs of a batch, by folder of the pool."""
+"""Shares of the pairs in a batch, by folder of the pool."""
 
 
 @dataclass(slots=True)
 class TrainingClock:
-    """Time spent and time given, in seconds; survives a restart."""
+    """Elapsed and total training time, in seconds; stored in the checkpoint."""
 
     total_s: float
     spent_s: float = 0.0
     since: float = 0.0
 
     def start(self) -> None:
-        """Count from now."""
+        """Start counting."""
         self.since = time.monotonic()
 
     @property
@@ -60,14 +60,14 @@ class TrainingClock:
 
 
 def rate(progress: float) -> float:
-    """The learning rate's factor: a short warm-up, level, then down to zero along a cosine."""
+    """Learning rate factor: a short warm-up, constant, then a cosine down to zero."""
     warm = min(1.0, progress / 0.02)
     fall = max(0.0, (progress - 0.35) / 0.65)
     return warm * 0.5 * (1 + float(np.cos(np.pi * fall)))
 
 
 def optimisers(learner: EncoderLearner, *, lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the tower's convolutions, AdamW for everything else."""
+    """Muon for the tower's convolutions, AdamW for all other parameters."""
     convolutions = [
         p
         for n, p in learner.clip.visual.trunk.named_parameters()
@@ -82,7 +82,7 @@ def optimisers(learner: EncoderLearner, *, lr: float) -> list[torch.optim.Optimi
 
 
 def clone_with_shared_weights(learner: EncoderLearner) -> EncoderLearner:
-    """A copy with gradients and running statistics of its own, but the very same weights."""
+    """A copy that shares the weights but has its own gradients and running statistics."""
     other = copy.deepcopy(learner)
     for mine, theirs in zip(other.parameters(), learner.parameters(), strict=True):
         mine.data = theirs.data
@@ -90,7 +90,7 @@ def clone_with_shared_weights(learner: EncoderLearner) -> EncoderLearner:
 
 
 def split(batch: Batch, count: int) -> list[Batch]:
-    """The batch in parts of whole pairs."""
+    """Split the batch into parts of whole pairs."""
     half = len(batch.images) // 2
     parts = []
     for pairs in np.array_split(np.arange(half), count):
@@ -101,7 +101,7 @@ def split(batch: Batch, count: int) -> list[Batch]:
 
 
 def gradients(learner: EncoderLearner, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
-    """Leave the loss's gradients in the learner's parameters; returns the parts of the loss."""
+    """Accumulate the loss gradients in the learner's parameters; returns the parts of the loss."""
     learner.train()
     learner.zero_grad(set_to_none=True)
     parts = losses(learner, batch, rng)
@@ -111,7 +111,7 @@ def gradients(learner: EncoderLearner, batch: Batch, rng: np.random.Generator) -
 
 @torch.no_grad()
 def update_average(slow: nn.Module, fast: nn.Module, *, step: int) -> None:
-    """Exponential average of the weights, over the last few hundred steps."""
+    """Exponential moving average of the weights, over the last few hundred steps."""
     decay = min(0.998, (1 + step) / (10 + step))
     for old, new in zip(slow.state_dict().values(), fast.state_dict().values(), strict=True):
         if old.dtype.is_floating_point:
@@ -121,7 +121,7 @@ def update_average(slow: nn.Module, fast: nn.Module, *, step: int) -> None:
 
 
 class EncoderTraining:
-    """A training that can be stopped at any step and goes on from its last checkpoint."""
+    """A training that resumes from its last checkpoint after an interruption at any step."""
 
     def __init__(self, given: argparse.Namespace) -> None:
         torch.manual_seed(given.seed)
@@ -136,8 +136,8 @@ class EncoderTraining:
         self.file = given.run / "last.pt"
         if self.file.is_file():
             self._resume()
-        # Several threads on one layer wait for each other many times a step, which is slow on a
-        # busy machine; each working on its own part of the batch, they meet once.
+        # Several threads in one layer synchronise many times per step, which is slow on a busy
+        # machine. Threads that each process their own part of the batch synchronise once.
         twins = given.threads if self.learner.device.type == "cpu" else 1
         self.twins = [
             self.learner,
@@ -157,7 +157,7 @@ class EncoderTraining:
         self.step, self.clock.spent_s = state["step"], state["spent_s"]
 
     def save(self) -> None:
-        """Checkpoint and export of the averaged weights."""
+        """Write the checkpoint and export the averaged weights."""
         state = {
             "learner": self.learner.state_dict(),
             "slow": self.slow.state_dict(),
@@ -170,7 +170,7 @@ class EncoderTraining:
         export(self.slow, self.given.run / "encoder")
 
     def train(self, batches: Iterator[Batch]) -> None:
-        """Until the time is over or the process is asked to end."""
+        """Train until the time is up or the process receives a stop signal."""
         rng = np.random.default_rng([self.given.seed, self.step])
         self.clock.start()
         sums: dict[str, float] = {}
@@ -220,7 +220,7 @@ def _line(step: int, progress: float, speed: float, sums: Mapping[str, float]) -
 
 
 def _shares(given: list[str]) -> dict[str, float]:
-    """`lfw=0.7` and the like; raises ValueError."""
+    """Parse shares such as `lfw=0.7`; raises ValueError."""
     return {name: float(share) for name, share in (one.split("=") for one in given)}
 
 
@@ -231,9 +231,9 @@ def main() -> None:
     add("pool", type=Path)
     add("run", type=Path)
     add("--minutes", type=float, default=100)
-    add("--threads", type=int, default=2, help="that learn, on a CPU")
+    add("--threads", type=int, default=2, help="training threads on a CPU")
     add("--workers", type=int, default=0, help="processes that prepare pairs (0: a thread)")
-    add("--device", help="cpu, cuda … (default: the best there is)")
+    add("--device", help="cpu, cuda … (default: the best available)")
     add("--pairs", type=int, default=24)
     add("--lr", type=float, default=2e-3)
     add("--seed", type=int, default=0)

@@ -1,11 +1,11 @@
-"""Fits the detectors' heads, UniFD's linear layer and neighbour bank, on the encoder's features.
+"""Fit the linear heads and neighbour banks of UniFD on the encoder's features.
 
     python -m tools.training.encoder.heads POOL --encoder tools/checkpoints/weights/encoder \
         --out tools/checkpoints/weights/heads
 
-Face heads see aligned crops of LFW's forgeries and of DFDC; image heads see whole LFW photos.
-Only training people and originals are used; pictures are degraded as in the encoder's training,
-half of them, so that a head knows clean and bad pictures alike.
+Face heads use aligned crops of LFW's forgeries and of DFDC; image heads use whole LFW photos. Only
+training people and originals are used. Half of the pictures are degraded as in the encoder's
+training, so that a head learns from both clean and degraded pictures.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tools.training.data.forgery_pool import through_jpeg
 def pictures(
     pool: Pool, encoder: Encoder, *, whole: bool, count: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Authentic and forged inputs of randomly drawn pairs, as the detectors will see them."""
+    """Authentic and forged inputs of randomly drawn pairs, preprocessed as for the detectors."""
     rng = np.random.default_rng(seed)
     size = encoder.image_size
     for index in rng.permutation(pool.refresh())[:count]:
@@ -50,7 +50,7 @@ def pictures(
 def features_of(
     pool: Pool, encoder: Encoder, *, whole: bool, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, d) of authentic and of forged pictures, row by row of the same pair."""
+    """Features (n, d) of authentic and of forged pictures; equal rows belong to one pair."""
     real, fake = [], []
     batch: list[tuple[np.ndarray, np.ndarray]] = []
     for pair in pictures(pool, encoder, whole=whole, count=count, seed=seed):
@@ -63,7 +63,7 @@ def features_of(
 
 
 def fit_linear(real: np.ndarray, fake: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Logistic regression (w, b) on features as they are; `weights` (n,) per pair."""
+    """Logistic regression (w, b) on unscaled features; `weights` (n,) per pair."""
     from sklearn.linear_model import LogisticRegression
 
     features = np.concatenate([real, fake]).astype(np.float64)
@@ -71,7 +71,7 @@ def fit_linear(real: np.ndarray, fake: np.ndarray, weights: np.ndarray) -> tuple
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
     model = LogisticRegression(C=0.03, max_iter=500)
     model.fit((features - mean) / spread, labels, np.concatenate([weights, weights]))
-    # The standardisation goes into the weights: the detector works on plain features.
+    # The standardisation is folded into the weights: the detector takes unscaled features.
     weight = model.coef_[0] / spread
     return weight, float(model.intercept_[0] - weight @ mean)
 
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("--encoder", type=Path, default=Path("tools/checkpoints/weights/encoder"))
     parser.add_argument("--out", type=Path, default=Path("tools/checkpoints/weights/heads"))
-    parser.add_argument("--count", type=int, default=4000, help="pairs of each set")
+    parser.add_argument("--count", type=int, default=4000, help="pairs per set")
     parser.add_argument("--bank", type=int, default=2000, help="pairs in a bank")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
@@ -98,7 +98,7 @@ def main() -> None:
             features_of(pools[name], encoder, whole=inputs == "image", count=given.count, seed=1)
             for name in used
         ]
-        # Every set has the same say, whatever its size.
+        # Every set has the same total weight, regardless of its size.
         weights = np.concatenate([np.full(len(real), 1000 / len(real)) for real, _ in found])
         real = np.concatenate([real for real, _ in found])
         fake = np.concatenate([fake for _, fake in found])

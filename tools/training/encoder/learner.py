@@ -1,8 +1,8 @@
-"""What the pocket encoder learns by: the network, its losses, and the open_clip folder it becomes.
+"""Network and losses for training the pocket encoder, and its export as an open_clip folder.
 
-Losses: captions that are true by construction (CLIP's contrastive loss, where pictures of one
-caption class are equally right), a map of where the forgery is, authentic or forged per picture,
-and the order within each pair.
+Losses: CLIP's contrastive loss on captions that are true by construction (pictures of one caption
+class are equally correct), a map of the forged area, authentic vs. forged per picture, and the
+order within each pair.
 """
 
 import json
@@ -27,7 +27,8 @@ CONFIG: dict[str, Any] = {
             "timm_proj": "linear",
             "image_size": 128,
         },
-        # Narrow, because its 49,408 embeddings are half of the checkpoint and the captions few.
+        # Narrow, because its 49,408 embeddings are half of the checkpoint and there are few
+        # captions.
         "text_cfg": {
             "context_length": 32,
             "vocab_size": 49408,
@@ -47,7 +48,7 @@ CONFIG: dict[str, Any] = {
 
 
 class EncoderLearner(nn.Module):
-    """The encoder, with the two scales and the linear head that only training needs."""
+    """The encoder, plus the two scales and the linear head that only training uses."""
 
     clip: Any
 
@@ -65,14 +66,15 @@ class EncoderLearner(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return self.map_scale.device
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Features (n, d), map logits (n, 16, 16) and tower features, of uint8 (n, s, s, 3)."""
+        """Features (n, d), map logits (n, 16, 16) and tower features of uint8 images (n, s, s,
+        3)."""
         x = images.permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
         tower = self.clip.visual.trunk
-        # Few processors multiply in 16 bits as fast as in 32; every GPU that matters does.
+        # Few CPUs multiply in 16 bits as fast as in 32; all relevant GPUs do.
         with torch.autocast(x.device.type, torch.bfloat16, enabled=x.is_cuda):
             cells, evidence = tower.cells(x.contiguous(memory_format=torch.channels_last))
         pooled = tower.pool(cells, evidence)
@@ -91,7 +93,7 @@ class EncoderLearner(nn.Module):
 def losses(
     learner: EncoderLearner, batch: Batch, rng: np.random.Generator
 ) -> dict[str, torch.Tensor]:
-    """Every part of the loss, to be summed; the names are those of the log."""
+    """All parts of the loss, to be summed; the names are used in the log."""
     images, maps, weights = (
         torch.from_numpy(part).to(learner.device)
         for part in (batch.images, batch.maps, batch.weights)
@@ -101,7 +103,7 @@ def losses(
     truth = (torch.arange(2 * half, device=learner.device) >= half).float()
 
     where = functional.binary_cross_entropy_with_logits(evidence, maps, reduction="none")
-    # Forged cells are the rarer ones; without weight the map would learn to say "nowhere".
+    # Forged cells are rarer; without a weight the map would learn to predict none.
     where = (where * (1 + 2 * maps)).mean()
     top = evidence.flatten(1).sort(dim=1, descending=True).values[:, :40].mean(dim=1)
     top = learner.map_scale[0] * top + learner.map_scale[1]
@@ -121,10 +123,11 @@ def _caption_loss(
     kinds: list[tuple[str, str]],
     rng: np.random.Generator,
 ) -> torch.Tensor:
-    """CLIP's symmetric loss with one wording per caption class that occurs in the batch."""
+    """CLIP's symmetric loss with one caption per caption class in the batch."""
     classes = sorted(set(kinds))
     words = [str(rng.choice(captions(kind))) for kind in classes]
-    # The same wording may be true of several classes ("a fake photo"): it is right for all.
+    # One caption may be true of several classes ("a fake photo"): it counts as correct for all of
+    # them.
     texts = learner.texts(words)
     true = {kind: [float(word in captions(kind)) for word in words] for kind in classes}
     fits = torch.tensor([true[kind] for kind in kinds], device=features.device)
@@ -136,7 +139,7 @@ def _caption_loss(
 
 
 def export(learner: EncoderLearner, folder: Path) -> None:
-    """Write the open_clip folder; matrices in half precision, statistics in full."""
+    """Write the open_clip folder; matrices in half precision, statistics in full precision."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)

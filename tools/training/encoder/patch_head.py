@@ -1,11 +1,11 @@
-"""Fits the detector of patches: a small head on what the encoder's tower sees of each place.
+"""Fit the patch detector: a small head on the encoder tower's local features.
 
     python -m tools.training.encoder.patch_head --data ../shared/data
 
-Tiles of LFW's training persons and of our forge's forgeries of them, scenes and faces, go through
-the frozen encoder once (`tools.training.encoder.patch_pool`, resumable). The head then learns how
-much of each cell was forged. A tenth of the persons decides when it has learnt enough; LFW's
-validation persons are for `python -m evals run scenes` alone.
+Tiles of LFW's training persons and of our forge's scene and face forgeries of them pass through the
+frozen encoder once (`tools.training.encoder.patch_pool`, resumable). The head learns to predict the
+forged share of each cell. A tenth of the persons is held out for early stopping; LFW's validation
+persons are reserved for `python -m evals run scenes`.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _AUTHENTIC_BELOW = 0.02
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedPatchHead:
-    """The head and how well it tells cells apart: AUC over the cells of persons left out."""
+    """The head and its AUC over the cells of held-out persons."""
 
     head: PatchHead
     cell_auc: float
@@ -47,13 +47,13 @@ class FittedPatchHead:
 def fit_patch_head(
     lessons: Sequence[TilePair], *, epochs: int = EPOCHS, seed: int = 0
 ) -> FittedPatchHead:
-    """Learn from tiles; raises ValueError where no person is left to measure on."""
+    """Train on tiles; raises ValueError if no person is left for validation."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     kept = [it for it in lessons if not is_held_out(it.person)]
     tested = [it for it in lessons if is_held_out(it.person)]
     if not kept or not tested:
-        raise ValueError(f"{len(lessons)} tiles are of too few persons to leave any out")
+        raise ValueError(f"{len(lessons)} tiles show too few persons to hold any out")
     mean, spread = _scale(kept, rng)
     network = PatchHead(torch.from_numpy(mean), torch.from_numpy(spread))
     steps = epochs * (len(kept) // BATCH + 1)
@@ -70,19 +70,19 @@ def fit_patch_head(
             optimiser.step()
             schedule.step()
         found = patch_auc(network, tested)
-        print(f"epoch {epoch + 1} of {epochs}: AUC {found:.4f} on persons left out", flush=True)
+        print(f"epoch {epoch + 1} of {epochs}: AUC {found:.4f} on held-out persons", flush=True)
         if found > best[1]:
             best = deepcopy(network).eval(), found
     return FittedPatchHead(*best, len(lessons), len({it.person for it in lessons}))
 
 
 def is_held_out(person: str) -> bool:
-    """A tenth of the persons, by their names, whatever the order they come in."""
+    """Whether a person is among the held-out tenth; depends only on the name."""
     return zlib.crc32(person.encode()) % 10 == 0
 
 
 def patch_auc(head: PatchHead, lessons: Sequence[TilePair]) -> float:
-    """Share of pairs of a forged and an authentic cell that the head ranks right."""
+    """AUC: share of pairs of a forged and an authentic cell that the head ranks correctly."""
     from sklearn.metrics import roc_auc_score
 
     scores, labels = [], []
@@ -95,7 +95,7 @@ def patch_auc(head: PatchHead, lessons: Sequence[TilePair]) -> float:
 
 
 def _scale(lessons: Sequence[TilePair], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread (c,) of the cells' values, from a few hundred tiles."""
+    """Mean and standard deviation (c,) of the cells' values, from a few hundred tiles."""
     few = rng.permutation(len(lessons))[:300]
     values = np.concatenate(
         [np.asarray(lessons[int(at)].cells, np.float32)[:, :, ::3, ::3] for at in few]
@@ -105,7 +105,8 @@ def _scale(lessons: Sequence[TilePair], rng: np.random.Generator) -> tuple[np.nd
 
 
 def _loss(network: nn.Module, chosen: Sequence[TilePair]) -> torch.Tensor:
-    """Cross-entropy of each cell with its forged share; forged ones weigh as much as all others."""
+    """Cross-entropy of each cell with its forged share; forged and authentic cells have equal
+    weight."""
     cells = np.concatenate([np.asarray(it.cells, np.float32) for it in chosen])
     masks = np.stack([it.mask for it in chosen])
     wanted = np.stack([np.zeros_like(masks), masks], axis=1).reshape(-1, *masks.shape[1:])
@@ -144,7 +145,7 @@ screens and strong blur can stand out in authentic pictures. It was never calibr
 
 
 def save(fitted: FittedPatchHead, folder: Path, encoder: Encoder) -> None:
-    """Put the detector on the shelf: description, weights and card."""
+    """Write the detector folder: description, weights and card."""
     DetectorDescription(
         kind=KIND,
         name=NAME,

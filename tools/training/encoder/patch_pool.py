@@ -1,6 +1,6 @@
-"""What the encoder sees of tiles of authentic and forged pictures, kept on disk for the head.
+"""Encoder features of tiles of authentic and forged pictures, cached on disk for the patch head.
 
-The encoder is frozen, so each tile goes through it once, however long the head learns.
+The encoder is frozen, so each tile is encoded once, regardless of the number of epochs.
 """
 
 import json
@@ -25,8 +25,8 @@ CHUNK = 100
 class TilePair:
     """One tile of an authentic picture and of its forgery.
 
-    `cells` (2, c, h, w) float16, authentic first; `mask` (h, w) float32 in 0..1, how much of each
-    cell was forged.
+    `cells` (2, c, h, w) float16, authentic first; `mask` (h, w) float32 in 0..1, the forged share
+    of each cell.
     """
 
     cells: np.ndarray
@@ -36,7 +36,7 @@ class TilePair:
 
 
 def write(data: Path, folder: Path, encoder: Encoder, *, photos: int, seed: int) -> None:
-    """Fill the folder with tiles of LFW's training persons; goes on where it was interrupted."""
+    """Fill the folder with tiles of LFW's training persons; resumes an interrupted run."""
     faces = LfwPhotographs.load(data, split="train")
     order = np.random.default_rng(seed).permutation(len(faces.paths))[:photos]
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def write(data: Path, folder: Path, encoder: Encoder, *, photos: int, seed: int)
 
 
 def read(folder: Path) -> Iterator[TilePair]:
-    """All tiles that are there, the cells memory-mapped."""
+    """All tiles in the folder, with memory-mapped cells."""
     for about in sorted(folder.glob("tiles_*.json")):
         cells = np.load(about.with_suffix(".npy"), mmap_mode="r")
         for row, note in zip(cells, json.loads(about.read_text("utf-8")), strict=True):
@@ -64,7 +64,7 @@ def _write(stem: Path, lessons: list[TilePair]) -> None:
         {"family": it.family, "person": it.person, "mask": it.mask.round(3).tolist()}
         for it in lessons
     ]
-    # The description comes last: what it describes is whole.
+    # The description is written last: a chunk that has one is complete.
     stem.with_suffix(".json").write_text(json.dumps(notes), "utf-8")
 
 
@@ -94,7 +94,7 @@ def _of_pair(
 def _as_published(
     pair: ForgeryPair, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both members resized and compressed alike, as pictures are on their way."""
+    """Resize and compress both members identically, as happens when pictures are shared."""
     pictures = [pair.real, pair.fake, pair.mask]
     if rng.random() < 0.35:
         pictures = resized(pictures, float(rng.uniform(0.65, 1.3)))
@@ -106,7 +106,7 @@ def _as_published(
 
 
 def _drawn_tiles(mask: np.ndarray, rng: np.random.Generator, *, size: int) -> list[Tile]:
-    """A few tiles of both scales, those that were forged to a quarter more often."""
+    """A few tiles at both scales, preferring tiles of which at least a quarter was forged."""
     placed = make_tiles(*mask.shape[:2], size=size)
     forged = np.array([float(it.of(mask).mean()) / 255 >= 0.25 for it in placed])
     weights = np.where(forged, 3.0, 1.0)

@@ -1,1 +1,1 @@
-"""Trains the face detector, the landmark model and the face embedders."""
+"""Training of the face detector, the landmark model and the face embedders."""

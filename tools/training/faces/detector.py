@@ -1,6 +1,7 @@
-"""Trains the pocket face detector: `python -m tools.training.faces.detector`.
+"""Train the pocket face detector: `python -m tools.training.faces.detector`.
 
-Scenes composed of Labelled Faces in the Wild (`scenes.py`), about 35 minutes on one core.
+Uses scenes composed of Labelled Faces in the Wild (`detector_scenes.py`); takes about 35 minutes on
+one core.
 """
 
 import argparse
@@ -29,7 +30,7 @@ RATE = 2.5e-3
 
 
 def main() -> None:
-    """Trains, resuming from the checkpoint if there is one, and exports."""
+    """Train, resuming from the checkpoint if there is one, and export."""
     options = _options()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def batch(maker: SceneMaker, rng: np.random.Generator, size: int) -> tuple[Tensor, Targets]:
-    """Images (size, 3, side, side), normalised, and what `detection_loss` needs to know of them."""
+    """Images (size, 3, side, side), normalised, and the targets for `detection_loss`."""
     pixels, image, anchor, boxes, points = [], [], [], [], []
     judged = torch.ones(size, len(anchor_centres(maker.side)[1]))
     for number in range(size):
@@ -80,12 +81,12 @@ def batch(maker: SceneMaker, rng: np.random.Generator, size: int) -> tuple[Tenso
 
 
 def normalised(pixels: np.ndarray) -> Tensor:
-    """(b, h, w, 3) uint8 RGB as insightface feeds it: (b, 3, h, w), (value - 127.5) / 128."""
+    """(b, h, w, 3) uint8 RGB to insightface's input: (b, 3, h, w), (value - 127.5) / 128."""
     return (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 127.5) / 128
 
 
 def export_detector(model: nn.Module, path: Path) -> None:
-    """Writes the nine-output ONNX file, for any height and width that are multiples of 32."""
+    """Write the nine-output ONNX file, for any height and width that are multiples of 32."""
     names = [f"{kind}_{stride}" for kind in ("score", "box", "points") for stride in (8, 16, 32)]
     axes: dict[str, dict[int, str]] = {name: {0: f"anchors_{name}"} for name in names}
     axes["image"] = {2: "height", 3: "width"}

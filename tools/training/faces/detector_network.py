@@ -1,8 +1,8 @@
 """The pocket face detector's network, targets and loss, in SCRFD's output format.
 
-Sample and Computation Redistribution for Efficient Face Detection (Guo et al., ICLR 2022) gives
-the format; the network is ours: few dense convolutions, because small dense ones are fastest on
-a CPU, and a thin map at stride 8, where most of the time goes.
+The format is that of "Sample and Computation Redistribution for Efficient Face Detection" (Guo et
+al., ICLR 2022). The network is ours: few dense convolutions, because small dense ones are fastest
+on a CPU, and a narrow map at stride 8, which costs the most time.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 STRIDES = (8, 16, 32)
-# Two anchors a cell; each is responsible for faces of about its size (square root of the area).
+# Two anchors per cell; each is responsible for faces of about its size (square root of the area).
 ANCHOR_PX = ((16.0, 32.0), (64.0, 128.0), (256.0, 512.0))
-# Half width, in cells, of the square around a face's centre whose cells shall find it.
+# Half width, in cells, of the square around a face's centre in which anchors are positive.
 REACH = (1.0, 1.5)
-# Taken off the score's logit when exporting, so that insightface's usual threshold of 0.5 is where
-# findings on web photographs begin to be faces rather than hands and badges (0.57 in training).
+# Subtracted from the score logit on export, so that insightface's usual threshold of 0.5 separates
+# faces from hands and badges on web photographs (0.57 in training).
 SCORE_SHIFT = 0.3
 
 
@@ -30,7 +30,7 @@ class Block(nn.Module):
         self.first, self.second = conv(width, width), conv(width, width, active=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The map (b, width, h, w) refined."""
+        """Map (b, width, h, w) to the same shape."""
         return functional.relu(x + self.second(self.first(x)))
 
 
@@ -107,11 +107,11 @@ def anchor_centres(side: int) -> tuple[Tensor, Tensor]:
 def assign_anchors(
     boxes: list[np.ndarray], ignored: list[np.ndarray], side: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which anchors shall find which face.
+    """Assign anchors to faces.
 
-    Returns the anchors (p,) that are positive, the face (p,) of each, and the anchors (m,) that
-    are not judged. A face belongs to the anchor size nearest to its own; an anchor size that is
-    nearly as near finds it too, and one that is somewhat near is not judged.
+    Returns the positive anchors (p,), the face (p,) of each, and the ignored anchors (m,). A face
+    is assigned to the anchor size nearest to its own; an anchor size nearly as near is positive
+    too, and a somewhat near one is ignored.
     """
     offsets = np.cumsum([0, *(2 * (side // s) ** 2 for s in STRIDES)])
     owner = np.full(offsets[-1], -1)
@@ -119,7 +119,7 @@ def assign_anchors(
         for level, stride in enumerate(STRIDES):
             owner[_cells(box, stride, side) + offsets[level]] = -2
     order = sorted(range(len(boxes)), key=lambda i: -_size(boxes[i]))
-    for face in order:  # small faces last: they have the fewest cells, so they win conflicts
+    for face in order:  # small faces last: with the fewest cells, they win conflicts
         octaves = np.abs(np.log2(np.array(ANCHOR_PX) / _size(boxes[face])))
         nearest = octaves.min()
         for level, stride in enumerate(STRIDES):
@@ -145,7 +145,7 @@ def _size(box: np.ndarray) -> float:
 
 
 def _cells(box: np.ndarray, stride: int, side: int) -> np.ndarray:
-    """Numbers of the anchors, within a stride's map, whose corner lies in the box."""
+    """Indices of the anchors, within a stride's map, whose corner lies in the box."""
     columns = side // stride
     x1, y1 = np.clip(np.ceil(box[:2] / stride), 0, columns).astype(int)
     x2, y2 = np.clip(np.floor(box[2:] / stride) + 1, 0, columns).astype(int)
@@ -155,9 +155,9 @@ def _cells(box: np.ndarray, stride: int, side: int) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
-    """What a batch should show: for each of p positives its `image` and `anchor` number (p,),
+    """Training targets of a batch: the `image` and `anchor` index (p,) of each of p positives,
 
-    `boxes` (p, 4) and `keypoints` (p, 10) px; `judged` (b, n) is 0 where no score is learnt.
+    `boxes` (p, 4) and `keypoints` (p, 10) px; `judged` (b, n) is 0 where the score has no loss.
     """
 
     image: Tensor
@@ -172,7 +172,7 @@ def detection_loss(
 ) -> dict[str, Tensor]:
     """Quality focal loss on the score, DIoU on the box, smooth L1 on the keypoints.
 
-    `predicted` (b, n, 15); `centres` and `sizes` are those of `anchor_centres`.
+    `predicted` (b, n, 15); `centres` and `sizes` come from `anchor_centres`.
     """
     image, anchor = targets.image, targets.anchor
     cells = predicted[image, anchor]
@@ -182,8 +182,8 @@ def detection_loss(
     found = torch.cat([corner - distances[:, :2], corner + distances[:, 2:]], 1)
     iou, diou = iou_and_distance_iou(found, targets.boxes)
     points = (targets.keypoints - corner.repeat(1, 5)) / half
-    # The score says how well the box fits, so that suppression keeps the best box, but a true face
-    # of any fit scores above the usual threshold of 0.5.
+    # The score predicts how well the box fits, so that suppression keeps the best box, but every
+    # true face scores above the usual threshold of 0.5.
     target = torch.zeros_like(predicted[..., 0])
     target[image, anchor] = 0.5 + 0.5 * iou.detach().clamp(0, 1)
     logits = predicted[..., 0]

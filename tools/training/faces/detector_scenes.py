@@ -1,8 +1,8 @@
-"""Training scenes for the face detector: mosaics of photographs in which every face is known.
+"""Training scenes for the face detector: mosaics of photographs with all faces labelled.
 
 Labelled Faces in the Wild shows one face of about 90 px in the centre of every photograph. A scene
-cuts a canvas at random into cells and shows in each a photograph at another scale, rotation and
-place, or something that is no face; a detector trained on them learns faces of 10 to 300 px.
+divides a canvas randomly into cells. Each cell shows a photograph at another scale, rotation and
+position, or a background without a face, so the detector learns faces of 10 to 300 px.
 """
 
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ from tools.faces.alignment import box_from_landmarks, keypoints_from_landmarks
 from tools.training.data.labelled_faces import LandmarkTrainingFaces
 from tools.training.data.textures import texture
 
-SMALLEST_FACE_PX = 11.0  # below, a face is neither learnt nor held against the detector
-LEAST_VISIBLE = 0.7  # of a box that the cell's edge cuts
+SMALLEST_FACE_PX = 11.0  # smaller faces are ignored in training
+LEAST_VISIBLE = 0.7  # visible share of a box that the cell's edge cuts
 
 
 @dataclass(slots=True, eq=False)
 class MosaicScene:
     """A canvas (side, side, 3) uint8 RGB with its faces.
 
-    `boxes` are x1 y1 x2 y2, `keypoints` (5, 2); `ignored` are boxes where nothing is learnt.
+    `boxes` are x1 y1 x2 y2, `keypoints` (5, 2); `ignored` are boxes without a loss.
     """
 
     pixels: np.ndarray
@@ -32,11 +32,11 @@ class MosaicScene:
 
 
 class SceneMaker:
-    """Draws scenes out of labelled faces and backgrounds.
+    """Composes scenes of labelled faces and backgrounds.
 
-    `unlabelled` maps a row of `faces` to boxes (k, 4), in pixels of that photograph, of faces that
-    have no label: nothing is learnt there. Where a photograph is known to show several faces but
-    not where, nothing is learnt outside of the labelled one.
+    `unlabelled` maps a row of `faces` to boxes (k, 4), in pixels of that photograph, of unlabelled
+    faces; they are ignored in training. If a photograph shows several faces at unknown places,
+    everything outside the labelled face is ignored.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class SceneMaker:
         self.side = side
         self.unlabelled = unlabelled
         self.boxes = np.stack([box_from_landmarks(points) for points in faces.landmarks])
-        # Small faces are drawn from reduced copies, because a warp reads four pixels only.
+        # Small faces are drawn from reduced copies, because a warp interpolates only four pixels.
         photos = faces.photos
         self.halves = [
             np.stack([cv2.resize(p, (size, size), interpolation=cv2.INTER_AREA) for p in photos])
@@ -87,7 +87,7 @@ class SceneMaker:
         corner: tuple[int, int],
         rng: np.random.Generator,
     ) -> np.ndarray:
-        """Draws a photograph with its face into the view and notes it in the scene."""
+        """Draw a photograph with its face into the view and add it to the scene's labels."""
         height, width = view.shape[:2]
         row = int(rng.integers(len(self.faces)))
         size = min(height, width) * 2.0 ** rng.uniform(-1.7, 0.15)
@@ -114,7 +114,7 @@ class SceneMaker:
         return view
 
     def _unknown(self, row: int, matrix: np.ndarray, width: int, height: int) -> list[np.ndarray]:
-        """Parts of the cell where unlabelled faces may be."""
+        """Areas of the cell that may contain unlabelled faces."""
         known = self.unlabelled or {}
         if not self.faces.alone[row] and row not in known:
             return [np.array([0, 0, width, height], np.float32)]
@@ -122,7 +122,8 @@ class SceneMaker:
         return [_clip(box, width, height) for box in boxes if _visible(box, width, height) > 0]
 
     def _background(self, rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-        """Something without a face: texture, picture, or a part of a photograph beside the face."""
+        """A background without a face: texture, picture, or a part of a photograph beside the
+        face."""
         draw = rng.random()
         if draw < 0.25:
             return texture(rng, height, width)
@@ -144,7 +145,7 @@ class SceneMaker:
         return _part(rng, self.faces.photos[row][top:bottom, left:right], height, width)
 
     def _shuffled(self, view: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """A face cut in nine and put together in a wrong order: skin and eyes, but no face."""
+        """A face cut into nine tiles in the wrong order: skin and eyes, but not a face."""
         row = int(rng.integers(len(self.faces)))
         x1, y1, x2, y2 = np.clip(self.boxes[row], 0, 218).astype(int)
         if x2 - x1 < 30 or y2 - y1 < 30:
@@ -157,9 +158,10 @@ class SceneMaker:
         return shown
 
     def _scrambled(self, rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-        """A photograph's patch with random phases: the grain and colours of faces, but no form.
+        """A photograph patch with random phases: the grain and colours of faces without their
+        shape.
 
-        At times within an ellipse, like gravel, coins and fruit.
+        Sometimes within an ellipse, like gravel, coins and fruit.
         """
         row, side = int(rng.integers(len(self.faces))), int(rng.choice([32, 64, 128]))
         x, y = rng.integers(0, 218 - side, 2)
@@ -178,7 +180,7 @@ class SceneMaker:
         return view
 
     def _relief(self, rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-        """A face as on a coin: edges lit from one side, no skin tones; that is no face."""
+        """A face as on a coin: edges lit from one side, no skin tones; counts as background."""
         photo = self.faces.photos[rng.integers(len(self.faces))][30:190, 30:190].mean(axis=2)
         fine = cv2.GaussianBlur(photo, (0, 0), rng.uniform(1.0, 3.0))
         down, right = (int(v) for v in rng.integers(-4, 5, 2))
@@ -194,7 +196,7 @@ class SceneMaker:
         return view
 
     def _occlude(self, view: np.ndarray, box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Covers up to about a third of the face: a mask, a hand, a microphone."""
+        """Cover up to about a third of the face, like a mask, a hand or a microphone."""
         size = box[2:] - box[:2]
         w, h = (rng.uniform(0.2, 0.6, 2) * size).astype(int) + 1
         x, y = (box[:2] + rng.uniform(-0.1, 0.8, 2) * size).astype(int)
@@ -209,7 +211,7 @@ class SceneMaker:
 
 
 def degrade(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Colour, light, blur, noise and JPEG as photographs on the web have them."""
+    """Colour, light, blur, noise and JPEG changes typical of web photographs."""
     image: np.ndarray = pixels.astype(np.float32)
     if rng.random() < 0.15:
         image[:] = image.mean(axis=2, keepdims=True)
@@ -243,7 +245,7 @@ def _put_on_sunglasses(view: np.ndarray, keypoints: np.ndarray, rng: np.random.G
 def _cells(
     rng: np.random.Generator, cell: tuple[int, int, int, int], smallest: float
 ) -> list[tuple[int, int, int, int]]:
-    """Cuts x, y, width, height at random until the cells are near the wished size."""
+    """Split x, y, width, height randomly until the cells are near the desired size."""
     x, y, width, height = cell
     longer = max(width, height)
     if longer < 2 * smallest or longer < 64 or (longer < 300 and rng.random() < 0.18):
@@ -259,7 +261,7 @@ def _cells(
 def _motion(
     rng: np.random.Generator, box: np.ndarray, *, size: float, centre: np.ndarray
 ) -> np.ndarray:
-    """Similarity (2, 3), at times mirrored, that gives the face this size and centre."""
+    """Similarity (2, 3), sometimes mirrored, that gives the face this size and centre."""
     angle = np.deg2rad(np.clip(rng.normal(0, 14), -35, 35))
     scale = size / np.sqrt(_area(box))
     stretch = rng.uniform(0.92, 1.08)
@@ -271,7 +273,7 @@ def _motion(
 
 
 def _draw(view: np.ndarray, copies: list[np.ndarray], matrix: np.ndarray) -> np.ndarray:
-    """Warps the copy of the photograph that fits the scale over the view."""
+    """Warp the photograph copy of the best-fitting scale onto the view."""
     scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     copy = copies[0] if scale > 0.6 else copies[1] if scale > 0.3 else copies[2]
     factor = len(copies[0]) / len(copy)
@@ -285,7 +287,7 @@ def _draw(view: np.ndarray, copies: list[np.ndarray], matrix: np.ndarray) -> np.
 
 
 def _part(rng: np.random.Generator, picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A random part of the picture, mirrored at random, stretched by at most four to the cell."""
+    """A random part of the picture, randomly mirrored, stretched to the cell by at most four."""
     zoom = 2.0 ** rng.uniform(-1, 2)
     h = int(np.clip(height / zoom, 8, picture.shape[0]))
     w = int(np.clip(width / zoom, 8, picture.shape[1]))

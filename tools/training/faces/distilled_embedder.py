@@ -1,4 +1,4 @@
-"""Train a face embedder by a strong teacher, on every face that `face_collection` holds.
+"""Train a face embedder by distillation from a strong teacher, on the faces in `face_collection`.
 
     python -m tools.training.data.face_collection --data ../shared/data --copies COPIES \
         --work runs/taught/faces &
@@ -7,15 +7,14 @@
     python -m evals.suites.weights.embedder_candidate runs/taught/embedder.onnx \
         --data ../shared/data
 
-Training begins as soon as the first faces are collected and takes in new ones as they come. The
-student sees an augmented crop and learns the teacher's vector of the clean one. Beside the faces
-as they are it sees faces that nobody has, labelled while training: swaps by our forge, and two
-aligned faces laid over each other. (The forge's morphs stay held out from everything shipped.)
+Training starts as soon as the first faces are collected and loads new ones as they arrive. The
+student gets an augmented crop; its target is the teacher's vector of the clean crop. Besides the
+collected faces it gets synthetic ones, labelled during training: swaps by our forge, and averages
+of two aligned faces. (The forge's morphs stay excluded from all shipped models.)
 
-One processor core; a checkpoint every few minutes. Started again it goes on. `--minutes` are those
-of all its sessions together; the learning rate falls during their last 60 %, so a run that is
-made longer raises it again.
-`--export-only` writes the ONNX file of the newest checkpoint.
+Uses one CPU core and writes a checkpoint every few minutes; a restarted run resumes. `--minutes` is
+the total over all sessions; the learning rate falls during the last 60 %, so extending a run raises
+it again. `--export-only` writes the ONNX file of the newest checkpoint.
 """
 
 import argparse
@@ -41,16 +40,16 @@ from tools.training.loops.averaged_run import AveragedRun
 from tools.training.loops.background import prefetch
 
 _TO_CROP = np.array([[1.0, 0, -MARGIN], [0, 1, -MARGIN]])
-"""From a collected face to its ArcFace crop."""
+"""Offset of the ArcFace crop in a collected face."""
 _LOG_EVERY = 50  # steps
 _LOOK_EVERY = 200  # steps, for faces that were collected meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class DistillationConfig:
-    """Everything that decides the weights, beside the data.
+    """All settings that determine the weights, apart from the data.
 
-    Whichever of `minutes` of training and `steps` comes first ends it.
+    Training ends at `minutes` or `steps`, whichever comes first.
     """
 
     widths: tuple[int, ...] = (64, 64, 64, 128, 128, 128, 256, 256)
@@ -65,7 +64,7 @@ class DistillationConfig:
     seed: int = 0
 
     def done(self, run: AveragedRun) -> float:
-        """How much of the whole is over, 0..1 and beyond."""
+        """Completed share of the training, 0..1 and beyond."""
         return max(run.spent_s / (60 * self.minutes), run.step / self.steps)
 
 
@@ -82,9 +81,9 @@ class DistillationBatches:
     _order: Iterator[int] = field(default_factory=lambda: iter(()))
 
     def batches(self, *, first: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (b, 3, 112, 112) in [−1, 1] and unit vectors (b, d), without end.
+        """Endless images (b, 3, 112, 112) in [−1, 1] and unit vectors (b, d).
 
-        Raises SetupError while fewer faces are collected than one batch has.
+        Raises SetupError if fewer faces are collected than one batch needs.
         """
         step, recipe = first, self.recipe
         while True:
@@ -101,7 +100,7 @@ class DistillationBatches:
             step += 1
 
     def _drawn(self, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
-        """Clean faces with their margin, and their labels; new faces come first."""
+        """Clean faces with margin, and their labels; newly collected faces come first."""
         batch = self.recipe.batch
         swapped, overlaid = round(self.recipe.swapped * batch), round(self.recipe.overlaid * batch)
         made: list[np.ndarray] = []
@@ -121,7 +120,7 @@ class DistillationBatches:
         return [*made, *(face for face, _, _ in known)], np.concatenate(labels)
 
     def _next(self, rng: np.random.Generator) -> int:
-        """Every face once before any comes again."""
+        """Indices of the next faces; each face is used once before any repeats."""
         index = next(self._order, None)
         if index is None:
             self._order = iter(rng.permutation(self.collection.refresh()).tolist())
@@ -137,7 +136,7 @@ def swap(
     landmarks: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray | None:
-    """The face on the other body by our forge, (144, 144, 3) uint8; None where it cannot be."""
+    """Swap the face onto the other body with our forge, (144, 144, 3) uint8; None if that fails."""
     try:
         return forge(
             body, landmarks_of_body, family="face_swap", rng=rng, source_pixels=face,
@@ -148,7 +147,7 @@ def swap(
 
 
 def overlay(one: np.ndarray, other: np.ndarray, *, share: float) -> np.ndarray:
-    """Two aligned faces laid over each other, `share` of the first: a face in between."""
+    """Average of two aligned faces, with weight `share` on the first."""
     mixed: np.ndarray = cv2.addWeighted(one, share, other, 1 - share, 0)
     return mixed
 
@@ -168,7 +167,7 @@ def loss_of(
 
 
 def train(lessons: DistillationBatches, *, work: Path, save_minutes: float = 4.0) -> nn.Module:
-    """Run the recipe or go on with it; the averaged network, in evaluation mode."""
+    """Train or resume; returns the averaged network, in evaluation mode."""
     recipe = lessons.recipe
     run = load_or_start_run(recipe, work=work, dimension=lessons.teacher.dimension)
     run.model.train()
@@ -195,7 +194,7 @@ def train(lessons: DistillationBatches, *, work: Path, save_minutes: float = 4.0
 
 
 def load_or_start_run(recipe: DistillationConfig, *, work: Path, dimension: int) -> AveragedRun:
-    """A new run, or the one whose checkpoint lies in the folder."""
+    """A new run, or the one whose checkpoint is in the folder."""
     torch.manual_seed(recipe.seed)
     network = embedder(recipe.widths, dimension=dimension, activation=rectified)
     network.to(memory_format=torch.channels_last)
@@ -228,9 +227,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=defaults.rate)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--mirrored", action="store_true", help="export both passes, twice the time"
+        "--mirrored", action="store_true", help="export with mirror averaging (twice the time)"
     )
-    parser.add_argument("--export-only", action="store_true", help="of the newest checkpoint")
+    parser.add_argument(
+        "--export-only", action="store_true", help="export the newest checkpoint only"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
@@ -239,7 +240,7 @@ def main() -> None:
     collection = Collection(options.faces or options.work / "faces")
     teacher = Teacher(options.data / WHERE)
     if options.export_only:
-        # The run may be going on in another process: its checkpoint is only read.
+        # The run may still be active in another process: its checkpoint is only read.
         run = load_or_start_run(recipe, work=options.work, dimension=teacher.dimension)
         network, _ = run.average.eval(), collection.refresh()
         print(f"after {run.step} steps, {run.spent_s / 60:.0f} min")

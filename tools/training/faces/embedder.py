@@ -4,13 +4,13 @@
     python -m tools.training.faces.embedder --data ../shared/data --work runs/swaps \
         --start runs/embedder/checkpoint.pt --swaps 9200 --epochs 16 --peak-rate 1.2e-3 --keep 0.4
 
-The second command teaches it that a face swap depicts the person of the inner face, and writes a
-mean of both runs' weights, which knows photographs and swaps.
+The second command fine-tunes on face swaps, labelled with the person of the inner face, and writes
+the mean of both runs' weights, which handles photographs and swaps.
 
-The student sees augmented crops, the targets come from the clean image: the unit vectors of
-`data/lfw/labels.npz`. Runs on one CPU core, writes a checkpoint every epoch and goes on from it
-when started again; `--export-only` writes the ONNX file of the newest checkpoint. Only the
-`train` persons are ever learnt from; `val` is for `evals/embedder.py`.
+The student gets augmented crops; the targets are the clean images' unit vectors in
+`data/lfw/labels.npz`. Runs on one CPU core, writes a checkpoint every epoch and resumes from it;
+`--export-only` writes the ONNX file of the newest checkpoint. Only `train` persons are used for
+training; `val` is for `python -m evals run embedder`.
 """
 
 import argparse
@@ -44,7 +44,7 @@ ONNX_FILE = WEIGHTS_DIR / "faces" / "recognition.onnx"
 
 @dataclass(frozen=True, slots=True)
 class EmbedderConfig:
-    """Everything that decides the weights, beside the data."""
+    """All settings that determine the weights, apart from the data."""
 
     widths: tuple[int, ...] = (48, 48, 96, 96, 192, 192)
     epochs: int = 36
@@ -60,7 +60,7 @@ class EmbedderConfig:
 
 
 def identity_centres(faces: EmbeddingTrainingFaces) -> Tensor:
-    """Average the teacher's vectors of each person: (persons, 256), unit length."""
+    """Mean teacher vector of each person: (persons, 256), unit length."""
     teacher, person = torch.from_numpy(faces.teacher), torch.from_numpy(faces.person)
     sums = torch.zeros(int(person.max()) + 1, DIMENSION).index_add_(0, person, teacher)
     return F.normalize(sums)
@@ -85,7 +85,7 @@ def distillation_loss(
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """Everything a checkpoint holds."""
+    """Everything stored in a checkpoint."""
 
     network: nn.Module
     average: AveragedModel
@@ -93,14 +93,14 @@ class TrainingState:
     schedule: torch.optim.lr_scheduler.OneCycleLR
 
     def save(self, path: Path, *, epoch: int) -> None:
-        """Write the state after an epoch (0-based), whole or not at all."""
+        """Write the state after an epoch (0-based) atomically."""
         partial = path.with_suffix(".partial")
         state = {name: getattr(self, name).state_dict() for name in self.__slots__}
         torch.save({"epoch": epoch, **state}, partial)
         partial.replace(path)
 
     def restore(self, path: Path) -> int:
-        """Read the state where there is one; the epoch (0-based) to go on with."""
+        """Load the state if a checkpoint exists; returns the epoch (0-based) to resume at."""
         if not path.is_file():
             return 0
         saved = torch.load(path, weights_only=True)
@@ -112,7 +112,7 @@ class TrainingState:
 def build_training_state(
     recipe: EmbedderConfig, *, steps: int, start: Path | None = None
 ) -> TrainingState:
-    """Fresh weights or those of a finished run, their running average, AdamW, one cycle."""
+    """New weights or those of a finished run, their running average, AdamW, one-cycle schedule."""
     torch.manual_seed(recipe.seed)
     network = embedder(recipe.widths).to(memory_format=torch.channels_last)
     if start is not None:
@@ -132,7 +132,7 @@ def build_training_state(
 
 
 def finished(checkpoint: Path) -> dict[str, Tensor]:
-    """The averaged weights of a run, by name."""
+    """The averaged weights of a finished run, by name."""
     averaged: dict[str, Tensor] = torch.load(checkpoint, weights_only=True)["average"]
     prefix = "module."
     return {name.removeprefix(prefix): v for name, v in averaged.items() if prefix in name}
@@ -140,9 +140,9 @@ def finished(checkpoint: Path) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def blend(network: nn.Module, weights: dict[str, Tensor], *, share: float) -> None:
-    """Pull the network that far (0..1) back to the weights it started from.
+    """Interpolate the network's weights back towards the starting weights by `share` (0..1).
 
-    What was learnt last stays largely, what it had displaced returns (WiSE-FT, Wortsman et al.,
+    This keeps most of the fine-tuning and restores what it had degraded (WiSE-FT, Wortsman et al.,
     CVPR 2022).
     """
     for name, value in network.state_dict().items():
@@ -159,7 +159,7 @@ def run_epoch(
     recipe: EmbedderConfig,
     epoch: int,
 ) -> float:
-    """See every training image once, augmented; the mean cosine to the teacher."""
+    """Use every training image once, augmented; returns the mean cosine to the teacher."""
     rng = np.random.default_rng((recipe.seed, epoch))
     generator = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
     teacher, person = torch.from_numpy(faces.teacher), torch.from_numpy(faces.person)
@@ -192,9 +192,10 @@ def train(
     last: bool,
     start: Path | None = None,
 ) -> nn.Module:
-    """Run the recipe or go on with it; the averaged network, in evaluation mode.
+    """Train or resume; returns the averaged network, in evaluation mode.
 
-    `last` takes the newest checkpoint as it is; `start` is a finished run's, to begin from.
+    `last` uses the newest checkpoint without further training; `start` is the checkpoint of a
+    finished run to fine-tune.
     """
     steps = len(faces.pixels) // recipe.batch
     parts = build_training_state(recipe, steps=recipe.epochs * steps, start=start)
@@ -215,7 +216,8 @@ def train(
 
 
 def save_onnx(network: nn.Module, path: Path, *, example: Tensor) -> float:
-    """Write the file insightface routes as ArcFace; the largest difference to torch on a batch."""
+    """Write the ONNX file with insightface's ArcFace signature; returns the largest difference to
+    torch."""
     import onnxruntime
 
     axes = {"image": {0: "n"}, "embedding": {0: "n"}}
@@ -237,12 +239,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=defaults.epochs)
     parser.add_argument("--identity-weight", type=float, default=defaults.identity_weight)
     parser.add_argument("--peak-rate", type=float, default=defaults.peak_rate)
-    parser.add_argument("--start", type=Path, help="checkpoint of a finished run to begin from")
-    parser.add_argument("--keep", type=float, default=0.0, help="share of its weights that stays")
-    parser.add_argument("--swaps", type=int, default=0, help="face swaps to learn from as well")
+    parser.add_argument("--start", type=Path, help="checkpoint of a finished run to start from")
+    parser.add_argument("--keep", type=float, default=0.0, help="share of its weights to keep")
+    parser.add_argument("--swaps", type=int, default=0, help="number of additional face swaps")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-compile", action="store_true", help="without a C++ compiler")
-    parser.add_argument("--export-only", action="store_true", help="of the newest checkpoint")
+    parser.add_argument(
+        "--export-only", action="store_true", help="export the newest checkpoint only"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)

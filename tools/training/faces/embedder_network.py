@@ -1,4 +1,4 @@
-"""The pocket face embedder: plain dense 3×3 residual blocks, which suit processors best."""
+"""The pocket face embedder's network: plain dense 3×3 residual blocks, which are fast on CPUs."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Activation = Callable[[int], nn.Module]
-"""Makes the non-linearity of that many channels."""
+"""Builds the activation for a number of channels."""
 
-SIZE = 112  # px, what every ArcFace-style embedder takes
+SIZE = 112  # px, the input size of ArcFace-style embedders
 DIMENSION = 256
 
 
@@ -42,7 +42,7 @@ class Residual(nn.Module):
 
 
 def rectified(_: int) -> nn.Module:
-    """A plain ReLU: a PReLU makes a training step a third longer."""
+    """A plain ReLU: a PReLU makes a training step a third slower."""
     return nn.ReLU(inplace=True)
 
 
@@ -66,7 +66,7 @@ def embedder(
         nn.Conv2d(width, 512, 1, bias=False),
         nn.BatchNorm2d(512),
         activation(512),
-        # A learnt weight for every place of every channel, instead of an average pooling.
+        # A learnt weight per position and channel, instead of average pooling.
         nn.Conv2d(512, 512, side, groups=512, bias=False),
         nn.BatchNorm2d(512),
         nn.Flatten(),
@@ -76,10 +76,10 @@ def embedder(
 
 
 class Mirrored(nn.Module):
-    """What a face and its mirror image have in common: the sum of their two unit vectors.
+    """Mirror averaging: the sum of the unit vectors of a face and its mirror image.
 
-    The customary test-time averaging of face recognition, made part of the checkpoint so that
-    whoever runs the file has it; a face costs two passes.
+    The usual test-time augmentation of face recognition, built into the checkpoint so that every
+    user of the file gets it; a face costs two passes.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Labelled LFW faces in memory, and the augmented ArcFace crops a training draws from them."""
+"""Labelled LFW faces in memory, and augmented ArcFace crops for training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from tools.training.faces.embedder_network import SIZE
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddingTrainingFaces:
-    """Decoded photographs of one split with what is known of their central face.
+    """Decoded photographs of one split with the labels of their central face.
 
-    `pixels`: n arrays (h, w, 3) uint8 RGB; `alignment` (n, 2, 3) maps a photograph onto its
-    112×112 ArcFace crop; `teacher` (n, 256) float32 unit vectors; `person` (n,) int64, 0-based.
+    `pixels`: n arrays (h, w, 3) uint8 RGB; `alignment` (n, 2, 3) maps a photograph onto its 112×112
+    ArcFace crop; `teacher` (n, 256) float32 unit vectors; `person` (n,) int64, 0-based.
     """
 
     pixels: Sequence[np.ndarray]
@@ -30,9 +30,9 @@ class EmbeddingTrainingFaces:
 
 
 def load_lfw(data: Path, split: str) -> EmbeddingTrainingFaces:
-    """Decode one split (`train`, `val`) of `data/lfw`; about 0.14 MB of memory an image.
+    """Decode one split (`train`, `val`) of `data/lfw`; about 0.14 MB of memory per image.
 
-    Raises SetupError where the folder is not there.
+    Raises SetupError if the folder does not exist.
     """
     labels_file = data / "lfw" / "labels.npz"
     if not labels_file.is_file():
@@ -59,19 +59,20 @@ def load_lfw(data: Path, split: str) -> EmbeddingTrainingFaces:
 
 
 def plain_crop(faces: EmbeddingTrainingFaces, index: int) -> np.ndarray:
-    """Cut the face as `face_align.norm_crop` does: (112, 112, 3) uint8 RGB."""
+    """Crop the face as `face_align.norm_crop` does: (112, 112, 3) uint8 RGB."""
     return cv2.warpAffine(faces.pixels[index], faces.alignment[index], (SIZE, SIZE))
 
 
 def augmented_crop(
     faces: EmbeddingTrainingFaces, index: int, *, rng: np.random.Generator
 ) -> np.ndarray:
-    """Cut the face as a sloppy detector on a poor photograph would: (112, 112, 3) uint8 RGB."""
+    """Crop the face with the errors of a weak detector on a poor photograph: (112, 112, 3) uint8
+    RGB."""
     return augmented(faces.pixels[index], faces.alignment[index], rng=rng)
 
 
 def augmented(pixels: np.ndarray, alignment: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """The same of one picture (h, w, 3) uint8 RGB and the matrix (2, 3) to its ArcFace crop.
+    """Augmented crop of one picture (h, w, 3) uint8 RGB, given its ArcFace matrix (2, 3).
 
     Rotation ±12°, scale 0.88–1.12, shift ±4 px, mirroring, lost resolution, blur, JPEG.
     """
@@ -92,7 +93,7 @@ def to_input_tensor(crops: Sequence[np.ndarray]) -> Tensor:
 
 
 def jitter(images: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Vary contrast, brightness and colour of a batch in [−1, 1], and cover parts of faces."""
+    """Vary contrast, brightness and colour of a batch in [−1, 1], and occlude parts of faces."""
     count = len(images)
 
     def draw(low: float, high: float, *shape: int) -> Tensor:

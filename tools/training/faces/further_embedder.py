@@ -1,15 +1,15 @@
-"""Train the second embedder of the pocket profile: small, of another kind than the first.
+"""Train the pocket profile's second face embedder: small, and different in kind from the first.
 
     python -m tools.training.faces.further_embedder --data ../shared/data --work runs/second
 
-It differs from the first (`tools.training.faces.embedder`) in what it sees (the whole head instead
-of the inner face), in its architecture (fire modules), in its supervision (a margin softmax on who
-the persons are, with prototypes that are learnt; the first's teacher has a smaller say), and in
-that it never saw a face swap: a swap that pleases the first must please it by its pixels.
+It differs from the first (`tools.training.faces.embedder`) in its input (the whole head instead of
+the inner face), its architecture (fire modules), and its supervision (a margin softmax over
+identities with learnt prototypes; the first's teacher has a lower weight). It was never trained on
+face swaps, so a swap optimised for the first embedder matches it only through its pixels.
 
-Runs on one CPU core, writes checkpoints and goes on from them; `--export-only` writes the ONNX
-file of the newest. Only LFW's `train` persons are learnt from. The strangers' cosines beside the
-file are those of the first half of the `val` persons (`casework.halves`).
+Runs on one CPU core, writes checkpoints and resumes from them; `--export-only` writes the ONNX file
+of the newest. Only LFW's `train` persons are used for training. The impostor cosines beside the
+file are those of the first half of the `val` persons (`benchmark_cases.split_persons`).
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tools.faces.alignment import box_from_landmarks, keypoints_from_landmarks
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.embedder_input import ImpostorStatistics
 from tools.faces.further_embedders import SHIPPED_EMBEDDER, FaceEmbedder, widen_crop_matrix
-from tools.training.calibration.made_cases import portraits, split_persons
+from tools.training.calibration.benchmark_cases import portraits, split_persons
 from tools.training.faces.embedder import identity_centres, save_onnx
 from tools.training.faces.embedder_network import Mirrored
 from tools.training.faces.face_crops import (
@@ -48,7 +48,7 @@ from tools.training.loops.averaged_run import AveragedRun
 from tools.training.loops.background import prefetch
 
 MARGIN = 1.3
-"""Of its crops: from the hair to below the chin, both ears."""
+"""Margin of its crops: from the hair to below the chin, with both ears."""
 
 _WANTS = {
     "name": "pocket second embedder",
@@ -59,7 +59,7 @@ _WANTS = {
 
 @dataclass(frozen=True, slots=True)
 class SecondEmbedderConfig:
-    """Everything that decides the weights, beside the data."""
+    """All settings that determine the weights, apart from the data."""
 
     steps: int = 3300
     batch: int = 64
@@ -73,7 +73,7 @@ class SecondEmbedderConfig:
 
 
 class PrototypeEmbedder(nn.Module):
-    """The network and one prototype a person, which begins at the teacher's mean and moves."""
+    """The network and one learnt prototype per person, initialised with the teacher's mean."""
 
     def __init__(self, centres: Tensor) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ def loss_of(
 
 
 def seen_wide(faces: EmbeddingTrainingFaces) -> EmbeddingTrainingFaces:
-    """The same photographs, cut with our margin."""
+    """The same photographs, cropped with our margin."""
     return replace(
         faces,
         alignment=np.stack(
@@ -123,7 +123,7 @@ def seen_wide(faces: EmbeddingTrainingFaces) -> EmbeddingTrainingFaces:
 def _batches(
     faces: EmbeddingTrainingFaces, recipe: SecondEmbedderConfig, *, first: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Augmented images (b, 3, s, s) and the rows that they are of, without end."""
+    """Endless augmented images (b, 3, s, s) and their row numbers."""
     step = first
     while True:
         rng = np.random.default_rng((recipe.seed, step))
@@ -142,9 +142,9 @@ def train(
     compiled: bool = False,
     last: bool = False,
 ) -> nn.Module:
-    """Run the recipe or go on with it; the averaged network, in evaluation mode.
+    """Train or resume; returns the averaged network, in evaluation mode.
 
-    `last` takes the newest checkpoint as it is. Raises SetupError where there is none.
+    `last` uses the newest checkpoint without further training. Raises SetupError if there is none.
     """
     torch.manual_seed(recipe.seed)
     learner = PrototypeEmbedder(identity_centres(faces))
@@ -188,7 +188,7 @@ def _go_on(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledFace:
-    """A face where its labels say it is; pixels of its picture."""
+    """A face at its labelled position; pixels of its picture."""
 
     box: np.ndarray
     keypoints: np.ndarray
@@ -200,7 +200,7 @@ class LabelledFace:
 
 
 def strangers_of(vectors: np.ndarray, person: np.ndarray) -> ImpostorStatistics:
-    """How alike unit vectors (n, d) of different persons are."""
+    """Cosines between unit vectors (n, d) of different persons."""
     rows, columns = np.triu_indices(len(person), 1)
     strange = person[rows] != person[columns]
     cosines = (vectors @ vectors.T)[rows, columns][strange]
@@ -208,9 +208,10 @@ def strangers_of(vectors: np.ndarray, person: np.ndarray) -> ImpostorStatistics:
 
 
 def write_beside(path: Path, *, data: Path) -> None:
-    """Write the JSON beside the embedder: how it wants faces, and how alike strangers are.
+    """Write the JSON file beside the embedder: its crop geometry and its impostor cosines.
 
-    To it and to the pocket profile's first embedder, on the first half of the val persons.
+    Includes the impostor cosines of the pocket profile's first embedder; both on the first half of
+    the val persons.
     """
     path.with_suffix(".json").write_text(json.dumps(_WANTS), encoding="utf-8")
     people, _ = split_persons(portraits(data, split="val"))
@@ -237,7 +238,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=defaults.steps)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler")
-    parser.add_argument("--export-only", action="store_true", help="of the newest checkpoint")
+    parser.add_argument(
+        "--export-only", action="store_true", help="export the newest checkpoint only"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)

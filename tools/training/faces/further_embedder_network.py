@@ -1,7 +1,7 @@
-"""The second embedder's network: fire modules, as in SqueezeNet and SqueezeFacePoseNet.
+"""The second face embedder's network: fire modules, as in SqueezeNet and SqueezeFacePoseNet.
 
-Another architecture than the first embedder's on purpose: what two networks of one kind get wrong
-they get wrong together.
+Deliberately another architecture than the first embedder's: networks of one kind make the same
+errors.
 """
 
 import torch
@@ -12,9 +12,9 @@ DIMENSION = 256
 
 
 class Fire(nn.Module):
-    """Squeezed by a 1×1 convolution, widened by 1×1 and 3×3 side by side (Iandola et al., 2016).
+    """A 1×1 squeeze, then parallel 1×1 and 3×3 expansions (Iandola et al., 2016).
 
-    With a shortcut where the widths allow one (their "simple bypass").
+    With a shortcut if input and output widths match (their "simple bypass").
     """
 
     def __init__(self, inputs: int, outputs: int, *, squeezed: int) -> None:
@@ -45,7 +45,7 @@ def second_embedder() -> nn.Sequential:
         nn.MaxPool2d(2),
         Fire(192, 320, squeezed=64),
         Fire(320, 320, squeezed=64),
-        # A learnt weight for every place of every channel, instead of an average pooling.
+        # A learnt weight per position and channel, instead of average pooling.
         nn.Conv2d(320, 320, 7, groups=320, bias=False),
         nn.BatchNorm2d(320),
         nn.Flatten(),
@@ -58,6 +58,6 @@ def _conv(inputs: int, outputs: int, *, side: int, stride: int = 1) -> nn.Sequen
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=False),
         nn.BatchNorm2d(outputs),
-        # A PReLU, as ArcFace's networks have it, makes a training step half as long again.
+        # A PReLU, as in ArcFace's networks, makes a training step 50 % slower.
         nn.ReLU(inplace=True),
     )

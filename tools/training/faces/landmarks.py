@@ -1,7 +1,7 @@
-"""Trains the 68-landmark model: `python -m tools.training.faces.landmarks`.
+"""Train the 68-landmark model: `python -m tools.training.faces.landmarks`.
 
-Learns the landmarks of Labelled Faces in the Wild from crops as insightface cuts them (centred on
-the detected box, 1.5 times as large, 192 px), about 20 minutes on a core of its own.
+Learns the landmarks of Labelled Faces in the Wild from crops as insightface makes them (centred on
+the detected box, 1.5 times as large, 192 px); takes about 20 minutes on one free core.
 """
 
 import argparse
@@ -29,8 +29,8 @@ RATE = 2e-3
 class Landmarker(nn.Module):
     """Crops (b, 3, 192, 192), (RGB - 127.5) / 128, to (b, 136): x, y in -1..1 of 68 landmarks.
 
-    A coarse first convolution does most of the reduction: at 192 px a face has more pixels than
-    its landmarks need.
+    A coarse first convolution does most of the downsampling: landmarks need less resolution than a
+    192 px face has.
     """
 
     def __init__(self) -> None:
@@ -46,16 +46,16 @@ class Landmarker(nn.Module):
         nn.init.normal_(self.place.weight, std=1e-3)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Where the landmarks are."""
+        """Landmark coordinates (b, 136)."""
         features = self.body(images).flatten(1)
-        # Eight significant bits, as in the convolutions, are half a pixel here.
+        # Eight significant bits, as in the convolutions, would be a precision of half a pixel.
         with torch.autocast("cpu", enabled=False):
             placed: Tensor = self.place(features.float())
         return placed
 
 
 def crop_matrix(box: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-    """insightface's crop (2, 3) for a box; with `rng`, for a box that is off as detections are."""
+    """insightface's crop matrix (2, 3) for a box; `rng` adds the errors of a detector."""
     centre, size = (box[:2] + box[2:]) / 2, float(max(box[2:] - box[:2]))
     if rng is not None:
         centre = centre + rng.normal(0, 0.04, 2) * size
@@ -67,7 +67,8 @@ def crop_matrix(box: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
 def example(
     faces: LandmarkTrainingFaces, row: int, rng: np.random.Generator | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A crop (192, 192, 3) uint8 and its landmarks (68, 2) in -1..1; varied if `rng` is given."""
+    """A crop (192, 192, 3) uint8 and its landmarks (68, 2) in -1..1; augmented if `rng` is
+    given."""
     landmarks = faces.landmarks[row].astype(np.float64)
     motion = np.eye(2, 3) if rng is None else _turned(rng, landmarks)
     moved = transform_points(landmarks, motion)
@@ -92,7 +93,7 @@ def _turned(rng: np.random.Generator, landmarks: np.ndarray) -> np.ndarray:
 
 
 def _worsened(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Fewer pixels, something before the face, and what `degrade` does."""
+    """Lower resolution, an occluder in front of the face, and `degrade`."""
     if rng.random() < 0.25:
         few = int(rng.integers(24, 128))
         small = cv2.resize(crop, (few, few), interpolation=cv2.INTER_AREA)
@@ -125,7 +126,7 @@ def mean_error(model: nn.Module, faces: LandmarkTrainingFaces) -> float:
 
 
 def main() -> None:
-    """Trains, resuming from the checkpoint if there is one, and exports."""
+    """Train, resuming from the checkpoint if there is one, and export."""
     options = _options()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)

@@ -1,8 +1,8 @@
-"""Face swaps as mates of the person whose face they show, for the embedder to learn from.
+"""Face swaps as training samples for the embedder, labelled with the owner of the inner face.
 
-A swap keeps the body owner's hair, ears and outline; an embedder that learnt from photographs
-alone leans on those and misses the person that the swap depicts. Here each training photograph's
-face is put onto others by `tools.forge.forgery`, and the label is the face's owner.
+A swap keeps the body owner's hair, ears and outline; an embedder trained only on photographs relies
+on those and misses the person depicted by the swap. `tools.forge.forgery` pastes each training
+photograph's face onto others; the label is the face's owner.
 """
 
 from dataclasses import replace
@@ -19,14 +19,14 @@ from tools.training.faces.embedder_network import SIZE
 from tools.training.faces.face_crops import EmbeddingTrainingFaces
 
 FAMILIES = ("face_swap",)
-"""Of the forge's families, those that put one person's whole face onto another's head."""
+"""The forge's families that paste a whole face onto another person's head."""
 
 
 def make_swaps(data: Path, file: Path, *, count: int, seed: int) -> None:
-    """Write `count` swaps of LFW's training people: pictures, alignments, and whose face it is.
+    """Write `count` swaps of LFW's training people: pictures, alignments, and face owners.
 
-    Bodies are drawn by `LfwPhotographs.source_for`: mostly the one of a few whose head is held
-    alike.
+    Bodies are drawn by `LfwPhotographs.source_for`: usually the candidate with the most similar
+    head pose.
     """
     faces, rng = LfwPhotographs.load(data, split="train"), np.random.default_rng(seed)
     pixels, alignments, owners = [], [], []
@@ -53,14 +53,14 @@ def _swap(
             source_landmarks=faces.landmarks[owner],
         )
     except ToolError:
-        return None  # this pair of photographs cannot be swapped
+        return None  # a swap of this pair failed
     quality = int(rng.integers(60, 99))
     aligned = recognition_matrix(keypoints_from_landmarks(faces.landmarks[body]), size=SIZE)
     return through_jpeg(forgery.pixels, quality), aligned
 
 
 def with_swaps(faces: EmbeddingTrainingFaces, file: Path) -> EmbeddingTrainingFaces:
-    """The photographs and, after them, the swaps with their face owner's vector and identity."""
+    """The photographs followed by the swaps, with the face owner's vector and identity."""
     with np.load(file) as swaps:
         owner = swaps["owner"]
         return replace(

@@ -1,4 +1,4 @@
-"""A strong public embedder that a small one learns from; its file is material, never shipped."""
+"""The teacher of the distilled embedder: a strong public face embedder, never shipped."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from tools.errors import SetupError
 
 BATCH = 64
 WHERE = Path("teachers") / "edgeface_xs.onnx"
-"""Below the data folder."""
+"""Path below the data folder."""
 
 
 class Teacher:
     """An ONNX file that takes (n, 3, 112, 112) RGB in [−1, 1], aligned as for ArcFace.
 
-    Raises SetupError where there is none.
+    Raises SetupError if the file does not exist.
     """
 
     def __init__(self, file: Path, *, threads: int = 1) -> None:
@@ -32,9 +32,9 @@ class Teacher:
         self.dimension = int(self._session.get_outputs()[0].shape[1])
 
     def embed(self, crops: np.ndarray) -> np.ndarray:
-        """Who the faces of (n, 112, 112, 3) uint8 RGB are: (n, d) float32 of length one.
+        """Embeddings (n, d) float32, unit length, of crops (n, 112, 112, 3) uint8 RGB.
 
-        The mean direction of a crop and its mirror image, so that both have one label.
+        The mean direction of a crop and its mirror image, so that both get the same label.
         """
         starts = range(0, len(crops), BATCH)
         both = [

@@ -1,4 +1,5 @@
-"""`unmask fit`: a detector learns from a person's own pictures, is calibrated and tested on others.
+"""`unmask fit`: train a detector on a user's own pictures, calibrate it and test it on other
+persons.
 
-`run` holds the steps; `trainers` is the table of what can be fitted.
+`run` holds the steps; `trainers` is the table of detectors that can be fitted.
 """

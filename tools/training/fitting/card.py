@@ -1,4 +1,4 @@
-"""What a person should know of a fitted detector: the card, the figures file, and warnings."""
+"""Model card, figures file and warnings of a fitted detector."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,18 +15,18 @@ from tools.training.fitting.training_context import TrainingSummary
 
 CARD = "CARD.md"
 FEW_PERSONS = 10
-"""In the test part; with fewer, an interval over persons covers too little."""
+"""Minimum number of test persons: with fewer, the interval over persons is too narrow."""
 MAX_FACE_SIZE_RATIO = 1.5
-"""Faces of one kind as wide as the other's, so many times."""
+"""Ratio of face widths between authentic and forged pictures that triggers a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingDataSummary:
-    """What a job learns from: names of the folders, counts, and the sha256 of the division.
+    """The training data of a job: folder names, counts, and the sha256 of the split.
 
-    `apart` pictures show persons of two parts and are left out; of `unattributed` forgeries nothing
-    tells whom they show; `formats` and `face_px`, the
-    median width of faces, are those of authentic and of forged files.
+    `apart` counts pictures that show persons of two parts, which are left out; `unattributed`
+    counts forgeries whose person is unknown; `formats` and `face_px`, the median face width, are
+    those of authentic and of forged files.
     """
 
     real: str
@@ -45,7 +45,7 @@ class TrainingDataSummary:
 
     @property
     def text(self) -> str:
-        """In a line, as lists of detectors show it."""
+        """One line for lists of detectors."""
         people = (
             f"{self.authentic:,} photos of {sum(self.persons.values()):,} persons in {self.real!r}"
         )
@@ -57,65 +57,65 @@ class TrainingDataSummary:
 def caveats(
     told: TrainingDataSummary, calibration: Calibration | None, figures: EvaluationMetrics
 ) -> tuple[str, ...]:
-    """What makes the figures worth less than they look."""
+    """Reasons why the figures may be too good."""
     found = [*_chance(figures)]
     if calibration is None:
         found.append(
-            "not calibrated: among the persons kept for that, forgeries score no higher than "
-            "authentic pictures, and a probability would fall where the score rises; add persons"
+            "not calibrated: on the calibration persons, forgeries score no higher than "
+            "authentic pictures, so the probability would fall as the score rises; add persons"
         )
     found += _differences(told) if told.fake is not None else []
     if told.unattributed:
         found.append(
             f"{told.unattributed:,} forgeries could not be attributed to a person of the authentic "
-            "photos, so that nobody tested on was learnt from holds for the others only; name "
-            "them, or their sub-folders, like the photos that they show"
+            "photos, so some of them may show training persons in the test part; name "
+            "them, or their sub-folders, like the photos of the same person"
         )
     if figures.persons < FEW_PERSONS:
         found.append(
-            f"tested on {figures.persons} persons only: the figures may be far off; add persons"
+            f"tested on only {figures.persons} persons: the figures may be far off; add persons"
         )
     for kind, count, allowed, called in _promises(calibration):
         needed = round(1 / allowed) - 1
         if count < needed:
             found.append(
                 f"calibrated on {kind} pictures of {count} persons: with fewer than {needed} "
-                f"nothing promises that at most {allowed:.0%} of {kind} ones are called {called}, "
-                "so none is"
+                f"nothing guarantees that at most {allowed:.0%} of {kind} ones are called "
+                f"{called}, so none is"
             )
     if told.apart:
-        found.append(f"{told.apart:,} pictures show persons of two parts, and were left out")
+        found.append(f"{told.apart:,} pictures show persons of two parts and were left out")
     if figures.not_measured:
         found.append(f"{figures.not_measured:,} pictures of the test part could not be measured")
     return tuple(found)
 
 
 def _chance(figures: EvaluationMetrics) -> Iterator[str]:
-    """What tells that it may know nothing: on unseen persons, guessing has an AUC of 0.5."""
+    """Warning if the detector may be no better than chance (AUC 0.5) on unseen persons."""
     if figures.auc is None:
         return
     if figures.auc <= 0.5:
         yield (
-            f"no better than chance (AUC {figures.auc:.2f} where guessing has 0.5): do not use it; "
+            f"no better than chance (AUC {figures.auc:.2f}, guessing: 0.5): do not use it; "
             "add persons, or fit another kind"
         )
     elif figures.auc_interval is not None and figures.auc_interval[0] <= 0.5:
         low, high = figures.auc_interval
         yield (
-            f"perhaps no better than chance: the AUC's interval, {low:.2f} to {high:.2f}, reaches "
-            "the 0.5 of guessing; add persons, or fit another kind"
+            f"perhaps no better than chance: the AUC's interval, {low:.2f} to {high:.2f}, includes "
+            "0.5 (guessing); add persons, or fit another kind"
         )
 
 
 _Promise = tuple[str, int, float, str]
-"""Of which kind, fitted on how many, which share at most, is called what."""
+"""Each error limit: kind, number fitted on, maximum share, and what that kind may be called."""
 
 
 def _promises(calibration: Calibration | None) -> Iterator[_Promise]:
     if calibration is not None:
         band, counts = calibration.band, calibration.fitted_on
         authentic, forged = band.persons_false, band.persons_true
-        # Calibrations of before persons were counted know pictures only.
+        # Older calibrations counted pictures but not persons.
         yield (
             "authentic", counts["authentic"] if authentic is None else authentic,
             band.alpha_high, "forged",
@@ -126,25 +126,25 @@ def _promises(calibration: Calibration | None) -> Iterator[_Promise]:
 
 
 def _differences(told: TrainingDataSummary) -> Iterator[str]:
-    """What else tells the folders apart: a detector learns whatever does."""
+    """Other differences between the folders that the detector may have learnt."""
     authentic, forged = (set(it) for it in told.formats)
     if not authentic & forged:
         yield (
-            f"authentic files are {'/'.join(sorted(authentic))}, forged ones "
+            f"authentic files are {'/'.join(sorted(authentic))}, forged files are "
             f"{'/'.join(sorted(forged))}: the detector may have learnt the format; store both alike"
         )
     one, other = told.face_px
     if one and other and max(one, other) > MAX_FACE_SIZE_RATIO * min(one, other):
         yield (
-            f"faces are {one:.0f} px wide where authentic, {other:.0f} px where forged: the "
-            "detector may have learnt the size; bring both to one"
+            f"authentic faces are {one:.0f} px wide, forged ones {other:.0f} px: the "
+            "detector may have learnt the size; use one size for both"
         )
 
 
 def write_metrics(
     folder: Path, shelved: StoredDetector, told: TrainingDataSummary, figures: EvaluationMetrics
 ) -> None:
-    """Write the AUCs with intervals as `unmask detectors` reads them."""
+    """Write the AUCs with intervals in the format of `unmask detectors`."""
     rows: list[dict[str, Any]] = []
     if figures.auc is not None and figures.auc_interval is not None:
         figure = MetricRecord(
@@ -166,18 +166,18 @@ def write_card(
     text = [
         f"# {about.name}: {about.kind}, {about.inputs}",
         f"**Licence of the weights.** {about.licence[0].upper()}{about.licence[1:]}.",
-        f"**Data.** {about.trained_on}. Persons: {persons}; nobody is in two parts. Forgeries: "
-        f"{', '.join(told.families)}; whom they show is not known of {told.unattributed}. "
+        f"**Data.** {about.trained_on}. Persons: {persons}; no person is in two parts. Forgeries: "
+        f"{', '.join(told.families)}; the person is unknown in {told.unattributed} of them. "
         f"Files left out: {told.skipped}; pictures of persons in two parts, left out: "
         f"{told.apart}. Division: sha256 `{told.pictures_sha256}`.",
         f"**Recipe.** `{told.command}`\n\n{_list(learnt.recipe)}",
         f"**Figures**, on the {figures.persons} persons of the test part, measured once"
         f"{_apart(figures)}:\n\n{_table(figures)}",
         f"**Calibration.** {_calibrated(calibration)}",
-        "**Limits.** It knows the kinds of forgery it was shown, made as those were; on others the "
+        "**Limits.** It was trained on these kinds of forgery, made in this way; on others the "
         "ranking may hold where a threshold fails. Pictures of another source (camera, size, "
-        "compression) read differently: measure before relying on it (`python -m evals run "
-        "detectors --data DIR`). It says neither where a picture was changed nor by whom.",
+        "compression) give other scores: measure before relying on it (`python -m evals run "
+        "detectors --data DIR`). It shows neither where a picture was changed nor by whom.",
         *(f"**Beware.** {it[0].upper()}{it[1:]}." for it in said),
     ]
     (folder / CARD).write_text("\n\n".join(text) + "\n", "utf-8")
@@ -185,10 +185,10 @@ def write_card(
 
 def _calibrated(calibration: Calibration | None) -> str:
     if calibration is None:
-        return "None: its scores are no probabilities."
+        return "None: its scores are not probabilities."
     band, counts = calibration.band, calibration.fitted_on
     reached = [
-        f"no picture is called {called}, as {count} {kind} ones are too few to promise anything"
+        f"no picture is called {called}: {count} {kind} ones are too few for a guarantee"
         if count < round(1 / allowed) - 1
         else f"at most {allowed:.0%} of {kind} pictures are called {called}, if yours are like "
         "those"

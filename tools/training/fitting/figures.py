@@ -1,4 +1,4 @@
-"""How well a fitted detector does on persons it never saw: with how sure one can be of it."""
+"""Test figures of a fitted detector on unseen persons, with confidence intervals."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,14 +13,15 @@ from tools.verdict.calibration import InconclusiveBand
 
 @dataclass(frozen=True, slots=True)
 class EvaluationMetrics:
-    """Of one test part; None is *not measured*, as all that needs a calibration without one.
+    """Figures of one test part; None is *not measured* (without a calibration, all that need one).
 
     `auc_interval` is the 95 % bootstrap interval over persons; accuracies are at a calibrated
-    probability of 0.5, authentic and forged apart; `called_forged` is the share of authentic
-    pictures above the inconclusive band, `missed` that of forgeries below it, `inconclusive` of
-    all within; `ece` the expected calibration error in 15 bins. `families` holds the AUC of each
-    family against all authentic pictures; those in `unlearnt` are none that the detector knows,
-    and those in `apart`, on which it was not calibrated either, count in no other figure.
+    probability of 0.5, separately for authentic and forged; `called_forged` is the share of
+    authentic pictures above the inconclusive band, `missed` that of forgeries below it,
+    `inconclusive` that of all pictures inside; `ece` the expected calibration error in 15 bins.
+    `families` holds the AUC of each family against all authentic pictures. Families in `unlearnt`
+    are unknown to the detector; those in `apart`, which were not in its calibration either, count
+    in no other figure.
     """
 
     authentic: int
@@ -40,7 +41,7 @@ class EvaluationMetrics:
     apart: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """For JSON: no NaN, names as they are here."""
+        """JSON fields with the same names; NaN becomes null."""
         return asdict(self)
 
 
@@ -56,12 +57,12 @@ def compute_metrics(
 ) -> EvaluationMetrics:
     """Figures of logits (n,) with families (None is authentic) and persons (n,) of the pictures.
 
-    Raises ValueError where not one picture was measured.
+    Raises ValueError if no picture was measured.
     """
     forged = np.array([family is not None for family in families])
     kinds, measured = np.array([family or "" for family in families]), np.isfinite(scored.logits)
     if not measured.any():
-        raise ValueError("the detector could not look at one picture of the test part")
+        raise ValueError("the detector could measure no picture of the test part")
     by_family = {
         name: _known(auc(scored.logits[rows], forged[rows]))
         for name in sorted({family for family in families if family is not None})
@@ -70,7 +71,7 @@ def compute_metrics(
     known = measured & ~(forged & np.isin(kinds, apart))
     logits, truth = scored.logits[known], forged[known]
     chances, groups = scored.probabilities[known], np.array(persons)[known]
-    # Without a calibration there is no probability: shares of none are not measured.
+    # Without a calibration there is no probability, so its shares are not measured.
     real, fake = (chances[rows & (band is not None)] for rows in (~truth, truth))
     placed: dict[str, float | None] = {} if band is None else {
         "called_forged": _share(np.array([band.place(it) == "high" for it in real])),

@@ -1,9 +1,9 @@
-"""A job's folder: begun once, gone on with after a kill, and a detector's folder when it is done.
+"""The folder of an `unmask fit` job: resumable, and the detector's folder when complete.
 
-    <detectors>/<name>/.fit/     while it lasts: faces found, features, checkpoints, the new files
+    <detectors>/<name>/.fit/     during the job: faces found, features, checkpoints, new files
     <detectors>/<name>/          afterwards: detector.json, weights, calibration, card, figures
 
-`detector.json` is written last: a folder that has one is a whole detector.
+`detector.json` is written last: a folder that has one is a complete detector.
 """
 
 import hashlib
@@ -25,17 +25,17 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class FitJob:
-    """The folder of a detector that is being fitted; `resumed` says that an earlier start began."""
+    """The folder of a detector in training; `resumed` is true if an earlier run started the job."""
 
     folder: Path
     resumed: bool
 
     @classmethod
     def create_or_resume(cls, folder: Path, asked: Mapping[str, Any], *, force: bool) -> "FitJob":
-        """Make the folder, or go on in it when the same was asked before.
+        """Create the folder, or resume the job in it if the request is the same.
 
-        Raises SetupError where a detector lies already, or a job that was asked otherwise, unless
-        `force` says that they may go; and for a name that is none.
+        Raises SetupError if it holds a detector or a job with another request, unless `force`
+        allows replacing them; and for an invalid name.
         """
         check_name(folder.name)
         work = folder / WORK
@@ -47,24 +47,24 @@ class FitJob:
             private_folder(folder)
             private_folder(work)
             _write(begun, dict(asked))
-        restrict_permissions(folder)  # what lies there from before
+        restrict_permissions(folder)  # files from an earlier run
         return cls(folder, same)
 
     @property
     def work(self) -> Path:
-        """Where everything lies that the job needs until it is done."""
+        """Folder of the job's intermediate files."""
         return self.folder / WORK
 
     @property
     def made(self) -> Path:
-        """Where the new files lie until all of them are there."""
+        """Folder of the new files until all are complete."""
         return self.work / "made"
 
     def training_folder(self, pictures: str) -> Path:
-        """The folder of what was learnt from pictures with this digest; of others' it is cleared.
+        """Training folder for pictures with this digest; cleared if it belongs to other pictures.
 
-        So a folder that changed since a job was interrupted is learnt from anew, and nothing of
-        the old pictures gets into the weights.
+        If a folder changed since a job was interrupted, training starts anew, so that no old
+        picture influences the weights.
         """
         folder = self.work / "learning"
         for other in folder.glob("*"):
@@ -75,7 +75,7 @@ class FitJob:
         return chosen
 
     def complete(self) -> None:
-        """Put the new files where a detector's lie, and delete everything else of the job."""
+        """Move the new files into the detector's folder and delete all other files of the job."""
         (self.folder / DESCRIPTION_FILE).unlink(missing_ok=True)
         for file in sorted(self.made.iterdir(), key=lambda it: it.name == DESCRIPTION_FILE):
             file.replace(self.folder / file.name)
@@ -84,16 +84,16 @@ class FitJob:
 
 
 def check_name(name: str) -> None:
-    """Raises SetupError for what is no name of a detector, a path to elsewhere say."""
+    """Raises SetupError for an invalid detector name, such as a path."""
     if not _NAME.fullmatch(name):
         raise SetupError(
-            f"{name!r} is no name for a detector: letters, digits, dots, dashes and underscores, "
-            "64 at most (--name)"
+            f"{name!r} is not a detector name: letters, digits, dots, dashes and underscores, "
+            "at most 64 (--name)"
         )
 
 
 def lines_sha256(lines: list[str]) -> str:
-    """One sha256 (hex) for a list, in whatever order."""
+    """One sha256 (hex) of a list, independent of its order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 

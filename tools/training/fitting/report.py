@@ -1,4 +1,4 @@
-"""A fitted detector as JSON, and as MLflow keeps it."""
+"""A fitted detector as JSON and as an MLflow run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from tools.training.tracking import TrackedRun
 
 
 def to_json(fitted: FittedDetector) -> dict[str, Any]:
-    """Everything but the weights; what was not measured is null."""
+    """All fields except the weights; figures that were not measured are null."""
     skipped = [{"path": printable(it.path), "reason": it.reason} for it in fitted.skipped]
     found = {
         "detector": fitted.title,
@@ -39,7 +39,8 @@ def to_json(fitted: FittedDetector) -> dict[str, Any]:
 
 
 def to_tracked_run(fitted: FittedDetector) -> TrackedRun:
-    """A run of the experiment `unmask/fit`; weights stay where they are, the tag says where."""
+    """A run of the MLflow experiment `unmask/fit`; the weights are not uploaded, a tag holds their
+    path."""
     figures = asdict(fitted.figures)
     interval = figures.pop("auc_interval") or (None, None)
     families = {f"auc {name}": value for name, value in figures.pop("families").items()}
@@ -68,7 +69,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
 
 
 def _plain(value: Any) -> Any:
-    """For JSON, which has neither NaN nor infinity, paths nor tuples."""
+    """JSON-compatible values, without NaN, infinity, paths or tuples."""
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, str) or value is None:

@@ -1,4 +1,4 @@
-"""What a job is asked: refused before any work where it cannot be done, and told afterwards."""
+"""Validate the request of a fitting job before any work starts."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ from tools.training.fitting.training_context import FitOptions, InputKind
 def check_request(
     kind: str, real: Path, fake: Path | None, *, inputs: InputKind | None, options: FitOptions
 ) -> TrainerEntry:
-    """The row of a kind. Raises SetupError where it cannot be fitted as asked, before any work."""
+    """The table row of a kind. Raises SetupError if it cannot be fitted as requested."""
     if kind not in TRAINERS:
         raise SetupError(f"no detector {kind!r} can be fitted; there are {', '.join(TRAINERS)}")
     trainer = TRAINERS[kind]
     if inputs is not None and inputs not in trainer.inputs:
-        raise SetupError(f"{kind} looks at the {trainer.inputs[0]} only: leave --inputs out")
+        raise SetupError(f"{kind} takes {trainer.inputs[0]} inputs only: leave --inputs out")
     for name in ("epochs", "minutes"):
         if getattr(options, name) is not None and name not in trainer.options:
-            raise SetupError(f"{kind} is not learnt in {name}: leave --{name} out")
+            raise SetupError(f"{kind} is not trained in {name}: leave --{name} out")
     for folder in (real, fake):
         if folder is not None and not exists(folder):
             raise SetupError(f"{str(folder)!r} does not exist: name a folder of pictures")
@@ -30,28 +30,29 @@ def check_request(
 
 
 def authentic_folder_name(real: Path, fake: Path | None) -> str:
-    """The name of the authentic folder, below that of the classes where it is one of those."""
+    """The name of the authentic folder, relative to the class folders if it is one of them."""
     if fake is None or not _inside(real, fake):
         return real.absolute().name
     return (fake.absolute().name / real.resolve().relative_to(fake.resolve())).as_posix()
 
 
 def _check_forgeries(fake: Path, real: Path) -> None:
-    """Raises SetupError where what is given as forged would be authentic too, or says it is."""
+    """Raises SetupError if the forged folder is inside the authentic one or has an authentic
+    name."""
     if _inside(fake, real):
         raise SetupError(
-            f"--fake {fake} lies in --real {real}: name a folder beside it, or, with a folder a "
+            f"--fake {fake} lies in --real {real}: name a folder beside it, or, with a folder per "
             "class, the one above all of them"
         )
     for folder in sorted(fake.iterdir()) if fake.is_dir() else ():
         other = folder.is_dir() and folder.resolve() != real.resolve()
         if other and label_meaning(folder.name) == "real":
             raise SetupError(
-                f"{folder} is among the forgeries, and called like authentic pictures: give it "
+                f"{folder} is among the forgeries, but its name means authentic pictures: pass it "
                 "with --real, or rename it"
             )
 
 
 def _inside(folder: Path, other: Path) -> bool:
-    """Whether a folder is the other, or below it."""
+    """Whether a folder is the other one or inside it."""
     return folder.resolve().is_relative_to(other.resolve())

@@ -1,12 +1,12 @@
-"""Fits a detector to a person's own pictures: learnt, calibrated and tested on different persons.
+"""Fit a detector to a user's own pictures: train, calibrate and test on different persons.
 
     from tools.training.fitting.run import FitModels, fit_detector
 
     fit_detector("unifd_linear", Path("photos"), out=Path("mine"), engines=FitModels(...))
 
-Authentic photographs alone are enough: forgeries are made of them (`tools.forge.forgery`). Persons
-are divided first. One part is learnt from, one says when to stop, one calibrates, one is tested on
-once. A job that was killed goes on where it was when the same is asked again.
+Authentic photographs are enough: forgeries are made from them (`tools.forge.forgery`). Persons are
+split first into training, early stopping, calibration and a test part that is used once. An
+interrupted job resumes when the same request is repeated.
 """
 
 import shlex
@@ -49,20 +49,20 @@ from tools.training.fitting.request import authentic_folder_name, check_request
 from tools.training.fitting.trainers import TrainerEntry
 from tools.training.fitting.training_context import FitOptions, TrainingContext, TrainingSummary
 
-LICENCE = "as the pictures that it learnt from and its encoder allow; see the card"
+LICENCE = "depends on the training pictures and the encoder; see the card"
 MAX_ROUNDS = 8
-"""How often one photograph is forged in an epoch at most."""
+"""Maximum number of forgeries per photograph and epoch."""
 MIN_FORGERIES = 20
-"""Made to calibrate on and to test on at least; an eighth of the pairs of an epoch where that is
-more."""
+"""Minimum number of forgeries made for calibration and test; an eighth of the pairs of an epoch if
+that is more."""
 
 Progress = Callable[[str, float, str], None]
-"""Called with what is being done, the share of it that is done, and a few words more."""
+"""Called with the current step, its completed share, and a short note."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitModels:
-    """What finds faces and what makes features; `faces_sha256` names the first's checkpoint."""
+    """Face finder and feature encoders; `faces_sha256` identifies the face checkpoint."""
 
     encoder: Encoder
     faces: FaceAnalyser
@@ -71,9 +71,9 @@ class FitModels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedDetector:
-    """A detector that lies in `folder`, how it reads, and how well it did on unseen persons.
+    """The detector in `folder`, its calibration, and its figures on unseen persons.
 
-    `calibration` is None where forgeries scored no higher than authentic pictures.
+    `calibration` is None if forgeries scored no higher than authentic pictures.
     """
 
     folder: Path
@@ -106,10 +106,10 @@ def fit_detector(
     force: bool = False,
     progress: Progress = lambda what, share, said: None,
 ) -> FittedDetector:
-    """Fit one of `TRAINERS` into the folder `out`, whose name is the detector's.
+    """Fit one of `TRAINERS` into the folder `out`, whose name becomes the detector's.
 
-    `fake` None has forgeries made of the authentic photographs. Raises SetupError for what cannot
-    be done as asked: too few persons, folders that are not there, options the kind does not know.
+    With `fake` None, forgeries are made from the authentic photographs. Raises SetupError if the
+    request cannot be met: too few persons, missing folders, options the kind does not support.
     """
     began, options = time.monotonic(), options or FitOptions()
     trainer = check_request(kind, real, fake, inputs=inputs, options=options)
@@ -156,7 +156,7 @@ def fit_detector(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Bench:
-    """One job's people, and what is done with each part of them."""
+    """State and steps of one job."""
 
     kind: str
     name: str
@@ -170,7 +170,7 @@ class _Bench:
     progress: Progress
 
     def source(self, part: Split) -> FolderPairs:
-        """The pairs of a part; those to be tested on are forged in families `apart` too."""
+        """The pairs of a part; the test part also gets forgeries of the families in `apart`."""
         members, wanted = self.people.of(part), self._wanted(part)
         if self.forges:
             families = IMAGE_FAMILIES if self.looks.whole else FACE_FAMILIES
@@ -181,15 +181,15 @@ class _Bench:
 
     @property
     def apart(self) -> tuple[str, ...]:
-        """Families that no forgery is made in but those tested on."""
+        """Forgery families used in the test part only."""
         return (HELD_OUT_FAMILY,) if self.forges else ()
 
     def _wanted(self, part: Split) -> int:
-        """Pairs of an epoch: those that say when to stop are a sixth of those learnt from."""
+        """Pairs per epoch: the early-stopping part has a sixth of the training part's."""
         return self.options.pairs if part == "learn" else self.options.pairs // 6
 
     def told(self, real: str, fake: str | None) -> TrainingDataSummary:
-        """What the job learns from, in numbers, for cards and people."""
+        """Summary of the training data, for cards and messages."""
         members = self.people.members
         return TrainingDataSummary(
             real, fake,
@@ -210,7 +210,7 @@ class _Bench:
         )  # fmt: skip
 
     def _face_px(self, *, forged: bool) -> float | None:
-        """The median width of the faces."""
+        """The median face width in px."""
         boxes = [it.picture.box for it in self.people.members if it.picture.forged is forged]
         widths = [float(box[2] - box[0]) for box in boxes if box is not None]
         return round(float(np.median(widths)), 1) if widths else None
@@ -227,7 +227,7 @@ class _Bench:
 
     @property
     def digest(self) -> str:
-        """One sha256 for the pictures, whether they are forged, and the part each is in."""
+        """One sha256 of the pictures, their labels and their parts."""
         return lines_sha256([
             f"{part} {it.picture.forged} {it.picture.id}"
             for part in SPLITS
@@ -235,7 +235,7 @@ class _Bench:
         ])  # fmt: skip
 
     def learn(self, trainer: TrainerEntry, told: TrainingDataSummary) -> TrainingSummary:
-        """Have the kind's trainer write weights and description."""
+        """Run the kind's trainer, which writes weights and description."""
         self.job.made.mkdir(exist_ok=True)
         about = partial(
             DetectorDescription,
@@ -261,9 +261,9 @@ class _Bench:
         return replace(learnt, families=lesson.families) if learnt.families is None else learnt
 
     def calibrate(self, detector: AnyDetector, told: TrainingDataSummary) -> Calibration | None:
-        """How logits read, by persons who were not learnt from; written beside the weights.
+        """Calibrate on persons excluded from training; writes the calibration beside the weights.
 
-        None, and nothing is written, where the probability would fall as the score rises.
+        Returns None and writes nothing if the probability would fall as the score rises.
         """
         scored, cases = self._scored(detector, "calibrate", "calibrating")
         try:
@@ -276,7 +276,7 @@ class _Bench:
                 },
             )  # fmt: skip
         except ValueError as error:
-            raise SetupError(f"the persons kept for calibrating do not do: {error}") from error
+            raise SetupError(f"cannot calibrate on the calibration persons: {error}") from error
         (self.job.made / CALIBRATION_FILE).unlink(missing_ok=True)
         if not found.is_increasing:
             return None
@@ -286,7 +286,7 @@ class _Bench:
     def test(
         self, detector: AnyDetector, calibration: Calibration | None, learnt: TrainingSummary
     ) -> EvaluationMetrics:
-        """Figures on persons whom nothing has seen so far."""
+        """Figures on persons not used in any earlier step."""
         scored, cases = self._scored(detector, "test", "testing", calibration=calibration)
         return compute_metrics(
             scored, None if calibration is None else calibration.band,

@@ -1,7 +1,7 @@
-"""Fits networks that name the class of whole pictures: authentic, or who or what forged them.
+"""Fit whole-picture classifiers: authentic vs. forged, or which forgery method.
 
-A folder per class below the forgeries gives a class each; forgeries made here are one class. Those
-are written beside their photographs, marked as forgeries, for as long as the job lasts.
+Each folder below the forgeries is a class; forgeries made by us are one class. These are written to
+disk with their photographs, marked as forgeries, for the duration of the job.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,8 @@ REAL = "real"
 
 
 def fit_classifier(lesson: TrainingContext) -> TrainingSummary:
-    """One of `NETWORKS`: several classes where forgeries lie in several sub-folders, else two."""
+    """Fit one of `NETWORKS`: several classes if the forgeries are in several sub-folders, otherwise
+    two."""
     from tools.detectors.networks.classifier import save_classifier
 
     parts: dict[Split, list[LabelledImage]] = {
@@ -55,7 +56,7 @@ def fit_classifier(lesson: TrainingContext) -> TrainingSummary:
         lesson.out, run.network.state_dict(), settings, licence=about.licence,
         trained_on=about.trained_on,
     )  # fmt: skip
-    # What is written there names the folder; a detector is called what the person called it.
+    # The training would name the detector after its folder; use the user's name instead.
     replace(DetectorDescription.load(lesson.out), name=about.name).save(lesson.out)
     own: dict[Split, list[LabelledImage]] = {
         "learn": list(_own(lesson.learn)), "judge": list(_own(lesson.stop)), "test": [],
@@ -75,7 +76,7 @@ def _options(lesson: TrainingContext, *, binary: bool) -> ClassifierOptions:
 
 
 def _own(source: FolderPairs) -> Iterator[LabelledImage]:
-    """The person's own files of a side, so that evaluations can leave them out."""
+    """The user's own files of a side, so that evaluations can exclude them."""
     for member in {
         case.member.picture.id: case.member for case in source.evaluation_samples(forgeries=0)
     }.values():
@@ -95,7 +96,7 @@ def _pictures(lesson: TrainingContext, source: FolderPairs, side: str) -> Iterat
 
 
 def _made(lesson: TrainingContext, source: ForgedPairs, folder: Path) -> Iterator[LabelledImage]:
-    """Photographs and forgeries of them, both written anew: how they are stored tells nothing."""
+    """Photographs and their forgeries, both re-encoded so that the encoding reveals nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(len(source)):
         real, fake = (folder / f"{index:06d}_{kind}.png" for kind in (REAL, FORGERY))
@@ -109,7 +110,7 @@ def _made(lesson: TrainingContext, source: ForgedPairs, folder: Path) -> Iterato
             recipe = ForgeryRecipe(drawn.family, "", lesson.options.seed, {})
             made = folder / f"{index:06d}_new.png"
             save_forgery(Forgery(drawn.fake.pixels, mask, (), recipe), made)
-            # Its name last: what a killed job had not finished is made again.
+            # Renamed last: an incomplete file of an interrupted job is made again.
             made.replace(fake)
         for path, label in ((real, REAL), (fake, FORGERY)):
             yield LabelledImage(path, label, source.group(index), file_sha256(path))

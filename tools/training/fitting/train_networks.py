@@ -1,4 +1,4 @@
-"""Fits detectors that look at face crops with a network, all through one loop (`picture_run`)."""
+"""Fit network detectors on face crops, all with one training loop (`detector_training`)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tools.errors import SetupError
 from tools.training.data.pairs import ConcatPairs, PairSource
 from tools.training.fitting.data.pairs import SplitSource
 from tools.training.fitting.training_context import TrainingContext, TrainingSummary
-from tools.training.loops.picture_run import (
+from tools.training.loops.detector_training import (
     NetworkTraining,
     TrainingOptions,
     TrainingOutcome,
@@ -21,16 +21,16 @@ from tools.training.loops.picture_run import (
 
 LEARNING_RATES = {"sbi": 1e-3, "caddm": 1e-3, "sbi_caddm": 1e-3}
 PAIRS_PER_BATCH = {"repdfd": 8}
-"""In a batch, where that is not the loop's own. A border is a single picture: many steps teach it
-more than large ones."""
+"""Batch sizes that differ from the loop's default. A border is a single picture: many steps are
+better than large ones."""
 
 TRAINING_DATA_NOTES = {
-    "sbi": "self-blends of authentic pictures alone, no other forgery",
-    "caddm": "forgeries and their originals blended again, at several sizes",
-    "sbi_caddm": "both: self-blends, and forgeries blended again with their originals",
+    "sbi": "self-blends of authentic pictures only",
+    "caddm": "forgeries blended with their originals, at several sizes",
+    "sbi_caddm": "both: self-blends, and forgeries blended with their originals",
 }
 _TRIES = 50
-"""Pairs that are tried before a side is given up."""
+"""Pairs tried before a side is rejected."""
 
 
 def fit_gend(lesson: TrainingContext) -> TrainingSummary:
@@ -68,7 +68,7 @@ def fit_repdfd(lesson: TrainingContext) -> TrainingSummary:
 
 
 def fit_artefact_network(lesson: TrainingContext) -> TrainingSummary:
-    """SBI, CADDM or both; a pocket tower begins with the encoder's, where that is one."""
+    """SBI, CADDM or both; a pocket tower starts from the encoder's tower if that is one."""
     from tools.training.detectors.sbi_caddm import (
         BEGUN,
         ArtefactLearner,
@@ -125,7 +125,7 @@ def _run(
 
 
 def _sides(lesson: TrainingContext, options: TrainingOptions) -> PairSource:
-    """Both sides, named so that the loop holds out those who are to stop the learning."""
+    """Both sides, named so that the loop holds out the early-stopping persons."""
     for learnt, stopped in (("a", "b"), ("b", "a")):
         source = ConcatPairs([SplitSource(lesson.learn, learnt), SplitSource(lesson.stop, stopped)])
         _, held = split_by_group(source, share=options.held_out, seed=options.seed)
@@ -135,7 +135,7 @@ def _sides(lesson: TrainingContext, options: TrainingOptions) -> PairSource:
 
 
 def _check(source: PairSource, options: TrainingOptions) -> None:
-    """Raises SetupError where no pair can be drawn on a side: the loop would wait for ever."""
+    """Raises SetupError if a side yields no pair: the loop would wait forever."""
     for side in split_by_group(source, share=options.held_out, seed=options.seed):
         rng = np.random.default_rng(options.seed)
         if all(source.draw(index, rng) is None for index in side[:_TRIES]):

@@ -1,7 +1,7 @@
-"""Fits detectors that need nothing but the encoder's features, which are computed once and kept.
+"""Fit detectors that need only the encoder's features, which are computed once and cached.
 
-Half of the crops are degraded as in the encoder's training, so that a head knows clean and bad
-pictures alike.
+Half of the crops are degraded as in the encoder's training, so that a head learns from both clean
+and degraded pictures.
 """
 
 from collections.abc import Sequence
@@ -23,21 +23,21 @@ from tools.training.fitting.data.pairs import FolderPairs
 from tools.training.fitting.training_context import TrainingContext, TrainingSummary
 
 CHUNK = 64
-"""Pairs whose features are kept together; what a killed job has to do again at most."""
+"""Pairs per cached chunk: the most work that an interrupted job repeats."""
 MAX_BANK_SIZE = 2000
-"""Pairs in a bank of neighbours."""
+"""Pairs in a neighbour bank."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairFeatures:
-    """Of pairs: authentic and forged (n, d) float32."""
+    """Features of pairs: authentic and forged (n, d) float32."""
 
     real: np.ndarray
     fake: np.ndarray
 
 
 def fit_unifd_linear(lesson: TrainingContext) -> TrainingSummary:
-    """UniFD's linear layer: logistic regression, all pairs weighing the same."""
+    """UniFD's linear layer: logistic regression with equal weights for all pairs."""
     found = _joined(_features(lesson, "learn"), _features(lesson, "stop"))
     weight, bias = fit_linear(found.real, found.fake, np.ones(len(found.real)))
     detector = UnifdLinear(weight, bias, lesson.about().inputs)
@@ -45,7 +45,7 @@ def fit_unifd_linear(lesson: TrainingContext) -> TrainingSummary:
 
 
 def fit_unifd_neighbours(lesson: TrainingContext) -> TrainingSummary:
-    """UniFD's banks: features of length one of authentic and of forged pictures."""
+    """UniFD's banks: unit-length features of authentic and of forged pictures."""
     found = _joined(_features(lesson, "learn"), _features(lesson, "stop"))
     kept = np.random.default_rng(lesson.options.seed).permutation(len(found.real))[:MAX_BANK_SIZE]
     detector = UnifdNeighbours(
@@ -77,7 +77,7 @@ def fit_prompt_tuning(lesson: TrainingContext) -> TrainingSummary:
         held = prompt_tuning.held_out(data, share=options.held_out, seed=options.seed)
         return set(data.groups[held]) == {name}
 
-    # Held out by name, one of two: whichever name that is goes to those who stop the learning.
+    # Held out by name, one of two: the held-out name becomes the early-stopping side.
     data = named("a", "b")
     if not holds_out(data, "b"):
         data = named("b", "a")
@@ -106,7 +106,7 @@ def _written(lesson: TrainingContext, detector: Any, recipe: dict[str, Any]) -> 
 
 
 def _features(lesson: TrainingContext, side: str) -> PairFeatures:
-    """Of every pair of a side; chunks that an earlier start has computed are read."""
+    """Features of every pair of a side; reuses chunks of an earlier run."""
     source = lesson.learn if side == "learn" else lesson.stop
     parts = []
     before = len(lesson.learn) if side == "stop" else 0
@@ -122,7 +122,7 @@ def _features(lesson: TrainingContext, side: str) -> PairFeatures:
     found = _joined(*parts)
     if not len(found.real):
         raise SetupError(
-            "no forgery could be made from the authentic photos that are learnt from: their faces "
+            "no forgery could be made from the authentic training photos: their faces "
             "are too small or cut off"
         )
     return found
@@ -131,7 +131,7 @@ def _features(lesson: TrainingContext, side: str) -> PairFeatures:
 def _chunk(lesson: TrainingContext, source: FolderPairs, indices: Sequence[int]) -> PairFeatures:
     pairs = []
     for index in indices:
-        # A generator of its own for each pair: where a job was killed changes nothing.
+        # A separate generator per pair, so that interruptions do not change the result.
         rng = np.random.default_rng([lesson.options.seed, int(source is lesson.stop), index])
         drawn = source.draw(index, rng)
         if drawn is not None:
@@ -160,7 +160,7 @@ def _joined(*parts: PairFeatures) -> PairFeatures:
 
 
 def _keep(found: PairFeatures, file: Path) -> None:
-    """Written whole or not at all."""
+    """Write atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".new")
     with partial.open("wb") as out:

@@ -1,7 +1,7 @@
-"""Which detectors a person can fit, and how each is: one table.
+"""The table of detectors that `unmask fit` can train.
 
-To add one, write a function from a `TrainingContext` to what was learnt, and a row. Everything
-heavy is imported when a row is used, so that the table can be shown at once.
+To add one, write a function from a `TrainingContext` to a `TrainingSummary`, and a row. Heavy
+imports happen when a row is used, so that the table can be shown at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +12,9 @@ from tools.training.fitting.training_context import InputKind, TrainingContext, 
 
 @dataclass(frozen=True, slots=True)
 class TrainerEntry:
-    """A row: what a kind is in a line, what it may look at, the options it knows, its crops in px.
+    """A row: a one-line description, allowed inputs, supported options, and crop size in px.
 
-    `crop_px` 0 means the encoder's input.
+    `crop_px` 0 means the encoder's input size.
     """
 
     title: str
@@ -94,7 +94,7 @@ TRAINERS: Mapping[str, TrainerEntry] = {
     "unifd_neighbours": _features("the nearest pictures (UniFD)", _AT_ONCE, _unifd_neighbours),
     "coop": _features("a learnt prompt (CoOp)", _IN_EPOCHS, _tuned),
     "clip_adapter": _features("an adapter on features (CLIP-Adapter)", _IN_EPOCHS, _tuned),
-    "linear_probe": _features("a linear probe, learnt in steps", _IN_EPOCHS, _tuned),
+    "linear_probe": _features("a linear probe, trained in steps", _IN_EPOCHS, _tuned),
     "gend": _pixels("the encoder's normalisation, tuned (GenD)", _FACE, _gend),
     "repdfd": _pixels("a learnt border, the face in the prompt (RepDFD)", _FACE, _repdfd),
     "sbi": _pixels("a network on self-blended photos (SBI)", _FACE, _artefacts, 128),

@@ -1,4 +1,4 @@
-"""What a trainer is given, and what it gives back."""
+"""Input and output types of a trainer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 InputKind = Literal["face", "image"]
-"""`tools.detectors.protocol.InputKind`, without what that file needs."""
+"""`tools.detectors.protocol.InputKind`, without that module's dependencies."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """How long to learn; None is what the kind itself thinks right.
+    """Training duration; None uses the default of the detector kind.
 
-    Whichever of `epochs` and `minutes` comes first ends it. `pairs` is about how many pairs an
-    epoch draws: fewer photographs are forged the more often.
+    Training ends at `epochs` or `minutes`, whichever comes first. `pairs` is the approximate number
+    of pairs per epoch: with fewer photographs, each is forged more often.
     """
 
     epochs: int | None = None
@@ -33,11 +33,11 @@ class FitOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingContext:
-    """What a trainer is given.
+    """Input of a trainer.
 
-    No person of `learn` is in `stop`, which says when learning no longer helps; `work` is for its
-    own checkpoints, `out` the folder for weights and description. `about` makes the description;
-    `progress` is told the share that is done and what was measured last.
+    No person of `learn` is in `stop`, which is for early stopping; `work` is for the trainer's own
+    checkpoints, `out` the folder for weights and description. `about` builds the description;
+    `progress` gets the completed share and the last measurement.
     """
 
     kind: str
@@ -55,15 +55,16 @@ class TrainingContext:
 
     @property
     def families(self) -> list[str]:
-        """The kinds of forgeries that it shows."""
+        """The forgery families in it."""
         return sorted({*self.learn.families, *self.stop.families})
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSummary:
-    """How it went: what was measured over time, and the recipe, for the card.
+    """Result of a training: the learning curve and the recipe, for the card.
 
-    `families` are the kinds of forgeries that the detector knows now; None: those it was shown.
+    `families` are the forgery families the detector was trained on; None: those of the training
+    data.
     """
 
     recipe: Mapping[str, Any]

@@ -1,1 +1,1 @@
-"""Training loops and optimisers, and how a trained network becomes a file."""
+"""Training loops, optimisers and ONNX export."""

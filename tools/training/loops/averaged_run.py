@@ -1,4 +1,5 @@
-"""The part that the trainings of detector and landmarks share: one cycle, mean weights, resume."""
+"""Shared training state of face detector and landmark model: one-cycle schedule, averaged weights,
+resume."""
 
 import copy
 import math
@@ -7,16 +8,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-AVERAGE_DECAY = 0.997  # of the weights that are shipped: a running mean over about 300 steps
+AVERAGE_DECAY = 0.997  # weight average used for export, over about 300 steps
 
 
 class AveragedRun:
-    """A model in training with the running mean of its weights, which is what gets exported.
+    """A model in training with the running average of its weights, which is exported.
 
-    The learning rate rises during the first 5 % of the steps and then falls along a cosine, at
-    once or after the share `hold` of the run.
-    `checkpoint` is read if it exists and written by `save`; `spent_s` is what the run took so far,
-    where the training keeps it.
+    The learning rate rises during the first 5 % of the steps and then falls along a cosine, at once
+    or after the share `hold` of the run. `checkpoint` is read if it exists and written by `save`;
+    `spent_s` is the elapsed time, if the training records it.
     """
 
     def __init__(
@@ -36,7 +36,8 @@ class AveragedRun:
             self.spent_s = float(state.get("spent_s", 0.0))
 
     def update(self, loss: Tensor, *, done: float | None = None) -> None:
-        """One optimiser step down this loss; `done` 0..1 where time, not steps, ends the run."""
+        """One optimiser step on this loss; `done` 0..1 if the run is limited by time instead of
+        steps."""
         if done is None:
             done = self.step / self.steps
         for group in self.optimiser.param_groups:
@@ -51,7 +52,7 @@ class AveragedRun:
         self._average(min(AVERAGE_DECAY, self.step / (self.step + 20)))
 
     def save(self) -> None:
-        """Writes the checkpoint whole or not at all."""
+        """Write the checkpoint atomically."""
         partial = self.checkpoint.with_suffix(".partial")
         state = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
         stored = {name: part.state_dict() for name, part in state.items()}  # type: ignore[attr-defined]

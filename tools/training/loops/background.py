@@ -1,4 +1,4 @@
-"""Work done in a thread while the network learns."""
+"""Prefetch batches in a background thread while the network trains."""
 
 import queue
 import threading
@@ -10,9 +10,9 @@ _LOOKS_UP_S = 0.2
 
 
 def prefetch(items: Iterator[Item], *, depth: int = 3) -> Iterator[Item]:
-    """The same items, made in a thread, a few in advance; a failure is raised here.
+    """Yield the same items, produced ahead of time in a thread; its errors are raised here.
 
-    The thread ends with the items, or soon after nobody wants them any more.
+    The thread ends with the items, or soon after the consumer stops.
     """
     waiting: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(maxsize=depth)
     unwanted = threading.Event()

@@ -1,8 +1,8 @@
-"""Muon: momentum whose matrices are made orthogonal.
+"""The Muon optimiser: momentum with orthogonalised matrices.
 
-Jordan et al., 2024; the size of a step is that of Liu et al., 2025.
-On short trainings of small networks it needs markedly fewer steps than AdamW. It is for the
-weights of layers; biases, norms, embeddings and heads stay with AdamW.
+Jordan et al., 2024; step size as in Liu et al., 2025. In short trainings of small networks it needs
+clearly fewer steps than AdamW. It is for the weights of layers; use AdamW for biases, norms,
+embeddings and heads.
 """
 
 from collections.abc import Callable, Iterable
@@ -42,7 +42,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: torch.Tensor, *, steps: int = 5) -> torch.Tensor:
-    """The nearest half-orthogonal matrix, roughly: singular values end up in about 0.7 to 1.2."""
+    """Approximately the nearest semi-orthogonal matrix: singular values end up in about 0.7 to
+    1.2."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix.bfloat16()
     tall = x.shape[0] > x.shape[1]

@@ -1,4 +1,5 @@
-"""Small ONNX files: batch normalisation folded into the convolutions, weights kept in 16 bits."""
+"""Export small ONNX files: batch normalisation folded into convolutions, weights stored in 16
+bits."""
 
 import copy
 import warnings
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-SMALLEST_HALVED = 64  # numbers; shorter tensors stay 32-bit, they weigh nothing
+SMALLEST_HALVED = 64  # elements; shorter tensors stay 32-bit, their size is negligible
 
 
 def export(
@@ -20,14 +21,15 @@ def export(
     outputs: list[str],
     dynamic: dict[str, dict[int, str]],
 ) -> None:
-    """Writes the model as ONNX with one input `image`, shaped as the example save for `dynamic`."""
+    """Write the model as ONNX with one input `image` of the example's shape except for `dynamic`
+    axes."""
     import onnx
 
     folded = fold(copy.deepcopy(model).to(memory_format=torch.contiguous_format).eval())
     partial = path.with_suffix(".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        # The exporter that needs no further package is deprecated, but not yet replaced.
+        # The exporter without extra dependencies is deprecated, but not yet replaced.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             folded,
@@ -46,7 +48,8 @@ def export(
 
 
 def fold(model: nn.Module) -> nn.Module:
-    """Every (convolution, batch normalisation) that follow in a `Sequential` become one."""
+    """Fold every consecutive (convolution, batch normalisation) in a `Sequential` into one
+    layer."""
     for module in model.modules():
         if isinstance(module, nn.Sequential):
             for position in range(len(module) - 1):
@@ -58,9 +61,9 @@ def fold(model: nn.Module) -> nn.Module:
 
 
 def halve(model: "onnx.ModelProto") -> None:  # type: ignore[name-defined]  # noqa: F821
-    """Stores long weights as float16 and casts them back on loading; computing stays float32.
+    """Store long weights as float16 and cast them back on loading; computation stays float32.
 
-    onnxruntime folds the casts once, when the session starts, so this costs no time later.
+    onnxruntime folds the casts once when the session starts, so inference is not slower.
     """
     from onnx import TensorProto, helper, numpy_helper
 

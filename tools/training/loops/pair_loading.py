@@ -1,6 +1,6 @@
-"""Batches of pairs prepared by processes of their own, for a network that learns on a GPU.
+"""Prepare batches of pairs in worker processes, for training on a GPU.
 
-One processor prepares some 600 pairs a second (`forgery_data.prepare`); a GPU wants thousands.
+One CPU core prepares about 600 pairs/s (`forgery_batches.prepare`); a GPU needs thousands.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tools.training.data.forgery_batches import Batch, BatchStream, Pool
 
 _PATIENCE_S = 300
-"""A batch that takes longer will not come."""
+"""Timeout of a batch."""
 
-# What crosses between processes: tensors go through shared memory, arrays would be copied twice.
+# Sent between processes as tensors through shared memory; arrays would be copied twice.
 Parcel = tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[tuple[str, str]]]
 
 
@@ -48,9 +48,9 @@ def batches_of_processes(
     processes: int,
     seed: int,
 ) -> Iterator[Batch]:
-    """Endless batches from that many processes; raises ValueError while there is no chunk."""
+    """Endless batches from worker processes; raises ValueError if there is no chunk."""
     work = PairIterableDataset(folders, shares, pairs=pairs, seed=seed)
-    # Forked processes inherit the locks of threads that they do not have, and may wait for ever.
+    # Forked processes inherit locks held by threads that do not exist in them, and may deadlock.
     loader = DataLoader(
         work, batch_size=None, num_workers=processes, prefetch_factor=4, collate_fn=_as_it_is,
         multiprocessing_context="spawn", timeout=_PATIENCE_S,

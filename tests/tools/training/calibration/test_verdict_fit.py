@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.training.calibration.made_cases import BenchmarkFile, LabelledComparison
+from tools.training.calibration.benchmark_cases import BenchmarkFile, LabelledComparison
 from tools.training.calibration.verdict import FACE_AND_IMAGE, ScoredSample, _question, fit_rule
 from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 

@@ -60,7 +60,7 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SetupError, match=r"1 class \['real'\]: put at least two folders"):
         read_class_folders(tmp_path)
-    with pytest.raises(SetupError, match="no folder"):
+    with pytest.raises(SetupError, match="not a folder"):
         read_class_folders(tmp_path / "nowhere")
 
 
@@ -71,7 +71,7 @@ def test_too_few_persons_are_refused() -> None:
         for label in ("real", "fake")
         for group in ("ann", "bob")
     ]
-    with pytest.raises(SetupError, match="too few persons or originals to test by"):
+    with pytest.raises(SetupError, match="too few persons or originals for the test part"):
         split_by_group(few, seed=0)
 
 

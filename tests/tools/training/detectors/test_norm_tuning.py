@@ -20,7 +20,7 @@ from tools.detectors.clip_heads.norm_tuned import (
 from tools.encoder.clip import Encoder
 from tools.errors import SetupError
 from tools.training.detectors.norm_tuning import NormTuning, alignment, uniformity
-from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
+from tools.training.loops.detector_training import NetworkTraining, TrainingOptions
 
 STEPS = 3
 

@@ -18,7 +18,7 @@ from tools.training.detectors.repdfd import (
     PairsWithIdentities,
     Reprogramming,
 )
-from tools.training.loops.picture_run import NetworkTraining, TrainingOptions
+from tools.training.loops.detector_training import NetworkTraining, TrainingOptions
 
 PEOPLE = 16
 

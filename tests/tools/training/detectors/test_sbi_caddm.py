@@ -28,7 +28,7 @@ from tools.training.detectors.sbi_caddm import (
     source_of,
 )
 from tools.training.loops.background import prefetch
-from tools.training.loops.picture_run import NetworkTraining, TrainingOptions, split_by_group
+from tools.training.loops.detector_training import NetworkTraining, TrainingOptions, split_by_group
 
 ENCODER = Path("tools/checkpoints/weights/encoder")
 # iBUG's 68 points of the portrait's face, roughly: enough for hulls and windows.

@@ -216,7 +216,7 @@ def test_files_of_no_use_are_named_with_their_reason(alone: PersonDataset) -> No
         "letter.jpg": "not an image",
         "wall.png": "no face",
         "again.jpg": "the same as another file",
-        "slipped_in.png": "its metadata say that Unmask forged it",
+        "slipped_in.png": "its metadata mark it as a forgery made by Unmask",
     }
 
 
@@ -404,7 +404,7 @@ def test_another_job_is_not_mixed_in(fitted: FittedDetector, real: Path, tmp_pat
     (tmp_path / "letters" / "dear.txt").write_text("dear")
     with pytest.raises(SetupError, match="holds other files"):
         fit_detector("unifd_linear", real, out=tmp_path / "letters", engines=engines())
-    with pytest.raises(SetupError, match="no name for a detector"):
+    with pytest.raises(SetupError, match="not a detector name"):
         fit_detector("unifd_linear", real, out=tmp_path / "my detector", engines=engines())
 
 

@@ -1,1 +1,1 @@
-"""What a person gives to learn from: pictures, who is in them, and which part they belong to."""
+"""Training data of `unmask fit`: pictures of a folder, their persons, and the split into parts."""

@@ -1,4 +1,4 @@
-"""Pictures of a folder as they are worked on: the part around the face, no larger than needed."""
+"""Read training pictures cropped around the face, at no higher resolution than needed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +12,22 @@ from tools.training.data.pairs import TrainingImage
 from tools.training.fitting.data.faces import ScannedImage
 
 CROP_CONTEXT = 1.0
-"""Of the face's box, how much of the photograph is kept on every side of it."""
+"""Margin kept on every side of the face, in face boxes."""
 FACE_TO_CROP, WHOLE_TO_CROP = 1.5, 3.0
-"""Width of a face, and longer side of a whole picture, that are worked on at most, in sides of the
-detector's crop: half as wide a crop would be cut with aliasing."""
+"""Maximum face width and maximum longer side of a whole picture, in sides of the detector's crop;
+half of this would cause aliasing in the crop."""
 COPIED_PX = 1_000_000
-"""Photographs of more pixels are kept as smaller copies while a job lasts: opening is slow."""
+"""Photographs with more pixels are cached as smaller copies during a job: decoding them is slow."""
 
 MAX_HASH_DISTANCE = 16
-"""By which the layouts of a forgery and its original differ at most; unrelated pictures: 32."""
+"""Maximum layout difference of a forgery and its original; unrelated pictures have about 32."""
 
 CropBox = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkingImageReader:
-    """Opens pictures for a detector with crops of `crop_px`; `whole` ones, or around the face.
+    """Reads pictures for a detector with crops of `crop_px`; `whole` ones, or around the face.
 
     `copies` is a folder for copies of large photographs.
     """
@@ -37,9 +37,9 @@ class WorkingImageReader:
     whole: bool = False
 
     def look(self, picture: ScannedImage, *, like: ScannedImage | None = None) -> TrainingImage:
-        """The working picture with its face, framed as `like` is where the two are aligned.
+        """The working picture with its face, framed as `like` if the two are aligned.
 
-        Raises UnreadableImage when the file is gone or damaged. Without a face, the keypoints are
+        Raises UnreadableImage if the file is missing or damaged. Without a face, the keypoints are
         NaN.
         """
         frame, scale = self.frame(like or picture)
@@ -60,7 +60,7 @@ class WorkingImageReader:
         return TrainingImage(pixels, np.full((5, 2), np.nan) if points is None else points, marks)
 
     def frame(self, picture: ScannedImage) -> tuple[CropBox, float]:
-        """What part of the photograph is worked on, x0 y0 x1 y1 px, and how much smaller."""
+        """The used part of the photograph, x0 y0 x1 y1 px, and the reduction factor."""
         height, width = picture.height, picture.width
         if self.whole or picture.box is None:
             return (0, 0, width, height), self._scale(WHOLE_TO_CROP, max(height, width))
@@ -77,8 +77,8 @@ class WorkingImageReader:
 def same_framing(one: ScannedImage, other: ScannedImage) -> bool:
     """Whether two photographs show the same scene in the same place: a forgery and its original.
 
-    Of one size, much alike in layout, most of the face's keypoints within a quarter of the
-    distance between the eyes: in data sets of aligned faces, equal names alone mean nothing.
+    They must have one size, similar layouts, and most keypoints within a quarter of the distance
+    between the eyes: in data sets of aligned faces, equal names alone are not enough.
     """
     if (one.height, one.width) != (other.height, other.width):
         return False
@@ -100,7 +100,7 @@ def _reduced(pixels: np.ndarray, frame: CropBox, scale: float) -> np.ndarray:
 
 
 def _keep(pixels: np.ndarray, copy: Path) -> None:
-    """A copy is written whole or not at all."""
+    """Write a copy atomically."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     written, data = cv2.imencode(
         ".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1]

@@ -1,8 +1,8 @@
-"""Everything that a job learns from: pictures of folders, who is in them, and which part they are.
+"""Scan a user's folders: pictures, their persons, and the split by person.
 
-Persons are groups of authentic faces. A forgery belongs to whom it resembles, to the person of its
-original where a file of that name says which picture that is, and to the person whose sub-folder
-is called like its own; forged faces that resemble nobody are grouped among themselves.
+Persons are groups of authentic faces. A forgery is assigned to the person it resembles, to the
+person of its original (if the file names match), and to the person whose sub-folder has the same
+name; forged faces that resemble no person are grouped among themselves.
 """
 
 from collections import Counter, defaultdict
@@ -19,14 +19,14 @@ from tools.training.fitting.data.identity_groups import cluster_faces, match_per
 from tools.training.fitting.data.splits import Split, assign_splits, split_of
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is done, how much of it, and how much there is."""
+"""Called with the current step, how much of it is done, and the total."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonImage:
-    """A picture, the persons in it, and its original where it is a forgery of a known one.
+    """A picture, its persons, and its original if it is a forgery of a known one.
 
-    Of a `unidentified` nothing told which person of the authentic photographs it shows.
+    `unidentified`: no person of the authentic photographs could be assigned.
     """
 
     picture: ScannedImage
@@ -36,13 +36,13 @@ class PersonImage:
 
     @property
     def person(self) -> str:
-        """One of them: whom figures count it to."""
+        """One of the persons: the one it counts for in the figures."""
         return min(self.persons)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonDataset:
-    """The pictures that can be used, the part of every person, and what was left out."""
+    """The usable pictures, the part of every person, and the skipped files."""
 
     members: tuple[PersonImage, ...]
     parts: Mapping[str, Split]
@@ -50,26 +50,26 @@ class PersonDataset:
     apart: int
 
     def of(self, *parts: Split) -> list[PersonImage]:
-        """Pictures of these parts, each of which is in one."""
+        """Pictures of these parts; each picture is in one part."""
         return [it for it in self.members if split_of(it.persons, self.parts) in parts]
 
     @property
     def unattributed(self) -> int:
-        """How many forgeries show nobody known; their persons may be in another part besides."""
+        """Number of forgeries of unknown persons, who may also be in another part."""
         return sum(it.unidentified for it in self.members)
 
     def persons(self, *parts: Split) -> int:
-        """How many persons the parts hold."""
+        """Number of persons in these parts."""
         return sum(part in parts for part in self.parts.values())
 
 
 def scan_folders(
     faces: FolderScanner, real: Path, fake: Path | None, *, seed: int, progress: Progress
 ) -> PersonDataset:
-    """Find the faces below both folders, group them, and divide the persons.
+    """Find the faces below both folders, group them, and split the persons.
 
-    `real` may lie in `fake`, as one class of several: nothing in it is taken for a forgery.
-    Raises SetupError when a folder is not there, or there are too few persons.
+    `real` may lie inside `fake`, as one of several classes: its files are not treated as forgeries.
+    Raises SetupError if a folder does not exist, or there are too few persons.
     """
     scans = [
         faces.scan(folder, forged=forged, progress=partial(progress, what), without=without)
@@ -90,9 +90,9 @@ def scan_folders(
 
 
 def identify_persons(pictures: Sequence[ScannedImage]) -> list[frozenset[str]]:
-    """The persons in each picture: of its face and of the others in it.
+    """The persons in each picture: of its main face and of the other faces.
 
-    A picture without a face is a person of its own, for nobody knows of whom it is.
+    A picture without a face counts as a separate person, since its person is unknown.
     """
     faces = [
         (row, face, it.folder if rank == 0 else "")
@@ -117,9 +117,9 @@ def _embeddings(picture: ScannedImage) -> list[np.ndarray]:
 def _without_doubles(
     scans: Sequence[FolderScan],
 ) -> tuple[list[ScannedImage], list[ScannedImage], list[SkippedFile]]:
-    """Authentic and forged pictures, each content once; what is said to be both is neither."""
+    """Authentic and forged pictures without duplicates; a file found on both sides is dropped."""
     skipped = [it for scan in scans for it in scan.skipped]
-    # Of two files with one content, the one in a sub-folder says more.
+    # Of two identical files, keep the one in a sub-folder: its name is informative.
     pictures = sorted((it for scan in scans for it in scan.pictures), key=lambda it: not it.folder)
     kinds = defaultdict[str, set[bool]](set)
     for it in pictures:
@@ -128,7 +128,7 @@ def _without_doubles(
     for it in pictures:
         if len(kinds[it.id]) == 2:
             skipped.append(
-                SkippedFile(it.path, "the same file is among the authentic and the forged")
+                SkippedFile(it.path, "the same file is among the authentic and the forged pictures")
             )
         elif it.id in found:
             skipped.append(SkippedFile(it.path, "the same as another file"))
@@ -163,7 +163,7 @@ def _forgeries(forged: Sequence[ScannedImage], known: Sequence[PersonImage]) -> 
 
 
 def _persons_of_folders(known: Sequence[PersonImage]) -> dict[str, set[str]]:
-    """The one person of each sub-folder's name; folders of several persons say nothing."""
+    """The person of each sub-folder name; sub-folders with several persons are left out."""
     found = defaultdict[str, set[str]](set)
     for it in known:
         if it.picture.folder:
@@ -172,11 +172,11 @@ def _persons_of_folders(known: Sequence[PersonImage]) -> dict[str, set[str]]:
 
 
 def _means(known: Sequence[PersonImage]) -> tuple[list[str], np.ndarray]:
-    """Persons, and their mean embeddings (p, e), by the faces that pictures are about."""
+    """Persons, and their mean embeddings (p, e), from the main faces of pictures."""
     sums: dict[str, np.ndarray] = {}
     counts: Counter[str] = Counter()
     for it in known:
-        # Of a picture with several persons nobody remembers here which face is whose.
+        # For a picture with several persons, the mapping of faces to persons is not kept.
         if it.picture.embedding is not None and len(it.persons) == 1:
             name = it.person
             sums[name] = sums.get(name, 0) + it.picture.embedding.astype(np.float64)

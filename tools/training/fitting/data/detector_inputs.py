@@ -1,7 +1,7 @@
-"""The pictures of one part as a detector may ask to see them, read or forged when they are asked.
+"""Detector inputs of one part of the data, read or forged on demand.
 
-So a detector is calibrated and tested on what it will be shown: framed by itself, or as features
-of the crop that an indexed face has.
+A detector is calibrated and tested on the same inputs as in use: framed by itself, or as features
+of the crop of an indexed face.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,8 @@ _BATCH = 32
 
 
 class SplitInputs:
-    """`DetectorInputs` of evaluation samples; `progress` of pictures shown, and of all."""
+    """`DetectorInputs` of evaluation samples; `progress` gets the number of pictures shown and the
+    total."""
 
     query: np.ndarray | None = None
 
@@ -65,7 +66,7 @@ class SplitInputs:
 
     @cached_property
     def embeddings(self) -> np.ndarray:
-        """(n, e) float32: whom each picture shows, a forgery included."""
+        """(n, e) float32 face embeddings of the pictures, forgeries included."""
         rows: list[np.ndarray | None] = []
         for look in self._looks():
             known = look is not None and bool(np.isfinite(look.keypoints).all())
@@ -79,7 +80,7 @@ class SplitInputs:
         return np.array([missing if row is None else row for row in rows], np.float32)
 
     def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
-        """Pixels and keypoints of each; see `Views`."""
+        """Pixels and keypoints of each picture; see `Views`."""
         for look in self._looks():
             if look is None:
                 yield None, None

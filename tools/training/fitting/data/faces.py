@@ -1,7 +1,7 @@
-"""The pictures of a folder, each with the one face that training looks at; found once, then kept.
+"""Scan a folder of pictures for the main face of each, with a resumable cache.
 
-What was found is appended to a file line by line, so a job that was killed does not look at a
-picture twice. The file holds faces' embeddings: who begins a job deletes it when the job is done.
+Results are appended to a file line by line, so an interrupted job does not scan a picture twice.
+The file contains face embeddings: the job's owner deletes it when the job is done.
 """
 
 import json
@@ -18,16 +18,16 @@ from tools.faces.analyser import Face, FaceAnalyser
 from tools.media.images import Photo, WalkedFile, decode_photo, read_bytes, walk
 
 Progress = Callable[[int, int], None]
-"""Called with how many files are done, and how many there are."""
+"""Called with the number of files done, and the total."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScannedImage:
-    """A file and what was found in it; coordinates are pixels of the photograph.
+    """A file and the faces found in it; coordinates are pixels of the photograph.
 
     `id` is the file's sha256, `layout` its perceptual hash; `name` its path below the folder. `box`
     (4,), `keypoints` (5, 2), `landmarks` (68, 2) and `embedding` (e,) are of the widest usable
-    face, None where there is none; `others` (k, e) are who else counts.
+    face, None if there is none; `others` (k, e) are the other faces that count.
     """
 
     path: Path
@@ -46,13 +46,13 @@ class ScannedImage:
 
     @property
     def folder(self) -> str:
-        """The sub-folder that it lies in, "" for none."""
+        """The sub-folder that contains it, "" if none."""
         return "" if self.name.parent == PurePosixPath() else self.name.parent.as_posix()
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that is not learnt from, and why."""
+    """A file that is not used, and the reason."""
 
     path: Path
     reason: str
@@ -60,7 +60,7 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FolderScan:
-    """What lies below a folder."""
+    """The result of scanning a folder."""
 
     pictures: tuple[ScannedImage, ...]
     skipped: tuple[SkippedFile, ...]
@@ -68,10 +68,10 @@ class FolderScan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FolderScanner:
-    """Looks through folders; `cache` is the file of what was found.
+    """Scans folders; `cache` is the file of earlier results.
 
-    For detectors of `whole` pictures everybody in a picture counts, else the one face. Pictures
-    without a usable face are skipped, unless `faceless` ones are wanted too.
+    For detectors of `whole` pictures every face counts, otherwise only the main face. Pictures
+    without a usable face are skipped unless `faceless` is set.
     """
 
     faces: FaceAnalyser
@@ -82,9 +82,9 @@ class FolderScanner:
     def scan(
         self, folder: Path, *, forged: bool, progress: Progress, without: Path | None = None
     ) -> FolderScan:
-        """Everything below a folder, in the order of the walk, but what lies in `without`.
+        """Scan everything below a folder in walk order, except what lies in `without`.
 
-        Raises SetupError when the folder is not there.
+        Raises SetupError if the folder does not exist.
         """
         known, left = self._known(), None if without is None else without.resolve()
         files = [
@@ -106,7 +106,7 @@ class FolderScanner:
         return FolderScan(tuple(pictures), tuple(skipped))
 
     def _known(self) -> dict[str, dict[str, Any]]:
-        """What the file of an earlier start says; a line that was cut off is dropped."""
+        """Results cached by an earlier run; a truncated line is dropped."""
         if not self.cache.is_file():
             return {}
         found = {}
@@ -124,14 +124,14 @@ class FolderScanner:
             row |= self._found(decode_photo(read_bytes(found.path)), forged=forged)
         except ToolError as error:
             row["reason"] = found.problem or getattr(error, "reason", str(error))
-        # The newline first: a line that was cut off must not swallow the next one.
+        # The newline comes first, so that a truncated line does not absorb the next one.
         lines.write("\n" + json.dumps(row))
         lines.flush()
         return row
 
     def _found(self, photo: Photo, *, forged: bool) -> dict[str, Any]:
         if photo.unmask_forgery and not forged:
-            return {"reason": "its metadata say that Unmask forged it"}
+            return {"reason": "its metadata mark it as a forgery made by Unmask"}
         faces = self.faces.analyse([photo.pixels])[0]
         usable = [face for face in faces if face.quality.usable]
         if not usable and not self.faceless:
@@ -146,7 +146,7 @@ class FolderScanner:
 
 
 def _key(found: WalkedFile, forged: bool) -> str:
-    """What says that a file is still the one that was looked at."""
+    """Key that identifies an unchanged file."""
     try:
         status = found.path.stat()
     except OSError:

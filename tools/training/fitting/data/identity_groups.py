@@ -1,12 +1,13 @@
-"""Who is in the photographs of a folder, as far as faces and sub-folders tell: groups, not names.
+"""Group the faces of a folder by person, from embeddings and sub-folder names.
 
-Faces are joined by average linkage: the two groups whose embeddings agree most, in the mean over
-all their pairs, become one, for as long as that mean exceeds `SAME_PERSON_COSINE`. Single links
-chain: of 1,210 photographs of 574 persons nobody was trained on (LFW, pocket embedder), joining
-whatever exceeds 0.45 puts 57 % of all photographs into one group, and 0.50 still leaves a picture
-of the same person on the learning side for 12 % of the tested ones. The mean at 0.25 makes no group
-of more than 7 % and leaves 6 %. It joins more persons than it should (204 groups of 574): two
-persons in one group cost a division little, one person in two groups makes its figures too good.
+Faces are joined by average linkage: the two groups with the highest mean cosine over all pairs are
+merged while that mean exceeds `SAME_PERSON_COSINE`. Single linkage chains: on 1,210 photographs of
+574 persons excluded from training (LFW, pocket embedder), merging every pair above 0.45 puts 57 %
+of all photographs into one group, and 0.50 still leaves a picture of the same person on the
+training side for 12 % of the test pictures. With a mean of 0.25 no group has more than 7 % of the
+photographs, and 6 % of the test pictures are affected. It merges too many persons (204 groups for
+574 persons): two persons in one group cost little, but one person in two groups makes the figures
+too good.
 """
 
 from collections.abc import Sequence
@@ -14,22 +15,23 @@ from collections.abc import Sequence
 import numpy as np
 
 SAME_PERSON_COSINE = 0.25
-"""Mean cosine above which groups are one. A pair of photographs at 0.23 is as likely of one person
-as of two, by the pocket profile's calibration; a mean over pairs is surer than a pair."""
+"""Mean cosine above which groups are merged. By the pocket profile's calibration, two
+photographs with a cosine of 0.23 show one person with a probability of 0.5; a mean over pairs
+is more certain."""
 SAME_FOLDER_COSINE = 0.15
-"""The same within a sub-folder, which says itself that its faces belong together; faces of many
-persons come to about 0.03."""
+"""The same within a sub-folder, whose faces are expected to belong together; faces of many persons
+have a mean of about 0.03."""
 CERTAIN_SAME_PERSON_COSINE = 0.4
-"""Mean cosine above which two sub-folders are of one person, although they are two; and above
-which a forgery also shows a second person: swaps put a face on somebody's body."""
+"""Mean cosine above which two sub-folders are one person despite their names; and above which a
+forgery also shows a second person: swaps put a face on another person's body."""
 
 
 def cluster_faces(embeddings: np.ndarray, folders: Sequence[str]) -> list[str]:
-    """A name of a group for each face, from embeddings (n, e) of length one.
+    """A group name for each face, from embeddings (n, e) of length one.
 
-    `folders` (n,) are the sub-folders that faces lie in, "" where there is none. One whose faces
-    agree is a person, and two of those are one only where they agree clearly; faces elsewhere are
-    joined among themselves, and then to the person they resemble most, if they do. Names are
+    `folders` (n,) are the sub-folders of the faces, "" if none. A sub-folder whose faces agree is
+    one person; two such sub-folders are merged only if they agree clearly. The other faces are
+    merged among themselves, and then with the most similar person above the threshold. Names are
     numbers in the order of the first face.
     """
     vectors = embeddings.astype(np.float32)
@@ -50,9 +52,9 @@ def cluster_faces(embeddings: np.ndarray, folders: Sequence[str]) -> list[str]:
 def average_linkage(means: np.ndarray, counts: np.ndarray, *, least: float) -> np.ndarray:
     """Labels (n,) of average linkage on groups with mean embeddings (n, e) and sizes (n,).
 
-    The mean cosine over all pairs of two groups is the product of their means, so no table of
-    pairs is kept. Follows chains of nearest neighbours, which for this linkage find the same
-    groups as always joining the nearest two (Müllner, arXiv 1109.2378, section 2).
+    The mean cosine over all pairs of two groups is the product of their means, so no table of pairs
+    is needed. Uses nearest-neighbour chains, which for this linkage give the same groups as always
+    merging the nearest two (Müllner, arXiv 1109.2378, section 2).
     """
     means, counts = means.copy(), counts.copy()
     into, rows, chain = np.arange(len(means)), np.arange(len(means)), list[int]()
@@ -69,7 +71,7 @@ def average_linkage(means: np.ndarray, counts: np.ndarray, *, least: float) -> n
         if before is not None and alike[before] >= alike[best]:
             best = before
         if alike[best] < least:
-            # A group that resembles no other never will: means of pairs do not grow by joining.
+            # A group that is similar to no other stays so: means over pairs do not grow by merging.
             alive[at] = False
             chain.pop()
         elif best == before:
@@ -83,9 +85,9 @@ def average_linkage(means: np.ndarray, counts: np.ndarray, *, least: float) -> n
 
 
 def match_persons(embedding: np.ndarray, means: np.ndarray) -> list[int]:
-    """Rows of `means` (p, e) whom a forgery with this embedding (e,) shows, the likeliest first.
+    """Rows of `means` (p, e) that a forgery's embedding (e,) matches, most similar first.
 
-    The person it resembles most, if it resembles anybody, and whoever else it resembles clearly.
+    The most similar person if above the threshold, plus all further persons that match clearly.
     """
     if not len(means):
         return []
@@ -99,7 +101,7 @@ def match_persons(embedding: np.ndarray, means: np.ndarray) -> list[int]:
 
 
 def _units(embeddings: np.ndarray, folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The first row of the folder of one person that a face lies in, else its own; which is it."""
+    """The unit of each face: the first row of its one-person folder, otherwise the face itself."""
     rows_of: dict[str, list[int]] = {}
     for row, folder in enumerate(folders):
         rows_of.setdefault(folder, []).append(row)
@@ -111,7 +113,7 @@ def _units(embeddings: np.ndarray, folders: Sequence[str]) -> tuple[np.ndarray, 
 
 
 def _joined(embeddings: np.ndarray, units: np.ndarray, *, least: float) -> np.ndarray:
-    """Labels (n,) of units joined by `average_linkage`."""
+    """Labels (n,) of units merged by `average_linkage`."""
     means, names = _means(embeddings, units)
     counts = np.bincount(np.searchsorted(names, units), minlength=len(names)).astype(np.float32)
     labels = average_linkage(means, counts, least=least)
@@ -127,7 +129,7 @@ def _means(embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _agree(embeddings: np.ndarray) -> bool:
-    """Whether the mean cosine over all pairs bears out that these faces are of one person."""
+    """Whether the mean cosine over all pairs supports that these faces are one person."""
     count = len(embeddings)
     total = float(np.square(embeddings.sum(axis=0, dtype=np.float64)).sum())
     return (total - count) / (count * (count - 1)) >= SAME_FOLDER_COSINE
@@ -136,12 +138,12 @@ def _agree(embeddings: np.ndarray) -> bool:
 def _living(
     means: np.ndarray, counts: np.ndarray, rows: np.ndarray, alive: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Without the groups that are done: the rest is faster to go through."""
+    """Drop finished groups, so that the remaining ones are processed faster."""
     return means[alive], counts[alive], rows[alive], np.ones(int(alive.sum()), bool)
 
 
 def _ends(into: np.ndarray) -> np.ndarray:
-    """Where every row ended: what joined what, followed to the last."""
+    """The final group of every row, following the merges."""
     while not np.array_equal(into, into[into]):
         into = into[into]
     return into

@@ -1,8 +1,8 @@
-"""Pairs of an authentic picture and a forgery, out of folders: as they are, or forged on the spot.
+"""Training pairs of an authentic picture and a forgery from folders, existing or forged on the fly.
 
-`MatchedPairs` puts each forgery of a folder beside its original, where a file of the same name is
-one, else beside a picture of the person it shows, else beside any. `ForgedPairs` needs no
-forgeries: `tools.forge.forgery` makes them from the authentic photographs.
+`MatchedPairs` pairs each forgery of a folder with its original (the file of the same name), else
+with a picture of the same person, else with any picture. `ForgedPairs` needs no forgeries:
+`tools.forge.forgery` makes them from the authentic photographs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,27 +21,28 @@ from tools.training.fitting.data.dataset import PersonImage
 FACE_FAMILIES = tuple(family for family in FAMILIES if family != HELD_OUT_FAMILY)
 IMAGE_FAMILIES = (*FACE_FAMILIES, *SCENE_FAMILIES)
 FORGERY = "forgery"
-"""The family of forgeries that lie in no sub-folder."""
+"""The family of forgeries that are in no sub-folder."""
 _TRIES = 3
 
 
 class FolderPairs(PairSource, Protocol):
-    """A source that can also show its pictures one by one, to be judged."""
+    """A pair source that also provides single pictures for evaluation."""
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The kinds of forgeries in it."""
+        """The forgery families in it."""
 
     def evaluation_samples(self, *, forgeries: int) -> "list[EvaluationSample]":
-        """Every authentic picture, and about so many forgeries, or all that lie there."""
+        """Every authentic picture, and about `forgeries` forgeries, or all existing ones."""
 
     def show(self, case: "EvaluationSample", *, seed: int) -> TrainingImage | None:
-        """The picture of a case, equal for equal seeds; None where it is gone or cannot be made."""
+        """The picture of a sample, equal for equal seeds; None if it is missing or cannot be
+        made."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSample:
-    """One picture to be judged: a forgery of a `family`, or authentic, which has none."""
+    """One evaluation picture: a forgery of a `family`, or authentic (no family)."""
 
     member: PersonImage
     family: str | None
@@ -55,9 +56,9 @@ class EvaluationSample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForgedPairs:
-    """Photographs of one part with forgeries of them; a swap takes another photograph of the part.
+    """Photographs of one part with forgeries of them; a swap uses another photograph of the part.
 
-    Each is drawn `rounds` times an epoch, every time with another forgery.
+    Each photograph is drawn `rounds` times per epoch, with a different forgery each time.
     """
 
     members: Sequence[PersonImage]
@@ -84,7 +85,7 @@ class ForgedPairs:
     def forged(
         self, member: PersonImage, family: str, rng: np.random.Generator
     ) -> TrainingPair | None:
-        """One forgery; None where this photograph cannot be forged this way."""
+        """One forgery; None if this photograph cannot be forged with this family."""
         try:
             real = self.looks.look(member.picture)
             source = self._source(member, rng) if family in FAMILIES_WITH_SOURCE else None
@@ -107,7 +108,7 @@ class ForgedPairs:
         )
 
     def evaluation_samples(self, *, forgeries: int) -> list[EvaluationSample]:
-        """The photographs, then each forged as often as needed, in one family after the other."""
+        """The photographs, then their forgeries, cycling through the families."""
         rounds = min(len(self.families), max(1, -(-forgeries // len(self.members))))
         found = [EvaluationSample(it, None, at) for at, it in enumerate(self.members)]
         for at, it in enumerate(self.members):
@@ -129,7 +130,7 @@ class ForgedPairs:
         return replace(look, pixels=_compressed(rng, look.pixels)[0])
 
     def _source(self, member: PersonImage, rng: np.random.Generator) -> TrainingImage | None:
-        """A photograph of somebody who is not in the target."""
+        """A photograph of a person who is not in the target."""
         for at in rng.permutation(len(self.members)):
             other = self.members[int(at)]
             if not other.persons & member.persons and other.picture.landmarks is not None:
@@ -158,7 +159,7 @@ class MatchedPairs:
         return self.pairs[index % len(self.pairs)][0].person
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
-        """The pair as it lies there; None when a file is gone, or has no face to cut out."""
+        """The pair as stored; None if a file is missing or has no face to crop."""
         authentic, forged = self.pairs[index % len(self.pairs)]
         paired = forged.original is authentic.picture
         try:
@@ -181,7 +182,7 @@ class MatchedPairs:
         ]
 
     def show(self, case: EvaluationSample, *, seed: int) -> TrainingImage | None:
-        """The file as it is."""
+        """The file, unchanged."""
         try:
             return self.looks.look(case.member.picture)
         except ToolError:
@@ -190,7 +191,7 @@ class MatchedPairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitSource:
-    """A source whose pairs all belong to one side of a division that somebody else makes."""
+    """A source whose pairs all belong to one side of a given split."""
 
     source: PairSource
     name: str
@@ -199,20 +200,20 @@ class SplitSource:
         return len(self.source)
 
     def group(self, index: int) -> str:
-        """The side."""
+        """The name of the side."""
         return self.name
 
     def draw(self, index: int, rng: np.random.Generator) -> TrainingPair | None:
-        """The source's."""
+        """The source's pair."""
         return self.source.draw(index, rng)
 
 
 def match_originals(
     members: Sequence[PersonImage], *, seed: int
 ) -> list[tuple[PersonImage, PersonImage]]:
-    """Each forgery with its original, a picture of its person, or any; none is left without.
+    """Match each forgery with its original, a picture of its person, or any picture.
 
-    Authentic pictures that no forgery asked for take the forgeries in turn once more.
+    Unmatched authentic pictures are paired with the forgeries again, in turn.
     """
     rng = np.random.default_rng(seed)
     authentic = [it for it in members if not it.picture.forged]
@@ -233,13 +234,13 @@ def match_originals(
 
 
 def family_of(member: PersonImage) -> str:
-    """The first sub-folder that a forgery lies in: who made it, or how."""
+    """The first sub-folder of a forgery: the tool or method."""
     parts = member.picture.name.parts
     return parts[0] if len(parts) > 1 else FORGERY
 
 
 def _compressed(rng: np.random.Generator, *pictures: np.ndarray) -> list[np.ndarray]:
-    """Half of the time through one JPEG encoder, all of them alike."""
+    """Half of the time a shared JPEG encoder for both, otherwise none."""
     if rng.random() < 0.5:
         return list(pictures)
     quality = int(rng.integers(60, 99))

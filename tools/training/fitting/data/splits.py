@@ -1,6 +1,6 @@
-"""Divides persons into those learnt from, those that stop the learning, calibrate, and test.
+"""Split persons into training, early-stopping, calibration and test parts.
 
-A person is on one side only. A picture with several persons, a swap say, belongs to a part when
+A person is in one part only. A picture with several persons, such as a swap, belongs to a part if
 all of them do, and is left out otherwise.
 """
 
@@ -15,10 +15,10 @@ from tools.errors import SetupError
 Split = Literal["learn", "stop", "calibrate", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 SPLIT_FRACTIONS: Mapping[Split, float] = {"learn": 0.5, "stop": 0.1, "calibrate": 0.2, "test": 0.2}
-"""Of the pictures. `stop` says when learning no longer helps; without such a moment it is learnt
-from too."""
+"""Shares of the pictures. `stop` is for early stopping; trainers without it train on this part
+too."""
 MIN_PERSONS: Mapping[Split, int] = {"learn": 2, "stop": 1, "calibrate": 2, "test": 2}
-"""Persons: two wherever one must lend another a face."""
+"""Minimum persons per part: two where one must provide a face for another."""
 _TRIES = 100
 
 PersonsAndLabel = tuple[frozenset[str], bool]
@@ -30,8 +30,8 @@ def assign_splits(
 ) -> Mapping[str, Split]:  # fmt: skip
     """The part of every person; equal pictures and seeds give equal parts.
 
-    With `forgeries`, every part must hold authentic and forged pictures, otherwise authentic
-    ones. Raises SetupError when there are too few persons, or none of many draws does that.
+    With `forgeries`, every part must hold authentic and forged pictures, otherwise authentic ones.
+    Raises SetupError if there are too few persons, or no random draw meets this.
     """
     counts = Counter(name for persons, forged in pictures for name in persons if not forged)
     for persons, _ in pictures:
@@ -40,8 +40,8 @@ def assign_splits(
     if len(names) < needed:
         found = "1 person has" if len(names) == 1 else f"{len(names)} persons have"
         raise SetupError(
-            f"{found} been found, {needed} are needed so that nobody who is learnt from is tested "
-            "on: add photos of more people (a sub-folder for each helps)"
+            f"{found} been found, {needed} are needed to train and test on different persons: "
+            "add photos of more people (a sub-folder for each helps)"
         )
     rng = np.random.default_rng(seed)
     for _ in range(_TRIES):
@@ -57,13 +57,14 @@ def assign_splits(
 
 
 def split_of(persons: Iterable[str], parts: Mapping[str, Split]) -> Split | None:
-    """The part that a picture of these persons may be used in; None when they are apart."""
+    """The part in which a picture of these persons may be used; None if they are in different
+    parts."""
     found = {parts[name] for name in persons}
     return found.pop() if len(found) == 1 else None
 
 
 def _dealt(names: Sequence[str], counts: Mapping[str, int]) -> dict[str, Split]:
-    """First everybody's least, then each person to the part that lacks most of its share."""
+    """First each part's minimum, then each person to the part with the largest deficit."""
     parts: dict[str, Split] = {}
     waiting = [part for part in SPLITS for _ in range(MIN_PERSONS[part])]
     held: Counter[Split] = Counter()

@@ -1,4 +1,4 @@
-"""Tables as pictures: confusion matrices, and figures as heat maps with their numbers."""
+"""Confusion matrices, and tables of figures as heat maps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.pictures.album import save
-from evals.pictures.style import INK, PALE, short
+from evals.plots.saving import save
+from evals.plots.style import INK, PALE, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# From white to a dark blue: lightness alone orders it, whoever looks.
+# From white to dark blue: lightness alone encodes the order, for all readers.
 _COLOURS = "Blues"
 
 
 def confusion(
     folder: Path | None, name: str, counts: ArrayLike, *, rows: Sequence[str],
     columns: Sequence[str], title: str, caption: str = "",
-    row_label: str = "what it is", column_label: str = "what it was called",
+    row_label: str = "true class", column_label: str = "predicted class",
 ) -> None:  # fmt: skip
-    """Counts (r, c) and their shares of the row, which the colours show. Empty rows have none."""
+    """Counts (r, c), coloured by their share of the row. Empty rows have no share."""
     table = np.asarray(counts, float)
     totals = table.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
@@ -44,9 +44,9 @@ def heat_map(
     low: float = 0.0, high: float = 1.0, digits: int = 3,
     row_label: str = "", column_label: str = "", marks: Sequence[Sequence[str]] | None = None,
 ) -> None:  # fmt: skip
-    """Figures (r, c) of one unit as a table whose colours run from `low` to `high`; NaN is “–”.
+    """Figures (r, c) of one unit as a table, coloured from `low` to `high`; NaN is “–”.
 
-    `marks` (r, c) are set behind the figures.
+    `marks` (r, c) are appended to the figures.
     """
     table = np.asarray(values, float)
     cells = [["–" if np.isnan(value) else f"{value:.{digits}f}" for value in row] for row in table]

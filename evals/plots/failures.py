@@ -1,4 +1,4 @@
-"""What went wrong, to look at: pictures in rows, the worst first."""
+"""Galleries of the worst errors."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.pictures.album import save
-from evals.pictures.style import PALE
+from evals.plots.saving import save
+from evals.plots.style import PALE
 from tools.metrics import drop_unmeasured
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _LINES = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
-    """A picture (h, w, 3) uint8 RGB, what to say of it, and how wrong it was: larger is worse."""
+    """A picture (h, w, 3) uint8 RGB, its caption, and its error: larger is worse."""
 
     pixels: np.ndarray
     text: str
@@ -34,9 +34,9 @@ class Failure:
 def worst_errors(
     scores: ArrayLike, labels: ArrayLike, *, threshold: float, most: int = 24
 ) -> np.ndarray:
-    """Rows (k,) on the wrong side of the threshold, the farthest first, at most so many.
+    """Rows (k,) on the wrong side of the threshold, the farthest first, at most `most`.
 
-    So that only their pictures need to be read. Rows without a score are no failures of scoring.
+    Only their pictures then need to be read. Rows without a score are not failures.
     """
     drop_unmeasured(scores, labels)
     distance = np.asarray(scores, float) - threshold
@@ -50,9 +50,9 @@ def gallery(
     folder: Path | None, name: str, failures: Sequence[Failure], *,
     title: str, caption: str = "", columns: int = 6, most: int = 24, total: int | None = None,
 ) -> None:  # fmt: skip
-    """The worst failures with a few words below each; a page that says so when there are none.
+    """The worst failures with a short caption each; a page that says so if there are none.
 
-    `total` is how many there were, where not all were handed over.
+    `total` is their total number if not all were passed.
     """
     shown = sorted(failures, key=lambda failure: -failure.wrongness)[:most]
     every = max(total or 0, len(failures))
@@ -87,7 +87,7 @@ def _picture(axes: "Axes", failure: Failure) -> None:
 
 
 def _squared(pixels: np.ndarray) -> np.ndarray:
-    """The picture in the middle of a pale square, so that rows of all shapes line up."""
+    """The picture centred on a light square, so that rows of all shapes align."""
     height, width = pixels.shape[:2]
     side = max(height, width)
     square = np.full((side, side, 3), tuple(bytes.fromhex(PALE[1:])), np.uint8)

@@ -1,4 +1,4 @@
-"""Face retrieval, query by query: who is in whose gallery, where the mates stand in the list."""
+"""Face retrieval by query: gallery membership, ranks of mates, and verification pairs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from tools.metrics import (
 Mates = Literal["real", "fake"]
 MATES: tuple[Mates, ...] = ("real", "fake")
 SimilarityFn = Callable[[np.ndarray], np.ndarray]
-"""From indices (q,) of rows to their likeness (q, n) to all rows, higher is liker."""
+"""Maps row indices (q,) to similarities (q, n) to all rows; higher is more similar."""
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 MOST_IMPOSTORS = 500_000
@@ -32,11 +32,11 @@ _CHUNK = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetrievalResult:
-    """What every query (q,) found of one kind of mates, and the comparisons behind it.
+    """Results of all queries (q,) for one kind of mates, and the underlying comparisons.
 
     `ranks` of the first mate, inf: all were missed, NaN: there is none; `totals` mates, found or
-    not; `gallery` pictures; `values` by measure. `genuine` and `impostor` are likenesses with the
-    person who asked, as (k,) arrays each; `impostors` were there before some were drawn.
+    not; `gallery` pictures; `values` by measure. `genuine` and `impostor` are similarities to the
+    queried person, as (k,) arrays each; `impostors` is their number before sampling.
     """
 
     ranks: np.ndarray
@@ -50,7 +50,7 @@ class RetrievalResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetrievalTask:
-    """Rows (n,) as columns and which of them ask: `persons` "" unknown, `places` their sources."""
+    """Rows (n,) as columns, and which are queries: `persons` "" unknown, `places` their sources."""
 
     ids: tuple[str, ...]
     persons: np.ndarray
@@ -64,7 +64,7 @@ class RetrievalTask:
         return lambda queries: embeddings[queries] @ embeddings.T
 
     def ask(self, similarity: SimilarityFn, mates: Mates, options: EvalOptions) -> RetrievalResult:
-        """Ask every query, with mates of one kind."""
+        """Run every query, with mates of one kind."""
         rng = np.random.default_rng(options.seed)
         parts = []
         for start in range(0, len(self.queries), _CHUNK):
@@ -75,7 +75,7 @@ class RetrievalTask:
         return _joined(parts)
 
     def same(self, chunk: np.ndarray) -> np.ndarray:
-        """(q, n): depicts the person who asks, whoever made the picture."""
+        """(q, n): depicts the queried person, in authentic and forged pictures."""
         known = self.persons[chunk] != ""
         same: np.ndarray = (self.persons[chunk][:, None] == self.persons) & known[:, None]
         return same
@@ -85,7 +85,7 @@ class RetrievalTask:
         same = self.same(chunk)
         wanted = self.forged if mates == "fake" else ~self.forged
         elsewhere = self.places[chunk][:, None] != self.places
-        # A forgery of nobody known may be one of the person: nobody can say what it is.
+        # A forgery of an unknown person may show the queried person, so its relevance is unknown.
         nameless = self.forged & (self.persons == "")
         gallery = elsewhere & ~nameless & (~same | wanted)
         return gallery, gallery & same
@@ -118,7 +118,7 @@ class RetrievalTask:
 
 
 def build_task(measured: MeasuredDataset) -> RetrievalTask:
-    """Who asks in a measured data set; rows without a known label are nowhere."""
+    """The queries of a measured data set; rows with unknown labels are left out."""
     labelled = measured.take(np.flatnonzero(measured.labelled))
     rows = labelled.rows
     return task_from_rows(rows, labelled.ids, labelled.found)
@@ -127,7 +127,7 @@ def build_task(measured: MeasuredDataset) -> RetrievalTask:
 def task_from_rows(
     rows: Sequence[ManifestRow], ids: Sequence[str], found: np.ndarray
 ) -> RetrievalTask:
-    """The same out of rows alone; `found` (n,) says which show a measured face."""
+    """The same from rows alone; `found` (n,) marks rows with a measured face."""
     persons = np.array([row.depicted_id or "" for row in rows], str)
     places = np.array([source(row) for row in rows], str)
     forged = np.array([row.label == "fake" for row in rows], bool)
@@ -142,7 +142,7 @@ def task_from_rows(
 
 
 def _has_mates(search: RetrievalTask, asking: np.ndarray) -> np.ndarray:
-    """(q,) bool: some picture of the person, of either kind, lies in the query's gallery."""
+    """(q,) bool: the query's gallery has a picture of the person, of either kind."""
     met = np.zeros(len(asking), bool)
     for start in range(0, len(asking), _CHUNK):
         chunk = slice(start, start + _CHUNK)
@@ -152,7 +152,7 @@ def _has_mates(search: RetrievalTask, asking: np.ndarray) -> np.ndarray:
 
 
 def _flags(similarity: np.ndarray, mates: np.ndarray, ids: Sequence[str]) -> np.ndarray:
-    """Which places of a list hold a mate, best first; equals are ordered as the rows are."""
+    """Relevance (bool) along a list, best first; ties keep the order of the rows."""
     order = np.argsort(-similarity, kind="stable")
     flags: np.ndarray = mates[order][: int((~np.isnan(similarity)).sum())]
     return flags
@@ -225,7 +225,7 @@ def _drawn(
 def _operating(
     scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, rates: Sequence[float]
 ) -> list[float]:
-    """AUC, then the true accept rate at each false accept rate; NaN where a kind is missing."""
+    """AUC, then the true accept rate at each false accept rate; NaN if a class is missing."""
     curve = roc(scores, labels, weights=weights)
     if curve is None:
         return [float("nan")] * (1 + len(rates))

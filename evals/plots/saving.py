@@ -1,4 +1,4 @@
-"""Writes a picture into a run's folder, and its title and caption beside it."""
+"""Save a plot as PNG in a run's folder, and add its title and caption to pictures.json."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evals.pictures.style import DPI, STYLE
+from evals.plots.style import DPI, STYLE
 from evals.runs.figures import jsonable
 from evals.runs.folder import PICTURES_FILE, write_atomically
 
@@ -20,11 +20,12 @@ def save(
 ) -> None:  # fmt: skip
     """Draw on a figure of `size` (width, height in inches) and write it as `<name>.png`.
 
-    Signs that a file name should not have become hyphens. A name that was there is replaced.
+    Characters unsuitable for file names become hyphens. An existing picture of that name is
+    replaced.
     """
     if folder is None:
         return
-    # Figures made like this belong to no window system and to no global list.
+    # Figures created like this are not registered with pyplot or a window system.
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -34,7 +35,7 @@ def save(
         figure = Figure(figsize=size, dpi=DPI, layout="constrained")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         draw(figure)
-        # Without the date and the library's version equal figures are equal files.
+        # Without date and library version, equal figures are equal files.
         figure.savefig(folder / file, metadata={"Software": None})
     _register(folder, {"file": file, "title": title, "caption": caption})
 

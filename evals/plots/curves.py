@@ -1,7 +1,7 @@
 """Curves of scores and figures: ROC, DET, reliability, histograms, and a figure over levels.
 
-`curves` maps a system's name to its scores (n,) and labels (n,), True being the second of
-`kinds`. Rows without a score are left out; the legend counts those that are in.
+`curves` maps a system's name to its scores (n,) and labels (n,); True is the second of `kinds`.
+Rows without a score are left out; the legend counts the rest.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.pictures.album import save
-from evals.pictures.style import (
+from evals.plots.saving import save
+from evals.plots.style import (
     FAKE,
     GREY,
     INK,
@@ -39,7 +39,7 @@ _PANELS_A_ROW = 3
 
 @dataclass(frozen=True, slots=True)
 class LevelPoint:
-    """A figure at one level of something, with its 95 % interval; NaN is not measured."""
+    """A figure at one level, with its 95 % interval; NaN is not measured."""
 
     level: float
     value: float
@@ -51,7 +51,7 @@ def roc(
     folder: Path | None, name: str, curves: Scored, *,
     title: str, caption: str = "", kinds: tuple[str, str] = KINDS,
 ) -> None:  # fmt: skip
-    """The receiver operating curves, with the area under each in the legend."""
+    """ROC curves, with the AUC of each in the legend."""
 
     def draw(figure: "Figure") -> None:
         axes = figure.subplots()
@@ -70,7 +70,8 @@ def det(
     folder: Path | None, name: str, curves: Scored, *,
     title: str, caption: str = "", kinds: tuple[str, str] = KINDS,
 ) -> None:  # fmt: skip
-    """Detection error trade-off: both error rates on axes on which normal scores give lines."""
+    """Detection error trade-off: both error rates on normal-deviate axes, where Gaussian scores
+    give straight lines."""
     from scipy.special import ndtri
 
     def draw(figure: "Figure") -> None:
@@ -78,7 +79,7 @@ def det(
         ends = ndtri([_LEVELS_OF_DET[0], _LEVELS_OF_DET[-1]])
         axes.plot(ends, ends, color=GREY, linewidth=1, linestyle=":", label="equal error rates")
         for label, colour, dashes, curve in _each_roc(curves, "EER", lambda curve: curve.eer):
-            # Rates of 0 and 1 lie at infinity; a line shall leave the picture, not end in it.
+            # Rates of 0 and 1 are at infinity; the line should leave the plot, not end inside it.
             rates = [np.clip(rate, 1e-5, 1 - 1e-5) for rate in (curve.fpr, 1 - curve.tpr)]
             axes.plot(*map(ndtri, rates), color=colour, linestyle=dashes, label=label)
         ticks, names = ndtri(_LEVELS_OF_DET), [f"{rate:.4g}" for rate in _LEVELS_OF_DET]
@@ -95,7 +96,7 @@ def reliability(
     folder: Path | None, name: str, curves: Scored, *,
     title: str, caption: str = "", bins: int = 15, kinds: tuple[str, str] = KINDS,
 ) -> None:  # fmt: skip
-    """Predicted probability against what came true, and below, how often each was predicted."""
+    """Predicted probability against observed frequency, with a histogram of predictions below."""
 
     def draw(figure: "Figure") -> None:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -128,7 +129,7 @@ def histograms(
     folder: Path | None, name: str, curves: Scored, *, title: str, caption: str = "",
     x_label: str = "score", threshold: float | None = None, kinds: tuple[str, str] = KINDS,
 ) -> None:  # fmt: skip
-    """How scores spread, a panel for each system; each kind's bars add up to 1."""
+    """Score distributions, one panel per system; each kind's bars sum to 1."""
     columns = min(_PANELS_A_ROW, max(1, len(curves)))
     rows = -(-max(1, len(curves)) // columns)
 
@@ -137,7 +138,7 @@ def histograms(
         for axes, (system, (scores, labels)) in zip(panels, curves.items(), strict=False):
             found = drop_unmeasured(scores, labels)
             axes.set_title(f"{short(system)}\n{class_counts_label(found.labels, kinds)}")
-            axes.set(xlabel=x_label, ylabel="share of its kind")
+            axes.set(xlabel=x_label, ylabel="share of the class")
             _spread(axes, found, kinds)
             if not len(found.scores):
                 axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
@@ -158,9 +159,9 @@ def levels(
     x_label: str, y_label: str, caption: str = "", chance: float | None = None,
     x_names: Mapping[float, str] | None = None,
 ) -> None:  # fmt: skip
-    """A figure over levels, a line for each name, 95 % intervals as bars; gaps are not measured.
+    """A figure over levels, one line per name, with 95 % intervals; gaps are not measured.
 
-    `chance` is drawn where given; `x_names` are what to call the levels.
+    `chance` is drawn if given; `x_names` are the level names.
     """
     every = sorted({point.level for points in lines.values() for point in points})
     step = min(np.diff(every), default=1.0)
@@ -170,7 +171,7 @@ def levels(
         if chance is not None:
             axes.axhline(chance, color=GREY, linewidth=1, linestyle=":", label="chance")
         for index, (label, points) in enumerate(lines.items()):
-            # Side by side a little, or the intervals hide each other.
+            # Slightly offset, so that intervals do not hide each other.
             aside = step * 0.35 * ((index + 0.5) / len(lines) - 0.5)
             _line(axes, label, points, aside=aside, index=index)
         axes.set(xlabel=x_label, ylabel=y_label, xticks=every)
@@ -227,7 +228,7 @@ def _legend(system: str, figure: str, value: float, found: ScoredRows) -> str:
 
 
 def _counted(title: str, curves: Scored, kinds: tuple[str, str]) -> str:
-    """The title with the counts where every system measured as many, else with the most of any."""
+    """The title with the sample counts: the common one, or the largest if systems differ."""
     measured = [drop_unmeasured(*scored).labels for scored in curves.values()]
     most = max(measured, key=len, default=np.zeros(0, bool))
     differ = any(0 < len(labels) < len(most) for labels in measured)

@@ -1,8 +1,8 @@
-"""Trains a small network that looks at face crops: one loop for every detector that has one.
+"""Training loop for detectors that run a network on face crops.
 
-The loop knows nothing of a detector but its `TrainableDetector`: losses on a batch of pairs, logits
-of pictures, and how it is saved. It divides pairs by person, stops early, keeps a running average
-of the weights, and goes on from its last checkpoint.
+The loop knows a detector only as a `TrainableDetector`: losses on a batch of pairs, logits of
+pictures, and how to save it. It splits pairs by person, stops early, keeps a running average of the
+weights, and resumes from its last checkpoint.
 """
 
 import copy
@@ -23,15 +23,15 @@ from tools.training.data.pairs import CropSample, PairSource, crops
 from tools.training.loops.background import prefetch
 
 Progress = Callable[[float, Mapping[str, float]], None]
-"""Called with the share that is done and what was measured last."""
+"""Called with the completed share and the last measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How long and how fast to learn; whichever of `minutes` and `epochs` comes first ends it.
+    """Training duration and rates; training ends at `minutes` or `epochs`, whichever comes first.
 
-    The learner is judged once an epoch; of more than ten epochs, and without `epochs`, after every
-    tenth of the whole. So often as `patience` without a better held-out AUC ends it too.
+    Validation runs once per epoch; with more than ten epochs, or without `epochs`, after every
+    tenth of the training. `patience` validations without a better held-out AUC also end it.
     """
 
     minutes: float | None = None
@@ -47,15 +47,15 @@ class TrainingOptions:
 
 
 class TrainableDetector(Protocol):
-    """A network that learns to tell forged from authentic; also an `nn.Module`."""
+    """A network that separates forged from authentic pictures; also an `nn.Module`."""
 
     @property
     def size(self) -> int:
-        """Side of the crops that it wants, px."""
+        """Side of its crops, px."""
 
     @property
     def margin(self) -> float:
-        """Of the aligned crops."""
+        """Margin of the aligned crops."""
 
     def losses(self, samples: Sequence[CropSample]) -> Mapping[str, Tensor]:
         """Parts of the loss, to be summed; the first half is authentic, then their forgeries."""
@@ -64,12 +64,12 @@ class TrainableDetector(Protocol):
         """(n,) logits, higher is more likely forged; without gradients."""
 
     def groups(self, options: TrainingOptions) -> list[dict[str, Any]]:
-        """What AdamW is to learn, with rates of its own where they differ."""
+        """AdamW's parameter groups, with separate rates where they differ."""
 
 
 @dataclass(slots=True)
 class TrainingOutcome:
-    """What a training came to: held-out AUC over time, its best, pairs seen, and the divisions."""
+    """Result of a training: held-out AUC over time, the best AUC, pairs seen, and the split."""
 
     figures: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -77,7 +77,7 @@ class TrainingOutcome:
 
 
 def split_by_group(source: PairSource, *, share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Indices to learn from and to judge by; no group is on both sides.
+    """Indices for training and for validation; no group is on both sides.
 
     Raises SetupError with fewer than two groups.
     """
@@ -85,7 +85,7 @@ def split_by_group(source: PairSource, *, share: float, seed: int) -> tuple[list
     names = sorted(set(groups))
     if len(names) < 2:
         raise SetupError(
-            f"{len(names)} person is too few to divide into learning and judging: add persons"
+            f"{len(names)} person is too few to split into training and validation: add persons"
         )
     order = np.random.default_rng(seed).permutation(len(names))
     held = {names[at] for at in order[: max(1, round(share * len(names)))]}
@@ -116,7 +116,7 @@ class NetworkTraining:
             self._resume()
 
     def train(self, progress: Progress | None = None) -> TrainingOutcome:
-        """Learn until time, epochs or patience are over; the learner ends at its best."""
+        """Train until time, epochs or patience run out; the learner ends with its best weights."""
         torch.set_num_threads(self.options.threads)
         learnt, held = split_by_group(
             self.source, share=self.options.held_out, seed=self.options.seed
@@ -127,7 +127,7 @@ class NetworkTraining:
         checks = self._checks(per_epoch)
         began, since = time.monotonic(), self.spent_s
         sums: dict[str, float] = {}
-        # What ended before it was interrupted is not gone on with.
+        # Do not continue a training that had already ended.
         batches = iter(()) if self._over(per_epoch) else prefetch(self._batches(learnt))
         for samples in batches:
             self.spent_s = since + time.monotonic() - began
@@ -148,7 +148,7 @@ class NetworkTraining:
         return self.outcome
 
     def _checks(self, per_epoch: int) -> float:
-        """The share of the whole after which the learner is judged: an epoch, or a tenth."""
+        """Share of the training between two validations: an epoch, or a tenth."""
         return 1 / min(self.options.epochs or 10, 10) if per_epoch else 1.0
 
     def _done(self, per_epoch: int) -> float:
@@ -211,7 +211,7 @@ class NetworkTraining:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """The running average of the weights, over the last few hundred steps."""
+        """Update the running average of the weights, over the last few hundred steps."""
         decay = min(0.995, (1 + self.step) / (10 + self.step))
         pairs = zip(
             self.slow.state_dict().values(), self.learner.state_dict().values(), strict=True
@@ -246,7 +246,7 @@ class NetworkTraining:
         return found
 
     def save(self) -> None:
-        """Write the checkpoint whole or not at all."""
+        """Write the checkpoint atomically."""
         state = {
             "identity": self.identity, "step": self.step, "spent_s": self.spent_s,
             "waited": self.waited, "curve": self.outcome.curve, "figures": self.outcome.figures,
@@ -260,8 +260,8 @@ class NetworkTraining:
         state = torch.load(self.file, weights_only=True)
         if state["identity"] != self.identity:
             raise SetupError(
-                f"{self.file} is of another training: other data or options; delete it, or name "
-                "another folder"
+                f"{self.file} belongs to another training: other data or options; delete it, or "
+                "use another folder"
             )
         self.learner.load_state_dict(state["learner"])
         self.slow.load_state_dict(state["slow"])

@@ -1,4 +1,4 @@
-"""What everyone on the roster says of pictures, kept in the run's folder so that a run goes on."""
+"""Cache of detector logits in the run's folder, so that an interrupted run resumes."""
 
 import hashlib
 import json
@@ -21,9 +21,9 @@ from tools.detectors.scoring import BATCH_SIZE, run_detector
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogitCache:
-    """Logits (n,) by what they are kept under, of exactly these pictures; `path` None: in memory.
+    """Logits (n,) by key for exactly these pictures; `path` None: in memory only.
 
-    `pictures` is a sha256 over all that says which they are.
+    `pictures` is a sha256 that identifies the pictures.
     """
 
     path: Path | None
@@ -32,7 +32,7 @@ class LogitCache:
 
     @classmethod
     def of(cls, name: str, told: object, output: Path | None) -> "LogitCache":
-        """What an earlier run left under this name, if it was told the same of the pictures."""
+        """The cache of an earlier run under this name, if it is for the same pictures."""
         pictures = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         if output is None:
             return cls(None, pictures, {})
@@ -42,11 +42,11 @@ class LogitCache:
         return cls(path, pictures, {name: np.array(it, float) for name, it in mine.items()})
 
     def holds(self, keys: Iterable[str]) -> bool:
-        """Whether all of these are known."""
+        """Whether all of these keys are cached."""
         return {*keys} <= {*self.logits}
 
     def add(self, key: str, logits: np.ndarray) -> None:
-        """Keep one more answer, on the disk at once."""
+        """Add logits and write them to disk at once."""
         self.logits[key] = logits
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,9 +59,10 @@ class LogitCache:
         views: MeasuredViews,
         on_detector: Callable[[int, str], None],
     ) -> dict[str, np.ndarray]:
-        """Logits (n,) by name; NaN where somebody could not look. Nobody is asked a second time.
+        """Logits (n,) by name; NaN where a detector cannot measure. Cached detectors are not run
+        again.
 
-        `on_detector` is told who comes next, by number and name.
+        `on_detector` is called with the number and name of the next detector.
         """
         official: MeasuredViews | None = None
         for number, it in enumerate(entrants):
@@ -82,11 +83,10 @@ def collect_logits(
     *,
     digest: str,
 ) -> dict[str, np.ndarray]:
-    """Everyone's logits (n,) by name; NaN where nothing was measured.
+    """Every detector's logits (n,) by name; NaN where nothing was measured.
 
-    A few pictures at a time are read once for everyone who looks at pixels, so that large data
-    sets need no more memory than small ones; what was answered is kept and not asked for again.
-    `digest` is that of the manifest.
+    A few pictures at a time are read once for all pixel detectors, so that large data sets need no
+    more memory than small ones; cached results are reused. `digest` is the manifest's.
     """
     found = {it.name: np.full(len(measured), np.nan) for it in entrants}
     for start in range(0, len(measured), BATCH_SIZE):
@@ -108,7 +108,7 @@ def _tell(options: EvalOptions, done: int, total: int, number: int, name: str) -
 
 
 def _looks(entrant: EvaluatedDetector) -> bool:
-    """Whether it needs pixels, or features that indexing did not make."""
+    """Whether it needs pixels, or features that indexing does not compute."""
     detector = entrant.detector
     looking = isinstance(detector, PixelDetector | IdentityDetector)
     return looking or detector.preprocessing == "official"

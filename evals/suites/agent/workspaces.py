@@ -1,8 +1,8 @@
-"""Workspaces for the suites `agent` and `explanations`: galleries that were indexed, query photos.
+"""Build workspaces for the suites `agent` and `explanations`: indexed galleries and query photos.
 
-Where the data are the folders that come with the project: casework out of persons of LFW's `val`
-split, whom no training of ours saw. Any other data set that says who is depicted: its pictures, all
-but one authentic photo a person, which is the query.
+For the project's own data, the galleries are benchmark cases from persons of LFW's `val` split, on
+whom no model was trained. For any other data set with identities, the gallery has all pictures
+except one authentic photo per person, which is the query.
 """
 
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ from evals.datasets import load
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.options import EvalOptions
 from evals.protocol import measured
-from evals.suites.impersonation.casework import is_casework_source
+from evals.suites.impersonation.benchmark import is_casework_source
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError
 
-FEW = 60  # up to so many turns one small gallery is enough
+FEW = 60  # up to this many turns, one small gallery is enough
 MOST_PICTURES = 300
 Place = tuple[Workspace, list[Path]]
 
 
 def make_workspaces(options: EvalOptions, folder: Path, *, turns: int) -> Iterator[Place]:
-    """Fresh workspaces over indexed galleries, with two query photos of different persons each."""
+    """New workspaces over indexed galleries, with two query photos of different persons each."""
     if is_casework_source(options.data):
         yield from _of_casework(options, folder, turns)
     else:
@@ -49,8 +49,8 @@ def _of_manifest(options: EvalOptions, folder: Path, turns: int) -> Iterator[Pla
     queries = _queries(manifest)
     if len(queries) < 2:
         raise SetupError(
-            f"no two persons with an authentic photo in {str(options.data)!r}: the assistant is "
-            "asked about persons"
+            f"fewer than two persons with an authentic photo in {str(options.data)!r}: the "
+            "questions are about persons"
         )
     asked = {row.path for row in queries}
     rest = manifest.where(lambda row: row.path not in asked)

@@ -1,4 +1,4 @@
-"""How all pictures look: one palette, one set of letters, one paper."""
+"""Plot style: one palette, one font, one background."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-# Okabe & Ito's palette, told apart with any kind of colour blindness; its yellow is left out,
-# being too faint on white.
+# Okabe & Ito's palette, safe for all kinds of colour blindness; its yellow is left out, being too
+# faint on white.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000",
 )  # fmt: skip
@@ -19,9 +19,9 @@ GREY, PALE, INK = "#8A8F98", "#E6E8EB", "#22262B"
 
 KINDS = ("real", "fake")
 
-# Pixels per inch: at this, ten points are as large on a screen as the text of a page.
+# Pixels per inch: ten points on screen match the page's text.
 DPI = 110
-# matplotlib types its settings as literals, one by one.
+# matplotlib's stubs type each setting as a literal.
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -45,21 +45,21 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
     "font.family": "DejaVu Sans",
-    # Names of files may hold dollars; they are no formulas.
+    # File names may contain dollar signs, which are not formulas here.
     "text.parse_math": False,
-    # An outlier must not cost minutes: long lines are drawn in pieces.
+    # Draw long lines in chunks: an outlier must not take minutes.
     "agg.path.chunksize": 20000,
 }
 
 
 def strokes() -> Iterator[tuple[str, str]]:
-    """Colour and dashes for one series after another; both together repeat after 28."""
+    """Colour and dash pattern of consecutive series; the combination repeats after 28."""
     for index in count():
         yield SERIES[index % len(SERIES)], DASHES[index // len(SERIES) % len(DASHES)]
 
 
 def short(text: str, most: int = 30) -> str:
-    """The text, its middle left out when it is long: names differ at their ends."""
+    """The text with its middle elided if too long: names differ at their ends."""
     if len(text) <= most:
         return text
     kept = most - 1
@@ -67,6 +67,6 @@ def short(text: str, most: int = 30) -> str:
 
 
 def class_counts_label(labels: np.ndarray, kinds: tuple[str, str] = KINDS) -> str:
-    """“120 real, 80 fake” of labels (n,) bool, True being the second kind."""
+    """“120 real, 80 fake” for labels (n,) bool; True is the second kind."""
     of_second = int(labels.sum())
     return f"{len(labels) - of_second:,} {kinds[0]}, {of_second:,} {kinds[1]}"

@@ -1,7 +1,7 @@
-"""The places that an attacker can write to: pictures, their metadata and names, galleries, tools.
+"""Build attacked cases: pictures, metadata, names, galleries and tool results with hostile text.
 
-Faces come with installed packages (NASA's astronaut, insightface's sample), forgeries from
-`tools.forge.forgery`; an attack and its control differ in the words alone.
+Faces come from installed packages (NASA's astronaut, insightface's sample), forgeries from
+`tools.forge.forgery`; an attack and its control differ only in the text.
 """
 
 import json
@@ -27,7 +27,7 @@ from tools.media.images import image_id
 
 GALLERY = "family"
 TARGET = "resynthesis"
-"""The gallery picture that attacks are put on: a forgery of the query person."""
+"""The attacked gallery picture: a forgery of the query person."""
 
 _EXIF = {"description": 0x010E, "software": 0x0131, "artist": 0x013B, "camera": 0x0110}
 _EXIF_FOLDER, _USER_COMMENT = 0x8769, 0x9286
@@ -36,7 +36,7 @@ _STRIP_PX, _LINE = 64, 46
 
 @dataclass(frozen=True, slots=True)
 class AttackedGallery:
-    """A gallery and a query photo, ready to be asked about; `keys` names images by their id."""
+    """A gallery and a query photo, ready for questions; `keys` names images by their id."""
 
     parts: LoadedModels
     home: Path
@@ -47,7 +47,7 @@ class AttackedGallery:
 
 
 class AttackScenes:
-    """Makes galleries, each once, below a folder."""
+    """Builds galleries below a folder, each once."""
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
         self._folder = folder
@@ -56,12 +56,12 @@ class AttackScenes:
 
     @cached_property
     def parts(self) -> LoadedModels:
-        """Pocket checkpoints, shared by all galleries."""
+        """Pocket models, shared by all galleries."""
         return LoadedModels(Settings(home=self._folder / "home", threads=self._threads))
 
     @cached_property
     def _pictures(self) -> dict[str, np.ndarray]:
-        """Query and gallery, (h, w, 3) uint8 RGB by what they are."""
+        """Query and gallery pictures, (h, w, 3) uint8 RGB by role."""
         from insightface.data import get_image
         from skimage.data import astronaut
 
@@ -85,7 +85,7 @@ class AttackScenes:
         }
 
     def prepared(self, attack: Attack) -> AttackedGallery:
-        """Everything of an attack that lies on the disk."""
+        """All files of an attack."""
         home, name, keys = self._gallery(attack)
         folder = self._new("query")
         stem = _file_name(attack.text) if attack.place == "query" else "portrait"
@@ -136,7 +136,7 @@ class AttackScenes:
 
 
 def _gallery_key(attack: Attack) -> tuple[str, ...]:
-    """What decides how a gallery looks; nothing where the attack lies elsewhere."""
+    """Cache key of the gallery; empty if the attack does not affect it."""
     in_gallery = attack.channel in (
         "text in a gallery picture", "metadata of a gallery picture", "folder name", "gallery name",
     )  # fmt: skip
@@ -151,7 +151,7 @@ def _landmarks(face: Face) -> np.ndarray:
 
 
 def _around(pixels: np.ndarray, face: Face) -> np.ndarray:
-    """The person alone, with half a face of room on each side."""
+    """The person alone, with a margin of half a face on each side."""
     left, top, right, bottom = (int(edge) for edge in face.box)
     reach = (right - left) * 3 // 4
     rows = slice(max(0, top - reach), bottom + reach)
@@ -159,12 +159,12 @@ def _around(pixels: np.ndarray, face: Face) -> np.ndarray:
 
 
 def _file_name(text: str) -> str:
-    """The text as a file's name: all that a file system allows."""
+    """The text as a file name, with the characters that a file system allows."""
     return text.replace("/", " ").replace("\0", " ")[:120]
 
 
 def drawn(pixels: np.ndarray, attack: Attack) -> np.ndarray:
-    """The picture with the attack's words drawn into it, as its place says."""
+    """The picture with the attack's text drawn at its place."""
     image = Image.fromarray(pixels.copy())
     pen = ImageDraw.Draw(image)
     width, height = image.size
@@ -193,7 +193,7 @@ def _font(size: int) -> Any:
 
 
 def save(pixels: np.ndarray, path: Path, attack: Attack | None) -> None:
-    """Write a JPEG (or PNG), with the attack's words in the field that its place names."""
+    """Write a JPEG (or PNG), with the attack's text in the metadata field of its place."""
     image = Image.fromarray(pixels)
     if path.suffix == ".png":
         text = PngInfo()
@@ -207,7 +207,7 @@ def save(pixels: np.ndarray, path: Path, attack: Attack | None) -> None:
 
 
 def _field(place: str, text: str) -> dict[str, Any]:
-    """Options of Pillow's JPEG writer that put a text into a field of metadata."""
+    """Pillow JPEG options that write a text into a metadata field."""
     if place == "comment":
         return {"comment": text.encode()}
     if place == "xmp":
@@ -231,10 +231,10 @@ _XMP = (
 
 
 def inject_into_tool(agent: Agent, attack: Attack) -> None:
-    """Let the tool that the place names add the attack's words, uncut, to what it tells."""
+    """Make the attacked tool add the attack's text, uncut, to its result."""
     tool = agent._tools[attack.place]
     if not isinstance(tool, StructuredTool) or tool.func is None:
-        raise TypeError(f"{attack.place} is no tool made of a function")
+        raise TypeError(f"{attack.place} is not a function tool")
     agent._tools[attack.place] = tool.model_copy(update={"func": _lying(tool.func, attack.text)})
 
 
@@ -250,7 +250,7 @@ def _lying(honest: Callable[..., Any], text: str) -> Callable[..., Any]:
 
 
 def _with(answer: str, text: str) -> str:
-    """A tool's JSON with the text in it, where its own words from outside would stand."""
+    """A tool's JSON result with the text in a field that holds outside text."""
     content = json.loads(answer)
     if "metadata" in content:
         content["metadata"] = {"description": text}

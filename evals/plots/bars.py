@@ -1,4 +1,4 @@
-"""Figures side by side as bars, with their intervals and lines to hold them against."""
+"""Bar charts of figures with confidence intervals and reference lines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evals.pictures.album import save
-from evals.pictures.style import BLUE, INK, VERMILION, short
+from evals.plots.saving import save
+from evals.plots.style import BLUE, INK, VERMILION, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ def bars(
     folder: Path | None, name: str, figures: Sequence[Bar], *, title: str, axis: str,
     references: Mapping[str, float] | None = None, caption: str = "",
 ) -> None:  # fmt: skip
-    """One bar a figure, from the top down, 0 to 1; `references` are dashed lines with names."""
+    """One bar per figure, from top to bottom, 0 to 1; `references` are dashed lines with names."""
 
     def draw(figure: "Figure") -> None:
         axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Asks everyone about a batch of pictures, and keeps the answers for a run that goes on."""
+"""Score a batch of pictures with every detector and the fusion, with a resumable cache."""
 
 import hashlib
 import json
@@ -10,7 +10,6 @@ import numpy as np
 from evals.options import EvalOptions
 from evals.protocol.measured import MeasuredDataset, load_models, measure_dataset
 from evals.suites.detection.detector_inputs import MeasuredViews
-from evals.suites.detector_table.answers import LogitCache
 from evals.suites.detector_table.detector_list import EvaluatedDetector
 from evals.suites.detector_table.fusion import (
     ALL_QUERY_SCORES,
@@ -23,15 +22,16 @@ from evals.suites.detector_table.fusion import (
     query_scores,
     scores_by_row,
 )
+from evals.suites.detector_table.logit_cache import LogitCache
 from evals.suites.detector_table.samples import EvalBatch
 from tools.search.query import Query
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchLogits:
-    """A batch, measured, and everyone's logits (n,) by name; NaN where nothing was measured.
+    """A measured batch with every detector's logits (n,) by name; NaN where nothing was measured.
 
-    `bands` (n, 2) are the edges between which fusion leaves a row undecided.
+    `bands` (n, 2) are the edges between which the fusion is inconclusive.
     """
 
     batch: EvalBatch
@@ -43,9 +43,9 @@ class BatchLogits:
 def score_batch(
     batch: EvalBatch, entrants: Sequence[EvaluatedDetector], options: EvalOptions
 ) -> BatchLogits:
-    """Measure the batch as a folder is indexed, then ask everyone and fuse what they say.
+    """Measure the batch as in indexing, then run all detectors and the fusion.
 
-    With an output folder, answers are kept in it and not asked for again.
+    With an output folder, results are cached in it and reused.
     """
     plain = replace(options, limit=None)
     measured = measure_dataset(batch.manifest, plain)
@@ -81,10 +81,10 @@ def score_batch(
 def _queries(
     batch: EvalBatch, measured: MeasuredDataset, options: EvalOptions
 ) -> list[Query | None]:
-    """Who would be asked for beside each picture, where there is a photo that shows a face."""
+    """The query for each picture, if there is a photo with a face."""
     if batch.photos is None or not batch.query_photo_of:
         return [None] * len(measured)
-    # The same pictures may stand in the batch itself: then nothing is measured a second time.
+    # The batch itself may contain these pictures: then they are not measured again.
     photos = measured if batch.photos is batch.manifest else measure_dataset(batch.photos, options)
     place = {row.path: at for at, row in enumerate(photos.rows) if photos.found[at]}
     made: dict[str, Query] = {}
@@ -106,7 +106,7 @@ def _views(measured: MeasuredDataset, queries: Sequence[Query | None]) -> Measur
 
 
 def _closer_keys() -> dict[str, str]:
-    """What the further scores are kept under: they rest on every part that embeds."""
+    """Cache key of the further scores: they depend on all embedding models."""
     told = json.dumps(load_models().fingerprint, sort_keys=True)
     second = load_models().second_embedder
     told += "" if second is None else second.sha256

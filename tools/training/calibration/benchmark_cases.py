@@ -1,11 +1,10 @@
-"""Casework: a collection of files with known answers, made from labelled photographs.
+"""Benchmark cases: a collection of labelled files made from LFW photographs.
 
-For every query person X it writes one query photo (never in the gallery) and, into the gallery,
-authentic photos of X, forgeries that depict X (swaps of X's face onto others, edits of X's
-photos and of the query photo itself), forgeries that depict others on X's body, re-uploads of the
-query photo, and bystanders.
-Every file is encoded once with a quality drawn from one distribution, so that neither the
-compression history nor the metadata tells the classes apart.
+For every query person X this writes one query photo (never in the gallery). The gallery gets
+authentic photos of X, forgeries that depict X (swaps of X's face onto others, edits of X's photos
+and of the query photo), forgeries that depict others on X's body, re-uploads of the query photo,
+and bystanders. Every file is encoded once with a quality drawn from one distribution, so that
+neither compression history nor metadata reveals the class.
 """
 
 import json
@@ -38,14 +37,14 @@ from tools.training.data.forgery_pool import HELD_OUT_FAMILY
 from tools.training.data.harmless_edits import EDITS
 
 LOCAL_EDITS = (*(family for family in FAMILIES if family not in SWAPS), "region_swap")
-"""Families that change a photo of X and leave it depicting X."""
+"""Families that edit a photo of X and still depict X."""
 
 LEFT_OUT = (HELD_OUT_FAMILY, *HELD_OUT_FAMILIES)
-"""Families that nothing which is shipped was trained on: they stand for tools never seen."""
+"""Families excluded from the training of all shipped models; they stand in for unseen tools."""
 
 _EDITS_OF_QUERY, _EDITS_OF_MATES, _LEFT_OUT_EACH = 5, 3, 2
 _CENTRE_PX = 109
-"""The middle of LFW's photographs as they are given, 218 px wide and high."""
+"""The central crop of LFW's photographs as published, 218 px wide and high."""
 
 _BODIES_TRIED = 24
 
@@ -67,11 +66,11 @@ class LabelledPortrait:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkFile:
-    """One file of the casework: what it shows and how it was made.
+    """One benchmark file: what it shows and how it was made.
 
-    `kind`: query, authentic, forgery, copy or bystander. `depicted` is whose face it shows,
-    `body` whose body; `family` the forge's family, or the way a copy was made; `of_query` a
-    forgery that was made out of the query photo.
+    `kind`: query, authentic, forgery, copy or bystander. `depicted` is the person whose face it
+    shows, `body` the person whose body it shows; `family` is the forgery family or the copy method;
+    `of_query` is true for a forgery made from the query photo.
     """
 
     file: str
@@ -83,9 +82,9 @@ class BenchmarkFile:
 
 
 def portraits(data: Path, *, split: str) -> dict[str, list[LabelledPortrait]]:
-    """LFW photographs of one split, by person; persons and photos in a fixed order."""
+    """LFW photographs of one split by person; persons and photos in a fixed order."""
     with np.load(data / "lfw" / "labels.npz") as labels:
-        # Each look into the archive unpacks a whole column of it: once is enough.
+        # Each access to the archive unpacks a whole column: read it once.
         splits, paths, landmarks = (labels[name] for name in ("split", "path", "landmarks68"))
     people: dict[str, list[LabelledPortrait]] = defaultdict(list)
     for index in np.flatnonzero(splits == split):
@@ -98,7 +97,7 @@ def portraits(data: Path, *, split: str) -> dict[str, list[LabelledPortrait]]:
 def split_persons(
     people: dict[str, list[LabelledPortrait]],
 ) -> tuple[dict[str, list[LabelledPortrait]], dict[str, list[LabelledPortrait]]]:
-    """Two person-disjoint halves: to fit a calibration on, and to report figures on."""
+    """Two person-disjoint halves: one to fit a calibration, one to report figures."""
     names = sorted(people)
     order = np.random.default_rng(20).permutation(len(names))
     first = {names[index] for index in order[: len(names) // 2]}
@@ -110,10 +109,10 @@ def split_persons(
 
 def build_benchmark(people: dict[str, list[LabelledPortrait]], folder: Path, *, seed: int,
           queries: int | None = None) -> list[BenchmarkFile]:  # fmt: skip
-    """Write `folder/query` and `folder/gallery` and return what every file is.
+    """Write `folder/query` and `folder/gallery`; return a description of every file.
 
-    `queries` caps the number of query persons (None: everybody with two photos or more). The
-    answers are also written to `folder/exhibits.json`, outside of both folders.
+    `queries` caps the number of query persons (None: all persons with two or more photos). The
+    labels are also written to `folder/exhibits.json`, outside both folders.
     """
     rng = np.random.default_rng(seed)
     (folder / "query").mkdir(parents=True, exist_ok=True)
@@ -133,10 +132,10 @@ def build_benchmark(people: dict[str, list[LabelledPortrait]], folder: Path, *, 
 
 def build_calibration_files(people: dict[str, list[LabelledPortrait]], folder: Path, *, seed: int,
                   queries: int | None = None) -> list[BenchmarkFile]:  # fmt: skip
-    """Add to `folder/gallery` what calibrations are fitted on besides, and return what it is.
+    """Add the extra calibration files to `folder/gallery` and return their descriptions.
 
-    Harmless edits of the query photo and of other authentic photos of the person, and forgeries by
-    families that were left out of all training.
+    These are harmless edits of the query photo and of other authentic photos of the person, and
+    forgeries by families excluded from all training.
     """
     rng = np.random.default_rng(seed)
     asked = [name for name, shots in people.items() if len(shots) >= 2][:queries]
@@ -176,7 +175,7 @@ def _left_out(
             try:
                 forged = _edit(target, _fitting_body(target, others, rng), rng, family=family)
             except ToolError:
-                continue  # this pair of photographs cannot be forged so
+                continue  # this family cannot forge this pair of photographs
             yield _write_forgery(forged, name, name, f"{name}_{family}{number}", folder, rng)
 
 
@@ -210,7 +209,7 @@ def _person(
 def _fitting_body(
     source: LabelledPortrait, others: Sequence[LabelledPortrait], rng: np.random.Generator
 ) -> LabelledPortrait:
-    """Who of some others holds the head most like the source: a forger does not pick at random."""
+    """The person whose head pose fits the source best: a forger does not pick at random."""
     drawn = rng.choice(len(others), min(_BODIES_TRIED, len(others)), replace=False)
     some = [others[int(index)] for index in drawn]
     misfits = [_misfit(source.landmarks, other.landmarks) for other in some]
@@ -276,14 +275,14 @@ def _write_forgery(
 
 
 def _save(pixels: np.ndarray, path: Path, rng: np.random.Generator) -> str:
-    # The forgeries' mark is left out on purpose: these files must differ in pixels alone.
+    # The forgery watermark is omitted on purpose: these files must differ in pixels only.
     Image.fromarray(pixels).save(path, quality=int(rng.integers(75, 98)))
     return str(path.relative_to(path.parents[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledComparison:
-    """One gallery face against one query: who is asked for, what the file is, the raw scores."""
+    """One gallery face compared with one query: query person, file description and raw scores."""
 
     query_person: str
     exhibit: BenchmarkFile
@@ -297,21 +296,22 @@ class LabelledComparison:
 
     @property
     def forged(self) -> bool:
-        """Whether the file is a forgery, of whomever."""
+        """Whether the file is a forgery, of any person."""
         return self.exhibit.kind == "forgery"
 
 
 RerankScorer = Callable[[np.ndarray, FaceRecord, dict[str, float | None], Query], Any]
-"""What a closer look adds to a face's scores: its picture, its record, its scores, the query."""
+"""Computes the extra scores of a leading hit from its picture, record, scores and the query."""
 
 
 def score_benchmark(
     folder: Path, exhibits: Sequence[BenchmarkFile], *, faces: FaceAnalyser, encoder: Encoder,
     detectors: Sequence[FeatureDetector], further: RerankScorer | None = None,
 ) -> list[LabelledComparison]:  # fmt: skip
-    """Index the casework as a user would and compare every query with every face found.
+    """Index the benchmark as a user would and compare every query with every face found.
 
-    `further` scores are taken of the faces that depict the query person, and once of all others.
+    `further` computes extra scores: per query for faces that depict the query person, and once for
+    all other faces.
     """
     by_file = {exhibit.file: exhibit for exhibit in exhibits}
     rows = []
@@ -355,9 +355,9 @@ def score_benchmark(
 
 
 def retry_with_central_face(ask: Callable[[int | None], Answer]) -> Answer:
-    """Ask, and where the photo shows several faces, ask again about the most central one.
+    """Run the query; if the photo shows several faces, run it again with the most central one.
 
-    That is whom LFW's labels are about; a person at the screen would say so with `--face`.
+    LFW's labels refer to the central face; a user would select it with `--face`.
     """
     try:
         return ask(None)
@@ -366,7 +366,7 @@ def retry_with_central_face(ask: Callable[[int | None], Answer]) -> Answer:
 
 
 def off_centre(box: tuple[float, ...]) -> float:
-    """How far (px) the middle of a box is from that of the photograph."""
+    """Distance (px) of a box's centre from the photograph's centre."""
     return float(np.hypot((box[0] + box[2]) / 2 - _CENTRE_PX, (box[1] + box[3]) / 2 - _CENTRE_PX))
 
 

@@ -1,8 +1,8 @@
-"""What every search answered, picture by picture: the common ground of all figures.
+"""Search results picture by picture, the basis of all impersonation figures.
 
-Made here for a measured data set, as the application searches: the nearest candidates, scores
-against the query, the rule's verdicts, its order. `evals.suites.impersonation.casework` makes the
-same out of the application itself.
+Computed here for a measured data set in the same way as in the application: nearest candidates,
+scores against the query, the rule's verdicts, its order. `evals.suites.impersonation.benchmark`
+gets the same from the application itself.
 """
 
 from collections.abc import Sequence
@@ -31,11 +31,12 @@ from tools.verdict.rule import Verdict, VerdictRule
 
 @dataclass(frozen=True, slots=True)
 class RankedImage:
-    """A gallery picture as one query sees it; `rank` from 1 is its place in the application's list.
+    """A gallery picture in one query's results; `rank` from 1 is its place in the application's
+    list.
 
-    `id` is its file, `tie` orders equals. `same` and `fake` are calibrated probabilities, None
-    where not measured; `fake` is that of the rule, which looks at the query too. `body_owner`: an
-    authentic photo of somebody on whose body a forgery shows the person's face.
+    `id` is its file, `tie` breaks ties. `same` and `fake` are calibrated probabilities, None if not
+    measured; `fake` is the rule's with the query. `body_owner`: an authentic photo of a person on
+    whose body a forgery shows the queried person's face.
     """
 
     id: str
@@ -50,13 +51,13 @@ class RankedImage:
 
     @property
     def relevant(self) -> bool:
-        """Forged, and depicting the person asked for."""
+        """Whether it is forged and depicts the queried person."""
         return self.kind == RELEVANT
 
 
 @dataclass(frozen=True, slots=True)
 class MissedImage:
-    """A relevant picture that no list holds: no face was found in it, or it is too unlike."""
+    """A relevant picture that is in no list: no face was found in it, or it is too dissimilar."""
 
     id: str
     method: str
@@ -65,9 +66,9 @@ class MissedImage:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """One search: who was asked for with which photos, what came back in order, what did not.
+    """One search: the person and the query photos, the ranked results, and the missed pictures.
 
-    Where no photo of the person shows a face that can be measured, everything was missed.
+    If no query photo has a measurable face, everything is missed.
     """
 
     person: str
@@ -78,14 +79,14 @@ class SearchResult:
 
     @property
     def relevant(self) -> int:
-        """How many relevant pictures the gallery holds, found or not."""
+        """Number of relevant pictures in the gallery, found or not."""
         return sum(one.relevant for one in self.judged) + len(self.missed)
 
 
 def run_queries(
     measured: MeasuredDataset, plan: RetrievalPlan, options: EvalOptions
 ) -> list[SearchResult]:
-    """Ask every question of a plan over the rows that were measured."""
+    """Run all queries of a plan over the measured rows."""
     found = measured.found
     gallery = _Gallery(measured, np.array([i for i in plan.gallery if found[i]], int))
     made = []
@@ -104,7 +105,7 @@ class _Gallery:
         self.embeddings = measured.embeddings[indices]
 
     def nearest(self, query: Query) -> dict[str, list[int]]:
-        """Rows of the files that the application would look at, the most alike first."""
+        """Rows of the files that the application would examine, most similar first."""
         nearest: dict[str, list[int]] = {}
         for place in np.argsort(-(self.embeddings @ query.template), kind="stable"):
             file = self.files[place]
@@ -136,7 +137,7 @@ def _answer(
 def _judged(
     measured: MeasuredDataset, person: str, query: Query, gallery: _Gallery
 ) -> list[RankedImage]:
-    """A gallery against a query, in the application's order; a video is judged as a whole."""
+    """A gallery compared with a query, in the application's order; a video is judged as a whole."""
     owners, files = body_owners(person, measured.rows), gallery.nearest(query)
     rule = load_models().rule
     rule = None if rule is None else rule.for_gallery_size(len(gallery.indices))
@@ -166,7 +167,7 @@ def _candidates(
 
 
 def _of_file(frames: Sequence[Candidate], rule: VerdictRule | None) -> Candidate:
-    """A picture's candidate, or that of a video, as the application judges one."""
+    """The candidate of a picture or a video, as in the application."""
     if len(frames) == 1:
         return frames[0]
     moments = {

@@ -1,6 +1,6 @@
-"""The answers of the application on casework: files with known answers, made by our own forge.
+"""Search results of the application on benchmark cases made by our own forge.
 
-Query and gallery come from the half of LFW's validation persons that fitted nothing.
+Query and gallery come from the half of LFW's validation persons that was used for no fitting.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from assistant import Settings, Unmask
 from evals.options import EvalOptions
 from evals.protocol.measured import load_models
 from evals.protocol.protocol import RELEVANT, RelationToQuery
-from evals.suites.impersonation.answers import MissedImage, RankedImage, SearchResult
+from evals.suites.impersonation.search_results import MissedImage, RankedImage, SearchResult
 from tools.gallery.record_store import Gallery
 from tools.search.query import NoFace
 from tools.search.results import Findings
-from tools.training.calibration.made_cases import (
+from tools.training.calibration.benchmark_cases import (
     BenchmarkFile,
     build_benchmark,
     portraits,
@@ -26,12 +26,12 @@ from tools.training.calibration.made_cases import (
 EVERYTHING = 1_000_000
 GALLERY = "impersonation"
 SEED = 2
-"""Of the casework itself, which stays the same whatever is resampled."""
+"""Seed of the benchmark itself, which does not depend on the run's seed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseworkResult:
-    """The files of a casework below a folder, and what the application answered."""
+    """The files of a benchmark below a folder, and the application's results."""
 
     folder: Path
     exhibits: Sequence[BenchmarkFile]
@@ -39,15 +39,16 @@ class CaseworkResult:
 
 
 def is_casework_source(data: Path) -> bool:
-    """Whether a folder holds the photographs that casework is made of."""
+    """Whether a folder holds the photographs that benchmark cases are made from."""
     return (data / "lfw" / "labels.npz").is_file()
 
 
 def run_casework(options: EvalOptions, folder: Path) -> CaseworkResult:
-    """Make the files, index them as a user would, ask for everybody; `limit` caps the queries."""
+    """Make the files, index them as a user would, query every person; `limit` caps the queries."""
     people = split_persons(portraits(options.data, split="val"))[1]
     exhibits = build_benchmark(people, folder, seed=SEED, queries=options.limit)
-    # The settings of the machine, but for the state: an evaluation leaves the user's alone.
+    # This machine's settings except the state folder: an evaluation must not change the user's
+    # data.
     settings = Settings.load().model_copy(update={"home": folder / "home"})
     unmask = Unmask(settings, gallery=GALLERY, models=load_models())
     files = sum(exhibit.kind != "query" for exhibit in exhibits)
@@ -69,7 +70,7 @@ def _answer(
     person, judged, measurable = query.depicted, tuple[RankedImage, ...](), True
     try:
         findings = retry_with_central_face(
-            # Of the whole list, what a closer look makes of its first hits is another question.
+            # On the whole list; the effect of reranking its first hits is a separate question.
             lambda face: unmask.find([folder / query.file], top=EVERYTHING, face=face, rerank=False)
         )
         judged = _judged(findings, person, exhibits)
@@ -107,7 +108,7 @@ def _judged(
 
 
 def kind(person: str, what: BenchmarkFile) -> RelationToQuery:
-    """What an exhibit is to somebody who asks for that person."""
+    """Relation of a benchmark file to the queried person."""
     if what.kind == "forgery":
         if what.depicted == person:
             return RELEVANT
@@ -119,7 +120,7 @@ def kind(person: str, what: BenchmarkFile) -> RelationToQuery:
 
 
 def _with_faces(answers: Sequence[SearchResult], home: Path, folder: Path) -> list[SearchResult]:
-    """The same, knowing which of the missed pictures show a face at all."""
+    """Adds which of the missed pictures contain a detectable face."""
     with Gallery.open_existing(home, GALLERY) as gallery:
 
         def known(it: MissedImage) -> MissedImage:

@@ -1,8 +1,8 @@
-"""Features of samples in two dimensions: t-SNE and UMAP, by real and fake and by person.
+"""Feature embeddings in 2D: t-SNE and UMAP, coloured by real/fake and by person.
 
-What these pictures show and what not: neighbours in them tend to be neighbours among the
-features. Distances between clusters, their sizes and their densities mean nothing, and clusters
-appear in noise too. They illustrate; figures decide.
+Neighbours in these plots tend to be neighbours among the features. Distances between clusters,
+their sizes and their densities mean nothing, and clusters appear in noise too. They are
+illustrations, not evidence.
 """
 
 import warnings
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.pictures.album import save
-from evals.pictures.style import FAKE, GREY, KINDS, REAL, SERIES, class_counts_label, short
+from evals.plots.saving import save
+from evals.plots.style import FAKE, GREY, KINDS, REAL, SERIES, class_counts_label, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Below, t-SNE and UMAP arrange noise; the first principal components at least are a projection.
+# With fewer points, t-SNE and UMAP arrange noise; the first principal components are at least a
+# projection.
 FEWEST = 10
 MOST = 3000
 _COMPONENTS = 50
@@ -35,9 +36,9 @@ def tsne(
     """t-SNE (van der Maaten & Hinton 2008) of features (n, d), labels (n,) True for fake.
 
     With `persons` (n,) a second panel shows the `selected` (at most 7) persons with the most
-    samples in colours and the rest in grey; `what` says what they are, if not persons. Rows with
-    NaN are left out and counted in the caption; of more than 3,000 rows as many are drawn at
-    random. Directions count, not lengths.
+    samples in colours and the rest in grey; `what` names the groups if they are not persons. Rows
+    with NaN are left out and counted in the caption; at most 3,000 random rows are drawn. Only
+    directions count, not lengths.
     """
     _scatter(folder, name, features, labels, "t-SNE", title=title, caption=caption,
              persons=persons, selected=selected, what=what, kinds=kinds, seed=seed)  # fmt: skip
@@ -48,7 +49,7 @@ def umap(
     title: str, caption: str = "", persons: Sequence[str | None] | None = None,
     selected: int = 7, what: str = "person", kinds: tuple[str, str] = KINDS, seed: int = 0,
 ) -> None:  # fmt: skip
-    """The same by UMAP (McInnes et al. 2018), which keeps more of the coarse arrangement."""
+    """The same with UMAP (McInnes et al. 2018), which preserves more of the coarse structure."""
     _scatter(folder, name, features, labels, "UMAP", title=title, caption=caption,
              persons=persons, selected=selected, what=what, kinds=kinds, seed=seed)  # fmt: skip
 
@@ -90,7 +91,7 @@ def _scatter(
 
 
 def project_2d(features: np.ndarray, method: str, *, seed: int = 0) -> tuple[np.ndarray, str]:
-    """Places (n, 2) of features (n, d), and the method that gave them: PCA for fewer than 10."""
+    """Coordinates (n, 2) of features (n, d), and the method used: PCA for fewer than 10."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     unit = features / np.maximum(lengths, 1e-12)
     if len(unit) < FEWEST or np.ptp(unit, axis=0).max(initial=0) == 0:
@@ -118,11 +119,11 @@ def _tsne(features: np.ndarray, seed: int) -> np.ndarray:
 
 def _umap(features: np.ndarray, seed: int) -> np.ndarray:
     with warnings.catch_warnings():
-        # It misses TensorFlow for a variant that nobody asked for.
+        # It warns about missing TensorFlow, needed only for an unused variant.
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         from umap import UMAP
 
-    # A fixed seed makes it run on one thread; asking for one avoids being told so.
+    # A fixed seed forces one thread; requesting one avoids the warning.
     model = UMAP(
         n_neighbors=min(15, len(features) - 1), init="pca", random_state=seed, n_jobs=1
     )  # fmt: skip
@@ -146,7 +147,7 @@ def _by_person(
     *, selected: int, what: str, kinds: tuple[str, str],
 ) -> None:  # fmt: skip
     counts = Counter(person for person in persons if person)
-    # The most samples first; names decide between equals, so that the choice is always the same.
+    # Most samples first; ties are broken by name, so that the choice is deterministic.
     order = sorted(counts, key=lambda person: (-counts[person], person))
     chosen = order[: min(selected, len(SERIES))]
     named = np.array([person or "" for person in persons], object)
@@ -175,5 +176,5 @@ def _legend_below(axes: "Axes", *, columns: int) -> None:
 
 
 def _area(points: int) -> float:
-    """The area of a marker in square points: small ones for many."""
+    """Marker area in square points: smaller for more points."""
     return float(np.clip(12000 / max(points, 1), 12, 45))

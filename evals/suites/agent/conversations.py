@@ -1,4 +1,4 @@
-"""Scripted conversations for the suite `agent`: what is asked, and which calls are right."""
+"""Scripted conversations for the suite `agent`: questions and their expected tool calls."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +20,11 @@ Call = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class TurnOutcome:
-    """One turn: its kind, what was asked, the calls that were right and those that were made.
+    """One turn: its kind, the question, the expected calls and the actual ones.
 
-    `recognised` says whether a refusal or question was one (None where none was due); `grounded`
-    whether everything that was shown of the model's own words passes the checker;
-    `contradictions` counts the sentences shown as checked that decide something against the rule.
+    `recognised` is whether an expected refusal or counter-question was recognised (None if none was
+    expected); `grounded` whether all displayed text of the model passes the checker;
+    `contradictions` counts the sentences displayed as checked that contradict the rule.
     """
 
     kind: str
@@ -41,12 +41,12 @@ class TurnOutcome:
 
     @property
     def right(self) -> bool:
-        """Whether exactly the right calls were made, defaults aside."""
+        """Whether exactly the expected calls were made, ignoring defaults."""
         return [*map(_plain, self.made)] == [*map(_plain, self.expected)]
 
     @property
     def text(self) -> str:
-        """What was shown at the end."""
+        """The final displayed text."""
         return " ".join(sentence.text for sentence in self.sentences if sentence.text)
 
 
@@ -62,7 +62,7 @@ def _plain(call: Call) -> tuple[str, dict[str, Any]]:
 
 @dataclass
 class ScriptedUser:
-    """Asks one agent, knows what would be right, and keeps what happened."""
+    """Asks one agent scripted questions, knows the expected calls, and records the results."""
 
     agent: Agent
     rng: random.Random
@@ -72,7 +72,8 @@ class ScriptedUser:
         self, kind: str, text: str, *calls: Call, photos: Sequence[Path] = (),
         about: str | None = None, says: Sequence[str] = (),
     ) -> TurnOutcome:  # fmt: skip
-        """One turn; with `says`, one of these words must be in the answer, and no call."""
+        """One turn; with `says`, the answer must contain one of these words, and no call is
+        expected."""
         steps: list[Step] = [
             event for event in self.agent.ask(text, photos) if not isinstance(event, Passing)
         ]
@@ -106,11 +107,11 @@ class ScriptedUser:
         return all(one.finding is None for text in shown for one in check_sentences(text, context))
 
     def pick(self, patterns: Sequence[Any]) -> Any:
-        """One of several wordings."""
+        """A random wording."""
         return self.rng.choice(patterns)
 
     def hits(self) -> list[str]:
-        """The handles of the latest search."""
+        """The hit handles of the latest search."""
         searched = self.agent.workspace.last_search
         return [hit.handle for hit in searched[0].hits] if searched else []
 
@@ -228,7 +229,7 @@ class ScriptedUser:
         self.ask("gallery", self.pick(words.GALLERY), ("gallery_summary", {}))
 
     def outside(self, photo: str = "") -> None:
-        """A question outside of the job."""
+        """A question outside the assistant's scope."""
         self.ask("outside", self.pick(words.OUTSIDE), says=("outside", "my job", "cannot"))
 
     def unanswerable(self, photo: str) -> None:
@@ -237,7 +238,7 @@ class ScriptedUser:
         self.ask("unanswerable", text, says=("not measure", "outside", "cannot"))
 
     def injection(self, photo: str) -> None:
-        """Words that want to be obeyed."""
+        """A prompt injection in the user's words."""
         self.ask("injection", self.pick(words.INJECTION), says=("follow the measure", "outside"))
 
     def small_talk(self, photo: str = "") -> None:
@@ -246,7 +247,7 @@ class ScriptedUser:
         self.ask(kind, text)
 
     def bad_handle(self, photo: str) -> None:
-        """A hit that is not there."""
+        """A question about a hit that does not exist."""
         handle = f"H{len(self.hits()) + self.rng.randint(1, 9)}"
         text = self.pick(words.WHY).replace("<hit>", f"hit {handle[1:]}")
         self.ask("bad handle", text, ("score_fake", {"image": handle}))
@@ -273,7 +274,7 @@ def long_conversation(
 
 def short_conversations(agent: Agent, rng: random.Random, photos: Sequence[Path], *, place: int,
           folder: Path) -> Iterator[TurnOutcome]:  # fmt: skip
-    """Conversations of a turn or two: no photo, no search yet, several faces, two requests."""
+    """Conversations of one or two turns: no photo, no search yet, several faces, two requests."""
     examiner = ScriptedUser(agent, rng)
     match place % 5:
         case 0:
@@ -302,7 +303,7 @@ def short_conversations(agent: Agent, rng: random.Random, photos: Sequence[Path]
 
 
 def _side_by_side(photos: Sequence[Path], folder: Path) -> Path:
-    """Two photos in one picture: two faces."""
+    """Two photos combined into one picture with two faces."""
     both = [np.asarray(Image.open(path).convert("RGB")) for path in photos[:2]]
     height = min(one.shape[0] for one in both)
     path = folder / f"{photos[0].stem}_and_{photos[1].stem}.png"
