@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evals.datasets import load
-from tests.evals.datasets.test_datasets_videos import by_path, tree
+from tests.evals.datasets.test_videos import by_path, tree
 from tools.errors import SetupError
 
 # -- LFW -------------------------------------------------------------------------------------
