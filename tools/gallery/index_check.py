@@ -26,7 +26,7 @@ _TOLERANCE = 1e-5  # Chroma normalises vectors once more
 # Not `python -m`: that would need our folders on the child's path, wherever it is started.
 _CHILD = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from tools.gallery.vector_index import prove; prove()"
+    "from tools.gallery.vector_index import print_sound_extent; print_sound_extent()"
 )
 
 

@@ -347,7 +347,8 @@ def test_ctrl_c_ends_a_real_process(tmp_path: Path) -> None:
         "from tools.gallery.record_store import Gallery\n"
         "from tools.gallery.indexing import index_folders\n"
         "g = Gallery.open(Path(sys.argv[1]), fingerprint=FINGERPRINT)\n"
-        "index_folders([Path(sys.argv[2])], gallery=g, faces=CentreFaces(), encoder=TinyEncoder(),"
+        "index_folders([Path(sys.argv[2])], gallery=g, faces=FakeFaceAnalyser(),"
+        " encoder=FakeEncoder(),"
         " on_indexed=lambda ids: os.kill(os.getpid(), signal.SIGINT))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "home"), str(tmp_path / "photos")]

@@ -217,10 +217,10 @@ def test_a_killed_writer_loses_nothing(gallery: Gallery) -> None:
     code = (
         "import sys, os, signal; from pathlib import Path; "
         "from tools.gallery.record_store import Gallery; "
-        "from tools.gallery.vector_index import Index\n"
+        "from tools.gallery.vector_index import FaceIndex\n"
         "def die(done, total):\n"
         "    if done > 2500: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "Index.open(Gallery.open_existing(Path(sys.argv[1])), on_progress=die)"
+        "FaceIndex.open(Gallery.open_existing(Path(sys.argv[1])), on_progress=die)"
     )
     home = gallery.folder.parent.parent
     root = ROOT
