@@ -1,8 +1,9 @@
 """Fits a detector to a person's own pictures: learnt, calibrated and tested on different persons.
 
-    from tools.training.fitting.run import Engines, fit
+    from tools.training.fitting.run import FitModels, fit_detector
 
-    fit("unifd_linear", Path("photos"), out=Path("detectors/mine"), engines=Engines(...))
+    engines = FitModels(encoder, faces, faces_sha256)
+    fit_detector("unifd_linear", Path("photos"), out=Path("detectors/mine"), engines=engines)
 
 Authentic photographs alone are enough: forgeries are made of them (`tools.forge.forgery`). Persons
 are divided first. One part is learnt from, one says when to stop, one calibrates, one is tested on
