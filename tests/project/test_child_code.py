@@ -8,12 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from assistant.cli.doctor import OUR_PACKAGES
 from tests.support.paths import ROOT
-
-pytestmark = pytest.mark.fast
 
 IMPORTED = re.compile(rf"\bfrom ((?:{'|'.join(OUR_PACKAGES)}|tests)[\w.]*) import (\w+(?:, \w+)*)")
 

@@ -7,6 +7,8 @@ from assistant.chat_model.local.constrained import DecodingConstraints, GrammarC
 from assistant.conversation.tool_calls import FunctionCall, ToolCallFormat, format_calls
 from tests.support.tiny_models import tokenizer
 
+pytestmark = pytest.mark.fast
+
 TOOLS = (
     {
         "type": "function",

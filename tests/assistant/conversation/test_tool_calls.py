@@ -18,6 +18,8 @@ from assistant.conversation.tool_calls import (
     validate_call,
 )
 
+pytestmark = pytest.mark.fast
+
 FIND = {
     "type": "object",
     "properties": {

@@ -9,6 +9,8 @@ from evals.datasets import ManifestRow, load
 from tests.evals.datasets.test_videos import by_path, tree
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 
 def said(row: ManifestRow) -> tuple[object, ...]:
     """What a loader says of an attack."""

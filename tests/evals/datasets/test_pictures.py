@@ -11,6 +11,8 @@ from evals.datasets import load
 from tests.evals.datasets.test_videos import by_path, tree
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 # -- LFW -------------------------------------------------------------------------------------
 
 

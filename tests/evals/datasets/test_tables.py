@@ -13,6 +13,8 @@ from evals.runs.peers import read_scores
 from tests.evals.datasets.test_pictures import by_path, tree
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 SWAPS = [
     ["fake", "authentic_source", "authentic_target", "method"],
     ["made by/ada, one.png", "people/ada.jpg", "", "Arc2Face"],
