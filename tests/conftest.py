@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 Encode = Callable[..., bytes]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`pytest -m fast` imports only files with fast tests: the others import for a minute."""
+    if config.option.markexpr != "fast" or not collection_path.name.startswith("test_"):
+        return None
+    return True if "mark.fast" not in collection_path.read_text(encoding="utf-8") else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
     """Ctrl-C works here and in the processes that tests start.

@@ -3,7 +3,7 @@
 The system prompt and the tools' schemas open every dialogue. Their keys and values are computed
 once a batch and shared by all rows; each row attends to them and to itself, at the positions that
 it has in a prompt of its own, so that the result is the model's own
-(`tests/assistant/training/test_vlm_training.py`) at a fraction of the work. Attention is written
+(`tests/assistant/training/test_training.py`) at a fraction of the work. Attention is written
 out: with few rows of a few hundred tokens on a CPU, plain products in bfloat16 are faster than the
 fused kernel.
 """

@@ -12,6 +12,8 @@ from assistant.settings import Settings, harden_library_environment
 from tests.support.paths import ROOT
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 
 def test_state_lives_under_one_folder_that_can_be_moved(home: Path) -> None:
     """UNMASK_HOME moves everything."""

@@ -5,6 +5,8 @@ import pytest
 import prompts
 from tools.verdict.handles import CITATION_PATTERN, SUBJECT_PATTERN
 
+pytestmark = pytest.mark.fast
+
 
 def test_placeholders_are_filled() -> None:
     """What is given stands in the text, and nothing else is left open."""

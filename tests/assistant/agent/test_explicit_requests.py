@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from assistant.agent.explicit_requests import correct_arguments, parse_face_number, parse_top
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 
+pytestmark = pytest.mark.fast
+
 TWO = ("Q1", "Q2")
 
 

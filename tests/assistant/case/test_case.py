@@ -18,6 +18,8 @@ from tests.support.stand_ins import picture
 from tools.errors import SetupError, ToolError
 from tools.verdict.handles import Fact
 
+pytestmark = pytest.mark.fast
+
 FACT = Fact("H1.E1", "identity similarity", 0.6, "cosine", "same person", "ArcFace", "none", 0.5)
 
 

@@ -2,9 +2,7 @@
 
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,26 +12,27 @@ from PIL import Image
 from assistant import Unmask
 from assistant.chat_model.choice import profile_checkpoint_dir
 from assistant.settings import Settings
+from tests.assistant.chat.browser import (
+    CHROMIUM,
+    FURTHER,
+    MAPS,
+    SCREENSHOTS,
+    Visit,
+    answered,
+    ask,
+    map_of,
+    seen,
+    served,
+    shot,
+)
 from tests.support.cases import GALLERY, impersonation
 from tests.support.chat_server import SLOW_QUESTION
-from tests.support.paths import ROOT
 from tools.forge.forgery import save_forgery
+from tools.localisers import LOCALISERS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Page
 
-SCREENSHOTS = ROOT / "runs" / "screenshots"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 90_000
 LEFT_OUT = re.compile(r"Stopped\. \d+ words? left out, not checked\.")
 """What stands where an answer was stopped: unchecked words are counted, never shown."""
 
@@ -51,18 +50,6 @@ def home(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def served(home: Path, model: str) -> Iterator[str]:
-    """The address of a page; its process ends with the fixture."""
-    command = [sys.executable, "-m", "tests.support.chat_server", str(home), model]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as server:
-        assert server.stdout is not None
-        address = server.stdout.readline().strip()
-        assert address.startswith("http://127.0.0.1:"), address
-        yield address
-        server.terminate()
-
-
 @pytest.fixture(scope="module")
 def scripted(home: Path) -> Iterator[str]:
     """The page with a chat model whose replies are written down."""
@@ -73,71 +60,6 @@ def scripted(home: Path) -> Iterator[str]:
 def pocket(home: Path) -> Iterator[str]:
     """The page with the pocket model."""
     yield from served(home, str(profile_checkpoint_dir(Settings())))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """One chromium for all tests."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-Visit = Callable[..., "Page"]
-
-
-@pytest.fixture
-def visit(browser: "Browser") -> Iterator[Visit]:
-    """Opens the page as a new person; fails the test when anything leaves this machine."""
-    contexts: list[BrowserContext] = []
-    left: list[str] = []
-    complaints: list[str] = []
-
-    def visited(address: str, **options: object) -> "Page":
-        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("request", lambda request: left.append(request.url))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address)
-        page.locator("#unmask-composer button.submit-button").wait_for()
-        page.get_by_role("heading", name="Findings appear here").wait_for()
-        return page
-
-    yield visited
-    for context in contexts:
-        context.close()
-    local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
-    assert [url for url in left if not url.startswith(local)] == []
-    assert complaints == []
-
-
-def ask(page: "Page", text: str, *photos: Path) -> None:
-    """Type a question, drop photos, send."""
-    composer = page.locator("#unmask-composer")
-    for photo in photos:
-        composer.locator("input[type=file]").set_input_files(photo)
-        composer.get_by_role("button", name="Remove").or_(
-            composer.locator(".thumbnail-item")
-        ).first.wait_for()
-    composer.get_by_role("textbox").fill(text)
-    composer.locator("button.submit-button").click()
-
-
-def answered(page: "Page", number: int) -> None:
-    """Wait until so many checked answers are there and nothing is being written."""
-    page.locator("#unmask-chat .answer:not(.draft)").nth(number - 1).wait_for()
-    page.locator("#unmask-composer button.submit-button").wait_for()
-
-
-def shot(page: "Page", name: str) -> None:
-    """Keep a picture of the page, to be looked at."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
 def test_an_investigation(pocket: str, visit: Visit, home: Path) -> None:
@@ -317,3 +239,35 @@ def test_a_gallery_is_filled_while_the_page_stays_usable(
     panel.get_by_text("3 images added").wait_for()
     page.evaluate("window.scrollTo(0, 0)")
     shot(page, "9-gallery")
+
+
+def test_the_chat_shows_maps_of_the_chosen_hit(scripted: str, visit: Visit, home: Path) -> None:
+    """Asked for by a button, all maps appear in the detail, with their limits in words."""
+    page = visit(scripted)
+    choose_gallery(page)
+    ask(page, "Find fakes of this person.", home / "SECRET_NAME.png")
+    page.locator("button.hit").first.wait_for()
+    answered(page, 1)
+    sources = []
+    for handle in ("H1", "H2"):
+        page.locator("button.hit").nth(int(handle[1:]) - 1).click()
+        page.get_by_role("heading", name=handle, exact=True).wait_for()
+        detail = page.locator("#unmask-detail")
+        assert detail.locator('img[alt^="Heat map"]').count() == 0
+        detail.get_by_role("button", name="Show a heat map").click()
+        for title in MAPS:
+            picture = map_of(detail, title, handle)
+            seen(picture)
+            limits = detail.locator("p.small", has_text=f"{title}: ")
+            assert limits.is_visible()
+            assert len(limits.inner_text()) > len(title) + 30
+            sources.append(picture.get_attribute("src"))
+        detail.get_by_text("Further maps").click()
+        for title in FURTHER:
+            seen(map_of(detail, title, handle))
+            assert detail.locator("p.small", has_text=f"{title}: ").is_visible()
+    assert LOCALISERS[0].limits in page.locator("#unmask-detail").inner_text()
+    assert not {*sources[:3]} & {*sources[3:]}  # every map is that of its hit
+    page.locator("button.hit").first.click()
+    map_of(page.locator("#unmask-detail"), "Heat map", "H1")  # remembered
+    page.screenshot(path=SCREENSHOTS / "12-chat-maps.png")

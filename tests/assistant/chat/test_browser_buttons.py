@@ -7,22 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.assistant.chat.test_browser import (
-    CHROMIUM,
-    Visit,
-    answered,
-    ask,
-    browser,
-    served,
-    shot,
-    visit,
-)
+from tests.assistant.chat.browser import CHROMIUM, Visit, answered, ask, served, shot
 from tests.support.crowd import CROWD, build_crowd
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-__all__ = ["browser", "visit"]  # fixtures of the browser's tests
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 

@@ -14,6 +14,8 @@ from tests.support.stand_ins import FINGERPRINT
 from tools.gallery.database_file import DATABASE_FILE
 from tools.gallery.record_store import Gallery
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def settings(home: Path) -> Settings:

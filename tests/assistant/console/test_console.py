@@ -21,6 +21,8 @@ from tools.search.results import Findings, Hit, count_verdicts
 from tools.verdict.evidence import collect_evidence
 from tools.verdict.rule import Assessment, Verdict
 
+pytestmark = pytest.mark.fast
+
 
 def hit(rank: int, path: Path, verdict: Verdict, *, fake: float | None) -> Hit:
     """A hit as an investigation returns it."""

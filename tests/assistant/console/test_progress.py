@@ -5,6 +5,8 @@ import pytest
 from assistant.console import progress as console_progress
 from assistant.console.progress import RerankingDisplay
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(("every_s", "lines"), [(0.0, 3), (3600.0, 0)])
 def test_a_log_hears_of_the_closer_look_now_and_then(

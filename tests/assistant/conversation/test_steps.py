@@ -19,6 +19,8 @@ from assistant.conversation.steps import (
     to_json,
 )
 
+pytestmark = pytest.mark.fast
+
 SENTENCE = CheckedSentence("H1 is forged [H1.P2].", ("H1.P2",), "plain", "it typed a number")
 EVERY_KIND: list[Step] = [
     UserTurn("find fakes of this person", ("Q1", "Q2")),

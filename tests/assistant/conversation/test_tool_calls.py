@@ -15,6 +15,8 @@ from assistant.conversation.tool_calls import (
 )
 from tests.support.scripted_model import format_calls, parse_text
 
+pytestmark = pytest.mark.fast
+
 CALLS = (
     ToolCall("find_person", {"photos": ["Q1", "Q2"], "top": 5}),
     ToolCall("gallery_summary", {}),

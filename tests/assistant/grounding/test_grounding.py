@@ -17,6 +17,8 @@ from tools.agent_tools.facts import hit_lists, meaning_facts, verdict_fact
 from tools.verdict.handles import CITATION_PATTERN, IN_WORDS, PROBABILITY, Fact
 from tools.verdict.rule import VERDICTS, Verdict
 
+pytestmark = pytest.mark.fast
+
 
 def facts_of(verdicts: Mapping[str, Verdict]) -> dict[str, Fact]:
     """What there is to cite after a search with hits of these verdicts."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from assistant.report.findings_page import write_report
@@ -12,6 +13,8 @@ from tools.search.query import Query
 from tools.search.results import Findings, Hit, count_verdicts
 from tools.verdict.evidence import collect_evidence
 from tools.verdict.template_writer import explain, render
+
+pytestmark = pytest.mark.fast
 
 KEYPOINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 

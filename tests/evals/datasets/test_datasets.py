@@ -9,6 +9,8 @@ from evals.datasets import LAYOUTS, Label, Manifest, ManifestRow, describe, load
 from evals.datasets.listing import LoaderNotes
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 FULL = ManifestRow(
     path="a/b.png", dataset="set", label="fake", split="test", video_id="v", frame=0,
     depicted_id="ada", body_id="bob", method="swap", compression="c23", source_video="w",

@@ -9,6 +9,8 @@ import pytest
 from evals.runs.peers import align_scores, read_rankings, read_scores
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 
 def _file(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "peer.csv"

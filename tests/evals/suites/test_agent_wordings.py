@@ -9,6 +9,8 @@ from evals.suites.agent import wordings as words
 from evals.suites.agent.grammar import matches_training_grammar, pattern_regex, patterns
 from evals.suites.agent.wordings import FRESH, HIT_NAMES
 
+pytestmark = pytest.mark.fast
+
 EXPANSIONS = 3000
 _FILLED = {
     "hit": ("H3", "hit 12", "the third one", "it", "the worst hit", "number two", "#4"),

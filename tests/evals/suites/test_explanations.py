@@ -9,6 +9,8 @@ from evals.suites.agent.explanations import ExplanationTrial, explanation_figure
 from evals.suites.agent.sentences import contradicts, grounded_share, names_flaw, names_region
 from tools.agent_tools.facts import verdict_fact
 
+pytestmark = pytest.mark.fast
+
 GOOD = CheckedSentence("[H1.E15].", ("H1.E15",))
 WRONG = CheckedSentence(
     "It is genuine [H1.P2].", ("H1.P2",), "model", 'it types "genuine" instead of citing it'

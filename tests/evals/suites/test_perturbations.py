@@ -19,6 +19,8 @@ from evals.suites.robustness.perturbations import (
     saturation,
 )
 
+pytestmark = pytest.mark.fast
+
 RNG = np.random.default_rng(0)
 
 

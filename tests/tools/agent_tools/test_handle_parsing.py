@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tools.agent_tools.handle_parsing import find_handles, normalise_handle
 from tools.errors import ToolError
 
+pytestmark = pytest.mark.fast
+
 NUMBERS = st.integers(1, 999)
 FORMS = (
     "H{}", "h{}", "[H{}]", " H{} ", "H {}", "H0{}", "hit {}", "Hit #{}", "hit number {}", "[ h{} ]"

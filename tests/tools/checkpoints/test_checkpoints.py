@@ -45,6 +45,8 @@ from tools.checkpoints.table import (
 )
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 local_only = pytest.mark.allow_hosts(["127.0.0.1"])
 
 # Tests fetch over plain http from this machine; nothing in the product does.

@@ -19,7 +19,7 @@ from torchvision import transforms
 from evals.protocol.measured import load_models
 from evals.suites.detector_table.detector_list import evaluated_detectors
 from evals.suites.detector_table.training_distance import NO_SHARED_FAMILIES
-from tests.assistant.cli.test_cli_detectors import listed, run
+from tests.assistant.cli.test_detectors import listed, run
 from tests.tools.detectors.test_image_classifier import REAL_FIRST, vit, write
 from tools.detectors import CommunityForensics, ImageClassifier, PixelDetector
 from tools.detectors.networks.classifier_folders import load_classifier

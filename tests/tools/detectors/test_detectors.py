@@ -25,6 +25,8 @@ from tools.detectors.clip_heads.unifd_neighbours import NEIGHBOUR_COUNTS, l2_nor
 from tools.encoder.preprocessing import Mode
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 ENCODER = "e" * 64
 RNG = np.random.default_rng(7)
 LINEAR = UnifdLinear(np.array([2.0, -1.0, 0.5]), bias=-0.25, inputs="face")

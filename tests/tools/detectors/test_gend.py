@@ -15,6 +15,8 @@ from tools.detectors import PixelDetector
 from tools.detectors.clip_heads.gend import CONFIG, WEIGHTS, Gend, to_published_keys
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 SIZE, PATCH, WIDTH, LAYERS = 64, 16, 128, 3
 TOLERANCE = 1e-3
 State = dict[str, torch.Tensor]

@@ -9,7 +9,7 @@ import torch
 from transformers import CLIPModel
 
 from prompts.zero_shot import COMPUTER_GENERATED, NATURAL, PROMPT_SETS
-from tests.tools.encoder.test_encoder_parity import (
+from tests.tools.encoder.test_parity import (
     CONTEXT,
     encoder,
     peer,

@@ -19,6 +19,8 @@ from tools.encoder.clip import CONFIG, WEIGHTS, Encoder, build_model, model_conf
 from tools.encoder.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing, center_crop
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 TINY: dict[str, Any] = {
     "model_cfg": {
         "embed_dim": 24,

@@ -13,6 +13,8 @@ from tools.faces.alignment import (
     transform_points,
 )
 
+pytestmark = pytest.mark.fast
+
 
 def rotated_template(degrees: float, *, scale: float, shift: tuple[float, float]) -> np.ndarray:
     """The five template points turned, scaled and moved."""

@@ -12,6 +12,8 @@ from tools.forge import masks
 from tools.forge.forgery import FAMILIES, REGIONS, SWAPS, UNMASK_MARK, Forgery, forge, save_forgery
 from tools.media.images import read_photo
 
+pytestmark = pytest.mark.fast
+
 
 def face(seed: int, *, size: int = 240) -> tuple[np.ndarray, np.ndarray]:
     """A drawn head with skin texture and its 68 landmarks, different for every seed."""

@@ -11,6 +11,8 @@ from tools.gallery.indexing import free_memory
 from tools.gallery.indexing.job import index_folders
 from tools.gallery.record_store import Gallery
 
+pytestmark = pytest.mark.fast
+
 GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim")
 
 

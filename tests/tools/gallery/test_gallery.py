@@ -15,6 +15,8 @@ from tools.errors import SetupError, ToolError
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import AnalysedFace, AnalysedImage, FileRecord
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:

@@ -28,6 +28,8 @@ from tools.gallery.vector_index import FaceIndex
 from tools.media.images import image_id
 from tools.media.videos import sample_frames
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> Iterator[Gallery]:

@@ -19,6 +19,8 @@ from tools.search.reranking.patch_grid import patch_map
 from tools.search.reranking.reference_comparison import ReferenceMap
 from tools.training.calibration.map_scales import Row, fit_map_thresholds, write
 
+pytestmark = pytest.mark.fast
+
 TOWER = LOCALISERS[0]
 CROP = np.full((64, 64, 3), 120, np.uint8)
 _ANGLES = np.linspace(0, 2 * np.pi, 68, endpoint=False)

@@ -31,6 +31,8 @@ from tools.media.images import (
     walk,
 )
 
+pytestmark = pytest.mark.fast
+
 EXIF_DESCRIPTION, EXIF_ORIENTATION = 0x010E, 0x0112
 
 

@@ -19,6 +19,8 @@ from tools.media.videos import (
     sample_frames,
 )
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("name", "codec", "rate"),

@@ -308,6 +308,7 @@ def as_video(*frames: Candidate, name: str = "v") -> Candidate:
     return one
 
 
+@pytest.mark.fast
 def test_the_rule_is_asked_once_about_the_mean() -> None:
     """Forgery logits 5, 1 and 0 of the person's frames have the mean 2: σ(2) = 0.881, forged.
 
@@ -326,6 +327,7 @@ def test_the_rule_is_asked_once_about_the_mean() -> None:
     assert (video.moments, video.frames_seen, video.record.id) == ((1.0, 3.0, 0.0), 3, "b:0")
 
 
+@pytest.mark.fast
 def test_unusable_and_unmeasured_frames_take_no_part() -> None:
     """A blurred face and a face without a forgery score leave the mean to the others."""
     video = as_video(
@@ -339,6 +341,7 @@ def test_unusable_and_unmeasured_frames_take_no_part() -> None:
     assert (blurred.assessment.verdict, blurred.frames_seen) == ("not assessed", 0)
 
 
+@pytest.mark.fast
 def test_uncertain_frames_speak_only_when_none_is_certain() -> None:
     """Identity in its band: no verdict; one certain frame decides alone."""
     uncertain = [candidate("a", scores(MIDDLE, 5.0)), candidate("b", scores(MIDDLE, 5.0))]
@@ -348,6 +351,7 @@ def test_uncertain_frames_speak_only_when_none_is_certain() -> None:
     assert (certain.assessment.verdict, certain.frames_seen) == ("no forgery found", 1)
 
 
+@pytest.mark.fast
 def test_strangers_are_not_averaged() -> None:
     """Of a video without the person the most similar face is shown, with its own scores."""
     video = as_video(candidate("a", scores(LOW, 5.0)), candidate("b", scores(LOW + 1, -3.0)))
@@ -355,6 +359,7 @@ def test_strangers_are_not_averaged() -> None:
     assert video.scores["face/unifd_linear"] == -3.0
 
 
+@pytest.mark.fast
 def test_a_still_that_is_the_query_does_not_make_a_video_a_copy() -> None:
     """One frame that is the query photo and one that is not are together no photograph."""
     video = as_video(
@@ -365,6 +370,7 @@ def test_a_still_that_is_the_query_does_not_make_a_video_a_copy() -> None:
     assert video.assessment.verdict == "impersonation"
 
 
+@pytest.mark.fast
 def test_videos_and_pictures_are_ranked_together() -> None:
     """One candidate each, the more likely impersonation first."""
     frames = [candidate(f"v{it}", scores(HIGH, 1.0)) for it in range(3)]
@@ -376,6 +382,7 @@ def test_videos_and_pictures_are_ranked_together() -> None:
     assert ranked[2] is pictures[1]
 
 
+@pytest.mark.fast
 def test_without_a_rule_a_video_is_its_most_similar_frame() -> None:
     """Nothing says in which frames the person was seen, so nothing is averaged."""
     frames = [
@@ -386,12 +393,14 @@ def test_without_a_rule_a_video_is_its_most_similar_frame() -> None:
     assert (video.record.image_id, video.moments, video.frames_seen) == ("b", (1.0,), 0)
 
 
+@pytest.mark.fast
 def test_means_leave_out_what_was_not_measured() -> None:
     """(1 + 3) / 2 = 2; (None, 5) → 5; (None, None) → None."""
     rows: list[Scores] = [{"a": 1.0, "b": None, "c": None}, {"a": 3.0, "b": 5.0, "c": None}]
     assert mean_scores(rows) == {"a": 2.0, "b": 5.0, "c": None}
 
 
+@pytest.mark.fast
 def test_times_read_as_players_show_them() -> None:
     """Minutes and seconds; hours where there are any; parts of the first second."""
     assert [format_timestamp(it) for it in (0, 12.0, 59.999, 75.5, 3723)] == [

@@ -80,6 +80,7 @@ def test_the_command_line_writes_the_numbered_faces(ask, folder: Path, tmp_path:
     assert with_numbered_faces(several.value, unwritable) is several.value
 
 
+@pytest.mark.fast
 def test_face_options_are_read() -> None:
     """A number alone, photos by name, names with an equals sign; anything else is refused."""
     assert parse_face_option([]) is None

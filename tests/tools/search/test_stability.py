@@ -142,6 +142,7 @@ def steadied(verdict: Verdict, *again: Verdict) -> Verdict:
     return RULE.check_stability(RULE.assess(GIVEN[verdict], usable=True), retakes).verdict
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("verdict", "again", "left"),
     [

@@ -16,6 +16,8 @@ from tools.verdict.calibration import (
     to_json,
 )
 
+pytestmark = pytest.mark.fast
+
 FUSION = LogisticCalibrator(("a", "b"), (1.0, 0.0), (2.0, 1.0), (3.0, -1.0), 0.5)
 
 

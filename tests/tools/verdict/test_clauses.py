@@ -1,9 +1,13 @@
 """What measures are called in sentences and what they mean: one of each for every measure."""
 
+import pytest
+
 from tools.verdict.clauses import clause, display_name
 from tools.verdict.evidence import numbered_measures
 from tools.verdict.glossary import MEANINGS
 from tools.verdict.handles import Fact
+
+pytestmark = pytest.mark.fast
 
 
 def test_every_measure_has_a_meaning() -> None:

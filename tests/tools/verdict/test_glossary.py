@@ -12,6 +12,8 @@ from tools.verdict.interpretation import HIGH_SHARE, RAISED_SHARE, UNCALIBRATED,
 from tools.verdict.rule import PRIOR_IN_WORDS, VERDICTS
 from tools.verdict.term_lookup import closest_terms, explain_term, glossary, split_terms
 
+pytestmark = pytest.mark.fast
+
 
 def meaning(term: str) -> str:
     """What a term means; fails where it is unknown."""

@@ -14,6 +14,8 @@ from tools.verdict.handles import (
     sanitise_text,
 )
 
+pytestmark = pytest.mark.fast
+
 
 def fact(value: float | None, unit: str) -> Fact:
     """A fact with this value."""

@@ -7,6 +7,8 @@ import pytest
 
 from tools.verdict.impostors import ImpostorThreshold
 
+pytestmark = pytest.mark.fast
+
 
 def _cosines(rng: np.random.Generator, queries: int, strangers: int) -> np.ndarray:
     """Of queries that differ in how many they resemble: (queries, strangers)."""

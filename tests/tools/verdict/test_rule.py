@@ -13,6 +13,8 @@ from tools.verdict.calibration import InconclusiveBand, LogisticCalibrator, Refe
 from tools.verdict.impostors import ImpostorThreshold
 from tools.verdict.rule import SAME_PHOTOGRAPH, ForgeryQuestion, Verdict, VerdictRule
 
+pytestmark = pytest.mark.fast
+
 
 def _plain(*names: str) -> LogisticCalibrator:
     count = len(names)

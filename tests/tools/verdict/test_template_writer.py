@@ -13,6 +13,8 @@ from tools.verdict.handles import Fact
 from tools.verdict.rule import ForgeryQuestion
 from tools.verdict.template_writer import explain, render
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize("identity", [HIGH, MIDDLE, LOW])
 @pytest.mark.parametrize("fake", [HIGH, MIDDLE, LOW, None])

@@ -2,7 +2,8 @@
 
     from tools.training.fitting.run import FitModels, fit_detector
 
-    fit_detector("unifd_linear", Path("photos"), out=Path("mine"), engines=FitModels(...))
+    engines = FitModels(encoder, faces, faces_sha256)
+    fit_detector("unifd_linear", Path("photos"), out=Path("detectors/mine"), engines=engines)
 
 Authentic photographs are enough: forgeries are made from them (`tools.forge.forgery`). Persons are
 split first into training, early stopping, calibration and a test part that is used once. An

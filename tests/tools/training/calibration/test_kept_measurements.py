@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tools.training.calibration.verdict import cached
+
+pytestmark = pytest.mark.fast
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from tools.training.data.class_folders import (
     split_by_group,
 )
 
+pytestmark = pytest.mark.fast
+
 
 def test_groups_never_straddle() -> None:
     """Whatever the sizes of groups and classes, none is in two parts, and shares are kept."""

@@ -21,6 +21,8 @@ from tools.training.data.forgery_batches import (
 from tools.training.data.forgery_pool import ForgeryPair, difference_mask, write_chunks
 from tools.training.loops.muon import orthogonal
 
+pytestmark = pytest.mark.fast
+
 POINTS = np.array([[80, 100], [140, 100], [110, 130], [85, 165], [135, 165]], np.float32)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.tools.forge.test_forge import SOURCE, SOURCE_LANDMARKS, TARGET, TARGET_LANDMARKS
-from tests.tools.forge.test_forge_scenes import LANDMARKS, PIXELS
+from tests.tools.forge.test_scenes import LANDMARKS, PIXELS
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors.clip_heads.patches import KIND, PatchDetector
 from tools.detectors.folders import StoredDetector, find_stored_detectors

@@ -13,6 +13,8 @@ from evals.runs.samples import ScoreSample
 from tests.support.eval_runs import MadeRun, write_run_folder
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 HOSTILE = "<script>alert('x')</script>"
 
 

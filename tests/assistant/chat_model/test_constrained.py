@@ -9,6 +9,8 @@ from assistant.conversation.tool_calls import ToolCallFormat
 from tests.support.scripted_model import format_calls
 from tests.support.tiny_models import tokenizer
 
+pytestmark = pytest.mark.fast
+
 TOOLS = (
     {
         "type": "function",

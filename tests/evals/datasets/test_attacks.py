@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from evals.datasets import ManifestRow, load
-from tests.evals.datasets.test_datasets_videos import by_path, tree
+from tests.evals.datasets.test_videos import by_path, tree
 from tools.errors import SetupError
+
+pytestmark = pytest.mark.fast
 
 
 def said(row: ManifestRow) -> tuple[object, ...]:

@@ -39,6 +39,8 @@ from tools.metrics import (
     tpr_at_fpr,
 )
 
+pytestmark = pytest.mark.fast
+
 NAN, INF = math.nan, math.inf
 
 # One ranking, hits at 1, 3 and 4, of five that are relevant in all.

@@ -14,6 +14,8 @@ from tools.metrics.localisation import (
     rank_correlation,
 )
 
+pytestmark = pytest.mark.fast
+
 # Hottest to coldest: 9 (upper left), 7 (lower left), 3 (upper right), 1 (lower right).
 HEAT = np.array([[9.0, 3.0], [7.0, 1.0]])
 LEFT = np.array([[True, False], [True, False]])

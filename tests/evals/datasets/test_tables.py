@@ -10,8 +10,10 @@ import pytest
 from evals.datasets import load, manifest_file
 from evals.datasets.manifest import Manifest, ManifestRow
 from evals.runs.peers import read_scores
-from tests.evals.datasets.test_datasets_pictures import by_path, tree
+from tests.evals.datasets.test_pictures import by_path, tree
 from tools.errors import SetupError
+
+pytestmark = pytest.mark.fast
 
 SWAPS = [
     ["fake", "authentic_source", "authentic_target", "method"],

@@ -11,6 +11,8 @@ from evals.runs.samples import SampleWriter
 from tests.support.eval_runs import MadeRun, write_run_folder
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

@@ -11,6 +11,8 @@ from assistant.case.record import Case
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
 
+pytestmark = pytest.mark.fast
+
 
 @dataclass
 class Opened:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from evals.datasets import load
-from tests.evals.datasets.test_datasets_videos import by_path, tree
+from tests.evals.datasets.test_videos import by_path, tree
 from tools.errors import SetupError
+
+pytestmark = pytest.mark.fast
 
 # -- LFW -------------------------------------------------------------------------------------
 

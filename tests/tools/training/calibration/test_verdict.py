@@ -7,6 +7,8 @@ from tools.training.calibration.benchmark_cases import BenchmarkFile, LabelledCo
 from tools.training.calibration.verdict import FACE_AND_IMAGE, ScoredSample, _question, fit_rule
 from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
+pytestmark = pytest.mark.fast
+
 PERSONS = 100
 LEVELS = {"morph": 0.0}
 """Where the scores of a family lie: morphs hide between authentic photos and other forgeries."""

@@ -20,6 +20,8 @@ from assistant.settings import Settings
 from tools.checkpoints import store
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 local_only = pytest.mark.allow_hosts(["127.0.0.1"])
 
 

@@ -3,6 +3,8 @@
 import html
 import re
 
+import pytest
+
 from assistant.chat.citations import citations_html, references_html, sentences_html
 from assistant.chat.messages import ChatTranscript
 from assistant.conversation.steps import (
@@ -16,6 +18,8 @@ from assistant.conversation.steps import (
     UserTurn,
 )
 from tools.verdict.handles import Fact
+
+pytestmark = pytest.mark.fast
 
 HOSTILE = (
     "<img src=x onerror=alert(1)> ![x](http://evil.example/a.png) [y](javascript:alert(1)) "

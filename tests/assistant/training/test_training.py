@@ -16,6 +16,8 @@ from assistant.training.dialogues.generator import dialogue
 from assistant.training.dialogues.material import ToolResultPool
 from tools.verdict.evidence import MEASURES
 
+pytestmark = pytest.mark.fast
+
 READS = ("same person", "high", "raised", "ordinary", "ordinary", "like the query photos",
          "alike", "another photograph", "enough detail", "not marked")  # fmt: skip
 REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face boundary")

@@ -9,6 +9,8 @@ import pytest
 from evals.datasets import Manifest, ManifestRow, load
 from tools.errors import SetupError
 
+pytestmark = pytest.mark.fast
+
 
 def tree(root: Path, *names: str, **texts: str) -> Path:
     """Empty files, and tables with a text (dots of their names as double underscores)."""
