@@ -137,4 +137,4 @@ def test_what_was_found_is_shown(real: Path) -> None:
         "unmask detectors",
     ):  # fmt: skip
         assert words in shown
-    assert "note: tested on 2 persons only" in answer.stderr
+    assert "note: tested on only 2 persons" in answer.stderr

@@ -340,7 +340,7 @@ def test_figures_are_of_the_test_part_alone(fitted: FittedDetector) -> None:
     assert figures.auc is not None and figures.auc_interval is not None
     assert figures.auc_interval[0] <= figures.auc <= figures.auc_interval[1]
     assert fitted.told.persons == {"learn": 2, "stop": 1, "calibrate": 2, "test": 2}
-    assert any("tested on 2 persons only" in it for it in fitted.remarks)
+    assert any("tested on only 2 persons" in it for it in fitted.remarks)
     assert fitted.told.unattributed == 0
     assert any("chance" in it for it in fitted.remarks) == (figures.auc_interval[0] <= 0.5)
     assert fitted.calibration is not None and fitted.calibration.band.high == 1.0
