@@ -412,8 +412,8 @@ def test_another_job_is_not_mixed_in(fitted: FittedDetector, real: Path, tmp_pat
     ("kind", "options", "said"),
     [
         ("magic", QUICK, "no detector 'magic' can be fitted; there are unifd_linear"),
-        ("unifd_linear", replace(QUICK, epochs=3), "not learnt in epochs"),
-        ("coop", replace(QUICK, minutes=3.0), "not learnt in minutes"),
+        ("unifd_linear", replace(QUICK, epochs=3), "not trained in epochs"),
+        ("coop", replace(QUICK, minutes=3.0), "not trained in minutes"),
     ],
 )
 def test_what_a_kind_does_not_know_is_said(
@@ -422,7 +422,7 @@ def test_what_a_kind_does_not_know_is_said(
     """Options without meaning are refused before anything is looked at."""
     with pytest.raises(SetupError, match=said):
         fit_detector(kind, tmp_path, out=tmp_path / "x", engines=engines(), options=options)
-    with pytest.raises(SetupError, match="looks at the face only"):
+    with pytest.raises(SetupError, match="takes face inputs only"):
         fit_detector("sbi", tmp_path, out=tmp_path / "x", engines=engines(), inputs="image")
     with pytest.raises(SetupError, match="does not exist"):
         fit_detector("coop", tmp_path / "gone", out=tmp_path / "x", engines=engines())
