@@ -2,7 +2,7 @@
 
 import json
 import re
-import subprocess
+import runpy
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -293,18 +293,23 @@ def test_only_the_query_variant_depends_on_the_query(encoder: Encoder, tmp_path:
 
 
 @pytest.mark.parametrize("kind", sorted(DETECTOR_KINDS))
-def test_the_command_that_trains_a_kind_again_is_one(kind: str) -> None:
+def test_the_command_that_trains_a_kind_again_is_one(
+    kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`unmask fit` where it takes the kind, else a training that runs and knows it."""
     words = training_command(kind).strip("`").split()
     if kind in TRAINERS:
         assert words == ["unmask", "fit", kind, "…"]
         return
     assert words[:2] == ["python", "-m"] and words[-1] == "…"
-    asked = [*words[2:-1], "--help"]
-    shown = subprocess.run(
-        [sys.executable, "-m", *asked], capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout
-    assert all(word in shown for word in words[3:-1])
+    module, *rest = words[2:-1]
+    monkeypatch.setattr(sys, "argv", [module, *rest, "--help"])
+    monkeypatch.delitem(sys.modules, module, raising=False)  # as a program it is a new module
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    assert not ended.value.code
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in rest)
 
 
 def test_what_unmask_fit_does_not_take_is_not_said_to_be_fitted(tmp_path: Path) -> None:
