@@ -24,7 +24,7 @@ VIDEO_TYPES = [
 CACHE_FOR_S = 900
 """Uploads that nobody sent are deleted after so long."""
 
-_STORAGE_KEY = "unmask-case"
+STORAGE_KEY = "unmask-case"
 # Gradio sends this to every page: it hides the token from nobody. Only the token itself is secret.
 _STORAGE_WORD = "unmask"
 
@@ -75,7 +75,7 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
     )  # fmt: skip
     with page:
         token = gr.State("")
-        browser = gr.BrowserState("", storage_key=_STORAGE_KEY, secret=_STORAGE_WORD)
+        browser = gr.BrowserState("", storage_key=STORAGE_KEY, secret=_STORAGE_WORD)
         bar, panel = _bar(), _panel(folders)
         with gr.Row(elem_id="unmask-main", equal_height=False):
             pane, shown = _talk(), _shown()

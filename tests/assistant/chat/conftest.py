@@ -25,6 +25,8 @@ def browser() -> Iterator["Browser"]:
 @pytest.fixture
 def visit(browser: "Browser") -> Iterator[Visit]:
     """Opens the page as a new person; fails the test when anything leaves this machine."""
+    from assistant.chat.page import STORAGE_KEY  # brings Gradio, which other tests do without
+
     contexts: list[BrowserContext] = []
     left: list[str] = []
     complaints: list[str] = []
@@ -39,6 +41,8 @@ def visit(browser: "Browser") -> Iterator[Visit]:
         page.goto(address)
         page.locator("#unmask-composer button.submit-button").wait_for()
         page.get_by_role("heading", name="Findings appear here").wait_for()
+        # The case of this browser is known: before, what is sent is refused.
+        page.wait_for_function("key => localStorage.getItem(key)", arg=STORAGE_KEY)
         return page
 
     yield visited
