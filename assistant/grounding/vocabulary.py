@@ -3,8 +3,7 @@
 Verdict words (about forgery, identity or an empty result) belong to the application, which writes
 them at a cited fact. Requests, offers and refusals consist of words that carry no verdict; as these
 include no verb of being, showing or finding, no sentence of them claims anything about a face.
-English only: other
-languages are not read.
+English only: other languages are not read.
 """
 
 import re
