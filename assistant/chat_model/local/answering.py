@@ -197,7 +197,7 @@ class _Hearing:
         return key
 
     def _silenced(self) -> list[int]:
-        """Token ids to suppress; the opener of tool calls is one if no prompt has a tool to call."""
+        """Token ids to suppress; with no tool to call, also the one that opens tool calls."""
         opening = self._checkpoint.tool_call_open_id
         callable_ = any(held.callable for held in self._bounds)
         extra = [] if callable_ or opening is None else [opening]

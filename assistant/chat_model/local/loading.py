@@ -95,8 +95,8 @@ def load(
     """Load and check a folder, or the id of a checkpoint that is already on this machine.
 
     `threads` limits torch's threads (for the whole process). Raises SetupError if the checkpoint is
-    missing, is no vision-language model, has no
-    safetensors, or fails the checks of `template_features`.
+    missing, is no vision-language model, has no safetensors, or fails the checks of
+    `template_features`.
     """
     if threads is not None:
         torch.set_num_threads(threads)

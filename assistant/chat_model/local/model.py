@@ -42,9 +42,10 @@ class LocalVLM(BaseChatModel):
         model = LocalVLM.load("assistant/chat_model/weights/vlm")
         for chunk in model.bind_tools(tools).stream(messages): ...
 
-    The text streams in chunks; the last one holds tool calls, tokens and times. Closing the stream ends the
-    generation at that token. Options of one request, also through `bind`: `allowed_citations`
-    (ids that a "[" may open in the text), `max_new_tokens`, `temperature`, `seed`, `constrained`.
+    The text streams in chunks; the last one holds tool calls, tokens and times. Closing the stream
+    ends the generation at that token. Options of one request, also through `bind`:
+    `allowed_citations` (ids that may follow a "[" in the text), `max_new_tokens`, `temperature`,
+    `seed`, `constrained`.
     """
 
     checkpoint: InstanceOf[LoadedCheckpoint] = Field(exclude=True, repr=False)
