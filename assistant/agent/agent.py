@@ -196,7 +196,7 @@ class Agent:
                 self._record_facts(explanation.sentences)
                 yield explanation
 
-    # -- a turn that the application has decided ---------------------------------------------
+    # -- planned turns -----------------------------------------------------------------------
 
     def _go_on(self, steps: Sequence[Step]) -> None:
         """Restore the doubted photos and the pending question of a recorded case."""
@@ -329,7 +329,7 @@ class Agent:
         whole = len(sound) == len(sentences) and addresses_question(directed, sentences)
         return sentences if whole else ()
 
-    # -- a turn ------------------------------------------------------------------------------
+    # -- the model loop ----------------------------------------------------------------------
 
     def _turn(self) -> Iterator[Event]:
         for left in reversed(range(self.max_steps)):

@@ -81,7 +81,7 @@ def last_planned_turn(steps: Sequence[Step]) -> PlannedTurn | None:
     return PlannedTurn(tuple(calls), about)
 
 
-# -- the template's text ------------------------------------------------------------------------
+# -- template text ------------------------------------------------------------------------------
 
 
 def written(

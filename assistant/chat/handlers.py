@@ -60,7 +60,7 @@ class EventHandlers:
         fresh = new_token()
         return (fresh, fresh, *self._whole(None))
 
-    # -- talking ------------------------------------------------------------------------------
+    # -- turns --------------------------------------------------------------------------------
 
     def ask(
         self, token: str, gallery: str, message: dict[str, Any], request: gr.Request
@@ -275,7 +275,7 @@ class EventHandlers:
         chosen = found.gallery if found else job.gallery
         yield (job_progress_html(job), self._gallery_choice(chosen), cleared)
 
-    # -- what is shown ------------------------------------------------------------------------
+    # -- updates of the page ------------------------------------------------------------------
 
     def _whole(self, found: ChatSession | None) -> Updates:
         messages: list[Message] = found.messages if found else []

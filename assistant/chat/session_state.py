@@ -84,7 +84,7 @@ class ChatSession:
             self._explained.clear()
             self.transcript.notice(f"{note[:1].upper()}{note[1:]}.")
 
-    # -- talking ------------------------------------------------------------------------------
+    # -- turns --------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
@@ -228,7 +228,7 @@ class ChatSession:
             self._make_maps(self.workspace.take_snapshot(hit.handle))
         self.choose(hit.handle)
 
-    # -- what there is to see -----------------------------------------------------------------
+    # -- views --------------------------------------------------------------------------------
 
     @property
     def findings(self) -> Findings | None:

@@ -4,9 +4,9 @@
     python -m assistant.training.corpus CORPUS HARVEST --draws 60000
     python -m assistant.training.pocket_vlm CORPUS RUN HARVEST --minutes 40 --threads 2
 
-Loss on the assistant's turns only. Muon for the matrices of layers, AdamW for the rest; a running
-mean of the weights is what gets exported. The schedule follows the clock: a run that is stopped
-goes on from its last checkpoint and still ends with the learning rate at zero.
+The loss covers only the assistant's turns. Muon optimises the matrices of layers, AdamW the rest;
+the export holds a running mean of the weights. The schedule follows the clock: a stopped run
+resumes from its last checkpoint and still ends with the learning rate at zero.
 """
 
 import argparse
