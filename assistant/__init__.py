@@ -1,4 +1,4 @@
-"""Converses, calls tools, explains.
+"""The deepfake assistant: conversation, tool calls and explanations.
 
     from assistant import Unmask
 
@@ -24,7 +24,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name where it lives, the first time that it is used."""
+    """Import a public name from its module on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -1,8 +1,8 @@
-"""The demo: a small gallery of real photographs and forgeries of them, made on the spot.
+"""The demo: a small gallery of real photographs and forgeries of them, generated on the spot.
 
 The pictures come with installed packages: NASA's public-domain portrait of an astronaut in
 scikit-image and the sample photos of insightface. The query person is the astronaut. Because the
-answers are known, the demo can say how many of its own hits are right.
+answers are known, the demo can count how many of its own hits are right.
 """
 
 import json
@@ -29,7 +29,7 @@ DEMO_GALLERY = "unmask-demo"
 
 @dataclass(frozen=True, slots=True)
 class DemoPortrait:
-    """A photograph with the face in it that is meant."""
+    """A photograph and the selected face in it."""
 
     name: str
     pixels: np.ndarray
@@ -45,7 +45,7 @@ class DemoPortrait:
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo found, what every file really is, and where the page lies."""
+    """The demo's findings, the true nature of every file, and the path of the page."""
 
     findings: Findings
     summary: IndexSummary
@@ -57,9 +57,9 @@ class DemoResult:
 def run_demo(
     settings: Settings, on_progress: Callable[[IndexProgress], None] | None = None
 ) -> DemoResult:
-    """Make the pictures, index them, search for the astronaut, write the page.
+    """Generate the pictures, index them, search for the astronaut, and write the page.
 
-    Works in `<home>/demo` and in the gallery `unmask-demo`; both are made anew each time.
+    Works in `<home>/demo` and in the gallery `unmask-demo`; both are recreated each time.
     """
     home = settings.demo_dir
     for old in (home, settings.galleries_dir / DEMO_GALLERY):
@@ -82,7 +82,7 @@ def run_demo(
 def write_demo_images(folder: Path, faces: FaceAnalyser) -> tuple[Path, dict[str, str]]:
     """Write the query photo beside `folder` and the gallery into it.
 
-    Returns the query's path and, by file name, what each gallery file really is.
+    Returns the query's path, and the true nature of each gallery file by file name.
     """
     astronaut, group = _sources(faces)
     query = folder.parent / "query.png"
@@ -140,7 +140,7 @@ def _around(person: DemoPortrait) -> np.ndarray:
 def _forgeries(
     folder: Path, astronaut: DemoPortrait, group: Sequence[DemoPortrait]
 ) -> dict[str, str]:
-    """Forgeries that depict the astronaut, and forgeries that depict somebody else."""
+    """Forgeries that depict the astronaut, and forgeries that depict other people."""
     rng = np.random.default_rng(11)
     answers = {}
     for family in ("self_blend", "region_swap", "inpainting", "resynthesis"):
@@ -171,7 +171,7 @@ def _forge(
 
 
 def _cut(person: DemoPortrait) -> DemoPortrait:
-    """The person alone: pixels around the face, with the face's points moved along."""
+    """Crop a person: pixels around the face, with the landmarks moved accordingly."""
     left, top, right, _ = (int(edge) for edge in person.face.box)
     reach = right - left
     shift = np.array([max(0, left - reach), max(0, top - reach)], np.float32)

@@ -1,4 +1,4 @@
-"""The Python API: fill a gallery, search it.
+"""The Python API: index a gallery and search it.
 
 `Unmask().index(folders)` fills a gallery; `Unmask().find(photos).hits` are ranked and explained.
 """
@@ -27,10 +27,10 @@ PathOrPaths = Path | str | Sequence[Path | str]
 class Unmask:
     """Index folders into a gallery and search it for impersonations of a person.
 
-    `settings` default to the environment's; `gallery` names the collection. Weights load on
-    first use and are kept; `models` are those of another object, to share them. Folders and
-    photos are one path or several. Raises SetupError for what the person can fix (a missing
-    gallery, missing checkpoints, an empty list), ToolError for photos that cannot serve as a query.
+    `settings` default to the environment's; `gallery` names the collection. Weights load on first
+    use and are kept; pass `models` of another object to share them. Folders and photos are one path
+    or several. Raises SetupError for errors that the user can fix (a missing gallery, missing
+    checkpoints, an empty list), ToolError for photos that cannot serve as a query.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Unmask:
         on_progress: Callable[[IndexProgress], None] | None = None,
         follow_links: bool = False,
     ) -> IndexSummary:
-        """Add every image below `folders` to the gallery; what is known already costs nothing.
+        """Add every image below `folders` to the gallery; known files cost nothing.
 
         Broken files are skipped and counted in the summary, and so are links out of the folders
         unless `follow_links`.
@@ -90,12 +90,12 @@ class Unmask:
     ) -> Findings:
         """Rank the gallery by the probability that a face impersonates the person in `photos`.
 
-        `photos` are authentic and show one person: photos, folders of photos, or videos. `face`
-        (1-based, left to right) says which, where a photo shows several: a number for the only
-        photo, or `{"ada.jpg": 2}`. At most `top` hits are returned. With `rerank`, pictures of
-        the leading ones are read again and measured further, and a verdict that mild JPEG,
-        resizing or blur would change becomes inconclusive. With `opinion`, the chat model is asked
-        about each of them as well: weak evidence that has no part in the verdict.
+        `photos` are authentic and show one person: photos, folders of photos, or videos. If a photo
+        shows several faces, `face` (1-based, left to right) selects one: a number for the only
+        photo, or `{"ada.jpg": 2}`. At most `top` hits are returned. With `rerank`, pictures of the
+        leading hits are read again and measured further, and a verdict that mild JPEG, resizing or
+        blur would change becomes inconclusive. With `opinion`, the chat model judges each of them
+        as well: weak evidence that has no part in the verdict.
         """
         return self.investigate(photos, top=top, face=face, rerank=rerank, opinion=opinion)[0]
 
@@ -109,9 +109,9 @@ class Unmask:
         opinion: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> tuple[Findings, Query]:
-        """The same as `find`, with the measured query beside it, for a report.
+        """Like `find`, and also return the measured query, for a report.
 
-        `on_progress` is told how many of how many hits were looked at closer.
+        `on_progress` is called with the number of reranked hits and their total.
         """
         paths = _listed(photos, "find", "one or more photos of the person")
         parts = self.models
@@ -135,7 +135,7 @@ class Unmask:
 
 
 def _listed(paths: PathOrPaths, method: str, wanted: str) -> list[Path]:
-    """One path or several as a list; SetupError when there is none."""
+    """One or several paths as a list; SetupError if it is empty."""
     listed = [Path(each) for each in ([paths] if isinstance(paths, Path | str) else paths)]
     if not listed:
         raise SetupError(f"{method}() was given no path: give it {wanted}")

@@ -1,7 +1,7 @@
-"""The loaded parts of a profile: faces, encoder, detectors and the verdict rule.
+"""The loaded models of a profile: faces, encoder, detectors and the verdict rule.
 
-Each part is loaded on first use from the checkpoint that the profile's table names; which
-profile it is makes no other difference.
+Each part is loaded on first use from the checkpoint in the profile's table; profiles differ in
+nothing else.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from tools.verdict.rule import VerdictRule
 
 @dataclass(frozen=True)
 class LoadedModels:
-    """What a profile measures with; weights are shared, nothing of a case lives here."""
+    """The models of a profile; weights are shared, and no case data is kept here."""
 
     settings: Settings
 
@@ -43,7 +43,7 @@ class LoadedModels:
 
     @cached_property
     def fingerprint(self) -> dict[str, str]:
-        """sha256 per part that embeds; binds a gallery to the checkpoints that made it."""
+        """sha256 of each embedding part; binds a gallery to the checkpoints that made it."""
         return fingerprint(self.settings.profile, self.settings.models_dir)
 
     @cached_property
@@ -60,15 +60,15 @@ class LoadedModels:
 
     @cached_property
     def detectors(self) -> list[FeatureDetector]:
-        """Scores of authenticity over the encoder's features."""
+        """Authenticity scores from the encoder's features."""
         folder = locate(PROFILES[self.settings.profile]["heads"], self.settings.models_dir)
         return load_detectors(folder, self.encoder.sha256)
 
     @cached_property
     def pixel_detectors(self) -> list[AnyDetector]:
-        """Shelved detectors that look at pixels: those that have a place among the evidence.
+        """Detectors on the shelf that read pixels and count as evidence.
 
-        One that was trained on another profile's encoder is left out.
+        A detector that was trained on another profile's encoder is left out.
         """
         named = {measure.score for measure in RERANK_ONLY_MEASURES}
         return [
@@ -83,12 +83,12 @@ class LoadedModels:
 
     @property
     def notices(self) -> Sequence[str]:
-        """Detectors' folders that are left out, each with the reason and what to do."""
+        """One notice per omitted detector folder, with the reason and the remedy."""
         return self._shelf[1]
 
     @cached_property
     def _shelf(self) -> tuple[tuple[StoredDetector, ...], tuple[str, ...]]:
-        """The detectors in folders, and what is to be said of those that are left out."""
+        """The detectors in folders, and notices about those that are left out."""
         folders, said = (
             [WEIGHTS_DIR / DETECTORS_FOLDER, self.settings.models_dir / DETECTORS_FOLDER],
             list[str](),
@@ -100,9 +100,9 @@ class LoadedModels:
 
     @cached_property
     def localising_detectors(self) -> list[tuple[AnyDetector, Calibration | None]]:
-        """Shelved detectors whose network itself says where, and how each reads.
+        """Shelved detectors whose own network localises, each with its calibration.
 
-        One that cannot be read is left out; `unmask detectors` says why.
+        An unreadable detector is left out; `unmask detectors` gives the reason.
         """
         known = {qualified_name(it): it for it in self.pixel_detectors}
         found: list[tuple[AnyDetector, Calibration | None]] = []
@@ -115,17 +115,17 @@ class LoadedModels:
 
     @cached_property
     def second_embedder(self) -> FaceEmbedder | None:
-        """Another embedder beside the first: the person's own, else the one that is shipped."""
+        """A second face embedder beside the first: the user's own, or the shipped one."""
         settings = self.settings
         return next(iter(load_embedders(settings.models_dir, threads=settings.threads)), None)
 
     @cached_property
     def rule(self) -> VerdictRule | None:
-        """The fitted verdict rule; None while this profile's calibration was never fitted."""
+        """The fitted verdict rule; None if this profile's calibration was never fitted."""
         path = calibration_file(self.settings.profile, self.settings.models_dir)
         return None if path is None else VerdictRule.load(path)
 
 
 def _says_where(about: DetectorDescription) -> bool:
-    """By boxes, as CADDM does, or by Grad-CAM."""
+    """Whether the detector localises: by boxes, as CADDM does, or by Grad-CAM."""
     return about.kind == "classifier" or bool((about.settings or {}).get("boxed"))

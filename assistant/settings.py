@@ -1,8 +1,8 @@
-"""The one place that reads the environment: where Unmask keeps its state, and with what it works.
+"""Settings from the environment: data folders, profile, chat model, chat page.
 
-A `Settings` is passed down, never global. Variables: `UNMASK_HOME`, `UNMASK_MODELS_DIR`,
-`UNMASK_CONFIG_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`, `UNMASK_VLM`, `UNMASK_VLM_WAIT_S`,
-`UNMASK_AUTH`, `UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`.
+The only module that reads the environment. A `Settings` is passed down, never global. Variables:
+`UNMASK_HOME`, `UNMASK_MODELS_DIR`, `UNMASK_CONFIG_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`,
+`UNMASK_VLM`, `UNMASK_VLM_WAIT_S`, `UNMASK_AUTH`, `UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`.
 """
 
 import os
@@ -20,9 +20,9 @@ from tools.errors import SetupError
 
 ProfileName = Literal["pocket", "full"]
 VLM_WAIT_S = 600.0
-"""How long a chat server may be silent. On a CPU a large model reads a long conversation (6,000
-tokens at 20 a second) for five minutes, and what may call tools comes as a whole (300 tokens at 2
-a second): seven and a half. Meanwhile the wait is shown, and can be stopped."""
+"""Seconds that a chat server may be silent. On a CPU a large model reads a long conversation (6,000
+tokens at 20 tokens/s) for 5 minutes, and an answer that may call tools arrives in one piece (300
+tokens at 2 tokens/s): 2.5 minutes more. In the meantime the wait is shown, and can be stopped."""
 
 
 def _user_data_folder() -> Path:
@@ -34,17 +34,17 @@ def _user_config_folder() -> Path:
 
 
 class Settings(BaseSettings):
-    """What a person can set; frozen.
+    """The user's settings; frozen.
 
     `home` is the folder of all state (galleries, downloaded models, demo); `models_dir` holds the
-    downloaded checkpoints (the pocket ones come with the package); `config_dir` holds what belongs
-    to the user and not to the data: the key that signs cases; `profile` names the set of
-    checkpoints; `threads` caps the threads of every engine (None: they choose).
+    downloaded checkpoints (the pocket ones come with the package); `config_dir` holds files that
+    belong to the user and not to the data: the key that signs cases; `profile` names the set of
+    checkpoints; `threads` limits the threads of every engine (None: the engines choose).
 
-    For the assistant: `vlm` is the chat model, as a folder, an id or the URL of a server (None:
-    the profile's); `vlm_wait_s` is how many seconds a server may be silent. For the chat page:
-    `auth` holds the logins as "name:password[,name:password]" (None: no login); `folders` are
-    those that may be indexed from the page; `host` and `port` say where it listens.
+    For the assistant: `vlm` is the chat model, as a folder, an id or the URL of a server (None: the
+    profile's); `vlm_wait_s` is how many seconds a server may be silent. For the chat page: `auth`
+    holds the logins as "name:password[,name:password]" (None: no login); `folders` are those that
+    may be indexed from the page; `host` and `port` are the address it listens on.
     """
 
     model_config = SettingsConfigDict(env_prefix="UNMASK_", frozen=True, env_ignore_empty=True)
@@ -88,28 +88,28 @@ class Settings(BaseSettings):
 
     @property
     def logins(self) -> tuple[tuple[str, str], ...]:
-        """(name, password) of everyone who may use the chat page; empty: no login is asked."""
+        """(name, password) of each user of the chat page; empty: no login is required."""
         pairs = _logins(self.auth) if self.auth else []
         return tuple(pair for pair in pairs if pair is not None)
 
     @property
     def keys_dir(self) -> Path:
-        """Where the key lies that signs cases, apart from them."""
+        """The folder of the key that signs cases, apart from them."""
         return self.config_dir / "keys"
 
     @property
     def galleries_dir(self) -> Path:
-        """Where each gallery has a folder of its own."""
+        """The folder with one sub-folder per gallery."""
         return self.home / "galleries"
 
     @property
     def demo_dir(self) -> Path:
-        """Where `unmask demo` builds its pictures and its page."""
+        """The folder of the pictures and the page of `unmask demo`."""
         return self.home / "demo"
 
     @property
     def evals_dir(self) -> Path:
-        """Where `python -m evals run` keeps its runs."""
+        """The folder of the runs of `python -m evals run`."""
         return self.home / "evals"
 
     @classmethod
@@ -122,13 +122,13 @@ class Settings(BaseSettings):
 
 
 def _logins(auth: SecretStr) -> list[tuple[str, str] | None]:
-    """The pairs of a login setting; None for a part that is no pair."""
+    """The pairs of a login setting; None for a part that is not a pair."""
     parts = (part.partition(":") for part in auth.get_secret_value().split(","))
     return [(name, password) if name and password else None for name, _, password in parts]
 
 
 def _explain(mistake: ErrorDetails) -> str:
-    """One pydantic error as a sentence: which variable, which value, what is wrong."""
+    """One pydantic error as a sentence with the variable, the value and the problem."""
     name = "_".join(str(part) for part in mistake["loc"]).upper()
     value = "…" if name == "AUTH" else repr(mistake["input"])  # passwords are not repeated
     return f"UNMASK_{name}={value}: {mistake['msg'].lower()}; correct or unset it"
@@ -150,10 +150,10 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
 def harden_library_environment(*, downloads: bool = False) -> None:
-    """Tell the libraries, before they are imported, to report nothing and download nothing.
+    """Switch off telemetry and downloads of the libraries, before they are imported.
 
-    Only entry points call this. With `downloads` the person has asked for a download; telemetry
-    stays off. Overrides what the environment says: "nothing leaves this machine" is a promise.
+    Only entry points call this. With `downloads` (requested by the user) downloads stay possible;
+    telemetry stays off. Overrides the environment: "nothing leaves this machine" is a promise.
     """
     os.environ.update(_LIBRARY_ENVIRONMENT)
     for name in _OFFLINE:
@@ -164,9 +164,9 @@ def harden_library_environment(*, downloads: bool = False) -> None:
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that the system names for an address (HTTP_PROXY, ALL_PROXY …); None: none.
+    """The system's proxy for an address (HTTP_PROXY, ALL_PROXY …); None if there is none.
 
-    NO_PROXY is heeded.
+    NO_PROXY is respected.
     """
     parts = urlsplit(url)
     proxies = urllib.request.getproxies()
@@ -176,5 +176,5 @@ def proxy_for(url: str) -> str | None:
 
 
 def set_upload_dir(folder: Path) -> None:
-    """Tell Gradio, before it is imported, to keep uploads here and not where all users look."""
+    """Make Gradio, before it is imported, keep uploads here and not where all users can look."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)

@@ -1,1 +1,1 @@
-"""The agent: a person's words in, typed steps out; tools are called until it can answer."""
+"""The agent: calls tools until it can answer a user's question, and yields typed steps."""

@@ -1,8 +1,8 @@
-"""The loop: a person's words in, typed steps out; the model calls tools until it answers.
+"""The agent loop: the model calls tools until it answers the user's question.
 
-Bounded: the last step has no tools, so it must answer. Every step is in the case before it is
-seen. Works with any langchain chat model; what tools decide (verdicts, scores, order) never
-passes through it.
+The loop is bounded: the last step offers no tools, so the model must answer. Every step is recorded
+in the case before it is shown. Works with any langchain chat model; the results of tools (verdicts,
+scores, order) never pass through it.
 """
 
 import contextlib
@@ -67,46 +67,46 @@ from tools.search.query import SeveralFaces
 from tools.search.results import Findings
 
 WAITING_AFTER_S = 3
-"""From so many seconds of silence on the person is told that a chat server is waited for: models
-on a fast machine answer sooner."""
+"""Seconds of silence after which the user sees that the chat server is being waited for. Models on
+a fast machine answer sooner."""
 
 MAX_STEPS = 6
-"""Times that the model is asked in one turn; the last time without tools."""
+"""Maximum number of model calls in one turn; the last one offers no tools."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of text as it streams, not yet checked."""
+    """A piece of streamed text, not yet checked."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing has come from the chat server at this address for so many whole seconds."""
+    """The chat server at address `server` has sent nothing for `seconds` whole seconds."""
 
     server: str
     seconds: int
 
 
 Passing = TextDelta | Waiting
-"""What is seen while a step is being made, and is not recorded."""
+"""Events shown while a step is being made; they are not recorded."""
 
 Event = Passing | Step
 
 TurnPlanner = Callable[[tuple[str, ...]], PlannedTurn]
-"""A turn's calls, given the handles of the photos that came with it."""
+"""Plans a turn's tool calls from the handles of the photos attached to it."""
 
 
 class TurnCancelled(Exception):
-    """The person wants the turn to end; never leaves this module."""
+    """The user stopped the turn; never leaves this module."""
 
 
 class Agent:
     """One conversation: a model, a workspace with photos and hits, and the case that records it.
 
-    Serves one turn at a time. Tools run where `ask` is iterated; `stop` may be called from any
-    thread. `notes` are sentences for the person about a case that goes on.
+    Serves one turn at a time. Tools run in the thread that iterates `ask`; `stop` may be called
+    from any thread. `notes` are sentences for the user about a resumed case.
     """
 
     def __init__(
@@ -132,26 +132,27 @@ class Agent:
 
     @classmethod
     def begin(cls, model: BaseChatModel, models: ModelBundle, *, home: Path, gallery: str) -> Self:
-        """A new case on a gallery."""
+        """Start a new case on a gallery."""
         workspace = Workspace(models, home=home, gallery=gallery)
         return cls(model, workspace, Case.create(home, gallery=gallery))
 
     @classmethod
     def resume(cls, model: BaseChatModel, models: ModelBundle, case: Case, *, home: Path) -> Self:
-        """A recorded case that goes on."""
+        """Resume a recorded case."""
         restored = case.restore(models, home=home)
         return cls(model, restored.workspace, case, notes=restored.notes)
 
     def ask(
         self, text: str, photos: Sequence[Path] = (), *, plan: TurnPlanner | None = None
     ) -> Iterator[Event]:
-        """One turn: what the person says, and photos that come with it.
+        """Run one turn on the user's text and the attached photos.
 
-        `plan` gives the tool calls of a press of a button, which no model chooses; what the
-        application then waits to be told is in `pending_question`. Yields tokens as they stream,
-        `Waiting` while a chat server is silent, and steps as they are recorded; the last step is
-        the checked answer, `Stopped` or `Failed`. Closing the iterator stops at that token. Raises
-        UnreadableImage before anything is recorded; a bug or SetupError after `Failed`.
+        `plan` gives the tool calls of a pressed button, which no model chooses. If the application
+        then needs an answer from the user, `pending_question` holds the question. Yields tokens as
+        they stream, `Waiting` while a chat server is silent, and steps as they are recorded; the
+        last step is the checked answer, `Stopped` or `Failed`. Closing the iterator stops at that
+        token. Raises UnreadableImage before anything is recorded; a bug or SetupError after
+        `Failed`.
         """
         self._stopping.clear()
         spoken: list[str] = []
@@ -173,11 +174,11 @@ class Agent:
             raise
 
     def stop(self) -> None:
-        """End the turn at the next token, or when the running tool has answered."""
+        """End the turn at the next token, or when the running tool returns."""
         self._stopping.set()
 
     def explain(self, handles: Sequence[str]) -> Iterator[Explanation]:
-        """Why hits got their verdicts, in the model's words, checked; ToolError for no hit."""
+        """Explain the verdicts of hits in checked model text; ToolError for an unknown hit."""
         self._stopping.clear()
         score_fake = self._tools["score_fake"]
         explained = explain_hits(
@@ -195,10 +196,10 @@ class Agent:
                 self._record_facts(explanation.sentences)
                 yield explanation
 
-    # -- a turn that the application has decided ---------------------------------------------
+    # -- planned turns -----------------------------------------------------------------------
 
     def _go_on(self, steps: Sequence[Step]) -> None:
-        """What a recorded case leaves open: which photos are doubted, and what was asked last."""
+        """Restore the doubted photos and the pending question of a recorded case."""
         begun = 0
         for at, step in enumerate(steps):
             if isinstance(step, UserTurn):
@@ -213,7 +214,7 @@ class Agent:
                 self.pending_question = self._several_faces(call) or self.pending_question
 
     def _several_faces(self, call: ToolCall) -> PendingQuestion | None:
-        """Which face a refused call needs to be told, if that is why it was refused."""
+        """The question which face to use, if the call was refused because a photo has several."""
         for photo in (it for it in call.handles if it in self.workspace.photos):
             try:
                 self.workspace.face(photo)
@@ -228,7 +229,7 @@ class Agent:
         return plan(handles)
 
     def _read(self, asked: UserTurn) -> PlannedTurn | None:
-        """The calls that a person's words leave no choice about; None: the model chooses."""
+        """Tool calls that the user's words alone determine; None lets the model choose."""
         pending_question, self.pending_question = self.pending_question, None
         if pending_question is not None and pending_question.boxes and not asked.photos:
             number = parse_face_number(asked.text, faces=len(pending_question.boxes))
@@ -251,7 +252,7 @@ class Agent:
         return plan_photo_comparison(question)
 
     def _doubt(self, asked: UserTurn) -> PhotoQuestion | None:
-        """What a turn says of photos, and which of them are not searched with from now on."""
+        """Parse a question about photos, and exclude the doubted ones from later searches."""
         workspace = self.workspace
         text = strip_quotations(asked.text)
         question = parse_photo_question(
@@ -264,7 +265,7 @@ class Agent:
         return question
 
     def _directed(self, directed: PlannedTurn) -> Iterator[Event]:
-        """The calls, executed and recorded like any other, then words for what they gave."""
+        """Execute and record the planned calls like any other, then word their results."""
         answered: list[tuple[ToolCall, ToolResult]] = []
         for number, call in enumerate(directed.calls, start=1):
             if self._stopping.is_set():
@@ -303,9 +304,10 @@ class Agent:
     def _narrated(
         self, directed: PlannedTurn
     ) -> Generator[Event, None, tuple[CheckedSentence, ...]]:
-        """The model's words for this turn alone; () where one sentence does not hold.
+        """The model's words for this turn alone; () if any sentence fails its check.
 
-        It reads no earlier turn: of several hits in one prompt a small model cites the wrong one.
+        The prompt holds no earlier turn: with several hits in one prompt a small model cites the
+        wrong one.
         """
         steps = self.case.steps()
         turn = max(at for at, step in enumerate(steps) if isinstance(step, UserTurn))
@@ -327,7 +329,7 @@ class Agent:
         whole = len(sound) == len(sentences) and addresses_question(directed, sentences)
         return sentences if whole else ()
 
-    # -- a turn ------------------------------------------------------------------------------
+    # -- the model loop ----------------------------------------------------------------------
 
     def _turn(self) -> Iterator[Event]:
         for left in reversed(range(self.max_steps)):
@@ -352,7 +354,7 @@ class Agent:
     def _said(
         self, asked: list[BaseMessage], *, with_tools: bool
     ) -> Generator[Passing, None, AIMessage]:
-        """The model's next message; its text leaves as tokens on the way."""
+        """Stream the model's next message: yields its text as tokens, returns the message."""
         options = self._options()
         tools = [*self._tools.values()]
         model = (
@@ -373,17 +375,18 @@ class Agent:
                 if chunk.text:
                     yield TextDelta(chunk.text)
         finally:
-            # Closing it ends the generation; the garbage collector would do so some time later.
+            # Closing it ends the generation at once; the garbage collector would do so some time
+            # later.
             getattr(stream, "close", lambda: None)()
         return whole if whole is not None else AIMessage("")
 
     def _heard(self, begin: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        """What a call to the model yields; of a served one with `Silence`, during which to stop."""
+        """Yield a model call's output; a served model adds `Silence`, during which to stop."""
         listen = getattr(self.model, "heard", None)
         return begin() if listen is None else listen(begin)
 
     def _waited(self, call: Callable[[], list[str]]) -> list[str]:
-        """What a call to the model returns; StopAsked as soon as the person wants it to end."""
+        """Return a model call's result; raises TurnCancelled as soon as the user stops the turn."""
         hearing = self._heard(lambda: iter((call(),)))
         answers: list[str] = []
         try:
@@ -396,13 +399,13 @@ class Agent:
         return answers
 
     def _options(self) -> dict[str, Any]:
-        """For a model that can be held to it: the facts that exist are all that it may cite."""
+        """Model options that restrict citations to existing facts, if the model supports them."""
         if not supports_citation_constraint(self.model):
             return {}
         return {"allowed_citations": citable_fact_ids(self.workspace, self._subjects())}
 
     def _subjects(self) -> tuple[str, ...]:
-        """Everything that has facts by now."""
+        """All subjects that have facts so far."""
         hits = self.workspace.last_search[0].hits if self.workspace.last_search else ()
         comparisons = takewhile(self._has_facts, (f"C{number}" for number in count(1)))
         seen = (f"{photo}.faces" for photo in self.workspace.photos)
@@ -413,15 +416,15 @@ class Agent:
         try:
             self.workspace.facts(subject)
         except (ToolError, SetupError):
-            # No face in the photo, no such comparison; a gallery that is empty or not ours, which
-            # the tools report when they are asked.
+            # The photo has no face, the comparison does not exist, or the gallery is empty or not
+            # ours (tools report that when called).
             return False
         return True
 
     def _checked(self, draft: ModelDraft) -> tuple[CheckedSentence, ...]:
-        """The sentences of an answer: checked, repaired, replaced; never none."""
+        """Check, repair and replace the sentences of an answer; never empty."""
         (sentences,) = repair_drafts([draft], self.workspace, self._asked_again)
-        sentences = once(sentences)  # a repaired one may repeat another
+        sentences = once(sentences)  # a repaired sentence may repeat another
         if not is_empty_answer(sentences):
             return sentences
         turn = _latest_turn(self.case.steps())
@@ -430,7 +433,7 @@ class Agent:
         return (*sentences, *answer(self.workspace, calls, results))
 
     def _asked_again(self, prompts: Sequence[GroundedPrompt]) -> list[str]:
-        """Repairs, one after the other, so that each can be stopped at any token."""
+        """Request the repairs one after the other, so that each can be stopped at any token."""
         return ["".join(self._pieces(asked)) for asked, _ in prompts]
 
     def _pieces(self, prompt: list[BaseMessage]) -> Iterator[str]:
@@ -438,7 +441,7 @@ class Agent:
         yield from (event.text for event in speaking if isinstance(event, TextDelta))
 
     def _preface(self, text: str) -> tuple[CheckedSentence, ...]:
-        """What is said before a tool call: what does not pass is left out."""
+        """Check the text before a tool call; drop the sentences that fail."""
         context = FactContext.of(self.workspace)
         return tuple(
             sentence for sentence in check_sentences(text, context) if sentence.finding is None
@@ -447,7 +450,7 @@ class Agent:
     # -- tools -------------------------------------------------------------------------------
 
     def _called(self, message: AIMessage) -> Iterator[Step]:
-        """All calls of one message, then their results, in order."""
+        """Yield all calls of one message, then their results, in order."""
         asked = [
             self._checked_call(ToolCall(call["name"], call["args"], call["id"] or f"call_{place}"))
             for place, call in enumerate(message.tool_calls)
@@ -467,7 +470,7 @@ class Agent:
             yield self._record(self._result(step, wrong))
 
     def _checked_call(self, call: ToolCall) -> tuple[ToolCall, ToolError | None]:
-        """The call with its arguments put right, or with what the model must put right itself."""
+        """The call with corrected arguments, or with the error that the model must correct."""
         said = [step.text for step in self.case.steps() if isinstance(step, UserTurn)]
         hits = self.workspace.last_search[0].hits if self.workspace.last_search else ()
         known = [*self.workspace.photos, *(hit.handle for hit in hits)]
@@ -505,8 +508,10 @@ class Agent:
     # -- the record --------------------------------------------------------------------------
 
     def _begun(self, text: str, photos: Sequence[Path]) -> UserTurn:
-        """The turn, recorded with private copies of its photos, which lie in the workspace: all
-        or, where one photo is broken, nothing."""
+        """Record the turn with private copies of its photos, and add them to the workspace.
+
+        If one photo is broken, nothing is recorded.
+        """
         copies = self.case.keep_photos(photos)
         handles = {self.workspace.add_photo(copy): copy for copy in copies}
         return self.case.begin_turn(text, handles, gallery=self.workspace.gallery)
@@ -516,7 +521,7 @@ class Agent:
         return step
 
     def _record_facts(self, sentences: Sequence[CheckedSentence]) -> None:
-        """What was cited, with the values of now: the next search renumbers the hits."""
+        """Record the cited facts with their current values: the next search renumbers the hits."""
         context = FactContext.of(self.workspace)
         ids = dict.fromkeys(id_ for sentence in sentences for id_ in sentence.cites)
         facts = (context.fact(id_) for id_ in ids)
@@ -526,18 +531,18 @@ class Agent:
 
 
 def _in_words(error: Exception) -> str:
-    """What ended a turn: for the person where it can be mended, else for who mends the bug."""
+    """The error that ended a turn: advice if the user can fix it, else details for a developer."""
     known = isinstance(error, (ToolError, SetupError))
     return str(error) if known else f"{type(error).__name__}: {error}"
 
 
 def _latest_turn(steps: Sequence[Step]) -> Sequence[Step]:
-    """The steps since the person last spoke."""
+    """The steps since the user's latest message."""
     begins = [place for place, step in enumerate(steps) if isinstance(step, UserTurn)]
     return steps[begins[-1] :] if begins else steps
 
 
 def _count(artifact: object) -> int | None:
-    """How many things a tool found, where it counts any."""
+    """The number of items in a tool's artifact, if it has one."""
     found = getattr(artifact, "hits", getattr(artifact, "evidence", artifact))
     return len(found) if isinstance(found, tuple) else None

@@ -1,8 +1,8 @@
-"""Turns whose tool calls the application has decided: a button was pressed, words left no choice.
+"""Turns whose tool calls the application plans: a pressed button, or an unambiguous request.
 
-A language model that is asked "Where does H17 look forged?" may look at H1. A button therefore
-names a call, the application makes it, and the model only words the result; where it fails, is
-slow or says what the measurements do not bear out, the template's text stands instead.
+A language model that reads "Where does H17 look forged?" may look at H1. Therefore a button names a
+call, the application makes it, and the model only words the result. If the model fails, is slow or
+contradicts the measurements, the template's text is shown instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,17 @@ from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 
 PLANNED_CALL_PREFIX = "directed_"
-"""How the ids of calls begin that no model asked for."""
+"""Prefix of the ids of calls that no model requested."""
 
 NARRATION_TIMEOUT_S = 30.0
-"""After so long without a finished answer of the model the template's text is shown."""
+"""Seconds after which the template's text replaces an unfinished model answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTurn:
-    """A turn's calls; what it is about, and what the application says besides.
+    """A turn's planned calls, its subject, and text that the application adds.
 
-    `extra_text` are words as they stand, `cites` a text of citations to be filled in.
+    `extra_text` is shown as it is; `cites` is a text of citations to be filled in.
     """
 
     calls: tuple[ToolCall, ...] = ()
@@ -36,10 +36,10 @@ class PlannedTurn:
 
 @dataclass(frozen=True, slots=True)
 class PendingQuestion:
-    """What the application asks the person: which face of a photo, or which photo is authentic.
+    """A question from the application: which face of a photo, or which photo is authentic.
 
-    `photos` are those it is about; of a photo with several faces `boxes` (x1, y1, x2, y2 px) from
-    left to right, and the turn that goes on once one is chosen.
+    `photos` are the photos in question. For a photo with several faces, `boxes` (x1, y1, x2, y2 px)
+    are ordered from left to right, and `resume_with` is the turn that continues after the choice.
     """
 
     photos: tuple[str, ...]
@@ -48,7 +48,7 @@ class PendingQuestion:
 
 
 def plan_photo_comparison(asked: PhotoQuestion) -> PlannedTurn:
-    """Compare the photos of a question, and look at the suspected ones."""
+    """Plan a comparison of the photos in a question, and a look at the suspected ones."""
     base, *others = asked.photos
     compared = [ToolCall("compare_faces", {"first": base, "second": other}) for other in others[:4]]
     looked = [
@@ -68,7 +68,7 @@ def _which(asked: PhotoQuestion) -> str:
 
 
 def last_planned_turn(steps: Sequence[Step]) -> PlannedTurn | None:
-    """The latest turn's calls, if no model had asked for them: what a retry makes again."""
+    """The latest turn's calls if no model requested them; a retry makes them again."""
     begun = [at for at, step in enumerate(steps) if isinstance(step, UserTurn)]
     turn = steps[begun[-1] :] if begun else ()
     calls = [
@@ -81,7 +81,7 @@ def last_planned_turn(steps: Sequence[Step]) -> PlannedTurn | None:
     return PlannedTurn(tuple(calls), about)
 
 
-# -- the template's text ------------------------------------------------------------------------
+# -- template text ------------------------------------------------------------------------------
 
 
 def written(
@@ -90,7 +90,7 @@ def written(
     *,
     pending_question: PendingQuestion | None,
 ) -> list[CheckedSentence]:
-    """What the tools answered, filled into templates; of a refused call what it refused for."""
+    """Fill the tools' results into templates; for a refused call, the reason of the refusal."""
     said: list[CheckedSentence] = []
     for call, result in results:
         said += (
@@ -116,7 +116,7 @@ def _refused(
 
 
 def addresses_question(directed: PlannedTurn, said: Sequence[CheckedSentence]) -> bool:
-    """Whether a model's words are about what was asked: a comparison says whose."""
+    """Whether the model's words address the question: a comparison must say whose faces."""
     if not any(call.name == "compare_faces" for call in directed.calls):
         return bool(said)
     cited = {id_ for sentence in said for id_ in sentence.cites}
@@ -124,5 +124,5 @@ def addresses_question(directed: PlannedTurn, said: Sequence[CheckedSentence]) -
 
 
 def model_error_sentence(error: SetupError | ToolError) -> CheckedSentence:
-    """What to say of a chat model that gave no words."""
+    """The sentence shown when the chat model returned no text."""
     return CheckedSentence(f"The chat model gave no answer: {error}", (), "plain")

@@ -1,7 +1,8 @@
-"""What a person's own words decide, whatever a model makes of them: how many hits, which, whose.
+"""Explicit requests in a user's text: number of hits, handles, face number.
 
 A model that reads "top 50" may call a tool with 5, and one that reads "H17" may call it with H1.
-What is written in the question is therefore put into the call here. Pure: words in, values out.
+Therefore values written in the question override the arguments of the call. Pure: text in, values
+out.
 """
 
 import re
@@ -12,7 +13,7 @@ from tools.agent_tools.handle_parsing import find_handles, normalise_handle
 from tools.errors import ToolError
 
 DEFAULT_QUESTION = "Find fakes of this person."
-"""What photos without a word ask."""
+"""The question that photos without text stand for."""
 
 _WORDS = {
     "five": 5, "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40,
@@ -40,7 +41,7 @@ _TWO_PICTURES = ("first", "second")
 
 
 def parse_top(text: str) -> int | None:
-    """How many hits a question asks for, None where it names no number."""
+    """The number of hits that a question requests; None if it gives no number."""
     match = _TOP.search(text)
     if match is None:
         return None
@@ -49,7 +50,7 @@ def parse_top(text: str) -> int | None:
 
 
 def parse_face_number(text: str, *, faces: int) -> int | None:
-    """Which of so many faces, from the left, an answer means; None where it names none of them."""
+    """The chosen face's number, counted from the left; None if the answer names no such face."""
     match = _FACE.search(text)
     if match is None:
         return None
@@ -65,9 +66,9 @@ def parse_face_number(text: str, *, faces: int) -> int | None:
 def correct_arguments(
     name: str, arguments: Mapping[str, Any], *, text: str, known: Collection[str]
 ) -> dict[str, Any]:
-    """A call's arguments with handles in their one form, and what the question says put right.
+    """Normalise the handles in a call's arguments, and override values that the question states.
 
-    `known` are the photos and hits that there are: nothing else in the question is a handle.
+    `known` are the existing photos and hits: no other word of the question counts as a handle.
     """
     given = {key: _plain(value) for key, value in arguments.items()}
     if name == "find_person":
@@ -78,7 +79,7 @@ def correct_arguments(
 
 
 def _plain(value: Any) -> Any:
-    """A handle, or a list of them, as the tools write it; anything else as it is."""
+    """A handle, or a list of handles, in the tools' form; any other value unchanged."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if not isinstance(value, str):
@@ -86,11 +87,11 @@ def _plain(value: Any) -> Any:
     try:
         return normalise_handle(value)
     except ToolError:
-        return value  # the tool says what is wrong with it
+        return value  # the tool reports what is wrong with it
 
 
 def _pictures(given: Mapping[str, Any], named: list[str]) -> dict[str, str]:
-    """The pictures that the question names, where a call is about others than those."""
+    """The pictures that the question names, if the call is about others."""
     places = [place for place in (*_ONE_PICTURE, *_TWO_PICTURES) if place in given]
     asked = [given[place] for place in places]
     if len(places) == 1 and len(named) == 1 and asked != named:
@@ -98,7 +99,7 @@ def _pictures(given: Mapping[str, Any], named: list[str]) -> dict[str, str]:
     if len(places) == 2 and len(named) == 2 and set(asked) != set(named):
         return dict(zip(places, named, strict=True))
     if len(places) == 2 and len(named) == 1 and named[0] not in asked:
-        # Compared with something that the question does not name: that stays what it is.
+        # The question does not name the other picture of the comparison: it stays.
         kind = named[0][0]
         place = next((at for at in places if str(given[at]).startswith(kind)), places[0])
         return {place: named[0]}

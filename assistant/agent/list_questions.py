@@ -1,7 +1,7 @@
 """Questions that the list of hits answers: which are fake, which are real, is there an H99.
 
-A small model that is asked "which are fake?" may list those without a finding. What the words ask
-for is read here, by patterns; anything less plain is left to the model. Pure.
+A small model that reads "which are fake?" may list the hits without a finding. Patterns recognise
+such questions here; less plain ones are left to the model. Pure.
 """
 
 import re
@@ -51,9 +51,10 @@ _PATTERNS = tuple(
 
 
 def plan_hit_list_turn(text: str, hits: Sequence[Hit]) -> PlannedTurn | None:
-    """The turn of a question that the list of hits answers; None where the model is to choose.
+    """Plan the turn for a question that the list of hits answers; None leaves it to the model.
 
-    A hit that is not there is said not to be: a model would take the nearest name that it may cite.
+    The answer says that an unknown hit does not exist: a model would take the nearest handle that
+    it may cite.
     """
     there = {hit.handle for hit in hits}
     named = [it for it in find_handles(text) if it.startswith("H")] if not parse_top(text) else []
@@ -67,6 +68,6 @@ def plan_hit_list_turn(text: str, hits: Sequence[Hit]) -> PlannedTurn | None:
 
 
 def requested_lists(text: str) -> str | None:
-    """The lists of hits that a question is about, as citations; None where it is about no list."""
+    """The lists of hits that a question is about, as citations; None if it is about no list."""
     plain = " ".join(text.split())
     return next((cites for pattern, cites in _PATTERNS if pattern.fullmatch(plain)), None)

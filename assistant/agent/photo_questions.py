@@ -1,8 +1,8 @@
-"""Questions about photos that a person gave: compare them, and which of them is authentic.
+"""Questions about photos from the user: compare them, and which of them is authentic.
 
-A photo that somebody doubts must never become the measure of what is authentic. What the words
-say of which photo is read here, by patterns; where they do not say which one is authentic, the
-application asks. Pure: words and handles in, a reading out.
+A doubted photo must never become the reference for what is authentic. Patterns read here what the
+words claim about each photo; if they do not identify the authentic one, the application asks. Pure:
+words and handles in, a reading out.
 """
 
 import re
@@ -48,7 +48,7 @@ _ABOUT_IT = re.compile(r"\bthese|\bthem\b|\bboth\b|\btwo (?:photos|pictures|imag
 class PhotoQuestion:
     """A question about given photos, in the order in which they are compared.
 
-    `authentic` and `claimed_fake` are those of which the words say so; `searches` says that a
+    `authentic` and `claimed_fake` are the photos that the words call so; `searches` is true if a
     gallery is to be searched too.
     """
 
@@ -59,17 +59,17 @@ class PhotoQuestion:
 
     @property
     def doubted(self) -> frozenset[str]:
-        """The photos that must not be taken for authentic by what was said so far."""
+        """The photos that must not be taken as authentic so far."""
         return frozenset(self.photos) - self.authentic
 
 
 def parse_photo_question(
     text: str, given: Sequence[str], known: Sequence[str], *, doubted: frozenset[str] = frozenset()
 ) -> PhotoQuestion | None:
-    """What a question says of photos; None when it is not about two of them.
+    """Parse a question about photos; None if it is not about two of them.
 
-    `given` came with the question, `known` are all photos there are, `doubted` those of which an
-    earlier question asked whether they are authentic: the words may answer that.
+    `given` came with the question, `known` are all existing photos, `doubted` those whose
+    authenticity an earlier question put in doubt: the words may answer that.
     """
     scope = _scope(given, known)
     if len(scope) < 2 or re.search(r"\bH\s?\d", text):
@@ -86,19 +86,19 @@ def parse_photo_question(
     searches = re.search(_SEARCH, text, re.I) is not None
     authentic, suspected = _said(text, scope, given)
     if searches and not (authentic or suspected):
-        return None  # photos of a person to be searched for
+        return None  # photos of a person to search for
     photos = tuple(dict.fromkeys(named)) if len({*named}) > 1 else tuple(scope)
     first = sorted(photos, key=lambda it: it not in authentic)
     return PhotoQuestion(tuple(first), authentic, suspected, searches)
 
 
 def _scope(given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The photos that ordinals count: those that came together, else all there are."""
+    """The photos that ordinals count: those attached together, otherwise all existing ones."""
     return tuple(given) if len(given) > 1 else tuple(dict.fromkeys((*known, *given)))
 
 
 def _answered(text: str, scope: Sequence[str], doubted: frozenset[str]) -> PhotoQuestion | None:
-    """The answer to which photo is authentic: a photo's name, both, or neither."""
+    """Parse the answer to which photo is authentic: a photo's name, both, or neither."""
     if len(text.split()) > 12 or _ASKS.match(text) or re.search(_SEARCH, text, re.I):
         return None
     photos = tuple(handle for handle in scope if handle in doubted)
@@ -119,7 +119,7 @@ def _answered(text: str, scope: Sequence[str], doubted: frozenset[str]) -> Photo
 
 
 def _refs(text: str, scope: Sequence[str], given: Sequence[str]) -> list[str]:
-    """The photos that a text names, in order; ordinals count the scope."""
+    """The photos that a text names, in order; ordinals count within `scope`."""
     found: list[str] = []
     for match in _REF.finditer(text):
         handle = _ref(match, scope, given, before=found)
@@ -146,7 +146,7 @@ def _ref(
 def _said(
     text: str, scope: Sequence[str], given: Sequence[str]
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Which photos the words call authentic, and which they suspect."""
+    """The photos that the words call authentic, and those that they suspect."""
     authentic, suspected = set[str](), set[str]()
     for clause in _CLAUSES.split(text):
         refs = _refs(clause, scope, given)
@@ -166,7 +166,7 @@ def _said(
 def _of_two(
     clause: str, refs: Sequence[str], marks: re.Match[str] | None, real: re.Match[str] | None
 ) -> tuple[set[str], set[str]]:
-    """A clause that names two photos: "X is a fake of Y", "the real X with the suspected Y"."""
+    """Parse a clause on two photos: "X is a fake of Y", "the real X with the suspected Y"."""
     places = [match.start() for match in _REF.finditer(clause)][:2]
     made_from = marks and re.search(r"\b(?:of|from|by)\b", clause[marks.end() :], re.I)
     if marks and made_from and places[0] < marks.start() < places[1]:

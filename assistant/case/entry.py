@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class CaseEntry:
-    """One row of the record; `hash` covers the row before and everything in this one."""
+    """One row of the record; `hash` covers the previous row's hash and this row's content."""
 
     seq: int
     at: str

@@ -1,11 +1,11 @@
-"""The case record: every step of an investigation, in order, in a signed chain.
+"""Case record: every step of an investigation, in order, in a signed hash chain (SQLite).
 
-A case is a folder with one SQLite file (WAL) and private copies of the query photos, named by
-their sha256. Each entry's hash covers the entry before it, and after every entry the head (their
-number and the newest hash) is signed with a key of this user that lies apart (`signing`). So
-`verify` finds what was changed, removed, inserted, put in another order or cut off, also where
-every hash was computed anew. Does not show: anything that someone did who has the key; that a
-whole case was deleted; that a case of before signing, or one whose key is lost, was rewritten.
+A case is a folder with one SQLite file (WAL) and private copies of the query photos, named by their
+sha256. Each entry's hash covers the entry before it. After every entry the head (number of entries
+and the newest hash) is signed with the user's key, which is stored elsewhere (`signing`). So
+`verify` finds entries that were changed, removed, inserted, reordered or cut off, even if every
+hash was recomputed. Does not show: changes by a person who has the key; the deletion of a whole
+case; the rewriting of a case from before signing, or of one whose key is lost.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ _STEP, _PHOTO, _GALLERY, _SEARCH, _FACTS = "step", "photo", "gallery", "search",
 
 @dataclass(frozen=True, slots=True)
 class RestoredCase:
-    """A workspace as the case left it; `notes` are sentences for the person about what differs."""
+    """A workspace restored from a case; `notes` tell the user, in sentences, what differs."""
 
     workspace: Workspace
     notes: tuple[str, ...]
@@ -65,9 +65,9 @@ class RestoredCase:
 
 @dataclass(frozen=True, slots=True)
 class CaseSummary:
-    """A line of the list of cases; `asked` is the first thing that the person said.
+    """A row of the list of cases; `asked` is the user's first question.
 
-    `damaged` says why its record cannot be read; empty where it can.
+    `damaged` gives the reason why the record cannot be read; empty if it can.
     """
 
     id: str
@@ -78,11 +78,11 @@ class CaseSummary:
 
 
 class Case:
-    """One investigation's record; safe to use from several threads and processes.
+    """The record of one investigation; safe to use from several threads and processes.
 
-    `Case.create` begins one below `home`, `Case.open` goes on with one (SetupError when there is
-    none of that id). `keys` sign it; by default those of the user. Every method raises SetupError
-    for a record that is damaged or cannot be read or written.
+    `Case.create` begins one below `home`, `Case.open` opens an existing one (SetupError for an
+    unknown id). `keys` sign it; by default the user's keys. Every method raises SetupError for a
+    record that is damaged or cannot be read or written.
     """
 
     def __init__(self, folder: Path, *, keys: SigningKeys | None = None) -> None:
@@ -92,12 +92,12 @@ class Case:
 
     @cached_property
     def keys(self) -> SigningKeys:
-        """What signs the record."""
+        """The keys that sign the record."""
         return SigningKeys(Settings.load().keys_dir)
 
     @property
     def id(self) -> str:
-        """The case's name: when it began, and something random."""
+        """The case's name: its start time and a random part."""
         return self.folder.name
 
     @classmethod
@@ -115,7 +115,7 @@ class Case:
 
     @classmethod
     def open(cls, home: Path, id: str, *, keys: SigningKeys | None = None) -> Self:
-        """Go on with a case."""
+        """Open an existing case."""
         folder = cases_folder(home) / id
         if not _ID.fullmatch(id) or not (folder / CASE_DB_FILE).is_file():
             known = ", ".join(summary.id for summary in list_cases(home)[:5]) or "none yet"
@@ -125,7 +125,7 @@ class Case:
 
     @property
     def photos_folder(self) -> Path:
-        """Where the private copies lie."""
+        """The folder of the private copies."""
         return self.folder / "photos"
 
     def append(self, step: Step) -> None:
@@ -133,9 +133,9 @@ class Case:
         self._add((_STEP, to_json(step)))
 
     def begin_turn(self, text: str, photos: Mapping[str, Path], *, gallery: str) -> UserTurn:
-        """Record what the person says, the kept photos that came with it and the gallery asked.
+        """Record the user's text, the attached photos (already kept) and the gallery searched.
 
-        All of it or nothing; `photos` are by handle.
+        All of it or nothing; `photos` maps handles to files.
         """
         known, turn = self.photos(), UserTurn(text, tuple(photos))
         new = {handle: copy for handle, copy in photos.items() if handle not in known}
@@ -150,11 +150,11 @@ class Case:
             return [from_json(entry.body) for entry in self.entries() if entry.kind == _STEP]
 
     def record_facts(self, facts: tuple[Fact, ...]) -> None:
-        """Record what the step before cites, with the values as they were then."""
+        """Record the facts cited by the previous step, with their values at that time."""
         self._add((_FACTS, {"facts": [fact.to_json() for fact in facts]}))
 
     def steps_with_facts(self) -> list[tuple[Step, dict[str, Fact]]]:
-        """All steps, each with the facts that it cites as they were then."""
+        """All steps, each with its cited facts as they were at that time."""
         told: list[tuple[Step, dict[str, Fact]]] = []
         with self._reading():
             for entry in self.entries():
@@ -165,9 +165,9 @@ class Case:
         return told
 
     def keep_photos(self, paths: Sequence[Path]) -> list[Path]:
-        """Private copies of photos or videos, named by their content; the same bytes are kept once.
+        """Keep private copies of photos or videos, named by content hash, each content once.
 
-        Of all of them, or of none where one is neither: UnreadableImage, which names the file.
+        If one file is neither, no copy is kept: UnreadableImage, which names the file.
         """
         copies = [self.photos_folder / readable(path) for path in paths]
         try:
@@ -185,7 +185,7 @@ class Case:
         return copies
 
     def photos(self) -> dict[str, Path]:
-        """The private copies by handle, in the order in which they came."""
+        """The private copies by handle, in the order of their arrival."""
         with self._reading():
             return {
                 entry.body["handle"]: self.photos_folder / Path(entry.body["sha256"]).name
@@ -195,12 +195,12 @@ class Case:
 
     @property
     def gallery(self) -> str:
-        """The gallery that is being investigated."""
+        """The gallery under investigation."""
         with self._reading():
             return str([it.body["name"] for it in self.entries() if it.kind == _GALLERY][-1])
 
     def switch_gallery(self, name: str) -> None:
-        """Record that another gallery is investigated from here on."""
+        """Record that the investigation continues on another gallery."""
         if name != self.gallery:
             self._add((_GALLERY, {"name": name}))
 
@@ -211,9 +211,9 @@ class Case:
         *,
         chosen: Mapping[str, int] | None = None,
     ) -> None:
-        """Record a search: what was asked, and all that was found.
+        """Record a search: its arguments and all its findings.
 
-        `chosen` says which face was meant in photos that show several, by their handles.
+        `chosen` maps the handles of photos with several faces to the number of the chosen face.
         """
         asked = {"arguments": dict(arguments), "chosen": dict(chosen or {})}
         self._add((_SEARCH, {**asked, "findings": dict(findings)}))
@@ -221,7 +221,7 @@ class Case:
     def latest_search(self) -> Mapping[str, Any] | None:
         """`arguments`, `chosen` faces and `findings` of the latest search on the present gallery.
 
-        None before the first; cases of before have no `chosen`.
+        None before the first search; older cases have no `chosen`.
         """
         latest = None
         for entry in self.entries():
@@ -230,9 +230,9 @@ class Case:
         return latest
 
     def restore(self, instruments: ModelBundle, *, home: Path) -> RestoredCase:
-        """Put photos, gallery and the latest search back on a workspace, to go on with the case.
+        """Restore photos, gallery and the latest search to a workspace, to resume the case.
 
-        The search is run again, on the gallery as it is now; comparisons are not.
+        The search is run again on the gallery as it is now; comparisons are not.
         """
         workspace = Workspace(instruments, home=home, gallery=self.gallery)
         notes = self._put_back_photos(workspace)
@@ -240,7 +240,7 @@ class Case:
         return RestoredCase(workspace, (*notes, *([note] if note else [])))
 
     def _put_back_photos(self, workspace: Workspace) -> list[str]:
-        """Photos under the handles that they had; those that are gone keep theirs too."""
+        """Restore photos under their old handles; missing photos keep theirs too."""
         notes = []
         for handle, copy in self.photos().items():
             if is_intact(copy):
@@ -251,18 +251,18 @@ class Case:
         return notes
 
     def _search_again(self, workspace: Workspace) -> str | None:
-        """Run the latest search; a sentence about what differs."""
+        """Repeat the latest search; returns a sentence about any difference."""
         latest = self.latest_search()
         if latest is None:
             return None
         arguments, chosen = dict(latest["arguments"]), latest.get("chosen", {})
         try:
-            from tools import toolkit  # LangChain, which only this needs here
+            from tools import toolkit  # LangChain, which is needed only here
 
             for handle, number in chosen.items():
                 workspace.choose_face(handle, number)
                 arguments.pop("face", None)  # it is one of those
-            # Through the tool: cases of before hold arguments as the model wrote them.
+            # Through the tool: older cases hold arguments as the model wrote them.
             find_person = next(tool for tool in toolkit(workspace) if tool.name == "find_person")
             find_person.invoke(arguments)
         except (ToolError, SetupError) as error:
@@ -279,7 +279,7 @@ class Case:
             return self.entries()[-1].hash
 
     def entries(self) -> list[CaseEntry]:
-        """The whole record."""
+        """All entries of the record."""
         with self._reading(), self._connected() as connection:
             rows = connection.execute("SELECT seq, at, kind, body, hash FROM entries ORDER BY seq")
             return [
@@ -288,7 +288,7 @@ class Case:
             ]
 
     def verify(self) -> tuple[str, ...]:
-        """What does not hold, a sentence each; empty when record and photos are as written."""
+        """The problems found, one sentence each; empty if record and photos are unchanged."""
         return self.verification().problems
 
     def verification(self) -> Verification:
@@ -308,7 +308,7 @@ class Case:
             last = connection.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")
             before = seq, previous = last.fetchone() or (0, GENESIS_HASH)
             for kind, given in added:
-                # What is hashed is what will be read back.
+                # The hash covers the values as they will be read back.
                 body, seq = json.loads(_canonical(given)), seq + 1
                 previous = _chained(previous, CaseEntry(seq, at, kind, body, ""))
                 row = seq, at, kind, _canonical(body), previous
@@ -320,14 +320,14 @@ class Case:
     def _signed(
         self, connection: sqlite3.Connection, before: tuple[int, str], now: tuple[int, str]
     ) -> SignedHead | None:
-        """Sign the head as it is now, unless the record is not what was signed before."""
+        """Sign the present head, unless the record differs from the last signed state."""
         connection.execute(_HEADS)
         mine, kept = self.keys.id, self.keys.latest_head(self.id)
         own = next((head for head in _heads(connection) if head.key == mine), None)
         if kept is not None and kept.key != mine:
             kept = None
         if not self._goes_on(own, kept, before):
-            return None  # what was changed stays visible: nothing here vouches for it again
+            return None  # changes stay visible: no new signature covers them
         first = before[0] + 1 if own is None else own.first
         head = self.keys.sign(case=self.id, first=first, entries=now[0], hash=now[1])
         if head is not None:
@@ -338,7 +338,7 @@ class Case:
     def _goes_on(
         self, own: SignedHead | None, kept: SignedHead | None, before: tuple[int, str]
     ) -> bool:
-        """Whether the record, as it was before the new entries, is the one that was signed last.
+        """Whether the record, before the new entries, is the state that was signed last.
 
         `own` is the head in the record, `kept` the one beside the key, which is written later and
         may lag behind.
@@ -353,7 +353,7 @@ class Case:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        """What is not in a record as we write them is damage, and told as such."""
+        """Report content that does not fit our record format as damage."""
         try:
             yield
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
@@ -364,7 +364,7 @@ class Case:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one piece of work: nothing is shared between threads."""
+        """A connection for one operation: threads share nothing."""
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(
@@ -375,7 +375,7 @@ class Case:
             yield connection
         except sqlite3.DatabaseError as error:
             if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-                raise  # a mistake of ours
+                raise  # a bug of ours
             raise SetupError(
                 f"case {self.id!r} cannot be read or written ({error}); check the disk and the "
                 "rights on its folder, or choose another data folder by setting UNMASK_HOME"
@@ -386,12 +386,12 @@ class Case:
 
 
 def cases_folder(home: Path) -> Path:
-    """The folder with all cases of a data folder."""
+    """The folder of all cases in a data folder."""
     return home / "cases"
 
 
 def list_cases(home: Path) -> list[CaseSummary]:
-    """All cases of a data folder, the newest first; one that is damaged says so."""
+    """All cases of a data folder, newest first; damaged ones are marked."""
     records = sorted(cases_folder(home).glob(f"*/{CASE_DB_FILE}"), reverse=True)
     for record in records:
         _close(home, record.parent)
@@ -399,7 +399,7 @@ def list_cases(home: Path) -> list[CaseSummary]:
 
 
 def _close(home: Path, folder: Path) -> None:
-    """What cases of before left open to others is closed."""
+    """Restrict the permissions of older cases that other users could read."""
     private_folder(cases_folder(home))
     restrict_permissions(folder)
 
@@ -416,14 +416,14 @@ def _summary(case: Case) -> CaseSummary:
 
 
 def _heads(connection: sqlite3.Connection) -> list[SignedHead]:
-    """The signed heads, one a key; none in a case of before signing."""
+    """The signed heads, one per key; empty for a case from before signing."""
     there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'heads'").fetchone()
     rows = connection.execute("SELECT * FROM heads").fetchall() if there else []
     return [SignedHead(*row) for row in rows]
 
 
 def _sound(entries: Sequence[CaseEntry]) -> int:
-    """How many entries from the first on are an unbroken chain."""
+    """The length of the unbroken chain from the first entry."""
     previous = GENESIS_HASH
     for place, entry in enumerate(entries, start=1):
         if entry.seq != place or entry.hash != _chained(previous, entry):
@@ -439,7 +439,7 @@ def _chained(previous: str, entry: CaseEntry) -> str:
 
 
 def _canonical(value: object) -> str:
-    """JSON with one form for one value; NaN is a bug and raises ValueError."""
+    """Canonical JSON: one form per value; NaN is a bug and raises ValueError."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )

@@ -1,11 +1,11 @@
-"""The key that signs case records, and what it signed last; both lie apart from the cases.
+"""Sign case records with an Ed25519 key; key and latest signed heads are stored apart from cases.
 
-A record's head (how many entries there are, and the newest one's hash) is signed with an Ed25519
-key of this user. The key is made on first use below the configuration folder, and beside it the
-newest head of every case is kept, so that an older state of a record, or one without its
-signature, does not pass for the present one.
+The signed head of a record consists of its number of entries and the newest entry's hash. The
+user's key is created on first use in the configuration folder. The newest head of every case is
+kept beside it, so that an older state of a record, or one without its signature, does not pass for
+the present one.
 
-Does not show: anything to someone who has the key, or who can write beside it: he can sign again.
+Does not show: changes by a person who has the key, or who can write beside it: they can sign again.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ _PURPOSE = "head of an Unmask case record, version 1"
 class SignedHead:
     """A signed head: `case` has `entries` entries, the newest with `hash`.
 
-    `first` is the first entry that was signed when it was written (1: all of them); `key` names
-    the key, `signature` is hex.
+    `first` is the first entry that was signed when it was written (1: all of them); `key` names the
+    key, `signature` is hex.
     """
 
     case: str
@@ -50,26 +50,26 @@ class SignedHead:
 
     @property
     def message(self) -> bytes:
-        """What is signed."""
+        """The signed bytes."""
         told = [_PURPOSE, self.case, self.first, self.entries, self.hash, self.key]
         return json.dumps(told, ensure_ascii=True).encode()
 
 
 class SigningKeys:
-    """The signing key of one user, in `folder`; nothing is made before something is signed."""
+    """The signing key of one user, in `folder`; created on the first signature."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.trouble = ""
-        """Why there is no key that can be used; empty while nothing went wrong."""
+        """The reason why no key can be used; empty if there was no error."""
 
     @property
     def id(self) -> str:
-        """The name of the key that is there; empty where there is none, or none that reads."""
+        """The name of the existing key; empty if there is none or it cannot be read."""
         return "" if (key := self._loaded()) is None else _name(key)
 
     def sign(self, *, case: str, first: int, entries: int, hash: str) -> SignedHead | None:
-        """A signed head; None, with the `trouble` noted, where no key can be used or made."""
+        """A signed head; None, with the reason in `trouble`, if no key can be used or created."""
         key = self._made()
         if key is None:
             return None
@@ -77,7 +77,7 @@ class SigningKeys:
         return SignedHead(case, first, entries, hash, bare.key, key.sign(bare.message).hex())
 
     def verify_head(self, head: SignedHead) -> bool:
-        """Whether the key that is there has made this signature."""
+        """Whether the existing key made this signature."""
         key = self._loaded()
         if key is None or head.key != _name(key):
             return False
@@ -88,9 +88,9 @@ class SigningKeys:
         return True
 
     def keep(self, head: SignedHead) -> None:
-        """Note the newest head of a case beside the key."""
+        """Store the newest head of a case beside the key."""
         place = self._place(head.case)
-        with contextlib.suppress(OSError):  # then the record's own copy is all there is
+        with contextlib.suppress(OSError):  # then only the record's own copy exists
             private_folder(place.parent)
             draft = place.with_suffix(f".{secrets.token_hex(4)}")
             with open_private(draft) as file:
@@ -98,7 +98,7 @@ class SigningKeys:
             draft.replace(place)
 
     def latest_head(self, case: str) -> SignedHead | None:
-        """The newest head of a case that was noted here, by whatever key; None: none."""
+        """The newest stored head of a case, signed by any key; None if there is none."""
         try:
             head = SignedHead(**json.loads(self._place(case).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
@@ -109,7 +109,7 @@ class SigningKeys:
         return self.folder / _HEADS / f"{case}.json"
 
     def _made(self) -> Ed25519PrivateKey | None:
-        """The key, made if there is none."""
+        """The key, created if there is none."""
         file = self.folder / KEY_FILE
         try:
             if not file.exists():
@@ -138,7 +138,7 @@ class SigningKeys:
 
 
 def _write_once(file: Path) -> None:
-    """Put a new key in place whole; if another process was faster, its key stays."""
+    """Put a new key in place atomically; if another process was faster, its key stays."""
     draft = file.with_suffix(f".{secrets.token_hex(4)}")
     with open_private(draft, "wb") as out:
         out.write(

@@ -1,4 +1,4 @@
-"""Whether the record of a case is as it was written: chain, signature and photos, in words."""
+"""Verify a case record: check chain, signature and photos, and describe the problems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ NOT_SIGNED = (
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a check of a case found: `problems` are sentences, none where all is as written.
+    """The result of a case check: `problems` are sentences, empty if all is unchanged.
 
-    `note` says, in a sentence, how far the signature reaches.
+    `note` is a sentence on how far the signature reaches.
     """
 
     problems: tuple[str, ...]
@@ -39,7 +39,7 @@ def verify_record(
     keys: SigningKeys,
     photos: Mapping[str, Path],
 ) -> Verification:
-    """Check a record; the chain is unbroken up to the entry `sound`."""
+    """Check a record whose chain is unbroken up to the entry `sound`."""
     problems = []
     if sound < len(entries):
         problems.append(f"entry {sound + 1} was changed, removed or inserted")
@@ -57,7 +57,7 @@ def verify_record(
 
 
 def is_intact(copy: Path) -> bool:
-    """Whether a private copy of a photo is there with the bytes that its name stands for."""
+    """Whether a private copy exists and its bytes match the sha256 in its name."""
     try:
         return video_sha256(copy) == copy.name
     except UnreadableImage:
@@ -94,7 +94,7 @@ def _signature(
 def _fault(
     case: str, entries: Sequence[CaseEntry], head: SignedHead, keys: SigningKeys
 ) -> str | None:
-    """What is wrong with a record that this head was signed for."""
+    """The problem with a record, given its signed head; None if there is none."""
     if head.case != case:
         return f"its signature is that of another case, {head.case!r}"
     if not keys.verify_head(head):

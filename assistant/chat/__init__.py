@@ -1,6 +1,6 @@
-"""The chat page: a conversation beside the ranked hits and what was measured on each.
+"""The chat page (Gradio): a conversation beside the ranked hits and their measurements.
 
-`page` builds it, `sessions` keeps each person's case apart, `turns` turns the loop's steps into
-chat messages, `hits` and `citations` draw what was measured, `galleries` adds pictures. Nothing
+`page` builds it, `sessions` separates each person's case, `messages` converts the agent's steps to
+chat messages, `hits` and `citations` render the measurements, `galleries` adds pictures. Nothing
 is imported here: only `page` and `serving` need Gradio, which is slow to import.
 """

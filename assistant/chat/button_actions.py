@@ -1,7 +1,7 @@
-"""The page's buttons: what each says, what it asks, and the tool call that it is.
+"""Actions of the page's buttons: the label, the question shown, and the planned tool call.
 
-A press names its hit by the face, not only by the handle: after another search H3 is somebody
-else, and a page that was drawn before must not act on that one.
+A press identifies its hit by the face, not only by the handle: after another search H3 is a
+different face, and an older page must not act on that one.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ ADD_IMAGES_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class ActionTurn:
-    """A button that was pressed: the `question` that the conversation shows, and the turn."""
+    """A pressed button: the `question` that the conversation shows, and the turn."""
 
     question: str
     directed: PlannedTurn
@@ -34,7 +34,7 @@ class ActionTurn:
 
 @dataclass(frozen=True, slots=True)
 class HitAction:
-    """A button about a hit: its `action` is what the browser sends."""
+    """A button about a hit; `action` is the value that the browser sends."""
 
     action: str
     label: str
@@ -53,13 +53,13 @@ EXAMPLE_TURNS: Mapping[str, PlannedTurn] = {
     "What can you do?": PlannedTurn(extra_text=CAPABILITIES_TEXT),
     "How do I add images?": PlannedTurn(extra_text=ADD_IMAGES_TEXT),
 }
-"""What the empty conversation offers."""
+"""Examples offered in an empty conversation, with their planned turns."""
 
 _CALLED = {"copy": "a copy", "other": "another person"}
 
 
 def plan_hit_action(action: str, hit: Hit, *, query: str) -> ActionTurn | None:
-    """The turn of a button about a hit, `query` being the photo it is compared with."""
+    """The turn of a button about a hit; `query` is the photo to compare it with."""
     handle = hit.handle
     look = {"image": handle}
     match action:
@@ -82,22 +82,22 @@ def plan_hit_action(action: str, hit: Hit, *, query: str) -> ActionTurn | None:
 
 
 def plan_search_again(photos: tuple[str, ...], top: int) -> ActionTurn:
-    """The same search with another number of hits."""
+    """Plan the same search with another number of hits."""
     call = ToolCall("find_person", {"photos": list(photos), "top": top})
     return ActionTurn(f"Search again for the top {top}.", PlannedTurn((call,)))
 
 
 DEFAULT_TOP = 20
-"""Hits that photos without a word are answered with."""
+"""Number of hits returned for photos without text."""
 
 
 def plan_search(photos: tuple[str, ...]) -> PlannedTurn:
-    """Photos came without a word: the person in them is searched for."""
+    """Plan a search for the person in photos that came without text."""
     return PlannedTurn((ToolCall("find_person", {"photos": list(photos), "top": DEFAULT_TOP}),))
 
 
 def plan_example(text: str) -> ActionTurn | None:
-    """The turn of an example."""
+    """The turn of an example; None for any other text."""
     directed = EXAMPLE_TURNS.get(text)
     return None if directed is None else ActionTurn(text, directed)
 

@@ -1,7 +1,7 @@
-"""Text with citations as HTML: where `[H3.E2]` stands, what was measured, behind it the fact.
+"""Render citations as HTML: `[H3.E2]` becomes the measured value, which opens to the whole fact.
 
-Text of a model, of a case and of files is untrusted: every character of it is escaped, so it can
-add neither markup nor a picture that would be fetched from somewhere.
+Text from a model, a case or a file is untrusted: every character is escaped, so it can add neither
+markup nor a picture that would be fetched from another machine.
 """
 
 import re
@@ -20,7 +20,8 @@ from assistant.report.explained_terms import explained_html, term_meaning
 from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, format_percent
 
 _REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
-"""What the plain writer's sentences rest on: `[H3.E2]`, and `[E2]` where one hit is meant."""
+"""References of the plain writer's sentences: `[H3.E2]`, or `[E2]` where the text is about one
+hit."""
 
 SOURCE_LABELS = {
     "model": (
@@ -41,10 +42,10 @@ SOURCE_LABELS = {
 def sentences_html(
     sentences: Sequence[CheckedSentence], fact: FactLookup, *, subject: str = ""
 ) -> str:
-    """Sentences as runs of one writer each, marked with whose they are.
+    """Sentences as HTML, grouped by writer and marked with the writer.
 
-    `subject` ("H3") is what bare citations such as `[E2]` are about. One line without blank
-    lines, so that a Markdown renderer passes it through untouched.
+    `subject` ("H3") is the subject of bare citations such as `[E2]`. The result is one line without
+    blank lines, so that a Markdown renderer leaves it unchanged.
     """
     runs = groupby(sentences, key=displayed_source)
     return "".join(_run(source, tuple(said), fact, subject) for source, said in runs)
@@ -79,7 +80,7 @@ def _sentence(sentence: CheckedSentence, fact: FactLookup, subject: str) -> str:
 
 
 def citations_html(text: str, fact: FactLookup) -> str:
-    """One text, escaped, its citations filled in; the value behind each opens to the whole fact."""
+    """A text, escaped, with its citations filled in; each value opens to the whole fact."""
     parts: list[str] = []
     for piece in split_citations(text, fact):
         if not piece.id:
@@ -93,7 +94,7 @@ def citations_html(text: str, fact: FactLookup) -> str:
 
 
 def references_html(text: str, fact: FactLookup, *, subject: str = "") -> str:
-    """The plain writer's text, escaped, which has typed all values; its references open facts."""
+    """The plain writer's text, escaped; values are already typed, references open the facts."""
     parts: list[str] = []
     end = 0
     for match in _REFERENCE.finditer(text):
@@ -106,8 +107,8 @@ def references_html(text: str, fact: FactLookup, *, subject: str = "") -> str:
 
 
 def escape_html(text: str) -> str:
-    """Text from outside as HTML on one line, nothing in it taken for markup."""
-    # A Markdown renderer may see this first: what it would act on becomes a character reference.
+    """Escape untrusted text as HTML on one line; no part of it is read as markup."""
+    # A Markdown renderer may see this first: its special characters become character references.
     escaped = escape(text).replace("\n", "<br>")
     return re.sub(r"[\\`*_\[\]!$~|:]", lambda match: f"&#{ord(match[0])};", escaped)
 
@@ -122,7 +123,7 @@ def _chip(handle: str, fact: Fact | None, *, valued: bool = True) -> str:
 
 
 def _face(fact: Fact, *, valued: bool) -> str:
-    """What stands in the sentence: the fact's name, with its value where it has one."""
+    """The visible text of a citation: the fact's name, with its value if it has one."""
     meaning = term_meaning(fact.id)
     title = f' title="{escape(meaning)}"' if meaning else ""
     name = f'<span class="of"{title}>{escape(fact.id)}</span>'

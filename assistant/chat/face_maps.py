@@ -1,6 +1,6 @@
-"""The maps of a face, kept by the face that they are of and never by its handle.
+"""Cache of a face's maps, keyed by the face and never by its handle.
 
-A map takes seconds, and meanwhile another search may have given the handle to somebody else.
+A map takes seconds, and a search in the meantime may give the handle to another face.
 """
 
 from collections.abc import Sequence
@@ -26,16 +26,16 @@ class FaceMaps:
 
 
 FaceKey = tuple[str, bytes]
-"""A face, and the query that it was found for: one of the maps is about both."""
+"""A face and the query that found it: one of the maps depends on both."""
 
 
 def face_key(face_id: str, query: Query | None) -> FaceKey:
-    """What maps are kept by."""
+    """The cache key of a face's maps."""
     return face_id, b"" if query is None else query.template.tobytes()
 
 
 def compute_face_maps(look: FaceSnapshot, workspace: Workspace) -> FaceMaps:
-    """All maps of a face as it was looked at. Raises ToolError when its parts cannot be told."""
+    """Compute all maps of a face snapshot. Raises ToolError if its parts cannot be located."""
     models, face = workspace.instruments, look.face.face
     located = workspace.localise_snapshot(look)
     reference_distance_map = None

@@ -1,7 +1,7 @@
-"""Filling galleries from the page: folders that the operator allowed, dropped files, the demo.
+"""Fill galleries from the chat page: allowed folders, dropped files, the demo.
 
-Jobs go one after the other, each in a thread of its own, so that the page stays usable and a
-reload finds the job again; what is dropped meanwhile waits for its turn. Galleries belong to the
+Jobs run one after the other, each in its own thread, so that the page stays usable and a reload
+finds the job again; files dropped in the meantime wait for their turn. Galleries belong to the
 machine, not to a session.
 """
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class IndexingJob:
-    """One filling of a gallery; `problem` is for the person, `is_queued` while others go first."""
+    """One indexing job; `problem` is for the user, `is_queued` is true while others run."""
 
     gallery: str
     progress: IndexProgress | None = None
@@ -39,11 +39,11 @@ class IndexingJob:
     done: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
-        """End at the next commit; what was added stays."""
+        """End at the next commit; added images stay."""
         self.stopped = True
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until something changed, at most so long; whether the job is still going."""
+        """Wait for a change, at most `seconds`; returns whether the job is still running."""
         self.changed.wait(seconds)
         self.changed.clear()
         return not self.done.is_set()
@@ -61,16 +61,16 @@ class GalleryIndexer:
         self._dropping = threading.Lock()
 
     def names(self) -> list[str]:
-        """All galleries, by name."""
+        """The names of all galleries."""
         return Gallery.names(self._settings.home)
 
     def job(self, gallery: str) -> IndexingJob | None:
-        """The job that fills a gallery, else the latest since this server started."""
+        """The running job of a gallery, or the latest one since this server started."""
         jobs = self._jobs.get(gallery, [])
         return next((job for job in jobs if not job.done.is_set()), jobs[-1] if jobs else None)
 
     def stop(self, gallery: str) -> None:
-        """End the filling of a gallery, that which waits too; what was added stays."""
+        """Stop a gallery's running and queued jobs; added images stay."""
         with self._turn:
             jobs = list(self._jobs.get(gallery, []))
         for job in jobs:
@@ -94,23 +94,23 @@ class GalleryIndexer:
             raise SetupError("choose some pictures first")
         folder = self._settings.home / "dropped" / gallery_folder(self._settings.home, gallery).name
         private_folder(folder)
-        with self._dropping:  # or two drops at once take the same free name, and one file is lost
+        with self._dropping:  # else two drops take the same free name, and one file is lost
             for file in files:
                 shutil.move(file, _free_name(folder, file.name))
             restrict_permissions(folder)
         return self._start(gallery, folder)
 
     def add_demo(self) -> IndexingJob:
-        """Make the demo's pictures and index them; nothing to do when that was done before."""
+        """Create and index the demo's pictures, unless they exist already."""
         return self._start(DEMO_GALLERY, self._settings.demo_dir / "pictures", demo=True)
 
     @property
     def demo_photo(self) -> Path:
-        """The photo that the demo asks about."""
+        """The query photo of the demo."""
         return self._settings.demo_dir / "query.png"
 
     def _start(self, gallery: str, folder: Path, *, demo: bool = False) -> IndexingJob:
-        gallery_folder(self._settings.home, gallery)  # a bad name is refused here
+        gallery_folder(self._settings.home, gallery)  # an invalid name is refused here
         with self._turn:
             running = [it for it in self._jobs.get(gallery, []) if not it.done.is_set()]
             if running and demo:
@@ -157,11 +157,11 @@ def _report(job: IndexingJob, progress: IndexProgress) -> None:
     job.progress = progress
     job.changed.set()
     if job.stopped:
-        raise KeyboardInterrupt  # how indexing is told to stop and to keep what it has
+        raise KeyboardInterrupt  # tells indexing to stop and to keep its results so far
 
 
 def _free_name(folder: Path, name: str) -> Path:
-    """A path in the folder that is not taken, as like the name as can be."""
+    """An unused path in the folder, as close to the given name as possible."""
     path, number = folder / Path(name).name, 1
     while path.exists():
         number += 1

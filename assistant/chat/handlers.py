@@ -1,8 +1,7 @@
-"""What the page does when something is clicked, typed or dropped: requests in, updates out.
+"""Event handlers of the chat page: requests in, component updates out.
 
-Each function takes values of components and returns updates for components; `page` connects
-them. Which session a request belongs to is the token's matter alone: no function takes a case's
-id from a browser.
+Each function takes values of components and returns updates for components; `page` connects them.
+Only the token determines the session of a request: no function takes a case's id from a browser.
 """
 
 import logging
@@ -37,7 +36,7 @@ Updates = tuple[Any, ...]
 
 
 class EventHandlers:
-    """The page's callbacks; `sessions` and `galleries` are the server's, shared by all pages."""
+    """The page's callbacks; all pages share the server's `sessions` and `galleries`."""
 
     def __init__(self, sessions: SessionStore, galleries: GalleryIndexer) -> None:
         self._sessions, self._galleries = sessions, galleries
@@ -45,7 +44,7 @@ class EventHandlers:
     # -- sessions -----------------------------------------------------------------------------
 
     def load(self, stored: object, request: gr.Request) -> Updates:
-        """A page was opened: go on with the case that its browser knows, or show an empty one."""
+        """Handle an opened page: resume the browser's case, or show an empty one."""
         token = str(stored) if is_token(stored) else new_token()
         found = self._sessions.find(token, _login(request))
         if found is not None:
@@ -54,19 +53,19 @@ class EventHandlers:
         return (token, token, self._gallery_choice(gallery), *self._whole(found))
 
     def new_case(self, token: str, request: gr.Request) -> Updates:
-        """Leave the case as it is and begin an empty one."""
+        """Leave the current case unchanged and begin an empty one."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
             found.stop()
         fresh = new_token()
         return (fresh, fresh, *self._whole(None))
 
-    # -- talking ------------------------------------------------------------------------------
+    # -- turns --------------------------------------------------------------------------------
 
     def ask(
         self, token: str, gallery: str, message: dict[str, Any], request: gr.Request
     ) -> Iterator[Updates]:
-        """The person sent a message, with or without photos."""
+        """Send a message, with or without photos."""
         photos = [Path(file) for file in message.get("files") or ()]
         typed = (message.get("text") or "").strip()
         text = typed or (DEFAULT_QUESTION if photos else "")
@@ -82,13 +81,13 @@ class EventHandlers:
             )  # fmt: skip
         finally:
             # Uploads lie where every user of the page could read them; the case has its copies. A
-            # turn that was refused has none: its photos stay in the message box, to be sent again.
+            # refused turn has no copies: its photos stay in the message box, to be sent again.
             for photo in photos:
                 if not turn.refused or photo == turn.unreadable_photo:
                     photo.unlink(missing_ok=True)
 
     def ask_again(self, token: str, gallery: str, request: gr.Request) -> Iterator[Updates]:
-        """Ask the last question once more, as it was asked: with its photos, or as a press."""
+        """Repeat the last question with its photos, or the last button press."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
             turn = TurnStatus()
@@ -97,7 +96,7 @@ class EventHandlers:
     def ask_from_page(
         self, token: str, gallery: str, request: gr.Request, event: gr.EventData
     ) -> Iterator[Updates]:
-        """A button that says something was pressed: an option, a numbered face."""
+        """Handle a button that sends text: an option or a numbered face."""
         question = str(getattr(event, "question", ""))[:500]
         if question:
             yield from self._answer(token, gallery, question, (), request)
@@ -105,12 +104,12 @@ class EventHandlers:
     def choose_option(
         self, token: str, gallery: str, request: gr.Request, event: gr.SelectData
     ) -> Iterator[Updates]:
-        """An answer to what the application asked was pressed."""
+        """Handle a pressed option of the application's question."""
         question = str(event.value)[:500]
         yield from self._answer(token, gallery, question, (), request)
 
     def press(self, token: str, request: gr.Request, event: gr.EventData) -> Iterator[Updates]:
-        """A button about a hit or the search was pressed: its tool call is made, as it is."""
+        """Handle a button about a hit or the search: make its tool call unchanged."""
         found = self._sessions.find(token, _login(request))
         if found is None:
             return
@@ -126,14 +125,14 @@ class EventHandlers:
     def run_example(
         self, token: str, gallery: str, request: gr.Request, event: gr.SelectData
     ) -> Iterator[Updates]:
-        """An example of the empty chat was pressed."""
+        """Handle a pressed example of the empty chat."""
         press = plan_example(str(event.value["text"]))
         if press is not None:
             investigation = self._start(token, gallery, request)
             yield from self._pressed(investigation, press)
 
     def stop(self, token: str, request: gr.Request) -> None:
-        """End what is being written."""
+        """Stop the running answer."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
             found.stop()
@@ -168,7 +167,7 @@ class EventHandlers:
         text: str,
         photos: Sequence[Path],
     ) -> Iterator[Updates]:
-        """A turn as it goes on; what was refused is in the message box again, to be sent."""
+        """Yield updates of a turn; a refused message returns to the message box."""
         yield (gr.skip(), gr.skip(), gr.skip(), busy_composer())
         yield from _following(found, turn, steps)
         left = [photo for photo in photos if photo != turn.unreadable_photo and photo.is_file()]
@@ -181,7 +180,7 @@ class EventHandlers:
     # -- findings -----------------------------------------------------------------------------
 
     def choose(self, token: str, request: gr.Request, event: gr.EventData) -> str:
-        """A hit was pressed: show it."""
+        """Show the pressed hit."""
         found = self._sessions.find(token, _login(request))
         if found is None:
             return ""
@@ -200,7 +199,7 @@ class EventHandlers:
         return found.detail_html()
 
     def explain(self, token: str, request: gr.Request, event: gr.EventData) -> Iterator[Updates]:
-        """Let the model explain a hit."""
+        """Explain a hit with the model."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
             turn = TurnStatus()
@@ -210,7 +209,7 @@ class EventHandlers:
     # -- galleries ----------------------------------------------------------------------------
 
     def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
-        """Another gallery was chosen; a running turn ends on the one that it began with."""
+        """Switch to another gallery; a running turn ends on its own gallery."""
         found = self._sessions.find(token, _login(request))
         if found is not None:
             found.switch_gallery(gallery or DEFAULT_GALLERY)
@@ -219,7 +218,7 @@ class EventHandlers:
     def add_files(
         self, token: str, gallery: str, files: Sequence[str] | None, request: gr.Request
     ) -> Iterator[Updates]:
-        """Files were dropped for a gallery."""
+        """Add dropped files to a gallery."""
         paths = [Path(file) for file in files or ()]
         name = (gallery or DEFAULT_GALLERY).strip()
         try:
@@ -232,7 +231,7 @@ class EventHandlers:
     def add_folder(
         self, token: str, gallery: str, folder: str | None, request: gr.Request
     ) -> Iterator[Updates]:
-        """A folder of the server was chosen for a gallery."""
+        """Add a folder of the server to a gallery."""
         name = (gallery or DEFAULT_GALLERY).strip()
         try:
             job = self._galleries.add_folder(name, folder or "")
@@ -242,11 +241,11 @@ class EventHandlers:
         yield from self._watching(job, token, request)
 
     def stop_adding(self, gallery: str) -> None:
-        """End the filling of a gallery; what was added stays."""
+        """Stop filling a gallery; added images stay."""
         self._galleries.stop((gallery or DEFAULT_GALLERY).strip())
 
     def demo(self, token: str, request: gr.Request) -> Iterator[Updates]:
-        """Make the demo gallery where there is none, and ask about it."""
+        """Create the demo gallery if it is missing, and ask about it."""
         job = self._galleries.add_demo()
         found = self._sessions.start(token, _login(request), gallery=DEMO_GALLERY)
         while job.wait(_POLL_S):
@@ -276,7 +275,7 @@ class EventHandlers:
         chosen = found.gallery if found else job.gallery
         yield (job_progress_html(job), self._gallery_choice(chosen), cleared)
 
-    # -- what is shown ------------------------------------------------------------------------
+    # -- updates of the page ------------------------------------------------------------------
 
     def _whole(self, found: ChatSession | None) -> Updates:
         messages: list[Message] = found.messages if found else []
@@ -300,12 +299,12 @@ class EventHandlers:
 
 
 def busy_composer() -> Any:
-    """The message box while an answer is written: one may type, and stop."""
+    """The message box during an answer: typing and stopping are possible."""
     return gr.update(submit_btn=False, stop_btn=True)
 
 
 def idle_composer(*, text: str = "", photos: Sequence[Path] = ()) -> Any:
-    """The message box when nothing is being answered; what was typed meanwhile stays."""
+    """The message box when idle; text typed during the answer stays."""
     idle: dict[str, Any] = {"interactive": True, "submit_btn": True, "stop_btn": False}
     return gr.update(**idle, value=_message(text, photos)) if text else gr.update(**idle)
 
@@ -317,7 +316,7 @@ def _message(text: str, photos: Sequence[Path] = ()) -> dict[str, Any]:
 def _following(
     investigation: ChatSession, turn: TurnStatus, steps: Iterator[None]
 ) -> Iterator[Updates]:
-    """Updates as a turn goes on, and at its end; a fault is logged and shown."""
+    """Yield updates during a turn and at its end; a fault is logged and shown."""
     try:
         yield from _as_it_goes_on(investigation, steps)
         yield (*_everything(investigation), gr.skip())
@@ -328,7 +327,7 @@ def _following(
 
 
 def _as_it_goes_on(investigation: ChatSession, turn: Iterator[None]) -> Iterator[Updates]:
-    """Not more than a dozen updates a second, findings only when they change."""
+    """Yield at most a dozen updates per second; findings only when they change."""
     shown, version = 0.0, investigation.version
     for _ in turn:
         now = time.monotonic()

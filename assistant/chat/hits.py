@@ -1,6 +1,6 @@
-"""Findings as HTML: the ranked list, and everything that was measured on one hit.
+"""HTML of the findings: the ranked list, and all measurements of one hit.
 
-Pictures are made small and embedded; no file of a gallery is ever exposed by its path.
+Pictures are scaled down and embedded; no gallery file is ever exposed by its path.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,24 +29,24 @@ from tools.verdict.rule import VERDICTS, VerdictRule
 
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
 _TOPS = (20, MAX_RERANKED_HITS)
-"""Numbers of hits that a search is offered again with."""
+"""Numbers of hits offered for repeating a search."""
 _NEAR_BITS = 6
-"""Hits whose aligned faces differ in at most so many bits of 64 look almost the same."""
+"""Aligned faces that differ in at most this many of 64 bits count as nearly identical."""
 
 
 class FaceThumbnails:
-    """Faces of one search as data URIs, each made once."""
+    """Faces of one search as data URIs, each rendered once."""
 
     def __init__(self, pictures: PromptImages) -> None:
         self._pictures = pictures
         self._made: dict[tuple[str, int], tuple[str | None, int]] = {}
 
     def uri(self, handle: str, size: int) -> str | None:
-        """The aligned face; None when its file is gone."""
+        """The aligned face; None if its file is missing."""
         return self._face(handle, size)[0]
 
     def near(self, handle: str, others: Sequence[str]) -> list[str]:
-        """Those of the others whose face is almost the same picture."""
+        """The handles among `others` whose face is nearly the same picture."""
         uri, mine = self._face(handle, _LIST_PX)
         if uri is None:
             return []
@@ -63,14 +63,14 @@ class FaceThumbnails:
             try:
                 pixels = self._pictures.aligned(handle, size)
             except ToolError:
-                self._made[key] = None, 0  # moved or deleted since; the page says so
+                self._made[key] = None, 0  # moved or deleted since; the page reports it
             else:
                 self._made[key] = data_uri(pixels), perceptual_hash(pixels)
         return self._made[key]
 
 
 def placeholder_html() -> str:
-    """What stands where findings will be, before there are any."""
+    """The placeholder shown before the first findings."""
     return render_template("chat_start.html")
 
 
@@ -84,7 +84,7 @@ def hits_html(
 ) -> str:
     """The ranked hits; `chosen` is the one shown in detail.
 
-    `offers_model` says whether some hit still has no explanation by the model.
+    `offers_model` is true if some hit has no explanation by the model yet.
     """
     views = [
         {
@@ -123,10 +123,10 @@ def detail_html(
     further: Sequence[MapView] = (),
     others: Sequence[str] = (),
 ) -> str:
-    """One hit with everything that was measured; `query` is the photo to lay beside it.
+    """One hit with all its measurements; `query` is the photo shown beside it.
 
-    `image` is the hit's whole picture, None when it is gone; `located`, `reference_distance_map`,
-    `picture` and `further` are its maps, once they were made; `others` are the other hits' handles.
+    `image` is the hit's whole picture, None if it is missing; `located`, `reference_distance_map`,
+    `picture` and `further` are its maps, once computed; `others` are the other hits' handles.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)

@@ -1,4 +1,4 @@
-"""The filling of a gallery as the page shows it: how far, how long still, what came of it."""
+"""Progress of an indexing job on the page: share done, time left and result."""
 
 from html import escape
 
@@ -11,7 +11,7 @@ from tools.gallery.indexing.progress import IndexSummary
 
 
 def job_progress_html(job: IndexingJob | None, problem: str = "") -> str:
-    """A progress bar while it goes on, afterwards what was added; nothing for no job."""
+    """A progress bar while the job runs, its result afterwards; empty for no job."""
     text = problem or (job.problem if job else "")
     if text:
         return f'<div class="unmask job problem" role="alert">{escape_html(text)}</div>'
@@ -24,7 +24,7 @@ def job_progress_html(job: IndexingJob | None, problem: str = "") -> str:
 
 
 def job_message(job: IndexingJob) -> Message:
-    """The same as a chat message, for who waits for the demo."""
+    """The same as a chat message, for a user who waits for the demo."""
     text = f"Making the demo: {_state(job)}"
     return {"role": "assistant", "content": f'<div class="answer draft">{escape(text)}</div>'}
 

@@ -1,8 +1,8 @@
-"""Steps of the loop as chat messages, in the form that a Gradio chatbot takes.
+"""Convert the agent's steps to chat messages in the format of a Gradio chatbot.
 
-The messages are a view of the case's steps: the same steps give the same messages, live and
-after a reload. Everything in them was escaped here; nothing that a model, a file or a person
-wrote is taken for markup.
+The messages are a view of the case's steps: the same steps give the same messages, live and after a
+reload. Their whole content is escaped here; no text from a model, a file or a person is read as
+markup.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from assistant.grounding.citations import FactLookup
 
 Message = dict[str, Any]
 PhotoUri = Callable[[str], str | None]
-"""A query photo, small, as a data URI; None when it cannot be shown."""
+"""Returns a small query photo as a data URI; None if it cannot be shown."""
 
 _TITLES = {
     "find_person": "Search the gallery",
@@ -45,7 +45,7 @@ _SHOWN_CHARACTERS = 4000
 
 
 class ChatTranscript:
-    """The messages of one conversation, growing with each step; `messages` is what to show."""
+    """The messages of one conversation, growing with each step; `messages` is the visible list."""
 
     def __init__(self, photo_uri: PhotoUri) -> None:
         self._photo_uri = photo_uri
@@ -55,7 +55,7 @@ class ChatTranscript:
 
     @property
     def messages(self) -> list[Message]:
-        """All messages, with what is being said or waited for right now as the last."""
+        """All messages; the last one shows the text being written or the current wait."""
         if self._waiting:
             return [*self._told, _said(_busy(self._waiting))]
         if not self._draft:
@@ -63,15 +63,15 @@ class ChatTranscript:
         return [*self._told, _said(_busy(f"writing… ({_counted(self._draft)}, being checked)"))]
 
     def token(self, text: str) -> None:
-        """A piece of text that the model is writing."""
+        """Append a piece of streamed text."""
         self._draft, self._waiting = self._draft + text, ""
 
     def waiting(self, server: str, seconds: int) -> None:
-        """Nothing has come from a chat server for so long."""
+        """Show that the chat server has sent nothing for `seconds`."""
         self._waiting = f"waiting for the chat server at {server}… ({seconds} s)"
 
     def add(self, step: Step, fact: FactLookup) -> None:
-        """A finished step; `fact` gives what it cites, with the values as they were then."""
+        """Add a finished step; `fact` looks up its citations, with the values at that time."""
         self._draft = self._waiting = ""
         match step:
             case UserTurn():
@@ -87,9 +87,9 @@ class ChatTranscript:
                 self._told.append(_said(_answer(step, fact)))
 
     def notice(self, text: str) -> None:
-        """A sentence of the application to the person, outside of the case.
+        """Add a sentence from the application to the user, outside the case.
 
-        What is being said meanwhile goes on: the sentence may be about another attempt.
+        Text being streamed continues: the sentence may be about another attempt.
         """
         self._told.append(_said(f'<div class="problem" role="alert">{escape_html(text)}</div>'))
 
@@ -124,7 +124,7 @@ class ChatTranscript:
         self._told = [shown if told is message else told for told in self._told]
 
     def _end_calls(self) -> None:
-        """Calls that will never be answered do not spin on."""
+        """End the spinners of calls that will never get a result."""
         for message, _ in self._calls.values():
             message["metadata"] = message["metadata"] | {"status": "done", "log": "not finished"}
         self._calls.clear()
@@ -135,7 +135,7 @@ def _said(html: str) -> Message:
 
 
 def _busy(what: str) -> str:
-    """That something is being written or waited for: unchecked words are nobody's answer."""
+    """A note that text is being written or waited for: unchecked words are not an answer."""
     return (
         '<div class="answer draft"><span class="writing" aria-hidden="true"></span>'
         f"{escape_html(what)}</div>"
@@ -175,7 +175,7 @@ def _dropped(sentences: tuple[CheckedSentence, ...]) -> str:
 
 
 def _title(call: ToolCall) -> str:
-    """What a call does, with the handles that it is about: the rest of it is the model's text."""
+    """A call's title, with its handles; its other arguments are the model's text."""
     title = _TITLES.get(call.name, "Call a tool")
     return f"{title} · {', '.join(call.handles)}" if call.handles else title
 
@@ -190,7 +190,7 @@ def _log(result: ToolResult) -> str:
 
 
 def _lines(value: object) -> str:
-    """JSON as lines that read: an entry each, small objects on one line."""
+    """Format JSON as readable lines: one entry per line, small objects on one line."""
     if isinstance(value, Mapping):
         return "\n".join(f"{name}: {_lines(each)}" for name, each in value.items())
     if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):

@@ -1,7 +1,7 @@
-"""The page: a conversation on one side, findings on the other, galleries above them.
+"""Gradio layout of the chat page: conversation and findings side by side, galleries above.
 
-Only layout and wiring; what happens is in `handlers`. No component is given a gallery's file:
-pictures are small and embedded, so nothing of a case can be fetched by its address.
+Only layout and wiring; the behaviour is in `handlers`. No component receives a gallery's file:
+pictures are small and embedded, so no part of a case can be fetched by its address.
 """
 
 from collections.abc import Callable
@@ -16,26 +16,26 @@ from assistant.chat.hits import placeholder_html
 from assistant.report.templating import render_template
 
 IMAGE_TYPES = ["image", ".heic", ".heif", ".avif"]
-# By name as well: which endings count as "video" is each system's own list.
+# By name as well: each system has its own list of endings that count as "video".
 VIDEO_TYPES = [
     "video", ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".flv", ".wmv", ".asf", ".ts", ".mts",
     ".m2ts", ".mpg", ".mpeg", ".vob", ".ogv", ".mxf", ".3gp", ".3g2",
 ]  # fmt: skip
 CACHE_FOR_S = 900
-"""Uploads that nobody sent are deleted after so long."""
+"""Seconds after which uploads that were never sent are deleted."""
 
 STORAGE_KEY = "unmask-case"
-# Gradio sends this to every page: it hides the token from nobody. Only the token itself is secret.
+# Gradio sends this to every page, so it does not hide the token. Only the token itself is secret.
 _STORAGE_WORD = "unmask"
 
-# Clicks inside of findings become events; focus survives when the server draws them anew.
+# Clicks inside the findings become events; focus survives when the server redraws them.
 _FINDINGS_JS = (Path(__file__).parent / "static" / "findings.js").read_text("utf-8")
 
 _PROMISE = "Nothing leaves this machine. Scores are fallible: a person must check every hit."
 
 
 class ConversationPane(NamedTuple):
-    """The conversation's components."""
+    """The components of the conversation."""
 
     chat: gr.Chatbot
     composer: gr.MultimodalTextbox
@@ -49,7 +49,7 @@ class FindingsPane(NamedTuple):
 
 
 class Toolbar(NamedTuple):
-    """What stands above: which gallery, and where to begin."""
+    """The toolbar above: the choice of gallery, and ways to begin."""
 
     gallery: gr.Dropdown
     demo: gr.Button
@@ -68,7 +68,7 @@ class UploadPanel(NamedTuple):
 
 
 def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
-    """The page; `folders` are those of the server that may be indexed from it."""
+    """Build the page; `folders` are the server's folders that may be indexed from it."""
     page = gr.Blocks(
         title="Unmask", analytics_enabled=False, fill_width=True,
         delete_cache=(CACHE_FOR_S, CACHE_FOR_S),
@@ -135,7 +135,7 @@ def _talk() -> ConversationPane:
             label="Your message", show_label=False, file_types=IMAGE_TYPES + VIDEO_TYPES,
             file_count="multiple", sources=["upload"], max_lines=6, elem_id="unmask-composer",
             placeholder="Drop a photo or video and ask: find fakes of this person", stop_btn=False,
-            interactive=False,  # until the page knows whose case it shows
+            interactive=False,  # until the page has identified its case
         )  # fmt: skip
     return ConversationPane(chat, box)
 
@@ -212,6 +212,6 @@ def _on(
     event: Callable[..., Any], handler: Callable[..., Any], inputs: list[Any],
     outputs: list[Any] | None, **options: Any,
 ) -> None:  # fmt: skip
-    """Connect an event; nothing of the page is an API for others."""
+    """Connect an event without exposing it as an API."""
     settings = {"api_visibility": "private", "show_progress": "hidden"} | options
     event(handler, inputs, outputs, **settings)

@@ -1,6 +1,6 @@
-"""What the application asks in the conversation, with buttons: which face, which photo.
+"""Questions from the application with buttons: which face, or which photo is authentic.
 
-A press sends the words that a person could have typed; both are read by the same rules.
+A press sends words that a person could have typed; both are parsed by the same rules.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ from assistant.chat.messages import Message
 from assistant.report.data_uris import data_uri, draw_numbered_boxes
 
 PixelsLookup = Callable[[str], np.ndarray | None]
-"""The picture of a photo by its handle, (h, w, 3) uint8 RGB; None when it is gone."""
+"""The picture of a photo by its handle, (h, w, 3) uint8 RGB; None if it is missing."""
 
 _PICTURE_PX = 640
 
 
 def clarification_message(pending_question: PendingQuestion, picture: PixelsLookup) -> Message:
-    """The question as a message whose options are buttons."""
+    """The question as a message with its options as buttons."""
     if pending_question.boxes:
         return _which_face(pending_question, picture(pending_question.photos[0]))
     options = [f"{photo} is authentic" for photo in pending_question.photos]
@@ -41,7 +41,7 @@ def _clickable(photo: str, pixels: np.ndarray, boxes: Sequence[Sequence[float]])
     height, width = pixels.shape[:2]
     uri = data_uri(draw_numbered_boxes(pixels, boxes, longest_px=_PICTURE_PX))
     buttons = "".join(
-        # Gradio's sanitizer leaves `value` and `title`, and takes data and ARIA attributes away.
+        # Gradio's sanitizer keeps `value` and `title`, and removes data and ARIA attributes.
         f'<button type="button" class="face-box" value="Face {number}" '
         f'title="Face {number} of {escape(photo)}" style="left:{100 * left / width:.2f}%;'
         f"top:{100 * top / height:.2f}%;width:{100 * (right - left) / width:.2f}%;"

@@ -1,4 +1,4 @@
-"""Starting the page: weights and model once, a session a browser, and nothing open but the page.
+"""Start the chat server: models load once, one session per browser, only the page is open.
 
 No sharing, no analytics, no history of calls, no monitoring, no API, no MCP: Gradio's login does
 not protect MCP. No folder of this machine is readable through the server.
@@ -28,9 +28,9 @@ _FIXED_FONTS = ("ui-monospace", "monospace")
 def serve(
     settings: Settings, *, model: BaseChatModel | None = None, open_browser: bool = False
 ) -> None:
-    """Show the page until it is interrupted; `model` defaults to the one that settings name.
+    """Serve the page until interrupted; `model` defaults to the one in the settings.
 
-    Raises SetupError when the address cannot be listened at.
+    Raises SetupError if the address cannot be listened on.
     """
     page, options = build_app(settings, model=model or _model_of(settings))
     try:
@@ -47,11 +47,11 @@ def serve(
 
 
 def build_app(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[str, Any]]:
-    """The page, and how to launch it."""
+    """The app, and the options to launch it with."""
     uploads = settings.home / "uploads"
     private_folder(uploads)
     for folder in (uploads, settings.home / "dropped", settings.home / "sessions"):
-        restrict_permissions(folder)  # what lies there from before
+        restrict_permissions(folder)  # files that remain from before
     set_private_umask()  # Gradio's copies of uploads too
     set_upload_dir(uploads)
 
@@ -72,7 +72,7 @@ def build_app(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[st
 
 
 def launch_options(settings: Settings) -> dict[str, Any]:
-    """Everything that Gradio would open is closed here, by name."""
+    """Options that explicitly close every entry that Gradio would open."""
     import gradio as gr
 
     return {
@@ -90,13 +90,13 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "max_file_size": MAX_UPLOAD_SIZE,
         "allowed_paths": [],
         "blocked_paths": [str(settings.home / part) for part in ("cases", "sessions", "galleries")],
-        # Not through `css`, which rewrites selectors and drops what it does not know.
+        # Not through `css`, which rewrites selectors and drops those it does not know.
         "head": f"<style>{(_STATIC / 'style.css').read_text('utf-8')}</style>",
         "js": (_STATIC / "page.js").read_text("utf-8"),
         "theme": gr.themes.Base(
             primary_hue="blue", neutral_hue="slate", radius_size="sm", text_size="md",
             font=list(_FONTS), font_mono=list(_FIXED_FONTS),
-        ).set(  # enough contrast to be read by everyone
+        ).set(  # enough contrast to be readable for everyone
             body_text_color_subdued="#56616f", body_text_color_subdued_dark="#a7b1c0",
             block_info_text_color="#56616f", block_info_text_color_dark="#a7b1c0",
             input_placeholder_color="#56616f", input_placeholder_color_dark="#a7b1c0",

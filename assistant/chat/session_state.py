@@ -1,7 +1,7 @@
-"""One person's investigation as the page shows it: the conversation, the findings, the detail.
+"""State of one chat session: the conversation, the findings and the detail view.
 
-Everything of a session lives here: its case, its workspace, its agent. The page asks for HTML and
-for chat messages and knows nothing else of it.
+A session owns its case, its workspace and its agent. The page requests HTML and chat messages and
+knows nothing more about it.
 """
 
 import threading
@@ -48,11 +48,11 @@ STALE_HIT_MESSAGE = (
 
 @dataclass
 class TurnStatus:
-    """What became of one attempt at a turn; each attempt has its own, two may overlap.
+    """The outcome of one attempt at a turn; each attempt has its own, and two may overlap.
 
-    `refused`: it could not be asked or ended with an error, and may be sent again as it stands.
-    `failed`: the case has recorded its error, which the conversation shows. `unreadable_photo` is
-    the photo for which it was refused.
+    `refused`: it could not start or ended with an error, and may be sent again unchanged. `failed`:
+    the case has recorded its error, which the conversation shows. `unreadable_photo` is the photo
+    that caused the refusal.
     """
 
     refused: bool = True
@@ -61,9 +61,9 @@ class TurnStatus:
 
 
 class ChatSession:
-    """An agent with its case and workspace, and how they look; `version` grows as findings change.
+    """An agent with its case and workspace, and their views; `version` grows as findings change.
 
-    Turns go one at a time, whoever asks; what is looked at meanwhile is bound to faces.
+    Turns run one at a time, from any thread; actions in the meantime are bound to faces.
     """
 
     def __init__(self, agent: Agent) -> None:
@@ -80,20 +80,20 @@ class ChatSession:
         for step, facts in self.case.steps_with_facts():
             self._show(step, facts.get, live=False)
         for note in agent.notes:
-            # The hits may be others than those that the old explanations are about.
+            # The hits may differ from those in the old explanations.
             self._explained.clear()
             self.transcript.notice(f"{note[:1].upper()}{note[1:]}.")
 
-    # -- talking ------------------------------------------------------------------------------
+    # -- turns --------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
-        """Whether a turn is going on."""
+        """Whether a turn is running."""
         return self._turn.locked()
 
     @property
     def messages(self) -> list[Message]:
-        """The conversation as chat messages, with what the application asks as the last."""
+        """The conversation as chat messages; a question from the application comes last."""
         asking = None if self.busy else self.agent.pending_question
         asked = None if asking is None else clarification_message(asking, self._everybody)
         return [*self.transcript.messages, *([] if asked is None else [asked])]
@@ -107,9 +107,9 @@ class ChatSession:
         plan: TurnPlanner | None = None,
         gallery: str | None = None,
     ) -> Iterator[None]:
-        """One turn; yields whenever there is something new to show.
+        """Run one turn; yields whenever there is something new to show.
 
-        `gallery` is the one that the person sees chosen: it is what is asked about.
+        `gallery` is the one that the user sees selected: the turn is about it.
         """
         turn = turn or TurnStatus()
         try:
@@ -120,9 +120,9 @@ class ChatSession:
             yield
 
     def run_action(self, action: str, *, face_id: str, top: int = 0) -> ActionTurn | None:
-        """The turn of a button about a listed face, or about the search; None: there is none.
+        """The turn of a button about a listed face or the search; None if there is none.
 
-        The face counts, wherever it stands by now.
+        The face determines the hit, at whatever rank it is now.
         """
         if action == "search":
             photos = self._searched_photos()
@@ -131,15 +131,15 @@ class ChatSession:
         return None if hit is None else plan_hit_action(action, hit, query=self._query_handle())
 
     def explain(self, handle: str, *, turn: TurnStatus | None = None) -> Iterator[None]:
-        """Let the model say why a hit, or with "all" every hit, got its verdict."""
+        """Explain the verdict of a hit, or of every hit with "all", in the model's words."""
         hits = self.findings.hits if self.findings else ()
         handles = [hit.handle for hit in hits if handle in ("all", hit.handle, hit.face_id)]
         yield from self._taking_turns(turn or TurnStatus(), self._explaining(handles), None)
 
     def retry(self, *, turn: TurnStatus, gallery: str | None = None) -> Iterator[None]:
-        """Ask the last question once more, with the photos that came with it.
+        """Ask the last question once more, with its photos.
 
-        What a button had decided is decided again.
+        A turn planned by a button is planned again.
         """
         steps = self.case.steps()
         asked = [step for step in steps if isinstance(step, UserTurn)]
@@ -159,7 +159,7 @@ class ChatSession:
             self.agent.stop()
 
     def say(self, text: str, turn: TurnStatus | None = None) -> None:
-        """A sentence of the application, unless the turn has ended with its own about an error."""
+        """Show a sentence of the application, unless the turn ended with its own error message."""
         if turn is None or not turn.failed:
             self.transcript.notice(text)
 
@@ -216,7 +216,7 @@ class ChatSession:
                 self.version += 1
 
     def _found_out(self, result: ToolResult, *, live: bool) -> None:
-        """A tool has changed what there is to show; maps of earlier days are not made again."""
+        """Update the views after a tool result; maps of a reloaded case are not computed again."""
         if result.name == "find_person":
             self._look_at_findings()
             return
@@ -228,24 +228,24 @@ class ChatSession:
             self._make_maps(self.workspace.take_snapshot(hit.handle))
         self.choose(hit.handle)
 
-    # -- what there is to see -----------------------------------------------------------------
+    # -- views --------------------------------------------------------------------------------
 
     @property
     def findings(self) -> Findings | None:
-        """The latest search's."""
+        """The findings of the latest search."""
         return None if self.workspace.last_search is None else self.workspace.last_search[0]
 
     def switch_gallery(self, name: str) -> None:
-        """Investigate another gallery; the findings of the present one leave the screen.
+        """Investigate another gallery; the present findings leave the screen.
 
-        While a turn runs it goes on with the gallery that it began with, and the switch follows.
+        A running turn continues with its own gallery, and the switch follows.
         """
         self._wanted = name
         self._switch_as_wanted()
 
     def _switch_as_wanted(self) -> None:
         if self._wanted is None or not self._turn.acquire(blocking=False):
-            return  # whoever holds the turn looks again when it lets go
+            return  # the thread that holds the turn checks again when it releases it
         try:
             wanted, self._wanted = self._wanted, None
             if wanted is not None:
@@ -261,21 +261,21 @@ class ChatSession:
 
     @property
     def gallery(self) -> str:
-        """The gallery that is investigated, or will be once the running turn has ended."""
+        """The gallery being investigated, or the next one after the running turn."""
         return self._wanted or self.workspace.gallery
 
     def choose(self, handle: str) -> None:
-        """Show a hit, by its handle or face; anything else is ignored: it is of an old page."""
+        """Show a hit, by its handle or face; unknown ones (from an old page) are ignored."""
         hit = self._hit(handle) or self._of_face(handle)
         if hit is not None:
             self._chosen = hit.handle
             self.version += 1
 
     def locate(self, face_id: str) -> None:
-        """Make the maps of a listed face. Raises ToolError.
+        """Compute the maps of a listed face. Raises ToolError.
 
-        They are shown with that face, whatever it is called when they are done, and not at all
-        where it is no longer listed.
+        They are shown with that face, whatever its handle is by then, and not at all if it is no
+        longer listed.
         """
         hit = self._of_face(face_id) or self._hit(face_id)
         if hit is None:
@@ -283,7 +283,7 @@ class ChatSession:
         look = self.workspace.take_snapshot(hit.handle)
         if look.face_id != hit.face_id:  # another search ended between the two lines
             raise ToolError(STALE_HIT_MESSAGE)
-        self.choose(hit.handle)  # now: whoever chooses another one meanwhile keeps that
+        self.choose(hit.handle)  # now: a later choice of the user stays
         self._make_maps(look)
 
     def findings_html(self) -> str | None:
@@ -291,11 +291,11 @@ class ChatSession:
         return self._of_one_search(self._findings_html)
 
     def detail_html(self) -> str:
-        """The chosen hit with everything that was measured on it; empty when there is none."""
+        """The chosen hit with all its measurements; empty if there is none."""
         return self._of_one_search(self._detail_html) or ""
 
     def _of_one_search(self, draw: Callable[[], str | None]) -> str | None:
-        """What is drawn of one search: once more where another one has ended meanwhile."""
+        """Render one search; once more if another search has ended in the meantime."""
         while True:
             before = self.findings
             try:
@@ -359,7 +359,7 @@ class ChatSession:
         return tuple(handle for handle, path in self.workspace.photos.items() if path in searched)
 
     def _query_handle(self) -> str:
-        """The query photo to lay beside hits: the first that was searched with."""
+        """The query photo shown beside hits: the first one of the search."""
         searched = self.findings.query_paths[0] if self.findings else None
         photos = self.workspace.photos
         return next((it for it, path in photos.items() if path == searched), next(iter(photos)))
@@ -392,7 +392,7 @@ class ChatSession:
 
 
 def _unreadable(error: UnreadableImage, photo: Path | None) -> str:
-    """Which photo gives no picture, by the name that the person knows."""
+    """An error message with the unreadable photo's name as the user knows it."""
     broken = "The photo" if photo is None else photo.name
     return f"{broken}: {error.reason}. Nothing was sent; choose another photo and send again."
 

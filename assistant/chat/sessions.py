@@ -1,7 +1,7 @@
-"""Who sees what: each browser goes on with its own case, and with no other.
+"""Chat sessions: each browser resumes its own case, and no other.
 
-A browser keeps an unguessable token; the server keeps, under a hash of login and token, which
-case that is. Weights and the chat model are shared, everything else lives in the session.
+A browser keeps an unguessable token; the server stores the case under a hash of login and token.
+Weights and the chat model are shared, everything else belongs to the session.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from tools.media.private_files import open_private, private_folder
 logger = logging.getLogger(__name__)
 
 MAX_SESSIONS = 64
-"""Sessions in memory at a time; an older one is opened again from its case when it is needed."""
+"""Maximum number of sessions in memory; an older one is reopened from its case when needed."""
 
 IDLE_TIMEOUT_S = 6 * 3600.0
-"""After so long without a request a session leaves memory; its case stays on disk."""
+"""Seconds without a request after which a session leaves memory; its case stays on disk."""
 
 SessionFactory = Callable[[Case], ChatSession]
 
@@ -34,19 +34,19 @@ _TOKEN = re.compile(r"[\w-]{43}")
 
 
 def new_token() -> str:
-    """What a browser keeps to find its case again: 256 random bits."""
+    """A token of 256 random bits, which the browser keeps to find its case again."""
     return secrets.token_urlsafe(32)
 
 
 def is_token(value: object) -> bool:
-    """Whether something can be such a token; whose it is only `SessionStore` knows."""
+    """Whether a value has a token's form; only `SessionStore` knows its owner."""
     return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
 class SessionStore:
-    """The open investigations, by a hash of login and token; safe to use from several threads.
+    """The open investigations, by a hash of login and token; thread-safe.
 
-    `begin` makes an investigation for a new case, `resume` opens one that was recorded.
+    `begin` creates an investigation for a new case, `resume` opens a recorded one.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class SessionStore:
         self._capacity, self._idle_s = capacity, idle_s
         self._open: OrderedDict[str, tuple[float, ChatSession]] = OrderedDict()
         self._books = threading.Lock()
-        # Opening a case takes a search: it makes the same browser wait, and hardly any other.
+        # Opening a case takes a search: the lock makes the same browser wait, and hardly any other.
         self._turns = tuple(threading.RLock() for _ in range(16))
 
     def find(self, token: str, login: str | None) -> ChatSession | None:
-        """The investigation that this browser has, opened again if need be; None: none yet."""
+        """The browser's investigation, reopened if necessary; None if it has none yet."""
         key = _key(token, login)
         with self._turn(key):
             known = self._in_memory(key)
@@ -73,7 +73,7 @@ class SessionStore:
             return known
 
     def start(self, token: str, login: str | None, *, gallery: str) -> ChatSession:
-        """The browser's investigation; a new one on `gallery` when it has none."""
+        """The browser's investigation; creates one on `gallery` if it has none."""
         key = _key(token, login)
         with self._turn(key):
             found = self.find(token, login)
@@ -91,7 +91,7 @@ class SessionStore:
         return None if known is None else self._keep(key, known[1])
 
     def _keep(self, key: str, investigation: ChatSession) -> ChatSession:
-        """Note that it was used just now, and let go of those that were not for long."""
+        """Record the latest use, and drop sessions that have been idle for long."""
         now = time.monotonic()
         with self._books:
             self._open[key] = now, investigation
@@ -103,9 +103,9 @@ class SessionStore:
         return investigation
 
     def _resumed(self, key: str, case: Case) -> ChatSession | None:
-        """The recorded case, opened; None where it cannot be: the browser begins a new one.
+        """Open a recorded case; None if it cannot be opened, and the browser begins a new one.
 
-        The record stays where it is, for `unmask cases` and whoever repairs it.
+        The record stays in place, for `unmask cases` and for repairs.
         """
         try:
             return self._keep(key, self._resume(case))
@@ -126,7 +126,7 @@ class SessionStore:
 
 def _key(token: str, login: str | None) -> str:
     if not is_token(token):
-        # Everybody whose page has not loaded yet would share one session.
+        # Otherwise all browsers whose page has not loaded yet would share one session.
         raise SetupError("the page is still opening; try again in a moment")
-    # The token is a secret; what lies on disk or in memory must not lead back to it.
+    # The token is a secret; data on disk or in memory must not lead back to it.
     return hashlib.sha256(f"{login or ''}\0{token}".encode()).hexdigest()

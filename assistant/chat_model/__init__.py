@@ -1,1 +1,1 @@
-"""The chat model: a local vision-language model, or a server's, as a langchain chat model."""
+"""The chat model: a local or served vision-language model as a langchain chat model."""

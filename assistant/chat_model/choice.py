@@ -1,4 +1,4 @@
-"""Which chat model answers: the profile's checkpoint, another one, or a server's."""
+"""Choose the chat model: the profile's checkpoint, another local one, or a served model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def load_chat_model(settings: Settings) -> BaseChatModel:
-    """The chat model that the settings name: `vlm`, or else that of the profile.
+    """The chat model in the settings: `vlm` if set, else the profile's.
 
-    Raises SetupError when it is not on this machine, or the server does not say what it serves. A
-    line on stderr says when photos will travel to a server through a proxy.
+    Raises SetupError if it is not on this machine, or if the server does not list its model. A line
+    on stderr warns if photos will travel to a server through a proxy.
     """
     chosen = settings.vlm
     if chosen is not None and chosen.lower().startswith(("http://", "https://")):
@@ -31,13 +31,13 @@ def load_chat_model(settings: Settings) -> BaseChatModel:
 
 
 def load_local_vlm(source: str | Path, settings: Settings) -> "LocalVLM":
-    """A checkpoint on this machine, by folder or id."""
-    # Loads torch and transformers: seconds that nobody with a server should wait for.
+    """Load a checkpoint on this machine, by folder or id."""
+    # Imports torch and transformers: seconds of delay that a served model does not need.
     from assistant.chat_model.local.model import LocalVLM
 
     return LocalVLM.load(source, threads=settings.threads)
 
 
 def profile_checkpoint_dir(settings: Settings) -> Path:
-    """The folder of the profile's own checkpoint. Raises SetupError when it is not there."""
+    """The folder of the profile's own checkpoint. Raises SetupError if it is missing."""
     return locate(PROFILES[settings.profile]["vlm"], settings.models_dir)

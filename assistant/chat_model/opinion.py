@@ -1,9 +1,9 @@
-"""The chat model's own opinion of a picture: one weak detector beside the others.
+"""The chat model's opinion of a picture: a weak zero-shot forgery detector.
 
-It is asked a question, and its answer is read as log p(yes) - log p(no) of the first word, not as
-text: what such models write about forgeries is fluent and unreliable (arXiv 2506.10474), scores
-are to come from the probabilities (arXiv 2507.22469). It has no part in any verdict: no rule names
-its score.
+The model answers a question, and the score is log p(yes) - log p(no) of the first word, not the
+text: such models write fluently and unreliably about forgeries (arXiv 2506.10474), so scores should
+come from the probabilities (arXiv 2507.22469). It has no part in any verdict: no rule names its
+score.
 
     VlmOpinion(LocalVLM.load(folder)).score_images(crops)
 """
@@ -36,18 +36,18 @@ VLM_OPINION_SCORE = "vlm/opinion"
 CROP_PX, CROP_MARGIN = 336, 1.3
 LONGEST_PX = 1024
 MIN_ANSWER_PROBABILITY = 0.01
-"""A model that opens with either answer less often than this has no opinion."""
+"""A model whose two answers have a lower total probability has no opinion."""
 
 _NAMES = ("*.safetensors", "*.json", "*.jinja")
 
 
 @dataclass(frozen=True, eq=False)
 class VlmOpinion:
-    """A `PictureDetector` that is the chat model; `model` a LocalVLM, or a server's.
+    """A `PictureDetector` based on the chat model; `model` is a LocalVLM or a served model.
 
-    Scores are log-odds of the answer that says forged; NaN for a model that cannot see pictures,
-    whose probabilities are not told, or that says neither answer with `min_answer_probability` in
-    0..1.
+    Scores are log-odds of the answer that means forged; NaN for a model that cannot see pictures,
+    that returns no probabilities, or whose two answers have less than `min_answer_probability`
+    (0..1) together.
 
     Does not show: whether a face was forged. Models that were not tuned for it are hardly better
     than chance, and judge how natural a picture looks. The pocket model never learnt to look: with
@@ -63,7 +63,7 @@ class VlmOpinion:
 
     @property
     def preprocessing(self) -> str:
-        """What is shown and asked."""
+        """The input shown to the model, and the question."""
         shown = (
             f"aligned face {CROP_PX} px, margin {CROP_MARGIN}"
             if self.inputs == "face"
@@ -73,7 +73,7 @@ class VlmOpinion:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the checkpoint's files; of a server's model, of its address and name."""
+        """Hash of the checkpoint's files; for a served model, of its address and name."""
         checkpoint = getattr(self.model, "checkpoint", None)
         if checkpoint is not None:
             return _of_files(checkpoint.name)
@@ -82,19 +82,19 @@ class VlmOpinion:
         return sha256(served.encode()).hexdigest()
 
     def crop_input(self, pixels: np.ndarray, keypoints: np.ndarray | None) -> np.ndarray:
-        """The upright face with some of what surrounds it, or the whole image, made smaller."""
+        """The upright face with some of its surroundings, or the whole image, scaled down."""
         if self.inputs == "face" and keypoints is not None:
             return aligned_crop(pixels, keypoints, size=CROP_PX, margin=CROP_MARGIN)
         return thumbnail(pixels, longest_px=LONGEST_PX)
 
     def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Pictures (h, w, 3) uint8 RGB to log-odds (n,) float64, above 0 rather forged."""
+        """Pictures (h, w, 3) uint8 RGB to log-odds (n,) float64; above 0: more likely forged."""
         told = self.ask(pictures)
-        # NaN is no share either.
+        # A NaN share does not pass either.
         return np.where(told.share >= self.min_answer_probability, told.log_odds, np.nan)
 
     def ask(self, pictures: Sequence[np.ndarray]) -> "AnswerLogOdds":
-        """The log-odds, and how much of the probability the two answers have."""
+        """The log-odds, and the probability that the two answers have together."""
         from assistant.chat_model.local.answer_scoring import AnswerLogOdds
 
         if self._reader is None:
@@ -112,7 +112,7 @@ class VlmOpinion:
 
 
 def opinion_measurement(model: "BaseChatModel") -> RerankMeasure:
-    """For a closer look at hits: `vlm/opinion`, None where the model has no opinion."""
+    """The `vlm/opinion` measure for reranking; None if the model has no opinion."""
     opinion = VlmOpinion(model)
 
     def measured(look: RerankInput) -> Mapping[str, float | None]:

@@ -1,4 +1,4 @@
-"""Pictures in messages: moved out of tool results for models that do not look there, decoded."""
+"""Pictures in messages: decode them, and move them from tool results to user messages."""
 
 import base64
 import binascii
@@ -11,10 +11,10 @@ from PIL import Image, UnidentifiedImageError
 
 
 def move_tool_images_to_user(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The messages with pictures of tool results in user messages of their own.
+    """Move pictures of tool results to user messages of their own.
 
-    Many templates and servers drop pictures from tool messages without a word. Each follows the
-    last of the tool messages that belong together, labelled by its tool.
+    Many templates and servers silently drop pictures from tool messages. Each picture follows the
+    last tool message of its group, labelled by its tool.
     """
     moved: list[BaseMessage] = []
     waiting: list[dict[str, Any]] = []
@@ -42,7 +42,7 @@ def _without_pictures(message: ToolMessage) -> tuple[ToolMessage, list[dict[str,
 
 
 def decode_image_block(block: Mapping[str, Any]) -> Image.Image:
-    """The RGB picture in a standard image block. Raises ValueError for one that is elsewhere."""
+    """Decode a standard image block to an RGB picture. Raises ValueError for an external one."""
     encoded = block.get("base64")
     url = str(block.get("url", ""))
     if encoded is None and url.startswith("data:"):

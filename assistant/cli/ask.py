@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
 
 DEFAULT_EXPLAIN_COUNT = 5
-"""Leading hits that `--explain` explains."""
+"""Number of leading hits that `--explain` explains."""
 
 VlmOption = Annotated[
     str | None,
@@ -81,7 +81,7 @@ def ask(
     settings = _settings(context, vlm)
     with redirect_library_output(context):
         for photo in photos:
-            readable(photo)  # a broken one is refused before a model is loaded
+            readable(photo)  # an unreadable photo is refused before a model is loaded
         agent = _agent(settings, gallery=gallery, case_id=case)
     print_remarks(agent.notes)
     told = TurnReporter(agent, show=not json)
@@ -200,7 +200,7 @@ def _list_cases(listed: Sequence["CaseSummary"], *, json: bool) -> None:
 
 
 def _check(home: Path, id: str) -> dict[str, Any]:
-    """What a check of one case found, as JSON has it."""
+    """The result of checking one case, as in the JSON output."""
     from assistant.case.record import Case
 
     case = Case.open(home, id)
@@ -222,7 +222,7 @@ def _check(home: Path, id: str) -> dict[str, Any]:
 
 
 def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Settings":
-    """The settings of this run, with what the command's options say on top."""
+    """The settings of this run, with the command's options applied."""
     from assistant.settings import Settings
 
     settings = load_settings(context, writes=True)
@@ -232,7 +232,7 @@ def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Setti
 
 
 def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
-    """Photos and the question; without a question the usual one, where the last is a file."""
+    """Split the arguments into photos and question; if the last is a file, the default question."""
     *photos, last = words
     if is_file(last):
         return [Path(word) for word in words], DEFAULT_QUESTION
@@ -240,7 +240,7 @@ def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
 
 
 def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) -> "Agent":
-    """The assistant on a new case, or on one that goes on."""
+    """The agent on a new case, or on a resumed one."""
     from assistant.agent.agent import Agent
     from assistant.case.record import Case
     from assistant.chat_model.choice import load_chat_model

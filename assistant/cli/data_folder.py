@@ -1,4 +1,4 @@
-"""The data folder: whether it can be used, and what fails in it, each in one line."""
+"""Checks of the data folder: whether it is usable and writable, with one-line errors."""
 
 import errno
 import os
@@ -20,11 +20,11 @@ _OF_SQLITE = {
     sqlite3.SQLITE_CANTOPEN: "a file in it cannot be opened",
     sqlite3.SQLITE_IOERR: "the disk reports an error or is full",
 }
-_PROBE_BYTES = 65536  # a few pages of a record; a disk with less room than that is full
+_PROBE_BYTES = 65536  # a few pages of a record; a disk with less free space counts as full
 
 
 def require_usable_dir(home: Path) -> None:
-    """Raise SetupError unless `home` is a folder, or could be made one."""
+    """Raise SetupError unless `home` is a folder, or can be created."""
     try:
         place = nearest_existing(home)
         if not place.is_dir():
@@ -34,9 +34,9 @@ def require_usable_dir(home: Path) -> None:
 
 
 def require_writable(home: Path) -> None:
-    """Make `home` if need be, and write a little there; SetupError when that fails.
+    """Create `home` if necessary and test writing there; SetupError if that fails.
 
-    Asked before anything is computed that would be lost if it could not be kept.
+    Called before any computation whose result would be lost if it could not be stored.
     """
     require_usable_dir(home)
     try:
@@ -47,17 +47,17 @@ def require_writable(home: Path) -> None:
 
 
 def probe_write(folder: Path) -> None:
-    """Write a file in a folder and take it away again; raises OSError."""
+    """Write and delete a file in a folder; raises OSError."""
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(bytes(_PROBE_BYTES))
         file.flush()
-        os.fsync(file.fileno())  # some file systems notice only now that they are full
+        os.fsync(file.fileno())  # some file systems report only now that they are full
 
 
 def as_setup_error(error: OSError | sqlite3.Error, home: Path) -> SetupError | None:
-    """The same as something that a person can mend, if it is the data folder's; else None."""
+    """The error as a SetupError if it concerns the data folder; otherwise None."""
     if isinstance(error, sqlite3.Error):
-        # Whatever we keep in SQLite lies there. The low byte of the code: without the details.
+        # All our SQLite files lie there. The low byte of the code: without the details.
         reason = _OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
         return None if reason is None else SetupError(unusable_message(home, reason))
     if error.errno not in _MENDABLE or not (error.errno in _FULL or _lies_in(error, home)):
@@ -66,7 +66,7 @@ def as_setup_error(error: OSError | sqlite3.Error, home: Path) -> SetupError | N
 
 
 def unusable_message(home: Path, reason: str) -> str:
-    """One line: which folder, what is wrong, what to do."""
+    """One line with the folder, the problem and the remedy."""
     return (
         f"the data folder {str(home)!r} cannot be used: {reason}; mend that, or set UNMASK_HOME to "
         "a folder that can be written"
@@ -74,7 +74,7 @@ def unusable_message(home: Path, reason: str) -> str:
 
 
 def nearest_existing(path: Path) -> Path:
-    """The path itself or the nearest of its parents that exists; raises OSError."""
+    """The path itself or its nearest existing parent; raises OSError."""
     return next(each for each in (path, *path.parents) if _exists(each))
 
 

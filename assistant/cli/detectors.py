@@ -1,4 +1,4 @@
-"""`unmask detectors`: which detectors there are, what they learnt from, and how well they did."""
+"""`unmask detectors`: list the detectors, their training data and their measured figures."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _STATES = {
     "not here": "Known, but not installed",
 }
 _SHORT = 8
-"""Characters of a sha256 on the screen; --json has them all."""
+"""Characters of a sha256 on the screen; --json prints all of them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -112,7 +112,7 @@ def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
 
 
 def _of_profile(known: "CatalogueEntry", settings: "Settings", *, part: Any) -> dict[str, Any]:
-    """A head, or the prompts, of a profile's encoder."""
+    """A row for a head, or for the prompts, of a profile's encoder."""
     from tools.checkpoints.store import PROFILES, checkpoint_folder, fingerprint, locate
     from tools.detectors.catalogue import read_metrics
     from tools.media.hashing import file_sha256
@@ -142,7 +142,7 @@ def _of_profile(known: "CatalogueEntry", settings: "Settings", *, part: Any) -> 
 
 
 def _ways(known: "CatalogueEntry") -> list[str]:
-    """How else evaluations ask it, by the names of `evals/DETECTORS.md`."""
+    """Variants of it in evaluations, by their names in `evals/DETECTORS.md`."""
     from prompts.zero_shot import PROMPT_SETS
     from tools.detectors.clip_heads.profile_heads import DEFAULT_PROMPT_SET
     from tools.detectors.clip_heads.unifd_neighbours import MAX_NEIGHBOURS, NEIGHBOUR_COUNTS
@@ -159,7 +159,7 @@ def _ways(known: "CatalogueEntry") -> list[str]:
 def _calibration(
     known: "CatalogueEntry", file: Path, encoder: str, heads: Path
 ) -> "Calibration | None":
-    """The one that was fitted for this head, or these prompts, on this encoder."""
+    """The calibration fitted for this head, or these prompts, on this encoder."""
     from prompts.captions import FAKE_PROMPTS, REAL_PROMPTS
     from tools.detectors.clip_heads.head_files import head_sha256
     from tools.detectors.clip_heads.profile_heads import read_calibrations
@@ -177,7 +177,7 @@ def _calibration(
 
 
 def _encoders(settings: "Settings") -> "dict[str, Profile]":
-    """The profiles whose encoder is here, by its sha256."""
+    """The profiles whose encoder is installed, by the encoder's sha256."""
     from tools.checkpoints.store import PROFILES, fingerprint
 
     found: dict[str, Profile] = {}
@@ -191,7 +191,7 @@ def _encoders(settings: "Settings") -> "dict[str, Profile]":
 
 
 def _of_shelf(found: "InstalledDetector") -> dict[str, Any]:
-    """A detector that lies in a folder of its own, shipped or fitted by the user."""
+    """A row for a detector in its own folder, shipped or fitted by the user."""
     return _row(
         found.known, "unusable" if found.problem else "here", file=found.folder,
         sha256=found.sha256, figures=list(found.figures), problem=found.problem,
@@ -200,7 +200,7 @@ def _of_shelf(found: "InstalledDetector") -> dict[str, Any]:
 
 
 def _usable(known: "CatalogueEntry", file: Path, encoder: str, *, in_use: bool) -> tuple[str, str]:
-    """State and problem of what lies on disk; a head is read, prompts need only the encoder."""
+    """State and problem of the files on disk; a head is read, prompts need only the encoder."""
     from tools.detectors import FEATURE_HEADS
 
     if known.file is None:
@@ -216,7 +216,7 @@ def _usable(known: "CatalogueEntry", file: Path, encoder: str, *, in_use: bool) 
 
 
 def _of_classifier(settings: "Settings", inputs: Any, folder: Path) -> dict[str, Any]:
-    """A classifier that a person has put below the models' folder."""
+    """A row for a classifier that the user has put below the models' folder."""
     from tools.detectors.catalogue import PUBLISHED_ENTRIES, CatalogueEntry, read_metrics
     from tools.detectors.networks.classifier_folders import (
         CLASSIFIERS_FOLDER,
@@ -231,7 +231,7 @@ def _of_classifier(settings: "Settings", inputs: Any, folder: Path) -> dict[str,
         preprocessing = detector.preprocessing
     except SetupError as error:
         return _row(known, "unusable", file=folder, problem=str(error), **licence)
-    # A name of the catalogue is taken at its word; the licence is what lies beside the weights.
+    # A catalogue name is trusted without a check; the licence comes from beside the weights.
     known = next((it for it in PUBLISHED_ENTRIES if it.title == known.title), known)
     known = dataclasses.replace(known, preprocessing=preprocessing)
     figures = [
@@ -246,7 +246,7 @@ def _of_classifier(settings: "Settings", inputs: Any, folder: Path) -> dict[str,
 
 
 def _classes(detector: "ImageClassifier | CommunityForensics") -> dict[str, Any]:
-    """What a classifier calls its sides, where it has names for them."""
+    """A classifier's class names, if it has any."""
     from tools.detectors.networks.image_classifier import ImageClassifier
 
     if not isinstance(detector, ImageClassifier):
@@ -266,7 +266,7 @@ def _row(
     calibration: "Calibration | None" = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """What --json prints of a detector; `figures` empty means that nothing was measured.
+    """A detector as printed by --json; empty `figures` mean that nothing was measured.
 
     `calibration` None means that its scores are no probabilities.
     """
@@ -332,7 +332,7 @@ def _lines(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _calibrated(fitted: dict[str, Any] | None) -> str:
-    """How, on what, and which probabilities decide nothing."""
+    """Method and data of the calibration, and which probabilities decide nothing."""
     if fitted is None:
         return "no: its scores are no probabilities"
     low, high = fitted["inconclusive"]
@@ -341,7 +341,7 @@ def _calibrated(fitted: dict[str, Any] | None) -> str:
 
 
 def _measured(figures: list[dict[str, Any]]) -> str:
-    """A line per kind of data, how near it is to what was learnt first; then the command."""
+    """One line per kind of data, closest to the training data first; then the command."""
     if not figures:
         return "not measured by this project"
     kinds: dict[str, list[str]] = {}

@@ -1,6 +1,6 @@
-"""`unmask doctor`: one check after the other, each with the command that mends what it finds.
+"""`unmask doctor`: check the installation; each finding names the command that fixes it.
 
-Looks, never changes: no folder is made, nothing is downloaded.
+Read-only: no folder is created, nothing is downloaded.
 """
 
 import importlib.metadata
@@ -25,7 +25,7 @@ DISTRIBUTION = "unmask"
 OUR_PACKAGES = ("assistant", "tools", "prompts", "evals")
 
 MIN_FREE_DISK_GB = 2.0
-"""Less free disk than this is worth a warning: a gallery takes about 20 kB a face."""
+"""Free disk space in GB below which a warning appears: a gallery takes about 20 kB per face."""
 
 # By import name: opencv and onnxruntime come from one of several distributions.
 _LIBRARIES = (
@@ -49,7 +49,7 @@ State = Literal["ok", "warning", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at; `hint` names the command that mends it."""
+    """The result of one check; `hint` names the command that fixes it."""
 
     name: str
     state: State
@@ -58,9 +58,9 @@ class Check:
 
 
 def run_checks(settings: Settings) -> Iterator[Check]:
-    """Every check in turn; the slow ones (hashes, engines, galleries) last.
+    """Run every check; the slow ones (hashes, engines, galleries) come last.
 
-    What keeps a check from looking (rights, a disk that fails) is its finding.
+    An error that prevents a check (permissions, a failing disk) is its finding.
     """
     yield from _reported("python", lambda: [check_python()])
     yield from _reported("libraries", lambda: [check_libraries()])
@@ -88,7 +88,7 @@ def version() -> str:
 
 
 def check_python() -> Check:
-    """Which Unmask and Python on which system."""
+    """The versions of Unmask and Python, and the system."""
     found = f"Unmask {version()}, Python {platform.python_version()}, {platform.platform()}"
     if version() == "not installed":
         return Check("python", "warning", found, "run `pip install -e .` in its folder")
@@ -96,7 +96,7 @@ def check_python() -> Check:
 
 
 def check_libraries() -> Check:
-    """Versions of the libraries that do the work."""
+    """Versions of the libraries that do the computations."""
     providers = importlib.metadata.packages_distributions()
     missing = [name for name in _LIBRARIES if name not in providers]
     if missing:
@@ -108,7 +108,7 @@ def check_libraries() -> Check:
 
 
 def find_package_conflicts() -> dict[str, list[str]]:
-    """Our package names that other installed distributions ship as well, and which these are."""
+    """Our package names that other installed distributions ship too, with those distributions."""
     claims = importlib.metadata.packages_distributions()
     others = {
         name: sorted({it for it in claims.get(name, ()) if it.lower() != DISTRIBUTION})
@@ -118,7 +118,7 @@ def find_package_conflicts() -> dict[str, list[str]]:
 
 
 def check_package_conflicts() -> Check:
-    """`tools` and the like are ours, and not another distribution's or another folder's."""
+    """Check that `tools` and the like are ours, not from another distribution or folder."""
     claims = find_package_conflicts()
     if claims:
         culprits = sorted({name for names in claims.values() for name in names})
@@ -141,7 +141,7 @@ def _packages_from_elsewhere() -> str:
 
 
 def check_home(home: Path) -> Check:
-    """The data folder can be written, or made."""
+    """Check that the data folder can be written or created."""
     hint = "make it writable, or set UNMASK_HOME to a folder that is"
     try:
         place = nearest_existing(home)
@@ -157,7 +157,7 @@ def check_home(home: Path) -> Check:
 
 
 def check_disk(home: Path) -> Check:
-    """Room left where the state lives."""
+    """Check the free disk space at the data folder."""
     hint = "free some space, or set UNMASK_HOME to a folder on a larger disk"
     try:
         free_gb = shutil.disk_usage(nearest_existing(home)).free / 1e9
@@ -170,7 +170,7 @@ def check_disk(home: Path) -> Check:
 
 
 def check_profile(settings: Settings) -> Check:
-    """The profile's checkpoints are there and what the table says (reads all of them)."""
+    """Check that the profile's checkpoints are present and match the table (reads all of them)."""
     from tools.checkpoints.store import verify
 
     name = f"profile {settings.profile}"
@@ -192,7 +192,7 @@ def check_profile(settings: Settings) -> Check:
 
 
 def check_gpu() -> Check:
-    """Which engines see a GPU; onnxruntime falls back to the CPU without saying so."""
+    """List the engines that see a GPU; onnxruntime falls back to the CPU silently."""
     try:
         import onnxruntime
         import torch
@@ -210,7 +210,7 @@ def check_gpu() -> Check:
 
 
 def check_galleries(settings: Settings) -> Iterator[Check]:
-    """Each gallery's record, read whole."""
+    """Check each gallery's record by reading it completely."""
     from tools.gallery.record_store import Gallery
 
     names = Gallery.names(settings.home)
@@ -237,7 +237,7 @@ def _check_gallery(home: Path, name: str) -> Check:
 
 
 def print_checks(checks: Sequence[Check]) -> None:
-    """The doctor's checks, each hint beneath its finding."""
+    """Print the checks, each hint below its finding."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column()

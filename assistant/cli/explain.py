@@ -1,4 +1,4 @@
-"""`unmask explain`: what the words on the screens mean."""
+"""`unmask explain`: the meaning of a term on the screens (glossary)."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated

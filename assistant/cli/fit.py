@@ -1,4 +1,4 @@
-"""`unmask fit`: a detector learnt from a person's own pictures."""
+"""`unmask fit`: train a detector on the user's own pictures."""
 
 import os
 from collections import Counter
@@ -129,7 +129,7 @@ def _cores() -> int:
 
 
 def _tracks(asked: bool | None) -> bool:
-    """Whether to track; asked for and not possible is said before anything is learnt."""
+    """Whether to track the run; raises before any training if tracking is not possible."""
     from tools.training.tracking import mlflow_installed, require_mlflow
 
     if asked:
@@ -146,7 +146,7 @@ def _fit(
     from tools.training.fitting.request import check_request
     from tools.training.fitting.run import FitModels, fit_detector
 
-    # What cannot be done is said before anything heavy is loaded.
+    # Impossible requests are refused before any heavy import.
     check_name(name)
     check_request(kind, *folders, inputs=more["inputs"], options=more["options"])
     parts = LoadedModels(settings.model_copy(update={"threads": more["options"].threads}))
@@ -171,7 +171,7 @@ def _fit(
 def _kept(
     fitted: "FittedDetector", settings: "Settings"
 ) -> tuple[dict[str, str] | None, str | None]:
-    """Where the run is tracked, or why it is not: a fitted detector is not lost for that."""
+    """The tracked run, or the reason why it is not tracked: the fitted detector is kept anyway."""
     from tools.training.fitting.report import to_tracked_run
     from tools.training.tracking import log_run, resolve_store_uri
 

@@ -1,4 +1,4 @@
-"""`unmask galleries`: what was indexed, and deleting it: galleries hold biometric data."""
+"""`unmask galleries`: list, prune and delete galleries, which hold biometric data."""
 
 import shutil
 from typing import TYPE_CHECKING, Annotated, Any

@@ -46,7 +46,7 @@ EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
 
 class _Commands(TyperGroup):
-    """Turns the failures that are not bugs into a line and an exit status."""
+    """Turns expected failures into one line and an exit status."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -66,7 +66,7 @@ class _Commands(TyperGroup):
 
 
 def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
-    """The same as a line for the person, where it is the data folder's or a name's."""
+    """The error as one line for the user, if it concerns the data folder or a file name."""
     from assistant.cli.data_folder import as_setup_error
     from assistant.settings import Settings
 
@@ -88,7 +88,7 @@ app.add_typer(galleries.app, name="galleries")
 
 
 def main() -> None:
-    """The console script: libraries are told to stay offline before any is imported."""
+    """Console script: switches the libraries to offline before any is imported."""
     from assistant.settings import harden_library_environment
 
     harden_library_environment()
@@ -137,7 +137,7 @@ def unmask(
         format="%(levelname)s %(name)s: %(message)s",
     )
     context.obj = GlobalOptions(profile=profile, verbose=verbose)
-    if context.invoked_subcommand != "models":  # those are nobody's data, and may be shared
+    if context.invoked_subcommand != "models":  # models are not personal data, and may be shared
         context.with_resource(private_umask())
 
 

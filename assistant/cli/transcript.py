@@ -1,4 +1,4 @@
-"""What the assistant did, told on a terminal or as JSON."""
+"""Report of a turn on the terminal or as JSON: tool calls, answer, explanations."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ from tools.verdict.handles import Fact
 
 
 class TurnReporter:
-    """What happened in this run: shown step by step, then as an answer or as JSON."""
+    """The events of a run: shown step by step, then as an answer or as JSON."""
 
     def __init__(self, agent: Agent, *, show: bool) -> None:
         self._agent = agent
@@ -37,7 +37,7 @@ class TurnReporter:
         self._steps: list[Step] = []
 
     def turn(self, question: str, photos: Sequence[Path]) -> None:
-        """Ask, and tell each tool's name, duration and count when it has answered."""
+        """Run a turn, and show each tool's name, duration and count after its result."""
         for event in self._agent.ask(question, photos):
             if isinstance(event, Waiting):
                 self._wait(event)
@@ -46,7 +46,7 @@ class TurnReporter:
                 self._tell(event)
 
     def explain(self, count: int) -> None:
-        """Explanations of the leading hits, if there are any."""
+        """Explain the leading hits, if there are any."""
         searched = self._agent.workspace.last_search
         if count and searched is not None:
             handles = [hit.handle for hit in searched[0].hits[:count]]
@@ -82,7 +82,7 @@ class TurnReporter:
         )
 
     def to_json(self, question: str) -> dict[str, Any]:
-        """One JSON-able object; pictures are left out."""
+        """One dict that can be written as JSON, without pictures."""
         steps = [to_json(step) for step in self._steps]
         explained = [it for it in self._steps if isinstance(it, Explanation)]
         return {
@@ -107,7 +107,7 @@ class TurnReporter:
             )
 
     def _wait(self, waiting: Waiting) -> None:
-        """At once, and then every half a minute."""
+        """Report a wait at once, and then every 30 seconds."""
         if self._show and (waiting.seconds == WAITING_AFTER_S or waiting.seconds % 30 == 0):
             told = f"waiting for the chat server at {waiting.server}, {waiting.seconds} s so far"
             self._console.print(escape_terminal(f"{told}; Ctrl-C stops"), style="dim")

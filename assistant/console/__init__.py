@@ -1,1 +1,1 @@
-"""The terminal: results on stdout, progress and remarks on stderr."""
+"""Terminal output: results on stdout, progress and remarks on stderr."""

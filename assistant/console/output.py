@@ -1,7 +1,7 @@
-"""What the terminal shows: results on stdout, progress and remarks on stderr.
+"""Terminal output: results on stdout, progress and remarks on stderr.
 
-File names are data: they are shown with every control character escaped and never read as
-markup, so that a file called "[red]x" or one with an escape sequence changes nothing but itself.
+File names are data: their control characters are escaped and they are never read as markup, so that
+a file called "[red]x" or one with an escape sequence affects only its own display.
 """
 
 import io
@@ -37,14 +37,14 @@ _STYLES = {
     "broken": "bold white on red",
 }
 _SKIPS_SHOWN = 10
-# What is said of a name must not drown in it: of a very long one its ends are shown.
+# Text beside a name must stay visible: a very long name is shown by its ends.
 _LONG_NAME = re.compile(r"(\S{120})\S{120,}(\S{60})")
 _WIDTH_OF_A_PIPE = 160
 _EXPLAINED_UNASKED = 3
 
 
 def escape_terminal(value: object) -> str:
-    """Text that cannot steer a terminal: undecodable bytes and control characters are escaped."""
+    """Escape undecodable bytes and control characters, so that text cannot steer a terminal."""
     text = printable(value) if isinstance(value, Path) else encodable(f"{value}")
     return "".join(_escaped(character) for character in text)
 
@@ -56,7 +56,7 @@ def _escaped(character: str) -> str:
 
 
 def format_probability(value: float | None) -> str:
-    """A share in words: never a certainty, and *not measured* where nothing was."""
+    """Format a probability, never as a certainty; *not measured* for None."""
     if value is None:
         return "not measured"
     if value > 0.99:
@@ -65,21 +65,21 @@ def format_probability(value: float | None) -> str:
 
 
 def stdout_console() -> Console:
-    """Where results go."""
+    """The console for results."""
     # Rich takes 80 columns where there is no terminal; a log or a pipe has room for paths.
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE
     return Console(width=width, highlight=False, emoji=False, markup=False)
 
 
 def stderr_console() -> Console:
-    """Where progress and remarks go."""
+    """The console for progress and remarks."""
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
 def escape_unencodable() -> None:
-    """Show characters that the terminal's or the pipe's encoding lacks as escapes.
+    """Show characters that the encoding of the terminal or pipe lacks as escapes.
 
-    Names are in any script; a console may know 256 characters (Windows), or ASCII (LC_ALL=C).
+    Names can be in any script; a console may know 256 characters (Windows), or ASCII (LC_ALL=C).
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -87,12 +87,12 @@ def escape_unencodable() -> None:
 
 
 def print_json(data: Mapping[str, object]) -> None:
-    """One JSON object on stdout; a NaN in it is a bug and raises ValueError."""
+    """Print one JSON object on stdout; a NaN in it is a bug and raises ValueError."""
     sys.stdout.write(json.dumps(_encodable(data), indent=2, allow_nan=False) + "\n")
 
 
 def _encodable(value: object) -> object:
-    """The same data without lone surrogates, which strict readers of JSON refuse."""
+    """The data without lone surrogates, which strict JSON parsers refuse."""
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, Mapping):
@@ -101,19 +101,19 @@ def _encodable(value: object) -> object:
 
 
 def print_error(error: BaseException) -> None:
-    """One `error:` on stderr; messages may have lines of their own (a numbered list of faces)."""
+    """Print one `error:` on stderr; a message may have several lines (a numbered list of faces)."""
     lines = (_LONG_NAME.sub(r"\1...\2", escape_terminal(line)) for line in str(error).split("\n"))
     sys.stderr.write("error: " + "\n".join(lines) + "\n")
 
 
 def print_remarks(remarks: Iterable[str]) -> None:
-    """Remarks on stderr, a line each."""
+    """Print remarks on stderr, one per line."""
     for remark in remarks:
         sys.stderr.write(f"note: {escape_terminal(remark)}\n")
 
 
 def print_summary(summary: "IndexSummary", gallery: str) -> None:
-    """What indexing did, which files it skipped, why, and what to do about each."""
+    """Print the result of indexing: skipped files, the reason, and the remedy for each."""
     from tools.media.skip_reasons import remedy
 
     console = stdout_console()
@@ -143,7 +143,7 @@ def print_summary(summary: "IndexSummary", gallery: str) -> None:
 
 
 def format_frame_counts(summary: "IndexSummary") -> str:
-    """How many of the images that were added are frames, and of how many videos."""
+    """The number of added images that are video frames, and the number of videos."""
     videos = pluralize(summary.videos_added, "video")
     return f"{summary.frames_added:,} of them are frames of {videos}"
 
@@ -156,9 +156,9 @@ def pluralize(number: int, noun: str) -> str:
 def print_findings(
     findings: "Findings", *, explain: bool, truths: Mapping[str, str] | None = None
 ) -> None:
-    """Ranked hits as a table, with the reasons beneath: of all, or of the first impersonations.
+    """Print ranked hits as a table, and the reasons for all or for the first impersonations.
 
-    `truths` says by file name what a picture really is, where somebody knows (the demo does).
+    `truths` maps file names to the true nature of a picture, if it is known (as in the demo).
     """
     console = stdout_console()
     if not findings.hits:
@@ -179,7 +179,7 @@ def print_findings(
 
 
 def _shared_folder(hits: Sequence["Hit"]) -> Path | None:
-    """The folder that all hits lie below, so that it need not be said for each."""
+    """The folder that contains all hits, so that it is not repeated for each."""
     try:
         folder = Path(os.path.commonpath([hit.path.parent for hit in hits]))
     except ValueError:  # several drives
@@ -256,7 +256,7 @@ def _evidence_line(item: "Evidence") -> str:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Plain rows under headings; cells are data, not markup."""
+    """Print plain rows under headings; cells are data, not markup."""
     table = Table(box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold")

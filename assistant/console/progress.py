@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a line now and then in a log."""
+"""Progress on stderr: a bar on a terminal, an occasional line in a log."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ _LINE_EVERY_S = 30.0
 
 
 class ProgressDisplay(Progress):
-    """Bars while it is entered; where stderr is no terminal, a line now and then instead."""
+    """Bars while the context is open; if stderr is no terminal, occasional lines instead."""
 
     def __init__(
         self, *columns: str | ProgressColumn, transient: bool = True, quiet: bool = False
@@ -36,13 +36,13 @@ class ProgressDisplay(Progress):
         self._last_line = time.monotonic()
 
     def show(self, name: str, done: float, total: float | None, **changes: Any) -> None:
-        """Move the bar of this name, which is there from its first call on."""
+        """Move the bar of this name; its first call creates it."""
         if name not in self._bars:
             self._bars[name] = self.add_task(escape_terminal(name), total=total, **changes)
         self.update(self._bars[name], completed=done, total=total, **changes)
 
     def write_line(self, line: str) -> None:
-        """The same for a log, unless a line was written a moment ago."""
+        """Write a line to a log, unless one was written a moment ago."""
         now = time.monotonic()
         if self.disable and now - self._last_line >= _LINE_EVERY_S:
             self._last_line = now
@@ -50,34 +50,34 @@ class ProgressDisplay(Progress):
 
 
 class IndexingDisplay(ProgressDisplay):
-    """Shows indexing with its rate and the time that is left; call it with each progress."""
+    """Shows indexing with its rate and the remaining time; call it with each progress."""
 
     def __init__(self) -> None:
         super().__init__("indexing", BarColumn(), "{task.fields[state]}")
 
     def __call__(self, progress: "IndexProgress") -> None:
-        """Take note of how far indexing is."""
+        """Update the display from an indexing progress."""
         state = format_progress(progress)
         self.show("", progress.files_done, progress.files_total, state=state)
         self.write_line(f"indexing: {state}")
 
 
 class RerankingDisplay(ProgressDisplay):
-    """Shows how many of the leading hits were looked at closer; call it with both numbers."""
+    """Shows how many of the leading hits were reranked; call it with both numbers."""
 
     def __init__(self) -> None:
         super().__init__("looking closer", BarColumn(), "{task.completed} of {task.total}")
 
     def __call__(self, done: int, total: int) -> None:
-        """Take note of how far the closer look is."""
-        # Gone at once when it is done: what is said next takes its place.
+        """Update the display of reranking."""
+        # Removed as soon as it is done: the next output takes its place.
         self.show("", done, total, visible=done < total)
         self.refresh()
         self.write_line(f"looking closer: {done} of {total}")
 
 
 class DownloadDisplay(ProgressDisplay):
-    """Shows downloads, a bar a file; call it with name, bytes here, bytes in all."""
+    """Shows downloads, one bar per file; call it with name, bytes so far, bytes in total."""
 
     def __init__(self) -> None:
         name = TextColumn("{task.description}", markup=False)
@@ -87,7 +87,7 @@ class DownloadDisplay(ProgressDisplay):
 
 
 class FitDisplay(ProgressDisplay):
-    """Shows the step of a fitting, how far it is and what is said of it."""
+    """Shows the step of a fitting run, its share done and its message."""
 
     def __init__(self) -> None:
         name, said = (
@@ -96,7 +96,7 @@ class FitDisplay(ProgressDisplay):
         super().__init__(name, BarColumn(), TimeElapsedColumn(), said)
 
     def __call__(self, what: str, share: float, said: str) -> None:
-        """Take note of how far a step is; the step before it is over."""
+        """Update the share of a step; the previous step is finished."""
         said = escape_terminal(said)
         for before in [name for name in self._bars if name != what]:
             self.remove_task(self._bars.pop(before))
@@ -105,7 +105,7 @@ class FitDisplay(ProgressDisplay):
 
 
 class EvaluationDisplay(ProgressDisplay):
-    """Shows how far an evaluation is, on a terminal only; call it as `EvalOptions.progress`."""
+    """Shows the progress of an evaluation on a terminal only; call it as `EvalOptions.progress`."""
 
     def __init__(self, suite: str, *, quiet: bool = False) -> None:
         what = TextColumn("{task.fields[what]}", markup=False)
@@ -116,12 +116,12 @@ class EvaluationDisplay(ProgressDisplay):
         self._suite = suite
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """Take note of how far it is; a `total` of 0 is not known."""
+        """Update the progress; a `total` of 0 means unknown."""
         self.show(self._suite, done, total or None, what=escape_terminal(what))
 
 
 def format_progress(progress: "IndexProgress") -> str:
-    """How far, how fast, and how long still, in a line."""
+    """One line with progress, rate and remaining time."""
     left = f", {format_duration(progress.eta_s)} left" if progress.eta_s is not None else ""
     return (
         f"{progress.files_done:,} of {pluralize(progress.files_total, 'file')}, "
@@ -131,7 +131,7 @@ def format_progress(progress: "IndexProgress") -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as a person says them: 40 s, 12 min, 3 h 20 min."""
+    """Format seconds for reading: 40 s, 12 min, 3 h 20 min."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

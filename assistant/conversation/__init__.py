@@ -1,1 +1,1 @@
-"""A conversation as data: typed steps, the messages they become, and calls of tools."""
+"""A conversation as data: typed steps, tool calls, and the chat messages made from them."""

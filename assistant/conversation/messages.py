@@ -1,7 +1,7 @@
-"""From typed steps to the messages that a chat model reads.
+"""Chat messages: turn typed steps into the prompt that a chat model reads.
 
-The pocket model is trained on exactly these messages, so a change here asks for a new training.
-Pictures are at most `PICTURE_SIDE_PX` large; what a checkpoint makes of them is its own matter.
+The pocket model is trained on exactly these messages, so a change here requires retraining it.
+Pictures are at most `PICTURE_SIDE_PX` large; each checkpoint's processor resizes them further.
 """
 
 import base64
@@ -36,10 +36,10 @@ from assistant.conversation.steps import (
 from tools.errors import ToolError
 
 PICTURE_SIDE_PX = 224
-"""Longest side of a picture in a prompt."""
+"""Longest side of a picture in a prompt, in px."""
 
 CONTEXT_BUDGET_CHARS = 24_000
-"""Characters of a conversation, pictures aside, above which its oldest parts are shortened."""
+"""Characters of a conversation, without pictures, above which its oldest parts are shortened."""
 
 _SHORTENED = json.dumps({"note": "shortened; call the tool again"})
 _UNANSWERED = json.dumps({"error": "the turn ended before this tool answered"})
@@ -50,7 +50,7 @@ ContentBlock = dict[Any, Any]
 
 
 class PromptImages(Protocol):
-    """Where the pictures of a conversation come from; a Workspace is one."""
+    """The source of a conversation's pictures; a Workspace is one."""
 
     def pixels(self, handle: str) -> np.ndarray:
         """The picture behind a handle: (h, w, 3) uint8 RGB."""
@@ -62,7 +62,7 @@ class PromptImages(Protocol):
 def conversation_messages(
     steps: Sequence[Step], workspace: PromptImages, *, budget: int = CONTEXT_BUDGET_CHARS
 ) -> list[BaseMessage]:
-    """The prompt for the next turn of the model: system prompt, then everything that was said.
+    """The prompt for the model's next message: the system prompt and the conversation so far.
 
     Beyond `budget` characters the oldest tool results are shortened first, then the oldest turns
     are left out; the latest turn stays whole.
@@ -76,9 +76,9 @@ def conversation_messages(
 def explanation_messages(
     workspace: PromptImages, *, hit: str, photo: str, evidence: str
 ) -> list[BaseMessage]:
-    """The prompt that asks why a hit got its verdict: query face, hit's face, the hit's facts.
+    """The prompt for a hit's explanation: query face, the hit's face and the hit's facts.
 
-    `evidence` is the text that `score_fake` answers for the hit.
+    `evidence` is the text that `score_fake` returns for the hit.
     """
     blocks: list[str | ContentBlock] = []
     for handle in (photo, hit):
@@ -93,15 +93,15 @@ def explanation_messages(
 def repair_messages(
     asked: Sequence[BaseMessage], draft: str, *, sentence: str, finding: str
 ) -> list[BaseMessage]:
-    """The prompt that asks to write one refused sentence of a draft again."""
+    """The prompt to rewrite one refused sentence of a draft."""
     again = prompts.text("repair", sentence=sentence, finding=finding)
     return [*asked, AIMessage(draft), HumanMessage(again)]
 
 
 def user_message(turn: UserTurn, workspace: PromptImages) -> HumanMessage:
-    """The person's words, after the photos that came with them, each under its handle.
+    """The user's text, after the attached photos, each under its handle.
 
-    Words of somebody else that they quote are left out: see `quotations`.
+    Quoted words of other people are left out: see `quotations`.
     """
     blocks: list[str | ContentBlock] = []
     for handle in turn.photos:
@@ -110,7 +110,7 @@ def user_message(turn: UserTurn, workspace: PromptImages) -> HumanMessage:
 
 
 def _photo_block(workspace: PromptImages, handle: str) -> ContentBlock:
-    """A query photo; a conversation goes on where its file is gone."""
+    """A query photo; if its file is gone, the conversation continues without it."""
     try:
         return image_content_block(workspace.pixels(handle))
     except ToolError:
@@ -118,7 +118,7 @@ def _photo_block(workspace: PromptImages, handle: str) -> ContentBlock:
 
 
 def image_content_block(pixels: np.ndarray, *, side: int = PICTURE_SIDE_PX) -> ContentBlock:
-    """A picture as a content block: JPEG, at most `side` px, nothing of its metadata."""
+    """A picture as a content block: JPEG, at most `side` px, without metadata."""
     scale = side / max(pixels.shape[:2])
     if scale < 1:
         size = [max(1, round(edge * scale)) for edge in (pixels.shape[1], pixels.shape[0])]
@@ -135,7 +135,7 @@ def _text(text: str) -> ContentBlock:
 
 
 def _turns(steps: Sequence[Step]) -> list[list[Step]]:
-    """Steps by turn; a turn begins with what the person says."""
+    """Group steps by turn; a turn begins with a user's message."""
     turns: list[list[Step]] = []
     for step in steps:
         if isinstance(step, UserTurn) or not turns:
@@ -145,7 +145,7 @@ def _turns(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def _messages(turn: Sequence[Step], workspace: PromptImages) -> Iterator[BaseMessage]:
-    """One turn; what the model said and asked for together is one message."""
+    """The messages of one turn; the model's text and its tool calls form one message."""
     said, calls = "", list[ToolCall]()
     open_calls: dict[str, ToolCall] = {}
     for step in turn:
@@ -175,7 +175,7 @@ def _messages(turn: Sequence[Step], workspace: PromptImages) -> Iterator[BaseMes
 
 
 def _history_text(sentences: tuple[CheckedSentence, ...]) -> str:
-    """The model's own words: the plain writer types numbers, which the model must not learn to."""
+    """The model's own words: it must not learn to type numbers, as the plain writer does."""
     own = tuple(sentence for sentence in sentences if sentence.source == "model")
     return join_sentences(own) or _PLAIN_ONLY
 
@@ -193,7 +193,7 @@ def _result(call_id: str, name: str, content: ToolContent) -> ToolMessage:
 
 
 def _shorten(turns: list[list[BaseMessage]], budget: int) -> None:
-    """Bring the turns under the budget, oldest first; the last one is never touched."""
+    """Shorten the turns to fit the budget, oldest first; the last one is never changed."""
     for turn in turns[:-1]:
         for place, message in enumerate(turn):
             if _size(turns) <= budget:

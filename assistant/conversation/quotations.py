@@ -1,12 +1,12 @@
-"""What a person quotes beside a question (captions, posts) is not read by the model.
+"""Remove quoted text (captions, posts) from a user's question before the model reads it.
 
-"Why is H1 forged? The caption says: …" asks about H1; the caption is somebody else's words, which
-no tool takes and which a small model would obey. It stays in the case and on the screen. Only
-clauses that say whose words they are, or that they are words, are known; when nothing else was
-said, the text is left as it is, and the model says that it follows the measurements.
+"Why is H1 forged? The caption says: …" asks about H1; the caption is another person's text, which
+no tool uses and which a small model would obey. It stays in the case and on the screen. Only
+clauses that name the source of the words, or mark them as words, are recognised. If nothing would
+be left, the text stays unchanged, and the model states that it follows the measurements.
 
-Does not show: that the rest is the person's own. Words pasted without such a clause are read as
-the person's.
+Does not show: that the rest is the user's own. Words pasted without such a clause are read as the
+user's.
 """
 
 import re
@@ -25,7 +25,7 @@ _TO_THE_END = re.compile(
     rf'{_START}(?=[^.?!:"“\n]*\b{_SOURCE}\b)(?=[^.?!:"“\n]*\b{_SAYS}\b)[^.?!:"“\n]{{0,100}}:.*\Z',
     re.IGNORECASE | re.DOTALL,
 )
-# To the last quotation mark: one inside the words does not end them.
+# Up to the last quotation mark: one inside the words does not end them.
 _IN_MARKS = re.compile(
     rf'{_START}[^.?!"“\n]{{0,100}}\b{_SAYS}\b[^.?!"“\n]{{0,40}}["“](?=\S+\s+\S+\s).*["”][.!?]?',
     re.IGNORECASE | re.DOTALL,
@@ -33,6 +33,6 @@ _IN_MARKS = re.compile(
 
 
 def strip_quotations(text: str) -> str:
-    """The text without clauses that quote somebody else; as it is when nothing would be left."""
+    """The text without clauses that quote other people; unchanged if nothing would be left."""
     rest = _TO_THE_END.sub(" ", _IN_MARKS.sub(" ", text)).strip()
     return rest if rest != text.strip() and re.search(r"\w", rest) else text

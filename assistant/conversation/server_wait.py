@@ -1,7 +1,7 @@
-"""Listens to a chat server: what it sends arrives as it comes, silence is told, leaving hangs up.
+"""Wait for a chat server in a thread: stream its output, report silence, hang up on request.
 
-A thread waits for the server, so that whoever asked can stop at any moment, also while nothing
-comes. Hanging up closes the call's connections: the server sees it and need not go on.
+The caller can stop at any moment, also while nothing arrives. Hanging up closes the call's
+connections: the server notices and need not continue.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 POLL_S = 0.2
-"""How often silence is told: the longest that a wish to stop waits."""
+"""Seconds between reports of silence: the longest delay before a stop takes effect."""
 
 _OPENED = (".connect_tcp.complete", ".start_tls.complete")
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Nothing came from a server for so long; `server` is its address, as messages have it."""
+    """The server has sent nothing for `seconds`; `server` is its address as shown in messages."""
 
     server: str
     seconds: float
@@ -40,7 +40,7 @@ class Line:
         self._cut = False
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
-        """What an HTTP client does, as it tells its `trace` extension."""
+        """Handle events of an HTTP client's `trace` extension."""
         if event.endswith(_OPENED):
             opened = info["return_value"].get_extra_info("socket")
             with self._lock:
@@ -49,7 +49,7 @@ class Line:
                     _shut(opened)
 
     def cut(self) -> None:
-        """End the connections, and every one that is still being made."""
+        """Close the connections, including those still being opened."""
         with self._lock:
             self._cut = True
             for each in self._sockets:
@@ -65,14 +65,14 @@ _LINE: ContextVar[Line | None] = ContextVar("line", default=None)
 
 
 def line() -> Line | None:
-    """The line of the call that this thread makes, if somebody may hang up on it."""
+    """The line of this thread's current call, if it can be hung up."""
     return _LINE.get()
 
 
 def heard(begin: Callable[[], Iterator[T]], *, server: str) -> Iterator[T | Silence]:
-    """What a call to a server yields, with `Silence` while nothing comes.
+    """Yield the output of a call to a server, with `Silence` while nothing arrives.
 
-    Closing the iterator hangs up. Whatever the call raises is raised here.
+    Closing the iterator hangs up. Exceptions of the call are raised here.
     """
     calling, arrived = Line(), queue.SimpleQueue[T | Line]()
 

@@ -1,7 +1,7 @@
-"""Typed steps: everything that happens in a conversation, in order.
+"""Typed steps: all events of a conversation, in order.
 
-One list of steps is the conversation; the screen, the replay, the case record and the next
-prompt are views of it. Steps are frozen and survive a trip through JSON unchanged.
+One list of steps is the conversation; the screen, the replay, the case record and the next prompt
+are views of it. Steps are frozen and survive a JSON round trip unchanged.
 """
 
 import json
@@ -12,17 +12,17 @@ from typing import Any, Literal
 from tools.verdict.handles import SUBJECT_PATTERN
 
 ToolContent = str | list[dict[str, Any]]
-"""What a tool tells the model: text, or content blocks (text and pictures)."""
+"""A tool's output for the model: text, or content blocks (text and pictures)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedSentence:
-    """A sentence that was held against the facts.
+    """A sentence that was checked against the facts.
 
-    `cites` are fact ids as in "H3.E2"; `source` says whose words these are: the model's, checked;
-    the plain writer's; or the model's own, unchecked, about what no tool measures. Where the
-    model's first sentence was refused, `finding` says what was wrong with it and `refused` what
-    it was; it was regenerated, replaced or, with an empty `text`, dropped.
+    `cites` are fact ids such as "H3.E2". `source` is the writer: the model, checked; the plain
+    writer; or the model, unchecked, about something that no tool measures. If the model's first
+    sentence was refused, `finding` gives the reason and `refused` the sentence; it was regenerated,
+    replaced or, with an empty `text`, dropped.
     """
 
     text: str
@@ -34,7 +34,7 @@ class CheckedSentence:
 
 @dataclass(frozen=True, slots=True)
 class UserTurn:
-    """What the person said, and the handles of the photos that came with it."""
+    """A user's message, and the handles of the attached photos."""
 
     text: str
     photos: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class UserTurn:
 
 @dataclass(frozen=True, slots=True)
 class ModelText:
-    """What the model said, checked; `tokens` is None where the model does not count them."""
+    """The model's checked text; `tokens` is None if the model does not count them."""
 
     sentences: tuple[CheckedSentence, ...]
     tokens: int | None
@@ -51,7 +51,7 @@ class ModelText:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool is asked for, by the model or by a button; `id` is the model's, or made here."""
+    """A tool call, requested by the model or a button; `id` is the model's, or made here."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -59,7 +59,7 @@ class ToolCall:
 
     @property
     def handles(self) -> tuple[str, ...]:
-        """The photos, hits and comparisons that it is about."""
+        """The photos, hits and comparisons in its arguments."""
         values = self.arguments.values()
         named = [each for it in values for each in (it if isinstance(it, list) else [it])]
         return tuple(it for it in named if isinstance(it, str) and SUBJECT_PATTERN.fullmatch(it))
@@ -67,7 +67,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What the tool answered; not `ok` when it refused. `count` of what it found, if it counts."""
+    """A tool's output; `ok` is false for a refusal. `count` is the number of items, if counted."""
 
     call_id: str
     name: str
@@ -78,14 +78,14 @@ class ToolResult:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the tool told in words, pictures aside; of a refusal its `error`."""
+        """The data in the tool's text, without pictures; for a refusal its `error`."""
         text = self.content if isinstance(self.content, str) else self.content[0]["text"]
         return dict(json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a hit got its verdict, checked."""
+    """The checked explanation of a hit's verdict."""
 
     hit: str
     sentences: tuple[CheckedSentence, ...]
@@ -93,7 +93,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The person stopped the turn; `unchecked` is what had been said until then."""
+    """The user stopped the turn; `unchecked` is the text streamed until then."""
 
     unchecked: str = ""
 
@@ -120,12 +120,12 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def to_json(step: Step) -> dict[str, Any]:
-    """A JSON-able dict; `kind` says which step it is."""
+    """A dict that can be written as JSON; `kind` names the step's type."""
     return {"kind": _NAMES[type(step)], **asdict(step)}
 
 
 def from_json(data: Mapping[str, Any]) -> Step:
-    """The step that `to_json` wrote. Raises KeyError for an unknown kind."""
+    """Rebuild the step from the output of `to_json`. Raises KeyError for an unknown kind."""
     fields = {name: value for name, value in data.items() if name != "kind"}
     if "sentences" in fields:
         fields["sentences"] = tuple(_sentence(each) for each in fields["sentences"])
@@ -135,7 +135,7 @@ def from_json(data: Mapping[str, Any]) -> Step:
 
 
 def join_sentences(sentences: tuple[CheckedSentence, ...]) -> str:
-    """The sentences as one text; items of a list begin a line of their own."""
+    """The sentences as one text; list items begin on a new line."""
     text = ""
     for sentence in sentences:
         if sentence.text:

@@ -1,4 +1,4 @@
-"""Model text <-> tool calls: the two forms that open models write, read as they stream in.
+"""Parse tool calls from a model's streamed text: the two formats that open models write.
 
 *Hermes* (Qwen2 to Qwen3-VL, and many others) is JSON between tags:
 
@@ -6,7 +6,7 @@
     {"name": "find_person", "arguments": {"photos": ["Q1"]}}
     </tool_call>
 
-*Qwen XML* (Qwen3-Coder, Qwen3.5 and later) has a tag an argument; one that is JSON is read as that:
+*Qwen XML* (Qwen3-Coder, Qwen3.5 and later) has one tag per argument; JSON values are parsed:
 
     <tool_call>
     <function=find_person>
@@ -16,8 +16,8 @@
     </function>
     </tool_call>
 
-Pure: no model, no tokenizer, no schema. What cannot be read becomes an `InvalidToolCall`, whose
-`error` is written for the model. Whether arguments fit, the tools say (`check_arguments`).
+Pure: no model, no tokenizer, no schema. An unreadable call becomes an `InvalidToolCall`, whose
+`error` is written for the model. The tools check the arguments (`check_arguments`).
 """
 
 import contextlib
@@ -41,7 +41,7 @@ _PARAMETER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class InvalidToolCall:
-    """What the model meant as a call and nothing can run; `error` tells the model why."""
+    """An attempted call that cannot run; `error` is the explanation for the model."""
 
     text: str
     error: str
@@ -49,14 +49,14 @@ class InvalidToolCall:
 
 
 def detect_format(template: str) -> ToolCallFormat | None:
-    """The form that a chat template teaches and repeats; None when it knows neither."""
+    """The call format that a chat template uses; None if it contains neither."""
     if CALL_OPEN not in template:
         return None
     return "qwen_xml" if "<function=" in template else "hermes"
 
 
 def parse_call(body: str, form: ToolCallFormat) -> ToolCall | InvalidToolCall:
-    """What stands between the tags, as a call; arguments are not yet checked."""
+    """Parse the text between the tags as a call; arguments are not checked yet."""
     # A model may write the other form than its template's: the text itself decides.
     if form == "qwen_xml" or "<function=" in body:
         return _from_xml(body)
@@ -92,7 +92,7 @@ def _from_json(body: str) -> ToolCall | InvalidToolCall:
     if not isinstance(spoken, dict) or not isinstance(spoken.get("name"), str):
         return InvalidToolCall(text, 'the call is not {"name": …, "arguments": {…}}')
     arguments = spoken.get("arguments", {})
-    if isinstance(arguments, str):  # encoded twice, as OpenAI's API has it
+    if isinstance(arguments, str):  # encoded twice, as in OpenAI's API
         with contextlib.suppress(json.JSONDecodeError):
             arguments = json.loads(arguments)
     if not isinstance(arguments, dict):
@@ -101,9 +101,9 @@ def _from_json(body: str) -> ToolCall | InvalidToolCall:
 
 
 class ToolCallParser:
-    """Reads a model's text piece by piece: what people may see comes out, calls are kept.
+    """Parse streamed text: returns the visible text and collects the tool calls.
 
-    Thoughts (`<think>`) are neither. White space at both ends is dropped; around a call it becomes
+    Thoughts (`<think>`) are dropped. White space at both ends is dropped; around a call it becomes
     one line break. The pieces may be cut anywhere.
     """
 
@@ -111,12 +111,12 @@ class ToolCallParser:
         self.form = form
         self.calls: list[ToolCall | InvalidToolCall] = []
         self._buffer = ""
-        self._closing = ""  # the tag that ends what is being read; "" in text
+        self._closing = ""  # the tag that ends the current block; "" in text
         self._shown = False
         self._fresh = True  # at the start, or after a tag: white space is still dropped
 
     def feed(self, piece: str) -> str:
-        """Take the next piece of text; returns what can be shown now."""
+        """Process the next piece of text; returns what can be shown now."""
         self._buffer += piece
         shown = ""
         while (step := self._step()) is not None:
@@ -124,7 +124,7 @@ class ToolCallParser:
         return shown
 
     def finish(self) -> str:
-        """The text has ended: the last that can be shown; a call cut off is a bad one."""
+        """End the text: returns the last visible part; a truncated call becomes an invalid one."""
         rest, self._buffer = self._buffer, ""
         if self._closing == CALL_CLOSE:
             self.calls.append(InvalidToolCall(rest.strip(), "the call breaks off"))
@@ -135,7 +135,7 @@ class ToolCallParser:
         return self._visible(rest.rstrip())
 
     def _step(self) -> str | None:
-        """One step forward; None when more text is needed."""
+        """Process one step; returns None if more text is needed."""
         return self._close() if self._closing else self._open()
 
     def _close(self) -> str | None:
@@ -172,7 +172,7 @@ class ToolCallParser:
 
 
 def _undecided(text: str) -> int:
-    """How many characters at the end may yet turn out to open a call, or to stand before one."""
+    """The number of trailing characters that may still open a call, or precede one."""
     longest = max(len(CALL_OPEN), len(THINK_OPEN)) - 1
     ends = (n for n in range(min(longest, len(text)), 0, -1) if _may_open(text[-n:]))
     tag = next(ends, 0)

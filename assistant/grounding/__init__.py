@@ -1,1 +1,1 @@
-"""What a model may say: its sentences checked, citations filled in, refused ones repaired."""
+"""Grounding: checks a model's sentences, fills in citations and repairs refused sentences."""

@@ -1,10 +1,10 @@
-"""The checker: which sentences of a model may be shown, and as what.
+"""Grounding checker: decides which sentences of a model may be shown, and as what.
 
-A sentence is shown as checked when its form allows it (`assistant.grounding.statements`) and
-everything that it cites exists: then the application writes what was measured. So no verdict,
-count, likeness, place or "nothing found" is ever in a model's own words. English that speaks of
-nothing on the workspace is shown as unchecked; everything else is a finding. Pure: the same text
-and facts give the same findings.
+A sentence is shown as checked if its form allows it (`assistant.grounding.statements`) and
+everything that it cites exists; the application then writes what was measured. So no verdict,
+count, likeness, place or "nothing found" is ever in a model's own words. English about nothing in
+the workspace is shown as unchecked; every other sentence is a finding. Pure: the same text and
+facts give the same findings.
 
 Does not show: that the citations are well chosen, or complete.
 """
@@ -25,10 +25,10 @@ from tools.verdict.handles import CITATION_PATTERN, Fact, cited_handles, parse_h
 
 @dataclass(frozen=True, slots=True)
 class FactContext:
-    """What a text is held against.
+    """The facts that a text is checked against.
 
-    `fact` gives a fact by its id, measured or not, None when there is none; `about` limits whom
-    the text may speak of (None: everything on the workspace).
+    `fact` looks up a fact by its id, measured or not; None if there is none. `about` restricts the
+    subjects that the text may mention (None: everything in the workspace).
     """
 
     fact: Callable[[str], Fact | None]
@@ -37,7 +37,7 @@ class FactContext:
     @classmethod
     def of(cls, workspace: Workspace, *, about: str | None = None) -> Self:
         """The facts of a workspace, or those of one hit only."""
-        # Facts of a photo are measured, those of the gallery read from disk: once a text.
+        # Facts of a photo are measured and those of the gallery read from disk: once per text.
         facts = cache(lambda group: _facts(workspace, group))
         return cls(
             fact=lambda id_: facts(parse_handle(id_).group).get(id_),
@@ -48,21 +48,21 @@ class FactContext:
 def _facts(workspace: Workspace, group: str) -> dict[str, Fact]:
     try:
         return {fact.id: fact for fact in workspace.facts(group)}
-    except (ToolError, SetupError):  # no such hit, no face in the photo, no gallery: no facts
+    except (ToolError, SetupError):  # unknown hit, no face in the photo or no gallery: no facts
         return {}
 
 
 def check_sentences(text: str, context: FactContext) -> tuple[CheckedSentence, ...]:
-    """The sentences of a model's text, each with what is wrong with it, or None.
+    """Split a model's text into sentences, each with its finding, or None.
 
-    What a small model says twice is kept once.
+    Repeated sentences of a small model are kept once.
     """
     once = dict.fromkeys(map(_without_repeats, split_sentences(text)))
     return tuple(_checked(sentence, context) for sentence in once)
 
 
 def once(said: Sequence[CheckedSentence]) -> tuple[CheckedSentence, ...]:
-    """The sentences without those whose words were there before."""
+    """The sentences without those that repeat the words of an earlier one."""
     spoken: set[str] = set()
     kept = []
     for one in said:
@@ -73,7 +73,7 @@ def once(said: Sequence[CheckedSentence]) -> tuple[CheckedSentence, ...]:
 
 
 def _without_repeats(sentence: str) -> str:
-    """The sentence without a citation that follows the same one, and the joint between them."""
+    """The sentence without directly repeated citations and the joints between them."""
     kept, last, end = "", None, 0
     for match in CITATION_PATTERN.finditer(sentence):
         between, id_ = sentence[end : match.start()], str(parse_handle(match[1]))
@@ -92,11 +92,11 @@ def _checked(sentence: str, context: FactContext) -> CheckedSentence:
 
 
 UNCHECKED_REASON = "no tool measures what it says"
-"""Why a sentence is shown as the model's own, unchecked words."""
+"""The reason shown with a model's own, unchecked words."""
 
 
 def finding(sentence: str, context: FactContext) -> str | None:
-    """What is wrong with a sentence, in words for model and person; None when nothing is."""
+    """The problem with a sentence, worded for the model and the user; None if there is none."""
     return form_error(sentence) or _wrong_citation(sentence, context)
 
 

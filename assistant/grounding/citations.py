@@ -1,4 +1,4 @@
-"""Citations filled in: the clause of a fact, with its value, where its handle stands."""
+"""Render citations: replace a fact's handle by its clause and measured value."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +18,9 @@ UNCHECKED_MARK = "(unchecked, the model's own words)"
 
 @dataclass(frozen=True, slots=True)
 class TextSpan:
-    """A stretch of a sentence: words as they stand, or what a fact says, with the fact's id.
+    """A part of a sentence: literal words, or the clause of a fact with the fact's id.
 
-    `fact` is None where there is none by that id, and where the words are not a citation.
+    `fact` is None for literal words and for an id without a fact.
     """
 
     text: str
@@ -29,7 +29,7 @@ class TextSpan:
 
 
 def split_citations(sentence: str, fact: FactLookup) -> Iterator[TextSpan]:
-    """A sentence with its citations filled in; each subject is named once, then "it"."""
+    """Split a sentence at its citations, filled in; each subject is named once, then "it"."""
     whom, begun, end = "", False, 0
     for match in CITATION_PATTERN.finditer(sentence):
         between = sentence[end : match.start()]
@@ -46,7 +46,7 @@ def split_citations(sentence: str, fact: FactLookup) -> Iterator[TextSpan]:
 
 
 def _said(fact: Fact, *, named: str) -> str:
-    """The clause of a fact; its subject is a pronoun where it was named just before."""
+    """The clause of a fact; its subject is a pronoun if the previous clause named it."""
     whom = _whom(fact.id, fact)
     two = " and " in whom
     it, its = ("they", "their") if two else ("it", "its")
@@ -67,11 +67,11 @@ def _whom(id_: str, fact: Fact | None) -> str:
 
 
 _YES_OR_NO = ("E8", "E10")
-"""Measures whose 0 or 1 the clause says in words."""
+"""Measures whose clause expresses the value 0 or 1 in words."""
 
 
 def format_fact_value(fact: Fact) -> str:
-    """The measured value of a fact, to stand behind its clause; nothing where it has none."""
+    """The measured value of a fact, to follow its clause; empty if it has none."""
     says_all = (
         fact.id[0] in "SG"
         or parse_handle(fact.id).kind + str(parse_handle(fact.id).number) in _YES_OR_NO
@@ -82,9 +82,9 @@ def format_fact_value(fact: Fact) -> str:
 def render_citations(
     said: Sequence[CheckedSentence], fact: FactLookup, *, mark: bool = True
 ) -> str:
-    """Sentences as one text with clauses and values for citations.
+    """Join sentences into one text, with clauses and values in place of citations.
 
-    `mark` says which are the plain writer's; unchecked ones are always marked.
+    `mark` marks the plain writer's sentences; unchecked ones are always marked.
     """
     return join_sentences(tuple(replace(one, text=_text(one, fact, mark=mark)) for one in said))
 
@@ -102,9 +102,10 @@ def _text(sentence: CheckedSentence, fact: FactLookup, *, mark: bool) -> str:
 
 
 def displayed_source(sentence: CheckedSentence) -> str:
-    """Whose words a sentence is shown as: a model's are checked only in a form that allows it.
+    """The source shown for a sentence: the model's counts as checked only in an allowed form.
 
-    Records of older versions, and edited ones, hold sentences that were never held to that form.
+    Records of older versions and edited records hold sentences that were never checked for that
+    form.
     """
     if sentence.source == "model" and any(map(form_error, split_sentences(sentence.text))):
         return "unchecked"

@@ -1,7 +1,7 @@
-"""The template writer's answers: what to say when nothing of a model's answer is left.
+"""Fallback answers: the template writer's text when no sentence of a model's answer is left.
 
-It answers what was asked by what the turn's tools answered last, and without any by what lies on
-the workspace; so there is always an answer, and it is about the latest measurements.
+It answers from the latest tool results of the turn or, without any, from the contents of the
+workspace. So there is always an answer, and it is about the latest measurements.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from tools.verdict.template_writer import explain
 def answer(
     workspace: Workspace, asked: Sequence[ToolCall], told: Sequence[ToolResult]
 ) -> tuple[CheckedSentence, ...]:
-    """Sentences about the latest results of a turn, at least one."""
+    """Sentences about the latest results of a turn; at least one."""
     said: tuple[CheckedSentence, ...] = ()
     if told:
         calls = {call.id: call for call in asked}
@@ -32,7 +32,7 @@ def answer(
 def describe_result(
     workspace: Workspace, call: ToolCall | None, result: ToolResult
 ) -> tuple[CheckedSentence, ...]:
-    """What there is to say of one result; nothing where another search has overtaken it."""
+    """Sentences about one result; empty if a later search has replaced it."""
     image = str(call.arguments.get("image", "")) if call else ""
     if result.ok and result.name == "find_person":
         return describe_search(workspace)
@@ -46,9 +46,9 @@ def describe_result(
 
 
 def written(text: str, fact: FactLookup) -> tuple[CheckedSentence, ...]:
-    """A text of citations as the template writer's sentences, filled in.
+    """Fill in a text of citations as sentences of the template writer.
 
-    A sentence that cites what there is not is left out.
+    A sentence that cites a missing fact is left out.
     """
     said = []
     for sentence in split_sentences(text):
@@ -74,7 +74,7 @@ def _cited(text: str, ids: Sequence[str]) -> CheckedSentence:
 
 
 def _about(result: ToolResult, image: str) -> str:
-    """A text of citations about one result; `image` is the handle that it was asked about."""
+    """A text of citations about one result; `image` is the handle that the call was about."""
     match result.name:
         case "score_fake":
             return f"[{image}.P2]. [{image}.E2] and [{image}.E4]. [{image}.E9]."
@@ -95,7 +95,7 @@ def _about(result: ToolResult, image: str) -> str:
 
 
 def _refusal(call: ToolCall | None) -> str:
-    """What is known of the things that a refused call was about; nothing of what it said."""
+    """A text of citations on the subjects of a refused call; nothing from the refusal itself."""
     named = call.handles if call else ()
     photos = [name for name in named if name.startswith("Q")]
     said = [phrases.TOOL_REFUSED, *(f"[{photo}.faces]." for photo in photos)]
@@ -107,7 +107,7 @@ def _refusal(call: ToolCall | None) -> str:
 
 
 def describe_search(workspace: Workspace) -> tuple[CheckedSentence, ...]:
-    """What to say of a search: `I compared 175 faces and found 3 likely impersonations.`, which."""
+    """Describe a search: `I compared 175 faces and found 3 likely impersonations.`, then which."""
     fact = FactContext.of(workspace).fact
     faces, found = (int(known.value or 0) for known in map(fact, ("S1", "S2")) if known is not None)
     text = (
@@ -119,11 +119,11 @@ def describe_search(workspace: Workspace) -> tuple[CheckedSentence, ...]:
 _LISTED = (
     f"[hits.impersonation], and [hits.inconclusive]. [hits.no_forgery_found]. {phrases.NO_PROOF}"
 )
-"""Which hits a search found."""
+"""Citations that list the hits of a search."""
 
 
 def _number(count: int, noun: str) -> str:
-    """`no face`, `1 face`, `1,204 faces`."""
+    """A count with its noun: `no face`, `1 face`, `1,204 faces`."""
     return f"{count:,} {noun}s" if count > 1 else f"{count or 'no'} {noun}"
 
 

@@ -1,6 +1,6 @@
-"""From a model's draft to checked sentences: repair what was refused, else the plain writer.
+"""Repair a model's draft: ask again for refused sentences, then use the plain writer.
 
-One hit, one prompt: a small model that reads five hits at once cites the wrong one's evidence.
+One hit per prompt: a small model that reads five hits at once cites the wrong one's evidence.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,21 +19,21 @@ from tools.search.results import Hit
 from tools.verdict.handles import ALIASES, SUBJECT_PATTERN
 
 EXPLANATION_BATCH_SIZE = 8
-"""Hits that are explained in one pass of the model."""
+"""Hits explained in one batch of the model."""
 
 MAX_REPAIRS = 6
-"""Refused sentences of one draft that are asked for again; the others are replaced at once."""
+"""Refused sentences of one draft that the model rewrites; further ones are replaced at once."""
 
 GroundedPrompt = tuple[list[BaseMessage], FactContext]
-"""Messages, and what the answer will be held against."""
+"""Messages, and the facts that the answer will be checked against."""
 
 GenerateFn = Callable[[Sequence[GroundedPrompt]], list[str]]
-"""The model: what it answers to each of several prompts."""
+"""A model call: from several prompts to one answer each."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelDraft:
-    """What a model said to a prompt, and what it is held against."""
+    """A model's answer to a prompt, and the facts that it is checked against."""
 
     asked: list[BaseMessage]
     text: str
@@ -41,7 +41,7 @@ class ModelDraft:
 
 
 Wait = Callable[[Callable[[], list[str]]], list[str]]
-"""How a call to the model is waited for."""
+"""Wraps a model call, to wait for its result."""
 
 
 def explain_hits(
@@ -52,9 +52,10 @@ def explain_hits(
     evidence: Callable[[str], str],
     wait: Wait = lambda call: call(),
 ) -> Iterator[Explanation]:
-    """Why each hit got its verdict; `evidence` gives `score_fake`'s text for a hit.
+    """Explain why each hit got its verdict; `evidence` returns `score_fake`'s text for a hit.
 
-    `wait` makes each call to the model, and may raise. ToolError for a handle that is no hit.
+    `wait` makes each call to the model, and may raise. Raises ToolError for a handle that is no
+    hit.
     """
     hits = [workspace.hit(handle) for handle in handles]
     for start in range(0, len(hits), EXPLANATION_BATCH_SIZE):
@@ -90,7 +91,7 @@ def batch_generator(
 def citable_fact_ids(workspace: Workspace, groups: Iterable[str]) -> list[str]:
     """The ids of all facts of hits, photos, comparisons, or of a group ("S", "hits", "about").
 
-    Second names are among them: models find `[H1.forgery]` easier than `[H1.P2]`.
+    They include second names: models find `[H1.forgery]` more easily than `[H1.P2]`.
     """
     first = [fact.id for one in groups for fact in workspace.facts(one)]
     return [*first, *(name for id_ in first for name in _second_names(id_))]
@@ -106,17 +107,17 @@ def _second_names(id_: str) -> Iterator[str]:
 
 
 def supports_citation_constraint(model: BaseChatModel) -> bool:
-    """Whether the model takes `allowed_citations`: those that constrain their decoding do."""
+    """Whether the model takes `allowed_citations`: models with constrained decoding do."""
     return bool(getattr(model, "constrained", False))
 
 
 def repair_drafts(
     drafts: Sequence[ModelDraft], workspace: Workspace, ask: GenerateFn
 ) -> Iterator[tuple[CheckedSentence, ...]]:  # fmt: skip
-    """Each draft's sentences, checked; a refused one is asked for again, once, then replaced.
+    """Check each draft's sentences; ask once more for a refused one, then replace it.
 
-    At most `MAX_REPAIRS` of a draft are asked for again. Where nothing checked is left, the
-    template writer must answer.
+    At most `MAX_REPAIRS` sentences of a draft are asked for again. If no checked sentence is left,
+    the template writer must answer.
     """
     checked = [check_sentences(draft.text, draft.context) for draft in drafts]
     prompts = [
@@ -146,7 +147,7 @@ def _refused(sentence: CheckedSentence) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A sentence after its repair; still `refused`, or passed."""
+    """A sentence after its repair: passed, or still `refused`."""
 
     sentence: CheckedSentence
     refused: bool
@@ -183,7 +184,7 @@ def first_query_photo(workspace: Workspace) -> str:
 
 
 def _mended(refused: CheckedSentence, answer: str, context: FactContext) -> _Judged:
-    """The sentence as the model wrote it again, if that passes; why it had to stays on record."""
+    """The rewritten sentence if it passes; the finding and the first text stay on record."""
     again = check_sentences(answer, context)
     cites = tuple(id_ for sentence in again for id_ in sentence.cites)
     if not cites or any(sentence.finding for sentence in again):
@@ -197,7 +198,7 @@ def _mended(refused: CheckedSentence, answer: str, context: FactContext) -> _Jud
 def _replaced(
     judged: Sequence[_Judged], workspace: Workspace, context: FactContext
 ) -> Iterator[CheckedSentence]:  # fmt: skip
-    """What is still refused becomes the plain writer's sentences about its hits, or is dropped."""
+    """Replace refused sentences by the plain writer's about the same hits, or drop them."""
     written: set[str] = set()
     for each in judged:
         hits = _hits_of(each.sentence, workspace, context) if each.refused else []
@@ -212,7 +213,7 @@ def _replaced(
 
 
 def _hits_of(sentence: CheckedSentence, workspace: Workspace, context: FactContext) -> list[str]:
-    """The hits that a sentence speaks of, or must speak of."""
+    """The hits that a sentence mentions, or must be about."""
     there = (
         {hit.handle for hit in workspace.last_search[0].hits} if workspace.last_search else set()
     )
@@ -223,9 +224,9 @@ def _hits_of(sentence: CheckedSentence, workspace: Workspace, context: FactConte
 def plain(
     workspace: Workspace, handles: Sequence[str], *, instead_of: CheckedSentence
 ) -> Iterator[CheckedSentence]:
-    """The plain writer about hits: all it has to say of one, its first sentence of several.
+    """The plain writer on hits: every sentence for a single hit, the first one for several.
 
-    The first one tells which refused sentence they stand for.
+    The first sentence written records the refused sentence that it replaces.
     """
     refused: str | None = instead_of.text
     for handle in handles:

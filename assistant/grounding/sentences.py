@@ -1,4 +1,4 @@
-"""A model's text cut into sentences."""
+"""Sentence splitting for a model's text."""
 
 import re
 
@@ -10,7 +10,7 @@ _SEVERAL = re.compile(r"\[([^\]\[]*[,;][^\]\[]*)\]")
 
 
 def split_sentences(text: str) -> list[str]:
-    """A text cut into sentences; every line ends one, and list items begin with "- ".
+    """Split a text into sentences; every line ends one, and list items begin with "- ".
 
     `[H1.E1, H1.E2]` becomes two citations.
     """

@@ -1,8 +1,8 @@
-"""The form of what a model may say: what can be shown as checked, whatever was measured.
+"""Allowed sentence forms: what can be shown as checked, whatever was measured.
 
-Three kinds of sentences: citations joined by words that cannot change what they say, sentences
-of the project's own (both in `prompts.phrases`), and requests, offers and refusals in words that
-cannot decide (`assistant.grounding.vocabulary`). Every other sentence is a finding.
+Three forms are allowed: citations joined by words that cannot change their meaning, the project's
+own sentences (both in `prompts.phrases`), and requests, offers and refusals in words that carry no
+verdict (`assistant.grounding.vocabulary`). Every other sentence is a finding.
 """
 
 import re
@@ -19,7 +19,7 @@ from tools.verdict.handles import CITATION_PATTERN, SUBJECT_PATTERN, cited_handl
 
 
 def form_error(sentence: str) -> str | None:
-    """What is wrong with the form of a sentence, in words for model and person; else None."""
+    """The error in a sentence's form, worded for the model and the user; None if it is allowed."""
     if _MARKUP.search(sentence):
         return "it contains a link or markup"
     plain = sentence.removeprefix("- ").strip()
@@ -31,12 +31,12 @@ def form_error(sentence: str) -> str | None:
 
 
 _MARKUP = re.compile(r"\w+://|\bwww\.|!\[|\]\(|<[/!|a-z]", re.IGNORECASE)
-"""A picture or a link would make a browser ask another machine for it; "<|" opens a control token,
+"""A picture or a link would make a browser contact another machine; "<|" opens a control token,
 which a server might obey when it reads the answer again."""
 
 
 def _ours(sentence: str) -> bool:
-    """Whether it is a sentence of the project's own."""
+    """Whether it is one of the project's own sentences."""
     return _folded(sentence) in _PHRASES
 
 
@@ -72,7 +72,7 @@ _STATEMENT = re.compile(
 
 
 def _wrong_words(sentence: str) -> str | None:
-    """What is wrong with the words around citations; they may join and nothing else."""
+    """The error in the words around citations, which may only join them; None if there is none."""
     if "¤" in sentence:
         return "it contains a strange character"
     found = _STATEMENT.fullmatch(CITATION_PATTERN.sub("¤", sentence))
@@ -115,7 +115,7 @@ def _numbers(sentence: str) -> bool:
 
 
 def is_allowed_unchecked(sentence: str) -> bool:
-    """Whether a refused sentence may be shown as the model's own words: it speaks of else."""
+    """Whether a refused sentence is off-topic and may be shown as the model's unchecked words."""
     bare = not re.search(r"[\[\]<>]", sentence) and not _MARKUP.search(sentence)
     return (
         bare

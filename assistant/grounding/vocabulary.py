@@ -1,9 +1,9 @@
-"""Words that decide, and words that cannot: how free words of a model are read.
+"""Verdict words, and words that carry no verdict: how a model's free text is read.
 
-A word that decides (what is forged, whose face it is, that nothing was found) belongs to the
-application, which writes it where a fact is cited. Words that cannot decide are what requests,
-offers and refusals are made of; with none of being, showing or finding among them, no sentence of
-them says anything about a face. English only: any other word is not read.
+Verdict words (about forgery, identity or an empty result) belong to the application, which writes
+them at a cited fact. Requests, offers and refusals consist of words that carry no verdict; as these
+include no verb of being, showing or finding, no sentence of them claims anything about a face.
+English only: other languages are not read.
 """
 
 import re
@@ -36,7 +36,7 @@ _OURS = frozenset(
     measurements evidence details which what when where how do me
     """.split()  # noqa: SIM905 - a list of words reads better as words
 )
-"""Nothing here says what something is, has or shows, or whose it is."""
+"""None of these words states what something is, has or shows, or whose it is."""
 
 _ACTS = (
     "ask|tell|give|add|drop|choose|pick|select|click|press|type|name|send|upload|attach|open|run|"
@@ -49,7 +49,7 @@ _ACT = re.compile(
     r"if you (?:want|wish|like)\b)[a-z' ]*[.?!]",
     re.IGNORECASE,
 )
-"""An act that is asked for, offered or refused, in one clause: a bare noun would be a claim."""
+"""An act that is requested, offered or refused, in one clause: a bare noun would be a claim."""
 
 _ABOUT_THE_WORKSPACE = frozenset(
     """
@@ -79,16 +79,16 @@ _LOOKS_LIKE = str.maketrans(
     "aeopcyxisjdhnqwaopvtikmbhtoleastbgas",
 )
 _INSIDE = re.compile(r"[!|](?=\w)")
-"""Marks that stand for an i where a word goes on after them."""
+"""Marks that stand for an "i" when a letter follows."""
 
 _DECIDING = re.compile(rf"(?:{'|'.join(_STEMS)})")
 
 
 def find_verdict_word(text: str) -> str | None:
-    """The first word of a text that decides, however it is spelt; None without any.
+    """The first verdict word of a text, however it is spelt; None if there is none.
 
-    Look-alike letters, digits for letters, invisible characters and blanks between letters count
-    as the letters that they stand for.
+    Look-alike letters, digits for letters, invisible characters and blanks between letters count as
+    the letters that they stand for.
     """
     plain = _plain(text)
     for word in re.findall(r"[a-z'-]+", plain):
@@ -100,32 +100,32 @@ def find_verdict_word(text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Lower-case ASCII letters, as near to the text as it reads."""
+    """The text as lower-case letters, with look-alike characters mapped to ASCII."""
     apart = unicodedata.normalize("NFKD", text).replace("’", "'")
     seen = "".join(it for it in apart if unicodedata.category(it)[0] not in "MC" or it.isspace())
     return _INSIDE.sub("i", seen.lower()).translate(_LOOKS_LIKE)
 
 
 def tokenize(text: str) -> list[str]:
-    """Its words, lower-case."""
+    """The words of a text, lower-case."""
     return re.findall(r"[a-z]+(?:['’-][a-z]+)*", text.lower())
 
 
 def is_plain_text(text: str) -> bool:
-    """Whether only plain letters and punctuation stand in a text."""
+    """Whether a text consists of unaccented Latin letters and punctuation only."""
     return _PLAIN.fullmatch(text) is not None
 
 
 def is_non_assertive(text: str) -> bool:
-    """Whether a sentence asks for, offers or refuses an act, in words that cannot decide."""
+    """Whether a sentence requests, offers or refuses an act, in words that carry no verdict."""
     plain = text.replace("’", "'")
     return _ACT.fullmatch(plain) is not None and all(word in _OURS for word in tokenize(plain))
 
 
 def is_off_topic(text: str) -> bool:
-    """Whether a sentence is English, speaks of nothing in the workspace and does not say yes."""
+    """Whether a sentence is English, mentions nothing in the workspace and is not a yes."""
     said = [part for word in tokenize(text) for part in re.split("[-’']", word)]
     english = sum(word in _ENGLISH or word in _OURS for word in said)
-    # A word that long is several, written as one.
+    # A word that long is several words written as one.
     clear = is_plain_text(text) and len(said) > 2 and max(map(len, said)) < _LONGEST
     return clear and 2 * english >= len(said) and not _ABOUT_THE_WORKSPACE & {*said}

@@ -1,1 +1,1 @@
-"""Findings as pages: the report, maps over faces, pictures embedded."""
+"""HTML report of findings: the page, maps over faces, embedded pictures."""

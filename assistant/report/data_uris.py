@@ -1,4 +1,4 @@
-"""Pictures as data URIs for pages: embedded, so that no file is exposed and nothing is fetched."""
+"""Data URIs and thumbnails: pictures embedded in pages, so that no file is exposed or fetched."""
 
 import base64
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ THUMBNAIL_PX = 220
 
 
 def data_uri(pixels: np.ndarray, *, quality: int = 85) -> str:
-    """(h, w, 3) uint8 RGB as a JPEG inside the page; metadata never travels along."""
+    """(h, w, 3) uint8 RGB as a JPEG data URI, without metadata."""
     _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
@@ -23,7 +23,7 @@ def thumbnail(pixels: np.ndarray, *, longest_px: int = THUMBNAIL_PX) -> np.ndarr
 
 
 def draw_box(pixels: np.ndarray, box: np.ndarray, *, longest_px: int = THUMBNAIL_PX) -> np.ndarray:
-    """The whole picture, small, with the face's box (x1, y1, x2, y2 px) drawn."""
+    """The whole picture, scaled down, with the face's box (x1, y1, x2, y2 px) drawn."""
     small = np.ascontiguousarray(thumbnail(pixels, longest_px=longest_px))
     scale = small.shape[1] / pixels.shape[1]
     left, top, right, bottom = (round(float(edge) * scale) for edge in box)
@@ -34,7 +34,7 @@ def draw_box(pixels: np.ndarray, box: np.ndarray, *, longest_px: int = THUMBNAIL
 def draw_numbered_boxes(
     pixels: np.ndarray, boxes: Sequence[Sequence[float]], *, longest_px: int = 1600
 ) -> np.ndarray:
-    """The whole picture with the faces' boxes (x1, y1, x2, y2 px) numbered from 1, as listed."""
+    """The whole picture with the faces' boxes (x1, y1, x2, y2 px) numbered from 1 in order."""
     small = np.ascontiguousarray(thumbnail(pixels, longest_px=longest_px))
     scale = small.shape[1] / pixels.shape[1]
     unit = max(1.0, max(small.shape[:2]) / 640)
@@ -50,7 +50,7 @@ _AMBER, _DARK = (255, 196, 0), (20, 20, 20)
 
 
 def _label(pixels: np.ndarray, text: str, corner: tuple[int, int], unit: float) -> None:
-    """A dark number on a plate of the boxes' colour, inside of the picture."""
+    """A dark number on a plate in the boxes' colour, inside the picture."""
     font, size, line = cv2.FONT_HERSHEY_SIMPLEX, 0.6 * unit, max(1, round(1.5 * unit))
     (width, height), _ = cv2.getTextSize(text, font, size, line)
     pad, (left, top) = round(4 * unit), corner

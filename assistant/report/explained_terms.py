@@ -1,4 +1,4 @@
-"""Words of the glossary where they stand in HTML: with their meaning, shown on hovering."""
+"""Glossary tooltips: HTML text whose technical terms show their meaning on hovering."""
 
 from html import escape
 
@@ -8,7 +8,7 @@ from tools.verdict.term_lookup import explain_term, split_terms
 
 
 def explained_html(text: str) -> Markup:
-    """A text, escaped, each of its technical terms with its meaning as a tooltip."""
+    """Escape a text and add each technical term's meaning as a tooltip."""
     pieces = (
         f'<span class="term" title="{escape(meaning)}">{escape(words)}</span>'
         if meaning
@@ -19,6 +19,6 @@ def explained_html(text: str) -> Markup:
 
 
 def term_meaning(term: str) -> str:
-    """What a term means; empty where the glossary does not have it."""
+    """The meaning of a term; empty if it is not in the glossary."""
     entry = explain_term(term)
     return "" if entry is None else entry.meaning

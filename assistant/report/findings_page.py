@@ -1,7 +1,7 @@
-"""Findings as one self-contained HTML page: pictures, maps, verdicts, both axes, evidence.
+"""Write findings as one self-contained HTML page: pictures, maps, verdicts, both axes, evidence.
 
-Pictures are embedded, so the page can be moved and leaks no path to a server; nothing is loaded
-from anywhere else. Text from files (names above all) is escaped by the template.
+Pictures are embedded, so the page can be moved and leaks no path to a server; it loads nothing from
+elsewhere. The template escapes text from files (above all names).
 """
 
 from collections.abc import Sequence
@@ -37,10 +37,10 @@ def write_report(
     rule: VerdictRule | None,
     instruments: ModelBundle | None = None,
 ) -> Path:
-    """Write the page and return its path; a picture that is gone is shown as missing.
+    """Write the page and return its path; a missing picture is shown as missing.
 
-    With `instruments` every hit is shown with its maps: where the signs of forgery lie, and where
-    the face departs from the query photos; further ones are folded.
+    With `instruments` every hit is shown with its maps: the signs of forgery, and the distances
+    from the query photos; further maps are folded.
     """
     photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
     page = render_template(
@@ -84,7 +84,7 @@ def _hit_view(
     try:
         pixels = read_pixels_at(hit.path, hit.time_s)
     except ToolError:
-        return view  # moved or deleted since it was indexed; the page says so
+        return view  # moved or deleted since it was indexed; the page reports it
     view["image"] = data_uri(draw_box(pixels, np.asarray(hit.box)))
     view["face"] = data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX))
     face = None if models is None else _same_face(hit, models.faces.analyse([pixels])[0])
@@ -95,7 +95,7 @@ def _hit_view(
 
 
 def _same_face(hit: Hit, found: Sequence[Face]) -> Face | None:
-    """The face of the hit among those found anew; None when the file shows another picture now."""
+    """The face of the hit among newly detected ones; None if the file shows another picture now."""
     points = np.asarray(hit.keypoints)
     apart = [float(np.linalg.norm(it.keypoints - points, axis=1).mean()) for it in found]
     if not apart or min(apart) > 0.2 * float(np.linalg.norm(points[1] - points[0])):

@@ -1,9 +1,9 @@
-"""Further maps of a hit, and what the networks say that make them: to be looked at, no more.
+"""Further maps of a hit (optional localisers, Grad-CAM) and the opinions of their networks.
 
-Beside those of `assistant.report.maps` stand the localisers that are never chosen by themselves
-(`tools.localisers.optional_localisers`, CADDM's boxes among them) and the networks that a person
-fitted to whole pictures (`tools.detectors.networks.classifier`): where they looked, and which
-generator they name. These are opinions; no verdict rests on them.
+They complement `assistant.report.maps` with the localisers that are never chosen automatically
+(`tools.localisers.optional_localisers`, CADDM's boxes among them) and the user's networks for whole
+pictures (`tools.detectors.networks.classifier`): the regions that raised their score, and the
+generator that they name. These are opinions; no verdict rests on them.
 """
 
 import contextlib
@@ -43,13 +43,13 @@ class ExplainableClassifier(PixelDetector, Protocol):
 
     @property
     def classes(self) -> ClassMapping:
-        """What its outputs are called and mean."""
+        """The names and meanings of its outputs."""
 
     def attribute(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures (h, w, 3) uint8 RGB to (n, classes) in 0..1, each row summing to one."""
 
     def heatmap(self, picture: np.ndarray) -> np.ndarray:
-        """Where in a picture (h, w, 3) uint8 RGB its score was raised: (h, w) float32."""
+        """Heat map (h, w) float32 of what raised the score of a picture (h, w, 3) uint8 RGB."""
 
 
 def extra_map_views(pixels: np.ndarray, face: Face, *, instruments: ModelBundle) -> list[MapView]:
@@ -69,7 +69,7 @@ def _of_the_face(pixels: np.ndarray, face: Face, models: ModelBundle) -> Iterato
     if head is None:
         return
     for localiser in optional_localisers(detector for detector, _ in models.localising_detectors):
-        # A face without landmarks, by whose parts a map is read, has none.
+        # A face without landmarks has no map: maps are read by the parts of the face.
         with contextlib.suppress(ToolError):
             located = localise_with(localiser, pixels, face, encoder=models.encoder, head=head)
             if located is not None:
@@ -82,7 +82,7 @@ def grad_cam_view(
     pixels: np.ndarray, network: ExplainableClassifier, calibration: Calibration | None
 ) -> MapView:
     """Grad-CAM of a network over the whole picture, with its opinion in words."""
-    # As large as it is shown: a map of all pixels of a photograph has no more cells.
+    # At the displayed size: a map over all pixels of a photograph would have no more cells.
     small = thumbnail(pixels, longest_px=_PICTURE_PX)
     image = data_uri(overlay_heatmap(small, network.heatmap(small)))
     says = describe_prediction(pixels, network, calibration)
@@ -92,10 +92,10 @@ def grad_cam_view(
 def describe_prediction(
     pixels: np.ndarray, network: ExplainableClassifier, calibration: Calibration | None
 ) -> str:
-    """Its probability of a forgery, and of several classes the likeliest.
+    """The network's probability of a forgery and, with several classes, the likeliest one.
 
-    The first is "not calibrated" unless a calibration fits this network; shares of classes, which
-    sum to one, never were.
+    The probability is "not calibrated" unless a calibration fits this network; shares of classes,
+    which sum to one, never were.
     """
     forged = UNCALIBRATED
     if calibration is not None and calibration.matches_detector(network):

@@ -1,8 +1,8 @@
-"""Maps over a hit's face as pictures, with what they say and what they do not show.
+"""Maps over a hit's face as pictures, with a description and their limits.
 
-Three kinds: where the detector sees signs of forgery (`tools.localisers`), where the face departs
-from the query photos (`tools.search.reranking.reference_comparison`), and what stands out in the
-whole picture (`tools.search.reranking.patch_grid`). Page and report show the same pictures;
+Three kinds: signs of forgery found by the detector (`tools.localisers`), distances of the face from
+the query photos (`tools.search.reranking.reference_comparison`), and outliers in the whole picture
+(`tools.search.reranking.patch_grid`). Page and report show the same pictures;
 `assistant.report.further_maps` has more.
 """
 
@@ -29,7 +29,7 @@ from tools.verdict.interpretation import UNCALIBRATED
 FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE, PICTURE_MAP_TITLE = "Heat map", "Distance map", "Picture map"
 _FACE_PX = 240
 _USUAL_SHARE = 0.80
-"""What so large a share of authentic photographs has somewhere in it is not drawn."""
+"""Heat that occurs somewhere in this share of authentic photographs is not drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def forgery_view(
 
 
 def distance_view(mapped: ReferenceMap) -> MapView:
-    """The map of the distance from the query photos; nothing usual is drawn."""
+    """The map of the distance from the query photos; usual distances are not drawn."""
     return MapView(
         DISTANCE_MAP_TITLE,
         _drawn(mapped.crop, mapped.displayed_heatmap),
@@ -62,7 +62,7 @@ def distance_view(mapped: ReferenceMap) -> MapView:
 
 
 def picture_view(pixels: np.ndarray, models: ModelBundle) -> MapView | None:
-    """The map of the whole picture; None where it is too small, or the profile has no reader."""
+    """The map of the whole picture; None if it is too small, or the profile has no reader."""
     heat, known = (
         image_heatmap(pixels, models),
         models.rule.references.get(SCORE) if models.rule else None,
@@ -88,7 +88,7 @@ def map_views(
 
 
 def map_detector(models: ModelBundle) -> FeatureDetector | None:
-    """The profile's detector whose score maps of the face are of; None where there is none."""
+    """The profile's detector whose score the maps of the face explain; None if there is none."""
     heads = (it for it in models.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
     return next(heads, None)
 
@@ -98,7 +98,7 @@ def _views(
 ) -> Iterator[MapView]:
     head = map_detector(models)
     if head is not None:
-        # A face without landmarks, by whose parts the map is read, has none.
+        # A face without landmarks has no map: the map is read by the parts of the face.
         with contextlib.suppress(ToolError):
             yield forgery_view(localise_forgery(pixels, face, encoder=models.encoder, head=head))
     mapped = reference_map((pixels, face), photos, encoder=models.encoder)

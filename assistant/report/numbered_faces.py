@@ -1,4 +1,4 @@
-"""Which face of a photo is meant: what `--face` says, and the picture that shows the numbers."""
+"""Choose a face in a photo with several: parse `--face`, draw the numbered faces."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +18,9 @@ from tools.search.query_files import FaceNumbers
 
 
 def parse_face_option(said: Sequence[str]) -> FaceNumbers | None:
-    """What was given with `--face`: `2`, or `ada.jpg=2` for each photo that needs it.
+    """Parse the values of `--face`: `2`, or `ada.jpg=2` for each photo that needs it.
 
-    Raises SetupError for anything else.
+    Raises SetupError for any other form.
     """
     if not said:
         return None
@@ -45,9 +45,9 @@ def _number(text: str, said: str) -> int:
 
 
 def with_numbered_faces(error: SeveralFaces, folder: Path) -> ToolError:
-    """The same in one line, with a picture of the numbered faces in a folder.
+    """The error in one line, with a picture of the numbered faces written to a folder.
 
-    Without the picture where it cannot be written: the numbers are told in words then.
+    If the picture cannot be written, the message lists the numbers in words.
     """
     photo = Path(error.photo)
     try:
@@ -65,7 +65,7 @@ def with_numbered_faces(error: SeveralFaces, folder: Path) -> ToolError:
 def clarification_text(
     pending_question: PendingQuestion, workspace: Workspace, folder: Path
 ) -> str:
-    """What a turn on the command line waits to be told, and how to say it."""
+    """The question that a turn on the command line leaves open, and how to answer it."""
     (photo, *_), faces = pending_question.photos, len(pending_question.boxes)
     if not faces:
         return f"answer for example “{photo} is authentic”, or “both are authentic”"
@@ -79,7 +79,7 @@ def clarification_text(
 
 
 def _written(pixels: np.ndarray, boxes: Sequence[Sequence[float]], folder: Path, stem: str) -> Path:
-    """A private picture of the numbered faces. Raises OSError."""
+    """Write a private picture of the numbered faces. Raises OSError."""
     path = folder / f"{stem}-faces.jpg"
     with open_private(private_folder(folder) / path.name, "wb") as file:
         Image.fromarray(draw_numbered_boxes(pixels, boxes)).save(file, "JPEG", quality=90)

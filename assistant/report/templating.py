@@ -1,4 +1,4 @@
-"""Our HTML templates: escaped by default, undefined names are errors, shared filters."""
+"""HTML templates (Jinja): escaped by default, undefined names are errors, shared filters."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,12 +11,12 @@ from tools.verdict.term_lookup import glossary
 
 
 def render_template(name: str, /, **values: object) -> str:
-    """The template `templates/<name>` as HTML, every value in it escaped."""
+    """The template `templates/<name>` as HTML, with every value escaped."""
     return str(_environment().get_template(name).render(**values))
 
 
 def jinja_environment(package: str) -> Any:
-    """Jinja's, over the folder `templates` of a package: all is escaped, what is missing fails."""
+    """Jinja over a package's folder `templates`: escapes values, fails on missing ones."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
@@ -41,6 +41,6 @@ def _value(value: float | None) -> str:
 
 
 def inconclusive_bands(given: Assessment) -> Mapping[str, tuple[float, float]]:
-    """The inconclusive part of each axis, as (low, high) of the probability, where it has one."""
+    """The inconclusive range of each axis that has one, as (low, high) of the probability."""
     placed = {"identity": given.identity_band, "fake": given.fake_band}
     return {axis: (band.low, band.high) for axis, band in placed.items() if band is not None}

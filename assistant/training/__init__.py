@@ -1,1 +1,1 @@
-"""How the pocket vision-language model was made: dialogues, tokenizer, training."""
+"""Training of the pocket vision-language model: dialogues, tokenizer, training run."""

@@ -1,4 +1,4 @@
-"""What the pocket model is: Qwen3-VL's classes, small enough to be trained on two cores."""
+"""Architecture of the pocket model: Qwen3-VL's classes, small enough to train on two cores."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def config(words: Any) -> Any:
             "pad_token_id": words.convert_tokens_to_ids("<|endoftext|>"),
             "tie_word_embeddings": True,
         },
-        # One deep-stack level: its features join the text after the first layer.
+        # One deep-stack level: its features are added to the text after the first layer.
         vision_config={
             "depth": 3,
             "hidden_size": 128,

@@ -1,4 +1,4 @@
-"""Rows in batches of like length with a common beginning, and their pictures as patches."""
+"""Batches of rows with similar length and a common prefix, and their pictures as patches."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,19 +14,19 @@ from assistant.training.forward import SharedPrefixBatch
 from assistant.training.rows import DialogueRow, mrope_positions
 
 SIDE = 8
-"""Patches along a picture: 128 px of 16."""
+"""Patches along a side of a picture: 128 px in patches of 16 px."""
 
 
 @dataclass(frozen=True, slots=True)
 class DialogueBatch:
-    """Rows of one beginning; `wanted` (b, t) are the tokens to come, -100 where none is learnt."""
+    """Rows with one prefix; `wanted` (b, t) are the target tokens, -100 where there is no loss."""
 
     rows: SharedPrefixBatch
     wanted: Tensor
 
     @property
     def loss_mask(self) -> int:
-        """How many tokens are learnt."""
+        """The number of target tokens."""
         return int((self.wanted >= 0).sum())
 
 
@@ -56,7 +56,7 @@ class PatchStore:
 
 
 class DialogueSampler:
-    """Rows by beginning and length, drawn again and again in another order."""
+    """Rows grouped by prefix and length, drawn repeatedly in another order."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class DialogueSampler:
         }
 
     def batches(self, rng: np.random.Generator, *, tokens: int) -> Iterator[DialogueBatch]:
-        """Batches of about so many tokens, for ever; every row once a round."""
+        """Endless batches of about `tokens` tokens; each round uses every row once."""
         while True:
             plan = self._plan(rng, tokens)
             for place in rng.permutation(len(plan)):
@@ -98,7 +98,7 @@ class DialogueSampler:
         return plan
 
     def batch(self, rows: Sequence[DialogueRow]) -> DialogueBatch:
-        """Rows of one beginning, padded on the right."""
+        """Rows with one prefix, padded on the right."""
         beginning = self.beginnings[rows[0].prefix]
         longest = max(len(row.ids) for row in rows)
         rest = torch.full((len(rows), longest), self.pad)

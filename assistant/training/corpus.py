@@ -1,11 +1,11 @@
-"""The corpus: dialogues, explanations and repairs, tokenized for `assistant.training.pocket_vlm`.
+"""The training corpus: dialogues, explanations and repairs, tokenized for `pocket_vlm`.
 
     python -m assistant.training.corpus CORPUS HARVEST… --dialogues 40000 --explanations 20000
 
-Messages come from `assistant.conversation.messages`, tools' schemas from `tools.toolkit`, the
-format from the chat template: the model reads in training what it reads in use. Every sentence to
-be learnt passes the checker (`assistant.grounding.checker`); a dialogue with one that does not is
-left out.
+Messages come from `assistant.conversation.messages`, the tools' schemas from `tools.toolkit`, the
+format from the chat template: training and inference use the same prompts. Every target sentence
+passes the checker (`assistant.grounding.checker`); a dialogue with a sentence that fails is left
+out.
 """
 
 import argparse
@@ -53,7 +53,7 @@ class TrainingExample:
 def pieces(
     tool_results: ToolResultPool, rng: random.Random, *, explanations: float
 ) -> Iterator[TrainingExample]:
-    """The pieces of one draw: an explanation, or a dialogue; some with a repair beside it."""
+    """The examples of one draw: an explanation, or a dialogue; some with a repair."""
     if rng.random() < explanations:
         yield from _explanation(tool_results, rng)
     else:
@@ -72,7 +72,7 @@ def _dialogue(tool_results: ToolResultPool, rng: random.Random) -> Iterator[Trai
         return
     messages = conversation_messages(builder.steps, BlankImages())
     if any("shortened; call" in message.text for message in messages):
-        return  # what was said then does not follow from what is left
+        return  # the answers no longer follow from the shortened results
     yield TrainingExample(messages, tuple(builder.shown), tools=True)
     if rng.random() < 0.05:
         text, context = builder.targets[-1]
@@ -112,7 +112,7 @@ def _repair(
     asked: Sequence[BaseMessage], text: str, context: FactContext, pictures: tuple[int, ...],
     rng: random.Random,
 ) -> Iterator[TrainingExample]:  # fmt: skip
-    """A sentence that was spoilt, refused by the checker, and is written again as it should be."""
+    """A corrupted sentence, refused by the checker, and its correction."""
     parts = split_sentences(text)
     place = rng.randrange(len(parts))
     spoilt = _spoilt(parts[place], rng)
@@ -125,7 +125,7 @@ def _repair(
 
 
 def _spoilt(sentence: str, rng: random.Random) -> str:
-    """The sentence with a model's mistake: words typed, or what is not there cited."""
+    """The sentence with a typical model error: typed words, or a citation of a missing fact."""
     cites = CITATION_PATTERN.findall(sentence)
     if not cites:
         return sentence
@@ -140,7 +140,7 @@ _TYPED = ("forged", "fake", "authentic", "the same person", "another person", "r
 
 
 def _drawn(given: tuple[list[Path], int, int, float]) -> list[TrainingExample]:
-    """Pieces from one seed; runs in a process of its own."""
+    """Examples from one seed; runs in its own process."""
     folders, seed, count, explanations = given
     tool_results = ToolResultPool.read(*folders)
     found = []
@@ -163,10 +163,10 @@ def _rows(given: tuple[list[Path], int, int, float, Path]) -> list[DialogueRow]:
 
 
 def fit_tokenizer(folders: list[Path], folder: Path, *, count: int = 1500) -> None:
-    """A tokenizer for the corpus, written as a processor."""
+    """Fit a tokenizer to the corpus and write it as a processor."""
     found = _drawn((folders, -1, count, 0.3))
     template = TEMPLATE.read_text(encoding="utf-8")
-    # Rendering needs a processor; any tokenizer will do for that.
+    # Rendering needs a processor; any tokenizer works for that.
     plain = DialogueTokenizer(
         tokenizer.processor(
             tokenizer.to_transformers_tokenizer(tokenizer.train_tokenizer(["a"])), template
@@ -175,7 +175,7 @@ def fit_tokenizer(folders: list[Path], folder: Path, *, count: int = 1500) -> No
     texts = []
     for number, piece in enumerate(found):
         whole = plain.text(piece.messages, tools=piece.tools)
-        # The opening is the same everywhere: a few dozen of it are enough.
+        # The opening is the same everywhere: a few dozen copies are enough.
         texts.append(whole if number % 30 == 0 else whole.partition("<|im_end|>\n")[2])
     tokenizer.save(texts, folder, template=template)
 

@@ -1,11 +1,10 @@
-"""The model's forward pass over dialogues that begin alike: the common beginning is read once.
+"""Forward pass over dialogues with a shared prefix: the prefix is computed once per batch.
 
 The system prompt and the tools' schemas open every dialogue. Their keys and values are computed
-once a batch and shared by all rows; each row attends to them and to itself, at the positions that
-it has in a prompt of its own, so that the result is the model's own
-(`tests/assistant/training/test_training.py`) at a fraction of the work. Attention is written
-out: with few rows of a few hundred tokens on a CPU, plain products in bfloat16 are faster than the
-fused kernel.
+once per batch and shared by all rows; each row attends to them and to itself, at the positions of a
+separate prompt. So the result equals the model's own (`tests/assistant/training/test_training.py`)
+at a fraction of the work. Attention is written out: with few rows of a few hundred tokens on a CPU,
+plain products in bfloat16 are faster than the fused kernel.
 """
 
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ class SharedPrefixBatch:
 
 
 def hidden_states(model: Any, rows: SharedPrefixBatch) -> Tensor:
-    """(b, t, d): the last hidden states of the rest of every row; feed them to `lm_head`."""
+    """(b, t, d): the last hidden states of the rest of every row, as input to `lm_head`."""
     text = model.model.language_model
     start, (count, length) = len(rows.prefix), rows.rest.shape
     flat = torch.cat([rows.prefix, rows.rest.flatten()])
@@ -58,7 +57,7 @@ def hidden_states(model: Any, rows: SharedPrefixBatch) -> Tensor:
 
 
 def _mask(start: int, length: int) -> Tensor:
-    """(t, p + t): the beginning is open to all, the rest to what comes later."""
+    """(t, p + t) causal mask: every token sees the prefix and the earlier tokens of its row."""
     own = torch.full((length, length), _MASKED).triu(1)
     return torch.cat([torch.zeros(length, start), own], dim=1)
 
@@ -113,14 +112,14 @@ def _turned(x: Tensor, turn: tuple[Tensor, ...]) -> Tensor:
 
 
 def _beginning(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Causal attention within the beginning: (p, heads · d)."""
+    """Causal attention within the prefix: (p, heads · d)."""
     size = len(q)
     scores = torch.einsum("qghd,kgd->ghqk", q, k) + _mask(0, size).to(q.dtype)
     return torch.einsum("ghqk,kgd->qghd", functional.softmax(scores, -1), v).reshape(size, -1)
 
 
 def _with_beginning(part: Tensor, start: int, count: int, length: int) -> Tensor:
-    """Keys or values of every row after those of the beginning: (b · key heads, p + t, d)."""
+    """Keys or values of every row after those of the prefix: (b · key heads, p + t, d)."""
     _, heads, width = part.shape
     common = part[:start].transpose(0, 1).expand(count, heads, start, width)
     own = part[start:].view(count, length, heads, width).transpose(1, 2)

@@ -1,9 +1,9 @@
-"""The mean of two exported runs of the pocket VLM, weight by weight.
+"""Average the weights of two exported runs of the pocket VLM (model soup).
 
     python -m assistant.training.mean_weights RUN/vlm OTHER/vlm OUT
 
-For runs of which one began where the other ended: the mean of both forgets less than the later one
-alone (Wortsman et al., model soups, 2022). Configuration and tokenizer are the second run's.
+For a run that started from the end of the other: their mean forgets less than the later run alone
+(Wortsman et al., model soups, 2022). Configuration and tokenizer are the second run's.
 """
 
 import argparse
@@ -19,7 +19,7 @@ WEIGHTS = "model.safetensors"
 
 
 def average_weights(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of the same names and shapes, averaged in float32; of the second's precision."""
+    """Average tensors of equal names and shapes in float32; the result has the second's dtype."""
     if first.keys() != second.keys():
         raise ValueError("the runs have different weights")
     return {

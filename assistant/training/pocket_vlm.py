@@ -4,9 +4,9 @@
     python -m assistant.training.corpus CORPUS HARVEST --draws 60000
     python -m assistant.training.pocket_vlm CORPUS RUN HARVEST --minutes 40 --threads 2
 
-Loss on the assistant's turns only. Muon for the matrices of layers, AdamW for the rest; a running
-mean of the weights is what gets exported. The schedule follows the clock: a run that is stopped
-goes on from its last checkpoint and still ends with the learning rate at zero.
+The loss covers only the assistant's turns. Muon optimises the matrices of layers, AdamW the rest;
+the export holds a running mean of the weights. The schedule follows the clock: a stopped run
+resumes from its last checkpoint and still ends with the learning rate at zero.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from tools.training.encoder.encoder import TrainingClock, update_average
 from tools.training.loops.muon import Muon
 
 HELD_OUT = 192
-"""Rows that are never trained on; what the log calls *exact* is measured on them."""
+"""Rows that are never trained on; the log's *exact* is measured on them."""
 
 
 def rate(progress: float) -> float:
-    """The learning rate's factor: a short warm-up, level, then a straight line to zero."""
+    """The learning rate's factor: a short warm-up, constant, then a linear decay to zero."""
     return min(1.0, progress / 0.02) * min(1.0, (1.0 - progress) / 0.6)
 
 
@@ -55,7 +55,7 @@ def optimisers(model: nn.Module, *, lr: float) -> list[torch.optim.Optimizer]:
 
 
 def twin(model: nn.Module) -> nn.Module:
-    """A copy with gradients of its own, but the very same weights."""
+    """A copy with its own gradients that shares the weights."""
     other = copy.deepcopy(model)
     for mine, theirs in zip(other.parameters(), model.parameters(), strict=True):
         mine.data = theirs.data
@@ -63,7 +63,7 @@ def twin(model: nn.Module) -> nn.Module:
 
 
 def logits(model: Any, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
-    """Logits (n, v) and tokens (n,) at the places that are learnt."""
+    """Logits (n, v) and tokens (n,) at the target positions."""
     with torch.autocast("cpu", torch.bfloat16):
         hidden = hidden_states(model, batch.rows)
         learnt = batch.wanted >= 0
@@ -71,7 +71,7 @@ def logits(model: Any, batch: DialogueBatch) -> tuple[Tensor, Tensor]:
 
 
 def gradients(model: nn.Module, batch: DialogueBatch, share: float) -> float:
-    """Leave this batch's part of the loss's gradients in the parameters; returns its loss."""
+    """Set the parameters' gradients to this batch's share of the loss; returns its loss."""
     model.zero_grad(set_to_none=True)
     guessed, wanted = logits(model, batch)
     loss = functional.cross_entropy(guessed, wanted)
@@ -81,7 +81,7 @@ def gradients(model: nn.Module, batch: DialogueBatch, share: float) -> float:
 
 @torch.no_grad()
 def exact(model: nn.Module, shelf: DialogueSampler) -> float:
-    """Share of rows of which every learnt token is the likeliest."""
+    """The share of rows in which every target token is the likeliest."""
     right = []
     for row in shelf.rows:
         guessed, wanted = logits(model, shelf.batch([row]))
@@ -90,7 +90,7 @@ def exact(model: nn.Module, shelf: DialogueSampler) -> float:
 
 
 def export(model: Any, folder: Path, processor: Any) -> None:
-    """Write what AutoModelForImageTextToText and AutoProcessor load, in half precision."""
+    """Write files for AutoModelForImageTextToText and AutoProcessor, in half precision."""
     half = copy.deepcopy(model).to(torch.bfloat16)
     half.generation_config.eos_token_id = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
     half.generation_config.pad_token_id = processor.tokenizer.convert_tokens_to_ids("<|endoftext|>")
@@ -99,7 +99,7 @@ def export(model: Any, folder: Path, processor: Any) -> None:
 
 
 class TrainingRun:
-    """A training that can be stopped at any step and goes on from its last checkpoint."""
+    """A training run that can be stopped at any step and resumes from its last checkpoint."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class TrainingRun:
         export(self.slow, self.given.run / "vlm", self.processor)
 
     def train(self) -> None:
-        """Until the time is over or the process is asked to end."""
+        """Train until the time is over or the process receives a request to end."""
         rng = np.random.default_rng([self.given.seed, self.step])
         stream = self.shelf.batches(rng, tokens=self.given.tokens)
         self.clock.start()
@@ -204,7 +204,7 @@ def _line(step: int, progress: float, loss: float, speed: float) -> str:
 
 
 def shelves(given: argparse.Namespace, processor: Any) -> tuple[DialogueSampler, DialogueSampler]:
-    """What is learnt, and what is held out."""
+    """The training rows and the held-out rows."""
     rows = [
         row
         for file in sorted(given.corpus.glob("rows*.npz"))

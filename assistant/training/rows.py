@@ -1,7 +1,7 @@
-"""Dialogues as rows of token ids, with the mask of what the model is to learn.
+"""Tokenize dialogues to rows of token ids, with the loss mask.
 
-Text comes from the real path: steps -> `conversation_messages` -> the chat template with the
-real tools' schemas. The assistant's turns are found between the template's own marks, which no
+Text takes the same path as at inference: steps -> `conversation_messages` -> the chat template with
+the real tools' schemas. The assistant's turns are found between the template's own marks, which no
 content can contain.
 """
 
@@ -29,7 +29,7 @@ _PAD = "<|image_pad|>"
 
 
 class BlankImages:
-    """Every picture of a conversation, blank: pictures are put in by number later."""
+    """Blank pictures for a conversation: the real ones are inserted by number later."""
 
     def pixels(self, handle: str) -> np.ndarray:
         """(2, 2, 3) zeros."""
@@ -61,12 +61,12 @@ class DialogueTokenizer:
 
     @cached_property
     def schemas(self) -> list[dict[str, Any]]:
-        """The tools as a chat model is told of them."""
+        """The tools' schemas as a chat model receives them."""
         workspace: Any = None  # schemas are the same for every workspace
         return [convert_to_openai_tool(tool) for tool in toolkit(workspace)]
 
     def text(self, messages: Sequence[BaseMessage], *, tools: bool) -> str:
-        """The whole prompt and its answers as text; a picture is one pad."""
+        """The whole prompt and its answers as text; a picture is one pad token."""
         turns = to_template_messages(messages, _HABITS)
         rendered: str = self.processor.apply_chat_template(
             turns, tools=self.schemas if tools else None, tokenize=False
@@ -77,7 +77,7 @@ class DialogueTokenizer:
         self, messages: Sequence[BaseMessage], pictures: Sequence[int], *, tools: bool,
         last_only: bool = False,
     ) -> DialogueRow:  # fmt: skip
-        """A dialogue as a row; with `last_only` nothing but the last turn is learnt."""
+        """A dialogue as a row; with `last_only` the loss covers only the last turn."""
         whole = self.text(messages, tools=tools)
         _, _, rest = whole.partition("<|im_end|>\n")
         rest = rest.replace(_PAD, _PAD * IMAGE_TOKENS)
@@ -105,7 +105,7 @@ class DialogueTokenizer:
 
 
 def mrope_positions(ids: np.ndarray, *, start: int, pad: int, side: int = 4) -> np.ndarray:
-    """(3, t) places in time, height and width, as Qwen3-VL gives them: pictures are grids."""
+    """(3, t) positions in time, height and width as in Qwen3-VL: pictures are grids."""
     places = np.zeros((3, len(ids)), np.int64)
     now, at = start, 0
     while at < len(ids):
@@ -134,7 +134,7 @@ def rows_to_arrays(rows: Sequence[DialogueRow]) -> dict[str, np.ndarray]:
 
 
 def rows_from_arrays(data: Any) -> Iterator[DialogueRow]:
-    """The rows of such a file."""
+    """The rows stored by `rows_to_arrays`."""
     ends = np.cumsum(data["lengths"])
     picture_ends = np.cumsum(data["picture_counts"])
     ids, spoken, pictures = data["ids"], data["spoken"], data["pictures"]

@@ -1,8 +1,8 @@
 """The pocket model's tokenizer: a byte-level BPE of about two thousand tokens.
 
-Digits and the letters of handles stand alone, so that `H3` and `E2` are copied letter by letter.
-Runs of JSON between them may become one token each (`","reads":"high"},{"id":"`): a tool's
-result costs a fifth of the tokens, and a reading and the measure it belongs to are one symbol.
+Digits and the letters of handles are separate tokens, so that `H3` and `E2` are copied letter by
+letter. Runs of JSON between them may become one token each (`","reads":"high"},{"id":"`): a tool's
+result costs a fifth of the tokens, and a reading and its measure are one symbol.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ SPECIALS = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>",
     "<|image_pad|>", "<|video_pad|>",
 )  # fmt: skip
-"""Skipped when text is decoded for people."""
+"""Skipped when text is decoded for display."""
 
 TAGS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>",
         "</think>", "<tools>", "</tools>")  # fmt: skip
@@ -65,7 +65,7 @@ def train_tokenizer(texts: Iterable[str], *, size: int = VOCABULARY) -> Tokenize
 
 
 def to_transformers_tokenizer(bpe: Tokenizer) -> Any:
-    """The same as a transformers tokenizer that knows Qwen's special tokens."""
+    """The same as a transformers tokenizer with Qwen's special tokens."""
     from transformers import PreTrainedTokenizerFast
 
     words = PreTrainedTokenizerFast(

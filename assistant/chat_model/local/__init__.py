@@ -1,1 +1,1 @@
-"""A vision-language model on this machine."""
+"""A local vision-language model: loading, prompting, constrained decoding, scoring."""

@@ -1,8 +1,8 @@
-"""How likely a chat model is to open its answer about a picture with one word or another.
+"""Score a chat model's answers about a picture by the probability of the first token.
 
-Read from the probabilities of the first token after the chat template, one forward pass a picture,
-so that nothing depends on what the model would go on to write (arXiv 2507.22469). Local models
-give every token's; servers, where they give any, those of the likeliest few.
+The probabilities are read after the chat template in one forward pass per picture, so they do not
+depend on the rest of the answer (arXiv 2507.22469). Local models return the probabilities of all
+tokens; servers return those of the likeliest few, if any.
 """
 
 import base64
@@ -25,18 +25,19 @@ from assistant.chat_model.served.errors import ChatServerError
 from assistant.chat_model.served.model import ServedVLM
 
 TOP_LOGPROBS = 20
-"""Likeliest tokens of which servers are asked for the probability; the protocol allows no more."""
+"""Number of likeliest tokens whose probability a server should return; the protocol's maximum."""
 
-# How servers say that they take no pictures, or know no probabilities: 500 is llama.cpp's.
+# Statuses of servers that take no pictures, or return no probabilities: 500 is llama.cpp's.
 _DOES_NOT_KNOW = {400, 415, 422, 500, 501}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnswerLogOdds:
-    """Of n pictures: `log_odds` (n,) float64, log p(one answer) - log p(the other).
+    """Log-odds for n pictures: `log_odds` (n,) float64, log p(one answer) - log p(the other).
 
-    `share` (n,) float64 in 0..1 is p(one) + p(other): near 0 the model says something else, and
-    the odds mean little. Both are NaN where the model sees no pictures or says neither.
+    `share` (n,) float64 in 0..1 is p(one) + p(other): near 0 the model would answer something
+    different, and the odds mean little. Both are NaN if the model sees no pictures or neither
+    answer is found.
     """
 
     log_odds: np.ndarray
@@ -44,21 +45,21 @@ class AnswerLogOdds:
 
     @classmethod
     def none(cls, count: int) -> "AnswerLogOdds":
-        """Of pictures about which nothing was said."""
+        """The result for `count` pictures without an answer: all NaN."""
         return cls(np.full(count, np.nan), np.full(count, np.nan))
 
 
 class AnswerScorer(Protocol):
-    """Asks one model."""
+    """Scores the answers of one model."""
 
     def odds(
         self, pictures: Sequence[np.ndarray], text: str, *, one: Sequence[str], other: Sequence[str]
     ) -> AnswerLogOdds:
-        """Pictures (h, w, 3) uint8 RGB, a question, and the lower-case words of both answers."""
+        """Score pictures (h, w, 3) uint8 RGB; `one` and `other` are lower-case answer words."""
 
 
 def answer_scorer(model: Any) -> AnswerScorer | None:
-    """What reads this chat model's answers; None for a kind that gives no probabilities."""
+    """The scorer for a chat model; None for a kind that returns no probabilities."""
     if isinstance(model, LocalVLM):
         return LocalAnswerScorer(model.checkpoint, model.batch_limit)
     return ServedAnswerScorer(model) if isinstance(model, ServedVLM) else None
@@ -66,7 +67,7 @@ def answer_scorer(model: Any) -> AnswerScorer | None:
 
 @dataclass(frozen=True)
 class LocalAnswerScorer:
-    """A checkpoint of this machine, asked about `batch` pictures at a time."""
+    """Scores a local checkpoint, `batch` pictures at a time."""
 
     checkpoint: LoadedCheckpoint
     batch: int = 8
@@ -74,7 +75,7 @@ class LocalAnswerScorer:
     def odds(
         self, pictures: Sequence[np.ndarray], text: str, *, one: Sequence[str], other: Sequence[str]
     ) -> AnswerLogOdds:
-        """See `AnswerScorer`; a model whose processor takes no pictures says nothing about them."""
+        """See `AnswerScorer`; NaN for a model whose processor takes no pictures."""
         answers = self.tokens(one), self.tokens(other)
         ids = [sorted(mine - theirs) for mine, theirs in (answers, answers[::-1])]
         sees = hasattr(self.checkpoint.processor, "image_processor")
@@ -90,7 +91,7 @@ class LocalAnswerScorer:
     def tokens(self, words: Sequence[str]) -> frozenset[int]:
         """First tokens of all spellings of the words: capitals, spaces before and after.
 
-        Of a word that no token spells alone, the tokens by which its spellings begin.
+        For a word that is no single token, the first tokens of its spellings.
         """
         found = [self._texts_by_word.get(word) or self._beginnings(word) for word in words]
         return frozenset().union(*found)
@@ -116,9 +117,9 @@ class LocalAnswerScorer:
         return frozenset(token for token in firsts if tokenizer.decode([token]).strip())
 
     def _first(self, pictures: Sequence[np.ndarray], text: str) -> torch.Tensor:
-        """Log-probabilities (n, vocabulary) of the first token of an answer in words, on the CPU.
+        """Log-probabilities (n, vocabulary) of the first token of a text answer, on the CPU.
 
-        As in the chat without tools, tokens that no answer may hold are not among them.
+        As in the chat without tools, tokens that no answer may hold are excluded.
         """
         checkpoint = self.checkpoint
         turns = [[_asked(Image.fromarray(picture), text)] for picture in pictures]
@@ -150,7 +151,7 @@ def _asked(picture: Any, text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ServedAnswerScorer:
-    """A server's model: one request a picture, and two at first, to see whether it sees any."""
+    """Scores a served model: one request per picture, after two that test whether it sees any."""
 
     model: ServedVLM
 
@@ -159,7 +160,7 @@ class ServedAnswerScorer:
     ) -> AnswerLogOdds:
         """See `AnswerScorer`. An answer outside the likeliest tokens counts as the last of them.
 
-        So log-odds of very sure models are bounds, and end where the server's list does.
+        So log-odds of very sure models are bounds, limited by the length of the server's list.
         """
         if not pictures or not self.sees:
             return AnswerLogOdds.none(len(pictures))
@@ -168,14 +169,14 @@ class ServedAnswerScorer:
 
     @cached_property
     def sees(self) -> bool:
-        """Whether another picture changes the probabilities; False where none are told."""
+        """Whether another picture changes the probabilities; False if the server returns none."""
         rng = np.random.default_rng(0)
         blocks = rng.integers(0, 256, (2, 7, 7, 3), dtype=np.uint8).repeat(16, 1).repeat(16, 2)
         first, second = (self._told(picture, "Describe.") for picture in blocks)
         return bool(first) and first != second
 
     def _told(self, picture: np.ndarray, text: str) -> dict[str, float]:
-        """Log-probabilities of the likeliest first tokens; empty where the server tells none."""
+        """Log-probabilities of the likeliest first tokens; empty if the server returns none."""
         content: list[str | dict[Any, Any]] = [_block(picture), {"type": "text", "text": text}]
         asked = self.model.bind(logprobs=True, top_logprobs=TOP_LOGPROBS, max_tokens=1)
         try:
@@ -197,7 +198,7 @@ def _likeliest(answer: AIMessage) -> Iterator[tuple[str, float]]:
 def _odds_among(
     told: Mapping[str, float], one: Sequence[str], other: Sequence[str]
 ) -> tuple[float, float]:
-    """Log-odds and share of two answers among told tokens; NaN where neither is among them."""
+    """Log-odds and share of two answers among the returned tokens; NaN if neither is among them."""
     chances = [
         [chance for token, chance in told.items() if token.strip().casefold() in words]
         for words in (one, other)

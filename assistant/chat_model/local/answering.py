@@ -1,4 +1,4 @@
-"""One answer: from token ids to the text that is shown, and the calls."""
+"""Generate one answer: decode token ids to the visible text and the tool calls."""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ ChatPrompt = Sequence[BaseMessage]
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How an answer is drawn; `constrained` holds it to its bounds by grammar."""
+    """Sampling parameters; `constrained` enables decoding by a grammar."""
 
     max_new_tokens: int
     temperature: float = 0.0
@@ -31,8 +31,10 @@ class SamplingParams:
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """A finished answer. Times in seconds from the request, the prompt's included; `finish` is
-    "stop", "length" or "tool_calls"."""
+    """A finished answer; `finish` is "stop", "length" or "tool_calls".
+
+    Times are in seconds from the request, and include reading the prompt.
+    """
 
     text: str
     calls: tuple[ToolCall, ...]
@@ -45,10 +47,11 @@ class GenerationResult:
 
 
 class ResponseStream:
-    """What a model says in one answer, token by token.
+    """One answer of the model, decoded token by token.
 
-    `text` is what was shown; after `finish`, `calls` can be read and `bad` ones cannot. `tokens`
-    counts the stop token too; `stopped`: it ended by itself.
+    `text` is the text shown; after `finish`, `calls` are the readable calls and `bad` the
+    unreadable ones. `tokens` counts the stop token too; `stopped` is true if the model ended the
+    answer.
     """
 
     def __init__(self, checkpoint: LoadedCheckpoint) -> None:
@@ -62,7 +65,7 @@ class ResponseStream:
         self._reader = ToolCallParser(checkpoint.habits.form)
 
     def hear(self, token: int) -> str:
-        """Take the next token; returns the text that can be shown now."""
+        """Add the next token; returns the text that can be shown now."""
         self.tokens += 1
         self.stopped = token in self._stops
         if self.stopped or token in self._silent:
@@ -71,17 +74,17 @@ class ResponseStream:
         return self._show(self._reader.feed(piece))
 
     def finish(self) -> str:
-        """The answer has ended: the last text to show."""
+        """End the answer; returns the last text to show."""
         return self._show(self._reader.finish())
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
-        """What the model called."""
+        """The tool calls of the answer."""
         return tuple(it for it in self._reader.calls if isinstance(it, ToolCall))
 
     @property
     def bad(self) -> tuple[InvalidToolCall, ...]:
-        """What it meant as a call."""
+        """The unreadable tool calls of the answer."""
         return tuple(it for it in self._reader.calls if isinstance(it, InvalidToolCall))
 
     def _show(self, piece: str) -> str:
@@ -95,7 +98,7 @@ def generate(
     constraints: DecodingConstraints,
     sampling: SamplingParams,
 ) -> Generator[str, None, GenerationResult]:
-    """Yield the text as it is said; returns the outcome. Closing it ends the generation."""
+    """Yield the text as it is generated; returns the result. Closing it ends the generation."""
     hearing = _Hearing(checkpoint, [messages], [constraints], sampling)
     for _, piece in hearing:
         yield piece
@@ -108,7 +111,7 @@ def generate_batch(
     constraints: Sequence[DecodingConstraints],
     sampling: SamplingParams,
 ) -> list[GenerationResult]:
-    """Answers to several prompts in one padded pass."""
+    """Generate answers to several prompts in one padded pass."""
     hearing = _Hearing(checkpoint, prompts, constraints, sampling)
     for _ in hearing:
         pass
@@ -125,7 +128,7 @@ def _ids(
 
 
 class _Hearing:
-    """One pass of the model over one or several prompts; yields (prompt, text) as it is said."""
+    """One generation for one or several prompts; yields (prompt, text) pieces as they come."""
 
     def __init__(
         self,
@@ -180,7 +183,7 @@ class _Hearing:
         )
 
     def _prefix(self, tools: list[dict[str, Any]]) -> str | None:
-        """The key of what this prompt shares with every other of its system prompt and tools."""
+        """The cache key of the beginning that this system prompt and these tools share."""
         first = self._prompts[0][0]
         checkpoint = self._checkpoint
         if not isinstance(first, SystemMessage) or not checkpoint.prefix_cache.enabled:
@@ -194,7 +197,7 @@ class _Hearing:
         return key
 
     def _silenced(self) -> list[int]:
-        """With no tool to call in any prompt, calls are not begun."""
+        """Token ids to suppress; with no tool to call, also the one that opens tool calls."""
         opening = self._checkpoint.tool_call_open_id
         callable_ = any(held.callable for held in self._bounds)
         extra = [] if callable_ or opening is None else [opening]
@@ -213,7 +216,7 @@ class _Hearing:
         )
 
     def results(self) -> list[GenerationResult]:
-        """The outcomes, once the text has ended."""
+        """The results, after the text has ended."""
         return [
             GenerationResult(
                 text=it.text,

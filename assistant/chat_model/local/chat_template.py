@@ -1,4 +1,4 @@
-"""langchain messages -> what a checkpoint's processor takes: ids, masks and pictures."""
+"""Convert langchain messages to a checkpoint's processor inputs: ids, masks and pictures."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from assistant.chat_model.pictures import decode_image_block, move_tool_images_t
 def to_template_messages(
     messages: Sequence[BaseMessage], habits: TemplateCapabilities
 ) -> TemplateMessages:
-    """Messages as the checkpoint's template takes them; pictures are decoded."""
+    """Messages in the form that the checkpoint's template accepts; pictures are decoded."""
     if not habits.tool_pictures:
         messages = move_tool_images_to_user(messages)
     turns = [_turn(message) for message in messages]
@@ -60,7 +60,7 @@ def _parts(message: BaseMessage) -> Iterator[dict[str, Any]]:
 
 
 def _joined(turn: dict[str, Any]) -> dict[str, Any]:
-    """The turn with its text as one string, for templates that do not read parts."""
+    """The message with its text as one string, for templates that do not read parts."""
     content = turn["content"]
     if isinstance(content, str) or any(part["type"] != "text" for part in content):
         return turn
@@ -75,8 +75,8 @@ def prompt_inputs(
 ) -> Any:
     """Token ids, mask and pictures of one or several prompts, padded on the left.
 
-    Control tokens in what people, tools and files say ("<|im_start|>", "</tool_call>") are
-    encoded as plain text: nobody but the template opens or closes a turn.
+    Control tokens in text from users, tools and files ("<|im_start|>", "</tool_call>") are encoded
+    as plain text: only the template opens or closes a turn.
     """
     return processor.apply_chat_template(
         [escape_control_tokens(each, processor.tokenizer) for each in conversations],

@@ -1,8 +1,8 @@
-"""What the model may say next: calls that parse and fit their schema, citations that exist.
+"""Constrained decoding: tool calls that parse and fit their schema, citations that exist.
 
-xgrammar masks the tokens that would leave the grammar (Dong et al., arXiv 2411.15100). Text is
-free until a call or a citation begins; from there the grammar of the bound tools, or the list
-of ids, decides. So a small model writes no invalid call, and none cites what is not there.
+xgrammar masks the tokens that would leave the grammar (Dong et al., arXiv 2411.15100). Text is free
+until a call or a citation begins; from there the grammar of the bound tools, or the list of ids,
+restricts it. So a small model writes no invalid call and cites no missing fact.
 """
 
 import json
@@ -34,11 +34,11 @@ AUTO, ANY, NONE = "auto", "any", "none"
 
 @dataclass(frozen=True)
 class DecodingConstraints:
-    """What one answer is held to.
+    """The constraints on one answer.
 
-    `tools` in OpenAI's form; `tool_choice` is "auto", "any" (a call and nothing else), "none" or
-    a tool's name; `citations` are the ids that a `[` may open (None: brackets are free, empty:
-    there are none).
+    `tools` in OpenAI's format; `tool_choice` is "auto", "any" (a call, no text), "none" or a tool's
+    name; `citations` are the ids that may follow a `[` (None: brackets are free, empty: no citation
+    is allowed).
     """
 
     tools: tuple[Mapping[str, Any], ...] = ()
@@ -54,12 +54,12 @@ class DecodingConstraints:
 
     @property
     def tools_text(self) -> str:
-        """The tools as one string, to tell whether two prompts have the same ones."""
+        """The tools as one string, to compare the tools of two prompts."""
         return json.dumps(self.tools)
 
     @property
     def free(self) -> bool:
-        """Whether anything may be said."""
+        """Whether there is no constraint."""
         return not self.tools and self.citations is None
 
 
@@ -70,13 +70,13 @@ class GrammarCache:
         info = xgrammar.TokenizerInfo.from_huggingface(
             tokenizer, vocab_size=vocabulary, stop_token_ids=[*stop_ids]
         )
-        # Every search makes other citations: old grammars must not add up.
+        # Every search brings other citations: old grammars must not accumulate.
         self._compiler = xgrammar.GrammarCompiler(info, max_threads=2, cache_limit_bytes=1 << 27)
 
     def compiled(
         self, constraints: DecodingConstraints, form: ToolCallFormat
     ) -> xgrammar.CompiledGrammar:
-        """The grammar of an answer within the bounds."""
+        """The grammar of an answer within the constraints."""
         tag = StructuralTag(format=_answer(constraints, form))
         return self._compiler.compile_structural_tag(tag)
 
@@ -89,7 +89,7 @@ def _answer(constraints: DecodingConstraints, form: ToolCallFormat) -> Format:
             tags=calls, separator="\n", at_least_one=True, stop_after_first=named
         )
     rules: list[tuple[str, Format]] = []
-    excluded = [THINK_OPEN]  # evidence is all there is to think about
+    excluded = [THINK_OPEN]  # there is only evidence to reason about
     if calls:
         rules.append((CALL_OPEN, OrFormat(elements=[_after_opening(call) for call in calls])))
     else:
@@ -124,7 +124,7 @@ def _call(function: Mapping[str, Any], form: ToolCallFormat) -> TagFormat:
             content=ConstStringFormat(value="</function>") if empty else content,
             end=f"\n{CALL_CLOSE}" if empty else f"\n</function>\n{CALL_CLOSE}",
         )
-    # Compact as the templates write it, so that nothing is left to choose but the arguments.
+    # Compact as the templates write it: only the arguments are left to generate.
     arguments = xgrammar.Grammar.from_json_schema(
         json.dumps(_without_tags(schema)), any_whitespace=False
     )
@@ -135,13 +135,13 @@ def _call(function: Mapping[str, Any], form: ToolCallFormat) -> TagFormat:
     )
 
 
-# An argument that holds one of these would end its call too early.
+# An argument that contains one of these would end its call too early.
 _TAGS = (CALL_OPEN, CALL_CLOSE, "</parameter>", "</function>")
 _NO_TAG = "^[^<]*$"
 
 
 def _without_tags(schema: Any) -> Any:
-    """The schema with strings that hold no "<"; those with a pattern or choices keep theirs."""
+    """The schema with "<" forbidden in strings, except those with a pattern or choices."""
     if isinstance(schema, list):
         return [_without_tags(it) for it in schema]
     if not isinstance(schema, Mapping):
@@ -155,9 +155,9 @@ _FIXED = {"pattern", "format", "enum", "const"}
 
 
 class GrammarLogitsProcessor(transformers.LogitsProcessor):
-    """Masks the logits of each prompt of a batch by its own grammar (None: by none).
+    """Mask the logits of each prompt of a batch by its own grammar (None: no mask).
 
-    For one `generate` only: it keeps what was said so far.
+    For a single `generate` call: it keeps the state of the text so far.
     """
 
     def __init__(self, grammars: Sequence[xgrammar.CompiledGrammar | None], *, width: int) -> None:
@@ -166,7 +166,7 @@ class GrammarLogitsProcessor(transformers.LogitsProcessor):
         self._said = False
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """Accept the last tokens, forbid what cannot follow."""
+        """Accept the last tokens, and mask those that cannot follow."""
         rows = [(row, it) for row, it in enumerate(self._matchers) if it and not it.is_terminated()]
         if self._said:
             for row, matcher in rows:

@@ -1,10 +1,10 @@
-"""Control tokens spelled out in what people, files and tools say are broken up, and so plain text.
+"""Escape control tokens in text from users, files and tools, so that they are plain text.
 
-`<|im_end|>` in a caption becomes `< |im_end|>`. transformers can encode such words as text by
-itself (`sanitize_control_tokens`), which stays on, but it leaves out tokens that the template does
-not mention (`<think>`), and one token inside another (`<|<|image_pad|>image_pad|>`) ends in an
-error, of which one file's metadata could make every later turn fail. A server's tokenizer we do
-not know at all.
+`<|im_end|>` in a caption becomes `< |im_end|>`. transformers can encode such words as text itself
+(`sanitize_control_tokens`), which stays on, but it leaves out tokens that the template does not
+mention (`<think>`), and one token inside another (`<|<|image_pad|>image_pad|>`) raises an error, so
+that one file's metadata could make every later turn fail. The tokenizer of a server is unknown to
+us.
 """
 
 import re
@@ -17,7 +17,7 @@ from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 TemplateMessages = list[dict[str, Any]]
 
 _MARKERS = re.compile("[\U000f0000\U000f0001]")
-"""What transformers marks such words with; it drops them from texts, and so may join the rest."""
+"""transformers marks such words with these; it drops them from texts, and so may join the rest."""
 
 _SERVERS = re.compile(
     r"<(?=[|｜])|<(?=/?(?:tools?|tool_calls?|tool_response|think|image|video|start_of_turn|"
@@ -28,7 +28,7 @@ _SERVERS = re.compile(
 
 
 def escape_control_tokens(conversation: TemplateMessages, tokenizer: Any) -> TemplateMessages:
-    """A conversation in which no text holds a control token; the template writes its own."""
+    """A conversation whose texts contain no control token; the template writes its own."""
     tokens = tuple(
         token.content
         for token in tokenizer.added_tokens_decoder.values()
@@ -40,7 +40,7 @@ def escape_control_tokens(conversation: TemplateMessages, tokenizer: Any) -> Tem
 
 @lru_cache(maxsize=8)
 def _any_of(tokens: tuple[str, ...]) -> re.Pattern[str]:
-    """Any of the tokens; their first characters alone decide most places of a text."""
+    """A pattern for any of the tokens; their first characters rule out most places of a text."""
     if not tokens:
         return re.compile(r"(?!)")
     first = "".join(re.escape(character) for character in sorted({it[0] for it in tokens}))
@@ -49,21 +49,21 @@ def _any_of(tokens: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _plain(value: Any, pattern: re.Pattern[str]) -> Any:
-    """The same value with every text in it broken up."""
+    """The value with control tokens in all of its texts escaped."""
     if isinstance(value, dict):
         return {key: _plain(each, pattern) for key, each in value.items()}
     if isinstance(value, list):
         return [_plain(each, pattern) for each in value]
     if isinstance(value, str):
         value = _MARKERS.sub("", value)
-        # Again, until there is none: what is left of one token may complete another.
+        # Repeat until there is none: the remains of one token may complete another.
         while pattern.search(value):
             value = pattern.sub(lambda match: f"{match[0][0]} {match[0][1:]}", value)
     return value
 
 
 def escape_known_control_tokens(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """Messages in which people, files and tools spell out no control token of a known family."""
+    """Escape the control tokens of known families in messages of users, files and tools."""
     return [
         message if isinstance(message, (AIMessage, SystemMessage)) else _message(message)
         for message in messages

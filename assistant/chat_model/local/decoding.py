@@ -1,7 +1,7 @@
-"""Tokens one step at a time, without a thread: stopping is not asking for the next one.
+"""Token-by-token decoding as a generator, without a thread: stop by not taking the next token.
 
 `generate` prepares everything that differs between architectures (caches, masks, positions,
-pictures) and then hands over to the loop given as `custom_generate`; ours is a generator.
+pictures) and then runs the loop given as `custom_generate`; ours is a generator.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,12 +25,12 @@ def generate_token_ids(
     processors: Sequence[transformers.LogitsProcessor] = (),
     prefix: str | None = None,
 ) -> Iterator[list[int | None]]:
-    """One token id a prompt and step; None for prompts whose answer has ended.
+    """Yield one token id per prompt and step; None for prompts whose answer has ended.
 
-    Ends when all have, or after `max_new_tokens` steps. `temperature` 0 takes the likeliest.
-    `suppressed` tokens are never said; the stop token comes out as the last one. `prefix` is the
-    key of a beginning in the checkpoint's `prefix_cache`. Nothing is computed between two steps,
-    and nothing is left running when the iterator is closed.
+    Ends when all answers have ended, or after `max_new_tokens` steps. `temperature` 0 takes the
+    likeliest token. `suppressed` tokens are never generated; the stop token comes out as the last
+    one. `prefix` is the key of a beginning in the checkpoint's `prefix_cache`. Nothing is computed
+    between two steps, and nothing keeps running after the iterator is closed.
     """
     model = checkpoint.model
     config = transformers.GenerationConfig(
@@ -53,7 +53,7 @@ def generate_token_ids(
             random=random,
             **cache_argument(model, cache),
         )
-        # The first step is the whole prompt's; positions are not to change before it is done.
+        # The first step computes the whole prompt; positions must not change before it is done.
         row = next(steps)
     while row is not None:
         yield row
@@ -71,7 +71,7 @@ def _padding(checkpoint: LoadedCheckpoint) -> int:
 
 
 def _forget_positions(model: Any) -> None:
-    """Qwen's models keep the picture offsets of the last prompt, for whoever continues it."""
+    """Clear the picture offsets that Qwen's models keep from the last prompt."""
     if hasattr(model.base_model, "rope_deltas"):
         model.base_model.rope_deltas = None
 

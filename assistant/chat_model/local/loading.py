@@ -1,4 +1,4 @@
-"""A checkpoint from disk, in four bits, on the device there is; never from the network."""
+"""Load a vision-language checkpoint from disk in 4 bits; never from the network."""
 
 import logging
 from collections.abc import Iterator
@@ -27,10 +27,10 @@ from tools.errors import SetupError
 
 @dataclass(frozen=True)
 class LoadedCheckpoint:
-    """A loaded model with its processor, and what its chat template does with our messages.
+    """A loaded model with its processor, and the capabilities of its chat template.
 
-    `lock` is held for each step of generation: the weights are shared by all sessions, and
-    between two steps of one answer another may take its own.
+    `lock` is held for each step of generation: all sessions share the weights, and another answer
+    may run its step between two steps of this one.
     """
 
     name: str
@@ -53,7 +53,7 @@ class LoadedCheckpoint:
 
     @cached_property
     def suppressed_ids(self) -> tuple[int, ...]:
-        """Tokens that no answer holds: those that open turns or stand for pictures."""
+        """Tokens that no answer contains: those that open turns or stand for pictures."""
         known = self.tokenizer.get_vocab()
         silent = {*self.tokenizer.all_special_ids, *(known.get(it) for it in _RESPONSE)}
         spoken = {*self.stop_ids, *(known.get(it) for it in _MARKS)}
@@ -61,7 +61,7 @@ class LoadedCheckpoint:
 
     @cached_property
     def tool_call_open_id(self) -> int | None:
-        """The one token that opens a tool call, where there is one."""
+        """The single token that opens a tool call, if there is one."""
         found = self.tokenizer.get_vocab().get(CALL_OPEN)
         return None if found is None else int(found)
 
@@ -77,7 +77,7 @@ class LoadedCheckpoint:
 
     @cached_property
     def prefix_cache(self) -> PrefixCache:
-        """What the model has read of beginnings that prompts share."""
+        """Key-value caches of the beginnings that prompts share."""
         return PrefixCache(self.model)
 
 
@@ -92,10 +92,11 @@ def load(
     device: str | None = None,
     four_bit: bool = True,
 ) -> LoadedCheckpoint:
-    """Load a folder, or the id of a checkpoint that is already on this machine, and check it.
+    """Load and check a folder, or the id of a checkpoint that is already on this machine.
 
-    `threads` caps torch's threads (for the whole process). Raises SetupError: not here, not a
-    model of pictures and text, no safetensors, or one that fails the checks of `habits`.
+    `threads` limits torch's threads (for the whole process). Raises SetupError if the checkpoint is
+    missing, is no vision-language model, has no safetensors, or fails the checks of
+    `template_features`.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -105,7 +106,7 @@ def load(
         config = transformers.AutoConfig.from_pretrained(name, **_OFFLINE)
         processor = transformers.AutoProcessor.from_pretrained(name, **_OFFLINE)
     _require_pictures(name, config, processor)
-    # Answers are appended at the right end, for all prompts of a batch at the same place.
+    # Answers are appended at the right end, at the same place for all prompts of a batch.
     processor.tokenizer.padding_side = "left"
     habits = probe_template(name, processor)
     with _explained(name):
@@ -115,7 +116,7 @@ def load(
 
 
 def _quieten() -> None:
-    """No progress bars, and none of the advice to install kernels from the network."""
+    """Switch off progress bars, and advice to install kernels from the network."""
     transformers.utils.logging.disable_progress_bar()
     for library in ("bitsandbytes", "transformers"):
         logging.getLogger(library).setLevel(logging.ERROR)
@@ -129,7 +130,7 @@ def _load_model(name: str, config: Any, *, device: str | None, four_bit: bool) -
     shape = meta_model(config)
     dtype = compute_dtype(shape, on_cuda=on_cuda)
     options: dict[str, Any] = {}
-    # A checkpoint that was saved in four bits says so itself.
+    # A checkpoint saved in 4 bits has its own quantisation config.
     if four_bit and getattr(config, "quantization_config", None) is None:
         options["quantization_config"] = nf4_config(shape, dtype, on_cuda=on_cuda)
     loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
@@ -159,7 +160,7 @@ def _require_pictures(name: str, config: Any, processor: Any) -> None:
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Turn what transformers raises for a bad checkpoint into one line for the person."""
+    """Convert transformers' errors about a bad checkpoint to one line for the user."""
     try:
         yield
     except (OSError, ValueError, ImportError, SafetensorError, torch.OutOfMemoryError) as error:

@@ -1,4 +1,4 @@
-"""A vision-language model on this machine as a langchain chat model."""
+"""LocalVLM: a local vision-language model as a langchain chat model."""
 
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -37,14 +37,15 @@ _ANY_OF = {True: ANY, "required": ANY, "any": ANY, False: NONE, "none": NONE, No
 
 
 class LocalVLM(BaseChatModel):
-    """A checkpoint of pictures and text, loaded in four bits; nothing leaves the machine.
+    """A local vision-language checkpoint, loaded in 4 bits; no data leaves the machine.
 
         model = LocalVLM.load("assistant/chat_model/weights/vlm")
         for chunk in model.bind_tools(tools).stream(messages): ...
 
-    Text comes in chunks; tool calls, tokens and times in the last. Closing the stream ends the
-    generation at that token. Options of one request, also through `bind`: `allowed_citations`
-    (ids that a "[" may open in the text), `max_new_tokens`, `temperature`, `seed`, `constrained`.
+    The text streams in chunks; the last one holds tool calls, tokens and times. Closing the stream
+    ends the generation at that token. Options of one request, also through `bind`:
+    `allowed_citations` (ids that may follow a "[" in the text), `max_new_tokens`, `temperature`,
+    `seed`, `constrained`.
     """
 
     checkpoint: InstanceOf[LoadedCheckpoint] = Field(exclude=True, repr=False)
@@ -80,7 +81,7 @@ class LocalVLM(BaseChatModel):
         tool_choice: str | bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Tools for every request; raises SetupError when the template does not show them.
+        """Bind tools to every request; raises SetupError if the template does not show them.
 
         `tool_choice`: "auto", "any" (a call, no text), "none" or the name of a tool.
         """
@@ -120,10 +121,10 @@ class LocalVLM(BaseChatModel):
         return_exceptions: bool = False,
         **kwargs: Any,
     ) -> list[AIMessage]:
-        """Answers to all prompts, `batch_limit` of them at a time in one padded pass.
+        """Answer all prompts, `batch_limit` of them at a time in one padded pass.
 
-        `allowed_citations` may be one list of ids for all or one list a prompt. Callbacks are
-        not told, and what fails for one prompt fails for all.
+        `allowed_citations` may be one list of ids for all prompts or one list per prompt. Callbacks
+        are not called, and an error in one prompt fails them all.
         """
         prompts = [self._convert_input(it).to_messages() for it in inputs]
         citations = _for_each(kwargs.pop("allowed_citations", None), len(prompts))
@@ -205,7 +206,7 @@ def _choice(wanted: str | bool | None) -> str:
 
 
 def _for_each(citations: Sequence[Any] | None, count: int) -> Sequence[Sequence[str] | None]:
-    """Allowed citations a prompt, from one list for all or one list each."""
+    """Allowed citations per prompt, from one list for all or one list each."""
     if citations is None or not citations or isinstance(citations[0], str):
         return [citations] * count
     if len(citations) != count:
@@ -216,7 +217,7 @@ def _for_each(citations: Sequence[Any] | None, count: int) -> Sequence[Sequence[
 def _chunks(
     spoken: Generator[str, None, GenerationResult],
 ) -> Generator[ChatGenerationChunk, None, GenerationResult]:
-    """The text as chunks; returns the outcome. Closing it closes the answer."""
+    """Yield the text as chunks; returns the result. Closing it closes the answer."""
     try:
         while True:
             yield ChatGenerationChunk(message=AIMessageChunk(content=next(spoken)))
@@ -228,9 +229,10 @@ def _chunks(
 
 
 def _last_chunk(message: AIMessage) -> AIMessageChunk:
-    """Everything of the message but its text, which was streamed."""
+    """The message without its text, which was streamed."""
     asked: list[Any] = [(it["name"], it["args"], it["id"]) for it in message.tool_calls]
-    # The reason in the place of arguments: langchain reads a text as no call, and keeps it.
+    # The reason takes the place of the arguments: langchain sees a text as an invalid call, and
+    # keeps it.
     asked += [(it["name"], it["error"], it["id"]) for it in message.invalid_tool_calls]
     calls = [
         ToolCallChunk(

@@ -1,7 +1,7 @@
-"""The beginning that every prompt shares (system prompt, tools), computed once.
+"""Prefix cache: compute the beginning that prompts share (system prompt, tools) only once.
 
-On a CPU most of the time to the first token goes into reading the prompt, and most of the prompt
-never changes. What the model has understood of it (its key-value cache) is kept and copied.
+On a CPU most of the time to the first token is spent on reading the prompt, most of which never
+changes. The key-value cache of the shared part is kept and copied.
 """
 
 import copy
@@ -26,10 +26,10 @@ class _Prefix:
 
 
 class PrefixCache:
-    """Caches of the beginnings used last; not safe without the checkpoint's lock.
+    """Caches of the most recently used beginnings; needs the checkpoint's lock.
 
-    A beginning is found by its key (whatever decides its text), and used only where the prompt
-    really begins with its tokens. Not `enabled`, every prompt is read whole.
+    A beginning is found by its key (everything that determines its text), and used only if the
+    prompt really begins with its tokens. If not `enabled`, every prompt is read whole.
     """
 
     def __init__(self, model: Any) -> None:
@@ -41,7 +41,7 @@ class PrefixCache:
         return key in self._kept
 
     def learn(self, key: str, one: torch.Tensor, other: torch.Tensor) -> None:
-        """Compute what two prompts, (1, n) and (1, m) ids, have in common."""
+        """Find the common beginning of two prompts, (1, n) and (1, m) ids, and store it."""
         shared = common_prefix_length(one[0], other[0])
         cache = self._read(one[:, :shared]) if shared >= MIN_PREFIX_TOKENS else None
         self._kept[key] = _Prefix(one[0, :shared].clone(), cache)
@@ -49,13 +49,13 @@ class PrefixCache:
             self._kept.popitem(last=False)
 
     def cache(self, key: str, input_ids: torch.Tensor) -> Any:
-        """A copy of the cache for the beginning of the prompt, (1, n) ids; None when none fits."""
+        """A copy of the cache for the beginning of the prompt, (1, n) ids; None if none fits."""
         known = self._kept.get(key)
-        if known is None:  # others have learnt theirs meanwhile
+        if known is None:  # replaced by those of other prompts in the meantime
             return None
         self._kept.move_to_end(key)
         length = len(known.ids)
-        # One token at least is left to compute: it gives the first logits.
+        # At least one token is left to compute: it gives the first logits.
         fits = len(input_ids) == 1 and length < input_ids.shape[1]
         if known.cache is None or not fits or not torch.equal(input_ids[0, :length], known.ids):
             return None
@@ -75,14 +75,14 @@ class PrefixCache:
 def cache_argument(model: Any, cache: Any) -> dict[str, Any]:
     """The key-value cache as a keyword argument of this model's `forward` and `generate`.
 
-    transformers 5.24 renamed `past_key_values` to `cache`; the signature says which is meant.
+    transformers 5.24 renamed `past_key_values` to `cache`; the signature determines which is used.
     """
     known = inspect.signature(type(model).forward).parameters
     return {"cache" if "cache" in known else "past_key_values": cache}
 
 
 def common_prefix_length(one: torch.Tensor, other: torch.Tensor) -> int:
-    """How many leading tokens two rows share."""
+    """The number of leading tokens that two rows share."""
     length = min(len(one), len(other))
     different = (one[:length] != other[:length]).nonzero()
     return int(different[0, 0]) if len(different) else length

@@ -1,8 +1,8 @@
-"""What of a model is put into four bits, and in which numbers it computes.
+"""4-bit quantisation (NF4) of a vision-language model, and its compute dtype.
 
-NF4 with double quantisation (Dettmers et al., QLoRA, arXiv 2305.14314, §3) for the language
-model's linear layers only. Everything outside it stays as it was: vision towers in four bits
-see nonsense, and the output layer is where rounding shows first.
+NF4 with double quantisation (Dettmers et al., QLoRA, arXiv 2305.14314, §3) for the language model's
+linear layers only. All other modules keep their precision: vision towers in 4 bits produce
+nonsense, and rounding shows first in the output layer.
 """
 
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ def meta_model(config: Any) -> nn.Module:
 
 
 def compute_dtype(model: nn.Module, *, on_cuda: bool) -> torch.dtype:
-    """bf16 where it runs: GPUs that have it, and large models on CPUs that have it.
+    """bf16 where supported: on GPUs (else float16), and for large models on CPUs (else float32).
 
-    A small model is slower in it on a CPU (88 instead of 122 tokens/s at 12 M parameters).
+    A small model is slower in bf16 on a CPU (88 instead of 122 tokens/s at 12 M parameters).
     """
     if on_cuda:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
@@ -37,13 +37,14 @@ def compute_dtype(model: nn.Module, *, on_cuda: bool) -> torch.dtype:
 
 
 def nf4_config(model: Any, dtype: torch.dtype, *, on_cuda: bool) -> Any:
-    """How transformers is to quantise a model of this shape."""
+    """The transformers quantisation config for a model of this shape."""
     return transformers.BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
-        # Given a list, transformers no longer skips the output layer by itself: it is in ours.
+        # Given a list, transformers no longer skips the output layer by itself: our list includes
+        # it.
         llm_int8_skip_modules=unquantised_modules(model, on_cuda=on_cuda),
     )
 
@@ -51,8 +52,8 @@ def nf4_config(model: Any, dtype: torch.dtype, *, on_cuda: bool) -> Any:
 def unquantised_modules(model: Any, *, on_cuda: bool) -> list[str]:
     """Names of the modules that are not quantised: towers, projectors, the output layer.
 
-    Everything that is not the text decoder, found by walking down to it: that holds for any
-    architecture, whatever it calls its parts.
+    Everything outside the text decoder, which is found by descending to it: this works for any
+    architecture, whatever its parts are called.
     """
     decoder = model.get_decoder()
     outside = [name for name, module in _beside(model, decoder) if _has_linear(module)]

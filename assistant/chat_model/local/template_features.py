@@ -1,7 +1,7 @@
-"""What a checkpoint's chat template does with tools, calls and pictures; found by rendering.
+"""Probe a checkpoint's chat template for its support of tools, tool calls and pictures.
 
-Templates drop what they do not know without a word: tools, pictures in tool results, content
-given as a list. So each is put to the test before the first question is asked.
+Templates silently drop what they do not know: tools, pictures in tool results, content given as a
+list. So each feature is tested by rendering before the first question.
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,12 @@ _MARK = "markedword"
 
 @dataclass(frozen=True, slots=True)
 class TemplateCapabilities:
-    """What a template does: `form` of its tool calls; whether pictures in tool messages, and text
-    given as a list of parts outside user messages, arrive; whether it has a switch for thinking."""
+    """Capabilities of a template.
+
+    `form` is the format of its tool calls; the flags tell whether pictures in tool messages, and
+    text given as a list of parts outside user messages, arrive, and whether it has a switch for
+    thinking.
+    """
 
     form: ToolCallFormat
     tool_pictures: bool
@@ -39,12 +43,12 @@ class TemplateCapabilities:
 
     @property
     def options(self) -> dict[str, bool]:
-        """Variables for the template: no thinking aloud; the evidence is what is to be said."""
+        """Template variables that switch thinking off: the answer should only state evidence."""
         return {"enable_thinking": False} if self.supports_thinking else {}
 
 
 def probe_template(name: str, processor: Any) -> TemplateCapabilities:
-    """Render small conversations; raises SetupError when tools do not reach the prompt."""
+    """Render small conversations; raises SetupError if tools do not reach the prompt."""
     template = _template(name, processor)
     form = detect_format(template)
     if "probe_of_the_template" not in _rendered(processor, [_user("Hello")], [_TOOL]):
@@ -116,7 +120,7 @@ def _call_and_answer(content: Any) -> list[dict[str, Any]]:
 
 
 def _keeps_pictures(processor: Any) -> bool:
-    """Whether a picture in a tool message adds just what one in a user message adds."""
+    """Whether a picture in a tool message adds exactly what one in a user message adds."""
     text = {"type": "text", "text": _MARK}
     picture = {"type": "image"}
     try:
@@ -130,7 +134,7 @@ def _keeps_pictures(processor: Any) -> bool:
 
 
 def _tail(processor: Any) -> str:
-    """What follows the last words of a user message."""
+    """The rendered text after the last words of a user message."""
     return _rendered(processor, [_user(_MARK)]).partition(_MARK)[2]
 
 
@@ -151,7 +155,7 @@ def _keeps_parts(processor: Any) -> bool:
 
 
 def require_vision(name: str, model: Any, processor: Any, habits: TemplateCapabilities) -> None:
-    """Raises SetupError unless another picture changes what the model would say next."""
+    """Raises SetupError unless another picture changes the model's next-token prediction."""
     options = habits.options
     first, second = (_next_logits(model, processor, _noise(seed), options) for seed in (0, 1))
     if torch.equal(first, second):

@@ -1,4 +1,4 @@
-"""What goes wrong with a chat server, in one line: which server, what it said, what to do."""
+"""Chat server errors in one line: the server, its message, and the remedy."""
 
 import contextlib
 import json
@@ -15,8 +15,8 @@ _LONGEST_QUOTE = 200
 _CHANGE = "or choose another server or model with `--vlm`"
 _TOO_LONG = ("context", "too long", "too many tokens", "maximum length", "input tokens")
 _NO_TOOLS = ("tool", "function")
-# By name: newer releases of openai bring another httpx (httpx2) along than older ones use.
-_BROKEN_OFF = ("ReadError", "RemoteProtocolError")  # it took the question: it needs no start
+# By name: newer releases of openai use another httpx (httpx2) than older ones.
+_BROKEN_OFF = ("ReadError", "RemoteProtocolError")  # the server is running
 _NOT_REACHED = ("ConnectTimeout",)
 _TO_DO = {
     401: "put its key into the URL, as in `--vlm http://:KEY@HOST:PORT`",
@@ -29,9 +29,9 @@ _TO_DO = {
 
 
 class ChatServerError(SetupError):
-    """A chat server that did not answer as it should; the message is one line for the person.
+    """A chat server failed or gave an invalid answer; the message is one line for the user.
 
-    `status` is that of HTTP, None where there was no answer or one that cannot be read.
+    `status` is the HTTP status, None if there was no answer or an unreadable one.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -68,7 +68,7 @@ def translate_server_errors(server: str) -> Iterator[None]:
         ) from error
     except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise unexpected_response(server, _in_words(error)) from error
-    except openai.OpenAIError as error:  # an error in the middle of a stream, and the like
+    except openai.OpenAIError as error:  # an error in the middle of a stream, and similar
         raise ChatServerError(
             f"the chat server at {server} answered with an error: {_quoted(error)}; look at its "
             f"log, then ask again, {_CHANGE}"
@@ -76,7 +76,7 @@ def translate_server_errors(server: str) -> Iterator[None]:
 
 
 def unexpected_response(server: str, why: str) -> ChatServerError:
-    """For a server that answers something else than OpenAI's API does."""
+    """The error for a server whose answer does not follow OpenAI's API."""
     return ChatServerError(
         f"no OpenAI-compatible server at {server}: {why}; correct the URL, update the server, "
         f"{_CHANGE}"
@@ -84,7 +84,7 @@ def unexpected_response(server: str, why: str) -> ChatServerError:
 
 
 def embedded_error(server: str, error: object) -> ChatServerError:
-    """For an answer that looks like success and holds an error."""
+    """The error for an answer that looks like success and contains an error."""
     text = error.get("message") or error if isinstance(error, Mapping) else error
     return ChatServerError(
         f"the chat server at {server} answered with an error: {_short(text)}; look at its log, "
@@ -121,7 +121,7 @@ def _to_do(error: openai.APIStatusError, text: str) -> str:
 
 
 def _quoted(error: openai.OpenAIError) -> str:
-    """What the server said, and nothing of what the client makes of it."""
+    """The server's own message, without the client's wording."""
     body = getattr(error, "body", None)
     if isinstance(body, Mapping):
         body = next((body[key] for key in ("message", "error", "detail") if body.get(key)), body)
@@ -129,12 +129,12 @@ def _quoted(error: openai.OpenAIError) -> str:
 
 
 def _short(text: object) -> str:
-    """As data, on one line; a web page by its beginning."""
+    """Text as escaped data on one line; only the beginning of a web page."""
     return f'"{sanitise_text(text, longest=_LONGEST_QUOTE)}"'
 
 
 def _is(error: BaseException | None, names: Sequence[str]) -> bool:
-    """Whether an error, or what it comes from, has one of these names."""
+    """Whether an error, or one of its causes, has one of these names."""
     while error is not None:
         if type(error).__name__ in names:
             return True

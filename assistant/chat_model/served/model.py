@@ -22,9 +22,9 @@ from assistant.conversation.server_wait import Silence, heard
 from assistant.settings import VLM_WAIT_S
 
 CONNECT_TIMEOUT_S, LIST_MODELS_TIMEOUT_S = 5.0, 10.0
-"""How long to wait for a connection (a lost packet is sent again after 1 and 3 s), and for the
-list of models, for which a server needs no model. The next piece of an answer may take
-`Settings.vlm_wait_s`. Nothing is asked twice: a server that was silent once would be again."""
+"""Timeouts in seconds for a connection (a lost packet is sent again after 1 and 3 s) and for the
+list of models, for which a server needs no loaded model. The next piece of an answer may take
+`Settings.vlm_wait_s`. Requests are not repeated: a server that was silent once would be again."""
 
 T = TypeVar("T")
 
@@ -32,16 +32,16 @@ T = TypeVar("T")
 class ServedVLM(ChatOpenAI):
     """A served chat model; turns that may call tools are not streamed.
 
-    Servers' streaming parsers lose calls and arguments, and most drop pictures from tool
-    messages; `allowed_citations` is ours and not sent (what is cited is checked afterwards).
-    Whatever goes wrong with the server is a ChatServerError.
+    Servers' streaming parsers lose calls and arguments, and most drop pictures from tool messages;
+    `allowed_citations` is ours and not sent (citations are checked afterwards). Every failure of
+    the server is a ChatServerError.
     """
 
     server: str
-    """Its address, as it stands in messages to the person."""
+    """Its address, as shown in messages to the user."""
 
     def heard(self, begin: Callable[[], Iterator[T]]) -> Iterator[T | Silence]:
-        """What a call to this model yields, with `Silence` meanwhile; closing it hangs up."""
+        """Yield a call's output, with `Silence` while nothing arrives; closing it hangs up."""
         return heard(begin, server=self.server)
 
     def _get_request_payload(
@@ -64,13 +64,13 @@ class ServedVLM(ChatOpenAI):
                 begun = True
                 ended = ended or bool((chunk.generation_info or {}).get("finish_reason"))
                 yield chunk
-        if not begun:  # it does not stream, or says in another form why it does not
+        if not begun:  # it does not stream, or reports in another form why not
             yield _as_chunk(self._generate(*args, **kwargs))
         elif not ended:  # a connection that closes between two pieces looks like an end
             raise unexpected_response(self.server, "its answer broke off in the middle")
 
     async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:
-        # The asynchronous client would go its own ways: only the one above is ever used.
+        # The asynchronous client would bypass this route: only the one above is ever used.
         return await BaseChatModel._agenerate(self, *args, **kwargs)
 
     async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
@@ -97,7 +97,7 @@ class ServedVLM(ChatOpenAI):
         return super()._convert_chunk_to_generation_chunk(piece, *args, **kwargs)
 
     def _read(self, response: Any) -> dict[str, Any]:
-        """The JSON object of an answer; text, a list or an error of the server is none."""
+        """The JSON object of an answer; raises for text, a list or an error of the server."""
         if isinstance(response, openai.BaseModel):
             response = response.model_dump(warnings=False)
         if not isinstance(response, Mapping):
@@ -110,7 +110,7 @@ class ServedVLM(ChatOpenAI):
         return dict(response)
 
 
-# What is read of an answer, and no more: servers leave out and add a lot.
+# The only fields read of an answer: servers leave out and add many.
 class _Function(BaseModel):
     name: str
     arguments: str
@@ -158,11 +158,11 @@ class _Models(BaseModel):
 
 
 def load_served_vlm(url: str, *, wait_s: float = VLM_WAIT_S) -> ServedVLM:
-    """The model that a server serves (the first, when it has several).
+    """Connect to the model of a server (the first one if it has several).
 
-    `wait_s` is how long it may be silent. `url` as in "http://localhost:8000" or with its path,
-    "http://:KEY@host:8000/v1"; "#NAME" at its end chooses among several models. Raises
-    ChatServerError when the server does not answer.
+    `wait_s` is the longest allowed silence in seconds. `url` is like "http://localhost:8000" or
+    with its path, "http://:KEY@host:8000/v1"; "#NAME" at its end chooses among several models.
+    Raises ChatServerError if the server does not answer.
     """
     way = parse_endpoint(url)
     served = ServedVLM(

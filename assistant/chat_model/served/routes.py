@@ -1,9 +1,9 @@
-"""On which way photos reach a chat server: straight, or through a proxy that the person has set.
+"""Network route to a chat server: direct, or through a proxy that the user has configured.
 
-A server of this machine is asked directly, whatever proxies are set. Any other server is asked by
-its configured name; only the usual settings of the system (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY,
-NO_PROXY) put a proxy between, and then the person is told. Redirects are not followed: a server
-cannot send photos on to another one. Nothing of OPENAI_* changes address, key or headers.
+A server on this machine is reached directly, whatever proxies are set. Any other server is reached
+by its configured name; only the usual settings of the system (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY,
+NO_PROXY) add a proxy, and then the user is warned. Redirects are not followed: a server cannot send
+photos on to another one. OPENAI_* variables change neither address, key nor headers.
 """
 
 import ipaddress
@@ -18,8 +18,8 @@ from assistant.conversation.server_wait import line
 from assistant.settings import proxy_for
 from tools.errors import SetupError
 
-# What a request needs; clients add more, some of it out of the environment. The last is how
-# OpenAI's client notes for itself what its caller wants.
+# The headers that a request needs; clients add more, some from the environment. The last one is an
+# internal note of OpenAI's client about its caller's options.
 _HEADERS = frozenset(
     ("accept", "accept-encoding", "connection", "content-length", "content-type", "host",
      "transfer-encoding", "x-stainless-raw-response")
@@ -28,7 +28,7 @@ _HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ServerEndpoint:
-    """Where a server is (`base`, without a key), its key, the model that was named, the proxy."""
+    """A server's address (`base`, without a key), its key, the model that was named, the proxy."""
 
     base: str
     key: str
@@ -37,7 +37,7 @@ class ServerEndpoint:
 
     @property
     def notice(self) -> str | None:
-        """What the person must know about the way that photos take; None: it is straight."""
+        """A warning about the route of photos; None if it is direct."""
         if self.proxy is None:
             return None
         host = urlsplit(self.proxy).hostname or self.proxy
@@ -47,7 +47,7 @@ class ServerEndpoint:
         )
 
     def client(self) -> Any:
-        """An HTTP client that takes this way and no other."""
+        """An HTTP client that uses this route and no other."""
         try:
             return openai.DefaultHttpxClient(
                 trust_env=False,
@@ -62,9 +62,9 @@ class ServerEndpoint:
             ) from error
 
     def _bare(self, request: Any) -> None:
-        """Nothing in a request but what it needs: no header out of the environment.
+        """Strip a request of headers from the environment.
 
-        Each question has a connection of its own, on which the person who asks can hang up.
+        Each request has a connection of its own, so that the caller can hang up.
         """
         for name in [it for it in request.headers if it.lower() not in _HEADERS]:
             del request.headers[name]
@@ -77,9 +77,9 @@ class ServerEndpoint:
 
 
 def parse_endpoint(url: str) -> ServerEndpoint:
-    """The way to the server of a URL as in "http://:KEY@host:8000/v1#MODEL".
+    """Parse a server URL such as "http://:KEY@host:8000/v1#MODEL".
 
-    Raises SetupError when it is no such URL.
+    Raises SetupError for any other form.
     """
     try:
         parts = urlsplit(url)
@@ -106,7 +106,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address that a text spells, also as the system reads "127.1"; None for a name."""
+    """Parse an address, also in short forms such as "127.1"; None for a name."""
     try:
         return ipaddress.ip_address(name)
     except ValueError:
