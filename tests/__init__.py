@@ -1,1 +1,1 @@
-"""Behaviours that Unmask promises, one sentence a test."""
+"""Tests of Unmask; every test states the behaviour it checks in one sentence."""

@@ -1,4 +1,4 @@
-"""What every test may count on: a data folder of its own, and real pictures to use."""
+"""Fixtures for all tests: a separate data folder, and real pictures."""
 
 import io
 import signal

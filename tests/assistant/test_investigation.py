@@ -1,4 +1,4 @@
-"""The whole job on real photographs and real weights: the demo's gallery, asked in several ways."""
+"""End-to-end investigation of the demo's gallery, with real photographs and weights."""
 
 import json
 import re

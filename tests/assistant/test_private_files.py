@@ -1,4 +1,4 @@
-"""Personal data is readable by its owner only, whatever the umask and whoever wrote it before."""
+"""File permissions: only the owner can read personal data, whatever the umask."""
 
 import os
 import shutil

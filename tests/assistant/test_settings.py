@@ -1,4 +1,4 @@
-"""Settings come from the environment once, and are held to what they promise."""
+"""Settings: read from the environment once, and validated."""
 
 import os
 import subprocess

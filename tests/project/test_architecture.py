@@ -1,4 +1,4 @@
-"""The shape of the project: which way imports point, where third parties live, how files read."""
+"""Project architecture: direction of imports, homes of third parties, how files read."""
 
 import ast
 import functools

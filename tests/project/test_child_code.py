@@ -1,4 +1,4 @@
-"""Code in strings, for child processes and as examples: what it imports from us exists.
+"""Code in strings, for child processes and as examples: its imports from this project exist.
 
 No checker reads it, and some of it runs only when an index is damaged or a job is interrupted.
 """

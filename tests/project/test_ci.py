@@ -1,4 +1,4 @@
-"""What CI runs is there: a file that moves must move in `.ci/run` as well."""
+"""CI runs only files that exist: a file that moves must also move in `.ci/run`."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`pytest -m fast` covers the logic of every room in a minute, without weights."""
+"""`pytest -m fast` covers the logic of every package in a minute, without weights."""
 
 import ast
 from collections.abc import Iterator

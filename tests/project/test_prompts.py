@@ -1,4 +1,4 @@
-"""Prompts are prose in files, and a gap in one is an error."""
+"""Prompts are text files, and an undefined variable in one is an error."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The README is true: commands exist, examples run, figures and folders are the ones there are."""
+"""The README is accurate: commands exist, examples run, figures and folders match."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The walks through the code are true: every file and folder that they name is there."""
+"""The README walks through the code name only files and folders that exist."""
 
 import re
 

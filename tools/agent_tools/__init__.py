@@ -1,1 +1,1 @@
-"""The LangChain tools, and the workspace of one investigation that they share."""
+"""LangChain tools of the assistant, and the workspace of one investigation that they share."""

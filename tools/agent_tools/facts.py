@@ -1,4 +1,4 @@
-"""Everything that a text may cite, as facts with handles: of hits, photos, comparisons, counts."""
+"""Facts with handles that a text may cite: about hits, photos, comparisons and counts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -36,18 +36,18 @@ _PROBABILITIES = {
 }
 
 _OF_A_PHOTO = (2, 3, 4, 5, 9, 10)
-"""Evidence that needs no query, by its numbers."""
+"""Evidence that needs no query, by number."""
 
 _OF_A_PAIR = {
     1: "identity similarity",
     7: "appearance similarity",
     8: "same photograph, proven by alignment",
 }
-"""Evidence about two faces, and its names where neither is a query."""
+"""Evidence about two faces, with its names for a pair without a query."""
 
 
 def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
-    """Probabilities, evidence, and (where they were located) regions of a hit."""
+    """Probabilities, evidence and regions (if located) of a hit."""
     given = hit.assessment
     regions = tuple(regions)
     return (
@@ -70,7 +70,7 @@ def hit_facts(hit: Hit, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
 def verdict_fact(
     handle: str, verdict: Verdict, *, reason: str = "", beside: Sequence[str] = ()
 ) -> Fact:
-    """The rule's verdict on a hit; `beside` are measured shares that must stand beside it."""
+    """The rule's verdict on a hit; `beside` are measured shares that must be shown with it."""
     method = f"the fitted rule: {reason}" if reason else "the fitted rule"
     limits = "A reason to look, no proof; each verdict can be wrong."
     said = f"{verdict} ({'; '.join(beside)})" if beside else verdict
@@ -78,13 +78,13 @@ def verdict_fact(
 
 
 _UNREAD = ("no forgery found", "copy", "other", "not assessed")
-"""Verdicts under which no part of a face is named: a map shows something on any photograph."""
+"""Verdicts with which no face region is named: a map shows something on any photograph."""
 
 
 def region_facts(
     handle: str, regions: Sequence[Evidence], *, verdict: Verdict | None = None
 ) -> tuple[Fact, ...]:
-    """All that a map says of a face as one fact; none where nothing was located."""
+    """All regions of a face's map as one fact; empty if nothing was located."""
     if not regions:
         return ()
     places = {word: _places(regions, word) for word in ("strong", "weak")}
@@ -110,11 +110,11 @@ def _places(regions: Sequence[Evidence], word: str) -> list[str]:
 
 
 def facts_for_model(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """What a language model is told of a subject: all that a search measures, and of a closer look
-    whether it leaves the verdict in doubt.
+    """The facts for a language model's prompt.
 
-    The verdict's own readings hold what else a closer look found; more measurements bury the ones
-    that matter, most of all for a small model. The screen shows them all.
+    It includes all facts of a search, but reranking evidence only for a verdict that changes under
+    retakes. The verdict's own readings cover the other reranking results; more measurements would
+    hide the important ones, most of all from a small model. The screen shows them all.
     """
     return tuple(fact for fact in facts if not _further(fact) or fact.reads == CHANGES)
 
@@ -132,7 +132,7 @@ def photo_facts(
     usable: bool,
     rule: VerdictRule | None,
 ) -> tuple[Fact, ...]:
-    """What is known of a query photo by itself: whether it may have been forged, and its quality.
+    """Facts about a query photo alone: whether it may have been forged, and its quality.
 
     `scores` are those of `photo_scores`; `usable` is the quality gate of its face.
     """
@@ -173,7 +173,7 @@ def photo_scores(
 def comparison_facts(
     handle: str, scores: Scores, *, usable: bool, rule: VerdictRule | None, whom: str = ""
 ) -> tuple[Fact, ...]:
-    """Whether two faces are one person's; `scores` are `tools.search.scoring.pair_scores`.
+    """Whether two faces are of one person; `scores` are `tools.search.scoring.pair_scores`.
 
     `whom` names the two, as in "Q1 and H3".
     """
@@ -191,7 +191,7 @@ def comparison_facts(
 
 
 def search_facts(findings: Findings) -> tuple[Fact, ...]:
-    """How many faces the latest search compared, and how many got each verdict: S1 to S8."""
+    """Number of faces the latest search compared, and number per verdict: S1 to S8."""
     named = [("faces compared", findings.compared)]
     named += [(f"faces with verdict {verdict!r}", findings.counts[verdict]) for verdict in VERDICTS]
     return (
@@ -210,7 +210,7 @@ def _all_counts(findings: Findings) -> str:
 
 
 def list_facts(findings: Findings | None) -> tuple[Fact, ...]:
-    """Which hits of the latest search are shown, and which of them got each verdict."""
+    """The hits shown by the latest search, in total and per verdict."""
     if findings is None:
         return (_worded("hits.all", "the hits", "there was no search yet"),)
     numbers = {
@@ -221,7 +221,7 @@ def list_facts(findings: Findings | None) -> tuple[Fact, ...]:
 
 
 def hit_lists(numbers: Mapping[Verdict, Sequence[int]]) -> tuple[Fact, ...]:
-    """The lists of hits by verdict, from the numbers of the hits that got each."""
+    """The lists of hits by verdict, from the hit numbers per verdict."""
     every = sorted(number for some in numbers.values() for number in some)
     whole = f"the hits are {format_hit_ranges(every)}" if len(every) > 1 else "the only hit is H1"
     return (
@@ -241,9 +241,9 @@ def _having(verdict: Verdict, numbers: Mapping[Verdict, Sequence[int]]) -> str:
 
 
 def gallery_facts(counts: GalleryCounts | None) -> tuple[Fact, ...]:
-    """What the gallery holds: G1 images, G2 faces, G3 images without a face, G4 skipped files.
+    """Contents of the gallery: G1 images, G2 faces, G3 images without a face, G4 skipped files.
 
-    G5 is its state; of an empty gallery (None) there is nothing else.
+    G5 is its state; an empty gallery (None) has only that.
     """
     state = "the gallery is empty" if counts is None else "the gallery is ready"
     ready = _worded("G5", "state of the gallery", state, method="the gallery's record")
@@ -265,13 +265,13 @@ def gallery_facts(counts: GalleryCounts | None) -> tuple[Fact, ...]:
 
 
 def faces_fact(handle: str, count: int) -> Fact:
-    """How many faces were found in a photo."""
+    """Number of faces found in a photo."""
     said = {0: "no detectable face", 1: "one face"}.get(count, "several faces")
     return _worded(f"{handle}.faces", "faces found", said, method="the face detector")
 
 
 def file_fact(handle: str, words: Mapping[str, Any]) -> Fact:
-    """What `tools.agent_tools.photo_description` says of a picture, in its words."""
+    """The description of a picture by `tools.agent_tools.photo_description`, as a fact."""
     faces = {"none": "no face", "one": "one face"}.get(words["faces"], "several faces")
     said = f"a {words['size']} {words['format']} image with {faces} found"
     if words["quality"]:
@@ -282,14 +282,14 @@ def file_fact(handle: str, words: Mapping[str, Any]) -> Fact:
 
 
 def meaning_facts() -> tuple[Fact, ...]:
-    """What each measure and verdict means, from the glossary."""
+    """The meaning of each measure and verdict, from the glossary."""
     return tuple(
         _worded(f"about.{id_}", f"meaning of {id_}", text) for id_, text in MEANINGS.items()
     )
 
 
 def count_in_words(value: float) -> str:
-    """A count in a word: none, one or several."""
+    """A count as a word: none, one or several."""
     return "none" if value == 0 else "one" if value == 1 else "several"
 
 

@@ -1,7 +1,7 @@
-"""Handles as people and models write them: `H17`, `h17`, `[H17]`, `hit 17`, `the 17th hit`.
+"""Parse handles as people and models write them: `H17`, `h17`, `[H17]`, `hit 17`, `the 17th hit`.
 
-`tools.verdict.handles.parse_handle` reads one form only, that of records and citations. What comes
-from outside is first brought into that form here; digits are never shortened and never guessed.
+`tools.verdict.handles.parse_handle` accepts only the form of records and citations. Outside input
+is converted to that form here; digits are never shortened or guessed.
 """
 
 import re
@@ -27,7 +27,7 @@ _SPOKEN = re.compile(
 
 
 def find_handles(text: str) -> tuple[str, ...]:
-    """The photos, hits and comparisons that a text names, in order, each once."""
+    """The photos, hits and comparisons named in a text, in order, each once."""
     found: list[str] = []
     for match in _SPOKEN.finditer(text):
         found += _read(match)
@@ -35,10 +35,10 @@ def find_handles(text: str) -> tuple[str, ...]:
 
 
 def normalise_handle(text: str) -> str:
-    """A handle of a picture or a comparison in its one form. Raises ToolError when it is none."""
+    """Convert the handle of a picture or comparison to standard form; ToolError if it is none."""
     bare = text.strip().strip("[]").strip()
     named = find_handles(bare)
-    # Only where the whole text is the handle: a sentence that names one is no argument.
+    # Only if the whole text is the handle: a sentence containing one is not a valid argument.
     if len(named) == 1 and (match := _SPOKEN.match(bare)) and match.end() == len(bare):
         return named[0]
     return str(parse_handle(bare))

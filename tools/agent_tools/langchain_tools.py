@@ -1,8 +1,8 @@
-"""The tools that a language model calls, as LangChain tools over one workspace.
+"""The assistant's tools as LangChain tools over one workspace.
 
-Every tool answers with compact JSON made of words: handles, verdicts, readings, never a number
-and never a path. The typed result travels beside it as the message's artifact. What the model
-can do something about is a ToolError whose message says what.
+Every tool returns compact JSON made of words: handles, verdicts, readings, never a number
+and never a path. The typed result is attached as the message's artifact. Failures that the model
+can react to are ToolErrors whose message explains them.
 """
 
 import json
@@ -27,12 +27,12 @@ ContentBlocks = list[str | dict[str, Any]]
 
 
 def _handle(written: Any) -> Any:
-    """A picture's handle as the workspace knows it, however it was written."""
+    """Convert a picture's handle to the workspace's form."""
     return normalise_handle(written) if isinstance(written, str) else written
 
 
 def _several(written: Any) -> Any:
-    """One handle, or a list written as text, as the list that it stands for."""
+    """Convert one handle, or a list written as text, to a list."""
     if not isinstance(written, str):
         return written
     try:
@@ -54,7 +54,7 @@ Number = Annotated[int, BeforeValidator(_number)]
 
 
 def toolkit(workspace: Workspace) -> list[BaseTool]:
-    """The assistant's tools over one workspace; each answers (content for the model, result)."""
+    """The assistant's tools over one workspace; each returns (content for the model, result)."""
     tools = _Tools(workspace)
     return [
         StructuredTool.from_function(
@@ -72,7 +72,7 @@ def toolkit(workspace: Workspace) -> list[BaseTool]:
 
 
 class _Tools:
-    """The methods are the tools: names, annotations and docstrings go into every prompt."""
+    """The methods are the tools: their names, annotations and docstrings go into every prompt."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -185,10 +185,10 @@ def _compact(content: dict[str, Any]) -> str:
 def check_arguments(
     tools: Mapping[str, BaseTool], name: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments that a model wrote as the tool takes them; ToolError says what does not fit.
+    """Validate and convert the arguments a model wrote; ToolError explains what is invalid.
 
-    Models write numbers as text, one photo where a list is wanted, "None" for no value. Names that
-    the tool does not know are wrong: they are made up, and it would ignore them.
+    Models write numbers as text, one photo where a list is required, "None" for no value. Argument
+    names unknown to the tool are refused: the model made them up, and the tool would ignore them.
     """
     if name not in tools:
         raise ToolError(f"no tool is called {name!r}; there are: {', '.join(tools) or 'none'}")
@@ -206,7 +206,7 @@ def check_arguments(
 
 
 def _refuse(error: ValidationError) -> NoReturn:
-    """Bad arguments as something that the model can act on."""
+    """Raise a ToolError that lets the model correct its arguments."""
     wrong = "; ".join(
         f"{'.'.join(str(part) for part in each['loc']) or 'arguments'}: {each['msg'].lower()}"
         for each in error.errors()

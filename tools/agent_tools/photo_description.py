@@ -1,7 +1,7 @@
-"""What can be said of a picture by looking: its format, size, faces, quality and metadata.
+"""Describe a picture without a search: its format, size, faces, quality and metadata.
 
-Metadata is text from outside: it is cut and stripped of control characters, stands between the
-quotes of a JSON string, and takes no part in any verdict.
+Metadata is text from outside: it is shortened, stripped of control characters and quoted as a JSON
+string, and it does not affect any verdict.
 """
 
 import base64
@@ -18,35 +18,35 @@ from tools.search.scoring import EmbeddedFace
 from tools.verdict.handles import sanitise_text
 
 PICTURE_SIDE_PX = 224
-"""Longest side of a picture that a model is shown."""
+"""Longest side of a picture shown to a model."""
 
 _LARGE_PX, _MEDIUM_PX = 1200, 480
 _WITHOUT_DIGITS = {"JPEG2000": "JPEG", "MP4": "MPEG video"}
-"""A model sees words only."""
+"""Format names without digits, because a model sees words only."""
 
 
 class ImageSource(Protocol):
-    """Where pictures come from by handle; a Workspace is one."""
+    """Provides pictures by handle; implemented by Workspace."""
 
     def photo(self, handle: str) -> Photo:
         """The picture, decoded."""
 
     def metadata(self, handle: str) -> Mapping[str, str]:
-        """What its file says about itself."""
+        """The metadata in its file."""
 
     def count_faces(self, handle: str) -> int:
-        """How many faces were found in it; of a query video, how many persons."""
+        """Number of faces found in it; for a query video, number of persons."""
 
     def face(self, handle: str) -> EmbeddedFace:
-        """The face that is meant."""
+        """The chosen face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Description:
-    """A picture by handle: `pixels` (h, w, 3) uint8 RGB; `faces` how many were found.
+    """A picture by handle: `pixels` (h, w, 3) uint8 RGB; `faces` is the number of faces found.
 
-    `quality` names the problems of the face that is meant, none when it is usable or when there
-    is no one face; `metadata` are texts as the file holds them, unquoted.
+    `quality` lists the problems of the chosen face, empty if it is usable or if no single face is
+    chosen; `metadata` are texts as in the file, unquoted.
     """
 
     handle: str
@@ -57,7 +57,7 @@ class Description:
     metadata: Mapping[str, str]
 
     def to_words(self) -> dict[str, Any]:
-        """For a model: words only; metadata, cut, as data."""
+        """For a model: words only; metadata shortened, as data."""
         longest = max(self.pixels.shape[:2])
         return {
             "image": self.handle,
@@ -72,7 +72,7 @@ class Description:
 
 
 def describe(pictures: ImageSource, handle: str) -> Description:
-    """Look at a query photo or a hit; ToolError when there is no such picture."""
+    """Describe a query photo or a hit; ToolError if there is no such picture."""
     photo = pictures.photo(handle)
     return Description(
         handle=handle,

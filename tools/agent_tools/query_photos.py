@@ -1,4 +1,4 @@
-"""The query photos of one investigation by handle, measured once, with the face that is meant."""
+"""The query photos of one investigation by handle, measured once, with the chosen faces."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,11 +19,11 @@ from tools.verdict.rule import VerdictRule
 
 
 class QueryPhotos:
-    """Photos and videos Q1, Q2 …; the same bytes have one handle. Messages name handles, not files.
+    """Photos and videos Q1, Q2 …; identical bytes share a handle. Messages use handles, not files.
 
-    `faces` and `encoder` measure them, when that is needed. `excluded_photos` are photos of which
-    nobody said that they are authentic, though somebody asked: they are compared and looked at, but
-    never searched with. `decoded` holds the pictures met last.
+    `faces` and `encoder` measure them on demand. `excluded_photos` were not confirmed as authentic
+    when the user was asked: they are compared and described, but never used as a query. `decoded`
+    caches recently used pictures.
     """
 
     def __init__(self, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> None:
@@ -37,9 +37,9 @@ class QueryPhotos:
         self.excluded_photos: frozenset[str] = frozenset()
 
     def add(self, path: Path) -> str:
-        """Take a photo, a video or an animation in.
+        """Add a photo, a video or an animation; returns its handle.
 
-        Raises UnreadableImage (a ToolError, without the path) when it is none.
+        Raises UnreadableImage (a ToolError, without the path) for any other file.
         """
         video = several_frames(path)
         data = b"" if video else read_bytes(path)
@@ -55,17 +55,17 @@ class QueryPhotos:
         return handle
 
     def add_missing(self, path: Path) -> str:
-        """The handle of a photo whose file is gone; `path` is named by its sha256."""
+        """Add a photo whose file is gone; `path` is named by its sha256. Returns its handle."""
         return self._ids.setdefault(path.name, f"Q{len(self._ids) + 1}")
 
     @property
     def paths(self) -> Mapping[str, Path]:
-        """The files by handle, in the order in which they came."""
+        """The files by handle, in the order they were added."""
         return dict(self._paths)
 
     @property
     def chosen(self) -> Mapping[str, int]:
-        """The face that was chosen, 1-based from the left, by the photos that show several."""
+        """The chosen face, 1-based from the left, of each photo that shows several."""
         return dict(self._chosen)
 
     def path(self, handle: str) -> Path:
@@ -78,21 +78,21 @@ class QueryPhotos:
         return self._paths[handle]
 
     def is_video(self, handle: str) -> bool:
-        """Whether a handle means a video, an animation or a document: several frames."""
+        """Whether a handle names a video, an animation or a document: several frames."""
         return handle in self._videos
 
     # -- pictures -----------------------------------------------------------------------------
 
     def cover(self, handle: str) -> Photo:
-        """The picture of a photo; of a video a frame that is the same whatever was measured."""
+        """The picture of a photo; for a video, a frame that does not depend on measurements."""
         path = self.path(handle)
         video = self._videos.get(handle)
         return self._decode(path) if video is None else video.cover()
 
     def photo(self, handle: str) -> Photo:
-        """The picture that measurements are of: of a video, a frame of the person that is meant.
+        """The measured picture: for a video, a frame of the chosen person.
 
-        While nobody said who is meant, it is the first frame that shows most of them.
+        Until a person is chosen, it is the first frame that shows most persons.
         """
         path = self.path(handle)
         video = self._videos.get(handle)
@@ -103,13 +103,13 @@ class QueryPhotos:
         return known or self.decoded.keep(video.frame(time_s), path, time_s)
 
     def everybody(self, handle: str) -> np.ndarray:
-        """The picture in which the faces are counted: (h, w, 3) uint8 RGB."""
+        """The picture in which the faces are numbered: (h, w, 3) uint8 RGB."""
         if handle in self._videos and self._boxes(handle):
             return self._cast(handle).picture
         return self.photo(handle).pixels
 
     def measure(self, handle: str) -> AnalysedImage:
-        """Everything that is measured on the picture; the second time it costs nothing."""
+        """All measurements of the picture; computed once, then cached."""
         path = self.path(handle)
         if handle in self._videos:
             at = self._time(handle)
@@ -121,13 +121,13 @@ class QueryPhotos:
     # -- faces --------------------------------------------------------------------------------
 
     def count(self, handle: str) -> int:
-        """How many faces a photo shows, or how many persons a video."""
+        """Number of faces in a photo, or of persons in a video."""
         return len(self._boxes(handle))
 
     def face(self, handle: str, *, number: int | None = None) -> AnalysedFace:
-        """The face that is meant; `number` (1-based, from the left) is kept for the next time.
+        """The chosen face; `number` (1-based, from the left) is remembered for the next call.
 
-        Raises NoFace, and SeveralFaces while nobody said which one.
+        Raises NoFace, and SeveralFaces if none was chosen.
         """
         place = self._which(handle, number)
         if handle not in self._videos:
@@ -136,7 +136,7 @@ class QueryPhotos:
         return self._videos[handle].face(row, self.measure(handle))
 
     def _which(self, handle: str, number: int | None = None) -> int:
-        """The place of the face that is meant."""
+        """Index of the chosen face."""
         there, wanted = self.count(handle), number or self._chosen.get(handle)
         where = "any frame that was searched in " if handle in self._videos else ""
         place = choose_person(
@@ -160,7 +160,7 @@ class QueryPhotos:
         return SeveralFaces(message, self._boxes(handle), photo=handle, picture=picture)
 
     def _boxes(self, handle: str) -> Sequence[Sequence[float]]:
-        """The faces, or one of each person, in `everybody`."""
+        """Boxes of the faces, or of one face per person, in `everybody`."""
         if handle in self._videos:
             return self._cast(handle).boxes
         return [[*each.face.box] for each in self.measure(handle).faces]
@@ -170,7 +170,7 @@ class QueryPhotos:
         return self._videos[handle].cast(faces=self._faces, encoder=self._encoder)
 
     def _time(self, handle: str) -> float:
-        """Of a video: when the frame of the person is shown that is meant."""
+        """For a video: the time of the frame of the chosen person."""
         cast = self._cast(handle)
         one = 0 if len(cast.rows) == 1 else None
         chosen = self._chosen[handle] - 1 if handle in self._chosen else one
@@ -181,7 +181,7 @@ class QueryPhotos:
     def query(
         self, handles: Sequence[str], *, face: int | None = None, rule: VerdictRule | None = None
     ) -> Query:
-        """The photos as one query; `face` says which is meant in the one that shows several."""
+        """Build one query from the photos; `face` is the chosen face of the photo with several."""
         if not handles:
             raise ToolError(f"name at least one photo: {', '.join(self._paths) or 'ask for one'}")
         named = tuple(dict.fromkeys(handles))
@@ -192,7 +192,7 @@ class QueryPhotos:
         return build_query(rows, rule=rule, warnings=notes, decoded=self.decoded)
 
     def _numbers(self, handles: Sequence[str], face: int | None) -> dict[str, int]:
-        """Of which photo a face's number is: the one that shows several and has none chosen yet."""
+        """Assign a face number to its photo: the one with several faces and none chosen yet."""
         several = [it for it in handles if self.count(it) > 1]
         if face is None:
             return {}
@@ -216,7 +216,7 @@ class QueryPhotos:
             )
 
     def _rows(self, handle: str, number: int | None) -> Sequence[QueryFace]:
-        """One row of a photo, several of a video."""
+        """One row for a photo, several for a video."""
         if handle in self._videos:
             return self._cast(handle).rows[self._which(handle, number)]
         image, chosen = self.measure(handle), self.face(handle, number=number)
@@ -231,18 +231,18 @@ class QueryPhotos:
         ]
 
     def _decode(self, path: Path) -> Photo:
-        """The picture of a file; UnreadableImage, without the path, when it is gone or damaged."""
+        """Decode a file; UnreadableImage, without the path, if it is missing or damaged."""
         known = self.decoded.get(path)
         return known or self.decoded.keep(decode_photo(read_bytes(path)), path)
 
     def _measure_file(self, path: Path) -> AnalysedImage:
-        """Measure one file as indexing does; ToolError, without the path, when that fails."""
+        """Measure one file as indexing does; ToolError, without the path, if that fails."""
         photo = self._decode(path)
         return analyse_photo(photo, byte_size(path), faces=self._faces, encoder=self._encoder)
 
 
 def byte_size(path: Path) -> int:
-    """The size of a file; UnreadableImage when it is gone."""
+    """The size of a file in bytes; UnreadableImage if it is missing."""
     try:
         return path.stat().st_size
     except OSError as error:

@@ -1,7 +1,7 @@
 """The workspace: one investigation's photos, latest search, comparisons and facts, by handle.
 
-Everything that a session knows lies here, and nothing of it is shared: weights are (the
-instruments), a workspace is not. The gallery is opened for the length of one call only.
+It holds the whole state of a session. Workspaces are not shared between sessions; the model weights
+are. The gallery is opened only for the duration of one call.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ from tools.verdict.handles import Fact, parse_handle, quote_untrusted
 
 @dataclass(frozen=True, slots=True)
 class FaceComparison:
-    """Two faces compared, under the names that they had then."""
+    """Two compared faces, with the handles they had at that time."""
 
     handle: str
     faces: tuple[str, str]
@@ -57,9 +57,10 @@ class FaceComparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSnapshot:
-    """A face with its picture (h, w, 3) uint8 RGB, bound to the face and not to its handle.
+    """A face with its picture (h, w, 3) uint8 RGB, tied to the face and not to its handle.
 
-    `handle` is what it was called when the look was taken; `query` what a hit was found for.
+    `handle` is the face's handle when the snapshot was taken; `query` is the query that found a
+    hit.
     """
 
     face_id: str
@@ -70,10 +71,10 @@ class FaceSnapshot:
 
 
 class Workspace:
-    """One investigation's state. Bad handles raise ToolError, which lists the valid ones.
+    """State of one investigation. Invalid handles raise ToolError, which lists the valid ones.
 
-    `home` is the data folder, `gallery` names the collection that is searched, `measurements` are
-    what a closer look takes of every hit; `on_progress`, if set, is told of how many of how many.
+    `home` is the data folder, `gallery` names the collection to search, `measurements` are the
+    reranking measurements of every hit; `on_progress`, if set, gets the number done and the total.
     """
 
     def __init__(
@@ -99,21 +100,21 @@ class Workspace:
     # -- photos and pictures ------------------------------------------------------------------
 
     def add_photo(self, path: Path) -> str:
-        """Put a query photo or video on the workspace; the same bytes get the same handle.
+        """Add a query photo or video; identical bytes get the same handle.
 
-        Raises UnreadableImage (a ToolError, without the path) when it is neither.
+        Raises UnreadableImage (a ToolError, without the path) if it is neither.
         """
         return self._photos.add(path)
 
     def add_missing_photo(self, path: Path) -> str:
-        """The handle of a photo that lay here once and whose file is gone; nobody else gets it.
+        """Reserve the handle of a photo that was added before and whose file is gone.
 
-        `path` is named by the sha256 of the bytes; when they are added again, it is theirs.
+        `path` is named by the sha256 of the bytes; when they are added again, they get this handle.
         """
         return self._photos.add_missing(path)
 
     def exclude_photos(self, handles: Iterable[str]) -> None:
-        """Say which photos nobody called authentic: they are not searched with, all others may be.
+        """Set the photos not confirmed as authentic: they are not used as a query; others may be.
 
         Unknown handles are ignored.
         """
@@ -121,39 +122,39 @@ class Workspace:
 
     @property
     def excluded_photos(self) -> frozenset[str]:
-        """The photos that are not searched with."""
+        """The photos that are not used as a query."""
         return self._photos.excluded_photos
 
     def choose_face(self, handle: str, number: int) -> None:
-        """Say which face of a photo is meant, 1-based from the left. Raises SeveralFaces."""
+        """Choose the face of a photo, 1-based from the left. Raises SeveralFaces."""
         self._photos.face(handle, number=number)
 
     @property
     def chosen_faces(self) -> Mapping[str, int]:
-        """Which face is meant, 1-based from the left, by the photos of which somebody said so."""
+        """The chosen face, 1-based from the left, of each photo for which one was chosen."""
         return self._photos.chosen
 
     def count_faces(self, handle: str) -> int:
-        """How many faces a query photo or a hit's picture shows, or how many persons a video."""
+        """Number of faces in a query photo or a hit's picture, or of persons in a video."""
         if _is_hit(handle):
             return len(self.analysis(handle).faces)
         return self._photos.count(handle)
 
     def everybody(self, handle: str) -> np.ndarray:
-        """The picture in which the faces of a query are counted: (h, w, 3) uint8 RGB.
+        """The picture in which the faces of a query are numbered: (h, w, 3) uint8 RGB.
 
-        Of a photo it is the photo; of a video, a frame or several side by side.
+        For a photo, the photo itself; for a video, one frame or several side by side.
         """
         return self._photos.everybody(handle)
 
     def cover(self, handle: str) -> np.ndarray:
-        """What a query photo or video is known by: (h, w, 3) uint8 RGB, the same at any time."""
+        """Cover picture of a query photo or video: (h, w, 3) uint8 RGB, the same at any time."""
         with _without_path(handle):
             return self._photos.cover(handle).pixels
 
     @property
     def photos(self) -> Mapping[str, Path]:
-        """The query photos by handle, in the order in which they came."""
+        """The query photos by handle, in the order they were added."""
         return self._photos.paths
 
     def photo_path(self, handle: str) -> Path:
@@ -161,9 +162,9 @@ class Workspace:
         return self.hit(handle).path if _is_hit(handle) else self._photos.path(handle)
 
     def photo(self, handle: str) -> Photo:
-        """The picture of a query photo or a hit, decoded: of a video, the frame that is meant.
+        """The decoded picture of a query photo or a hit; for a video, the chosen person's frame.
 
-        ToolError, without the path, when its file is gone or damaged.
+        ToolError, without the path, if its file is missing or damaged.
         """
         if _is_hit(handle):
             return self._picture_of(self.hit(handle))
@@ -171,7 +172,7 @@ class Workspace:
             return self._photos.photo(handle)
 
     def _picture_of(self, hit: Hit) -> Photo:
-        """The picture of a hit; ToolError, without the path, when its file is gone or damaged."""
+        """The picture of a hit; ToolError, without the path, if its file is missing or damaged."""
         decoded, path, time_s = self._photos.decoded, hit.path, hit.time_s
         known = decoded.get(path, time_s)
         if known is not None:
@@ -189,7 +190,7 @@ class Workspace:
         return self.photo(handle).pixels
 
     def metadata(self, handle: str) -> Mapping[str, str]:
-        """Texts that the file of a query photo or a hit carries about itself: data, not facts."""
+        """Metadata texts in the file of a query photo or a hit: data, not facts."""
         hit = _is_hit(handle)
         moving = self.hit(handle).time_s is not None if hit else self._photos.is_video(handle)
         if moving:
@@ -197,16 +198,16 @@ class Workspace:
         return metadata_texts(read_bytes(self.photo_path(handle)))
 
     def aligned(self, handle: str, size: int, *, margin: float | None = None) -> np.ndarray:
-        """The face of a query photo or a hit, upright: (size, size, 3) uint8 RGB.
+        """The aligned face of a query photo or a hit: (size, size, 3) uint8 RGB.
 
-        Without a `margin` it shows what the encoder sees.
+        Without a `margin`, it has the encoder's margin.
         """
         keypoints = self.face(handle).face.keypoints
         wide = self.instruments.encoder.face_margin if margin is None else margin
         return aligned_crop(self.pixels(handle), keypoints, size=size, margin=wide)
 
     def analysis(self, handle: str) -> AnalysedImage:
-        """Everything that is measured on the picture of a query photo or a hit."""
+        """All measurements of the picture of a query photo or a hit."""
         if not _is_hit(handle):
             return self._photos.measure(handle)
         faces, encoder = self.instruments.faces, self.instruments.encoder
@@ -214,13 +215,13 @@ class Workspace:
         return analyse_photo(photo, size, faces=faces, encoder=encoder)
 
     def face(self, handle: str) -> EmbeddedFace:
-        """The face meant by a handle: the hit's, or the one chosen in a query photo.
+        """The face of a handle: the hit's face, or the face chosen in a query photo.
 
-        Raises NoFace, and SeveralFaces while nobody said which one is meant.
+        Raises NoFace, and SeveralFaces if none was chosen.
         """
         if not _is_hit(handle):
             return self._photos.face(handle)
-        # Read once: another search may end at any moment, in the thread that answers.
+        # Read once: another search may finish at any moment, in the thread that answers.
         search, hit = _found(self._search, handle)
         return search.records[hit.rank - 1]
 
@@ -231,8 +232,8 @@ class Workspace:
     ) -> Findings:
         """Search the gallery for the person in `photos` (handles); hits become H1, H2 …
 
-        `face` (1-based, left to right) says which face is meant where a photo shows several.
-        At most `MAX_RERANKED_HITS` hits are returned; each is looked at closer, once.
+        `face` (1-based, left to right) is the chosen face where a photo shows several.
+        Returns at most `MAX_RERANKED_HITS` hits; each is reranked once.
         """
         if top < 1:
             raise ToolError("top must be at least one")
@@ -256,7 +257,7 @@ class Workspace:
 
     @property
     def last_search(self) -> tuple[Findings, Query] | None:
-        """The latest search, if there was one."""
+        """The latest search, None if there was none."""
         return None if self._search is None else (self._search.findings, self._search.query)
 
     def hit(self, handle: str) -> Hit:
@@ -264,9 +265,9 @@ class Workspace:
         return _found(self._search, handle)[1]
 
     def take_snapshot(self, handle: str) -> "FaceSnapshot":
-        """A photo or hit with everything that its maps are made of, as they are now.
+        """A photo or hit with everything its maps are computed from, in its present state.
 
-        What is made of it stays about this face, whatever is searched for meanwhile.
+        Maps made from it stay about this face, even after another search.
         """
         if not _is_hit(handle):
             face = self.face(handle)
@@ -279,7 +280,7 @@ class Workspace:
 
     @property
     def gallery(self) -> str:
-        """The gallery that is searched; setting another one forgets the latest search."""
+        """The gallery to search; setting another one discards the latest search."""
         return self._gallery
 
     @gallery.setter
@@ -288,7 +289,7 @@ class Workspace:
             self._gallery, self._search = name, None
 
     def counts(self) -> GalleryCounts:
-        """What the gallery holds; ToolError when it is empty or missing."""
+        """Contents of the gallery; ToolError if it is empty or missing."""
         with self._opened_gallery() as gallery:
             return gallery.counts()
 
@@ -310,7 +311,7 @@ class Workspace:
     # -- comparing and citing -----------------------------------------------------------------
 
     def compare(self, first: str, second: str) -> FaceComparison:
-        """Compare the faces of two photos or hits; the same two keep their handle."""
+        """Compare the faces of two photos or hits; the same pair keeps its handle."""
         if first == second:
             raise ToolError(f"{first} cannot be compared with itself; name two different ones")
         one, other = self.face(first), self.face(second)
@@ -329,18 +330,18 @@ class Workspace:
         return self._comparisons[key]
 
     def _alignment(self, first: str, second: str) -> Alignment:
-        """How the pictures of two handles lie on each other."""
+        """The alignment of the pictures of two handles."""
         return same_photograph(
             self.pixels(first), self.pixels(second),
             first_face=self.face(first).face.box, second_face=self.face(second).face.box,
         )  # fmt: skip
 
     def localise_forgery(self, handle: str) -> Localisation:
-        """Where the signs of forgery lie on a photo's or hit's face; its facts gain regions."""
+        """Locate signs of forgery on a photo's or hit's face; adds regions to its facts."""
         return self.localise_snapshot(self.take_snapshot(handle))
 
     def localise_snapshot(self, look: "FaceSnapshot") -> Localisation:
-        """The same of a look that was taken before."""
+        """The same for a snapshot taken earlier."""
         if look.face_id not in self._located:
             head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
             if head is None:
@@ -351,7 +352,7 @@ class Workspace:
         return self._located[look.face_id]
 
     def _face_key(self, handle: str) -> str:
-        """What names a face for good: after another search a handle may mean another one."""
+        """Permanent key of a face: after another search, a handle may mean another face."""
         if _is_hit(handle):
             return self.hit(handle).face_id
         return self._photo_key(handle, self.face(handle))
@@ -360,7 +361,7 @@ class Workspace:
         return handle + face.face.keypoints.tobytes().hex()
 
     def facts(self, handle: str) -> tuple[Fact, ...]:
-        """Everything that may be cited about Q1, H3 or C1, or of a group that has no subject.
+        """All facts that may be cited about Q1, H3 or C1, or of a group without a subject.
 
         The groups are "S" (the search), "hits" (its lists), "G" (the gallery), "about" (what
         measures mean) and "Q1.faces" (how many faces a photo shows).
@@ -376,7 +377,7 @@ class Workspace:
             case "about":
                 return meaning_facts()
         asked = parse_handle(handle)
-        if asked.kind == "faces":  # known of photos whose face nobody has chosen yet, too
+        if asked.kind == "faces":  # also known for photos without a chosen face
             return self._faces_facts(asked.subject)
         match asked.subject[:1]:
             case "H":
@@ -389,7 +390,7 @@ class Workspace:
         return (*found, *self._file_facts(handle))
 
     def fact(self, handle: str) -> Fact:
-        """One fact, e.g. "H3.E2"; ToolError, which lists its neighbours, when there is none."""
+        """One fact, e.g. "H3.E2"; ToolError, which lists its neighbours, if it does not exist."""
         asked = parse_handle(handle)
         facts = self.facts(asked.group)
         found = next((fact for fact in facts if fact.id == str(asked)), None)
@@ -399,7 +400,7 @@ class Workspace:
         return found
 
     def describe(self, handle: str) -> Description:
-        """Look at a photo or hit; what its file is becomes a fact about it."""
+        """Describe a photo or hit; its file's properties become a fact about it."""
         found = describe(self, handle)
         self._files[self._search, handle] = file_fact(handle, found.to_words())
         return found
@@ -443,14 +444,14 @@ class Workspace:
 
 
 def _with_note(found: SearchOutcome, *, asked: int) -> SearchOutcome:
-    """A search that says that fewer hits are listed than were asked for."""
+    """The search with a note if fewer hits are listed than were requested."""
     note = f"{asked} hits were asked for; at most {MAX_RERANKED_HITS} are listed"
     findings = replace(found.findings, warnings=(*found.findings.warnings, note))
     return replace(found, findings=findings)
 
 
 def _found(search: SearchOutcome | None, handle: str) -> tuple[SearchOutcome, Hit]:
-    """A search with its hit of this handle; ToolError, which lists the hits, for another one."""
+    """A search with its hit of this handle; ToolError, which lists the hits, for an unknown one."""
     hits = () if search is None else search.findings.hits
     found = next((hit for hit in hits if hit.handle == handle), None)
     if search is not None and found is not None:
@@ -464,7 +465,7 @@ def _found(search: SearchOutcome | None, handle: str) -> tuple[SearchOutcome, Hi
 
 @contextlib.contextmanager
 def _without_path(handle: str) -> Iterator[None]:
-    """A file that cannot be read is named by the handle."""
+    """Errors about an unreadable file name its handle instead of its path."""
     try:
         yield
     except UnreadableImage as error:
@@ -476,7 +477,7 @@ def _makes_maps(detector: FeatureDetector) -> bool:
 
 
 def _is_hit(handle: str) -> bool:
-    """Whether a handle of a picture is a hit's; ToolError when it is no picture's at all."""
+    """Whether a picture's handle is a hit's; ToolError if it is not a picture's."""
     asked = parse_handle(handle)
     if asked.kind or asked.subject.startswith("C"):
         raise ToolError(

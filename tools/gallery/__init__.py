@@ -1,1 +1,1 @@
-"""The gallery: the record store, the vector index beside it, and the job that fills both."""
+"""The gallery: a record store (SQLite), a vector index (Chroma), and the job that fills both."""

@@ -1,4 +1,4 @@
-"""The file under a gallery: made, recognised, locked, and its failures put into plain words."""
+"""The gallery's SQLite file: create, recognise, lock and upgrade it; explain its failures."""
 
 import contextlib
 import json
@@ -15,8 +15,8 @@ from pathlib import Path
 from tools.errors import SetupError
 
 DATABASE_FILE = "records.sqlite3"
-SCHEMA_VERSION = 2  # 2: videos
-APPLICATION_ID = 0x554E4D4B  # "UNMK": tells our files from any other SQLite file
+SCHEMA_VERSION = 2  # version 2 added videos
+APPLICATION_ID = 0x554E4D4B  # "UNMK": distinguishes our files from other SQLite files
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 
@@ -44,8 +44,8 @@ CREATE TABLE files (
 CREATE INDEX files_of_image ON files (image_id);
 """
 
-# What version 2 adds. A video is a row of `images` too, since that is what files hold; it has no
-# features and no faces of its own, and is counted and listed apart.
+# Added in version 2. A video is also a row of `images`, since files refer to that table; it has no
+# features or faces of its own, and is counted and listed separately.
 _VIDEOS = """
 CREATE TABLE videos (
     id TEXT PRIMARY KEY REFERENCES images ON DELETE CASCADE, duration_s REAL NOT NULL
@@ -79,7 +79,7 @@ _PLAIN_WORDS = {
 
 
 def gallery_folder(home: Path, name: str) -> Path:
-    """Where a gallery lives; a name that could lead elsewhere is a `SetupError`."""
+    """The folder of a gallery; SetupError for a name that could lead outside the data folder."""
     if not _NAME.fullmatch(name):
         raise SetupError(
             f"{name!r} is no name for a gallery: use up to 64 letters, digits, '-', '_' and '.', "
@@ -94,28 +94,28 @@ def galleries_folder(home: Path) -> Path:
 
 
 def connect(path: Path, *, fingerprint: Mapping[str, str] | None = None) -> sqlite3.Connection:
-    """Open a record store, made if there is a `fingerprint` to make it with.
+    """Open a record store; create it if a `fingerprint` is given.
 
-    Transactions are begun and ended by hand. Raises `SetupError` for a file that is not ours.
+    Transactions begin and end explicitly. Raises `SetupError` for a file that is not ours.
 
     WAL lets `find` read while `index` writes. FULL makes every commit wait for the disk: NORMAL
     would survive a killed process but lose the last commits when the power fails, after they were
     reported as indexed. One commit per batch of pictures makes the wait too rare to matter.
     """
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if fingerprint is not None else 'rw'}"
-    # Other threads may use the connection: SQLite is built thread-safe, and Gallery takes turns.
+    # Other threads may use the connection: SQLite is thread-safe, and Gallery serialises access.
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, timeout=30, check_same_thread=False
     )
     try:
         if fingerprint is not None and _is_empty(connection):
             _set_up(connection, fingerprint)
-        elif _is_empty(connection):  # another process is about to make it
+        elif _is_empty(connection):  # another process is about to create it
             raise SetupError(
                 f"gallery {path.parent.name!r} holds nothing yet: fill it with `unmask index DIR "
                 f"--gallery {path.parent.name}`"
             )
-        _check_version(connection, path.parent.name)  # before anything changes a foreign file
+        _check_version(connection, path.parent.name)  # before changing a foreign file
         _bring_up_to_date(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -128,24 +128,24 @@ def connect(path: Path, *, fingerprint: Mapping[str, str] | None = None) -> sqli
 
 @dataclass(frozen=True, slots=True)
 class OpenDatabase:
-    """An open record store; `copy` is the temporary folder that it was copied to, if it was."""
+    """An open record store; `copy` is the temporary folder it was copied to, if any."""
 
     connection: sqlite3.Connection
     copy: tempfile.TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
-        """Let go of the file, and of the copy."""
+        """Close the file and delete the copy."""
         self.connection.close()
         if self.copy is not None:
             self.copy.cleanup()
 
 
 def open_to_read(path: Path) -> OpenDatabase:
-    """Open a record store that exists; on a disk that cannot be written, all the same.
+    """Open an existing record store for reading, also on a read-only disk.
 
-    WAL needs files beside the record. Where none can be made, a record without unfinished work is
-    read as it lies there, one that another process writes is read along with it, and any other is
-    copied to a temporary folder and mended there. Raises SetupError or sqlite3.Error.
+    WAL needs files beside the database. Where they cannot be created, a database without unfinished
+    work is read in place, one that another process is writing is read along with it, and any other
+    is copied to a temporary folder and repaired there. Raises SetupError or sqlite3.Error.
     """
     try:
         return OpenDatabase(connect(path))
@@ -171,7 +171,7 @@ def open_to_read(path: Path) -> OpenDatabase:
 
 
 def _as_it_lies(path: Path, mode: str) -> sqlite3.Connection | None:
-    """The record, opened to be read only; None when that cannot be done, or it is an older one."""
+    """Open the database read-only; None if that fails or its version is older."""
     uri = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, timeout=30, check_same_thread=False
@@ -190,7 +190,7 @@ def _as_it_lies(path: Path, mode: str) -> sqlite3.Connection | None:
 
 
 def _set_up(connection: sqlite3.Connection, fingerprint: Mapping[str, str]) -> None:
-    """Turn an empty file into a gallery, all of it or nothing."""
+    """Create a gallery in an empty file, completely or not at all."""
     meta = {
         "fingerprint": json.dumps(dict(fingerprint), sort_keys=True),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -202,13 +202,13 @@ def _set_up(connection: sqlite3.Connection, fingerprint: Mapping[str, str]) -> N
         for statement in (_SCHEMA + _VIDEOS).split(";\n"):
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        # Last, and part of the transaction: a file with a version is a whole gallery.
+        # Last, and in the same transaction: a file with a version is a complete gallery.
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _check_version(connection: sqlite3.Connection, name: str) -> None:
-    """Refuse a file that is not ours, or that a newer Unmask has written."""
+    """Raise SetupError for a file that is not ours or was written by a newer Unmask."""
     if _pragma(connection, "application_id") != APPLICATION_ID:
         raise SetupError(f"gallery {name!r}: {_PLAIN_WORDS[sqlite3.SQLITE_NOTADB]}")
     version = _pragma(connection, "user_version")
@@ -220,7 +220,7 @@ def _check_version(connection: sqlite3.Connection, name: str) -> None:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Let a gallery of before videos hold them as well; nothing that it holds changes."""
+    """Add the video tables to a gallery from before videos; its contents stay unchanged."""
     if _pragma(connection, "user_version") == SCHEMA_VERSION:
         return
     with transaction(connection):
@@ -228,13 +228,13 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
             return  # another process was faster
         for statement in _VIDEOS.split(";\n"):
             connection.execute(statement)
-        # Files that gave no picture may be videos: with no size that fits they are read again.
+        # Files without a picture may be videos: an impossible size makes the next run read them.
         connection.execute("UPDATE files SET size = -1 WHERE problem IS NOT NULL")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    """Whether nothing was ever written to this file."""
+    """Whether this file has never been written to."""
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     return not tables and not _pragma(connection, "user_version")
 
@@ -245,27 +245,27 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, also when interrupted by Ctrl-C."""
+    """Commit everything or nothing, also when interrupted by Ctrl-C."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # SQLite ends it itself when the disk is full
+        if connection.in_transaction:  # SQLite ends the transaction itself if the disk is full
             connection.execute("ROLLBACK")
         raise
 
 
 @contextlib.contextmanager
 def translate_database_errors(name: str) -> Iterator[None]:
-    """Turn what a person can mend (full disk, damaged file) into a `SetupError`; the rest is ours.
+    """Turn failures the user can fix (full disk, damaged file) into `SetupError`; re-raise others.
 
-    What was committed before stays readable in every one of these cases.
+    What was committed before stays readable in all these cases.
     """
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: without the details
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: the primary code
         if code not in _PLAIN_WORDS:
             raise
         raise SetupError(f"gallery {name!r}: {_PLAIN_WORDS[code]}") from error
@@ -277,10 +277,10 @@ def translate_database_errors(name: str) -> Iterator[None]:
 
 
 def try_lock(path: Path) -> sqlite3.Connection | None:
-    """Take a lock between processes, held until the connection is closed; None if taken.
+    """Take a lock between processes, held until the connection is closed; None if already taken.
 
-    SQLite's own lock on an empty file: portable, and the system lets go of it when the process
-    dies, however it dies.
+    Uses SQLite's own lock on an empty file: it is portable, and the system releases it when the
+    process dies, however it dies.
     """
     connection = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
     try:

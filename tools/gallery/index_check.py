@@ -1,6 +1,6 @@
-"""Whether an index really holds what the record says: every vector, not only the count.
+"""Check that the vector index matches the record store: every vector, not only the count.
 
-After a killed writer Chroma may count vectors that it can no longer find, and opening it may
+After its writer was killed, Chroma may count vectors that it can no longer find, and opening it may
 crash the process, so the full check runs in a child process.
 """
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 _SPOTS = 32
-_EVERY = 50  # one face in so many is also searched for: the graph may be torn
-_TOLERANCE = 1e-5  # Chroma normalises vectors once more
+_EVERY = 50  # one in this many faces is also searched for: the graph may be damaged
+_TOLERANCE = 1e-5  # Chroma normalises vectors again
 
-# Not `python -m`: that would need our folders on the child's path, wherever it is started.
+# Not `python -m`: the child's path may not contain our folders, depending on where it is started.
 _CHILD = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from tools.gallery.vector_index import print_sound_extent; print_sound_extent()"
@@ -33,13 +33,13 @@ _CHILD = (
 def probe_in_subprocess(
     gallery: Gallery, extent: IndexExtent
 ) -> tuple[IndexExtent | None, str | None]:
-    """How much of the record the index on disk soundly covers; or None and what is wrong.
+    """How many of the record's faces the index on disk reliably covers, or None and the reason.
 
     Must not run while this process has the index open.
     """
     command = [sys.executable, "-c", _CHILD, str(Path(__file__).parents[2])]
     command += [str(gallery.folder.parent.parent), gallery.name]
-    limit_s = 60 + extent.faces / 1000  # Chroma may also hang; reading takes 0.02 ms a face
+    limit_s = 60 + extent.faces / 1000  # Chroma may also hang; reading takes 0.02 ms per face
     try:
         child = subprocess.run(
             command, capture_output=True, text=True, timeout=limit_s, check=False
@@ -53,10 +53,10 @@ def probe_in_subprocess(
 
 
 def sound_part(collection: "Collection", gallery: Gallery) -> IndexExtent | None:
-    """Compare every vector with the record; None unless it holds the first faces and no others.
+    """Compare every vector with the record; None unless the index holds the first faces only.
 
-    A writer that was killed leaves a shorter index, which is sound as far as it goes: faces are
-    only ever added in the record's order.
+    If the writer was killed, the index is shorter but valid up to its end: faces are only ever
+    added in the record's order.
     """
     count, last, held = 0, 0, collection.count()
     for batch in gallery.embedding_batches(_BATCH):
@@ -73,7 +73,7 @@ def sound_part(collection: "Collection", gallery: Gallery) -> IndexExtent | None
 
 
 def spot_check(collection: "Collection", gallery: Gallery, covered: IndexExtent) -> str | None:
-    """What a quick look finds wrong with an index that was closed properly; usually None."""
+    """Quick check of an index that was closed properly: the problem found, usually None."""
     if collection.count() != covered.faces:
         return "incomplete"
     ends = (0, covered.last - _SPOTS)
@@ -87,7 +87,7 @@ def spot_check(collection: "Collection", gallery: Gallery, covered: IndexExtent)
 
 
 def _holds(collection: "Collection", batch: EmbeddingBatch) -> int | None:
-    """How many of the batch's first faces are there and no later one; None if vectors differ."""
+    """How many of the batch's first faces, and no later ones, it has; None if vectors differ."""
     got = collection.get(ids=batch.ids, include=["embeddings"])
     vectors = got["embeddings"]
     there = dict(zip(got["ids"], vectors if vectors is not None else [], strict=True))
@@ -102,7 +102,7 @@ def _holds(collection: "Collection", batch: EmbeddingBatch) -> int | None:
 
 
 def _finds(collection: "Collection", matrix: Vector) -> bool:
-    """Whether searching with embeddings (n, d) that are there finds each (or its exact equal)."""
+    """Whether a search for indexed embeddings (n, d) finds each one (or its exact duplicate)."""
     if not len(matrix):
         return True
     found = collection.query(query_embeddings=matrix, n_results=1, include=["distances"])

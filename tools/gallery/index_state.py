@@ -1,8 +1,8 @@
-"""What was true of the index's files when they were last closed properly.
+"""State file of the vector index, saved when the index was last closed properly.
 
-The note is taken away before anything is written and put back after a proper close. So a missing
-note means an interrupted writer, and a note that no longer fits means that somebody touched the
-files; in both cases the index must prove itself before it is used.
+It is deleted before anything is written and saved again after a proper close. A missing state file
+therefore means an interrupted writer, and one that no longer matches means that the files were
+changed; in both cases the index is checked before it is used.
 """
 
 import json
@@ -15,7 +15,7 @@ FileStates = dict[str, list[int]]
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """The faces covered (`count` of them, up to seq `last`, of `epoch`) and the files' states."""
+    """The faces covered (`count` of them, up to seq `last`, of `epoch`) and the file states."""
 
     epoch: str
     count: int
@@ -24,7 +24,7 @@ class IndexState:
 
 
 def file_states(folder: Path) -> FileStates:
-    """Size (bytes) and time of change (ns) of every file in a folder, by relative name."""
+    """Size (bytes) and modification time (ns) of every file in a folder, by relative name."""
     return {
         str(path.relative_to(folder)): [path.stat().st_size, path.stat().st_mtime_ns]
         for path in sorted(folder.rglob("*"))
@@ -33,7 +33,7 @@ def file_states(folder: Path) -> FileStates:
 
 
 def load(path: Path) -> IndexState | None:
-    """Read the note; None when there is none, or none that makes sense."""
+    """Read the state file; None if it is missing or invalid."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         return IndexState(**fields)
@@ -42,7 +42,7 @@ def load(path: Path) -> IndexState | None:
 
 
 def save(path: Path, state: IndexState) -> None:
-    """Put the note down in one step, so that it is never half written."""
+    """Write the state file atomically, so that it is never half written."""
     draft = path.with_suffix(".draft")
     with draft.open("w", encoding="utf-8") as file:
         json.dump(asdict(state), file)

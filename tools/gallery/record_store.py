@@ -1,7 +1,7 @@
-"""The record store: one SQLite file per gallery, the truth about what is indexed.
+"""The record store: one SQLite file per gallery, the source of truth about what is indexed.
 
 A picture is indexed when its row is committed here. The Chroma index beside it is derived from
-this file and may be thrown away at any time (Chroma loses vectors when its writer is killed).
+this file and may be deleted at any time (Chroma loses vectors when its writer is killed).
 """
 
 import contextlib
@@ -43,10 +43,10 @@ _CHUNK = 500  # parameters per statement, well under SQLite's limit
 
 
 class Gallery:
-    """One gallery's record, bound to the checkpoints that made it.
+    """A gallery's record store, tied to the checkpoints that made it.
 
-    Threads of one process may share it. Every method raises `SetupError` when the disk is full,
-    the file cannot be written or is damaged.
+    Threads of one process may share it. Every method raises `SetupError` if the disk is full or the
+    file cannot be written or is damaged.
     """
 
     def __init__(self, folder: Path, opened: OpenDatabase) -> None:
@@ -61,10 +61,10 @@ class Gallery:
 
     @classmethod
     def open(cls, home: Path, name: str = "default", *, fingerprint: Mapping[str, str]) -> Self:
-        """Open a gallery, made if it does not exist, for use with these checkpoints.
+        """Open a gallery for use with these checkpoints; create it if it does not exist.
 
-        `fingerprint` names what computes embeddings and features (profile, part → sha256, …).
-        `SetupError` when the gallery was made with another one: cosines between embeddings of
+        `fingerprint` identifies what computes embeddings and features (profile, part → sha256, …).
+        `SetupError` if the gallery was made with another one: cosines between embeddings of
         different checkpoints mean nothing.
         """
         folder = gallery_folder(home, name)
@@ -79,9 +79,9 @@ class Gallery:
     def open_existing(
         cls, home: Path, name: str = "default", *, fingerprint: Mapping[str, str] | None = None
     ) -> Self:
-        """Open a gallery that must exist; without a `fingerprint`, whatever made it.
+        """Open an existing gallery; without a `fingerprint`, whichever checkpoints made it.
 
-        It may lie on a disk that cannot be written, and be searched there.
+        Also works for searching a gallery on a read-only disk.
         """
         folder = gallery_folder(home, name)
         if not (folder / DATABASE_FILE).is_file():
@@ -119,9 +119,9 @@ class Gallery:
         )
 
     def close(self) -> None:
-        """Let go of the file; everything committed stays."""
+        """Close the file; everything committed stays."""
         self._opened.close()
-        restrict_permissions(self.folder)  # what Chroma wrote has the rights that the umask leaves
+        restrict_permissions(self.folder)  # Chroma's files have the umask's permissions
 
     def __enter__(self) -> Self:
         return self
@@ -141,21 +141,21 @@ class Gallery:
 
     @property
     def created(self) -> str:
-        """When the gallery was made (UTC, ISO 8601)."""
+        """Creation time of the gallery (UTC, ISO 8601)."""
         return self._meta("created")
 
     def counts(self) -> GalleryCounts:
-        """How many images, faces and files there are, and how many of them to speak of."""
+        """Numbers of images, faces and files, and of notable kinds among them."""
         row = self._row(sql.COUNTS)
         return GalleryCounts(*row)
 
     def extent(self) -> IndexExtent:
-        """What an index over this gallery must cover by now."""
+        """What an index over this gallery must cover now."""
         faces, last = self._row("SELECT count(*), coalesce(max(seq), 0) FROM faces")
         return IndexExtent(epoch=self._meta("epoch"), faces=faces, last=last)
 
     def problems(self) -> list[str]:
-        """Check the whole file (slow: reads all of it); an empty list means sound."""
+        """Check the whole file (slow: reads all of it); an empty list means no damage."""
         found = [text for (text,) in self._all("PRAGMA integrity_check") if text != "ok"]
         found += [
             f"{row[0]} row {row[1]} points nowhere" for row in self._all("PRAGMA foreign_key_check")
@@ -190,7 +190,7 @@ class Gallery:
 
     @contextlib.contextmanager
     def write_lock(self) -> Iterator[None]:
-        """Be the only indexer of this gallery; `SetupError` when another process is."""
+        """Hold the lock for indexing this gallery; `SetupError` if another process has it."""
         with database_file.translate_database_errors(self.name):
             lock = database_file.try_lock(self.folder / "writer.lock")
         if lock is None:
@@ -208,9 +208,9 @@ class Gallery:
         *,
         videos: Iterable[AnalysedVideo] = (),
     ) -> None:
-        """Record analysed pictures, videos and the files that hold them, all or nothing, for good.
+        """Record analysed pictures, videos and the files that hold them, all or nothing.
 
-        What is already recorded is left as it is. When this returns, the batch is on the disk.
+        What is already recorded stays unchanged. When this returns, the batch is on the disk.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._turns(), database_file.transaction(self._connection):
@@ -238,7 +238,7 @@ class Gallery:
                 self._connection.execute(sql.INSERT_FRAME, row)
 
     def delete_missing(self) -> int:
-        """Delete the pictures and frames none of whose files exists any more; returns how many.
+        """Delete the pictures and frames whose files are all gone; returns how many.
 
         Indexing alone never does this: an unplugged disk looks like deleted files.
         """
@@ -255,7 +255,7 @@ class Gallery:
     # -- files --------------------------------------------------------------------------------
 
     def file(self, path: Path) -> FileRecord | None:
-        """What is known of one file, by its absolute path."""
+        """The record of one file, by its absolute path."""
         rows = self._all(f"{sql.SELECT_FILE} WHERE path = ?", (sql.path_bytes(path),))
         return sql.file_record(rows[0]) if rows else None
 
@@ -277,9 +277,9 @@ class Gallery:
             yield from map(sql.file_record, rows)
 
     def paths_of(self, image_id: str, *, gone: bool = False) -> list[Path]:
-        """The files that hold a picture or video (or, `gone`, that held it), in path order.
+        """The files that hold a picture or video (or, with `gone`, held it), in path order.
 
-        Those of a frame are its video's.
+        For a frame, the files of its video.
         """
         rows = self._all(
             "SELECT path FROM files WHERE missing = ? AND image_id = coalesce("
@@ -289,15 +289,15 @@ class Gallery:
         return [sql.path_from_bytes(path) for (path,) in rows]
 
     def with_files(self, ids: Iterable[str]) -> set[str]:
-        """Those of the pictures and videos that some file holds or, before it was gone, held.
+        """The ids whose picture or video is in a file, or was until that file went missing.
 
-        The rest were overwritten with something else.
+        The files of the other ids were overwritten with other content.
         """
         select = "SELECT DISTINCT image_id FROM files"
         return {row[0] for row in self._chunked(select, list(ids), key="image_id")}
 
     def skipped_files(self) -> Iterator[FileRecord]:
-        """The files that are no usable picture, with the reason in `problem`."""
+        """The files without a usable picture, with the reason in `problem`."""
         rows = self._all(f"{sql.SELECT_FILE} WHERE problem IS NOT NULL ORDER BY path")
         return map(sql.file_record, rows)
 
@@ -325,7 +325,7 @@ class Gallery:
         return (row[0] for row in rows)
 
     def frames_of(self, video_id: str) -> list[FrameRecord]:
-        """The frames taken out of a video, in order of time; none when it is no video's sha256."""
+        """The frames taken from a video, in order of time; empty if the id is not a video's."""
         rows = self._all(
             "SELECT image_id, time_s FROM video_frames WHERE video_id = ? ORDER BY time_s",
             (video_id,),
@@ -333,7 +333,7 @@ class Gallery:
         return [FrameRecord(*row) for row in rows]
 
     def moments(self, image_ids: Sequence[str]) -> dict[str, FramePosition]:
-        """Where those of the pictures that are frames were taken from, by their ids."""
+        """The video positions of those pictures that are frames, by image id."""
         rows = self._chunked(sql.SELECT_MOMENT, image_ids, key="image_id")
         return {image_id: FramePosition(video_id, time_s) for image_id, video_id, time_s in rows}
 
@@ -342,7 +342,7 @@ class Gallery:
         return self.faces([face_id])[0]
 
     def faces(self, ids: Sequence[str]) -> list[FaceRecord]:
-        """Several faces, in the order asked for; `ToolError` for an unknown id."""
+        """Several faces, in the given order; `ToolError` for an unknown id."""
         found = {row[0]: row for row in self._chunked(sql.SELECT_FACE, ids)}
         self._refuse_unknown(ids, found)
         return [self._face(found[each]) for each in ids]
@@ -355,7 +355,7 @@ class Gallery:
     # -- embeddings ---------------------------------------------------------------------------
 
     def embedding_batches(self, size: int, *, after: int = 0) -> Iterator[EmbeddingBatch]:
-        """The embeddings added past seq `after`, in that order, at most `size` at a time."""
+        """The embeddings added after seq `after`, in that order, at most `size` at a time."""
         while True:
             rows = self._all(
                 "SELECT id, embedding, seq FROM faces WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -371,7 +371,7 @@ class Gallery:
             )
 
     def embeddings(self) -> tuple[list[str], Vector]:
-        """All face ids and embeddings (n, d) float32, L2-normalised; (0, 0) when there are none."""
+        """All face ids and embeddings (n, d) float32, L2-normalised; (0, 0) if there are none."""
         batches = list(self.embedding_batches(4096))
         ids = [each for batch in batches for each in batch.ids]
         if not ids:
@@ -379,12 +379,12 @@ class Gallery:
         return ids, np.concatenate([batch.matrix for batch in batches])
 
     def similarities(self, query: Vector, ids: Sequence[str]) -> Vector:
-        """Exact cosine similarities (n,) of a unit vector (d,) to faces, in the order given."""
+        """Exact cosine similarities (n,) of a unit vector (d,) to faces, in the given order."""
         found = dict(self._chunked("SELECT id, embedding FROM faces", ids))
         self._refuse_unknown(ids, found)
         if not ids:
             return np.zeros(0, np.float32)
-        # Row by row: a matrix product may sum in another order when the batch differs.
+        # Row by row: a matrix product may sum in a different order for another batch size.
         matrix = self._matrix([found[each] for each in ids])
         cosines: Vector = np.einsum("nd,d->n", matrix, np.asarray(query, np.float32))
         return cosines
@@ -418,7 +418,7 @@ class Gallery:
         )
 
     def _matrix(self, blobs: Sequence[bytes]) -> Vector:
-        """Embeddings (n, d); SetupError when they are not of one size."""
+        """Embeddings (n, d); SetupError if their sizes differ."""
         self._embedding_bytes = self._embedding_bytes or len(blobs[0])
         if {len(blob) for blob in blobs} != {self._embedding_bytes} or self._embedding_bytes % 4:
             raise self._damaged("embeddings of different sizes")
@@ -444,7 +444,7 @@ class Gallery:
 
 
 def _no_gallery(name: str, known: Sequence[str]) -> str:
-    """What is wrong and what to do: a gallery that exists is likelier meant than a new one."""
+    """The problem and its fix: an existing gallery is more likely meant than a new one."""
     make = f"make it with `unmask index DIR --gallery {name}`"
     if not known:
         return f"there is no gallery {name!r} (there are: none yet): {make}"

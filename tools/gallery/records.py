@@ -1,4 +1,4 @@
-"""What a gallery remembers: the rows of its record store, and how arrays become bytes."""
+"""Dataclasses for the rows of a gallery's record store, and packing of arrays into bytes."""
 
 import json
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedFace:
-    """One detected face with what was computed from its crop.
+    """One detected face with the measurements of its crop.
 
-    `features` (d,) float32 are the encoder's, not normalised; None when the face could not be
+    `features` (d,) float32 are the encoder's, not normalised; None if the face could not be
     cropped. `face_hash` is the perceptual hash of the crop (unsigned, 64 bits), None likewise.
     """
 
@@ -29,22 +29,22 @@ class AnalysedFace:
 
 @dataclass(frozen=True, slots=True)
 class FramePosition:
-    """Where a picture was taken from that is a frame: a video (its sha256), `time_s` into it."""
+    """Where a frame was taken from: a video (its sha256), at `time_s` seconds."""
 
     video_id: str
     time_s: float
 
     @property
     def image_id(self) -> str:
-        """The frame's id among the pictures: the video's, an @, the seconds."""
+        """The frame's image id: the video's id, an @, the seconds."""
         return f"{self.video_id}@{self.time_s:.3f}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedImage:
-    """Everything that indexing learnt about one picture, ready to be recorded.
+    """All measurements of one picture, ready to be recorded.
 
-    `id` is the sha256 of the file's bytes, or that of a `moment` for a frame of a video;
+    `id` is the sha256 of the file's bytes or, for a frame of a video, the id of its `moment`;
     `features` (d,) float32 are those of the whole picture.
     """
 
@@ -63,9 +63,10 @@ class AnalysedImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedVideo:
-    """A whole video, ready to be recorded: what its file is, and the frames taken out of it.
+    """A whole video, ready to be recorded: its file, and the frames taken from it.
 
-    `id` is the sha256 of the file; `frames` is how many it has, of which `images` were looked at.
+    `id` is the sha256 of the file; `frames` is its number of frames, of which `images` were
+    analysed.
     """
 
     id: str
@@ -79,7 +80,7 @@ class AnalysedVideo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageRecord:
-    """One indexed picture; `indexed_at` is UTC, ISO 8601; a frame of a video has a `moment`."""
+    """One indexed picture; `indexed_at` is UTC, ISO 8601; only a video frame has a `moment`."""
 
     id: str
     width: int
@@ -96,7 +97,7 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """One frame of an indexed video: the picture that it is in the gallery, and its time."""
+    """One frame of an indexed video: its picture in the gallery, and its time."""
 
     image_id: str
     time_s: float
@@ -116,10 +117,10 @@ class FaceRecord:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """One file on disk: which image or video it holds, or which problem kept it out.
+    """One file on disk: the image or video it holds, or the problem that kept it out.
 
-    `size` (bytes) and `mtime_ns` recognise an unchanged file without reading it; `missing` says
-    that it was gone when its folder was last walked.
+    `size` (bytes) and `mtime_ns` identify an unchanged file without reading it; `missing` means
+    that it was gone when its folder was last scanned.
     """
 
     path: Path
@@ -130,7 +131,7 @@ class FileRecord:
     missing: bool = False
 
     def same_state(self, size: int, mtime_ns: int) -> bool:
-        """Whether a file of this size and time of change is the file that was recorded."""
+        """Whether size and modification time (ns) equal those of the recorded file."""
         return (self.size, self.mtime_ns) == (size, mtime_ns)
 
 
@@ -138,8 +139,8 @@ class FileRecord:
 class GalleryCounts:
     """How much a gallery holds; `missing` files are those gone from disk.
 
-    `without_face` of the images show no face that was found: nothing in them can be a hit.
-    `frames` of the images were taken out of `videos`.
+    `without_face` images show no detected face, so nothing in them can be a hit.
+    `frames` of the images were taken from `videos`.
     """
 
     images: int
@@ -154,7 +155,7 @@ class GalleryCounts:
 
 @dataclass(frozen=True, slots=True)
 class IndexExtent:
-    """What an index must cover: the first `faces` faces of this `epoch`, up to `last`.
+    """What an index must cover: the first `faces` faces of this `epoch`, up to seq `last`.
 
     Faces are only ever appended within an epoch; deleting any begins a new one.
     """
@@ -166,7 +167,7 @@ class IndexExtent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddingBatch:
-    """Some faces in the order they were added: ids, seqs, and `matrix` (n, d) of unit vectors."""
+    """Some faces in insertion order: ids, seqs, and `matrix` (n, d) of unit vectors."""
 
     ids: list[str]
     seqs: list[int]
@@ -174,7 +175,7 @@ class EmbeddingBatch:
 
 
 def face_id(image_id: str, ordinal: int) -> str:
-    """Name a face by its picture and its place in it."""
+    """Face id from its image id and its ordinal in the image."""
     return f"{image_id}:{ordinal}"
 
 
@@ -189,7 +190,7 @@ def unpack(data: bytes | None, shape: Sequence[int] = (-1,)) -> Vector | None:
 
 
 def unpacked(data: bytes, shape: Sequence[int] = (-1,)) -> Vector:
-    """The array of float32 bytes, a copy that may be written to."""
+    """The array stored as float32 bytes, as a writable copy."""
     return np.frombuffer(data, dtype="<f4").astype(np.float32).reshape(shape)
 
 

@@ -1,4 +1,4 @@
-"""The record store's statements, and its rows turned into records and back."""
+"""SQL statements of the record store, and conversion of rows to records and back."""
 
 import os
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ COUNTS = (
     " (SELECT count(*) FROM videos),"
     " (SELECT count(*) FROM video_frames)"
 )
-DELETE_MISSING = (  # no WITH: Python's sqlite3 would not count what such a statement deletes
+DELETE_MISSING = (  # no WITH: Python's sqlite3 would not count the rows deleted by such a statement
     "DELETE FROM images WHERE id NOT IN"
     " (SELECT image_id FROM files WHERE image_id IS NOT NULL AND NOT missing)"
     " AND id NOT IN (SELECT video_frames.image_id FROM video_frames"
@@ -70,7 +70,7 @@ UPSERT_FILE = (
 SELECT_FILE = "SELECT path, size, mtime_ns, image_id, problem, missing FROM files"
 
 UNREADABLE = (ValueError, TypeError, KeyError)
-"""What a row raises that holds something else than we write."""
+"""Raised by a row whose content does not have our format."""
 
 
 def image_values(image: AnalysedImage, indexed_at: str) -> tuple[object, ...]:
@@ -90,7 +90,7 @@ def image_values(image: AnalysedImage, indexed_at: str) -> tuple[object, ...]:
 
 
 def video_values(video: AnalysedVideo, indexed_at: str) -> tuple[object, ...]:
-    """The parameters of `INSERT_IMAGE` for a video as a whole."""
+    """The parameters of `INSERT_IMAGE` for a whole video."""
     first = video.images[0]
     return (
         video.id,
@@ -177,7 +177,7 @@ def file_record(row: Any) -> FileRecord:
 
 
 def path_bytes(path: Path) -> bytes:
-    """A path as the bytes the file system knows, whatever they mean."""
+    """A path as the file system's raw bytes, whatever their encoding."""
     return os.fsencode(path)
 
 

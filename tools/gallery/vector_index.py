@@ -1,9 +1,10 @@
-"""Chroma beside the record store: fast candidates, never the truth.
+"""Nearest-neighbour search with Chroma: fast candidates; the record store stays the truth.
 
 Chroma 1.5.9 may lose vectors, fail or crash the process (SIGSEGV) after its writer was killed, and
-a second process does not see what the first one writes. So one process at a time uses the index,
-an index that was not closed properly is first opened in a child process, whatever disagrees with
-the record is rebuilt from it, and when Chroma cannot be used at all the record itself is searched.
+a second process does not see what the first one writes. Therefore only one process at a time uses
+the index, an index that was not closed properly is first opened in a child process, anything that
+disagrees with the record is rebuilt from it, and if Chroma cannot be used at all, the record itself
+is searched.
 """
 
 import contextlib
@@ -34,12 +35,12 @@ COLLECTION = "faces"
 BATCH = 500
 """Faces per write; Chroma's own limit is 5,461."""
 
-# Recall over speed: a query costs some milliseconds either way, and ef_search cannot be changed
+# Recall over speed: a query takes some milliseconds either way, and ef_search cannot be changed
 # later without reopening the collection.
 _HNSW: "CreateHNSWConfiguration" = {"space": "cosine", "ef_construction": 200, "ef_search": 500}
 
 Progress = Callable[[int, int], None]
-"""Called with the faces done and the faces in all while an index is being built."""
+"""Called with the number of faces done and the total while an index is being built."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Neighbour:
 
 
 class FaceIndex:
-    """Nearest faces of one gallery; `notices` say, for people, whatever did not go as usual."""
+    """Nearest-neighbour index of one gallery's faces; `notices` report problems to the user."""
 
     def __init__(self, gallery: Gallery, on_progress: Progress | None = None) -> None:
         self.gallery = gallery
@@ -69,16 +70,16 @@ class FaceIndex:
 
     @classmethod
     def open(cls, gallery: Gallery, *, on_progress: Progress | None = None) -> Self:
-        """Open a gallery's index, mended or rebuilt first where it needs that."""
+        """Open a gallery's index; repair or rebuild it first if necessary."""
         index = cls(gallery, on_progress)
         reason = "it is in use, by indexing say"
         if not os.access(gallery.folder, os.W_OK):
-            reason = "its folder cannot be written"  # Chroma does not work without that
+            reason = "its folder cannot be written"  # Chroma needs to write there
         else:
             try:
                 index._lock = database_file.try_lock(gallery.folder / "chroma.lock")
             except sqlite3.OperationalError as error:
-                reason = str(error)  # a full disk must not keep anyone from searching
+                reason = str(error)  # searching must still work on a full disk
         if index._lock is None:
             index._notice(_fallback(reason))
         else:
@@ -88,11 +89,11 @@ class FaceIndex:
 
     @property
     def searches_exactly(self) -> bool:
-        """Whether Chroma is out of use and the record itself is searched: exact, but slower."""
+        """Whether the record itself is searched, without Chroma: exact, but slower."""
         return self._client is None
 
     def close(self) -> None:
-        """Let go of Chroma; noted as closed properly unless a write was interrupted."""
+        """Close Chroma; saves the state as closed properly unless a write was interrupted."""
         if self._client is not None:
             self._disconnect()
             if not self._writing:
@@ -110,9 +111,9 @@ class FaceIndex:
     # -- searching ----------------------------------------------------------------------------
 
     def candidates(self, query: Vector, n: int) -> list[str]:
-        """Ids of at least the n nearest faces to a unit vector (d,), and then some.
+        """Ids of at least the n nearest faces to a unit vector (d,).
 
-        Approximate: more than asked for, for an exact ranking by the caller, or by `search`.
+        Approximate: returns more than n, for an exact ranking by the caller or by `search`.
         """
         self.sync()
         wanted = min(_over_fetched(n), self._covered.faces)
@@ -129,7 +130,7 @@ class FaceIndex:
         return [match.face_id for match in self._scan(query, _over_fetched(n))]
 
     def search(self, query: Vector, n: int) -> list[Neighbour]:
-        """The n nearest faces, ranked by their exact cosine; equal ones by id."""
+        """The n nearest faces, ranked by exact cosine; ties by id."""
         ids = self.candidates(query, n)
         return _best(ids, self.gallery.similarities(query, ids), n)
 
@@ -145,7 +146,7 @@ class FaceIndex:
     # -- keeping in step ----------------------------------------------------------------------
 
     def sync(self) -> int:
-        """Add the faces that the record gained since; returns how many (0 without Chroma)."""
+        """Add the faces recorded since the last sync; returns how many (0 without Chroma)."""
         if self._client is None:
             return 0
         before = self._covered
@@ -190,7 +191,7 @@ class FaceIndex:
             )
 
     def _reopen(self, covered: IndexExtent) -> str | None:
-        """Open what is there; what is wrong with it, if anything."""
+        """Open the index on disk; returns the problem, None if there is none."""
         try:
             self._client = _client(self._folder)
             if covered.faces:
@@ -205,14 +206,15 @@ class FaceIndex:
         return fault
 
     def _sound_part(self, extent: IndexExtent) -> tuple[IndexExtent | None, str | None]:
-        """How much of the record the files on disk cover, or what is wrong with them."""
+        """How many of the record's faces the files on disk cover, or the problem with them."""
         state = index_state.load(self._state_path)
         if not self._folder.is_dir():
-            # Never built is no fault; and Chroma makes no folder for a gallery without faces.
+            # An index that was never built is no problem;
+            # Chroma makes no folder for a gallery without faces.
             return None, None if state is None or not state.count else "missing"
         if state is not None and state.files == index_state.file_states(self._folder):
             if state.epoch != extent.epoch:
-                return None, None  # faces were deleted meanwhile; nothing wrong
+                return None, None  # faces were deleted since; not a problem
             return IndexExtent(epoch=state.epoch, faces=state.count, last=state.last), None
         return index_check.probe_in_subprocess(self.gallery, extent)
 
@@ -246,7 +248,7 @@ class FaceIndex:
 
     @contextlib.contextmanager
     def _giving_up_on_failure(self) -> Iterator[None]:
-        """Go on without Chroma, and say so, when it fails; the record is not touched by that."""
+        """If Chroma fails, continue without it and add a notice; the record is not affected."""
         try:
             yield
         except _failures() as error:
@@ -263,7 +265,7 @@ class FaceIndex:
 
 
 def print_sound_extent() -> None:
-    """In a child process: print how much of the record the index soundly covers (or no epoch)."""
+    """Runs in a child process: print how much of the record the index covers (or no epoch)."""
     home, name = Path(sys.argv[2]), sys.argv[3]
     client = _client(database_file.gallery_folder(home, name) / "chroma")
     with Gallery.open_existing(home, name) as gallery:
@@ -285,15 +287,15 @@ def _client(folder: Path) -> "Client":
     try:
         return cast("Client", chromadb.PersistentClient(path=str(folder), settings=settings))
     except failures as error:
-        # Chroma 1.5.9 keeps a client that could not start, for the next one who asks for this
-        # folder; and it may stumble over tidying up, so that the reason is the error before.
+        # Chroma 1.5.9 caches a client that could not start and returns it for this folder again.
+        # Its cleanup may also fail, so the real reason can be the preceding error.
         SharedSystemClient.clear_system_cache()
         reason = error.__context__ if isinstance(error, AttributeError) else error
         raise RuntimeError(str(reason or error)) from error
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What Chroma may answer with when it, or its folder, is broken."""
+    """The exceptions that Chroma may raise if it or its folder is broken."""
     try:
         from chromadb.errors import ChromaError
     except ImportError:
@@ -302,7 +304,7 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _over_fetched(n: int) -> int:
-    """How many candidates to fetch so that the n nearest are surely among them, or nearly."""
+    """How many candidates to fetch so that they almost surely include the n nearest."""
     return max(2 * n, n + 200)
 
 

@@ -1,1 +1,1 @@
-"""The search: a query against a gallery, to ranked, assessed and explained hits."""
+"""Search a gallery for a person: query, ranked hits, assessment and explanation."""

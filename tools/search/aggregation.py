@@ -1,14 +1,14 @@
-"""One hit a picture, one hit a video: from scored faces to what is ranked.
+"""Aggregate face scores into one ranked candidate per picture and one per video.
 
-A video is judged by the frames in which the query person was seen (if in none, by those in which
-it is uncertain): every score is its mean over those frames, and the rule (`tools.verdict.rule`) is
-asked once, about the means. Means of raw scores, before any calibration: chance errors of single
-frames cancel, and since identity and its bands are linear in the scores, frames of the same
-person have a mean that is the same person.
+A video is judged by the frames that show the query person, or, if there are none, by the frames
+that may show them. Each score is its mean over those frames, and the rule (`tools.verdict.rule`)
+assesses the means once. The means are of raw scores, before calibration: chance errors of single
+frames cancel, and since identity and its bands are linear in the scores, frames of the same person
+have a mean that is the same person.
 
-Does not show: a few forged seconds in a long genuine video; their moments are pointed at, but the
-mean drowns them. And the more frames, the more chances that a stranger looks alike in one: how
-many frames a hit rests on is part of it.
+Does not show: a few forged seconds in a long genuine video. The hit lists their moments, but the
+mean hides them. More frames also give more chances that a stranger looks alike in one of them, so
+a hit includes the number of frames it rests on.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,17 +19,18 @@ from tools.verdict.calibration import Scores
 from tools.verdict.rule import NOT_ASSESSED, Assessment, VerdictRule
 
 MAX_FRAME_TIMES = 5
-"""Moments of a video that a hit points at: enough to see whether they agree."""
+"""Maximum number of moments listed for a video hit: enough to see whether they agree."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A face with its scores against the query and what the rule makes of them.
+    """A face with its scores against the query and the rule's assessment of them.
 
-    Of a video: the face of its strongest moment, with the scores and the assessment of the whole;
-    `moments` (s) are the strongest frames, strongest first, and `frames_seen` in how many the
-    person was seen. Where that is 0, the scores are means over the frames of which it is uncertain
-    whether they show the person, and those of the most similar frame where there are none either.
+    For a video, the face is that of its strongest frame; the scores and the assessment are those of
+    the whole video. `moments` are the times (s) of the strongest frames, strongest first, and
+    `frames_seen` is the number of frames that show the person. If that is 0, the scores are means
+    over the frames that may show the person, or, without such frames, those of the most similar
+    frame.
     """
 
     record: FaceRecord
@@ -42,18 +43,18 @@ class Candidate:
 
     @property
     def similarity(self) -> float:
-        """Cosine to the query; −2 where it was not measured."""
+        """Cosine similarity to the query; −2 if not measured."""
         value = self.scores.get("cosine_similarity")
         return -2.0 if value is None else value
 
 
 def assess_scores(scores: Scores, *, usable: bool, rule: VerdictRule | None) -> Assessment:
-    """What the rule says, or that there is none."""
+    """The rule's assessment, or `NOT_ASSESSED` without a rule."""
     return NOT_ASSESSED if rule is None else rule.assess(scores, usable=usable)
 
 
 def ranking_key(candidate: Candidate) -> tuple[int, float, float, str]:
-    """By probability of impersonation; copies of the query, then what was not assessed, last."""
+    """Sort key: impersonation probability, highest first; then copies, then not assessed."""
     given = candidate.assessment
     group = {"copy": 1, "not assessed": 2}.get(given.verdict, 0)
     likely = -(given.impersonation_probability or 0.0)
@@ -66,7 +67,7 @@ def aggregate_candidates(
     *,
     rule: VerdictRule | None,
 ) -> list[Candidate]:
-    """One candidate a picture or video; `moments` says of pictures' ids which are frames."""
+    """One candidate per picture or video; `moments` maps image ids of frames to video positions."""
     pictures, videos = [], dict[str, list[Candidate]]()
     for best in _best_face_per_image(candidates):
         moment = moments.get(best.record.image_id)
@@ -78,7 +79,7 @@ def aggregate_candidates(
 
 
 def _best_face_per_image(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """The face most like the query; the others in a picture are somebody else's."""
+    """The face most similar to the query in each picture; the other faces are other people."""
     best: dict[str, Candidate] = {}
     for found in candidates:
         known = best.get(found.record.image_id)
@@ -107,7 +108,7 @@ def _as_one(frames: Sequence[Candidate], rule: VerdictRule | None) -> Candidate:
 def _frames_with_the_person(
     frames: Sequence[Candidate],
 ) -> tuple[list[Candidate], list[Candidate]]:
-    """The usable frames that show the person, and those of which it is uncertain."""
+    """The usable frames that show the person, and those that may show the person."""
     places: dict[str, list[Candidate]] = {"high": [], "within": [], "low": []}
     for frame in frames:
         place = frame.assessment.identity_place
@@ -117,7 +118,7 @@ def _frames_with_the_person(
 
 
 def mean_scores(rows: Sequence[Scores]) -> dict[str, float | None]:
-    """The mean of each score over the rows in which it was measured; None where it was in none."""
+    """The mean of each score over the rows that have it; None if no row has it."""
     names = dict.fromkeys(name for row in rows for name in row)
     known = {name: [v for row in rows if (v := row.get(name)) is not None] for name in names}
     return {name: sum(values) / len(values) if values else None for name, values in known.items()}

@@ -1,4 +1,4 @@
-"""What a profile measures with: the seam between the search and the parts that are loaded."""
+"""Protocol for a profile's loaded models, as the search uses them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ from tools.verdict.rule import VerdictRule
 
 
 class ModelBundle(Protocol):
-    """Loaded once and shared; nothing of a case lives here."""
+    """A profile's models, loaded once and shared; holds no state of a case."""
 
     @property
     def profile(self) -> str:
@@ -21,7 +21,7 @@ class ModelBundle(Protocol):
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
-        """sha256 per part that embeds; binds a gallery to its checkpoints."""
+        """sha256 of each part that computes embeddings; ties a gallery to its checkpoints."""
 
     @property
     def faces(self) -> FaceAnalyser:
@@ -33,24 +33,24 @@ class ModelBundle(Protocol):
 
     @property
     def detectors(self) -> Sequence[FeatureDetector]:
-        """Scores of authenticity over the encoder's features."""
+        """Detectors that score the encoder's features for forgery."""
 
     @property
     def pixel_detectors(self) -> Sequence[AnyDetector]:
-        """Scores of authenticity over pixels, for the leading hits only; may be none."""
+        """Detectors that score pixels, used on the leading hits only; may be empty."""
 
     @property
     def localising_detectors(self) -> Sequence[tuple[AnyDetector, Calibration | None]]:
-        """Those with a network that itself says where, and how each reads; may be none."""
+        """Detectors whose network also locates forgery, each with its calibration; may be empty."""
 
     @property
     def second_embedder(self) -> FaceEmbedder | None:
-        """A second opinion on who a face is; None where there is none."""
+        """A second face embedder, for a second opinion on identity; may be None."""
 
     @property
     def notices(self) -> Sequence[str]:
-        """What a person should know of parts that were left out."""
+        """Notices for the user about parts that were left out."""
 
     @property
     def rule(self) -> VerdictRule | None:
-        """The fitted verdict rule; None while the profile's calibration was never fitted."""
+        """The fitted verdict rule; None if the profile's calibration has not been fitted."""

@@ -1,4 +1,4 @@
-"""Pictures that were decoded a moment ago, so that one search decodes each of them once."""
+"""Cache of decoded pictures, so that one search decodes each picture once."""
 
 import threading
 from collections import OrderedDict
@@ -7,15 +7,15 @@ from pathlib import Path
 from tools.media.images import Photo
 
 BUDGET_PIXELS = 64_000_000
-"""Pixels that are held at most (190 MB): five photographs of a telephone."""
+"""Maximum number of pixels held (190 MB): about five phone photos."""
 
 _Key = tuple[Path, float | None, int, int]
 
 
 class PhotoCache:
-    """The photos met last, by file and (of a video) time; safe between threads.
+    """Recently used photos, keyed by file and, for videos, time; thread-safe.
 
-    A file that is gone or has changed is not known any more.
+    A file that was deleted or changed is a cache miss.
     """
 
     def __init__(self, budget_pixels: int = BUDGET_PIXELS) -> None:
@@ -24,7 +24,7 @@ class PhotoCache:
         self._lock = threading.Lock()
 
     def get(self, path: Path, time_s: float | None = None) -> Photo | None:
-        """The photo of a file as it is now; None when it is not here."""
+        """The cached photo of a file in its present state; None if it is not cached."""
         key = _key(path, time_s)
         with self._lock:
             if key is None or key not in self._photos:
@@ -33,7 +33,7 @@ class PhotoCache:
             return self._photos[key]
 
     def keep(self, photo: Photo, path: Path, time_s: float | None = None) -> Photo:
-        """Hold a photo, and let go of those that were asked for longest ago; returns it."""
+        """Cache a photo and return it; the least recently used photos are dropped."""
         key = _key(path, time_s)
         with self._lock:
             if key is not None:

@@ -1,7 +1,7 @@
-"""The query: measured faces of one person, from `tools.search.query_files` or a workspace's photos.
+"""Build a query: the measured faces of one person, from files or from a workspace's photos.
 
-Every query is built here, by `build_query`: that all faces may be one person's, their mean, and
-what a person should know of them.
+`build_query` builds every query: it checks that all faces may be one person's, averages them, and
+collects warnings for the user. Files come from `tools.search.query_files`.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,10 +27,10 @@ class NoFace(ToolError):
 
 
 class SeveralFaces(ToolError):
-    """A query photo shows several faces and nobody said which one is meant.
+    """A query photo shows several faces and none of them was chosen.
 
-    `boxes` (x1, y1, x2, y2 in px) are the faces from left to right, in `photo`, a file or a
-    handle; of a video, in the `picture` (h, w, 3) uint8 RGB of the persons in it.
+    `boxes` (x1, y1, x2, y2 in px) are the faces from left to right, in `photo`, which is a file or
+    a handle; for a video, they are in `picture` (h, w, 3) uint8 RGB, which shows its persons.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class OtherPerson(ToolError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """What was measured on the query photos; one row a photo.
+    """Measurements of the query photos, one row per face used.
 
     `embeddings` (q, e) and `template` (e,), both L2-normalised; `features` (q, d) of the face
-    crops, un-normalised; `face_hashes` 64-bit; `times_s` where in a video a row was taken, None
-    of photographs. `warnings` are sentences for the person. `decoded` are some of the pictures.
+    crops, not normalised; `face_hashes` 64-bit; `times_s` the position of each row in its video,
+    None for photos. `warnings` are sentences for the user. `decoded` holds some of the pictures.
     """
 
     photo_ids: tuple[str, ...]
@@ -72,14 +72,14 @@ class Query:
 
     @property
     def rows(self) -> "list[tuple[Path, str, Face, float | None]]":
-        """Of each row the file, the picture's id, the face, and of a video the frame's time."""
+        """File, picture id, face and frame time (None for photos) of each row."""
         times = self.times_s or (None,) * len(self.paths)
         return list(zip(self.paths, self.photo_ids, self.faces, times, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryFace:
-    """The chosen face of one query photo; `name` is what warnings call the photo."""
+    """The chosen face of one query photo; warnings call the photo `name`."""
 
     photo_id: str
     path: Path
@@ -100,7 +100,7 @@ class QueryFace:
         name: str,
         marked: bool,
     ) -> Self:
-        """The row of a face that was measured with its picture; NoFace where it could not be."""
+        """The row of a measured face and its picture; raises NoFace if it could not be measured."""
         if chosen.features is None or chosen.face_hash is None:
             raise NoFace(f"the face in {name} cannot be measured; ask for another photo")
         return cls(photo_id, path, name, marked, chosen.face, chosen.features, chosen.face_hash)
@@ -113,9 +113,9 @@ def choose_person(
     no_face: str,
     several: Callable[[], SeveralFaces],
 ) -> Person:
-    """The only person of a photo, or the one of that number, 1-based from the left.
+    """The only person in a photo, or the person with that number, 1-based from the left.
 
-    Raises NoFace with its message when there is none, and `several` while no such one is meant.
+    Raises NoFace with its message if there is no person, and `several` if no valid one is chosen.
     """
     if not persons:
         raise NoFace(no_face)
@@ -133,11 +133,11 @@ def build_query(
     warnings: Sequence[str] = (),
     decoded: PhotoCache | None = None,
 ) -> Query:
-    """One query of the faces that are meant; `warnings` are those of reading their files.
+    """Build one query from the chosen faces; `warnings` are those from reading the files.
 
-    `rule` tells persons apart; without it a low similarity does. `decoded` holds the pictures.
-    Raises OtherPerson, which names them, when two do not show the same person: their mean would
-    be nobody, and evidence relative to it would be about nobody.
+    `rule` tells persons apart; without it, a low similarity does. `decoded` holds the pictures.
+    Raises OtherPerson, which names the photos, if two of them do not show the same person: their
+    mean would be the embedding of nobody, and so would be any evidence relative to it.
     """
     require_same_person(rows, rule=rule)
     embeddings = np.stack([row.face.embedding for row in rows])
@@ -179,7 +179,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _groups(rows: Sequence[QueryFace], rule: VerdictRule | None) -> list[set[int]]:
-    """The rows by person; whoever is certainly not like the mean of the others is another one."""
+    """Group the rows by person: a row certainly unlike the mean of the others is another person."""
     groups: list[set[int]] = []
     for at, row in enumerate(rows):
         likest = max(groups, key=lambda group: _cosine(row, group, rows), default=None)
@@ -196,7 +196,7 @@ def _cosine(row: QueryFace, group: set[int], rows: Sequence[QueryFace]) -> float
 
 
 def _place(cosine: float, rule: VerdictRule | None) -> str:
-    """Whether so alike faces are two persons' ("low"), uncertain ("within"), or one person's."""
+    """Whether faces this similar are two persons ("low"), uncertain ("within") or one person."""
     if rule is None:
         return "low" if cosine < _SAME_PERSON_DOUBT else "high"
     return rule.identity_place({"cosine_similarity": cosine}) or "within"

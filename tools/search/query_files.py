@@ -1,8 +1,7 @@
-"""The query of files: photos, folders of photos and videos, and the face that is meant in each.
+"""Build a query from files: photos, folders of photos and videos, with the chosen face of each.
 
-The query of a video, an animation or a document of several pages is its frames of the person,
-evenly spaced as in `tools.media.videos`; who is who over the frames is told by the faces'
-embeddings.
+The query of a video, an animation or a document of several pages is a set of frames of the person,
+evenly spaced as in `tools.media.videos`; face embeddings tell the persons in them apart.
 """
 
 import contextlib
@@ -36,21 +35,21 @@ from tools.search.shown_persons import Shown, in_one_picture, in_order
 from tools.verdict.rule import VerdictRule
 
 MAX_FOLDER_PHOTOS = 60
-"""Photos of a folder that are used at most: more add nothing to a mean."""
+"""Maximum number of photos used from a folder: more do not improve the mean."""
 
 FRAMES, MAX_APPEARANCES = 24, 8
-"""Frames (or pages) that are searched for faces, and those of the person that are used."""
+"""Number of frames (or pages) searched for faces, and maximum number used of one person."""
 
 _SAME_PERSON = 0.3
-"""Cosine from which two faces in frames of one video are taken for one person's."""
+"""Cosine from which two faces in frames of one video count as the same person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryFile:
-    """A photo or video with the `persons` in it, from left to right, each with its looks.
+    """A photo or video with its `persons`, from left to right, each with all looks at them.
 
-    `together` are a look at each of them, in as few frames as may be, for showing who is who.
-    `notes` are sentences for the person who asks.
+    `together` is one look at each person, in as few frames as possible, to show who is who.
+    `notes` are sentences for the user.
     """
 
     path: Path
@@ -61,8 +60,7 @@ class QueryFile:
 
 
 FaceNumbers = int | Mapping[Path | str, int]
-"""Which face is meant, from left to right, 1-based: of the only photo, or by the photo's path or
-file name."""
+"""The chosen face, 1-based from the left: of a single photo, or by photo path or file name."""
 
 
 def query_from_files(
@@ -75,10 +73,10 @@ def query_from_files(
 ) -> Query:
     """Measure the query: photos, folders of photos, or videos, all of one person.
 
-    `face` says which face is meant where a photo shows several; a number alone is for one photo.
-    `rule` tells persons apart; without it a low similarity does. Raises NoFace, SeveralFaces,
-    OtherPerson, SetupError for a face of a photo that was not given, and UnreadableImage for a
-    file that is no picture.
+    `face` is the chosen face where a photo shows several; a bare number is for a single photo.
+    `rule` tells persons apart; without it, a low similarity does. Raises NoFace, SeveralFaces,
+    OtherPerson, SetupError if `face` names a photo that is not in the query, and UnreadableImage
+    for a file that is not a picture.
     """
     decoded = PhotoCache()
     found = _read(paths, faces=faces)
@@ -103,7 +101,7 @@ def query_from_files(
 
 
 def _numbers(face: FaceNumbers | None, found: Sequence[QueryFile]) -> dict[Path, int]:
-    """The face that is meant, by the photo's path."""
+    """The number of the chosen face by photo path."""
     if face is None:
         return {}
     paths = [each.path for each in found]
@@ -119,7 +117,7 @@ def _numbers(face: FaceNumbers | None, found: Sequence[QueryFile]) -> dict[Path,
 
 
 def _named(name: Path | str, paths: Sequence[Path]) -> Path:
-    """The photo of this path or file name; SetupError when there is none, or more than one."""
+    """The photo with this path or file name; SetupError if none or several match."""
     same = [path for path in paths if path == Path(name)]
     found = same or [path for path in paths if path.name == str(name)]
     if len(set(found)) != 1:
@@ -130,7 +128,7 @@ def _named(name: Path | str, paths: Sequence[Path]) -> Path:
 
 
 def _choose(each: QueryFile, number: int | None) -> Sequence[Shown]:
-    """The looks at the person that is meant: one of a photo, several of a video."""
+    """The looks at the chosen person: one in a photo, several in a video."""
     name = each.path.name
     return choose_person(
         each.persons,
@@ -141,7 +139,7 @@ def _choose(each: QueryFile, number: int | None) -> Sequence[Shown]:
 
 
 def _several(each: QueryFile, number: int | None) -> SeveralFaces:
-    """What is asked of a person while nobody said which of the faces is meant."""
+    """The error that asks the user to choose one of the faces."""
     name, looks = each.path.name, each.together
     picture: np.ndarray | None = None
     boxes: Sequence[Sequence[float]] = [[*look.face.box] for look in looks]
@@ -157,7 +155,7 @@ def _several(each: QueryFile, number: int | None) -> SeveralFaces:
 
 
 def _chose_nothing(found: Sequence[QueryFile], wanted: Mapping[Path, int]) -> list[str]:
-    """A number above one for a photo with a single face chose nothing, and is probably a slip."""
+    """Warnings for numbers above one on photos with a single face: probably a slip."""
     return [
         f"--face {wanted[each.path]} chose nothing: {each.path.name!r} shows one face"
         for each in found
@@ -176,7 +174,7 @@ def _listing(looks: Sequence[Shown]) -> str:
 
 
 def query_faces(looks: Sequence[Shown], *, name: str, encoder: ImageEncoder) -> list[QueryFace]:
-    """The looks at one person, measured; `name` is what warnings call the file."""
+    """Measure the looks at one person; warnings call the file `name`."""
     crops = [
         aligned_crop(look.photo.pixels, look.face.keypoints, size=encoder.image_size,
                      margin=encoder.face_margin)
@@ -198,9 +196,10 @@ def query_faces(looks: Sequence[Shown], *, name: str, encoder: ImageEncoder) -> 
 
 
 def _read(paths: Sequence[Path], *, faces: FaceAnalyser) -> list[QueryFile]:
-    """Every photo, video and animation that is meant, with its faces.
+    """Read every photo, video and animation of the query, with its faces.
 
-    Raises UnreadableImage for a named file that is no picture, ToolError for a folder without any.
+    Raises UnreadableImage for a named file that is not a picture, ToolError for a folder without
+    pictures.
     """
     found: list[QueryFile] = []
     for path in paths:
@@ -244,9 +243,9 @@ def _of_file(path: Path, faces: FaceAnalyser, *, from_folder: bool = False) -> Q
 
 
 def readable(path: Path) -> str:
-    """The name by content (sha256) of a file that can be a query: a photo, video or animation.
+    """The sha256 of a file that can be used as a query: a photo, video or animation.
 
-    Raises UnreadableImage, which names the file, when it gives no picture.
+    Raises UnreadableImage, which names the file, if it contains no picture.
     """
     with _naming(path):
         video = several_frames(path)
@@ -257,7 +256,7 @@ def readable(path: Path) -> str:
 
 
 def several_frames(path: Path) -> Video | None:
-    """What a file holds when it is not a single picture; damaged pictures are mended elsewhere.
+    """The video in a file with several frames, None for a single picture; does not repair pictures.
 
     Raises UnreadableImage, without the path, for a video that cannot be opened.
     """
@@ -269,9 +268,9 @@ def several_frames(path: Path) -> Video | None:
 
 
 def cover(video: Video) -> VideoFrame:
-    """The frame that stands for a video before anybody looked for faces in it: the middle one.
+    """The cover frame of a video whose faces have not been detected yet: the middle frame.
 
-    Raises UnreadableImage when no frame can be decoded.
+    Raises UnreadableImage if no frame can be decoded.
     """
     some = list(sample_frames(video, at_most=3))
     if not some:
@@ -281,7 +280,7 @@ def cover(video: Video) -> VideoFrame:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """UnreadableImage names the file."""
+    """Add the file's name to any UnreadableImage raised inside."""
     try:
         yield
     except UnreadableImage as error:
@@ -289,7 +288,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def of_video(video: Video, faces: FaceAnalysisProtocol, *, name: str) -> QueryFile:
-    """The persons of a video, an animation or a document; `name` is what notes call it."""
+    """Find the persons in a video, an animation or a document; notes call it `name`."""
     persons, together = in_order(_persons_of_video(video, faces))
     best = tuple(tuple(_best(looks)) for looks in persons)
     return QueryFile(video.path, best, together, notes=_pages_left_out(video, name))
@@ -302,7 +301,7 @@ def _pages_left_out(video: Video, name: str) -> tuple[str, ...]:
 
 
 def _persons_of_video(video: Video, faces: FaceAnalysisProtocol) -> list[list[Shown]]:
-    """The persons of a video, each with every look at them."""
+    """The persons in a video, each with every look at them."""
     looks = _looks(video, faces)
     persons: list[list[Shown]] = []
     for frame in looks:
@@ -312,7 +311,7 @@ def _persons_of_video(video: Video, faces: FaceAnalysisProtocol) -> list[list[Sh
 
 
 def _add_to_persons(frame: Sequence[Shown], persons: list[list[Shown]]) -> None:
-    """Add each face of a frame to the person it is like; two faces in one frame are two persons."""
+    """Add each face of a frame to the most similar person; two faces in a frame are two persons."""
     pairs = [
         (_likeness(shown, person), number, place)
         for number, shown in enumerate(frame)
@@ -347,6 +346,6 @@ def _likeness(each: Shown, person: Sequence[Shown]) -> float:
 
 
 def _best(person: Sequence[Shown]) -> list[Shown]:
-    """The largest usable looks at a person, the best first."""
+    """The largest usable looks at a person, best first."""
     usable = [look for look in person if look.face.quality.usable] or list(person)
     return sorted(usable, key=lambda look: -look.face.quality.width_px)[:MAX_APPEARANCES]

@@ -1,7 +1,7 @@
-"""A video, an animation or a document of several pages among the query photos of a desk.
+"""Videos, animations and documents of several pages as query photos of a workspace.
 
-Who is in it is told by `tools.search.query_files`, once. What is kept are measurements and times:
-frames are decoded again when they are asked for.
+`tools.search.query_files` finds the persons in them, once. Only measurements and times are kept:
+frames are decoded again on demand.
 """
 
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ Box = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cast:
-    """Who is in a video: the query `rows` of each person, the best first.
+    """The persons in a video: the query `rows` of each, best first.
 
-    `boxes` are a face of each, x1 y1 x2 y2 px of `picture` (h, w, 3) uint8 RGB; `times_s` says in
-    which frame those of one picture stand. `notes` are sentences for the person who asks.
+    `boxes` hold a face of each person, x1 y1 x2 y2 px in `picture` (h, w, 3) uint8 RGB; `times_s`
+    are the times of the frames in that picture. `notes` are sentences for the user.
     """
 
     rows: tuple[tuple[QueryFace, ...], ...]
@@ -37,10 +37,10 @@ class Cast:
 
 
 class QueryVideo:
-    """What a handle means that is no single picture; `name` is the handle.
+    """A query file with several frames; `name` is its handle.
 
-    A person's frame is the best look at that person. Raises UnreadableImage, without the path,
-    when no frame can be decoded, also later, when the file is gone.
+    A person's frame is the best look at that person. Raises UnreadableImage, without the path, if
+    no frame can be decoded, also later, if the file was deleted.
     """
 
     def __init__(self, video: Video, *, name: str) -> None:
@@ -51,7 +51,7 @@ class QueryVideo:
         self._images: dict[float, AnalysedImage] = {}
 
     def cast(self, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> Cast:
-        """Who is in it; the second time it costs nothing."""
+        """The persons in the video; computed once, then cached."""
         if self._cast is None:
             found = of_video(self.video, faces, name=self.name)
             picture, boxes = np.zeros((0, 0, 3), np.uint8), list[Box]()
@@ -68,24 +68,24 @@ class QueryVideo:
         return self._cast
 
     def time_s(self, cast: Cast, person: int | None) -> float:
-        """When the frame is shown that stands for a person, or for everybody."""
+        """Time of the frame that stands for a person, or for everybody."""
         if person is not None:
             return cast.rows[person][0].time_s or 0.0
         return cast.times_s[0] if cast.times_s else self._cover_s
 
     def cover(self) -> Photo:
-        """The frame that stands for it before anybody looked for faces in it."""
+        """The cover frame before faces have been detected."""
         return self.frame(self._cover_s)
 
     def frame(self, time_s: float) -> Photo:
-        """The frame of a time."""
+        """The frame at a time."""
         image_id = FramePosition(self._id, time_s).image_id
         return frame_to_photo(self.video, frame_at(self.video.path, time_s), image_id=image_id)
 
     def image(
         self, time_s: float, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
     ) -> AnalysedImage:
-        """Everything that is measured on the frame of a time."""
+        """All measurements of the frame at a time."""
         if time_s not in self._images:
             size = self.video.path.stat().st_size
             photo = self.frame(time_s)

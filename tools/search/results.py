@@ -1,4 +1,4 @@
-"""What an investigation returns: ranked hits, each with a verdict, evidence and an explanation."""
+"""Search results: ranked hits, each with a verdict, evidence and an explanation."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ class Hit:
     (x1, y1, x2, y2) and the five `keypoints` are in pixels of the upright image.
     Probabilities are None when not measured.
 
-    A hit in a video is the whole video, and shows its strongest frame: `time_s` seconds into it,
-    the first of `moments`, strongest first. Of its `frames` that were looked at, the person was
-    seen in `frames_seen`, and its evidence is the mean over those (`tools.search.aggregation` says
-    what it is when there are none). For pictures all these are None, and there are no moments.
-    Frames that are pages (`paged`) are told by their number: `time_s` counts them from 0.
+    A hit in a video is the whole video, represented by its strongest frame at `time_s` seconds, the
+    first of `moments`, strongest first. `frames` is the number of frames analysed and `frames_seen`
+    the number that show the person; the evidence is the mean over those (`tools.search.aggregation`
+    describes the case without any). For pictures these fields are None and `moments` is empty. If
+    the frames are pages (`paged`), `time_s` is the page number, counted from 0.
 
-    `file_missing`: none of the files exists any more (deleted, moved, or on a disk that is not
-    there); `paths` are where they were last.
+    `file_missing`: none of the files exists any more (deleted, moved, or on an unmounted disk);
+    `paths` are their last known locations.
     """
 
     rank: int
@@ -47,7 +47,7 @@ class Hit:
 
     @property
     def handle(self) -> str:
-        """What the hit is called in a case: "H" and its rank."""
+        """The hit's handle in a case: "H" and its rank."""
         return f"H{self.rank}"
 
     @property
@@ -57,17 +57,17 @@ class Hit:
 
     @property
     def at(self) -> str:
-        """Where in its file it is, to be written after the file's name: " at 0:12", or nothing."""
+        """Position in the file, appended to the file's name: " at 0:12", or empty."""
         return "" if self.time_s is None else f" {self._place(self.time_s)}"
 
     @property
     def page(self) -> int | None:
-        """The number of the page, from 1; None where there are no pages."""
+        """The page number, from 1; None if the file has no pages."""
         return None if self.time_s is None or not self.paged else round(self.time_s) + 1
 
     @property
     def seen(self) -> str:
-        """In how much of a video, and when, the person was seen; nothing for a picture."""
+        """How many frames of a video show the person, and when; empty for a picture."""
         if self.frames is None:
             return ""
         what = "pages" if self.paged else "frames"
@@ -87,7 +87,7 @@ class Hit:
         return self.assessment.verdict
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-able dict; what was not measured is null."""
+        """A JSON-able dict; null means not measured."""
         return {
             "rank": self.rank,
             "path": printable(self.path),
@@ -114,12 +114,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The answer to one query: hits in order of their probability of impersonation.
+    """The answer to one query: hits in order of their impersonation probability.
 
-    `compared` faces of the gallery were scored, one for each image and one for each of the
-    `videos` among them, out of the `faces` that the gallery holds: among so many the identity of
-    every hit was judged. `counts` covers all of them, not only the hits that are shown. `warnings`
-    are sentences for the person.
+    `compared` counts the gallery's pictures and videos that were scored, each by one face; `videos`
+    of them are videos. `faces` is the number of faces in the gallery, which sets how strictly the
+    identity of every hit was judged. `counts` covers everything compared, not only the hits shown.
+    `warnings` are sentences for the user.
     """
 
     query_paths: tuple[Path, ...]
@@ -154,7 +154,7 @@ class Findings:
 
 
 def _judged_by(given: Assessment) -> dict[str, Any]:
-    """Where each probability lies, by which band, among how many faces, and what passes unseen."""
+    """Each probability's place in its band, the number of faces, and what goes undetected."""
     return {
         "identity": {
             "place": given.identity_place,
@@ -190,7 +190,7 @@ def _edges(band: InconclusiveBand | None) -> dict[str, Any] | None:
 
 
 def count_verdicts(verdicts: list[Verdict]) -> dict[str, int]:
-    """How many faces got each verdict, every verdict listed."""
+    """Number of faces per verdict; every verdict is listed."""
     counter = Counter(verdicts)
     return {verdict: counter[verdict] for verdict in VERDICTS}
 
@@ -199,7 +199,7 @@ def format_timestamp(seconds: float) -> str:
     """A time in a video as players show it: 0:12, 1:02:03; in the first second 0:00.4."""
     whole = int(seconds + 1e-6)
     hundredths = int(100 * seconds + 1e-6)
-    if 0 < hundredths < 100:  # the frames of an animation would all have one time
+    if 0 < hundredths < 100:  # otherwise all frames of a short animation would have the same time
         return f"0:0{hundredths / 100:g}"
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,7 +1,7 @@
-"""Raw scores of gallery faces against a query: identity, forgery, and both relative to each other.
+"""Score gallery faces against a query: identity, forgery, and both relative to each other.
 
-The one place where features become scores, used alike by investigations, by the fitting of the
-calibration and by the evaluations. Score names are those of `tools.verdict.evidence.MEASURES`.
+The only place where features become scores; investigations, calibration and evaluations all use it.
+Score names are those of `tools.verdict.evidence.MEASURES`.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceColumns:
-    """What the record holds about n gallery faces, as columns.
+    """Measurements of n gallery faces from the record store, as columns.
 
     `embeddings` (n, e) L2-normalised; `face_features` and `image_features` (n, d), a row of NaN
-    where nothing was measured; `face_hashes` 64-bit or None; `interocular_px` (n,);
+    where not measured; `face_hashes` 64-bit or None; `interocular_px` (n,);
     `unmask_marks` whether the file carries our forgery mark.
     """
 
@@ -43,7 +43,7 @@ class FaceColumns:
 
 
 def to_columns(gallery: Gallery, records: Sequence[FaceRecord]) -> FaceColumns:
-    """The records of n faces as columns, ready to be compared."""
+    """Convert the records of n faces to columns."""
     images = {record.image_id: gallery.image(record.image_id) for record in records}
     ordered = [images[record.image_id] for record in records]
     return FaceColumns(
@@ -57,7 +57,7 @@ def to_columns(gallery: Gallery, records: Sequence[FaceRecord]) -> FaceColumns:
 
 
 def _rows(vectors: Sequence[np.ndarray | None]) -> np.ndarray:
-    """Vectors as rows (n, d) float32; a vector that was not measured becomes a row of NaN."""
+    """Stack vectors as rows (n, d) float32; a missing vector becomes a row of NaN."""
     width = next((len(vector) for vector in vectors if vector is not None), 0)
     missing = np.full(width, np.nan, np.float32)
     filled = [missing if vector is None else vector for vector in vectors]
@@ -67,9 +67,9 @@ def _rows(vectors: Sequence[np.ndarray | None]) -> np.ndarray:
 def score_faces(
     query: Query, faces: FaceColumns, *, detectors: Sequence[FeatureDetector]
 ) -> list[dict[str, float | None]]:
-    """One dict of raw scores a face; None is *not measured*."""
+    """One dict of raw scores per face; None is *not measured*."""
     if not len(faces):
-        return []  # without rows the columns have no width that would fit the query's
+        return []  # without rows, the columns would not have the query's width
     columns = {"cosine_similarity": np.asarray(faces.embeddings @ query.template, np.float64)}
     columns |= detector_scores(faces, detectors=detectors)
     columns |= _relative_scores(query, faces, columns, detectors=detectors)
@@ -115,15 +115,15 @@ def _relative_scores(
 
 
 class EmbeddedFace(Protocol):
-    """A face with what was computed from its crop: an `AnalysedFace` or a `FaceRecord`."""
+    """A face with the measurements of its crop: an `AnalysedFace` or a `FaceRecord`."""
 
     @property
     def face(self) -> Face:
-        """Where it is, its quality and its embedding."""
+        """Position, quality and embedding of the face."""
 
     @property
     def features(self) -> Floats | None:
-        """Of the crop (d,), not normalised; None when it could not be cropped."""
+        """Encoder features of the crop (d,), not normalised; None if it could not be cropped."""
 
     @property
     def face_hash(self) -> int | None:
@@ -133,9 +133,10 @@ class EmbeddedFace(Protocol):
 def pair_scores(
     first: EmbeddedFace, second: EmbeddedFace, *, alignment: Alignment | None = None
 ) -> dict[str, float | None]:
-    """What two faces have in common, by the names of `tools.verdict.evidence.MEASURES`; symmetric.
+    """Compare two faces, with the score names of `tools.verdict.evidence.MEASURES`; symmetric.
 
-    `alignment` is that of their pictures: whether these are the same photograph.
+    `alignment` is the alignment of their pictures, which proves whether they are the same
+    photograph.
     """
     known = first.features is not None and second.features is not None
     features = l2_normalise(_rows([first.features, second.features])) if known else None
@@ -147,7 +148,7 @@ def pair_scores(
 
 
 def l2_normalise(features: Floats) -> Floats:
-    """Rows scaled to length one; a row of NaN stays NaN."""
+    """Rows scaled to unit length; a row of NaN stays NaN."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)
 

@@ -1,8 +1,7 @@
-"""The search: a measured query against a gallery, to ranked, assessed, explained hits.
+"""Search a gallery with a query: retrieve, score, assess, rank, rerank and explain hits.
 
-candidates -> raw scores -> assessment -> one for each image or video -> order -> a closer look at
-those that are shown -> order -> hits. What the Python API, the command line and the assistant's
-tools share.
+candidates -> raw scores -> assessment -> one per picture or video -> order -> reranking of the
+hits shown -> order -> hits. The Python API, the command line and the assistant's tools all use it.
 """
 
 from dataclasses import dataclass, replace
@@ -24,15 +23,15 @@ from tools.verdict.rule import VerdictRule
 from tools.verdict.template_writer import explain, render
 
 CANDIDATES = 1000
-"""Faces nearest to the query that are scored; the index finds them, the record re-ranks them."""
+"""Number of nearest faces scored; the index finds them, the record store re-ranks them."""
 
 MAX_CANDIDATES = 8000
-"""As many when videos hold most of the nearest: one person in one video is hundreds of faces."""
+"""The limit if videos hold most of the nearest faces: a person in one video gives hundreds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchOutcome:
-    """A search with what it rests on: the findings, the query, and the record of every hit."""
+    """A search result with its basis: the findings, the query, and the record of every hit."""
 
     findings: Findings
     query: Query
@@ -49,14 +48,14 @@ def search(
 ) -> SearchOutcome:
     """Rank the gallery by the probability that a face impersonates the query person.
 
-    At most `top` hits are returned, of which up to `MAX_RERANKED_HITS` are looked at closer, if
-    `reranker` is given. The counts cover everything that was compared.
+    Returns at most `top` hits, of which up to `MAX_RERANKED_HITS` are reranked if `reranker` is
+    given. The counts cover everything that was compared.
     """
     with FaceIndex.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
     rows = score_faces(query, to_columns(gallery, records), detectors=instruments.detectors)
     for record, row in zip(records, rows, strict=True):
-        if record.image_id in query.photo_ids:  # the very same bytes need no alignment
+        if record.image_id in query.photo_ids:  # identical bytes need no alignment
             row["query/same_photograph"] = 1.0
     faces = gallery.counts().faces
     rule = None if instruments.rule is None else instruments.rule.for_gallery_size(faces)
@@ -90,9 +89,9 @@ def search(
 def _nearest(
     gallery: Gallery, index: FaceIndex, query: Query
 ) -> tuple[list[FaceRecord], dict[str, FramePosition]]:
-    """The nearest faces, and which of their pictures are frames of which videos.
+    """The nearest faces, and the video positions of those of their pictures that are frames.
 
-    More where there are videos, until as many different files as `CANDIDATES` are among them.
+    If there are videos, retrieves more faces until they come from `CANDIDATES` different files.
     """
     wanted = CANDIDATES
     while True:
@@ -104,7 +103,7 @@ def _nearest(
         if enough or wanted >= MAX_CANDIDATES:
             break
         wanted = min(2 * wanted, MAX_CANDIDATES)
-    # What was overwritten with something else lies nowhere any more: there is nothing to show.
+    # Pictures whose files were overwritten with other content have nothing to show.
     files_of = {image: moments[image].video_id if image in moments else image for image in images}
     held = gallery.with_files(set(files_of.values()))
     faces = [match.face_id for match in nearest if files_of[_image_id(match)] in held]
@@ -141,9 +140,9 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: VerdictRule | N
 
 
 def _files(gallery: Gallery, image_id: str) -> tuple[tuple[Path, ...], bool]:
-    """Where a picture lies, files that are there first; and whether all of them are gone.
+    """The paths of a picture, existing files first; and whether all of them are missing.
 
-    A file that is gone leaves its last known place: its faces are still a finding.
+    A deleted file keeps its last known path: its faces are still a finding.
     """
     known = gallery.paths_of(image_id) or gallery.paths_of(image_id, gone=True)
     paths = sorted(known, key=lambda path: not path.is_file())
@@ -151,7 +150,7 @@ def _files(gallery: Gallery, image_id: str) -> tuple[tuple[Path, ...], bool]:
 
 
 def _told_how(item: Evidence, found: Candidate) -> Evidence:
-    """The evidence with what is to be said of its method in the case of this hit."""
+    """The evidence with notes on its method that apply to this hit."""
     said = [item.method]
     if item.score == VERDICT_STABILITY and found.changed_by:
         said.append(f"it changed after {' and '.join(found.changed_by)}")
@@ -165,7 +164,7 @@ def _told_how(item: Evidence, found: Candidate) -> Evidence:
 _FURTHER = frozenset(measure.score for measure in RERANK_ONLY_MEASURES)
 
 OVER_FRAMES = "the mean over the frames of the video in which the person was, or may be, seen"
-"""What is added to the method of a video's measurements."""
+"""Added to the method of a video's measurements."""
 
 ON_ONE_FRAME = "on the strongest frame of the video"
-"""What is added instead where only that frame was looked at."""
+"""Added instead if only the strongest frame was measured."""

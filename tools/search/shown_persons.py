@@ -1,4 +1,4 @@
-"""Who is in a video, told in one picture: a face of each person, in as few frames as may be."""
+"""Show the persons in a video in one picture: a face of each, in as few frames as possible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Persons = tuple[tuple["Shown", ...], ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """One face in one picture; of a video, in its frame at `time_s`."""
+    """One face in one picture, or in the frame of a video at `time_s`."""
 
     path: Path
     photo: Photo
@@ -27,9 +27,9 @@ class Shown:
 
 
 def in_order(persons: Sequence[Sequence[Shown]]) -> tuple[Persons, tuple[Shown, ...]]:
-    """The persons as they are counted, and a look at each of them in as few frames as may be.
+    """The persons in counting order, and one look at each in as few frames as possible.
 
-    The frame that shows most of them comes first; within a frame they go from left to right.
+    The frame that shows most persons comes first; within a frame they are ordered left to right.
     """
     left = dict(enumerate(persons))
     counted: list[tuple[int, Shown]] = []
@@ -46,7 +46,7 @@ def in_order(persons: Sequence[Sequence[Shown]]) -> tuple[Persons, tuple[Shown, 
 
 
 def in_one_picture(looks: Sequence[Shown]) -> tuple[np.ndarray, list[tuple[float, ...]]]:
-    """The frames of the looks, each once, in rows: (h, w, 3) uint8 RGB; and the faces' boxes there.
+    """Tile the frames of the looks, each once: (h, w, 3) uint8 RGB; with the faces' boxes in it.
 
     Boxes are x1, y1, x2, y2 px, in the order of the looks.
     """

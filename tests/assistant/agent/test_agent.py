@@ -1,4 +1,4 @@
-"""The loop: a scripted model, real tools on a real gallery, and everything on record."""
+"""The agent loop: a scripted model, real tools on a real gallery, everything recorded."""
 
 import json
 import re

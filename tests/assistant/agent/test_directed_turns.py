@@ -1,4 +1,4 @@
-"""Turns that the application decides: the right hit, the right photo, words or the template's."""
+"""Planned turns, decided by the application: the right hit, the right photo, the right answer."""
 
 from pathlib import Path
 

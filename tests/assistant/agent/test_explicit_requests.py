@@ -1,4 +1,4 @@
-"""What the words of a question decide: how many, which hit, which face, which photo is real."""
+"""Parsing of explicit requests: how many hits, which hit, which face, which photo is authentic."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Questions about the listed hits as a whole, in a person's own words."""
+"""Questions about the whole list of hits, in a user's own words."""
 
 import pytest
 

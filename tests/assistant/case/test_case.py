@@ -1,4 +1,4 @@
-"""The case record keeps everything, privately, and shows when it was changed."""
+"""The case record keeps everything, stays private, and detects changes."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Driving the page in a browser: Debian's chromium, and what a person does with the page."""
+"""Browser helpers for the chat page: Debian's Chromium, and the actions of a user."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""A browser that opens the page as a new person."""
+"""Fixtures: a browser that opens the page as a new user."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

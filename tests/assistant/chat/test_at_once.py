@@ -1,4 +1,4 @@
-"""Two things at once on the page: another search, another gallery, another question, an index."""
+"""Concurrency on the chat page: simultaneous searches, galleries, questions and indexing."""
 
 import threading
 from collections.abc import Iterator

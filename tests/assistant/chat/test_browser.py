@@ -1,4 +1,4 @@
-"""The page in a real browser: Debian's chromium, driven by Playwright, over a real gallery."""
+"""The chat page in Debian's Chromium, driven by Playwright, over a real gallery."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Every button of a page with more than twenty hits, pressed in a real browser."""
+"""Every button on a page with more than twenty hits, pressed in a real browser."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The findings as HTML: every measured value, in words where there is none."""
+"""Findings as HTML: every measured value, and words for missing ones."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The page's callbacks as Gradio calls them: what they return, and what they leave behind."""
+"""The page's Gradio callbacks: what they return, and their side effects."""
 
 import asyncio
 import threading

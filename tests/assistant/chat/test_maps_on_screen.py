@@ -1,4 +1,4 @@
-"""Maps as a person sees them on the report, with what they do not show."""
+"""Heat maps on the report's page, with what they do not show."""
 
 from collections.abc import Iterator
 from pathlib import Path

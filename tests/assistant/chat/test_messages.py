@@ -1,4 +1,4 @@
-"""What a conversation looks like: escaped, cited, and telling whose words are whose."""
+"""Rendering of chat messages: escaping, citations, and who wrote each text."""
 
 import html
 import re

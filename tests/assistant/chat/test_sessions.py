@@ -1,4 +1,4 @@
-"""Cases are kept apart, found again after a reload, and never lost by being idle."""
+"""Chat sessions: cases stay separate, survive a reload, and are not lost when idle."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

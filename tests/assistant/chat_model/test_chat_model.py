@@ -1,4 +1,4 @@
-"""LocalVLM over random checkpoints of the real classes, loaded in four bits on the CPU."""
+"""LocalVLM with random checkpoints of the real classes, loaded in 4 bits on the CPU."""
 
 import asyncio
 import base64

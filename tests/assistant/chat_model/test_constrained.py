@@ -1,4 +1,4 @@
-"""Grammars of calls and citations over a real tokenizer; no model is needed to refuse a text."""
+"""Constrained decoding: grammars of calls and citations over a real tokenizer, without a model."""
 
 import pytest
 import xgrammar

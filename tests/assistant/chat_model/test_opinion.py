@@ -1,4 +1,4 @@
-"""The chat model's own opinion: read from probabilities, of pictures that it really saw."""
+"""The chat model's own opinion, read from token probabilities of pictures it was given."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Which chat model the settings choose, and models behind an OpenAI-compatible server."""
+"""Chat models by settings, and models behind an OpenAI-compatible server."""
 
 import json
 import subprocess

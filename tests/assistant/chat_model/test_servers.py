@@ -1,4 +1,4 @@
-"""Photos reach a chat server on the way that was configured; its failures are one line each."""
+"""Chat servers receive photos as configured; each failure is one line."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""The command line in process: what it prints where, and with which exit status it ends.
+"""The command line in process: output streams and exit statuses.
 
 The neural parts are stand-ins whose answers depend on the pixels; files, gallery and Chroma are
 real.

@@ -1,4 +1,4 @@
-"""A data folder that is a file, missing, read-only or on a full disk: one line, nothing lost."""
+"""An unusable data folder (a file, missing, read-only, disk full): one line, nothing lost."""
 
 import errno
 import os

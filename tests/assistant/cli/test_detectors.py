@@ -1,4 +1,4 @@
-"""`unmask detectors`: what is listed, with which figures, and what is said of what is not there."""
+"""`unmask detectors`: the detectors listed, their figures, and missing ones."""
 
 import json
 from dataclasses import asdict, replace

@@ -1,4 +1,4 @@
-"""The doctor finds what is broken, names the command that mends it, and touches nothing."""
+"""`unmask doctor` finds faults, names the command that fixes each, and changes nothing."""
 
 import importlib.metadata
 import shutil

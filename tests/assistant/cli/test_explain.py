@@ -1,4 +1,4 @@
-"""`unmask explain`: the words of the screens on the command line."""
+"""`unmask explain`: glossary of the screens' terms on the command line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`unmask fit` as a person uses it: help that teaches, one line for a mistake, JSON for scripts."""
+"""`unmask fit`: instructive help text, one line per mistake, JSON for scripts."""
 
 import json
 from pathlib import Path

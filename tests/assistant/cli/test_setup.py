@@ -1,4 +1,4 @@
-"""`unmask setup`: nothing without consent, and no failure where there is no network."""
+"""`unmask setup`: nothing without consent, and no failure without a network."""
 
 import shutil
 from pathlib import Path

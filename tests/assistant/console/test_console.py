@@ -1,4 +1,4 @@
-"""What the terminal shows is what was measured, and file names cannot dress it up."""
+"""Terminal output: shows what was measured; file names cannot inject control characters."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Any terminal's encoding, any file name: shown with escapes, and JSON that any reader takes."""
+"""Terminal encodings and file names: escaped output, and JSON that every parser accepts."""
 
 import io
 import json

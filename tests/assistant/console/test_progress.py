@@ -1,4 +1,4 @@
-"""Progress off a terminal: a line now and then on stderr, nothing on stdout."""
+"""Progress without a terminal: occasional lines on stderr, nothing on stdout."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Typed steps survive JSON, and what the model said can be shown as one text."""
+"""Conversation steps: JSON round trip, and the model's output as one text."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Model text and tool calls: both forms, in pieces, and what is done about mistakes."""
+"""Parsing tool calls in model text: both formats, streamed in pieces, and malformed calls."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The checker: no verdict, likeness, count, place or "nothing found" is in a model's own words."""
+"""Grounding checker: no verdict, similarity, count, place or "nothing found" in free model text."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""Explanations: a hit, a prompt; what does not pass is written again, else the plain writer's."""
+"""Explanations: one prompt per hit; rejected text is rewritten, then replaced by the template's."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page: text from files is data, and what is missing is shown as missing."""
+"""The report page: text from files is escaped, and missing values are shown as missing."""
 
 from pathlib import Path
 

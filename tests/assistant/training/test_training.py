@@ -1,4 +1,4 @@
-"""How the pocket VLM was made: its reading, its tokens, its dialogues."""
+"""Training of the pocket VLM: its readings, its tokens, its dialogues."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Folders of what generators made of known persons, with and without descriptions."""
+"""Folders of generated fakes of known persons, with and without descriptions."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Manifests: rows, their files, and drawing some of them."""
+"""Data set manifests: rows, files and sampling."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who a fake depicts is measured on real faces before a data set's names are believed."""
+"""Identities in a data set are measured on real faces before its names are trusted."""
 
 from dataclasses import replace
 from pathlib import Path

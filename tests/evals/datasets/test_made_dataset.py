@@ -1,4 +1,4 @@
-"""The data set that tests of evaluations are run on is what it says."""
+"""The synthetic data set for evaluation tests matches its description."""
 
 from collections import Counter
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Loaders of pictures and tables, and DeepfakeBench's lists, on small trees."""
+"""Loaders of image data sets, tables and DeepfakeBench's lists, on small folder trees."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Data as people have them: any table of a spreadsheet, any line end, class folders anywhere."""
+"""Loading users' data: spreadsheet tables, any line ending, class folders anywhere."""
 
 import csv
 import io

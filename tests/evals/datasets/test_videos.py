@@ -1,4 +1,4 @@
-"""Loaders of video data sets, on small trees with real names and lists."""
+"""Loaders of video data sets, on small folder trees with real names and lists."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Pictures of a run are there, are pictures, and are listed with what to read beside them."""
+"""Plots of a run exist, are valid pictures, and are listed with their captions."""
 
 import json
 import warnings

@@ -1,4 +1,4 @@
-"""A data set, measured: pictures, frames of videos, and what could not be read."""
+"""Measuring a data set: pictures, video frames, and unreadable files."""
 
 import numpy as np
 import pytest

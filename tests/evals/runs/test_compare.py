@@ -1,4 +1,4 @@
-"""Two runs side by side: figures, paired tests over shared samples, and what stands in the way."""
+"""Comparing two runs: figures, paired tests over shared samples, and what prevents a comparison."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m evals`: a list, runs by name, gates, and figures that say what was not measured."""
+"""`python -m evals`: list, run by name, gates, and figures that were not measured."""
 
 import json
 import subprocess

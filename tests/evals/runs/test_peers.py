@@ -1,4 +1,4 @@
-"""Another system's scores file: read as it is, mistakes named by line, gaps counted."""
+"""Scores files of other systems: read unchanged, errors with line numbers, gaps counted."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page of a run: everything in it, nothing loaded, what was not measured still visible."""
+"""The report of a run: self-contained, complete, and unmeasured values stay visible."""
 
 import re
 from pathlib import Path

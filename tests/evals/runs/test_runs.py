@@ -1,4 +1,4 @@
-"""A run on the disk: complete or not at all, resumed, refused, tracked, and free of paths."""
+"""Runs on disk: complete or absent, resumed, refused, tracked, and free of paths."""
 
 import json
 import math

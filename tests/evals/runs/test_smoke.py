@@ -1,4 +1,4 @@
-"""Every suite of the protocols runs from the command line to its report, on a made data set.
+"""Every evaluation suite runs from the command line to its report, on a synthetic data set.
 
 With the real pocket parts; the gallery is measured once and put into each run's folder, where a run
 goes on as one that was interrupted. Figures on such data mean nothing: that they come is the test.

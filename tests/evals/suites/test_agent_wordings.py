@@ -1,4 +1,4 @@
-"""Fresh wordings of the assistant's evaluation are in no grammar of training."""
+"""Fresh wordings in the assistant's evaluation do not occur in any training grammar."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Naming the generator: what is said of features whose answer is known."""
+"""Generator attribution on features with a known answer."""
 
 from collections.abc import Mapping
 from pathlib import Path

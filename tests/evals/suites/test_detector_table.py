@@ -1,4 +1,4 @@
-"""The table of every detector against every family, on a few made pictures, and its calibrations.
+"""The table of all detectors by forgery family, on a few made pictures, and its calibrations.
 
 Figures on so few pictures mean nothing; who is in the table, what is missing in it, and whose
 pictures it rests on is what the tests are about.

@@ -1,4 +1,4 @@
-"""The figures of explanations, computed by hand from made-up drafts."""
+"""Figures of explanations, computed by hand from made-up drafts."""
 
 import math
 

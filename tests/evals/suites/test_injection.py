@@ -1,4 +1,4 @@
-"""Words that want to be obeyed: control tokens are text, and attacks change nothing."""
+"""Prompt injection: control tokens stay text, and attacks change nothing."""
 
 import json
 from collections.abc import Iterator

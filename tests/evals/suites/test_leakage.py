@@ -1,4 +1,4 @@
-"""What a linear layer reads off features: everything, nothing, or as much as was put in."""
+"""Leakage: what a linear probe reads from features: everything, nothing, or a known amount."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

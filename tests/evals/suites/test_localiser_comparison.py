@@ -1,4 +1,4 @@
-"""The comparison of localisers hides, exchanges and reports what it says it does."""
+"""The comparison of localisers hides, exchanges and reports what it claims to."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Attacks on pictures: the numbers of their source, stronger by level, the same every time."""
+"""Image perturbations: published parameters, increasing strength, reproducible."""
 
 import itertools
 

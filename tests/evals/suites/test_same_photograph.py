@@ -1,4 +1,4 @@
-"""The suite of the same photograph, on a few made pictures."""
+"""The same-photograph suite on a few made pictures."""
 
 from pathlib import Path
 

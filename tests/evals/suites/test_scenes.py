@@ -1,4 +1,4 @@
-"""The measurement of forged scenes runs on a small data set, and its figures are what they say."""
+"""The suite on forged scenes runs on a small data set, and its figures are correct."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Handles in the words of people and models, of any number of digits."""
+"""Parsing handles as written by people and models, with any number of digits."""
 
 import pytest
 from hypothesis import given

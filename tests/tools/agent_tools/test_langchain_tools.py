@@ -1,4 +1,4 @@
-"""The tools as a language model meets them: small schemas, words without numbers, plain errors."""
+"""LangChain tools as a language model sees them: small schemas, no numbers, plain errors."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""One investigation's state: handles, follow-ups without measuring again, facts with readings."""
+"""The workspace: handles, follow-ups without measuring again, facts with readings."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Checkpoints: the table, where they lie, whether they are intact, and how they get here."""
+"""Checkpoints: the table, locations, integrity checks and downloads."""
 
 import contextlib
 import hashlib

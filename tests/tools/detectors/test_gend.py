@@ -1,4 +1,4 @@
-"""GenD's detector against transformers' CLIPVisionModel, and the checkpoints that it refuses."""
+"""GenD's detector against transformers' CLIPVisionModel, and the checkpoints it refuses."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Classifiers of transformers: whose class is the fake one, and are the scores transformers' own.
+"""Classifiers of transformers: which class is fake, and scores equal to transformers' own.
 
 The checkpoints are tiny and random, of the real classes, saved to disk as published ones are.
 """

@@ -1,4 +1,4 @@
-"""Zero-shot prompts: by hand, against transformers' CLIP, and as the pocket encoder hears them."""
+"""Zero-shot prompts: by hand, against transformers' CLIP, and with the pocket encoder."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The encoder: what it makes of pictures and texts, and which checkpoints it refuses."""
+"""The encoder: features of pictures and texts, and the checkpoints it refuses."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The encoder against another implementation of CLIP: the same weights give the same features.
+"""Parity of the encoder with another CLIP implementation: same weights, same features.
 
 transformers' `CLIPModel` is the reference. A mistake in the activation, the preprocessing, the
 pooling or the tokens would leave features that look plausible and are wrong.

@@ -1,4 +1,4 @@
-"""Faces are cropped upright, alike whatever the size of the photograph."""
+"""Aligned face crops are upright, and alike for any size of photograph."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""The shipped face embedder, as insightface runs it."""
+"""The shipped face embedder, as run by insightface."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The shipped face models on real pictures, and what the analyser does with odd ones."""
+"""The shipped face models on real pictures, and the analyser on unusual ones."""
 
 from itertools import chain
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Further embedders: each gets the crop it wants, and two of them can disagree."""
+"""Further face embedders: each gets its own crop, and two of them can disagree."""
 
 import json
 import shutil

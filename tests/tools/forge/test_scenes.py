@@ -1,4 +1,4 @@
-"""Forged scenes and morphs: the face untouched in the first, two persons in one in the second."""
+"""Forged scenes leave the face untouched; morphs combine two persons."""
 
 from pathlib import Path
 

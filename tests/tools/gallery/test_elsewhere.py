@@ -1,4 +1,4 @@
-"""Galleries where nothing can be written, while they are indexed, and damaged from inside."""
+"""Galleries on read-only disks, during indexing, and with damaged content."""
 
 import contextlib
 import json

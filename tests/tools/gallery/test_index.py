@@ -1,4 +1,4 @@
-"""Chroma beside the record: exact results, and it mends itself, whatever happens to its files."""
+"""The Chroma index: exact results, and self-repair after any damage to its files."""
 
 import os
 import resource

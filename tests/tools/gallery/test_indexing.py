@@ -1,4 +1,4 @@
-"""The job: every picture once, nothing twice, and nothing lost on the way."""
+"""The indexing job: every picture once, none twice, none lost."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Videos in a gallery: whole or not at all, once, and beside what was there before."""
+"""Indexing videos: completely or not at all, once, in new and existing galleries."""
 
 import os
 import shutil

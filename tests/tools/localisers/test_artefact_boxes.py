@@ -1,4 +1,4 @@
-"""Boxes around artefacts become a map that follows them, read by regions like any other."""
+"""Boxes around artefacts as a heat map, read by regions like any other."""
 
 from collections.abc import Sequence
 

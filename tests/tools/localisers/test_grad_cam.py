@@ -1,4 +1,4 @@
-"""Grad-CAM follows the paper's formula on convolutions and ViTs, and points where it must."""
+"""Grad-CAM follows the paper's formula on convolutions and ViTs, and finds the right place."""
 
 from typing import Any
 

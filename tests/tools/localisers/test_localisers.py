@@ -1,4 +1,4 @@
-"""Heat maps follow the picture, and regions are read as the map says, or not at all."""
+"""Heat maps follow the picture, and their regions match the map or are not read."""
 
 from dataclasses import replace
 

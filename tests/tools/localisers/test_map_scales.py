@@ -1,4 +1,4 @@
-"""What authentic photographs show on a map too is no finding: it is neither read nor drawn."""
+"""Map thresholds: signs that authentic photographs also show are neither read nor drawn."""
 
 from pathlib import Path
 

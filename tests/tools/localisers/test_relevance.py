@@ -1,4 +1,4 @@
-"""Attention taken from open_clip's ViT is the real one, and the maps made of it are the papers'."""
+"""Relevance maps: attention equals open_clip's, and the maps follow the papers."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Photographs are opened safely, named by content and found wherever they are."""
+"""Opening photographs: safely, identified by content, wherever they are."""
 
 import hashlib
 import os

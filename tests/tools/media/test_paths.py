@@ -1,4 +1,4 @@
-"""What a person writes is no file unless there is one: too long, with zero bytes, or elsewhere."""
+"""User input as paths: too long, with zero bytes, or missing counts as no file."""
 
 import contextlib
 from pathlib import Path

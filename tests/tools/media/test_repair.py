@@ -1,4 +1,4 @@
-"""Files that lack nothing of the picture are read; those that lack pixels are not."""
+"""Damaged files are read if all pixels are present, and refused otherwise."""
 
 import io
 import struct

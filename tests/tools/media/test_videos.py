@@ -1,4 +1,4 @@
-"""Videos: recognised by content, sampled evenly, upright, and never trusted."""
+"""Videos: recognised by content, sampled evenly, upright, and treated as untrusted."""
 
 import struct
 from pathlib import Path

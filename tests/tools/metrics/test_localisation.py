@@ -1,4 +1,4 @@
-"""Measures of heat maps give the numbers that a hand computes."""
+"""Metrics of heat maps against numbers computed by hand."""
 
 import math
 from itertools import pairwise

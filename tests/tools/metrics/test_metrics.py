@@ -1,4 +1,4 @@
-"""Metrics against numbers worked out by hand, and how sure they say they are."""
+"""Metrics and their confidence intervals against numbers computed by hand."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A video is one hit: its moment, its mean, its frame decoded again; pictures are as before."""
+"""A video is one hit: strongest moment, mean scores, frame decoded again; pictures unchanged."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A picture is decoded once in a search, and what is held of the decoded ones is bounded."""
+"""A search decodes each picture once, and the cache of decoded pictures is bounded."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""Whole pictures in tiles: all of a picture is seen, within a budget, and the map points at what
-stands out in it."""
+"""Patch maps: tiles cover the whole picture within a budget, and show what stands out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

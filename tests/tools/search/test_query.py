@@ -1,4 +1,4 @@
-"""The query: whose face of which photo, folders, videos, and photos of different persons."""
+"""The query: chosen faces, folders, videos, and photos of different persons."""
 
 from pathlib import Path
 

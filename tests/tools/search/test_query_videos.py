@@ -1,4 +1,4 @@
-"""A video or an animation as the query of the chat page, by the rules of the command line."""
+"""A video or animation as the chat page's query, by the same rules as the command line."""
 
 import asyncio
 from pathlib import Path

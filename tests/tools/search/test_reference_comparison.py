@@ -1,4 +1,4 @@
-"""A hit against the query photos: the map follows both, and nothing is measured without them."""
+"""A hit against the query photos: the map depends on both, and needs both."""
 
 from pathlib import Path
 from types import SimpleNamespace

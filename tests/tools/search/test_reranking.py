@@ -1,4 +1,4 @@
-"""The closer look: leading hits are read again, measured further, judged and ordered again."""
+"""Reranking: leading hits are read again, measured further, assessed and ordered again."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The same photograph is proven by alignment, under what happens to photographs on their way."""
+"""The same photograph is proven by alignment, also after common edits."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Retakes: mild, the same whatever a picture's size, and a verdict that they change is none."""
+"""Retakes: mild, equal for any picture size; a verdict that they change is withdrawn."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Calibration is arithmetic on published formulas: checked against numbers worked out by hand."""
+"""Calibration formulas against numbers computed by hand."""
 
 import math
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What measures are called in sentences and what they mean: one of each for every measure."""
+"""Names and meanings of measures in sentences: one of each for every measure."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the words of the screens mean: all of them, in plain sentences, as people write them."""
+"""The glossary covers all words of the screens, in plain sentences, as people write them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Handles are read strictly, and a fact shows its value as people read it."""
+"""Handles are parsed strictly, and a fact shows its value in readable form."""
 
 import pytest
 from hypothesis import given

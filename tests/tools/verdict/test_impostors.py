@@ -1,4 +1,4 @@
-"""Among n faces the likeliest stranger is more alike: the edge grows with n, and holds."""
+"""The identity threshold grows with gallery size, as the most similar stranger does, and holds."""
 
 from dataclasses import asdict
 

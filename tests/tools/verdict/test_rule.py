@@ -1,4 +1,4 @@
-"""The rule: every cell of its table, and what it says when something was not measured."""
+"""The verdict rule: every cell of its table, and its results when measurements are missing."""
 
 from dataclasses import replace
 from pathlib import Path

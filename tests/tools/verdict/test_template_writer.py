@@ -1,4 +1,4 @@
-"""Explanations say only what was measured, and cite it."""
+"""Explanations contain only what was measured, and cite it."""
 
 import re
 from dataclasses import replace

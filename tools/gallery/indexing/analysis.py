@@ -1,4 +1,4 @@
-"""Pictures to what a gallery remembers of them: faces, embeddings, features, in batches."""
+"""Analyse pictures in batches for indexing: faces, embeddings and features."""
 
 import contextlib
 import sys
@@ -18,7 +18,7 @@ from tools.media.images import Photo, UnreadableImage
 
 
 class FaceAnalysisProtocol(Protocol):
-    """Finds and embeds faces; `tools.faces.analyser.FaceAnalyser` is one."""
+    """Detects and embeds faces; implemented by `tools.faces.analyser.FaceAnalyser`."""
 
     def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """Faces per picture (h, w, 3) uint8 RGB, from left to right."""
@@ -26,7 +26,7 @@ class FaceAnalysisProtocol(Protocol):
 
 
 class ImageEncoder(Protocol):
-    """Turns pictures into features; `tools.encoder.clip.Encoder` is one."""
+    """Computes features of pictures; implemented by `tools.encoder.clip.Encoder`."""
 
     @property
     def image_size(self) -> int:
@@ -35,7 +35,7 @@ class ImageEncoder(Protocol):
 
     @property
     def face_margin(self) -> float:
-        """Margin of the face crops that it was trained on."""
+        """Margin of the face crops used in its training."""
         ...
 
     def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
@@ -45,7 +45,7 @@ class ImageEncoder(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
-    """A decoded picture with the size of its file in bytes; a frame with its `moment`."""
+    """A decoded picture with the size of its file in bytes; for a frame, with its `moment`."""
 
     photo: Photo
     byte_size: int
@@ -53,10 +53,10 @@ class DecodedImage:
 
 
 class AnalysisPool:
-    """Analyses several batches at a time, each on one core.
+    """Analyses several batches in parallel, each on one core.
 
-    Small networks gain little from sharing one picture between cores, and nothing from waiting
-    for each other's share on a busy machine; whole batches side by side use every core.
+    Small networks gain little from splitting one picture over several cores, and on a busy machine
+    the cores would wait for each other; whole batches in parallel use every core.
     """
 
     def __init__(self, workers: int, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> None:
@@ -67,14 +67,14 @@ class AnalysisPool:
         )
 
     def submit(self, batch: Sequence[DecodedImage]) -> "Future[list[AnalysedImage | ToolError]]":
-        """Have a batch analysed."""
+        """Queue a batch for analysis."""
         return self._executor.submit(analyse_batch, batch, faces=self._faces, encoder=self._encoder)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Within this, batches are analysed; what is not begun at the end is dropped."""
+        """Run the workers inside this context; batches not started by its end are dropped."""
         free_memory.limit_malloc_arenas()
-        torch = sys.modules.get("torch")  # not there when the encoder needs none
+        torch = sys.modules.get("torch")  # not loaded if the encoder does not need it
         threads = torch.get_num_threads() if torch else 0
         try:
             yield
@@ -88,13 +88,13 @@ class AnalysisPool:
 def _use_one_core() -> None:
     torch = sys.modules.get("torch")
     if torch:
-        torch.set_num_threads(1)  # for this thread, and for those begun until it is set again
+        torch.set_num_threads(1)  # for this thread and threads started until it is reset
 
 
 def analyse_batch(
     batch: Sequence[DecodedImage], *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
 ) -> list[AnalysedImage | ToolError]:
-    """Analyse pictures together; one that cannot be analysed gives its `ToolError` instead."""
+    """Analyse pictures together; one that cannot be analysed yields its `ToolError` instead."""
     if not batch:
         return []
     try:
@@ -107,14 +107,14 @@ def analyse_batch(
         )
         if len(batch) == 1:
             return [error]
-        # One of them is to blame: find out which by going one by one, this once.
+        # One picture failed the batch: find it by analysing them one by one, this once.
         return [analyse_batch([each], faces=faces, encoder=encoder)[0] for each in batch]
 
 
 def analyse_photo(
     photo: Photo, byte_size: int, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder
 ) -> AnalysedImage:
-    """Analyse one picture; ToolError when that fails."""
+    """Analyse one picture; ToolError if that fails."""
     (analysed,) = analyse_batch([DecodedImage(photo, byte_size)], faces=faces, encoder=encoder)
     if isinstance(analysed, ToolError):
         raise analysed

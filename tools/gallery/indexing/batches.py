@@ -1,4 +1,4 @@
-"""Analysing: pictures gathered to batches, several analysed at a time, handed on in order."""
+"""Queue of batches for indexing: collect pictures, analyse batches, return them in order."""
 
 from collections import deque
 from concurrent.futures import Future
@@ -11,18 +11,18 @@ from tools.gallery.records import AnalysedImage, FileRecord
 
 BATCH_IMAGES = 16
 BATCH_PIXELS = 32_000_000
-"""A batch also ends at so many pixels (100 MB), so that large photographs need no more memory."""
+"""Maximum pixels in a batch (100 MB), so that large photographs need no more memory."""
 
 BATCH_FILES = 500
-"""And at so many files, so that a folder without a picture in it is remembered as well."""
+"""Maximum files in a batch, so that files of a folder without pictures are recorded as well."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """What one commit will hold: pictures by id, and files with what is in them.
+    """The content of one commit: pictures by id, and files with what they hold.
 
-    Among the pictures are frames; `videos` are those whose last frame is in this batch or was in
-    an earlier one. `lent_pixels` are those that the opening pool counts.
+    The pictures include frames; `videos` are those whose last frame is in this batch or was in an
+    earlier one. `lent_pixels` count against the file loader's pixel budget.
     """
 
     photos: dict[str, DecodedImage] = field(default_factory=dict)
@@ -34,13 +34,13 @@ class Batch:
 
     @property
     def full(self) -> bool:
-        """Whether it should be analysed now."""
+        """Whether the batch should be analysed now."""
         images, files = len(self.photos), len(self.files)
         return images >= BATCH_IMAGES or self.pixels >= BATCH_PIXELS or files >= BATCH_FILES
 
 
 class BatchQueue:
-    """The batch that is being gathered, and those under analysis: one a worker, and one more."""
+    """The batch being collected and those under analysis: one per worker, and one more."""
 
     def __init__(self, pool: AnalysisPool) -> None:
         self.gathered = Batch()
@@ -51,21 +51,21 @@ class BatchQueue:
         return any(image_id in batch.photos for batch in (self.gathered, *self._analysing))
 
     def add_picture(self, opened: DecodedImage) -> None:
-        """Put a picture into the batch that is being gathered."""
+        """Add a picture to the batch being collected."""
         self.gathered.photos[opened.photo.id] = opened
         self.gathered.pixels += pixel_count(opened.photo)
 
     def add_file(self, file: FileRecord) -> None:
-        """Put a file's record into it."""
+        """Add a file's record to the batch being collected."""
         self.gathered.files.append(file)
 
     def submit(self) -> None:
-        """Have the gathered batch analysed, and begin another."""
+        """Queue the collected batch for analysis and start another."""
         batch, self.gathered = self.gathered, Batch()
         if batch.files or batch.photos:
             batch.results = self._pool.submit(list(batch.photos.values()))
             self._analysing.append(batch)
 
     def next(self, *, waiting: int) -> Batch | None:
-        """The oldest batch under analysis, so that twins find each other; None if few `waiting`."""
+        """The oldest batch under analysis, so that duplicates are found; None if few `waiting`."""
         return self._analysing.popleft() if len(self._analysing) > waiting else None

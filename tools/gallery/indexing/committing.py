@@ -1,4 +1,4 @@
-"""Committing: one analysed batch is one transaction of the record; the index follows."""
+"""Commit analysed batches: one transaction of the record store each; then update the index."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -15,10 +15,10 @@ from tools.media.images import UnreadableImage
 from tools.media.skip_reasons import RETRIED_REASONS
 
 NOT_ANALYSED = "not analysed"
-"""The reason noted for a picture that was opened but that the analysis refused."""
+"""The reason recorded for a picture that was decoded but could not be analysed."""
 
-INDEX_EVERY = 512  # faces between writes to the index: few, large writes are faster
-TRIM_MEMORY_EVERY = 64  # pictures between returns of freed memory; 1 % of the time or less
+INDEX_EVERY = 512  # faces between index writes: few, large writes are faster
+TRIM_MEMORY_EVERY = 64  # pictures between returns of freed memory; at most 1 % of the time
 
 
 class Committer:
@@ -35,11 +35,11 @@ class Committer:
     ) -> None:
         self._gallery, self._index, self._videos = gallery, index, videos
         self._tally, self._on_indexed = tally, on_indexed
-        self._problems: dict[str, str] = {}  # why a picture or video was not analysed, by its id
+        self._problems: dict[str, str] = {}  # why a picture or video failed, by its id
         self._faces_behind = self._images_held = 0
 
     def commit(self, batch: Batch) -> None:
-        """Record a batch, waiting for its analysis."""
+        """Wait for a batch's analysis and record it."""
         pictures = self._videos.collect_frames(self._analysed(batch))
         whole = {video_id: self._videos.whole(video_id) for video_id in batch.videos}
         self._problems |= {it: NOT_ANALYSED for it, video in whole.items() if video is None}
@@ -57,14 +57,14 @@ class Committer:
         self._tally.report(now=True)
 
     def mark_missing(self, files: Iterable[FileRecord]) -> None:
-        """Record files that are gone."""
+        """Record that files are missing."""
         coming = iter(files)
         while some := list(islice(coming, BATCH_FILES)):
             self._gallery.add([], some)
             self._tally.counts["missing"] += len(some)
 
     def _analysed(self, batch: Batch) -> list[AnalysedImage]:
-        """The pictures that could be analysed; why the others could not is kept."""
+        """The pictures that could be analysed; stores the reasons for the others."""
         analysed, results = [], batch.results.result() if batch.results else []
         for image_id, result in zip(batch.photos, results, strict=True):
             if isinstance(result, AnalysedImage):
@@ -75,7 +75,7 @@ class Committer:
         return analysed
 
     def _file(self, file: FileRecord) -> FileRecord:
-        """The record of a file: with the problem that its picture or video had, if any."""
+        """The record of a file, with the problem of its picture or video, if any."""
         problem = self._problems.get(file.image_id) if file.image_id is not None else None
         if problem is None:
             return file

@@ -1,4 +1,4 @@
-"""Finding: the files below the folders, which of them are new or changed, and which are gone."""
+"""Find the files to index: which files in the folders are new or changed, and which are gone."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +14,9 @@ from tools.media.skip_reasons import RETRIED_REASONS
 
 
 class FileFinder:
-    """Walks folders and holds what lies there against what a gallery knows.
+    """Walks folders and compares their files with a gallery.
 
-    `on_return` gets the record of a file that was missing and is back.
+    `on_return` is called with the record of a file that was missing and has come back.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class FileFinder:
         self._tally, self._on_return = tally, on_return
 
     def count(self) -> int:
-        """How many files there are; walking twice is cheap beside remembering every path."""
+        """Number of files; walking twice is cheaper than storing every path."""
         return sum(1 for _ in self._walked())
 
     def to_open(self) -> Iterator[FileToOpen]:
-        """The files that are new or have changed; the others are counted."""
+        """The new or changed files; the others are counted."""
         for found in self._walked():
             self._tally.report()
             status = None if found.problem else _status(found.path)
@@ -51,7 +51,7 @@ class FileFinder:
                 self._met_again(known)
 
     def gone(self) -> Iterator[FileRecord]:
-        """Known files that are gone; one that merely cannot be looked at is not gone."""
+        """Known files that are gone; a file that is merely inaccessible is not gone."""
         for root in self._roots:
             for file in self._gallery.files_below(root):
                 if not file.missing and _is_gone(file.path):
@@ -60,8 +60,8 @@ class FileFinder:
     def _walked(self) -> Iterator[WalkedFile]:
         galleries = self._gallery.folder.parent
         home = galleries.parent
-        # Photos that someone keeps in the data folder and names are indexed; what Unmask keeps
-        # there (copies of query photos, what it forged) never is.
+        # Photos in the data folder are indexed if the user names their folder; Unmask's own files
+        # there (copies of query photos, forgeries it made) never are.
         asked_for = any(root.is_relative_to(home) for root in self._roots)
         ours = (galleries, home / "cases") if asked_for else (home,)
         return walk(self._roots, follow_links=self._follow_links, without=ours)
@@ -79,12 +79,12 @@ class FileFinder:
 def _status(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
-    except OSError:  # gone since it was listed
+    except OSError:  # deleted since it was listed
         return None
 
 
 def _settled(known: FileRecord, status: os.stat_result) -> bool:
-    """Whether reading the file again could tell nothing new."""
+    """Whether reading the file again could not change its record."""
     same = known.same_state(status.st_size, status.st_mtime_ns)
     return same and known.problem not in RETRIED_REASONS
 

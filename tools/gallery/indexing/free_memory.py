@@ -1,7 +1,7 @@
-"""Keeps what the C library holds of freed memory small, where the C library lets us.
+"""Limit the memory that glibc keeps after pictures are freed; does nothing on other C libraries.
 
-glibc keeps freed pictures for later; coming and going in several threads they leave holes that
-nothing fits into, so that a long job's memory creeps up although nothing is held.
+glibc keeps freed memory for reuse; pictures allocated and freed in several threads leave holes that
+no other picture fits, so a long job's memory use grows although nothing is held.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ _M_ARENA_MAX = -8
 
 
 def limit_malloc_arenas() -> None:
-    """Let all threads take their memory from two heaps, rather than each from one of its own.
+    """Let all threads allocate from two heaps (arenas) instead of one each.
 
     Measured on 1,600 pictures: 0.25 GB less, and no longer growing with the number of threads.
     """
@@ -22,7 +22,7 @@ def limit_malloc_arenas() -> None:
 
 
 def trim_malloc() -> None:
-    """Return freed memory to the system; takes 20 ms or so, so not after every picture.
+    """Return freed memory to the system; takes about 20 ms, so not after every picture.
 
     Measured while indexing 3,200 pictures: 0.17 GB less, and as much after 480 as at the end.
     """
@@ -32,5 +32,5 @@ def trim_malloc() -> None:
 
 
 def _from_c_library(name: str) -> Any:
-    """A function of glibc; None on other systems, and with musl, which has neither."""
+    """A function of glibc; None on other systems, and with musl, which lacks these functions."""
     return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

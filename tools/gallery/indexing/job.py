@@ -1,8 +1,8 @@
-"""The job: walk folders, analyse every picture once, record it, keep the index in step.
+"""Index folders: find files, analyse every picture once, record it, and update the index.
 
-Reading and decoding run in threads beside the analysis; the analysis runs on batches, one a core;
-every batch is one commit, made by the thread that called, which also decodes videos meanwhile.
-How much is held in memory does not depend on how many files there are, nor on how long they are.
+Reading and decoding run in threads beside the analysis; the analysis runs on batches, one per core;
+every batch is one commit, made by the calling thread, which also decodes videos in the meantime.
+Memory use does not depend on the number of files or the length of videos.
 """
 
 import contextlib
@@ -52,17 +52,17 @@ def index_folders(
 ) -> IndexSummary:
     """Bring a gallery up to date with folders (or single files).
 
-    A file that has not changed since the last run is not even read; one whose bytes are known is
-    not analysed again; one that gives no picture is skipped, counted and remembered until it
-    changes. A video gives its frames (`tools.media.videos`), recorded together when it is done.
-    `index` is the gallery's, if it is open already; `threads` is how many batches are analysed at a
-    time, one core each (None: all cores). Links that lead out of the folders are skipped unless
-    `follow_links`; the data folder of the gallery is passed over when it lies in one of them.
-    `on_indexed` gets the ids of pictures once they are safely on the disk. Raises `SetupError`
-    (folder missing, disk full, gallery in use; what was indexed before is kept) and
+    A file that has not changed since the last run is not read; a file whose bytes are already known
+    is not analysed again; a file without a picture is skipped, counted and remembered until it
+    changes. A video is indexed as frames (`tools.media.videos`), recorded together when all are
+    analysed. `index` is the gallery's index, if already open; `threads` is the number of batches
+    analysed in parallel, one core each (None: all cores). Links that lead out of the folders are
+    skipped unless `follow_links`; the gallery's data folder is skipped if it lies in one of them.
+    `on_indexed` is called with the ids of pictures once they are safely on the disk. Raises
+    `SetupError` (folder missing, disk full, gallery in use; what was indexed before is kept) and
     `IndexingInterrupted`.
     """
-    # Resolved, so that one file has one name however its folder was given.
+    # Resolved, so that a file has the same name however its folder was given.
     roots = [Path(folder).resolve() for folder in folders]
     with gallery.write_lock(), contextlib.ExitStack() as stack:
         index = index or stack.enter_context(FaceIndex.open(gallery))
@@ -73,7 +73,7 @@ def index_folders(
             gallery, roots, follow_links=follow_links, tally=tally, on_return=batches.add_file
         )
         committer = Committer(gallery, index, videos, tally=tally, on_indexed=on_indexed)
-        # A batch for every worker, and one that is being opened.
+        # A batch for every worker, and one that is being read.
         loader = FileLoader(gallery.has_image, budget_pixels=(workers + 1) * BATCH_PIXELS)
         try:
             with pool.running(), loader:
@@ -90,7 +90,7 @@ def index_folders(
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Hands what is found to the analysis, and what is analysed to the record."""
+    """Passes found files to the analysis, and analysed pictures to the record store."""
 
     gallery: Gallery
     loader: FileLoader
@@ -129,7 +129,7 @@ class _Job:
             self.tally.skip(file.path, problem)
 
     def _take_apart(self, video_id: str, video: Video, file: FileToOpen) -> str | None:
-        """Send a video's frames off as pictures; the problem, when it has none."""
+        """Queue a video's frames as pictures; returns the problem if it has no frames."""
         try:
             for opened in self.videos.opened(video_id, video, byte_size=file.size):
                 self.batches.add_picture(opened)
@@ -143,7 +143,7 @@ class _Job:
         return None
 
     def _already_have(self, image_id: str) -> bool:
-        # The record is asked again: a twin may have been committed after this file was opened.
+        # Checked again: a duplicate may have been committed after this file was opened.
         waiting = image_id in self.batches or image_id in self.videos
         return waiting or self.gallery.has_image(image_id)
 
@@ -153,7 +153,7 @@ class _Job:
             self._commit(waiting=self.workers)
 
     def _commit(self, *, waiting: int) -> None:
-        """Commit the oldest batches until no more than so many are under analysis."""
+        """Commit the oldest batches until at most `waiting` are under analysis."""
         while (batch := self.batches.next(waiting=waiting)) is not None:
             self.committer.commit(batch)
             self.loader.release(batch.lent_pixels)

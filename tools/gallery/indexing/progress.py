@@ -1,4 +1,4 @@
-"""How far an indexing job is, and what it did."""
+"""Progress and summary of an indexing job."""
 
 import time
 from collections import Counter
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tools.media.frames import MAX_FRAMES
 
-_NAMED_SKIPS = 1000  # a list that grows with the number of files would not be flat
+_NAMED_SKIPS = 1000  # limited, so that memory does not grow with the number of files
 _REPORT_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
-    """How far the job is: files of `files_total` looked at, pictures added in `seconds`."""
+    """Progress of the job: files done of `files_total`, pictures added in `seconds`."""
 
     files_done: int
     files_total: int
@@ -25,25 +25,25 @@ class IndexProgress:
 
     @property
     def files_per_s(self) -> float:
-        """Files looked at per second so far."""
+        """Files processed per second so far."""
         return self.files_done / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds that are left at this rate; None before there is a rate."""
+        """Seconds left at this rate; None before a rate is known."""
         rate = self.files_per_s
         return (self.files_total - self.files_done) / rate if rate else None
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSummary:
-    """What a run did.
+    """Result of an indexing run.
 
-    `already_known`: files with the content that an earlier run has seen there; `duplicates`: other
-    files (moved, copied) whose very bytes were already indexed; `missing`: files that are gone
-    from disk, their pictures kept. `skipped` counts files per reason; `skipped_files` names the
-    first thousand of them, `Gallery.skipped_files` all. `notices` are for people to read.
-    `frames_added` of the `images_added` were taken out of `videos_added`, animations among them.
+    `already_known`: files whose content an earlier run has seen there; `duplicates`: other
+    files (moved, copied) whose bytes were already indexed; `missing`: files that are gone
+    from disk, their pictures kept. `skipped` counts files per reason; `skipped_files` lists the
+    first thousand of them, `Gallery.skipped_files` all. `notices` are messages for the user.
+    `frames_added` of the `images_added` were taken from `videos_added`, animations among them.
     """
 
     images_added: int
@@ -60,7 +60,7 @@ class IndexSummary:
 
 
 class IndexingInterrupted(KeyboardInterrupt):
-    """Ctrl-C: what was indexed so far is kept and searchable, and `summary` tells how much."""
+    """Ctrl-C: what was indexed so far is kept and searchable, and `summary` counts it."""
 
     def __init__(self, summary: IndexSummary) -> None:
         super().__init__("indexing was interrupted")
@@ -68,7 +68,7 @@ class IndexingInterrupted(KeyboardInterrupt):
 
 
 class IndexTally:
-    """Counts what a job does, and reports to `on_progress` every tenth of a second at most.
+    """Counts a job's results, and reports to `on_progress` at most every tenth of a second.
 
     `counts` holds images, faces, videos, frames, known, duplicates and missing.
     """
@@ -84,13 +84,13 @@ class IndexTally:
         self._reported_s = 0.0
 
     def skip(self, path: Path, reason: str) -> None:
-        """Count a file that gives no picture."""
+        """Count a file that was skipped."""
         self._skipped[reason] += 1
         if len(self._skipped_files) < _NAMED_SKIPS:
             self._skipped_files.append((path, reason))
 
     def report(self, *, now: bool = False) -> None:
-        """Tell how far the job is, if it is time to, or `now`."""
+        """Report the progress if enough time has passed, or if `now`."""
         seconds = time.monotonic() - self._started
         if self._on_progress is None or (seconds - self._reported_s < _REPORT_EVERY_S and not now):
             return
@@ -107,7 +107,7 @@ class IndexTally:
         )
 
     def summary(self, notices: Sequence[str]) -> IndexSummary:
-        """What was done so far; `notices` are the index's."""
+        """The results so far; `notices` are the index's."""
         return IndexSummary(
             images_added=self.counts["images"],
             faces_found=self.counts["faces"],
@@ -124,7 +124,7 @@ class IndexTally:
 
 
 def _of_long(documents: Sequence[str]) -> tuple[str, ...]:
-    """What is not looked at in documents that are longer than any video is sampled."""
+    """Notice about documents with more pages than are indexed."""
     if not documents:
         return ()
     named = ", ".join(documents[:3]) + (" …" if len(documents) > 3 else "")

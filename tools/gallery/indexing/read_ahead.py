@@ -1,4 +1,4 @@
-"""Files read, hashed and decoded in threads, ahead of the analysis but never far ahead."""
+"""Read, hash and decode files in threads, ahead of the analysis within a memory limit."""
 
 import os
 import threading
@@ -19,7 +19,7 @@ from tools.media.videos import probe_video
 
 @dataclass(frozen=True, slots=True)
 class FileToOpen:
-    """A file as it stood before it was read: if it changes meanwhile, the next run sees that."""
+    """A file's state before it was read: if it changes meanwhile, the next run notices."""
 
     path: Path
     size: int
@@ -28,9 +28,9 @@ class FileToOpen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenedFile:
-    """A file with what it holds: a picture, a video, the id of a known one, or a problem.
+    """A file with its content: a picture, a video, the id of a known picture, or a problem.
 
-    Of a video nothing is decoded yet.
+    A video is not decoded yet.
     """
 
     file: FileToOpen
@@ -41,7 +41,7 @@ class OpenedFile:
 
 
 class PixelBudget:
-    """Makes decoders wait while too many decoded pixels are waiting for the analysis."""
+    """Makes decoders wait while too many decoded pixels are queued for the analysis."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -51,7 +51,7 @@ class PixelBudget:
         self._changed = threading.Condition()
 
     def take(self, order: int, pixels: int) -> None:
-        """Wait for room; the picture that is wanted next always finds some, so nothing stands."""
+        """Wait for room; the next picture in order never waits, so there is no deadlock."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._used + pixels <= self._limit or order <= self._next or self._stopped
@@ -59,29 +59,29 @@ class PixelBudget:
             self._used += pixels
 
     def want(self, order: int) -> None:
-        """Say which picture is wanted next."""
+        """Set which picture is next in order."""
         with self._changed:
             self._next = order
             self._changed.notify_all()
 
     def release(self, pixels: int) -> None:
-        """Say that pixels are no longer held."""
+        """Return pixels to the budget."""
         with self._changed:
             self._used -= pixels
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Let everybody go who waits."""
+        """Wake all waiting threads."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
 
 class FileLoader:
-    """Opens files in several threads and hands them over in the order given.
+    """Opens files in several threads and returns them in the given order.
 
-    `is_known` says of a sha256 whether its picture need not be decoded; it is called from the
-    threads. The pixels handed over count against `budget_pixels` until they are given back.
+    `is_known` returns whether the picture with a sha256 need not be decoded; it is called from the
+    threads. The pixels returned count against `budget_pixels` until they are released.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class FileLoader:
         self._executor.shutdown(cancel_futures=True)
 
     def opened(self, files: Iterable[FileToOpen]) -> Iterator[OpenedFile]:
-        """Open files, some of them ahead of being asked for."""
+        """Open files, some of them ahead of the consumer."""
         ahead: deque[Future[OpenedFile]] = deque()
         handed_over = 0
         for order, file in enumerate(files):
@@ -120,7 +120,7 @@ class FileLoader:
             handed_over += 1
 
     def release(self, pixels: int) -> None:
-        """Say that so many handed-over pixels are no longer held."""
+        """Return pixels of analysed pictures to the budget."""
         self._budget.release(pixels)
 
     def _open(self, file: FileToOpen, order: int) -> OpenedFile:
@@ -137,7 +137,7 @@ class FileLoader:
             photo = decode_photo(data)
         except UnreadableImage as error:
             return OpenedFile(file, problem=error.reason)
-        except (MemoryError, OSError):  # the system's: says nothing about the file
+        except (MemoryError, OSError):  # a failure of the system, not of the file
             return OpenedFile(file, problem="unreadable")
         self._budget.take(order, pixel_count(photo))
         return OpenedFile(file, image_id=photo.id, photo=photo)

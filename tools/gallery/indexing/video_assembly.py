@@ -1,8 +1,8 @@
-"""Videos on their way into a gallery: taken apart into pictures, and put together when whole.
+"""Split videos into frames for indexing, and reassemble them when all frames are analysed.
 
-The frames of a video are analysed like any other pictures, in the same batches. What was learnt
-of them is held here (never their pixels) until the last one is done, so that a video is recorded
-as a whole or not at all: after a crash it is a file that nobody has looked at yet.
+The frames of a video are analysed like any other pictures, in the same batches. Their measurements
+(never their pixels) are held here until the last frame is done, so that a video is recorded
+completely or not at all: after a crash it is a file not yet indexed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ class _Underway:
 
 
 class VideoAssembler:
-    """The videos that are being analysed, by their sha256."""
+    """The videos under analysis, by their sha256."""
 
     def __init__(self) -> None:
         self._underway: dict[str, _Underway] = {}
@@ -33,10 +33,10 @@ class VideoAssembler:
         return video_id in self._underway
 
     def opened(self, video_id: str, video: Video, *, byte_size: int) -> Iterator[DecodedImage]:
-        """The frames of a video as pictures to be analysed, one by one as they are asked for.
+        """The frames of a video as pictures to be analysed, decoded on demand.
 
-        Raises `UnreadableImage` when none can be decoded, or when the system fails amid it; a video
-        that breaks off later because it is damaged gives those that could be decoded.
+        Raises `UnreadableImage` if none can be decoded, or if the system fails meanwhile; a video
+        that breaks off later because it is damaged yields the frames that could be decoded.
         """
         self._underway[video_id] = _Underway(video, byte_size)
         given = 0
@@ -55,17 +55,17 @@ class VideoAssembler:
             raise UnreadableImage("damaged", "no frame can be decoded")
 
     def collect_frames(self, images: Iterable[AnalysedImage]) -> list[AnalysedImage]:
-        """Keep the frames among the pictures until their videos are whole; returns the rest."""
+        """Keep the frames among the pictures until their videos are complete; returns the rest."""
         rest = []
         for image in images:
             if image.moment is None:
                 rest.append(image)
-            elif image.moment.video_id in self._underway:  # else it was given up meanwhile
+            elif image.moment.video_id in self._underway:  # otherwise its video was abandoned
                 self._underway[image.moment.video_id].images.append(image)
         return rest
 
     def whole(self, video_id: str) -> AnalysedVideo | None:
-        """A video of which all frames were sorted in; None when none of them was analysed."""
+        """A video whose frames have all been collected; None if none of them was analysed."""
         done = self._underway.pop(video_id)
         if not done.images:
             return None

@@ -1,1 +1,1 @@
-"""The closer look at leading hits: read again, measured further, judged again."""
+"""Reranking: leading hits are read again, measured further and assessed again."""

@@ -1,9 +1,9 @@
-"""A face taken apart: do the inner face and the head around it belong to one person?
+"""Inner-outer face consistency: do the inner face and the head around it belong to one person?
 
-A swap replaces the inner face and keeps the head, so that each depicts another person (ICT-Ref:
-Dong et al., "Protecting Celebrities from DeepFake with Identity Consistency Transformer", CVPR
-2022). What is taken away is made grey, with a soft edge, because a hard one would be what an
-embedder looks at.
+A face swap replaces the inner face and keeps the head, so the two depict different persons
+(ICT-Ref: Dong et al., "Protecting Celebrities from DeepFake with Identity Consistency Transformer",
+CVPR 2022). The removed part is filled with grey and gets a soft edge, because a hard edge would
+dominate the embedding.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ FaceInImage = tuple[np.ndarray, Face]
 """A picture (h, w, 3) uint8 RGB with a face in it."""
 
 VIEW_PX, VIEW_MARGIN = 176, 1.4
-"""Of the upright view that is taken apart: a little more than what embedders see."""
+"""Size and margin of the aligned view that is split: slightly more than embedders see."""
 
 _INNER = range(17, 68)  # brows, eyes, nose and mouth of iBUG's 68
 _GREY = 127.0
@@ -32,7 +32,7 @@ _GREY = 127.0
 class FaceParts:
     """Two views (s, s, 3) uint8 RGB of one upright face, each with one part greyed out.
 
-    `keypoints` (5, 2) px are the face's in both.
+    `keypoints` (5, 2) px are those of the face, the same in both views.
     """
 
     inner: np.ndarray
@@ -41,7 +41,7 @@ class FaceParts:
 
 
 def split_inner_outer(pixels: np.ndarray, face: Face) -> FaceParts:
-    """The face of a picture (h, w, 3) uint8 RGB, as its inner part and as what is around it."""
+    """Split the face in a picture (h, w, 3) uint8 RGB into its inner part and its surroundings."""
     matrix = crop_matrix(face.keypoints, size=VIEW_PX, margin=VIEW_MARGIN)
     view = aligned_crop(pixels, face.keypoints, size=VIEW_PX, margin=VIEW_MARGIN)
     keypoints = transform_points(face.keypoints, matrix).astype(np.float32)
@@ -52,11 +52,12 @@ def split_inner_outer(pixels: np.ndarray, face: Face) -> FaceParts:
 
 @dataclass(frozen=True, slots=True)
 class InnerOuterDistances:
-    """The distances between unit embeddings of inner and outer faces, squared: 0..4 each.
+    """Squared distances between unit embeddings of inner and outer faces: 0..4 each.
 
-    `d1` the hit's inner to its outer face. Of the query photo whose inner face is nearest: `e2`
-    to that, and `d2` the outer faces of both. Of the one whose outer face is nearest: `e3` to
-    that, and `d3` the inner faces.
+    `d1` is between the hit's inner and outer face. For the query photo with the nearest inner face,
+    `e2` is the distance between the inner faces and `d2` between the outer faces. For the query
+    photo with the nearest outer face, `e3` is the distance between the outer faces and `d3` between
+    the inner faces.
     """
 
     d1: float
@@ -67,7 +68,7 @@ class InnerOuterDistances:
 
     @property
     def score(self) -> float:
-        """ICT-Ref's fusion: a distance to a reference counts as far as the reference is near."""
+        """ICT-Ref's fusion: distances to a query photo get more weight the nearer that photo is."""
         second, third = _trust(self.e2), _trust(self.e3)
         return (2 - second - third) * self.d1 + second * self.d2 + third * self.d3
 
@@ -79,11 +80,11 @@ def _trust(distance: float) -> float:
 def inner_outer_distances(
     hit: FaceInImage, photos: Sequence[FaceInImage], *, faces: FaceAnalyser
 ) -> InnerOuterDistances | None:
-    """How well inner and outer face go together; None without query photos.
+    """How well inner and outer face match; None without query photos.
 
-    Does not show: a wholly made head (both parts are of one face), a changed expression (identity
-    stays), or who made it. The embedder was never trained on halves of faces, so that the
-    distances are wide for genuine photos too.
+    Does not show: a fully synthetic head (both parts are of one face), a changed expression
+    (identity stays), or who made it. The embedder was not trained on halves of faces, so the
+    distances vary widely for authentic photos too.
     """
     if not photos:
         return None
@@ -107,9 +108,9 @@ def _squared(one: Floats, others: Floats) -> Floats:
 
 
 def _inner_area(keypoints: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
-    """(s, s) float32 in 0..1: from the brows to below the mouth, soft at its edge."""
+    """Mask (s, s) float32 in 0..1: from the brows to below the mouth, with a soft edge."""
     points = keypoints if landmarks is None else landmarks[_INNER]
-    # Five points lack the brows, which lie about half an eye distance above the eyes.
+    # The five keypoints lack the brows, which lie about half an eye distance above the eyes.
     if landmarks is None:
         unit = float(np.linalg.norm(keypoints[1] - keypoints[0]))
         points = np.concatenate([keypoints, keypoints[:2] - [0.0, 0.45 * unit]])

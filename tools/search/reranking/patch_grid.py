@@ -1,13 +1,13 @@
-"""The whole image scored patch by patch, by whatever the profile has for it.
+"""Score a whole image for forgery patch by patch: a heat map and one number.
 
-A face crop says nothing of the rest of a picture, and the whole picture squeezed into an encoder's
-input hides what is small in it. Here the picture is cut into tiles (`tools.encoder.tiles`), each is
-read, and the readings are put together to a map over the picture and one number. Three readers:
+A face crop does not show the rest of a picture, and downscaling the whole picture to an encoder's
+input hides small details. Here the picture is cut into tiles (`tools.encoder.tiles`), each tile is
+scored, and the scores are combined into a map over the picture and one number. Three tile scorers:
 
-- `tools.detectors.clip_heads.patches`, where a profile has it: learnt for this, cell by cell;
+- `tools.detectors.clip_heads.patches`, if the profile has it: trained for this, cell by cell;
 - a head on the encoder's features of each tile (`score_tiles_by_features`);
-- the tower's own evidence map of each tile (`score_tiles_by_evidence`), which knows forged faces
-only.
+- the encoder's own evidence map of each tile (`score_tiles_by_evidence`), which covers
+forged faces only.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _SHOWN_PX = 960
 
 
 def score_tiles_by_features(encoder: Encoder, head: ScoringHead) -> TileScorer:
-    """Each tile by a head on the encoder's features, one place a tile."""
+    """Score each tile with a head on the encoder's features, one value per tile."""
 
     def read(parts: Sequence[np.ndarray]) -> np.ndarray:
         logits = head.score(encoder.encode_images(parts))
@@ -41,7 +41,7 @@ def score_tiles_by_features(encoder: Encoder, head: ScoringHead) -> TileScorer:
 
 
 def score_tiles_by_evidence(encoder: Encoder) -> TileScorer | None:
-    """Each tile by the tower's own map; None where the encoder makes none."""
+    """Score each tile with the encoder's own evidence map; None if the encoder has none."""
     grey = np.full((encoder.image_size, encoder.image_size, 3), 127, np.uint8)
     if encoder.evidence_map(grey) is None:
         return None
@@ -54,9 +54,9 @@ def score_tiles_by_evidence(encoder: Encoder) -> TileScorer | None:
 
 
 def image_heatmap(pixels: np.ndarray, instruments: ModelBundle) -> np.ndarray | None:
-    """A picture's map (rows, columns) of logits by the best that a profile has for it.
+    """A picture's map (rows, columns) of logits from the best scorer of the profile.
 
-    None where it has nothing that looks at whole images, or the picture is too small.
+    None if the profile has no scorer for whole images, or the picture is too small.
     """
     for detector in instruments.pixel_detectors:
         if isinstance(detector, PatchDetector):
@@ -71,11 +71,11 @@ def image_heatmap(pixels: np.ndarray, instruments: ModelBundle) -> np.ndarray | 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchMap:
-    """The whole picture with its map over it.
+    """A whole picture with its heat map.
 
-    `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` is the mean of its strongest
-    places; `where` in the picture the strongest lies, in words; `has_finding` says whether it is
-    stronger than in authentic photographs, None where nobody measured those.
+    `shown` (h, w, 3) uint8 RGB, at most 960 px wide or high; `score` is the mean of the strongest
+    cells; `where` describes the position of the strongest cell in words; `has_finding` is whether
+    the score exceeds that of authentic photographs, None if those were not measured.
     """
 
     shown: np.ndarray
@@ -97,10 +97,10 @@ class PatchMap:
 def patch_map(
     pixels: np.ndarray, heat: np.ndarray, *, usual: float = 0.0, scale: MapThreshold | None = None
 ) -> PatchMap | None:
-    """A picture (h, w, 3) uint8 RGB with its map; None where nothing in that was measured.
+    """Overlay the map on a picture (h, w, 3) uint8 RGB; None if no cell of the map was measured.
 
-    Nothing below `usual`, in logits, is drawn: so strong a sign is in authentic pictures too.
-    Where `scale` says that nothing stands out, nothing is drawn at all.
+    Values below `usual`, in logits, are not drawn: authentic pictures reach them too. If the score
+    does not exceed the threshold of `scale`, nothing is drawn.
     """
     if not np.isfinite(heat).any():
         return None

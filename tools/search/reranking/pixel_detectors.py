@@ -1,4 +1,4 @@
-"""What the profile's detectors that look at pixels say of one hit."""
+"""Run the profile's pixel-based detectors on one hit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tools.search.reranking.rerank_input import RerankInput
 
 
 def picture_scores(rerank_input: RerankInput) -> dict[str, float | None]:
-    """Logits under the detectors' titles, higher is more forged; none where a profile has none."""
+    """Logits by detector title, higher is more forged; empty if the profile has no detector."""
     views, asked = _OneView(rerank_input), rerank_input.requested_scores
     known = rerank_input.instruments.pixel_detectors
     judged = [
@@ -27,7 +27,7 @@ def picture_scores(rerank_input: RerankInput) -> dict[str, float | None]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OneView:
-    """A hit as detectors ask to see it (`tools.detectors.protocol.DetectorInputs`): one row."""
+    """A hit as detector input (`tools.detectors.protocol.DetectorInputs`) with one row."""
 
     look: RerankInput
 
@@ -36,25 +36,25 @@ class _OneView:
 
     @property
     def face_features(self) -> np.ndarray:
-        """Detectors of features were asked when the gallery was searched."""
+        """Empty: feature-based detectors already ran during the search."""
         return np.empty((0, 0), np.float32)
 
     @property
     def image_features(self) -> np.ndarray:
-        """Likewise."""
+        """Empty, for the same reason."""
         return np.empty((0, 0), np.float32)
 
     @property
     def embeddings(self) -> np.ndarray:
-        """(1, e) float32: who the face is."""
+        """(1, e) float32: embedding of the hit's face."""
         return self.look.face.embedding[None]
 
     @property
     def query(self) -> np.ndarray:
-        """(e,) float32: who is looked for."""
+        """(e,) float32: embedding of the query person."""
         return self.look.query.template
 
     def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
-        """The picture, and the face's keypoints where it has any."""
+        """The picture, and the face's keypoints, None if not measured."""
         points = self.look.face.keypoints
         yield self.look.pixels, points if np.isfinite(points).all() else None

@@ -1,13 +1,13 @@
-"""A hit held against the authentic photos of the person: where it departs from them.
+"""Compare a hit with authentic reference photos of the person: where does it differ from them?
 
-Two measures. *Inner against outer face* (`tools.search.reranking.inner_outer_face`) asks whether
-the inner face and the head around it belong to one person. *Distance place by place* asks of every
-cell of the face how far it is from the nearest cell of the query photos around the same place, in
-encoder space (PatchCore: Roth et al., CVPR 2022; the idea that CLAD, arXiv 2412.00890, uses for
-goods on a belt). The second is also a map.
+Two measures. *Inner against outer face* (`tools.search.reranking.inner_outer_face`) tests whether
+the inner face and the head around it belong to one person. *Patch distance* is the distance, in
+encoder space, from each cell of the face to the nearest cell of the query photos around the same
+place (PatchCore: Roth et al., CVPR 2022; CLAD, arXiv 2412.00890, applies the idea to goods on a
+belt). The second measure is also a map.
 
-Measured by `python -m evals run references`. Which of them a verdict rests on, if any, is said by
-the fitted rule.
+Measured by `python -m evals run references`. The fitted rule determines which of them, if any,
+affects a verdict.
 """
 
 import json
@@ -36,13 +36,13 @@ INNER_OUTER, PATCH_DISTANCE = "reference/inner_outer", "reference/patch_distance
 PARAMETERS_FILE = WEIGHTS_DIR / "references" / "parameters.json"
 
 SEARCH_RADIUS_PATCHES = 2
-"""How far around its place a cell looks for its like: landmarks are good to about one cell."""
+"""Search radius around a cell's place: landmarks are accurate to about one cell."""
 
 STRONGEST_SHARE = 0.1
-"""The share of the cells whose mean is the score: a mouth is a tenth of a face crop."""
+"""Share of the strongest cells averaged into the score: a mouth is a tenth of a face crop."""
 
 FAR_STANDARD_DEVIATIONS = 2.0
-"""From here on (in spreads of authentic pairs) a region is called far from the query photos."""
+"""A region this far from the query photos, in SDs of authentic pairs, is called far."""
 
 METHOD = "each place of the face against the nearest place of the query photos, in encoder space"
 LIMITS = (
@@ -57,10 +57,11 @@ _REGIONS = ("left eye", "right eye", "eyebrows", "nose", "mouth", "skin", "face 
 def nearest_distances(
     cells: Floats, references: Floats, *, reach: int = SEARCH_RADIUS_PATCHES
 ) -> Floats:
-    """How far each cell is from the nearest reference cell around the same place: (h, w).
+    """Distance from each cell to the nearest reference cell around the same place: (h, w).
 
-    `cells` (h, w, c), `references` (r, h, w, c), in spreads of each channel; the distance is the
-    root of the mean square over channels. Cosines find less: forged places are louder as well.
+    `cells` (h, w, c), `references` (r, h, w, c), in standard deviations of each channel; the
+    distance is the root mean square over channels. Cosine distances detect less, because forged
+    places also have larger feature norms.
     """
     height, width = cells.shape[:2]
     around = np.pad(references, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
@@ -74,29 +75,29 @@ def nearest_distances(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelStatistics:
-    """What is usual of each channel of a cell: `mean` and `spread` (c,)."""
+    """Mean and standard deviation of each channel of a cell: `mean` and `spread` (c,)."""
 
     mean: Floats
     spread: Floats
 
     @classmethod
     def of(cls, cells: Floats) -> "ChannelStatistics":
-        """Of these cells (..., c)."""
+        """Compute from cells (..., c)."""
         flat = cells.reshape(-1, cells.shape[-1])
         return cls(flat.mean(axis=0), np.maximum(flat.std(axis=0), _LEAST_SPREAD))
 
     def standardised(self, cells: Floats) -> Floats:
-        """Cells (..., c) with every channel in its spreads."""
+        """Cells (..., c) standardised per channel: minus the mean, over the spread."""
         return np.asarray((cells - self.mean) / self.spread, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceBaseline:
-    """How far places of authentic photos are from other authentic photos of the same person.
+    """Typical distances between authentic photos of the same person.
 
-    For the encoder of that `encoder_sha256`: its `channels`; at each place the `mean` (h, w) of
-    `nearest_distances`; around it one `spread` for all places, because a mouth that moves freely
-    would otherwise hide what was done to it.
+    For the encoder with that `encoder_sha256`: its `channels`; the `mean` (h, w) of
+    `nearest_distances` at each place; one `spread` for all places, because a per-place spread would
+    hide changes to a mouth, which moves freely.
     """
 
     encoder_sha256: str
@@ -105,7 +106,7 @@ class ReferenceBaseline:
     spread: float
 
     def standardise(self, distances: Floats) -> Floats:
-        """Distances (h, w) above what is usual at their place, in spreads."""
+        """Distances (h, w) above the mean at their place, in standard deviations."""
         return np.asarray((distances - self.mean) / self.spread, np.float32)
 
     def to_json(self) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class ReferenceBaseline:
 
 @cache
 def load_reference_baseline(path: Path = PARAMETERS_FILE) -> ReferenceBaseline | None:
-    """The fitted parameters; None where there are none. Raises SetupError for a damaged file."""
+    """The fitted parameters; None if the file is missing. Raises SetupError for a damaged file."""
     if not path.is_file():
         return None
     try:
@@ -141,7 +142,7 @@ def _floats(values: Any) -> Floats:
 
 
 def aligned_patch_features(looks: Sequence[FaceInImage], *, encoder: Encoder) -> Floats | None:
-    """Cells (n, h, w, c) of the aligned faces; None where the encoder has none."""
+    """Cells (n, h, w, c) of the aligned faces; None if the encoder provides none."""
     crops = [
         aligned_crop(pixels, face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
         for pixels, face in looks
@@ -151,13 +152,13 @@ def aligned_patch_features(looks: Sequence[FaceInImage], *, encoder: Encoder) ->
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceMap:
-    """Where a face departs from the query photos.
+    """Map of where a face differs from the query photos.
 
-    `crop` (s, s, 3) uint8 RGB is the hit's aligned face, `distances` (h, w) its cells' distances.
-    `heatmap` (h, w) is what is drawn: distances above what is usual in spreads, or, where nobody
-    measured what is usual for this encoder (`standardised` False), above the face's own median.
-    `far` names the regions whose mean is `FAR_STANDARD_DEVIATIONS` or more, and beyond what other
-    authentic photos of one person reach; None where that cannot be said.
+    `crop` (s, s, 3) uint8 RGB is the hit's aligned face, `distances` (h, w) are the distances of
+    its cells. `heatmap` (h, w) is drawn: distances above the typical value in standard deviations,
+    or, if typical values were not measured for this encoder (`standardised` False), above the
+    face's own median. `far` names the regions whose mean is at least `FAR_STANDARD_DEVIATIONS` and
+    exceeds what other authentic photos of one person reach; None if that is unknown.
     """
 
     crop: np.ndarray
@@ -168,13 +169,13 @@ class ReferenceMap:
 
     @property
     def score(self) -> float:
-        """The mean of the strongest cells: spreads, or plain distance where not standardised."""
+        """Mean of the strongest cells: standard deviations, or a distance if not standardised."""
         shown = np.sort((self.heatmap if self.standardised else self.distances).ravel())
         return float(shown[-max(1, round(STRONGEST_SHARE * shown.size)) :].mean())
 
     @property
     def displayed_heatmap(self) -> Floats:
-        """The heat to be shown: none where it is known that nothing stands out."""
+        """The heat map to draw: all zero if it is known that nothing stands out."""
         return np.zeros_like(self.heatmap) if self.far == () else self.heatmap
 
     @property
@@ -190,14 +191,14 @@ class ReferenceMap:
 
     @property
     def limits(self) -> str:
-        """What the map does not say."""
+        """What the map does not show."""
         return LIMITS
 
 
 def reference_map(
     hit: FaceInImage, photos: Sequence[FaceInImage], *, encoder: Encoder
 ) -> ReferenceMap | None:
-    """The map of a hit against the query photos; None without photos, or cells to compare.
+    """Map a hit against the query photos; None without photos or comparable cells.
 
     Does not show: what is forged. See `LIMITS`.
     """
@@ -231,7 +232,7 @@ def _far(heat: Floats, face: Face, encoder: Encoder, *, finding: float) -> tuple
 
 
 def region_means(heat: Floats, face: Face, encoder: Encoder) -> dict[str, float] | None:
-    """The mean of a map (h, w) over each region of the face; None for one without landmarks."""
+    """The mean of a map (h, w) over each region of the face; None for a face without landmarks."""
     if face.landmarks is None:
         return None
     matrix = crop_matrix(face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
@@ -242,7 +243,7 @@ def region_means(heat: Floats, face: Face, encoder: Encoder) -> dict[str, float]
 
 
 def reference_scores(rerank_input: RerankInput) -> dict[str, float | None]:
-    """Both measures of a hit; None for what could not be measured (no query photo is readable)."""
+    """Both measures of a hit; None if not measurable (no query photo is readable)."""
     hit, models = (rerank_input.pixels, rerank_input.face), rerank_input.instruments
     parts = inner_outer_distances(hit, rerank_input.query_photos, faces=models.faces)
     mapped = reference_map(hit, rerank_input.query_photos, encoder=models.encoder)

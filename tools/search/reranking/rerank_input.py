@@ -1,7 +1,7 @@
-"""What a closer look at one leading hit sees: its picture, its face, and the query's own pictures.
+"""Input of the reranking measurements for one leading hit: its picture, its face and the query.
 
-Everything in `tools.verdict.evidence.RERANK_ONLY_MEASURES` is measured from this; each measurement
-takes a `RerankInput` and returns {score name: value}, None where it could not be measured.
+Every measure in `tools.verdict.evidence.RERANK_ONLY_MEASURES` is computed from it; a measurement
+takes a `RerankInput` and returns {score name: value}, None if it could not be measured.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +20,12 @@ from tools.verdict.calibration import Scores
 class RerankInput:
     """One hit, read again.
 
-    `pixels` (h, w, 3) uint8 RGB is its upright picture (of a video: the strongest frame), `face`
-    the face in it, in pixels of it; `scores` are those of the first stage. `query_photos` are the
-    query's pictures and faces, in the order of `query.faces`; a photo that can no longer be read
-    is left out, so there may be none. `requested_scores` are the scores that matter, None for all
-    there are: a measurement may leave out what is costly and not among them.
-    `query_local_features`, where given, are the local features of `query_photos`, computed once for
-    all hits.
+    `pixels` (h, w, 3) uint8 RGB is its upright picture (for a video, the strongest frame), `face`
+    the face in it, in its pixels; `scores` are those of the first stage. `query_photos` are the
+    query's pictures and faces, in the order of `query.faces`; photos that can no longer be read are
+    left out, so the sequence may be empty. `requested_scores` are the scores needed, None for all:
+    a measurement may skip costly scores that are not among them. `query_local_features`, if given,
+    returns the local features of `query_photos`, computed once for all hits.
     """
 
     pixels: np.ndarray
@@ -40,4 +39,4 @@ class RerankInput:
 
 
 RerankMeasure = Callable[[RerankInput], Mapping[str, float | None]]
-"""From a closer look to {score name: value}; raises ToolError where a picture does not allow it."""
+"""Maps an input to {score name: value}; raises ToolError if a picture cannot be measured."""

@@ -1,7 +1,7 @@
-"""The closer look: pictures of leading hits are read again, measured further, and judged again.
+"""Rerank leading hits: read their pictures again, measure further and assess them again.
 
-`RERANK_MEASURES` is the table of what is measured besides the retakes; to add one, write a function
-from a `RerankInput` to {score name: value}, None where it could not be measured, and a row.
+`RERANK_MEASURES` is the table of measurements besides the perturbed retakes; to add one, write a
+function from a `RerankInput` to {score name: value}, None if it could not be measured, and a row.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from tools.verdict.calibration import Scores
 from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
 MAX_RERANKED_HITS = 50
-"""Hits that are looked at closer at most: more than a person, or a model's context, can take in."""
+"""Maximum number of hits reranked: more than a person, or a model's context, can take in."""
 
 RERANK_MEASURES: tuple[RerankMeasure, ...] = (
     picture_scores, second_scores, reference_scores, same_photograph_scores,
@@ -39,16 +39,16 @@ RERANK_MEASURES: tuple[RerankMeasure, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RerankResult:
-    """What a closer look at one hit gave: further `scores`, and the hit's scores by retake."""
+    """Result of reranking one hit: further `scores`, and the hit's scores by retake."""
 
     scores: Scores
     perturbed_scores: Mapping[str, Scores]
 
 
 class Reranker:
-    """Looks closer at hits and remembers what it saw, so that nobody is measured twice.
+    """Reranks hits and caches the measurements, so that no hit is measured twice.
 
-    `on_progress` is told how many of how many hits were looked at. One object serves one gallery.
+    `on_progress` gets the number of hits done and the total. Use one object per gallery.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Reranker:
         instruments: ModelBundle,
         rule: VerdictRule | None,
     ) -> list[Candidate]:
-        """The same hits with further scores and what the search's `rule` makes of them now.
+        """The same hits with further scores and the new assessment by the search's `rule`.
 
-        A hit whose picture is gone or damaged keeps its verdict; its further scores are None.
+        A hit whose picture is missing or damaged keeps its verdict; its further scores are None.
         """
         photos = cache(lambda: tuple(iter_readable_photos(query)))
         details = cache(lambda: tuple(local_features(pixels) for pixels, _ in photos()))
@@ -88,7 +88,7 @@ class Reranker:
                 self._known[key] = self._look(rerank_input, of_video=hit.moment is not None)
             seen.append(self._known.get(key))
         self._on_progress(len(hits), len(hits))
-        # A picture that is gone was to be measured like the others, and was not.
+        # The scores of a missing picture are None rather than absent.
         missing = dict.fromkeys(
             [VERDICT_STABILITY, *(name for each in seen if each for name in each.scores)]
         )
@@ -100,12 +100,12 @@ class Reranker:
         further: dict[str, float | None] = {}
         again, rule = list[RerankMeasure](), rerank_input.instruments.rule
         for measurement in self._measurements:
-            with contextlib.suppress(ToolError):  # it cannot be measured on this picture
+            with contextlib.suppress(ToolError):  # cannot be measured on this picture
                 given = measurement(rerank_input)
                 further |= given
                 if rule is not None and rule.needs & given.keys():
                     again.append(measurement)
-        if rule is None:  # there is no verdict that could change
+        if rule is None:  # no verdict to test
             return RerankResult(further, {})
         whole = replace(
             rerank_input, scores={**rerank_input.scores, **further}, requested_scores=rule.needs
@@ -122,7 +122,7 @@ def _judged(
     if seen is None or rule is None:
         return replace(hit, scores={**scores, **(seen.scores if seen else {})})
     scores |= seen.scores
-    if hit.moment is not None:  # a frame may be the query photo; the video it is in is not
+    if hit.moment is not None:  # a frame may be the query photo, but its video is not
         scores[SAME_PHOTOGRAPH] = None
     usable = hit.record.face.quality.usable
     given = assess_scores(scores, usable=usable, rule=rule)
@@ -139,19 +139,19 @@ def _judged(
 
 
 def _picture(gallery: Gallery, hit: Candidate, query: Query) -> np.ndarray | None:
-    """The picture that was indexed, from wherever it still lies; None when it lies nowhere."""
+    """The indexed picture, from any path where it still exists; None if there is none."""
     for path in gallery.paths_of(hit.record.image_id):
         with contextlib.suppress(UnreadableImage):
             if hit.moment is not None:
                 return frame_at(path, hit.moment.time_s)
             photo = query.decoded.get(path) or read_photo(path)
-            if photo.id == hit.record.image_id:  # else it was overwritten with another one
+            if photo.id == hit.record.image_id:  # otherwise it was overwritten with another picture
                 return photo.pixels
     return None
 
 
 def iter_readable_photos(query: Query) -> Iterator[tuple[np.ndarray, Face]]:
-    """The query's pictures (h, w, 3) uint8 RGB with their faces; those that are gone left out."""
+    """The query's pictures (h, w, 3) uint8 RGB with their faces; missing ones are left out."""
     for path, photo_id, face, time_s in query.rows:
         known = query.decoded.get(path, time_s)
         with contextlib.suppress(UnreadableImage):

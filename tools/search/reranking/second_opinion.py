@@ -1,4 +1,4 @@
-"""What the second embedder says of a hit, beside the first."""
+"""Compare a hit with the query by a second face embedder, beside the first."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from tools.search.reranking.rerank_input import RerankInput
 
 
 def second_scores(rerank_input: RerankInput) -> dict[str, float | None]:
-    """What the second embedder says of a hit, and how far the first is above it.
+    """Similarity by the second embedder, and how far the first is above it.
 
-    `COSINE`: of the hit's face and the mean of the query photos'. `DIFFERENCE`: how far the first
-    embedder's cosine is on the way from strangers to the same picture, less how far the second's
-    is; well above zero means "high in one, low in the other". None without a second embedder,
-    without query photos, or where nobody measured how alike strangers are.
+    `COSINE` is between the hit's face and the mean of the query photos' faces. `DIFFERENCE`: each
+    embedder's cosine is placed on a scale from strangers to the same picture; the difference is the
+    first minus the second. Well above zero means "high in one, low in the other". None without a
+    second embedder, without query photos, or if the similarity of strangers was not measured.
 
-    Does not show: who is right. Turned, small and made-up faces move two embedders apart as well,
-    and a swap by a generator that knows neither may please both or none.
+    Does not show: which embedder is right. Turned, small and made-up faces move two embedders apart
+    as well, and a swap by a generator that knows neither may fool both or none.
     """
     second = rerank_input.instruments.second_embedder
     if second is None or not rerank_input.query_photos:

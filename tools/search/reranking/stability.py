@@ -1,8 +1,8 @@
-"""Takes a picture again under mild JPEG, resizing and blur, and every score of its face with it.
+"""Verdict stability: score a hit again under mild JPEG compression, resizing and blur.
 
-What happens to any picture on its way through a messenger must not decide whether it is called
-forged: a verdict that it changes was no verdict. The face stays where it was found, so that only
-the pixels differ; the rule (`tools.verdict.rule`) says what follows.
+What a messenger does to any picture must not decide whether it is called forged: a verdict that it
+changes is unreliable. The face box and keypoints are kept, so that only the pixels differ; the rule
+(`tools.verdict.rule`) determines what follows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,26 +19,26 @@ from tools.search.scoring import FaceColumns, score_faces
 from tools.verdict.calibration import Scores
 
 VERDICT_STABILITY = "retakes/kept"
-"""The score that says which share of the retakes kept a hit's verdict."""
+"""Name of the score: the share of retakes that kept the hit's verdict."""
 
 JPEG_QUALITY = 75
-"""What pictures commonly leave a messenger with."""
+"""Typical JPEG quality of pictures sent by a messenger."""
 
 RESIZE_FACTOR = 0.75
-"""Share of its size to which a picture is made smaller before it is brought back."""
+"""Factor by which a picture is downscaled before it is scaled back."""
 
 BLUR_PX = 0.7
 """Standard deviation of the blur in pixels of a face crop `FACE_PX` wide."""
 
 FACE_PX = 112
-"""Wide enough for every network here; blur is measured in its pixels, whatever the picture's."""
+"""Face width that defines the blur's pixel unit; enough for every network here."""
 
 Pixels = np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class Perturbation:
-    """One way to take a picture again: its name in reasons, and (pixels, face) -> pixels."""
+    """One perturbation: its name in reasons, and (pixels, face) -> pixels."""
 
     name: str
     of: Callable[[Pixels, Face], Pixels]
@@ -63,7 +63,7 @@ def _resized(pixels: Pixels, _: Face) -> Pixels:
 
 
 def _blurred(pixels: Pixels, face: Face) -> Pixels:
-    """In a large picture a face has more pixels: it takes a wider blur to change as much."""
+    """A face with more pixels needs a wider blur to change as much."""
     matrix = crop_matrix(face.keypoints, size=FACE_PX, margin=1.0)
     enlarged = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     return cv2.GaussianBlur(pixels, (0, 0), BLUR_PX / max(enlarged, 1e-6))
@@ -74,18 +74,17 @@ PERTURBATIONS: tuple[Perturbation, ...] = (
     Perturbation("mild resizing", _resized),
     Perturbation("mild blur", _blurred),
 )
-"""To add one, write it and give it a row; what it changes is then held against every verdict."""
+"""To add a perturbation, write a function and add a row; every verdict is then tested with it."""
 
 
 def scores_under_perturbation(
     rerank_input: RerankInput, *, measurements: Sequence[RerankMeasure] = (), of_video: bool = False
 ) -> Mapping[str, Scores]:
-    """The scores of a hit as each retake would have given them, by the retake's name.
+    """The scores of a hit under each retake, by the retake's name.
 
-    Of `look.scores` those of the first stage are taken again, and what `measurements` give.
-    Scores of a video are means over its frames, of which one is looked at: what a retake changes
-    in that one is added to the means. What was not measured stays so; without keypoints nothing
-    is taken again.
+    Recomputes the first-stage scores of `rerank_input.scores` and those that `measurements` return.
+    Scores of a video are means over its frames, but only one frame is retaken: its change is added
+    to the means. Scores that were not measured stay None; without keypoints the result is empty.
     """
     if not np.isfinite(rerank_input.face.keypoints).all():
         return {}
@@ -104,14 +103,14 @@ def scores_under_perturbation(
 
 
 def _moved(value: float | None, before: float | None, after: float | None) -> float | None:
-    """A score, moved as far as a retake moved it in the picture that was looked at."""
+    """A video's score, changed by as much as the retake changed it in the measured frame."""
     return value if value is None or before is None or after is None else value + after - before
 
 
 def _scores(
     takes: Sequence[RerankInput], measurements: Sequence[RerankMeasure]
 ) -> list[dict[str, float | None]]:
-    """Scores of one face in several takes of its picture."""
+    """Scores of one face in several retakes of its picture."""
     face, models, query = takes[0].face, takes[0].instruments, takes[0].query
     pictures = [take.pixels for take in takes]
     features = models.encoder.encode_images(

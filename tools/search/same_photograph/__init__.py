@@ -1,1 +1,1 @@
-"""Whether two pictures are the same photograph, proven by aligning them."""
+"""Detect whether two pictures are the same photograph, proven by aligning them."""

@@ -1,17 +1,17 @@
-"""Whether two pictures are the same photograph, proven by alignment; and whether its face is.
+"""Decide whether two pictures are the same photograph, and whether the face was changed.
 
 Local features find the map of one picture onto the other
 (`tools.search.same_photograph.local_features`); then the aligned pixels must agree outside the face
-(`tools.search.same_photograph.pixel_agreement`). A crop, mirror image, border, watermark, line of
-text, screenshot or mild retouching leaves most of the places in agreement; another photograph of
-the same person in the same clothes does not, however like it looks. Where places differ, only what
-is laid over a photograph may explain it: lettering, or a bar from side to side. A large place that
-shows something else is another photograph, as in a burst.
+(`tools.search.same_photograph.pixel_agreement`). After a crop, mirroring, border, watermark, line
+of text, screenshot or mild retouching, most places still agree; in another photograph of the same
+person in the same clothes they do not, however similar it looks. Only overlays may explain places
+that differ: lettering, or a bar from side to side. A large place with other content means another
+photograph, as in a burst.
 
 Figures: `python -m evals run same_photograph`.
 
-Does not show: frames of one video, a moment apart before a still background, can pass; which of
-the two pictures came first.
+Does not show: which of the two pictures came first. Frames of one video, a moment apart before a
+still background, can pass as the same photograph.
 """
 
 from dataclasses import dataclass, replace
@@ -41,44 +41,43 @@ Box = np.ndarray
 """x1 y1 x2 y2 (4,), in pixels of its picture."""
 
 AGREEMENT_CORRELATION = 0.7
-"""Correlation from which on the pixels of a place agree."""
+"""Correlation from which the pixels of a place agree."""
 
 MIN_AGREEING_SHARE, MIN_REPEATED_SHARE, MIN_SHARE_PRODUCT = 0.42, 0.18, 0.145
-"""Share of places that agree, share of keypoints found again, and their product, from which on it
-is proven.
+"""Thresholds of proof: share of agreeing places, share of keypoints found again, their product.
 
-Of 2,500 pairs of other photographs of one person (LFW, training persons) none came nearer than
+Of 2,500 pairs of different photographs of one person (LFW, training persons), the nearest had
 0.84 with 0.15 and 0.44 with 0.21; a banner of text leaves 0.55 with 0.50, an agency's name all over
 a photograph 0.68 with 0.25.
 """
 
 MIN_AGREEING_SHARE_INSIDE, MIN_REPEATED_SHARE_INSIDE = 0.72, 0.42
-"""The same within the box that agrees, when a page or border replaces what lay around it."""
+"""The same thresholds within the agreeing box, if a page or border replaced its surroundings."""
 
 MIN_AREA_INSIDE = 0.15
-"""Share of the overlap that this box must have."""
+"""Minimum share of the overlap that this box must cover."""
 
 FEW_INLIERS, MIN_SHARE_FEW_INLIERS = 15, 0.8
-"""With fewer inliers the map can be chance, so that nearly every place must agree."""
+"""With fewer inliers the map can be chance, so nearly every place must agree."""
 
 MIN_SHARE_AROUND_FACE = 0.3
-"""Of the places around the face; a still background does not prove that the person is the same."""
+"""Minimum share around the face; a still background does not prove that the person is the same."""
 
 GREY_DIFFERENCE_THRESHOLD = 0.2
-"""Standard deviations, once the light is fitted, from which on grey values are not the same."""
+"""Grey values differ from this many standard deviations, after fitting brightness and contrast."""
 
 STROKE_PX = 9
-"""A thinner place of the frame may be a stroke of a watermark or a headline."""
+"""Thinner differing places may be strokes of a watermark or a headline."""
 
 MAX_CHANGED_SHARE = 0.03
-"""Share of what can be compared outside the face that one place may have that shows something else.
+"""Maximum size of one place with other content, as a share of the comparable area without the face.
 
-A second shot of a burst, the person unmoved and somebody behind them gone, has 0.05; of
-photographs with a watermark or text (LFW, training persons) none has more than 0.02.
+A second shot of a burst, in which the person has not moved and somebody behind them has left, has
+0.05; photographs with a watermark or text (LFW, training persons) have at most 0.02.
 """
 
 MIN_INFORMATIVE_WINDOWS = 3.0
-"""Places that say something, in windows of the correlation, outside the face."""
+"""Minimum informative area outside the face, in correlation windows."""
 
 OVERLAP_PX, FACE_PX = 256, 160
 _FACE_MARGIN, _AROUND_FACE = 1.05, 2.0
@@ -87,15 +86,15 @@ _LEAST_ROW_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """How two pictures lie on each other, and what follows.
+    """The alignment of two pictures and the decision based on it.
 
-    `matrix` (2, 3) takes pixels of the second picture to those of the first; with `mirrored` it
-    also flips them. `inliers` keypoints agree on it. `agreeing_share` is the share of the
-    overlapping area outside the faces that agrees. `face_difference` is how much more the face
-    differs than what surrounds it (0: alike; near 1: another face), and `face_change` the same of
-    colours (`tools.search.same_photograph.face_change`; log ratio); None unless proven.
-    `differs` is the box of the largest place that differs, in pixels of the first picture.
-    `reason` says why it was not proven, and is empty when it was.
+    `matrix` (2, 3) maps pixels of the second picture to those of the first; with `mirrored` it also
+    flips them. `inliers` is the number of keypoints that agree with it. `agreeing_share` is the
+    share of the overlapping area outside the faces that agrees. `face_difference` is how much more
+    the face differs than its surroundings (0: alike; near 1: another face), and `face_change` the
+    same for colours (`tools.search.same_photograph.face_change`; log ratio); None unless proven.
+    `differs` is the box of the largest place that differs, in pixels of the first picture. `reason`
+    explains why it was not proven, and is empty if it was.
     """
 
     proven: bool
@@ -116,7 +115,7 @@ def same_photograph(
     first_face: Box | None = None,
     second_face: Box | None = None,
 ) -> Alignment:
-    """Align two pictures (h, w, 3) uint8 RGB; the faces, where known, may differ."""
+    """Align two pictures (h, w, 3) uint8 RGB; the faces, if known, may differ."""
     return align_features(
         local_features(first), local_features(second),
         first_face=first_face, second_face=second_face,
@@ -130,7 +129,7 @@ def align_features(
     first_face: Box | None = None,
     second_face: Box | None = None,
 ) -> Alignment:
-    """The same of pictures whose features are known; face boxes in pixels of the given sizes."""
+    """`same_photograph` for computed features; face boxes are in pixels of the given sizes."""
     ours = None if first_face is None else np.asarray(first_face, float) * first.scale
     theirs = None if second_face is None else np.asarray(second_face, float) * second.scale
     direct = _align(first, second, ours, theirs)
@@ -163,7 +162,7 @@ def _at_given_sizes(found: Alignment, first: LocalFeatures, second: LocalFeature
 def _align(
     first: LocalFeatures, second: LocalFeatures, first_face: Box | None, second_face: Box | None
 ) -> Alignment:
-    """All in pixels of the working sizes."""
+    """Align; all coordinates are in pixels of the working sizes."""
     matched = match_features(first, second)
     if matched is None:
         return Alignment(False, reason="too few details of the two pictures match")
@@ -194,10 +193,11 @@ def _align(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Places:
-    """Correlation of every pixel of a frame, where it says something, and where faces are.
+    """Correlation of every pixel of a frame, where it is informative, and where the faces are.
 
-    `apart` is by how many standard deviations grey values differ, the light fitted. `first` and
-    `second` (h, w, 3) are the pictures in the frame, and `shown` is where both are.
+    `apart` is the difference of grey values in standard deviations, after fitting brightness and
+    contrast. `first` and `second` (h, w, 3) are the pictures in the frame, `shown` is where both
+    are.
     """
 
     correlation: NDArray[np.float32]
@@ -209,7 +209,7 @@ class _Places:
     shown: Bools
 
     def within(self, matrix: np.ndarray, part: Box | None) -> "_Places":
-        """Only those in a box of the first picture, which `matrix` takes to this frame."""
+        """Restrict to a box of the first picture, which `matrix` maps to this frame."""
         if part is None:
             return self
         left, top, right, bottom = (
@@ -233,9 +233,9 @@ class _Places:
 
     @property
     def changed(self) -> float:
-        """The largest place outside the face that differs, as a share of what can be compared.
+        """The largest place outside the face that differs, as a share of the comparable area.
 
-        Strokes are left out, and rows that hardly agree anywhere: bars from side to side.
+        Excludes strokes and rows that hardly agree anywhere (bars from side to side).
         """
         rows = _agree((self.agreeing & ~self.face).sum(1), self.outside.sum(1))
         differing = (
@@ -249,7 +249,7 @@ class _Places:
 
     @property
     def face_difference(self) -> float | None:
-        """By how much the face correlates less than most of what surrounds it does."""
+        """How much lower the face's correlation is than that of most of its surroundings."""
         inside = self.correlation[self.informative & self.face]
         around = self.correlation[self.outside]
         if len(inside) < WINDOW_PX**2 or len(around) < WINDOW_PX**2:
@@ -258,7 +258,7 @@ class _Places:
 
     @property
     def face_change(self) -> float | None:
-        """The same of its colours."""
+        """The same for colours."""
         return face_change(self.first, self.second, shown=self.shown, face=self.face)
 
 
@@ -293,7 +293,7 @@ def _around_face(
     *,
     within: Box | None,
 ) -> _Places | None:
-    """The face and what surrounds it, closer; None where no face is known or it is tiny."""
+    """A close-up of the face and its surroundings; None if no face is known or it is tiny."""
     box, theirs = faces
     if box is None and theirs is not None:
         corners = transform_points(theirs.reshape(2, 2), matched.matrix)
@@ -316,9 +316,9 @@ def _shared_part(
     second: LocalFeatures,
     matched: FeatureMatch,
 ) -> tuple[Box | None, str]:
-    """The box, in pixels of the first picture, in which both show one photograph; or why none is.
+    """The box of the shared photograph, in pixels of the first picture, or the reason for none.
 
-    Without box and reason it is all that overlaps.
+    Neither box nor reason means the whole overlap.
     """
     height, width = places.face.shape
     if places.outside.sum() < MIN_INFORMATIVE_WINDOWS * WINDOW_PX**2:
@@ -351,7 +351,7 @@ def _repeated(
     second: LocalFeatures,
     matched: FeatureMatch,
 ) -> tuple[float, int]:
-    """Of the keypoints in a box of the frame, the share and count found in both pictures."""
+    """Share and number of the keypoints in a box of the frame that were found in both pictures."""
     counts = [
         _count(transform_points(points, matrix), box)
         for points, matrix in (
@@ -367,7 +367,7 @@ def _count(points: np.ndarray, box: tuple[int, int, int, int]) -> int:
 
 
 def _agreeing_box(places: _Places) -> tuple[int, int, int, int] | None:
-    """The box left when rows and columns that agree nowhere are taken off its sides."""
+    """The box that remains after trimming sides whose rows or columns do not agree."""
     agreeing, outside = places.agreeing & ~places.face, places.outside
     left, top, bottom, right = 0, 0, *places.face.shape
     for _ in range(3):
@@ -391,7 +391,7 @@ def _rows_that_agree(
 
 
 def _agree(agreeing: NDArray[np.int_], informative: NDArray[np.int_]) -> Bools:
-    """Which rows (or columns) agree, by how many of their places do, with their neighbours'."""
+    """Which rows (or columns) agree, by the share of agreeing places, with their neighbours'."""
     smoothed = [np.convolve(counts, np.ones(7), "same") for counts in (agreeing, informative)]
     found: Bools = (smoothed[1] > 0) & (smoothed[0] >= _LEAST_ROW_SHARE * smoothed[1])
     return found

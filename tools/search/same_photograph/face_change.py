@@ -1,11 +1,10 @@
-"""How much more the face of an aligned photograph changed than what surrounds it.
+"""How much more the face of an aligned photograph changed than its surroundings.
 
-What is done to a whole photograph (light, colours, compression, a watermark) changes the face as
-it changes the rest; what is done to the face alone does not. The colours of one picture are fitted
-to the other's around the face; what is left over in the face is compared with what is left over
-around it.
+Edits of a whole photograph (light, colours, compression, a watermark) change the face as much as
+the rest; edits of the face alone do not. The colours of one picture are fitted to the other's
+around the face; then the residual in the face is compared with the residual around it.
 
-Does not show: a forgery of the whole picture, or one fainter than the traces of compression.
+Does not show: a forgery of the whole picture, or one fainter than compression artefacts.
 """
 
 import cv2
@@ -14,16 +13,16 @@ import numpy as np
 from tools.search.same_photograph.registration import Bools
 
 BLUR_PX = 0.7
-"""Of both pictures: alignment is good to about a pixel."""
+"""Blur of both pictures: alignment is accurate to about a pixel."""
 
 WINDOW_PX = 5
-"""Side of the window over which what is left is averaged."""
+"""Side of the window over which residuals are averaged."""
 
 FACE_QUANTILE, AROUND_QUANTILE = 0.97, 0.9
-"""What changed most of the face, with nearly the most of what surrounds it."""
+"""Quantiles compared: of the face nearly the maximum, of its surroundings slightly less."""
 
 LEAST_PX = 50
-"""Fewer pixels of the face or around it say nothing."""
+"""Minimum number of pixels of the face and of its surroundings."""
 
 _FLOOR = 0.3
 _FITS, _FITTED_SHARE = 3, 0.8
@@ -32,10 +31,10 @@ _FITS, _FITTED_SHARE = 3, 0.8
 def face_change(
     first: np.ndarray, second: np.ndarray, *, shown: Bools, face: Bools
 ) -> float | None:
-    """The log ratio of what is left of the face to what is left around it; about 0 where alike.
+    """The log ratio of the residual in the face to the residual around it; about 0 if alike.
 
-    Pictures (h, w, 3) uint8 RGB, pixel on pixel; `shown` and `face` (h, w) bool. None when there is
-    too little of either.
+    Pictures (h, w, 3) uint8 RGB, pixel-aligned; `shown` and `face` (h, w) bool. None if either area
+    is too small.
     """
     inside, around = shown & face, shown & ~face
     if min(inside.sum(), around.sum()) < LEAST_PX:
@@ -51,9 +50,9 @@ def _blurred(pixels: np.ndarray) -> np.ndarray:
 
 
 def _left_over(first: np.ndarray, second: np.ndarray, around: Bools) -> np.ndarray:
-    """(h, w) levels by which the first differs from what its colours should be, by the second's.
+    """Residual (h, w) in levels of the first picture after predicting its colours from the second.
 
-    An affine map of colours, fitted around the face to the places that fit best.
+    The prediction is an affine map of colours, fitted around the face to the places that fit best.
     """
     colours = np.dstack([second, np.ones(second.shape[:2], np.float32)])
     fitted = around

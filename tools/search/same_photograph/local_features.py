@@ -1,4 +1,4 @@
-"""Local features of a photograph, and the affine map on which those of two of them agree.
+"""Local features (SIFT) of photographs, and the affine map between two photographs.
 
 SIFT keypoints (Lowe, 2004) with RootSIFT descriptors (Arandjelović and Zisserman, CVPR 2012), the
 ratio test, and RANSAC. A mirror image needs no second run: a SIFT descriptor is a grid of gradient
@@ -14,21 +14,23 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 WORKING_PX = 640
-"""Longer side to which larger photographs are reduced."""
+"""Longer side to which larger photographs are downscaled."""
 
 MAX_KEYPOINTS, MAX_KEYPOINTS_PER_CELL, GRID = 1200, 40, 8
-"""Keypoints that are kept: the strongest, but so many of each of 8 x 8 cells at most, or the
-letters of a page would leave none for the photograph on it."""
+"""Limits on keypoints: the strongest overall, and at most so many in each of 8 x 8 cells.
+
+Without the limit per cell, the letters of a page would leave none for the photograph on it.
+"""
 
 _CANDIDATES = 4000
 RATIO = 0.8
-"""A match counts when the second nearest descriptor is 1 / RATIO times as far away (Lowe)."""
+"""A match counts if the second nearest descriptor is at least 1 / RATIO times as far (Lowe)."""
 
 REPROJECTION_PX = 3.0
-"""How far a keypoint may lie from where the map puts it, in pixels of the working size."""
+"""Maximum distance of a keypoint from its mapped position, in pixels of the working size."""
 
 MIN_INLIERS = 8
-"""Six numbers fit three matches exactly, and a few more by chance."""
+"""Three matches determine the six parameters exactly, and a few more can fit by chance."""
 
 _MOST_STRETCH = 1.6
 _LEAST_SCALE, _MOST_SCALE = 0.08, 12.0
@@ -40,7 +42,7 @@ class LocalFeatures:
     """One photograph at its working size, with its keypoints.
 
     `pixels` (h, w, 3) uint8 RGB; `scale` is working size over given size; `points` (n, 2) float32
-    px of the working size, `sizes` (n,) their diameters; `descriptors` (n, 128), of length one.
+    px of the working size, `sizes` (n,) their diameters; `descriptors` (n, 128), of unit length.
     """
 
     pixels: np.ndarray
@@ -50,7 +52,7 @@ class LocalFeatures:
     descriptors: Floats
 
     def mirrored(self) -> "LocalFeatures":
-        """Those of the photograph flipped left to right."""
+        """The features of the photograph flipped left to right."""
         points = self.points * np.array([-1, 1], np.float32)
         points[:, 0] += self.pixels.shape[1] - 1
         return replace(
@@ -73,7 +75,7 @@ class FeatureMatch:
 
 
 def _mirrored_entries() -> NDArray[np.intp]:
-    """Where each entry of a descriptor comes from: rows across the orientation turn around."""
+    """Source index of each entry of a mirrored descriptor: rows across orientation are reversed."""
     rows, columns, bins = np.indices((4, 4, 8))
     places = np.ravel_multi_index((3 - rows, columns, -bins % 8), (4, 4, 8))
     return np.asarray(places, np.intp).ravel()
@@ -83,13 +85,13 @@ _MIRRORED = _mirrored_entries()
 
 
 def local_features(pixels: np.ndarray) -> LocalFeatures:
-    """Measure a photograph (h, w, 3) uint8 RGB; one without texture has no keypoints."""
+    """Compute the features of a photograph (h, w, 3) uint8 RGB; without texture, no keypoints."""
     scale = min(1.0, WORKING_PX / max(pixels.shape[:2]))
     if scale < 1:
         size = [max(1, round(side * scale)) for side in pixels.shape[1::-1]]
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
-    # Faint pictures have keypoints too: the threshold is low, and the strongest are kept.
+    # The threshold is low so that faint pictures have keypoints too; the strongest are kept.
     sift = cv2.SIFT.create(nfeatures=_CANDIDATES, contrastThreshold=0.02)
     found, raw = sift.detectAndCompute(grey, None)
     if raw is None or not len(found):
@@ -110,7 +112,7 @@ def local_features(pixels: np.ndarray) -> LocalFeatures:
 def _spread(
     points: Floats, strengths: NDArray[np.floating], shape: tuple[int, ...]
 ) -> NDArray[np.intp]:
-    """Rows of the strongest points, of no cell of the grid more than `MAX_KEYPOINTS_PER_CELL`."""
+    """Rows of the strongest points, at most `MAX_KEYPOINTS_PER_CELL` in each cell of the grid."""
     size = np.array(shape[1::-1])
     cells = np.clip(points * GRID / size, 0, GRID - 1).astype(int) @ [1, GRID]
     order = np.lexsort((-strengths, cells))  # by cell, the strongest first
@@ -121,7 +123,7 @@ def _spread(
 
 
 def match_features(first: LocalFeatures, second: LocalFeatures) -> FeatureMatch | None:
-    """The map of the second photograph onto the first; None where too few keypoints agree."""
+    """The map of the second photograph onto the first; None if too few keypoints agree."""
     ours, theirs = _pairs(first.descriptors, second.descriptors)
     if len(ours) < MIN_INLIERS:
         return None
@@ -145,7 +147,7 @@ def match_features(first: LocalFeatures, second: LocalFeatures) -> FeatureMatch 
 
 
 def _pairs(ours: Floats, theirs: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows that are each other's nearest, and nearer than the second nearest by far."""
+    """Rows of mutual nearest neighbours that pass the ratio test."""
     if len(ours) < 2 or len(theirs) < 2:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     alike = ours @ theirs.T
@@ -154,14 +156,14 @@ def _pairs(ours: Floats, theirs: Floats) -> tuple[NDArray[np.intp], NDArray[np.i
     best = alike[rows, nearest]
     mutual = alike.argmax(axis=0)[nearest] == rows
     alike[rows, nearest] = -1
-    # Of unit vectors the squared distance is 2 - 2 · cosine.
+    # For unit vectors, the squared distance is 2 - 2 · cosine.
     distinct = (1 - best) < RATIO**2 * (1 - alike.max(axis=1))
     kept = rows[distinct & mutual]
     return kept, nearest[kept]
 
 
 def _plausible(matrix: np.ndarray) -> bool:
-    """Whether a photograph is enlarged, turned and stretched no more than people do."""
+    """Whether the scaling, rotation and stretching are no stronger than people apply."""
     if not np.isfinite(matrix).all() or np.linalg.det(matrix[:, :2]) <= 0:
         return False
     large, small = np.linalg.svd(matrix[:, :2], compute_uv=False)
@@ -169,5 +171,5 @@ def _plausible(matrix: np.ndarray) -> bool:
 
 
 def _distinct(points: Floats) -> Floats:
-    """Points that are not at one place: a corner can be a keypoint several times."""
+    """The distinct positions: a corner can be a keypoint several times."""
     return np.unique(np.round(points), axis=0)

@@ -1,7 +1,7 @@
-"""How far two aligned pictures agree, place by place, whatever was done to light and colour.
+"""Local correlation of two aligned pictures, insensitive to changes of light and colour.
 
-Local normalised correlation of grey values: it does not see brightness, contrast, gamma or a
-colour cast, and on slightly blurred pictures it hardly sees compression, noise or sharpening.
+Local normalised correlation of grey values: it ignores brightness, contrast, gamma and colour
+casts, and on slightly blurred pictures it hardly reacts to compression, noise or sharpening.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 BLUR_PX = 1.5
-"""Standard deviation of the blur that both pictures get: alignment is good to about a pixel."""
+"""Standard deviation of the blur on both pictures: alignment is accurate to about a pixel."""
 
 WINDOW_PX = 15
-"""Side of the window in which values are correlated."""
+"""Side of the correlation window."""
 
 MIN_CONTRAST = 0.12
-"""Windows whose standard deviation is below this share of the picture's say nothing."""
+"""Windows whose standard deviation is below this share of the picture's are not informative."""
 
 _NOISE_LEVELS = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalCorrelation:
-    """Local correlation (h, w) float32 in -1..1, and where it says something, (h, w) bool.
+    """Local correlation (h, w) float32 in -1..1, and where it is informative, (h, w) bool.
 
     `first` and `second` are the grey values (h, w) that were compared, slightly blurred.
     """
@@ -37,9 +37,9 @@ class LocalCorrelation:
     second: Floats
 
     def apart(self, fitted: NDArray[np.bool_]) -> Floats:
-        """How far grey values differ, (h, w) in standard deviations of those at `fitted` (h, w).
+        """Difference of grey values (h, w), in standard deviations of those at `fitted` (h, w).
 
-        Brightness and contrast of the second are fitted to the first there.
+        Brightness and contrast of the second picture are fitted to the first there.
         """
         ours, theirs = self.first[fitted], self.second[fitted]
         if len(ours) < WINDOW_PX**2 or theirs.std() < _NOISE_LEVELS:
@@ -52,7 +52,7 @@ class LocalCorrelation:
 def local_correlation(
     first: np.ndarray, second: np.ndarray, overlap: np.ndarray
 ) -> LocalCorrelation:
-    """Compare two pictures (h, w, 3) uint8 RGB, pixel on pixel, where `overlap` (h, w) bool."""
+    """Compare two pictures (h, w, 3) uint8 RGB pixel by pixel, where `overlap` (h, w) bool."""
     shown: NDArray[np.bool_] = overlap.astype(bool)
     a, b = (_grey(pixels, shown) for pixels in (first, second))
     weight = _mean(shown.astype(np.float32))
@@ -73,7 +73,7 @@ def local_correlation(
 
 
 def _grey(pixels: np.ndarray, shown: np.ndarray) -> Floats:
-    """Grey values of what is shown, blurred without what is not; zero elsewhere."""
+    """Grey values inside `shown`, blurred without the pixels outside; zero outside."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     inside = shown.astype(np.float32)
     blurred = cv2.GaussianBlur(grey * inside, (0, 0), BLUR_PX)

@@ -1,4 +1,4 @@
-"""Two aligned photographs in one frame, pixel on pixel, at the coarser one's resolution."""
+"""Warp two aligned photographs into one frame, at the resolution of the coarser one."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedFrame:
-    """Where pixels of two photographs lie in a frame of `size` (width, height) px.
+    """A frame of `size` (width, height) px that two photographs are warped into.
 
     `first` and `second` are affine maps (2, 3) from each photograph's pixels.
     """
@@ -23,7 +23,7 @@ class SharedFrame:
     size: tuple[int, int]
 
     def show(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, Bools]:
-        """Both photographs (h, w, 3) uint8 RGB in the frame, and where both of them are."""
+        """Both photographs (h, w, 3) uint8 RGB in the frame, and a mask (h, w) of the overlap."""
         inside = [
             warp_into_frame(np.full(pixels.shape[:2], 255, np.uint8), matrix, self.size) > 250
             for pixels, matrix in ((first, self.first), (second, self.second))
@@ -35,7 +35,7 @@ class SharedFrame:
         )
 
     def ellipse(self, box: np.ndarray, matrix: np.ndarray, *, margin: float) -> Bools:
-        """What lies in the ellipse of a box x1 y1 x2 y2 (4,) px, `margin` times as large."""
+        """Mask of the ellipse in a box x1 y1 x2 y2 (4,) px, enlarged by `margin`."""
         turns = np.linspace(0, 2 * np.pi, 48, endpoint=False)
         radii = (box[2:] - box[:2]) / 2 * margin
         outline = (box[:2] + box[2:]) / 2 + np.stack([np.cos(turns), np.sin(turns)], 1) * radii
@@ -47,9 +47,9 @@ class SharedFrame:
 def overlap_frame(
     matrix: np.ndarray, first: tuple[int, int], second: tuple[int, int], *, most_px: int
 ) -> SharedFrame | None:
-    """The frame of what both photographs show; None when that is next to nothing.
+    """The frame of the area that both photographs show; None if that is almost nothing.
 
-    `matrix` takes the second photograph's pixels to the first's; sizes are (width, height) px.
+    `matrix` maps the second photograph's pixels to the first's; sizes are (width, height) px.
     """
     width, height = second
     corners = transform_points(
@@ -60,7 +60,7 @@ def overlap_frame(
 
 
 def box_frame(matrix: np.ndarray, box: np.ndarray, *, most_px: int) -> SharedFrame | None:
-    """The frame of a box x1 y1 x2 y2 (4,) px of the first photograph; None when it is tiny."""
+    """The frame of a box x1 y1 x2 y2 (4,) px of the first photograph; None if it is tiny."""
     enlarged = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     sides = box[2:] - box[:2]
     if sides.min() <= 0:
@@ -84,7 +84,7 @@ def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
 
 
 def warp_into_frame(pixels: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture through an affine map, without aliasing; black where it is not."""
+    """Warp a picture by an affine map, without aliasing; black outside the picture."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.7:
         height, width = pixels.shape[:2]

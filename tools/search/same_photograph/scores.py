@@ -1,7 +1,7 @@
-"""Whether a hit is the same photograph as one of the query photos: the scores of an alignment.
+"""Score whether a hit is the same photograph as one of the query photos.
 
-1 is proven, 0 is looked for and not proven, None is not looked at. The best of several query
-photos counts: one that is proven, else the one with which most keypoints agree.
+1 is proven, 0 is tested and not proven, None is not tested. The best of several query photos
+counts: a proven one, otherwise the one with most agreeing keypoints.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,15 @@ ALIGNMENT_SCORE_NAMES = (
 )
 
 NEAR_BITS, NEAR_COSINE = 24, 0.9
-"""A face that is not the query person's is aligned when its crop is this near a query photo's:
-the person's photograph with another face in it."""
+"""A face of another person is aligned too if its crop is this near a query photo's crop: it may be
+the person's photograph with another face in it.
+"""
 
 
 def same_photograph_scores(rerank_input: RerankInput) -> Mapping[str, float | None]:
     """The scores of the best alignment of a hit with a query photo.
 
-    Does not show: that the hit is a copy of the file that was given; both may come from a third.
+    Does not show: that the hit is a copy of the given file; both may come from a third.
     """
     if not rerank_input.query_photos or not _asked(rerank_input) or not _may_be_one(rerank_input):
         return dict.fromkeys(ALIGNMENT_SCORE_NAMES)
@@ -50,7 +51,7 @@ def same_photograph_scores(rerank_input: RerankInput) -> Mapping[str, float | No
 
 
 def best_alignment(rerank_input: RerankInput) -> tuple[int, Alignment]:
-    """The number (from 1, in the order of the query) of the photo that fits best, and how."""
+    """The number (from 1, in query order) of the best-fitting photo, and its alignment."""
     hit = local_features(rerank_input.pixels)
     known = rerank_input.query_local_features() if rerank_input.query_local_features else None
     found: list[tuple[int, Alignment]] = []
@@ -64,7 +65,7 @@ def best_alignment(rerank_input: RerankInput) -> tuple[int, Alignment]:
 
 
 def _index(faces: Sequence[object], face: object) -> int:
-    """Where a face is among those of the query: photos that are gone leave gaps."""
+    """Position of a face among those of the query, in which missing photos leave gaps."""
     return next(place for place, it in enumerate(faces) if it is face)
 
 
@@ -75,7 +76,7 @@ def _asked(rerank_input: RerankInput) -> bool:
 
 
 def _may_be_one(rerank_input: RerankInput) -> bool:
-    """Whether it is worth aligning: the face may be the person's, or looks like their photo's."""
+    """Whether alignment is worthwhile: the face may be the person's, or resembles their photo's."""
     rule, scores = rerank_input.instruments.rule, rerank_input.scores
     if rule is None or rule.identity_place(scores) != "low":
         return True

@@ -1,4 +1,4 @@
-"""A fit that was stopped goes on from what it measured."""
+"""An interrupted fit continues from its saved measurements."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fitting the rule: on comparisons with known answers it learns what tells them apart."""
+"""Fitting the verdict rule: on comparisons with known answers it learns to separate them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A folder per class: whose its pictures are, what its classes mean, and how it is divided."""
+"""A folder per class: whose its pictures are, what its classes mean, and how it is split."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which pictures a collection of faces takes in, which it must not, and what it keeps of them."""
+"""Which pictures a face collection accepts, refuses, and what it stores of them."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Networks on whole pictures: what they learn from a folder per class, keep and show."""
+"""Whole-image networks: what they learn from a folder per class, store and show."""
 
 import json
 from collections.abc import Mapping

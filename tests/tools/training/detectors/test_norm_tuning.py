@@ -1,4 +1,4 @@
-"""GenD's recipe on any encoder: what is tuned, what is left alone, and what a training brings."""
+"""GenD's recipe on any encoder: what is tuned, what stays frozen, and the effect of training."""
 
 from dataclasses import replace
 from pathlib import Path

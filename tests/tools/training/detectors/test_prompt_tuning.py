@@ -1,4 +1,4 @@
-"""Prompt tuning: CoOp's context, the adapter and the linear probe, scored, learnt and resumed."""
+"""Prompt tuning: CoOp's context, the adapter and the linear probe, scored, trained and resumed."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""RepDFD's training: whose identity stands in the prompt, and what the border learns."""
+"""RepDFD's training: the identity in the prompt, and what the border learns."""
 
 import copy
 from collections.abc import Sequence

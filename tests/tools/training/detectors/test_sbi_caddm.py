@@ -1,4 +1,4 @@
-"""SBI and CADDM: what they learn from, their boxes, their training, their place on the shelf."""
+"""SBI and CADDM: training data, boxes, training, and their detector folders."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Training into the shelf: from a pool on disk to a folder that loads, with a card; resumed."""
+"""Training a detector: from a pool on disk to a folder that loads, with a card; resumed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The pocket encoder's training: pairs prepared by processes, a run that goes on, forged frames."""
+"""Training the pocket encoder: pairs prepared in processes, a resumed run, forged frames."""
 
 import argparse
 from pathlib import Path

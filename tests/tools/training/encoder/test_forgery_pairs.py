@@ -1,4 +1,4 @@
-"""What the encoder learns from: captions, pairs on disk, augmentation, and the tower itself."""
+"""Training pairs of the encoder: captions, pairs on disk, augmentation, and the tower itself."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Patches are learnt from pictures without borders, by persons, cell by cell."""
+"""The patch head learns from pictures without borders, split by person, cell by cell."""
 
 from pathlib import Path
 

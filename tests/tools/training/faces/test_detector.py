@@ -1,4 +1,4 @@
-"""What the face detector and the landmark model are taught, checked without teaching them."""
+"""Training targets of the face detector and the landmark model, checked without training."""
 
 from pathlib import Path
 

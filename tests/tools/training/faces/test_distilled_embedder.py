@@ -1,4 +1,4 @@
-"""How a student learns from a teacher, and that a training can be gone on with."""
+"""Distilling an embedder: a student learns from a teacher, and training can be resumed."""
 
 import json
 from pathlib import Path

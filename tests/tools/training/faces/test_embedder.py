@@ -1,4 +1,4 @@
-"""What the embedder learns from beside photographs, and how two runs become one."""
+"""Training the embedder: data beside photographs, and merging two runs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fitting a detector to own pictures: nobody on two sides, nothing lost, all written down."""
+"""Fitting a detector to own pictures: nobody on both sides, nothing lost, all documented."""
 
 import json
 import shutil
