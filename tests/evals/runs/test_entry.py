@@ -190,7 +190,7 @@ def test_malformed_bounds_and_peers_are_refused(words: list[str]) -> None:
         (["--max", "counts.1=1"], 3, "gate: counts.1: 2 is above 1"),
         (["--min", "by_group.a=0"], 3, "gate: by_group.a: not measured"),
         (["--max", "by_group.b=9"], 3, "gate: by_group.b: not measured"),
-        (["--min", "acu=0"], 3, "gate: acu: not measured, there is no figure of that name"),
+        (["--min", "acu=0"], 3, "gate: acu: not measured, no figure has that name"),
         (["--min", "auc=0.1", "--max", "counts.0=0"], 3, "gate: counts.0: 1 is above 0"),
     ],
 )

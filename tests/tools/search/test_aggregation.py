@@ -279,7 +279,7 @@ def test_the_chat_says_when(unmask: Unmask) -> None:
     )  # fmt: skip
     assert "Seen in 6 of 12 frames" in detail
     assert f"the whole frame{hit.at}" in detail
-    assert "Where this video lies" in detail
+    assert "Where this video is stored" in detail
 
 
 # -- by hand ------------------------------------------------------------------------------------

@@ -16,13 +16,13 @@ from tools.search.photo_cache import PhotoCache
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the bytes of each picture were decoded, by their sha256."""
-    counts, real = Counter[str](), images._decoded_as_it_is
+    counts, real = Counter[str](), images._decode
 
     def counting(data: bytes, orientation: int) -> Photo:
         counts[images.image_id(data)] += 1
         return real(data, orientation)
 
-    monkeypatch.setattr(images, "_decoded_as_it_is", counting)
+    monkeypatch.setattr(images, "_decode", counting)
     return counts
 
 

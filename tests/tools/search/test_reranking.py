@@ -55,7 +55,7 @@ def values(hit: Hit) -> dict[str, float | None]:
 def bold(rule: VerdictRule | None) -> VerdictRule:
     """The same rule with a narrow band for every question about forgery, so that it decides."""
     assert rule is not None
-    narrow = InconclusiveBand(0.3, 0.4, 0.1, 0.1)
+    narrow = InconclusiveBand(0.25, 0.3, 0.1, 0.1)
     first = {name: replace(it, band=narrow) for name, it in rule.questions.items()}
     closer = {name: replace(it, band=narrow) for name, it in rule.closer.items()}
     return replace(rule, questions=first, closer=closer)
