@@ -14,7 +14,7 @@ from tools.media.animations import MULTIPAGE_FORMATS
 from tools.search.aggregation import Candidate, aggregate_candidates, assess_scores, ranking_key
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
-from tools.search.reranking.reranker import MAX_RERANKED_HITS, Reranker
+from tools.search.reranking.reranker import MAX_RERANKED_HITS, MIN_RERANKED_HITS, Reranker
 from tools.search.reranking.stability import VERDICT_STABILITY
 from tools.search.results import Findings, Hit, count_verdicts
 from tools.search.scoring import score_faces, to_columns
@@ -48,8 +48,9 @@ def search(
 ) -> SearchOutcome:
     """Rank the gallery by the probability that a face impersonates the query person.
 
-    Returns at most `top` hits, of which up to `MAX_RERANKED_HITS` are reranked if `reranker` is
-    given. The counts cover everything that was compared.
+    Returns at most `top` hits. If `reranker` is given, the leading ones are reranked: at least
+    `MIN_RERANKED_HITS`, however few are returned, and at most `MAX_RERANKED_HITS`. The counts cover
+    everything that was compared.
     """
     with FaceIndex.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
@@ -64,11 +65,14 @@ def search(
         for record, row in zip(records, rows, strict=True)
     ]
     ranked = sorted(aggregate_candidates(scored, moments, rule=rule), key=ranking_key)
-    shown, rest = ranked[:top], ranked[top:]
     if reranker is not None:
-        leading, others = shown[:MAX_RERANKED_HITS], shown[MAX_RERANKED_HITS:]
+        # A short list is the head of the usual one: which hits lead is known only afterwards.
+        count = min(max(top, MIN_RERANKED_HITS), MAX_RERANKED_HITS)
+        leading, others = ranked[:count], ranked[count:]
         seen = reranker.rerank(leading, query, gallery=gallery, instruments=instruments, rule=rule)
-        shown = sorted([*seen, *others], key=ranking_key)
+        ahead = sorted([*seen, *others[: max(top - count, 0)]], key=ranking_key)
+        ranked = [*ahead, *others[max(top - count, 0) :]]
+    shown = ranked[:top]
     hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
     findings = Findings(
         query_paths=query.paths,
@@ -77,7 +81,7 @@ def search(
         profile=instruments.profile,
         hits=tuple(hits),
         compared=len(ranked),
-        counts=count_verdicts([found.assessment.verdict for found in [*shown, *rest]]),
+        counts=count_verdicts([found.assessment.verdict for found in ranked]),
         images_without_face=gallery.counts().without_face,
         warnings=(*query.warnings, *index.notices, *instruments.notices),
         videos=sum(found.moment is not None for found in ranked),

@@ -123,6 +123,9 @@ def _forgery(assessment: Assessment, known: Mapping[str, Evidence]) -> Sentence 
         text += f": the {_name(high[0])} is higher than in {share} of authentic photos"
         text += f", and the {_name(high[1])} stands out as well" if len(high) > 1 else ""
         text += f", but {_are_ordinary(ordinary)}" if ordinary else ""
+    elif placed and placed[0] not in ordinary:
+        share = format_percent(placed[0].share_of_authentic_below)
+        text += f": the {_name(placed[0])} is raised, higher than in {share} of authentic photos"
     elif placed:
         text += ", and no score behind it stands out from authentic photos"
     elif asked and all(item.score.startswith("query/") for item in asked):

@@ -133,8 +133,11 @@ def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
         assert face is rerank_input.query.faces[0]
 
 
-def test_retakes_ask_only_the_detectors_that_the_rule_reads(case: Unmask) -> None:
+def test_retakes_ask_only_the_detectors_that_the_rule_reads(
+    case: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All of the profile's are asked once; of them, each retake asks those of the rule again."""
+    monkeypatch.setattr("tools.search.search.MIN_RERANKED_HITS", 1)
     seen, rule = list[tuple[frozenset[str] | None, set[str]]](), case.models.rule
     assert rule is not None
 
@@ -324,3 +327,11 @@ def test_a_bad_folder_of_the_persons_own_stops_no_search(case: Unmask, tmp_path:
     assert "lacks 'name', 'inputs', 'needs', 'licence', 'trained_on'" in told
     assert "unmask fit" in told
     assert {"face/sbi_caddm", "image/patches"} <= {*values(findings.hits[0])}
+
+
+def test_a_short_list_is_the_head_of_the_usual_one(case: Unmask) -> None:
+    """Order and counts do not depend on how many hits are asked for: the same are reranked."""
+    usual, short = found(case, Reranker()), case.find(case.settings.home / "SECRET_NAME.png", top=1)
+    assert [hit.image_id for hit in short.hits] == [usual.hits[0].image_id]
+    assert short.hits[0].assessment == usual.hits[0].assessment
+    assert short.counts == usual.counts

@@ -29,6 +29,9 @@ from tools.search.same_photograph.scores import same_photograph_scores
 from tools.verdict.calibration import Scores
 from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
+MIN_RERANKED_HITS = 20
+"""Reranked however few are shown: as many as a list has unless told otherwise."""
+
 MAX_RERANKED_HITS = 50
 """Maximum number of hits reranked: more than a person, or a model's context, can take in."""
 
