@@ -63,6 +63,22 @@ def test_a_changed_score_changes_the_sentence_about_it_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.99, "is higher than in 99 %"), (0.88, "is raised, higher than in 88 %"),
+     (0.5, "no score behind it stands out")],
+)  # fmt: skip
+def test_how_far_a_score_stands_out_is_what_was_measured(share: float, said: str) -> None:
+    """Above 95 % of authentic photos it stands out, above 80 % it is raised, else neither."""
+    measured = scores(HIGH, HIGH)
+    assessment = RULE.assess(measured, usable=True)
+    evidence = [
+        replace(it, share_of_authentic_below=share if it.score in assessment.fake_scores else None)
+        for it in collect_evidence(measured, {})
+    ]
+    assert said in render(explain(assessment, evidence))
+
+
+@pytest.mark.parametrize(
     ("identity", "same_photo", "asked"),
     [(MIDDLE, 1.0, ["E2"]), (HIGH, 0.0, ["E2", "E6"]), (HIGH, 1.0, ["E6"])],
 )
