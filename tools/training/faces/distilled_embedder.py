@@ -52,15 +52,16 @@ class DistillationConfig:
     Training ends at `minutes` or `steps`, whichever comes first.
     """
 
-    widths: tuple[int, ...] = (64, 64, 64, 128, 128, 128, 256, 256)
+    widths: tuple[int, ...] = (64, 64, 128, 128, 128, 128, 256, 256)
+    stem: tuple[int, ...] = (32, 64)
     minutes: float = 240.0
     steps: int = 1_000_000
-    batch: int = 64
+    batch: int = 96
     rate: float = 3e-3
     hold: float = 0.4
     similarity_weight: float = 5.0
-    swapped: float = 0.12
-    overlaid: float = 0.18
+    swapped: float = 0.05
+    overlaid: float = 0.12
     seed: int = 0
 
     def done(self, run: AveragedRun) -> float:
@@ -196,7 +197,7 @@ def train(lessons: DistillationBatches, *, work: Path, save_minutes: float = 4.0
 def load_or_start_run(recipe: DistillationConfig, *, work: Path, dimension: int) -> AveragedRun:
     """A new run, or the one whose checkpoint is in the folder."""
     torch.manual_seed(recipe.seed)
-    network = embedder(recipe.widths, dimension=dimension, activation=rectified)
+    network = embedder(recipe.widths, dimension=dimension, activation=rectified, stem=recipe.stem)
     network.to(memory_format=torch.channels_last)
     return AveragedRun(
         network,
@@ -204,6 +205,7 @@ def load_or_start_run(recipe: DistillationConfig, *, work: Path, dimension: int)
         steps=recipe.steps,
         checkpoint=work / "checkpoint.pt",
         hold=recipe.hold,
+        muon=True,
     )
 
 

@@ -47,20 +47,30 @@ def rectified(_: int) -> nn.Module:
 
 
 def embedder(
-    widths: tuple[int, ...], *, dimension: int = DIMENSION, activation: Activation = nn.PReLU
+    widths: tuple[int, ...],
+    *,
+    dimension: int = DIMENSION,
+    activation: Activation = nn.PReLU,
+    stem: tuple[int, ...] = (32,),
 ) -> nn.Sequential:
-    """Build the network: (n, 3, 112, 112) in [−1, 1] RGB to (n, dimension), not normalised."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(3, 32, 3, 2, 1, bias=False),
-        nn.BatchNorm2d(32),
-        activation(32),
-    ]
-    width = 32
+    """Build the network: (n, 3, 112, 112) in [−1, 1] RGB to (n, dimension), not normalised.
+
+    `stem` are the widths of plain convolutions of stride 2 before the residual blocks; a block that
+    changes the width halves the map.
+    """
+    layers: list[nn.Module] = []
+    width, side = 3, SIZE
+    for outputs in stem:
+        layers += [
+            nn.Conv2d(width, outputs, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            activation(outputs),
+        ]
+        width, side = outputs, side // 2
     for outputs in widths:
         stride = 1 if outputs == width else 2
         layers.append(Residual(width, outputs, stride=stride, activation=activation))
-        width = outputs
-    side = SIZE // 2 ** (1 + len(set(widths)))
+        width, side = outputs, side // stride
     return nn.Sequential(
         *layers,
         nn.Conv2d(width, 512, 1, bias=False),
