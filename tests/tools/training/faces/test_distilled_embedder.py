@@ -24,7 +24,7 @@ from tools.training.faces.embedder_network import embedder, rectified
 from tools.training.faces.teacher import Teacher
 from tools.training.loops.averaged_run import AveragedRun
 
-TINY = DistillationConfig(widths=(4, 8, 16), batch=8, minutes=60, steps=3)
+TINY = DistillationConfig(widths=(4, 8, 16), stem=(4,), batch=8, minutes=60, steps=3)
 
 
 @pytest.fixture
