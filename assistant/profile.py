@@ -16,6 +16,7 @@ from tools.detectors import FeatureDetector, load_detectors
 from tools.detectors.calibration import Calibration
 from tools.detectors.folders import (
     DETECTORS_FOLDER,
+    TOWER_KINDS,
     DetectorDescription,
     StoredDetector,
     find_stored_detectors,
@@ -23,6 +24,7 @@ from tools.detectors.folders import (
 from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.encoder.clip import Encoder
+from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder, load_embedders
@@ -68,18 +70,25 @@ class LoadedModels:
     def pixel_detectors(self) -> list[AnyDetector]:
         """Detectors on the shelf that read pixels and count as evidence.
 
-        A detector that was trained on another profile's encoder is left out.
+        A detector that was trained on another profile's encoder is left out, and one on the
+        pretrained tower if that is not installed.
         """
         named = {measure.score for measure in RERANK_ONLY_MEASURES}
         return [
-            load_detector(found, self.encoder)
+            load_detector(found, self.encoder, tower=self.tower)
             for found in self._shelf[0]
             if found.title in named
+            and (self.tower is not None or found.about.kind not in TOWER_KINDS)
             and (
                 found.about.encoder_sha256 is None
                 or found.about.encoder_sha256 == self.encoder.sha256
             )
         ]
+
+    @cached_property
+    def tower(self) -> PretrainedTower | None:
+        """The pretrained CLIP tower of `unmask setup`, for any profile; None without it."""
+        return PretrainedTower.installed(self.settings.models_dir)
 
     @property
     def notices(self) -> Sequence[str]:

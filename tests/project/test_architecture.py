@@ -84,7 +84,7 @@ HOMES = {
     "open_clip": ("tools/encoder/clip.py", "tools/training/*"),
     "transformers": (
         "assistant/chat_model/*", "assistant/training/*",
-        "tools/detectors/networks/image_classifier.py",
+        "tools/detectors/networks/image_classifier.py", "tools/encoder/pretrained_tower.py",
     ),
     "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),
     "xgrammar": ("assistant/chat_model/*",),

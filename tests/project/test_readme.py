@@ -125,7 +125,9 @@ def test_what_it_says_of_the_rule_is_in_the_rule() -> None:
     swaps, left_out = seen["with_query"]
     assert f"{swaps['passed']} of {swaps['forgeries']} face swaps by unseen tools" in README
     assert f"{left_out['passed']} of {left_out['forgeries']} forgeries of families left" in README
-    bands = [it["band"] for it in (*rule["questions"].values(), *rule["closer"].values())]
+    bands = [
+        it["band"] for it in (*rule["questions"].values(), *rule["further"]["closer"].values())
+    ]
     assert {band["alpha_low"] for band in bands} == {0.1}, "at most one in ten forgeries"
 
 

@@ -38,9 +38,12 @@ DETECTOR_KINDS = frozenset(
         "caddm",
         "sbi_caddm",
         "patches",
+        "tower_head",
     }
 )
 """Valid `kind` values; `tools.detectors.kinds` has the loader of each."""
+TOWER_KINDS = frozenset({"tower_head"})
+"""Kinds that read the pretrained CLIP tower of `unmask setup`."""
 DESCRIPTION_FILE, WEIGHTS_FILE = "detector.json", "model.safetensors"
 
 
@@ -155,6 +158,7 @@ _TRAININGS = {
     "repdfd_query": "tools.training.detectors.train repdfd_query",
     "classifier": "tools.training.detectors.classifier",
     "patches": "tools.training.encoder.patch_head",
+    "tower_head": "tools.training.tower.heads",
 }
 """Training modules of the kinds that `unmask fit` does not support."""
 

@@ -8,9 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tools.detectors.folders import MEND, WEIGHTS_FILE, StoredDetector, training_command
+from tools.detectors.folders import (
+    MEND,
+    TOWER_KINDS,
+    WEIGHTS_FILE,
+    StoredDetector,
+    training_command,
+)
 from tools.detectors.protocol import AnyDetector, IdentityDetector, IdentityRole
 from tools.encoder.clip import Encoder
+from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
 
 DetectorLoader = Callable[[StoredDetector, Encoder], AnyDetector]
@@ -52,6 +59,14 @@ def _patches(found: StoredDetector, encoder: Encoder) -> AnyDetector:
     from tools.detectors.clip_heads.patches import PatchDetector
 
     return PatchDetector.load(found, encoder)
+
+
+def _tower_head(found: StoredDetector, tower: PretrainedTower | None) -> AnyDetector:
+    from tools.detectors.clip_heads.tower_head import TowerHead
+
+    if tower is None:
+        raise SetupError(f"{found.title} reads the pretrained CLIP tower: run `unmask setup`")
+    return TowerHead.load(found, tower)
 
 
 def _head(found: StoredDetector, encoder: Encoder) -> AnyDetector:
@@ -99,11 +114,16 @@ DETECTOR_LOADERS: Mapping[str, DetectorLoader] = {
 
 
 def load_detector(
-    found: StoredDetector, encoder: Encoder, *, embedder_sha256: str | None = None
+    found: StoredDetector,
+    encoder: Encoder,
+    *,
+    tower: PretrainedTower | None = None,
+    embedder_sha256: str | None = None,
 ) -> AnyDetector:
-    """Load a detector. Raises SetupError if its encoder or weights do not match.
+    """Load a detector. Raises SetupError if its encoder, tower or weights do not match.
 
-    `encoder` is the profile's; detectors with their own network ignore it. `embedder_sha256` is the
+    `encoder` is the profile's; detectors with their own network ignore it. `tower` is the one of
+    `unmask setup`, None if it is not installed. `embedder_sha256` is the
     face embedder in use: detectors that take an identity accept only the embedder they were trained
     with. Pass None if no embedding will be given.
     """
@@ -113,6 +133,8 @@ def load_detector(
             f"{found.folder} was trained on the encoder {wanted!r}, in use is "
             f"{encoder.sha256!r}: train it again ({training_command(found.about.kind)})"
         )
+    if found.about.kind in TOWER_KINDS:
+        return _tower_head(found, tower)
     try:
         detector = DETECTOR_LOADERS[found.about.kind](found, encoder)
     except (KeyError, TypeError, ValueError) as error:

@@ -36,8 +36,8 @@ CROWD_PRIOR_ODDS = 1 / 20
 PRIOR_IN_WORDS = "odds of 1 to 20, about one face in twenty-one"
 """Prior odds, assumed by the ranking, that a face is the query person's."""
 
-CLOSER_STAGE = "closer/"
-"""Prefix in `fitted_on` of a question that uses reranking scores."""
+CLOSER, TOWER = "closer", "tower"
+"""Further stages: with reranking scores, and with those of the pretrained tower's detectors."""
 
 QuestionKind = Literal["alone", "with_query", "same_photo"]
 """Forgery questions: about a face alone, relative to the query, or for a copy of the query
@@ -132,9 +132,9 @@ class VerdictRule:
     Of `questions`, "alone" judges a face by itself; "with_query" adds evidence relative to the
     query and is used only if the identity band gives *same person* (a reference is informative only
     if it is the right person: ICT-Ref, SELFI). If a hit is proven to be the same photograph as a
-    query photo, "same_photo" judges whether this version was altered. `closer` holds the same
-    questions with reranking scores; each is used if all its scores were measured, on the leading
-    hits. Every question has its own band.
+    query photo, "same_photo" judges whether this version was altered. `further` holds the same
+    questions with more scores, by stage, each stage after the weaker one: the last question whose
+    scores were all measured is used. Every question has its own band.
 
     `identity_band` is that of two faces. In a gallery of `faces` faces, the identity must also
     exceed the similarity that the most similar of that many `strangers` reaches
@@ -154,7 +154,7 @@ class VerdictRule:
     copy_bits: int
     references: Mapping[str, ReferenceDistribution]
     fitted_on: Mapping[str, Any]
-    closer: Mapping[QuestionKind, ForgeryQuestion] = field(default_factory=dict)
+    further: dict[str, Mapping[QuestionKind, ForgeryQuestion]] = field(default_factory=dict)
     faces: int = 1
 
     def for_gallery_size(self, faces: int) -> "VerdictRule":
@@ -196,11 +196,16 @@ class VerdictRule:
         self, asked: QuestionKind, question: ForgeryQuestion
     ) -> tuple[UnseenToolMissRate, ...]:
         """Measured miss rates of this question for forgeries by unseen tools."""
-        stage = CLOSER_STAGE if question is self.closer.get(asked) else ""
+        name = next((name for name, it in self.named_questions() if it is question), asked)
         return tuple(
-            UnseenToolMissRate(**it)
-            for it in self.fitted_on.get("unseen", {}).get(stage + asked, ())
+            UnseenToolMissRate(**it) for it in self.fitted_on.get("unseen", {}).get(name, ())
         )
+
+    def named_questions(self) -> Iterator[tuple[str, ForgeryQuestion]]:
+        """All questions by name: `alone`, or with the stage `closer/alone`."""
+        yield from self.questions.items()
+        for stage, questions in self.further.items():
+            yield from ((f"{stage}/{asked}", it) for asked, it in questions.items())
 
     def identity_place(self, scores: Scores) -> BandPosition | None:
         """Position of the same-person probability relative to its band; None if not measured."""
@@ -228,16 +233,15 @@ class VerdictRule:
     @property
     def needs(self) -> frozenset[str]:
         """Names of all scores that the rule uses."""
-        asked = [*self.questions.values(), *self.closer.values()]
-        return frozenset(
-            name for it in (self.identity, *(it.calibrator for it in asked)) for name in it.features
-        )
+        asked = [it.calibrator for _, it in self.named_questions()]
+        return frozenset(name for it in (self.identity, *asked) for name in it.features)
 
     def question(self, asked: QuestionKind, scores: Scores) -> ForgeryQuestion:
-        """The question for these scores: the reranking variant if all its scores are present."""
-        closer = self.closer.get(asked)
-        if closer is not None and closer.calibrator.logit(scores) is not None:
-            return closer
+        """The question for these scores: that of the last stage whose scores are all present."""
+        for questions in reversed(self.further.values()):
+            found = questions.get(asked)
+            if found is not None and found.calibrator.logit(scores) is not None:
+                return found
         return self.questions[asked]
 
     def _at_crowd_odds(self, same: float) -> float:
@@ -261,7 +265,10 @@ class VerdictRule:
             "copy_bits": self.copy_bits,
             "references": {name: to_json(ref) for name, ref in self.references.items()},
             "fitted_on": dict(self.fitted_on),
-            "closer": {name: asdict(it) for name, it in self.closer.items()},
+            "further": {
+                stage: {name: asdict(it) for name, it in questions.items()}
+                for stage, questions in self.further.items()
+            },
         }
         path.write_text(json.dumps(data, indent=1) + "\n")
 
@@ -281,7 +288,7 @@ class VerdictRule:
                     for name, ref in data["references"].items()
                 },
                 fitted_on=data["fitted_on"],
-                closer=_questions(data.get("closer", {})),
+                further={stage: _questions(it) for stage, it in data.get("further", {}).items()},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SetupError(

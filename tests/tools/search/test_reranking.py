@@ -25,7 +25,7 @@ from tools.search.same_photograph.scores import same_photograph_scores
 from tools.search.search import search
 from tools.verdict.calibration import InconclusiveBand, LogisticCalibrator
 from tools.verdict.evidence import FIRST_RERANK_NUMBER
-from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
+from tools.verdict.rule import CLOSER, SAME_PHOTOGRAPH, VerdictRule
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def bold(rule: VerdictRule | None) -> VerdictRule:
     assert rule is not None
     narrow = InconclusiveBand(0.25, 0.3, 0.1, 0.1)
     first = {name: replace(it, band=narrow) for name, it in rule.questions.items()}
-    closer = {name: replace(it, band=narrow) for name, it in rule.closer.items()}
-    return replace(rule, questions=first, closer=closer)
+    closer = {name: replace(it, band=narrow) for name, it in rule.further[CLOSER].items()}
+    return replace(rule, questions=first, further={CLOSER: closer})
 
 
 def brightness(rerank_input: RerankInput) -> dict[str, float | None]:
@@ -282,7 +282,7 @@ def test_the_rule_is_asked_again(case: Unmask, monkeypatch: pytest.MonkeyPatch) 
     assert rule is not None
     bright = LogisticCalibrator(("image/patches",), (0.0,), (1.0,), (1.0,), 0.0)
     bands = {name: replace(it, calibrator=bright) for name, it in rule.questions.items()}
-    wanting = replace(rule, questions=bands, closer={})
+    wanting = replace(rule, questions=bands, further={})
     monkeypatch.setitem(vars(case.models), "rule", wanting)
     assert {hit.verdict for hit in found(case, None).hits} == {"not assessed"}
     assert {hit_of(found(case, Reranker([looks(sign)])), "copy.jpg").verdict

@@ -112,7 +112,10 @@ def test_a_closer_looks_scores_are_cited_where_they_were_asked() -> None:
     """What a closer look added to the question is among the evidence of its probability."""
     closer = LogisticCalibrator(("face/sbi_caddm",), (0.0,), (1.0,), (1.0,), 0.0)
     rule = replace(
-        RULE, closer={"with_query": ForgeryQuestion(closer, RULE.questions["with_query"].band)}
+        RULE,
+        further={
+            "closer": {"with_query": ForgeryQuestion(closer, RULE.questions["with_query"].band)}
+        },
     )
     measured = scores(HIGH, LOW) | {"face/sbi_caddm": HIGH}
     evidence = collect_evidence(measured, rule.references, rule=rule)

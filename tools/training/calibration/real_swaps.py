@@ -18,7 +18,7 @@ from tools.training.calibration.benchmark_cases import (
     score_benchmark,
 )
 from tools.training.calibration.components import CalibrationModels
-from tools.verdict.rule import CLOSER_STAGE, ForgeryQuestion, VerdictRule
+from tools.verdict.rule import ForgeryQuestion, VerdictRule
 
 WHAT = "face swaps by tools that nothing was trained on"
 
@@ -56,11 +56,9 @@ def _copied(path: Path, folder: Path, number: int) -> str:
 def with_real_swaps(rule: VerdictRule, swaps: Sequence[LabelledComparison]) -> VerdictRule:
     """The same rule with the miss rate on the swaps added."""
     unseen = {name: list(told) for name, told in rule.fitted_on["unseen"].items()}
-    for stage, questions in (("", rule.questions), (CLOSER_STAGE, rule.closer)):
-        question = questions.get("with_query")
-        if question is not None:
-            told = unseen.setdefault(f"{stage}with_query", [])
-            told.insert(0, _passed(question, swaps))
+    for name, question in rule.named_questions():
+        if name.endswith("with_query"):
+            unseen.setdefault(name, []).insert(0, _passed(question, swaps))
     return replace(rule, fitted_on={**rule.fitted_on, "unseen": unseen})
 
 

@@ -52,8 +52,9 @@ from tools.verdict.calibration import (
 )
 from tools.verdict.impostors import ImpostorThreshold
 from tools.verdict.rule import (
-    CLOSER_STAGE,
+    CLOSER,
     SAME_PHOTOGRAPH,
+    TOWER,
     ForgeryQuestion,
     QuestionKind,
     VerdictRule,
@@ -86,6 +87,12 @@ RERANK_FEATURES: Mapping[QuestionKind, tuple[str, ...]] = {
     "alone": RERANK_SCORES,
     "with_query": (*RERANK_SCORES, *RELATIVE, *REFERENCE_SCORES),
     "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
+}
+# Of the detectors on the pretrained tower, if it is installed.
+TOWER_SCORES = ("face/clip_manipulation", "face/clip_synthesis")
+FURTHER: Mapping[str, Mapping[QuestionKind, tuple[str, ...]]] = {
+    CLOSER: RERANK_FEATURES,
+    TOWER: {name: (*names, *TOWER_SCORES) for name, names in RERANK_FEATURES.items()},
 }
 
 # The costs of errors set the edges: an investigator acts on the verdict "impersonation", so
@@ -155,31 +162,40 @@ def fit_rule(
     known: dict[QuestionKind, list[ScoredSample]] = {
         "alone": alone, "with_query": beside, "same_photo": copies,
     }  # fmt: skip
-    asked, closer = (
-        {
-            name: _question(names, known[name], alpha_high=ALPHAS_HIGH.get(name, FAKE_ALPHA_HIGH))
+    fitted: dict[str, dict[QuestionKind, CrossValidatedQuestion]] = {
+        stage: {
+            name: it
             for name, names in features.items()
+            if (
+                it := _question(
+                    names, known[name], alpha_high=ALPHAS_HIGH.get(name, FAKE_ALPHA_HIGH)
+                )
+            )
         }
-        for features in (FEATURES, RERANK_FEATURES)
-    )
+        for stage, features in {"": FEATURES, **FURTHER}.items()
+    }
+    asked = {
+        stage: {name: it.question for name, it in questions.items()}
+        for stage, questions in fitted.items()
+    }
     authentic = [row.scores for row in each if not row.forged]
     mates = [row.scores for row in same if row.exhibit.kind == "authentic"]
     return VerdictRule(
         identity=identity.calibrator,
         identity_band=identity.band,
         strangers=ImpostorThreshold.fit(strangers, alpha=STRANGERS_ALPHA),
-        questions={name: it.question for name, it in asked.items() if it is not None},
+        questions=asked.pop(""),
         copy_bits=_copy_bits(same),
         references={
             name: ReferenceDistribution.fit(values)
             for names, told in (
-                ((*RERANK_SCORES, PATCHES), authentic),
+                ((*RERANK_SCORES, *TOWER_SCORES, PATCHES), authentic),
                 ((*REFERENCE_SCORES, *SECOND), mates),
             )
             for name in names
             if (values := [it for scores in told if (it := scores.get(name)) is not None])
         },
-        closer={name: it.question for name, it in closer.items() if it is not None},
+        further={stage: questions for stage, questions in asked.items() if questions},
         fitted_on={
             "dataset": "calibration halves of LFW val, forged by tools.forge, and of DFDC val",
             "persons": len({row.query_person for row in rows}),
@@ -190,10 +206,10 @@ def fit_rule(
             "prior_odds": "1:1",
             "left_out_families": sorted(LEFT_OUT),
             "unseen": {
-                stage + name: [_passed(it)]
-                for stage, fitted in (("", asked), (CLOSER_STAGE, closer))
-                for name, it in fitted.items()
-                if it is not None and any(sample.unseen for sample in it.samples)
+                f"{stage}/{name}".lstrip("/"): [_passed(it)]
+                for stage, questions in fitted.items()
+                for name, it in questions.items()
+                if any(sample.unseen for sample in it.samples)
             },
         },
     )  # fmt: skip
@@ -402,7 +418,7 @@ def main() -> None:
         [
             load_detector(it, encoder)
             for it in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER])
-            if it.title in (*RERANK_SCORES, PATCHES)
+            if it.title in (*RERANK_SCORES, *TOWER_SCORES, PATCHES)
         ],
         FaceEmbedder.load(SHIPPED_EMBEDDER),
         fingerprint=fingerprint("pocket", Path(), parts=("faces",)),
@@ -444,11 +460,10 @@ def cached(path: Path, work: Callable[[], Measured]) -> Measured:
 def print_rule(rule: VerdictRule) -> None:
     """Print the fitted rule."""
     print(f"identity: {rule.identity_band}\n{rule.strangers}")
-    for stage, questions in (("", rule.questions), ("closer, ", rule.closer)):
-        for asked, question in questions.items():
-            fitted = question.calibrator
-            weights = dict(zip(fitted.features, fitted.weights, strict=True))
-            print(f"{stage}{asked}: {question.band} {weights}")
+    for name, question in rule.named_questions():
+        fitted = question.calibrator
+        weights = dict(zip(fitted.features, fitted.weights, strict=True))
+        print(f"{name}: {question.band} {weights}")
     print(f"copy bits {rule.copy_bits}\nfitted on {dict(rule.fitted_on)}")
 
 

@@ -1,0 +1,1 @@
+"""Detectors on the pretrained CLIP tower: samples, features, heads."""
