@@ -6,9 +6,15 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import CLIPConfig, CLIPModel
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
 
 from tools.encoder.clip import CONFIG, WEIGHTS, Encoder, build_model
+from tools.encoder.pretrained_tower import PretrainedTower
 
 WIDTH, HEADS, LAYERS, SIZE, DIMENSION, CONTEXT = 128, 2, 3, 64, 48, 77
 
@@ -129,3 +135,15 @@ def tiny_clip(folder: Path) -> tuple[Encoder, CLIPModel]:
     """Both models with the same weights, with a spread at which the activation functions matter."""
     weights = random_weights(0.05)
     return write_encoder(folder, weights, quick_gelu=True), as_clip_model(weights)
+
+
+def tiny_tower(folder: Path, *, blocks: int = 12) -> PretrainedTower:
+    """An image tower in the layout of `unmask setup`: `blocks` blocks of width 16 on 32 px."""
+    torch.manual_seed(0)
+    config = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=blocks, num_attention_heads=2,
+        image_size=32, patch_size=8, projection_dim=8,
+    )  # fmt: skip
+    CLIPVisionModelWithProjection(config).save_pretrained(folder)
+    (folder / "preprocessing.json").write_text(json.dumps({"size": 32}), "utf-8")
+    return PretrainedTower(folder, "tiny")

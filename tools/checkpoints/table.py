@@ -108,6 +108,8 @@ SHIPPED_DETECTORS = (
     "sbi_caddm",
 )
 """Detectors shipped in addition to the heads, one folder each (`tools.detectors.folders`)."""
+TOWER_HEADS = ("clip_manipulation", "clip_synthesis")
+"""Shipped heads on the CLIP part of `unmask setup`; the verdict rule alone calibrates them."""
 
 POCKET_DETECTORS = Checkpoint(
     part="detectors",
@@ -115,11 +117,12 @@ POCKET_DETECTORS = Checkpoint(
     profile="pocket",
     source="python -m tools.training.{tuned_detectors,artefacts,patch_head}",
     revision=None,
-    files={
-        f"{name}/{file}": None
-        for name in SHIPPED_DETECTORS
+    files=dict.fromkeys(
+        f"{name}/{file}"
+        for name in (*SHIPPED_DETECTORS, *TOWER_HEADS)
         for file in ("detector.json", "model.safetensors", "calibration.json")
-    },
+        if name in SHIPPED_DETECTORS or file != "calibration.json"
+    ),
     license=POCKET_LICENSE,
     size_bytes=None,
     preprocessing="each says its own; see `unmask detectors`",

@@ -127,14 +127,14 @@ def load_detector(
     face embedder in use: detectors that take an identity accept only the embedder they were trained
     with. Pass None if no embedding will be given.
     """
+    if found.about.kind in TOWER_KINDS:
+        return _tower_head(found, tower)
     wanted = found.about.encoder_sha256
     if wanted not in (None, encoder.sha256):
         raise SetupError(
             f"{found.folder} was trained on the encoder {wanted!r}, in use is "
             f"{encoder.sha256!r}: train it again ({training_command(found.about.kind)})"
         )
-    if found.about.kind in TOWER_KINDS:
-        return _tower_head(found, tower)
     try:
         detector = DETECTOR_LOADERS[found.about.kind](found, encoder)
     except (KeyError, TypeError, ValueError) as error:

@@ -49,13 +49,14 @@ class PretrainedTower:
     @cached_property
     def _network(self) -> Any:
         import torch
+        from safetensors import SafetensorError
         from transformers import CLIPVisionModelWithProjection
 
         try:
             network = CLIPVisionModelWithProjection.from_pretrained(
                 self.folder, local_files_only=True, use_safetensors=True, dtype=_dtype()
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise SetupError(
                 f"{str(self.folder)!r} cannot be loaded ({error}); delete it and run `unmask setup`"
             ) from error
@@ -75,7 +76,7 @@ class PretrainedTower:
 
         First the class token of each block, then the mean of its patches.
         """
-        keys = [blake2b(np.ascontiguousarray(crop), digest_size=16).digest() for crop in crops]
+        keys = [blake2b(crop.tobytes(), digest_size=16).digest() for crop in crops]
         new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in self._known}
         wanted, found = list(new), dict[bytes, np.ndarray]()
         for start in range(0, len(wanted), BATCH_SIZE):

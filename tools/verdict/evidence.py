@@ -186,6 +186,22 @@ RERANK_ONLY_MEASURES: tuple[Measure, ...] = (
         "colours around the face were fitted",
         "A face that was forged faintly or compressed strongly hardly stands out.",
     ),
+    Measure(
+        "face/clip_forged", "forgery score by the pretrained tower", "logit",
+        "manipulation score and synthesis score together: the log of their summed odds",
+        "As narrow as the two scores; needs the CLIP part of `unmask setup`.",
+    ),
+    Measure(
+        "face/clip_manipulation", "manipulation score of the face", "logit",
+        "linear classifier on blocks of a pretrained CLIP tower, taught by swaps and edits",
+        f"{_RETOUCH} Needs the CLIP part of `unmask setup`.",
+    ),
+    Measure(
+        "face/clip_synthesis", "synthesis score of the face", "logit",
+        "linear classifier on blocks of a pretrained CLIP tower, taught by wholly generated faces",
+        "A generator that it never saw can read as a photograph; studio portraits read higher than "
+        "snapshots. Needs the CLIP part of `unmask setup`.",
+    ),
 )  # fmt: skip
 """Measured on leading hits only, because each reads images again."""
 

@@ -43,6 +43,9 @@ MEANINGS: Mapping[str, str] = {
     "E29": "E29 is the number of the query photo whose alignment was proven",
     "E30": "E30 measures how much more the face changed since the same photograph than its "
     "surroundings",
+    "E31": "E31 measures manipulation and synthesis together, on the pretrained CLIP tower",
+    "E32": "E32 measures whether the face was manipulated, on the pretrained CLIP tower",
+    "E33": "E33 measures whether the whole face was synthesised, on the pretrained CLIP tower",
     "P1": "P1 is the calibrated probability that the face is the query person's",
     "P2": "P2 is the calibrated probability that the face was forged",
     "P3": "P3 is the calibrated probability that the image impersonates the query person",

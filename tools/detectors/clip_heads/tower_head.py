@@ -1,13 +1,13 @@
-"""A small head on all blocks of the pretrained CLIP tower (RINE: Koutlis & Papadopoulos, 2024).
+"""A linear head on early, middle and late blocks of the pretrained CLIP tower.
 
-Each block gives a class token and a mean of patches; a learnt projection shared by the blocks, a
-learnt weighting of blocks per projected value, and a linear layer make the logit. One head answers
-one question: was the face manipulated, or was it synthesised as a whole?
+The last block alone forgets what a forgery leaves in the pixels (RINE: Koutlis & Papadopoulos,
+2024). Each chosen block gives its class token and the mean of its patches. One head answers one
+question: was the face manipulated, or was it synthesised as a whole?
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,10 +16,10 @@ from tools.detectors.protocol import require_keypoints
 from tools.encoder.pretrained_tower import PretrainedTower
 from tools.faces.alignment import aligned_crop
 
-if TYPE_CHECKING:
-    import torch
-
 KIND = "tower_head"
+MANIPULATED, SYNTHESISED = "face/clip_manipulation", "face/clip_synthesis"
+FORGED = "face/clip_forged"
+"""Score of both questions together: forged is one or the other."""
 SIZE, MARGIN = 224, 1.3
 
 
@@ -27,12 +27,16 @@ SIZE, MARGIN = 224, 1.3
 class TowerHead:
     """A detector of faces that reads the tower's block features.
 
+    `weight` (k, width) belongs to the features' slots `slots` (k,).
+
     Does not show: forgeries of a kind that its training did not hold; a generator's successor can
     read as a photograph.
     """
 
     tower: PretrainedTower
-    tensors: "dict[str, torch.Tensor]"
+    slots: np.ndarray
+    weight: np.ndarray
+    bias: float
     name: str
     sha256: str
     inputs: Literal["face"] = "face"
@@ -54,28 +58,25 @@ class TowerHead:
 
     def score_features(self, features: np.ndarray) -> np.ndarray:
         """Block features (n, slots, width) to logits (n,) float64."""
-        import torch
-
-        with torch.inference_mode():
-            given = torch.from_numpy(np.asarray(features, np.float32))
-            scores: np.ndarray = head_logits(given, self.tensors).double().numpy()
-        return scores
+        chosen = np.asarray(features, np.float64)[:, self.slots]
+        logits: np.ndarray = (chosen * self.weight).sum(axis=(1, 2)) + self.bias
+        return logits
 
     @classmethod
     def load(cls, found: StoredDetector, tower: PretrainedTower) -> "TowerHead":
         """Load its folder. Raises SetupError if a weight file is missing or damaged."""
-        return cls(tower, found.tensors(), found.about.name, found.sha256)
+        tensors = {name: it.numpy() for name, it in found.tensors().items()}
+        return cls(
+            tower, tensors["slots"].astype(int), tensors["weight"].astype(float),
+            float(tensors["bias"]), found.about.name, found.sha256,
+        )  # fmt: skip
 
 
-def head_logits(features: "torch.Tensor", tensors: "dict[str, torch.Tensor]") -> "torch.Tensor":
-    """Block features (n, slots, width) float32 to logits (n,).
-
-    Tensors: `mean` and `scale` (slots, width) standardise; `project` (width, d) and `project_bias`
-    (d); `importance` (slots, d), softmax over the slots; `out` (d) and `bias` ().
+def forged_logit(scores: Mapping[str, float | None]) -> float | None:
+    """Log of the summed odds of both questions, whose scores are on one scale; None if either was
+    not measured.
     """
-    import torch
-
-    standard = (features - tensors["mean"]) / tensors["scale"]
-    projected = torch.nn.functional.gelu(standard @ tensors["project"] + tensors["project_bias"])
-    weighted = (projected * tensors["importance"].softmax(dim=0)).sum(dim=1)
-    return weighted @ tensors["out"] + tensors["bias"]
+    manipulated, synthesised = scores.get(MANIPULATED), scores.get(SYNTHESISED)
+    if manipulated is None or synthesised is None:
+        return None
+    return float(np.logaddexp(manipulated, synthesised))

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.detectors.clip_heads.tower_head import (
+    FORGED,
+    MANIPULATED,
+    SYNTHESISED,
+    forged_logit,
+)
 from tools.detectors.protocol import qualified_name
 from tools.detectors.scoring import run_detector
 from tools.search.reranking.rerank_input import RerankInput
@@ -14,15 +20,19 @@ def picture_scores(rerank_input: RerankInput) -> dict[str, float | None]:
     """Logits by detector title, higher is more forged; empty if the profile has no detector."""
     views, asked = _OneView(rerank_input), rerank_input.requested_scores
     known = rerank_input.instruments.pixel_detectors
+    if asked is not None and FORGED in asked:
+        asked = asked | {MANIPULATED, SYNTHESISED}
     judged = [
         run_detector(each, views)
         for each in known
         if asked is None or qualified_name(each) in asked
     ]
-    return {
+    found = {
         scored.detector: float(logit) if np.isfinite(logit := scored.logits[0]) else None
         for scored in judged
     }
+    both = {MANIPULATED, SYNTHESISED} <= found.keys()
+    return found | ({FORGED: forged_logit(found)} if both else {})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ fitted on press photographs only and be overconfident on video frames. DFDC does
 people, so these frames serve only the question that needs no query.
 """
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from tools.detectors import FeatureDetector
 from tools.detectors.calibration import Calibration
+from tools.detectors.clip_heads.tower_head import FORGED, forged_logit
 from tools.detectors.protocol import AnyDetector
 from tools.detectors.scoring import run_detector
 from tools.encoder.clip import Encoder
@@ -27,6 +29,7 @@ from tools.search.reranking.reranker import iter_readable_photos
 from tools.search.reranking.second_opinion import second_scores
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.training.calibration.detector_pictures import InMemoryInputs, dfdc_files
+from tools.training.data.face_sources import reserved_originals, split_of
 from tools.training.data.forgery_pool import read_rgb
 from tools.verdict.calibration import Scores
 
@@ -68,12 +71,33 @@ class CalibrationModels:
             for fake, real in dfdc_files(data, "fit")
             for name, forged in ((fake, True), (real, False))
         ]
+        return self._scored(files)
+
+    def generated(self, data: Path) -> list[ScoresAndLabel]:
+        """Scores of wholly synthesised faces, and of the portraits beside them.
+
+        Of the split on which no head was trained.
+        """
+        reserved = reserved_originals(data)
+        with (data / "synthesis" / "manifest.csv").open(newline="", encoding="utf-8") as lines:
+            files = [
+                (data / "synthesis" / row["path"], row["label"] == "fake")
+                for row in csv.DictReader(lines)
+                if row["base_id"] not in reserved and split_of(row["base_id"]) == "val"
+            ]
+        return self._scored(files)
+
+    def _scored(self, files: Sequence[tuple[Path, bool]]) -> list[ScoresAndLabel]:
         pictures = [read_rgb(path) for path, _ in files]
         views = InMemoryInputs.from_pictures(pictures, faces=self.faces, encoder=self.encoder)
         judged = [run_detector(it, views) for it in (*self.detectors, *self.pixel_detectors)]
         columns = {it.detector: it.logits for it in judged}
+        rows = [
+            {name: float(logits[row]) for name, logits in columns.items()}
+            for row in range(len(files))
+        ]
         return [
-            ({name: float(logits[row]) for name, logits in columns.items()}, forged)
-            for row, (_, forged) in enumerate(files)
+            ({**scores, FORGED: forged_logit(scores)}, forged)
+            for row, (scores, (_, forged)) in enumerate(zip(rows, files, strict=True))
             if views.keypoints[row] is not None
         ]

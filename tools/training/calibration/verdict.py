@@ -24,9 +24,11 @@ import numpy as np
 from tools.checkpoints.store import PROFILES, checkpoint_folder, fingerprint, locate
 from tools.checkpoints.table import WEIGHTS_DIR, Checkpoint
 from tools.detectors import load_detectors
+from tools.detectors.clip_heads.tower_head import FORGED, MANIPULATED, SYNTHESISED
 from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
 from tools.detectors.kinds import load_detector
 from tools.encoder.clip import Encoder
+from tools.encoder.pretrained_tower import PretrainedTower
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import DIFFERENCE, SHIPPED_EMBEDDER, FaceEmbedder
 from tools.search.reranking.patch_grid import SCORE as PATCHES
@@ -88,11 +90,12 @@ RERANK_FEATURES: Mapping[QuestionKind, tuple[str, ...]] = {
     "with_query": (*RERANK_SCORES, *RELATIVE, *REFERENCE_SCORES),
     "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
 }
-# Of the detectors on the pretrained tower, if it is installed.
-TOWER_SCORES = ("face/clip_manipulation", "face/clip_synthesis")
+# Of the detectors on the pretrained tower, if it is installed: both questions in one score, because
+# the exhibits hold no wholly synthesised face of a query person.
+TOWER_SCORES = (MANIPULATED, SYNTHESISED)
 FURTHER: Mapping[str, Mapping[QuestionKind, tuple[str, ...]]] = {
     CLOSER: RERANK_FEATURES,
-    TOWER: {name: (*names, *TOWER_SCORES) for name, names in RERANK_FEATURES.items()},
+    TOWER: {name: (*names, FORGED) for name, names in RERANK_FEATURES.items()},
 }
 
 # The costs of errors set the edges: an investigator acts on the verdict "impersonation", so
@@ -106,7 +109,7 @@ FAKE_ALPHA_HIGH, FAKE_ALPHA_LOW = 0.03, 0.10
 ALPHAS_HIGH: Mapping[QuestionKind, float] = {"same_photo": 0.015}
 
 FOLDS = 5
-FRAME = "video frame"
+FRAME, PORTRAIT = "video frame", "portrait"
 
 Measured = TypeVar("Measured")
 
@@ -143,12 +146,14 @@ def fit_rule(
     frames: Sequence[ScoresAndLabel] = (),
     *,
     strangers: np.ndarray,
+    generated: Sequence[ScoresAndLabel] = (),
 ) -> VerdictRule:
     """Fit the rule on labelled comparisons, and on `frames` without known persons.
 
-    `strangers` (queries, persons) are cosines of different people. Forgeries by families excluded
-    from all training fit no calibrator: together with the trained families they set the lower edge
-    of every band.
+    `strangers` (queries, persons) are cosines of different people. `generated` are wholly
+    synthesised faces and portraits, which only the tower's stage can tell apart. Forgeries by
+    families excluded from all training fit no calibrator: together with the trained families they
+    set the lower edge of every band.
     """
     rows = [row for row in rows if row.usable]
     same = [row for row in rows if row.same_person]
@@ -162,17 +167,11 @@ def fit_rule(
     known: dict[QuestionKind, list[ScoredSample]] = {
         "alone": alone, "with_query": beside, "same_photo": copies,
     }  # fmt: skip
-    fitted: dict[str, dict[QuestionKind, CrossValidatedQuestion]] = {
-        stage: {
-            name: it
-            for name, names in features.items()
-            if (
-                it := _question(
-                    names, known[name], alpha_high=ALPHAS_HIGH.get(name, FAKE_ALPHA_HIGH)
-                )
-            )
-        }
-        for stage, features in {"": FEATURES, **FURTHER}.items()
+    generated_too = {**known, "alone": [*alone, *_of_frames(generated, family=PORTRAIT)]}
+    fitted = {
+        "": _questions(FEATURES, known),
+        CLOSER: _questions(FURTHER[CLOSER], known),
+        TOWER: _questions(FURTHER[TOWER], generated_too),
     }
     asked = {
         stage: {name: it.question for name, it in questions.items()}
@@ -203,6 +202,7 @@ def fit_rule(
             "same_person_comparisons": len(same),
             "same_photo_comparisons": len(copies),
             "video_frames": len(frames),
+            "generated_faces_and_portraits": len(generated),
             "prior_odds": "1:1",
             "left_out_families": sorted(LEFT_OUT),
             "unseen": {
@@ -230,7 +230,8 @@ class ScoredSample:
         if self.forged:
             return self.family if self.unseen else "forgery learnt"
         edited = self.family in EDITS
-        return "edited photo" if edited else self.family if self.family == FRAME else "photo"
+        pictures = self.family in (FRAME, PORTRAIT)
+        return "edited photo" if edited else self.family if pictures else "photo"
 
     @property
     def unseen(self) -> bool:
@@ -251,9 +252,9 @@ def _sample(row: LabelledComparison) -> ScoredSample:
     return ScoredSample(row.scores, row.forged, row.exhibit.depicted, row.exhibit.family)
 
 
-def _of_frames(frames: Sequence[ScoresAndLabel]) -> Iterator[ScoredSample]:
+def _of_frames(frames: Sequence[ScoresAndLabel], *, family: str = FRAME) -> Iterator[ScoredSample]:
     for number, (scores, forged) in enumerate(frames):
-        yield ScoredSample(scores, forged, f"frame {number}", FRAME)
+        yield ScoredSample(scores, forged, f"{family} {number}", family)
 
 
 def _is_query_photo(row: LabelledComparison) -> bool:
@@ -285,6 +286,18 @@ def _identity(rows: Sequence[LabelledComparison], strangers: np.ndarray) -> Forg
         persons_false=of.tolist(), persons_true=[row.query_person for row in mates],
     )  # fmt: skip
     return ForgeryQuestion(calibrator, band)
+
+
+def _questions(
+    features: Mapping[QuestionKind, tuple[str, ...]],
+    known: Mapping[QuestionKind, Sequence[ScoredSample]],
+) -> dict[QuestionKind, CrossValidatedQuestion]:
+    """The questions of a stage that can be fitted."""
+    found = {
+        asked: _question(names, known[asked], alpha_high=ALPHAS_HIGH.get(asked, FAKE_ALPHA_HIGH))
+        for asked, names in features.items()
+    }
+    return {asked: it for asked, it in found.items() if it is not None}
 
 
 def _question(
@@ -402,6 +415,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, required=True, help="an empty folder for pictures")
     parser.add_argument("--queries", type=int, default=None, help="cap, for a smoke run")
+    parser.add_argument(
+        "--models", type=Path, required=True, help="models folder with the CLIP part of the setup"
+    )
     parser.add_argument("--out", type=Path, default=None, help="default: the shipped verdict.json")
     options = parser.parse_args()
     rows: dict[str, Checkpoint] = dict(PROFILES["pocket"].items())
@@ -411,12 +427,15 @@ def main() -> None:
     people = split_persons(portraits(options.data, split="val"))[0]
     exhibits = build_benchmark(people, options.work, seed=1, queries=options.queries)
     exhibits += build_calibration_files(people, options.work, seed=3, queries=options.queries)
+    tower = PretrainedTower.installed(options.models)
+    if tower is None:
+        parser.error(f"no CLIP tower in {str(options.models)!r}: run `unmask setup`")
     models = CalibrationModels(
         FaceAnalyser(pocket["faces"]),
         encoder,
         load_detectors(pocket["heads"], encoder.sha256),
         [
-            load_detector(it, encoder)
+            load_detector(it, encoder, tower=tower)
             for it in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER])
             if it.title in (*RERANK_SCORES, *TOWER_SCORES, PATCHES)
         ],
@@ -440,7 +459,9 @@ def main() -> None:
         options.work / "swaps.pickle",
         lambda: real_swaps(options.data, options.work / "swaps", models=models),
     )
-    rule = with_real_swaps(fit_rule(comparisons, frames, strangers=strangers), swaps)
+    generated = cached(options.work / "generated.pickle", lambda: models.generated(options.data))
+    fitted = fit_rule(comparisons, frames, strangers=strangers, generated=generated)
+    rule = with_real_swaps(fitted, swaps)
     rule.save(out)
     print_rule(rule)
 

@@ -71,7 +71,7 @@ def _write(file: Path, samples: Sequence[TowerSample], tower: PretrainedTower) -
     columns = {it: np.array([getattr(one, it) for one in samples]) for it in _FIELDS}
     features = tower.block_features([it.crop for it in samples])
     partial = file.with_suffix(".partial.npz")
-    np.savez(partial, features=features, **columns)
+    np.savez(partial, allow_pickle=False, features=features, **columns)
     partial.replace(file)
 
 

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_file
 
-from tools.detectors.clip_heads.tower_head import KIND, head_logits
+from tools.detectors.clip_heads.tower_head import KIND
 from tools.detectors.folders import WEIGHTS_FILE, DetectorDescription
 from tools.metrics.detection import auc, tpr_at_fpr
 from tools.training.tower.features import TowerFeatures
@@ -33,18 +33,26 @@ TRAINED_ON = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class HeadConfig:
-    """All settings that determine the weights, apart from the data."""
+BLOCKS = (4, 8, 12)
+"""Of twelve, counted from 1: early, middle and late."""
+PENALTY = 3e-3
 
-    width: int = 64
-    epochs: int = 24
-    batch: int = 128
-    rate: float = 1e-3
-    decay: float = 0.1
-    dropout: float = 0.3
-    noise: float = 0.1
-    seed: int = 0
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A linear head: logit = Σ weight · features[slots] + bias; `weight` is (k, width)."""
+
+    slots: np.ndarray
+    weight: np.ndarray
+    bias: float
+
+    def logits(self, table: TowerFeatures) -> np.ndarray:
+        """Logits (n,) float64 of samples."""
+        logits = np.empty(len(table))
+        for start in range(0, len(table), 512):
+            chosen = table.features[start : start + 512, self.slots].astype(np.float64)
+            logits[start : start + 512] = (chosen * self.weight).sum(axis=(1, 2)) + self.bias
+        return logits
 
 
 def rows_of(table: TowerFeatures, question: str) -> np.ndarray:
@@ -59,54 +67,36 @@ def rows_of(table: TowerFeatures, question: str) -> np.ndarray:
     return forged | authentic
 
 
-def train_head(table: TowerFeatures, question: str, config: HeadConfig) -> dict[str, torch.Tensor]:
-    """Fit a head on these samples; returns the tensors of `head_logits`."""
-    torch.manual_seed(config.seed)
-    features = torch.from_numpy(table.features.astype(np.float32))
+def train_head(table: TowerFeatures, question: str, *, penalty: float = PENALTY) -> Head:
+    """Fit a logistic regression with an L2 penalty on standardised features."""
+    blocks = table.features.shape[1] // 2
+    slots = np.array([part * blocks + block - 1 for part in (0, 1) for block in BLOCKS])
+    chosen = table.features[:, slots].astype(np.float32)
+    mean, spread = chosen.mean(axis=0), chosen.std(axis=0) + 1e-4
+    # Of about unit length, so that the penalty does not depend on the number of values.
+    given = torch.from_numpy(((chosen - mean) / spread / len(slots) ** 0.5).reshape(len(table), -1))
     labels = torch.from_numpy((table.label == question).astype(np.float32))
     weights = torch.from_numpy(_weights(table, question))
-    slots, width = features.shape[1:]
-    tensors = {
-        "mean": features.mean(dim=0),
-        "scale": features.std(dim=0).clamp_min(1e-4),
-        "project": torch.randn(width, config.width) / width**0.5,
-        "project_bias": torch.zeros(config.width),
-        "importance": torch.zeros(slots, config.width),
-        "out": torch.randn(config.width) / config.width**0.5,
-        "bias": torch.zeros(()),
-    }
-    learnt = [tensors[name].requires_grad_() for name in _LEARNT]
-    optimiser = torch.optim.AdamW(learnt, lr=config.rate, weight_decay=config.decay)
-    steps = config.epochs * -(-len(labels) // config.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, total_steps=steps)
-    for _ in range(config.epochs):
-        for rows in torch.randperm(len(labels)).split(config.batch):
-            given = features[rows]
-            given = given + config.noise * torch.randn_like(given) * tensors["scale"]
-            kept = torch.rand(len(rows), 1, width) > config.dropout
-            given = torch.where(kept, given, tensors["mean"])
-            logits = head_logits(given, tensors)
-            each = F.binary_cross_entropy_with_logits(logits, labels[rows], reduction="none")
-            optimiser.zero_grad()
-            (each * weights[rows]).mean().backward()
-            optimiser.step()
-            schedule.step()
-    return {name: it.detach() for name, it in tensors.items()}
+    learnt = torch.zeros(given.shape[1] + 1, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [learnt], max_iter=60, history_size=10, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        logits = given @ learnt[:-1] + learnt[-1]
+        each = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        total = (each * weights).mean() + penalty * learnt[:-1].square().sum()
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    found = learnt.detach().numpy().astype(np.float64)
+    weight = found[:-1].reshape(chosen.shape[1:]) / spread / len(slots) ** 0.5
+    return Head(slots, weight, float(found[-1] - (weight * mean).sum()))
 
 
-_LEARNT = ("project", "project_bias", "importance", "out", "bias")
-
-
-def logits_of(table: TowerFeatures, tensors: dict[str, torch.Tensor]) -> np.ndarray:
-    """Logits (n,) float64 of samples."""
-    with torch.inference_mode():
-        parts = torch.from_numpy(table.features).split(512)
-        return torch.cat([head_logits(it.float(), tensors) for it in parts]).double().numpy()
-
-
-def left_out(
-    table: TowerFeatures, question: str, config: HeadConfig
-) -> Iterator[dict[str, object]]:
+def left_out(table: TowerFeatures, question: str) -> Iterator[dict[str, object]]:
     """For each tool of the question: AUC of a head that never saw it, on its `val` pictures.
 
     The authentic side are the `val` groups of all sources, and for manipulated faces of the tool's
@@ -117,14 +107,14 @@ def left_out(
     for tool in tools.tolist():
         theirs = chosen.family == tool
         train = chosen.where((chosen.split == "train") & ~theirs)
-        tensors = train_head(train, question, config)
+        head = train_head(train, question)
         # A tool that was left out has no training pictures: all of its pictures are unseen.
         sources = np.unique(chosen.source[theirs])
         authentic = (chosen.label == AUTHENTIC) & (chosen.split == "val")
         if question == MANIPULATED:
             authentic &= np.isin(chosen.source, sources)
         judged = chosen.where(theirs | authentic)
-        scores = logits_of(judged, tensors)
+        scores = head.logits(judged)
         forged = judged.label == question
         yield {
             "tool": tool,
@@ -134,16 +124,16 @@ def left_out(
         }
 
 
-def standardised(tensors: dict[str, torch.Tensor], table: TowerFeatures) -> dict[str, torch.Tensor]:
+def standardised(head: Head, table: TowerFeatures) -> Head:
     """The same head with mean 0 and standard deviation 1 on the authentic `val` pictures.
 
     Sources weigh the same, so that scores of both heads can be compared.
     """
     authentic = table.where((table.label == AUTHENTIC) & (table.split == "val"))
-    scores, weights = logits_of(authentic, tensors), _weights(authentic, AUTHENTIC)
+    scores, weights = head.logits(authentic), _weights(authentic, AUTHENTIC)
     mean = float(np.average(scores, weights=weights))
     spread = float(np.average((scores - mean) ** 2, weights=weights) ** 0.5)
-    return {**tensors, "out": tensors["out"] / spread, "bias": (tensors["bias"] - mean) / spread}
+    return Head(head.slots, head.weight / spread, (head.bias - mean) / spread)
 
 
 def _weights(table: TowerFeatures, question: str) -> np.ndarray:
@@ -166,21 +156,28 @@ def main() -> None:
     parser.add_argument("--no-left-out", action="store_true", help="skip the report")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    table, config = TowerFeatures.load(options.work), HeadConfig()
+    table = TowerFeatures.load(options.work)
     for question, name in NAMES.items():
         if not options.no_left_out:
-            for row in left_out(table, question, config):
+            for row in left_out(table, question):
                 print(json.dumps({"head": name, **row}), flush=True)
         train = table.where(rows_of(table, question) & (table.split == "train"))
-        tensors = standardised(train_head(train, question, config), table)
+        head = standardised(train_head(train, question), table)
         if options.out is not None:
-            folder = options.out / name
-            DetectorDescription(
-                KIND, name, "face", "pixels", LICENCE, TRAINED_ON[question],
-                settings={"part": "clip_vit_b16"},
-            ).save(folder)  # fmt: skip
-            small = {key: it.half().contiguous() for key, it in tensors.items()}
-            save_file(small, folder / WEIGHTS_FILE)
+            _save(head, options.out / name, question)
+
+
+def _save(head: Head, folder: Path, question: str) -> None:
+    DetectorDescription(
+        KIND, folder.name, "face", "pixels", LICENCE, TRAINED_ON[question],
+        settings={"part": "clip_vit_b16", "blocks": list(BLOCKS)},
+    ).save(folder)  # fmt: skip
+    tensors = {
+        "slots": torch.from_numpy(head.slots),
+        "weight": torch.from_numpy(head.weight).float(),
+        "bias": torch.tensor(head.bias).float(),
+    }
+    save_file(tensors, folder / WEIGHTS_FILE)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ is its own. Sealed groups and the data folder's reserved generators are never re
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -170,14 +171,6 @@ class SampleSources:
                 break
         return found
 
-    def plain(self, source: str, photos: Sequence[Photo], *, split: str) -> Iterator[TowerSample]:
-        """Authentic photographs alone."""
-        for group, pixels, landmarks in photos:
-            crop = aligned_crop(pixels, keypoints_from_landmarks(landmarks), size=SIZE,
-                                margin=MARGIN)  # fmt: skip
-            yield TowerSample(_chain(crop, self._drawing(group)), AUTHENTIC, source, AUTHENTIC,
-                              group, split)  # fmt: skip
-
     def _generated(
         self, pixels: np.ndarray, source: str, *, forged: bool, family: str, group: str, split: str
     ) -> Iterator[TowerSample]:
@@ -271,29 +264,28 @@ def _decoded(blob: bytes | None) -> np.ndarray | None:
 
 
 Maker = Callable[[], Iterator[TowerSample]]
+_FORGED = {"lfw": 600, "utkface": 400, "stylegan_256": 400}
+_PAIRS = 1500
 
 
 def planned(sources: SampleSources, *, share: float = 1.0) -> list[tuple[str, Maker]]:
-    """All sets by name, in the order in which they are made; `share` of the usual numbers."""
+    """All sets by name, in the order in which they are made; `share` of the usual numbers.
 
-    def forged(source: str, count: int, split: str) -> Iterator[TowerSample]:
+    LFW's `val` persons are left out: they fit and test the verdict rule.
+    """
+
+    def forged(source: str, split: str, count: int) -> Iterator[TowerSample]:
         photos = sources.photographs(source, count, split=split)
         return sources.forged_photographs(source, photos, len(photos), split=split)
 
-    def some(count: int) -> int:
-        return max(1, round(share * count))
-
     sets: list[tuple[str, Maker]] = []
-    for split, part in (("train", 1.0), ("val", 0.25)):
-        sets += [
-            (f"synthesised-{split}", lambda split=split: sources.synthesised_faces(split=split)),
-            (f"dfdc-{split}", lambda split=split, part=part: sources.swapped_videos(
-                some(int(1500 * part)), split=split)),
-            *(
-                (f"forged-{source}-{split}", lambda source=source, split=split, part=part,
-                 count=count: forged(source, some(int(count * part)), split))
-                for source, count in (("lfw", 600), ("utkface", 400), ("stylegan_256", 400))
-            ),
-            (f"edited-{split}", lambda split=split: sources.edited_photographs(split=split)),
-        ]  # fmt: skip
-    return [it for it in sets if it[0] != "forged-lfw-val"]  # its persons fit and test the rule
+    for split, part in (("train", share), ("val", share / 8)):
+        pairs = max(1, round(part * _PAIRS))
+        sets.append((f"synthesised-{split}", partial(sources.synthesised_faces, split=split)))
+        sets.append((f"dfdc-{split}", partial(sources.swapped_videos, pairs, split=split)))
+        for source, count in _FORGED.items():
+            if (source, split) != ("lfw", "val"):
+                made = partial(forged, source, split, max(1, round(part * count)))
+                sets.append((f"forged-{source}-{split}", made))
+        sets.append((f"edited-{split}", partial(sources.edited_photographs, split=split)))
+    return sets
