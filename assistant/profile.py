@@ -28,6 +28,7 @@ from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder, load_embedders
+from tools.gallery.record_store import Gallery
 from tools.verdict.evidence import RERANK_ONLY_MEASURES
 from tools.verdict.rule import VerdictRule
 
@@ -47,6 +48,14 @@ class LoadedModels:
     def fingerprint(self) -> dict[str, str]:
         """sha256 of each embedding part; binds a gallery to the checkpoints that made it."""
         return fingerprint(self.settings.profile, self.settings.models_dir)
+
+    def gallery_problem(self, gallery: str) -> str:
+        """Why a gallery cannot be used with these models, in one line; empty if it can."""
+        try:
+            Gallery.open_existing(self.settings.home, gallery, fingerprint=self.fingerprint).close()
+        except SetupError as error:
+            return str(error)
+        return ""
 
     @cached_property
     def faces(self) -> FaceAnalyser:
