@@ -140,7 +140,8 @@ class _Upgrade:
                 f"gallery {self._gallery.name!r} was not upgraded: none of its files can be read; "
                 f"plug in their disk, then run `unmask galleries upgrade {self._gallery.name}`"
             )
-        self._draft.swap()
+        if self.embedded or not self._draft.is_current:
+            self._draft.swap()
 
     def _keep(self) -> None:
         if self._check.passed:
@@ -231,10 +232,13 @@ def _agree(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _states(paths: Iterable[Path]) -> Iterator[FileToOpen]:
-    """The files to be opened; one that is gone fails when it is."""
+    """The files to be opened; a missing one fails when it is opened."""
     for path in paths:
-        state = path.stat() if path.is_file() else None
-        yield FileToOpen(path, state.st_size if state else 0, 0)
+        try:
+            size = path.stat().st_size
+        except OSError:
+            size = 0
+        yield FileToOpen(path, size, 0)
 
 
 def _problem(opened: OpenedFile, source: str) -> str | None:
