@@ -14,10 +14,11 @@ stay unused. Every picture's largest face, if its quality is sufficient, with th
   query. `inconclusive`: share within the band. Intervals: Wilson.
 
 All intervals are 95 %. `differences` names the measures for which two groups of one kind have
-intervals that do not touch. Does not show: errors on photographs from elsewhere or of whole scenes,
-missed persons or missed forgeries, nor effects of age, sex and ethnicity apart from each other. A
-person in several pictures raises the false matches of a group. The labels were estimated by a
-program and checked by people.
+intervals that do not touch. Does not show: the stages of the rule that read pixels again
+(reranking, a pretrained tower), errors on photographs from elsewhere or of whole scenes, missed
+persons or missed forgeries, nor effects of age, sex and ethnicity apart from each other. A person
+in several pictures raises the false matches of a group. The labels were estimated by a program and
+checked by people.
 """
 
 import re

@@ -22,8 +22,8 @@ from assistant.cli import doctor
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
 from tests.support.cases import GALLERY
+from tests.support.made.embedder import write_embedder
 from tests.support.scripted_model import ScriptedModel
-from tests.support.tiny_embedder import write_embedder
 from tools.agent_tools.workspace import Workspace
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.faces.analyser import FaceAnalyser

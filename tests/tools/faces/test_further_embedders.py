@@ -13,7 +13,7 @@ import torch
 
 from assistant import Unmask
 from tests.support.cases import astronaut_pixels, group_pixels
-from tests.support.tiny_embedder import write_embedder
+from tests.support.made.embedder import write_embedder
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
 from tools.faces.alignment import warp
