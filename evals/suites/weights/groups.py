@@ -198,16 +198,17 @@ def pair_rate(matches: np.ndarray, valid: np.ndarray, *, seed: int) -> Rate | No
     if not pairs:
         return None
     if hits in (0, pairs):
-        low, high = wilson(hits * (len(valid) // 2) // pairs, max(len(valid) // 2, 1))
-        return Rate(hits / pairs, (low, high), pairs)
+        independent = len(valid) // 2
+        interval = wilson(hits * independent // pairs, independent)
+        return Rate(hits / pairs, interval, pairs)
     one, other = matches.astype(float), valid.astype(float)
     drawn = []
     for weights in resamples(np.arange(len(valid)), seed=seed, rounds=ROUNDS):
         total = float(weights @ other @ weights)
         if total:
             drawn.append(float(weights @ one @ weights) / total)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Rate(hits / pairs, (float(low), float(high)), pairs)
+    edges = np.quantile(drawn, [0.025, 0.975])
+    return Rate(hits / pairs, (float(edges[0]), float(edges[1])), pairs)
 
 
 def _pairs(faces: Sequence[LabelledFace], rule: VerdictRule) -> tuple[np.ndarray, np.ndarray]:
