@@ -13,6 +13,7 @@ from tools.errors import SetupError
 from tools.gallery.indexing.job import index_folders
 from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
+from tools.gallery.upgrade.job import UpgradeSummary, upgrade_gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.search.query import Query
 from tools.search.query_files import FaceNumbers, query_from_files
@@ -78,6 +79,22 @@ class Unmask:
                 on_progress=on_progress,
                 follow_links=follow_links,
             )
+
+    def upgrade(self, *, on_progress: Callable[[int, int], None] | None = None) -> UpgradeSummary:
+        """Embed the gallery's faces again, if it was made with another face embedder.
+
+        Its files are read again; faces are not detected again and keep their ids. The gallery does
+        not change before all are read, and an interrupted upgrade continues. Faces whose files are
+        gone are set aside, as the summary says, until an upgrade finds the files. `on_progress`
+        gets the number of faces embedded and the total.
+        """
+        return upgrade_gallery(
+            self.settings.home,
+            self.gallery_name,
+            faces=self.models.faces,
+            fingerprint=self.models.fingerprint,
+            on_progress=on_progress,
+        )
 
     def find(
         self,

@@ -4,16 +4,24 @@ Each part is loaded on first use from the checkpoint in the profile's table; pro
 nothing else.
 """
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from assistant.settings import Settings
-from tools.checkpoints.store import PROFILES, calibration_file, fingerprint, locate
+from tools.checkpoints.store import (
+    PROFILES,
+    calibration_file,
+    checkpoint_folder,
+    fingerprint,
+    locate,
+)
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors import FeatureDetector, load_detectors
 from tools.detectors.calibration import Calibration
+from tools.detectors.catalogue import GROUPS_FILE, group_differences, read_metrics
 from tools.detectors.folders import (
     DETECTORS_FOLDER,
     TOWER_KINDS,
@@ -28,6 +36,8 @@ from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
 from tools.faces.analyser import FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder, load_embedders
+from tools.gallery.record_store import Gallery
+from tools.media.hashing import file_sha256
 from tools.verdict.evidence import RERANK_ONLY_MEASURES
 from tools.verdict.rule import VerdictRule
 
@@ -47,6 +57,14 @@ class LoadedModels:
     def fingerprint(self) -> dict[str, str]:
         """sha256 of each embedding part; binds a gallery to the checkpoints that made it."""
         return fingerprint(self.settings.profile, self.settings.models_dir)
+
+    def gallery_problem(self, gallery: str) -> str:
+        """Why a gallery cannot be used with these models, in one line; empty if it can."""
+        try:
+            Gallery.open_existing(self.settings.home, gallery, fingerprint=self.fingerprint).close()
+        except SetupError as error:
+            return str(error)
+        return ""
 
     @cached_property
     def faces(self) -> FaceAnalyser:
@@ -92,8 +110,31 @@ class LoadedModels:
 
     @property
     def notices(self) -> Sequence[str]:
-        """One notice per omitted detector folder, with the reason and the remedy."""
-        return self._shelf[1]
+        """Notices about omitted detector folders, and about error rates that differ by group."""
+        return (*self._shelf[1], *self.group_differences)
+
+    @cached_property
+    def group_differences(self) -> tuple[str, ...]:
+        """Error rates of these models that differ between groups of people, a sentence each.
+
+        Empty if none do, or if these models were not measured.
+        """
+        heads = checkpoint_folder(
+            PROFILES[self.settings.profile]["heads"], self.settings.models_dir
+        )
+        rows = read_metrics(heads, GROUPS_FILE)
+        if not rows or {it.checkpoint for it in rows} != {self.judged_by}:
+            return ()
+        return tuple(f"error rates by group: {it}" for it in group_differences(rows))
+
+    @cached_property
+    def judged_by(self) -> str:
+        """One sha256 over the checkpoints and the calibration that make verdicts."""
+        profile, folder = self.settings.profile, self.settings.models_dir
+        parts = fingerprint(profile, folder, parts=("faces", "encoder", "heads"))
+        calibration = calibration_file(profile, folder)
+        told = [*parts.values(), "" if calibration is None else file_sha256(calibration)]
+        return hashlib.sha256(" ".join(told).encode()).hexdigest()
 
     @cached_property
     def _shelf(self) -> tuple[tuple[StoredDetector, ...], tuple[str, ...]]:

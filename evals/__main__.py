@@ -120,6 +120,7 @@ def _request(options: argparse.Namespace) -> RunRequest:
         output=options.output,
         layout=options.layout,
         peers=tuple(options.peer),
+        copies=options.copies,
     )
     return RunRequest(
         options.name, told, force=options.force, quiet=options.quiet, mlflow=options.mlflow
@@ -174,6 +175,10 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--data", type=Path, default=Path("../shared/data"), metavar="DIR",
         help="a data set, or the folder that holds lfw/, dfdc/ and deepfakes/ (default: "
         "%(default)s)",
+    )  # fmt: skip
+    run.add_argument(
+        "--copies", type=Path, metavar="DIR",
+        help="folder of bare clones of repositories, OWNER+NAME/repo (suite groups)",
     )  # fmt: skip
     run.add_argument("--layout", metavar="NAME", help="layout of DIR (default: detected)")
     run.add_argument("--limit", type=_positive, metavar="N", help="use at most N samples")

@@ -24,7 +24,8 @@ class EvalOptions:
     `data` is the folder that holds `lfw/`, `dfdc/` and `deepfakes/`, or one data set; `limit` caps
     the samples (None: all of them); `output` is a folder for samples, pictures and the gallery of
     the run (None: keep nothing); `layout` names the layout of `data` (None: detect it); `peers` are
-    (name, file of scores) of other systems, evaluated by the same protocol.
+    (name, file of scores) of other systems, evaluated by the same protocol; `copies` is a folder of
+    bare clones of public repositories, `<owner>+<name>/repo` each (None: `data`).
 
     `progress(done, total, what)` may be called at any rate: `total` 0 means unknown, `what` is a
     few words ("indexing", "blur 3 of 5"). `record(manifest)` is called with every evaluated
@@ -37,6 +38,7 @@ class EvalOptions:
     output: Path | None = None
     layout: str | None = None
     peers: tuple[tuple[str, Path], ...] = ()
+    copies: Path | None = None
     progress: Callable[[int, int, str], None] = field(
         default=no_progress, compare=False, repr=False
     )

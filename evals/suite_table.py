@@ -84,6 +84,11 @@ SUITES: Mapping[str, Suite] = {
     "embedder": Suite(
         "evals.suites.weights.embedder", "How well does the embedder separate persons?", "pocket"
     ),
+    "groups": Suite(
+        "evals.suites.weights.groups",
+        "Do error rates differ by age, sex and ethnicity?",
+        "pocket",
+    ),
     "faces": Suite(
         "evals.suites.weights.faces", "How well are faces detected and landmarks placed?", "pocket"
     ),

@@ -64,6 +64,10 @@ class GalleryIndexer:
         """The names of all galleries."""
         return Gallery.names(self._settings.home)
 
+    def problem(self, gallery: str) -> str:
+        """Why an existing gallery cannot be searched, in one line; empty if it can."""
+        return self._parts.gallery_problem(gallery) if gallery in self.names() else ""
+
     def job(self, gallery: str) -> IndexingJob | None:
         """The running job of a gallery, or the latest one since this server started."""
         jobs = self._jobs.get(gallery, [])
@@ -131,6 +135,8 @@ class GalleryIndexer:
                 if demo:
                     self._make_demo(folder)
                 unmask = Unmask(self._settings, job.gallery, models=self._parts)
+                if demo and job.gallery in self.names():
+                    unmask.upgrade()  # the application's own gallery
                 job.summary = unmask.index([folder], on_progress=lambda it: _report(job, it))
         except IndexingInterrupted as stop:
             job.summary = stop.summary

@@ -211,8 +211,11 @@ class EventHandlers:
     def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
         """Switch to another gallery; a running turn ends on its own gallery."""
         found = self._sessions.find(token, _login(request))
+        name = gallery or DEFAULT_GALLERY
+        if problem := self._galleries.problem(name):
+            gr.Warning(problem, title="This gallery cannot be searched")
         if found is not None:
-            found.switch_gallery(gallery or DEFAULT_GALLERY)
+            found.switch_gallery(name)
         return self._findings(found)
 
     def add_files(

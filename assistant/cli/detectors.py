@@ -51,7 +51,8 @@ def detectors(context: typer.Context, json: JsonOption = False) -> None:
     every photo, 0.5 is chance, and below 0.5 forgeries score as more authentic than photos. An AUC
     on one data set promises nothing about another; missing measurements are stated. Calibrated
     detectors give probabilities, the others only scores for ranking. No detector's score is a
-    verdict.
+    verdict. If the error rates of the models in use differ between groups of people by more than
+    their intervals, a line at the end says so.
 
     Detectors that you fit are stored in MODELS/detectors, one folder each. Any image classifier of
     transformers becomes a detector when its folder (config.json, preprocessor_config.json,
@@ -59,14 +60,18 @@ def detectors(context: typer.Context, json: JsonOption = False) -> None:
     published (config.json, model.safetensors) belongs into the latter. The end of the list shows
     where MODELS is.
     """
+    from assistant.profile import LoadedModels
+
     settings = load_settings(context)
     rows = list(_rows(settings))
+    differences = LoadedModels(settings).group_differences
     if json:
         print_json(
             {
                 "profile": settings.profile,
                 "models": escape_terminal(settings.models_dir),
                 "detectors": rows,
+                "group_differences": list(differences),
             }
         )
         return
@@ -76,6 +81,8 @@ def detectors(context: typer.Context, json: JsonOption = False) -> None:
             stdout_console().print(Text(f"{heading}\n", style="bold"))
         for row in chosen:
             _print(row)
+    for line in differences:
+        stdout_console().print(Text(escape_terminal(f"{line}\n"), overflow="fold"))
     stdout_console().print(
         f"Profile: {settings.profile}. Models: {escape_terminal(settings.models_dir)}",
         soft_wrap=True,
@@ -100,7 +107,10 @@ def _rows(settings: "Settings") -> Iterator[dict[str, Any]]:
     for known in ZERO_SHOT_ENTRIES:
         yield _of_profile(known, settings, part="encoder")
     shelves = [WEIGHTS_DIR / DETECTORS_FOLDER, settings.models_dir / DETECTORS_FOLDER]
-    found = [_of_shelf(each) for each in installed_detectors(shelves, encoders=_encoders(settings))]
+    installed = installed_detectors(
+        shelves, encoders=_encoders(settings), embedder_sha256=_embedder(settings)
+    )
+    found = [_of_shelf(each) for each in installed]
     found += [_of_classifier(settings, *each) for each in classifier_folders(settings.models_dir)]
     yield from found
     names = {row["detector"] for row in found}
@@ -188,6 +198,16 @@ def _encoders(settings: "Settings") -> "dict[str, Profile]":
             continue
         found[sha256] = profile
     return found
+
+
+def _embedder(settings: "Settings") -> str:
+    """The sha256 of the face embedder in use; empty if it is not installed."""
+    from tools.checkpoints.store import fingerprint
+
+    try:
+        return fingerprint(settings.profile, settings.models_dir, parts=("faces",))["faces"]
+    except SetupError:
+        return ""
 
 
 def _of_shelf(found: "InstalledDetector") -> dict[str, Any]:

@@ -217,22 +217,29 @@ def check_galleries(settings: Settings) -> Iterator[Check]:
     if not names:
         yield Check("galleries", "ok", "none yet: make one with `unmask index DIR`")
     for name in names:
-        yield _check_gallery(settings.home, name)
+        yield _check_gallery(settings, name)
 
 
-def _check_gallery(home: Path, name: str) -> Check:
+def _check_gallery(settings: Settings, name: str) -> Check:
+    from assistant.cli.galleries import needs_upgrade
     from tools.gallery.record_store import Gallery
 
     title = f"gallery {name}"
     try:
-        with Gallery.open_existing(home, name) as gallery:
+        with Gallery.open_existing(settings.home, name) as gallery:
             problems, counts = gallery.problems(), gallery.counts()
+            outdated, notices = needs_upgrade(settings, gallery), gallery.notices
     except SetupError as error:
         return Check(title, "broken", str(error))
     if problems:
         hint = f"run `unmask galleries forget {name}`, then `unmask index` on its folders again"
         return Check(title, "broken", "; ".join(problems[:5]), hint)
     detail = f"{counts.images} images, {counts.faces} faces, {counts.skipped} files skipped"
+    if outdated:
+        hint = f"run `unmask galleries upgrade {name}`"
+        return Check(title, "warning", f"{detail}; made with another face embedder", hint)
+    if notices:
+        return Check(title, "warning", "; ".join([detail, *notices]))
     return Check(title, "ok", detail)
 
 

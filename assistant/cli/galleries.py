@@ -1,25 +1,33 @@
-"""`unmask galleries`: list, prune and delete galleries, which hold biometric data."""
+"""`unmask galleries`: list, upgrade, prune and delete galleries, which hold biometric data."""
 
+import dataclasses
 import shutil
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.options import JsonOption, load_settings
+from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
     escape_terminal,
     pluralize,
+    print_error,
     print_json,
+    print_remarks,
     print_table,
     stdout_console,
 )
 from tools.errors import SetupError
+from tools.media.file_names import printable
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
+    from tools.gallery.record_store import Gallery
+    from tools.gallery.upgrade.job import UpgradeSummary
+
+_FILES_SHOWN = 10
 
 app = typer.Typer(
-    help="List and forget galleries.",
+    help="List, upgrade and forget galleries.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -42,7 +50,13 @@ def list_galleries(context: typer.Context, json: JsonOption = False) -> None:
         headings = (
             "name", "images", "videos", "faces", "files", "skipped", "gone", "made", "state",
         )  # fmt: skip
-        print_table(headings, [list(item.values()) for item in described])
+        print_table(headings, [_row(item) for item in described])
+
+
+def _row(item: dict[str, Any]) -> list[object]:
+    *cells, problem = list(item.values())[: -len(_UNKNOWN)]
+    upgrade = f"needs `unmask galleries upgrade {item['name']}`"
+    return [*cells, "; ".join([upgrade] * bool(item["needs_upgrade"]) + [problem] * bool(problem))]
 
 
 def _describe(settings: "Settings", name: str) -> dict[str, Any]:
@@ -60,12 +74,119 @@ def _describe(settings: "Settings", name: str) -> dict[str, Any]:
                 "skipped": held.skipped,
                 "missing": held.missing,
                 "created": gallery.created,
-                "problem": "",
+                "problem": "; ".join(gallery.notices),
+                "faces_waiting": held.waiting,
+                "needs_upgrade": needs_upgrade(settings, gallery),
             }
     except SetupError as error:
         held_none = ("images", "videos", "faces", "files", "skipped", "missing", "created")
         nothing = dict.fromkeys(held_none)
-        return {"name": name, **nothing, "problem": str(error)}
+        return {"name": name, **nothing, "problem": str(error), **_UNKNOWN}
+
+
+_UNKNOWN = {"faces_waiting": None, "needs_upgrade": None}
+
+
+def needs_upgrade(settings: "Settings", gallery: "Gallery") -> bool:
+    """Whether a gallery's faces must be embedded again; False if the profile is not installed."""
+    from assistant.profile import LoadedModels
+
+    try:
+        return gallery.needs_upgrade(LoadedModels(settings).fingerprint)
+    except SetupError:
+        return False
+
+
+@app.command()
+def upgrade(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which gallery.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every gallery that needs it.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Embed a gallery's faces again, for the face embedder in use.
+
+    \b
+    unmask galleries upgrade case42
+    unmask galleries upgrade --all
+
+    Its files are read again. Faces keep their ids, and all of them change at once, when the last
+    one is ready. After Ctrl-C or a crash, run the same command to continue. Faces whose files are
+    gone are set aside and not searched; nothing recorded about them is lost. When the files are
+    back, run the command again.
+    """
+    if (name is None) is not every:
+        raise typer.BadParameter("name a gallery, or use --all", param_hint="NAME")
+    settings = load_settings(context, writes=True)
+    with redirect_library_output(context):
+        names = [name] if name is not None else _outdated(settings)
+        results = {each: _upgraded(settings, each, one=name is not None) for each in names}
+    if json:
+        shown = [_upgrade_json(each, result) for each, result in results.items()]
+        print_json({"galleries": shown})
+    else:
+        for result in results.values():
+            _print_upgrade(result)
+        if not results:
+            stdout_console().print("No gallery needs an upgrade.")
+    if any(isinstance(result, SetupError) for result in results.values()):
+        raise typer.Exit(1)
+
+
+def _outdated(settings: "Settings") -> list[str]:
+    """The galleries that need an upgrade, or have faces set aside by the last one."""
+    from tools.gallery.record_store import Gallery
+
+    described = [_describe(settings, name) for name in Gallery.names(settings.home)]
+    return [it["name"] for it in described if it["needs_upgrade"] or it["faces_waiting"]]
+
+
+def _upgraded(settings: "Settings", name: str, *, one: bool) -> "UpgradeSummary | SetupError":
+    """Upgrade a gallery; one of several that cannot be upgraded does not stop the others."""
+    from assistant.console.progress import CountingDisplay
+    from assistant.investigation import Unmask
+
+    try:
+        with CountingDisplay(f"embedding the faces of {name!r}") as display:
+            return Unmask(settings, name).upgrade(on_progress=display)
+    except SetupError as error:
+        if one:
+            raise
+        return error
+    except KeyboardInterrupt:
+        print_remarks(["interrupted; what is done is kept: run the same command to continue"])
+        raise typer.Exit(130) from None
+
+
+def _upgrade_json(name: str, result: "UpgradeSummary | SetupError") -> dict[str, Any]:
+    if isinstance(result, SetupError):
+        return {"gallery": name, "problem": escape_terminal(result)}
+    named = [{"path": printable(path), "reason": why} for path, why in result.files_named]
+    return dataclasses.asdict(result) | {"files_named": named, "problem": ""}
+
+
+def _print_upgrade(result: "UpgradeSummary | SetupError") -> None:
+    if isinstance(result, SetupError):
+        print_error(result)
+        return
+    print_remarks(result.notices)
+    console = stdout_console()
+    console.print(
+        f"Gallery {result.gallery!r}: {pluralize(result.faces_embedded, 'face')} embedded again "
+        f"in {result.seconds:.1f} s."
+    )
+    if not result.faces_waiting:
+        return
+    reasons = ", ".join(f"{count:,} {why}" for why, count in sorted(result.files.items()))
+    console.print(
+        f"  {pluralize(result.faces_waiting, 'face')} set aside, not searched, nothing deleted: "
+        f"the files could not be read ({reasons or 'all were overwritten'}). When they are back, "
+        f"run `unmask galleries upgrade {result.gallery}` again."
+    )
+    for path, why in result.files_named[:_FILES_SHOWN]:
+        console.print(f"    {escape_terminal(path)}  ({why})", soft_wrap=True, markup=False)
+    if len(result.files_named) > _FILES_SHOWN:
+        console.print("    … and more; --json names them")
 
 
 @app.command()

@@ -2,8 +2,8 @@
 
 Exit status: 0 done (a damaged file among thousands is normal: skips are reported, not fatal),
 1 cannot be done (one line on stderr says why and what to do), 2 wrong usage, 130 interrupted.
-With --json, stdout carries exactly one JSON object, or nothing when the status is not 0 (doctor
-and `models verify` report what is broken and end with 1).
+With --json, stdout carries exactly one JSON object, or nothing when the status is not 0 (doctor,
+`models verify` and `galleries upgrade --all` report what is broken and end with 1).
 
 Everything heavy is imported inside the commands: `unmask --help` answers at once.
 """

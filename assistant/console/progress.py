@@ -62,18 +62,27 @@ class IndexingDisplay(ProgressDisplay):
         self.write_line(f"indexing: {state}")
 
 
-class RerankingDisplay(ProgressDisplay):
-    """Shows how many of the leading hits were reranked; call it with both numbers."""
+class CountingDisplay(ProgressDisplay):
+    """Shows a number done of a total; call it with both."""
 
-    def __init__(self) -> None:
-        super().__init__("looking closer", BarColumn(), "{task.completed} of {task.total}")
+    def __init__(self, what: str) -> None:
+        self._what = escape_terminal(what)
+        name = TextColumn(self._what, markup=False)
+        super().__init__(name, BarColumn(), "{task.completed} of {task.total}")
 
     def __call__(self, done: int, total: int) -> None:
-        """Update the display of reranking."""
+        """Update the display."""
         # Removed as soon as it is done: the next output takes its place.
         self.show("", done, total, visible=done < total)
         self.refresh()
-        self.write_line(f"looking closer: {done} of {total}")
+        self.write_line(f"{self._what}: {done} of {total}")
+
+
+class RerankingDisplay(CountingDisplay):
+    """Shows how many of the leading hits were reranked."""
+
+    def __init__(self) -> None:
+        super().__init__("looking closer")
 
 
 class DownloadDisplay(ProgressDisplay):

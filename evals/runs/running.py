@@ -74,7 +74,7 @@ def execute_run(request: RunRequest, settings: Settings) -> tuple[Path, EvalRun]
 def _check(suite: Suite, request: RunRequest) -> None:
     """Check before the run for errors that would otherwise occur after it."""
     options = request.options
-    if suite.needs_data and not exists(options.data):
+    if suite.needs_data and not exists(options.copies or options.data):
         raise SetupError(f"no data at {str(options.data)!r}; pass --data DIR")
     for name, file in options.peers:
         if not is_file(file):

@@ -13,6 +13,7 @@ from typing import Literal, cast
 
 from tools.checkpoints.table import PUBLIC_HEAD, Profile
 from tools.detectors.calibration import Calibration
+from tools.detectors.clip_heads.head_files import head_header
 from tools.detectors.folders import (
     DESCRIPTION_FILE,
     WEIGHTS_FILE,
@@ -25,6 +26,8 @@ from tools.errors import SetupError
 
 RequiredInput = Literal["features", "pixels"]
 METRICS_FILE = "FIGURES.json"
+GROUPS_FILE = "GROUPS.json"
+"""Error rates by group of people; `dataset` is <data set>/<kind of group>/<group>."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,29 +188,33 @@ VLM_ENTRY = CatalogueEntry(
 
 
 def installed_detectors(
-    folders: Sequence[Path], *, encoders: Mapping[str, Profile]
+    folders: Sequence[Path], *, encoders: Mapping[str, Profile], embedder_sha256: str = ""
 ) -> Iterator[InstalledDetector]:
     """The detectors in these folders, usable or not; of two with the same title, the first.
 
-    `encoders` maps the sha256 of each installed encoder to its profile. No weights are loaded.
+    `encoders` maps the sha256 of each installed encoder to its profile; `embedder_sha256` is the
+    face embedder in use, if known. No weights are loaded.
     """
     seen: set[str] = set()
     for path in (
         path for folder in folders for path in sorted(folder.glob(f"*/{DESCRIPTION_FILE}"))
     ):
-        found = _listed(path.parent, encoders)
+        found = _listed(path.parent, encoders, embedder_sha256)
         if found.known.title not in seen:
             seen.add(found.known.title)
             yield found
 
 
-def _listed(folder: Path, encoders: Mapping[str, Profile]) -> InstalledDetector:
+def _listed(
+    folder: Path, encoders: Mapping[str, Profile], embedder_sha256: str
+) -> InstalledDetector:
     try:
         about = DetectorDescription.load(folder)
         one = StoredDetector(folder, about)
         if not (folder / WEIGHTS_FILE).is_file():
             raise SetupError(f"{folder / WEIGHTS_FILE} is missing; see `unmask models verify`")
         calibration, figures = one.calibration, read_metrics(folder)
+        learnt_with = head_header(folder / WEIGHTS_FILE).get("embedder_sha256", "")
     except SetupError as error:
         unread = CatalogueEntry(folder.name, "face", "pixels", "not read", "not read")
         return InstalledDetector(folder, unread, problem=str(error))
@@ -219,6 +226,11 @@ def _listed(folder: Path, encoders: Mapping[str, Profile]) -> InstalledDetector:
     if about.encoder_sha256 not in (None, *encoders):
         problem = (
             "it works with an encoder that is not here: "
+            f"train it again ({training_command(about.kind)})"
+        )
+    elif embedder_sha256 and learnt_with not in ("", embedder_sha256):
+        problem = (
+            "it works with another face embedder than the one in use: "
             f"train it again ({training_command(about.kind)})"
         )
     return InstalledDetector(folder, known, one.sha256, calibration, figures, problem)
@@ -238,12 +250,36 @@ def _known(
     )  # fmt: skip
 
 
-def read_metrics(folder: Path) -> tuple[MetricRecord, ...]:
+def group_differences(metrics: Sequence[MetricRecord]) -> list[str]:
+    """A sentence for each error rate by which two groups of a kind differ beyond doubt.
+
+    Two groups differ if their intervals do not touch; the sentence names the two farthest apart.
+    """
+    kinds: dict[tuple[str, str, str], list[MetricRecord]] = {}
+    for it in metrics:
+        data, kind, _ = it.dataset.split("/")
+        kinds.setdefault((it.figure, kind, data), []).append(it)
+    said = []
+    for (figure, kind, data), rows in kinds.items():
+        more = max(rows, key=lambda it: it.interval[0])
+        less = min(rows, key=lambda it: it.interval[1])
+        if more.interval[0] > less.interval[1]:
+            said.append(f"{figure} differ by {kind}: {_rate(more)}, {_rate(less)} ({data})")
+    return said
+
+
+def _rate(of: MetricRecord) -> str:
+    low, high = of.interval
+    group = of.dataset.rpartition("/")[2].replace("_", " ")
+    return f"{group} {100 * of.value:.2g} % ({100 * low:.2g} to {100 * high:.2g} %)"
+
+
+def read_metrics(folder: Path, name: str = METRICS_FILE) -> tuple[MetricRecord, ...]:
     """Read the metrics measured for the weights in a folder; empty if there is no such file.
 
     Raises SetupError if the file is damaged.
     """
-    path = folder / METRICS_FILE
+    path = folder / name
     if not path.is_file():
         return ()
     try:

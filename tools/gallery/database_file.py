@@ -88,6 +88,18 @@ def gallery_folder(home: Path, name: str) -> Path:
     return galleries_folder(home) / name
 
 
+def draft_file(folder: Path) -> Path:
+    """The file of an unfinished upgrade in a gallery's folder."""
+    return folder / "upgrade.sqlite3"
+
+
+def delete_draft(folder: Path) -> None:
+    """Delete an unfinished upgrade, which holds face embeddings too."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        draft = draft_file(folder)
+        draft.with_name(draft.name + ending).unlink(missing_ok=True)
+
+
 def galleries_folder(home: Path) -> Path:
     """The folder with all galleries of a data folder."""
     return home / "galleries"

@@ -10,6 +10,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -38,6 +39,9 @@ from tools.gallery.records import (
     Vector,
 )
 from tools.media.private_files import private_folder, restrict_permissions
+
+FACES = "faces"
+"""The part of a fingerprint that stands for face detector, landmarks and embedder."""
 
 _CHUNK = 500  # parameters per statement, well under SQLite's limit
 
@@ -107,16 +111,34 @@ class Gallery:
             raise
         if fingerprint is None or mine == dict(fingerprint):
             return self
+        refused = self._refused(fingerprint)
         self.close()
-        parts = sorted(mine.keys() | fingerprint.keys())
-        parts = [part for part in parts if mine.get(part) != fingerprint.get(part)]
+        raise refused
+
+    def _refused(self, fingerprint: Mapping[str, str]) -> SetupError:
+        mine = self.fingerprint
+        parts = _different(mine, fingerprint)
+        if parts == [FACES]:
+            return SetupError(
+                f"gallery {self.name!r} was made with another face embedder than the one in use: "
+                f"run `unmask galleries upgrade {self.name}`"
+            )
         there = ", ".join(f"{part} {mine.get(part, 'none')[:24]}" for part in parts)
         here = ", ".join(f"{part} {fingerprint.get(part, 'none')[:24]}" for part in parts)
-        raise SetupError(
+        return SetupError(
             f"gallery {self.name!r} was indexed with other checkpoints ({there}) than those in use "
             f"({here}): choose its profile again, or start another gallery with "
             "`unmask index DIR --gallery NEW_NAME`"
         )
+
+    def needs_upgrade(self, fingerprint: Mapping[str, str]) -> bool:
+        """Whether only the face models differ, so that its faces can be embedded again."""
+        return _different(self.fingerprint, fingerprint) == [FACES]
+
+    def refuse_unless_upgradable(self, fingerprint: Mapping[str, str]) -> None:
+        """Raise SetupError if more than the face models differ."""
+        if self.fingerprint != dict(fingerprint) and not self.needs_upgrade(fingerprint):
+            raise self._refused(fingerprint)
 
     def close(self) -> None:
         """Close the file; everything committed stays."""
@@ -146,8 +168,17 @@ class Gallery:
 
     def counts(self) -> GalleryCounts:
         """Numbers of images, faces and files, and of notable kinds among them."""
-        row = self._row(sql.COUNTS)
-        return GalleryCounts(*row)
+        found = GalleryCounts(*self._row(sql.COUNTS))
+        if not self._all(sql.HAS_WAITING):
+            return found
+        waiting, in_images = self._row(sql.COUNT_WAITING)
+        return replace(found, waiting=waiting, without_face=found.without_face - in_images)
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences for the user about faces that cannot be searched."""
+        waiting = self.counts().waiting
+        return [_set_aside(self.name, waiting)] if waiting else []
 
     def extent(self) -> IndexExtent:
         """What an index over this gallery must cover now."""
@@ -243,6 +274,7 @@ class Gallery:
         Indexing alone never does this: an unplugged disk looks like deleted files.
         """
         with self.write_lock(), self._turns(), database_file.transaction(self._connection):
+            database_file.delete_draft(self.folder)  # it may hold embeddings of the same pictures
             before = self.counts().images
             cursor = self._connection.execute(sql.DELETE_MISSING)
             self._connection.execute("DELETE FROM files WHERE missing")
@@ -441,6 +473,19 @@ class Gallery:
         unknown = next((each for each in ids if each not in found), None)
         if unknown is not None:
             raise ToolError(f"there is no face {unknown!r} in gallery {self.name!r}")
+
+
+def _different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The parts that differ between two fingerprints, in order."""
+    return [it for it in sorted(one.keys() | other.keys()) if one.get(it) != other.get(it)]
+
+
+def _set_aside(name: str, faces: int) -> str:
+    some = "1 face of it is" if faces == 1 else f"{faces:,} faces of it are"
+    return (
+        f"gallery {name!r} got a new face embedder and {some} not searched, because the files "
+        f"could not be read: bring them back, then run `unmask galleries upgrade {name}`"
+    )
 
 
 def _no_gallery(name: str, known: Sequence[str]) -> str:

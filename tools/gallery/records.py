@@ -140,7 +140,8 @@ class GalleryCounts:
     """How much a gallery holds; `missing` files are those gone from disk.
 
     `without_face` images show no detected face, so nothing in them can be a hit.
-    `frames` of the images were taken from `videos`.
+    `frames` of the images were taken from `videos`. `waiting` faces are set aside: the last upgrade
+    could not read their files, so they have no embedding of the present models.
     """
 
     images: int
@@ -151,6 +152,7 @@ class GalleryCounts:
     missing: int
     videos: int = 0
     frames: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

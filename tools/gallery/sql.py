@@ -47,6 +47,11 @@ COUNTS = (
     " (SELECT count(*) FROM videos),"
     " (SELECT count(*) FROM video_frames)"
 )
+HAS_WAITING = "SELECT 1 FROM sqlite_master WHERE name = 'waiting_faces'"
+COUNT_WAITING = (
+    "SELECT (SELECT count(*) FROM waiting_faces), (SELECT count(DISTINCT image_id)"
+    " FROM waiting_faces WHERE image_id NOT IN (SELECT image_id FROM faces))"
+)
 DELETE_MISSING = (  # no WITH: Python's sqlite3 would not count the rows deleted by such a statement
     "DELETE FROM images WHERE id NOT IN"
     " (SELECT image_id FROM files WHERE image_id IS NOT NULL AND NOT missing)"
@@ -60,6 +65,29 @@ INSERT_FACE = (
 SELECT_FACE = (
     "SELECT id, image_id, ordinal, embedding, box, keypoints, landmarks, quality, face_hash,"
     " features FROM faces"
+)
+# Faces without an embedding of the models in use: their files could not be read at the upgrade.
+# Made when first needed, without a new schema version: older versions can do without the table.
+CREATE_WAITING = (
+    "CREATE TABLE IF NOT EXISTS waiting_faces (id TEXT PRIMARY KEY,"
+    " image_id TEXT NOT NULL REFERENCES images ON DELETE CASCADE, ordinal INTEGER NOT NULL,"
+    " embedding BLOB NOT NULL, box BLOB NOT NULL, keypoints BLOB NOT NULL, landmarks BLOB,"
+    " quality TEXT NOT NULL, face_hash INTEGER, features BLOB)"
+)
+SET_OTHERS_ASIDE = (
+    "INSERT INTO waiting_faces SELECT id, image_id, ordinal, embedding, box, keypoints, landmarks,"
+    " quality, face_hash, features FROM faces WHERE id NOT IN (SELECT id FROM draft.embeddings)",
+    "DELETE FROM faces WHERE id NOT IN (SELECT id FROM draft.embeddings)",
+    "UPDATE faces SET embedding ="
+    " (SELECT fresh.embedding FROM draft.embeddings AS fresh WHERE fresh.id = faces.id)",
+)
+TAKE_BACK = (
+    "UPDATE waiting_faces SET embedding = (SELECT fresh.embedding FROM draft.embeddings AS fresh"
+    " WHERE fresh.id = waiting_faces.id) WHERE id IN (SELECT id FROM draft.embeddings)",
+    "INSERT INTO faces (id, image_id, ordinal, embedding, box, keypoints, landmarks, quality,"
+    " face_hash, features) SELECT * FROM waiting_faces"
+    " WHERE id IN (SELECT id FROM draft.embeddings) ORDER BY id",
+    "DELETE FROM waiting_faces WHERE id IN (SELECT id FROM draft.embeddings)",
 )
 UPSERT_FILE = (
     "INSERT INTO files (path, size, mtime_ns, image_id, problem, missing)"

@@ -83,7 +83,7 @@ def search(
         compared=len(ranked),
         counts=count_verdicts([found.assessment.verdict for found in ranked]),
         images_without_face=gallery.counts().without_face,
-        warnings=(*query.warnings, *index.notices, *instruments.notices),
+        warnings=(*query.warnings, *index.notices, *gallery.notices, *instruments.notices),
         videos=sum(found.moment is not None for found in ranked),
         faces=faces,
     )

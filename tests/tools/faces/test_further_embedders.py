@@ -13,6 +13,7 @@ import torch
 
 from assistant import Unmask
 from tests.support.cases import astronaut_pixels, group_pixels
+from tests.support.made.embedder import write_embedder
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.errors import SetupError
 from tools.faces.alignment import warp
@@ -35,25 +36,6 @@ from tools.training.faces.embedder_network import Mirrored
 from tools.training.faces.further_embedder import PrototypeEmbedder, SecondEmbedderConfig, loss_of
 
 FIRST = WEIGHTS_DIR / "faces" / "recognition.onnx"
-
-
-def write_network(path: Path, *, shape: list[object]) -> None:
-    """An embedder with one weight a channel and place: the input, summed over 16 stripes."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    nodes = [
-        helper.make_node("ReduceMean", ["image"], ["rows"], axes=[3], keepdims=0),
-        helper.make_node("Flatten", ["rows"], ["embedding"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "stripes",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, None)],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, str(path))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +61,7 @@ def aligned(tmp_path: Path) -> FaceEmbedder:
 @pytest.fixture
 def loose(tmp_path: Path) -> FaceEmbedder:
     """A file of 113 px that takes one face at a time."""
-    write_network(tmp_path / "loose.onnx", shape=[1, 3, 113, 113])
+    write_embedder(tmp_path / "loose.onnx", shape=[1, 3, 113, 113])
     return FaceEmbedder.load(tmp_path / "loose.onnx")
 
 
@@ -118,7 +100,7 @@ def test_the_file_beside_it_says_how_faces_are_cut_and_normalised(
     tmp_path: Path, face: Face
 ) -> None:
     """A margin shows more, a mean is taken off, and the order of channels is turned."""
-    write_network(tmp_path / "own.onnx", shape=["n", 3, 112, 112])
+    write_embedder(tmp_path / "own.onnx", shape=["n", 3, 112, 112])
     plain = FaceEmbedder.load(tmp_path / "own.onnx")
     told = {
         "crop": {"kind": "arcface", "margin": 2.0},
@@ -140,10 +122,10 @@ def test_the_file_beside_it_says_how_faces_are_cut_and_normalised(
 
 def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
     """No size, an unknown size, a broken file: each names the file, none is run on a guess."""
-    write_network(tmp_path / "any.onnx", shape=["n", 3, "h", "w"])
+    write_embedder(tmp_path / "any.onnx", shape=["n", 3, "h", "w"])
     with pytest.raises(SetupError, match=r"any\.onnx.*size"):
         FaceEmbedder.load(tmp_path / "any.onnx")
-    write_network(tmp_path / "large.onnx", shape=["n", 3, 224, 224])
+    write_embedder(tmp_path / "large.onnx", shape=["n", 3, 224, 224])
     with pytest.raises(SetupError, match=r"large\.json.*crop"):
         FaceEmbedder.load(tmp_path / "large.onnx")
     (tmp_path / "broken.onnx").write_bytes(b"not a network")

@@ -189,9 +189,9 @@ def test_deleted_files_are_forgotten_only_when_asked(gallery: Gallery) -> None:
 def test_a_gallery_refuses_other_checkpoints(tmp_path: Path) -> None:
     """Opening with other checkpoints names what differs and the way out; without any, it opens."""
     Gallery.open(tmp_path, "family", fingerprint=FINGERPRINT).close()
-    other = {**FINGERPRINT, "faces": "c" * 64}
+    other = {**FINGERPRINT, "encoder": "c" * 64}
     for opening in (Gallery.open, Gallery.open_existing):
-        with pytest.raises(SetupError, match=r"'family'.*faces aaaa.*faces cccc.*unmask index"):
+        with pytest.raises(SetupError, match=r"'family'.*encoder bbbb.*encoder cccc.*unmask index"):
             opening(tmp_path, "family", fingerprint=other)
     with Gallery.open_existing(tmp_path, "family") as gallery:
         assert gallery.fingerprint == FINGERPRINT

@@ -47,6 +47,17 @@ def read_head(
     return arrays, header
 
 
+def head_header(path: Path) -> dict[str, str]:
+    """The header of any safetensors file; empty if it has none or cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError):
+        return {}
+
+
 def head_sha256(path: Path, encoder_sha256: str) -> str:
     """Identifies a head's checkpoint: a hash of its file and its encoder's sha256."""
     return hashlib.sha256(f"{file_sha256(path)} {encoder_sha256}".encode()).hexdigest()

@@ -85,7 +85,7 @@ def index_folders(
             index.sync()
             raise IndexingInterrupted(tally.summary(index.notices)) from stop
         index.sync()
-        return tally.summary(index.notices)
+        return tally.summary([*index.notices, *gallery.notices])
 
 
 @dataclass(frozen=True, slots=True)
