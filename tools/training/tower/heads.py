@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from tools.detectors.clip_heads.tower_head import KIND
 from tools.detectors.folders import WEIGHTS_FILE, DetectorDescription
@@ -177,7 +177,7 @@ def _save(head: Head, folder: Path, question: str) -> None:
         "weight": torch.from_numpy(head.weight).float(),
         "bias": torch.tensor(head.bias).float(),
     }
-    save_file(tensors, folder / WEIGHTS_FILE)
+    (folder / WEIGHTS_FILE).write_bytes(save(tensors))  # `save_file` makes owner-only files
 
 
 if __name__ == "__main__":
