@@ -115,8 +115,9 @@ def below(settings: Settings) -> TrainingFamilies:
 
 
 def _of_shelf(one: StoredDetector) -> EvaluatedDetector:
-    embedder = load_models().fingerprint["faces"]
-    detector = load_detector(one, load_models().encoder, embedder_sha256=embedder)
+    models = load_models()
+    embedder = models.fingerprint["faces"]
+    detector = load_detector(one, models.encoder, tower=models.tower, embedder_sha256=embedder)
     calibration = one.calibration
     fits = calibration is not None and calibration.matches_detector(detector)
     on_encoder = one.about.encoder_sha256 is not None

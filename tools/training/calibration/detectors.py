@@ -33,7 +33,7 @@ from tools.detectors.clip_heads.profile_heads import (
     write_calibrations,
     zero_shot_detectors,
 )
-from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
+from tools.detectors.folders import DETECTORS_FOLDER, TOWER_KINDS, find_stored_detectors
 from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector
 from tools.detectors.scoring import run_detector
@@ -227,6 +227,8 @@ def main() -> None:
         )
         write_calibrations(given.heads or heads, [_fitted(it, sheet) for it in asked])
     for one in find_stored_detectors([given.detectors]):
+        if one.about.kind in TOWER_KINDS:
+            continue  # the verdict rule calibrates these
         if given.only is None or one.folder.name in given.only:
             _fitted(load_detector(one, encoder), sheet).save(one.folder / CALIBRATION_FILE)
 
