@@ -24,10 +24,10 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 def test_the_two_commands_come_first_and_ci_runs_them() -> None:
     """The first two shell blocks are the two promised commands, and CI runs both."""
     blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
-    assert blocks[0].strip() == "pip install -e . && unmask demo"
+    assert blocks[0].strip() == "pip install -e . && unmask setup --yes && unmask demo"
     assert blocks[1].strip() == "pip install -e '.[test]' && pytest"
     ci = (ROOT / ".ci" / "run").read_text()
-    for command in ("install --quiet -e . && unmask demo", "-e '.[test]' && pytest"):
+    for command in ("install --quiet -e . && unmask setup --yes && unmask demo", "-e '.[test]' && pytest"):
         assert command in ci
 
 
