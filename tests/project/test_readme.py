@@ -122,14 +122,19 @@ def test_what_it_says_of_the_rule_is_in_the_rule() -> None:
     """The forgeries that pass unseen are those that the shipped rule counted."""
     rule = json.loads((ROOT / "tools/checkpoints/weights/verdict.json").read_text("utf-8"))
     seen = rule["fitted_on"]["unseen"]
-    assert seen["with_query"] == seen["closer/with_query"]
-    swaps, left_out = seen["with_query"]
+    stages = [told for name, told in seen.items() if name.endswith("with_query")]
+    assert len(stages) == 3
+    swaps, left_out = (max((it[of] for it in stages), key=_passed) for of in (0, 1))
     assert f"{swaps['passed']} of {swaps['forgeries']} face swaps by unseen tools" in README
     assert f"{left_out['passed']} of {left_out['forgeries']} forgeries of families left" in README
     bands = [
-        it["band"] for it in (*rule["questions"].values(), *rule["further"]["closer"].values())
+        it["band"] for of in (rule["questions"], *rule["further"].values()) for it in of.values()
     ]
     assert {band["alpha_low"] for band in bands} == {0.1}, "at most one in ten forgeries"
+
+
+def _passed(told: dict[str, int]) -> int:
+    return told["passed"]
 
 
 def test_the_map_shows_every_folder() -> None:

@@ -51,13 +51,13 @@ class Checkpoint:
     sizes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
-POCKET_LICENSE = "research and evaluation (trained on LFW and DFDC; see the cards)"
+POCKET_LICENSE = "research and evaluation (trained on photographs for research; see the cards)"
 
 POCKET_FACES = Checkpoint(
     part="faces",
     name="pocket faces",
     profile="pocket",
-    source="python -m tools.training.{detector,landmarks,embedder}",
+    source="python -m tools.training.faces.{detector,landmarks,distilled_embedder}",
     revision=None,
     files={"detection.onnx": None, "landmarks_68.onnx": None, "recognition.onnx": None},
     license=POCKET_LICENSE,

@@ -90,12 +90,14 @@ RERANK_FEATURES: Mapping[QuestionKind, tuple[str, ...]] = {
     "with_query": (*RERANK_SCORES, *RELATIVE, *REFERENCE_SCORES),
     "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
 }
-# Of the detectors on the pretrained tower, if it is installed: both questions in one score, because
-# the exhibits hold no wholly synthesised face of a query person.
+# Of the detectors on the pretrained tower, if it is installed: both questions in one score, fitted
+# with video frames and synthesised faces, which our own forgeries cannot stand in for. Those have no
+# query, so scores relative to one are left out; fitted on exhibits alone, with relative scores, the
+# tower's weight is negative.
 TOWER_SCORES = (MANIPULATED, SYNTHESISED)
 FURTHER: Mapping[str, Mapping[QuestionKind, tuple[str, ...]]] = {
     CLOSER: RERANK_FEATURES,
-    TOWER: {name: (*names, FORGED) for name, names in RERANK_FEATURES.items()},
+    TOWER: dict.fromkeys(("alone", "with_query"), (*RERANK_SCORES, FORGED)),
 }
 
 # The costs of errors set the edges: an investigator acts on the verdict "impersonation", so
@@ -167,7 +169,10 @@ def fit_rule(
     known: dict[QuestionKind, list[ScoredSample]] = {
         "alone": alone, "with_query": beside, "same_photo": copies,
     }  # fmt: skip
-    generated_too = {**known, "alone": [*alone, *_of_frames(generated, family=PORTRAIT)]}
+    whole = [*_of_frames(generated, family=PORTRAIT)]
+    generated_too: dict[QuestionKind, list[ScoredSample]] = {
+        "alone": [*alone, *whole], "with_query": [*beside, *_of_frames(frames), *whole],
+    }  # fmt: skip
     fitted = {
         "": _questions(FEATURES, known),
         CLOSER: _questions(FURTHER[CLOSER], known),
