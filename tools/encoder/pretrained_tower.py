@@ -49,11 +49,12 @@ class PretrainedTower:
     @cached_property
     def _network(self) -> Any:
         import torch
+        import transformers
         from safetensors import SafetensorError
-        from transformers import CLIPVisionModelWithProjection
 
+        transformers.utils.logging.disable_progress_bar()
         try:
-            network = CLIPVisionModelWithProjection.from_pretrained(
+            network = transformers.CLIPVisionModelWithProjection.from_pretrained(
                 self.folder, local_files_only=True, use_safetensors=True, dtype=_dtype()
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:

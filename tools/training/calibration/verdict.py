@@ -91,9 +91,9 @@ RERANK_FEATURES: Mapping[QuestionKind, tuple[str, ...]] = {
     "same_photo": (FACE_CHANGE, "face/sbi_caddm"),
 }
 # Of the detectors on the pretrained tower, if it is installed: both questions in one score, fitted
-# with video frames and synthesised faces, which our own forgeries cannot stand in for. Those have no
-# query, so scores relative to one are left out; fitted on exhibits alone, with relative scores, the
-# tower's weight is negative.
+# with video frames and synthesised faces, which our own forgeries cannot stand in for. Those have
+# no query, so scores relative to one are left out; fitted on exhibits alone, with relative scores,
+# the tower's weight is negative.
 TOWER_SCORES = (MANIPULATED, SYNTHESISED)
 FURTHER: Mapping[str, Mapping[QuestionKind, tuple[str, ...]]] = {
     CLOSER: RERANK_FEATURES,
