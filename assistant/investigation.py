@@ -1,9 +1,10 @@
-"""The Python API: index a gallery and search it.
+"""The Python API: index a gallery and search it, or check photos without a gallery.
 
 `Unmask().index(folders)` fills a gallery; `Unmask().find(photos).hits` are ranked and explained.
+`Unmask().check(photos).faces` and `Unmask().compare(a, b)` need no gallery and store nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.upgrade.job import UpgradeSummary, upgrade_gallery
 from tools.gallery.vector_index import FaceIndex
+from tools.search.checking.check import OnProgress, check_photos
+from tools.search.checking.comparison import Comparison, compare_photos
+from tools.search.checking.results import CheckReport
 from tools.search.query import Query
 from tools.search.query_files import FaceNumbers, query_from_files
 from tools.search.reranking.rerank_input import RerankMeasure
@@ -142,6 +146,44 @@ class Unmask:
             )
             found = search(gallery, query, instruments=parts, top=top, reranker=leading)
             return found.findings, query
+
+    def check(
+        self,
+        photos: PathOrPaths,
+        *,
+        of: PathOrPaths = (),
+        face: FaceNumbers | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> CheckReport:
+        """Check photos without a gallery: was a face forged, where, and is it the person's in `of`?
+
+        `photos` are photos, folders of them or, with references, videos; `of` are authentic photos
+        of one person. With them the answer is that of a search among these photos; without them
+        every face is judged by itself. `face` (1-based, left to right) selects a face: a number for
+        a single photo, or `{"group.jpg": 2}`. A file that cannot be checked is one of the report's
+        `problems`; so are references that cannot serve, and the photos are then checked without
+        them. `on_progress` is called with the stage, the number done and the total.
+        """
+        paths = _listed(photos, "check", "one or more photos")
+        references = [Path(each) for each in ([of] if isinstance(of, Path | str) else of)]
+        return check_photos(
+            paths, of=references, face=face, instruments=self.models, on_progress=on_progress
+        )
+
+    def compare(
+        self,
+        first: Path | str,
+        second: Path | str,
+        *,
+        face: Mapping[Path | str, int] | None = None,
+    ) -> Comparison:
+        """Compare two photos: the same person, the same photograph, and which places differ.
+
+        `face`, as in `{"group.jpg": 2}`, selects a face of a photo that shows several. Raises
+        ToolError for a file that is no picture; a photo without a single face is one of the
+        comparison's `problems`.
+        """
+        return compare_photos(Path(first), Path(second), face=face, instruments=self.models)
 
     def _opinion(self) -> RerankMeasure:
         # Loads the chat model, which nothing else here needs.

@@ -13,14 +13,14 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from assistant.report.data_uris import data_uri, thumbnail
-from assistant.report.maps import MapView, forgery_view, map_detector
+from assistant.report.maps import MapView, forgery_view
 from tools.detectors.calibration import Calibration
 from tools.detectors.networks.class_labels import ClassMapping
 from tools.detectors.protocol import PixelDetector
 from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.localisers import localise_with, optional_localisers, overlay_heatmap
-from tools.search.model_bundle import ModelBundle
+from tools.search.model_bundle import ModelBundle, map_detector
 from tools.verdict.handles import format_percent
 from tools.verdict.interpretation import UNCALIBRATED
 

@@ -14,17 +14,15 @@ import cv2
 import numpy as np
 
 from assistant.report.data_uris import data_uri
-from tools.detectors import FeatureDetector
 from tools.errors import ToolError
 from tools.faces.analyser import Face
-from tools.localisers import Localisation, evidence_region, localise_forgery, overlay_heatmap
-from tools.localisers.map_scales import NO_FINDING_TEXT, image_map_name, map_threshold
+from tools.localisers import Localisation, localise_forgery, overlay_heatmap
+from tools.localisers.map_scales import image_map_name, map_threshold
 from tools.localisers.overlay import FULL_HEAT
-from tools.search.model_bundle import ModelBundle
+from tools.search.model_bundle import ModelBundle, map_detector
 from tools.search.reranking.inner_outer_face import FaceInImage
 from tools.search.reranking.patch_grid import LIMITS, SCORE, image_heatmap, patch_map
 from tools.search.reranking.reference_comparison import ReferenceMap, reference_map
-from tools.verdict.interpretation import UNCALIBRATED
 
 FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE, PICTURE_MAP_TITLE = "Heat map", "Distance map", "Picture map"
 _FACE_PX = 240
@@ -48,7 +46,7 @@ def forgery_view(
 ) -> MapView:
     """A map of the signs of forgery."""
     image = _drawn(located.crop, located.displayed_heatmap, full_heat=full_heat)
-    return MapView(title, image, _strongest(located), located.limits)
+    return MapView(title, image, located.text, located.limits)
 
 
 def distance_view(mapped: ReferenceMap) -> MapView:
@@ -87,12 +85,6 @@ def map_views(
     return list(_views(pixels, face, photos, instruments))
 
 
-def map_detector(models: ModelBundle) -> FeatureDetector | None:
-    """The profile's detector whose score the maps of the face explain; None if there is none."""
-    heads = (it for it in models.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
-    return next(heads, None)
-
-
 def _views(
     pixels: np.ndarray, face: Face, photos: Sequence[FaceInImage], models: ModelBundle
 ) -> Iterator[MapView]:
@@ -112,15 +104,3 @@ def _views(
 def _drawn(crop: np.ndarray, heat: np.ndarray, *, full_heat: float = FULL_HEAT) -> str:
     face = cv2.resize(crop, (_FACE_PX, _FACE_PX), interpolation=cv2.INTER_LINEAR)
     return data_uri(overlay_heatmap(face, heat, full_heat=full_heat))
-
-
-def _strongest(located: Localisation) -> str:
-    """The strongest regions of a heat map in words."""
-    for reads in ("strong", "weak"):
-        named = [evidence_region(item.id) for item in located.evidence if item.reads == reads]
-        if named:
-            return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
-    if any(item.reads == UNCALIBRATED for item in located.evidence):
-        found = "places to look at" if located.heatmap.max() > 0 else "no place stands out"
-        return f"{found}; {UNCALIBRATED}, so no part of the face is read by it"
-    return NO_FINDING_TEXT

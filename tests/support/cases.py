@@ -30,15 +30,23 @@ def other_pixels() -> np.ndarray:
 
 def impersonation(unmask: Unmask, *, seed: int) -> Forgery:
     """The portrait's face on another man's photo: far beyond both bands of the shipped rule."""
-    portrait, other = astronaut_pixels(), other_pixels()
-    ((face,), (onto,)) = unmask.models.faces.analyse([portrait, other])
-    assert face.landmarks is not None and onto.landmarks is not None
+    return _swapped(unmask, astronaut_pixels(), onto=other_pixels(), seed=seed)
+
+
+def altered_portrait(unmask: Unmask) -> Forgery:
+    """Another man's face on the portrait, whose surroundings are as before."""
+    return _swapped(unmask, other_pixels(), onto=astronaut_pixels(), seed=0)
+
+
+def _swapped(unmask: Unmask, source: np.ndarray, *, onto: np.ndarray, seed: int) -> Forgery:
+    ((face,), (there,)) = unmask.models.faces.analyse([source, onto])
+    assert face.landmarks is not None and there.landmarks is not None
     return forge(
-        other,
-        onto.landmarks,
+        onto,
+        there.landmarks,
         family="face_swap",
         rng=np.random.default_rng(seed),
-        source_pixels=portrait,
+        source_pixels=source,
         source_landmarks=face.landmarks,
     )
 

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tools.detectors import FeatureDetector
-from tools.gallery.records import AnalysedImage, GalleryCounts
+from tools.gallery.records import GalleryCounts
+from tools.search.checking.alone import AloneResult
 from tools.search.results import Findings, Hit
-from tools.search.scoring import EmbeddedFace, FaceColumns, detector_scores
 from tools.verdict.calibration import Scores
 from tools.verdict.clauses import format_hit_ranges, join_with_and
 from tools.verdict.evidence import FIRST_RERANK_NUMBER, Evidence, collect_evidence
@@ -16,7 +15,6 @@ from tools.verdict.handles import IN_WORDS, PROBABILITY, VERDICT_KEYS, Fact, par
 from tools.verdict.interpretation import (
     CHANGES,
     interpret_forgery,
-    interpret_forgery_position,
     interpret_identity,
     interpret_impersonation,
     interpret_person,
@@ -34,9 +32,6 @@ _PROBABILITIES = {
         f"Assumes {PRIOR_IN_WORDS}, that a face is the query person's; a reason to look, no proof.",
     ),
 }
-
-_OF_A_PHOTO = (2, 3, 4, 5, 9, 10)
-"""Evidence that needs no query, by number."""
 
 _OF_A_PAIR = {
     1: "identity similarity",
@@ -124,50 +119,14 @@ def _further(fact: Fact) -> bool:
     return handle.kind == "E" and handle.number >= FIRST_RERANK_NUMBER
 
 
-def photo_facts(
-    handle: str,
-    scores: Scores,
-    regions: Iterable[Evidence],
-    *,
-    usable: bool,
-    rule: VerdictRule | None,
-) -> tuple[Fact, ...]:
-    """Facts about a query photo alone: whether it may have been forged, and its quality.
-
-    `scores` are those of `photo_scores`; `usable` is the quality gate of its face.
-    """
-    evidence = collect_evidence(scores, rule.references if rule else {}, rule=rule)
-    chosen = [evidence[number - 1] for number in _OF_A_PHOTO]
-    fake, place = rule.assess_without_query(scores) if rule is not None and usable else (None, None)
-    regions = tuple(regions)
+def photo_facts(handle: str, judged: AloneResult, regions: Iterable[Evidence]) -> tuple[Fact, ...]:
+    """Facts about a query photo alone: whether it may have been forged, and its quality."""
+    given, regions = judged.assessment, tuple(regions)
     return (
-        _probability(handle, 2, fake, reads=interpret_forgery_position(place)),
-        *(_evidence(handle, item) for item in (*chosen, *regions)),
+        _probability(handle, 2, given.fake_probability, reads=interpret_forgery(given)),
+        *(_evidence(handle, item) for item in (*judged.evidence, *regions)),
         *region_facts(handle, regions),
     )
-
-
-def photo_scores(
-    image: AnalysedImage, face: EmbeddedFace, *, detectors: Sequence[FeatureDetector]
-) -> dict[str, float | None]:
-    """Raw scores of one face that need no query."""
-    if face.features is None or image.features is None:
-        authenticity: dict[str, float | None] = {}
-    else:
-        columns = FaceColumns(
-            embeddings=face.face.embedding[None],
-            face_features=face.features[None],
-            image_features=image.features[None],
-            face_hashes=[face.face_hash],
-            interocular_px=[face.face.quality.interocular_px],
-            unmask_marks=[image.unmask_forgery],
-        )
-        measured = detector_scores(columns, detectors=detectors)
-        authenticity = {name: float(column[0]) for name, column in measured.items()}
-    return authenticity | {
-        "interocular_px": face.face.quality.interocular_px,
-        "unmask_mark": float(image.unmask_forgery),
-    }
 
 
 def comparison_facts(

@@ -20,12 +20,10 @@ from tools.agent_tools.facts import (
     list_facts,
     meaning_facts,
     photo_facts,
-    photo_scores,
     search_facts,
 )
 from tools.agent_tools.photo_description import Description, describe
 from tools.agent_tools.query_photos import QueryPhotos, byte_size
-from tools.detectors import FeatureDetector
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
 from tools.gallery.indexing.analysis import analyse_photo
@@ -34,7 +32,8 @@ from tools.gallery.records import AnalysedImage, GalleryCounts
 from tools.localisers import Localisation, localise_forgery
 from tools.media.images import Photo, UnreadableImage, decode_photo, metadata_texts, read_bytes
 from tools.media.videos import photo_at, video_metadata_texts
-from tools.search.model_bundle import ModelBundle
+from tools.search.checking.alone import AloneResult, judge_alone
+from tools.search.model_bundle import ModelBundle, map_detector
 from tools.search.query import Query
 from tools.search.reranking.rerank_input import RerankMeasure
 from tools.search.reranking.reranker import MAX_RERANKED_HITS, RERANK_MEASURES, Reranker
@@ -95,6 +94,7 @@ class Workspace:
         self._comparisons: dict[tuple[bytes, bytes], FaceComparison] = {}
         self._compared_in: dict[str, SearchOutcome | None] = {}
         self._located: dict[str, Localisation] = {}
+        self._judged: dict[str, AloneResult] = {}
         self._files: dict[tuple[SearchOutcome | None, str], Fact] = {}
 
     # -- photos and pictures ------------------------------------------------------------------
@@ -343,7 +343,7 @@ class Workspace:
     def localise_snapshot(self, look: "FaceSnapshot") -> Localisation:
         """The same for a snapshot taken earlier."""
         if look.face_id not in self._located:
-            head = next((it for it in self.instruments.detectors if _makes_maps(it)), None)
+            head = map_detector(self.instruments)
             if head is None:
                 raise ToolError("this profile has no detector that can locate anything")
             encoder = self.instruments.encoder
@@ -416,10 +416,13 @@ class Workspace:
             return gallery_facts(None)
 
     def _photo_facts(self, handle: str) -> tuple[Fact, ...]:
-        face, image = self.face(handle), self.analysis(handle)
-        scores = photo_scores(image, face, detectors=self.instruments.detectors)
-        usable, rule = face.face.quality.usable, self.instruments.rule
-        facts = photo_facts(handle, scores, self._regions(handle), usable=usable, rule=rule)
+        key = self._face_key(handle)
+        if key not in self._judged:
+            face, image = self._photos.face(handle), self.analysis(handle)
+            self._judged[key] = judge_alone(
+                self.pixels(handle), image, face, instruments=self.instruments
+            )
+        facts = photo_facts(handle, self._judged[key], self._regions(handle))
         return (*facts, *self._faces_facts(handle))
 
     def _faces_facts(self, handle: str) -> tuple[Fact, ...]:
@@ -470,10 +473,6 @@ def _without_path(handle: str) -> Iterator[None]:
         yield
     except UnreadableImage as error:
         raise ToolError(f"the file of {handle} cannot be read: {error.reason}") from error
-
-
-def _makes_maps(detector: FeatureDetector) -> bool:
-    return (detector.inputs, detector.name) == ("face", "unifd_linear")
 
 
 def _is_hit(handle: str) -> bool:

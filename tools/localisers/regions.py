@@ -8,7 +8,7 @@ from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop, crop_matrix, transform_points
 from tools.faces.analyser import Face
 from tools.forge.masks import face_region_masks
-from tools.localisers.map_scales import MapThreshold, map_threshold
+from tools.localisers.map_scales import NO_FINDING_TEXT, MapThreshold, map_threshold
 from tools.localisers.protocol import Localiser, MapEncoder, ScoringHead
 from tools.verdict.evidence import FIRST_RERANK_NUMBER, MEASURES, Evidence
 from tools.verdict.handles import NOT_MEASURED
@@ -47,6 +47,18 @@ class Localisation:
         """The heat map to display: zeros if it is known that nothing stands out."""
         read = any(item.reads in (STRONG, WEAK, NO_SIGNS) for item in self.evidence)
         return np.zeros_like(self.heatmap) if read and not self.has_finding else self.heatmap
+
+    @property
+    def text(self) -> str:
+        """The map in words: the regions that stand out most."""
+        for reads in (STRONG, WEAK):
+            named = [evidence_region(item.id) for item in self.evidence if item.reads == reads]
+            if named:
+                return f"{reads} signs of forgery: {', '.join(name for name in named if name)}"
+        if any(item.reads == UNCALIBRATED for item in self.evidence):
+            found = "places to look at" if self.heatmap.max() > 0 else "no place stands out"
+            return f"{found}; {UNCALIBRATED}, so no part of the face is read by it"
+        return NO_FINDING_TEXT
 
     @property
     def limits(self) -> str:

@@ -54,3 +54,9 @@ class ModelBundle(Protocol):
     @property
     def rule(self) -> VerdictRule | None:
         """The fitted verdict rule; None if the profile's calibration has not been fitted."""
+
+
+def map_detector(models: ModelBundle) -> FeatureDetector | None:
+    """The profile's detector whose score the maps of the face explain; None if there is none."""
+    heads = (it for it in models.detectors if (it.inputs, it.name) == ("face", "unifd_linear"))
+    return next(heads, None)

@@ -113,10 +113,10 @@ def _numbers(face: FaceNumbers | None, found: Sequence[QueryFile]) -> dict[Path,
                 f"--face {named}"
             )
         return dict.fromkeys(paths, face)
-    return {_named(name, paths): number for name, number in face.items()}
+    return {photo_called(name, paths): number for name, number in face.items()}
 
 
-def _named(name: Path | str, paths: Sequence[Path]) -> Path:
+def photo_called(name: Path | str, paths: Sequence[Path]) -> Path:
     """The photo with this path or file name; SetupError if none or several match."""
     same = [path for path in paths if path == Path(name)]
     found = same or [path for path in paths if path.name == str(name)]

@@ -106,7 +106,7 @@ class Hit:
             "identity_probability": self.assessment.identity_probability,
             "fake_probability": self.assessment.fake_probability,
             "impersonation_probability": self.assessment.impersonation_probability,
-            **_judged_by(self.assessment),
+            **judged_by(self.assessment),
             "evidence": [item.to_json() for item in self.evidence],
             "explanation": self.explanation,
         }
@@ -153,7 +153,7 @@ class Findings:
         }
 
 
-def _judged_by(given: Assessment) -> dict[str, Any]:
+def judged_by(given: Assessment) -> dict[str, Any]:
     """Each probability's place in its band, the number of faces, and what goes undetected."""
     return {
         "identity": {

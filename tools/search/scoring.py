@@ -6,6 +6,7 @@ Score names are those of `tools.verdict.evidence.MEASURES`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -13,13 +14,25 @@ from numpy.typing import NDArray
 
 from tools.detectors import FeatureDetector
 from tools.faces.analyser import Face
-from tools.gallery.record_store import Gallery
-from tools.gallery.records import FaceRecord
+from tools.gallery.records import AnalysedImage, FaceRecord, FrameRecord, ImageRecord
 from tools.media.images import hash_distance
 from tools.search.query import Query
 from tools.search.same_photograph.decision import Alignment
 
 Floats = NDArray[np.float32]
+
+
+class PictureSource(Protocol):
+    """Measured pictures and their files: a `Gallery`, or photos that are not stored anywhere."""
+
+    def image(self, image_id: str) -> ImageRecord:
+        """A picture, a frame or a video."""
+
+    def paths_of(self, image_id: str, *, gone: bool = False) -> list[Path]:
+        """The files that hold it, or with `gone` held it."""
+
+    def frames_of(self, video_id: str) -> list[FrameRecord]:
+        """The frames taken from a video."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +55,9 @@ class FaceColumns:
         return len(self.embeddings)
 
 
-def to_columns(gallery: Gallery, records: Sequence[FaceRecord]) -> FaceColumns:
+def to_columns(pictures: PictureSource, records: Sequence[FaceRecord]) -> FaceColumns:
     """Convert the records of n faces to columns."""
-    images = {record.image_id: gallery.image(record.image_id) for record in records}
+    images = {record.image_id: pictures.image(record.image_id) for record in records}
     ordered = [images[record.image_id] for record in records]
     return FaceColumns(
         embeddings=_rows([record.face.embedding for record in records]),
@@ -128,6 +141,29 @@ class EmbeddedFace(Protocol):
     @property
     def face_hash(self) -> int | None:
         """Perceptual hash of the crop."""
+
+
+def scores_without_query(
+    image: AnalysedImage | ImageRecord, face: EmbeddedFace, *, detectors: Sequence[FeatureDetector]
+) -> dict[str, float | None]:
+    """Raw scores of one face that need no query."""
+    if face.features is None or image.features is None:
+        authenticity: dict[str, float | None] = {}
+    else:
+        columns = FaceColumns(
+            embeddings=face.face.embedding[None],
+            face_features=face.features[None],
+            image_features=image.features[None],
+            face_hashes=[face.face_hash],
+            interocular_px=[face.face.quality.interocular_px],
+            unmask_marks=[image.unmask_forgery],
+        )
+        measured = detector_scores(columns, detectors=detectors)
+        authenticity = {name: float(column[0]) for name, column in measured.items()}
+    return authenticity | {
+        "interocular_px": face.face.quality.interocular_px,
+        "unmask_mark": float(image.unmask_forgery),
+    }
 
 
 def pair_scores(

@@ -4,6 +4,7 @@ candidates -> raw scores -> assessment -> one per picture or video -> order -> r
 hits shown -> order -> hits. The Python API, the command line and the assistant's tools all use it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tools.search.query import Query
 from tools.search.reranking.reranker import MAX_RERANKED_HITS, MIN_RERANKED_HITS, Reranker
 from tools.search.reranking.stability import VERDICT_STABILITY
 from tools.search.results import Findings, Hit, count_verdicts
-from tools.search.scoring import score_faces, to_columns
+from tools.search.scoring import PictureSource, score_faces, to_columns
 from tools.verdict.evidence import RERANK_ONLY_MEASURES, Evidence, collect_evidence
 from tools.verdict.rule import VerdictRule
 from tools.verdict.template_writer import explain, render
@@ -54,16 +55,9 @@ def search(
     """
     with FaceIndex.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
-    rows = score_faces(query, to_columns(gallery, records), detectors=instruments.detectors)
-    for record, row in zip(records, rows, strict=True):
-        if record.image_id in query.photo_ids:  # identical bytes need no alignment
-            row["query/same_photograph"] = 1.0
     faces = gallery.counts().faces
     rule = None if instruments.rule is None else instruments.rule.for_gallery_size(faces)
-    scored = [
-        Candidate(record, row, assess_scores(row, usable=record.face.quality.usable, rule=rule))
-        for record, row in zip(records, rows, strict=True)
-    ]
+    scored = score_records(gallery, records, query, instruments=instruments, rule=rule)
     ranked = sorted(aggregate_candidates(scored, moments, rule=rule), key=ranking_key)
     if reranker is not None:
         # A short list is the head of the usual one: which hits lead is known only afterwards.
@@ -73,7 +67,7 @@ def search(
         ahead = sorted([*seen, *others[: max(top - count, 0)]], key=ranking_key)
         ranked = [*ahead, *others[max(top - count, 0) :]]
     shown = ranked[:top]
-    hits = [_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
+    hits = [to_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
     findings = Findings(
         query_paths=query.paths,
         query_ids=query.photo_ids,
@@ -88,6 +82,25 @@ def search(
         faces=faces,
     )
     return SearchOutcome(findings, query, tuple(found.record for found in shown))
+
+
+def score_records(
+    pictures: PictureSource,
+    records: Sequence[FaceRecord],
+    query: Query,
+    *,
+    instruments: ModelBundle,
+    rule: VerdictRule | None,
+) -> list[Candidate]:
+    """Score faces against a query and assess them by the search's `rule`."""
+    rows = score_faces(query, to_columns(pictures, records), detectors=instruments.detectors)
+    for record, row in zip(records, rows, strict=True):
+        if record.image_id in query.photo_ids:  # identical bytes need no alignment
+            row["query/same_photograph"] = 1.0
+    return [
+        Candidate(record, row, assess_scores(row, usable=record.face.quality.usable, rule=rule))
+        for record, row in zip(records, rows, strict=True)
+    ]
 
 
 def _nearest(
@@ -118,12 +131,15 @@ def _image_id(match: Neighbour) -> str:
     return match.face_id.rpartition(":")[0]
 
 
-def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: VerdictRule | None) -> Hit:
+def to_hit(
+    pictures: PictureSource, rank: int, found: Candidate, *, rule: VerdictRule | None
+) -> Hit:
+    """A ranked candidate as a hit, with its evidence and its explanation."""
     record, assessment = found.record, found.assessment
     evidence = collect_evidence(found.scores, rule.references if rule else {}, rule=rule)
     left, top, right, bottom = (float(edge) for edge in record.face.box)
     moment = found.moment
-    paths, missing = _files(gallery, record.image_id)
+    paths, missing = _files(pictures, record.image_id)
     return Hit(
         rank=rank,
         face_id=record.id,
@@ -138,17 +154,17 @@ def _hit(gallery: Gallery, rank: int, found: Candidate, *, rule: VerdictRule | N
         time_s=moment.time_s if moment else None,
         moments=found.moments,
         frames_seen=found.frames_seen,
-        frames=len(gallery.frames_of(moment.video_id)) if moment else None,
-        paged=moment is not None and gallery.image(moment.video_id).format in MULTIPAGE_FORMATS,
+        frames=len(pictures.frames_of(moment.video_id)) if moment else None,
+        paged=moment is not None and pictures.image(moment.video_id).format in MULTIPAGE_FORMATS,
     )
 
 
-def _files(gallery: Gallery, image_id: str) -> tuple[tuple[Path, ...], bool]:
+def _files(pictures: PictureSource, image_id: str) -> tuple[tuple[Path, ...], bool]:
     """The paths of a picture, existing files first; and whether all of them are missing.
 
     A deleted file keeps its last known path: its faces are still a finding.
     """
-    known = gallery.paths_of(image_id) or gallery.paths_of(image_id, gone=True)
+    known = pictures.paths_of(image_id) or pictures.paths_of(image_id, gone=True)
     paths = sorted(known, key=lambda path: not path.is_file())
     return tuple(paths), not paths[0].is_file()
 

@@ -94,8 +94,14 @@ _VERDICT_TERMS: _Rows = (
     ),
     (
         "no forgery found",
-        "Verdict: the face most likely shows the query person, and its forgery probability lies "
-        "below the inconclusive band. It never means authentic: forgeries can be missed.",
+        "Verdict: the forgery probability lies below the inconclusive band, and the face most "
+        "likely shows the query person, if there is one. It never means authentic: forgeries can "
+        "be missed.",
+    ),
+    (
+        "forged",
+        "The probability that a face was altered or generated. As a verdict: it lies above the "
+        "inconclusive band, and no photo of the person was given; a reason to look, not proof.",
     ),
     (
         "no sign of forgery",
@@ -127,7 +133,7 @@ _VERDICT_TERMS: _Rows = (
     ),
     (
         "verdict",
-        "The decision of a fixed rule about one hit. The rule was fitted on pictures with known "
+        "The decision of a fixed rule about one face. The rule was fitted on pictures with known "
         "answers; no language model takes part in it.",
     ),
 )
@@ -170,7 +176,7 @@ _SCENE_TERMS: _Rows = (
 
 _FORGERY_TERMS: _Rows = (
     (
-        "forgery|forged|deepfake|fake",
+        "forgery|deepfake|fake",
         "A picture of a face that was altered or generated. The forged axis shows the probability "
         "of that.",
     ),

@@ -99,11 +99,6 @@ def interpret_forgery(assessment: Assessment) -> str:
     return UNCERTAIN if "forgery" in assessment.unsteady else _read(_FORGERY, assessment.fake_place)
 
 
-def interpret_forgery_position(place: BandPosition | None) -> str:
-    """Whether a face was forged, from the position of its probability relative to its band."""
-    return _read(_FORGERY, place)
-
-
 def _read(words: Mapping[BandPosition, str], place: BandPosition | None) -> str:
     return NOT_MEASURED if place is None else words[place]
 

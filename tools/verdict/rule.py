@@ -23,8 +23,9 @@ from tools.verdict.calibration import (
 from tools.verdict.impostors import ImpostorThreshold
 
 Verdict = Literal[
-    "impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed"
+    "impersonation", "no forgery found", "other", "copy", "inconclusive", "not assessed", "forged"
 ]
+"""The outcome for a face; only a face that was judged without a query can be "forged"."""
 Axis = Literal["identity", "forgery"]
 VERDICTS: tuple[Verdict, ...] = (
     "impersonation", "inconclusive", "no forgery found", "copy", "other", "not assessed",
@@ -192,6 +193,20 @@ class VerdictRule:
         fake = question.calibrator.probability(scores)
         return fake, None if fake is None else question.band.place(fake)
 
+    def assess_alone(self, scores: Scores, *, usable: bool) -> Assessment:
+        """Judge one face without a query: whether it was forged, whomever it shows."""
+        question = self.question("alone", scores)
+        fake, place = self.assess_without_query(scores) if usable else (None, None)
+        if fake is None or place is None:
+            reason = "forgery was not measured" if usable else "the face is not usable"
+            return Assessment("not assessed", None, None, None, reason)
+        verdict, reason = _ALONE[place]
+        return Assessment(
+            verdict, None, fake, None, reason, fake_scores=question.calibrator.features,
+            fake_place=place, fake_band=question.band, question="alone",
+            unseen=self.unseen("alone", question) if verdict == "no forgery found" else (),
+        )  # fmt: skip
+
     def unseen(
         self, asked: QuestionKind, question: ForgeryQuestion
     ) -> tuple[UnseenToolMissRate, ...]:
@@ -342,7 +357,14 @@ def _notes(given: Assessment) -> Iterator[str]:
             yield f"the inconclusive band of {axis} is wide: it was fitted on too few people"
 
 
-_RETESTED = ("impersonation", "no forgery found", "other")
+_ALONE: Mapping[BandPosition, tuple[Verdict, str]] = {
+    "high": ("forged", "the face shows signs of forgery"),
+    "within": ("inconclusive", "authenticity lies in the inconclusive band"),
+    "low": ("no forgery found", "no sign of forgery"),
+}
+"""Decision table of a face without a query."""
+
+_RETESTED = ("impersonation", "no forgery found", "other", "forged")
 _DECIDED = (*_RETESTED, "copy")
 
 NOT_ASSESSED = Assessment(

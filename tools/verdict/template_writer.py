@@ -35,6 +35,8 @@ the second."""
 _NEXT = {
     "impersonation": "Check the map of the face and the picture's source before you rely on this: "
     "a verdict is a reason to look, not a proof.",
+    "forged": "Check the map of the face and the picture's source before you rely on this: "
+    "a verdict is a reason to look, not a proof.",
     "no forgery found": "This does not prove that the photo is authentic: check its source before "
     "you rely on it.",
     "copy": "Compare it with the query photo side by side: a small edit can go unnoticed.",
@@ -42,6 +44,7 @@ _NEXT = {
     "inconclusive": "Another photo of the person or a better copy of this picture may help.",
     "not assessed": "Look for a larger or sharper copy of the picture.",
 }
+_ALONE = "An authentic photo of the person to compare with, or a better copy, may help."
 
 
 def explain(
@@ -63,6 +66,23 @@ def explain(
     about.append(_further_fact(assessment, known))
     sentences = [sentence for sentence in about if sentence is not None]
     return (*sentences, Sentence(_NEXT[assessment.verdict]))
+
+
+def explain_alone(
+    assessment: Assessment, evidence: tuple[Evidence, ...], *, whom: str = "This face"
+) -> tuple[Sentence, ...]:
+    """The same for a face that was judged without a query; it says nothing about the person."""
+    known = {item.score: item for item in evidence if item.value is not None}
+    verdict = assessment.verdict
+    text = {
+        "forged": f"{whom} was likely forged",
+        "no forgery found": f"No forgery was found in the face{_miss_rates(assessment)}",
+        "inconclusive": f"{whom} is inconclusive, because {assessment.reason}",
+    }.get(verdict, f"{whom} could not be assessed, because {assessment.reason}")
+    further = None if verdict == "not assessed" else _further_fact(assessment, known)
+    about = (Sentence(f"{text}."), _forgery(assessment, known), further)
+    following = _ALONE if verdict == "inconclusive" else _NEXT[verdict]
+    return (*(it for it in about if it is not None), Sentence(following))
 
 
 def render(sentences: tuple[Sentence, ...]) -> str:

@@ -70,13 +70,14 @@ def test_the_workspace_finds_what_the_python_api_finds(
 def test_a_follow_up_measures_nothing_again(
     workspace: Workspace, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once a photo was measured, asking again for more or fewer hits runs no network."""
+    """Once a photo was measured and judged, asking again for it or its hits runs no network."""
     photo = workspace.add_photo(home / "SECRET_NAME.png")
     workspace.find_person([photo])
+    judged = workspace.facts("Q1")
     monkeypatch.setattr(workspace.instruments.faces, "analyse", None)
     monkeypatch.setattr(workspace.instruments.encoder, "encode_images", None)
     assert len(workspace.find_person([photo], top=1).hits) == 1
-    assert workspace.facts("Q1")
+    assert workspace.facts("Q1") == judged
 
 
 def test_facts_have_the_same_number_everywhere(searched: Workspace) -> None:

@@ -1,6 +1,7 @@
 """The glossary covers all words of the screens, in plain sentences, as people write them."""
 
 import re
+from typing import get_args
 
 import pytest
 
@@ -9,7 +10,7 @@ from assistant.report.further_maps import TITLES
 from assistant.report.maps import DISTANCE_MAP_TITLE, FORGERY_MAP_TITLE, PICTURE_MAP_TITLE
 from tools.verdict.evidence import numbered_measures
 from tools.verdict.interpretation import HIGH_SHARE, RAISED_SHARE, UNCALIBRATED, UNCERTAIN
-from tools.verdict.rule import PRIOR_IN_WORDS, VERDICTS
+from tools.verdict.rule import PRIOR_IN_WORDS, Verdict
 from tools.verdict.term_lookup import closest_terms, explain_term, glossary, split_terms
 
 pytestmark = pytest.mark.fast
@@ -27,7 +28,15 @@ def test_every_word_of_the_screens_is_explained() -> None:
     units = {measure.unit.split(" of ")[0] for _, measure in numbered_measures()} - {"", "share"}
     writers = {label.partition(",")[0] for label, _ in SOURCE_LABELS.values()}
     maps = {FORGERY_MAP_TITLE, DISTANCE_MAP_TITLE, PICTURE_MAP_TITLE, *TITLES.values()}
-    for term in (*VERDICTS, *units, *writers, *maps, UNCALIBRATED, UNCERTAIN, "same person"):
+    for term in (
+        *get_args(Verdict),
+        *units,
+        *writers,
+        *maps,
+        UNCALIBRATED,
+        UNCERTAIN,
+        "same person",
+    ):
         assert meaning(term)
     for number, measure in numbered_measures():
         assert meaning(f"E{number}").startswith(f"E{number} ")

@@ -211,3 +211,28 @@ def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "verdict.json").write_text('{"identity": {')
     with pytest.raises(SetupError, match="unmask models verify"):
         VerdictRule.load(tmp_path / "verdict.json")
+
+
+@pytest.mark.parametrize(
+    ("fake", "verdict"),
+    [
+        (HIGH, "forged"),
+        (MIDDLE, "inconclusive"),
+        (LOW, "no forgery found"),
+        (None, "not assessed"),
+    ],
+)
+def test_a_face_without_a_query_is_judged_by_itself(fake: float | None, verdict: Verdict) -> None:
+    """The question about a face alone decides, and no probability speaks of a person."""
+    assessment = RULE.assess_alone(scores(HIGH, fake), usable=True)
+    assert assessment.verdict == verdict
+    assert assessment.identity_probability is assessment.impersonation_probability is None
+    assert RULE.assess_alone(scores(HIGH, fake), usable=False).verdict == "not assessed"
+
+
+def test_a_forgery_that_a_retake_hides_is_inconclusive() -> None:
+    """Mild retakes weigh on a face without a query as on a hit."""
+    given, taken = (RULE.assess_alone(scores(HIGH, it), usable=True) for it in (HIGH, LOW))
+    checked = RULE.check_stability(given, {"mild blur": taken, "mild resizing": given})
+    assert (checked.verdict, checked.unsteady) == ("inconclusive", ("forgery",))
+    assert RULE.check_stability(given, {"mild blur": given}).verdict == "forged"

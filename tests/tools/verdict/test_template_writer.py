@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from tests.tools.verdict.test_rule import HIGH, LOW, MIDDLE, RULE, scores
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.verdict.calibration import LogisticCalibrator
 from tools.verdict.clauses import clause
 from tools.verdict.evidence import collect_evidence, numbered_measures
 from tools.verdict.handles import Fact
-from tools.verdict.rule import ForgeryQuestion
-from tools.verdict.template_writer import explain, render
+from tools.verdict.rule import ForgeryQuestion, VerdictRule
+from tools.verdict.template_writer import explain, explain_alone, render
 
 pytestmark = pytest.mark.fast
 
@@ -146,3 +147,17 @@ def test_a_measure_in_a_sentence_is_the_one_that_is_cited() -> None:
         fact = Fact(f"H1.E{number}", measure.name, 1.0, measure.unit, "unusual", "", "")
         if number in (3, 5, 23, 24):
             assert measure.name.split(",")[0] in clause(fact), number
+
+
+@pytest.mark.parametrize("fake", [HIGH, MIDDLE, LOW, None])
+def test_a_face_without_a_query_is_explained_without_a_person(fake: float | None) -> None:
+    """No sentence names a query person, and one that finds nothing shows what passes unseen."""
+    shipped = VerdictRule.load(WEIGHTS_DIR / "verdict.json")
+    unseen = shipped.unseen("alone", shipped.questions["alone"])
+    given = RULE.assess_alone(scores(HIGH, fake), usable=True)
+    if given.verdict == "no forgery found":
+        given = replace(given, unseen=unseen)
+    text = render(explain_alone(given, collect_evidence({"face/unifd_linear": fake}, {})))
+    assert "query" not in text and "person (" not in text
+    assert "genuine" not in text
+    assert ("also passed" in text) == (given.verdict == "no forgery found")

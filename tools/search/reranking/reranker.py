@@ -13,7 +13,6 @@ import numpy as np
 
 from tools.errors import ToolError
 from tools.faces.analyser import Face
-from tools.gallery.record_store import Gallery
 from tools.media.images import UnreadableImage, read_photo
 from tools.media.videos import frame_at
 from tools.search.aggregation import Candidate, assess_scores
@@ -26,6 +25,7 @@ from tools.search.reranking.second_opinion import second_scores
 from tools.search.reranking.stability import VERDICT_STABILITY, scores_under_perturbation
 from tools.search.same_photograph.local_features import local_features
 from tools.search.same_photograph.scores import same_photograph_scores
+from tools.search.scoring import PictureSource
 from tools.verdict.calibration import Scores
 from tools.verdict.rule import SAME_PHOTOGRAPH, VerdictRule
 
@@ -69,7 +69,7 @@ class Reranker:
         hits: Sequence[Candidate],
         query: Query,
         *,
-        gallery: Gallery,
+        gallery: PictureSource,
         instruments: ModelBundle,
         rule: VerdictRule | None,
     ) -> list[Candidate]:
@@ -141,7 +141,7 @@ def _judged(
     )
 
 
-def _picture(gallery: Gallery, hit: Candidate, query: Query) -> np.ndarray | None:
+def _picture(gallery: PictureSource, hit: Candidate, query: Query) -> np.ndarray | None:
     """The indexed picture, from any path where it still exists; None if there is none."""
     for path in gallery.paths_of(hit.record.image_id):
         with contextlib.suppress(UnreadableImage):
