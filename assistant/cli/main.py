@@ -1,9 +1,10 @@
-"""The command line: `unmask index`, `find`, `ask`, `chat`, `demo`, `doctor`, `models` and more.
+"""The command line: `unmask index`, `find`, `check`, `ask`, `chat`, `demo`, `doctor` and more.
 
 Exit status: 0 done (a damaged file among thousands is normal: skips are reported, not fatal),
-1 cannot be done (one line on stderr says why and what to do), 2 wrong usage, 130 interrupted.
-With --json, stdout carries exactly one JSON object, or nothing when the status is not 0 (doctor,
-`models verify` and `galleries upgrade --all` report what is broken and end with 1).
+1 cannot be done (one line on stderr says why and what to do), 2 wrong usage, 3 a forgery was found
+by `check`, 130 interrupted. With --json, stdout carries exactly one JSON object, or nothing when
+the status is not 0 (doctor, `models verify` and `galleries upgrade --all` report what is broken and
+end with 1; `check` and `compare` print what they could do).
 
 Everything heavy is imported inside the commands: `unmask --help` answers at once.
 """
@@ -18,7 +19,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant.cli import ask, detectors, explain, fit, galleries, models, setup
+from assistant.cli import ask, check, detectors, explain, fit, galleries, models, setup
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -124,13 +125,14 @@ def unmask(
     First look:            unmask demo
     Your own photos:       unmask index ~/collection
                            unmask find ada.jpg
+    A single photo:        unmask check suspect.jpg --of ada.jpg
     If something is off:   unmask doctor
 
     Nothing leaves this machine, and nothing is downloaded unless you ask for it.
     State is kept in one folder; UNMASK_HOME moves it.
 
     Exit status: 0 done, 1 cannot be done (a line on stderr says why and what to do), 2 wrong
-    usage, 130 interrupted.
+    usage, 3 a forgery was found (unmask check), 130 interrupted.
     """
     logging.basicConfig(
         level=logging.INFO if verbose else logging.ERROR,
@@ -360,6 +362,7 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
 
 
 ask.register(app)
+check.register(app)
 detectors.register(app)
 explain.register(app)
 fit.register(app)

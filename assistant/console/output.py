@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _STYLES = {
     "impersonation": "bold white on red",
+    "forged": "bold white on red",
     "inconclusive": "black on yellow",
     "no forgery found": "green",
     "copy": "cyan",
@@ -245,10 +246,11 @@ def _totals(findings: "Findings") -> str:
 
 def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
     cited = [item for item in hit.evidence if everything or f"[{item.id}]" in hit.explanation]
-    return Text("\n".join(_evidence_line(item) for item in cited), style="dim")
+    return Text("\n".join(evidence_line(item) for item in cited), style="dim")
 
 
-def _evidence_line(item: "Evidence") -> str:
+def evidence_line(item: "Evidence") -> str:
+    """A piece of evidence with its value in one line."""
     if item.value is None:
         return escape_terminal(f"{item.id} {item.name}: not measured")
     unit = f"({item.unit})" if "=" in item.unit else item.unit  # 1 (1 = present)

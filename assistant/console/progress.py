@@ -85,6 +85,18 @@ class RerankingDisplay(CountingDisplay):
         super().__init__("looking closer")
 
 
+class CheckingDisplay(ProgressDisplay):
+    """Shows the stages of a check; call it with the stage, the number done and the total."""
+
+    def __init__(self) -> None:
+        super().__init__("{task.description}", BarColumn(), "{task.completed} of {task.total}")
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Update a stage; a finished one disappears."""
+        self.show(stage, done, total, visible=done < total)
+        self.write_line(f"{stage}: {done} of {total}")
+
+
 class DownloadDisplay(ProgressDisplay):
     """Shows downloads, one bar per file; call it with name, bytes so far, bytes in total."""
 

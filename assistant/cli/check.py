@@ -1,0 +1,162 @@
+"""`unmask check` and `unmask compare`: look at photos without a gallery."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assistant.cli.options import (
+    JsonOption,
+    load_settings,
+    parse_cli_path,
+    redirect_library_output,
+)
+from assistant.console.output import print_error, print_json, print_remarks
+
+if TYPE_CHECKING:
+    from assistant.settings import Settings
+    from tools.errors import ToolError
+    from tools.search.query_files import FaceNumbers
+
+EXIT_PROBLEM, EXIT_FORGED = 1, 3
+_SKIPS_SHOWN = 10
+
+FaceOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PHOTO=N", help="Which face of a photo, from left to right."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(short_help="Check photos for forgery, without a gallery.")(check)
+    app.command(short_help="Compare two photos: person, photograph, places.")(compare)
+
+
+def check(
+    context: typer.Context,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO", parser=parse_cli_path, help="Photos, or folders of them, to check."
+        ),
+    ],
+    of: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--of",
+            metavar="REFERENCE",
+            parser=parse_cli_path,
+            help="An authentic photo of the person, or a folder; may be repeated.",
+        ),
+    ] = None,
+    face: FaceOption = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Give reasons and evidence for every face.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Check photos: is a face forged, where, and, with --of, is it this person's?
+
+    \b
+    unmask check suspect.jpg
+    unmask check suspect.jpg --of ada-1.jpg --of ada-2.jpg
+    unmask check ~/received --of ~/ada-photos
+    unmask check group.jpg --face 2
+    unmask check *.jpg --json | jq '.faces[] | select(.forged == "forged") | .path'
+
+    With --of, the answer is that of a search among these photos: the face most like the person is
+    judged in each, and a video is judged as a whole. Without it, every face of a photo is judged by
+    itself, numbered from left to right; --face chooses one. "No forgery found" is never a proof of
+    authenticity. Nothing is indexed or stored, except a picture with numbered faces if a reference
+    shows several and none is chosen; the message says where it lies.
+
+    A file that cannot be checked is named on stderr, and the rest is still done. References that
+    cannot serve (unreadable, without a face, of two persons) are named as well; if none is left,
+    the photos are checked without them.
+
+    Exit status: 0 no face reads as forged (but it may be inconclusive or not assessed), 1 a named
+    photo or reference could not be used and no face reads as forged, 2 wrong usage, 3 at least one
+    face reads as forged, whomever it shows, 130 interrupted. With --json, stdout carries one object
+    with status 0, 1 and 3.
+    """
+    from assistant.console.checks import print_report
+    from assistant.console.progress import CheckingDisplay
+    from assistant.investigation import Unmask
+
+    settings = load_settings(context)
+    with redirect_library_output(context), CheckingDisplay() as display:
+        report = Unmask(settings).check(photos, of=of or (), face=_faces(face), on_progress=display)
+    named = [problem.error for problem in report.problems if problem.named]
+    _print_problems(named, settings)
+    skipped = [problem.text for problem in report.problems if not problem.named]
+    print_remarks([f"not checked: {text}" for text in skipped[:_SKIPS_SHOWN]])
+    if len(skipped) > _SKIPS_SHOWN:
+        print_remarks([f"{len(skipped) - _SKIPS_SHOWN} more were not checked; --json names them"])
+    print_remarks(report.warnings)
+    if json:
+        print_json(report.to_json())
+    else:
+        print_report(report, explain=explain)
+    if report.forged or named:
+        raise typer.Exit(EXIT_FORGED if report.forged else EXIT_PROBLEM)
+
+
+def compare(
+    context: typer.Context,
+    first: Annotated[Path, typer.Argument(metavar="A", parser=parse_cli_path, help="A photo.")],
+    second: Annotated[Path, typer.Argument(metavar="B", parser=parse_cli_path, help="Another.")],
+    face: FaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare two photos: the same person, the same photograph, and which places differ.
+
+    \b
+    unmask compare suspect.jpg original.jpg
+    unmask compare suspect.jpg group.jpg --face group.jpg=2
+
+    It does not say which of the two was altered: check one of them against authentic photos for
+    that, as in unmask check suspect.jpg --of original.jpg. Nothing is stored, except a picture with
+    numbered faces if a photo shows several and none is chosen; the message says where it lies.
+
+    Exit status: 0 compared, 1 something could not be compared (stderr says what; the rest is still
+    printed), 2 wrong usage, 130 interrupted.
+    """
+    from assistant.console.checks import print_comparison
+    from assistant.investigation import Unmask
+
+    settings, numbers = load_settings(context), _faces(face)
+    if isinstance(numbers, int):
+        raise typer.BadParameter("name the photo, as in A.jpg=2", param_hint="--face")
+    with redirect_library_output(context):
+        found = Unmask(settings).compare(first, second, face=numbers)
+    _print_problems(found.problems, settings)
+    if json:
+        print_json(found.to_json())
+    else:
+        print_comparison(found)
+    if found.problems:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def _faces(said: Sequence[str] | None) -> "FaceNumbers | None":
+    from assistant.report.numbered_faces import parse_face_option
+    from tools.errors import SetupError
+
+    try:
+        return parse_face_option(said or ())
+    except SetupError as error:
+        raise typer.BadParameter(str(error), param_hint="--face") from error
+
+
+def _print_problems(errors: "Sequence[ToolError]", settings: "Settings") -> None:
+    """One line each; of a photo with several faces a picture shows the numbers."""
+    from assistant.report.numbered_faces import with_numbered_faces
+    from tools.search.query import SeveralFaces
+
+    for error in errors:
+        if isinstance(error, SeveralFaces):
+            print_error(with_numbered_faces(error, settings.home / "faces"))
+        else:
+            print_error(error)
