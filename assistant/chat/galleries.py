@@ -68,6 +68,10 @@ class GalleryIndexer:
         """Why an existing gallery cannot be searched, in one line; empty if it can."""
         return self._parts.gallery_problem(gallery) if gallery in self.names() else ""
 
+    def without_gallery(self) -> Unmask:
+        """The Python API with this server's models, for checks that need no gallery."""
+        return Unmask(self._settings, models=self._parts)
+
     def job(self, gallery: str) -> IndexingJob | None:
         """The running job of a gallery, or the latest one since this server started."""
         jobs = self._jobs.get(gallery, [])

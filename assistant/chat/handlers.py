@@ -6,7 +6,7 @@ Only the token determines the session of a request: no function takes a case's i
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import gradio as gr
 from assistant.agent.agent import TurnPlanner
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
+from assistant.chat.citations import escape_html
 from assistant.chat.galleries import GalleryIndexer, IndexingJob
 from assistant.chat.hits import placeholder_html
 from assistant.chat.jobs import job_message, job_progress_html
@@ -22,6 +23,7 @@ from assistant.chat.messages import Message
 from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, is_token, new_token
 from assistant.demo import DEMO_GALLERY
+from assistant.report.checks_page import comparison_html, problem_text, report_html
 from tools.errors import SetupError, ToolError
 
 logger = logging.getLogger(__name__)
@@ -206,6 +208,30 @@ class EventHandlers:
             steps = found.explain(str(getattr(event, "handle", "")), turn=turn)
             yield from self._turn(found, turn, steps, "", ())
 
+    # -- photos without a gallery -------------------------------------------------------------
+
+    def check(
+        self, photos: Sequence[str] | None, references: Sequence[str] | None
+    ) -> Iterator[Updates]:
+        """Check dropped photos, against references if there are any; nothing is kept."""
+        given, of = _paths(photos), _paths(references)
+        unmask = self._galleries.without_gallery()
+        yield from _looked_at(
+            lambda: report_html(unmask.check(given, of=of)),
+            [*given, *of],
+            missing="" if given else "Choose a photo to check first.",
+        )
+
+    def compare(self, first: str | None, second: str | None) -> Iterator[Updates]:
+        """Compare two dropped photos; nothing is kept."""
+        given = _paths([it for it in (first, second) if it])
+        unmask = self._galleries.without_gallery()
+        yield from _looked_at(
+            lambda: comparison_html(unmask.compare(*given)),
+            given,
+            missing="" if len(given) == 2 else "Choose two photos to compare first.",
+        )
+
     # -- galleries ----------------------------------------------------------------------------
 
     def switch(self, token: str, gallery: str, request: gr.Request) -> Updates:
@@ -299,6 +325,38 @@ class EventHandlers:
     def _first_gallery(self) -> str:
         names = self._galleries.names()
         return names[0] if names and DEFAULT_GALLERY not in names else DEFAULT_GALLERY
+
+
+def _paths(files: Sequence[str] | None) -> list[Path]:
+    return [Path(file) for file in files or ()]
+
+
+def _looked_at(
+    look: Callable[[], str], uploads: Sequence[Path], *, missing: str
+) -> Iterator[Updates]:
+    """Updates of findings, detail and the two file boxes; the uploads are deleted at the end."""
+    if missing:
+        gr.Warning(missing, title="No photo")
+        yield (gr.skip(),) * 4
+        return
+    busy = _said_html("Looking closely: this takes seconds for each face.", role="status")
+    try:
+        yield (busy, "", gr.skip(), gr.skip())
+        shown = look()
+    except (ToolError, SetupError) as error:
+        shown = _said_html(problem_text(error, *uploads), role="alert")
+    except Exception as bug:
+        logger.exception("a check ended with a fault")
+        shown = _said_html(_FAULT + type(bug).__name__, role="alert")
+    finally:
+        # Uploads lie where every user of the page could read them.
+        for upload in uploads:
+            upload.unlink(missing_ok=True)
+    yield (shown, "", None, None)
+
+
+def _said_html(text: str, *, role: str) -> str:
+    return f'<div class="unmask job" role="{role}">{escape_html(text)}</div>'
 
 
 def busy_composer() -> Any:

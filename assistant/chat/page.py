@@ -6,7 +6,7 @@ pictures are small and embedded, so no part of a case can be fetched by its addr
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import gradio as gr
 
@@ -67,6 +67,14 @@ class UploadPanel(NamedTuple):
     progress: gr.HTML
 
 
+class CheckPanel(NamedTuple):
+    """Two boxes for files, and the button that looks at them."""
+
+    first: gr.File
+    second: gr.File
+    look: gr.Button
+
+
 def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
     """Build the page; `folders` are the server's folders that may be indexed from it."""
     page = gr.Blocks(
@@ -76,12 +84,14 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
     with page:
         token = gr.State("")
         browser = gr.BrowserState("", storage_key=STORAGE_KEY, secret=_STORAGE_WORD)
-        bar, panel = _bar(), _panel(folders)
+        bar = _bar()
+        panel, check, compare = _tasks(folders)
         with gr.Row(elem_id="unmask-main", equal_height=False):
             pane, shown = _talk(), _shown()
         _wire_session(page, handlers, token, browser, bar, pane, shown)
         _wire_talk(handlers, token, bar, pane, shown)
         _wire_galleries(handlers, token, bar, panel, shown, pane)
+        _wire_checks(handlers, check, compare, shown)
     return page
 
 
@@ -98,6 +108,38 @@ def _bar() -> Toolbar:
         demo = gr.Button("Try the demo", size="sm", min_width=120, scale=0)
         new_case = gr.Button("New case", size="sm", min_width=120, scale=0)
     return Toolbar(gallery, demo, new_case)
+
+
+def _tasks(folders: list[str]) -> tuple[UploadPanel, CheckPanel, CheckPanel]:
+    """The first choice: a collection to search, a photo to check, or two photos to compare."""
+    with gr.Tabs(elem_id="unmask-tasks"):
+        with gr.Tab("Search a collection"):
+            panel = _panel(folders)
+        with gr.Tab("Check a photo"):
+            check = _check_panel(
+                "Photos to check", "Authentic photos of the person (optional)", "Check",
+                name="unmask-check", count="multiple",
+            )  # fmt: skip
+        with gr.Tab("Compare two photos"):
+            compare = _check_panel(
+                "First photo", "Second photo", "Compare", name="unmask-compare", count="single"
+            )
+    return panel, check, compare
+
+
+def _check_panel(
+    first: str, second: str, button: str, *, name: str, count: Literal["single", "multiple"]
+) -> CheckPanel:
+    with gr.Row(elem_id=name, equal_height=True):
+        boxes = [
+            gr.File(
+                label=label, file_count=count, file_types=IMAGE_TYPES, height=130, min_width=280,
+                elem_id=f"{name}-{place}",
+            )
+            for place, label in (("first", first), ("second", second))
+        ]  # fmt: skip
+        look = gr.Button(button, size="sm", min_width=120, scale=0, variant="primary")
+    return CheckPanel(boxes[0], boxes[1], look)
 
 
 def _panel(folders: list[str]) -> UploadPanel:
@@ -206,6 +248,15 @@ def _wire_galleries(
     _on(panel.stop.click, handlers.stop_adding, [bar.gallery], None, queue=False)
     view = [bar.gallery, pane.chat, *shown, pane.composer]
     _on(bar.demo.click, handlers.demo, [token], view, **adding)
+
+
+def _wire_checks(
+    handlers: EventHandlers, check: CheckPanel, compare: CheckPanel, shown: FindingsPane
+) -> None:
+    busy = {"concurrency_id": "checking", "concurrency_limit": 2}
+    for panel, handler in ((check, handlers.check), (compare, handlers.compare)):
+        boxes = [panel.first, panel.second]
+        _on(panel.look.click, handler, boxes, [*shown, *boxes], **busy)
 
 
 def _on(

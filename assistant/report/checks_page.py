@@ -1,0 +1,92 @@
+"""Checked photos and comparisons as HTML, with pictures and maps embedded."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.report.data_uris import data_uri, draw_box, thumbnail
+from assistant.report.maps import distance_view, forgery_view
+from assistant.report.templating import inconclusive_bands, render_template
+from tools.errors import ToolError
+from tools.media.images import read_photo
+from tools.search.checking.comparison import Comparison
+from tools.search.checking.results import CheckedFace, CheckReport
+from tools.search.query import SeveralFaces
+from tools.verdict.evidence import Evidence
+
+_PICTURE_PX = 480
+
+
+def report_html(report: CheckReport) -> str:
+    """Every checked face with its verdict, its map and its measurements.
+
+    Pictures are read again from the files, so it has to be made before they are deleted.
+    """
+    return render_template(
+        "check.html",
+        report=report,
+        views=[_view(face, report) for face in report.faces],
+        problems=[problem_text(it.error, it.path) for it in report.problems],
+    )
+
+
+def comparison_html(found: Comparison) -> str:
+    """Two photos side by side, with what is the same and what differs."""
+    return render_template(
+        "comparison.html",
+        found=found,
+        sentences=found.sentences,
+        pictures=[
+            (name, _picture(path, box))
+            for name, path, box in (
+                ("first", found.first, found.differs),
+                ("second", found.second, None),
+            )
+        ],
+        distance=None if found.face_map is None else distance_view(found.face_map),
+        evidence=_rows(found.evidence),
+        problems=[problem_text(error, found.first, found.second) for error in found.problems],
+    )
+
+
+def _view(face: CheckedFace, report: CheckReport) -> dict[str, Any]:
+    return {
+        "face": face,
+        "axes": bool(report.references),
+        "bands": inconclusive_bands(face.assessment),
+        "image": None if face.number is None else _picture(face.path, face.box),
+        "heat": None if face.located is None else forgery_view(face.located),
+        "evidence": _rows(face.evidence),
+    }
+
+
+def problem_text(error: Exception, *files: Path) -> str:
+    """The error in one line, with the names of the files instead of where the server keeps them.
+
+    The page has no option that chooses a face.
+    """
+    if isinstance(error, SeveralFaces):
+        name, count = Path(error.photo).name, len(error.boxes)
+        return f"{name!r} shows {count} faces: crop it to the face that is meant."
+    text = str(error).splitlines()[0]
+    for file in files:
+        text = text.replace(str(file), file.name)
+    return f"{text}."
+
+
+def _picture(path: Path, box: Sequence[float] | None) -> str | None:
+    """The whole picture as a data URI, with a box if there is one; None if it is gone."""
+    with contextlib.suppress(ToolError):
+        pixels = read_photo(path).pixels
+        if box is None:
+            return data_uri(thumbnail(pixels, longest_px=_PICTURE_PX))
+        return data_uri(draw_box(pixels, np.asarray(box), longest_px=_PICTURE_PX))
+    return None
+
+
+def _rows(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """What was measured; what was not is left to the JSON."""
+    return [item for item in evidence if item.value is not None]
