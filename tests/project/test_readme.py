@@ -93,16 +93,19 @@ def test_the_python_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path, astronaut: np.ndarray,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """Search and toolkit work as they stand, on a collection of one photo."""
+    """Search, check and toolkit work as they stand, on a collection of one photo."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "collection").mkdir()
     Image.fromarray(astronaut).save(tmp_path / "ada.jpg")
     Image.fromarray(astronaut[:, ::-1]).save(tmp_path / "collection" / "found.jpg")
+    Image.fromarray(astronaut[:, ::-1]).save(tmp_path / "suspect.jpg", quality=80)
     run_example(EXAMPLES[0])
     printed = capsys.readouterr().out
     assert "found.jpg" in printed
     assert "E1 identity similarity" in printed
     run_example(EXAMPLES[1])
+    assert "They are the same photograph" in capsys.readouterr().out
+    run_example(EXAMPLES[2])
     found, scored = capsys.readouterr().out.strip().split("\n")
     assert '"H1"' in found or "H1" in json.loads(found)["hits"][0]
     assert json.loads(scored)["image"] == "H1"
@@ -115,7 +118,7 @@ def test_the_fitting_example_asks_for_what_there_is(
     """The last code block builds its engines, and the fit goes as far as to miss the photos."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SetupError, match="photos"):
-        run_example(EXAMPLES[2])
+        run_example(EXAMPLES[3])
 
 
 def test_what_it_says_of_the_rule_is_in_the_rule() -> None:
