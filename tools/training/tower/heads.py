@@ -48,7 +48,7 @@ class Head:
 
     def logits(self, table: TowerFeatures) -> np.ndarray:
         """Logits (n,) float64 of samples."""
-        logits = np.empty(len(table))
+        logits: np.ndarray = np.empty(len(table))
         for start in range(0, len(table), 512):
             chosen = table.features[start : start + 512, self.slots].astype(np.float64)
             logits[start : start + 512] = (chosen * self.weight).sum(axis=(1, 2)) + self.bias
