@@ -64,7 +64,8 @@ def rows_of(table: TowerFeatures, question: str) -> np.ndarray:
     authentic = table.label == AUTHENTIC
     if question == MANIPULATED:
         authentic &= np.isin(table.source, np.unique(table.source[forged]))
-    return forged | authentic
+    chosen: np.ndarray = forged | authentic
+    return chosen
 
 
 def train_head(table: TowerFeatures, question: str, *, penalty: float = PENALTY) -> Head:
