@@ -39,7 +39,7 @@ from evals.suites.weights.scene_photos import SceneImage, authentic_shots, forge
 from tools.checkpoints.table import WEIGHTS_DIR
 from tools.detectors import load_detectors
 from tools.detectors.clip_heads.patches import PatchDetector
-from tools.detectors.folders import DETECTORS_FOLDER, find_stored_detectors
+from tools.detectors.folders import DETECTORS_FOLDER, TOWER_KINDS, find_stored_detectors
 from tools.detectors.kinds import load_detector
 from tools.detectors.protocol import AnyDetector, IdentityDetector, qualified_name
 from tools.detectors.scoring import run_detector
@@ -128,6 +128,8 @@ def _asked(encoder: Encoder) -> tuple[list[AnyDetector], dict[str, TileScorer]]:
     readers: dict[str, TileScorer] = {}
     asked: list[AnyDetector] = list(heads)
     for found in find_stored_detectors([WEIGHTS_DIR / DETECTORS_FOLDER]):
+        if found.about.kind in TOWER_KINDS:
+            continue  # read an optional part
         detector = load_detector(found, encoder)
         if isinstance(detector, PatchDetector):
             readers[qualified_name(detector)] = detector.read

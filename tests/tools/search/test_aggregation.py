@@ -243,7 +243,7 @@ def test_frames_do_not_crowd_out_other_files(
 ) -> None:
     """When a video holds the nearest faces, more are scored, up to a limit."""
     photo = unmask.settings.home / "SECRET_NAME.png"
-    monkeypatch.setattr("tools.search.search.CANDIDATES", 4)
+    monkeypatch.setattr("tools.search.search.CANDIDATES", 5)
     names = {hit.path.name for hit in unmask.investigate([photo], top=20)[0].hits}
     assert names == {"copy.jpg", "forged.jpg", "forged.mp4", "group.png", "others.mp4"}
     monkeypatch.setattr("tools.search.search.MAX_CANDIDATES", 4)

@@ -104,7 +104,7 @@ def test_a_training_goes_on_from_its_checkpoint(
     assert half.spent_s > 0
     train(DistillationBatches(faces, guide, TINY), work=tmp_path)
     assert load_or_start_run(TINY, work=tmp_path, dimension=6).step == 3
-    longer = DistillationConfig(widths=(4, 8, 16), batch=8, minutes=60, steps=5)
+    longer = DistillationConfig(widths=(4, 8, 16), stem=(4,), batch=8, minutes=60, steps=5)
     network = train(DistillationBatches(faces, guide, longer), work=tmp_path)
     whole = load_or_start_run(longer, work=tmp_path, dimension=6)
     assert whole.step == 5
@@ -143,6 +143,6 @@ def test_the_rate_is_held_and_then_falls(tmp_path: Path) -> None:
         )
         for done in (0.4, 0.9):
             run.update(run.model(torch.ones(1, 2)).sum(), done=done)
-            rates[hold, done] = run.optimiser.param_groups[0]["lr"]
+            rates[hold, done] = run.optimisers[0].param_groups[0]["lr"]
     assert rates[0.5, 0.4] == pytest.approx(1.001)
     assert rates[0.0, 0.9] < rates[0.5, 0.9] < rates[0.0, 0.4] < rates[0.5, 0.4]
