@@ -41,6 +41,8 @@ from tools.media.hashing import file_sha256
 from tools.verdict.evidence import RERANK_ONLY_MEASURES
 from tools.verdict.rule import VerdictRule
 
+GROUPS_PREFIX = "error rates by group: "
+
 
 @dataclass(frozen=True)
 class LoadedModels:
@@ -111,7 +113,14 @@ class LoadedModels:
     @property
     def notices(self) -> Sequence[str]:
         """Notices about omitted detector folders, and about error rates that differ by group."""
-        return (*self._shelf[1], *self.group_differences)
+        told = self.group_differences
+        if not told:
+            return self._shelf[1]
+        first = told[0].removeprefix(GROUPS_PREFIX)
+        return (
+            *self._shelf[1],
+            f"{GROUPS_PREFIX}{first}; `unmask detectors` lists all differences",
+        )
 
     @cached_property
     def group_differences(self) -> tuple[str, ...]:
@@ -125,7 +134,7 @@ class LoadedModels:
         rows = read_metrics(heads, GROUPS_FILE)
         if not rows or {it.checkpoint for it in rows} != {self.judged_by}:
             return ()
-        return tuple(f"error rates by group: {it}" for it in group_differences(rows))
+        return tuple(f"{GROUPS_PREFIX}{it}" for it in group_differences(rows))
 
     @cached_property
     def judged_by(self) -> str:
