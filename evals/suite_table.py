@@ -70,6 +70,12 @@ SUITES: Mapping[str, Suite] = {
         "Does the assistant call the right tools and report their results?",
         "suite",
     ),
+    "requests": Suite(
+        "evals.suites.agent.requests",
+        "Are requests understood that the training's authors did not word?",
+        "suite",
+        needs_data=False,
+    ),
     "explanations": Suite(
         "evals.suites.agent.explanations",
         "Are explanations faithful to the measurements, before and after the checker?",

@@ -15,8 +15,10 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Self
 
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
 
 from assistant.agent.directed_turns import (
     NARRATION_TIMEOUT_S,
@@ -32,6 +34,7 @@ from assistant.agent.explicit_requests import correct_arguments, parse_face_numb
 from assistant.agent.list_questions import plan_hit_list_turn
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 from assistant.case.record import Case
+from assistant.conversation.brief import brief_citations, brief_messages, state_of
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS, conversation_messages
 from assistant.conversation.quotations import strip_quotations
 from assistant.conversation.server_wait import Silence
@@ -74,6 +77,10 @@ MAX_STEPS = 6
 """Maximum number of model calls in one turn; the last one offers no tools."""
 
 
+READ_CALL_PREFIX = "read_"
+"""Prefix of the ids of calls that the request reader chose."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """A piece of streamed text, not yet checked."""
@@ -106,7 +113,9 @@ class Agent:
     """One conversation: a model, a workspace with photos and hits, and the case that records it.
 
     Serves one turn at a time. Tools run in the thread that iterates `ask`; `stop` may be called
-    from any thread. `notes` are sentences for the user about a resumed case.
+    from any thread. `notes` are sentences for the user about a resumed case. With a `reader`, that
+    model chooses the tools from brief prompts, and the application words the results; `model` still
+    explains hits.
     """
 
     def __init__(
@@ -118,8 +127,10 @@ class Agent:
         max_steps: int = MAX_STEPS,
         budget: int = CONTEXT_BUDGET_CHARS,
         notes: Sequence[str] = (),
+        reader: BaseChatModel | None = None,
     ) -> None:
         self.model = model
+        self.reader = reader
         self.workspace = workspace
         self.case = case
         self.max_steps = max_steps
@@ -131,16 +142,32 @@ class Agent:
         self._go_on(case.steps())
 
     @classmethod
-    def begin(cls, model: BaseChatModel, models: ModelBundle, *, home: Path, gallery: str) -> Self:
+    def begin(
+        cls,
+        model: BaseChatModel,
+        models: ModelBundle,
+        *,
+        home: Path,
+        gallery: str,
+        reader: BaseChatModel | None = None,
+    ) -> Self:
         """Start a new case on a gallery."""
         workspace = Workspace(models, home=home, gallery=gallery)
-        return cls(model, workspace, Case.create(home, gallery=gallery))
+        return cls(model, workspace, Case.create(home, gallery=gallery), reader=reader)
 
     @classmethod
-    def resume(cls, model: BaseChatModel, models: ModelBundle, case: Case, *, home: Path) -> Self:
+    def resume(
+        cls,
+        model: BaseChatModel,
+        models: ModelBundle,
+        case: Case,
+        *,
+        home: Path,
+        reader: BaseChatModel | None = None,
+    ) -> Self:
         """Resume a recorded case."""
         restored = case.restore(models, home=home)
-        return cls(model, restored.workspace, case, notes=restored.notes)
+        return cls(model, restored.workspace, case, notes=restored.notes, reader=reader)
 
     def ask(
         self, text: str, photos: Sequence[Path] = (), *, plan: TurnPlanner | None = None
@@ -160,7 +187,7 @@ class Agent:
         try:
             yield asked
             directed = self._decided(plan, asked.photos) if plan else self._read(asked)
-            for event in self._turn() if directed is None else self._directed(directed):
+            for event in self._undirected() if directed is None else self._directed(directed):
                 if not isinstance(event, Waiting):
                     spoken = [*spoken, event.text] if isinstance(event, TextDelta) else []
                 yield event
@@ -264,27 +291,34 @@ class Agent:
             )
         return question
 
-    def _directed(self, directed: PlannedTurn) -> Iterator[Event]:
-        """Execute and record the planned calls like any other, then word their results."""
+    def _directed(self, directed: PlannedTurn, *, narrated: bool = True) -> Iterator[Event]:
+        """Execute and record the planned calls like any other, then word their results.
+
+        If not `narrated`, no model is asked for words.
+        """
         answered: list[tuple[ToolCall, ToolResult]] = []
         for number, call in enumerate(directed.calls, start=1):
             if self._stopping.is_set():
                 raise TurnCancelled
-            step = replace(call, id=f"{PLANNED_CALL_PREFIX}{number}")
+            step = replace(call, id=f"{PLANNED_CALL_PREFIX}{number}") if narrated else call
             yield self._record(step)
             result = self._result(step)
             yield self._record(result)
             answered.append((step, result))
         if self.pending_question is not None and self.pending_question.boxes:
             self.pending_question = replace(self.pending_question, resume_with=directed)
-        yield from self._worded(directed, answered)
+        yield from self._worded(directed, answered, narrated=narrated)
 
     def _worded(
-        self, directed: PlannedTurn, answered: Sequence[tuple[ToolCall, ToolResult]]
+        self,
+        directed: PlannedTurn,
+        answered: Sequence[tuple[ToolCall, ToolResult]],
+        *,
+        narrated: bool,
     ) -> Iterator[Event]:
         began = time.perf_counter()
         sentences: tuple[CheckedSentence, ...] = ()
-        if answered and all(result.ok for _, result in answered):
+        if narrated and answered and all(result.ok for _, result in answered):
             sentences = yield from self._narrated(directed)
         if not any(it.source == "model" and it.text for it in sentences):
             sentences = (
@@ -329,6 +363,35 @@ class Agent:
         whole = len(sound) == len(sentences) and addresses_question(directed, sentences)
         return sentences if whole else ()
 
+    # -- the request reader ------------------------------------------------------------------
+
+    def _undirected(self) -> Iterator[Event]:
+        return self._turn() if self.reader is None else self._understood(self.reader)
+
+    def _understood(self, reader: BaseChatModel) -> Iterator[Event]:
+        """A turn whose calls the reader chooses; the application words their results."""
+        began = time.perf_counter()
+        steps = self.case.steps()
+        asked = brief_messages(steps)
+        options = {"allowed_citations": brief_citations(state_of(steps))}
+        told = reader.bind_tools([*self._tools.values()], **options)
+        message = yield from self._streamed(told, asked)
+        calls = [
+            self._checked_call(ToolCall(call["name"], call["args"], f"{READ_CALL_PREFIX}{place}"))
+            for place, call in enumerate(message.tool_calls, start=1)
+        ]
+        if calls:
+            planned = PlannedTurn(tuple(call for call, _ in calls))
+            yield from self._directed(planned, narrated=False)
+            return
+        sentences = check_sentences(message.text, FactContext.of(self.workspace))
+        sound = tuple(one for one in sentences if one.finding is None and one.source == "model")
+        if not sound:
+            sound = answer(self.workspace, (), ())
+        tokens = message.usage_metadata["output_tokens"] if message.usage_metadata else None
+        yield self._record(ModelText(sound, tokens, time.perf_counter() - began))
+        self._record_facts(sound)
+
     # -- the model loop ----------------------------------------------------------------------
 
     def _turn(self) -> Iterator[Event]:
@@ -360,8 +423,13 @@ class Agent:
         model = (
             self.model.bind_tools(tools, **options) if with_tools else self.model.bind(**options)
         )
+        return (yield from self._streamed(model, asked))
+
+    def _streamed(
+        self, model: Runnable[LanguageModelInput, AIMessage], asked: list[BaseMessage]
+    ) -> Generator[Passing, None, AIMessage]:
         whole: Any = None
-        stream, waited = self._heard(lambda: model.stream(asked)), 0
+        stream, waited = self._heard(lambda: iter(model.stream(asked))), 0
         try:
             for chunk in stream:
                 if self._stopping.is_set():

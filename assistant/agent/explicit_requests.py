@@ -36,7 +36,7 @@ _FACE = re.compile(
     r"|^\W*(\d{1,3})\W*$",
     re.IGNORECASE,
 )
-_ONE_PICTURE = ("image",)
+_ONE_PICTURE = ("image", "hit")
 _TWO_PICTURES = ("first", "second")
 
 

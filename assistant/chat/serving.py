@@ -13,6 +13,7 @@ from assistant.agent.agent import Agent
 from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore
+from assistant.chat_model.reader import load_request_reader
 from assistant.console.output import stdout_console
 from assistant.profile import LoadedModels
 from assistant.settings import Settings, set_upload_dir
@@ -32,7 +33,8 @@ def serve(
 
     Raises SetupError if the address cannot be listened on.
     """
-    page, options = build_app(settings, model=model or _model_of(settings))
+    reader = None if model is not None else load_request_reader(settings)
+    page, options = build_app(settings, model=model or _model_of(settings), reader=reader)
     try:
         _, address, _ = page.launch(
             **options, inbrowser=open_browser, prevent_thread_lock=True, quiet=True
@@ -46,7 +48,9 @@ def serve(
     page.block_thread()
 
 
-def build_app(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[str, Any]]:
+def build_app(
+    settings: Settings, *, model: BaseChatModel, reader: BaseChatModel | None = None
+) -> tuple[Any, dict[str, Any]]:
     """The app, and the options to launch it with."""
     uploads = settings.home / "uploads"
     private_folder(uploads)
@@ -62,8 +66,10 @@ def build_app(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[st
     galleries = GalleryIndexer(settings, parts)
     sessions = SessionStore(
         home := settings.home,
-        begin=lambda gallery: ChatSession(Agent.begin(model, parts, home=home, gallery=gallery)),
-        resume=lambda case: ChatSession(Agent.resume(model, parts, case, home=home)),
+        begin=lambda gallery: ChatSession(
+            Agent.begin(model, parts, home=home, gallery=gallery, reader=reader)
+        ),
+        resume=lambda case: ChatSession(Agent.resume(model, parts, case, home=home, reader=reader)),
     )
     handlers = EventHandlers(sessions, galleries)
     page = build_page(handlers, folders=galleries.allowed_folders())

@@ -244,14 +244,15 @@ def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) ->
     from assistant.agent.agent import Agent
     from assistant.case.record import Case
     from assistant.chat_model.choice import load_chat_model
+    from assistant.chat_model.reader import load_request_reader
     from assistant.profile import LoadedModels
 
     home, parts = settings.home, LoadedModels(settings)
     opened = None if case_id is None else Case.open(home, case_id)
-    model = load_chat_model(settings)
+    model, reader = load_chat_model(settings), load_request_reader(settings)
     if opened is None:
-        return Agent.begin(model, parts, home=home, gallery=gallery or "default")
-    agent = Agent.resume(model, parts, opened, home=home)
+        return Agent.begin(model, parts, home=home, gallery=gallery or "default", reader=reader)
+    agent = Agent.resume(model, parts, opened, home=home, reader=reader)
     if gallery is not None:
         agent.workspace.gallery = gallery
     return agent

