@@ -15,6 +15,7 @@ from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore
 from assistant.console.output import stdout_console
 from assistant.profile import LoadedModels
+from assistant.report.case_export import attach_exporter
 from assistant.settings import Settings, set_upload_dir
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
@@ -62,13 +63,19 @@ def build_app(settings: Settings, *, model: BaseChatModel) -> tuple[Any, dict[st
     galleries = GalleryIndexer(settings, parts)
     sessions = SessionStore(
         home := settings.home,
-        begin=lambda gallery: ChatSession(Agent.begin(model, parts, home=home, gallery=gallery)),
-        resume=lambda case: ChatSession(Agent.resume(model, parts, case, home=home)),
+        begin=lambda gallery: _session(Agent.begin(model, parts, home=home, gallery=gallery)),
+        resume=lambda case: _session(Agent.resume(model, parts, case, home=home)),
     )
     handlers = EventHandlers(sessions, galleries)
     page = build_page(handlers, folders=galleries.allowed_folders())
     page.queue(api_open=False, default_concurrency_limit=4)
     return page, launch_options(settings)
+
+
+def _session(agent: Agent) -> ChatSession:
+    """A session whose reports are written into its case's folder."""
+    attach_exporter(agent.workspace, agent.case.folder)
+    return ChatSession(agent)
 
 
 def launch_options(settings: Settings) -> dict[str, Any]:

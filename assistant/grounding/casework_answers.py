@@ -107,8 +107,8 @@ def _marked(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSente
 
 def _undone(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSentence, ...]:
     if data["undone"] == "filter":
-        now = workspace.review.filter
-        wanted = now if list(now.criteria) == data["filtered by"] else HitFilter()
+        present = workspace.review.filter
+        wanted = present if list(present.criteria) == data["filtered by"] else HitFilter()
         return (
             *_plain(f"Undone: the last filter. {_listed(data, wanted)}"),
             *_plain(_remarks(data)),
