@@ -43,6 +43,9 @@ OFFERS = (
 WARNING = "Mind the warning on the screen."
 NO_PROOF = "A verdict is a reason to look, not a proof."
 
+VERDICTS_STAY = "No verdict changes."
+"""For the application, about decisions of the user."""
+
 TOOL_REFUSED = "The tool could not answer that."
 """For the application, when nothing of a model's answer is left; no model may say it."""
 

@@ -49,8 +49,9 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
 )
+from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.checker import FactContext, check_sentences, once
-from assistant.grounding.fallback_answers import answer
+from assistant.grounding.fallback_answers import answer, word_casework
 from assistant.grounding.fallback_answers import written as filled_in
 from assistant.grounding.repair import (
     GroundedPrompt,
@@ -62,7 +63,7 @@ from assistant.grounding.repair import (
     supports_citation_constraint,
 )
 from tools import toolkit
-from tools.agent_tools.langchain_tools import check_arguments
+from tools.agent_tools.arguments import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.search.model_bundle import ModelBundle
@@ -112,10 +113,11 @@ class TurnCancelled(Exception):
 class Agent:
     """One conversation: a model, a workspace with photos and hits, and the case that records it.
 
-    Serves one turn at a time. Tools run in the thread that iterates `ask`; `stop` may be called
-    from any thread. `notes` are sentences for the user about a resumed case. With a `reader`, that
-    model chooses the tools from brief prompts, and the application words the results; `model` still
-    explains hits.
+    The model is offered the tools that its checkpoint knows (`known_tools`; without it, all of
+    them); buttons may call any. With a `reader`, that model chooses among all tools from brief
+    prompts, and the application words the results; `model` still explains hits. Serves one turn at
+    a time. Tools run in the thread that iterates `ask`; `stop` may be called from any thread.
+    `notes` are sentences for the user about a resumed case.
     """
 
     def __init__(
@@ -137,6 +139,11 @@ class Agent:
         self.budget = budget
         self.notes = notes
         self._tools = {tool.name: tool for tool in toolkit(workspace)}
+        known = getattr(model, "known_tools", None)
+        self._offered = {
+            name: tool for name, tool in self._tools.items() if known is None or name in known
+        }
+        workspace.review.on_decision = case.record_decision
         self._stopping = threading.Event()
         self.pending_question: PendingQuestion | None = None
         self._go_on(case.steps())
@@ -318,7 +325,8 @@ class Agent:
     ) -> Iterator[Event]:
         began = time.perf_counter()
         sentences: tuple[CheckedSentence, ...] = ()
-        if narrated and answered and all(result.ok for _, result in answered):
+        worth_wording = any(call.name not in WORDED_TOOLS for call, _ in answered)
+        if narrated and worth_wording and all(result.ok for _, result in answered):
             sentences = yield from self._narrated(directed)
         if not any(it.source == "model" and it.text for it in sentences):
             sentences = (
@@ -419,7 +427,7 @@ class Agent:
     ) -> Generator[Passing, None, AIMessage]:
         """Stream the model's next message: yields its text as tokens, returns the message."""
         options = self._options()
-        tools = [*self._tools.values()]
+        tools = [*self._offered.values()]
         model = (
             self.model.bind_tools(tools, **options) if with_tools else self.model.bind(**options)
         )
@@ -491,13 +499,14 @@ class Agent:
 
     def _checked(self, draft: ModelDraft) -> tuple[CheckedSentence, ...]:
         """Check, repair and replace the sentences of an answer; never empty."""
-        (sentences,) = repair_drafts([draft], self.workspace, self._asked_again)
-        sentences = once(sentences)  # a repaired sentence may repeat another
-        if not is_empty_answer(sentences):
-            return sentences
         turn = _latest_turn(self.case.steps())
         calls = [step for step in turn if isinstance(step, ToolCall)]
         results = [step for step in turn if isinstance(step, ToolResult)]
+        worded = word_casework(self.workspace, calls, results)
+        (sentences,) = repair_drafts([draft], self.workspace, self._asked_again)
+        sentences = once((*worded, *sentences))  # a repaired sentence may repeat another
+        if not is_empty_answer(sentences):
+            return sentences
         return (*sentences, *answer(self.workspace, calls, results))
 
     def _asked_again(self, prompts: Sequence[GroundedPrompt]) -> list[str]:
@@ -545,7 +554,7 @@ class Agent:
         text = strip_quotations(said[-1]) if said else ""
         asked = correct_arguments(call.name, call.arguments, text=text, known=known)
         try:
-            return replace(call, arguments=check_arguments(self._tools, call.name, asked)), None
+            return replace(call, arguments=check_arguments(self._offered, call.name, asked)), None
         except ToolError as error:
             return call, error
 
@@ -565,8 +574,12 @@ class Agent:
             content = json.dumps({"error": str(error)}, ensure_ascii=False)
             return ToolResult(call.id, call.name, content, False, time.perf_counter() - began)
         if isinstance(answer.artifact, Findings):
+            # Further hits are recorded as the search that finds them: it can be run again.
+            asked = (
+                call.arguments if call.name == "find_person" else self.workspace.search_arguments
+            )
             self.case.record_search(
-                call.arguments, answer.artifact.to_json(), chosen=self.workspace.chosen_faces
+                asked, answer.artifact.to_json(), chosen=self.workspace.chosen_faces
             )
         duration_s = time.perf_counter() - began
         return ToolResult(

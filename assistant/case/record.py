@@ -27,6 +27,7 @@ from assistant.case.signing import SignedHead, SigningKeys
 from assistant.case.verification import Verification, is_intact, verify_record
 from assistant.conversation.steps import Step, UserTurn, from_json, to_json
 from assistant.settings import Settings
+from tools.agent_tools.review import Decision
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.gallery.database_file import transaction
@@ -53,6 +54,7 @@ _HEADS = (
     "NOT NULL, hash TEXT NOT NULL, key TEXT PRIMARY KEY, signature TEXT NOT NULL)"
 )
 _STEP, _PHOTO, _GALLERY, _SEARCH, _FACTS = "step", "photo", "gallery", "search", "facts"
+_DECISION = "decision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,19 @@ class Case:
         asked = {"arguments": dict(arguments), "chosen": dict(chosen or {})}
         self._add((_SEARCH, {**asked, "findings": dict(findings)}))
 
+    def record_decision(self, decision: Decision) -> None:
+        """Record a reviewer's decision about a picture, or that one was undone."""
+        self._add((_DECISION, decision.to_json()))
+
+    def decisions(self) -> list[Decision]:
+        """All decisions in order, also those that were taken back."""
+        with self._reading():
+            return [
+                Decision.from_json(entry.body)
+                for entry in self.entries()
+                if entry.kind == _DECISION
+            ]
+
     def latest_search(self) -> Mapping[str, Any] | None:
         """`arguments`, `chosen` faces and `findings` of the latest search on the present gallery.
 
@@ -230,11 +245,13 @@ class Case:
         return latest
 
     def restore(self, instruments: ModelBundle, *, home: Path) -> RestoredCase:
-        """Restore photos, gallery and the latest search to a workspace, to resume the case.
+        """Restore photos, gallery, decisions and the latest search to a workspace, to resume.
 
-        The search is run again on the gallery as it is now; comparisons are not.
+        The search is run again on the gallery as it is now; comparisons are not, and the hit list
+        has no filter.
         """
         workspace = Workspace(instruments, home=home, gallery=self.gallery)
+        workspace.review.restore(self.decisions())
         notes = self._put_back_photos(workspace)
         note = self._search_again(workspace)
         return RestoredCase(workspace, (*notes, *([note] if note else [])))

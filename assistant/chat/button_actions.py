@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.conversation.steps import ToolCall
+from tools.agent_tools.casework_tools import EXPORT_FORMATS
+from tools.agent_tools.review import DECISIONS
 from tools.search.results import Hit
+from tools.verdict.rule import VERDICTS
 
 CAPABILITIES_TEXT = (
     "I search a gallery for images that show a person and look forged. Drop an authentic photo of "
@@ -48,6 +51,13 @@ HIT_ACTIONS = (
     HitAction("describe", "Describe the picture"),
 )
 
+DECISION_ACTIONS = (
+    HitAction("mark:confirmed", "Confirm"),
+    HitAction("mark:rejected", "Reject"),
+    HitAction("mark:hidden", "Hide"),
+    HitAction("mark:none", "Take back"),
+)
+
 EXAMPLE_TURNS: Mapping[str, PlannedTurn] = {
     "What is in the gallery?": PlannedTurn((ToolCall("gallery_summary", {}),)),
     "What can you do?": PlannedTurn(extra_text=CAPABILITIES_TEXT),
@@ -78,6 +88,34 @@ def plan_hit_action(action: str, hit: Hit, *, query: str) -> ActionTurn | None:
         case "compare":
             call = ToolCall("compare_faces", {"first": query, "second": handle})
             return ActionTurn(f"Compare {handle} with {query}.", PlannedTurn((call,)))
+    kind, _, decision = action.partition(":")
+    if kind != "mark" or decision not in DECISIONS:
+        return None
+    call = ToolCall("mark_hit", {"hit": handle, "decision": decision})
+    question = (
+        f"Take back my decision about {handle}."
+        if decision == "none"
+        else f"Mark {handle} as {decision}."
+    )
+    return ActionTurn(question, _about(handle, call))
+
+
+def plan_list_action(action: str) -> ActionTurn | None:
+    """The turn of a button about the list of hits; None if there is no such button."""
+    kind, _, value = action.partition(":")
+    match kind:
+        case "list" if not value:
+            return ActionTurn("Show all hits.", PlannedTurn((ToolCall("list_hits", {}),)))
+        case "list" if value in VERDICTS:
+            call = ToolCall("list_hits", {"verdict": value})
+            return ActionTurn(f"Show only the hits with the verdict {value}.", PlannedTurn((call,)))
+        case "more":
+            return ActionTurn("List more hits.", PlannedTurn((ToolCall("more_hits", {}),)))
+        case "undo":
+            return ActionTurn("Undo.", PlannedTurn((ToolCall("undo", {}),)))
+        case "export" if value in EXPORT_FORMATS:
+            call = ToolCall("export_report", {"format": value})
+            return ActionTurn(f"Export the report as {value.upper()}.", PlannedTurn((call,)))
     return None
 
 

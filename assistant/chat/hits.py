@@ -3,6 +3,7 @@
 Pictures are scaled down and embedded; no gallery file is ever exposed by its path.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from assistant.chat.button_actions import HIT_ACTIONS
+from assistant.chat.button_actions import DECISION_ACTIONS, HIT_ACTIONS
 from assistant.chat.citations import sentences_html
 from assistant.conversation.messages import PromptImages
 from assistant.conversation.steps import CheckedSentence
 from assistant.report.data_uris import data_uri, draw_box
 from assistant.report.maps import MapView, distance_view, forgery_view
 from assistant.report.templating import inconclusive_bands, render_template
+from tools.agent_tools.casework_tools import EXPORT_FORMATS
+from tools.agent_tools.review import Decision, HitList
 from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
@@ -30,6 +33,8 @@ from tools.verdict.rule import VERDICTS, VerdictRule
 _LIST_PX, _FACE_PX, _IMAGE_PX = 96, 240, 360
 _TOPS = (20, MAX_RERANKED_HITS)
 """Numbers of hits offered for repeating a search."""
+_DOWNLOAD_MAX_BYTES = 32_000_000
+_MEDIA_TYPES = {".html": "text/html", ".json": "application/json", ".csv": "text/csv"}
 _NEAR_BITS = 6
 """Aligned faces that differ in at most this many of 64 bits count as nearly identical."""
 
@@ -81,11 +86,17 @@ def hits_html(
     rule: VerdictRule | None,
     chosen: str | None,
     offers_model: bool = True,
+    listed: HitList | None = None,
+    decisions: Mapping[str, Decision] | None = None,
+    export: Path | None = None,
 ) -> str:
-    """The ranked hits; `chosen` is the one shown in detail.
+    """The listed hits, all of them by rank without `listed`; `chosen` is the one shown in detail.
 
-    `offers_model` is true if some hit has no explanation by the model yet.
+    `offers_model` is true if some hit has no explanation by the model yet. `decisions` are the
+    reviewer's, by handle. `export` is a report that was just written, offered as a download.
     """
+    by_handle = {hit.handle: hit for hit in findings.hits}
+    shown = [*by_handle] if listed is None else [it for it in listed.hits if it in by_handle]
     views = [
         {
             "hit": hit,
@@ -94,7 +105,7 @@ def hits_html(
             "bands": inconclusive_bands(hit.assessment),
             "passing": hit.assessment.unseen,
         }
-        for hit in findings.hits
+        for hit in map(by_handle.__getitem__, shown)
     ]
     more = [top for top in _TOPS if len(findings.hits) < min(top, findings.compared)]
     return render_template(
@@ -105,7 +116,29 @@ def hits_html(
         chosen=chosen,
         offers_model=offers_model,
         more=more,
+        filter=listed.filter.describe() if listed else "",
+        limits=listed.limits if listed else "",
+        hidden=[it for it in listed.hidden if it in by_handle] if listed else [],
+        decisions=decisions or {},
+        filters=[each for each in VERDICTS if any(hit.verdict == each for hit in findings.hits)],
+        further=len(findings.hits) < min(findings.compared, MAX_RERANKED_HITS),
+        formats=EXPORT_FORMATS,
+        download=None if export is None else _download(export),
     )
+
+
+def _download(report: Path) -> Mapping[str, str] | None:
+    """A written report as data of the page: no address of this server leads to a case's file.
+
+    None if it is gone, or too large to be sent with the page.
+    """
+    try:
+        if report.stat().st_size > _DOWNLOAD_MAX_BYTES:
+            return None
+        content = base64.b64encode(report.read_bytes()).decode("ascii")
+    except OSError:
+        return None
+    return {"name": report.name, "type": _MEDIA_TYPES[report.suffix], "content": content}
 
 
 def detail_html(
@@ -122,11 +155,13 @@ def detail_html(
     picture: MapView | None = None,
     further: Sequence[MapView] = (),
     others: Sequence[str] = (),
+    decision: Decision | None = None,
 ) -> str:
     """One hit with all its measurements; `query` is the photo shown beside it.
 
     `image` is the hit's whole picture, None if it is missing; `located`, `reference_distance_map`,
-    `picture` and `further` are its maps, once computed; `others` are the other hits' handles.
+    `picture` and `further` are its maps, once computed; `others` are the other hits' handles;
+    `decision` is the reviewer's.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
@@ -140,6 +175,8 @@ def detail_html(
         image=None if image is None else _whole(image, hit),
         bands=inconclusive_bands(hit.assessment),
         buttons=HIT_ACTIONS,
+        decision=decision,
+        decision_buttons=DECISION_ACTIONS,
         passing=hit.assessment.unseen,
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
         offers_model=all(sentence.source == "plain" for sentence in sentences),

@@ -34,12 +34,21 @@ _TITLES = {
     "locate_artifacts": "Look for forged regions",
     "describe_image": "Look at the image",
     "gallery_summary": "Look into the gallery",
+    "list_hits": "Filter the hits",
+    "more_hits": "List more hits",
+    "mark_hit": "Note your decision",
+    "undo": "Undo",
+    "export_report": "Export the report",
+    "explain_term": "Explain a word",
+    "about_unmask": "About Unmask",
 }
 _COUNTED = {
     "find_person": ("hit", "hits"),
     "score_fake": ("fact", "facts"),
     "compare_faces": ("fact", "facts"),
     "locate_artifacts": ("region", "regions"),
+    "list_hits": ("hit", "hits"),
+    "more_hits": ("hit", "hits"),
 }
 _SHOWN_CHARACTERS = 4000
 

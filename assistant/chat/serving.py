@@ -16,6 +16,7 @@ from assistant.chat.sessions import SessionStore
 from assistant.chat_model.reader import load_request_reader
 from assistant.console.output import stdout_console
 from assistant.profile import LoadedModels
+from assistant.report.case_export import attach_exporter
 from assistant.settings import Settings, set_upload_dir
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
@@ -66,15 +67,21 @@ def build_app(
     galleries = GalleryIndexer(settings, parts)
     sessions = SessionStore(
         home := settings.home,
-        begin=lambda gallery: ChatSession(
+        begin=lambda gallery: _session(
             Agent.begin(model, parts, home=home, gallery=gallery, reader=reader)
         ),
-        resume=lambda case: ChatSession(Agent.resume(model, parts, case, home=home, reader=reader)),
+        resume=lambda case: _session(Agent.resume(model, parts, case, home=home, reader=reader)),
     )
     handlers = EventHandlers(sessions, galleries)
     page = build_page(handlers, folders=galleries.allowed_folders())
     page.queue(api_open=False, default_concurrency_limit=4)
     return page, launch_options(settings)
+
+
+def _session(agent: Agent) -> ChatSession:
+    """A session whose reports are written into its case's folder."""
+    attach_exporter(agent.workspace, agent.case.folder)
+    return ChatSession(agent)
 
 
 def launch_options(settings: Settings) -> dict[str, Any]:

@@ -13,7 +13,12 @@ import numpy as np
 
 from assistant.agent.agent import Agent, TextDelta, TurnPlanner, Waiting
 from assistant.agent.directed_turns import last_planned_turn
-from assistant.chat.button_actions import ActionTurn, plan_hit_action, plan_search_again
+from assistant.chat.button_actions import (
+    ActionTurn,
+    plan_hit_action,
+    plan_list_action,
+    plan_search_again,
+)
 from assistant.chat.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.chat.messages import ChatTranscript, Message
@@ -27,6 +32,7 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
 )
+from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
 from assistant.report.data_uris import data_uri, thumbnail
 from tools.agent_tools.workspace import FaceSnapshot
@@ -77,6 +83,7 @@ class ChatSession:
         self._calls: dict[str, ToolCall] = {}
         self._turn = threading.Lock()
         self._wanted: str | None = None
+        self._export: Path | None = None
         for step, facts in self.case.steps_with_facts():
             self._show(step, facts.get, live=False)
         for note in agent.notes:
@@ -127,6 +134,8 @@ class ChatSession:
         if action == "search":
             photos = self._searched_photos()
             return plan_search_again(photos, top) if photos and top > 0 else None
+        if not face_id:
+            return plan_list_action(action) if self.findings is not None else None
         hit = self._of_face(face_id)
         return None if hit is None else plan_hit_action(action, hit, query=self._query_handle())
 
@@ -188,6 +197,7 @@ class ChatSession:
     def _asked(
         self, turn: TurnStatus, text: str, photos: Sequence[Path], plan: TurnPlanner | None
     ) -> Iterator[None]:
+        self._export = None
         for event in self.agent.ask(text, photos, plan=plan):
             if isinstance(event, TextDelta):
                 self.transcript.token(event.text)
@@ -217,9 +227,13 @@ class ChatSession:
 
     def _found_out(self, result: ToolResult, *, live: bool) -> None:
         """Update the views after a tool result; maps of a reloaded case are not computed again."""
-        if result.name == "find_person":
+        if result.name in ("find_person", "more_hits"):
             self._look_at_findings()
             return
+        if result.name in WORDED_TOOLS:
+            self.version += 1
+        if result.name == "export_report" and live:
+            self._export = self.case.folder / str(result.data["file"])
         call = self._calls.get(result.call_id)
         hit = next(filter(None, map(self._hit, call.handles if call else ())), None)
         if hit is None:
@@ -313,7 +327,11 @@ class ChatSession:
             return None
         rule = self.workspace.instruments.rule
         offers = any(hit.handle not in self._explained for hit in findings.hits)
-        return hits_html(findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers)
+        review = self.workspace.review
+        return hits_html(
+            findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers,
+            listed=review.listed(), decisions=review.decisions_for(findings), export=self._export,
+        )  # fmt: skip
 
     def _detail_html(self) -> str:
         hit, search = self._hit(self._chosen or ""), self.workspace.last_search
@@ -333,6 +351,7 @@ class ChatSession:
             picture=maps.picture,
             further=maps.further,
             others=[other.handle for other in search[0].hits],
+            decision=self.workspace.review.decision(hit),
         )
 
     def _make_maps(self, look: FaceSnapshot) -> None:

@@ -246,13 +246,16 @@ def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) ->
     from assistant.chat_model.choice import load_chat_model
     from assistant.chat_model.reader import load_request_reader
     from assistant.profile import LoadedModels
+    from assistant.report.case_export import attach_exporter
 
     home, parts = settings.home, LoadedModels(settings)
     opened = None if case_id is None else Case.open(home, case_id)
     model, reader = load_chat_model(settings), load_request_reader(settings)
     if opened is None:
-        return Agent.begin(model, parts, home=home, gallery=gallery or "default", reader=reader)
-    agent = Agent.resume(model, parts, opened, home=home, reader=reader)
-    if gallery is not None:
-        agent.workspace.gallery = gallery
+        agent = Agent.begin(model, parts, home=home, gallery=gallery or "default", reader=reader)
+    else:
+        agent = Agent.resume(model, parts, opened, home=home, reader=reader)
+        if gallery is not None:
+            agent.workspace.gallery = gallery
+    attach_exporter(agent.workspace, agent.case.folder)
     return agent

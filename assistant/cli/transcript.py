@@ -21,6 +21,7 @@ from assistant.conversation.steps import (
     to_json,
 )
 from assistant.grounding.citations import render_citations
+from assistant.report.case_export import decision_json
 from assistant.report.numbered_faces import clarification_text
 from tools.media.file_names import printable
 from tools.search.results import Hit
@@ -55,10 +56,19 @@ class TurnReporter:
     def print_answer(self) -> None:
         """The checked answer with its values, the hits, and the explanations."""
         stdout_console().print(self._filled(self._answer()), soft_wrap=True)
-        rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in self._hits()]
+        by_handle = {hit.handle: hit for hit in self._hits()}
+        listed = [by_handle[handle] for handle in self._listed()]
+        decisions = {hit.handle: self._decision(hit) for hit in listed}
+        rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in listed]
+        head = ["hit", "verdict", "file"]
+        if any(decisions.values()):
+            head.insert(2, "your decision")
+            for row in rows:
+                found = decisions[row[0]]
+                row.insert(2, found["decision"] if found else "")
         if rows:
             stdout_console().print()
-            print_table(["hit", "verdict", "file"], rows)
+            print_table(head, rows)
         for step in self._steps:
             if isinstance(step, Explanation):
                 stdout_console().print(
@@ -95,7 +105,8 @@ class TurnReporter:
             "explanations": {
                 it.hit: self._filled(it.sentences, mark=False) for it in explained
             },
-            "hits": [_hit(hit) for hit in self._hits()],
+            "listed": list(self._listed()),
+            "hits": [_hit(hit) | {"decision": self._decision(hit)} for hit in self._hits()],
             "steps": [_without_pictures(step) for step in steps],
         }  # fmt: skip
 
@@ -119,6 +130,13 @@ class TurnReporter:
     def _hits(self) -> Sequence[Hit]:
         searched = self._agent.workspace.last_search
         return () if searched is None else searched[0].hits
+
+    def _listed(self) -> tuple[str, ...]:
+        """The handles that the filter in force lists, in order."""
+        return self._agent.workspace.review.listed().hits if self._hits() else ()
+
+    def _decision(self, hit: Hit) -> dict[str, str] | None:
+        return decision_json(self._agent.workspace.review.decision(hit))
 
     def _facts(self) -> dict[str, Any]:
         return {id_: fact.to_json() for id_, fact in self._cited().items()}

@@ -7,6 +7,7 @@ workspace. So there is always an answer, and it is about the latest measurements
 from collections.abc import Sequence
 
 from assistant.conversation.steps import CheckedSentence, ToolCall, ToolResult
+from assistant.grounding.casework_answers import WORDED_TOOLS, describe_casework
 from assistant.grounding.checker import FactContext
 from assistant.grounding.citations import FactLookup, render_citations
 from assistant.grounding.sentences import split_sentences
@@ -29,6 +30,19 @@ def answer(
     return said or _of_the_workspace(workspace)
 
 
+def word_casework(
+    workspace: Workspace, asked: Sequence[ToolCall], told: Sequence[ToolResult]
+) -> tuple[CheckedSentence, ...]:
+    """The application's sentences about a turn's results that no model needs to word."""
+    calls = {call.id: call for call in asked}
+    return tuple(
+        sentence
+        for result in told
+        if result.name in WORDED_TOOLS
+        for sentence in describe_result(workspace, calls.get(result.call_id), result)
+    )
+
+
 def describe_result(
     workspace: Workspace, call: ToolCall | None, result: ToolResult
 ) -> tuple[CheckedSentence, ...]:
@@ -36,6 +50,11 @@ def describe_result(
     image = str(call.arguments.get("image", "")) if call else ""
     if result.ok and result.name == "find_person":
         return describe_search(workspace)
+    if result.ok and result.name == "more_hits":
+        fact = FactContext.of(workspace).fact
+        return (*written("[hits.all].", fact), *describe_search(workspace))
+    if result.name in WORDED_TOOLS:
+        return describe_casework(workspace, call, result)
     if result.ok and result.name == "score_fake" and image.startswith("H"):
         try:
             return tuple(explain_hit(workspace, image))

@@ -4,7 +4,7 @@ Pictures are embedded, so the page can be moved and leaks no path to a server; i
 elsewhere. The template escapes text from files (above all names).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from assistant.report.data_uris import data_uri, draw_box
 from assistant.report.further_maps import extra_map_views
 from assistant.report.maps import map_views
 from assistant.report.templating import inconclusive_bands, render_template
+from tools.agent_tools.review import Decision
 from tools.errors import SetupError, ToolError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face
@@ -36,11 +37,12 @@ def write_report(
     *,
     rule: VerdictRule | None,
     instruments: ModelBundle | None = None,
+    decisions: Mapping[str, Decision] | None = None,
 ) -> Path:
     """Write the page and return its path; a missing picture is shown as missing.
 
     With `instruments` every hit is shown with its maps: the signs of forgery, and the distances
-    from the query photos; further maps are folded.
+    from the query photos; further maps are folded. `decisions` are the reviewer's, by handle.
     """
     photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
     page = render_template(
@@ -49,6 +51,7 @@ def write_report(
         verdicts=VERDICTS,
         queries=[_query_view(photo, look) for photo, look in zip(query.paths, photos, strict=True)],
         hits=[_hit_view(hit, photos, rule=rule, models=instruments) for hit in findings.hits],
+        decisions=decisions or {},
     )
     try:
         with open_private(path) as file:

@@ -11,6 +11,7 @@ resumes from its last checkpoint and still ends with the learning rate at zero.
 
 import argparse
 import copy
+import json
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +24,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from assistant.chat_model.local.loading import ABOUT_FILE
 from assistant.training import architecture
 from assistant.training.batches import DialogueBatch, DialogueSampler, PatchStore
 from assistant.training.forward import hidden_states
-from assistant.training.rows import DialogueTokenizer, rows_from_arrays
+from assistant.training.rows import TAUGHT_TOOLS, DialogueTokenizer, rows_from_arrays
 from tools.training.encoder.encoder import TrainingClock, update_average
 from tools.training.loops.muon import Muon
 
@@ -90,12 +92,17 @@ def exact(model: nn.Module, shelf: DialogueSampler) -> float:
 
 
 def export(model: Any, folder: Path, processor: Any) -> None:
-    """Write files for AutoModelForImageTextToText and AutoProcessor, in half precision."""
+    """Write files for AutoModelForImageTextToText and AutoProcessor, in half precision.
+
+    `ABOUT_FILE` beside them names the tools that the model was trained with.
+    """
     half = copy.deepcopy(model).to(torch.bfloat16)
     half.generation_config.eos_token_id = processor.tokenizer.convert_tokens_to_ids("<|im_end|>")
     half.generation_config.pad_token_id = processor.tokenizer.convert_tokens_to_ids("<|endoftext|>")
     half.save_pretrained(folder)
     processor.save_pretrained(folder)
+    about = json.dumps({"tools": TAUGHT_TOOLS}, indent=2)
+    (folder / ABOUT_FILE).write_text(f"{about}\n", encoding="utf-8")
 
 
 class TrainingRun:

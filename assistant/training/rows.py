@@ -21,6 +21,11 @@ from assistant.training.dialogues.builder import PLACEHOLDER_IMAGE
 from tools import toolkit
 
 IMAGE_TOKENS = 16
+TAUGHT_TOOLS = (
+    "find_person", "score_fake", "compare_faces", "locate_artifacts", "describe_image",
+    "gallery_summary",
+)  # fmt: skip
+"""The tools in the prompts of the dialogues; a model trained on them is offered no others."""
 _HABITS = TemplateCapabilities(
     form="hermes", tool_pictures=True, text_parts=True, supports_thinking=False
 )
@@ -63,7 +68,8 @@ class DialogueTokenizer:
     def schemas(self) -> list[dict[str, Any]]:
         """The tools' schemas as a chat model receives them."""
         workspace: Any = None  # schemas are the same for every workspace
-        return [convert_to_openai_tool(tool) for tool in toolkit(workspace)]
+        tools = toolkit(workspace, names=TAUGHT_TOOLS)
+        return [convert_to_openai_tool(tool) for tool in tools]
 
     def text(self, messages: Sequence[BaseMessage], *, tools: bool) -> str:
         """The whole prompt and its answers as text; a picture is one pad token."""

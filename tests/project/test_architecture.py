@@ -19,6 +19,7 @@ ARROWS = (
     ("assistant/*", {"assistant", "tools", "prompts"}),
     ("evals/*", {"evals", "assistant", "tools", "prompts"}),
     ("tools/training/*", {"tools", "prompts"}),
+    ("tools/agent_tools/about_unmask.py", {"tools", "prompts"}),  # the project's own texts
     ("tools/*", {"tools"}),
     ("prompts/*", {"prompts"}),
 )

@@ -1,22 +1,21 @@
 """The assistant's tools as LangChain tools over one workspace.
 
-Every tool returns compact JSON made of words: handles, verdicts, readings, never a number
+Every tool returns compact JSON made of words: handles, verdicts, readings, never a measured number
 and never a path. The typed result is attached as the message's artifact. Failures that the model
 can react to are ToolErrors whose message explains them.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NoReturn
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool
-from pydantic import BeforeValidator, ValidationError
 
+from tools.agent_tools.arguments import Number, Picture, Pictures, refuse
+from tools.agent_tools.casework_tools import CaseworkTools
 from tools.agent_tools.facts import count_in_words, facts_for_model
-from tools.agent_tools.handle_parsing import normalise_handle
 from tools.agent_tools.photo_description import Description, image_content_block
 from tools.agent_tools.workspace import FaceComparison, Workspace
-from tools.errors import ToolError
 from tools.gallery.records import GalleryCounts
 from tools.localisers import Localisation, evidence_region
 from tools.search.results import Findings
@@ -26,39 +25,17 @@ from tools.verdict.rule import VERDICTS
 ContentBlocks = list[str | dict[str, Any]]
 
 
-def _handle(written: Any) -> Any:
-    """Convert a picture's handle to the workspace's form."""
-    return normalise_handle(written) if isinstance(written, str) else written
+def toolkit(workspace: Workspace, *, names: Collection[str] | None = None) -> list[BaseTool]:
+    """The assistant's tools over one workspace; each returns (content for the model, result).
 
-
-def _several(written: Any) -> Any:
-    """Convert one handle, or a list written as text, to a list."""
-    if not isinstance(written, str):
-        return written
-    try:
-        listed = json.loads(written)
-    except json.JSONDecodeError:
-        listed = written
-    return listed if isinstance(listed, list) else [written]
-
-
-def _number(written: Any) -> Any:
-    if isinstance(written, bool):
-        raise ValueError(f"{written} is no number")
-    return written
-
-
-Picture = Annotated[str, BeforeValidator(_handle)]
-Pictures = Annotated[list[Picture], BeforeValidator(_several)]
-Number = Annotated[int, BeforeValidator(_number)]
-
-
-def toolkit(workspace: Workspace) -> list[BaseTool]:
-    """The assistant's tools over one workspace; each returns (content for the model, result)."""
+    `names` chooses some of them, such as those that a model was trained with; unknown names are
+    ignored, because a checkpoint may know tools of another version.
+    """
     tools = _Tools(workspace)
+    further = CaseworkTools(workspace, tools.word_findings)
     return [
         StructuredTool.from_function(
-            each, response_format="content_and_artifact", handle_validation_error=_refuse
+            each, response_format="content_and_artifact", handle_validation_error=refuse
         )
         for each in (
             tools.find_person,
@@ -67,7 +44,15 @@ def toolkit(workspace: Workspace) -> list[BaseTool]:
             tools.locate_artifacts,
             tools.describe_image,
             tools.gallery_summary,
+            further.list_hits,
+            further.more_hits,
+            further.mark_hit,
+            further.undo,
+            further.export_report,
+            further.explain_term,
+            further.about_unmask,
         )
+        if names is None or each.__name__ in names
     ]
 
 
@@ -82,6 +67,10 @@ class _Tools:
     ) -> tuple[str, Findings]:
         """Search the gallery for the person in the photos; face: which one, from the left."""
         findings = self._workspace.find_person(photos, top=top, face=face)
+        return self.word_findings(findings), findings
+
+    def word_findings(self, findings: Findings) -> str:
+        """The findings of the latest search for the model."""
         content = {
             "hits": [self._hit_line(hit.handle) for hit in findings.hits],
             "counts": {
@@ -90,7 +79,7 @@ class _Tools:
             },
             "warnings": self._warnings(findings),
         }
-        return _compact(content), findings
+        return _compact(content)
 
     def score_fake(self, image: Picture) -> tuple[str, tuple[Fact, ...]]:
         """Verdict, probabilities and evidence about one photo or hit."""
@@ -180,35 +169,3 @@ def _evidence(facts: Sequence[Fact]) -> list[dict[str, str]]:
 
 def _compact(content: dict[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
-def check_arguments(
-    tools: Mapping[str, BaseTool], name: str, given: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Validate and convert the arguments a model wrote; ToolError explains what is invalid.
-
-    Models write numbers as text, one photo where a list is required, "None" for no value. Argument
-    names unknown to the tool are refused: the model made them up, and the tool would ignore them.
-    """
-    if name not in tools:
-        raise ToolError(f"no tool is called {name!r}; there are: {', '.join(tools) or 'none'}")
-    takes = tools[name].args
-    if unknown := [it for it in given if it not in takes]:
-        known = ", ".join(takes) or "no arguments"
-        raise ToolError(f"{name}: no argument is called {unknown[0]!r}; it takes: {known}")
-    stated = {it: value for it, value in given.items() if value not in (None, "None", "null", "")}
-    schema: Any = tools[name].args_schema
-    try:
-        checked: dict[str, Any] = schema.model_validate(stated).model_dump(exclude_unset=True)
-    except ValidationError as error:
-        _refuse(error)
-    return checked
-
-
-def _refuse(error: ValidationError) -> NoReturn:
-    """Raise a ToolError that lets the model correct its arguments."""
-    wrong = "; ".join(
-        f"{'.'.join(str(part) for part in each['loc']) or 'arguments'}: {each['msg'].lower()}"
-        for each in error.errors()
-    )
-    raise ToolError(f"the arguments do not fit: {wrong}") from error

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from tools.agent_tools.facts import (
 )
 from tools.agent_tools.photo_description import Description, describe
 from tools.agent_tools.query_photos import QueryPhotos, byte_size
+from tools.agent_tools.review import Review
 from tools.errors import ToolError
 from tools.faces.alignment import aligned_crop
 from tools.gallery.indexing.analysis import analyse_photo
@@ -74,6 +76,7 @@ class Workspace:
 
     `home` is the data folder, `gallery` names the collection to search, `measurements` are the
     reranking measurements of every hit; `on_progress`, if set, gets the number done and the total.
+    `exporter`, if set, writes a report in a format ("html", "json", "csv") and returns its file.
     """
 
     def __init__(
@@ -90,6 +93,9 @@ class Workspace:
         self._photos = QueryPhotos(faces=instruments.faces, encoder=instruments.encoder)
         self._leading = Reranker(measurements, on_progress=self._tell_progress)
         self.on_progress: Callable[[int, int], None] | None = None
+        self.exporter: Callable[[str], Path] | None = None
+        self.review = Review(lambda: None if self._search is None else self._search.findings)
+        self._asked: tuple[str, ...] = ()
         self._search: SearchOutcome | None = None
         self._comparisons: dict[tuple[bytes, bytes], FaceComparison] = {}
         self._compared_in: dict[str, SearchOutcome | None] = {}
@@ -249,7 +255,33 @@ class Workspace:
         if gallery.name != self._gallery:
             raise ToolError("another gallery was chosen while this one was searched; ask again")
         self._search = found if top <= MAX_RERANKED_HITS else _with_note(found, asked=top)
+        self._asked = tuple(photos)
         return self._search.findings
+
+    def more_hits(self, count: int = 10) -> Findings:
+        """Repeat the latest search for `count` more hits than it listed, and number them anew.
+
+        Hits that were reranked are not reranked again. Raises ToolError before a search, or if
+        there are no further hits.
+        """
+        if self._search is None:
+            raise ToolError("nothing was searched for yet: call find_person")
+        if count < 1:
+            raise ToolError("count must be at least one")
+        findings = self._search.findings
+        listed = len(findings.hits)
+        if listed >= findings.compared:
+            raise ToolError("every face that was compared is listed already")
+        if listed >= MAX_RERANKED_HITS:
+            raise ToolError("no further hits can be listed: that many are the most")
+        return self.find_person(self._asked, top=listed + count)
+
+    @property
+    def search_arguments(self) -> dict[str, Any]:
+        """The arguments of `find_person` that repeat the latest search; ToolError before one."""
+        if self._search is None:
+            raise ToolError("nothing was searched for yet: call find_person")
+        return {"photos": list(self._asked), "top": max(1, len(self._search.findings.hits))}
 
     def _tell_progress(self, done: int, total: int) -> None:
         if self.on_progress is not None:

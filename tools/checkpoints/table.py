@@ -168,6 +168,7 @@ POCKET_VLM = Checkpoint(
         "processor_config.json": None,
         "tokenizer.json": None,
         "tokenizer_config.json": None,
+        "unmask.json": None,
     },
     license="research and evaluation (trained on dialogues around LFW; see the card)",
     size_bytes=None,

@@ -15,6 +15,7 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -71,6 +72,7 @@ _EXIF_TEXTS = {
     "description": _EXIF_DESCRIPTION,
 }
 _EXIF_ORIENTATION = 0x0112
+_EXIF_IFD, _EXIF_DATE_TAKEN = 0x8769, 0x9003
 _DARK = 64  # of 255; a 16-bit image that stays below uses only its lower bits
 _large_image_lock = threading.Lock()
 _UPRIGHT = {
@@ -282,6 +284,25 @@ def metadata_texts(data: bytes) -> dict[str, str]:
     return {
         name: value for name, value in plain.items() if isinstance(value, str) and value.strip()
     }
+
+
+def date_taken(data: bytes) -> datetime | None:
+    """When a picture was taken by its EXIF (`DateTimeOriginal`), in the camera's own time zone.
+
+    None without such an entry, or with one that is no date. Anyone can edit it. Raises
+    `UnreadableImage`.
+    """
+    raw = camera_raw.read_camera_raw(data)
+    if raw is not None and not data.startswith(_SIGNATURES):
+        data = raw.preview or data
+    with open_image(data) as image:
+        try:
+            written = image.getexif().get_ifd(_EXIF_IFD).get(_EXIF_DATE_TAKEN)
+        except _DECODER_ERRORS:
+            return None
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(str(written).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+    return None
 
 
 def open_image(data: bytes) -> Image.Image:

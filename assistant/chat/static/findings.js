@@ -5,7 +5,7 @@ let focused = null;
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  const { hit, press, face, top, locate, explain } = button.dataset;
+  const { hit, press, face, top, locate, explain, download } = button.dataset;
   if (hit) {
     focused = `[data-hit="${hit}"]`;
     for (const other of document.querySelectorAll("[data-hit][aria-pressed]"))
@@ -21,6 +21,14 @@ element.addEventListener("click", (event) => {
       document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
     if (window.matchMedia("(max-width: 60rem)").matches)
       document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
+  } else if (download) {
+    // The report came with the page: no address of the server leads to it.
+    const bytes = Uint8Array.from(atob(button.dataset.content), (c) => c.charCodeAt(0));
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([bytes], { type: button.dataset.type }));
+    link.download = download;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   } else if (locate) {
     focused = null;
     button.setAttribute("aria-busy", "true");

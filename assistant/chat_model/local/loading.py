@@ -1,5 +1,6 @@
 """Load a vision-language checkpoint from disk in 4 bits; never from the network."""
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from tools.errors import SetupError
 class LoadedCheckpoint:
     """A loaded model with its processor, and the capabilities of its chat template.
 
+    `known_tools` are the tools that it was trained with; None if it names none, and takes any.
     `lock` is held for each step of generation: all sessions share the weights, and another answer
     may run its step between two steps of this one.
     """
@@ -37,6 +39,7 @@ class LoadedCheckpoint:
     model: Any
     processor: Any
     habits: TemplateCapabilities
+    known_tools: tuple[str, ...] | None = None
     lock: RLock = field(default_factory=RLock)
 
     @property
@@ -119,7 +122,34 @@ def load(
         model = _load_model(name, config, architectures, device=device, four_bit=four_bit)
     if pictures:
         require_vision(name, model, processor, habits)
-    return LoadedCheckpoint(name, model, processor, habits)
+    return LoadedCheckpoint(name, model, processor, habits, read_known_tools(Path(name)))
+
+
+ABOUT_FILE = "unmask.json"
+"""Optional file of a checkpoint's folder: `{"tools": [...]}`."""
+
+
+def read_known_tools(folder: Path) -> tuple[str, ...] | None:
+    """The tools that a checkpoint was trained with, from `ABOUT_FILE`; None if it names none.
+
+    A small model that reads schemas of unknown tools calls the wrong ones. Raises SetupError if
+    the file is damaged.
+    """
+    path = folder / ABOUT_FILE
+    if not path.is_file():
+        return None
+    try:
+        tools = json.loads(path.read_text(encoding="utf-8")).get("tools")
+    except (OSError, ValueError, AttributeError) as error:
+        raise SetupError(
+            f"{str(path)!r} cannot be read ({error}); it must be an object such as "
+            '{"tools": ["find_person"]}, or be removed'
+        ) from error
+    if tools is None:
+        return None
+    if not isinstance(tools, list) or not all(isinstance(name, str) for name in tools):
+        raise SetupError(f"{str(path)!r}: `tools` must be a list of names")
+    return tuple(tools)
 
 
 def _quieten() -> None:

@@ -69,6 +69,11 @@ class LocalVLM(BaseChatModel):
         return cls(checkpoint=loaded, **options)
 
     @property
+    def known_tools(self) -> tuple[str, ...] | None:
+        """The tools that the checkpoint was trained with; None: it takes any."""
+        return self.checkpoint.known_tools
+
+    @property
     def _llm_type(self) -> str:
         return "unmask-local-vlm"
 

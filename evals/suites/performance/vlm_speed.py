@@ -52,7 +52,7 @@ def run(options: EvalOptions) -> dict[str, object]:
     """Measure alternately; `limit` caps the number of rounds."""
     settings = Settings.load()
     model = LocalVLM.load(profile_checkpoint_dir(settings), threads=settings.threads)
-    ways = _ways(model, _question(options.seed), _tools(settings))
+    ways = _ways(model, _question(options.seed), _tools(settings, model))
     for measure in ways.values():  # compiled grammars, packed weights
         measure()
     timings: dict[str, list[Timing]] = {way: [] for way in ways}
@@ -77,10 +77,10 @@ def _question(seed: int) -> list[BaseMessage]:
     return [SystemMessage(prompts.text("assistant")), HumanMessage(content)]
 
 
-def _tools(settings: Settings) -> list[dict[str, Any]]:
-    """The schemas of the assistant's tools."""
+def _tools(settings: Settings, model: LocalVLM) -> list[dict[str, Any]]:
+    """The schemas of the tools that the model is offered."""
     workspace = Workspace(LoadedModels(settings), home=settings.home)
-    return [convert_to_openai_tool(tool) for tool in toolkit(workspace)]
+    return [convert_to_openai_tool(tool) for tool in toolkit(workspace, names=model.known_tools)]
 
 
 def _ways(

@@ -18,7 +18,7 @@ from PIL import Image
 from assistant import Unmask
 from tests.support.cases import workspace_of
 from tools import toolkit
-from tools.agent_tools.langchain_tools import check_arguments
+from tools.agent_tools.arguments import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.search.results import Findings
@@ -26,7 +26,8 @@ from tools.verdict.handles import FACT_PATTERN, SUBJECT_PATTERN
 
 NAMES = [
     "find_person", "score_fake", "compare_faces", "locate_artifacts", "describe_image",
-    "gallery_summary",
+    "gallery_summary", "list_hits", "more_hits", "mark_hit", "undo", "export_report",
+    "explain_term", "about_unmask",
 ]  # fmt: skip
 
 
@@ -62,11 +63,29 @@ def text_of(message: ToolMessage) -> str:
 
 
 def test_the_tools_have_small_schemas(workspace: Workspace) -> None:
-    """Six tools, their documented names; all of them take little of a prompt."""
+    """Thirteen tools, their documented names; all of them take little of a prompt."""
     schemas = [convert_to_openai_tool(tool)["function"] for tool in toolkit(workspace)]
     assert [schema["name"] for schema in schemas] == NAMES
-    assert len(json.dumps(schemas)) < 2000
+    assert len(json.dumps(schemas[:6])) < 2000
+    assert len(json.dumps(schemas)) < 3500
+    assert all(len(schema["description"]) < 90 for schema in schemas)
     assert schemas[0]["parameters"]["required"] == ["photos"]
+    arguments = {schema["name"]: list(schema["parameters"]["properties"]) for schema in schemas}
+    assert {name: arguments[name] for name in NAMES[6:]} == {
+        "list_hits": ["verdict", "folder", "after", "before", "sort"],
+        "more_hits": ["count"],
+        "mark_hit": ["hit", "decision"],
+        "undo": [],
+        "export_report": ["format"],
+        "explain_term": ["term"],
+        "about_unmask": ["topic"],
+    }
+
+
+def test_some_of_the_tools_can_be_chosen(workspace: Workspace) -> None:
+    """A model gets those that it knows, in the usual order; unknown names are ignored."""
+    some = toolkit(workspace, names=("undo", "find_person", "fly"))
+    assert [tool.name for tool in some] == ["find_person", "undo"]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +116,10 @@ def test_arguments_get_the_types_of_the_tool(
         ("find_person", {"photos": [3]}, "photos.0: input should be a valid string"),
         ("score_fake", {"image": "the sky"}, '"the sky" is no handle'),
         ("gallery_summary", {"of": 1}, "no argument is called 'of'; it takes: no arguments"),
+        ("list_hits", {"verdicts": "copy"}, "'verdicts'; it takes: verdict, folder, after"),
+        ("more_hits", {"count": "many"}, "count: input should be a valid integer"),
+        ("mark_hit", {"hit": "H1"}, "decision: field required"),
+        ("mark_hit", {"hit": "it", "decision": "confirmed"}, '"it" is no handle'),
     ],
 )
 def test_wrong_arguments_are_named(
@@ -123,6 +146,10 @@ def test_importing_the_tools_is_instant() -> None:
         ("locate_artifacts", {"image": "H1"}),
         ("describe_image", {"image": "H1"}),
         ("gallery_summary", {}),
+        ("list_hits", {"verdict": "copy", "after": "2001"}),
+        ("list_hits", {}),
+        ("mark_hit", {"hit": "H2", "decision": "hidden"}),
+        ("mark_hit", {"hit": "hit 2", "decision": "none"}),
     ],
 )
 def test_a_model_reads_words_handles_and_nothing_else(
@@ -224,6 +251,18 @@ def test_a_picture_is_shown_small(workspace: Workspace) -> None:
         ("compare_faces", {"first": "Q1", "second": "Q1"}, "with itself"),
         ("compare_faces", {"first": "C1", "second": "Q1"}, "pictures are Q1"),
         ("locate_artifacts", {"image": "E4"}, "handles look like"),
+        ("list_hits", {"verdict": "fake"}, "verdicts are impersonation, inconclusive"),
+        ("list_hits", {"after": "yesterday"}, "dates look like 2024, 2024-05"),
+        ("list_hits", {"sort": "size"}, "sort is rank, date, name"),
+        ("more_hits", {"count": 0}, "at least one"),
+        ("more_hits", {}, "listed already"),
+        ("mark_hit", {"hit": "H99", "decision": "confirmed"}, "hits are H1 to"),
+        ("mark_hit", {"hit": "Q1", "decision": "confirmed"}, "there is no hit"),
+        ("mark_hit", {"hit": "H1", "decision": "fake"}, "decisions are confirmed, rejected"),
+        ("export_report", {"format": "pdf"}, "formats are html, json, csv"),
+        ("export_report", {}, "has no case"),
+        ("explain_term", {"term": "calibrated probabilty"}, "the closest: calibrated probability"),
+        ("about_unmask", {"topic": "weather"}, "topics are abilities, accuracy, method"),
     ],
 )
 def test_mistakes_come_back_as_advice(
@@ -239,3 +278,80 @@ def test_the_tools_of_two_workspaces_do_not_mix(workspace: Workspace, case: Unma
     with pytest.raises(ToolError, match="call find_person"):
         call(workspace_of(case), "score_fake", image="H1")
     assert call(workspace, "score_fake", image="H1")
+
+
+def test_a_year_may_be_written_as_a_number(workspace: Workspace) -> None:
+    """Models write 2024 without quotes."""
+    assert check_arguments(tools_of(workspace), "list_hits", {"after": 2024}) == {"after": "2024"}
+
+
+def test_lists_decisions_and_undo_work_as_tools(case: Unmask) -> None:
+    """A list holds handles and counts in words; results are those of the workspace."""
+    workspace = workspace_of(case)
+    workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")])
+    verdict = workspace.hit("H1").verdict
+    same = [
+        hit.handle
+        for hit in workspace.last_search[0].hits
+        if hit.verdict == verdict  # type: ignore[index]
+    ]
+    assert json.loads(text_of(call(workspace, "list_hits", verdict=verdict))) == {
+        "listed": same,
+        "count": "one" if len(same) == 1 else "several",
+        "filtered by": ["verdict"],
+        "sorted by": "rank",
+    }
+    marked = call(workspace, "mark_hit", hit="[h1]", decision="rejected")
+    assert json.loads(text_of(marked)) == {
+        "hit": "H1", "decision": "rejected", "verdict": verdict,
+    }  # fmt: skip
+    assert workspace.review.decision(workspace.hit("H1")) == marked.artifact
+    assert json.loads(text_of(call(workspace, "undo"))) == {
+        "undone": "decision", "hit": "H1", "was": "rejected", "now": "none",
+    }  # fmt: skip
+    back = json.loads(text_of(call(workspace, "undo")))
+    assert (back["undone"], back["listed"], back["count"]) == ("filter", ["H1", "H2", "H3"], "all")
+    with pytest.raises(ToolError, match="nothing to undo"):
+        call(workspace, "undo")
+    with pytest.raises(ToolError, match="call find_person"):
+        call(workspace_of(case), "list_hits")
+    with pytest.raises(ToolError, match="call find_person"):
+        call(workspace_of(case), "more_hits")
+
+
+def test_more_hits_repeat_the_search_without_measuring_again(
+    case: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many more as asked for, of the same person, with no network run once more."""
+    workspace = workspace_of(case)
+    workspace.find_person([workspace.add_photo(case.settings.home / "SECRET_NAME.png")], top=1)
+    call(workspace, "list_hits", verdict="copy")
+    monkeypatch.setattr(workspace.instruments.faces, "analyse", None)
+    monkeypatch.setattr(workspace.instruments.encoder, "encode_images", None)
+    message = call(workspace, "more_hits", count=1)
+    assert [hit["id"] for hit in json.loads(text_of(message))["hits"]] == ["H1", "H2"]
+    assert isinstance(message.artifact, Findings)
+    assert workspace.search_arguments == {"photos": ["Q1"], "top": 2}
+    assert workspace.review.listed().hits == ("H1", "H2")
+    assert len(call(workspace, "more_hits").artifact.hits) == 3
+
+
+def test_terms_and_topics_are_explained_without_a_search(case: Unmask) -> None:
+    """The glossary's and the project's texts; the accuracy has the figures of the rule in use."""
+    workspace = workspace_of(case)
+    meaning = json.loads(text_of(call(workspace, "explain_term", term="[H3.E2]")))
+    assert meaning["term"] == "E2"
+    assert meaning["meaning"]
+    said = {
+        topic: json.loads(text_of(call(workspace, "about_unmask", topic=topic)))["text"]
+        for topic in ("abilities", "Accuracy", "method", "limits", "privacy", "law", "indexing")
+    }
+    assert all(2 <= len(re.findall(r"[.?](?: |$)", text)) <= 6 for text in said.values())
+    assert "no proof" in said["law"]
+    rule = workspace.instruments.rule
+    assert rule is not None
+    for missed in rule.unseen("with_query", rule.questions["with_query"]):
+        assert f"of {missed.forgeries} {missed.what}" in said["Accuracy"]
+        assert f"{missed.passed} " in said["Accuracy"]
+    assert f"{rule.fitted_on['persons']} persons" in said["Accuracy"]
+    assert "$" not in "".join(said.values())

@@ -1,0 +1,182 @@
+"""`unmask review`: filter, mark and export the hits of a case; `unmask about`: the project."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assistant.cli.options import JsonOption, load_settings, redirect_library_output
+from assistant.console.output import (
+    escape_terminal,
+    print_json,
+    print_remarks,
+    print_table,
+    stdout_console,
+)
+from tools.errors import ToolError
+from tools.media.file_names import printable
+
+if TYPE_CHECKING:
+    from tools.agent_tools.workspace import Workspace
+
+_ACTIONS = ("list", "mark", "undo", "export")
+
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case; see `unmask cases`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(short_help="Filter, mark and export the hits of a case.")(review)
+    app.command(short_help="About Unmask: accuracy, method, limits, privacy, law.")(about)
+
+
+def review(
+    context: typer.Context,
+    case: CaseArgument,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ACTION] [ARGUMENT]...", help="list, mark, undo or export."),
+    ] = None,
+    verdict: Annotated[
+        str | None, typer.Option(metavar="VERDICT", help="list: only hits with this verdict.")
+    ] = None,
+    folder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="list: only hits in a folder named so.")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option(metavar="DATE", help="list: only files of this date or later.")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option(metavar="DATE", help="list: only files before this date.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="list: rank, date, name, forgery or identity."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Filter, mark and export the hits of the latest search of a case.
+
+    \b
+    unmask review 20261120-193816-0fecd7
+    unmask review 20261120-193816-0fecd7 list --verdict impersonation --after 2024 --sort date
+    unmask review 20261120-193816-0fecd7 mark H3 rejected
+    unmask review 20261120-193816-0fecd7 undo
+    unmask review 20261120-193816-0fecd7 export csv
+
+    A decision is confirmed, rejected, hidden or none, which takes it back. It belongs to the
+    picture, is signed into the case record with time and user, and never changes a verdict.
+    Hidden hits are left out of lists; reports (html, json, csv) hold every hit and are written
+    into the folder of the case. Dates are the EXIF date taken, else the file's modification time.
+    """
+    from assistant.grounding.casework_answers import describe_casework
+
+    action, *rest = words or ["list"]
+    wanted = {"verdict": verdict, "folder": folder, "after": after, "before": before, "sort": sort}
+    name, arguments = _call(action, rest, {it: value for it, value in wanted.items() if value})
+    with redirect_library_output(context):
+        workspace, notes = _restored(context, case)
+        call, result = _run(workspace, name, arguments)
+    print_remarks(f"{note[:1].upper()}{note[1:]}." for note in notes)
+    said = " ".join(it.text for it in describe_casework(workspace, call, result))
+    if json:
+        print_json(_as_json(workspace, said, result.data))
+        return
+    stdout_console().print(escape_terminal(said), soft_wrap=True)
+    if name == "list_hits":
+        print_table(["hit", "verdict", "your decision", "file"], _rows(workspace))
+
+
+def about(
+    context: typer.Context,
+    topic: Annotated[
+        str | None, typer.Argument(metavar="[TOPIC]", help="Without one, the topics are listed.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what Unmask is: abilities, accuracy, method, limits, privacy, law or indexing.
+
+    \b
+    unmask about
+    unmask about accuracy
+    unmask about law
+
+    The figures of `accuracy` are those of the verdict rule in use.
+    """
+    from assistant.profile import LoadedModels
+    from tools.agent_tools.about_unmask import TOPICS, about_unmask
+
+    if topic is None:
+        topics = ", ".join(TOPICS)
+        if json:
+            print_json({"topics": list(TOPICS)})
+        else:
+            stdout_console().print(f"Topics: {topics}. One of them: unmask about TOPIC")
+        return
+    text = about_unmask(topic, LoadedModels(load_settings(context)).rule)
+    if json:
+        print_json({"topic": topic, "text": text})
+    else:
+        stdout_console().print(text, soft_wrap=True)
+
+
+def _call(
+    action: str, rest: list[str], wanted: dict[str, str]
+) -> tuple[str, dict[str, str]]:  # fmt: skip
+    """The tool call of an action."""
+    if wanted and action != "list":
+        raise typer.BadParameter("belongs to `list`", param_hint=f"--{next(iter(wanted))}")
+    match action, rest:
+        case "list", []:
+            return "list_hits", wanted
+        case "mark", [hit, decision]:
+            return "mark_hit", {"hit": hit, "decision": decision}
+        case "undo", []:
+            return "undo", {}
+        case "export", [] | [_]:
+            return "export_report", {"format": rest[0] if rest else "html"}
+    usage = {"mark": "mark HIT DECISION", "export": "export [html|json|csv]"}
+    expected = usage.get(action, action if action in _ACTIONS else "one of " + ", ".join(_ACTIONS))
+    raise typer.BadParameter(f"expected: {expected}", param_hint="[ACTION]")
+
+
+def _restored(context: typer.Context, id: str) -> tuple["Workspace", tuple[str, ...]]:
+    from assistant.case.record import Case
+    from assistant.profile import LoadedModels
+    from assistant.report.case_export import attach_exporter
+
+    settings = load_settings(context, writes=True)
+    case = Case.open(settings.home, id)
+    restored = case.restore(LoadedModels(settings), home=settings.home)
+    restored.workspace.review.on_decision = case.record_decision
+    attach_exporter(restored.workspace, case.folder)
+    return restored.workspace, restored.notes
+
+
+def _run(workspace: "Workspace", name: str, arguments: dict[str, str]) -> tuple[Any, Any]:
+    """Run the tool; the call and its result, as a conversation would hold them."""
+    from assistant.conversation.steps import ToolCall, ToolResult
+    from tools import toolkit
+
+    (tool,) = toolkit(workspace, names=(name,))
+    message = tool.invoke({"type": "tool_call", "id": name, "name": name, "args": arguments})
+    return ToolCall(name, arguments, name), ToolResult(name, name, message.content, True, 0.0)
+
+
+def _rows(workspace: "Workspace") -> list[list[str]]:
+    hits = [workspace.hit(handle) for handle in workspace.review.listed().hits]
+    words = [workspace.review.decision_word(hit).replace("none", "") for hit in hits]
+    return [
+        [hit.handle, hit.verdict, word, printable(hit.path) + hit.at]
+        for hit, word in zip(hits, words, strict=True)
+    ]
+
+
+def _as_json(workspace: "Workspace", said: str, result: dict[str, Any]) -> dict[str, Any]:
+    from assistant.report.case_export import findings_json
+
+    if workspace.last_search is None:
+        raise ToolError("nothing was searched for yet in this case")
+    findings = workspace.last_search[0]
+    listed = workspace.review.listed().hits
+    data = findings_json(findings, workspace.review.decisions_for(findings))
+    return {"said": said, "result": result, "listed": list(listed), **data}

@@ -1,0 +1,123 @@
+"""The application's words for the results of casework tools; no model text is needed for them.
+
+A list, a decision and a project text are known exactly, so a model has nothing to add.
+"""
+
+from assistant.conversation.steps import CheckedSentence, ToolCall, ToolResult
+from prompts import phrases
+from tools.agent_tools.hit_filter import HitFilter
+from tools.agent_tools.workspace import Workspace
+from tools.errors import ToolError
+from tools.verdict.clauses import format_hit_ranges, join_with_and
+
+WORDED_TOOLS = (
+    "list_hits", "more_hits", "mark_hit", "undo", "export_report", "explain_term", "about_unmask",
+)  # fmt: skip
+"""Tools whose results the application always words."""
+
+
+def describe_casework(
+    workspace: Workspace, call: ToolCall | None, result: ToolResult
+) -> tuple[CheckedSentence, ...]:
+    """Sentences about one result of a casework tool; for a refusal, its reason."""
+    data = result.data
+    if not result.ok:
+        error = str(data["error"])
+        return _plain(f"{error[:1].upper()}{error[1:]}.")
+    match result.name:
+        case "list_hits":
+            wanted = _filter(call)
+            return (*_plain(_listed(data, wanted)), *_plain(_remarks(data)))
+        case "mark_hit":
+            return _marked(workspace, data)
+        case "undo":
+            return _undone(workspace, data)
+        case "export_report":
+            return _plain(
+                f"The report of this case is written as {str(data['written']).upper()}: "
+                f"{data['file']}, in the folder of the case."
+            )
+        case "explain_term":
+            return _plain(f"{data['term']}: {data['meaning']}")
+        case "about_unmask":
+            return _plain(str(data["text"]))
+    return ()
+
+
+def _plain(text: str, *cites: str) -> tuple[CheckedSentence, ...]:
+    return (CheckedSentence(text, cites, "plain"),) if text else ()
+
+
+# -- lists --------------------------------------------------------------------------------------
+
+
+def _filter(call: ToolCall | None) -> HitFilter:
+    """The filter that a call asked for; the result holds no words of the user or the model."""
+    try:
+        return HitFilter.parse(**dict(call.arguments)) if call else HitFilter()
+    except (ToolError, TypeError):
+        return HitFilter()
+
+
+def _listed(data: dict[str, object], wanted: HitFilter) -> str:
+    handles = [str(each) for each in data["listed"]]  # type: ignore[attr-defined]
+    why = wanted.describe()
+    if not handles:
+        return f"No hit is listed ({why})." if why else "No hit is listed."
+    by_rank = data["sorted by"] == "rank"
+    named = (
+        format_hit_ranges([int(each[1:]) for each in handles])
+        if by_rank
+        else join_with_and(handles)
+    )
+    every = "all hits, " if data["count"] == "all" else ""
+    return f"Listed: {every}{named} ({why})." if why else f"Listed: {every}{named}."
+
+
+def _remarks(data: dict[str, object]) -> str:
+    said = []
+    if data.get("hidden"):
+        hidden = join_with_and([str(each) for each in data["hidden"]])  # type: ignore[attr-defined]
+        said.append(f"Hidden by you and left out: {hidden}.")
+    if data.get("limits"):
+        said.append(f"Dates: {data['limits']}.")
+    return " ".join(said)
+
+
+# -- decisions ----------------------------------------------------------------------------------
+
+
+def _marked(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSentence, ...]:
+    handle, decision = str(data["hit"]), str(data["decision"])
+    said = (
+        f"{handle} has no decision of yours"
+        if decision == "none"
+        else f"{handle} is marked as {decision} by you"
+    )
+    if decision == "hidden":
+        said += " and left out of the list"
+    try:
+        verdict = workspace.fact(f"{handle}.verdict").reads
+    except ToolError:  # another search has begun since
+        verdict = ""
+    if not verdict.startswith(str(data["verdict"])):
+        return _plain(f"{said}; no verdict changes.")
+    return _plain(f"{said}; the verdict stays: {verdict} [{handle}.verdict].", f"{handle}.verdict")
+
+
+def _undone(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSentence, ...]:
+    if data["undone"] == "filter":
+        present = workspace.review.filter
+        wanted = present if list(present.criteria) == data["filtered by"] else HitFilter()
+        return (
+            *_plain(f"Undone: the last filter. {_listed(data, wanted)}"),
+            *_plain(_remarks(data)),
+        )
+    handle = str(data["hit"])
+    whom = "a picture that is not listed now" if handle == "not listed" else handle
+    was, now = str(data["was"]), str(data["now"])
+    if now == "none":
+        said = f"{whom} is no longer marked as {was}"
+    else:
+        said = f"{whom} is marked as {now} again" + ("" if was == "none" else f", not as {was}")
+    return _plain(f"Undone: {said}. {phrases.VERDICTS_STAY}")

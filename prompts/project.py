@@ -1,0 +1,62 @@
+"""What Unmask says about itself, by topic: texts of the project, without any model.
+
+Figures are placeholders (`$figures`): they stand in the files of the models and are filled in from
+there.
+"""
+
+ABOUT = {
+    "abilities": (
+        "Unmask searches a collection of images and videos for a person and says which of them "
+        "look forged. It compares two faces, shows where on a face signs of forgery lie, "
+        "describes a picture with its quality and metadata, and explains every hit by its "
+        "measurements. Hits can be filtered, sorted, marked with your own decision and exported "
+        "as a report."
+    ),
+    "accuracy": (
+        "$figures Every verdict can be wrong, and figures from one data set promise nothing about "
+        "another. `unmask detectors` lists what was measured for each detector."
+    ),
+    "method": (
+        "Two questions are measured for every face: does it show the query person, and was it "
+        "forged? Detectors and face recognition give scores, calibration turns them into "
+        "probabilities, and one fixed rule turns the probabilities into a verdict. Between its two "
+        "thresholds the rule answers inconclusive. The language model only calls tools and words "
+        "results; it cannot write a verdict or a number."
+    ),
+    "limits": (
+        "No forgery found does not mean that a picture is authentic: forgeries by unknown methods, "
+        "and strong compression, can pass unnoticed. Small, blurred or covered faces may not be "
+        "assessed at all. Look-alikes can read as the same person, and an authentic photo can read "
+        "as forged. A person must check every hit."
+    ),
+    "privacy": (
+        "Everything stays on this machine: photos, galleries, cases and models. The one exception "
+        "is a chat model on a server: if its address is configured, questions and pictures of the "
+        "conversation go to that server. Files of cases can be read by their owner only."
+    ),
+    "law": (
+        "This is no legal advice. A verdict is a reason to look, and no proof. Keep the original "
+        "files unchanged, with their hashes and the case record, which shows later changes. Ask a "
+        "lawyer before you accuse anybody, publish a result or rely on it in court."
+    ),
+    "indexing": (
+        "A gallery is filled with `unmask index FOLDER`, or on the page with the panel “Add images "
+        "and videos to this gallery”. Files that are already in it cost nothing, and an "
+        "interrupted run continues where it stopped. Unusable files are skipped and listed with "
+        "the reason."
+    ),
+}
+"""The topics and their texts."""
+
+FITTED = "The verdict rule was fitted on $persons persons ($dataset)."
+PASSED = (
+    "Of forgeries made in ways that no part was trained on, some still read as no forgery found "
+    "beside photos of the person: $shares."
+)
+NOT_PASSED = "How many forgeries of unknown kinds it misses was not measured."
+ERROR_LIMIT = (
+    "The threshold for forged is set so that at most $percent % of the authentic faces of a new "
+    "person exceed it, if that person is like those of the fit."
+)
+NOT_FITTED = "The models in use are not calibrated: there are no verdicts, and no figures for them."
+"""Sentences with figures, for `accuracy`."""

@@ -1,0 +1,219 @@
+"""Turns that filter, mark, undo, export and explain: the application words their results."""
+
+import csv
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant import Unmask
+from assistant.agent.agent import Agent, TextDelta
+from assistant.agent.directed_turns import PlannedTurn
+from assistant.case.record import Case
+from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
+from assistant.report.case_export import attach_exporter
+from tests.support.cases import GALLERY
+from tests.support.scripted_model import ScriptedModel, tool_call_reply
+from tools.agent_tools.review import Review
+from tools.agent_tools.workspace import Workspace
+
+KNOWN = ("find_person", "score_fake")
+
+
+class SmallModel(ScriptedModel):
+    """A scripted model whose checkpoint knows two tools only."""
+
+    known_tools: tuple[str, ...] | None = KNOWN
+
+
+@pytest.fixture
+def model() -> ScriptedModel:
+    """A model that says what the test writes down; by default, it must not be asked."""
+    return ScriptedModel()
+
+
+@pytest.fixture(scope="module")
+def workspace(case: Unmask) -> Workspace:
+    """Searches measure each face once for all tests; the closer look measures nothing further."""
+    return Workspace(case.models, home=case.settings.home, gallery=GALLERY, measurements=())
+
+
+@pytest.fixture
+def agent(workspace: Workspace, model: ScriptedModel, tmp_path: Path) -> Agent:
+    """An agent on a new case that has searched for the portrait."""
+    return agent_of(workspace, model, tmp_path)
+
+
+def agent_of(workspace: Workspace, model: ScriptedModel, folder: Path, *, top: int = 10) -> Agent:
+    """An agent on a new case, after a search by a button, without any decision."""
+    workspace.review = Review(lambda: workspace.last_search and workspace.last_search[0])
+    workspace.exporter = None
+    agent = Agent(model, workspace, Case.create(folder, gallery=GALLERY))
+    model.replies = ["[S1]."]
+    photo = workspace.home / "SECRET_NAME.png"
+    press(agent, "find_person", [photo], photos=["Q1"], top=top)
+    return agent
+
+
+def press(
+    agent: Agent, name: str, files: list[Path] | None = None, **arguments: Any
+) -> tuple[list[Step], str]:
+    """A button's turn: its steps, and what was said."""
+    plan = PlannedTurn((ToolCall(name, arguments),))
+    steps = [
+        it
+        for it in agent.ask("A press", files or [], plan=lambda _: plan)
+        if not isinstance(it, TextDelta)
+    ]
+    return steps, said(steps)
+
+
+def said(steps: list[Step]) -> str:
+    """The words of the last answer."""
+    last = steps[-1]
+    assert isinstance(last, ModelText)
+    return join_sentences(last.sentences)
+
+
+def test_lists_are_worded_without_a_model(agent: Agent) -> None:
+    """What is listed, by which filter; hidden hits are named; an empty list is no failure."""
+    assert press(agent, "list_hits")[1] == "Listed: all hits, H1 to H3."
+    verdict = agent.workspace.hit("H1").verdict
+    assert f"({verdict})." in press(agent, "list_hits", verdict=verdict)[1]
+    text = press(agent, "list_hits", verdict="not assessed", folder='ho"me', before="2001-05")[1]
+    assert text.startswith(
+        'No hit is listed (not assessed; in a folder whose name contains "ho\'me"; dated before '
+        "2001-05). Dates: H1, H2 and H3 by the file's modification time"
+    )
+    press(agent, "mark_hit", hit="H2", decision="hidden")
+    text = press(agent, "list_hits", sort="name")[1]
+    assert text == "Listed: H1 and H3 (by name). Hidden by you and left out: H2." or (
+        text == "Listed: H3 and H1 (by name). Hidden by you and left out: H2."
+    )
+
+
+def test_a_decision_is_recorded_signed_and_changes_no_verdict(agent: Agent) -> None:
+    """The answer states the rule's verdict beside the decision, and cites it."""
+    verdict = agent.workspace.fact("H3.verdict").reads
+    steps, text = press(agent, "mark_hit", hit="H3", decision="rejected")
+    assert text == f"H3 is marked as rejected by you; the verdict stays: {verdict} [H3.verdict]."
+    assert isinstance(steps[-1], ModelText)
+    assert steps[-1].sentences[0].cites == ("H3.verdict",)
+    (made,) = agent.case.decisions()
+    assert (made.decision, made.hit) == ("rejected", "H3")
+    assert made.image_id == agent.workspace.hit("H3").image_id
+    assert agent.workspace.fact("H3.verdict").reads == verdict
+    assert agent.case.verification().signature == "valid"
+    assert "has no decision of yours" in press(agent, "mark_hit", hit="H3", decision="none")[1]
+    assert press(agent, "undo")[1] == "Undone: H3 is marked as rejected again. No verdict changes."
+    assert press(agent, "undo")[1].startswith("Undone: H3 is no longer marked as rejected.")
+    assert press(agent, "undo")[1] == "There is nothing to undo."
+    assert [each.undoes for each in agent.case.decisions()] == [False, False, True, True]
+
+
+def test_decisions_survive_a_resumed_case(
+    workspace: Workspace, case: Unmask, tmp_path: Path
+) -> None:
+    """They are found by the picture, with time and user, and can still be undone.
+
+    The hits that `more_hits` added are listed again.
+    """
+    agent = agent_of(workspace, ScriptedModel(), tmp_path, top=1)
+    press(agent, "more_hits", count=2)
+    press(agent, "mark_hit", hit="H1", decision="hidden")
+    press(agent, "mark_hit", hit="H2", decision="confirmed")
+    press(agent, "undo")
+    press(agent, "mark_hit", hit="H3", decision="confirmed")
+    opened = Case.open(tmp_path, agent.case.id)
+    restored = opened.restore(case.models, home=case.settings.home).workspace
+    assert restored.last_search is not None
+    assert len(restored.last_search[0].hits) == 3
+    before = agent.workspace.review.decisions_for(agent.workspace.last_search[0])  # type: ignore[index]
+    after = restored.review.decisions_for(restored.last_search[0])
+    assert {each.image_id: each for each in after.values()} == {
+        each.image_id: each for each in before.values()
+    }
+    resumed = Agent(ScriptedModel(), restored, opened)
+    assert "no longer marked as confirmed" in press(resumed, "undo")[1]
+    assert opened.verify() == ()
+
+
+def test_more_hits_are_recorded_as_a_search(workspace: Workspace, tmp_path: Path) -> None:
+    """The application says what is listed now; the record holds a search that can be repeated."""
+    agent = agent_of(workspace, ScriptedModel(), tmp_path, top=1)
+    text = press(agent, "more_hits", count=1)[1]
+    assert text.startswith("The hits are H1 and H2.")
+    latest = agent.case.latest_search()
+    assert latest is not None
+    assert latest["arguments"] == {"photos": ["Q1"], "top": 2}
+    press(agent, "more_hits")
+    assert press(agent, "more_hits")[1] == "Every face that was compared is listed already."
+
+
+def test_terms_topics_and_refusals_are_worded(agent: Agent) -> None:
+    """The texts of the glossary and of the project; a refusal says what would have been right."""
+    assert press(agent, "explain_term", term="AUC")[1].startswith("AUC: How well a score separates")
+    assert press(agent, "about_unmask", topic="law")[1].startswith("This is no legal advice.")
+    for name, arguments, text in (
+        ("explain_term", {"term": "blurb"}, '"blurb" is not explained here; '),
+        ("about_unmask", {"topic": "weather"}, 'There is no topic "weather"; topics are abilities'),
+        ("mark_hit", {"hit": "H99", "decision": "confirmed"}, 'There is no hit "H99"; hits are H1'),
+        ("list_hits", {"verdict": "fake"}, 'There is no verdict "fake"; verdicts are'),
+        ("export_report", {}, "Reports cannot be written here"),
+    ):
+        assert press(agent, name, **arguments)[1].startswith(text)
+
+
+def test_a_report_is_written_into_the_case(agent: Agent) -> None:
+    """JSON and CSV hold every hit with its decision, in files for their owner only."""
+    attach_exporter(agent.workspace, agent.case.folder)
+    press(agent, "mark_hit", hit="H1", decision="confirmed")
+    press(agent, "mark_hit", hit="H2", decision="hidden")
+    steps, text = press(agent, "export_report", format="JSON")
+    assert text == (
+        "The report of this case is written as JSON: report.json, in the folder of the case."
+    )
+    assert "/" not in "".join(str(it.content) for it in steps if isinstance(it, ToolResult))
+    path = agent.case.folder / "report.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    hits = json.loads(path.read_text())["hits"]
+    assert [hit["decision"] and hit["decision"]["decision"] for hit in hits] == [
+        "confirmed", "hidden", None,
+    ]  # fmt: skip
+    press(agent, "export_report", format="csv")
+    with (agent.case.folder / "report.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["decision"] for row in rows] == ["confirmed", "hidden", ""]
+    assert [row["verdict"] for row in rows] == [hit["verdict"] for hit in hits]
+
+
+def test_a_model_that_calls_these_tools_needs_no_words(agent: Agent, model: ScriptedModel) -> None:
+    """Its empty answer is filled by the application's; what it adds is checked as ever."""
+    model.replies = [
+        tool_call_reply(("mark_hit", {"hit": "h1", "decision": "confirmed"}), ("list_hits", {})),
+        "",
+    ]
+    steps = list(agent.ask("H1 is right. Show all hits."))
+    text = said(steps)  # type: ignore[arg-type]
+    assert text.startswith("H1 is marked as confirmed by you; the verdict stays:")
+    assert text.endswith("Listed: all hits, H1 to H3.")
+    model.replies = [tool_call_reply(("undo", {})), "H1 is genuine."]
+    model.replies += ["H1 is genuine."]
+    text = said(list(agent.ask("Take that back.")))  # type: ignore[arg-type]
+    assert text.startswith("Undone: H1 is no longer marked as confirmed.")
+    assert "genuine" not in text
+
+
+def test_a_model_is_offered_only_what_it_knows(workspace: Workspace, tmp_path: Path) -> None:
+    """A call of another tool is refused with the known ones; a button may call any."""
+    model = SmallModel()
+    agent = agent_of(workspace, model, tmp_path)
+    model.replies = [tool_call_reply(("undo", {})), "Sorry."]
+    results = [it for it in agent.ask("take it back") if isinstance(it, ToolResult)]
+    assert [name for names in model.offered_tools for name in names] == [*KNOWN, *KNOWN]
+    assert results[0].data == {
+        "error": "no tool is called 'undo'; there are: find_person, score_fake"
+    }
+    assert press(agent, "list_hits")[1] == "Listed: all hits, H1 to H3."

@@ -1,0 +1,80 @@
+"""`unmask review` and `unmask about` in process, on a recorded case."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from assistant import Unmask
+from assistant.case.record import Case
+from assistant.cli.main import app
+from assistant.profile import LoadedModels
+from tests.support.cases import GALLERY
+
+
+@pytest.fixture
+def record(case: Unmask, monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A case with a search for the portrait; the gallery and its weights are real."""
+    home = case.settings.home
+    monkeypatch.setenv("UNMASK_HOME", str(home))
+    for part in ("faces", "encoder", "detectors", "rule", "fingerprint"):
+        monkeypatch.setattr(LoadedModels, part, getattr(case.models, part))
+    record = Case.create(home, gallery=GALLERY)
+    (copy,) = record.keep_photos([home / "SECRET_NAME.png"])
+    record.begin_turn("find fakes", {"Q1": copy}, gallery=GALLERY)
+    record.record_search({"photos": ["Q1"], "top": 3}, {"hits": []})
+    return record
+
+
+def unmask(*words: str) -> Result:
+    """One run of the command line."""
+    return CliRunner().invoke(app, list(words))
+
+
+def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
+    """A decision is in the record, the list and the report; undo takes it back."""
+    done = unmask("review", record.id, "mark", "H2", "rejected")
+    assert done.exit_code == 0
+    assert "H2 is marked as rejected by you; the verdict stays:" in done.stdout
+    (made,) = record.decisions()
+    shown = json.loads(unmask("review", record.id, "list", "--sort", "name", "--json").stdout)
+    assert sorted(shown["listed"]) == ["H1", "H2", "H3"]
+    assert shown["hits"][1]["decision"] == {
+        "decision": "rejected", "at": made.at, "user": made.user,
+    }  # fmt: skip
+    assert unmask("review", record.id, "export", "csv").exit_code == 0
+    report = Path(record.folder / "report.csv")
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    assert ",rejected," in report.read_text()
+    assert "no longer marked as rejected" in unmask("review", record.id, "undo").stdout
+    empty = unmask("review", record.id, "undo")
+    assert (empty.exit_code, "nothing to undo" in empty.stderr) == (1, True)
+    assert record.verify() == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("mark", "H1"), 2, "mark HIT DECISION"),
+        (("burn",), 2, "one of list, mark, undo, export"),
+        (("undo", "--verdict", "copy"), 2, "belongs to `list`"),
+    ],
+)
+def test_wrong_usage_is_explained(words: tuple[str, ...], code: int, says: str, home: Path) -> None:
+    """Before any model is loaded."""
+    done = unmask("review", "20260101-000000-abcdef", *words)
+    assert done.exit_code == code
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_the_project_describes_itself(home: Path) -> None:
+    """The topics, their texts with figures, and the error that lists them."""
+    assert "accuracy" in unmask("about").stdout
+    assert "no legal advice" in unmask("about", "law").stdout
+    text = json.loads(unmask("about", "accuracy", "--json").stdout)["text"]
+    assert "persons" in text
+    wrong = unmask("about", "weather")
+    assert wrong.exit_code == 1
+    assert "topics are abilities" in wrong.stderr

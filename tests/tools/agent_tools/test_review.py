@@ -1,0 +1,237 @@
+"""Filters, decisions and undo over a list of hits."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.made.listed_hits import dated_picture, findings, hit
+from tools.agent_tools.hit_filter import HitFilter
+from tools.agent_tools.review import Decision, Review
+from tools.errors import ToolError
+from tools.search.results import Findings
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Findings:
+    """Five hits: by EXIF of 2021 and of 2023, two by their files of 2022, and one that is gone."""
+    first = dated_picture(tmp_path / "Holiday 2021" / "b.jpg", taken="2021:07:14 10:00:00")
+    second = dated_picture(tmp_path / "work" / "A.jpg", changed="2022-05-02")
+    third = dated_picture(tmp_path / "holidays" / "c.jpg", taken="2023:01:01 00:00:00")
+    fourth = dated_picture(tmp_path / "work" / "d.jpg", taken="not a date", changed="2022-12-31")
+    return findings(
+        [
+            hit(1, first, "impersonation", same=0.9, fake=0.8),
+            hit(2, second, "inconclusive", same=0.95, fake=None),
+            hit(3, third, "impersonation", same=0.8, fake=0.9),
+            hit(4, fourth, "other", same=0.1, fake=0.2),
+            hit(5, tmp_path / "gone" / "e.jpg", "not assessed", same=None, fake=None),
+        ]
+    )
+
+
+@pytest.fixture
+def review(found: Findings) -> Review:
+    """The work on those hits."""
+    return Review(lambda: found)
+
+
+def listed(review: Review, *arguments: str | None, **named: str) -> tuple[str, ...]:
+    """The handles that a filter lists."""
+    return review.list_hits(HitFilter.parse(*arguments, **named)).hits
+
+
+@pytest.mark.parametrize(
+    ("wanted", "handles"),
+    [
+        ({}, ("H1", "H2", "H3", "H4", "H5")),
+        ({"verdict": "impersonation"}, ("H1", "H3")),
+        ({"verdict": "Not_Assessed"}, ("H5",)),
+        ({"verdict": "copy"}, ()),
+        ({"folder": "HOLIDAY"}, ("H1", "H3")),
+        ({"folder": "b.jpg"}, ()),
+        ({"after": "2022"}, ("H2", "H3", "H4")),
+        ({"before": "2022"}, ("H1",)),
+        ({"after": "2022-05-02", "before": "2022-12"}, ("H2",)),
+        ({"after": "2022-05-03", "before": "2023"}, ("H4",)),
+        ({"after": "2023-01-01"}, ("H3",)),
+        ({"sort": "date"}, ("H3", "H4", "H2", "H1", "H5")),
+        ({"sort": "name"}, ("H2", "H1", "H3", "H4", "H5")),
+        ({"sort": "forgery"}, ("H3", "H1", "H4", "H2", "H5")),
+        ({"sort": "identity"}, ("H2", "H1", "H3", "H4", "H5")),
+        ({"folder": "holiday", "sort": "forgery"}, ("H3", "H1")),
+    ],
+)
+def test_hits_are_filtered_and_sorted(
+    review: Review, wanted: dict[str, str], handles: tuple[str, ...]
+) -> None:
+    """Handles stay; an absent value comes last, and a hit without a date fits no limit on it."""
+    assert listed(review, **wanted) == handles
+    assert listed(review) == ("H1", "H2", "H3", "H4", "H5")
+
+
+def test_a_list_by_date_says_where_dates_come_from(review: Review) -> None:
+    """EXIF's date, else that of the file; other lists need none and say nothing."""
+    limits = review.list_hits(HitFilter.parse(after="2000")).limits
+    assert limits == (
+        "H1 and H3 by the EXIF date taken, which anyone can edit; H2 and H4 by the file's "
+        "modification time, which copying can change; H5 without any date"
+    )
+    assert review.list_hits(HitFilter.parse(sort="name")).limits == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({"verdict": "genuine"}, '"genuine"; verdicts are impersonation, inconclusive'),
+        ({"after": "May 2024"}, 'after: "May 2024" is no date; dates look like 2024, 2024-05'),
+        ({"before": "2024-13"}, 'before: "2024-13" is no date'),
+        ({"before": "2023-02-29"}, "is no date"),
+        ({"after": "2024-05-02T10:00"}, "is no date"),
+        ({"after": "0000"}, "is no date"),
+        ({"after": "2024", "before": "2023-12"}, "after must be earlier than before"),
+        ({"sort": "size"}, '"size"; sort is rank, date, name, forgery, identity'),
+        ({"folder": "a/b"}, "one folder's name, without slashes"),
+    ],
+)
+def test_what_cannot_be_filtered_by_is_refused(wanted: dict[str, str], says: str) -> None:
+    """The message lists what can; nothing is guessed."""
+    with pytest.raises(ToolError) as caught:
+        HitFilter.parse(**wanted)
+    assert says in str(caught.value)
+
+
+def test_without_a_search_there_is_nothing_to_list() -> None:
+    """The message names the tool that finds hits."""
+    with pytest.raises(ToolError, match="call find_person"):
+        listed(Review(lambda: None))
+
+
+def test_the_next_search_ends_a_filter(found: Findings) -> None:
+    """Other findings are listed whole, and the filter of the earlier ones cannot be undone."""
+    present = [found]
+    review = Review(lambda: present[0])
+    listed(review, "impersonation")
+    present[0] = findings(found.hits[:3])
+    assert review.listed().hits == ("H1", "H2", "H3")
+    assert review.filter == HitFilter()
+    with pytest.raises(ToolError, match="nothing to undo"):
+        review.undo()
+
+
+def test_a_decision_belongs_to_the_picture(found: Findings) -> None:
+    """After another search the same picture has another handle and keeps its decision."""
+    present = [found]
+    review = Review(lambda: present[0])
+    made = review.mark(found.hits[2], "Rejected")
+    assert (made.decision, made.hit, made.image_id) == ("rejected", "H3", "c.jpg")
+    assert made.at.endswith("+00:00")
+    assert made.user
+    present[0] = findings([hit(1, found.hits[2].path), hit(2, found.hits[0].path)])
+    assert review.decision_word(present[0].hits[0]) == "rejected"
+    assert review.decision_word(present[0].hits[1]) == "none"
+    assert review.decisions_for(present[0]) == {"H1": made}
+    assert [each.verdict for each in found.hits][2] == "impersonation"
+
+
+def test_hidden_hits_leave_every_list(review: Review, found: Findings) -> None:
+    """They are named as left out, and come back when the decision is taken back."""
+    review.mark(found.hits[0], "hidden")
+    result = review.list_hits(HitFilter.parse("impersonation"))
+    assert (result.hits, result.hidden, result.total) == (("H3",), ("H1",), 5)
+    review.mark(found.hits[0], "none")
+    assert review.listed().hits == ("H1", "H3")
+
+
+def test_an_unknown_decision_is_refused(review: Review, found: Findings) -> None:
+    """The message lists the decisions; nothing is recorded."""
+    with pytest.raises(ToolError, match='"genuine"; decisions are confirmed, rejected, hidden'):
+        review.mark(found.hits[0], "genuine")
+    with pytest.raises(ToolError, match="nothing to undo"):
+        review.undo()
+
+
+def test_undo_takes_back_the_latest_first(review: Review, found: Findings) -> None:
+    """Decisions and filters share one order; what was before is in force again."""
+    first, second = found.hits[:2]
+    review.mark(first, "confirmed")
+    review.mark(first, "rejected")
+    listed(review, "impersonation")
+    listed(review, "copy")
+    review.mark(second, "hidden")
+    hidden = review.undo().was
+    assert isinstance(hidden, Decision)
+    assert (hidden.decision, hidden.hit) == ("hidden", "H2")
+    assert review.decision_word(second) == "none"
+    assert review.undo().now == HitFilter(verdict="impersonation")
+    assert review.listed().hits == ("H1", "H3")
+    assert review.undo().now == HitFilter()
+    undone = review.undo()
+    assert isinstance(undone.was, Decision)
+    assert isinstance(undone.now, Decision)
+    assert (undone.was.decision, undone.now.decision, undone.now.hit) == (
+        "rejected", "confirmed", "H1",
+    )  # fmt: skip
+    review.undo()
+    assert review.decision_word(first) == "none"
+    with pytest.raises(ToolError, match="nothing to undo"):
+        review.undo()
+
+
+def test_what_changes_nothing_cannot_be_undone(review: Review, found: Findings) -> None:
+    """The same decision or the same list once more is no step of its own."""
+    review.mark(found.hits[0], "confirmed")
+    review.mark(found.hits[0], "confirmed")
+    review.mark(found.hits[1], "none")
+    listed(review)
+    review.undo()
+    with pytest.raises(ToolError, match="nothing to undo"):
+        review.undo()
+
+
+def test_a_decision_that_cannot_be_recorded_is_not_made(review: Review, found: Findings) -> None:
+    """The record comes first."""
+
+    def full(_: Decision) -> None:
+        raise OSError("the disk is full")
+
+    review.on_decision = full
+    with pytest.raises(OSError, match="full"):
+        review.mark(found.hits[0], "confirmed")
+    assert review.decision_word(found.hits[0]) == "none"
+
+
+def test_recorded_decisions_are_restored_with_their_history(found: Findings) -> None:
+    """The record of decisions and undos gives the same state, from which undo goes on."""
+    record: list[Decision] = []
+    review = Review(lambda: found)
+    review.on_decision = record.append
+    first, second = found.hits[:2]
+    review.mark(first, "confirmed")
+    review.mark(second, "hidden")
+    review.mark(first, "rejected")
+    review.undo()
+    assert [each.undoes for each in record] == [False, False, False, True]
+    rows = [Decision.from_json(each.to_json()) for each in record]
+    assert rows == record
+    again = Review(lambda: found)
+    again.restore(rows)
+    assert again.decision(first) == review.decision(first) == record[0]
+    assert again.listed().hidden == ("H2",)
+    assert again.undo().was == record[1]
+    assert again.undo().was == record[0]
+    with pytest.raises(ToolError, match="nothing to undo"):
+        again.undo()
+
+
+def test_a_system_without_login_names_gives_unknown(
+    review: Review, found: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container without a user's entry a decision is recorded all the same."""
+
+    def missing() -> str:
+        raise OSError("no login name")
+
+    monkeypatch.setattr("getpass.getuser", missing)
+    assert review.mark(found.hits[0], "confirmed").user == "unknown"

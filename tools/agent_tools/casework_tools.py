@@ -1,0 +1,133 @@
+"""Tools for the work on a case: filter and mark hits, undo, export, explain.
+
+The methods are the tools: their names, annotations and docstrings go into every prompt. A list is
+handles and counts in words; texts of the project (a term's meaning, a topic) are passed on whole.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from tools.agent_tools import about_unmask as project_texts
+from tools.agent_tools.arguments import Number, Picture
+from tools.agent_tools.facts import count_in_words
+from tools.agent_tools.hit_filter import HitFilter
+from tools.agent_tools.review import Decision, HitList, Undone
+from tools.agent_tools.workspace import Workspace
+from tools.errors import ToolError
+from tools.search.results import Findings
+from tools.verdict.handles import quote_untrusted
+from tools.verdict.term_lookup import GlossaryEntry, closest_terms
+from tools.verdict.term_lookup import explain_term as look_up
+
+EXPORT_FORMATS = ("html", "json", "csv")
+
+
+def _date(written: Any) -> Any:
+    """A year that was written as a number is text."""
+    return str(written) if type(written) is int else written
+
+
+Date = Annotated[str, BeforeValidator(_date)]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedReport:
+    """A written report."""
+
+    format: str
+    path: Path
+
+
+class CaseworkTools:
+    """`found` words the findings of a search for the model, as `find_person` does."""
+
+    def __init__(self, workspace: Workspace, found: Callable[[Findings], str]) -> None:
+        self._workspace, self._found = workspace, found
+
+    def list_hits(
+        self,
+        verdict: str | None = None,
+        folder: str | None = None,
+        after: Date | None = None,
+        before: Date | None = None,
+        sort: str | None = None,
+    ) -> tuple[str, HitList]:
+        """Filter or sort the hits by verdict, folder, date, name; no arguments: list all."""
+        wanted = HitFilter.parse(verdict, folder, after, before, sort)
+        found = self._workspace.review.list_hits(wanted)
+        return _compact(_list(found)), found
+
+    def more_hits(self, count: Number = 10) -> tuple[str, Findings]:
+        """List more hits of the latest search."""
+        findings = self._workspace.more_hits(count)
+        return self._found(findings), findings
+
+    def mark_hit(self, hit: Picture, decision: str) -> tuple[str, Decision]:
+        """Note the user's decision on a hit: confirmed, rejected, hidden or none."""
+        found = self._workspace.hit(hit)
+        made = self._workspace.review.mark(found, decision)
+        content = {"hit": hit, "decision": made.decision, "verdict": found.verdict}
+        return _compact(content), made
+
+    def undo(self) -> tuple[str, Undone]:
+        """Take back the latest decision or filter."""
+        undone = self._workspace.review.undo()
+        if isinstance(undone.was, Decision) and isinstance(undone.now, Decision):
+            content: dict[str, Any] = {
+                "undone": "decision",
+                "hit": undone.now.hit or "not listed",
+                "was": undone.was.decision,
+                "now": undone.now.decision,
+            }
+        else:
+            content = {"undone": "filter", **_list(self._workspace.review.listed())}
+        return _compact(content), undone
+
+    def export_report(self, format: str = "html") -> tuple[str, ExportedReport]:
+        """Write the report of the case: html, json or csv."""
+        name = format.strip().casefold()
+        if name not in EXPORT_FORMATS:
+            raise ToolError(
+                f"there is no format {quote_untrusted(format)}; formats are "
+                f"{', '.join(EXPORT_FORMATS)}"
+            )
+        if self._workspace.last_search is None:
+            raise ToolError("nothing was searched for yet: call find_person")
+        if self._workspace.exporter is None:
+            raise ToolError("reports cannot be written here: this workspace has no case")
+        path = self._workspace.exporter(name)
+        return _compact({"written": name, "file": path.name}), ExportedReport(name, path)
+
+    def explain_term(self, term: str) -> tuple[str, GlossaryEntry]:
+        """What a word on the screen means."""
+        entry = look_up(term)
+        if entry is None:
+            near = closest_terms(term)
+            closest = f"the closest: {', '.join(near)}" if near else "nothing is spelt like it"
+            raise ToolError(f"{quote_untrusted(term)} is not explained here; {closest}")
+        return _compact({"term": entry.term, "meaning": entry.meaning}), entry
+
+    def about_unmask(self, topic: str) -> tuple[str, str]:
+        """About Unmask: abilities, accuracy, method, limits, privacy, law or indexing."""
+        text = project_texts.about_unmask(topic, self._workspace.instruments.rule)
+        return _compact({"topic": topic.strip().casefold(), "text": text}), text
+
+
+def _list(found: HitList) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "listed": found.hits,
+        "count": "all" if len(found.hits) == found.total > 1 else count_in_words(len(found.hits)),
+        "filtered by": found.filter.criteria,
+        "sorted by": found.filter.sort,
+    }
+    optional = {"hidden": found.hidden, "limits": found.limits}
+    return content | {name: value for name, value in optional.items() if value}
+
+
+def _compact(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,165 @@
+"""Filter and order of the listed hits: parsed from words, applied, described."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+from typing import Literal, cast, get_args
+
+from tools.agent_tools.file_dates import FileDate
+from tools.errors import ToolError
+from tools.search.results import Hit
+from tools.verdict.handles import quote_untrusted
+from tools.verdict.rule import VERDICTS, Verdict
+
+SortKey = Literal["rank", "date", "name", "forgery", "identity"]
+SORT_KEYS: tuple[SortKey, ...] = get_args(SortKey)
+
+_ORDERS = {
+    "date": "by date, newest first",
+    "name": "by name",
+    "forgery": "by the probability of a forgery",
+    "identity": "by the probability of the same person",
+}
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+
+DateOf = Callable[[Hit], FileDate | None]
+"""The date of a hit's file; None if it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class HitFilter:
+    """Which hits are listed, and in which order; the default lists all of them by rank.
+
+    `folder` is part of the name of a folder above the file. `after` and `before` ("2024", "2024-05"
+    or "2024-05-02") limit the file's date: at or after the first moment of `after`, and before the
+    first moment of `before`.
+    """
+
+    verdict: Verdict | None = None
+    folder: str | None = None
+    after: str | None = None
+    before: str | None = None
+    sort: SortKey = "rank"
+
+    @classmethod
+    def parse(
+        cls,
+        verdict: str | None = None,
+        folder: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        sort: str | None = None,
+    ) -> "HitFilter":
+        """The filter in a person's or a model's words; ToolError, which lists the valid ones."""
+        if folder and re.search(r"[/\\]", folder.strip()):
+            raise ToolError("folder is a part of one folder's name, without slashes")
+        begin, end = _moment(after, "after"), _moment(before, "before")
+        if begin is not None and end is not None and begin >= end:
+            raise ToolError("after must be earlier than before")
+        return cls(
+            verdict=cast(Verdict | None, _choice(verdict, VERDICTS, "verdict", "verdicts are")),
+            folder=(folder or "").strip() or None,
+            after=(after or "").strip() or None,
+            before=(before or "").strip() or None,
+            sort=cast(SortKey, _choice(sort, SORT_KEYS, "order", "sort is") or "rank"),
+        )
+
+    @property
+    def needs_dates(self) -> bool:
+        """Whether the dates of the files decide what is listed, or its order."""
+        return bool(self.after or self.before or self.sort == "date")
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """The names of the criteria in use."""
+        named = {
+            "verdict": self.verdict, "folder": self.folder, "after": self.after,
+            "before": self.before,
+        }  # fmt: skip
+        return tuple(name for name, value in named.items() if value is not None)
+
+    def describe(self) -> str:
+        """The filter in words: `impersonation; in a folder "holiday"; by name`; empty for none."""
+        return "; ".join(self._parts())
+
+    def _parts(self) -> Iterator[str]:
+        if self.verdict:
+            yield self.verdict
+        if self.folder:
+            yield f"in a folder whose name contains {quote_untrusted(self.folder)}"
+        if self.after:
+            yield f"dated {self.after} or later"
+        if self.before:
+            yield f"dated before {self.before}"
+        if self.sort != "rank":
+            yield _ORDERS[self.sort]
+
+    def apply(self, hits: Sequence[Hit], date_of: DateOf) -> list[Hit]:
+        """The hits that fit, in order; hits without a date fit no limit on it, and come last."""
+        fitting = [hit for hit in hits if self._fits(hit, date_of)]
+        return sorted(fitting, key=lambda hit: (*self._key(hit, date_of), hit.rank))
+
+    def _fits(self, hit: Hit, date_of: DateOf) -> bool:
+        if self.verdict is not None and hit.verdict != self.verdict:
+            return False
+        if self.folder is not None and not _lies_in(hit, self.folder):
+            return False
+        begin, end = _moment(self.after, "after"), _moment(self.before, "before")
+        if begin is None and end is None:
+            return True
+        date = date_of(hit)
+        return date is not None and (begin or datetime.min) <= date.when < (end or datetime.max)
+
+    def _key(self, hit: Hit, date_of: DateOf) -> tuple[bool, float | str]:
+        match self.sort:
+            case "name":
+                return False, hit.path.name.casefold()
+            case "date":
+                date = date_of(hit)
+                value = None if date is None else (date.when - datetime.min).total_seconds()
+            case "forgery":
+                value = hit.assessment.fake_probability
+            case "identity":
+                value = hit.assessment.identity_probability
+            case "rank":
+                value = 0.0
+        return value is None, -(value or 0.0)
+
+
+def _lies_in(hit: Hit, folder: str) -> bool:
+    wanted = folder.casefold()
+    return any(wanted in name.casefold() for path in hit.paths for name in _folders(path))
+
+
+def _folders(path: PurePath) -> Sequence[str]:
+    return [part for part in path.parent.parts if part != path.anchor]
+
+
+def _choice(
+    written: str | None, valid: Sequence[str], what: str, introduction: str
+) -> str | None:  # fmt: skip
+    plain = " ".join(re.sub(r"[_\s-]+", " ", written or "").casefold().split())
+    if plain and plain not in valid:
+        raise ToolError(
+            f"there is no {what} {quote_untrusted(written)}; {introduction} {', '.join(valid)}"
+        )
+    return plain or None
+
+
+def _moment(written: str | None, name: str) -> datetime | None:
+    """The first moment of a year, a month or a day."""
+    if not (written or "").strip():
+        return None
+    match = _DATE.fullmatch(str(written).strip())
+    try:
+        if match is not None:
+            year, month, day = (int(part or 1) for part in match.groups())
+            return datetime(year, month, day)
+    except ValueError:
+        pass
+    raise ToolError(
+        f"{name}: {quote_untrusted(written)} is no date; dates look like 2024, 2024-05 or "
+        "2024-05-02"
+    )

@@ -1,0 +1,235 @@
+"""The reviewer's work on a search: the filter of the hit list, decisions about hits, and undo.
+
+Decisions belong to a picture, not to a handle: after another search the same file keeps its
+decision. They never change a verdict or an order. A filter ends with the next search.
+"""
+
+import getpass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Self, get_args
+
+from tools.agent_tools.file_dates import FileDate, describe_sources, file_date
+from tools.agent_tools.hit_filter import HitFilter
+from tools.errors import ToolError
+from tools.search.results import Findings, Hit
+from tools.verdict.handles import quote_untrusted
+
+DecisionWord = Literal["confirmed", "rejected", "hidden", "none"]
+DECISIONS: tuple[DecisionWord, ...] = get_args(DecisionWord)
+"""The reviewer's decisions: "none" takes one back, "hidden" also leaves the hit out of lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A reviewer's decision about a picture (`image_id`), `at` a time (ISO 8601, UTC).
+
+    `hit` is the picture's handle at that time, "" if it was not listed; `user` is the login's name,
+    or "unknown". `undoes` is true if it restores what was before the latest decision.
+    """
+
+    image_id: str
+    decision: DecisionWord
+    at: str
+    user: str
+    hit: str = ""
+    undoes: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild it from `to_json`."""
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class HitList:
+    """The listed `hits` by handle, in order, out of `total`; `hidden` ones are left out.
+
+    `limits` says where dates come from, if they decided anything.
+    """
+
+    hits: tuple[str, ...]
+    filter: HitFilter
+    total: int
+    hidden: tuple[str, ...] = ()
+    limits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was taken back: a decision (`was`, and `now` in force), or a filter (`was` in force)."""
+
+    was: Decision | HitFilter
+    now: Decision | HitFilter
+
+
+_Findings = Callable[[], Findings | None]
+OnDecision = Callable[[Decision], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _FilterChange:
+    findings: Findings
+    before: HitFilter
+
+
+@dataclass(frozen=True, slots=True)
+class _DecisionChange:
+    made: Decision
+    before: Decision | None
+
+
+class Review:
+    """Filter, decisions and their history over the findings of the latest search.
+
+    `on_decision`, if set, records a decision before it takes effect; if it raises, nothing changes.
+    """
+
+    def __init__(self, findings: _Findings) -> None:
+        self._findings = findings
+        self.on_decision: OnDecision | None = None
+        self._filter = HitFilter()
+        self._filtered: Findings | None = None
+        self._decisions: dict[str, Decision] = {}
+        self._history: list[_FilterChange | _DecisionChange] = []
+        self._dates: dict[str, FileDate | None] = {}
+
+    # -- the list -----------------------------------------------------------------------------
+
+    @property
+    def filter(self) -> HitFilter:
+        """The filter in force; that of an earlier search is not."""
+        return self._filter if self._filtered is self._findings() else HitFilter()
+
+    def list_hits(self, wanted: HitFilter) -> HitList:
+        """Filter and sort the hits of the latest search; ToolError without one."""
+        findings, before = self._searched(), self.filter
+        self._filter, self._filtered = wanted, findings
+        if wanted != before:
+            self._history.append(_FilterChange(findings, before))
+        return self.listed()
+
+    def listed(self) -> HitList:
+        """The hits that the filter in force lists; ToolError before a search."""
+        hits, wanted = self._searched().hits, self.filter
+        hidden = tuple(hit.handle for hit in hits if self.decision_word(hit) == "hidden")
+        shown = [hit for hit in hits if hit.handle not in hidden]
+        limits = ""
+        if wanted.needs_dates:
+            limits = describe_sources([(hit.handle, self._date(hit)) for hit in shown])
+        fitting = tuple(hit.handle for hit in wanted.apply(shown, self._date))
+        return HitList(fitting, wanted, len(hits), hidden, limits)
+
+    def _searched(self) -> Findings:
+        findings = self._findings()
+        if findings is None:
+            raise ToolError("nothing was searched for yet: call find_person")
+        return findings
+
+    def _date(self, hit: Hit) -> FileDate | None:
+        if hit.image_id not in self._dates:
+            self._dates[hit.image_id] = file_date(hit)
+        return self._dates[hit.image_id]
+
+    # -- decisions ----------------------------------------------------------------------------
+
+    def decision(self, hit: Hit) -> Decision | None:
+        """The decision in force about a hit's picture."""
+        return self._decisions.get(hit.image_id)
+
+    def decision_word(self, hit: Hit) -> DecisionWord:
+        """The same as a word; "none" without a decision."""
+        found = self.decision(hit)
+        return "none" if found is None else found.decision
+
+    def decisions_for(self, findings: Findings) -> dict[str, Decision]:
+        """The decisions in force about the hits of a search, by handle."""
+        found = {hit.handle: self.decision(hit) for hit in findings.hits}
+        return {handle: each for handle, each in found.items() if each is not None}
+
+    def mark(self, hit: Hit, decision: str) -> Decision:
+        """Record a decision about a hit; one that is in force already changes nothing.
+
+        Raises ToolError for an unknown decision.
+        """
+        word = next((it for it in DECISIONS if it == decision.strip().casefold()), None)
+        if word is None:
+            raise ToolError(
+                f"there is no decision {quote_untrusted(decision)}; decisions are "
+                f"{', '.join(DECISIONS)}"
+            )
+        made = Decision(hit.image_id, word, _now(), _user(), hit.handle)
+        if word == self.decision_word(hit):
+            return self.decision(hit) or made
+        self._write(made)
+        self._history.append(_DecisionChange(made, self.decision(hit)))
+        self._set(made.image_id, made)
+        return made
+
+    def restore(self, recorded: Iterable[Decision]) -> None:
+        """Bring back the decisions of a record, in their order; they can be undone again."""
+        for made in recorded:
+            before = self._decisions.get(made.image_id)
+            if not made.undoes:
+                self._history.append(_DecisionChange(made, before))
+            elif self._history:  # a record holds only decisions, so the latest is the undone one
+                change = self._history.pop()
+                before = change.before if isinstance(change, _DecisionChange) else None
+            self._set(made.image_id, before if made.undoes else made)
+
+    def undo(self) -> Undone:
+        """Take back the latest decision or filter; ToolError if there is none."""
+        findings = self._findings()
+        while self._history:
+            change = self._history[-1]
+            if isinstance(change, _DecisionChange):
+                return self._undo_decision(change)
+            self._history.pop()
+            if change.findings is findings:  # the filter of an earlier search has ended with it
+                undone = Undone(self._filter, change.before)
+                self._filter = change.before
+                return undone
+        raise ToolError("there is nothing to undo")
+
+    def _undo_decision(self, change: _DecisionChange) -> Undone:
+        made = change.made
+        back = replace(
+            made, decision="none" if change.before is None else change.before.decision,
+            at=_now(), user=_user(), hit=self._handle(made.image_id), undoes=True,
+        )  # fmt: skip
+        self._write(back)
+        self._history.pop()
+        self._set(made.image_id, change.before)
+        return Undone(made, back)
+
+    def _write(self, made: Decision) -> None:
+        if self.on_decision is not None:
+            self.on_decision(made)
+
+    def _set(self, image_id: str, decision: Decision | None) -> None:
+        if decision is None or decision.decision == "none":
+            self._decisions.pop(image_id, None)
+        else:
+            self._decisions[image_id] = decision
+
+    def _handle(self, image_id: str) -> str:
+        findings = self._findings()
+        hits = () if findings is None else findings.hits
+        return next((hit.handle for hit in hits if hit.image_id == image_id), "")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _user() -> str:
+    """The login's name; "unknown" where the system has none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
