@@ -553,8 +553,9 @@ class Agent:
         known = [*self.workspace.photos, *(hit.handle for hit in hits)]
         text = strip_quotations(said[-1]) if said else ""
         asked = correct_arguments(call.name, call.arguments, text=text, known=known)
+        offered = self._offered if self.reader is None else self._tools
         try:
-            return replace(call, arguments=check_arguments(self._offered, call.name, asked)), None
+            return replace(call, arguments=check_arguments(offered, call.name, asked)), None
         except ToolError as error:
             return call, error
 
