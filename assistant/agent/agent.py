@@ -10,15 +10,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Self
 
-from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.runnables import Runnable
 
 from assistant.agent.directed_turns import (
     NARRATION_TIMEOUT_S,
@@ -32,12 +30,12 @@ from assistant.agent.directed_turns import (
 )
 from assistant.agent.explicit_requests import correct_arguments, parse_face_number
 from assistant.agent.list_questions import plan_hit_list_turn
+from assistant.agent.model_stream import ModelStream, Passing, TextDelta, TurnCancelled, Waiting
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 from assistant.case.record import Case
 from assistant.conversation.brief import brief_citations, brief_messages, state_of
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS, conversation_messages
 from assistant.conversation.quotations import strip_quotations
-from assistant.conversation.server_wait import Silence
 from assistant.conversation.steps import (
     CheckedSentence,
     Explanation,
@@ -70,10 +68,6 @@ from tools.search.model_bundle import ModelBundle
 from tools.search.query import SeveralFaces
 from tools.search.results import Findings
 
-WAITING_AFTER_S = 3
-"""Seconds of silence after which the user sees that the chat server is being waited for. Models on
-a fast machine answer sooner."""
-
 MAX_STEPS = 6
 """Maximum number of model calls in one turn; the last one offers no tools."""
 
@@ -82,32 +76,10 @@ READ_CALL_PREFIX = "read_"
 """Prefix of the ids of calls that the request reader chose."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
-    """A piece of streamed text, not yet checked."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The chat server at address `server` has sent nothing for `seconds` whole seconds."""
-
-    server: str
-    seconds: int
-
-
-Passing = TextDelta | Waiting
-"""Events shown while a step is being made; they are not recorded."""
-
 Event = Passing | Step
 
 TurnPlanner = Callable[[tuple[str, ...]], PlannedTurn]
 """Plans a turn's tool calls from the handles of the photos attached to it."""
-
-
-class TurnCancelled(Exception):
-    """The user stopped the turn; never leaves this module."""
 
 
 class Agent:
@@ -220,7 +192,7 @@ class Agent:
             self.workspace,
             handles,
             evidence=lambda hit: str(score_fake.invoke({"image": hit})),
-            wait=self._waited,
+            wait=ModelStream(self.model, self._stopping).texts,
         )
         with contextlib.suppress(TurnCancelled):
             for explanation in explained:
@@ -383,7 +355,7 @@ class Agent:
         asked = brief_messages(steps)
         options = {"allowed_citations": brief_citations(state_of(steps))}
         told = reader.bind_tools([*self._tools.values()], **options)
-        message = yield from self._streamed(told, asked)
+        message = yield from ModelStream(reader, self._stopping).message(told, asked)
         calls = [
             self._checked_call(ToolCall(call["name"], call["args"], f"{READ_CALL_PREFIX}{place}"))
             for place, call in enumerate(message.tool_calls, start=1)
@@ -431,48 +403,7 @@ class Agent:
         model = (
             self.model.bind_tools(tools, **options) if with_tools else self.model.bind(**options)
         )
-        return (yield from self._streamed(model, asked))
-
-    def _streamed(
-        self, model: Runnable[LanguageModelInput, AIMessage], asked: list[BaseMessage]
-    ) -> Generator[Passing, None, AIMessage]:
-        whole: Any = None
-        stream, waited = self._heard(lambda: iter(model.stream(asked))), 0
-        try:
-            for chunk in stream:
-                if self._stopping.is_set():
-                    raise TurnCancelled
-                if isinstance(chunk, Silence):
-                    before, waited = waited, int(chunk.seconds)
-                    if waited >= WAITING_AFTER_S and waited != before:
-                        yield Waiting(chunk.server, waited)
-                    continue
-                whole = chunk if whole is None else whole + chunk
-                if chunk.text:
-                    yield TextDelta(chunk.text)
-        finally:
-            # Closing it ends the generation at once; the garbage collector would do so some time
-            # later.
-            getattr(stream, "close", lambda: None)()
-        return whole if whole is not None else AIMessage("")
-
-    def _heard(self, begin: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-        """Yield a model call's output; a served model adds `Silence`, during which to stop."""
-        listen = getattr(self.model, "heard", None)
-        return begin() if listen is None else listen(begin)
-
-    def _waited(self, call: Callable[[], list[str]]) -> list[str]:
-        """Return a model call's result; raises TurnCancelled as soon as the user stops the turn."""
-        hearing = self._heard(lambda: iter((call(),)))
-        answers: list[str] = []
-        try:
-            for each in hearing:
-                if self._stopping.is_set():
-                    raise TurnCancelled
-                answers = answers if isinstance(each, Silence) else each
-        finally:
-            getattr(hearing, "close", lambda: None)()
-        return answers
+        return (yield from ModelStream(self.model, self._stopping).message(model, asked))
 
     def _options(self) -> dict[str, Any]:
         """Model options that restrict citations to existing facts, if the model supports them."""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.agent.agent import Agent, TextDelta, TurnPlanner, Waiting
+from assistant.agent.agent import Agent, TurnPlanner
 from assistant.agent.directed_turns import last_planned_turn
+from assistant.agent.model_stream import TextDelta, Waiting
 from assistant.chat.button_actions import (
     ActionTurn,
     plan_hit_action,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.agent.agent import WAITING_AFTER_S, Agent, TextDelta, Waiting
+from assistant.agent.agent import Agent
+from assistant.agent.model_stream import WAITING_AFTER_S, TextDelta, Waiting
 from assistant.console.output import (
     escape_terminal,
     print_remarks,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from assistant.agent.agent import Agent, Passing
+from assistant.agent.agent import Agent
+from assistant.agent.model_stream import Passing
 from assistant.conversation.steps import CheckedSentence, ModelText, Step, ToolCall, ToolResult
 from assistant.grounding.checker import FactContext, check_sentences
 from evals.suites.agent import wordings as words

@@ -16,7 +16,8 @@ from langchain_core.messages import (
 from PIL import Image
 
 from assistant import Unmask
-from assistant.agent.agent import Agent, Event, TextDelta
+from assistant.agent.agent import Agent, Event
+from assistant.agent.model_stream import TextDelta
 from assistant.case.record import Case
 from assistant.conversation.messages import conversation_messages
 from assistant.conversation.steps import (

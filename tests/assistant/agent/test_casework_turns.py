@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from assistant import Unmask
-from assistant.agent.agent import Agent, TextDelta
+from assistant.agent.agent import Agent
 from assistant.agent.directed_turns import PlannedTurn
+from assistant.agent.model_stream import TextDelta
 from assistant.case.record import Case
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
 from assistant.report.case_export import attach_exporter

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from assistant import Unmask
-from assistant.agent.agent import Agent, TextDelta
+from assistant.agent.agent import Agent
 from assistant.agent.directed_turns import PlannedTurn
+from assistant.agent.model_stream import TextDelta
 from assistant.case.record import Case
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
 from prompts.phrases import WHICH_FACE

@@ -14,6 +14,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from assistant.agent import agent as agent_module
+from assistant.agent import model_stream
 from assistant.agent.agent import Agent
 from assistant.case.record import Case
 from assistant.chat.button_actions import plan_search
@@ -341,7 +342,7 @@ def test_a_wait_is_shown_and_can_be_stopped(
     case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page counts the seconds; Stop ends the turn at once and hangs up on the server."""
-    monkeypatch.setattr(agent_module, "WAITING_AFTER_S", 1)
+    monkeypatch.setattr(model_stream, "WAITING_AFTER_S", 1)
     silent = Silent()
     with run_chat_server(silent) as address, investigating(case, tmp_path, address) as found:
         turn = found.ask("Hello?")
@@ -376,7 +377,7 @@ def test_a_press_does_not_wait_for_words(
 ) -> None:
     """A button's tool has answered: without words of the model the template's stand soon."""
     monkeypatch.setattr(agent_module, "NARRATION_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(agent_module, "WAITING_AFTER_S", 1)
+    monkeypatch.setattr(model_stream, "WAITING_AFTER_S", 1)
     silent = Silent()
     photo = tmp_path / "ada.png"
     photo.write_bytes((case.settings.home / "SECRET_NAME.png").read_bytes())
@@ -391,7 +392,7 @@ def test_a_terminal_says_what_it_waits_for(
     case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line on stderr names the server and how to stop."""
-    for module in (agent_module, transcript):
+    for module in (model_stream, transcript):
         monkeypatch.setattr(module, "WAITING_AFTER_S", 1)
     record = Case.create(tmp_path, gallery=GALLERY)
     with run_chat_server(Silent()) as address:
