@@ -35,6 +35,12 @@ ADD_IMAGES = "Add images with the Gallery panel or with `unmask index DIR`."
 ASK_AGAIN = "Then ask me again."
 WHICH_FACE = "Which face do you mean, counted from left to right?"
 WHICH_HIT = "Which hit do you mean?"
+WHICH_FOLDER = "Which folder do you mean?"
+WHICH_DATE = "Which date do you mean?"
+UNSURE = (
+    "I am not sure what you ask for. Ask why a hit got its verdict, where it looks forged, how it "
+    "compares with your photo, or which hits have a verdict."
+)
 WHICH_AUTHENTIC = "Which of the photos is known to be authentic?"
 OFFERS = (
     "Shall I explain a hit? Shall I compare two faces? Shall I show where signs of forgery lie? "
@@ -52,7 +58,7 @@ TOOL_REFUSED = "The tool could not answer that."
 PHRASES = (
     ASK_PHOTO, PHOTO_FIRST, SEARCH_FIRST, ANOTHER_PHOTO, INTRODUCTION, GREETING, THANKS, SORRY,
     ABILITIES, RELIABILITY, OUTSIDE, UNANSWERABLE, OBEDIENCE, ADD_IMAGES, ASK_AGAIN, WHICH_FACE,
-    WHICH_HIT, WHICH_AUTHENTIC, OFFERS, WARNING, NO_PROOF,
+    WHICH_HIT, WHICH_FOLDER, WHICH_DATE, WHICH_AUTHENTIC, OFFERS, WARNING, NO_PROOF,
 )  # fmt: skip
 """All of them; the checker takes each sentence by itself."""
 

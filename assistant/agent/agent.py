@@ -33,7 +33,6 @@ from assistant.agent.list_questions import plan_hit_list_turn
 from assistant.agent.model_stream import ModelStream, Passing, TextDelta, TurnCancelled, Waiting
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
 from assistant.case.record import Case
-from assistant.conversation.brief import brief_citations, brief_messages, state_of
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS, conversation_messages
 from assistant.conversation.quotations import strip_quotations
 from assistant.conversation.steps import (
@@ -60,6 +59,10 @@ from assistant.grounding.repair import (
     repair_drafts,
     supports_citation_constraint,
 )
+from assistant.requests.planning import ACTS, Plan, Request, plan_request
+from assistant.requests.reader import ReadsRequests
+from assistant.requests.state import state_of
+from prompts import phrases
 from tools import toolkit
 from tools.agent_tools.arguments import check_arguments
 from tools.agent_tools.workspace import Workspace
@@ -73,7 +76,10 @@ MAX_STEPS = 6
 
 
 READ_CALL_PREFIX = "read_"
-"""Prefix of the ids of calls that the request reader chose."""
+"""Prefix of the ids of calls that answer what the request reader understood."""
+
+SURE_TO_ANSWER, SURE_TO_ACT = 0.25, 0.5
+"""Probabilities of a request's class below which the application asks again."""
 
 
 Event = Passing | Step
@@ -86,9 +92,9 @@ class Agent:
     """One conversation: a model, a workspace with photos and hits, and the case that records it.
 
     The model is offered the tools that its checkpoint knows (`known_tools`; without it, all of
-    them); buttons may call any. With a `reader`, that model chooses among all tools from brief
-    prompts, and the application words the results; `model` still explains hits. Serves one turn at
-    a time. Tools run in the thread that iterates `ask`; `stop` may be called from any thread.
+    them); buttons may call any. With a `reader`, requests are understood by it, and the
+    application plans the calls and words the results; `model` still explains hits. Serves one turn
+    at a time. Tools run in the thread that iterates `ask`; `stop` may be called from any thread.
     `notes` are sentences for the user about a resumed case.
     """
 
@@ -101,7 +107,7 @@ class Agent:
         max_steps: int = MAX_STEPS,
         budget: int = CONTEXT_BUDGET_CHARS,
         notes: Sequence[str] = (),
-        reader: BaseChatModel | None = None,
+        reader: ReadsRequests | None = None,
     ) -> None:
         self.model = model
         self.reader = reader
@@ -128,7 +134,7 @@ class Agent:
         *,
         home: Path,
         gallery: str,
-        reader: BaseChatModel | None = None,
+        reader: ReadsRequests | None = None,
     ) -> Self:
         """Start a new case on a gallery."""
         workspace = Workspace(models, home=home, gallery=gallery)
@@ -142,7 +148,7 @@ class Agent:
         case: Case,
         *,
         home: Path,
-        reader: BaseChatModel | None = None,
+        reader: ReadsRequests | None = None,
     ) -> Self:
         """Resume a recorded case."""
         restored = case.restore(models, home=home)
@@ -348,29 +354,33 @@ class Agent:
     def _undirected(self) -> Iterator[Event]:
         return self._turn() if self.reader is None else self._understood(self.reader)
 
-    def _understood(self, reader: BaseChatModel) -> Iterator[Event]:
-        """A turn whose calls the reader chooses; the application words their results."""
+    def _understood(self, reader: ReadsRequests) -> Iterator[Event]:
+        """A turn that the reader understands: its calls, or a text, both of the application."""
         began = time.perf_counter()
         steps = self.case.steps()
-        asked = brief_messages(steps)
-        options = {"allowed_citations": brief_citations(state_of(steps))}
-        told = reader.bind_tools([*self._tools.values()], **options)
-        message = yield from ModelStream(reader, self._stopping).message(told, asked)
-        calls = [
-            self._checked_call(ToolCall(call["name"], call["args"], f"{READ_CALL_PREFIX}{place}"))
-            for place, call in enumerate(message.tool_calls, start=1)
-        ]
-        if calls:
-            planned = PlannedTurn(tuple(call for call, _ in calls))
-            yield from self._directed(planned, narrated=False)
+        asked = _latest_turn(steps)[0]
+        assert isinstance(asked, UserTurn)  # noqa: S101 - how `_latest_turn` finds it
+        text = strip_quotations(asked.text)
+        reading = reader.read(text, with_photo=bool(asked.photos))
+        plan = plan_request(Request(reading.name, text, state_of(steps), self._folders()))
+        if reading.probability < (SURE_TO_ACT if reading.name in ACTS else SURE_TO_ANSWER):
+            plan = Plan(text=phrases.UNSURE)
+        if plan.calls:
+            calls = [
+                replace(call, id=f"{READ_CALL_PREFIX}{place}")
+                for place, call in enumerate(plan.calls, start=1)
+            ]
+            yield from self._directed(PlannedTurn(tuple(calls)), narrated=False)
             return
-        sentences = check_sentences(message.text, FactContext.of(self.workspace))
-        sound = tuple(one for one in sentences if one.finding is None and one.source == "model")
-        if not sound:
-            sound = answer(self.workspace, (), ())
-        tokens = message.usage_metadata["output_tokens"] if message.usage_metadata else None
-        yield self._record(ModelText(sound, tokens, time.perf_counter() - began))
-        self._record_facts(sound)
+        sentences = filled_in(plan.text, FactContext.of(self.workspace).fact)
+        yield self._record(ModelText(sentences, None, time.perf_counter() - began))
+        self._record_facts(sentences)
+
+    def _folders(self) -> list[str]:
+        """The names of the folders of the listed hits."""
+        hits = self.workspace.last_search[0].hits if self.workspace.last_search else ()
+        folders = (folder for hit in hits for path in hit.paths for folder in path.parent.parts)
+        return [*dict.fromkeys(folders)]
 
     # -- the model loop ----------------------------------------------------------------------
 
@@ -484,9 +494,8 @@ class Agent:
         known = [*self.workspace.photos, *(hit.handle for hit in hits)]
         text = strip_quotations(said[-1]) if said else ""
         asked = correct_arguments(call.name, call.arguments, text=text, known=known)
-        offered = self._offered if self.reader is None else self._tools
         try:
-            return replace(call, arguments=check_arguments(offered, call.name, asked)), None
+            return replace(call, arguments=check_arguments(self._offered, call.name, asked)), None
         except ToolError as error:
             return call, error
 

@@ -9,25 +9,13 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from assistant.requests.counts import parse_top
 from tools.agent_tools.handle_parsing import find_handles, normalise_handle
 from tools.errors import ToolError
 
 DEFAULT_QUESTION = "Find fakes of this person."
 """The question that photos without text stand for."""
 
-_WORDS = {
-    "five": 5, "ten": 10, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40,
-    "fifty": 50, "hundred": 100,
-}  # fmt: skip
-_NUMBER = rf"(\d{{1,5}}|{'|'.join(_WORDS)})"
-_COUNTED = r"(?:hits?|results?|matches|candidates|fakes|forgeries|images|pictures|faces|ones)"
-_TOP = re.compile(
-    rf"\btop[\s-]*{_NUMBER}\b"
-    rf"|\b(?:first|best|leading|likeliest|up to|at most|show(?: me)?|list|give me)"
-    rf"\s+(?:the\s+)?(?:(?:first|best|top|leading)\s+)?{_NUMBER}\b(?:\s+\w+){{0,2}}?\s+{_COUNTED}\b"
-    rf"|\b{_NUMBER}\s+(?:hits|results|matches|candidates)\b",
-    re.IGNORECASE,
-)
 _PLACES = {"left": 1, "leftmost": 1, "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 _FACE = re.compile(
     r"\b(?:face|person|number|no\.?|#)\s*(?:number\s*|no\.?\s*|#)?(\d{1,3})\b"
@@ -38,15 +26,6 @@ _FACE = re.compile(
 )
 _ONE_PICTURE = ("image", "hit")
 _TWO_PICTURES = ("first", "second")
-
-
-def parse_top(text: str) -> int | None:
-    """The number of hits that a question requests; None if it gives no number."""
-    match = _TOP.search(text)
-    if match is None:
-        return None
-    number = next(group for group in match.groups() if group)
-    return _WORDS.get(number.lower()) or int(number) or None
 
 
 def parse_face_number(text: str, *, faces: int) -> int | None:

@@ -13,10 +13,11 @@ from assistant.agent.agent import Agent
 from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore
-from assistant.chat_model.reader import load_request_reader
 from assistant.console.output import stdout_console
 from assistant.profile import LoadedModels
 from assistant.report.case_export import attach_exporter
+from assistant.requests.loading import load_request_reader
+from assistant.requests.reader import ReadsRequests
 from assistant.settings import Settings, set_upload_dir
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask
@@ -50,7 +51,7 @@ def serve(
 
 
 def build_app(
-    settings: Settings, *, model: BaseChatModel, reader: BaseChatModel | None = None
+    settings: Settings, *, model: BaseChatModel, reader: ReadsRequests | None = None
 ) -> tuple[Any, dict[str, Any]]:
     """The app, and the options to launch it with."""
     uploads = settings.home / "uploads"

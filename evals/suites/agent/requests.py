@@ -2,11 +2,12 @@
 
 260 requests by two authors (`free_wordings/`), who knew what the application can do and nothing of
 the training data; the few that training happens to word alike are left out. Each is read in a
-scripted situation (photos, number of hits, the previous turn); right means exactly the expected
-calls, or the expected answer without a call. Handles that the text names are put into a call as in
-the application (`assistant.agent.explicit_requests`). Both authors are language models writing as
-people of several professions and languages, not people: how real users write is not measured. Needs
-`unmask setup`. `--limit` takes that many, evenly spaced.
+scripted situation (photos, number of hits, the previous turn), as the agent reads it: the reader
+names its class, `assistant.requests.planning` makes the plan. Right means exactly the expected
+calls, or the expected answer without a call; asking again because of a low probability counts as
+wrong. Both authors are language models writing as people of several professions and languages, not
+people: how real users write is not measured. Needs `unmask setup`. `--limit` takes that many,
+evenly spaced.
 """
 
 import json
@@ -18,61 +19,72 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
-
-import prompts
-from assistant.agent.explicit_requests import correct_arguments
-from assistant.chat_model.local.model import LocalVLM
-from assistant.chat_model.reader import load_request_reader
-from assistant.conversation.brief import (
-    WorkspaceState,
-    brief_citations,
-    previous_messages,
-    request_message,
-)
+from assistant.agent.agent import SURE_TO_ACT, SURE_TO_ANSWER
 from assistant.conversation.steps import ToolCall
+from assistant.requests.loading import load_request_reader
+from assistant.requests.planning import ACTS, Plan, Request, plan_request
+from assistant.requests.reader import Reading, ReadsRequests
+from assistant.requests.state import CaseState
 from assistant.settings import Settings
-from assistant.training.reader.examples import (
-    ATTACHED,
-    Answer,
-    Asked,
-    RequestExamples,
-    meant,
-)
+from assistant.training.reader.classes import ATTACHED, wordings
 from evals.options import EvalOptions
 from evals.runs.samples import SampleWriter
-from tools import toolkit
+from prompts import phrases
 from tools.errors import SetupError
 from tools.metrics import interval, mean
 from tools.verdict.handles import cited_handles
+from tools.verdict.term_lookup import explain_term
 
 WORDINGS = Path(__file__).parent / "free_wordings"
 LISTED, EARLIER = 12, 5
 """Hits of a situation that names no other number, and the hit of the previous turn."""
 
-_UNMEASURED = ("outside", "unanswerable", "injection")
+FOLDERS = ("home", "pictures", "collection", "2023", "press agency", "telegram-old")
+"""Folders of the listed hits, besides the one that a request names."""
+
+DECLINED = {
+    "outside": phrases.OUTSIDE,
+    "unanswerable": phrases.UNANSWERABLE,
+    "injection": phrases.OBEDIENCE,
+}
+_SAID = {
+    "no_photo": phrases.ASK_PHOTO,
+    "greeting": phrases.GREETING,
+    "thanks": phrases.THANKS,
+    "which_hit": phrases.WHICH_HIT,
+    **DECLINED,
+}
+_VERDICTS = {
+    "which_fake": "impersonation",
+    "which_genuine": "no forgery found",
+    "which_inconclusive": "inconclusive",
+    "which_other": "other",
+    "which_copy": "copy",
+}
+_DECISIONS = {"confirm": "confirmed", "reject": "rejected", "hide": "hidden", "unmark": "none"}
+_ON_HIT = {"why": "score_fake", "where": "locate_artifacts", "describe": "describe_image"}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One request, what was expected, and what the reader answered."""
+class ReadRequest:
+    """One request with its author, what was expected, and what was read."""
 
     author: str
     row: Mapping[str, Any]
-    expected: Answer
-    read: Answer
+    expected: Plan
+    made: Plan
+    reading: Reading
     seconds: float
-    tokens: int
 
     @property
     def right(self) -> bool:
         """Whether the calls are the expected ones, or the answers without a call agree."""
-        if self.expected.calls or self.read.calls:
-            return _same(self.expected.calls, self.read.calls)
+        if self.expected.calls or self.made.calls:
+            return sorted(map(_plain, self.expected.calls)) == sorted(map(_plain, self.made.calls))
         cites = cited_handles(self.expected.text)
         if cites:
-            return set(cites) == set(cited_handles(self.read.text))
-        return self.expected.text.split(".")[0] in self.read.text
+            return set(cites) <= set(cited_handles(self.made.text))
+        return self.expected.text.split(".")[0] in self.made.text
 
 
 def run(options: EvalOptions) -> dict[str, object]:
@@ -83,22 +95,22 @@ def run(options: EvalOptions) -> dict[str, object]:
     rows = free_requests()
     if options.limit is not None:
         rows = rows[:: max(1, len(rows) // options.limit)]
-    samples, readings = SampleWriter(options.output), list[Reading]()
+    samples, found = SampleWriter(options.output), list[ReadRequest]()
     for number, (author, row) in enumerate(rows):
         options.progress(number, len(rows), "reading")
         it = read(reader, author, row)
-        readings.append(it)
+        found.append(it)
         samples.query(
             id=f"{author}/{number}", group=author, values={"right": float(it.right)},
             about=row["intent"], asked=row["text"], expected=_shown(it.expected),
-            made=_shown(it.read),
+            made=_shown(it.made), read=it.reading.name, probability=it.reading.probability,
         )  # fmt: skip
-    return figures(readings, seed=options.seed)
+    return figures(found, seed=options.seed)
 
 
 def free_requests() -> list[tuple[str, Mapping[str, Any]]]:
     """All requests whose words do not occur in the training, each with its author."""
-    trained = {words(row["text"]) for rows in RequestExamples().rows.values() for row in rows}
+    trained = {words(row["text"]) for row in wordings()}
     written = [
         (file.stem, json.loads(line))
         for file in sorted(WORDINGS.glob("*.jsonl"))
@@ -112,98 +124,136 @@ def words(text: str) -> str:
     return " ".join(re.findall(r"[^\W\d_]+", text.lower()))
 
 
-def read(reader: LocalVLM, author: str, row: Mapping[str, Any]) -> Reading:
-    """Read one request in its situation."""
-    asked, before = _situation(row)
-    messages: list[BaseMessage] = [
-        SystemMessage(prompts.text("reader")),
-        *before,
-        request_message(asked.state, row["text"]),
-    ]
-    workspace: Any = None  # the schemas are the same for every workspace
-    options = {"allowed_citations": brief_citations(asked.state)}
-    began = time.monotonic()
-    message = reader.bind_tools(toolkit(workspace), **options).invoke(messages)
+def read(reader: ReadsRequests, author: str, row: Mapping[str, Any]) -> ReadRequest:
+    """Read one request in its situation, as the agent does."""
+    state, began = situation(row), time.monotonic()
+    reading = reader.read(row["text"], with_photo=bool(state.new))
+    folders = [*FOLDERS, row["folder"]] if "folder" in row else FOLDERS
+    made = plan_request(Request(reading.name, row["text"], state, folders))
+    if reading.probability < (SURE_TO_ACT if reading.name in ACTS else SURE_TO_ANSWER):
+        made = Plan(text=phrases.UNSURE)
     seconds = time.monotonic() - began
-    used = message.usage_metadata["output_tokens"] if message.usage_metadata else 0
-    answer = _in_the_application(message, row["text"], asked.state)
-    wanted = meant((asked.row or row)["intent"], asked)
-    return Reading(author, row, wanted, answer, seconds, used)
+    return ReadRequest(author, row, expected(row, state), made, reading, seconds)
 
 
-def figures(readings: Sequence[Reading], *, seed: int) -> dict[str, object]:
+def figures(found: Sequence[ReadRequest], *, seed: int) -> dict[str, object]:
     """Shares with intervals over requests."""
-    right = [float(it.right) for it in readings]
     by_intent: dict[str, list[bool]] = defaultdict(list)
     by_author: dict[str, list[float]] = defaultdict(list)
-    for it in readings:
+    for it in found:
         by_intent[it.row["intent"]].append(it.right)
         by_author[it.author].append(float(it.right))
-    declined = [it.right for it in readings if it.row["intent"] in _UNMEASURED]
-    far = [it.right for it in readings if int(it.row.get("hit", 0)) > 9]
+    right = [float(it.right) for it in found]
     return {
-        "requests": len(readings),
+        "requests": len(found),
         "right": mean(right),
         "right_95": interval(right, seed=seed),
         "right by author": {author: mean(some) for author, some in by_author.items()},
-        "out of scope, unanswerable, orders: recognised": mean(declined),
-        "handles of two and three digits": mean(far),
-        "seconds a request, mean": mean([it.seconds for it in readings]),
-        "seconds a request, slowest": max(it.seconds for it in readings),
-        "tokens an answer": mean([float(it.tokens) for it in readings]),
+        "out of scope, unanswerable, orders: recognised": mean(
+            [it.right for it in found if it.row["intent"] in DECLINED]
+        ),
+        "handles of two and three digits": mean(
+            [it.right for it in found if int(it.row.get("hit", 0)) > 9]
+        ),
+        "asked again": mean([it.made.text == phrases.UNSURE for it in found]),
+        "seconds a request, mean": mean([it.seconds for it in found]),
+        "seconds a request, slowest": max(it.seconds for it in found),
         "right by intent": {
             intent: f"{sum(some)}/{len(some)}" for intent, some in sorted(by_intent.items())
         },
     }
 
 
-def _situation(row: Mapping[str, Any]) -> tuple[Asked, list[BaseMessage]]:
+def situation(row: Mapping[str, Any]) -> CaseState:
     """Photos, hits and the previous turn around a request."""
     intent, hits = row["intent"], int(row.get("hits", LISTED))
-    named = {"hit": f"H{row.get('hit', EARLIER)}", "other": f"H{row.get('hit2', 0)}"}
-    about = {
-        "photo": f"Q{row['photo']}" if "photo" in row else "",
-        "count": row.get("n"),
-        "term": row.get("fact") or row.get("term") or "",
-        "folder": row.get("folder", ""),
-        "date": row.get("date", ""),
-    }
-    before: list[BaseMessage] = []
     if intent == "no_photo":
-        state = WorkspaceState()
-    elif intent in ("find", "find_top", "two_find_why"):
-        state = WorkspaceState(("Q1",), ("Q1",))
-    elif intent in ATTACHED:
-        state = WorkspaceState(("Q1", "Q2"), ("Q2",), ("Q1",), hits)
-    else:
-        photos = ("Q1", "Q2") if about["photo"] == "Q2" else ("Q1",)
-        state = WorkspaceState(photos, (), photos, hits)
-    if row.get("after") or intent in ("correction", "unmark", "undo"):
-        last = EARLIER if row.get("hit") != EARLIER or row.get("after") else EARLIER + 1
-        state = WorkspaceState(state.photos, (), state.searched, hits, f"H{last}")
-        before = previous_messages(
-            f"why is H{last} fake?", (ToolCall("score_fake", {"image": f"H{last}"}),)
-        )
-        if intent == "correction":
-            intent = "why"
-    asked = Asked(state, **named, **about, row={**row, "intent": intent})  # type: ignore[arg-type]
-    return asked, before
+        return CaseState()
+    if intent in ("find", "find_top", "two_find_why"):
+        return CaseState(("Q1",), ("Q1",))
+    if intent in ATTACHED:
+        return CaseState(("Q1", "Q2"), ("Q2",), ("Q1",), hits)
+    photos = ("Q1", "Q2") if row.get("photo") == 2 else ("Q1",)
+    if not row.get("after") and intent not in ("correction", "unmark", "undo"):
+        return CaseState(photos, (), photos, hits)
+    last = EARLIER if row.get("after") or row.get("hit") != EARLIER else EARLIER + 1
+    before = ToolCall("score_fake", {"image": f"H{last}"})
+    return CaseState(photos, (), photos, hits, f"H{last}", (before,))
 
 
-def _in_the_application(message: AIMessage, text: str, state: WorkspaceState) -> Answer:
-    """The answer with the handles of the text put in, as the agent does."""
-    known = [*state.photos, *(f"H{number}" for number in range(1, (state.hits or 0) + 1))]
-    calls = tuple(
-        ToolCall(
-            call["name"], correct_arguments(call["name"], call["args"], text=text, known=known)
-        )
-        for call in message.tool_calls
-    )
-    return Answer(calls, message.text)
+def expected(row: Mapping[str, Any], state: CaseState) -> Plan:
+    """What answers a request of this intent."""
+    intent, hit = row["intent"], f"H{row.get('hit', EARLIER)}"
+    photo = f"Q{row['photo']}" if "photo" in row else state.person[0] if state.person else ""
+    if intent in _SAID:
+        return Plan(text=_SAID[intent])
+    if intent in ("find", "find_top", "next_person"):
+        return _calls(("find_person", {"photos": [*state.new], **_given(row, top="n")}))
+    if intent in ("again", "fewer"):
+        return _calls(("find_person", {"photos": [*state.person], **_given(row, top="n")}))
+    if intent == "more_photos":
+        return _calls(("find_person", {"photos": [*state.person, *state.new]}))
+    if intent == "more":
+        return _calls(("more_hits", _given(row, count="n")))
+    if intent in ("why", "correction"):
+        return _calls(("score_fake", {"image": hit}))
+    if intent in _ON_HIT:
+        return _calls((_ON_HIT[intent], {"image": hit}))
+    compared = ("compare_faces", {"first": photo, "second": hit})
+    located = ("locate_artifacts", {"image": hit})
+    if intent.startswith("about_"):
+        return _calls(("about_unmask", {"topic": intent.removeprefix("about_")}))
+    if intent in _VERDICTS:
+        return _calls(("list_hits", {"verdict": _VERDICTS[intent]}))
+    if intent in _DECISIONS:
+        return _calls(("mark_hit", {"hit": hit, "decision": _DECISIONS[intent]}))
+    match intent:
+        case "own_photo":
+            return _calls(("score_fake", {"image": photo}))
+        case "compare":
+            return _calls(compared)
+        case "compare_hits":
+            return _calls(("compare_faces", {"first": hit, "second": f"H{row['hit2']}"}))
+        case "sure":
+            return Plan(text=f"[{hit}.P1] and [{hit}.P2]")
+        case "same_person":
+            return Plan(text=f"[{hit}.P1]")
+        case "counts":
+            return Plan(text="[S8]")
+        case "sort":
+            return _calls(("list_hits", {"sort": row["by"]}))
+        case "filter_folder":
+            return _calls(("list_hits", {"folder": row["folder"]}))
+        case "filter_date":
+            return _calls(("list_hits", {row["when"]: row["date"]}))
+        case "clear_filter":
+            return _calls(("list_hits", {}))
+        case "undo":
+            return _calls(("undo", {}))
+        case "export":
+            return _calls(("export_report", {"format": row.get("format", "html")}))
+        case "term":
+            return _calls(("explain_term", {"term": row["term"]}))
+        case "measure":
+            return Plan(text=f"[about.{row['fact']}]")
+        case "gallery":
+            return _calls(("gallery_summary", {}))
+        case "two_find_why":
+            first = ("find_person", {"photos": [*state.new]})
+            return _calls(first, ("score_fake", {"image": "H1"}))
+        case "two_why_where":
+            return _calls(("score_fake", {"image": hit}), located)
+        case "two_compare_where":
+            return _calls(compared, located)
+    raise ValueError(f"no answer is defined for {intent!r}")
 
 
-def _same(expected: Sequence[ToolCall], made: Sequence[ToolCall]) -> bool:
-    return sorted(map(_plain, expected)) == sorted(map(_plain, made))
+def _calls(*calls: tuple[str, Mapping[str, Any]]) -> Plan:
+    return Plan(tuple(ToolCall(name, dict(arguments)) for name, arguments in calls))
+
+
+def _given(row: Mapping[str, Any], **names: str) -> dict[str, Any]:
+    return {argument: row[field] for argument, field in names.items() if field in row}
 
 
 _DEFAULTS = {"top": 10, "count": 10, "sort": "rank", "format": "html"}
@@ -219,13 +269,15 @@ def _plain(call: ToolCall) -> str:
     for key in ("after", "before"):
         if key in given:
             given[key] = str(given[key])[:4]
-    for key in ("folder", "term"):
-        if key in given:
-            given[key] = str(given[key]).strip("\"'").lower()
+    if "folder" in given:
+        given["folder"] = str(given["folder"]).lower()
+    if "term" in given:
+        entry = explain_term(str(given["term"]))
+        given["term"] = entry.term if entry else str(given["term"]).strip("\"'").lower()
     if call.name == "compare_faces":
         given = {"faces": sorted(map(str, given.values()))}
     return json.dumps([call.name, given], sort_keys=True)
 
 
-def _shown(answer: Answer) -> str:
-    return answer.text or "; ".join(_plain(call) for call in answer.calls)
+def _shown(plan: Plan) -> str:
+    return plan.text or "; ".join(_plain(call) for call in plan.calls)

@@ -7,13 +7,10 @@ from tools.checkpoints.pretrained import part_status, pretrained_folder
 from tools.checkpoints.pretrained.table import SMOLLM2_135M
 
 if TYPE_CHECKING:
-    from assistant.chat_model.local.model import LocalVLM
-
-MAX_ANSWER_TOKENS = 120
-"""Two calls with their arguments; no answer of the training is longer."""
+    from assistant.requests.reader import RequestReader
 
 
-def load_request_reader(settings: Settings) -> "LocalVLM | None":
+def load_request_reader(settings: Settings) -> "RequestReader | None":
     """The reader; None without `unmask setup`, or if the chat model reads requests itself.
 
     A chat model that the user chose, and the full profile's, are large enough to read requests.
@@ -22,12 +19,6 @@ def load_request_reader(settings: Settings) -> "LocalVLM | None":
         return None
     if part_status(SMOLLM2_135M, settings.models_dir).state != "here":
         return None
-    from assistant.chat_model.local.model import LocalVLM
-    from assistant.chat_model.reader.assembly import assembled_reader
+    from assistant.requests.reader import RequestReader
 
-    folder = assembled_reader(
-        pretrained_folder(SMOLLM2_135M, settings.models_dir), settings.models_dir
-    )
-    return LocalVLM.load(
-        folder, threads=settings.threads, pictures=False, max_new_tokens=MAX_ANSWER_TOKENS
-    )
+    return RequestReader.load(pretrained_folder(SMOLLM2_135M, settings.models_dir))

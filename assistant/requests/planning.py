@@ -1,0 +1,270 @@
+"""From the class of a request to what answers it: tool calls, or a text of the application.
+
+The class says what is asked for; `slots` says about what; the state of the case says what is
+missing. Pure: the same request in the same state gives the same plan.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from assistant.conversation.steps import ToolCall
+from assistant.requests import slots
+from assistant.requests.state import CaseState
+from prompts import phrases
+
+ACTS = ("confirm", "reject", "hide", "unmark", "undo", "export")
+"""Requests that change something: they need more certainty than others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Calls to run in order, or, without calls, a text of citations and set sentences."""
+
+    calls: tuple[ToolCall, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request: its class, its words, the state of the case, the folders of the listed hits."""
+
+    name: str
+    text: str
+    state: CaseState
+    folders: Sequence[str] = ()
+
+
+def plan_request(request: Request) -> Plan:
+    """What answers a request; KeyError for an unknown class."""
+    planner = _PLANNERS[request.name]
+    missing = _missing(request)
+    return missing if missing is not None else planner(request)
+
+
+def known_classes() -> tuple[str, ...]:
+    """All classes that can be planned."""
+    return tuple(_PLANNERS)
+
+
+# -- what is missing --------------------------------------------------------------------------
+
+_SEARCHES = ("find", "again", "more_photos", "two_find_why")
+_OWN = ("own_photo",)
+_ABOUT_THE_LIST = (
+    "more", "fewer", "counts", "clear_filter", "filter_folder", "filter_after", "filter_before",
+    "which_fake", "which_genuine", "which_inconclusive", "which_other", "which_copy", "export",
+    "sort_date", "sort_forgery", "sort_identity", "sort_name", "sort_rank",
+)  # fmt: skip
+_ABOUT_A_HIT = (
+    "why", "where", "compare", "compare_hits", "describe", "sure", "same_person", "confirm",
+    "reject", "hide", "unmark", "two_why_where", "two_compare_where",
+)  # fmt: skip
+
+
+def _missing(request: Request) -> Plan | None:
+    state, name = request.state, request.name
+    if name in (*_SEARCHES, *_OWN) and not state.photos:
+        return Plan(text=phrases.ASK_PHOTO)
+    if name in _ABOUT_A_HIT and slots.photo_named(request.text, state) and name != "compare":
+        return None  # about a query photo, which needs no search
+    if name in (*_ABOUT_THE_LIST, *_ABOUT_A_HIT) and state.hits is None:
+        first = phrases.SEARCH_FIRST if state.photos else phrases.PHOTO_FIRST
+        return Plan(text=f"[hits.all]. {first}")
+    if name in _ABOUT_A_HIT and not slots.hits_named(request.text, state):
+        return Plan(text=f"[hits.all]. {phrases.WHICH_HIT}")
+    return None
+
+
+# -- calls ------------------------------------------------------------------------------------
+
+
+def _call(name: str, **arguments: object) -> Plan:
+    return Plan((ToolCall(name, arguments),))
+
+
+def _hit(request: Request) -> str:
+    """The hit that the request is about, or the query photo that it names instead."""
+    photo = slots.photo_named(request.text, request.state)
+    if photo and request.name != "compare":
+        return photo
+    named = slots.hits_named(request.text, request.state)
+    return named[0] if named else ""
+
+
+def _find(request: Request) -> Plan:
+    state = request.state
+    photos = [*state.new] or [*state.person]
+    top = slots.count_named(request.text) if _speaks_of_hits(request.text) else None
+    return _call("find_person", photos=photos, **({} if top is None else {"top": top}))
+
+
+def _speaks_of_hits(text: str) -> bool:
+    # "find fakes of these two" names no number of hits.
+    return slots.parse_top(text) is not None
+
+
+def _fewer(request: Request) -> Plan:
+    count = slots.count_named(request.text) or 1
+    return _call("find_person", photos=[*request.state.person], top=count)
+
+
+def _more(request: Request) -> Plan:
+    count = slots.count_named(request.text)
+    return _call("more_hits", **({} if count is None else {"count": count}))
+
+
+def _more_photos(request: Request) -> Plan:
+    state = request.state
+    return _call("find_person", photos=[*dict.fromkeys((*state.person, *state.new))])
+
+
+def _on_hit(tool: str) -> Callable[[Request], Plan]:
+    return lambda it: _call(tool, image=_hit(it))
+
+
+def _compare(request: Request) -> Plan:
+    state = request.state
+    photo = slots.photo_named(request.text, state) or (state.person or ("Q1",))[0]
+    named = slots.hits_named(request.text, state)
+    if len(named) > 1:
+        return _call("compare_faces", first=named[0], second=named[1])
+    return _call("compare_faces", first=photo, second=_hit(request))
+
+
+def _compare_hits(request: Request) -> Plan:
+    named = [*slots.hits_named(request.text, request.state)]
+    if len(named) == 1 and request.state.last and request.state.last not in named:
+        named.append(request.state.last)
+    if len(named) == 1:
+        return _compare(request)
+    return _call("compare_faces", first=named[0], second=named[1])
+
+
+def _own_photo(request: Request) -> Plan:
+    state = request.state
+    newest = state.new or state.person
+    return _call("score_fake", image=slots.photo_named(request.text, state) or newest[0])
+
+
+def _listing(**arguments: object) -> Callable[[Request], Plan]:
+    return lambda _: _call("list_hits", **arguments)
+
+
+def _of_folder(request: Request) -> Plan:
+    folder = slots.folder_named(request.text, request.folders)
+    return _call("list_hits", folder=folder) if folder else Plan(text=phrases.WHICH_FOLDER)
+
+
+def _dated(side: str) -> Callable[[Request], Plan]:
+    def plan(request: Request) -> Plan:
+        date = slots.date_named(request.text)
+        return _call("list_hits", **{side: date}) if date else Plan(text=phrases.WHICH_DATE)
+
+    return plan
+
+
+def _decided(decision: str) -> Callable[[Request], Plan]:
+    def plan(request: Request) -> Plan:
+        named = slots.hits_named(request.text, request.state)
+        return Plan(
+            tuple(ToolCall("mark_hit", {"hit": hit, "decision": decision}) for hit in named)
+        )
+
+    return plan
+
+
+def _measure(request: Request) -> Plan:
+    fact = slots.fact_named(request.text)
+    return Plan(text=f"[about.{fact}].") if fact else _term(request)
+
+
+def _term(request: Request) -> Plan:
+    fact = slots.fact_named(request.text)
+    if fact:
+        return Plan(text=f"[about.{fact}].")
+    return _call("explain_term", term=slots.term_named(request.text))
+
+
+def _correction(request: Request) -> Plan:
+    """The previous turn's calls, for the hit that was meant."""
+    named = slots.hits_named(request.text, request.state)
+    again = [call for call in request.state.before if call.handles]
+    if not named or not again:
+        return Plan(text=f"[hits.all]. {phrases.WHICH_HIT}")
+    return Plan(tuple(_about(call, named[0]) for call in again))
+
+
+def _about(call: ToolCall, hit: str) -> ToolCall:
+    arguments = {
+        key: hit if isinstance(value, str) and value.startswith("H") else value
+        for key, value in call.arguments.items()
+    }
+    return ToolCall(call.name, arguments)
+
+
+def _then(*planners: Callable[[Request], Plan]) -> Callable[[Request], Plan]:
+    return lambda it: Plan(tuple(call for plan in planners for call in plan(it).calls))
+
+
+def _text(text: str) -> Callable[[Request], Plan]:
+    return lambda _: Plan(text=text)
+
+
+def _about_unmask(topic: str) -> Callable[[Request], Plan]:
+    return lambda _: _call("about_unmask", topic=topic)
+
+
+_PLANNERS: Mapping[str, Callable[[Request], Plan]] = {
+    "find": _find,
+    "again": lambda it: _call("find_person", photos=[*it.state.person]),
+    "more": _more,
+    "fewer": _fewer,
+    "more_photos": _more_photos,
+    "why": _on_hit("score_fake"),
+    "own_photo": _own_photo,
+    "where": _on_hit("locate_artifacts"),
+    "compare": _compare,
+    "compare_hits": _compare_hits,
+    "describe": _on_hit("describe_image"),
+    "sure": lambda it: Plan(text=f"[{_hit(it)}.P1], and [{_hit(it)}.P2]. {phrases.NO_PROOF}"),
+    "same_person": lambda it: Plan(text=f"[{_hit(it)}.P1]."),
+    "which_fake": _listing(verdict="impersonation"),
+    "which_genuine": _listing(verdict="no forgery found"),
+    "which_inconclusive": _listing(verdict="inconclusive"),
+    "which_other": _listing(verdict="other"),
+    "which_copy": _listing(verdict="copy"),
+    "counts": _text("[S1]. [S8]."),
+    "sort_date": _listing(sort="date"),
+    "sort_forgery": _listing(sort="forgery"),
+    "sort_identity": _listing(sort="identity"),
+    "sort_name": _listing(sort="name"),
+    "sort_rank": _listing(sort="rank"),
+    "filter_folder": _of_folder,
+    "filter_after": _dated("after"),
+    "filter_before": _dated("before"),
+    "clear_filter": _listing(),
+    "confirm": _decided("confirmed"),
+    "reject": _decided("rejected"),
+    "hide": _decided("hidden"),
+    "unmark": _decided("none"),
+    "undo": lambda _: _call("undo"),
+    "export": lambda it: _call("export_report", format=slots.format_named(it.text)),
+    "term": _term,
+    "measure": _measure,
+    "gallery": lambda _: _call("gallery_summary"),
+    "greeting": _text(phrases.GREETING),
+    "thanks": _text(phrases.THANKS),
+    "outside": _text(phrases.OUTSIDE),
+    "unanswerable": _text(phrases.UNANSWERABLE),
+    "injection": _text(phrases.OBEDIENCE),
+    "correction": _correction,
+    "two_find_why": _then(_find, lambda _: _call("score_fake", image="H1")),
+    "two_why_where": _then(_on_hit("score_fake"), _on_hit("locate_artifacts")),
+    "two_compare_where": _then(_compare, _on_hit("locate_artifacts")),
+    **{
+        f"about_{topic}": _about_unmask(topic)
+        for topic in (
+            "abilities", "accuracy", "method", "privacy", "law", "indexing", "limits",
+        )
+    },
+}  # fmt: skip

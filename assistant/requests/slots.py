@@ -1,0 +1,240 @@
+"""What a request names: hits, photos, numbers, dates, folders, terms, formats.
+
+Parsed by rules, so that a handle of three digits is as sure as one of one digit, and nothing can be
+named that the request does not name. Pure: text and state in, values out.
+"""
+
+import re
+from collections.abc import Sequence
+
+from assistant.requests.counts import parse_top
+from assistant.requests.state import CaseState
+from tools.agent_tools.handle_parsing import find_handles
+from tools.verdict.glossary import MEANINGS
+from tools.verdict.term_lookup import explain_term, glossary
+
+_UNITS = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "twenty",
+)  # fmt: skip
+_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100, "dozen": 12}
+_NUMBERS = {word: at for at, word in enumerate(_UNITS, start=1)} | _TENS
+_ORDINALS = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
+    "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "primer": 1,
+    "primero": 1, "primera": 1, "erste": 1, "ersten": 1, "zweite": 2, "zweiten": 2, "dritte": 3,
+    "dritten": 3, "segundo": 2, "segunda": 2, "tercero": 3, "tercera": 3, "premier": 1,
+    "première": 1, "deuxième": 2, "troisième": 3,
+}  # fmt: skip
+_WORD_NUMBER = "|".join(_NUMBERS)
+_NO_HIT = (
+    r"time|times|thing|place|half|person|case|step|page|reason|instance|look|glance|lot|photo i|"
+    r"photo we|picture i|picture we|batch|few|\w+ (?:hits|results)|question|part|line|row of"
+)
+"""What follows an ordinal that numbers something else."""
+_HIT = re.compile(
+    r"\bh\s?#?0*(?P<handle>[1-9]\d{0,4})\b(?!\.\w)"
+    r"|(?:#|\bnr\.?\s*|\bno\.?\s+|\bnum(?:ber|éro|ero)?\.?\s*|\bnumm?er\s*|\bnúmero\s*|\bhits?\s+|"
+    r"\bresults?\s+|\bresultados?\s+|\btreffer\s+|\bimage\s+|\bpicture\s+|\bpic\s+|\bphoto\s+|"
+    r"\bmatch\s+|\bcandidate\s+|\bentry\s+|\bitem\s+|\bbild\s+|\brank\s+|\bplace\s+|\bone\s+)+"
+    rf"(?:h|#)?\s?0*(?P<number>[1-9]\d{{0,4}}|{_WORD_NUMBER})\b"
+    r"|\b0*(?P<nth>[1-9]\d{0,4})(?:st|nd|rd|th)\b(?!\s+(?:of\s+[A-Z]|century|time|of\s+\w+\s+(?:19|20)))"
+    rf"|\b(?:the|der|die|das|el|la|le)\s+(?P<ordinal>{'|'.join(_ORDINALS)})\b(?!\s+(?:{_NO_HIT})\b)"
+    r"|\b(?:top|best|strongest|worst|first)(?P<top>)\s+(?:hit|result|match|one|candidate)\b"
+    rf"|^\W*(?P<alone>{'|'.join(_ORDINALS)})(?:\s+one)?\W*$"
+    r"|\b(?P<last>(?:very )?last|final|letzten?|último|última|dernier|dernière)\b"
+    r"(?=\s+(?:one|hit|result|picture|photo|image|pic|in the list|on the list|treffer)\b|\s*$|"
+    r"\s*[,.;?!])",
+    re.IGNORECASE,
+)
+_BARE = re.compile(r"(?<![\w.,/-])0*([1-9]\d{0,3})(?![\w%/-]|[.,]\d)")
+_PHOTO = re.compile(
+    r"\bq\s?0*(?P<handle>[1-9]\d*)\b|\b(?P<nth>first|second|third)\s+(?:photo|picture)\s+(?:i|we)\b",
+    re.IGNORECASE,
+)
+_FACT = re.compile(r"(?<![A-Za-z])([EPSG])\s?([1-9]\d?)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“”„«»'‘`]([^\"“”„«»'‘’`]{1,60})[\"“”«»'’`]")
+_MONTHS = {
+    name: at
+    for at, names in enumerate(
+        (
+            "jan|january|januar|enero|janvier", "feb|february|februar|febrero|février",
+            "mar|march|märz|marzo|mars", "apr|april|abril|avril", "may|mai|mayo",
+            "jun|june|juni|junio|juin", "jul|july|juli|julio|juillet",
+            "aug|august|agosto|août", "sep|sept|september|septiembre|septembre",
+            "oct|october|oktober|octubre|octobre", "nov|november|noviembre|novembre",
+            "dec|december|dezember|diciembre|décembre",
+        ),
+        start=1,
+    )
+    for name in names.split("|")
+}  # fmt: skip
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_DATES = (
+    re.compile(r"\b(?P<y>(?:19|20)\d\d)-(?P<m>\d{1,2})(?:-(?P<d>\d{1,2}))?\b"),
+    re.compile(r"\b(?P<d>\d{1,2})[./](?P<m>\d{1,2})[./](?P<y>(?:19|20)\d\d)\b"),
+    re.compile(
+        rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.|er)?\s+(?:of\s+|de\s+)?(?P<name>{_MONTH})\.?,?\s+"
+        r"(?:of\s+|de\s+)?(?P<y>(?:19|20)\d\d)\b",
+        re.I,
+    ),
+    re.compile(
+        rf"\b(?P<name>{_MONTH})\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>(?:19|20)\d\d)\b",
+        re.I,
+    ),
+    re.compile(rf"\b(?P<name>{_MONTH})\.?,?\s+(?:of\s+|de\s+)?(?P<y>(?:19|20)\d\d)\b", re.I),
+    re.compile(r"\b(?P<y>(?:19|20)\d\d)\b"),
+)
+_FORMATS = {
+    "csv": r"\bcsv\b|\bcomma[- ]separated|\bspss\b|spread\s?sheet|\bexcel\b|\btable\b|tabelle",
+    "json": r"\bjson\b|machine[- ]readable",
+    "html": r"\bhtml\b|web ?page",
+}
+
+
+def hits_named(text: str, state: CaseState) -> tuple[str, ...]:
+    """The hits that a text names, in order; if it names none, the one that was spoken of last."""
+    count = state.hits or 0
+    found = [f"H{number}" for number in _numbers(text, count)]
+    if not found:
+        bare = [int(it) for it in _BARE.findall(_without_dates(text))]
+        found = [f"H{number}" for number in bare if 1 <= number <= max(count, 1)]
+    if not found and state.last:
+        found = [state.last]
+    return tuple(dict.fromkeys(found))
+
+
+def _numbers(text: str, count: int) -> list[int]:
+    found = []
+    for match in _HIT.finditer(text):
+        if match["last"]:
+            found += [count] if count else []
+        elif match["top"] is not None:
+            found.append(1)
+        elif match["ordinal"] or match["alone"]:
+            found.append(_ORDINALS[(match["ordinal"] or match["alone"]).lower()])
+        else:
+            said = (match["handle"] or match["number"] or match["nth"]).lower()
+            found.append(_NUMBERS.get(said) or int(said))
+    # "hits 3 and 7", "H2 with 5"
+    for more in re.finditer(
+        r"\b(?:hits?|results?|numbers?|h)\s?#?\d{1,4}\s*(?:and|with|to|&|,|vs\.?|versus|against)\s*"
+        r"(?:hit\s+|number\s+|#|h)?(\d{1,4})\b",
+        text,
+        re.I,
+    ):
+        found.append(int(more[1]))
+    return found
+
+
+def photo_named(text: str, state: CaseState) -> str:
+    """The query photo that a text names; empty if it names none that exists."""
+    match = _PHOTO.search(text)
+    if match is None:
+        return ""
+    number = int(match["handle"]) if match["handle"] else _ORDINALS[match["nth"].lower()]
+    return f"Q{number}" if f"Q{number}" in state.photos else ""
+
+
+def count_named(text: str) -> int | None:
+    """A number of hits; None if there is none."""
+    known = parse_top(text)
+    if known is not None:
+        return known
+    plain = _without_dates(text)
+    digits = re.search(r"(?<![\w#])([1-9]\d{0,3})(?![\w%])", plain)
+    if digits:
+        return int(digits[1])
+    worded = re.search(rf"\b({_WORD_NUMBER})\b(?!\s+(?:of|more time|last|another))", plain, re.I)
+    return _NUMBERS[worded[1].lower()] if worded else None
+
+
+def date_named(text: str) -> str:
+    """A date as "2024", "2024-05" or "2024-05-02"; empty if there is none."""
+    for pattern in _DATES:
+        match = pattern.search(text)
+        if match is None:
+            continue
+        part = match.groupdict()
+        month = _MONTHS[part["name"].lower()] if part.get("name") else int(part.get("m") or 0)
+        day = int(part.get("d") or 0)
+        if month > 12:
+            month, day = day, month
+        return "-".join([part["y"], *(f"{it:02}" for it in (month, day) if it)])
+    return ""
+
+
+def folder_named(text: str, folders: Sequence[str]) -> str:
+    """The folder that a text names: an existing one, or what stands in quotes; empty for none.
+
+    `folders` are the names of the folders of the listed hits.
+    """
+    plain = _folder_words(text)
+    existing = [it for it in folders if len(it) > 1 and f" {_folder_words(it)} " in f" {plain} "]
+    if existing:
+        return max(existing, key=len)
+    quoted = _QUOTED.search(text)
+    return quoted[1].strip() if quoted else ""
+
+
+def _folder_words(text: str) -> str:
+    """The words of a name: `Case_17`, `case-17` and `case 17` are written for one another."""
+    return " ".join(re.findall(r"[^\W_]+", text.casefold()))
+
+
+def fact_named(text: str) -> str:
+    """The measure that a text names, such as E4; empty if it names none that exists."""
+    found = (f"{letter.upper()}{number}" for letter, number in _FACT.findall(text))
+    return next((it for it in found if it in MEANINGS), "")
+
+
+def term_named(text: str) -> str:
+    """The glossary's term that a text is about; else what stands in quotes, or its last words."""
+    quoted = _QUOTED.search(text)
+    if quoted and explain_term(quoted[1]):
+        return quoted[1]
+    names = [
+        name for rows in glossary().values() for it in rows for name in (it.term, *it.names) if name
+    ]
+    found = [
+        name
+        for name in names
+        if re.search(rf"(?<![\w-]){re.escape(name)}s?(?![\w-])", text, re.IGNORECASE)
+    ]
+    if found:
+        # The words around a term are often terms themselves: "what does the verdict copy mean".
+        return max(found, key=lambda name: (name.lower() not in _AROUND, len(name)))
+    if quoted:
+        return quoted[1]
+    unknown = [word for word in re.findall(r"[\w-]+", text) if word.lower() not in _PLAIN]
+    return unknown[-1] if unknown else text.strip(" ?.!")
+
+
+_AROUND = {"hit", "verdict", "gallery", "tool", "report", "model", "case", "evidence", "word"}
+
+
+_PLAIN = {
+    *"""a an the of on in at to for from by with and or is are was be this that it its what whats
+    does do did mean means meaning explain explanation define definition please me my i you we us
+    can could would word term your report says say said saying tell understand dont don't don t know
+    how read stands stand signify signifies about in plain simple words english again there here
+    reader judge lady old newspaper language notion sense need def sop heck que veut dire was
+    bedeutet significa qué""".split()  # noqa: SIM905 - a list of words reads better as words
+}
+"""Words around a term."""
+
+
+def format_named(text: str) -> str:
+    """The format of a report; html if none is named."""
+    return next((it for it, words in _FORMATS.items() if re.search(words, text, re.I)), "html")
+
+
+def _without_dates(text: str) -> str:
+    return re.sub(r"\b(?:19|20)\d\d\b", " ", text)
+
+
+def named_outside(text: str, state: CaseState) -> tuple[str, ...]:
+    """Handles of hits that a text spells out and that do not exist."""
+    named = [it for it in find_handles(text) if it.startswith("H")]
+    return tuple(it for it in named if int(it[1:]) > (state.hits or 0))

@@ -1,0 +1,64 @@
+"""The state of a case that a request depends on: photos, hits, what was spoken of last."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, UserTurn
+from tools.verdict.handles import parse_handle
+
+_SEARCHES = ("find_person", "more_hits")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseState:
+    """What exists when the user writes.
+
+    `photos` are all query photos, `new` those that came with the request, `searched` those of the
+    latest search, `hits` the number of its hits (None: nothing was searched for), `last` the hit
+    that was spoken of last, and `before` the calls of the previous turn.
+    """
+
+    photos: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
+    hits: int | None = None
+    last: str = ""
+    before: tuple[ToolCall, ...] = ()
+
+    @property
+    def person(self) -> tuple[str, ...]:
+        """The photos of the person searched for last, or all."""
+        return self.searched or self.photos
+
+
+def state_of(steps: Sequence[Step]) -> CaseState:
+    """The state at the end of `steps`, whose last turn is the request."""
+    state, calls = CaseState(), list[ToolCall]()
+    for step in steps:
+        match step:
+            case UserTurn():
+                photos = tuple(dict.fromkeys((*state.photos, *step.photos)))
+                state = replace(state, photos=photos, new=step.photos, before=tuple(calls))
+                calls = []
+            case ToolCall():
+                calls.append(step)
+                state = replace(state, last=_last_hit(step.handles) or state.last)
+            case ToolResult() if step.ok and step.name in _SEARCHES:
+                asked = next((it for it in calls if it.id == step.call_id), None)
+                state = _searched(state, asked, step)
+            case ModelText():
+                cited = [parse_handle(id_).subject for it in step.sentences for id_ in it.cites]
+                state = replace(state, last=_last_hit(cited) or state.last)
+    return state
+
+
+def _searched(state: CaseState, call: ToolCall | None, result: ToolResult) -> CaseState:
+    given = call.arguments.get("photos") if call else None
+    searched = tuple(map(str, given)) if isinstance(given, list) else state.searched
+    return replace(state, searched=searched, hits=len(result.data.get("hits", ())), last="")
+
+
+def _last_hit(handles: Sequence[str]) -> str:
+    # A list of many hits is no hit spoken of.
+    hits = dict.fromkeys(it for it in handles if it.startswith("H"))
+    return next(reversed(hits), "") if len(hits) <= 2 else ""

@@ -1,0 +1,122 @@
+"""From the class of a request to calls of tools, or to a text of the application."""
+
+import re
+from typing import Any
+
+import pytest
+
+from assistant.conversation.steps import ToolCall
+from assistant.grounding.sentences import split_sentences
+from assistant.grounding.statements import form_error
+from assistant.requests.planning import Plan, Request, known_classes, plan_request
+from assistant.requests.state import CaseState
+from assistant.training.reader.classes import classes
+from prompts import phrases
+from tools import toolkit
+from tools.agent_tools.arguments import check_arguments
+
+pytestmark = pytest.mark.fast
+
+LISTED = CaseState(("Q1", "Q2"), (), ("Q2",), 12, "H5", (ToolCall("score_fake", {"image": "H5"}),))
+
+
+def planned(name: str, text: str, state: CaseState = LISTED) -> Plan:
+    """The plan of a request."""
+    return plan_request(Request(name, text, state, ["press"]))
+
+
+def calls(plan: Plan) -> list[tuple[str, dict[str, Any]]]:
+    """Its calls."""
+    return [(it.name, dict(it.arguments)) for it in plan.calls]
+
+
+def test_every_class_of_the_training_can_be_planned() -> None:
+    """And nothing else can."""
+    assert {*classes()} == {*known_classes()}
+
+
+@pytest.mark.parametrize("name", known_classes())
+@pytest.mark.parametrize(
+    "state",
+    [CaseState(), CaseState(("Q1",), ("Q1",)), CaseState(("Q1",), (), ("Q1",), 0), LISTED],
+    ids=["nothing", "a photo", "no hits", "hits"],
+)
+def test_every_plan_is_sound_in_every_state(name: str, state: CaseState) -> None:
+    """Calls fit their tools; texts are citations and sentences of the project's own."""
+    workspace: Any = None  # schemas are the same for every workspace
+    tools = {tool.name: tool for tool in toolkit(workspace)}
+    plan = planned(name, "please do that with H3 and H4, before May 2024, E4, in press", state)
+    assert bool(plan.calls) != bool(plan.text)
+    for call in plan.calls:
+        check_arguments(tools, call.name, call.arguments)
+    for sentence in split_sentences(plan.text):
+        assert form_error(sentence) is None, sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("why", "could H104 be a filter?", [("score_fake", {"image": "H104"})]),
+        ("why", "is Q1 itself fake?", [("score_fake", {"image": "Q1"})]),
+        ("where", "and where?", [("locate_artifacts", {"image": "H5"})]),
+        ("compare", "H3 with my photo", [("compare_faces", {"first": "Q2", "second": "H3"})]),
+        ("compare", "H3 with Q1", [("compare_faces", {"first": "Q1", "second": "H3"})]),
+        ("compare_hits", "H3 and H9", [("compare_faces", {"first": "H3", "second": "H9"})]),
+        ("fewer", "only three", [("find_person", {"photos": ["Q2"], "top": 3})]),
+        ("more", "20 more", [("more_hits", {"count": 20})]),
+        ("more", "the rest", [("more_hits", {})]),
+        ("filter_folder", "those in press", [("list_hits", {"folder": "press"})]),
+        ("filter_before", "older than 2020", [("list_hits", {"before": "2020"})]),
+        (
+            "reject", "H2 and H3 are false alarms",
+            [
+                ("mark_hit", {"hit": "H2", "decision": "rejected"}),
+                ("mark_hit", {"hit": "H3", "decision": "rejected"}),
+            ],
+        ),
+        ("export", "as csv", [("export_report", {"format": "csv"})]),
+        ("correction", "no, H7", [("score_fake", {"image": "H7"})]),
+        (
+            "two_why_where", "why H2 and where",
+            [("score_fake", {"image": "H2"}), ("locate_artifacts", {"image": "H2"})],
+        ),
+    ],
+)  # fmt: skip
+def test_calls_are_about_what_the_words_name(
+    name: str, text: str, wanted: list[tuple[str, dict[str, Any]]]
+) -> None:
+    """Any number of digits; "it" is the hit spoken of last; the person's own photos."""
+    assert calls(planned(name, text)) == wanted
+
+
+def test_photos_that_came_with_the_request_are_searched_for() -> None:
+    """Another person's photo alone; further photos of the person with the earlier ones."""
+    state = CaseState(("Q1", "Q2"), ("Q2",), ("Q1",), 12)
+    assert calls(planned("find", "and him?", state)) == [("find_person", {"photos": ["Q2"]})]
+    together = [("find_person", {"photos": ["Q1", "Q2"]})]
+    assert calls(planned("more_photos", "another of her", state)) == together
+    first = CaseState(("Q1",), ("Q1",))
+    assert calls(planned("two_find_why", "find, explain the first", first)) == [
+        ("find_person", {"photos": ["Q1"]}),
+        ("score_fake", {"image": "H1"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "said"),
+    [
+        ("find", CaseState(), phrases.ASK_PHOTO),
+        ("own_photo", CaseState(), phrases.ASK_PHOTO),
+        ("why", CaseState(), phrases.PHOTO_FIRST),
+        ("which_fake", CaseState(("Q1",)), phrases.SEARCH_FIRST),
+        ("why", CaseState(("Q1",), (), ("Q1",), 12), phrases.WHICH_HIT),
+        ("filter_folder", CaseState(("Q1",), (), ("Q1",), 12), phrases.WHICH_FOLDER),
+        ("filter_after", CaseState(("Q1",), (), ("Q1",), 12), phrases.WHICH_DATE),
+    ],
+)
+def test_what_is_missing_is_asked_for(name: str, state: CaseState, said: str) -> None:
+    """A photo, a search, a hit, a folder, a date."""
+    plan = planned(name, "please", state)
+    assert not plan.calls
+    assert said in plan.text
+    assert re.search(r"\[(?!hits\.all\])", plan.text) is None
