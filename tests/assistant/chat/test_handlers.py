@@ -1,6 +1,7 @@
 """The page's Gradio callbacks: what they return, and their side effects."""
 
 import asyncio
+import re
 import threading
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from assistant.chat.page import build_page
 from assistant.chat.serving import launch_options
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore, new_token
+from assistant.report.case_export import attach_exporter
 from assistant.settings import Settings
 from tests.support.cases import GALLERY
 from tests.support.chat_server import reply
@@ -55,6 +57,7 @@ def handlers(case: Unmask, galleries: GalleryIndexer, tmp_path: Path) -> EventHa
         record = Case.create(tmp_path, gallery=gallery)
         workspace = Workspace(case.models, home=home, gallery=gallery)
         model = ScriptedModel(replies=[reply] * 50)
+        attach_exporter(workspace, record.folder)
         return ChatSession(Agent(model, workspace, record))
 
     def resume(record: Case) -> ChatSession:
@@ -300,3 +303,41 @@ def test_nothing_on_the_page_comes_from_elsewhere(handlers: EventHandlers) -> No
     written = options["head"] + options["js"] + str(options["theme"]._get_theme_css())
     assert "http" not in written.replace("http://www.w3.org", "")
     assert "@import" not in written
+
+
+def test_filters_decisions_and_reports_are_buttons(
+    handlers: EventHandlers, case: Unmask, tmp_path: Path
+) -> None:
+    """Each press is a tool call; list, detail and conversation show its outcome at once."""
+    token = new_token()
+    shown = find(handlers, token, upload(case, tmp_path, "SECRET_NAME.png"))[-2][1]
+    face = re.findall(r'data-face="([^"]+)"', handlers.choose(token, REQUEST, pressed(handle="H1")))
+    verdict = re.findall(r'data-press="list:([^"]+)"', shown)[0]
+
+    def press(action: str, of: str = "") -> tuple[str, str, str]:
+        told = list(handlers.press(token, REQUEST, pressed(action=action, face=of, top="")))
+        messages, findings, detail, _ = told[-2]
+        return findings, detail, messages[-1]["content"]
+
+    findings, detail, said = press("mark:rejected", face[0])
+    assert findings.count("your decision: rejected") == 1
+    assert "your decision: rejected" in detail
+    assert "H1 is marked as rejected by you" in said
+    assert 'data-press="mark:none"' in detail
+    findings, _, said = press(f"list:{verdict}")
+    assert f"Filtered: {verdict}." in findings
+    assert findings.count('class="hit"') < 3
+    assert "Listed" in said
+    assert "Filtered" not in press("list:")[0]
+    findings, _, _ = press("mark:hidden", face[0])
+    assert findings.count('class="hit"') == 2
+    assert "Hidden by you" in findings
+    assert "your decision: rejected" in press("undo")[0]
+    findings, _, said = press("export:csv")
+    assert 'data-download="report.csv"' in findings
+    assert "data-download" not in press("undo")[0]
+    assert str(tmp_path) not in findings + said
+    for action in ("mark:genuine", "export:pdf", "list:fake", "burn"):
+        count = len(handlers.load(token, REQUEST)[3])
+        list(handlers.press(token, REQUEST, pressed(action=action, face="", top="")))
+        assert len(handlers.load(token, REQUEST)[3]) == count
