@@ -32,6 +32,9 @@ from assistant.agent.explicit_requests import correct_arguments, parse_face_numb
 from assistant.agent.list_questions import plan_hit_list_turn
 from assistant.agent.model_stream import ModelStream, Passing, TextDelta, TurnCancelled, Waiting
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
+from assistant.agent.requests.planning import ACTS, Plan, Request, plan_request
+from assistant.agent.requests.reader import ReadsRequests
+from assistant.agent.requests.state import state_of
 from assistant.case.record import Case
 from assistant.conversation.messages import CONTEXT_BUDGET_CHARS, conversation_messages
 from assistant.conversation.quotations import strip_quotations
@@ -59,9 +62,6 @@ from assistant.grounding.repair import (
     repair_drafts,
     supports_citation_constraint,
 )
-from assistant.requests.planning import ACTS, Plan, Request, plan_request
-from assistant.requests.reader import ReadsRequests
-from assistant.requests.state import state_of
 from prompts import phrases
 from tools import toolkit
 from tools.agent_tools.arguments import check_arguments

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from assistant.requests.counts import parse_top
+from assistant.agent.requests.counts import parse_top
 from tools.agent_tools.handle_parsing import find_handles, normalise_handle
 from tools.errors import ToolError
 

@@ -10,14 +10,14 @@ from typing import Any
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from assistant.agent.agent import Agent
+from assistant.agent.requests.loading import load_request_reader
+from assistant.agent.requests.reader import ReadsRequests
 from assistant.chat.galleries import GalleryIndexer
 from assistant.chat.session_state import ChatSession
 from assistant.chat.sessions import SessionStore
 from assistant.console.output import stdout_console
 from assistant.profile import LoadedModels
 from assistant.report.case_export import attach_exporter
-from assistant.requests.loading import load_request_reader
-from assistant.requests.reader import ReadsRequests
 from assistant.settings import Settings, set_upload_dir
 from tools.errors import SetupError
 from tools.media.private_files import private_folder, restrict_permissions, set_private_umask

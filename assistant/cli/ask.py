@@ -242,11 +242,11 @@ def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
 def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) -> "Agent":
     """The agent on a new case, or on a resumed one."""
     from assistant.agent.agent import Agent
+    from assistant.agent.requests.loading import load_request_reader
     from assistant.case.record import Case
     from assistant.chat_model.choice import load_chat_model
     from assistant.profile import LoadedModels
     from assistant.report.case_export import attach_exporter
-    from assistant.requests.loading import load_request_reader
 
     home, parts = settings.home, LoadedModels(settings)
     opened = None if case_id is None else Case.open(home, case_id)

@@ -53,10 +53,9 @@ ROOMS = {
     "assistant": {
         "console": set(),
         "conversation": set(),
-        "requests": {"conversation"},
         "grounding": {"conversation"},
         "case": {"conversation"},
-        "agent": {"case", "conversation", "grounding", "requests"},
+        "agent": {"case", "conversation", "grounding"},
         "profile": set(),
         "report": {"agent"},
         "chat_model": {"console", "conversation", "report"},
@@ -64,13 +63,13 @@ ROOMS = {
         "demo": {"investigation", "report"},
         "chat": {
             "agent", "case", "chat_model", "console", "conversation", "demo", "grounding",
-            "investigation", "profile", "report", "requests",
+            "investigation", "profile", "report",
         },
         "cli": {
             "agent", "case", "chat", "chat_model", "console", "conversation", "demo", "grounding",
-            "investigation", "profile", "report", "requests",
+            "investigation", "profile", "report",
         },
-        "training": {"chat_model", "conversation", "grounding", "profile", "requests"},
+        "training": {"agent", "chat_model", "conversation", "grounding", "profile"},
     },
 }  # fmt: skip
 GROUND_FLOOR = {"tools": "errors", "assistant": "settings"}
@@ -85,7 +84,7 @@ HOMES = {
     "av": ("tools/media/videos.py", "evals/*"),
     "open_clip": ("tools/encoder/clip.py", "tools/training/*"),
     "transformers": (
-        "assistant/chat_model/*", "assistant/requests/reader.py", "assistant/training/*",
+        "assistant/chat_model/*", "assistant/agent/requests/reader.py", "assistant/training/*",
         "tools/checkpoints/pretrained/conversion.py",
         "tools/detectors/networks/image_classifier.py", "tools/encoder/pretrained_tower.py",
     ),

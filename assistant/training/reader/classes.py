@@ -1,7 +1,7 @@
 """The training wordings as texts with classes: what the request reader learns to tell apart.
 
 A class is what a text asks for; which hit, photo, number, date or folder it names is parsed by code
-(`assistant.requests.slots`), and what is missing in the case is known to the application. So
+(`assistant.agent.requests.slots`), and what is missing in the case is known to the application. So
 requests that differ only in the case, such as a search with and without a photo, are one class.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.requests.reader import PHOTO_MARK
+from assistant.agent.requests.reader import PHOTO_MARK
 from assistant.training.reader import references as refer
 
 WORDINGS = Path(__file__).parent / "wordings"

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from assistant.requests.reader import ADAPTERS, pooled
+from assistant.agent.requests.reader import ADAPTERS, pooled
 from assistant.training.reader.classes import (
     class_of,
     classes,

@@ -3,7 +3,7 @@
 260 requests by two authors (`free_wordings/`), who knew what the application can do and nothing of
 the training data; the few that training happens to word alike are left out. Each is read in a
 scripted situation (photos, number of hits, the previous turn), as the agent reads it: the reader
-names its class, `assistant.requests.planning` makes the plan. Right means exactly the expected
+names its class, `assistant.agent.requests.planning` makes the plan. Right means exactly the expected
 calls, or the expected answer without a call; asking again because of a low probability counts as
 wrong. Both authors are language models writing as people of several professions and languages, not
 people: how real users write is not measured. Needs `unmask setup`. `--limit` takes that many,
@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from assistant.agent.agent import SURE_TO_ACT, SURE_TO_ANSWER
+from assistant.agent.requests.loading import load_request_reader
+from assistant.agent.requests.planning import ACTS, Plan, Request, plan_request
+from assistant.agent.requests.reader import Reading, ReadsRequests
+from assistant.agent.requests.state import CaseState
 from assistant.conversation.steps import ToolCall
-from assistant.requests.loading import load_request_reader
-from assistant.requests.planning import ACTS, Plan, Request, plan_request
-from assistant.requests.reader import Reading, ReadsRequests
-from assistant.requests.state import CaseState
 from assistant.settings import Settings
 from assistant.training.reader.classes import ATTACHED, wordings
 from evals.options import EvalOptions

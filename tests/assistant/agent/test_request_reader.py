@@ -9,9 +9,9 @@ from PIL import Image
 from assistant import Unmask
 from assistant.agent.agent import Agent
 from assistant.agent.model_stream import TextDelta
+from assistant.agent.requests.reader import Reading
 from assistant.case.record import Case
 from assistant.conversation.steps import ModelText, Step, ToolCall, ToolResult, join_sentences
-from assistant.requests.reader import Reading
 from prompts import phrases
 from tests.support.cases import GALLERY, astronaut_pixels
 from tests.support.scripted_model import ScriptedModel

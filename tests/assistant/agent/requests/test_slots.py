@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from assistant.requests import slots
-from assistant.requests.state import CaseState
+from assistant.agent.requests import slots
+from assistant.agent.requests.state import CaseState
 from assistant.training.reader import references as refer
 from assistant.training.reader.classes import class_of, wordings
 

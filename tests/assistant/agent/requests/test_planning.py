@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from assistant.agent.requests.planning import Plan, Request, known_classes, plan_request
+from assistant.agent.requests.state import CaseState
 from assistant.conversation.steps import ToolCall
 from assistant.grounding.sentences import split_sentences
 from assistant.grounding.statements import form_error
-from assistant.requests.planning import Plan, Request, known_classes, plan_request
-from assistant.requests.state import CaseState
 from assistant.training.reader.classes import classes
 from prompts import phrases
 from tools import toolkit

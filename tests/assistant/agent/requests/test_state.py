@@ -2,6 +2,7 @@
 
 import pytest
 
+from assistant.agent.requests.state import CaseState, state_of
 from assistant.conversation.steps import (
     CheckedSentence,
     ModelText,
@@ -10,7 +11,6 @@ from assistant.conversation.steps import (
     ToolResult,
     UserTurn,
 )
-from assistant.requests.state import CaseState, state_of
 
 pytestmark = pytest.mark.fast
 

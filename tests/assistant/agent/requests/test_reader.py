@@ -8,9 +8,9 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from assistant.requests.loading import load_request_reader
-from assistant.requests.planning import known_classes
-from assistant.requests.reader import ADAPTERS, MAX_TOKENS, RequestReader, merge_adapters
+from assistant.agent.requests.loading import load_request_reader
+from assistant.agent.requests.planning import known_classes
+from assistant.agent.requests.reader import ADAPTERS, MAX_TOKENS, RequestReader, merge_adapters
 from assistant.settings import Settings
 from tools.errors import SetupError
 

@@ -7,8 +7,8 @@ named that the request does not name. Pure: text and state in, values out.
 import re
 from collections.abc import Sequence
 
-from assistant.requests.counts import parse_top
-from assistant.requests.state import CaseState
+from assistant.agent.requests.counts import parse_top
+from assistant.agent.requests.state import CaseState
 from tools.agent_tools.handle_parsing import find_handles
 from tools.verdict.glossary import MEANINGS
 from tools.verdict.term_lookup import explain_term, glossary

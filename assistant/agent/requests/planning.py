@@ -7,9 +7,9 @@ missing. Pure: the same request in the same state gives the same plan.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from assistant.agent.requests import slots
+from assistant.agent.requests.state import CaseState
 from assistant.conversation.steps import ToolCall
-from assistant.requests import slots
-from assistant.requests.state import CaseState
 from prompts import phrases
 
 ACTS = ("confirm", "reject", "hide", "unmark", "undo", "export")

@@ -7,7 +7,7 @@ from tools.checkpoints.pretrained import part_status, pretrained_folder
 from tools.checkpoints.pretrained.table import SMOLLM2_135M
 
 if TYPE_CHECKING:
-    from assistant.requests.reader import RequestReader
+    from assistant.agent.requests.reader import RequestReader
 
 
 def load_request_reader(settings: Settings) -> "RequestReader | None":
@@ -19,6 +19,6 @@ def load_request_reader(settings: Settings) -> "RequestReader | None":
         return None
     if part_status(SMOLLM2_135M, settings.models_dir).state != "here":
         return None
-    from assistant.requests.reader import RequestReader
+    from assistant.agent.requests.reader import RequestReader
 
     return RequestReader.load(pretrained_folder(SMOLLM2_135M, settings.models_dir))
