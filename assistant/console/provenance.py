@@ -33,7 +33,7 @@ def print_provenance(files: "Sequence[tuple[str, Provenance]]", *, explain: bool
         console.print(_indented(found.summary))
         for it in found.findings:
             title = Text(f" {_TITLES[it.bearing]} ", style=_STYLES.get(it.bearing, "dim"))
-            line = Text.assemble(title, f" {it.where} {it.text}.")
+            line = Text.assemble(title, f" {it.where}: {it.text}.")
             console.print(Padding(line, (0, 0, 0, 3), expand=False))
         if explain:
             for kind in dict.fromkeys(it.kind for it in found.findings):

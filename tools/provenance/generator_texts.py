@@ -7,7 +7,7 @@ from tools.provenance.findings import Finding, quoted
 from tools.provenance.formats.exif import Exif
 from tools.provenance.known_software import names_editor, names_generator
 
-_CHARACTERS_READ = 200_000
+_CHARACTERS_READ = 50_000
 
 # PNG keywords by which generators keep their settings, and what a text under it must hold.
 _KEYWORDS: dict[str, re.Pattern[str]] = {

@@ -37,7 +37,7 @@ SOURCE_TYPES: Mapping[str, tuple[Bearing, str]] = {
 """Terms of cv.iptc.org/newscodes/digitalsourcetype (October 2024, with retired ones)."""
 
 _GENERATORS = (
-    "stable ?diffusion", "sdxl", "sd.?webui", "automatic1111", "comfy ?ui", "invoke ?ai",
+    "stable[ -]?diffusion", "sdxl", "sd.?webui", "automatic1111", "comfy ?ui", "invoke ?ai",
     "fooocus", "novel ?ai", "easy ?diffusion", "draw ?things", "swarm ?ui", "midjourney",
     r"dall[-·. ]?e(?: ?\d)?", "openai", "chatgpt", "gpt-?image", "gpt-4o", "sora",
     "firefly", r"imagen ?\d", "google imagen", "google ai", "gemini", "nano ?banana",

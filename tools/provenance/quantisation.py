@@ -69,7 +69,7 @@ def tables_findings(parts: JpegParts, thumbnail: JpegParts | None) -> Iterator[F
         "telephones and some editors write"
     )
     details = [("quality", str(quality)), ("standard tables", "yes" if standard else "no")]
-    text = f"were last saved with {kind}"
+    text = f"last saved with {kind}"
     if thumbnail is not None and thumbnail.tables:
         same = thumbnail.tables.get(0) == parts.tables.get(0)
         details.append(("same tables in thumbnail", "yes" if same else "no"))
