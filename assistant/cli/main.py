@@ -19,17 +19,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant.cli import (
-    ask,
-    check,
-    detectors,
-    explain,
-    fit,
-    galleries,
-    models,
-    provenance,
-    setup,
-)
+from assistant.cli import ask, check, detectors, explain, fit, galleries, models, setup
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -376,7 +366,6 @@ check.register(app)
 detectors.register(app)
 explain.register(app)
 fit.register(app)
-provenance.register(app)
 setup.register(app)
 
 
