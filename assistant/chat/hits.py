@@ -24,6 +24,8 @@ from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
 from tools.media.images import hash_distance, perceptual_hash
+from tools.provenance.findings import LIMITS, Provenance
+from tools.provenance.reading import read_provenance
 from tools.search.reranking.reference_comparison import ReferenceMap
 from tools.search.reranking.reranker import MAX_RERANKED_HITS
 from tools.search.results import Findings, Hit
@@ -187,7 +189,17 @@ def detail_html(
         distance=None if reference_distance_map is None else distance_view(reference_distance_map),
         picture=picture,
         further=further,
+        origin=_origin(hit),
+        limits=LIMITS,
     )
+
+
+def _origin(hit: Hit) -> Provenance | None:
+    """What the hit's file says about its own origin; None if the file is gone."""
+    try:
+        return read_provenance(hit.path)
+    except ToolError:
+        return None
 
 
 def _row(fact: Fact) -> Mapping[str, Any]:

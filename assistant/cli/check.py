@@ -1,4 +1,4 @@
-"""`unmask check` and `unmask compare`: look at photos without a gallery."""
+"""`unmask check`, `compare` and `provenance`: look at photos without a gallery."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(short_help="Check photos for forgery, without a gallery.")(check)
     app.command(short_help="Compare two photos: person, photograph, places.")(compare)
+    app.command(short_help="Read what a file says about its own origin.")(provenance)
 
 
 def check(
@@ -75,6 +76,9 @@ def check(
     A file that cannot be checked is named on stderr, and the rest is still done. References that
     cannot serve (unreadable, without a face, of two persons) are named as well; if none is left,
     the photos are checked without them.
+
+    Below the verdicts stands what the files say about their own origin (unmask provenance); it has
+    no part in them.
 
     Exit status: 0 no face reads as forged (but it may be inconclusive or not assessed), 1 a named
     photo or reference could not be used and no face reads as forged, 2 wrong usage, 3 at least one
@@ -137,6 +141,79 @@ def compare(
     else:
         print_comparison(found)
     if found.problems:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def provenance(
+    context: typer.Context,
+    photos: Annotated[
+        list[Path],
+        typer.Argument(metavar="PHOTO", parser=parse_cli_path, help="Photos or videos to read."),
+    ],
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PEM",
+            parser=parse_cli_path,
+            help="Certificates of trusted signers of content credentials.",
+        ),
+    ] = None,
+    location: Annotated[
+        bool, typer.Option("--location", help="Print the position held in the file, if any.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Read what a file says about its own origin, and where it contradicts itself.
+
+    \b
+    unmask provenance suspect.jpg
+    unmask provenance *.jpg --json | jq '.files[] | {path, summary}'
+    unmask provenance press.jpg --trust anchors.pem
+
+    Read are content credentials (C2PA), the IPTC's source types, EXIF and XMP, the texts of image
+    generators and the JPEG tables. No model is loaded and nothing is fetched: credentials at an
+    address are only named, and revoked certificates are not recognised. Without --trust, signers
+    are not checked.
+
+    Provenance is a hint, never proof: anyone can add, change or remove metadata, and most services
+    remove it. Finding nothing is not evidence. It has no part in any verdict; see unmask check for
+    those.
+
+    Exit status: 0 all files read, 1 a file cannot be read (stderr names it; the rest is still
+    read), 2 wrong usage, 130 interrupted. With --json, stdout carries one object with status 0
+    and 1.
+    """
+    from assistant.console.provenance import print_provenance
+    from tools.errors import ToolError
+    from tools.media.file_names import printable
+    from tools.provenance.findings import LIMITS
+    from tools.provenance.reading import read_provenance, read_trust_anchors
+
+    anchors = "" if trust is None else read_trust_anchors(trust)
+    read, problems = [], list[tuple[Path, ToolError]]()
+    with redirect_library_output(context):
+        for path in photos:
+            try:
+                found = read_provenance(path, trust_anchors=anchors, show_location=location)
+            except ToolError as error:
+                problems.append((path, error))
+            else:
+                read.append((path, found))
+    for _, problem in problems:
+        print_error(problem)
+    if json:
+        print_json(
+            {
+                "files": [{"path": printable(path), **found.to_json()} for path, found in read],
+                "problems": [
+                    {"path": printable(path), "reason": str(problem)} for path, problem in problems
+                ],
+                "limits": LIMITS,
+            }
+        )
+    else:
+        print_provenance([(path.name, found) for path, found in read], explain=True)
+    if problems:
         raise typer.Exit(EXIT_PROBLEM)
 
 

@@ -15,6 +15,7 @@ from assistant.console.output import (
     pluralize,
     stdout_console,
 )
+from assistant.console.provenance import print_provenance
 
 if TYPE_CHECKING:
     from tools.search.checking.comparison import Comparison
@@ -24,11 +25,19 @@ _EXPLAINED_UNASKED = 3
 
 
 def print_report(report: "CheckReport", *, explain: bool) -> None:
-    """Print checked faces as a table, and the reasons for all or for the first forged ones."""
+    """Print checked faces as a table, with the reasons for all or for the first forged ones.
+
+    Below them stands what the files say about their own origin.
+    """
+    if report.faces:
+        _print_faces(report, explain=explain)
+    else:
+        stdout_console().print("No face was checked.")
+    _print_origins(report, explain=explain)
+
+
+def _print_faces(report: "CheckReport", *, explain: bool) -> None:
     console = stdout_console()
-    if not report.faces:
-        console.print("No face was checked.")
-        return
     console.print(_table(report.faces, with_person=bool(report.references)))
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in report.counts.items())
     files, faces = pluralize(report.files, "file"), pluralize(len(report.faces), "result")
@@ -47,6 +56,19 @@ def print_report(report: "CheckReport", *, explain: bool) -> None:
         console.print(_indented(Text(lines, style="dim")))
     if len(worth) < len(report.faces):
         console.print("\n--explain gives the reasons and all the evidence for every face.")
+
+
+def _print_origins(report: "CheckReport", *, explain: bool) -> None:
+    """The provenance of all files, or of the first that say something."""
+    files = [(path.name, found) for path, found in report.provenance]
+    telling = [it for it in files if it[1].findings]
+    shown = files if explain else (telling or files)[:_EXPLAINED_UNASKED]
+    if shown:
+        stdout_console().print()
+        print_provenance(shown, explain=explain)
+    if len(shown) < len(files):
+        rest = pluralize(len(files) - len(shown), "more file")
+        stdout_console().print(f"--explain shows the provenance of {rest}.")
 
 
 def _table(faces: "Sequence[CheckedFace]", *, with_person: bool) -> Table:

@@ -11,7 +11,9 @@ from assistant.report.data_uris import data_uri, draw_box, thumbnail
 from assistant.report.maps import distance_view, forgery_view
 from assistant.report.templating import inconclusive_bands, render_template
 from tools.errors import ToolError
+from tools.media.file_names import printable
 from tools.media.images import read_photo
+from tools.provenance.findings import LIMITS
 from tools.search.checking.comparison import Comparison
 from tools.search.checking.results import CheckedFace, CheckReport
 from tools.search.query import SeveralFaces
@@ -30,6 +32,8 @@ def report_html(report: CheckReport) -> str:
         report=report,
         views=[_view(face, report) for face in report.faces],
         problems=[problem_text(it.error, it.path) for it in report.problems],
+        origins=[(printable(Path(path.name)), found) for path, found in report.provenance],
+        limits=LIMITS,
     )
 
 

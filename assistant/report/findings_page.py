@@ -4,6 +4,7 @@ Pictures are embedded, so the page can be moved and leaks no path to a server; i
 elsewhere. The template escapes text from files (above all names).
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tools.faces.analyser import Face
 from tools.media.file_names import printable
 from tools.media.private_files import open_private
 from tools.media.videos import read_pixels_at
+from tools.provenance.findings import LIMITS
+from tools.provenance.reading import read_provenance
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.reranking.inner_outer_face import FaceInImage
@@ -52,6 +55,7 @@ def write_report(
         queries=[_query_view(photo, look) for photo, look in zip(query.paths, photos, strict=True)],
         hits=[_hit_view(hit, photos, rule=rule, models=instruments) for hit in findings.hits],
         decisions=decisions or {},
+        limits=LIMITS,
     )
     try:
         with open_private(path) as file:
@@ -83,11 +87,14 @@ def _hit_view(
         "face": None,
         "maps": [],
         "further": [],
+        "provenance": None,
     }
     try:
         pixels = read_pixels_at(hit.path, hit.time_s)
     except ToolError:
         return view  # moved or deleted since it was indexed; the page reports it
+    with contextlib.suppress(ToolError):
+        view["provenance"] = read_provenance(hit.path)
     view["image"] = data_uri(draw_box(pixels, np.asarray(hit.box)))
     view["face"] = data_uri(aligned_crop(pixels, np.asarray(hit.keypoints), size=_FACE_PX))
     face = None if models is None else _same_face(hit, models.faces.analyse([pixels])[0])

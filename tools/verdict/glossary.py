@@ -303,6 +303,27 @@ _MEASURE_TERMS: _Rows = (
         "Text stored in a file beside the picture, such as camera and date. Anyone can change it.",
     ),
     (
+        "XMP",
+        "A block of text in a file in which software notes who made the picture, with what and "
+        "when. Anyone can change it.",
+    ),
+    (
+        "C2PA|content credentials",
+        "A signed record in a file of who made it, with what software and from what. A valid "
+        "signature shows that the file is as the signer left it, not that the record is true.",
+    ),
+    (
+        "DigitalSourceType|source type",
+        "A term of the press's standards body IPTC for how a picture came about, for example "
+        "trainedAlgorithmicMedia: created by a trained model. It can be wrong, and anyone can "
+        "write it.",
+    ),
+    (
+        "provenance",
+        "What a file says about its own origin: content credentials, metadata and traces of "
+        "saving. It can be added or removed by anyone, so it has no part in a verdict.",
+    ),
+    (
         "bank",
         "The known forged and authentic pictures that a new one is compared with.",
     ),

@@ -50,6 +50,10 @@ def test_a_photo_is_checked_without_a_collection(address: str, visit: Visit, hom
     assert result.locator(".track").count() == 2
     assert seen(result.get_by_alt_text("Heat map over the face")) > 0
     assert "not a proof" in result.inner_text()
+    origin = result.locator("details.provenance").filter(has_text="Provenance: The file says")
+    origin.locator("summary").first.click()
+    assert "Forgery made by Unmask" in origin.first.inner_text()
+    assert "no part in any verdict" in origin.first.inner_text()
     shot(page, "check-2-result")
     uploads = [it for it in (home / "uploads").rglob("*") if it.is_file()]
     assert [it.name for it in uploads if it.suffix in (".jpg", ".png")] == []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from assistant import Unmask
 from assistant.profile import LoadedModels
@@ -121,3 +122,22 @@ def test_help_documents_the_statuses() -> None:
     for command in ("check", "compare"):
         assert f"unmask {command} " in Answer(command, "--help").stdout
     assert "3 at least one" in Answer("check", "--help").stdout
+
+
+def test_a_check_shows_provenance_and_its_verdict_ignores_it(photos: Path, tmp_path: Path) -> None:
+    """The same pixels with a generator's text: another section, the same verdict and numbers."""
+    info = PngInfo()
+    info.add_text("parameters", "a woman\nSteps: 20, Sampler: Euler a, Seed: 1")
+    plain, marked = tmp_path / "plain.png", tmp_path / "marked.png"
+    with Image.open(photos / "ada.png") as image:
+        image.save(plain)
+        image.save(marked, pnginfo=info)
+    told = {it: Answer("check", it, "--json").json for it in (plain, marked)}
+    own = [told[it]["provenance"]["files"][0]["findings"] for it in (plain, marked)]  # type: ignore[index]
+    assert own[0] == [] and own[1][0]["bearing"] == "generated"
+    faces = [told[it]["faces"][0] for it in (plain, marked)]  # type: ignore[index]
+    for key in ("verdict", "fake_probability", "evidence", "explanation"):
+        assert faces[0][key] == faces[1][key], key
+    shown = Answer("check", marked).stdout
+    assert "Provenance of marked.png" in shown and "says generated" in shown
+    assert "no part in any verdict" in shown

@@ -1,10 +1,12 @@
 """The report page: text from files is escaped, and missing values are shown as missing."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from assistant.report.findings_page import write_report
 from tests.tools.verdict.test_rule import HIGH, RULE, scores
@@ -19,12 +21,14 @@ pytestmark = pytest.mark.fast
 KEYPOINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 
 
-def _page(tmp_path: Path, name: str, *, exists: bool) -> str:
+def _page(tmp_path: Path, name: str, *, exists: bool, texts: PngInfo | None = None) -> str:
     photo = tmp_path / "query.png"
     Image.fromarray(np.full((120, 100, 3), 127, np.uint8)).save(photo)
     hit_path = tmp_path / name
     if exists:
-        Image.fromarray(np.full((120, 100, 3), 90, np.uint8)).save(hit_path, format="PNG")
+        Image.fromarray(np.full((120, 100, 3), 90, np.uint8)).save(
+            hit_path, format="PNG", pnginfo=texts
+        )
     measured = scores(HIGH, None)
     assessment = RULE.assess(measured, usable=True)
     evidence = collect_evidence(measured, RULE.references)
@@ -34,6 +38,19 @@ def _page(tmp_path: Path, name: str, *, exists: bool) -> str:
     findings = Findings((photo,), ("q",), "case", "pocket", (hit,), 1,
                         count_verdicts([hit.verdict]), 0, ())  # fmt: skip
     return write_report(findings, _query(photo), tmp_path / "page.html", rule=RULE).read_text()
+
+
+def test_a_hits_provenance_is_shown_as_text_and_decides_nothing(tmp_path: Path) -> None:
+    """A generator's text is escaped and stands beside its limits; the verdict is the rule's."""
+    plain = _page(tmp_path, "hit.png", exists=True)
+    assert "Nothing in the file speaks of its origin, which is not evidence" in plain
+    info = PngInfo()
+    info.add_text("parameters", "<script>alert(1)</script> Steps: 20, Sampler: Euler a")
+    marked = _page(tmp_path, "hit.png", exists=True, texts=info)
+    assert "says that it was generated" in marked and "no part in any verdict" in marked
+    assert "<script>" not in marked and "&lt;script&gt;" in marked
+    verdict = re.compile(r'class="badge" title="[^"]*" style="[^"]*">[^<]*<')
+    assert verdict.findall(marked) == verdict.findall(plain) != []
 
 
 def _query(photo: Path) -> Query:

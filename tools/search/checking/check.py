@@ -18,6 +18,8 @@ from tools.gallery.records import FaceRecord
 from tools.localisers import localise_forgery
 from tools.media.images import UnreadableImage, read_photo, walk
 from tools.media.videos import frame_at
+from tools.provenance.findings import Provenance
+from tools.provenance.reading import read_provenance
 from tools.search.aggregation import Candidate, aggregate_candidates, ranking_key
 from tools.search.checking.alone import judge_alone
 from tools.search.checking.results import CheckedFace, CheckProblem, CheckReport
@@ -58,10 +60,13 @@ def check_photos(
     ours, theirs = _split(face, files, of)
     query, doubts = measure_references(of, face=theirs, instruments=instruments)
     pictures, chosen = UnsavedPictures(instruments), dict[str, int]()
+    origins = dict[str, tuple[Path, Provenance]]()
     for done, (path, named) in enumerate(files):
         tell("reading", done, len(files))
         try:
             added = pictures.add(path)
+            if added not in origins:
+                origins[added] = path, read_provenance(path)
             number = _number(path, ours.get(path), pictures, added, alone=query is None)
         except ToolError as error:
             problems.append(CheckProblem(path, error, named))
@@ -77,6 +82,7 @@ def check_photos(
         warnings=(*(_alone_note(faces) if query is None else query.warnings), *instruments.notices),
         files=len(files),
         profile=instruments.profile,
+        provenance=tuple(origins.values()),
     )
 
 

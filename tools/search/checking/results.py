@@ -8,6 +8,7 @@ from typing import Any
 from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
+from tools.provenance.findings import LIMITS, Provenance
 from tools.search.results import judged_by
 from tools.verdict.evidence import Evidence
 from tools.verdict.interpretation import interpret_forgery, interpret_person
@@ -122,7 +123,8 @@ class CheckReport:
     """All checked faces, those most likely forged first.
 
     `references` are the files of the person that the faces were compared with, `files` the number
-    of files that were checked. `warnings` are sentences for the user.
+    of files that were checked. `warnings` are sentences for the user. `provenance` is what each
+    file that was measured says about its own origin; it has no part in the verdicts.
     """
 
     faces: tuple[CheckedFace, ...]
@@ -131,6 +133,7 @@ class CheckReport:
     warnings: tuple[str, ...]
     files: int
     profile: str
+    provenance: tuple[tuple[Path, Provenance], ...] = ()
 
     @property
     def forged(self) -> tuple[CheckedFace, ...]:
@@ -153,4 +156,11 @@ class CheckReport:
             "warnings": list(self.warnings),
             "problems": [{"path": printable(it.path), "reason": it.text} for it in self.problems],
             "faces": [face.to_json() for face in self.faces],
+            "provenance": {
+                "part_in_verdict": False,
+                "limits": LIMITS,
+                "files": [
+                    {"path": printable(path), **found.to_json()} for path, found in self.provenance
+                ],
+            },
         }

@@ -1,0 +1,1 @@
+"""The raw parts of picture files: JPEG segments, PNG texts, EXIF and XMP, read within limits."""
