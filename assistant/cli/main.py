@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant.cli import ask, check, detectors, explain, fit, galleries, models, setup
+from assistant.cli import ask, check, detectors, explain, fit, forget, galleries, models, setup
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -366,6 +366,7 @@ check.register(app)
 detectors.register(app)
 explain.register(app)
 fit.register(app)
+forget.register(app)
 setup.register(app)
 
 

@@ -339,6 +339,16 @@ class Gallery:
         """Whether a picture or a whole video with this sha256 is recorded."""
         return bool(self._all("SELECT 1 FROM images WHERE id = ?", (image_id,)))
 
+    def has_face(self, face_id: str) -> bool:
+        """Whether a face with this id is recorded, searched or set aside."""
+        return face_id in self.face_ids_of(face_id.rpartition(":")[0])
+
+    def face_ids_of(self, image_id: str) -> list[str]:
+        """The ids of the faces in a picture, also of those set aside by an upgrade."""
+        tables = ["faces", *["waiting_faces"] * bool(self._all(sql.HAS_WAITING))]
+        select = " UNION ".join(f"SELECT id FROM {it} WHERE image_id = :image" for it in tables)  # noqa: S608 - our own names
+        return sorted(face for (face,) in self._all(select, {"image": image_id}))
+
     def image(self, image_id: str) -> ImageRecord:
         """One picture; `ToolError` for an unknown id."""
         rows = self._all(f"{sql.SELECT_IMAGE} WHERE id = ?", (image_id,))
@@ -428,7 +438,7 @@ class Gallery:
         with self._turn, database_file.translate_database_errors(self.name):
             yield
 
-    def _all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def _all(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         with self._turns():
             return self._connection.execute(sql, parameters).fetchall()
 
