@@ -136,6 +136,17 @@ def forget(
         _forget(settings, request, keys, faces=faces, dry_run=dry_run, yes=yes, json=json)
 
 
+def forget_gallery(settings: "Settings", name: str, *, yes: bool) -> None:
+    """Delete a whole gallery, after a question unless `yes`."""
+    from assistant.case.forgetting.request import ForgetRequest
+    from assistant.case.signing import SigningKeys
+
+    _forget(
+        settings, ForgetRequest("gallery", name), SigningKeys(settings.keys_dir), faces=None,
+        dry_run=False, yes=yes, json=False,
+    )  # fmt: skip
+
+
 def _faces_of(settings: "Settings", photos: Sequence[Path], face: Sequence[str]) -> "PersonFaces":
     from assistant.case.forgetting.person import find_person
     from assistant.profile import LoadedModels

@@ -18,6 +18,8 @@ def traces_of(gallery: Gallery, image_id: str, pixels: np.ndarray) -> dict[str, 
     uri = data_uri(thumbnail(pixels, longest_px=THUMBNAIL_PX))
     vectors = [face.face.embedding for face in faces]
     vectors += [face.features for face in faces if face.features is not None]
+    whole = gallery.image(image_id).features
+    vectors += [] if whole is None else [whole]
     encoded = uri.partition(",")[2]
     return {
         "sha256": [image_id.encode(), bytes.fromhex(image_id), image_id.upper().encode()],

@@ -74,6 +74,7 @@ class Workspace:
 
     `home` is the data folder, `gallery` names the collection to search, `measurements` are the
     reranking measurements of every hit; `on_progress`, if set, gets the number done and the total.
+    `user` is the chat's login for the access log; empty: the user of this process.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Workspace:
         self._photos = QueryPhotos(faces=instruments.faces, encoder=instruments.encoder)
         self._leading = Reranker(measurements, on_progress=self._tell_progress)
         self.on_progress: Callable[[int, int], None] | None = None
+        self.user = ""
         self._search: SearchOutcome | None = None
         self._comparisons: dict[tuple[bytes, bytes], FaceComparison] = {}
         self._compared_in: dict[str, SearchOutcome | None] = {}
@@ -245,6 +247,7 @@ class Workspace:
                 instruments=self.instruments,
                 top=min(top, MAX_RERANKED_HITS),
                 reranker=self._leading,
+                user=self.user,
             )
         if gallery.name != self._gallery:
             raise ToolError("another gallery was chosen while this one was searched; ask again")

@@ -38,6 +38,7 @@ from tools.gallery.records import (
     IndexExtent,
     Vector,
 )
+from tools.gallery.retention import RetentionNote, overdue_notice
 from tools.media.private_files import private_folder, restrict_permissions
 
 FACES = "faces"
@@ -176,9 +177,24 @@ class Gallery:
 
     @property
     def notices(self) -> list[str]:
-        """Sentences for the user about faces that cannot be searched."""
-        waiting = self.counts().waiting
-        return [_set_aside(self.name, waiting)] if waiting else []
+        """Sentences for the user: faces that cannot be searched, and a passed day of keeping."""
+        waiting, note = self.counts().waiting, self.retention
+        overdue = [overdue_notice(self.name, note)] if note.is_overdue() else []
+        return [*overdue, *([_set_aside(self.name, waiting)] if waiting else [])]
+
+    @property
+    def retention(self) -> RetentionNote:
+        """The owner's note on why and until when the gallery is kept."""
+        rows = dict(self._all("SELECT key, value FROM meta WHERE key IN ('basis', 'keep_until')"))
+        return RetentionNote(str(rows.get("basis", "")), str(rows.get("keep_until", "")))
+
+    def note_retention(self, note: RetentionNote) -> None:
+        """Store the owner's note. Raises SetupError."""
+        with self._turns(), database_file.transaction(self._connection):
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [("basis", note.basis), ("keep_until", note.keep_until)],
+            )
 
     def extent(self) -> IndexExtent:
         """What an index over this gallery must cover now."""

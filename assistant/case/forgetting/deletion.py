@@ -30,6 +30,7 @@ from assistant.case.redaction import (
 from assistant.case.signing import SigningKeys
 from assistant.settings import Settings
 from tools.errors import SetupError
+from tools.gallery.access_log import record_access
 from tools.gallery.database_file import gallery_folder
 from tools.gallery.forgetting import (
     HeldRecords,
@@ -139,6 +140,7 @@ def execute(
     for case in plan.cases:
         on_step(f"case {case}")
         redact(_case(home, case, keys), _subject(request))
+        record_access(cases_folder(home) / case, "forget")
     for file in plan.loose.files:
         file.unlink(missing_ok=True)
     for folder in plan.loose.folders:
@@ -147,6 +149,7 @@ def execute(
     for name, held in plan.galleries.items():
         on_step(f"gallery {name}")
         forget_records(home, name, held)
+        record_access(gallery_folder(home, name), "forget")
     if plan.whole is not None and request.kind == "case":
         delete_case(Case(plan.whole, keys=keys), sessions=home / "sessions")
     if plan.whole is not None and request.kind == "gallery":
