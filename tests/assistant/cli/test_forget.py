@@ -24,7 +24,7 @@ from assistant.cli.main import app
 from assistant.profile import LoadedModels
 from assistant.report.data_uris import data_uri, thumbnail
 from tests.support.cases import GALLERY
-from tests.support.held_bytes import THUMBNAIL_PX, found_below, traces_of
+from tests.support.made.held_bytes import THUMBNAIL_PX, found_below, traces_of
 from tests.support.paths import ROOT
 from tests.support.scripted_model import ScriptedModel, tool_call_reply
 from tools.gallery import database_file
