@@ -67,6 +67,8 @@ from tools import toolkit
 from tools.agent_tools.arguments import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
+from tools.gallery.access_log import record_access
+from tools.gallery.database_file import gallery_folder
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import SeveralFaces
 from tools.search.results import Findings
@@ -522,10 +524,20 @@ class Agent:
             self.case.record_search(
                 asked, answer.artifact.to_json(), chosen=self.workspace.chosen_faces
             )
+        self._log_access(call, searched=isinstance(answer.artifact, Findings))
         duration_s = time.perf_counter() - began
         return ToolResult(
             call.id, call.name, answer.content, True, duration_s, _count(answer.artifact)
         )
+
+    def _log_access(self, call: ToolCall, *, searched: bool) -> None:
+        """Log a tool call in the case, and in the gallery if it read a hit."""
+        workspace = self.workspace
+        record_access(self.case.folder, "search" if searched else "check", who=workspace.user)
+        # The search has logged itself in the gallery.
+        if not searched and any(handle.startswith("H") for handle in call.handles):
+            place = gallery_folder(workspace.home, workspace.gallery)
+            record_access(place, "check", who=workspace.user)
 
     # -- the record --------------------------------------------------------------------------
 

@@ -24,7 +24,13 @@ from typing import Any, Self
 
 from assistant.case.entry import CaseEntry
 from assistant.case.signing import SignedHead, SigningKeys
-from assistant.case.verification import Verification, is_intact, verify_record
+from assistant.case.verification import (
+    DELETED,
+    Verification,
+    deleted_photos,
+    is_intact,
+    verify_record,
+)
 from assistant.conversation.steps import Step, UserTurn, from_json, to_json
 from assistant.settings import Settings
 from tools.agent_tools.review import Decision
@@ -187,12 +193,15 @@ class Case:
         return copies
 
     def photos(self) -> dict[str, Path]:
-        """The private copies by handle, in the order of their arrival."""
+        """The private copies by handle, in the order of their arrival.
+
+        A photo that was deleted by `unmask forget` keeps its handle; its file does not exist.
+        """
         with self._reading():
             return {
-                entry.body["handle"]: self.photos_folder / Path(entry.body["sha256"]).name
+                entry.body["handle"]: self.photos_folder / _photo_name(entry)
                 for entry in self.entries()
-                if entry.kind == _PHOTO
+                if entry.kind == _PHOTO or (entry.kind == DELETED and "handle" in entry.body)
             }
 
     @property
@@ -258,13 +267,14 @@ class Case:
 
     def _put_back_photos(self, workspace: Workspace) -> list[str]:
         """Restore photos under their old handles; missing photos keep theirs too."""
-        notes = []
+        notes, deleted = [], deleted_photos(self.entries())
         for handle, copy in self.photos().items():
             if is_intact(copy):
                 workspace.add_photo(copy)
-            else:
-                workspace.add_missing_photo(copy)
-                notes.append(f"the photo {handle} is missing or was changed, and left out")
+                continue
+            workspace.add_missing_photo(copy)
+            gone = f"was deleted on {deleted[handle]}" if handle in deleted else ""
+            notes.append(f"the photo {handle} {gone or 'is missing or was changed, and left out'}")
         return notes
 
     def _search_again(self, workspace: Workspace) -> str | None:
@@ -430,6 +440,13 @@ def _summary(case: Case) -> CaseSummary:
         return CaseSummary(case.id, began="", steps=0, asked="", damaged=str(error))
     asked = next((step.text for step in steps if isinstance(step, UserTurn)), "")
     return CaseSummary(case.id, began=began, steps=len(steps), asked=asked)
+
+
+def _photo_name(entry: CaseEntry) -> str:
+    """The file name of a private copy; of a deleted photo, one that no copy has."""
+    if entry.kind == DELETED:
+        return f"deleted-{entry.body['handle']}"
+    return Path(entry.body["sha256"]).name
 
 
 def _heads(connection: sqlite3.Connection) -> list[SignedHead]:

@@ -78,11 +78,23 @@ class SigningKeys:
 
     def verify_head(self, head: SignedHead) -> bool:
         """Whether the existing key made this signature."""
-        key = self._loaded()
-        if key is None or head.key != _name(key):
+        return self.verify_message(head.message, key=head.key, signature=head.signature)
+
+    def sign_message(self, message: bytes) -> tuple[str, str] | None:
+        """The key's name and the signature (hex); None, with the reason in `trouble`, without one.
+
+        A message begins with its purpose, so that no signature passes for one of another kind.
+        """
+        key = self._made()
+        return None if key is None else (_name(key), key.sign(message).hex())
+
+    def verify_message(self, message: bytes, *, key: str, signature: str) -> bool:
+        """Whether the existing key has this name and made this signature (hex)."""
+        mine = self._loaded()
+        if mine is None or key != _name(mine):
             return False
         try:
-            key.public_key().verify(bytes.fromhex(head.signature), head.message)
+            mine.public_key().verify(bytes.fromhex(signature), message)
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -96,6 +108,10 @@ class SigningKeys:
             with open_private(draft) as file:
                 json.dump(asdict(head), file)
             draft.replace(place)
+
+    def drop(self, case: str) -> None:
+        """Delete the stored head of a case that was deleted. Raises OSError."""
+        self._place(case).unlink(missing_ok=True)
 
     def latest_head(self, case: str) -> SignedHead | None:
         """The newest stored head of a case, signed by any key; None if there is none."""

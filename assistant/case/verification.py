@@ -12,6 +12,9 @@ from tools.media.video_signatures import video_sha256
 
 Signature = Literal["valid", "not signed", "cannot be checked", "does not hold"]
 
+DELETION, DELETED = "deletion", "deleted"
+"""Kinds of entries: about a deletion; and what stands for an entry that was emptied by it."""
+
 NOT_SIGNED = (
     "not signed: it was recorded before cases were signed, or where no key could be made. Its "
     "chain shows accidents, not someone who computes every hash anew"
@@ -39,7 +42,10 @@ def verify_record(
     keys: SigningKeys,
     photos: Mapping[str, Path],
 ) -> Verification:
-    """Check a record whose chain is unbroken up to the entry `sound`."""
+    """Check a record whose chain is unbroken up to the entry `sound`.
+
+    Photos deleted by `unmask forget` are not missing: the record says so, and the note repeats it.
+    """
     problems = []
     if sound < len(entries):
         problems.append(f"entry {sound + 1} was changed, removed or inserted")
@@ -51,9 +57,20 @@ def verify_record(
     problems += [
         f"the photo {handle} is missing or was changed"
         for handle, copy in photos.items()
-        if not is_intact(copy)
+        if handle not in deleted_photos(entries) and not is_intact(copy)
     ]
+    for made in (entry.body for entry in entries if entry.kind == DELETION):
+        note += f"; {made['entries']} entries were emptied when a picture was deleted on "
+        note += str(made["on"])
+        if not made["verified"]:
+            problems.append(f"it did not verify before the deletion on {made['on']}")
     return Verification(tuple(problems), signature, note)
+
+
+def deleted_photos(entries: Sequence[CaseEntry]) -> dict[str, str]:
+    """The days on which query photos were deleted by `unmask forget`, by handle."""
+    emptied = [entry.body for entry in entries if entry.kind == DELETED]
+    return {str(it["handle"]): str(it["on"]) for it in emptied if "handle" in it}
 
 
 def is_intact(copy: Path) -> bool:

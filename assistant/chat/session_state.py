@@ -92,6 +92,15 @@ class ChatSession:
             self._explained.clear()
             self.transcript.notice(f"{note[:1].upper()}{note[1:]}.")
 
+    @property
+    def user(self) -> str:
+        """The login whose accesses are logged; empty without logins."""
+        return self.workspace.user
+
+    @user.setter
+    def user(self, login: str) -> None:
+        self.workspace.user = login
+
     # -- turns --------------------------------------------------------------------------------
 
     @property

@@ -70,6 +70,8 @@ class SessionStore:
             if known is None:
                 case = self._recorded(key)
                 known = None if case is None else self._resumed(key, case)
+            if known is not None:
+                known.user = login or ""
             return known
 
     def start(self, token: str, login: str | None, *, gallery: str) -> ChatSession:
@@ -79,6 +81,7 @@ class SessionStore:
             found = self.find(token, login)
             if found is None:
                 found = self._keep(key, self._begin(gallery))
+                found.user = login or ""
                 self._note(key, found.case)
             return found
 

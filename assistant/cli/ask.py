@@ -143,7 +143,7 @@ def cases(
     context: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[verify] [ID]", help="The case to check; `verify` alone: all."),
+        typer.Argument(metavar="[verify|log] [ID]", help="The case to check; `verify` alone: all."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -153,6 +153,7 @@ def cases(
     unmask cases
     unmask cases verify
     unmask cases verify 20261120-193816-0fecd7
+    unmask cases log 20261120-193816-0fecd7         # who searched and checked, and when
 
     Every step of a case is chained to the previous one, and the head of the chain is signed with a
     key that is kept apart from the cases (UNMASK_CONFIG_DIR moves it). The check detects photos
@@ -165,6 +166,9 @@ def cases(
     from assistant.case.record import list_cases as all_cases
 
     home, named = load_settings(context).home, list(words or ())
+    if named and named[0] == "log":
+        _print_log(home, named[1:], json=json)
+        return
     checking = bool(named)
     if named and named[0] == "verify":
         named = named[1:]
@@ -186,6 +190,16 @@ def cases(
         raise typer.Exit(1)
 
 
+def _print_log(home: Path, named: Sequence[str], *, json: bool) -> None:
+    """The access log of one case."""
+    from assistant.case.record import Case
+    from assistant.cli.galleries import print_accesses
+
+    if len(named) != 1:
+        raise typer.BadParameter("name one case", param_hint="log [ID]")
+    print_accesses(Case.open(home, named[0]).folder, json=json)
+
+
 def _list_cases(listed: Sequence["CaseSummary"], *, json: bool) -> None:
     rows = [{"id": it.id, "began": it.began, "steps": it.steps, "asked": it.asked} for it in listed]
     damaged = {it.id: it.damaged for it in listed if it.damaged}
@@ -202,8 +216,10 @@ def _list_cases(listed: Sequence["CaseSummary"], *, json: bool) -> None:
 def _check(home: Path, id: str) -> dict[str, Any]:
     """The result of checking one case, as in the JSON output."""
     from assistant.case.record import Case
+    from tools.gallery.access_log import record_access
 
     case = Case.open(home, id)
+    record_access(case.folder, "check")
     try:
         found, head = case.verification(), case.head
     except SetupError as damage:

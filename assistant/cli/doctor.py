@@ -70,6 +70,7 @@ def run_checks(settings: Settings) -> Iterator[Check]:
     yield from _reported(f"profile {settings.profile}", lambda: [check_profile(settings)])
     yield from _reported("engines", lambda: [check_gpu()])
     yield from _reported("galleries", lambda: check_galleries(settings))
+    yield from _reported("deletions", lambda: check_deletions(settings))
 
 
 def _reported(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
@@ -229,18 +230,30 @@ def _check_gallery(settings: Settings, name: str) -> Check:
         with Gallery.open_existing(settings.home, name) as gallery:
             problems, counts = gallery.problems(), gallery.counts()
             outdated, notices = needs_upgrade(settings, gallery), gallery.notices
+            noted = gallery.retention.text
     except SetupError as error:
         return Check(title, "broken", str(error))
     if problems:
         hint = f"run `unmask galleries forget {name}`, then `unmask index` on its folders again"
         return Check(title, "broken", "; ".join(problems[:5]), hint)
     detail = f"{counts.images} images, {counts.faces} faces, {counts.skipped} files skipped"
+    detail += f"; {noted}" if noted else ""
     if outdated:
         hint = f"run `unmask galleries upgrade {name}`"
         return Check(title, "warning", f"{detail}; made with another face embedder", hint)
     if notices:
         return Check(title, "warning", "; ".join([detail, *notices]))
     return Check(title, "ok", detail)
+
+
+def check_deletions(settings: Settings) -> Iterator[Check]:
+    """Report deletions that were interrupted; nothing if there are none."""
+    from assistant.case.forgetting.journal import unfinished_deletions
+
+    for begun in unfinished_deletions(settings.home):
+        detail = f"a deletion begun on {begun.began} was interrupted ({begun.kind})"
+        hint = "run the same `unmask forget` command again: it does the rest"
+        yield Check("deletions", "warning", detail, hint)
 
 
 def print_checks(checks: Sequence[Check]) -> None:

@@ -1,7 +1,6 @@
-"""`unmask galleries`: list, upgrade, prune and delete galleries, which hold biometric data."""
+"""`unmask galleries`: list, note, log, upgrade, prune and delete galleries of biometric data."""
 
 import dataclasses
-import shutil
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +19,8 @@ from tools.errors import SetupError
 from tools.media.file_names import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from assistant.settings import Settings
     from tools.gallery.record_store import Gallery
     from tools.gallery.upgrade.job import UpgradeSummary
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _FILES_SHOWN = 10
 
 app = typer.Typer(
-    help="List, upgrade and forget galleries.",
+    help="List, annotate, upgrade and forget galleries.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -48,7 +49,8 @@ def list_galleries(context: typer.Context, json: JsonOption = False) -> None:
         stdout_console().print("No galleries yet: make one with `unmask index DIR`.")
     else:
         headings = (
-            "name", "images", "videos", "faces", "files", "skipped", "gone", "made", "state",
+            "name", "images", "videos", "faces", "files", "skipped", "gone", "made", "basis",
+            "keep until", "state",
         )  # fmt: skip
         print_table(headings, [_row(item) for item in described])
 
@@ -74,12 +76,17 @@ def _describe(settings: "Settings", name: str) -> dict[str, Any]:
                 "skipped": held.skipped,
                 "missing": held.missing,
                 "created": gallery.created,
+                "basis": gallery.retention.basis,
+                "keep_until": gallery.retention.keep_until,
                 "problem": "; ".join(gallery.notices),
                 "faces_waiting": held.waiting,
                 "needs_upgrade": needs_upgrade(settings, gallery),
             }
     except SetupError as error:
-        held_none = ("images", "videos", "faces", "files", "skipped", "missing", "created")
+        held_none = (
+            "images", "videos", "faces", "files", "skipped", "missing", "created", "basis",
+            "keep_until",
+        )  # fmt: skip
         nothing = dict.fromkeys(held_none)
         return {"name": name, **nothing, "problem": str(error), **_UNKNOWN}
 
@@ -204,15 +211,46 @@ def prune(context: typer.Context, name: GalleryArgument) -> None:
 
 
 @app.command()
-def forget(
+def note(
     context: typer.Context,
     name: GalleryArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    basis: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Lawful basis; empty text removes it.")
+    ] = None,
+    keep_until: Annotated[
+        str | None,
+        typer.Option("--keep-until", metavar="DATE", help="Last day of keeping, as 2027-01-31."),
+    ] = None,
 ) -> None:
-    """Delete a gallery; the photos stay.
+    """Note why a gallery may be kept, and until when.
 
-    All embeddings, features and paths that Unmask recorded in it are gone afterwards.
+    \b
+    unmask galleries note case42 --basis "consent of 2026-11-02" --keep-until 2027-01-31
+
+    The note is stored in the gallery and shown by `unmask galleries list`, in reports and by
+    `unmask doctor`. After the last day, every search names the gallery and the command that deletes
+    it. Nothing is deleted by itself.
     """
+    from tools.gallery.record_store import Gallery
+    from tools.gallery.retention import checked_basis, checked_day
+
+    settings = load_settings(context)
+    with Gallery.open_existing(settings.home, name) as gallery:
+        noted = gallery.retention
+        if basis is not None:
+            noted = dataclasses.replace(noted, basis=checked_basis(basis))
+        if keep_until is not None:
+            noted = dataclasses.replace(noted, keep_until=checked_day(keep_until))
+        if basis is not None or keep_until is not None:
+            gallery.note_retention(noted)
+    stdout_console().print(
+        escape_terminal(f"Gallery {name!r}: {noted.text or 'nothing is noted.'}"), soft_wrap=True
+    )
+
+
+@app.command()
+def log(context: typer.Context, name: GalleryArgument, json: JsonOption = False) -> None:
+    """Show who searched, checked, exported or deleted from a gallery, and when."""
     from tools.gallery.database_file import gallery_folder
     from tools.gallery.record_store import Gallery
 
@@ -220,10 +258,32 @@ def forget(
     folder = gallery_folder(home, name)
     if name not in Gallery.names(home):
         raise SetupError(f"there is no gallery {name!r}; `unmask galleries list` shows all")
-    if not yes:
-        typer.confirm(f"Delete gallery {name!r}? Your photos are not touched.", abort=True)
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise SetupError(f"gallery {name!r}: {error}; delete {str(folder)!r} by hand") from error
-    stdout_console().print(f"Deleted gallery {name!r}.")
+    print_accesses(folder, json=json)
+
+
+def print_accesses(folder: "Path", *, json: bool) -> None:
+    """Print the access log of a gallery or case."""
+    from tools.gallery.access_log import accesses
+
+    rows = [dataclasses.asdict(it) for it in accesses(folder)]
+    if json:
+        print_json({"accesses": rows})
+    elif rows:
+        print_table(["at", "who", "what"], [[*row.values()] for row in rows])
+    else:
+        stdout_console().print("No access is logged.")
+
+
+@app.command()
+def forget(
+    context: typer.Context,
+    name: GalleryArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a gallery; the photos stay. The same as `unmask forget --gallery NAME`.
+
+    All embeddings, features and paths that Unmask recorded in it are gone afterwards.
+    """
+    from assistant.cli.forget import forget_gallery
+
+    forget_gallery(load_settings(context), name, yes=yes)

@@ -19,7 +19,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from assistant.cli import ask, check, detectors, explain, fit, galleries, models, review, setup
+from assistant.cli import (
+    ask,
+    check,
+    detectors,
+    explain,
+    fit,
+    forget,
+    galleries,
+    models,
+    review,
+    setup,
+)
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -278,6 +289,8 @@ def find(
     from assistant.investigation import Unmask
     from assistant.report.findings_page import write_report
     from assistant.report.numbered_faces import parse_face_option, with_numbered_faces
+    from tools.gallery.access_log import record_access
+    from tools.gallery.database_file import gallery_folder
     from tools.search.query import SeveralFaces
 
     settings = load_settings(context)
@@ -295,6 +308,7 @@ def find(
             raise with_numbered_faces(several, settings.home / "faces") from several
         if page is not None:
             write_report(findings, query, page, rule=unmask.models.rule, instruments=unmask.models)
+            record_access(gallery_folder(settings.home, gallery), "export")
     print_remarks(findings.warnings)
     if json:
         print_json(findings.to_json())
@@ -367,6 +381,7 @@ detectors.register(app)
 explain.register(app)
 fit.register(app)
 review.register(app)
+forget.register(app)
 setup.register(app)
 
 

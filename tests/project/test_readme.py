@@ -65,7 +65,7 @@ def test_every_command_exists(page: str) -> None:
     for command, rest in re.findall(
         r"(?:^|`|&& )unmask (?!--)(\w+)([^`\n#|]*)", text, re.MULTILINE
     ):
-        words = [command, *re.findall(r"^ (list|verify|download|forget|upgrade)\b", rest)]
+        words = [command, *re.findall(r"^ (list|verify|download|forget|upgrade|note|log)\b", rest)]
         words = words if command in ("models", "galleries") else [command]
         shown = CliRunner().invoke(app, [*words, "--help"])
         assert shown.exit_code == 0, words

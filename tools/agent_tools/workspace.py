@@ -77,6 +77,7 @@ class Workspace:
     `home` is the data folder, `gallery` names the collection to search, `measurements` are the
     reranking measurements of every hit; `on_progress`, if set, gets the number done and the total.
     `exporter`, if set, writes a report in a format ("html", "json", "csv") and returns its file.
+    `user` is the chat's login for the access log; empty: the user of this process.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Workspace:
         self.exporter: Callable[[str], Path] | None = None
         self.review = Review(lambda: None if self._search is None else self._search.findings)
         self._asked: tuple[str, ...] = ()
+        self.user = ""
         self._search: SearchOutcome | None = None
         self._comparisons: dict[tuple[bytes, bytes], FaceComparison] = {}
         self._compared_in: dict[str, SearchOutcome | None] = {}
@@ -251,6 +253,7 @@ class Workspace:
                 instruments=self.instruments,
                 top=min(top, MAX_RERANKED_HITS),
                 reranker=self._leading,
+                user=self.user,
             )
         if gallery.name != self._gallery:
             raise ToolError("another gallery was chosen while this one was searched; ask again")

@@ -38,6 +38,7 @@ from tools.gallery.records import (
     IndexExtent,
     Vector,
 )
+from tools.gallery.retention import RetentionNote, overdue_notice
 from tools.media.private_files import private_folder, restrict_permissions
 
 FACES = "faces"
@@ -176,9 +177,24 @@ class Gallery:
 
     @property
     def notices(self) -> list[str]:
-        """Sentences for the user about faces that cannot be searched."""
-        waiting = self.counts().waiting
-        return [_set_aside(self.name, waiting)] if waiting else []
+        """Sentences for the user: faces that cannot be searched, and a passed day of keeping."""
+        waiting, note = self.counts().waiting, self.retention
+        overdue = [overdue_notice(self.name, note)] if note.is_overdue() else []
+        return [*overdue, *([_set_aside(self.name, waiting)] if waiting else [])]
+
+    @property
+    def retention(self) -> RetentionNote:
+        """The owner's note on why and until when the gallery is kept."""
+        rows = dict(self._all("SELECT key, value FROM meta WHERE key IN ('basis', 'keep_until')"))
+        return RetentionNote(str(rows.get("basis", "")), str(rows.get("keep_until", "")))
+
+    def note_retention(self, note: RetentionNote) -> None:
+        """Store the owner's note. Raises SetupError."""
+        with self._turns(), database_file.transaction(self._connection):
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [("basis", note.basis), ("keep_until", note.keep_until)],
+            )
 
     def extent(self) -> IndexExtent:
         """What an index over this gallery must cover now."""
@@ -339,6 +355,16 @@ class Gallery:
         """Whether a picture or a whole video with this sha256 is recorded."""
         return bool(self._all("SELECT 1 FROM images WHERE id = ?", (image_id,)))
 
+    def has_face(self, face_id: str) -> bool:
+        """Whether a face with this id is recorded, searched or set aside."""
+        return face_id in self.face_ids_of(face_id.rpartition(":")[0])
+
+    def face_ids_of(self, image_id: str) -> list[str]:
+        """The ids of the faces in a picture, also of those set aside by an upgrade."""
+        tables = ["faces", *["waiting_faces"] * bool(self._all(sql.HAS_WAITING))]
+        select = " UNION ".join(f"SELECT id FROM {it} WHERE image_id = :image" for it in tables)  # noqa: S608 - our own names
+        return sorted(face for (face,) in self._all(select, {"image": image_id}))
+
     def image(self, image_id: str) -> ImageRecord:
         """One picture; `ToolError` for an unknown id."""
         rows = self._all(f"{sql.SELECT_IMAGE} WHERE id = ?", (image_id,))
@@ -428,7 +454,7 @@ class Gallery:
         with self._turn, database_file.translate_database_errors(self.name):
             yield
 
-    def _all(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def _all(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         with self._turns():
             return self._connection.execute(sql, parameters).fetchall()
 

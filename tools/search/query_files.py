@@ -207,6 +207,11 @@ def _read(paths: Sequence[Path], *, faces: FaceAnalyser) -> list[QueryFile]:
     return found
 
 
+def persons_in(path: Path, *, faces: FaceAnalyser) -> QueryFile:
+    """The persons in a photo, video or animation. Raises UnreadableImage, which names the file."""
+    return _of_file(path, faces)
+
+
 def _of_folder(folder: Path, faces: FaceAnalyser) -> list[QueryFile]:
     files = [each.path for each in walk([folder]) if each.problem is None]
     photos, unreadable = list[QueryFile](), 0

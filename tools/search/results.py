@@ -119,7 +119,8 @@ class Findings:
     `compared` counts the gallery's pictures and videos that were scored, each by one face; `videos`
     of them are videos. `faces` is the number of faces in the gallery, which sets how strictly the
     identity of every hit was judged. `counts` covers everything compared, not only the hits shown.
-    `warnings` are sentences for the user.
+    `warnings` are sentences for the user; `retention` is the gallery's note on its lawful basis and
+    last day of keeping, empty without one.
     """
 
     query_paths: tuple[Path, ...]
@@ -133,6 +134,7 @@ class Findings:
     warnings: tuple[str, ...]
     videos: int = 0
     faces: int = 0
+    retention: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict: an object with `hits`, ordered by rank."""
@@ -142,6 +144,7 @@ class Findings:
                 for path, image_id in zip(self.query_paths, self.query_ids, strict=True)
             ],
             "gallery": self.gallery,
+            "retention": self.retention,
             "profile": self.profile,
             "compared": self.compared,
             "videos": self.videos,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tools.gallery.access_log import NOT_LOGGED, record_access
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord, FramePosition
 from tools.gallery.vector_index import FaceIndex, Neighbour
@@ -46,13 +47,16 @@ def search(
     instruments: ModelBundle,
     top: int,
     reranker: Reranker | None = None,
+    user: str = "",
 ) -> SearchOutcome:
     """Rank the gallery by the probability that a face impersonates the query person.
 
+    The gallery's access log records the search, by `user` (the chat's login) or the process's user.
     Returns at most `top` hits. If `reranker` is given, the leading ones are reranked: at least
     `MIN_RERANKED_HITS`, however few are returned, and at most `MAX_RERANKED_HITS`. The counts cover
     everything that was compared.
     """
+    logged = record_access(gallery.folder, "search", who=user)
     with FaceIndex.open(gallery) as index:
         records, moments = _nearest(gallery, index, query)
     faces = gallery.counts().faces
@@ -77,9 +81,16 @@ def search(
         compared=len(ranked),
         counts=count_verdicts([found.assessment.verdict for found in ranked]),
         images_without_face=gallery.counts().without_face,
-        warnings=(*query.warnings, *index.notices, *gallery.notices, *instruments.notices),
+        warnings=(
+            *query.warnings,
+            *index.notices,
+            *gallery.notices,
+            *instruments.notices,
+            *(() if logged else (NOT_LOGGED,)),
+        ),
         videos=sum(found.moment is not None for found in ranked),
         faces=faces,
+        retention=gallery.retention.text,
     )
     return SearchOutcome(findings, query, tuple(found.record for found in shown))
 

@@ -21,6 +21,7 @@ class Opened:
     case: Case
     busy: bool = False
     resumed: bool = False
+    user: str = ""
 
 
 Make = Callable[..., SessionStore]
@@ -72,6 +73,7 @@ def test_a_restart_keeps_the_case(make: Make) -> None:
     assert again is not None
     assert again.case.id == begun.case.id
     assert cast(Opened, again).resumed
+    assert (begun.user, again.user) == ("ada", "ada")  # the access log names the login
 
 
 def test_the_token_is_nowhere_on_the_disk(make: Make, tmp_path: Path) -> None:

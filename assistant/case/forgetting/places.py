@@ -1,0 +1,92 @@
+"""Files outside galleries and cases that may show a subject: uploads, reports, runs, the demo.
+
+Uploads and pictures with numbered faces are copies for the screen, encoded anew: they cannot be
+told apart by content and are emptied whole. An evaluation run, the demo and an unfinished fit mix
+pictures, pages and features: each goes whole if any file in it holds or names the subject. Only
+Unmask's own folders are looked at; the user's files stay, also where they lie in the data folder.
+
+Does not show: pages that were written elsewhere with `unmask find --page`.
+"""
+
+import hashlib
+import json
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.case.forgetting.request import ForgetRequest
+from assistant.settings import Settings
+from tools.media.file_names import printable
+
+_CACHES = ("uploads", "faces")
+_DEMO_GALLERY = "unmask-demo"
+_FIT_WORK = "detectors/*/.fit"
+
+
+@dataclass(frozen=True, slots=True)
+class LoosePlaces:
+    """What goes outside galleries and cases: single `files`, and `folders` with all in them."""
+
+    files: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+
+
+def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
+    """Find the files and folders that go with a request. Raises OSError."""
+    home = settings.home
+    if request.kind == "gallery":
+        named = [home / "dropped" / request.key]
+        if request.key == _DEMO_GALLERY:
+            named.append(settings.demo_dir)
+        return LoosePlaces(folders=tuple(it for it in named if it.is_dir()))
+    caches = [it for name in _CACHES for it in _files(home / name)]
+    if request.kind == "case":
+        return LoosePlaces(tuple(caches))
+    dropped = [it for it in _files(home / "dropped") if _sha256(it) in request.images]
+    names = [*_needles(request), *_tails(request)]
+    units = [settings.demo_dir, *settings.evals_dir.glob("*"), *settings.models_dir.glob(_FIT_WORK)]
+    held = [it for it in units if it.is_dir() and _holds(it, request, names)]
+    return LoosePlaces((*caches, *dropped), tuple(sorted(held)))
+
+
+def _files(folder: Path) -> list[Path]:
+    """The regular files below a folder; links are not followed."""
+    return sorted(it for it in folder.rglob("*") if it.is_file() and not it.is_symlink())
+
+
+def _holds(folder: Path, request: ForgetRequest, needles: Sequence[bytes]) -> bool:
+    return any(
+        _sha256(file) in request.images or any(_contains(file, it) for it in needles)
+        for file in _files(folder)
+    )
+
+
+def _needles(request: ForgetRequest) -> Iterator[bytes]:
+    """The bytes by which files name the subject: ids as text and raw, and whole paths."""
+    for each in sorted({*request.images, *request.faces}):
+        yield each.encode()
+    for image in sorted(request.images):
+        yield bytes.fromhex(image)
+    for path in sorted(request.paths):
+        yield bytes(path)
+        yield json.dumps(printable(path))[1:-1].encode()
+
+
+def _tails(request: ForgetRequest) -> Iterator[bytes]:
+    """The last folder and the file's name: runs name pictures from the root of their data."""
+    for path in sorted(request.paths):
+        if path.parent.name:
+            yield f"{path.parent.name}/{printable(Path(path.name))}".encode()
+
+
+def _contains(file: Path, needle: bytes) -> bool:
+    if not file.stat().st_size:
+        return False
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(needle) >= 0
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,474 @@
+"""`unmask forget` on a real gallery and a real case: nothing stays of what was meant, all else."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+import assistant.chat_model.choice
+from assistant import Settings, Unmask
+from assistant.case.record import Case, list_cases
+from assistant.case.signing import SigningKeys
+from assistant.cli.main import app
+from assistant.profile import LoadedModels
+from assistant.report.data_uris import data_uri, thumbnail
+from tests.support.cases import GALLERY
+from tests.support.made.held_bytes import THUMBNAIL_PX, found_below, traces_of
+from tests.support.paths import ROOT
+from tests.support.scripted_model import ScriptedModel, tool_call_reply
+from tools.gallery import database_file
+from tools.gallery.record_store import Gallery
+from tools.gallery.vector_index import FaceIndex
+from tools.media.hashing import file_sha256
+
+Traces = dict[str, list[bytes]]
+REPLIES = [tool_call_reply(("find_person", {"photos": ["Q1"]})), "I searched the gallery: [S1]."]
+
+
+def replace_models(case: Unmask, patch: pytest.MonkeyPatch, model: ScriptedModel) -> None:
+    """The weights of the small real case, and a scripted chat model."""
+    patch.setattr(assistant.chat_model.choice, "load_chat_model", lambda settings: model)
+    for part in ("faces", "encoder", "detectors", "rule", "fingerprint"):
+        patch.setattr(LoadedModels, part, getattr(case.models, part))
+
+
+@pytest.fixture(scope="module")
+def asked(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data folder, in which a case searched the gallery, and its signing key."""
+    folder = tmp_path_factory.mktemp("asked")
+    shutil.copytree(case.settings.galleries_dir, folder / "home" / "galleries")
+    query = case.settings.home / "SECRET_NAME.png"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_HOME", str(folder / "home"))
+        patch.setenv("UNMASK_CONFIG_DIR", str(folder / "config"))
+        replace_models(case, patch, ScriptedModel(replies=[*REPLIES]))
+        assert unmask("ask", query, "find fakes of this person", "-g", GALLERY).exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def model(case: Unmask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
+    """A copy of the small real case as data folder; its source files lie elsewhere."""
+    home, model = tmp_path / "home", ScriptedModel()
+    shutil.copytree(case.settings.galleries_dir, home / "galleries")
+    monkeypatch.setenv("UNMASK_HOME", str(home))
+    monkeypatch.setenv("UNMASK_CONFIG_DIR", str(tmp_path / "config"))
+    replace_models(case, monkeypatch, model)
+    return model
+
+
+@pytest.fixture
+def data(model: ScriptedModel) -> Path:
+    """The data folder."""
+    return Settings.load().home
+
+
+@pytest.fixture
+def source(case: Unmask) -> Path:
+    """The user's own file that is to be forgotten: a copy of the portrait, in the gallery."""
+    return case.settings.home / "collection" / "copy.jpg"
+
+
+@pytest.fixture
+def query(case: Unmask) -> Path:
+    """The query photo: the same person, other bytes."""
+    return case.settings.home / "SECRET_NAME.png"
+
+
+def unmask(*words: str | Path, typed: str | None = None) -> Result:
+    """One run of the command line."""
+    return CliRunner().invoke(app, [str(each) for each in words], input=typed)
+
+
+@pytest.fixture
+def investigated(data: Path, asked: Path, source: Path) -> Traces:
+    """A case whose search found the file, and every kind of leftover of it; its traces."""
+    shutil.copytree(asked / "home" / "cases", data / "cases")
+    shutil.copytree(asked / "config", data.parent / "config")
+    pixels = np.asarray(Image.open(source).convert("RGB"))
+    with Gallery.open_existing(data, GALLERY) as gallery:
+        traces = traces_of(gallery, file_sha256(source), pixels)
+    page = f"<img src='{data_uri(thumbnail(pixels, longest_px=THUMBNAIL_PX))}'>"
+    write(data / "evals" / "retrieval-1" / "samples.jsonl", '{"id": "collection/copy.jpg"}\n')
+    write(data / "evals" / "retrieval-1" / "report.html", page)
+    write(data / "evals" / "retrieval-2" / "samples.jsonl", '{"id": "collection/group.png"}\n')
+    write(data / "uploads" / "ab12" / "thumb.html", page)
+    write(data / "demo" / "report.html", page + str(source))
+    (data / "dropped" / GALLERY).mkdir(parents=True)
+    shutil.copyfile(source, data / "dropped" / GALLERY / "dropped.jpg")
+    fit = data / "models" / "detectors" / "mine" / ".fit"
+    write(fit / "faces.jsonl", json.dumps({"key": "x", "id": file_sha256(source)}))
+    assert found_below(data, traces).keys() == traces.keys()
+    return traces
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file with its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def only_case(data: Path) -> Case:
+    """The one case there is."""
+    (summary,) = list_cases(data)
+    return Case.open(data, summary.id)
+
+
+def test_no_byte_of_a_forgotten_picture_stays(
+    investigated: Traces, data: Path, source: Path, query: Path
+) -> None:
+    """Records, index, case, pages, runs, uploads and fits: nothing is found, the rest works."""
+    answer = unmask("forget", "--image", source, "--yes")
+    assert answer.exit_code == 0, answer.output
+    assert found_below(data, investigated) == {}
+    assert source.is_file()
+    assert f"stays, it is yours: {source}" in answer.stdout
+    assert (data / "evals" / "retrieval-2").is_dir()
+    with Gallery.open_existing(data, GALLERY) as gallery:
+        assert gallery.problems() == []
+        left = gallery.counts()
+    assert (left.images, left.files) == (3, 3)
+    found = json.loads(unmask("find", query, "-g", GALLERY, "--quick", "--json").stdout)
+    assert all("copy.jpg" not in hit["path"] for hit in found["hits"])
+    assert found["hits"] and not any("index was" in it for it in found["warnings"])
+    assert found_below(data, investigated) == {}
+
+
+def test_a_case_still_verifies_and_says_what_was_deleted(
+    investigated: Traces, data: Path, source: Path
+) -> None:
+    """The hit is gone from the record, its other entries stay, and the chain is signed anew."""
+    before = only_case(data).steps()
+    assert unmask("forget", "--image", source, "--yes").exit_code == 0
+    kept = only_case(data)
+    found = kept.verification()
+    assert (found.problems, found.signature) == ((), "valid")
+    assert "were emptied when a picture was deleted on 20" in found.note
+    assert len(kept.steps()) == len(before)
+    assert kept.steps()[0] == before[0]
+    latest = kept.latest_search()
+    assert latest is not None and latest["findings"]["hits"]
+    assert unmask("cases", "verify").exit_code == 0
+
+
+def test_a_forgotten_query_photo_leaves_an_empty_chain(
+    investigated: Traces, data: Path, query: Path
+) -> None:
+    """Its private copy goes, and all that was said about it; its handle and the times stay."""
+    photo_id = file_sha256(query).encode()
+    assert found_below(data, {"photo": [photo_id]})
+    assert unmask("forget", "--image", query, "--yes").exit_code == 0
+    kept = only_case(data)
+    assert found_below(data, {"photo": [photo_id, query.read_bytes()[-200:-100]]}) == {}
+    assert kept.verification().problems == ()
+    assert list(kept.photos()) == ["Q1"]
+    assert kept.latest_search() is None
+    said = json.dumps([dict(entry.body) for entry in kept.entries()])
+    assert "find fakes" not in said and "Deleted on 20" in said
+
+
+def test_a_dry_run_changes_nothing(investigated: Traces, data: Path, source: Path) -> None:
+    """It lists galleries, cases, folders and files; a "no" to the question does the same."""
+    before = state(data)
+    answer = unmask("forget", "--image", source, "--dry-run")
+    assert answer.exit_code == 0
+    for part in (f"gallery {GALLERY!r}: 1 picture", "case 20", "retrieval-1", "dropped.jpg"):
+        assert part in answer.stdout
+    told = json.loads(unmask("forget", "--image", source, "--dry-run", "--json").stdout)
+    assert (told["deleted"], told["proof"], told["counts"]["images"]) == (False, None, 1)
+    assert unmask("forget", "--image", source, typed="n\n").exit_code == 1
+    assert state(data) == before
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    """Every file with its bytes, SQLite's shared memory aside."""
+    files = sorted(it for it in folder.rglob("*") if it.is_file())
+    return {str(it): it.read_bytes() for it in files if not it.name.endswith(("-shm", "-wal"))}
+
+
+def test_the_proof_is_signed_and_names_nobody(
+    investigated: Traces, data: Path, source: Path, tmp_path: Path
+) -> None:
+    """Counts, time, kind and a salted hash; the key's holder verifies it, and sees any change."""
+    told = json.loads(unmask("forget", "--image", source, "--yes", "--json").stdout)
+    file = Path(told["proof"]["file"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    text = file.read_text()
+    for secret in (file_sha256(source), source.name, str(data), only_case(data).id):
+        assert secret not in text
+    assert told["counts"]["images"] == 1 and told["proof"]["kind"] == "image"
+    (listed,) = json.loads(unmask("forget", "--list-proofs", "--json").stdout)["proofs"]
+    assert listed["state"] == "valid"
+    about = unmask("forget", "--list-proofs", "--image", source, "--json")
+    assert len(json.loads(about.stdout)["proofs"]) == 1
+    other = tmp_path / "other.png"
+    Image.new("RGB", (64, 64)).save(other)
+    assert "No proofs about it." in unmask("forget", "--list-proofs", "--image", other).stdout
+    file.write_text(text.replace('"images": 1', '"images": 9'))
+    (listed,) = json.loads(unmask("forget", "--list-proofs", "--json").stdout)["proofs"]
+    assert listed["state"] == "was changed"
+
+
+CHILD = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+module, name = sys.argv[2].rsplit(".", 1)
+import importlib
+place = importlib.import_module(module)
+setattr(place, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+from assistant.cli.main import main
+sys.argv = ["unmask", *sys.argv[3:]]
+main()
+"""
+
+
+def killed_at(where: str, *words: str | Path) -> None:
+    """`unmask` in a process of its own, killed where it would call a function."""
+    command = [sys.executable, "-c", CHILD, str(ROOT), where, *map(str, words)]
+    child = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "assistant.case.redaction.scrub_case",
+        "assistant.case.forgetting.deletion.forget_records",
+        "tools.gallery.forgetting._delete",
+        "tools.gallery.forgetting._rebuild",
+        "assistant.case.forgetting.deletion.write_proof",
+    ],
+)
+def test_a_killed_deletion_is_finished_by_the_same_command(
+    investigated: Traces, data: Path, source: Path, where: str
+) -> None:
+    """Wherever the process dies: doctor tells, the next run finishes, and the proof counts all."""
+    killed_at(where, "forget", "--image", source, "--yes")
+    unfinished = json.loads(unmask("forget", "--list-proofs", "--json").stdout)
+    assert (len(unfinished["unfinished"]), unfinished["proofs"]) == (1, [])
+    answer = unmask("forget", "--image", source, "--yes", "--json")
+    assert answer.exit_code == 0, answer.output
+    assert found_below(data, investigated) == {}
+    proof = json.loads(answer.stdout)["proof"]
+    assert proof["interrupted"] is True
+    assert (proof["counts"]["images"], proof["counts"]["faces"]) == (1, 1)
+    assert only_case(data).verification().problems == ()
+    told = json.loads(unmask("forget", "--list-proofs", "--json").stdout)
+    assert (told["unfinished"], len(told["proofs"])) == ([], 1)
+
+
+@pytest.mark.parametrize("where", ["_remove", "shutil.rmtree"])
+def test_a_killed_deletion_of_a_gallery_is_finished(data: Path, where: str) -> None:
+    """A gallery that lost its record already is deleted by the same command."""
+    target = "tools.gallery.forgetting._remove" if where == "_remove" else where
+    killed_at(target, "forget", "--gallery", GALLERY, "--yes")
+    assert unmask("forget", "--gallery", GALLERY, "--yes").exit_code == 0
+    assert not (data / "galleries" / GALLERY).exists()
+
+
+def test_a_person_is_reviewed_before_anything_goes(
+    investigated: Traces, data: Path, query: Path, source: Path
+) -> None:
+    """Every face is listed with its certainty; kept ones stay, confirmed ones go with the copy."""
+    listed = unmask("forget", "--person", query, "--dry-run")
+    assert listed.exit_code == 0, listed.output
+    assert "A wrong deletion destroys evidence" in " ".join(listed.stdout.split())
+    told = json.loads(unmask("forget", "--person", query, "--dry-run", "--json").stdout)
+    by_file = {Path(it["path"]).name: it for it in told["faces"]}
+    assert "copy.jpg" in by_file and by_file["copy.jpg"]["identity_probability"] > 0.9
+    assert "coffee.png" not in by_file and "group.png" not in by_file
+    kept = by_file["copy.jpg"]["id"]
+    before = state(data)
+    assert unmask("forget", "--person", query, typed="n\n").exit_code == 1
+    assert unmask("forget", "--person", query, "--keep", "nix", "--yes").exit_code == 1
+    assert state(data) == before
+    assert unmask("forget", "--person", query, "--keep", kept, "--yes").exit_code == 0
+    with Gallery.open_existing(data, GALLERY) as gallery:
+        assert gallery.has_image(file_sha256(source))
+    assert found_below(data, {"photo": [query.read_bytes()]}) == {}
+    assert unmask("forget", "--person", query, "--yes").exit_code == 0
+    assert found_below(data, investigated) == {}
+
+
+def test_other_faces_of_a_picture_stay(data: Path, case: Unmask) -> None:
+    """In a group photo only the person's face goes: record, index and search keep the others."""
+    group = case.settings.home / "SECRET_GROUP.png"
+    image = file_sha256(case.settings.home / "collection" / "group.png")
+    with Gallery.open_existing(data, GALLERY) as gallery:
+        before = gallery.faces_of(image)
+    answer = unmask("forget", "--person", group, "--face", "1", "--yes", "--json")
+    assert answer.exit_code == 0, answer.output
+    gone = [it["id"] for it in json.loads(answer.stdout)["faces"]]
+    assert len(gone) == 1
+    with Gallery.open_existing(data, GALLERY) as gallery:
+        after = [face.id for face in gallery.faces_of(image)]
+    assert len(after) == len(before) - 1
+    (missing,) = {face.id for face in before} - set(after)
+    (face,) = [it for it in before if it.id == missing]
+    assert (
+        found_below(data, {"embedding": [np.asarray(face.face.embedding, "<f4").tobytes()]}) == {}
+    )
+
+
+def test_a_whole_case_goes_with_its_head(investigated: Traces, data: Path) -> None:
+    """Record, photos, the signed head and the browser's note; another case stays."""
+    begun = only_case(data)
+    write(data / "sessions" / "abc", begun.id)
+    other = Case.create(data, gallery=GALLERY)
+    heads = data.parent / "config" / "keys" / "heads"
+    assert (heads / f"{begun.id}.json").is_file()
+    assert unmask("forget", "--case", begun.id, "--yes").exit_code == 0
+    assert not begun.folder.exists()
+    assert not (heads / f"{begun.id}.json").exists()
+    assert [it.name for it in (data / "sessions").iterdir()] == []
+    assert only_case(data).id == other.id
+    assert only_case(data).verify() == ()
+    assert "there is no case" in unmask("forget", "--case", begun.id, "--yes").stderr
+
+
+def test_a_whole_gallery_goes_and_its_cases_are_named(investigated: Traces, data: Path) -> None:
+    """The folder and dropped files; the case that searched it stays, and a line says so."""
+    case_id = only_case(data).id
+    answer = unmask("forget", "--gallery", GALLERY, "--yes")
+    assert answer.exit_code == 0
+    assert f"unmask forget --case {case_id}" in " ".join(answer.stderr.split())
+    assert not (data / "galleries" / GALLERY).exists()
+    assert not (data / "dropped" / GALLERY).exists()
+    assert unmask("forget", "--gallery", GALLERY, "--yes").exit_code == 1
+
+
+def test_unknown_names_and_wrong_usage_are_one_line(data: Path, tmp_path: Path) -> None:
+    """Nothing is deleted, and the line says what is wrong."""
+    before = state(data)
+    for words, status, part in (
+        (["--gallery", "nix"], 1, "there is no gallery 'nix'"),
+        (["--gallery", "../.."], 1, "is no name for a gallery"),
+        (["--case", "../.."], 1, "there is no case"),
+        (["--image", str(tmp_path / "nix.jpg")], 1, "nix.jpg"),
+        (["--person", str(tmp_path / "nix.jpg")], 1, "nix.jpg"),
+        ([], 2, "give one of"),
+        (["--case", "x", "--gallery", "y"], 2, "give one of"),
+        (["--case", "x", "--json"], 2, "needs --yes or --dry-run"),
+        (["--case", "x", "--keep", "y"], 2, "needs --person"),
+    ):
+        words += ["--yes"] if status == 1 else []
+        answer = unmask("forget", *words)
+        assert (answer.exit_code, part in " ".join(answer.stderr.split())) == (status, True), (
+            words, answer.stderr,
+        )  # fmt: skip
+    assert state(data) == before
+
+
+def test_what_is_not_held_is_said_so(data: Path, tmp_path: Path) -> None:
+    """A picture that is nowhere: no question, no proof, status 0."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "other.png")
+    answer = unmask("forget", "--image", tmp_path / "other.png")
+    assert (answer.exit_code, "nothing to delete" in answer.stdout) == (0, True)
+    assert not (data / "proofs").exists()
+
+
+HOLD = """
+import sqlite3, sys
+if sys.argv[2] == "read":
+    connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM images").fetchone()
+else:
+    connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=["read", "lock"])
+def elsewhere(request: pytest.FixtureRequest, data: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that reads the record, or holds the index."""
+    name = database_file.DATABASE_FILE if request.param == "read" else "chroma.lock"
+    command = [sys.executable, "-c", HOLD, str(data / "galleries" / GALLERY / name), request.param]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "held\n"
+    yield child
+    child.kill()
+    child.communicate()
+
+
+def test_a_gallery_open_elsewhere_is_refused_and_finished_later(
+    elsewhere: subprocess.Popen[str], investigated: Traces, data: Path, source: Path
+) -> None:
+    """One line names it; when the other process has ended, the same command does the rest."""
+    answer = unmask("forget", "--image", source, "--yes")
+    assert answer.exit_code == 1
+    assert "is open in another process" in " ".join(answer.stderr.split())
+    elsewhere.kill()
+    elsewhere.communicate()
+    assert unmask("forget", "--image", source, "--yes").exit_code == 0
+    assert found_below(data, investigated) == {}
+
+
+def test_an_open_index_of_this_process_is_refused(data: Path, source: Path) -> None:
+    """As in a running chat that searches at this moment."""
+    with Gallery.open_existing(data, GALLERY) as gallery, FaceIndex.open(gallery):
+        assert unmask("forget", "--image", source, "--yes").exit_code == 1
+    assert unmask("forget", "--image", source, "--yes").exit_code == 0
+
+
+def test_a_read_only_disk_is_one_line(
+    data: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lists what would go, and deletes nothing."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting needs rights that this machine does not give")
+    try:
+        shutil.copytree(data, disk / "home")
+        remount = ["mount", "-o", "remount,ro", str(disk)]
+        subprocess.run(remount, check=True, capture_output=True)
+        monkeypatch.setenv("UNMASK_HOME", str(disk / "home"))
+        assert unmask("forget", "--image", source, "--dry-run").exit_code == 0
+        answer = unmask("forget", "--image", source, "--yes")
+        assert answer.exit_code == 1
+        assert "the data folder" in answer.stderr and "read-only" in answer.stderr
+        assert answer.stdout.count("Deleted") == 0
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)  # noqa: S607
+
+
+def test_a_record_that_was_changed_before_stays_changed(
+    investigated: Traces, data: Path, source: Path
+) -> None:
+    """A deletion signs anew, and must not hide that somebody had edited the record."""
+    edited = only_case(data)
+    with sqlite3.connect(edited.folder / "case.sqlite3") as connection:
+        connection.execute("UPDATE entries SET body = replace(body, 'fakes', 'ghosts')")
+    connection.close()
+    assert unmask("forget", "--image", source, "--yes").exit_code == 0
+    assert any("did not verify before" in it for it in only_case(data).verify())
+    assert unmask("cases", "verify").exit_code == 1
+
+
+def test_without_a_key_the_proof_says_that_it_is_not_signed(
+    data: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deletion goes on, and the proof claims nothing."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("UNMASK_CONFIG_DIR", str(tmp_path / "file"))
+    answer = unmask("forget", "--image", source, "--yes")
+    assert answer.exit_code == 0
+    assert "the proof is not signed" in answer.stderr
+    (listed,) = json.loads(unmask("forget", "--list-proofs", "--json").stdout)["proofs"]
+    assert listed["state"] == "not signed"
+    assert SigningKeys(Settings.load().keys_dir).id == ""

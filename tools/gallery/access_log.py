@@ -1,0 +1,89 @@
+"""Access log of a gallery or case: who, when, what kind of access; no faces, no names of people.
+
+One JSON object per line in `access.jsonl` of the folder, owner-only. It rotates: at 256 kB the file
+becomes `access.1.jsonl`, and the one before it is dropped, so at least the last 256 kB are there
+(about 3,000 accesses). Deleted with its folder.
+
+Does not show: reading the files without Unmask, or changes by a person who can write them. The name
+is the login of the chat page or else of the machine.
+"""
+
+import getpass
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from tools.media.private_files import open_private
+
+AccessKind = Literal["search", "check", "export", "forget"]
+"""A search; a check or comparison of single faces, or of a record; a report; a deletion."""
+
+MAX_BYTES = 256 * 1024
+NOT_LOGGED = "this access could not be logged: the folder cannot be written"
+
+_FILE, _OLDER = "access.jsonl", "access.1.jsonl"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One access: `at` (UTC, ISO 8601), the login name `who`, and its kind `what`."""
+
+    at: str
+    who: str
+    what: AccessKind
+
+
+def record_access(folder: Path, what: AccessKind, *, who: str = "") -> bool:
+    """Add a line; without `who`, the user of this process. Returns whether it was written.
+
+    A folder that cannot be written (a read-only disk) does not stop the access.
+    """
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    line = json.dumps(asdict(Access(at, who or login_name(), what))) + "\n"
+    file = folder / _FILE
+    try:
+        if file.is_file() and file.stat().st_size + len(line) > MAX_BYTES:
+            file.replace(folder / _OLDER)
+        with open_private(file, "a") as log:
+            log.write(line)  # one write in append mode: lines of two processes do not mix
+    except OSError as error:
+        _log.warning("an access could not be logged", extra={"reason": error.strerror})
+        return False
+    return True
+
+
+def accesses(folder: Path) -> Iterator[Access]:
+    """All logged accesses, oldest first; lines that were cut off are left out."""
+    for name in (_OLDER, _FILE):
+        try:
+            lines = (folder / name).read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            try:
+                yield Access(**json.loads(line))
+            except (ValueError, TypeError):
+                continue
+
+
+def login_name() -> str:
+    """The name of the user whom the system knows this process by; its number without a name."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return _named_otherwise()
+
+
+def _named_otherwise() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
