@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from assistant.cli.data_folder import as_setup_error, require_usable_dir, require_writable
 from assistant.console.output import escape_unencodable, print_error
 from assistant.settings import Settings, harden_library_environment
 from evals.options import EvalOptions
@@ -28,6 +27,7 @@ from evals.runs.gate import FigureBound
 from evals.runs.running import RunRequest, execute_run
 from evals.suite_table import SUITES, listing
 from tools.errors import SetupError, ToolError
+from tools.media.data_folder import as_setup_error, require_usable_dir, require_writable
 from tools.media.private_files import private_umask
 
 EXIT_STATUS = "exit status: 0 done, 1 cannot run, 2 wrong usage, 3 a --min or --max is not met"

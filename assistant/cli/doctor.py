@@ -16,10 +16,10 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from assistant.cli.data_folder import nearest_existing, probe_write
 from assistant.console.output import badge, escape_terminal, stdout_console
 from assistant.settings import Settings
 from tools.errors import SetupError
+from tools.media.data_folder import nearest_existing, probe_write
 
 DISTRIBUTION = "unmask"
 OUR_PACKAGES = ("assistant", "tools", "prompts", "evals")

@@ -170,7 +170,7 @@ def _forget(
     faces: "PersonFaces | None", dry_run: bool, yes: bool, json: bool,
 ) -> None:  # fmt: skip
     from assistant.case.forgetting.deletion import execute, make_plan, resumable
-    from assistant.cli.data_folder import require_writable
+    from tools.media.data_folder import require_writable
 
     plan = make_plan(settings, request, keys=keys)
     if not json:

@@ -79,8 +79,8 @@ class _Commands(TyperGroup):
 
 def _mendable(error: OSError | sqlite3.Error) -> SetupError | None:
     """The error as one line for the user, if it concerns the data folder or a file name."""
-    from assistant.cli.data_folder import as_setup_error
     from assistant.settings import Settings
+    from tools.media.data_folder import as_setup_error
 
     fault = as_setup_error(error, Settings.load().home)
     if fault is None and isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:

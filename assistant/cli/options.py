@@ -42,7 +42,7 @@ def load_settings(context: typer.Context, *, writes: bool = False) -> "Settings"
     Raises SetupError at once, before any computation, if the data folder is not a folder or, for a
     command that `writes`, cannot be written.
     """
-    from assistant.cli.data_folder import require_usable_dir, require_writable
+    from tools.media.data_folder import require_usable_dir, require_writable
 
     settings = load_raw_settings(context)
     (require_writable if writes else require_usable_dir)(settings.home)

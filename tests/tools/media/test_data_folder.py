@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from assistant.cli.data_folder import as_setup_error, require_writable
 from assistant.cli.doctor import check_disk, check_home
 from assistant.cli.main import app
 from assistant.settings import Settings
 from evals.__main__ import main as evals
 from tests.support.stand_ins import picture
 from tools.errors import SetupError
+from tools.media.data_folder import as_setup_error, require_writable
 
 READING = (
     ("find", "PHOTO"), ("models", "list"), ("models", "verify"), ("cases",), ("cases", "x"),
