@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.agent.requests import slots
+from assistant.agent.requests.counts import parse_top
 from assistant.agent.requests.state import CaseState
 from assistant.conversation.steps import ToolCall
 from prompts import phrases
@@ -100,7 +101,7 @@ def _find(request: Request) -> Plan:
 
 def _speaks_of_hits(text: str) -> bool:
     # "find fakes of these two" names no number of hits.
-    return slots.parse_top(text) is not None
+    return parse_top(text) is not None
 
 
 def _fewer(request: Request) -> Plan:
