@@ -17,6 +17,7 @@ _FAILURES = (
     ("assertion.bmffHash.mismatch", "the file was changed after it was signed"),
     ("assertion.boxesHash.mismatch", "the file was changed after it was signed"),
     ("assertion.hashedURI.mismatch", "a statement in the manifest was changed after signing"),
+    ("assertion.action", "its list of actions does not meet the specification"),
     ("assertion.missing", "a statement that was signed is missing"),
     ("claimSignature.outsideValidity", "the certificate was not valid at the time of signing"),
     ("claimSignature.missing", "the signature is missing"),
@@ -84,8 +85,10 @@ def _signature(
     store: Mapping[str, Any], manifest: Mapping[str, Any], *, trust_given: bool
 ) -> Finding:
     signature = _mapping(manifest.get("signature_info"))
-    results = _mapping(_mapping(store.get("validation_results")).get("activeManifest"))
-    codes = [str(_mapping(it).get("code")) for it in _list(results.get("failure"))]
+    results = _mapping(store.get("validation_results"))
+    codes = _failure_codes(results.get("activeManifest"))
+    for delta in map(_mapping, _list(results.get("ingredientDeltas"))):
+        codes += _failure_codes(delta.get("validationDeltas"))
     if not results:
         codes = [str(_mapping(it).get("code")) for it in _list(store.get("validation_status"))]
     signer = signature.get("common_name") or signature.get("issuer")
@@ -117,6 +120,10 @@ def _signature(
     return Finding(
         "content credentials", bearing, WHERE, text, (("validation", validity), *kept)
     )  # fmt: skip
+
+
+def _failure_codes(results: object) -> list[str]:
+    return [str(_mapping(it).get("code")) for it in _list(_mapping(results).get("failure"))]
 
 
 def _failure(code: str) -> str:
@@ -179,12 +186,23 @@ def _ingredients(manifest: Mapping[str, Any]) -> Iterator[Finding]:
             "componentOf": "a part placed in it",
             "inputTo": "an input of what made it",
         }.get(str(ingredient.get("relationship")), "an ingredient")
-        own = "has" if ingredient.get("active_manifest") else "has no"
-        text = f"lists {relation}, {quoted(title)}, which {own} content credentials"
+        text = f"lists {relation}, {quoted(title)}, {_own_credentials(ingredient)}"
         yield Finding("content credentials", "fact", WHERE, text)
     if len(held) > _INGREDIENTS_MOST:
         text = f"lists {len(held) - _INGREDIENTS_MOST} more ingredients, left out here"
         yield Finding("content credentials", "fact", WHERE, text)
+
+
+def _own_credentials(ingredient: Mapping[str, Any]) -> str:
+    """Whether an ingredient had credentials that held when it was added."""
+    if not ingredient.get("active_manifest"):
+        return "which has no content credentials"
+    results = _mapping(ingredient.get("validation_results"))
+    codes = _failure_codes(results.get("activeManifest"))
+    reasons = dict.fromkeys(_failure(code) for code in codes if code != _UNTRUSTED)
+    if reasons:
+        return f"whose content credentials did not hold when it was added: {'; '.join(reasons)}"
+    return "which has content credentials"
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -100,4 +100,6 @@ def _limit_memory() -> None:
         return
     import resource
 
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most == resource.RLIM_INFINITY or most > _MEMORY_BYTES:
+        resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, most))

@@ -102,6 +102,15 @@ def test_words_of_the_field_are_explained_where_they_stand(workspace: Workspace)
     assert {"E1", "E2", "logit", "cosine", "forgery score", "prior odds"} <= {*shown}
 
 
+def test_a_hits_provenance_stands_beside_its_limits(workspace: Workspace) -> None:
+    """The case's forgeries carry our mark: shown as the file's statement, with no part in it."""
+    marked = [it for it in findings_of(workspace).hits if it.verdict == "impersonation"]
+    markup = detail(workspace, marked[0])
+    told = unescape(markup[markup.index('<details class="provenance">') :])
+    assert "Forgery made by Unmask" in told
+    assert "has no part in any verdict" in told
+
+
 def test_what_is_missing_is_said_in_words(workspace: Workspace) -> None:
     """A measurement that is absent reads `not measured`, and is no zero."""
     hit = findings_of(workspace).hits[0]

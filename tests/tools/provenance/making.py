@@ -20,6 +20,7 @@ from PIL import Image
 from tools.provenance.findings import Finding, Provenance
 
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+PARENT = "xmp:iid:parent"
 OFFLINE = {"verify": {"verify_after_sign": False, "remote_manifest_fetch": False}}
 
 
@@ -193,14 +194,13 @@ def signed(
     format: str = "image/jpeg",
     parent: bytes = b"",
     signer: str = "Test Signer",
-    generator: str = "Test Painter",
 ) -> bytes:
     """The file with a C2PA manifest that lists the actions, signed by a test certificate."""
     import c2pa
 
     held = certificates(signer)
     manifest = {
-        "claim_generator_info": [{"name": generator, "version": "1.0"}],
+        "claim_generator_info": [{"name": "Test Painter", "version": "1.0"}],
         "title": "made.jpg",
         "format": format,
         "assertions": [{"label": "c2pa.actions", "data": {"actions": list(actions)}}],
@@ -209,7 +209,7 @@ def signed(
     info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, held.chain, held.key, None)
     builder, made = c2pa.Builder(json.dumps(manifest), context=context), io.BytesIO()
     if parent:
-        described = {"title": "parent.jpg", "relationship": "parentOf"}
+        described = {"title": "parent.jpg", "relationship": "parentOf", "instance_id": PARENT}
         builder.add_ingredient(json.dumps(described), "image/jpeg", io.BytesIO(parent))
     builder.sign(c2pa.Signer.from_info(info), format, io.BytesIO(data), made)
     return made.getvalue()

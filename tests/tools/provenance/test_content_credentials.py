@@ -12,6 +12,7 @@ import pytest
 from tests.support.paths import ROOT
 from tests.tools.provenance.making import (
     IPTC,
+    PARENT,
     certificates,
     noise,
     of_kind,
@@ -31,7 +32,7 @@ GENERATED = {
     "digitalSourceType": f"{IPTC}trainedAlgorithmicMedia",
     "softwareAgent": {"name": "Test Painter"},
 }
-OPENED = {"action": "c2pa.opened"}
+OPENED = {"action": "c2pa.opened", "parameters": {"ingredientIds": [PARENT]}}
 CROPPED = {"action": "c2pa.cropped", "softwareAgent": "Test Scissors"}
 
 
@@ -88,13 +89,24 @@ def test_a_damaged_manifest_is_said_to_be_there(generated: bytes) -> None:
 
 def test_ingredients_and_their_actions_are_read(generated: bytes) -> None:
     """An edited picture whose parent was generated speaks of both."""
-    edited = signed(saved(noise(1)), actions=[CROPPED], parent=generated, generator="Editor")
+    edited = signed(saved(noise(1)), actions=[OPENED, CROPPED], parent=generated)
     found = provenance_of(edited)
     texts = [it.text for it in of_kind(found, "content credentials")]
+    assert any("signature fits the file" in text for text in texts)
     assert any('"parent.jpg", which has content credentials' in text for text in texts)
     assert any('"Test Scissors" cropped it' in text for text in texts)
     (source,) = of_kind(found, "source type")
     assert source.where == "C2PA manifest of an ingredient"
+
+
+def test_an_ingredient_that_did_not_hold_is_named(generated: bytes) -> None:
+    """A signature over an altered parent does not repair it."""
+    altered = bytearray(generated)
+    altered[-30] ^= 1
+    edited = signed(saved(noise(1)), actions=[OPENED], parent=bytes(altered))
+    texts = [it.text for it in of_kind(provenance_of(edited), "content credentials")]
+    (text,) = (it for it in texts if "parent.jpg" in it)
+    assert "did not hold when it was added: the file was changed after it was signed" in text
 
 
 def test_png_and_webp_manifests_are_read() -> None:
