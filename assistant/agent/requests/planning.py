@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.agent.requests import slots
-from assistant.agent.requests.counts import parse_top
+from assistant.agent.requests.counts import parse_further, parse_top
 from assistant.agent.requests.state import CaseState
 from assistant.conversation.steps import ToolCall
 from prompts import phrases
@@ -95,13 +95,8 @@ def _hit(request: Request) -> str:
 def _find(request: Request) -> Plan:
     state = request.state
     photos = [*state.new] or [*state.person]
-    top = slots.count_named(request.text) if _speaks_of_hits(request.text) else None
+    top = parse_top(request.text)
     return _call("find_person", photos=photos, **({} if top is None else {"top": top}))
-
-
-def _speaks_of_hits(text: str) -> bool:
-    # "find fakes of these two" names no number of hits.
-    return parse_top(text) is not None
 
 
 def _fewer(request: Request) -> Plan:
@@ -110,7 +105,7 @@ def _fewer(request: Request) -> Plan:
 
 
 def _more(request: Request) -> Plan:
-    count = slots.count_named(request.text)
+    count = parse_further(request.text)
     return _call("more_hits", **({} if count is None else {"count": count}))
 
 

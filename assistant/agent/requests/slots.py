@@ -7,27 +7,23 @@ named that the request does not name. Pure: text and state in, values out.
 import re
 from collections.abc import Sequence
 
-from assistant.agent.requests.counts import parse_top
+from assistant.agent.requests.counts import NUMBERS, parse_top
 from assistant.agent.requests.state import CaseState
 from tools.agent_tools.handle_parsing import find_handles
 from tools.verdict.glossary import MEANINGS
 from tools.verdict.term_lookup import explain_term, glossary
 
-_UNITS = (
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-    "twenty",
-)  # fmt: skip
-_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100, "dozen": 12}
-_NUMBERS = {word: at for at, word in enumerate(_UNITS, start=1)} | _TENS
 _ORDINALS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
     "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12, "primer": 1,
     "primero": 1, "primera": 1, "erste": 1, "ersten": 1, "zweite": 2, "zweiten": 2, "dritte": 3,
-    "dritten": 3, "segundo": 2, "segunda": 2, "tercero": 3, "tercera": 3, "premier": 1,
+    "dritten": 3, "vierte": 4, "vierten": 4, "fünfte": 5, "fünften": 5, "sechste": 6,
+    "sechsten": 6, "siebte": 7, "siebten": 7, "achte": 8, "achten": 8, "neunte": 9, "neunten": 9,
+    "zehnte": 10, "zehnten": 10, "cuarto": 4, "quinto": 5, "quatrième": 4, "cinquième": 5,
+    "segundo": 2, "segunda": 2, "tercero": 3, "tercera": 3, "premier": 1,
     "première": 1, "deuxième": 2, "troisième": 3,
 }  # fmt: skip
-_WORD_NUMBER = "|".join(_NUMBERS)
+_WORD_NUMBER = "|".join(NUMBERS)
 _NO_HIT = (
     r"time|times|thing|place|half|person|case|step|page|reason|instance|look|glance|lot|photo i|"
     r"photo we|picture i|picture we|batch|few|\w+ (?:hits|results)|question|part|line|row of"
@@ -42,13 +38,14 @@ _HIT = re.compile(
     r"|\b0*(?P<nth>[1-9]\d{0,4})(?:st|nd|rd|th)\b(?!\s+(?:of\s+[A-Z]|century|time|of\s+\w+\s+(?:19|20)))"
     rf"|\b(?:the|der|die|das|el|la|le)\s+(?P<ordinal>{'|'.join(_ORDINALS)})\b(?!\s+(?:{_NO_HIT})\b)"
     r"|\b(?:top|best|strongest|worst|first)(?P<top>)\s+(?:hit|result|match|one|candidate)\b"
+    rf"|\b(?P<kind>{'|'.join(_ORDINALS)})\s+(?:one|hit|result|match|candidate|treffer|bild)\b"
     rf"|^\W*(?P<alone>{'|'.join(_ORDINALS)})(?:\s+one)?\W*$"
     r"|\b(?P<last>(?:very )?last|final|letzten?|último|última|dernier|dernière)\b"
     r"(?=\s+(?:one|hit|result|picture|photo|image|pic|in the list|on the list|treffer)\b|\s*$|"
     r"\s*[,.;?!])",
     re.IGNORECASE,
 )
-_BARE = re.compile(r"(?<![\w.,/-])0*([1-9]\d{0,3})(?![\w%/-]|[.,]\d)")
+_BARE = re.compile(r"(?<![\w.,/-])0*([1-9]\d{0,3})(?!\s?%|[\w/-]|[.,]\d)")
 _PHOTO = re.compile(
     r"\bq\s?0*(?P<handle>[1-9]\d*)\b|\b(?P<nth>first|second|third)\s+(?:photo|picture)\s+(?:i|we)\b",
     re.IGNORECASE,
@@ -112,11 +109,11 @@ def _numbers(text: str, count: int) -> list[int]:
             found += [count] if count else []
         elif match["top"] is not None:
             found.append(1)
-        elif match["ordinal"] or match["alone"]:
-            found.append(_ORDINALS[(match["ordinal"] or match["alone"]).lower()])
+        elif said := match["ordinal"] or match["kind"] or match["alone"]:
+            found.append(_ORDINALS[said.lower()])
         else:
-            said = (match["handle"] or match["number"] or match["nth"]).lower()
-            found.append(_NUMBERS.get(said) or int(said))
+            number = (match["handle"] or match["number"] or match["nth"]).lower()
+            found.append(NUMBERS.get(number) or int(number))
     # "hits 3 and 7", "H2 with 5"
     for more in re.finditer(
         r"\b(?:hits?|results?|numbers?|h)\s?#?\d{1,4}\s*(?:and|with|to|&|,|vs\.?|versus|against)\s*"
@@ -147,7 +144,7 @@ def count_named(text: str) -> int | None:
     if digits:
         return int(digits[1])
     worded = re.search(rf"\b({_WORD_NUMBER})\b(?!\s+(?:of|more time|last|another))", plain, re.I)
-    return _NUMBERS[worded[1].lower()] if worded else None
+    return NUMBERS[worded[1].lower()] if worded else None
 
 
 def date_named(text: str) -> str:

@@ -173,10 +173,13 @@ def situation(row: Mapping[str, Any]) -> CaseState:
         return CaseState(("Q1",), ("Q1",))
     if intent in ATTACHED:
         return CaseState(("Q1", "Q2"), ("Q2",), ("Q1",), hits)
-    photos = ("Q1", "Q2") if row.get("photo") == 2 else ("Q1",)
+    photos = tuple(f"Q{number}" for number in range(1, int(row.get("photo", 1)) + 1))
     if not row.get("after") and intent not in ("correction", "unmark", "undo"):
         return CaseState(photos, (), photos, hits)
-    last = EARLIER if row.get("after") or row.get("hit") != EARLIER else EARLIER + 1
+    # A follow-up is about the hit of the previous turn, a correction about another one.
+    last = int(row.get("hit", EARLIER)) if row.get("after") else EARLIER
+    if not row.get("after") and row.get("hit") == EARLIER:
+        last = EARLIER + 1
     before = ToolCall("score_fake", {"image": f"H{last}"})
     return CaseState(photos, (), photos, hits, f"H{last}", (before,))
 
