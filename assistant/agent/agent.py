@@ -524,7 +524,8 @@ class Agent:
             self.case.record_search(
                 asked, answer.artifact.to_json(), chosen=self.workspace.chosen_faces
             )
-        self._log_access(call, searched=isinstance(answer.artifact, Findings))
+        if call.name != "export_report":  # the exporter logs itself
+            self._log_access(call, searched=isinstance(answer.artifact, Findings))
         duration_s = time.perf_counter() - began
         return ToolResult(
             call.id, call.name, answer.content, True, duration_s, _count(answer.artifact)

@@ -294,9 +294,11 @@ class Case:
             find_person.invoke(arguments)
         except (ToolError, SetupError) as error:
             return f"the latest search could not be run again: {error}"
-        before = [hit["image_id"] for hit in latest["findings"]["hits"]]
+        hits = latest["findings"]["hits"]
+        # Ranks too: a hit that was deleted from the record leaves a gap in them.
+        before = [(hit.get("rank", at), hit["image_id"]) for at, hit in enumerate(hits, 1)]
         found = workspace.last_search[0].hits if workspace.last_search else ()
-        same = before == [hit.image_id for hit in found]
+        same = before == [(hit.rank, hit.image_id) for hit in found]
         return None if same else "the gallery has changed since: the hits are numbered anew"
 
     @property

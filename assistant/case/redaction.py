@@ -9,8 +9,10 @@ until then: a deletion never repairs a record that had been changed. The new hea
 same key. `unmask cases verify` reports the deletion beside the signature.
 
 If the picture was a photo that the user asked about, every entry from its arrival on is emptied,
-except galleries and the arrival of other photos: searches, measurements and sentences are about the
-person in it. If it was only among the hits, its hits and the entries that name it are.
+except galleries, the arrival of other photos and the reviewer's decisions about other pictures:
+searches, measurements and sentences are about the person in it, but without a later decision an
+earlier one, which the reviewer had changed, would be in force again. If it was only among the hits,
+its hits and the entries that name it are.
 
 Does not show: what the emptied entries said. A head that was noted elsewhere before the deletion no
 longer matches. Words about the picture that do not name it (by handle, in free text) stay.
@@ -199,8 +201,8 @@ def _each_emptied(
 ) -> Iterator[CaseEntry]:
     for entry in entries:
         asked = first is not None and entry.seq >= first and entry.kind not in _KEPT
-        other_photo = entry.kind == "photo" and not _of(entry.body, subject)
-        if (asked and not other_photo) or _named(entry.body, names):
+        stays = entry.kind == "decision" or (entry.kind == "photo" and not _of(entry.body, subject))
+        if (asked and not stays) or _named(entry.body, names):
             yield _empty(entry, names, on, whole=asked)
         else:
             yield entry

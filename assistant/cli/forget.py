@@ -93,10 +93,10 @@ def forget(
     unmask forget --gallery case42 --yes
     unmask forget --list-proofs                     # with --image FILE: the proofs about it
 
-    Records, embeddings, features, the search index, private copies, uploads, and reports and runs
-    in the data folder that hold it are deleted and overwritten. Your own files are never touched:
-    delete them yourself, and do not index them again. Pages that you wrote elsewhere, backups and
-    what the disk keeps of freed blocks are beyond reach.
+    Records, embeddings, features, the search index, private copies, uploads, reports in the folders
+    of cases, and runs in the data folder that hold it are deleted and overwritten. Your own files
+    are never touched: delete them yourself, and do not index them again. Pages that you wrote
+    elsewhere, backups and what the disk keeps of freed blocks are beyond reach.
 
     With --person, every face that the identity band calls the same person is listed with its
     certainty and deleted only when you confirm, because a wrong deletion destroys evidence. Faces
@@ -230,6 +230,7 @@ def _print_plan(plan: "Plan", faces: "PersonFaces | None") -> None:
         console.print(f"case {case}: {_counted(counts)}")
     for path in [*([plan.whole] if plan.whole else []), *plan.loose.folders]:
         console.print(f"folder {escape_terminal(path)}", soft_wrap=True, markup=False)
+    _print_some("report", plan.loose.reports)
     _print_some("file", plan.loose.files)
     _print_some("stays, it is yours:", plan.sources)
     print_remarks([*plan.notes, *plan.problems])
@@ -267,6 +268,7 @@ def _plan_json(plan: "Plan", faces: "PersonFaces | None") -> dict[str, Any]:
         "cases": {id: {"entries": len(it.entries), "photos": len(it.copies)}
                   for id, it in plan.cases.items()},
         "files": [printable(it) for it in plan.loose.files],
+        "reports": [printable(it) for it in plan.loose.reports],
         "folders": [printable(it) for it in plan.loose.folders],
         "stays": [printable(it) for it in plan.sources],
         "notes": list(plan.notes),

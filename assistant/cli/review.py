@@ -74,7 +74,7 @@ def review(
     wanted = {"verdict": verdict, "folder": folder, "after": after, "before": before, "sort": sort}
     name, arguments = _call(action, rest, {it: value for it, value in wanted.items() if value})
     with redirect_library_output(context):
-        workspace, notes = _restored(context, case)
+        workspace, notes = _restored(context, case, exports=name == "export_report")
         call, result = _run(workspace, name, arguments)
     print_remarks(f"{note[:1].upper()}{note[1:]}." for note in notes)
     said = " ".join(it.text for it in describe_casework(workspace, call, result))
@@ -139,16 +139,22 @@ def _call(
     raise typer.BadParameter(f"expected: {expected}", param_hint="[ACTION]")
 
 
-def _restored(context: typer.Context, id: str) -> tuple["Workspace", tuple[str, ...]]:
+def _restored(
+    context: typer.Context, id: str, *, exports: bool
+) -> tuple["Workspace", tuple[str, ...]]:
+    """The resumed case; its access is logged, an export's by the exporter."""
     from assistant.case.record import Case
     from assistant.profile import LoadedModels
     from assistant.report.case_export import attach_exporter
+    from tools.gallery.access_log import record_access
 
     settings = load_settings(context, writes=True)
     case = Case.open(settings.home, id)
     restored = case.restore(LoadedModels(settings), home=settings.home)
     restored.workspace.review.on_decision = case.record_decision
     attach_exporter(restored.workspace, case.folder)
+    if not exports:
+        record_access(case.folder, "check")
     return restored.workspace, restored.notes
 
 

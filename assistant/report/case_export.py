@@ -15,8 +15,12 @@ from assistant.report.findings_page import write_report
 from tools.agent_tools.review import Decision
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
+from tools.gallery.access_log import record_access
+from tools.gallery.database_file import gallery_folder
+from tools.gallery.record_store import Gallery
 from tools.media.file_names import printable
 from tools.media.private_files import open_private
+from tools.search.query import Query
 from tools.search.results import Findings, Hit
 
 CSV_COLUMNS = (
@@ -29,19 +33,28 @@ Decisions = Mapping[str, Decision]
 
 
 def attach_exporter(workspace: Workspace, folder: Path) -> None:
-    """Let the workspace's `export_report` write into a case's folder."""
-    workspace.exporter = lambda format: export_findings(workspace, folder, format)
+    """Let the workspace's `export_report` write into a case's folder; case and gallery log it."""
+
+    def export(format: str) -> Path:
+        path = export_findings(workspace, folder, format)
+        for read in (folder, gallery_folder(workspace.home, workspace.gallery)):
+            record_access(read, "export", who=workspace.user)
+        return path
+
+    workspace.exporter = export
 
 
 def export_findings(workspace: Workspace, folder: Path, format: str) -> Path:
     """Write `report.html`, `.json` or `.csv` into a folder; returns the file.
 
-    Raises ToolError before a search, SetupError if the file cannot be written.
+    Raises ToolError before a search, and if a picture of it was deleted since (by `unmask forget`,
+    while the chat ran): no report brings it back. SetupError if the file cannot be written.
     """
     latest = workspace.last_search
     if latest is None:
         raise ToolError("nothing was searched for yet: call find_person")
     findings, query = latest
+    _require_held(workspace, findings, query)
     decisions = workspace.review.decisions_for(findings)
     path = folder / f"report.{format}"
     if format == "html":
@@ -58,6 +71,15 @@ def export_findings(workspace: Workspace, folder: Path, format: str) -> Path:
         reason = error.strerror or str(error)
         raise SetupError(f"the report {printable(path)!r} cannot be written: {reason}") from error
     return path
+
+
+def _require_held(workspace: Workspace, findings: Findings, query: Query) -> None:
+    held = findings.gallery in Gallery.names(workspace.home)
+    if held:
+        with Gallery.open_existing(workspace.home, findings.gallery) as gallery:
+            held = all(gallery.has_face(hit.face_id) for hit in findings.hits)
+    if not held or not all(path.is_file() for path in query.paths):
+        raise ToolError("pictures of the latest search were deleted since: search again")
 
 
 def findings_json(findings: Findings, decisions: Decisions) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Plan and execute a deletion: what would go, then its removal, resumable, with a proof at the end.
 
-Cases and loose files go first and galleries last: a gallery knows the names by which the others are
+Exported reports go first, then cases and loose files, and galleries last: a case's record tells
+which of its reports may show the subject, and a gallery knows the names by which the others are
 found, so a run that is interrupted anywhere can be repeated and finds the rest. What an interrupted
 run had deleted but not yet overwritten is overwritten at the start of the next one.
 
@@ -17,8 +18,9 @@ from pathlib import Path
 from assistant.case.forgetting import journal
 from assistant.case.forgetting.places import LoosePlaces, loose_places
 from assistant.case.forgetting.proof import Proof, write_proof
+from assistant.case.forgetting.reports import reports_about, reports_in
 from assistant.case.forgetting.request import ForgetRequest
-from assistant.case.record import Case, cases_folder, list_cases
+from assistant.case.record import Case, CaseSummary, cases_folder, list_cases
 from assistant.case.redaction import (
     HeldInCase,
     Subject,
@@ -67,7 +69,12 @@ class Plan:
     def counts(self) -> dict[str, int]:
         """The number of things to be deleted, by category."""
         held = self.galleries.values()
-        files = [*self.loose.files, *(it for at in self.loose.folders for it in at.rglob("*"))]
+        loose = self.loose
+        files = [
+            *loose.files,
+            *loose.reports,
+            *(it for at in loose.folders for it in at.rglob("*")),
+        ]
         return {
             "galleries": int(self.request.kind == "gallery" and self.whole is not None),
             "images": sum(len(it.images) for it in held),
@@ -81,9 +88,10 @@ class Plan:
     @property
     def found(self) -> bool:
         """Whether there is anything to delete, caches for the screen aside."""
-        return bool(self.galleries or self.cases or self.whole or self.loose.folders) or any(
-            "dropped" in it.parts for it in self.loose.files
-        )
+        loose = self.loose
+        return bool(
+            self.galleries or self.cases or self.whole or loose.folders or loose.reports
+        ) or any("dropped" in it.parts for it in loose.files)
 
 
 def make_plan(settings: Settings, request: ForgetRequest, *, keys: SigningKeys) -> Plan:
@@ -107,16 +115,18 @@ def make_plan(settings: Settings, request: ForgetRequest, *, keys: SigningKeys) 
         if held:
             galleries[name] = held
     request = replace(request, paths=frozenset(paths))
-    cases = dict[str, HeldInCase]()
+    cases, reports = dict[str, HeldInCase](), list[Path]()
     for summary in list_cases(home):
         try:
-            entries = held_in_case(_case(home, summary.id, keys), _subject(request))
+            case = _case(home, summary.id, keys)
+            entries = held_in_case(case, _subject(request))
         except SetupError as error:
             problems.append(str(error))
             continue
+        reports += reports_about(case.folder, _subject(request), entries)
         if entries:
             cases[summary.id] = entries
-    loose = loose_places(settings, request)
+    loose = replace(loose_places(settings, request), reports=tuple(reports))
     going = {*loose.files, *(it for at in loose.folders for it in at.rglob("*"))}
     sources = sorted(it for it in paths if it.is_file() and it not in going)
     return Plan(request, galleries, cases, loose, None, tuple(sources), request.notes,
@@ -137,6 +147,10 @@ def execute(
         home, request, counts=plan.counts, galleries=tuple(plan.galleries),
         cases=tuple(plan.cases), resumed=resumed,
     )  # fmt: skip
+    for report in plan.loose.reports:
+        report.unlink(missing_ok=True)
+        if report.parent.name not in plan.cases and plan.whole != report.parent:
+            record_access(report.parent, "forget")
     for case in plan.cases:
         on_step(f"case {case}")
         redact(_case(home, case, keys), _subject(request))
@@ -195,6 +209,7 @@ def _overwrite(
 def _plan_whole(settings: Settings, request: ForgetRequest, *, keys: SigningKeys) -> Plan:
     home, notes = settings.home, list(request.notes)
     begun = resumable(home, request) is not None  # then it may have lost its record already
+    searched = list[CaseSummary]()
     if request.kind == "case":
         whole = cases_folder(home) / request.key
         if not begun:
@@ -207,11 +222,13 @@ def _plan_whole(settings: Settings, request: ForgetRequest, *, keys: SigningKeys
             )
         searched = [it for it in list_cases(home) if _searched(home, it.id, request.key, keys)]
         notes += [
-            f"case {it.id} investigated this gallery and keeps its record: delete it with "
-            f"`unmask forget --case {it.id}`"
+            f"case {it.id} investigated this gallery and keeps its record, without exported "
+            f"reports: delete it with `unmask forget --case {it.id}`"
             for it in searched
         ]
-    loose = loose_places(settings, request)
+    folders = [whole] if request.kind == "case" else [cases_folder(home) / it.id for it in searched]
+    reports = tuple(report for folder in folders for report in reports_in(folder))
+    loose = replace(loose_places(settings, request), reports=reports)
     return Plan(request, {}, {}, loose, whole, (), tuple(notes), ())
 
 

@@ -26,10 +26,14 @@ _FIT_WORK = "detectors/*/.fit"
 
 @dataclass(frozen=True, slots=True)
 class LoosePlaces:
-    """What goes outside galleries and cases: single `files`, and `folders` with all in them."""
+    """What goes outside records: single `files`, and `folders` with all in them.
+
+    `reports` are further files, exported into the folders of cases.
+    """
 
     files: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
+    reports: tuple[Path, ...] = ()
 
 
 def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:

@@ -19,6 +19,8 @@ from tests.support.cases import GALLERY
 from tests.support.scripted_model import ScriptedModel, tool_call_reply
 from tools.agent_tools.review import Review
 from tools.agent_tools.workspace import Workspace
+from tools.gallery.access_log import accesses
+from tools.gallery.database_file import gallery_folder
 
 KNOWN = ("find_person", "score_fake")
 
@@ -167,15 +169,21 @@ def test_terms_topics_and_refusals_are_worded(agent: Agent) -> None:
         assert press(agent, name, **arguments)[1].startswith(text)
 
 
-def test_a_report_is_written_into_the_case(agent: Agent) -> None:
-    """JSON and CSV hold every hit with its decision, in files for their owner only."""
+def test_a_report_is_written_into_the_case(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON and CSV hold every hit with its decision, for their owner only; the access is logged."""
     attach_exporter(agent.workspace, agent.case.folder)
+    monkeypatch.setattr(agent.workspace, "user", "ada")
     press(agent, "mark_hit", hit="H1", decision="confirmed")
     press(agent, "mark_hit", hit="H2", decision="hidden")
     steps, text = press(agent, "export_report", format="JSON")
     assert text == (
         "The report of this case is written as JSON: report.json, in the folder of the case."
     )
+    logged = [[*accesses(at)][-1] for at in (
+        agent.case.folder, gallery_folder(agent.workspace.home, GALLERY),
+    )]  # fmt: skip
+    assert [(it.what, it.who) for it in logged] == [("export", "ada")] * 2
+    assert [it.what for it in accesses(agent.case.folder)].count("export") == 1
     assert "/" not in "".join(str(it.content) for it in steps if isinstance(it, ToolResult))
     path = agent.case.folder / "report.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -22,12 +22,16 @@ from assistant.case.record import Case, list_cases
 from assistant.case.signing import SigningKeys
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
+from assistant.report.case_export import attach_exporter
 from assistant.report.data_uris import data_uri, thumbnail
 from tests.support.cases import GALLERY
 from tests.support.made.held_bytes import THUMBNAIL_PX, found_below, traces_of
 from tests.support.paths import ROOT
 from tests.support.scripted_model import ScriptedModel, tool_call_reply
+from tools import toolkit
+from tools.errors import ToolError
 from tools.gallery import database_file
+from tools.gallery.access_log import accesses
 from tools.gallery.record_store import Gallery
 from tools.gallery.vector_index import FaceIndex
 from tools.media.hashing import file_sha256
@@ -162,6 +166,140 @@ def test_a_case_still_verifies_and_says_what_was_deleted(
     assert unmask("cases", "verify").exit_code == 0
 
 
+@pytest.fixture
+def reviewed(investigated: Traces, data: Path, source: Path) -> str:
+    """The case with decisions about every hit, one of the file undone; the file's handle."""
+    case = only_case(data)
+    latest = case.latest_search()
+    assert latest is not None
+    handles = {Path(hit["path"]).name: f"H{hit['rank']}" for hit in latest["findings"]["hits"]}
+    about = handles.pop(source.name)
+    other = next(iter(handles.values()))
+    for words in (
+        ("mark", about, "confirmed"), ("mark", other, "rejected"), ("mark", about, "hidden"),
+        ("undo",), ("mark", about, "rejected"),
+    ):  # fmt: skip
+        assert unmask("review", case.id, *words).exit_code == 0
+    return about
+
+
+def test_decisions_about_a_forgotten_picture_go_and_others_stay(
+    reviewed: str, investigated: Traces, data: Path, source: Path
+) -> None:
+    """No entry names it, the record verifies, and review, undo and resumption go on."""
+    case = only_case(data)
+    others = [it for it in case.decisions() if it.image_id != file_sha256(source)]
+    assert (len(case.decisions()), [it.decision for it in others]) == (5, ["rejected"])
+    assert unmask("forget", "--image", source, "--yes").exit_code == 0
+    assert found_below(data, investigated) == {}
+    assert only_case(data).decisions() == others
+    emptied = [it.body for it in case.entries() if it.kind == "deleted"]
+    assert [set(it) for it in emptied if it["was"] == "decision"] == [{"was", "on"}] * 4
+    assert unmask("cases", "verify", case.id).exit_code == 0
+    listed = unmask("review", case.id, "list", "--json")
+    assert listed.exit_code == 0, listed.output
+    (kept,) = [it for it in json.loads(listed.stdout)["hits"] if it["decision"]]
+    assert (kept["image_id"], kept["decision"]["decision"]) == (others[0].image_id, "rejected")
+    assert "no longer marked as rejected" in unmask("review", case.id, "undo").stdout
+    assert "nothing to undo" in unmask("review", case.id, "undo").stderr
+    assert (only_case(data).verify(), found_below(data, investigated)) == ((), {})
+    first = json.loads(listed.stdout)["hits"][0]["path"]
+    assert unmask("forget", "--image", first, "--yes").exit_code == 0
+    renumbered = unmask("review", case.id, "list").stderr
+    assert "hits are numbered anew" in " ".join(renumbered.split())
+
+
+def test_undone_decisions_stay_undone_without_the_photo(
+    reviewed: str, data: Path, case: Unmask, source: Path, query: Path
+) -> None:
+    """A later photo goes with what is about its person; no old decision is in force again."""
+    kept = only_case(data)
+    (copy,) = kept.keep_photos([case.settings.home / "SECRET_GROUP.png"])
+    kept.begin_turn("and this one?", {"Q2": copy}, gallery=GALLERY)
+    assert unmask("review", kept.id, "undo").exit_code == 0
+    before = kept.decisions()
+    group = case.settings.home / "SECRET_GROUP.png"
+    assert unmask("forget", "--image", group, "--yes").exit_code == 0
+    assert list(kept.photos()) == ["Q1", "Q2"]
+    assert (kept.verify(), kept.decisions()) == ((), before)
+
+
+@pytest.mark.parametrize("format", ["html", "json", "csv"])
+def test_a_report_that_shows_a_forgotten_picture_goes(
+    format: str, reviewed: str, investigated: Traces, data: Path, source: Path
+) -> None:
+    """A dry run lists it; a new one, without the picture, can be exported afterwards."""
+    case = only_case(data)
+    assert unmask("review", case.id, "export", format).exit_code == 0
+    report = case.folder / f"report.{format}"
+    told = json.loads(unmask("forget", "--image", source, "--dry-run", "--json").stdout)
+    assert told["reports"] == [str(report)]
+    assert str(report) in unmask("forget", "--image", source, "--dry-run").stdout
+    assert report.is_file()
+    assert unmask("forget", "--image", source, "--yes").exit_code == 0
+    assert not report.exists()
+    assert found_below(data, investigated) == {}
+    again = unmask("review", case.id, "export", format)
+    assert again.exit_code == 0, again.output
+    assert "forged.jpg" in report.read_text()
+    assert source.name not in report.read_text()
+    assert found_below(data, investigated) == {}
+
+
+def test_a_report_of_a_search_that_is_not_recorded_goes(
+    investigated: Traces, data: Path, source: Path
+) -> None:
+    """A resumed case searches the gallery as it is; other reports of other cases stay."""
+    about = Case.create(data, gallery=GALLERY)
+    other = Case.create(data, gallery=GALLERY)
+    write(about.folder / "report.csv", f"rank,file\n1,{source}\n")
+    write(other.folder / "report.csv", "rank,file\n1,/x/other.jpg\n")
+    assert unmask("forget", "--image", source, "--yes").exit_code == 0
+    assert not (about.folder / "report.csv").exists()
+    assert (other.folder / "report.csv").exists()
+    assert [it.what for it in accesses(about.folder)] == ["forget"]
+    assert list(accesses(other.folder)) == []
+
+
+@pytest.mark.parametrize("kind", ["case", "gallery"])
+def test_reports_go_with_a_whole_case_or_gallery(
+    kind: str, investigated: Traces, data: Path
+) -> None:
+    """They show pictures of the gallery; a dry run lists them; those of other galleries stay."""
+    case, other = only_case(data), Case.create(data, gallery="other")
+    for each in (case, other):
+        write(each.folder / "report.html", "<img>")
+    key = GALLERY if kind == "gallery" else case.id
+    dry = unmask("forget", f"--{kind}", key, "--dry-run")
+    assert f"report {case.folder / 'report.html'}" in dry.stdout
+    assert (case.folder / "report.html").is_file()
+    assert unmask("forget", f"--{kind}", key, "--yes").exit_code == 0
+    assert not (case.folder / "report.html").exists()
+    assert (other.folder / "report.html").exists()
+    assert case.folder.is_dir() == (kind == "gallery")
+
+
+def test_an_open_case_exports_nothing_that_was_deleted(
+    investigated: Traces, data: Path, source: Path, case: Unmask
+) -> None:
+    """A running chat still holds its search: no report of that one is written, but of the next."""
+    opened = only_case(data)
+    workspace = opened.restore(case.models, home=data).workspace
+    attach_exporter(workspace, opened.folder)
+    tools = {it.name: it for it in toolkit(workspace)}
+    assert unmask("forget", "--image", source, "--yes").exit_code == 0
+    for format in ("html", "json", "csv"):
+        with pytest.raises(ToolError, match="were deleted since: search again"):
+            tools["export_report"].invoke({"format": format})
+    assert found_below(data, investigated) == {}
+    tools["find_person"].invoke({"photos": ["Q1"]})
+    for format in ("html", "json", "csv"):
+        tools["export_report"].invoke({"format": format})
+        assert (opened.folder / f"report.{format}").is_file()
+    # The index is not looked at: it may hold leftovers of this process's memory.
+    assert found_below(opened.folder, investigated) == {}
+
+
 def test_a_forgotten_query_photo_leaves_an_empty_chain(
     investigated: Traces, data: Path, query: Path
 ) -> None:
@@ -244,6 +382,7 @@ def killed_at(where: str, *words: str | Path) -> None:
     "where",
     [
         "assistant.case.redaction.scrub_case",
+        "assistant.case.forgetting.deletion.redact",
         "assistant.case.forgetting.deletion.forget_records",
         "tools.gallery.forgetting._delete",
         "tools.gallery.forgetting._rebuild",
@@ -254,12 +393,14 @@ def test_a_killed_deletion_is_finished_by_the_same_command(
     investigated: Traces, data: Path, source: Path, where: str
 ) -> None:
     """Wherever the process dies: doctor tells, the next run finishes, and the proof counts all."""
+    write(only_case(data).folder / "report.html", "<img>")
     killed_at(where, "forget", "--image", source, "--yes")
     unfinished = json.loads(unmask("forget", "--list-proofs", "--json").stdout)
     assert (len(unfinished["unfinished"]), unfinished["proofs"]) == (1, [])
     answer = unmask("forget", "--image", source, "--yes", "--json")
     assert answer.exit_code == 0, answer.output
     assert found_below(data, investigated) == {}
+    assert not (only_case(data).folder / "report.html").exists()
     proof = json.loads(answer.stdout)["proof"]
     assert proof["interrupted"] is True
     assert (proof["counts"]["images"], proof["counts"]["faces"]) == (1, 1)

@@ -12,6 +12,8 @@ from assistant.case.record import Case
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
 from tests.support.cases import GALLERY
+from tools.gallery.access_log import accesses
+from tools.gallery.database_file import gallery_folder
 
 
 @pytest.fixture
@@ -52,6 +54,9 @@ def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
     empty = unmask("review", record.id, "undo")
     assert (empty.exit_code, "nothing to undo" in empty.stderr) == (1, True)
     assert record.verify() == ()
+    logged = [it.what for it in accesses(record.folder)]
+    assert logged == ["check", "check", "export", "check", "check"]
+    assert [*accesses(gallery_folder(record.folder.parents[1], GALLERY))][-3].what == "export"
 
 
 @pytest.mark.parametrize(

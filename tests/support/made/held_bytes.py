@@ -21,11 +21,12 @@ def traces_of(gallery: Gallery, image_id: str, pixels: np.ndarray) -> dict[str, 
     whole = gallery.image(image_id).features
     vectors += [] if whole is None else [whole]
     encoded = uri.partition(",")[2]
+    half = len(encoded) // 2  # a JPEG's first bytes are the same tables in every picture
     return {
         "sha256": [image_id.encode(), bytes.fromhex(image_id), image_id.upper().encode()],
         "embedding": [np.asarray(it, "<f4").tobytes()[at : at + 64] for it in vectors
                       for at in (0, 256)],
-        "thumbnail": [encoded[:200].encode(), base64.b64decode(encoded)[100:300]],
+        "thumbnail": [encoded[half:][:200].encode(), base64.b64decode(encoded)[-300:-100]],
         "path": [bytes(it) for it in gallery.paths_of(image_id)],
     }  # fmt: skip
 

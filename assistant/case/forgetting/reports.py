@@ -1,0 +1,47 @@
+"""Reports exported into the folders of cases, which show pictures, measurements and file names.
+
+A report that may show a subject goes whole, and can be exported again without it: every report of a
+case that holds the subject, since pictures on a page are encoded anew and cannot be told apart by
+content, and every report whose text names it, since a resumed case exports a search that its record
+does not hold.
+"""
+
+import html
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from assistant.case.redaction import HeldInCase, Subject
+from tools.agent_tools.casework_tools import EXPORT_FORMATS
+
+
+def reports_in(folder: Path) -> tuple[Path, ...]:
+    """The reports in a case's folder."""
+    files = (folder / f"report.{format}" for format in EXPORT_FORMATS)
+    return tuple(it for it in files if it.is_file())
+
+
+def reports_about(folder: Path, subject: Subject, held: HeldInCase) -> tuple[Path, ...]:
+    """The reports of a case that may show a subject; `held` is what its record holds of it.
+
+    Raises OSError.
+    """
+    reports = reports_in(folder)
+    if held:
+        return reports
+    names = [*_written(subject)]
+    return tuple(it for it in reports if _contains_any(it, names))
+
+
+def _written(subject: Subject) -> Iterator[bytes]:
+    """The names of a subject as the formats write them."""
+    for name in subject.names:
+        page = html.escape(name, quote=False).replace('"', "&#34;").replace("'", "&#39;")
+        data, table = json.dumps(name, ensure_ascii=False)[1:-1], name.replace('"', '""')
+        for text in {name, page, data, table}:
+            yield text.encode("utf-8", "surrogateescape")
+
+
+def _contains_any(file: Path, names: list[bytes]) -> bool:
+    content = file.read_bytes()
+    return any(name in content for name in names)
