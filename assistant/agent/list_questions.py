@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 
 from assistant.agent.directed_turns import PlannedTurn
-from assistant.agent.explicit_requests import parse_top
 from assistant.agent.photo_questions import AUTHENTIC_WORDS, FAKE_WORDS
+from assistant.agent.requests.counts import parse_top
 from prompts.phrases import NO_PROOF
 from tools.agent_tools.handle_parsing import find_handles
 from tools.search.results import Hit

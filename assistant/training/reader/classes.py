@@ -8,7 +8,7 @@ requests that differ only in the case, such as a search with and without a photo
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def request_text(row: Mapping[str, Any], rng: random.Random) -> str:
     """A wording with its slots filled anew, spelt as a hurried person might."""
     text, keep = str(row["text"]), list[str]()
     hits = rng.choice((3, 10, 12, 20, 50, 120))
-    values = {
+    values: Mapping[str, Callable[[], str]] = {
         "<hit>": lambda: _hit(rng, hits, row["intent"]),
         "<hit2>": lambda: refer.hit_name(rng, rng.randint(1, hits), 0),
         "<photo>": lambda: rng.choice(("Q1", "Q1", "Q2", "q1", "Q3")),

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.agent.explicit_requests import correct_arguments, parse_face_number, parse_top
+from assistant.agent.explicit_requests import correct_arguments, parse_face_number
 from assistant.agent.photo_questions import PhotoQuestion, parse_photo_question
+from assistant.agent.requests.counts import parse_top
 
 pytestmark = pytest.mark.fast
 

@@ -110,7 +110,8 @@ def _put_in_place(part: PretrainedPart, content: bytes, folder: Path) -> None:
         tensors = CONVERSIONS[part.conversion](content)
         # Not `save_file`, which creates owner-only files: models may be shared.
         (made / WEIGHTS).write_bytes(save(dict(tensors), {"format": "pt"}))
-        for name, file in FURTHER_FILES.get(part.conversion, lambda _: {})(content).items():
+        further = FURTHER_FILES.get(part.conversion)
+        for name, file in (further(content) if further else {}).items():
             (made / name).write_bytes(file)
         _write(made / CONFIG, part.config)
         if part.preprocessing:
