@@ -123,6 +123,11 @@ SUITES: Mapping[str, Suite] = {
         "Is the same photograph recognised without false matches?",
         "pocket",
     ),
+    "harmless_edits": Suite(
+        "evals.suites.same_photograph.harmless",
+        "Is a harmlessly edited query photo ever called an impersonation?",
+        "pocket",
+    ),
     "durability": Suite(
         "evals.suites.performance.durability",
         "Does indexing survive a kill without losing data?",
