@@ -1,9 +1,10 @@
 """Is a harmlessly edited query photo ever called an impersonation?
 
-Each portrait is the query photo of its own gallery, which holds the photo under every edit that the
-verdict rule was fitted on (`EDITS`) and under an agency's watermark over the whole picture. Verdicts
-are those of the full search. Portraits: FFHQ photographs (`deepfakes/generated/real_ffhq`), three
-for each LFW photograph of `val` persons that no calibration has seen. `--limit` caps the portraits.
+Each portrait is the query photo of its own gallery, which holds the photo under every edit that
+the verdict rule was fitted on (`EDITS`) and under an agency's watermark over the whole picture.
+Verdicts are those of the full search. Portraits: FFHQ photographs
+(`deepfakes/generated/real_ffhq`), three for each LFW photograph of `val` persons that no
+calibration has seen. `--limit` caps the portraits.
 
 Does not show: edits of other kinds, or edited photographs other than the query photo.
 """
