@@ -84,8 +84,9 @@ def render_citations(
 ) -> str:
     """Join sentences into one text, with clauses and values in place of citations.
 
-    `mark` marks the plain writer's sentences; unchecked ones are always marked.
+    `mark` marks the plain writer's sentences among a model's; unchecked ones are always marked.
     """
+    mark = mark and any(one.text and one.source != "plain" for one in said)
     return join_sentences(tuple(replace(one, text=_text(one, fact, mark=mark)) for one in said))
 
 

@@ -52,7 +52,7 @@ def export_findings(workspace: Workspace, folder: Path, format: str) -> Path:
     """
     latest = workspace.last_search
     if latest is None:
-        raise ToolError("nothing was searched for yet: call find_person")
+        raise ToolError("nothing was searched for yet; search for the person in a photo first")
     findings, query = latest
     _require_held(workspace, findings, query)
     decisions = workspace.review.decisions_for(findings)

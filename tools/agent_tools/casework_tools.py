@@ -97,7 +97,7 @@ class CaseworkTools:
                 f"{', '.join(EXPORT_FORMATS)}"
             )
         if self._workspace.last_search is None:
-            raise ToolError("nothing was searched for yet: call find_person")
+            raise ToolError("nothing was searched for yet; search for the person in a photo first")
         if self._workspace.exporter is None:
             raise ToolError("reports cannot be written here: this workspace has no case")
         path = self._workspace.exporter(name)

@@ -128,7 +128,7 @@ class Review:
     def _searched(self) -> Findings:
         findings = self._findings()
         if findings is None:
-            raise ToolError("nothing was searched for yet: call find_person")
+            raise ToolError("nothing was searched for yet; search for the person in a photo first")
         return findings
 
     def _date(self, hit: Hit) -> FileDate | None:

@@ -271,7 +271,7 @@ def group_differences(metrics: Sequence[MetricRecord]) -> list[str]:
 def _rate(of: MetricRecord) -> str:
     low, high = of.interval
     group = of.dataset.rpartition("/")[2].replace("_", " ")
-    return f"{group} {100 * of.value:.2g} % ({100 * low:.2g} to {100 * high:.2g} %)"
+    return f"{group}: {100 * of.value:.2g} % ({100 * low:.2g} to {100 * high:.2g} %)"
 
 
 def read_metrics(folder: Path, name: str = METRICS_FILE) -> tuple[MetricRecord, ...]:
