@@ -81,7 +81,9 @@ def test_only_groups_whose_intervals_part_are_named() -> None:
     assert group_differences(alike) == []
     (said,) = group_differences([*alike, record("white", 0.2, 0.3, kind="ethnicity"),
                                  record("asian", 0.32, 0.5, kind="ethnicity")])  # fmt: skip
-    assert said.startswith("false alarms differ by ethnicity: asian 41 % (32 to 50 %), white 25 %")
+    assert said.startswith(
+        "false alarms differ by ethnicity: asian: 41 % (32 to 50 %), white: 25 %"
+    )
 
 
 def test_differences_are_shown_for_the_measured_models_only(
