@@ -70,12 +70,6 @@ SUITES: Mapping[str, Suite] = {
         "Does the assistant call the right tools and report their results?",
         "suite",
     ),
-    "requests": Suite(
-        "evals.suites.agent.requests",
-        "Are requests understood that the training's authors did not word?",
-        "suite",
-        needs_data=False,
-    ),
     "explanations": Suite(
         "evals.suites.agent.explanations",
         "Are explanations faithful to the measurements, before and after the checker?",
@@ -122,6 +116,12 @@ SUITES: Mapping[str, Suite] = {
         "evals.suites.same_photograph.suite",
         "Is the same photograph recognised without false matches?",
         "pocket",
+    ),
+    "requests": Suite(
+        "evals.suites.agent.requests",
+        "Are requests understood that the training's authors did not word?",
+        "pocket",
+        needs_data=False,
     ),
     "harmless_edits": Suite(
         "evals.suites.same_photograph.harmless",
