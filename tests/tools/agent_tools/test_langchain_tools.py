@@ -313,7 +313,7 @@ def test_lists_decisions_and_undo_work_as_tools(case: Unmask) -> None:
     assert (back["undone"], back["listed"], back["count"]) == ("filter", ["H1", "H2", "H3"], "all")
     with pytest.raises(ToolError, match="nothing to undo"):
         call(workspace, "undo")
-    with pytest.raises(ToolError, match="call find_person"):
+    with pytest.raises(ToolError, match="search for the person in a photo first"):
         call(workspace_of(case), "list_hits")
     with pytest.raises(ToolError, match="call find_person"):
         call(workspace_of(case), "more_hits")

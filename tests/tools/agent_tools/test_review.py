@@ -103,8 +103,8 @@ def test_what_cannot_be_filtered_by_is_refused(wanted: dict[str, str], says: str
 
 
 def test_without_a_search_there_is_nothing_to_list() -> None:
-    """The message names the tool that finds hits."""
-    with pytest.raises(ToolError, match="call find_person"):
+    """The message, which a person may read, says what to do first."""
+    with pytest.raises(ToolError, match="search for the person in a photo first"):
         listed(Review(lambda: None))
 
 
