@@ -61,6 +61,31 @@ def asked(case: Unmask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def decided(
+    asked: Path, case: Unmask, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """Its copy, decided hit by hit as `reviewed` says; and the handle of `copy.jpg`."""
+    folder = tmp_path_factory.mktemp("decided") / "all"
+    shutil.copytree(asked, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_HOME", str(folder / "home"))
+        patch.setenv("UNMASK_CONFIG_DIR", str(folder / "config"))
+        replace_models(case, patch, ScriptedModel())
+        begun = only_case(folder / "home")
+        latest = begun.latest_search()
+        assert latest is not None
+        handles = {Path(it["path"]).name: f"H{it['rank']}" for it in latest["findings"]["hits"]}
+        about = handles.pop("copy.jpg")
+        other = next(iter(handles.values()))
+        for words in (
+            ("mark", about, "confirmed"), ("mark", other, "rejected"), ("mark", about, "hidden"),
+            ("undo",), ("mark", about, "rejected"),
+        ):  # fmt: skip
+            assert unmask("review", begun.id, *words).exit_code == 0
+    return folder, about
+
+
 @pytest.fixture
 def model(case: Unmask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
     """A copy of the small real case as data folder; its source files lie elsewhere."""
@@ -167,19 +192,12 @@ def test_a_case_still_verifies_and_says_what_was_deleted(
 
 
 @pytest.fixture
-def reviewed(investigated: Traces, data: Path, source: Path) -> str:
+def reviewed(decided: tuple[Path, str], investigated: Traces, data: Path) -> str:
     """The case with decisions about every hit, one of the file undone; the file's handle."""
-    case = only_case(data)
-    latest = case.latest_search()
-    assert latest is not None
-    handles = {Path(hit["path"]).name: f"H{hit['rank']}" for hit in latest["findings"]["hits"]}
-    about = handles.pop(source.name)
-    other = next(iter(handles.values()))
-    for words in (
-        ("mark", about, "confirmed"), ("mark", other, "rejected"), ("mark", about, "hidden"),
-        ("undo",), ("mark", about, "rejected"),
-    ):  # fmt: skip
-        assert unmask("review", case.id, *words).exit_code == 0
+    folder, about = decided
+    for part, kept in (("home/cases", data / "cases"), ("config", data.parent / "config")):
+        shutil.rmtree(kept)
+        shutil.copytree(folder / part, kept)
     return about
 
 
