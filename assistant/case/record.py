@@ -298,6 +298,9 @@ class Case:
         # Ranks too: a hit that was deleted from the record leaves a gap in them.
         before = [(hit.get("rank", at), hit["image_id"]) for at, hit in enumerate(hits, 1)]
         found = workspace.last_search[0].hits if workspace.last_search else ()
+        if {hit["face_id"] for hit in hits} == {hit.face_id for hit in found}:
+            # A list that grew keeps its numbers, which differ from the ranks of one long search.
+            found = workspace.restore_order([hit["face_id"] for hit in hits]).hits
         same = before == [(hit.rank, hit.image_id) for hit in found]
         return None if same else "the gallery has changed since: the hits are numbered anew"
 

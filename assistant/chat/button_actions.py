@@ -119,10 +119,10 @@ def plan_list_action(action: str) -> ActionTurn | None:
     return None
 
 
-def plan_search_again(photos: tuple[str, ...], top: int) -> ActionTurn:
-    """Plan the same search with another number of hits."""
-    call = ToolCall("find_person", {"photos": list(photos), "top": top})
-    return ActionTurn(f"Search again for the top {top}.", PlannedTurn((call,)))
+def plan_longer_list(top: int, *, listed: int) -> ActionTurn:
+    """Plan a list of `top` hits in place of `listed`; these keep their numbers."""
+    call = ToolCall("more_hits", {"count": top - listed})
+    return ActionTurn(f"List the first {top} hits.", PlannedTurn((call,)))
 
 
 DEFAULT_TOP = 20

@@ -23,7 +23,13 @@ from assistant.chat.messages import Message
 from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, is_token, new_token
 from assistant.demo import DEMO_GALLERY
-from assistant.report.checks_page import comparison_html, problem_text, report_html
+from assistant.report.checks_page import (
+    asks_for_face,
+    chosen_faces,
+    comparison_html,
+    problem_text,
+    report_html,
+)
 from tools.errors import SetupError, ToolError
 
 logger = logging.getLogger(__name__)
@@ -211,23 +217,41 @@ class EventHandlers:
     # -- photos without a gallery -------------------------------------------------------------
 
     def check(
-        self, photos: Sequence[str] | None, references: Sequence[str] | None
+        self, photos: Sequence[str] | None, references: Sequence[str] | None, face: str = ""
     ) -> Iterator[Updates]:
-        """Check dropped photos, against references if there are any; nothing is kept."""
+        """Check dropped photos, against references if there are any; nothing is kept.
+
+        `face` names the face of photos that show several, as in `group.jpg=2`.
+        """
         given, of = _paths(photos), _paths(references)
         unmask = self._galleries.without_gallery()
+
+        def look() -> tuple[str, bool]:
+            report = unmask.check(given, of=of, face=chosen_faces(face))
+            return report_html(report), asks_for_face([it.error for it in report.problems])
+
         yield from _looked_at(
-            lambda: report_html(unmask.check(given, of=of)),
+            look,
             [*given, *of],
             missing="" if given else "Choose a photo to check first.",
         )
 
-    def compare(self, first: str | None, second: str | None) -> Iterator[Updates]:
-        """Compare two dropped photos; nothing is kept."""
+    def compare(
+        self, first: str | None, second: str | None, face: str = ""
+    ) -> Iterator[Updates]:  # fmt: skip
+        """Compare two dropped photos; nothing is kept. `face` is as in `check`."""
         given = _paths([it for it in (first, second) if it])
         unmask = self._galleries.without_gallery()
+
+        def look() -> tuple[str, bool]:
+            chosen = chosen_faces(face)
+            if isinstance(chosen, int):
+                raise SetupError("name the photo whose face is meant, as in group.jpg=2")
+            found = unmask.compare(*given, face=chosen)
+            return comparison_html(found), asks_for_face(found.problems)
+
         yield from _looked_at(
-            lambda: comparison_html(unmask.compare(*given)),
+            look,
             given,
             missing="" if len(given) == 2 else "Choose two photos to compare first.",
         )
@@ -332,17 +356,22 @@ def _paths(files: Sequence[str] | None) -> list[Path]:
 
 
 def _looked_at(
-    look: Callable[[], str], uploads: Sequence[Path], *, missing: str
+    look: Callable[[], tuple[str, bool]], uploads: Sequence[Path], *, missing: str
 ) -> Iterator[Updates]:
-    """Updates of findings, detail and the two file boxes; the uploads are deleted at the end."""
+    """Updates of findings, detail, the two file boxes and the face; then uploads are deleted.
+
+    `look` returns the page's part, and whether a face must be chosen: then the files stay in their
+    boxes for the next press.
+    """
     if missing:
         gr.Warning(missing, title="No photo")
-        yield (gr.skip(),) * 4
+        yield (gr.skip(),) * 5
         return
+    again = False
     busy = _said_html("Looking closely: this takes seconds for each face.", role="status")
     try:
-        yield (busy, "", gr.skip(), gr.skip())
-        shown = look()
+        yield (busy, "", gr.skip(), gr.skip(), gr.skip())
+        shown, again = look()
     except (ToolError, SetupError) as error:
         shown = _said_html(problem_text(error, *uploads), role="alert")
     except Exception as bug:
@@ -350,9 +379,10 @@ def _looked_at(
         shown = _said_html(_FAULT + type(bug).__name__, role="alert")
     finally:
         # Uploads lie where every user of the page could read them.
-        for upload in uploads:
+        for upload in () if again else uploads:
             upload.unlink(missing_ok=True)
-    yield (shown, "", None, None)
+    kept = (gr.skip(),) * 3 if again else (None, None, "")
+    yield (shown, "", *kept)
 
 
 def _said_html(text: str, *, role: str) -> str:

@@ -68,10 +68,11 @@ class UploadPanel(NamedTuple):
 
 
 class CheckPanel(NamedTuple):
-    """Two boxes for files, and the button that looks at them."""
+    """Two boxes for files, the choice of a face, and the button that looks at them."""
 
     first: gr.File
     second: gr.File
+    face: gr.Textbox
     look: gr.Button
 
 
@@ -138,8 +139,13 @@ def _check_panel(
             )
             for place, label in (("first", first), ("second", second))
         ]  # fmt: skip
-        look = gr.Button(button, size="sm", min_width=120, scale=0, variant="primary")
-    return CheckPanel(boxes[0], boxes[1], look)
+        with gr.Column(scale=0, min_width=200):
+            face = gr.Textbox(
+                label="Which face (only if a photo shows several)", placeholder="group.jpg=2",
+                max_lines=1, elem_id=f"{name}-face",
+            )  # fmt: skip
+            look = gr.Button(button, size="sm", variant="primary")
+    return CheckPanel(boxes[0], boxes[1], face, look)
 
 
 def _panel(folders: list[str]) -> UploadPanel:
@@ -255,8 +261,8 @@ def _wire_checks(
 ) -> None:
     busy = {"concurrency_id": "checking", "concurrency_limit": 2}
     for panel, handler in ((check, handlers.check), (compare, handlers.compare)):
-        boxes = [panel.first, panel.second]
-        _on(panel.look.click, handler, boxes, [*shown, *boxes], **busy)
+        given = [panel.first, panel.second, panel.face]
+        _on(panel.look.click, handler, given, [*shown, *given], **busy)
 
 
 def _on(

@@ -18,7 +18,7 @@ from assistant.chat.button_actions import (
     ActionTurn,
     plan_hit_action,
     plan_list_action,
-    plan_search_again,
+    plan_longer_list,
 )
 from assistant.chat.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
@@ -142,8 +142,8 @@ class ChatSession:
         The face determines the hit, at whatever rank it is now.
         """
         if action == "search":
-            photos = self._searched_photos()
-            return plan_search_again(photos, top) if photos and top > 0 else None
+            listed = len(self.findings.hits) if self.findings else 0
+            return plan_longer_list(top, listed=listed) if 0 < listed < top else None
         if not face_id:
             return plan_list_action(action) if self.findings is not None else None
         hit = self._of_face(face_id)
@@ -382,10 +382,6 @@ class ChatSession:
     def _of_face(self, face_id: str) -> Hit | None:
         hits = self.findings.hits if self.findings else ()
         return next((hit for hit in hits if hit.face_id == face_id), None)
-
-    def _searched_photos(self) -> tuple[str, ...]:
-        searched = self.findings.query_paths if self.findings else ()
-        return tuple(handle for handle, path in self.workspace.photos.items() if path in searched)
 
     def _query_handle(self) -> str:
         """The query photo shown beside hits: the first one of the search."""

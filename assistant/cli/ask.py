@@ -263,8 +263,16 @@ def _agent(settings: "Settings", *, gallery: str | None, case_id: str | None) ->
     from assistant.chat_model.choice import load_chat_model
     from assistant.profile import LoadedModels
     from assistant.report.case_export import attach_exporter
+    from tools.gallery.record_store import Gallery
 
     home, parts = settings.home, LoadedModels(settings)
+    names = Gallery.names(home)
+    if gallery is not None and gallery not in names:
+        known = f"there are {', '.join(names[:5])}" if names else "there is none yet"
+        raise SetupError(
+            f"there is no gallery {gallery!r}; {known}. Fill it with `unmask index DIR --gallery "
+            f"{gallery}`"
+        )
     opened = None if case_id is None else Case.open(home, case_id)
     model, reader = load_chat_model(settings), load_request_reader(settings)
     if opened is None:

@@ -269,7 +269,7 @@ def find(
 
     Several photos of the person improve the result. A folder of photos or a video works too;
     photos of two different people are refused. If a photo shows several faces, Unmask writes a
-    picture with numbered faces and names it; for a single photo, --face 3 is enough.
+    picture with numbered faces and names it; if one photo shows several, --face 3 is enough.
 
     A video is one hit: it is judged by the mean over the frames that show the person, and the hit
     names the strongest moment. Verdicts:

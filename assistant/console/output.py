@@ -239,9 +239,7 @@ def badge(word: str) -> Text:
 def _totals(findings: "Findings") -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in findings.counts.items())
     faceless = pluralize(findings.images_without_face, "image")
-    compared = pluralize(findings.compared - findings.videos, "image")
-    videos = f" and {pluralize(findings.videos, 'video')}" if findings.videos else ""
-    return f"\n{compared}{videos} compared: {verdicts}; {faceless} without a face."
+    return f"\n{findings.compared_in_words} compared: {verdicts}; {faceless} without a face."
 
 
 def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
@@ -251,10 +249,8 @@ def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
 
 def evidence_line(item: "Evidence") -> str:
     """A piece of evidence with its value in one line."""
-    if item.value is None:
-        return escape_terminal(f"{item.id} {item.name}: not measured")
-    unit = f"({item.unit})" if "=" in item.unit else item.unit  # 1 (1 = present)
-    return escape_terminal(f"{item.id} {item.name}: {item.value:.3g} {unit}")
+    usual = f", {item.usual}" if item.usual else ""
+    return escape_terminal(f"{item.id} {item.title}: {item.shown}{usual}")
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -136,6 +136,13 @@ class Findings:
     faces: int = 0
     retention: str = ""
 
+    @property
+    def compared_in_words(self) -> str:
+        """What `compared` counts: `21 images`, `20 images and 1 video`."""
+        counts = {"image": self.compared - self.videos, "video": self.videos}
+        said = [f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n]
+        return " and ".join(said) or "no image"
+
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict: an object with `hits`, ordered by rank."""
         return {

@@ -28,12 +28,14 @@ _FIT_WORK = "detectors/*/.fit"
 class LoosePlaces:
     """What goes outside records: single `files`, and `folders` with all in them.
 
-    `reports` are further files, exported into the folders of cases.
+    `beside` are the files in `folders` that neither hold nor name the subject: they go with the
+    rest. `reports` are further files, exported into the folders of cases.
     """
 
     files: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     reports: tuple[Path, ...] = ()
+    beside: tuple[Path, ...] = ()
 
 
 def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
@@ -50,8 +52,14 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
     dropped = [it for it in _files(home / "dropped") if _sha256(it) in request.images]
     names = [*_needles(request), *_tails(request)]
     units = [settings.demo_dir, *settings.evals_dir.glob("*"), *settings.models_dir.glob(_FIT_WORK)]
-    held = [it for it in units if it.is_dir() and _holds(it, request, names)]
-    return LoosePlaces((*caches, *dropped), tuple(sorted(held)))
+    held = sorted(it for it in units if it.is_dir() and any(_about(it, request, names)))
+    beside = (
+        file
+        for folder in held
+        for file, about in zip(_files(folder), _about(folder, request, names), strict=True)
+        if not about
+    )
+    return LoosePlaces((*caches, *dropped), tuple(held), beside=tuple(beside))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -59,8 +67,9 @@ def _files(folder: Path) -> list[Path]:
     return sorted(it for it in folder.rglob("*") if it.is_file() and not it.is_symlink())
 
 
-def _holds(folder: Path, request: ForgetRequest, needles: Sequence[bytes]) -> bool:
-    return any(
+def _about(folder: Path, request: ForgetRequest, needles: Sequence[bytes]) -> Iterator[bool]:
+    """For each file below a folder, whether it holds or names the subject."""
+    return (
         _sha256(file) in request.images or any(_contains(file, it) for it in needles)
         for file in _files(folder)
     )
