@@ -30,6 +30,7 @@ from assistant.report.checks_page import (
     problem_text,
     report_html,
 )
+from tools.agent_tools.review import MAX_NOTE_LENGTH
 from tools.errors import SetupError, ToolError
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,10 @@ class EventHandlers:
             return
         action, face = (str(getattr(event, name, "")) for name in ("action", "face"))
         top = str(getattr(event, "top", ""))
-        press = found.run_action(action, face_id=face, top=int(top) if top.isdecimal() else 0)
+        text = str(getattr(event, "text", ""))[:MAX_NOTE_LENGTH]
+        press = found.run_action(
+            action, face_id=face, top=int(top) if top.isdecimal() else 0, text=text
+        )
         if press is None:
             gr.Warning(STALE_HIT_MESSAGE, title="An earlier search's button")
             yield (*_everything(found), gr.skip())

@@ -136,7 +136,9 @@ class ChatSession:
             self.transcript.notice(_unreadable(error, turn.unreadable_photo))
             yield
 
-    def run_action(self, action: str, *, face_id: str, top: int = 0) -> ActionTurn | None:
+    def run_action(
+        self, action: str, *, face_id: str, top: int = 0, text: str = ""
+    ) -> ActionTurn | None:
         """The turn of a button about a listed face or the search; None if there is none.
 
         The face determines the hit, at whatever rank it is now.
@@ -147,7 +149,9 @@ class ChatSession:
         if not face_id:
             return plan_list_action(action) if self.findings is not None else None
         hit = self._of_face(face_id)
-        return None if hit is None else plan_hit_action(action, hit, query=self._query_handle())
+        if hit is None:
+            return None
+        return plan_hit_action(action, hit, query=self._query_handle(), text=text)
 
     def explain(self, handle: str, *, turn: TurnStatus | None = None) -> Iterator[None]:
         """Explain the verdict of a hit, or of every hit with "all", in the model's words."""
@@ -340,7 +344,8 @@ class ChatSession:
         review = self.workspace.review
         return hits_html(
             findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers,
-            listed=review.listed(), decisions=review.decisions_for(findings), export=self._export,
+            listed=review.listed(), decisions=review.decisions_for(findings),
+            notes=review.notes_for(findings), export=self._export,
         )  # fmt: skip
 
     def _detail_html(self) -> str:
@@ -362,6 +367,7 @@ class ChatSession:
             further=maps.further,
             others=[other.handle for other in search[0].hits],
             decision=self.workspace.review.decision(hit),
+            note=self.workspace.review.note(hit),
         )
 
     def _make_maps(self, look: FaceSnapshot) -> None:

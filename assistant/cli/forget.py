@@ -147,6 +147,17 @@ def forget_gallery(settings: "Settings", name: str, *, yes: bool) -> None:
     )  # fmt: skip
 
 
+def forget_case(settings: "Settings", id: str, *, yes: bool, json: bool) -> None:
+    """Delete a whole case, after a question unless `yes`."""
+    from assistant.case.forgetting.request import ForgetRequest
+    from assistant.case.signing import SigningKeys
+
+    _forget(
+        settings, ForgetRequest("case", id), SigningKeys(settings.keys_dir), faces=None,
+        dry_run=False, yes=yes, json=json,
+    )  # fmt: skip
+
+
 def _faces_of(settings: "Settings", photos: Sequence[Path], face: Sequence[str]) -> "PersonFaces":
     from assistant.case.forgetting.person import find_person
     from assistant.profile import LoadedModels

@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 
 from assistant.cli import (
     ask,
+    cases,
     check,
     detectors,
     explain,
@@ -289,6 +290,7 @@ def find(
     from assistant.investigation import Unmask
     from assistant.report.findings_page import write_report
     from assistant.report.numbered_faces import parse_face_option, with_numbered_faces
+    from tools.agent_tools.copies import findings_with_copies
     from tools.gallery.access_log import record_access
     from tools.gallery.database_file import gallery_folder
     from tools.search.query import SeveralFaces
@@ -311,7 +313,7 @@ def find(
             record_access(gallery_folder(settings.home, gallery), "export")
     print_remarks(findings.warnings)
     if json:
-        print_json(findings.to_json())
+        print_json(findings_with_copies(findings))
     else:
         print_findings(findings, explain=explain)
 
@@ -376,6 +378,7 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
 
 
 ask.register(app)
+cases.register(app)
 check.register(app)
 detectors.register(app)
 explain.register(app)

@@ -25,6 +25,8 @@ class Hit:
     describes the case without any). For pictures these fields are None and `moments` is empty. If
     the frames are pages (`paged`), `time_s` is the page number, counted from 0.
 
+    `face_hash` is the perceptual hash of the aligned face (unsigned, 64 bits).
+
     `file_missing`: none of the files exists any more (deleted, moved, or on an unmounted disk);
     `paths` are their last known locations.
     """
@@ -44,6 +46,7 @@ class Hit:
     frames: int | None = None
     file_missing: bool = False
     paged: bool = False
+    face_hash: int | None = None
 
     @property
     def handle(self) -> str:

@@ -190,6 +190,7 @@ def to_hit(
         moments=found.moments,
         frames_seen=found.frames_seen,
         frames=len(pictures.frames_of(moment.video_id)) if moment else None,
+        face_hash=record.face_hash,
         paged=moment is not None and pictures.image(moment.video_id).format in MULTIPAGE_FORMATS,
     )
 

@@ -19,7 +19,8 @@ from typer.testing import CliRunner, Result
 
 import assistant.chat_model.choice
 from assistant import Settings, Unmask
-from assistant.case.record import Case, list_cases
+from assistant.case.catalogue import list_cases
+from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
