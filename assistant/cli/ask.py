@@ -68,7 +68,7 @@ def ask(
     model. Sentences that no measurement supports are marked (unchecked). Every question is recorded
     as a case in the data folder, with private copies of the photos.
     """
-    from assistant.cli.transcript import TurnReporter
+    from assistant.cli.casework.transcript import TurnReporter
     from assistant.console.progress import RerankingDisplay
     from tools.search.query_files import readable
 

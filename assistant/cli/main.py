@@ -21,7 +21,6 @@ from typer.core import TyperGroup
 
 from assistant.cli import (
     ask,
-    cases,
     check,
     detectors,
     explain,
@@ -29,9 +28,9 @@ from assistant.cli import (
     forget,
     galleries,
     models,
-    review,
     setup,
 )
+from assistant.cli.casework import cases, review
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -41,6 +40,7 @@ from assistant.cli.options import (
     parse_cli_path,
     redirect_library_output,
 )
+from assistant.cli.watch import command as watch
 from assistant.console.output import (
     escape_terminal,
     escape_unencodable,
@@ -379,6 +379,7 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
 
 ask.register(app)
 cases.register(app)
+watch.register(app)
 check.register(app)
 detectors.register(app)
 explain.register(app)

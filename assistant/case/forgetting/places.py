@@ -1,8 +1,9 @@
 """Files outside galleries and cases that may show a subject: uploads, reports, runs, the demo.
 
 Uploads and pictures with numbered faces are copies for the screen, encoded anew: they cannot be
-told apart by content and are emptied whole. An evaluation run, the demo and an unfinished fit mix
-pictures, pages and features: each goes whole if any file in it holds or names the subject. Only
+told apart by content and are emptied whole. An evaluation run, the demo, an unfinished fit and the
+memory of a watch mix pictures, pages, features and reports: each goes whole if any file in it holds
+or names the subject, and a watch then reports again what is still there. Only
 Unmask's own folders are looked at; the user's files stay, also where they lie in the data folder.
 
 Does not show: pages that were written elsewhere with `unmask find --page`.
@@ -42,7 +43,7 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
     """Find the files and folders that go with a request. Raises OSError."""
     home = settings.home
     if request.kind == "gallery":
-        named = [home / "dropped" / request.key]
+        named = [home / "dropped" / request.key, settings.watch_dir / request.key]
         if request.key == _DEMO_GALLERY:
             named.append(settings.demo_dir)
         return LoosePlaces(folders=tuple(it for it in named if it.is_dir()))
@@ -51,7 +52,10 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
         return LoosePlaces(tuple(caches))
     dropped = [it for it in _files(home / "dropped") if _sha256(it) in request.images]
     names = [*_needles(request), *_tails(request)]
-    units = [settings.demo_dir, *settings.evals_dir.glob("*"), *settings.models_dir.glob(_FIT_WORK)]
+    units = [
+        settings.demo_dir, *settings.evals_dir.glob("*"), *settings.watch_dir.glob("*"),
+        *settings.models_dir.glob(_FIT_WORK),
+    ]  # fmt: skip
     held = sorted(it for it in units if it.is_dir() and any(_about(it, request, names)))
     beside = (
         file
