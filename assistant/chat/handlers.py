@@ -1,7 +1,8 @@
 """Event handlers of the chat page: requests in, component updates out.
 
 Each function takes values of components and returns updates for components; `page` connects them.
-Only the token determines the session of a request: no function takes a case's id from a browser.
+Only the token determines the session of a request. A case's id is taken from a browser only where
+`assistant.chat.cases` allows it: on a page for this machine alone.
 """
 
 import logging
@@ -15,6 +16,7 @@ import gradio as gr
 from assistant.agent.agent import TurnPlanner
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
+from assistant.chat.cases import CaseShelf
 from assistant.chat.citations import escape_html
 from assistant.chat.galleries import GalleryIndexer, IndexingJob
 from assistant.chat.hits import placeholder_html
@@ -45,10 +47,12 @@ Updates = tuple[Any, ...]
 
 
 class EventHandlers:
-    """The page's callbacks; all pages share the server's `sessions` and `galleries`."""
+    """The page's callbacks; all pages share the server's `sessions`, `galleries` and `cases`."""
 
-    def __init__(self, sessions: SessionStore, galleries: GalleryIndexer) -> None:
-        self._sessions, self._galleries = sessions, galleries
+    def __init__(
+        self, sessions: SessionStore, galleries: GalleryIndexer, cases: CaseShelf | None = None
+    ) -> None:
+        self._sessions, self._galleries, self.cases = sessions, galleries, cases
 
     # -- sessions -----------------------------------------------------------------------------
 
@@ -68,6 +72,17 @@ class EventHandlers:
             found.stop()
         fresh = new_token()
         return (fresh, fresh, *self._whole(None))
+
+    def open_case(self, token: str, request: gr.Request, event: gr.EventData) -> Updates:
+        """Leave the current case and go on with a listed one, under a new token."""
+        fresh, login = new_token(), _login(request)
+        if self.cases is None or not self.cases.open(str(getattr(event, "id", "")), fresh, login):
+            return (gr.skip(),) * 7
+        before, found = self._sessions.find(token, login), self._sessions.find(fresh, login)
+        if before is not None:
+            before.stop()
+        gallery = found.gallery if found else self._first_gallery()
+        return (fresh, fresh, self._gallery_choice(gallery), *self._whole(found))
 
     # -- turns --------------------------------------------------------------------------------
 
