@@ -20,7 +20,6 @@ from assistant.chat.button_actions import (
     plan_list_action,
     plan_longer_list,
 )
-from assistant.chat.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.chat.messages import ChatTranscript, Message
 from assistant.chat.questions import clarification_message
@@ -36,6 +35,7 @@ from assistant.conversation.steps import (
 from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
 from assistant.report.data_uris import data_uri, thumbnail
+from assistant.report.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from tools.agent_tools.workspace import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage

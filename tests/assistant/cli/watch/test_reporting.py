@@ -172,6 +172,7 @@ def server() -> Iterator[tuple[str, list[Any], list[int]]]:
         thread.join()
 
 
+@pytest.mark.allow_hosts(["127.0.0.1"])
 @pytest.mark.parametrize("answer", [500, 302])
 def test_a_webhook_that_fails_gets_the_rest_later(
     answer: int, server: tuple[str, list[Any], list[int]], state: WatchState
