@@ -99,7 +99,7 @@ def duplicate_case(case: Case, home: Path) -> Case:
             with photo.open("rb") as given, open_private(whole, "wb") as file:
                 shutil.copyfileobj(given, file)
             whole.replace(made.photos_folder / photo.name)
-        made.record_copies([(_COPIED, {"of": case.id, "hash": case.head}), *rows])
+        made.record_copies([(_COPIED, {"of": case.id}), *rows])
     except (OSError, SetupError) as error:
         shutil.rmtree(made.folder, ignore_errors=True)
         made.keys.drop(made.id)

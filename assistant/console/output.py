@@ -211,13 +211,15 @@ def _worth_a_word(hits: Sequence["Hit"]) -> list["Hit"]:
     return found[:_EXPLAINED_UNASKED]
 
 
-def print_copies(copies: Sequence["CopyGroup"]) -> None:
-    """One line for each group of near-identical hits, with the earliest."""
+def print_copies(copies: Sequence["CopyGroup"], *, prefix: str = "") -> None:
+    """One line for each group of near-identical hits, with the earliest; "H" makes handles."""
     from tools.verdict.clauses import join_with_and
 
     for each in copies:
-        handles = join_with_and([str(hit.rank) for hit in each.hits])
-        earliest = f"; the earliest is {each.earliest_in_words}" if each.earliest else ""
+        handles = join_with_and([f"{prefix}{hit.rank}" for hit in each.hits])
+        earliest = ""
+        if each.earliest is not None:
+            earliest = f"; the earliest is {prefix}{each.earliest.rank}, {each.date_in_words}"
         said = f"Hits {handles} show nearly the same picture{earliest}."
         stdout_console().print(said, soft_wrap=True)
 

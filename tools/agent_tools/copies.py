@@ -31,12 +31,17 @@ class CopyGroup:
     date: FileDate | None
 
     @property
-    def earliest_in_words(self) -> str:
-        """`H4, 2021-07-14 by its EXIF date`; empty without a date."""
-        if self.earliest is None or self.date is None:
+    def date_in_words(self) -> str:
+        """`2021-07-14 by its EXIF date`; empty without a date."""
+        if self.date is None:
             return ""
         source = "its EXIF date" if self.date.source == "EXIF" else "its file's date"
-        return f"{self.earliest.handle}, {self.date.when.date().isoformat()} by {source}"
+        return f"{self.date.when.date().isoformat()} by {source}"
+
+    @property
+    def earliest_in_words(self) -> str:
+        """`H4, 2021-07-14 by its EXIF date`; empty without a date."""
+        return "" if self.earliest is None else f"{self.earliest.handle}, {self.date_in_words}"
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict; the date has no time zone."""

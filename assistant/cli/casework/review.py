@@ -103,7 +103,7 @@ def review(
     stdout_console().print(escape_terminal(said), soft_wrap=True)
     if name == "list_hits":
         print_table(["hit", "verdict", "your decision", "file", "your note"], _rows(workspace))
-        print_copies(workspace.review.listed_groups())
+        print_copies(workspace.review.listed_groups(), prefix="H")
 
 
 def about(

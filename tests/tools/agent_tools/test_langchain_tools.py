@@ -21,7 +21,7 @@ from tools import toolkit
 from tools.agent_tools.arguments import check_arguments
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
-from tools.search import search as search_module
+from tools.search.aggregation import ranking_key
 from tools.search.results import Findings
 from tools.verdict.handles import FACT_PATTERN, SUBJECT_PATTERN
 
@@ -354,8 +354,8 @@ def test_handles_stay_stable_when_more_hits_are_listed(
     workspace = workspace_of(case)
     photo = workspace.add_photo(case.settings.home / "SECRET_NAME.png")
     first = workspace.find_person([photo], top=2).hits
-    ranking = search_module.ranking_key
-    monkeypatch.setattr(search_module, "ranking_key", lambda it: [-x for x in ranking(it)[:3]])
+    reverse = "tools.search.search.ranking_key"
+    monkeypatch.setattr(reverse, lambda it: [-each for each in ranking_key(it)[:3]])
     listed = workspace.more_hits(1).hits
     assert [it.face_id for it in listed[:2]] == [it.face_id for it in first]
     assert [it.handle for it in listed] == ["H1", "H2", "H3"]
