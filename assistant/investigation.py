@@ -16,6 +16,8 @@ from tools.gallery.indexing.progress import IndexProgress, IndexSummary
 from tools.gallery.record_store import Gallery
 from tools.gallery.upgrade.job import UpgradeSummary, upgrade_gallery
 from tools.gallery.vector_index import FaceIndex
+from tools.media.file_names import printable
+from tools.media.images import walk
 from tools.search.checking.check import OnProgress, check_photos
 from tools.search.checking.comparison import Comparison, compare_photos
 from tools.search.checking.results import CheckReport
@@ -65,10 +67,16 @@ class Unmask:
         """Add every image below `folders` to the gallery; known files cost nothing.
 
         Broken files are skipped and counted in the summary, and so are links out of the folders
-        unless `follow_links`.
+        unless `follow_links`. Folders without any file make no new gallery: SetupError.
         """
         paths = _listed(folders, "index", "folders or files")
-        home, parts = self.settings.home, self.models
+        home = self.settings.home
+        if self.gallery_name not in Gallery.names(home) and next(walk(paths), None) is None:
+            raise SetupError(
+                f"there is no file in {', '.join(map(repr, map(printable, paths)))}: nothing was "
+                "indexed and no gallery was made; name the folder that holds the pictures"
+            )
+        parts = self.models
         with (
             Gallery.open(home, self.gallery_name, fingerprint=parts.fingerprint) as gallery,
             FaceIndex.open(gallery) as index,

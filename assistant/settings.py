@@ -2,7 +2,8 @@
 
 The only module that reads the environment. A `Settings` is passed down, never global. Variables:
 `UNMASK_HOME`, `UNMASK_MODELS_DIR`, `UNMASK_CONFIG_DIR`, `UNMASK_PROFILE`, `UNMASK_THREADS`,
-`UNMASK_VLM`, `UNMASK_VLM_WAIT_S`, `UNMASK_AUTH`, `UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`.
+`UNMASK_VLM`, `UNMASK_VLM_WAIT_S`, `UNMASK_AUTH`, `UNMASK_FOLDERS`, `UNMASK_HOST`, `UNMASK_PORT`,
+`UNMASK_WEBHOOK_HOSTS`.
 """
 
 import os
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
     profile's); `vlm_wait_s` is how many seconds a server may be silent. For the chat page: `auth`
     holds the logins as "name:password[,name:password]" (None: no login); `folders` are those that
     may be indexed from the page; `host` and `port` are the address it listens on.
+
+    `webhook_hosts` are other machines that `unmask watch` may report to, separated by commas.
     """
 
     model_config = SettingsConfigDict(env_prefix="UNMASK_", frozen=True, env_ignore_empty=True)
@@ -60,6 +63,7 @@ class Settings(BaseSettings):
     folders: Annotated[tuple[Path, ...], NoDecode] = ()
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("home", "models_dir", "config_dir")
     @classmethod
@@ -73,6 +77,13 @@ class Settings(BaseSettings):
         if not isinstance(folders, str):
             return folders
         return tuple(Path(folder) for folder in folders.split(os.pathsep) if folder)
+
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _by_commas(cls, hosts: object) -> object:
+        if not isinstance(hosts, str):
+            return hosts
+        return tuple(host.strip() for host in hosts.split(",") if host.strip())
 
     @field_validator("folders")
     @classmethod
@@ -106,6 +117,11 @@ class Settings(BaseSettings):
     def demo_dir(self) -> Path:
         """The folder of the pictures and the page of `unmask demo`."""
         return self.home / "demo"
+
+    @property
+    def watch_dir(self) -> Path:
+        """The folder of what each `unmask watch` remembers, with its feed."""
+        return self.home / "watch"
 
     @property
     def evals_dir(self) -> Path:

@@ -13,8 +13,8 @@ ABOUT = {
         "as a report."
     ),
     "accuracy": (
-        "$figures Every verdict can be wrong, and figures from one data set promise nothing about "
-        "another. `unmask detectors` lists what was measured for each detector."
+        "$figures Every verdict can be wrong, and figures from one set of pictures promise nothing "
+        "about another. `unmask detectors` lists what was measured for each detector."
     ),
     "method": (
         "Two questions are measured for every face: does it show the query person, and was it "
@@ -48,15 +48,19 @@ ABOUT = {
 }
 """The topics and their texts."""
 
-FITTED = "The verdict rule was fitted on $persons persons ($dataset)."
-PASSED = (
-    "Of forgeries made in ways that no part was trained on, some still read as no forgery found "
-    "beside photos of the person: $shares."
+FITTED = "The verdict rule was set with pictures of $persons persons."
+MISSED_MEANS = (
+    "It was then tested on forgeries that no part had learnt from; a forgery is missed if its "
+    "verdict is no forgery found."
 )
-NOT_PASSED = "How many forgeries of unknown kinds it misses was not measured."
+MISSED = (
+    "Of $forgeries $what, $missed missed; of other forgeries like these, up to $most in 100 may be "
+    "(at 95 % confidence)."
+)
+NOT_TESTED = "How many forgeries of unknown kinds it misses was not measured."
 ERROR_LIMIT = (
-    "The threshold for forged is set so that at most $percent % of the authentic faces of a new "
-    "person exceed it, if that person is like those of the fit."
+    "In the other direction, at most $percent of 100 authentic faces should read as forged, if the "
+    "people are like those of the test."
 )
 NOT_FITTED = "The models in use are not calibrated: there are no verdicts, and no figures for them."
 """Sentences with figures, for `accuracy`."""

@@ -33,7 +33,7 @@ from assistant.case.verification import (
 )
 from assistant.conversation.steps import Step, UserTurn, from_json, to_json
 from assistant.settings import Settings
-from tools.agent_tools.review import Decision
+from tools.agent_tools.review import Decision, HitNote, ReviewEntry
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.gallery.database_file import transaction
@@ -60,7 +60,7 @@ _HEADS = (
     "NOT NULL, hash TEXT NOT NULL, key TEXT PRIMARY KEY, signature TEXT NOT NULL)"
 )
 _STEP, _PHOTO, _GALLERY, _SEARCH, _FACTS = "step", "photo", "gallery", "search", "facts"
-_DECISION = "decision"
+_DECISION, _NOTE = "decision", "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +69,6 @@ class RestoredCase:
 
     workspace: Workspace
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CaseSummary:
-    """A row of the list of cases; `asked` is the user's first question.
-
-    `damaged` gives the reason why the record cannot be read; empty if it can.
-    """
-
-    id: str
-    began: str
-    steps: int
-    asked: str
-    damaged: str = ""
 
 
 class Case:
@@ -126,9 +112,10 @@ class Case:
         """Open an existing case."""
         folder = cases_folder(home) / id
         if not _ID.fullmatch(id) or not (folder / CASE_DB_FILE).is_file():
-            known = ", ".join(summary.id for summary in list_cases(home)[:5]) or "none yet"
+            records = sorted(cases_folder(home).glob(f"*/{CASE_DB_FILE}"), reverse=True)
+            known = ", ".join(it.parent.name for it in records[:5]) or "none yet"
             raise SetupError(f"there is no case {id!r}; the latest: {known}")
-        _close(home, folder)
+        restrict_case(home, folder)
         return cls(folder, keys=keys)
 
     @property
@@ -154,7 +141,7 @@ class Case:
 
     def steps(self) -> list[Step]:
         """All steps in order."""
-        with self._reading():
+        with self.reading():
             return [from_json(entry.body) for entry in self.entries() if entry.kind == _STEP]
 
     def record_facts(self, facts: tuple[Fact, ...]) -> None:
@@ -164,7 +151,7 @@ class Case:
     def steps_with_facts(self) -> list[tuple[Step, dict[str, Fact]]]:
         """All steps, each with its cited facts as they were at that time."""
         told: list[tuple[Step, dict[str, Fact]]] = []
-        with self._reading():
+        with self.reading():
             for entry in self.entries():
                 if entry.kind == _STEP:
                     told.append((from_json(entry.body), {}))
@@ -197,7 +184,7 @@ class Case:
 
         A photo that was deleted by `unmask forget` keeps its handle; its file does not exist.
         """
-        with self._reading():
+        with self.reading():
             return {
                 entry.body["handle"]: self.photos_folder / _photo_name(entry)
                 for entry in self.entries()
@@ -207,7 +194,7 @@ class Case:
     @property
     def gallery(self) -> str:
         """The gallery under investigation."""
-        with self._reading():
+        with self.reading():
             return str([it.body["name"] for it in self.entries() if it.kind == _GALLERY][-1])
 
     def switch_gallery(self, name: str) -> None:
@@ -229,18 +216,31 @@ class Case:
         asked = {"arguments": dict(arguments), "chosen": dict(chosen or {})}
         self._add((_SEARCH, {**asked, "findings": dict(findings)}))
 
-    def record_decision(self, decision: Decision) -> None:
-        """Record a reviewer's decision about a picture, or that one was undone."""
-        self._add((_DECISION, decision.to_json()))
+    def record_decision(self, made: ReviewEntry) -> None:
+        """Record a reviewer's decision or note about a picture, or that one was undone."""
+        self._add((_DECISION if isinstance(made, Decision) else _NOTE, made.to_json()))
 
     def decisions(self) -> list[Decision]:
         """All decisions in order, also those that were taken back."""
-        with self._reading():
+        return [made for made in self.review_entries() if isinstance(made, Decision)]
+
+    def review_entries(self) -> list[ReviewEntry]:
+        """All decisions and notes in order, also those that were taken back."""
+        kinds: dict[str, type[Decision] | type[HitNote]] = {_DECISION: Decision, _NOTE: HitNote}
+        with self.reading():
             return [
-                Decision.from_json(entry.body)
+                kinds[entry.kind].from_json(entry.body)
                 for entry in self.entries()
-                if entry.kind == _DECISION
+                if entry.kind in kinds
             ]
+
+    def record_label(self, kind: str, value: str | bool) -> None:
+        """Record a label of the whole case, in place of any earlier one of this kind."""
+        self._add((kind, {"value": value}))
+
+    def record_copies(self, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Record entries of another case, all of them or none."""
+        self._add(*entries)
 
     def latest_search(self) -> Mapping[str, Any] | None:
         """`arguments`, `chosen` faces and `findings` of the latest search on the present gallery.
@@ -260,7 +260,7 @@ class Case:
         has no filter.
         """
         workspace = Workspace(instruments, home=home, gallery=self.gallery)
-        workspace.review.restore(self.decisions())
+        workspace.review.restore(self.review_entries())
         notes = self._put_back_photos(workspace)
         note = self._search_again(workspace)
         return RestoredCase(workspace, (*notes, *([note] if note else [])))
@@ -298,18 +298,21 @@ class Case:
         # Ranks too: a hit that was deleted from the record leaves a gap in them.
         before = [(hit.get("rank", at), hit["image_id"]) for at, hit in enumerate(hits, 1)]
         found = workspace.last_search[0].hits if workspace.last_search else ()
+        if {hit["face_id"] for hit in hits} == {hit.face_id for hit in found}:
+            # A list that grew keeps its numbers, which differ from the ranks of one long search.
+            found = workspace.restore_order([hit["face_id"] for hit in hits]).hits
         same = before == [(hit.rank, hit.image_id) for hit in found]
         return None if same else "the gallery has changed since: the hits are numbered anew"
 
     @property
     def head(self) -> str:
         """The newest entry's hash."""
-        with self._reading():
+        with self.reading():
             return self.entries()[-1].hash
 
     def entries(self) -> list[CaseEntry]:
         """All entries of the record."""
-        with self._reading(), self._connected() as connection:
+        with self.reading(), self._connected() as connection:
             rows = connection.execute("SELECT seq, at, kind, body, hash FROM entries ORDER BY seq")
             return [
                 CaseEntry(seq, at, kind, json.loads(body), hash)
@@ -381,7 +384,7 @@ class Case:
         return same and lags
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """Report content that does not fit our record format as damage."""
         try:
             yield
@@ -419,29 +422,10 @@ def cases_folder(home: Path) -> Path:
     return home / "cases"
 
 
-def list_cases(home: Path) -> list[CaseSummary]:
-    """All cases of a data folder, newest first; damaged ones are marked."""
-    records = sorted(cases_folder(home).glob(f"*/{CASE_DB_FILE}"), reverse=True)
-    for record in records:
-        _close(home, record.parent)
-    return [_summary(Case(record.parent)) for record in records]
-
-
-def _close(home: Path, folder: Path) -> None:
+def restrict_case(home: Path, folder: Path) -> None:
     """Restrict the permissions of older cases that other users could read."""
     private_folder(cases_folder(home))
     restrict_permissions(folder)
-
-
-def _summary(case: Case) -> CaseSummary:
-    try:
-        steps = case.steps()
-        with case._reading():
-            began = str(case.entries()[0].at)
-    except SetupError as error:
-        return CaseSummary(case.id, began="", steps=0, asked="", damaged=str(error))
-    asked = next((step.text for step in steps if isinstance(step, UserTurn)), "")
-    return CaseSummary(case.id, began=began, steps=len(steps), asked=asked)
 
 
 def _photo_name(entry: CaseEntry) -> str:

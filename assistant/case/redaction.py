@@ -10,9 +10,9 @@ same key. `unmask cases verify` reports the deletion beside the signature.
 
 If the picture was a photo that the user asked about, every entry from its arrival on is emptied,
 except galleries, the arrival of other photos and the reviewer's decisions about other pictures:
-searches, measurements and sentences are about the person in it, but without a later decision an
-earlier one, which the reviewer had changed, would be in force again. If it was only among the hits,
-its hits and the entries that name it are.
+searches, measurements, notes and sentences are about the person in it, but without a later decision
+an earlier one, which the reviewer had changed, would be in force again. If it was only among the
+hits, its hits and the entries that name it are.
 
 Does not show: what the emptied entries said. A head that was noted elsewhere before the deletion no
 longer matches. Words about the picture that do not name it (by handle, in free text) stay.

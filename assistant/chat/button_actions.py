@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from assistant.agent.directed_turns import PlannedTurn
 from assistant.conversation.steps import ToolCall
 from tools.agent_tools.casework_tools import EXPORT_FORMATS
-from tools.agent_tools.review import DECISIONS
+from tools.agent_tools.hit_filter import DECISIONS
 from tools.search.results import Hit
 from tools.verdict.rule import VERDICTS
 
@@ -68,8 +68,10 @@ EXAMPLE_TURNS: Mapping[str, PlannedTurn] = {
 _CALLED = {"copy": "a copy", "other": "another person"}
 
 
-def plan_hit_action(action: str, hit: Hit, *, query: str) -> ActionTurn | None:
-    """The turn of a button about a hit; `query` is the photo to compare it with."""
+def plan_hit_action(
+    action: str, hit: Hit, *, query: str, text: str = ""
+) -> ActionTurn | None:  # fmt: skip
+    """The turn of a button about a hit; `query` is the photo to compare it with, `text` a note."""
     handle = hit.handle
     look = {"image": handle}
     match action:
@@ -88,6 +90,9 @@ def plan_hit_action(action: str, hit: Hit, *, query: str) -> ActionTurn | None:
         case "compare":
             call = ToolCall("compare_faces", {"first": query, "second": handle})
             return ActionTurn(f"Compare {handle} with {query}.", PlannedTurn((call,)))
+        case "note":
+            call = ToolCall("note_hit", {"hit": handle, "text": text})
+            return ActionTurn(f"Keep my note on {handle}.", _about(handle, call))
     kind, _, decision = action.partition(":")
     if kind != "mark" or decision not in DECISIONS:
         return None
@@ -109,6 +114,8 @@ def plan_list_action(action: str) -> ActionTurn | None:
         case "list" if value in VERDICTS:
             call = ToolCall("list_hits", {"verdict": value})
             return ActionTurn(f"Show only the hits with the verdict {value}.", PlannedTurn((call,)))
+        case "list":
+            return _plan_filter(value)
         case "more":
             return ActionTurn("List more hits.", PlannedTurn((ToolCall("more_hits", {}),)))
         case "undo":
@@ -119,10 +126,23 @@ def plan_list_action(action: str) -> ActionTurn | None:
     return None
 
 
-def plan_search_again(photos: tuple[str, ...], top: int) -> ActionTurn:
-    """Plan the same search with another number of hits."""
-    call = ToolCall("find_person", {"photos": list(photos), "top": top})
-    return ActionTurn(f"Search again for the top {top}.", PlannedTurn((call,)))
+def _plan_filter(value: str) -> ActionTurn | None:
+    """The turn of a filter by decision or score, as in "decision:none" or "forged:80"."""
+    name, _, wanted = value.partition(":")
+    if name == "decision" and wanted in DECISIONS:
+        said = "without a decision of mine" if wanted == "none" else f"that I marked as {wanted}"
+    elif name == "forged" and wanted.isdecimal():
+        said = f"forged with a probability of at least {wanted} %"
+    else:
+        return None
+    call = ToolCall("list_hits", {name: wanted})
+    return ActionTurn(f"Show only the hits {said}.", PlannedTurn((call,)))
+
+
+def plan_longer_list(top: int, *, listed: int) -> ActionTurn:
+    """Plan a list of `top` hits in place of `listed`; these keep their numbers."""
+    call = ToolCall("more_hits", {"count": top - listed})
+    return ActionTurn(f"List the first {top} hits.", PlannedTurn((call,)))
 
 
 DEFAULT_TOP = 20

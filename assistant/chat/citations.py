@@ -17,7 +17,8 @@ from assistant.grounding.citations import (
     split_citations,
 )
 from assistant.report.explained_terms import explained_html, term_meaning
-from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, format_percent
+from tools.verdict.handles import IN_WORDS, Fact
+from tools.verdict.units import NOT_MEASURED, describe_usual
 
 _REFERENCE = re.compile(r"\[((?:[QHC][1-9]\d*\.)?[EP][1-9]\d*)\]")
 """References of the plain writer's sentences: `[H3.E2]`, or `[E2]` where the text is about one
@@ -154,6 +155,4 @@ def _reading(fact: Fact) -> str:
 
 
 def _place(fact: Fact) -> str:
-    if fact.share_of_authentic_below is None:
-        return ""
-    return f"higher than {format_percent(fact.share_of_authentic_below)} of authentic photos"
+    return describe_usual(fact.share_of_authentic_below)

@@ -1,7 +1,8 @@
 """Event handlers of the chat page: requests in, component updates out.
 
 Each function takes values of components and returns updates for components; `page` connects them.
-Only the token determines the session of a request: no function takes a case's id from a browser.
+Only the token determines the session of a request. A case's id is taken from a browser only where
+`assistant.chat.cases` allows it: on a page for this machine alone.
 """
 
 import logging
@@ -15,6 +16,7 @@ import gradio as gr
 from assistant.agent.agent import TurnPlanner
 from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.chat.button_actions import ActionTurn, plan_example, plan_search
+from assistant.chat.cases import CaseShelf
 from assistant.chat.citations import escape_html
 from assistant.chat.galleries import GalleryIndexer, IndexingJob
 from assistant.chat.hits import placeholder_html
@@ -23,7 +25,14 @@ from assistant.chat.messages import Message
 from assistant.chat.session_state import STALE_HIT_MESSAGE, ChatSession, TurnStatus
 from assistant.chat.sessions import SessionStore, is_token, new_token
 from assistant.demo import DEMO_GALLERY
-from assistant.report.checks_page import comparison_html, problem_text, report_html
+from assistant.report.checks_page import (
+    asks_for_face,
+    chosen_faces,
+    comparison_html,
+    problem_text,
+    report_html,
+)
+from tools.agent_tools.review import MAX_NOTE_LENGTH
 from tools.errors import SetupError, ToolError
 
 logger = logging.getLogger(__name__)
@@ -38,10 +47,12 @@ Updates = tuple[Any, ...]
 
 
 class EventHandlers:
-    """The page's callbacks; all pages share the server's `sessions` and `galleries`."""
+    """The page's callbacks; all pages share the server's `sessions`, `galleries` and `cases`."""
 
-    def __init__(self, sessions: SessionStore, galleries: GalleryIndexer) -> None:
-        self._sessions, self._galleries = sessions, galleries
+    def __init__(
+        self, sessions: SessionStore, galleries: GalleryIndexer, cases: CaseShelf | None = None
+    ) -> None:
+        self._sessions, self._galleries, self.cases = sessions, galleries, cases
 
     # -- sessions -----------------------------------------------------------------------------
 
@@ -61,6 +72,17 @@ class EventHandlers:
             found.stop()
         fresh = new_token()
         return (fresh, fresh, *self._whole(None))
+
+    def open_case(self, token: str, request: gr.Request, event: gr.EventData) -> Updates:
+        """Leave the current case and go on with a listed one, under a new token."""
+        fresh, login = new_token(), _login(request)
+        if self.cases is None or not self.cases.open(str(getattr(event, "id", "")), fresh, login):
+            return (gr.skip(),) * 7
+        before, found = self._sessions.find(token, login), self._sessions.find(fresh, login)
+        if before is not None:
+            before.stop()
+        gallery = found.gallery if found else self._first_gallery()
+        return (fresh, fresh, self._gallery_choice(gallery), *self._whole(found))
 
     # -- turns --------------------------------------------------------------------------------
 
@@ -117,7 +139,10 @@ class EventHandlers:
             return
         action, face = (str(getattr(event, name, "")) for name in ("action", "face"))
         top = str(getattr(event, "top", ""))
-        press = found.run_action(action, face_id=face, top=int(top) if top.isdecimal() else 0)
+        text = str(getattr(event, "text", ""))[:MAX_NOTE_LENGTH]
+        press = found.run_action(
+            action, face_id=face, top=int(top) if top.isdecimal() else 0, text=text
+        )
         if press is None:
             gr.Warning(STALE_HIT_MESSAGE, title="An earlier search's button")
             yield (*_everything(found), gr.skip())
@@ -211,23 +236,41 @@ class EventHandlers:
     # -- photos without a gallery -------------------------------------------------------------
 
     def check(
-        self, photos: Sequence[str] | None, references: Sequence[str] | None
+        self, photos: Sequence[str] | None, references: Sequence[str] | None, face: str = ""
     ) -> Iterator[Updates]:
-        """Check dropped photos, against references if there are any; nothing is kept."""
+        """Check dropped photos, against references if there are any; nothing is kept.
+
+        `face` names the face of photos that show several, as in `group.jpg=2`.
+        """
         given, of = _paths(photos), _paths(references)
         unmask = self._galleries.without_gallery()
+
+        def look() -> tuple[str, bool]:
+            report = unmask.check(given, of=of, face=chosen_faces(face))
+            return report_html(report), asks_for_face([it.error for it in report.problems])
+
         yield from _looked_at(
-            lambda: report_html(unmask.check(given, of=of)),
+            look,
             [*given, *of],
             missing="" if given else "Choose a photo to check first.",
         )
 
-    def compare(self, first: str | None, second: str | None) -> Iterator[Updates]:
-        """Compare two dropped photos; nothing is kept."""
+    def compare(
+        self, first: str | None, second: str | None, face: str = ""
+    ) -> Iterator[Updates]:  # fmt: skip
+        """Compare two dropped photos; nothing is kept. `face` is as in `check`."""
         given = _paths([it for it in (first, second) if it])
         unmask = self._galleries.without_gallery()
+
+        def look() -> tuple[str, bool]:
+            chosen = chosen_faces(face)
+            if isinstance(chosen, int):
+                raise SetupError("name the photo whose face is meant, as in group.jpg=2")
+            found = unmask.compare(*given, face=chosen)
+            return comparison_html(found), asks_for_face(found.problems)
+
         yield from _looked_at(
-            lambda: comparison_html(unmask.compare(*given)),
+            look,
             given,
             missing="" if len(given) == 2 else "Choose two photos to compare first.",
         )
@@ -332,17 +375,22 @@ def _paths(files: Sequence[str] | None) -> list[Path]:
 
 
 def _looked_at(
-    look: Callable[[], str], uploads: Sequence[Path], *, missing: str
+    look: Callable[[], tuple[str, bool]], uploads: Sequence[Path], *, missing: str
 ) -> Iterator[Updates]:
-    """Updates of findings, detail and the two file boxes; the uploads are deleted at the end."""
+    """Updates of findings, detail, the two file boxes and the face; then uploads are deleted.
+
+    `look` returns the page's part, and whether a face must be chosen: then the files stay in their
+    boxes for the next press.
+    """
     if missing:
         gr.Warning(missing, title="No photo")
-        yield (gr.skip(),) * 4
+        yield (gr.skip(),) * 5
         return
+    again = False
     busy = _said_html("Looking closely: this takes seconds for each face.", role="status")
     try:
-        yield (busy, "", gr.skip(), gr.skip())
-        shown = look()
+        yield (busy, "", gr.skip(), gr.skip(), gr.skip())
+        shown, again = look()
     except (ToolError, SetupError) as error:
         shown = _said_html(problem_text(error, *uploads), role="alert")
     except Exception as bug:
@@ -350,9 +398,10 @@ def _looked_at(
         shown = _said_html(_FAULT + type(bug).__name__, role="alert")
     finally:
         # Uploads lie where every user of the page could read them.
-        for upload in uploads:
+        for upload in () if again else uploads:
             upload.unlink(missing_ok=True)
-    yield (shown, "", None, None)
+    kept = (gr.skip(),) * 3 if again else (None, None, "")
+    yield (shown, "", *kept)
 
 
 def _said_html(text: str, *, role: str) -> str:

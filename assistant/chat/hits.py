@@ -19,7 +19,9 @@ from assistant.report.data_uris import data_uri, draw_box
 from assistant.report.maps import MapView, distance_view, forgery_view
 from assistant.report.templating import inconclusive_bands, render_template
 from tools.agent_tools.casework_tools import EXPORT_FORMATS
-from tools.agent_tools.review import Decision, HitList
+from tools.agent_tools.copies import NEAR_BITS, group_copies
+from tools.agent_tools.hit_filter import DECISIONS
+from tools.agent_tools.review import MAX_NOTE_LENGTH, Decision, HitList, HitNote
 from tools.errors import ToolError
 from tools.localisers import Localisation
 from tools.media.file_names import printable
@@ -37,8 +39,6 @@ _TOPS = (20, MAX_RERANKED_HITS)
 """Numbers of hits offered for repeating a search."""
 _DOWNLOAD_MAX_BYTES = 32_000_000
 _MEDIA_TYPES = {".html": "text/html", ".json": "application/json", ".csv": "text/csv"}
-_NEAR_BITS = 6
-"""Aligned faces that differ in at most this many of 64 bits count as nearly identical."""
 
 
 class FaceThumbnails:
@@ -61,7 +61,7 @@ class FaceThumbnails:
         return [
             other
             for other, (shown, theirs) in faces.items()
-            if shown is not None and hash_distance(mine, theirs) <= _NEAR_BITS
+            if shown is not None and hash_distance(mine, theirs) <= NEAR_BITS
         ]
 
     def _face(self, handle: str, size: int) -> tuple[str | None, int]:
@@ -90,17 +90,19 @@ def hits_html(
     offers_model: bool = True,
     listed: HitList | None = None,
     decisions: Mapping[str, Decision] | None = None,
+    notes: Mapping[str, HitNote] | None = None,
     export: Path | None = None,
 ) -> str:
     """The listed hits, all of them by rank without `listed`; `chosen` is the one shown in detail.
 
-    `offers_model` is true if some hit has no explanation by the model yet. `decisions` are the
-    reviewer's, by handle. `export` is a report that was just written, offered as a download.
+    `offers_model` is true if some hit has no explanation by the model yet. `decisions` and
+    `notes` are the reviewer's, by handle. Near-identical hits stand folded below the first of them.
+    `export` is a report that was just written, offered as a download.
     """
     by_handle = {hit.handle: hit for hit in findings.hits}
     shown = [*by_handle] if listed is None else [it for it in listed.hits if it in by_handle]
-    views = [
-        {
+    views = {
+        hit.handle: {
             "hit": hit,
             "name": _name(hit),
             "face": faces.uri(hit.handle, _LIST_PX),
@@ -108,12 +110,19 @@ def hits_html(
             "passing": hit.assessment.unseen,
         }
         for hit in map(by_handle.__getitem__, shown)
-    ]
+    }
+    groups = group_copies([by_handle[it] for it in shown])
+    folded = {hit.handle for each in groups for hit in each.hits[1:]}
     more = [top for top in _TOPS if len(findings.hits) < min(top, findings.compared)]
     return render_template(
         "chat_hits.html",
         findings=findings,
-        views=views,
+        views=[view for handle, view in views.items() if handle not in folded],
+        behind={
+            each.hits[0].handle: [views[hit.handle] for hit in each.hits[1:]] for each in groups
+        },
+        groups={each.hits[0].handle: each for each in groups},
+        count=len(views),
         verdicts=VERDICTS,
         chosen=chosen,
         offers_model=offers_model,
@@ -122,6 +131,12 @@ def hits_html(
         limits=listed.limits if listed else "",
         hidden=[it for it in listed.hidden if it in by_handle] if listed else [],
         decisions=decisions or {},
+        notes=notes or {},
+        decided=[
+            it
+            for it in DECISIONS
+            if it == "none" or any(made.decision == it for made in (decisions or {}).values())
+        ],
         filters=[each for each in VERDICTS if any(hit.verdict == each for hit in findings.hits)],
         further=len(findings.hits) < min(findings.compared, MAX_RERANKED_HITS),
         formats=EXPORT_FORMATS,
@@ -158,12 +173,13 @@ def detail_html(
     further: Sequence[MapView] = (),
     others: Sequence[str] = (),
     decision: Decision | None = None,
+    note: HitNote | None = None,
 ) -> str:
     """One hit with all its measurements; `query` is the photo shown beside it.
 
     `image` is the hit's whole picture, None if it is missing; `located`, `reference_distance_map`,
     `picture` and `further` are its maps, once computed; `others` are the other hits' handles;
-    `decision` is the reviewer's.
+    `decision` and `note` are the reviewer's.
     """
     by_id = {fact.id: fact for fact in facts}
     face = faces.uri(hit.handle, _FACE_PX)
@@ -179,6 +195,8 @@ def detail_html(
         buttons=HIT_ACTIONS,
         decision=decision,
         decision_buttons=DECISION_ACTIONS,
+        note=note,
+        longest=MAX_NOTE_LENGTH,
         passing=hit.assessment.unseen,
         explanation=Markup(sentences_html(sentences, by_id.get, subject=hit.handle)),  # noqa: S704 - escaped there
         offers_model=all(sentence.source == "plain" for sentence in sentences),

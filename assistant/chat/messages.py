@@ -41,6 +41,7 @@ _TITLES = {
     "export_report": "Export the report",
     "explain_term": "Explain a word",
     "about_unmask": "About Unmask",
+    "note_hit": "Keep a note",
 }
 _COUNTED = {
     "find_person": ("hit", "hits"),

@@ -31,6 +31,8 @@ _STORAGE_WORD = "unmask"
 # Clicks inside the findings become events; focus survives when the server redraws them.
 _FINDINGS_JS = (Path(__file__).parent / "static" / "findings.js").read_text("utf-8")
 
+_CASES_JS = (Path(__file__).parent / "static" / "cases.js").read_text("utf-8")
+
 _PROMISE = "Nothing leaves this machine. Scores are fallible: a person must check every hit."
 
 
@@ -68,11 +70,21 @@ class UploadPanel(NamedTuple):
 
 
 class CheckPanel(NamedTuple):
-    """Two boxes for files, and the button that looks at them."""
+    """Two boxes for files, the choice of a face, and the button that looks at them."""
 
     first: gr.File
     second: gr.File
+    face: gr.Textbox
     look: gr.Button
+
+
+class ShelfPanel(NamedTuple):
+    """The list of cases: words to search for, archived ones too, and the list."""
+
+    tab: gr.Tab
+    text: gr.Textbox
+    archived: gr.Checkbox
+    cases: gr.HTML
 
 
 def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
@@ -85,13 +97,15 @@ def build_page(handlers: EventHandlers, *, folders: list[str]) -> gr.Blocks:
         token = gr.State("")
         browser = gr.BrowserState("", storage_key=STORAGE_KEY, secret=_STORAGE_WORD)
         bar = _bar()
-        panel, check, compare = _tasks(folders)
+        panel, check, compare, shelf = _tasks(folders)
         with gr.Row(elem_id="unmask-main", equal_height=False):
             pane, shown = _talk(), _shown()
         _wire_session(page, handlers, token, browser, bar, pane, shown)
         _wire_talk(handlers, token, bar, pane, shown)
         _wire_galleries(handlers, token, bar, panel, shown, pane)
         _wire_checks(handlers, check, compare, shown)
+        _wire_cases(handlers, shelf, token, [token, browser, bar.gallery, pane.chat, *shown,
+                                             pane.composer])  # fmt: skip
     return page
 
 
@@ -110,8 +124,8 @@ def _bar() -> Toolbar:
     return Toolbar(gallery, demo, new_case)
 
 
-def _tasks(folders: list[str]) -> tuple[UploadPanel, CheckPanel, CheckPanel]:
-    """The first choice: a collection to search, a photo to check, or two photos to compare."""
+def _tasks(folders: list[str]) -> tuple[UploadPanel, CheckPanel, CheckPanel, ShelfPanel]:
+    """The first choice: a collection to search, photos to check or compare, or earlier cases."""
     with gr.Tabs(elem_id="unmask-tasks"):
         with gr.Tab("Search a collection"):
             panel = _panel(folders)
@@ -124,7 +138,17 @@ def _tasks(folders: list[str]) -> tuple[UploadPanel, CheckPanel, CheckPanel]:
             compare = _check_panel(
                 "First photo", "Second photo", "Compare", name="unmask-compare", count="single"
             )
-    return panel, check, compare
+        with gr.Tab("Cases") as tab:
+            with gr.Row(equal_height=True):
+                text = gr.Textbox(
+                    label="Search the cases", placeholder="a word of the name, question or gallery",
+                    max_lines=1, scale=4, elem_id="unmask-cases-text",
+                )  # fmt: skip
+                archived = gr.Checkbox(label="Archived cases, too", scale=1, min_width=160)
+            cases = gr.HTML(
+                "", apply_default_css=False, elem_id="unmask-cases", js_on_load=_CASES_JS
+            )
+    return panel, check, compare, ShelfPanel(tab, text, archived, cases)
 
 
 def _check_panel(
@@ -138,8 +162,13 @@ def _check_panel(
             )
             for place, label in (("first", first), ("second", second))
         ]  # fmt: skip
-        look = gr.Button(button, size="sm", min_width=120, scale=0, variant="primary")
-    return CheckPanel(boxes[0], boxes[1], look)
+        with gr.Column(scale=0, min_width=200):
+            face = gr.Textbox(
+                label="Which face (only if a photo shows several)", placeholder="group.jpg=2",
+                max_lines=1, elem_id=f"{name}-face",
+            )  # fmt: skip
+            look = gr.Button(button, size="sm", variant="primary")
+    return CheckPanel(boxes[0], boxes[1], face, look)
 
 
 def _panel(folders: list[str]) -> UploadPanel:
@@ -255,8 +284,20 @@ def _wire_checks(
 ) -> None:
     busy = {"concurrency_id": "checking", "concurrency_limit": 2}
     for panel, handler in ((check, handlers.check), (compare, handlers.compare)):
-        boxes = [panel.first, panel.second]
-        _on(panel.look.click, handler, boxes, [*shown, *boxes], **busy)
+        given = [panel.first, panel.second, panel.face]
+        _on(panel.look.click, handler, given, [*shown, *given], **busy)
+
+
+def _wire_cases(
+    handlers: EventHandlers, shelf: ShelfPanel, token: gr.State, whole: list[Any]
+) -> None:
+    if handlers.cases is None:
+        return
+    wanted = [shelf.text, shelf.archived]
+    for event in (shelf.tab.select, shelf.text.change, shelf.archived.change):
+        _on(event, handlers.cases.html, wanted, [shelf.cases])
+    _on(shelf.cases.act, handlers.cases.act, wanted, [shelf.cases])
+    _on(shelf.cases.enter, handlers.open_case, [token], whole)
 
 
 def _on(

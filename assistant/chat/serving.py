@@ -61,6 +61,7 @@ def build_app(
     set_private_umask()  # Gradio's copies of uploads too
     set_upload_dir(uploads)
 
+    from assistant.chat.cases import CaseShelf
     from assistant.chat.handlers import EventHandlers
     from assistant.chat.page import build_page
 
@@ -73,7 +74,7 @@ def build_app(
         ),
         resume=lambda case: _session(Agent.resume(model, parts, case, home=home, reader=reader)),
     )
-    handlers = EventHandlers(sessions, galleries)
+    handlers = EventHandlers(sessions, galleries, CaseShelf(settings, sessions))
     page = build_page(handlers, folders=galleries.allowed_folders())
     page.queue(api_open=False, default_concurrency_limit=4)
     return page, launch_options(settings)

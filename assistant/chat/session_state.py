@@ -18,9 +18,8 @@ from assistant.chat.button_actions import (
     ActionTurn,
     plan_hit_action,
     plan_list_action,
-    plan_search_again,
+    plan_longer_list,
 )
-from assistant.chat.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from assistant.chat.hits import FaceThumbnails, detail_html, hits_html
 from assistant.chat.messages import ChatTranscript, Message
 from assistant.chat.questions import clarification_message
@@ -36,6 +35,7 @@ from assistant.conversation.steps import (
 from assistant.grounding.casework_answers import WORDED_TOOLS
 from assistant.grounding.citations import FactLookup
 from assistant.report.data_uris import data_uri, thumbnail
+from assistant.report.face_maps import FaceKey, FaceMaps, compute_face_maps, face_key
 from tools.agent_tools.workspace import FaceSnapshot
 from tools.errors import SetupError, ToolError
 from tools.media.images import UnreadableImage
@@ -136,18 +136,22 @@ class ChatSession:
             self.transcript.notice(_unreadable(error, turn.unreadable_photo))
             yield
 
-    def run_action(self, action: str, *, face_id: str, top: int = 0) -> ActionTurn | None:
+    def run_action(
+        self, action: str, *, face_id: str, top: int = 0, text: str = ""
+    ) -> ActionTurn | None:
         """The turn of a button about a listed face or the search; None if there is none.
 
         The face determines the hit, at whatever rank it is now.
         """
         if action == "search":
-            photos = self._searched_photos()
-            return plan_search_again(photos, top) if photos and top > 0 else None
+            listed = len(self.findings.hits) if self.findings else 0
+            return plan_longer_list(top, listed=listed) if 0 < listed < top else None
         if not face_id:
             return plan_list_action(action) if self.findings is not None else None
         hit = self._of_face(face_id)
-        return None if hit is None else plan_hit_action(action, hit, query=self._query_handle())
+        if hit is None:
+            return None
+        return plan_hit_action(action, hit, query=self._query_handle(), text=text)
 
     def explain(self, handle: str, *, turn: TurnStatus | None = None) -> Iterator[None]:
         """Explain the verdict of a hit, or of every hit with "all", in the model's words."""
@@ -340,7 +344,8 @@ class ChatSession:
         review = self.workspace.review
         return hits_html(
             findings, self._faces, rule=rule, chosen=self._chosen, offers_model=offers,
-            listed=review.listed(), decisions=review.decisions_for(findings), export=self._export,
+            listed=review.listed(), decisions=review.decisions_for(findings),
+            notes=review.notes_for(findings), export=self._export,
         )  # fmt: skip
 
     def _detail_html(self) -> str:
@@ -362,6 +367,7 @@ class ChatSession:
             further=maps.further,
             others=[other.handle for other in search[0].hits],
             decision=self.workspace.review.decision(hit),
+            note=self.workspace.review.note(hit),
         )
 
     def _make_maps(self, look: FaceSnapshot) -> None:
@@ -382,10 +388,6 @@ class ChatSession:
     def _of_face(self, face_id: str) -> Hit | None:
         hits = self.findings.hits if self.findings else ()
         return next((hit for hit in hits if hit.face_id == face_id), None)
-
-    def _searched_photos(self) -> tuple[str, ...]:
-        searched = self.findings.query_paths if self.findings else ()
-        return tuple(handle for handle, path in self.workspace.photos.items() if path in searched)
 
     def _query_handle(self) -> str:
         """The query photo shown beside hits: the first one of the search."""

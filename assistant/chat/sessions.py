@@ -85,6 +85,24 @@ class SessionStore:
                 self._note(key, found.case)
             return found
 
+    def adopt(self, token: str, login: str | None, case: Case) -> bool:
+        """Make a recorded case the browser's own; False if it cannot be opened."""
+        key = _key(token, login)
+        with self._turn(key):
+            found = self._resumed(key, case)
+            if found is None:
+                return False
+            found.user = login or ""
+            self._note(key, case)
+            return True
+
+    def leave(self, case: str) -> None:
+        """Forget the open sessions of a case, which is about to be deleted; its turns end."""
+        with self._books:
+            gone = [key for key, (_, it) in self._open.items() if it.case.id == case]
+            for key in gone:
+                self._open.pop(key)[1].stop()
+
     def _turn(self, key: str) -> threading.RLock:
         return self._turns[int(key[:2], 16) % len(self._turns)]
 

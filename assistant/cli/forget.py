@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from assistant.case.signing import SigningKeys
     from assistant.settings import Settings
 
-_SHOWN = 10
+_SHOWN, _BESIDE_SHOWN = 10, 5
 _WORDS = {
     "galleries": "gallery", "images": "picture or video frame", "faces": "face", "cases": "case",
     "case_entries": "entry of a case", "case_photos": "photo in a case", "files": "file",
@@ -147,6 +147,17 @@ def forget_gallery(settings: "Settings", name: str, *, yes: bool) -> None:
     )  # fmt: skip
 
 
+def forget_case(settings: "Settings", id: str, *, yes: bool, json: bool) -> None:
+    """Delete a whole case, after a question unless `yes`."""
+    from assistant.case.forgetting.request import ForgetRequest
+    from assistant.case.signing import SigningKeys
+
+    _forget(
+        settings, ForgetRequest("case", id), SigningKeys(settings.keys_dir), faces=None,
+        dry_run=False, yes=yes, json=json,
+    )  # fmt: skip
+
+
 def _faces_of(settings: "Settings", photos: Sequence[Path], face: Sequence[str]) -> "PersonFaces":
     from assistant.case.forgetting.person import find_person
     from assistant.profile import LoadedModels
@@ -174,7 +185,7 @@ def _forget(
 
     plan = make_plan(settings, request, keys=keys)
     if not json:
-        _print_plan(plan, faces)
+        _print_plan(plan, faces, going="Would be deleted:" if dry_run else "To be deleted:")
     continued = resumable(settings.home, request)
     if dry_run or not (plan.found or continued):
         _tell(plan, None, None, faces, json=json, dry_run=dry_run)
@@ -213,7 +224,8 @@ def _tell(
         raise typer.Exit(1)
 
 
-def _print_plan(plan: "Plan", faces: "PersonFaces | None") -> None:
+def _print_plan(plan: "Plan", faces: "PersonFaces | None", *, going: str) -> None:
+    """Print what goes, below the heading `going`, and what stays."""
     console = stdout_console()
     if faces is not None and faces.matches:
         print_table(
@@ -222,18 +234,34 @@ def _print_plan(plan: "Plan", faces: "PersonFaces | None") -> None:
               f"{it.others} others" if it.others else ""] for it in faces.matches],
         )  # fmt: skip
         console.print(WRONG_DELETION)
+    if plan.found or plan.loose.files:
+        console.print(going)
     for name, held in plan.galleries.items():
         records = {"images": len(held.images), "faces": len(held.faces)}
-        console.print(f"gallery {name!r}: {_counted(records)}")
+        console.print(f"  gallery {name!r}: {_counted(records)}")
     for case, kept in plan.cases.items():
         counts = {"case_entries": len(kept.entries), "case_photos": len(kept.copies)}
-        console.print(f"case {case}: {_counted(counts)}")
+        console.print(f"  case {case}: {_counted(counts)}")
     for path in [*([plan.whole] if plan.whole else []), *plan.loose.folders]:
-        console.print(f"folder {escape_terminal(path)}", soft_wrap=True, markup=False)
-    _print_some("report", plan.loose.reports)
-    _print_some("file", plan.loose.files)
-    _print_some("stays, it is yours:", plan.sources)
+        _print_folder(path, [it for it in plan.loose.beside if it.is_relative_to(path)])
+    _print_some("  report", plan.loose.reports)
+    _print_some("  file", plan.loose.files)
+    if plan.sources:
+        console.print("Stays, because it is yours:")
+        _print_some(" ", plan.sources)
     print_remarks([*plan.notes, *plan.problems])
+
+
+def _print_folder(folder: Path, beside: Sequence[Path]) -> None:
+    """A folder that goes whole, and what goes with it although it is about something else."""
+    files = sum(it.is_file() for it in folder.rglob("*"))
+    told = f"  folder {escape_terminal(folder)}, with all in it: {_counted({'files': files})}"
+    if beside:
+        names = ", ".join(str(it.relative_to(folder)) for it in beside[:_BESIDE_SHOWN])
+        rest = len(beside) - _BESIDE_SHOWN
+        told += f"; {len(beside)} of them are not about it: {escape_terminal(names)}"
+        told += f" and {rest} more" if rest > 0 else ""
+    stdout_console().print(told, soft_wrap=True, markup=False)
 
 
 def _print_some(word: str, paths: Sequence[Path]) -> None:
@@ -270,6 +298,7 @@ def _plan_json(plan: "Plan", faces: "PersonFaces | None") -> dict[str, Any]:
         "files": [printable(it) for it in plan.loose.files],
         "reports": [printable(it) for it in plan.loose.reports],
         "folders": [printable(it) for it in plan.loose.folders],
+        "beside": [printable(it) for it in plan.loose.beside],
         "stays": [printable(it) for it in plan.sources],
         "notes": list(plan.notes),
         "problems": list(plan.problems),

@@ -28,9 +28,9 @@ from assistant.cli import (
     forget,
     galleries,
     models,
-    review,
     setup,
 )
+from assistant.cli.casework import cases, review
 from assistant.cli.options import (
     GalleryOption,
     GlobalOptions,
@@ -40,6 +40,7 @@ from assistant.cli.options import (
     parse_cli_path,
     redirect_library_output,
 )
+from assistant.cli.watch import command as watch
 from assistant.console.output import (
     escape_terminal,
     escape_unencodable,
@@ -269,7 +270,7 @@ def find(
 
     Several photos of the person improve the result. A folder of photos or a video works too;
     photos of two different people are refused. If a photo shows several faces, Unmask writes a
-    picture with numbered faces and names it; for a single photo, --face 3 is enough.
+    picture with numbered faces and names it; if one photo shows several, --face 3 is enough.
 
     A video is one hit: it is judged by the mean over the frames that show the person, and the hit
     names the strongest moment. Verdicts:
@@ -289,6 +290,7 @@ def find(
     from assistant.investigation import Unmask
     from assistant.report.findings_page import write_report
     from assistant.report.numbered_faces import parse_face_option, with_numbered_faces
+    from tools.agent_tools.copies import findings_with_copies
     from tools.gallery.access_log import record_access
     from tools.gallery.database_file import gallery_folder
     from tools.search.query import SeveralFaces
@@ -311,7 +313,7 @@ def find(
             record_access(gallery_folder(settings.home, gallery), "export")
     print_remarks(findings.warnings)
     if json:
-        print_json(findings.to_json())
+        print_json(findings_with_copies(findings))
     else:
         print_findings(findings, explain=explain)
 
@@ -376,6 +378,8 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
 
 
 ask.register(app)
+cases.register(app)
+watch.register(app)
 check.register(app)
 detectors.register(app)
 explain.register(app)

@@ -21,6 +21,7 @@ from rich.text import Text
 from tools.media.file_names import encodable, printable
 
 if TYPE_CHECKING:
+    from tools.agent_tools.copies import CopyGroup
     from tools.gallery.indexing.progress import IndexSummary
     from tools.search.results import Findings, Hit
     from tools.verdict.evidence import Evidence
@@ -161,6 +162,8 @@ def print_findings(
 
     `truths` maps file names to the true nature of a picture, if it is known (as in the demo).
     """
+    from tools.agent_tools.copies import group_copies
+
     console = stdout_console()
     if not findings.hits:
         console.print(f"No face in gallery {findings.gallery!r} could be compared.")
@@ -168,8 +171,10 @@ def print_findings(
     shared = _shared_folder(findings.hits)
     if shared is not None:
         console.print(Text(f"Below {escape_terminal(shared)}:\n", overflow="fold"))
-    console.print(_hit_table(findings.hits, truths or {}, shared=shared))
+    copies = group_copies(findings.hits)
+    console.print(_hit_table(findings.hits, truths or {}, shared=shared, copies=copies))
     console.print(_totals(findings))
+    print_copies(copies)
     for hit in findings.hits if explain else _worth_a_word(findings.hits):
         name = _shown(hit, shared)
         console.print(Text.assemble(f"\n{hit.rank}  ", badge(hit.verdict), f"  {name}"))
@@ -206,7 +211,26 @@ def _worth_a_word(hits: Sequence["Hit"]) -> list["Hit"]:
     return found[:_EXPLAINED_UNASKED]
 
 
-def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path | None) -> Table:
+def print_copies(copies: Sequence["CopyGroup"], *, prefix: str = "") -> None:
+    """One line for each group of near-identical hits, with the earliest; "H" makes handles."""
+    from tools.verdict.clauses import join_with_and
+
+    for each in copies:
+        handles = join_with_and([f"{prefix}{hit.rank}" for hit in each.hits])
+        earliest = ""
+        if each.earliest is not None:
+            earliest = f"; the earliest is {prefix}{each.earliest.rank}, {each.date_in_words}"
+        said = f"Hits {handles} show nearly the same picture{earliest}."
+        stdout_console().print(said, soft_wrap=True)
+
+
+def _hit_table(
+    hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path | None,
+    copies: Sequence["CopyGroup"],
+) -> Table:  # fmt: skip
+    """The hits by rank; near-identical ones stand below the first of them."""
+    behind = {each.hits[0].handle: each.hits[1:] for each in copies}
+    later = {hit.handle for some in behind.values() for hit in some}
     table = Table(box=None, pad_edge=False)
     table.add_column("rank", justify="right")
     table.add_column("verdict", no_wrap=True)
@@ -215,7 +239,8 @@ def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path
     table.add_column("file", overflow="fold")
     if truths:
         table.add_column("what it really is", overflow="fold")
-    for hit in hits:
+    for hit in (each for lead in hits if lead.handle not in later
+                for each in (lead, *behind.get(lead.handle, ()))):  # fmt: skip
         assessment = hit.assessment
         cells = [
             Text(str(hit.rank)),
@@ -223,7 +248,7 @@ def _hit_table(hits: Sequence["Hit"], truths: Mapping[str, str], *, shared: Path
             Text(format_probability(assessment.identity_probability)),
             Text(format_probability(assessment.fake_probability)),
             Text(format_probability(assessment.impersonation_probability)),
-            Text(_shown(hit, shared)),
+            Text(f"{'└ ' if hit.handle in later else ''}{_shown(hit, shared)}"),
         ]
         if truths:
             cells.append(Text(escape_terminal(truths.get(hit.path.name, ""))))
@@ -239,9 +264,7 @@ def badge(word: str) -> Text:
 def _totals(findings: "Findings") -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in findings.counts.items())
     faceless = pluralize(findings.images_without_face, "image")
-    compared = pluralize(findings.compared - findings.videos, "image")
-    videos = f" and {pluralize(findings.videos, 'video')}" if findings.videos else ""
-    return f"\n{compared}{videos} compared: {verdicts}; {faceless} without a face."
+    return f"\n{findings.compared_in_words} compared: {verdicts}; {faceless} without a face."
 
 
 def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
@@ -251,10 +274,8 @@ def _evidence_lines(hit: "Hit", *, everything: bool) -> Text:
 
 def evidence_line(item: "Evidence") -> str:
     """A piece of evidence with its value in one line."""
-    if item.value is None:
-        return escape_terminal(f"{item.id} {item.name}: not measured")
-    unit = f"({item.unit})" if "=" in item.unit else item.unit  # 1 (1 = present)
-    return escape_terminal(f"{item.id} {item.name}: {item.value:.3g} {unit}")
+    usual = f", {item.usual}" if item.usual else ""
+    return escape_terminal(f"{item.id} {item.title}: {item.shown}{usual}")
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

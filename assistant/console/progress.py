@@ -34,6 +34,7 @@ class ProgressDisplay(Progress):
         super().__init__(*columns, console=stderr_console(), transient=transient, disable=hidden)
         self._bars: dict[str, TaskID] = {}
         self._last_line = time.monotonic()
+        self._pending, self._begun = "", False
 
     def show(self, name: str, done: float, total: float | None, **changes: Any) -> None:
         """Move the bar of this name; its first call creates it."""
@@ -43,10 +44,21 @@ class ProgressDisplay(Progress):
 
     def write_line(self, line: str) -> None:
         """Write a line to a log, unless one was written a moment ago."""
-        now = time.monotonic()
+        now, self._pending = time.monotonic(), line
         if self.disable and now - self._last_line >= _LINE_EVERY_S:
             self._last_line = now
-            sys.stderr.write(f"{line}\n")
+            self._write_pending()
+
+    def stop(self) -> None:
+        """End the display; a log that holds an earlier line gets the last one, too."""
+        super().stop()
+        if self.disable and self._begun:
+            self._write_pending()
+
+    def _write_pending(self) -> None:
+        if self._pending:
+            sys.stderr.write(f"{self._pending}\n")
+        self._pending, self._begun = "", True
 
 
 class IndexingDisplay(ProgressDisplay):

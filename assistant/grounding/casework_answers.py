@@ -11,7 +11,8 @@ from tools.errors import ToolError
 from tools.verdict.clauses import format_hit_ranges, join_with_and
 
 WORDED_TOOLS = (
-    "list_hits", "more_hits", "mark_hit", "undo", "export_report", "explain_term", "about_unmask",
+    "list_hits", "more_hits", "mark_hit", "note_hit", "undo", "export_report", "explain_term",
+    "about_unmask",
 )  # fmt: skip
 """Tools whose results the application always words."""
 
@@ -30,6 +31,8 @@ def describe_casework(
             return (*_plain(_listed(data, wanted)), *_plain(_remarks(data)))
         case "mark_hit":
             return _marked(workspace, data)
+        case "note_hit":
+            return _plain(f"Your note on {data['hit']} is {data['note']}. {phrases.VERDICTS_STAY}")
         case "undo":
             return _undone(workspace, data)
         case "export_report":
@@ -114,6 +117,9 @@ def _undone(workspace: Workspace, data: dict[str, object]) -> tuple[CheckedSente
             *_plain(_remarks(data)),
         )
     handle = str(data["hit"])
+    if data["undone"] == "note":
+        on = "a picture that is not listed now" if handle == "not listed" else handle
+        return _plain(f"Undone: your note on {on} is {data['note']}.")
     whom = "a picture that is not listed now" if handle == "not listed" else handle
     was, now = str(data["was"]), str(data["now"])
     if now == "none":

@@ -8,7 +8,8 @@ from assistant.conversation.steps import CheckedSentence, join_sentences
 from assistant.grounding.sentences import split_sentences
 from assistant.grounding.statements import form_error
 from tools.verdict.clauses import clause
-from tools.verdict.handles import CITATION_PATTERN, NOT_MEASURED, Fact, parse_handle
+from tools.verdict.handles import CITATION_PATTERN, Fact, parse_handle
+from tools.verdict.units import NOT_MEASURED
 
 FactLookup = Callable[[str], Fact | None]
 

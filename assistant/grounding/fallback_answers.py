@@ -4,7 +4,7 @@ It answers from the latest tool results of the turn or, without any, from the co
 workspace. So there is always an answer, and it is about the latest measurements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assistant.conversation.steps import CheckedSentence, ToolCall, ToolResult
 from assistant.grounding.casework_answers import WORDED_TOOLS, describe_casework
@@ -15,7 +15,9 @@ from assistant.grounding.statements import form_error
 from prompts import phrases
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
-from tools.verdict.handles import CITATION_PATTERN, cited_handles
+from tools.verdict.clauses import format_hit_ranges
+from tools.verdict.handles import CITATION_PATTERN, VERDICT_KEYS, cited_handles
+from tools.verdict.rule import VERDICTS, Verdict
 from tools.verdict.template_writer import explain
 
 
@@ -126,24 +128,51 @@ def _refusal(call: ToolCall | None) -> str:
 
 
 def describe_search(workspace: Workspace) -> tuple[CheckedSentence, ...]:
-    """Describe a search: `I compared 175 faces and found 3 likely impersonations.`, then which."""
-    fact = FactContext.of(workspace).fact
-    faces, found = (int(known.value or 0) for known in map(fact, ("S1", "S2")) if known is not None)
-    text = (
-        f"I compared {_number(faces, 'face')} and found {_number(found, 'likely impersonation')}."
-    )
-    return (CheckedSentence(text, ("S1", "S2"), "plain"), *written(_LISTED, fact))
+    """Describe a search: how much was compared, then each verdict with its number and its hits."""
+    searched = workspace.last_search
+    if searched is None:
+        return ()
+    findings, query = searched
+    photo = "your photo" if len(query.paths) == 1 else "your photos"
+    said: list[tuple[str, tuple[str, ...]]] = [
+        (f"I compared {findings.compared_in_words} with {photo}.", ("S1",))
+    ]
+    if not findings.counts["impersonation"]:
+        said.append((f"{'None' if findings.compared else 'No image'} reads as an impersonation.",
+                     ("S2",)))  # fmt: skip
+    for number, verdict in enumerate(VERDICTS, start=2):
+        count = findings.counts[verdict]
+        ranks = [hit.rank for hit in findings.hits if hit.verdict == verdict]
+        if count:
+            one, several = _FOUND[verdict]
+            text = f"{count:,} {one if count == 1 else several}{_named(ranks, count)}"
+            key = VERDICT_KEYS[VERDICTS.index(verdict)]
+            said.append((f"{text.replace('{photo}', photo)}.", (f"S{number}", f"hits.{key}")))
+    sentences = (CheckedSentence(text, cites, "plain") for text, cites in said)
+    return (*sentences, CheckedSentence(phrases.NO_PROOF, (), "plain"))
 
 
-_LISTED = (
-    f"[hits.impersonation], and [hits.inconclusive]. [hits.no_forgery_found]. {phrases.NO_PROOF}"
-)
-"""Citations that list the hits of a search."""
+_FOUND: Mapping[Verdict, tuple[str, str]] = {
+    "impersonation": ("likely impersonates this person", "likely impersonate this person"),
+    "inconclusive": (
+        "is inconclusive and needs your own look", "are inconclusive and need your own look"
+    ),
+    "no forgery found": (
+        "shows this person, and no forgery was found in it",
+        "show this person, and no forgery was found in them",
+    ),
+    "copy": ("is a copy of {photo}", "are copies of {photo}"),
+    "other": ("shows someone else", "show someone else"),
+    "not assessed": ("could not be assessed", "could not be assessed"),
+}  # fmt: skip
+"""What a verdict says about one, and about several images or videos."""
 
 
-def _number(count: int, noun: str) -> str:
-    """A count with its noun: `no face`, `1 face`, `1,204 faces`."""
-    return f"{count:,} {noun}s" if count > 1 else f"{count or 'no'} {noun}"
+def _named(ranks: Sequence[int], count: int) -> str:
+    """The handles after a count: `: H1 to H6`, `; listed: H7`; empty if no hit is listed."""
+    if not ranks:
+        return ""
+    return f"{': ' if len(ranks) == count else '; listed: '}{format_hit_ranges(ranks)}"
 
 
 def _of_the_workspace(workspace: Workspace) -> tuple[CheckedSentence, ...]:

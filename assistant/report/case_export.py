@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.report.findings_page import write_report
-from tools.agent_tools.review import Decision
+from tools.agent_tools.copies import findings_with_copies, group_copies
+from tools.agent_tools.review import Decision, HitNote
 from tools.agent_tools.workspace import Workspace
 from tools.errors import SetupError, ToolError
 from tools.gallery.access_log import record_access
@@ -25,11 +26,14 @@ from tools.search.results import Findings, Hit
 
 CSV_COLUMNS = (
     "rank", "verdict", "identity_probability", "fake_probability", "impersonation_probability",
-    "decision", "file", "note",
+    "decision", "reviewer_note", "copy_of", "file", "note",
 )  # fmt: skip
 
 Decisions = Mapping[str, Decision]
 """The reviewer's decisions in force, by the hit's handle."""
+
+Notes = Mapping[str, HitNote]
+"""The reviewer's notes in force, by the hit's handle."""
 
 
 def attach_exporter(workspace: Workspace, folder: Path) -> None:
@@ -56,14 +60,18 @@ def export_findings(workspace: Workspace, folder: Path, format: str) -> Path:
     findings, query = latest
     _require_held(workspace, findings, query)
     decisions = workspace.review.decisions_for(findings)
+    notes = workspace.review.notes_for(findings)
     path = folder / f"report.{format}"
     if format == "html":
         instruments = workspace.instruments
         return write_report(
             findings, query, path, rule=instruments.rule, instruments=instruments,
-            decisions=decisions,
+            decisions=decisions, notes=notes,
         )  # fmt: skip
-    text = hits_csv(findings, decisions) if format == "csv" else _as_json(findings, decisions)
+    if format == "csv":
+        text = hits_csv(findings, decisions, notes)
+    else:
+        text = _as_json(findings, decisions, notes)
     try:
         with open_private(path) as file:
             file.write(text)
@@ -82,12 +90,23 @@ def _require_held(workspace: Workspace, findings: Findings, query: Query) -> Non
         raise ToolError("pictures of the latest search were deleted since: search again")
 
 
-def findings_json(findings: Findings, decisions: Decisions) -> dict[str, Any]:
-    """`Findings.to_json` with each hit's `decision`; null where there is none."""
-    data = findings.to_json()
+def findings_json(
+    findings: Findings, decisions: Decisions, notes: Notes | None = None
+) -> dict[str, Any]:
+    """The findings with groups of `copies`, and each hit's `decision` and `reviewer_note`.
+
+    Null where there is none.
+    """
+    data = findings_with_copies(findings)
     for hit, row in zip(findings.hits, data["hits"], strict=True):
         row["decision"] = decision_json(decisions.get(hit.handle))
+        row["reviewer_note"] = note_json((notes or {}).get(hit.handle))
     return data
+
+
+def note_json(note: HitNote | None) -> dict[str, str] | None:
+    """A note with its time and user, as shown beside a hit."""
+    return None if note is None else {"text": note.text, "at": note.at, "user": note.user}
 
 
 def decision_json(decision: Decision | None) -> dict[str, str] | None:
@@ -97,11 +116,12 @@ def decision_json(decision: Decision | None) -> dict[str, str] | None:
     return {"decision": decision.decision, "at": decision.at, "user": decision.user}
 
 
-def _as_json(findings: Findings, decisions: Decisions) -> str:
-    return json.dumps(findings_json(findings, decisions), ensure_ascii=False, indent=1) + "\n"
+def _as_json(findings: Findings, decisions: Decisions, notes: Notes) -> str:
+    data = findings_json(findings, decisions, notes)
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
-def hits_csv(findings: Findings, decisions: Decisions) -> str:
+def hits_csv(findings: Findings, decisions: Decisions, notes: Notes | None = None) -> str:
     """One row per hit; an empty cell is "not measured" or "no decision".
 
     File names are data: a cell that a spreadsheet would run as a formula begins with an apostrophe.
@@ -109,12 +129,18 @@ def hits_csv(findings: Findings, decisions: Decisions) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
+    groups = group_copies(findings.hits)
+    leads = {hit.handle: each.hits[0].rank for each in groups for hit in each.hits[1:]}
     for hit in findings.hits:
-        writer.writerow(_row(hit, decisions.get(hit.handle)))
+        note = (notes or {}).get(hit.handle)
+        said, lead = note.text if note else "", leads.get(hit.handle, "")
+        writer.writerow(_row(hit, decisions.get(hit.handle), said, lead))
     return table.getvalue()
 
 
-def _row(hit: Hit, decision: Decision | None) -> list[object]:
+def _row(
+    hit: Hit, decision: Decision | None, reviewer_note: str, copy_of: int | str
+) -> list[object]:
     given = hit.assessment
     probabilities = (
         given.identity_probability, given.fake_probability, given.impersonation_probability,
@@ -125,6 +151,8 @@ def _row(hit: Hit, decision: Decision | None) -> list[object]:
         hit.verdict,
         *("" if value is None else f"{value:.4f}" for value in probabilities),
         "" if decision is None else decision.decision,
+        _harmless(reviewer_note),
+        copy_of,
         _harmless(f"{printable(hit.path)}{hit.at}"),
         _harmless("; ".join(note)),
     ]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from assistant.report.data_uris import data_uri, draw_box, thumbnail
+from assistant.report.data_uris import data_uri, draw_box, draw_numbered_boxes, thumbnail
 from assistant.report.maps import distance_view, forgery_view
+from assistant.report.numbered_faces import parse_face_option
 from assistant.report.templating import inconclusive_bands, render_template
 from tools.errors import ToolError
 from tools.media.file_names import printable
@@ -17,9 +18,10 @@ from tools.provenance.findings import LIMITS
 from tools.search.checking.comparison import Comparison
 from tools.search.checking.results import CheckedFace, CheckReport
 from tools.search.query import SeveralFaces
+from tools.search.query_files import FaceNumbers
 from tools.verdict.evidence import Evidence
 
-_PICTURE_PX = 480
+_PICTURE_PX, _NUMBERED_PX = 480, 720
 
 
 def report_html(report: CheckReport) -> str:
@@ -31,7 +33,7 @@ def report_html(report: CheckReport) -> str:
         "check.html",
         report=report,
         views=[_view(face, report) for face in report.faces],
-        problems=[problem_text(it.error, it.path) for it in report.problems],
+        problems=[_problem(it.error, it.path) for it in report.problems],
         origins=[(printable(Path(path.name)), found) for path, found in report.provenance],
         limits=LIMITS,
     )
@@ -52,7 +54,7 @@ def comparison_html(found: Comparison) -> str:
         ],
         distance=None if found.face_map is None else distance_view(found.face_map),
         evidence=_rows(found.evidence),
-        problems=[problem_text(error, found.first, found.second) for error in found.problems],
+        problems=[_problem(error, found.first, found.second) for error in found.problems],
     )
 
 
@@ -67,15 +69,39 @@ def _view(face: CheckedFace, report: CheckReport) -> dict[str, Any]:
     }
 
 
-def problem_text(error: Exception, *files: Path) -> str:
-    """The error in one line, with the names of the files instead of where the server keeps them.
+def chosen_faces(text: str) -> FaceNumbers | None:
+    """The faces named in the page's box: `2`, or `group.jpg=2; other.jpg=1`.
 
-    The page has no option that chooses a face.
+    Raises SetupError for anything else.
     """
+    return parse_face_option([it.strip() for it in text.split(";") if it.strip()])
+
+
+def asks_for_face(errors: Sequence[Exception]) -> bool:
+    """Whether a photo shows several faces and none was chosen."""
+    return any(isinstance(error, SeveralFaces) for error in errors)
+
+
+def _problem(error: Exception, *files: Path) -> dict[str, str | None]:
+    """An error as text, with a picture of the numbered faces if one must be chosen."""
+    picture = None
+    if isinstance(error, SeveralFaces):
+        with contextlib.suppress(ToolError):
+            shown = error.picture
+            pixels = read_photo(Path(error.photo)).pixels if shown is None else shown
+            picture = data_uri(draw_numbered_boxes(pixels, error.boxes, longest_px=_NUMBERED_PX))
+    return {"text": problem_text(error, *files), "picture": picture}
+
+
+def problem_text(error: Exception, *files: Path) -> str:
+    """The error in one line, with the names of the files instead of where the server keeps them."""
     if isinstance(error, SeveralFaces):
         name, count = Path(error.photo).name, len(error.boxes)
-        return f"{name!r} shows {count} faces: crop it to the face that is meant."
-    text = str(error).splitlines()[0]
+        return (
+            f"{name!r} shows {count} faces: write {name}=N into “Which face”, N from 1 to {count} "
+            "as numbered in the picture, and press the button again."
+        )
+    text = str(error).splitlines()[0].replace("--face: ", "").replace("--face ", "")
     for file in files:
         text = text.replace(str(file), file.name)
     return f"{text}."

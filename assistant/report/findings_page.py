@@ -15,7 +15,8 @@ from assistant.report.data_uris import data_uri, draw_box
 from assistant.report.further_maps import extra_map_views
 from assistant.report.maps import map_views
 from assistant.report.templating import inconclusive_bands, render_template
-from tools.agent_tools.review import Decision
+from tools.agent_tools.copies import group_copies
+from tools.agent_tools.review import Decision, HitNote
 from tools.errors import SetupError, ToolError
 from tools.faces.alignment import aligned_crop
 from tools.faces.analyser import Face
@@ -41,11 +42,13 @@ def write_report(
     rule: VerdictRule | None,
     instruments: ModelBundle | None = None,
     decisions: Mapping[str, Decision] | None = None,
+    notes: Mapping[str, HitNote] | None = None,
 ) -> Path:
     """Write the page and return its path; a missing picture is shown as missing.
 
     With `instruments` every hit is shown with its maps: the signs of forgery, and the distances
-    from the query photos; further maps are folded. `decisions` are the reviewer's, by handle.
+    from the query photos; further maps are folded. `decisions` and `notes` are the
+    reviewer's, by handle.
     """
     photos = [(read_pixels_at(photo, time_s), face) for photo, _, face, time_s in query.rows]
     page = render_template(
@@ -55,6 +58,8 @@ def write_report(
         queries=[_query_view(photo, look) for photo, look in zip(query.paths, photos, strict=True)],
         hits=[_hit_view(hit, photos, rule=rule, models=instruments) for hit in findings.hits],
         decisions=decisions or {},
+        notes=notes or {},
+        copies=group_copies(findings.hits),
         limits=LIMITS,
     )
     try:

@@ -21,8 +21,8 @@ from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.localisers import localise_with, optional_localisers, overlay_heatmap
 from tools.search.model_bundle import ModelBundle, map_detector
-from tools.verdict.handles import format_percent
 from tools.verdict.interpretation import UNCALIBRATED
+from tools.verdict.units import format_percent
 
 TITLES = {
     "grad_cam": "Grad-CAM",

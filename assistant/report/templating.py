@@ -5,9 +5,9 @@ from functools import cache
 from typing import Any
 
 from assistant.report.explained_terms import explained_html, term_meaning
-from tools.verdict.handles import format_percent
 from tools.verdict.rule import Assessment
 from tools.verdict.term_lookup import glossary
+from tools.verdict.units import format_percent
 
 
 def render_template(name: str, /, **values: object) -> str:
@@ -29,15 +29,10 @@ def jinja_environment(package: str) -> Any:
 def _environment() -> Any:
     made = jinja_environment("assistant.report")
     made.filters["percent"] = format_percent
-    made.filters["value"] = _value
     made.filters["explained"] = explained_html
     made.filters["meaning"] = term_meaning
     made.globals["glossary"] = glossary
     return made
-
-
-def _value(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.3g}"
 
 
 def inconclusive_bands(given: Assessment) -> Mapping[str, tuple[float, float]]:

@@ -130,6 +130,14 @@ def test_an_empty_list_says_what_is_wanted(unmask: Unmask) -> None:
         unmask.index([])
 
 
+def test_an_empty_folder_makes_no_gallery(settings: Settings, tmp_path: Path) -> None:
+    """It is said at once, before weights are loaded, and nothing is left behind."""
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+    with pytest.raises(SetupError, match=r"no file in .*empty.*no gallery was made"):
+        Unmask(settings, gallery="nothing").index(tmp_path / "empty")
+    assert not (settings.galleries_dir / "nothing").exists()
+
+
 def test_several_photos_of_the_person_are_one_query(unmask: Unmask, demo: DemoResult) -> None:
     """Two photos give one template, both named in the findings."""
     query = demo.folder.parent / "query.png"

@@ -58,7 +58,7 @@ ROOMS = {
         "case": {"conversation"},
         "agent": {"case", "conversation", "grounding"},
         "profile": set(),
-        "report": {"agent"},
+        "report": {"agent", "case"},
         "chat_model": {"console", "conversation", "report"},
         "investigation": {"chat_model", "profile"},
         "demo": {"investigation", "report"},

@@ -27,26 +27,25 @@ def _figures(rule: VerdictRule | None) -> Iterator[str]:
         yield project.NOT_FITTED
         return
     known = rule.fitted_on
-    if {"persons", "dataset"} <= known.keys():
-        yield Template(project.FITTED).substitute(
-            persons=known["persons"], dataset=known["dataset"]
-        )
-    shares = "; ".join(_shares(rule))
-    yield Template(project.PASSED).substitute(shares=shares) if shares else project.NOT_PASSED
+    if "persons" in known:
+        yield Template(project.FITTED).substitute(persons=known["persons"])
+    missed = [*_missed(rule)]
+    yield from (project.MISSED_MEANS, *missed) if missed else (project.NOT_TESTED,)
     band = rule.questions["with_query"].band
     if band.guarantees_high:
         yield Template(project.ERROR_LIMIT).substitute(percent=f"{100 * band.alpha_high:g}")
 
 
-def _shares(rule: VerdictRule) -> Iterator[str]:
-    """`17 to 19 of 312 forgeries of …`: the measured miss rates, over all stages of the rule."""
-    rates: dict[tuple[str, int], list[UnseenToolMissRate]] = {}
+def _missed(rule: VerdictRule) -> Iterator[str]:
+    """A sentence for each kind of forgery, with the highest miss rate of the rule's stages."""
+    worst: dict[tuple[str, int], UnseenToolMissRate] = {}
     for name, question in rule.named_questions():
         if name.rpartition("/")[2] == "with_query":
             for it in rule.unseen("with_query", question):
-                rates.setdefault((it.what, it.forgeries), []).append(it)
-    for (what, forgeries), some in rates.items():
-        passed = sorted({it.passed for it in some})
-        count = " to ".join(str(each) for each in dict.fromkeys((passed[0], passed[-1])))
-        most = max(it.most for it in some)
-        yield f"{count} of {forgeries} {what} (at most {100 * most:.0f} % at 95 % confidence)"
+                known = worst.get((it.what, it.forgeries), it)
+                worst[it.what, it.forgeries] = max(known, it, key=lambda each: each.passed)
+    for it in worst.values():
+        missed = {0: "none was", 1: "1 was"}.get(it.passed, f"{it.passed} were")
+        yield Template(project.MISSED).substitute(
+            forgeries=it.forgeries, what=it.what, missed=missed, most=f"{100 * it.most:.0f}"
+        )

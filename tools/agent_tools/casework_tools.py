@@ -16,7 +16,7 @@ from tools.agent_tools import about_unmask as project_texts
 from tools.agent_tools.arguments import Number, Picture
 from tools.agent_tools.facts import count_in_words
 from tools.agent_tools.hit_filter import HitFilter
-from tools.agent_tools.review import Decision, HitList, Undone
+from tools.agent_tools.review import Decision, HitList, HitNote, Undone
 from tools.agent_tools.workspace import Workspace
 from tools.errors import ToolError
 from tools.search.results import Findings
@@ -33,6 +33,15 @@ def _date(written: Any) -> Any:
 
 
 Date = Annotated[str, BeforeValidator(_date)]
+
+
+def _percent(written: Any) -> Any:
+    """A number of percent is text."""
+    number = isinstance(written, int | float) and not isinstance(written, bool)
+    return f"{written:g}" if number else written
+
+
+Percent = Annotated[str, BeforeValidator(_percent)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,12 @@ class CaseworkTools:
         after: Date | None = None,
         before: Date | None = None,
         sort: str | None = None,
+        decision: str | None = None,
+        forged: Percent | None = None,
+        person: Percent | None = None,
     ) -> tuple[str, HitList]:
-        """Filter or sort the hits by verdict, folder, date, name; no arguments: list all."""
-        wanted = HitFilter.parse(verdict, folder, after, before, sort)
+        """Filter or sort the hits by verdict, folder, date, decision, score; none: list all."""
+        wanted = HitFilter.parse(verdict, folder, after, before, sort, decision, forged, person)
         found = self._workspace.review.list_hits(wanted)
         return _compact(_list(found)), found
 
@@ -74,8 +86,13 @@ class CaseworkTools:
         content = {"hit": hit, "decision": made.decision, "verdict": found.verdict}
         return _compact(content), made
 
+    def note_hit(self, hit: Picture, text: str) -> tuple[str, HitNote]:
+        """Write the user's note on a hit; an empty text removes it."""
+        made = self._workspace.review.write_note(self._workspace.hit(hit), text)
+        return _compact({"hit": hit, "note": "written" if made.text else "removed"}), made
+
     def undo(self) -> tuple[str, Undone]:
-        """Take back the latest decision or filter."""
+        """Take back the latest decision, note or filter."""
         undone = self._workspace.review.undo()
         if isinstance(undone.was, Decision) and isinstance(undone.now, Decision):
             content: dict[str, Any] = {
@@ -84,6 +101,9 @@ class CaseworkTools:
                 "was": undone.was.decision,
                 "now": undone.now.decision,
             }
+        elif isinstance(undone.now, HitNote):
+            now = "as before" if undone.now.text else "removed"
+            content = {"undone": "note", "hit": undone.now.hit or "not listed", "note": now}
         else:
             content = {"undone": "filter", **_list(self._workspace.review.listed())}
         return _compact(content), undone

@@ -11,7 +11,7 @@ from tools.verdict.calibration import Scores
 from tools.verdict.clauses import format_hit_ranges, join_with_and
 from tools.verdict.evidence import FIRST_RERANK_NUMBER, Evidence, collect_evidence
 from tools.verdict.glossary import MEANINGS
-from tools.verdict.handles import IN_WORDS, PROBABILITY, VERDICT_KEYS, Fact, parse_handle
+from tools.verdict.handles import IN_WORDS, VERDICT_KEYS, Fact, parse_handle
 from tools.verdict.interpretation import (
     CHANGES,
     interpret_forgery,
@@ -20,6 +20,7 @@ from tools.verdict.interpretation import (
     interpret_person,
 )
 from tools.verdict.rule import PRIOR_IN_WORDS, VERDICTS, Verdict, VerdictRule
+from tools.verdict.units import PROBABILITY
 
 _CALIBRATION = "logistic calibration on persons that no other part was trained on"
 _ODDS = "For prior odds of one to one: what the evidence adds, not how common forgeries are."
@@ -150,12 +151,15 @@ def comparison_facts(
 
 
 def search_facts(findings: Findings) -> tuple[Fact, ...]:
-    """Number of faces the latest search compared, and number per verdict: S1 to S8."""
-    named = [("faces compared", findings.compared)]
-    named += [(f"faces with verdict {verdict!r}", findings.counts[verdict]) for verdict in VERDICTS]
+    """Number of images and videos that the latest search compared, and per verdict: S1 to S8."""
+    unit = "images and videos" if findings.videos else "images"
+    named = [(f"{unit} compared", findings.compared)]
+    named += [
+        (f"{unit} with verdict {verdict!r}", findings.counts[verdict]) for verdict in VERDICTS
+    ]
     return (
         *(
-            _count(f"S{number}", name, value, unit="faces", method="the latest search")
+            _count(f"S{number}", name, value, unit=unit, method="the latest search")
             for number, (name, value) in enumerate(named, start=1)
         ),
         _worded("S8", "all counts", _all_counts(findings), method="the latest search"),
@@ -164,8 +168,8 @@ def search_facts(findings: Findings) -> tuple[Fact, ...]:
 
 def _all_counts(findings: Findings) -> str:
     counts = [f"{findings.counts[verdict]:,} {verdict}" for verdict in VERDICTS]
-    faces = "face was" if findings.compared == 1 else "faces were"
-    return f"{findings.compared:,} {faces} compared: {join_with_and(counts)}"
+    were = "was" if findings.compared == 1 else "were"
+    return f"{findings.compared_in_words} {were} compared: {join_with_and(counts)}"
 
 
 def list_facts(findings: Findings | None) -> tuple[Fact, ...]:
@@ -262,7 +266,7 @@ def _probability(subject: str, number: int, value: float | None, *, reads: str) 
 def _evidence(subject: str, item: Evidence) -> Fact:
     return Fact(
         id=f"{subject}.{item.id}",
-        name=item.name.partition(" (")[0],  # remarks in brackets are for tables of numbers
+        name=item.title,
         value=item.value,
         unit=item.unit,
         reads=item.reads,

@@ -22,17 +22,30 @@ _ORDERS = {
     "forgery": "by the probability of a forgery",
     "identity": "by the probability of the same person",
 }
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)?(-(\d+(?:\.\d+)?))?")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 DateOf = Callable[[Hit], FileDate | None]
 """The date of a hit's file; None if it has none."""
+
+DecisionWord = Literal["confirmed", "rejected", "hidden", "none"]
+DECISIONS: tuple[DecisionWord, ...] = get_args(DecisionWord)
+"""The reviewer's decisions: "none" takes one back, "hidden" also leaves the hit out of lists."""
+
+DecisionOf = Callable[[Hit], DecisionWord]
+"""The reviewer's decision about a hit."""
+
+PercentRange = tuple[float, float]
+"""A probability in percent, at least and at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class HitFilter:
     """Which hits are listed, and in which order; the default lists all of them by rank.
 
-    `folder` is part of the name of a folder above the file. `after` and `before` ("2024", "2024-05"
+    `decision` is the reviewer's ("none": undecided). `forged` and `person` limit the probability of
+    a forgery, and of the same person, in percent: (at least, at most). `folder` is part of the name
+    of a folder above the file. `after` and `before` ("2024", "2024-05"
     or "2024-05-02") limit the file's date: at or after the first moment of `after`, and before the
     first moment of `before`.
     """
@@ -42,6 +55,9 @@ class HitFilter:
     after: str | None = None
     before: str | None = None
     sort: SortKey = "rank"
+    decision: str | None = None
+    forged: PercentRange | None = None
+    person: PercentRange | None = None
 
     @classmethod
     def parse(
@@ -51,6 +67,9 @@ class HitFilter:
         after: str | None = None,
         before: str | None = None,
         sort: str | None = None,
+        decision: str | None = None,
+        forged: str | None = None,
+        person: str | None = None,
     ) -> "HitFilter":
         """The filter in a person's or a model's words; ToolError, which lists the valid ones."""
         if folder and re.search(r"[/\\]", folder.strip()):
@@ -64,6 +83,9 @@ class HitFilter:
             after=(after or "").strip() or None,
             before=(before or "").strip() or None,
             sort=cast(SortKey, _choice(sort, SORT_KEYS, "order", "sort is") or "rank"),
+            decision=_choice(decision, DECISIONS, "decision", "decisions are"),
+            forged=_percent_range(forged, "forged"),
+            person=_percent_range(person, "person"),
         )
 
     @property
@@ -76,7 +98,8 @@ class HitFilter:
         """The names of the criteria in use."""
         named = {
             "verdict": self.verdict, "folder": self.folder, "after": self.after,
-            "before": self.before,
+            "before": self.before, "decision": self.decision, "forged": self.forged,
+            "person": self.person,
         }  # fmt: skip
         return tuple(name for name, value in named.items() if value is not None)
 
@@ -93,18 +116,39 @@ class HitFilter:
             yield f"dated {self.after} or later"
         if self.before:
             yield f"dated before {self.before}"
+        if self.decision:
+            yield "without a decision" if self.decision == "none" else f"marked {self.decision}"
+        if self.forged:
+            yield f"forged with a probability of {_in_words(self.forged)}"
+        if self.person:
+            yield f"the same person with a probability of {_in_words(self.person)}"
         if self.sort != "rank":
             yield _ORDERS[self.sort]
 
-    def apply(self, hits: Sequence[Hit], date_of: DateOf) -> list[Hit]:
-        """The hits that fit, in order; hits without a date fit no limit on it, and come last."""
-        fitting = [hit for hit in hits if self._fits(hit, date_of)]
+    def apply(
+        self, hits: Sequence[Hit], date_of: DateOf, decision_of: DecisionOf = lambda _: "none"
+    ) -> list[Hit]:
+        """The hits that fit, in order.
+
+        Hits without a date or a measured probability fit no limit on it; without a date they come
+        last.
+        """
+        fitting = [
+            hit
+            for hit in hits
+            if self._fits(hit, date_of) and self.decision in (None, decision_of(hit))
+        ]
         return sorted(fitting, key=lambda hit: (*self._key(hit, date_of), hit.rank))
 
     def _fits(self, hit: Hit, date_of: DateOf) -> bool:
         if self.verdict is not None and hit.verdict != self.verdict:
             return False
         if self.folder is not None and not _lies_in(hit, self.folder):
+            return False
+        given = hit.assessment
+        if not _within(given.fake_probability, self.forged):
+            return False
+        if not _within(given.identity_probability, self.person):
             return False
         begin, end = _moment(self.after, "after"), _moment(self.before, "before")
         if begin is None and end is None:
@@ -126,6 +170,19 @@ class HitFilter:
             case "rank":
                 value = 0.0
         return value is None, -(value or 0.0)
+
+
+def _within(probability: float | None, limits: PercentRange | None) -> bool:
+    if limits is None:
+        return True
+    return probability is not None and limits[0] <= 100 * probability <= limits[1]
+
+
+def _in_words(limits: PercentRange) -> str:
+    low, high = limits
+    if high >= 100:
+        return f"at least {low:g} %"
+    return f"at most {high:g} %" if low <= 0 else f"{low:g} to {high:g} %"
 
 
 def _lies_in(hit: Hit, folder: str) -> bool:
@@ -162,4 +219,21 @@ def _moment(written: str | None, name: str) -> datetime | None:
     raise ToolError(
         f"{name}: {quote_untrusted(written)} is no date; dates look like 2024, 2024-05 or "
         "2024-05-02"
+    )
+
+
+def _percent_range(written: str | None, name: str) -> PercentRange | None:
+    """`80` (at least), `20-80`, `-20` (at most), with or without a percent sign."""
+    plain = re.sub(r"[\s%]", "", str(written or ""))
+    if not plain:
+        return None
+    match = _PERCENT.fullmatch(plain)
+    if match is not None and (match[1] or match[3]):
+        low = float(match[1] or 0)
+        high = float(match[3]) if match[3] else 100.0
+        if low <= high <= 100:
+            return low, high
+    raise ToolError(
+        f"{name}: {quote_untrusted(written)} is no range of percent; write 80 for at least 80 %, "
+        "-20 for at most 20 %, or 20-80"
     )

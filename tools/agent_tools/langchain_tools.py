@@ -47,6 +47,7 @@ def toolkit(workspace: Workspace, *, names: Collection[str] | None = None) -> li
             further.list_hits,
             further.more_hits,
             further.mark_hit,
+            further.note_hit,
             further.undo,
             further.export_report,
             further.explain_term,

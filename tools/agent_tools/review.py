@@ -1,24 +1,21 @@
-"""The reviewer's work on a search: the filter of the hit list, decisions about hits, and undo.
+"""The reviewer's work on a search: the filter of the hit list, decisions, notes, and undo.
 
-Decisions belong to a picture, not to a handle: after another search the same file keeps its
-decision. They never change a verdict or an order. A filter ends with the next search.
+Decisions and notes belong to a picture, not to a handle: after another search the same file keeps
+them. They never change a verdict or an order. A filter ends with the next search.
 """
 
 import getpass
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
+from tools.agent_tools.copies import CopyGroup, group_copies
 from tools.agent_tools.file_dates import FileDate, describe_sources, file_date
-from tools.agent_tools.hit_filter import HitFilter
+from tools.agent_tools.hit_filter import DECISIONS, DecisionWord, HitFilter
 from tools.errors import ToolError
 from tools.search.results import Findings, Hit
 from tools.verdict.handles import quote_untrusted
-
-DecisionWord = Literal["confirmed", "rejected", "hidden", "none"]
-DECISIONS: tuple[DecisionWord, ...] = get_args(DecisionWord)
-"""The reviewer's decisions: "none" takes one back, "hidden" also leaves the hit out of lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,37 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class HitNote:
+    """A reviewer's note on a picture, in their own words; an empty `text` removes the one before.
+
+    The other fields are those of a `Decision`.
+    """
+
+    image_id: str
+    text: str
+    at: str
+    user: str
+    hit: str = ""
+    undoes: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able dict."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild it from `to_json`."""
+        return cls(**data)
+
+
+ReviewEntry = Decision | HitNote
+"""What a reviewer recorded about a picture."""
+
+MAX_NOTE_LENGTH = 2000
+"""Characters of a note."""
+
+
+@dataclass(frozen=True, slots=True)
 class HitList:
     """The listed `hits` by handle, in order, out of `total`; `hidden` ones are left out.
 
@@ -62,14 +90,14 @@ class HitList:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was taken back: a decision (`was`, and `now` in force), or a filter (`was` in force)."""
+    """What was taken back: a decision, a note or a filter; `now` is in force in place of `was`."""
 
-    was: Decision | HitFilter
-    now: Decision | HitFilter
+    was: ReviewEntry | HitFilter
+    now: ReviewEntry | HitFilter
 
 
 _Findings = Callable[[], Findings | None]
-OnDecision = Callable[[Decision], None]
+OnDecision = Callable[[ReviewEntry], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +107,16 @@ class _FilterChange:
 
 
 @dataclass(frozen=True, slots=True)
-class _DecisionChange:
-    made: Decision
-    before: Decision | None
+class _EntryChange:
+    made: ReviewEntry
+    before: ReviewEntry | None
 
 
 class Review:
-    """Filter, decisions and their history over the findings of the latest search.
+    """Filter, decisions, notes and their history over the findings of the latest search.
 
-    `on_decision`, if set, records a decision before it takes effect; if it raises, nothing changes.
+    `on_decision`, if set, records a decision or a note before it takes effect; if it raises,
+    nothing changes.
     """
 
     def __init__(self, findings: _Findings) -> None:
@@ -96,7 +125,8 @@ class Review:
         self._filter = HitFilter()
         self._filtered: Findings | None = None
         self._decisions: dict[str, Decision] = {}
-        self._history: list[_FilterChange | _DecisionChange] = []
+        self._notes: dict[str, HitNote] = {}
+        self._history: list[_FilterChange | _EntryChange] = []
         self._dates: dict[str, FileDate | None] = {}
 
     # -- the list -----------------------------------------------------------------------------
@@ -117,13 +147,20 @@ class Review:
     def listed(self) -> HitList:
         """The hits that the filter in force lists; ToolError before a search."""
         hits, wanted = self._searched().hits, self.filter
-        hidden = tuple(hit.handle for hit in hits if self.decision_word(hit) == "hidden")
+        hidden = () if wanted.decision == "hidden" else tuple(
+            hit.handle for hit in hits if self.decision_word(hit) == "hidden"
+        )  # fmt: skip
         shown = [hit for hit in hits if hit.handle not in hidden]
         limits = ""
         if wanted.needs_dates:
             limits = describe_sources([(hit.handle, self._date(hit)) for hit in shown])
-        fitting = tuple(hit.handle for hit in wanted.apply(shown, self._date))
+        fitting = tuple(hit.handle for hit in wanted.apply(shown, self._date, self.decision_word))
         return HitList(fitting, wanted, len(hits), hidden, limits)
+
+    def listed_groups(self) -> list[CopyGroup]:
+        """The groups of near-identical hits among the listed ones."""
+        by_handle = {hit.handle: hit for hit in self._searched().hits}
+        return group_copies([by_handle[handle] for handle in self.listed().hits])
 
     def _searched(self) -> Findings:
         findings = self._findings()
@@ -166,29 +203,51 @@ class Review:
         made = Decision(hit.image_id, word, _now(), _user(), hit.handle)
         if word == self.decision_word(hit):
             return self.decision(hit) or made
-        self._write(made)
-        self._history.append(_DecisionChange(made, self.decision(hit)))
-        self._set(made.image_id, made)
+        self._make(made, self.decision(hit))
         return made
 
-    def restore(self, recorded: Iterable[Decision]) -> None:
-        """Bring back the decisions of a record, in their order; they can be undone again."""
+    def note(self, hit: Hit) -> HitNote | None:
+        """The note in force on a hit's picture."""
+        return self._notes.get(hit.image_id)
+
+    def notes_for(self, findings: Findings) -> dict[str, HitNote]:
+        """The notes in force on the hits of a search, by handle."""
+        found = {hit.handle: self.note(hit) for hit in findings.hits}
+        return {handle: each for handle, each in found.items() if each is not None}
+
+    def write_note(self, hit: Hit, text: str) -> HitNote:
+        """Record a note on a hit in place of any before; an empty one removes it.
+
+        The same text again changes nothing. Raises ToolError for a text that is too long.
+        """
+        plain = "".join(it if it.isprintable() or it == "\n" else " " for it in text).strip()
+        if len(plain) > MAX_NOTE_LENGTH:
+            raise ToolError(f"a note has at most {MAX_NOTE_LENGTH:,} characters")
+        before = self.note(hit)
+        made = HitNote(hit.image_id, plain, _now(), _user(), hit.handle)
+        if plain == (before.text if before else ""):
+            return before or made
+        self._make(made, before)
+        return made
+
+    def restore(self, recorded: Iterable[ReviewEntry]) -> None:
+        """Bring back the entries of a record, in their order; they can be undone again."""
         for made in recorded:
-            before = self._decisions.get(made.image_id)
+            before = self._in_force(made)
             if not made.undoes:
-                self._history.append(_DecisionChange(made, before))
-            elif self._history:  # a record holds only decisions, so the latest is the undone one
+                self._history.append(_EntryChange(made, before))
+            elif self._history:  # a record holds no filter, so the latest entry is the undone one
                 change = self._history.pop()
-                before = change.before if isinstance(change, _DecisionChange) else None
-            self._set(made.image_id, before if made.undoes else made)
+                before = change.before if isinstance(change, _EntryChange) else None
+            self._set(made, before if made.undoes else made)
 
     def undo(self) -> Undone:
-        """Take back the latest decision or filter; ToolError if there is none."""
+        """Take back the latest decision, note or filter; ToolError if there is none."""
         findings = self._findings()
         while self._history:
             change = self._history[-1]
-            if isinstance(change, _DecisionChange):
-                return self._undo_decision(change)
+            if isinstance(change, _EntryChange):
+                return self._undo_entry(change)
             self._history.pop()
             if change.findings is findings:  # the filter of an earlier search has ended with it
                 undone = Undone(self._filter, change.before)
@@ -196,26 +255,46 @@ class Review:
                 return undone
         raise ToolError("there is nothing to undo")
 
-    def _undo_decision(self, change: _DecisionChange) -> Undone:
-        made = change.made
-        back = replace(
-            made, decision="none" if change.before is None else change.before.decision,
-            at=_now(), user=_user(), hit=self._handle(made.image_id), undoes=True,
-        )  # fmt: skip
+    def _undo_entry(self, change: _EntryChange) -> Undone:
+        made, before = change.made, change.before
+        back: ReviewEntry
+        if isinstance(made, Decision):
+            word = before.decision if isinstance(before, Decision) else "none"
+            back = replace(made, decision=word)
+        else:
+            back = replace(made, text=before.text if isinstance(before, HitNote) else "")
+        back = replace(back, at=_now(), user=_user(), hit=self._handle(made.image_id), undoes=True)
         self._write(back)
         self._history.pop()
-        self._set(made.image_id, change.before)
+        self._set(made, before)
         return Undone(made, back)
 
-    def _write(self, made: Decision) -> None:
+    def _make(self, made: ReviewEntry, before: ReviewEntry | None) -> None:
+        self._write(made)
+        self._history.append(_EntryChange(made, before))
+        self._set(made, made)
+
+    def _write(self, made: ReviewEntry) -> None:
         if self.on_decision is not None:
             self.on_decision(made)
 
-    def _set(self, image_id: str, decision: Decision | None) -> None:
-        if decision is None or decision.decision == "none":
+    def _in_force(self, like: ReviewEntry) -> ReviewEntry | None:
+        """The entry of the same kind about the same picture."""
+        held: Mapping[str, ReviewEntry]
+        held = self._decisions if isinstance(like, Decision) else self._notes
+        return held.get(like.image_id)
+
+    def _set(self, like: ReviewEntry, entry: ReviewEntry | None) -> None:
+        """Put an entry in force in place of the one of the kind and picture of `like`."""
+        image_id = like.image_id
+        if isinstance(like, Decision):
             self._decisions.pop(image_id, None)
         else:
-            self._decisions[image_id] = decision
+            self._notes.pop(image_id, None)
+        if isinstance(entry, Decision) and entry.decision != "none":
+            self._decisions[image_id] = entry
+        elif isinstance(entry, HitNote) and entry.text:
+            self._notes[image_id] = entry
 
     def _handle(self, image_id: str) -> str:
         findings = self._findings()

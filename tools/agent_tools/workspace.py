@@ -42,7 +42,7 @@ from tools.search.reranking.reranker import MAX_RERANKED_HITS, RERANK_MEASURES, 
 from tools.search.results import Findings, Hit
 from tools.search.same_photograph.decision import Alignment, same_photograph
 from tools.search.scoring import EmbeddedFace, pair_scores
-from tools.search.search import SearchOutcome, search
+from tools.search.search import SearchOutcome, numbered_as_before, search
 from tools.verdict.evidence import Evidence
 from tools.verdict.handles import Fact, parse_handle, quote_untrusted
 
@@ -262,22 +262,35 @@ class Workspace:
         return self._search.findings
 
     def more_hits(self, count: int = 10) -> Findings:
-        """Repeat the latest search for `count` more hits than it listed, and number them anew.
+        """Repeat the latest search for `count` more hits than it listed.
 
-        Hits that were reranked are not reranked again. Raises ToolError before a search, or if
-        there are no further hits.
+        Listed hits keep their numbers, and further ones follow: a note says which of them would
+        stand before a listed one. Hits that were reranked are not reranked again. Raises ToolError
+        before a search, or if there are no further hits.
         """
         if self._search is None:
             raise ToolError("nothing was searched for yet: call find_person")
         if count < 1:
             raise ToolError("count must be at least one")
-        findings = self._search.findings
+        before = self._search
+        findings = before.findings
         listed = len(findings.hits)
         if listed >= findings.compared:
             raise ToolError("every face that was compared is listed already")
         if listed >= MAX_RERANKED_HITS:
             raise ToolError("no further hits can be listed: that many are the most")
-        return self.find_person(self._asked, top=listed + count)
+        self.find_person(self._asked, top=listed + count)
+        return self._keep_order([hit.face_id for hit in findings.hits])
+
+    def restore_order(self, face_ids: Sequence[str]) -> Findings:
+        """Number the latest search's hits as a record lists them; any others follow by rank."""
+        return self._keep_order(face_ids)
+
+    def _keep_order(self, face_ids: Sequence[str]) -> Findings:
+        if self._search is None:
+            raise ToolError("nothing was searched for yet: call find_person")
+        self._search = numbered_as_before(self._search, face_ids)
+        return self._search.findings
 
     @property
     def search_arguments(self) -> dict[str, Any]:

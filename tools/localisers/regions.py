@@ -11,8 +11,8 @@ from tools.forge.masks import face_region_masks
 from tools.localisers.map_scales import NO_FINDING_TEXT, MapThreshold, map_threshold
 from tools.localisers.protocol import Localiser, MapEncoder, ScoringHead
 from tools.verdict.evidence import FIRST_RERANK_NUMBER, MEASURES, Evidence
-from tools.verdict.handles import NOT_MEASURED
 from tools.verdict.interpretation import UNCALIBRATED
+from tools.verdict.units import NOT_MEASURED
 
 STRONG, WEAK, NO_SIGNS = "strong", "weak", "none"
 

@@ -60,7 +60,7 @@ class QueryFile:
 
 
 FaceNumbers = int | Mapping[Path | str, int]
-"""The chosen face, 1-based from the left: of a single photo, or by photo path or file name."""
+"""The chosen face, 1-based from the left: of the only photo with several, or by path or name."""
 
 
 def query_from_files(
@@ -73,7 +73,7 @@ def query_from_files(
 ) -> Query:
     """Measure the query: photos, folders of photos, or videos, all of one person.
 
-    `face` is the chosen face where a photo shows several; a bare number is for a single photo.
+    `face` is the chosen face where a photo shows several; a bare number is for the only such one.
     `rule` tells persons apart; without it, a low similarity does. Raises NoFace, SeveralFaces,
     OtherPerson, SetupError if `face` names a photo that is not in the query, and UnreadableImage
     for a file that is not a picture.
@@ -106,13 +106,13 @@ def _numbers(face: FaceNumbers | None, found: Sequence[QueryFile]) -> dict[Path,
         return {}
     paths = [each.path for each in found]
     if isinstance(face, int):
-        if len(paths) > 1:
-            named = f"{paths[0].name}={face}"
+        several = [each.path for each in found if len(each.persons) > 1]
+        if len(several) > 1:
             raise SetupError(
-                f"--face {face} does not say of which of {len(paths)} photos: name it, as in "
-                f"--face {named}"
+                f"--face {face} does not say of which photo, because {len(several)} show several "
+                f"faces: name each, as in --face {several[0].name}={face}"
             )
-        return dict.fromkeys(paths, face)
+        return dict.fromkeys(several or paths, face)
     return {photo_called(name, paths): number for name, number in face.items()}
 
 

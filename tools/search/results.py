@@ -25,6 +25,8 @@ class Hit:
     describes the case without any). For pictures these fields are None and `moments` is empty. If
     the frames are pages (`paged`), `time_s` is the page number, counted from 0.
 
+    `face_hash` is the perceptual hash of the aligned face (unsigned, 64 bits).
+
     `file_missing`: none of the files exists any more (deleted, moved, or on an unmounted disk);
     `paths` are their last known locations.
     """
@@ -44,6 +46,7 @@ class Hit:
     frames: int | None = None
     file_missing: bool = False
     paged: bool = False
+    face_hash: int | None = None
 
     @property
     def handle(self) -> str:
@@ -135,6 +138,13 @@ class Findings:
     videos: int = 0
     faces: int = 0
     retention: str = ""
+
+    @property
+    def compared_in_words(self) -> str:
+        """What `compared` counts: `21 images`, `20 images and 1 video`."""
+        counts = {"image": self.compared - self.videos, "video": self.videos}
+        said = [f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n]
+        return " and ".join(said) or "no image"
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able dict: an object with `hits`, ordered by rank."""

@@ -95,6 +95,30 @@ def search(
     return SearchOutcome(findings, query, tuple(found.record for found in shown))
 
 
+def numbered_as_before(found: SearchOutcome, face_ids: Sequence[str]) -> SearchOutcome:
+    """The same search with these faces first, in this order, and the others behind, by rank.
+
+    So a longer list of one search leaves every number what it was. A note names the hits whose
+    number is not their rank.
+    """
+    places = {face: place for place, face in enumerate(face_ids)}
+    pairs = sorted(
+        zip(found.findings.hits, found.records, strict=True),
+        key=lambda pair: (places.get(pair[0].face_id, len(places)), pair[0].rank),
+    )
+    hits = tuple(replace(hit, rank=rank) for rank, (hit, _) in enumerate(pairs, start=1))
+    moved = [
+        hit.handle
+        for hit, (was, _) in zip(hits, pairs, strict=True)
+        if was.rank < hit.rank and hit.face_id not in places
+    ]
+    warnings = found.findings.warnings
+    if moved:
+        warnings = (*warnings, f"listed later, but ranked before earlier hits: {', '.join(moved)}")
+    findings = replace(found.findings, hits=hits, warnings=warnings)
+    return replace(found, findings=findings, records=tuple(record for _, record in pairs))
+
+
 def score_records(
     pictures: PictureSource,
     records: Sequence[FaceRecord],
@@ -166,6 +190,7 @@ def to_hit(
         moments=found.moments,
         frames_seen=found.frames_seen,
         frames=len(pictures.frames_of(moment.video_id)) if moment else None,
+        face_hash=record.face_hash,
         paged=moment is not None and pictures.image(moment.video_id).format in MULTIPAGE_FORMATS,
     )
 

@@ -7,8 +7,9 @@ once per sentence. The code that displays a clause adds its value.
 
 from collections.abc import Mapping, Sequence
 
-from tools.verdict.handles import IN_WORDS, NOT_MEASURED, Fact, parse_handle
+from tools.verdict.handles import IN_WORDS, Fact, parse_handle
 from tools.verdict.interpretation import UNCALIBRATED
+from tools.verdict.units import NOT_MEASURED, SINGULARS
 
 _NAMES: Mapping[str, str] = {
     "E23": "distance from the query photos, place by place,",
@@ -114,16 +115,21 @@ def display_name(short: str, name: str) -> str:
 
 
 def _counted(fact: Fact) -> str:
-    """`3 faces have the verdict impersonation`, `the gallery holds 20 images`."""
+    """`3 images have the verdict impersonation`, `the gallery holds 20 images`."""
     number = "no" if not fact.value else f"{fact.value:,.0f}"
     one, several = _COUNTED.get(fact.id, ("{n} " + fact.name, "{n} " + fact.name))
-    return (one if not fact.value or fact.value == 1 else several).replace("{n}", number)
+    single = not fact.value or fact.value == 1
+    what = SINGULARS.get(fact.unit, fact.unit) if single else fact.unit
+    return (one if single else several).replace("{n}", number).replace("{what}", what)
 
 
 _COUNTED: Mapping[str, tuple[str, str]] = {
-    "S1": ("{n} face was compared", "{n} faces were compared"),
+    "S1": ("{n} {what} was compared", "{n} {what} were compared"),
     **{
-        f"S{number}": (f"{{n}} face has the verdict {name}", f"{{n}} faces have the verdict {name}")
+        f"S{number}": (
+            f"{{n}} {{what}} has the verdict {name}",
+            f"{{n}} {{what}} have the verdict {name}",
+        )
         for number, name in enumerate(
             ("impersonation", "inconclusive", "no forgery found", "copy", "other", "not assessed"),
             start=2,

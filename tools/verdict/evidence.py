@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.verdict.calibration import ReferenceDistribution, Scores
-from tools.verdict.handles import NOT_MEASURED
 from tools.verdict.interpretation import interpret_score
 from tools.verdict.rule import VerdictRule
+from tools.verdict.units import NOT_MEASURED, describe_usual, format_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,21 @@ class Evidence:
     limits: str
     share_of_authentic_below: float | None = None
     reads: str = NOT_MEASURED
+
+    @property
+    def title(self) -> str:
+        """The name without the remarks in brackets that are for tables of numbers."""
+        return self.name.partition(" (")[0]
+
+    @property
+    def shown(self) -> str:
+        """The value in words, for display."""
+        return format_value(self.value, self.unit, id=self.id)
+
+    @property
+    def usual(self) -> str:
+        """Its place among authentic photos, in words; empty without a reference."""
+        return describe_usual(self.share_of_authentic_below)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-serialisable dict; a missing value is null."""

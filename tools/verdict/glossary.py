@@ -49,13 +49,13 @@ MEANINGS: Mapping[str, str] = {
     "P1": "P1 is the calibrated probability that the face is the query person's",
     "P2": "P2 is the calibrated probability that the face was forged",
     "P3": "P3 is the calibrated probability that the image impersonates the query person",
-    "S1": "S1 counts the faces that the latest search compared",
-    "S2": "S2 counts the faces with the verdict impersonation",
-    "S3": "S3 counts the faces with the verdict inconclusive",
-    "S4": "S4 counts the faces with the verdict no forgery found",
-    "S5": "S5 counts the faces with the verdict copy",
-    "S6": "S6 counts the faces with the verdict other",
-    "S7": "S7 counts the faces with the verdict not assessed",
+    "S1": "S1 counts the images and videos that the latest search compared",
+    "S2": "S2 counts the images and videos with the verdict impersonation",
+    "S3": "S3 counts the images and videos with the verdict inconclusive",
+    "S4": "S4 counts the images and videos with the verdict no forgery found",
+    "S5": "S5 counts the images and videos with the verdict copy",
+    "S6": "S6 counts the images and videos with the verdict other",
+    "S7": "S7 counts the images and videos with the verdict not assessed",
     "S8": "S8 lists all counts of the latest search",
     "G1": "G1 counts the images in the gallery",
     "G2": "G2 counts the faces in the gallery",
@@ -241,6 +241,11 @@ _MEASURE_TERMS: _Rows = (
         "logit|log-odds",
         "A raw score on a scale without limits. Higher means more forged; only calibration turns "
         "it into a probability.",
+    ),
+    (
+        "points",
+        "The unit of a detector's raw score, which has no natural scale. Compare it with authentic "
+        "photos: the share of them that score lower stands beside it.",
     ),
     (
         "distance|squared distance",

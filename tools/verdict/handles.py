@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.errors import ToolError
+from tools.verdict.units import format_value
 
 VERDICT_KEYS = (
     "impersonation", "inconclusive", "no_forgery_found", "copy", "other", "not_assessed",
@@ -41,8 +42,6 @@ SUBJECT_PATTERN = re.compile(r"([QHC])([1-9]\d*)")
 FACT_PATTERN = re.compile(_FACT)
 CITATION_PATTERN = re.compile(rf"\[({_FACT})\]")
 """A citation in text; its first group is the fact's handle."""
-
-NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +131,10 @@ class Fact:
 
     @property
     def shown(self) -> str:
-        """The value with its unit, for display."""
+        """The value in words, for display."""
         if self.unit == IN_WORDS:
             return self.reads
-        if self.value is None:
-            return NOT_MEASURED
-        if self.unit == PROBABILITY:
-            return format_percent(self.value)
-        if self.unit.split(" ")[0] == SHARE:
-            return f"{100 * self.value:.0f} %{self.unit.removeprefix(SHARE)}"
-        if self.value == 1 and self.unit in COUNTS:
-            return f"1 {COUNTS[self.unit]}"
-        if self.value == int(self.value):
-            return f"{self.value:.0f} {self.unit}".strip()
-        digits = 1 if abs(self.value) >= 10 else 2 if abs(self.value) >= 0.1 else 3
-        return f"{self.value:.{digits}f} {self.unit}".strip()
+        return format_value(self.value, self.unit, id=self.id)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-serialisable dict; a missing value is null."""
@@ -164,19 +152,4 @@ class Fact:
         }
 
 
-PROBABILITY = "probability"
 IN_WORDS = "in words"
-SHARE = "share"
-"""Prefix of share units, as in "share of retakes"; displayed as a percentage."""
-COUNTS = {"faces": "face", "images": "image", "files": "file"}
-
-
-def format_percent(probability: float | None) -> str:
-    """A probability as text; never 0 % or 100 %, which no measurement supports."""
-    if probability is None:
-        return NOT_MEASURED
-    if probability >= 0.995:
-        return "over 99 %"
-    if probability < 0.005:
-        return "under 1 %"
-    return f"{100 * probability:.0f} %"

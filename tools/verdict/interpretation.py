@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from tools.faces.quality import QUALITY_LIMITS
 from tools.verdict.calibration import BandPosition, ReferenceDistribution, Scores
-from tools.verdict.handles import NOT_MEASURED
 from tools.verdict.rule import Assessment, VerdictRule
+from tools.verdict.units import NOT_MEASURED
 
 UNCALIBRATED = "not calibrated"
 """A value was measured, but this profile has no threshold for it."""

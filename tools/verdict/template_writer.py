@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from tools.verdict.clauses import display_name, join_with_and
 from tools.verdict.evidence import Evidence
-from tools.verdict.handles import format_percent
 from tools.verdict.interpretation import CHANGES
 from tools.verdict.rule import Assessment
+from tools.verdict.units import format_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ def explain_alone(
         "inconclusive": f"{whom} is inconclusive, because {assessment.reason}",
     }.get(verdict, f"{whom} could not be assessed, because {assessment.reason}")
     further = None if verdict == "not assessed" else _further_fact(assessment, known)
-    about = (Sentence(f"{text}."), _forgery(assessment, known), further)
+    deciding = _ids(known, assessment.fake_scores)
+    about = (Sentence(f"{text}.", deciding), _forgery(assessment, known), further)
     following = _ALONE if verdict == "inconclusive" else _NEXT[verdict]
     return (*(it for it in about if it is not None), Sentence(following))
 
@@ -94,7 +95,7 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
     """The verdict, and the certainty of the identity."""
     same = format_percent(assessment.identity_probability)
     cosine = known.get("cosine_similarity")
-    alike = "" if cosine is None else f", cosine {_number(cosine.value)}"
+    alike = "" if cosine is None else f", similarity {_number(cosine.value)} on a scale up to 1"
     sure = f"(probability of the same person {same}{alike}{_gallery_size(assessment)})"
     altered = (
         ", in what is otherwise the query photo" if assessment.question == "same_photo" else ""
@@ -109,7 +110,24 @@ def _opening(assessment: Assessment, known: Mapping[str, Evidence], it: str) -> 
         "other": f"{it} most likely shows another person {sure}",
         "inconclusive": f"{it} is inconclusive, because {assessment.reason} {sure}",
     }[assessment.verdict]
-    return Sentence(f"{text}.", _ids(known, ("cosine_similarity",)))
+    return Sentence(f"{text}.", _ids(known, _deciding(assessment)))
+
+
+def _deciding(assessment: Assessment) -> tuple[str, ...]:
+    """The scores that the verdict rests on: of the person, of the forgery, or of both."""
+    verdict, axes = assessment.verdict, assessment.unsteady
+    person, forgery = ("cosine_similarity",), assessment.fake_scores
+    same = ("query/same_photograph",) if assessment.question == "same_photo" else ()
+    if verdict in ("impersonation", "no forgery found"):
+        return (*person, *same, *forgery)
+    if verdict == "copy":
+        return (*person, "query/same_photograph")
+    if verdict == "inconclusive":
+        open_forgery = assessment.fake_place == "within" or "forgery" in axes
+        open_person = assessment.identity_place == "within" or "identity" in axes
+        return (*(person if open_person or not open_forgery else ()),
+                *((*same, *forgery) if open_forgery else ()))  # fmt: skip
+    return person
 
 
 def _miss_rates(assessment: Assessment) -> str:
@@ -178,9 +196,8 @@ def _further_fact(assessment: Assessment, known: Mapping[str, Evidence]) -> Sent
     if difference is None or difference.value is None or assessment.verdict in ("other", "copy"):
         return None
     side = "above" if difference.value >= 0 else "below"
-    text = (
-        f"Its forgery score lies {_number(abs(difference.value))} {side} that of the query photos"
-    )
+    points = f"{_number(abs(difference.value))} points {side}"
+    text = f"Its forgery score lies {points} that of the query photos"
     return Sentence(f"{text}.", (difference.id,))
 
 
@@ -208,8 +225,8 @@ def _not_assessed(assessment: Assessment, known: Mapping[str, Evidence], it: str
     raw = (
         "and nothing about its identity was measured"
         if cosine is None
-        else f"its raw identity similarity is {_number(cosine.value)} (cosine), which is not "
-        "turned into a probability here"
+        else f"its raw identity similarity is {_number(cosine.value)} on a scale up to 1, which "
+        "is not turned into a probability here"
     )
     names = ("interocular_px", "cosine_similarity")
     return Sentence(

@@ -15,12 +15,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from assistant.case.catalogue import CaseSummary, list_cases
 from assistant.case.forgetting import journal
 from assistant.case.forgetting.places import LoosePlaces, loose_places
 from assistant.case.forgetting.proof import Proof, write_proof
 from assistant.case.forgetting.reports import reports_about, reports_in
 from assistant.case.forgetting.request import ForgetRequest
-from assistant.case.record import Case, CaseSummary, cases_folder, list_cases
+from assistant.case.record import Case, cases_folder
 from assistant.case.redaction import (
     HeldInCase,
     Subject,

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from assistant.case.catalogue import list_cases
 from assistant.case.forgetting.request import ForgetRequest
-from assistant.case.record import Case, list_cases
+from assistant.case.record import Case
 from assistant.case.verification import deleted_photos
 from tools.errors import SetupError, ToolError
 from tools.faces.analyser import FaceAnalyser

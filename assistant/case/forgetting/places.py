@@ -1,8 +1,9 @@
 """Files outside galleries and cases that may show a subject: uploads, reports, runs, the demo.
 
 Uploads and pictures with numbered faces are copies for the screen, encoded anew: they cannot be
-told apart by content and are emptied whole. An evaluation run, the demo and an unfinished fit mix
-pictures, pages and features: each goes whole if any file in it holds or names the subject. Only
+told apart by content and are emptied whole. An evaluation run, the demo, an unfinished fit and the
+memory of a watch mix pictures, pages, features and reports: each goes whole if any file in it holds
+or names the subject, and a watch then reports again what is still there. Only
 Unmask's own folders are looked at; the user's files stay, also where they lie in the data folder.
 
 Does not show: pages that were written elsewhere with `unmask find --page`.
@@ -28,19 +29,21 @@ _FIT_WORK = "detectors/*/.fit"
 class LoosePlaces:
     """What goes outside records: single `files`, and `folders` with all in them.
 
-    `reports` are further files, exported into the folders of cases.
+    `beside` are the files in `folders` that neither hold nor name the subject: they go with the
+    rest. `reports` are further files, exported into the folders of cases.
     """
 
     files: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     reports: tuple[Path, ...] = ()
+    beside: tuple[Path, ...] = ()
 
 
 def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
     """Find the files and folders that go with a request. Raises OSError."""
     home = settings.home
     if request.kind == "gallery":
-        named = [home / "dropped" / request.key]
+        named = [home / "dropped" / request.key, settings.watch_dir / request.key]
         if request.key == _DEMO_GALLERY:
             named.append(settings.demo_dir)
         return LoosePlaces(folders=tuple(it for it in named if it.is_dir()))
@@ -49,9 +52,18 @@ def loose_places(settings: Settings, request: ForgetRequest) -> LoosePlaces:
         return LoosePlaces(tuple(caches))
     dropped = [it for it in _files(home / "dropped") if _sha256(it) in request.images]
     names = [*_needles(request), *_tails(request)]
-    units = [settings.demo_dir, *settings.evals_dir.glob("*"), *settings.models_dir.glob(_FIT_WORK)]
-    held = [it for it in units if it.is_dir() and _holds(it, request, names)]
-    return LoosePlaces((*caches, *dropped), tuple(sorted(held)))
+    units = [
+        settings.demo_dir, *settings.evals_dir.glob("*"), *settings.watch_dir.glob("*"),
+        *settings.models_dir.glob(_FIT_WORK),
+    ]  # fmt: skip
+    held = sorted(it for it in units if it.is_dir() and any(_about(it, request, names)))
+    beside = (
+        file
+        for folder in held
+        for file, about in zip(_files(folder), _about(folder, request, names), strict=True)
+        if not about
+    )
+    return LoosePlaces((*caches, *dropped), tuple(held), beside=tuple(beside))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -59,8 +71,9 @@ def _files(folder: Path) -> list[Path]:
     return sorted(it for it in folder.rglob("*") if it.is_file() and not it.is_symlink())
 
 
-def _holds(folder: Path, request: ForgetRequest, needles: Sequence[bytes]) -> bool:
-    return any(
+def _about(folder: Path, request: ForgetRequest, needles: Sequence[bytes]) -> Iterator[bool]:
+    """For each file below a folder, whether it holds or names the subject."""
+    return (
         _sha256(file) in request.images or any(_contains(file, it) for it in needles)
         for file in _files(folder)
     )

@@ -1,4 +1,4 @@
-"""Reports exported into the folders of cases, which show pictures, measurements and file names.
+"""Reports and maps in the folders of cases, which show pictures, measurements and file names.
 
 A report that may show a subject goes whole, and can be exported again without it: every report of a
 case that holds the subject, since pictures on a page are encoded anew and cannot be told apart by
@@ -14,11 +14,14 @@ from pathlib import Path
 from assistant.case.redaction import HeldInCase, Subject
 from tools.agent_tools.casework_tools import EXPORT_FORMATS
 
+MAP_ID_LENGTH = 16
+"""How much of a picture's id stands in the name of its map: `map-H1-0123456789abcdef.jpg`."""
+
 
 def reports_in(folder: Path) -> tuple[Path, ...]:
-    """The reports in a case's folder."""
+    """The reports and maps in a case's folder."""
     files = (folder / f"report.{format}" for format in EXPORT_FORMATS)
-    return tuple(it for it in files if it.is_file())
+    return (*(it for it in files if it.is_file()), *sorted(folder.glob("map-*.jpg")))
 
 
 def reports_about(folder: Path, subject: Subject, held: HeldInCase) -> tuple[Path, ...]:
@@ -30,7 +33,10 @@ def reports_about(folder: Path, subject: Subject, held: HeldInCase) -> tuple[Pat
     if held:
         return reports
     names = [*_written(subject)]
-    return tuple(it for it in reports if _contains_any(it, names))
+    begins = {id.rpartition(":")[0][:MAP_ID_LENGTH] or id[:MAP_ID_LENGTH] for id in subject.ids}
+    return tuple(
+        it for it in reports if _contains_any(it, names) or it.stem.rpartition("-")[2] in begins
+    )
 
 
 def _written(subject: Subject) -> Iterator[bytes]:

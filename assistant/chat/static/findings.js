@@ -16,9 +16,8 @@ element.addEventListener("click", (event) => {
   } else if (press) {
     // What the button is about travels as the face's id: a handle may mean another face by now.
     focused = null;
-    trigger("press", { action: press, face: face || "", top: top || "" });
-    if (window.matchMedia("(max-width: 60rem)").matches)
-      document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
+    const note = press === "note" ? element.querySelector("textarea[data-note]") : null;
+    trigger("press", { action: press, face: face || "", top: top || "", text: note ? note.value : "" });
     if (window.matchMedia("(max-width: 60rem)").matches)
       document.getElementById("unmask-chat")?.scrollIntoView({ behavior: "smooth" });
   } else if (download) {

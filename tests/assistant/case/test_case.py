@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from assistant.case.record import CASE_DB_FILE, GENESIS_HASH, Case, CaseEntry, _chained, list_cases
+from assistant.case.catalogue import list_cases
+from assistant.case.record import CASE_DB_FILE, GENESIS_HASH, Case, CaseEntry, _chained
 from assistant.case.signing import KEY_FILE, SigningKeys
 from assistant.conversation.steps import Failed, Step, Stopped, ToolCall, UserTurn
 from tests.support.stand_ins import picture

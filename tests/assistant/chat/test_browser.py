@@ -91,7 +91,7 @@ def test_an_investigation(pocket: str, visit: Visit, home: Path) -> None:
 
     hints = page.locator("#unmask-one .evidence .term")
     assert "scale without limits" in (
-        hints.filter(has_text=re.compile("^logit$")).first.get_attribute("title") or ""
+        hints.filter(has_text=re.compile("^points$")).first.get_attribute("title") or ""
     )
     badge = page.locator("#unmask-one .badge").get_attribute("title")
     assert badge is not None and "reason to look, not proof" in badge

@@ -99,7 +99,7 @@ def test_words_of_the_field_are_explained_where_they_stand(workspace: Workspace)
         assert "shows the query person" in explained["same person"]
         assert re.search(r'class="band" title="The hatched part', markup)
     shown = re.findall(r'title="[^"]+">([^<]+)</span>', detail(workspace, hit))
-    assert {"E1", "E2", "logit", "cosine", "forgery score", "prior odds"} <= {*shown}
+    assert {"E1", "E2", "points", "forgery score", "prior odds"} <= {*shown}
 
 
 def test_a_hits_provenance_stands_beside_its_limits(workspace: Workspace) -> None:

@@ -28,7 +28,7 @@ HOSTILE = (
 FACTS = {
     "H3.E2": Fact("H3.E2", "forgery score of the face", 3.14, "logit", "high", "UniFD", "Retouch."),
     "H3.E5": Fact("H3.E5", "nearest known images", None, "cosine", "not measured", "UniFD", "Few."),
-    "S2": Fact("S2", "faces with verdict 'impersonation'", 1204.0, "faces", "several", "", ""),
+    "S2": Fact("S2", "images with verdict 'impersonation'", 1204.0, "images", "several", "", ""),
 }
 
 
@@ -40,7 +40,7 @@ def words(markup: str) -> str:
 def test_a_citation_becomes_a_clause_with_what_it_rests_on() -> None:
     """The sentence says what was measured, with its value; the card has method and limits."""
     markup = citations_html("[H3.E2].", FACTS.get)
-    assert words(markup).startswith("H3's forgery score of the face is high H3.E2 3.14 logit")
+    assert words(markup).startswith("H3's forgery score of the face is high H3.E2 3.14 points")
     assert all(it in words(markup) for it in ("forgery score of the face", "high", "UniFD"))
     assert "[H3.E2]" not in words(markup)
 
@@ -48,8 +48,8 @@ def test_a_citation_becomes_a_clause_with_what_it_rests_on() -> None:
 def test_counts_read_as_numbers() -> None:
     """A count stands in the sentence as a clause of its own, its number once."""
     markup = words(citations_html("I searched the gallery: [S2].", FACTS.get))
-    assert "1,204 faces have the verdict impersonation" in markup
-    assert markup.partition("faces with")[0].count("1,204") == 1
+    assert "1,204 images have the verdict impersonation" in markup
+    assert markup.partition("images with")[0].count("1,204") == 1
 
 
 def test_what_was_not_measured_is_said() -> None:

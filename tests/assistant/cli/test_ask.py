@@ -3,13 +3,16 @@
 import json
 import re
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 import assistant.chat_model.choice
 from assistant import Unmask
+from assistant.case.forgetting.reports import reports_in
 from assistant.case.record import CASE_DB_FILE, cases_folder
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
@@ -58,7 +61,7 @@ def test_the_answer_comes_with_its_values(model: ScriptedModel, photo: str) -> N
     assert "find_person" in result.stderr
     assert "case " in result.stderr
     first, *_ = result.stdout.splitlines()
-    assert first.startswith("I searched the gallery: 3 faces were compared. ")
+    assert first.startswith("I searched the gallery: 3 images were compared. ")
     assert FORGED.search(first)
     assert "(plain)" in first
     assert "Rome is very old. (unchecked, the model's own words)" in first
@@ -97,6 +100,34 @@ def test_a_case_can_be_gone_on_with(model: ScriptedModel, photo: str) -> None:
     again = unmask("ask", "why?", "--case", begun["case"], "--json")
     assert again.exit_code == 0, again.output
     assert FORGED.fullmatch(json.loads(again.stdout)["answer"])
+    model.replies = [RIGHT]
+    short = unmask("ask", "why?", "--case", begun["case"])
+    assert "forged.jpg" not in short.stdout  # the list is shown after a search, and when it changes
+
+
+def test_a_map_is_a_file_of_the_case(model: ScriptedModel, photo: str, case: Unmask) -> None:
+    """Its path stands below the answer; the file is private and goes with the case's reports."""
+    model.replies = [FIND, RIGHT]
+    begun = json.loads(unmask("ask", photo, "find fakes", "-g", GALLERY, "--json").stdout)["case"]
+    model.replies = [tool_call_reply(("locate_artifacts", {"image": "H1"})), "[H1.regions]."]
+    answer = unmask("ask", "where does H1 look forged?", "--case", begun)
+    assert answer.exit_code == 0, answer.output
+    told = re.search(r"^The map of H1: (\S+)$", answer.stdout, re.MULTILINE)
+    assert told is not None
+    file = Path(told[1])
+    assert file.parent == cases_folder(case.settings.home) / begun
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with Image.open(file) as picture:
+        assert picture.size == (480, 480)
+    assert reports_in(file.parent) == (file,)
+
+
+def test_an_unknown_gallery_is_said_before_any_greeting(model: ScriptedModel) -> None:
+    """One line that names the galleries there are; no model is asked."""
+    answer = unmask("ask", "hello", "-g", "elsewhere")
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith(f"error: there is no gallery 'elsewhere'; there are {GALLERY}")
+    assert model.received_prompts == []
     assert unmask("ask", "why?", "--case", "never").exit_code == 1
 
 

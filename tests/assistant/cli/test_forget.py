@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -18,7 +19,8 @@ from typer.testing import CliRunner, Result
 
 import assistant.chat_model.choice
 from assistant import Settings, Unmask
-from assistant.case.record import Case, list_cases
+from assistant.case.catalogue import list_cases
+from assistant.case.record import Case
 from assistant.case.signing import SigningKeys
 from assistant.cli.main import app
 from assistant.profile import LoadedModels
@@ -162,7 +164,7 @@ def test_no_byte_of_a_forgotten_picture_stays(
     assert answer.exit_code == 0, answer.output
     assert found_below(data, investigated) == {}
     assert source.is_file()
-    assert f"stays, it is yours: {source}" in answer.stdout
+    assert f"Stays, because it is yours:\n  {source}" in answer.stdout
     assert (data / "evals" / "retrieval-2").is_dir()
     with Gallery.open_existing(data, GALLERY) as gallery:
         assert gallery.problems() == []
@@ -290,7 +292,9 @@ def test_reports_go_with_a_whole_case_or_gallery(
         write(each.folder / "report.html", "<img>")
     key = GALLERY if kind == "gallery" else case.id
     dry = unmask("forget", f"--{kind}", key, "--dry-run")
-    assert f"report {case.folder / 'report.html'}" in dry.stdout
+    assert dry.stdout.startswith("Would be deleted:\n")
+    assert f"  report {case.folder / 'report.html'}" in dry.stdout
+    assert re.search(r"  folder \S+, with all in it: \d+ files?\n", dry.stdout)
     assert (case.folder / "report.html").is_file()
     assert unmask("forget", f"--{kind}", key, "--yes").exit_code == 0
     assert not (case.folder / "report.html").exists()

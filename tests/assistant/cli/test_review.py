@@ -46,24 +46,30 @@ def test_hits_of_a_case_are_marked_and_exported(record: Case) -> None:
     assert shown["hits"][1]["decision"] == {
         "decision": "rejected", "at": made.at, "user": made.user,
     }  # fmt: skip
+    noted = unmask("review", record.id, "note", "H2", "=seen", "in May")
+    assert noted.stdout == "Your note on H2 is written. No verdict changes.\n"
+    shown = json.loads(unmask("review", record.id, "list", "--decision", "none", "--json").stdout)
+    assert sorted(shown["listed"]) == ["H1", "H3"]
+    assert shown["hits"][1]["reviewer_note"]["text"] == "=seen in May"
     assert unmask("review", record.id, "export", "csv").exit_code == 0
     report = Path(record.folder / "report.csv")
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
-    assert ",rejected," in report.read_text()
+    assert ",rejected,'=seen in May,," in report.read_text()
+    assert "note on H2 is removed" in unmask("review", record.id, "undo").stdout
     assert "no longer marked as rejected" in unmask("review", record.id, "undo").stdout
     empty = unmask("review", record.id, "undo")
     assert (empty.exit_code, "nothing to undo" in empty.stderr) == (1, True)
     assert record.verify() == ()
     logged = [it.what for it in accesses(record.folder)]
-    assert logged == ["check", "check", "export", "check", "check"]
-    assert [*accesses(gallery_folder(record.folder.parents[1], GALLERY))][-3].what == "export"
+    assert logged == ["check", "check", "check", "check", "export", "check", "check", "check"]
+    assert [*accesses(gallery_folder(record.folder.parents[1], GALLERY))][-4].what == "export"
 
 
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
         (("mark", "H1"), 2, "mark HIT DECISION"),
-        (("burn",), 2, "one of list, mark, undo, export"),
+        (("burn",), 2, "one of list, mark, note, undo, export"),
         (("undo", "--verdict", "copy"), 2, "belongs to `list`"),
     ],
 )

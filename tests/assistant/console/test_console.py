@@ -84,7 +84,7 @@ def test_findings_are_a_table_with_reasons_beneath(capsys: pytest.CaptureFixture
     assert r"  [red]forged\x1b[5m.jpg" in shown
     assert "\x1b" not in shown
     assert "The face matches hit 1 [E1]." in shown
-    assert "E1 identity similarity: 0.53 cosine" in shown
+    assert "E1 identity similarity: 0.53 on a scale up to 1" in shown
     assert "hit 2" not in shown
     assert "2 images compared: 1 impersonation" in shown
 

@@ -14,8 +14,9 @@ from assistant.grounding.citations import render_citations
 from assistant.grounding.sentences import split_sentences
 from prompts.phrases import JOINTS, LEADS, PHRASES
 from tools.agent_tools.facts import hit_lists, meaning_facts, verdict_fact
-from tools.verdict.handles import CITATION_PATTERN, IN_WORDS, PROBABILITY, Fact
+from tools.verdict.handles import CITATION_PATTERN, IN_WORDS, Fact
 from tools.verdict.rule import VERDICTS, Verdict
+from tools.verdict.units import PROBABILITY
 
 pytestmark = pytest.mark.fast
 
@@ -37,11 +38,11 @@ def facts_of(verdicts: Mapping[str, Verdict]) -> dict[str, Fact]:
     }
     found += hit_lists(numbers)
     found += [
-        Fact(f"S{place}", "", float(len(numbers[verdict])), "faces", "", "", "")
+        Fact(f"S{place}", "", float(len(numbers[verdict])), "images", "", "", "")
         for place, verdict in enumerate(VERDICTS, start=2)
     ]
     found += [
-        Fact("S1", "", 9.0, "faces", "several", "", ""),
+        Fact("S1", "", 9.0, "images", "several", "", ""),
         Fact("Q1.P2", "", 0.2, PROBABILITY, "no sign of forgery", "", ""),
         Fact("C1.P1", "", 0.9, PROBABILITY, "same person", "", "", whom="Q1 and H1"),
         Fact("C1.E7", "", 0.9, "cosine", "alike", "", "", whom="Q1 and H1"),
@@ -62,16 +63,16 @@ SHOWN = {
         "was most likely forged (98 %)."
     ),
     "[H1.E2], but [H1.E4].": (
-        "H1's forgery score of the face is high (2.31 logit), but its forgery score of the image "
+        "H1's forgery score of the face is high (2.31 points), but its forgery score of the image "
         "was not measured."
     ),
     "[H1.identity] while [H2.forgery].": (
         "H1 most likely shows the query person (97 %) while H2 was most likely forged (98 %)."
     ),
     "I searched the gallery: [S1], and [S2].": (
-        "I searched the gallery: 9 faces were compared, and 1 face has the verdict impersonation."
+        "I searched the gallery: 9 images were compared, and 1 image has the verdict impersonation."
     ),
-    "[count.copy].": "No face has the verdict copy.",
+    "[count.copy].": "No image has the verdict copy.",
     "[hits.no forgery found], and [hits.copy].": (
         "The verdict on H2 and H4 is no forgery found, and no listed hit has the verdict copy."
     ),

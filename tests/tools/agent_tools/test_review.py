@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.made.listed_hits import dated_picture, findings, hit
 from tools.agent_tools.hit_filter import HitFilter
-from tools.agent_tools.review import Decision, Review
+from tools.agent_tools.review import Decision, HitNote, Review, ReviewEntry
 from tools.errors import ToolError
 from tools.search.results import Findings
 
@@ -61,6 +61,12 @@ def listed(review: Review, *arguments: str | None, **named: str) -> tuple[str, .
         ({"sort": "forgery"}, ("H3", "H1", "H4", "H2", "H5")),
         ({"sort": "identity"}, ("H2", "H1", "H3", "H4", "H5")),
         ({"folder": "holiday", "sort": "forgery"}, ("H3", "H1")),
+        ({"forged": "80"}, ("H1", "H3")),
+        ({"forged": "-20 %"}, ("H4",)),
+        ({"person": "85-92"}, ("H1",)),
+        ({"person": "80", "forged": "85"}, ("H3",)),
+        ({"decision": "none"}, ("H1", "H2", "H3", "H4", "H5")),
+        ({"decision": "confirmed"}, ()),
     ],
 )
 def test_hits_are_filtered_and_sorted(
@@ -92,6 +98,10 @@ def test_a_list_by_date_says_where_dates_come_from(review: Review) -> None:
         ({"after": "0000"}, "is no date"),
         ({"after": "2024", "before": "2023-12"}, "after must be earlier than before"),
         ({"sort": "size"}, '"size"; sort is rank, date, name, forgery, identity'),
+        ({"forged": "often"}, 'forged: "often" is no range of percent; write 80 for at least'),
+        ({"person": "80-20"}, "is no range of percent"),
+        ({"forged": "-"}, "is no range of percent"),
+        ({"decision": "perhaps"}, '"perhaps"; decisions are confirmed, rejected, hidden, none'),
         ({"folder": "a/b"}, "one folder's name, without slashes"),
     ],
 )
@@ -193,7 +203,7 @@ def test_what_changes_nothing_cannot_be_undone(review: Review, found: Findings) 
 def test_a_decision_that_cannot_be_recorded_is_not_made(review: Review, found: Findings) -> None:
     """The record comes first."""
 
-    def full(_: Decision) -> None:
+    def full(_: ReviewEntry) -> None:
         raise OSError("the disk is full")
 
     review.on_decision = full
@@ -204,7 +214,7 @@ def test_a_decision_that_cannot_be_recorded_is_not_made(review: Review, found: F
 
 def test_recorded_decisions_are_restored_with_their_history(found: Findings) -> None:
     """The record of decisions and undos gives the same state, from which undo goes on."""
-    record: list[Decision] = []
+    record: list[ReviewEntry] = []
     review = Review(lambda: found)
     review.on_decision = record.append
     first, second = found.hits[:2]
@@ -213,7 +223,7 @@ def test_recorded_decisions_are_restored_with_their_history(found: Findings) -> 
     review.mark(first, "rejected")
     review.undo()
     assert [each.undoes for each in record] == [False, False, False, True]
-    rows = [Decision.from_json(each.to_json()) for each in record]
+    rows = [type(each).from_json(each.to_json()) for each in record]
     assert rows == record
     again = Review(lambda: found)
     again.restore(rows)
@@ -235,3 +245,42 @@ def test_a_system_without_login_names_gives_unknown(
 
     monkeypatch.setattr("getpass.getuser", missing)
     assert review.mark(found.hits[0], "confirmed").user == "unknown"
+
+
+def test_hits_are_filtered_by_the_decision_about_them(review: Review, found: Findings) -> None:
+    """Undecided ones, marked ones, and even hidden ones, which are in no other list."""
+    review.mark(found.hits[0], "confirmed")
+    review.mark(found.hits[2], "hidden")
+    assert listed(review, decision="confirmed") == ("H1",)
+    assert listed(review, decision="none") == ("H2", "H4", "H5")
+    assert listed(review, decision="hidden") == ("H3",)
+    described = HitFilter.parse(decision="none", forged="80", person="20-60").describe()
+    assert described == (
+        "without a decision; forged with a probability of at least 80 %; the same person with a "
+        "probability of 20 to 60 %"
+    )
+
+
+def test_a_note_belongs_to_the_picture_and_can_be_undone(found: Findings) -> None:
+    """Recorded before it counts, replaced, removed by an empty text, taken back in order."""
+    record: list[ReviewEntry] = []
+    review = Review(lambda: found)
+    review.on_decision = record.append
+    first = found.hits[0]
+    made = review.write_note(first, "  seen in May\x1b[2J\n")
+    assert (made.text, made.hit, made.image_id) == ("seen in May [2J", "H1", "b.jpg")
+    assert review.write_note(first, "seen in May [2J") is made
+    review.mark(first, "confirmed")
+    review.write_note(first, "seen in June")
+    assert review.notes_for(found) == {"H1": record[-1]}
+    again = Review(lambda: found)
+    again.restore([type(it).from_json(it.to_json()) for it in record])
+    for each in (review, again):
+        undone = each.undo()
+        assert isinstance(undone.now, HitNote)
+        assert (undone.now.text, undone.now.undoes) == ("seen in May [2J", True)
+        assert isinstance(each.undo().was, Decision)
+        each.write_note(first, "")
+        assert each.note(first) is None
+        with pytest.raises(ToolError, match="at most 2,000 characters"):
+            each.write_note(first, "x" * 2001)

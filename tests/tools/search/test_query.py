@@ -1,5 +1,6 @@
 """The query: chosen faces, folders, videos, and photos of different persons."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,16 @@ def test_pages_that_a_query_leaves_out_are_told(case: Unmask, tmp_path: Path) ->
     parts = case.models
     query = query_from_files([tmp_path / "ada.tif"], faces=parts.faces, encoder=parts.encoder)
     assert "'ada.tif' has 30 pages, of which 24 were searched" in query.warnings
+
+
+def test_a_bare_number_is_for_the_only_photo_with_several_faces(ask, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    """Among several photos, or in a folder; of two such photos each must be named."""
+    alone = folder / "of-one"
+    alone.mkdir()
+    shutil.copy(folder / "group.png", alone / "group.png")
+    assert ask("of-one", face=2).paths == (alone / "group.png",)
+    named = ask("group.png", face={"group.png": 2}).template
+    assert np.allclose(ask("of-one", face=2).template, named)
+    shutil.copy(folder / "group.png", alone / "again.png")
+    with pytest.raises(SetupError, match=r"2 show several faces: name each, as in --face again"):
+        ask("of-one", face=2)

@@ -5,14 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.errors import ToolError
-from tools.verdict.handles import (
-    PROBABILITY,
-    Fact,
-    cited_handles,
-    parse_handle,
-    quote_untrusted,
-    sanitise_text,
-)
+from tools.verdict.handles import Fact, cited_handles, parse_handle, quote_untrusted, sanitise_text
+from tools.verdict.units import PROBABILITY
 
 pytestmark = pytest.mark.fast
 
@@ -45,16 +39,18 @@ def test_citations_are_found_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
     [
-        (0.6234, "cosine", "0.62 cosine"),
+        (0.6234, "cosine", "0.62 on a scale up to 1"),
         (0.97, PROBABILITY, "97 %"),
         (1.0, PROBABILITY, "over 99 %"),
         (None, PROBABILITY, "not measured"),
         (None, "cosine", "not measured"),
-        (0.0, "cosine", "0 cosine"),
-        (-0.0213, "logit", "-0.021 logit"),
-        (43.61, "px", "43.6 px"),
+        (0.0, "cosine", "0 on a scale up to 1"),
+        (-0.0213, "logit", "-0.021 points"),
+        (43.61, "px", "43.6 pixels"),
         (1.0, "faces", "1 face"),
         (21.0, "faces", "21 faces"),
+        (1.0, "images and videos", "1 image or video"),
+        (0.0, "log ratio", "1 times that of the surroundings"),
         (1.0, "", "1"),
     ],
 )

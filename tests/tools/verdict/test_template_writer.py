@@ -60,7 +60,25 @@ def test_a_changed_score_changes_the_sentence_about_it_alone() -> None:
         texts.append([str(sentence) for sentence in sentences])
     different = [one for one, two in zip(*texts, strict=True) if one != two]
     assert len(different) == 1
-    assert "cosine" in different[0]
+    assert "similarity" in different[0]
+
+
+@pytest.mark.parametrize(
+    ("identity", "fake", "opening"),
+    [
+        (HIGH, HIGH, ("E1", "E2", "E6")), (HIGH, LOW, ("E1", "E2", "E6")), (MIDDLE, HIGH, ("E1",)),
+        (HIGH, MIDDLE, ("E2", "E6")), (LOW, HIGH, ("E1",)),
+    ],
+)  # fmt: skip
+def test_the_opening_cites_what_decides_the_verdict(
+    identity: float, fake: float, opening: tuple[str, ...]
+) -> None:
+    """Forged or not cites the forgery scores; a verdict that is open cites the open axis."""
+    measured = scores(identity, fake)
+    evidence = collect_evidence(measured, RULE.references)
+    assert explain(RULE.assess(measured, usable=True), evidence)[0].cites == opening
+    alone = explain_alone(RULE.assess_alone(measured, usable=True), evidence)
+    assert alone[0].cites == ("E2",)
 
 
 @pytest.mark.parametrize(

@@ -288,12 +288,16 @@ def _split(
     for name, number in face.items():
         mine = [path for path in paths if _is(path, name)]
         ours |= dict.fromkeys(mine, number)
-        if not mine and not any(_is(path, name) for path in references):
+        reference = any(_is(path, name) for path in references)
+        if not mine and not reference:
             raise SetupError(f"--face: no photo is called {str(name)!r}")
-        if any(_is(path, name) for path in references):
+        if reference:
             theirs[name] = number
     return ours, theirs or None
 
 
 def _is(path: Path, name: Path | str) -> bool:
+    """Whether a file, or a file in a folder, has this path or file name."""
+    if path.is_dir():
+        return any(_is(each.path, name) for each in walk([path]) if each.problem is None)
     return path == Path(name) or path.name == str(name)

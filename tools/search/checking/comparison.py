@@ -23,8 +23,8 @@ from tools.search.same_photograph.scores import (
 )
 from tools.search.scoring import pair_scores
 from tools.verdict.evidence import Evidence, collect_evidence
-from tools.verdict.handles import format_percent
 from tools.verdict.interpretation import interpret_identity
+from tools.verdict.units import format_percent
 
 _NAMES = {
     "cosine_similarity": "identity similarity",

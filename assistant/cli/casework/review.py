@@ -7,6 +7,7 @@ import typer
 from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
     escape_terminal,
+    print_copies,
     print_json,
     print_remarks,
     print_table,
@@ -18,7 +19,7 @@ from tools.media.file_names import printable
 if TYPE_CHECKING:
     from tools.agent_tools.workspace import Workspace
 
-_ACTIONS = ("list", "mark", "undo", "export")
+_ACTIONS = ("list", "mark", "note", "undo", "export")
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case; see `unmask cases`.")]
 
@@ -34,7 +35,7 @@ def review(
     case: CaseArgument,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ACTION] [ARGUMENT]...", help="list, mark, undo or export."),
+        typer.Argument(metavar="[ACTION] [ARGUMENT]...", help="list, mark, note, undo or export."),
     ] = None,
     verdict: Annotated[
         str | None, typer.Option(metavar="VERDICT", help="list: only hits with this verdict.")
@@ -52,6 +53,18 @@ def review(
         str | None,
         typer.Option(metavar="KEY", help="list: rank, date, name, forgery or identity."),
     ] = None,
+    decision: Annotated[
+        str | None,
+        typer.Option(metavar="WORD", help="list: only hits with this decision; none: undecided."),
+    ] = None,
+    forged: Annotated[
+        str | None,
+        typer.Option(metavar="PERCENT", help="list: only hits forged so likely: 80, 20-80, -20."),
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(metavar="PERCENT", help="list: only hits that so likely are this person."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Filter, mark and export the hits of the latest search of a case.
@@ -59,19 +72,25 @@ def review(
     \b
     unmask review 20261120-193816-0fecd7
     unmask review 20261120-193816-0fecd7 list --verdict impersonation --after 2024 --sort date
+    unmask review 20261120-193816-0fecd7 list --decision none --forged 80
     unmask review 20261120-193816-0fecd7 mark H3 rejected
+    unmask review 20261120-193816-0fecd7 note H3 "seen on the forum in May"
     unmask review 20261120-193816-0fecd7 undo
     unmask review 20261120-193816-0fecd7 export csv
 
     A decision is confirmed, rejected, hidden or none, which takes it back. It belongs to the
-    picture, is signed into the case record with time and user, and never changes a verdict.
+    picture, is signed into the case record with time and user, and never changes a verdict. So
+    does a note; an empty one removes it. Near-identical hits are listed below the first of them.
     Hidden hits are left out of lists; reports (html, json, csv) hold every hit and are written
     into the folder of the case. Dates are the EXIF date taken, else the file's modification time.
     """
     from assistant.grounding.casework_answers import describe_casework
 
     action, *rest = words or ["list"]
-    wanted = {"verdict": verdict, "folder": folder, "after": after, "before": before, "sort": sort}
+    wanted = {
+        "verdict": verdict, "folder": folder, "after": after, "before": before, "sort": sort,
+        "decision": decision, "forged": forged, "person": person,
+    }  # fmt: skip
     name, arguments = _call(action, rest, {it: value for it, value in wanted.items() if value})
     with redirect_library_output(context):
         workspace, notes = _restored(context, case, exports=name == "export_report")
@@ -83,7 +102,8 @@ def review(
         return
     stdout_console().print(escape_terminal(said), soft_wrap=True)
     if name == "list_hits":
-        print_table(["hit", "verdict", "your decision", "file"], _rows(workspace))
+        print_table(["hit", "verdict", "your decision", "file", "your note"], _rows(workspace))
+        print_copies(workspace.review.listed_groups(), prefix="H")
 
 
 def about(
@@ -130,11 +150,17 @@ def _call(
             return "list_hits", wanted
         case "mark", [hit, decision]:
             return "mark_hit", {"hit": hit, "decision": decision}
+        case "note", [hit, *text]:
+            return "note_hit", {"hit": hit, "text": " ".join(text)}
         case "undo", []:
             return "undo", {}
         case "export", [] | [_]:
             return "export_report", {"format": rest[0] if rest else "html"}
-    usage = {"mark": "mark HIT DECISION", "export": "export [html|json|csv]"}
+    usage = {
+        "mark": "mark HIT DECISION",
+        "note": "note HIT TEXT",
+        "export": "export [html|json|csv]",
+    }
     expected = usage.get(action, action if action in _ACTIONS else "one of " + ", ".join(_ACTIONS))
     raise typer.BadParameter(f"expected: {expected}", param_hint="[ACTION]")
 
@@ -169,12 +195,13 @@ def _run(workspace: "Workspace", name: str, arguments: dict[str, str]) -> tuple[
 
 
 def _rows(workspace: "Workspace") -> list[list[str]]:
-    hits = [workspace.hit(handle) for handle in workspace.review.listed().hits]
-    words = [workspace.review.decision_word(hit).replace("none", "") for hit in hits]
-    return [
-        [hit.handle, hit.verdict, word, printable(hit.path) + hit.at]
-        for hit, word in zip(hits, words, strict=True)
-    ]
+    review = workspace.review
+    rows = []
+    for hit in (workspace.hit(handle) for handle in review.listed().hits):
+        note, word = review.note(hit), review.decision_word(hit).replace("none", "")
+        text = " ".join(note.text.split()) if note else ""
+        rows.append([hit.handle, hit.verdict, word, printable(hit.path) + hit.at, text])
+    return rows
 
 
 def _as_json(workspace: "Workspace", said: str, result: dict[str, Any]) -> dict[str, Any]:
@@ -184,5 +211,6 @@ def _as_json(workspace: "Workspace", said: str, result: dict[str, Any]) -> dict[
         raise ToolError("nothing was searched for yet in this case")
     findings = workspace.last_search[0]
     listed = workspace.review.listed().hits
-    data = findings_json(findings, workspace.review.decisions_for(findings))
+    review = workspace.review
+    data = findings_json(findings, review.decisions_for(findings), review.notes_for(findings))
     return {"said": said, "result": result, "listed": list(listed), **data}

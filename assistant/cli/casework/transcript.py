@@ -1,5 +1,6 @@
 """Report of a turn on the terminal or as JSON: tool calls, answer, explanations."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,21 @@ from assistant.conversation.steps import (
     Explanation,
     ModelText,
     Step,
+    ToolCall,
     ToolResult,
     to_json,
 )
 from assistant.grounding.citations import render_citations
 from assistant.report.case_export import decision_json
+from assistant.report.maps import write_map
 from assistant.report.numbered_faces import clarification_text
+from tools.errors import ToolError
 from tools.media.file_names import printable
 from tools.search.results import Hit
 from tools.verdict.handles import Fact
+
+_LISTING = ("find_person", "more_hits", "list_hits", "mark_hit", "undo")
+"""Tools after which the list of hits may be another one."""
 
 
 class TurnReporter:
@@ -61,6 +68,8 @@ class TurnReporter:
         listed = [by_handle[handle] for handle in self._listed()]
         decisions = {hit.handle: self._decision(hit) for hit in listed}
         rows = [[hit.handle, hit.verdict, printable(hit.path) + hit.at] for hit in listed]
+        if not any(step.name in _LISTING for step in self._results()):
+            rows = []  # a follow-up that left the list as it was
         head = ["hit", "verdict", "file"]
         if any(decisions.values()):
             head.insert(2, "your decision")
@@ -70,6 +79,10 @@ class TurnReporter:
         if rows:
             stdout_console().print()
             print_table(head, rows)
+        for handle, path in self._maps().items():
+            stdout_console().print(
+                f"The map of {handle}: {escape_terminal(path)}", soft_wrap=True, markup=False
+            )
         for step in self._steps:
             if isinstance(step, Explanation):
                 stdout_console().print(
@@ -106,6 +119,7 @@ class TurnReporter:
             "explanations": {
                 it.hit: self._filled(it.sentences, mark=False) for it in explained
             },
+            "maps": {handle: printable(path) for handle, path in self._maps().items()},
             "listed": list(self._listed()),
             "hits": [_hit(hit) | {"decision": self._decision(hit)} for hit in self._hits()],
             "steps": [_without_pictures(step) for step in steps],
@@ -131,6 +145,22 @@ class TurnReporter:
     def _hits(self) -> Sequence[Hit]:
         searched = self._agent.workspace.last_search
         return () if searched is None else searched[0].hits
+
+    def _results(self) -> list[ToolResult]:
+        return [step for step in self._steps if isinstance(step, ToolResult) and step.ok]
+
+    def _maps(self) -> dict[str, Path]:
+        """The maps that this turn located, written into the folder of the case, by handle."""
+        calls = {step.id: step for step in self._steps if isinstance(step, ToolCall)}
+        written = dict[str, Path]()
+        for result in self._results():
+            if result.name == "locate_artifacts" and result.call_id in calls:
+                for handle in calls[result.call_id].handles:
+                    with contextlib.suppress(ToolError):  # another search has begun since
+                        written[handle] = write_map(
+                            self._agent.workspace, handle, self._agent.case.folder
+                        )
+        return written
 
     def _listed(self) -> tuple[str, ...]:
         """The handles that the filter in force lists, in order."""
