@@ -101,7 +101,7 @@ app.add_typer(galleries.app, name="galleries")
 
 def main() -> None:
     """Console script: switches the libraries to offline before any is imported."""
-    from assistant.settings import harden_library_environment
+    from assistant.library_environment import harden_library_environment
 
     harden_library_environment()
     logging.captureWarnings(True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from assistant.settings import Settings, harden_library_environment
+from assistant.library_environment import harden_library_environment
+from assistant.settings import Settings
 from tests.support.paths import ROOT
 from tools.errors import SetupError
 

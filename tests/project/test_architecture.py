@@ -97,7 +97,7 @@ HOMES = {
 # The only reader of the environment. Trainings and evals set thread counts for their children, and
 # mlflow asks by it where a run goes.
 READS_ENVIRONMENT = (
-    "assistant/settings.py", "evals/*", "tools/training/*", "assistant/training/*",
+    "assistant/settings.py", "assistant/library_environment.py", "evals/*", "tools/training/*", "assistant/training/*",
     "tools/training/tracking.py",
 )  # fmt: skip
 
