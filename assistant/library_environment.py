@@ -1,6 +1,7 @@
 """Environment of the libraries: offline, without telemetry, and with threads that wait quietly.
 
-Apart from `assistant.settings`, so that an entry point can call it before anything slow is imported.
+Apart from `assistant.settings`, so that an entry point can call it before anything slow is
+imported.
 """
 
 import os

@@ -139,6 +139,7 @@ def _tracks(asked: bool | None) -> bool:
 def _fit(
     settings: "Settings", kind: str, folders: tuple[Path, Path | None], *, name: str, **more: Any
 ) -> "FittedDetector":
+    from assistant.console.progress import FitDisplay
     from assistant.profile import LoadedModels
     from tools.detectors.folders import DETECTORS_FOLDER
     from tools.training.fitting.job import check_name

@@ -97,8 +97,8 @@ HOMES = {
 # The only reader of the environment. Trainings and evals set thread counts for their children, and
 # mlflow asks by it where a run goes.
 READS_ENVIRONMENT = (
-    "assistant/settings.py", "assistant/library_environment.py", "evals/*", "tools/training/*", "assistant/training/*",
-    "tools/training/tracking.py",
+    "assistant/settings.py", "assistant/library_environment.py", "evals/*", "tools/training/*",
+    "assistant/training/*", "tools/training/tracking.py",
 )  # fmt: skip
 
 # Where a fault reaches a person instead of a terminal.

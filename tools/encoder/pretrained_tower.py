@@ -22,6 +22,8 @@ from tools.errors import SetupError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tools.encoder.vision_transformer import VisionTransformer
+
 BATCH_SIZE = 8
 REMEMBERED = 512
 """Crops whose features are kept (36 KB each): all detectors on the tower read the same crop."""
@@ -47,21 +49,20 @@ class PretrainedTower:
         return cls(pretrained_folder(part, models_dir), part.member_sha256)
 
     @cached_property
-    def _network(self) -> Any:
-        import torch
-        import transformers
+    def _network(self) -> "VisionTransformer":
         from safetensors import SafetensorError
+        from safetensors.torch import load_file
 
-        transformers.utils.logging.disable_progress_bar()
+        from tools.encoder.vision_transformer import VisionTransformer
+
         try:
-            network = transformers.CLIPVisionModelWithProjection.from_pretrained(
-                self.folder, local_files_only=True, use_safetensors=True, dtype=_dtype()
-            )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            config = json.loads((self.folder / "config.json").read_text("utf-8"))
+            tensors = load_file(self.folder / "model.safetensors")
+            return VisionTransformer.build(config, tensors, dtype=_dtype())
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise SetupError(
                 f"{str(self.folder)!r} cannot be loaded ({error}); delete it and run `unmask setup`"
             ) from error
-        return network.eval().requires_grad_(False).to(torch.device("cpu"))
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
@@ -97,9 +98,7 @@ class PretrainedTower:
         mean, std = (torch.tensor(it).view(3, 1, 1) for it in (wanted.mean, wanted.std))
         pixels = (images.float() / 255 - mean) / std
         with torch.inference_mode():
-            states = self._network.vision_model(
-                pixel_values=pixels.to(_dtype()), output_hidden_states=True
-            ).hidden_states[1:]
+            states = list(self._network.states(pixels.to(_dtype())))
             parts = [it[:, 0] for it in states] + [it[:, 1:].float().mean(dim=1) for it in states]
             features: np.ndarray = torch.stack([it.half() for it in parts], dim=1).numpy()
         return features

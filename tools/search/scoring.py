@@ -93,6 +93,16 @@ def score_faces(
     ]
 
 
+def first_stage_names(detectors: Sequence[FeatureDetector]) -> frozenset[str]:
+    """Names of the scores that the pixels of a face decide, its identity aside."""
+    return frozenset({f"{it.inputs}/{it.name}" for it in detectors} | _RELATIVE)
+
+
+_RELATIVE = {
+    "query/face_feature_cosine", "query/face_hash_distance", "query/face_linear_difference",
+}  # fmt: skip
+
+
 def detector_scores(
     faces: FaceColumns, *, detectors: Sequence[FeatureDetector]
 ) -> dict[str, NDArray[np.float64]]:
