@@ -302,7 +302,13 @@ def find(
         unmask = Unmask(settings, gallery)
         try:
             findings, query = unmask.investigate(
-                photos, top=top, face=chosen, rerank=not quick, opinion=opinion, on_progress=display
+                photos,
+                top=top,
+                face=chosen,
+                rerank=not quick,
+                opinion=opinion,
+                on_progress=display,
+                on_ranked=display.show_ranked,
             )
         except SeveralFaces as several:
             raise with_numbered_faces(several, settings.home / "faces") from several

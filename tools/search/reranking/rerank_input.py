@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, TypeVar
 
 import numpy as np
@@ -78,6 +79,7 @@ others.
 def one_by_one(measure: Callable[[RerankInput], Mapping[str, float | None]]) -> RerankMeasure:
     """A measurement from a function of one input, which may raise ToolError for a picture."""
 
+    @wraps(measure)
     def measured(looks: Sequence[RerankInput]) -> Sequence[Scores]:
         found = list[Mapping[str, float | None]]()
         for look in looks:

@@ -48,7 +48,7 @@ RERANK_MEASURES: tuple[RerankMeasure, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RerankResult:
-    """Result of reranking one hit: further `scores`, and the hit's scores by retake."""
+    """Result of reranking one hit: further `scores`, and those that each retake changed."""
 
     scores: Scores
     perturbed_scores: Mapping[str, Scores]
@@ -106,6 +106,8 @@ class Reranker:
         Results are read from `store` and kept there.
         """
         key = result_key(query, instruments, self._measurements)
+        if not set(self._measurements) <= set(RERANK_MEASURES):
+            store = None  # other measurements may depend on more than the key says
         if store is not None:
             for face_id, text in store.closer_looks(key, [hit.record.id for hit in hits]).items():
                 self._known[key, face_id] = RerankResult.from_text(text)
@@ -133,8 +135,9 @@ class Reranker:
 
 def _batches(hits: Sequence[Candidate], pictures: PictureSource) -> Iterator[list[Candidate]]:
     batch, pixels = list[Candidate](), 0
+    images = pictures.images(hit.record.image_id for hit in hits)
     for hit in hits:
-        image = pictures.image(hit.record.image_id)
+        image = images[hit.record.image_id]
         size = image.width * image.height
         if batch and (len(batch) == BATCH_HITS or pixels + size > BATCH_PIXELS):
             yield batch
@@ -189,22 +192,26 @@ class _CloserLook:
         if rule is None:  # no verdict to test
             return [RerankResult(scores, {}) for scores in further]
         tested, needs = [row for row, hit in enumerate(hits) if _can_turn(hit)], rule.needs
+        whole = {row: {**looks[row].scores, **further[row]} for row in tested}
+        for row in tested:
+            if hits[row].moment is not None:  # as in `_judged`
+                whole[row][SAME_PHOTOGRAPH] = None
         retaken = scores_under_perturbation(
-            [
-                replace(
-                    looks[row],
-                    scores={**looks[row].scores, **further[row]},
-                    requested_scores=needs,
-                )
-                for row in tested
-            ],
+            [replace(looks[row], scores=whole[row], requested_scores=needs) for row in tested],
             measurements=again,
             alignments=alignments,
             videos=[hits[row].moment is not None for row in tested],
             needed=rule.forgery_scores,
         )
-        perturbed = dict(zip(tested, retaken, strict=True))
+        perturbed = {
+            row: {name: _changed(taken, whole[row]) for name, taken in takes.items()}
+            for row, takes in zip(tested, retaken, strict=True)
+        }
         return [RerankResult(scores, perturbed.get(row, {})) for row, scores in enumerate(further)]
+
+
+def _changed(scores: Scores, before: Scores) -> Scores:
+    return {name: value for name, value in scores.items() if value != before.get(name)}
 
 
 def _can_turn(hit: Candidate) -> bool:

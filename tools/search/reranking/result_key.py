@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from tools.detectors.protocol import qualified_name
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
+from tools.search.reranking import stability
 from tools.search.reranking.rerank_input import RerankMeasure
 
 ARITHMETIC = 1
@@ -38,3 +39,5 @@ def _parts(
     yield repr(models.rule).encode()
     for measurement in measurements:
         yield f"{measurement.__module__}.{measurement.__qualname__}".encode()
+    for retake in stability.PERTURBATIONS:
+        yield retake.name.encode()
