@@ -48,20 +48,28 @@ RERANK_MEASURES: tuple[RerankMeasure, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RerankResult:
-    """Result of reranking one hit: further `scores`, and those that each retake changed."""
+    """Result of reranking one hit: further `scores`, and those that each retake changed.
+
+    `identity_edge` is the probability from which a face counted as the same person: in retakes
+    below it, forgery was not measured.
+    """
 
     scores: Scores
     perturbed_scores: Mapping[str, Scores]
+    identity_edge: float = 0.0
 
     def to_text(self) -> str:
         """As JSON; numbers keep their value exactly."""
-        return json.dumps([dict(self.scores), dict(self.perturbed_scores)])
+        return json.dumps([dict(self.scores), dict(self.perturbed_scores), self.identity_edge])
 
     @classmethod
     def from_text(cls, text: str) -> "RerankResult":
         """Undo `to_text`."""
-        scores, perturbed = json.loads(text)
-        return cls(scores, perturbed)
+        return cls(*json.loads(text))
+
+    def serves(self, rule: VerdictRule | None) -> bool:
+        """Whether it holds all that the search's rule needs: the edge rises with the gallery."""
+        return rule is None or self.identity_edge <= rule.identity_band.high
 
 
 class ResultStore(Protocol):
@@ -111,10 +119,13 @@ class Reranker:
         if store is not None:
             for face_id, text in store.closer_looks(key, [hit.record.id for hit in hits]).items():
                 self._known[key, face_id] = RerankResult.from_text(text)
-        new = [hit for hit in hits if (key, hit.record.id) not in self._known]
+        known = {
+            face for of, face in self._known if of == key and self._known[of, face].serves(rule)
+        }
+        new = [hit for hit in hits if hit.record.id not in known]
         done = len(hits) - len(new)
         self._on_progress(done, len(hits))
-        look = _CloserLook(query, gallery, instruments, self._measurements)
+        look = _CloserLook(query, gallery, instruments, self._measurements, rule)
         batches = list(_batches(new, gallery))
         for batch, results in zip(batches, map_on_cores(look.measured, batches), strict=True):
             found = {hit.record.id: it for hit, it in zip(batch, results, strict=True) if it}
@@ -156,6 +167,7 @@ class _CloserLook:
     pictures: PictureSource
     models: ModelBundle
     measurements: Sequence[RerankMeasure]
+    rule: VerdictRule | None
     results: QueryResults = field(default_factory=QueryResults)
 
     def measured(self, hits: Sequence[Candidate]) -> list[RerankResult | None]:
@@ -181,7 +193,7 @@ class _CloserLook:
 
     def _look(self, looks: Sequence[RerankInput], hits: Sequence[Candidate]) -> list[RerankResult]:
         further: list[dict[str, float | None]] = [{} for _ in looks]
-        again, alignments, rule = list[RerankMeasure](), list[RerankMeasure](), self.models.rule
+        again, alignments, rule = list[RerankMeasure](), list[RerankMeasure](), self.rule
         for measurement in self.measurements if looks else ():
             given = measurement(looks)
             for scores, more in zip(further, given, strict=True):
@@ -207,7 +219,10 @@ class _CloserLook:
             row: {name: _changed(taken, whole[row]) for name, taken in takes.items()}
             for row, takes in zip(tested, retaken, strict=True)
         }
-        return [RerankResult(scores, perturbed.get(row, {})) for row, scores in enumerate(further)]
+        edge = rule.identity_band.high
+        return [
+            RerankResult(scores, perturbed.get(row, {}), edge) for row, scores in enumerate(further)
+        ]
 
 
 def _changed(scores: Scores, before: Scores) -> Scores:
