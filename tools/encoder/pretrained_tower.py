@@ -79,13 +79,16 @@ class PretrainedTower:
         First the class token of each block, then the mean of its patches.
         """
         keys = [blake2b(crop.tobytes(), digest_size=16).digest() for crop in crops]
-        new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in self._known}
-        wanted, found = list(new), dict[bytes, np.ndarray]()
+        # Several threads may ask at once, and each may drop what another has just seen.
+        known = {key: self._known.get(key) for key in keys}
+        found = {key: features for key, features in known.items() if features is not None}
+        new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in found}
+        wanted = list(new)
         for start in range(0, len(wanted), BATCH_SIZE):
             batch = wanted[start : start + BATCH_SIZE]
             features = self._features(self.preprocessing.batch([new[key] for key in batch]))
             found |= zip(batch, features, strict=True)
-        rows = [found[key] if key in found else self._known[key] for key in keys]
+        rows = [found[key] for key in keys]
         self._known.update(found)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)

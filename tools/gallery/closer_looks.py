@@ -1,7 +1,7 @@
 """What closer looks at a gallery's faces measured, kept so that no search measures it again.
 
 A file of its own beside the record: it can be deleted at any time, and a search may write it while
-another process indexes. Entries belong to a face and to a key that stands for the query and every
+another process indexes. Entries belong to a hit and to a key that stands for the query and every
 checkpoint. The key of a query that nobody has cannot be guessed, but `unmask forget` deletes the
 whole file all the same, since it holds similarities to whoever was searched for.
 """
@@ -19,8 +19,8 @@ MOST_ENTRIES = 10_000
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS looks (number INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " query_key TEXT NOT NULL, face_id TEXT NOT NULL, result TEXT NOT NULL,"
-    " UNIQUE (query_key, face_id) ON CONFLICT REPLACE)"
+    " query_key TEXT NOT NULL, name TEXT NOT NULL, result TEXT NOT NULL,"
+    " UNIQUE (query_key, name) ON CONFLICT REPLACE)"
 )
 _WAIT_S = 1.0
 
@@ -35,20 +35,18 @@ class StoredLooks:
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE
 
-    def closer_looks(self, key: str, face_ids: Sequence[str]) -> Mapping[str, str]:
-        """The texts kept under a key, by face id; faces without one are left out."""
+    def closer_looks(self, key: str, names: Sequence[str]) -> Mapping[str, str]:
+        """The texts kept under a key, by the name of a hit; unknown names are left out."""
         if not self._file.is_file():
             return {}
-        wanted = frozenset(face_ids)
+        wanted = frozenset(names)
         with contextlib.suppress(sqlite3.Error), self._connected() as connection:
-            rows = connection.execute(
-                "SELECT face_id, result FROM looks WHERE query_key = ?", (key,)
-            )
-            return {face_id: text for face_id, text in rows if face_id in wanted}
+            rows = connection.execute("SELECT name, result FROM looks WHERE query_key = ?", (key,))
+            return {name: text for name, text in rows if name in wanted}
         return {}
 
     def keep_closer_looks(self, key: str, texts: Mapping[str, str]) -> None:
-        """Keep texts by face id; where nothing can be written, nothing is."""
+        """Keep texts by the names of hits; where nothing can be written, nothing is."""
         if not texts:
             return
         with contextlib.suppress(OSError, sqlite3.Error):
@@ -56,8 +54,8 @@ class StoredLooks:
             with self._connected() as connection, connection:
                 connection.execute(_TABLE)
                 connection.executemany(
-                    "INSERT INTO looks (query_key, face_id, result) VALUES (?, ?, ?)",
-                    [(key, face_id, text) for face_id, text in texts.items()],
+                    "INSERT INTO looks (query_key, name, result) VALUES (?, ?, ?)",
+                    [(key, name, text) for name, text in texts.items()],
                 )
                 connection.execute(
                     "DELETE FROM looks WHERE number <= (SELECT max(number) FROM looks) - ?",

@@ -6,6 +6,7 @@ and a row. Hits are measured in batches; several batches run at a time, each on 
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -67,19 +68,15 @@ class RerankResult:
         """Undo `to_text`."""
         return cls(*json.loads(text))
 
-    def serves(self, rule: VerdictRule | None) -> bool:
-        """Whether it holds all that the search's rule needs: the edge rises with the gallery."""
-        return rule is None or self.identity_edge <= rule.identity_band.high
-
 
 class ResultStore(Protocol):
     """Keeps results between searches; a `Gallery` is one."""
 
-    def closer_looks(self, key: str, face_ids: Sequence[str]) -> Mapping[str, str]:
-        """The texts kept under a key, by face id; faces without one are left out."""
+    def closer_looks(self, key: str, names: Sequence[str]) -> Mapping[str, str]:
+        """The texts kept under a key, by the hit's name; unknown names are left out."""
 
     def keep_closer_looks(self, key: str, texts: Mapping[str, str]) -> None:
-        """Keep texts by face id; where nothing can be written, nothing is."""
+        """Keep texts by the hits' names; where nothing can be written, nothing is."""
 
 
 class Reranker:
@@ -117,24 +114,21 @@ class Reranker:
         if not set(self._measurements) <= set(RERANK_MEASURES):
             store = None  # other measurements may depend on more than the key says
         if store is not None:
-            for face_id, text in store.closer_looks(key, [hit.record.id for hit in hits]).items():
-                self._known[key, face_id] = RerankResult.from_text(text)
-        known = {
-            face for of, face in self._known if of == key and self._known[of, face].serves(rule)
-        }
-        new = [hit for hit in hits if hit.record.id not in known]
+            for name, text in store.closer_looks(key, [_name(hit) for hit in hits]).items():
+                self._known[key, name] = RerankResult.from_text(text)
+        new = [hit for hit in hits if not _serves(self._known.get((key, _name(hit))), rule)]
         done = len(hits) - len(new)
         self._on_progress(done, len(hits))
         look = _CloserLook(query, gallery, instruments, self._measurements, rule)
         batches = list(_batches(new, gallery))
         for batch, results in zip(batches, map_on_cores(look.measured, batches), strict=True):
-            found = {hit.record.id: it for hit, it in zip(batch, results, strict=True) if it}
-            self._known |= {(key, face_id): it for face_id, it in found.items()}
+            measured = {_name(hit): it for hit, it in zip(batch, results, strict=True) if it}
+            self._known |= {(key, name): it for name, it in measured.items()}
             if store is not None:
-                store.keep_closer_looks(key, {name: it.to_text() for name, it in found.items()})
+                store.keep_closer_looks(key, {name: it.to_text() for name, it in measured.items()})
             done += len(batch)
             self._on_progress(done, len(hits))
-        seen = [self._known.get((key, hit.record.id)) for hit in hits]
+        seen = [self._known.get((key, _name(hit))) for hit in hits]
         # The scores of a missing picture are None rather than absent.
         missing = dict.fromkeys(
             [VERDICT_STABILITY, *(name for each in seen if each for name in each.scores)]
@@ -142,6 +136,19 @@ class Reranker:
         return [
             _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
         ]
+
+
+def _name(hit: Candidate) -> str:
+    """What a hit's result is kept by: its face, and for a video the means over its frames."""
+    if hit.moment is None:
+        return hit.record.id
+    means = json.dumps(hit.scores, sort_keys=True).encode()
+    return f"{hit.record.id} {hashlib.sha256(means).hexdigest()}"
+
+
+def _serves(result: RerankResult | None, rule: VerdictRule | None) -> bool:
+    """Whether a known result holds all that a rule needs: its edge rises with the gallery."""
+    return result is not None and (rule is None or result.identity_edge <= rule.identity_band.high)
 
 
 def _batches(hits: Sequence[Candidate], pictures: PictureSource) -> Iterator[list[Candidate]]:
