@@ -133,7 +133,7 @@ def test_what_cannot_change_the_verdict_is_not_measured(rerank_input: RerankInpu
     for name, again in whole.items():
         assert known(lazy[name]) == pytest.approx(known(again), abs=1e-4)
         cosine = {"cosine_similarity": again["cosine_similarity"]}
-        assert known(settled[name]) == pytest.approx(known(rerank_input.scores) | cosine)
+        assert known(settled[name]) == pytest.approx(known({**rerank_input.scores, **cosine}))
 
 
 # -- the rule -----------------------------------------------------------------------------------
