@@ -52,6 +52,7 @@ ROOMS = {
         },
     },
     "assistant": {
+        "library_environment": set(),
         "console": set(),
         "conversation": set(),
         "grounding": {"conversation"},
@@ -68,7 +69,7 @@ ROOMS = {
         },
         "cli": {
             "agent", "case", "chat", "chat_model", "console", "conversation", "demo", "grounding",
-            "investigation", "profile", "report",
+            "investigation", "library_environment", "profile", "report",
         },
         "training": {"agent", "chat_model", "conversation", "grounding", "profile"},
     },
