@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from assistant.profile import LoadedModels
+from assistant.profile import AnalysersOnDemand, LoadedModels
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.indexing.job import index_folders
@@ -77,6 +77,7 @@ class Unmask:
                 "indexed and no gallery was made; name the folder that holds the pictures"
             )
         parts = self.models
+        on_demand = AnalysersOnDemand(parts)
         with (
             Gallery.open(home, self.gallery_name, fingerprint=parts.fingerprint) as gallery,
             FaceIndex.open(gallery) as index,
@@ -85,8 +86,8 @@ class Unmask:
                 paths,
                 gallery=gallery,
                 index=index,
-                faces=parts.faces,
-                encoder=parts.encoder,
+                faces=on_demand,
+                encoder=on_demand,
                 threads=self.settings.threads,
                 on_progress=on_progress,
                 follow_links=follow_links,
@@ -137,10 +138,12 @@ class Unmask:
         rerank: bool = True,
         opinion: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
+        on_ranked: Callable[[Findings], None] | None = None,
     ) -> tuple[Findings, Query]:
         """Like `find`, and also return the measured query, for a report.
 
-        `on_progress` is called with the number of reranked hits and their total.
+        `on_progress` is called with the number of reranked hits and their total. `on_ranked` is
+        called before, with the findings as `rerank=False` would give them.
         """
         paths = _listed(photos, "find", "one or more photos of the person")
         parts = self.models
@@ -152,7 +155,9 @@ class Unmask:
             query = query_from_files(
                 paths, faces=parts.faces, encoder=parts.encoder, face=face, rule=parts.rule
             )
-            found = search(gallery, query, instruments=parts, top=top, reranker=leading)
+            found = search(
+                gallery, query, instruments=parts, top=top, reranker=leading, on_ranked=on_ranked
+            )
             return found.findings, query
 
     def check(

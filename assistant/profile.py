@@ -5,10 +5,13 @@ nothing else.
 """
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+
+import numpy as np
 
 from assistant.settings import Settings
 from tools.checkpoints.store import (
@@ -34,7 +37,7 @@ from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.encoder.clip import Encoder
 from tools.encoder.pretrained_tower import PretrainedTower
 from tools.errors import SetupError
-from tools.faces.analyser import FaceAnalyser
+from tools.faces.analyser import Face, FaceAnalyser
 from tools.faces.further_embedders import FaceEmbedder, load_embedders
 from tools.gallery.record_store import Gallery
 from tools.media.hashing import file_sha256
@@ -183,6 +186,41 @@ class LoadedModels:
         """The fitted verdict rule; None if this profile's calibration was never fitted."""
         path = calibration_file(self.settings.profile, self.settings.models_dir)
         return None if path is None else VerdictRule.load(path)
+
+
+class AnalysersOnDemand:
+    """The profile's face analyser and encoder for indexing, loaded with the first new picture.
+
+    Thread-safe. A run that finds nothing new loads neither.
+    """
+
+    def __init__(self, models: LoadedModels) -> None:
+        self._models, self._turn = models, threading.Lock()
+
+    def analyse(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Faces per picture (h, w, 3) uint8 RGB, from left to right."""
+        with self._turn:
+            faces = self._models.faces
+        return faces.analyse(images)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the encoder's square input, in pixels."""
+        return self._encoder.image_size
+
+    @property
+    def face_margin(self) -> float:
+        """Margin of the face crops that the encoder was trained on."""
+        return self._encoder.face_margin
+
+    def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Features (n, d) float32 of pictures (h, w, 3) uint8 RGB."""
+        return self._encoder.encode_images(images)
+
+    @property
+    def _encoder(self) -> Encoder:
+        with self._turn:
+            return self._models.encoder
 
 
 def _says_where(about: DetectorDescription) -> bool:

@@ -150,35 +150,6 @@ def _explain(mistake: ErrorDetails) -> str:
     return f"UNMASK_{name}={value}: {mistake['msg'].lower()}; correct or unset it"
 
 
-_LIBRARY_ENVIRONMENT = {
-    "ANONYMIZED_TELEMETRY": "False",  # chromadb
-    "DO_NOT_TRACK": "1",
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "LANGCHAIN_TRACING_V2": "false",  # conversations would be sent to LangSmith
-    "LANGSMITH_TRACING": "false",
-    "NO_ALBUMENTATIONS_UPDATE": "1",
-    "ORT_DISABLE_TELEMETRY": "1",
-    "TOKENIZERS_PARALLELISM": "false",  # its thread pool warns, then deadlocks, after a fork
-}
-
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
-
-
-def harden_library_environment(*, downloads: bool = False) -> None:
-    """Switch off telemetry and downloads of the libraries, before they are imported.
-
-    Only entry points call this. With `downloads` (requested by the user) downloads stay possible;
-    telemetry stays off. Overrides the environment: "nothing leaves this machine" is a promise.
-    """
-    os.environ.update(_LIBRARY_ENVIRONMENT)
-    for name in _OFFLINE:
-        if downloads:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = "1"
-
-
 def proxy_for(url: str) -> str | None:
     """The system's proxy for an address (HTTP_PROXY, ALL_PROXY …); None if there is none.
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from assistant.console.output import escape_unencodable, print_error
-from assistant.settings import Settings, harden_library_environment
+from assistant.library_environment import harden_library_environment
+from assistant.settings import Settings
 from evals.options import EvalOptions
 from evals.runs import compare, gate, report
 from evals.runs import folder as runs

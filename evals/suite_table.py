@@ -139,6 +139,12 @@ SUITES: Mapping[str, Suite] = {
         "How much faster is indexing than a simple loop, and is memory use flat?",
         "pocket",
     ),
+    "search": Suite(
+        "evals.suites.performance.search_speed",
+        "How much processor time does a search take, against the bare networks?",
+        "pocket",
+        needs_data=False,
+    ),
     "vlm_speed": Suite(
         "evals.suites.performance.vlm_speed",
         "How much slower is our streaming than bare `generate`?",

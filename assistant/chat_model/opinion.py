@@ -23,7 +23,7 @@ from tools.detectors.protocol import InputKind
 from tools.faces.alignment import aligned_crop
 from tools.media.hashing import combined_sha256
 from tools.media.paths import is_folder
-from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
+from tools.search.reranking.rerank_input import RerankInput, RerankMeasure, one_by_one
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -115,6 +115,7 @@ def opinion_measurement(model: "BaseChatModel") -> RerankMeasure:
     """The `vlm/opinion` measure for reranking; None if the model has no opinion."""
     opinion = VlmOpinion(model)
 
+    @one_by_one
     def measured(look: RerankInput) -> Mapping[str, float | None]:
         (odds,) = opinion.score_images([opinion.crop_input(look.pixels, look.face.keypoints)])
         return {VLM_OPINION_SCORE: None if np.isnan(odds) else float(odds)}

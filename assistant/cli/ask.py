@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.agent.explicit_requests import DEFAULT_QUESTION
 from assistant.cli.options import JsonOption, load_settings, redirect_library_output
 from assistant.console.output import (
     print_json,
@@ -146,6 +145,8 @@ def _settings(context: typer.Context, vlm: str | None, **changes: Any) -> "Setti
 
 def _parted(words: Sequence[str]) -> tuple[list[Path], str]:
     """Split the arguments into photos and question; if the last is a file, the default question."""
+    from assistant.agent.explicit_requests import DEFAULT_QUESTION
+
     *photos, last = words
     if is_file(last):
         return [Path(word) for word in words], DEFAULT_QUESTION

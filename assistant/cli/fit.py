@@ -18,7 +18,6 @@ from assistant.console.output import (
     print_table,
     stdout_console,
 )
-from assistant.console.progress import FitDisplay, format_duration
 from tools.errors import SetupError
 from tools.training.fitting.trainers import TRAINERS
 from tools.training.fitting.training_context import FitOptions
@@ -140,6 +139,7 @@ def _tracks(asked: bool | None) -> bool:
 def _fit(
     settings: "Settings", kind: str, folders: tuple[Path, Path | None], *, name: str, **more: Any
 ) -> "FittedDetector":
+    from assistant.console.progress import FitDisplay
     from assistant.profile import LoadedModels
     from tools.detectors.folders import DETECTORS_FOLDER
     from tools.training.fitting.job import check_name
@@ -189,6 +189,8 @@ def _print_json(fitted: "FittedDetector", kept: dict[str, str] | None) -> None:
 
 
 def _print(fitted: "FittedDetector", kept: dict[str, str] | None) -> None:
+    from assistant.console.progress import format_duration
+
     told, console = fitted.told, stdout_console()
     persons = ", ".join(f"{count} to {part}" for part, count in told.persons.items())
     console.print(

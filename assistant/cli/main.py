@@ -102,7 +102,7 @@ app.add_typer(galleries.app, name="galleries")
 
 def main() -> None:
     """Console script: switches the libraries to offline before any is imported."""
-    from assistant.settings import harden_library_environment
+    from assistant.library_environment import harden_library_environment
 
     harden_library_environment()
     logging.captureWarnings(True)
@@ -304,7 +304,13 @@ def find(
         unmask = Unmask(settings, gallery)
         try:
             findings, query = unmask.investigate(
-                photos, top=top, face=chosen, rerank=not quick, opinion=opinion, on_progress=display
+                photos,
+                top=top,
+                face=chosen,
+                rerank=not quick,
+                opinion=opinion,
+                on_progress=display,
+                on_ranked=display.show_ranked,
             )
         except SeveralFaces as several:
             raise with_numbered_faces(several, settings.home / "faces") from several

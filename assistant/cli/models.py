@@ -129,7 +129,7 @@ def download(
     Interrupted downloads continue where they stopped; every file is checked by its sha256.
     """
     from assistant.console.progress import DownloadDisplay
-    from assistant.settings import harden_library_environment
+    from assistant.library_environment import harden_library_environment
     from tools.checkpoints import store
 
     name, models_dir = _known(profile), load_settings(context).models_dir

@@ -15,13 +15,16 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
-from assistant.console.output import escape_terminal, pluralize, stderr_console
+from assistant.console.output import badge, escape_terminal, pluralize, stderr_console
 
 if TYPE_CHECKING:
     from tools.gallery.indexing.progress import IndexProgress
+    from tools.search.results import Findings
 
 _LINE_EVERY_S = 30.0
+_FIRST_SHOWN = 5
 
 
 class ProgressDisplay(Progress):
@@ -91,10 +94,22 @@ class CountingDisplay(ProgressDisplay):
 
 
 class RerankingDisplay(CountingDisplay):
-    """Shows how many of the leading hits were reranked."""
+    """Shows the hits as first ranked, then how many of the leading ones were reranked."""
 
     def __init__(self) -> None:
         super().__init__("looking closer")
+
+    def show_ranked(self, findings: "Findings") -> None:
+        """List the first hits, if this is a terminal."""
+        if self.disable:
+            return
+        found = pluralize(len(findings.hits), "hit")
+        self.console.print(f"{found} ranked; verdicts may change with the closer look:")
+        for hit in findings.hits[:_FIRST_SHOWN]:
+            name = f"{escape_terminal(hit.path.name)}{hit.at}"
+            self.console.print(
+                Text.assemble(f"{hit.rank:>4} ", badge(hit.verdict), f" {name}"), overflow="fold"
+            )
 
 
 class CheckingDisplay(ProgressDisplay):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from assistant.settings import Settings, harden_library_environment
+from assistant.library_environment import harden_library_environment
+from assistant.settings import Settings
 from tests.support.paths import ROOT
 from tools.errors import SetupError
 
@@ -117,3 +118,13 @@ def test_public_names_resolve() -> None:
     assert assistant.SetupError is SetupError
     with pytest.raises(AttributeError, match="no attribute 'Unmasc'"):
         _ = assistant.Unmasc
+
+
+def test_help_needs_no_settings() -> None:
+    """`unmask --help` imports neither numbers nor models, nor what validates settings."""
+    heavy = "{'pydantic', 'numpy', 'torch', 'rich.progress', 'transformers', 'open_clip'}"
+    script = f"import sys, assistant.cli.main; print({heavy} & set(sys.modules) or 'none')"
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert answer.stdout.strip() == "none"

@@ -52,6 +52,7 @@ ROOMS = {
         },
     },
     "assistant": {
+        "library_environment": set(),
         "console": set(),
         "conversation": set(),
         "grounding": {"conversation"},
@@ -68,7 +69,7 @@ ROOMS = {
         },
         "cli": {
             "agent", "case", "chat", "chat_model", "console", "conversation", "demo", "grounding",
-            "investigation", "profile", "report",
+            "investigation", "library_environment", "profile", "report",
         },
         "training": {"agent", "chat_model", "conversation", "grounding", "profile"},
     },
@@ -97,8 +98,8 @@ HOMES = {
 # The only reader of the environment. Trainings and evals set thread counts for their children, and
 # mlflow asks by it where a run goes.
 READS_ENVIRONMENT = (
-    "assistant/settings.py", "evals/*", "tools/training/*", "assistant/training/*",
-    "tools/training/tracking.py",
+    "assistant/settings.py", "assistant/library_environment.py", "evals/*", "tools/training/*",
+    "assistant/training/*", "tools/training/tracking.py",
 )  # fmt: skip
 
 # Where a fault reaches a person instead of a terminal.

@@ -14,7 +14,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGenerationChunk
 
-from assistant.settings import Settings, harden_library_environment
+from assistant.library_environment import harden_library_environment
+from assistant.settings import Settings
 from prompts.phrases import ABILITIES
 from tests.support.scripted_model import ScriptedModel, tool_call_reply
 

@@ -7,9 +7,10 @@ and no pickle is read. The config is open_clip's (`model_cfg`, `preprocess_cfg`)
 then the activation is checked, see `_known_architecture`.
 """
 
+import contextlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 FACE_MARGIN = 1.3
+POCKET_TOWER = "unmask_pocket_tower"
+"""Our own image tower's name in a config (`tools.encoder.pocket_tower`)."""
 
 log = logging.getLogger(__name__)
 
@@ -59,27 +62,17 @@ class Encoder:
         no such checkpoint, if weights and architecture do not match, or if the architecture's
         activation is not the one the weights need.
         """
-        import open_clip
         import torch
-        from safetensors import SafetensorError
 
         config = read_config(folder)
         if threads is not None:
             torch.set_num_threads(threads)
-        model = build_model(config)
-        try:
-            open_clip.load_checkpoint(model, str(_existing(folder / WEIGHTS)), strict=True)
-        except (RuntimeError, KeyError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise SetupError(
-                f"{folder / WEIGHTS} does not match {CONFIG}: {reason}; see `unmask models verify`"
-            ) from error
         target = torch.device(device) if device else best_device()
+        model = (_read_image_half if _is_pocket(config) else _read_model)(folder, config, target)
         log.info("encoder loaded", extra={"device": str(target)})
         return cls(
             folder,
-            # Channels last: convolutions are about 10 % faster on a CPU.
-            model.eval().requires_grad_(False).to(memory_format=torch.channels_last).to(target),
+            model,
             preprocessing=Preprocessing.from_config(
                 config.get("preprocess_cfg", {}), size=_input_size(config)
             ),
@@ -128,7 +121,7 @@ class Encoder:
             for start in range(0, len(texts), batch_size):
                 rows = slice(start, start + batch_size)
                 tokens = self._tokenizer(list(texts[rows])).to(self.device)
-                encoded = self.model.encode_text(tokens, normalize=True)  # type: ignore[operator]
+                encoded = self._whole_model.encode_text(tokens, normalize=True)
                 features[rows] = encoded.float().cpu()
         return features
 
@@ -182,11 +175,18 @@ class Encoder:
     @property
     def logit_scale(self) -> float:
         """Factor applied to cosines before a softmax; 100 for OpenAI's CLIP."""
-        return float(self.model.logit_scale.exp())  # type: ignore[operator]
+        return float(self._whole_model.logit_scale.exp())
+
+    @cached_property
+    def _whole_model(self) -> Any:
+        """The model with its text tower, which is read when first needed."""
+        if hasattr(self.model, "logit_scale"):
+            return self.model
+        return _read_model(self.folder, read_config(self.folder), self.device)
 
     @cached_property
     def _text_tower(self) -> Any:
-        tower: Any = getattr(self.model, "text", self.model)
+        tower: Any = getattr(self._whole_model, "text", self._whole_model)
         pooled = getattr(tower, "pool_type", None) or getattr(tower, "text_pool_type", None)
         plain = getattr(tower, "cls_emb", None) is None and not getattr(tower, "use_pad_mask", 0)
         if pooled != "argmax" or not plain or tower.text_projection is None:
@@ -224,11 +224,61 @@ class Encoder:
         return open_clip.SimpleTokenizer(context_length=text.get("context_length", 77))
 
 
+def _is_pocket(config: dict[str, Any]) -> bool:
+    """Whether the image tower is our own, which can be built without open_clip."""
+    tower = config.get("model_cfg", {}).get("vision_cfg", {})
+    return (tower.get("timm_model_name"), tower.get("timm_proj")) == (POCKET_TOWER, "linear")
+
+
+def _read_image_half(
+    folder: Path, config: dict[str, Any], device: "torch.device"
+) -> "torch.nn.Module":
+    from safetensors.torch import load_file
+
+    from tools.encoder.pocket_tower import PocketClip
+
+    model = PocketClip(int(config["model_cfg"]["embed_dim"]))
+    with _explained(folder):
+        state = load_file(_existing(folder / WEIGHTS))
+        model.load_state_dict({key: it for key, it in state.items() if key.startswith("visual.")})
+    return _ready(model, device)
+
+
+def _read_model(folder: Path, config: dict[str, Any], device: "torch.device") -> "torch.nn.Module":
+    import open_clip
+
+    model = build_model(config)
+    with _explained(folder):
+        open_clip.load_checkpoint(model, str(_existing(folder / WEIGHTS)), strict=True)
+    return _ready(model, device)
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turns errors of weights that do not fit into one line that says what to do."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (RuntimeError, KeyError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise SetupError(
+            f"{folder / WEIGHTS} does not match {CONFIG}: {reason}; see `unmask models verify`"
+        ) from error
+
+
+def _ready(model: "torch.nn.Module", device: "torch.device") -> "torch.nn.Module":
+    import torch
+
+    # Channels last: convolutions are about 10 % faster on a CPU.
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last).to(device)
+
+
 def build_model(config: dict[str, Any]) -> "torch.nn.Module":
     """Build a config's architecture with random weights, as for the start of a training."""
     import open_clip
 
-    import tools.encoder.pocket_tower  # noqa: F401 - registers our own tower with timm
+    import tools.encoder.timm_registration  # noqa: F401 - so that open_clip knows our own tower
 
     wanted = model_config(config)
     custom_text = wanted.pop("custom_text", False)

@@ -1,18 +1,16 @@
 """The pocket encoder's image tower: a small convolutional network that keeps local evidence.
 
-Importing this module registers the tower with timm, so that open_clip can build it by name. A
-forged mouth covers 1 % of a crop, so average pooling would lose it. The tower therefore scores
+A forged mouth covers 1 % of a crop, so average pooling would lose it. The tower therefore scores
 every cell, and pools the cells with the strongest evidence in addition to the mean of all cells.
 """
 
+from collections import OrderedDict
 from typing import ClassVar
 
 import torch
-from timm.models import register_model
 from torch import nn
 from torch.nn import functional
 
-NAME = "unmask_pocket_tower"
 # Numbers of strongest cells (of 16 × 16) that are averaged: a mouth, and a third of a face.
 _TOP_CELLS = (8, 40)
 
@@ -92,6 +90,26 @@ class PocketTower(nn.Module):
             raise ValueError("the pocket tower gives features; open_clip adds the projection")
 
 
+class PocketClip(nn.Module):
+    """The image half of a CLIP model whose tower is the pocket tower: all that a search needs.
+
+    Modules and weights have the names that open_clip gives them (`visual.trunk`, `visual.head`);
+    building it imports neither open_clip nor what that brings along. `dimension` is the features'.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        trunk = PocketTower()
+        projection = nn.Linear(trunk.num_features, dimension, bias=False)
+        head = nn.Sequential(OrderedDict(proj=projection))
+        self.visual = nn.Sequential(OrderedDict(trunk=trunk, head=head))
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Features (n, dimension) of normalised images (n, 3, s, s), not normalised."""
+        features: torch.Tensor = self.visual(images)
+        return features
+
+
 def _blurred(images: torch.Tensor) -> torch.Tensor:
     """3 × 3 box blur; sums of slices are faster than pooling on a CPU."""
     padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
@@ -119,11 +137,3 @@ def _conv(width_in: int, width_out: int, *, stride: int = 1, size: int = 3) -> n
         nn.BatchNorm2d(width_out),
         nn.ReLU(inplace=True),
     )
-
-
-@register_model
-def unmask_pocket_tower(pretrained: bool = False, **_: object) -> PocketTower:
-    """timm's entry point; the weights come with the open_clip folder, none are downloaded."""
-    if pretrained:
-        raise ValueError("the pocket tower's weights lie in tools/checkpoints/weights/encoder")
-    return PocketTower()

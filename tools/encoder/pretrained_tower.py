@@ -22,6 +22,8 @@ from tools.errors import SetupError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tools.encoder.vision_transformer import VisionTransformer
+
 BATCH_SIZE = 8
 REMEMBERED = 512
 """Crops whose features are kept (36 KB each): all detectors on the tower read the same crop."""
@@ -47,21 +49,20 @@ class PretrainedTower:
         return cls(pretrained_folder(part, models_dir), part.member_sha256)
 
     @cached_property
-    def _network(self) -> Any:
-        import torch
-        import transformers
+    def _network(self) -> "VisionTransformer":
         from safetensors import SafetensorError
+        from safetensors.torch import load_file
 
-        transformers.utils.logging.disable_progress_bar()
+        from tools.encoder.vision_transformer import VisionTransformer
+
         try:
-            network = transformers.CLIPVisionModelWithProjection.from_pretrained(
-                self.folder, local_files_only=True, use_safetensors=True, dtype=_dtype()
-            )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            config = json.loads((self.folder / "config.json").read_text("utf-8"))
+            tensors = load_file(self.folder / "model.safetensors")
+            return VisionTransformer.build(config, tensors, dtype=_dtype())
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise SetupError(
                 f"{str(self.folder)!r} cannot be loaded ({error}); delete it and run `unmask setup`"
             ) from error
-        return network.eval().requires_grad_(False).to(torch.device("cpu"))
 
     @cached_property
     def preprocessing(self) -> Preprocessing:
@@ -78,13 +79,16 @@ class PretrainedTower:
         First the class token of each block, then the mean of its patches.
         """
         keys = [blake2b(crop.tobytes(), digest_size=16).digest() for crop in crops]
-        new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in self._known}
-        wanted, found = list(new), dict[bytes, np.ndarray]()
+        # Several threads may ask at once, and each may drop what another has just seen.
+        known = {key: self._known.get(key) for key in keys}
+        found = {key: features for key, features in known.items() if features is not None}
+        new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in found}
+        wanted = list(new)
         for start in range(0, len(wanted), BATCH_SIZE):
             batch = wanted[start : start + BATCH_SIZE]
             features = self._features(self.preprocessing.batch([new[key] for key in batch]))
             found |= zip(batch, features, strict=True)
-        rows = [found[key] if key in found else self._known[key] for key in keys]
+        rows = [found[key] for key in keys]
         self._known.update(found)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
@@ -97,9 +101,7 @@ class PretrainedTower:
         mean, std = (torch.tensor(it).view(3, 1, 1) for it in (wanted.mean, wanted.std))
         pixels = (images.float() / 255 - mean) / std
         with torch.inference_mode():
-            states = self._network.vision_model(
-                pixel_values=pixels.to(_dtype()), output_hidden_states=True
-            ).hidden_states[1:]
+            states = list(self._network.states(pixels.to(_dtype())))
             parts = [it[:, 0] for it in states] + [it[:, 1:].float().mean(dim=1) for it in states]
             features: np.ndarray = torch.stack([it.half() for it in parts], dim=1).numpy()
         return features

@@ -80,7 +80,8 @@ class FaceAnalyser:
         does not change which faces are found; embeddings agree to about six digits.
         """
         pairs, landmarks, counts = self._locate(images)
-        embeddings = self._embed([(image, face.keypoints) for image, face in pairs])
+        looks = [(image, face.keypoints) for image, face in pairs]
+        embeddings = self._embed_crops(self._recognition_crops(looks))
         done = iter(
             _face(image, face, landmarks=points, embedding=vector)
             for (image, face), points, vector in zip(pairs, landmarks, embeddings, strict=True)
@@ -104,9 +105,8 @@ class FaceAnalyser:
         `looks` are images (h, w, 3) uint8 RGB, each with one face's keypoints (5, 2) px from
         `analyse`: no face is detected or aligned again.
         """
-        return self._embed([
-            (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR), keypoints)
-            for image, keypoints in looks
+        return self._embed_crops([
+            np.ascontiguousarray(crop[..., ::-1]) for crop in self._recognition_crops(looks)
         ])  # fmt: skip
 
     def _locate(
@@ -152,12 +152,17 @@ class FaceAnalyser:
             for p, matrix in zip(points, matrices, strict=True)
         ]
 
-    def _embed(self, looks: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+    def _recognition_crops(
+        self, looks: Sequence[tuple[np.ndarray, np.ndarray]]
+    ) -> list[np.ndarray]:
         side = self._recogniser.input_size[0]
-        crops = [
-            warp(image, recognition_matrix(keypoints, size=side), size=side)
+        return [
+            warp(np.ascontiguousarray(image), recognition_matrix(keypoints, size=side), size=side)
             for image, keypoints in looks
         ]
+
+    def _embed_crops(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Embeddings of BGR crops."""
         vectors: list[np.ndarray] = []
         for start in range(0, len(crops), EMBEDDING_BATCH):
             raw = self._recogniser.get_feat(crops[start : start + EMBEDDING_BATCH])

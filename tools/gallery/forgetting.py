@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tools.errors import SetupError
 from tools.gallery import database_file, sql
+from tools.gallery.closer_looks import forget_looks
 from tools.gallery.database_file import DATABASE_FILE, gallery_folder
 from tools.gallery.record_store import Gallery
 
@@ -65,6 +66,7 @@ def forget_records(home: Path, name: str, held: HeldRecords) -> None:
     with _alone(home, name) as connection:
         _remove_index(gallery_folder(home, name))
         database_file.delete_draft(gallery_folder(home, name))
+        forget_looks(gallery_folder(home, name))
         with database_file.transaction(connection):
             for table, ids in (("faces", held.faces), ("images", held.images)):
                 _delete(connection, table, ids)

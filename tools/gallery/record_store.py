@@ -19,6 +19,7 @@ import numpy as np
 
 from tools.errors import SetupError, ToolError
 from tools.gallery import database_file, sql
+from tools.gallery.closer_looks import forget_looks
 from tools.gallery.database_file import (
     DATABASE_FILE,
     OpenDatabase,
@@ -291,6 +292,7 @@ class Gallery:
         """
         with self.write_lock(), self._turns(), database_file.transaction(self._connection):
             database_file.delete_draft(self.folder)  # it may hold embeddings of the same pictures
+            forget_looks(self.folder)
             before = self.counts().images
             cursor = self._connection.execute(sql.DELETE_MISSING)
             self._connection.execute("DELETE FROM files WHERE missing")
@@ -367,13 +369,21 @@ class Gallery:
 
     def image(self, image_id: str) -> ImageRecord:
         """One picture; `ToolError` for an unknown id."""
-        rows = self._all(f"{sql.SELECT_IMAGE} WHERE id = ?", (image_id,))
-        if not rows:
+        return self.images([image_id])[image_id]
+
+    def _image(self, image_id: str, row: Any) -> ImageRecord:
+        if row is None:
             raise ToolError(f"there is no image {image_id!r} in gallery {self.name!r}")
         try:
-            return sql.image_record(rows[0])
+            return sql.image_record(row)
         except sql.UNREADABLE as error:
             raise self._damaged(f"image {image_id} cannot be read") from error
+
+    def images(self, ids: Iterable[str]) -> dict[str, ImageRecord]:
+        """Several pictures by id, in a few statements; `ToolError` for an unknown id."""
+        wanted = list(dict.fromkeys(ids))
+        rows = {row[0]: row for row in self._chunked(sql.SELECT_IMAGE, wanted)}
+        return {each: self._image(each, rows.get(each)) for each in wanted}
 
     def image_ids(self) -> Iterator[str]:
         """The id of every recorded picture and frame, in order."""

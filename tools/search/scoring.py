@@ -4,7 +4,7 @@ The only place where features become scores; investigations, calibration and eva
 Score names are those of `tools.verdict.evidence.MEASURES`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +27,9 @@ class PictureSource(Protocol):
 
     def image(self, image_id: str) -> ImageRecord:
         """A picture, a frame or a video."""
+
+    def images(self, ids: Iterable[str]) -> Mapping[str, ImageRecord]:
+        """Several of them by id."""
 
     def paths_of(self, image_id: str, *, gone: bool = False) -> list[Path]:
         """The files that hold it, or with `gone` held it."""
@@ -57,7 +60,7 @@ class FaceColumns:
 
 def to_columns(pictures: PictureSource, records: Sequence[FaceRecord]) -> FaceColumns:
     """Convert the records of n faces to columns."""
-    images = {record.image_id: pictures.image(record.image_id) for record in records}
+    images = pictures.images(record.image_id for record in records)
     ordered = [images[record.image_id] for record in records]
     return FaceColumns(
         embeddings=_rows([record.face.embedding for record in records]),
@@ -91,6 +94,16 @@ def score_faces(
     return [
         {name: _known(column[row]) for name, column in columns.items()} for row in range(len(faces))
     ]
+
+
+def first_stage_names(detectors: Sequence[FeatureDetector]) -> frozenset[str]:
+    """Names of the scores that the pixels of a face decide, its identity aside."""
+    return frozenset({f"{it.inputs}/{it.name}" for it in detectors} | _RELATIVE)
+
+
+_RELATIVE = {
+    "query/face_feature_cosine", "query/face_hash_distance", "query/face_linear_difference",
+}  # fmt: skip
 
 
 def detector_scores(

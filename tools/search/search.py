@@ -4,11 +4,12 @@ candidates -> raw scores -> assessment -> one per picture or video -> order -> r
 hits shown -> order -> hits. The Python API, the command line and the assistant's tools all use it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.gallery.access_log import NOT_LOGGED, record_access
+from tools.gallery.closer_looks import StoredLooks
 from tools.gallery.record_store import Gallery
 from tools.gallery.records import FaceRecord, FramePosition
 from tools.gallery.vector_index import FaceIndex, Neighbour
@@ -48,13 +49,15 @@ def search(
     top: int,
     reranker: Reranker | None = None,
     user: str = "",
+    on_ranked: Callable[[Findings], None] | None = None,
 ) -> SearchOutcome:
     """Rank the gallery by the probability that a face impersonates the query person.
 
     The gallery's access log records the search, by `user` (the chat's login) or the process's user.
     Returns at most `top` hits. If `reranker` is given, the leading ones are reranked: at least
     `MIN_RERANKED_HITS`, however few are returned, and at most `MAX_RERANKED_HITS`. The counts cover
-    everything that was compared.
+    everything that was compared. `on_ranked` gets the findings before the reranking, whose
+    verdicts are provisional.
     """
     logged = record_access(gallery.folder, "search", who=user)
     with FaceIndex.open(gallery) as index:
@@ -63,36 +66,43 @@ def search(
     rule = None if instruments.rule is None else instruments.rule.for_gallery_size(faces)
     scored = score_records(gallery, records, query, instruments=instruments, rule=rule)
     ranked = sorted(aggregate_candidates(scored, moments, rule=rule), key=ranking_key)
+
+    def findings() -> Findings:
+        shown = enumerate(ranked[:top], start=1)
+        return Findings(
+            query_paths=query.paths,
+            query_ids=query.photo_ids,
+            gallery=gallery.name,
+            profile=instruments.profile,
+            hits=tuple(to_hit(gallery, rank, found, rule=rule) for rank, found in shown),
+            compared=len(ranked),
+            counts=count_verdicts([found.assessment.verdict for found in ranked]),
+            images_without_face=gallery.counts().without_face,
+            warnings=(
+                *query.warnings,
+                *index.notices,
+                *gallery.notices,
+                *instruments.notices,
+                *(() if logged else (NOT_LOGGED,)),
+            ),
+            videos=sum(found.moment is not None for found in ranked),
+            faces=faces,
+            retention=gallery.retention.text,
+        )
+
     if reranker is not None:
+        if on_ranked is not None:
+            on_ranked(findings())
         # A short list is the head of the usual one: which hits lead is known only afterwards.
         count = min(max(top, MIN_RERANKED_HITS), MAX_RERANKED_HITS)
         leading, others = ranked[:count], ranked[count:]
-        seen = reranker.rerank(leading, query, gallery=gallery, instruments=instruments, rule=rule)
+        seen = reranker.rerank(
+            leading, query, gallery=gallery, instruments=instruments, rule=rule,
+            store=StoredLooks(gallery.folder),
+        )  # fmt: skip
         ahead = sorted([*seen, *others[: max(top - count, 0)]], key=ranking_key)
         ranked = [*ahead, *others[max(top - count, 0) :]]
-    shown = ranked[:top]
-    hits = [to_hit(gallery, rank, found, rule=rule) for rank, found in enumerate(shown, start=1)]
-    findings = Findings(
-        query_paths=query.paths,
-        query_ids=query.photo_ids,
-        gallery=gallery.name,
-        profile=instruments.profile,
-        hits=tuple(hits),
-        compared=len(ranked),
-        counts=count_verdicts([found.assessment.verdict for found in ranked]),
-        images_without_face=gallery.counts().without_face,
-        warnings=(
-            *query.warnings,
-            *index.notices,
-            *gallery.notices,
-            *instruments.notices,
-            *(() if logged else (NOT_LOGGED,)),
-        ),
-        videos=sum(found.moment is not None for found in ranked),
-        faces=faces,
-        retention=gallery.retention.text,
-    )
-    return SearchOutcome(findings, query, tuple(found.record for found in shown))
+    return SearchOutcome(findings(), query, tuple(found.record for found in ranked[:top]))
 
 
 def numbered_as_before(found: SearchOutcome, face_ids: Sequence[str]) -> SearchOutcome:

@@ -245,6 +245,21 @@ class VerdictRule:
         reason = f"the verdict does not survive {' or '.join(changing)}"
         return replace(given, verdict="inconclusive", reason=reason, unsteady=unsteady)
 
+    def forgery_scores(self, scores: Scores) -> frozenset[str]:
+        """Names of the scores that the verdict hangs on, apart from the identity's.
+
+        Empty where the identity decides alone: not the same person, or perhaps not, and whether
+        the face was forged can be told from the `scores` at all.
+        """
+        place = self.identity_place(scores)
+        if place != "high":
+            return frozenset()
+        return frozenset(self.question(self._asked(place, scores), scores).calibrator.features)
+
+    def forgery_scores_alone(self, scores: Scores) -> frozenset[str]:
+        """Names of the scores that the verdict on a face without a query hangs on."""
+        return frozenset(self.question("alone", scores).calibrator.features)
+
     @property
     def needs(self) -> frozenset[str]:
         """Names of all scores that the rule uses."""

@@ -34,6 +34,7 @@ from assistant.case.signing import SigningKeys
 from assistant.settings import Settings
 from tools.errors import SetupError
 from tools.gallery.access_log import record_access
+from tools.gallery.closer_looks import forget_looks
 from tools.gallery.database_file import gallery_folder
 from tools.gallery.forgetting import (
     HeldRecords,
@@ -161,6 +162,8 @@ def execute(
     for folder in plan.loose.folders:
         on_step(f"folder {folder.name}")
         shutil.rmtree(folder)
+    for name in Gallery.names(home):  # similarities to whom is forgotten may be in any of them
+        forget_looks(gallery_folder(home, name))
     for name, held in plan.galleries.items():
         on_step(f"gallery {name}")
         forget_records(home, name, held)

@@ -6,14 +6,12 @@ person here.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from evals.protocol.measured import MeasuredDataset, load_models
 from evals.suites.detection.detector_inputs import MeasuredViews
-from tools.errors import ToolError
 from tools.faces.further_embedders import COSINE, DIFFERENCE
 from tools.search.query import Query
 from tools.search.reranking.pixel_detectors import picture_scores
@@ -91,8 +89,8 @@ def query_scores(views: MeasuredViews, queries: Sequence[Query | None]) -> dict[
         alike = {"cosine_similarity": float(face.face.embedding @ query.template)}
         look = RerankInput(pixels, face.face, alike, query, photos[id(query)], load_models())
         for measurement in _OTHERS:
-            with suppress(ToolError):  # it cannot be measured on this picture
-                for name, value in measurement(look).items():
-                    if name in found and value is not None:
-                        found[name][index] = value
+            (given,) = measurement([look])
+            for name, value in given.items():
+                if name in found and value is not None:
+                    found[name][index] = value
     return found

@@ -177,7 +177,7 @@ def _measure(
     template = np.mean([face.embedding for _, face in photos], axis=0)
     first = float(hit[1].embedding @ template / np.linalg.norm(template))
     look = RerankInput(*hit, {"cosine_similarity": first}, cast(Query, None), tuple(photos), parts)
-    second = second_scores(look)
+    (second,) = second_scores([look])
     alike = second[COSINE]
     pairs = {name: getattr(apart, name) for name in ("d1", "d2", "d3", "e2", "e3")}
     scores = {

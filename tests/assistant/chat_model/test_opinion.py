@@ -172,7 +172,7 @@ def test_the_opinion_never_reaches_the_verdict(models: dict[str, LocalVLM]) -> N
     """A hit gets it as evidence E25; what the rule says of the hit stays the same."""
     pixels = picture(3)
     look = RerankInput(pixels, face_of(pixels), {}, None, (), None)  # type: ignore[arg-type]
-    measured = opinion_measurement(models["qwen3_vl"])(look)
+    (measured,) = opinion_measurement(models["qwen3_vl"])([look])
     assert measured.keys() == {VLM_OPINION_SCORE}
     rule = VerdictRule.load(WEIGHTS_DIR / "verdict.json")
     known = dict.fromkeys(("cosine_similarity", "face/unifd_linear"), 0.4)

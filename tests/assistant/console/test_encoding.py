@@ -43,7 +43,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def unmask(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
     """A function that runs `unmask` on strict streams of an encoding: status, stdout, stderr."""
-    monkeypatch.setattr("assistant.settings.harden_library_environment", lambda: None)
+    monkeypatch.setattr("assistant.library_environment.harden_library_environment", lambda: None)
     request.addfinalizer(lambda: logging.captureWarnings(False))
 
     def run(encoding: str, *arguments: object) -> tuple[int, str, str]:

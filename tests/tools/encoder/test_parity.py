@@ -13,6 +13,7 @@ from PIL import Image
 from transformers import CLIPImageProcessor, CLIPModel
 
 from tests.support.tiny_clip import CONTEXT, SIZE, as_clip_model, random_weights, write_encoder
+from tools.checkpoints.table import WEIGHTS_DIR
 from tools.encoder.clip import Encoder
 
 TOLERANCE = 1e-4
@@ -85,3 +86,13 @@ def test_plain_gelu_would_be_noticed(
     wrong = write_encoder(tmp_path / "plain", weights, quick_gelu=False)
     difference = np.abs(wrong.encode_images(pictures) - peer_features(peer, pictures)).max()
     assert difference > 10 * TOLERANCE
+
+
+def test_the_pocket_encoder_without_open_clip_is_open_clips(pictures: list[np.ndarray]) -> None:
+    """Its image half is built by hand, because open_clip takes seconds to import."""
+    ours = Encoder.load(WEIGHTS_DIR / "encoder")
+    assert not hasattr(ours.model, "logit_scale")
+    with torch.inference_mode():
+        theirs = ours._whole_model.encode_image(ours.preprocess(pictures)).numpy()
+    np.testing.assert_allclose(ours.encode_images(pictures), theirs, atol=1e-5)
+    assert ours.encode_texts(["a face"]).shape == (1, ours.dimension)

@@ -170,9 +170,11 @@ def test_high_in_one_and_low_in_the_other_is_a_positive_difference(
     """Strangers whom the first takes for one person differ by far; one photo does not."""
     pixels = astronaut_pixels()
     other = group_pixels(), stranger
-    fooled = second_scores(look_at(other, ((pixels, face),), first=0.8, second=judge))
-    agreed = second_scores(look_at((pixels, face), ((pixels, face),), first=1.0, second=judge))
-    doubted = second_scores(look_at((pixels, face), ((pixels, face),), first=0.1, second=judge))
+    fooled = second_scores([look_at(other, ((pixels, face),), first=0.8, second=judge)])[0]
+    agreed = second_scores([look_at((pixels, face), ((pixels, face),), first=1.0, second=judge)])[0]
+    doubted = second_scores([look_at((pixels, face), ((pixels, face),), first=0.1, second=judge)])[
+        0
+    ]
     assert agreed[COSINE] == pytest.approx(1, abs=1e-4)
     assert agreed[DIFFERENCE] == pytest.approx(0, abs=0.01)
     assert fooled[COSINE] is not None and fooled[COSINE] < 0.4
@@ -186,12 +188,12 @@ def test_what_was_not_measured_is_none(
     """No second embedder, no query photo: nothing; strangers never measured: no difference."""
     hit = astronaut_pixels(), face
     nothing = {COSINE: None, DIFFERENCE: None}
-    assert second_scores(look_at(hit, (hit,), first=1.0, second=None)) == nothing
-    assert second_scores(look_at(hit, (), first=1.0, second=judge)) == nothing
-    partly = second_scores(look_at(hit, (hit,), first=1.0, second=aligned))
+    assert second_scores([look_at(hit, (hit,), first=1.0, second=None)])[0] == nothing
+    assert second_scores([look_at(hit, (), first=1.0, second=judge)])[0] == nothing
+    partly = second_scores([look_at(hit, (hit,), first=1.0, second=aligned)])[0]
     assert partly[COSINE] == pytest.approx(1, abs=1e-4)
     assert partly[DIFFERENCE] is None
-    assert second_scores(look_at(hit, (hit,), first=None, second=judge))[DIFFERENCE] is None
+    assert second_scores([look_at(hit, (hit,), first=None, second=judge)])[0][DIFFERENCE] is None
 
 
 def test_what_the_training_writes_is_an_embedder(tmp_path: Path, face: Face) -> None:

@@ -179,8 +179,8 @@ def test_without_query_photos_nothing_is_measured(portrait: FaceInImage, case: U
     models = cast(ModelBundle, case.models)
     alone = RerankInput(*portrait, {}, cast(Query, None), (), models)
     beside = RerankInput(*portrait, {}, cast(Query, None), (portrait,), models)
-    assert reference_scores(alone) == {INNER_OUTER: None, PATCH_DISTANCE: None}
-    assert all(value is not None for value in reference_scores(beside).values())
+    assert reference_scores([alone]) == [{INNER_OUTER: None, PATCH_DISTANCE: None}]
+    assert all(value is not None for value in reference_scores([beside])[0].values())
 
 
 def test_maps_are_pictures_with_their_limits(portrait: FaceInImage, case: Unmask) -> None:

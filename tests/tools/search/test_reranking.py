@@ -13,11 +13,13 @@ from tests.support.cases import GALLERY, astronaut_pixels, build_case, workspace
 from tools.agent_tools.langchain_tools import toolkit
 from tools.detectors.protocol import qualified_name
 from tools.errors import ToolError
+from tools.gallery.closer_looks import forget_looks
+from tools.gallery.database_file import gallery_folder
 from tools.gallery.record_store import Gallery
 from tools.search.query_files import query_from_files
-from tools.search.reranking import stability
+from tools.search.reranking import reranker, result_key, stability
 from tools.search.reranking.pixel_detectors import picture_scores
-from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
+from tools.search.reranking.rerank_input import RerankInput, RerankMeasure, one_by_one
 from tools.search.reranking.reranker import Reranker
 from tools.search.reranking.stability import VERDICT_STABILITY, Perturbation
 from tools.search.results import Findings, Hit
@@ -61,6 +63,7 @@ def bold(rule: VerdictRule | None) -> VerdictRule:
     return replace(rule, questions=first, further={CLOSER: closer})
 
 
+@one_by_one
 def brightness(rerank_input: RerankInput) -> dict[str, float | None]:
     """A measurement with a place among the evidence."""
     return {"image/patches": float(rerank_input.pixels.mean())}
@@ -81,6 +84,44 @@ def test_shown_hits_get_further_evidence(case: Unmask) -> None:
         assert [item.id for item in hit.evidence[len(first.evidence) :]] == ["E18", "E24"]
     portrait = values(hit_of(after, "copy.jpg"))["image/patches"]
     assert portrait == pytest.approx(astronaut_pixels().mean(), abs=0.5)
+
+
+def test_a_batch_gives_what_each_hit_gives_alone(
+    case: Unmask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verdicts and numbers depend neither on the batch, nor on what a retake could leave out."""
+    forget_looks(gallery_folder(case.settings.home, case.gallery_name))
+    together = found(case, Reranker())
+    monkeypatch.setattr(reranker, "BATCH_HITS", 1)
+    monkeypatch.setattr(
+        VerdictRule, "forgery_scores", lambda rule, _: rule.needs | {SAME_PHOTOGRAPH}
+    )
+    forget_looks(gallery_folder(case.settings.home, case.gallery_name))
+    alone = found(case, Reranker())
+    for one, other in zip(together.hits, alone.hits, strict=True):
+        assert one.face_id == other.face_id
+        assert one.verdict == other.verdict
+        assert one.assessment.fake_probability == pytest.approx(
+            other.assessment.fake_probability, abs=1e-5
+        )
+        assert values(one) == pytest.approx(values(other), abs=1e-4)
+
+
+def test_a_second_search_measures_nothing(case: Unmask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process would read the results in the gallery; another checkpoint makes them void."""
+    before = found(case, Reranker())
+
+    def must_not_read(*_: object) -> None:
+        raise AssertionError("a picture was read again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reranker, "_picture", must_not_read)
+        again = found(case, Reranker())
+    assert again.hits == before.hits
+    told = list[tuple[int, int]]()
+    monkeypatch.setattr(result_key, "ARITHMETIC", result_key.ARITHMETIC + 1)
+    found(case, Reranker(on_progress=lambda *at: told.append(at)))
+    assert told[0] == (0, 3)
 
 
 def test_the_same_photograph_is_proven_among_the_hits(case: Unmask) -> None:
@@ -109,18 +150,19 @@ def test_another_photo_of_the_query_is_held_against_each(case: Unmask, tmp_path:
     other = np.ascontiguousarray(data.chelsea())
     photos = ((other, query.faces[0]), (astronaut_pixels(), query.faces[1]))
     rerank_input = RerankInput(astronaut_pixels(), query.faces[1], {}, query, photos, parts)
-    scores = same_photograph_scores(rerank_input)
+    (scores,) = same_photograph_scores([rerank_input])
     assert (scores["query/same_photograph"], scores["query/aligned_photo"]) == (1.0, 2.0)
-    nothing = same_photograph_scores(replace(rerank_input, query_photos=()))
+    (nothing,) = same_photograph_scores([replace(rerank_input, query_photos=())])
     assert set(nothing.values()) == {None}
     stranger = replace(rerank_input, pixels=data.coffee())
-    assert same_photograph_scores(stranger)["query/same_photograph"] == 0.0
+    assert same_photograph_scores([stranger])[0]["query/same_photograph"] == 0.0
 
 
 def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
     """Pixels and faces of the query photos come with every hit."""
     seen = list[RerankInput]()
 
+    @one_by_one
     def watching(rerank_input: RerankInput) -> dict[str, float | None]:
         seen.append(rerank_input)
         return {}
@@ -136,21 +178,26 @@ def test_a_closer_look_sees_the_querys_pictures(case: Unmask) -> None:
 def test_retakes_ask_only_the_detectors_that_the_rule_reads(
     case: Unmask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of the profile's are asked once; of them, each retake asks those of the rule again."""
+    """All of the profile's are asked once; each retake asks those that its verdict hangs on."""
     monkeypatch.setattr("tools.search.search.MIN_RERANKED_HITS", 1)
     seen, rule = list[tuple[frozenset[str] | None, set[str]]](), case.models.rule
     assert rule is not None
 
+    @one_by_one
     def watching(rerank_input: RerankInput) -> dict[str, float | None]:
-        given = picture_scores(rerank_input)
+        (given,) = picture_scores([rerank_input])
         seen.append((rerank_input.requested_scores, set(given)))
         return given
 
     found(case, Reranker([watching]), top=1)
     everything = {qualified_name(it) for it in case.models.pixel_detectors}
     assert everything - rule.needs
-    again = (rule.needs, everything & rule.needs)
-    assert seen == [(None, everything), *[again] * len(stability.PERTURBATIONS)]
+    first, *retakes = seen
+    assert first == (None, everything)
+    for asked, given in retakes:
+        assert asked is not None
+        assert asked <= rule.needs
+        assert given == everything & asked
 
 
 def test_a_verdict_that_a_retake_turns_is_inconclusive(
@@ -255,6 +302,7 @@ def test_a_file_with_another_picture_is_not_measured(
 def test_what_cannot_be_measured_on_one_hit_is_missing_there(case: Unmask) -> None:
     """A measurement may refuse a picture; the other measurements and hits go on."""
 
+    @one_by_one
     def refusing(rerank_input: RerankInput) -> dict[str, float | None]:
         if rerank_input.pixels.shape != astronaut_pixels().shape:
             raise ToolError("no place for it")
@@ -271,7 +319,7 @@ def test_only_leading_hits_are_looked_at(case: Unmask, monkeypatch: pytest.Monke
     told = list[tuple[int, int]]()
     monkeypatch.setattr("tools.search.search.MAX_RERANKED_HITS", 2)
     findings = found(case, Reranker(on_progress=lambda *at: told.append(at)))
-    assert told == [(0, 2), (1, 2), (2, 2)]
+    assert told[-1] == (2, 2)
     assert [VERDICT_STABILITY in values(hit) for hit in findings.hits].count(True) == 2
     assert [hit.rank for hit in findings.hits] == [1, 2, 3]
 
@@ -289,7 +337,8 @@ def test_the_rule_is_asked_again(case: Unmask, monkeypatch: pytest.MonkeyPatch) 
             for sign in (1.0, -1.0)} == {"impersonation", "copy"}  # fmt: skip
     asked = list[RerankInput]()
     measured = found(case, Reranker([looks(1.0, asked)]))
-    assert len(asked) == len(measured.hits) * (1 + len(stability.PERTURBATIONS))
+    persons = sum(hit.assessment.identity_place == "high" for hit in measured.hits)
+    assert len(asked) == len(measured.hits) + persons * len(stability.PERTURBATIONS)
     ranked = [hit.assessment.impersonation_probability or 0.0 for hit in measured.hits]
     assert ranked == sorted(ranked, reverse=True)
 
@@ -297,6 +346,7 @@ def test_the_rule_is_asked_again(case: Unmask, monkeypatch: pytest.MonkeyPatch) 
 def looks(sign: float, asked: list[RerankInput] | None = None) -> RerankMeasure:
     """A measurement that finds every picture forged (1) or none (-1); notes what it is asked."""
 
+    @one_by_one
     def measurement(rerank_input: RerankInput) -> dict[str, float | None]:
         if asked is not None:
             asked.append(rerank_input)

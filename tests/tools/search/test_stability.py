@@ -75,14 +75,14 @@ def test_a_retake_that_changes_nothing_gives_the_scores_of_the_gallery(
 ) -> None:
     """What is taken again is measured as at indexing: the same face, crops and features."""
     monkeypatch.setattr(stability, "PERTURBATIONS", (AS_IT_IS,))
-    (again,) = scores_under_perturbation(rerank_input).values()
+    (again,) = scores_under_perturbation([rerank_input])[0].values()
     assert known(again) == pytest.approx(known(rerank_input.scores), abs=1e-3)
     assert {"cosine_similarity", "face/unifd_linear", "query/face_hash_distance"} <= {*known(again)}
 
 
 def test_every_retake_moves_every_score_of_the_pixels(rerank_input: RerankInput) -> None:
     """Nothing is carried over from the picture as it was, but the size and the marks."""
-    for again in scores_under_perturbation(rerank_input).values():
+    for again in scores_under_perturbation([rerank_input])[0].values():
         moved = {name for name, value in known(again).items() if value != rerank_input.scores[name]}
         assert {"cosine_similarity", "face/unifd_linear", "image/unifd_linear"} <= moved
         assert again["interocular_px"] == rerank_input.scores["interocular_px"]
@@ -91,8 +91,8 @@ def test_every_retake_moves_every_score_of_the_pixels(rerank_input: RerankInput)
 def test_a_video_moves_as_its_strongest_frame_does(rerank_input: RerankInput) -> None:
     """Its scores are means over frames: what a retake changes in the frame is added to them."""
     means = {name: value - 0.25 for name, value in known(rerank_input.scores).items()}
-    of_frame = scores_under_perturbation(rerank_input)
-    of_video = scores_under_perturbation(replace(rerank_input, scores=means), of_video=True)
+    of_frame = scores_under_perturbation([rerank_input])[0]
+    of_video = scores_under_perturbation([replace(rerank_input, scores=means)], videos=[True])[0]
     for name, again in of_frame.items():
         wanted = {score: value - 0.25 for score, value in known(again).items()}
         del wanted["unmask_mark"], wanted["query/face_hash_distance"]
@@ -103,10 +103,10 @@ def test_what_was_not_measured_stays_so(rerank_input: RerankInput) -> None:
     """A score without a value gets none, and a face without keypoints is not taken again."""
     without = replace(rerank_input, scores={**rerank_input.scores, "face/unifd_linear": None})
     assert {
-        again["face/unifd_linear"] for again in scores_under_perturbation(without).values()
+        again["face/unifd_linear"] for again in scores_under_perturbation([without])[0].values()
     } == {None}
     nowhere = replace(rerank_input.face, keypoints=np.full((5, 2), np.nan, np.float32))
-    assert scores_under_perturbation(replace(rerank_input, face=nowhere)) == {}
+    assert scores_under_perturbation([replace(rerank_input, face=nowhere)]) == [{}]
 
 
 def test_a_measurement_that_the_rule_needs_is_taken_again(rerank_input: RerankInput) -> None:
@@ -114,13 +114,26 @@ def test_a_measurement_that_the_rule_needs_is_taken_again(rerank_input: RerankIn
     rerank_input = replace(
         rerank_input, scores={**rerank_input.scores, "mean": float(rerank_input.pixels.mean())}
     )
-    again = scores_under_perturbation(
-        rerank_input, measurements=[lambda at: {"mean": float(at.pixels.mean())}]
+    (again,) = scores_under_perturbation(
+        [rerank_input],
+        measurements=[lambda looks: [{"mean": float(it.pixels.mean())} for it in looks]],
     )
     wanted = [
         float(retake.of(rerank_input.pixels, rerank_input.face).mean()) for retake in PERTURBATIONS
     ]
     assert [it["mean"] for it in again.values()] == pytest.approx(wanted)
+
+
+def test_what_cannot_change_the_verdict_is_not_measured(rerank_input: RerankInput) -> None:
+    """It keeps the value of the picture as it was; the rest is measured as without the limit."""
+    (whole,) = scores_under_perturbation([rerank_input])
+    needed = frozenset({"face/unifd_linear"})
+    (lazy,) = scores_under_perturbation([rerank_input], needed=lambda _: needed)
+    (settled,) = scores_under_perturbation([rerank_input], needed=lambda _: frozenset())
+    for name, again in whole.items():
+        assert known(lazy[name]) == pytest.approx(known(again), abs=1e-4)
+        cosine = {"cosine_similarity": again["cosine_similarity"]}
+        assert known(settled[name]) == pytest.approx(known({**rerank_input.scores, **cosine}))
 
 
 # -- the rule -----------------------------------------------------------------------------------

@@ -85,11 +85,13 @@ class PatchDetector:
         The latest maps are cached: the map of a hit is often requested soon after its score.
         """
         key = repr(pixels.shape).encode() + hashlib.blake2b(pixels.tobytes()).digest()
-        if key not in self._known:
-            if len(self._known) >= _MAX_CACHED_MAPS:
-                self._known.pop(next(iter(self._known)))
-            self._known[key] = picture_map(pixels, self.read, size=self.encoder.image_size)
-        return self._known[key]
+        if key in self._known:
+            return self._known.get(key)
+        heat = picture_map(pixels, self.read, size=self.encoder.image_size)
+        if len(self._known) >= _MAX_CACHED_MAPS:  # several threads may be here at once
+            self._known.pop(next(iter(list(self._known))), None)
+        self._known[key] = heat
+        return heat
 
     def score_images(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Images of any sizes to scores (n,) float64: the mean logit of the strongest cells."""

@@ -62,13 +62,17 @@ class AnalysisPool:
     def __init__(self, workers: int, *, faces: FaceAnalysisProtocol, encoder: ImageEncoder) -> None:
         self._faces = faces
         self._encoder = encoder
-        self._executor = ThreadPoolExecutor(
-            workers, thread_name_prefix="analysis", initializer=_use_one_core
-        )
+        self._workers = workers
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="analysis")
 
     def submit(self, batch: Sequence[DecodedImage]) -> "Future[list[AnalysedImage | ToolError]]":
         """Queue a batch for analysis."""
-        return self._executor.submit(analyse_batch, batch, faces=self._faces, encoder=self._encoder)
+        return self._executor.submit(self._analyse, batch)
+
+    def _analyse(self, batch: Sequence[DecodedImage]) -> list[AnalysedImage | ToolError]:
+        _ = self._encoder.image_size  # an encoder that is loaded on demand is loaded now
+        _use_one_core()
+        return analyse_batch(batch, faces=self._faces, encoder=self._encoder)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -80,8 +84,9 @@ class AnalysisPool:
             yield
         finally:
             self._executor.shutdown(cancel_futures=True)
+            torch = sys.modules.get("torch")
             if torch:
-                torch.set_num_threads(threads)
+                torch.set_num_threads(threads or self._workers)
             free_memory.trim_malloc()
 
 

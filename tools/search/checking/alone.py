@@ -1,12 +1,10 @@
 """Judge a face without a query: the measurements of the closer look that need no query photo."""
 
-import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from tools.errors import ToolError
 from tools.gallery.records import AnalysedFace, AnalysedImage, FaceRecord, ImageRecord
 from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query, QueryFace, build_query
@@ -52,17 +50,18 @@ def judge_alone(
         assessment = rule.assess_alone(scores, usable=usable)
         return AloneResult(scores, assessment, alone_evidence(scores, rule))
     look = RerankInput(pixels, face.face, scores, query, (), instruments)
-    further = dict[str, float | None]()
-    with contextlib.suppress(ToolError):  # cannot be measured on this picture
-        further = picture_scores(look)
+    (further,) = picture_scores([look])
     scores |= further
     given = rule.assess_alone(scores, usable=usable)
+    needed = rule.forgery_scores_alone(scores)
+    (perturbed,) = scores_under_perturbation(
+        [replace(look, scores=scores, requested_scores=needed)],
+        measurements=[picture_scores] if needed & further.keys() else [],
+        needed=lambda _: needed,
+    )
     retaken = {
         name: rule.assess_alone({**scores, **taken}, usable=usable)
-        for name, taken in scores_under_perturbation(
-            replace(look, scores=scores, requested_scores=rule.needs),
-            measurements=[picture_scores] if rule.needs & further.keys() else [],
-        ).items()
+        for name, taken in perturbed.items()
     }
     if retaken and given.verdict != "not assessed":
         kept = sum(it.verdict == given.verdict for it in retaken.values())

@@ -1,5 +1,6 @@
 """Measured photos and videos that are held in memory only: nothing is stored in a gallery."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tools.gallery.indexing.analysis import analyse_batch, analyse_photo
@@ -90,6 +91,10 @@ class UnsavedPictures:
     def image(self, image_id: str) -> ImageRecord:
         """A picture, a frame or a video."""
         return self._images[image_id]
+
+    def images(self, ids: Iterable[str]) -> Mapping[str, ImageRecord]:
+        """Several of them by id."""
+        return {each: self._images[each] for each in ids}
 
     def paths_of(self, image_id: str, *, gone: bool = False) -> list[Path]:
         """The files that hold it; for a frame, the files of its video."""

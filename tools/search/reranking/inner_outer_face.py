@@ -77,24 +77,44 @@ def _trust(distance: float) -> float:
     return 0.75 / (1 + float(np.exp((distance - 0.5) / 0.5)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PartEmbeddings:
+    """Embeddings (n, e) float32 of the inner and outer faces of n pictures."""
+
+    inner: Floats
+    outer: Floats
+
+
+def embed_parts(looks: Sequence[FaceInImage], *, faces: FaceAnalyser) -> PartEmbeddings:
+    """Split faces into inner and outer face and embed both."""
+    apart = [split_inner_outer(pixels, face) for pixels, face in looks]
+    views = [(view, it.keypoints) for it in apart for view in (it.inner, it.outer)]
+    embedded = np.stack(faces.embed(views))
+    return PartEmbeddings(embedded[::2], embedded[1::2])
+
+
 def inner_outer_distances(
     hit: FaceInImage, photos: Sequence[FaceInImage], *, faces: FaceAnalyser
 ) -> InnerOuterDistances | None:
-    """How well inner and outer face match; None without query photos.
+    """How well inner and outer face match; None without query photos."""
+    if not photos:
+        return None
+    return compare_parts(embed_parts([hit], faces=faces), embed_parts(photos, faces=faces))
+
+
+def compare_parts(hit: PartEmbeddings, photos: PartEmbeddings) -> InnerOuterDistances:
+    """How well the inner and outer face of one hit match, given those of the query photos.
 
     Does not show: a fully synthetic head (both parts are of one face), a changed expression
     (identity stays), or who made it. The embedder was not trained on halves of faces, so the
     distances vary widely for authentic photos too.
     """
-    if not photos:
-        return None
-    apart = [split_inner_outer(pixels, face) for pixels, face in (hit, *photos)]
-    inner = np.stack(faces.embed([(it.inner, it.keypoints) for it in apart]))
-    outer = np.stack(faces.embed([(it.outer, it.keypoints) for it in apart]))
-    to_inner, to_outer = _squared(inner[0], inner[1:]), _squared(outer[0], outer[1:])
+    to_inner, to_outer = (
+        _squared(hit.inner[0], photos.inner), _squared(hit.outer[0], photos.outer),
+    )  # fmt: skip
     by_inner, by_outer = int(to_inner.argmin()), int(to_outer.argmin())
     return InnerOuterDistances(
-        d1=float(_squared(inner[0], outer[:1])[0]),
+        d1=float(_squared(hit.inner[0], hit.outer[:1])[0]),
         d2=float(to_outer[by_inner]),
         d3=float(to_inner[by_outer]),
         e2=float(to_inner[by_inner]),

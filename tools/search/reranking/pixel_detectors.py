@@ -1,6 +1,6 @@
-"""Run the profile's pixel-based detectors on one hit."""
+"""Run the profile's pixel-based detectors on hits: one pass of each detector over all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,38 +11,41 @@ from tools.detectors.clip_heads.tower_head import (
     SYNTHESISED,
     forged_logit,
 )
-from tools.detectors.protocol import qualified_name
+from tools.detectors.protocol import AnyDetector, qualified_name
 from tools.detectors.scoring import run_detector
 from tools.search.reranking.rerank_input import RerankInput
 
 
-def picture_scores(rerank_input: RerankInput) -> dict[str, float | None]:
+def picture_scores(looks: Sequence[RerankInput]) -> list[dict[str, float | None]]:
     """Logits by detector title, higher is more forged; empty if the profile has no detector."""
-    views, asked = _OneView(rerank_input), rerank_input.requested_scores
-    known = rerank_input.instruments.pixel_detectors
-    if asked is not None and FORGED in asked:
-        asked = asked | {MANIPULATED, SYNTHESISED}
-    judged = [
-        run_detector(each, views)
-        for each in known
-        if asked is None or qualified_name(each) in asked
-    ]
-    found = {
-        scored.detector: float(logit) if np.isfinite(logit := scored.logits[0]) else None
-        for scored in judged
-    }
-    both = {MANIPULATED, SYNTHESISED} <= found.keys()
-    return found | ({FORGED: forged_logit(found)} if both else {})
+    found: list[dict[str, float | None]] = [{} for _ in looks]
+    detectors = looks[0].instruments.pixel_detectors if looks else ()
+    for detector in detectors:
+        rows = [row for row, look in enumerate(looks) if _is_asked(detector, look)]
+        if not rows:
+            continue
+        scored = run_detector(detector, _Views([looks[row] for row in rows]))
+        for row, logit in zip(rows, scored.logits, strict=True):
+            found[row][scored.detector] = float(logit) if np.isfinite(logit) else None
+    for scores in found:
+        if {MANIPULATED, SYNTHESISED} <= scores.keys():
+            scores[FORGED] = forged_logit(scores)
+    return found
+
+
+def _is_asked(detector: AnyDetector, look: RerankInput) -> bool:
+    name = qualified_name(detector)
+    return look.asks_for(name) or (name in (MANIPULATED, SYNTHESISED) and look.asks_for(FORGED))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _OneView:
-    """A hit as detector input (`tools.detectors.protocol.DetectorInputs`) with one row."""
+class _Views:
+    """Hits of one query as detector input (`tools.detectors.protocol.DetectorInputs`)."""
 
-    look: RerankInput
+    looks: Sequence[RerankInput]
 
     def __len__(self) -> int:
-        return 1
+        return len(self.looks)
 
     @property
     def face_features(self) -> np.ndarray:
@@ -56,15 +59,16 @@ class _OneView:
 
     @property
     def embeddings(self) -> np.ndarray:
-        """(1, e) float32: embedding of the hit's face."""
-        return self.look.face.embedding[None]
+        """(n, e) float32: embeddings of the hits' faces."""
+        return np.stack([look.face.embedding for look in self.looks])
 
     @property
     def query(self) -> np.ndarray:
         """(e,) float32: embedding of the query person."""
-        return self.look.query.template
+        return self.looks[0].query.template
 
     def images_with_keypoints(self) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
-        """The picture, and the face's keypoints, None if not measured."""
-        points = self.look.face.keypoints
-        yield self.look.pixels, points if np.isfinite(points).all() else None
+        """The pictures, and the faces' keypoints, None if not measured."""
+        for look in self.looks:
+            points = look.face.keypoints
+            yield look.pixels, points if np.isfinite(points).all() else None

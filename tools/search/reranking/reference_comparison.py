@@ -28,7 +28,12 @@ from tools.faces.alignment import aligned_crop, crop_matrix, transform_points
 from tools.faces.analyser import Face
 from tools.forge.masks import face_region_masks
 from tools.localisers.map_scales import DISTANCE, NO_FINDING_TEXT, map_threshold
-from tools.search.reranking.inner_outer_face import FaceInImage, inner_outer_distances
+from tools.search.reranking.inner_outer_face import (
+    FaceInImage,
+    PartEmbeddings,
+    compare_parts,
+    embed_parts,
+)
 from tools.search.reranking.rerank_input import RerankInput
 
 Floats = NDArray[np.float32]
@@ -170,8 +175,7 @@ class ReferenceMap:
     @property
     def score(self) -> float:
         """Mean of the strongest cells: standard deviations, or a distance if not standardised."""
-        shown = np.sort((self.heatmap if self.standardised else self.distances).ravel())
-        return float(shown[-max(1, round(STRONGEST_SHARE * shown.size)) :].mean())
+        return _strongest(self.heatmap if self.standardised else self.distances)
 
     @property
     def displayed_heatmap(self) -> Floats:
@@ -195,6 +199,11 @@ class ReferenceMap:
         return LIMITS
 
 
+def _strongest(cells: Floats) -> float:
+    ranked = np.sort(cells.ravel())
+    return float(ranked[-max(1, round(STRONGEST_SHARE * ranked.size)) :].mean())
+
+
 def reference_map(
     hit: FaceInImage, photos: Sequence[FaceInImage], *, encoder: Encoder
 ) -> ReferenceMap | None:
@@ -205,12 +214,8 @@ def reference_map(
     cells = aligned_patch_features([hit, *photos], encoder=encoder) if photos else None
     if cells is None:
         return None
-    known = load_reference_baseline()
-    if known is not None and known.encoder_sha256 != encoder.sha256:
-        known = None
-    channels = known.channels if known else ChannelStatistics.of(cells[1:])
-    scaled = channels.standardised(cells)
-    distances = nearest_distances(scaled[0], scaled[1:])
+    known = _baseline(encoder)
+    distances = _distances(cells[0], cells[1:], known)
     pixels, face = hit
     crop = aligned_crop(pixels, face.keypoints, size=encoder.image_size, margin=encoder.face_margin)
     if known is None:
@@ -224,6 +229,16 @@ def reference_map(
     )
     far = _far(heat, face, encoder, finding=finding)
     return ReferenceMap(crop, distances, heat, standardised=True, far=far)
+
+
+def _baseline(encoder: Encoder) -> ReferenceBaseline | None:
+    known = load_reference_baseline()
+    return known if known is not None and known.encoder_sha256 == encoder.sha256 else None
+
+
+def _distances(cells: Floats, photos: Floats, known: ReferenceBaseline | None) -> Floats:
+    channels = known.channels if known else ChannelStatistics.of(photos)
+    return nearest_distances(channels.standardised(cells), channels.standardised(photos))
 
 
 def _far(heat: Floats, face: Face, encoder: Encoder, *, finding: float) -> tuple[str, ...] | None:
@@ -242,12 +257,43 @@ def region_means(heat: Floats, face: Face, encoder: Encoder) -> dict[str, float]
     return {name: float(values.mean()) for name, values in inside.items() if values.size}
 
 
-def reference_scores(rerank_input: RerankInput) -> dict[str, float | None]:
-    """Both measures of a hit; None if not measurable (no query photo is readable)."""
-    hit, models = (rerank_input.pixels, rerank_input.face), rerank_input.instruments
-    parts = inner_outer_distances(hit, rerank_input.query_photos, faces=models.faces)
-    mapped = reference_map(hit, rerank_input.query_photos, encoder=models.encoder)
-    return {
-        INNER_OUTER: None if parts is None else parts.score,
-        PATCH_DISTANCE: None if mapped is None else mapped.score,
-    }
+def reference_scores(looks: Sequence[RerankInput]) -> list[dict[str, float | None]]:
+    """Both measures of each hit; None if not measurable (no query photo is readable)."""
+    missing = dict[str, float | None].fromkeys((INNER_OUTER, PATCH_DISTANCE))
+    found = [dict(missing) for _ in looks]
+    rows = [row for row, look in enumerate(looks) if look.query_photos and look.asks_for(*missing)]
+    if not rows:
+        return found
+    hits = [(looks[row].pixels, looks[row].face) for row in rows]
+    for row, parts, patches in zip(
+        rows, _inner_outer(hits, looks[0]), _patch_distances(hits, looks[0]), strict=True
+    ):
+        found[row] = {INNER_OUTER: parts, PATCH_DISTANCE: patches}
+    return found
+
+
+def _inner_outer(hits: Sequence[FaceInImage], look: RerankInput) -> list[float]:
+    faces = look.instruments.faces
+    photos = look.query_results.once(
+        INNER_OUTER, lambda: embed_parts(look.query_photos, faces=faces)
+    )
+    parts = embed_parts(hits, faces=faces)
+    each = [
+        PartEmbeddings(parts.inner[row : row + 1], parts.outer[row : row + 1])
+        for row in range(len(hits))
+    ]
+    return [compare_parts(one, photos).score for one in each]
+
+
+def _patch_distances(hits: Sequence[FaceInImage], look: RerankInput) -> list[float | None]:
+    """The score of each hit's `reference_map`, without drawing it."""
+    encoder = look.instruments.encoder
+    photos = look.query_results.once(
+        PATCH_DISTANCE, lambda: aligned_patch_features(look.query_photos, encoder=encoder)
+    )
+    cells = None if photos is None else aligned_patch_features(hits, encoder=encoder)
+    if photos is None or cells is None:
+        return [None] * len(hits)
+    known = _baseline(encoder)
+    distances = [_distances(one, photos, known) for one in cells]
+    return [_strongest(known.standardise(it) if known else it) for it in distances]

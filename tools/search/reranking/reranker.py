@@ -1,17 +1,19 @@
 """Rerank leading hits: read their pictures again, measure further and assess them again.
 
 `RERANK_MEASURES` is the table of measurements besides the perturbed retakes; to add one, write a
-function from a `RerankInput` to {score name: value}, None if it could not be measured, and a row.
+function from `RerankInput`s to the {score name: value} of each, None if it could not be measured,
+and a row. Hits are measured in batches; several batches run at a time, each on one core.
 """
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
-from tools.errors import ToolError
 from tools.faces.analyser import Face
 from tools.media.images import UnreadableImage, read_photo
 from tools.media.videos import frame_at
@@ -20,10 +22,11 @@ from tools.search.model_bundle import ModelBundle
 from tools.search.query import Query
 from tools.search.reranking.pixel_detectors import picture_scores
 from tools.search.reranking.reference_comparison import reference_scores
-from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
+from tools.search.reranking.rerank_input import QueryResults, RerankInput, RerankMeasure
+from tools.search.reranking.result_key import result_key
 from tools.search.reranking.second_opinion import second_scores
 from tools.search.reranking.stability import VERDICT_STABILITY, scores_under_perturbation
-from tools.search.same_photograph.local_features import local_features
+from tools.search.reranking.workers import map_on_cores
 from tools.search.same_photograph.scores import same_photograph_scores
 from tools.search.scoring import PictureSource
 from tools.verdict.calibration import Scores
@@ -35,6 +38,10 @@ MIN_RERANKED_HITS = 20
 MAX_RERANKED_HITS = 50
 """Maximum number of hits reranked: more than a person, or a model's context, can take in."""
 
+BATCH_HITS, BATCH_PIXELS = 4, 12_000_000
+"""Most hits and pixels in a batch: it holds four pictures of each hit, and larger batches are not
+faster on a processor."""
+
 RERANK_MEASURES: tuple[RerankMeasure, ...] = (
     picture_scores, second_scores, reference_scores, same_photograph_scores,
 )  # fmt: skip
@@ -42,14 +49,38 @@ RERANK_MEASURES: tuple[RerankMeasure, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RerankResult:
-    """Result of reranking one hit: further `scores`, and the hit's scores by retake."""
+    """Result of reranking one hit: further `scores`, and those that each retake changed.
+
+    `identity_edge` is the probability from which a face counted as the same person: in retakes
+    below it, forgery was not measured.
+    """
 
     scores: Scores
     perturbed_scores: Mapping[str, Scores]
+    identity_edge: float = 0.0
+
+    def to_text(self) -> str:
+        """As JSON; numbers keep their value exactly."""
+        return json.dumps([dict(self.scores), dict(self.perturbed_scores), self.identity_edge])
+
+    @classmethod
+    def from_text(cls, text: str) -> "RerankResult":
+        """Undo `to_text`."""
+        return cls(*json.loads(text))
+
+
+class ResultStore(Protocol):
+    """Keeps results between searches; a `Gallery` is one."""
+
+    def closer_looks(self, key: str, names: Sequence[str]) -> Mapping[str, str]:
+        """The texts kept under a key, by the hit's name; unknown names are left out."""
+
+    def keep_closer_looks(self, key: str, texts: Mapping[str, str]) -> None:
+        """Keep texts by the hits' names; where nothing can be written, nothing is."""
 
 
 class Reranker:
-    """Reranks hits and caches the measurements, so that no hit is measured twice.
+    """Reranks hits and keeps the measurements, so that no hit is measured twice.
 
     `on_progress` gets the number of hits done and the total. Use one object per gallery.
     """
@@ -62,7 +93,7 @@ class Reranker:
     ) -> None:
         self._measurements = tuple(measurements)
         self._on_progress = on_progress or (lambda _done, _total: None)
-        self._known: dict[tuple[str, bytes], RerankResult] = {}
+        self._known: dict[tuple[str, str], RerankResult] = {}
 
     def rerank(
         self,
@@ -72,25 +103,32 @@ class Reranker:
         gallery: PictureSource,
         instruments: ModelBundle,
         rule: VerdictRule | None,
+        store: ResultStore | None = None,
     ) -> list[Candidate]:
         """The same hits with further scores and the new assessment by the search's `rule`.
 
         A hit whose picture is missing or damaged keeps its verdict; its further scores are None.
+        Results are read from `store` and kept there.
         """
-        photos = cache(lambda: tuple(iter_readable_photos(query)))
-        details = cache(lambda: tuple(local_features(pixels) for pixels, _ in photos()))
-        seen: list[RerankResult | None] = []
-        for number, hit in enumerate(hits):
-            self._on_progress(number, len(hits))
-            key = hit.record.id, query.template.tobytes()
-            if key not in self._known and (pixels := _picture(gallery, hit, query)) is not None:
-                face, scores = hit.record.face, hit.scores
-                rerank_input = RerankInput(
-                    pixels, face, scores, query, photos(), instruments, query_local_features=details
-                )
-                self._known[key] = self._look(rerank_input, of_video=hit.moment is not None)
-            seen.append(self._known.get(key))
-        self._on_progress(len(hits), len(hits))
+        key = result_key(query, instruments, self._measurements)
+        if not set(self._measurements) <= set(RERANK_MEASURES):
+            store = None  # other measurements may depend on more than the key says
+        if store is not None:
+            for name, text in store.closer_looks(key, [_name(hit) for hit in hits]).items():
+                self._known[key, name] = RerankResult.from_text(text)
+        new = [hit for hit in hits if not _serves(self._known.get((key, _name(hit))), rule)]
+        done = len(hits) - len(new)
+        self._on_progress(done, len(hits))
+        look = _CloserLook(query, gallery, instruments, self._measurements, rule)
+        batches = list(_batches(new, gallery))
+        for batch, results in zip(batches, map_on_cores(look.measured, batches), strict=True):
+            measured = {_name(hit): it for hit, it in zip(batch, results, strict=True) if it}
+            self._known |= {(key, name): it for name, it in measured.items()}
+            if store is not None:
+                store.keep_closer_looks(key, {name: it.to_text() for name, it in measured.items()})
+            done += len(batch)
+            self._on_progress(done, len(hits))
+        seen = [self._known.get((key, _name(hit))) for hit in hits]
         # The scores of a missing picture are None rather than absent.
         missing = dict.fromkeys(
             [VERDICT_STABILITY, *(name for each in seen if each for name in each.scores)]
@@ -99,23 +137,108 @@ class Reranker:
             _judged(hit, each, missing, rule=rule) for hit, each in zip(hits, seen, strict=True)
         ]
 
-    def _look(self, rerank_input: RerankInput, *, of_video: bool) -> RerankResult:
-        further: dict[str, float | None] = {}
-        again, rule = list[RerankMeasure](), rerank_input.instruments.rule
-        for measurement in self._measurements:
-            with contextlib.suppress(ToolError):  # cannot be measured on this picture
-                given = measurement(rerank_input)
-                further |= given
-                if rule is not None and rule.needs & given.keys():
-                    again.append(measurement)
+
+def _name(hit: Candidate) -> str:
+    """What a hit's result is kept by: its face, and for a video the means over its frames."""
+    if hit.moment is None:
+        return hit.record.id
+    means = json.dumps(hit.scores, sort_keys=True).encode()
+    return f"{hit.record.id} {hashlib.sha256(means).hexdigest()}"
+
+
+def _serves(result: RerankResult | None, rule: VerdictRule | None) -> bool:
+    """Whether a known result holds all that a rule needs: its edge rises with the gallery."""
+    return result is not None and (rule is None or result.identity_edge <= rule.identity_band.high)
+
+
+def _batches(hits: Sequence[Candidate], pictures: PictureSource) -> Iterator[list[Candidate]]:
+    batch, pixels = list[Candidate](), 0
+    images = pictures.images(hit.record.image_id for hit in hits)
+    for hit in hits:
+        image = images[hit.record.image_id]
+        size = image.width * image.height
+        if batch and (len(batch) == BATCH_HITS or pixels + size > BATCH_PIXELS):
+            yield batch
+            batch, pixels = [], 0
+        batch.append(hit)
+        pixels += size
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True, eq=False)
+class _CloserLook:
+    """The closer look at hits of one query; what concerns the query is computed once."""
+
+    query: Query
+    pictures: PictureSource
+    models: ModelBundle
+    measurements: Sequence[RerankMeasure]
+    rule: VerdictRule | None
+    results: QueryResults = field(default_factory=QueryResults)
+
+    def measured(self, hits: Sequence[Candidate]) -> list[RerankResult | None]:
+        """The results of hits; None for a picture that is missing or damaged."""
+        photos = self.results.once("photos", lambda: tuple(iter_readable_photos(self.query)))
+        found = [_picture(self.pictures, hit, self.query) for hit in hits]
+        there = [
+            (
+                row,
+                RerankInput(
+                    pixels, hits[row].record.face, hits[row].scores, self.query, photos,
+                    self.models, query_results=self.results,
+                ),
+            )
+            for row, pixels in enumerate(found)
+            if pixels is not None
+        ]  # fmt: skip
+        results = list[RerankResult | None]([None] * len(hits))
+        looked = self._look([look for _, look in there], [hits[row] for row, _ in there])
+        for (row, _), result in zip(there, looked, strict=True):
+            results[row] = result
+        return results
+
+    def _look(self, looks: Sequence[RerankInput], hits: Sequence[Candidate]) -> list[RerankResult]:
+        further: list[dict[str, float | None]] = [{} for _ in looks]
+        again, alignments, rule = list[RerankMeasure](), list[RerankMeasure](), self.rule
+        for measurement in self.measurements if looks else ():
+            given = measurement(looks)
+            for scores, more in zip(further, given, strict=True):
+                scores.update(more)
+            names = frozenset(name for each in given for name in each)
+            if rule is not None and rule.needs & names:
+                (alignments if SAME_PHOTOGRAPH in names else again).append(measurement)
         if rule is None:  # no verdict to test
-            return RerankResult(further, {})
-        whole = replace(
-            rerank_input, scores={**rerank_input.scores, **further}, requested_scores=rule.needs
+            return [RerankResult(scores, {}) for scores in further]
+        tested, needs = [row for row, hit in enumerate(hits) if _can_turn(hit)], rule.needs
+        whole = {row: {**looks[row].scores, **further[row]} for row in tested}
+        for row in tested:
+            if hits[row].moment is not None:  # as in `_judged`
+                whole[row][SAME_PHOTOGRAPH] = None
+        retaken = scores_under_perturbation(
+            [replace(looks[row], scores=whole[row], requested_scores=needs) for row in tested],
+            measurements=again,
+            alignments=alignments,
+            videos=[hits[row].moment is not None for row in tested],
+            needed=rule.forgery_scores,
         )
-        return RerankResult(
-            further, scores_under_perturbation(whole, measurements=again, of_video=of_video)
-        )
+        perturbed = {
+            row: {name: _changed(taken, whole[row]) for name, taken in takes.items()}
+            for row, takes in zip(tested, retaken, strict=True)
+        }
+        edge = rule.identity_band.high
+        return [
+            RerankResult(scores, perturbed.get(row, {}), edge) for row, scores in enumerate(further)
+        ]
+
+
+def _changed(scores: Scores, before: Scores) -> Scores:
+    return {name: value for name, value in scores.items() if value != before.get(name)}
+
+
+def _can_turn(hit: Candidate) -> bool:
+    """Whether there is a verdict that a retake could turn."""
+    return hit.record.face.quality.usable
 
 
 def _judged(

@@ -1,4 +1,6 @@
-"""Compare a hit with the query by a second face embedder, beside the first."""
+"""Compare hits with the query by a second face embedder, beside the first."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -6,7 +8,7 @@ from tools.faces.further_embedders import COSINE, DIFFERENCE, FaceEmbedder
 from tools.search.reranking.rerank_input import RerankInput
 
 
-def second_scores(rerank_input: RerankInput) -> dict[str, float | None]:
+def second_scores(looks: Sequence[RerankInput]) -> list[dict[str, float | None]]:
     """Similarity by the second embedder, and how far the first is above it.
 
     `COSINE` is between the hit's face and the mean of the query photos' faces. `DIFFERENCE`: each
@@ -17,23 +19,22 @@ def second_scores(rerank_input: RerankInput) -> dict[str, float | None]:
     Does not show: which embedder is right. Turned, small and made-up faces move two embedders apart
     as well, and a swap by a generator that knows neither may fool both or none.
     """
-    second = rerank_input.instruments.second_embedder
-    if second is None or not rerank_input.query_photos:
-        return {COSINE: None, DIFFERENCE: None}
-    vectors = second.embed([(rerank_input.pixels, rerank_input.face), *rerank_input.query_photos])
-    template = vectors[1:].mean(axis=0)
-    cosine = float(vectors[0] @ template / np.linalg.norm(template))
-    first = rerank_input.scores.get("cosine_similarity")
-    return {COSINE: cosine, DIFFERENCE: _difference(second, cosine, first, rerank_input)}
+    second = looks[0].instruments.second_embedder if looks else None
+    if second is None or not looks[0].query_photos:
+        return [{COSINE: None, DIFFERENCE: None} for _ in looks]
+    photos, results = looks[0].query_photos, looks[0].query_results
+    template = results.once("second_embedder", lambda: second.embed(photos).mean(axis=0))
+    vectors = second.embed([(look.pixels, look.face) for look in looks])
+    cosines = [float(vector @ template / np.linalg.norm(template)) for vector in vectors]
+    return [
+        {COSINE: cosine, DIFFERENCE: _difference(second, cosine, look)}
+        for look, cosine in zip(looks, cosines, strict=True)
+    ]
 
 
-def _difference(
-    second: FaceEmbedder, cosine: float, first: float | None, rerank_input: RerankInput
-) -> float | None:
-    ours, theirs = (
-        second.strangers,
-        second.beside.get(rerank_input.instruments.fingerprint["faces"]),
-    )
+def _difference(second: FaceEmbedder, cosine: float, look: RerankInput) -> float | None:
+    first = look.scores.get("cosine_similarity")
+    ours, theirs = second.strangers, second.beside.get(look.instruments.fingerprint["faces"])
     if ours is None or theirs is None or first is None:
         return None
     return theirs.similarity_fraction(first) - ours.similarity_fraction(cosine)

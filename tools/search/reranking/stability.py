@@ -15,7 +15,7 @@ from tools.faces.alignment import aligned_crop, crop_matrix, face_hash
 from tools.faces.analyser import Face
 from tools.search.model_bundle import ModelBundle
 from tools.search.reranking.rerank_input import RerankInput, RerankMeasure
-from tools.search.scoring import FaceColumns, score_faces
+from tools.search.scoring import FaceColumns, first_stage_names, score_faces
 from tools.verdict.calibration import Scores
 
 VERDICT_STABILITY = "retakes/kept"
@@ -77,29 +77,95 @@ PERTURBATIONS: tuple[Perturbation, ...] = (
 """To add a perturbation, write a function and add a row; every verdict is then tested with it."""
 
 
-def scores_under_perturbation(
-    rerank_input: RerankInput, *, measurements: Sequence[RerankMeasure] = (), of_video: bool = False
-) -> Mapping[str, Scores]:
-    """The scores of a hit under each retake, by the retake's name.
+Needed = Callable[[Scores], frozenset[str]]
+"""Maps scores with a settled identity to the names of those that can still change the verdict."""
 
-    Recomputes the first-stage scores of `rerank_input.scores` and those that `measurements` return.
-    Scores of a video are means over its frames, but only one frame is retaken: its change is added
-    to the means. Scores that were not measured stay None; without keypoints the result is empty.
+
+def scores_under_perturbation(
+    looks: Sequence[RerankInput],
+    *,
+    measurements: Sequence[RerankMeasure] = (),
+    alignments: Sequence[RerankMeasure] = (),
+    videos: Sequence[bool] = (),
+    needed: Needed | None = None,
+) -> list[Mapping[str, Scores]]:
+    """The scores of each hit under each retake, by the retake's name.
+
+    Recomputes the first-stage scores of the hits and those that `measurements` return; `alignments`
+    are the measurements that test for the query photo. With `needed`, scores that cannot change the
+    verdict keep the hit's value: the identity, which costs little, settles most retakes. Scores of
+    a video are means over its frames, but only one frame is retaken: its change is added to the
+    means. Scores that were not measured stay None; without keypoints the result is empty.
     """
-    if not np.isfinite(rerank_input.face.keypoints).all():
-        return {}
-    takes = [
-        replace(rerank_input, pixels=retake.of(rerank_input.pixels, rerank_input.face))
-        for retake in PERTURBATIONS
-    ]
-    before = _scores([rerank_input], measurements)[0] if of_video else rerank_input.scores
-    return {
-        retake.name: {
-            name: _moved(value, before.get(name), after.get(name, value))
-            for name, value in rerank_input.scores.items()
-        }
-        for retake, after in zip(PERTURBATIONS, _scores(takes, measurements), strict=True)
+    groups = {
+        row: _Retakes.of(look, of_video=bool(videos) and videos[row])
+        for row, look in enumerate(looks)
+        if np.isfinite(look.face.keypoints).all()
     }
+    everything = [(group, take) for group in groups.values() for take in group.takes]
+    _measure_identity([take for _, take in everything])
+    open_takes = [take for group, take in everything if group.names_for(take, needed)]
+    for measurement in alignments:
+        _measure(open_takes, measurement)
+    asked = [
+        take.asking(names) for group, take in everything if (names := group.names_for(take, needed))
+    ]
+    _measure_features(asked)
+    for measurement in measurements:
+        _measure(asked, measurement)
+    return [groups[row].moved() if row in groups else {} for row in range(len(looks))]
+
+
+@dataclass(slots=True, eq=False)
+class _Take:
+    """One retake of a hit's picture, with what was measured in it so far."""
+
+    look: RerankInput
+    scores: dict[str, float | None]
+    embedding: np.ndarray
+
+    def asking(self, names: frozenset[str]) -> "_Take":
+        """The same take, its results shared, in which only these scores are asked for."""
+        return replace(self, look=replace(self.look, requested_scores=names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Retakes:
+    """The retakes of one hit; for a video, the frame as it is comes first."""
+
+    look: RerankInput
+    names: tuple[str, ...]
+    takes: tuple[_Take, ...]
+    of_video: bool
+
+    @classmethod
+    def of(cls, look: RerankInput, *, of_video: bool) -> "_Retakes":
+        """Retake the picture of a hit."""
+        pixels = [it.of(look.pixels, look.face) for it in PERTURBATIONS]
+        takes = tuple(
+            _Take(replace(look, pixels=each), {}, look.face.embedding)
+            for each in ([look.pixels, *pixels] if of_video else pixels)
+        )
+        return cls(look, tuple(it.name for it in PERTURBATIONS), takes, of_video)
+
+    def moved(self) -> dict[str, Scores]:
+        """The hit's scores under each retake, as far as they were measured."""
+        before = self.takes[0].scores if self.of_video else self.look.scores
+        return {
+            name: {
+                score: _moved(value, before.get(score), take.scores.get(score, before.get(score)))
+                for score, value in self.look.scores.items()
+            }
+            for name, take in zip(self.names, self.takes[self.of_video :], strict=True)
+        }
+
+    def names_for(self, take: _Take, needed: Needed | None) -> frozenset[str]:
+        """The scores that are still to be measured in a take."""
+        if needed is None:
+            return self.look.requested_scores or frozenset(self.look.scores)
+        wanted = [needed(scores) for scores in self.moved().values()]
+        place = self.takes.index(take) - self.of_video
+        return frozenset[str]().union(*wanted) if place < 0 else wanted[place]
 
 
 def _moved(value: float | None, before: float | None, after: float | None) -> float | None:
@@ -107,28 +173,44 @@ def _moved(value: float | None, before: float | None, after: float | None) -> fl
     return value if value is None or before is None or after is None else value + after - before
 
 
-def _scores(
-    takes: Sequence[RerankInput], measurements: Sequence[RerankMeasure]
-) -> list[dict[str, float | None]]:
-    """Scores of one face in several retakes of its picture."""
-    face, models, query = takes[0].face, takes[0].instruments, takes[0].query
-    pictures = [take.pixels for take in takes]
+def _measure(takes: Sequence[_Take], measurement: RerankMeasure) -> None:
+    for take, scores in zip(takes, measurement([it.look for it in takes]), strict=True):
+        take.scores.update(scores)
+
+
+def _measure_identity(takes: Sequence[_Take]) -> None:
+    if not takes:
+        return
+    models = takes[0].look.instruments
+    vectors = models.faces.embed([(it.look.pixels, it.look.face.keypoints) for it in takes])
+    for take, vector in zip(takes, vectors, strict=True):
+        take.embedding = vector
+        take.scores["cosine_similarity"] = float(vector @ take.look.query.template)
+
+
+def _measure_features(takes: Sequence[_Take]) -> None:
+    """Measure the first-stage scores of takes in which one of them is asked for."""
+    names = {it for take in takes[:1] for it in first_stage_names(take.look.instruments.detectors)}
+    takes = [it for it in takes if it.look.asks_for(*names)]
+    if not takes:
+        return
+    models, query = takes[0].look.instruments, takes[0].look.query
+    looks = [it.look for it in takes]
+    pictures = [it.pixels for it in looks]
     features = models.encoder.encode_images(
-        [*(_crop(each, face, models) for each in pictures), *pictures]
+        [*(_crop(it.pixels, it.face, models) for it in looks), *pictures]
     )
     columns = FaceColumns(
-        embeddings=np.stack(models.faces.embed([(pixels, face.keypoints) for pixels in pictures])),
+        embeddings=np.stack([it.embedding for it in takes]),
         face_features=features[: len(takes)],
         image_features=features[len(takes) :],
-        face_hashes=[face_hash(pixels, face) for pixels in pictures],
-        interocular_px=[face.quality.interocular_px] * len(takes),
-        unmask_marks=[bool(takes[0].scores.get("unmask_mark"))] * len(takes),
+        face_hashes=[face_hash(it.pixels, it.face) for it in looks],
+        interocular_px=[it.face.quality.interocular_px for it in looks],
+        unmask_marks=[bool(it.scores.get("unmask_mark")) for it in looks],
     )
     rows = score_faces(query, columns, detectors=models.detectors)
-    for row, take in zip(rows, takes, strict=True):
-        for measurement in measurements:
-            row |= measurement(take)
-    return rows
+    for take, scores in zip(takes, rows, strict=True):
+        take.scores.update(scores)
 
 
 def _crop(pixels: Pixels, face: Face, models: ModelBundle) -> Pixels:

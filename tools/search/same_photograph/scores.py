@@ -5,6 +5,7 @@ counts: a proven one, otherwise the one with most agreeing keypoints.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from tools.search.reranking.rerank_input import RerankInput
 from tools.search.same_photograph.decision import Alignment, align_features
@@ -31,12 +32,20 @@ the person's photograph with another face in it.
 """
 
 
-def same_photograph_scores(rerank_input: RerankInput) -> Mapping[str, float | None]:
-    """The scores of the best alignment of a hit with a query photo.
+def same_photograph_scores(looks: Sequence[RerankInput]) -> list[Mapping[str, float | None]]:
+    """The scores of the best alignment of each hit with a query photo.
 
     Does not show: that the hit is a copy of the given file; both may come from a third.
     """
-    if not rerank_input.query_photos or not _asked(rerank_input) or not _may_be_one(rerank_input):
+    return [_alignment_scores(look) for look in looks]
+
+
+def _alignment_scores(rerank_input: RerankInput) -> Mapping[str, float | None]:
+    if (
+        not rerank_input.query_photos
+        or not rerank_input.asks_for(*ALIGNMENT_SCORE_NAMES)
+        or not _may_be_one(rerank_input)
+    ):
         return dict.fromkeys(ALIGNMENT_SCORE_NAMES)
     found = best_alignment(rerank_input)
     number, best = found
@@ -53,10 +62,11 @@ def same_photograph_scores(rerank_input: RerankInput) -> Mapping[str, float | No
 def best_alignment(rerank_input: RerankInput) -> tuple[int, Alignment]:
     """The number (from 1, in query order) of the best-fitting photo, and its alignment."""
     hit = local_features(rerank_input.pixels)
-    known = rerank_input.query_local_features() if rerank_input.query_local_features else None
     found: list[tuple[int, Alignment]] = []
     for place, (pixels, face) in enumerate(rerank_input.query_photos):
-        details = local_features(pixels) if known is None else known[place]
+        details = rerank_input.query_results.once(
+            f"local_features/{place}", partial(local_features, pixels)
+        )
         given = align_features(details, hit, first_face=face.box, second_face=rerank_input.face.box)
         found.append((1 + _index(rerank_input.query.faces, face), given))
         if given.proven:
@@ -67,12 +77,6 @@ def best_alignment(rerank_input: RerankInput) -> tuple[int, Alignment]:
 def _index(faces: Sequence[object], face: object) -> int:
     """Position of a face among those of the query, in which missing photos leave gaps."""
     return next(place for place, it in enumerate(faces) if it is face)
-
-
-def _asked(rerank_input: RerankInput) -> bool:
-    return rerank_input.requested_scores is None or not rerank_input.requested_scores.isdisjoint(
-        ALIGNMENT_SCORE_NAMES
-    )
 
 
 def _may_be_one(rerank_input: RerankInput) -> bool:

@@ -59,10 +59,8 @@ class CalibrationModels:
         pictures."""
         photos = tuple(iter_readable_photos(query))
         look = RerankInput(pixels, record.face, scores, query, photos, self)
-        return {
-            **picture_scores(look), **second_scores(look), **reference_scores(look),
-            **same_photograph_scores(look),
-        }  # fmt: skip
+        measures = picture_scores, second_scores, reference_scores, same_photograph_scores
+        return {name: value for it in measures for name, value in it([look])[0].items()}
 
     def video_frames(self, data: Path) -> list[ScoresAndLabel]:
         """Scores of DFDC pictures that contain a face, keyed by their names in the rule."""

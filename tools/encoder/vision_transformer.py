@@ -1,0 +1,124 @@
+"""The image tower of OpenAI's CLIP for one purpose: the states after every block, quickly.
+
+The arithmetic is that of transformers' `CLIPVisionModel` (Radford et al., 2021), from its weights
+and config; importing transformers takes longer than looking at ten faces. Queries, keys and values
+of a block are one matrix product.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_PREFIX = "vision_model."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Affine:
+    """A weight (out, in) or (width,), and its bias."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def linear(self, states: Tensor) -> Tensor:
+        """A linear layer."""
+        return functional.linear(states, self.weight, self.bias)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """One transformer block: normalise, attend, normalise, two-layer perceptron."""
+
+    first_norm: _Affine
+    attention_in: _Affine
+    attention_out: _Affine
+    second_norm: _Affine
+    wider: _Affine
+    narrower: _Affine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisionTransformer:
+    """A CLIP image tower with QuickGELU and square patches, in the type of its weights."""
+
+    patches: Tensor
+    class_token: Tensor
+    positions: Tensor
+    input_norm: _Affine
+    blocks: tuple[_Block, ...]
+    heads: int
+    patch_size: int
+    epsilon: float
+
+    @classmethod
+    def build(
+        cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor], *, dtype: torch.dtype
+    ) -> "VisionTransformer":
+        """From a transformers config and weights with its names.
+
+        Raises KeyError for a missing weight or entry, and ValueError for another activation.
+        """
+        if config.get("hidden_act", "quick_gelu") != "quick_gelu":
+            raise ValueError(f"the activation is {config['hidden_act']}, not quick_gelu")
+
+        def tensor(name: str) -> Tensor:
+            return tensors[_PREFIX + name].to(dtype)
+
+        def layer(*names: str) -> _Affine:
+            weights, biases = (
+                [tensor(f"{name}.{kind}") for name in names] for kind in ("weight", "bias")
+            )
+            return _Affine(torch.cat(weights), torch.cat(biases))
+
+        return cls(
+            patches=tensor("embeddings.patch_embedding.weight").flatten(1),
+            class_token=tensor("embeddings.class_embedding"),
+            positions=tensor("embeddings.position_embedding.weight"),
+            input_norm=layer("pre_layrnorm"),
+            blocks=tuple(
+                _Block(
+                    first_norm=layer(f"{at}.layer_norm1"),
+                    attention_in=layer(*(f"{at}.self_attn.{part}_proj" for part in "qkv")),
+                    attention_out=layer(f"{at}.self_attn.out_proj"),
+                    second_norm=layer(f"{at}.layer_norm2"),
+                    wider=layer(f"{at}.mlp.fc1"),
+                    narrower=layer(f"{at}.mlp.fc2"),
+                )
+                for at in (f"encoder.layers.{row}" for row in range(config["num_hidden_layers"]))
+            ),
+            heads=int(config["num_attention_heads"]),
+            patch_size=int(config["patch_size"]),
+            epsilon=float(config.get("layer_norm_eps", 1e-5)),
+        )
+
+    def states(self, images: Tensor) -> Iterator[Tensor]:
+        """The states (n, 1 + patches, width) after each block, for normalised images (n, 3, s, s).
+
+        The class token is the first.
+        """
+        count = len(images)
+        # Patches do not overlap, so that their convolution is a matrix product.
+        cut = functional.unfold(images.float(), self.patch_size, stride=self.patch_size)
+        patches = functional.linear(cut.transpose(1, 2).to(self.patches.dtype), self.patches)
+        token = self.class_token.expand(count, 1, -1)
+        states = self._norm(torch.cat([token, patches], dim=1) + self.positions, self.input_norm)
+        for block in self.blocks:
+            states = states + self._attended(self._norm(states, block.first_norm), block)
+            wide = block.wider.linear(self._norm(states, block.second_norm))
+            states = states + block.narrower.linear(wide * torch.sigmoid(1.702 * wide))
+            yield states
+
+    def _norm(self, states: Tensor, norm: _Affine) -> Tensor:
+        return functional.layer_norm(
+            states, states.shape[-1:], norm.weight, norm.bias, self.epsilon
+        )
+
+    def _attended(self, states: Tensor, block: _Block) -> Tensor:
+        count, length, width = states.shape
+        parts = block.attention_in.linear(states).view(count, length, 3, self.heads, -1)
+        queries, keys, values = parts.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(queries, keys, values)
+        return block.attention_out.linear(mixed.transpose(1, 2).reshape(count, length, width))
